@@ -1,0 +1,19 @@
+//! The service: what this crate asks of Kinesis Data Streams, and who answers.
+//!
+//! [`Kinesis`] is the only way to the service. Whoever implements it decodes records straight into
+//! Arrow columns ([`RecordsPage`]), so that nobody above sees a record struct.
+
+mod api;
+mod error;
+pub mod limits;
+mod page;
+mod retry;
+
+pub use api::{
+    ChildShard, IteratorPosition, Kinesis, ListShardsFrom, NextToken, PutEntry, PutFailure,
+    PutOutcome, RecordDistribution, ShardFilter, ShardIterator, ShardsPage, StreamStatus,
+    StreamSummary, WrittenRecord,
+};
+pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
+pub use page::{RecordColumns, RecordsPage, RecordsPageBuilder};
+pub use retry::{Backoff, RetryPolicy, list_all_shards, with_retries};

@@ -1,0 +1,205 @@
+//! A page of records as Arrow columns, and the one way to build it.
+
+use std::time::Duration;
+
+use datafusion::arrow::array::{
+    Array, BinaryArray, BinaryBuilder, StringArray, StringBuilder, TimestampMicrosecondArray,
+    TimestampMicrosecondBuilder,
+};
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
+
+use super::{ChildShard, ShardIterator};
+use crate::model::{SequenceNumber, UnixMillis};
+
+/// Which columns of a page are wanted besides `data`, which always comes: it may be an aggregated
+/// record, and only opening it tells how many rows there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordColumns {
+    /// `partitionKey`
+    pub partition_key: bool,
+    /// `sequenceNumber`
+    pub sequence_number: bool,
+    /// `approximateArrivalTimestamp`
+    pub arrival: bool,
+}
+
+impl RecordColumns {
+    /// All of them.
+    pub const ALL: Self = Self {
+        partition_key: true,
+        sequence_number: true,
+        arrival: true,
+    };
+
+    /// `data` alone.
+    pub const DATA_ONLY: Self = Self {
+        partition_key: false,
+        sequence_number: false,
+        arrival: false,
+    };
+}
+
+/// What one GetRecords gave: Kinesis records, not yet opened, and where the shard goes on.
+#[derive(Debug, Clone)]
+pub struct RecordsPage {
+    data: BinaryArray,
+    partition_key: Option<StringArray>,
+    sequence_number: Option<StringArray>,
+    arrival: Option<TimestampMicrosecondArray>,
+    size_bytes: usize,
+    last_sequence: Option<SequenceNumber>,
+    /// Where the shard goes on; `None` at the end of a closed shard, and only there.
+    pub next: Option<ShardIterator>,
+    /// How far the page's end is behind the tip, where the service says it.
+    pub behind_latest: Option<Duration>,
+    /// At the end of a closed shard, the shards that follow it.
+    pub children: Vec<ChildShard>,
+}
+
+impl RecordsPage {
+    /// The number of Kinesis records.
+    pub fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// Data plus partition keys, as the service counts them.
+    pub fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+
+    /// The number of the last record, whether or not the column was asked for.
+    pub fn last_sequence(&self) -> Option<&SequenceNumber> {
+        self.last_sequence.as_ref()
+    }
+
+    /// Payloads; never null.
+    pub fn data(&self) -> &BinaryArray {
+        &self.data
+    }
+
+    /// Partition keys, if asked for; null where the stream spreads records itself and none was given.
+    pub fn partition_key(&self) -> Option<&StringArray> {
+        self.partition_key.as_ref()
+    }
+
+    /// Sequence numbers, if asked for; never null.
+    pub fn sequence_number(&self) -> Option<&StringArray> {
+        self.sequence_number.as_ref()
+    }
+
+    /// Arrival times in microseconds, UTC, if asked for; null where the service gives none.
+    pub fn arrival(&self) -> Option<&TimestampMicrosecondArray> {
+        self.arrival.as_ref()
+    }
+}
+
+/// Fills a [`RecordsPage`] record by record, without an allocation for each.
+#[derive(Debug)]
+pub struct RecordsPageBuilder {
+    data: BinaryBuilder,
+    partition_key: Option<StringBuilder>,
+    sequence_number: Option<StringBuilder>,
+    arrival: Option<TimestampMicrosecondBuilder>,
+    size_bytes: usize,
+}
+
+impl RecordsPageBuilder {
+    /// Room for `records` with `data_bytes` of payload together.
+    pub fn with_capacity(columns: RecordColumns, records: usize, data_bytes: usize) -> Self {
+        /// Numbers have 56 digits now.
+        const SEQUENCE_BYTES: usize = 56;
+        let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        Self {
+            data: BinaryBuilder::with_capacity(records, data_bytes),
+            partition_key: columns
+                .partition_key
+                .then(|| StringBuilder::with_capacity(records, records * 16)),
+            sequence_number: columns
+                .sequence_number
+                .then(|| StringBuilder::with_capacity(records, records * SEQUENCE_BYTES)),
+            arrival: columns
+                .arrival
+                .then(|| TimestampMicrosecondBuilder::with_capacity(records).with_data_type(utc)),
+            size_bytes: 0,
+        }
+    }
+
+    /// Adds the next record of the shard.
+    pub fn push(
+        &mut self,
+        data: &[u8],
+        partition_key: Option<&str>,
+        sequence_number: &str,
+        arrival: Option<UnixMillis>,
+    ) {
+        self.size_bytes += data.len() + partition_key.map_or(0, str::len);
+        self.data.append_value(data);
+        if let Some(column) = &mut self.partition_key {
+            column.append_option(partition_key);
+        }
+        if let Some(column) = &mut self.sequence_number {
+            column.append_value(sequence_number);
+        }
+        if let Some(column) = &mut self.arrival {
+            column.append_option(arrival.map(|time| time.0.saturating_mul(1_000)));
+        }
+    }
+
+    /// The page; `last_sequence` is the number of the record pushed last.
+    pub fn finish(
+        mut self,
+        last_sequence: Option<SequenceNumber>,
+        next: Option<ShardIterator>,
+        behind_latest: Option<Duration>,
+        children: Vec<ChildShard>,
+    ) -> RecordsPage {
+        RecordsPage {
+            data: self.data.finish(),
+            partition_key: self.partition_key.as_mut().map(StringBuilder::finish),
+            sequence_number: self.sequence_number.as_mut().map(StringBuilder::finish),
+            arrival: self
+                .arrival
+                .as_mut()
+                .map(TimestampMicrosecondBuilder::finish),
+            size_bytes: self.size_bytes,
+            last_sequence,
+            next,
+            behind_latest,
+            children,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_are_not_asked_for_are_not_built() {
+        let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::DATA_ONLY, 1, 3);
+        builder.push(b"abc", Some("key"), "17", Some(UnixMillis(5)));
+        let last = SequenceNumber::new("17").unwrap();
+        let page = builder.finish(Some(last.clone()), None, None, vec![]);
+        assert_eq!((page.len(), page.size_bytes()), (1, 6));
+        assert_eq!(page.last_sequence(), Some(&last));
+        assert_eq!(page.data().value(0), b"abc");
+        assert!(page.partition_key().is_none());
+        assert!(page.sequence_number().is_none() && page.arrival().is_none());
+    }
+
+    #[test]
+    fn an_arrival_time_is_in_microseconds_utc() {
+        let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::ALL, 1, 0);
+        builder.push(b"", None, "1", Some(UnixMillis(1_721_946_460_247)));
+        let page = builder.finish(None, None, None, vec![]);
+        let arrival = page.arrival().unwrap();
+        assert_eq!(arrival.value(0), 1_721_946_460_247_000);
+        assert_eq!(arrival.timezone(), Some("UTC"));
+        assert!(page.partition_key().unwrap().is_null(0));
+    }
+}

@@ -1,0 +1,217 @@
+//! When a failed request is sent again, and when to give up.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{ApiErrorKind, ApiResult, Kinesis, ListShardsFrom, ShardFilter};
+use crate::error::Result;
+use crate::model::{Shard, StreamIdentity};
+
+/// How often and how patiently a request is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Repeats after the first try; a success starts the count anew.
+    pub max_retries: u32,
+    /// The wait before the first repeat; each later one doubles it.
+    pub first_interval: Duration,
+    /// The longest wait.
+    pub max_interval: Duration,
+}
+
+/// The waits of one caller: doubling, capped, with jitter so that callers do not march in step.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    policy: RetryPolicy,
+    failures: u32,
+    random: fastrand::Rng,
+}
+
+impl Backoff {
+    /// Waits by `policy`, spread by `random`.
+    pub fn new(policy: RetryPolicy, random: fastrand::Rng) -> Self {
+        Self {
+            policy,
+            failures: 0,
+            random,
+        }
+    }
+
+    /// Forgets the failures: the last request succeeded.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// How often in a row it has failed.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// How long to wait before the next try, between half the doubled interval and the whole of it;
+    /// `None` when the policy allows no more.
+    pub fn next_wait(&mut self) -> Option<Duration> {
+        if self.failures >= self.policy.max_retries {
+            return None;
+        }
+        let doubled = self
+            .policy
+            .first_interval
+            .saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        self.failures += 1;
+        let ceiling = doubled.min(self.policy.max_interval);
+        Some(ceiling.mul_f64(0.5 + self.random.f64() / 2.0))
+    }
+}
+
+/// Sends a request until it succeeds, fails for good, or `backoff` allows no more.
+///
+/// # Errors
+/// The last failure, with `context` (stream, shard) in front and the number of tries.
+pub async fn with_retries<T, F, Fut>(
+    backoff: &mut Backoff,
+    context: impl fmt::Display,
+    mut request: F,
+) -> Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = ApiResult<T>>,
+{
+    loop {
+        let error = match request().await {
+            Ok(value) => {
+                backoff.reset();
+                return Ok(value);
+            }
+            Err(error) => error,
+        };
+        if !error.is_retryable() {
+            return Err(error.into_error(context));
+        }
+        let Some(wait) = backoff.next_wait() else {
+            let tries = backoff.failures() + 1;
+            return Err(error.into_error(format!("{context}: gave up after {tries} tries")));
+        };
+        tracing::debug!(%context, %error, ?wait, "request failed, will be sent again");
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// All shards that pass `filter`, ordered by id, over as many pages as it takes.
+///
+/// A token that expires between pages starts the listing anew.
+pub async fn list_all_shards(
+    kinesis: &dyn Kinesis,
+    stream: &StreamIdentity,
+    filter: ShardFilter,
+    backoff: &mut Backoff,
+) -> Result<Vec<Shard>> {
+    let mut shards = Vec::new();
+    let mut token = None;
+    loop {
+        let page = with_retries(backoff, format_args!("stream '{stream}'"), || async {
+            let from = match &token {
+                None => ListShardsFrom::Start { stream, filter },
+                Some(token) => ListShardsFrom::Page { stream, token },
+            };
+            match kinesis.list_shards(from).await {
+                Err(error) if error.kind() == ApiErrorKind::ExpiredNextToken => Ok(None),
+                page => page.map(Some),
+            }
+        })
+        .await?;
+        let Some(page) = page else {
+            shards.clear();
+            token = None;
+            continue;
+        };
+        shards.extend(page.shards);
+        token = page.next;
+        if token.is_none() {
+            shards.sort_by(|a: &Shard, b: &Shard| a.id.cmp(&b.id));
+            return Ok(shards);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::kinesis::{ApiError, Operation};
+    use std::cell::Cell;
+
+    const POLICY: RetryPolicy = RetryPolicy {
+        max_retries: 4,
+        first_interval: Duration::from_millis(100),
+        max_interval: Duration::from_millis(300),
+    };
+
+    fn backoff() -> Backoff {
+        Backoff::new(POLICY, fastrand::Rng::with_seed(7))
+    }
+
+    #[test]
+    fn waits_double_up_to_the_cap_and_stay_within_half_and_whole() {
+        let mut backoff = backoff();
+        for ceiling in [100, 200, 300, 300] {
+            let wait = backoff.next_wait().expect("within the policy").as_millis();
+            assert!(
+                (ceiling / 2..=ceiling).contains(&wait),
+                "{wait} of {ceiling}"
+            );
+        }
+        assert_eq!(backoff.next_wait(), None);
+        backoff.reset();
+        assert!(backoff.next_wait().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_request_is_sent_again_until_it_succeeds() {
+        let calls = Cell::new(0);
+        let answer = with_retries(&mut backoff(), "here", || async {
+            calls.set(calls.get() + 1);
+            if calls.get() < 4 {
+                let code = "ProvisionedThroughputExceededException";
+                Err(ApiError::from_code(
+                    Operation::GetRecords,
+                    code,
+                    "slow down",
+                ))
+            } else {
+                Ok(17)
+            }
+        })
+        .await;
+        assert_eq!((answer.unwrap(), calls.get()), (17, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn giving_up_says_after_how_many_tries() {
+        let error = with_retries(&mut backoff(), "shard 'x'", || async {
+            Err::<(), _>(ApiError::from_code(
+                Operation::GetRecords,
+                "InternalFailure",
+                "oops",
+            ))
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(
+            error.to_string(),
+            "shard 'x': gave up after 5 tries: GetRecords failed: InternalFailure: oops"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_argument_is_not_sent_again() {
+        let calls = Cell::new(0);
+        let result = with_retries(&mut backoff(), "x", || async {
+            calls.set(calls.get() + 1);
+            let code = "InvalidArgumentException";
+            Err::<(), _>(ApiError::from_code(Operation::GetRecords, code, "no"))
+        })
+        .await;
+        assert!(result.is_err());
+        assert_eq!(calls.get(), 1);
+    }
+}

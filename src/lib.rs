@@ -1,0 +1,8 @@
+//! Amazon Kinesis Data Streams as tables of Apache DataFusion.
+
+pub mod kinesis;
+pub mod model;
+
+mod error;
+
+pub use error::{Error, ErrorKind, Result};

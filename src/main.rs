@@ -1,0 +1,3 @@
+//! The `kinesis-sql` command.
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! Plain data of a stream: no I/O, no async, nothing of the engine but Arrow types.
+
+mod position;
+mod shard;
+mod stream;
+mod time;
+
+pub use position::{SequenceNumber, ShardPosition, StartingPosition};
+pub use shard::{HashKey, HashRange, Shard, ShardId};
+pub use stream::{StreamIdentity, StreamName};
+pub use time::{Clock, SystemClock, UnixMillis};

@@ -1,0 +1,171 @@
+//! Places in a shard: where reading stands, and where a user wants it to start.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{ShardId, UnixMillis};
+use crate::error::{Error, Result};
+
+/// A record's number in its shard: a decimal of up to 128 digits that orders as a number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SequenceNumber(Arc<str>);
+
+impl SequenceNumber {
+    /// The number before all others.
+    pub fn zero() -> Self {
+        Self("0".into())
+    }
+
+    /// Reads `0` or a decimal without leading zeros, 1 to 128 digits (API reference, GetShardIterator).
+    pub fn new(digits: &str) -> Result<Self> {
+        let canonical = digits == "0" || !digits.starts_with('0');
+        if (1..=128).contains(&digits.len())
+            && canonical
+            && digits.bytes().all(|b| b.is_ascii_digit())
+        {
+            Ok(Self(digits.into()))
+        } else {
+            Err(Error::invalid_option(format!(
+                "sequence number '{digits}': expected 1 to 128 decimal digits without a leading zero"
+            )))
+        }
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Ord for SequenceNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |number: &Self| number.0.len();
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for SequenceNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A shard's place: nothing relative, so that it means the same tomorrow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShardPosition {
+    /// Before the oldest record the shard still holds.
+    TrimHorizon,
+    /// Before the first record that arrived at this time or later.
+    AtTimestamp(UnixMillis),
+    /// After a record; inside an aggregated record when `sub_sequence` is set.
+    After {
+        /// The Kinesis record.
+        sequence: SequenceNumber,
+        /// The last user record that was read out of it; `None` when all of it was.
+        sub_sequence: Option<u64>,
+    },
+    /// After the last record of a closed shard.
+    ShardEnd,
+}
+
+impl fmt::Display for ShardPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TrimHorizon => f.write_str("TRIM_HORIZON"),
+            Self::AtTimestamp(time) => write!(f, "AT_TIMESTAMP {time}"),
+            Self::After {
+                sequence,
+                sub_sequence: None,
+            } => write!(f, "AFTER {sequence}"),
+            Self::After {
+                sequence,
+                sub_sequence: Some(sub),
+            } => write!(f, "AFTER {sequence}.{sub}"),
+            Self::ShardEnd => f.write_str("SHARD_END"),
+        }
+    }
+}
+
+/// Where a user wants reading to start. `Latest` is relative, so it is asked for and never stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartingPosition {
+    /// With what arrives from now on.
+    Latest,
+    /// With the oldest record of each shard.
+    TrimHorizon,
+    /// With the first record that arrived at this time or later.
+    AtTimestamp(UnixMillis),
+    /// A place of its own for some shards; the others start with what arrives from now on.
+    PerShard(BTreeMap<ShardId, ShardPosition>),
+}
+
+impl StartingPosition {
+    /// The place of `shard` for a read that begins at `now`.
+    pub fn position_of(&self, shard: &ShardId, now: UnixMillis) -> ShardPosition {
+        match self {
+            Self::Latest => ShardPosition::AtTimestamp(now),
+            Self::TrimHorizon => ShardPosition::TrimHorizon,
+            Self::AtTimestamp(time) => ShardPosition::AtTimestamp(*time),
+            Self::PerShard(positions) => positions
+                .get(shard)
+                .cloned()
+                .unwrap_or(ShardPosition::AtTimestamp(now)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_order_as_numbers() {
+        let number = |digits| SequenceNumber::new(digits).unwrap();
+        assert!(number("9") < number("10"));
+        assert!(
+            number("49590338271490256608559692538361571095921575989136588898")
+                < number("49590338271490256608559692538361571095921575989136588899")
+        );
+        assert!(SequenceNumber::zero() < number("1"));
+    }
+
+    #[test]
+    fn sequence_numbers_are_canonical_decimals() {
+        for text in ["", "007", "-1", "1a", &"9".repeat(129)] {
+            assert!(SequenceNumber::new(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn latest_becomes_the_moment_the_read_begins() {
+        let shard = ShardId::new("shardId-000000000000");
+        let now = UnixMillis(1_000);
+        assert_eq!(
+            StartingPosition::Latest.position_of(&shard, now),
+            ShardPosition::AtTimestamp(now)
+        );
+    }
+
+    #[test]
+    fn a_shard_without_a_place_of_its_own_starts_now() {
+        let named = ShardId::new("shardId-000000000000");
+        let other = ShardId::new("shardId-000000000001");
+        let start = StartingPosition::PerShard([(named.clone(), ShardPosition::ShardEnd)].into());
+        let now = UnixMillis(1_000);
+        assert_eq!(start.position_of(&named, now), ShardPosition::ShardEnd);
+        assert_eq!(
+            start.position_of(&other, now),
+            ShardPosition::AtTimestamp(now)
+        );
+    }
+}
