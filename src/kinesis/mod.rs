@@ -1,6 +1,6 @@
 //! The service: what this crate asks of Kinesis Data Streams, and who answers.
 //!
-//! [`Kinesis`] is the only way to the service. Whoever implements it decodes records straight into
+//! [`Kinesis`] is the only way to the service; [`SdkKinesis`] is the AWS SDK behind it. Whoever implements it decodes records straight into
 //! Arrow columns ([`RecordsPage`]), so that nobody above sees a record struct.
 
 mod api;
@@ -8,7 +8,9 @@ mod error;
 pub mod limits;
 mod page;
 mod retry;
+mod sdk;
 
+pub use crate::model::RetryPolicy;
 pub use api::{
     ChildShard, IteratorPosition, Kinesis, ListShardsFrom, NextToken, PutEntry, PutFailure,
     PutOutcome, RecordDistribution, ShardFilter, ShardIterator, ShardsPage, StreamStatus,
@@ -16,4 +18,5 @@ pub use api::{
 };
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
 pub use page::{RecordColumns, RecordsPage, RecordsPageBuilder};
-pub use retry::{Backoff, RetryPolicy, list_all_shards, with_retries};
+pub use retry::{Backoff, list_all_shards, with_retries};
+pub use sdk::SdkKinesis;

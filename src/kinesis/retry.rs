@@ -5,18 +5,7 @@ use std::time::Duration;
 
 use super::{ApiErrorKind, ApiResult, Kinesis, ListShardsFrom, ShardFilter};
 use crate::error::Result;
-use crate::model::{Shard, StreamIdentity};
-
-/// How often and how patiently a request is repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// Repeats after the first try; a success starts the count anew.
-    pub max_retries: u32,
-    /// The wait before the first repeat; each later one doubles it.
-    pub first_interval: Duration,
-    /// The longest wait.
-    pub max_interval: Duration,
-}
+use crate::model::{RetryPolicy, Shard, StreamIdentity};
 
 /// The waits of one caller: doubling, capped, with jitter so that callers do not march in step.
 #[derive(Debug, Clone)]

@@ -1,10 +1,12 @@
 //! Plain data of a stream: no I/O, no async, nothing of the engine but Arrow types.
 
+mod connection;
 mod position;
 mod shard;
 mod stream;
 mod time;
 
+pub use connection::{ConnectionSettings, RetryPolicy, Secret, StaticCredentials};
 pub use position::{SequenceNumber, ShardPosition, StartingPosition};
 pub use shard::{HashKey, HashRange, Shard, ShardId};
 pub use stream::{StreamIdentity, StreamName};

@@ -1,0 +1,226 @@
+//! Between the SDK's types and this crate's: records go straight into columns.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use aws_sdk_kinesis::operation::describe_stream_summary::DescribeStreamSummaryOutput;
+use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
+use aws_sdk_kinesis::operation::list_shards::ListShardsOutput;
+use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
+use aws_sdk_kinesis::primitives::{Blob, DateTime};
+use aws_sdk_kinesis::types::{
+    HashKeyRange, PutRecordsRequestEntry, PutRecordsResultEntry, RecordDistributionStrategy,
+    Shard as SdkShard, StreamStatus as SdkStatus,
+};
+
+use crate::kinesis::limits::DEFAULT_MAX_RECORD_BYTES;
+use crate::kinesis::{
+    ApiError, ApiErrorKind, ApiResult, ChildShard, NextToken, Operation, PutEntry, PutFailure,
+    PutOutcome, RecordColumns, RecordDistribution, RecordsPage, RecordsPageBuilder, ShardIterator,
+    ShardsPage, StreamStatus, StreamSummary, WrittenRecord,
+};
+use crate::model::{
+    HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, UnixMillis,
+};
+
+/// The service left out what it promises to send.
+pub(super) fn missing(operation: Operation, member: &str) -> ApiError {
+    let message = format!("the answer has no {member}");
+    ApiError::new(
+        ApiErrorKind::Other,
+        operation,
+        "IncompleteResponse",
+        message,
+    )
+}
+
+/// The SDK refused to build a request.
+pub(super) fn unbuildable(
+    operation: Operation,
+    error: impl StdError + Send + Sync + 'static,
+) -> ApiError {
+    let message = error.to_string();
+    ApiError::new(ApiErrorKind::Other, operation, "InvalidRequest", message).with_source(error)
+}
+
+pub(super) fn date_time(time: UnixMillis) -> DateTime {
+    DateTime::from_millis(time.0)
+}
+
+/// The SDK reads seconds as a float and truncates; rounding to the millisecond mends it.
+fn unix_millis(time: &DateTime) -> UnixMillis {
+    let millis = (i64::from(time.subsec_nanos()) + 500_000) / 1_000_000;
+    UnixMillis(time.secs().saturating_mul(1_000).saturating_add(millis))
+}
+
+fn sequence(operation: Operation, digits: &str) -> ApiResult<SequenceNumber> {
+    SequenceNumber::new(digits).map_err(|error| {
+        ApiError::new(
+            ApiErrorKind::Other,
+            operation,
+            "BadResponse",
+            error.to_string(),
+        )
+    })
+}
+
+fn hash_range(operation: Operation, range: Option<HashKeyRange>) -> ApiResult<HashRange> {
+    let range = range.ok_or_else(|| missing(operation, "HashKeyRange"))?;
+    let bound = |digits: &str| {
+        digits
+            .parse()
+            .map(HashKey)
+            .map_err(|_| missing(operation, "decimal hash key below 2^128"))
+    };
+    Ok(HashRange {
+        start: bound(&range.starting_hash_key)?,
+        end: bound(&range.ending_hash_key)?,
+    })
+}
+
+pub(super) fn summary(
+    output: DescribeStreamSummaryOutput,
+    asked: &StreamIdentity,
+) -> ApiResult<StreamSummary> {
+    const CALL: Operation = Operation::DescribeStreamSummary;
+    let said = output
+        .stream_description_summary
+        .ok_or_else(|| missing(CALL, "StreamDescriptionSummary"))?;
+    let hours = u64::try_from(said.retention_period_hours).unwrap_or(0);
+    let kib = said.max_record_size_in_kib;
+    Ok(StreamSummary {
+        stream: StreamIdentity::parse(&said.stream_arn).unwrap_or_else(|_| asked.clone()),
+        status: match said.stream_status {
+            SdkStatus::Creating => StreamStatus::Creating,
+            SdkStatus::Deleting => StreamStatus::Deleting,
+            SdkStatus::Updating => StreamStatus::Updating,
+            _ => StreamStatus::Active,
+        },
+        created_at: unix_millis(&said.stream_creation_timestamp),
+        retention: Duration::from_secs(hours * 3_600),
+        open_shards: u32::try_from(said.open_shard_count).unwrap_or(0),
+        max_record_bytes: kib
+            .and_then(|kib| usize::try_from(kib).ok())
+            .map_or(DEFAULT_MAX_RECORD_BYTES, |kib| kib * 1024),
+        distribution: match said.record_distribution_strategy {
+            Some(RecordDistributionStrategy::Auto) => RecordDistribution::Service,
+            _ => RecordDistribution::PartitionKey,
+        },
+    })
+}
+
+pub(super) fn shards_page(output: ListShardsOutput) -> ApiResult<ShardsPage> {
+    let shards = output.shards.unwrap_or_default().into_iter().map(shard);
+    Ok(ShardsPage {
+        shards: shards.collect::<ApiResult<_>>()?,
+        next: output.next_token.map(NextToken),
+    })
+}
+
+fn shard(said: SdkShard) -> ApiResult<Shard> {
+    const CALL: Operation = Operation::ListShards;
+    let numbers = said
+        .sequence_number_range
+        .ok_or_else(|| missing(CALL, "SequenceNumberRange"))?;
+    let ending = numbers.ending_sequence_number.as_deref();
+    Ok(Shard {
+        id: ShardId::new(said.shard_id),
+        parent: said.parent_shard_id.map(ShardId::new),
+        adjacent_parent: said.adjacent_parent_shard_id.map(ShardId::new),
+        hash_range: hash_range(CALL, said.hash_key_range)?,
+        starting_sequence: sequence(CALL, &numbers.starting_sequence_number)?,
+        ending_sequence: ending.map(|digits| sequence(CALL, digits)).transpose()?,
+    })
+}
+
+pub(super) fn records_page(
+    output: GetRecordsOutput,
+    columns: RecordColumns,
+) -> ApiResult<RecordsPage> {
+    const CALL: Operation = Operation::GetRecords;
+    let data_bytes = output.records.iter().map(|r| r.data.as_ref().len()).sum();
+    let mut page = RecordsPageBuilder::with_capacity(columns, output.records.len(), data_bytes);
+    let last = output.records.last().map(|r| r.sequence_number.as_str());
+    let last = last.map(|digits| sequence(CALL, digits)).transpose()?;
+    // Consumed, so that each record is freed once it is copied.
+    for record in output.records {
+        page.push(
+            record.data.as_ref(),
+            record.partition_key.as_deref(),
+            &record.sequence_number,
+            record
+                .approximate_arrival_timestamp
+                .as_ref()
+                .map(unix_millis),
+        );
+    }
+    let behind = output.millis_behind_latest;
+    let children = output.child_shards.unwrap_or_default().into_iter();
+    let children = children.map(|child| {
+        Ok(ChildShard {
+            id: ShardId::new(child.shard_id),
+            parents: child.parent_shards.into_iter().map(ShardId::new).collect(),
+            hash_range: hash_range(CALL, child.hash_key_range)?,
+        })
+    });
+    Ok(page.finish(
+        last,
+        output.next_shard_iterator.map(ShardIterator::new),
+        behind.map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0))),
+        children.collect::<ApiResult<_>>()?,
+    ))
+}
+
+pub(super) fn put_entry(entry: &PutEntry) -> ApiResult<PutRecordsRequestEntry> {
+    PutRecordsRequestEntry::builder()
+        .data(Blob::from_maybe_shared(entry.data.clone()))
+        .partition_key(&*entry.partition_key)
+        .set_explicit_hash_key(entry.explicit_hash_key.map(|key| key.to_string()))
+        .build()
+        .map_err(|error| unbuildable(Operation::PutRecords, error))
+}
+
+pub(super) fn put_outcomes(output: PutRecordsOutput, sent: usize) -> ApiResult<Vec<PutOutcome>> {
+    if output.records.len() != sent {
+        return Err(missing(Operation::PutRecords, "outcome for each entry"));
+    }
+    output.records.into_iter().map(put_outcome).collect()
+}
+
+fn put_outcome(said: PutRecordsResultEntry) -> ApiResult<PutOutcome> {
+    const CALL: Operation = Operation::PutRecords;
+    if let Some(code) = said.error_code {
+        let failure = ApiError::from_code(CALL, &code, said.error_message.unwrap_or_default());
+        return Ok(Err(PutFailure {
+            throttled: failure.kind() == ApiErrorKind::Throttled,
+            message: format!("{code}: {}", failure.message()),
+        }));
+    }
+    let shard = said.shard_id.ok_or_else(|| missing(CALL, "ShardId"))?;
+    let number = said
+        .sequence_number
+        .ok_or_else(|| missing(CALL, "SequenceNumber"))?;
+    Ok(Ok(WrittenRecord {
+        shard: ShardId::new(shard),
+        sequence: sequence(CALL, &number)?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_read_as_a_float_keeps_its_millisecond() {
+        for millis in [
+            1_721_946_460_247_i64,
+            1_721_946_460_999,
+            1_560_944_718_833,
+            0,
+        ] {
+            #[expect(clippy::cast_precision_loss, reason = "the loss is what is tested")]
+            let read = DateTime::from_secs_f64(millis as f64 / 1_000.0);
+            assert_eq!(unix_millis(&read), UnixMillis(millis));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The AWS SDK behind [`Kinesis`]: the only place that names it.
+
+mod config;
+mod convert;
+mod failure;
+
+use async_trait::async_trait;
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::types::{ShardFilterType, ShardIteratorType};
+
+use super::{
+    ApiResult, IteratorPosition, Kinesis, ListShardsFrom, Operation, PutEntry, PutOutcome,
+    RecordColumns, RecordsPage, ShardFilter, ShardIterator, ShardsPage, StreamSummary,
+};
+use crate::error::Result;
+use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName};
+use convert::{date_time, put_outcomes, records_page, shards_page, summary};
+use failure::api_error;
+
+/// The service through the AWS SDK, one request a call, without the SDK's own retries.
+#[derive(Debug, Clone)]
+pub struct SdkKinesis {
+    client: Client,
+}
+
+impl SdkKinesis {
+    /// Resolves region and credentials; sends nothing to Kinesis yet.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when no region is given and none is found.
+    pub async fn connect(settings: &ConnectionSettings) -> Result<Self> {
+        let client = config::client(settings).await?;
+        Ok(Self { client })
+    }
+}
+
+/// An ARN says everything, so the name goes only where no ARN is known.
+macro_rules! addressed {
+    ($request:expr, $stream:expr) => {
+        match $stream.arn() {
+            Some(arn) => $request.stream_arn(arn),
+            None => $request.stream_name($stream.name().as_str()),
+        }
+    };
+}
+
+#[async_trait]
+impl Kinesis for SdkKinesis {
+    async fn describe_stream(&self, stream: &StreamIdentity) -> ApiResult<StreamSummary> {
+        const CALL: Operation = Operation::DescribeStreamSummary;
+        let output = addressed!(self.client.describe_stream_summary(), stream)
+            .send()
+            .await
+            .map_err(|error| api_error(CALL, error))?;
+        summary(output, stream)
+    }
+
+    async fn list_shards(&self, from: ListShardsFrom<'_>) -> ApiResult<ShardsPage> {
+        let request = self.client.list_shards();
+        let request = match from {
+            ListShardsFrom::Start { stream, filter } => {
+                addressed!(request, stream).shard_filter(shard_filter(filter)?)
+            }
+            ListShardsFrom::Page { token, .. } => request.next_token(&token.0),
+        };
+        let output = request
+            .send()
+            .await
+            .map_err(|error| api_error(Operation::ListShards, error))?;
+        shards_page(output)
+    }
+
+    async fn get_shard_iterator(
+        &self,
+        stream: &StreamIdentity,
+        shard: &ShardId,
+        position: &IteratorPosition,
+    ) -> ApiResult<ShardIterator> {
+        const CALL: Operation = Operation::GetShardIterator;
+        let request = addressed!(self.client.get_shard_iterator(), stream).shard_id(shard.as_str());
+        let request = match position {
+            IteratorPosition::TrimHorizon => {
+                request.shard_iterator_type(ShardIteratorType::TrimHorizon)
+            }
+            IteratorPosition::Latest => request.shard_iterator_type(ShardIteratorType::Latest),
+            IteratorPosition::AtTimestamp(time) => request
+                .shard_iterator_type(ShardIteratorType::AtTimestamp)
+                .timestamp(date_time(*time)),
+            IteratorPosition::At(sequence) => request
+                .shard_iterator_type(ShardIteratorType::AtSequenceNumber)
+                .starting_sequence_number(sequence.as_str()),
+            IteratorPosition::After(sequence) => request
+                .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
+                .starting_sequence_number(sequence.as_str()),
+        };
+        let output = request
+            .send()
+            .await
+            .map_err(|error| api_error(CALL, error))?;
+        let iterator = output
+            .shard_iterator
+            .ok_or_else(|| convert::missing(CALL, "ShardIterator"))?;
+        Ok(ShardIterator::new(iterator))
+    }
+
+    async fn get_records(
+        &self,
+        stream: &StreamIdentity,
+        iterator: &ShardIterator,
+        limit: usize,
+        columns: RecordColumns,
+    ) -> ApiResult<RecordsPage> {
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let request = self
+            .client
+            .get_records()
+            .shard_iterator(iterator.as_str())
+            .limit(limit)
+            .set_stream_arn(stream.arn().map(str::to_owned));
+        let output = request
+            .send()
+            .await
+            .map_err(|error| api_error(Operation::GetRecords, error))?;
+        records_page(output, columns)
+    }
+
+    async fn put_records(
+        &self,
+        stream: &StreamIdentity,
+        entries: &[PutEntry],
+    ) -> ApiResult<Vec<PutOutcome>> {
+        const CALL: Operation = Operation::PutRecords;
+        let sent = entries
+            .iter()
+            .map(convert::put_entry)
+            .collect::<ApiResult<Vec<_>>>()?;
+        let output = addressed!(self.client.put_records(), stream)
+            .set_records(Some(sent))
+            .send()
+            .await
+            .map_err(|error| api_error(CALL, error))?;
+        put_outcomes(output, entries.len())
+    }
+
+    async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {
+        let shard_count = i32::try_from(shard_count).unwrap_or(i32::MAX);
+        self.client
+            .create_stream()
+            .stream_name(name.as_str())
+            .shard_count(shard_count)
+            .send()
+            .await
+            .map_err(|error| api_error(Operation::CreateStream, error))?;
+        Ok(())
+    }
+}
+
+fn shard_filter(filter: ShardFilter) -> ApiResult<aws_sdk_kinesis::types::ShardFilter> {
+    let builder = aws_sdk_kinesis::types::ShardFilter::builder();
+    let builder = match filter {
+        ShardFilter::FromTrimHorizon => builder.r#type(ShardFilterType::FromTrimHorizon),
+        ShardFilter::AtLatest => builder.r#type(ShardFilterType::AtLatest),
+        ShardFilter::FromTimestamp(time) => builder
+            .r#type(ShardFilterType::FromTimestamp)
+            .timestamp(date_time(time)),
+    };
+    builder
+        .build()
+        .map_err(|error| convert::unbuildable(Operation::ListShards, error))
+}
