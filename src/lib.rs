@@ -2,6 +2,7 @@
 
 pub mod kinesis;
 pub mod model;
+pub mod options;
 
 mod error;
 

@@ -67,6 +67,8 @@ pub enum ShardPosition {
     TrimHorizon,
     /// Before the first record that arrived at this time or later.
     AtTimestamp(UnixMillis),
+    /// Before a record.
+    At(SequenceNumber),
     /// After a record; inside an aggregated record when `sub_sequence` is set.
     After {
         /// The Kinesis record.
@@ -83,6 +85,7 @@ impl fmt::Display for ShardPosition {
         match self {
             Self::TrimHorizon => f.write_str("TRIM_HORIZON"),
             Self::AtTimestamp(time) => write!(f, "AT_TIMESTAMP {time}"),
+            Self::At(sequence) => write!(f, "AT {sequence}"),
             Self::After {
                 sequence,
                 sub_sequence: None,
