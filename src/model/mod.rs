@@ -1,6 +1,7 @@
 //! Plain data of a stream: no I/O, no async, nothing of the engine but Arrow types.
 
 mod connection;
+mod hash;
 mod position;
 mod shard;
 mod stream;
