@@ -4,7 +4,13 @@ pub mod aggregation;
 pub mod kinesis;
 pub mod model;
 pub mod options;
+pub mod source;
+mod table;
 
 mod error;
 
 pub use error::{Error, ErrorKind, Result};
+pub use table::{
+    KinesisReadExec, KinesisTable, KinesisTableBuilder, KinesisTableFactory, Services, register,
+    register_with, sql,
+};

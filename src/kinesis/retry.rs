@@ -93,10 +93,11 @@ pub async fn list_all_shards(
     filter: ShardFilter,
     backoff: &mut Backoff,
 ) -> Result<Vec<Shard>> {
+    let place = format!("stream '{stream}'");
     let mut shards = Vec::new();
     let mut token = None;
     loop {
-        let page = with_retries(backoff, format_args!("stream '{stream}'"), || async {
+        let page = with_retries(backoff, &place, || async {
             let from = match &token {
                 None => ListShardsFrom::Start { stream, filter },
                 Some(token) => ListShardsFrom::Page { stream, token },

@@ -3,7 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
+
+use chrono::DateTime;
 
 use super::{ShardId, UnixMillis};
 use crate::error::{Error, Result};
@@ -99,6 +102,36 @@ impl fmt::Display for ShardPosition {
     }
 }
 
+impl FromStr for ShardPosition {
+    type Err = Error;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown = || Error::internal(format!("shard position '{text}' is of no known form"));
+        let (kind, place) = text.split_once(' ').unwrap_or((text, ""));
+        Ok(match kind {
+            "TRIM_HORIZON" => Self::TrimHorizon,
+            "SHARD_END" => Self::ShardEnd,
+            "AT" => Self::At(SequenceNumber::new(place)?),
+            "AT_TIMESTAMP" => {
+                let time = DateTime::parse_from_rfc3339(place).map_err(|_| unknown())?;
+                Self::AtTimestamp(UnixMillis(time.timestamp_millis()))
+            }
+            "AFTER" => {
+                let (sequence, sub) = match place.split_once('.') {
+                    None => (place, None),
+                    Some((sequence, sub)) => (sequence, Some(sub)),
+                };
+                Self::After {
+                    sequence: SequenceNumber::new(sequence)?,
+                    sub_sequence: sub.map(str::parse).transpose().map_err(|_| unknown())?,
+                }
+            }
+            _ => return Err(unknown()),
+        })
+    }
+}
+
 /// Where a user wants reading to start. `Latest` is relative, so it is asked for and never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartingPosition {
@@ -147,6 +180,29 @@ mod tests {
         for text in ["", "007", "-1", "1a", &"9".repeat(129)] {
             assert!(SequenceNumber::new(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_shard_position_reads_what_it_writes() {
+        let sequence = SequenceNumber::new("4959").unwrap();
+        for position in [
+            ShardPosition::TrimHorizon,
+            ShardPosition::ShardEnd,
+            ShardPosition::At(sequence.clone()),
+            ShardPosition::AtTimestamp(UnixMillis(1_693_422_005_007)),
+            ShardPosition::After {
+                sequence: sequence.clone(),
+                sub_sequence: None,
+            },
+            ShardPosition::After {
+                sequence,
+                sub_sequence: Some(7),
+            },
+        ] {
+            let text = position.to_string();
+            assert_eq!(text.parse::<ShardPosition>().unwrap(), position, "{text}");
+        }
+        assert!("LATEST".parse::<ShardPosition>().is_err());
     }
 
     #[test]

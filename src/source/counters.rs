@@ -1,0 +1,47 @@
+//! What reading a shard counts, as metrics of the plan: EXPLAIN ANALYZE shows them.
+
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder,
+};
+
+/// Counters of one shard's read.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadCounters {
+    /// Rows and time.
+    pub(crate) baseline: BaselineMetrics,
+    /// Kinesis records; an aggregated one counts once.
+    pub(crate) records: Count,
+    /// Data and partition keys of these records.
+    pub(crate) bytes: Count,
+    /// GetRecords that were sent.
+    pub(crate) calls: Count,
+    /// GetRecords that were throttled.
+    pub(crate) throttles: Count,
+    /// GetRecords that failed for other reasons and were sent again.
+    pub(crate) retries: Count,
+    /// Aggregated records that pointed outside their own tables and were kept whole.
+    pub(crate) damaged_aggregates: Count,
+    /// User records outside the hash range of their shard, left out.
+    pub(crate) filtered: Count,
+    /// How far the last page ended behind the tip.
+    pub(crate) millis_behind_latest: Gauge,
+}
+
+impl ReadCounters {
+    /// Counters of `partition`, registered in `metrics`.
+    pub(crate) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let count = |name| MetricBuilder::new(metrics).counter(name, partition);
+        Self {
+            baseline: BaselineMetrics::new(metrics, partition),
+            records: count("records"),
+            bytes: count("bytes"),
+            calls: count("calls"),
+            throttles: count("throttles"),
+            retries: count("retries"),
+            damaged_aggregates: count("damaged_aggregates"),
+            filtered: count("filtered"),
+            millis_behind_latest: MetricBuilder::new(metrics)
+                .gauge("millis_behind_latest", partition),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! One shard by GetRecords: paced, retried, its iterator renewed, until it is read to the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::array::RecordBatch;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::columns::{RowColumn, page_columns};
+use super::counters::ReadCounters;
+use super::pacing::wait_after;
+use super::rows::{Findings, OpenPage, RowBuilder};
+use super::tip::Answer;
+use crate::error::Result;
+use crate::kinesis::{
+    ApiError, ApiErrorKind, Backoff, IteratorPosition, Kinesis, RecordColumns, RecordsPage,
+    ShardIterator, with_retries,
+};
+use crate::model::{
+    Clock, HashRange, RetryPolicy, SequenceNumber, ShardId, ShardPosition, StreamIdentity,
+    UnixMillis,
+};
+use crate::options::SourceOptions;
+
+/// What all shards of one scan share.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadContext {
+    pub(crate) kinesis: Arc<dyn Kinesis>,
+    pub(crate) stream: StreamIdentity,
+    pub(crate) options: SourceOptions,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Pages being fetched at once, over all shards: bounds the memory of bodies not yet decoded.
+    pub(crate) fetches: Arc<Semaphore>,
+}
+
+/// What is to be read of one shard: all from `start` on that was there at `begun_at`.
+#[derive(Debug, Clone)]
+pub(crate) struct ShardRead {
+    pub(crate) shard: ShardId,
+    /// Set where user records outside it are left out.
+    pub(crate) hash_range: Option<HashRange>,
+    pub(crate) start: ShardPosition,
+    pub(crate) begun_at: UnixMillis,
+    /// The most rows.
+    pub(crate) limit: Option<u64>,
+    /// The columns of the rows.
+    pub(crate) columns: Vec<RowColumn>,
+}
+
+/// Reads one shard, batch by batch; holds one page at a time.
+#[derive(Debug)]
+pub(crate) struct ShardReader {
+    context: ReadContext,
+    read: ShardRead,
+    rows: RowBuilder,
+    columns: RecordColumns,
+    counters: ReadCounters,
+    backoff: Backoff,
+    iterator: Option<ShardIterator>,
+    position: ShardPosition,
+    open: Option<OpenPage>,
+    remaining: u64,
+    next_fetch: Instant,
+    done: bool,
+}
+
+impl ShardReader {
+    pub(crate) fn new(
+        context: ReadContext,
+        read: ShardRead,
+        counters: ReadCounters,
+        random: fastrand::Rng,
+    ) -> Self {
+        let rows = RowBuilder::new(
+            context.stream.name().clone(),
+            read.shard.clone(),
+            read.hash_range,
+            context.options.hash_filter,
+            read.columns.clone(),
+        );
+        let cap = context.options.max_records_per_shard.unwrap_or(u64::MAX);
+        let remaining = read.limit.unwrap_or(u64::MAX).min(cap);
+        // Nothing arrives at or after the moment the read began that it would have to give.
+        let empty = match read.start {
+            ShardPosition::ShardEnd => true,
+            ShardPosition::AtTimestamp(time) => time >= read.begun_at,
+            _ => false,
+        };
+        Self {
+            columns: page_columns(&read.columns),
+            backoff: Backoff::new(context.retry, random),
+            position: read.start.clone(),
+            done: empty || remaining == 0,
+            context,
+            read,
+            rows,
+            counters,
+            iterator: None,
+            open: None,
+            remaining,
+            next_fetch: Instant::now(),
+        }
+    }
+
+    /// The next rows, at least one; `None` when the shard is read.
+    ///
+    /// # Errors
+    /// A request failed for good, or longer than the retry options allow.
+    pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.next_opened()? {
+                return Ok(Some(batch));
+            }
+            if self.done {
+                return Ok(None);
+            }
+            let page = self.fetch().await?;
+            self.open = Some(page);
+        }
+    }
+
+    /// Rows of the page at hand, up to what may still be read.
+    fn next_opened(&mut self) -> Result<Option<RecordBatch>> {
+        if self.remaining == 0 {
+            self.done = true;
+            self.open = None;
+            return Ok(None);
+        }
+        let Some(open) = &mut self.open else {
+            return Ok(None);
+        };
+        let mut findings = Findings::default();
+        let batch = self.rows.next_batch(open, &mut findings)?;
+        self.counters.damaged_aggregates.add(findings.damaged);
+        self.counters.filtered.add(findings.filtered);
+        let Some(batch) = batch else {
+            self.open = None;
+            return Ok(None);
+        };
+        let rows = batch.num_rows() as u64;
+        let taken = rows.min(self.remaining);
+        self.remaining -= taken;
+        Ok(Some(if taken < rows {
+            batch.slice(0, usize::try_from(taken).unwrap_or(usize::MAX))
+        } else {
+            batch
+        }))
+    }
+
+    /// One page, at its time, over as many tries as it takes.
+    async fn fetch(&mut self) -> Result<OpenPage> {
+        let skip = self.skip();
+        let columns = RecordColumns {
+            sequence_number: self.columns.sequence_number || skip.is_some(),
+            ..self.columns
+        };
+        let limit = self.page_limit();
+        loop {
+            tokio::time::sleep_until(self.next_fetch).await;
+            let iterator = match self.iterator.take() {
+                Some(iterator) => iterator,
+                None => self.new_iterator().await?,
+            };
+            let asked_at = self.context.clock.now();
+            let asked = Instant::now();
+            match self.get_records(&iterator, limit, columns).await {
+                Ok(page) => {
+                    self.backoff.reset();
+                    let wait = wait_after(page.size_bytes(), self.context.options.fetch_interval);
+                    self.next_fetch = asked + wait;
+                    self.take_stock(&page, asked_at, limit);
+                    return Ok(OpenPage::new(page, skip));
+                }
+                Err(error) => {
+                    // A failed call does not use up its iterator; an expired one is of no more use.
+                    if error.kind() != ApiErrorKind::ExpiredIterator {
+                        self.iterator = Some(iterator);
+                    }
+                    let wait = self.wait_after_failure(error)?;
+                    self.next_fetch = Instant::now() + wait;
+                }
+            }
+        }
+    }
+
+    async fn get_records(
+        &self,
+        iterator: &ShardIterator,
+        limit: usize,
+        columns: RecordColumns,
+    ) -> Result<RecordsPage, ApiError> {
+        let context = &self.context;
+        // Held for the request alone: with rows on their way up it could wait for other shards.
+        let _permit = context.fetches.acquire().await;
+        self.counters.calls.add(1);
+        context
+            .kinesis
+            .get_records(&context.stream, iterator, limit, columns)
+            .await
+    }
+
+    /// Counts the page and moves on behind it.
+    fn take_stock(&mut self, page: &RecordsPage, asked_at: UnixMillis, limit: usize) {
+        self.counters.records.add(page.len());
+        self.counters.bytes.add(page.size_bytes());
+        let behind = page.behind_latest;
+        let millis = behind.unwrap_or(Duration::ZERO).as_millis();
+        self.counters
+            .millis_behind_latest
+            .set(usize::try_from(millis).unwrap_or(usize::MAX));
+        tracing::trace!(shard = %self.read.shard, records = page.len(), ?behind, "page");
+        if let Some(sequence) = page.last_sequence() {
+            self.position = ShardPosition::After {
+                sequence: sequence.clone(),
+                sub_sequence: None,
+            };
+        }
+        self.iterator.clone_from(&page.next);
+        let answer = Answer {
+            asked_at,
+            behind_latest: behind,
+            limit,
+            records: page.len(),
+            bytes: page.size_bytes(),
+        };
+        self.done = page.next.is_none() || answer.covers(self.read.begun_at);
+    }
+
+    fn wait_after_failure(&mut self, error: ApiError) -> Result<Duration> {
+        let expired = error.kind() == ApiErrorKind::ExpiredIterator;
+        if !expired && !error.is_retryable() {
+            return Err(error.into_error(self.place()));
+        }
+        if error.kind() == ApiErrorKind::Throttled {
+            self.counters.throttles.add(1);
+        } else {
+            self.counters.retries.add(1);
+        }
+        tracing::debug!(shard = %self.read.shard, %error, "GetRecords will be sent again");
+        match self.backoff.next_wait() {
+            // The first time an iterator has expired there is nothing to wait for.
+            Some(_) if expired && self.backoff.failures() == 1 => Ok(Duration::ZERO),
+            Some(wait) => Ok(wait),
+            None => {
+                let tries = self.backoff.failures() + 1;
+                let place = self.place();
+                Err(error.into_error(format!("{place}: gave up after {tries} tries")))
+            }
+        }
+    }
+
+    /// An iterator after the last record that was read, or at the start.
+    async fn new_iterator(&mut self) -> Result<ShardIterator> {
+        let context = &self.context;
+        let shard = &self.read.shard;
+        let at = iterator_position(&self.position);
+        let place = format!("stream '{}', shard '{shard}'", context.stream.name());
+        with_retries(&mut self.backoff, place, || {
+            context
+                .kinesis
+                .get_shard_iterator(&context.stream, shard, &at)
+        })
+        .await
+    }
+
+    /// User records that were read before the start, of the record the start stands in.
+    fn skip(&self) -> Option<(SequenceNumber, u64)> {
+        match &self.position {
+            ShardPosition::After {
+                sequence,
+                sub_sequence: Some(sub),
+            } => Some((sequence.clone(), *sub)),
+            _ => None,
+        }
+    }
+
+    /// No more records than rows may still be read: each record holds at least one, as a rule.
+    fn page_limit(&self) -> usize {
+        let remaining = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        self.context.options.records_per_fetch.min(remaining)
+    }
+
+    fn place(&self) -> String {
+        let stream = self.context.stream.name();
+        let shard = &self.read.shard;
+        format!(
+            "stream '{stream}', shard '{shard}', position {}",
+            self.position
+        )
+    }
+}
+
+/// A place inside an aggregated record is reached by reading that record again.
+fn iterator_position(position: &ShardPosition) -> IteratorPosition {
+    match position {
+        ShardPosition::TrimHorizon => IteratorPosition::TrimHorizon,
+        ShardPosition::AtTimestamp(time) => IteratorPosition::AtTimestamp(*time),
+        ShardPosition::At(sequence)
+        | ShardPosition::After {
+            sequence,
+            sub_sequence: Some(_),
+        } => IteratorPosition::At(sequence.clone()),
+        ShardPosition::After {
+            sequence,
+            sub_sequence: None,
+        } => IteratorPosition::After(sequence.clone()),
+        ShardPosition::ShardEnd => IteratorPosition::Latest,
+    }
+}

@@ -1,0 +1,328 @@
+//! From a page of Kinesis records to rows: opens aggregated records, keeps the asked columns.
+//!
+//! A page without aggregated records passes through by reference; nothing is copied.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, BinaryBuilder, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    StringBuilder, UInt32Array, new_null_array,
+};
+use datafusion::arrow::compute::take;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+
+use super::columns::{RowColumn, row_schema};
+use crate::aggregation::{Opened, UserRecord, looks_aggregated, open};
+use crate::error::{Error, Result};
+use crate::kinesis::RecordsPage;
+use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamName};
+use crate::options::{ExtraColumn, HashFilter};
+
+/// Rows of a batch, unless one aggregated record holds more: keeps memory flat where a page of a
+/// few MiB opens into a million rows.
+const ROWS_PER_BATCH: usize = 8_192;
+
+/// What the rows of one shard have in common.
+#[derive(Debug)]
+pub(super) struct RowBuilder {
+    pub(super) stream: StreamName,
+    pub(super) shard: ShardId,
+    /// Set where user records outside it are left out.
+    pub(super) hash_range: Option<HashRange>,
+    pub(super) hash_filter: HashFilter,
+    columns: Vec<RowColumn>,
+    schema: SchemaRef,
+}
+
+/// What opening pages has come across besides rows.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Findings {
+    /// Aggregated records with a bad table index, kept whole.
+    pub(super) damaged: usize,
+    /// User records left out by the hash filter.
+    pub(super) filtered: usize,
+}
+
+/// A page that is being turned into rows, batch by batch.
+#[derive(Debug)]
+pub(super) struct OpenPage {
+    page: RecordsPage,
+    next_record: usize,
+    aggregated: bool,
+    /// User records of this Kinesis record up to this place were read before.
+    skip: Option<(SequenceNumber, u64)>,
+}
+
+impl OpenPage {
+    pub(super) fn new(page: RecordsPage, skip: Option<(SequenceNumber, u64)>) -> Self {
+        let data = page.data();
+        let aggregated = (0..data.len()).any(|i| looks_aggregated(data.value(i)));
+        Self {
+            page,
+            next_record: 0,
+            aggregated,
+            skip,
+        }
+    }
+}
+
+impl RowBuilder {
+    pub(super) fn new(
+        stream: StreamName,
+        shard: ShardId,
+        hash_range: Option<HashRange>,
+        hash_filter: HashFilter,
+        columns: Vec<RowColumn>,
+    ) -> Self {
+        let schema = row_schema(&columns);
+        Self {
+            stream,
+            shard,
+            hash_range,
+            hash_filter,
+            columns,
+            schema,
+        }
+    }
+
+    /// The next rows of `open`, at least one; `None` at its end.
+    pub(super) fn next_batch(
+        &self,
+        open: &mut OpenPage,
+        findings: &mut Findings,
+    ) -> Result<Option<RecordBatch>> {
+        let records = open.page.len();
+        while open.next_record < records {
+            let batch = if open.aggregated {
+                self.opened(open, findings)?
+            } else {
+                open.next_record = records;
+                self.plain(&open.page)?
+            };
+            if batch.num_rows() > 0 {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A page of plain records: its columns as they are.
+    fn plain(&self, page: &RecordsPage) -> Result<RecordBatch> {
+        let rows = page.len();
+        let column = |column: &RowColumn| -> Result<ArrayRef> {
+            Ok(match column {
+                RowColumn::Data => Arc::new(page.data().clone()),
+                RowColumn::PartitionKey => shared(page.partition_key())?,
+                RowColumn::SequenceNumber => shared(page.sequence_number())?,
+                RowColumn::ArrivalTimestamp => shared(page.arrival())?,
+                RowColumn::StreamName => repeated(self.stream.as_str(), rows),
+                RowColumn::Extra(ExtraColumn::ShardId) => repeated(self.shard.as_str(), rows),
+                RowColumn::Extra(ExtraColumn::SubSequenceNumber) => {
+                    Arc::new(Int64Array::from_value(0, rows))
+                }
+                RowColumn::Extra(ExtraColumn::ExplicitHashKey) => {
+                    new_null_array(&DataType::Utf8, rows)
+                }
+            })
+        };
+        let columns = self.columns.iter().map(column).collect::<Result<_>>()?;
+        self.batch(columns, rows)
+    }
+
+    /// Records from `open.next_record` on, aggregated ones opened, until a batch is full.
+    fn opened(&self, open: &mut OpenPage, findings: &mut Findings) -> Result<RecordBatch> {
+        let mut rows = OpenedRows::new(&self.columns);
+        let page = &open.page;
+        while open.next_record < page.len() && rows.len() < ROWS_PER_BATCH {
+            let record = open.next_record;
+            open.next_record += 1;
+            let data = page.data().value(record);
+            let skipped = skipped_up_to(page, record, &mut open.skip);
+            match open_record(data) {
+                Opened::Aggregate(user_records) => {
+                    let drop_all = self.hash_filter == HashFilter::Kcl
+                        && user_records.clone().any(|user| !self.is_inside(&user));
+                    for (sub, user) in user_records.enumerate() {
+                        let sub = sub as u64;
+                        if skipped.is_some_and(|last| sub <= last) {
+                            continue;
+                        }
+                        let outside =
+                            self.hash_filter == HashFilter::PerRecord && !self.is_inside(&user);
+                        if drop_all || outside {
+                            findings.filtered += 1;
+                        } else {
+                            rows.push(record, sub, &user);
+                        }
+                    }
+                }
+                outcome => {
+                    findings.damaged += usize::from(matches!(outcome, Opened::Damaged));
+                    if skipped.is_none() {
+                        rows.push_plain(record, data, page);
+                    }
+                }
+            }
+        }
+        let count = rows.len();
+        let columns = rows.finish(self, page)?;
+        self.batch(columns, count)
+    }
+
+    fn is_inside(&self, user: &UserRecord<'_>) -> bool {
+        self.hash_range
+            .is_none_or(|range| range.contains(user.hash_key()))
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(
+            |error| Error::internal("columns of a page do not fit the schema").with_source(error),
+        )
+    }
+}
+
+/// The last user record of `record` that was read before; forgets `skip` once its record is past.
+fn skipped_up_to(
+    page: &RecordsPage,
+    record: usize,
+    skip: &mut Option<(SequenceNumber, u64)>,
+) -> Option<u64> {
+    let (sequence, sub) = skip.take()?;
+    let numbers = page.sequence_number()?;
+    (numbers.value(record) == sequence.as_str()).then_some(sub)
+}
+
+fn open_record(data: &[u8]) -> Opened<'_> {
+    if looks_aggregated(data) {
+        open(data)
+    } else {
+        Opened::Plain
+    }
+}
+
+/// Rows out of aggregated and plain records, mixed. What belongs to the Kinesis record is taken from
+/// the page by index at the end; what belongs to the user record is built as it comes.
+struct OpenedRows {
+    /// The Kinesis record of each row.
+    records: Vec<u32>,
+    data: Option<BinaryBuilder>,
+    partition_key: Option<StringBuilder>,
+    sub_sequence: Option<Vec<i64>>,
+    explicit_hash_key: Option<StringBuilder>,
+}
+
+impl OpenedRows {
+    fn new(columns: &[RowColumn]) -> Self {
+        let has = |column| columns.contains(&column);
+        let extra = |column| columns.contains(&RowColumn::Extra(column));
+        Self {
+            records: Vec::with_capacity(ROWS_PER_BATCH),
+            data: has(RowColumn::Data).then(BinaryBuilder::new),
+            partition_key: has(RowColumn::PartitionKey).then(StringBuilder::new),
+            sub_sequence: extra(ExtraColumn::SubSequenceNumber).then(Vec::new),
+            explicit_hash_key: extra(ExtraColumn::ExplicitHashKey).then(StringBuilder::new),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    fn push(&mut self, record: usize, sub: u64, user: &UserRecord<'_>) {
+        self.add(
+            record,
+            sub,
+            user.data,
+            Some(user.partition_key),
+            user.explicit_hash_key,
+        );
+    }
+
+    fn push_plain(&mut self, record: usize, data: &[u8], page: &RecordsPage) {
+        let key = page.partition_key().filter(|keys| keys.is_valid(record));
+        self.add(record, 0, data, key.map(|keys| keys.value(record)), None);
+    }
+
+    fn add(
+        &mut self,
+        record: usize,
+        sub: u64,
+        data: &[u8],
+        partition_key: Option<&str>,
+        explicit_hash_key: Option<HashKey>,
+    ) {
+        // A page has at most 10,000 records, and a record at most 10 MiB of user records.
+        self.records.push(u32::try_from(record).unwrap_or(u32::MAX));
+        if let Some(column) = &mut self.data {
+            column.append_value(data);
+        }
+        if let Some(column) = &mut self.partition_key {
+            column.append_option(partition_key);
+        }
+        if let Some(column) = &mut self.sub_sequence {
+            column.push(i64::try_from(sub).unwrap_or(i64::MAX));
+        }
+        if let Some(column) = &mut self.explicit_hash_key {
+            match explicit_hash_key {
+                None => column.append_null(),
+                Some(key) => {
+                    write!(column, "{key}").expect("a builder takes all that is written to it");
+                    column.append_value("");
+                }
+            }
+        }
+    }
+
+    fn finish(self, builder: &RowBuilder, page: &RecordsPage) -> Result<Vec<ArrayRef>> {
+        let rows = self.len();
+        let records = UInt32Array::from(self.records);
+        let of_record = |column: ArrayRef| {
+            take(&column, &records, None).map_err(|error| {
+                Error::internal("a row points outside its page").with_source(error)
+            })
+        };
+        let mut data = self.data;
+        let mut partition_key = self.partition_key;
+        let mut explicit_hash_key = self.explicit_hash_key;
+        let mut sub_sequence = self.sub_sequence;
+        let column = |column: &RowColumn| -> Result<ArrayRef> {
+            let unbuilt = || Error::internal(format!("column '{}' was not built", column.name()));
+            Ok(match column {
+                RowColumn::Data => Arc::new(data.as_mut().ok_or_else(unbuilt)?.finish()),
+                RowColumn::PartitionKey => {
+                    Arc::new(partition_key.as_mut().ok_or_else(unbuilt)?.finish())
+                }
+                RowColumn::SequenceNumber => of_record(shared(page.sequence_number())?)?,
+                RowColumn::ArrivalTimestamp => of_record(shared(page.arrival())?)?,
+                RowColumn::StreamName => repeated(builder.stream.as_str(), rows),
+                RowColumn::Extra(ExtraColumn::ShardId) => repeated(builder.shard.as_str(), rows),
+                RowColumn::Extra(ExtraColumn::SubSequenceNumber) => {
+                    Arc::new(Int64Array::from(sub_sequence.take().ok_or_else(unbuilt)?))
+                }
+                RowColumn::Extra(ExtraColumn::ExplicitHashKey) => {
+                    Arc::new(explicit_hash_key.as_mut().ok_or_else(unbuilt)?.finish())
+                }
+            })
+        };
+        builder.columns.iter().map(column).collect()
+    }
+}
+
+fn repeated(text: &str, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::new_repeated(text, rows))
+}
+
+/// A column of the page; it is there because the columns of the rows decided what was asked for.
+fn shared<A: Array + Clone + 'static>(column: Option<&A>) -> Result<ArrayRef> {
+    match column {
+        Some(column) => Ok(Arc::new(column.clone())),
+        None => Err(Error::internal(
+            "a column that was asked for is not in the page",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! A shard's read as a row: what `KinesisReadExec` finds in its input.
+//!
+//! The descriptors travel as plain data, so that a plan can be cut, shipped and cached like any
+//! other; no node has to know which shard its partition stands for.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array,
+};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::error::{Error, Result};
+use crate::model::{HashKey, HashRange, ShardId, UnixMillis};
+use crate::source::{RowColumn, ShardRead};
+
+/// The columns of a descriptor.
+pub(super) fn descriptor_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("shardId", DataType::Utf8, false),
+        Field::new("hashRangeStart", DataType::Utf8, true),
+        Field::new("hashRangeEnd", DataType::Utf8, true),
+        Field::new("start", DataType::Utf8, false),
+        Field::new("begunAtMillis", DataType::Int64, false),
+        Field::new("limit", DataType::UInt64, true),
+    ]))
+}
+
+/// One row for one shard.
+pub(super) fn encode(read: &ShardRead) -> Result<RecordBatch> {
+    let bound = |key: fn(&HashRange) -> HashKey| -> ArrayRef {
+        let key = read.hash_range.as_ref().map(|range| key(range).to_string());
+        Arc::new(StringArray::from(vec![key]))
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from(vec![read.shard.as_str()])),
+        bound(|range| range.start),
+        bound(|range| range.end),
+        Arc::new(StringArray::from(vec![read.start.to_string()])),
+        Arc::new(Int64Array::from(vec![read.begun_at.0])),
+        Arc::new(UInt64Array::from(vec![read.limit])),
+    ];
+    RecordBatch::try_new(descriptor_schema(), columns)
+        .map_err(|error| Error::internal("a descriptor does not fit its schema").with_source(error))
+}
+
+/// The reads of all rows of `batch`, giving `columns`.
+pub(super) fn decode(batch: &RecordBatch, columns: &[RowColumn]) -> Result<Vec<ShardRead>> {
+    let shard = column::<StringArray>(batch, "shardId")?;
+    let range_start = column::<StringArray>(batch, "hashRangeStart")?;
+    let range_end = column::<StringArray>(batch, "hashRangeEnd")?;
+    let start = column::<StringArray>(batch, "start")?;
+    let begun_at = column::<Int64Array>(batch, "begunAtMillis")?;
+    let limit = column::<UInt64Array>(batch, "limit")?;
+    let read = |row: usize| {
+        let hash_range = if range_start.is_null(row) {
+            None
+        } else {
+            Some(HashRange {
+                start: hash_key(range_start.value(row))?,
+                end: hash_key(range_end.value(row))?,
+            })
+        };
+        Ok(ShardRead {
+            shard: ShardId::new(shard.value(row)),
+            hash_range,
+            start: start.value(row).parse()?,
+            begun_at: UnixMillis(begun_at.value(row)),
+            limit: limit.is_valid(row).then(|| limit.value(row)),
+            columns: columns.to_vec(),
+        })
+    };
+    (0..batch.num_rows()).map(read).collect()
+}
+
+fn column<'a, A: 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_any().downcast_ref())
+        .ok_or_else(|| Error::internal(format!("a descriptor has no column '{name}' of its type")))
+}
+
+fn hash_key(digits: &str) -> Result<HashKey> {
+    let key = digits.parse().map(HashKey);
+    key.map_err(|error| {
+        Error::internal(format!("hash key '{digits}' of a descriptor is no number"))
+            .with_source(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ShardPosition;
+
+    #[test]
+    fn a_descriptor_reads_what_it_writes() {
+        let whole = ShardRead {
+            shard: ShardId::new("shardId-000000000007"),
+            hash_range: Some(HashRange::ALL),
+            start: ShardPosition::AtTimestamp(UnixMillis(1_693_422_005_007)),
+            begun_at: UnixMillis(1_693_422_006_000),
+            limit: Some(10),
+            columns: RowColumn::STANDARD.to_vec(),
+        };
+        let bare = ShardRead {
+            hash_range: None,
+            start: ShardPosition::TrimHorizon,
+            limit: None,
+            ..whole.clone()
+        };
+        for read in [whole, bare] {
+            let row = encode(&read).unwrap();
+            let decoded = decode(&row, &RowColumn::STANDARD).unwrap();
+            assert_eq!(format!("{decoded:?}"), format!("[{read:?}]"));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `CREATE EXTERNAL TABLE … STORED AS "aws-kinesis"`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider, TableProviderFactory};
+use datafusion::common::Result as DataFusionResult;
+use datafusion::logical_expr::CreateExternalTable;
+use datafusion::prelude::SessionContext;
+
+use super::provider::{KinesisTable, unsupported};
+use super::service::Services;
+use crate::error::Error;
+
+/// What may stand after `STORED AS`; DataFusion looks a format up in upper case.
+const FORMATS: [&str; 3] = ["AWS-KINESIS", "AWS_KINESIS", "KINESIS"];
+
+/// Makes a [`KinesisTable`] of a `CREATE EXTERNAL TABLE`.
+#[derive(Debug)]
+pub struct KinesisTableFactory {
+    services: Arc<Services>,
+}
+
+impl KinesisTableFactory {
+    /// Tables that reach their streams through `services`.
+    pub fn new(services: Arc<Services>) -> Self {
+        Self { services }
+    }
+}
+
+/// Installs the factory, with the AWS SDK and its environment.
+///
+/// Afterwards `CREATE EXTERNAL TABLE t STORED AS "aws-kinesis" LOCATION '<stream name or ARN>'`
+/// makes a table.
+pub fn register(ctx: &SessionContext) {
+    register_with(ctx, Services::default());
+}
+
+/// Installs the factory with other services: defaults for all tables, or a simulator.
+pub fn register_with(ctx: &SessionContext, services: Services) {
+    let services = Arc::new(services);
+    let state = ctx.state_ref();
+    let mut state = state.write();
+    for format in FORMATS {
+        let factory = KinesisTableFactory::new(Arc::clone(&services));
+        state
+            .table_factories_mut()
+            .insert(format.to_owned(), Arc::new(factory));
+    }
+}
+
+#[async_trait]
+impl TableProviderFactory for KinesisTableFactory {
+    async fn create(
+        &self,
+        _state: &dyn Session,
+        command: &CreateExternalTable,
+    ) -> DataFusionResult<Arc<dyn TableProvider>> {
+        refuse_clauses(command)?;
+        let [location] = command.locations.as_slice() else {
+            return Err(Error::invalid_option(format!(
+                "table '{}' has {} LOCATIONs: expected one stream name or ARN",
+                command.name,
+                command.locations.len()
+            ))
+            .into());
+        };
+        let mut builder = KinesisTable::builder(location).with_services(Arc::clone(&self.services));
+        for (name, value) in &command.options {
+            builder = builder.with_option(name, value);
+        }
+        Ok(Arc::new(builder.build().await?))
+    }
+}
+
+/// Clauses that mean nothing for a stream are refused, so that nobody relies on them.
+fn refuse_clauses(command: &CreateExternalTable) -> DataFusionResult<()> {
+    let refused = if command.unbounded {
+        "UNBOUNDED: this version reads to the tip of a stream and ends; leave the word out"
+    } else if !command.schema.fields().is_empty() {
+        "a list of columns: the columns of a stream are fixed; see option 'kinesis.extraColumns'"
+    } else if !command.table_partition_cols.is_empty() {
+        "PARTITIONED BY: the partitions of a stream are its shards"
+    } else if !command.order_exprs.is_empty() {
+        "WITH ORDER: between shards there is no order"
+    } else {
+        return Ok(());
+    };
+    Err(unsupported(format!(
+        "table '{}' does not take {refused}",
+        command.name
+    )))
+}

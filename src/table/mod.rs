@@ -1,0 +1,26 @@
+//! The DataFusion face: a stream as a table.
+//!
+//! [`KinesisTable`] is one stream as a `TableProvider`, made in code with its builder or by
+//! `CREATE EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
+//! [`register`] installs. [`sql`] runs a statement with the column names of Kinesis tables written
+//! in any case.
+//!
+//! ```text
+//!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard)
+//!  INSERT: RowCountExec ◀── KinesisSinkExec(writes from every partition) ◀── input
+//! ```
+
+mod descriptor;
+mod factory;
+mod identifiers;
+mod provider;
+mod read_exec;
+mod service;
+mod sql;
+mod stream;
+
+pub use factory::{KinesisTableFactory, register, register_with};
+pub use provider::{KinesisTable, KinesisTableBuilder};
+pub use read_exec::KinesisReadExec;
+pub use service::Services;
+pub use sql::sql;

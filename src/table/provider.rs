@@ -1,0 +1,245 @@
+//! One stream as a table.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result as DataFusionResult;
+use datafusion::datasource::TableType;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use tokio::sync::Semaphore;
+
+use super::descriptor::{descriptor_schema, encode};
+use super::read_exec::KinesisReadExec;
+use super::service::Services;
+use super::stream;
+use crate::error::{Error, Result};
+use crate::kinesis::{
+    Backoff, Kinesis, RecordDistribution, ShardFilter, StreamSummary, list_all_shards,
+};
+use crate::model::{Clock, HashRange, Shard, SystemClock};
+use crate::options::{HashFilter, OptionsBuilder, TableOptions};
+use crate::source::{ReadContext, RowColumn, ShardRead, row_schema};
+
+/// Pages being fetched at once by one scan. Beyond it more shards add memory and no speed: this many
+/// shards give 128 MiB a second.
+const FETCHES_IN_FLIGHT: usize = 64;
+
+/// What a table is made of; complete from the start and never changed.
+#[derive(Debug)]
+pub(super) struct TableConfig {
+    pub(super) kinesis: Arc<dyn Kinesis>,
+    pub(super) options: TableOptions,
+    pub(super) summary: StreamSummary,
+    pub(super) columns: Vec<RowColumn>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) seed: u64,
+}
+
+impl TableConfig {
+    pub(super) fn random(&self, partition: usize) -> fastrand::Rng {
+        fastrand::Rng::with_seed(self.seed.wrapping_add(partition as u64))
+    }
+}
+
+/// A Kinesis stream as a table of DataFusion.
+///
+/// A scan is bounded: it reads every shard, closed ones included, from the starting position to the
+/// tip as it stood when the query was planned, one partition per shard. Rows of one shard come in
+/// the order of the shard; between shards there is no order. Aggregated records are opened: one row
+/// per user record.
+///
+/// Columns: `data` Binary, `streamName` Utf8, `partitionKey` Utf8, `sequenceNumber` Utf8,
+/// `approximateArrivalTimestamp` Timestamp(Microsecond, UTC), and the
+/// [`ExtraColumn`](crate::options::ExtraColumn)s asked for; all nullable.
+#[derive(Debug)]
+pub struct KinesisTable {
+    config: Arc<TableConfig>,
+    schema: SchemaRef,
+}
+
+impl KinesisTable {
+    /// Begins a table of the stream with this name or ARN.
+    pub fn builder(stream: impl Into<String>) -> KinesisTableBuilder {
+        KinesisTableBuilder {
+            stream: stream.into(),
+            options: Vec::new(),
+            services: Arc::new(Services::default()),
+            clock: Arc::new(SystemClock),
+            seed: None,
+        }
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &TableOptions {
+        &self.config.options
+    }
+
+    async fn shards(&self) -> Result<Vec<Shard>> {
+        let config = &self.config;
+        let mut backoff = Backoff::new(config.options.retry, config.random(0));
+        let stream = &config.summary.stream;
+        list_all_shards(
+            &*config.kinesis,
+            stream,
+            ShardFilter::FromTrimHorizon,
+            &mut backoff,
+        )
+        .await
+    }
+
+    /// The hash range user records of `shard` must lie in, where that matters: a producer with an
+    /// outdated shard map writes only into shards that were made by a reshard, which have a parent.
+    fn filter_range(&self, shard: &Shard) -> Option<HashRange> {
+        let by_key = self.config.summary.distribution == RecordDistribution::PartitionKey;
+        let filtered = match self.config.options.source.hash_filter {
+            HashFilter::PerRecord => shard.parent.is_some(),
+            HashFilter::Kcl => true,
+            HashFilter::None => false,
+        };
+        (by_key && filtered).then_some(shard.hash_range)
+    }
+}
+
+#[async_trait]
+impl TableProvider for KinesisTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let config = &self.config;
+        let begun_at = config.clock.now();
+        let columns: Vec<RowColumn> = match projection {
+            None => config.columns.clone(),
+            Some(places) => places.iter().map(|place| config.columns[*place]).collect(),
+        };
+        let start = &config.options.source.starting_position;
+        let mut descriptors = Vec::new();
+        for shard in self.shards().await? {
+            let read = ShardRead {
+                hash_range: self.filter_range(&shard),
+                start: start.position_of(&shard.id, begun_at),
+                shard: shard.id,
+                begun_at,
+                limit: limit.map(|rows| rows as u64),
+                columns: Vec::new(),
+            };
+            descriptors.push(vec![encode(&read)?]);
+        }
+        if descriptors.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(row_schema(&columns))));
+        }
+        let input = MemorySourceConfig::try_new_exec(&descriptors, descriptor_schema(), None)?;
+        let context = ReadContext {
+            kinesis: Arc::clone(&config.kinesis),
+            stream: config.summary.stream.clone(),
+            options: config.options.source.clone(),
+            retry: config.options.retry,
+            clock: Arc::clone(&config.clock),
+            fetches: Arc::new(Semaphore::new(FETCHES_IN_FLIGHT)),
+        };
+        Ok(Arc::new(KinesisReadExec::new(
+            input,
+            context,
+            columns,
+            limit,
+            config.seed,
+        )))
+    }
+}
+
+/// Makes a [`KinesisTable`].
+#[derive(Debug)]
+pub struct KinesisTableBuilder {
+    stream: String,
+    options: Vec<(String, String)>,
+    services: Arc<Services>,
+    clock: Arc<dyn Clock>,
+    seed: Option<u64>,
+}
+
+impl KinesisTableBuilder {
+    /// Sets an option as in `OPTIONS (…)`; [`build`](Self::build) reports what is wrong with it.
+    #[must_use]
+    pub fn with_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.push((name.into(), value.into()));
+        self
+    }
+
+    /// Takes the way to the service from `services`, to share clients with other tables.
+    #[must_use]
+    pub fn with_services(mut self, services: Arc<Services>) -> Self {
+        self.services = services;
+        self
+    }
+
+    /// Takes this service whatever the options say: a simulator in tests.
+    #[must_use]
+    pub fn with_service(self, kinesis: Arc<dyn Kinesis>) -> Self {
+        self.with_services(Arc::new(Services::fixed(kinesis)))
+    }
+
+    /// Takes the time from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Spreads waits by this seed instead of one drawn at random.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Checks the options and finds the stream.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) before anything is sent;
+    /// [`NotFound`](crate::ErrorKind::NotFound) where the stream is missing;
+    /// what the service answers otherwise.
+    pub async fn build(self) -> Result<KinesisTable> {
+        let mut builder = OptionsBuilder::default();
+        for (name, value) in &self.options {
+            builder.set(name, value)?;
+        }
+        builder.set_location(&self.stream)?;
+        let options = builder.finish()?;
+        let seed = self.seed.unwrap_or_else(|| fastrand::Rng::new().u64(..));
+        let kinesis = self.services.connect(&options.connection).await?;
+        let random = fastrand::Rng::with_seed(seed);
+        let summary = stream::resolve(&*kinesis, &options, random).await?;
+        let columns = RowColumn::all(&options.extra_columns);
+        let schema = row_schema(&columns);
+        let config = Arc::new(TableConfig {
+            kinesis,
+            options,
+            summary,
+            columns,
+            clock: self.clock,
+            seed,
+        });
+        Ok(KinesisTable { config, schema })
+    }
+}
+
+/// A statement this crate has no answer for.
+pub(super) fn unsupported(message: impl Into<String>) -> datafusion::error::DataFusionError {
+    Error::unsupported(message).into()
+}

@@ -1,0 +1,193 @@
+//! The read node: each partition takes its descriptor and produces its rows.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::coop::make_cooperative;
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
+};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
+    PlanProperties,
+};
+use futures::{Stream, StreamExt, TryStreamExt};
+
+use super::descriptor::decode;
+use crate::source::{ReadContext, ReadCounters, RowColumn, ShardReader, row_schema};
+
+/// Reads shards: one partition for each partition of descriptors in its input.
+///
+/// Metrics per partition: `output_rows`, `records` and `bytes` read, `calls`, `throttles` and
+/// `retries` of GetRecords, `damaged_aggregates`, `filtered`, and `millis_behind_latest` as of the
+/// last page.
+#[derive(Debug)]
+pub struct KinesisReadExec {
+    input: Arc<dyn ExecutionPlan>,
+    context: ReadContext,
+    columns: Vec<RowColumn>,
+    limit: Option<usize>,
+    seed: u64,
+    schema: SchemaRef,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl KinesisReadExec {
+    pub(super) fn new(
+        input: Arc<dyn ExecutionPlan>,
+        context: ReadContext,
+        columns: Vec<RowColumn>,
+        limit: Option<usize>,
+        seed: u64,
+    ) -> Self {
+        let schema = row_schema(&columns);
+        let partitions = input.output_partitioning().partition_count();
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&schema)),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        Self {
+            input,
+            context,
+            columns,
+            limit,
+            seed,
+            schema,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+}
+
+impl DisplayAs for KinesisReadExec {
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stream = self.context.stream.name();
+        let shards = self.properties.output_partitioning().partition_count();
+        let columns: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
+        match format {
+            DisplayFormatType::Default | DisplayFormatType::Verbose => {
+                let columns = columns.join(", ");
+                write!(
+                    f,
+                    "KinesisReadExec: stream={stream}, shards={shards}, columns=[{columns}]"
+                )?;
+                match self.limit {
+                    Some(limit) => write!(f, ", limit={limit}"),
+                    None => Ok(()),
+                }
+            }
+            DisplayFormatType::TreeRender => writeln!(f, "stream={stream}\nshards={shards}"),
+        }
+    }
+}
+
+impl ExecutionPlan for KinesisReadExec {
+    fn name(&self) -> &'static str {
+        "KinesisReadExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (Some(input), true) = (children.pop(), children.is_empty()) else {
+            return internal_err!("KinesisReadExec has one child");
+        };
+        Ok(Arc::new(Self::new(
+            input,
+            self.context.clone(),
+            self.columns.clone(),
+            self.limit,
+            self.seed,
+        )))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let descriptors = self.input.execute(partition, context)?;
+        let counters = ReadCounters::new(&self.metrics, partition);
+        let read_context = self.context.clone();
+        let columns = self.columns.clone();
+        let random = fastrand::Rng::with_seed(self.seed.wrapping_add(partition as u64));
+        let rows = descriptors
+            .map(move |batch| {
+                let reads = decode(&batch?, &columns)?;
+                let reads = futures::stream::iter(reads).map(Ok::<_, DataFusionError>);
+                Ok::<_, DataFusionError>(reads)
+            })
+            .try_flatten()
+            .map_ok(move |read| {
+                let context = read_context.clone();
+                let reader = ShardReader::new(context, read, counters.clone(), random.clone());
+                rows_of(reader, counters.clone())
+            })
+            .try_flatten();
+        let stream = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows);
+        Ok(make_cooperative(Box::pin(stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// The rows of one shard; I/O begins when they are asked for.
+fn rows_of(
+    reader: ShardReader,
+    counters: ReadCounters,
+) -> impl Stream<Item = Result<RecordBatch>> + Send {
+    futures::stream::try_unfold(reader, move |mut reader| {
+        let baseline = counters.baseline.clone();
+        async move {
+            let batch = reader.next_batch().await?;
+            Ok(batch.map(|batch| (batch.record_output(&baseline), reader)))
+        }
+    })
+}

@@ -1,0 +1,78 @@
+//! How tables come to their service: one client for all tables that are reached alike.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::error::Result;
+use crate::kinesis::{Kinesis, SdkKinesis};
+use crate::model::ConnectionSettings;
+
+/// Gives tables their way to the service.
+#[derive(Debug)]
+pub struct Services {
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The AWS SDK, with settings for tables that do not say otherwise.
+    Sdk {
+        defaults: ConnectionSettings,
+        clients: Mutex<HashMap<ConnectionSettings, Arc<dyn Kinesis>>>,
+    },
+    /// One service for every table, whatever its options say.
+    Fixed(Arc<dyn Kinesis>),
+}
+
+impl Services {
+    /// The AWS SDK; `defaults` hold where a table's options leave something out.
+    pub fn sdk(defaults: ConnectionSettings) -> Self {
+        Self {
+            source: Source::Sdk {
+                defaults,
+                clients: Mutex::default(),
+            },
+        }
+    }
+
+    /// This service for every table: a simulator in tests, or one's own implementation.
+    pub fn fixed(kinesis: Arc<dyn Kinesis>) -> Self {
+        Self {
+            source: Source::Fixed(kinesis),
+        }
+    }
+
+    /// The service for a table with these settings.
+    pub(super) async fn connect(&self, settings: &ConnectionSettings) -> Result<Arc<dyn Kinesis>> {
+        let (defaults, clients) = match &self.source {
+            Source::Fixed(kinesis) => return Ok(Arc::clone(kinesis)),
+            Source::Sdk { defaults, clients } => (defaults, clients),
+        };
+        let settings = ConnectionSettings {
+            endpoint_url: settings
+                .endpoint_url
+                .clone()
+                .or_else(|| defaults.endpoint_url.clone()),
+            region: settings.region.clone().or_else(|| defaults.region.clone()),
+            credentials: settings
+                .credentials
+                .clone()
+                .or_else(|| defaults.credentials.clone()),
+        };
+        let mut clients = clients.lock().await;
+        if let Some(client) = clients.get(&settings) {
+            return Ok(Arc::clone(client));
+        }
+        let client: Arc<dyn Kinesis> = Arc::new(SdkKinesis::connect(&settings).await?);
+        clients.insert(settings, Arc::clone(&client));
+        Ok(client)
+    }
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self::sdk(ConnectionSettings::default())
+    }
+}

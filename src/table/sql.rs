@@ -1,0 +1,130 @@
+//! Statements with the comforts of this crate.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::common::TableReference;
+use datafusion::error::DataFusionError;
+use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::sql::parser::{CopyToSource, Statement};
+use datafusion::sql::planner::object_name_to_table_reference;
+use datafusion::sql::sqlparser::ast::{
+    Insert, ObjectName, Query, Statement as SqlStatement, TableObject, Visit, visit_relations,
+};
+
+use super::identifiers::{Tables, quote_columns, quote_query};
+use super::provider::KinesisTable;
+use crate::error::Error;
+use crate::options::ExtraColumn;
+
+/// Plans one statement, as [`SessionContext::sql`] does, with two additions: the columns of Kinesis
+/// tables may be written bare in any case (`SELECT partitionKey …`), and an option that is given
+/// twice in `OPTIONS (…)` is an error in whatever case it is written.
+///
+/// # Errors
+/// Those of planning. [`Error::find_in`] gives back what this crate has against a statement.
+pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame, DataFusionError> {
+    let state = ctx.state();
+    let dialect = state.config_options().sql_parser.dialect;
+    let mut statement = state.sql_to_statement(sql, &dialect)?;
+    rewrite(ctx, &mut statement).await?;
+    let plan = state.statement_to_plan(statement).await?;
+    ctx.execute_logical_plan(plan).await
+}
+
+async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), DataFusionError> {
+    match statement {
+        Statement::Statement(statement) => {
+            let tables = tables_of(ctx, &**statement).await;
+            if let SqlStatement::Insert(insert) = &**statement {
+                refuse_absent_columns(ctx, insert).await?;
+            }
+            quote_columns(statement, &tables);
+        }
+        Statement::CopyTo(copy) => {
+            if let CopyToSource::Query(query) = &mut copy.source {
+                let tables = tables_of(ctx, &**query as &Query).await;
+                quote_query(query, &tables);
+            }
+        }
+        Statement::Explain(explain) => Box::pin(rewrite(ctx, &mut explain.statement)).await?,
+        Statement::CreateExternalTable(create) => {
+            let mut names = HashSet::new();
+            for (name, _) in &create.options {
+                if !names.insert(name.to_lowercase()) {
+                    return Err(
+                        Error::invalid_option(format!("option '{name}' is given twice")).into(),
+                    );
+                }
+            }
+        }
+        Statement::Reset(_) => {}
+    }
+    Ok(())
+}
+
+/// The columns of every table the node names; a name that is no table is left to the planner.
+async fn tables_of<N: Visit>(ctx: &SessionContext, node: &N) -> Tables {
+    let mut names = HashSet::new();
+    let _: ControlFlow<()> = visit_relations(node, |name| {
+        names.insert(name.clone());
+        ControlFlow::Continue(())
+    });
+    let mut tables = Tables::new();
+    for name in names {
+        if let Some(reference) = reference(ctx, &name)
+            && let Ok(provider) = ctx.table_provider(reference).await
+        {
+            let schema = provider.schema();
+            let columns = schema.fields().iter().map(|field| field.name().clone());
+            tables.insert(name, columns.collect());
+        }
+    }
+    tables
+}
+
+fn reference(ctx: &SessionContext, name: &ObjectName) -> Option<TableReference> {
+    let normalize = ctx
+        .state_ref()
+        .read()
+        .config_options()
+        .sql_parser
+        .enable_ident_normalization;
+    object_name_to_table_reference(name.clone(), normalize).ok()
+}
+
+/// A column a Kinesis table has only on request is told from one that does not exist.
+async fn refuse_absent_columns(
+    ctx: &SessionContext,
+    insert: &Insert,
+) -> Result<(), DataFusionError> {
+    let TableObject::TableName(target) = &insert.table else {
+        return Ok(());
+    };
+    let Some(reference) = reference(ctx, target) else {
+        return Ok(());
+    };
+    let Ok(provider) = ctx.table_provider(reference).await else {
+        return Ok(());
+    };
+    let Some(table) = provider.downcast_ref::<KinesisTable>() else {
+        return Ok(());
+    };
+    for column in &insert.columns {
+        let written = column.to_string();
+        let written = written.trim_matches('"');
+        let absent = ExtraColumn::ALL.into_iter().find(|extra| {
+            extra.name().eq_ignore_ascii_case(written)
+                && !table.options().extra_columns.contains(extra)
+        });
+        if let Some(extra) = absent {
+            return Err(Error::invalid_option(format!(
+                "table '{target}' has no column '{name}': make it with option \
+                 'kinesis.extraColumns' = '{name}'",
+                name = extra.name()
+            ))
+            .into());
+        }
+    }
+    Ok(())
+}
