@@ -13,11 +13,23 @@ pub type ApiResult<T> = Result<T, ApiError>;
 #[expect(missing_docs, reason = "the names are the service's own")]
 pub enum Operation {
     CreateStream,
+    DecreaseStreamRetentionPeriod,
+    DeleteStream,
+    DescribeLimits,
+    DescribeStream,
     DescribeStreamSummary,
     GetRecords,
     GetShardIterator,
+    IncreaseStreamRetentionPeriod,
     ListShards,
+    ListStreams,
+    MergeShards,
+    PutRecord,
     PutRecords,
+    SplitShard,
+    UpdateMaxRecordSize,
+    UpdateShardCount,
+    UpdateStreamRecordDistributionStrategy,
 }
 
 impl fmt::Display for Operation {

@@ -14,6 +14,9 @@ pub const READ_BYTES_PER_SECOND: usize = 2 * MIB;
 /// Calls of GetRecords a shard takes in a second (Developer Guide, "Quotas and limits").
 pub const FETCHES_PER_SECOND: u32 = 5;
 
+/// Calls of GetShardIterator a shard takes in a second (API reference, GetShardIterator).
+pub const ITERATORS_PER_SECOND: u32 = 5;
+
 /// How long a shard iterator lives (API reference, GetShardIterator).
 pub const ITERATOR_LIFETIME: Duration = Duration::from_secs(300);
 
@@ -44,5 +47,24 @@ pub const LARGEST_MAX_RECORD_BYTES: usize = 10 * MIB;
 
 /// The longest partition key, in Unicode characters (API reference, PutRecords).
 pub const MAX_PARTITION_KEY_CHARS: usize = 256;
+
+/// How long records stay unless set otherwise, and the least that can be set (API reference,
+/// DecreaseStreamRetentionPeriod).
+pub const MIN_RETENTION: Duration = Duration::from_secs(24 * 3_600);
+
+/// The longest time records can stay, 365 days (API reference, IncreaseStreamRetentionPeriod).
+pub const MAX_RETENTION: Duration = Duration::from_secs(8_760 * 3_600);
+
+/// Calls of DescribeStreamSummary an account has in a second (API reference).
+pub const DESCRIBES_PER_SECOND: u32 = 20;
+
+/// Calls of ListShards a stream takes in a second (API reference, ListShards).
+pub const LISTINGS_PER_SECOND: u32 = 1_000;
+
+/// Open shards UpdateShardCount can ask for (API reference, UpdateShardCount).
+pub const MAX_TARGET_SHARDS: u32 = 10_000;
+
+/// Shards an on-demand stream begins with (Developer Guide, "Choose the data stream capacity mode").
+pub const FIRST_ON_DEMAND_SHARDS: u32 = 4;
 
 const MIB: usize = 1024 * 1024;

@@ -5,6 +5,7 @@
 
 mod api;
 mod error;
+mod in_memory;
 pub mod limits;
 mod page;
 mod retry;
@@ -17,6 +18,9 @@ pub use api::{
     StreamSummary, WrittenRecord,
 };
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
+pub use in_memory::{
+    CONNECTION_LOST, FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, TokioClock,
+};
 pub use page::{RecordColumns, RecordsPage, RecordsPageBuilder};
 pub use retry::{Backoff, list_all_shards, with_retries};
 pub use sdk::SdkKinesis;

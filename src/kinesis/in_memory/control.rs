@@ -1,0 +1,211 @@
+//! Making, changing and deleting streams.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::InMemoryKinesis;
+use super::errors::{error, invalid};
+use super::stream::{Stream, StreamMode, StreamState, uniform_ranges};
+use crate::kinesis::limits::{
+    DEFAULT_MAX_RECORD_BYTES, FIRST_ON_DEMAND_SHARDS, LARGEST_MAX_RECORD_BYTES, MAX_RETENTION,
+    MAX_TARGET_SHARDS, MIN_RETENTION,
+};
+use crate::kinesis::{ApiResult, Operation, RecordDistribution, StreamStatus};
+use crate::model::{StreamIdentity, StreamName, UnixMillis};
+
+impl InMemoryKinesis {
+    /// Creates a stream whose shards the service manages; it begins with four (CreateStream with
+    /// mode `ON_DEMAND`). The simulator never reshards it by itself: use
+    /// [`split_shard`](Self::split_shard).
+    pub async fn create_on_demand_stream(&self, name: &StreamName) -> ApiResult<()> {
+        self.create(name, StreamMode::OnDemand, FIRST_ON_DEMAND_SHARDS)
+            .await
+    }
+
+    pub(in crate::kinesis) async fn create(
+        &self,
+        name: &StreamName,
+        mode: StreamMode,
+        shard_count: u32,
+    ) -> ApiResult<()> {
+        const OPERATION: Operation = Operation::CreateStream;
+        let verdict = self.faults.admit(OPERATION).await?;
+        if shard_count == 0 || shard_count > MAX_TARGET_SHARDS {
+            let message = format!(
+                "1 validation error detected: Value '{shard_count}' at 'shardCount' failed to \
+                 satisfy constraint: Member must have value between 1 and {MAX_TARGET_SHARDS}"
+            );
+            return Err(error(OPERATION, "ValidationException", message));
+        }
+        let now = self.clock.now();
+        let arn = format!(
+            "arn:aws:kinesis:{}:{}:stream/{name}",
+            self.options.region, self.options.account
+        );
+        let identity = StreamIdentity::parse(&arn).map_err(|why| {
+            let message = format!("region and account of the simulator: {why}");
+            error(OPERATION, "InternalFailure", message)
+        })?;
+        let mut streams = self.streams_mut();
+        if streams
+            .get(name)
+            .is_some_and(|old| !old.read().is_gone(now))
+        {
+            let message = format!(
+                "Stream {name} under account {} already exists.",
+                self.options.account
+            );
+            return Err(error(OPERATION, "ResourceInUseException", message));
+        }
+        let ranges = uniform_ranges(shard_count);
+        let stream = Stream::new(
+            identity,
+            mode,
+            self.creation_seconds.next(now),
+            now,
+            &ranges,
+        );
+        self.enter(&mut stream.write(), StreamStatus::Creating);
+        streams.insert(name.clone(), Arc::new(stream));
+        drop(streams);
+        self.answer(OPERATION, &verdict, ())
+    }
+
+    /// Deletes a stream with all its records (DeleteStream).
+    pub async fn delete_stream(&self, stream: &StreamIdentity) -> ApiResult<()> {
+        const OPERATION: Operation = Operation::DeleteStream;
+        let verdict = self.faults.admit(OPERATION).await?;
+        let stream = self.any_stream(OPERATION, stream)?;
+        self.enter(&mut stream.write(), StreamStatus::Deleting);
+        self.drop_streams_that_are_gone();
+        self.answer(OPERATION, &verdict, ())
+    }
+
+    /// The names of all streams in order (ListStreams, all pages of it).
+    pub async fn list_streams(&self) -> ApiResult<Vec<StreamName>> {
+        const OPERATION: Operation = Operation::ListStreams;
+        let verdict = self.faults.admit(OPERATION).await?;
+        self.drop_streams_that_are_gone();
+        let names = self.streams().keys().cloned().collect();
+        self.answer(OPERATION, &verdict, names)
+    }
+
+    /// Keeps records longer, up to 365 days; what was gone stays gone
+    /// (IncreaseStreamRetentionPeriod).
+    pub async fn increase_retention(
+        &self,
+        stream: &StreamIdentity,
+        retention: Duration,
+    ) -> ApiResult<()> {
+        const OPERATION: Operation = Operation::IncreaseStreamRetentionPeriod;
+        self.change(OPERATION, stream, |_, state, now| {
+            check_retention(OPERATION, retention, state.retention..=MAX_RETENTION)?;
+            for shard in &state.shards {
+                shard.write().expire(now, state.retention);
+            }
+            state.retention = retention;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps records for less time, at least for 24 hours (DecreaseStreamRetentionPeriod).
+    pub async fn decrease_retention(
+        &self,
+        stream: &StreamIdentity,
+        retention: Duration,
+    ) -> ApiResult<()> {
+        const OPERATION: Operation = Operation::DecreaseStreamRetentionPeriod;
+        self.change(OPERATION, stream, |_, state, _| {
+            check_retention(OPERATION, retention, MIN_RETENTION..=state.retention)?;
+            state.retention = retention;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes records of up to `bytes`, data and partition key together, from 1 MiB to 10 MiB
+    /// (UpdateMaxRecordSize).
+    pub async fn update_max_record_size(
+        &self,
+        stream: &StreamIdentity,
+        bytes: usize,
+    ) -> ApiResult<()> {
+        const OPERATION: Operation = Operation::UpdateMaxRecordSize;
+        self.change(OPERATION, stream, |_, state, _| {
+            if !(DEFAULT_MAX_RECORD_BYTES..=LARGEST_MAX_RECORD_BYTES).contains(&bytes) {
+                let message = format!("MaxRecordSizeInKiB of {bytes} bytes: from 1024 to 10240.");
+                return Err(invalid(OPERATION, message));
+            }
+            state.max_record_bytes = bytes;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Decides who picks the shard of a record; `Service` (`AUTO`) is for on-demand streams only
+    /// (UpdateStreamRecordDistributionStrategy).
+    pub async fn set_record_distribution(
+        &self,
+        stream: &StreamIdentity,
+        distribution: RecordDistribution,
+    ) -> ApiResult<()> {
+        const OPERATION: Operation = Operation::UpdateStreamRecordDistributionStrategy;
+        self.change(OPERATION, stream, |stream, state, _| {
+            let provisioned = stream.mode == StreamMode::Provisioned;
+            if provisioned && distribution == RecordDistribution::Service {
+                let message = "The AUTO strategy needs a stream in ON_DEMAND mode.";
+                return Err(invalid(OPERATION, message));
+            }
+            state.distribution = distribution;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs one change of an active stream, which is then `Updating` for a while.
+    pub(super) async fn change(
+        &self,
+        operation: Operation,
+        stream: &StreamIdentity,
+        apply: impl FnOnce(&Stream, &mut StreamState, UnixMillis) -> ApiResult<()> + Send,
+    ) -> ApiResult<()> {
+        let verdict = self.faults.admit(operation).await?;
+        let stream = self.active_stream(operation, stream)?;
+        {
+            let mut state = stream.write();
+            apply(&stream, &mut state, self.clock.now())?;
+            self.enter(&mut state, StreamStatus::Updating);
+        }
+        self.answer(operation, &verdict, ())
+    }
+
+    fn enter(&self, state: &mut StreamState, status: StreamStatus) {
+        state.enter(status, self.clock.now().plus(self.options.status_delay));
+    }
+
+    fn drop_streams_that_are_gone(&self) {
+        let now = self.clock.now();
+        self.streams_mut()
+            .retain(|_, stream| !stream.read().is_gone(now));
+    }
+}
+
+fn check_retention(
+    operation: Operation,
+    wanted: Duration,
+    allowed: std::ops::RangeInclusive<Duration>,
+) -> ApiResult<()> {
+    const HOUR_SECONDS: u64 = 3_600;
+    if allowed.contains(&wanted) && wanted.as_secs().is_multiple_of(HOUR_SECONDS) {
+        return Ok(());
+    }
+    let hours = |span: &Duration| span.as_secs() / HOUR_SECONDS;
+    let message = format!(
+        "Requested retention period ({} hours): expected whole hours from {} to {}.",
+        hours(&wanted),
+        hours(allowed.start()),
+        hours(allowed.end())
+    );
+    Err(invalid(operation, message))
+}

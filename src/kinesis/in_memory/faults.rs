@@ -1,0 +1,288 @@
+//! Faults on demand: scripted one by one, or drawn from a seed.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, Operation};
+
+/// The code of a fault that cuts the connection: no service sends it, a client sees a broken
+/// connection instead. The HTTP face closes the connection for it.
+pub const CONNECTION_LOST: &str = "ConnectionLost";
+
+/// How often the calls of one operation go wrong: probabilities from 0.0 (never) to 1.0 (always).
+///
+/// At most one of the failures strikes a call, in the order of the fields.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct FaultRates {
+    /// `ProvisionedThroughputExceededException`; nothing is done.
+    pub throttled: f64,
+    /// `InternalFailure`; nothing is done.
+    pub internal_failure: f64,
+    /// The connection breaks before the request is served; nothing is done.
+    pub connection_lost: f64,
+    /// The connection breaks after the request is served: what it did stays done. For PutRecords
+    /// this is the lost acknowledgement that makes a client write twice.
+    pub answer_lost: f64,
+    /// `ExpiredIteratorException` before its time (GetRecords).
+    pub expired_iterator: f64,
+    /// A page without records although there are some; it says so by its lag (GetRecords).
+    pub empty_page: f64,
+    /// Each entry alone: not written, `InternalFailure` (PutRecords).
+    pub failed_entry: f64,
+    /// The least time a call takes.
+    pub min_latency: Duration,
+    /// The most time a call takes; drawn evenly between the two, and slept on Tokio's clock.
+    pub max_latency: Duration,
+}
+
+/// Which operations go wrong, and how often. Operations that are not named work.
+#[derive(Debug, Clone, Default)]
+pub struct FaultPlan(HashMap<Operation, FaultRates>);
+
+impl FaultPlan {
+    /// This plan, with `rates` for the calls of `operation`.
+    #[must_use]
+    pub fn with(mut self, operation: Operation, rates: FaultRates) -> Self {
+        self.0.insert(operation, rates);
+        self
+    }
+}
+
+/// What strikes a call that is served nevertheless.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    pub(super) answer_lost: bool,
+    pub(super) empty_page: bool,
+    /// Decides the fate of each entry of a put.
+    pub(super) entries: Option<EntryFaults>,
+}
+
+/// Draws which entries fail.
+#[derive(Debug)]
+pub(super) struct EntryFaults {
+    rate: f64,
+    random: fastrand::Rng,
+}
+
+impl EntryFaults {
+    pub(super) fn strikes(&mut self) -> bool {
+        self.random.f64() < self.rate
+    }
+}
+
+/// Counts calls and decides what goes wrong with each.
+#[derive(Debug)]
+pub(super) struct Faults {
+    seed: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    plan: FaultPlan,
+    operations: HashMap<Operation, OperationState>,
+}
+
+/// Operations draw from sequences of their own: one more call of one does not shift the others.
+#[derive(Debug)]
+struct OperationState {
+    calls: u64,
+    scripted: VecDeque<ApiError>,
+    random: fastrand::Rng,
+}
+
+impl Faults {
+    pub(super) fn new(seed: u64, plan: FaultPlan) -> Self {
+        Self {
+            seed,
+            state: Mutex::new(State {
+                plan,
+                operations: HashMap::new(),
+            }),
+        }
+    }
+
+    pub(super) fn set_plan(&self, plan: FaultPlan) {
+        self.locked(|state, _| state.plan = plan);
+    }
+
+    pub(super) fn fail_next(&self, operation: Operation, error: ApiError) {
+        self.of(operation, |state, _| state.scripted.push_back(error));
+    }
+
+    pub(super) fn calls(&self, operation: Operation) -> u64 {
+        self.of(operation, |state, _| state.calls)
+    }
+
+    /// Counts a call, takes its time, and fails it or says what strikes it later.
+    pub(super) async fn admit(&self, operation: Operation) -> ApiResult<Verdict> {
+        let (latency, outcome) = self.of(operation, |state, rates| {
+            state.calls += 1;
+            let latency = latency(&mut state.random, rates);
+            let outcome = match state.scripted.pop_front() {
+                Some(error) => Err(error),
+                None => draw(&mut state.random, rates, operation),
+            };
+            (latency, outcome)
+        });
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        outcome
+    }
+
+    fn locked<T>(&self, with: impl FnOnce(&mut State, u64) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        with(&mut state, self.seed)
+    }
+
+    fn of<T>(
+        &self,
+        operation: Operation,
+        with: impl FnOnce(&mut OperationState, &FaultRates) -> T,
+    ) -> T {
+        self.locked(|state, seed| {
+            let rates = state.plan.0.get(&operation).copied().unwrap_or_default();
+            let of = state.operations.entry(operation);
+            let of = of.or_insert_with(|| OperationState {
+                calls: 0,
+                scripted: VecDeque::new(),
+                random: fastrand::Rng::with_seed(seed ^ (operation as u64 + 1) << 32),
+            });
+            with(of, &rates)
+        })
+    }
+}
+
+/// The failure of a connection that breaks.
+pub(super) fn connection_lost(operation: Operation) -> ApiError {
+    let message = "the connection was closed before the answer was read";
+    ApiError::new(
+        ApiErrorKind::Unavailable,
+        operation,
+        CONNECTION_LOST,
+        message,
+    )
+}
+
+fn latency(random: &mut fastrand::Rng, rates: &FaultRates) -> Duration {
+    let spread = rates.max_latency.saturating_sub(rates.min_latency);
+    rates.min_latency + spread.mul_f64(random.f64())
+}
+
+fn draw(
+    random: &mut fastrand::Rng,
+    rates: &FaultRates,
+    operation: Operation,
+) -> ApiResult<Verdict> {
+    let mut point = random.f64();
+    let mut strikes = |rate: f64| {
+        let struck = (0.0..rate).contains(&point);
+        point -= rate;
+        struck
+    };
+    let fail = |code, message: &str| Err(ApiError::from_code(operation, code, message));
+    if strikes(rates.throttled) {
+        let code = "ProvisionedThroughputExceededException";
+        return fail(code, "Rate exceeded (injected fault).");
+    }
+    if strikes(rates.internal_failure) {
+        return fail(
+            "InternalFailure",
+            "Internal service failure (injected fault).",
+        );
+    }
+    if strikes(rates.connection_lost) {
+        return Err(connection_lost(operation));
+    }
+    let answer_lost = strikes(rates.answer_lost);
+    if strikes(rates.expired_iterator) {
+        return fail(
+            "ExpiredIteratorException",
+            "Iterator expired (injected fault).",
+        );
+    }
+    Ok(Verdict {
+        answer_lost,
+        empty_page: strikes(rates.empty_page),
+        entries: (rates.failed_entry > 0.0).then(|| EntryFaults {
+            rate: rates.failed_entry,
+            random: random.fork(),
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUGH: FaultRates = FaultRates {
+        throttled: 0.2,
+        internal_failure: 0.1,
+        connection_lost: 0.1,
+        answer_lost: 0.1,
+        expired_iterator: 0.1,
+        empty_page: 0.1,
+        failed_entry: 0.0,
+        min_latency: Duration::from_millis(1),
+        max_latency: Duration::from_millis(9),
+    };
+
+    async fn outcomes(seed: u64) -> Vec<String> {
+        let plan = FaultPlan::default().with(Operation::GetRecords, ROUGH);
+        let faults = Faults::new(seed, plan);
+        let mut seen = Vec::new();
+        for _ in 0..500 {
+            let outcome = faults.admit(Operation::GetRecords).await;
+            seen.push(match outcome {
+                Err(error) => error.code().to_owned(),
+                Ok(verdict) if verdict.answer_lost => "answer lost".to_owned(),
+                Ok(verdict) if verdict.empty_page => "empty page".to_owned(),
+                Ok(_) => String::new(),
+            });
+        }
+        seen
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_seed_draws_the_same_faults() {
+        let first = outcomes(7).await;
+        assert_eq!(first, outcomes(7).await);
+        assert_ne!(first, outcomes(8).await);
+        let share = |of: &str| first.iter().filter(|seen| *seen == of).count();
+        assert!((70..130).contains(&share("ProvisionedThroughputExceededException")));
+        for of in [
+            "InternalFailure",
+            CONNECTION_LOST,
+            "answer lost",
+            "empty page",
+        ] {
+            assert!((25..80).contains(&share(of)), "{of}: {}", share(of));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_takes_the_time_that_was_drawn_for_it() {
+        let started = tokio::time::Instant::now();
+        outcomes(7).await;
+        let millis = started.elapsed().as_millis();
+        assert!((500..=5_500).contains(&millis), "{millis}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn scripted_failures_come_in_order_and_only_to_their_operation() {
+        let faults = Faults::new(0, FaultPlan::default());
+        for code in ["InternalFailure", "ExpiredIteratorException"] {
+            let error = ApiError::from_code(Operation::GetRecords, code, "");
+            faults.fail_next(Operation::GetRecords, error);
+        }
+        assert!(faults.admit(Operation::PutRecords).await.is_ok());
+        for code in ["InternalFailure", "ExpiredIteratorException"] {
+            let error = faults.admit(Operation::GetRecords).await.unwrap_err();
+            assert_eq!(error.code(), code);
+        }
+        assert!(faults.admit(Operation::GetRecords).await.is_ok());
+        assert_eq!(faults.calls(Operation::GetRecords), 3);
+    }
+}

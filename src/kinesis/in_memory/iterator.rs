@@ -1,0 +1,142 @@
+//! Shard iterators: where each type starts, and what an iterator that comes back stands for.
+
+use std::sync::Arc;
+
+use super::InMemoryKinesis;
+use super::errors::{error, invalid};
+use super::sequence::NumberOrigin;
+use super::shard::{ShardState, shard_id};
+use super::stream::Stream;
+use super::token::IteratorToken;
+use crate::kinesis::limits::ITERATOR_LIFETIME;
+use crate::kinesis::{ApiError, ApiResult, IteratorPosition, Operation, ShardIterator};
+use crate::model::{SequenceNumber, ShardId, StreamIdentity, UnixMillis};
+
+impl InMemoryKinesis {
+    /// The shard an iterator reads, and the place it stands at.
+    pub(super) fn resolve(
+        &self,
+        stream: Option<&StreamIdentity>,
+        iterator: &ShardIterator,
+    ) -> ApiResult<(Arc<Stream>, Arc<ShardState>, u64)> {
+        const OPERATION: Operation = Operation::GetRecords;
+        let invalid = || invalid(OPERATION, "Invalid ShardIterator.");
+        let token = IteratorToken::open(iterator.as_str()).ok_or_else(invalid)?;
+        if stream.is_some_and(|stream| *stream.name() != token.stream) {
+            return Err(invalid());
+        }
+        let now = self.clock.now();
+        if now.since(token.issued_at) > ITERATOR_LIFETIME {
+            let message = format!(
+                "Iterator expired. The iterator was created at time {} while right now it is {now} \
+                 which is further in the future than the tolerated delay of {} milliseconds.",
+                token.issued_at,
+                ITERATOR_LIFETIME.as_millis()
+            );
+            return Err(error(OPERATION, "ExpiredIteratorException", message));
+        }
+        let named = StreamIdentity::named(token.stream);
+        let found = self.open_stream(OPERATION, stream.unwrap_or(&named))?;
+        if found.id != token.stream_id {
+            return Err(invalid());
+        }
+        // An expired shard is still read to its end: the iterator is younger than five minutes.
+        let shard = found.read().shards.get(token.shard_index as usize).cloned();
+        Ok((found, shard.ok_or_else(invalid)?, token.place))
+    }
+
+    pub(super) fn iterator(
+        &self,
+        stream: &Stream,
+        shard: &ShardState,
+        place: u64,
+        issued_at: UnixMillis,
+    ) -> ShardIterator {
+        let token = IteratorToken {
+            stream: stream.name().clone(),
+            stream_id: stream.id,
+            shard_index: shard.index,
+            place,
+            issued_at,
+        };
+        ShardIterator::new(token.seal())
+    }
+
+    /// GetShardIterator.
+    pub(super) async fn iterator_at(
+        &self,
+        stream: &StreamIdentity,
+        shard: &ShardId,
+        position: &IteratorPosition,
+    ) -> ApiResult<ShardIterator> {
+        const OPERATION: Operation = Operation::GetShardIterator;
+        let verdict = self.faults.admit(OPERATION).await?;
+        let stream = self.open_stream(OPERATION, stream)?;
+        let now = self.clock.now();
+        let (shard, retention) = {
+            let state = stream.read();
+            (
+                self.shard(OPERATION, &stream, &state, shard)?,
+                state.retention,
+            )
+        };
+        if self.options.enforce_limits && !shard.read_budget().admits_iterator(now) {
+            return Err(self.throttled(OPERATION, &stream, &shard));
+        }
+        let place = {
+            let content = shard.read();
+            match position {
+                IteratorPosition::TrimHorizon => content.oldest(now, retention),
+                IteratorPosition::Latest => content.log.next(),
+                IteratorPosition::AtTimestamp(time) if *time > now => {
+                    let message = format!(
+                        "The timestampInMillis parameter cannot be greater than the \
+                         currentTimestampInMillis. timestampInMillis: {}, \
+                         currentTimestampInMillis: {}",
+                        time.0, now.0
+                    );
+                    return Err(invalid(OPERATION, message));
+                }
+                IteratorPosition::AtTimestamp(time) => content.log.place_at(*time),
+                IteratorPosition::At(number) => {
+                    self.place_after(&stream, &shard, number)?.saturating_sub(1)
+                }
+                IteratorPosition::After(number) => self.place_after(&stream, &shard, number)?,
+            }
+            .min(content.log.next())
+        };
+        let iterator = self.iterator(&stream, &shard, place, now);
+        self.answer(OPERATION, &verdict, iterator)
+    }
+
+    /// The place after `number`, which must be of this very shard; it may be trimmed already. The
+    /// starting number of a shard stands before its first record.
+    fn place_after(
+        &self,
+        stream: &Stream,
+        shard: &ShardState,
+        number: &SequenceNumber,
+    ) -> ApiResult<u64> {
+        let foreign = |why: String| -> ApiError {
+            let message = format!(
+                "StartingSequenceNumber {number} used in GetShardIterator on shard {} in stream {} \
+                 under account {} is invalid{why}.",
+                shard.id,
+                stream.name(),
+                self.options.account
+            );
+            invalid(Operation::GetShardIterator, message)
+        };
+        match NumberOrigin::parse(number) {
+            None => Err(foreign(String::new())),
+            Some((origin, _)) if origin.shard_index != shard.index => {
+                let other = shard_id(origin.shard_index);
+                Err(foreign(format!(" because it encodes {other}")))
+            }
+            Some((origin, _)) if origin != shard.origin => Err(foreign(
+                " because it did not come from this stream".to_owned(),
+            )),
+            Some((_, counter)) => Ok(counter),
+        }
+    }
+}

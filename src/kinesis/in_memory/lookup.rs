@@ -1,0 +1,152 @@
+//! Finding streams and shards by what a request says, and the words for not finding them.
+
+use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
+
+use super::errors::error;
+use super::faults::{Verdict, connection_lost};
+use super::shard::ShardState;
+use super::stream::{Stream, StreamState};
+use super::{InMemoryKinesis, Streams};
+use crate::kinesis::{ApiError, ApiResult, Operation, StreamStatus};
+use crate::model::{ShardId, StreamIdentity};
+
+impl InMemoryKinesis {
+    pub(super) fn streams(&self) -> RwLockReadGuard<'_, Streams> {
+        self.streams.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn streams_mut(&self) -> RwLockWriteGuard<'_, Streams> {
+        self.streams.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream in any state, until it is gone.
+    pub(super) fn any_stream(
+        &self,
+        operation: Operation,
+        wanted: &StreamIdentity,
+    ) -> ApiResult<Arc<Stream>> {
+        let now = self.clock.now();
+        let found = self.streams().get(wanted.name()).cloned();
+        let same = |stream: &Arc<Stream>| {
+            let arn = wanted.arn();
+            (arn.is_none() || arn == stream.identity.arn()) && !stream.read().is_gone(now)
+        };
+        found
+            .filter(same)
+            .ok_or_else(|| self.stream_not_found(operation, wanted))
+    }
+
+    /// A stream that takes and gives records. One that is being made is not found, as on AWS.
+    pub(super) fn open_stream(
+        &self,
+        operation: Operation,
+        wanted: &StreamIdentity,
+    ) -> ApiResult<Arc<Stream>> {
+        let stream = self.any_stream(operation, wanted)?;
+        let status = stream.read().status(self.clock.now());
+        match status {
+            StreamStatus::Active | StreamStatus::Updating => Ok(stream),
+            StreamStatus::Creating | StreamStatus::Deleting => {
+                Err(self.stream_not_found(operation, wanted))
+            }
+        }
+    }
+
+    /// A stream whose shards can be listed.
+    pub(super) fn ready_stream(
+        &self,
+        operation: Operation,
+        wanted: &StreamIdentity,
+    ) -> ApiResult<Arc<Stream>> {
+        let ready = [StreamStatus::Active, StreamStatus::Updating];
+        self.stream_in(operation, wanted, &ready)
+    }
+
+    /// A stream that can be changed.
+    pub(super) fn active_stream(
+        &self,
+        operation: Operation,
+        wanted: &StreamIdentity,
+    ) -> ApiResult<Arc<Stream>> {
+        self.stream_in(operation, wanted, &[StreamStatus::Active])
+    }
+
+    fn stream_in(
+        &self,
+        operation: Operation,
+        wanted: &StreamIdentity,
+        allowed: &[StreamStatus],
+    ) -> ApiResult<Arc<Stream>> {
+        let stream = self.any_stream(operation, wanted)?;
+        let status = stream.read().status(self.clock.now());
+        if allowed.contains(&status) {
+            return Ok(stream);
+        }
+        let message = format!(
+            "Stream {} under account {} is in state {status:?}, not in {allowed:?}.",
+            stream.name(),
+            self.options.account
+        );
+        Err(error(operation, "ResourceInUseException", message))
+    }
+
+    pub(super) fn shard(
+        &self,
+        operation: Operation,
+        stream: &Stream,
+        state: &StreamState,
+        id: &ShardId,
+    ) -> ApiResult<Arc<ShardState>> {
+        let found = state.shard(id, self.clock.now()).cloned();
+        found.ok_or_else(|| {
+            let message = format!(
+                "Shard {id} in stream {} under account {} does not exist",
+                stream.name(),
+                self.options.account
+            );
+            error(operation, "ResourceNotFoundException", message)
+        })
+    }
+
+    pub(super) fn throttled(
+        &self,
+        operation: Operation,
+        stream: &Stream,
+        shard: &ShardState,
+    ) -> ApiError {
+        let code = "ProvisionedThroughputExceededException";
+        error(operation, code, self.rate_exceeded(stream, shard))
+    }
+
+    pub(super) fn rate_exceeded(&self, stream: &Stream, shard: &ShardState) -> String {
+        format!(
+            "Rate exceeded for shard {} in stream {} under account {}.",
+            shard.id,
+            stream.name(),
+            self.options.account
+        )
+    }
+
+    /// The answer, unless a fault loses it on the way.
+    pub(super) fn answer<T>(
+        &self,
+        operation: Operation,
+        verdict: &Verdict,
+        answer: T,
+    ) -> ApiResult<T> {
+        if verdict.answer_lost {
+            Err(connection_lost(operation))
+        } else {
+            Ok(answer)
+        }
+    }
+
+    fn stream_not_found(&self, operation: Operation, wanted: &StreamIdentity) -> ApiError {
+        let message = format!(
+            "Stream {} under account {} not found.",
+            wanted.name(),
+            self.options.account
+        );
+        error(operation, "ResourceNotFoundException", message)
+    }
+}

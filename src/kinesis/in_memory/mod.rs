@@ -1,0 +1,233 @@
+//! A faithful Kinesis in memory, for tests: on a clock of the caller, with faults by seed.
+
+mod clock;
+mod control;
+mod describe;
+mod errors;
+mod faults;
+mod iterator;
+mod listing;
+mod log;
+mod lookup;
+mod put;
+mod read;
+mod reshard;
+mod scaling;
+mod sequence;
+mod shard;
+mod stream;
+mod throttle;
+mod token;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use clock::TokioClock;
+pub use faults::{CONNECTION_LOST, FaultPlan, FaultRates};
+
+use super::limits::MAX_SHARDS_PER_PAGE;
+use super::{
+    ApiError, ApiResult, IteratorPosition, Kinesis, ListShardsFrom, Operation, PutEntry,
+    PutOutcome, RecordColumns, RecordsPage, ShardIterator, ShardsPage, StreamSummary,
+    WrittenRecord,
+};
+use crate::model::{Clock, ShardId, StreamIdentity, StreamName};
+use describe::describe_budget;
+use faults::Faults;
+use listing::PageStart;
+use put::Incoming;
+use read::ColumnsSink;
+use sequence::CreationSeconds;
+use stream::{Stream, StreamMode};
+use throttle::Bucket;
+
+type Streams = BTreeMap<StreamName, Arc<Stream>>;
+
+/// Kinesis Data Streams in memory, true to the service where a reader or a writer can tell.
+///
+/// Sequence numbers have the layout of AWS, keys are routed by MD5, arrival times have milliseconds,
+/// iterators and page tokens expire, pages stop at 10,000 records and 10 MiB, the lag is zero only
+/// at the tip, closed shards name their children, and records leave when their retention is over.
+/// A record is visible, in its order, as soon as the put that wrote it is answered or even before;
+/// never after a later one.
+///
+/// Time is the clock's alone, and chance the seed's: with a [`TokioClock`] on paused time a test
+/// with faults runs the same way every time.
+///
+/// Not simulated: enhanced fan-out, encryption, tags, and resharding of on-demand streams by the
+/// service itself.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use datafusion_kinesis::kinesis::{InMemoryKinesis, InMemoryOptions, Kinesis, TokioClock};
+/// # use datafusion_kinesis::model::{StreamIdentity, StreamName, UnixMillis};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let clock = Arc::new(TokioClock::starting_at(UnixMillis(1_700_000_000_000)));
+/// let kinesis = InMemoryKinesis::new(clock, InMemoryOptions::default());
+/// let clicks = StreamName::new("clicks")?;
+/// kinesis.create_stream(&clicks, 2).await?;
+/// let summary = kinesis.describe_stream(&StreamIdentity::named(clicks)).await?;
+/// assert_eq!(summary.open_shards, 2);
+/// # Ok(())
+/// # }
+/// ```
+pub struct InMemoryKinesis {
+    clock: Arc<dyn Clock>,
+    options: InMemoryOptions,
+    streams: RwLock<Streams>,
+    describes: Mutex<Bucket>,
+    faults: Faults,
+    creation_seconds: CreationSeconds,
+}
+
+/// How an [`InMemoryKinesis`] behaves.
+#[derive(Debug, Clone)]
+pub struct InMemoryOptions {
+    /// The region in ARNs; default `us-east-1`.
+    pub region: String,
+    /// The account in ARNs and messages; default `000000000000`.
+    pub account: String,
+    /// Whether shards, ListShards and DescribeStreamSummary refuse what is above their rates, as on
+    /// AWS; default no. Sizes and counts of a single call are always checked.
+    pub enforce_limits: bool,
+    /// How long a stream is `Creating`, `Updating` or `Deleting`; default no time at all.
+    pub status_delay: Duration,
+    /// The most shards on one page of ListShards; default 1,000 as on AWS.
+    pub max_shards_per_page: usize,
+    /// What faults are drawn from; default 0.
+    pub seed: u64,
+    /// Which calls go wrong; default none.
+    pub faults: FaultPlan,
+}
+
+impl Default for InMemoryOptions {
+    fn default() -> Self {
+        Self {
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+            enforce_limits: false,
+            status_delay: Duration::ZERO,
+            max_shards_per_page: MAX_SHARDS_PER_PAGE,
+            seed: 0,
+            faults: FaultPlan::default(),
+        }
+    }
+}
+
+impl InMemoryKinesis {
+    /// A service without streams, whose time is `clock`'s.
+    pub fn new(clock: Arc<dyn Clock>, options: InMemoryOptions) -> Self {
+        Self {
+            clock,
+            faults: Faults::new(options.seed, options.faults.clone()),
+            options,
+            streams: RwLock::default(),
+            describes: Mutex::new(describe_budget()),
+            creation_seconds: CreationSeconds::default(),
+        }
+    }
+
+    /// From now on calls go wrong by `plan`.
+    pub fn set_faults(&self, plan: FaultPlan) {
+        self.faults.set_plan(plan);
+    }
+
+    /// The next call of `operation` that nothing else was scripted for fails with `error`, and does
+    /// nothing. Scripted failures come before drawn ones, in the order they were given.
+    pub fn fail_next(&self, operation: Operation, error: ApiError) {
+        self.faults.fail_next(operation, error);
+    }
+
+    /// How often `operation` was called, failed calls included.
+    pub fn calls(&self, operation: Operation) -> u64 {
+        self.faults.calls(operation)
+    }
+
+    /// Writes one record (PutRecord).
+    pub async fn put_record(
+        &self,
+        stream: &StreamIdentity,
+        entry: &PutEntry,
+    ) -> ApiResult<WrittenRecord> {
+        self.put_one(stream, entry.into()).await
+    }
+}
+
+#[async_trait]
+impl Kinesis for InMemoryKinesis {
+    async fn describe_stream(&self, stream: &StreamIdentity) -> ApiResult<StreamSummary> {
+        let (summary, _) = self
+            .describe(Operation::DescribeStreamSummary, stream)
+            .await?;
+        Ok(summary)
+    }
+
+    async fn list_shards(&self, from: ListShardsFrom<'_>) -> ApiResult<ShardsPage> {
+        let start = match from {
+            ListShardsFrom::Start { stream, filter } => PageStart::First {
+                stream,
+                filter: filter.into(),
+                after: None,
+            },
+            ListShardsFrom::Page { token, .. } => PageStart::Next(token),
+        };
+        self.list_shards_page(start, MAX_SHARDS_PER_PAGE).await
+    }
+
+    async fn get_shard_iterator(
+        &self,
+        stream: &StreamIdentity,
+        shard: &ShardId,
+        position: &IteratorPosition,
+    ) -> ApiResult<ShardIterator> {
+        self.iterator_at(stream, shard, position).await
+    }
+
+    async fn get_records(
+        &self,
+        stream: &StreamIdentity,
+        iterator: &ShardIterator,
+        limit: usize,
+        columns: RecordColumns,
+    ) -> ApiResult<RecordsPage> {
+        let mut sink = ColumnsSink::new(columns);
+        let end = self
+            .read_page(Some(stream), iterator, limit, &mut sink)
+            .await?;
+        let lag = Some(end.behind_latest);
+        let last = end.last_sequence;
+        Ok(sink.builder.finish(last, end.next, lag, end.children))
+    }
+
+    async fn put_records(
+        &self,
+        stream: &StreamIdentity,
+        entries: &[PutEntry],
+    ) -> ApiResult<Vec<PutOutcome>> {
+        let entries: Vec<Incoming<'_>> = entries.iter().map(Incoming::from).collect();
+        self.put(Operation::PutRecords, stream, &entries).await
+    }
+
+    async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {
+        self.create(name, StreamMode::Provisioned, shard_count)
+            .await
+    }
+}
+
+impl fmt::Debug for InMemoryKinesis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let streams = self.streams();
+        f.debug_struct("InMemoryKinesis")
+            .field("streams", &streams.keys())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! What retention takes away.
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[tokio::test(start_paused = true)]
+async fn records_leave_when_their_retention_is_over() {
+    let fixture = Fixture::with_shards(1).await;
+    let old = fixture.put("old").await.sequence;
+    advance(HOUR).await;
+    fixture.put("young").await;
+    advance(HOUR * 23).await;
+    assert_eq!(
+        fixture.texts(0, IteratorPosition::TrimHorizon).await,
+        ["old", "young"]
+    );
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(
+        fixture.texts(0, IteratorPosition::TrimHorizon).await,
+        ["young"]
+    );
+    // A number that is trimmed gives no error, on AWS neither: reading goes on with what is left.
+    assert_eq!(
+        fixture.texts(0, IteratorPosition::At(old.clone())).await,
+        ["young"]
+    );
+    assert_eq!(
+        fixture.texts(0, IteratorPosition::After(old)).await,
+        ["young"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_shard_disappears_with_its_last_record() {
+    let fixture = Fixture::with_shards(1).await;
+    fixture.split_the_only_shard().await;
+    advance(HOUR * 24 - Duration::from_millis(1)).await;
+    assert_eq!(fixture.shards().await.len(), 3);
+    let iterator = fixture
+        .iterator(0, IteratorPosition::TrimHorizon)
+        .await
+        .unwrap();
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(fixture.shards().await.len(), 2);
+    let late = fixture.iterator(0, IteratorPosition::TrimHorizon).await;
+    assert_eq!(late.unwrap_err().kind(), ApiErrorKind::NotFound);
+    let page = fixture.fetch(&iterator, 1).await.unwrap();
+    assert!(page.next.is_none() && page.children.len() == 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_longer_retention_does_not_bring_back_what_is_gone() {
+    let fixture = Fixture::with_shards(1).await;
+    let (kinesis, stream) = (&fixture.kinesis, &fixture.stream);
+    fixture.put("gone").await;
+    advance(HOUR * 25).await;
+    fixture.put("kept").await;
+    kinesis.increase_retention(stream, HOUR * 48).await.unwrap();
+    assert_eq!(
+        fixture.texts(0, IteratorPosition::TrimHorizon).await,
+        ["kept"]
+    );
+    advance(HOUR * 47).await;
+    assert_eq!(
+        fixture.texts(0, IteratorPosition::TrimHorizon).await,
+        ["kept"]
+    );
+    kinesis.decrease_retention(stream, HOUR * 24).await.unwrap();
+    assert!(
+        fixture
+            .texts(0, IteratorPosition::TrimHorizon)
+            .await
+            .is_empty()
+    );
+    let summary = kinesis.describe_stream(stream).await.unwrap();
+    assert_eq!(summary.retention, HOUR * 24);
+    for (hours, increase) in [(8_761, true), (23, false), (48, false)] {
+        let changed = if increase {
+            kinesis.increase_retention(stream, HOUR * hours).await
+        } else {
+            kinesis.decrease_retention(stream, HOUR * hours).await
+        };
+        assert_eq!(code(changed), "InvalidArgumentException", "{hours}");
+    }
+}
