@@ -93,7 +93,9 @@ fn reason(error: &DataFusionError) -> String {
         DataFusionError::Plan(message)
         | DataFusionError::Execution(message)
         | DataFusionError::Configuration(message) => message.clone(),
-        DataFusionError::SQL(error, _) => chain(error),
+        DataFusionError::SQL(error, _) => {
+            chain(error).replacen("sql parser error: ", "syntax error: ", 1)
+        }
         DataFusionError::SchemaError(error, _) => chain(error),
         DataFusionError::ArrowError(error, _) => chain(error),
         DataFusionError::IoError(error) => chain(error),

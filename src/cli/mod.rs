@@ -20,9 +20,11 @@ mod statements;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
-use args::{Args, Command, Task};
+use args::{Args, Command, Script, Task};
+use session::Session;
 
 /// How a run of the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,48 +55,44 @@ impl From<Outcome> for ExitCode {
 pub fn main() -> ExitCode {
     let task = Task::from_command_line();
     log_to_stderr();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
+    // Two runtimes: statements can keep every thread of the engine busy, and signals must be heard all the same.
+    let engine = Builder::new_multi_thread().enable_all().build();
+    let front = Builder::new_current_thread().enable_all().build();
+    let (engine, front) = match (engine, front) {
+        (Ok(engine), Ok(front)) => (engine, front),
+        (Err(error), _) | (_, Err(error)) => {
             say(&format!("cannot start the runtime: {error}"));
             return Outcome::Failed.into();
         }
     };
-    let outcome = runtime.block_on(run(task));
+    let outcome = match task.command {
+        Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
+        None => run_sql(task.args, &engine, &front),
+    };
     // A statement that was interrupted may still be computing, and nobody waits for it.
-    runtime.shutdown_background();
+    engine.shutdown_background();
     outcome.into()
 }
 
-async fn run(task: Task) -> Outcome {
-    match task.command {
-        Some(Command::Embedded(server)) => report(embedded::serve(&server).await),
-        None => Box::pin(run_sql(task.args)).await,
-    }
-}
-
-async fn run_sql(mut args: Args) -> Outcome {
+fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
     let _server = if args.embedded {
-        match embedded::beside(&mut args.connection).await {
+        match engine.block_on(embedded::beside(&mut args.connection)) {
             Ok(server) => Some(server),
             Err(error) => return report(Err(error)),
         }
     } else {
         None
     };
-    let ctx = match session::session(&args.connection) {
-        Ok(ctx) => ctx,
+    let session = match Session::open(&args.connection, engine.handle()) {
+        Ok(session) => session,
         Err(error) => return report(Err(error)),
     };
     if !args.scripts.is_empty() {
-        script::run(&ctx, &args.scripts, args.output).await
+        front.block_on(script::run(&session, &args.scripts, args.output))
     } else if io::stdin().is_terminal() {
-        shell::run(&ctx, args.output).await
+        front.block_on(shell::run(&session, args.output))
     } else {
-        script::run(&ctx, &[args::Script::Stdin], args.output).await
+        front.block_on(script::run(&session, &[Script::Stdin], args.output))
     }
 }
 
@@ -118,6 +116,5 @@ fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
         .init();
 }

@@ -1,11 +1,13 @@
-//! Runs one statement: it computes in a task of its own, so that a signal is heard however busy it is.
+//! Runs one statement: it computes on the engine's threads, so that a signal is heard however busy they are.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
@@ -15,7 +17,7 @@ use tokio::time::Instant;
 use super::failure::Failure;
 use super::output::{Output, Printer, Yield};
 use super::progress::Progress;
-use super::session::plan;
+use super::session::{Session, plan};
 use super::signals::Signals;
 use super::statements::Statement;
 
@@ -28,7 +30,7 @@ enum Event {
 
 /// Runs a statement and prints what it gives; a signal ends it.
 pub(super) async fn run_statement(
-    ctx: &SessionContext,
+    session: &Session,
     statement: &Statement,
     output: Output,
     signals: &mut Signals,
@@ -37,7 +39,11 @@ pub(super) async fn run_statement(
     let mut progress = Progress::start();
     let mut printer: Option<Printer> = None;
     let (sender, mut events) = mpsc::channel(1);
-    let task = SpawnedTask::spawn(execute(ctx.clone(), statement.in_place(), sender));
+    let work = execute(session.ctx.clone(), statement.in_place(), sender);
+    let task = {
+        let _on_the_engine = session.engine.enter();
+        SpawnedTask::spawn(work)
+    };
     loop {
         tokio::select! {
             biased;
@@ -78,7 +84,7 @@ async fn execute(
         _ => Yield::Rows,
     };
     let task = Arc::new(frame.task_ctx());
-    let plan = frame.create_physical_plan().await?;
+    let plan = interruptible(frame.create_physical_plan().await?)?;
     let begun = Event::Started(yields, Arc::clone(&plan));
     if events.send(begun).await.is_err() {
         return Ok(());
@@ -90,4 +96,48 @@ async fn execute(
         }
     }
     Ok(())
+}
+
+/// Lets nodes that make many rows out of few yield as well.
+///
+/// The engine's leaves yield by themselves, but a join can be busy for minutes with one batch of a leaf, and an
+/// aggregate over it would not hear that the statement was ended.
+fn interruptible(plan: Arc<dyn ExecutionPlan>) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+    plan.transform_up(|node| {
+        let multiplies = node.name().ends_with("JoinExec") || node.name() == "UnnestExec";
+        Ok(match multiplies {
+            true => {
+                Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)
+            }
+            false => Transformed::no(node),
+        })
+    })
+    .data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// On one thread the timer gets its turn only when the plan yields.
+    #[tokio::test]
+    async fn an_aggregate_over_an_endless_join_can_be_interrupted() {
+        for join in [
+            "CROSS JOIN b",
+            "JOIN b ON a.value < b.value + 1",
+            "JOIN b ON a.value % 1 = b.value % 1",
+        ] {
+            let sql = format!(
+                "WITH a AS (SELECT * FROM generate_series(1, 100000)),
+                      b AS (SELECT * FROM generate_series(1, 100000))
+                 SELECT count(*), sum(a.value + b.value) FROM a {join}"
+            );
+            let ctx = SessionContext::new();
+            let (sender, _events) = mpsc::channel(1);
+            let run = execute(ctx, sql, sender);
+            let ended = tokio::time::timeout(Duration::from_millis(200), run).await;
+            assert!(ended.is_err(), "{join}: {ended:?}");
+        }
+    }
 }

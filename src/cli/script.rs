@@ -3,18 +3,17 @@
 use std::fs;
 use std::io::{self, Read};
 
-use datafusion::prelude::SessionContext;
-
 use super::args::{Format, Script};
 use super::failure::Failure;
 use super::output::Output;
 use super::run::run_statement;
+use super::session::Session;
 use super::signals::{Signals, Stop};
 use super::statements::{Statement, split};
 use super::{Outcome, say};
 
 /// Runs scripts in their order. All are read before the first statement runs, so that a misspelt path costs nothing.
-pub(super) async fn run(ctx: &SessionContext, scripts: &[Script], format: Format) -> Outcome {
+pub(super) async fn run(session: &Session, scripts: &[Script], format: Format) -> Outcome {
     let mut signals = match Signals::all() {
         Ok(signals) => signals,
         Err(error) => return fail(&format!("cannot listen to signals: {error}")),
@@ -32,7 +31,7 @@ pub(super) async fn run(ctx: &SessionContext, scripts: &[Script], format: Format
     }
     for (script, text) in texts {
         for statement in split(&text) {
-            if let Err(failure) = run_statement(ctx, &statement, output, &mut signals).await {
+            if let Err(failure) = run_statement(session, &statement, output, &mut signals).await {
                 return ended(script, &statement, &failure);
             }
         }

@@ -2,12 +2,30 @@
 
 use datafusion::error::Result as DataFusionResult;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use tokio::runtime::Handle;
 
 use super::args::Connection;
 use crate::Result;
 
-/// A session with what the command promises: `SHOW TABLES` works, and times are in UTC.
-pub(super) fn session(connection: &Connection) -> Result<SessionContext> {
+/// What all statements of a run share.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) ctx: SessionContext,
+    /// Where statements compute; never the runtime that waits for them.
+    pub(super) engine: Handle,
+}
+
+impl Session {
+    pub(super) fn open(connection: &Connection, engine: &Handle) -> Result<Self> {
+        Ok(Self {
+            ctx: context(connection)?,
+            engine: engine.clone(),
+        })
+    }
+}
+
+/// A context with what the command promises: `SHOW TABLES` works, and times are in UTC.
+fn context(connection: &Connection) -> Result<SessionContext> {
     tracing::debug!(?connection, "session");
     let config = SessionConfig::new()
         .with_information_schema(true)

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use datafusion::prelude::SessionContext;
 use rustyline::config::Behavior;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
@@ -16,6 +15,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::redact::holds_credentials;
 use super::run::run_statement;
+use super::session::Session;
 use super::signals::Signals;
 use super::statements::{is_complete, split};
 use super::{Outcome, say};
@@ -51,7 +51,7 @@ impl Word {
 }
 
 /// Runs until the user leaves.
-pub(super) async fn run(ctx: &SessionContext, format: Format) -> Outcome {
+pub(super) async fn run(session: &Session, format: Format) -> Outcome {
     let mut shell = match Shell::open(history_file()) {
         Ok(shell) => shell,
         Err(error) => {
@@ -65,7 +65,7 @@ pub(super) async fn run(ctx: &SessionContext, format: Format) -> Outcome {
     };
     say("kinesis-sql: SQL on Amazon Kinesis streams; \\? for help");
     loop {
-        // Only this task waits for the terminal; the runtime has threads of its own.
+        // Only this thread waits for the terminal; the engine has threads of its own.
         let text = match shell.read() {
             Ok(Some(text)) => text,
             Ok(None) => return Outcome::Done,
@@ -78,12 +78,12 @@ pub(super) async fn run(ctx: &SessionContext, format: Format) -> Outcome {
             Some(Word::Quit) => return Outcome::Done,
             Some(Word::Help) => say(HELP),
             Some(Word::Tables) => {
-                if let Some(outcome) = execute(ctx, "SHOW TABLES", output).await {
+                if let Some(outcome) = execute(session, "SHOW TABLES", output).await {
                     return outcome;
                 }
             }
             None => {
-                if let Some(outcome) = execute(ctx, &text, output).await {
+                if let Some(outcome) = execute(session, &text, output).await {
                     return outcome;
                 }
             }
@@ -92,7 +92,7 @@ pub(super) async fn run(ctx: &SessionContext, format: Format) -> Outcome {
 }
 
 /// Runs what was typed up to its first error; an outcome means the shell is over.
-async fn execute(ctx: &SessionContext, text: &str, output: Output) -> Option<Outcome> {
+async fn execute(session: &Session, text: &str, output: Output) -> Option<Outcome> {
     for statement in split(text) {
         // Heard from here on: a Ctrl-C that came before was meant for something else.
         let mut signals = match Signals::interrupts() {
@@ -102,7 +102,7 @@ async fn execute(ctx: &SessionContext, text: &str, output: Output) -> Option<Out
                 return Some(Outcome::Failed);
             }
         };
-        match run_statement(ctx, &statement, output, &mut signals).await {
+        match run_statement(session, &statement, output, &mut signals).await {
             Ok(()) => {}
             Err(Failure::ClosedPipe) => return Some(Outcome::Done),
             Err(Failure::Stopped(_)) => {
