@@ -1,6 +1,9 @@
 //! Amazon Kinesis Data Streams as tables of Apache DataFusion.
 
 pub mod aggregation;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 pub mod kinesis;
 pub mod model;
 pub mod options;

@@ -1,3 +1,7 @@
 //! The `kinesis-sql` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    datafusion_kinesis::cli::main()
+}

@@ -1,0 +1,196 @@
+//! What may stand on the command line.
+//!
+//! `-f` and `-c` are one list in the order given, which clap's derive does not keep: it is rebuilt from their indices.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Without -f and -c: a shell on a terminal, else the statements on stdin.
+A file runs to its first error, which is named with file and line; the exit code is then 1.
+
+Binary columns such as `data` are printed as text where a value is UTF-8 without control
+characters (tab and line breaks may be in it), else as hexadecimal digits after 0x.
+Where exact bytes matter, select encode(data, 'base64').
+
+RUST_LOG sets what is logged to stderr; the default is warn.";
+
+/// What the process was asked to do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kinesis-sql",
+    version,
+    about = "Reads and writes Amazon Kinesis streams with SQL",
+    after_help = AFTER_HELP,
+    args_conflicts_with_subcommands = true
+)]
+pub(super) struct Task {
+    #[command(flatten)]
+    pub(super) args: Args,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Start an in-memory Kinesis in this process and use it for all tables
+    #[arg(long, conflicts_with = "endpoint_url")]
+    pub(super) embedded: bool,
+    /// Run the statements of a file, `-` for stdin; may be repeated and mixed with -c
+    #[arg(short, long = "file", value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// Run the statements given here; may be repeated and mixed with -f
+    #[arg(short, long = "command", value_name = "SQL")]
+    command_text: Vec<String>,
+    /// How results are printed on stdout
+    #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(super) output: Format,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    /// `-f` and `-c` in the order given.
+    #[arg(skip)]
+    pub(super) scripts: Vec<Script>,
+}
+
+/// Where tables find the service unless their options say otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+pub(super) struct Connection {
+    /// Endpoint for all tables that name none
+    #[arg(long, value_name = "URL")]
+    pub(super) endpoint_url: Option<String>,
+    /// AWS region for all tables that name none
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the in-memory Kinesis alone on loopback until Ctrl-C
+    Embedded(Server),
+}
+
+/// The in-memory Kinesis as its own process.
+#[derive(Debug, clap::Args)]
+pub(super) struct Server {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 4567)]
+    pub(super) port: u16,
+    /// Throttle like the service does
+    #[arg(long)]
+    pub(super) enforce_limits: bool,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A framed table, printed when the statement is done
+    Table,
+    /// A header and rows, as they come
+    Csv,
+    /// One JSON object a line, as they come
+    Json,
+}
+
+/// Where statements come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Script {
+    File(PathBuf),
+    Text(String),
+    Stdin,
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Text(_) => f.write_str("-c"),
+            Self::Stdin => f.write_str("<stdin>"),
+        }
+    }
+}
+
+impl Task {
+    /// What the process was started with; ends it after `--help`, `--version` and wrong usage.
+    pub(super) fn from_command_line() -> Self {
+        Self::from_matches(&Self::command().get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut task = Self::from_arg_matches(matches)?;
+        task.args.scripts = scripts(matches, &task.args);
+        Ok(task)
+    }
+}
+
+fn scripts(matches: &ArgMatches, args: &Args) -> Vec<Script> {
+    let indices = |id| matches.indices_of(id).into_iter().flatten();
+    let files = args.file.iter().map(|path| match path.to_str() {
+        Some("-") => Script::Stdin,
+        _ => Script::File(path.clone()),
+    });
+    let texts = args.command_text.iter().cloned().map(Script::Text);
+    let mut scripts: Vec<_> = indices("file")
+        .zip(files)
+        .chain(indices("command_text").zip(texts))
+        .collect();
+    scripts.sort_by_key(|(index, _)| *index);
+    scripts.into_iter().map(|(_, script)| script).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(words: &[&str]) -> Result<Task, clap::Error> {
+        let words = std::iter::once("kinesis-sql").chain(words.iter().copied());
+        Task::from_matches(&Task::command().try_get_matches_from(words)?)
+    }
+
+    fn text(text: &str) -> Script {
+        Script::Text(text.into())
+    }
+
+    fn file(path: &str) -> Script {
+        Script::File(path.into())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Task::command().debug_assert();
+    }
+
+    #[test]
+    fn files_and_commands_keep_their_order() {
+        let task = task(&["-c", "1", "-f", "a", "-f", "-", "-c", "2", "-f", "b"]).unwrap();
+        assert_eq!(
+            task.args.scripts,
+            [text("1"), file("a"), Script::Stdin, text("2"), file("b")]
+        );
+    }
+
+    #[test]
+    fn the_defaults_are_a_shell_with_tables() {
+        let args = task(&[]).unwrap().args;
+        assert_eq!(args.scripts, []);
+        assert_eq!(args.output, Format::Table);
+        assert_eq!(args.connection, Connection::default());
+        assert!(!args.embedded);
+    }
+
+    #[test]
+    fn the_server_has_the_port_that_kinesis_emulators_use() {
+        let Some(Command::Embedded(server)) = task(&["embedded"]).unwrap().command else {
+            panic!("not the server");
+        };
+        assert_eq!(server.port, 4567);
+        assert!(!server.enforce_limits);
+    }
+
+    #[test]
+    fn an_embedded_server_excludes_another_endpoint() {
+        assert!(task(&["--embedded", "--endpoint-url", "http://localhost:1"]).is_err());
+        assert!(task(&["-c", "SELECT 1", "embedded"]).is_err());
+    }
+}

@@ -1,0 +1,186 @@
+//! Why a statement did not end well, and the message about it.
+
+use std::error::Error as StdError;
+use std::io;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+
+use super::redact;
+use super::signals::Stop;
+use super::statements::Statement;
+use crate::Error;
+
+const EXCERPT_LINES: usize = 5;
+const EXCERPT_COLUMNS: usize = 160;
+
+/// Why a statement did not run to its end.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It is wrong, or what it needs failed.
+    Query(Box<DataFusionError>),
+    /// A signal ended it.
+    Stopped(Stop),
+    /// Nobody reads stdout any more.
+    ClosedPipe,
+    /// Results could not be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// The message, then the first lines of the statement; no secret value of the statement is in either.
+    pub(super) fn describe(&self, statement: &Statement) -> String {
+        let message = match self {
+            Self::Query(error) => redact::message(&reason(error), &statement.text),
+            Self::Stopped(Stop::Interrupt) => "interrupted".to_owned(),
+            Self::Stopped(Stop::Terminate) => "terminated".to_owned(),
+            Self::ClosedPipe => "nobody reads the results".to_owned(),
+            Self::Output(error) => format!("cannot write the results: {error}"),
+        };
+        format!("{message}\n{}", excerpt(&statement.text))
+    }
+}
+
+impl From<DataFusionError> for Failure {
+    fn from(error: DataFusionError) -> Self {
+        Self::Query(Box::new(error))
+    }
+}
+
+impl From<ArrowError> for Failure {
+    fn from(error: ArrowError) -> Self {
+        DataFusionError::from(error).into()
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::Output(error),
+        }
+    }
+}
+
+/// An error and its causes, each text once.
+pub(super) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let detail = error.to_string();
+        if !text.contains(&detail) {
+            text.push_str(": ");
+            text.push_str(&detail);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The crate's own error where there is one, else the engine's words without the names of its layers.
+fn reason(error: &DataFusionError) -> String {
+    if let Some(own) = Error::find_in(error) {
+        return chain(own);
+    }
+    match error {
+        DataFusionError::Context(what, inner) => format!("{what}: {}", reason(inner)),
+        DataFusionError::Diagnostic(_, inner) => reason(inner),
+        DataFusionError::Shared(inner) => reason(inner),
+        DataFusionError::Collection(errors) => {
+            let reasons: Vec<_> = errors.iter().map(reason).collect();
+            reasons.join("\n")
+        }
+        DataFusionError::Plan(message)
+        | DataFusionError::Execution(message)
+        | DataFusionError::Configuration(message) => message.clone(),
+        DataFusionError::SQL(error, _) => {
+            chain(error).replacen("sql parser error: ", "syntax error: ", 1)
+        }
+        DataFusionError::SchemaError(error, _) => chain(error),
+        DataFusionError::ArrowError(error, _) => chain(error),
+        DataFusionError::IoError(error) => chain(error),
+        DataFusionError::ObjectStore(error) => chain(error),
+        DataFusionError::External(error) => chain(error.as_ref()),
+        other => other.strip_backtrace(),
+    }
+}
+
+/// The first lines of a statement, indented and redacted.
+fn excerpt(sql: &str) -> String {
+    let sql = redact::statement(sql);
+    let mut lines: Vec<String> = sql.lines().take(EXCERPT_LINES).map(shorten).collect();
+    if sql.lines().nth(EXCERPT_LINES).is_some() {
+        lines.push("    …".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn shorten(line: &str) -> String {
+    let line = line.trim_end();
+    match line.char_indices().nth(EXCERPT_COLUMNS) {
+        Some((end, _)) => format!("    {}…", &line[..end]),
+        None => format!("    {line}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::statements::split;
+
+    fn described(error: DataFusionError, sql: &str) -> String {
+        Failure::from(error).describe(&split(sql).remove(0))
+    }
+
+    #[test]
+    fn the_crates_own_error_is_said_in_its_own_words_with_its_cause() {
+        let own = Error::invalid_option("region 'x' is unknown")
+            .with_source(io::Error::other("no such host"));
+        let wrapped = DataFusionError::Context("scan".into(), Box::new(own.into()));
+        assert_eq!(
+            described(wrapped, "SELECT 1"),
+            "region 'x' is unknown: no such host\n    SELECT 1"
+        );
+    }
+
+    #[test]
+    fn a_cause_that_is_said_already_is_not_said_again() {
+        let own =
+            Error::internal("broken: no such host").with_source(io::Error::other("no such host"));
+        assert_eq!(chain(&own), "broken: no such host");
+    }
+
+    #[test]
+    fn the_engines_names_for_its_layers_are_left_out() {
+        let external = DataFusionError::External(Box::new(io::Error::other("disk full")));
+        assert_eq!(described(external, "SELECT 1"), "disk full\n    SELECT 1");
+        let plan = DataFusionError::Plan("table 't' not found".into());
+        let shared = DataFusionError::Shared(std::sync::Arc::new(plan));
+        assert_eq!(
+            described(shared, "SELECT 1"),
+            "table 't' not found\n    SELECT 1"
+        );
+    }
+
+    #[test]
+    fn a_long_statement_is_cut_after_its_first_lines() {
+        let sql = format!("SELECT 1,\n2,\n3,\n4,\n5,\n6, '{}'", "x".repeat(500));
+        assert_eq!(
+            excerpt(&sql),
+            "    SELECT 1,\n    2,\n    3,\n    4,\n    5,\n    …"
+        );
+        assert_eq!(
+            excerpt(&"é".repeat(161)),
+            format!("    {}…", "é".repeat(160))
+        );
+    }
+
+    #[test]
+    fn neither_message_nor_excerpt_holds_a_secret() {
+        let text = described(
+            DataFusionError::Plan("found: hunter2".into()),
+            "OPTIONS ('kinesis.AWSSECRETKEY'\n'hunter2')",
+        );
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -1,0 +1,120 @@
+//! The `kinesis-sql` command: arguments in, exit code out.
+//!
+//! Results go to stdout, everything else to stderr. What a statement does is the library's business;
+//! what is here splits files into statements, runs one after the other, and prints.
+
+mod args;
+mod embedded;
+mod failure;
+mod output;
+mod progress;
+mod readable;
+mod redact;
+mod run;
+mod script;
+mod session;
+mod shell;
+mod signals;
+mod statements;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::EnvFilter;
+
+use args::{Args, Command, Script, Task};
+use session::Session;
+
+/// How a run of the command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Every statement ran, or nobody reads the results any more.
+    Done,
+    /// A statement failed, and was reported.
+    Failed,
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        // A shell says 128 plus the signal's number.
+        Self::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::Failed => 1,
+            Outcome::Interrupted => 130,
+            Outcome::Terminated => 143,
+        })
+    }
+}
+
+/// Runs the command with the arguments of the process.
+pub fn main() -> ExitCode {
+    let task = Task::from_command_line();
+    log_to_stderr();
+    // Two runtimes: statements can keep every thread of the engine busy, and signals must be heard all the same.
+    let engine = Builder::new_multi_thread().enable_all().build();
+    let front = Builder::new_current_thread().enable_all().build();
+    let (engine, front) = match (engine, front) {
+        (Ok(engine), Ok(front)) => (engine, front),
+        (Err(error), _) | (_, Err(error)) => {
+            say(&format!("cannot start the runtime: {error}"));
+            return Outcome::Failed.into();
+        }
+    };
+    let outcome = match task.command {
+        Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
+        None => run_sql(task.args, &engine, &front),
+    };
+    // A statement that was interrupted may still be computing, and nobody waits for it.
+    engine.shutdown_background();
+    outcome.into()
+}
+
+fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
+    let _server = if args.embedded {
+        match engine.block_on(embedded::beside(&mut args.connection)) {
+            Ok(server) => Some(server),
+            Err(error) => return report(Err(error)),
+        }
+    } else {
+        None
+    };
+    let session = match Session::open(&args.connection, engine.handle()) {
+        Ok(session) => session,
+        Err(error) => return report(Err(error)),
+    };
+    if !args.scripts.is_empty() {
+        front.block_on(script::run(&session, &args.scripts, args.output))
+    } else if io::stdin().is_terminal() {
+        front.block_on(shell::run(&session, args.output))
+    } else {
+        front.block_on(script::run(&session, &[Script::Stdin], args.output))
+    }
+}
+
+fn report(result: crate::Result<()>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(error) => {
+            say(&failure::chain(&error));
+            Outcome::Failed
+        }
+    }
+}
+
+/// One message on stderr; who has closed stderr does not want it.
+fn say(message: &str) {
+    let _ = writeln!(io::stderr(), "{message}");
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+}

@@ -1,0 +1,226 @@
+//! Prints results on stdout: csv and json as batches come, a table when all rows are there.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{RecordBatch, UInt64Array};
+use datafusion::arrow::csv;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::json;
+use datafusion::arrow::util::pretty::pretty_format_batches_with_schema;
+use tokio::time::Instant;
+
+use super::args::Format;
+use super::failure::Failure;
+use super::readable::{readable, readable_schema};
+use super::say;
+
+/// What a statement gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Yield {
+    /// Rows to look at; a schema without columns is a statement that has nothing to show.
+    Rows,
+    /// One row with the number of rows it wrote.
+    Count,
+}
+
+/// How results are printed, the same for all statements of a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    pub(super) format: Format,
+    /// Rows of a table after which the others are only counted.
+    pub(super) table_limit: Option<usize>,
+}
+
+/// Prints the result of one statement.
+#[derive(Debug)]
+pub(super) struct Printer {
+    output: Output,
+    yields: Yield,
+    schema: SchemaRef,
+    kept: Vec<RecordBatch>,
+    rows: usize,
+    written: u64,
+    started: Instant,
+}
+
+impl Printer {
+    pub(super) fn new(
+        output: Output,
+        yields: Yield,
+        schema: &Schema,
+        started: Instant,
+    ) -> Result<Self, Failure> {
+        let schema = readable_schema(schema);
+        if output.format == Format::Csv && !schema.fields().is_empty() {
+            print(&csv_bytes(
+                &RecordBatch::new_empty(Arc::clone(&schema)),
+                true,
+            )?)?;
+        }
+        Ok(Self {
+            output,
+            yields,
+            schema,
+            kept: Vec::new(),
+            rows: 0,
+            written: 0,
+            started,
+        })
+    }
+
+    pub(super) fn batch(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        if self.schema.fields().is_empty() {
+            return Ok(());
+        }
+        match (self.output.format, self.yields) {
+            (Format::Table, Yield::Count) => self.written += count(batch),
+            (Format::Table, Yield::Rows) => self.keep(batch)?,
+            (Format::Csv, _) => print(&csv_bytes(&readable(batch, &self.schema)?, false)?)?,
+            (Format::Json, _) => print(&json_bytes(&readable(batch, &self.schema)?)?)?,
+        }
+        self.rows += batch.num_rows();
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        if self.output.format != Format::Table || self.schema.fields().is_empty() {
+            return Ok(());
+        }
+        match self.yields {
+            Yield::Count => note(&format!("{} written", rows(self.written)), self.started),
+            Yield::Rows => {
+                let table = pretty_format_batches_with_schema(self.schema, &self.kept)?;
+                print(format!("{table}\n").as_bytes())?;
+                let printed: usize = self.kept.iter().map(RecordBatch::num_rows).sum();
+                if printed < self.rows {
+                    say(&format!(
+                        "the first {printed} of {} rows; --output csv or json prints all",
+                        self.rows
+                    ));
+                } else if io::stderr().is_terminal() {
+                    note(&rows(self.rows as u64), self.started);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        let room = match self.output.table_limit {
+            Some(limit) => limit.saturating_sub(self.rows).min(batch.num_rows()),
+            None => batch.num_rows(),
+        };
+        if room > 0 {
+            let batch = readable(&batch.slice(0, room), &self.schema)?;
+            self.kept.push(batch);
+        }
+        Ok(())
+    }
+}
+
+fn count(batch: &RecordBatch) -> u64 {
+    let counts = batch.columns().first();
+    let counts = counts.and_then(|column| column.as_any().downcast_ref::<UInt64Array>());
+    counts.map_or(0, |counts| counts.iter().flatten().sum())
+}
+
+fn rows(count: u64) -> String {
+    match count {
+        1 => "1 row".to_owned(),
+        _ => format!("{count} rows"),
+    }
+}
+
+/// A line on stderr; on a terminal it is dim and says how long the statement took.
+fn note(text: &str, started: Instant) {
+    if io::stderr().is_terminal() {
+        let seconds = started.elapsed().as_secs_f64();
+        say(&format!("\x1b[2m{text} in {seconds:.3} s\x1b[0m"));
+    } else {
+        say(text);
+    }
+}
+
+fn print(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+fn csv_bytes(batch: &RecordBatch, header: bool) -> Result<Vec<u8>, ArrowError> {
+    let mut bytes = Vec::new();
+    csv::WriterBuilder::new()
+        .with_header(header)
+        .build(&mut bytes)
+        .write(batch)?;
+    Ok(bytes)
+}
+
+fn json_bytes(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+    let mut writer = json::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, json::writer::LineDelimited>(Vec::new());
+    writer.write(batch)?;
+    writer.finish()?;
+    Ok(writer.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray};
+    use std::sync::Arc;
+
+    fn words() -> RecordBatch {
+        let words: ArrayRef = Arc::new(StringArray::from(vec![Some("a,\"b\""), None]));
+        let counts: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(2)]));
+        RecordBatch::try_from_iter([("word", words), ("n", counts)]).unwrap()
+    }
+
+    #[test]
+    fn csv_has_its_header_once_and_quotes_what_needs_it() {
+        let header = csv_bytes(&words().slice(0, 0), true).unwrap();
+        assert_eq!(String::from_utf8(header).unwrap(), "word,n\n");
+        let rows = csv_bytes(&words(), false).unwrap();
+        assert_eq!(String::from_utf8(rows).unwrap(), "\"a,\"\"b\"\"\",1\n,2\n");
+    }
+
+    #[test]
+    fn json_is_one_object_a_line_with_its_nulls() {
+        let rows = json_bytes(&words()).unwrap();
+        assert_eq!(
+            String::from_utf8(rows).unwrap(),
+            "{\"word\":\"a,\\\"b\\\"\",\"n\":1}\n{\"word\":null,\"n\":2}\n"
+        );
+    }
+
+    #[test]
+    fn a_limited_table_keeps_its_first_rows_and_counts_the_others() {
+        let output = Output {
+            format: Format::Table,
+            table_limit: Some(3),
+        };
+        let batch = words();
+        let mut printer =
+            Printer::new(output, Yield::Rows, &batch.schema(), Instant::now()).unwrap();
+        for _ in 0..3 {
+            printer.batch(&batch).unwrap();
+        }
+        let kept: Vec<_> = printer.kept.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(kept, [2, 1]);
+        assert_eq!(printer.rows, 6);
+    }
+
+    #[test]
+    fn a_count_is_summed_over_its_batches() {
+        let counts: ArrayRef = Arc::new(UInt64Array::from(vec![2, 3]));
+        assert_eq!(
+            count(&RecordBatch::try_from_iter([("count", counts)]).unwrap()),
+            5
+        );
+        assert_eq!(rows(1), "1 row");
+        assert_eq!(rows(0), "0 rows");
+    }
+}

@@ -1,0 +1,411 @@
+//! The line that shows how far a long read or write is, from the metrics of the running plan.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::MetricValue;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+const FIRST_LINE_AFTER: Duration = Duration::from_secs(1);
+const LINE_EVERY: Duration = Duration::from_millis(200);
+/// Rates are taken over this time: long enough to be steady, short enough to show a change.
+const RATE_WINDOW: Duration = Duration::from_secs(2);
+
+const READ_NODE: &str = "KinesisReadExec";
+const WRITE_NODE: &str = "KinesisSinkExec";
+const RECORDS: &str = "records";
+const BYTES: &str = "bytes";
+const LAG: &str = "millis_behind_latest";
+
+/// The counters of all Kinesis nodes of a plan at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counters {
+    read: Option<Flow>,
+    written: Option<Flow>,
+    millis_behind: u64,
+}
+
+/// What went through nodes of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Flow {
+    records: u64,
+    bytes: u64,
+}
+
+impl Counters {
+    fn of(plan: &dyn ExecutionPlan) -> Self {
+        let mut counters = Self::default();
+        counters.add(plan);
+        counters
+    }
+
+    fn add(&mut self, plan: &dyn ExecutionPlan) {
+        let flow = match plan.name() {
+            READ_NODE => Some(&mut self.read),
+            WRITE_NODE => Some(&mut self.written),
+            _ => None,
+        };
+        if let Some(flow) = flow {
+            let flow = flow.get_or_insert_default();
+            for metric in plan.metrics().iter().flat_map(|metrics| metrics.iter()) {
+                let value = metric.value().as_usize() as u64;
+                match (metric.value().name(), metric.value()) {
+                    (RECORDS, MetricValue::Count { .. }) => flow.records += value,
+                    (BYTES, MetricValue::Count { .. }) => flow.bytes += value,
+                    (LAG, MetricValue::Gauge { .. }) => {
+                        self.millis_behind = self.millis_behind.max(value);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for child in plan.children() {
+            self.add(child.as_ref());
+        }
+    }
+}
+
+/// What one line says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Snapshot {
+    counters: Counters,
+    read_per_second: f64,
+    written_per_second: f64,
+}
+
+impl Snapshot {
+    /// Rates are those between two moments `span` apart.
+    fn between(before: &Counters, now: Counters, span: Duration) -> Self {
+        let bytes = |flow: Option<Flow>| flow.unwrap_or_default().bytes;
+        let rate = |before: Option<Flow>, now: Option<Flow>| {
+            if span.is_zero() {
+                0.0
+            } else {
+                bytes(now).saturating_sub(bytes(before)) as f64 / span.as_secs_f64()
+            }
+        };
+        Self {
+            read_per_second: rate(before.read, now.read),
+            written_per_second: rate(before.written, now.written),
+            counters: now,
+        }
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counters {
+            read,
+            written,
+            millis_behind,
+        } = self.counters;
+        if let Some(flow) = read {
+            write_flow(f, "reading", flow, self.read_per_second)?;
+            // Zero is also what a reader says that has not heard from the service yet.
+            if millis_behind > 0 {
+                write!(f, "  {} behind", lag(millis_behind))?;
+            }
+        }
+        if let Some(flow) = written {
+            let gap = if read.is_some() { "   " } else { "" };
+            f.write_str(gap)?;
+            write_flow(f, "writing", flow, self.written_per_second)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_flow(f: &mut fmt::Formatter<'_>, verb: &str, flow: Flow, per_second: f64) -> fmt::Result {
+    let records = grouped(flow.records);
+    if per_second >= 1e6 {
+        write!(f, "{verb}  {records} records  {:.1} MB/s", per_second / 1e6)
+    } else {
+        write!(f, "{verb}  {records} records  {:.1} kB/s", per_second / 1e3)
+    }
+}
+
+fn lag(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds {
+        0..60 => format!("{seconds}.{} s", millis % 1000 / 100),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// Draws the line of one statement while it runs; draws nothing where stderr is no terminal.
+#[derive(Debug)]
+pub(super) struct Progress {
+    ticks: Option<Interval>,
+    plan: Option<Arc<dyn ExecutionPlan>>,
+    samples: VecDeque<(Instant, Counters)>,
+    drawn: bool,
+}
+
+impl Progress {
+    pub(super) fn start() -> Self {
+        let ticks = io::stderr().is_terminal().then(|| {
+            let mut ticks = interval_at(Instant::now() + FIRST_LINE_AFTER, LINE_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            ticks
+        });
+        Self {
+            ticks,
+            plan: None,
+            samples: VecDeque::new(),
+            drawn: false,
+        }
+    }
+
+    /// The plan whose metrics are shown.
+    pub(super) fn watch(&mut self, plan: Arc<dyn ExecutionPlan>) {
+        self.samples
+            .push_back((Instant::now(), Counters::default()));
+        self.plan = Some(plan);
+    }
+
+    /// Waits until the line is due; may be dropped while it waits.
+    pub(super) async fn due(&mut self) {
+        match &mut self.ticks {
+            Some(ticks) => {
+                ticks.tick().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn draw(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        let counters = Counters::of(plan.as_ref());
+        if counters == Counters::default() {
+            return;
+        }
+        let line = self.sample(Instant::now(), counters);
+        // Without wrapping, so that a narrow terminal cuts the line instead of scrolling.
+        let _ = write!(io::stderr(), "\r\x1b[2K\x1b[?7l{line}\x1b[?7h");
+        self.drawn = true;
+    }
+
+    /// Takes the line away, for other output or the prompt.
+    pub(super) fn clear(&mut self) {
+        if self.drawn {
+            let _ = write!(io::stderr(), "\r\x1b[2K");
+            self.drawn = false;
+        }
+    }
+
+    fn sample(&mut self, now: Instant, counters: Counters) -> Snapshot {
+        self.samples.push_back((now, counters));
+        while self.samples.len() > 2 && now - self.samples[1].0 >= RATE_WINDOW {
+            self.samples.pop_front();
+        }
+        let (then, before) = self.samples[0];
+        Snapshot::between(&before, counters, now - then)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::arrow::datatypes::Schema;
+    use datafusion::common::tree_node::TreeNodeRecursion;
+    use datafusion::error::Result;
+    use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+    use datafusion::physical_expr::PhysicalExpr;
+    use datafusion::physical_plan::empty::EmptyExec;
+    use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+    use datafusion::physical_plan::{DisplayAs, DisplayFormatType, PlanProperties};
+
+    /// A node that counts under a given name.
+    #[derive(Debug)]
+    struct Counting {
+        name: &'static str,
+        input: Arc<dyn ExecutionPlan>,
+        metrics: ExecutionPlanMetricsSet,
+    }
+
+    impl Counting {
+        /// One entry in `partitions` is records, bytes and lag of a partition.
+        fn over(
+            input: Arc<dyn ExecutionPlan>,
+            name: &'static str,
+            partitions: &[(usize, usize, usize)],
+        ) -> Arc<dyn ExecutionPlan> {
+            let metrics = ExecutionPlanMetricsSet::new();
+            for (partition, (records, bytes, lag)) in partitions.iter().enumerate() {
+                let counter = |name| MetricBuilder::new(&metrics).counter(name, partition);
+                counter(RECORDS).add(*records);
+                counter(BYTES).add(*bytes);
+                counter("calls").add(1);
+                MetricBuilder::new(&metrics).gauge(LAG, partition).set(*lag);
+            }
+            Arc::new(Self {
+                name,
+                input,
+                metrics,
+            })
+        }
+    }
+
+    impl DisplayAs for Counting {
+        fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.name)
+        }
+    }
+
+    impl ExecutionPlan for Counting {
+        fn name(&self) -> &str {
+            self.name
+        }
+
+        fn properties(&self) -> &Arc<PlanProperties> {
+            self.input.properties()
+        }
+
+        fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+            vec![&self.input]
+        }
+
+        fn apply_expressions(
+            &self,
+            _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        ) -> Result<TreeNodeRecursion> {
+            Ok(TreeNodeRecursion::Continue)
+        }
+
+        fn with_new_children(
+            self: Arc<Self>,
+            _: Vec<Arc<dyn ExecutionPlan>>,
+        ) -> Result<Arc<dyn ExecutionPlan>> {
+            Ok(self)
+        }
+
+        fn execute(&self, n: usize, ctx: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+            self.input.execute(n, ctx)
+        }
+
+        fn metrics(&self) -> Option<MetricsSet> {
+            Some(self.metrics.clone_inner())
+        }
+    }
+
+    fn empty() -> Arc<dyn ExecutionPlan> {
+        Arc::new(EmptyExec::new(Arc::new(Schema::empty())))
+    }
+
+    fn flow(records: u64, bytes: u64) -> Option<Flow> {
+        Some(Flow { records, bytes })
+    }
+
+    fn line(read: Option<Flow>, written: Option<Flow>, millis_behind: u64) -> String {
+        let now = Counters {
+            read,
+            written,
+            millis_behind,
+        };
+        Snapshot::between(&Counters::default(), now, Duration::from_secs(2)).to_string()
+    }
+
+    #[test]
+    fn counters_are_summed_over_partitions_and_the_lag_is_the_longest() {
+        let source = Counting::over(empty(), READ_NODE, &[(3, 300, 10), (4, 400, 4200)]);
+        let other = Counting::over(source, "FilterExec", &[(1000, 1000, 99_999)]);
+        let sink = Counting::over(other, WRITE_NODE, &[(5, 50, 0)]);
+        assert_eq!(
+            Counters::of(sink.as_ref()),
+            Counters {
+                read: flow(7, 700),
+                written: flow(5, 50),
+                millis_behind: 4200,
+            }
+        );
+    }
+
+    #[test]
+    fn a_plan_without_kinesis_has_nothing_to_show() {
+        let plan = Counting::over(empty(), "FilterExec", &[(1, 1, 1)]);
+        assert_eq!(Counters::of(plan.as_ref()), Counters::default());
+    }
+
+    #[test]
+    fn a_read_shows_records_rate_and_lag() {
+        assert_eq!(
+            line(flow(1_234_567, 112_400_000), None, 4250),
+            "reading  1,234,567 records  56.2 MB/s  4.2 s behind"
+        );
+        assert_eq!(
+            line(flow(12, 600), None, 0),
+            "reading  12 records  0.3 kB/s"
+        );
+    }
+
+    #[test]
+    fn a_write_and_a_read_that_feeds_a_write_are_shown() {
+        assert_eq!(
+            line(None, flow(1000, 4_000_000), 0),
+            "writing  1,000 records  2.0 MB/s"
+        );
+        assert_eq!(
+            line(flow(10, 2000), flow(5, 1000), 1000),
+            "reading  10 records  1.0 kB/s  1.0 s behind   writing  5 records  0.5 kB/s"
+        );
+    }
+
+    #[test]
+    fn a_long_lag_is_told_in_minutes_and_hours() {
+        assert_eq!(lag(59_999), "59.9 s");
+        assert_eq!(lag(192_000), "3 min 12 s");
+        assert_eq!(lag(86_400_000), "24 h 0 min");
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_forgets_what_was_before_its_window() {
+        let mut progress = Progress::start();
+        progress.watch(empty());
+        let start = Instant::now();
+        let mut rates = Vec::new();
+        for (second, bytes) in [(1, 8000), (2, 9000), (3, 10_000), (4, 11_000)] {
+            let counters = Counters {
+                read: flow(1, bytes),
+                ..Counters::default()
+            };
+            let snapshot = progress.sample(start + Duration::from_secs(second), counters);
+            rates.push(snapshot.read_per_second);
+        }
+        assert_eq!(rates, [8000.0, 4500.0, 1000.0, 1000.0]);
+    }
+}

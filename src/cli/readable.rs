@@ -1,0 +1,112 @@
+//! Binary columns as people want to see them: text where it is text, else hexadecimal digits.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, LargeStringArray, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+
+/// The schema of [`readable`] batches.
+pub(super) fn readable_schema(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let field = Field::clone(field);
+        match is_binary(field.data_type()) {
+            true => field.with_data_type(DataType::LargeUtf8),
+            false => field,
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The batch with its binary columns as text; `schema` is its [`readable_schema`].
+pub(super) fn readable(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| match is_binary(column.data_type()) {
+            true => text_column(column),
+            false => Ok(Arc::clone(column)),
+        });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_, _>>()?)
+}
+
+fn is_binary(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_)
+    )
+}
+
+fn text_column(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let bytes = cast(column, &DataType::LargeBinary)?;
+    let texts: LargeStringArray = bytes
+        .as_binary::<i64>()
+        .iter()
+        .map(|value| value.map(text))
+        .collect();
+    Ok(Arc::new(texts))
+}
+
+/// Control characters make a value unreadable: a protocol buffer of small numbers is valid UTF-8 as well, and an escape
+/// sequence out of a stream has no business in a terminal.
+fn text(bytes: &[u8]) -> String {
+    let unreadable = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    match str::from_utf8(bytes) {
+        Ok(text) if !text.contains(unreadable) => text.to_owned(),
+        _ => hex(bytes),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 + 2 * bytes.len());
+    digits.push_str("0x");
+    for byte in bytes {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::arrow::array::{BinaryArray, BinaryViewArray, Int64Array};
+
+    #[test]
+    fn utf_8_is_printed_as_it_is_and_other_bytes_as_hex() {
+        for (bytes, expected) in [
+            (&b"hello"[..], "hello"),
+            (b"", ""),
+            (
+                "Gr\u{fc}\u{df}e \u{1f600}\n\tx\r\n".as_bytes(),
+                "Grüße 😀\n\tx\r\n",
+            ),
+            (b"\xff\x00\x10", "0xff0010"),
+            (b"\x08\x96\x01", "0x089601"),
+            (b"\x08\x01", "0x0801"),
+            (b"\x1b[2Jgone", "0x1b5b324a676f6e65"),
+        ] {
+            assert_eq!(text(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn only_binary_columns_change_and_nulls_stay_null() {
+        let data: ArrayRef = Arc::new(BinaryArray::from_opt_vec(vec![Some(b"a"), None]));
+        let view: ArrayRef = Arc::new(BinaryViewArray::from_iter_values([b"b", b"\xff"]));
+        let n: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let batch = RecordBatch::try_from_iter([("data", data), ("view", view), ("n", n)]).unwrap();
+        let schema = readable_schema(&batch.schema());
+        let readable = readable(&batch, &schema).unwrap();
+        let column = |i: usize| -> Vec<Option<&str>> {
+            readable.column(i).as_string::<i64>().iter().collect()
+        };
+        assert_eq!(column(0), [Some("a"), None]);
+        assert_eq!(column(1), [Some("b"), Some("0xff")]);
+        assert_eq!(readable.column(2).data_type(), &DataType::Int64);
+    }
+}

@@ -1,0 +1,143 @@
+//! Runs one statement: it computes on the engine's threads, so that a signal is heard however busy they are.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::failure::Failure;
+use super::output::{Output, Printer, Yield};
+use super::progress::Progress;
+use super::session::{Session, plan};
+use super::signals::Signals;
+use super::statements::Statement;
+
+/// What the task of a statement reports.
+enum Event {
+    /// It is planned and begins.
+    Started(Yield, Arc<dyn ExecutionPlan>),
+    Batch(RecordBatch),
+}
+
+/// Runs a statement and prints what it gives; a signal ends it.
+pub(super) async fn run_statement(
+    session: &Session,
+    statement: &Statement,
+    output: Output,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut progress = Progress::start();
+    let mut printer: Option<Printer> = None;
+    let (sender, mut events) = mpsc::channel(1);
+    let work = execute(session.ctx.clone(), statement.in_place(), sender);
+    let task = {
+        let _on_the_engine = session.engine.enter();
+        SpawnedTask::spawn(work)
+    };
+    loop {
+        tokio::select! {
+            biased;
+            stop = signals.next() => return Err(Failure::Stopped(stop)),
+            event = events.recv() => match (event, &mut printer) {
+                (Some(Event::Started(yields, plan)), _) => {
+                    printer = Some(Printer::new(output, yields, &plan.schema(), started)?);
+                    progress.watch(plan);
+                }
+                (Some(Event::Batch(batch)), Some(printer)) => {
+                    progress.clear();
+                    printer.batch(&batch)?;
+                }
+                (Some(Event::Batch(_)), None) => {}
+                (None, _) => break,
+            },
+            () = progress.due() => progress.draw(),
+        }
+    }
+    drop(progress);
+    let ended = task.join().await;
+    ended.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))??;
+    match printer {
+        Some(printer) => printer.finish(),
+        None => Ok(()),
+    }
+}
+
+/// Plans and runs a statement; stops early when nobody listens.
+async fn execute(
+    ctx: SessionContext,
+    text: String,
+    events: mpsc::Sender<Event>,
+) -> DataFusionResult<()> {
+    let frame = plan(&ctx, &text).await?;
+    let yields = match frame.logical_plan() {
+        LogicalPlan::Dml(_) | LogicalPlan::Copy(_) => Yield::Count,
+        _ => Yield::Rows,
+    };
+    let task = Arc::new(frame.task_ctx());
+    let plan = interruptible(frame.create_physical_plan().await?)?;
+    let begun = Event::Started(yields, Arc::clone(&plan));
+    if events.send(begun).await.is_err() {
+        return Ok(());
+    }
+    let mut batches = execute_stream(plan, task)?;
+    while let Some(batch) = batches.next().await {
+        if events.send(Event::Batch(batch?)).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Lets nodes that make many rows out of few yield as well.
+///
+/// The engine's leaves yield by themselves, but a join can be busy for minutes with one batch of a leaf, and an
+/// aggregate over it would not hear that the statement was ended.
+fn interruptible(plan: Arc<dyn ExecutionPlan>) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+    plan.transform_up(|node| {
+        let multiplies = node.name().ends_with("JoinExec") || node.name() == "UnnestExec";
+        Ok(match multiplies {
+            true => {
+                Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)
+            }
+            false => Transformed::no(node),
+        })
+    })
+    .data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// On one thread the timer gets its turn only when the plan yields.
+    #[tokio::test]
+    async fn an_aggregate_over_an_endless_join_can_be_interrupted() {
+        for join in [
+            "CROSS JOIN b",
+            "JOIN b ON a.value < b.value + 1",
+            "JOIN b ON a.value % 1 = b.value % 1",
+        ] {
+            let sql = format!(
+                "WITH a AS (SELECT * FROM generate_series(1, 100000)),
+                      b AS (SELECT * FROM generate_series(1, 100000))
+                 SELECT count(*), sum(a.value + b.value) FROM a {join}"
+            );
+            let ctx = SessionContext::new();
+            let (sender, _events) = mpsc::channel(1);
+            let run = execute(ctx, sql, sender);
+            let ended = tokio::time::timeout(Duration::from_millis(200), run).await;
+            assert!(ended.is_err(), "{join}: {ended:?}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The session that statements run in, and the one place that turns a statement into a plan.
+
+use datafusion::error::Result as DataFusionResult;
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use tokio::runtime::Handle;
+
+use super::args::Connection;
+use crate::Result;
+
+/// What all statements of a run share.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) ctx: SessionContext,
+    /// Where statements compute; never the runtime that waits for them.
+    pub(super) engine: Handle,
+}
+
+impl Session {
+    pub(super) fn open(connection: &Connection, engine: &Handle) -> Result<Self> {
+        Ok(Self {
+            ctx: context(connection)?,
+            engine: engine.clone(),
+        })
+    }
+}
+
+/// A context with what the command promises: `SHOW TABLES` works, and times are in UTC.
+fn context(connection: &Connection) -> Result<SessionContext> {
+    tracing::debug!(?connection, "session");
+    let config = SessionConfig::new()
+        .with_information_schema(true)
+        .set_str("datafusion.execution.time_zone", "UTC");
+    Ok(SessionContext::new_with_config(config))
+}
+
+/// The plan of one statement; statements without rows (DDL, SET) have been executed when it returns.
+pub(super) async fn plan(ctx: &SessionContext, text: &str) -> DataFusionResult<DataFrame> {
+    ctx.sql(text).await
+}

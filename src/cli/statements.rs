@@ -1,0 +1,230 @@
+//! Cuts a text into statements with the engine's own tokenizer, and knows on which line each begins.
+
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{
+    Location, Token, TokenWithSpan, Tokenizer, TokenizerError,
+};
+
+/// One statement without its semicolon and without the comments above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Statement {
+    pub(super) text: String,
+    /// Line and column of its first word, both from 1.
+    place: (usize, usize),
+}
+
+impl Statement {
+    /// The line its first word is on, from 1.
+    pub(super) fn line(&self) -> usize {
+        self.place.0
+    }
+
+    /// The text behind as much white space as was before it: places in the parser's messages are then places in the file.
+    pub(super) fn in_place(&self) -> String {
+        let (line, column) = self.place;
+        let mut text = "\n".repeat(line - 1);
+        text.push_str(&" ".repeat(column - 1));
+        text.push_str(&self.text);
+        text
+    }
+}
+
+/// The statements of a text in their order.
+///
+/// From a place on that is no SQL token, such as a quote that is never closed, the rest is one statement: those before it
+/// can run, and the parser says what is wrong with it.
+pub(super) fn split(text: &str) -> Vec<Statement> {
+    let (tokens, lexed) = tokens(text);
+    let mut reader = Reader::new(text);
+    let mut statements = Vec::new();
+    let mut open: Option<Start> = None;
+    for token in &tokens {
+        match token.token {
+            Token::Whitespace(_) => {}
+            Token::SemiColon => {
+                let end = reader.advance(token.span.start);
+                statements.extend(open.take().map(|start| start.statement(text, end)));
+            }
+            _ if open.is_none() => open = Some(reader.start(token.span.start)),
+            _ => {}
+        }
+    }
+    if lexed.is_err() && open.is_none() {
+        let end = tokens.last().map_or(Location::of(1, 1), |t| t.span.end);
+        open = Some(reader.start(end));
+    }
+    statements.extend(open.map(|start| start.statement(text, text.len())));
+    statements
+}
+
+/// Whether nothing is missing at the end: the last token is a semicolon, or there is none at all.
+pub(super) fn is_complete(text: &str) -> bool {
+    let (tokens, lexed) = tokens(text);
+    let mut code = tokens
+        .iter()
+        .rev()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    lexed.is_ok()
+        && code
+            .next()
+            .is_none_or(|last| last.token == Token::SemiColon)
+}
+
+fn tokens(text: &str) -> (Vec<TokenWithSpan>, Result<(), TokenizerError>) {
+    let mut tokens = Vec::new();
+    let lexed =
+        Tokenizer::new(&GenericDialect {}, text).tokenize_with_location_into_buf(&mut tokens);
+    (tokens, lexed)
+}
+
+/// Where a statement begins.
+struct Start {
+    offset: usize,
+    place: (usize, usize),
+}
+
+impl Start {
+    fn statement(self, text: &str, end: usize) -> Statement {
+        Statement {
+            text: text[self.offset..end].trim_end().to_owned(),
+            place: self.place,
+        }
+    }
+}
+
+/// Turns the tokenizer's places into byte offsets; it only goes forward, so offsets never cross.
+struct Reader<'a> {
+    rest: std::str::CharIndices<'a>,
+    line: u64,
+    column: u64,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            rest: text.char_indices(),
+            line: 1,
+            column: 1,
+        }
+    }
+
+    fn start(&mut self, location: Location) -> Start {
+        let offset = self.advance(location);
+        let number = |n: u64| usize::try_from(n).unwrap_or(1);
+        Start {
+            offset,
+            place: (number(self.line), number(self.column)),
+        }
+    }
+
+    fn advance(&mut self, to: Location) -> usize {
+        while (self.line, self.column) < (to.line, to.column) {
+            match self.rest.next() {
+                Some((_, '\n')) => (self.line, self.column) = (self.line + 1, 1),
+                Some(_) => self.column += 1,
+                None => break,
+            }
+        }
+        self.rest.offset()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(text: &str) -> Vec<(usize, String)> {
+        split(text)
+            .into_iter()
+            .map(|statement| (statement.line(), statement.text))
+            .collect()
+    }
+
+    fn one(line: usize, text: &str) -> (usize, String) {
+        (line, text.to_owned())
+    }
+
+    #[test]
+    fn a_semicolon_ends_a_statement_and_the_last_needs_none() {
+        assert_eq!(
+            cut("SELECT 1; SELECT\n2 ;\n\nSELECT 3\n"),
+            [one(1, "SELECT 1"), one(1, "SELECT\n2"), one(4, "SELECT 3")]
+        );
+        assert_eq!(cut(" ;;\n; -- nothing\n"), []);
+    }
+
+    #[test]
+    fn a_semicolon_inside_quotes_or_a_comment_ends_nothing() {
+        for text in [
+            "SELECT 'a;b'",
+            "SELECT 'it''s; here'",
+            "SELECT \"a;b\" FROM t",
+            "SELECT `a;b` FROM t",
+            "SELECT 1 -- a;b\n + 1",
+            "SELECT 1 /* a;b /* nested; */ ; */ + 1",
+            "SELECT $$a;b$$",
+            "SELECT $tag$a;$$;b$tag$",
+            "SELECT E'a\\';b'",
+        ] {
+            assert_eq!(
+                cut(&format!("{text};SELECT 2")),
+                [one(1, text), one(text.lines().count(), "SELECT 2")],
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_statement_begins_at_its_code_and_not_at_the_comment_above() {
+        let text = "-- counts;\n/* of\nwords */\n\n  SELECT 1;\r\n-- Größe\r\nSELECT 2;";
+        assert_eq!(cut(text), [one(5, "SELECT 1"), one(7, "SELECT 2")]);
+    }
+
+    #[test]
+    fn offsets_are_right_behind_characters_of_several_bytes() {
+        assert_eq!(
+            cut("SELECT 'ä€😀'; SELECT 'é'; SELECT 3"),
+            [
+                one(1, "SELECT 'ä€😀'"),
+                one(1, "SELECT 'é'"),
+                one(1, "SELECT 3")
+            ]
+        );
+    }
+
+    #[test]
+    fn statements_before_a_broken_one_are_kept() {
+        assert_eq!(
+            cut("SELECT 1;\nSELECT 'open;\nSELECT 3;"),
+            [one(1, "SELECT 1"), one(2, "SELECT 'open;\nSELECT 3;")]
+        );
+        assert_eq!(
+            cut("SELECT 1;\n/* open"),
+            [one(1, "SELECT 1"), one(2, "/* open")]
+        );
+    }
+
+    #[test]
+    fn a_hint_comment_does_not_break_the_cutting() {
+        assert_eq!(
+            cut("SELECT 1 /*! ; */; SELECT 2").last(),
+            Some(&one(1, "SELECT 2"))
+        );
+    }
+
+    #[test]
+    fn the_parser_sees_a_statement_where_it_stands_in_the_file() {
+        let statement = split("SELECT 1;\n\n  SELECT 2").remove(1);
+        assert_eq!(statement.in_place(), "\n\n  SELECT 2");
+    }
+
+    #[test]
+    fn a_text_is_complete_with_its_last_semicolon() {
+        for text in ["SELECT 1;", "SELECT 1; -- done\n", "", " -- nothing\n", ";"] {
+            assert!(is_complete(text), "{text}");
+        }
+        for text in ["SELECT 1", "SELECT 1; SELECT", "SELECT ';", "SELECT 1; /*"] {
+            assert!(!is_complete(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The built command: exit codes, what goes to which stream, and how it stops.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which the test setting does not cover"
+)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use tokio::time::Instant;
+
+/// More rows than anyone waits for, with one row early on.
+const ENDLESS: &str =
+    "SELECT a.value FROM generate_series(1, 1000000) a CROSS JOIN generate_series(1, 1000000) b";
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"));
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    command().args(args).output().unwrap()
+}
+
+fn run_with_stdin(args: &[&str], text: &str) -> Output {
+    let mut child = command()
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).unwrap()
+}
+
+/// A file of its own for each call.
+fn file(name: &str, text: &str) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("command-{}-{number}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let path = directory.join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn a_table_goes_to_stdout_and_stderr_stays_empty() {
+    let output = run(&["-c", "SELECT 1 AS n, 'x' AS s"]);
+    assert_eq!(
+        stdout(&output),
+        "+---+---+\n| n | s |\n+---+---+\n| 1 | x |\n+---+---+\n"
+    );
+    assert_eq!(stderr(&output), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn csv_has_a_header_even_without_rows() {
+    let output = run(&[
+        "--output",
+        "csv",
+        "-c",
+        "SELECT * FROM (VALUES (1, 'a,b'), (2, NULL)) t(n, s) ORDER BY n; SELECT 1 AS n WHERE false",
+    ]);
+    assert_eq!(stdout(&output), "n,s\n1,\"a,b\"\n2,\nn\n");
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn json_is_one_object_a_line() {
+    let output = run(&[
+        "--output",
+        "json",
+        "-c",
+        "SELECT * FROM (VALUES (1, 'a'), (2, NULL)) t(n, s) ORDER BY n",
+    ]);
+    assert_eq!(
+        stdout(&output),
+        "{\"n\":1,\"s\":\"a\"}\n{\"n\":2,\"s\":null}\n"
+    );
+}
+
+#[test]
+fn binary_values_are_text_where_they_are_text() {
+    let sql = "SELECT arrow_cast('Grüße', 'Binary') AS a, X'ff00' AS b";
+    let csv = run(&["--output", "csv", "-c", sql]);
+    assert_eq!(stdout(&csv), "a,b\nGrüße,0xff00\n", "{}", stderr(&csv));
+    let json = run(&["--output", "json", "-c", sql]);
+    assert_eq!(stdout(&json), "{\"a\":\"Grüße\",\"b\":\"0xff00\"}\n");
+    let table = run(&["-c", sql]);
+    assert!(
+        stdout(&table).contains("| Grüße | 0xff00 |"),
+        "{}",
+        stdout(&table)
+    );
+}
+
+#[test]
+fn files_and_commands_run_in_the_order_given_in_one_session() {
+    let first = file("first.sql", "CREATE TABLE t AS SELECT 1 AS n;");
+    let second = file("second.sql", "INSERT INTO t VALUES (3);");
+    let output = run(&[
+        "--output",
+        "csv",
+        "-f",
+        first.to_str().unwrap(),
+        "-c",
+        "INSERT INTO t VALUES (2)",
+        "-f",
+        second.to_str().unwrap(),
+        "-c",
+        "SELECT n FROM t ORDER BY n",
+    ]);
+    assert_eq!(stdout(&output), "count\n1\ncount\n1\nn\n1\n2\n3\n");
+    assert_eq!(stderr(&output), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_table_of_results_leaves_the_count_of_an_insert_to_stderr() {
+    let output = run(&[
+        "-c",
+        "CREATE TABLE t (n INT); INSERT INTO t VALUES (1), (2); SET datafusion.execution.batch_size = 100",
+    ]);
+    assert_eq!(stdout(&output), "");
+    assert_eq!(stderr(&output), "2 rows written\n");
+}
+
+#[test]
+fn the_first_error_ends_the_run_and_names_file_line_and_statement() {
+    let path = file(
+        "words.sql",
+        "SELECT 1 AS first;\n\n-- a comment; with a semicolon\nSELECT nope\n  FROM nowhere;\nSELECT 2 AS second;\n",
+    );
+    let output = run(&[
+        "--output",
+        "csv",
+        "-f",
+        path.to_str().unwrap(),
+        "-c",
+        "SELECT 3 AS third",
+    ]);
+    assert_eq!(stdout(&output), "first\n1\n");
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "{}:4: table 'datafusion.public.nowhere' not found\n    SELECT nope\n      FROM nowhere\n",
+            path.display()
+        )
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn places_in_a_syntax_error_are_those_of_the_file() {
+    let output = run_with_stdin(&[], "SELECT 1;\n\nSELECT 1\n  FORM t WHERE;\n");
+    let text = stderr(&output);
+    assert!(text.starts_with("<stdin>:3: syntax error: "), "{text}");
+    assert!(text.contains("at Line: 4, Column: "), "{text}");
+}
+
+#[test]
+fn an_error_while_rows_come_keeps_those_before_it() {
+    let output = run(&[
+        "--output",
+        "csv",
+        "-c",
+        "SELECT 1 AS n; SELECT 1 / (value - 1) FROM generate_series(1, 2); SELECT 2",
+    ]);
+    assert!(stdout(&output).starts_with("n\n1\n"), "{}", stdout(&output));
+    assert!(
+        stderr(&output).starts_with("-c:1: Divide by zero error\n"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_stops_everything_before_the_start() {
+    let output = run(&["-c", "SELECT 1", "-f", "/nowhere/words.sql"]);
+    assert_eq!(stdout(&output), "");
+    assert!(
+        stderr(&output).starts_with("/nowhere/words.sql: "),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    assert_eq!(run(&["--output", "xml"]).status.code(), Some(2));
+    assert_eq!(run(&["words.sql"]).status.code(), Some(2));
+    assert_eq!(run(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn stdin_is_read_where_nothing_else_is_given_and_for_a_dash() {
+    let output = run_with_stdin(&["--output", "csv"], "SELECT 1 AS n;\nSELECT 2 AS n");
+    assert_eq!(stdout(&output), "n\n1\nn\n2\n");
+    let output = run_with_stdin(
+        &["--output", "csv", "-c", "SELECT 0 AS n", "-f", "-"],
+        "SELECT 1 AS n",
+    );
+    assert_eq!(stdout(&output), "n\n0\nn\n1\n");
+}
+
+#[test]
+fn the_session_shows_its_tables_and_counts_time_in_utc() {
+    let data = file("words.csv", "word,n\na,1\nb,2\n");
+    let output = run(&[
+        "--output",
+        "csv",
+        "-c",
+        &format!(
+            "CREATE EXTERNAL TABLE words STORED AS CSV LOCATION '{}' OPTIONS ('format.has_header' 'true')",
+            data.display()
+        ),
+        "-c",
+        "SELECT sum(n) AS n FROM words",
+        "-c",
+        "SHOW TABLES",
+        "-c",
+        "SELECT arrow_typeof(TIMESTAMPTZ '2026-01-01T00:00:00Z') AS t",
+    ]);
+    assert_eq!(stderr(&output), "");
+    assert!(stdout(&output).starts_with("n\n3\n"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("datafusion,public,words,BASE TABLE\n"));
+    assert!(stdout(&output).contains("UTC"), "{}", stdout(&output));
+}
+
+#[test]
+fn secrets_of_a_failed_statement_are_not_printed() {
+    for options in [
+        "'kinesis.awsSecretKey' 'hunter2', 'kinesis.awsAccessKeyId' 'hunter2'",
+        "'KINESIS.AWSSECRETKEY'\n\n   'hunter2'",
+        "'kinesis.sessionToken', 'hunter2'",
+        "'kinesis.sessionToken' = 'hunter2'",
+        "'kinesis.awsSecretKey' 'hunter2",
+    ] {
+        let sql =
+            format!("CREATE EXTERNAL TABLE t STORED AS NOWHERE LOCATION 's'\nOPTIONS ({options});");
+        let output = run_with_stdin(&[], &sql);
+        assert_eq!(output.status.code(), Some(1), "{options}");
+        assert!(stderr(&output).contains("'***'"), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("hunter2"), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run_quietly() {
+    let mut child = command()
+        .args(["--output", "csv", "-c", ENDLESS, "-c", "SELECT 1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut header = String::new();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    reader.read_line(&mut header).unwrap();
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(header, "value\n");
+    assert_eq!(stderr(&output), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+/// Waits until a process has computed for a while: nothing else shows that a statement without rows has begun.
+#[cfg(target_os = "linux")]
+fn wait_until_busy(pid: u32) {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(60) {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let ticks: u64 = stat.split(' ').nth(13).unwrap().parse().unwrap();
+        if ticks >= 50 {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("the statement does not compute");
+}
+
+#[cfg(target_os = "linux")]
+fn stopped_by(signal: &str, sql: &str) -> (Output, Duration) {
+    let child = command()
+        .args(["--output", "csv", "-c", sql])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until_busy(child.id());
+    let sent = Instant::now();
+    let kill = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    (child.wait_with_output().unwrap(), sent.elapsed())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_a_statement_however_busy_it_is() {
+    // Rows without end, and an aggregate that gives nothing for as long.
+    let busy = format!("SELECT count(*) FROM ({ENDLESS})");
+    for (signal, sql, code, message) in [
+        ("-INT", ENDLESS, 130, "interrupted"),
+        ("-INT", &busy, 130, "interrupted"),
+        ("-TERM", &busy, 143, "terminated"),
+    ] {
+        let (output, took) = stopped_by(signal, sql);
+        assert_eq!(output.status.code(), Some(code));
+        let said = stderr(&output);
+        assert!(said.starts_with(&format!("-c:1: {message}\n")), "{said}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+}

@@ -1,0 +1,4 @@
+//! The integration tests, one module a capability.
+
+#[cfg(feature = "cli")]
+mod command;
