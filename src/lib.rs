@@ -1,5 +1,6 @@
 //! Amazon Kinesis Data Streams as tables of Apache DataFusion.
 
+pub mod aggregation;
 pub mod kinesis;
 pub mod model;
 

@@ -1,5 +1,6 @@
 //! Plain data of a stream: no I/O, no async, nothing of the engine but Arrow types.
 
+mod hash;
 mod position;
 mod shard;
 mod stream;

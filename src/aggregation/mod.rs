@@ -1,0 +1,58 @@
+//! The aggregated-record format of the Kinesis Producer Library: many user records in one record.
+//!
+//! ```text
+//! F3 89 9A C2 | protobuf AggregatedRecord | MD5 of the protobuf bytes
+//!
+//! message AggregatedRecord {
+//!   repeated string partition_key_table = 1;
+//!   repeated string explicit_hash_key_table = 2;
+//!   repeated Record records = 3;
+//! }
+//! message Record {
+//!   required uint64 partition_key_index = 1;
+//!   optional uint64 explicit_hash_key_index = 2;
+//!   required bytes data = 3;
+//!   repeated Tag tags = 4;
+//! }
+//! ```
+//!
+//! [`open`] reads it in place, [`AggregateBuilder`] writes it byte for byte as that library does.
+//! Nothing says from outside whether a record is an aggregate, so every record is asked with
+//! [`looks_aggregated`], and the checksum decides.
+
+mod decode;
+mod encode;
+mod wire;
+
+pub use decode::{Opened, UserRecords, looks_aggregated, open};
+pub use encode::{AggregateBuilder, Push};
+
+use crate::model::HashKey;
+
+/// The first bytes of an aggregate.
+const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
+
+/// The length of the checksum at its end.
+const DIGEST_BYTES: usize = 16;
+
+/// One record as a producer wrote it, out of an aggregate or on the way into one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserRecord<'a> {
+    /// The partition key of this record; the aggregate around it has another.
+    pub partition_key: &'a str,
+    /// Set where the producer set one.
+    pub explicit_hash_key: Option<HashKey>,
+    /// The payload.
+    pub data: &'a [u8],
+}
+
+impl UserRecord<'_> {
+    /// Where the record belongs: its explicit hash key, else the hash of its partition key.
+    pub fn hash_key(&self) -> HashKey {
+        self.explicit_hash_key
+            .unwrap_or_else(|| HashKey::of_partition_key(self.partition_key))
+    }
+}
+
+#[cfg(test)]
+mod tests;
