@@ -107,7 +107,7 @@ pub async fn list_all_shards(
     let mut shards = Vec::new();
     let mut token = None;
     loop {
-        let page = with_retries(backoff, format_args!("stream '{stream}'"), || async {
+        let page = with_retries(backoff, format!("stream '{stream}'"), || async {
             let from = match &token {
                 None => ListShardsFrom::Start { stream, filter },
                 Some(token) => ListShardsFrom::Page { stream, token },
