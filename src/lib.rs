@@ -3,6 +3,7 @@
 pub mod aggregation;
 pub mod kinesis;
 pub mod model;
+pub mod sink;
 
 mod error;
 
