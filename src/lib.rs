@@ -7,6 +7,7 @@ pub mod cli;
 pub mod kinesis;
 pub mod model;
 pub mod options;
+pub mod sink;
 pub mod source;
 mod table;
 

@@ -1,0 +1,48 @@
+//! How a writer lays records out, and the limits it keeps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::OUTER_KEY;
+use crate::kinesis::RetryPolicy;
+use crate::sink::settings::SinkSettings;
+use crate::sink::shard_map::ShardMap;
+
+/// How records become Kinesis records.
+#[derive(Debug, Clone)]
+pub(in crate::sink) enum Layout {
+    /// Put together for the shard they are predicted for; a lane per shard.
+    Aggregated(Arc<ShardMap>),
+    /// Each alone; a lane per partition key.
+    Single,
+    /// Each alone, to a shard the service picks: there is no order to keep.
+    Spread,
+}
+
+/// Limits that hold for one writer.
+#[derive(Debug, Clone)]
+pub(in crate::sink) struct Limits {
+    pub(in crate::sink) max_aggregate_bytes: usize,
+    pub(in crate::sink) max_buffered: Duration,
+    pub(in crate::sink) max_buffered_bytes: usize,
+    pub(in crate::sink) record_ttl: Duration,
+    pub(in crate::sink) resend: RetryPolicy,
+}
+
+impl Limits {
+    pub(in crate::sink) fn new(settings: &SinkSettings, max_record_bytes: usize) -> Self {
+        Self {
+            max_aggregate_bytes: (settings.max_aggregate_bytes)
+                .min(max_record_bytes.saturating_sub(OUTER_KEY.len())),
+            max_buffered: settings.max_buffered,
+            max_buffered_bytes: settings.max_buffered_bytes,
+            record_ttl: settings.record_ttl,
+            resend: RetryPolicy {
+                // The time to live is the limit.
+                max_retries: u32::MAX,
+                first_interval: settings.flush_wait.max(Duration::from_millis(1)),
+                max_interval: settings.retry.max_interval,
+            },
+        }
+    }
+}

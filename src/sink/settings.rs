@@ -1,0 +1,97 @@
+//! What a user can set about writing, and what is counted while writing.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::kinesis::RetryPolicy;
+
+/// How a stream is written. The defaults are those of the Spark connector this crate replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkSettings {
+    /// Whether small records are put together into aggregated records
+    /// (`kinesis.sink.aggregationEnabled`). Streams whose service picks the shard never get any.
+    pub aggregation: bool,
+    /// The largest aggregated record; a larger user record goes alone.
+    pub max_aggregate_bytes: usize,
+    /// How long a user record waits for others to share an aggregated record with
+    /// (`kinesis.sink.recordMaxBufferedTimeMs`).
+    pub max_buffered: Duration,
+    /// What one writer holds, not yet sent or not yet acknowledged, before it makes its caller
+    /// wait. One row more may be held.
+    pub max_buffered_bytes: usize,
+    /// The wait before a refused record is sent again; doubles with each refusal in a row
+    /// (`kinesis.sink.flushWaitTimeMs`).
+    pub flush_wait: Duration,
+    /// How long a record may be refused before writing fails (`kinesis.sink.recordTtl`).
+    ///
+    /// Counted from the first time it is sent: waiting in the buffer behind records the shard takes
+    /// at its own pace is no failure.
+    pub record_ttl: Duration,
+    /// Requests in flight at once, of all writers of a [`SinkStream`](super::SinkStream) together;
+    /// at least 1 (`kinesis.sink.maxConnections`).
+    pub max_connections: usize,
+    /// How requests about the stream itself are repeated; its longest wait bounds that of refused
+    /// records too.
+    pub retry: RetryPolicy,
+}
+
+impl Default for SinkSettings {
+    fn default() -> Self {
+        Self {
+            aggregation: true,
+            max_aggregate_bytes: 51_200,
+            max_buffered: Duration::from_millis(1_000),
+            max_buffered_bytes: 16 * 1024 * 1024,
+            flush_wait: Duration::from_millis(100),
+            record_ttl: Duration::from_secs(30),
+            max_connections: 1,
+            retry: RetryPolicy {
+                max_retries: 10,
+                first_interval: Duration::from_millis(100),
+                max_interval: Duration::from_secs(5),
+            },
+        }
+    }
+}
+
+/// What writers count; shared, so that a plan node can show it while they write.
+#[derive(Debug, Default)]
+pub struct SinkCounters {
+    /// Rows acknowledged.
+    pub rows: AtomicU64,
+    /// Kinesis records acknowledged.
+    pub records: AtomicU64,
+    /// Bytes acknowledged: data and partition keys.
+    pub bytes: AtomicU64,
+    /// Requests answered.
+    pub calls: AtomicU64,
+    /// Kinesis records refused because of the rate.
+    pub throttled: AtomicU64,
+    /// Kinesis records sent again, whatever the reason.
+    pub resent: AtomicU64,
+}
+
+impl SinkCounters {
+    pub(super) fn call(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn add(&self, settled: &Settled) {
+        self.rows.fetch_add(settled.rows, Ordering::Relaxed);
+        self.records.fetch_add(settled.records, Ordering::Relaxed);
+        self.bytes.fetch_add(settled.bytes, Ordering::Relaxed);
+        self.throttled
+            .fetch_add(settled.throttled, Ordering::Relaxed);
+        self.resent.fetch_add(settled.resent, Ordering::Relaxed);
+    }
+}
+
+/// What one answer of the service came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) rows: u64,
+    pub(super) records: u64,
+    pub(super) bytes: u64,
+    pub(super) throttled: u64,
+    pub(super) resent: u64,
+}

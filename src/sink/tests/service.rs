@@ -1,0 +1,297 @@
+//! A service that takes records, refuses them as told, and keeps what it took.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::kinesis::{
+    ApiError, ApiResult, IteratorPosition, Kinesis, ListShardsFrom, Operation, PutEntry,
+    PutFailure, PutOutcome, RecordColumns, RecordDistribution, RecordsPage, ShardIterator,
+    ShardsPage, StreamStatus, StreamSummary, WrittenRecord,
+};
+use crate::model::{
+    HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, StreamName, UnixMillis,
+};
+
+/// How the next request is answered.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Takes all but these.
+    Refuse(Vec<usize>),
+    /// Takes nothing.
+    Fail(&'static str),
+    /// Takes all and does not say so.
+    Lose,
+    /// Takes all and leaves one outcome out.
+    Short,
+}
+
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// Open ones, ordered by range; ids are given in the order shards are made.
+    shards: Vec<Shard>,
+    made_shards: usize,
+    pub(super) answers: VecDeque<Answer>,
+    /// The chance of an entry, and a tenth of it that of a request, to be refused.
+    pub(super) refusals: f64,
+    /// The chance that a shard is split before a request is looked at.
+    pub(super) splits: f64,
+    pub(super) random: fastrand::Rng,
+    pub(super) distribution: RecordDistribution,
+    pub(super) max_record_bytes: usize,
+    /// What was taken, in order.
+    pub(super) log: Vec<(Shard, PutEntry)>,
+    /// The requests, taken or not.
+    pub(super) requests: Vec<Vec<PutEntry>>,
+    pub(super) listings: usize,
+    pub(super) in_flight: usize,
+    pub(super) most_in_flight: usize,
+}
+
+impl Service {
+    pub(super) fn with_shards(count: u128) -> Arc<Self> {
+        let width = u128::MAX / count;
+        let shards = (0..count).map(|index| {
+            let last = index + 1 == count;
+            let end = if last {
+                u128::MAX
+            } else {
+                (index + 1) * width - 1
+            };
+            shard(index as usize, index * width, end)
+        });
+        Arc::new(Self {
+            state: Mutex::new(State {
+                shards: shards.collect(),
+                made_shards: count as usize,
+                answers: VecDeque::new(),
+                refusals: 0.0,
+                splits: 0.0,
+                random: fastrand::Rng::with_seed(5),
+                distribution: RecordDistribution::PartitionKey,
+                max_record_bytes: 1024 * 1024,
+                log: Vec::new(),
+                requests: Vec::new(),
+                listings: 0,
+                in_flight: 0,
+                most_in_flight: 0,
+            }),
+        })
+    }
+
+    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// What a reader gets that opens aggregates: keys and data, in the order of writing.
+    pub(super) fn read(&self) -> Vec<(String, Vec<u8>)> {
+        let state = self.state();
+        let read = state.log.iter().flat_map(|(_, entry)| user_records(entry));
+        read.map(|record| (record.0, record.2)).collect()
+    }
+
+    /// What a reader gets that also drops an aggregate with a record outside the shard's range.
+    pub(super) fn read_strictly(&self) -> Vec<(String, Vec<u8>)> {
+        let state = self.state();
+        let mut read = Vec::new();
+        for (shard, entry) in &state.log {
+            let records = user_records(entry);
+            let within =
+                |(_, hash, _): &(String, HashKey, Vec<u8>)| shard.hash_range.contains(*hash);
+            if !looks_aggregated(&entry.data) || records.iter().all(within) {
+                read.extend(records.into_iter().map(|record| (record.0, record.2)));
+            }
+        }
+        read
+    }
+}
+
+impl State {
+    /// Splits the shard at `index` in the middle.
+    pub(super) fn split(&mut self, index: usize) {
+        let parent = self.shards.remove(index);
+        let HashRange { start, end } = parent.hash_range;
+        let middle = start.0 + (end.0 - start.0) / 2;
+        let made = self.made_shards;
+        self.shards.insert(index, shard(made, start.0, middle));
+        self.shards
+            .insert(index + 1, shard(made + 1, middle + 1, end.0));
+        self.made_shards += 2;
+    }
+
+    fn take(&mut self, entry: &PutEntry) -> WrittenRecord {
+        let hash = (entry.explicit_hash_key)
+            .unwrap_or_else(|| HashKey::of_partition_key(&entry.partition_key));
+        let index = match self.distribution {
+            RecordDistribution::Service => self.random.usize(..self.shards.len()),
+            RecordDistribution::PartitionKey => {
+                let found = (self.shards.iter()).position(|shard| shard.hash_range.contains(hash));
+                found.unwrap()
+            }
+        };
+        let shard = self.shards[index].clone();
+        self.log.push((shard.clone(), entry.clone()));
+        WrittenRecord {
+            shard: shard.id,
+            sequence: SequenceNumber::new(&self.log.len().to_string()).unwrap(),
+        }
+    }
+
+    fn answer(&mut self, entries: &[PutEntry]) -> ApiResult<Vec<PutOutcome>> {
+        assert!(!entries.is_empty() && entries.len() <= 500);
+        assert!(entries.iter().map(PutEntry::size_bytes).sum::<usize>() <= 10 * 1024 * 1024);
+        self.requests.push(entries.to_vec());
+        if self.splits > 0.0 && self.random.f64() < self.splits {
+            let index = self.random.usize(..self.shards.len());
+            self.split(index);
+        }
+        let refused = match self.answers.pop_front() {
+            Some(Answer::Fail(code)) => return Err(failure(code)),
+            Some(Answer::Refuse(refused)) => refused,
+            Some(Answer::Lose) => {
+                entries.iter().for_each(|entry| drop(self.take(entry)));
+                return Err(failure("RequestTimeout"));
+            }
+            Some(Answer::Short) => {
+                let taken = entries.iter().skip(1).map(|entry| Ok(self.take(entry)));
+                return Ok(taken.collect());
+            }
+            None => {
+                let chance = self.random.f64() * 20.0;
+                if chance < self.refusals {
+                    return Err(failure("InternalFailure"));
+                }
+                let lost = chance > 20.0 - self.refusals;
+                let refused: Vec<_> = (0..entries.len())
+                    .filter(|_| self.random.f64() < self.refusals)
+                    .collect();
+                if lost {
+                    (entries.iter().enumerate())
+                        .filter(|(index, _)| !refused.contains(index))
+                        .for_each(|(_, entry)| drop(self.take(entry)));
+                    return Err(failure("RequestTimeout"));
+                }
+                refused
+            }
+        };
+        let outcome = |(index, entry): (usize, &PutEntry)| {
+            if refused.contains(&index) {
+                Err(PutFailure {
+                    throttled: true,
+                    message: "Rate exceeded for shard".to_owned(),
+                })
+            } else {
+                Ok(self.take(entry))
+            }
+        };
+        Ok(entries.iter().enumerate().map(outcome).collect())
+    }
+}
+
+/// Key, hash key and data of the user records in an entry.
+pub(super) fn user_records(entry: &PutEntry) -> Vec<(String, HashKey, Vec<u8>)> {
+    match open(&entry.data) {
+        Opened::Aggregate(records) => (records)
+            .map(|r| (r.partition_key.to_owned(), r.hash_key(), r.data.to_vec()))
+            .collect(),
+        Opened::Plain => {
+            let key = entry.partition_key.to_string();
+            let hash = HashKey::of_partition_key(&key);
+            vec![(
+                key,
+                entry.explicit_hash_key.unwrap_or(hash),
+                entry.data.to_vec(),
+            )]
+        }
+        Opened::Damaged => panic!("a damaged aggregate was sent"),
+    }
+}
+
+fn failure(code: &str) -> ApiError {
+    ApiError::from_code(Operation::PutRecords, code, "as told")
+}
+
+fn shard(number: usize, start: u128, end: u128) -> Shard {
+    Shard {
+        id: ShardId::new(format!("shardId-{number:012}")),
+        parent: None,
+        adjacent_parent: None,
+        hash_range: HashRange {
+            start: HashKey(start),
+            end: HashKey(end),
+        },
+        starting_sequence: SequenceNumber::zero(),
+        ending_sequence: None,
+    }
+}
+
+#[async_trait]
+impl Kinesis for Service {
+    async fn describe_stream(&self, stream: &StreamIdentity) -> ApiResult<StreamSummary> {
+        let state = self.state();
+        Ok(StreamSummary {
+            stream: stream.clone(),
+            status: StreamStatus::Active,
+            created_at: UnixMillis(0),
+            retention: Duration::from_secs(86_400),
+            open_shards: state.shards.len() as u32,
+            max_record_bytes: state.max_record_bytes,
+            distribution: state.distribution,
+        })
+    }
+
+    async fn list_shards(&self, _: ListShardsFrom<'_>) -> ApiResult<ShardsPage> {
+        let mut state = self.state();
+        state.listings += 1;
+        let shards = state.shards.clone();
+        Ok(ShardsPage { shards, next: None })
+    }
+
+    async fn put_records(
+        &self,
+        _: &StreamIdentity,
+        entries: &[PutEntry],
+    ) -> ApiResult<Vec<PutOutcome>> {
+        {
+            let mut state = self.state();
+            state.in_flight += 1;
+            state.most_in_flight = state.most_in_flight.max(state.in_flight);
+        }
+        let latency = Duration::from_millis(self.state().random.u64(1..10));
+        tokio::time::sleep(latency).await;
+        let mut state = self.state();
+        state.in_flight -= 1;
+        state.answer(entries)
+    }
+
+    async fn get_shard_iterator(
+        &self,
+        _: &StreamIdentity,
+        _: &ShardId,
+        _: &IteratorPosition,
+    ) -> ApiResult<ShardIterator> {
+        unreachable!("a sink does not read")
+    }
+
+    async fn get_records(
+        &self,
+        _: &StreamIdentity,
+        _: &ShardIterator,
+        _: usize,
+        _: RecordColumns,
+    ) -> ApiResult<RecordsPage> {
+        unreachable!("a sink does not read")
+    }
+
+    async fn create_stream(&self, _: &StreamName, _: u32) -> ApiResult<()> {
+        unreachable!("a sink does not create")
+    }
+}

@@ -1,0 +1,265 @@
+//! One writer: rows in, requests out, back-pressure to whoever brings the rows.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::batcher::{Batcher, Expired, Limits, RerouteError};
+use super::columns::shortened;
+use super::entry::Request;
+use super::rows::Rows;
+use super::settings::{Settled, SinkCounters};
+use super::stream::{SinkStream, StreamView};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kinesis::{ApiErrorKind, ApiResult, Backoff, PutFailure, PutOutcome};
+use crate::model::StreamIdentity;
+
+/// After so many rows of a batch, requests that are ready go out while the rest is taken in.
+const ROWS_BETWEEN_REQUESTS: usize = 512;
+
+/// Writes batches of rows to a stream, from one task.
+///
+/// Requests run on their own between calls; what is buffered waits for the next call. Dropping
+/// the writer abandons both.
+#[derive(Debug)]
+pub struct SinkWriter {
+    stream: Arc<SinkStream>,
+    view: Arc<StreamView>,
+    batcher: Batcher,
+    running: JoinSet<Done>,
+    requests: usize,
+    reading_view: bool,
+    /// Set while one reshard after another leads records astray.
+    misled: Backoff,
+    random: fastrand::Rng,
+    counters: Arc<SinkCounters>,
+    rows: u64,
+}
+
+/// What ran beside the writer and came to its end.
+#[derive(Debug)]
+enum Done {
+    Put {
+        request: Request,
+        outcomes: ApiResult<Vec<PutOutcome>>,
+    },
+    View(Result<Arc<StreamView>>),
+}
+
+impl SinkWriter {
+    /// Describes the stream first, unless another writer of `stream` has done so lately.
+    pub async fn new(
+        stream: Arc<SinkStream>,
+        counters: Arc<SinkCounters>,
+        mut random: fastrand::Rng,
+    ) -> Result<Self> {
+        let view = stream.view(random.fork()).await?;
+        let settings = stream.settings();
+        let limits = Limits::new(settings, view.max_record_bytes);
+        let misled = Backoff::new(limits.resend, random.fork());
+        Ok(Self {
+            batcher: Batcher::new(limits, view.layout(settings), random.fork()),
+            view,
+            running: JoinSet::new(),
+            requests: 0,
+            reading_view: false,
+            misled,
+            random,
+            counters,
+            rows: 0,
+            stream,
+        })
+    }
+
+    /// Takes all rows of `batch`, waiting while the buffer is full; not all are written when it
+    /// returns. The columns are `partitionKey`, `data` and, if wanted, `explicitHashKey`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRow`], before any row of this batch is taken; else what made writing of
+    /// this or an earlier batch fail. A writer that failed is to be dropped.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let rows = Rows::new(batch, self.view.max_record_bytes)?;
+        let mut now = Instant::now();
+        for (index, record) in rows.iter().enumerate() {
+            while self.batcher.is_full() {
+                self.progress().await?;
+                now = Instant::now();
+            }
+            self.batcher.push(&record, now);
+            if (index + 1) % ROWS_BETWEEN_REQUESTS == 0 {
+                self.send()?;
+            }
+        }
+        self.send()
+    }
+
+    /// Waits for the next thing to happen and deals with it; for ever when nothing is buffered.
+    ///
+    /// For callers whose rows come slowly: run it beside the wait for the next batch, so that
+    /// `max_buffered` holds and failures show at once. It can be dropped at any point.
+    pub async fn progress(&mut self) -> Result<()> {
+        self.send()?;
+        let due = self.batcher.next_due();
+        tokio::select! {
+            Some(done) = self.running.join_next() => self.take(done)?,
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            else => std::future::pending().await,
+        }
+        self.send()
+    }
+
+    /// Writes what is left and waits for all acknowledgements.
+    ///
+    /// Returns the rows written since the writer was made.
+    pub async fn finish(mut self) -> Result<u64> {
+        self.batcher.flush();
+        while self.batcher.unsettled_rows() > 0 {
+            self.progress().await?;
+        }
+        Ok(self.rows)
+    }
+
+    /// Sends what is ready, as far as there are connections.
+    fn send(&mut self) -> Result<()> {
+        while let Some(done) = self.running.try_join_next() {
+            self.take(done)?;
+        }
+        let now = Instant::now();
+        self.batcher
+            .advance(now)
+            .map_err(|expired| self.expired(expired))?;
+        if self.batcher.wants_layout() && !self.reading_view {
+            self.read_view();
+        }
+        while self.requests < self.stream.settings().max_connections.max(1) {
+            let Some(request) = self.next_request(now) else {
+                break;
+            };
+            self.requests += 1;
+            let stream = Arc::clone(&self.stream);
+            self.running.spawn(async move {
+                let outcomes = stream.put(&request.puts).await;
+                Done::Put { request, outcomes }
+            });
+        }
+        Ok(())
+    }
+
+    /// A full buffer with nothing to send is full of aggregates that wait for company.
+    fn next_request(&mut self, now: Instant) -> Option<Request> {
+        self.batcher.next_request(now).or_else(|| {
+            if self.batcher.is_full() {
+                self.batcher.seal_all();
+            }
+            self.batcher.next_request(now)
+        })
+    }
+
+    fn read_view(&mut self) {
+        self.reading_view = true;
+        // The first time at once: a reshard is over when it shows.
+        let wait = match self.misled.failures() {
+            0 => None,
+            _ => self.misled.next_wait(),
+        };
+        if wait.is_none() {
+            self.misled.next_wait();
+        }
+        let (stream, seen) = (Arc::clone(&self.stream), Arc::clone(&self.view));
+        let random = self.random.fork();
+        self.running.spawn(async move {
+            sleep(wait.unwrap_or_default()).await;
+            Done::View(stream.newer_view(&seen, random).await)
+        });
+    }
+
+    fn take(&mut self, done: Result<Done, JoinError>) -> Result<()> {
+        let done = done.map_err(|error| {
+            Error::internal(format!("stream '{}': a request broke off", self.name()))
+                .with_source(error)
+        })?;
+        let settled = match done {
+            Done::Put { request, outcomes } => self.answered(request, outcomes)?,
+            Done::View(view) => self.rerouted(view?)?,
+        };
+        self.rows += settled.rows;
+        self.counters.add(&settled);
+        Ok(())
+    }
+
+    fn answered(
+        &mut self,
+        request: Request,
+        outcomes: ApiResult<Vec<PutOutcome>>,
+    ) -> Result<Settled> {
+        self.requests -= 1;
+        self.counters.call();
+        let sent = request.len();
+        let outcomes = match outcomes {
+            Ok(outcomes) if outcomes.len() == sent => outcomes,
+            Ok(outcomes) => {
+                return Err(Error::internal(format!(
+                    "stream '{}': PutRecords of {sent} records gave {} outcomes",
+                    self.name(),
+                    outcomes.len()
+                )));
+            }
+            // Any of the records may be written all the same, and is then written twice.
+            Err(error) if error.is_retryable() => {
+                tracing::debug!(stream = %self.name(), %error, "request failed, will be sent again");
+                let failure = PutFailure {
+                    throttled: error.kind() == ApiErrorKind::Throttled,
+                    message: error.to_string(),
+                };
+                vec![Err(failure); sent]
+            }
+            Err(error) => return Err(error.into_error(format!("stream '{}'", self.name()))),
+        };
+        let settled = (self.batcher)
+            .complete(request, outcomes, Instant::now())
+            .map_err(|expired| self.expired(expired))?;
+        if settled.rows > 0 && !self.batcher.is_misled() {
+            self.misled.reset();
+        }
+        Ok(settled)
+    }
+
+    fn rerouted(&mut self, view: Arc<StreamView>) -> Result<Settled> {
+        tracing::debug!(stream = %self.name(), "records went to other shards than predicted, shards listed anew");
+        self.reading_view = false;
+        self.view = view;
+        let layout = self.view.layout(self.stream.settings());
+        let rerouted = self.batcher.reroute(layout, Instant::now());
+        rerouted.map_err(|error| match error {
+            RerouteError::Expired(expired) => self.expired(expired),
+            RerouteError::Internal(error) => error,
+        })
+    }
+
+    fn expired(&self, expired: Expired) -> Error {
+        let Expired {
+            partition_key,
+            hash_key,
+            tries,
+            last_failure,
+        } = expired;
+        let shard = match self.view.shard_of(hash_key) {
+            Some(shard) => format!(", shard '{shard}'"),
+            None => String::new(),
+        };
+        let message = format!(
+            "stream '{}'{shard}: the record of partition key '{}' was refused for {:?} \
+             (kinesis.sink.recordTtl), {tries} times; the last time: {last_failure}",
+            self.name(),
+            shortened(&partition_key),
+            self.stream.settings().record_ttl,
+        );
+        Error::new(ErrorKind::Unavailable, message)
+    }
+
+    fn name(&self) -> &StreamIdentity {
+        self.stream.identity()
+    }
+}
