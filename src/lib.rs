@@ -15,6 +15,6 @@ mod error;
 
 pub use error::{Error, ErrorKind, Result};
 pub use table::{
-    KinesisReadExec, KinesisTable, KinesisTableBuilder, KinesisTableFactory, Services, register,
-    register_with, sql,
+    KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder, KinesisTableFactory,
+    RowCountExec, Services, register, register_with, sql,
 };

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::StaticCredentials;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const AFTER_HELP: &str = "\
@@ -63,6 +64,9 @@ pub(super) struct Connection {
     /// AWS region for all tables that name none
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
+    /// Those an embedded server takes.
+    #[arg(skip)]
+    pub(super) credentials: Option<StaticCredentials>,
 }
 
 #[derive(Debug, Subcommand)]

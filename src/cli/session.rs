@@ -5,7 +5,8 @@ use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use tokio::runtime::Handle;
 
 use super::args::Connection;
-use crate::Result;
+use crate::model::ConnectionSettings;
+use crate::{Result, Services, register_with};
 
 /// What all statements of a run share.
 #[derive(Clone)]
@@ -30,10 +31,17 @@ fn context(connection: &Connection) -> Result<SessionContext> {
     let config = SessionConfig::new()
         .with_information_schema(true)
         .set_str("datafusion.execution.time_zone", "UTC");
-    Ok(SessionContext::new_with_config(config))
+    let ctx = SessionContext::new_with_config(config);
+    let defaults = ConnectionSettings {
+        endpoint_url: connection.endpoint_url.clone(),
+        region: connection.region.clone(),
+        credentials: connection.credentials.clone(),
+    };
+    register_with(&ctx, Services::sdk(defaults));
+    Ok(ctx)
 }
 
 /// The plan of one statement; statements without rows (DDL, SET) have been executed when it returns.
 pub(super) async fn plan(ctx: &SessionContext, text: &str) -> DataFusionResult<DataFrame> {
-    ctx.sql(text).await
+    crate::sql(ctx, text).await
 }

@@ -16,6 +16,7 @@ mod identifiers;
 mod provider;
 mod read_exec;
 mod service;
+mod sink_exec;
 mod sql;
 mod stream;
 
@@ -23,4 +24,5 @@ pub use factory::{KinesisTableFactory, register, register_with};
 pub use provider::{KinesisTable, KinesisTableBuilder};
 pub use read_exec::KinesisReadExec;
 pub use service::Services;
+pub use sink_exec::{KinesisSinkExec, RowCountExec};
 pub use sql::sql;

@@ -9,13 +9,15 @@ use datafusion::common::Result as DataFusionResult;
 use datafusion::datasource::TableType;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::logical_expr::dml::InsertOp;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use tokio::sync::Semaphore;
 
 use super::descriptor::{descriptor_schema, encode};
 use super::read_exec::KinesisReadExec;
 use super::service::Services;
+use super::sink_exec::{KinesisSinkExec, RowCountExec};
 use super::stream;
 use crate::error::{Error, Result};
 use crate::kinesis::{
@@ -23,11 +25,18 @@ use crate::kinesis::{
 };
 use crate::model::{Clock, HashRange, Shard, SystemClock};
 use crate::options::{HashFilter, OptionsBuilder, TableOptions};
+use crate::sink::{SinkSettings, SinkStream};
 use crate::source::{ReadContext, RowColumn, ShardRead, row_schema};
 
 /// Pages being fetched at once by one scan. Beyond it more shards add memory and no speed: this many
 /// shards give 128 MiB a second.
 const FETCHES_IN_FLIGHT: usize = 64;
+
+/// What an INSERT holds, over all its writers, before its input waits.
+const SINK_BUFFER_BYTES: usize = 32 * 1024 * 1024;
+
+/// What one writer may hold at least: some aggregated records.
+const LEAST_WRITER_BYTES: usize = 256 * 1024;
 
 /// What a table is made of; complete from the start and never changed.
 #[derive(Debug)]
@@ -160,6 +169,37 @@ impl TableProvider for KinesisTable {
             limit,
             config.seed,
         )))
+    }
+
+    async fn insert_into(
+        &self,
+        _state: &dyn Session,
+        input: Arc<dyn ExecutionPlan>,
+        operation: InsertOp,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let config = &self.config;
+        if operation != InsertOp::Append {
+            let stream = config.summary.stream.name();
+            return Err(unsupported(format!(
+                "stream '{stream}' cannot be overwritten: expected INSERT INTO"
+            )));
+        }
+        let writers = input.output_partitioning().partition_count().max(1);
+        let options = &config.options.sink;
+        let settings = SinkSettings {
+            aggregation: options.aggregation,
+            max_buffered: options.max_buffered_time,
+            max_buffered_bytes: (SINK_BUFFER_BYTES / writers).max(LEAST_WRITER_BYTES),
+            flush_wait: options.flush_wait,
+            record_ttl: options.record_ttl,
+            max_connections: options.max_connections,
+            retry: config.options.retry,
+            ..SinkSettings::default()
+        };
+        let kinesis = Arc::clone(&config.kinesis);
+        let stream = SinkStream::new(kinesis, config.summary.stream.clone(), settings);
+        let sink = KinesisSinkExec::new(input, Arc::new(stream), config.seed);
+        Ok(Arc::new(RowCountExec::new(Arc::new(sink))))
     }
 }
 

@@ -1,0 +1,291 @@
+//! The write nodes: one writes every partition of its input, one sums up the counts.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datafusion::arrow::array::{AsArray, RecordBatch, UInt64Array};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
+};
+use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
+    InputDistributionRequirements, Partitioning, PlanProperties,
+};
+use futures::{StreamExt, TryStreamExt};
+
+use crate::sink::{SinkCounters, SinkStream, SinkWriter};
+
+/// The schema of an INSERT's result.
+fn count_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new(
+        "count",
+        DataType::UInt64,
+        false,
+    )]))
+}
+
+fn count_batch(count: u64) -> Result<RecordBatch> {
+    let column = Arc::new(UInt64Array::from(vec![count]));
+    Ok(RecordBatch::try_new(count_schema(), vec![column])?)
+}
+
+fn properties(partitions: usize) -> Arc<PlanProperties> {
+    let properties = PlanProperties::new(
+        EquivalenceProperties::new(count_schema()),
+        Partitioning::UnknownPartitioning(partitions),
+        EmissionType::Final,
+        Boundedness::Bounded,
+    );
+    Arc::new(properties.with_scheduling_type(SchedulingType::Cooperative))
+}
+
+fn only_child(
+    node: &str,
+    mut children: Vec<Arc<dyn ExecutionPlan>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    match (children.pop(), children.is_empty()) {
+        (Some(child), true) => Ok(child),
+        _ => internal_err!("{node} has one child"),
+    }
+}
+
+/// Writes the rows of every partition of its input to a stream; gives one count per partition.
+///
+/// Metrics: `rows`, Kinesis `records` and `bytes` acknowledged, `calls` of PutRecords, records
+/// `throttled` and `resent`.
+#[derive(Debug)]
+pub struct KinesisSinkExec {
+    input: Arc<dyn ExecutionPlan>,
+    stream: Arc<SinkStream>,
+    seed: u64,
+    counters: Arc<SinkCounters>,
+    properties: Arc<PlanProperties>,
+}
+
+impl KinesisSinkExec {
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, stream: Arc<SinkStream>, seed: u64) -> Self {
+        let partitions = input.output_partitioning().partition_count();
+        Self {
+            input,
+            stream,
+            seed,
+            counters: Arc::default(),
+            properties: properties(partitions),
+        }
+    }
+}
+
+impl DisplayAs for KinesisSinkExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let aggregation = self.stream.settings().aggregation;
+        let stream = self.stream.identity().name();
+        write!(
+            f,
+            "KinesisSinkExec: stream={stream}, aggregation={aggregation}"
+        )
+    }
+}
+
+impl ExecutionPlan for KinesisSinkExec {
+    fn name(&self) -> &'static str {
+        "KinesisSinkExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    /// More partitions would only mix up the order of the rows.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = only_child(self.name(), children)?;
+        Ok(Arc::new(Self::new(
+            input,
+            Arc::clone(&self.stream),
+            self.seed,
+        )))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let input = self.input.execute(partition, context)?;
+        let random = fastrand::Rng::with_seed(self.seed.wrapping_add(partition as u64));
+        let written = write(
+            input,
+            Arc::clone(&self.stream),
+            Arc::clone(&self.counters),
+            random,
+        );
+        let stream = futures::stream::once(written);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            count_schema(),
+            stream,
+        )))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        let mut metrics = MetricsSet::new();
+        let counters = &self.counters;
+        let mut push = |name: &'static str, counter: &AtomicU64| {
+            let count = Count::new();
+            count.add(usize::try_from(counter.load(Ordering::Relaxed)).unwrap_or(usize::MAX));
+            let name = name.into();
+            metrics.push(Arc::new(Metric::new(
+                MetricValue::Count { name, count },
+                None,
+            )));
+        };
+        push("rows", &counters.rows);
+        push("records", &counters.records);
+        push("bytes", &counters.bytes);
+        push("calls", &counters.calls);
+        push("throttled", &counters.throttled);
+        push("resent", &counters.resent);
+        Some(metrics)
+    }
+}
+
+/// Writes all of `input`; while it has no rows yet, what is buffered goes out in its time.
+async fn write(
+    mut input: SendableRecordBatchStream,
+    stream: Arc<SinkStream>,
+    counters: Arc<SinkCounters>,
+    random: fastrand::Rng,
+) -> Result<RecordBatch> {
+    let mut writer = SinkWriter::new(stream, counters, random).await?;
+    loop {
+        let batch = tokio::select! {
+            biased;
+            progress = writer.progress() => {
+                progress?;
+                continue;
+            }
+            batch = input.next() => batch,
+        };
+        match batch {
+            Some(batch) => writer.write(&batch?).await?,
+            None => break,
+        }
+    }
+    count_batch(writer.finish().await?)
+}
+
+/// Sums the counts of all partitions into the one row an INSERT gives.
+#[derive(Debug)]
+pub struct RowCountExec {
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl RowCountExec {
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+        Self {
+            input,
+            properties: properties(1),
+        }
+    }
+}
+
+impl DisplayAs for RowCountExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RowCountExec")
+    }
+}
+
+impl ExecutionPlan for RowCountExec {
+    fn name(&self) -> &'static str {
+        "RowCountExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![Distribution::SinglePartition])
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self::new(only_child(self.name(), children)?)))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        if partition != 0 {
+            return internal_err!("RowCountExec has one partition, asked for {partition}");
+        }
+        let counts = self.input.execute(0, context)?;
+        let sum = counts.try_fold(0_u64, |sum, batch| async move {
+            let counts = batch.column(0).as_primitive::<UInt64Type>();
+            Ok(sum + counts.iter().flatten().sum::<u64>())
+        });
+        let stream = futures::stream::once(async move { count_batch(sum.await?) });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            count_schema(),
+            stream,
+        )))
+    }
+}
