@@ -146,16 +146,13 @@ pub enum StartingPosition {
 }
 
 impl StartingPosition {
-    /// The place of `shard` for a read that begins at `now`.
-    pub fn position_of(&self, shard: &ShardId, now: UnixMillis) -> ShardPosition {
+    /// The place of `shard`; `None` when it starts with what arrives from now on.
+    pub fn position_of(&self, shard: &ShardId) -> Option<ShardPosition> {
         match self {
-            Self::Latest => ShardPosition::AtTimestamp(now),
-            Self::TrimHorizon => ShardPosition::TrimHorizon,
-            Self::AtTimestamp(time) => ShardPosition::AtTimestamp(*time),
-            Self::PerShard(positions) => positions
-                .get(shard)
-                .cloned()
-                .unwrap_or(ShardPosition::AtTimestamp(now)),
+            Self::Latest => None,
+            Self::TrimHorizon => Some(ShardPosition::TrimHorizon),
+            Self::AtTimestamp(time) => Some(ShardPosition::AtTimestamp(*time)),
+            Self::PerShard(positions) => positions.get(shard).cloned(),
         }
     }
 }
@@ -206,25 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn latest_becomes_the_moment_the_read_begins() {
-        let shard = ShardId::new("shardId-000000000000");
-        let now = UnixMillis(1_000);
-        assert_eq!(
-            StartingPosition::Latest.position_of(&shard, now),
-            ShardPosition::AtTimestamp(now)
-        );
-    }
-
-    #[test]
     fn a_shard_without_a_place_of_its_own_starts_now() {
         let named = ShardId::new("shardId-000000000000");
         let other = ShardId::new("shardId-000000000001");
         let start = StartingPosition::PerShard([(named.clone(), ShardPosition::ShardEnd)].into());
-        let now = UnixMillis(1_000);
-        assert_eq!(start.position_of(&named, now), ShardPosition::ShardEnd);
-        assert_eq!(
-            start.position_of(&other, now),
-            ShardPosition::AtTimestamp(now)
-        );
+        assert_eq!(start.position_of(&named), Some(ShardPosition::ShardEnd));
+        assert_eq!(start.position_of(&other), None);
+        assert_eq!(StartingPosition::Latest.position_of(&named), None);
     }
 }

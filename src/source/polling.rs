@@ -82,10 +82,10 @@ impl ShardReader {
         );
         let cap = context.options.max_records_per_shard.unwrap_or(u64::MAX);
         let remaining = read.limit.unwrap_or(u64::MAX).min(cap);
-        // Nothing arrives at or after the moment the read began that it would have to give.
+        // A time in the future is an error to the service, and behind the end of the read to us.
         let empty = match read.start {
             ShardPosition::ShardEnd => true,
-            ShardPosition::AtTimestamp(time) => time >= read.begun_at,
+            ShardPosition::AtTimestamp(time) => time > read.begun_at,
             _ => false,
         };
         Self {

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::kinesis::{
     Backoff, Kinesis, RecordDistribution, ShardFilter, StreamSummary, list_all_shards,
 };
-use crate::model::{Clock, HashRange, Shard, SystemClock};
+use crate::model::{Clock, HashRange, Shard};
 use crate::options::{HashFilter, OptionsBuilder, TableOptions};
 use crate::sink::{SinkSettings, SinkStream};
 use crate::source::{ReadContext, RowColumn, ShardRead, row_schema};
@@ -78,7 +78,6 @@ impl KinesisTable {
             stream: stream.into(),
             options: Vec::new(),
             services: Arc::new(Services::default()),
-            clock: Arc::new(SystemClock),
             seed: None,
         }
     }
@@ -140,9 +139,13 @@ impl TableProvider for KinesisTable {
         let start = &config.options.source.starting_position;
         let mut descriptors = Vec::new();
         for shard in self.shards().await? {
+            // What arrives from now on is behind the end of a bounded read.
+            let Some(start) = start.position_of(&shard.id) else {
+                continue;
+            };
             let read = ShardRead {
                 hash_range: self.filter_range(&shard),
-                start: start.position_of(&shard.id, begun_at),
+                start,
                 shard: shard.id,
                 begun_at,
                 limit: limit.map(|rows| rows as u64),
@@ -198,7 +201,7 @@ impl TableProvider for KinesisTable {
         };
         let kinesis = Arc::clone(&config.kinesis);
         let stream = SinkStream::new(kinesis, config.summary.stream.clone(), settings);
-        let sink = KinesisSinkExec::new(input, Arc::new(stream), config.seed);
+        let sink = KinesisSinkExec::try_new(input, Arc::new(stream), config.seed)?;
         Ok(Arc::new(RowCountExec::new(Arc::new(sink))))
     }
 }
@@ -209,7 +212,6 @@ pub struct KinesisTableBuilder {
     stream: String,
     options: Vec<(String, String)>,
     services: Arc<Services>,
-    clock: Arc<dyn Clock>,
     seed: Option<u64>,
 }
 
@@ -221,23 +223,11 @@ impl KinesisTableBuilder {
         self
     }
 
-    /// Takes the way to the service from `services`, to share clients with other tables.
+    /// Takes the way to the service from `services`: to share clients with other tables, or to use a
+    /// simulator.
     #[must_use]
     pub fn with_services(mut self, services: Arc<Services>) -> Self {
         self.services = services;
-        self
-    }
-
-    /// Takes this service whatever the options say: a simulator in tests.
-    #[must_use]
-    pub fn with_service(self, kinesis: Arc<dyn Kinesis>) -> Self {
-        self.with_services(Arc::new(Services::fixed(kinesis)))
-    }
-
-    /// Takes the time from `clock`.
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
         self
     }
 
@@ -272,7 +262,7 @@ impl KinesisTableBuilder {
             options,
             summary,
             columns,
-            clock: self.clock,
+            clock: self.services.clock(),
             seed,
         });
         Ok(KinesisTable { config, schema })

@@ -1,4 +1,5 @@
-//! How tables come to their service: one client for all tables that are reached alike.
+//! What tables share: their way to the service, one client for all that are reached alike, and the
+//! time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,12 +8,13 @@ use tokio::sync::Mutex;
 
 use crate::error::Result;
 use crate::kinesis::{Kinesis, SdkKinesis};
-use crate::model::ConnectionSettings;
+use crate::model::{Clock, ConnectionSettings, SystemClock};
 
-/// Gives tables their way to the service.
+/// Gives tables their way to the service, and the time.
 #[derive(Debug)]
 pub struct Services {
     source: Source,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ impl Services {
                 defaults,
                 clients: Mutex::default(),
             },
+            clock: Arc::new(SystemClock),
         }
     }
 
@@ -41,7 +44,19 @@ impl Services {
     pub fn fixed(kinesis: Arc<dyn Kinesis>) -> Self {
         Self {
             source: Source::Fixed(kinesis),
+            clock: Arc::new(SystemClock),
         }
+    }
+
+    /// Tables take the time from `clock`: that of the simulator, where there is one.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// The service for a table with these settings.

@@ -14,6 +14,7 @@ use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
 };
 use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
+use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
@@ -57,6 +58,26 @@ fn only_child(
     }
 }
 
+/// `plan` without the round-robin repartitioning the optimizer puts under nodes that compute: it deals
+/// the rows of one partition key to several writers, and they would overtake each other.
+fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(repartition) = plan.downcast_ref::<RepartitionExec>()
+        && matches!(repartition.partitioning(), Partitioning::RoundRobinBatch(_))
+    {
+        return in_source_order(Arc::clone(repartition.input()));
+    }
+    let children = plan.children();
+    let ([child], [true]) = (children.as_slice(), plan.maintains_input_order().as_slice()) else {
+        return Ok(plan);
+    };
+    let ordered = in_source_order(Arc::clone(child))?;
+    if Arc::ptr_eq(&ordered, child) {
+        return Ok(plan);
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    plan.replace_children(vec![ordered], options)
+}
+
 /// Writes the rows of every partition of its input to a stream; gives one count per partition.
 ///
 /// Metrics: `rows`, Kinesis `records` and `bytes` acknowledged, `calls` of PutRecords, records
@@ -71,15 +92,20 @@ pub struct KinesisSinkExec {
 }
 
 impl KinesisSinkExec {
-    pub(super) fn new(input: Arc<dyn ExecutionPlan>, stream: Arc<SinkStream>, seed: u64) -> Self {
+    pub(super) fn try_new(
+        input: Arc<dyn ExecutionPlan>,
+        stream: Arc<SinkStream>,
+        seed: u64,
+    ) -> Result<Self> {
+        let input = in_source_order(input)?;
         let partitions = input.output_partitioning().partition_count();
-        Self {
+        Ok(Self {
             input,
             stream,
             seed,
             counters: Arc::default(),
             properties: properties(partitions),
-        }
+        })
     }
 }
 
@@ -125,11 +151,11 @@ impl ExecutionPlan for KinesisSinkExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = only_child(self.name(), children)?;
-        Ok(Arc::new(Self::new(
+        Ok(Arc::new(Self::try_new(
             input,
             Arc::clone(&self.stream),
             self.seed,
-        )))
+        )?))
     }
 
     fn with_new_children(

@@ -1,10 +1,5 @@
 //! The built command: exit codes, what goes to which stream, and how it stops.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which the test setting does not cover"
-)]
-
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;

@@ -1,0 +1,325 @@
+//! Bounded scans of a simulated stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion_kinesis::ErrorKind;
+use datafusion_kinesis::kinesis::{
+    ApiError, FaultPlan, FaultRates, InMemoryOptions, Kinesis, Operation,
+};
+use datafusion_kinesis::model::{HashKey, ShardId, StreamIdentity};
+
+use crate::support::World;
+
+#[tokio::test(start_paused = true)]
+async fn a_row_has_the_columns_of_the_connector() {
+    let world = World::new();
+    let extra = "'kinesis.extraColumns' 'shardId,subSequenceNumber,explicitHashKey'";
+    world.table("words", 1, extra).await;
+    world.put("words", "k", "hello").await;
+    let description = world.run("DESCRIBE words").await;
+    let columns: Vec<String> = description
+        .lines()
+        .skip(3)
+        .filter(|line| line.starts_with('|'))
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        columns,
+        [
+            "| data | Binary | YES |",
+            "| streamName | Utf8 | YES |",
+            "| partitionKey | Utf8 | YES |",
+            "| sequenceNumber | Utf8 | YES |",
+            "| approximateArrivalTimestamp | Timestamp(µs, \"UTC\") | YES |",
+            "| shardId | Utf8 | YES |",
+            "| subSequenceNumber | Int64 | YES |",
+            "| explicitHashKey | Utf8 | YES |",
+        ]
+    );
+    let row = world
+        .run("SELECT CAST(data AS VARCHAR) AS data, streamName, partitionKey, length(sequenceNumber) AS digits, approximateArrivalTimestamp AS at, shardId, subSequenceNumber, explicitHashKey FROM words")
+        .await;
+    assert_eq!(
+        row.lines().nth(3).unwrap(),
+        "| hello | words      | k            | 56     | 2023-11-14T22:13:20Z | shardId-000000000000 | 0                 |                 |"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_shard_is_read_closed_ones_included() {
+    let world = World::new();
+    world.table("words", 2, "").await;
+    world.put_numbers("words", 1_000).await;
+    let stream = StreamIdentity::parse("words").unwrap();
+    let first = ShardId::new("shardId-000000000000");
+    let middle = HashKey(u128::MAX / 4);
+    world
+        .kinesis
+        .split_shard(&stream, &first, middle)
+        .await
+        .unwrap();
+    world.put_numbers("words", 500).await;
+    let query = "SELECT count(*), count(DISTINCT data), count(DISTINCT sequenceNumber) FROM words";
+    let result = world.run(query).await;
+    assert!(result.contains("| 1500     | 1000"), "{result}");
+    assert!(
+        result.contains("| 1500                                 |"),
+        "{result}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_ends_at_the_tip_of_its_beginning_while_the_stream_is_written_on() {
+    let world = World::new();
+    world.table("words", 1, "").await;
+    world.put_numbers("words", 700).await;
+    let kinesis = Arc::clone(&world.kinesis);
+    let writer = tokio::spawn(async move {
+        let stream = StreamIdentity::parse("words").unwrap();
+        loop {
+            let entry = crate::support::entry("late", "late", None);
+            kinesis
+                .put_records(&stream, &[entry])
+                .await
+                .unwrap()
+                .remove(0)
+                .unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let first = world.number("SELECT count(*) FROM words WHERE partitionKey <> 'late'");
+    let first = tokio::time::timeout(Duration::from_secs(60), first).await;
+    writer.abort();
+    assert_eq!(first.expect("a busy stream does not hold a scan open"), 700);
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttles_failures_and_expired_iterators_neither_lose_nor_repeat_a_row() {
+    for seed in 0..10 {
+        let common = FaultRates {
+            throttled: 0.2,
+            internal_failure: 0.1,
+            connection_lost: 0.1,
+            answer_lost: 0.05,
+            ..FaultRates::default()
+        };
+        let rates = FaultRates {
+            expired_iterator: 0.2,
+            empty_page: 0.2,
+            ..common
+        };
+        let world = World::with_options(InMemoryOptions {
+            seed,
+            ..InMemoryOptions::default()
+        });
+        world
+            .table("words", 3, "'kinesis.getRecords.numberOfRecordsPerFetch' '50', 'kinesis.clientNumRetries' '50'")
+            .await;
+        world.put_numbers("words", 2_000).await;
+        world.kinesis.set_faults(
+            FaultPlan::default()
+                .with(Operation::GetRecords, rates)
+                .with(Operation::GetShardIterator, common)
+                .with(Operation::ListShards, common),
+        );
+        let result = world
+            .run("SELECT count(*), count(DISTINCT data) FROM words")
+            .await;
+        assert!(
+            result.contains("| 2000     | 2000 "),
+            "seed {seed}: {result}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_lasts_names_stream_shard_and_place() {
+    let world = World::new();
+    world
+        .table("words", 1, "'kinesis.clientNumRetries' '2'")
+        .await;
+    for _ in 0..3 {
+        let code = "ProvisionedThroughputExceededException";
+        let error = ApiError::from_code(Operation::GetRecords, code, "Rate exceeded for shard.");
+        world.kinesis.fail_next(Operation::GetRecords, error);
+    }
+    let (kind, message) = world.refusal("SELECT * FROM words").await;
+    assert_eq!(kind, ErrorKind::Unavailable);
+    assert_eq!(
+        message,
+        "stream 'words', shard 'shardId-000000000000', position TRIM_HORIZON: gave up after 3 \
+         tries: GetRecords failed: ProvisionedThroughputExceededException: Rate exceeded for shard."
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_stops_reading() {
+    let world = World::new();
+    world
+        .table(
+            "words",
+            1,
+            "'kinesis.getRecords.numberOfRecordsPerFetch' '100'",
+        )
+        .await;
+    world.put_numbers("words", 5_000).await;
+    assert_eq!(
+        world.lines("SELECT data FROM words LIMIT 150").await.len(),
+        150
+    );
+    assert_eq!(world.kinesis.calls(Operation::GetRecords), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cap_per_shard_counts_rows() {
+    let world = World::new();
+    world
+        .table("words", 4, "'kinesis.maxFetchRecordsPerShard' '7'")
+        .await;
+    world.put_numbers("words", 400).await;
+    assert_eq!(world.number("SELECT count(*) FROM words").await, 28);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_starts_where_it_is_told() {
+    let world = World::new();
+    world.table("words", 2, "").await;
+    world.put_numbers("words", 100).await;
+    tokio::time::sleep(Duration::from_millis(5_250)).await;
+    world.put_numbers("words", 30).await;
+    for (position, rows) in [
+        ("TRIM_HORIZON", 130),
+        ("earliest", 130),
+        ("LATEST", 0),
+        ("AT_TIMESTAMP 2023-11-14T22:13:20Z", 130),
+        ("AT_TIMESTAMP 2023-11-14T22:13:20.001Z", 30),
+        ("AT_TIMESTAMP 2023-11-15T00:13:25.250+02:00", 30),
+    ] {
+        world.run("DROP TABLE IF EXISTS later").await;
+        let option = format!("'kinesis.startingPosition' '{position}'");
+        world.table_again("later", "words", &option).await;
+        assert_eq!(
+            world.number("SELECT count(*) FROM later").await,
+            rows,
+            "{position}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_starts_at_a_place_per_shard() {
+    let world = World::new();
+    world
+        .table("words", 2, "'kinesis.extraColumns' 'shardId'")
+        .await;
+    world.put_numbers("words", 100).await;
+    let first = "SELECT sequenceNumber FROM words WHERE shardId = 'shardId-000000000000'";
+    let numbers = world.lines(first).await;
+    let option = format!(
+        r#"'kinesis.startingPosition' '{{
+            "metadata": {{"streamName": "words", "batchId": "0"}},
+            "shardId-000000000000": {{"iteratorType": "AFTER_SEQUENCE_NUMBER",
+                "iteratorPosition": "{}", "subSequenceNumber": "-1", "isLast": "true"}}
+        }}'"#,
+        numbers[9]
+    );
+    world.table_again("rest", "words", &option).await;
+    let read = world.lines("SELECT sequenceNumber FROM rest").await;
+    assert_eq!(read, numbers[10..], "the other shard starts now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_asked_columns_are_read() {
+    let world = World::new();
+    world.table("words", 1, "").await;
+    let plan = world.run("EXPLAIN SELECT count(*) FROM words").await;
+    assert!(
+        plan.contains("shards: 1") || plan.contains("columns=[]"),
+        "{plan}"
+    );
+    let plan = world
+        .run("EXPLAIN FORMAT INDENT SELECT partitionKey FROM words LIMIT 3")
+        .await;
+    assert!(plan.contains("columns=[partitionKey], limit=3"), "{plan}");
+    let plan = world
+        .run("EXPLAIN FORMAT INDENT SELECT count(*) FROM words")
+        .await;
+    assert!(
+        plan.contains("KinesisReadExec: stream=words, shards=1, columns=[]"),
+        "{plan}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn explain_analyze_shows_what_was_read() {
+    let world = World::new();
+    world
+        .table(
+            "words",
+            1,
+            "'kinesis.getRecords.numberOfRecordsPerFetch' '100'",
+        )
+        .await;
+    world.put_numbers("words", 250).await;
+    let error = ApiError::from_code(Operation::GetRecords, "LimitExceededException", "slow");
+    world.kinesis.fail_next(Operation::GetRecords, error);
+    let plan = world.run("EXPLAIN ANALYZE SELECT data FROM words").await;
+    for metric in [
+        "output_rows=250",
+        "records=250",
+        "calls=4",
+        "throttles=1",
+        "millis_behind_latest=0",
+    ] {
+        assert!(plan.contains(metric), "{metric} in\n{plan}");
+    }
+    assert!(plan.contains("bytes="), "{plan}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_a_thousand_shards_is_one_query() {
+    let world = World::new();
+    world.table("wide", 1_000, "").await;
+    world.put_numbers("wide", 3_000).await;
+    let result = world
+        .run("SELECT count(*), count(DISTINCT data) FROM wide")
+        .await;
+    assert!(result.contains("| 3000     | 3000 "), "{result}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_and_the_smallest_records_are_read() {
+    let world = World::new();
+    world.table("large", 1, "").await;
+    let stream = StreamIdentity::parse("large").unwrap();
+    world
+        .kinesis
+        .update_max_record_size(&stream, 10 << 20)
+        .await
+        .unwrap();
+    for size in [0, 9 << 20, (10 << 20) - 1, 0, 5 << 20, 5 << 20, 1] {
+        world.put("large", "k", vec![7_u8; size]).await;
+    }
+    let sizes = "SELECT length(CAST(data AS VARCHAR)) FROM large ORDER BY 1";
+    assert_eq!(
+        world.lines(sizes).await,
+        ["0", "0", "1", "5242880", "5242880", "9437184", "10485759"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_stream_says_how_to_make_it_and_the_table_can() {
+    let world = World::new();
+    let ddl = "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION 'nowhere'";
+    let (kind, message) = world.refusal(ddl).await;
+    assert_eq!(kind, ErrorKind::NotFound);
+    assert!(
+        message.contains("'nowhere'") && message.contains("kinesis.createStream"),
+        "{message}"
+    );
+    let options = "OPTIONS ('kinesis.createStream' 'true', 'kinesis.shardCount' '3')";
+    world.run(&format!("{ddl} {options}")).await;
+    let plan = world.run("EXPLAIN FORMAT INDENT SELECT * FROM t").await;
+    assert!(plan.contains("shards=3"), "{plan}");
+}

@@ -1,0 +1,138 @@
+//! A simulated service with tables on it, and short ways to ask for results.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::error::DataFusionError;
+use datafusion::prelude::SessionContext;
+use datafusion_kinesis::kinesis::{
+    InMemoryKinesis, InMemoryOptions, Kinesis, PutEntry, TokioClock,
+};
+use datafusion_kinesis::model::{Clock, HashKey, StreamIdentity, StreamName, UnixMillis};
+use datafusion_kinesis::{Error, Services, register_with, sql};
+
+/// Some moment in 2023.
+pub(crate) const EPOCH: UnixMillis = UnixMillis(1_700_000_000_000);
+
+/// A simulator on Tokio's time and a session whose tables live in it.
+pub(crate) struct World {
+    pub(crate) kinesis: Arc<InMemoryKinesis>,
+    pub(crate) ctx: SessionContext,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_options(InMemoryOptions::default())
+    }
+
+    pub(crate) fn with_options(options: InMemoryOptions) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
+        let kinesis = Arc::new(InMemoryKinesis::new(Arc::clone(&clock), options));
+        let ctx = SessionContext::new();
+        let service: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&kinesis);
+        register_with(&ctx, Services::fixed(service).with_clock(clock));
+        Self { kinesis, ctx }
+    }
+
+    /// A stream and a table of the same name, with further options.
+    pub(crate) async fn table(&self, name: &str, shards: u32, options: &str) {
+        let stream = StreamName::new(name).unwrap();
+        self.kinesis.create_stream(&stream, shards).await.unwrap();
+        self.table_again(name, name, options).await;
+    }
+
+    /// Another table of a stream.
+    pub(crate) async fn table_again(&self, table: &str, stream: &str, options: &str) {
+        let options = match options {
+            "" => String::new(),
+            options => format!("OPTIONS ({options})"),
+        };
+        self.run(&format!(
+            "CREATE EXTERNAL TABLE {table} STORED AS \"aws-kinesis\" LOCATION '{stream}' {options}"
+        ))
+        .await;
+    }
+
+    pub(crate) async fn try_run(&self, text: &str) -> Result<String, DataFusionError> {
+        let frame = sql(&self.ctx, text).await?;
+        let batches = frame.collect().await?;
+        Ok(pretty_format_batches(&batches)?.to_string())
+    }
+
+    /// The result as text, framed.
+    pub(crate) async fn run(&self, text: &str) -> String {
+        match self.try_run(text).await {
+            Ok(text) => text,
+            Err(error) => panic!("{text}: {error}"),
+        }
+    }
+
+    /// The first column as lines, without frame and header.
+    pub(crate) async fn lines(&self, text: &str) -> Vec<String> {
+        let table = self.run(text).await;
+        let rows = table.lines().skip(3).filter(|line| line.starts_with('|'));
+        let cell = |line: &str| {
+            line.trim_matches('|')
+                .split('|')
+                .next()
+                .unwrap_or("")
+                .trim()
+                .to_owned()
+        };
+        rows.map(cell).collect()
+    }
+
+    /// The one number a statement gives.
+    pub(crate) async fn number(&self, text: &str) -> u64 {
+        let lines = self.lines(text).await;
+        assert_eq!(lines.len(), 1, "{text}: {lines:?}");
+        lines[0].parse().unwrap()
+    }
+
+    /// What this crate has against a statement.
+    pub(crate) async fn refusal(&self, text: &str) -> (datafusion_kinesis::ErrorKind, String) {
+        let error = match self.try_run(text).await {
+            Ok(result) => panic!("{text}: expected an error, got\n{result}"),
+            Err(error) => error,
+        };
+        let Some(ours) = Error::find_in(&error) else {
+            panic!("{text}: not an error of this crate: {error}");
+        };
+        (ours.kind(), ours.to_string())
+    }
+
+    /// Puts one plain record; the key decides its shard.
+    pub(crate) async fn put(&self, stream: &str, key: &str, data: impl Into<Bytes>) {
+        let stream = StreamIdentity::parse(stream).unwrap();
+        let entry = entry(key, data, None);
+        let outcomes = self.kinesis.put_records(&stream, &[entry]).await.unwrap();
+        outcomes
+            .into_iter()
+            .for_each(|outcome| drop(outcome.unwrap()));
+    }
+
+    /// Puts `count` plain records of keys and data `0`, `1`, ….
+    pub(crate) async fn put_numbers(&self, stream: &str, count: usize) {
+        let stream = StreamIdentity::parse(stream).unwrap();
+        let numbers: Vec<usize> = (0..count).collect();
+        for chunk in numbers.chunks(500) {
+            let entries = chunk
+                .iter()
+                .map(|n| entry(&n.to_string(), n.to_string(), None));
+            let entries: Vec<_> = entries.collect();
+            let outcomes = self.kinesis.put_records(&stream, &entries).await.unwrap();
+            outcomes
+                .into_iter()
+                .for_each(|outcome| drop(outcome.unwrap()));
+        }
+    }
+}
+
+pub(crate) fn entry(key: &str, data: impl Into<Bytes>, hash_key: Option<HashKey>) -> PutEntry {
+    PutEntry {
+        data: data.into(),
+        partition_key: key.into(),
+        explicit_hash_key: hash_key,
+    }
+}
