@@ -1,4 +1,10 @@
-//! Amazon Kinesis Data Streams as tables of Apache DataFusion.
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules
+//!
+//! [`model`]: plain data. [`options`]: what a user may write. [`kinesis`]: the service, the SDK behind it
+//! and the simulator. [`aggregation`]: the KPL format. [`source`] and [`sink`]: between positions, rows
+//! and records. The rest of the names below is the face to DataFusion.
 
 pub mod aggregation;
 #[cfg(feature = "cli")]

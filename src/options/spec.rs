@@ -252,7 +252,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "kinesis.getRecords.fetchIntervalMs",
         Role::Source,
         Some("200"),
-        "The least time between two GetRecords of a shard; large pages wait longer, as 2 MiB per second and shard demand.",
+        "The least time between two GetRecords of a shard; large pages wait longer, as 2 MiB per second and shard demand; `0` turns pacing off.",
         |draft, text| put(&mut draft.fetch_interval, value::millis(text, &ANY_WAIT)),
     ),
     OptionSpec::new(

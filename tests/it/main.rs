@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod architecture;
 #[cfg(feature = "cli")]
 mod command;
+mod options;
 mod reading;
 mod support;
 mod writing;
