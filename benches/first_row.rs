@@ -1,0 +1,67 @@
+//! How long from the start of the process to the first row of a small stream?
+//!
+//! `cargo bench --bench first_row` prints the median of some starts, beside a start that reads no
+//! stream at all.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use support::{COMMAND, Server, fill};
+use tokio::time::Instant;
+
+const STARTS: usize = 21;
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let server = runtime.block_on(async {
+        let server = Server::start();
+        fill(&server.client(), "small", 4, 100, 100).await;
+        server
+    });
+    let read = "CREATE EXTERNAL TABLE small STORED AS \"aws-kinesis\" LOCATION 'small'; \
+                SELECT partitionKey FROM small";
+    let floor = median(|| first_row(&server.url, "SELECT 1"));
+    let first = median(|| first_row(&server.url, read));
+    println!("first row of SELECT 1:        {floor:>6.0?}");
+    println!("first row of a small stream:  {first:>6.0?}");
+    println!(
+        "ratio:                        {:>6.2}",
+        first.as_secs_f64() / floor.as_secs_f64()
+    );
+}
+
+fn median(measure: impl Fn() -> Duration) -> Duration {
+    let mut times: Vec<Duration> = (0..STARTS).map(|_| measure()).collect();
+    times.sort();
+    times[STARTS / 2]
+}
+
+fn first_row(url: &str, statements: &str) -> Duration {
+    let started = Instant::now();
+    let mut process = Command::new(COMMAND)
+        .args([
+            "--endpoint-url",
+            url,
+            "--region",
+            "us-east-1",
+            "--output",
+            "csv",
+            "-c",
+            statements,
+        ])
+        .env("AWS_ACCESS_KEY_ID", "bench")
+        .env("AWS_SECRET_ACCESS_KEY", "bench")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let stdout = process.stdout.take().expect("stdout is piped");
+    let row = BufReader::new(stdout).lines().nth(1);
+    let elapsed = started.elapsed();
+    assert!(row.is_some(), "a header and a row");
+    let _ = process.kill();
+    let _ = process.wait();
+    elapsed
+}

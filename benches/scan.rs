@@ -1,0 +1,171 @@
+//! What does a scan cost beside the stock SDK's GetRecords loop on the same pages?
+//!
+//! `cargo bench --bench scan` prints, for payloads of 100, 1,000 and 10,000 bytes, MB of payload per CPU
+//! second of this process and rows per second, for the loop, for all five columns, and for count(*).
+//! The server is a process of its own. Ratios count, absolute figures are the machine's.
+
+mod support;
+
+use std::time::Duration;
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::types::ShardIteratorType;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::SessionContext;
+use datafusion_kinesis::model::{ConnectionSettings, Secret, StaticCredentials};
+use datafusion_kinesis::{Services, register_with, sql};
+use futures::StreamExt;
+use support::{Server, fill};
+use tokio::time::Instant;
+
+const SHARDS: i32 = 8;
+const ROUNDS: usize = 5;
+const CASES: [(usize, usize); 3] = [(100, 400_000), (1_000, 100_000), (10_000, 20_000)];
+
+/// CPU and wall time of the rounds of one way to read.
+#[derive(Default)]
+struct Cost {
+    cpu_seconds: f64,
+    wall: Duration,
+}
+
+impl Cost {
+    fn add(&mut self, cpu_before: f64, started: Instant) {
+        self.cpu_seconds += cpu_seconds() - cpu_before;
+        self.wall += started.elapsed();
+    }
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    println!("payload      reader        MB per CPU s      rows/s   CPU of the loop");
+    runtime.block_on(async {
+        let server = Server::start();
+        let client = server.client();
+        let ctx = session(&server);
+        for (data_bytes, records) in CASES {
+            compare(&client, &ctx, data_bytes, records).await;
+        }
+    });
+}
+
+fn session(server: &Server) -> SessionContext {
+    let ctx = SessionContext::new();
+    let key = || Secret::new("bench");
+    let defaults = ConnectionSettings {
+        endpoint_url: Some(server.url.clone()),
+        region: Some("us-east-1".to_owned()),
+        credentials: Some(StaticCredentials {
+            access_key_id: key(),
+            secret_key: key(),
+            session_token: None,
+        }),
+    };
+    register_with(&ctx, Services::sdk(defaults));
+    ctx
+}
+
+async fn compare(client: &Client, ctx: &SessionContext, data_bytes: usize, records: usize) {
+    let stream = format!("payload{data_bytes}");
+    fill(client, &stream, SHARDS, records, data_bytes).await;
+    let ddl = format!(
+        "CREATE EXTERNAL TABLE {stream} STORED AS \"aws-kinesis\" LOCATION '{stream}'
+         OPTIONS ('kinesis.getRecords.fetchIntervalMs' '0')"
+    );
+    sql(ctx, &ddl).await.expect("the table is made");
+    let [mut bare, mut all, mut count] = [Cost::default(), Cost::default(), Cost::default()];
+    for round in 0..=ROUNDS {
+        let costs = [&mut bare, &mut all, &mut count];
+        // The first round warms connections and memory up.
+        let mut unused = [Cost::default(), Cost::default(), Cost::default()];
+        let [bare, all, count] = if round == 0 { unused.each_mut() } else { costs };
+
+        let (cpu, started) = (cpu_seconds(), Instant::now());
+        assert_eq!(sdk_loop(client, &stream).await, records);
+        bare.add(cpu, started);
+
+        let (cpu, started) = (cpu_seconds(), Instant::now());
+        assert_eq!(rows(ctx, &format!("SELECT * FROM {stream}")).await, records);
+        all.add(cpu, started);
+
+        let (cpu, started) = (cpu_seconds(), Instant::now());
+        assert_eq!(
+            rows(ctx, &format!("SELECT count(*) FROM {stream}")).await,
+            1
+        );
+        count.add(cpu, started);
+    }
+    let megabytes = (data_bytes * records * ROUNDS) as f64 / 1e6;
+    for (name, cost) in [
+        ("SDK loop", &bare),
+        ("five columns", &all),
+        ("count(*)", &count),
+    ] {
+        println!(
+            "{data_bytes:>6} B     {name:<12}  {:>12.0}  {:>10.0}   {:>6.2}",
+            megabytes / cost.cpu_seconds,
+            (records * ROUNDS) as f64 / cost.wall.as_secs_f64(),
+            cost.cpu_seconds / bare.cpu_seconds,
+        );
+    }
+}
+
+async fn rows(ctx: &SessionContext, query: &str) -> usize {
+    let frame = sql(ctx, query).await.expect("the query is planned");
+    let task = std::sync::Arc::new(frame.task_ctx());
+    let plan = frame.create_physical_plan().await.expect("a plan");
+    let mut batches = execute_stream(plan, task).expect("the plan runs");
+    let mut rows = 0;
+    while let Some(batch) = batches.next().await {
+        rows += batch.expect("a batch").num_rows();
+    }
+    rows
+}
+
+/// What one would write by hand: a task per shard that counts records, to the first page that is not full.
+async fn sdk_loop(client: &Client, stream: &str) -> usize {
+    let tasks = (0..SHARDS).map(|n| tokio::spawn(sdk_shard(client.clone(), stream.to_owned(), n)));
+    let mut records = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        records += task.await.expect("a shard is read");
+    }
+    records
+}
+
+async fn sdk_shard(client: Client, stream: String, shard: i32) -> usize {
+    let start = client
+        .get_shard_iterator()
+        .stream_name(stream)
+        .shard_id(format!("shardId-{shard:012}"))
+        .shard_iterator_type(ShardIteratorType::TrimHorizon);
+    let mut iterator = start.send().await.expect("an iterator").shard_iterator;
+    let (mut records, mut bytes) = (0, 0);
+    while let Some(place) = iterator {
+        let request = client.get_records().shard_iterator(place).limit(10_000);
+        let page = request.send().await.expect("a page");
+        for record in &page.records {
+            records += 1;
+            bytes += record.data.as_ref().len();
+        }
+        if page.millis_behind_latest == Some(0) {
+            break;
+        }
+        iterator = page.next_shard_iterator;
+    }
+    std::hint::black_box(bytes);
+    records
+}
+
+/// CPU seconds of this process so far, all threads, user and system; Linux counts in 10 ms.
+fn cpu_seconds() -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux shows its processes");
+    // The name of the process is in parentheses and may hold spaces.
+    let rest = stat.rsplit(')').next().expect("there is a name");
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let ticks = |field: usize| fields[field].parse::<f64>().expect("a number of ticks");
+    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+}
