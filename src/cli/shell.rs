@@ -93,15 +93,15 @@ pub(super) async fn run(session: &Session, format: Format) -> Outcome {
 
 /// Runs what was typed up to its first error; an outcome means the shell is over.
 async fn execute(session: &Session, text: &str, output: Output) -> Option<Outcome> {
+    // Heard from here on: a Ctrl-C that came before was meant for something else.
+    let mut signals = match Signals::interrupts() {
+        Ok(signals) => signals,
+        Err(error) => {
+            say(&format!("cannot listen to signals: {error}"));
+            return Some(Outcome::Failed);
+        }
+    };
     for statement in split(text) {
-        // Heard from here on: a Ctrl-C that came before was meant for something else.
-        let mut signals = match Signals::interrupts() {
-            Ok(signals) => signals,
-            Err(error) => {
-                say(&format!("cannot listen to signals: {error}"));
-                return Some(Outcome::Failed);
-            }
-        };
         match run_statement(session, &statement, output, &mut signals).await {
             Ok(()) => {}
             Err(Failure::ClosedPipe) => return Some(Outcome::Done),
