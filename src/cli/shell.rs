@@ -74,19 +74,17 @@ pub(super) async fn run(session: &Session, format: Format) -> Outcome {
                 return Outcome::Failed;
             }
         };
-        match Word::parse(&text) {
+        let sql = match Word::parse(&text) {
             Some(Word::Quit) => return Outcome::Done,
-            Some(Word::Help) => say(HELP),
-            Some(Word::Tables) => {
-                if let Some(outcome) = execute(session, "SHOW TABLES", output).await {
-                    return outcome;
-                }
+            Some(Word::Help) => {
+                say(HELP);
+                continue;
             }
-            None => {
-                if let Some(outcome) = execute(session, &text, output).await {
-                    return outcome;
-                }
-            }
+            Some(Word::Tables) => "SHOW TABLES",
+            None => &text,
+        };
+        if let Some(outcome) = execute(session, sql, output).await {
+            return outcome;
         }
     }
 }
