@@ -69,8 +69,9 @@ pub fn main() -> ExitCode {
         Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
         None => run_sql(task.args, &engine, &front),
     };
-    // A statement that was interrupted may still be computing, and nobody waits for it.
+    // What was interrupted may still be computing or printing, and nobody waits for it.
     engine.shutdown_background();
+    front.shutdown_background();
     outcome.into()
 }
 

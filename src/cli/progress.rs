@@ -210,6 +210,12 @@ impl Progress {
         }
     }
 
+    /// Takes away the `^C` that a terminal has put where the line is.
+    pub(super) fn hide_echo(&mut self) {
+        self.drawn = self.ticks.is_some();
+        self.clear();
+    }
+
     fn sample(&mut self, now: Instant, counters: Counters) -> Snapshot {
         self.samples.push_back((now, counters));
         while self.samples.len() > 2 && now - self.samples[1].0 >= RATE_WINDOW {

@@ -8,10 +8,10 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 
-/// The schema of [`readable`] batches.
+/// The schema of [`readable`] batches; everything may be null, because a wrong promise of a plan is no reason not to print.
 pub(super) fn readable_schema(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
-        let field = Field::clone(field);
+        let field = Field::clone(field).with_nullable(true);
         match is_binary(field.data_type()) {
             true => field.with_data_type(DataType::LargeUtf8),
             false => field,

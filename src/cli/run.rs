@@ -12,6 +12,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::failure::Failure;
@@ -45,31 +46,66 @@ pub(super) async fn run_statement(
         SpawnedTask::spawn(work)
     };
     loop {
-        tokio::select! {
+        let event = tokio::select! {
             biased;
-            stop = signals.next() => return Err(Failure::Stopped(stop)),
-            event = events.recv() => match (event, &mut printer) {
-                (Some(Event::Started(yields, plan)), _) => {
-                    printer = Some(Printer::new(output, yields, &plan.schema(), started)?);
-                    progress.watch(plan);
-                }
-                (Some(Event::Batch(batch)), Some(printer)) => {
-                    progress.clear();
-                    printer.batch(&batch)?;
-                }
-                (Some(Event::Batch(_)), None) => {}
-                (None, _) => break,
-            },
-            () = progress.due() => progress.draw(),
+            stop = signals.next() => {
+                progress.hide_echo();
+                return Err(Failure::Stopped(stop));
+            }
+            () = progress.due() => {
+                progress.draw();
+                continue;
+            }
+            event = events.recv() => event,
+        };
+        let Some(event) = event else { break };
+        progress.clear();
+        if let Event::Started(_, plan) = &event {
+            progress.watch(Arc::clone(plan));
         }
+        printer = unless_stopped(signals, move || print(event, printer, output, started)).await?;
     }
     drop(progress);
-    let ended = task.join().await;
-    ended.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))??;
+    task.join().await.map_err(panicked)??;
     match printer {
-        Some(printer) => printer.finish(),
+        Some(printer) => unless_stopped(signals, move || printer.finish()).await,
         None => Ok(()),
     }
+}
+
+fn print(
+    event: Event,
+    printer: Option<Printer>,
+    output: Output,
+    started: Instant,
+) -> Result<Option<Printer>, Failure> {
+    match (event, printer) {
+        (Event::Started(yields, plan), _) => {
+            Printer::new(output, yields, &plan.schema(), started).map(Some)
+        }
+        (Event::Batch(batch), Some(mut printer)) => {
+            printer.batch(&batch)?;
+            Ok(Some(printer))
+        }
+        (Event::Batch(_), None) => Ok(None),
+    }
+}
+
+/// Prints on another thread: whoever reads the results may stop reading, and a signal ends the wait for them.
+async fn unless_stopped<T: Send + 'static>(
+    signals: &mut Signals,
+    print: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let printing = tokio::task::spawn_blocking(print);
+    tokio::select! {
+        biased;
+        stop = signals.next() => Err(Failure::Stopped(stop)),
+        done = printing => done.map_err(panicked)?,
+    }
+}
+
+fn panicked(error: JoinError) -> DataFusionError {
+    DataFusionError::ExecutionJoin(Box::new(error))
 }
 
 /// Plans and runs a statement; stops early when nobody listens.

@@ -14,10 +14,6 @@ use super::{Outcome, say};
 
 /// Runs scripts in their order. All are read before the first statement runs, so that a misspelt path costs nothing.
 pub(super) async fn run(session: &Session, scripts: &[Script], format: Format) -> Outcome {
-    let mut signals = match Signals::all() {
-        Ok(signals) => signals,
-        Err(error) => return fail(&format!("cannot listen to signals: {error}")),
-    };
     let output = Output {
         format,
         table_limit: None,
@@ -29,6 +25,11 @@ pub(super) async fn run(session: &Session, scripts: &[Script], format: Format) -
             Err(error) => return fail(&format!("{script}: {error}")),
         }
     }
+    // From here on: who waits for stdin is still ended by the signals themselves.
+    let mut signals = match Signals::all() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&format!("cannot listen to signals: {error}")),
+    };
     for (script, text) in texts {
         for statement in split(&text) {
             if let Err(failure) = run_statement(session, &statement, output, &mut signals).await {

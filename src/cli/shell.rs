@@ -74,34 +74,32 @@ pub(super) async fn run(session: &Session, format: Format) -> Outcome {
                 return Outcome::Failed;
             }
         };
-        match Word::parse(&text) {
+        let sql = match Word::parse(&text) {
             Some(Word::Quit) => return Outcome::Done,
-            Some(Word::Help) => say(HELP),
-            Some(Word::Tables) => {
-                if let Some(outcome) = execute(session, "SHOW TABLES", output).await {
-                    return outcome;
-                }
+            Some(Word::Help) => {
+                say(HELP);
+                continue;
             }
-            None => {
-                if let Some(outcome) = execute(session, &text, output).await {
-                    return outcome;
-                }
-            }
+            Some(Word::Tables) => "SHOW TABLES",
+            None => &text,
+        };
+        if let Some(outcome) = execute(session, sql, output).await {
+            return outcome;
         }
     }
 }
 
 /// Runs what was typed up to its first error; an outcome means the shell is over.
 async fn execute(session: &Session, text: &str, output: Output) -> Option<Outcome> {
+    // Heard from here on: a Ctrl-C that came before was meant for something else.
+    let mut signals = match Signals::interrupts() {
+        Ok(signals) => signals,
+        Err(error) => {
+            say(&format!("cannot listen to signals: {error}"));
+            return Some(Outcome::Failed);
+        }
+    };
     for statement in split(text) {
-        // Heard from here on: a Ctrl-C that came before was meant for something else.
-        let mut signals = match Signals::interrupts() {
-            Ok(signals) => signals,
-            Err(error) => {
-                say(&format!("cannot listen to signals: {error}"));
-                return Some(Outcome::Failed);
-            }
-        };
         match run_statement(session, &statement, output, &mut signals).await {
             Ok(()) => {}
             Err(Failure::ClosedPipe) => return Some(Outcome::Done),

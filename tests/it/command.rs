@@ -336,3 +336,22 @@ fn a_signal_ends_a_statement_however_busy_it_is() {
         assert!(took < Duration::from_secs(5), "{took:?}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_a_statement_whose_results_nobody_reads() {
+    let mut child = command()
+        .args(["--output", "csv", "-c", ENDLESS])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    let kill = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}

@@ -7,5 +7,7 @@ mod architecture;
 mod command;
 mod options;
 mod reading;
+#[cfg(feature = "cli")]
+mod shell;
 mod support;
 mod writing;

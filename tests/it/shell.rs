@@ -1,0 +1,172 @@
+//! The shell on a terminal, which `script` of util-linux lends it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which the test setting does not cover"
+)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+const PROMPT: &str = "kinesis> ";
+const CONTINUED: &str = "      -> ";
+
+/// A running shell: what it shows is read as it comes, what is typed goes in after it was waited for.
+struct Terminal {
+    child: Child,
+    keys: ChildStdin,
+    shown: Receiver<Vec<u8>>,
+    unread: String,
+}
+
+impl Terminal {
+    /// `None` where there is no such `script`, which is said.
+    fn open(state: &Path) -> Option<Self> {
+        let version = Command::new("script").arg("--version").output();
+        if !version.is_ok_and(|v| String::from_utf8_lossy(&v.stdout).contains("util-linux")) {
+            eprintln!("skipped: no `script` of util-linux");
+            return None;
+        }
+        let mut child = Command::new("script")
+            .args(["-qec", env!("CARGO_BIN_EXE_kinesis-sql"), "/dev/null"])
+            .env("XDG_STATE_HOME", state)
+            .env("TERM", "xterm")
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let keys = child.stdin.take().unwrap();
+        let mut screen = child.stdout.take().unwrap();
+        let (sender, shown) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = screen.read(&mut buffer) {
+                let _ = sender.send(buffer[..n].to_vec());
+            }
+        });
+        Some(Self {
+            child,
+            keys,
+            shown,
+            unread: String::new(),
+        })
+    }
+
+    /// Waits until `text` is shown and gives what came up to it.
+    fn until(&mut self, text: &str) -> String {
+        loop {
+            if let Some(at) = self.unread.find(text) {
+                let rest = self.unread.split_off(at + text.len());
+                return std::mem::replace(&mut self.unread, rest);
+            }
+            match self.shown.recv_timeout(Duration::from_secs(30)) {
+                Ok(bytes) => self.unread.push_str(&String::from_utf8_lossy(&bytes)),
+                Err(_) => panic!("{text:?} is not shown, but {:?}", self.unread),
+            }
+        }
+    }
+
+    fn keys(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn line(&mut self, line: &str) {
+        self.keys(line);
+        self.keys("\r");
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+/// A failed test leaves no shell behind.
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+fn state(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("shell-{name}"));
+    let _ = fs::remove_dir_all(&path);
+    path
+}
+
+#[test]
+fn a_statement_over_two_lines_runs_and_an_error_does_not_end_the_shell() {
+    let state = state("lines");
+    let Some(mut terminal) = Terminal::open(&state) else {
+        return;
+    };
+    terminal.until(PROMPT);
+    terminal.line("SELECT nope;");
+    terminal.until("No field named nope");
+    terminal.until(PROMPT);
+    terminal.line("SELECT 40 +");
+    terminal.until(CONTINUED);
+    terminal.line("2 AS n;");
+    terminal.until("| 42 |");
+    terminal.until("1 row in");
+    terminal.until(PROMPT);
+    terminal.line("\\d");
+    terminal.until("information_schema");
+    terminal.until(PROMPT);
+    terminal.line("\\q");
+    assert_eq!(terminal.exit_code(), Some(0));
+}
+
+#[test]
+fn ctrl_c_ends_the_statement_or_clears_the_line_and_the_shell_goes_on() {
+    let state = state("interrupt");
+    let Some(mut terminal) = Terminal::open(&state) else {
+        return;
+    };
+    terminal.until(PROMPT);
+    terminal.line("SELECT 'half");
+    terminal.until(CONTINUED);
+    terminal.keys("\x03");
+    terminal.until(PROMPT);
+    terminal.line(
+        "SELECT 'begun'; SELECT count(*) FROM generate_series(1, 1000000) a CROSS JOIN generate_series(1, 1000000) b;",
+    );
+    terminal.until("| begun ");
+    terminal.until("1 row in");
+    terminal.keys("\x03");
+    terminal.until("interrupted");
+    terminal.until(PROMPT);
+    terminal.line("SELECT 40 + 2 AS n;");
+    terminal.until("| 42 |");
+    terminal.until(PROMPT);
+    terminal.keys("\x04");
+    assert_eq!(terminal.exit_code(), Some(0));
+}
+
+#[test]
+fn statements_are_remembered_but_not_those_with_credentials() {
+    let state = state("history");
+    let Some(mut terminal) = Terminal::open(&state) else {
+        return;
+    };
+    terminal.until(PROMPT);
+    terminal.line("SELECT 1;");
+    terminal.until("1 row in");
+    terminal.until(PROMPT);
+    terminal.line(
+        "CREATE EXTERNAL TABLE t STORED AS X LOCATION 's' OPTIONS ('kinesis.awsSecretKey' 'hunter2');",
+    );
+    terminal.until("'***'");
+    terminal.until(PROMPT);
+    terminal.line("exit");
+    assert_eq!(terminal.exit_code(), Some(0));
+    let history = fs::read_to_string(state.join("kinesis-sql/history")).unwrap();
+    assert!(history.contains("SELECT 1;"), "{history}");
+    assert!(!history.contains("hunter2"), "{history}");
+}
