@@ -53,7 +53,6 @@ pub(super) struct Batcher {
     unsettled_rows: u64,
     /// A record was written to another shard than predicted.
     misled: bool,
-    flushing: bool,
     spare_builders: Vec<AggregateBuilder>,
     arena: BytesMut,
     outer_key: Arc<str>,
@@ -72,7 +71,6 @@ impl Batcher {
             buffered_bytes: 0,
             unsettled_rows: 0,
             misled: false,
-            flushing: false,
             spare_builders: Vec::new(),
             arena: BytesMut::new(),
             outer_key: OUTER_KEY.into(),
@@ -202,12 +200,6 @@ impl Batcher {
         }
     }
 
-    /// From now on nothing waits for company.
-    pub(super) fn flush(&mut self) {
-        self.flushing = true;
-        self.seal_all();
-    }
-
     /// Puts the lane in the queue, if there is something it may send.
     fn queue(&mut self, index: usize) {
         let lane = &mut self.lanes[index];
@@ -249,3 +241,6 @@ fn lane_of_key(partition_key: &str) -> usize {
     partition_key.hash(&mut hasher);
     (hasher.finish() % KEY_LANES as u64) as usize
 }
+
+#[cfg(test)]
+mod tests;
