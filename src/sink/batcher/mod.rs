@@ -204,10 +204,8 @@ impl Batcher {
     fn queue(&mut self, index: usize) {
         let lane = &mut self.lanes[index];
         let one_at_a_time = !matches!(self.layout, Layout::Spread);
-        let blocked = lane.queued
-            || lane.sealed.is_empty()
-            || lane.resend_at.is_some()
-            || (one_at_a_time && lane.in_flight > 0);
+        let blocked =
+            lane.queued || lane.sealed.is_empty() || (one_at_a_time && lane.in_flight > 0);
         if !blocked {
             lane.queued = true;
             self.ready.push_back(index);
