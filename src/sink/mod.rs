@@ -5,9 +5,11 @@
 //!
 //! - **Nothing is lost.** A row counts as written once the service has acknowledged it. A request
 //!   whose acknowledgement was lost is sent again, so a record can come twice, never not at all.
-//! - **Order per partition key.** Rows of one key and one writer that go to one shard stand there
-//!   in the order they were pushed; a repeated record repeats what came before it at most up to
-//!   the record itself. Not on streams where the service picks the shard.
+//!   So is an aggregate that a reshard brought to a shard which does not take all of its records:
+//!   readers of the Kinesis Client Library would drop it.
+//! - **Order per partition key.** Rows of one key that one writer sends to one shard stand there in
+//!   the order they were pushed. Where rows come twice, their first copies are in order, and so are
+//!   their last. There is no order where the service picks the shard.
 //! - **Bounded.** A writer holds `max_buffered_bytes`; then [`SinkWriter::write`] waits.
 //! - **Aggregated** where the partition key picks the shard: one aggregate per predicted shard at
 //!   a time, outer key `a`, explicit hash key of its first user record. A user record that stays

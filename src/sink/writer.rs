@@ -114,7 +114,7 @@ impl SinkWriter {
     ///
     /// Returns the rows written since the writer was made.
     pub async fn finish(mut self) -> Result<u64> {
-        self.batcher.flush();
+        self.batcher.seal_all();
         while self.batcher.unsettled_rows() > 0 {
             self.progress().await?;
         }
@@ -160,13 +160,8 @@ impl SinkWriter {
     fn read_view(&mut self) {
         self.reading_view = true;
         // The first time at once: a reshard is over when it shows.
-        let wait = match self.misled.failures() {
-            0 => None,
-            _ => self.misled.next_wait(),
-        };
-        if wait.is_none() {
-            self.misled.next_wait();
-        }
+        let again = self.misled.failures() > 0;
+        let wait = self.misled.next_wait().filter(|_| again);
         let (stream, seen) = (Arc::clone(&self.stream), Arc::clone(&self.view));
         let random = self.random.fork();
         self.running.spawn(async move {

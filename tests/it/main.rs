@@ -7,6 +7,7 @@ mod architecture;
 mod command;
 mod options;
 mod reading;
+mod reference_deaggregator;
 #[cfg(feature = "cli")]
 mod shell;
 mod support;

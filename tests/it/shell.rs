@@ -1,10 +1,5 @@
 //! The shell on a terminal, which `script` of util-linux lends it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, which the test setting does not cover"
-)]
-
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

@@ -8,6 +8,9 @@ use crate::kinesis::RetryPolicy;
 use crate::sink::settings::SinkSettings;
 use crate::sink::shard_map::ShardMap;
 
+/// Longer waits than this could not be added to a time.
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 /// How records become Kinesis records.
 #[derive(Debug, Clone)]
 pub(in crate::sink) enum Layout {
@@ -34,14 +37,20 @@ impl Limits {
         Self {
             max_aggregate_bytes: (settings.max_aggregate_bytes)
                 .min(max_record_bytes.saturating_sub(OUTER_KEY.len())),
-            max_buffered: settings.max_buffered,
+            max_buffered: settings.max_buffered.min(LONGEST_WAIT),
             max_buffered_bytes: settings.max_buffered_bytes,
-            record_ttl: settings.record_ttl,
+            record_ttl: settings.record_ttl.min(LONGEST_WAIT),
             resend: RetryPolicy {
                 // The time to live is the limit.
                 max_retries: u32::MAX,
-                first_interval: settings.flush_wait.max(Duration::from_millis(1)),
-                max_interval: settings.retry.max_interval,
+                first_interval: settings
+                    .flush_wait
+                    .clamp(Duration::from_millis(1), LONGEST_WAIT),
+                max_interval: settings
+                    .retry
+                    .max_interval
+                    .max(settings.flush_wait)
+                    .min(LONGEST_WAIT),
             },
         }
     }

@@ -53,7 +53,6 @@ pub(super) struct Batcher {
     unsettled_rows: u64,
     /// A record was written to another shard than predicted.
     misled: bool,
-    flushing: bool,
     spare_builders: Vec<AggregateBuilder>,
     arena: BytesMut,
     outer_key: Arc<str>,
@@ -72,7 +71,6 @@ impl Batcher {
             buffered_bytes: 0,
             unsettled_rows: 0,
             misled: false,
-            flushing: false,
             spare_builders: Vec::new(),
             arena: BytesMut::new(),
             outer_key: OUTER_KEY.into(),
@@ -202,20 +200,12 @@ impl Batcher {
         }
     }
 
-    /// From now on nothing waits for company.
-    pub(super) fn flush(&mut self) {
-        self.flushing = true;
-        self.seal_all();
-    }
-
     /// Puts the lane in the queue, if there is something it may send.
     fn queue(&mut self, index: usize) {
         let lane = &mut self.lanes[index];
         let one_at_a_time = !matches!(self.layout, Layout::Spread);
-        let blocked = lane.queued
-            || lane.sealed.is_empty()
-            || lane.resend_at.is_some()
-            || (one_at_a_time && lane.in_flight > 0);
+        let blocked =
+            lane.queued || lane.sealed.is_empty() || (one_at_a_time && lane.in_flight > 0);
         if !blocked {
             lane.queued = true;
             self.ready.push_back(index);
@@ -249,3 +239,6 @@ fn lane_of_key(partition_key: &str) -> usize {
     partition_key.hash(&mut hasher);
     (hasher.finish() % KEY_LANES as u64) as usize
 }
+
+#[cfg(test)]
+mod tests;

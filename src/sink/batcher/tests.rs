@@ -1,0 +1,241 @@
+//! The batcher alone, in counted time.
+
+use super::*;
+use crate::kinesis::{PutFailure, PutOutcome, WrittenRecord};
+use crate::model::{HashKey, HashRange, SequenceNumber, Shard, ShardId};
+use crate::sink::entry::Request;
+use crate::sink::settings::SinkSettings;
+use crate::sink::shard_map::ShardMap;
+use std::time::Duration;
+
+const MILLI: Duration = Duration::from_millis(1);
+
+fn map(ends: &[u128]) -> Layout {
+    let mut start = 0;
+    let shards = ends.iter().map(|&end| {
+        let range = HashRange {
+            start: HashKey(start),
+            end: HashKey(end),
+        };
+        start = end.wrapping_add(1);
+        Shard {
+            id: ShardId::new(format!("to-{end}")),
+            parent: None,
+            adjacent_parent: None,
+            hash_range: range,
+            starting_sequence: SequenceNumber::zero(),
+            ending_sequence: None,
+        }
+    });
+    Layout::Aggregated(Arc::new(ShardMap::new(shards.collect()).unwrap()))
+}
+
+fn batcher(layout: Layout) -> Batcher {
+    let settings = SinkSettings {
+        max_aggregate_bytes: 200,
+        max_buffered_bytes: 1_000,
+        ..SinkSettings::default()
+    };
+    let limits = Limits::new(&settings, 1_000_000);
+    Batcher::new(limits, layout, fastrand::Rng::with_seed(1))
+}
+
+/// A record for the place `hash` with `size` bytes.
+fn push(batcher: &mut Batcher, hash: u128, size: usize, now: Instant) {
+    let data = vec![b'x'; size];
+    let record = UserRecord {
+        partition_key: "key",
+        explicit_hash_key: Some(HashKey(hash)),
+        data: &data,
+    };
+    batcher.push(&record, now);
+}
+
+fn written(shard: &str) -> PutOutcome {
+    Ok(WrittenRecord {
+        shard: ShardId::new(shard),
+        sequence: SequenceNumber::zero(),
+    })
+}
+
+fn refused() -> PutOutcome {
+    Err(PutFailure {
+        throttled: true,
+        message: "slow down".to_owned(),
+    })
+}
+
+fn sizes(request: &Request) -> Vec<usize> {
+    request.puts.iter().map(|put| put.data.len()).collect()
+}
+
+#[test]
+fn a_lane_has_one_record_in_flight_and_the_next_goes_after_it() {
+    let now = Instant::now();
+    let mut batcher = batcher(map(&[99, u128::MAX]));
+    // Too large for an aggregate, so that each is a record of its own.
+    for (hash, size) in [(1, 301), (2, 302), (200, 303)] {
+        push(&mut batcher, hash, size, now);
+    }
+    let first = batcher.next_request(now).unwrap();
+    assert_eq!(sizes(&first), [301, 303]);
+    assert!(batcher.next_request(now).is_none());
+    let outcomes = vec![written("to-99"), refused()];
+    let settled = batcher.complete(first, outcomes, now).unwrap();
+    assert_eq!((settled.rows, settled.resent), (1, 1));
+    assert_eq!(sizes(&batcher.next_request(now).unwrap()), [302]);
+}
+
+#[test]
+fn a_refused_record_goes_before_those_behind_it_and_not_before_its_wait() {
+    let now = Instant::now();
+    let mut batcher = batcher(map(&[u128::MAX]));
+    push(&mut batcher, 1, 301, now);
+    push(&mut batcher, 1, 302, now);
+    let request = batcher.next_request(now).unwrap();
+    batcher.complete(request, vec![refused()], now).unwrap();
+    assert!(batcher.next_request(now).is_none());
+    let due = batcher.next_due().unwrap();
+    assert!((50 * MILLI..=100 * MILLI).contains(&(due - now)));
+    batcher.advance(due - MILLI).unwrap();
+    assert!(batcher.next_request(due - MILLI).is_none());
+    batcher.advance(due).unwrap();
+    assert_eq!(sizes(&batcher.next_request(due).unwrap()), [301]);
+}
+
+#[test]
+fn an_aggregate_goes_out_when_it_is_full_or_due() {
+    let now = Instant::now();
+    let mut batcher = batcher(map(&[u128::MAX]));
+    push(&mut batcher, 1, 100, now);
+    assert!(batcher.next_request(now).is_none());
+    push(&mut batcher, 1, 100, now + MILLI);
+    // The first had to go, alone and so unwrapped; the second waits in its turn.
+    let first = batcher.next_request(now).unwrap();
+    assert_eq!(sizes(&first), [100]);
+    let id = format!("to-{}", u128::MAX);
+    batcher.complete(first, vec![written(&id)], now).unwrap();
+    let due = now + MILLI + Duration::from_secs(1);
+    batcher.advance(due - MILLI).unwrap();
+    assert!(batcher.next_request(due - MILLI).is_none());
+    assert_eq!(batcher.next_due(), Some(due));
+    batcher.advance(due).unwrap();
+    assert!(batcher.next_request(due).is_some());
+}
+
+#[test]
+fn what_is_settled_no_longer_counts_against_the_buffer() {
+    let now = Instant::now();
+    for layout in [map(&[u128::MAX]), Layout::Single, Layout::Spread] {
+        let id = format!("to-{}", u128::MAX);
+        let mut batcher = batcher(layout);
+        for _ in 0..20 {
+            push(&mut batcher, 1, 50, now);
+        }
+        assert!(batcher.is_full());
+        batcher.seal_all();
+        while let Some(request) = batcher.next_request(now) {
+            let outcomes = vec![written(&id); request.len()];
+            batcher.complete(request, outcomes, now).unwrap();
+        }
+        assert_eq!((batcher.unsettled_rows(), batcher.buffered_bytes), (0, 0));
+    }
+}
+
+#[test]
+fn once_misled_nothing_goes_out_until_all_is_laid_out_anew() {
+    let now = Instant::now();
+    let mut batcher = batcher(map(&[99, u128::MAX]));
+    for hash in [1, 60, 200] {
+        push(&mut batcher, hash, 10, now);
+        push(&mut batcher, hash, 11, now);
+    }
+    batcher.seal_all();
+    let first = batcher.next_request(now).unwrap();
+    push(&mut batcher, 60, 12, now);
+    push(&mut batcher, 1, 13, now);
+    batcher.seal_all();
+    // The first half was split at 50: the aggregate of 1 and 60 is where 60 does not belong.
+    let last = format!("to-{}", u128::MAX);
+    let outcomes = vec![written("to-49"), written(&last)];
+    assert_eq!(batcher.complete(first, outcomes, now).unwrap().rows, 2);
+    assert!(batcher.wants_layout() && batcher.next_request(now).is_none());
+    let settled = batcher.reroute(map(&[49, 99, u128::MAX]), now).unwrap();
+    assert_eq!((settled.rows, settled.resent), (0, 1));
+    assert_eq!(batcher.unsettled_rows(), 6);
+
+    let request = batcher.next_request(now).unwrap();
+    let mut sent = Vec::new();
+    for entry in request.into_entries() {
+        assert_eq!(entry.tag.history.tries, 2);
+        entry
+            .for_each_user_record(|r| sent.push((r.explicit_hash_key, r.data.len())))
+            .unwrap();
+    }
+    let expected = [(1, 10), (1, 11), (1, 13), (60, 10), (60, 11), (60, 12)];
+    assert_eq!(
+        sent,
+        expected.map(|(hash, size)| (Some(HashKey(hash)), size))
+    );
+}
+
+#[test]
+fn an_aggregate_whose_new_shard_holds_all_of_it_is_settled() {
+    let now = Instant::now();
+    let mut batcher = batcher(map(&[u128::MAX]));
+    push(&mut batcher, 1, 10, now);
+    push(&mut batcher, 2, 10, now);
+    batcher.seal_all();
+    let request = batcher.next_request(now).unwrap();
+    batcher
+        .complete(request, vec![written("to-49")], now)
+        .unwrap();
+    let settled = batcher.reroute(map(&[49, u128::MAX]), now).unwrap();
+    assert_eq!((settled.rows, settled.resent), (2, 0));
+    assert_eq!((batcher.unsettled_rows(), batcher.buffered_bytes), (0, 0));
+}
+
+#[test]
+fn a_shard_that_keeps_misleading_ends_with_the_time_to_live() {
+    let began = Instant::now();
+    let mut batcher = batcher(map(&[u128::MAX]));
+    push(&mut batcher, 1, 10, began);
+    push(&mut batcher, 2, 10, began);
+    batcher.seal_all();
+    for seconds in [0, 10, 20, 29] {
+        let now = began + Duration::from_secs(seconds);
+        let request = batcher.next_request(now).unwrap();
+        batcher
+            .complete(request, vec![written("unlisted")], now)
+            .unwrap();
+        batcher.reroute(map(&[u128::MAX]), now).unwrap();
+    }
+    let now = began + Duration::from_secs(30);
+    let request = batcher.next_request(now).unwrap();
+    batcher
+        .complete(request, vec![written("unlisted")], now)
+        .unwrap();
+    let Err(RerouteError::Expired(expired)) = batcher.reroute(map(&[u128::MAX]), now) else {
+        panic!("should have expired");
+    };
+    assert_eq!((expired.tries, expired.partition_key.as_str()), (5, "key"));
+    assert!(expired.last_failure.contains("unlisted"));
+}
+
+#[test]
+fn the_data_of_small_records_is_kept_whole() {
+    let now = Instant::now();
+    let mut batcher = batcher(Layout::Spread);
+    for size in (0..3_000).step_by(7).chain([100_000]) {
+        push(&mut batcher, 1, size, now);
+    }
+    let request = batcher.next_request(now).unwrap();
+    let expected: Vec<_> = (0..3_000).step_by(7).chain([100_000]).collect();
+    assert_eq!(sizes(&request), expected);
+    assert!(
+        request
+            .puts
+            .iter()
+            .all(|put| put.data.iter().all(|byte| *byte == b'x'))
+    );
+}
