@@ -1,0 +1,7 @@
+//! Integration tests in one binary: a module for each capability.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod embedded;
+mod sdk;
+mod wire;
