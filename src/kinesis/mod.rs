@@ -4,6 +4,8 @@
 //! Arrow columns ([`RecordsPage`]), so that nobody above sees a record struct.
 
 mod api;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod error;
 mod in_memory;
 pub mod limits;
@@ -17,6 +19,8 @@ pub use api::{
     PutOutcome, RecordDistribution, ShardFilter, ShardIterator, ShardsPage, StreamStatus,
     StreamSummary, WrittenRecord,
 };
+#[cfg(feature = "embedded")]
+pub use embedded::EmbeddedServer;
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
 pub use in_memory::{
     CONNECTION_LOST, FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, TokioClock,

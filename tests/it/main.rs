@@ -5,10 +5,16 @@
 mod architecture;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod options;
 mod reading;
 mod reference_deaggregator;
 #[cfg(feature = "cli")]
 mod shell;
+#[cfg(feature = "embedded")]
+mod sdk;
 mod support;
+#[cfg(feature = "embedded")]
+mod wire;
 mod writing;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::InMemoryKinesis;
 use super::errors::{error, invalid};
-use super::stream::{Stream, StreamMode, StreamState, uniform_ranges};
+use super::stream::{NewStream, Stream, StreamMode, StreamState};
 use crate::kinesis::limits::{
     DEFAULT_MAX_RECORD_BYTES, FIRST_ON_DEMAND_SHARDS, LARGEST_MAX_RECORD_BYTES, MAX_RETENTION,
     MAX_TARGET_SHARDS, MIN_RETENTION,
@@ -18,25 +18,30 @@ impl InMemoryKinesis {
     /// mode `ON_DEMAND`). The simulator never reshards it by itself: use
     /// [`split_shard`](Self::split_shard).
     pub async fn create_on_demand_stream(&self, name: &StreamName) -> ApiResult<()> {
-        self.create(name, StreamMode::OnDemand, FIRST_ON_DEMAND_SHARDS)
-            .await
+        let new = NewStream {
+            mode: StreamMode::OnDemand,
+            ..NewStream::with_shards(FIRST_ON_DEMAND_SHARDS)
+        };
+        self.create(name, &new).await
     }
 
     pub(in crate::kinesis) async fn create(
         &self,
         name: &StreamName,
-        mode: StreamMode,
-        shard_count: u32,
+        new: &NewStream,
     ) -> ApiResult<()> {
         const OPERATION: Operation = Operation::CreateStream;
         let verdict = self.faults.admit(OPERATION).await?;
-        if shard_count == 0 || shard_count > MAX_TARGET_SHARDS {
+        if !(1..=MAX_TARGET_SHARDS).contains(&new.shard_count) {
             let message = format!(
-                "1 validation error detected: Value '{shard_count}' at 'shardCount' failed to \
-                 satisfy constraint: Member must have value between 1 and {MAX_TARGET_SHARDS}"
+                "1 validation error detected: Value '{}' at 'shardCount' failed to satisfy \
+                 constraint: Member must have value between 1 and {MAX_TARGET_SHARDS}",
+                new.shard_count
             );
             return Err(error(OPERATION, "ValidationException", message));
         }
+        check_max_record(OPERATION, new.max_record_bytes)?;
+        check_distribution(OPERATION, new.mode, new.distribution)?;
         let now = self.clock.now();
         let arn = format!(
             "arn:aws:kinesis:{}:{}:stream/{name}",
@@ -57,14 +62,8 @@ impl InMemoryKinesis {
             );
             return Err(error(OPERATION, "ResourceInUseException", message));
         }
-        let ranges = uniform_ranges(shard_count);
-        let stream = Stream::new(
-            identity,
-            mode,
-            self.creation_seconds.next(now),
-            now,
-            &ranges,
-        );
+        let second = self.creation_seconds.next(now);
+        let stream = Stream::new(identity, new, second, now);
         self.enter(&mut stream.write(), StreamStatus::Creating);
         streams.insert(name.clone(), Arc::new(stream));
         drop(streams);
@@ -133,10 +132,7 @@ impl InMemoryKinesis {
     ) -> ApiResult<()> {
         const OPERATION: Operation = Operation::UpdateMaxRecordSize;
         self.change(OPERATION, stream, |_, state, _| {
-            if !(DEFAULT_MAX_RECORD_BYTES..=LARGEST_MAX_RECORD_BYTES).contains(&bytes) {
-                let message = format!("MaxRecordSizeInKiB of {bytes} bytes: from 1024 to 10240.");
-                return Err(invalid(OPERATION, message));
-            }
+            check_max_record(OPERATION, bytes)?;
             state.max_record_bytes = bytes;
             Ok(())
         })
@@ -152,11 +148,7 @@ impl InMemoryKinesis {
     ) -> ApiResult<()> {
         const OPERATION: Operation = Operation::UpdateStreamRecordDistributionStrategy;
         self.change(OPERATION, stream, |stream, state, _| {
-            let provisioned = stream.mode == StreamMode::Provisioned;
-            if provisioned && distribution == RecordDistribution::Service {
-                let message = "The AUTO strategy needs a stream in ON_DEMAND mode.";
-                return Err(invalid(OPERATION, message));
-            }
+            check_distribution(OPERATION, stream.mode, distribution)?;
             state.distribution = distribution;
             Ok(())
         })
@@ -208,4 +200,24 @@ fn check_retention(
         hours(allowed.end())
     );
     Err(invalid(operation, message))
+}
+
+fn check_max_record(operation: Operation, bytes: usize) -> ApiResult<()> {
+    if (DEFAULT_MAX_RECORD_BYTES..=LARGEST_MAX_RECORD_BYTES).contains(&bytes) {
+        return Ok(());
+    }
+    let message = format!("MaxRecordSizeInKiB of {bytes} bytes: expected 1024 to 10240 KiB.");
+    Err(invalid(operation, message))
+}
+
+fn check_distribution(
+    operation: Operation,
+    mode: StreamMode,
+    distribution: RecordDistribution,
+) -> ApiResult<()> {
+    if mode == StreamMode::Provisioned && distribution == RecordDistribution::Service {
+        let message = "The AUTO strategy needs a stream in ON_DEMAND mode.";
+        return Err(invalid(operation, message));
+    }
+    Ok(())
 }

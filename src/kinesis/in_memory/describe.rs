@@ -29,6 +29,29 @@ impl InMemoryKinesis {
         }
         self.answer(operation, &verdict, (stream.summary(now), stream.mode))
     }
+
+    /// What [`describe`](Self::describe) says, within another request.
+    #[cfg(feature = "embedded")]
+    pub(in crate::kinesis) fn look_at(
+        &self,
+        operation: Operation,
+        stream: &StreamIdentity,
+    ) -> ApiResult<(StreamSummary, StreamMode)> {
+        let stream = self.any_stream(operation, stream)?;
+        Ok((stream.summary(self.clock.now()), stream.mode))
+    }
+
+    /// Open shards of provisioned streams, and the number of on-demand streams (DescribeLimits).
+    #[cfg(feature = "embedded")]
+    pub(in crate::kinesis) async fn usage(&self) -> ApiResult<(usize, usize)> {
+        const OPERATION: Operation = Operation::DescribeLimits;
+        let verdict = self.faults.admit(OPERATION).await?;
+        let streams: Vec<_> = self.streams().values().cloned().collect();
+        let of_mode = |mode| streams.iter().filter(move |stream| stream.mode == mode);
+        let shards = of_mode(StreamMode::Provisioned).map(|stream| stream.read().open.len());
+        let usage = (shards.sum(), of_mode(StreamMode::OnDemand).count());
+        self.answer(OPERATION, &verdict, usage)
+    }
 }
 
 /// What an account may ask for in a second.

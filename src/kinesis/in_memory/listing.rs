@@ -65,6 +65,20 @@ impl InMemoryKinesis {
         self.answer(OPERATION, &verdict, page)
     }
 
+    /// The shards DescribeStream lists, in any state of the stream.
+    #[cfg(feature = "embedded")]
+    pub(in crate::kinesis) fn shards_after(
+        &self,
+        operation: Operation,
+        stream: &StreamIdentity,
+        after: Option<u32>,
+        size: usize,
+    ) -> ApiResult<ShardsPage> {
+        let stream = self.any_stream(operation, stream)?;
+        let (filter, now) = (Filter::FromTrimHorizon, self.clock.now());
+        Ok(page_of(&stream, filter, after, size, now))
+    }
+
     fn shards_page(&self, start: PageStart<'_>, max_results: usize) -> ApiResult<ShardsPage> {
         let now = self.clock.now();
         if !(1..=10_000).contains(&max_results) {

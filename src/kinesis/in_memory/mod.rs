@@ -6,16 +6,16 @@ mod describe;
 mod errors;
 mod faults;
 mod iterator;
-mod listing;
+pub(super) mod listing;
 mod log;
 mod lookup;
-mod put;
-mod read;
+pub(super) mod put;
+pub(super) mod read;
 mod reshard;
 mod scaling;
 mod sequence;
-mod shard;
-mod stream;
+pub(super) mod shard;
+pub(super) mod stream;
 mod throttle;
 mod token;
 
@@ -42,7 +42,7 @@ use listing::PageStart;
 use put::Incoming;
 use read::ColumnsSink;
 use sequence::CreationSeconds;
-use stream::{Stream, StreamMode};
+use stream::{NewStream, Stream};
 use throttle::Bucket;
 
 type Streams = BTreeMap<StreamName, Arc<Stream>>;
@@ -214,7 +214,7 @@ impl Kinesis for InMemoryKinesis {
     }
 
     async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {
-        self.create(name, StreamMode::Provisioned, shard_count)
+        self.create(name, &NewStream::with_shards(shard_count))
             .await
     }
 }

@@ -144,7 +144,7 @@ pub(super) fn shard_id(index: u32) -> ShardId {
 }
 
 /// The index in a shard's name, if it is one.
-pub(super) fn index_of(id: &ShardId) -> Option<u32> {
+pub(in crate::kinesis) fn index_of(id: &ShardId) -> Option<u32> {
     let digits = id.as_str().strip_prefix("shardId-")?;
     let well_formed = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
     well_formed.then(|| digits.parse().ok())?

@@ -33,6 +33,27 @@ pub(in crate::kinesis) enum StreamMode {
     OnDemand,
 }
 
+/// How a stream begins.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::kinesis) struct NewStream {
+    pub(in crate::kinesis) mode: StreamMode,
+    pub(in crate::kinesis) shard_count: u32,
+    pub(in crate::kinesis) max_record_bytes: usize,
+    pub(in crate::kinesis) distribution: RecordDistribution,
+}
+
+impl NewStream {
+    /// What is not said otherwise: provisioned, 1 MiB records, shards by partition key.
+    pub(in crate::kinesis) fn with_shards(shard_count: u32) -> Self {
+        Self {
+            mode: StreamMode::Provisioned,
+            shard_count,
+            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+            distribution: RecordDistribution::PartitionKey,
+        }
+    }
+}
+
 /// What changes in a stream.
 #[derive(Debug)]
 pub(super) struct StreamState {
@@ -50,23 +71,23 @@ pub(super) struct StreamState {
 impl Stream {
     pub(super) fn new(
         identity: StreamIdentity,
-        mode: StreamMode,
+        new: &NewStream,
         created_second: u64,
         now: UnixMillis,
-        ranges: &[HashRange],
     ) -> Self {
+        let ranges = uniform_ranges(new.shard_count);
         let shards: Vec<_> = (0..)
             .zip(ranges)
             .map(|(index, range)| {
-                Arc::new(ShardState::new(index, vec![], *range, created_second, now))
+                Arc::new(ShardState::new(index, vec![], range, created_second, now))
             })
             .collect();
         let state = StreamState {
             open: shards.iter().map(|shard| shard.index).collect(),
             shards,
             retention: MIN_RETENTION,
-            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
-            distribution: RecordDistribution::PartitionKey,
+            max_record_bytes: new.max_record_bytes,
+            distribution: new.distribution,
             phase: StreamStatus::Active,
             phase_ends: now,
         };
@@ -75,7 +96,7 @@ impl Stream {
             id: created_second,
             identity,
             created_at: now,
-            mode,
+            mode: new.mode,
             state: RwLock::new(state),
             listings: Mutex::new(Bucket::new(listings, listings)),
             turn: AtomicU64::new(0),

@@ -1,0 +1,127 @@
+//! From an HTTP request to an operation, and from its answer to an HTTP response.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::control;
+use super::failure::{Failure, body_of};
+use super::records;
+use super::request::Members;
+use crate::kinesis::InMemoryKinesis;
+
+/// The largest body that is read: 10 MiB of records in base64, and what is around them.
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// How much of a body above that is still taken off the wire, so that the client reads the answer.
+const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+
+/// Ends the connection without an answer.
+#[derive(Debug)]
+pub(super) struct ConnectionLost;
+
+impl fmt::Display for ConnectionLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fault closed the connection")
+    }
+}
+
+impl std::error::Error for ConnectionLost {}
+
+/// Answers one request; fails only where the connection is to break.
+pub(super) async fn respond(
+    kinesis: &InMemoryKinesis,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, ConnectionLost> {
+    let (head, body) = request.into_parts();
+    let answer = match read_body(body).await {
+        Ok(body) => answer(kinesis, &head, &body).await,
+        Err(failure) => Err(failure),
+    };
+    let (status, body) = match answer {
+        Ok(body) => (StatusCode::OK, body),
+        Err(Failure::ConnectionLost) => return Err(ConnectionLost),
+        Err(Failure::Answered {
+            status,
+            code,
+            message,
+        }) => (status, body_of(&code, &message)),
+    };
+    tracing::trace!(%status, target = ?head.headers.get("x-amz-target"), "answered");
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert("x-amzn-requestid", request_id());
+    Ok(response)
+}
+
+async fn answer(kinesis: &InMemoryKinesis, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Failure> {
+    let operation = operation_of(head)?;
+    let members = Members::parse(body)?;
+    match operation {
+        "GetRecords" => records::get_records(kinesis, &members).await,
+        "PutRecord" => records::put_record(kinesis, members).await,
+        "PutRecords" => records::put_records(kinesis, members).await,
+        _ => control::answer(kinesis, operation, &members).await,
+    }
+}
+
+fn operation_of(head: &Parts) -> Result<&str, Failure> {
+    if head.method != Method::POST {
+        let message = format!("{} is not served; the protocol uses POST.", head.method);
+        return Err(Failure::unknown_operation(message));
+    }
+    let content_type = text_of(&head.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+    if content_type.starts_with("application/x-amz-cbor") {
+        let message = format!("{content_type} is not served; send application/x-amz-json-1.1.");
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Failure::new(status, "SerializationException", message));
+    }
+    text_of(&head.headers, "x-amz-target")
+        .and_then(|target| target.strip_prefix("Kinesis_20131202."))
+        .ok_or_else(|| Failure::unknown_operation("X-Amz-Target names no operation of Kinesis."))
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+async fn read_body(mut body: Incoming) -> Result<Vec<u8>, Failure> {
+    let mut read = Vec::new();
+    let mut total = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Failure::ConnectionLost)?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        total += data.len();
+        if total <= MAX_BODY_BYTES {
+            read.extend_from_slice(data);
+        } else if total > MAX_DRAINED_BYTES {
+            break;
+        }
+    }
+    if total <= MAX_BODY_BYTES {
+        return Ok(read);
+    }
+    let message = format!("The request body is larger than {MAX_BODY_BYTES} bytes.");
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    Err(Failure::new(status, "SerializationException", message))
+}
+
+/// Looks like a UUID, and counts.
+fn request_id() -> HeaderValue {
+    static REQUESTS: AtomicU64 = AtomicU64::new(1);
+    let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
+    let id = format!("00000000-0000-4000-8000-{number:012x}");
+    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("0"))
+}

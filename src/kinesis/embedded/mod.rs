@@ -1,0 +1,155 @@
+//! The simulator behind HTTP: what the AWS SDKs, boto3 and the AWS CLI can talk to on loopback.
+
+mod answers;
+mod control;
+mod failure;
+mod http;
+mod records;
+mod request;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::InMemoryKinesis;
+
+/// An [`InMemoryKinesis`] that answers the AWS JSON 1.1 protocol over HTTP/1.1.
+///
+/// It serves CreateStream, DeleteStream, DescribeLimits, DescribeStream, DescribeStreamSummary,
+/// GetRecords, GetShardIterator, ListShards, ListStreams, MergeShards, PutRecord, PutRecords,
+/// SplitShard, UpdateMaxRecordSize, UpdateShardCount, UpdateStreamRecordDistributionStrategy and
+/// both changes of the retention period; a stream is taken by name or by ARN everywhere. Any other
+/// operation is an `UnknownOperationException`.
+///
+/// Signatures are not looked at, and may be absent: it belongs on a loopback address.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use datafusion_kinesis::kinesis::{EmbeddedServer, InMemoryKinesis, InMemoryOptions};
+/// # use datafusion_kinesis::model::SystemClock;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), InMemoryOptions::default());
+/// let server = EmbeddedServer::bind("127.0.0.1:0", Arc::new(kinesis)).await?;
+/// println!("kinesis.endpointUrl = {}", server.endpoint_url());
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct EmbeddedServer {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    accepting: Aborting,
+}
+
+impl EmbeddedServer {
+    /// Listens on `address` (port 0 takes a free one) and serves `kinesis` on the runtime of the
+    /// caller until [`shutdown`](Self::shutdown) or drop.
+    ///
+    /// # Errors
+    /// The address is taken, or not one of this machine.
+    pub async fn bind(
+        address: impl ToSocketAddrs,
+        kinesis: Arc<InMemoryKinesis>,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        Ok(Self {
+            address,
+            stop,
+            accepting: Aborting(tokio::spawn(accept(listener, kinesis, stopped))),
+        })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients take as their endpoint, `http://<address>:<port>`.
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Takes no more connections, answers the requests under way, and ends. Dropping the server
+    /// instead cuts them off.
+    pub async fn shutdown(mut self) {
+        // Nobody listens any more only if the task has ended already.
+        let _ = self.stop.send(true);
+        if let Err(error) = (&mut self.accepting.0).await {
+            tracing::debug!(%error, "embedded server did not end by itself");
+        }
+    }
+}
+
+/// A task that ends with its handle.
+#[derive(Debug)]
+struct Aborting(JoinHandle<()>);
+
+impl Drop for Aborting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    kinesis: Arc<InMemoryKinesis>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+            _ = stopped.changed() => break,
+        };
+        match accepted {
+            Ok((connection, _)) => {
+                let kinesis = Arc::clone(&kinesis);
+                connections.spawn(serve(connection, kinesis, stopped.clone()));
+            }
+            // A connection that broke before it was taken, or no file descriptor is free: both pass.
+            Err(error) => {
+                tracing::warn!(%error, "embedded server could not take a connection");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn serve(
+    connection: TcpStream,
+    kinesis: Arc<InMemoryKinesis>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    if let Err(error) = connection.set_nodelay(true) {
+        tracing::debug!(%error, "embedded server could not turn off Nagle's algorithm");
+    }
+    let service = service_fn(|request| http::respond(&kinesis, request));
+    let serving = http1::Builder::new()
+        .half_close(true)
+        .serve_connection(TokioIo::new(connection), service);
+    let mut serving = std::pin::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        _ = stopped.changed() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "connection ended");
+    }
+}

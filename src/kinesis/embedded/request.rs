@@ -1,0 +1,233 @@
+//! The members of a request, by name and type.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::failure::Failure;
+use crate::model::{HashKey, SequenceNumber, ShardId, StreamIdentity, StreamName, UnixMillis};
+
+/// The JSON object of a request or of a part of it.
+#[derive(Debug)]
+pub(super) struct Members(Map<String, Value>);
+
+impl Members {
+    /// Reads a request body.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, Failure> {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(members)) => Ok(Self(members)),
+            Ok(_) => Err(Failure::serialization("Expected a JSON object.")),
+            Err(error) => Err(Failure::serialization(error.to_string())),
+        }
+    }
+
+    /// A member that may be absent or null.
+    fn member(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.member(name).is_some()
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
+        let text = |value: &'_ Value| match value {
+            Value::String(_) => Ok(()),
+            other => Err(wrong_type(name, "a string", other)),
+        };
+        let Some(value) = self.member(name) else {
+            return Ok(None);
+        };
+        text(value)?;
+        Ok(value.as_str())
+    }
+
+    pub(super) fn required_text(&self, name: &str) -> Result<&str, Failure> {
+        self.text(name)?.ok_or_else(|| missing(name))
+    }
+
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Failure> {
+        let Some(value) = self.member(name) else {
+            return Ok(None);
+        };
+        let integer = value.as_i64();
+        match integer {
+            Some(_) => Ok(integer),
+            None => Err(wrong_type(name, "an integer", value)),
+        }
+    }
+
+    pub(super) fn required_integer(&self, name: &str) -> Result<i64, Failure> {
+        self.integer(name)?.ok_or_else(|| missing(name))
+    }
+
+    /// A count from `least` to `most`, `default` if it is absent.
+    pub(super) fn count(
+        &self,
+        name: &str,
+        default: usize,
+        least: usize,
+        most: usize,
+    ) -> Result<usize, Failure> {
+        let Some(value) = self.integer(name)? else {
+            return Ok(default);
+        };
+        let count = usize::try_from(value).ok();
+        count
+            .filter(|count| (least..=most).contains(count))
+            .ok_or_else(|| {
+                let member = first_lower(name);
+                Failure::validation(format_args!(
+                    "Value '{value}' at '{member}' failed to satisfy constraint: Member must have \
+                     value between {least} and {most}"
+                ))
+            })
+    }
+
+    /// Seconds since 1970 with a fraction, to the nearest millisecond.
+    pub(super) fn time(&self, name: &str) -> Result<Option<UnixMillis>, Failure> {
+        let Some(value) = self.member(name) else {
+            return Ok(None);
+        };
+        match value.as_f64() {
+            Some(seconds) => Ok(Some(UnixMillis((seconds * 1_000.0).round() as i64))),
+            None => Err(wrong_type(name, "a number of seconds", value)),
+        }
+    }
+
+    pub(super) fn required_time(&self, name: &str) -> Result<UnixMillis, Failure> {
+        self.time(name)?.ok_or_else(|| missing(name))
+    }
+
+    pub(super) fn hours(&self, name: &str) -> Result<Duration, Failure> {
+        let hours = u64::try_from(self.required_integer(name)?).unwrap_or(0);
+        Ok(Duration::from_secs(hours.saturating_mul(3_600)))
+    }
+
+    /// The stream, by `StreamARN` or `StreamName`; the ARN counts if both are there.
+    pub(super) fn stream(&self) -> Result<StreamIdentity, Failure> {
+        self.stream_if_named()?.ok_or_else(|| {
+            Failure::invalid("Either StreamName or StreamARN must be given, and neither is.")
+        })
+    }
+
+    pub(super) fn stream_if_named(&self) -> Result<Option<StreamIdentity>, Failure> {
+        if let Some(arn) = self.text("StreamARN")? {
+            let stream = StreamIdentity::parse(arn);
+            return match stream {
+                Ok(stream) if stream.arn().is_some() => Ok(Some(stream)),
+                _ => Err(unfit("StreamARN", arn)),
+            };
+        }
+        match self.text("StreamName")? {
+            Some(_) => Ok(Some(StreamIdentity::named(self.stream_name()?))),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn stream_name(&self) -> Result<StreamName, Failure> {
+        let name = self.required_text("StreamName")?;
+        StreamName::new(name).map_err(|_| unfit("StreamName", name))
+    }
+
+    pub(super) fn shard_id(&self, name: &str) -> Result<ShardId, Failure> {
+        self.required_text(name).map(ShardId::new)
+    }
+
+    pub(super) fn sequence_number(&self, name: &str) -> Result<SequenceNumber, Failure> {
+        let digits = self.required_text(name)?;
+        SequenceNumber::new(digits).map_err(|_| unfit(name, digits))
+    }
+
+    pub(super) fn hash_key(&self, name: &str) -> Result<Option<HashKey>, Failure> {
+        let Some(digits) = self.text(name)? else {
+            return Ok(None);
+        };
+        let key = digits.parse().map(HashKey).map_err(|_| {
+            Failure::invalid(format!(
+                "Invalid {name}. {name} must be in the range: [0, 2^128-1]. Specified value was \
+                 {digits}"
+            ))
+        })?;
+        Ok(Some(key))
+    }
+
+    pub(super) fn required_hash_key(&self, name: &str) -> Result<HashKey, Failure> {
+        self.hash_key(name)?.ok_or_else(|| missing(name))
+    }
+
+    /// Bytes in base64, decoded where they lie.
+    pub(super) fn take_blob(&mut self, name: &str) -> Result<Vec<u8>, Failure> {
+        let mut bytes = match self.0.remove(name) {
+            Some(Value::String(text)) => text.into_bytes(),
+            None | Some(Value::Null) => return Err(missing(name)),
+            Some(other) => return Err(wrong_type(name, "base64", &other)),
+        };
+        let decoded = base64_simd::STANDARD
+            .decode_inplace(&mut bytes)
+            .map_err(|_| Failure::serialization(format!("{name} is not valid base64.")))?;
+        let length = decoded.len();
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    /// A list of objects.
+    pub(super) fn take_list(&mut self, name: &str) -> Result<Vec<Self>, Failure> {
+        let items = match self.0.remove(name) {
+            Some(Value::Array(items)) => items,
+            None | Some(Value::Null) => return Err(missing(name)),
+            Some(other) => return Err(wrong_type(name, "a list", &other)),
+        };
+        let members = |item| match item {
+            Value::Object(members) => Ok(Self(members)),
+            other => Err(wrong_type(name, "a list of objects", &other)),
+        };
+        items.into_iter().map(members).collect()
+    }
+
+    /// An object that may be absent.
+    pub(super) fn object(&self, name: &str) -> Result<Option<Self>, Failure> {
+        match self.member(name) {
+            None => Ok(None),
+            Some(Value::Object(members)) => Ok(Some(Self(members.clone()))),
+            Some(other) => Err(wrong_type(name, "an object", other)),
+        }
+    }
+}
+
+fn missing(name: &str) -> Failure {
+    let member = first_lower(name);
+    Failure::validation(format_args!(
+        "Value null at '{member}' failed to satisfy constraint: Member must not be null"
+    ))
+}
+
+/// A text that does not have the form of its member.
+pub(super) fn unfit(name: &str, value: &str) -> Failure {
+    let member = first_lower(name);
+    Failure::validation(format_args!(
+        "Value '{value}' at '{member}' failed to satisfy constraint: Member must satisfy its \
+         pattern or set of values"
+    ))
+}
+
+fn wrong_type(name: &str, expected: &str, value: &Value) -> Failure {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    Failure::serialization(format!("{name}: expected {expected}, found {found}."))
+}
+
+/// Messages of the service name members with a small first letter.
+fn first_lower(name: &str) -> String {
+    let mut member = name.to_owned();
+    if let Some(first) = member.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    member
+}

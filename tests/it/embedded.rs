@@ -1,0 +1,105 @@
+//! What is particular to the embedded server: faults on the wire, limits of HTTP, its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+use datafusion_kinesis::kinesis::{
+    ApiError, ApiErrorKind, CONNECTION_LOST, EmbeddedServer, FaultPlan, FaultRates,
+    InMemoryKinesis, InMemoryOptions, Operation,
+};
+use datafusion_kinesis::model::SystemClock;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+async fn start() -> (Arc<InMemoryKinesis>, EmbeddedServer) {
+    let options = InMemoryOptions::default();
+    let kinesis = Arc::new(InMemoryKinesis::new(Arc::new(SystemClock), options));
+    let server = EmbeddedServer::bind("127.0.0.1:0", Arc::clone(&kinesis));
+    let server = server.await.unwrap();
+    (kinesis, server)
+}
+
+/// Sends `request` as it is and gives all of the answer.
+async fn exchange(server: &EmbeddedServer, request: &[u8]) -> String {
+    let mut connection = TcpStream::connect(server.local_addr()).await.unwrap();
+    connection.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_no_answer_of_the_service() {
+    let (kinesis, server) = start().await;
+    let operation = Operation::ListStreams;
+    let lost = ApiError::new(ApiErrorKind::Unavailable, operation, CONNECTION_LOST, "");
+    kinesis.fail_next(operation, lost);
+    let client = crate::sdk::client(&server.endpoint_url());
+    let error = client.list_streams().send().await.unwrap_err();
+    assert!(matches!(error, SdkError::DispatchFailure(_)), "{error:?}");
+    assert!(client.list_streams().send().await.is_ok());
+    assert_eq!(kinesis.calls(operation), 2);
+}
+
+#[tokio::test]
+async fn a_failure_of_the_service_keeps_its_code() {
+    let (kinesis, server) = start().await;
+    let operation = Operation::ListStreams;
+    let client = crate::sdk::client(&server.endpoint_url());
+    for (code, status) in [("LimitExceededException", 400), ("InternalFailure", 500)] {
+        let error = ApiError::from_code(operation, code, "scripted");
+        kinesis.fail_next(operation, error);
+        let error = client.list_streams().send().await.unwrap_err();
+        assert_eq!(error.code(), Some(code));
+        assert_eq!(error.raw_response().unwrap().status().as_u16(), status);
+    }
+}
+
+#[tokio::test]
+async fn shutdown_answers_what_is_under_way() {
+    let (kinesis, server) = start().await;
+    let slow = FaultRates {
+        min_latency: Duration::from_millis(200),
+        max_latency: Duration::from_millis(200),
+        ..FaultRates::default()
+    };
+    kinesis.set_faults(FaultPlan::default().with(Operation::ListStreams, slow));
+    let client = crate::sdk::client(&server.endpoint_url());
+    let under_way = client.list_streams().send();
+    let under_way = tokio::spawn(under_way);
+    while kinesis.calls(Operation::ListStreams) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let address = server.local_addr();
+    server.shutdown().await;
+    assert!(under_way.await.unwrap().is_ok());
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_body_above_sixteen_mebibytes_is_refused_with_413() {
+    let (_, server) = start().await;
+    let body = vec![b' '; (16 << 20) + 1];
+    let mut request = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         X-Amz-Target: Kinesis_20131202.PutRecords\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend(body);
+    let answer = exchange(&server, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains("SerializationException"), "{answer}");
+}
+
+#[tokio::test]
+async fn cbor_is_refused_in_words() {
+    let (_, server) = start().await;
+    let request = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+                   Content-Type: application/x-amz-cbor-1.1\r\n\
+                   X-Amz-Target: Kinesis_20131202.ListStreams\r\nContent-Length: 1\r\n\r\n\u{20}";
+    let answer = exchange(&server, request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 415"), "{answer}");
+    assert!(answer.contains("application/x-amz-json-1.1"), "{answer}");
+}
