@@ -18,7 +18,7 @@ OPTIONS ('kinesis.createStream' 'true', 'kinesis.shardCount' '4');
 
 -- Rows are packed into aggregated records, one per shard and request.
 INSERT INTO words (partitionKey, data)
-SELECT word, word
+SELECT word AS partitionKey, word AS data
 FROM (
   SELECT unnest(string_to_array(regexp_replace(lower(line), '[^a-z]+', ' ', 'g'), ' ')) AS word
   FROM license
@@ -32,7 +32,7 @@ OPTIONS ('kinesis.createStream' 'true');
 
 -- `data` is bytes. CAST fails the statement on a payload that is not UTF-8; TRY_CAST gives NULL.
 INSERT INTO word_counts (partitionKey, data)
-SELECT word, CAST(count(*) AS VARCHAR)
+SELECT word AS partitionKey, CAST(count(*) AS VARCHAR) AS data
 FROM (SELECT CAST(data AS VARCHAR) AS word FROM words)
 GROUP BY word;
 

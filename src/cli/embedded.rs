@@ -3,22 +3,90 @@
 use super::args::{Connection, Server};
 use crate::{Error, Result};
 
-/// The server of one run; it ends when this is dropped.
-#[derive(Debug)]
-pub(super) struct Beside;
+#[cfg(feature = "embedded")]
+pub(super) use with_server::{beside, serve};
+#[cfg(not(feature = "embedded"))]
+pub(super) use without_server::{beside, serve};
 
-/// Starts a server on a free port of loopback and points `connection` at it.
-#[expect(clippy::unused_async, reason = "a server binds its port")]
-pub(super) async fn beside(_connection: &mut Connection) -> Result<Beside> {
-    Err(missing())
+#[cfg(feature = "embedded")]
+mod with_server {
+    use std::io::{self, Write};
+    use std::sync::Arc;
+
+    use super::{Connection, Error, Result, Server};
+    use crate::cli::signals::Signals;
+    use crate::error::ErrorKind;
+    use crate::kinesis::{EmbeddedServer, InMemoryKinesis, InMemoryOptions};
+    use crate::model::{Secret, StaticCredentials, SystemClock};
+
+    /// Starts a server on a free port of loopback and points `connection` at it.
+    pub(in crate::cli) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer> {
+        let server = start(0, false).await?;
+        connection.endpoint_url = Some(server.endpoint_url());
+        connection
+            .region
+            .get_or_insert_with(|| InMemoryOptions::default().region);
+        connection.credentials = Some(StaticCredentials {
+            access_key_id: Secret::new("embedded"),
+            secret_key: Secret::new("embedded"),
+            session_token: None,
+        });
+        Ok(server)
+    }
+
+    /// Runs a server alone until Ctrl-C or SIGTERM; the first line on stdout ends in its URL.
+    pub(in crate::cli) async fn serve(options: &Server) -> Result<()> {
+        let mut signals = Signals::all().map_err(|error| failed("signals", error))?;
+        let server = start(options.port, options.enforce_limits).await?;
+        // Who does not read stdout does not need the line.
+        let _ = writeln!(
+            io::stdout(),
+            "in-memory Kinesis on {}",
+            server.endpoint_url()
+        );
+        signals.next().await;
+        server.shutdown().await;
+        Ok(())
+    }
+
+    async fn start(port: u16, enforce_limits: bool) -> Result<EmbeddedServer> {
+        let options = InMemoryOptions {
+            enforce_limits,
+            ..InMemoryOptions::default()
+        };
+        let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), options);
+        EmbeddedServer::bind(("127.0.0.1", port), Arc::new(kinesis))
+            .await
+            .map_err(|error| failed(&format!("port {port} of 127.0.0.1"), error))
+    }
+
+    fn failed(what: &str, error: io::Error) -> Error {
+        let message = format!("cannot listen to {what}: {error}");
+        Error::new(ErrorKind::Unavailable, message).with_source(error)
+    }
 }
 
-/// Runs a server alone until Ctrl-C.
-#[expect(clippy::unused_async, reason = "a server waits for requests")]
-pub(super) async fn serve(_server: &Server) -> Result<()> {
-    Err(missing())
-}
+#[cfg(not(feature = "embedded"))]
+mod without_server {
+    use super::{Connection, Error, Result, Server};
 
-fn missing() -> Error {
-    Error::unsupported("this build holds no in-memory Kinesis")
+    #[expect(
+        clippy::unused_async,
+        reason = "stands in for a server that binds its port"
+    )]
+    pub(in crate::cli) async fn beside(_connection: &mut Connection) -> Result<()> {
+        Err(missing())
+    }
+
+    #[expect(
+        clippy::unused_async,
+        reason = "stands in for a server that waits for requests"
+    )]
+    pub(in crate::cli) async fn serve(_options: &Server) -> Result<()> {
+        Err(missing())
+    }
+
+    fn missing() -> Error {
+        Error::unsupported("this build has no in-memory Kinesis: build with feature 'embedded'")
+    }
 }

@@ -27,7 +27,6 @@ impl Session {
 
 /// A context with what the command promises: `SHOW TABLES` works, and times are in UTC.
 fn context(connection: &Connection) -> Result<SessionContext> {
-    tracing::debug!(?connection, "session");
     let config = SessionConfig::new()
         .with_information_schema(true)
         .set_str("datafusion.execution.time_zone", "UTC");

@@ -10,10 +10,10 @@ mod embedded;
 mod options;
 mod reading;
 mod reference_deaggregator;
-#[cfg(feature = "cli")]
-mod shell;
 #[cfg(feature = "embedded")]
 mod sdk;
+#[cfg(feature = "cli")]
+mod shell;
 mod support;
 #[cfg(feature = "embedded")]
 mod wire;
