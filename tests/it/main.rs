@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;
+#[cfg(all(feature = "cli", feature = "embedded"))]
+mod boto3;
 #[cfg(feature = "cli")]
 mod command;
 #[cfg(feature = "embedded")]
@@ -14,6 +16,8 @@ mod reference_deaggregator;
 mod sdk;
 #[cfg(feature = "cli")]
 mod shell;
+#[cfg(all(feature = "cli", feature = "embedded"))]
+mod sql_examples;
 mod support;
 #[cfg(feature = "embedded")]
 mod wire;

@@ -4,7 +4,7 @@
 //! (`pip install aws-kinesis-agg six`), and says so where it cannot.
 
 use std::env;
-use std::io::Write;
+use std::io::{Write, stderr};
 use std::process::{Command, Stdio};
 
 use datafusion_kinesis::aggregation::{AggregateBuilder, Opened, Push, UserRecord, open};
@@ -24,7 +24,11 @@ fn aggregates_are_exchanged_with_the_python_library() {
     let import = "import aws_kinesis_agg.aggregator, aws_kinesis_agg.deaggregator";
     let probe = Command::new(&python).args(["-c", import]).output();
     if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: {python} cannot import aws_kinesis_agg");
+        writeln!(
+            stderr(),
+            "skipped aggregates_are_exchanged_with_the_python_library: {python} cannot import aws_kinesis_agg"
+        )
+        .unwrap();
         return;
     }
 

@@ -1,0 +1,113 @@
+//! boto3 writes to `kinesis-sql embedded`, and SELECT shows what it wrote.
+
+use std::io::{BufRead, BufReader, Write, stderr};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+const COMMAND: &str = env!("CARGO_BIN_EXE_kinesis-sql");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/boto3_client.py");
+
+/// `kinesis-sql embedded`, ended with this value.
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut process = Command::new(COMMAND)
+            .args(["embedded", "--port", "0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line.split_whitespace().last().unwrap().to_owned();
+        Self { process, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn what_boto3_writes_is_what_select_shows() {
+    let python = Command::new("python3")
+        .args(["-c", "import boto3"])
+        .output();
+    if !python.is_ok_and(|output| output.status.success()) {
+        writeln!(
+            stderr(),
+            "skipped what_boto3_writes_is_what_select_shows: python3 cannot import boto3"
+        )
+        .unwrap();
+        return;
+    }
+    let server = Server::start();
+    let client = Command::new("python3")
+        .args([SCRIPT, &server.url, "clicks"])
+        .output()
+        .unwrap();
+    let theirs: Value = serde_json::from_str(&stdout(&client)).unwrap();
+    assert_eq!(theirs["shards"], 4);
+    let mut children: Vec<&str> = theirs["children"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    children.sort_unstable();
+    assert_eq!(children, ["shardId-000000000002", "shardId-000000000003"]);
+
+    let statements = "CREATE EXTERNAL TABLE clicks STORED AS \"aws-kinesis\" LOCATION 'clicks'
+        OPTIONS ('kinesis.extraColumns' 'shardId');
+        SELECT shardId, sequenceNumber, partitionKey, data,
+               CAST(CAST(approximateArrivalTimestamp AS BIGINT) / 1000 AS BIGINT) AS millis
+        FROM clicks ORDER BY shardId, sequenceNumber";
+    let select = Command::new(COMMAND)
+        .args([
+            "--endpoint-url",
+            &server.url,
+            "--region",
+            "us-east-1",
+            "--output",
+            "json",
+            "-c",
+            statements,
+        ])
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .output()
+        .unwrap();
+    let ours: Vec<Value> = stdout(&select)
+        .lines()
+        .map(|line| {
+            let row: Value = serde_json::from_str(line).unwrap();
+            let columns = [
+                "shardId",
+                "sequenceNumber",
+                "partitionKey",
+                "data",
+                "millis",
+            ];
+            columns.iter().map(|column| row[*column].clone()).collect()
+        })
+        .collect();
+    let mut expected = theirs["read"].as_array().unwrap().clone();
+    expected.sort_by_key(|row| (row[0].to_string(), row[1].to_string()));
+    assert_eq!(ours.len(), 600);
+    assert_eq!(ours, expected);
+}
