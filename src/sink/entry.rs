@@ -30,6 +30,8 @@ pub(super) struct Tag {
     /// What it counts against the buffer's limit.
     pub(super) charged_bytes: usize,
     pub(super) history: History,
+    /// Set from its first try on.
+    pub(super) admitted: bool,
     /// Set when it was written to another shard than predicted: it may have to be sent again.
     pub(super) landed: Option<ShardId>,
 }

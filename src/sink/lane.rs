@@ -1,12 +1,12 @@
 //! A lane: records that must not overtake each other.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::entry::{Entry, History};
 use crate::aggregation::AggregateBuilder;
-use crate::kinesis::Backoff;
 
 /// One ordering domain. Its records are sent first in, first out; those that come back refused go
 /// to the front again.
@@ -20,10 +20,10 @@ pub(super) struct Lane {
     pub(super) in_flight: usize,
     /// Whether it stands in the queue of lanes to send from.
     pub(super) queued: bool,
-    /// Set while refused records wait.
-    pub(super) resend_at: Option<Instant>,
-    /// Set from the first refusal to the next success.
-    pub(super) backoff: Option<Box<Backoff>>,
+    /// Set while the next record has to wait.
+    pub(super) not_before: Option<Instant>,
+    /// The time between two records; zero until the service refuses one.
+    pub(super) pace: Duration,
 }
 
 /// An aggregate in the making.

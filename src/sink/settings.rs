@@ -19,7 +19,8 @@ pub struct SinkSettings {
     /// What one writer holds, not yet sent or not yet acknowledged, before it makes its caller
     /// wait. One row more may be held.
     pub max_buffered_bytes: usize,
-    /// The wait before a refused record is sent again; doubles with each refusal in a row
+    /// The wait before a refused record is sent again. It doubles with each refusal, up to a second,
+    /// and holds for the records after it too until the service keeps up again
     /// (`kinesis.sink.flushWaitTimeMs`).
     pub flush_wait: Duration,
     /// How long a record may be refused before writing fails (`kinesis.sink.recordTtl`).
@@ -30,8 +31,7 @@ pub struct SinkSettings {
     /// Requests in flight at once, of all writers of a [`SinkStream`](super::SinkStream) together;
     /// at least 1 (`kinesis.sink.maxConnections`).
     pub max_connections: usize,
-    /// How requests about the stream itself are repeated; its longest wait bounds that of refused
-    /// records too.
+    /// How requests about the stream itself are repeated.
     pub retry: RetryPolicy,
 }
 

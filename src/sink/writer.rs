@@ -13,7 +13,7 @@ use super::rows::Rows;
 use super::settings::{Settled, SinkCounters};
 use super::stream::{SinkStream, StreamView};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kinesis::{ApiErrorKind, ApiResult, Backoff, PutFailure, PutOutcome};
+use crate::kinesis::{ApiErrorKind, ApiResult, Backoff, PutFailure, PutOutcome, RetryPolicy};
 use crate::model::StreamIdentity;
 
 /// After so many rows of a batch, requests that are ready go out while the rest is taken in.
@@ -58,14 +58,18 @@ impl SinkWriter {
         let view = stream.view(random.fork()).await?;
         let settings = stream.settings();
         let limits = Limits::new(settings, view.max_record_bytes);
-        let misled = Backoff::new(limits.resend, random.fork());
+        let unlimited = RetryPolicy {
+            // The records' time to live is the limit.
+            max_retries: u32::MAX,
+            ..settings.retry
+        };
         Ok(Self {
             batcher: Batcher::new(limits, view.layout(settings), random.fork()),
             view,
             running: JoinSet::new(),
             requests: 0,
             reading_view: false,
-            misled,
+            misled: Backoff::new(unlimited, random.fork()),
             random,
             counters,
             rows: 0,

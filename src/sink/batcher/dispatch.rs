@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{Batcher, Layout};
 use crate::error::Result;
-use crate::kinesis::{Backoff, PutOutcome};
+use crate::kinesis::PutOutcome;
 use crate::model::HashKey;
 use crate::sink::entry::{Entry, Request};
 use crate::sink::settings::Settled;
@@ -31,8 +32,8 @@ impl Batcher {
                 break;
             }
             self.timers.pop();
-            if self.lanes[lane].resend_at.is_some_and(|at| at <= now) {
-                self.lanes[lane].resend_at = None;
+            if self.lanes[lane].not_before.is_some_and(|at| at <= now) {
+                self.lanes[lane].not_before = None;
                 if let Some(front) = self.lanes[lane].sealed.front() {
                     self.check_expiry(front, now)?;
                 }
@@ -50,35 +51,46 @@ impl Batcher {
         self.timers.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// What can be sent now, as much as one request takes.
+    /// What can be sent now, as much as one request takes; first what was refused before.
     pub(in crate::sink) fn next_request(&mut self, now: Instant) -> Option<Request> {
         let mut request = Request::default();
         while !self.misled {
-            let Some(&index) = self.ready.front() else {
+            let Some(index) = self.next_lane() else {
                 break;
             };
             let lane = &mut self.lanes[index];
-            if lane.resend_at.is_some() {
-                lane.queued = false;
-                self.ready.pop_front();
+            lane.queued = false;
+            if lane.not_before.is_some() {
                 continue;
             }
             let fits = |entry: &mut Entry| request.has_room_for(entry);
-            if let Some(mut entry) = lane.sealed.pop_front_if(fits) {
-                entry.tag.history.first_tried.get_or_insert(now);
-                entry.tag.history.tries += 1;
-                request.push(entry);
-                lane.in_flight += 1;
-                self.in_flight += 1;
-            } else if !lane.sealed.is_empty() {
+            let Some(mut entry) = lane.sealed.pop_front_if(fits) else {
+                self.queue_first(index);
                 break;
+            };
+            lane.in_flight += 1;
+            self.in_flight += 1;
+            if !entry.tag.admitted {
+                entry.tag.admitted = true;
+                self.window.admit();
             }
-            if lane.sealed.is_empty() || !matches!(self.layout, Layout::Spread) {
-                lane.queued = false;
-                self.ready.pop_front();
-            }
+            entry.tag.history.first_tried.get_or_insert(now);
+            entry.tag.history.tries += 1;
+            request.push(entry);
+            self.queue(index);
         }
         (request.len() > 0).then_some(request)
+    }
+
+    /// Takes a lane out of its queue: one that has something to send again, or something new where
+    /// that is allowed.
+    fn next_lane(&mut self) -> Option<usize> {
+        self.again.pop_front().or_else(|| {
+            let &index = self.ready.front()?;
+            // A lane without order may have got something back while it stood here.
+            let allowed = self.window.allows_new() || self.is_admitted(index);
+            allowed.then(|| self.ready.pop_front()).flatten()
+        })
     }
 
     /// Takes the answer to `request`, one outcome per record.
@@ -89,6 +101,7 @@ impl Batcher {
         now: Instant,
     ) -> Result<Settled, Expired> {
         let mut settled = Settled::default();
+        let mut accepted = Vec::new();
         // From the back, so that refused records of a lane stand at its front in their old order.
         for (mut entry, outcome) in request.into_entries().zip(outcomes).rev() {
             let lane = entry.tag.lane;
@@ -96,7 +109,7 @@ impl Batcher {
             self.lanes[lane].in_flight -= 1;
             match outcome {
                 Ok(written) => {
-                    self.lanes[lane].backoff = None;
+                    accepted.push(lane);
                     let as_predicted = match &self.layout {
                         Layout::Aggregated(map) => *map.id(lane) == written.shard,
                         Layout::Single | Layout::Spread => true,
@@ -114,30 +127,58 @@ impl Batcher {
                     settled.resent += 1;
                     entry.tag.history.last_failure = Some(failure.message.into());
                     self.check_expiry(&entry, now)?;
-                    self.wait(lane, &entry, now);
+                    self.slow_down(lane, &entry, now);
                     self.lanes[lane].sealed.push_front(entry);
                 }
             }
             self.queue(lane);
         }
+        self.window
+            .learn(accepted.len(), settled.throttled as usize);
+        for lane in accepted {
+            self.speed_up(lane, now);
+        }
         Ok(settled)
     }
 
-    /// Puts off the lane of a refused record, not beyond the record's time to live.
-    fn wait(&mut self, lane: usize, entry: &Entry, now: Instant) {
-        let (policy, random) = (self.limits.resend, &mut self.random);
-        let lane_state = &mut self.lanes[lane];
-        if lane_state.resend_at.is_some() {
+    /// Doubles the time between two records of the lane; the refused one is next, at the latest
+    /// when its time to live ends.
+    fn slow_down(&mut self, lane: usize, entry: &Entry, now: Instant) {
+        if self.lanes[lane].not_before.is_some() {
             return;
         }
-        let wait = (lane_state.backoff)
-            .get_or_insert_with(|| Box::new(Backoff::new(policy, random.fork())))
-            .next_wait()
-            .unwrap_or(policy.max_interval);
+        let (fastest, slowest) = (self.limits.first_pace, self.limits.slowest_pace);
+        let pace = self.lanes[lane].pace.saturating_mul(2);
+        self.lanes[lane].pace = pace.clamp(fastest, slowest);
         let expires_at = entry.tag.history.first_tried.unwrap_or(now) + self.limits.record_ttl;
-        let resend_at = (now + wait).min(expires_at);
-        self.lanes[lane].resend_at = Some(resend_at);
-        self.timers.push(Reverse((resend_at, lane)));
+        let not_before = self.next_slot(lane, now).min(expires_at);
+        self.hold(lane, not_before);
+    }
+
+    /// Shortens the time between two records of the lane by a quarter. A lane that went on at full
+    /// speed after its first success would take a saturated shard away from all other writers.
+    fn speed_up(&mut self, lane: usize, now: Instant) {
+        if self.lanes[lane].pace.is_zero() || self.lanes[lane].not_before.is_some() {
+            return;
+        }
+        let pace = self.lanes[lane].pace * 3 / 4;
+        self.lanes[lane].pace = if pace < self.limits.first_pace / 8 {
+            Duration::ZERO
+        } else {
+            pace
+        };
+        let not_before = self.next_slot(lane, now);
+        self.hold(lane, not_before);
+    }
+
+    /// Between half the lane's pace and the whole of it from now, so that writers do not march in step.
+    fn next_slot(&mut self, lane: usize, now: Instant) -> Instant {
+        now + (self.lanes[lane].pace).mul_f64(0.5 + self.random.f64() / 2.0)
+    }
+
+    fn hold(&mut self, lane: usize, not_before: Instant) {
+        self.lanes[lane].not_before = Some(not_before);
+        self.timers.push(Reverse((not_before, lane)));
     }
 
     pub(super) fn check_expiry(&self, entry: &Entry, now: Instant) -> Result<(), Expired> {
@@ -160,10 +201,18 @@ impl Batcher {
 
     /// The record is written.
     pub(super) fn settle(&mut self, entry: &Entry, settled: &mut Settled) {
-        self.buffered_bytes -= entry.tag.charged_bytes;
-        self.unsettled_rows -= entry.tag.rows;
+        self.forget(entry);
         settled.rows += entry.tag.rows;
         settled.records += 1;
         settled.bytes += entry.put.size_bytes() as u64;
+    }
+
+    /// The record is no longer the batcher's, in this form at least.
+    pub(super) fn forget(&mut self, entry: &Entry) {
+        self.buffered_bytes -= entry.tag.charged_bytes;
+        self.unsettled_rows -= entry.tag.rows;
+        if entry.tag.admitted {
+            self.window.release();
+        }
     }
 }

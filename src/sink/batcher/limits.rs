@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::OUTER_KEY;
-use crate::kinesis::RetryPolicy;
 use crate::sink::settings::SinkSettings;
 use crate::sink::shard_map::ShardMap;
 
 /// Longer waits than this could not be added to a time.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+/// A record is tried some thirty times in the default time to live, so that many writers of one
+/// saturated shard all get their turn.
+const SLOWEST_PACE: Duration = Duration::from_secs(1);
 
 /// How records become Kinesis records.
 #[derive(Debug, Clone)]
@@ -29,29 +32,23 @@ pub(in crate::sink) struct Limits {
     pub(in crate::sink) max_buffered: Duration,
     pub(in crate::sink) max_buffered_bytes: usize,
     pub(in crate::sink) record_ttl: Duration,
-    pub(in crate::sink) resend: RetryPolicy,
+    /// The time between two records of a lane after the first refusal.
+    pub(in crate::sink) first_pace: Duration,
+    /// The longest it grows to.
+    pub(in crate::sink) slowest_pace: Duration,
 }
 
 impl Limits {
     pub(in crate::sink) fn new(settings: &SinkSettings, max_record_bytes: usize) -> Self {
+        let first_pace = (settings.flush_wait).clamp(Duration::from_millis(1), LONGEST_WAIT);
         Self {
             max_aggregate_bytes: (settings.max_aggregate_bytes)
                 .min(max_record_bytes.saturating_sub(OUTER_KEY.len())),
             max_buffered: settings.max_buffered.min(LONGEST_WAIT),
             max_buffered_bytes: settings.max_buffered_bytes,
             record_ttl: settings.record_ttl.min(LONGEST_WAIT),
-            resend: RetryPolicy {
-                // The time to live is the limit.
-                max_retries: u32::MAX,
-                first_interval: settings
-                    .flush_wait
-                    .clamp(Duration::from_millis(1), LONGEST_WAIT),
-                max_interval: settings
-                    .retry
-                    .max_interval
-                    .max(settings.flush_wait)
-                    .min(LONGEST_WAIT),
-            },
+            first_pace,
+            slowest_pace: SLOWEST_PACE.max(first_pace),
         }
     }
 }

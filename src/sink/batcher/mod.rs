@@ -5,10 +5,16 @@
 //! Records are spread over lanes, and a lane that keeps an order has one record in flight at most:
 //! PutRecords promises no order among the records of a call, and any of them can fail alone. So the
 //! next record of a lane waits until the one before it is acknowledged.
+//!
+//! Writers of one saturated shard know nothing of each other. Each lane keeps a pace that doubles
+//! with refusals and shortens slowly, and a window bounds how many records are on trial, so that all
+//! writers get their turn before a time to live ends.
 
 mod dispatch;
 mod limits;
+mod open_aggregate;
 mod reroute;
+mod window;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -22,9 +28,10 @@ pub(super) use dispatch::Expired;
 pub(super) use limits::{Layout, Limits};
 pub(super) use reroute::RerouteError;
 
-use super::entry::{Entry, History, Tag, aggregate_put, plain_put};
-use super::lane::{Lane, OpenAggregate};
-use crate::aggregation::{AggregateBuilder, Push, UserRecord};
+use self::window::Window;
+use super::entry::{Entry, History, Tag, plain_put};
+use super::lane::Lane;
+use crate::aggregation::{AggregateBuilder, UserRecord};
 
 /// The outer partition key of every aggregate, the one the Kinesis Producer Library uses.
 const OUTER_KEY: &str = "a";
@@ -44,8 +51,11 @@ pub(super) struct Batcher {
     limits: Limits,
     layout: Layout,
     lanes: Vec<Lane>,
-    /// Lanes to send from, oldest first.
+    /// Lanes with something new to send, oldest first.
     ready: VecDeque<usize>,
+    /// Lanes with something to send again, oldest first.
+    again: VecDeque<usize>,
+    window: Window,
     /// When to look at a lane again. What is no longer true when its time comes is passed over.
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     in_flight: usize,
@@ -64,8 +74,9 @@ impl Batcher {
         Self {
             lanes: lanes_of(&layout),
             limits,
-            layout,
             ready: VecDeque::new(),
+            again: VecDeque::new(),
+            window: Window::new(matches!(layout, Layout::Aggregated(_))),
             timers: BinaryHeap::new(),
             in_flight: 0,
             buffered_bytes: 0,
@@ -75,6 +86,7 @@ impl Batcher {
             arena: BytesMut::new(),
             outer_key: OUTER_KEY.into(),
             random,
+            layout,
         }
     }
 
@@ -121,83 +133,11 @@ impl Batcher {
             aggregated: false,
             charged_bytes,
             history: history.clone(),
+            admitted: false,
             landed: None,
         };
         self.lanes[lane].sealed.push_back(Entry { put, tag });
         self.queue(lane);
-    }
-
-    /// `false` for a record too large for any aggregate; what came before it is sealed then.
-    fn push_aggregated(
-        &mut self,
-        lane: usize,
-        record: &UserRecord<'_>,
-        history: &History,
-        now: Instant,
-    ) -> bool {
-        for _ in 0..2 {
-            let open = match &mut self.lanes[lane].open {
-                Some(open) => open,
-                none => {
-                    let max_bytes = self.limits.max_aggregate_bytes;
-                    let due = now + self.limits.max_buffered;
-                    self.timers.push(Reverse((due, lane)));
-                    none.insert(Box::new(OpenAggregate {
-                        builder: (self.spare_builders.pop())
-                            .unwrap_or_else(|| AggregateBuilder::new(max_bytes)),
-                        due,
-                        charged_bytes: 0,
-                        history: History::default(),
-                    }))
-                }
-            };
-            if open.builder.try_push(record) == Push::Added {
-                let charged_bytes = record.data.len() + record.partition_key.len();
-                open.charged_bytes += charged_bytes;
-                open.history.merge(history);
-                self.buffered_bytes += charged_bytes;
-                return true;
-            }
-            self.seal(lane);
-        }
-        false
-    }
-
-    /// Closes the lane's aggregate. A user record that stayed alone is not wrapped.
-    fn seal(&mut self, lane: usize) {
-        let Some(mut open) = self.lanes[lane].open.take() else {
-            return;
-        };
-        let rows = open.builder.len();
-        if let Some(first) = open.builder.first() {
-            let put = if rows == 1 {
-                plain_put(&first, Bytes::copy_from_slice(first.data))
-            } else {
-                let first = first.hash_key();
-                aggregate_put(open.builder.finish(), &self.outer_key, first)
-            };
-            let tag = Tag {
-                lane,
-                rows: rows as u64,
-                aggregated: rows > 1,
-                charged_bytes: open.charged_bytes,
-                history: open.history,
-                landed: None,
-            };
-            self.lanes[lane].sealed.push_back(Entry { put, tag });
-            self.queue(lane);
-        }
-        if self.spare_builders.len() < SPARE_BUILDERS {
-            open.builder.clear();
-            self.spare_builders.push(open.builder);
-        }
-    }
-
-    /// Closes every aggregate now, full or not.
-    pub(super) fn seal_all(&mut self) {
-        for lane in 0..self.lanes.len() {
-            self.seal(lane);
-        }
     }
 
     /// Puts the lane in the queue, if there is something it may send.
@@ -208,8 +148,28 @@ impl Batcher {
             lane.queued || lane.sealed.is_empty() || (one_at_a_time && lane.in_flight > 0);
         if !blocked {
             lane.queued = true;
-            self.ready.push_back(index);
+            self.queue_of(index).push_back(index);
         }
+    }
+
+    /// Puts the lane where it was just taken from.
+    fn queue_first(&mut self, index: usize) {
+        self.lanes[index].queued = true;
+        self.queue_of(index).push_front(index);
+    }
+
+    fn queue_of(&mut self, index: usize) -> &mut VecDeque<usize> {
+        if self.is_admitted(index) {
+            &mut self.again
+        } else {
+            &mut self.ready
+        }
+    }
+
+    /// Whether what the lane sends next was sent before.
+    fn is_admitted(&self, index: usize) -> bool {
+        let front = self.lanes[index].sealed.front();
+        front.is_some_and(|entry| entry.tag.admitted)
     }
 
     /// Copies small data next to each other, so that a record costs no allocation of its own.

@@ -40,8 +40,11 @@ impl Batcher {
         self.seal_all();
         let old = std::mem::replace(&mut self.lanes, lanes_of(&layout));
         self.ready.clear();
+        self.again.clear();
         self.timers.clear();
         self.misled = false;
+        self.window
+            .set_open(matches!(layout, Layout::Aggregated(_)));
         self.layout = layout;
 
         let layout = self.layout.clone();
@@ -79,8 +82,7 @@ impl Batcher {
                 .map_err(RerouteError::Expired)?;
             settled.resent += 1;
         }
-        self.buffered_bytes -= entry.tag.charged_bytes;
-        self.unsettled_rows -= entry.tag.rows;
+        self.forget(&entry);
         entry
             .for_each_user_record(|record| self.push_with(record, &entry.tag.history, now))
             .map_err(RerouteError::Internal)

@@ -501,6 +501,58 @@ async fn all_writers_of_a_stream_share_its_connections() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn writers_share_a_saturated_stream_without_failing_and_without_wasting_it() {
+    for (writers, rows_each, aggregation, distribution) in [
+        (1, 10_000, true, RecordDistribution::PartitionKey),
+        (1, 10_000, false, RecordDistribution::PartitionKey),
+        (1, 10_000, false, RecordDistribution::Service),
+        (16, 2_500, true, RecordDistribution::PartitionKey),
+        (16, 2_500, false, RecordDistribution::PartitionKey),
+        (16, 2_500, false, RecordDistribution::Service),
+    ] {
+        let what = format!("{writers} {aggregation} {distribution:?}");
+        let service = Service::with_shards(1);
+        {
+            let mut state = service.state();
+            state.bytes_per_second = Some(MIB as f64);
+            state.distribution = distribution;
+        }
+        let settings = SinkSettings {
+            aggregation,
+            max_connections: writers,
+            ..SinkSettings::default()
+        };
+        let stream = stream(&service, settings);
+        let rows = |n| (format!("key-{n}"), vec![0; 1_000]);
+        let batch = batch(&(0..rows_each).map(rows).collect::<Vec<_>>());
+        let began = Instant::now();
+        let write = async |seed| {
+            let random = fastrand::Rng::with_seed(seed);
+            let mut writer = SinkWriter::new(Arc::clone(&stream), Arc::default(), random).await?;
+            writer.write(&batch).await?;
+            writer.finish().await
+        };
+        let written = futures::future::join_all((0..writers as u64).map(write)).await;
+        let written: Result<Vec<u64>> = written.into_iter().collect();
+        assert_eq!(written.expect(&what).len(), writers);
+        let seconds = began.elapsed().as_secs_f64();
+        let state = service.state();
+        let sent: usize = state.requests.iter().map(Vec::len).sum();
+        let bytes: usize = state.log.iter().map(|(_, entry)| entry.size_bytes()).sum();
+        let least = bytes as f64 / MIB as f64;
+        assert!(
+            seconds < least * 1.2,
+            "{what}: {seconds} s for what takes {least} s"
+        );
+        assert!(
+            sent < state.log.len() * 5,
+            "{what}: {sent} tries for {}",
+            state.log.len()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wrong_row_keeps_its_whole_batch_back() {
     let service = Service::with_shards(1);
     let mut writer = writer(&service, plain()).await;

@@ -44,6 +44,10 @@ pub(super) struct State {
     pub(super) refusals: f64,
     /// The chance that a shard is split before a request is looked at.
     pub(super) splits: f64,
+    /// What all shards together take in a second, with a second's worth at once.
+    pub(super) bytes_per_second: Option<f64>,
+    filled_at: Option<Instant>,
+    pub(super) fill_bytes: f64,
     pub(super) random: fastrand::Rng,
     pub(super) distribution: RecordDistribution,
     pub(super) max_record_bytes: usize,
@@ -75,6 +79,9 @@ impl Service {
                 answers: VecDeque::new(),
                 refusals: 0.0,
                 splits: 0.0,
+                bytes_per_second: None,
+                filled_at: None,
+                fill_bytes: 0.0,
                 random: fastrand::Rng::with_seed(5),
                 distribution: RecordDistribution::PartitionKey,
                 max_record_bytes: 1024 * 1024,
@@ -145,6 +152,21 @@ impl State {
         }
     }
 
+    /// Whether the rate allows another record.
+    fn has_room_for(&mut self, entry: &PutEntry) -> bool {
+        let Some(rate) = self.bytes_per_second else {
+            return true;
+        };
+        let now = Instant::now();
+        let since = now - self.filled_at.replace(now).unwrap_or(now);
+        self.fill_bytes = (self.fill_bytes - since.as_secs_f64() * rate).max(0.0);
+        let room = self.fill_bytes + entry.size_bytes() as f64 <= rate;
+        if room {
+            self.fill_bytes += entry.size_bytes() as f64;
+        }
+        room
+    }
+
     fn answer(&mut self, entries: &[PutEntry]) -> ApiResult<Vec<PutOutcome>> {
         assert!(!entries.is_empty() && entries.len() <= 500);
         assert!(entries.iter().map(PutEntry::size_bytes).sum::<usize>() <= 10 * 1024 * 1024);
@@ -183,7 +205,7 @@ impl State {
             }
         };
         let outcome = |(index, entry): (usize, &PutEntry)| {
-            if refused.contains(&index) {
+            if refused.contains(&index) || !self.has_room_for(entry) {
                 Err(PutFailure {
                     throttled: true,
                     message: "Rate exceeded for shard".to_owned(),
