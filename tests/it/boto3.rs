@@ -1,9 +1,11 @@
 //! boto3 writes to `kinesis-sql embedded`, and SELECT shows what it wrote.
 
-use std::io::{BufRead, BufReader, Write, stderr};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
+
+use crate::support::skipped;
 
 const COMMAND: &str = env!("CARGO_BIN_EXE_kinesis-sql");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/boto3_client.py");
@@ -49,11 +51,10 @@ fn what_boto3_writes_is_what_select_shows() {
         .args(["-c", "import boto3"])
         .output();
     if !python.is_ok_and(|output| output.status.success()) {
-        writeln!(
-            stderr(),
-            "skipped what_boto3_writes_is_what_select_shows: python3 cannot import boto3"
-        )
-        .unwrap();
+        skipped(
+            "what_boto3_writes_is_what_select_shows",
+            "python3 cannot import boto3",
+        );
         return;
     }
     let server = Server::start();

@@ -4,12 +4,14 @@
 //! (`pip install aws-kinesis-agg six`), and says so where it cannot.
 
 use std::env;
-use std::io::{Write, stderr};
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use datafusion_kinesis::aggregation::{AggregateBuilder, Opened, Push, UserRecord, open};
 use datafusion_kinesis::model::HashKey;
 use serde_json::{Value, json};
+
+use crate::support::skipped;
 
 type Owned = (String, Option<HashKey>, Vec<u8>);
 
@@ -24,11 +26,8 @@ fn aggregates_are_exchanged_with_the_python_library() {
     let import = "import aws_kinesis_agg.aggregator, aws_kinesis_agg.deaggregator";
     let probe = Command::new(&python).args(["-c", import]).output();
     if !probe.is_ok_and(|output| output.status.success()) {
-        writeln!(
-            stderr(),
-            "skipped aggregates_are_exchanged_with_the_python_library: {python} cannot import aws_kinesis_agg"
-        )
-        .unwrap();
+        let why = format!("{python} cannot import aws_kinesis_agg");
+        skipped("aggregates_are_exchanged_with_the_python_library", &why);
         return;
     }
 

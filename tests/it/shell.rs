@@ -23,11 +23,7 @@ impl Terminal {
     fn open(state: &Path) -> Option<Self> {
         let version = Command::new("script").arg("--version").output();
         if !version.is_ok_and(|v| String::from_utf8_lossy(&v.stdout).contains("util-linux")) {
-            writeln!(
-                std::io::stderr(),
-                "skipped a test of the shell: no `script` of util-linux"
-            )
-            .unwrap();
+            crate::support::skipped("a test of the shell", "no `script` of util-linux");
             return None;
         }
         let mut child = Command::new("script")
