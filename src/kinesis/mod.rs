@@ -1,7 +1,8 @@
 //! The service: what this crate asks of Kinesis Data Streams, and who answers.
 //!
-//! [`Kinesis`] is the only way to the service; [`SdkKinesis`] is the AWS SDK behind it. Whoever implements it decodes records straight into
-//! Arrow columns ([`RecordsPage`]), so that nobody above sees a record struct.
+//! [`Kinesis`] is the only way to the service. [`SdkKinesis`] is the AWS SDK behind it,
+//! [`InMemoryKinesis`] a simulator on an injected clock. Whoever implements it decodes records straight
+//! into Arrow columns ([`RecordsPage`]), so that nobody above sees a record struct.
 
 mod api;
 #[cfg(feature = "embedded")]

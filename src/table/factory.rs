@@ -1,5 +1,6 @@
 //! `CREATE EXTERNAL TABLE … STORED AS "aws-kinesis"`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -66,7 +67,8 @@ impl TableProviderFactory for KinesisTableFactory {
             .into());
         };
         let mut builder = KinesisTable::builder(location).with_services(Arc::clone(&self.services));
-        for (name, value) in &command.options {
+        // In order, so that of several wrong options the same is named every time.
+        for (name, value) in command.options.iter().collect::<BTreeMap<_, _>>() {
             builder = builder.with_option(name, value);
         }
         Ok(Arc::new(builder.build().await?))

@@ -4,13 +4,17 @@ use std::error::Error as StdError;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kinesis::config::http::HttpResponse;
-use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
 use crate::kinesis::{ApiError, ApiErrorKind, Operation};
 
 /// Keeps the service's code and words where it answered, and tells network trouble from missing
 /// credentials where it did not.
-pub(super) fn api_error<E>(operation: Operation, error: SdkError<E, HttpResponse>) -> ApiError
+pub(super) fn api_error<E>(
+    operation: Operation,
+    endpoint: &str,
+    error: SdkError<E, HttpResponse>,
+) -> ApiError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
@@ -26,15 +30,41 @@ where
         };
         return failure.with_source(error);
     }
-    let (kind, code) = match &error {
-        SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout"),
-        SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse"),
-        other if credentials_failed(other) => (ApiErrorKind::Credentials, "NoCredentials"),
-        SdkError::DispatchFailure(_) => (ApiErrorKind::Unavailable, "ConnectionFailure"),
-        _ => (ApiErrorKind::Other, "ConstructionFailure"),
+    let causes = causes(&error);
+    let (kind, code, message) = match &error {
+        SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes),
+        SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse", causes),
+        other if credentials_failed(other) => {
+            let message = format!("{NO_CREDENTIALS}; the last place looked at said: {causes}");
+            (ApiErrorKind::Credentials, "NoCredentials", message)
+        }
+        SdkError::DispatchFailure(_) => {
+            let message = format!("{causes} (endpoint {endpoint})");
+            (ApiErrorKind::Unavailable, "ConnectionFailure", message)
+        }
+        _ => (ApiErrorKind::Other, "ConstructionFailure", causes),
     };
-    let message = DisplayErrorContext(&error).to_string();
     ApiError::new(kind, operation, code, message).with_source(error)
+}
+
+const NO_CREDENTIALS: &str = "no AWS credentials found: set options 'kinesis.awsAccessKeyId' and \
+    'kinesis.awsSecretKey', or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile";
+
+/// What an error and its causes say, each once.
+fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        let said = current.to_string();
+        if !text.ends_with(&said) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&said);
+        }
+        cause = current.source();
+    }
+    text
 }
 
 /// A provider that timed out may answer next time; one that has none will not.

@@ -4,13 +4,17 @@ mod config;
 mod convert;
 mod failure;
 
+use std::error::Error as StdError;
+
 use async_trait::async_trait;
 use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::config::http::HttpResponse;
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::types::{ShardFilterType, ShardIteratorType};
 
 use super::{
-    ApiResult, IteratorPosition, Kinesis, ListShardsFrom, Operation, PutEntry, PutOutcome,
-    RecordColumns, RecordsPage, ShardFilter, ShardIterator, ShardsPage, StreamSummary,
+    ApiError, ApiResult, IteratorPosition, Kinesis, ListShardsFrom, Operation, PutEntry,
+    PutOutcome, RecordColumns, RecordsPage, ShardFilter, ShardIterator, ShardsPage, StreamSummary,
 };
 use crate::error::Result;
 use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName};
@@ -21,6 +25,7 @@ use failure::api_error;
 #[derive(Debug, Clone)]
 pub struct SdkKinesis {
     client: Client,
+    endpoint: String,
 }
 
 impl SdkKinesis {
@@ -30,7 +35,18 @@ impl SdkKinesis {
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when no region is given and none is found.
     pub async fn connect(settings: &ConnectionSettings) -> Result<Self> {
         let client = config::client(settings).await?;
-        Ok(Self { client })
+        let endpoint = settings.endpoint_url.as_deref().unwrap_or("of the region");
+        Ok(Self {
+            client,
+            endpoint: endpoint.to_owned(),
+        })
+    }
+
+    fn failed<E>(&self, operation: Operation, error: SdkError<E, HttpResponse>) -> ApiError
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        api_error(operation, &self.endpoint, error)
     }
 }
 
@@ -51,7 +67,7 @@ impl Kinesis for SdkKinesis {
         let output = addressed!(self.client.describe_stream_summary(), stream)
             .send()
             .await
-            .map_err(|error| api_error(CALL, error))?;
+            .map_err(|error| self.failed(CALL, error))?;
         summary(output, stream)
     }
 
@@ -66,7 +82,7 @@ impl Kinesis for SdkKinesis {
         let output = request
             .send()
             .await
-            .map_err(|error| api_error(Operation::ListShards, error))?;
+            .map_err(|error| self.failed(Operation::ListShards, error))?;
         shards_page(output)
     }
 
@@ -96,7 +112,7 @@ impl Kinesis for SdkKinesis {
         let output = request
             .send()
             .await
-            .map_err(|error| api_error(CALL, error))?;
+            .map_err(|error| self.failed(CALL, error))?;
         let iterator = output
             .shard_iterator
             .ok_or_else(|| convert::missing(CALL, "ShardIterator"))?;
@@ -120,7 +136,7 @@ impl Kinesis for SdkKinesis {
         let output = request
             .send()
             .await
-            .map_err(|error| api_error(Operation::GetRecords, error))?;
+            .map_err(|error| self.failed(Operation::GetRecords, error))?;
         records_page(output, columns)
     }
 
@@ -138,7 +154,7 @@ impl Kinesis for SdkKinesis {
             .set_records(Some(sent))
             .send()
             .await
-            .map_err(|error| api_error(CALL, error))?;
+            .map_err(|error| self.failed(CALL, error))?;
         put_outcomes(output, entries.len())
     }
 
@@ -150,7 +166,7 @@ impl Kinesis for SdkKinesis {
             .shard_count(shard_count)
             .send()
             .await
-            .map_err(|error| api_error(Operation::CreateStream, error))?;
+            .map_err(|error| self.failed(Operation::CreateStream, error))?;
         Ok(())
     }
 }
