@@ -2,7 +2,8 @@
 //!
 //! By default each check starts the embedded server. `KINESIS_WIRE_ENDPOINT` names another endpoint;
 //! `KINESIS_WIRE_SERVER` says which emulator that is, so that what it is known to do otherwise is
-//! printed instead of failing. A divergence that is gone is printed too.
+//! printed instead of failing. A divergence that is gone is printed too. Checks sleep for some
+//! milliseconds where the clock of the server has to move on.
 
 mod divergences;
 mod reading;
