@@ -4,6 +4,11 @@
 //! `KINESIS_WIRE_SERVER` says which emulator that is, so that what it is known to do otherwise is
 //! printed instead of failing. A divergence that is gone is printed too. Checks sleep for some
 //! milliseconds where the clock of the server has to move on.
+//!
+//! ```text
+//! KINESIS_WIRE_ENDPOINT=http://127.0.0.1:4567 KINESIS_WIRE_SERVER=kinesalite \
+//!     cargo test --test it wire:: -- --nocapture
+//! ```
 
 mod divergences;
 mod reading;
