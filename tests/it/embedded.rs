@@ -4,6 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::{
+    PutRecordsRequestEntry, RecordDistributionStrategy, ShardIteratorType, StreamMode,
+    StreamModeDetails,
+};
 use datafusion_kinesis::kinesis::{
     ApiError, ApiErrorKind, CONNECTION_LOST, EmbeddedServer, FaultPlan, FaultRates,
     InMemoryKinesis, InMemoryOptions, Operation,
@@ -102,4 +107,64 @@ async fn cbor_is_refused_in_words() {
     let answer = exchange(&server, request.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 415"), "{answer}");
     assert!(answer.contains("application/x-amz-json-1.1"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_stream_that_spreads_records_takes_them_without_a_key() {
+    let (_, server) = start().await;
+    let client = crate::sdk::client(&server.endpoint_url());
+    let mode = StreamModeDetails::builder().stream_mode(StreamMode::OnDemand);
+    let create = client.create_stream().stream_name("spread");
+    let create = create
+        .stream_mode_details(mode.build().unwrap())
+        .record_distribution_strategy(RecordDistributionStrategy::Auto);
+    create.send().await.unwrap();
+    let keyless = PutRecordsRequestEntry::builder().data(Blob::new("x"));
+    let entries = vec![keyless.build().unwrap(); 8];
+    let put = client.put_records().stream_name("spread");
+    let put = put.set_records(Some(entries.clone())).send().await.unwrap();
+    assert_eq!(put.failed_record_count, Some(0));
+    let iterator = client.get_shard_iterator().stream_name("spread");
+    let iterator = iterator
+        .shard_id("shardId-000000000003")
+        .shard_iterator_type(ShardIteratorType::TrimHorizon);
+    let iterator = iterator.send().await.unwrap().shard_iterator.unwrap();
+    let page = client.get_records().shard_iterator(iterator).send();
+    let records = page.await.unwrap().records;
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0].partition_key, None);
+
+    let summary = client.describe_stream_summary().stream_name("spread");
+    let summary = summary.send().await.unwrap();
+    let summary = summary.stream_description_summary.unwrap();
+    let update = client.update_stream_record_distribution_strategy();
+    let update = update
+        .stream_arn(summary.stream_arn)
+        .record_distribution_strategy(RecordDistributionStrategy::UserPartitionKey);
+    update.send().await.unwrap();
+    let put = client.put_records().stream_name("spread");
+    let refused = put.set_records(Some(entries)).send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("ValidationException"));
+}
+
+#[tokio::test]
+async fn many_clients_are_served_at_once() {
+    let (kinesis, server) = start().await;
+    let slow = FaultRates {
+        min_latency: Duration::from_millis(100),
+        max_latency: Duration::from_millis(100),
+        ..FaultRates::default()
+    };
+    kinesis.set_faults(FaultPlan::default().with(Operation::ListStreams, slow));
+    let started = tokio::time::Instant::now();
+    let clients: Vec<_> = (0..16)
+        .map(|_| {
+            let client = crate::sdk::client(&server.endpoint_url());
+            tokio::spawn(async move { client.list_streams().send().await.is_ok() })
+        })
+        .collect();
+    for client in clients {
+        assert!(client.await.unwrap());
+    }
+    assert!(started.elapsed() < Duration::from_millis(16 * 100));
 }

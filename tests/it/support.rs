@@ -130,10 +130,15 @@ impl World {
     }
 }
 
-/// Says that a test was skipped and why, past the test runner, which keeps the output of tests that pass.
-pub(crate) fn skipped(test: &str, why: &str) {
+/// Says something past the test runner, which keeps the output of tests that pass.
+pub(crate) fn say(text: &str) {
     let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(stderr, "skipped {test}: {why}");
+    let _ = writeln!(stderr, "{text}");
+}
+
+/// Says that a test was skipped, and why.
+pub(crate) fn skipped(test: &str, why: &str) {
+    say(&format!("skipped {test}: {why}"));
 }
 
 pub(crate) fn entry(key: &str, data: impl Into<Bytes>, hash_key: Option<HashKey>) -> PutEntry {

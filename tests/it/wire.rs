@@ -2,7 +2,13 @@
 //!
 //! By default each check starts the embedded server. `KINESIS_WIRE_ENDPOINT` names another endpoint;
 //! `KINESIS_WIRE_SERVER` says which emulator that is, so that what it is known to do otherwise is
-//! printed instead of failing. A divergence that is gone is printed too.
+//! printed instead of failing. A divergence that is gone is printed too. Checks sleep for some
+//! milliseconds where the clock of the server has to move on.
+//!
+//! ```text
+//! KINESIS_WIRE_ENDPOINT=http://127.0.0.1:4567 KINESIS_WIRE_SERVER=kinesalite \
+//!     cargo test --test it wire::
+//! ```
 
 mod divergences;
 mod reading;
@@ -27,6 +33,8 @@ use datafusion_kinesis::kinesis::{EmbeddedServer, InMemoryKinesis, InMemoryOptio
 use datafusion_kinesis::model::SystemClock;
 use tokio::time::{sleep, timeout};
 
+use crate::support::say;
+
 /// A server under test.
 pub(crate) struct Wire {
     client: Client,
@@ -46,8 +54,8 @@ async fn run<F: Future<Output = ()> + Send + 'static>(name: &str, check: fn(Wire
     };
     match (divergences::known(&server, name), failure) {
         (None, None) => {}
-        (Some(what), Some(_)) => println!("known divergence of {server}: {name}: {what}"),
-        (Some(what), None) => println!("divergence of {server} is gone: {name}: {what}"),
+        (Some(what), Some(_)) => say(&format!("known divergence of {server}: {name}: {what}")),
+        (Some(what), None) => say(&format!("divergence of {server} is gone: {name}: {what}")),
         (None, Some(failure)) => panic!("{name}: {failure}"),
     }
 }

@@ -31,15 +31,11 @@ impl Members {
     }
 
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
-        let text = |value: &'_ Value| match value {
-            Value::String(_) => Ok(()),
-            other => Err(wrong_type(name, "a string", other)),
-        };
-        let Some(value) = self.member(name) else {
-            return Ok(None);
-        };
-        text(value)?;
-        Ok(value.as_str())
+        match self.member(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(wrong_type(name, "a string", other)),
+        }
     }
 
     pub(super) fn required_text(&self, name: &str) -> Result<&str, Failure> {

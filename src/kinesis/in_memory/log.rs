@@ -247,6 +247,11 @@ mod tests {
     }
 
     #[test]
+    fn a_record_costs_sixteen_bytes_beside_payload_and_key() {
+        assert_eq!(size_of::<Entry>(), 16);
+    }
+
+    #[test]
     fn a_page_has_one_record_even_if_that_is_too_large() {
         let log = log_of(&[300_000, 10, 300_000]);
         assert_eq!(log.extent(0, 10, 1_000).places, 0..1);

@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_number_has_the_layout_of_a_real_one() {
-        // A number of the service, printed in the Developer Guide (GetRecords).
+        // A number of the service, printed in the Developer Guide's tutorial for the AWS CLI.
         let real = SequenceNumber::new("49544985256907370027570885864065577703022652638596431874");
         let real = real.unwrap();
         let (origin, counter) = NumberOrigin::parse(&real).expect("the layout of the service");
