@@ -94,6 +94,13 @@ impl ApiError {
         Self::new(kind_of_code(code), operation, code, message)
     }
 
+    /// The same failure, to be dealt with as `kind`.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ApiErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// Keeps what caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -90,7 +90,7 @@ impl StreamIdentity {
 
 impl fmt::Display for StreamIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.arn().unwrap_or(self.name.as_str()))
+        self.name.fmt(f)
     }
 }
 

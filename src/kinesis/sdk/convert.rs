@@ -78,18 +78,20 @@ fn hash_range(operation: Operation, range: Option<HashKeyRange>) -> ApiResult<Ha
     })
 }
 
+/// The summary of `stream`, which the caller may know better from its ARN in the answer.
 pub(super) fn summary(
     output: DescribeStreamSummaryOutput,
-    asked: &StreamIdentity,
+    identity: impl FnOnce(&str) -> StreamIdentity,
 ) -> ApiResult<StreamSummary> {
     const CALL: Operation = Operation::DescribeStreamSummary;
     let said = output
         .stream_description_summary
         .ok_or_else(|| missing(CALL, "StreamDescriptionSummary"))?;
+    let stream = identity(&said.stream_arn);
     let hours = u64::try_from(said.retention_period_hours).unwrap_or(0);
     let kib = said.max_record_size_in_kib;
     Ok(StreamSummary {
-        stream: StreamIdentity::parse(&said.stream_arn).unwrap_or_else(|_| asked.clone()),
+        stream,
         status: match said.stream_status {
             SdkStatus::Creating => StreamStatus::Creating,
             SdkStatus::Deleting => StreamStatus::Deleting,

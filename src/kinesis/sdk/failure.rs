@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::operation::RequestId;
 
 use crate::kinesis::{ApiError, ApiErrorKind, Operation};
 
@@ -20,15 +21,17 @@ where
 {
     if let SdkError::ServiceError(answer) = &error {
         let status = answer.raw().status().as_u16();
-        let code = answer.err().code().unwrap_or("UnknownError").to_owned();
-        let message = answer.err().message().unwrap_or("no message").to_owned();
-        let known = ApiError::from_code(operation, &code, message.clone());
-        let failure = if known.kind() == ApiErrorKind::Other && status >= 500 {
-            ApiError::new(ApiErrorKind::Unavailable, operation, code, message)
-        } else {
-            known
+        let code = answer.err().code().unwrap_or("UnknownError");
+        let mut message = answer.err().message().unwrap_or("no message").to_owned();
+        if let Some(id) = error.request_id() {
+            message = format!("{message} (request {id})");
+        }
+        // Code and words are all there is to it: the SDK's error would only repeat them.
+        let failure = ApiError::from_code(operation, code, message);
+        return match failure.kind() {
+            ApiErrorKind::Other if status >= 500 => failure.with_kind(ApiErrorKind::Unavailable),
+            _ => failure,
         };
-        return failure.with_source(error);
     }
     let causes = causes(&error);
     let (kind, code, message) = match &error {

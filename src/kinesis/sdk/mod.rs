@@ -25,7 +25,7 @@ use failure::api_error;
 #[derive(Debug, Clone)]
 pub struct SdkKinesis {
     client: Client,
-    endpoint: String,
+    endpoint: Option<String>,
 }
 
 impl SdkKinesis {
@@ -35,18 +35,16 @@ impl SdkKinesis {
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when no region is given and none is found.
     pub async fn connect(settings: &ConnectionSettings) -> Result<Self> {
         let client = config::client(settings).await?;
-        let endpoint = settings.endpoint_url.as_deref().unwrap_or("of the region");
-        Ok(Self {
-            client,
-            endpoint: endpoint.to_owned(),
-        })
+        let endpoint = settings.endpoint_url.clone();
+        Ok(Self { client, endpoint })
     }
 
     fn failed<E>(&self, operation: Operation, error: SdkError<E, HttpResponse>) -> ApiError
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        api_error(operation, &self.endpoint, error)
+        let endpoint = self.endpoint.as_deref().unwrap_or("of the region");
+        api_error(operation, endpoint, error)
     }
 }
 
@@ -68,7 +66,12 @@ impl Kinesis for SdkKinesis {
             .send()
             .await
             .map_err(|error| self.failed(CALL, error))?;
-        summary(output, stream)
+        // The ARN picks the endpoint of the account. Behind an endpoint of one's own it picks nothing,
+        // and some emulators do not take it.
+        summary(output, |arn| match &self.endpoint {
+            Some(_) => stream.clone(),
+            None => StreamIdentity::parse(arn).unwrap_or_else(|_| stream.clone()),
+        })
     }
 
     async fn list_shards(&self, from: ListShardsFrom<'_>) -> ApiResult<ShardsPage> {
