@@ -14,6 +14,8 @@ mod reading;
 mod reference_deaggregator;
 #[cfg(feature = "embedded")]
 mod sdk;
+#[cfg(all(feature = "cli", feature = "embedded"))]
+mod secrets;
 #[cfg(feature = "cli")]
 mod shell;
 #[cfg(all(feature = "cli", feature = "embedded"))]

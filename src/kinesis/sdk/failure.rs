@@ -37,8 +37,11 @@ where
     let (kind, code, message) = match &error {
         SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes),
         SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse", causes),
-        other if credentials_failed(other) => {
-            let message = format!("{NO_CREDENTIALS}; the last place looked at said: {causes}");
+        other if let Some(missing) = missing_credentials(other) => {
+            let message = format!(
+                "{NO_CREDENTIALS}; the last place looked at: {}",
+                self::causes(missing)
+            );
             (ApiErrorKind::Credentials, "NoCredentials", message)
         }
         SdkError::DispatchFailure(_) => {
@@ -70,14 +73,14 @@ fn causes(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// A provider that timed out may answer next time; one that has none will not.
-fn credentials_failed(error: &(dyn StdError + 'static)) -> bool {
+/// Why there are no credentials, if that is the cause. A provider that timed out may answer next time.
+fn missing_credentials<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a CredentialsError> {
     let mut cause = Some(error);
     while let Some(current) = cause {
         if let Some(failure) = current.downcast_ref::<CredentialsError>() {
-            return !matches!(failure, CredentialsError::ProviderTimedOut(_));
+            return (!matches!(failure, CredentialsError::ProviderTimedOut(_))).then_some(failure);
         }
         cause = current.source();
     }
-    false
+    None
 }
