@@ -3,13 +3,15 @@
 //! `cargo bench --bench first_row` prints the median of some starts, beside a start that reads no
 //! stream at all.
 
+#[path = "support/run.rs"]
+mod run;
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::{COMMAND, Server, fill};
+use run::run;
+use support::{Server, fill};
 use tokio::time::Instant;
 
 const STARTS: usize = 21;
@@ -23,8 +25,8 @@ fn main() {
     });
     let read = "CREATE EXTERNAL TABLE small STORED AS \"aws-kinesis\" LOCATION 'small'; \
                 SELECT partitionKey FROM small";
-    let floor = median(|| first_row(&server.url, "SELECT 1"));
-    let first = median(|| first_row(&server.url, read));
+    let floor = median(|| first_row(&server, "SELECT 1"));
+    let first = median(|| first_row(&server, read));
     println!("first row of SELECT 1:        {floor:>6.0?}");
     println!("first row of a small stream:  {first:>6.0?}");
     println!(
@@ -39,24 +41,9 @@ fn median(measure: impl Fn() -> Duration) -> Duration {
     times[STARTS / 2]
 }
 
-fn first_row(url: &str, statements: &str) -> Duration {
+fn first_row(server: &Server, statements: &str) -> Duration {
     let started = Instant::now();
-    let mut process = Command::new(COMMAND)
-        .args([
-            "--endpoint-url",
-            url,
-            "--region",
-            "us-east-1",
-            "--output",
-            "csv",
-            "-c",
-            statements,
-        ])
-        .env("AWS_ACCESS_KEY_ID", "bench")
-        .env("AWS_SECRET_ACCESS_KEY", "bench")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
+    let mut process = run(server, statements);
     let stdout = process.stdout.take().expect("stdout is piped");
     let row = BufReader::new(stdout).lines().nth(1);
     let elapsed = started.elapsed();

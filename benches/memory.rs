@@ -3,12 +3,14 @@
 //! `cargo bench --bench memory` fills 16 shards with 2,000,000 records of 100 bytes and prints the peak
 //! memory of the process that counts them, beside that of one that counts a tenth.
 
+#[path = "support/run.rs"]
+mod run;
 mod support;
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::{COMMAND, Server, fill};
+use run::run;
+use support::{Server, fill};
 
 const SHARDS: i32 = 16;
 const RECORDS: usize = 2_000_000;
@@ -24,33 +26,18 @@ fn main() {
         server
     });
     for (stream, records) in [("tenth", RECORDS / 10), ("whole", RECORDS)] {
-        let (count, peak) = count(&server.url, stream);
+        let (count, peak) = count(&server, stream);
         assert_eq!(count, records);
         println!("{records:>9} records: {:>4} MB at the peak", peak / 1_000);
     }
 }
 
 /// The count, and the peak of resident memory in kB.
-fn count(url: &str, stream: &str) -> (usize, usize) {
+fn count(server: &Server, stream: &str) -> (usize, usize) {
     let statements = format!(
         "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION '{stream}'; SELECT count(*) AS n FROM t"
     );
-    let mut process = Command::new(COMMAND)
-        .args([
-            "--endpoint-url",
-            url,
-            "--region",
-            "us-east-1",
-            "--output",
-            "csv",
-            "-c",
-            &statements,
-        ])
-        .env("AWS_ACCESS_KEY_ID", "bench")
-        .env("AWS_SECRET_ACCESS_KEY", "bench")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
+    let mut process = run(server, &statements);
     let status = format!("/proc/{}/status", process.id());
     let mut peak = 0;
     while process.try_wait().expect("the process is ours").is_none() {
