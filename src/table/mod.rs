@@ -14,6 +14,7 @@ mod descriptor;
 mod factory;
 mod identifiers;
 mod provider;
+mod pushdown;
 mod read_exec;
 mod service;
 mod sink_exec;

@@ -8,13 +8,14 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result as DataFusionResult;
 use datafusion::datasource::TableType;
 use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use tokio::sync::Semaphore;
 
 use super::descriptor::{descriptor_schema, encode};
+use super::pushdown::{Bounds, support};
 use super::read_exec::KinesisReadExec;
 use super::service::Services;
 use super::sink_exec::{KinesisSinkExec, RowCountExec};
@@ -61,6 +62,9 @@ impl TableConfig {
 /// tip as it stood when the query was planned, one partition per shard. Rows of one shard come in
 /// the order of the shard; between shards there is no order. Aggregated records are opened: one row
 /// per user record.
+///
+/// A lower bound on `approximateArrivalTimestamp` in the WHERE clause moves the start forward, up to
+/// five minutes before it, and `shardId = …` leaves out the other shards.
 ///
 /// Columns: `data` Binary, `streamName` Utf8, `partitionKey` Utf8, `sequenceNumber` Utf8,
 /// `approximateArrivalTimestamp` Timestamp(Microsecond, UTC), and the
@@ -123,11 +127,18 @@ impl TableProvider for KinesisTable {
         TableType::Base
     }
 
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> DataFusionResult<Vec<TableProviderFilterPushDown>> {
+        Ok(filters.iter().map(|filter| support(filter)).collect())
+    }
+
     async fn scan(
         &self,
         _state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         let config = &self.config;
@@ -137,15 +148,19 @@ impl TableProvider for KinesisTable {
             Some(places) => places.iter().map(|place| config.columns[*place]).collect(),
         };
         let start = &config.options.source.starting_position;
+        let bounds = Bounds::of(filters);
         let mut descriptors = Vec::new();
         for shard in self.shards().await? {
+            if !bounds.allows(&shard.id) {
+                continue;
+            }
             // What arrives from now on is behind the end of a bounded read.
             let Some(start) = start.position_of(&shard.id) else {
                 continue;
             };
             let read = ShardRead {
                 hash_range: self.filter_range(&shard),
-                start,
+                start: bounds.start(start),
                 shard: shard.id,
                 begun_at,
                 limit: limit.map(|rows| rows as u64),

@@ -278,6 +278,35 @@ async fn explain_analyze_shows_what_was_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_where_clause_leaves_out_old_records_and_other_shards() {
+    let world = World::new();
+    world
+        .table("words", 4, "'kinesis.extraColumns' 'shardId'")
+        .await;
+    world.put_numbers("words", 1_000).await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    world.put_numbers("words", 100).await;
+    let recent = "FROM words WHERE approximateArrivalTimestamp >= TIMESTAMP '2023-11-14T23:00:00Z'";
+    assert_eq!(
+        world.number(&format!("SELECT count(*) {recent}")).await,
+        100
+    );
+    let plan = world
+        .run(&format!("EXPLAIN ANALYZE SELECT data {recent}"))
+        .await;
+    assert!(
+        plan.contains("records=100,"),
+        "old records are not read: {plan}"
+    );
+    let one = "SELECT count(*) FROM words WHERE shardId = 'shardId-000000000002'";
+    let before = world.kinesis.calls(Operation::GetShardIterator);
+    assert!(world.number(one).await > 200);
+    assert_eq!(world.kinesis.calls(Operation::GetShardIterator) - before, 1);
+    let none = "SELECT count(*) FROM words WHERE shardId IN ('no', 'such')";
+    assert_eq!(world.number(none).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_of_a_thousand_shards_is_one_query() {
     let world = World::new();
     world.table("wide", 1_000, "").await;

@@ -1,0 +1,218 @@
+//! What a WHERE clause says about where to read: a time to start at, and which shards.
+//!
+//! The clause is still applied to every row; what is found here only leaves out what cannot pass.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
+
+use crate::model::{ShardId, ShardPosition, UnixMillis};
+use crate::options::ExtraColumn;
+use crate::source::RowColumn;
+
+/// Arrival times are approximate: within a shard a record may carry a slightly earlier time than the
+/// one before it, so a read starts this much before the time that is asked for.
+const ARRIVAL_MARGIN: Duration = Duration::from_secs(300);
+
+/// What some filters have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// Rows that arrived earlier cannot pass.
+    arrived_from: Option<UnixMillis>,
+    /// Rows of other shards cannot pass.
+    shards: Option<BTreeSet<String>>,
+}
+
+impl Bounds {
+    /// Takes all that `filters`, which all hold, say.
+    pub(super) fn of(filters: &[Expr]) -> Self {
+        filters.iter().fold(Self::default(), Self::and)
+    }
+
+    fn and(self, filter: &Expr) -> Self {
+        let Self {
+            arrived_from,
+            shards,
+        } = match filter {
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::And,
+                right,
+            }) => return self.and(left).and(right),
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => compared(left, *op, right),
+            Expr::Between(between) if !between.negated => {
+                compared(&between.expr, Operator::GtEq, &between.low)
+            }
+            Expr::InList(list) if !list.negated && is_column(&list.expr, SHARD_ID) => Self {
+                shards: list.list.iter().map(text).collect(),
+                ..Self::default()
+            },
+            _ => Self::default(),
+        };
+        Self {
+            arrived_from: self.arrived_from.max(arrived_from),
+            shards: match (self.shards, shards) {
+                (Some(ours), Some(theirs)) => Some(&ours & &theirs),
+                (ours, theirs) => ours.or(theirs),
+            },
+        }
+    }
+
+    /// Whether rows of `shard` can pass.
+    pub(super) fn allows(&self, shard: &ShardId) -> bool {
+        self.shards
+            .as_ref()
+            .is_none_or(|shards| shards.contains(shard.as_str()))
+    }
+
+    /// `start`, or a later place before which no row can pass.
+    pub(super) fn start(&self, start: ShardPosition) -> ShardPosition {
+        let Some(from) = self.arrived_from.map(|time| time.minus(ARRIVAL_MARGIN)) else {
+            return start;
+        };
+        match start {
+            ShardPosition::TrimHorizon => ShardPosition::AtTimestamp(from),
+            ShardPosition::AtTimestamp(time) => ShardPosition::AtTimestamp(time.max(from)),
+            // Where a record lies in time is not known before it is read.
+            other => other,
+        }
+    }
+}
+
+/// Whether a filter says anything here; it is applied to the rows all the same.
+pub(super) fn support(filter: &Expr) -> TableProviderFilterPushDown {
+    if Bounds::of(std::slice::from_ref(filter)) == Bounds::default() {
+        TableProviderFilterPushDown::Unsupported
+    } else {
+        TableProviderFilterPushDown::Inexact
+    }
+}
+
+const ARRIVAL: RowColumn = RowColumn::ArrivalTimestamp;
+const SHARD_ID: RowColumn = RowColumn::Extra(ExtraColumn::ShardId);
+
+fn compared(left: &Expr, op: Operator, right: &Expr) -> Bounds {
+    let (column, op, value) = match right {
+        Expr::Column(_) => match op.swap() {
+            Some(op) => (right, op, left),
+            None => return Bounds::default(),
+        },
+        _ => (left, op, right),
+    };
+    let from_below = matches!(op, Operator::Gt | Operator::GtEq | Operator::Eq);
+    Bounds {
+        arrived_from: (from_below && is_column(column, ARRIVAL))
+            .then(|| millis(value))
+            .flatten(),
+        shards: (op == Operator::Eq && is_column(column, SHARD_ID))
+            .then(|| text(value).map(|shard| [shard].into()))
+            .flatten(),
+    }
+}
+
+fn is_column(expr: &Expr, column: RowColumn) -> bool {
+    matches!(expr, Expr::Column(found) if found.name == column.name())
+}
+
+fn text(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Literal(
+            ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text),
+            _,
+        ) => text.clone(),
+        _ => None,
+    }
+}
+
+/// A point in time, rounded down to the millisecond.
+fn millis(expr: &Expr) -> Option<UnixMillis> {
+    let Expr::Literal(value, _) = expr else {
+        return None;
+    };
+    match value {
+        ScalarValue::TimestampSecond(time, _) => time.map(|time| time.saturating_mul(1_000)),
+        ScalarValue::TimestampMillisecond(time, _) => *time,
+        ScalarValue::TimestampMicrosecond(time, _) => time.map(|time| time.div_euclid(1_000)),
+        ScalarValue::TimestampNanosecond(time, _) => time.map(|time| time.div_euclid(1_000_000)),
+        _ => None,
+    }
+    .map(UnixMillis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::logical_expr::{ident, lit};
+
+    fn at(millis: i64) -> Expr {
+        Expr::Literal(
+            ScalarValue::TimestampMicrosecond(Some(millis * 1_000), Some("UTC".into())),
+            None,
+        )
+    }
+
+    fn arrival() -> Expr {
+        ident("approximateArrivalTimestamp")
+    }
+
+    #[test]
+    fn the_latest_lower_bound_of_the_arrival_time_counts() {
+        let filters = [
+            arrival().gt_eq(at(5_000)).and(at(7_000).lt(arrival())),
+            arrival().between(at(6_000), at(90_000)),
+            arrival().lt(at(80_000)),
+            ident("partitionKey").eq(lit("x")),
+        ];
+        assert_eq!(Bounds::of(&filters).arrived_from, Some(UnixMillis(7_000)));
+    }
+
+    #[test]
+    fn a_start_moves_forward_only_and_not_past_the_margin() {
+        let bounds = Bounds::of(&[arrival().gt(at(1_000_000))]);
+        let from = ShardPosition::AtTimestamp(UnixMillis(700_000));
+        assert_eq!(bounds.start(ShardPosition::TrimHorizon), from);
+        let early = ShardPosition::AtTimestamp(UnixMillis(1));
+        assert_eq!(bounds.start(early), from);
+        let late = ShardPosition::AtTimestamp(UnixMillis(900_000));
+        assert_eq!(bounds.start(late.clone()), late);
+        assert_eq!(
+            bounds.start(ShardPosition::ShardEnd),
+            ShardPosition::ShardEnd
+        );
+    }
+
+    #[test]
+    fn shards_are_those_all_filters_name() {
+        let shard = || ident("shardId");
+        let filters = [
+            shard().in_list(vec![lit("a"), lit("b"), lit("c")], false),
+            shard().in_list(vec![lit("b"), lit("c")], false),
+            lit("c").eq(shard()),
+        ];
+        let bounds = Bounds::of(&filters);
+        assert!(bounds.allows(&ShardId::new("c")));
+        assert!(!bounds.allows(&ShardId::new("b")));
+    }
+
+    #[test]
+    fn what_is_not_understood_bounds_nothing() {
+        for filter in [
+            arrival().gt(at(1)).or(ident("shardId").eq(lit("a"))),
+            ident("shardId").not_eq(lit("a")),
+            ident("shardId").in_list(vec![lit("a"), ident("streamName")], false),
+            ident("shardId").in_list(vec![lit("a")], true),
+            arrival().between(at(1), at(2)).is_null(),
+            arrival().lt(at(5)),
+            Expr::Not(Box::new(arrival().gt(at(5)))),
+        ] {
+            assert_eq!(
+                Bounds::of(std::slice::from_ref(&filter)),
+                Bounds::default(),
+                "{filter}"
+            );
+            assert_eq!(support(&filter), TableProviderFilterPushDown::Unsupported);
+        }
+    }
+}
