@@ -125,7 +125,7 @@ async fn rows(ctx: &SessionContext, query: &str) -> usize {
     rows
 }
 
-/// What one would write by hand: a task per shard that counts records, to the first page that is not full.
+/// What one would write by hand: a task per shard that counts records, to the tip.
 async fn sdk_loop(client: &Client, stream: &str) -> usize {
     let tasks = (0..SHARDS).map(|n| tokio::spawn(sdk_shard(client.clone(), stream.to_owned(), n)));
     let mut records = 0;

@@ -21,6 +21,6 @@ mod error;
 
 pub use error::{Error, ErrorKind, Result};
 pub use table::{
-    KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder, KinesisTableFactory,
-    RowCountExec, Services, register, register_with, sql,
+    InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
+    KinesisTableFactory, RowCountExec, Services, register, register_with, sql,
 };

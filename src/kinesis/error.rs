@@ -134,14 +134,14 @@ impl ApiError {
     /// The crate's error, with `context` naming stream, shard and place.
     pub fn into_error(self, context: impl fmt::Display) -> Error {
         let kind = match self.kind {
-            ApiErrorKind::Throttled | ApiErrorKind::Unavailable => ErrorKind::Unavailable,
+            ApiErrorKind::Throttled
+            | ApiErrorKind::Unavailable
+            | ApiErrorKind::ExpiredIterator
+            | ApiErrorKind::ResourceInUse => ErrorKind::Unavailable,
             ApiErrorKind::NotFound => ErrorKind::NotFound,
             ApiErrorKind::AccessDenied | ApiErrorKind::Credentials => ErrorKind::AccessDenied,
             ApiErrorKind::InvalidArgument => ErrorKind::InvalidOption,
-            ApiErrorKind::ExpiredIterator
-            | ApiErrorKind::ExpiredNextToken
-            | ApiErrorKind::ResourceInUse
-            | ApiErrorKind::Other => ErrorKind::Internal,
+            ApiErrorKind::ExpiredNextToken | ApiErrorKind::Other => ErrorKind::Internal,
         };
         Error::new(kind, format!("{context}: {self}")).with_source(self)
     }

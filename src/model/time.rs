@@ -10,6 +10,9 @@ use chrono::{DateTime, SecondsFormat};
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
+    /// The last moment that has a date of four digits, 9999-12-31T23:59:59.999Z.
+    pub const LAST: Self = Self(253_402_300_799_999);
+
     /// How long after `earlier` this is; zero when it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
@@ -77,6 +80,11 @@ mod tests {
             UnixMillis(1_693_422_005_120).to_string(),
             "2023-08-30T19:00:05.120Z"
         );
+    }
+
+    #[test]
+    fn the_last_moment_prints_as_a_date() {
+        assert_eq!(UnixMillis::LAST.to_string(), "9999-12-31T23:59:59.999Z");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
-use super::value::Parsed;
+use super::value::{self, Parsed};
 use crate::model::{SequenceNumber, ShardId, ShardPosition, StartingPosition, UnixMillis};
 
 /// What was expected where a word or a time was written.
@@ -69,8 +69,9 @@ fn shard_position(fields: &Map<String, Value>) -> Parsed<Option<ShardPosition>> 
         "TRIM_HORIZON" => ShardPosition::TrimHorizon,
         "SHARD_END" => ShardPosition::ShardEnd,
         "AT_TIMESTAMP" => {
-            let millis = place.parse().map_err(|_| {
-                format!("'iteratorPosition' = '{place}': expected milliseconds since 1970")
+            let range = 0..=UnixMillis::LAST.0;
+            let millis = value::number(&place, &range).map_err(|expected| {
+                format!("'iteratorPosition' = '{place}': {expected}, milliseconds since 1970")
             })?;
             ShardPosition::AtTimestamp(UnixMillis(millis))
         }

@@ -61,7 +61,9 @@ impl OptionSpec {
 
     pub(super) fn set(&self, draft: &mut Draft, value: &str) -> Result<()> {
         (self.set)(draft, value).map_err(|expected| {
-            let shown = if self.secret { "***" } else { value };
+            // A URL with an `@` may hold a password.
+            let hidden = self.secret || value.contains('@');
+            let shown = if hidden { "***" } else { value };
             Error::invalid_option(format!("option '{}' = '{shown}': {expected}", self.name))
         })
     }
@@ -309,29 +311,37 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
 ];
 
-/// Options of the awslabs connector this version does not have, so that they are told from typos.
-const NOT_YET: &[&str] = &[
-    "kinesis.checkNewRecordThreads",
-    "kinesis.consumerName",
-    "kinesis.consumerType",
-    "kinesis.credentialProviderClass",
-    "kinesis.credentialProviderParam",
-    "kinesis.describeShardInterval",
-    "kinesis.dynamodb.tableName",
-    "kinesis.failOnDataLoss",
-    "kinesis.kinesisRegion",
-    "kinesis.maxFetchTimePerShardSec",
-    "kinesis.metadataCommitterType",
-    "kinesis.metadataMaxRetryIntervalMs",
-    "kinesis.metadataNumRetries",
-    "kinesis.metadataPath",
-    "kinesis.metadataRetryIntervalsMs",
-    "kinesis.minBatchesToRetain",
-    "kinesis.stsEndpointUrl",
-    "kinesis.stsRoleArn",
-    "kinesis.stsSessionName",
-    "kinesis.subscribeToShard.maxRetries",
-    "kinesis.subscribeToShard.timeoutSec",
+const STREAMING: &str = "is for streaming queries, and this version reads to the tip and ends";
+const CREDENTIALS: &str = "is a way to credentials this version does not have: expected \
+    'kinesis.awsAccessKeyId' and 'kinesis.awsSecretKey', or the default chain of AWS tools";
+
+/// Options of the awslabs connector this version does not have, and why, so that they are told from
+/// typos.
+const NOT_HERE: &[(&str, &str)] = &[
+    ("kinesis.checkNewRecordThreads", STREAMING),
+    ("kinesis.consumerName", STREAMING),
+    ("kinesis.consumerType", STREAMING),
+    ("kinesis.credentialProviderClass", CREDENTIALS),
+    ("kinesis.credentialProviderParam", CREDENTIALS),
+    ("kinesis.describeShardInterval", STREAMING),
+    ("kinesis.dynamodb.tableName", STREAMING),
+    ("kinesis.failOnDataLoss", STREAMING),
+    (
+        "kinesis.kinesisRegion",
+        "is not known: expected 'kinesis.region'",
+    ),
+    ("kinesis.maxFetchTimePerShardSec", STREAMING),
+    ("kinesis.metadataCommitterType", STREAMING),
+    ("kinesis.metadataMaxRetryIntervalMs", STREAMING),
+    ("kinesis.metadataNumRetries", STREAMING),
+    ("kinesis.metadataPath", STREAMING),
+    ("kinesis.metadataRetryIntervalsMs", STREAMING),
+    ("kinesis.minBatchesToRetain", STREAMING),
+    ("kinesis.stsEndpointUrl", CREDENTIALS),
+    ("kinesis.stsRoleArn", CREDENTIALS),
+    ("kinesis.stsSessionName", CREDENTIALS),
+    ("kinesis.subscribeToShard.maxRetries", STREAMING),
+    ("kinesis.subscribeToShard.timeoutSec", STREAMING),
 ];
 
 /// The option of this name, without regard to case.
@@ -340,11 +350,8 @@ pub(super) fn find(name: &str) -> Result<&'static OptionSpec> {
     if let Some(option) = OPTIONS.iter().find(|o| o.name.eq_ignore_ascii_case(name)) {
         return Ok(option);
     }
-    if let Some(later) = NOT_YET.iter().find(|n| n.eq_ignore_ascii_case(name)) {
-        return Err(Error::invalid_option(format!(
-            "option '{later}' belongs to streaming queries or to credentials this version does \
-             not have: expected one of the options in the README"
-        )));
+    if let Some((name, why)) = NOT_HERE.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
+        return Err(Error::invalid_option(format!("option '{name}' {why}")));
     }
     // DataFusion puts `format.` before a name without a dot.
     let bare = name

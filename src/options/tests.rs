@@ -118,9 +118,34 @@ fn an_unknown_option_names_the_nearest_known_one() {
 fn an_option_of_the_connector_this_version_lacks_is_told_from_a_typo() {
     let message = refusal(&[("kinesis.consumertype", "SubscribeToShard")]);
     assert!(
-        message.starts_with("option 'kinesis.consumerType' belongs to"),
+        message.starts_with("option 'kinesis.consumerType' is for streaming queries"),
         "{message}"
     );
+}
+
+#[test]
+fn a_url_with_a_password_is_refused_without_showing_it() {
+    for url in ["https://me:canary@host", "http://me:canary@host:4567/x"] {
+        let message = refusal(&[("kinesis.endpointUrl", url)]);
+        assert!(
+            message.contains("expected a URL") && !message.contains("canary"),
+            "{message}"
+        );
+    }
+    for url in ["http://:4567", "http://host:port", "https://", "host"] {
+        assert!(
+            refusal(&[("kinesis.endpointUrl", url)]).contains("expected a URL"),
+            "{url}"
+        );
+    }
+    for url in [
+        "http://[::1]:4567",
+        "http://[::1]",
+        "https://host/",
+        "http://127.0.0.1:80",
+    ] {
+        assert!(options(&[("kinesis.endpointUrl", url)]).is_ok(), "{url}");
+    }
 }
 
 #[test]
@@ -250,6 +275,7 @@ fn positions_of_another_stream_or_of_no_sense_are_refused() {
         r#"{"shardId-0": {"iteratorType": "SOMEWHERE"}}"#,
         r#"{"shardId-0": {"iteratorType": "AFTER_SEQUENCE_NUMBER", "iteratorPosition": "x"}}"#,
         r#"{"shardId-0": {"iteratorType": "AT_TIMESTAMP", "iteratorPosition": "today"}}"#,
+        r#"{"shardId-0": {"iteratorType": "AT_TIMESTAMP", "iteratorPosition": "1693422005000000"}}"#,
     ] {
         assert!(
             position(json).unwrap_err().to_string().contains("expected"),

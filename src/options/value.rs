@@ -70,7 +70,13 @@ pub(super) fn url(text: &str) -> Parsed<String> {
         .or_else(|| url.strip_prefix("http://"))
         .map(|rest| rest.split('/').next().unwrap_or(""));
     let well_formed = host.is_some_and(|host| {
-        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '@')
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !host.ends_with(']') => (name, Some(port)),
+            _ => (host, None),
+        };
+        !name.is_empty()
+            && !name.contains(|c: char| c.is_whitespace() || c == '@')
+            && port.is_none_or(|port| port.parse::<u16>().is_ok())
     });
     if well_formed {
         Ok(url.to_owned())

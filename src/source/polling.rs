@@ -45,8 +45,6 @@ pub(crate) struct ShardRead {
     pub(crate) begun_at: UnixMillis,
     /// The most rows.
     pub(crate) limit: Option<u64>,
-    /// The columns of the rows.
-    pub(crate) columns: Vec<RowColumn>,
 }
 
 /// Reads one shard, batch by batch; holds one page at a time.
@@ -58,30 +56,54 @@ pub(crate) struct ShardReader {
     columns: RecordColumns,
     counters: ReadCounters,
     backoff: Backoff,
+    random: fastrand::Rng,
     iterator: Option<ShardIterator>,
+    /// Set when the iterator has expired since the last page: the first time costs no retry.
+    renewed: bool,
     position: ShardPosition,
     open: Option<OpenPage>,
     remaining: u64,
     next_fetch: Instant,
+    started: Started,
     done: bool,
+}
+
+/// The time by the clock when the reader was made, and on from there by a clock that is never set:
+/// one that is set back would hold the end of the read open.
+#[derive(Debug, Clone, Copy)]
+struct Started {
+    time: UnixMillis,
+    instant: Instant,
+}
+
+impl Started {
+    fn now(&self) -> UnixMillis {
+        self.time.plus(self.instant.elapsed())
+    }
 }
 
 impl ShardReader {
     pub(crate) fn new(
         context: ReadContext,
         read: ShardRead,
+        columns: &[RowColumn],
         counters: ReadCounters,
-        random: fastrand::Rng,
+        mut random: fastrand::Rng,
     ) -> Self {
         let rows = RowBuilder::new(
             context.stream.name().clone(),
             read.shard.clone(),
             read.hash_range,
             context.options.hash_filter,
-            read.columns.clone(),
+            columns.to_vec(),
         );
         let cap = context.options.max_records_per_shard.unwrap_or(u64::MAX);
         let remaining = read.limit.unwrap_or(u64::MAX).min(cap);
+        let started = Started {
+            // The read began before this, whatever the clock says.
+            time: context.clock.now().max(read.begun_at),
+            instant: Instant::now(),
+        };
         // A time in the future is an error to the service, and behind the end of the read to us.
         let empty = match read.start {
             ShardPosition::ShardEnd => true,
@@ -89,8 +111,10 @@ impl ShardReader {
             _ => false,
         };
         Self {
-            columns: page_columns(&read.columns),
-            backoff: Backoff::new(context.retry, random),
+            columns: page_columns(columns),
+            backoff: Backoff::new(context.retry, random.fork()),
+            random,
+            renewed: false,
             position: read.start.clone(),
             done: empty || remaining == 0,
             context,
@@ -101,6 +125,7 @@ impl ShardReader {
             open: None,
             remaining,
             next_fetch: Instant::now(),
+            started,
         }
     }
 
@@ -163,11 +188,12 @@ impl ShardReader {
                 Some(iterator) => iterator,
                 None => self.new_iterator().await?,
             };
-            let asked_at = self.context.clock.now();
+            let asked_at = self.started.now();
             let asked = Instant::now();
             match self.get_records(&iterator, limit, columns).await {
                 Ok(page) => {
                     self.backoff.reset();
+                    self.renewed = false;
                     let wait = wait_after(page.size_bytes(), self.context.options.fetch_interval);
                     self.next_fetch = asked + wait;
                     self.take_stock(&page, asked_at, limit);
@@ -230,6 +256,10 @@ impl ShardReader {
 
     fn wait_after_failure(&mut self, error: ApiError) -> Result<Duration> {
         let expired = error.kind() == ApiErrorKind::ExpiredIterator;
+        if expired && !self.renewed {
+            self.renewed = true;
+            return Ok(Duration::ZERO);
+        }
         if !expired && !error.is_retryable() {
             return Err(error.into_error(self.place()));
         }
@@ -239,16 +269,11 @@ impl ShardReader {
             self.counters.retries.add(1);
         }
         tracing::debug!(shard = %self.read.shard, %error, "GetRecords will be sent again");
-        match self.backoff.next_wait() {
-            // The first time an iterator has expired there is nothing to wait for.
-            Some(_) if expired && self.backoff.failures() == 1 => Ok(Duration::ZERO),
-            Some(wait) => Ok(wait),
-            None => {
-                let tries = self.backoff.failures() + 1;
-                let place = self.place();
-                Err(error.into_error(format!("{place}: gave up after {tries} tries")))
-            }
-        }
+        self.backoff.next_wait().ok_or_else(|| {
+            let tries = self.backoff.failures() + 1;
+            let place = self.place();
+            error.into_error(format!("{place}: gave up after {tries} tries"))
+        })
     }
 
     /// An iterator after the last record that was read, or at the start.
@@ -257,7 +282,9 @@ impl ShardReader {
         let shard = &self.read.shard;
         let at = iterator_position(&self.position);
         let place = format!("stream '{}', shard '{shard}'", context.stream.name());
-        with_retries(&mut self.backoff, place, || {
+        // A backoff of its own: a success here says nothing of GetRecords.
+        let mut backoff = Backoff::new(context.retry, self.random.fork());
+        with_retries(&mut backoff, place, || {
             context
                 .kinesis
                 .get_shard_iterator(&context.stream, shard, &at)

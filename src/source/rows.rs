@@ -13,15 +13,19 @@ use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 
 use super::columns::{RowColumn, row_schema};
-use crate::aggregation::{Opened, UserRecord, looks_aggregated, open};
+use crate::aggregation::{Opened, UserRecord, UserRecords, looks_aggregated, open};
 use crate::error::{Error, Result};
 use crate::kinesis::RecordsPage;
 use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamName};
 use crate::options::{ExtraColumn, HashFilter};
 
-/// Rows of a batch, unless one aggregated record holds more: keeps memory flat where a page of a
-/// few MiB opens into a million rows.
+/// Rows of a batch, as a rule to the end of a Kinesis record: keeps memory flat where a page of a few
+/// MiB opens into a million rows.
 const ROWS_PER_BATCH: usize = 8_192;
+
+/// Rows of a batch at most. A Kinesis record of more rows is opened again for each batch, which costs
+/// its checksum once more.
+const MOST_ROWS_PER_BATCH: usize = 65_536;
 
 /// What the rows of one shard have in common.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ pub(super) struct Findings {
 pub(super) struct OpenPage {
     page: RecordsPage,
     next_record: usize,
+    /// User records of `next_record` that were given already.
+    given: usize,
     aggregated: bool,
     /// User records of this Kinesis record up to this place were read before.
     skip: Option<(SequenceNumber, u64)>,
@@ -57,10 +63,11 @@ pub(super) struct OpenPage {
 impl OpenPage {
     pub(super) fn new(page: RecordsPage, skip: Option<(SequenceNumber, u64)>) -> Self {
         let data = page.data();
-        let aggregated = (0..data.len()).any(|i| looks_aggregated(data.value(i)));
+        let aggregated = skip.is_some() || (0..data.len()).any(|i| looks_aggregated(data.value(i)));
         Self {
             page,
             next_record: 0,
+            given: 0,
             aggregated,
             skip,
         }
@@ -136,38 +143,57 @@ impl RowBuilder {
         let page = &open.page;
         while open.next_record < page.len() && rows.len() < ROWS_PER_BATCH {
             let record = open.next_record;
-            open.next_record += 1;
             let data = page.data().value(record);
-            let skipped = skipped_up_to(page, record, &mut open.skip);
+            if open.given == 0 {
+                open.given = read_before(page, record, &mut open.skip);
+            }
             match open_record(data) {
-                Opened::Aggregate(user_records) => {
-                    let drop_all = self.hash_filter == HashFilter::Kcl
-                        && user_records.clone().any(|user| !self.is_inside(&user));
-                    for (sub, user) in user_records.enumerate() {
-                        let sub = sub as u64;
-                        if skipped.is_some_and(|last| sub <= last) {
-                            continue;
-                        }
-                        let outside =
-                            self.hash_filter == HashFilter::PerRecord && !self.is_inside(&user);
-                        if drop_all || outside {
-                            findings.filtered += 1;
-                        } else {
-                            rows.push(record, sub, &user);
-                        }
+                Opened::Aggregate(users) => {
+                    let given = self.open_aggregate(record, users, open.given, &mut rows, findings);
+                    if let Some(given) = given {
+                        open.given = given;
+                        break;
                     }
                 }
                 outcome => {
                     findings.damaged += usize::from(matches!(outcome, Opened::Damaged));
-                    if skipped.is_none() {
+                    if open.given == 0 {
                         rows.push_plain(record, data, page);
                     }
                 }
             }
+            open.next_record += 1;
+            open.given = 0;
         }
         let count = rows.len();
         let columns = rows.finish(self, page)?;
         self.batch(columns, count)
+    }
+
+    /// Takes the user records of one Kinesis record from `given` on; gives the place where the batch was
+    /// full, unless it took all.
+    fn open_aggregate(
+        &self,
+        record: usize,
+        users: UserRecords<'_>,
+        given: usize,
+        rows: &mut OpenedRows,
+        findings: &mut Findings,
+    ) -> Option<usize> {
+        let drop_all =
+            self.hash_filter == HashFilter::Kcl && users.clone().any(|user| !self.is_inside(&user));
+        for (sub, user) in users.enumerate().skip(given) {
+            if rows.len() == MOST_ROWS_PER_BATCH {
+                return Some(sub);
+            }
+            let outside = self.hash_filter == HashFilter::PerRecord && !self.is_inside(&user);
+            if drop_all || outside {
+                findings.filtered += 1;
+            } else {
+                rows.push(record, sub, &user);
+            }
+        }
+        None
     }
 
     fn is_inside(&self, user: &UserRecord<'_>) -> bool {
@@ -183,15 +209,23 @@ impl RowBuilder {
     }
 }
 
-/// The last user record of `record` that was read before; forgets `skip` once its record is past.
-fn skipped_up_to(
+/// How many user records of `record` were read before; forgets `skip` once its record is past.
+fn read_before(
     page: &RecordsPage,
     record: usize,
     skip: &mut Option<(SequenceNumber, u64)>,
-) -> Option<u64> {
-    let (sequence, sub) = skip.take()?;
-    let numbers = page.sequence_number()?;
-    (numbers.value(record) == sequence.as_str()).then_some(sub)
+) -> usize {
+    let Some((sequence, last)) = skip.take() else {
+        return 0;
+    };
+    let same = page
+        .sequence_number()
+        .is_some_and(|numbers| numbers.value(record) == sequence.as_str());
+    if same {
+        usize::try_from(last.saturating_add(1)).unwrap_or(usize::MAX)
+    } else {
+        0
+    }
 }
 
 fn open_record(data: &[u8]) -> Opened<'_> {
@@ -230,7 +264,7 @@ impl OpenedRows {
         self.records.len()
     }
 
-    fn push(&mut self, record: usize, sub: u64, user: &UserRecord<'_>) {
+    fn push(&mut self, record: usize, sub: usize, user: &UserRecord<'_>) {
         self.add(
             record,
             sub,
@@ -248,7 +282,7 @@ impl OpenedRows {
     fn add(
         &mut self,
         record: usize,
-        sub: u64,
+        sub: usize,
         data: &[u8],
         partition_key: Option<&str>,
         explicit_hash_key: Option<HashKey>,

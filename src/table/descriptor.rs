@@ -12,7 +12,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
 use crate::model::{HashKey, HashRange, ShardId, UnixMillis};
-use crate::source::{RowColumn, ShardRead};
+use crate::source::ShardRead;
 
 /// The columns of a descriptor.
 pub(super) fn descriptor_schema() -> SchemaRef {
@@ -44,8 +44,8 @@ pub(super) fn encode(read: &ShardRead) -> Result<RecordBatch> {
         .map_err(|error| Error::internal("a descriptor does not fit its schema").with_source(error))
 }
 
-/// The reads of all rows of `batch`, giving `columns`.
-pub(super) fn decode(batch: &RecordBatch, columns: &[RowColumn]) -> Result<Vec<ShardRead>> {
+/// The reads of all rows of `batch`.
+pub(super) fn decode(batch: &RecordBatch) -> Result<Vec<ShardRead>> {
     let shard = column::<StringArray>(batch, "shardId")?;
     let range_start = column::<StringArray>(batch, "hashRangeStart")?;
     let range_end = column::<StringArray>(batch, "hashRangeEnd")?;
@@ -67,7 +67,6 @@ pub(super) fn decode(batch: &RecordBatch, columns: &[RowColumn]) -> Result<Vec<S
             start: start.value(row).parse()?,
             begun_at: UnixMillis(begun_at.value(row)),
             limit: limit.is_valid(row).then(|| limit.value(row)),
-            columns: columns.to_vec(),
         })
     };
     (0..batch.num_rows()).map(read).collect()
@@ -101,7 +100,6 @@ mod tests {
             start: ShardPosition::AtTimestamp(UnixMillis(1_693_422_005_007)),
             begun_at: UnixMillis(1_693_422_006_000),
             limit: Some(10),
-            columns: RowColumn::STANDARD.to_vec(),
         };
         let bare = ShardRead {
             hash_range: None,
@@ -111,7 +109,7 @@ mod tests {
         };
         for read in [whole, bare] {
             let row = encode(&read).unwrap();
-            let decoded = decode(&row, &RowColumn::STANDARD).unwrap();
+            let decoded = decode(&row).unwrap();
             assert_eq!(format!("{decoded:?}"), format!("[{read:?}]"));
         }
     }

@@ -8,20 +8,24 @@
 //! ```text
 //!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard)
 //!  INSERT: RowCountExec ◀── KinesisSinkExec(writes from every partition) ◀── input
+//!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
 //! ```
 
 mod descriptor;
 mod factory;
 mod identifiers;
+mod order;
 mod provider;
 mod pushdown;
 mod read_exec;
 mod service;
 mod sink_exec;
 mod sql;
+mod starts;
 mod stream;
 
 pub use factory::{KinesisTableFactory, register, register_with};
+pub use order::InOrderExec;
 pub use provider::{KinesisTable, KinesisTableBuilder};
 pub use read_exec::KinesisReadExec;
 pub use service::Services;

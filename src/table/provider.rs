@@ -15,10 +15,12 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use tokio::sync::Semaphore;
 
 use super::descriptor::{descriptor_schema, encode};
+use super::order::with_sort_kept;
 use super::pushdown::{Bounds, support};
 use super::read_exec::KinesisReadExec;
 use super::service::Services;
 use super::sink_exec::{KinesisSinkExec, RowCountExec};
+use super::starts::starts;
 use super::stream;
 use crate::error::{Error, Result};
 use crate::kinesis::{
@@ -147,15 +149,13 @@ impl TableProvider for KinesisTable {
             None => config.columns.clone(),
             Some(places) => places.iter().map(|place| config.columns[*place]).collect(),
         };
-        let start = &config.options.source.starting_position;
         let bounds = Bounds::of(filters);
+        let shards = self.shards().await?;
+        let starts = starts(&shards, &config.options.source.starting_position)?;
         let mut descriptors = Vec::new();
-        for shard in self.shards().await? {
-            if !bounds.allows(&shard.id) {
-                continue;
-            }
+        for (shard, start) in shards.into_iter().zip(starts) {
             // What arrives from now on is behind the end of a bounded read.
-            let Some(start) = start.position_of(&shard.id) else {
+            let Some(start) = start.filter(|_| bounds.allows(&shard.id)) else {
                 continue;
             };
             let read = ShardRead {
@@ -164,7 +164,6 @@ impl TableProvider for KinesisTable {
                 shard: shard.id,
                 begun_at,
                 limit: limit.map(|rows| rows as u64),
-                columns: Vec::new(),
             };
             descriptors.push(vec![encode(&read)?]);
         }
@@ -216,6 +215,7 @@ impl TableProvider for KinesisTable {
         };
         let kinesis = Arc::clone(&config.kinesis);
         let stream = SinkStream::new(kinesis, config.summary.stream.clone(), settings);
+        let input = with_sort_kept(input)?;
         let sink = KinesisSinkExec::try_new(input, Arc::new(stream), config.seed)?;
         Ok(Arc::new(RowCountExec::new(Arc::new(sink))))
     }

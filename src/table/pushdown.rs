@@ -69,9 +69,12 @@ impl Bounds {
 
     /// `start`, or a later place before which no row can pass.
     pub(super) fn start(&self, start: ShardPosition) -> ShardPosition {
-        let Some(from) = self.arrived_from.map(|time| time.minus(ARRIVAL_MARGIN)) else {
+        let from = self.arrived_from.map(|time| time.minus(ARRIVAL_MARGIN));
+        // Nothing arrived before 1970, and the service need not know such times.
+        let Some(from) = from.filter(|time| time.0 > 0) else {
             return start;
         };
+        let from = from.min(UnixMillis::LAST);
         match start {
             ShardPosition::TrimHorizon => ShardPosition::AtTimestamp(from),
             ShardPosition::AtTimestamp(time) => ShardPosition::AtTimestamp(time.max(from)),
@@ -181,6 +184,18 @@ mod tests {
             bounds.start(ShardPosition::ShardEnd),
             ShardPosition::ShardEnd
         );
+    }
+
+    #[test]
+    fn a_bound_that_says_nothing_moves_no_start() {
+        for millis in [i64::MIN / 1_000, -5, 0, 299_999] {
+            let bounds = Bounds::of(&[arrival().gt(at(millis))]);
+            let start = bounds.start(ShardPosition::TrimHorizon);
+            assert_eq!(start, ShardPosition::TrimHorizon, "{millis}");
+        }
+        let bounds = Bounds::of(&[arrival().gt(at(i64::MAX / 1_000))]);
+        let start = bounds.start(ShardPosition::TrimHorizon);
+        assert_eq!(start, ShardPosition::AtTimestamp(UnixMillis::LAST));
     }
 
     #[test]

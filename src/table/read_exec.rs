@@ -157,15 +157,16 @@ impl ExecutionPlan for KinesisReadExec {
         let columns = self.columns.clone();
         let random = fastrand::Rng::with_seed(self.seed.wrapping_add(partition as u64));
         let rows = descriptors
-            .map(move |batch| {
-                let reads = decode(&batch?, &columns)?;
+            .map(|batch| {
+                let reads = decode(&batch?)?;
                 let reads = futures::stream::iter(reads).map(Ok::<_, DataFusionError>);
                 Ok::<_, DataFusionError>(reads)
             })
             .try_flatten()
             .map_ok(move |read| {
                 let context = read_context.clone();
-                let reader = ShardReader::new(context, read, counters.clone(), random.clone());
+                let reader =
+                    ShardReader::new(context, read, &columns, counters.clone(), random.clone());
                 rows_of(reader, counters.clone())
             })
             .try_flatten();

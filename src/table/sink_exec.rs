@@ -14,7 +14,6 @@ use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
 };
 use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
-use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
@@ -22,6 +21,7 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
+use super::order::in_source_order;
 use crate::sink::{SinkCounters, SinkStream, SinkWriter};
 
 /// The schema of an INSERT's result.
@@ -48,7 +48,7 @@ fn properties(partitions: usize) -> Arc<PlanProperties> {
     Arc::new(properties.with_scheduling_type(SchedulingType::Cooperative))
 }
 
-fn only_child(
+pub(super) fn only_child(
     node: &str,
     mut children: Vec<Arc<dyn ExecutionPlan>>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -56,26 +56,6 @@ fn only_child(
         (Some(child), true) => Ok(child),
         _ => internal_err!("{node} has one child"),
     }
-}
-
-/// `plan` without the round-robin repartitioning the optimizer puts under nodes that compute: it deals
-/// the rows of one partition key to several writers, and they would overtake each other.
-fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    if let Some(repartition) = plan.downcast_ref::<RepartitionExec>()
-        && matches!(repartition.partitioning(), Partitioning::RoundRobinBatch(_))
-    {
-        return in_source_order(Arc::clone(repartition.input()));
-    }
-    let children = plan.children();
-    let ([child], [true]) = (children.as_slice(), plan.maintains_input_order().as_slice()) else {
-        return Ok(plan);
-    };
-    let ordered = in_source_order(Arc::clone(child))?;
-    if Arc::ptr_eq(&ordered, child) {
-        return Ok(plan);
-    }
-    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-    plan.replace_children(vec![ordered], options)
 }
 
 /// Writes the rows of every partition of its input to a stream; gives one count per partition.

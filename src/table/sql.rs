@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::common::TableReference;
+use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::planner::object_name_to_table_reference;
@@ -16,6 +18,7 @@ use super::identifiers::{Tables, quote_columns, quote_query};
 use super::provider::KinesisTable;
 use crate::error::Error;
 use crate::options::ExtraColumn;
+use crate::source::RowColumn;
 
 /// Plans one statement, as [`SessionContext::sql`] does, with two additions: the columns of Kinesis
 /// tables may be written bare in any case (`SELECT partitionKey …`), and an option that is given
@@ -29,6 +32,7 @@ pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame, DataFusio
     let mut statement = state.sql_to_statement(sql, &dialect)?;
     rewrite(ctx, &mut statement).await?;
     let plan = state.statement_to_plan(statement).await?;
+    refuse_numbers(&plan)?;
     ctx.execute_logical_plan(plan).await
 }
 
@@ -61,6 +65,39 @@ async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), 
         Statement::Reset(_) => {}
     }
     Ok(())
+}
+
+/// Refuses an INSERT of `data` that is neither text nor bytes: DataFusion would cast a number to the
+/// bytes of its memory, which nobody can read again.
+fn refuse_numbers(plan: &LogicalPlan) -> Result<(), DataFusionError> {
+    let insert = match plan {
+        LogicalPlan::Explain(explain) => return refuse_numbers(&explain.plan),
+        LogicalPlan::Analyze(analyze) => return refuse_numbers(&analyze.input),
+        LogicalPlan::Dml(insert) => insert,
+        _ => return Ok(()),
+    };
+    let is_kinesis = source_as_provider(&insert.target)
+        .is_ok_and(|provider| provider.downcast_ref::<KinesisTable>().is_some());
+    let LogicalPlan::Projection(projection) = &*insert.input else {
+        return Ok(());
+    };
+    let data = projection
+        .expr
+        .iter()
+        .find(|expr| expr.schema_name().to_string() == RowColumn::Data.name());
+    let Some(Expr::Cast(cast)) = data.map(|expr| expr.clone().unalias()) else {
+        return Ok(());
+    };
+    let found = cast.expr.get_type(projection.input.schema())?;
+    if !is_kinesis || found.is_string() || found.is_binary() || found.is_null() {
+        return Ok(());
+    }
+    Err(Error::invalid_row(format!(
+        "table '{}': 'data' is of type {found}: expected a string or binary; CAST(… AS VARCHAR) \
+         makes it one",
+        insert.table_name
+    ))
+    .into())
 }
 
 /// The columns of every table the node names; a name that is no table is left to the planner.

@@ -54,7 +54,7 @@ async fn a_wrong_option_is_refused_when_the_table_is_made() {
         ("'kinesis.streamName' 'other'", "expected the same stream"),
         (
             "'kinesis.consumerType' 'SubscribeToShard'",
-            "'kinesis.consumerType' belongs to",
+            "'kinesis.consumerType' is for streaming queries",
         ),
         (
             "'kinesis.awsSecretKey' 'canary'",

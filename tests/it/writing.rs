@@ -69,6 +69,47 @@ async fn rows_of_a_key_stand_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_by_is_the_order_rows_are_written_in() {
+    let world = World::new();
+    world.table("unordered", 4, "").await;
+    world.table("ordered", 3, "").await;
+    world.put_numbers("unordered", 3_000).await;
+    // The order is by a column that is not written.
+    let insert = "INSERT INTO ordered (partitionKey, data)
+        SELECT 'k' || (CAST(CAST(data AS VARCHAR) AS INT) % 5), data FROM unordered
+        ORDER BY CAST(partitionKey AS INT)";
+    let plan = world.run(&format!("EXPLAIN FORMAT INDENT {insert}")).await;
+    assert!(
+        plan.contains("SortPreservingMergeExec") || plan.contains("SortExec"),
+        "{plan}"
+    );
+    assert_eq!(world.number(insert).await, 3_000);
+    for key in 0..5 {
+        let query =
+            format!("SELECT CAST(data AS VARCHAR) FROM ordered WHERE partitionKey = 'k{key}'");
+        let numbers = world.lines(&query).await;
+        let numbers: Vec<u64> = numbers.iter().map(|n| n.parse().unwrap()).collect();
+        assert_eq!(numbers.len(), 600);
+        assert!(numbers.is_sorted(), "key {key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_that_is_neither_text_nor_bytes_is_refused() {
+    let world = World::new();
+    world.table("words", 1, "").await;
+    for value in ["count(*)", "max(value) + 1"] {
+        let insert = format!(
+            "INSERT INTO words (partitionKey, data) SELECT 'k', {value} FROM generate_series(1, 3)"
+        );
+        let (kind, message) = world.refusal(&insert).await;
+        assert_eq!(kind, ErrorKind::InvalidRow, "{message}");
+        assert!(message.contains("CAST(… AS VARCHAR)"), "{message}");
+    }
+    assert_eq!(world.number("SELECT count(*) FROM words").await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttles_partial_failures_and_lost_acknowledgements_lose_no_row() {
     for seed in 0..10 {
         let world = World::with_options(InMemoryOptions {

@@ -30,6 +30,7 @@ where
         let failure = ApiError::from_code(operation, code, message);
         return match failure.kind() {
             ApiErrorKind::Other if status >= 500 => failure.with_kind(ApiErrorKind::Unavailable),
+            ApiErrorKind::Other if status == 429 => failure.with_kind(ApiErrorKind::Throttled),
             _ => failure,
         };
     }

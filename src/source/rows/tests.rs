@@ -8,7 +8,7 @@ use crate::model::UnixMillis;
 
 /// User records in one aggregate.
 fn aggregate(users: &[(&str, Option<u128>, &[u8])]) -> Vec<u8> {
-    let mut builder = AggregateBuilder::new(1 << 20);
+    let mut builder = AggregateBuilder::new(4 << 20);
     for (partition_key, hash_key, data) in users {
         builder.try_push(&UserRecord {
             partition_key,
@@ -181,6 +181,37 @@ fn a_start_inside_an_aggregate_skips_what_was_read_of_it_and_no_more() {
     );
     // The record is gone: what comes first is another.
     assert_eq!(read(page(&[&packed]), "99"), some(&["0", "1", "2"]));
+}
+
+#[test]
+fn a_plain_record_that_was_read_before_is_not_read_again() {
+    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
+    let skip = (SequenceNumber::new("100").unwrap(), 0);
+    let mut open = OpenPage::new(page(&[b"old", b"new"]), Some(skip));
+    let batch = builder.next_batch(&mut open, &mut Findings::default());
+    assert_eq!(texts(&batch.unwrap().unwrap(), "data"), some(&["new"]));
+}
+
+#[test]
+fn a_record_of_very_many_user_records_is_cut_into_batches() {
+    let numbers: Vec<String> = (0..150_000).map(|n| n.to_string()).collect();
+    let users: Vec<_> = numbers.iter().map(|n| ("k", None, n.as_bytes())).collect();
+    let packed = aggregate(&users);
+    assert!(packed.len() > 1_000_000);
+    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
+    let mut open = OpenPage::new(page(&[&packed, b"last"]), None);
+    let mut rows = Vec::new();
+    let mut sizes = Vec::new();
+    while let Some(batch) = builder
+        .next_batch(&mut open, &mut Findings::default())
+        .unwrap()
+    {
+        sizes.push(batch.num_rows());
+        rows.extend(texts(&batch, "data").into_iter().flatten());
+    }
+    assert_eq!(sizes, [65_536, 65_536, 18_928, 1]);
+    assert_eq!(rows.pop().as_deref(), Some("last"));
+    assert_eq!(rows, numbers);
 }
 
 #[test]

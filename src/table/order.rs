@@ -1,0 +1,149 @@
+//! The order of rows on their way into a stream: that of their shard in a copy, that of ORDER BY.
+//!
+//! A stream has an order and DataFusion's tables have none, so the optimizer deals rows out to several
+//! writers and drops a sort it takes for useless. What is here keeps both from happening.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{LexOrdering, OrderingRequirements, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, InputDistributionRequirements,
+    Partitioning, PlanProperties,
+};
+
+use super::sink_exec::only_child;
+
+/// `plan` without the round-robin repartitioning the optimizer puts under nodes that compute: it deals
+/// the rows of one partition key to several writers, and they would overtake each other.
+pub(super) fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(repartition) = plan.downcast_ref::<RepartitionExec>()
+        && matches!(repartition.partitioning(), Partitioning::RoundRobinBatch(_))
+    {
+        return in_source_order(Arc::clone(repartition.input()));
+    }
+    let children = plan.children();
+    let ([child], [true]) = (children.as_slice(), plan.maintains_input_order().as_slice()) else {
+        return Ok(plan);
+    };
+    let ordered = in_source_order(Arc::clone(child))?;
+    if Arc::ptr_eq(&ordered, child) {
+        return Ok(plan);
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    plan.replace_children(vec![ordered], options)
+}
+
+/// `plan` with its sort held in place, if its rows come out of one.
+pub(super) fn with_sort_kept(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(sort) = plan.downcast_ref::<SortExec>() {
+        let order = sort.expr().clone();
+        return Ok(Arc::new(InOrderExec::new(plan, order)));
+    }
+    let children = plan.children();
+    let ([child], [true]) = (children.as_slice(), plan.maintains_input_order().as_slice()) else {
+        return Ok(plan);
+    };
+    let kept = with_sort_kept(Arc::clone(child))?;
+    if Arc::ptr_eq(&kept, child) {
+        return Ok(plan);
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    plan.replace_children(vec![kept], options)
+}
+
+/// Asks for its input in one partition and in order, and passes it on.
+///
+/// The requirement must stand right above the sort: further up the sort's columns may be gone.
+#[derive(Debug)]
+pub struct InOrderExec {
+    input: Arc<dyn ExecutionPlan>,
+    order: LexOrdering,
+}
+
+impl InOrderExec {
+    fn new(input: Arc<dyn ExecutionPlan>, order: LexOrdering) -> Self {
+        Self { input, order }
+    }
+}
+
+impl DisplayAs for InOrderExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InOrderExec: [{}]", self.order)
+    }
+}
+
+impl ExecutionPlan for InOrderExec {
+    fn name(&self) -> &'static str {
+        "InOrderExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![Distribution::SinglePartition])
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![Some(OrderingRequirements::from(self.order.clone()))]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let mut recursion = TreeNodeRecursion::Continue;
+        for sort in self.order.iter() {
+            recursion = f(&sort.expr)?;
+            if recursion == TreeNodeRecursion::Stop {
+                break;
+            }
+        }
+        Ok(recursion)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = only_child(self.name(), children)?;
+        Ok(Arc::new(Self::new(input, self.order.clone())))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        self.input.execute(partition, context)
+    }
+}
