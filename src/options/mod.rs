@@ -136,6 +136,36 @@ struct Draft {
     record_ttl: Duration,
 }
 
+impl Draft {
+    fn retry_policy(&self) -> Result<RetryPolicy> {
+        let policy = RetryPolicy {
+            max_retries: self.max_retries,
+            first_interval: self.retry_interval,
+            max_interval: self.max_retry_interval,
+        };
+        if policy.first_interval <= policy.max_interval {
+            return Ok(policy);
+        }
+        Err(Error::invalid_option(format!(
+            "option 'kinesis.clientRetryIntervalsMs' = '{}': expected at most \
+             'kinesis.clientMaxRetryIntervalMs', which is '{}'",
+            policy.first_interval.as_millis(),
+            policy.max_interval.as_millis()
+        )))
+    }
+
+    fn create_with_shards(&self) -> Result<Option<u32>> {
+        match (self.create_stream, self.shard_count) {
+            (true, count) => Ok(Some(count.unwrap_or(1))),
+            (false, None) => Ok(None),
+            (false, Some(count)) => Err(Error::invalid_option(format!(
+                "option 'kinesis.shardCount' = '{count}': expected only together with \
+                 'kinesis.createStream' = 'true'"
+            ))),
+        }
+    }
+}
+
 /// Collects options by name, in any order, then checks them together.
 #[derive(Debug, Clone)]
 pub struct OptionsBuilder {
@@ -204,6 +234,8 @@ impl OptionsBuilder {
     pub fn finish(self) -> Result<TableOptions> {
         let credentials = self.credentials()?;
         let draft = self.draft;
+        let retry = draft.retry_policy()?;
+        let create_with_shards = draft.create_with_shards()?;
         let stream = draft.stream.ok_or_else(|| {
             Error::invalid_option("no stream: expected its name or ARN as LOCATION")
         })?;
@@ -216,24 +248,6 @@ impl OptionsBuilder {
                 stream.name()
             )));
         }
-        if draft.retry_interval > draft.max_retry_interval {
-            return Err(Error::invalid_option(format!(
-                "option 'kinesis.clientRetryIntervalsMs' = '{}': expected at most \
-                 'kinesis.clientMaxRetryIntervalMs', which is '{}'",
-                draft.retry_interval.as_millis(),
-                draft.max_retry_interval.as_millis()
-            )));
-        }
-        let create_with_shards = match (draft.create_stream, draft.shard_count) {
-            (true, count) => Some(count.unwrap_or(1)),
-            (false, None) => None,
-            (false, Some(count)) => {
-                return Err(Error::invalid_option(format!(
-                    "option 'kinesis.shardCount' = '{count}': expected only together with \
-                     'kinesis.createStream' = 'true'"
-                )));
-            }
-        };
         let region = draft.region.or(stream.arn_region().map(str::to_owned));
         Ok(TableOptions {
             stream,
@@ -242,11 +256,7 @@ impl OptionsBuilder {
                 region,
                 credentials,
             },
-            retry: RetryPolicy {
-                max_retries: draft.max_retries,
-                first_interval: draft.retry_interval,
-                max_interval: draft.max_retry_interval,
-            },
+            retry,
             create_with_shards,
             extra_columns: draft.extra_columns,
             source: SourceOptions {

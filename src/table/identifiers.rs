@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     Cte, ExceptSelectItem, ExcludeSelectItem, Expr, Ident, Insert, Join, JoinConstraint,
     JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement,
-    TableAlias, TableFactor, TableObject, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    TableAlias, TableFactor, TableObject, VisitMut, VisitorMut, WildcardAdditionalOptions, With,
 };
 
 use crate::options::ExtraColumn;
@@ -21,8 +21,10 @@ pub(super) type Tables = HashMap<ObjectName, Vec<String>>;
 
 /// Quotes the Kinesis columns of `statement`.
 pub(super) fn quote_columns(statement: &mut Statement, tables: &Tables) {
-    if let Statement::Insert(insert) = statement {
-        quote_target(insert, tables);
+    match statement {
+        Statement::Insert(insert) => quote_target(insert, tables),
+        Statement::Prepare { statement, .. } => return quote_columns(statement, tables),
+        _ => {}
     }
     let mut quoter = Quoter::new(tables);
     // The quoter never breaks off.
@@ -63,52 +65,66 @@ fn normalized(ident: &Ident) -> String {
     }
 }
 
-/// The name `ident` stands for in the first of `scopes` that knows it, innermost first.
-fn resolved<'a>(ident: &Ident, scopes: impl IntoIterator<Item = &'a Vec<String>>) -> String {
+/// A relation in scope: what it is called, and its columns.
+#[derive(Debug, Clone)]
+struct Relation {
+    name: Option<String>,
+    columns: Vec<String>,
+}
+
+/// Relations that are seen from one place of a statement.
+type Scope = Vec<Relation>;
+
+/// The name `ident` stands for among `columns`; `None` when it is none of them.
+fn column(ident: &Ident, columns: &[String]) -> Option<String> {
     let normal = normalized(ident);
+    if columns.contains(&normal) {
+        return Some(normal);
+    }
     if ident.quote_style.is_some() {
-        return normal;
+        return None;
     }
-    for names in scopes {
-        if names.contains(&normal) {
-            return normal;
-        }
-        let same =
-            |name: &&String| is_kinesis_column(name) && name.eq_ignore_ascii_case(&ident.value);
-        if let Some(name) = names.iter().find(same) {
-            return name.clone();
-        }
-    }
-    normal
+    let same = |name: &&String| is_kinesis_column(name) && name.eq_ignore_ascii_case(&ident.value);
+    columns.iter().find(same).cloned()
 }
 
-/// The name `ident` stands for, if it is one of `names`.
-fn known(ident: &Ident, names: &Vec<String>) -> Option<String> {
-    let name = resolved(ident, [names]);
-    names.contains(&name).then_some(name)
+/// The name `ident` stands for in a scope: exactly so in one relation, else ignoring case.
+fn column_in(ident: &Ident, scope: &Scope) -> Option<String> {
+    let normal = normalized(ident);
+    let mut relations = scope.iter();
+    if relations.any(|relation| relation.columns.contains(&normal)) {
+        return Some(normal);
+    }
+    scope
+        .iter()
+        .find_map(|relation| column(ident, &relation.columns))
 }
 
-fn quote<'a>(ident: &mut Ident, scopes: impl IntoIterator<Item = &'a Vec<String>>) {
-    let name = resolved(ident, scopes);
-    if name != normalized(ident) {
+fn spell(ident: &mut Ident, name: Option<String>) {
+    if let Some(name) = name
+        && name != normalized(ident)
+    {
         *ident = Ident::with_quote('"', name);
     }
 }
 
-fn quote_last(name: &mut ObjectName, names: &Vec<String>) {
+fn quote_last(name: &mut ObjectName, columns: &[String]) {
     if let Some(ObjectNamePart::Identifier(ident)) = name.0.last_mut() {
-        quote(ident, [names]);
+        spell(ident, column(ident, columns));
     }
 }
 
-/// The names of the columns that queries give, by the names of their WITH clauses.
+/// The columns that queries give, by the names of their WITH clauses.
 type Ctes = HashMap<String, Vec<String>>;
 
-/// Walks a statement with the names in scope at hand.
+/// Walks a statement with the relations in scope at hand.
 struct Quoter<'a> {
     tables: &'a Tables,
     ctes: Vec<Ctes>,
-    scopes: Vec<Vec<String>>,
+    scopes: Vec<Scope>,
+    /// Clauses visited by hand, to be put back where they were.
+    withs: Vec<Option<With>>,
+    after_grouping: Vec<(Option<Expr>, Option<Expr>)>,
 }
 
 impl<'a> Quoter<'a> {
@@ -117,23 +133,25 @@ impl<'a> Quoter<'a> {
             tables,
             ctes: Vec::new(),
             scopes: Vec::new(),
+            withs: Vec::new(),
+            after_grouping: Vec::new(),
         }
     }
 
-    /// Adds what the WITH clause of `query` defines; each may use those before it.
-    fn push_ctes(&mut self, query: &Query) {
-        self.ctes.push(Ctes::new());
-        for Cte { alias, query, .. } in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let columns = renamed(Some(alias), self.outputs(query));
-            if let Some(ctes) = self.ctes.last_mut() {
-                ctes.insert(normalized(&alias.name), columns);
-            }
+    fn define(&mut self, alias: &TableAlias, outputs: Vec<String>) {
+        let columns = renamed(Some(alias), outputs);
+        if let Some(ctes) = self.ctes.last_mut() {
+            ctes.insert(normalized(&alias.name), columns);
         }
     }
 
     /// The names of the columns `query` gives.
     fn outputs(&mut self, query: &Query) -> Vec<String> {
-        self.push_ctes(query);
+        self.ctes.push(Ctes::new());
+        for Cte { alias, query, .. } in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let outputs = self.outputs(query);
+            self.define(alias, outputs);
+        }
         let names = self.set_outputs(&query.body);
         self.ctes.pop();
         names
@@ -155,13 +173,13 @@ impl<'a> Quoter<'a> {
             match item {
                 SelectItem::ExprWithAlias { alias, .. } => names.push(normalized(alias)),
                 SelectItem::UnnamedExpr(Expr::Identifier(ident)) => {
-                    names.extend(known(ident, &inputs));
+                    names.extend(column_in(ident, &inputs));
                 }
                 SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
-                    names.extend(parts.last().and_then(|ident| known(ident, &inputs)));
+                    names.extend(qualified(parts, [&inputs]));
                 }
                 SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
-                    names.extend(inputs.iter().cloned());
+                    names.extend(inputs.iter().flat_map(|input| input.columns.clone()));
                 }
                 // A name made from an expression is nobody's column of Kinesis.
                 _ => {}
@@ -170,38 +188,43 @@ impl<'a> Quoter<'a> {
         names
     }
 
-    /// The names of the columns in the FROM clause.
-    fn inputs(&mut self, select: &Select) -> Vec<String> {
-        let mut names = Vec::new();
+    /// The relations of the FROM clause.
+    fn inputs(&mut self, select: &Select) -> Scope {
+        let mut scope = Scope::new();
         for table in &select.from {
-            names.extend(self.factor(&table.relation));
+            self.add(&table.relation, &mut scope);
             for join in &table.joins {
-                names.extend(self.factor(&join.relation));
+                self.add(&join.relation, &mut scope);
             }
         }
-        names
+        scope
     }
 
-    fn factor(&mut self, factor: &TableFactor) -> Vec<String> {
-        match factor {
-            TableFactor::Table { name, alias, .. } => renamed(alias.as_ref(), self.relation(name)),
+    fn add(&mut self, factor: &TableFactor, scope: &mut Scope) {
+        let (own_name, alias, columns) = match factor {
+            TableFactor::Table { name, alias, .. } => {
+                let own = name.0.last().and_then(ObjectNamePart::as_ident);
+                (own.map(normalized), alias.as_ref(), self.relation(name))
+            }
             TableFactor::Derived {
                 subquery, alias, ..
-            } => {
-                let outputs = self.outputs(subquery);
-                renamed(alias.as_ref(), outputs)
-            }
+            } => (None, alias.as_ref(), self.outputs(subquery)),
             TableFactor::NestedJoin {
                 table_with_joins, ..
             } => {
-                let mut names = self.factor(&table_with_joins.relation);
+                self.add(&table_with_joins.relation, scope);
                 for join in &table_with_joins.joins {
-                    names.extend(self.factor(&join.relation));
+                    self.add(&join.relation, scope);
                 }
-                names
+                return;
             }
-            _ => Vec::new(),
-        }
+            _ => return,
+        };
+        let name = alias.map(|alias| normalized(&alias.name)).or(own_name);
+        scope.push(Relation {
+            name,
+            columns: renamed(alias, columns),
+        });
     }
 
     fn relation(&self, name: &ObjectName) -> Vec<String> {
@@ -213,6 +236,18 @@ impl<'a> Quoter<'a> {
         }
         self.tables.get(name).cloned().unwrap_or_default()
     }
+}
+
+/// The column `a.b` names in the first of `scopes` that has a relation `a`; `None` where `a` is no
+/// relation but, say, a struct.
+fn qualified<'a>(parts: &[Ident], scopes: impl IntoIterator<Item = &'a Scope>) -> Option<String> {
+    let [.., qualifier, ident] = parts else {
+        return None;
+    };
+    let qualifier = Some(normalized(qualifier));
+    let mut relations = scopes.into_iter().flatten();
+    let relation = relations.find(|relation| relation.name == qualifier)?;
+    column(ident, &relation.columns)
 }
 
 /// Columns under the names of an alias such as `AS t (a, b)`.
@@ -228,54 +263,104 @@ fn renamed(alias: Option<&TableAlias>, mut columns: Vec<String>) -> Vec<String> 
     columns
 }
 
+/// What the SELECT list calls its columns, as a relation without a name.
+fn aliases(select: &Select) -> Scope {
+    let alias = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(normalized(alias)),
+        _ => None,
+    };
+    vec![Relation {
+        name: None,
+        columns: select.projection.iter().filter_map(alias).collect(),
+    }]
+}
+
 impl VisitorMut for Quoter<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        self.push_ctes(query);
-        // ORDER BY sees the columns the query gives, then those it reads.
-        let mut names = self.set_outputs(&query.body);
-        if let SetExpr::Select(select) = &*query.body {
-            names.extend(self.inputs(select));
+        self.ctes.push(Ctes::new());
+        // By hand, since a name is defined after its own query, unless that is recursive.
+        let mut with = query.with.take();
+        if let Some(with) = &mut with {
+            for Cte { alias, query, .. } in &mut with.cte_tables {
+                if with.recursive {
+                    let outputs = self.outputs(query);
+                    self.define(alias, outputs);
+                }
+                query.visit(self)?;
+                let outputs = self.outputs(query);
+                self.define(alias, outputs);
+            }
         }
-        self.scopes.push(names);
+        self.withs.push(with);
+        // ORDER BY sees the columns the query gives, then those it reads.
+        let columns = self.set_outputs(&query.body);
+        let inputs = match &*query.body {
+            SetExpr::Select(select) => self.inputs(select),
+            _ => Scope::new(),
+        };
+        self.scopes.push(inputs);
+        self.scopes.push(vec![Relation {
+            name: None,
+            columns,
+        }]);
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        query.with = self.withs.pop().flatten();
         self.ctes.pop();
+        self.scopes.pop();
         self.scopes.pop();
         ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let names = self.inputs(select);
+        let inputs = self.inputs(select);
+        let columns: Vec<String> = inputs
+            .iter()
+            .flat_map(|input| input.columns.clone())
+            .collect();
         for table in &mut select.from {
             for join in &mut table.joins {
-                quote_using(join, &names);
+                quote_using(join, &columns);
             }
         }
         for item in &mut select.projection {
             if let SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) = item
             {
-                quote_left_out(options, &names);
+                quote_left_out(options, &columns);
             }
         }
-        self.scopes.push(names);
+        self.scopes.push(inputs);
+        // By hand, since these two see the aliases of the SELECT list first.
+        let (mut having, mut qualify) = (select.having.take(), select.qualify.take());
+        self.scopes.push(aliases(select));
+        having.visit(self)?;
+        qualify.visit(self)?;
+        self.scopes.pop();
+        self.after_grouping.push((having, qualify));
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, _select: &mut Select) -> ControlFlow<()> {
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        (select.having, select.qualify) = self.after_grouping.pop().unwrap_or_default();
         self.scopes.pop();
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Identifier(ident) => quote(ident, self.scopes.iter().rev()),
+            Expr::Identifier(ident) => {
+                let mut scopes = self.scopes.iter().rev();
+                let name = scopes.find_map(|scope| column_in(ident, scope));
+                spell(ident, name);
+            }
             Expr::CompoundIdentifier(parts) => {
+                let name = qualified(parts, self.scopes.iter().rev());
                 if let Some(ident) = parts.last_mut() {
-                    quote(ident, self.scopes.iter().rev());
+                    spell(ident, name);
                 }
             }
             _ => {}
@@ -284,7 +369,7 @@ impl VisitorMut for Quoter<'_> {
     }
 }
 
-fn quote_using(join: &mut Join, names: &Vec<String>) {
+fn quote_using(join: &mut Join, names: &[String]) {
     let (JoinOperator::Join(constraint)
     | JoinOperator::Inner(constraint)
     | JoinOperator::Left(constraint)
@@ -306,7 +391,7 @@ fn quote_using(join: &mut Join, names: &Vec<String>) {
     }
 }
 
-fn quote_left_out(options: &mut WildcardAdditionalOptions, names: &Vec<String>) {
+fn quote_left_out(options: &mut WildcardAdditionalOptions, names: &[String]) {
     match &mut options.opt_exclude {
         Some(ExcludeSelectItem::Single(column)) => quote_last(column, names),
         Some(ExcludeSelectItem::Multiple(columns)) => {
@@ -321,9 +406,9 @@ fn quote_left_out(options: &mut WildcardAdditionalOptions, names: &Vec<String>) 
         additional_elements,
     }) = &mut options.opt_except
     {
-        quote(first_element, [names]);
-        for column in additional_elements {
-            quote(column, [names]);
+        spell(first_element, column(first_element, names));
+        for element in additional_elements {
+            spell(element, column(element, names));
         }
     }
 }

@@ -2,11 +2,11 @@
 //! time.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kinesis::{Kinesis, SdkKinesis};
 use crate::model::{Clock, ConnectionSettings, SystemClock};
 
@@ -17,12 +17,15 @@ pub struct Services {
     clock: Arc<dyn Clock>,
 }
 
+/// A client, once it is connected; tables that are reached otherwise do not wait for it.
+type Client = Arc<OnceCell<Arc<dyn Kinesis>>>;
+
 #[derive(Debug)]
 enum Source {
     /// The AWS SDK, with settings for tables that do not say otherwise.
     Sdk {
         defaults: ConnectionSettings,
-        clients: Mutex<HashMap<ConnectionSettings, Arc<dyn Kinesis>>>,
+        clients: Mutex<HashMap<ConnectionSettings, Client>>,
     },
     /// One service for every table, whatever its options say.
     Fixed(Arc<dyn Kinesis>),
@@ -76,13 +79,15 @@ impl Services {
                 .clone()
                 .or_else(|| defaults.credentials.clone()),
         };
-        let mut clients = clients.lock().await;
-        if let Some(client) = clients.get(&settings) {
-            return Ok(Arc::clone(client));
-        }
-        let client: Arc<dyn Kinesis> = Arc::new(SdkKinesis::connect(&settings).await?);
-        clients.insert(settings, Arc::clone(&client));
-        Ok(client)
+        let client = {
+            let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(clients.entry(settings.clone()).or_default())
+        };
+        let connected = client.get_or_try_init(|| async {
+            let client = SdkKinesis::connect(&settings).await?;
+            Ok::<_, Error>(Arc::new(client) as Arc<dyn Kinesis>)
+        });
+        connected.await.cloned()
     }
 }
 

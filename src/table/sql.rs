@@ -31,7 +31,11 @@ pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame, DataFusio
     let dialect = state.config_options().sql_parser.dialect;
     let mut statement = state.sql_to_statement(sql, &dialect)?;
     rewrite(ctx, &mut statement).await?;
-    let plan = state.statement_to_plan(statement).await?;
+    let hint = insert_hint(ctx, &statement).await;
+    let plan = match (state.statement_to_plan(statement).await, hint) {
+        (Err(error), Some(hint)) => return Err(error.context(hint)),
+        (plan, _) => plan?,
+    };
     refuse_numbers(&plan)?;
     ctx.execute_logical_plan(plan).await
 }
@@ -65,6 +69,25 @@ async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), 
         Statement::Reset(_) => {}
     }
     Ok(())
+}
+
+/// What to say when an INSERT without a list of columns cannot be planned: a Kinesis table has columns
+/// that nobody writes.
+async fn insert_hint(ctx: &SessionContext, statement: &Statement) -> Option<String> {
+    let Statement::Statement(statement) = statement else {
+        return None;
+    };
+    let SqlStatement::Insert(insert) = &**statement else {
+        return None;
+    };
+    let TableObject::TableName(target) = &insert.table else {
+        return None;
+    };
+    let provider = ctx.table_provider(reference(ctx, target)?).await.ok()?;
+    let unnamed = insert.columns.is_empty() && provider.downcast_ref::<KinesisTable>().is_some();
+    unnamed.then(|| {
+        format!("name the columns that are written: INSERT INTO {target} (partitionKey, data) …")
+    })
 }
 
 /// Refuses an INSERT of `data` that is neither text nor bytes: DataFusion would cast a number to the

@@ -54,14 +54,7 @@ pub(super) async fn resolve(
             }
             (None, Some(shards)) if !missing => {
                 missing = true;
-                let created = with_retries(&mut backoff, place(), || async {
-                    match kinesis.create_stream(stream.name(), shards).await {
-                        // Somebody else was faster.
-                        Err(error) if error.kind() == ApiErrorKind::ResourceInUse => Ok(()),
-                        created => created,
-                    }
-                });
-                created.await?;
+                create(kinesis, options, shards, &mut backoff).await?;
                 continue;
             }
             (None, Some(_)) => {}
@@ -79,4 +72,21 @@ pub(super) async fn resolve(
         waited += wait;
         wait = (wait * 2).min(LONGEST_POLL);
     }
+}
+
+/// Makes the stream; somebody else may be faster.
+async fn create(
+    kinesis: &dyn Kinesis,
+    options: &TableOptions,
+    shards: u32,
+    backoff: &mut Backoff,
+) -> Result<()> {
+    let name = options.stream.name();
+    with_retries(backoff, format!("stream '{name}'"), || async {
+        match kinesis.create_stream(name, shards).await {
+            Err(error) if error.kind() == ApiErrorKind::ResourceInUse => Ok(()),
+            created => created,
+        }
+    })
+    .await
 }

@@ -294,6 +294,12 @@ async fn overwriting_and_absent_columns_are_refused() {
         .refusal("INSERT OVERWRITE words (partitionKey, data) VALUES ('a', 'b')")
         .await;
     assert_eq!(kind, ErrorKind::Unsupported, "{message}");
+    let error = world.try_run("INSERT INTO words VALUES ('a', 'b')").await;
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("INSERT INTO words (partitionKey, data)"),
+        "{error}"
+    );
     let (_, message) = world
         .refusal("INSERT INTO words (partitionKey, data, explicitHashKey) VALUES ('a', 'b', '0')")
         .await;

@@ -54,6 +54,14 @@ fn the_columns_of_an_insert_are_those_of_its_target() {
 }
 
 #[test]
+fn a_prepared_insert_is_an_insert() {
+    assert_eq!(
+        rewritten("PREPARE p AS INSERT INTO words (partitionKey, data) VALUES ($1, $2)"),
+        r#"PREPARE p AS INSERT INTO words ("partitionKey", data) VALUES ($1, $2)"#
+    );
+}
+
+#[test]
 fn an_alias_stays_as_it_is_and_hides_the_column_outside() {
     assert_eq!(
         rewritten(
@@ -94,6 +102,52 @@ fn columns_are_seen_through_subqueries_ctes_and_unions() {
             "SELECT id FROM words JOIN plain ON true WHERE id IN (SELECT streamName FROM plain)"
         ),
         r#"SELECT id FROM words JOIN plain ON true WHERE id IN (SELECT "streamName" FROM plain)"#
+    );
+}
+
+#[test]
+fn a_qualifier_says_whose_column_is_meant() {
+    assert_eq!(
+        rewritten(
+            "SELECT w.partitionKey, p.partitionKey FROM words AS w JOIN plain AS p ON w.partitionkey = p.partitionkey"
+        ),
+        r#"SELECT w."partitionKey", p.partitionKey FROM words AS w JOIN plain AS p ON w."partitionKey" = p.partitionkey"#
+    );
+    assert_eq!(
+        rewritten("SELECT s.partitionKey FROM (SELECT named_struct('a', 1) AS s, data FROM words)"),
+        "SELECT s.partitionKey FROM (SELECT named_struct('a', 1) AS s, data FROM words)"
+    );
+    assert_eq!(
+        rewritten(
+            "SELECT id FROM plain AS o WHERE EXISTS (SELECT 1 FROM words WHERE words.partitionKey = o.partitionKey)"
+        ),
+        r#"SELECT id FROM plain AS o WHERE EXISTS (SELECT 1 FROM words WHERE words."partitionKey" = o.partitionKey)"#
+    );
+}
+
+#[test]
+fn a_cte_may_have_the_name_of_the_table_it_reads() {
+    assert_eq!(
+        rewritten(
+            "WITH words AS (SELECT partitionKey AS pk FROM words) SELECT pk, partitionKey FROM words"
+        ),
+        r#"WITH words AS (SELECT "partitionKey" AS pk FROM words) SELECT pk, partitionKey FROM words"#
+    );
+    assert_eq!(
+        rewritten(
+            "WITH RECURSIVE t AS (SELECT partitionKey FROM words UNION ALL SELECT partitionKey FROM t) SELECT partitionKey FROM t"
+        ),
+        r#"WITH RECURSIVE t AS (SELECT "partitionKey" FROM words UNION ALL SELECT "partitionKey" FROM t) SELECT "partitionKey" FROM t"#
+    );
+}
+
+#[test]
+fn having_sees_aliases_first() {
+    assert_eq!(
+        rewritten(
+            "SELECT max(sequenceNumber) AS sequenceNumber FROM words GROUP BY partitionKey HAVING sequenceNumber > '5' AND partitionKey <> ''"
+        ),
+        r#"SELECT max("sequenceNumber") AS sequenceNumber FROM words GROUP BY "partitionKey" HAVING sequenceNumber > '5' AND "partitionKey" <> ''"#
     );
 }
 
