@@ -1,8 +1,10 @@
 //! Bare column names in any case: `partitionKey` and `partitionkey` both mean `"partitionKey"`.
 //!
-//! SQL lower-cases bare identifiers, and five of a Kinesis table's columns are camelCase. A bare
+//! SQL lower-cases bare identifiers, and most columns of a Kinesis table are camelCase. A bare
 //! name that equals, ignoring case, a Kinesis column of a relation in its scope is quoted with the
 //! column's own spelling; a name that exists in lower case, such as a user's alias, stays as it is.
+
+mod scope;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -13,8 +15,7 @@ use datafusion::sql::sqlparser::ast::{
     TableAlias, TableFactor, TableObject, VisitMut, VisitorMut, WildcardAdditionalOptions, With,
 };
 
-use crate::options::ExtraColumn;
-use crate::source::RowColumn;
+use self::scope::{Relation, Scope, aliases, column, column_in, normalized, qualified, renamed};
 
 /// The columns of the tables a statement names, by the name it gives them.
 pub(super) type Tables = HashMap<ObjectName, Vec<String>>;
@@ -46,58 +47,6 @@ fn quote_target(insert: &mut Insert, tables: &Tables) {
             quote_last(column, columns);
         }
     }
-}
-
-fn is_kinesis_column(name: &str) -> bool {
-    let extra = ExtraColumn::ALL.into_iter().map(ExtraColumn::name);
-    let mut names = RowColumn::STANDARD
-        .into_iter()
-        .map(RowColumn::name)
-        .chain(extra);
-    names.any(|known| known == name)
-}
-
-/// What DataFusion makes of an identifier.
-fn normalized(ident: &Ident) -> String {
-    match ident.quote_style {
-        Some(_) => ident.value.clone(),
-        None => ident.value.to_lowercase(),
-    }
-}
-
-/// A relation in scope: what it is called, and its columns.
-#[derive(Debug, Clone)]
-struct Relation {
-    name: Option<String>,
-    columns: Vec<String>,
-}
-
-/// Relations that are seen from one place of a statement.
-type Scope = Vec<Relation>;
-
-/// The name `ident` stands for among `columns`; `None` when it is none of them.
-fn column(ident: &Ident, columns: &[String]) -> Option<String> {
-    let normal = normalized(ident);
-    if columns.contains(&normal) {
-        return Some(normal);
-    }
-    if ident.quote_style.is_some() {
-        return None;
-    }
-    let same = |name: &&String| is_kinesis_column(name) && name.eq_ignore_ascii_case(&ident.value);
-    columns.iter().find(same).cloned()
-}
-
-/// The name `ident` stands for in a scope: exactly so in one relation, else ignoring case.
-fn column_in(ident: &Ident, scope: &Scope) -> Option<String> {
-    let normal = normalized(ident);
-    let mut relations = scope.iter();
-    if relations.any(|relation| relation.columns.contains(&normal)) {
-        return Some(normal);
-    }
-    scope
-        .iter()
-        .find_map(|relation| column(ident, &relation.columns))
 }
 
 fn spell(ident: &mut Ident, name: Option<String>) {
@@ -236,43 +185,6 @@ impl<'a> Quoter<'a> {
         }
         self.tables.get(name).cloned().unwrap_or_default()
     }
-}
-
-/// The column `a.b` names in the first of `scopes` that has a relation `a`; `None` where `a` is no
-/// relation but, say, a struct.
-fn qualified<'a>(parts: &[Ident], scopes: impl IntoIterator<Item = &'a Scope>) -> Option<String> {
-    let [.., qualifier, ident] = parts else {
-        return None;
-    };
-    let qualifier = Some(normalized(qualifier));
-    let mut relations = scopes.into_iter().flatten();
-    let relation = relations.find(|relation| relation.name == qualifier)?;
-    column(ident, &relation.columns)
-}
-
-/// Columns under the names of an alias such as `AS t (a, b)`.
-fn renamed(alias: Option<&TableAlias>, mut columns: Vec<String>) -> Vec<String> {
-    let names = alias.into_iter().flat_map(|alias| &alias.columns);
-    for (place, column) in names.enumerate() {
-        let name = normalized(&column.name);
-        match columns.get_mut(place) {
-            Some(old) => *old = name,
-            None => columns.push(name),
-        }
-    }
-    columns
-}
-
-/// What the SELECT list calls its columns, as a relation without a name.
-fn aliases(select: &Select) -> Scope {
-    let alias = |item: &SelectItem| match item {
-        SelectItem::ExprWithAlias { alias, .. } => Some(normalized(alias)),
-        _ => None,
-    };
-    vec![Relation {
-        name: None,
-        columns: select.projection.iter().filter_map(alias).collect(),
-    }]
 }
 
 impl VisitorMut for Quoter<'_> {

@@ -2,6 +2,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::*;
+use crate::source::RowColumn;
 
 /// The statement after the rewrite; `words` is a Kinesis table, `plain` is not.
 fn rewritten(sql: &str) -> String {
