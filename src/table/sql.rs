@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use datafusion::common::TableReference;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
@@ -108,19 +109,39 @@ fn refuse_numbers(plan: &LogicalPlan) -> Result<(), DataFusionError> {
         .expr
         .iter()
         .find(|expr| expr.schema_name().to_string() == RowColumn::Data.name());
-    let Some(Expr::Cast(cast)) = data.map(|expr| expr.clone().unalias()) else {
+    let Some(data) = data.map(|expr| expr.clone().unalias()) else {
         return Ok(());
     };
-    let found = cast.expr.get_type(projection.input.schema())?;
-    if !is_kinesis || found.is_string() || found.is_binary() || found.is_null() {
+    // The rows of VALUES are cast one by one, below the projection.
+    let cast = match (&data, &*projection.input) {
+        (Expr::Column(column), LogicalPlan::Values(values)) => {
+            let place = values.schema.index_of_column(column)?;
+            values
+                .values
+                .iter()
+                .find_map(|row| numeric_cast(&row[place], &values.schema))
+        }
+        (data, input) => numeric_cast(data, input.schema()),
+    };
+    let (true, Some(found)) = (is_kinesis, cast) else {
         return Ok(());
-    }
+    };
     Err(Error::invalid_row(format!(
         "table '{}': 'data' is of type {found}: expected a string or binary; CAST(… AS VARCHAR) \
          makes it one",
         insert.table_name
     ))
     .into())
+}
+
+/// The type that `expr` casts to bytes although it is neither text nor bytes.
+fn numeric_cast(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
+    let Expr::Cast(cast) = expr else {
+        return None;
+    };
+    let from = cast.expr.get_type(schema).ok()?;
+    let readable = from.is_string() || from.is_binary() || from.is_null();
+    (!readable).then_some(from)
 }
 
 /// The columns of every table the node names; a name that is no table is left to the planner.

@@ -106,6 +106,11 @@ async fn data_that_is_neither_text_nor_bytes_is_refused() {
         assert_eq!(kind, ErrorKind::InvalidRow, "{message}");
         assert!(message.contains("CAST(… AS VARCHAR)"), "{message}");
     }
+    for values in ["('k', 5)", "('k', 'fine'), ('k', 5)"] {
+        let insert = format!("INSERT INTO words (partitionKey, data) VALUES {values}");
+        let (kind, message) = world.refusal(&insert).await;
+        assert_eq!(kind, ErrorKind::InvalidRow, "{message}");
+    }
     assert_eq!(world.number("SELECT count(*) FROM words").await, 0);
 }
 
