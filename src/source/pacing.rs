@@ -1,4 +1,4 @@
-//! When a shard may be asked again.
+//! When a shard may be asked again, and for how much.
 
 use std::time::Duration;
 
@@ -13,6 +13,43 @@ pub(super) fn wait_after(page_bytes: usize, interval: Duration) -> Duration {
     }
     let micros = (page_bytes as u64).saturating_mul(1_000_000) / READ_BYTES_PER_SECOND as u64;
     interval.max(Duration::from_micros(micros))
+}
+
+/// What the pages of all shards of a scan may hold together, each before it is turned into rows.
+const PAGES_BYTES: usize = 512 * 1024 * 1024;
+
+/// A page is no smaller than this however many shards there are, for requests to be worth their cost.
+const LEAST_PAGE_BYTES: usize = 1024 * 1024;
+
+/// The size of a record before one has been seen.
+const ASSUMED_RECORD_BYTES: usize = 1_024;
+
+/// How many records to ask a shard for, so that many shards with large records stay within memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageSize {
+    page_bytes: usize,
+    record_bytes: usize,
+}
+
+impl PageSize {
+    pub(super) fn of_scan(shards: usize) -> Self {
+        Self {
+            page_bytes: (PAGES_BYTES / shards.max(1)).max(LEAST_PAGE_BYTES),
+            record_bytes: ASSUMED_RECORD_BYTES,
+        }
+    }
+
+    /// Takes the size of records from the last page that had any.
+    pub(super) fn learn(&mut self, records: usize, bytes: usize) {
+        if let Some(mean) = bytes.checked_div(records) {
+            self.record_bytes = mean.max(1);
+        }
+    }
+
+    /// Records that fit, at least one.
+    pub(super) fn records(&self) -> usize {
+        (self.page_bytes / self.record_bytes).max(1)
+    }
 }
 
 #[cfg(test)]
@@ -30,5 +67,21 @@ mod tests {
     #[test]
     fn an_interval_of_zero_turns_pacing_off() {
         assert_eq!(wait_after(10 << 20, Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn few_shards_ask_for_whole_pages_and_many_for_what_fits() {
+        let mut few = PageSize::of_scan(8);
+        assert!(few.records() > 10_000);
+        few.learn(10, 10 << 20);
+        assert_eq!(few.records(), 64);
+        let mut many = PageSize::of_scan(10_000);
+        assert_eq!(many.records(), 1_024);
+        many.learn(1_000, 100_000);
+        assert_eq!(many.records(), 10_485);
+        many.learn(0, 0);
+        assert_eq!(many.records(), 10_485);
+        many.learn(1, 10 << 20);
+        assert_eq!(many.records(), 1);
     }
 }

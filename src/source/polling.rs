@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::columns::{RowColumn, page_columns};
 use super::counters::ReadCounters;
-use super::pacing::wait_after;
+use super::pacing::{PageSize, wait_after};
 use super::rows::{Findings, OpenPage, RowBuilder};
 use super::tip::Answer;
 use crate::error::Result;
@@ -33,6 +33,8 @@ pub(crate) struct ReadContext {
     pub(crate) clock: Arc<dyn Clock>,
     /// Pages being fetched at once, over all shards: bounds the memory of bodies not yet decoded.
     pub(crate) fetches: Arc<Semaphore>,
+    /// Shards that are read side by side.
+    pub(crate) shards: usize,
 }
 
 /// What is to be read of one shard: all from `start` on that was there at `begun_at`.
@@ -63,6 +65,7 @@ pub(crate) struct ShardReader {
     position: ShardPosition,
     open: Option<OpenPage>,
     remaining: u64,
+    page_size: PageSize,
     next_fetch: Instant,
     started: Started,
     done: bool,
@@ -117,6 +120,7 @@ impl ShardReader {
             renewed: false,
             position: read.start.clone(),
             done: empty || remaining == 0,
+            page_size: PageSize::of_scan(context.shards),
             context,
             read,
             rows,
@@ -231,6 +235,7 @@ impl ShardReader {
     fn take_stock(&mut self, page: &RecordsPage, asked_at: UnixMillis, limit: usize) {
         self.counters.records.add(page.len());
         self.counters.bytes.add(page.size_bytes());
+        self.page_size.learn(page.len(), page.size_bytes());
         let behind = page.behind_latest;
         let millis = behind.unwrap_or(Duration::ZERO).as_millis();
         self.counters
@@ -306,7 +311,8 @@ impl ShardReader {
     /// No more records than rows may still be read: each record holds at least one, as a rule.
     fn page_limit(&self) -> usize {
         let remaining = usize::try_from(self.remaining).unwrap_or(usize::MAX);
-        self.context.options.records_per_fetch.min(remaining)
+        let asked = self.context.options.records_per_fetch.min(remaining);
+        asked.min(self.page_size.records())
     }
 
     fn place(&self) -> String {

@@ -178,6 +178,7 @@ impl TableProvider for KinesisTable {
             retry: config.options.retry,
             clock: Arc::clone(&config.clock),
             fetches: Arc::new(Semaphore::new(FETCHES_IN_FLIGHT)),
+            shards: descriptors.len(),
         };
         Ok(Arc::new(KinesisReadExec::new(
             input,
