@@ -81,7 +81,7 @@ fn print(
 ) -> Result<Option<Printer>, Failure> {
     match (event, printer) {
         (Event::Started(yields, plan), _) => {
-            Printer::new(output, yields, &plan.schema(), started).map(Some)
+            Ok(Some(Printer::new(output, yields, &plan.schema(), started)))
         }
         (Event::Batch(batch), Some(mut printer)) => {
             printer.batch(&batch)?;

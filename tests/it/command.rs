@@ -85,6 +85,18 @@ fn csv_has_a_header_even_without_rows() {
 }
 
 #[test]
+fn csv_has_no_header_before_an_error() {
+    let output = run(&[
+        "--output",
+        "csv",
+        "-c",
+        "CREATE TABLE t (n INT); INSERT INTO t SELECT 1 / (value - 1) FROM generate_series(1, 2)",
+    ]);
+    assert_eq!(stdout(&output), "");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn json_is_one_object_a_line() {
     let output = run(&[
         "--output",
