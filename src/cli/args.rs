@@ -9,7 +9,7 @@ use crate::model::StaticCredentials;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const AFTER_HELP: &str = "\
-Without -f and -c: a shell on a terminal, else the statements on stdin.
+Without -f and -c: a shell on a terminal, else the statements on stdin, each as soon as it is complete.
 A file runs to its first error, which is named with file and line; the exit code is then 1.
 
 Binary columns such as `data` are printed as text where a value is UTF-8 without control

@@ -16,6 +16,7 @@ mod session;
 mod shell;
 mod signals;
 mod statements;
+mod stdin;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;

@@ -1,7 +1,6 @@
 //! Prints results on stdout: csv and json as batches come, a table when all rows are there.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, UInt64Array};
 use datafusion::arrow::csv;
@@ -39,6 +38,8 @@ pub(super) struct Printer {
     output: Output,
     yields: Yield,
     schema: SchemaRef,
+    /// It waits for the first rows or the end: a statement that fails before has no result.
+    header_due: bool,
     kept: Vec<RecordBatch>,
     rows: usize,
     written: u64,
@@ -46,28 +47,17 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    pub(super) fn new(
-        output: Output,
-        yields: Yield,
-        schema: &Schema,
-        started: Instant,
-    ) -> Result<Self, Failure> {
-        let schema = readable_schema(schema);
-        if output.format == Format::Csv && !schema.fields().is_empty() {
-            print(&csv_bytes(
-                &RecordBatch::new_empty(Arc::clone(&schema)),
-                true,
-            )?)?;
-        }
-        Ok(Self {
+    pub(super) fn new(output: Output, yields: Yield, schema: &Schema, started: Instant) -> Self {
+        Self {
             output,
             yields,
-            schema,
+            schema: readable_schema(schema),
+            header_due: output.format == Format::Csv,
             kept: Vec::new(),
             rows: 0,
             written: 0,
             started,
-        })
+        }
     }
 
     pub(super) fn batch(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
@@ -77,7 +67,10 @@ impl Printer {
         match (self.output.format, self.yields) {
             (Format::Table, Yield::Count) => self.written += count(batch),
             (Format::Table, Yield::Rows) => self.keep(batch)?,
-            (Format::Csv, _) => print(&csv_bytes(&readable(batch, &self.schema)?, false)?)?,
+            (Format::Csv, _) => {
+                let header = std::mem::take(&mut self.header_due);
+                print(&csv_bytes(&readable(batch, &self.schema)?, header)?)?;
+            }
             (Format::Json, _) => print(&json_bytes(&readable(batch, &self.schema)?)?)?,
         }
         self.rows += batch.num_rows();
@@ -85,7 +78,14 @@ impl Printer {
     }
 
     pub(super) fn finish(self) -> Result<(), Failure> {
-        if self.output.format != Format::Table || self.schema.fields().is_empty() {
+        if self.schema.fields().is_empty() {
+            return Ok(());
+        }
+        if self.header_due {
+            print(&csv_bytes(&RecordBatch::new_empty(self.schema), true)?)?;
+            return Ok(());
+        }
+        if self.output.format != Format::Table {
             return Ok(());
         }
         match self.yields {
@@ -203,8 +203,7 @@ mod tests {
             table_limit: Some(3),
         };
         let batch = words();
-        let mut printer =
-            Printer::new(output, Yield::Rows, &batch.schema(), Instant::now()).unwrap();
+        let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
         for _ in 0..3 {
             printer.batch(&batch).unwrap();
         }

@@ -81,7 +81,7 @@ fn print(
 ) -> Result<Option<Printer>, Failure> {
     match (event, printer) {
         (Event::Started(yields, plan), _) => {
-            Printer::new(output, yields, &plan.schema(), started).map(Some)
+            Ok(Some(Printer::new(output, yields, &plan.schema(), started)))
         }
         (Event::Batch(batch), Some(mut printer)) => {
             printer.batch(&batch)?;
@@ -91,16 +91,16 @@ fn print(
     }
 }
 
-/// Prints on another thread: whoever reads the results may stop reading, and a signal ends the wait for them.
-async fn unless_stopped<T: Send + 'static>(
+/// Prints or reads on another thread: who is at the other end may do nothing for long, and a signal ends the wait.
+pub(super) async fn unless_stopped<T: Send + 'static>(
     signals: &mut Signals,
-    print: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let printing = tokio::task::spawn_blocking(print);
+    let working = tokio::task::spawn_blocking(work);
     tokio::select! {
         biased;
         stop = signals.next() => Err(Failure::Stopped(stop)),
-        done = printing => done.map_err(panicked)?,
+        done = working => done.map_err(panicked)?,
     }
 }
 

@@ -1,23 +1,20 @@
 //! Runs the statements of files, of `-c` and of stdin, up to the first error.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 
 use super::args::{Format, Script};
 use super::failure::Failure;
 use super::output::Output;
-use super::run::run_statement;
+use super::run::{run_statement, unless_stopped};
 use super::session::Session;
 use super::signals::{Signals, Stop};
-use super::statements::{Statement, split};
+use super::statements::{Incoming, Statement, split};
+use super::stdin::Pieces;
 use super::{Outcome, say};
 
-/// Runs scripts in their order. All are read before the first statement runs, so that a misspelt path costs nothing.
+/// Runs scripts in their order. All files are read before the first statement runs, so that a misspelt path costs nothing.
 pub(super) async fn run(session: &Session, scripts: &[Script], format: Format) -> Outcome {
-    let output = Output {
-        format,
-        table_limit: None,
-    };
     let mut texts = Vec::with_capacity(scripts.len());
     for script in scripts {
         match read(script) {
@@ -25,33 +22,79 @@ pub(super) async fn run(session: &Session, scripts: &[Script], format: Format) -
             Err(error) => return fail(&format!("{script}: {error}")),
         }
     }
-    // From here on: who waits for stdin is still ended by the signals themselves.
-    let mut signals = match Signals::all() {
+    let signals = match Signals::all() {
         Ok(signals) => signals,
         Err(error) => return fail(&format!("cannot listen to signals: {error}")),
     };
+    let mut runner = Runner {
+        session,
+        output: Output {
+            format,
+            table_limit: None,
+        },
+        signals,
+    };
     for (script, text) in texts {
-        for statement in split(&text) {
-            if let Err(failure) = run_statement(session, &statement, output, &mut signals).await {
-                return ended(script, &statement, &failure);
-            }
+        let ran = match text {
+            Some(text) => runner.statements(script, split(&text)).await,
+            None => runner.stdin(script).await,
+        };
+        if let Err(outcome) = ran {
+            return outcome;
         }
     }
     Outcome::Done
 }
 
-fn read(script: &Script) -> io::Result<String> {
-    let text = match script {
-        Script::File(path) => fs::read_to_string(path)?,
-        Script::Text(text) => text.clone(),
-        Script::Stdin => {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text)?;
-            text
+/// The text of a script; `None` for stdin, which may go on while its first statements run.
+fn read(script: &Script) -> io::Result<Option<String>> {
+    match script {
+        Script::File(path) => fs::read_to_string(path).map(Some),
+        Script::Text(text) => Ok(Some(text.clone())),
+        Script::Stdin => Ok(None),
+    }
+}
+
+/// Runs statements one after the other; its error is how the run ends.
+struct Runner<'a> {
+    session: &'a Session,
+    output: Output,
+    signals: Signals,
+}
+
+impl Runner<'_> {
+    async fn stdin(&mut self, script: &Script) -> Result<(), Outcome> {
+        let mut text = Incoming::new();
+        let mut pieces = Pieces::default();
+        loop {
+            let next = unless_stopped(&mut self.signals, move || Ok(pieces.next())).await;
+            let piece = match next {
+                Ok(Ok((piece, rest))) => {
+                    pieces = rest;
+                    piece
+                }
+                Ok(Err(error)) => return Err(fail(&format!("{script}: {error}"))),
+                Err(failure) => return Err(outcome(&failure)),
+            };
+            if piece.is_empty() {
+                return self.statements(script, text.finish()).await;
+            }
+            self.statements(script, text.push(&piece)).await?;
         }
-    };
-    // Some editors put a byte order mark in front, which is no SQL.
-    Ok(text.trim_start_matches('\u{feff}').to_owned())
+    }
+
+    async fn statements(
+        &mut self,
+        script: &Script,
+        statements: impl IntoIterator<Item = Statement>,
+    ) -> Result<(), Outcome> {
+        for statement in statements {
+            run_statement(self.session, &statement, self.output, &mut self.signals)
+                .await
+                .map_err(|failure| ended(script, &statement, &failure))?;
+        }
+        Ok(())
+    }
 }
 
 fn fail(message: &str) -> Outcome {
@@ -60,14 +103,19 @@ fn fail(message: &str) -> Outcome {
 }
 
 fn ended(script: &Script, statement: &Statement, failure: &Failure) -> Outcome {
-    let outcome = match failure {
+    if !matches!(failure, Failure::ClosedPipe) {
+        let line = statement.line();
+        say(&format!("{script}:{line}: {}", failure.describe(statement)));
+    }
+    outcome(failure)
+}
+
+fn outcome(failure: &Failure) -> Outcome {
+    match failure {
         // As with any command in front of `head`: what was asked for has been delivered.
-        Failure::ClosedPipe => return Outcome::Done,
+        Failure::ClosedPipe => Outcome::Done,
         Failure::Stopped(Stop::Interrupt) => Outcome::Interrupted,
         Failure::Stopped(Stop::Terminate) => Outcome::Terminated,
         Failure::Query(_) | Failure::Output(_) => Outcome::Failed,
-    };
-    let line = statement.line();
-    say(&format!("{script}:{line}: {}", failure.describe(statement)));
-    outcome
+    }
 }

@@ -34,27 +34,75 @@ impl Statement {
 /// From a place on that is no SQL token, such as a quote that is never closed, the rest is one statement: those before it
 /// can run, and the parser says what is wrong with it.
 pub(super) fn split(text: &str) -> Vec<Statement> {
-    let (tokens, lexed) = tokens(text);
-    let mut reader = Reader::new(text);
-    let mut statements = Vec::new();
-    let mut open: Option<Start> = None;
-    for token in &tokens {
-        match token.token {
-            Token::Whitespace(_) => {}
-            Token::SemiColon => {
-                let end = reader.advance(token.span.start);
-                statements.extend(open.take().map(|start| start.statement(text, end)));
-            }
-            _ if open.is_none() => open = Some(reader.start(token.span.start)),
-            _ => {}
+    let mut whole = Incoming::new();
+    let mut statements = whole.push(text);
+    statements.extend(whole.finish());
+    statements
+}
+
+/// A text that comes in pieces: what is left of it behind the last semicolon, and where that begins.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    text: String,
+    place: (usize, usize),
+}
+
+impl Incoming {
+    pub(super) fn new() -> Self {
+        Self {
+            text: String::new(),
+            place: (1, 1),
         }
     }
-    if lexed.is_err() && open.is_none() {
-        let end = tokens.last().map_or(Location::of(1, 1), |t| t.span.end);
-        open = Some(reader.start(end));
+
+    /// Adds a piece and gives the statements that end in it.
+    pub(super) fn push(&mut self, piece: &str) -> Vec<Statement> {
+        let first = self.text.is_empty() && self.place == (1, 1);
+        // Some editors put a byte order mark in front, which is no SQL.
+        let piece = match first {
+            true => piece.trim_start_matches('\u{feff}'),
+            false => piece,
+        };
+        self.text.push_str(piece);
+        if !piece.contains(';') {
+            return Vec::new();
+        }
+        let (tokens, _) = tokens(&self.text);
+        let mut reader = Reader::new(&self.text, self.place);
+        let mut statements = Vec::new();
+        let mut open: Option<Start> = None;
+        let mut rest = None;
+        for token in &tokens {
+            match token.token {
+                Token::Whitespace(_) => {}
+                Token::SemiColon => {
+                    let end = reader.advance(token.span.start);
+                    statements.extend(open.take().map(|start| start.statement(&self.text, end)));
+                    rest = Some(reader.start(token.span.end));
+                }
+                _ if open.is_none() => open = Some(reader.start(token.span.start)),
+                _ => {}
+            }
+        }
+        if let Some(rest) = rest {
+            self.text.drain(..rest.offset);
+            self.place = rest.place;
+        }
+        statements
     }
-    statements.extend(open.map(|start| start.statement(text, text.len())));
-    statements
+
+    /// The last statement, which needs no semicolon.
+    pub(super) fn finish(self) -> Option<Statement> {
+        let (tokens, lexed) = tokens(&self.text);
+        let word = tokens
+            .iter()
+            .find(|token| !matches!(token.token, Token::Whitespace(_)))
+            .map(|token| token.span.start);
+        let broken = || tokens.last().map_or(Location::of(1, 1), |t| t.span.end);
+        let begin = word.or_else(|| lexed.is_err().then(broken))?;
+        let start = Reader::new(&self.text, self.place).start(begin);
+        Some(start.statement(&self.text, self.text.len()))
+    }
 }
 
 /// Whether nothing is missing at the end: the last token is a semicolon, or there is none at all.
@@ -97,24 +145,29 @@ struct Reader<'a> {
     rest: std::str::CharIndices<'a>,
     line: u64,
     column: u64,
+    /// Where the text itself begins.
+    origin: (usize, usize),
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, origin: (usize, usize)) -> Self {
         Self {
             rest: text.char_indices(),
             line: 1,
             column: 1,
+            origin,
         }
     }
 
     fn start(&mut self, location: Location) -> Start {
         let offset = self.advance(location);
         let number = |n: u64| usize::try_from(n).unwrap_or(1);
-        Start {
-            offset,
-            place: (number(self.line), number(self.column)),
-        }
+        let (line, column) = (number(self.line), number(self.column));
+        let place = match line {
+            1 => (self.origin.0, self.origin.1 + column - 1),
+            _ => (self.origin.0 + line - 1, column),
+        };
+        Start { offset, place }
     }
 
     fn advance(&mut self, to: Location) -> usize {
@@ -216,6 +269,25 @@ mod tests {
     fn the_parser_sees_a_statement_where_it_stands_in_the_file() {
         let statement = split("SELECT 1;\n\n  SELECT 2").remove(1);
         assert_eq!(statement.in_place(), "\n\n  SELECT 2");
+    }
+
+    #[test]
+    fn a_text_in_pieces_gives_what_it_gives_as_a_whole() {
+        let text = "\u{feff}SELECT 1; -- a;b\n SELECT\n'ä;';\n\n;SELECT $$;\n$$; SELECT /* ; */ 2";
+        let whole = split(text);
+        assert_eq!(whole.len(), 4);
+        assert_eq!(cut(text).last(), Some(&one(6, "SELECT /* ; */ 2")));
+        for size in 1..10 {
+            let characters: Vec<char> = text.chars().collect();
+            let mut incoming = Incoming::new();
+            let mut statements = Vec::new();
+            for piece in characters.chunks(size) {
+                statements.extend(incoming.push(&piece.iter().collect::<String>()));
+            }
+            assert_eq!(statements.len(), 3);
+            statements.extend(incoming.finish());
+            assert_eq!(statements, whole, "{size}");
+        }
     }
 
     #[test]

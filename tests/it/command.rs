@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
@@ -83,6 +82,18 @@ fn csv_has_a_header_even_without_rows() {
     ]);
     assert_eq!(stdout(&output), "n,s\n1,\"a,b\"\n2,\nn\n");
     assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn csv_has_no_header_before_an_error() {
+    let output = run(&[
+        "--output",
+        "csv",
+        "-c",
+        "CREATE TABLE t (n INT); INSERT INTO t SELECT 1 / (value - 1) FROM generate_series(1, 2)",
+    ]);
+    assert_eq!(stdout(&output), "");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
@@ -223,6 +234,64 @@ fn stdin_is_read_where_nothing_else_is_given_and_for_a_dash() {
         "SELECT 1 AS n",
     );
     assert_eq!(stdout(&output), "n\n0\nn\n1\n");
+}
+
+#[test]
+fn a_statement_on_stdin_runs_before_the_next_is_written() {
+    let mut child = command()
+        .args(["--output", "csv"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let (sender, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        while stdout.read_line(&mut line).unwrap() > 0 {
+            let _ = sender.send(std::mem::take(&mut line));
+        }
+    });
+    let next = || lines.recv_timeout(Duration::from_secs(30)).unwrap();
+    stdin.write_all(b"SELECT 1 AS a;\nSELECT").unwrap();
+    assert_eq!([next(), next()], ["a\n", "1\n"]);
+    stdin.write_all(b" 2\n AS b").unwrap();
+    stdin.write_all(b";").unwrap();
+    assert_eq!([next(), next()], ["b\n", "2\n"]);
+    stdin.write_all(b"\n\n SELECT nope; SELECT 3;").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        stderr(&output).starts_with("<stdin>:5: "),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(output.status.code(), Some(1));
+    drop(stdin);
+    assert!(lines.recv().is_err(), "more than was asked for");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_the_wait_for_stdin() {
+    let mut child = command()
+        .args(["--output", "csv"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"SELECT 1 AS a;\nSELECT").unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    stdout.read_line(&mut String::new()).unwrap();
+    let kill = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
 #[test]

@@ -119,6 +119,22 @@ fn a_statement_over_two_lines_runs_and_an_error_does_not_end_the_shell() {
 }
 
 #[test]
+fn statements_that_come_in_one_piece_all_run() {
+    let state = state("burst");
+    let Some(mut terminal) = Terminal::open(&state) else {
+        return;
+    };
+    terminal.until(PROMPT);
+    terminal.keys("SELECT 40 + 1 AS n;\rSELECT 40 +\r2 AS n;\rSELECT 40 + 3 AS n;\r");
+    terminal.until("| 41 |");
+    terminal.until("| 42 |");
+    terminal.until("| 43 |");
+    terminal.until(PROMPT);
+    terminal.line("\\q");
+    assert_eq!(terminal.exit_code(), Some(0));
+}
+
+#[test]
 fn ctrl_c_ends_the_statement_or_clears_the_line_and_the_shell_goes_on() {
     let state = state("interrupt");
     let Some(mut terminal) = Terminal::open(&state) else {

@@ -1,0 +1,70 @@
+//! Reads stdin as it comes, so that a statement runs as soon as it is complete.
+
+use std::io::{self, ErrorKind, Read};
+
+/// As much as a pipe holds on most systems.
+const PIECE: usize = 64 * 1024;
+
+/// What has been read of stdin but not yet given out: the beginning of a character.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    begun: Vec<u8>,
+}
+
+impl Pieces {
+    /// Waits for more; an empty piece is the end.
+    pub(super) fn next(mut self) -> io::Result<(String, Self)> {
+        let mut buffer = vec![0; PIECE];
+        loop {
+            let length = match io::stdin().lock().read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                length => length?,
+            };
+            let text = self.text(&buffer[..length])?;
+            if length == 0 || !text.is_empty() {
+                return Ok((text, self));
+            }
+        }
+    }
+
+    /// The characters that are complete with `bytes`; none may be incomplete at the end.
+    fn text(&mut self, bytes: &[u8]) -> io::Result<String> {
+        self.begun.extend_from_slice(bytes);
+        let complete = match str::from_utf8(&self.begun) {
+            Ok(text) => text.len(),
+            Err(error) if error.error_len().is_none() && !bytes.is_empty() => error.valid_up_to(),
+            Err(_) => return Err(not_text()),
+        };
+        let begun = self.begun.split_off(complete);
+        let text = std::mem::replace(&mut self.begun, begun);
+        String::from_utf8(text).map_err(|_| not_text())
+    }
+}
+
+fn not_text() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_in_two_pieces_is_put_together() {
+        let mut pieces = Pieces::default();
+        let bytes = "aä€".as_bytes();
+        assert_eq!(pieces.text(&bytes[..2]).unwrap(), "a");
+        assert_eq!(pieces.text(&bytes[2..4]).unwrap(), "ä");
+        assert_eq!(pieces.text(&bytes[4..5]).unwrap(), "");
+        assert_eq!(pieces.text(&bytes[5..]).unwrap(), "€");
+        assert_eq!(pieces.text(&[]).unwrap(), "");
+    }
+
+    #[test]
+    fn what_is_no_text_is_an_error() {
+        assert!(Pieces::default().text(b"a\xff").is_err());
+        let mut pieces = Pieces::default();
+        assert_eq!(pieces.text(b"a\xc3").unwrap(), "a");
+        assert!(pieces.text(&[]).is_err());
+    }
+}
