@@ -1,5 +1,6 @@
 //! Writers against a service that takes, refuses, loses and reshards as told.
 
+mod api;
 mod ending;
 mod flow;
 mod layout;

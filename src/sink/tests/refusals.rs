@@ -107,3 +107,51 @@ async fn an_answer_of_another_length_is_an_internal_error() {
         "{error}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_for_a_connection_does_not_use_up_a_time_to_live() {
+    for aggregation in [true, false] {
+        let service = Service::with_shards(1);
+        service.state().latency = Some(Duration::from_secs(20));
+        // Whoever comes last has waited for three times its time to live.
+        let taken = (0..5).map(|_| Answer::Refuse(vec![]));
+        service.state().answers = taken.chain([Answer::Refuse(vec![0])]).collect();
+        let settings = SinkSettings {
+            aggregation,
+            ..SinkSettings::default()
+        };
+        let stream = stream(&service, settings);
+        let write = async |seed| {
+            let random = fastrand::Rng::with_seed(seed);
+            let mut writer = SinkWriter::new(Arc::clone(&stream), Arc::default(), random).await?;
+            writer.write(&numbered(0..10, 10)).await?;
+            writer.finish().await
+        };
+        let written = futures::future::join_all((0..6).map(write)).await;
+        let written: Result<Vec<u64>> = written.into_iter().collect();
+        assert_eq!(written.unwrap(), [10; 6]);
+        assert_eq!(service.state().requests.len(), 7);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_for_longer_than_a_time_to_live_has_a_second_try() {
+    let service = Service::with_shards(1);
+    service.state().latency = Some(Duration::from_secs(60));
+    service.state().answers = [Answer::Fail("RequestTimeout")].into();
+    let written = write_all(&service, SinkSettings::default(), &[numbered(0..10, 2)]).await;
+    assert_eq!(written.unwrap(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_comes_seldom_has_its_second_try_too() {
+    let service = Service::with_shards(1);
+    service.state().answers = [Answer::Refuse(vec![0])].into();
+    let mut writer = writer(&service, plain()).await;
+    for part in 0..3 {
+        writer.write(&numbered(part..part + 1, 3)).await.unwrap();
+        writer.progress().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    assert_eq!(writer.finish().await.unwrap(), 3);
+}
