@@ -39,15 +39,21 @@ pub(super) struct Tag {
 /// The tries of a record, or of the most tried one in an aggregate.
 #[derive(Debug, Clone, Default)]
 pub(super) struct History {
-    pub(super) first_tried: Option<Instant>,
+    /// When its time to live began. Waiting for a connection or for an answer is no refusal.
+    pub(super) first_refused: Option<Instant>,
     pub(super) tries: u32,
     pub(super) last_failure: Option<Arc<str>>,
 }
 
 impl History {
+    pub(super) fn refused(&mut self, failure: String, now: Instant) {
+        self.first_refused.get_or_insert(now);
+        self.last_failure = Some(failure.into());
+    }
+
     /// The history of records that go together from now on.
     pub(super) fn merge(&mut self, other: &Self) {
-        self.first_tried = match (self.first_tried, other.first_tried) {
+        self.first_refused = match (self.first_refused, other.first_refused) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };

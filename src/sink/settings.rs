@@ -25,8 +25,9 @@ pub struct SinkSettings {
     pub flush_wait: Duration,
     /// How long a record may be refused before writing fails (`kinesis.sink.recordTtl`).
     ///
-    /// Counted from the first time it is sent: waiting in the buffer behind records the shard takes
-    /// at its own pace is no failure.
+    /// Counted from its first refusal: waiting in the buffer behind records the shard takes at its
+    /// own pace, for a connection, or for an answer is none. A record that fails has been tried
+    /// twice at least, unless this is zero.
     pub record_ttl: Duration,
     /// Requests in flight at once, of all writers of a [`SinkStream`](super::SinkStream) together;
     /// at least 1 (`kinesis.sink.maxConnections`).

@@ -138,7 +138,7 @@ impl SinkWriter {
             self.read_view();
         }
         while self.requests < self.stream.settings().max_connections.max(1) {
-            let Some(request) = self.next_request(now) else {
+            let Some(request) = self.next_request() else {
                 break;
             };
             self.requests += 1;
@@ -152,12 +152,12 @@ impl SinkWriter {
     }
 
     /// A full buffer with nothing to send is full of aggregates that wait for company.
-    fn next_request(&mut self, now: Instant) -> Option<Request> {
-        self.batcher.next_request(now).or_else(|| {
+    fn next_request(&mut self) -> Option<Request> {
+        self.batcher.next_request().or_else(|| {
             if self.batcher.is_full() {
                 self.batcher.seal_all();
             }
-            self.batcher.next_request(now)
+            self.batcher.next_request()
         })
     }
 

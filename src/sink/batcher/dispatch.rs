@@ -34,7 +34,9 @@ impl Batcher {
             self.timers.pop();
             if self.lanes[lane].not_before.is_some_and(|at| at <= now) {
                 self.lanes[lane].not_before = None;
-                if let Some(front) = self.lanes[lane].sealed.front() {
+                // A caller that comes seldom may find that the time has run out before a second try.
+                let front = self.lanes[lane].sealed.front();
+                if let Some(front) = front.filter(|front| front.tag.history.tries > 1) {
                     self.check_expiry(front, now)?;
                 }
                 self.queue(lane);
@@ -52,7 +54,7 @@ impl Batcher {
     }
 
     /// What can be sent now, as much as one request takes; first what was refused before.
-    pub(in crate::sink) fn next_request(&mut self, now: Instant) -> Option<Request> {
+    pub(in crate::sink) fn next_request(&mut self) -> Option<Request> {
         let mut request = Request::default();
         while !self.misled {
             let Some(index) = self.next_lane() else {
@@ -74,7 +76,6 @@ impl Batcher {
                 entry.tag.admitted = true;
                 self.window.admit();
             }
-            entry.tag.history.first_tried.get_or_insert(now);
             entry.tag.history.tries += 1;
             request.push(entry);
             self.queue(index);
@@ -125,7 +126,7 @@ impl Batcher {
                 Err(failure) => {
                     settled.throttled += u64::from(failure.throttled);
                     settled.resent += 1;
-                    entry.tag.history.last_failure = Some(failure.message.into());
+                    entry.tag.history.refused(failure.message, now);
                     self.check_expiry(&entry, now)?;
                     self.slow_down(lane, &entry, now);
                     self.lanes[lane].sealed.push_front(entry);
@@ -150,7 +151,7 @@ impl Batcher {
         let (fastest, slowest) = (self.limits.first_pace, self.limits.slowest_pace);
         let pace = self.lanes[lane].pace.saturating_mul(2);
         self.lanes[lane].pace = pace.clamp(fastest, slowest);
-        let expires_at = entry.tag.history.first_tried.unwrap_or(now) + self.limits.record_ttl;
+        let expires_at = entry.tag.history.first_refused.unwrap_or(now) + self.limits.record_ttl;
         let not_before = self.next_slot(lane, now).min(expires_at);
         self.hold(lane, not_before);
     }
@@ -186,8 +187,8 @@ impl Batcher {
         let Some(last_failure) = &history.last_failure else {
             return Ok(());
         };
-        let first_tried = history.first_tried.unwrap_or(now);
-        if now.duration_since(first_tried) < self.limits.record_ttl {
+        let first_refused = history.first_refused.unwrap_or(now);
+        if now.duration_since(first_refused) < self.limits.record_ttl {
             return Ok(());
         }
         Err(Expired {

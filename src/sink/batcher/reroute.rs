@@ -77,7 +77,7 @@ impl Batcher {
                 return Ok(());
             }
             let failure = format!("written to {shard}, which does not take all of its hash keys");
-            entry.tag.history.last_failure = Some(failure.into());
+            entry.tag.history.refused(failure, now);
             self.check_expiry(&entry, now)
                 .map_err(RerouteError::Expired)?;
             settled.resent += 1;

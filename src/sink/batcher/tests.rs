@@ -77,13 +77,13 @@ fn a_lane_has_one_record_in_flight_and_the_next_goes_after_it() {
     for (hash, size) in [(1, 301), (2, 302), (200, 303)] {
         push(&mut batcher, hash, size, now);
     }
-    let first = batcher.next_request(now).unwrap();
+    let first = batcher.next_request().unwrap();
     assert_eq!(sizes(&first), [301, 303]);
-    assert!(batcher.next_request(now).is_none());
+    assert!(batcher.next_request().is_none());
     let outcomes = vec![written("to-99"), refused()];
     let settled = batcher.complete(first, outcomes, now).unwrap();
     assert_eq!((settled.rows, settled.resent), (1, 1));
-    assert_eq!(sizes(&batcher.next_request(now).unwrap()), [302]);
+    assert_eq!(sizes(&batcher.next_request().unwrap()), [302]);
 }
 
 #[test]
@@ -92,15 +92,15 @@ fn a_refused_record_goes_before_those_behind_it_and_not_before_its_wait() {
     let mut batcher = batcher(map(&[u128::MAX]));
     push(&mut batcher, 1, 301, now);
     push(&mut batcher, 1, 302, now);
-    let request = batcher.next_request(now).unwrap();
+    let request = batcher.next_request().unwrap();
     batcher.complete(request, vec![refused()], now).unwrap();
-    assert!(batcher.next_request(now).is_none());
+    assert!(batcher.next_request().is_none());
     let due = batcher.next_due().unwrap();
     assert!((50 * MILLI..=100 * MILLI).contains(&(due - now)));
     batcher.advance(due - MILLI).unwrap();
-    assert!(batcher.next_request(due - MILLI).is_none());
+    assert!(batcher.next_request().is_none());
     batcher.advance(due).unwrap();
-    assert_eq!(sizes(&batcher.next_request(due).unwrap()), [301]);
+    assert_eq!(sizes(&batcher.next_request().unwrap()), [301]);
 }
 
 #[test]
@@ -108,19 +108,19 @@ fn an_aggregate_goes_out_when_it_is_full_or_due() {
     let now = Instant::now();
     let mut batcher = batcher(map(&[u128::MAX]));
     push(&mut batcher, 1, 100, now);
-    assert!(batcher.next_request(now).is_none());
+    assert!(batcher.next_request().is_none());
     push(&mut batcher, 1, 100, now + MILLI);
     // The first had to go, alone and so unwrapped; the second waits in its turn.
-    let first = batcher.next_request(now).unwrap();
+    let first = batcher.next_request().unwrap();
     assert_eq!(sizes(&first), [100]);
     let id = format!("to-{}", u128::MAX);
     batcher.complete(first, vec![written(&id)], now).unwrap();
     let due = now + MILLI + Duration::from_secs(1);
     batcher.advance(due - MILLI).unwrap();
-    assert!(batcher.next_request(due - MILLI).is_none());
+    assert!(batcher.next_request().is_none());
     assert_eq!(batcher.next_due(), Some(due));
     batcher.advance(due).unwrap();
-    assert!(batcher.next_request(due).is_some());
+    assert!(batcher.next_request().is_some());
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_is_settled_no_longer_counts_against_the_buffer() {
         }
         assert!(batcher.is_full());
         batcher.seal_all();
-        while let Some(request) = batcher.next_request(now) {
+        while let Some(request) = batcher.next_request() {
             let outcomes = vec![written(&id); request.len()];
             batcher.complete(request, outcomes, now).unwrap();
         }
@@ -151,7 +151,7 @@ fn once_misled_nothing_goes_out_until_all_is_laid_out_anew() {
         push(&mut batcher, hash, 11, now);
     }
     batcher.seal_all();
-    let first = batcher.next_request(now).unwrap();
+    let first = batcher.next_request().unwrap();
     push(&mut batcher, 60, 12, now);
     push(&mut batcher, 1, 13, now);
     batcher.seal_all();
@@ -159,12 +159,12 @@ fn once_misled_nothing_goes_out_until_all_is_laid_out_anew() {
     let last = format!("to-{}", u128::MAX);
     let outcomes = vec![written("to-49"), written(&last)];
     assert_eq!(batcher.complete(first, outcomes, now).unwrap().rows, 2);
-    assert!(batcher.wants_layout() && batcher.next_request(now).is_none());
+    assert!(batcher.wants_layout() && batcher.next_request().is_none());
     let settled = batcher.reroute(map(&[49, 99, u128::MAX]), now).unwrap();
     assert_eq!((settled.rows, settled.resent), (0, 1));
     assert_eq!(batcher.unsettled_rows(), 6);
 
-    let request = batcher.next_request(now).unwrap();
+    let request = batcher.next_request().unwrap();
     let mut sent = Vec::new();
     for entry in request.into_entries() {
         assert_eq!(entry.tag.history.tries, 2);
@@ -186,7 +186,7 @@ fn an_aggregate_whose_new_shard_holds_all_of_it_is_settled() {
     push(&mut batcher, 1, 10, now);
     push(&mut batcher, 2, 10, now);
     batcher.seal_all();
-    let request = batcher.next_request(now).unwrap();
+    let request = batcher.next_request().unwrap();
     batcher
         .complete(request, vec![written("to-49")], now)
         .unwrap();
@@ -204,14 +204,14 @@ fn a_shard_that_keeps_misleading_ends_with_the_time_to_live() {
     batcher.seal_all();
     for seconds in [0, 10, 20, 29] {
         let now = began + Duration::from_secs(seconds);
-        let request = batcher.next_request(now).unwrap();
+        let request = batcher.next_request().unwrap();
         batcher
             .complete(request, vec![written("unlisted")], now)
             .unwrap();
         batcher.reroute(map(&[u128::MAX]), now).unwrap();
     }
     let now = began + Duration::from_secs(30);
-    let request = batcher.next_request(now).unwrap();
+    let request = batcher.next_request().unwrap();
     batcher
         .complete(request, vec![written("unlisted")], now)
         .unwrap();
@@ -229,7 +229,7 @@ fn the_data_of_small_records_is_kept_whole() {
     for size in (0..3_000).step_by(7).chain([100_000]) {
         push(&mut batcher, 1, size, now);
     }
-    let request = batcher.next_request(now).unwrap();
+    let request = batcher.next_request().unwrap();
     let expected: Vec<_> = (0..3_000).step_by(7).chain([100_000]).collect();
     assert_eq!(sizes(&request), expected);
     assert!(

@@ -2,9 +2,9 @@
 
 /// A record on trial is one that was sent and is not acknowledged: in flight, or refused and waiting.
 ///
-/// Its time to live runs. Sent all at once, more records than a shard takes in that time would only
-/// make each other fail; so the number follows what the service takes. Where a lane is a shard, the
-/// lanes' own pace does this, and the window stays open.
+/// Once it is refused, its time to live runs. Sent all at once, more records than a shard takes in
+/// that time would only make each other fail; so the number follows what the service takes. Where
+/// a lane is a shard, the lanes' own pace does this, and the window stays open.
 #[derive(Debug)]
 pub(super) struct Window {
     /// Set where there is no limit.

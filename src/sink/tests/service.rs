@@ -4,17 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use async_trait::async_trait;
-
 use super::*;
 use crate::kinesis::{
-    ApiError, ApiResult, IteratorPosition, Kinesis, ListShardsFrom, Operation, PutEntry,
-    PutFailure, PutOutcome, RecordColumns, RecordDistribution, RecordsPage, ShardIterator,
-    ShardsPage, StreamStatus, StreamSummary, WrittenRecord,
+    ApiError, ApiResult, Operation, PutEntry, PutFailure, PutOutcome, RecordDistribution,
+    WrittenRecord,
 };
-use crate::model::{
-    HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, StreamName, UnixMillis,
-};
+use crate::model::{HashKey, HashRange, SequenceNumber, Shard, ShardId};
 
 /// How the next request is answered.
 #[derive(Debug)]
@@ -37,7 +32,7 @@ pub(super) struct Service {
 #[derive(Debug)]
 pub(super) struct State {
     /// Open ones, ordered by range; ids are given in the order shards are made.
-    shards: Vec<Shard>,
+    pub(super) shards: Vec<Shard>,
     made_shards: usize,
     pub(super) answers: VecDeque<Answer>,
     /// The chance of an entry, and a tenth of it that of a request, to be refused.
@@ -49,12 +44,15 @@ pub(super) struct State {
     filled_at: Option<Instant>,
     pub(super) fill_bytes: f64,
     pub(super) random: fastrand::Rng,
+    /// How long a request takes; a few milliseconds unless set.
+    pub(super) latency: Option<Duration>,
     pub(super) distribution: RecordDistribution,
     pub(super) max_record_bytes: usize,
     /// What was taken, in order.
     pub(super) log: Vec<(Shard, PutEntry)>,
     /// The requests, taken or not.
     pub(super) requests: Vec<Vec<PutEntry>>,
+    pub(super) descriptions: usize,
     pub(super) listings: usize,
     pub(super) in_flight: usize,
     pub(super) most_in_flight: usize,
@@ -83,10 +81,12 @@ impl Service {
                 filled_at: None,
                 fill_bytes: 0.0,
                 random: fastrand::Rng::with_seed(5),
+                latency: None,
                 distribution: RecordDistribution::PartitionKey,
                 max_record_bytes: 1024 * 1024,
                 log: Vec::new(),
                 requests: Vec::new(),
+                descriptions: 0,
                 listings: 0,
                 in_flight: 0,
                 most_in_flight: 0,
@@ -167,7 +167,7 @@ impl State {
         room
     }
 
-    fn answer(&mut self, entries: &[PutEntry]) -> ApiResult<Vec<PutOutcome>> {
+    pub(super) fn answer(&mut self, entries: &[PutEntry]) -> ApiResult<Vec<PutOutcome>> {
         assert!(!entries.is_empty() && entries.len() <= 500);
         assert!(entries.iter().map(PutEntry::size_bytes).sum::<usize>() <= 10 * 1024 * 1024);
         self.requests.push(entries.to_vec());
@@ -252,68 +252,5 @@ fn shard(number: usize, start: u128, end: u128) -> Shard {
         },
         starting_sequence: SequenceNumber::zero(),
         ending_sequence: None,
-    }
-}
-
-#[async_trait]
-impl Kinesis for Service {
-    async fn describe_stream(&self, stream: &StreamIdentity) -> ApiResult<StreamSummary> {
-        let state = self.state();
-        Ok(StreamSummary {
-            stream: stream.clone(),
-            status: StreamStatus::Active,
-            created_at: UnixMillis(0),
-            retention: Duration::from_secs(86_400),
-            open_shards: state.shards.len() as u32,
-            max_record_bytes: state.max_record_bytes,
-            distribution: state.distribution,
-        })
-    }
-
-    async fn list_shards(&self, _: ListShardsFrom<'_>) -> ApiResult<ShardsPage> {
-        let mut state = self.state();
-        state.listings += 1;
-        let shards = state.shards.clone();
-        Ok(ShardsPage { shards, next: None })
-    }
-
-    async fn put_records(
-        &self,
-        _: &StreamIdentity,
-        entries: &[PutEntry],
-    ) -> ApiResult<Vec<PutOutcome>> {
-        {
-            let mut state = self.state();
-            state.in_flight += 1;
-            state.most_in_flight = state.most_in_flight.max(state.in_flight);
-        }
-        let latency = Duration::from_millis(self.state().random.u64(1..10));
-        tokio::time::sleep(latency).await;
-        let mut state = self.state();
-        state.in_flight -= 1;
-        state.answer(entries)
-    }
-
-    async fn get_shard_iterator(
-        &self,
-        _: &StreamIdentity,
-        _: &ShardId,
-        _: &IteratorPosition,
-    ) -> ApiResult<ShardIterator> {
-        unreachable!("a sink does not read")
-    }
-
-    async fn get_records(
-        &self,
-        _: &StreamIdentity,
-        _: &ShardIterator,
-        _: usize,
-        _: RecordColumns,
-    ) -> ApiResult<RecordsPage> {
-        unreachable!("a sink does not read")
-    }
-
-    async fn create_stream(&self, _: &StreamName, _: u32) -> ApiResult<()> {
-        unreachable!("a sink does not create")
     }
 }
