@@ -1,6 +1,7 @@
 //! Prints results on stdout: csv and json as batches come, a table when all rows are there.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, UInt64Array};
 use datafusion::arrow::csv;
@@ -13,7 +14,6 @@ use tokio::time::Instant;
 use super::args::Format;
 use super::failure::Failure;
 use super::readable::{readable, readable_schema};
-use super::say;
 
 /// What a statement gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,33 +77,37 @@ impl Printer {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<(), Failure> {
+    /// Prints what is left and gives a line about the result: it is for the caller, who knows whether the user still waits.
+    pub(super) fn finish(mut self) -> Result<Option<String>, Failure> {
         if self.schema.fields().is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         if self.header_due {
             print(&csv_bytes(&RecordBatch::new_empty(self.schema), true)?)?;
-            return Ok(());
+            return Ok(None);
         }
         if self.output.format != Format::Table {
-            return Ok(());
+            return Ok(None);
         }
-        match self.yields {
-            Yield::Count => note(&format!("{} written", rows(self.written)), self.started),
-            Yield::Rows => {
-                let table = pretty_format_batches_with_schema(self.schema, &self.kept)?;
-                print(format!("{table}\n").as_bytes())?;
-                let printed: usize = self.kept.iter().map(RecordBatch::num_rows).sum();
-                if printed < self.rows {
-                    say(&format!(
-                        "the first {printed} of {} rows; --output csv or json prints all",
-                        self.rows
-                    ));
-                } else if io::stderr().is_terminal() {
-                    note(&rows(self.rows as u64), self.started);
-                }
-            }
+        if self.yields == Yield::Count {
+            let written = format!("{} written", rows(self.written));
+            return Ok(Some(note(&written, self.started)));
         }
+        self.page()?;
+        Ok(match self.output.table_limit {
+            Some(limit) if limit < self.rows => Some(format!(
+                "the first {limit} of {} rows; --output csv or json prints all",
+                self.rows
+            )),
+            _ if io::stderr().is_terminal() => Some(note(&rows(self.rows as u64), self.started)),
+            _ => None,
+        })
+    }
+
+    fn page(&mut self) -> Result<(), Failure> {
+        let kept = std::mem::take(&mut self.kept);
+        let table = pretty_format_batches_with_schema(Arc::clone(&self.schema), &kept)?;
+        print(format!("{table}\n").as_bytes())?;
         Ok(())
     }
 
@@ -133,13 +137,13 @@ fn rows(count: u64) -> String {
     }
 }
 
-/// A line on stderr; on a terminal it is dim and says how long the statement took.
-fn note(text: &str, started: Instant) {
+/// A line for stderr; on a terminal it is dim and says how long the statement took.
+fn note(text: &str, started: Instant) -> String {
     if io::stderr().is_terminal() {
         let seconds = started.elapsed().as_secs_f64();
-        say(&format!("\x1b[2m{text} in {seconds:.3} s\x1b[0m"));
+        format!("\x1b[2m{text} in {seconds:.3} s\x1b[0m")
     } else {
-        say(text);
+        text.to_owned()
     }
 }
 
@@ -209,7 +213,11 @@ mod tests {
         }
         let kept: Vec<_> = printer.kept.iter().map(RecordBatch::num_rows).collect();
         assert_eq!(kept, [2, 1]);
-        assert_eq!(printer.rows, 6);
+        let note = printer.finish().unwrap();
+        assert_eq!(
+            note.as_deref(),
+            Some("the first 3 of 6 rows; --output csv or json prints all")
+        );
     }
 
     #[test]
