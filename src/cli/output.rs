@@ -1,4 +1,4 @@
-//! Prints results on stdout: csv and json as batches come, a table when all rows are there.
+//! Prints results on stdout: csv and json as batches come, a table when all rows of a page are there.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use tokio::time::Instant;
 use super::args::Format;
 use super::failure::Failure;
 use super::readable::{readable, readable_schema};
+
+/// A longer table is printed as several: a frame needs the widths of all its rows, which are held until then.
+const PAGE_ROWS: usize = 10_000;
 
 /// What a statement gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +43,9 @@ pub(super) struct Printer {
     schema: SchemaRef,
     /// It waits for the first rows or the end: a statement that fails before has no result.
     header_due: bool,
+    /// The page to be printed next.
     kept: Vec<RecordBatch>,
+    kept_rows: usize,
     rows: usize,
     written: u64,
     started: Instant,
@@ -54,6 +59,7 @@ impl Printer {
             schema: readable_schema(schema),
             header_due: output.format == Format::Csv,
             kept: Vec::new(),
+            kept_rows: 0,
             rows: 0,
             written: 0,
             started,
@@ -106,19 +112,26 @@ impl Printer {
 
     fn page(&mut self) -> Result<(), Failure> {
         let kept = std::mem::take(&mut self.kept);
+        self.kept_rows = 0;
         let table = pretty_format_batches_with_schema(Arc::clone(&self.schema), &kept)?;
         print(format!("{table}\n").as_bytes())?;
         Ok(())
     }
 
-    fn keep(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let room = match self.output.table_limit {
-            Some(limit) => limit.saturating_sub(self.rows).min(batch.num_rows()),
-            None => batch.num_rows(),
-        };
-        if room > 0 {
-            let batch = readable(&batch.slice(0, room), &self.schema)?;
-            self.kept.push(batch);
+    fn keep(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        let limit = self.output.table_limit.unwrap_or(usize::MAX);
+        let room = limit.saturating_sub(self.rows).min(batch.num_rows());
+        let mut from = 0;
+        while from < room {
+            // A full page waits for a row behind it, so that none without rows follows.
+            if self.kept_rows == PAGE_ROWS {
+                self.page()?;
+            }
+            let length = (PAGE_ROWS - self.kept_rows).min(room - from);
+            let part = readable(&batch.slice(from, length), &self.schema)?;
+            self.kept.push(part);
+            self.kept_rows += length;
+            from += length;
         }
         Ok(())
     }
@@ -218,6 +231,29 @@ mod tests {
             note.as_deref(),
             Some("the first 3 of 6 rows; --output csv or json prints all")
         );
+    }
+
+    #[test]
+    fn a_table_holds_one_page_at_most() {
+        let output = Output {
+            format: Format::Table,
+            table_limit: None,
+        };
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..7000));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
+        let held: Vec<_> = (0..3)
+            .map(|_| {
+                printer.batch(&batch).unwrap();
+                printer
+                    .kept
+                    .iter()
+                    .map(RecordBatch::num_rows)
+                    .sum::<usize>()
+            })
+            .collect();
+        assert_eq!(held, [7000, 4000, 1000]);
+        assert_eq!(printer.rows, 21000);
     }
 
     #[test]
