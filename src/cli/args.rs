@@ -17,7 +17,8 @@ Binary columns such as `data` are printed as text where a value is UTF-8 without
 characters (tab and line breaks may be in it), else as hexadecimal digits after 0x.
 Where exact bytes matter, select encode(data, 'base64').
 
-RUST_LOG sets what is logged to stderr; the default is warn.";
+RUST_LOG sets what is logged to stderr; the default is warnings, of aws_config errors only
+(warn,aws_config=error).";
 
 /// What the process was asked to do.
 #[derive(Debug, Parser)]
