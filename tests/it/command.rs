@@ -343,6 +343,7 @@ fn secrets_of_a_failed_statement_are_not_printed() {
         "'kinesis.sessionToken', 'hunter2'",
         "'kinesis.sessionToken' = 'hunter2'",
         "'kinesis.awsSecretKey' 'hunter2",
+        "'kinesis.endpointUrl' 'http://me:hunter2@localhost:1'",
     ] {
         let sql =
             format!("CREATE EXTERNAL TABLE t STORED AS NOWHERE LOCATION 's'\nOPTIONS ({options});");
