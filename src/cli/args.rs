@@ -11,12 +11,14 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, Value
 const AFTER_HELP: &str = "\
 Without -f and -c: a shell on a terminal, else the statements on stdin, each as soon as it is complete.
 A file runs to its first error, which is named with file and line; the exit code is then 1.
+A table of more than 10,000 rows is printed as several of 10,000 rows, each with its header.
 
 Binary columns such as `data` are printed as text where a value is UTF-8 without control
 characters (tab and line breaks may be in it), else as hexadecimal digits after 0x.
 Where exact bytes matter, select encode(data, 'base64').
 
-RUST_LOG sets what is logged to stderr; the default is warn.";
+RUST_LOG sets what is logged to stderr; the default is warnings, of aws_config errors only
+(warn,aws_config=error).";
 
 /// What the process was asked to do.
 #[derive(Debug, Parser)]
@@ -89,7 +91,7 @@ pub(super) struct Server {
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// A framed table, printed when the statement is done
+    /// A framed table, printed when the statement is done or 10,000 rows are there
     Table,
     /// A header and rows, as they come
     Csv,

@@ -1,6 +1,7 @@
-//! Prints results on stdout: csv and json as batches come, a table when all rows are there.
+//! Prints results on stdout: csv and json as batches come, a table when all rows of a page are there.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, UInt64Array};
 use datafusion::arrow::csv;
@@ -13,7 +14,9 @@ use tokio::time::Instant;
 use super::args::Format;
 use super::failure::Failure;
 use super::readable::{readable, readable_schema};
-use super::say;
+
+/// A longer table is printed as several: a frame needs the widths of all its rows, which are held until then.
+const PAGE_ROWS: usize = 10_000;
 
 /// What a statement gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +43,9 @@ pub(super) struct Printer {
     schema: SchemaRef,
     /// It waits for the first rows or the end: a statement that fails before has no result.
     header_due: bool,
+    /// The page to be printed next.
     kept: Vec<RecordBatch>,
+    kept_rows: usize,
     rows: usize,
     written: u64,
     started: Instant,
@@ -54,6 +59,7 @@ impl Printer {
             schema: readable_schema(schema),
             header_due: output.format == Format::Csv,
             kept: Vec::new(),
+            kept_rows: 0,
             rows: 0,
             written: 0,
             started,
@@ -77,44 +83,55 @@ impl Printer {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<(), Failure> {
+    /// Prints what is left and gives a line about the result: it is for the caller, who knows whether the user still waits.
+    pub(super) fn finish(mut self) -> Result<Option<String>, Failure> {
         if self.schema.fields().is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         if self.header_due {
             print(&csv_bytes(&RecordBatch::new_empty(self.schema), true)?)?;
-            return Ok(());
+            return Ok(None);
         }
         if self.output.format != Format::Table {
-            return Ok(());
+            return Ok(None);
         }
-        match self.yields {
-            Yield::Count => note(&format!("{} written", rows(self.written)), self.started),
-            Yield::Rows => {
-                let table = pretty_format_batches_with_schema(self.schema, &self.kept)?;
-                print(format!("{table}\n").as_bytes())?;
-                let printed: usize = self.kept.iter().map(RecordBatch::num_rows).sum();
-                if printed < self.rows {
-                    say(&format!(
-                        "the first {printed} of {} rows; --output csv or json prints all",
-                        self.rows
-                    ));
-                } else if io::stderr().is_terminal() {
-                    note(&rows(self.rows as u64), self.started);
-                }
-            }
+        if self.yields == Yield::Count {
+            let written = format!("{} written", rows(self.written));
+            return Ok(Some(note(&written, self.started)));
         }
+        self.page()?;
+        Ok(match self.output.table_limit {
+            Some(limit) if limit < self.rows => Some(format!(
+                "the first {limit} of {} rows; --output csv or json prints all",
+                self.rows
+            )),
+            _ if io::stderr().is_terminal() => Some(note(&rows(self.rows as u64), self.started)),
+            _ => None,
+        })
+    }
+
+    fn page(&mut self) -> Result<(), Failure> {
+        let kept = std::mem::take(&mut self.kept);
+        self.kept_rows = 0;
+        let table = pretty_format_batches_with_schema(Arc::clone(&self.schema), &kept)?;
+        print(format!("{table}\n").as_bytes())?;
         Ok(())
     }
 
-    fn keep(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let room = match self.output.table_limit {
-            Some(limit) => limit.saturating_sub(self.rows).min(batch.num_rows()),
-            None => batch.num_rows(),
-        };
-        if room > 0 {
-            let batch = readable(&batch.slice(0, room), &self.schema)?;
-            self.kept.push(batch);
+    fn keep(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        let limit = self.output.table_limit.unwrap_or(usize::MAX);
+        let room = limit.saturating_sub(self.rows).min(batch.num_rows());
+        let mut from = 0;
+        while from < room {
+            // A full page waits for a row behind it, so that none without rows follows.
+            if self.kept_rows == PAGE_ROWS {
+                self.page()?;
+            }
+            let length = (PAGE_ROWS - self.kept_rows).min(room - from);
+            let part = readable(&batch.slice(from, length), &self.schema)?;
+            self.kept.push(part);
+            self.kept_rows += length;
+            from += length;
         }
         Ok(())
     }
@@ -133,13 +150,13 @@ fn rows(count: u64) -> String {
     }
 }
 
-/// A line on stderr; on a terminal it is dim and says how long the statement took.
-fn note(text: &str, started: Instant) {
+/// A line for stderr; on a terminal it is dim and says how long the statement took.
+fn note(text: &str, started: Instant) -> String {
     if io::stderr().is_terminal() {
         let seconds = started.elapsed().as_secs_f64();
-        say(&format!("\x1b[2m{text} in {seconds:.3} s\x1b[0m"));
+        format!("\x1b[2m{text} in {seconds:.3} s\x1b[0m")
     } else {
-        say(text);
+        text.to_owned()
     }
 }
 
@@ -209,7 +226,34 @@ mod tests {
         }
         let kept: Vec<_> = printer.kept.iter().map(RecordBatch::num_rows).collect();
         assert_eq!(kept, [2, 1]);
-        assert_eq!(printer.rows, 6);
+        let note = printer.finish().unwrap();
+        assert_eq!(
+            note.as_deref(),
+            Some("the first 3 of 6 rows; --output csv or json prints all")
+        );
+    }
+
+    #[test]
+    fn a_table_holds_one_page_at_most() {
+        let output = Output {
+            format: Format::Table,
+            table_limit: None,
+        };
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..7000));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
+        let held: Vec<_> = (0..3)
+            .map(|_| {
+                printer.batch(&batch).unwrap();
+                printer
+                    .kept
+                    .iter()
+                    .map(RecordBatch::num_rows)
+                    .sum::<usize>()
+            })
+            .collect();
+        assert_eq!(held, [7000, 4000, 1000]);
+        assert_eq!(printer.rows, 21000);
     }
 
     #[test]

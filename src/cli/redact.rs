@@ -7,6 +7,9 @@ use std::ops::Range;
 /// Names of options with a secret value, in lower case; a prefix such as `kinesis.` may stand before them.
 const SECRET_OPTIONS: [&str; 3] = ["awssecretkey", "sessiontoken", "awsaccesskeyid"];
 
+/// An option whose value is secret where a user and a password may stand in it, before an `@`.
+const URL_OPTION: &str = "endpointurl";
+
 /// Parts of names that mark a statement as none for the history; wider than the above, for options of other tables.
 const SECRET_WORDS: [&str; 3] = ["secret", "token", "accesskey"];
 
@@ -34,6 +37,17 @@ pub(super) fn message(message: &str, sql: &str) -> String {
         for secret in [written, bare, &bare.replace("''", "'")] {
             message = mask_word(&message, secret);
         }
+        // Of a URL a message may quote a part, or another spelling.
+        for (before, _) in [bare.split_once('@'), bare.rsplit_once('@')]
+            .into_iter()
+            .flatten()
+        {
+            let user = before.split_once("://").map_or(before, |(_, user)| user);
+            let password = user.split_once(':').map_or("", |(_, password)| password);
+            for secret in [user, password] {
+                message = mask_word(&message, secret);
+            }
+        }
     }
     message
 }
@@ -42,6 +56,7 @@ pub(super) fn message(message: &str, sql: &str) -> String {
 pub(super) fn holds_credentials(sql: &str) -> bool {
     let sql = sql.to_ascii_lowercase();
     SECRET_WORDS.iter().any(|word| sql.contains(word))
+        || (sql.contains(URL_OPTION) && sql.contains('@'))
 }
 
 /// Replaces `word` where it stands alone, so that a short value does not eat into the words of a message.
@@ -71,9 +86,10 @@ fn secret_values(sql: &str) -> Vec<Range<usize>> {
     let lower = sql.to_ascii_lowercase();
     let mut values: Vec<Range<usize>> = Vec::new();
     let mut from = 0;
-    while let Some(name_end) = SECRET_OPTIONS
-        .iter()
-        .filter_map(|name| Some(lower[from..].find(name)? + from + name.len()))
+    while let Some((name_end, name)) = SECRET_OPTIONS
+        .into_iter()
+        .chain([URL_OPTION])
+        .filter_map(|name| Some((lower[from..].find(name)? + from + name.len(), name)))
         .min()
     {
         from = name_end;
@@ -85,7 +101,9 @@ fn secret_values(sql: &str) -> Vec<Range<usize>> {
         if bare && !lower[..name_end].contains("option") && !lower.starts_with("set") {
             continue;
         }
-        if let Some(value) = value_after(sql, name_end) {
+        if let Some(value) = value_after(sql, name_end)
+            && (name != URL_OPTION || sql[value.clone()].contains('@'))
+        {
             from = value.end;
             values.push(value);
         }
@@ -238,7 +256,37 @@ mod tests {
     }
 
     #[test]
+    fn a_url_is_masked_where_a_password_may_be_in_it() {
+        assert_eq!(
+            statement("OPTIONS ('kinesis.endpointUrl' 'http://me:hunter2@host:1/', 'a' 'b')"),
+            "OPTIONS ('kinesis.endpointUrl' '***', 'a' 'b')"
+        );
+        let plain = "OPTIONS ('kinesis.endpointUrl' 'http://host:1', 'to' 'me@home')";
+        assert_eq!(statement(plain), plain);
+    }
+
+    #[test]
+    fn a_message_that_quotes_a_part_of_a_url_is_masked_too() {
+        let sql = "OPTIONS ('KINESIS.ENDPOINTURL' = 'http://me:hunter2@host:1')";
+        assert_eq!(
+            message(
+                "cannot reach http://me:hunter2@host:1/ (user me:hunter2, password hunter2)",
+                sql
+            ),
+            "cannot reach ***/ (user ***, password ***)"
+        );
+        let sql = "OPTIONS ('kinesis.endpointUrl' 'http://me:hunter2@host/a@b')";
+        assert_eq!(message("user me:hunter2 of host", sql), "user *** of host");
+    }
+
+    #[test]
     fn statements_with_credentials_are_known() {
+        assert!(holds_credentials(
+            "OPTIONS ('kinesis.endpointUrl' 'http://me:pw@host')"
+        ));
+        assert!(!holds_credentials(
+            "OPTIONS ('kinesis.endpointUrl' 'http://host')"
+        ));
         assert!(holds_credentials("OPTIONS ('kinesis.awsSecretKey' 'x')"));
         assert!(holds_credentials("OPTIONS ('KINESIS.SESSIONTOKEN' 'x')"));
         assert!(holds_credentials("option 'aws_AccessKey_id' 'x'"));

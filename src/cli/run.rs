@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::failure::Failure;
 use super::output::{Output, Printer, Yield};
 use super::progress::Progress;
+use super::say;
 use super::session::{Session, plan};
 use super::signals::Signals;
 use super::statements::Statement;
@@ -67,10 +68,14 @@ pub(super) async fn run_statement(
     }
     drop(progress);
     task.join().await.map_err(panicked)??;
-    match printer {
-        Some(printer) => unless_stopped(signals, move || printer.finish()).await,
-        None => Ok(()),
+    let note = match printer {
+        Some(printer) => unless_stopped(signals, move || printer.finish()).await?,
+        None => None,
+    };
+    if let Some(note) = note {
+        say(&note);
     }
+    Ok(())
 }
 
 fn print(

@@ -26,26 +26,39 @@ const TABLE_LIMIT: usize = 1000;
 const HELP: &str = "\
 Statements end with ';' and may take several lines.
   \\d         list the tables
+  \\d NAME    list the columns of a table
   \\?  help   this text
   \\q  exit   leave, as does Ctrl-D
 Ctrl-C clears the line, or ends the statement that runs.";
 
+const UNKNOWN: &str = "no such command; \\? for help";
+
 /// What was typed at an empty prompt, if it is no SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum Word<'a> {
     Quit,
     Help,
     Tables,
+    Describe(&'a str),
+    Unknown,
 }
 
-impl Word {
-    fn parse(line: &str) -> Option<Self> {
+impl<'a> Word<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
         let word = line.trim().trim_end_matches(';').trim_end();
         match word.to_ascii_lowercase().as_str() {
-            "\\q" | "exit" | "quit" => Some(Self::Quit),
-            "\\?" | "help" => Some(Self::Help),
-            "\\d" => Some(Self::Tables),
-            _ => None,
+            "\\q" | "exit" | "quit" => return Some(Self::Quit),
+            "\\?" | "help" => return Some(Self::Help),
+            "\\d" => return Some(Self::Tables),
+            _ => {}
+        }
+        let command = word.strip_prefix('\\')?;
+        match command.split_once([' ', '\t']) {
+            // What was pasted may have several lines.
+            Some(("d" | "D", table)) if !table.contains('\n') => {
+                Some(Self::Describe(table.trim_start()))
+            }
+            _ => Some(Self::Unknown),
         }
     }
 }
@@ -74,13 +87,22 @@ pub(super) async fn run(session: &Session, format: Format) -> Outcome {
                 return Outcome::Failed;
             }
         };
+        let describe;
         let sql = match Word::parse(&text) {
             Some(Word::Quit) => return Outcome::Done,
             Some(Word::Help) => {
                 say(HELP);
                 continue;
             }
+            Some(Word::Unknown) => {
+                say(UNKNOWN);
+                continue;
+            }
             Some(Word::Tables) => "SHOW TABLES",
+            Some(Word::Describe(table)) => {
+                describe = format!("DESCRIBE {table}");
+                &describe
+            }
             None => &text,
         };
         if let Some(outcome) = execute(session, sql, output).await {
@@ -206,8 +228,17 @@ mod tests {
         assert_eq!(Word::parse("\\q"), Some(Word::Quit));
         assert_eq!(Word::parse("\\?"), Some(Word::Help));
         assert_eq!(Word::parse("\\d\n"), Some(Word::Tables));
+        assert_eq!(Word::parse(" \\d  Words ;"), Some(Word::Describe("Words")));
         assert_eq!(Word::parse("exit from t"), None);
         assert_eq!(Word::parse(""), None);
+    }
+
+    #[test]
+    fn what_begins_with_a_backslash_is_no_sql() {
+        for line in ["\\foo", "\\", "\\dt", "\\quit now", "\\d\nSELECT 1;"] {
+            assert_eq!(Word::parse(line), Some(Word::Unknown), "{line}");
+        }
+        assert_eq!(Word::parse("SELECT\n\\d"), None);
     }
 
     #[test]

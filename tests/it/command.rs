@@ -73,6 +73,23 @@ fn a_table_goes_to_stdout_and_stderr_stays_empty() {
 }
 
 #[test]
+fn a_long_table_is_printed_in_pages() {
+    let tables = |rows: usize| {
+        let sql = format!("SELECT value AS n FROM generate_series(1, {rows})");
+        let output = run(&["-c", &sql]);
+        let lines: Vec<_> = stdout(&output).lines().map(str::to_owned).collect();
+        let headers = lines
+            .iter()
+            .filter(|line| line.trim_matches(['|', ' ']) == "n");
+        (headers.count(), lines.len())
+    };
+    assert_eq!(tables(10_000), (1, 10_004));
+    assert_eq!(tables(10_001), (2, 10_009));
+    assert_eq!(tables(20_000), (2, 20_008));
+    assert_eq!(tables(0), (1, 4));
+}
+
+#[test]
 fn csv_has_a_header_even_without_rows() {
     let output = run(&[
         "--output",
@@ -326,6 +343,7 @@ fn secrets_of_a_failed_statement_are_not_printed() {
         "'kinesis.sessionToken', 'hunter2'",
         "'kinesis.sessionToken' = 'hunter2'",
         "'kinesis.awsSecretKey' 'hunter2",
+        "'kinesis.endpointUrl' 'http://me:hunter2@localhost:1'",
     ] {
         let sql =
             format!("CREATE EXTERNAL TABLE t STORED AS NOWHERE LOCATION 's'\nOPTIONS ({options});");

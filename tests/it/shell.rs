@@ -161,6 +161,29 @@ fn ctrl_c_ends_the_statement_or_clears_the_line_and_the_shell_goes_on() {
 }
 
 #[test]
+fn a_backslash_begins_a_command_that_is_answered_at_once() {
+    let state = state("backslash");
+    let Some(mut terminal) = Terminal::open(&state) else {
+        return;
+    };
+    terminal.until(PROMPT);
+    terminal.line("CREATE TABLE words AS SELECT 1 AS number_of_words;");
+    terminal.until(PROMPT);
+    terminal.line("\\d words");
+    terminal.until("number_of_words | Int64");
+    terminal.until(PROMPT);
+    terminal.line("\\d nowhere");
+    terminal.until("not found");
+    terminal.until(PROMPT);
+    terminal.line("\\foo");
+    let answer = terminal.until("\\? for help");
+    assert!(!answer.contains(CONTINUED), "{answer}");
+    terminal.until(PROMPT);
+    terminal.line("\\q");
+    assert_eq!(terminal.exit_code(), Some(0));
+}
+
+#[test]
 fn statements_are_remembered_but_not_those_with_credentials() {
     let state = state("history");
     let Some(mut terminal) = Terminal::open(&state) else {
