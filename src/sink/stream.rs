@@ -29,6 +29,8 @@ pub struct SinkStream {
     settings: SinkSettings,
     connections: Semaphore,
     view: Mutex<Option<Arc<StreamView>>>,
+    /// Held by the one writer that reads the view, while the others wait for what it finds.
+    reading: tokio::sync::Mutex<()>,
 }
 
 /// What is known of the stream.
@@ -49,6 +51,7 @@ impl SinkStream {
             connections: Semaphore::new(settings.max_connections.max(1)),
             settings,
             view: Mutex::new(None),
+            reading: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -64,10 +67,8 @@ impl SinkStream {
 
     /// A view for a new writer, at most five minutes old.
     pub(super) async fn view(&self, random: fastrand::Rng) -> Result<Arc<StreamView>> {
-        match self.known_view() {
-            Some(view) if view.read_at.elapsed() < VIEW_LIFETIME => Ok(view),
-            _ => self.read_view(random).await,
-        }
+        self.view_if(|view| view.read_at.elapsed() < VIEW_LIFETIME, random)
+            .await
     }
 
     /// A view newer than `seen`, which turned out wrong.
@@ -76,9 +77,24 @@ impl SinkStream {
         seen: &Arc<StreamView>,
         random: fastrand::Rng,
     ) -> Result<Arc<StreamView>> {
-        match self.known_view() {
-            Some(view) if view.read_at > seen.read_at => Ok(view),
-            _ => self.read_view(random).await,
+        self.view_if(|view| view.read_at > seen.read_at, random)
+            .await
+    }
+
+    /// The known view if it will do, else another; read by one writer at a time, for all of them.
+    async fn view_if(
+        &self,
+        will_do: impl Fn(&StreamView) -> bool,
+        random: fastrand::Rng,
+    ) -> Result<Arc<StreamView>> {
+        let known = || self.known_view().filter(|view| will_do(view));
+        if let Some(view) = known() {
+            return Ok(view);
+        }
+        let _reading = self.reading.lock().await;
+        match known() {
+            Some(view) => Ok(view),
+            None => self.read_view(random).await,
         }
     }
 

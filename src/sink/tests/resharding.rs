@@ -98,3 +98,32 @@ async fn a_stream_that_starts_to_spread_records_gets_no_more_aggregates() {
     let distinct: HashSet<_> = read.into_iter().map(|(_, data)| data).collect();
     assert_eq!(distinct.len(), 1_000);
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_writers_read_the_shards_once_and_once_more_after_a_reshard() {
+    let service = Service::with_shards(1);
+    let stream = stream(&service, SinkSettings::default());
+    let open = |seed| {
+        let random = fastrand::Rng::with_seed(seed);
+        SinkWriter::new(Arc::clone(&stream), Arc::default(), random)
+    };
+    let writers: Result<Vec<_>> = futures::future::join_all((0..100).map(open))
+        .await
+        .into_iter()
+        .collect();
+    let readings = || {
+        let state = service.state();
+        (state.descriptions, state.listings)
+    };
+    assert_eq!(readings(), (1, 1));
+    service.state().split(0);
+    let rows = numbered(0..100, 50);
+    let write = async |mut writer: SinkWriter| {
+        writer.write(&rows).await?;
+        writer.finish().await
+    };
+    let written = futures::future::join_all(writers.unwrap().into_iter().map(write)).await;
+    let written: Result<Vec<u64>> = written.into_iter().collect();
+    assert_eq!(written.unwrap(), [100; 100]);
+    assert_eq!(readings(), (2, 2));
+}
