@@ -5,7 +5,7 @@ use std::iter::FusedIterator;
 use md5::{Digest, Md5};
 
 use super::wire::{Fields, Malformed, Value};
-use super::{DIGEST_BYTES, MAGIC, UserRecord};
+use super::{DIGEST_BYTES, MAGIC, MAX_KEY_BYTES, UserRecord};
 use crate::model::HashKey;
 
 /// What a record turned out to be.
@@ -15,7 +15,7 @@ pub enum Opened<'a> {
     /// protobuf and required fields tell.
     Plain,
     /// An aggregate by its checksum whose user records cannot all be told: an index beyond its
-    /// table, a key that is not UTF-8, an explicit hash key that is not a decimal below 2^128.
+    /// table, a key that is not UTF-8 or longer than any partition key, an explicit hash key that is not a decimal below 2^128.
     ///
     /// Keep the record whole, as if it were plain, and count it: giving out the readable part
     /// would lose the rest without a trace.
@@ -121,7 +121,10 @@ impl<'a> Tables<'a> {
             return Opened::Damaged;
         }
         let text = |bytes: &&'a [u8]| std::str::from_utf8(bytes).ok();
-        let partition_keys: Option<_> = self.partition_keys.iter().map(text).collect();
+        // Any number of user records may point at one key: a long one would open into gigabytes.
+        let keys = self.partition_keys.iter();
+        let keys = keys.map(|key| text(key).filter(|key| key.len() <= MAX_KEY_BYTES));
+        let partition_keys: Option<_> = keys.collect();
         let explicit_hash_keys: Option<_> = (self.explicit_hash_keys.iter())
             .map(|bytes| text(bytes).and_then(HashKey::from_decimal))
             .collect();

@@ -147,6 +147,30 @@ fn an_aggregate_with_an_index_out_of_its_table_is_damaged_as_a_whole() {
 }
 
 #[test]
+fn a_key_longer_than_any_partition_key_does_not_multiply_what_it_stands_in() {
+    let with_key = |key: &str| {
+        let mut builder = AggregateBuilder::new(1 << 20);
+        for _ in 0..2 {
+            let (explicit_hash_key, data) = (None, b"x".as_slice());
+            builder.try_push(&UserRecord {
+                partition_key: key,
+                explicit_hash_key,
+                data,
+            });
+        }
+        builder.finish()
+    };
+    assert!(matches!(
+        open(&with_key(&"k".repeat(1_025))),
+        Opened::Damaged
+    ));
+    assert!(matches!(
+        open(&with_key(&"\u{10348}".repeat(256))),
+        Opened::Aggregate(_)
+    ));
+}
+
+#[test]
 fn an_aggregate_with_a_key_that_is_none_is_damaged() {
     let not_utf8 = sealed(b"\x0a\x01\xff\x1a\x05\x08\x00\x1a\x01x");
     assert!(matches!(open(&not_utf8), Opened::Damaged));

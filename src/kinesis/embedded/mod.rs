@@ -10,6 +10,7 @@ mod request;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -91,6 +92,9 @@ impl EmbeddedServer {
     }
 }
 
+/// How long to wait for file descriptors to be free again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
 /// A task that ends with its handle.
 #[derive(Debug)]
 struct Aborting(JoinHandle<()>);
@@ -121,7 +125,7 @@ async fn accept(
             // A connection that broke before it was taken, or no file descriptor is free: both pass.
             Err(error) => {
                 tracing::warn!(%error, "embedded server could not take a connection");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

@@ -139,7 +139,7 @@ impl Members {
         let Some(digits) = self.text(name)? else {
             return Ok(None);
         };
-        let key = digits.parse().map(HashKey).map_err(|_| {
+        let key = HashKey::from_decimal(digits).ok_or_else(|| {
             Failure::invalid(format!(
                 "Invalid {name}. {name} must be in the range: [0, 2^128-1]. Specified value was \
                  {digits}"

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use md5::{Digest, Md5};
-
 use super::InMemoryKinesis;
 use super::errors::{error, invalid};
 use super::faults::EntryFaults;
@@ -40,10 +38,8 @@ impl Incoming<'_> {
     }
 
     fn hash_key(&self) -> HashKey {
-        self.explicit_hash_key.unwrap_or_else(|| {
-            let digest = Md5::digest(self.partition_key.unwrap_or_default());
-            HashKey(u128::from_be_bytes(digest.into()))
-        })
+        self.explicit_hash_key
+            .unwrap_or_else(|| HashKey::of_partition_key(self.partition_key.unwrap_or_default()))
     }
 }
 

@@ -35,8 +35,10 @@ impl Batcher {
                     }))
                 }
             };
+            let before = open.builder.size_bytes();
             if open.builder.try_push(record) == Push::Added {
-                let charged_bytes = record.data.len() + record.partition_key.len();
+                // The whole growth: many small rows are mostly what is around them.
+                let charged_bytes = open.builder.size_bytes() - before;
                 open.charged_bytes += charged_bytes;
                 open.history.merge(history);
                 self.buffered_bytes += charged_bytes;
