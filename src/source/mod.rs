@@ -13,9 +13,11 @@ mod columns;
 mod counters;
 mod pacing;
 mod polling;
+mod read;
 mod rows;
 mod tip;
 
 pub use columns::{RowColumn, row_schema};
 pub(crate) use counters::ReadCounters;
-pub(crate) use polling::{ReadContext, ShardRead, ShardReader};
+pub(crate) use polling::ShardReader;
+pub(crate) use read::{ReadContext, ShardRead};

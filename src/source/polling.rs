@@ -1,53 +1,21 @@
 //! One shard by GetRecords: paced, retried, its iterator renewed, until it is read to the end.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::columns::{RowColumn, page_columns};
 use super::counters::ReadCounters;
 use super::pacing::{PageSize, wait_after};
+use super::read::{ReadContext, ShardRead, iterator_position};
 use super::rows::{Findings, OpenPage, RowBuilder};
 use super::tip::Answer;
 use crate::error::Result;
 use crate::kinesis::{
-    ApiError, ApiErrorKind, Backoff, IteratorPosition, Kinesis, RecordColumns, RecordsPage,
-    ShardIterator, with_retries,
+    ApiError, ApiErrorKind, Backoff, RecordColumns, RecordsPage, ShardIterator, with_retries,
 };
-use crate::model::{
-    Clock, HashRange, RetryPolicy, SequenceNumber, ShardId, ShardPosition, StreamIdentity,
-    UnixMillis,
-};
-use crate::options::SourceOptions;
-
-/// What all shards of one scan share.
-#[derive(Debug, Clone)]
-pub(crate) struct ReadContext {
-    pub(crate) kinesis: Arc<dyn Kinesis>,
-    pub(crate) stream: StreamIdentity,
-    pub(crate) options: SourceOptions,
-    pub(crate) retry: RetryPolicy,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// Pages being fetched at once, over all shards: bounds the memory of bodies not yet decoded.
-    pub(crate) fetches: Arc<Semaphore>,
-    /// Shards that are read side by side.
-    pub(crate) shards: usize,
-}
-
-/// What is to be read of one shard: all from `start` on that was there at `begun_at`.
-#[derive(Debug, Clone)]
-pub(crate) struct ShardRead {
-    pub(crate) shard: ShardId,
-    /// Set where user records outside it are left out.
-    pub(crate) hash_range: Option<HashRange>,
-    pub(crate) start: ShardPosition,
-    pub(crate) begun_at: UnixMillis,
-    /// The most rows.
-    pub(crate) limit: Option<u64>,
-}
+use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
 
 /// Reads one shard, batch by batch; holds one page at a time.
 #[derive(Debug)]
@@ -322,23 +290,5 @@ impl ShardReader {
             "stream '{stream}', shard '{shard}', position {}",
             self.position
         )
-    }
-}
-
-/// A place inside an aggregated record is reached by reading that record again.
-fn iterator_position(position: &ShardPosition) -> IteratorPosition {
-    match position {
-        ShardPosition::TrimHorizon => IteratorPosition::TrimHorizon,
-        ShardPosition::AtTimestamp(time) => IteratorPosition::AtTimestamp(*time),
-        ShardPosition::At(sequence)
-        | ShardPosition::After {
-            sequence,
-            sub_sequence: Some(_),
-        } => IteratorPosition::At(sequence.clone()),
-        ShardPosition::After {
-            sequence,
-            sub_sequence: None,
-        } => IteratorPosition::After(sequence.clone()),
-        ShardPosition::ShardEnd => IteratorPosition::Latest,
     }
 }

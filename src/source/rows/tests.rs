@@ -4,7 +4,7 @@ use datafusion::arrow::datatypes::Int64Type;
 use super::*;
 use crate::aggregation::AggregateBuilder;
 use crate::kinesis::{RecordColumns, RecordsPageBuilder};
-use crate::model::UnixMillis;
+use crate::model::{HashKey, UnixMillis};
 
 /// User records in one aggregate.
 fn aggregate(users: &[(&str, Option<u128>, &[u8])]) -> Vec<u8> {
