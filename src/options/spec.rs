@@ -306,7 +306,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "kinesis.sink.recordTtl",
         Role::Sink,
         Some("30000"),
-        "Milliseconds a row is tried before the statement fails.",
+        "Milliseconds a refused record is tried again before the statement fails.",
         |draft, text| put(&mut draft.record_ttl, value::millis(text, &SOME_WAIT)),
     ),
 ];

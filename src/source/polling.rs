@@ -13,7 +13,8 @@ use super::rows::{Findings, OpenPage, RowBuilder};
 use super::tip::Answer;
 use crate::error::Result;
 use crate::kinesis::{
-    ApiError, ApiErrorKind, Backoff, RecordColumns, RecordsPage, ShardIterator, with_retries,
+    ApiError, ApiErrorKind, ApiResult, Backoff, RecordColumns, RecordsPage, ShardIterator,
+    with_retries,
 };
 use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
 
@@ -48,8 +49,8 @@ struct Started {
 }
 
 impl Started {
-    fn now(&self) -> UnixMillis {
-        self.time.plus(self.instant.elapsed())
+    fn at(&self, instant: Instant) -> UnixMillis {
+        self.time.plus(instant.duration_since(self.instant))
     }
 }
 
@@ -160,15 +161,14 @@ impl ShardReader {
                 Some(iterator) => iterator,
                 None => self.new_iterator().await?,
             };
-            let asked_at = self.started.now();
-            let asked = Instant::now();
-            match self.get_records(&iterator, limit, columns).await {
+            let (asked, answer) = self.get_records(&iterator, limit, columns).await;
+            match answer {
                 Ok(page) => {
                     self.backoff.reset();
                     self.renewed = false;
                     let wait = wait_after(page.size_bytes(), self.context.options.fetch_interval);
                     self.next_fetch = asked + wait;
-                    self.take_stock(&page, asked_at, limit);
+                    self.take_stock(&page, self.started.at(asked), limit);
                     return Ok(OpenPage::new(page, skip));
                 }
                 Err(error) => {
@@ -183,20 +183,21 @@ impl ShardReader {
         }
     }
 
+    /// One request, and when it was sent.
     async fn get_records(
         &self,
         iterator: &ShardIterator,
         limit: usize,
         columns: RecordColumns,
-    ) -> Result<RecordsPage, ApiError> {
+    ) -> (Instant, ApiResult<RecordsPage>) {
         let context = &self.context;
         // Held for the request alone: with rows on their way up it could wait for other shards.
         let _permit = context.fetches.acquire().await;
+        let asked = Instant::now();
         self.counters.calls.add(1);
-        context
-            .kinesis
-            .get_records(&context.stream, iterator, limit, columns)
-            .await
+        let (kinesis, stream) = (&context.kinesis, &context.stream);
+        let answer = kinesis.get_records(stream, iterator, limit, columns);
+        (asked, answer.await)
     }
 
     /// Counts the page and moves on behind it.

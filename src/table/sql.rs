@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{CopyToSource, Statement};
@@ -32,9 +33,9 @@ pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame, DataFusio
     let dialect = state.config_options().sql_parser.dialect;
     let mut statement = state.sql_to_statement(sql, &dialect)?;
     rewrite(ctx, &mut statement).await?;
-    let hint = insert_hint(ctx, &statement).await;
-    let plan = match (state.statement_to_plan(statement).await, hint) {
-        (Err(error), Some(hint)) => return Err(error.context(hint)),
+    let unnamed = UnnamedInsert::of(ctx, &statement).await;
+    let plan = match (state.statement_to_plan(statement).await, unnamed) {
+        (Err(error), Some(unnamed)) => return Err(unnamed.explain(&state, error).await),
         (plan, _) => plan?,
     };
     refuse_numbers(&plan)?;
@@ -72,23 +73,48 @@ async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), 
     Ok(())
 }
 
-/// What to say when an INSERT without a list of columns cannot be planned: a Kinesis table has columns
-/// that nobody writes.
-async fn insert_hint(ctx: &SessionContext, statement: &Statement) -> Option<String> {
-    let Statement::Statement(statement) = statement else {
-        return None;
-    };
-    let SqlStatement::Insert(insert) = &**statement else {
-        return None;
-    };
-    let TableObject::TableName(target) = &insert.table else {
-        return None;
-    };
-    let provider = ctx.table_provider(reference(ctx, target)?).await.ok()?;
-    let unnamed = insert.columns.is_empty() && provider.downcast_ref::<KinesisTable>().is_some();
-    unnamed.then(|| {
-        format!("name the columns that are written: INSERT INTO {target} (partitionKey, data) …")
-    })
+/// An INSERT into a Kinesis table that does not name the columns it writes.
+struct UnnamedInsert {
+    target: ObjectName,
+    columns: usize,
+    source: Box<Query>,
+}
+
+impl UnnamedInsert {
+    async fn of(ctx: &SessionContext, statement: &Statement) -> Option<Self> {
+        let Statement::Statement(statement) = statement else {
+            return None;
+        };
+        let SqlStatement::Insert(insert) = &**statement else {
+            return None;
+        };
+        let TableObject::TableName(target) = &insert.table else {
+            return None;
+        };
+        if !insert.columns.is_empty() {
+            return None;
+        }
+        let provider = ctx.table_provider(reference(ctx, target)?).await.ok()?;
+        provider.downcast_ref::<KinesisTable>()?;
+        Some(Self {
+            target: target.clone(),
+            columns: provider.schema().fields().len(),
+            source: insert.source.clone()?,
+        })
+    }
+
+    /// Adds what to do, where the number of columns is what is wrong: the table has some that nobody
+    /// writes.
+    async fn explain(self, state: &SessionState, error: DataFusionError) -> DataFusionError {
+        let source = Statement::Statement(Box::new(SqlStatement::Query(self.source)));
+        match state.statement_to_plan(source).await {
+            Ok(source) if source.schema().fields().len() != self.columns => error.context(format!(
+                "name the columns that are written: INSERT INTO {} (partitionKey, data) …",
+                self.target
+            )),
+            _ => error,
+        }
+    }
 }
 
 /// Refuses an INSERT of `data` that is neither text nor bytes: DataFusion would cast a number to the

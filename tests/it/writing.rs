@@ -305,6 +305,14 @@ async fn overwriting_and_absent_columns_are_refused() {
         error.contains("INSERT INTO words (partitionKey, data)"),
         "{error}"
     );
+    let error = world
+        .try_run("INSERT INTO words SELECT * FROM nowhere")
+        .await;
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("nowhere") && !error.contains("name the columns"),
+        "{error}"
+    );
     let (_, message) = world
         .refusal("INSERT INTO words (partitionKey, data, explicitHashKey) VALUES ('a', 'b', '0')")
         .await;
