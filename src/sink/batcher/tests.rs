@@ -124,6 +124,17 @@ fn an_aggregate_goes_out_when_it_is_full_or_due() {
 }
 
 #[test]
+fn rows_without_data_fill_the_buffer_by_what_is_around_them() {
+    let now = Instant::now();
+    let mut batcher = batcher(map(&[u128::MAX]));
+    // Keys and data come to 600 bytes.
+    for _ in 0..200 {
+        push(&mut batcher, 1, 0, now);
+    }
+    assert!(batcher.is_full());
+}
+
+#[test]
 fn what_is_settled_no_longer_counts_against_the_buffer() {
     let now = Instant::now();
     for layout in [map(&[u128::MAX]), Layout::Single, Layout::Spread] {
