@@ -26,8 +26,11 @@ impl Terminal {
             crate::support::skipped("a test of the shell", "no `script` of util-linux");
             return None;
         }
+        // Some shells stay in between, and would die of the Ctrl-C that is for the command.
+        let command = format!("exec '{}'", env!("CARGO_BIN_EXE_kinesis-sql"));
         let mut child = Command::new("script")
-            .args(["-qec", env!("CARGO_BIN_EXE_kinesis-sql"), "/dev/null"])
+            .args(["-qec", &command, "/dev/null"])
+            .env("SHELL", "/bin/sh")
             .env("XDG_STATE_HOME", state)
             .env("TERM", "xterm")
             .env_remove("RUST_LOG")
