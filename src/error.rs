@@ -29,6 +29,13 @@ pub enum ErrorKind {
     Unavailable,
     /// The statement asks for something this crate does not do: the message names a way out.
     Unsupported,
+    /// A newer start of the same query has taken over the checkpoint: leave the field to it.
+    Fenced,
+    /// The checkpoint cannot be read, or is that of another query: the message names the object and
+    /// what to do about it.
+    Checkpoint,
+    /// Records that were to be read are gone from the stream: decide whether to go on without them.
+    DataLoss,
     /// The service or this crate broke its own rules: report it.
     Internal,
 }

@@ -2,12 +2,14 @@
 
 mod connection;
 mod hash;
+mod offsets;
 mod position;
 mod shard;
 mod stream;
 mod time;
 
 pub use connection::{ConnectionSettings, RetryPolicy, Secret, StaticCredentials};
+pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, StreamRanges};
 pub use position::{SequenceNumber, ShardPosition, StartingPosition};
 pub use shard::{HashKey, HashRange, Shard, ShardId};
 pub use stream::{StreamIdentity, StreamName};

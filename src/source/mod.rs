@@ -20,4 +20,4 @@ mod tip;
 pub use columns::{RowColumn, row_schema};
 pub(crate) use counters::ReadCounters;
 pub(crate) use polling::ShardReader;
-pub(crate) use read::{ReadContext, ShardRead};
+pub(crate) use read::{ReadContext, ShardRead, Until};

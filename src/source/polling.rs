@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::columns::{RowColumn, page_columns};
 use super::counters::ReadCounters;
 use super::pacing::{PageSize, wait_after};
-use super::read::{ReadContext, ShardRead, iterator_position};
+use super::read::{ReadContext, ShardRead, Until, iterator_position};
 use super::rows::{Findings, OpenPage, RowBuilder};
 use super::tip::Answer;
 use crate::error::Result;
@@ -73,13 +73,16 @@ impl ShardReader {
         let remaining = read.limit.unwrap_or(u64::MAX).min(cap);
         let started = Started {
             // The read began before this, whatever the clock says.
-            time: context.clock.now().max(read.begun_at),
+            time: match read.until {
+                Until::Tip(begun_at) => context.clock.now().max(begun_at),
+                Until::Position(_) => context.clock.now(),
+            },
             instant: Instant::now(),
         };
         // A time in the future is an error to the service, and behind the end of the read to us.
         let empty = match read.start {
             ShardPosition::ShardEnd => true,
-            ShardPosition::AtTimestamp(time) => time > read.begun_at,
+            ShardPosition::AtTimestamp(time) => read.until.is_tip_before(time),
             _ => false,
         };
         Self {
@@ -225,7 +228,11 @@ impl ShardReader {
             records: page.len(),
             bytes: page.size_bytes(),
         };
-        self.done = page.next.is_none() || answer.covers(self.read.begun_at);
+        self.done = page.next.is_none()
+            || match self.read.until {
+                Until::Tip(begun_at) => answer.covers(begun_at),
+                Until::Position(_) => false,
+            };
     }
 
     fn wait_after_failure(&mut self, error: ApiError) -> Result<Duration> {

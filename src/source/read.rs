@@ -1,9 +1,14 @@
 //! What is to be read, and with what.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
+
+use chrono::DateTime;
 
 use tokio::sync::Semaphore;
 
+use crate::error::{Error, Result};
 use crate::kinesis::{IteratorPosition, Kinesis};
 use crate::model::{
     Clock, HashRange, RetryPolicy, ShardId, ShardPosition, StreamIdentity, UnixMillis,
@@ -24,16 +29,56 @@ pub(crate) struct ReadContext {
     pub(crate) shards: usize,
 }
 
-/// What is to be read of one shard: all from `start` on that was there at `begun_at`.
-#[derive(Debug, Clone)]
+/// What is to be read of one shard.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ShardRead {
     pub(crate) shard: ShardId,
     /// Set where user records outside it are left out.
     pub(crate) hash_range: Option<HashRange>,
     pub(crate) start: ShardPosition,
-    pub(crate) begun_at: UnixMillis,
+    pub(crate) until: Until,
     /// The most rows.
     pub(crate) limit: Option<u64>,
+}
+
+/// Where a read ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// With all that was there at this time.
+    Tip(UnixMillis),
+    /// With the row at this place, which is certain to exist.
+    Position(ShardPosition),
+}
+
+impl Until {
+    /// Whether the read is to end before what arrives at `time`.
+    pub(super) fn is_tip_before(&self, time: UnixMillis) -> bool {
+        matches!(self, Self::Tip(begun_at) if time > *begun_at)
+    }
+}
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tip(begun_at) => write!(f, "TIP {begun_at}"),
+            Self::Position(position) => position.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Until {
+    type Err = Error;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self> {
+        let Some(time) = text.strip_prefix("TIP ") else {
+            return text.parse().map(Self::Position);
+        };
+        match DateTime::parse_from_rfc3339(time) {
+            Ok(time) => Ok(Self::Tip(UnixMillis(time.timestamp_millis()))),
+            Err(_) => Err(Error::internal(format!("'{text}' is no end of a read"))),
+        }
+    }
 }
 
 /// A place inside an aggregated record is reached by reading that record again.

@@ -5,13 +5,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array,
-};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
-use crate::model::{HashKey, HashRange, ShardId, UnixMillis};
+use crate::model::{HashKey, HashRange, ShardId};
 use crate::source::ShardRead;
 
 /// The columns of a descriptor.
@@ -21,7 +19,7 @@ pub(super) fn descriptor_schema() -> SchemaRef {
         Field::new("hashRangeStart", DataType::Utf8, true),
         Field::new("hashRangeEnd", DataType::Utf8, true),
         Field::new("start", DataType::Utf8, false),
-        Field::new("begunAtMillis", DataType::Int64, false),
+        Field::new("until", DataType::Utf8, false),
         Field::new("limit", DataType::UInt64, true),
     ]))
 }
@@ -37,7 +35,7 @@ pub(super) fn encode(read: &ShardRead) -> Result<RecordBatch> {
         bound(|range| range.start),
         bound(|range| range.end),
         Arc::new(StringArray::from(vec![read.start.to_string()])),
-        Arc::new(Int64Array::from(vec![read.begun_at.0])),
+        Arc::new(StringArray::from(vec![read.until.to_string()])),
         Arc::new(UInt64Array::from(vec![read.limit])),
     ];
     RecordBatch::try_new(descriptor_schema(), columns)
@@ -50,7 +48,7 @@ pub(super) fn decode(batch: &RecordBatch) -> Result<Vec<ShardRead>> {
     let range_start = column::<StringArray>(batch, "hashRangeStart")?;
     let range_end = column::<StringArray>(batch, "hashRangeEnd")?;
     let start = column::<StringArray>(batch, "start")?;
-    let begun_at = column::<Int64Array>(batch, "begunAtMillis")?;
+    let until = column::<StringArray>(batch, "until")?;
     let limit = column::<UInt64Array>(batch, "limit")?;
     let read = |row: usize| {
         let hash_range = if range_start.is_null(row) {
@@ -65,7 +63,7 @@ pub(super) fn decode(batch: &RecordBatch) -> Result<Vec<ShardRead>> {
             shard: ShardId::new(shard.value(row)),
             hash_range,
             start: start.value(row).parse()?,
-            begun_at: UnixMillis(begun_at.value(row)),
+            until: until.value(row).parse()?,
             limit: limit.is_valid(row).then(|| limit.value(row)),
         })
     };
@@ -90,7 +88,8 @@ fn hash_key(digits: &str) -> Result<HashKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ShardPosition;
+    use crate::model::{ShardPosition, UnixMillis};
+    use crate::source::Until;
 
     #[test]
     fn a_descriptor_reads_what_it_writes() {
@@ -98,19 +97,20 @@ mod tests {
             shard: ShardId::new("shardId-000000000007"),
             hash_range: Some(HashRange::ALL),
             start: ShardPosition::AtTimestamp(UnixMillis(1_693_422_005_007)),
-            begun_at: UnixMillis(1_693_422_006_000),
+            until: Until::Tip(UnixMillis(1_693_422_006_000)),
             limit: Some(10),
         };
         let bare = ShardRead {
             hash_range: None,
             start: ShardPosition::TrimHorizon,
+            until: Until::Position(ShardPosition::ShardEnd),
             limit: None,
             ..whole.clone()
         };
         for read in [whole, bare] {
             let row = encode(&read).unwrap();
             let decoded = decode(&row).unwrap();
-            assert_eq!(format!("{decoded:?}"), format!("[{read:?}]"));
+            assert_eq!(decoded, [read]);
         }
     }
 }

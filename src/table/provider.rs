@@ -29,7 +29,7 @@ use crate::kinesis::{
 use crate::model::{Clock, HashRange, Shard};
 use crate::options::{HashFilter, OptionsBuilder, TableOptions};
 use crate::sink::{SinkSettings, SinkStream};
-use crate::source::{ReadContext, RowColumn, ShardRead, row_schema};
+use crate::source::{ReadContext, RowColumn, ShardRead, Until, row_schema};
 
 /// Pages being fetched at once by one scan. Beyond it more shards add memory and no speed: this many
 /// shards give 128 MiB a second.
@@ -162,7 +162,7 @@ impl TableProvider for KinesisTable {
                 hash_range: self.filter_range(&shard),
                 start: bounds.start(start),
                 shard: shard.id,
-                begun_at,
+                until: Until::Tip(begun_at),
                 limit: limit.map(|rows| rows as u64),
             };
             descriptors.push(vec![encode(&read)?]);

@@ -1,0 +1,136 @@
+//! Batches and what they read: the words the offset log is written in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{ShardId, ShardPosition, StartingPosition, StreamName, UnixMillis};
+
+/// The number of a micro-batch, from 0 for the life of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(pub u64);
+
+impl BatchId {
+    /// The batch after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which start of a query writes: each takes the next one, and the newest is the one that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The positions of all tracked shards of a stream.
+pub type Offsets = BTreeMap<ShardId, ShardPosition>;
+
+/// Where a query starts on a stream: decided once, when the query is created, and kept with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitialPositions {
+    /// Shards with a place of their own; what descends from them starts at its beginning.
+    pub shards: Offsets,
+    /// The place of all others.
+    pub others: ShardPosition,
+}
+
+impl InitialPositions {
+    /// What `start` means for a query created at `created_at`: "from now on" becomes that time.
+    pub fn resolve(start: &StartingPosition, created_at: UnixMillis) -> Self {
+        let (shards, others) = match start {
+            StartingPosition::Latest => (Offsets::new(), ShardPosition::AtTimestamp(created_at)),
+            StartingPosition::TrimHorizon => (Offsets::new(), ShardPosition::TrimHorizon),
+            StartingPosition::AtTimestamp(time) => {
+                (Offsets::new(), ShardPosition::AtTimestamp(*time))
+            }
+            StartingPosition::PerShard(shards) => {
+                (shards.clone(), ShardPosition::AtTimestamp(created_at))
+            }
+        };
+        Self { shards, others }
+    }
+}
+
+/// What a batch reads of one shard: what comes behind `after`, up to and including `upto`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardRange {
+    /// Where the batch before ended.
+    pub after: ShardPosition,
+    /// The last row's place; [`ShardEnd`](ShardPosition::ShardEnd) for all that is left.
+    pub upto: ShardPosition,
+}
+
+impl ShardRange {
+    /// A range of no rows.
+    pub fn empty(position: ShardPosition) -> Self {
+        Self {
+            after: position.clone(),
+            upto: position,
+        }
+    }
+
+    /// Whether there is nothing between its ends.
+    pub fn is_empty(&self) -> bool {
+        self.after == self.upto
+    }
+}
+
+/// What a batch reads of one stream: a range for every tracked shard, empty ones included, so that
+/// the ends of the ranges are the offsets behind the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamRanges {
+    /// The stream.
+    pub stream: StreamName,
+    /// The ranges.
+    pub shards: BTreeMap<ShardId, ShardRange>,
+}
+
+impl StreamRanges {
+    /// The offsets behind the batch.
+    pub fn ends(&self) -> Offsets {
+        let end = |(shard, range): (&ShardId, &ShardRange)| (shard.clone(), range.upto.clone());
+        self.shards.iter().map(end).collect()
+    }
+}
+
+/// A micro-batch as it was planned: all that decides what it computes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Its number.
+    pub id: BatchId,
+    /// When it was planned; `now()` in the query.
+    pub time: UnixMillis,
+    /// What it reads, in the order of the query's sources.
+    pub sources: Vec<StreamRanges>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn from_now_on_becomes_the_time_of_creation() {
+        let now = UnixMillis(5);
+        let resolved = InitialPositions::resolve(&StartingPosition::Latest, now);
+        assert_eq!(resolved.others, ShardPosition::AtTimestamp(now));
+        let named = Offsets::from([(
+            ShardId::new("shardId-000000000000"),
+            ShardPosition::ShardEnd,
+        )]);
+        let start = StartingPosition::PerShard(named.clone());
+        let resolved = InitialPositions::resolve(&start, now);
+        assert_eq!(resolved.shards, named);
+        assert_eq!(resolved.others, ShardPosition::AtTimestamp(now));
+    }
+}
