@@ -9,6 +9,7 @@
 //! Decisions are pure: when to call next in `pacing`, when a bounded read is done in `tip`, which
 //! rows a page holds in `rows`. The reader does the I/O.
 
+mod buffered;
 mod columns;
 mod counters;
 mod pacing;
@@ -17,6 +18,7 @@ mod read;
 mod rows;
 mod tip;
 
+pub(crate) use buffered::{BatchReads, PageSlice, RowPlace};
 pub use columns::{RowColumn, row_schema};
 pub(crate) use counters::ReadCounters;
 pub(crate) use polling::ShardReader;
