@@ -38,16 +38,25 @@ impl Backoff {
     /// How long to wait before the next try, between half the doubled interval and the whole of it;
     /// `None` when the policy allows no more.
     pub fn next_wait(&mut self) -> Option<Duration> {
-        if self.failures >= self.policy.max_retries {
-            return None;
-        }
+        (self.failures < self.policy.max_retries).then(|| self.wait())
+    }
+
+    /// How long to wait before the next try of a caller that never gives up, and whether the retries
+    /// of the policy are used up once more: a time to say so.
+    pub(crate) fn endless_wait(&mut self) -> (Duration, bool) {
+        let wait = self.wait();
+        let round = self.policy.max_retries.saturating_add(1);
+        (wait, self.failures.is_multiple_of(round))
+    }
+
+    fn wait(&mut self) -> Duration {
         let doubled = self
             .policy
             .first_interval
             .saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
-        self.failures += 1;
+        self.failures = self.failures.saturating_add(1);
         let ceiling = doubled.min(self.policy.max_interval);
-        Some(ceiling.mul_f64(0.5 + self.random.f64() / 2.0))
+        ceiling.mul_f64(0.5 + self.random.f64() / 2.0)
     }
 }
 
@@ -152,6 +161,21 @@ mod tests {
         assert_eq!(backoff.next_wait(), None);
         backoff.reset();
         assert!(backoff.next_wait().is_some());
+    }
+
+    #[test]
+    fn who_never_gives_up_waits_up_to_the_cap_and_hears_of_each_round_of_failures() {
+        let mut backoff = backoff();
+        let rounds: Vec<bool> = (0..10)
+            .map(|_| {
+                let (wait, over) = backoff.endless_wait();
+                assert!(wait <= POLICY.max_interval);
+                over
+            })
+            .collect();
+        let expected: Vec<bool> = (1..=10).map(|failure| failure % 5 == 0).collect();
+        assert_eq!(rounds, expected);
+        assert!(backoff.endless_wait().0 >= POLICY.max_interval / 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,6 +17,10 @@ use crate::model::{
 
 pub use spec::{OPTIONS, OptionSpec, Role, markdown};
 
+const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
+const BUFFER_MAX_BYTES: usize = 256 * 1024 * 1024;
+const DESCRIBE_SHARD_INTERVAL: Duration = Duration::from_secs(1);
+
 /// All options of one table, read and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableOptions {
@@ -72,6 +76,14 @@ pub struct SourceOptions {
     pub starting_position: StartingPosition,
     /// The most rows of one shard; none: to the tip.
     pub max_records_per_shard: Option<u64>,
+    /// How long a batch waits for a shard that is catching up; none: not at all.
+    pub max_fetch_time_per_shard: Option<Duration>,
+    /// Bytes a batch of a streaming query reads, over all shards.
+    pub max_batch_bytes: usize,
+    /// Bytes a streaming query reads ahead, over all shards.
+    pub buffer_max_bytes: usize,
+    /// The time from one listing of the shards to the next.
+    pub describe_shard_interval: Duration,
     /// The most records of one GetRecords.
     pub records_per_fetch: usize,
     /// The least time between two GetRecords of a shard.
@@ -264,6 +276,10 @@ impl OptionsBuilder {
                     .starting_position
                     .unwrap_or(StartingPosition::TrimHorizon),
                 max_records_per_shard: draft.max_records_per_shard,
+                max_fetch_time_per_shard: None,
+                max_batch_bytes: MAX_BATCH_BYTES,
+                buffer_max_bytes: BUFFER_MAX_BYTES,
+                describe_shard_interval: DESCRIBE_SHARD_INTERVAL,
                 records_per_fetch: draft.records_per_fetch,
                 fetch_interval: draft.fetch_interval,
                 hash_filter: draft.hash_filter.unwrap_or(HashFilter::PerRecord),

@@ -16,10 +16,12 @@ mod pacing;
 mod polling;
 mod read;
 mod rows;
+mod starts;
 mod tip;
 
 pub(crate) use buffered::{BatchReads, PageSlice, RowPlace};
 pub use columns::{RowColumn, row_schema};
 pub(crate) use counters::ReadCounters;
 pub(crate) use polling::ShardReader;
-pub(crate) use read::{ReadContext, ShardRead, Until};
+pub(crate) use read::{ReadContext, ShardRead, Until, filter_range};
+pub(crate) use starts::starts;

@@ -48,7 +48,12 @@ impl PageSize {
 
     /// Records that fit, at least one.
     pub(super) fn records(&self) -> usize {
-        (self.page_bytes / self.record_bytes).max(1)
+        self.records_within(self.page_bytes)
+    }
+
+    /// Records that fit into `page_bytes`, at least one.
+    pub(super) fn records_within(&self, page_bytes: usize) -> usize {
+        (page_bytes / self.record_bytes).max(1)
     }
 }
 

@@ -9,11 +9,11 @@ use chrono::DateTime;
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
-use crate::kinesis::{IteratorPosition, Kinesis};
+use crate::kinesis::{IteratorPosition, Kinesis, RecordDistribution};
 use crate::model::{
     Clock, HashRange, RetryPolicy, ShardId, ShardPosition, StreamIdentity, UnixMillis,
 };
-use crate::options::SourceOptions;
+use crate::options::{HashFilter, SourceOptions};
 
 /// What all shards of one scan share.
 #[derive(Debug, Clone)]
@@ -79,6 +79,23 @@ impl FromStr for Until {
             Err(_) => Err(Error::internal(format!("'{text}' is no end of a read"))),
         }
     }
+}
+
+/// The hash range user records of `shard` must lie in, where that matters: a producer with an
+/// outdated shard map writes only into shards that were made by a reshard, which have a parent.
+pub(crate) fn filter_range(
+    filter: HashFilter,
+    distribution: RecordDistribution,
+    has_parent: bool,
+    hash_range: HashRange,
+) -> Option<HashRange> {
+    let filtered = match filter {
+        HashFilter::PerRecord => has_parent,
+        HashFilter::Kcl => true,
+        HashFilter::None => false,
+    };
+    let by_key = distribution == RecordDistribution::PartitionKey;
+    (by_key && filtered).then_some(hash_range)
 }
 
 /// A place inside an aggregated record is reached by reading that record again.

@@ -24,7 +24,7 @@ pub(super) struct Answer {
 impl Answer {
     /// Whether more records may have been kept back by a limit of the page. The service stops before
     /// the record that would break 10 MiB, so a page is full a record's size earlier.
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.records >= self.limit || self.bytes > MAX_BYTES_PER_FETCH - DEFAULT_MAX_RECORD_BYTES
     }
 
@@ -33,13 +33,18 @@ impl Answer {
     /// Lag alone decides nothing: some servers say 0 on full pages, and an empty page with lag is a
     /// gap before records that are still to come.
     pub(super) fn covers(&self, begun_at: UnixMillis) -> bool {
+        self.covered().is_some_and(|covered| covered >= begun_at)
+    }
+
+    /// The time up to which all records have been read; `None` where the page may have been cut.
+    pub(super) fn covered(&self) -> Option<UnixMillis> {
         /// The lag is whole milliseconds, rounded down.
         const ROUNDING: Duration = Duration::from_millis(1);
         let behind = match self.behind_latest {
             None | Some(Duration::ZERO) => Duration::ZERO,
             Some(behind) => behind + ROUNDING,
         };
-        !self.is_full() && self.asked_at.minus(behind) >= begun_at
+        (!self.is_full()).then(|| self.asked_at.minus(behind))
     }
 }
 

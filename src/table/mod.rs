@@ -21,7 +21,6 @@ mod read_exec;
 mod service;
 mod sink_exec;
 mod sql;
-mod starts;
 mod stream;
 
 pub use factory::{KinesisTableFactory, register, register_with};

@@ -20,16 +20,13 @@ use super::pushdown::{Bounds, support};
 use super::read_exec::KinesisReadExec;
 use super::service::Services;
 use super::sink_exec::{KinesisSinkExec, RowCountExec};
-use super::starts::starts;
 use super::stream;
 use crate::error::{Error, Result};
-use crate::kinesis::{
-    Backoff, Kinesis, RecordDistribution, ShardFilter, StreamSummary, list_all_shards,
-};
+use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shards};
 use crate::model::{Clock, HashRange, Shard};
-use crate::options::{HashFilter, OptionsBuilder, TableOptions};
+use crate::options::{OptionsBuilder, TableOptions};
 use crate::sink::{SinkSettings, SinkStream};
-use crate::source::{ReadContext, RowColumn, ShardRead, Until, row_schema};
+use crate::source::{ReadContext, RowColumn, ShardRead, Until, filter_range, row_schema, starts};
 
 /// Pages being fetched at once by one scan. Beyond it more shards add memory and no speed: this many
 /// shards give 128 MiB a second.
@@ -106,16 +103,17 @@ impl KinesisTable {
         .await
     }
 
-    /// The hash range user records of `shard` must lie in, where that matters: a producer with an
-    /// outdated shard map writes only into shards that were made by a reshard, which have a parent.
+    /// The hash range user records of `shard` must lie in, where that matters.
     fn filter_range(&self, shard: &Shard) -> Option<HashRange> {
-        let by_key = self.config.summary.distribution == RecordDistribution::PartitionKey;
-        let filtered = match self.config.options.source.hash_filter {
-            HashFilter::PerRecord => shard.parent.is_some(),
-            HashFilter::Kcl => true,
-            HashFilter::None => false,
-        };
-        (by_key && filtered).then_some(shard.hash_range)
+        let config = &self.config;
+        let filter = config.options.source.hash_filter;
+        let distribution = config.summary.distribution;
+        filter_range(
+            filter,
+            distribution,
+            shard.parent.is_some(),
+            shard.hash_range,
+        )
     }
 }
 

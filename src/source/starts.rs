@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::error::{Error, Result};
-use crate::model::{Shard, ShardId, ShardPosition, StartingPosition};
+use crate::model::{InitialPositions, Offsets, Shard, ShardId, ShardPosition, StartingPosition};
 
 /// The place of each of `shards`, which are ordered by id; `None` for one that starts with what
 /// arrives from now on.
@@ -13,7 +13,7 @@ use crate::model::{Shard, ShardId, ShardPosition, StartingPosition};
 ///
 /// # Errors
 /// None of the shards with a place exists.
-pub(super) fn starts(
+pub(crate) fn starts(
     shards: &[Shard],
     start: &StartingPosition,
 ) -> Result<Vec<Option<ShardPosition>>> {
@@ -51,6 +51,20 @@ pub(super) fn starts(
         places.push(own.or(descends.then_some(ShardPosition::TrimHorizon)));
     }
     Ok(places)
+}
+
+/// The place of each of `shards`, which are ordered by id, where a query on them starts.
+///
+/// # Errors
+/// None of the shards with a place exists.
+pub(super) fn beginning(shards: &[Shard], start: &InitialPositions) -> Result<Offsets> {
+    let named = StartingPosition::PerShard(start.shards.clone());
+    let places = starts(shards, &named)?.into_iter();
+    let placed = shards.iter().zip(places).map(|(shard, place)| {
+        let place = place.unwrap_or_else(|| start.others.clone());
+        (shard.id.clone(), place)
+    });
+    Ok(placed.collect())
 }
 
 #[cfg(test)]
