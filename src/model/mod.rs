@@ -5,8 +5,10 @@ mod hash;
 mod offsets;
 mod position;
 mod shard;
+mod span;
 mod stream;
 mod time;
+mod trigger;
 
 pub use connection::{ConnectionSettings, RetryPolicy, Secret, StaticCredentials};
 pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, StreamRanges};
@@ -14,3 +16,4 @@ pub use position::{SequenceNumber, ShardPosition, StartingPosition};
 pub use shard::{HashKey, HashRange, Shard, ShardId};
 pub use stream::{StreamIdentity, StreamName};
 pub use time::{Clock, SystemClock, UnixMillis};
+pub use trigger::{OutputMode, Trigger};
