@@ -14,6 +14,7 @@ pub use connection::{ConnectionSettings, RetryPolicy, Secret, StaticCredentials}
 pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, StreamRanges};
 pub use position::{SequenceNumber, ShardPosition, StartingPosition};
 pub use shard::{HashKey, HashRange, Shard, ShardId};
+pub(crate) use span::parse_span;
 pub use stream::{StreamIdentity, StreamName};
 pub use time::{Clock, SystemClock, UnixMillis};
 pub use trigger::{OutputMode, Trigger};

@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::model::parse_span;
+
 /// A value, or what was expected instead.
 pub(super) type Parsed<T> = Result<T, String>;
 
@@ -28,6 +30,32 @@ pub(super) fn millis(text: &str, range: &RangeInclusive<u64>) -> Parsed<Duration
     number(text, range)
         .map(Duration::from_millis)
         .map_err(|expected| format!("{expected}, in milliseconds"))
+}
+
+/// A whole number of seconds within `range`.
+pub(super) fn seconds(text: &str, range: &RangeInclusive<u64>) -> Parsed<Duration> {
+    number(text, range)
+        .map(Duration::from_secs)
+        .map_err(|expected| format!("{expected}, in seconds"))
+}
+
+/// A whole number of bytes within `range`.
+pub(super) fn bytes(text: &str, range: &RangeInclusive<u64>) -> Parsed<usize> {
+    number(text, range)
+        .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+        .map_err(|expected| format!("{expected}, in bytes"))
+}
+
+/// A span of time with its unit, within `range`.
+pub(super) fn span(text: &str, range: &RangeInclusive<Duration>) -> Parsed<Duration> {
+    let span = parse_span(text).filter(|span| range.contains(span));
+    span.ok_or_else(|| {
+        format!(
+            "expected a time with its unit such as '50s', '100ms' or '2 minutes', from {:?} to {:?}",
+            range.start(),
+            range.end()
+        )
+    })
 }
 
 /// `true` or `false`.
@@ -97,4 +125,51 @@ pub(super) fn list<T: Copy + PartialEq>(text: &str, choices: &[(&str, T)]) -> Pa
         values.push(value);
     }
     Ok(values)
+}
+
+/// A place for what is kept between runs: an absolute path, or a URL without a password. Which schemes
+/// there are is for the one to say who opens it.
+///
+/// # Errors
+/// What was expected; never the text itself, which may hold a secret.
+pub(crate) fn location(text: &str) -> Parsed<String> {
+    let text = text.trim();
+    let well_formed = match text.split_once("://") {
+        None => text.starts_with('/'),
+        Some((scheme, rest)) => {
+            let authority = rest.split('/').next().unwrap_or("");
+            // What stands before an `@` alone is the container of an Azure URL.
+            let password = authority
+                .rsplit_once('@')
+                .is_some_and(|(user, _)| user.contains(':'));
+            // A signature may stand in a query.
+            let query = rest.contains('?');
+            let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                && scheme
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '+');
+            named && !rest.is_empty() && !password && !query
+        }
+    };
+    if well_formed {
+        return Ok(text.to_owned());
+    }
+    Err(
+        "expected an absolute path or a URL such as 'file:///var/lib/counts' or 's3://bucket/counts', \
+         without user and password and without a query"
+            .to_owned(),
+    )
+}
+
+/// Whether a value may hold a secret even where it should not: a password before an `@`, or a
+/// signature behind a `?`.
+pub(crate) fn may_hold_secret(text: &str) -> bool {
+    text.contains(['@', '?'])
+}
+
+/// The one of `names` that is written most like `name`.
+pub(crate) fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> &'static str {
+    let name = name.to_ascii_lowercase();
+    let distance = |known: &&str| strsim::levenshtein(&known.to_ascii_lowercase(), &name);
+    names.min_by_key(distance).unwrap_or("")
 }

@@ -8,7 +8,7 @@ use datafusion_kinesis::options::markdown;
 
 use crate::support::World;
 
-const BEGIN: &str = "<!-- options: made from the table in src/options/spec.rs -->\n";
+const BEGIN: &str = "<!-- options: made from the table in src/options/rows -->\n";
 const END: &str = "<!-- end of options -->";
 
 #[test]
@@ -54,7 +54,15 @@ async fn a_wrong_option_is_refused_when_the_table_is_made() {
         ("'kinesis.streamName' 'other'", "expected the same stream"),
         (
             "'kinesis.consumerType' 'SubscribeToShard'",
-            "'kinesis.consumerType' is for streaming queries",
+            "enhanced fan-out is not in this version: expected 'GetRecords'",
+        ),
+        (
+            "'kinesis.describeShardInterval' '50'",
+            "expected a time with its unit such as '50s'",
+        ),
+        (
+            "'kinesis.metadataPath' 's3://me:canary@host/x'",
+            "'kinesis.metadataPath' = '***': expected an absolute path",
         ),
         (
             "'kinesis.awsSecretKey' 'canary'",

@@ -1,0 +1,82 @@
+//! Takes options by name.
+
+use super::draft::Draft;
+use super::{TableOptions, all, spec};
+use crate::error::{Error, Result};
+use crate::model::StreamIdentity;
+
+/// Collects options by name, in any order, then checks them together.
+#[derive(Debug, Clone)]
+pub struct OptionsBuilder {
+    draft: Draft,
+    given: Vec<&'static str>,
+}
+
+impl Default for OptionsBuilder {
+    fn default() -> Self {
+        let mut draft = Draft::default();
+        for option in all() {
+            if let Some(default) = option.default {
+                option
+                    .set(&mut draft, default)
+                    .expect("a test parses every default");
+            }
+        }
+        Self {
+            draft,
+            given: Vec::new(),
+        }
+    }
+}
+
+impl OptionsBuilder {
+    /// Takes one option; names match without regard to case.
+    ///
+    /// # Errors
+    /// The name is unknown (with the nearest known one), was given before, or does not take `value`.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let option = spec::find(name)?;
+        if self.given.contains(&option.name) {
+            return Err(Error::invalid_option(format!(
+                "option '{}' is given twice",
+                option.name
+            )));
+        }
+        self.given.push(option.name);
+        option.set(&mut self.draft, value)
+    }
+
+    /// Takes the stream from LOCATION.
+    ///
+    /// # Errors
+    /// It is no stream name or ARN.
+    pub fn set_location(&mut self, location: &str) -> Result<()> {
+        let stream = StreamIdentity::parse(location)
+            .map_err(|error| Error::invalid_option(format!("LOCATION: {error}")))?;
+        match &self.draft.stream {
+            Some(other) if other.name() != stream.name() => Err(Error::invalid_option(format!(
+                "LOCATION names stream '{stream}', option 'kinesis.streamName' names '{other}': \
+                 expected the same stream, or only one of them"
+            ))),
+            Some(other) if other.arn().is_some() => Ok(()),
+            _ => {
+                self.draft.stream = Some(stream);
+                Ok(())
+            }
+        }
+    }
+
+    /// The options are those of a table that streaming queries read: it starts with what arrives from
+    /// now on, unless an option says otherwise.
+    pub fn unbounded(&mut self) {
+        self.draft.unbounded = true;
+    }
+
+    /// Checks the options together.
+    ///
+    /// # Errors
+    /// No stream is named, a pair of credentials is incomplete, or options contradict each other.
+    pub fn finish(self) -> Result<TableOptions> {
+        self.draft.finish()
+    }
+}

@@ -1,0 +1,175 @@
+//! Options of streaming queries. A bounded read takes them too, and does nothing with them: jobs share
+//! their options.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{ANY_WAIT, put};
+use crate::options::spec::{OptionSpec, Role};
+use crate::options::value::{self, Parsed};
+use crate::options::{CommitterKind, location};
+
+const MIB: u64 = 1024 * 1024;
+
+/// No machine has more memory.
+const LARGEST_BYTES: u64 = MIB * MIB;
+
+/// Much less would make batches of single records.
+const BATCH_BYTES: RangeInclusive<u64> = MIB..=LARGEST_BYTES;
+
+/// Room for some pages.
+const BUFFER_BYTES: RangeInclusive<u64> = 16 * MIB..=LARGEST_BYTES;
+
+/// ListShards is limited for the whole stream and all its readers.
+const DISCOVERY: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(24 * 60 * 60);
+
+fn consumer_type(text: &str) -> Parsed<()> {
+    if text.trim().eq_ignore_ascii_case("SubscribeToShard") {
+        return Err(
+            "enhanced fan-out is not in this version: expected 'GetRecords', or 'polling', which is \
+             the same"
+                .to_owned(),
+        );
+    }
+    value::choice(text, &[("GetRecords", ()), ("polling", ())])
+}
+
+fn committer(text: &str) -> Parsed<CommitterKind> {
+    if text.trim().eq_ignore_ascii_case("DYNAMODB") {
+        return Err(
+            "the DynamoDB committer is not in this version: expected 'HDFS', which is any object store"
+                .to_owned(),
+        );
+    }
+    value::choice(text, &[("HDFS", CommitterKind::ObjectStore)])
+}
+
+pub(super) const ROWS: &[OptionSpec] = &[
+    OptionSpec::new(
+        "kinesis.consumerType",
+        Role::Source,
+        Some("GetRecords"),
+        "How records come: `GetRecords`, or `polling`, which is the same.",
+        |_, text| consumer_type(text),
+    ),
+    OptionSpec::new(
+        "kinesis.maxFetchTimePerShardSec",
+        Role::Source,
+        None,
+        "Streaming only: the longest a batch waits for shards that are behind, in whole seconds, 1 to 86400. Without it a batch takes what has been read.",
+        |draft, text| {
+            put(
+                &mut draft.max_fetch_time,
+                value::seconds(text, &(1..=86_400)).map(Some),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.maxFetchBytesPerBatch",
+        Role::Source,
+        Some("67108864"),
+        "Streaming only: the most bytes a batch reads, over all shards; 1048576 at least.",
+        |draft, text| put(&mut draft.max_batch_bytes, value::bytes(text, &BATCH_BYTES)),
+    ),
+    OptionSpec::new(
+        "kinesis.buffer.maxBytes",
+        Role::Source,
+        Some("268435456"),
+        "Streaming only: the most bytes read ahead of the batches, over all shards; 16777216 at least.",
+        |draft, text| {
+            put(
+                &mut draft.buffer_max_bytes,
+                value::bytes(text, &BUFFER_BYTES),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.describeShardInterval",
+        Role::Source,
+        Some("1s"),
+        "Streaming only: the least time between two listings of the shards, such as `50s`, `100ms` or `2 minutes`; `10ms` to `1 day`.",
+        |draft, text| {
+            put(
+                &mut draft.describe_shard_interval,
+                value::span(text, &DISCOVERY),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.failOnDataLoss",
+        Role::Source,
+        Some("false"),
+        "Streaming only: `true` ends a query that finds records gone which it has not read; else it counts them and goes on.",
+        |draft, text| put(&mut draft.fail_on_data_loss, value::boolean(text)),
+    ),
+    OptionSpec::new(
+        "kinesis.metadataCommitterType",
+        Role::Source,
+        Some("HDFS"),
+        "Streaming only: where offsets are kept. `HDFS` is any object store, local files among them.",
+        |draft, text| put(&mut draft.committer, committer(text).map(Some)),
+    ),
+    OptionSpec::new(
+        "kinesis.metadataPath",
+        Role::Source,
+        None,
+        "Streaming only: the place of the offsets, a URL or an absolute path; without it the checkpoint location.",
+        |draft, text| put(&mut draft.metadata_path, location(text).map(Some)),
+    ),
+    OptionSpec::new(
+        "kinesis.minBatchesToRetain",
+        Role::Source,
+        Some("100"),
+        "Streaming only: how many batches stay in the offset log at least, 1 to 1000000.",
+        |draft, text| {
+            put(
+                &mut draft.min_batches_to_retain,
+                value::number(text, &(1..=1_000_000)),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.metadataNumRetries",
+        Role::Source,
+        Some("5"),
+        "Streaming only: how often in a row a failed request to the offset log is sent again, 0 to 1000.",
+        |draft, text| {
+            put(
+                &mut draft.metadata_max_retries,
+                value::number(text, &(0..=1_000)),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.metadataRetryIntervalsMs",
+        Role::Source,
+        Some("1000"),
+        "Streaming only: the wait before it is sent again; it doubles each time and is spread at random.",
+        |draft, text| {
+            put(
+                &mut draft.metadata_retry_interval,
+                value::millis(text, &ANY_WAIT),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.metadataMaxRetryIntervalMs",
+        Role::Source,
+        Some("10000"),
+        "Streaming only: the longest such wait.",
+        |draft, text| {
+            put(
+                &mut draft.metadata_max_retry_interval,
+                value::millis(text, &ANY_WAIT),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.checkNewRecordThreads",
+        Role::Source,
+        Some("8"),
+        "Taken for the sake of jobs that set it, 1 to 1000, and without effect: nothing has to look for new records, because every shard has a reader that runs anyway.",
+        |_, text| value::number(text, &(1..=1_000_u32)).map(drop),
+    ),
+];

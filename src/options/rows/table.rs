@@ -1,0 +1,137 @@
+//! Options of the table itself.
+
+use std::ops::RangeInclusive;
+
+use super::{ANY_WAIT, put};
+use crate::model::{Secret, StreamIdentity};
+use crate::options::ExtraColumn;
+use crate::options::spec::{OptionSpec, Role};
+use crate::options::value;
+
+/// The most shards of a stream (API reference, UpdateShardCount).
+const SHARDS: RangeInclusive<u32> = 1..=10_000;
+
+const EXTRA_COLUMNS: [(&str, ExtraColumn); 3] = [
+    ("shardId", ExtraColumn::ShardId),
+    ("subSequenceNumber", ExtraColumn::SubSequenceNumber),
+    ("explicitHashKey", ExtraColumn::ExplicitHashKey),
+];
+
+pub(super) const ROWS: &[OptionSpec] = &[
+    OptionSpec::new(
+        "kinesis.streamName",
+        Role::Table,
+        None,
+        "Name or ARN of the stream; `LOCATION` says the same.",
+        |draft, text| {
+            let stream = StreamIdentity::parse(text.trim()).map_err(|error| error.to_string())?;
+            draft.stream = Some(stream);
+            Ok(())
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.endpointUrl",
+        Role::Table,
+        None,
+        "Endpoint instead of the region's public one: `https://host[:port]`, or `http://` for a local server.",
+        |draft, text| put(&mut draft.endpoint_url, value::url(text).map(Some)),
+    ),
+    OptionSpec::new(
+        "kinesis.region",
+        Role::Table,
+        None,
+        "Region of the stream. Without it: the ARN's, that of a public endpoint, or the environment's.",
+        |draft, text| put(&mut draft.region, value::text(text).map(Some)),
+    ),
+    OptionSpec::new(
+        "kinesis.awsAccessKeyId",
+        Role::Table,
+        None,
+        "Access key id, together with the secret key. Without it: the default chain of AWS tools.",
+        |draft, text| {
+            put(
+                &mut draft.access_key_id,
+                value::text(text).map(Secret::new).map(Some),
+            )
+        },
+    )
+    .secret(),
+    OptionSpec::new(
+        "kinesis.awsSecretKey",
+        Role::Table,
+        None,
+        "Secret access key.",
+        |draft, text| {
+            put(
+                &mut draft.secret_key,
+                value::text(text).map(Secret::new).map(Some),
+            )
+        },
+    )
+    .secret(),
+    OptionSpec::new(
+        "kinesis.sessionToken",
+        Role::Table,
+        None,
+        "Token of temporary credentials, with the two keys.",
+        |draft, text| {
+            put(
+                &mut draft.session_token,
+                value::text(text).map(Secret::new).map(Some),
+            )
+        },
+    )
+    .secret(),
+    OptionSpec::new(
+        "kinesis.clientNumRetries",
+        Role::Table,
+        Some("5"),
+        "How often in a row a throttled or failed request is sent again, 0 to 1000.",
+        |draft, text| put(&mut draft.max_retries, value::number(text, &(0..=1_000))),
+    ),
+    OptionSpec::new(
+        "kinesis.clientRetryIntervalsMs",
+        Role::Table,
+        Some("1000"),
+        "Wait before a request is sent again; it doubles each time and is spread at random.",
+        |draft, text| put(&mut draft.retry_interval, value::millis(text, &ANY_WAIT)),
+    ),
+    OptionSpec::new(
+        "kinesis.clientMaxRetryIntervalMs",
+        Role::Table,
+        Some("10000"),
+        "The longest such wait.",
+        |draft, text| {
+            put(
+                &mut draft.max_retry_interval,
+                value::millis(text, &ANY_WAIT),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.createStream",
+        Role::Table,
+        Some("false"),
+        "`true` creates the stream if it does not exist: for local servers and tests.",
+        |draft, text| put(&mut draft.create_stream, value::boolean(text)),
+    ),
+    OptionSpec::new(
+        "kinesis.shardCount",
+        Role::Table,
+        None,
+        "Shards of a stream that is created, 1 to 10000; 1 when not given.",
+        |draft, text| {
+            put(
+                &mut draft.shard_count,
+                value::number(text, &SHARDS).map(Some),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.extraColumns",
+        Role::Table,
+        None,
+        "Further columns, separated by commas: `shardId`, `subSequenceNumber`, `explicitHashKey`.",
+        |draft, text| put(&mut draft.extra_columns, value::list(text, &EXTRA_COLUMNS)),
+    ),
+];

@@ -1,0 +1,48 @@
+//! Options of writing.
+
+use super::{ANY_WAIT, SOME_WAIT, put};
+use crate::options::spec::{OptionSpec, Role};
+use crate::options::value;
+
+pub(super) const ROWS: &[OptionSpec] = &[
+    OptionSpec::new(
+        "kinesis.sink.aggregationEnabled",
+        Role::Sink,
+        Some("true"),
+        "Packs rows into aggregated records (KPL format).",
+        |draft, text| put(&mut draft.aggregation, value::boolean(text)),
+    ),
+    OptionSpec::new(
+        "kinesis.sink.flushWaitTimeMs",
+        Role::Sink,
+        Some("100"),
+        "Wait before refused records are sent again; it doubles each time and is spread at random.",
+        |draft, text| put(&mut draft.flush_wait, value::millis(text, &ANY_WAIT)),
+    ),
+    OptionSpec::new(
+        "kinesis.sink.recordMaxBufferedTimeMs",
+        Role::Sink,
+        Some("1000"),
+        "The longest a row waits for others to share its aggregated record.",
+        |draft, text| put(&mut draft.max_buffered_time, value::millis(text, &ANY_WAIT)),
+    ),
+    OptionSpec::new(
+        "kinesis.sink.maxConnections",
+        Role::Sink,
+        Some("1"),
+        "PutRecords in flight at once, 1 to 1000.",
+        |draft, text| {
+            put(
+                &mut draft.max_connections,
+                value::number(text, &(1..=1_000)),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.sink.recordTtl",
+        Role::Sink,
+        Some("30000"),
+        "Milliseconds a refused record is tried again before the statement fails.",
+        |draft, text| put(&mut draft.record_ttl, value::millis(text, &SOME_WAIT)),
+    ),
+];
