@@ -1,4 +1,4 @@
-//! `CREATE EXTERNAL TABLE … STORED AS "aws-kinesis"`.
+//! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,6 +67,9 @@ impl TableProviderFactory for KinesisTableFactory {
             .into());
         };
         let mut builder = KinesisTable::builder(location).with_services(Arc::clone(&self.services));
+        if command.unbounded {
+            builder = builder.unbounded();
+        }
         // In order, so that of several wrong options the same is named every time.
         for (name, value) in command.options.iter().collect::<BTreeMap<_, _>>() {
             builder = builder.with_option(name, value);
@@ -77,9 +80,7 @@ impl TableProviderFactory for KinesisTableFactory {
 
 /// Clauses that mean nothing for a stream are refused, so that nobody relies on them.
 fn refuse_clauses(command: &CreateExternalTable) -> DataFusionResult<()> {
-    let refused = if command.unbounded {
-        "UNBOUNDED: this version reads to the tip of a stream and ends; leave the word out"
-    } else if !command.schema.fields().is_empty() {
+    let refused = if !command.schema.fields().is_empty() {
         "a list of columns: the columns of a stream are fixed; see option 'kinesis.extraColumns'"
     } else if !command.table_partition_cols.is_empty() {
         "PARTITIONED BY: the partitions of a stream are its shards"

@@ -1,7 +1,7 @@
 //! The DataFusion face: a stream as a table.
 //!
 //! [`KinesisTable`] is one stream as a `TableProvider`, made in code with its builder or by
-//! `CREATE EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
+//! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
 //! [`register`] installs. [`sql`] runs a statement with the column names of Kinesis tables written
 //! in any case.
 //!
@@ -11,6 +11,7 @@
 //!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
 //! ```
 
+mod builder;
 mod descriptor;
 mod factory;
 mod identifiers;
@@ -23,9 +24,10 @@ mod sink_exec;
 mod sql;
 mod stream;
 
+pub use builder::KinesisTableBuilder;
 pub use factory::{KinesisTableFactory, register, register_with};
 pub use order::InOrderExec;
-pub use provider::{KinesisTable, KinesisTableBuilder};
+pub use provider::KinesisTable;
 pub use read_exec::KinesisReadExec;
 pub use service::Services;
 pub use sink_exec::{KinesisSinkExec, RowCountExec};

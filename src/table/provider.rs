@@ -14,17 +14,16 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use tokio::sync::Semaphore;
 
+use super::builder::KinesisTableBuilder;
 use super::descriptor::{descriptor_schema, encode};
 use super::order::with_sort_kept;
 use super::pushdown::{Bounds, support};
 use super::read_exec::KinesisReadExec;
-use super::service::Services;
 use super::sink_exec::{KinesisSinkExec, RowCountExec};
-use super::stream;
 use crate::error::{Error, Result};
 use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shards};
 use crate::model::{Clock, HashRange, Shard};
-use crate::options::{OptionsBuilder, TableOptions};
+use crate::options::TableOptions;
 use crate::sink::{SinkSettings, SinkStream};
 use crate::source::{ReadContext, RowColumn, ShardRead, Until, filter_range, row_schema, starts};
 
@@ -44,6 +43,7 @@ pub(super) struct TableConfig {
     pub(super) kinesis: Arc<dyn Kinesis>,
     pub(super) options: TableOptions,
     pub(super) summary: StreamSummary,
+    pub(super) unbounded: bool,
     pub(super) columns: Vec<RowColumn>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seed: u64,
@@ -57,7 +57,8 @@ impl TableConfig {
 
 /// A Kinesis stream as a table of DataFusion.
 ///
-/// A scan is bounded: it reads every shard, closed ones included, from the starting position to the
+/// A table is bounded unless it is made [`unbounded`](KinesisTableBuilder::unbounded): then only a
+/// streaming query reads it, and a plain scan is refused. A bounded scan reads every shard, closed ones included, from the starting position to the
 /// tip as it stood when the query was planned, one partition per shard. Rows of one shard come in
 /// the order of the shard; between shards there is no order. Aggregated records are opened: one row
 /// per user record.
@@ -77,11 +78,13 @@ pub struct KinesisTable {
 impl KinesisTable {
     /// Begins a table of the stream with this name or ARN.
     pub fn builder(stream: impl Into<String>) -> KinesisTableBuilder {
-        KinesisTableBuilder {
-            stream: stream.into(),
-            options: Vec::new(),
-            services: Arc::new(Services::default()),
-            seed: None,
+        KinesisTableBuilder::new(stream.into())
+    }
+
+    pub(super) fn new(config: TableConfig) -> Self {
+        Self {
+            schema: row_schema(&config.columns),
+            config: Arc::new(config),
         }
     }
 
@@ -90,13 +93,46 @@ impl KinesisTable {
         &self.config.options
     }
 
+    /// Whether it is read by streaming queries: `CREATE UNBOUNDED EXTERNAL TABLE`.
+    pub fn is_unbounded(&self) -> bool {
+        self.config.unbounded
+    }
+
+    /// The stream as it was described when the table was made.
+    pub(crate) fn stream_summary(&self) -> &StreamSummary {
+        &self.config.summary
+    }
+
+    /// What reading `shards` shards side by side takes.
+    pub(crate) fn read_context(&self, shards: usize) -> ReadContext {
+        let config = &self.config;
+        ReadContext {
+            kinesis: Arc::clone(&config.kinesis),
+            stream: config.summary.stream.clone(),
+            options: config.options.source.clone(),
+            retry: config.options.retry,
+            clock: self.clock(),
+            fetches: Arc::new(Semaphore::new(FETCHES_IN_FLIGHT)),
+            shards,
+        }
+    }
+
+    /// Where the table takes the time from.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.config.clock)
+    }
+
+    /// Randomness that begins with the seed of the table.
+    pub(crate) fn random(&self) -> fastrand::Rng {
+        self.config.random(0)
+    }
+
     async fn shards(&self) -> Result<Vec<Shard>> {
         let config = &self.config;
-        let mut backoff = Backoff::new(config.options.retry, config.random(0));
-        let stream = &config.summary.stream;
+        let mut backoff = Backoff::new(config.options.retry, self.random());
         list_all_shards(
             &*config.kinesis,
-            stream,
+            &self.stream_summary().stream,
             ShardFilter::FromTrimHorizon,
             &mut backoff,
         )
@@ -142,7 +178,15 @@ impl TableProvider for KinesisTable {
         limit: Option<usize>,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         let config = &self.config;
-        let begun_at = config.clock.now();
+        if config.unbounded {
+            return Err(unsupported(format!(
+                "stream '{}' is the source of a streaming query here, because its table is UNBOUNDED: \
+                 start a StreamingQuery, which in the kinesis-sql command an INSERT INTO … SELECT or a \
+                 SELECT of its own is; or make the table without the word UNBOUNDED to read to the tip",
+                config.summary.stream.name()
+            )));
+        }
+        let begun_at = self.clock().now();
         let columns: Vec<RowColumn> = match projection {
             None => config.columns.clone(),
             Some(places) => places.iter().map(|place| config.columns[*place]).collect(),
@@ -169,15 +213,7 @@ impl TableProvider for KinesisTable {
             return Ok(Arc::new(EmptyExec::new(row_schema(&columns))));
         }
         let input = MemorySourceConfig::try_new_exec(&descriptors, descriptor_schema(), None)?;
-        let context = ReadContext {
-            kinesis: Arc::clone(&config.kinesis),
-            stream: config.summary.stream.clone(),
-            options: config.options.source.clone(),
-            retry: config.options.retry,
-            clock: Arc::clone(&config.clock),
-            fetches: Arc::new(Semaphore::new(FETCHES_IN_FLIGHT)),
-            shards: descriptors.len(),
-        };
+        let context = self.read_context(descriptors.len());
         Ok(Arc::new(KinesisReadExec::new(
             input,
             context,
@@ -217,69 +253,6 @@ impl TableProvider for KinesisTable {
         let input = with_sort_kept(input)?;
         let sink = KinesisSinkExec::try_new(input, Arc::new(stream), config.seed)?;
         Ok(Arc::new(RowCountExec::new(Arc::new(sink))))
-    }
-}
-
-/// Makes a [`KinesisTable`].
-#[derive(Debug)]
-pub struct KinesisTableBuilder {
-    stream: String,
-    options: Vec<(String, String)>,
-    services: Arc<Services>,
-    seed: Option<u64>,
-}
-
-impl KinesisTableBuilder {
-    /// Sets an option as in `OPTIONS (…)`; [`build`](Self::build) reports what is wrong with it.
-    #[must_use]
-    pub fn with_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.options.push((name.into(), value.into()));
-        self
-    }
-
-    /// Takes the way to the service from `services`: to share clients with other tables, or to use a
-    /// simulator.
-    #[must_use]
-    pub fn with_services(mut self, services: Arc<Services>) -> Self {
-        self.services = services;
-        self
-    }
-
-    /// Spreads waits by this seed instead of one drawn at random.
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// Checks the options and finds the stream.
-    ///
-    /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) before anything is sent;
-    /// [`NotFound`](crate::ErrorKind::NotFound) where the stream is missing;
-    /// what the service answers otherwise.
-    pub async fn build(self) -> Result<KinesisTable> {
-        let mut builder = OptionsBuilder::default();
-        for (name, value) in &self.options {
-            builder.set(name, value)?;
-        }
-        builder.set_location(&self.stream)?;
-        let options = builder.finish()?;
-        let seed = self.seed.unwrap_or_else(|| fastrand::Rng::new().u64(..));
-        let kinesis = self.services.connect(&options.connection).await?;
-        let random = fastrand::Rng::with_seed(seed);
-        let summary = stream::resolve(&*kinesis, &options, random).await?;
-        let columns = RowColumn::all(&options.extra_columns);
-        let schema = row_schema(&columns);
-        let config = Arc::new(TableConfig {
-            kinesis,
-            options,
-            summary,
-            columns,
-            clock: self.services.clock(),
-            seed,
-        });
-        Ok(KinesisTable { config, schema })
     }
 }
 

@@ -21,6 +21,7 @@ mod shell;
 #[cfg(all(feature = "cli", feature = "embedded"))]
 mod sql_examples;
 mod support;
+mod unbounded;
 #[cfg(feature = "embedded")]
 mod wire;
 mod writing;

@@ -79,20 +79,11 @@ async fn a_wrong_option_is_refused_when_the_table_is_made() {
 #[tokio::test]
 async fn clauses_that_mean_nothing_for_a_stream_are_refused() {
     let world = World::new();
-    for (statement, expected) in [
-        (
-            "CREATE UNBOUNDED EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION 'words'",
-            "UNBOUNDED",
-        ),
-        (
-            "CREATE EXTERNAL TABLE t (data BYTEA) STORED AS \"aws-kinesis\" LOCATION 'words'",
-            "columns",
-        ),
-    ] {
-        let (kind, message) = world.refusal(statement).await;
-        assert_eq!(kind, ErrorKind::Unsupported);
-        assert!(message.contains(expected), "{message}");
-    }
+    let statement =
+        "CREATE EXTERNAL TABLE t (data BYTEA) STORED AS \"aws-kinesis\" LOCATION 'words'";
+    let (kind, message) = world.refusal(statement).await;
+    assert_eq!(kind, ErrorKind::Unsupported);
+    assert!(message.contains("columns"), "{message}");
     let (_, message) = world
         .refusal("CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION 'two words'")
         .await;

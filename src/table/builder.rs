@@ -1,0 +1,93 @@
+//! Makes a table: options checked, stream found.
+
+use std::sync::Arc;
+
+use super::provider::{KinesisTable, TableConfig};
+use super::service::Services;
+use super::stream;
+use crate::error::Result;
+use crate::options::OptionsBuilder;
+use crate::source::RowColumn;
+
+/// Makes a [`KinesisTable`].
+#[derive(Debug)]
+pub struct KinesisTableBuilder {
+    stream: String,
+    options: Vec<(String, String)>,
+    services: Arc<Services>,
+    unbounded: bool,
+    seed: Option<u64>,
+}
+
+impl KinesisTableBuilder {
+    pub(super) fn new(stream: String) -> Self {
+        Self {
+            stream,
+            options: Vec::new(),
+            services: Arc::new(Services::default()),
+            unbounded: false,
+            seed: None,
+        }
+    }
+
+    /// Sets an option as in `OPTIONS (…)`; [`build`](Self::build) reports what is wrong with it.
+    #[must_use]
+    pub fn with_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.push((name.into(), value.into()));
+        self
+    }
+
+    /// Makes it a table that streaming queries read, as `CREATE UNBOUNDED EXTERNAL TABLE` does. It starts
+    /// with what arrives from now on, unless `kinesis.startingPosition` says otherwise.
+    #[must_use]
+    pub fn unbounded(mut self) -> Self {
+        self.unbounded = true;
+        self
+    }
+
+    /// Takes the way to the service from `services`: to share clients with other tables, or to use a
+    /// simulator.
+    #[must_use]
+    pub fn with_services(mut self, services: Arc<Services>) -> Self {
+        self.services = services;
+        self
+    }
+
+    /// Spreads waits by this seed instead of one drawn at random.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Checks the options and finds the stream.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) before anything is sent;
+    /// [`NotFound`](crate::ErrorKind::NotFound) where the stream is missing;
+    /// what the service answers otherwise.
+    pub async fn build(self) -> Result<KinesisTable> {
+        let mut builder = OptionsBuilder::default();
+        for (name, value) in &self.options {
+            builder.set(name, value)?;
+        }
+        builder.set_location(&self.stream)?;
+        if self.unbounded {
+            builder.unbounded();
+        }
+        let options = builder.finish()?;
+        let seed = self.seed.unwrap_or_else(|| fastrand::Rng::new().u64(..));
+        let kinesis = self.services.connect(&options.connection).await?;
+        let random = fastrand::Rng::with_seed(seed);
+        let summary = stream::resolve(&*kinesis, &options, random).await?;
+        Ok(KinesisTable::new(TableConfig {
+            columns: RowColumn::all(&options.extra_columns),
+            kinesis,
+            options,
+            summary,
+            unbounded: self.unbounded,
+            clock: self.services.clock(),
+            seed,
+        }))
+    }
+}

@@ -1,0 +1,68 @@
+//! Tables that only streaming queries read.
+
+use datafusion_kinesis::model::StartingPosition;
+use datafusion_kinesis::{ErrorKind, KinesisTable};
+
+use crate::support::World;
+
+/// A table `words` of a stream with one record, and a bounded one, `bounded`, of the same stream.
+async fn world() -> World {
+    let world = World::new();
+    world.table("bounded", 1, "").await;
+    world.put_numbers("bounded", 1).await;
+    world
+        .run("CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'bounded'")
+        .await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_read_is_refused_with_the_way_to_read() {
+    let world = world().await;
+    world.table("out", 1, "").await;
+    for statement in [
+        "SELECT * FROM words",
+        "SELECT count(*) FROM words",
+        "SELECT data FROM words WHERE partitionKey = 'a' LIMIT 1",
+        "SELECT b.data FROM bounded b JOIN words w ON b.data = w.data",
+        "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words",
+    ] {
+        let (kind, message) = world.refusal(statement).await;
+        assert_eq!(kind, ErrorKind::Unsupported, "{statement}");
+        assert!(
+            message.contains("'bounded'")
+                && message.contains("StreamingQuery")
+                && message.contains("INSERT INTO … SELECT"),
+            "{message}"
+        );
+    }
+    assert_eq!(world.number("SELECT count(*) FROM bounded").await, 1);
+    let plan = world.run("EXPLAIN SELECT * FROM words").await;
+    assert!(plan.contains("StreamingQuery"), "{plan}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_written_like_any_other() {
+    let world = world().await;
+    let insert = "INSERT INTO words (partitionKey, data) VALUES ('a', 'b')";
+    assert_eq!(world.number(insert).await, 1);
+    assert_eq!(world.number("SELECT count(*) FROM bounded").await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_starts_with_what_arrives_unless_told_otherwise() {
+    let world = world().await;
+    world
+        .run("CREATE UNBOUNDED EXTERNAL TABLE early STORED AS \"aws-kinesis\" LOCATION 'bounded' OPTIONS ('kinesis.startingPosition' 'EARLIEST')")
+        .await;
+    for (name, unbounded, start) in [
+        ("bounded", false, StartingPosition::TrimHorizon),
+        ("words", true, StartingPosition::Latest),
+        ("early", true, StartingPosition::TrimHorizon),
+    ] {
+        let provider = world.ctx.table_provider(name).await.unwrap();
+        let table = provider.downcast_ref::<KinesisTable>().unwrap();
+        assert_eq!(table.is_unbounded(), unbounded, "{name}");
+        assert_eq!(table.options().source.starting_position, start, "{name}");
+    }
+}
