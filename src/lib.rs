@@ -22,5 +22,5 @@ mod error;
 pub use error::{Error, ErrorKind, Result};
 pub use table::{
     InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
-    KinesisTableFactory, RowCountExec, Services, register, register_with, sql,
+    KinesisTableFactory, RowCountExec, Services, StreamingSettings, register, register_with, sql,
 };

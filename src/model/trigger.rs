@@ -25,6 +25,12 @@ pub enum Trigger {
     AvailableNow,
 }
 
+impl Trigger {
+    /// The forms of its text.
+    pub(crate) const EXPECTED: &str = "expected 'as fast as possible', an interval up to 365 days such \
+        as '200 milliseconds', '1 second' or '5 minutes', 'once' or 'available now'";
+}
+
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -57,8 +63,8 @@ impl FromStr for Trigger {
             Some(Duration::ZERO) => Ok(Self::AsFastAsPossible),
             Some(interval) => Ok(Self::ProcessingTime(interval)),
             None => Err(Error::invalid_option(format!(
-                "trigger '{text}': expected 'as fast as possible', an interval up to 365 days such as \
-                 '200 milliseconds', '1 second' or '5 minutes', 'once' or 'available now'"
+                "trigger '{text}': {}",
+                Self::EXPECTED
             ))),
         }
     }
@@ -74,6 +80,11 @@ pub enum OutputMode {
     Update,
     /// The whole result, every time.
     Complete,
+}
+
+impl OutputMode {
+    /// The forms of its text.
+    pub(crate) const EXPECTED: &str = "expected 'append', 'update' or 'complete'";
 }
 
 impl fmt::Display for OutputMode {
@@ -95,7 +106,8 @@ impl FromStr for OutputMode {
             "update" => Ok(Self::Update),
             "complete" => Ok(Self::Complete),
             _ => Err(Error::invalid_option(format!(
-                "output mode '{text}': expected 'append', 'update' or 'complete'"
+                "output mode '{text}': {}",
+                Self::EXPECTED
             ))),
         }
     }

@@ -18,7 +18,7 @@ use crate::model::{ConnectionSettings, RetryPolicy, StartingPosition, StreamIden
 pub use builder::OptionsBuilder;
 pub use rows::all;
 pub use spec::{OptionSpec, Role, markdown};
-pub(crate) use value::location;
+pub(crate) use value::{location, may_hold_secret, nearest};
 
 /// All options of one table, read and checked.
 #[derive(Debug, Clone, PartialEq)]

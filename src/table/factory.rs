@@ -11,6 +11,7 @@ use datafusion::prelude::SessionContext;
 
 use super::provider::{KinesisTable, unsupported};
 use super::service::Services;
+use super::settings::StreamingSettings;
 use crate::error::Error;
 
 /// What may stand after `STORED AS`; DataFusion looks a format up in upper case.
@@ -32,7 +33,7 @@ impl KinesisTableFactory {
 /// Installs the factory, with the AWS SDK and its environment.
 ///
 /// Afterwards `CREATE EXTERNAL TABLE t STORED AS "aws-kinesis" LOCATION '<stream name or ARN>'`
-/// makes a table.
+/// makes a table, and `SET streaming.trigger = '1 second'` is one of the [`StreamingSettings`].
 pub fn register(ctx: &SessionContext) {
     register_with(ctx, Services::default());
 }
@@ -48,6 +49,7 @@ pub fn register_with(ctx: &SessionContext, services: Services) {
             .table_factories_mut()
             .insert(format.to_owned(), Arc::new(factory));
     }
+    StreamingSettings::install(state.config_mut().options_mut());
 }
 
 #[async_trait]

@@ -2,7 +2,8 @@
 //!
 //! [`KinesisTable`] is one stream as a `TableProvider`, made in code with its builder or by
 //! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
-//! [`register`] installs. [`sql`] runs a statement with the column names of Kinesis tables written
+//! [`register`] installs. [`StreamingSettings`] are what a session says about streaming queries.
+//! [`sql`] runs a statement with the column names of Kinesis tables written
 //! in any case.
 //!
 //! ```text
@@ -20,6 +21,7 @@ mod provider;
 mod pushdown;
 mod read_exec;
 mod service;
+mod settings;
 mod sink_exec;
 mod sql;
 mod stream;
@@ -30,5 +32,6 @@ pub use order::InOrderExec;
 pub use provider::KinesisTable;
 pub use read_exec::KinesisReadExec;
 pub use service::Services;
+pub use settings::StreamingSettings;
 pub use sink_exec::{KinesisSinkExec, RowCountExec};
 pub use sql::sql;

@@ -8,7 +8,7 @@ use datafusion::common::{DFSchema, TableReference};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::planner::object_name_to_table_reference;
@@ -18,13 +18,15 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::identifiers::{Tables, quote_columns, quote_query};
 use super::provider::KinesisTable;
+use super::settings;
 use crate::error::Error;
 use crate::options::ExtraColumn;
 use crate::source::RowColumn;
 
-/// Plans one statement, as [`SessionContext::sql`] does, with two additions: the columns of Kinesis
-/// tables may be written bare in any case (`SELECT partitionKey …`), and an option that is given
-/// twice in `OPTIONS (…)` is an error in whatever case it is written.
+/// Plans one statement, as [`SessionContext::sql`] does, with three additions: the columns of Kinesis
+/// tables may be written bare in any case (`SELECT partitionKey …`), an option that is given twice in
+/// `OPTIONS (…)` is an error in whatever case it is written, and `RESET` knows the settings called
+/// `streaming.…`.
 ///
 /// # Errors
 /// Those of planning. [`Error::find_in`] gives back what this crate has against a statement.
@@ -33,6 +35,10 @@ pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame, DataFusio
     let dialect = state.config_options().sql_parser.dialect;
     let mut statement = state.sql_to_statement(sql, &dialect)?;
     rewrite(ctx, &mut statement).await?;
+    if settings::reset(ctx, &statement)? {
+        let nothing = LogicalPlanBuilder::empty(false).build()?;
+        return ctx.execute_logical_plan(nothing).await;
+    }
     let unnamed = UnnamedInsert::of(ctx, &statement).await;
     let plan = match (state.statement_to_plan(statement).await, unnamed) {
         (Err(error), Some(unnamed)) => return Err(unnamed.explain(&state, error).await),

@@ -16,6 +16,7 @@ mod reference_deaggregator;
 mod sdk;
 #[cfg(all(feature = "cli", feature = "embedded"))]
 mod secrets;
+mod settings;
 #[cfg(feature = "cli")]
 mod shell;
 #[cfg(all(feature = "cli", feature = "embedded"))]

@@ -1,0 +1,198 @@
+//! `SET streaming.…`, in plain DataFusion and in this crate's own `sql`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion_kinesis::model::{OutputMode, Trigger};
+use datafusion_kinesis::{Error, ErrorKind, StreamingSettings, register, sql};
+
+/// A session of plain DataFusion in which the crate is registered.
+fn session() -> SessionContext {
+    let config = SessionConfig::new().with_information_schema(true);
+    let ctx = SessionContext::new_with_config(config);
+    register(&ctx);
+    ctx
+}
+
+async fn run(ctx: &SessionContext, text: &str) -> String {
+    let batches = ctx.sql(text).await.unwrap().collect().await.unwrap();
+    pretty_format_batches(&batches).unwrap().to_string()
+}
+
+fn settings(ctx: &SessionContext) -> StreamingSettings {
+    StreamingSettings::of(ctx.state().config_options())
+}
+
+async fn refusal(ctx: &SessionContext, text: &str) -> String {
+    let error = ctx.sql(text).await.expect_err(text);
+    let ours = Error::find_in(&error).unwrap_or_else(|| panic!("{text}: {error}"));
+    assert_eq!(ours.kind(), ErrorKind::InvalidOption, "{ours}");
+    ours.to_string()
+}
+
+#[tokio::test]
+async fn a_session_begins_with_the_defaults() {
+    let ctx = session();
+    assert_eq!(settings(&ctx), StreamingSettings::default());
+    let shown = run(&ctx, "SHOW streaming.trigger").await;
+    assert!(shown.contains("as fast as possible"), "{shown}");
+    let shown = run(&ctx, "SHOW streaming.output_mode").await;
+    assert!(shown.contains("append"), "{shown}");
+    let plain = SessionContext::new();
+    assert_eq!(settings(&plain), StreamingSettings::default());
+}
+
+#[tokio::test]
+async fn what_is_set_holds_and_is_shown() {
+    let ctx = session();
+    for (set, shown) in [
+        ("trigger = '200 milliseconds'", "200 milliseconds"),
+        (
+            "checkpoint_location = 'file:///var/lib/counts'",
+            "file:///var/lib/counts",
+        ),
+        ("output_mode = 'Update'", "update"),
+        ("query_name = 'word counts'", "word counts"),
+    ] {
+        run(&ctx, &format!("SET streaming.{set}")).await;
+        let name = set.split(' ').next().unwrap();
+        let text = run(&ctx, &format!("SHOW streaming.{name}")).await;
+        assert!(
+            text.contains(&format!("streaming.{name} ")) && text.contains(shown),
+            "{text}"
+        );
+    }
+    let expected = StreamingSettings {
+        trigger: Trigger::ProcessingTime(Duration::from_millis(200)),
+        checkpoint_location: Some("file:///var/lib/counts".to_owned()),
+        output_mode: OutputMode::Update,
+        query_name: Some("word counts".to_owned()),
+    };
+    assert_eq!(settings(&ctx), expected);
+    // Registering again does not undo what the user has set.
+    register(&ctx);
+    assert_eq!(settings(&ctx), expected);
+    let all = run(&ctx, "SHOW ALL VERBOSE").await;
+    assert!(all.contains("When a streaming query runs its batches"));
+}
+
+#[tokio::test]
+async fn a_setting_is_taken_in_any_case_and_as_a_bare_word() {
+    let ctx = session();
+    run(&ctx, "SET Streaming.Trigger = once").await;
+    assert_eq!(settings(&ctx).trigger, Trigger::Once);
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_refused_and_changes_nothing() {
+    let ctx = session();
+    run(&ctx, "SET streaming.trigger = '1 second'").await;
+    for (set, expected) in [
+        ("trigger = 'sometimes'", "'available now'"),
+        ("trigger = 10", "'200 milliseconds'"),
+        (
+            "output_mode = 'overwrite'",
+            "'append', 'update' or 'complete'",
+        ),
+        (
+            "checkpoint_location = 'counts'",
+            "an absolute path or a URL",
+        ),
+        ("checkpoint_location = ''", "an absolute path or a URL"),
+        ("query_name = ' '", "not empty"),
+    ] {
+        let message = refusal(&ctx, &format!("SET streaming.{set}")).await;
+        let name = set.split(' ').next().unwrap();
+        assert!(
+            message.starts_with(&format!("setting 'streaming.{name}' = '"))
+                && message.contains("expected")
+                && message.contains(expected),
+            "{message}"
+        );
+    }
+    let expected = StreamingSettings {
+        trigger: Trigger::ProcessingTime(Duration::from_secs(1)),
+        ..StreamingSettings::default()
+    };
+    assert_eq!(settings(&ctx), expected);
+}
+
+#[tokio::test]
+async fn an_unknown_setting_names_the_nearest_known_one() {
+    let ctx = session();
+    for (set, message) in [
+        (
+            "checkpointLocation = '/x'",
+            "setting 'streaming.checkpointlocation' is not known: expected a setting such as 'streaming.checkpoint_location'",
+        ),
+        (
+            "trigger.interval = '1 second'",
+            "setting 'streaming.trigger.interval' is not known: expected a setting such as 'streaming.trigger'",
+        ),
+    ] {
+        assert_eq!(
+            refusal(&ctx, &format!("SET streaming.{set}")).await,
+            message
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_a_location_is_refused_and_not_shown() {
+    let ctx = session();
+    for location in [
+        "hdfs://me:canary@host/counts",
+        "s3://bucket/counts?X-Amz-Signature=canary",
+    ] {
+        let set = format!("SET streaming.checkpoint_location = '{location}'");
+        let message = refusal(&ctx, &set).await;
+        assert!(
+            message.contains("= '***'") && message.contains("without user and password"),
+            "{message}"
+        );
+        let state = format!("{:?}", ctx.state().config_options());
+        assert!(!state.contains("canary") && !message.contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn reset_brings_the_default_back() {
+    let ctx = session();
+    for set in [
+        "trigger = 'once'",
+        "checkpoint_location = '/counts'",
+        "output_mode = 'complete'",
+        "query_name = 'counts'",
+    ] {
+        run(&ctx, &format!("SET streaming.{set}")).await;
+        assert_ne!(settings(&ctx), StreamingSettings::default());
+        let name = set.split(' ').next().unwrap();
+        let reset = sql(&ctx, &format!("RESET Streaming.{name}")).await.unwrap();
+        assert_eq!(reset.count().await.unwrap(), 0);
+        assert_eq!(settings(&ctx), StreamingSettings::default());
+    }
+    let error = sql(&ctx, "RESET streaming.trigers").await.unwrap_err();
+    let error = Error::find_in(&error).unwrap().to_string();
+    assert!(error.contains("such as 'streaming.trigger'"), "{error}");
+    // The engine's own settings are still reset by the engine.
+    run(&ctx, "SET datafusion.execution.batch_size = 7").await;
+    sql(&ctx, "RESET datafusion.execution.batch_size")
+        .await
+        .unwrap();
+    assert_ne!(ctx.state().config().batch_size(), 7);
+}
+
+#[tokio::test]
+async fn a_session_made_with_settings_keeps_them() {
+    let settings = StreamingSettings {
+        trigger: Trigger::AvailableNow,
+        ..StreamingSettings::default()
+    };
+    let config = SessionConfig::new().with_option_extension(settings.clone());
+    let ctx = SessionContext::new_with_config(config);
+    register(&ctx);
+    let state = Arc::new(ctx.state());
+    assert_eq!(StreamingSettings::of(state.config_options()), settings);
+}
