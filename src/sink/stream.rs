@@ -1,7 +1,7 @@
 //! The stream as all of its writers see it: where to send, how much at once, which shards there are.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -21,6 +21,11 @@ use crate::model::{HashKey, ShardId, StreamIdentity};
 /// large a record may be, can be changed while a query runs; a reshard shows by itself.
 const VIEW_LIFETIME: Duration = Duration::from_secs(300);
 
+/// How long after the last acknowledgement a view serves new writers. A stream that was deleted and
+/// made anew can have other hash ranges under the same shard ids, which nothing shows; it takes longer
+/// than this.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// A stream to write to, shared by its writers and kept from batch to batch: the connections are
 /// counted here, and the stream is described here once for all of them.
 pub struct SinkStream {
@@ -28,9 +33,22 @@ pub struct SinkStream {
     stream: StreamIdentity,
     settings: SinkSettings,
     connections: Semaphore,
-    view: Mutex<Option<Arc<StreamView>>>,
+    known: Arc<Known>,
+}
+
+/// What the writers of a stream have found out, kept for those that come.
+#[derive(Default)]
+struct Known {
+    view: Mutex<Option<Confirmed>>,
     /// Held by the one writer that reads the view, while the others wait for what it finds.
     reading: tokio::sync::Mutex<()>,
+}
+
+/// A view, and when the service was last seen to go by it.
+#[derive(Clone)]
+struct Confirmed {
+    view: Arc<StreamView>,
+    at: Instant,
 }
 
 /// What is known of the stream.
@@ -50,8 +68,17 @@ impl SinkStream {
             stream,
             connections: Semaphore::new(settings.max_connections.max(1)),
             settings,
-            view: Mutex::new(None),
-            reading: tokio::sync::Mutex::new(()),
+            known: Arc::default(),
+        }
+    }
+
+    /// The same stream with other settings: both share what is known of the stream, and each counts
+    /// its own connections.
+    #[must_use]
+    pub fn with_settings(&self, settings: SinkSettings) -> Self {
+        Self {
+            known: Arc::clone(&self.known),
+            ..Self::new(Arc::clone(&self.kinesis), self.stream.clone(), settings)
         }
     }
 
@@ -65,10 +92,13 @@ impl SinkStream {
         &self.stream
     }
 
-    /// A view for a new writer, at most five minutes old.
+    /// A view for a new writer: at most five minutes old, and not of a stream nobody has written to
+    /// for a while.
     pub(super) async fn view(&self, random: fastrand::Rng) -> Result<Arc<StreamView>> {
-        self.view_if(|view| view.read_at.elapsed() < VIEW_LIFETIME, random)
-            .await
+        let fresh = |known: &Confirmed| {
+            known.view.read_at.elapsed() < VIEW_LIFETIME && known.at.elapsed() < SILENCE
+        };
+        self.view_if(fresh, random).await
     }
 
     /// A view newer than `seen`, which turned out wrong.
@@ -77,23 +107,28 @@ impl SinkStream {
         seen: &Arc<StreamView>,
         random: fastrand::Rng,
     ) -> Result<Arc<StreamView>> {
-        self.view_if(|view| view.read_at > seen.read_at, random)
+        self.view_if(|known| known.view.read_at > seen.read_at, random)
             .await
+    }
+
+    /// New writers describe the stream again: something about it was not as known.
+    pub(super) fn forget_view(&self) {
+        *self.known() = None;
     }
 
     /// The known view if it will do, else another; read by one writer at a time, for all of them.
     async fn view_if(
         &self,
-        will_do: impl Fn(&StreamView) -> bool,
+        will_do: impl Fn(&Confirmed) -> bool,
         random: fastrand::Rng,
     ) -> Result<Arc<StreamView>> {
-        let known = || self.known_view().filter(|view| will_do(view));
-        if let Some(view) = known() {
-            return Ok(view);
+        let known = || self.known().clone().filter(|known| will_do(known));
+        if let Some(known) = known() {
+            return Ok(known.view);
         }
-        let _reading = self.reading.lock().await;
+        let _reading = self.known.reading.lock().await;
         match known() {
-            Some(view) => Ok(view),
+            Some(known) => Ok(known.view),
             None => self.read_view(random).await,
         }
     }
@@ -119,20 +154,33 @@ impl SinkStream {
             max_record_bytes: summary.max_record_bytes,
             map,
         });
-        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&view));
+        *self.known() = Some(Confirmed {
+            view: Arc::clone(&view),
+            at: read_at,
+        });
         Ok(view)
     }
 
-    fn known_view(&self) -> Option<Arc<StreamView>> {
-        let view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
-        view.clone()
+    fn known(&self) -> MutexGuard<'_, Option<Confirmed>> {
+        let view = &self.known.view;
+        view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One PutRecords, once there is a connection for it.
     pub(super) async fn put(&self, puts: &[PutEntry]) -> ApiResult<Vec<PutOutcome>> {
         // Nobody closes the semaphore, so this is a permit.
         let _permit = self.connections.acquire().await;
-        self.kinesis.put_records(&self.stream, puts).await
+        let asked = Instant::now();
+        let answer = self.kinesis.put_records(&self.stream, puts).await;
+        match &answer {
+            Ok(_) => self
+                .known()
+                .iter_mut()
+                .for_each(|known| known.at = known.at.max(asked)),
+            Err(error) if error.is_retryable() => {}
+            Err(_) => self.forget_view(),
+        }
+        answer
     }
 }
 

@@ -84,7 +84,9 @@ impl SinkWriter {
     /// [`ErrorKind::InvalidRow`], before any row of this batch is taken; else what made writing of
     /// this or an earlier batch fail. A writer that failed is to be dropped.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let rows = Rows::new(batch, self.view.max_record_bytes)?;
+        let rows = Rows::new(batch, self.view.max_record_bytes)
+            // The stream may take larger ones by now.
+            .inspect_err(|_| self.stream.forget_view())?;
         let mut now = Instant::now();
         for (index, record) in rows.iter().enumerate() {
             while self.batcher.is_full() {

@@ -6,7 +6,8 @@ use super::provider::{KinesisTable, TableConfig};
 use super::service::Services;
 use super::stream;
 use crate::error::Result;
-use crate::options::OptionsBuilder;
+use crate::options::{OptionsBuilder, TableOptions};
+use crate::sink::{SinkSettings, SinkStream};
 use crate::source::RowColumn;
 
 /// Makes a [`KinesisTable`].
@@ -80,7 +81,13 @@ impl KinesisTableBuilder {
         let kinesis = self.services.connect(&options.connection).await?;
         let random = fastrand::Rng::with_seed(seed);
         let summary = stream::resolve(&*kinesis, &options, random).await?;
+        let sink = SinkStream::new(
+            Arc::clone(&kinesis),
+            summary.stream.clone(),
+            sink_settings(&options),
+        );
         Ok(KinesisTable::new(TableConfig {
+            sink,
             columns: RowColumn::all(&options.extra_columns),
             kinesis,
             options,
@@ -89,5 +96,18 @@ impl KinesisTableBuilder {
             clock: self.services.clock(),
             seed,
         }))
+    }
+}
+
+fn sink_settings(options: &TableOptions) -> SinkSettings {
+    let sink = &options.sink;
+    SinkSettings {
+        aggregation: sink.aggregation,
+        max_buffered: sink.max_buffered_time,
+        flush_wait: sink.flush_wait,
+        record_ttl: sink.record_ttl,
+        max_connections: sink.max_connections,
+        retry: options.retry,
+        ..SinkSettings::default()
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct TableConfig {
     pub(super) kinesis: Arc<dyn Kinesis>,
     pub(super) options: TableOptions,
     pub(super) summary: StreamSummary,
+    /// What all INSERTs share: they do not describe the stream one by one.
+    pub(super) sink: SinkStream,
     pub(super) unbounded: bool,
     pub(super) columns: Vec<RowColumn>,
     pub(super) clock: Arc<dyn Clock>,
@@ -237,19 +239,11 @@ impl TableProvider for KinesisTable {
             )));
         }
         let writers = input.output_partitioning().partition_count().max(1);
-        let options = &config.options.sink;
         let settings = SinkSettings {
-            aggregation: options.aggregation,
-            max_buffered: options.max_buffered_time,
             max_buffered_bytes: (SINK_BUFFER_BYTES / writers).max(LEAST_WRITER_BYTES),
-            flush_wait: options.flush_wait,
-            record_ttl: options.record_ttl,
-            max_connections: options.max_connections,
-            retry: config.options.retry,
-            ..SinkSettings::default()
+            ..config.sink.settings().clone()
         };
-        let kinesis = Arc::clone(&config.kinesis);
-        let stream = SinkStream::new(kinesis, config.summary.stream.clone(), settings);
+        let stream = config.sink.with_settings(settings);
         let input = with_sort_kept(input)?;
         let sink = KinesisSinkExec::try_new(input, Arc::new(stream), config.seed)?;
         Ok(Arc::new(RowCountExec::new(Arc::new(sink))))

@@ -9,6 +9,7 @@ mod boto3;
 mod command;
 #[cfg(feature = "embedded")]
 mod embedded;
+mod inserts;
 mod options;
 mod reading;
 mod reference_deaggregator;
