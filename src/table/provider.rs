@@ -59,11 +59,13 @@ impl TableConfig {
 
 /// A Kinesis stream as a table of DataFusion.
 ///
-/// A table is bounded unless it is made [`unbounded`](KinesisTableBuilder::unbounded): then only a
-/// streaming query reads it, and a plain scan is refused. A bounded scan reads every shard, closed ones included, from the starting position to the
+/// A scan is bounded: it reads every shard, closed ones included, from the starting position to the
 /// tip as it stood when the query was planned, one partition per shard. Rows of one shard come in
 /// the order of the shard; between shards there is no order. Aggregated records are opened: one row
 /// per user record.
+///
+/// A table that was made [`unbounded`](KinesisTableBuilder::unbounded) is read by streaming queries
+/// only: a plain scan of it is refused.
 ///
 /// A lower bound on `approximateArrivalTimestamp` in the WHERE clause moves the start forward, up to
 /// five minutes before it, and `shardId = …` leaves out the other shards.
@@ -124,7 +126,7 @@ impl KinesisTable {
         Arc::clone(&self.config.clock)
     }
 
-    /// Randomness that begins with the seed of the table.
+    /// Randomness that begins with the seed of the table: the same with every call.
     pub(crate) fn random(&self) -> fastrand::Rng {
         self.config.random(0)
     }
