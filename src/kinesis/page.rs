@@ -1,5 +1,6 @@
 //! A page of records as Arrow columns, and the one way to build it.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use datafusion::arrow::array::{
@@ -70,6 +71,19 @@ impl RecordsPage {
     /// Data plus partition keys, as the service counts them.
     pub fn size_bytes(&self) -> usize {
         self.size_bytes
+    }
+
+    /// The same for some of its records; partition keys count where they were asked for.
+    pub(crate) fn size_of(&self, records: Range<usize>) -> usize {
+        if records == (0..self.len()) {
+            return self.size_bytes;
+        }
+        let span = |offsets: &[i32]| {
+            let bytes = offsets[records.end].saturating_sub(offsets[records.start]);
+            usize::try_from(bytes).unwrap_or(0)
+        };
+        let keys = self.partition_key.as_ref();
+        span(self.data.value_offsets()) + keys.map_or(0, |keys| span(keys.value_offsets()))
     }
 
     /// The number of the last record, whether or not the column was asked for.
@@ -190,6 +204,18 @@ mod tests {
         assert_eq!(page.data().value(0), b"abc");
         assert!(page.partition_key().is_none());
         assert!(page.sequence_number().is_none() && page.arrival().is_none());
+    }
+
+    #[test]
+    fn the_sizes_of_parts_add_up_to_that_of_the_page() {
+        let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::ALL, 3, 0);
+        for (data, key) in [("abc", Some("k")), ("", None), ("de", Some("key"))] {
+            builder.push(data.as_bytes(), key, "1", None);
+        }
+        let page = builder.finish(None, None, None, vec![]);
+        assert_eq!(page.size_of(0..3), page.size_bytes());
+        let sizes = [0..1, 1..2, 2..3, 1..3, 1..1].map(|records| page.size_of(records));
+        assert_eq!(sizes, [4, 0, 5, 5, 0]);
     }
 
     #[test]

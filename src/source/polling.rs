@@ -5,6 +5,7 @@ use std::time::Duration;
 use datafusion::arrow::array::RecordBatch;
 use tokio::time::Instant;
 
+use super::buffered::{PageSlice, RowPlace};
 use super::columns::{RowColumn, page_columns};
 use super::counters::ReadCounters;
 use super::pacing::{PageSize, wait_after};
@@ -152,9 +153,9 @@ impl ShardReader {
 
     /// One page, at its time, over as many tries as it takes.
     async fn fetch(&mut self) -> Result<OpenPage> {
-        let skip = self.skip();
+        let from = self.position.clone();
         let columns = RecordColumns {
-            sequence_number: self.columns.sequence_number || skip.is_some(),
+            sequence_number: self.columns.sequence_number || inside(&from).is_some(),
             ..self.columns
         };
         let limit = self.page_limit();
@@ -172,7 +173,9 @@ impl ShardReader {
                     let wait = wait_after(page.size_bytes(), self.context.options.fetch_interval);
                     self.next_fetch = asked + wait;
                     self.take_stock(&page, self.started.at(asked), limit);
-                    return Ok(OpenPage::new(page, skip));
+                    let end = RowPlace::before(page.len());
+                    let first = first_row(&page, &from);
+                    return Ok(OpenPage::new(PageSlice::new(page, first, end)));
                 }
                 Err(error) => {
                     // A failed call does not use up its iterator; an expired one is of no more use.
@@ -273,17 +276,6 @@ impl ShardReader {
         .await
     }
 
-    /// User records that were read before the start, of the record the start stands in.
-    fn skip(&self) -> Option<(SequenceNumber, u64)> {
-        match &self.position {
-            ShardPosition::After {
-                sequence,
-                sub_sequence: Some(sub),
-            } => Some((sequence.clone(), *sub)),
-            _ => None,
-        }
-    }
-
     /// No more records than rows may still be read: each record holds at least one, as a rule.
     fn page_limit(&self) -> usize {
         let remaining = usize::try_from(self.remaining).unwrap_or(usize::MAX);
@@ -298,5 +290,28 @@ impl ShardReader {
             "stream '{stream}', shard '{shard}', position {}",
             self.position
         )
+    }
+}
+
+/// The record a place stands in, and the user records of it that were read.
+fn inside(position: &ShardPosition) -> Option<(&SequenceNumber, u64)> {
+    match position {
+        ShardPosition::After {
+            sequence,
+            sub_sequence: Some(sub),
+        } => Some((sequence, sub.saturating_add(1))),
+        _ => None,
+    }
+}
+
+/// Where the unread rows of the page that follows `position` begin.
+fn first_row(page: &RecordsPage, position: &ShardPosition) -> RowPlace {
+    let numbers = page.sequence_number().filter(|_| !page.is_empty());
+    let read = inside(position).filter(|(sequence, _)| {
+        numbers.is_some_and(|numbers| numbers.value(0) == sequence.as_str())
+    });
+    RowPlace {
+        record: 0,
+        sub: read.map_or(0, |(_, read)| read),
     }
 }

@@ -1,9 +1,12 @@
-//! From a page of Kinesis records to rows: opens aggregated records, keeps the asked columns.
+//! From a page of Kinesis records, or a slice of one, to rows: opens aggregated records, keeps the
+//! asked columns.
 //!
-//! A page without aggregated records passes through by reference; nothing is copied.
+//! Records that are not aggregated pass through by reference; nothing is copied.
 
 mod opened;
+mod slice;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -12,11 +15,11 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 
 use self::opened::OpenedRows;
+use super::buffered::{PageSlice, RowPlace};
 use super::columns::{RowColumn, row_schema};
 use crate::aggregation::{Opened, UserRecord, UserRecords, looks_aggregated, open};
 use crate::error::{Error, Result};
-use crate::kinesis::RecordsPage;
-use crate::model::{HashRange, SequenceNumber, ShardId, StreamName};
+use crate::model::{HashRange, ShardId, StreamName};
 use crate::options::{ExtraColumn, HashFilter};
 
 /// Rows of a batch, as a rule to the end of a Kinesis record: keeps memory flat where a page of a few
@@ -48,29 +51,19 @@ pub(super) struct Findings {
     pub(super) filtered: usize,
 }
 
-/// A page that is being turned into rows, batch by batch.
+/// A slice of a page that is being turned into rows, batch by batch.
 #[derive(Debug)]
 pub(super) struct OpenPage {
-    page: RecordsPage,
-    next_record: usize,
-    /// User records of `next_record` that were given already.
-    given: usize,
+    /// What is left of it.
+    slice: PageSlice,
     aggregated: bool,
-    /// User records of this Kinesis record up to this place were read before.
-    skip: Option<(SequenceNumber, u64)>,
 }
 
 impl OpenPage {
-    pub(super) fn new(page: RecordsPage, skip: Option<(SequenceNumber, u64)>) -> Self {
-        let data = page.data();
-        let aggregated = skip.is_some() || (0..data.len()).any(|i| looks_aggregated(data.value(i)));
-        Self {
-            page,
-            next_record: 0,
-            given: 0,
-            aggregated,
-            skip,
-        }
+    pub(super) fn new(slice: PageSlice) -> Self {
+        let data = slice.page.data();
+        let aggregated = slice.records().any(|i| looks_aggregated(data.value(i)));
+        Self { slice, aggregated }
     }
 }
 
@@ -99,13 +92,13 @@ impl RowBuilder {
         open: &mut OpenPage,
         findings: &mut Findings,
     ) -> Result<Option<RecordBatch>> {
-        let records = open.page.len();
-        while open.next_record < records {
+        while !open.slice.is_empty() {
             let batch = if open.aggregated {
                 self.opened(open, findings)?
             } else {
-                open.next_record = records;
-                self.plain(&open.page)?
+                let batch = self.plain(&open.slice)?;
+                open.slice.first = open.slice.end;
+                batch
             };
             if batch.num_rows() > 0 {
                 return Ok(Some(batch));
@@ -114,15 +107,19 @@ impl RowBuilder {
         Ok(None)
     }
 
-    /// A page of plain records: its columns as they are.
-    fn plain(&self, page: &RecordsPage) -> Result<RecordBatch> {
-        let rows = page.len();
+    /// Plain records: their columns as they are.
+    fn plain(&self, slice: &PageSlice) -> Result<RecordBatch> {
+        let page = &slice.page;
+        let mut records = slice.records();
+        // One that was given already: it has a single row.
+        records.start += usize::from(slice.first.sub > 0);
+        let (first, rows) = (records.start, records.len());
         let column = |column: &RowColumn| -> Result<ArrayRef> {
             Ok(match column {
-                RowColumn::Data => Arc::new(page.data().clone()),
-                RowColumn::PartitionKey => shared(page.partition_key())?,
-                RowColumn::SequenceNumber => shared(page.sequence_number())?,
-                RowColumn::ArrivalTimestamp => shared(page.arrival())?,
+                RowColumn::Data => Arc::new(page.data().slice(first, rows)),
+                RowColumn::PartitionKey => shared(page.partition_key())?.slice(first, rows),
+                RowColumn::SequenceNumber => shared(page.sequence_number())?.slice(first, rows),
+                RowColumn::ArrivalTimestamp => shared(page.arrival())?.slice(first, rows),
                 RowColumn::StreamName => repeated(self.stream.as_str(), rows),
                 RowColumn::Extra(ExtraColumn::ShardId) => repeated(self.shard.as_str(), rows),
                 RowColumn::Extra(ExtraColumn::SubSequenceNumber) => {
@@ -137,54 +134,53 @@ impl RowBuilder {
         self.batch(columns, rows)
     }
 
-    /// Records from `open.next_record` on, aggregated ones opened, until a batch is full.
+    /// Records from the first of `open` on, aggregated ones opened, until a batch is full.
     fn opened(&self, open: &mut OpenPage, findings: &mut Findings) -> Result<RecordBatch> {
         let mut rows = OpenedRows::new(&self.columns);
-        let page = &open.page;
-        while open.next_record < page.len() && rows.len() < ROWS_PER_BATCH {
-            let record = open.next_record;
-            let data = page.data().value(record);
-            if open.given == 0 {
-                open.given = read_before(page, record, &mut open.skip);
-            }
+        let slice = &mut open.slice;
+        while !slice.is_empty() && rows.len() < ROWS_PER_BATCH {
+            let RowPlace { record, sub } = slice.first;
+            let data = slice.page.data().value(record);
+            let subs = sub..slice.subs_end(record);
             match open_record(data) {
                 Opened::Aggregate(users) => {
-                    let given = self.open_aggregate(record, users, open.given, &mut rows, findings);
-                    if let Some(given) = given {
-                        open.given = given;
+                    let full = self.open_aggregate(record, users, subs, &mut rows, findings);
+                    if let Some(sub) = full {
+                        slice.first.sub = sub;
                         break;
                     }
                 }
                 outcome => {
-                    findings.damaged += usize::from(matches!(outcome, Opened::Damaged));
-                    if open.given == 0 {
-                        rows.push_plain(record, data, page);
+                    if subs.contains(&0) {
+                        findings.damaged += usize::from(matches!(outcome, Opened::Damaged));
+                        rows.push_plain(record, data, &slice.page);
                     }
                 }
             }
-            open.next_record += 1;
-            open.given = 0;
+            slice.first = RowPlace::before(record + 1);
         }
         let count = rows.len();
-        let columns = rows.finish(self, page)?;
+        let columns = rows.finish(self, &slice.page)?;
         self.batch(columns, count)
     }
 
-    /// Takes the user records of one Kinesis record from `given` on; gives the place where the batch was
-    /// full, unless it took all.
+    /// Takes the user records `subs` of one Kinesis record; gives the first that the batch had no room
+    /// for, if there is one.
     fn open_aggregate(
         &self,
         record: usize,
         users: UserRecords<'_>,
-        given: usize,
+        subs: Range<u64>,
         rows: &mut OpenedRows,
         findings: &mut Findings,
-    ) -> Option<usize> {
+    ) -> Option<u64> {
         let drop_all =
             self.hash_filter == HashFilter::Kcl && users.clone().any(|user| !self.is_inside(&user));
-        for (sub, user) in users.enumerate().skip(given) {
+        let place = |sub: u64| usize::try_from(sub).unwrap_or(usize::MAX);
+        let users = users.enumerate().take(place(subs.end));
+        for (sub, user) in users.skip(place(subs.start)) {
             if rows.len() == MOST_ROWS_PER_BATCH {
-                return Some(sub);
+                return Some(sub as u64);
             }
             let outside = self.hash_filter == HashFilter::PerRecord && !self.is_inside(&user);
             if drop_all || outside {
@@ -206,25 +202,6 @@ impl RowBuilder {
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(
             |error| Error::internal("columns of a page do not fit the schema").with_source(error),
         )
-    }
-}
-
-/// How many user records of `record` were read before; forgets `skip` once its record is past.
-fn read_before(
-    page: &RecordsPage,
-    record: usize,
-    skip: &mut Option<(SequenceNumber, u64)>,
-) -> usize {
-    let Some((sequence, last)) = skip.take() else {
-        return 0;
-    };
-    let same = page
-        .sequence_number()
-        .is_some_and(|numbers| numbers.value(record) == sequence.as_str());
-    if same {
-        usize::try_from(last.saturating_add(1)).unwrap_or(usize::MAX)
-    } else {
-        0
     }
 }
 

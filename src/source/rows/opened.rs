@@ -106,6 +106,7 @@ impl OpenedRows {
             Ok(match column {
                 RowColumn::Data => Arc::new(data.as_mut().ok_or_else(unbuilt)?.finish()),
                 RowColumn::PartitionKey => {
+                    shared(page.partition_key())?;
                     Arc::new(partition_key.as_mut().ok_or_else(unbuilt)?.finish())
                 }
                 RowColumn::SequenceNumber => of_record(shared(page.sequence_number())?)?,

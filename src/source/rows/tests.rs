@@ -1,9 +1,11 @@
+mod slices;
+
 use datafusion::arrow::array::{AsArray, TimestampMicrosecondArray};
 use datafusion::arrow::datatypes::Int64Type;
 
 use super::*;
 use crate::aggregation::AggregateBuilder;
-use crate::kinesis::{RecordColumns, RecordsPageBuilder};
+use crate::kinesis::{RecordColumns, RecordsPage, RecordsPageBuilder};
 use crate::model::{HashKey, UnixMillis};
 
 /// User records in one aggregate.
@@ -39,12 +41,17 @@ fn builder(columns: &[RowColumn], filter: HashFilter, range: Option<HashRange>) 
     )
 }
 
+fn whole(page: RecordsPage) -> OpenPage {
+    let end = RowPlace::before(page.len());
+    OpenPage::new(PageSlice::new(page, RowPlace::before(0), end))
+}
+
 fn all_columns() -> Vec<RowColumn> {
     RowColumn::all(&ExtraColumn::ALL)
 }
 
 fn only_batch(builder: &RowBuilder, page: RecordsPage) -> (RecordBatch, Findings) {
-    let mut open = OpenPage::new(page, None);
+    let mut open = whole(page);
     let mut findings = Findings::default();
     let batch = builder
         .next_batch(&mut open, &mut findings)
@@ -166,40 +173,13 @@ fn the_hash_filter_leaves_out_records_or_whole_aggregates() {
 }
 
 #[test]
-fn a_start_inside_an_aggregate_skips_what_was_read_of_it_and_no_more() {
-    let packed = aggregate(&[("k", None, b"0"), ("k", None, b"1"), ("k", None, b"2")]);
-    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
-    let read = |page: RecordsPage, sequence: &str| {
-        let skip = (SequenceNumber::new(sequence).unwrap(), 1);
-        let mut open = OpenPage::new(page, Some(skip));
-        let batch = builder.next_batch(&mut open, &mut Findings::default());
-        texts(&batch.unwrap().unwrap(), "data")
-    };
-    assert_eq!(
-        read(page(&[&packed, &packed]), "100"),
-        some(&["2", "0", "1", "2"])
-    );
-    // The record is gone: what comes first is another.
-    assert_eq!(read(page(&[&packed]), "99"), some(&["0", "1", "2"]));
-}
-
-#[test]
-fn a_plain_record_that_was_read_before_is_not_read_again() {
-    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
-    let skip = (SequenceNumber::new("100").unwrap(), 0);
-    let mut open = OpenPage::new(page(&[b"old", b"new"]), Some(skip));
-    let batch = builder.next_batch(&mut open, &mut Findings::default());
-    assert_eq!(texts(&batch.unwrap().unwrap(), "data"), some(&["new"]));
-}
-
-#[test]
 fn a_record_of_very_many_user_records_is_cut_into_batches() {
     let numbers: Vec<String> = (0..150_000).map(|n| n.to_string()).collect();
     let users: Vec<_> = numbers.iter().map(|n| ("k", None, n.as_bytes())).collect();
     let packed = aggregate(&users);
     assert!(packed.len() > 1_000_000);
     let builder = builder(&[RowColumn::Data], HashFilter::None, None);
-    let mut open = OpenPage::new(page(&[&packed, b"last"]), None);
+    let mut open = whole(page(&[&packed, b"last"]));
     let mut rows = Vec::new();
     let mut sizes = Vec::new();
     while let Some(batch) = builder
@@ -219,7 +199,7 @@ fn many_user_records_come_in_batches_and_none_is_lost() {
     let users: Vec<_> = (0..3_000).map(|_| ("k", None, b"x".as_slice())).collect();
     let packed = aggregate(&users);
     let builder = builder(&[RowColumn::SequenceNumber], HashFilter::None, None);
-    let mut open = OpenPage::new(page(&[packed.as_slice(); 10]), None);
+    let mut open = whole(page(&[packed.as_slice(); 10]));
     let mut sizes = Vec::new();
     while let Some(batch) = builder
         .next_batch(&mut open, &mut Findings::default())

@@ -1,0 +1,144 @@
+//! Parts of a page.
+
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::*;
+
+fn place(record: usize, sub: u64) -> RowPlace {
+    RowPlace { record, sub }
+}
+
+/// Rows of part of a page.
+fn rows_between(
+    builder: &RowBuilder,
+    page: &RecordsPage,
+    first: RowPlace,
+    end: RowPlace,
+) -> Vec<String> {
+    let mut open = OpenPage::new(PageSlice::new(page.clone(), first, end));
+    let mut rows = Vec::new();
+    while let Some(batch) = builder
+        .next_batch(&mut open, &mut Findings::default())
+        .unwrap()
+    {
+        assert!(batch.num_rows() > 0);
+        rows.extend(described(&batch));
+    }
+    rows
+}
+
+/// A line per row, with all that is in it.
+fn described(batch: &RecordBatch) -> Vec<String> {
+    let columns: Vec<_> = (batch.columns().iter())
+        .map(|column| ArrayFormatter::try_new(column, &FormatOptions::default()).unwrap())
+        .collect();
+    let row = |row| {
+        let values = columns.iter().map(|column| column.value(row).to_string());
+        values.collect::<Vec<_>>().join(" ")
+    };
+    (0..batch.num_rows()).map(row).collect()
+}
+
+/// Every place of a page between two rows.
+fn places(records: &[u64]) -> Vec<RowPlace> {
+    let of = |(record, rows): (usize, &u64)| (0..*rows).map(move |sub| place(record, sub));
+    let inner = records.iter().enumerate().flat_map(of);
+    inner.chain([RowPlace::before(records.len())]).collect()
+}
+
+#[test]
+fn the_rows_of_any_two_places_are_those_between_them() {
+    let packed = |n: usize| aggregate(&vec![("k", Some(n as u128), b"user".as_slice()); n]);
+    let (three, one, four) = (packed(3), packed(1), packed(4));
+    let mixed: &[&[u8]] = &[b"a", &three, &one, b"b", b"c", &four];
+    let plain: &[&[u8]] = &[b"a", b"b", b"c", b"d"];
+    for (records, rows) in [(mixed, &[1, 3, 1, 1, 1, 4][..]), (plain, &[1, 1, 1, 1])] {
+        let page = page(records);
+        let places = places(rows);
+        for filter in [HashFilter::PerRecord, HashFilter::Kcl, HashFilter::None] {
+            let builder = builder(&all_columns(), filter, None);
+            let all = rows_between(&builder, &page, places[0], places[places.len() - 1]);
+            assert_eq!(all.len(), places.len() - 1);
+            for first in 0..places.len() {
+                for end in first..places.len() {
+                    let rows = rows_between(&builder, &page, places[first], places[end]);
+                    assert_eq!(
+                        rows,
+                        all[first..end],
+                        "{:?} {:?}",
+                        places[first],
+                        places[end]
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_end_behind_the_last_user_record_is_that_of_the_record() {
+    let packed = aggregate(&[("k", None, b"0"), ("k", None, b"1")]);
+    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
+    let page = page(&[&packed, b"plain", b"next"]);
+    let rows = |first, end| rows_between(&builder, &page, first, end);
+    assert_eq!(rows(place(0, 1), place(0, 9)), ["31"]);
+    assert_eq!(rows(place(0, 9), place(1, 9)), ["706c61696e"]);
+    assert_eq!(rows(place(1, 9), place(9, 0)), ["6e657874"]);
+}
+
+#[test]
+fn the_hash_filter_looks_at_a_whole_aggregate_wherever_it_is_cut() {
+    let low = HashRange {
+        start: HashKey(0),
+        end: HashKey(99),
+    };
+    let packed = aggregate(&[("k", Some(5), b"in"), ("k", Some(500), b"out")]);
+    let page = page(&[&packed]);
+    let rows = |filter| {
+        let builder = builder(&[RowColumn::Data], filter, Some(low));
+        rows_between(&builder, &page, place(0, 0), place(0, 1))
+    };
+    assert_eq!(rows(HashFilter::PerRecord), ["696e"]);
+    assert_eq!(rows(HashFilter::Kcl), Vec::<String>::new());
+}
+
+#[test]
+fn part_of_a_record_of_very_many_user_records_comes_in_batches_too() {
+    let users = vec![("k", None, b"x".as_slice()); 150_000];
+    let packed = aggregate(&users);
+    let builder = builder(
+        &[RowColumn::Extra(ExtraColumn::SubSequenceNumber)],
+        HashFilter::None,
+        None,
+    );
+    let slice = PageSlice::new(page(&[&packed]), place(0, 10), place(0, 140_000));
+    let mut open = OpenPage::new(slice);
+    let mut sizes = Vec::new();
+    let mut next = 10;
+    while let Some(batch) = builder
+        .next_batch(&mut open, &mut Findings::default())
+        .unwrap()
+    {
+        sizes.push(batch.num_rows());
+        for sub in batch.column(0).as_primitive::<Int64Type>().values() {
+            assert_eq!(*sub, next);
+            next += 1;
+        }
+    }
+    assert_eq!(sizes, [65_536, 65_536, 8_918]);
+    assert_eq!(next, 140_000);
+}
+
+#[test]
+fn a_slice_of_plain_records_shares_the_memory_of_its_page() {
+    let page = page(&[b"aaa", b"bbb", b"ccc"]);
+    let data = page.data().value_data().as_ptr_range();
+    let slice = PageSlice::new(page, place(0, 1), place(2, 0));
+    assert_eq!((slice.records(), slice.size_bytes()), (0..2, 16));
+    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
+    let batch = builder.next_batch(&mut OpenPage::new(slice), &mut Findings::default());
+    let batch = batch.unwrap().unwrap();
+    let column = batch.column(0).as_binary::<i32>();
+    assert_eq!(column.value(0), b"bbb");
+    assert!(data.contains(&column.value(0).as_ptr()));
+}
