@@ -40,14 +40,17 @@ impl SequenceNumber {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Compares with the digits of another number.
+    pub(crate) fn cmp_digits(&self, digits: &str) -> Ordering {
+        let by_length = self.0.len().cmp(&digits.len());
+        by_length.then_with(|| (*self.0).cmp(digits))
+    }
 }
 
 impl Ord for SequenceNumber {
     fn cmp(&self, other: &Self) -> Ordering {
-        let key = |number: &Self| number.0.len();
-        key(self)
-            .cmp(&key(other))
-            .then_with(|| self.0.cmp(&other.0))
+        self.cmp_digits(&other.0)
     }
 }
 

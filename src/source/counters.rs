@@ -4,6 +4,9 @@ use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder,
 };
 
+use super::buffered::PageSlice;
+use super::rows::Findings;
+
 /// Counters of one shard's read.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadCounters {
@@ -13,6 +16,8 @@ pub(crate) struct ReadCounters {
     pub(crate) records: Count,
     /// Data and partition keys of these records.
     pub(crate) bytes: Count,
+    /// Kinesis records of these that were in memory already.
+    pub(crate) buffered_records: Count,
     /// GetRecords that were sent.
     pub(crate) calls: Count,
     /// GetRecords that were throttled.
@@ -23,6 +28,8 @@ pub(crate) struct ReadCounters {
     pub(crate) damaged_aggregates: Count,
     /// User records outside the hash range of their shard, left out.
     pub(crate) filtered: Count,
+    /// Ranges that could not be read whole any more.
+    pub(crate) lost_ranges: Count,
     /// How far the last page ended behind the tip.
     pub(crate) millis_behind_latest: Gauge,
 }
@@ -35,13 +42,26 @@ impl ReadCounters {
             baseline: BaselineMetrics::new(metrics, partition),
             records: count("records"),
             bytes: count("bytes"),
+            buffered_records: count("buffered_records"),
             calls: count("calls"),
             throttles: count("throttles"),
             retries: count("retries"),
             damaged_aggregates: count("damaged_aggregates"),
             filtered: count("filtered"),
+            lost_ranges: count("lost_ranges"),
             millis_behind_latest: MetricBuilder::new(metrics)
                 .gauge("millis_behind_latest", partition),
         }
+    }
+    /// Counts what a read takes of a page.
+    pub(super) fn add_slice(&self, slice: &PageSlice) {
+        self.records.add(slice.records().len());
+        self.bytes.add(slice.size_bytes());
+    }
+
+    /// Counts what opening pages has come across.
+    pub(super) fn add(&self, findings: Findings) {
+        self.damaged_aggregates.add(findings.damaged);
+        self.filtered.add(findings.filtered);
     }
 }

@@ -3,18 +3,22 @@
 //! ```text
 //!  ShardRead ──▶ ShardReader ──GetRecords──▶ RecordsPage ──▶ RowBuilder ──▶ RecordBatch of rows
 //!  (shard,       (pacing, retries,           (Kinesis         (opens aggregates,
-//!   from, to)     iterators, tip)             records)         projects columns)
+//!   from, to)     iterators, end)             records)         projects columns)
+//!            ╰──────────▶ BatchReads ──────▶ PageSlice ──────────────╯
+//!                         (what of a batch is in memory)
 //! ```
 //!
-//! Decisions are pure: when to call next in `pacing`, when a bounded read is done in `tip`, which
-//! rows a page holds in `rows`. The reader does the I/O.
+//! Decisions are pure: when to call next in `pacing`, when a bounded read is done in `tip`, where an
+//! exact one begins and ends in `range`, which rows a page holds in `rows`. The reader does the I/O.
 
 mod buffered;
 mod columns;
 mod counters;
 mod pacing;
 mod polling;
+mod range;
 mod read;
+mod reader;
 mod rows;
 mod starts;
 mod tip;
@@ -22,6 +26,6 @@ mod tip;
 pub(crate) use buffered::{BatchReads, PageSlice, RowPlace};
 pub use columns::{RowColumn, row_schema};
 pub(crate) use counters::ReadCounters;
-pub(crate) use polling::ShardReader;
 pub(crate) use read::{ReadContext, ShardRead, Until, filter_range};
+pub(crate) use reader::RowReader;
 pub(crate) use starts::starts;

@@ -1,115 +1,98 @@
-//! One shard by GetRecords: paced, retried, its iterator renewed, until it is read to the end.
+//! One shard by GetRecords, until it is read to the end.
 
-use std::time::Duration;
+mod pages;
+
+use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use tokio::time::Instant;
 
+pub(super) use self::pages::{Fetched, PageReader};
 use super::buffered::{PageSlice, RowPlace};
 use super::columns::{RowColumn, page_columns};
 use super::counters::ReadCounters;
-use super::pacing::{PageSize, wait_after};
-use super::read::{ReadContext, ShardRead, Until, iterator_position};
+use super::range::{Loss, RangeEnd, first_row, inside};
+use super::read::{ReadContext, ShardRead, Until};
 use super::rows::{Findings, OpenPage, RowBuilder};
-use super::tip::Answer;
-use crate::error::Result;
-use crate::kinesis::{
-    ApiError, ApiErrorKind, ApiResult, Backoff, RecordColumns, RecordsPage, ShardIterator,
-    with_retries,
-};
-use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kinesis::RecordColumns;
+use crate::model::{ShardPosition, UnixMillis};
 
 /// Reads one shard, batch by batch; holds one page at a time.
 #[derive(Debug)]
 pub(crate) struct ShardReader {
-    context: ReadContext,
+    context: Arc<ReadContext>,
     read: ShardRead,
+    end: End,
+    pages: PageReader,
     rows: RowBuilder,
     columns: RecordColumns,
     counters: ReadCounters,
-    backoff: Backoff,
-    random: fastrand::Rng,
-    iterator: Option<ShardIterator>,
-    /// Set when the iterator has expired since the last page: the first time costs no retry.
-    renewed: bool,
-    position: ShardPosition,
     open: Option<OpenPage>,
     remaining: u64,
-    page_size: PageSize,
-    next_fetch: Instant,
-    started: Started,
     done: bool,
 }
 
-/// The time by the clock when the reader was made, and on from there by a clock that is never set:
-/// one that is set back would hold the end of the read open.
-#[derive(Debug, Clone, Copy)]
-struct Started {
-    time: UnixMillis,
-    instant: Instant,
-}
-
-impl Started {
-    fn at(&self, instant: Instant) -> UnixMillis {
-        self.time.plus(instant.duration_since(self.instant))
-    }
+/// How the end of a read is known.
+#[derive(Debug)]
+enum End {
+    Tip(UnixMillis),
+    Range(RangeEnd),
 }
 
 impl ShardReader {
     pub(crate) fn new(
-        context: ReadContext,
+        context: Arc<ReadContext>,
         read: ShardRead,
         columns: &[RowColumn],
         counters: ReadCounters,
-        mut random: fastrand::Rng,
+        random: fastrand::Rng,
     ) -> Self {
-        let rows = RowBuilder::new(
-            context.stream.name().clone(),
-            read.shard.clone(),
-            read.hash_range,
-            context.options.hash_filter,
-            columns.to_vec(),
-        );
-        let cap = context.options.max_records_per_shard.unwrap_or(u64::MAX);
-        let remaining = read.limit.unwrap_or(u64::MAX).min(cap);
-        let started = Started {
-            // The read began before this, whatever the clock says.
-            time: match read.until {
-                Until::Tip(begun_at) => context.clock.now().max(begun_at),
-                Until::Position(_) => context.clock.now(),
-            },
-            instant: Instant::now(),
-        };
+        let rows = context.row_builder(&read, columns);
+        let mut columns = page_columns(columns);
+        let limit = read.limit.unwrap_or(u64::MAX);
         // A time in the future is an error to the service, and behind the end of the read to us.
-        let empty = match read.start {
-            ShardPosition::ShardEnd => true,
-            ShardPosition::AtTimestamp(time) => read.until.is_tip_before(time),
-            _ => false,
+        let (end, started_at, remaining, empty) = match &read.until {
+            Until::Tip(begun_at) => (
+                End::Tip(*begun_at),
+                // The read began before this, whatever the clock says.
+                context.clock.now().max(*begun_at),
+                limit.min(context.options.max_records_per_shard.unwrap_or(limit)),
+                matches!(read.start, ShardPosition::AtTimestamp(time) if time > *begun_at),
+            ),
+            Until::Position(upto) => {
+                columns.sequence_number = true;
+                let end = End::Range(RangeEnd::new(upto.clone()));
+                (end, context.clock.now(), limit, *upto == read.start)
+            }
         };
-        Self {
-            columns: page_columns(columns),
-            backoff: Backoff::new(context.retry, random.fork()),
+        let empty = empty || read.start == ShardPosition::ShardEnd;
+        let pages = PageReader::new(
+            Arc::clone(&context),
+            read.shard.clone(),
+            read.start.clone(),
+            started_at,
+            counters.clone(),
             random,
-            renewed: false,
-            position: read.start.clone(),
-            done: empty || remaining == 0,
-            page_size: PageSize::of_scan(context.shards),
+        );
+        Self {
             context,
             read,
+            end,
+            pages,
             rows,
+            columns,
             counters,
-            iterator: None,
             open: None,
             remaining,
-            next_fetch: Instant::now(),
-            started,
+            done: empty || remaining == 0,
         }
     }
 
     /// The next rows, at least one; `None` when the shard is read.
     ///
     /// # Errors
-    /// A request failed for good, or longer than the retry options allow.
+    /// A request failed for good, or longer than the retry options allow;
+    /// [`DataLoss`](ErrorKind::DataLoss) where rows of an exact read are gone from the shard.
     pub(crate) async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.next_opened()? {
@@ -118,8 +101,11 @@ impl ShardReader {
             if self.done {
                 return Ok(None);
             }
-            let page = self.fetch().await?;
-            self.open = Some(page);
+            let Some(slice) = self.fetch().await? else {
+                continue;
+            };
+            self.counters.add_slice(&slice);
+            self.open = Some(OpenPage::new(slice));
         }
     }
 
@@ -135,8 +121,7 @@ impl ShardReader {
         };
         let mut findings = Findings::default();
         let batch = self.rows.next_batch(open, &mut findings)?;
-        self.counters.damaged_aggregates.add(findings.damaged);
-        self.counters.filtered.add(findings.filtered);
+        self.counters.add(findings);
         let Some(batch) = batch else {
             self.open = None;
             return Ok(None);
@@ -151,167 +136,84 @@ impl ShardReader {
         }))
     }
 
-    /// One page, at its time, over as many tries as it takes.
-    async fn fetch(&mut self) -> Result<OpenPage> {
-        let from = self.position.clone();
+    /// What the next page has of the read.
+    async fn fetch(&mut self) -> Result<Option<PageSlice>> {
+        let from = self.pages.position().clone();
         let columns = RecordColumns {
             sequence_number: self.columns.sequence_number || inside(&from).is_some(),
             ..self.columns
         };
-        let limit = self.page_limit();
-        loop {
-            tokio::time::sleep_until(self.next_fetch).await;
-            let iterator = match self.iterator.take() {
-                Some(iterator) => iterator,
-                None => self.new_iterator().await?,
-            };
-            let (asked, answer) = self.get_records(&iterator, limit, columns).await;
-            match answer {
-                Ok(page) => {
-                    self.backoff.reset();
-                    self.renewed = false;
-                    let wait = wait_after(page.size_bytes(), self.context.options.fetch_interval);
-                    self.next_fetch = asked + wait;
-                    self.take_stock(&page, self.started.at(asked), limit);
-                    let end = RowPlace::before(page.len());
-                    let first = first_row(&page, &from);
-                    return Ok(OpenPage::new(PageSlice::new(page, first, end)));
+        // No more records than rows may still be read: each holds at least one, as a rule.
+        let most = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        let fetched = self.pages.next(columns, most).await;
+        match &mut self.end {
+            End::Tip(begun_at) => {
+                let Fetched { page, answer } = fetched?;
+                self.done = page.next.is_none() || answer.covers(*begun_at);
+                let end = RowPlace::before(page.len());
+                let first = first_row(&page, &from);
+                Ok(Some(PageSlice::new(page, first, end)))
+            }
+            End::Range(range) => {
+                let Fetched { page, answer } = match fetched {
+                    Ok(fetched) => fetched,
+                    Err(error) => return self.refused(error).map(|()| None),
+                };
+                let at_tip = answer.covers(self.pages.started_at());
+                let taken = range.take(&page, &from, at_tip)?;
+                if let Some(loss) = &taken.loss {
+                    self.lost(loss)?;
                 }
-                Err(error) => {
-                    // A failed call does not use up its iterator; an expired one is of no more use.
-                    if error.kind() != ApiErrorKind::ExpiredIterator {
-                        self.iterator = Some(iterator);
-                    }
-                    let wait = self.wait_after_failure(error)?;
-                    self.next_fetch = Instant::now() + wait;
-                }
+                self.done = taken.done;
+                Ok(Some(PageSlice::new(page, taken.first, taken.end)))
             }
         }
     }
 
-    /// One request, and when it was sent.
-    async fn get_records(
-        &self,
-        iterator: &ShardIterator,
-        limit: usize,
-        columns: RecordColumns,
-    ) -> (Instant, ApiResult<RecordsPage>) {
-        let context = &self.context;
-        // Held for the request alone: with rows on their way up it could wait for other shards.
-        let _permit = context.fetches.acquire().await;
-        let asked = Instant::now();
-        self.counters.calls.add(1);
-        let (kinesis, stream) = (&context.kinesis, &context.stream);
-        let answer = kinesis.get_records(stream, iterator, limit, columns);
-        (asked, answer.await)
-    }
-
-    /// Counts the page and moves on behind it.
-    fn take_stock(&mut self, page: &RecordsPage, asked_at: UnixMillis, limit: usize) {
-        self.counters.records.add(page.len());
-        self.counters.bytes.add(page.size_bytes());
-        self.page_size.learn(page.len(), page.size_bytes());
-        let behind = page.behind_latest;
-        let millis = behind.unwrap_or(Duration::ZERO).as_millis();
-        self.counters
-            .millis_behind_latest
-            .set(usize::try_from(millis).unwrap_or(usize::MAX));
-        tracing::trace!(shard = %self.read.shard, records = page.len(), ?behind, "page");
-        if let Some(sequence) = page.last_sequence() {
-            self.position = ShardPosition::After {
-                sequence: sequence.clone(),
-                sub_sequence: None,
-            };
+    /// A service that does not know the shard any more, or not these sequence numbers, has lost
+    /// what the range was planned over.
+    fn refused(&mut self, error: Error) -> Result<()> {
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::InvalidOption => {}
+            _ => return Err(error),
         }
-        self.iterator.clone_from(&page.next);
-        let answer = Answer {
-            asked_at,
-            behind_latest: behind,
-            limit,
-            records: page.len(),
-            bytes: page.size_bytes(),
-        };
-        self.done = page.next.is_none()
-            || match self.read.until {
-                Until::Tip(begun_at) => answer.covers(begun_at),
-                Until::Position(_) => false,
-            };
+        self.done = true;
+        let refused = self.data_loss(&error);
+        self.tolerated(refused.with_source(error))
     }
 
-    fn wait_after_failure(&mut self, error: ApiError) -> Result<Duration> {
-        let expired = error.kind() == ApiErrorKind::ExpiredIterator;
-        if expired && !self.renewed {
-            self.renewed = true;
-            return Ok(Duration::ZERO);
+    fn lost(&self, loss: &Loss) -> Result<()> {
+        self.tolerated(self.data_loss(loss))
+    }
+
+    /// Goes on without what is lost, where the options have it so.
+    fn tolerated(&self, loss: Error) -> Result<()> {
+        if self.context.fail_on_data_loss {
+            return Err(loss);
         }
-        if !expired && !error.is_retryable() {
-            return Err(error.into_error(self.place()));
-        }
-        if error.kind() == ApiErrorKind::Throttled {
-            self.counters.throttles.add(1);
-        } else {
-            self.counters.retries.add(1);
-        }
-        tracing::debug!(shard = %self.read.shard, %error, "GetRecords will be sent again");
-        self.backoff.next_wait().ok_or_else(|| {
-            let tries = self.backoff.failures() + 1;
-            let place = self.place();
-            error.into_error(format!("{place}: gave up after {tries} tries"))
-        })
+        self.counters.lost_ranges.add(1);
+        tracing::error!(error = %loss, "records are lost, reading goes on without them");
+        Ok(())
     }
 
-    /// An iterator after the last record that was read, or at the start.
-    async fn new_iterator(&mut self) -> Result<ShardIterator> {
-        let context = &self.context;
-        let shard = &self.read.shard;
-        let at = iterator_position(&self.position);
-        let place = format!("stream '{}', shard '{shard}'", context.stream.name());
-        // A backoff of its own: a success here says nothing of GetRecords.
-        let mut backoff = Backoff::new(context.retry, self.random.fork());
-        with_retries(&mut backoff, place, || {
-            context
-                .kinesis
-                .get_shard_iterator(&context.stream, shard, &at)
-        })
-        .await
-    }
-
-    /// No more records than rows may still be read: each record holds at least one, as a rule.
-    fn page_limit(&self) -> usize {
-        let remaining = usize::try_from(self.remaining).unwrap_or(usize::MAX);
-        let asked = self.context.options.records_per_fetch.min(remaining);
-        asked.min(self.page_size.records())
-    }
-
-    fn place(&self) -> String {
+    fn data_loss(&self, found: &dyn std::fmt::Display) -> Error {
+        let ShardRead {
+            shard,
+            start,
+            until,
+            ..
+        } = &self.read;
         let stream = self.context.stream.name();
-        let shard = &self.read.shard;
-        format!(
-            "stream '{stream}', shard '{shard}', position {}",
-            self.position
+        Error::new(
+            ErrorKind::DataLoss,
+            format!(
+                "stream '{stream}', shard '{shard}': the range from {start} to {until} cannot be read \
+                 whole any more: {found}. The stream was made anew, or its retention is over; \
+                 'kinesis.failOnDataLoss' = 'false' goes on without what is lost"
+            ),
         )
     }
 }
 
-/// The record a place stands in, and the user records of it that were read.
-fn inside(position: &ShardPosition) -> Option<(&SequenceNumber, u64)> {
-    match position {
-        ShardPosition::After {
-            sequence,
-            sub_sequence: Some(sub),
-        } => Some((sequence, sub.saturating_add(1))),
-        _ => None,
-    }
-}
-
-/// Where the unread rows of the page that follows `position` begin.
-fn first_row(page: &RecordsPage, position: &ShardPosition) -> RowPlace {
-    let numbers = page.sequence_number().filter(|_| !page.is_empty());
-    let read = inside(position).filter(|(sequence, _)| {
-        numbers.is_some_and(|numbers| numbers.value(0) == sequence.as_str())
-    });
-    RowPlace {
-        record: 0,
-        sub: read.map_or(0, |(_, read)| read),
-    }
-}
+#[cfg(test)]
+mod tests;

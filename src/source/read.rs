@@ -8,6 +8,9 @@ use chrono::DateTime;
 
 use tokio::sync::Semaphore;
 
+use super::buffered::BatchReads;
+use super::columns::RowColumn;
+use super::rows::RowBuilder;
 use crate::error::{Error, Result};
 use crate::kinesis::{IteratorPosition, Kinesis, RecordDistribution};
 use crate::model::{
@@ -27,6 +30,24 @@ pub(crate) struct ReadContext {
     pub(crate) fetches: Arc<Semaphore>,
     /// Shards that are read side by side.
     pub(crate) shards: usize,
+    /// Whether an exact read that cannot be had whole any more is an error; else it is counted, and
+    /// what is left of it is read.
+    pub(crate) fail_on_data_loss: bool,
+    /// The batch that is read, with what of it is in memory; none where a shard is read to its tip.
+    pub(crate) buffered: Option<Arc<BatchReads>>,
+}
+
+impl ReadContext {
+    /// What makes rows of `columns` out of the pages of `read`.
+    pub(super) fn row_builder(&self, read: &ShardRead, columns: &[RowColumn]) -> RowBuilder {
+        RowBuilder::new(
+            self.stream.name().clone(),
+            read.shard.clone(),
+            read.hash_range,
+            self.options.hash_filter,
+            columns.to_vec(),
+        )
+    }
 }
 
 /// What is to be read of one shard.
@@ -46,15 +67,8 @@ pub(crate) struct ShardRead {
 pub(crate) enum Until {
     /// With all that was there at this time.
     Tip(UnixMillis),
-    /// With the row at this place, which is certain to exist.
+    /// With the row at this place, which is certain to exist; nowhere where it is the start.
     Position(ShardPosition),
-}
-
-impl Until {
-    /// Whether the read is to end before what arrives at `time`.
-    pub(super) fn is_tip_before(&self, time: UnixMillis) -> bool {
-        matches!(self, Self::Tip(begun_at) if time > *begun_at)
-    }
 }
 
 impl fmt::Display for Until {

@@ -26,17 +26,27 @@ pub(super) fn descriptor_schema() -> SchemaRef {
 
 /// One row for one shard.
 pub(super) fn encode(read: &ShardRead) -> Result<RecordBatch> {
+    encode_all(&[read])
+}
+
+/// One row for each of `reads`.
+pub(super) fn encode_all(reads: &[&ShardRead]) -> Result<RecordBatch> {
     let bound = |key: fn(&HashRange) -> HashKey| -> ArrayRef {
-        let key = read.hash_range.as_ref().map(|range| key(range).to_string());
-        Arc::new(StringArray::from(vec![key]))
+        let key = |read: &&ShardRead| read.hash_range.as_ref().map(|range| key(range).to_string());
+        Arc::new(reads.iter().map(key).collect::<StringArray>())
     };
+    let text = |text: fn(&ShardRead) -> String| -> ArrayRef {
+        let rows = reads.iter().map(|read| Some(text(read)));
+        Arc::new(rows.collect::<StringArray>())
+    };
+    let limits = reads.iter().map(|read| read.limit);
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from(vec![read.shard.as_str()])),
+        text(|read| read.shard.to_string()),
         bound(|range| range.start),
         bound(|range| range.end),
-        Arc::new(StringArray::from(vec![read.start.to_string()])),
-        Arc::new(StringArray::from(vec![read.until.to_string()])),
-        Arc::new(UInt64Array::from(vec![read.limit])),
+        text(|read| read.start.to_string()),
+        text(|read| read.until.to_string()),
+        Arc::new(limits.collect::<UInt64Array>()),
     ];
     RecordBatch::try_new(descriptor_schema(), columns)
         .map_err(|error| Error::internal("a descriptor does not fit its schema").with_source(error))
@@ -92,7 +102,7 @@ mod tests {
     use crate::source::Until;
 
     #[test]
-    fn a_descriptor_reads_what_it_writes() {
+    fn descriptors_read_what_they_write() {
         let whole = ShardRead {
             shard: ShardId::new("shardId-000000000007"),
             hash_range: Some(HashRange::ALL),
@@ -107,10 +117,8 @@ mod tests {
             limit: None,
             ..whole.clone()
         };
-        for read in [whole, bare] {
-            let row = encode(&read).unwrap();
-            let decoded = decode(&row).unwrap();
-            assert_eq!(decoded, [read]);
-        }
+        let rows = encode_all(&[&whole, &bare]).unwrap();
+        assert_eq!(decode(&rows).unwrap(), [whole.clone(), bare]);
+        assert_eq!(decode(&encode(&whole).unwrap()).unwrap(), [whole]);
     }
 }

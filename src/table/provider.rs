@@ -118,6 +118,8 @@ impl KinesisTable {
             clock: self.clock(),
             fetches: Arc::new(Semaphore::new(FETCHES_IN_FLIGHT)),
             shards,
+            fail_on_data_loss: config.options.source.fail_on_data_loss,
+            buffered: None,
         }
     }
 
@@ -217,10 +219,9 @@ impl TableProvider for KinesisTable {
             return Ok(Arc::new(EmptyExec::new(row_schema(&columns))));
         }
         let input = MemorySourceConfig::try_new_exec(&descriptors, descriptor_schema(), None)?;
-        let context = self.read_context(descriptors.len());
         Ok(Arc::new(KinesisReadExec::new(
             input,
-            context,
+            Arc::new(self.read_context(descriptors.len())),
             columns,
             limit,
             config.seed,

@@ -22,17 +22,18 @@ use datafusion::physical_plan::{
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::descriptor::decode;
-use crate::source::{ReadContext, ReadCounters, RowColumn, ShardReader, row_schema};
+use crate::source::{ReadContext, ReadCounters, RowColumn, RowReader, row_schema};
 
-/// Reads shards: one partition for each partition of descriptors in its input.
+/// Reads shards: one partition for each partition of descriptors in its input. What a batch has in
+/// memory already is taken from there.
 ///
-/// Metrics per partition: `output_rows`, `records` and `bytes` read, `calls`, `throttles` and
-/// `retries` of GetRecords, `damaged_aggregates`, `filtered`, and `millis_behind_latest` as of the
-/// last page.
+/// Metrics per partition: `output_rows`, `records` and `bytes` read, `buffered_records` of them from
+/// memory, `calls`, `throttles` and `retries` of GetRecords, `damaged_aggregates`, `filtered`,
+/// `lost_ranges`, and `millis_behind_latest` as of the last page.
 #[derive(Debug)]
 pub struct KinesisReadExec {
     input: Arc<dyn ExecutionPlan>,
-    context: ReadContext,
+    context: Arc<ReadContext>,
     columns: Vec<RowColumn>,
     limit: Option<usize>,
     seed: u64,
@@ -44,7 +45,7 @@ pub struct KinesisReadExec {
 impl KinesisReadExec {
     pub(super) fn new(
         input: Arc<dyn ExecutionPlan>,
-        context: ReadContext,
+        context: Arc<ReadContext>,
         columns: Vec<RowColumn>,
         limit: Option<usize>,
         seed: u64,
@@ -74,7 +75,12 @@ impl KinesisReadExec {
 impl DisplayAs for KinesisReadExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stream = self.context.stream.name();
-        let shards = self.properties.output_partitioning().partition_count();
+        let partitions = self.properties.output_partitioning().partition_count();
+        let shards = match &self.context.buffered {
+            None => partitions.to_string(),
+            // What is in memory shares partitions.
+            Some(batch) => format!("{}, partitions={partitions}", batch.reads.len()),
+        };
         let columns: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
         match format {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
@@ -88,7 +94,10 @@ impl DisplayAs for KinesisReadExec {
                     None => Ok(()),
                 }
             }
-            DisplayFormatType::TreeRender => writeln!(f, "stream={stream}\nshards={shards}"),
+            DisplayFormatType::TreeRender => {
+                let shards = shards.replace(", ", "\n");
+                writeln!(f, "stream={stream}\nshards={shards}")
+            }
         }
     }
 }
@@ -131,7 +140,7 @@ impl ExecutionPlan for KinesisReadExec {
         };
         Ok(Arc::new(Self::new(
             input,
-            self.context.clone(),
+            Arc::clone(&self.context),
             self.columns.clone(),
             self.limit,
             self.seed,
@@ -153,7 +162,7 @@ impl ExecutionPlan for KinesisReadExec {
     ) -> Result<SendableRecordBatchStream> {
         let descriptors = self.input.execute(partition, context)?;
         let counters = ReadCounters::new(&self.metrics, partition);
-        let read_context = self.context.clone();
+        let read_context = Arc::clone(&self.context);
         let columns = self.columns.clone();
         let random = fastrand::Rng::with_seed(self.seed.wrapping_add(partition as u64));
         let rows = descriptors
@@ -164,9 +173,9 @@ impl ExecutionPlan for KinesisReadExec {
             })
             .try_flatten()
             .map_ok(move |read| {
-                let context = read_context.clone();
+                let context = Arc::clone(&read_context);
                 let reader =
-                    ShardReader::new(context, read, &columns, counters.clone(), random.clone());
+                    RowReader::new(context, read, &columns, counters.clone(), random.clone());
                 rows_of(reader, counters.clone())
             })
             .try_flatten();
@@ -179,9 +188,9 @@ impl ExecutionPlan for KinesisReadExec {
     }
 }
 
-/// The rows of one shard; I/O begins when they are asked for.
+/// The rows of one read; I/O begins when they are asked for.
 fn rows_of(
-    reader: ShardReader,
+    reader: RowReader,
     counters: ReadCounters,
 ) -> impl Stream<Item = Result<RecordBatch>> + Send {
     futures::stream::try_unfold(reader, move |mut reader| {

@@ -30,6 +30,7 @@ const PURE: &[&str] = &[
     "sink/batcher/",
     "source/columns.rs",
     "source/pacing.rs",
+    "source/range.rs",
     "source/rows.rs",
     "source/tip.rs",
 ];

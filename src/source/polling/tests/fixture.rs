@@ -1,0 +1,223 @@
+//! A simulated shard of seeded records, and ways to read it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::aggregation::{AggregateBuilder, UserRecord};
+use crate::kinesis::{InMemoryKinesis, InMemoryOptions, Kinesis, PutEntry, TokioClock};
+use crate::model::{HashKey, RetryPolicy, SequenceNumber, ShardId, StreamIdentity, StreamName};
+use crate::options::ExtraColumn;
+use crate::source::reader::RowReader;
+use crate::source::{BatchReads, PageSlice};
+
+/// Some moment in 2023.
+pub(super) const EPOCH: UnixMillis = UnixMillis(1_700_000_000_000);
+
+pub(super) const SHARD: &str = "shardId-000000000000";
+
+/// A row of a full read.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) sequence: SequenceNumber,
+    pub(super) sub: u64,
+    /// Whether it is the last of its Kinesis record.
+    pub(super) is_last: bool,
+    pub(super) text: String,
+}
+
+impl Row {
+    /// Behind the row.
+    pub(super) fn place(&self) -> ShardPosition {
+        ShardPosition::After {
+            sequence: self.sequence.clone(),
+            sub_sequence: (!self.is_last).then_some(self.sub),
+        }
+    }
+}
+
+pub(super) struct Fixture {
+    pub(super) kinesis: Arc<InMemoryKinesis>,
+    pub(super) stream: StreamIdentity,
+    pub(super) context: ReadContext,
+}
+
+pub(super) fn at(position: ShardPosition) -> Until {
+    Until::Position(position)
+}
+
+pub(super) fn read(start: ShardPosition, until: Until) -> ShardRead {
+    ShardRead {
+        shard: ShardId::new(SHARD),
+        hash_range: None,
+        start,
+        until,
+        limit: None,
+    }
+}
+
+impl Fixture {
+    pub(super) async fn with_records(seed: u64, count: usize, shape: Shape) -> Self {
+        let clock = Arc::new(TokioClock::starting_at(EPOCH));
+        let options = InMemoryOptions {
+            seed,
+            ..InMemoryOptions::default()
+        };
+        let kinesis = Arc::new(InMemoryKinesis::new(clock.clone(), options));
+        let name = StreamName::new("words").unwrap();
+        kinesis.create_stream(&name, 1).await.unwrap();
+        let stream = StreamIdentity::named(name);
+        let context = ReadContext {
+            kinesis: kinesis.clone(),
+            stream: stream.clone(),
+            options: shape.options,
+            retry: RetryPolicy {
+                max_retries: 1_000,
+                first_interval: Duration::from_millis(100),
+                max_interval: Duration::from_secs(1),
+            },
+            clock,
+            fetches: Arc::new(Semaphore::new(1)),
+            shards: 1,
+            fail_on_data_loss: shape.fail_on_data_loss,
+            buffered: None,
+        };
+        let fixture = Self {
+            kinesis,
+            stream,
+            context,
+        };
+        let mut random = fastrand::Rng::with_seed(seed);
+        for record in 0..count {
+            let data = if shape.aggregated && random.bool() {
+                aggregate(record, &mut random)
+            } else {
+                record.to_string().into_bytes()
+            };
+            fixture.put(data).await;
+        }
+        fixture
+    }
+
+    pub(super) async fn put(&self, data: Vec<u8>) {
+        let entry = PutEntry {
+            data: data.into(),
+            partition_key: "key".into(),
+            explicit_hash_key: None,
+        };
+        self.kinesis.put_record(&self.stream, &entry).await.unwrap();
+    }
+
+    /// Makes two shards of the only one.
+    pub(super) async fn close(&self) {
+        let shard = ShardId::new(SHARD);
+        let middle = HashKey(u128::MAX / 2);
+        let split = self.kinesis.split_shard(&self.stream, &shard, middle);
+        split.await.unwrap();
+    }
+
+    pub(super) fn calls(&self) -> u64 {
+        let calls = |operation| self.kinesis.calls(operation);
+        calls(Operation::GetRecords) + calls(Operation::GetShardIterator)
+    }
+
+    /// What a read gives, row by row, and what it counted.
+    async fn try_read(
+        &self,
+        context: ReadContext,
+        read: ShardRead,
+    ) -> (Result<Vec<Row>>, ReadCounters) {
+        let columns = RowColumn::all(&ExtraColumn::ALL);
+        let counters = ReadCounters::new(&ExecutionPlanMetricsSet::new(), 0);
+        let random = fastrand::Rng::with_seed(1);
+        let context = Arc::new(context);
+        let mut reader = RowReader::new(context, read, &columns, counters.clone(), random);
+        let mut rows = Vec::new();
+        let outcome = loop {
+            match reader.next_batch().await {
+                Ok(Some(batch)) => append(&mut rows, &batch),
+                Ok(None) => break Ok(rows),
+                Err(error) => break Err(error),
+            }
+        };
+        (outcome, counters)
+    }
+
+    pub(super) async fn rows(&self, read: ShardRead) -> Result<Vec<String>> {
+        let (rows, _) = self.try_read(self.context.clone(), read).await;
+        rows.map(|rows| texts(&rows))
+    }
+
+    /// What is left of a range, and how many could not be read whole.
+    pub(super) async fn rest(&self, read: ShardRead) -> (Vec<String>, usize) {
+        let (rows, counters) = self.try_read(self.context.clone(), read).await;
+        (texts(&rows.unwrap()), counters.lost_ranges.value())
+    }
+
+    pub(super) async fn all_rows(&self) -> Vec<Row> {
+        let now = self.context.clock.now();
+        let read = read(ShardPosition::TrimHorizon, Until::Tip(now));
+        let (rows, _) = self.try_read(self.context.clone(), read).await;
+        rows.unwrap()
+    }
+
+    pub(super) async fn last_place(&self) -> ShardPosition {
+        self.all_rows().await.last().unwrap().place()
+    }
+
+    /// The rows of slices in memory.
+    pub(super) async fn buffered_rows(
+        &self,
+        read: ShardRead,
+        slices: Vec<PageSlice>,
+    ) -> (Vec<String>, ReadCounters) {
+        let batch = BatchReads {
+            reads: vec![read.clone()],
+            buffered: HashMap::from([(read.shard.clone(), slices)]),
+        };
+        let context = ReadContext {
+            buffered: Some(Arc::new(batch)),
+            ..self.context.clone()
+        };
+        let (rows, counters) = self.try_read(context, read).await;
+        (texts(&rows.unwrap()), counters)
+    }
+}
+
+/// Some user records with keys all over the hash range.
+fn aggregate(record: usize, random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut builder = AggregateBuilder::new(1 << 20);
+    for sub in 0..random.usize(1..7) {
+        builder.try_push(&UserRecord {
+            partition_key: "key",
+            explicit_hash_key: Some(HashKey(random.u128(..))),
+            data: format!("{record}.{sub}").as_bytes(),
+        });
+    }
+    builder.finish().to_vec()
+}
+
+fn append(rows: &mut Vec<Row>, batch: &RecordBatch) {
+    let column = |name| batch.column_by_name(name).unwrap();
+    let data = column("data").as_binary::<i32>();
+    let numbers = column("sequenceNumber").as_string::<i32>();
+    let subs = column("subSequenceNumber").as_primitive::<Int64Type>();
+    for row in 0..batch.num_rows() {
+        let sequence = SequenceNumber::new(numbers.value(row)).unwrap();
+        if let Some(last) = rows.last_mut().filter(|last| last.sequence == sequence) {
+            last.is_last = false;
+        }
+        let (sub, text) = (subs.value(row), String::from_utf8_lossy(data.value(row)));
+        rows.push(Row {
+            text: format!("{sequence}/{sub}: {text}"),
+            sequence,
+            sub: u64::try_from(sub).unwrap(),
+            is_last: true,
+        });
+    }
+}

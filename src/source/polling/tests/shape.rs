@@ -1,0 +1,52 @@
+//! What a shard holds, and the options it is read with.
+
+use crate::options::{HashFilter, OptionsBuilder, SourceOptions};
+
+/// What records there are, and how they are read.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    pub(super) options: SourceOptions,
+    pub(super) aggregated: bool,
+    pub(super) fail_on_data_loss: bool,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        let mut builder = OptionsBuilder::default();
+        builder.set_location("words").unwrap();
+        Self {
+            options: builder.finish().unwrap().source,
+            aggregated: true,
+            fail_on_data_loss: true,
+        }
+    }
+}
+
+impl Shape {
+    pub(super) fn plain() -> Self {
+        Self {
+            aggregated: false,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn pages_of(mut self, records: usize) -> Self {
+        self.options.records_per_fetch = records;
+        self
+    }
+
+    pub(super) fn capped_at(mut self, rows: u64) -> Self {
+        self.options.max_records_per_shard = Some(rows);
+        self
+    }
+
+    pub(super) fn filtered(mut self, filter: HashFilter) -> Self {
+        self.options.hash_filter = filter;
+        self
+    }
+
+    pub(super) fn going_on(mut self) -> Self {
+        self.fail_on_data_loss = false;
+        self
+    }
+}
