@@ -8,10 +8,12 @@
 //!
 //! ```text
 //!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard)
+//!          (a batch: BatchTable, one row per range)
 //!  INSERT: RowCountExec ◀── KinesisSinkExec(writes from every partition) ◀── input
 //!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
 //! ```
 
+mod batch_table;
 mod builder;
 mod descriptor;
 mod factory;
@@ -26,6 +28,7 @@ mod sink_exec;
 mod sql;
 mod stream;
 
+pub(crate) use batch_table::BatchTable;
 pub use builder::KinesisTableBuilder;
 pub use factory::{KinesisTableFactory, register, register_with};
 pub use order::InOrderExec;

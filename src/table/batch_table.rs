@@ -1,0 +1,143 @@
+//! What one batch reads of one stream, as a table.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result as DataFusionResult;
+use datafusion::datasource::TableType;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+
+use super::descriptor::{descriptor_schema, encode_all};
+use super::provider::KinesisTable;
+use super::read_exec::KinesisReadExec;
+use crate::error::Result;
+use crate::source::{BatchReads, PageSlice, ReadContext, RowColumn, ShardRead, row_schema};
+
+/// The rows of one batch, and no others: its ranges are exact, so that no filter and no limit of
+/// the statement changes what is read.
+///
+/// Shards whose rows are in memory share at most as many partitions as the session asks for, about
+/// even in bytes; each range that is to be read from Kinesis has one of its own. Rows of one shard
+/// come in the order of the shard.
+#[derive(Debug)]
+pub(crate) struct BatchTable {
+    context: Arc<ReadContext>,
+    reads: Arc<BatchReads>,
+    columns: Vec<RowColumn>,
+    schema: SchemaRef,
+    seed: u64,
+}
+
+impl BatchTable {
+    /// What `reads` says, with the schema and the options of `table`.
+    pub(crate) fn new(table: &KinesisTable, reads: Arc<BatchReads>) -> Self {
+        let fetched = reads.reads.len() - buffered(&reads).count();
+        let context = ReadContext {
+            buffered: Some(Arc::clone(&reads)),
+            ..table.read_context(fetched)
+        };
+        Self {
+            context: Arc::new(context),
+            reads,
+            columns: RowColumn::all(&table.options().extra_columns),
+            schema: table.schema(),
+            seed: table.random().u64(..),
+        }
+    }
+
+    /// The descriptors of each partition.
+    fn partitions(&self, most_for_memory: usize) -> Result<Vec<Vec<RecordBatch>>> {
+        let in_memory: Vec<&ShardRead> = buffered(&self.reads).map(|(read, _)| read).collect();
+        let bytes = buffered(&self.reads).map(|(_, slices)| size_bytes(slices));
+        let groups = balanced(bytes, most_for_memory);
+        let groups = groups.iter().map(|group| {
+            let group: Vec<&ShardRead> = group.iter().map(|place| in_memory[*place]).collect();
+            Ok(vec![encode_all(&group)?])
+        });
+        let held = &self.reads.buffered;
+        let fetched = self.reads.reads.iter();
+        let fetched = fetched.filter(|read| !held.contains_key(&read.shard));
+        groups
+            .chain(fetched.map(|read| Ok(vec![encode_all(&[read])?])))
+            .collect()
+    }
+}
+
+/// The ranges whose rows are in memory.
+fn buffered(reads: &BatchReads) -> impl Iterator<Item = (&ShardRead, &[PageSlice])> {
+    let slices = |read| reads.buffered.get(read).map(Vec::as_slice);
+    reads
+        .reads
+        .iter()
+        .filter_map(move |read| Some((read, slices(&read.shard)?)))
+}
+
+fn size_bytes(slices: &[PageSlice]) -> usize {
+    slices.iter().map(PageSlice::size_bytes).sum()
+}
+
+/// Spreads items of these sizes over at most `most` groups, about even, none of them empty; gives
+/// their places, in order within a group.
+fn balanced(sizes: impl Iterator<Item = usize>, most: usize) -> Vec<Vec<usize>> {
+    let mut items: Vec<(usize, usize)> = sizes.enumerate().collect();
+    let mut groups = vec![Vec::new(); most.max(1).min(items.len())];
+    // The largest first, each to the group that has least by then.
+    items.sort_by_key(|(place, size)| (Reverse(*size), *place));
+    let mut fill: BinaryHeap<Reverse<(usize, usize)>> =
+        (0..groups.len()).map(|group| Reverse((0, group))).collect();
+    for (place, size) in items {
+        if let Some(mut least) = fill.peek_mut() {
+            let Reverse((bytes, group)) = &mut *least;
+            groups[*group].push(place);
+            // An item without bytes has rows too.
+            *bytes += size.max(1);
+        }
+    }
+    for group in &mut groups {
+        group.sort_unstable();
+    }
+    groups
+}
+
+#[async_trait]
+impl TableProvider for BatchTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let columns: Vec<RowColumn> = match projection {
+            None => self.columns.clone(),
+            Some(places) => places.iter().map(|place| self.columns[*place]).collect(),
+        };
+        let partitions = self.partitions(state.config().target_partitions())?;
+        if partitions.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(row_schema(&columns))));
+        }
+        let input = MemorySourceConfig::try_new_exec(&partitions, descriptor_schema(), None)?;
+        let context = Arc::clone(&self.context);
+        let plan = KinesisReadExec::new(input, context, columns, None, self.seed);
+        Ok(Arc::new(plan))
+    }
+}
+
+#[cfg(test)]
+mod tests;

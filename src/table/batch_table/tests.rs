@@ -1,0 +1,215 @@
+use std::time::Duration;
+
+use datafusion::arrow::array::AsArray;
+use datafusion::logical_expr::TableProviderFilterPushDown;
+use datafusion::physical_plan::{collect, displayable, execute_stream_partitioned};
+use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
+use futures::TryStreamExt;
+
+use super::*;
+use crate::kinesis::{
+    InMemoryKinesis, InMemoryOptions, IteratorPosition, Kinesis, ListShardsFrom, Operation,
+    PutEntry, RecordColumns, ShardFilter, TokioClock,
+};
+use crate::model::{Clock, ShardId, ShardPosition, StreamIdentity, StreamName, UnixMillis};
+use crate::source::{RowPlace, Until};
+use crate::table::Services;
+
+/// A stream of some shards with ten records each, and a table of it.
+struct Fixture {
+    kinesis: Arc<InMemoryKinesis>,
+    table: KinesisTable,
+    ctx: SessionContext,
+    shards: usize,
+}
+
+impl Fixture {
+    async fn new(shards: u32) -> Self {
+        let clock: Arc<dyn Clock> =
+            Arc::new(TokioClock::starting_at(UnixMillis(1_700_000_000_000)));
+        let kinesis = InMemoryKinesis::new(Arc::clone(&clock), InMemoryOptions::default());
+        let kinesis = Arc::new(kinesis);
+        let name = StreamName::new("words").unwrap();
+        kinesis.create_stream(&name, shards).await.unwrap();
+        let service: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&kinesis);
+        let table = KinesisTable::builder("words")
+            .with_services(Arc::new(Services::fixed(service).with_clock(clock)))
+            .with_option("kinesis.extraColumns", "shardId")
+            .with_seed(1);
+        let table = table.build().await.unwrap();
+        let config = SessionConfig::new().with_target_partitions(3);
+        let shards = shards as usize;
+        let fixture = Self {
+            kinesis,
+            table,
+            ctx: SessionContext::new_with_config(config),
+            shards,
+        };
+        fixture.put(10).await;
+        fixture
+    }
+
+    /// The same number of records into each shard.
+    async fn put(&self, records: usize) {
+        let stream = StreamIdentity::parse("words").unwrap();
+        let shards = self.kinesis.list_shards(ListShardsFrom::Start {
+            stream: &stream,
+            filter: ShardFilter::FromTrimHorizon,
+        });
+        for shard in shards.await.unwrap().shards {
+            let entry = |record: usize| PutEntry {
+                data: format!("{} {record:02}", shard.id).into_bytes().into(),
+                partition_key: "k".into(),
+                explicit_hash_key: Some(shard.hash_range.start),
+            };
+            let entries: Vec<_> = (0..records).map(entry).collect();
+            for outcome in self.kinesis.put_records(&stream, &entries).await.unwrap() {
+                outcome.unwrap();
+            }
+        }
+    }
+
+    /// The first six records of each shard, in memory where `held` says so.
+    async fn reads(&self, held: impl Fn(usize) -> bool) -> Arc<BatchReads> {
+        let stream = StreamIdentity::parse("words").unwrap();
+        let start = IteratorPosition::TrimHorizon;
+        let mut batch = BatchReads::default();
+        for place in 0..self.shards {
+            let shard = ShardId::new(format!("shardId-{place:012}"));
+            let iterator = self.kinesis.get_shard_iterator(&stream, &shard, &start);
+            let iterator = iterator.await.unwrap();
+            let columns = RecordColumns::ALL;
+            let page = self.kinesis.get_records(&stream, &iterator, 6, columns);
+            let page = page.await.unwrap();
+            batch.reads.push(ShardRead {
+                shard: shard.clone(),
+                hash_range: None,
+                start: ShardPosition::TrimHorizon,
+                until: Until::Position(ShardPosition::After {
+                    sequence: page.last_sequence().unwrap().clone(),
+                    sub_sequence: None,
+                }),
+                limit: None,
+            });
+            if held(place) {
+                let cuts = [(0, 2), (2, 6)].map(|(first, end)| PageSlice {
+                    page: page.clone(),
+                    first: RowPlace {
+                        record: first,
+                        sub: 0,
+                    },
+                    end: RowPlace {
+                        record: end,
+                        sub: 0,
+                    },
+                });
+                batch.buffered.insert(shard, cuts.to_vec());
+            }
+        }
+        Arc::new(batch)
+    }
+
+    async fn plan(&self, reads: Arc<BatchReads>) -> Arc<dyn ExecutionPlan> {
+        let table = BatchTable::new(&self.table, reads);
+        let state = self.ctx.state();
+        table.scan(&state, None, &[], Some(1)).await.unwrap()
+    }
+}
+
+fn texts(batch: &RecordBatch) -> Vec<String> {
+    let data = batch.column_by_name("data").unwrap().as_binary::<i32>();
+    let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+    data.iter().map(text).collect()
+}
+
+fn expected(shards: usize) -> Vec<String> {
+    let of = |shard| (0..6).map(move |record| format!("shardId-{shard:012} {record:02}"));
+    (0..shards).flat_map(of).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_in_memory_share_partitions_and_ranges_to_fetch_have_their_own() {
+    let fixture = Fixture::new(10).await;
+    let reads = fixture.reads(|shard| shard != 4 && shard != 7).await;
+    let plan = fixture.plan(reads).await;
+    let text = displayable(plan.as_ref()).one_line().to_string();
+    assert!(
+        text.contains("shards=10, partitions=5, columns=[data,"),
+        "{text}"
+    );
+    let fetches = fixture.kinesis.calls(Operation::GetRecords);
+    let partitions = execute_stream_partitioned(Arc::clone(&plan), fixture.ctx.task_ctx()).unwrap();
+    let mut rows = Vec::new();
+    let mut sizes = Vec::new();
+    for partition in partitions {
+        let batches: Vec<RecordBatch> = partition.try_collect().await.unwrap();
+        let texts: Vec<String> = batches.iter().flat_map(texts).collect();
+        assert!(texts.is_sorted(), "shards and their rows keep their order");
+        sizes.push(texts.len());
+        rows.extend(texts);
+    }
+    assert_eq!(sizes, [18, 18, 12, 6, 6]);
+    rows.sort_unstable();
+    assert_eq!(rows, expected(10));
+    assert_eq!(fixture.kinesis.calls(Operation::GetRecords) - fetches, 2);
+    let metrics = plan.metrics().unwrap();
+    let sum = |name| metrics.sum_by_name(name).unwrap().as_usize();
+    let sums = ["records", "buffered_records", "calls"].map(sum);
+    assert_eq!(sums, [60, 48, 2]);
+    assert_eq!(metrics.output_rows(), Some(60));
+    // "shardId-000000000000 00" and "k".
+    assert_eq!(sum("bytes"), 60 * 24);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrives_later_is_not_in_the_batch_and_neither_filter_nor_limit_change_it() {
+    let fixture = Fixture::new(2).await;
+    let reads = fixture.reads(|shard| shard == 0).await;
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    fixture.put(5).await;
+    let rows = collect(
+        fixture.plan(Arc::clone(&reads)).await,
+        fixture.ctx.task_ctx(),
+    );
+    assert_eq!(rows.await.unwrap().iter().flat_map(texts).count(), 12);
+    let table = Arc::new(BatchTable::new(&fixture.table, reads));
+    let filter = col("\"shardId\"").eq(lit("shardId-000000000001"));
+    let support = table.supports_filters_pushdown(&[&filter]).unwrap();
+    assert_eq!(support, [TableProviderFilterPushDown::Unsupported]);
+    fixture.ctx.register_table("batch", table).unwrap();
+    let query = "SELECT data FROM batch WHERE \"approximateArrivalTimestamp\" < now() \
+                 AND \"shardId\" = 'shardId-000000000001'";
+    let count = async |query: String| {
+        let frame = fixture.ctx.sql(&query).await.unwrap();
+        frame.count().await.unwrap()
+    };
+    assert_eq!(count(query.to_owned()).await, 6);
+    assert_eq!(count(format!("{query} LIMIT 4")).await, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_nothing_needs_no_node() {
+    let fixture = Fixture::new(1).await;
+    let plan = fixture.plan(Arc::default()).await;
+    assert_eq!(plan.name(), "EmptyExec");
+    assert_eq!(plan.schema(), fixture.table.schema());
+}
+
+#[test]
+fn groups_are_about_even_and_keep_the_order() {
+    let groups = |sizes: &[usize], most| balanced(sizes.iter().copied(), most);
+    assert_eq!(groups(&[1, 9, 5, 4, 1], 2), [vec![0, 1], vec![2, 3, 4]]);
+    assert_eq!(groups(&[0, 0, 0, 0], 2), [[0, 2], [1, 3]]);
+    assert_eq!(groups(&[7, 7], 5), [[0], [1]]);
+    assert_eq!(groups(&[3, 2, 1], 0), [[0, 1, 2]]);
+    assert_eq!(groups(&[], 4), Vec::<Vec<usize>>::new());
+    let mut random = fastrand::Rng::with_seed(1);
+    let sizes: Vec<usize> = (0..10_000).map(|_| random.usize(..1_000)).collect();
+    let groups = balanced(sizes.iter().copied(), 16);
+    let sums = groups
+        .iter()
+        .map(|group| group.iter().map(|place| sizes[*place]).sum());
+    let sums: Vec<usize> = sums.collect();
+    let (least, most) = (sums.iter().min().unwrap(), sums.iter().max().unwrap());
+    assert!(most - least < 1_000, "{sums:?}");
+}
