@@ -1,6 +1,10 @@
 //! Which rows of a page a read takes: where they begin, and where an exact read ends.
 //!
 //! Sequence numbers are compared once per page; only the page that holds the end is searched.
+//!
+//! A range is seen to be cut short by its end, and by a start inside a record. Records missing behind
+//! a start between two records leave no trace: numbers have gaps, and the record before the start may
+//! be gone by right.
 
 use std::cmp::Ordering;
 use std::fmt;
