@@ -4,9 +4,11 @@
 //!
 //! [`model`]: plain data. [`options`]: what a user may write. [`kinesis`]: the service, the SDK behind it
 //! and the simulator. [`aggregation`]: the KPL format. [`source`] and [`sink`]: between positions, rows
-//! and records. The rest of the names below is the face to DataFusion.
+//! and records. [`checkpoint`]: how far a streaming query is. The rest of the names below is the face to
+//! DataFusion.
 
 pub mod aggregation;
+pub mod checkpoint;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;

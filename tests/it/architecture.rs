@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["error"],
     &["model"],
     &["kinesis", "aggregation", "options"],
-    &["source", "sink"],
+    &["source", "sink", "checkpoint"],
     &["table"],
     &["cli"],
 ];
@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("aws_sdk_kinesis::", &["kinesis/sdk/"]),
     ("aws_config::", &["kinesis/sdk/"]),
+    ("object_store::", &["checkpoint/"]),
     ("hyper::", &["kinesis/embedded/"]),
     ("clap::", &["cli/"]),
     ("rustyline::", &["cli/"]),

@@ -1,0 +1,143 @@
+//! The text of an entry: JSON that a person can read.
+//!
+//! An entry with an unknown member is refused. A member that this version does not know may change
+//! what the batch reads or computes, and going on without it would be a guess; whoever adds one
+//! raises the version.
+
+mod read;
+mod write;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::text::{Place, Time};
+use crate::model::Epoch;
+
+pub(super) use read::{read_commit, read_heading, read_metadata, read_offsets};
+pub(super) use write::{commit, metadata, offsets};
+
+/// The version that is written, and the highest that is read.
+pub(super) const VERSION: u32 = 1;
+
+/// Which start of a query wrote an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Writer {
+    /// The epoch it took.
+    pub(super) epoch: Epoch,
+    /// Drawn at random by each start, to tell it from another that counts its epochs anew.
+    pub(super) run: String,
+}
+
+/// What an entry is about, and who wrote it: what both logs have in common.
+#[derive(Debug, Deserialize)]
+struct HeadingEntry {
+    batch: u64,
+    epoch: u64,
+    run: String,
+}
+
+/// An entry of `offsets`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OffsetsEntry<'a> {
+    version: u32,
+    batch: u64,
+    epoch: u64,
+    run: Cow<'a, str>,
+    time: Time,
+    sources: Vec<SourceRanges<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceRanges<'a> {
+    stream: Cow<'a, str>,
+    shards: BTreeMap<Cow<'a, str>, Range>,
+}
+
+/// What is read of a shard, or the place where nothing is.
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a shard position, or an object with one in `after` and one in `upto`"
+)]
+enum Range {
+    Empty(Place),
+    Rows(Rows),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rows {
+    after: Place,
+    upto: Place,
+}
+
+/// An entry of `commits`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommitEntry<'a> {
+    version: u32,
+    batch: u64,
+    epoch: u64,
+    run: Cow<'a, str>,
+    time: Time,
+}
+
+/// The entry `metadata`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetadataEntry<'a> {
+    version: u32,
+    id: Cow<'a, str>,
+    created_at: Time,
+    sources: Vec<SourceEntry<'a>>,
+    sink: Cow<'a, str>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceEntry<'a> {
+    /// The ARN where it is known, the name otherwise.
+    stream: Cow<'a, str>,
+    created_at: Time,
+    start: StartEntry<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StartEntry<'a> {
+    shards: BTreeMap<Cow<'a, str>, Place>,
+    others: Place,
+}
+
+/// Why an entry cannot be read; prints so as to follow its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It has this version, which is higher than ours.
+    Newer(u32),
+    /// It is torn, or not of a checkpoint, or of another one.
+    Foreign(String),
+}
+
+impl Unreadable {
+    fn foreign(reason: impl fmt::Display) -> Self {
+        Self::Foreign(format!("is not what was written there: {reason}"))
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newer(version) => write!(
+                f,
+                "was written by a newer version of this program (entry version {version}, this one \
+                 reads up to {VERSION})"
+            ),
+            Self::Foreign(reason) => f.write_str(reason),
+        }
+    }
+}

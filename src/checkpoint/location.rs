@@ -1,0 +1,181 @@
+//! How the place of a checkpoint is spelled.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use url::Url;
+
+use super::local::LocalFiles;
+use super::objects::Objects;
+use super::stored::StoredObjects;
+use crate::error::{Error, Result};
+
+const EXPECTED: &str = "expected file:///path, a path, memory://name/path, s3://bucket/path, \
+    gs://bucket/path, az://container/path or abfss://container@account.dfs.core.windows.net/path";
+
+/// The objects at `location`; nothing is read or written yet.
+pub(super) fn objects(location: &str) -> Result<Arc<dyn Objects>> {
+    if location.trim().is_empty() {
+        return Err(Error::invalid_option(format!(
+            "checkpoint location '{location}': {EXPECTED}"
+        )));
+    }
+    if !has_scheme(location) {
+        let path = std::path::absolute(location).map_err(|error| {
+            let message = format!("checkpoint location '{location}': {error}");
+            Error::invalid_option(message).with_source(error)
+        })?;
+        return Ok(Arc::new(LocalFiles::new(&path)));
+    }
+    let url = Url::parse(location).map_err(|error| {
+        Error::invalid_option(format!(
+            "checkpoint location: not a URL ({error}); {EXPECTED}"
+        ))
+    })?;
+    refuse_more_than_a_place(&url)?;
+    if url.scheme() == "file" {
+        let path = url.to_file_path();
+        let path = path.map_err(|()| wrong(&url, "expected file:///path"))?;
+        return Ok(Arc::new(LocalFiles::new(&path)));
+    }
+    let prefix = Path::from_url_path(url.path()).map_err(|error| {
+        let reason = error.to_string();
+        wrong(&url, &reason).with_source(error)
+    })?;
+    let store = store(&url)?;
+    let location = url.as_str().trim_end_matches('/').to_owned();
+    Ok(Arc::new(StoredObjects::new(store, prefix, location)))
+}
+
+/// Whether it begins like `s3:`; one letter is a drive.
+fn has_scheme(location: &str) -> bool {
+    location.split_once(':').is_some_and(|(scheme, _)| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        scheme.len() > 1
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(allowed)
+    })
+}
+
+/// Refuses credentials and what else a URL can carry, without showing them.
+fn refuse_more_than_a_place(url: &Url) -> Result<()> {
+    // The user of an Azure URL is its container.
+    let user = !url.username().is_empty() && !matches!(url.scheme(), "abfs" | "abfss");
+    if user || url.password().is_some() {
+        let what = "holds credentials; leave them out, they are read from the environment";
+        return Err(wrong(url, what));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        let what = "expected no '?' and no '#' (in a path: %3F and %23); credentials are read from \
+                    the environment";
+        return Err(wrong(url, what));
+    }
+    Ok(())
+}
+
+/// An error that shows scheme, host and path only.
+fn wrong(url: &Url, what: &str) -> Error {
+    let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
+    let path = url.path();
+    Error::invalid_option(format!(
+        "checkpoint location '{scheme}://{host}{path}': {what}"
+    ))
+}
+
+fn store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    let Some(name) = url.host_str().filter(|name| !name.is_empty()) else {
+        return Err(wrong(url, EXPECTED));
+    };
+    match url.scheme() {
+        "memory" => Ok(memory(name)),
+        "s3" | "s3a" => amazon(url),
+        "gs" => google(url),
+        "az" | "abfs" | "abfss" => microsoft(url),
+        _ => Err(wrong(url, EXPECTED)),
+    }
+}
+
+/// The store of that name, which lives as long as the process.
+fn memory(name: &str) -> Arc<dyn ObjectStore> {
+    static STORES: LazyLock<Mutex<HashMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
+    let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
+    let store = stores.entry(name.to_owned()).or_default();
+    Arc::<InMemory>::clone(store)
+}
+
+#[cfg(not(all(feature = "aws", feature = "gcp", feature = "azure")))]
+fn not_built_in(url: &Url, feature: &str) -> Error {
+    let scheme = url.scheme();
+    Error::unsupported(format!(
+        "checkpoint location '{scheme}://…': this build knows no {scheme}://, build with the cargo \
+         feature '{feature}'"
+    ))
+}
+
+/// One try per request: what may pass is sent again by the policy of the query.
+#[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+fn one_try() -> object_store::RetryConfig {
+    object_store::RetryConfig {
+        max_retries: 0,
+        ..Default::default()
+    }
+}
+
+#[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+fn built<S: ObjectStore>(
+    url: &Url,
+    store: object_store::Result<S>,
+) -> Result<Arc<dyn ObjectStore>> {
+    match store {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => {
+            let reason = error.to_string();
+            Err(wrong(url, &reason).with_source(error))
+        }
+    }
+}
+
+#[cfg(feature = "aws")]
+fn amazon(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    let builder = object_store::aws::AmazonS3Builder::from_env();
+    built(
+        url,
+        builder.with_url(url.as_str()).with_retry(one_try()).build(),
+    )
+}
+
+#[cfg(not(feature = "aws"))]
+fn amazon(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    Err(not_built_in(url, "aws"))
+}
+
+#[cfg(feature = "gcp")]
+fn google(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    let builder = object_store::gcp::GoogleCloudStorageBuilder::from_env();
+    built(
+        url,
+        builder.with_url(url.as_str()).with_retry(one_try()).build(),
+    )
+}
+
+#[cfg(not(feature = "gcp"))]
+fn google(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    Err(not_built_in(url, "gcp"))
+}
+
+#[cfg(feature = "azure")]
+fn microsoft(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    let builder = object_store::azure::MicrosoftAzureBuilder::from_env();
+    built(
+        url,
+        builder.with_url(url.as_str()).with_retry(one_try()).build(),
+    )
+}
+
+#[cfg(not(feature = "azure"))]
+fn microsoft(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+    Err(not_built_in(url, "azure"))
+}

@@ -1,0 +1,233 @@
+//! The log of one query, typed: what is written, what is read back, and who may write.
+
+mod trouble;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::committer::{Log, OffsetCommitter, Put};
+use super::entry::{self, Unreadable, Writer};
+use super::{Logged, QueryMetadata, Recovered};
+use crate::error::{Error, Result};
+use crate::model::{Batch, BatchId, Epoch, RetryPolicy, UnixMillis};
+
+/// Batches that one purge deletes at most: a log that is to shrink a lot does so over many batches
+/// and holds none of them up.
+const PURGE_STEP: usize = 20;
+
+/// The log of one query over a committer.
+pub(crate) struct Checkpoint {
+    committer: Arc<dyn OffsetCommitter>,
+    retry: RetryPolicy,
+    /// Newest committed batches that a purge leaves; at least 1.
+    retained: u64,
+    random: Mutex<fastrand::Rng>,
+    /// `None` before [`take_over`](Self::take_over).
+    epoch: Option<Epoch>,
+    run: String,
+    /// The first batch that a purge has not deleted yet.
+    oldest: AtomicU64,
+}
+
+impl Checkpoint {
+    /// Keeps the `min_batches_to_retain` newest committed batches, sends failed requests again by
+    /// `retry`, and spreads the waits by `random`.
+    pub(crate) fn new(
+        committer: Arc<dyn OffsetCommitter>,
+        retry: RetryPolicy,
+        min_batches_to_retain: u64,
+        mut random: fastrand::Rng,
+    ) -> Self {
+        Self {
+            committer,
+            retry,
+            retained: min_batches_to_retain.max(1),
+            run: format!("{:016x}", random.u64(..)),
+            random: Mutex::new(random),
+            epoch: None,
+            oldest: AtomicU64::new(0),
+        }
+    }
+
+    /// Where it is, for messages.
+    pub(crate) fn location(&self) -> String {
+        self.committer.location()
+    }
+
+    /// What the query is; `None` before it was created.
+    pub(crate) async fn metadata(&self) -> Result<Option<QueryMetadata>> {
+        let found = self.retrying(|| self.committer.metadata()).await?;
+        found.map(|text| self.read_metadata(&text)).transpose()
+    }
+
+    /// Creates the query, and gives the one that stands: somebody may have been faster.
+    pub(crate) async fn create_metadata(&self, metadata: &QueryMetadata) -> Result<QueryMetadata> {
+        let entry = entry::metadata(metadata)?;
+        let put = || self.committer.create_metadata(entry.clone());
+        match self.retrying(put).await? {
+            Put::Done => Ok(metadata.clone()),
+            Put::Exists(found) => self.read_metadata(&found),
+            Put::Fenced(newer) => Err(self.fenced(newer, None)),
+        }
+    }
+
+    /// Takes the next epoch, which fences all writers before, and reads where the query was left;
+    /// `None` when it has planned no batch yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Checkpoint`] when the log does not fit together, naming the object;
+    /// [`ErrorKind::Fenced`] when somebody took over right behind.
+    pub(crate) async fn take_over(&mut self) -> Result<Option<Recovered>> {
+        let own = self.retrying(|| self.committer.take_epoch()).await?;
+        self.epoch = Some(own);
+        let planned = self.batches(Log::Offsets).await?;
+        let committed = self.batches(Log::Commits).await?;
+        let Some(newest) = self.newest(&planned, &committed)? else {
+            self.oldest.store(0, Ordering::Relaxed);
+            return Ok(None);
+        };
+        self.oldest.store(planned[0].0, Ordering::Relaxed);
+        let (batch, writer) = self.read(Log::Offsets, newest, entry::read_offsets).await?;
+        self.expect_batch(Log::Offsets, newest, batch.id)?;
+        self.judge(Log::Offsets, newest, &writer)?;
+        let committed = committed.last() == Some(&newest);
+        if committed {
+            let done = self.read(Log::Commits, newest, entry::read_commit).await?;
+            self.expect_batch(Log::Commits, newest, done)?;
+        }
+        Ok(Some(Recovered { batch, committed }))
+    }
+
+    /// Writes what `batch` reads; from then on it is run with that and nothing else.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Fenced`] when a newer start of the query writes here.
+    pub(crate) async fn log_offsets(&self, batch: &Batch) -> Result<Logged> {
+        let entry = entry::offsets(batch, &self.writer()?)?;
+        self.put(Log::Offsets, batch.id, entry).await
+    }
+
+    /// Writes that `batch` was done at `time`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Fenced`] when a newer start of the query writes here.
+    pub(crate) async fn log_commit(&self, batch: BatchId, time: UnixMillis) -> Result<Logged> {
+        let entry = entry::commit(batch, time, &self.writer()?)?;
+        self.put(Log::Commits, batch, entry).await
+    }
+
+    /// Deletes the entries of batches older than the newest ones that are to be kept, `committed`
+    /// being the newest. What cannot be deleted now is left to the next purge, with a warning.
+    pub(crate) async fn purge(&self, committed: BatchId) {
+        let first_kept = (committed.0 + 1).saturating_sub(self.retained);
+        let oldest = self.oldest.load(Ordering::Relaxed);
+        // Ascending, and the commit first: a log that is purged half has no gap.
+        for batch in (oldest..first_kept).take(PURGE_STEP).map(BatchId) {
+            for log in [Log::Commits, Log::Offsets] {
+                if let Err(error) = self.committer.remove(log, batch).await {
+                    let object = self.committer.object(log, batch);
+                    tracing::warn!(%object, %error, "an old checkpoint entry stays for now");
+                    return;
+                }
+            }
+            self.oldest.store(batch.next().0, Ordering::Relaxed);
+        }
+    }
+
+    fn writer(&self) -> Result<Writer> {
+        let epoch = self.epoch.ok_or_else(|| {
+            Error::internal("a checkpoint entry was to be written before an epoch was taken")
+        })?;
+        let run = self.run.clone();
+        Ok(Writer { epoch, run })
+    }
+
+    async fn put(&self, log: Log, batch: BatchId, entry: Bytes) -> Result<Logged> {
+        let epoch = self.writer()?.epoch;
+        let put = || self.committer.put(epoch, log, batch, entry.clone());
+        let found = match self.retrying(put).await? {
+            Put::Done => return Ok(Logged::Done),
+            Put::Fenced(newer) => return Err(self.fenced(newer, None)),
+            // An earlier try of ours, whose answer was lost.
+            Put::Exists(found) if found == entry => return Ok(Logged::Done),
+            Put::Exists(found) => found,
+        };
+        let (inside, writer) =
+            entry::read_heading(&found).map_err(|reason| self.unreadable(log, batch, &reason))?;
+        self.expect_batch(log, batch, inside)?;
+        self.judge(log, batch, &writer)?;
+        Ok(Logged::Taken)
+    }
+
+    async fn batches(&self, log: Log) -> Result<Vec<BatchId>> {
+        self.retrying(|| self.committer.batches(log)).await
+    }
+
+    async fn read<T>(
+        &self,
+        log: Log,
+        batch: BatchId,
+        read: impl Fn(&[u8]) -> Result<T, Unreadable>,
+    ) -> Result<T> {
+        let found = self.retrying(|| self.committer.get(log, batch)).await?;
+        let found = found.ok_or_else(|| {
+            let object = self.committer.object(log, batch);
+            self.broken(format!(
+                "{object} was removed just now; start the query again"
+            ))
+        })?;
+        read(&found).map_err(|reason| self.unreadable(log, batch, &reason))
+    }
+
+    /// The newest planned batch, in logs that fit together.
+    fn newest(&self, planned: &[BatchId], committed: &[BatchId]) -> Result<Option<BatchId>> {
+        let unplanned = committed
+            .iter()
+            .find(|batch| planned.binary_search(batch).is_err());
+        if let Some(batch) = unplanned {
+            return Err(self.missing((Log::Offsets, *batch), (Log::Commits, *batch)));
+        }
+        let Some((newest, older)) = planned.split_last() else {
+            return Ok(None);
+        };
+        let done = committed.last() == Some(newest);
+        let Some(before) = newest.0.checked_sub(1).map(BatchId) else {
+            return Ok(Some(*newest));
+        };
+        // A batch is planned when the one before is done; once done itself, it needs nobody.
+        if older.last() != Some(&before) && !(done && older.is_empty()) {
+            return Err(self.missing((Log::Offsets, before), (Log::Offsets, *newest)));
+        }
+        if !done && committed.last() != Some(&before) {
+            return Err(self.missing((Log::Commits, before), (Log::Offsets, *newest)));
+        }
+        Ok(Some(*newest))
+    }
+
+    fn expect_batch(&self, log: Log, batch: BatchId, inside: BatchId) -> Result<()> {
+        if batch == inside {
+            return Ok(());
+        }
+        let reason = Unreadable::Foreign(format!("holds the entry of batch {inside}"));
+        Err(self.unreadable(log, batch, &reason))
+    }
+
+    /// Refuses an entry of a start that is newer than this one.
+    fn judge(&self, log: Log, batch: BatchId, writer: &Writer) -> Result<()> {
+        let own = self.writer()?;
+        if writer.epoch > own.epoch {
+            return Err(self.fenced(writer.epoch, Some((log, batch, &writer.run))));
+        }
+        if writer.epoch == own.epoch && writer.run != own.run {
+            let (object, epoch) = (self.committer.object(log, batch), own.epoch);
+            return Err(self.broken(format!(
+                "{object} was written by another run ({}) under the same epoch {epoch}, so epochs \
+                 were removed from the checkpoint; start the query again",
+                writer.run
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! Where a streaming query keeps how far it is: what it is, what each batch reads, which are done.
+//!
+//! A log is a set of entries that are created once and never changed ([`OffsetCommitter`]). The
+//! newest entry of `offsets` without one in `commits` is the batch that runs again after a crash;
+//! nothing else decides what to read. An entry is JSON:
+//!
+//! ```json
+//! {
+//!   "version": 1,
+//!   "batch": 12,
+//!   "epoch": 3,
+//!   "run": "9f86d081884c7d65",
+//!   "time": "2026-11-20T10:00:00.000Z",
+//!   "sources": [
+//!     {
+//!       "stream": "clicks",
+//!       "shards": {
+//!         "shardId-000000000000": { "after": "AFTER 495902", "upto": "AFTER 495917" },
+//!         "shardId-000000000001": "SHARD_END"
+//!       }
+//!     }
+//!   ]
+//! }
+//! ```
+
+mod committer;
+mod entry;
+mod local;
+mod location;
+mod log;
+mod object_committer;
+mod objects;
+mod stop_lock;
+mod stored;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::model::{Batch, InitialPositions, StreamIdentity, UnixMillis};
+
+pub(crate) use log::Checkpoint;
+pub(crate) use stop_lock::StopLock;
+
+pub use committer::{Log, OffsetCommitter, Put, StoreError, StoreResult};
+pub use object_committer::ObjectStoreCommitter;
+
+/// The log at `location`, in one of the forms of [`ObjectStoreCommitter::open`].
+pub(crate) fn open(location: &str) -> Result<Arc<dyn OffsetCommitter>> {
+    Ok(Arc::new(ObjectStoreCommitter::open(location)?))
+}
+
+/// What a query is, decided when it was created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueryMetadata {
+    /// A UUID that is the same over all starts.
+    pub(crate) id: String,
+    /// When it was created.
+    pub(crate) created_at: UnixMillis,
+    /// Its sources, in the order of a [`Batch`].
+    pub(crate) sources: Vec<SourceMetadata>,
+    /// What it writes to, in words.
+    pub(crate) sink: String,
+}
+
+/// One source of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SourceMetadata {
+    /// The stream.
+    pub(crate) stream: StreamIdentity,
+    /// When the stream was created: another one of the same name has other records.
+    pub(crate) created_at: UnixMillis,
+    /// Where the query starts on it.
+    pub(crate) start: InitialPositions,
+}
+
+/// Where a query was left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// The newest batch that was planned.
+    pub(crate) batch: Batch,
+    /// Whether it is done; it is to run again otherwise, as it was planned.
+    pub(crate) committed: bool,
+}
+
+/// What became of an entry that was to be logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Logged {
+    /// It is there and will outlive a crash.
+    Done,
+    /// Another entry stands in its place, of an older start that was still at it, or of this one:
+    /// the caller takes over anew and goes on from that.
+    Taken,
+}

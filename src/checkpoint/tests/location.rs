@@ -1,0 +1,116 @@
+//! How a location is spelled.
+
+use super::super::location::objects;
+use super::*;
+use crate::error::ErrorKind;
+
+fn located(location: &str) -> String {
+    objects(location).unwrap().location().to_owned()
+}
+
+#[test]
+fn a_local_place_is_a_file_url_or_a_path() {
+    assert_eq!(
+        located("file:///var/lib/word%20counts"),
+        "/var/lib/word counts"
+    );
+    assert_eq!(
+        located("file:///var/lib/word counts/"),
+        "/var/lib/word counts/"
+    );
+    assert_eq!(located("file://localhost/tmp/x"), "/tmp/x");
+    assert_eq!(
+        located("/var/lib/100%20"),
+        "/var/lib/100%20",
+        "a path is taken as it is"
+    );
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(
+        located("check points/x"),
+        here.join("check points/x").to_str().unwrap()
+    );
+    assert_eq!(located("./x"), here.join("x").to_str().unwrap());
+}
+
+#[tokio::test]
+async fn memory_is_shared_by_name() {
+    let at = |location| objects(location).unwrap();
+    assert!(
+        at("memory://shared/a b")
+            .create("x", "1".into())
+            .await
+            .unwrap()
+    );
+    let content = at("memory://shared/a%20b/").read("x").await.unwrap();
+    assert_eq!(content, Some("1".into()));
+    assert!(!at("memory://shared/c").exists("x").await.unwrap());
+    assert!(!at("memory://other/a b").exists("x").await.unwrap());
+}
+
+#[test]
+fn a_wrong_location_says_what_was_expected() {
+    for (location, expected) in [
+        ("", "expected file:///path"),
+        ("memory:///x", "memory://name/path"),
+        ("ftp://host/x", "expected file:///path"),
+        ("file://host/x", "expected file:///path"),
+        ("s3:///x", "expected file:///path"),
+        ("http://[x", "not a URL"),
+        ("memory://name/a//b", "empty path segment"),
+    ] {
+        let error = objects(location).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::InvalidOption,
+            "{location}: {error}"
+        );
+        assert!(error.to_string().contains(expected), "{location}: {error}");
+    }
+}
+
+#[test]
+fn credentials_are_refused_and_not_shown() {
+    for location in [
+        "s3://AKIDHIDDEN:hush@bucket/x",
+        "s3://AKIDHIDDEN@bucket/x",
+        "memory://name/x?sig=hush",
+        "az://container/x?sig=hush",
+        "abfss://container:hush@account.dfs.core.windows.net/x",
+        "file:///x#hush",
+    ] {
+        let error = objects(location).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::InvalidOption,
+            "{location}: {error}"
+        );
+        let shown = format!("{error:?}");
+        assert!(shown.contains("environment"), "{shown}");
+        assert!(
+            !shown.contains("hush") && !shown.contains("HIDDEN"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn a_store_that_is_not_built_in_names_its_feature() {
+    for (location, feature, built_in) in [
+        ("s3://bucket/x", "aws", cfg!(feature = "aws")),
+        ("gs://bucket/x", "gcp", cfg!(feature = "gcp")),
+        ("az://container/x", "azure", cfg!(feature = "azure")),
+        (
+            "abfss://c@a.dfs.core.windows.net/x",
+            "azure",
+            cfg!(feature = "azure"),
+        ),
+    ] {
+        if built_in {
+            continue;
+        }
+        let error = open(location).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let feature = format!("feature '{feature}'");
+        assert!(error.to_string().contains(&feature), "{error}");
+    }
+}

@@ -1,0 +1,187 @@
+//! The log of a query over a store that fails, and with others at it.
+
+use super::super::Log;
+use super::*;
+use crate::error::ErrorKind;
+
+fn faulty(place: &Place) -> Arc<FaultyCommitter> {
+    FaultyCommitter::new(place.open())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_is_created_once() {
+    let place = Place::memory();
+    let (first, second) = (start(place.open(), 1), start(faulty(&place), 2));
+    assert_eq!(first.metadata().await.unwrap(), None);
+    let stands = first.create_metadata(&metadata("a")).await.unwrap();
+    assert_eq!(stands, metadata("a"));
+    let stands = second.create_metadata(&metadata("b")).await.unwrap();
+    assert_eq!(stands, metadata("a"));
+    assert_eq!(second.metadata().await.unwrap(), Some(metadata("a")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_no_other_writer() {
+    let place = Place::memory();
+    let committer = faulty(&place);
+    let mut query = start(Arc::clone(&committer) as _, 1);
+    committer.next(&[Fault::LosesAnswer]);
+    assert_eq!(query.take_over().await.unwrap(), None);
+    committer.next(&[Fault::LosesAnswer, Fault::Fails]);
+    assert_eq!(query.log_offsets(&batch(0, 3)).await.unwrap(), Logged::Done);
+    committer.next(&[Fault::Fails, Fault::LosesAnswer]);
+    let logged = query.log_commit(BatchId(0), UnixMillis(1)).await;
+    assert_eq!(logged.unwrap(), Logged::Done);
+    committer.next(&[Fault::LosesAnswer]);
+    let stands = query.create_metadata(&metadata("a")).await.unwrap();
+    assert_eq!(stands, metadata("a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
+    let place = Place::memory();
+    let committer = faulty(&place);
+    let mut query = start(Arc::clone(&committer) as _, 1);
+    query.take_over().await.unwrap();
+    committer.next(&[Fault::Fails; 5]);
+    assert_eq!(query.log_offsets(&batch(0, 3)).await.unwrap(), Logged::Done);
+    committer.next(&[Fault::Fails; 6]);
+    let error = query
+        .log_commit(BatchId(0), UnixMillis(1))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(
+        error.to_string().ends_with("(gave up after 6 tries)"),
+        "{error}"
+    );
+
+    let calls = committer.calls();
+    committer.next(&[Fault::Refuses]);
+    let error = query
+        .log_commit(BatchId(0), UnixMillis(1))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AccessDenied);
+    assert_eq!(committer.calls(), calls + 1, "no second try");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_planned_anew_after_a_lost_answer_gives_way_to_the_one_that_stands() {
+    let place = Place::memory();
+    let committer = faulty(&place);
+    let mut query = start(Arc::clone(&committer) as _, 1);
+    query.take_over().await.unwrap();
+    let mut faults = [Fault::Fails; 6];
+    faults[0] = Fault::LosesAnswer;
+    committer.next(&faults);
+    let error = query.log_offsets(&batch(0, 3)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let other = Batch {
+        time: UnixMillis(9),
+        ..batch(0, 3)
+    };
+    assert_eq!(query.log_offsets(&other).await.unwrap(), Logged::Taken);
+    let recovered = query.take_over().await.unwrap().expect("a batch");
+    assert_eq!(recovered.batch, batch(0, 3));
+}
+
+#[tokio::test]
+async fn an_entry_of_an_older_start_stands() {
+    let place = Place::memory();
+    let (mut old, mut new) = (start(place.open(), 1), start(place.open(), 2));
+    old.take_over().await.unwrap();
+    old.log_offsets(&batch(0, 3)).await.unwrap();
+    old.log_commit(BatchId(0), UnixMillis(1)).await.unwrap();
+    new.take_over().await.unwrap();
+    let other = Batch {
+        time: UnixMillis(9),
+        ..batch(0, 3)
+    };
+    assert_eq!(new.log_offsets(&other).await.unwrap(), Logged::Taken);
+    let logged = new.log_commit(BatchId(0), UnixMillis(2)).await.unwrap();
+    assert_eq!(logged, Logged::Taken);
+}
+
+#[tokio::test]
+async fn an_older_start_stops_and_says_who_took_over() {
+    let place = Place::memory();
+    let committer = faulty(&place);
+    let (mut old, mut new) = (
+        start(Arc::clone(&committer) as _, 1),
+        start(place.open(), 2),
+    );
+    old.take_over().await.unwrap();
+    new.take_over().await.unwrap();
+    new.log_offsets(&batch(0, 3)).await.unwrap();
+    let error = old.log_offsets(&batch(0, 3)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    let text = error.to_string();
+    for part in [
+        place.location(),
+        "(epoch 1,",
+        "by epoch 2;",
+        "location of its own",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+
+    // It looked at the epochs before the newer one was taken, and writes after that wrote.
+    committer.next(&[Fault::OvertakesFence]);
+    let error = old.log_offsets(&batch(0, 3)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    let run = format!("{:016x}", fastrand::Rng::with_seed(2).u64(..));
+    let by = format!("by epoch 2 (run {run} wrote offsets/0)");
+    assert!(error.to_string().contains(&by), "{error}");
+}
+
+#[tokio::test]
+async fn a_purge_goes_on_where_it_stopped_and_fails_nothing() {
+    let place = Place::memory();
+    let committer = faulty(&place);
+    let mut query = Checkpoint::new(
+        Arc::clone(&committer) as _,
+        RETRY,
+        1000,
+        fastrand::Rng::with_seed(1),
+    );
+    query.take_over().await.unwrap();
+    for id in 0..50 {
+        query.log_offsets(&batch(id, 1)).await.unwrap();
+        query.log_commit(BatchId(id), UnixMillis(1)).await.unwrap();
+        query.purge(BatchId(id)).await;
+    }
+    let listed = committer.batches(Log::Offsets).await.unwrap();
+    assert_eq!(listed.len(), 50, "fewer than are retained");
+
+    let mut query = start(Arc::clone(&committer) as _, 2);
+    query.take_over().await.unwrap();
+    for fault in [Fault::LosesAnswer, Fault::Fails] {
+        committer.next(&[fault]);
+        query.purge(BatchId(49)).await;
+    }
+    let calls = committer.calls();
+    for _ in 0..4 {
+        query.purge(BatchId(49)).await;
+    }
+    assert_eq!(
+        committer.calls() - calls,
+        2 * 47,
+        "each is deleted once, nothing is listed"
+    );
+    for log in [Log::Offsets, Log::Commits] {
+        let listed = committer.batches(log).await.unwrap();
+        assert_eq!(listed, [47, 48, 49].map(BatchId));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_before_an_epoch_is_taken() {
+    let place = Place::memory();
+    let error = start(place.open(), 1)
+        .log_offsets(&batch(0, 1))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert_eq!(place.open().batches(Log::Offsets).await.unwrap(), []);
+}

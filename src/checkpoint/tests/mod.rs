@@ -1,0 +1,74 @@
+//! Committers, the log over them, and where they fail.
+
+mod conformance;
+mod faulty;
+mod local;
+mod location;
+mod log;
+mod places;
+mod tampering;
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::{
+    BatchId, Offsets, RetryPolicy, ShardId, ShardPosition, ShardRange, StartingPosition,
+    StreamName, StreamRanges,
+};
+
+pub(crate) use faulty::{Fault, FaultyCommitter};
+pub(crate) use places::Place;
+
+const RETRY: RetryPolicy = RetryPolicy {
+    max_retries: 5,
+    first_interval: Duration::from_millis(10),
+    max_interval: Duration::from_millis(100),
+};
+
+/// The log of a start of a query, drawing its run from `seed`.
+fn start(committer: Arc<dyn OffsetCommitter>, seed: u64) -> Checkpoint {
+    Checkpoint::new(committer, RETRY, 3, fastrand::Rng::with_seed(seed))
+}
+
+/// A batch of `shards` shards, every fourth of them with nothing to read.
+fn batch(id: u64, shards: u64) -> Batch {
+    let place = |text: String| text.parse::<ShardPosition>().unwrap();
+    let ranges = (0..shards).map(|shard| {
+        let after = place(format!("AFTER 4959033827149025660855969253836157{:08}", id));
+        let upto = place(format!(
+            "AFTER 4959033827149025660855969253836157{:08}.7",
+            id + 1
+        ));
+        let range = match shard % 4 {
+            0 => ShardRange::empty(after),
+            _ => ShardRange { after, upto },
+        };
+        (ShardId::new(format!("shardId-{shard:012}")), range)
+    });
+    Batch {
+        id: BatchId(id),
+        time: UnixMillis(1_700_000_000_000 + i64::try_from(id).unwrap()),
+        sources: vec![StreamRanges {
+            stream: StreamName::new("clicks").unwrap(),
+            shards: ranges.collect(),
+        }],
+    }
+}
+
+fn metadata(id: &str) -> QueryMetadata {
+    let shard = ShardId::new("shardId-000000000000");
+    let offsets = Offsets::from([(shard, "AT 17".parse().unwrap())]);
+    let start = StartingPosition::PerShard(offsets);
+    let arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/clicks";
+    let source = |stream| SourceMetadata {
+        stream: StreamIdentity::parse(stream).unwrap(),
+        created_at: UnixMillis(1_600_000_000_007),
+        start: InitialPositions::resolve(&start, UnixMillis(5)),
+    };
+    QueryMetadata {
+        id: id.to_owned(),
+        created_at: UnixMillis(1_700_000_000_001),
+        sources: vec![source(arn), source("words")],
+        sink: "KinesisSink[word_counts]".to_owned(),
+    }
+}
