@@ -37,4 +37,5 @@ pub use read_exec::KinesisReadExec;
 pub use service::Services;
 pub use settings::StreamingSettings;
 pub use sink_exec::{KinesisSinkExec, RowCountExec};
+pub(crate) use sql::logical_plan;
 pub use sql::sql;

@@ -31,21 +31,46 @@ use crate::source::RowColumn;
 /// # Errors
 /// Those of planning. [`Error::find_in`] gives back what this crate has against a statement.
 pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame, DataFusionError> {
+    let statement = statement(ctx, sql).await?;
+    let plan = match settings::reset(ctx, &statement)? {
+        true => LogicalPlanBuilder::empty(false).build()?,
+        false => planned(ctx, statement).await?,
+    };
+    ctx.execute_logical_plan(plan).await
+}
+
+/// The plan of one statement, with the additions of [`sql`]; nothing is run.
+///
+/// # Errors
+/// Those of [`sql`].
+pub(crate) async fn logical_plan(
+    ctx: &SessionContext,
+    sql: &str,
+) -> Result<LogicalPlan, DataFusionError> {
+    planned(ctx, statement(ctx, sql).await?).await
+}
+
+/// A statement as it was meant.
+async fn statement(ctx: &SessionContext, sql: &str) -> Result<Statement, DataFusionError> {
     let state = ctx.state();
     let dialect = state.config_options().sql_parser.dialect;
     let mut statement = state.sql_to_statement(sql, &dialect)?;
     rewrite(ctx, &mut statement).await?;
-    if settings::reset(ctx, &statement)? {
-        let nothing = LogicalPlanBuilder::empty(false).build()?;
-        return ctx.execute_logical_plan(nothing).await;
-    }
+    Ok(statement)
+}
+
+async fn planned(
+    ctx: &SessionContext,
+    statement: Statement,
+) -> Result<LogicalPlan, DataFusionError> {
+    let state = ctx.state();
     let unnamed = UnnamedInsert::of(ctx, &statement).await;
     let plan = match (state.statement_to_plan(statement).await, unnamed) {
         (Err(error), Some(unnamed)) => return Err(unnamed.explain(&state, error).await),
         (plan, _) => plan?,
     };
     refuse_numbers(&plan)?;
-    ctx.execute_logical_plan(plan).await
+    Ok(plan)
 }
 
 async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), DataFusionError> {
