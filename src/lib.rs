@@ -15,6 +15,7 @@ pub mod cli;
 pub mod kinesis;
 pub mod model;
 pub mod options;
+pub mod query;
 pub mod sink;
 pub mod source;
 mod table;

@@ -10,6 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["kinesis", "aggregation", "options"],
     &["source", "sink", "checkpoint"],
     &["table"],
+    &["query"],
     &["cli"],
 ];
 
@@ -28,6 +29,7 @@ const PURE: &[&str] = &[
     "aggregation/",
     "model/",
     "options/",
+    "query/trigger.rs",
     "sink/batcher/",
     "source/columns.rs",
     "source/pacing.rs",

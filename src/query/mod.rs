@@ -1,0 +1,3 @@
+//! Streaming queries: a statement over an unbounded table, run batch by batch.
+
+mod trigger;
