@@ -1,0 +1,170 @@
+//! What a batch did, and how far the query is behind.
+
+mod json;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{BatchId, Offsets, UnixMillis};
+
+/// What a batch did, or that there was none: told to listeners, and kept by the query.
+///
+/// [`to_json`](Self::to_json) has the fields of Spark's event of the same name;
+/// [`Display`](fmt::Display) gives one line.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StreamingQueryProgress {
+    /// The query, the same after a restart.
+    pub id: String,
+    /// This start of it.
+    pub run_id: String,
+    /// Its name, where it was given one.
+    pub name: Option<String>,
+    /// When the trigger fired.
+    pub timestamp: UnixMillis,
+    /// The batch.
+    pub batch_id: BatchId,
+    /// From the trigger to the end of the batch.
+    pub batch_duration: Duration,
+    /// Rows read from all sources.
+    pub num_input_rows: u64,
+    /// Rows read over the time since the trigger before; not finite where there was none.
+    pub input_rows_per_second: f64,
+    /// Rows read over the time the batch took; not finite where it took none.
+    pub processed_rows_per_second: f64,
+    /// What each step took, by Spark's names: `addBatch`, `commitOffsets`, `getBatch`,
+    /// `latestOffset`, `queryPlanning`, `triggerExecution`, `walCommit`.
+    pub durations: BTreeMap<&'static str, Duration>,
+    /// The sources, in the order of the statement.
+    pub sources: Vec<SourceProgress>,
+    /// Where the rows went.
+    pub sink: SinkProgress,
+    /// From the start of the batch to its end.
+    pub processing_time: Duration,
+    /// From when the batch could have started to when it did.
+    pub scheduling_delay: Duration,
+    /// From when the batch could have started to its end.
+    pub total_delay: Duration,
+}
+
+/// What a batch read of one source.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SourceProgress {
+    /// The stream, as `Kinesis[words]`.
+    pub description: String,
+    /// Where the batch began; `None` where the source has no shard yet.
+    pub start_offset: Option<Arc<Offsets>>,
+    /// Where the batch ended.
+    pub end_offset: Option<Arc<Offsets>>,
+    /// What has been fetched for the batches to come.
+    pub latest_offset: Option<Arc<Offsets>>,
+    /// Rows read.
+    pub num_input_rows: u64,
+    /// As for the query.
+    pub input_rows_per_second: f64,
+    /// As for the query.
+    pub processed_rows_per_second: f64,
+    /// How its readers are.
+    pub metrics: KinesisMetrics,
+}
+
+/// How the readers of a stream are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KinesisMetrics {
+    /// How far the last shard is behind the tip of the stream; `None` before all were asked.
+    pub max_behind_latest: Option<Duration>,
+    /// The mean over the shards.
+    pub avg_behind_latest: Option<Duration>,
+    /// How far the first shard is behind.
+    pub min_behind_latest: Option<Duration>,
+    /// Shards that take records.
+    pub open_shards: usize,
+    /// Shards that were closed and are still read.
+    pub draining_shards: usize,
+    /// What is held in memory for the batches to come.
+    pub prefetched_bytes: usize,
+    /// Calls the service throttled, since the query started.
+    pub throttled_calls: u64,
+    /// Shard iterators that had expired and were made anew, since the query started.
+    pub iterator_renewals: u64,
+    /// Calls that failed and were sent again, since the query started.
+    pub retries: u64,
+}
+
+/// What a batch gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkProgress {
+    /// Where the rows went, as `KinesisSink[word_counts]`.
+    pub description: String,
+    /// Rows given; `None` where the sink does not say.
+    pub num_output_rows: Option<u64>,
+}
+
+impl StreamingQueryProgress {
+    /// One JSON object in Spark's field names and order, then `processingTime`, `schedulingDelay` and
+    /// `totalDelay` in milliseconds. What is not a finite number, and maps without entries, are left
+    /// out.
+    pub fn to_json(&self) -> String {
+        json::progress(self)
+    }
+
+    /// How far the last shard of all sources is behind.
+    fn behind_latest(&self) -> Option<Duration> {
+        let sources = self.sources.iter();
+        sources
+            .filter_map(|source| source.metrics.max_behind_latest)
+            .max()
+    }
+}
+
+/// `batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 0 ms behind`
+impl fmt::Display for StreamingQueryProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.num_input_rows;
+        write!(
+            f,
+            "batch {}: {} {} in {} ms",
+            self.batch_id,
+            grouped(u128::from(rows)),
+            if rows == 1 { "row" } else { "rows" },
+            grouped(self.batch_duration.as_millis())
+        )?;
+        if self.processed_rows_per_second.is_finite() && rows > 0 {
+            let rate = self.processed_rows_per_second.round() as u128;
+            write!(f, ", {} rows/s", grouped(rate))?;
+        }
+        match self.behind_latest() {
+            Some(behind) => write!(f, ", {} ms behind", grouped(behind.as_millis())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Rows per second over `span`; not a number without one, infinite where it is zero.
+pub(super) fn rate(rows: u64, span: Option<Duration>) -> f64 {
+    match span {
+        Some(span) => rows as f64 / span.as_secs_f64(),
+        None => f64::NAN,
+    }
+}
+
+/// Digits with a comma before each three.
+fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

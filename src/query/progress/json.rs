@@ -1,0 +1,162 @@
+//! Spark's JSON of a progress: its fields in its order, which a map of `serde_json` would not keep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat};
+use serde_json::Value;
+
+use super::{KinesisMetrics, SinkProgress, SourceProgress, StreamingQueryProgress};
+use crate::model::{Offsets, UnixMillis};
+
+/// An object whose fields stay in the order they are added.
+struct Object(String);
+
+impl Object {
+    fn new() -> Self {
+        Self("{".to_owned())
+    }
+
+    /// Adds a field whose value is JSON already.
+    fn raw(mut self, name: &str, json: &str) -> Self {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push_str(&quoted(name));
+        self.0.push(':');
+        self.0.push_str(json);
+        self
+    }
+
+    fn text(self, name: &str, text: &str) -> Self {
+        self.raw(name, &quoted(text))
+    }
+
+    fn number(self, name: &str, number: impl Into<u128>) -> Self {
+        self.raw(name, &number.into().to_string())
+    }
+
+    fn millis(self, name: &str, span: Duration) -> Self {
+        self.number(name, span.as_millis())
+    }
+
+    /// With one decimal, a half rounded up; left out where it is not finite.
+    fn rate(self, name: &str, rate: f64) -> Self {
+        if rate.is_finite() {
+            self.raw(name, &format!("{:.1}", (rate * 10.0).round() / 10.0))
+        } else {
+            self
+        }
+    }
+
+    /// Left out where it has no field.
+    fn map(self, name: &str, map: Self) -> Self {
+        if map.0.len() > 1 {
+            self.raw(name, &map.finish())
+        } else {
+            self
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+pub(super) fn progress(progress: &StreamingQueryProgress) -> String {
+    let name = progress.name.as_deref();
+    let durations = progress.durations.iter();
+    let sources: Vec<String> = progress.sources.iter().map(source).collect();
+    Object::new()
+        .text("id", &progress.id)
+        .text("runId", &progress.run_id)
+        .raw("name", &name.map_or("null".to_owned(), quoted))
+        .text("timestamp", &timestamp(progress.timestamp))
+        .number("batchId", progress.batch_id.0)
+        .millis("batchDuration", progress.batch_duration)
+        .number("numInputRows", progress.num_input_rows)
+        .rate("inputRowsPerSecond", progress.input_rows_per_second)
+        .rate("processedRowsPerSecond", progress.processed_rows_per_second)
+        .map(
+            "durationMs",
+            durations.fold(Object::new(), |map, (step, span)| map.millis(step, *span)),
+        )
+        .raw("stateOperators", "[]")
+        .raw("sources", &format!("[{}]", sources.join(",")))
+        .raw("sink", &sink(&progress.sink))
+        .millis("processingTime", progress.processing_time)
+        .millis("schedulingDelay", progress.scheduling_delay)
+        .millis("totalDelay", progress.total_delay)
+        .finish()
+}
+
+fn source(source: &SourceProgress) -> String {
+    let offsets = |offsets: &Option<Arc<Offsets>>| match offsets {
+        Some(offsets) => positions(offsets),
+        None => "null".to_owned(),
+    };
+    Object::new()
+        .text("description", &source.description)
+        .raw("startOffset", &offsets(&source.start_offset))
+        .raw("endOffset", &offsets(&source.end_offset))
+        .raw("latestOffset", &offsets(&source.latest_offset))
+        .number("numInputRows", source.num_input_rows)
+        .rate("inputRowsPerSecond", source.input_rows_per_second)
+        .rate("processedRowsPerSecond", source.processed_rows_per_second)
+        .map("metrics", metrics(&source.metrics))
+        .finish()
+}
+
+fn positions(offsets: &Offsets) -> String {
+    let shards = offsets.iter();
+    shards
+        .fold(Object::new(), |map, (shard, position)| {
+            map.text(shard.as_str(), &position.to_string())
+        })
+        .finish()
+}
+
+/// Names in order, values as text, as Spark has them.
+fn metrics(metrics: &KinesisMetrics) -> Object {
+    let behind = |map: Object, name: &str, behind: Option<Duration>| match behind {
+        Some(behind) => map.text(name, &behind.as_millis().to_string()),
+        None => map,
+    };
+    let map = behind(
+        Object::new(),
+        "avgMsBehindLatest",
+        metrics.avg_behind_latest,
+    )
+    .text("drainingShards", &metrics.draining_shards.to_string())
+    .text("iteratorRenewals", &metrics.iterator_renewals.to_string());
+    let map = behind(map, "maxMsBehindLatest", metrics.max_behind_latest);
+    behind(map, "minMsBehindLatest", metrics.min_behind_latest)
+        .text("openShards", &metrics.open_shards.to_string())
+        .text("prefetchedBytes", &metrics.prefetched_bytes.to_string())
+        .text("retries", &metrics.retries.to_string())
+        .text("throttledCalls", &metrics.throttled_calls.to_string())
+}
+
+fn sink(sink: &SinkProgress) -> String {
+    let rows = sink.num_output_rows;
+    Object::new()
+        .text("description", &sink.description)
+        .raw(
+            "numOutputRows",
+            &rows.map_or("-1".to_owned(), |rows| rows.to_string()),
+        )
+        .finish()
+}
+
+/// Always with milliseconds, as Spark writes it.
+fn timestamp(time: UnixMillis) -> String {
+    match DateTime::from_timestamp_millis(time.0) {
+        Some(time) => time.to_rfc3339_opts(SecondsFormat::Millis, true),
+        None => time.to_string(),
+    }
+}

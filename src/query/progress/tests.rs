@@ -1,0 +1,167 @@
+use super::*;
+use crate::model::{SequenceNumber, ShardId, ShardPosition};
+
+fn offsets(sequence: &str) -> Option<Arc<Offsets>> {
+    let after = ShardPosition::After {
+        sequence: SequenceNumber::new(sequence).unwrap(),
+        sub_sequence: Some(4),
+    };
+    Some(Arc::new(Offsets::from([
+        (
+            ShardId::new("shardId-000000000000"),
+            ShardPosition::ShardEnd,
+        ),
+        (ShardId::new("shardId-000000000001"), after),
+    ])))
+}
+
+fn some_progress() -> StreamingQueryProgress {
+    let millis = Duration::from_millis;
+    let source = SourceProgress {
+        description: "Kinesis[words]".to_owned(),
+        start_offset: None,
+        end_offset: offsets("7"),
+        latest_offset: offsets("9"),
+        num_input_rows: 1_234,
+        input_rows_per_second: 1_234.25,
+        processed_rows_per_second: 35_257.1,
+        metrics: KinesisMetrics {
+            max_behind_latest: Some(millis(1_500)),
+            avg_behind_latest: Some(millis(750)),
+            min_behind_latest: Some(millis(0)),
+            open_shards: 2,
+            draining_shards: 1,
+            prefetched_bytes: 4_096,
+            throttled_calls: 3,
+            iterator_renewals: 5,
+            retries: 6,
+        },
+    };
+    StreamingQueryProgress {
+        id: "ce011fdc-8762-4dcb-84eb-a77333e28109".to_owned(),
+        run_id: "88e2ff94-ede0-45a8-b687-6316fbef529a".to_owned(),
+        name: Some("a \"name\"".to_owned()),
+        timestamp: UnixMillis(1_700_000_000_000),
+        batch_id: BatchId(12),
+        batch_duration: millis(35),
+        num_input_rows: 1_234,
+        input_rows_per_second: 1_234.25,
+        processed_rows_per_second: 35_257.142,
+        durations: BTreeMap::from([("walCommit", millis(2)), ("addBatch", millis(20))]),
+        sources: vec![source],
+        sink: SinkProgress {
+            description: "KinesisSink[word_counts]".to_owned(),
+            num_output_rows: Some(17),
+        },
+        processing_time: millis(33),
+        scheduling_delay: millis(2),
+        total_delay: millis(35),
+    }
+}
+
+#[test]
+fn the_json_has_sparks_fields_in_sparks_order() {
+    let expected = concat!(
+        r#"{"id":"ce011fdc-8762-4dcb-84eb-a77333e28109","#,
+        r#""runId":"88e2ff94-ede0-45a8-b687-6316fbef529a","#,
+        r#""name":"a \"name\"","#,
+        r#""timestamp":"2023-11-14T22:13:20.000Z","#,
+        r#""batchId":12,"batchDuration":35,"numInputRows":1234,"#,
+        r#""inputRowsPerSecond":1234.3,"processedRowsPerSecond":35257.1,"#,
+        r#""durationMs":{"addBatch":20,"walCommit":2},"#,
+        r#""stateOperators":[],"#,
+        r#""sources":[{"description":"Kinesis[words]","startOffset":null,"#,
+        r#""endOffset":{"shardId-000000000000":"SHARD_END","#,
+        r#""shardId-000000000001":"AFTER 7.4"},"#,
+        r#""latestOffset":{"shardId-000000000000":"SHARD_END","#,
+        r#""shardId-000000000001":"AFTER 9.4"},"#,
+        r#""numInputRows":1234,"inputRowsPerSecond":1234.3,"processedRowsPerSecond":35257.1,"#,
+        r#""metrics":{"avgMsBehindLatest":"750","drainingShards":"1","iteratorRenewals":"5","#,
+        r#""maxMsBehindLatest":"1500","minMsBehindLatest":"0","openShards":"2","#,
+        r#""prefetchedBytes":"4096","retries":"6","throttledCalls":"3"}}],"#,
+        r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":17},"#,
+        r#""processingTime":33,"schedulingDelay":2,"totalDelay":35}"#,
+    );
+    assert_eq!(some_progress().to_json(), expected);
+}
+
+#[test]
+fn what_is_no_finite_number_and_what_is_empty_is_left_out() {
+    let mut progress = some_progress();
+    progress.name = None;
+    progress.input_rows_per_second = rate(5, None);
+    progress.processed_rows_per_second = rate(5, Some(Duration::ZERO));
+    progress.durations.clear();
+    progress.sources.clear();
+    progress.sink.num_output_rows = None;
+    let expected = concat!(
+        r#"{"id":"ce011fdc-8762-4dcb-84eb-a77333e28109","#,
+        r#""runId":"88e2ff94-ede0-45a8-b687-6316fbef529a","#,
+        r#""name":null,"timestamp":"2023-11-14T22:13:20.000Z","#,
+        r#""batchId":12,"batchDuration":35,"numInputRows":1234,"#,
+        r#""stateOperators":[],"sources":[],"#,
+        r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":-1},"#,
+        r#""processingTime":33,"schedulingDelay":2,"totalDelay":35}"#,
+    );
+    assert_eq!(progress.to_json(), expected);
+}
+
+#[test]
+fn a_half_is_rounded_up() {
+    let mut progress = some_progress();
+    for (rate, expected) in [
+        (0.0, "0.0"),
+        (0.05, "0.1"),
+        (0.25, "0.3"),
+        (8.95, "9.0"),
+        (35_257.14, "35257.1"),
+        (120.0, "120.0"),
+    ] {
+        progress.input_rows_per_second = rate;
+        let field = format!(",\"inputRowsPerSecond\":{expected},\"processed");
+        assert!(progress.to_json().contains(&field), "{rate}");
+    }
+}
+
+#[test]
+fn a_source_that_was_not_asked_yet_is_behind_by_nothing_known() {
+    let mut progress = some_progress();
+    progress.sources[0].metrics = KinesisMetrics::default();
+    let json = progress.to_json();
+    assert!(
+        json.contains(r#""metrics":{"drainingShards":"0","#),
+        "{json}"
+    );
+    assert!(!json.contains("BehindLatest"), "{json}");
+    assert!(progress.to_string().ends_with(" rows/s"), "{progress}");
+}
+
+#[test]
+fn one_line_says_what_the_batch_did() {
+    let mut progress = some_progress();
+    assert_eq!(
+        progress.to_string(),
+        "batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 1,500 ms behind"
+    );
+    progress.num_input_rows = 1;
+    progress.batch_duration = Duration::from_secs(1_000);
+    progress.processed_rows_per_second = 0.001;
+    progress.sources[0].metrics.max_behind_latest = Some(Duration::ZERO);
+    assert_eq!(
+        progress.to_string(),
+        "batch 12: 1 row in 1,000,000 ms, 0 rows/s, 0 ms behind"
+    );
+    progress.num_input_rows = 0;
+    progress.processed_rows_per_second = f64::NAN;
+    assert_eq!(
+        progress.to_string(),
+        "batch 12: 0 rows in 1,000,000 ms, 0 ms behind"
+    );
+}
+
+#[test]
+fn a_rate_is_rows_over_seconds() {
+    assert_eq!(rate(10, Some(Duration::from_millis(500))), 20.0);
+    assert!(rate(10, None).is_nan());
+    assert!(rate(10, Some(Duration::ZERO)).is_infinite());
+}
