@@ -1,0 +1,172 @@
+//! A statement as a streaming query: which streams it reads, and its plan for one batch.
+
+mod columns;
+mod refusals;
+mod sources;
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::common::Result as DataFusionResult;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+
+use super::failure::failure;
+use crate::error::{Error, Result};
+use crate::kinesis::RecordColumns;
+use crate::model::{OutputMode, UnixMillis};
+use crate::source::BatchReads;
+use crate::table::{BatchTable, KinesisTable};
+
+pub use sources::is_streaming;
+
+/// The plan of a streaming statement, kept as it was written: each batch is optimized anew, because
+/// its time is a constant in it.
+#[derive(Debug)]
+pub(super) struct StreamingPlan {
+    plan: LogicalPlan,
+    schema: SchemaRef,
+    /// The unbounded tables it reads, each once, in the order of the statement.
+    pub(super) sources: Vec<PlanSource>,
+}
+
+/// An unbounded table a statement reads.
+#[derive(Debug)]
+pub(super) struct PlanSource {
+    /// What the statement calls it.
+    pub(super) name: String,
+    pub(super) provider: Arc<dyn TableProvider>,
+    /// What all of its scans need.
+    pub(super) columns: RecordColumns,
+}
+
+/// The plan of one batch, and what it reads of each source.
+#[derive(Debug)]
+pub(super) struct BatchPlan {
+    pub(super) plan: LogicalPlan,
+    pub(super) reads: Vec<Arc<BatchReads>>,
+}
+
+impl PlanSource {
+    pub(super) fn table(&self) -> &KinesisTable {
+        self.provider
+            .downcast_ref()
+            .expect("only Kinesis tables are found as sources")
+    }
+}
+
+impl StreamingPlan {
+    /// Finds what `plan` reads.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where it needs state across batches, is no
+    /// query, or reads no stream; what the engine says against it otherwise.
+    pub(super) fn new(state: &SessionState, plan: LogicalPlan, mode: OutputMode) -> Result<Self> {
+        refusals::refuse(&plan, mode).map_err(failure)?;
+        let mut sources = sources::find(&plan).map_err(failure)?;
+        if sources.is_empty() {
+            return Err(Error::unsupported(
+                "the statement reads no unbounded table: make one with CREATE UNBOUNDED EXTERNAL \
+                 TABLE, or run the statement as it is, without StreamingQuery",
+            ));
+        }
+        let optimized = columns::find(state, &plan, &mut sources).map_err(failure)?;
+        let rows = match &optimized {
+            LogicalPlan::Dml(insert) => insert.input.schema(),
+            query => query.schema(),
+        };
+        Ok(Self {
+            schema: Arc::clone(rows.inner()),
+            plan,
+            sources,
+        })
+    }
+
+    /// The plan of a batch that reads `reads`, one for each source.
+    ///
+    /// # Errors
+    /// A plan that cannot be walked.
+    pub(super) fn for_batch(&self, reads: &[Arc<BatchReads>]) -> Result<BatchPlan> {
+        let tables: Vec<Arc<dyn TableProvider>> = self
+            .sources
+            .iter()
+            .zip(reads)
+            .map(|(source, reads)| {
+                let table = BatchTable::new(source.table(), Arc::clone(reads));
+                Arc::new(table) as Arc<dyn TableProvider>
+            })
+            .collect();
+        let plan = with_tables(self.plan.clone(), &self.sources, &tables).map_err(failure)?;
+        Ok(BatchPlan {
+            plan,
+            reads: reads.to_vec(),
+        })
+    }
+
+    /// Whether it is an INSERT; otherwise it gives rows.
+    pub(super) fn inserts(&self) -> bool {
+        matches!(self.plan, LogicalPlan::Dml(_))
+    }
+
+    /// Where its rows go, for people: `KinesisSink[word_counts]`, `Table[out]`, or `Rows` where the
+    /// statement does not say it.
+    pub(super) fn sink(&self) -> String {
+        let LogicalPlan::Dml(insert) = &self.plan else {
+            return "Rows".to_owned();
+        };
+        let provider = source_as_provider(&insert.target).ok();
+        let stream = provider.as_ref().and_then(|provider| {
+            let table = provider.downcast_ref::<KinesisTable>()?;
+            Some(&table.options().stream)
+        });
+        match stream {
+            Some(stream) => format!("KinesisSink[{}]", stream.name()),
+            None => format!("Table[{}]", insert.table_name),
+        }
+    }
+
+    /// The rows it gives, or inserts.
+    pub(super) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+/// A session in which it is `time`: `now()` and its like give it.
+pub(super) fn state_at(state: &SessionState, time: UnixMillis) -> SessionState {
+    let mut state = state.clone();
+    // Makes names of its own for the plan and takes the settings as they are now.
+    state.mark_start_execution();
+    state.execution_props_mut().query_execution_start_time =
+        DateTime::from_timestamp_millis(time.0);
+    state
+}
+
+/// `plan` with each scan of a source reading that source's table in `tables`.
+fn with_tables(
+    plan: LogicalPlan,
+    sources: &[PlanSource],
+    tables: &[Arc<dyn TableProvider>],
+) -> DataFusionResult<LogicalPlan> {
+    let replaced = plan.transform_down(|mut node| {
+        let Some(found) = sources::unbounded(&node) else {
+            return Ok(Transformed::no(node));
+        };
+        let place = sources
+            .iter()
+            .position(|source| Arc::ptr_eq(&source.provider, &found));
+        let table = place.and_then(|place| tables.get(place));
+        let (LogicalPlan::TableScan(scan), Some(table)) = (&mut node, table) else {
+            return Err(Error::internal("a scan of a stream that is no source").into());
+        };
+        scan.source = provider_as_source(Arc::clone(table));
+        Ok(Transformed::yes(node))
+    })?;
+    Ok(replaced.data)
+}
+
+#[cfg(test)]
+pub(in crate::query) mod tests;

@@ -1,0 +1,60 @@
+//! What the readers of a query have to fetch.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::Result as DataFusionResult;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::logical_plan::TableScan;
+
+use super::{PlanSource, with_tables};
+use crate::kinesis::RecordColumns;
+use crate::source::{BatchReads, RowColumn};
+use crate::table::BatchTable;
+
+/// Sets the columns of `sources` and gives the plan they were read off: that of a batch of no rows,
+/// as the optimizer leaves it.
+///
+/// The time is left open, so that nothing is dropped that a later batch needs.
+pub(super) fn find(
+    state: &SessionState,
+    plan: &LogicalPlan,
+    sources: &mut [PlanSource],
+) -> DataFusionResult<LogicalPlan> {
+    let table = |source: &PlanSource| {
+        let table = BatchTable::new(source.table(), Arc::new(BatchReads::default()));
+        Arc::new(table) as Arc<dyn TableProvider>
+    };
+    let tables: Vec<_> = sources.iter().map(table).collect();
+    let plan = with_tables(plan.clone(), sources, &tables)?;
+    let mut state = state.clone();
+    state.execution_props_mut().query_execution_start_time = None;
+    let optimized = state.optimize(&plan)?;
+    for source in &mut *sources {
+        source.columns = RecordColumns::DATA_ONLY;
+    }
+    optimized.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Ok(provider) = source_as_provider(&scan.source)
+            && let Some(place) = tables
+                .iter()
+                .position(|table| Arc::ptr_eq(table, &provider))
+        {
+            add(&mut sources[place].columns, scan);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(optimized)
+}
+
+/// Adds what `scan` reads.
+fn add(columns: &mut RecordColumns, scan: &TableScan) {
+    let fields = scan.projected_schema.fields();
+    let reads = |column: RowColumn| fields.iter().any(|field| field.name() == column.name());
+    columns.partition_key |= reads(RowColumn::PartitionKey);
+    columns.sequence_number |= reads(RowColumn::SequenceNumber);
+    columns.arrival |= reads(RowColumn::ArrivalTimestamp);
+}

@@ -1,0 +1,81 @@
+//! The unbounded tables of a plan.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::Result as DataFusionResult;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::prelude::SessionContext;
+
+use super::PlanSource;
+use crate::error::Result;
+use crate::kinesis::RecordColumns;
+use crate::query::failure::failure;
+use crate::table::{KinesisTable, logical_plan};
+
+/// Whether to run a statement is to read a table made with `CREATE UNBOUNDED EXTERNAL TABLE`: then
+/// it is one for [`StreamingQuery`](crate::query), and not for [`sql`](crate::sql).
+///
+/// EXPLAIN, CREATE VIEW and the like only name a table.
+///
+/// # Errors
+/// Those of planning it.
+pub async fn is_streaming(ctx: &SessionContext, sql: &str) -> Result<bool> {
+    let plan = logical_plan(ctx, sql).await.map_err(failure)?;
+    let reads = match &plan {
+        LogicalPlan::Explain(_)
+        | LogicalPlan::Analyze(_)
+        | LogicalPlan::DescribeTable(_)
+        | LogicalPlan::Statement(_) => false,
+        LogicalPlan::Ddl(ddl) => matches!(ddl, DdlStatement::CreateMemoryTable(_)),
+        _ => true,
+    };
+    Ok(reads && stream_in(&plan).map_err(failure)?.is_some())
+}
+
+/// The unbounded table that `node` itself scans.
+pub(super) fn unbounded(node: &LogicalPlan) -> Option<Arc<dyn TableProvider>> {
+    let LogicalPlan::TableScan(scan) = node else {
+        return None;
+    };
+    let provider = source_as_provider(&scan.source).ok()?;
+    let unbounded = provider.downcast_ref::<KinesisTable>()?.is_unbounded();
+    unbounded.then_some(provider)
+}
+
+/// What `plan`, its subqueries included, calls the first unbounded table it scans.
+pub(super) fn stream_in(plan: &LogicalPlan) -> DataFusionResult<Option<String>> {
+    let mut found = None;
+    plan.apply_with_subqueries(|node| match (node, unbounded(node)) {
+        (LogicalPlan::TableScan(scan), Some(_)) => {
+            found = Some(scan.table_name.to_string());
+            Ok(TreeNodeRecursion::Stop)
+        }
+        _ => Ok(TreeNodeRecursion::Continue),
+    })?;
+    Ok(found)
+}
+
+/// All unbounded tables that `plan` scans, each once.
+pub(super) fn find(plan: &LogicalPlan) -> DataFusionResult<Vec<PlanSource>> {
+    let mut sources: Vec<PlanSource> = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        let known = |found: &Arc<dyn TableProvider>| {
+            let mut known = sources.iter();
+            known.any(|source| Arc::ptr_eq(&source.provider, found))
+        };
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(provider) = unbounded(node).filter(|found| !known(found))
+        {
+            sources.push(PlanSource {
+                name: scan.table_name.to_string(),
+                provider,
+                columns: RecordColumns::ALL,
+            });
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(sources)
+}

@@ -1,0 +1,242 @@
+use super::world::World;
+use crate::error::ErrorKind;
+use crate::model::OutputMode;
+
+/// What is refused: the operator as it is named, and the way out.
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "SELECT partitionKey FROM words UNION SELECT key FROM names",
+        "UNION over",
+        "UNION ALL",
+    ),
+    (
+        "SELECT partitionKey, count(*) FROM words GROUP BY partitionKey",
+        "GROUP BY over",
+        "foreach_batch",
+    ),
+    (
+        "SELECT count(*) FROM words",
+        "count(…) over",
+        "foreach_batch",
+    ),
+    (
+        "SELECT DISTINCT partitionKey FROM words",
+        "DISTINCT over",
+        "foreach_batch",
+    ),
+    (
+        "SELECT DISTINCT ON (partitionKey) data FROM words",
+        "DISTINCT ON over",
+        "foreach_batch",
+    ),
+    (
+        "SELECT data FROM words UNION SELECT data FROM clicks",
+        "UNION over",
+        "UNION ALL",
+    ),
+    (
+        "SELECT data FROM words UNION ALL SELECT 'x'",
+        "UNION ALL of",
+        "a statement of their own",
+    ),
+    (
+        "SELECT partitionKey FROM words INTERSECT SELECT key FROM names",
+        "INTERSECT over",
+        "IN (SELECT",
+    ),
+    (
+        "SELECT partitionKey FROM words INTERSECT ALL SELECT key FROM names",
+        "INTERSECT over",
+        "IN (SELECT",
+    ),
+    (
+        "SELECT key FROM names EXCEPT SELECT partitionKey FROM words",
+        "EXCEPT over",
+        "NOT IN (SELECT",
+    ),
+    (
+        "SELECT row_number() OVER (ORDER BY data) FROM words",
+        "window function (OVER)",
+        "foreach_batch",
+    ),
+    (
+        "SELECT data FROM words ORDER BY data",
+        "ORDER BY over",
+        "leave it out",
+    ),
+    (
+        "SELECT data FROM words LIMIT 5",
+        "LIMIT over",
+        "'available now'",
+    ),
+    (
+        "SELECT data FROM words OFFSET 5",
+        "OFFSET over",
+        "'available now'",
+    ),
+    (
+        "SELECT data FROM words LIMIT 5 OFFSET 2",
+        "LIMIT … OFFSET over",
+        "leave it out",
+    ),
+    (
+        "SELECT words.data FROM words JOIN clicks USING (partitionKey)",
+        "a join of the unbounded tables 'words' and 'clicks'",
+        "without UNBOUNDED",
+    ),
+    (
+        "SELECT a.data FROM words AS a, words AS b",
+        "a join of the unbounded tables",
+        "without UNBOUNDED",
+    ),
+    (
+        "SELECT key FROM names LEFT JOIN words ON key = partitionKey",
+        "LEFT JOIN with the unbounded table 'words' on the right",
+        "inner join",
+    ),
+    (
+        "SELECT key FROM words RIGHT JOIN names ON key = partitionKey",
+        "RIGHT JOIN with the unbounded table 'words' on the left",
+        "inner join",
+    ),
+    (
+        "SELECT key FROM words FULL JOIN names ON key = partitionKey",
+        "FULL JOIN",
+        "inner join",
+    ),
+    (
+        "SELECT key FROM names LEFT SEMI JOIN words ON key = partitionKey",
+        "LEFT SEMI JOIN",
+        "inner join",
+    ),
+    (
+        "SELECT key FROM names LEFT ANTI JOIN words ON key = partitionKey",
+        "LEFT ANTI JOIN",
+        "inner join",
+    ),
+    (
+        "SELECT key FROM words RIGHT SEMI JOIN names ON key = partitionKey",
+        "RIGHT SEMI JOIN",
+        "inner join",
+    ),
+    (
+        "SELECT key FROM words RIGHT ANTI JOIN names ON key = partitionKey",
+        "RIGHT ANTI JOIN",
+        "inner join",
+    ),
+    (
+        "SELECT data FROM clicks WHERE partitionKey IN (SELECT partitionKey FROM words)",
+        "IN (…)",
+        "without UNBOUNDED",
+    ),
+    (
+        "SELECT key FROM names WHERE EXISTS (SELECT 1 FROM words WHERE partitionKey = key)",
+        "EXISTS (…)",
+        "into FROM",
+    ),
+    (
+        "SELECT (SELECT max(data) FROM words) FROM clicks",
+        "a scalar subquery",
+        "without UNBOUNDED",
+    ),
+    (
+        "SELECT key FROM names WHERE key IN (SELECT name FROM names WHERE name = (SELECT min(partitionKey) FROM words))",
+        "IN (…)",
+        "without UNBOUNDED",
+    ),
+    (
+        "WITH RECURSIVE r AS (SELECT partitionKey AS k FROM words UNION ALL SELECT k || 'x' FROM r WHERE length(k) < 3) SELECT k FROM r",
+        "WITH RECURSIVE",
+        "without UNBOUNDED",
+    ),
+    (
+        "INSERT OVERWRITE sink (partitionKey, data) SELECT partitionKey, data FROM words",
+        "INSERT OVERWRITE",
+        "INSERT INTO",
+    ),
+    (
+        "REPLACE INTO sink (partitionKey, data) SELECT partitionKey, data FROM words",
+        "REPLACE INTO",
+        "INSERT INTO",
+    ),
+    ("DELETE FROM words", "DELETE", "foreach_batch"),
+    (
+        "CREATE TABLE t AS SELECT data FROM words",
+        "CREATE TABLE AS",
+        "then INSERT INTO it",
+    ),
+    (
+        "COPY (SELECT data FROM words) TO 'x.csv' STORED AS CSV",
+        "COPY TO",
+        "foreach_batch",
+    ),
+    (
+        "EXPLAIN SELECT data FROM words",
+        "no streaming query",
+        "without StreamingQuery",
+    ),
+    (
+        "SELECT key FROM names",
+        "reads no unbounded table",
+        "CREATE UNBOUNDED EXTERNAL TABLE",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_state_is_named_with_a_way_out() {
+    let world = World::new().await;
+    for (sql, name, way_out) in REFUSED {
+        let error = match world.streaming(sql).await {
+            Err(error) => error,
+            Ok(plan) => panic!("{sql}: {plan:?}"),
+        };
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{sql}: {error}");
+        let message = error.to_string();
+        assert!(
+            message.contains(name) && message.contains(way_out),
+            "{sql}: {message}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_innermost_operator_is_named() {
+    let world = World::new().await;
+    let sql = "INSERT INTO sink (partitionKey, data)
+        SELECT word, CAST(n AS VARCHAR) FROM
+        (SELECT word, count(*) AS n FROM w GROUP BY word) ORDER BY n LIMIT 5";
+    let error = world.streaming(sql).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "GROUP BY over the unbounded table 'words' needs state across batches, which this version \
+         does not keep: foreach_batch can aggregate each batch by itself, and a table without \
+         UNBOUNDED as a whole"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_mode_complete_needs_an_aggregation() {
+    let world = World::new().await;
+    let sql = "SELECT data FROM words";
+    let error = world
+        .streaming_in(sql, OutputMode::Complete)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let message = error.to_string();
+    assert!(
+        message.contains("'complete'") && message.contains("'append'"),
+        "{message}"
+    );
+    world.streaming_in(sql, OutputMode::Update).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_engine_has_against_a_statement_is_said_at_the_start() {
+    let world = World::new().await;
+    let sql = "SELECT (SELECT key FROM names WHERE name = partitionKey) FROM words";
+    let error = world.streaming(sql).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
+    let said = "Correlated scalar subquery must be aggregated";
+    assert!(error.to_string().contains(said), "{error}");
+}

@@ -1,0 +1,113 @@
+//! Streams on a simulator, as unbounded tables, with static tables beside them.
+
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
+
+use crate::error::Result;
+use crate::kinesis::{InMemoryKinesis, InMemoryOptions, Kinesis, PutEntry, TokioClock};
+use crate::model::{
+    Clock, OutputMode, ShardId, ShardPosition, StreamIdentity, StreamName, UnixMillis,
+};
+use crate::query::plan::StreamingPlan;
+use crate::source::{BatchReads, ShardRead, Until};
+use crate::table::{Services, logical_plan, register_with, sql};
+
+pub(in crate::query) struct World {
+    kinesis: Arc<InMemoryKinesis>,
+    clock: Arc<dyn Clock>,
+    pub(in crate::query) ctx: SessionContext,
+}
+
+impl World {
+    /// Unbounded tables `words` and `clicks` of a shard each, `bounded` over the stream of `words`, a
+    /// stream `sink`, the view `w`, and a static table `names`.
+    pub(in crate::query) async fn new() -> Self {
+        let clock: Arc<dyn Clock> =
+            Arc::new(TokioClock::starting_at(UnixMillis(1_700_000_000_000)));
+        let kinesis = InMemoryKinesis::new(Arc::clone(&clock), InMemoryOptions::default());
+        let kinesis = Arc::new(kinesis);
+        let ctx = SessionContext::new();
+        let service: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&kinesis);
+        register_with(
+            &ctx,
+            Services::fixed(service).with_clock(Arc::clone(&clock)),
+        );
+        let world = Self {
+            kinesis,
+            clock,
+            ctx,
+        };
+        for stream in ["words", "clicks", "sink"] {
+            let stream = StreamName::new(stream).unwrap();
+            world.kinesis.create_stream(&stream, 1).await.unwrap();
+        }
+        let table = "EXTERNAL TABLE {} STORED AS \"aws-kinesis\" LOCATION";
+        let options = "OPTIONS ('kinesis.extraColumns' 'shardId')";
+        for statement in [
+            format!(
+                "CREATE UNBOUNDED {} 'words' {options}",
+                table.replace("{}", "words")
+            ),
+            format!(
+                "CREATE UNBOUNDED {} 'clicks' {options}",
+                table.replace("{}", "clicks")
+            ),
+            format!("CREATE {} 'words'", table.replace("{}", "bounded")),
+            format!("CREATE {} 'sink'", table.replace("{}", "sink")),
+            "CREATE VIEW w AS SELECT *, CAST(data AS VARCHAR) AS word FROM words".into(),
+            "CREATE TABLE names AS SELECT * FROM
+             (VALUES ('a', 'Ada'), ('b', 'Bob'), ('c', 'Cy')) AS v (key, name)"
+                .into(),
+        ] {
+            world.run(&statement).await;
+        }
+        world
+    }
+
+    pub(in crate::query) async fn run(&self, text: &str) {
+        let frame = sql(&self.ctx, text).await.unwrap();
+        frame.collect().await.unwrap();
+    }
+
+    pub(in crate::query) async fn streaming(&self, sql: &str) -> Result<StreamingPlan> {
+        self.streaming_in(sql, OutputMode::Append).await
+    }
+
+    pub(in crate::query) async fn streaming_in(
+        &self,
+        sql: &str,
+        mode: OutputMode,
+    ) -> Result<StreamingPlan> {
+        let plan = logical_plan(&self.ctx, sql).await.unwrap();
+        StreamingPlan::new(&self.ctx.state(), plan, mode)
+    }
+
+    /// Puts a record whose key and data are `text`.
+    pub(in crate::query) async fn put(&self, stream: &str, text: &str) {
+        let stream = StreamIdentity::parse(stream).unwrap();
+        let entry = PutEntry {
+            data: text.to_owned().into(),
+            partition_key: text.into(),
+            explicit_hash_key: None,
+        };
+        let outcomes = self.kinesis.put_records(&stream, &[entry]).await.unwrap();
+        outcomes
+            .into_iter()
+            .for_each(|outcome| drop(outcome.unwrap()));
+    }
+
+    /// A batch of all that is in the one shard of a stream.
+    pub(in crate::query) fn all(&self) -> Arc<BatchReads> {
+        Arc::new(BatchReads {
+            reads: vec![ShardRead {
+                shard: ShardId::new("shardId-000000000000"),
+                hash_range: None,
+                start: ShardPosition::TrimHorizon,
+                until: Until::Tip(self.clock.now()),
+                limit: None,
+            }],
+            ..BatchReads::default()
+        })
+    }
+}
