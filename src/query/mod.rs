@@ -2,6 +2,7 @@
 
 mod failure;
 mod listener;
+mod output;
 mod plan;
 mod progress;
 mod trigger;

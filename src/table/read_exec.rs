@@ -22,7 +22,7 @@ use datafusion::physical_plan::{
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::descriptor::decode;
-use crate::source::{ReadContext, ReadCounters, RowColumn, RowReader, row_schema};
+use crate::source::{BatchReads, ReadContext, ReadCounters, RowColumn, RowReader, row_schema};
 
 /// Reads shards: one partition for each partition of descriptors in its input. What a batch has in
 /// memory already is taken from there.
@@ -69,6 +69,11 @@ impl KinesisReadExec {
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// The batch it reads; `None` in a bounded scan.
+    pub(crate) fn batch_reads(&self) -> Option<&Arc<BatchReads>> {
+        self.context.buffered.as_ref()
     }
 }
 

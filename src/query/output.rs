@@ -1,0 +1,151 @@
+//! Where the rows of a batch go.
+
+mod console;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::UInt64Type;
+use datafusion::common::Result as DataFusionResult;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::TryStreamExt;
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+
+pub(super) use self::console::Console;
+use super::failure::failure;
+use super::plan::{BatchPlan, StreamingPlan};
+use crate::error::Result;
+use crate::model::BatchId;
+use crate::source::BatchReads;
+use crate::table::KinesisReadExec;
+
+type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'static, Result<(), DataFusionError>>
+    + Send
+    + Sync;
+
+/// Where the rows of each batch of a query go.
+pub(super) enum Output {
+    /// Into the table of the statement.
+    Insert,
+    /// To a function of the user, which need not read them all.
+    ForeachBatch(Box<BatchFunction>),
+    /// Printed.
+    Console(Console),
+}
+
+/// What a batch has done.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// Rows read, in the order of the query's sources; those of a source that is scanned more than
+    /// once count once.
+    pub(super) input_rows: Vec<u64>,
+    /// Rows that reached the output, where it says so.
+    pub(super) output_rows: Option<u64>,
+    /// From the plan of the batch to one that runs.
+    pub(super) planning: Duration,
+    /// From there to the end of the output.
+    pub(super) running: Duration,
+}
+
+impl Output {
+    /// Calls `function` with each batch.
+    pub(super) fn foreach_batch<F, W>(function: F) -> Self
+    where
+        F: Fn(BatchId, SendableRecordBatchStream) -> W + Send + Sync + 'static,
+        W: Future<Output = Result<(), DataFusionError>> + Send + 'static,
+    {
+        Self::ForeachBatch(Box::new(move |batch, rows| Box::pin(function(batch, rows))))
+    }
+
+    /// What it is, for people.
+    pub(super) fn sink(&self, plan: &StreamingPlan) -> String {
+        match self {
+            Self::Insert => plan.sink(),
+            Self::ForeachBatch(_) => "ForeachBatch".to_owned(),
+            Self::Console(_) => "Console".to_owned(),
+        }
+    }
+
+    /// Runs one batch to its end; dropping the future abandons it. `state` has the time of the batch.
+    ///
+    /// # Errors
+    /// Those of planning, of reading, and of the output.
+    pub(super) async fn run(
+        &self,
+        state: &SessionState,
+        batch: BatchPlan,
+        id: BatchId,
+    ) -> Result<Ran> {
+        self.try_run(state, batch, id).await.map_err(failure)
+    }
+
+    async fn try_run(
+        &self,
+        state: &SessionState,
+        batch: BatchPlan,
+        id: BatchId,
+    ) -> DataFusionResult<Ran> {
+        let begun = Instant::now();
+        let plan = state.create_physical_plan(&batch.plan).await?;
+        let planned = Instant::now();
+        let rows = execute_stream(Arc::clone(&plan), state.task_ctx())?;
+        let output_rows = match self {
+            Self::Insert => Some(rows.try_fold(0, inserted).await?),
+            Self::ForeachBatch(function) => {
+                function(id, rows).await?;
+                None
+            }
+            Self::Console(console) => Some(console.print(id, rows).await?),
+        };
+        Ok(Ran {
+            input_rows: input_rows(&*plan, &batch.reads),
+            output_rows,
+            planning: planned - begun,
+            running: planned.elapsed(),
+        })
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Insert => "Insert",
+            Self::ForeachBatch(_) => "ForeachBatch",
+            Self::Console(_) => "Console",
+        })
+    }
+}
+
+/// Adds the counts an INSERT gives.
+async fn inserted(sum: u64, counts: RecordBatch) -> DataFusionResult<u64> {
+    let counts = counts.columns().first();
+    let counts = counts.and_then(|column| column.as_primitive_opt::<UInt64Type>());
+    Ok(sum + counts.map_or(0, |counts| counts.iter().flatten().sum::<u64>()))
+}
+
+/// The rows that scans of each of `reads` gave.
+fn input_rows(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> Vec<u64> {
+    let mut rows = vec![0; reads.len()];
+    let mut nodes = vec![plan];
+    while let Some(node) = nodes.pop() {
+        nodes.extend(node.children().into_iter().map(|child| &**child));
+        let scan = node.downcast_ref::<KinesisReadExec>();
+        let Some(batch) = scan.and_then(KinesisReadExec::batch_reads) else {
+            continue;
+        };
+        let place = reads.iter().position(|reads| Arc::ptr_eq(reads, batch));
+        let given = node.metrics().and_then(|metrics| metrics.output_rows());
+        if let (Some(place), Some(given)) = (place, given) {
+            rows[place] = rows[place].max(given as u64);
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests;
