@@ -11,7 +11,9 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::aggregation::{AggregateBuilder, UserRecord};
 use crate::kinesis::{InMemoryKinesis, InMemoryOptions, Kinesis, PutEntry, TokioClock};
-use crate::model::{HashKey, RetryPolicy, SequenceNumber, ShardId, StreamIdentity, StreamName};
+use crate::model::{
+    Clock, HashKey, RetryPolicy, SequenceNumber, ShardId, StreamIdentity, StreamName,
+};
 use crate::options::ExtraColumn;
 use crate::source::reader::RowReader;
 use crate::source::{BatchReads, PageSlice};
@@ -63,17 +65,17 @@ pub(super) fn read(start: ShardPosition, until: Until) -> ShardRead {
 
 impl Fixture {
     pub(super) async fn with_records(seed: u64, count: usize, shape: Shape) -> Self {
-        let clock = Arc::new(TokioClock::starting_at(EPOCH));
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
         let options = InMemoryOptions {
             seed,
             ..InMemoryOptions::default()
         };
-        let kinesis = Arc::new(InMemoryKinesis::new(clock.clone(), options));
+        let kinesis = Arc::new(InMemoryKinesis::new(Arc::clone(&clock), options));
         let name = StreamName::new("words").unwrap();
         kinesis.create_stream(&name, 1).await.unwrap();
         let stream = StreamIdentity::named(name);
         let context = ReadContext {
-            kinesis: kinesis.clone(),
+            kinesis: Arc::<InMemoryKinesis>::clone(&kinesis),
             stream: stream.clone(),
             options: shape.options,
             retry: RetryPolicy {
