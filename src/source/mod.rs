@@ -11,10 +11,15 @@
 //! Decisions are pure: when to call next in `pacing`, when a bounded read is done in `tip`, where an
 //! exact one begins and ends in `range`, which rows a page holds in `rows`. The reader does the I/O.
 
+mod budget;
+mod buffer;
 mod buffered;
 mod columns;
+mod counted;
 mod counters;
+mod lineage;
 mod pacing;
+mod planner;
 mod polling;
 mod range;
 mod read;

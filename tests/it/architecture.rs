@@ -31,10 +31,17 @@ const PURE: &[&str] = &[
     "options/",
     "query/trigger.rs",
     "sink/batcher/",
+    "source/budget.rs",
+    "source/buffer.rs",
+    "source/buffered.rs",
     "source/columns.rs",
+    "source/counted.rs",
+    "source/lineage.rs",
     "source/pacing.rs",
+    "source/planner.rs",
     "source/range.rs",
     "source/rows.rs",
+    "source/starts.rs",
     "source/tip.rs",
 ];
 

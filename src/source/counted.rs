@@ -1,0 +1,267 @@
+//! A page whose rows are counted, so that it can be cut anywhere, inside an aggregated record too.
+
+use datafusion::arrow::array::{Array, StringArray};
+
+use super::buffered::{PageSlice, RowPlace};
+use crate::aggregation::{Opened, looks_aggregated, open};
+use crate::error::{Error, Result};
+use crate::kinesis::RecordsPage;
+use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
+
+/// Memory of a record beside its payload and key: number, arrival time, offsets.
+pub(super) const RECORD_OVERHEAD_BYTES: usize = 96;
+
+/// Memory of a page beside its records.
+const PAGE_OVERHEAD_BYTES: usize = 1_024;
+
+/// Kinesis records with the number of rows in each.
+#[derive(Debug)]
+pub(super) struct CountedPage {
+    page: RecordsPage,
+    /// Records of the page that are taken; what is behind them is left for another run.
+    records: usize,
+    counts: Counts,
+    /// Rows that were read before.
+    skipped: u64,
+}
+
+#[derive(Debug)]
+enum Counts {
+    /// No record is an aggregate.
+    OnePerRecord,
+    /// Rows before each record, and at last all rows.
+    Before(Vec<u64>),
+}
+
+/// Rows from some place on, and the bytes of the Kinesis records they lie in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Extent {
+    pub(super) rows: u64,
+    pub(super) bytes: usize,
+}
+
+impl CountedPage {
+    /// Counts the rows of `page`, which has sequence numbers; opens every aggregate once.
+    ///
+    /// `after` is where reading stood: rows up to it are skipped. Records from the first one on that
+    /// arrived later than `until` are left out, which takes arrival times.
+    ///
+    /// # Errors
+    /// The sequence numbers are missing or no numbers.
+    pub(super) fn new(
+        page: RecordsPage,
+        after: &ShardPosition,
+        until: Option<UnixMillis>,
+    ) -> Result<Self> {
+        check_numbers(&page)?;
+        let records = records_until(&page, until);
+        let counts = count(&page, records);
+        let mut counted = Self {
+            page,
+            records,
+            counts,
+            skipped: 0,
+        };
+        if let ShardPosition::After {
+            sequence,
+            sub_sequence: Some(sub),
+        } = after
+            && records > 0
+            && counted.number(0) == sequence.as_str()
+        {
+            counted.skipped = counted.rows_before(1).min(sub.saturating_add(1));
+        }
+        Ok(counted)
+    }
+
+    /// Whether all records of the page are taken.
+    pub(super) fn is_whole(&self) -> bool {
+        self.records == self.page.len()
+    }
+
+    /// Whether there is no record to take.
+    pub(super) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Rows that were read before the page came, and lie in it.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// All rows, those skipped included.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows_before(self.records)
+    }
+
+    /// What the page takes in memory.
+    pub(super) fn held_bytes(&self) -> usize {
+        let counts = match &self.counts {
+            Counts::OnePerRecord => 0,
+            Counts::Before(rows) => rows.len() * size_of::<u64>(),
+        };
+        let records = self.page.len() * RECORD_OVERHEAD_BYTES;
+        PAGE_OVERHEAD_BYTES + self.page.size_bytes() + records + counts
+    }
+
+    /// As many rows from `row` on as both caps allow. The cap of rows cuts anywhere, the one of
+    /// bytes between Kinesis records only.
+    pub(super) fn extent(&self, row: u64, rows: u64, bytes: usize) -> Extent {
+        let first = self.place(row).record;
+        let (mut low, mut high) = (first, self.records);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if self.bytes(first, middle) <= bytes {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        let end = self
+            .rows_before(low)
+            .clamp(row, self.rows().min(row.saturating_add(rows)));
+        self.extent_to(row, end)
+    }
+
+    /// The rows from `row` on of the Kinesis record it lies in, up to `rows`.
+    pub(super) fn record_at(&self, row: u64, rows: u64) -> Extent {
+        let end = self.rows_before(self.place(row).record + 1);
+        self.extent_to(row, end.min(row.saturating_add(rows)))
+    }
+
+    /// Rows `first..end`.
+    pub(super) fn slice(&self, first: u64, end: u64) -> PageSlice {
+        PageSlice {
+            page: self.page.clone(),
+            first: self.place(first),
+            end: self.place(end),
+        }
+    }
+
+    /// The position behind `rows` rows of the page, which are more than none.
+    pub(super) fn position_behind(&self, rows: u64) -> ShardPosition {
+        let place = self.place(rows);
+        let (record, sub_sequence) = match place.sub.checked_sub(1) {
+            Some(last) => (place.record, Some(last)),
+            None => (place.record.saturating_sub(1), None),
+        };
+        self.after(record, sub_sequence)
+    }
+
+    /// The position behind the last record that is taken, of which there is one.
+    pub(super) fn end(&self) -> ShardPosition {
+        self.after(self.records.saturating_sub(1), None)
+    }
+
+    fn after(&self, record: usize, sub_sequence: Option<u64>) -> ShardPosition {
+        let number = SequenceNumber::new(self.number(record));
+        ShardPosition::After {
+            sequence: number.expect("the numbers were checked when the page came"),
+            sub_sequence,
+        }
+    }
+
+    fn number(&self, record: usize) -> &str {
+        let numbers = self.page.sequence_number();
+        let numbers = numbers.expect("the numbers were there when the page came");
+        numbers.value(record)
+    }
+
+    fn extent_to(&self, row: u64, end: u64) -> Extent {
+        if end <= row {
+            return Extent::default();
+        }
+        let behind = match &self.counts {
+            Counts::OnePerRecord => self.place(end).record,
+            Counts::Before(rows) => rows.partition_point(|before| *before < end),
+        };
+        Extent {
+            rows: end - row,
+            bytes: self.bytes(self.place(row).record, behind),
+        }
+    }
+
+    fn rows_before(&self, record: usize) -> u64 {
+        match &self.counts {
+            Counts::OnePerRecord => record as u64,
+            Counts::Before(rows) => rows[record],
+        }
+    }
+
+    /// Where `row` lies; behind the last row, the end of the page.
+    fn place(&self, row: u64) -> RowPlace {
+        match &self.counts {
+            Counts::OnePerRecord => RowPlace {
+                record: usize::try_from(row).unwrap_or(usize::MAX).min(self.records),
+                sub: 0,
+            },
+            Counts::Before(rows) => {
+                let record = rows.partition_point(|before| *before <= row) - 1;
+                RowPlace {
+                    record,
+                    sub: row - rows[record],
+                }
+            }
+        }
+    }
+
+    /// Payloads and keys of the records `first..end`.
+    fn bytes(&self, first: usize, end: usize) -> usize {
+        let span = |offsets: &[i32]| {
+            let bytes = offsets[end] - offsets[first];
+            usize::try_from(bytes).expect("offsets of an array never fall")
+        };
+        let keys = self.page.partition_key();
+        span(self.page.data().value_offsets()) + keys.map_or(0, |keys| span(keys.value_offsets()))
+    }
+}
+
+/// Records before the first one that arrived later than `until`.
+fn records_until(page: &RecordsPage, until: Option<UnixMillis>) -> usize {
+    let (Some(until), Some(arrival)) = (until, page.arrival()) else {
+        return page.len();
+    };
+    let last_micros = until.0.saturating_mul(1_000).saturating_add(999);
+    let mut times = arrival.iter();
+    let later = times.position(|time| time.is_some_and(|time| time > last_micros));
+    later.unwrap_or(page.len())
+}
+
+fn count(page: &RecordsPage, records: usize) -> Counts {
+    let data = page.data();
+    if !(0..records).any(|record| looks_aggregated(data.value(record))) {
+        return Counts::OnePerRecord;
+    }
+    let mut total = 0;
+    let mut before = Vec::with_capacity(records + 1);
+    before.push(total);
+    for record in 0..records {
+        total += match open(data.value(record)) {
+            Opened::Aggregate(users) => users.len() as u64,
+            Opened::Plain | Opened::Damaged => 1,
+        };
+        before.push(total);
+    }
+    Counts::Before(before)
+}
+
+/// Checks here, where an error has a way out, that a place can be named by any of the numbers.
+fn check_numbers(page: &RecordsPage) -> Result<()> {
+    let Some(numbers) = page.sequence_number() else {
+        return Err(Error::internal("a page came without its sequence numbers"));
+    };
+    match (0..numbers.len()).find(|record| !is_number(numbers, *record)) {
+        None => Ok(()),
+        Some(record) => Err(Error::internal(format!(
+            "the service gave sequence number '{}', expected 1 to 128 decimal digits",
+            numbers.value(record)
+        ))),
+    }
+}
+
+fn is_number(numbers: &StringArray, record: usize) -> bool {
+    let digits = numbers.value(record).as_bytes();
+    matches!(digits.len(), 1..=128)
+        && digits.iter().all(u8::is_ascii_digit)
+        && (digits[0] != b'0' || digits.len() == 1)
+}
