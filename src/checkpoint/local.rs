@@ -143,7 +143,7 @@ fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     let created = loop {
         let (mut file, temporary) = new_temporary(path)?;
         let written = file.write_all(content).and_then(|()| file.sync_all());
-        let linked = written.and_then(|()| fs::hard_link(&temporary, path));
+        let linked = written.and_then(|()| link(&temporary, path));
         if_found(fs::remove_file(&temporary))?;
         match linked {
             Ok(()) => break true,
@@ -155,6 +155,17 @@ fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     // Also when it was there: the one who wrote it may not have come this far.
     sync_folder(folder)?;
     Ok(created)
+}
+
+/// Gives a file its name, unless there is one of that name.
+fn link(temporary: &Path, path: &Path) -> io::Result<()> {
+    fs::hard_link(temporary, path).map_err(|error| match error.kind() {
+        Io::PermissionDenied | Io::Unsupported => {
+            let message = format!("the file system cannot link files, choose another ({error})");
+            io::Error::new(Io::Unsupported, message)
+        }
+        _ => error,
+    })
 }
 
 /// Opens a file beside `path` under a name of its own.

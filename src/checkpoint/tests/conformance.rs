@@ -183,10 +183,11 @@ async fn a_batch_of_ten_thousand_shards_is_kept(place: Place) {
 }
 
 macro_rules! conforms {
-    ($committer:ident: $place:expr; $($case:ident),+ $(,)?) => {
+    ($run:tt $committer:ident: $place:expr; $($case:ident),+ $(,)?) => {
         mod $committer {
             use super::*;
             $(
+                #$run
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $case() {
                     super::$case($place).await;
@@ -194,8 +195,8 @@ macro_rules! conforms {
             )+
         }
     };
-    ($($committer:ident: $place:expr;)+) => {
-        $(conforms! { $committer: $place;
+    ($($run:tt $committer:ident: $place:expr;)+) => {
+        $(conforms! { $run $committer: $place;
             a_new_place_is_empty,
             an_entry_is_created_once_and_seen_by_every_handle,
             of_many_writers_one_creates,
@@ -209,6 +210,8 @@ macro_rules! conforms {
 }
 
 conforms! {
-    local_files: Place::local();
-    memory: Place::memory();
+    [cfg(test)] local_files: Place::local();
+    [cfg(test)] memory: Place::memory();
+    [ignore = "needs a bucket: CHECKPOINT_TEST_LOCATION=s3://bucket/prefix, and feature aws"]
+    s3: Place::below_the_given();
 }

@@ -37,6 +37,17 @@ impl Place {
         }
     }
 
+    /// A prefix below the location in `CHECKPOINT_TEST_LOCATION`, which stays behind.
+    pub(crate) fn below_the_given() -> Self {
+        let given = std::env::var("CHECKPOINT_TEST_LOCATION").expect("a location");
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let run = fastrand::Rng::new().u64(..);
+        Self {
+            location: format!("{given}/{run:016x}-{number}"),
+            folder: None,
+        }
+    }
+
     /// What a user writes to mean it.
     pub(crate) fn location(&self) -> &str {
         &self.location
