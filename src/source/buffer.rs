@@ -17,6 +17,8 @@ pub(super) struct ShardBuffer {
     next_page: usize,
     next_row: u64,
     pending_rows: u64,
+    /// Payloads and keys of the pages these rows lie in.
+    pending_bytes: usize,
     held_bytes: usize,
     /// Behind the last row that was taken.
     position: ShardPosition,
@@ -46,6 +48,7 @@ impl ShardBuffer {
             next_page: 0,
             next_row: 0,
             pending_rows: 0,
+            pending_bytes: 0,
             held_bytes: 0,
             ended: position == ShardPosition::ShardEnd,
             end: position.clone(),
@@ -68,6 +71,7 @@ impl ShardBuffer {
         if self.next_page == self.pages.len() {
             self.next_row = page.skipped();
         }
+        self.pending_bytes += page.size_bytes();
         self.held_bytes += page.held_bytes();
         self.pages.push_back(page);
     }
@@ -83,12 +87,18 @@ impl ShardBuffer {
         for page in self.pages.drain(self.next_page..) {
             self.held_bytes -= page.held_bytes();
         }
+        self.pending_bytes = 0;
         self.forgotten = true;
     }
 
     /// Rows no batch has taken yet.
     pub(super) fn pending_rows(&self) -> u64 {
         self.pending_rows
+    }
+
+    /// Payloads and keys of the pages these rows lie in.
+    pub(super) fn pending_bytes(&self) -> usize {
+        self.pending_bytes
     }
 
     /// Memory of all pages, those of a running batch included.
@@ -157,6 +167,7 @@ impl ShardBuffer {
                 break;
             }
             self.position = page.end();
+            self.pending_bytes -= page.size_bytes();
             self.next_page += 1;
             self.next_row = 0;
         }

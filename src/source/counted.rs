@@ -94,6 +94,11 @@ impl CountedPage {
         self.rows_before(self.records)
     }
 
+    /// Payloads and keys, as the service counts them.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.page.size_bytes()
+    }
+
     /// What the page takes in memory.
     pub(super) fn held_bytes(&self) -> usize {
         let counts = match &self.counts {

@@ -146,8 +146,13 @@ impl Lineage {
     }
 
     /// Takes note of a listing: drops finished shards that it does not have, and gives up those that
-    /// were to be read. A shard that is being read goes on until the service says otherwise.
-    pub(super) fn observe(&mut self, listed: &HashSet<&ShardId>) -> Unlisted {
+    /// were to be read, unless rows of them are `pending` for a batch. A shard that is being read goes
+    /// on until the service says otherwise.
+    pub(super) fn observe(
+        &mut self,
+        listed: &HashSet<&ShardId>,
+        pending: impl Fn(&ShardId) -> bool,
+    ) -> Unlisted {
         let mut unlisted = Unlisted::default();
         for (shard, node) in &mut self.nodes {
             if listed.contains(shard) {
@@ -159,7 +164,7 @@ impl Lineage {
             }
             match node.stage {
                 Stage::Finished => unlisted.dropped.push(shard.clone()),
-                Stage::Waiting | Stage::Missing if node.seen => {
+                Stage::Waiting | Stage::Missing if node.seen && !pending(shard) => {
                     node.stage = Stage::Lost;
                     unlisted.lost.push(shard.clone());
                 }
@@ -202,7 +207,7 @@ mod tests {
 
     fn observe(lineage: &mut Lineage, listed: &[u32]) -> Unlisted {
         let listed = ids(listed);
-        lineage.observe(&listed.iter().collect())
+        lineage.observe(&listed.iter().collect(), |_| false)
     }
 
     #[test]

@@ -10,6 +10,9 @@
 //!
 //! Decisions are pure: when to call next in `pacing`, when a bounded read is done in `tip`, where an
 //! exact one begins and ends in `range`, which rows a page holds in `rows`. The reader does the I/O.
+//!
+//! A streaming query keeps its readers ([`follow`]): they fill a `buffer` for each shard, `lineage`
+//! says which shards may be read, and `planner` what the next batch takes.
 
 mod budget;
 mod buffer;
@@ -17,6 +20,7 @@ mod buffered;
 mod columns;
 mod counted;
 mod counters;
+pub(crate) mod follow;
 mod lineage;
 mod pacing;
 mod planner;
@@ -28,7 +32,9 @@ mod rows;
 mod starts;
 mod tip;
 
-pub(crate) use buffered::{BatchReads, PageSlice, RowPlace};
+#[cfg(test)]
+pub(crate) use buffered::RowPlace;
+pub(crate) use buffered::{BatchReads, PageSlice};
 pub use columns::{RowColumn, row_schema};
 pub(crate) use counters::ReadCounters;
 pub(crate) use read::{ReadContext, ShardRead, Until, filter_range};

@@ -1,0 +1,69 @@
+//! Finding new shards, and making a reader for each shard that may be read.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::reader::ShardFollower;
+use super::shared::Shared;
+use crate::error::{Error, ErrorKind};
+use crate::kinesis::{Backoff, ShardFilter, list_all_shards};
+use crate::model::ShardId;
+
+/// Runs the discovery and the readers; all of them end with it.
+pub(super) async fn supervise(
+    shared: Arc<Shared>,
+    mut started: mpsc::UnboundedReceiver<ShardId>,
+    mut random: fastrand::Rng,
+) {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(discover(Arc::clone(&shared), random.fork()));
+    loop {
+        tokio::select! {
+            biased;
+            Some(shard) = started.recv() => {
+                let follower = ShardFollower::new(Arc::clone(&shared), shard, random.fork());
+                tasks.spawn(follower.run());
+            }
+            Some(ended) = tasks.join_next() => {
+                if let Err(error) = ended {
+                    let stream = shared.context.stream.name();
+                    let message = format!("stream '{stream}': a reader ended without a reason");
+                    shared.fail(Error::internal(message).with_source(error));
+                }
+            }
+            else => return,
+        }
+    }
+}
+
+/// Lists the shards once per interval, and with a frozen tip only when a shard is missing.
+async fn discover(shared: Arc<Shared>, random: fastrand::Rng) {
+    let context = &shared.context;
+    let mut backoff = Backoff::new(context.retry, random);
+    let mut listed_at = Instant::now();
+    loop {
+        if shared.settings.until.is_some() {
+            shared.listing_wanted().await;
+        }
+        tokio::time::sleep_until(listed_at + context.options.describe_shard_interval).await;
+        listed_at = Instant::now();
+        let filter = ShardFilter::FromTrimHorizon;
+        match list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await {
+            Ok(shards) => {
+                let started = shared.with(|state| state.listed(&shards));
+                shared.start(started);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                shared.fail(error);
+                return;
+            }
+            Err(error) => {
+                backoff.reset();
+                tracing::warn!(%error, "new shards cannot be looked for, which is tried again");
+            }
+        }
+    }
+}

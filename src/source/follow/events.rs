@@ -1,0 +1,172 @@
+//! What happens to the shards of a stream: pages come, shards end, listings find and miss them.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::followed::{Followed, Progress};
+use super::state::State;
+use crate::kinesis::ChildShard;
+use crate::model::{Shard, ShardId, ShardPosition, UnixMillis};
+use crate::source::counted::CountedPage;
+use crate::source::lineage::Stage;
+
+/// What one GetRecords brought.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) page: CountedPage,
+    pub(super) behind: Option<Duration>,
+    pub(super) covered: Option<UnixMillis>,
+    pub(super) at_tip: bool,
+    pub(super) end: PageEnd,
+}
+
+/// What follows a page.
+#[derive(Debug)]
+pub(super) enum PageEnd {
+    /// The next page.
+    More,
+    /// As far as the tip is concerned nothing; a shard that is known to be closed is read to its end.
+    AtFrozenTip,
+    /// Records that arrived behind the frozen tip.
+    BehindFrozenTip,
+    /// Nothing but the shards that were made of this one, where the service names them.
+    Children(Vec<ChildShard>),
+}
+
+impl State {
+    /// Takes in a page; gives the shards that may be read from now on, and whether this one goes on.
+    pub(super) fn arrived(&mut self, shard: &ShardId, arrival: Arrival) -> (Vec<ShardId>, bool) {
+        if self.lineage.stage(shard) == Some(Stage::Missing) {
+            self.lineage.set_stage(shard, Stage::Reading);
+        }
+        let spills = !self.rules.capped;
+        let room = self.rules.budget;
+        let held = self.tally.held_bytes;
+        let at_tip = arrival.at_tip;
+        let closed = self.update(shard, |followed| {
+            followed.behind = arrival.behind;
+            followed.covered = arrival.covered.or(followed.covered);
+            followed.buffer.push(arrival.page);
+            if spills && room.is_full(held) {
+                followed.buffer.forget();
+            }
+            followed.progress = if at_tip {
+                Progress::AtTip
+            } else {
+                Progress::CatchingUp
+            };
+            followed.closed
+        });
+        match arrival.end {
+            PageEnd::More => (Vec::new(), true),
+            PageEnd::AtFrozenTip if closed == Some(true) => (Vec::new(), true),
+            PageEnd::AtFrozenTip | PageEnd::BehindFrozenTip => {
+                self.leave(shard);
+                (Vec::new(), false)
+            }
+            PageEnd::Children(children) => (self.ended(shard, children), false),
+        }
+    }
+
+    /// Leaves the rest of a shard, and what descends from it, to another run.
+    pub(super) fn leave(&mut self, shard: &ShardId) {
+        let left = self.lineage.leave(shard);
+        for shard in left.iter().chain([shard]) {
+            self.update(shard, |followed| followed.progress = Progress::Done);
+        }
+    }
+
+    fn ended(&mut self, shard: &ShardId, children: Vec<ChildShard>) -> Vec<ShardId> {
+        if !self.rules.frozen {
+            self.listing_due |= children.is_empty();
+            for child in children {
+                self.add_child(child);
+            }
+        }
+        self.update(shard, |followed| {
+            followed.buffer.close();
+            followed.closed = true;
+            followed.behind = None;
+            followed.progress = Progress::Done;
+        });
+        self.consume_if_drained(shard)
+    }
+
+    fn add_child(&mut self, child: ChildShard) {
+        if self.lineage.is_tracked(&child.id) {
+            return;
+        }
+        let range = self.filter(true, child.hash_range);
+        self.lineage.track_child(child.id.clone(), child.parents);
+        let followed = Followed::new(ShardPosition::TrimHorizon, range, false);
+        self.insert(child.id, followed);
+    }
+
+    /// Lets the children of a shard go once nothing is left of it.
+    pub(super) fn consume_if_drained(&mut self, shard: &ShardId) -> Vec<ShardId> {
+        let Some(followed) = self.shards.get(shard) else {
+            return Vec::new();
+        };
+        if !followed.buffer.is_drained() || self.lineage.stage(shard) == Some(Stage::Finished) {
+            return Vec::new();
+        }
+        let planned = *followed.buffer.position() == ShardPosition::ShardEnd;
+        let stage = if planned {
+            Stage::Finished
+        } else {
+            Stage::Consumed
+        };
+        self.lineage.set_stage(shard, stage);
+        let children = self.lineage.start_children(shard);
+        self.started(children)
+    }
+
+    /// Takes in a listing; gives the shards that may be read from now on.
+    pub(super) fn listed(&mut self, listed: &[Shard]) -> Vec<ShardId> {
+        if !self.rules.frozen {
+            for shard in listed {
+                match self.shards.get_mut(&shard.id) {
+                    Some(known) => known.closed |= shard.is_closed(),
+                    None => {
+                        let (id, start) = (shard.id.clone(), ShardPosition::TrimHorizon);
+                        self.track(id, start, Some(shard));
+                    }
+                }
+            }
+            self.version += u64::from(self.listing_due);
+            self.listing_due = false;
+        }
+        let ids: HashSet<&ShardId> = listed.iter().map(|shard| &shard.id).collect();
+        let shards = &self.shards;
+        let pending = |shard: &ShardId| {
+            let followed = shards.get(shard);
+            followed.is_some_and(|followed| followed.buffer.pending_rows() > 0)
+        };
+        let unlisted = self.lineage.observe(&ids, pending);
+        for shard in &unlisted.dropped {
+            if let Some(followed) = self.shards.remove(shard) {
+                self.tally
+                    .remove(followed.tally(self.rules.caps.rows_per_shard));
+            }
+        }
+        for shard in &unlisted.lost {
+            self.lost(shard);
+        }
+        let waiting = self.lineage.start_all();
+        self.started(waiting)
+    }
+
+    fn lost(&mut self, shard: &ShardId) {
+        let position = self.update(shard, |followed| {
+            followed.progress = Progress::Done;
+            followed.buffer.position().clone()
+        });
+        if let Some(position) = position {
+            tracing::warn!(
+                %shard, %position,
+                "a shard is not listed any more and was not read to its end: what it held after \
+                 this position is gone"
+            );
+        }
+    }
+}

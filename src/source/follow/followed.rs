@@ -1,0 +1,136 @@
+//! One shard as a query follows it.
+
+use std::time::Duration;
+
+use crate::model::{HashRange, ShardPosition, UnixMillis};
+use crate::source::buffer::ShardBuffer;
+
+/// How far the reader of a shard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Not begun: its parents come first.
+    Waiting,
+    /// There is more, or may be.
+    CatchingUp,
+    /// The last page held all there was.
+    AtTip,
+    /// This run reads no more of it: it has ended, is lost, or goes on behind the frozen tip.
+    Done,
+}
+
+/// A shard: its buffer, and what the last answer of the service said.
+#[derive(Debug)]
+pub(super) struct Followed {
+    /// Set where user records outside it are left out.
+    pub(super) hash_range: Option<HashRange>,
+    pub(super) buffer: ShardBuffer,
+    pub(super) progress: Progress,
+    /// Whether it takes no more records.
+    pub(super) closed: bool,
+    /// Whether it has more to read and no room for it.
+    pub(super) blocked: bool,
+    /// How far the last page ended behind the tip.
+    pub(super) behind: Option<Duration>,
+    /// All that was there at this time has been read.
+    pub(super) covered: Option<UnixMillis>,
+    /// Batches in a row that had no room for a row of it.
+    pub(super) passed_over: u32,
+}
+
+/// What all shards come to, kept up to date so that no look at it costs a walk over them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Tally {
+    /// Rows no batch has taken.
+    pub(super) rows: u64,
+    /// Payloads and keys of these rows.
+    pub(super) pending_bytes: usize,
+    /// Memory of all buffers.
+    pub(super) held_bytes: usize,
+    /// Shards whose parents are not read.
+    pub(super) waiting: usize,
+    /// Shards that are being read.
+    pub(super) reading: usize,
+    /// Shards a batch may wait for.
+    pub(super) catching_up: usize,
+    /// Shards that have no room for more.
+    pub(super) blocked: usize,
+}
+
+impl Followed {
+    pub(super) fn new(
+        position: ShardPosition,
+        hash_range: Option<HashRange>,
+        closed: bool,
+    ) -> Self {
+        let ended = position == ShardPosition::ShardEnd;
+        Self {
+            hash_range,
+            buffer: ShardBuffer::starting_at(position),
+            progress: if ended {
+                Progress::Done
+            } else {
+                Progress::Waiting
+            },
+            closed: closed || ended,
+            blocked: false,
+            behind: None,
+            covered: None,
+            passed_over: 0,
+        }
+    }
+
+    pub(super) fn is_being_read(&self) -> bool {
+        matches!(self.progress, Progress::CatchingUp | Progress::AtTip)
+    }
+
+    /// Whether all that was in the shard at `time` has been read.
+    pub(super) fn is_read_at(&self, time: UnixMillis) -> bool {
+        self.progress == Progress::Done || self.covered.is_some_and(|covered| covered >= time)
+    }
+
+    /// The part of the shard in the tally, where a batch takes up to `row_cap` rows of it.
+    pub(super) fn tally(&self, row_cap: u64) -> Tally {
+        let rows = self.buffer.pending_rows();
+        let catching_up = self.progress == Progress::CatchingUp && !self.blocked && rows < row_cap;
+        Tally {
+            rows,
+            pending_bytes: self.buffer.pending_bytes(),
+            held_bytes: self.buffer.held_bytes(),
+            waiting: usize::from(self.progress == Progress::Waiting),
+            reading: usize::from(self.is_being_read()),
+            catching_up: usize::from(catching_up),
+            blocked: usize::from(self.blocked),
+        }
+    }
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, part: Self) {
+        self.rows += part.rows;
+        self.pending_bytes += part.pending_bytes;
+        self.held_bytes += part.held_bytes;
+        self.waiting += part.waiting;
+        self.reading += part.reading;
+        self.catching_up += part.catching_up;
+        self.blocked += part.blocked;
+    }
+
+    /// Whether a shard that came from `before` to this changes what can be done next.
+    pub(super) fn is_news_after(self, before: Self) -> bool {
+        let unread = |tally: Self| tally.waiting + tally.reading;
+        self.rows > before.rows
+            || self.catching_up < before.catching_up
+            || self.blocked > before.blocked
+            || unread(self) < unread(before)
+    }
+
+    pub(super) fn remove(&mut self, part: Self) {
+        self.rows -= part.rows;
+        self.pending_bytes -= part.pending_bytes;
+        self.held_bytes -= part.held_bytes;
+        self.waiting -= part.waiting;
+        self.reading -= part.reading;
+        self.catching_up -= part.catching_up;
+        self.blocked -= part.blocked;
+    }
+}

@@ -1,0 +1,194 @@
+//! The readers of a streaming query: one for each shard, living as long as the query, filling buffers
+//! that batches are cut from.
+//!
+//! ```text
+//!  discovery ──ListShards──▶ lineage ──may be read──▶ reader of a shard ──GetRecords──▶ buffer
+//!                               ▲                                                        │
+//!                               └──────── all rows taken, end read ◀── take() ◀──────────┘
+//! ```
+//!
+//! Readers never give up on what may pass: throttles and failures of the service hold up their own
+//! shard and nothing else.
+
+mod discovery;
+mod events;
+mod followed;
+mod reader;
+mod shared;
+mod state;
+mod status;
+mod take;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use self::shared::Shared;
+pub(crate) use self::status::ReaderStatus;
+pub(crate) use self::take::PlannedRead;
+use super::buffered::BatchReads;
+use super::read::{ReadContext, ShardRead, Until};
+use super::starts::beginning;
+use crate::error::Result;
+use crate::kinesis::{Backoff, RecordColumns, RecordDistribution, ShardFilter, list_all_shards};
+use crate::model::{
+    InitialPositions, Offsets, Shard, ShardId, ShardPosition, ShardRange, StreamRanges, UnixMillis,
+};
+
+/// How a query reads a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct FollowSettings {
+    /// What pages hold besides payloads and sequence numbers.
+    pub(crate) columns: RecordColumns,
+    /// Who picks the shard of a record: only by key can a record lie in the wrong one.
+    pub(crate) distribution: RecordDistribution,
+    /// The tip, where it is frozen: shards not listed now are left out, and rows that arrived later are
+    /// left for the next run.
+    pub(crate) until: Option<UnixMillis>,
+    /// Whether batches are capped. Without caps one batch holds all up to `until`, except what lies
+    /// behind a reshard; rows that do not fit into memory are read again when the batch runs.
+    pub(crate) caps: bool,
+}
+
+/// Where reading starts.
+#[derive(Debug, Clone)]
+pub(crate) enum From {
+    /// Where the query does.
+    Beginning(InitialPositions),
+    /// Behind the last batch.
+    Offsets(Offsets),
+}
+
+/// Whether there is anything for a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// No row has come.
+    Nothing,
+    /// There are rows, and by `kinesis.maxFetchTimePerShardSec` shards that are catching up have until
+    /// then to bring more.
+    WaitUntil(Instant),
+    /// There are rows.
+    Ready,
+}
+
+/// Reads all shards of a stream, and all that they are split and merged into. Dropping it ends the
+/// readers.
+#[derive(Debug)]
+pub(crate) struct StreamReader {
+    shared: Arc<Shared>,
+    /// Ends its task, and with it the readers, when it is dropped.
+    _supervisor: JoinSet<()>,
+}
+
+impl StreamReader {
+    /// Lists the shards and starts to read those that may be read.
+    ///
+    /// # Errors
+    /// The listing fails for good or longer than the retry options allow, or none of the shards with a
+    /// starting position is listed.
+    pub(crate) async fn start(
+        context: ReadContext,
+        from: From,
+        settings: FollowSettings,
+        mut random: fastrand::Rng,
+    ) -> Result<Self> {
+        let mut backoff = Backoff::new(context.retry, random.fork());
+        let filter = ShardFilter::FromTrimHorizon;
+        let listed =
+            list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await?;
+        let offsets = match from {
+            From::Beginning(start) => beginning(&listed, &start)?,
+            From::Offsets(offsets) => with_new_shards(offsets, &listed),
+        };
+        let (starts, started) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(context, settings, starts));
+        shared.begin(offsets, &listed);
+        let mut supervisor = JoinSet::new();
+        supervisor.spawn(discovery::supervise(Arc::clone(&shared), started, random));
+        Ok(Self {
+            shared,
+            _supervisor: supervisor,
+        })
+    }
+
+    /// Whether there is a batch to be planned, for a trigger that fired at `fired`.
+    ///
+    /// # Errors
+    /// A reader ended for good: access is denied, the stream is gone.
+    pub(crate) fn outlook(&self, fired: Instant) -> Result<Outlook> {
+        self.shared
+            .with(|state| state.outlook(fired, Instant::now()))
+    }
+
+    /// Cuts off what the buffers hold, up to the caps. The next call goes on behind it.
+    ///
+    /// The ranges are those of all tracked shards. Where the outlook was
+    /// [`Ready`](Outlook::Ready) the batch is to be run even if it has no rows: records without rows
+    /// fill memory until it is [`committed`](Self::committed).
+    pub(crate) fn take(&self) -> PlannedRead {
+        let stream = self.shared.context.stream.name().clone();
+        let (planned, started) = self.shared.with(|state| state.take(stream));
+        self.shared.start(started);
+        planned
+    }
+
+    /// A batch that was planned before this reader started; all of it is read from the service.
+    pub(crate) fn replay(&self, ranges: &StreamRanges) -> BatchReads {
+        let read = |(shard, range): (&ShardId, &ShardRange)| ShardRead {
+            shard: shard.clone(),
+            hash_range: self.shared.with(|state| state.hash_range(shard)),
+            start: range.after.clone(),
+            until: Until::Position(range.upto.clone()),
+            limit: None,
+        };
+        let ranges = ranges.shards.iter();
+        let reads = ranges.filter(|(_, range)| !range.is_empty()).map(read);
+        BatchReads {
+            reads: reads.collect(),
+            ..BatchReads::default()
+        }
+    }
+
+    /// Lets go of the rows up to `ends`, where a taken batch ended, and reads on.
+    pub(crate) fn committed(&self, ends: &Offsets) {
+        self.shared.with(|state| state.committed(ends));
+        self.shared.make_room();
+    }
+
+    /// Waits until something came, ended or failed since the last [`outlook`](Self::outlook).
+    pub(crate) async fn changed(&self) {
+        self.shared.changed().await;
+    }
+
+    /// Whether all rows up to the frozen tip were taken.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.shared.with(|state| state.is_exhausted())
+    }
+
+    /// Whether all rows that were in the stream at `time` were taken. Once that may have become true,
+    /// [`changed`](Self::changed) resolves.
+    pub(crate) fn has_taken_all_before(&self, time: UnixMillis) -> bool {
+        self.shared.with(|state| state.has_taken_all_before(time))
+    }
+
+    /// How far the readers are.
+    pub(crate) fn status(&self) -> ReaderStatus {
+        self.shared.with(|state| state.status())
+    }
+}
+
+/// Shards that came into being after the offsets were written start at their beginning.
+fn with_new_shards(mut offsets: Offsets, listed: &[Shard]) -> Offsets {
+    for shard in listed {
+        let known = offsets.contains_key(&shard.id);
+        if !known {
+            offsets.insert(shard.id.clone(), ShardPosition::TrimHorizon);
+        }
+    }
+    offsets
+}
+
+#[cfg(test)]
+mod tests;

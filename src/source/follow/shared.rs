@@ -1,0 +1,173 @@
+//! What the tasks of a stream reader share.
+
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+
+use super::FollowSettings;
+use super::state::{Rules, State};
+use crate::error::Error;
+use crate::kinesis::RecordColumns;
+use crate::model::{Offsets, Shard, ShardId, ShardPosition, UnixMillis};
+use crate::source::budget::Budget;
+use crate::source::planner::Caps;
+use crate::source::read::ReadContext;
+
+/// Rows of one shard in a batch, where `kinesis.maxFetchRecordsPerShard` does not say otherwise.
+const ROWS_PER_SHARD: u64 = 100_000;
+
+/// The state of a stream reader, and what its tasks wait for.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) context: ReadContext,
+    pub(super) settings: FollowSettings,
+    state: Mutex<State>,
+    changed: Notify,
+    room: Notify,
+    /// Somebody cannot go on before the shards have been listed.
+    listing: Notify,
+    starts: mpsc::UnboundedSender<ShardId>,
+    /// A moment by the clock, and by one that is never set.
+    began: (UnixMillis, Instant),
+}
+
+impl Shared {
+    pub(super) fn new(
+        context: ReadContext,
+        settings: FollowSettings,
+        starts: mpsc::UnboundedSender<ShardId>,
+    ) -> Self {
+        let options = &context.options;
+        let caps = Caps {
+            rows_per_shard: options.max_records_per_shard.unwrap_or(ROWS_PER_SHARD),
+            bytes: options.max_batch_bytes,
+        };
+        let rules = Rules {
+            caps: if settings.caps { caps } else { Caps::NONE },
+            capped: settings.caps,
+            max_fetch_time: options.max_fetch_time_per_shard,
+            budget: Budget::of(options.buffer_max_bytes),
+            frozen: settings.until.is_some(),
+            hash_filter: options.hash_filter,
+            distribution: settings.distribution,
+        };
+        let now = context.clock.now();
+        let now = settings.until.map_or(now, |until| now.max(until));
+        Self {
+            state: Mutex::new(State::new(rules)),
+            changed: Notify::new(),
+            room: Notify::new(),
+            listing: Notify::new(),
+            starts,
+            began: (now, Instant::now()),
+            context,
+            settings,
+        }
+    }
+
+    /// Tracks the shards of `offsets` and starts those that may be read.
+    pub(super) fn begin(&self, offsets: Offsets, listed: &[Shard]) {
+        let started = self.with(|state| {
+            let mut shards = listed.iter().peekable();
+            for (id, position) in offsets {
+                while shards.next_if(|shard| shard.id < id).is_some() {}
+                let shard = shards.next_if(|shard| shard.id == id);
+                state.track(id, position, shard);
+            }
+            state.listed(listed)
+        });
+        self.start(started);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the state or changes it, and tells those who wait for changes.
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (result, changed) = {
+            let mut state = self.lock();
+            let before = state.version;
+            let result = change(&mut state);
+            (result, state.version != before)
+        };
+        if changed {
+            self.changed.notify_waiters();
+        }
+        result
+    }
+
+    pub(super) async fn changed(&self) {
+        loop {
+            let mut notified = pin!(self.changed.notified());
+            notified.as_mut().enable();
+            if self.lock().is_changed() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Has readers made for `shards`.
+    pub(super) fn start(&self, shards: Vec<ShardId>) {
+        for shard in shards {
+            // It fails only once the supervisor is gone, and with it all readers.
+            let _ = self.starts.send(shard);
+        }
+    }
+
+    /// Ends the query.
+    pub(super) fn fail(&self, error: Error) {
+        self.with(|state| state.fail(error));
+    }
+
+    /// Waits until there may be room in the buffers; `denied` says whether there is none.
+    pub(super) async fn room(&self, mut denied: impl FnMut() -> bool) {
+        let mut notified = pin!(self.room.notified());
+        notified.as_mut().enable();
+        if denied() {
+            notified.await;
+        }
+    }
+
+    pub(super) fn make_room(&self) {
+        self.room.notify_waiters();
+    }
+
+    /// A shard the service does not know: it is to be listed, or given up.
+    pub(super) fn missing(&self, shard: &ShardId) {
+        self.with(|state| state.missing(shard));
+        self.listing.notify_one();
+    }
+
+    pub(super) async fn listing_wanted(&self) {
+        self.listing.notified().await;
+    }
+
+    /// When a request that is sent now looks at the shard, as far as the tip is concerned: a frozen one
+    /// must come nearer even if the clock is set back.
+    pub(super) fn now(&self) -> UnixMillis {
+        match self.settings.until {
+            None => self.context.clock.now(),
+            Some(_) => self.began.0.plus(self.began.1.elapsed()),
+        }
+    }
+
+    /// What pages must hold.
+    pub(super) fn columns(&self) -> RecordColumns {
+        let columns = self.settings.columns;
+        RecordColumns {
+            sequence_number: true,
+            arrival: columns.arrival || self.settings.until.is_some(),
+            ..columns
+        }
+    }
+
+    /// Where in the stream something happened.
+    pub(super) fn place(&self, shard: &ShardId, position: &ShardPosition) -> String {
+        let stream = self.context.stream.name();
+        format!("stream '{stream}', shard '{shard}', position {position}")
+    }
+}

@@ -1,0 +1,242 @@
+//! What the readers of a stream have come to, all behind one lock that is held for moments.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Outlook;
+use super::followed::{Followed, Progress, Tally};
+use crate::error::{Error, Result};
+use crate::kinesis::RecordDistribution;
+use crate::model::{HashRange, Offsets, Shard, ShardId, ShardPosition, UnixMillis};
+use crate::options::HashFilter;
+use crate::source::budget::Budget;
+use crate::source::lineage::{Lineage, Stage};
+use crate::source::planner::Caps;
+use crate::source::read::filter_range;
+
+/// What does not change while a query runs.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) caps: Caps,
+    /// Whether a batch may be less than all there is.
+    pub(super) capped: bool,
+    pub(super) max_fetch_time: Option<Duration>,
+    pub(super) budget: Budget,
+    /// Whether the tip is frozen.
+    pub(super) frozen: bool,
+    pub(super) hash_filter: HashFilter,
+    pub(super) distribution: RecordDistribution,
+}
+
+/// How often calls failed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Failures {
+    pub(super) throttled: u64,
+    pub(super) retries: u64,
+    pub(super) renewals: u64,
+}
+
+/// The shards and what is in their buffers.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) rules: Rules,
+    pub(super) shards: BTreeMap<ShardId, Followed>,
+    pub(super) lineage: Lineage,
+    pub(super) tally: Tally,
+    pub(super) failures: Failures,
+    /// Counts changes that a batch may be about; and the count at the last look.
+    pub(super) version: u64,
+    seen: u64,
+    /// Why the query ends.
+    failure: Option<Arc<Error>>,
+    /// Somebody waits for all shards to be read at this time, and for so many of them.
+    goal: Option<(UnixMillis, usize)>,
+    /// Whether a shard ended and did not say what follows it.
+    pub(super) listing_due: bool,
+}
+
+impl State {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            shards: BTreeMap::new(),
+            lineage: Lineage::default(),
+            tally: Tally::default(),
+            failures: Failures::default(),
+            version: 0,
+            seen: 0,
+            failure: None,
+            goal: None,
+            listing_due: false,
+        }
+    }
+
+    pub(super) fn is_changed(&self) -> bool {
+        self.version != self.seen
+    }
+
+    /// Ends the query; the first reason counts.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert_with(|| Arc::new(error));
+        self.version += 1;
+    }
+
+    pub(super) fn outlook(&mut self, fired: Instant, now: Instant) -> Result<Outlook> {
+        self.seen = self.version;
+        if let Some(error) = &self.failure {
+            let same = Error::new(error.kind(), error.to_string());
+            return Err(same.with_source(Arc::clone(error)));
+        }
+        if self.tally.rows == 0 {
+            // Records without rows fill memory, too.
+            let stuck = self.tally.blocked > 0 && self.tally.pending_bytes > 0;
+            return Ok(if stuck {
+                Outlook::Ready
+            } else {
+                Outlook::Nothing
+            });
+        }
+        if !self.rules.capped {
+            let all = self.tally.reading == 0;
+            return Ok(if all {
+                Outlook::Ready
+            } else {
+                Outlook::Nothing
+            });
+        }
+        let enough = self.tally.pending_bytes >= self.rules.caps.bytes;
+        let deadline = self.rules.max_fetch_time.map(|time| fired + time);
+        Ok(match deadline {
+            Some(deadline) if self.tally.catching_up > 0 && !enough && now < deadline => {
+                Outlook::WaitUntil(deadline)
+            }
+            _ => Outlook::Ready,
+        })
+    }
+
+    pub(super) fn is_exhausted(&self) -> bool {
+        let Tally {
+            rows,
+            waiting,
+            reading,
+            ..
+        } = self.tally;
+        self.rules.frozen && rows == 0 && waiting == 0 && reading == 0
+    }
+
+    pub(super) fn has_taken_all_before(&mut self, time: UnixMillis) -> bool {
+        let shards = self.shards.values();
+        let open = shards.filter(|shard| !shard.is_read_at(time)).count();
+        self.goal = Some((time, open));
+        open == 0 && self.tally.rows == 0 && !self.listing_due
+    }
+
+    /// Changes a shard and all that is counted over the shards; `None` where it is not tracked.
+    pub(super) fn update<T>(
+        &mut self,
+        shard: &ShardId,
+        change: impl FnOnce(&mut Followed) -> T,
+    ) -> Option<T> {
+        let cap = self.rules.caps.rows_per_shard;
+        let followed = self.shards.get_mut(shard)?;
+        let before = followed.tally(cap);
+        let goal = self.goal.as_mut();
+        let goal = goal.filter(|(time, _)| !followed.is_read_at(*time));
+        let result = change(followed);
+        let after = followed.tally(cap);
+        self.tally.remove(before);
+        self.tally.add(after);
+        self.version += u64::from(after.is_news_after(before));
+        if let Some((time, open)) = goal
+            && followed.is_read_at(*time)
+        {
+            *open = open.saturating_sub(1);
+            self.version += u64::from(*open == 0);
+        }
+        Some(result)
+    }
+
+    /// Tracks a shard from `position` on.
+    pub(super) fn track(&mut self, id: ShardId, position: ShardPosition, listed: Option<&Shard>) {
+        let parents = listed.map(parents_of).unwrap_or_default();
+        let range = listed.and_then(|shard| self.filter(!parents.is_empty(), shard.hash_range));
+        let stage = match position {
+            ShardPosition::ShardEnd => Stage::Finished,
+            _ => Stage::Waiting,
+        };
+        let closed = listed.is_some_and(Shard::is_closed);
+        self.lineage.track(id.clone(), parents, stage);
+        self.insert(id, Followed::new(position, range, closed));
+    }
+
+    pub(super) fn filter(&self, has_parent: bool, range: HashRange) -> Option<HashRange> {
+        let Rules {
+            hash_filter,
+            distribution,
+            ..
+        } = self.rules;
+        filter_range(hash_filter, distribution, has_parent, range)
+    }
+
+    pub(super) fn insert(&mut self, id: ShardId, followed: Followed) {
+        self.tally
+            .add(followed.tally(self.rules.caps.rows_per_shard));
+        self.shards.insert(id, followed);
+    }
+
+    /// Starts shards that the lineage lets go.
+    pub(super) fn started(&mut self, shards: Vec<ShardId>) -> Vec<ShardId> {
+        for shard in &shards {
+            self.update(shard, |followed| followed.progress = Progress::CatchingUp);
+        }
+        shards
+    }
+
+    /// Whether there is nothing more to read of `shard`.
+    pub(super) fn is_done(&self, shard: &ShardId) -> bool {
+        let followed = self.shards.get(shard);
+        followed.is_none_or(|followed| followed.progress == Progress::Done)
+    }
+
+    /// The room for the next page of `shard`; `None` for none before a batch is through.
+    pub(super) fn page_room(&mut self, shard: &ShardId) -> Option<usize> {
+        let (budget, held) = (self.rules.budget, self.tally.held_bytes);
+        let shards = self.tally.reading;
+        let spills = !self.rules.capped;
+        self.update(shard, |followed| {
+            let own = followed.buffer.held_bytes();
+            let room = budget.page_bytes(own, held, shards);
+            let room = room.or(spills.then(Budget::least_page_bytes));
+            followed.blocked = room.is_none();
+            room
+        })
+        .flatten()
+    }
+
+    /// The service does not know the shard: the next listing decides whether it is gone.
+    pub(super) fn missing(&mut self, shard: &ShardId) {
+        if self.lineage.stage(shard) == Some(Stage::Reading) {
+            self.lineage.set_stage(shard, Stage::Missing);
+        }
+    }
+
+    pub(super) fn committed(&mut self, ends: &Offsets) {
+        for (shard, end) in ends {
+            self.update(shard, |followed| followed.buffer.committed(end));
+        }
+    }
+
+    pub(super) fn hash_range(&self, shard: &ShardId) -> Option<HashRange> {
+        self.shards
+            .get(shard)
+            .and_then(|followed| followed.hash_range)
+    }
+}
+
+fn parents_of(shard: &Shard) -> Vec<ShardId> {
+    let parents = shard.parent.iter().chain(&shard.adjacent_parent);
+    parents.cloned().collect()
+}

@@ -1,0 +1,63 @@
+//! How far the readers of a stream are.
+
+use std::time::Duration;
+
+use super::state::State;
+use crate::model::{Offsets, ShardId};
+
+/// A look at the readers, for progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReaderStatus {
+    /// Shards that take records.
+    pub(crate) open_shards: usize,
+    /// Closed shards that are not read to their end.
+    pub(crate) draining_shards: usize,
+    /// Memory of the buffers, the rows of a running batch included.
+    pub(crate) buffered_bytes: usize,
+    /// Rows no batch has taken.
+    pub(crate) buffered_rows: u64,
+    /// Calls the service throttled, since the start.
+    pub(crate) throttled_calls: u64,
+    /// Calls that failed otherwise and were sent again, since the start.
+    pub(crate) retries: u64,
+    /// Iterators that had expired, since the start.
+    pub(crate) iterator_renewals: u64,
+    /// How far the shard that is closest to its tip is behind it; `None` before the first page.
+    pub(crate) min_behind_latest: Option<Duration>,
+    /// The mean over the shards that are being read.
+    pub(crate) avg_behind_latest: Option<Duration>,
+    /// How far the shard that is farthest from its tip is behind it.
+    pub(crate) max_behind_latest: Option<Duration>,
+    /// Behind the last row that was read of each shard.
+    pub(crate) latest: Offsets,
+}
+
+impl State {
+    pub(super) fn status(&self) -> ReaderStatus {
+        let behind = self.shards.values().filter(|shard| shard.is_being_read());
+        let behind: Vec<Duration> = behind.filter_map(|shard| shard.behind).collect();
+        let count = u32::try_from(behind.len()).unwrap_or(u32::MAX);
+        let total: Duration = behind.iter().sum();
+        let mut open_shards = 0;
+        let mut draining_shards = 0;
+        let mut latest: Vec<(ShardId, _)> = Vec::with_capacity(self.shards.len());
+        for (shard, followed) in &self.shards {
+            open_shards += usize::from(!followed.closed);
+            draining_shards += usize::from(followed.closed && !followed.buffer.is_drained());
+            latest.push((shard.clone(), followed.buffer.end().clone()));
+        }
+        ReaderStatus {
+            open_shards,
+            draining_shards,
+            buffered_bytes: self.tally.held_bytes,
+            buffered_rows: self.tally.rows,
+            throttled_calls: self.failures.throttled,
+            retries: self.failures.retries,
+            iterator_renewals: self.failures.renewals,
+            min_behind_latest: behind.iter().min().copied(),
+            avg_behind_latest: total.checked_div(count),
+            max_behind_latest: behind.iter().max().copied(),
+            latest: latest.into_iter().collect(),
+        }
+    }
+}
