@@ -1,4 +1,7 @@
 use super::*;
+use crate::kinesis::RecordsPageBuilder;
+use crate::source::counted::CountedPage;
+use crate::source::follow::events::{Arrival, PageEnd};
 
 /// All rows of a run up to the frozen tip, and where it ended.
 async fn run(fixture: &Fixture, from: From) -> (Vec<String>, Offsets) {
@@ -100,4 +103,35 @@ async fn a_run_reads_shards_that_were_split_before_and_leaves_later_ones_to_the_
     let (rows, ends) = run(&fixture, From::Offsets(ends)).await;
     assert_eq!(rows, ["apple 3", "apple 4"]);
     assert_eq!(ends[&shard(1)], ShardPosition::ShardEnd);
+}
+
+/// A service may answer once more before it says that a closed shard has ended.
+#[tokio::test(start_paused = true)]
+async fn a_closed_shard_is_read_to_its_end_and_an_open_one_to_the_tip() {
+    let mut fixture = Fixture::with_shards(1).await;
+    fixture.split_the_only_shard().await;
+    fixture.settings.until = Some(fixture.now());
+    let reader = fixture.read_all().await;
+    let page = |end| {
+        let empty = RecordsPageBuilder::with_capacity(RecordColumns::ALL, 0, 0);
+        let empty = empty.finish(None, None, None, vec![]);
+        Arrival {
+            page: CountedPage::new(empty, &ShardPosition::TrimHorizon, None).unwrap(),
+            behind: None,
+            covered: None,
+            at_tip: true,
+            end,
+        }
+    };
+    let arrives = |n, end| {
+        let shared = &reader.shared;
+        shared.with(|state| state.arrived(&shard(n), page(end)))
+    };
+    assert_eq!(arrives(0, PageEnd::AtFrozenTip), (vec![], true));
+    let children = vec![shard(1), shard(2)];
+    assert_eq!(arrives(0, PageEnd::Children(vec![])), (children, false));
+    assert_eq!(arrives(1, PageEnd::AtFrozenTip), (vec![], false));
+    assert!(!reader.is_exhausted());
+    assert_eq!(arrives(2, PageEnd::BehindFrozenTip), (vec![], false));
+    assert!(reader.is_exhausted());
 }

@@ -229,3 +229,29 @@ async fn a_shard_that_is_not_listed_any_more_keeps_its_position_and_holds_up_not
     sleep(Duration::from_secs(60)).await;
     assert_eq!(reader.outlook(Instant::now()).unwrap(), Outlook::Nothing);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_expires_before_it_is_read_gives_its_rows_and_sets_its_children_free() {
+    let mut fixture = Fixture::with_shards(1).await;
+    fixture.options.buffer_max_bytes = 100_000;
+    fixture.options.records_per_fetch = 10;
+    fixture.options.fetch_interval = Duration::from_secs(60);
+    fixture.options.describe_shard_interval = Duration::from_secs(60);
+    for number in 0..200 {
+        let text = format!("k {number} {}", "x".repeat(1_000));
+        fixture.put(&text).await;
+    }
+    fixture.split_the_only_shard().await;
+    let reader = fixture.read_all().await;
+    sleep(Duration::from_secs(25 * 3_600)).await;
+    fixture.put("k late").await;
+    let first = reader.next().await;
+    let held = rows_of(&first).len();
+    assert!((30..100).contains(&held), "{held}");
+    reader.committed(&first.ranges.ends());
+    let batch = reader.next().await;
+    assert_eq!(rows_of(&batch), ["k late"]);
+    // What was lost of it is for others to tell: the position stays where it was.
+    let ends = batch.ranges.ends();
+    assert_eq!(ends[&shard(0)], first.ranges.ends()[&shard(0)]);
+}
