@@ -252,6 +252,8 @@ mod tests {
         assert_eq!(observe(&mut lineage, &[0, 2]), Unlisted::default());
         assert_eq!(lineage.stage(&id(0)), Some(Stage::Reading));
         lineage.set_stage(&id(0), Stage::Missing);
+        let pending = lineage.observe(&ids(&[2]).iter().collect(), |_| true);
+        assert_eq!(pending, Unlisted::default());
         assert_eq!(observe(&mut lineage, &[2]).lost, ids(&[0]));
     }
 
