@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::model::ShardId;
+use crate::model::{Shard, ShardId};
 
 /// What has become of a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,25 @@ impl Stage {
     fn is_past(self) -> bool {
         matches!(self, Self::Consumed | Self::Finished | Self::Lost)
     }
+}
+
+/// Those of `listed`, which are ordered by id, that came into being since the known ones: neither known
+/// nor ancestors of one, which were read before and are listed once more.
+pub(super) fn new_shards<'a>(
+    listed: &'a [Shard],
+    is_known: impl Fn(&ShardId) -> bool,
+) -> Vec<&'a Shard> {
+    let mut ancestors: HashSet<&ShardId> = HashSet::new();
+    let mut new = Vec::new();
+    // Children come after their parents in the order of ids.
+    for shard in listed.iter().rev() {
+        if is_known(&shard.id) || ancestors.contains(&shard.id) {
+            ancestors.extend(shard.parent.iter().chain(&shard.adjacent_parent));
+        } else {
+            new.push(shard);
+        }
+    }
+    new
 }
 
 /// The tracked shards of a stream as a graph.
@@ -182,6 +201,7 @@ impl Lineage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{HashRange, SequenceNumber};
 
     fn id(n: u32) -> ShardId {
         ShardId::new(format!("shardId-{n:012}"))
@@ -273,6 +293,29 @@ mod tests {
         lineage.start_all();
         assert_eq!(lineage.leave(&id(0)), ids(&[2, 3]));
         assert_eq!(consume(&mut lineage, 1), ids(&[4]));
+    }
+
+    #[test]
+    fn what_was_read_before_and_is_listed_once_more_is_not_new() {
+        let shard = |n: u32, parents: &[u32]| Shard {
+            id: id(n),
+            parent: parents.first().copied().map(id),
+            adjacent_parent: parents.get(1).copied().map(id),
+            hash_range: HashRange::ALL,
+            starting_sequence: SequenceNumber::zero(),
+            ending_sequence: None,
+        };
+        let listed = [
+            shard(0, &[]),
+            shard(1, &[]),
+            shard(2, &[0, 1]),
+            shard(3, &[2]),
+            shard(4, &[3]),
+            shard(5, &[]),
+        ];
+        let new = new_shards(&listed, |shard| *shard == id(3));
+        let new: Vec<&ShardId> = new.iter().map(|shard| &shard.id).collect();
+        assert_eq!(new, [&id(5), &id(4)]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::state::State;
 use crate::kinesis::ChildShard;
 use crate::model::{Shard, ShardId, ShardPosition, UnixMillis};
 use crate::source::counted::CountedPage;
-use crate::source::lineage::Stage;
+use crate::source::lineage::{Stage, new_shards};
 
 /// What one GetRecords brought.
 #[derive(Debug)]
@@ -96,6 +96,12 @@ impl State {
         if self.lineage.is_tracked(&child.id) {
             return;
         }
+        let mut parents = child.parents.iter();
+        if child.parents.is_empty() || !parents.all(|parent| self.lineage.is_tracked(parent)) {
+            // The other parent is so new that nobody has named it, or gone: a listing tells.
+            self.listing_due = true;
+            return;
+        }
         let range = self.filter(true, child.hash_range);
         self.lineage.track_child(child.id.clone(), child.parents);
         let followed = Followed::new(ShardPosition::TrimHorizon, range, false);
@@ -125,13 +131,13 @@ impl State {
     pub(super) fn listed(&mut self, listed: &[Shard]) -> Vec<ShardId> {
         if !self.rules.frozen {
             for shard in listed {
-                match self.shards.get_mut(&shard.id) {
-                    Some(known) => known.closed |= shard.is_closed(),
-                    None => {
-                        let (id, start) = (shard.id.clone(), ShardPosition::TrimHorizon);
-                        self.track(id, start, Some(shard));
-                    }
+                if let Some(known) = self.shards.get_mut(&shard.id) {
+                    known.closed |= shard.is_closed();
                 }
+            }
+            for shard in new_shards(listed, |shard| self.shards.contains_key(shard)) {
+                let (id, start) = (shard.id.clone(), ShardPosition::TrimHorizon);
+                self.track(id, start, Some(shard));
             }
             self.version += u64::from(self.listing_due);
             self.listing_due = false;

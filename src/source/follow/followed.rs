@@ -99,7 +99,7 @@ impl Followed {
             waiting: usize::from(self.progress == Progress::Waiting),
             reading: usize::from(self.is_being_read()),
             catching_up: usize::from(catching_up),
-            blocked: usize::from(self.blocked),
+            blocked: usize::from(self.blocked && self.is_being_read()),
         }
     }
 }

@@ -29,6 +29,7 @@ use self::shared::Shared;
 pub(crate) use self::status::ReaderStatus;
 pub(crate) use self::take::PlannedRead;
 use super::buffered::BatchReads;
+use super::lineage::new_shards;
 use super::read::{ReadContext, ShardRead, Until};
 use super::starts::beginning;
 use crate::error::Result;
@@ -181,11 +182,8 @@ impl StreamReader {
 
 /// Shards that came into being after the offsets were written start at their beginning.
 fn with_new_shards(mut offsets: Offsets, listed: &[Shard]) -> Offsets {
-    for shard in listed {
-        let known = offsets.contains_key(&shard.id);
-        if !known {
-            offsets.insert(shard.id.clone(), ShardPosition::TrimHorizon);
-        }
+    for shard in new_shards(listed, |shard| offsets.contains_key(shard)) {
+        offsets.insert(shard.id.clone(), ShardPosition::TrimHorizon);
     }
     offsets
 }

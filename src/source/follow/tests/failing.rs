@@ -257,3 +257,27 @@ async fn a_shard_that_expires_before_it_is_read_gives_its_rows_and_sets_its_chil
     let ends = batch.ranges.ends();
     assert_eq!(ends[&shard(0)], first.ranges.ends()[&shard(0)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_merged_shard_waits_for_a_parent_nobody_has_named_yet() {
+    let mut fixture = Fixture::with_shards(2).await;
+    fixture.options.describe_shard_interval = Duration::from_secs(5);
+    let service = Arc::new(OneThrottled {
+        kinesis: Arc::clone(&fixture.kinesis),
+        shard: shard(1),
+    });
+    let reader = fixture.read_through(service, horizon()).await;
+    let (kinesis, stream) = (&fixture.kinesis, &fixture.stream);
+    let at = HashKey(3 << 126);
+    kinesis.split_shard(stream, &shard(1), at).await.unwrap();
+    let [left, right] = [shard(0), shard(2)];
+    kinesis.merge_shards(stream, &left, &right).await.unwrap();
+    for text in 0..20 {
+        fixture.put(&format!("{text} x")).await;
+    }
+    sleep(Duration::from_secs(60)).await;
+    // Shards 2 and 4 come after shard 1, which is throttled.
+    assert_eq!(reader.outlook(Instant::now()).unwrap(), Outlook::Nothing);
+    let tracked = reader.take().ranges.shards;
+    assert_eq!(tracked.keys().count(), 5);
+}
