@@ -35,10 +35,7 @@ impl Stage {
 
 /// Those of `listed`, which are ordered by id, that came into being since the known ones: neither known
 /// nor ancestors of one, which were read before and are listed once more.
-pub(super) fn new_shards<'a>(
-    listed: &'a [Shard],
-    is_known: impl Fn(&ShardId) -> bool,
-) -> Vec<&'a Shard> {
+pub(super) fn new_shards(listed: &[Shard], is_known: impl Fn(&ShardId) -> bool) -> Vec<&Shard> {
     let mut ancestors: HashSet<&ShardId> = HashSet::new();
     let mut new = Vec::new();
     // Children come after their parents in the order of ids.
