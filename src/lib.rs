@@ -4,8 +4,8 @@
 //!
 //! [`model`]: plain data. [`options`]: what a user may write. [`kinesis`]: the service, the SDK behind it
 //! and the simulator. [`aggregation`]: the KPL format. [`source`] and [`sink`]: between positions, rows
-//! and records. [`checkpoint`]: how far a streaming query is. The rest of the names below is the face to
-//! DataFusion.
+//! and records. [`checkpoint`]: how far a streaming query is. [`query`]: a statement over an unbounded
+//! table as it runs. The rest of the names below is the face to DataFusion.
 
 pub mod aggregation;
 pub mod checkpoint;
@@ -23,6 +23,7 @@ mod table;
 mod error;
 
 pub use error::{Error, ErrorKind, Result};
+pub use query::{StreamingQuery, StreamingQueryBuilder};
 pub use table::{
     InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
     KinesisTableFactory, RowCountExec, Services, StreamingSettings, register, register_with, sql,

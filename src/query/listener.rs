@@ -59,7 +59,7 @@ pub trait StreamingQueryListener: Send + Sync {
     /// A batch is done.
     fn on_progress(&self, _progress: &StreamingQueryProgress) {}
 
-    /// There is nothing to read; called once for an idle time, however long.
+    /// There has been nothing to read for ten seconds; called again every ten seconds.
     fn on_idle(&self, _event: &StreamingQueryIdle) {}
 
     /// The query has ended; nothing follows.

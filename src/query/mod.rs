@@ -1,14 +1,45 @@
 //! Streaming queries: a statement over an unbounded table, run batch by batch.
+//!
+//! [`StreamingQuery::builder`] checks a statement and starts it in the background; the
+//! [`StreamingQuery`] it gives is the handle.
+//!
+//! ```text
+//!  builder ──checks──▶ recovery ──whose checkpoint──▶ runner ──▶ waiting ──trigger, data──▶ batch
+//!     │                                                 ▲                                     │
+//!     ▼                                                 ╰────────────── next ◀────────────────╯
+//!   handle ◀──────────────── shared: status, progress, wishes, the end ──────────────────▶ runner
+//! ```
+//!
+//! A batch: its exact ranges are cut off the buffers and written to the log, the plan runs over
+//! them, the commit is written. A start runs the newest batch without a commit again, with the same
+//! ranges and the same time.
 
+mod batch;
+mod builder;
 mod failure;
+mod handle;
 mod listener;
 mod output;
 mod plan;
 mod progress;
+mod recovery;
+mod registry;
+mod report;
+mod runner;
+mod shared;
+mod start;
+mod steps;
+mod timer;
 mod trigger;
+mod waiting;
 
+pub use builder::StreamingQueryBuilder;
+pub use handle::StreamingQuery;
 pub use listener::{
     StreamingQueryIdle, StreamingQueryListener, StreamingQueryStarted, StreamingQueryTerminated,
 };
 pub use plan::is_streaming;
 pub use progress::{KinesisMetrics, SinkProgress, SourceProgress, StreamingQueryProgress};
+pub use shared::QueryStatus;
+#[doc(hidden)]
+pub use steps::{Step, StepHook};

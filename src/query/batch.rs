@@ -1,0 +1,162 @@
+//! One batch, step by step.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::plan::state_at;
+use super::report::Report;
+use super::runner::Runner;
+use super::steps::Step;
+use crate::checkpoint::Logged;
+use crate::error::Result;
+use crate::model::{Batch, BatchId, StreamRanges, UnixMillis};
+use crate::source::BatchReads;
+use crate::source::follow::StreamReader;
+
+/// How many shards a message names.
+const NAMED_SHARDS: usize = 4;
+
+/// A batch that is to be run.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) batch: Batch,
+    /// What it reads, source by source.
+    pub(super) reads: Vec<Arc<BatchReads>>,
+    /// Whether `offsets/N` is written.
+    pub(super) logged: bool,
+    /// When the trigger wanted it.
+    pub(super) due: UnixMillis,
+    /// When its planning began.
+    pub(super) fired: UnixMillis,
+    /// The same, to the nanosecond.
+    pub(super) begun: Instant,
+}
+
+impl Runner {
+    /// Runs a batch and commits it.
+    ///
+    /// # Errors
+    /// What went wrong, with the batch and its ranges.
+    pub(super) async fn batch(&mut self, readers: &[StreamReader], job: Job) -> Result<Logged> {
+        let Job { batch, .. } = &job;
+        let id = batch.id;
+        self.shared
+            .set_status(format!("Processing batch {id}"), true, true);
+        let ran = Box::pin(self.steps(readers, &job)).await;
+        ran.map_err(|error| {
+            let ranges = describe(&batch.sources);
+            error.in_context(format!("{}: batch {id} ({ranges})", self.shared))
+        })
+    }
+
+    async fn steps(&mut self, readers: &[StreamReader], job: &Job) -> Result<Logged> {
+        let batch = &job.batch;
+        let id = batch.id;
+        let mut report = Report::begun(job);
+        self.at(Step::Planned, id).await;
+        if !job.logged {
+            self.at(Step::OffsetsLogging, id).await;
+            report.lap("latestOffset");
+            if self.checkpoint.log_offsets(batch).await? == Logged::Taken {
+                return Ok(Logged::Taken);
+            }
+            report.lap("walCommit");
+            self.at(Step::OffsetsLogged, id).await;
+        }
+        let state = state_at(&self.state, batch.time);
+        let plan = self.plan.for_batch(&job.reads)?;
+        report.lap("getBatch");
+        self.at(Step::PlanMade, id).await;
+        self.at(Step::Running, id).await;
+        let ran = self.output.run(&state, plan, id).await?;
+        self.at(Step::Ran, id).await;
+        self.at(Step::CommitLogging, id).await;
+        report.ran(ran);
+        if self.checkpoint.log_commit(id, self.clock.now()).await? == Logged::Taken {
+            return Ok(Logged::Taken);
+        }
+        report.lap("commitOffsets");
+        self.at(Step::CommitLogged, id).await;
+        for (reader, ranges) in readers.iter().zip(&batch.sources) {
+            reader.committed(&ranges.ends());
+        }
+        self.at(Step::BuffersDropped, id).await;
+        self.publish(readers, job, report);
+        self.at(Step::ProgressPublished, id).await;
+        self.at(Step::Purging, id).await;
+        self.checkpoint.purge(id).await;
+        self.at(Step::Purged, id).await;
+        Ok(Logged::Done)
+    }
+
+    /// Tells handle, log and listeners of a batch that is committed.
+    fn publish(&mut self, readers: &[StreamReader], job: &Job, report: Report) {
+        let progress = Arc::new(report.progress(self, readers, job));
+        self.fired_before = Some(job.fired);
+        tracing::info!(query = %self.shared, "{progress}");
+        self.shared.push(Arc::clone(&progress));
+        self.listeners.progress(&progress);
+    }
+
+    async fn at(&self, step: Step, batch: BatchId) {
+        self.reach(step, Some(batch)).await;
+    }
+}
+
+/// The ranges that hold something, as far as a message has room for them.
+fn describe(sources: &[StreamRanges]) -> String {
+    let mut text = String::new();
+    for source in sources {
+        let moved = source.shards.iter().filter(|(_, range)| !range.is_empty());
+        let separator = if text.is_empty() { "" } else { "; " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{separator}stream '{}'", source.stream);
+        for (place, (shard, range)) in moved.clone().take(NAMED_SHARDS).enumerate() {
+            let separator = if place == 0 { ':' } else { ',' };
+            let _ = write!(
+                text,
+                "{separator} {shard} {} to {}",
+                range.after, range.upto
+            );
+        }
+        let others = moved.count().saturating_sub(NAMED_SHARDS);
+        if others > 0 {
+            let _ = write!(text, " and {others} more shards");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ShardId, ShardPosition, ShardRange, StreamName};
+
+    #[test]
+    fn a_message_names_the_first_shards_that_moved_and_counts_the_others() {
+        let range = |number: u32| {
+            let moved = ShardRange {
+                after: ShardPosition::TrimHorizon,
+                upto: ShardPosition::ShardEnd,
+            };
+            let still = ShardRange::empty(ShardPosition::ShardEnd);
+            let range = if number == 0 { still } else { moved };
+            (ShardId::new(format!("shardId-{number:012}")), range)
+        };
+        let source = |shards: u32| StreamRanges {
+            stream: StreamName::new("words").unwrap(),
+            shards: (0..shards).map(range).collect(),
+        };
+        assert_eq!(
+            describe(&[source(2), source(1)]),
+            "stream 'words': shardId-000000000001 TRIM_HORIZON to SHARD_END; stream 'words'"
+        );
+        let many = describe(&[source(10_000)]);
+        assert!(
+            many.ends_with("shardId-000000000004 TRIM_HORIZON to SHARD_END and 9995 more shards"),
+            "{many}"
+        );
+    }
+}

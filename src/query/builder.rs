@@ -1,0 +1,157 @@
+//! What a streaming query is to be.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::SessionContext;
+
+#[cfg(doc)]
+use super::handle::StreamingQuery;
+use super::listener::{Listeners, StreamingQueryListener};
+use super::output::{Console, Output};
+use super::steps::StepHook;
+use crate::model::{BatchId, OutputMode, Trigger};
+
+/// How long [`StreamingQuery::stop`] waits for the batch in flight.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Makes a [`StreamingQuery`]. What is not said here comes from the `streaming.*` settings of the
+/// session.
+pub struct StreamingQueryBuilder {
+    pub(super) ctx: SessionContext,
+    pub(super) sql: String,
+    pub(super) name: Option<String>,
+    pub(super) trigger: Option<Trigger>,
+    pub(super) output_mode: Option<OutputMode>,
+    pub(super) checkpoint_location: Option<String>,
+    pub(super) listeners: Listeners,
+    pub(super) output: Option<Output>,
+    pub(super) stop_timeout: Duration,
+    pub(super) seed: Option<u64>,
+    pub(super) hook: StepHook,
+    pub(super) registered: bool,
+}
+
+impl StreamingQueryBuilder {
+    pub(super) fn new(ctx: &SessionContext, sql: String) -> Self {
+        Self {
+            ctx: ctx.clone(),
+            sql,
+            name: None,
+            trigger: None,
+            output_mode: None,
+            checkpoint_location: None,
+            listeners: Listeners::default(),
+            output: None,
+            stop_timeout: STOP_TIMEOUT,
+            seed: None,
+            hook: StepHook::default(),
+            registered: true,
+        }
+    }
+
+    /// Names the query, in messages and for whoever lists queries. Only one that runs in this
+    /// process may have the name.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// When a batch runs.
+    #[must_use]
+    pub fn with_trigger(mut self, trigger: Trigger) -> Self {
+        self.trigger = Some(trigger);
+        self
+    }
+
+    /// Which rows of the result a batch gives.
+    #[must_use]
+    pub fn with_output_mode(mut self, mode: OutputMode) -> Self {
+        self.output_mode = Some(mode);
+        self
+    }
+
+    /// Where the progress of the query is kept: an object store URL (`file:///…`, `s3://…`,
+    /// `memory://…`) or an absolute path. A start with the location of an earlier run goes on where
+    /// that one ended. An INSERT needs one; a SELECT without one begins anew at each start.
+    #[must_use]
+    pub fn with_checkpoint_location(mut self, location: impl Into<String>) -> Self {
+        self.checkpoint_location = Some(location.into());
+        self
+    }
+
+    /// Adds one who is told what the query does.
+    #[must_use]
+    pub fn with_listener(mut self, listener: Arc<dyn StreamingQueryListener>) -> Self {
+        self.listeners.add(listener);
+        self
+    }
+
+    /// How long [`StreamingQuery::stop`] waits for the batch in flight before it abandons it;
+    /// 20 seconds where nothing is said.
+    #[must_use]
+    pub fn with_stop_timeout(mut self, limit: Duration) -> Self {
+        self.stop_timeout = limit;
+        self
+    }
+
+    /// Draws ids and spreads waits by this seed instead of one drawn at random.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Gives the rows of each batch of a SELECT to `function`. A batch that was interrupted runs
+    /// again with the same number and the same rows: a function that remembers the number of the
+    /// batch it has finished last can tell.
+    ///
+    /// An error of it ends the query.
+    #[must_use]
+    pub fn foreach_batch<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(BatchId, SendableRecordBatchStream) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = datafusion::error::Result<()>> + Send + 'static,
+    {
+        self.output = Some(Output::foreach_batch(function));
+        self
+    }
+
+    /// Prints the rows of each batch of a SELECT to the standard output.
+    #[must_use]
+    pub fn console(mut self) -> Self {
+        self.output = Some(Output::Console(Console::stdout()));
+        self
+    }
+
+    /// For tests: awaits the hook at every step.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_step_hook(mut self, hook: StepHook) -> Self {
+        self.hook = hook;
+        self
+    }
+
+    /// For tests: starts as if in a process of its own, which knows of no other query.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn as_in_another_process(mut self) -> Self {
+        self.registered = false;
+        self
+    }
+}
+
+impl fmt::Debug for StreamingQueryBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamingQueryBuilder")
+            .field("sql", &self.sql)
+            .field("name", &self.name)
+            .field("trigger", &self.trigger)
+            .field("output_mode", &self.output_mode)
+            .field("checkpoint_location", &self.checkpoint_location)
+            .finish_non_exhaustive()
+    }
+}

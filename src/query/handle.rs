@@ -1,0 +1,154 @@
+//! The handle of a running query.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::prelude::SessionContext;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::builder::StreamingQueryBuilder;
+use super::progress::StreamingQueryProgress;
+use super::registry::Registration;
+use super::shared::{QueryStatus, Shared, Wish};
+use crate::error::{Error, Result};
+use crate::model::Clock;
+
+/// A streaming query that runs in the background, in micro-batches.
+///
+/// Clones are handles of the same query. When the last one is dropped the query ends at once, as a
+/// crash would end it: nothing is lost, and a start with the same checkpoint runs the batch in
+/// flight again. [`stop`](Self::stop) ends it in order.
+#[derive(Debug, Clone)]
+pub struct StreamingQuery {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    registration: Arc<Registration>,
+    stop_timeout: Duration,
+    task: AbortHandle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.registration.release();
+    }
+}
+
+impl StreamingQuery {
+    /// Begins a query of `sql`: an `INSERT INTO … SELECT` or a `SELECT` that reads an unbounded
+    /// table.
+    pub fn builder(ctx: &SessionContext, sql: impl Into<String>) -> StreamingQueryBuilder {
+        StreamingQueryBuilder::new(ctx, sql.into())
+    }
+
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        clock: Arc<dyn Clock>,
+        registration: Arc<Registration>,
+        stop_timeout: Duration,
+        task: AbortHandle,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                shared,
+                clock,
+                registration,
+                stop_timeout,
+                task,
+            }),
+        }
+    }
+
+    /// The id of the query, a UUID: made when its checkpoint is, and the same after every restart.
+    pub fn id(&self) -> &str {
+        &self.inner.shared.id
+    }
+
+    /// The id of this run, a UUID.
+    pub fn run_id(&self) -> &str {
+        &self.inner.shared.run_id
+    }
+
+    /// The name it was given.
+    pub fn name(&self) -> Option<&str> {
+        self.inner.shared.name.as_deref()
+    }
+
+    /// The columns of its result.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.inner.shared.schema)
+    }
+
+    /// What it does at the moment.
+    pub fn status(&self) -> QueryStatus {
+        self.inner.shared.status()
+    }
+
+    /// The progress of the newest batch of this run.
+    pub fn last_progress(&self) -> Option<Arc<StreamingQueryProgress>> {
+        self.inner.shared.last()
+    }
+
+    /// The progress of the newest batches of this run, up to 100, the oldest first.
+    pub fn recent_progress(&self) -> Vec<Arc<StreamingQueryProgress>> {
+        self.inner.shared.recent()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_active(&self) -> bool {
+        self.inner.shared.result().is_none()
+    }
+
+    /// The error that ended it.
+    pub fn error(&self) -> Option<Arc<Error>> {
+        self.inner.shared.result()?.err()
+    }
+
+    /// Waits until all that was in the streams at the time of the call is processed and committed.
+    /// With a trigger of some interval that is after its next tick.
+    ///
+    /// # Errors
+    /// The error that ended the query; [`Unavailable`](crate::ErrorKind::Unavailable) where it was
+    /// stopped before it had caught up.
+    pub async fn process_all_available(&self) -> Result<()> {
+        // What arrives in the millisecond of the call may have arrived before it.
+        let time = self.inner.clock.now().plus(Duration::from_millis(1));
+        self.inner.shared.caught_up(time).await
+    }
+
+    /// Ends the query behind the batch in flight, which is given the stop timeout of the builder; a
+    /// batch that takes longer is abandoned without a commit, and runs again at the next start.
+    /// Returns when the query has ended, however often and from wherever it is called.
+    ///
+    /// # Errors
+    /// The error that ended the query, be it before the call.
+    pub async fn stop(&self) -> Result<()> {
+        let shared = &self.inner.shared;
+        shared.wish(Wish::Stop);
+        let limit = self.inner.stop_timeout;
+        if let Ok(result) = timeout(limit, shared.ended()).await {
+            return result;
+        }
+        tracing::warn!(
+            query = %shared, ?limit,
+            "the batch in flight did not end in time and is abandoned; the next start runs it again"
+        );
+        shared.wish(Wish::Abandon);
+        shared.ended().await
+    }
+
+    /// Waits for the end of the query.
+    ///
+    /// # Errors
+    /// The error that ended it.
+    pub async fn await_termination(&self) -> Result<()> {
+        self.inner.shared.ended().await
+    }
+}

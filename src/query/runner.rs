@@ -1,0 +1,217 @@
+//! The life of a query: takes its checkpoint over, finishes what was begun, then batch after batch.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use datafusion::execution::SessionState;
+use futures::FutureExt;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::batch::Job;
+use super::listener::{Listeners, StreamingQueryTerminated};
+use super::output::Output;
+use super::plan::StreamingPlan;
+use super::registry::Registration;
+use super::shared::{Shared, Wish};
+use super::steps::{Step, StepHook};
+use super::timer::Timer;
+use super::waiting::Wake;
+use crate::checkpoint::{Checkpoint, Logged, QueryMetadata, Recovered, StopLock};
+use crate::error::{Error, Result};
+use crate::model::{Batch, BatchId, Clock, Trigger, UnixMillis};
+use crate::source::follow::{FollowSettings, From, StreamReader};
+
+/// A query with all it is made of.
+#[derive(Debug)]
+pub(super) struct Runner {
+    pub(super) shared: Arc<Shared>,
+    pub(super) plan: StreamingPlan,
+    pub(super) state: SessionState,
+    pub(super) output: Output,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) stop_lock: StopLock,
+    pub(super) metadata: QueryMetadata,
+    pub(super) trigger: Trigger,
+    /// Where a query that ends by itself ends: with what was there at this time.
+    pub(super) until: Option<UnixMillis>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: fastrand::Rng,
+    pub(super) hook: StepHook,
+    pub(super) listeners: Listeners,
+    /// When the trigger fired for the batch before.
+    pub(super) fired_before: Option<UnixMillis>,
+}
+
+/// Why batches stopped coming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// There are no more, or the query was asked to stop.
+    Done,
+    /// An older start has written to the log: what it wrote counts.
+    Taken,
+}
+
+impl Runner {
+    /// Runs the query in the background; its end is made known through what it shares.
+    pub(super) fn spawn(self, registration: Arc<Registration>) -> AbortHandle {
+        let shared = Arc::clone(&self.shared);
+        let listeners = self.listeners.clone();
+        let clock = Arc::clone(&self.clock);
+        let task = async move {
+            let ran = AssertUnwindSafe(self.live()).catch_unwind().await;
+            let result = ran.unwrap_or_else(|panic| Err(panicked(&shared, &*panic)));
+            match &result {
+                Ok(()) => tracing::info!(query = %shared, "streaming query ended"),
+                Err(error) => tracing::error!(query = %shared, "streaming query failed: {error}"),
+            }
+            // Whoever hears of the end can start the query again.
+            registration.release();
+            let result = result.map_err(Arc::new);
+            listeners.terminated(&StreamingQueryTerminated {
+                id: shared.id.clone(),
+                run_id: shared.run_id.clone(),
+                name: shared.name.clone(),
+                timestamp: clock.now(),
+                error: result.as_ref().err().map(Arc::clone),
+            });
+            shared.end(result);
+        };
+        tokio::spawn(task).abort_handle()
+    }
+
+    async fn live(self) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            biased;
+            () = shared.wished(Wish::Abandon) => Ok(()),
+            result = self.run() => result,
+        }
+    }
+
+    async fn run(mut self) -> Result<()> {
+        loop {
+            self.shared.set_status("Recovering", false, false);
+            self.reach(Step::TakingOver, None).await;
+            let recovered = self.checkpoint.take_over().await?;
+            self.reach(Step::TakenOver, None).await;
+            if self.follow(recovered).await? == Ended::Done {
+                return Ok(());
+            }
+            tracing::info!(query = %self.shared, "an older start has written a batch: taking it over");
+        }
+    }
+
+    /// Finishes the batch that was begun, then runs batches until there is a reason not to.
+    async fn follow(&mut self, recovered: Option<Recovered>) -> Result<Ended> {
+        if self.shared.is_stopping() {
+            return Ok(Ended::Done);
+        }
+        let readers = self.readers(recovered.as_ref()).await?;
+        self.reach(Step::ReadersStarted, None).await;
+        let mut next = BatchId(0);
+        let mut not_before = self.metadata.created_at;
+        if let Some(Recovered { batch, committed }) = recovered {
+            next = batch.id.next();
+            not_before = batch.time;
+            if !committed && self.again(&readers, batch).await? == Logged::Taken {
+                return Ok(Ended::Taken);
+            }
+        }
+        let mut timer = Timer::new(self.trigger, &*self.clock);
+        loop {
+            if self.next_wake(&readers, &mut timer).await? == Wake::End {
+                return Ok(Ended::Done);
+            }
+            if let Some(job) = self.cut(&readers, next, not_before, &timer) {
+                next = next.next();
+                not_before = job.batch.time;
+                if self.batch(&readers, job).await? == Logged::Taken {
+                    return Ok(Ended::Taken);
+                }
+            }
+            self.done(&mut timer);
+        }
+    }
+
+    /// Starts to read behind the newest batch, or where the query begins.
+    async fn readers(&mut self, recovered: Option<&Recovered>) -> Result<Vec<StreamReader>> {
+        let mut readers = Vec::with_capacity(self.plan.sources.len());
+        for (place, source) in self.plan.sources.iter().enumerate() {
+            let from = match recovered {
+                None => From::Beginning(self.metadata.sources[place].start.clone()),
+                Some(recovered) => From::Offsets(recovered.batch.sources[place].ends()),
+            };
+            let settings = FollowSettings {
+                columns: source.columns,
+                distribution: source.table().stream_summary().distribution,
+                until: self.until,
+                caps: self.trigger != Trigger::Once,
+            };
+            let table = source.table();
+            let context = table.read_context(table.stream_summary().open_shards as usize);
+            let random = self.random.fork();
+            readers.push(StreamReader::start(context, from, settings, random).await?);
+        }
+        Ok(readers)
+    }
+
+    /// Runs a batch as it stands in the log.
+    async fn again(&mut self, readers: &[StreamReader], batch: Batch) -> Result<Logged> {
+        tracing::info!(query = %self.shared, batch = %batch.id, "running the uncommitted batch again");
+        let ranges = readers.iter().zip(&batch.sources);
+        let reads = ranges.map(|(reader, ranges)| Arc::new(reader.replay(ranges)));
+        let job = Job {
+            reads: reads.collect(),
+            batch,
+            logged: true,
+            due: self.clock.now(),
+            fired: self.clock.now(),
+            begun: Instant::now(),
+        };
+        self.batch(readers, job).await
+    }
+
+    /// Takes what the readers hold; `None` when no shard has moved.
+    fn cut(
+        &self,
+        readers: &[StreamReader],
+        id: BatchId,
+        not_before: UnixMillis,
+        timer: &Timer,
+    ) -> Option<Job> {
+        let (begun, fired) = (Instant::now(), self.clock.now());
+        let (mut sources, mut reads) = (Vec::new(), Vec::new());
+        for reader in readers {
+            let planned = reader.take();
+            sources.push(planned.ranges);
+            reads.push(Arc::new(planned.reads));
+        }
+        let mut ranges = sources.iter().flat_map(|source| source.shards.values());
+        if ranges.all(|range| range.is_empty()) {
+            return None;
+        }
+        // Time does not go back from batch to batch, whatever the machine's clock does.
+        let time = fired.max(not_before);
+        Some(Job {
+            batch: Batch { id, time, sources },
+            reads,
+            logged: false,
+            due: timer.due,
+            fired,
+            begun,
+        })
+    }
+
+    pub(super) async fn reach(&self, step: Step, batch: Option<BatchId>) {
+        self.hook.reach(step, batch).await;
+    }
+}
+
+fn panicked(shared: &Shared, panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("no message");
+    Error::internal(format!("{shared} panicked: {text}"))
+}

@@ -1,0 +1,208 @@
+//! What a running query and its handles share.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use tokio::sync::{Notify, oneshot, watch};
+
+use super::progress::StreamingQueryProgress;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::UnixMillis;
+
+/// How many progress events a handle keeps.
+const KEPT_PROGRESS: usize = 100;
+
+/// What a query does at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryStatus {
+    /// In words.
+    pub message: String,
+    /// Whether there is data that no batch has taken.
+    pub is_data_available: bool,
+    /// Whether a batch is being planned or run.
+    pub is_trigger_active: bool,
+}
+
+/// What the handle wants of the query; a later wish is stronger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wish {
+    /// To go on.
+    Run,
+    /// To end behind the batch in flight.
+    Stop,
+    /// To end at once, as a crash would.
+    Abandon,
+}
+
+/// Somebody who waits for all that arrived before a moment to be committed.
+#[derive(Debug)]
+struct CatchUp {
+    before: UnixMillis,
+    done: oneshot::Sender<()>,
+}
+
+/// What a running query and its handles share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) id: String,
+    pub(super) run_id: String,
+    pub(super) name: Option<String>,
+    pub(super) schema: SchemaRef,
+    status: Mutex<QueryStatus>,
+    recent: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
+    wish: watch::Sender<Wish>,
+    ended: watch::Sender<Option<Result<(), Arc<Error>>>>,
+    catch_ups: Mutex<Vec<CatchUp>>,
+    asked: Notify,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn new(id: String, run_id: String, name: Option<String>, schema: SchemaRef) -> Self {
+        Self {
+            id,
+            run_id,
+            name,
+            schema,
+            status: Mutex::new(QueryStatus {
+                message: "Starting".to_owned(),
+                is_data_available: false,
+                is_trigger_active: false,
+            }),
+            recent: Mutex::default(),
+            wish: watch::Sender::new(Wish::Run),
+            ended: watch::Sender::new(None),
+            catch_ups: Mutex::default(),
+            asked: Notify::new(),
+        }
+    }
+
+    pub(super) fn status(&self) -> QueryStatus {
+        lock(&self.status).clone()
+    }
+
+    pub(super) fn set_status(&self, message: impl Into<String>, data: bool, active: bool) {
+        *lock(&self.status) = QueryStatus {
+            message: message.into(),
+            is_data_available: data,
+            is_trigger_active: active,
+        };
+    }
+
+    pub(super) fn recent(&self) -> Vec<Arc<StreamingQueryProgress>> {
+        lock(&self.recent).iter().map(Arc::clone).collect()
+    }
+
+    pub(super) fn last(&self) -> Option<Arc<StreamingQueryProgress>> {
+        lock(&self.recent).back().map(Arc::clone)
+    }
+
+    pub(super) fn push(&self, progress: Arc<StreamingQueryProgress>) {
+        let mut recent = lock(&self.recent);
+        if recent.len() == KEPT_PROGRESS {
+            recent.pop_front();
+        }
+        recent.push_back(progress);
+    }
+
+    /// Asks for the end; what was asked before is never taken back.
+    pub(super) fn wish(&self, wish: Wish) {
+        self.wish.send_if_modified(|current| {
+            let stronger = wish > *current;
+            *current = wish.max(*current);
+            stronger
+        });
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.wish.borrow() >= Wish::Stop
+    }
+
+    /// Resolves once the handle wants at least this much.
+    pub(super) async fn wished(&self, wish: Wish) {
+        let mut wishes = self.wish.subscribe();
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = wishes.wait_for(|current| *current >= wish).await;
+    }
+
+    /// Makes the result known; the first one counts.
+    pub(super) fn end(&self, result: Result<(), Arc<Error>>) {
+        let message = match &result {
+            Ok(()) => "Stopped".to_owned(),
+            Err(error) => format!("Terminated with an error: {error}"),
+        };
+        self.set_status(message, false, false);
+        self.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            if first {
+                *ended = Some(result);
+            }
+            first
+        });
+        lock(&self.catch_ups).clear();
+    }
+
+    /// The result, if there is one yet.
+    pub(super) fn result(&self) -> Option<Result<(), Arc<Error>>> {
+        self.ended.borrow().clone()
+    }
+
+    /// Waits for the result.
+    pub(super) async fn ended(&self) -> Result<()> {
+        let mut ended = self.ended.subscribe();
+        match ended.wait_for(Option::is_some).await {
+            Ok(result) => match &*result {
+                Some(Err(error)) => Err(Error::clone(error)),
+                _ => Ok(()),
+            },
+            Err(_) => Err(Error::internal("the end of a query was never made known")),
+        }
+    }
+
+    /// Waits until all that arrived before `time` is committed.
+    pub(super) async fn caught_up(&self, time: UnixMillis) -> Result<()> {
+        let (done, waiting) = oneshot::channel();
+        lock(&self.catch_ups).push(CatchUp { before: time, done });
+        if self.result().is_some() {
+            lock(&self.catch_ups).clear();
+        }
+        self.asked.notify_one();
+        if waiting.await.is_ok() {
+            return Ok(());
+        }
+        self.ended().await?;
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            format!("{self} ended before all that was available was processed: start it again"),
+        ))
+    }
+
+    /// Resolves when somebody has begun to wait for the query to catch up.
+    pub(super) async fn asked(&self) {
+        self.asked.notified().await;
+    }
+
+    /// Tells those for whom `caught_up` holds; whether somebody is left.
+    pub(super) fn answer(&self, caught_up: impl Fn(UnixMillis) -> bool) -> bool {
+        let mut waiting = lock(&self.catch_ups);
+        for catch_up in waiting.extract_if(.., |waiting| caught_up(waiting.before)) {
+            // Who does not wait any more need not be told.
+            let _ = catch_up.done.send(());
+        }
+        !waiting.is_empty()
+    }
+}
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "query '{name}'"),
+            None => write!(f, "query {}", self.id),
+        }
+    }
+}

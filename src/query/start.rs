@@ -1,0 +1,139 @@
+//! The start of a query: everything that can be wrong is found before anything runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::execution::SessionState;
+
+use super::builder::StreamingQueryBuilder;
+use super::failure::failure;
+use super::handle::StreamingQuery;
+use super::listener::StreamingQueryStarted;
+use super::output::Output;
+use super::plan::StreamingPlan;
+use super::recovery::{identify, metadata_options, uuid};
+use super::registry::Registration;
+use super::runner::Runner;
+use super::shared::Shared;
+use crate::checkpoint::{Checkpoint, StopLock, open};
+use crate::error::{Error, Result};
+use crate::model::Trigger;
+use crate::table::{StreamingSettings, logical_plan};
+
+impl StreamingQueryBuilder {
+    /// Checks the statement, the settings and the checkpoint, and starts the query in the
+    /// background. A trigger that ends by itself takes all that is in the streams now.
+    ///
+    /// # Errors
+    /// What is wrong with the statement; [`InvalidOption`](crate::ErrorKind::InvalidOption) where
+    /// settings are missing or contradict each other, or another query in this process has the
+    /// checkpoint or the name; [`Checkpoint`](crate::ErrorKind::Checkpoint) where the checkpoint is
+    /// that of another query or cannot be read.
+    pub async fn start(mut self) -> Result<StreamingQuery> {
+        let plan = logical_plan(&self.ctx, &self.sql).await.map_err(failure)?;
+        let state = self.ctx.state();
+        let settings = self.settings(&state);
+        let plan = StreamingPlan::new(&state, plan, settings.output_mode)?;
+        let output = self.output(&plan)?;
+        let mut random = self
+            .seed
+            .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let run_id = uuid(&mut random);
+        let name = settings.query_name;
+        let location = location(settings.checkpoint_location, &plan, &run_id)?;
+        let options = metadata_options(&plan.sources)?;
+        let committer = open(options.path.as_deref().unwrap_or(&location))?;
+        let stop_lock = StopLock::at(&location)?;
+        let places = vec![committer.location(), open(&location)?.location()];
+        let registration = match self.registered {
+            true => Registration::take(&run_id, name.as_deref(), places)?,
+            false => Registration::none(),
+        };
+        let (retry, retained) = (options.retry, options.min_batches_to_retain);
+        let checkpoint = Checkpoint::new(committer, retry, retained, random.fork());
+        let clock = plan.sources[0].table().clock();
+        let now = clock.now();
+        let metadata = identify(&checkpoint, &plan, output.sink(&plan), now, &mut random).await?;
+        let shared = Shared::new(metadata.id.clone(), run_id, name, plan.schema());
+        let runner = Runner {
+            shared: Arc::new(shared),
+            state,
+            output,
+            checkpoint,
+            stop_lock,
+            metadata,
+            trigger: settings.trigger,
+            until: matches!(settings.trigger, Trigger::Once | Trigger::AvailableNow).then_some(now),
+            plan,
+            clock,
+            random,
+            hook: self.hook,
+            listeners: self.listeners,
+            fired_before: None,
+        };
+        Ok(launch(runner, registration, self.stop_timeout))
+    }
+
+    fn settings(&mut self, state: &SessionState) -> StreamingSettings {
+        let mut settings = StreamingSettings::of(state.config_options());
+        if let Some(trigger) = self.trigger {
+            settings.trigger = trigger;
+        }
+        if let Some(mode) = self.output_mode {
+            settings.output_mode = mode;
+        }
+        if let Some(location) = self.checkpoint_location.take() {
+            settings.checkpoint_location = Some(location);
+        }
+        if let Some(name) = self.name.take() {
+            settings.query_name = Some(name);
+        }
+        settings
+    }
+
+    fn output(&mut self, plan: &StreamingPlan) -> Result<Output> {
+        match (self.output.take(), plan.inserts()) {
+            (None, true) => Ok(Output::Insert),
+            (Some(output), false) => Ok(output),
+            (Some(_), true) => Err(Error::invalid_option(
+                "an INSERT writes its rows to a table: expected no foreach_batch and no console",
+            )),
+            (None, false) => Err(Error::invalid_option(
+                "the rows of a streaming SELECT have nowhere to go: expected foreach_batch or \
+                 console, or an INSERT INTO a table",
+            )),
+        }
+    }
+}
+
+fn launch(runner: Runner, registration: Registration, stop_timeout: Duration) -> StreamingQuery {
+    let registration = Arc::new(registration);
+    let (shared, clock) = (Arc::clone(&runner.shared), Arc::clone(&runner.clock));
+    let checkpoint = runner.checkpoint.location();
+    let (id, trigger) = (&shared.id, runner.trigger);
+    tracing::info!(query = %shared, id, run_id = shared.run_id, %trigger, checkpoint, "streaming query starts");
+    runner.listeners.started(&StreamingQueryStarted {
+        id: shared.id.clone(),
+        run_id: shared.run_id.clone(),
+        name: shared.name.clone(),
+        timestamp: clock.now(),
+    });
+    let task = runner.spawn(Arc::clone(&registration));
+    StreamingQuery::new(shared, clock, registration, stop_timeout, task)
+}
+
+/// Where the query keeps its progress: as it was told, or, for a SELECT, in this process only.
+fn location(told: Option<String>, plan: &StreamingPlan, run_id: &str) -> Result<String> {
+    match told {
+        Some(location) => Ok(location),
+        None if plan.inserts() => Err(Error::invalid_option(
+            "a streaming INSERT needs a place to keep its progress: expected SET \
+             streaming.checkpoint_location = 'file:///some/directory' (or s3://…), or \
+             with_checkpoint_location(…) in code",
+        )),
+        None => {
+            tracing::info!("no checkpoint location: the next start of this query begins anew");
+            Ok(format!("memory://query-{run_id}"))
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What a query does between batches: waits for its trigger and for data, looks for its stop lock,
+//! and answers who waits for it.
+
+use std::future::pending;
+use std::time::Duration;
+
+use futures::future::select_all;
+use tokio::time::{Instant, sleep_until};
+
+use super::listener::StreamingQueryIdle;
+use super::runner::Runner;
+use super::shared::Wish;
+use super::timer::Timer;
+use crate::error::Result;
+use crate::model::Trigger;
+use crate::source::follow::{Outlook, StreamReader};
+
+/// How often the stop lock is looked for at most.
+const STOP_LOCK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long nothing happens before the listeners hear of it, each time.
+const IDLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often it is looked between two ticks of an interval whether all shards are read to their
+/// tips, while somebody waits for that.
+const CATCH_UP_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What comes after a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// There is data for a batch.
+    Batch,
+    /// The query is done, or is to stop.
+    End,
+}
+
+/// What the readers have, taken together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Data {
+    None,
+    /// Some, and a shard that is worth waiting for until then.
+    Until(Instant),
+    Some,
+}
+
+impl Runner {
+    /// Waits until the trigger has fired and there is data, or for the end.
+    ///
+    /// # Errors
+    /// What ended a reader for good.
+    pub(super) async fn next_wake(
+        &mut self,
+        readers: &[StreamReader],
+        timer: &mut Timer,
+    ) -> Result<Wake> {
+        loop {
+            let awaited = self.answer(readers);
+            if self.shared.is_stopping() || self.finds_stop_lock(timer).await {
+                return Ok(Wake::End);
+            }
+            let early = self.clock.now();
+            if timer.due > early {
+                let until = Instant::now() + timer.due.since(early);
+                self.shared
+                    .set_status("Waiting for next trigger", false, false);
+                let poll = awaited.then(|| Instant::now() + CATCH_UP_INTERVAL);
+                self.pause(&[], earlier(Some(until), poll), timer).await;
+                continue;
+            }
+            let fired = *timer.fired.get_or_insert_with(Instant::now);
+            match self.data(readers, fired)? {
+                Data::Some => return Ok(Wake::Batch),
+                Data::Until(time) => {
+                    self.shared
+                        .set_status("Waiting for shards to catch up", true, true);
+                    self.pause(readers, Some(time), timer).await;
+                }
+                Data::None => {
+                    if self.until.is_some() && readers.iter().all(StreamReader::is_exhausted) {
+                        return Ok(Wake::End);
+                    }
+                    timer.advance(early);
+                    if timer.has_interval() {
+                        continue;
+                    }
+                    self.shared
+                        .set_status("Waiting for data to arrive", false, false);
+                    // What the readers did after the look above wakes the pause.
+                    self.answer(readers);
+                    self.pause(readers, None, timer).await;
+                    timer.due = self.clock.now();
+                }
+            }
+        }
+    }
+
+    /// Tells those who wait for all that has come whether it is committed; whether some still wait.
+    fn answer(&self, readers: &[StreamReader]) -> bool {
+        self.shared.answer(|time| {
+            readers
+                .iter()
+                .all(|reader| reader.has_taken_all_before(time))
+        })
+    }
+
+    /// What the readers have. One shard that is worth waiting for holds the whole batch; and `once`
+    /// waits for all streams, to be one batch.
+    fn data(&self, readers: &[StreamReader], fired: Instant) -> Result<Data> {
+        let mut data = Data::None;
+        let mut unread = false;
+        for reader in readers {
+            // All are asked: what one has told is no news any more.
+            data = match (data, reader.outlook(fired)?) {
+                (Data::Until(a), Outlook::WaitUntil(b)) => Data::Until(a.max(b)),
+                (_, Outlook::WaitUntil(time)) => Data::Until(time),
+                (Data::None, Outlook::Ready) => Data::Some,
+                (data, Outlook::Ready) => data,
+                (data, Outlook::Nothing) => {
+                    unread |= !reader.is_exhausted();
+                    data
+                }
+            };
+        }
+        if unread && self.trigger == Trigger::Once {
+            return Ok(Data::None);
+        }
+        Ok(data)
+    }
+
+    /// The trigger's work is done.
+    pub(super) fn done(&self, timer: &mut Timer) {
+        timer.idle = Instant::now();
+        if let Some(took) = timer.advance(self.clock.now()) {
+            tracing::warn!(
+                query = %self.shared, ?took,
+                "falling behind: the batch took longer than the trigger's interval"
+            );
+        }
+    }
+
+    /// Whether the stop lock was there.
+    async fn finds_stop_lock(&self, timer: &mut Timer) -> bool {
+        if timer
+            .looked
+            .is_some_and(|looked| looked.elapsed() < STOP_LOCK_INTERVAL)
+        {
+            return false;
+        }
+        timer.looked = Some(Instant::now());
+        match self.stop_lock.take().await {
+            Ok(found) => {
+                timer.lock_failed = false;
+                if found {
+                    tracing::info!(query = %self.shared, "stopping: there was a STOP_LOCK");
+                }
+                found
+            }
+            // Whether the checkpoint can be reached at all, the next batch finds out.
+            Err(error) => {
+                if !timer.lock_failed {
+                    tracing::warn!(query = %self.shared, "cannot look for the STOP_LOCK: {error}");
+                }
+                timer.lock_failed = true;
+                false
+            }
+        }
+    }
+
+    /// Waits until `until`, for news of `readers`, for a wish, or until it is time to look again.
+    async fn pause(&self, readers: &[StreamReader], until: Option<Instant>, timer: &mut Timer) {
+        let next_look = timer.looked.map(|looked| looked + STOP_LOCK_INTERVAL);
+        let until = earlier(until, next_look);
+        let news = async {
+            match readers {
+                [] => pending().await,
+                readers => {
+                    let changes = readers.iter().map(|reader| Box::pin(reader.changed()));
+                    select_all(changes).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = self.shared.wished(Wish::Stop) => {}
+            () = self.shared.asked() => {}
+            () = news => {}
+            () = sleep_until_some(until) => {}
+            () = sleep_until(timer.idle + IDLE_INTERVAL) => self.tell_idle(timer),
+        }
+    }
+
+    fn tell_idle(&self, timer: &mut Timer) {
+        timer.idle = Instant::now();
+        self.listeners.idle(&StreamingQueryIdle {
+            id: self.shared.id.clone(),
+            run_id: self.shared.run_id.clone(),
+            name: self.shared.name.clone(),
+            timestamp: self.clock.now(),
+        });
+    }
+}
+
+async fn sleep_until_some(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
