@@ -22,6 +22,7 @@ mod settings;
 mod shell;
 #[cfg(all(feature = "cli", feature = "embedded"))]
 mod sql_examples;
+mod streaming;
 mod support;
 mod unbounded;
 #[cfg(feature = "embedded")]

@@ -1,6 +1,8 @@
 //! A simulated service with tables on it, and short ways to ask for results.
 
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -45,12 +47,29 @@ impl World {
 
     /// Another table of a stream.
     pub(crate) async fn table_again(&self, table: &str, stream: &str, options: &str) {
+        self.create("EXTERNAL TABLE", table, stream, options).await;
+    }
+
+    /// A stream and an unbounded table of the same name, with further options.
+    pub(crate) async fn unbounded_table(&self, name: &str, shards: u32, options: &str) {
+        let stream = StreamName::new(name).unwrap();
+        self.kinesis.create_stream(&stream, shards).await.unwrap();
+        self.unbounded_table_again(name, name, options).await;
+    }
+
+    /// An unbounded table of a stream.
+    pub(crate) async fn unbounded_table_again(&self, table: &str, stream: &str, options: &str) {
+        let kind = "UNBOUNDED EXTERNAL TABLE";
+        self.create(kind, table, stream, options).await;
+    }
+
+    async fn create(&self, kind: &str, table: &str, stream: &str, options: &str) {
         let options = match options {
             "" => String::new(),
             options => format!("OPTIONS ({options})"),
         };
         self.run(&format!(
-            "CREATE EXTERNAL TABLE {table} STORED AS \"aws-kinesis\" LOCATION '{stream}' {options}"
+            "CREATE {kind} {table} STORED AS \"aws-kinesis\" LOCATION '{stream}' {options}"
         ))
         .await;
     }
@@ -134,6 +153,16 @@ impl World {
 pub(crate) fn say(text: &str) {
     let mut stderr = std::io::stderr().lock();
     let _ = writeln!(stderr, "{text}");
+}
+
+/// A folder that is not there yet, of this process's own.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = format!("datafusion-kinesis-{name}-{}", std::process::id());
+    let folder = std::env::temp_dir().join(folder);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    folder
 }
 
 /// Says that a test was skipped, and why.

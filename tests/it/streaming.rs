@@ -1,0 +1,119 @@
+//! Streaming queries over a simulated stream, on paused time.
+
+mod ending;
+mod pipelines;
+mod refusals;
+mod restarts;
+mod telling;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::cast::as_string_array;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion_kinesis::model::BatchId;
+use datafusion_kinesis::query::{Step, StepHook, StreamingQuery, StreamingQueryBuilder};
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use tokio::sync::Notify;
+
+use crate::support::World;
+
+/// Reads from the oldest record on.
+const FROM_THE_START: &str = "'kinesis.startingPosition' 'TRIM_HORIZON'";
+
+/// A world with the streams `words`, to be read, and `out`, to be written.
+async fn world(shards: u32) -> World {
+    let world = World::new();
+    world.unbounded_table("words", shards, FROM_THE_START).await;
+    world.table("out", 2, "").await;
+    world
+}
+
+/// The rows of `words` with their keys.
+fn words(world: &World) -> StreamingQueryBuilder {
+    StreamingQuery::builder(
+        &world.ctx,
+        "SELECT partitionKey, CAST(data AS VARCHAR) FROM words",
+    )
+}
+
+/// An idempotent sink: batches by number, and proof that a batch that runs again has the same rows.
+#[derive(Debug, Clone, Default)]
+struct Sink(Arc<Mutex<BTreeMap<u64, Vec<String>>>>);
+
+impl Sink {
+    /// Collects the second column.
+    async fn take(
+        self,
+        batch: BatchId,
+        rows: SendableRecordBatchStream,
+    ) -> Result<(), DataFusionError> {
+        let batches: Vec<_> = rows.try_collect().await?;
+        let mut lines = Vec::new();
+        for batch in &batches {
+            let column = cast(batch.column(1), &DataType::Utf8)?;
+            let column = as_string_array(&column)?;
+            lines.extend(column.iter().flatten().map(str::to_owned));
+        }
+        lines.sort();
+        let mut taken = self.0.lock().unwrap();
+        if let Some(before) = taken.get(&batch.0) {
+            assert_eq!(*before, lines, "batch {batch} ran again");
+        }
+        taken.insert(batch.0, lines);
+        Ok(())
+    }
+
+    fn of(&self, builder: StreamingQueryBuilder) -> StreamingQueryBuilder {
+        let sink = self.clone();
+        builder.foreach_batch(move |batch, rows| sink.clone().take(batch, rows))
+    }
+
+    /// All rows as numbers, in their order.
+    fn numbers(&self) -> Vec<u64> {
+        let taken = self.0.lock().unwrap();
+        let mut numbers: Vec<u64> = taken
+            .values()
+            .flatten()
+            .map(|n| n.parse().unwrap())
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    fn batches(&self) -> Vec<u64> {
+        self.0.lock().unwrap().keys().copied().collect()
+    }
+}
+
+/// Freezes a query where it reaches `step` for the `nth` time.
+#[derive(Debug)]
+struct Freeze {
+    frozen: Arc<Notify>,
+    hook: StepHook,
+}
+
+impl Freeze {
+    fn at(step: Step, nth: usize) -> Self {
+        let frozen = Arc::new(Notify::new());
+        let (notify, reached) = (Arc::clone(&frozen), Arc::new(Mutex::new(0)));
+        let hook = StepHook::new(move |now, _batch| {
+            let mut reached = reached.lock().unwrap();
+            *reached += usize::from(now == step);
+            if now != step || *reached != nth {
+                return std::future::ready(()).boxed();
+            }
+            notify.notify_one();
+            std::future::pending().boxed()
+        });
+        Self { frozen, hook }
+    }
+
+    async fn reached(&self) {
+        self.frozen.notified().await;
+    }
+}

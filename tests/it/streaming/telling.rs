@@ -1,0 +1,144 @@
+//! What a query tells of itself.
+
+use super::*;
+use datafusion_kinesis::model::Trigger;
+use datafusion_kinesis::query::{
+    StreamingQueryIdle, StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
+    StreamingQueryTerminated,
+};
+
+#[derive(Debug, Default)]
+struct Diary(Mutex<Vec<String>>);
+
+impl Diary {
+    fn note(&self, text: impl Into<String>) {
+        self.0.lock().unwrap().push(text.into());
+    }
+}
+
+impl StreamingQueryListener for Diary {
+    fn on_started(&self, event: &StreamingQueryStarted) {
+        self.note(format!("started {}", event.name.as_deref().unwrap_or("?")));
+    }
+
+    fn on_progress(&self, progress: &StreamingQueryProgress) {
+        self.note(format!(
+            "batch {} {}",
+            progress.batch_id, progress.num_input_rows
+        ));
+    }
+
+    fn on_idle(&self, _event: &StreamingQueryIdle) {
+        self.note("idle");
+    }
+
+    fn on_terminated(&self, event: &StreamingQueryTerminated) {
+        self.note(format!("ended {:?}", event.error));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn listeners_hear_everything_in_its_order() {
+    let world = world(1).await;
+    let diary = Arc::new(Diary::default());
+    let listener = Arc::<Diary>::clone(&diary);
+    let query = Sink::default()
+        .of(words(&world))
+        .with_name("told")
+        .with_listener(listener);
+    let query = query.start().await.unwrap();
+    assert_eq!(*diary.0.lock().unwrap(), ["started told"]);
+    world.put_numbers("words", 3).await;
+    query.process_all_available().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    world.put("words", "k", "1").await;
+    query.process_all_available().await.unwrap();
+    query.stop().await.unwrap();
+    assert_eq!(
+        *diary.0.lock().unwrap(),
+        [
+            "started told",
+            "batch 0 3",
+            "idle",
+            "idle",
+            "batch 1 1",
+            "ended None"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_says_what_was_read_from_where_to_where() {
+    let world = world(2).await;
+    let query = Sink::default()
+        .of(words(&world))
+        .with_seed(7)
+        .start()
+        .await
+        .unwrap();
+    world.put_numbers("words", 10).await;
+    query.process_all_available().await.unwrap();
+    for n in 0..5 {
+        world.put("words", &n.to_string(), n.to_string()).await;
+    }
+    query.process_all_available().await.unwrap();
+    let [first, .., last] = &query.recent_progress()[..] else {
+        panic!("there were two batches at least");
+    };
+    assert_eq!(
+        (first.id.as_str(), first.run_id.as_str()),
+        (query.id(), query.run_id())
+    );
+    assert_eq!(first.sources[0].description, "Kinesis[words]");
+    assert_eq!(first.sources[0].end_offset.as_ref().unwrap().len(), 2);
+    assert_eq!(last.sources[0].metrics.open_shards, 2);
+    assert_eq!(last.sink.description, "ForeachBatch");
+    assert!(last.durations.contains_key("walCommit") && last.durations.contains_key("addBatch"));
+    let read: u64 = query
+        .recent_progress()
+        .iter()
+        .map(|batch| batch.num_input_rows)
+        .sum();
+    assert_eq!(read, 15);
+    let json = last.to_json();
+    assert!(
+        json.starts_with(&format!(r#"{{"id":"{}""#, query.id())),
+        "{json}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_query_runs_no_batch() {
+    let world = world(2).await;
+    let query = Sink::default().of(words(&world)).start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert!(query.recent_progress().is_empty());
+    assert_eq!(query.status().message, "Waiting for data to arrive");
+    assert!(!query.status().is_data_available);
+    query.stop().await.unwrap();
+    assert_eq!(query.status().message, "Stopped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_session_says_what_the_builder_does_not() {
+    let world = world(1).await;
+    world.put("words", "k", "1").await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    world.run("SET streaming.trigger = 'available now'").await;
+    world
+        .run("SET streaming.query_name = 'from the session'")
+        .await;
+    let sink = Sink::default();
+    let query = sink.of(words(&world)).start().await.unwrap();
+    assert_eq!(query.name(), Some("from the session"));
+    query.await_termination().await.unwrap();
+    assert_eq!(sink.numbers(), [1]);
+    let query = sink
+        .of(words(&world))
+        .with_trigger(Trigger::AsFastAsPossible)
+        .with_name("mine");
+    let query = query.start().await.unwrap();
+    assert_eq!(query.name(), Some("mine"));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(query.is_active());
+}
