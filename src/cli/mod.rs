@@ -6,6 +6,7 @@
 mod args;
 mod embedded;
 mod failure;
+mod line;
 mod output;
 mod progress;
 mod readable;

@@ -2,18 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricValue;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::Instant;
 
-const FIRST_LINE_AFTER: Duration = Duration::from_secs(1);
-const LINE_EVERY: Duration = Duration::from_millis(200);
-/// Rates are taken over this time: long enough to be steady, short enough to show a change.
-const RATE_WINDOW: Duration = Duration::from_secs(2);
+use super::line::{Line, RATE_WINDOW, grouped, lag};
 
 const READ_NODE: &str = "KinesisReadExec";
 const WRITE_NODE: &str = "KinesisSinkExec";
@@ -128,48 +124,20 @@ fn write_flow(f: &mut fmt::Formatter<'_>, verb: &str, flow: Flow, per_second: f6
     }
 }
 
-fn lag(millis: u64) -> String {
-    let seconds = millis / 1000;
-    match seconds {
-        0..60 => format!("{seconds}.{} s", millis % 1000 / 100),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// Draws the line of one statement while it runs; draws nothing where stderr is no terminal.
+/// Draws the line of one statement while it runs.
 #[derive(Debug)]
 pub(super) struct Progress {
-    ticks: Option<Interval>,
+    line: Line,
     plan: Option<Arc<dyn ExecutionPlan>>,
     samples: VecDeque<(Instant, Counters)>,
-    drawn: bool,
 }
 
 impl Progress {
     pub(super) fn start() -> Self {
-        let ticks = io::stderr().is_terminal().then(|| {
-            let mut ticks = interval_at(Instant::now() + FIRST_LINE_AFTER, LINE_EVERY);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-            ticks
-        });
         Self {
-            ticks,
+            line: Line::start(),
             plan: None,
             samples: VecDeque::new(),
-            drawn: false,
         }
     }
 
@@ -182,12 +150,7 @@ impl Progress {
 
     /// Waits until the line is due; may be dropped while it waits.
     pub(super) async fn due(&mut self) {
-        match &mut self.ticks {
-            Some(ticks) => {
-                ticks.tick().await;
-            }
-            None => std::future::pending().await,
-        }
+        self.line.due().await;
     }
 
     pub(super) fn draw(&mut self) {
@@ -196,24 +159,18 @@ impl Progress {
         if counters == Counters::default() {
             return;
         }
-        let line = self.sample(Instant::now(), counters);
-        // Without wrapping, so that a narrow terminal cuts the line instead of scrolling.
-        let _ = write!(io::stderr(), "\r\x1b[2K\x1b[?7l{line}\x1b[?7h");
-        self.drawn = true;
+        let snapshot = self.sample(Instant::now(), counters);
+        self.line.draw(&snapshot);
     }
 
     /// Takes the line away, for other output or the prompt.
     pub(super) fn clear(&mut self) {
-        if self.drawn {
-            let _ = write!(io::stderr(), "\r\x1b[2K");
-            self.drawn = false;
-        }
+        self.line.clear();
     }
 
     /// Takes away the `^C` that a terminal has put where the line is.
     pub(super) fn hide_echo(&mut self) {
-        self.drawn = self.ticks.is_some();
-        self.clear();
+        self.line.hide_echo();
     }
 
     fn sample(&mut self, now: Instant, counters: Counters) -> Snapshot {
@@ -223,12 +180,6 @@ impl Progress {
         }
         let (then, before) = self.samples[0];
         Snapshot::between(&before, counters, now - then)
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.clear();
     }
 }
 
@@ -377,25 +328,6 @@ mod tests {
             line(flow(10, 2000), flow(5, 1000), 1000),
             "reading  10 records  1.0 kB/s  1.0 s behind   writing  5 records  0.5 kB/s"
         );
-    }
-
-    #[test]
-    fn a_long_lag_is_told_in_minutes_and_hours() {
-        assert_eq!(lag(59_999), "59.9 s");
-        assert_eq!(lag(192_000), "3 min 12 s");
-        assert_eq!(lag(86_400_000), "24 h 0 min");
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (12_345_678, "12,345,678"),
-        ] {
-            assert_eq!(grouped(number), text);
-        }
     }
 
     #[tokio::test(start_paused = true)]
