@@ -13,12 +13,16 @@ Without -f and -c: a shell on a terminal, else the statements on stdin, each as 
 A file runs to its first error, which is named with file and line; the exit code is then 1.
 A table of more than 10,000 rows is printed as several of 10,000 rows, each with its header.
 
+A statement that reads an UNBOUNDED table runs until its trigger (SET streaming.trigger) or a
+STOP_LOCK in its checkpoint ends it, or a signal: Ctrl-C ends the statement behind the batch in
+flight and the file goes on, SIGTERM ends the run in the same way. A second signal does not wait.
+
 Binary columns such as `data` are printed as text where a value is UTF-8 without control
 characters (tab and line breaks may be in it), else as hexadecimal digits after 0x.
 Where exact bytes matter, select encode(data, 'base64').
 
-RUST_LOG sets what is logged to stderr; the default is warnings, of aws_config errors only
-(warn,aws_config=error).";
+RUST_LOG sets what is logged to stderr; the default is warnings, of aws_config errors only, and not
+the end of a streaming query (warn,aws_config=error,datafusion_kinesis::query::runner=off).";
 
 /// What the process was asked to do.
 #[derive(Debug, Parser)]

@@ -6,7 +6,9 @@
 mod args;
 mod embedded;
 mod failure;
+mod interruptible;
 mod line;
+mod live;
 mod output;
 mod progress;
 mod readable;
@@ -18,6 +20,7 @@ mod shell;
 mod signals;
 mod statements;
 mod stdin;
+mod streaming;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -115,8 +118,9 @@ fn say(message: &str) {
 }
 
 fn log_to_stderr() {
-    // The SDK warns of every place where it finds no credentials; the error at the end says it once.
-    let default = "warn,aws_config=error";
+    // The SDK warns of every place where it finds no credentials, and the runner of a query tells why it ended; the
+    // error at the end says it once.
+    let default = "warn,aws_config=error,datafusion_kinesis::query::runner=off";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

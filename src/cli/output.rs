@@ -101,13 +101,31 @@ impl Printer {
         }
         self.page()?;
         Ok(match self.output.table_limit {
-            Some(limit) if limit < self.rows => Some(format!(
-                "the first {limit} of {} rows; --output csv or json prints all",
-                self.rows
-            )),
+            Some(limit) if limit < self.rows => Some(left_out(limit, self.rows)),
             _ if io::stderr().is_terminal() => Some(note(&rows(self.rows as u64), self.started)),
             _ => None,
         })
+    }
+
+    /// Ends a batch of rows out of many: those of a table are printed now, and counted anew from here on. Gives a line
+    /// about what was left out.
+    pub(super) fn frame(&mut self) -> Result<Option<String>, Failure> {
+        let rows = std::mem::take(&mut self.rows);
+        if !self.kept.is_empty() {
+            self.page()?;
+        }
+        Ok(match (self.output.format, self.output.table_limit) {
+            (Format::Table, Some(limit)) if limit < rows => Some(left_out(limit, rows)),
+            _ => None,
+        })
+    }
+
+    /// Ends what [`frame`](Self::frame) has printed in parts.
+    pub(super) fn finish_frames(self) -> Result<(), Failure> {
+        if self.header_due && !self.schema.fields().is_empty() {
+            print(&csv_bytes(&RecordBatch::new_empty(self.schema), true)?)?;
+        }
+        Ok(())
     }
 
     fn page(&mut self) -> Result<(), Failure> {
@@ -143,6 +161,10 @@ fn count(batch: &RecordBatch) -> u64 {
     counts.map_or(0, |counts| counts.iter().flatten().sum())
 }
 
+fn left_out(limit: usize, rows: usize) -> String {
+    format!("the first {limit} of {rows} rows; --output csv or json prints all")
+}
+
 fn rows(count: u64) -> String {
     match count {
         1 => "1 row".to_owned(),
@@ -151,7 +173,7 @@ fn rows(count: u64) -> String {
 }
 
 /// A line for stderr; on a terminal it is dim and says how long the statement took.
-fn note(text: &str, started: Instant) -> String {
+pub(super) fn note(text: &str, started: Instant) -> String {
     if io::stderr().is_terminal() {
         let seconds = started.elapsed().as_secs_f64();
         format!("\x1b[2m{text} in {seconds:.3} s\x1b[0m")
@@ -231,6 +253,29 @@ mod tests {
             note.as_deref(),
             Some("the first 3 of 6 rows; --output csv or json prints all")
         );
+    }
+
+    #[test]
+    fn each_batch_of_a_stream_has_a_frame_and_a_limit_of_its_own() {
+        let output = Output {
+            format: Format::Table,
+            table_limit: Some(3),
+        };
+        let batch = words();
+        let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
+        assert_eq!(printer.frame().unwrap(), None);
+        for _ in 0..2 {
+            printer.batch(&batch).unwrap();
+        }
+        let note = printer.frame().unwrap();
+        assert_eq!(
+            note.as_deref(),
+            Some("the first 3 of 4 rows; --output csv or json prints all")
+        );
+        assert!(printer.kept.is_empty());
+        printer.batch(&batch).unwrap();
+        assert_eq!(printer.kept.len(), 1);
+        assert_eq!(printer.frame().unwrap(), None);
     }
 
     #[test]

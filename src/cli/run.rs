@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
@@ -22,6 +20,8 @@ use super::say;
 use super::session::{Session, plan};
 use super::signals::Signals;
 use super::statements::Statement;
+use super::streaming::run_streaming;
+use crate::query::is_streaming;
 
 /// What the task of a statement reports.
 enum Event {
@@ -32,6 +32,29 @@ enum Event {
 
 /// Runs a statement and prints what it gives; a signal ends it.
 pub(super) async fn run_statement(
+    session: &Session,
+    statement: &Statement,
+    output: Output,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let (ctx, text) = (session.ctx.clone(), statement.in_place());
+    let asking = {
+        let _on_the_engine = session.engine.enter();
+        SpawnedTask::spawn(async move { is_streaming(&ctx, &text).await })
+    };
+    let streaming = tokio::select! {
+        biased;
+        stop = signals.next() => return Err(Failure::Stopped(stop)),
+        answer = asking.join() => answer.map_err(panicked)?,
+    };
+    match streaming {
+        Ok(true) => run_streaming(session, statement, output, signals).await,
+        // What cannot be planned is planned again, and refused in the engine's words.
+        Ok(false) | Err(_) => run_to_the_end(session, statement, output, signals).await,
+    }
+}
+
+async fn run_to_the_end(
     session: &Session,
     statement: &Statement,
     output: Output,
@@ -109,7 +132,7 @@ pub(super) async fn unless_stopped<T: Send + 'static>(
     }
 }
 
-fn panicked(error: JoinError) -> DataFusionError {
+pub(super) fn panicked(error: JoinError) -> DataFusionError {
     DataFusionError::ExecutionJoin(Box::new(error))
 }
 
@@ -125,7 +148,7 @@ async fn execute(
         _ => Yield::Rows,
     };
     let task = Arc::new(frame.task_ctx());
-    let plan = interruptible(frame.create_physical_plan().await?)?;
+    let plan = frame.create_physical_plan().await?;
     let begun = Event::Started(yields, Arc::clone(&plan));
     if events.send(begun).await.is_err() {
         return Ok(());
@@ -139,26 +162,11 @@ async fn execute(
     Ok(())
 }
 
-/// Lets nodes that make many rows out of few yield as well.
-///
-/// The engine's leaves yield by themselves, but a join can be busy for minutes with one batch of a leaf, and an
-/// aggregate over it would not hear that the statement was ended.
-fn interruptible(plan: Arc<dyn ExecutionPlan>) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-    plan.transform_up(|node| {
-        let multiplies = node.name().ends_with("JoinExec") || node.name() == "UnnestExec";
-        Ok(match multiplies {
-            true => {
-                Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)
-            }
-            false => Transformed::no(node),
-        })
-    })
-    .data()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::Connection;
+    use crate::cli::session::context;
     use std::time::Duration;
 
     /// On one thread the timer gets its turn only when the plan yields.
@@ -174,7 +182,7 @@ mod tests {
                       b AS (SELECT * FROM generate_series(1, 100000))
                  SELECT count(*), sum(a.value + b.value) FROM a {join}"
             );
-            let ctx = SessionContext::new();
+            let ctx = context(&Connection::default()).unwrap();
             let (sender, _events) = mpsc::channel(1);
             let run = execute(ctx, sql, sender);
             let ended = tokio::time::timeout(Duration::from_millis(200), run).await;

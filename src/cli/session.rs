@@ -1,10 +1,14 @@
 //! The session that statements run in, and the one place that turns a statement into a plan.
 
+use std::sync::Arc;
+
 use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use tokio::runtime::Handle;
 
 use super::args::Connection;
+use super::interruptible::Interruptible;
 use crate::model::ConnectionSettings;
 use crate::{Result, Services, register_with};
 
@@ -25,12 +29,17 @@ impl Session {
     }
 }
 
-/// A context with what the command promises: `SHOW TABLES` works, and times are in UTC.
-fn context(connection: &Connection) -> Result<SessionContext> {
+/// A context with what the command promises: `SHOW TABLES` works, times are in UTC, and a statement can be ended.
+pub(super) fn context(connection: &Connection) -> Result<SessionContext> {
     let config = SessionConfig::new()
         .with_information_schema(true)
         .set_str("datafusion.execution.time_zone", "UTC");
-    let ctx = SessionContext::new_with_config(config);
+    let state = SessionStateBuilder::new()
+        .with_default_features()
+        .with_config(config)
+        .with_physical_optimizer_rule(Arc::new(Interruptible))
+        .build();
+    let ctx = SessionContext::new_with_state(state);
     let defaults = ConnectionSettings {
         endpoint_url: connection.endpoint_url.clone(),
         region: connection.region.clone(),

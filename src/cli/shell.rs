@@ -29,7 +29,8 @@ Statements end with ';' and may take several lines.
   \\d NAME    list the columns of a table
   \\?  help   this text
   \\q  exit   leave, as does Ctrl-D
-Ctrl-C clears the line, or ends the statement that runs.";
+Ctrl-C clears the line, or ends the statement that runs: a streaming one behind the batch in
+flight, and with a second Ctrl-C at once.";
 
 const UNKNOWN: &str = "no such command; \\? for help";
 

@@ -1,0 +1,215 @@
+//! What a streaming statement has done so far: its line on a terminal, and the note at its end.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::line::{Line, RATE_WINDOW, grouped, lag};
+use crate::model::BatchId;
+use crate::query::{StreamingQuery, StreamingQueryListener, StreamingQueryProgress};
+
+/// The batches of one statement, counted as they are done.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<Done>);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Done {
+    batches: u64,
+    rows: u64,
+    newest: Option<BatchId>,
+    behind: Duration,
+}
+
+impl Tally {
+    fn done(&self) -> MutexGuard<'_, Done> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much was done, in words.
+    pub(super) fn summary(&self) -> String {
+        let done = *self.done();
+        format!(
+            "{}, {} read",
+            counted(done.batches, "batch", "batches"),
+            counted(done.rows, "row", "rows")
+        )
+    }
+}
+
+impl StreamingQueryListener for Tally {
+    fn on_progress(&self, progress: &StreamingQueryProgress) {
+        let mut done = self.done();
+        done.batches += 1;
+        done.rows += progress.num_input_rows;
+        done.newest = Some(progress.batch_id);
+        let sources = progress.sources.iter();
+        let behind = sources.filter_map(|source| source.metrics.max_behind_latest);
+        done.behind = behind.max().unwrap_or_default();
+    }
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    let name = if count == 1 { one } else { many };
+    format!("{} {name}", grouped(count))
+}
+
+/// What one line says.
+#[derive(Debug)]
+struct Snapshot<'a> {
+    done: Done,
+    rows_per_second: f64,
+    state: &'a str,
+}
+
+impl fmt::Display for Snapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(batch) = self.done.newest {
+            let rate = grouped(self.rows_per_second.round() as u64);
+            write!(f, "batch {batch}  {rate} rows/s  ")?;
+            if !self.done.behind.is_zero() {
+                write!(f, "{} behind  ", lag(self.done.behind.as_millis() as u64))?;
+            }
+        }
+        // A state begins with a capital where it stands alone.
+        let mut letters = self.state.chars();
+        if let Some(first) = letters.next() {
+            write!(f, "{}{}", first.to_lowercase(), letters.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+/// Draws the line of one streaming statement; draws nothing where stderr is no terminal.
+#[derive(Debug)]
+pub(super) struct Live {
+    line: Line,
+    tally: Arc<Tally>,
+    samples: VecDeque<(Instant, u64)>,
+}
+
+impl Live {
+    pub(super) fn start(tally: Arc<Tally>) -> Self {
+        Self {
+            line: Line::start(),
+            tally,
+            samples: VecDeque::from([(Instant::now(), 0)]),
+        }
+    }
+
+    /// Waits until the line is due; may be dropped while it waits.
+    pub(super) async fn due(&mut self) {
+        self.line.due().await;
+    }
+
+    pub(super) fn draw(&mut self, query: &StreamingQuery) {
+        let done = *self.tally.done();
+        let rows_per_second = self.sample(Instant::now(), done.rows);
+        self.line.draw(&Snapshot {
+            done,
+            rows_per_second,
+            state: &query.status().message,
+        });
+    }
+
+    /// Takes the line away, for other output or the prompt.
+    pub(super) fn clear(&mut self) {
+        self.line.clear();
+    }
+
+    /// Takes away the `^C` that a terminal has put where the line is.
+    pub(super) fn hide_echo(&mut self) {
+        self.line.hide_echo();
+    }
+
+    /// The rows a second over the last few moments, this one included.
+    fn sample(&mut self, now: Instant, rows: u64) -> f64 {
+        self.samples.push_back((now, rows));
+        while self.samples.len() > 2 && now - self.samples[1].0 >= RATE_WINDOW {
+            self.samples.pop_front();
+        }
+        let (then, before) = self.samples[0];
+        let span = now - then;
+        if span.is_zero() {
+            return 0.0;
+        }
+        (rows - before) as f64 / span.as_secs_f64()
+    }
+}
+
+/// A line for the end of a streaming statement, where somebody watches.
+pub(super) fn closing_note(tally: &Tally, started: Instant) -> Option<String> {
+    io::stderr()
+        .is_terminal()
+        .then(|| super::output::note(&tally.summary(), started))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(done: Done, rows_per_second: f64, state: &str) -> String {
+        let snapshot = Snapshot {
+            done,
+            rows_per_second,
+            state,
+        };
+        snapshot.to_string()
+    }
+
+    #[test]
+    fn a_line_tells_batch_rate_lag_and_state() {
+        let done = Done {
+            batches: 3,
+            rows: 20_000,
+            newest: Some(BatchId(12)),
+            behind: Duration::from_millis(240),
+        };
+        assert_eq!(
+            line(done, 3400.4, "Waiting for data"),
+            "batch 12  3,400 rows/s  0.2 s behind  waiting for data"
+        );
+        let at_the_tip = Done {
+            behind: Duration::ZERO,
+            ..done
+        };
+        assert_eq!(
+            line(at_the_tip, 0.0, "Waiting for data"),
+            "batch 12  0 rows/s  waiting for data"
+        );
+    }
+
+    #[test]
+    fn before_the_first_batch_there_is_only_the_state() {
+        assert_eq!(line(Done::default(), 0.0, "Initializing"), "initializing");
+    }
+
+    #[test]
+    fn the_summary_counts_in_words() {
+        let summary = |batches, rows| {
+            let done = Done {
+                batches,
+                rows,
+                ..Done::default()
+            };
+            Tally(Mutex::new(done)).summary()
+        };
+        assert_eq!(summary(0, 0), "0 batches, 0 rows read");
+        assert_eq!(summary(1, 1), "1 batch, 1 row read");
+        assert_eq!(summary(12, 3400), "12 batches, 3,400 rows read");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_forgets_what_was_before_its_window() {
+        let mut live = Live::start(Arc::default());
+        let start = Instant::now();
+        let rates: Vec<_> = [(1, 8000), (2, 9000), (3, 10_000), (4, 11_000)]
+            .into_iter()
+            .map(|(second, rows)| live.sample(start + Duration::from_secs(second), rows))
+            .collect();
+        assert_eq!(rates, [8000.0, 4500.0, 1000.0, 1000.0]);
+    }
+}

@@ -1,0 +1,244 @@
+//! Runs a streaming statement until its trigger ends it or it is stopped, and prints the rows of a `SELECT`.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use futures::StreamExt;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::failure::Failure;
+use super::live::{Live, Tally, closing_note};
+use super::output::{Output, Printer, Yield};
+use super::run::panicked;
+use super::say;
+use super::session::Session;
+use super::signals::{Signals, Stop};
+use super::statements::Statement;
+use crate::StreamingSettings;
+use crate::model::Trigger;
+use crate::query::StreamingQuery;
+
+const STOPPING: &str = "stopping after the batch in flight; again to stop at once";
+const STOP_LOCK: &str = "stopped by STOP_LOCK in the checkpoint location";
+
+/// What the query says about the rows of its batches.
+enum Event {
+    Rows(RecordBatch),
+    /// All rows of a batch were given; who waits for the answer goes on once they are printed.
+    Printed(oneshot::Sender<()>),
+}
+
+/// Runs a streaming statement. A first signal lets the batch in flight end and then ends the statement: after
+/// Ctrl-C with success, after SIGTERM as stopped. A second one ends it at once.
+pub(super) async fn run_streaming(
+    session: &Session,
+    statement: &Statement,
+    output: Output,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let tally = Arc::<Tally>::default();
+    let (sender, mut events) = mpsc::channel(1);
+    let starting = start(
+        session.ctx.clone(),
+        statement.in_place(),
+        Arc::clone(&tally),
+        sender,
+    );
+    let starting = {
+        let _on_the_engine = session.engine.enter();
+        SpawnedTask::spawn(starting)
+    };
+    let mut live = Live::start(Arc::clone(&tally));
+    let query = tokio::select! {
+        biased;
+        stop = signals.next() => {
+            // No batch is in flight yet.
+            live.hide_echo();
+            return ended_by(Some(stop));
+        }
+        started = starting.join() => started.map_err(panicked)??,
+    };
+    let mut run = Run {
+        session,
+        query,
+        live,
+        signals,
+        stopping: None,
+    };
+    let printer = Printer::new(output, Yield::Rows, &run.query.schema(), started);
+    let printer = run.until_ended(printer, &mut events).await?;
+    if gives_rows(&statement.text) {
+        let finishing = tokio::task::spawn_blocking(move || printer.finish_frames());
+        run.wait(finishing).await?.map_err(panicked)??;
+    }
+    let asked = run.stopping.as_ref().map(|(stop, _)| *stop);
+    drop(run);
+    if asked.is_none() && never_ends(session) {
+        say(STOP_LOCK);
+    }
+    if let Some(note) = closing_note(&tally, started) {
+        say(&note);
+    }
+    ended_by(asked)
+}
+
+/// Whether the trigger of the session lets a query go on until it is stopped.
+fn never_ends(session: &Session) -> bool {
+    let state = session.ctx.state();
+    let settings = StreamingSettings::of(state.config_options());
+    !matches!(settings.trigger, Trigger::Once | Trigger::AvailableNow)
+}
+
+/// How a statement has ended that was stopped, or not.
+fn ended_by(stop: Option<Stop>) -> Result<(), Failure> {
+    match stop {
+        None | Some(Stop::Interrupt) => Ok(()),
+        Some(Stop::Terminate) => Err(Failure::Stopped(Stop::Terminate)),
+    }
+}
+
+async fn start(
+    ctx: SessionContext,
+    text: String,
+    tally: Arc<Tally>,
+    events: mpsc::Sender<Event>,
+) -> DataFusionResult<StreamingQuery> {
+    let mut builder = StreamingQuery::builder(&ctx, text.as_str()).with_listener(tally);
+    if gives_rows(&text) {
+        builder = builder.foreach_batch(move |_, rows| forward(rows, events.clone()));
+    }
+    Ok(builder.start().await?)
+}
+
+/// Whether a statement that is streaming gives rows; the other kind is an `INSERT`, which writes them.
+fn gives_rows(text: &str) -> bool {
+    let statement = DFParser::parse_sql(text)
+        .ok()
+        .and_then(|mut s| s.pop_front());
+    match statement {
+        Some(ParsedStatement::Statement(statement)) => {
+            !matches!(*statement, SqlStatement::Insert(_))
+        }
+        _ => true,
+    }
+}
+
+/// Gives the rows of a batch to the printer. The batch is done once they are printed, so that none is lost where the
+/// command ends in between.
+async fn forward(
+    mut rows: SendableRecordBatchStream,
+    events: mpsc::Sender<Event>,
+) -> DataFusionResult<()> {
+    while let Some(batch) = rows.next().await {
+        let event = Event::Rows(batch?);
+        events.send(event).await.map_err(|_| nobody_reads())?;
+    }
+    let (printed, answer) = oneshot::channel();
+    let event = Event::Printed(printed);
+    events.send(event).await.map_err(|_| nobody_reads())?;
+    answer.await.map_err(|_| nobody_reads())
+}
+
+fn nobody_reads() -> DataFusionError {
+    DataFusionError::Execution("nobody reads the rows of the query".to_owned())
+}
+
+/// A query that runs, and those who watch it.
+struct Run<'a> {
+    session: &'a Session,
+    query: StreamingQuery,
+    live: Live,
+    signals: &'a mut Signals,
+    /// The first signal, and the stop that goes on since then.
+    stopping: Option<(Stop, SpawnedTask<()>)>,
+}
+
+impl Run<'_> {
+    /// Prints what comes until the query has ended.
+    async fn until_ended(
+        &mut self,
+        mut printer: Printer,
+        events: &mut mpsc::Receiver<Event>,
+    ) -> Result<Printer, Failure> {
+        let query = self.query.clone();
+        let mut ended = pin!(query.await_termination());
+        loop {
+            let event = tokio::select! {
+                biased;
+                stop = self.signals.next() => {
+                    self.heard(stop)?;
+                    continue;
+                }
+                () = self.live.due() => {
+                    self.live.draw(&self.query);
+                    continue;
+                }
+                Some(event) = events.recv() => event,
+                result = &mut ended => {
+                    result.map_err(DataFusionError::from)?;
+                    return Ok(printer);
+                }
+            };
+            self.live.clear();
+            let printing = tokio::task::spawn_blocking(move || print(event, printer));
+            let note;
+            (printer, note) = self.wait(printing).await?.map_err(panicked)??;
+            if let Some(note) = note {
+                say(&note);
+            }
+        }
+    }
+
+    /// Waits for something other than the query, with an ear for signals.
+    async fn wait<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                stop = self.signals.next() => self.heard(stop)?,
+                done = &mut work => return Ok(done),
+            }
+        }
+    }
+
+    /// A first signal begins to stop the query; a second one is the end.
+    fn heard(&mut self, stop: Stop) -> Result<(), Failure> {
+        self.live.hide_echo();
+        if self.stopping.is_some() {
+            return Err(Failure::Stopped(stop));
+        }
+        say(STOPPING);
+        let query = self.query.clone();
+        let _on_the_engine = self.session.engine.enter();
+        // What the query ended with is what its termination says.
+        let stopping = SpawnedTask::spawn(async move { drop(query.stop().await) });
+        self.stopping = Some((stop, stopping));
+        Ok(())
+    }
+}
+
+fn print(event: Event, mut printer: Printer) -> Result<(Printer, Option<String>), Failure> {
+    let note = match event {
+        Event::Rows(rows) => {
+            printer.batch(&rows)?;
+            None
+        }
+        Event::Printed(answer) => {
+            let note = printer.frame()?;
+            // Who does not wait any more has been stopped.
+            let _ = answer.send(());
+            note
+        }
+    };
+    Ok((printer, note))
+}
