@@ -1,43 +1,13 @@
 //! boto3 writes to `kinesis-sql embedded`, and SELECT shows what it wrote.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::process::Server;
 use crate::support::skipped;
 
-const COMMAND: &str = env!("CARGO_BIN_EXE_kinesis-sql");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/boto3_client.py");
-
-/// `kinesis-sql embedded`, ended with this value.
-struct Server {
-    process: Child,
-    url: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let mut process = Command::new(COMMAND)
-            .args(["embedded", "--port", "0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line.split_whitespace().last().unwrap().to_owned();
-        Self { process, url }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn stdout(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -78,19 +48,9 @@ fn what_boto3_writes_is_what_select_shows() {
         SELECT shardId, sequenceNumber, partitionKey, data,
                CAST(CAST(approximateArrivalTimestamp AS BIGINT) / 1000 AS BIGINT) AS millis
         FROM clicks ORDER BY shardId, sequenceNumber";
-    let select = Command::new(COMMAND)
-        .args([
-            "--endpoint-url",
-            &server.url,
-            "--region",
-            "us-east-1",
-            "--output",
-            "json",
-            "-c",
-            statements,
-        ])
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
+    let select = server
+        .client()
+        .args(["--output", "json", "-c", statements])
         .output()
         .unwrap();
     let ours: Vec<Value> = stdout(&select)

@@ -10,7 +10,11 @@ mod command;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod inserts;
+#[cfg(all(unix, feature = "cli", feature = "embedded"))]
+mod killed;
 mod options;
+#[cfg(all(feature = "cli", feature = "embedded"))]
+mod process;
 mod reading;
 mod reference_deaggregator;
 #[cfg(feature = "embedded")]
@@ -23,6 +27,8 @@ mod shell;
 #[cfg(all(feature = "cli", feature = "embedded"))]
 mod sql_examples;
 mod streaming;
+#[cfg(all(feature = "cli", feature = "embedded"))]
+mod streaming_command;
 mod support;
 mod unbounded;
 #[cfg(feature = "embedded")]

@@ -21,13 +21,18 @@ struct Terminal {
 impl Terminal {
     /// `None` where there is no such `script`, which is said.
     fn open(state: &Path) -> Option<Self> {
+        Self::open_with(state, "")
+    }
+
+    /// The shell of a command with arguments.
+    fn open_with(state: &Path, arguments: &str) -> Option<Self> {
         let version = Command::new("script").arg("--version").output();
         if !version.is_ok_and(|v| String::from_utf8_lossy(&v.stdout).contains("util-linux")) {
             crate::support::skipped("a test of the shell", "no `script` of util-linux");
             return None;
         }
         // Some shells stay in between, and would die of the Ctrl-C that is for the command.
-        let command = format!("exec '{}'", env!("CARGO_BIN_EXE_kinesis-sql"));
+        let command = format!("exec '{}' {arguments}", env!("CARGO_BIN_EXE_kinesis-sql"));
         let mut child = Command::new("script")
             .args(["-qec", &command, "/dev/null"])
             .env("SHELL", "/bin/sh")
@@ -206,4 +211,68 @@ fn statements_are_remembered_but_not_those_with_credentials() {
     let history = fs::read_to_string(state.join("kinesis-sql/history")).unwrap();
     assert!(history.contains("SELECT 1;"), "{history}");
     assert!(!history.contains("hunter2"), "{history}");
+}
+
+/// A stream with one record, and an unbounded table of it.
+#[cfg(feature = "embedded")]
+const STREAM: [&str; 3] = [
+    "CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS ('kinesis.createStream' 'true');",
+    "INSERT INTO words (partitionKey, data) VALUES ('k', 'begun');",
+    "CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');",
+];
+
+#[cfg(feature = "embedded")]
+#[test]
+fn ctrl_c_ends_a_streaming_statement_behind_its_batch_and_the_shell_goes_on() {
+    let state = state("streaming");
+    let Some(mut terminal) = Terminal::open_with(&state, "--embedded") else {
+        return;
+    };
+    for line in STREAM {
+        terminal.until(PROMPT);
+        terminal.line(line);
+    }
+    terminal.until(PROMPT);
+    terminal.line("SELECT CAST(data AS VARCHAR) AS word FROM live;");
+    terminal.until("| begun |");
+    terminal.until("batch 0  ");
+    terminal.until(" rows/s  ");
+    terminal.until("waiting for data");
+    terminal.keys("\x03");
+    terminal.until("stopping after the batch in flight; again to stop at once");
+    terminal.until("1 batch, 1 row read in ");
+    terminal.until(PROMPT);
+    terminal.line("SELECT 40 + 2 AS n;");
+    terminal.until("| 42 |");
+    terminal.until(PROMPT);
+    terminal.line("\\q");
+    assert_eq!(terminal.exit_code(), Some(0));
+}
+
+#[cfg(feature = "embedded")]
+#[test]
+fn a_second_ctrl_c_does_not_wait_for_the_batch_in_flight() {
+    let state = state("streaming-twice");
+    let Some(mut terminal) = Terminal::open_with(&state, "--embedded") else {
+        return;
+    };
+    for line in STREAM {
+        terminal.until(PROMPT);
+        terminal.line(line);
+    }
+    terminal.until(PROMPT);
+    terminal.line(
+"SELECT n FROM (SELECT unnest([a.value, b.value]) AS n FROM live CROSS JOIN generate_series(1, 1000000) a CROSS JOIN generate_series(1, 1000000) b) WHERE n < 0;",
+    );
+    terminal.until("processing batch 0");
+    terminal.keys("\x03");
+    terminal.until("stopping after the batch in flight; again to stop at once");
+    terminal.keys("\x03");
+    terminal.until("interrupted");
+    terminal.until(PROMPT);
+    terminal.line("SELECT 40 + 2 AS n;");
+    terminal.until("| 42 |");
+    terminal.until(PROMPT);
+    terminal.line("\\q");
+    assert_eq!(terminal.exit_code(), Some(0));
 }

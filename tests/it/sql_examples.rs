@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::process::{Server, folder};
+
 /// Stdout of the command, run in the folder of the repository.
 fn run(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))
@@ -65,4 +67,48 @@ fn the_words_are_counted_as_tr_sort_and_uniq_count_them() {
     let counted: Vec<&str> = counted.into_iter().rev().collect();
     assert!(expected.len() > 400);
     assert_eq!(counted, expected);
+}
+
+/// The part of an example from the line that begins with `from` on, up to the one that begins with `to`.
+fn part<'a>(example: &'a str, from: &str, to: &str) -> &'a str {
+    let start = example.find(from).unwrap();
+    let length = example[start..].find(to).unwrap();
+    &example[start..start + length]
+}
+
+/// The second example in two processes, with a checkpoint and a service that outlive the first.
+#[test]
+fn a_second_run_processes_only_what_came_in_between() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql-examples/02_streaming_filter.sql");
+    let checkpoint = folder("example");
+    let example = fs::read_to_string(path).unwrap().replace(
+        "memory://example02",
+        &format!("file://{}", checkpoint.display()),
+    );
+    let tables = part(
+        &example,
+        "CREATE EXTERNAL TABLE readings",
+        "INSERT INTO readings",
+    );
+    let first = part(
+        &example,
+        "INSERT INTO readings",
+        "-- The stream of temperatures once",
+    );
+    let query = part(
+        &example,
+        "-- The stream of temperatures once",
+        "SELECT partitionKey AS device",
+    );
+    let second = part(&example, "-- More temperatures", "-- The same query again");
+    let alarms = "SELECT CAST(data AS VARCHAR) AS degrees FROM alarms ORDER BY sequenceNumber";
+    let server = Server::start();
+    let found = server.csv(&format!("{tables}{first}{query}{alarms}"));
+    let mut found: Vec<_> = found.lines().skip(2).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["230", "96", "degrees"]);
+    let found = server.csv(&format!("{tables}{second}{query}{alarms}"));
+    let mut found: Vec<_> = found.lines().skip(2).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["230", "95", "96", "99", "degrees"]);
 }

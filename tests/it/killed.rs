@@ -1,0 +1,265 @@
+//! A streaming INSERT whose process is killed again and again while a writer keeps writing.
+//!
+//! `KILLS` says how often (20), `KILL_SEED` which random moments.
+//!
+//! ```text
+//! KILLS=200 KILL_SEED=7 cargo test --test it killed:: -- --nocapture
+//! ```
+
+mod replay;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use replay::every_batch_again_from_its_begin;
+
+use crate::process::{Running, Server, folder};
+use crate::sdk;
+use crate::support::say;
+
+const KEYS: u64 = 16;
+/// So that the batch in flight is hit in all its steps, and now and then the start of the process.
+const LONGEST_LIFE_MILLIS: u64 = 1500;
+
+const STREAMS: &str = "\
+CREATE EXTERNAL TABLE numbers STORED AS \"aws-kinesis\" LOCATION 'numbers'
+  OPTIONS ('kinesis.createStream' 'true', 'kinesis.shardCount' '4',
+           'kinesis.extraColumns' 'shardId');
+CREATE EXTERNAL TABLE copies STORED AS \"aws-kinesis\" LOCATION 'copies'
+  OPTIONS ('kinesis.createStream' 'true', 'kinesis.shardCount' '2');
+";
+
+fn setting(name: &str, default: u64) -> u64 {
+    let value = env::var(name);
+    value.map_or(default, |value| value.parse().unwrap())
+}
+
+fn copying(checkpoint: &Path) -> String {
+    format!(
+        "{STREAMS}
+         CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'numbers'
+           OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON', 'kinesis.getRecords.fetchIntervalMs' '10',
+                    'kinesis.minBatchesToRetain' '1000000');
+         SET streaming.checkpoint_location = 'file://{}';
+         INSERT INTO copies (partitionKey, data) SELECT partitionKey, data FROM live;",
+        checkpoint.display()
+    )
+}
+
+/// Writes 0, 1, 2, … until it is told to end.
+struct Writer {
+    end: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl Writer {
+    fn start(url: &str) -> Self {
+        let end = Arc::new(AtomicBool::new(false));
+        let (url, until) = (url.to_owned(), Arc::clone(&end));
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(write(&url, &until))
+        });
+        Self { end, thread }
+    }
+
+    /// How many numbers were written.
+    fn end(self) -> u64 {
+        self.end.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+async fn write(url: &str, end: &AtomicBool) -> u64 {
+    let client = sdk::client(url);
+    let mut next = 0;
+    while !end.load(Ordering::Relaxed) {
+        let records = (next..next + 20).map(|number| {
+            PutRecordsRequestEntry::builder()
+                .partition_key(format!("key {}", number % KEYS))
+                .data(Blob::new(number.to_string()))
+                .build()
+                .unwrap()
+        });
+        let put = client.put_records().stream_name("numbers");
+        let put = put.set_records(Some(records.collect()));
+        let answer = put.send().await.unwrap();
+        assert_eq!(answer.failed_record_count(), Some(0));
+        next += 20;
+        // A writer has its pace, lest its machine does nothing else.
+        sleep(Duration::from_millis(10)).await;
+    }
+    next
+}
+
+/// The entries of the offset log by batch.
+fn offsets(checkpoint: &Path) -> BTreeMap<u64, String> {
+    let Ok(entries) = fs::read_dir(checkpoint.join("offsets")) else {
+        return BTreeMap::new();
+    };
+    let entries = entries.filter_map(|entry| {
+        let path = entry.unwrap().path();
+        // What else is there has never become an entry.
+        let batch = path.file_name()?.to_str()?.parse().ok()?;
+        Some((batch, fs::read_to_string(path).unwrap()))
+    });
+    entries.collect()
+}
+
+/// The range of each shard in an entry: behind the first sequence number, up to the second.
+fn ranges(entry: &str) -> BTreeMap<String, (Sequence, Sequence)> {
+    let place = |text: &Value| {
+        let text = text.as_str().unwrap();
+        let number = text.strip_prefix("AFTER ").unwrap_or_default();
+        Sequence::of(number.split('.').next().unwrap())
+    };
+    let entry: Value = serde_json::from_str(entry).unwrap();
+    let shards = entry["sources"][0]["shards"].as_object().unwrap();
+    let ranges = shards.iter().map(|(shard, range)| {
+        let range = match range {
+            Value::String(_) => (place(range), place(range)),
+            _ => (place(&range["after"]), place(&range["upto"])),
+        };
+        (shard.clone(), range)
+    });
+    ranges.collect()
+}
+
+/// A sequence number, which is longer than any integer; the one without digits comes before all.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Sequence {
+    length: usize,
+    digits: String,
+}
+
+impl Sequence {
+    fn of(digits: &str) -> Self {
+        let digits = digits.to_owned();
+        Self {
+            length: digits.len(),
+            digits,
+        }
+    }
+}
+
+/// A number that was written, and where.
+struct Written {
+    number: u64,
+    shard: String,
+    sequence: Sequence,
+}
+
+/// The cells of a csv result by the first of them, in the order of the rows.
+fn by_key<T>(csv: &str, row: impl Fn(&[&str]) -> T) -> BTreeMap<String, Vec<T>> {
+    let mut rows = BTreeMap::<String, Vec<T>>::new();
+    for line in csv.lines().skip(1) {
+        let cells: Vec<_> = line.split(',').collect();
+        let key = cells[0].to_owned();
+        rows.entry(key).or_default().push(row(&cells[1..]));
+    }
+    rows
+}
+
+/// The numbers of each batch for one key, as the log and the stream say.
+fn batches(written: &[Written], log: &[BTreeMap<String, (Sequence, Sequence)>]) -> Vec<Vec<u64>> {
+    let shard = &written[0].shard;
+    assert!(written.iter().all(|row| row.shard == *shard));
+    assert!(written.is_sorted_by(|a, b| a.sequence < b.sequence));
+    let numbers = log.iter().map(|ranges| {
+        let (after, upto) = &ranges[shard];
+        let behind = |place: &Sequence| written.partition_point(|row| row.sequence <= *place);
+        let rows = &written[behind(after)..behind(upto)];
+        rows.iter().map(|row| row.number).collect()
+    });
+    numbers.collect()
+}
+
+#[test]
+fn a_query_that_is_killed_loses_nothing_and_reads_the_same_ranges_again() {
+    let kills = setting("KILLS", 20);
+    let mut random = fastrand::Rng::with_seed(setting("KILL_SEED", 1));
+    let server = Server::start();
+    server.csv(STREAMS);
+    let checkpoint = folder("killed");
+    let query = copying(&checkpoint);
+    let writer = Writer::start(&server.url);
+    let mut log = BTreeMap::new();
+    for kill in 0..kills {
+        let running = Running::spawn(server.client().args(["-c", &query]));
+        // Not a wait for something: at which moment the process dies is the experiment.
+        thread::park_timeout(Duration::from_millis(random.u64(0..LONGEST_LIFE_MILLIS)));
+        running.kill();
+        let now = offsets(&checkpoint);
+        for (batch, entry) in &log {
+            assert_eq!(
+                now.get(batch),
+                Some(entry),
+                "kill {kill} changed offsets/{batch}"
+            );
+        }
+        log = now;
+    }
+    let written = writer.end();
+    server.csv(&format!("SET streaming.trigger = 'available now'; {query}"));
+    let before = log.len();
+    let log = offsets(&checkpoint);
+    assert!(
+        log.keys().copied().eq(0..log.len() as u64),
+        "{:?}",
+        log.keys()
+    );
+    check_copies(&server, &log, written);
+    say(&format!(
+        "{kills} kills: {written} records in {} batches, {before} of them under fire",
+        log.len()
+    ));
+}
+
+fn check_copies(server: &Server, log: &BTreeMap<u64, String>, written: u64) {
+    let log: Vec<_> = log.values().map(|entry| ranges(entry)).collect();
+    let text = "partitionKey, CAST(data AS VARCHAR)";
+    let select =
+        |columns, table| server.csv(&format!("{STREAMS} SELECT {text} {columns} FROM {table}"));
+    let numbers = by_key(&select(", shardId, sequenceNumber", "numbers"), |row| {
+        Written {
+            number: row[0].parse().unwrap(),
+            shard: row[1].to_owned(),
+            sequence: Sequence::of(row[2]),
+        }
+    });
+    let copies = by_key(&select("", "copies"), |row| row[0].parse().unwrap());
+    for (key, numbers) in &numbers {
+        let batches = batches(numbers, &log);
+        let read: usize = batches.iter().map(Vec::len).sum();
+        assert_eq!(
+            read,
+            numbers.len(),
+            "{key}: the ranges hold each record once"
+        );
+        let copies: &[u64] = copies.get(key).map_or(&[], Vec::as_slice);
+        if let Err(why) = every_batch_again_from_its_begin(copies, &batches) {
+            panic!("{key}: {why}");
+        }
+    }
+    let total: usize = numbers.values().map(Vec::len).sum();
+    let copied: usize = copies.values().map(Vec::len).sum();
+    assert_eq!(total as u64, written);
+    say(&format!(
+        "{total} records, {} of them copied again after a kill",
+        copied - total
+    ));
+}

@@ -1,0 +1,202 @@
+//! The built command as processes: a server on loopback, and runs that are watched and signalled.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+pub(crate) const COMMAND: &str = env!("CARGO_BIN_EXE_kinesis-sql");
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The command, with no setting from outside.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(COMMAND);
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// `kinesis-sql embedded`, ended with this value.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) url: String,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let mut process = Command::new(COMMAND)
+            .args(["embedded", "--port", "0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line.split_whitespace().last().unwrap().to_owned();
+        Self { process, url }
+    }
+
+    /// A command whose tables live on this server.
+    pub(crate) fn client(&self) -> Command {
+        let mut client = command();
+        client
+            .args(["--endpoint-url", &self.url, "--region", "us-east-1"])
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test");
+        client
+    }
+
+    /// What statements print as csv; they succeed.
+    pub(crate) fn csv(&self, statements: &str) -> String {
+        let output = self
+            .client()
+            .args(["--output", "csv", "-c", statements])
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{statements}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A run of the command that is watched while it goes on, and killed with this value.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Option<Lines>,
+    stderr: Lines,
+}
+
+/// How a run has ended, and the lines it has printed since they were last looked at.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<String>,
+    pub(crate) stderr: Vec<String>,
+}
+
+impl Running {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut running = Self::spawn_unread(command);
+        running.stdout = running.child.stdout.take().map(Lines::of);
+        running
+    }
+
+    /// Reads nothing of stdout: it fills.
+    pub(crate) fn spawn_unread(command: &mut Command) -> Self {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stderr = Lines::of(child.stderr.take().unwrap());
+        Self {
+            child,
+            stdout: None,
+            stderr,
+        }
+    }
+
+    /// Waits for a line of stdout.
+    pub(crate) fn until(&self, line: &str) {
+        self.stdout.as_ref().unwrap().until(line);
+    }
+
+    /// Waits for a line of stderr.
+    pub(crate) fn until_said(&self, line: &str) {
+        self.stderr.until(line);
+    }
+
+    /// Reads stdout to a line and no further, and gives the rest of it away.
+    pub(crate) fn read_until(&mut self, line: &str) -> BufReader<ChildStdout> {
+        let mut stdout = BufReader::new(self.child.stdout.take().unwrap());
+        let mut read = String::new();
+        while read.trim_end() != line {
+            read.clear();
+            assert!(stdout.read_line(&mut read).unwrap() > 0, "no {line:?}");
+        }
+        stdout
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let kill = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(kill.success());
+    }
+
+    /// Ends the process where it stands.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn wait(mut self) -> Ended {
+        let stdout = self.stdout.take().map(|lines| lines.rest());
+        let stderr = self.stderr.rest();
+        Ended {
+            status: self.child.wait().unwrap(),
+            stdout: stdout.unwrap_or_default(),
+            stderr,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of a pipe, read by a thread of its own.
+struct Lines(Receiver<String>);
+
+impl Lines {
+    fn of(pipe: impl Read + Send + 'static) -> Self {
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines() {
+                let _ = sender.send(line.unwrap());
+            }
+        });
+        Self(lines)
+    }
+
+    fn until(&self, expected: &str) {
+        let mut seen = Vec::new();
+        while seen.last().is_none_or(|line| line != expected) {
+            match self.0.recv_timeout(PATIENCE) {
+                Ok(line) => seen.push(line),
+                Err(_) => panic!("{expected:?} does not come, but {seen:#?}"),
+            }
+        }
+    }
+
+    /// All lines up to the end of the pipe.
+    fn rest(&self) -> Vec<String> {
+        let next = || match self.0.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("the command does not end"),
+        };
+        std::iter::from_fn(next).collect()
+    }
+}
+
+/// A folder of its own for each call.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("{name}-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}

@@ -1,0 +1,231 @@
+//! Streaming statements in the built command: what they print, and how they end.
+
+use std::fs;
+
+use crate::process::{Ended, Running, command, folder};
+
+/// A stream of one shard with two records, and an unbounded table of it whose batches have one.
+const TWO_RECORDS: &str = "\
+CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words'
+  OPTIONS ('kinesis.createStream' 'true');
+INSERT INTO words (partitionKey, data) VALUES ('k', 'a'), ('k', 'b');
+CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'words'
+  OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON', 'kinesis.maxFetchRecordsPerShard' '1');
+SET streaming.checkpoint_location = 'memory://checkpoint';
+";
+
+/// The records as text.
+const SELECT: &str = "SELECT CAST(data AS VARCHAR) AS word FROM live;\n";
+
+const AVAILABLE_NOW: &str = "SET streaming.trigger = 'available now';\n";
+
+/// How a run of statements ends; one that does not end is a failure.
+fn run(format: &str, statements: &str) -> Ended {
+    let args = ["--embedded", "--output", format, "-c", statements];
+    Running::spawn(command().args(args)).wait()
+}
+
+/// Stdout of a run that went well and said nothing.
+fn printed(ended: &Ended) -> String {
+    assert!(ended.status.success(), "{:#?}", ended.stderr);
+    assert_eq!(ended.stderr, [""; 0]);
+    ended.stdout.join("\n")
+}
+
+#[test]
+fn a_table_has_a_frame_for_each_batch_with_rows() {
+    let frame = |word| format!("+------+\n| word |\n+------+\n| {word}    |\n+------+\n");
+    let statements = format!("{TWO_RECORDS}{AVAILABLE_NOW}{SELECT}{SELECT}");
+    let mut ended = run("table", &statements);
+    // The second SELECT goes on behind the first and finds nothing; neither says more than its rows.
+    assert_eq!(ended.stderr.remove(0), "2 rows written");
+    assert_eq!(printed(&ended) + "\n", frame("a") + &frame("b"));
+}
+
+#[test]
+fn a_batch_that_the_filter_leaves_empty_prints_nothing() {
+    let none = "SELECT data FROM live WHERE partitionKey = 'other';";
+    let ended = run("table", &format!("{TWO_RECORDS}{AVAILABLE_NOW}{none}"));
+    assert_eq!(ended.stdout, [""; 0]);
+    assert_eq!(ended.stderr, ["2 rows written"]);
+    assert_eq!(ended.status.code(), Some(0));
+}
+
+#[test]
+fn csv_has_its_header_once_and_also_without_rows() {
+    let statements = format!("{TWO_RECORDS}{AVAILABLE_NOW}{SELECT}{SELECT}");
+    let ended = run("csv", &statements);
+    assert_eq!(printed(&ended), "count\n2\nword\na\nb\nword");
+}
+
+#[test]
+fn json_is_one_object_a_line() {
+    let ended = run("json", &format!("{TWO_RECORDS}{AVAILABLE_NOW}{SELECT}"));
+    assert_eq!(
+        printed(&ended),
+        "{\"count\":2}\n{\"word\":\"a\"}\n{\"word\":\"b\"}"
+    );
+}
+
+#[test]
+fn an_insert_writes_without_a_word() {
+    let statements = format!(
+        "{TWO_RECORDS}{AVAILABLE_NOW}
+         CREATE TABLE kept (word VARCHAR);
+         INSERT INTO kept SELECT CAST(data AS VARCHAR) FROM live;
+         SELECT word FROM kept ORDER BY word"
+    );
+    let ended = run("csv", &statements);
+    assert_eq!(printed(&ended), "count\n2\nword\na\nb");
+}
+
+#[test]
+fn explain_shows_the_logical_plan() {
+    for explain in ["EXPLAIN", "EXPLAIN VERBOSE"] {
+        let ended = run("csv", &format!("{TWO_RECORDS}{explain} {SELECT}"));
+        let plan = printed(&ended);
+        assert!(plan.contains("TableScan: live"), "{explain}: {plan}");
+    }
+    let ended = run("csv", &format!("{TWO_RECORDS}EXPLAIN ANALYZE {SELECT}"));
+    assert_eq!(ended.status.code(), Some(1));
+    let said = ended.stderr.join("\n");
+    assert!(said.contains("streaming query"), "{said}");
+}
+
+#[test]
+fn an_error_names_file_line_and_statement() {
+    let path = folder("streaming").join("words.sql");
+    for (statement, reason) in [
+        (
+            "SELECT partitionKey, count(*) FROM live GROUP BY partitionKey",
+            "GROUP BY",
+        ),
+        // It fails in the middle of the first batch.
+        (
+            "SELECT CAST(CAST(data AS VARCHAR) AS INT) AS n FROM live",
+            "Cannot cast string 'a' to value of Int32 type",
+        ),
+    ] {
+        fs::write(&path, format!("{TWO_RECORDS}\n{statement};\nSELECT 1")).unwrap();
+        let args = ["--embedded", "--output", "csv", "-f"];
+        let ended = Running::spawn(command().args(args).arg(&path)).wait();
+        let said = ended.stderr.join("\n");
+        let place = format!("{}:8: ", path.display());
+        assert!(said.starts_with(&place), "{said}");
+        assert!(said.contains(reason), "{said}");
+        assert!(said.ends_with(&format!("\n    {statement}")), "{said}");
+        assert_eq!(ended.status.code(), Some(1));
+        assert_eq!(ended.stdout, ["count", "2"]);
+    }
+}
+
+#[cfg(unix)]
+mod ended_from_outside {
+    use super::*;
+    use std::io::BufRead;
+
+    /// A batch with more text than a pipe holds.
+    const MUCH: &str = "\
+CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words'
+  OPTIONS ('kinesis.createStream' 'true');
+INSERT INTO words (partitionKey, data)
+  SELECT 'k' AS partitionKey, repeat('x', 100) AS data FROM generate_series(1, 20000);
+CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'words'
+  OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');
+SET streaming.checkpoint_location = 'memory://checkpoint';
+";
+    const STOPPING: &str = "stopping after the batch in flight; again to stop at once";
+
+    fn running(statements: &str) -> Running {
+        let args = ["--embedded", "--output", "csv", "-c", statements];
+        Running::spawn(command().args(args))
+    }
+
+    /// Stands at the first row of a large result that nobody reads on.
+    fn stuck() -> (Running, impl BufRead) {
+        let statements = format!("{MUCH}{SELECT}SELECT 'behind' AS place");
+        let args = ["--embedded", "--output", "csv", "-c", &statements];
+        let mut running = Running::spawn_unread(command().args(args));
+        let pipe = running.read_until("word");
+        (running, pipe)
+    }
+
+    #[test]
+    fn ctrl_c_ends_the_statement_and_the_file_goes_on() {
+        let running = running(&format!("{TWO_RECORDS}{SELECT}SELECT 'behind' AS place"));
+        running.until("b");
+        running.signal("-INT");
+        let ended = running.wait();
+        assert_eq!(ended.stdout, ["place", "behind"]);
+        assert_eq!(ended.stderr, [STOPPING]);
+        assert_eq!(ended.status.code(), Some(0));
+    }
+
+    #[test]
+    fn sigterm_ends_the_statement_and_the_run() {
+        let running = running(&format!("{TWO_RECORDS}{SELECT}SELECT 'behind' AS place"));
+        running.until("b");
+        running.signal("-TERM");
+        let ended = running.wait();
+        assert_eq!(ended.stdout, [""; 0]);
+        assert_eq!(ended.stderr[..2], [STOPPING, "-c:7: terminated"]);
+        assert_eq!(ended.status.code(), Some(143));
+    }
+
+    #[test]
+    fn what_the_batch_in_flight_gives_is_printed_before_the_end() {
+        let (running, pipe) = stuck();
+        running.signal("-INT");
+        running.until_said(STOPPING);
+        let rest: Vec<_> = pipe.lines().map(Result::unwrap).collect();
+        let rows = rest.iter().filter(|line| line.starts_with("xxx")).count();
+        assert_eq!(rows, 20_000);
+        assert_eq!(rest[rest.len() - 2..], ["place", "behind"]);
+        assert_eq!(running.wait().status.code(), Some(0));
+    }
+
+    #[test]
+    fn a_second_signal_does_not_wait_for_the_batch_in_flight() {
+        for (first, second, code) in [
+            ("-INT", "-INT", 130),
+            ("-TERM", "-TERM", 143),
+            ("-INT", "-TERM", 143),
+        ] {
+            let (running, _pipe) = stuck();
+            running.signal(first);
+            running.until_said(STOPPING);
+            running.signal(second);
+            assert_eq!(running.wait().status.code(), Some(code), "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_leaves_ends_the_run_quietly() {
+        let (running, pipe) = stuck();
+        drop(pipe);
+        let ended = running.wait();
+        assert_eq!(ended.stderr, [""; 0]);
+        assert_eq!(ended.status.code(), Some(0));
+    }
+
+    #[test]
+    fn a_stop_lock_ends_the_statement_and_is_removed() {
+        let checkpoint = folder("stop-lock");
+        let running = running(&format!(
+            "{TWO_RECORDS}SET streaming.checkpoint_location = 'file://{}';
+             {SELECT}SELECT 'behind' AS place",
+            checkpoint.display()
+        ));
+        running.until("b");
+        let lock = checkpoint.join("STOP_LOCK");
+        fs::write(&lock, "").unwrap();
+        let ended = running.wait();
+        assert_eq!(ended.stdout, ["place", "behind"]);
+        assert_eq!(
+            ended.stderr,
+            ["stopped by STOP_LOCK in the checkpoint location"]
+        );
+        assert_eq!(ended.status.code(), Some(0));
+        assert!(!lock.exists());
+    }
+}
