@@ -11,7 +11,7 @@
 //! Decisions are pure: when to call next in `pacing`, when a bounded read is done in `tip`, where an
 //! exact one begins and ends in `range`, which rows a page holds in `rows`. The reader does the I/O.
 //!
-//! A streaming query keeps its readers ([`follow`]): they fill a `buffer` for each shard, `lineage`
+//! A streaming query keeps its readers (`follow`): they fill a `buffer` for each shard, `lineage`
 //! says which shards may be read, and `planner` what the next batch takes.
 
 mod budget;
