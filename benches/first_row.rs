@@ -3,6 +3,8 @@
 //! `cargo bench --bench first_row` prints the median of some starts, beside a start that reads no
 //! stream at all.
 
+#[path = "support/fill.rs"]
+mod fill;
 #[path = "support/run.rs"]
 mod run;
 mod support;
@@ -10,8 +12,9 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
+use fill::fill;
 use run::run;
-use support::{Server, fill};
+use support::Server;
 use tokio::time::Instant;
 
 const STARTS: usize = 21;

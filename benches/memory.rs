@@ -3,14 +3,17 @@
 //! `cargo bench --bench memory` fills 16 shards with 2,000,000 records of 100 bytes and prints the peak
 //! memory of the process that counts them, beside that of one that counts a tenth.
 
+#[path = "support/fill.rs"]
+mod fill;
 #[path = "support/run.rs"]
 mod run;
 mod support;
 
 use std::time::Duration;
 
+use fill::fill;
 use run::run;
-use support::{Server, fill};
+use support::Server;
 
 const SHARDS: i32 = 16;
 const RECORDS: usize = 2_000_000;

@@ -4,6 +4,10 @@
 //! second of this process and rows per second, for the loop, for all five columns, and for count(*).
 //! The server is a process of its own. Ratios count, absolute figures are the machine's.
 
+#[path = "support/fill.rs"]
+mod fill;
+#[path = "support/session.rs"]
+mod session;
 mod support;
 
 use std::time::Duration;
@@ -12,10 +16,11 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
-use datafusion_kinesis::model::{ConnectionSettings, Secret, StaticCredentials};
-use datafusion_kinesis::{Services, register_with, sql};
+use datafusion_kinesis::sql;
+use fill::fill;
 use futures::StreamExt;
-use support::{Server, fill};
+use session::session;
+use support::Server;
 use tokio::time::Instant;
 
 const SHARDS: i32 = 8;
@@ -50,22 +55,6 @@ fn main() {
             compare(&client, &ctx, data_bytes, records).await;
         }
     });
-}
-
-fn session(server: &Server) -> SessionContext {
-    let ctx = SessionContext::new();
-    let key = || Secret::new("bench");
-    let defaults = ConnectionSettings {
-        endpoint_url: Some(server.url.clone()),
-        region: Some("us-east-1".to_owned()),
-        credentials: Some(StaticCredentials {
-            access_key_id: key(),
-            secret_key: key(),
-            session_token: None,
-        }),
-    };
-    register_with(&ctx, Services::sdk(defaults));
-    ctx
 }
 
 async fn compare(client: &Client, ctx: &SessionContext, data_bytes: usize, records: usize) {
