@@ -53,7 +53,7 @@ async fn batches(shards: u128) -> Vec<Duration> {
     for _ in 0..BATCHES {
         put_a_row_in_each(&kinesis, &stream, shards).await;
         let query = StreamingQuery::builder(&ctx, "SELECT data FROM words")
-            .with_checkpoint_location("memory://planning")
+            .with_checkpoint_location(format!("memory://planning-{shards}"))
             .with_trigger(datafusion_kinesis::model::Trigger::Once)
             .foreach_batch(|_, mut rows| async move {
                 while let Some(rows) = rows.next().await {
