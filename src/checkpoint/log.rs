@@ -57,7 +57,28 @@ impl Checkpoint {
     }
 
     /// What the query is; `None` before it was created.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Checkpoint`] when the entry cannot be read, or is missing where there are batches.
     pub(crate) async fn metadata(&self) -> Result<Option<QueryMetadata>> {
+        if let Some(found) = self.find_metadata().await? {
+            return Ok(Some(found));
+        }
+        for log in [Log::Offsets, Log::Commits] {
+            let Some(batch) = self.batches(log).await?.pop() else {
+                continue;
+            };
+            // Another start may have created the query and planned a batch just now.
+            let found = self.find_metadata().await?;
+            return match found {
+                Some(_) => Ok(found),
+                None => Err(self.nameless(log, batch)),
+            };
+        }
+        Ok(None)
+    }
+
+    async fn find_metadata(&self) -> Result<Option<QueryMetadata>> {
         let found = self.retrying(|| self.committer.metadata()).await?;
         found.map(|text| self.read_metadata(&text)).transpose()
     }
@@ -204,14 +225,6 @@ impl Checkpoint {
             return Err(self.missing((Log::Commits, before), (Log::Offsets, *newest)));
         }
         Ok(Some(*newest))
-    }
-
-    fn expect_batch(&self, log: Log, batch: BatchId, inside: BatchId) -> Result<()> {
-        if batch == inside {
-            return Ok(());
-        }
-        let reason = Unreadable::Foreign(format!("holds the entry of batch {inside}"));
-        Err(self.unreadable(log, batch, &reason))
     }
 
     /// Refuses an entry of a start that is newer than this one.

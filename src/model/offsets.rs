@@ -84,6 +84,28 @@ impl ShardRange {
     pub fn is_empty(&self) -> bool {
         self.after == self.upto
     }
+
+    /// Whether it ends before it begins, as no batch was ever planned.
+    pub(crate) fn is_backwards(&self) -> bool {
+        use ShardPosition::{After, At, ShardEnd};
+        // Behind a whole record is behind all the user records in it.
+        let place = |sub: &Option<u64>| sub.unwrap_or(u64::MAX);
+        match (&self.after, &self.upto) {
+            (ShardEnd, upto) => *upto != ShardEnd,
+            (
+                After {
+                    sequence: a,
+                    sub_sequence: sub_a,
+                },
+                After {
+                    sequence: b,
+                    sub_sequence: sub_b,
+                },
+            ) => (a, place(sub_a)) > (b, place(sub_b)),
+            (At(a), After { sequence: b, .. }) => a > b,
+            _ => false,
+        }
+    }
 }
 
 /// What a batch reads of one stream: a range for every tracked shard, empty ones included, so that
@@ -118,6 +140,25 @@ pub struct Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_that_ends_before_it_begins_is_told() {
+        let order = ["AT 8", "AFTER 8.0", "AFTER 8.1", "AFTER 8", "AFTER 10.3"];
+        let order = order.into_iter().chain(["SHARD_END"]);
+        let order: Vec<ShardPosition> = order.map(|place| place.parse().unwrap()).collect();
+        for (first, after) in order.iter().enumerate() {
+            for (last, upto) in order.iter().enumerate().skip(1) {
+                let (after, upto) = (after.clone(), upto.clone());
+                let range = ShardRange { after, upto };
+                assert_eq!(range.is_backwards(), first > last, "{range:?}");
+            }
+        }
+        let whole = ShardRange {
+            after: ShardPosition::TrimHorizon,
+            upto: ShardPosition::ShardEnd,
+        };
+        assert!(!whole.is_backwards());
+    }
 
     #[test]
     fn from_now_on_becomes_the_time_of_creation() {

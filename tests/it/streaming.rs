@@ -1,5 +1,6 @@
 //! Streaming queries over a simulated stream, on paused time.
 
+mod checkpoints;
 mod ending;
 mod pipelines;
 mod refusals;

@@ -25,9 +25,13 @@ pub(in crate::checkpoint) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer)
                     upto: rows.upto.0,
                 },
             };
-            (ShardId::new(&*shard), range)
+            if range.is_backwards() {
+                let reason = format!("the range of shard {shard} ends before it begins");
+                return Err(Unreadable::foreign(reason));
+            }
+            Ok((ShardId::new(&*shard), range))
         });
-        let shards = shards.collect();
+        let shards = shards.collect::<Result<_, Unreadable>>()?;
         Ok(StreamRanges { stream, shards })
     });
     let batch = Batch {

@@ -8,7 +8,7 @@ use super::super::entry::{self, Unreadable};
 use super::{Checkpoint, QueryMetadata};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::Backoff;
-use crate::model::{BatchId, Epoch};
+use crate::model::{Batch, BatchId, Epoch, StreamName};
 
 /// What else to do about an object that is missing or cannot be read.
 const BEGIN_ANEW: &str = "give the query a new checkpoint location, where it begins at its \
@@ -73,6 +73,41 @@ impl Checkpoint {
         ))
     }
 
+    /// A batch of a query that is not described.
+    pub(super) fn nameless(&self, log: Log, batch: BatchId) -> Error {
+        let object = self.committer.object(log, batch);
+        self.broken(format!(
+            "metadata is missing, and {object} is there; restore metadata from a copy, or {BEGIN_ANEW}"
+        ))
+    }
+
+    /// Refuses an entry that is not the one its name says.
+    pub(super) fn expect_batch(&self, log: Log, batch: BatchId, inside: BatchId) -> Result<()> {
+        if batch == inside {
+            return Ok(());
+        }
+        let reason = Unreadable::Foreign(format!("holds the entry of batch {inside}"));
+        Err(self.unreadable(log, batch, &reason))
+    }
+
+    /// Refuses a batch that is not one of the streams of `query`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Checkpoint`] with the streams of both.
+    pub(crate) fn expect_streams(&self, batch: &Batch, query: &QueryMetadata) -> Result<()> {
+        let found = batch.sources.iter().map(|source| &source.stream);
+        let expected = query.sources.iter().map(|source| source.stream.name());
+        if found.clone().eq(expected.clone()) {
+            return Ok(());
+        }
+        let reason = format!(
+            "reads {} where the query reads {}",
+            named(found),
+            named(expected)
+        );
+        Err(self.unreadable(Log::Offsets, batch.id, &Unreadable::Foreign(reason)))
+    }
+
     pub(super) fn unreadable(&self, log: Log, batch: BatchId, reason: &Unreadable) -> Error {
         let object = self.committer.object(log, batch);
         if let Unreadable::Newer(_) = reason {
@@ -110,6 +145,14 @@ impl Checkpoint {
             ),
         )
     }
+}
+
+fn named<'a>(streams: impl Iterator<Item = &'a StreamName>) -> String {
+    let names: Vec<_> = streams.map(|stream| format!("'{stream}'")).collect();
+    if names.is_empty() {
+        return "no stream".to_owned();
+    }
+    names.join(", ")
 }
 
 impl fmt::Debug for Checkpoint {

@@ -70,6 +70,16 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
             "expected a shard position",
         ),
         (
+            vec![(
+                "offsets/0",
+                o(0).replace(
+                    "\"SHARD_END\"",
+                    r#"{"after": "AFTER 9.2", "upto": "AFTER 9.1"}"#,
+                ),
+            )],
+            "the range of shard a ends before it begins",
+        ),
+        (
             vec![("offsets/0", o(0).replace("T00:00:00Z", ""))],
             "'2026-01-01' is no time",
         ),

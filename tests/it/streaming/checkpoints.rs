@@ -1,0 +1,69 @@
+//! Checkpoints that somebody has changed between two runs.
+
+use super::*;
+use std::fs;
+
+use datafusion_kinesis::ErrorKind;
+use datafusion_kinesis::model::Trigger;
+
+/// Runs a query over `words` in a directory, lets `change` at its checkpoint, and gives what the next
+/// start of the query ends with.
+async fn changed(name: &str, change: impl FnOnce(&std::path::Path)) -> String {
+    let world = world(1).await;
+    let folder = crate::support::folder(name);
+    let start = || {
+        Sink::default()
+            .of(words(&world))
+            .with_trigger(Trigger::AvailableNow)
+            .with_checkpoint_location(folder.to_str().unwrap())
+            .start()
+    };
+    world.put("words", "k", "1").await;
+    start().await.unwrap().await_termination().await.unwrap();
+    change(&folder);
+    let ended = match start().await {
+        Ok(query) => query.await_termination().await,
+        Err(error) => Err(error),
+    };
+    let error = ended.unwrap_err();
+    fs::remove_dir_all(folder).unwrap();
+    assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
+    error.to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_without_its_metadata_is_refused() {
+    let error = changed("no-metadata", |place| {
+        fs::remove_file(place.join("metadata")).unwrap();
+    });
+    let error = error.await;
+    assert!(
+        error.contains("metadata is missing, and offsets/0 is there; restore metadata"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn ranges_of_another_stream_are_refused() {
+    for (name, sources, expected) in [
+        ("other-stream", "clicks", "'clicks'"),
+        ("no-source", "", "no stream"),
+    ] {
+        let error = changed(name, |place| {
+            let entry = place.join("offsets/0");
+            let text = fs::read_to_string(&entry).unwrap();
+            let text = match sources {
+                "" => {
+                    let (head, _) = text.split_once("\"sources\"").unwrap();
+                    format!("{head}\"sources\": []}}")
+                }
+                other => text.replace("words", other),
+            };
+            fs::write(&entry, text).unwrap();
+        });
+        let error = error.await;
+        assert!(error.contains("offsets/0"), "{error}");
+        assert!(error.contains(expected), "{error}");
+        assert!(error.contains("'words'"), "{error}");
+    }
+}
