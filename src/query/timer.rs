@@ -7,6 +7,9 @@ use tokio::time::Instant;
 use super::trigger::next_fire;
 use crate::model::{Clock, Trigger, UnixMillis};
 
+/// A query that is always behind says so this often.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// When the trigger fires, and when what was done last.
 #[derive(Debug)]
 pub(super) struct Timer {
@@ -21,6 +24,10 @@ pub(super) struct Timer {
     pub(super) lock_failed: bool,
     /// Since when nothing has happened.
     pub(super) idle: Instant,
+    /// When the query began, before its first trigger has done its work.
+    pub(super) opening: Option<UnixMillis>,
+    /// When it was told last that batches take longer than the interval.
+    told: Option<Instant>,
 }
 
 impl Timer {
@@ -32,7 +39,18 @@ impl Timer {
             looked: None,
             lock_failed: false,
             idle: Instant::now(),
+            opening: Some(clock.now()),
+            told: None,
         }
+    }
+
+    /// Whether it is time to tell that batches take longer than the interval.
+    pub(super) fn tells_behind(&mut self) -> bool {
+        let tells = self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY);
+        if tells {
+            self.told = Some(Instant::now());
+        }
+        tells
     }
 
     /// Whether the trigger has ticks.
@@ -46,6 +64,28 @@ impl Timer {
         let next = next_fire(self.trigger, self.due, now);
         self.due = next.at;
         self.fired = None;
+        self.opening = None;
         next.fell_behind
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::model::SystemClock;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_query_that_is_always_behind_says_so_once_a_minute() {
+        let mut timer = Timer::new(Trigger::AsFastAsPossible, &SystemClock);
+        let mut told = Vec::new();
+        for second in 0..150 {
+            if timer.tells_behind() {
+                told.push(second);
+            }
+            advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(told, [0, 60, 120]);
     }
 }

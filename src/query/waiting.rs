@@ -79,10 +79,11 @@ impl Runner {
                     if self.until.is_some() && readers.iter().all(StreamReader::is_exhausted) {
                         return Ok(Wake::End);
                     }
-                    timer.advance(early);
-                    if timer.has_interval() {
+                    if timer.has_interval() && is_over(readers, timer) {
+                        timer.advance(early);
                         continue;
                     }
+                    timer.fired = None;
                     self.shared
                         .set_status("Waiting for data to arrive", false, false);
                     // What the readers did after the look above wakes the pause.
@@ -130,9 +131,11 @@ impl Runner {
     /// The trigger's work is done.
     pub(super) fn done(&self, timer: &mut Timer) {
         timer.idle = Instant::now();
-        if let Some(took) = timer.advance(self.clock.now()) {
+        if let Some(took) = timer.advance(self.clock.now())
+            && timer.tells_behind()
+        {
             tracing::warn!(
-                query = %self.shared, ?took,
+                query = %self.shared, ?took, trigger = %self.trigger,
                 "falling behind: the batch took longer than the trigger's interval"
             );
         }
@@ -197,6 +200,16 @@ impl Runner {
             timestamp: self.clock.now(),
         });
     }
+}
+
+/// Whether a tick without data is over. The first one waits for the first pages of all shards: what
+/// is there when a query starts is not left to its second tick.
+fn is_over(readers: &[StreamReader], timer: &Timer) -> bool {
+    timer.opening.is_none_or(|began| {
+        readers
+            .iter()
+            .all(|reader| reader.has_taken_all_before(began))
+    })
 }
 
 async fn sleep_until_some(time: Option<Instant>) {

@@ -6,6 +6,7 @@ mod pipelines;
 mod refusals;
 mod restarts;
 mod telling;
+mod ticks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
