@@ -41,6 +41,7 @@ const PURE: &[&str] = &[
     "source/follow/state.rs",
     "source/follow/status.rs",
     "source/follow/take.rs",
+    "source/follow/warnings.rs",
     "source/lineage.rs",
     "source/pacing.rs",
     "source/planner.rs",

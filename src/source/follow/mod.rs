@@ -18,6 +18,7 @@ mod shared;
 mod state;
 mod status;
 mod take;
+mod warnings;
 
 use std::sync::Arc;
 

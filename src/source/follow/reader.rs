@@ -243,10 +243,14 @@ impl ShardFollower {
 
     fn report(&self, error: &ApiError, over: bool) {
         let (shard, position) = (&self.shard, &self.position);
-        if over {
+        let warn = || {
+            self.shared
+                .with(|state| state.warnings.pass(Instant::now()))
+        };
+        if let Some(not_told) = over.then(warn).flatten() {
             let failures = self.backoff.failures();
             tracing::warn!(
-                %shard, %position, %error, failures,
+                %shard, %position, %error, failures, not_told,
                 "a shard cannot be read, which is tried again; other shards go on"
             );
         } else {

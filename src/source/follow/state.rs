@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Outlook;
 use super::followed::{Followed, Progress, Tally};
+use super::warnings::Warnings;
 use crate::error::{Error, Result};
 use crate::kinesis::RecordDistribution;
 use crate::model::{HashRange, Offsets, Shard, ShardId, ShardPosition, UnixMillis};
@@ -47,6 +48,7 @@ pub(super) struct State {
     pub(super) lineage: Lineage,
     pub(super) tally: Tally,
     pub(super) failures: Failures,
+    pub(super) warnings: Warnings,
     /// Counts changes that a batch may be about; and the count at the last look.
     pub(super) version: u64,
     seen: u64,
@@ -66,6 +68,7 @@ impl State {
             lineage: Lineage::default(),
             tally: Tally::default(),
             failures: Failures::default(),
+            warnings: Warnings::default(),
             version: 0,
             seen: 0,
             failure: None,
