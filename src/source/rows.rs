@@ -10,8 +10,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
+    Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    new_null_array,
 };
+use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 
 use self::opened::OpenedRows;
@@ -116,7 +118,7 @@ impl RowBuilder {
         let (first, rows) = (records.start, records.len());
         let column = |column: &RowColumn| -> Result<ArrayRef> {
             Ok(match column {
-                RowColumn::Data => Arc::new(page.data().slice(first, rows)),
+                RowColumn::Data => Arc::new(without_neighbours(page.data().slice(first, rows))),
                 RowColumn::PartitionKey => shared(page.partition_key())?.slice(first, rows),
                 RowColumn::SequenceNumber => shared(page.sequence_number())?.slice(first, rows),
                 RowColumn::ArrivalTimestamp => shared(page.arrival())?.slice(first, rows),
@@ -203,6 +205,20 @@ impl RowBuilder {
             |error| Error::internal("columns of a page do not fit the schema").with_source(error),
         )
     }
+}
+
+/// The same rows on the same memory, less the bytes around them: a cast to text refuses an array for
+/// any byte it holds, be it of no row.
+fn without_neighbours(rows: BinaryArray) -> BinaryArray {
+    let (offsets, values, nulls) = rows.into_parts();
+    let (begin, end) = (offsets[0], offsets[offsets.len() - 1]);
+    let place = |offset: i32| usize::try_from(offset).expect("offsets of an array never fall");
+    let values = values.slice_with_length(place(begin), place(end - begin));
+    let offsets = match begin {
+        0 => offsets,
+        _ => OffsetBuffer::new(offsets.iter().map(|offset| offset - begin).collect()),
+    };
+    BinaryArray::new(offsets, values, nulls)
 }
 
 fn open_record(data: &[u8]) -> Opened<'_> {

@@ -1,5 +1,6 @@
 //! Parts of a page.
 
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::*;
@@ -141,4 +142,26 @@ fn a_slice_of_plain_records_shares_the_memory_of_its_page() {
     let column = batch.column(0).as_binary::<i32>();
     assert_eq!(column.value(0), b"bbb");
     assert!(data.contains(&column.value(0).as_ptr()));
+}
+
+/// The engine looks at all bytes an array holds when it casts it to text, not only at those of its
+/// rows.
+#[test]
+fn plain_rows_can_be_text_whatever_their_neighbours_are() {
+    let packed = aggregate(&[("k", None, b"user".as_slice()); 3]);
+    let page = page(&[b"\xff", b"a", b"bc", &packed, b"d"]);
+    let builder = builder(&[RowColumn::Data], HashFilter::PerRecord, None);
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    for (first, end, expected) in [(1, 3, &["a", "bc"][..]), (4, 5, &["d"]), (2, 3, &["bc"])] {
+        let slice = PageSlice::new(page.clone(), place(first, 0), place(end, 0));
+        let mut open = OpenPage::new(slice);
+        let rows = builder.next_batch(&mut open, &mut Findings::default());
+        let rows = rows.unwrap().unwrap();
+        let text = cast_with_options(rows.column(0), &DataType::Utf8, &strict).unwrap();
+        let text: Vec<_> = text.as_string::<i32>().iter().flatten().collect();
+        assert_eq!(text, expected);
+    }
 }
