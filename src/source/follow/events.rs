@@ -44,6 +44,7 @@ impl State {
         let held = self.tally.held_bytes;
         let at_tip = arrival.at_tip;
         let closed = self.update(shard, |followed| {
+            followed.failing = false;
             followed.behind = arrival.behind;
             followed.covered = arrival.covered.or(followed.covered);
             followed.buffer.push(arrival.page);

@@ -29,6 +29,8 @@ pub(super) struct Followed {
     pub(super) closed: bool,
     /// Whether it has more to read and no room for it.
     pub(super) blocked: bool,
+    /// Whether the last request failed and waits to be sent again: no batch waits for that.
+    pub(super) failing: bool,
     /// How far the last page ended behind the tip.
     pub(super) behind: Option<Duration>,
     /// All that was there at this time has been read.
@@ -73,6 +75,7 @@ impl Followed {
             },
             closed: closed || ended,
             blocked: false,
+            failing: false,
             behind: None,
             covered: None,
             passed_over: 0,
@@ -91,7 +94,8 @@ impl Followed {
     /// The part of the shard in the tally, where a batch takes up to `row_cap` rows of it.
     pub(super) fn tally(&self, row_cap: u64) -> Tally {
         let rows = self.buffer.pending_rows();
-        let catching_up = self.progress == Progress::CatchingUp && !self.blocked && rows < row_cap;
+        let held_up = self.blocked || self.failing;
+        let catching_up = self.progress == Progress::CatchingUp && !held_up && rows < row_cap;
         Tally {
             rows,
             pending_bytes: self.buffer.pending_bytes(),

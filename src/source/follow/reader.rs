@@ -220,9 +220,12 @@ impl ShardFollower {
             self.shared.fail(error.into_error(place));
             return false;
         }
-        self.shared.with(|state| match kind {
-            ApiErrorKind::Throttled => state.failures.throttled += 1,
-            _ => state.failures.retries += 1,
+        self.shared.with(|state| {
+            match kind {
+                ApiErrorKind::Throttled => state.failures.throttled += 1,
+                _ => state.failures.retries += 1,
+            }
+            state.update(&self.shard, |followed| followed.failing = true);
         });
         let (wait, over) = self.backoff.endless_wait();
         self.next_fetch = self.next_fetch.max(Instant::now() + wait);
