@@ -105,7 +105,16 @@ impl Checkpoint {
         self.epoch = Some(own);
         let planned = self.batches(Log::Offsets).await?;
         let committed = self.batches(Log::Commits).await?;
-        let Some(newest) = self.newest(&planned, &committed)? else {
+        let newest = match self.newest(&planned, &committed) {
+            Ok(newest) => newest,
+            Err(misfit) => {
+                // A newer start at work between the two listings makes them differ, too.
+                self.judge_last(Log::Commits, &committed).await?;
+                self.judge_last(Log::Offsets, &planned).await?;
+                return Err(misfit);
+            }
+        };
+        let Some(newest) = newest else {
             self.oldest.store(0, Ordering::Relaxed);
             return Ok(None);
         };
@@ -225,6 +234,18 @@ impl Checkpoint {
             return Err(self.missing((Log::Commits, before), (Log::Offsets, *newest)));
         }
         Ok(Some(*newest))
+    }
+
+    /// Refuses the last of these entries if it is of a start that is newer than this one.
+    async fn judge_last(&self, log: Log, batches: &[BatchId]) -> Result<()> {
+        let Some(last) = batches.last() else {
+            return Ok(());
+        };
+        let found = self.retrying(|| self.committer.get(log, *last)).await?;
+        match found.map(|found| entry::read_heading(&found)) {
+            Some(Ok((_, writer))) => self.judge(log, *last, &writer),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses an entry of a start that is newer than this one.
