@@ -12,6 +12,7 @@ use super::handle::StreamingQuery;
 use super::listener::{Listeners, StreamingQueryListener};
 use super::output::{Console, Output};
 use super::steps::StepHook;
+use crate::checkpoint::OffsetCommitter;
 use crate::model::{BatchId, OutputMode, Trigger};
 
 /// How long [`StreamingQuery::stop`] waits for the batch in flight.
@@ -26,6 +27,7 @@ pub struct StreamingQueryBuilder {
     pub(super) trigger: Option<Trigger>,
     pub(super) output_mode: Option<OutputMode>,
     pub(super) checkpoint_location: Option<String>,
+    pub(super) committer: Option<Arc<dyn OffsetCommitter>>,
     pub(super) listeners: Listeners,
     pub(super) output: Option<Output>,
     pub(super) stop_timeout: Duration,
@@ -43,6 +45,7 @@ impl StreamingQueryBuilder {
             trigger: None,
             output_mode: None,
             checkpoint_location: None,
+            committer: None,
             listeners: Listeners::default(),
             output: None,
             stop_timeout: STOP_TIMEOUT,
@@ -132,6 +135,14 @@ impl StreamingQueryBuilder {
     #[must_use]
     pub fn with_step_hook(mut self, hook: StepHook) -> Self {
         self.hook = hook;
+        self
+    }
+
+    /// For tests: keeps the log with this committer instead of the one the options ask for.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_committer(mut self, committer: Arc<dyn OffsetCommitter>) -> Self {
+        self.committer = Some(committer);
         self
     }
 

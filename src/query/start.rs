@@ -42,7 +42,10 @@ impl StreamingQueryBuilder {
         let name = settings.query_name;
         let location = location(settings.checkpoint_location, &plan, &run_id)?;
         let options = metadata_options(&plan.sources)?;
-        let committer = open(options.path.as_deref().unwrap_or(&location))?;
+        let committer = match self.committer.take() {
+            Some(committer) => committer,
+            None => open(options.path.as_deref().unwrap_or(&location))?,
+        };
         let stop_lock = StopLock::at(&location)?;
         let places = vec![committer.location(), open(&location)?.location()];
         let registration = match self.registered {

@@ -7,6 +7,7 @@
 //! ```
 
 mod replay;
+mod two_runs;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -229,19 +230,28 @@ fn a_query_that_is_killed_loses_nothing_and_reads_the_same_ranges_again() {
     ));
 }
 
+fn select(server: &Server, more: &str, table: &str) -> String {
+    let columns = format!("partitionKey, CAST(data AS VARCHAR){more}");
+    server.csv(&format!("{STREAMS} SELECT {columns} FROM {table}"))
+}
+
+fn written_by_key(server: &Server) -> BTreeMap<String, Vec<Written>> {
+    let rows = select(server, ", shardId, sequenceNumber", "numbers");
+    by_key(&rows, |row| Written {
+        number: row[0].parse().unwrap(),
+        shard: row[1].to_owned(),
+        sequence: Sequence::of(row[2]),
+    })
+}
+
+fn copies_by_key(server: &Server) -> BTreeMap<String, Vec<u64>> {
+    by_key(&select(server, "", "copies"), |row| row[0].parse().unwrap())
+}
+
 fn check_copies(server: &Server, log: &BTreeMap<u64, String>, written: u64) {
     let log: Vec<_> = log.values().map(|entry| ranges(entry)).collect();
-    let text = "partitionKey, CAST(data AS VARCHAR)";
-    let select =
-        |columns, table| server.csv(&format!("{STREAMS} SELECT {text} {columns} FROM {table}"));
-    let numbers = by_key(&select(", shardId, sequenceNumber", "numbers"), |row| {
-        Written {
-            number: row[0].parse().unwrap(),
-            shard: row[1].to_owned(),
-            sequence: Sequence::of(row[2]),
-        }
-    });
-    let copies = by_key(&select("", "copies"), |row| row[0].parse().unwrap());
+    let numbers = written_by_key(server);
+    let copies = copies_by_key(server);
     for (key, numbers) in &numbers {
         let batches = batches(numbers, &log);
         let read: usize = batches.iter().map(Vec::len).sum();

@@ -2,11 +2,20 @@
 
 mod checkpoints;
 mod ending;
+mod fencing;
+mod first_tick;
+mod front;
+mod killed_anywhere;
+mod ledger;
+mod many_shards;
+mod pace;
 mod pipelines;
 mod refusals;
 mod restarts;
+mod storms;
 mod telling;
 mod ticks;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -30,10 +30,18 @@ impl World {
     }
 
     pub(crate) fn with_options(options: InMemoryOptions) -> Self {
+        Self::behind(options, |kinesis| kinesis)
+    }
+
+    /// A world whose tables reach the simulator through what `front` puts before it.
+    pub(crate) fn behind(
+        options: InMemoryOptions,
+        front: impl FnOnce(Arc<InMemoryKinesis>) -> Arc<dyn Kinesis>,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
         let kinesis = Arc::new(InMemoryKinesis::new(Arc::clone(&clock), options));
         let ctx = SessionContext::new();
-        let service: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&kinesis);
+        let service = front(Arc::clone(&kinesis));
         register_with(&ctx, Services::fixed(service).with_clock(clock));
         Self { kinesis, ctx }
     }

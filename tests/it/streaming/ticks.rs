@@ -1,44 +1,192 @@
-//! Queries whose trigger has ticks.
+//! When batches run, and where a run ends that ends by itself.
+
+use datafusion_kinesis::kinesis::{FaultPlan, FaultRates, Operation};
+use datafusion_kinesis::model::{HashKey, ShardId, StreamIdentity, Trigger};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::*;
-use datafusion_kinesis::model::Trigger;
+use crate::support::EPOCH;
 
-const MINUTE: Duration = Duration::from_secs(60);
-
-#[tokio::test(start_paused = true)]
-async fn what_is_there_at_the_start_does_not_wait_for_the_next_tick() {
-    let world = world(1).await;
-    let sink = Sink::default();
-    world.put_numbers("words", 20).await;
-    let query = sink
-        .of(words(&world))
-        .with_trigger(Trigger::ProcessingTime(MINUTE));
-    let query = query.start().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(sink.numbers(), (0..20).collect::<Vec<_>>());
-    // From then on there are ticks.
-    world.put("words", "k", "20").await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(sink.batches(), [0]);
-    tokio::time::sleep(MINUTE).await;
-    assert_eq!(sink.batches(), [0, 1]);
-    query.stop().await.unwrap();
+/// When the batches of a query fired, in milliseconds since the world began.
+fn fired(query: &StreamingQuery) -> Vec<i64> {
+    let progress = query.recent_progress();
+    progress
+        .iter()
+        .map(|batch| batch.timestamp.0 - EPOCH.0)
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_that_finds_nothing_waits_for_its_tick() {
-    let world = world(3).await;
+async fn ticks_are_aligned_a_late_batch_is_followed_at_once_and_missed_ticks_are_left_out() {
+    let began = Instant::now();
+    let world = world(2).await;
     let sink = Sink::default();
-    let query = sink
-        .of(words(&world))
-        .with_trigger(Trigger::ProcessingTime(MINUTE));
+    let inner = sink.clone();
+    let slow = words(&world).foreach_batch(move |batch, rows| {
+        let sink = inner.clone();
+        async move {
+            // Two ticks and a half; a tick and a bit; and one that ends before the next tick.
+            let millis = [3, 25_000, 4, 9_000, 12_000];
+            let millis = millis.get(batch.0 as usize).copied().unwrap_or(1);
+            sleep(Duration::from_millis(millis)).await;
+            sink.take(batch, rows).await
+        }
+    });
+    sleep(Duration::from_millis(2_300)).await;
+    let tick = Trigger::ProcessingTime(Duration::from_secs(10));
+    let query = slow.with_trigger(tick).start().await.unwrap();
+    let mut number = 0;
+    while began.elapsed() < Duration::from_secs(95) {
+        world
+            .put("words", &number.to_string(), number.to_string())
+            .await;
+        number += 1;
+        sleep(Duration::from_millis(700)).await;
+    }
+    // Nothing comes for half a minute: no batch.
+    sleep_until(began + Duration::from_millis(133_500)).await;
+    let last = number;
+    world.put("words", "k", last.to_string()).await;
+    sleep_until(began + Duration::from_millis(145_000)).await;
+    let expected = [
+        10_000, 20_000, 45_000, 50_000, 60_000, 72_000, 80_000, 90_000, 100_000, 140_000,
+    ];
+    assert_eq!(fired(&query), expected);
+    assert_eq!(sink.numbers(), (0..=last).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_to_its_end_takes_shards_and_rows_as_they_were_when_it_began() {
+    let world = World::new();
+    let options = format!("{FROM_THE_START}, 'kinesis.maxFetchRecordsPerShard' '10'");
+    world.unbounded_table("words", 2, &options).await;
+    let stream = StreamIdentity::parse("words").unwrap();
+    let place = "memory://frozen-world";
+    world.put_numbers("words", 100).await;
+    sleep(Duration::from_millis(5)).await;
+    let sink = Sink::default();
+    let freeze = Arc::new(Notify::new());
+    let (go, inner) = (Arc::clone(&freeze), sink.clone());
+    let begun = Arc::new(Notify::new());
+    let first = Arc::clone(&begun);
+    let query = words(&world)
+        .with_checkpoint_location(place)
+        .with_trigger(Trigger::AvailableNow)
+        .foreach_batch(move |batch, rows| {
+            let (go, sink, first) = (Arc::clone(&go), inner.clone(), Arc::clone(&first));
+            async move {
+                if batch.0 == 0 {
+                    first.notify_one();
+                    go.notified().await;
+                }
+                sink.take(batch, rows).await
+            }
+        });
     let query = query.start().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(query.status().message, "Waiting for next trigger");
-    world.put("words", "k", "1").await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(sink.batches(), [0; 0]);
-    tokio::time::sleep(MINUTE).await;
-    assert_eq!(sink.numbers(), [1]);
-    query.stop().await.unwrap();
+    begun.notified().await;
+    // All that comes now is for the next run: rows, and shards with rows.
+    sleep(Duration::from_secs(1)).await;
+    let late = async |numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            world
+                .put("words", &number.to_string(), number.to_string())
+                .await;
+        }
+    };
+    late(100..140).await;
+    let (shard, at) = (ShardId::new("shardId-000000000000"), HashKey(u128::MAX / 4));
+    world
+        .kinesis
+        .split_shard(&stream, &shard, at)
+        .await
+        .unwrap();
+    late(140..180).await;
+    sleep(Duration::from_secs(30)).await;
+    freeze.notify_one();
+    let ended = timeout(Duration::from_secs(60), query.await_termination());
+    ended.await.expect("it ends").unwrap();
+    assert_eq!(sink.numbers(), (0..100).collect::<Vec<_>>());
+    let progress = query.recent_progress();
+    assert!(progress.len() >= 5, "{} batches", progress.len());
+    assert!(
+        progress
+            .iter()
+            .all(|batch| (1..=20).contains(&batch.num_input_rows))
+    );
+    for batch in &progress {
+        let shards = batch.sources[0].end_offset.as_ref().unwrap();
+        assert_eq!(shards.len(), 2, "a shard came in that was not there");
+    }
+    let next = sink.of(words(&world)).with_checkpoint_location(place);
+    let next = next
+        .with_trigger(Trigger::AvailableNow)
+        .start()
+        .await
+        .unwrap();
+    next.await_termination().await.unwrap();
+    assert_eq!(sink.numbers(), (0..180).collect::<Vec<_>>());
+    let last = next.last_progress().unwrap();
+    assert_eq!(last.sources[0].end_offset.as_ref().unwrap().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_was_written_before_the_call_is_there_when_it_returns() {
+    let world = world(4).await;
+    let rates = FaultRates {
+        throttled: 0.2,
+        internal_failure: 0.1,
+        expired_iterator: 0.1,
+        empty_page: 0.2,
+        max_latency: Duration::from_millis(150),
+        ..FaultRates::default()
+    };
+    let sink = Sink::default();
+    let tick = Trigger::ProcessingTime(Duration::from_secs(2));
+    let mut written = 0;
+    for trigger in [Trigger::AsFastAsPossible, tick] {
+        let query = sink.of(words(&world)).with_trigger(trigger);
+        let query = query.with_checkpoint_location("memory://caught-up");
+        let query = query.start().await.unwrap();
+        world
+            .kinesis
+            .set_faults(FaultPlan::default().with(Operation::GetRecords, rates));
+        for round in 0..12 {
+            for _ in 0..25 {
+                world
+                    .put("words", &written.to_string(), written.to_string())
+                    .await;
+                written += 1;
+            }
+            if round == 5 {
+                let stream = StreamIdentity::parse("words").unwrap();
+                let shards = if trigger == tick { 4 } else { 6 };
+                let update = world.kinesis.update_shard_count(&stream, shards);
+                update.await.unwrap();
+                world.put("words", "k", written.to_string()).await;
+                written += 1;
+            }
+            // More comes while it is waited for.
+            let before = written;
+            let writer = async {
+                for _ in 0..10 {
+                    sleep(Duration::from_millis(37)).await;
+                    world
+                        .put("words", &written.to_string(), written.to_string())
+                        .await;
+                    written += 1;
+                }
+            };
+            let waited = async {
+                let (first, second) =
+                    tokio::join!(query.process_all_available(), query.process_all_available());
+                first.and(second).unwrap();
+                sink.numbers()
+            };
+            let ((), there) = tokio::join!(writer, waited);
+            let there: std::collections::BTreeSet<_> = there.into_iter().collect();
+            let missing: Vec<_> = (0..before).filter(|n| !there.contains(n)).collect();
+            assert!(missing.is_empty(), "{trigger} {round}: {missing:?}");
+        }
+        query.stop().await.unwrap();
+    }
 }

@@ -1,0 +1,169 @@
+//! Two runs of one query on one checkpoint: the older one stops, wherever it stands.
+
+use datafusion_kinesis::ErrorKind;
+use datafusion_kinesis::checkpoint::Log;
+
+use super::ledger::{Ledger, PLACED, placed_numbers, put_mixed};
+use super::watched::{Call, Side, Watched};
+use super::*;
+
+const OPTIONS: &str = "'kinesis.startingPosition' 'TRIM_HORIZON',
+    'kinesis.maxFetchRecordsPerShard' '15', 'kinesis.extraColumns' 'shardId,subSequenceNumber'";
+
+/// Holds a query at a step until it is let go.
+struct Hold {
+    held: Arc<Notify>,
+    go: Arc<Notify>,
+    hook: StepHook,
+}
+
+impl Hold {
+    fn at(step: Step, nth: usize) -> Self {
+        let (held, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (told, waited, reached) = (Arc::clone(&held), Arc::clone(&go), Mutex::new(0));
+        let hook = StepHook::new(move |now, _batch| {
+            let mut reached = reached.lock().unwrap();
+            *reached += usize::from(now == step);
+            if now != step || *reached != nth {
+                return std::future::ready(()).boxed();
+            }
+            told.notify_one();
+            let waited = Arc::clone(&waited);
+            async move { waited.notified().await }.boxed()
+        });
+        Self { held, go, hook }
+    }
+}
+
+async fn stream() -> World {
+    let world = World::new();
+    world.unbounded_table("words", 3, OPTIONS).await;
+    world
+}
+
+fn run(world: &World, place: &str, sink: &Sink) -> StreamingQueryBuilder {
+    let builder = StreamingQuery::builder(&world.ctx, PLACED).as_in_another_process();
+    sink.of(builder).with_checkpoint_location(place)
+}
+
+/// Holds what must be true at the end: one run is fenced, the other one has all rows, once.
+async fn check(
+    place: &str,
+    written: u64,
+    sink: &Sink,
+    fenced: &StreamingQuery,
+    winner: &StreamingQuery,
+) {
+    winner.process_all_available().await.unwrap();
+    let ended = fenced.await_termination();
+    let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+    let error = ended.expect("the fenced run ends").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced, "{place}: {error}");
+    assert!(winner.is_active(), "{place}");
+    winner.stop().await.unwrap();
+    assert_eq!(
+        placed_numbers(sink),
+        (0..written).collect::<Vec<_>>(),
+        "{place}"
+    );
+    let ledger = Ledger::of(place).await;
+    ledger.check();
+    ledger.check_rows(sink);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_older_run_is_fenced_at_whatever_step_it_stands() {
+    for step in Step::ALL {
+        let world = stream().await;
+        let place = format!("memory://fenced-at-{step:?}");
+        let sink = Sink::default();
+        let nth = if step < Step::Planned { 1 } else { 2 };
+        let hold = Hold::at(step, nth);
+        put_mixed(&world, 0, 60).await;
+        let older = run(&world, &place, &sink).with_step_hook(hold.hook.clone());
+        let older = older.start().await.unwrap();
+        hold.held.notified().await;
+        let newer = run(&world, &place, &sink).start().await.unwrap();
+        newer.process_all_available().await.unwrap();
+        put_mixed(&world, 60, 30).await;
+        hold.go.notify_one();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        put_mixed(&world, 90, 30).await;
+        // Whoever took an epoch last is the newer one.
+        let (fenced, winner) = match step {
+            Step::TakingOver => (&newer, &older),
+            _ => (&older, &newer),
+        };
+        check(&place, 120, &sink, fenced, winner).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_older_run_is_fenced_in_whatever_call_it_stands() {
+    let calls = [
+        Call::TakeEpoch,
+        Call::Batches(Log::Offsets),
+        Call::Batches(Log::Commits),
+        Call::Put(Log::Offsets),
+        Call::Put(Log::Commits),
+    ];
+    for (call, side) in calls
+        .into_iter()
+        .flat_map(|call| [(call, Side::Before), (call, Side::Behind)])
+    {
+        let world = stream().await;
+        let place = format!("memory://fenced-in-{call:?}-{side:?}").replace(['(', ')'], "-");
+        let (sink, committer) = (Sink::default(), Watched::at(&place));
+        committer.freeze(call, side);
+        put_mixed(&world, 0, 60).await;
+        let older = run(&world, &place, &sink);
+        let older = older.with_committer(Arc::<Watched>::clone(&committer));
+        let older = older.start().await.unwrap();
+        committer.frozen().await;
+        let newer = run(&world, &place, &sink).start().await.unwrap();
+        newer.process_all_available().await.unwrap();
+        committer.thaw();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        put_mixed(&world, 60, 30).await;
+        let (fenced, winner) = match (call, side) {
+            (Call::TakeEpoch, Side::Before) => (&newer, &older),
+            _ => (&older, &newer),
+        };
+        check(&place, 90, &sink, fenced, winner).await;
+    }
+}
+
+/// The older run's entry lands although the newer run has taken over: it counts for both.
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_slipped_past_the_fence_counts_for_the_newer_run() {
+    for log in [Log::Offsets, Log::Commits] {
+        let world = stream().await;
+        let place = format!("memory://slipped-{}", log.name());
+        let sink = Sink::default();
+        let (old, new) = (Watched::at(&place), Watched::at(&place));
+        put_mixed(&world, 0, 60).await;
+        old.freeze(Call::Put(log), Side::Before);
+        let older = run(&world, &place, &sink);
+        let older = older.with_committer(Arc::<Watched>::clone(&old));
+        let older = older.start().await.unwrap();
+        old.frozen().await;
+        put_mixed(&world, 60, 30).await;
+        let slipped = old.last_put.lock().unwrap().clone().unwrap();
+        new.overtake(Call::Put(log), slipped.clone());
+        let newer = run(&world, &place, &sink);
+        let newer = newer.with_committer(Arc::<Watched>::clone(&new));
+        let newer = newer.start().await.unwrap();
+        newer.process_all_available().await.unwrap();
+        old.thaw();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        put_mixed(&world, 90, 30).await;
+        let ledger = Ledger::of(&place).await;
+        let slipped: serde_json::Value = serde_json::from_slice(&slipped).unwrap();
+        let entries = match log {
+            Log::Offsets => ledger.offsets,
+            Log::Commits => ledger.commits,
+        };
+        assert_eq!(entries[&0], slipped, "{place}");
+        check(&place, 120, &sink, &older, &newer).await;
+    }
+}

@@ -1,0 +1,144 @@
+//! What stands between the tables and the simulator: throttles one shard, freezes a write.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use datafusion_kinesis::kinesis::{
+    ApiError, ApiResult, InMemoryKinesis, InMemoryOptions, IteratorPosition, Kinesis,
+    ListShardsFrom, Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator,
+    ShardsPage, StreamSummary,
+};
+use datafusion_kinesis::model::{ShardId, StreamIdentity, StreamName};
+
+use super::watched::Side;
+use super::*;
+
+#[derive(Debug)]
+pub(super) struct Front {
+    kinesis: Arc<InMemoryKinesis>,
+    throttled: Mutex<Option<ShardId>>,
+    iterators: Mutex<HashMap<String, ShardId>>,
+    freeze: Mutex<Option<Side>>,
+    frozen: Notify,
+}
+
+impl Front {
+    /// A world behind it.
+    pub(super) fn world() -> (World, Arc<Self>) {
+        let mut made = None;
+        let world = World::behind(InMemoryOptions::default(), |kinesis| {
+            let front = Arc::new(Self {
+                kinesis,
+                throttled: Mutex::default(),
+                iterators: Mutex::default(),
+                freeze: Mutex::default(),
+                frozen: Notify::new(),
+            });
+            made = Some(Arc::clone(&front));
+            front
+        });
+        (world, made.unwrap())
+    }
+
+    /// From now on all reads of this shard are throttled, and no other's.
+    pub(super) fn throttle(&self, shard: Option<ShardId>) {
+        *self.throttled.lock().unwrap() = shard;
+    }
+
+    /// Freezes the next write.
+    pub(super) fn freeze(&self, side: Side) {
+        *self.freeze.lock().unwrap() = Some(side);
+    }
+
+    pub(super) async fn frozen(&self) {
+        self.frozen.notified().await;
+    }
+
+    fn admit(&self, operation: Operation, shard: Option<&ShardId>) -> ApiResult<()> {
+        let throttled = self.throttled.lock().unwrap();
+        if throttled.is_none() || throttled.as_ref() != shard {
+            return Ok(());
+        }
+        let code = "ProvisionedThroughputExceededException";
+        Err(ApiError::from_code(operation, code, "Rate exceeded"))
+    }
+
+    async fn pass(&self, side: Side) {
+        let hit = self
+            .freeze
+            .lock()
+            .unwrap()
+            .take_if(|freeze| *freeze == side);
+        if hit.is_some() {
+            self.frozen.notify_one();
+            std::future::pending().await
+        }
+    }
+}
+
+#[async_trait]
+impl Kinesis for Front {
+    async fn describe_stream(&self, stream: &StreamIdentity) -> ApiResult<StreamSummary> {
+        self.kinesis.describe_stream(stream).await
+    }
+
+    async fn list_shards(&self, from: ListShardsFrom<'_>) -> ApiResult<ShardsPage> {
+        self.kinesis.list_shards(from).await
+    }
+
+    async fn get_shard_iterator(
+        &self,
+        stream: &StreamIdentity,
+        shard: &ShardId,
+        position: &IteratorPosition,
+    ) -> ApiResult<ShardIterator> {
+        self.admit(Operation::GetShardIterator, Some(shard))?;
+        let iterator = self
+            .kinesis
+            .get_shard_iterator(stream, shard, position)
+            .await?;
+        let text = iterator.as_str().to_owned();
+        self.iterators.lock().unwrap().insert(text, shard.clone());
+        Ok(iterator)
+    }
+
+    async fn get_records(
+        &self,
+        stream: &StreamIdentity,
+        iterator: &ShardIterator,
+        limit: usize,
+        columns: RecordColumns,
+    ) -> ApiResult<RecordsPage> {
+        let shard = self
+            .iterators
+            .lock()
+            .unwrap()
+            .get(iterator.as_str())
+            .cloned();
+        self.admit(Operation::GetRecords, shard.as_ref())?;
+        let page = self
+            .kinesis
+            .get_records(stream, iterator, limit, columns)
+            .await?;
+        if let (Some(shard), Some(next)) = (shard, &page.next) {
+            let text = next.as_str().to_owned();
+            self.iterators.lock().unwrap().insert(text, shard);
+        }
+        Ok(page)
+    }
+
+    async fn put_records(
+        &self,
+        stream: &StreamIdentity,
+        entries: &[PutEntry],
+    ) -> ApiResult<Vec<PutOutcome>> {
+        self.pass(Side::Before).await;
+        let outcomes = self.kinesis.put_records(stream, entries).await;
+        self.pass(Side::Behind).await;
+        outcomes
+    }
+
+    async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {
+        self.kinesis.create_stream(name, shard_count).await
+    }
+}

@@ -1,0 +1,294 @@
+//! Killed at every step, in every call of its log, between its rows and in its writes, a query goes
+//! on as one that was left alone, batch by batch.
+
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion_kinesis::checkpoint::Log;
+use datafusion_kinesis::model::Trigger;
+use tokio::time::Instant;
+
+use super::front::Front;
+use super::ledger::{Ledger, PLACED, placed_numbers, put_mixed};
+use super::watched::{Call, Side, Watched};
+use super::*;
+
+const TICK: Trigger = Trigger::ProcessingTime(Duration::from_secs(1));
+const ROWS: u64 = 45;
+
+/// Where a query is killed.
+#[derive(Debug, Clone, Copy)]
+enum Point {
+    /// At the step, the so-and-so-many-th time.
+    Step(Step, usize),
+    Call(Call, Side),
+    /// Behind so many parts of the rows of its first batch; the sink has taken them.
+    Rows(usize),
+}
+
+/// A query that is killed beside one that is not, on one stream.
+struct Trial {
+    world: World,
+    place: String,
+    sink: Sink,
+    calm: StreamingQuery,
+    calm_place: String,
+    calm_sink: Sink,
+    written: u64,
+    began: Instant,
+}
+
+impl Trial {
+    async fn new(name: &str, retained: u64) -> Self {
+        let (began, world) = (Instant::now(), World::new());
+        let options = format!(
+            "{FROM_THE_START}, 'kinesis.maxFetchRecordsPerShard' '8',
+             'kinesis.extraColumns' 'shardId,subSequenceNumber',
+             'kinesis.minBatchesToRetain' '{retained}'"
+        );
+        world.unbounded_table("words", 3, &options).await;
+        // A part of the rows for each shard.
+        world
+            .run("SET datafusion.execution.target_partitions = 3")
+            .await;
+        let (calm_sink, calm_place) = (Sink::default(), format!("memory://{name}-calm"));
+        let calm = StreamingQuery::builder(&world.ctx, PLACED).with_trigger(TICK);
+        let calm = calm_sink.of(calm).with_checkpoint_location(&calm_place);
+        Self {
+            calm: calm.start().await.unwrap(),
+            place: format!("memory://{name}"),
+            sink: Sink::default(),
+            calm_place,
+            calm_sink,
+            written: 0,
+            began,
+            world,
+        }
+    }
+
+    fn builder(&self) -> StreamingQueryBuilder {
+        StreamingQuery::builder(&self.world.ctx, PLACED)
+            .with_checkpoint_location(&self.place)
+            .with_trigger(TICK)
+            .with_seed(7)
+    }
+
+    /// Runs the query until it is killed at `point`.
+    async fn kill_at(&self, point: Point) {
+        let committer = Watched::at(&self.place);
+        let mut builder = self.builder();
+        let mut freeze = None;
+        let rows = Arc::new(Notify::new());
+        match point {
+            Point::Step(step, nth) => {
+                let at = Freeze::at(step, nth);
+                builder = self.sink.of(builder).with_step_hook(at.hook.clone());
+                freeze = Some(at);
+            }
+            Point::Call(call, side) => {
+                committer.freeze(call, side);
+                builder = self.sink.of(builder);
+            }
+            Point::Rows(parts) => builder = self.taking(builder, parts, &rows),
+        }
+        let builder = builder.with_committer(Arc::<Watched>::clone(&committer));
+        let run = async {
+            let _query = builder.start().await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        let reached = async {
+            match (&freeze, point) {
+                (Some(freeze), _) => freeze.reached().await,
+                (None, Point::Rows(_)) => rows.notified().await,
+                (None, _) => committer.frozen().await,
+            }
+        };
+        tokio::select! {
+            () = run => {}
+            reached = tokio::time::timeout(Duration::from_secs(9), reached) => {
+                assert!(reached.is_ok(), "{point:?} is never reached");
+            }
+        }
+    }
+
+    /// A sink that stops for ever behind so many parts of a batch.
+    fn taking(
+        &self,
+        builder: StreamingQueryBuilder,
+        parts: usize,
+        reached: &Arc<Notify>,
+    ) -> StreamingQueryBuilder {
+        let (sink, reached) = (self.sink.clone(), Arc::clone(reached));
+        builder.foreach_batch(move |batch, rows| {
+            let (sink, reached) = (sink.clone(), Arc::clone(&reached));
+            let schema = rows.schema();
+            let rows = rows.enumerate().then(move |(part, rows)| {
+                let reached = Arc::clone(&reached);
+                async move {
+                    if part == parts {
+                        reached.notify_one();
+                        std::future::pending::<()>().await;
+                    }
+                    rows
+                }
+            });
+            let rows = RecordBatchStreamAdapter::new(schema, rows);
+            sink.take(batch, Box::pin(rows))
+        })
+    }
+
+    /// New rows; killed at each of `chain` in turn; then left alone, to the end of the rows.
+    async fn survives(&mut self, chain: &[Point]) {
+        // Just behind a tick, so that both have read all of it before the next one.
+        let behind = self.began.elapsed().as_millis() % 1_000;
+        tokio::time::sleep(Duration::from_millis(1_005 - behind as u64)).await;
+        put_mixed(&self.world, self.written, ROWS).await;
+        self.written += ROWS;
+        for point in chain {
+            self.kill_at(*point).await;
+        }
+        let query = self.sink.of(self.builder()).start().await.unwrap();
+        self.calm.process_all_available().await.unwrap();
+        query.process_all_available().await.unwrap();
+        query.stop().await.unwrap();
+        let (ledger, calm) = (
+            Ledger::of(&self.place).await,
+            Ledger::of(&self.calm_place).await,
+        );
+        assert_eq!(ledger.sources(), calm.sources(), "{chain:?}");
+        assert!(ledger.commits.keys().eq(calm.commits.keys()), "{chain:?}");
+        let (rows, calm) = (
+            self.sink.0.lock().unwrap(),
+            self.calm_sink.0.lock().unwrap(),
+        );
+        assert_eq!(*rows, *calm, "{chain:?}");
+    }
+
+    async fn end(self) {
+        let expected: Vec<_> = (0..self.written).collect();
+        assert_eq!(placed_numbers(&self.sink), expected);
+        let ledger = Ledger::of(&self.place).await;
+        if ledger.offsets.contains_key(&0) {
+            ledger.check();
+            ledger.check_rows(&self.sink);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_every_step_it_runs_the_batches_of_an_uninterrupted_run() {
+    let mut trial = Trial::new("at-every-step", 1_000).await;
+    for step in Step::ALL {
+        trial.survives(&[Point::Step(step, 1)]).await;
+        if step >= Step::Planned {
+            trial.survives(&[Point::Step(step, 2)]).await;
+        }
+    }
+    for parts in 0..3 {
+        trial.survives(&[Point::Rows(parts)]).await;
+    }
+    trial.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_in_any_call_of_its_log_it_runs_the_batches_of_an_uninterrupted_run() {
+    let calls = [
+        Call::Metadata,
+        Call::TakeEpoch,
+        Call::Batches(Log::Offsets),
+        Call::Batches(Log::Commits),
+        Call::Get(Log::Offsets),
+        Call::Get(Log::Commits),
+        Call::Put(Log::Offsets),
+        Call::Put(Log::Commits),
+        Call::Remove(Log::Commits),
+        Call::Remove(Log::Offsets),
+    ];
+    for side in [Side::Before, Side::Behind] {
+        let mut trial = Trial::new(&format!("in-any-call-{side:?}"), 5).await;
+        trial
+            .survives(&[Point::Call(Call::CreateMetadata, side)])
+            .await;
+        for call in calls {
+            trial.survives(&[Point::Call(call, side)]).await;
+        }
+        trial.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_again_while_it_recovers_it_runs_the_batches_of_an_uninterrupted_run() {
+    let mut trial = Trial::new("again-and-again", 1_000).await;
+    let begun = [
+        Point::Step(Step::OffsetsLogged, 1),
+        Point::Rows(1),
+        Point::Call(Call::Put(Log::Commits), Side::Before),
+        Point::Call(Call::Put(Log::Commits), Side::Behind),
+        Point::Call(Call::Put(Log::Offsets), Side::Behind),
+    ];
+    let again = [
+        Point::Call(Call::TakeEpoch, Side::Behind),
+        Point::Call(Call::Get(Log::Offsets), Side::Behind),
+        Point::Step(Step::ReadersStarted, 1),
+        Point::Step(Step::Planned, 1),
+        Point::Step(Step::Running, 1),
+        Point::Rows(0),
+        Point::Step(Step::Ran, 1),
+        Point::Step(Step::CommitLogging, 1),
+    ];
+    for (turn, first) in begun.into_iter().enumerate() {
+        let mut chain = vec![first];
+        chain.extend(again.iter().skip(turn).chain(&again[..turn]));
+        trial.survives(&chain).await;
+    }
+    trial.end().await;
+}
+
+/// A stream as a sink takes a row at least once; a batch that was cut short is written again whole.
+#[tokio::test(start_paused = true)]
+async fn killed_in_a_write_it_writes_the_batch_again() {
+    const COPY: &str = "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words";
+    let (world, front) = Front::world();
+    world.unbounded_table("words", 3, FROM_THE_START).await;
+    world.table("out", 2, "").await;
+    let start = || {
+        StreamingQuery::builder(&world.ctx, COPY)
+            .with_checkpoint_location("memory://killed-in-a-write")
+            .start()
+    };
+    let mut expected = BTreeMap::new();
+    for round in 0..12_u64 {
+        let side = if round % 2 == 0 {
+            Side::Before
+        } else {
+            Side::Behind
+        };
+        let numbers = round * 30..(round + 1) * 30;
+        for number in numbers {
+            let text = number.to_string();
+            world.put("words", &text, text.clone()).await;
+            expected.insert(number, 1);
+        }
+        // Behind the write all of the batch is there once too often.
+        let again = u64::from(side == Side::Behind);
+        front.freeze(side);
+        let query = start().await.unwrap();
+        front.frozen().await;
+        drop(query);
+        let query = start().await.unwrap();
+        query.process_all_available().await.unwrap();
+        query.stop().await.unwrap();
+        let rows = world.lines("SELECT CAST(data AS VARCHAR) FROM out").await;
+        let mut counts = BTreeMap::<u64, u64>::new();
+        for row in rows {
+            *counts.entry(row.parse().unwrap()).or_default() += 1;
+        }
+        assert!(
+            counts.keys().eq(expected.keys()),
+            "round {round}: rows are lost"
+        );
+        let twice = counts.values().filter(|count| **count == 2).count() as u64;
+        assert!(counts.values().all(|count| *count <= 2), "round {round}");
+        let before = expected.values().filter(|count| **count == 2).count() as u64;
+        assert_eq!(twice > before, again == 1, "round {round}");
+        expected = counts;
+    }
+}

@@ -1,0 +1,168 @@
+//! The log of a query as it stands, and what must hold for any.
+
+use datafusion_kinesis::checkpoint::{Log, ObjectStoreCommitter, OffsetCommitter};
+use datafusion_kinesis::model::SequenceNumber;
+use serde_json::Value;
+
+use super::*;
+
+/// Both logs, entry by entry.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Ledger {
+    pub(super) offsets: BTreeMap<u64, Value>,
+    pub(super) commits: BTreeMap<u64, Value>,
+}
+
+/// A place in a shard: everything up to this sequence number, and user record in it, is behind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    Begin,
+    Behind(SequenceNumber, u64),
+    End,
+}
+
+impl Place {
+    fn of(position: &Value) -> Self {
+        let text = position.as_str().unwrap();
+        match text {
+            "TRIM_HORIZON" => return Self::Begin,
+            "SHARD_END" => return Self::End,
+            _ => {}
+        }
+        let (sequence, sub) = match text.strip_prefix("AFTER ").unwrap().split_once('.') {
+            Some((sequence, sub)) => (sequence, sub.parse().unwrap()),
+            None => (text.strip_prefix("AFTER ").unwrap(), u64::MAX),
+        };
+        Self::Behind(SequenceNumber::new(sequence).unwrap(), sub)
+    }
+}
+
+type Ranges = BTreeMap<String, (Place, Place)>;
+
+impl Ledger {
+    pub(super) async fn of(location: &str) -> Self {
+        let committer = ObjectStoreCommitter::open(location).unwrap();
+        let mut ledger = Self::default();
+        for log in [Log::Offsets, Log::Commits] {
+            for batch in committer.batches(log).await.unwrap() {
+                let entry = committer.get(log, batch).await.unwrap().unwrap();
+                let entry = serde_json::from_slice(&entry).unwrap();
+                match log {
+                    Log::Offsets => ledger.offsets.insert(batch.0, entry),
+                    Log::Commits => ledger.commits.insert(batch.0, entry),
+                };
+            }
+        }
+        ledger
+    }
+
+    /// What the batches read.
+    pub(super) fn sources(&self) -> BTreeMap<u64, &Value> {
+        let entries = self.offsets.iter();
+        entries
+            .map(|(batch, entry)| (*batch, &entry["sources"]))
+            .collect()
+    }
+
+    /// The range of each shard in a batch.
+    pub(super) fn ranges(&self, batch: u64) -> Ranges {
+        let shards = self.offsets[&batch]["sources"][0]["shards"]
+            .as_object()
+            .unwrap();
+        let ranges = shards.iter().map(|(shard, range)| {
+            let range = match range {
+                Value::String(_) => (Place::of(range), Place::of(range)),
+                _ => (Place::of(&range["after"]), Place::of(&range["upto"])),
+            };
+            (shard.clone(), range)
+        });
+        ranges.collect()
+    }
+
+    /// Holds that the batches are numbered without a gap, each is committed, their ranges join from
+    /// the begin of each shard on, and time and epoch do not go back.
+    pub(super) fn check(&self) {
+        let batches: Vec<_> = self.offsets.keys().copied().collect();
+        assert_eq!(batches, (0..batches.len() as u64).collect::<Vec<_>>());
+        assert_eq!(batches, self.commits.keys().copied().collect::<Vec<_>>());
+        let mut ends = BTreeMap::new();
+        let mut before = (0, "");
+        for (batch, entry) in &self.offsets {
+            assert_eq!(entry["batch"], *batch);
+            assert_eq!(self.commits[batch]["batch"], *batch);
+            let this = (
+                entry["epoch"].as_u64().unwrap(),
+                entry["time"].as_str().unwrap(),
+            );
+            assert!(
+                this.0 >= before.0 && this.1 >= before.1,
+                "{this:?} {before:?}"
+            );
+            before = this;
+            let mut moved = false;
+            for (shard, (after, upto)) in self.ranges(*batch) {
+                let end = ends.insert(shard.clone(), upto.clone());
+                assert_eq!(after, end.unwrap_or(Place::Begin), "batch {batch}, {shard}");
+                assert!(after <= upto, "batch {batch}, {shard}");
+                moved |= after < upto;
+            }
+            assert!(moved, "batch {batch} is empty");
+        }
+    }
+
+    /// Holds that each row of `sink` ([`PLACED`]) is in its batch because its range says so.
+    pub(super) fn check_rows(&self, sink: &Sink) {
+        for (batch, rows) in &*sink.0.lock().unwrap() {
+            let ranges = self.ranges(*batch);
+            for row in rows {
+                let [shard, sequence, sub, _] = parts(row);
+                let sequence = SequenceNumber::new(sequence).unwrap();
+                let place = Place::Behind(sequence, sub.parse().unwrap());
+                let (after, upto) = &ranges[shard];
+                assert!(*after < place && place <= *upto, "batch {batch}: {row}");
+            }
+        }
+    }
+}
+
+/// Rows with their places: `shard sequence sub data`.
+pub(super) const PLACED: &str = "SELECT partitionKey,
+    shardId || ' ' || sequenceNumber || ' ' || CAST(subSequenceNumber AS VARCHAR) || ' ' ||
+    CAST(data AS VARCHAR) FROM words";
+
+pub(super) fn parts(row: &str) -> [&str; 4] {
+    let parts: Vec<_> = row.splitn(4, ' ').collect();
+    parts.try_into().unwrap()
+}
+
+/// The numbers in the rows of [`PLACED`], ascending.
+pub(super) fn placed_numbers(sink: &Sink) -> Vec<u64> {
+    let taken = sink.0.lock().unwrap();
+    let rows = taken.values().flatten();
+    let mut numbers: Vec<u64> = rows.map(|row| parts(row)[3].parse().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// Puts `count` numbers from `first` on: each third one plain, the others in aggregates of ten.
+pub(super) async fn put_mixed(world: &World, first: u64, count: u64) {
+    use datafusion_kinesis::aggregation::{AggregateBuilder, UserRecord};
+    for chunk in (first..first + count).collect::<Vec<_>>().chunks(15) {
+        let (plain, together) = chunk.split_at(chunk.len() / 3);
+        for number in plain {
+            world
+                .put("words", &number.to_string(), number.to_string())
+                .await;
+        }
+        let key = chunk[0].to_string();
+        let mut builder = AggregateBuilder::new(1 << 20);
+        for number in together {
+            builder.try_push(&UserRecord {
+                partition_key: &key,
+                explicit_hash_key: None,
+                data: number.to_string().as_bytes(),
+            });
+        }
+        world.put("words", &key, builder.finish()).await;
+    }
+}
