@@ -35,14 +35,25 @@ pub fn looks_aggregated(record: &[u8]) -> bool {
 /// Everything is checked before the first user record comes out, so it is all of them or none.
 /// Costs two passes over the bytes (checksum, fields) and three allocations per aggregate.
 pub fn open(record: &[u8]) -> Opened<'_> {
-    if !looks_aggregated(record) {
-        return Opened::Plain;
+    match parts(record) {
+        Some((message, digest)) if Md5::digest(message)[..] == *digest => open_message(message),
+        _ => Opened::Plain,
     }
-    let body = &record[MAGIC.len()..];
-    let (message, digest) = body.split_at(body.len() - DIGEST_BYTES);
-    if Md5::digest(message)[..] != *digest {
-        return Opened::Plain;
-    }
+}
+
+/// Opens what [`open`] has opened before, without its checksum; a record that does not look like an
+/// aggregate is plain.
+pub(crate) fn open_checked(record: &[u8]) -> Opened<'_> {
+    parts(record).map_or(Opened::Plain, |(message, _)| open_message(message))
+}
+
+/// The message and its checksum, where the record looks like an aggregate.
+fn parts(record: &[u8]) -> Option<(&[u8], &[u8])> {
+    let body = looks_aggregated(record).then(|| &record[MAGIC.len()..])?;
+    Some(body.split_at(body.len() - DIGEST_BYTES))
+}
+
+fn open_message(message: &[u8]) -> Opened<'_> {
     match Tables::read(message) {
         Ok(tables) => tables.resolve(),
         Err(Malformed) => Opened::Plain,

@@ -24,6 +24,7 @@ mod decode;
 mod encode;
 mod wire;
 
+pub(crate) use decode::open_checked;
 pub use decode::{Opened, UserRecords, looks_aggregated, open};
 pub use encode::{AggregateBuilder, Push};
 

@@ -160,8 +160,10 @@ impl ShardBuffer {
             if end > self.next_row {
                 slices.push(page.slice(self.next_row, end));
                 left -= end - self.next_row;
-                self.position = page.position_behind(end);
                 self.next_row = end;
+                if end < page.rows() {
+                    self.position = page.position_behind(end);
+                }
             }
             if self.next_row < page.rows() {
                 break;

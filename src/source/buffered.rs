@@ -16,6 +16,8 @@ pub(crate) struct PageSlice {
     pub(crate) first: RowPlace,
     /// The row behind the last one.
     pub(crate) end: RowPlace,
+    /// Whether every record that looks like an aggregate was found to be one by its checksum.
+    pub(crate) checked: bool,
 }
 
 /// A place between two rows of a page.

@@ -1,10 +1,10 @@
 //! A page whose rows are counted, so that it can be cut anywhere, inside an aggregated record too.
 
-use datafusion::arrow::array::{Array, StringArray};
+mod counting;
 
+use self::counting::{Counts, check_numbers, count, records_until};
 use super::buffered::{PageSlice, RowPlace};
-use crate::aggregation::{Opened, looks_aggregated, open};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kinesis::RecordsPage;
 use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
 
@@ -23,14 +23,6 @@ pub(super) struct CountedPage {
     counts: Counts,
     /// Rows that were read before.
     skipped: u64,
-}
-
-#[derive(Debug)]
-enum Counts {
-    /// No record is an aggregate.
-    OnePerRecord,
-    /// Rows before each record, and at last all rows.
-    Before(Vec<u64>),
 }
 
 /// Rows from some place on, and the bytes of the Kinesis records they lie in.
@@ -103,7 +95,7 @@ impl CountedPage {
     pub(super) fn held_bytes(&self) -> usize {
         let counts = match &self.counts {
             Counts::OnePerRecord => 0,
-            Counts::Before(rows) => rows.len() * size_of::<u64>(),
+            Counts::Before { rows, .. } => rows.len() * size_of::<u64>(),
         };
         let records = self.page.len() * RECORD_OVERHEAD_BYTES;
         PAGE_OVERHEAD_BYTES + self.page.size_bytes() + records + counts
@@ -140,6 +132,7 @@ impl CountedPage {
             page: self.page.clone(),
             first: self.place(first),
             end: self.place(end),
+            checked: self.counts.are_checked(),
         }
     }
 
@@ -155,7 +148,13 @@ impl CountedPage {
 
     /// The position behind the last record that is taken, of which there is one.
     pub(super) fn end(&self) -> ShardPosition {
-        self.after(self.records.saturating_sub(1), None)
+        match self.page.last_sequence() {
+            Some(last) if self.is_whole() => ShardPosition::After {
+                sequence: last.clone(),
+                sub_sequence: None,
+            },
+            _ => self.after(self.records.saturating_sub(1), None),
+        }
     }
 
     fn after(&self, record: usize, sub_sequence: Option<u64>) -> ShardPosition {
@@ -178,7 +177,7 @@ impl CountedPage {
         }
         let behind = match &self.counts {
             Counts::OnePerRecord => self.place(end).record,
-            Counts::Before(rows) => rows.partition_point(|before| *before < end),
+            Counts::Before { rows, .. } => rows.partition_point(|before| *before < end),
         };
         Extent {
             rows: end - row,
@@ -189,7 +188,7 @@ impl CountedPage {
     fn rows_before(&self, record: usize) -> u64 {
         match &self.counts {
             Counts::OnePerRecord => record as u64,
-            Counts::Before(rows) => rows[record],
+            Counts::Before { rows, .. } => rows[record],
         }
     }
 
@@ -200,7 +199,7 @@ impl CountedPage {
                 record: usize::try_from(row).unwrap_or(usize::MAX).min(self.records),
                 sub: 0,
             },
-            Counts::Before(rows) => {
+            Counts::Before { rows, .. } => {
                 let record = rows.partition_point(|before| *before <= row) - 1;
                 RowPlace {
                     record,
@@ -219,54 +218,4 @@ impl CountedPage {
         let keys = self.page.partition_key();
         span(self.page.data().value_offsets()) + keys.map_or(0, |keys| span(keys.value_offsets()))
     }
-}
-
-/// Records before the first one that arrived later than `until`.
-fn records_until(page: &RecordsPage, until: Option<UnixMillis>) -> usize {
-    let (Some(until), Some(arrival)) = (until, page.arrival()) else {
-        return page.len();
-    };
-    let last_micros = until.0.saturating_mul(1_000).saturating_add(999);
-    let mut times = arrival.iter();
-    let later = times.position(|time| time.is_some_and(|time| time > last_micros));
-    later.unwrap_or(page.len())
-}
-
-fn count(page: &RecordsPage, records: usize) -> Counts {
-    let data = page.data();
-    if !(0..records).any(|record| looks_aggregated(data.value(record))) {
-        return Counts::OnePerRecord;
-    }
-    let mut total = 0;
-    let mut before = Vec::with_capacity(records + 1);
-    before.push(total);
-    for record in 0..records {
-        total += match open(data.value(record)) {
-            Opened::Aggregate(users) => users.len() as u64,
-            Opened::Plain | Opened::Damaged => 1,
-        };
-        before.push(total);
-    }
-    Counts::Before(before)
-}
-
-/// Checks here, where an error has a way out, that a place can be named by any of the numbers.
-fn check_numbers(page: &RecordsPage) -> Result<()> {
-    let Some(numbers) = page.sequence_number() else {
-        return Err(Error::internal("a page came without its sequence numbers"));
-    };
-    match (0..numbers.len()).find(|record| !is_number(numbers, *record)) {
-        None => Ok(()),
-        Some(record) => Err(Error::internal(format!(
-            "the service gave sequence number '{}', expected 1 to 128 decimal digits",
-            numbers.value(record)
-        ))),
-    }
-}
-
-fn is_number(numbers: &StringArray, record: usize) -> bool {
-    let digits = numbers.value(record).as_bytes();
-    matches!(digits.len(), 1..=128)
-        && digits.iter().all(u8::is_ascii_digit)
-        && (digits[0] != b'0' || digits.len() == 1)
 }

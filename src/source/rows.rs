@@ -19,7 +19,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use self::opened::OpenedRows;
 use super::buffered::{PageSlice, RowPlace};
 use super::columns::{RowColumn, row_schema};
-use crate::aggregation::{Opened, UserRecord, UserRecords, looks_aggregated, open};
+use crate::aggregation::{Opened, UserRecord, UserRecords, looks_aggregated, open, open_checked};
 use crate::error::{Error, Result};
 use crate::model::{HashRange, ShardId, StreamName};
 use crate::options::{ExtraColumn, HashFilter};
@@ -144,7 +144,7 @@ impl RowBuilder {
             let RowPlace { record, sub } = slice.first;
             let data = slice.page.data().value(record);
             let subs = sub..slice.subs_end(record);
-            match open_record(data) {
+            match open_record(data, slice.checked) {
                 Opened::Aggregate(users) => {
                     let full = self.open_aggregate(record, users, subs, &mut rows, findings);
                     if let Some(sub) = full {
@@ -221,11 +221,11 @@ fn without_neighbours(rows: BinaryArray) -> BinaryArray {
     BinaryArray::new(offsets, values, nulls)
 }
 
-fn open_record(data: &[u8]) -> Opened<'_> {
-    if looks_aggregated(data) {
-        open(data)
+fn open_record(data: &[u8], checked: bool) -> Opened<'_> {
+    if checked {
+        open_checked(data)
     } else {
-        Opened::Plain
+        open(data)
     }
 }
 

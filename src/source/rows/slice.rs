@@ -16,7 +16,12 @@ impl PageSlice {
     /// All rows of `page` from `first` to `end`, which may lie behind its last record.
     pub(in crate::source) fn new(page: RecordsPage, first: RowPlace, end: RowPlace) -> Self {
         let end = end.min(RowPlace::before(page.len()));
-        Self { page, first, end }
+        Self {
+            page,
+            first,
+            end,
+            checked: false,
+        }
     }
 
     /// The Kinesis records its rows are from.

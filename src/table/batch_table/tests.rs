@@ -102,6 +102,7 @@ impl Fixture {
                         record: end,
                         sub: 0,
                     },
+                    checked: false,
                 });
                 batch.buffered.insert(shard, cuts.to_vec());
             }

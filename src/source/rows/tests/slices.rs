@@ -4,6 +4,8 @@ use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::*;
+use crate::model::ShardPosition;
+use crate::source::counted::CountedPage;
 
 fn place(record: usize, sub: u64) -> RowPlace {
     RowPlace { record, sub }
@@ -16,7 +18,11 @@ fn rows_between(
     first: RowPlace,
     end: RowPlace,
 ) -> Vec<String> {
-    let mut open = OpenPage::new(PageSlice::new(page.clone(), first, end));
+    rows_of(builder, PageSlice::new(page.clone(), first, end))
+}
+
+fn rows_of(builder: &RowBuilder, slice: PageSlice) -> Vec<String> {
+    let mut open = OpenPage::new(slice);
     let mut rows = Vec::new();
     while let Some(batch) = builder
         .next_batch(&mut open, &mut Findings::default())
@@ -163,5 +169,24 @@ fn plain_rows_can_be_text_whatever_their_neighbours_are() {
         let text = cast_with_options(rows.column(0), &DataType::Utf8, &strict).unwrap();
         let text: Vec<_> = text.as_string::<i32>().iter().flatten().collect();
         assert_eq!(text, expected);
+    }
+}
+
+#[test]
+fn what_was_checked_when_it_was_counted_gives_the_same_rows() {
+    let packed = aggregate(&[("k", None, b"a"), ("k", None, b"b")]);
+    let mut spoilt = packed.clone();
+    *spoilt.last_mut().unwrap() ^= 1;
+    let sound: &[&[u8]] = &[b"a", &packed];
+    let mixed: &[&[u8]] = &[&packed, &spoilt];
+    for (records, checked) in [(sound, true), (mixed, false)] {
+        let page = page(records);
+        let builder = builder(&all_columns(), HashFilter::None, None);
+        let end = RowPlace::before(page.len());
+        let expected = rows_between(&builder, &page, place(0, 0), end);
+        let counted = CountedPage::new(page, &ShardPosition::TrimHorizon, None).unwrap();
+        let slice = counted.slice(0, counted.rows());
+        assert_eq!(slice.checked, checked);
+        assert_eq!(rows_of(&builder, slice), expected);
     }
 }
