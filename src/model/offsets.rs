@@ -46,16 +46,17 @@ pub struct InitialPositions {
 }
 
 impl InitialPositions {
-    /// What `start` means for a query created at `created_at`: "from now on" becomes that time.
-    pub fn resolve(start: &StartingPosition, created_at: UnixMillis) -> Self {
+    /// What `start` means for a query that is created when the service's clock shows `present` or
+    /// later: "from now on" becomes that time.
+    pub fn resolve(start: &StartingPosition, present: UnixMillis) -> Self {
         let (shards, others) = match start {
-            StartingPosition::Latest => (Offsets::new(), ShardPosition::AtTimestamp(created_at)),
+            StartingPosition::Latest => (Offsets::new(), ShardPosition::AtTimestamp(present)),
             StartingPosition::TrimHorizon => (Offsets::new(), ShardPosition::TrimHorizon),
             StartingPosition::AtTimestamp(time) => {
                 (Offsets::new(), ShardPosition::AtTimestamp(*time))
             }
             StartingPosition::PerShard(shards) => {
-                (shards.clone(), ShardPosition::AtTimestamp(created_at))
+                (shards.clone(), ShardPosition::AtTimestamp(present))
             }
         };
         Self { shards, others }

@@ -1,9 +1,12 @@
 //! Whose checkpoint it is: the identity of a query, made once and compared at every start.
 
+use tokio::time::Instant;
+
 use crate::checkpoint::{Checkpoint, QueryMetadata, SourceMetadata};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{InitialPositions, StreamIdentity, UnixMillis};
+use crate::model::{InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
 use crate::options::MetadataOptions;
+use crate::source::present;
 
 use super::plan::{PlanSource, StreamingPlan};
 
@@ -19,21 +22,18 @@ pub(super) async fn identify(
     now: UnixMillis,
     random: &mut fastrand::Rng,
 ) -> Result<QueryMetadata> {
+    let began = Instant::now();
     let stands = match checkpoint.metadata().await? {
         Some(found) => found,
         None => {
-            let source = |source: &PlanSource| SourceMetadata {
-                stream: source.table().stream_summary().stream.clone(),
-                created_at: source.table().stream_summary().created_at,
-                start: InitialPositions::resolve(
-                    &source.table().options().source.starting_position,
-                    now,
-                ),
-            };
+            let mut sources = Vec::with_capacity(plan.sources.len());
+            for source in &plan.sources {
+                sources.push(new_source(source, now, began, random.fork()).await?);
+            }
             let made = QueryMetadata {
                 id: uuid(random),
                 created_at: now,
-                sources: plan.sources.iter().map(source).collect(),
+                sources,
                 sink: sink.clone(),
             };
             // Somebody else may have been faster; then theirs stands.
@@ -42,6 +42,29 @@ pub(super) async fn identify(
     };
     compare(&checkpoint.location(), &stands, plan, &sink)?;
     Ok(stands)
+}
+
+/// A source of a query that was made at `now` by our clock, which is `began`.
+async fn new_source(
+    source: &PlanSource,
+    now: UnixMillis,
+    began: Instant,
+    random: fastrand::Rng,
+) -> Result<SourceMetadata> {
+    let table = source.table();
+    let summary = table.stream_summary();
+    let start = &table.options().source.starting_position;
+    let present = match start {
+        StartingPosition::Latest | StartingPosition::PerShard(_) => {
+            present(&table.read_context(1), now, began, random).await?
+        }
+        StartingPosition::TrimHorizon | StartingPosition::AtTimestamp(_) => now,
+    };
+    Ok(SourceMetadata {
+        stream: summary.stream.clone(),
+        created_at: summary.created_at,
+        start: InitialPositions::resolve(start, present),
+    })
 }
 
 /// A random UUID, version 4.
