@@ -20,6 +20,8 @@ pub(super) enum Stage {
     Consumed,
     /// Its end is in the ranges of a batch, too; nothing is left but to remember that.
     Finished,
+    /// It is not listed any more, and rows of it that were read before come first.
+    Gone,
     /// It is not listed any more, and what it held after its position is gone.
     Lost,
     /// It is for another run: a frozen tip lies before it.
@@ -69,7 +71,7 @@ struct Node {
 pub(super) struct Unlisted {
     /// Finished shards, not tracked any more.
     pub(super) dropped: Vec<ShardId>,
-    /// Shards that were still to be read.
+    /// Shards that were not read to their end.
     pub(super) lost: Vec<ShardId>,
 }
 
@@ -162,8 +164,8 @@ impl Lineage {
     }
 
     /// Takes note of a listing: drops finished shards that it does not have, and gives up those that
-    /// were to be read, unless rows of them are `pending` for a batch. A shard that is being read goes
-    /// on until the service says otherwise.
+    /// the service did not know when they were read. Where rows of one are `pending` for a batch, its
+    /// children wait for that. A listing alone proves nothing: it may be older than the shard.
     pub(super) fn observe(
         &mut self,
         listed: &HashSet<&ShardId>,
@@ -179,9 +181,13 @@ impl Lineage {
                 continue;
             }
             match node.stage {
-                Stage::Finished => unlisted.dropped.push(shard.clone()),
-                Stage::Waiting | Stage::Missing if node.seen && !pending(shard) => {
-                    node.stage = Stage::Lost;
+                Stage::Finished if node.seen => unlisted.dropped.push(shard.clone()),
+                Stage::Missing if node.seen => {
+                    node.stage = if pending(shard) {
+                        Stage::Gone
+                    } else {
+                        Stage::Lost
+                    };
                     unlisted.lost.push(shard.clone());
                 }
                 _ => {}
@@ -196,135 +202,4 @@ impl Lineage {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{HashRange, SequenceNumber};
-
-    fn id(n: u32) -> ShardId {
-        ShardId::new(format!("shardId-{n:012}"))
-    }
-
-    fn ids(numbers: &[u32]) -> Vec<ShardId> {
-        numbers.iter().copied().map(id).collect()
-    }
-
-    /// Waiting shards by number, each with its parents.
-    fn lineage(shards: &[(u32, &[u32])]) -> Lineage {
-        let mut lineage = Lineage::default();
-        for (shard, parents) in shards {
-            lineage.track(id(*shard), ids(parents), Stage::Waiting);
-        }
-        lineage
-    }
-
-    fn consume(lineage: &mut Lineage, shard: u32) -> Vec<ShardId> {
-        lineage.set_stage(&id(shard), Stage::Consumed);
-        lineage.start_children(&id(shard))
-    }
-
-    fn observe(lineage: &mut Lineage, listed: &[u32]) -> Unlisted {
-        let listed = ids(listed);
-        lineage.observe(&listed.iter().collect(), |_| false)
-    }
-
-    #[test]
-    fn a_child_is_read_after_all_its_parents_and_only_once() {
-        let mut lineage = lineage(&[(0, &[]), (1, &[]), (2, &[0, 1]), (3, &[2])]);
-        assert_eq!(lineage.start_all(), ids(&[0, 1]));
-        assert_eq!(consume(&mut lineage, 1), []);
-        assert_eq!(lineage.start_all(), []);
-        assert_eq!(consume(&mut lineage, 0), ids(&[2]));
-        assert_eq!(lineage.start_children(&id(0)), []);
-        assert_eq!(consume(&mut lineage, 2), ids(&[3]));
-    }
-
-    #[test]
-    fn a_parent_that_is_not_known_is_no_hindrance() {
-        let mut lineage = lineage(&[(7, &[3, 4])]);
-        assert_eq!(lineage.start_all(), ids(&[7]));
-    }
-
-    #[test]
-    fn a_finished_shard_is_remembered_while_it_is_listed() {
-        let mut lineage = lineage(&[(0, &[]), (1, &[0])]);
-        lineage.start_all();
-        consume(&mut lineage, 0);
-        assert_eq!(observe(&mut lineage, &[1]), Unlisted::default());
-        lineage.set_stage(&id(0), Stage::Finished);
-        assert_eq!(observe(&mut lineage, &[0, 1]), Unlisted::default());
-        assert!(lineage.is_tracked(&id(0)));
-        assert_eq!(observe(&mut lineage, &[1]).dropped, ids(&[0]));
-        assert!(!lineage.is_tracked(&id(0)));
-    }
-
-    #[test]
-    fn a_shard_that_was_to_be_read_and_is_not_listed_is_lost_once_and_sets_its_children_free() {
-        let mut lineage = lineage(&[(0, &[]), (1, &[0]), (2, &[1])]);
-        assert_eq!(lineage.start_all(), ids(&[0]));
-        // Shard 0 is being read: whether it is there the service says to its reader.
-        assert_eq!(observe(&mut lineage, &[2]).lost, ids(&[1]));
-        assert_eq!(observe(&mut lineage, &[2]), Unlisted::default());
-        assert_eq!(lineage.start_children(&id(1)), ids(&[2]));
-        lineage.set_stage(&id(0), Stage::Missing);
-        assert_eq!(observe(&mut lineage, &[0, 2]), Unlisted::default());
-        assert_eq!(lineage.stage(&id(0)), Some(Stage::Reading));
-        lineage.set_stage(&id(0), Stage::Missing);
-        let pending = lineage.observe(&ids(&[2]).iter().collect(), |_| true);
-        assert_eq!(pending, Unlisted::default());
-        assert_eq!(observe(&mut lineage, &[2]).lost, ids(&[0]));
-    }
-
-    #[test]
-    fn a_child_its_parent_named_may_be_listed_later() {
-        let mut lineage = lineage(&[(0, &[]), (1, &[])]);
-        lineage.start_all();
-        lineage.track_child(id(2), ids(&[0, 1]));
-        assert_eq!(observe(&mut lineage, &[0, 1]), Unlisted::default());
-        assert_eq!(observe(&mut lineage, &[0, 1, 2]), Unlisted::default());
-        assert_eq!(observe(&mut lineage, &[0, 1]).lost, ids(&[2]));
-    }
-
-    #[test]
-    fn what_descends_from_a_shard_that_is_left_is_left_too() {
-        let mut lineage = lineage(&[(0, &[]), (1, &[]), (2, &[0, 1]), (3, &[2]), (4, &[1])]);
-        lineage.start_all();
-        assert_eq!(lineage.leave(&id(0)), ids(&[2, 3]));
-        assert_eq!(consume(&mut lineage, 1), ids(&[4]));
-    }
-
-    #[test]
-    fn what_was_read_before_and_is_listed_once_more_is_not_new() {
-        let shard = |n: u32, parents: &[u32]| Shard {
-            id: id(n),
-            parent: parents.first().copied().map(id),
-            adjacent_parent: parents.get(1).copied().map(id),
-            hash_range: HashRange::ALL,
-            starting_sequence: SequenceNumber::zero(),
-            ending_sequence: None,
-        };
-        let listed = [
-            shard(0, &[]),
-            shard(1, &[]),
-            shard(2, &[0, 1]),
-            shard(3, &[2]),
-            shard(4, &[3]),
-            shard(5, &[]),
-        ];
-        let new = new_shards(&listed, |shard| *shard == id(3));
-        let new: Vec<&ShardId> = new.iter().map(|shard| &shard.id).collect();
-        assert_eq!(new, [&id(5), &id(4)]);
-    }
-
-    #[test]
-    fn ten_thousand_shards_of_one_family_are_read_in_a_moment() {
-        let mut lineage = Lineage::default();
-        lineage.track(id(0), vec![], Stage::Waiting);
-        for shard in 1..10_000 {
-            lineage.track(id(shard), ids(&[shard - 1]), Stage::Waiting);
-        }
-        assert_eq!(lineage.start_all(), ids(&[0]));
-        for shard in 0..9_999 {
-            assert_eq!(consume(&mut lineage, shard), ids(&[shard + 1]));
-        }
-    }
-}
+mod tests;

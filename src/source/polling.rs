@@ -188,7 +188,7 @@ impl ShardReader {
 
     /// Goes on without what is lost, where the options have it so.
     fn tolerated(&self, loss: Error) -> Result<()> {
-        if self.context.fail_on_data_loss {
+        if self.context.options.fail_on_data_loss {
             return Err(loss);
         }
         self.counters.lost_ranges.add(1);

@@ -30,9 +30,6 @@ pub(crate) struct ReadContext {
     pub(crate) fetches: Arc<Semaphore>,
     /// Shards that are read side by side.
     pub(crate) shards: usize,
-    /// Whether an exact read that cannot be had whole any more is an error; else it is counted, and
-    /// what is left of it is read.
-    pub(crate) fail_on_data_loss: bool,
     /// The batch that is read, with what of it is in memory; none where a shard is read to its tip.
     pub(crate) buffered: Option<Arc<BatchReads>>,
 }

@@ -118,7 +118,6 @@ impl KinesisTable {
             clock: self.clock(),
             fetches: Arc::new(Semaphore::new(FETCHES_IN_FLIGHT)),
             shards,
-            fail_on_data_loss: config.options.source.fail_on_data_loss,
             buffered: None,
         }
     }

@@ -52,10 +52,7 @@ async fn discover(shared: Arc<Shared>, random: fastrand::Rng) {
         listed_at = Instant::now();
         let filter = ShardFilter::FromTrimHorizon;
         match list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await {
-            Ok(shards) => {
-                let started = shared.with(|state| state.listed(&shards));
-                shared.start(started);
-            }
+            Ok(shards) => shared.listed(&shards),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 shared.fail(error);
                 return;

@@ -33,6 +33,15 @@ pub(super) enum PageEnd {
     Children(Vec<ChildShard>),
 }
 
+/// What follows a listing.
+#[derive(Debug)]
+pub(super) struct Listed {
+    /// Shards that may be read from now on.
+    pub(super) started: Vec<ShardId>,
+    /// Shards that cannot be read to their end any more, and how far they were.
+    pub(super) lost: Vec<(ShardId, ShardPosition)>,
+}
+
 impl State {
     /// Takes in a page; gives the shards that may be read from now on, and whether this one goes on.
     pub(super) fn arrived(&mut self, shard: &ShardId, arrival: Arrival) -> (Vec<ShardId>, bool) {
@@ -114,22 +123,24 @@ impl State {
         let Some(followed) = self.shards.get(shard) else {
             return Vec::new();
         };
-        if !followed.buffer.is_drained() || self.lineage.stage(shard) == Some(Stage::Finished) {
+        let stage = self.lineage.stage(shard);
+        let gone = stage == Some(Stage::Gone) && followed.buffer.pending_rows() == 0;
+        let drained = followed.buffer.is_drained() && stage != Some(Stage::Finished);
+        if !gone && !drained {
             return Vec::new();
         }
-        let planned = *followed.buffer.position() == ShardPosition::ShardEnd;
-        let stage = if planned {
-            Stage::Finished
-        } else {
-            Stage::Consumed
+        let stage = match followed.buffer.position() {
+            _ if gone => Stage::Lost,
+            ShardPosition::ShardEnd => Stage::Finished,
+            _ => Stage::Consumed,
         };
         self.lineage.set_stage(shard, stage);
         let children = self.lineage.start_children(shard);
         self.started(children)
     }
 
-    /// Takes in a listing; gives the shards that may be read from now on.
-    pub(super) fn listed(&mut self, listed: &[Shard]) -> Vec<ShardId> {
+    /// Takes in a listing.
+    pub(super) fn listed(&mut self, listed: &[Shard]) -> Listed {
         if !self.rules.frozen {
             for shard in listed {
                 if let Some(known) = self.shards.get_mut(&shard.id) {
@@ -156,24 +167,19 @@ impl State {
                     .remove(followed.tally(self.rules.caps.rows_per_shard));
             }
         }
-        for shard in &unlisted.lost {
-            self.lost(shard);
-        }
+        let lost = unlisted.lost.into_iter();
+        let lost = lost.filter_map(|shard| self.lost(shard)).collect();
         let waiting = self.lineage.start_all();
-        self.started(waiting)
+        let started = self.started(waiting);
+        Listed { started, lost }
     }
 
-    fn lost(&mut self, shard: &ShardId) {
-        let position = self.update(shard, |followed| {
+    /// Reads no more of a shard; gives it and how far it was read.
+    fn lost(&mut self, shard: ShardId) -> Option<(ShardId, ShardPosition)> {
+        let position = self.update(&shard, |followed| {
             followed.progress = Progress::Done;
-            followed.buffer.position().clone()
+            followed.buffer.end().clone()
         });
-        if let Some(position) = position {
-            tracing::warn!(
-                %shard, %position,
-                "a shard is not listed any more and was not read to its end: what it held after \
-                 this position is gone"
-            );
-        }
+        position.map(|position| (shard, position))
     }
 }

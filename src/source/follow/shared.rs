@@ -7,8 +7,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::FollowSettings;
+use super::events::Listed;
 use super::state::{Rules, State};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::kinesis::RecordColumns;
 use crate::model::{Offsets, Shard, ShardId, ShardPosition, UnixMillis};
 use crate::source::budget::Budget;
@@ -69,16 +70,40 @@ impl Shared {
 
     /// Tracks the shards of `offsets` and starts those that may be read.
     pub(super) fn begin(&self, offsets: Offsets, listed: &[Shard]) {
-        let started = self.with(|state| {
+        self.with(|state| {
             let mut shards = listed.iter().peekable();
             for (id, position) in offsets {
                 while shards.next_if(|shard| shard.id < id).is_some() {}
                 let shard = shards.next_if(|shard| shard.id == id);
                 state.track(id, position, shard);
             }
-            state.listed(listed)
         });
+        self.listed(listed);
+    }
+
+    /// Takes in a listing: starts what may be read, and tells of what is lost.
+    pub(super) fn listed(&self, shards: &[Shard]) {
+        let Listed { started, lost } = self.with(|state| state.listed(shards));
+        for (shard, position) in lost {
+            self.lost(&shard, &position);
+        }
         self.start(started);
+    }
+
+    fn lost(&self, shard: &ShardId, position: &ShardPosition) {
+        let place = self.place(shard, position);
+        let error = Error::new(
+            ErrorKind::DataLoss,
+            format!(
+                "{place}: the shard is not there any more and was not read to its end: what it held \
+                 after this position is gone. 'kinesis.failOnDataLoss' = 'false' goes on without it"
+            ),
+        );
+        if self.context.options.fail_on_data_loss {
+            self.fail(error);
+        } else {
+            tracing::error!(%error, "records are lost, reading goes on without them");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

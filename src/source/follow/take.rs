@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::followed::Followed;
+use super::followed::{Followed, Progress};
 use super::state::State;
-use crate::model::{ShardId, ShardPosition, StreamName, StreamRanges};
+use crate::model::{ShardId, StreamName, StreamRanges};
 use crate::source::buffer::{ShardBuffer, Taken};
 use crate::source::buffered::BatchReads;
 use crate::source::planner::{Waiting, plan};
@@ -42,7 +42,9 @@ impl State {
             let taken = followed.take(share);
             self.tally.remove(before);
             self.tally.add(followed.tally(row_cap));
-            if taken.range.upto == ShardPosition::ShardEnd && !taken.range.is_empty() {
+            // Nothing of it is left: it has ended, or is lost.
+            let over = followed.progress == Progress::Done && followed.buffer.pending_rows() == 0;
+            if over && !taken.range.is_empty() {
                 drained.push(shard.clone());
             }
             ranges.push((shard.clone(), taken.range.clone()));

@@ -1,8 +1,10 @@
 //! Readers on a simulated stream, on paused time.
 
 mod batches;
+mod clocks;
 mod ending;
 mod failing;
+mod losing;
 mod resharding;
 mod waiting;
 
@@ -100,9 +102,16 @@ impl Fixture {
     }
 
     async fn read_through(&self, kinesis: Arc<dyn Kinesis>, from: From) -> StreamReader {
+        let random = fastrand::Rng::with_seed(7);
+        StreamReader::start(self.context(kinesis), from, self.settings.clone(), random)
+            .await
+            .unwrap()
+    }
+
+    fn context(&self, kinesis: Arc<dyn Kinesis>) -> ReadContext {
         let mut options = OptionsBuilder::default();
         options.set_location("words").unwrap();
-        let context = ReadContext {
+        ReadContext {
             kinesis,
             stream: self.stream.clone(),
             options: self.options.clone(),
@@ -110,13 +119,8 @@ impl Fixture {
             clock: Arc::<TokioClock>::clone(&self.clock),
             fetches: Arc::new(Semaphore::new(64)),
             shards: 4,
-            fail_on_data_loss: true,
             buffered: None,
-        };
-        let random = fastrand::Rng::with_seed(7);
-        StreamReader::start(context, from, self.settings.clone(), random)
-            .await
-            .unwrap()
+        }
     }
 
     async fn read_all(&self) -> StreamReader {

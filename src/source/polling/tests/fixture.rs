@@ -86,7 +86,6 @@ impl Fixture {
             clock,
             fetches: Arc::new(Semaphore::new(1)),
             shards: 1,
-            fail_on_data_loss: shape.fail_on_data_loss,
             buffered: None,
         };
         let fixture = Self {

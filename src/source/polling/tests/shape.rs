@@ -7,17 +7,17 @@ use crate::options::{HashFilter, OptionsBuilder, SourceOptions};
 pub(super) struct Shape {
     pub(super) options: SourceOptions,
     pub(super) aggregated: bool,
-    pub(super) fail_on_data_loss: bool,
 }
 
 impl Default for Shape {
     fn default() -> Self {
         let mut builder = OptionsBuilder::default();
         builder.set_location("words").unwrap();
+        let mut options = builder.finish().unwrap().source;
+        options.fail_on_data_loss = true;
         Self {
-            options: builder.finish().unwrap().source,
+            options,
             aggregated: true,
-            fail_on_data_loss: true,
         }
     }
 }
@@ -46,7 +46,7 @@ impl Shape {
     }
 
     pub(super) fn going_on(mut self) -> Self {
-        self.fail_on_data_loss = false;
+        self.options.fail_on_data_loss = false;
         self
     }
 }

@@ -1,0 +1,85 @@
+//! Shards that are gone before they are read to their end.
+
+use super::*;
+use crate::error::ErrorKind;
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_not_listed_any_more_keeps_its_position_and_holds_up_nothing() {
+    let fixture = Fixture::with_shards(1).await;
+    let gone = ShardPosition::After {
+        sequence: SequenceNumber::new("7").unwrap(),
+        sub_sequence: None,
+    };
+    let offsets = Offsets::from([(shard(77), gone.clone())]);
+    fixture.put("apple 1").await;
+    let reader = fixture.read(From::Offsets(offsets)).await;
+    let batch = reader.next().await;
+    assert_eq!(rows_of(&batch), ["apple 1"]);
+    assert_eq!(batch.ranges.ends()[&shard(77)], gone);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(reader.outlook(Instant::now()).unwrap(), Outlook::Nothing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_gone_ends_the_query_where_the_options_have_it_so() {
+    let mut fixture = Fixture::with_shards(1).await;
+    fixture.options.fail_on_data_loss = true;
+    let offsets = Offsets::from([(shard(77), ShardPosition::TrimHorizon)]);
+    let reader = fixture.read(From::Offsets(offsets)).await;
+    sleep(Duration::from_secs(60)).await;
+    let error = reader.outlook(Instant::now()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DataLoss);
+    let place = "stream 'words', shard 'shardId-000000000077', position TRIM_HORIZON: ";
+    assert!(error.to_string().starts_with(place), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_expires_before_it_is_read_gives_its_rows_and_sets_its_children_free() {
+    let mut fixture = Fixture::with_shards(1).await;
+    fixture.options.buffer_max_bytes = 100_000;
+    fixture.options.records_per_fetch = 10;
+    fixture.options.fetch_interval = Duration::from_secs(60);
+    fixture.options.describe_shard_interval = Duration::from_secs(60);
+    for number in 0..200 {
+        let text = format!("k {number} {}", "x".repeat(1_000));
+        fixture.put(&text).await;
+    }
+    fixture.split_the_only_shard().await;
+    let reader = fixture.read_all().await;
+    sleep(Duration::from_secs(25 * 3_600)).await;
+    fixture.put("k late").await;
+    sleep(Duration::from_secs(3_600)).await;
+    let first = reader.next().await;
+    let held = rows_of(&first);
+    assert!((30..100).contains(&held.len()), "{}", held.len());
+    assert!(!held.contains(&"k late".to_owned()));
+    reader.committed(&first.ranges.ends());
+    let batch = reader.next().await;
+    assert_eq!(rows_of(&batch), ["k late"]);
+    // The position stays where it was.
+    let ends = batch.ranges.ends();
+    assert_eq!(ends[&shard(0)], first.ranges.ends()[&shard(0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_one_batch_ends_though_a_shard_expires_while_it_is_read() {
+    let mut fixture = Fixture::with_shards(1).await;
+    fixture.options.records_per_fetch = 10;
+    fixture.options.fetch_interval = Duration::from_secs(3 * 3_600);
+    for text in numbers(200) {
+        fixture.put(&text).await;
+    }
+    fixture.split_the_only_shard().await;
+    advance(Duration::from_millis(10)).await;
+    fixture.settings.until = Some(fixture.now());
+    fixture.settings.caps = false;
+    let reader = fixture.read_all().await;
+    let days = Duration::from_secs(4 * 86_400);
+    let batch = tokio::time::timeout(days, reader.next()).await.unwrap();
+    assert!((10..200).contains(&batch.rows), "{}", batch.rows);
+    reader.committed(&batch.ranges.ends());
+    while !reader.is_exhausted() {
+        let _ = reader.outlook(Instant::now());
+        tokio::time::timeout(days, reader.changed()).await.unwrap();
+    }
+}

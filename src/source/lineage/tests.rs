@@ -1,0 +1,151 @@
+use super::*;
+use crate::model::{HashRange, SequenceNumber};
+
+fn id(n: u32) -> ShardId {
+    ShardId::new(format!("shardId-{n:012}"))
+}
+
+fn ids(numbers: &[u32]) -> Vec<ShardId> {
+    numbers.iter().copied().map(id).collect()
+}
+
+/// Waiting shards by number, each with its parents.
+fn lineage(shards: &[(u32, &[u32])]) -> Lineage {
+    let mut lineage = Lineage::default();
+    for (shard, parents) in shards {
+        lineage.track(id(*shard), ids(parents), Stage::Waiting);
+    }
+    lineage
+}
+
+fn consume(lineage: &mut Lineage, shard: u32) -> Vec<ShardId> {
+    lineage.set_stage(&id(shard), Stage::Consumed);
+    lineage.start_children(&id(shard))
+}
+
+fn observe(lineage: &mut Lineage, listed: &[u32]) -> Unlisted {
+    let listed = ids(listed);
+    lineage.observe(&listed.iter().collect(), |_| false)
+}
+
+#[test]
+fn a_child_is_read_after_all_its_parents_and_only_once() {
+    let mut lineage = lineage(&[(0, &[]), (1, &[]), (2, &[0, 1]), (3, &[2])]);
+    assert_eq!(lineage.start_all(), ids(&[0, 1]));
+    assert_eq!(consume(&mut lineage, 1), []);
+    assert_eq!(lineage.start_all(), []);
+    assert_eq!(consume(&mut lineage, 0), ids(&[2]));
+    assert_eq!(lineage.start_children(&id(0)), []);
+    assert_eq!(consume(&mut lineage, 2), ids(&[3]));
+}
+
+#[test]
+fn a_parent_that_is_not_known_is_no_hindrance() {
+    let mut lineage = lineage(&[(7, &[3, 4])]);
+    assert_eq!(lineage.start_all(), ids(&[7]));
+}
+
+#[test]
+fn a_finished_shard_is_remembered_while_it_is_listed() {
+    let mut lineage = lineage(&[(0, &[]), (1, &[0])]);
+    lineage.start_all();
+    consume(&mut lineage, 0);
+    assert_eq!(observe(&mut lineage, &[1]), Unlisted::default());
+    lineage.set_stage(&id(0), Stage::Finished);
+    assert_eq!(observe(&mut lineage, &[0, 1]), Unlisted::default());
+    assert!(lineage.is_tracked(&id(0)));
+    assert_eq!(observe(&mut lineage, &[1]).dropped, ids(&[0]));
+    assert!(!lineage.is_tracked(&id(0)));
+}
+
+#[test]
+fn a_shard_the_service_does_not_know_and_does_not_list_is_lost_once_and_sets_its_children_free() {
+    let mut lineage = lineage(&[(0, &[]), (1, &[0])]);
+    assert_eq!(lineage.start_all(), ids(&[0]));
+    // Shard 0 is being read: whether it is there the service says to its reader.
+    assert_eq!(observe(&mut lineage, &[1]), Unlisted::default());
+    lineage.set_stage(&id(0), Stage::Missing);
+    assert_eq!(observe(&mut lineage, &[0, 1]), Unlisted::default());
+    assert_eq!(lineage.stage(&id(0)), Some(Stage::Reading));
+    lineage.set_stage(&id(0), Stage::Missing);
+    assert_eq!(observe(&mut lineage, &[1]).lost, ids(&[0]));
+    assert_eq!(observe(&mut lineage, &[1]), Unlisted::default());
+    assert_eq!(lineage.start_children(&id(0)), ids(&[1]));
+}
+
+#[test]
+fn the_children_of_a_lost_shard_wait_for_its_rows() {
+    let mut lineage = lineage(&[(0, &[]), (1, &[0])]);
+    lineage.start_all();
+    lineage.set_stage(&id(0), Stage::Missing);
+    let unlisted = lineage.observe(&ids(&[1]).iter().collect(), |_| true);
+    assert_eq!(unlisted.lost, ids(&[0]));
+    assert_eq!(lineage.start_all(), []);
+    lineage.set_stage(&id(0), Stage::Lost);
+    assert_eq!(lineage.start_children(&id(0)), ids(&[1]));
+}
+
+#[test]
+fn a_shard_that_waits_is_not_given_up_for_a_listing_without_it() {
+    let mut lineage = lineage(&[(0, &[]), (1, &[0]), (2, &[1])]);
+    lineage.start_all();
+    assert_eq!(observe(&mut lineage, &[0]), Unlisted::default());
+    assert_eq!(consume(&mut lineage, 0), ids(&[1]));
+}
+
+#[test]
+fn a_child_its_parent_named_may_be_listed_later() {
+    let mut lineage = lineage(&[(0, &[]), (1, &[])]);
+    lineage.start_all();
+    lineage.track_child(id(2), ids(&[0, 1]));
+    for stage in [Stage::Missing, Stage::Finished] {
+        lineage.set_stage(&id(2), stage);
+        assert_eq!(observe(&mut lineage, &[0, 1]), Unlisted::default());
+    }
+    assert_eq!(observe(&mut lineage, &[0, 1, 2]), Unlisted::default());
+    assert_eq!(observe(&mut lineage, &[0, 1]).dropped, ids(&[2]));
+}
+
+#[test]
+fn what_descends_from_a_shard_that_is_left_is_left_too() {
+    let mut lineage = lineage(&[(0, &[]), (1, &[]), (2, &[0, 1]), (3, &[2]), (4, &[1])]);
+    lineage.start_all();
+    assert_eq!(lineage.leave(&id(0)), ids(&[2, 3]));
+    assert_eq!(consume(&mut lineage, 1), ids(&[4]));
+}
+
+#[test]
+fn what_was_read_before_and_is_listed_once_more_is_not_new() {
+    let shard = |n: u32, parents: &[u32]| Shard {
+        id: id(n),
+        parent: parents.first().copied().map(id),
+        adjacent_parent: parents.get(1).copied().map(id),
+        hash_range: HashRange::ALL,
+        starting_sequence: SequenceNumber::zero(),
+        ending_sequence: None,
+    };
+    let listed = [
+        shard(0, &[]),
+        shard(1, &[]),
+        shard(2, &[0, 1]),
+        shard(3, &[2]),
+        shard(4, &[3]),
+        shard(5, &[]),
+    ];
+    let new = new_shards(&listed, |shard| *shard == id(3));
+    let new: Vec<&ShardId> = new.iter().map(|shard| &shard.id).collect();
+    assert_eq!(new, [&id(5), &id(4)]);
+}
+
+#[test]
+fn ten_thousand_shards_of_one_family_are_read_in_a_moment() {
+    let mut lineage = Lineage::default();
+    lineage.track(id(0), vec![], Stage::Waiting);
+    for shard in 1..10_000 {
+        lineage.track(id(shard), ids(&[shard - 1]), Stage::Waiting);
+    }
+    assert_eq!(lineage.start_all(), ids(&[0]));
+    for shard in 0..9_999 {
+        assert_eq!(consume(&mut lineage, shard), ids(&[shard + 1]));
+    }
+}
