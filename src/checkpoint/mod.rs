@@ -40,7 +40,7 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::model::{Batch, InitialPositions, StreamIdentity, UnixMillis};
+use crate::model::{Batch, InitialPositions, StreamIdentity, StreamName, UnixMillis};
 
 pub(crate) use log::Checkpoint;
 pub(crate) use stop_lock::StopLock;
@@ -75,6 +75,12 @@ pub(crate) struct SourceMetadata {
     pub(crate) created_at: UnixMillis,
     /// Where the query starts on it.
     pub(crate) start: InitialPositions,
+}
+
+impl SourceMetadata {
+    fn stream_name(&self) -> &StreamName {
+        self.stream.name()
+    }
 }
 
 /// Where a query was left.

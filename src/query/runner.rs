@@ -95,6 +95,9 @@ impl Runner {
             self.shared.set_status("Recovering", false, false);
             self.reach(Step::TakingOver, None).await;
             let recovered = self.checkpoint.take_over().await?;
+            if let Some(Recovered { batch, .. }) = &recovered {
+                self.checkpoint.expect_sources(batch, &self.metadata)?;
+            }
             self.reach(Step::TakenOver, None).await;
             if self.follow(recovered).await? == Ended::Done {
                 return Ok(());

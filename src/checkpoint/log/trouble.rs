@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::PoisonError;
 
+use super::super::QueryMetadata;
 use super::super::committer::{Log, StoreResult};
 use super::super::entry::{self, Unreadable};
-use super::{Checkpoint, QueryMetadata};
+use super::Checkpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::Backoff;
 use crate::model::{BatchId, Epoch};
@@ -61,6 +62,14 @@ impl Checkpoint {
                 "metadata {reason}; restore it from a copy, or {BEGIN_ANEW}"
             )),
         })
+    }
+
+    /// A planned batch of nobody knows what.
+    pub(super) fn without_metadata(&self, batch: BatchId) -> Error {
+        let there = self.committer.object(Log::Offsets, batch);
+        self.broken(format!(
+            "metadata is missing, and {there} is there; restore metadata from a copy, or {BEGIN_ANEW}"
+        ))
     }
 
     /// An entry without the one that goes before it.
