@@ -53,6 +53,11 @@ pub(crate) fn open(location: &str) -> Result<Arc<dyn OffsetCommitter>> {
     Ok(Arc::new(ObjectStoreCommitter::open(location)?))
 }
 
+/// A log in memory that nobody else can open; it is gone with its last handle.
+pub(crate) fn private() -> Arc<dyn OffsetCommitter> {
+    Arc::new(ObjectStoreCommitter::over(location::private()))
+}
+
 /// What a query is, decided when it was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueryMetadata {

@@ -12,6 +12,7 @@ use super::handle::StreamingQuery;
 use super::listener::{Listeners, StreamingQueryListener};
 use super::output::{Console, Output};
 use super::steps::StepHook;
+use crate::checkpoint::OffsetCommitter;
 use crate::model::{BatchId, OutputMode, Trigger};
 
 /// How long [`StreamingQuery::stop`] waits for the batch in flight.
@@ -26,6 +27,7 @@ pub struct StreamingQueryBuilder {
     pub(super) trigger: Option<Trigger>,
     pub(super) output_mode: Option<OutputMode>,
     pub(super) checkpoint_location: Option<String>,
+    pub(super) committer: Option<Arc<dyn OffsetCommitter>>,
     pub(super) listeners: Listeners,
     pub(super) output: Option<Output>,
     pub(super) stop_timeout: Duration,
@@ -43,6 +45,7 @@ impl StreamingQueryBuilder {
             trigger: None,
             output_mode: None,
             checkpoint_location: None,
+            committer: None,
             listeners: Listeners::default(),
             output: None,
             stop_timeout: STOP_TIMEOUT,
@@ -76,10 +79,24 @@ impl StreamingQueryBuilder {
 
     /// Where the progress of the query is kept: an object store URL (`file:///…`, `s3://…`,
     /// `memory://…`) or an absolute path. A start with the location of an earlier run goes on where
-    /// that one ended. An INSERT needs one; a SELECT without one begins anew at each start.
+    /// that one ended. An INSERT needs one, or a [committer](Self::with_committer); a SELECT without
+    /// either begins anew at each start.
     #[must_use]
     pub fn with_checkpoint_location(mut self, location: impl Into<String>) -> Self {
         self.checkpoint_location = Some(location.into());
+        self
+    }
+
+    /// Keeps the progress of the query with `committer`, instead of in objects at the checkpoint
+    /// location or in `kinesis.metadataPath`. A query that has a checkpoint location all the same looks
+    /// for its `STOP_LOCK` there.
+    ///
+    /// Give each start a handle of its own: an epoch belongs to the handle that took it. Only one
+    /// query in this process may have a committer of the same
+    /// [location](OffsetCommitter::location).
+    #[must_use]
+    pub fn with_committer(mut self, committer: Arc<dyn OffsetCommitter>) -> Self {
+        self.committer = Some(committer);
         self
     }
 
@@ -152,6 +169,7 @@ impl fmt::Debug for StreamingQueryBuilder {
             .field("trigger", &self.trigger)
             .field("output_mode", &self.output_mode)
             .field("checkpoint_location", &self.checkpoint_location)
+            .field("committer", &self.committer)
             .finish_non_exhaustive()
     }
 }

@@ -20,6 +20,7 @@ mod failure;
 mod handle;
 mod listener;
 mod output;
+mod place;
 mod plan;
 mod progress;
 mod recovery;
@@ -40,6 +41,6 @@ pub use listener::{
 };
 pub use plan::is_streaming;
 pub use progress::{KinesisMetrics, SinkProgress, SourceProgress, StreamingQueryProgress};
-pub use shared::QueryStatus;
+pub use shared::{QueryEnd, QueryStatus};
 #[doc(hidden)]
 pub use steps::{Step, StepHook};

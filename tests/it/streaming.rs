@@ -1,9 +1,11 @@
 //! Streaming queries over a simulated stream, on paused time.
 
+mod committers;
 mod ending;
 mod pipelines;
 mod refusals;
 mod restarts;
+mod scripted;
 mod telling;
 
 use std::collections::BTreeMap;
