@@ -123,8 +123,8 @@ impl StreamingQueryBuilder {
     }
 
     /// Gives the rows of each batch of a SELECT to `function`. A batch that was interrupted runs
-    /// again with the same number and the same rows: a function that remembers the number of the
-    /// batch it has finished last can tell.
+    /// again with the same number and the same rows, as far as the statement has no function such as
+    /// `random()`: a function that remembers the number of the batch it has finished last can tell.
     ///
     /// An error of it ends the query.
     #[must_use]

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use super::builder::StreamingQueryBuilder;
 use super::progress::StreamingQueryProgress;
 use super::registry::Registration;
-use super::shared::{QueryEnd, QueryStatus, Shared, Wish};
+use super::shared::{Shared, Wish};
+use super::status::{QueryEnd, QueryStatus};
 use crate::error::{Error, Result};
 use crate::model::Clock;
 

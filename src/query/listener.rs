@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::progress::StreamingQueryProgress;
-use super::shared::QueryEnd;
+use super::status::QueryEnd;
 use crate::error::Error;
 use crate::model::UnixMillis;
 

@@ -29,6 +29,7 @@ mod report;
 mod runner;
 mod shared;
 mod start;
+mod status;
 mod steps;
 mod timer;
 mod trigger;
@@ -41,6 +42,6 @@ pub use listener::{
 };
 pub use plan::is_streaming;
 pub use progress::{KinesisMetrics, SinkProgress, SourceProgress, StreamingQueryProgress};
-pub use shared::{QueryEnd, QueryStatus};
+pub use status::{QueryEnd, QueryStatus};
 #[doc(hidden)]
 pub use steps::{Step, StepHook};

@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::progress::StreamingQueryProgress;
+use super::status::{QueryEnd, QueryStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::UnixMillis;
 
@@ -16,31 +17,6 @@ const KEPT_PROGRESS: usize = 100;
 
 /// Shard positions that the kept events hold together; the newest is kept whatever it holds.
 const KEPT_POSITIONS: usize = 300_000;
-
-/// Why a query has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum QueryEnd {
-    /// Its trigger was done, which `once` and `available now` are with what was there at the start.
-    Finished,
-    /// It was asked to with [`StreamingQuery::stop`](super::StreamingQuery::stop).
-    Stopped,
-    /// There was a `STOP_LOCK` in its checkpoint location.
-    StopLock,
-    /// By [an error](super::StreamingQuery::error).
-    Failed,
-}
-
-/// What a query does at the moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueryStatus {
-    /// In words.
-    pub message: String,
-    /// Whether there is data that no batch has taken.
-    pub is_data_available: bool,
-    /// Whether a batch is being planned or run.
-    pub is_trigger_active: bool,
-}
 
 /// What the handle wants of the query; a later wish is stronger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

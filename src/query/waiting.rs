@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::listener::StreamingQueryIdle;
 use super::runner::Runner;
-use super::shared::{QueryEnd, Wish};
+use super::shared::Wish;
+use super::status::QueryEnd;
 use super::timer::Timer;
 use crate::error::Result;
 use crate::model::Trigger;

@@ -46,7 +46,7 @@ async fn a_batch_of_other_streams_is_not_of_the_query() {
         sources: streams
             .iter()
             .map(|stream| StreamRanges {
-                stream: StreamName::new(*stream).unwrap(),
+                stream: StreamName::new(stream).unwrap(),
                 shards: BTreeMap::new(),
             })
             .collect(),
