@@ -23,7 +23,11 @@ mod table;
 mod error;
 
 pub use error::{Error, ErrorKind, Result};
-pub use query::{StreamingQuery, StreamingQueryBuilder};
+pub use model::{OutputMode, Trigger};
+pub use query::{
+    QueryEnd, QueryStatus, StreamingQuery, StreamingQueryBuilder, StreamingQueryListener,
+    StreamingQueryProgress, is_streaming,
+};
 pub use table::{
     InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
     KinesisTableFactory, RowCountExec, Services, StreamingSettings, register, register_with, sql,

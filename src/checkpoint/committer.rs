@@ -99,7 +99,7 @@ impl std::error::Error for StoreError {
 ///   a crash of the process and of the machine that keeps it.
 /// - **Read your writes.** Whatever was acknowledged is seen by every later call, of every handle.
 /// - **Epochs.** [`take_epoch`](Self::take_epoch) gives each caller a greater number than anyone had
-///   before. An epoch belongs to the handle that took it. From when it returns, [`put`](Self::put)
+///   before, and than the one it is told. An epoch belongs to the handle that took it. From when it returns, [`put`](Self::put)
 ///   with an older one answers [`Put::Fenced`]; a put that had passed that check just before may
 ///   still create its entry, which then stands like any other, so that whoever took over reads the
 ///   log and meets it there, at the latest when it writes the same entry.
@@ -122,8 +122,9 @@ pub trait OffsetCommitter: fmt::Debug + Send + Sync {
     /// Writes what the query is, once; never [`Put::Fenced`].
     async fn create_metadata(&self, entry: Bytes) -> StoreResult<Put>;
 
-    /// Takes the next epoch and fences all older writers.
-    async fn take_epoch(&self) -> StoreResult<Epoch>;
+    /// Takes the next epoch, one beyond `above` at least, and fences all older writers. The log names
+    /// `above` in its entries: they may have outlived what the committer knows of epochs.
+    async fn take_epoch(&self, above: Epoch) -> StoreResult<Epoch>;
 
     /// Creates the entry of `batch`, unless there is one or a newer epoch than `epoch` was taken.
     async fn put(&self, epoch: Epoch, log: Log, batch: BatchId, entry: Bytes) -> StoreResult<Put>;

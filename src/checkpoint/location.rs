@@ -50,6 +50,13 @@ pub(super) fn objects(location: &str) -> Result<Arc<dyn Objects>> {
     Ok(Arc::new(StoredObjects::new(store, prefix, location)))
 }
 
+/// Objects in memory that have no location.
+pub(super) fn private() -> Arc<dyn Objects> {
+    let location = "the memory of this run".to_owned();
+    let store = Arc::new(InMemory::new());
+    Arc::new(StoredObjects::new(store, Path::default(), location))
+}
+
 /// Whether it begins like `s3:`; one letter is a drive.
 fn has_scheme(location: &str) -> bool {
     location.split_once(':').is_some_and(|(scheme, _)| {

@@ -1,5 +1,6 @@
 //! The log of one query, typed: what is written, what is read back, and who may write.
 
+mod identity;
 mod trouble;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 
 use super::committer::{Log, OffsetCommitter, Put};
 use super::entry::{self, Unreadable, Writer};
-use super::{Logged, QueryMetadata, Recovered};
+use super::{Logged, Recovered};
 use crate::error::{Error, Result};
 use crate::model::{Batch, BatchId, Epoch, RetryPolicy, UnixMillis};
 
@@ -56,44 +57,6 @@ impl Checkpoint {
         self.committer.location()
     }
 
-    /// What the query is; `None` before it was created.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Checkpoint`] when the entry cannot be read, or is missing where there are batches.
-    pub(crate) async fn metadata(&self) -> Result<Option<QueryMetadata>> {
-        if let Some(found) = self.find_metadata().await? {
-            return Ok(Some(found));
-        }
-        for log in [Log::Offsets, Log::Commits] {
-            let Some(batch) = self.batches(log).await?.pop() else {
-                continue;
-            };
-            // Another start may have created the query and planned a batch just now.
-            let found = self.find_metadata().await?;
-            return match found {
-                Some(_) => Ok(found),
-                None => Err(self.nameless(log, batch)),
-            };
-        }
-        Ok(None)
-    }
-
-    async fn find_metadata(&self) -> Result<Option<QueryMetadata>> {
-        let found = self.retrying(|| self.committer.metadata()).await?;
-        found.map(|text| self.read_metadata(&text)).transpose()
-    }
-
-    /// Creates the query, and gives the one that stands: somebody may have been faster.
-    pub(crate) async fn create_metadata(&self, metadata: &QueryMetadata) -> Result<QueryMetadata> {
-        let entry = entry::metadata(metadata)?;
-        let put = || self.committer.create_metadata(entry.clone());
-        match self.retrying(put).await? {
-            Put::Done => Ok(metadata.clone()),
-            Put::Exists(found) => self.read_metadata(&found),
-            Put::Fenced(newer) => Err(self.fenced(newer, None)),
-        }
-    }
-
     /// Takes the next epoch, which fences all writers before, and reads where the query was left;
     /// `None` when it has planned no batch yet.
     ///
@@ -101,7 +64,8 @@ impl Checkpoint {
     /// [`ErrorKind::Checkpoint`] when the log does not fit together, naming the object;
     /// [`ErrorKind::Fenced`] when somebody took over right behind.
     pub(crate) async fn take_over(&mut self) -> Result<Option<Recovered>> {
-        let own = self.retrying(|| self.committer.take_epoch()).await?;
+        let above = self.newest_epoch().await?;
+        let own = self.retrying(|| self.committer.take_epoch(above)).await?;
         self.epoch = Some(own);
         let planned = self.batches(Log::Offsets).await?;
         let committed = self.batches(Log::Commits).await?;
@@ -189,6 +153,21 @@ impl Checkpoint {
         self.expect_batch(log, batch, inside)?;
         self.judge(log, batch, &writer)?;
         Ok(Logged::Taken)
+    }
+
+    /// The newest epoch that the newest entries name. An entry that cannot be read counts for nothing
+    /// here: whoever needs it says so.
+    async fn newest_epoch(&self) -> Result<Epoch> {
+        let mut newest = Epoch(0);
+        for log in [Log::Offsets, Log::Commits] {
+            let Some(batch) = self.batches(log).await?.pop() else {
+                continue;
+            };
+            let found = self.retrying(|| self.committer.get(log, batch)).await?;
+            let heading = found.and_then(|found| entry::read_heading(&found).ok());
+            newest = newest.max(heading.map_or(newest, |(_, writer)| writer.epoch));
+        }
+        Ok(newest)
     }
 
     async fn batches(&self, log: Log) -> Result<Vec<BatchId>> {

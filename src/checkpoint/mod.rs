@@ -40,7 +40,7 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::model::{Batch, InitialPositions, StreamIdentity, UnixMillis};
+use crate::model::{Batch, InitialPositions, StreamIdentity, StreamName, UnixMillis};
 
 pub(crate) use log::Checkpoint;
 pub(crate) use stop_lock::StopLock;
@@ -51,6 +51,11 @@ pub use object_committer::ObjectStoreCommitter;
 /// The log at `location`, in one of the forms of [`ObjectStoreCommitter::open`].
 pub(crate) fn open(location: &str) -> Result<Arc<dyn OffsetCommitter>> {
     Ok(Arc::new(ObjectStoreCommitter::open(location)?))
+}
+
+/// A log in memory that nobody else can open; it is gone with its last handle.
+pub(crate) fn private() -> Arc<dyn OffsetCommitter> {
+    Arc::new(ObjectStoreCommitter::over(location::private()))
 }
 
 /// What a query is, decided when it was created.
@@ -75,6 +80,12 @@ pub(crate) struct SourceMetadata {
     pub(crate) created_at: UnixMillis,
     /// Where the query starts on it.
     pub(crate) start: InitialPositions,
+}
+
+impl SourceMetadata {
+    fn stream_name(&self) -> &StreamName {
+        self.stream.name()
+    }
 }
 
 /// Where a query was left.

@@ -97,6 +97,18 @@ impl ObjectStoreCommitter {
         }
     }
 
+    fn no_epoch_left(&self) -> StoreError {
+        let location = self.objects.location();
+        StoreError::lasting(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "checkpoint '{location}': epoch {} was taken or is named by an entry, and none is \
+                 greater; it was not written by this program: restore the checkpoint from a copy",
+                u64::MAX
+            ),
+        ))
+    }
+
     /// The epoch that has taken over from `own`.
     async fn newer_than(&self, own: Epoch) -> StoreResult<Epoch> {
         match self.numbers(EPOCHS).await?.last() {
@@ -139,10 +151,13 @@ impl OffsetCommitter for ObjectStoreCommitter {
         self.create(METADATA, entry).await
     }
 
-    async fn take_epoch(&self) -> StoreResult<Epoch> {
+    async fn take_epoch(&self, above: Epoch) -> StoreResult<Epoch> {
         loop {
             let newest = self.numbers(EPOCHS).await?.pop();
-            let own = newest.unwrap_or(0) + 1;
+            let newest = newest.map_or(above, |newest| above.max(Epoch(newest)));
+            let Some(own) = newest.0.checked_add(1) else {
+                return Err(self.no_epoch_left());
+            };
             let name = format!("{EPOCHS}/{own}");
             if !self.objects.create(&name, self.claim(own)).await? {
                 continue; // another start was faster

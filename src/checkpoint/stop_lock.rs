@@ -19,6 +19,11 @@ impl StopLock {
         location::objects(location).map(Self)
     }
 
+    /// Where it is, for messages.
+    pub(crate) fn location(&self) -> &str {
+        self.0.location()
+    }
+
     /// Whether there was one; it is removed, so that the next start runs.
     pub(crate) async fn take(&self) -> Result<bool> {
         let there = async {

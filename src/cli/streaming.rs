@@ -23,9 +23,7 @@ use super::say;
 use super::session::Session;
 use super::signals::{Signals, Stop};
 use super::statements::Statement;
-use crate::StreamingSettings;
-use crate::model::Trigger;
-use crate::query::StreamingQuery;
+use crate::query::{QueryEnd, StreamingQuery};
 
 const STOPPING: &str = "stopping after the batch in flight; again to stop at once";
 const STOP_LOCK: &str = "stopped by STOP_LOCK in the checkpoint location";
@@ -82,21 +80,15 @@ pub(super) async fn run_streaming(
         run.wait(finishing).await?.map_err(panicked)??;
     }
     let asked = run.stopping.as_ref().map(|(stop, _)| *stop);
+    let end = run.query.end();
     drop(run);
-    if asked.is_none() && never_ends(session) {
+    if end == Some(QueryEnd::StopLock) {
         say(STOP_LOCK);
     }
     if let Some(note) = closing_note(&tally, started) {
         say(&note);
     }
     ended_by(asked)
-}
-
-/// Whether the trigger of the session lets a query go on until it is stopped.
-fn never_ends(session: &Session) -> bool {
-    let state = session.ctx.state();
-    let settings = StreamingSettings::of(state.config_options());
-    !matches!(settings.trigger, Trigger::Once | Trigger::AvailableNow)
 }
 
 /// How a statement has ended that was stopped, or not.

@@ -79,10 +79,24 @@ impl StreamingQueryBuilder {
 
     /// Where the progress of the query is kept: an object store URL (`file:///…`, `s3://…`,
     /// `memory://…`) or an absolute path. A start with the location of an earlier run goes on where
-    /// that one ended. An INSERT needs one; a SELECT without one begins anew at each start.
+    /// that one ended. An INSERT needs one, or a [committer](Self::with_committer); a SELECT without
+    /// either begins anew at each start.
     #[must_use]
     pub fn with_checkpoint_location(mut self, location: impl Into<String>) -> Self {
         self.checkpoint_location = Some(location.into());
+        self
+    }
+
+    /// Keeps the progress of the query with `committer`, instead of in objects at the checkpoint
+    /// location or in `kinesis.metadataPath`. A query that has a checkpoint location all the same looks
+    /// for its `STOP_LOCK` there.
+    ///
+    /// Give each start a handle of its own: an epoch belongs to the handle that took it. Only one
+    /// query in this process may have a committer of the same
+    /// [location](OffsetCommitter::location).
+    #[must_use]
+    pub fn with_committer(mut self, committer: Arc<dyn OffsetCommitter>) -> Self {
+        self.committer = Some(committer);
         self
     }
 
@@ -109,8 +123,8 @@ impl StreamingQueryBuilder {
     }
 
     /// Gives the rows of each batch of a SELECT to `function`. A batch that was interrupted runs
-    /// again with the same number and the same rows: a function that remembers the number of the
-    /// batch it has finished last can tell.
+    /// again with the same number and the same rows, as far as the statement has no function such as
+    /// `random()`: a function that remembers the number of the batch it has finished last can tell.
     ///
     /// An error of it ends the query.
     #[must_use]
@@ -138,14 +152,6 @@ impl StreamingQueryBuilder {
         self
     }
 
-    /// For tests: keeps the log with this committer instead of the one the options ask for.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn with_committer(mut self, committer: Arc<dyn OffsetCommitter>) -> Self {
-        self.committer = Some(committer);
-        self
-    }
-
     /// For tests: starts as if in a process of its own, which knows of no other query.
     #[doc(hidden)]
     #[must_use]
@@ -163,6 +169,7 @@ impl fmt::Debug for StreamingQueryBuilder {
             .field("trigger", &self.trigger)
             .field("output_mode", &self.output_mode)
             .field("checkpoint_location", &self.checkpoint_location)
+            .field("committer", &self.committer)
             .finish_non_exhaustive()
     }
 }

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use super::builder::StreamingQueryBuilder;
 use super::progress::StreamingQueryProgress;
 use super::registry::Registration;
-use super::shared::{QueryStatus, Shared, Wish};
+use super::shared::{Shared, Wish};
+use super::status::{QueryEnd, QueryStatus};
 use crate::error::{Error, Result};
 use crate::model::Clock;
 
@@ -20,6 +21,48 @@ use crate::model::Clock;
 /// Clones are handles of the same query. When the last one is dropped the query ends at once, as a
 /// crash would end it: nothing is lost, and a start with the same checkpoint runs the batch in
 /// flight again. [`stop`](Self::stop) ends it in order.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use datafusion::prelude::SessionContext;
+/// use datafusion_kinesis::kinesis::{InMemoryKinesis, InMemoryOptions};
+/// use datafusion_kinesis::model::SystemClock;
+/// use datafusion_kinesis::{QueryEnd, Services, StreamingQuery, register_with, sql};
+/// use futures::TryStreamExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A service in memory; `register(&ctx)` takes the one of the environment.
+/// let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), InMemoryOptions::default());
+/// let ctx = SessionContext::new();
+/// register_with(&ctx, Services::fixed(Arc::new(kinesis)));
+/// for statement in [
+///     "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words'
+///      OPTIONS ('kinesis.createStream' 'true', 'kinesis.startingPosition' 'TRIM_HORIZON')",
+///     "INSERT INTO words (partitionKey, data) VALUES ('a', 'hello'), ('b', 'world')",
+/// ] {
+///     sql(&ctx, statement).await?.collect().await?;
+/// }
+///
+/// let query = StreamingQuery::builder(&ctx, "SELECT upper(CAST(data AS VARCHAR)) AS word FROM words")
+///     .with_checkpoint_location("memory://upper") // in earnest file:///… or s3://…
+///     .foreach_batch(|batch, rows| async move {
+///         let rows: Vec<_> = rows.try_collect().await?;
+///         println!("batch {batch}: {rows:?}");
+///         Ok(())
+///     })
+///     .start()
+///     .await?;
+/// query.process_all_available().await?;
+/// query.stop().await?;
+///
+/// let read: u64 = query.recent_progress().iter().map(|batch| batch.num_input_rows).sum();
+/// assert_eq!(read, 2);
+/// assert_eq!(query.end(), Some(QueryEnd::Stopped));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct StreamingQuery {
     inner: Arc<Inner>,
@@ -96,7 +139,8 @@ impl StreamingQuery {
         self.inner.shared.last()
     }
 
-    /// The progress of the newest batches of this run, up to 100, the oldest first.
+    /// The progress of the newest batches of this run, the oldest first: up to 100, and fewer of a
+    /// query that reads thousands of shards.
     pub fn recent_progress(&self) -> Vec<Arc<StreamingQueryProgress>> {
         self.inner.shared.recent()
     }
@@ -109,6 +153,12 @@ impl StreamingQuery {
     /// The error that ended it.
     pub fn error(&self) -> Option<Arc<Error>> {
         self.inner.shared.result()?.err()
+    }
+
+    /// Why it has ended; `None` while it runs.
+    pub fn end(&self) -> Option<QueryEnd> {
+        let result = self.inner.shared.result()?;
+        Some(result.unwrap_or(QueryEnd::Failed))
     }
 
     /// Waits until all that was in the streams at the time of the call is processed and committed.

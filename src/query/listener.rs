@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::progress::StreamingQueryProgress;
+use super::status::QueryEnd;
 use crate::error::Error;
 use crate::model::UnixMillis;
 
@@ -45,6 +46,8 @@ pub struct StreamingQueryTerminated {
     pub name: Option<String>,
     /// When it ended.
     pub timestamp: UnixMillis,
+    /// Why.
+    pub end: QueryEnd,
     /// What ended it; `None` where it was stopped or its trigger was done.
     pub error: Option<Arc<Error>>,
 }
@@ -154,6 +157,7 @@ mod tests {
             run_id,
             name: None,
             timestamp,
+            end: QueryEnd::Failed,
             error: Some(Arc::new(Error::internal("why"))),
         });
         assert_eq!(

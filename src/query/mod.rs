@@ -20,6 +20,7 @@ mod failure;
 mod handle;
 mod listener;
 mod output;
+mod place;
 mod plan;
 mod progress;
 mod recovery;
@@ -28,6 +29,7 @@ mod report;
 mod runner;
 mod shared;
 mod start;
+mod status;
 mod steps;
 mod timer;
 mod trigger;
@@ -40,6 +42,6 @@ pub use listener::{
 };
 pub use plan::is_streaming;
 pub use progress::{KinesisMetrics, SinkProgress, SourceProgress, StreamingQueryProgress};
-pub use shared::QueryStatus;
+pub use status::{QueryEnd, QueryStatus};
 #[doc(hidden)]
 pub use steps::{Step, StepHook};

@@ -113,6 +113,16 @@ impl StreamingQueryProgress {
         json::progress(self)
     }
 
+    /// How many shard positions it holds.
+    pub(super) fn positions(&self) -> usize {
+        let offsets = |source: &SourceProgress| {
+            let (start, end) = (&source.start_offset, &source.end_offset);
+            let all = [start, end, &source.latest_offset].into_iter().flatten();
+            all.map(|offsets| offsets.len()).sum::<usize>()
+        };
+        self.sources.iter().map(offsets).sum()
+    }
+
     /// How far the last shard of all sources is behind.
     fn behind_latest(&self) -> Option<Duration> {
         let sources = self.sources.iter();
@@ -167,4 +177,4 @@ fn grouped(number: u128) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

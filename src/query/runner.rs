@@ -15,6 +15,7 @@ use super::output::Output;
 use super::plan::StreamingPlan;
 use super::registry::Registration;
 use super::shared::{Shared, Wish};
+use super::status::QueryEnd;
 use super::steps::{Step, StepHook};
 use super::timer::Timer;
 use super::waiting::Wake;
@@ -31,7 +32,7 @@ pub(super) struct Runner {
     pub(super) state: SessionState,
     pub(super) output: Output,
     pub(super) checkpoint: Checkpoint,
-    pub(super) stop_lock: StopLock,
+    pub(super) stop_lock: Option<StopLock>,
     pub(super) metadata: QueryMetadata,
     pub(super) trigger: Trigger,
     /// Where a query that ends by itself ends: with what was there at this time.
@@ -48,7 +49,7 @@ pub(super) struct Runner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
     /// There are no more, or the query was asked to stop.
-    Done,
+    Done(QueryEnd),
     /// An older start has written to the log: what it wrote counts.
     Taken,
 }
@@ -63,7 +64,7 @@ impl Runner {
             let ran = AssertUnwindSafe(self.live()).catch_unwind().await;
             let result = ran.unwrap_or_else(|panic| Err(panicked(&shared, &*panic)));
             match &result {
-                Ok(()) => tracing::info!(query = %shared, "streaming query ended"),
+                Ok(_) => tracing::info!(query = %shared, "streaming query ended"),
                 Err(error) => tracing::error!(query = %shared, "streaming query failed: {error}"),
             }
             // Whoever hears of the end can start the query again.
@@ -74,6 +75,7 @@ impl Runner {
                 run_id: shared.run_id.clone(),
                 name: shared.name.clone(),
                 timestamp: clock.now(),
+                end: *result.as_ref().unwrap_or(&QueryEnd::Failed),
                 error: result.as_ref().err().map(Arc::clone),
             });
             shared.end(result);
@@ -81,26 +83,26 @@ impl Runner {
         tokio::spawn(task).abort_handle()
     }
 
-    async fn live(self) -> Result<()> {
+    async fn live(self) -> Result<QueryEnd> {
         let shared = Arc::clone(&self.shared);
         tokio::select! {
             biased;
-            () = shared.wished(Wish::Abandon) => Ok(()),
+            () = shared.wished(Wish::Abandon) => Ok(QueryEnd::Stopped),
             result = self.run() => result,
         }
     }
 
-    async fn run(mut self) -> Result<()> {
+    async fn run(mut self) -> Result<QueryEnd> {
         loop {
             self.shared.set_status("Recovering", false, false);
             self.reach(Step::TakingOver, None).await;
             let recovered = self.checkpoint.take_over().await?;
             if let Some(Recovered { batch, .. }) = &recovered {
-                self.checkpoint.expect_streams(batch, &self.metadata)?;
+                self.checkpoint.expect_sources(batch, &self.metadata)?;
             }
             self.reach(Step::TakenOver, None).await;
-            if self.follow(recovered).await? == Ended::Done {
-                return Ok(());
+            if let Ended::Done(end) = self.follow(recovered).await? {
+                return Ok(end);
             }
             tracing::info!(query = %self.shared, "an older start has written a batch: taking it over");
         }
@@ -109,7 +111,7 @@ impl Runner {
     /// Finishes the batch that was begun, then runs batches until there is a reason not to.
     async fn follow(&mut self, recovered: Option<Recovered>) -> Result<Ended> {
         if self.shared.is_stopping() {
-            return Ok(Ended::Done);
+            return Ok(Ended::Done(QueryEnd::Stopped));
         }
         let readers = self.readers(recovered.as_ref()).await?;
         self.reach(Step::ReadersStarted, None).await;
@@ -124,8 +126,8 @@ impl Runner {
         }
         let mut timer = Timer::new(self.trigger, &*self.clock);
         loop {
-            if self.next_wake(&readers, &mut timer).await? == Wake::End {
-                return Ok(Ended::Done);
+            if let Wake::End(end) = self.next_wake(&readers, &mut timer).await? {
+                return Ok(Ended::Done(end));
             }
             if let Some(job) = self.cut(&readers, next, not_before, &timer) {
                 next = next.next();

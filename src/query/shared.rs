@@ -8,22 +8,15 @@ use datafusion::arrow::datatypes::SchemaRef;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::progress::StreamingQueryProgress;
+use super::status::{QueryEnd, QueryStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::UnixMillis;
 
 /// How many progress events a handle keeps.
 const KEPT_PROGRESS: usize = 100;
 
-/// What a query does at the moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueryStatus {
-    /// In words.
-    pub message: String,
-    /// Whether there is data that no batch has taken.
-    pub is_data_available: bool,
-    /// Whether a batch is being planned or run.
-    pub is_trigger_active: bool,
-}
+/// Shard positions that the kept events hold together; the newest is kept whatever it holds.
+const KEPT_POSITIONS: usize = 300_000;
 
 /// What the handle wants of the query; a later wish is stronger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +46,7 @@ pub(super) struct Shared {
     status: Mutex<QueryStatus>,
     recent: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
     wish: watch::Sender<Wish>,
-    ended: watch::Sender<Option<Result<(), Arc<Error>>>>,
+    ended: watch::Sender<Option<Result<QueryEnd, Arc<Error>>>>,
     catch_ups: Mutex<Vec<CatchUp>>,
     asked: Notify,
 }
@@ -104,10 +97,12 @@ impl Shared {
 
     pub(super) fn push(&self, progress: Arc<StreamingQueryProgress>) {
         let mut recent = lock(&self.recent);
-        if recent.len() == KEPT_PROGRESS {
-            recent.pop_front();
-        }
         recent.push_back(progress);
+        let mut positions: usize = recent.iter().map(|progress| progress.positions()).sum();
+        while recent.len() > KEPT_PROGRESS || (recent.len() > 1 && positions > KEPT_POSITIONS) {
+            let oldest = recent.pop_front();
+            positions -= oldest.map_or(0, |oldest| oldest.positions());
+        }
     }
 
     /// Asks for the end; what was asked before is never taken back.
@@ -131,9 +126,9 @@ impl Shared {
     }
 
     /// Makes the result known; the first one counts.
-    pub(super) fn end(&self, result: Result<(), Arc<Error>>) {
+    pub(super) fn end(&self, result: Result<QueryEnd, Arc<Error>>) {
         let message = match &result {
-            Ok(()) => "Stopped".to_owned(),
+            Ok(_) => "Stopped".to_owned(),
             Err(error) => format!("Terminated with an error: {error}"),
         };
         self.set_status(message, false, false);
@@ -148,7 +143,7 @@ impl Shared {
     }
 
     /// The result, if there is one yet.
-    pub(super) fn result(&self) -> Option<Result<(), Arc<Error>>> {
+    pub(super) fn result(&self) -> Option<Result<QueryEnd, Arc<Error>>> {
         self.ended.borrow().clone()
     }
 
@@ -204,5 +199,30 @@ impl fmt::Display for Shared {
             Some(name) => write!(f, "query '{name}'"),
             None => write!(f, "query {}", self.id),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::progress::tests::of_shards;
+    use datafusion::arrow::datatypes::Schema;
+
+    #[test]
+    fn what_is_kept_is_bounded_by_events_and_by_shards() {
+        let schema = Arc::new(Schema::empty());
+        let shared = Shared::new("id".to_owned(), "run".to_owned(), None, schema);
+        let kept = |shards: &[usize]| {
+            for shards in shards {
+                shared.push(Arc::new(of_shards(*shards)));
+            }
+            shared.recent().len()
+        };
+        assert_eq!(kept(&[1; 99]), 99);
+        assert_eq!(kept(&[1; 50]), 100);
+        assert_eq!(kept(&[10_000; 40]), 30);
+        assert_eq!(kept(&[200_000]), 11);
+        assert_eq!(kept(&[400_000]), 1, "the newest stays");
+        assert_eq!(kept(&[1]), 1);
     }
 }

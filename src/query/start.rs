@@ -10,12 +10,13 @@ use super::failure::failure;
 use super::handle::StreamingQuery;
 use super::listener::StreamingQueryStarted;
 use super::output::Output;
+use super::place::{Place, Told};
 use super::plan::StreamingPlan;
 use super::recovery::{identify, metadata_options, uuid};
 use super::registry::Registration;
 use super::runner::Runner;
 use super::shared::Shared;
-use crate::checkpoint::{Checkpoint, StopLock, open};
+use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::model::Trigger;
 use crate::table::{StreamingSettings, logical_plan};
@@ -40,20 +41,19 @@ impl StreamingQueryBuilder {
             .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let run_id = uuid(&mut random);
         let name = settings.query_name;
-        let location = location(settings.checkpoint_location, &plan, &run_id)?;
         let options = metadata_options(&plan.sources)?;
-        let committer = match self.committer.take() {
-            Some(committer) => committer,
-            None => open(options.path.as_deref().unwrap_or(&location))?,
+        let told = Told {
+            committer: self.committer.take(),
+            checkpoint_location: settings.checkpoint_location.as_deref(),
+            metadata_path: options.path.as_deref(),
         };
-        let stop_lock = StopLock::at(&location)?;
-        let places = vec![committer.location(), open(&location)?.location()];
+        let place = Place::new(told, plan.inserts())?;
         let registration = match self.registered {
-            true => Registration::take(&run_id, name.as_deref(), places)?,
+            true => Registration::take(&run_id, name.as_deref(), place.held)?,
             false => Registration::none(),
         };
         let (retry, retained) = (options.retry, options.min_batches_to_retain);
-        let checkpoint = Checkpoint::new(committer, retry, retained, random.fork());
+        let checkpoint = Checkpoint::new(place.committer, retry, retained, random.fork());
         let clock = plan.sources[0].table().clock();
         let now = clock.now();
         let metadata = identify(&checkpoint, &plan, output.sink(&plan), now, &mut random).await?;
@@ -63,7 +63,7 @@ impl StreamingQueryBuilder {
             state,
             output,
             checkpoint,
-            stop_lock,
+            stop_lock: place.stop_lock,
             metadata,
             trigger: settings.trigger,
             until: matches!(settings.trigger, Trigger::Once | Trigger::AvailableNow).then_some(now),
@@ -123,20 +123,4 @@ fn launch(runner: Runner, registration: Registration, stop_timeout: Duration) ->
     });
     let task = runner.spawn(Arc::clone(&registration));
     StreamingQuery::new(shared, clock, registration, stop_timeout, task)
-}
-
-/// Where the query keeps its progress: as it was told, or, for a SELECT, in this process only.
-fn location(told: Option<String>, plan: &StreamingPlan, run_id: &str) -> Result<String> {
-    match told {
-        Some(location) => Ok(location),
-        None if plan.inserts() => Err(Error::invalid_option(
-            "a streaming INSERT needs a place to keep its progress: expected SET \
-             streaming.checkpoint_location = 'file:///some/directory' (or s3://…), or \
-             with_checkpoint_location(…) in code",
-        )),
-        None => {
-            tracing::info!("no checkpoint location: the next start of this query begins anew");
-            Ok(format!("memory://query-{run_id}"))
-        }
-    }
 }

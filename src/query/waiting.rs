@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::listener::StreamingQueryIdle;
 use super::runner::Runner;
 use super::shared::Wish;
+use super::status::QueryEnd;
 use super::timer::Timer;
 use crate::error::Result;
 use crate::model::Trigger;
@@ -31,7 +32,7 @@ pub(super) enum Wake {
     /// There is data for a batch.
     Batch,
     /// The query is done, or is to stop.
-    End,
+    End(QueryEnd),
 }
 
 /// What the readers have, taken together.
@@ -55,8 +56,11 @@ impl Runner {
     ) -> Result<Wake> {
         loop {
             let awaited = self.answer(readers);
-            if self.shared.is_stopping() || self.finds_stop_lock(timer).await {
-                return Ok(Wake::End);
+            if self.shared.is_stopping() {
+                return Ok(Wake::End(QueryEnd::Stopped));
+            }
+            if self.finds_stop_lock(timer).await {
+                return Ok(Wake::End(QueryEnd::StopLock));
             }
             let early = self.clock.now();
             if timer.due > early {
@@ -77,7 +81,7 @@ impl Runner {
                 }
                 Data::None => {
                     if self.until.is_some() && readers.iter().all(StreamReader::is_exhausted) {
-                        return Ok(Wake::End);
+                        return Ok(Wake::End(QueryEnd::Finished));
                     }
                     if timer.has_interval() && is_over(readers, timer) {
                         timer.advance(early);
@@ -149,8 +153,11 @@ impl Runner {
         {
             return false;
         }
+        let Some(stop_lock) = &self.stop_lock else {
+            return false;
+        };
         timer.looked = Some(Instant::now());
-        match self.stop_lock.take().await {
+        match stop_lock.take().await {
             Ok(found) => {
                 timer.lock_failed = false;
                 if found {

@@ -34,6 +34,8 @@ pub(crate) struct BatchTable {
     columns: Vec<RowColumn>,
     schema: SchemaRef,
     seed: u64,
+    /// Whether it is shown only, where a batch without ranges is no plan at all.
+    explained: bool,
 }
 
 impl BatchTable {
@@ -50,6 +52,15 @@ impl BatchTable {
             columns: RowColumn::all(&table.options().extra_columns),
             schema: table.schema(),
             seed: table.random().u64(..),
+            explained: false,
+        }
+    }
+
+    /// Any batch of `table`, for EXPLAIN: it has a plan like the others, and no rows.
+    pub(super) fn explained(table: &KinesisTable) -> Self {
+        Self {
+            explained: true,
+            ..Self::new(table, Arc::default())
         }
     }
 
@@ -128,7 +139,10 @@ impl TableProvider for BatchTable {
             None => self.columns.clone(),
             Some(places) => places.iter().map(|place| self.columns[*place]).collect(),
         };
-        let partitions = self.partitions(state.config().target_partitions())?;
+        let mut partitions = self.partitions(state.config().target_partitions())?;
+        if self.explained {
+            partitions.push(Vec::new());
+        }
         if partitions.is_empty() {
             return Ok(Arc::new(EmptyExec::new(row_schema(&columns))));
         }

@@ -16,6 +16,7 @@
 mod batch_table;
 mod builder;
 mod descriptor;
+mod explained;
 mod factory;
 mod identifiers;
 mod order;

@@ -81,10 +81,11 @@ impl DisplayAs for KinesisReadExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stream = self.context.stream.name();
         let partitions = self.properties.output_partitioning().partition_count();
-        let shards = match &self.context.buffered {
-            None => partitions.to_string(),
+        let reads = match &self.context.buffered {
+            None => format!("shards={partitions}"),
+            Some(batch) if batch.reads.is_empty() => "batch by batch".to_owned(),
             // What is in memory shares partitions.
-            Some(batch) => format!("{}, partitions={partitions}", batch.reads.len()),
+            Some(batch) => format!("shards={}, partitions={partitions}", batch.reads.len()),
         };
         let columns: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
         match format {
@@ -92,7 +93,7 @@ impl DisplayAs for KinesisReadExec {
                 let columns = columns.join(", ");
                 write!(
                     f,
-                    "KinesisReadExec: stream={stream}, shards={shards}, columns=[{columns}]"
+                    "KinesisReadExec: stream={stream}, {reads}, columns=[{columns}]"
                 )?;
                 match self.limit {
                     Some(limit) => write!(f, ", limit={limit}"),
@@ -100,8 +101,8 @@ impl DisplayAs for KinesisReadExec {
                 }
             }
             DisplayFormatType::TreeRender => {
-                let shards = shards.replace(", ", "\n");
-                writeln!(f, "stream={stream}\nshards={shards}")
+                let reads = reads.replace(", ", "\n");
+                writeln!(f, "stream={stream}\n{reads}")
             }
         }
     }

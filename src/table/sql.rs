@@ -16,6 +16,7 @@ use datafusion::sql::sqlparser::ast::{
     Insert, ObjectName, Query, Statement as SqlStatement, TableObject, Visit, visit_relations,
 };
 
+use super::explained::explainable;
 use super::identifiers::{Tables, quote_columns, quote_query};
 use super::provider::KinesisTable;
 use super::settings;
@@ -23,10 +24,10 @@ use crate::error::Error;
 use crate::options::ExtraColumn;
 use crate::source::RowColumn;
 
-/// Plans one statement, as [`SessionContext::sql`] does, with three additions: the columns of Kinesis
+/// Plans one statement, as [`SessionContext::sql`] does, with four additions: the columns of Kinesis
 /// tables may be written bare in any case (`SELECT partitionKey …`), an option that is given twice in
-/// `OPTIONS (…)` is an error in whatever case it is written, and `RESET` knows the settings called
-/// `streaming.…`.
+/// `OPTIONS (…)` is an error in whatever case it is written, `RESET` knows the settings called
+/// `streaming.…`, and `EXPLAIN` of a statement over unbounded tables gives the plan of its batches.
 ///
 /// # Errors
 /// Those of planning. [`Error::find_in`] gives back what this crate has against a statement.
@@ -70,7 +71,7 @@ async fn planned(
         (plan, _) => plan?,
     };
     refuse_numbers(&plan)?;
-    Ok(plan)
+    explainable(plan)
 }
 
 async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), DataFusionError> {

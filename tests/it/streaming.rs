@@ -1,6 +1,7 @@
 //! Streaming queries over a simulated stream, on paused time.
 
 mod checkpoints;
+mod committers;
 mod ending;
 mod fencing;
 mod first_tick;
@@ -12,6 +13,7 @@ mod pace;
 mod pipelines;
 mod refusals;
 mod restarts;
+mod scripted;
 mod storms;
 mod telling;
 mod ticks;

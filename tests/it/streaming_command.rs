@@ -80,11 +80,14 @@ fn an_insert_writes_without_a_word() {
 }
 
 #[test]
-fn explain_shows_the_logical_plan() {
+fn explain_shows_the_plan_of_a_batch() {
     for explain in ["EXPLAIN", "EXPLAIN VERBOSE"] {
         let ended = run("csv", &format!("{TWO_RECORDS}{explain} {SELECT}"));
         let plan = printed(&ended);
         assert!(plan.contains("TableScan: live"), "{explain}: {plan}");
+        let read = "KinesisReadExec: stream=words, batch by batch";
+        assert!(plan.contains(read), "{explain}: {plan}");
+        assert!(!plan.contains("physical_plan_error"), "{explain}: {plan}");
     }
     let ended = run("csv", &format!("{TWO_RECORDS}EXPLAIN ANALYZE {SELECT}"));
     assert_eq!(ended.status.code(), Some(1));
@@ -205,6 +208,22 @@ SET streaming.checkpoint_location = 'memory://checkpoint';
         drop(pipe);
         let ended = running.wait();
         assert_eq!(ended.stderr, [""; 0]);
+        assert_eq!(ended.status.code(), Some(0));
+    }
+
+    #[test]
+    fn a_stop_lock_is_told_of_where_the_trigger_would_have_ended_it_too() {
+        let checkpoint = folder("stop-lock-now");
+        fs::write(checkpoint.join("STOP_LOCK"), "").unwrap();
+        let running = running(&format!(
+            "{TWO_RECORDS}SET streaming.checkpoint_location = 'file://{}';
+             {AVAILABLE_NOW}{SELECT}{SELECT}",
+            checkpoint.display()
+        ));
+        let ended = running.wait();
+        let note = "stopped by STOP_LOCK in the checkpoint location";
+        assert_eq!(ended.stderr, [note]);
+        assert_eq!(ended.stdout, ["count", "2", "word", "word", "a", "b"]);
         assert_eq!(ended.status.code(), Some(0));
     }
 

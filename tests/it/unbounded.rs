@@ -37,8 +37,43 @@ async fn a_plain_read_is_refused_with_the_way_to_read() {
         );
     }
     assert_eq!(world.number("SELECT count(*) FROM bounded").await, 1);
-    let plan = world.run("EXPLAIN SELECT * FROM words").await;
-    assert!(plan.contains("StreamingQuery"), "{plan}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_explained_by_the_plan_of_its_batches() {
+    let world = world().await;
+    world.table("out", 1, "").await;
+    world
+        .run("CREATE VIEW early AS SELECT * FROM words WHERE partitionKey < 'b'")
+        .await;
+    for (statement, parts) in [
+        (
+            "SELECT data FROM words",
+            &["TableScan: words projection=[data]"] as &[_],
+        ),
+        ("SELECT data FROM early", &["FilterExec: partitionKey"]),
+        (
+            "SELECT b.data FROM bounded b JOIN words w ON b.data = w.data",
+            &["HashJoinExec", "stream=bounded, shards=1"],
+        ),
+        (
+            "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words",
+            &["KinesisSinkExec"],
+        ),
+    ] {
+        let plan = world.run(&format!("EXPLAIN {statement}")).await;
+        let read = "KinesisReadExec: stream=bounded, batch by batch, columns=[";
+        for part in parts.iter().chain(&[read]) {
+            assert!(plan.contains(part), "{statement}: {part}: {plan}");
+        }
+        assert!(!plan.contains("error"), "{statement}: {plan}");
+    }
+    let tree = world
+        .run("EXPLAIN FORMAT TREE SELECT data FROM words")
+        .await;
+    assert!(tree.contains("batch by batch"), "{tree}");
+    let (kind, _) = world.refusal("EXPLAIN ANALYZE SELECT * FROM words").await;
+    assert_eq!(kind, ErrorKind::Unsupported);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::PoisonError;
 
+use super::super::QueryMetadata;
 use super::super::committer::{Log, StoreResult};
 use super::super::entry::{self, Unreadable};
-use super::{Checkpoint, QueryMetadata};
+use super::Checkpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::Backoff;
-use crate::model::{Batch, BatchId, Epoch, StreamName};
+use crate::model::{BatchId, Epoch};
 
 /// What else to do about an object that is missing or cannot be read.
 const BEGIN_ANEW: &str = "give the query a new checkpoint location, where it begins at its \
@@ -63,6 +64,14 @@ impl Checkpoint {
         })
     }
 
+    /// A planned batch of nobody knows what.
+    pub(super) fn without_metadata(&self, batch: BatchId) -> Error {
+        let there = self.committer.object(Log::Offsets, batch);
+        self.broken(format!(
+            "metadata is missing, and {there} is there; restore metadata from a copy, or {BEGIN_ANEW}"
+        ))
+    }
+
     /// An entry without the one that goes before it.
     pub(super) fn missing(&self, missing: (Log, BatchId), there: (Log, BatchId)) -> Error {
         let object = |(log, batch)| self.committer.object(log, batch);
@@ -73,14 +82,6 @@ impl Checkpoint {
         ))
     }
 
-    /// A batch of a query that is not described.
-    pub(super) fn nameless(&self, log: Log, batch: BatchId) -> Error {
-        let object = self.committer.object(log, batch);
-        self.broken(format!(
-            "metadata is missing, and {object} is there; restore metadata from a copy, or {BEGIN_ANEW}"
-        ))
-    }
-
     /// Refuses an entry that is not the one its name says.
     pub(super) fn expect_batch(&self, log: Log, batch: BatchId, inside: BatchId) -> Result<()> {
         if batch == inside {
@@ -88,24 +89,6 @@ impl Checkpoint {
         }
         let reason = Unreadable::Foreign(format!("holds the entry of batch {inside}"));
         Err(self.unreadable(log, batch, &reason))
-    }
-
-    /// Refuses a batch that is not one of the streams of `query`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Checkpoint`] with the streams of both.
-    pub(crate) fn expect_streams(&self, batch: &Batch, query: &QueryMetadata) -> Result<()> {
-        let found = batch.sources.iter().map(|source| &source.stream);
-        let expected = query.sources.iter().map(|source| source.stream.name());
-        if found.clone().eq(expected.clone()) {
-            return Ok(());
-        }
-        let reason = format!(
-            "reads {} where the query reads {}",
-            named(found),
-            named(expected)
-        );
-        Err(self.unreadable(Log::Offsets, batch.id, &Unreadable::Foreign(reason)))
     }
 
     pub(super) fn unreadable(&self, log: Log, batch: BatchId, reason: &Unreadable) -> Error {
@@ -145,14 +128,6 @@ impl Checkpoint {
             ),
         )
     }
-}
-
-fn named<'a>(streams: impl Iterator<Item = &'a StreamName>) -> String {
-    let names: Vec<_> = streams.map(|stream| format!("'{stream}'")).collect();
-    if names.is_empty() {
-        return "no stream".to_owned();
-    }
-    names.join(", ")
 }
 
 impl fmt::Debug for Checkpoint {

@@ -105,8 +105,8 @@ impl OffsetCommitter for FaultyCommitter {
         self.call(self.inner.create_metadata(entry)).await
     }
 
-    async fn take_epoch(&self) -> StoreResult<Epoch> {
-        self.call(self.inner.take_epoch()).await
+    async fn take_epoch(&self, above: Epoch) -> StoreResult<Epoch> {
+        self.call(self.inner.take_epoch(above)).await
     }
 
     async fn put(&self, epoch: Epoch, log: Log, batch: BatchId, entry: Bytes) -> StoreResult<Put> {

@@ -56,7 +56,7 @@ async fn files_have_plain_names_and_hold_readable_text() {
 async fn what_a_crash_left_is_not_listed_and_goes_with_the_next_start() {
     let place = Place::local();
     let committer = place.open();
-    let epoch = committer.take_epoch().await.unwrap();
+    let epoch = committer.take_epoch(NONE).await.unwrap();
     let put = committer.put(epoch, Log::Offsets, BatchId(3), "x".into());
     assert_eq!(put.await.unwrap(), Put::Done);
     let torn = [
@@ -70,7 +70,7 @@ async fn what_a_crash_left_is_not_listed_and_goes_with_the_next_start() {
     }
     let listed = committer.batches(Log::Offsets).await.unwrap();
     assert_eq!(listed, [BatchId(3)]);
-    committer.take_epoch().await.unwrap();
+    committer.take_epoch(NONE).await.unwrap();
     let there = |name: &&&str| place.folder().join(name).exists();
     assert_eq!(torn.iter().filter(there).count(), 0);
     assert_eq!(others.iter().filter(there).count(), others.len());
@@ -80,7 +80,7 @@ async fn what_a_crash_left_is_not_listed_and_goes_with_the_next_start() {
 async fn only_the_newest_epoch_is_kept() {
     let place = Place::local();
     for _ in 0..11 {
-        place.open().take_epoch().await.unwrap();
+        place.open().take_epoch(NONE).await.unwrap();
     }
     let files = fs::read_dir(place.folder().join("epochs")).unwrap();
     let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
@@ -111,7 +111,7 @@ async fn an_object_of_somebody_else_is_named() {
 async fn a_removed_epoch_stops_its_writer() {
     let place = Place::local();
     let committer = place.open();
-    let epoch = committer.take_epoch().await.unwrap();
+    let epoch = committer.take_epoch(NONE).await.unwrap();
     fs::remove_dir_all(place.folder().join("epochs")).unwrap();
     let put = committer.put(epoch, Log::Offsets, BatchId(0), "x".into());
     let error = put.await.unwrap_err();
@@ -126,7 +126,7 @@ async fn a_removed_epoch_stops_its_writer() {
 async fn a_place_that_cannot_be_written_is_named() {
     let place = Place::local();
     fs::write(place.folder(), "a file").unwrap();
-    let error = place.open().take_epoch().await.unwrap_err();
+    let error = place.open().take_epoch(NONE).await.unwrap_err();
     fs::remove_file(place.folder()).unwrap();
     assert!(!error.is_retryable(), "{error}");
     assert!(error.to_string().contains(place.location()), "{error}");

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod faulty;
+mod identity;
 mod local;
 mod location;
 mod log;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    BatchId, Offsets, RetryPolicy, ShardId, ShardPosition, ShardRange, StartingPosition,
+    BatchId, Epoch, Offsets, RetryPolicy, ShardId, ShardPosition, ShardRange, StartingPosition,
     StreamName, StreamRanges,
 };
 
@@ -24,6 +25,9 @@ const RETRY: RetryPolicy = RetryPolicy {
     first_interval: Duration::from_millis(10),
     max_interval: Duration::from_millis(100),
 };
+
+/// Below all epochs.
+const NONE: Epoch = Epoch(0);
 
 /// The log of a start of a query, drawing its run from `seed`.
 fn start(committer: Arc<dyn OffsetCommitter>, seed: u64) -> Checkpoint {

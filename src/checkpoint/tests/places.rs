@@ -38,14 +38,19 @@ impl Place {
     }
 
     /// A prefix below the location in `CHECKPOINT_TEST_LOCATION`, which stays behind.
-    pub(crate) fn below_the_given() -> Self {
-        let given = std::env::var("CHECKPOINT_TEST_LOCATION").expect("a location");
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn below_the_given() -> Result<Self, &'static str> {
+        let given = std::env::var("CHECKPOINT_TEST_LOCATION").map_err(|_| {
+            "CHECKPOINT_TEST_LOCATION names no bucket, such as s3://bucket/prefix with feature aws"
+        })?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let run = fastrand::Rng::new().u64(..);
-        Self {
+        Ok(Self {
             location: format!("{given}/{run:016x}-{number}"),
             folder: None,
-        }
+        })
     }
 
     /// What a user writes to mean it.

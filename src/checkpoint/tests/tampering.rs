@@ -1,14 +1,16 @@
 //! Logs that somebody or something else has changed.
 
+use std::fs;
+
 use super::super::{Log, Put};
 use super::*;
 use crate::error::ErrorKind;
 
 /// Writes entries as they are, plans and commits told apart by their name.
-async fn written(entries: &[(&str, String)]) -> Place {
+pub(super) async fn written(entries: &[(&str, String)]) -> Place {
     let place = Place::memory();
     let committer = place.open();
-    let epoch = committer.take_epoch().await.unwrap();
+    let epoch = committer.take_epoch(NONE).await.unwrap();
     for (name, text) in entries {
         let text = text.clone().into();
         let put = match name.split_once('/') {
@@ -25,7 +27,7 @@ async fn written(entries: &[(&str, String)]) -> Place {
     place
 }
 
-fn planned(batch: u64) -> String {
+pub(super) fn planned(batch: u64) -> String {
     format!(
         r#"{{"version": 1, "batch": {batch}, "epoch": 1, "run": "r", "time": "2026-01-01T00:00:00Z",
             "sources": [{{"stream": "s", "shards": {{"a": "SHARD_END"}}}}]}}"#
@@ -125,8 +127,11 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
             "offsets/1 is missing, and commits/1 is there",
         ),
         (
-            vec![("offsets/0", o(0).replace("\"epoch\": 1", "\"epoch\": 2"))],
-            "offsets/0 was written by another run (r) under the same epoch 2",
+            vec![(
+                "offsets/0",
+                o(0).replace("\"epoch\": 1", "\"epoch\": 18446744073709551615"),
+            )],
+            "none is greater",
         ),
     ] {
         let place = written(&entries).await;
@@ -139,6 +144,43 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
         );
         assert!(text.contains(expected), "{expected}: {text}");
     }
+}
+
+#[tokio::test]
+async fn epochs_that_were_removed_are_not_given_out_again() {
+    let place = Place::local();
+    let (mut first, mut second) = (start(place.open(), 1), start(place.open(), 2));
+    for query in [&mut first, &mut second] {
+        for _ in 0..3 {
+            query.take_over().await.unwrap();
+        }
+    }
+    second.log_offsets(&batch(0, 1)).await.unwrap();
+    second.log_commit(BatchId(0), UnixMillis(0)).await.unwrap();
+    fs::remove_dir_all(place.folder().join("epochs")).unwrap();
+    let mut third = start(place.open(), 3);
+    let recovered = third.take_over().await.unwrap().expect("a batch");
+    assert!(recovered.committed);
+    let logged = third.log_offsets(&batch(1, 1)).await.unwrap();
+    assert_eq!(logged, Logged::Done);
+    let error = second.log_offsets(&batch(1, 1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced);
+    assert!(error.to_string().contains("by epoch 7"), "{error}");
+}
+
+#[tokio::test]
+async fn an_entry_of_another_run_under_the_own_epoch_is_no_older_start() {
+    let place = Place::memory();
+    let committer = place.open();
+    let mut query = start(Arc::clone(&committer), 1);
+    query.take_over().await.unwrap();
+    let entry = planned(0).into();
+    let put = committer.put(Epoch(1), Log::Offsets, BatchId(0), entry);
+    assert_eq!(put.await.unwrap(), Put::Done);
+    let error = query.log_offsets(&batch(0, 1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Checkpoint);
+    let said = "offsets/0 was written by another run (r) under the same epoch 1";
+    assert!(error.to_string().contains(said), "{error}");
 }
 
 #[tokio::test]
@@ -160,29 +202,5 @@ async fn what_a_purge_left_fits_together() {
         let place = written(&entries).await;
         let recovered = start(place.open(), 1).take_over().await.unwrap();
         assert!(recovered.is_some());
-    }
-}
-
-#[tokio::test]
-async fn torn_metadata_is_named() {
-    for (text, expected) in [
-        (
-            "{\"version\": 1, \"id\":",
-            "metadata is not what was written there",
-        ),
-        (
-            "{\"version\": 3}",
-            "metadata was written by a newer version",
-        ),
-    ] {
-        let place = written(&[("metadata", text.to_owned())]).await;
-        let query = start(place.open(), 1);
-        for error in [
-            query.metadata().await.unwrap_err(),
-            query.create_metadata(&metadata("a")).await.unwrap_err(),
-        ] {
-            assert_eq!(error.kind(), ErrorKind::Checkpoint);
-            assert!(error.to_string().contains(expected), "{error}");
-        }
     }
 }

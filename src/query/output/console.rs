@@ -10,6 +10,7 @@ use datafusion::arrow::util::pretty::pretty_format_batches_with_schema;
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
+use tokio::task::spawn_blocking;
 
 use crate::model::BatchId;
 
@@ -20,14 +21,14 @@ const LINE: &str = "-------------------------------------------";
 
 /// Prints batches as tables.
 pub(in crate::query) struct Console {
-    writer: Mutex<Box<dyn Write + Send>>,
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
 }
 
 impl Console {
     /// Prints to `writer`.
     pub(in crate::query) fn new(writer: impl Write + Send + 'static) -> Self {
         Self {
-            writer: Mutex::new(Box::new(writer)),
+            writer: Arc::new(Mutex::new(Box::new(writer))),
         }
     }
 
@@ -53,9 +54,14 @@ impl Console {
             count += next.num_rows() as u64;
         }
         let text = page(batch, &schema, &shown, count)?;
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write_all(text.as_bytes())?;
-        writer.flush()?;
+        let writer = Arc::clone(&self.writer);
+        // Who is at the other end may take as long as they like.
+        let written = spawn_blocking(move || {
+            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.write_all(text.as_bytes())?;
+            writer.flush()
+        });
+        written.await.map_err(io::Error::other)??;
         Ok(count)
     }
 }

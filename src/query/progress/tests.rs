@@ -15,6 +15,16 @@ fn offsets(sequence: &str) -> Option<Arc<Offsets>> {
     ])))
 }
 
+/// The progress of a batch that ended somewhere in so many shards.
+pub(in crate::query) fn of_shards(count: usize) -> StreamingQueryProgress {
+    let shard = |number| ShardId::new(format!("shardId-{number:012}"));
+    let ends = (0..count).map(|number| (shard(number), ShardPosition::ShardEnd));
+    let mut progress = some_progress();
+    progress.sources[0].end_offset = Some(Arc::new(ends.collect()));
+    progress.sources[0].latest_offset = None;
+    progress
+}
+
 fn some_progress() -> StreamingQueryProgress {
     let millis = Duration::from_millis;
     let source = SourceProgress {

@@ -4,6 +4,8 @@ use super::*;
 use std::fs;
 
 use datafusion_kinesis::ErrorKind;
+use datafusion_kinesis::model::Trigger;
+use datafusion_kinesis::query::QueryEnd;
 
 /// A query whose batches wait for `go`.
 fn waiting(world: &World, go: &Arc<Notify>, begun: &Arc<Notify>) -> StreamingQueryBuilder {
@@ -53,6 +55,7 @@ async fn a_batch_that_takes_too_long_is_abandoned_and_runs_again() {
     begun.notified().await;
     let asked = tokio::time::Instant::now();
     query.stop().await.unwrap();
+    assert_eq!(query.end(), Some(QueryEnd::Stopped));
     assert_eq!(asked.elapsed(), Duration::from_secs(4));
     assert!(query.last_progress().is_none());
     let sink = Sink::default();
@@ -79,10 +82,33 @@ async fn a_stop_lock_stops_the_query_and_is_gone() {
     query.process_all_available().await.unwrap();
     fs::write(folder.join("STOP_LOCK"), "").unwrap();
     query.await_termination().await.unwrap();
+    assert_eq!(query.end(), Some(QueryEnd::StopLock));
     assert!(!folder.join("STOP_LOCK").exists());
     let again = start().await.unwrap();
     again.process_all_available().await.unwrap();
+    assert_eq!(again.end(), None);
     again.stop().await.unwrap();
+    assert_eq!(again.end(), Some(QueryEnd::Stopped));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_that_is_done_and_a_stop_lock_are_told_apart() {
+    let world = world(1).await;
+    let folder = crate::support::folder("finished");
+    for (lock, end) in [(false, QueryEnd::Finished), (true, QueryEnd::StopLock)] {
+        if lock {
+            fs::write(folder.join("STOP_LOCK"), "").unwrap();
+        }
+        let query = Sink::default()
+            .of(words(&world))
+            .with_trigger(Trigger::AvailableNow)
+            .with_checkpoint_location(folder.to_str().unwrap());
+        let query = query.start().await.unwrap();
+        query.await_termination().await.unwrap();
+        assert_eq!(query.end(), Some(end));
+        fs::create_dir_all(&folder).unwrap();
+    }
     fs::remove_dir_all(folder).unwrap();
 }
 
@@ -112,6 +138,7 @@ async fn an_error_ends_the_query_and_names_the_batch() {
         assert!(message.contains(part), "{part}: {message}");
     }
     assert!(query.status().message.contains("disk full"));
+    assert_eq!(query.end(), Some(QueryEnd::Failed));
 }
 
 #[tokio::test(start_paused = true)]

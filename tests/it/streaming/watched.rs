@@ -36,6 +36,8 @@ pub(super) enum Side {
 pub(super) struct Watched {
     inner: ObjectStoreCommitter,
     freeze: Mutex<Option<(Call, Side)>>,
+    /// What is to be frozen once a call like the first one is through.
+    freeze_behind: Mutex<Option<(Call, (Call, Side))>>,
     frozen: Notify,
     thaw: Notify,
     calls: AtomicU64,
@@ -52,6 +54,7 @@ impl Watched {
         Arc::new(Self {
             inner: ObjectStoreCommitter::open(location).unwrap(),
             freeze: Mutex::default(),
+            freeze_behind: Mutex::default(),
             frozen: Notify::new(),
             thaw: Notify::new(),
             calls: AtomicU64::new(0),
@@ -64,6 +67,11 @@ impl Watched {
     /// Freezes the next such call.
     pub(super) fn freeze(&self, call: Call, side: Side) {
         *self.freeze.lock().unwrap() = Some((call, side));
+    }
+
+    /// Freezes the first such call that comes behind a call like `first`.
+    pub(super) fn freeze_behind(&self, first: Call, call: Call, side: Side) {
+        *self.freeze_behind.lock().unwrap() = Some((first, (call, side)));
     }
 
     /// Lets this share of the calls fail.
@@ -126,6 +134,14 @@ impl Watched {
             return away();
         }
         let result = inner.await;
+        let next = self
+            .freeze_behind
+            .lock()
+            .unwrap()
+            .take_if(|(first, _)| *first == call);
+        if let Some((_, next)) = next {
+            *self.freeze.lock().unwrap() = Some(next);
+        }
         self.pass(call, Side::Behind).await;
         if behind { away() } else { result }
     }
@@ -150,8 +166,9 @@ impl OffsetCommitter for Watched {
         self.call(Call::CreateMetadata, create).await
     }
 
-    async fn take_epoch(&self) -> StoreResult<Epoch> {
-        self.call(Call::TakeEpoch, self.inner.take_epoch()).await
+    async fn take_epoch(&self, above: Epoch) -> StoreResult<Epoch> {
+        self.call(Call::TakeEpoch, self.inner.take_epoch(above))
+            .await
     }
 
     async fn put(&self, epoch: Epoch, log: Log, batch: BatchId, entry: Bytes) -> StoreResult<Put> {

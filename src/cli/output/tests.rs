@@ -1,0 +1,103 @@
+use super::*;
+use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray};
+use std::sync::Arc;
+
+fn words() -> RecordBatch {
+    let words: ArrayRef = Arc::new(StringArray::from(vec![Some("a,\"b\""), None]));
+    let counts: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(2)]));
+    RecordBatch::try_from_iter([("word", words), ("n", counts)]).unwrap()
+}
+
+#[test]
+fn csv_has_its_header_once_and_quotes_what_needs_it() {
+    let header = csv_bytes(&words().slice(0, 0), true).unwrap();
+    assert_eq!(String::from_utf8(header).unwrap(), "word,n\n");
+    let rows = csv_bytes(&words(), false).unwrap();
+    assert_eq!(String::from_utf8(rows).unwrap(), "\"a,\"\"b\"\"\",1\n,2\n");
+}
+
+#[test]
+fn json_is_one_object_a_line_with_its_nulls() {
+    let rows = json_bytes(&words()).unwrap();
+    assert_eq!(
+        String::from_utf8(rows).unwrap(),
+        "{\"word\":\"a,\\\"b\\\"\",\"n\":1}\n{\"word\":null,\"n\":2}\n"
+    );
+}
+
+#[test]
+fn a_limited_table_keeps_its_first_rows_and_counts_the_others() {
+    let output = Output {
+        format: Format::Table,
+        table_limit: Some(3),
+    };
+    let batch = words();
+    let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
+    for _ in 0..3 {
+        printer.batch(&batch).unwrap();
+    }
+    let kept: Vec<_> = printer.kept.iter().map(RecordBatch::num_rows).collect();
+    assert_eq!(kept, [2, 1]);
+    let note = printer.finish().unwrap();
+    assert_eq!(
+        note.as_deref(),
+        Some("the first 3 of 6 rows; --output csv or json prints all")
+    );
+}
+
+#[test]
+fn each_batch_of_a_stream_has_a_frame_and_a_limit_of_its_own() {
+    let output = Output {
+        format: Format::Table,
+        table_limit: Some(3),
+    };
+    let batch = words();
+    let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
+    assert_eq!(printer.frame().unwrap(), None);
+    for _ in 0..2 {
+        printer.batch(&batch).unwrap();
+    }
+    let note = printer.frame().unwrap();
+    assert_eq!(
+        note.as_deref(),
+        Some("the first 3 of 4 rows; --output csv or json prints all")
+    );
+    assert!(printer.kept.is_empty());
+    printer.batch(&batch).unwrap();
+    assert_eq!(printer.kept.len(), 1);
+    assert_eq!(printer.frame().unwrap(), None);
+}
+
+#[test]
+fn a_table_holds_one_page_at_most() {
+    let output = Output {
+        format: Format::Table,
+        table_limit: None,
+    };
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..7000));
+    let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+    let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
+    let held: Vec<_> = (0..3)
+        .map(|_| {
+            printer.batch(&batch).unwrap();
+            printer
+                .kept
+                .iter()
+                .map(RecordBatch::num_rows)
+                .sum::<usize>()
+        })
+        .collect();
+    assert_eq!(held, [7000, 4000, 1000]);
+    assert_eq!(printer.rows, 21000);
+}
+
+#[test]
+fn a_count_is_summed_over_its_batches() {
+    let counts: ArrayRef = Arc::new(UInt64Array::from(vec![2, 3]));
+    assert_eq!(
+        count(&RecordBatch::try_from_iter([("count", counts)]).unwrap()),
+        5
+    );
+    assert_eq!(rows(1), "1 row");
+    assert_eq!(rows(0), "0 rows");
+}

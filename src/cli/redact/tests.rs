@@ -1,0 +1,146 @@
+use super::*;
+
+#[test]
+fn values_of_secret_options_are_masked_and_others_stay() {
+    assert_eq!(
+        statement(
+            "CREATE EXTERNAL TABLE t STORED AS KINESIS LOCATION 's' OPTIONS (\n  'kinesis.awsAccessKeyId' 'AKIAXYZ',\n  'kinesis.awsSecretKey' 'abc/+def',\n  'kinesis.sessionToken' 'tok', 'kinesis.region' 'eu-west-1')"
+        ),
+        "CREATE EXTERNAL TABLE t STORED AS KINESIS LOCATION 's' OPTIONS (\n  'kinesis.awsAccessKeyId' '***',\n  'kinesis.awsSecretKey' '***',\n  'kinesis.sessionToken' '***', 'kinesis.region' 'eu-west-1')"
+    );
+}
+
+#[test]
+fn every_spelling_of_the_pair_is_masked() {
+    for pair in [
+        "'kinesis.awssecretkey'   'hidden'",
+        "'KINESIS.AWSSECRETKEY'\n\t'hidden'",
+        "'kinesis.awsSecretKey''hidden'",
+        "'kinesis.awsSecretKey'/* key */'hidden'",
+        "'kinesis.awsSecretKey' -- 'key'\n 'hidden'",
+        "kinesis.awsSecretKey 'hidden'",
+        "kinesis . awsSecretKey hidden",
+        "\"kinesis.awsSecretKey\" \"hidden\"",
+        "`awsSecretKey` = 'hidden'",
+        "awsSecretKey => hidden",
+        "'kinesis.awsSecretKey', 'hidden'",
+        "'kinesis.sink.awsSecretKey' 'hid''hidden'",
+        "'kinesis.awsSecretKey' E'hid\\'hidden'",
+        "'kinesis.awsSecretKey' $$hidden, x$$",
+        "'kinesis.awsSecretKey' $a$hidden$a$",
+        "'kinesis.awsSecretKey' 'hidden and never closed",
+        "SET kinesis.awsSecretKey = 'hidden'",
+    ] {
+        let sql = match pair.starts_with("SET") {
+            true => pair.to_owned(),
+            false => format!("OPTIONS ({pair}"),
+        };
+        let redacted = statement(&sql);
+        assert!(redacted.ends_with("'***'"), "{pair}: {redacted}");
+        assert!(!redacted.contains("hid"), "{pair}: {redacted}");
+    }
+}
+
+#[test]
+fn a_forgotten_quote_before_it_hides_nothing_less() {
+    let redacted = statement("LOCATION 's OPTIONS ('kinesis.awsSecretKey' 'hidden')");
+    assert_eq!(
+        redacted,
+        "LOCATION 's OPTIONS ('kinesis.awsSecretKey' '***')"
+    );
+}
+
+#[test]
+fn names_that_only_begin_like_a_secret_are_left_alone() {
+    for sql in [
+        "OPTIONS ('sessionTokenDuration' '15 min')",
+        "SELECT sessiontokens FROM t",
+        "SELECT sessionToken FROM t",
+        "SELECT 1",
+        "OPTIONS ('kinesis.awsSecretKey'",
+    ] {
+        assert_eq!(statement(sql), sql);
+    }
+}
+
+#[test]
+fn a_message_that_quotes_the_value_is_masked_too() {
+    let sql = "OPTIONS ('kinesis.awsSecretKey' 'ab''cd', 'sessionToken' tok)";
+    assert_eq!(
+        message(
+            "expected ), found: 'ab''cd' or ab'cd at tok, not token",
+            sql
+        ),
+        "expected ), found: *** or *** at ***, not token"
+    );
+}
+
+#[test]
+fn a_url_is_masked_where_a_password_may_be_in_it() {
+    assert_eq!(
+        statement("OPTIONS ('kinesis.endpointUrl' 'http://me:hunter2@host:1/', 'a' 'b')"),
+        "OPTIONS ('kinesis.endpointUrl' '***', 'a' 'b')"
+    );
+    let plain = "OPTIONS ('kinesis.endpointUrl' 'http://host:1', 'to' 'me@home')";
+    assert_eq!(statement(plain), plain);
+}
+
+#[test]
+fn a_password_in_a_place_of_progress_is_masked() {
+    assert_eq!(
+        statement("SET streaming.checkpoint_location = 's3://me:hunter2@bucket/x'"),
+        "SET streaming.checkpoint_location = '***'"
+    );
+    assert_eq!(
+        statement("OPTIONS ('kinesis.metadataPath' 's3://me:hunter2@bucket/x')"),
+        "OPTIONS ('kinesis.metadataPath' '***')"
+    );
+    let plain = "SET streaming.checkpoint_location = 'abfss://logs@account.dfs.core.windows.net/x'";
+    assert_eq!(statement(plain), plain);
+}
+
+#[test]
+fn a_message_that_quotes_a_part_of_a_url_is_masked_too() {
+    let sql = "OPTIONS ('KINESIS.ENDPOINTURL' = 'http://me:hunter2@host:1')";
+    assert_eq!(
+        message(
+            "cannot reach http://me:hunter2@host:1/ (user me:hunter2, password hunter2)",
+            sql
+        ),
+        "cannot reach ***/ (user ***, password ***)"
+    );
+    let sql = "OPTIONS ('kinesis.endpointUrl' 'http://me:hunter2@host/a@b')";
+    assert_eq!(message("user me:hunter2 of host", sql), "user *** of host");
+}
+
+#[test]
+fn statements_with_credentials_are_known() {
+    assert!(holds_credentials(
+        "OPTIONS ('kinesis.endpointUrl' 'http://me:pw@host')"
+    ));
+    assert!(!holds_credentials(
+        "OPTIONS ('kinesis.endpointUrl' 'http://host')"
+    ));
+    for sql in [
+        "SET streaming.checkpoint_location = 's3://me:pw@bucket/x'",
+        "SET streaming.Checkpoint_Location TO s3://me:pw@bucket/x",
+        "SET streaming.checkpoint_location = 's3://me@bucket/x'",
+        "SET streaming.checkpoint_location = 'me:pw@bucket'",
+        "SET streaming.checkpoint_location = 'az://bucket/x?sig=pw'",
+        "SET streaming.checkpoint_location = 'abfss://me:pw@account.dfs.core.windows.net/x'",
+        "OPTIONS ('kinesis.metadataPath' 's3://me:p/w@bucket/x')",
+    ] {
+        assert!(holds_credentials(sql), "{sql}");
+    }
+    for sql in [
+        "SET streaming.checkpoint_location = 'abfss://logs@account.dfs.core.windows.net/x'",
+        "OPTIONS ('kinesis.metadataPath' 's3://bucket/x')",
+        "SET streaming.checkpoint_location = '/me'",
+    ] {
+        assert!(!holds_credentials(sql), "{sql}");
+    }
+    assert!(holds_credentials("OPTIONS ('kinesis.awsSecretKey' 'x')"));
+    assert!(holds_credentials("OPTIONS ('KINESIS.SESSIONTOKEN' 'x')"));
+    assert!(holds_credentials("option 'aws_AccessKey_id' 'x'"));
+    assert!(!holds_credentials("SELECT data FROM words"));
+}
