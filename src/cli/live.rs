@@ -140,11 +140,13 @@ impl Live {
     }
 }
 
-/// A line for the end of a streaming statement, where somebody watches.
-pub(super) fn closing_note(tally: &Tally, started: Instant) -> Option<String> {
-    io::stderr()
-        .is_terminal()
-        .then(|| super::output::note(&tally.summary(), started))
+/// A line for the end of a streaming statement: where somebody watches, and, as of any other `INSERT`,
+/// for one that writes its rows away.
+pub(super) fn closing_note(tally: &Tally, started: Instant, inserts: bool) -> Option<String> {
+    if io::stderr().is_terminal() {
+        return Some(super::output::note(&tally.summary(), started));
+    }
+    inserts.then(|| tally.summary())
 }
 
 #[cfg(test)]

@@ -75,7 +75,8 @@ pub(super) async fn run_streaming(
     };
     let printer = Printer::new(output, Yield::Rows, &run.query.schema(), started);
     let printer = run.until_ended(printer, &mut events).await?;
-    if gives_rows(&statement.text) {
+    let inserts = !gives_rows(&statement.text);
+    if !inserts {
         let finishing = tokio::task::spawn_blocking(move || printer.finish_frames());
         run.wait(finishing).await?.map_err(panicked)??;
     }
@@ -85,7 +86,7 @@ pub(super) async fn run_streaming(
     if end == Some(QueryEnd::StopLock) {
         say(STOP_LOCK);
     }
-    if let Some(note) = closing_note(&tally, started) {
+    if let Some(note) = closing_note(&tally, started, inserts) {
         say(&note);
     }
     ended_by(asked)

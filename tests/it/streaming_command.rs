@@ -68,14 +68,15 @@ fn json_is_one_object_a_line() {
 }
 
 #[test]
-fn an_insert_writes_without_a_word() {
+fn an_insert_prints_no_row_and_says_how_much_it_was() {
     let statements = format!(
         "{TWO_RECORDS}{AVAILABLE_NOW}
          CREATE TABLE kept (word VARCHAR);
          INSERT INTO kept SELECT CAST(data AS VARCHAR) FROM live;
          SELECT word FROM kept ORDER BY word"
     );
-    let ended = run("csv", &statements);
+    let mut ended = run("csv", &statements);
+    assert_eq!(ended.stderr.pop().unwrap(), "2 batches, 2 rows read");
     assert_eq!(printed(&ended), "count\n2\nword\na\nb");
 }
 
