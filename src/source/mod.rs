@@ -20,6 +20,7 @@ mod buffered;
 mod columns;
 mod counted;
 mod counters;
+mod fetch;
 pub(crate) mod follow;
 mod lineage;
 mod pacing;

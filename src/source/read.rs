@@ -35,6 +35,12 @@ pub(crate) struct ReadContext {
 }
 
 impl ReadContext {
+    /// Where in the stream something happened.
+    pub(super) fn place(&self, shard: &ShardId, position: &ShardPosition) -> String {
+        let stream = self.stream.name();
+        format!("stream '{stream}', shard '{shard}', position {position}")
+    }
+
     /// What makes rows of `columns` out of the pages of `read`.
     pub(super) fn row_builder(&self, read: &ShardRead, columns: &[RowColumn]) -> RowBuilder {
         RowBuilder::new(

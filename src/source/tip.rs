@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::kinesis::RecordsPage;
 use crate::kinesis::limits::{DEFAULT_MAX_RECORD_BYTES, MAX_BYTES_PER_FETCH};
 use crate::model::UnixMillis;
 
@@ -22,6 +23,17 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// What `page` says, asked for `limit` records at `asked_at`.
+    pub(super) fn of(page: &RecordsPage, asked_at: UnixMillis, limit: usize) -> Self {
+        Self {
+            asked_at,
+            behind_latest: page.behind_latest,
+            limit,
+            records: page.len(),
+            bytes: page.size_bytes(),
+        }
+    }
+
     /// Whether more records may have been kept back by a limit of the page. The service stops before
     /// the record that would break 10 MiB, so a page is full a record's size earlier.
     pub(super) fn is_full(&self) -> bool {

@@ -105,7 +105,7 @@ impl StreamReader {
             From::Offsets(offsets) => with_new_shards(offsets, &listed),
         };
         let (starts, started) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(context, settings, starts));
+        let shared = Arc::new(Shared::new(Arc::new(context), settings, starts));
         shared.begin(offsets, &listed);
         let mut supervisor = JoinSet::new();
         supervisor.spawn(discovery::supervise(Arc::clone(&shared), started, random));

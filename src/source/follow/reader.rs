@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use super::events::{Arrival, PageEnd};
 use super::shared::Shared;
-use crate::error::Error;
-use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, Backoff, RecordsPage, ShardIterator};
+use crate::error::{Error, Result};
+use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, RecordsPage};
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::source::counted::{CountedPage, RECORD_OVERHEAD_BYTES};
-use crate::source::pacing::{PageSize, wait_after};
-use crate::source::read::iterator_position;
+use crate::source::fetch::Fetcher;
+use crate::source::pacing::PageSize;
 use crate::source::tip::Answer;
 
 /// The least time between two requests where pacing is off: an idle shard is no reason to spin.
@@ -26,14 +26,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(super) struct ShardFollower {
     shared: Arc<Shared>,
-    shard: ShardId,
-    position: ShardPosition,
-    iterator: Option<ShardIterator>,
-    /// Set when the iterator has expired since the last page: the first time is no failure.
-    renewed: bool,
-    backoff: Backoff,
+    fetcher: Fetcher,
     page_size: PageSize,
-    next_fetch: Instant,
 }
 
 /// A request that was sent.
@@ -49,30 +43,27 @@ impl ShardFollower {
             let followed = state.shards.get(&shard);
             followed.map(|followed| followed.buffer.end().clone())
         });
+        let position = position.unwrap_or(ShardPosition::ShardEnd);
+        let context = Arc::clone(&shared.context);
         Self {
-            position: position.unwrap_or(ShardPosition::ShardEnd),
-            iterator: None,
-            renewed: false,
-            backoff: Backoff::new(shared.context.retry, random.fork()),
-            page_size: PageSize::of_scan(shared.context.shards),
-            next_fetch: Instant::now(),
+            page_size: PageSize::of_scan(context.shards),
+            fetcher: Fetcher::new(context, shard, position, random.fork()),
             shared,
-            shard,
         }
     }
 
     /// Reads until the shard ends, the frozen tip is reached, or something fails for good.
     pub(super) async fn run(mut self) {
         if let (Some(until), ShardPosition::AtTimestamp(time)) =
-            (self.shared.settings.until, &self.position)
+            (self.shared.settings.until, self.fetcher.position())
             && *time > until
         {
-            self.shared.with(|state| state.leave(&self.shard));
+            self.shared.with(|state| state.leave(&self.fetcher.shard));
             return;
         }
         loop {
-            tokio::time::sleep_until(self.next_fetch).await;
-            if self.shared.with(|state| state.is_done(&self.shard)) {
+            tokio::time::sleep_until(self.fetcher.next_fetch).await;
+            if self.shared.with(|state| state.is_done(&self.fetcher.shard)) {
                 return;
             }
             let (request, answer) = self.ask().await;
@@ -89,7 +80,6 @@ impl ShardFollower {
     /// One GetRecords, with an iterator before it where there is none.
     async fn ask(&mut self) -> (Request, ApiResult<RecordsPage>) {
         let shared = Arc::clone(&self.shared);
-        let (kinesis, stream) = (&shared.context.kinesis, &shared.context.stream);
         let (_permit, page_bytes) = self.admitted(&shared).await;
         let limit = self.page_size.records_within(page_bytes);
         let limit = limit.min(shared.context.options.records_per_fetch);
@@ -98,28 +88,25 @@ impl ShardFollower {
             asked_at: shared.now(),
             limit,
         };
-        let iterator = match &self.iterator {
+        let iterator = match &self.fetcher.iterator {
             Some(iterator) => iterator.clone(),
-            None => {
-                let at = iterator_position(&self.position);
-                match kinesis.get_shard_iterator(stream, &self.shard, &at).await {
-                    Ok(iterator) => self.iterator.insert(iterator).clone(),
-                    Err(error) => return (request, Err(error)),
-                }
-            }
+            None => match self.fetcher.new_iterator().await {
+                Ok(iterator) => self.fetcher.iterator.insert(iterator).clone(),
+                Err(error) => return (request, Err(error)),
+            },
         };
         request.sent = Instant::now();
         request.asked_at = shared.now();
         let columns = shared.columns();
-        let answer = kinesis.get_records(stream, &iterator, limit, columns).await;
-        (request, answer)
+        let answer = self.fetcher.get_records(&iterator, limit, columns);
+        (request, answer.await)
     }
 
     /// Waits for a place among the requests in flight and for room in the buffers.
     async fn admitted<'a>(&self, shared: &'a Shared) -> (Option<SemaphorePermit<'a>>, usize) {
         loop {
             let permit = shared.context.fetches.acquire().await.ok();
-            let room = || shared.with(|state| state.page_room(&self.shard));
+            let room = || shared.with(|state| state.page_room(&self.fetcher.shard));
             if let Some(page_bytes) = room() {
                 return (permit, page_bytes);
             }
@@ -130,58 +117,43 @@ impl ShardFollower {
 
     /// Takes in a page; gives whether the shard goes on.
     fn arrived(&mut self, request: &Request, page: RecordsPage) -> bool {
-        self.backoff.reset();
-        self.renewed = false;
-        let interval = self.shared.context.options.fetch_interval;
-        let wait = wait_after(page.size_bytes(), interval);
-        let wait = if page.is_empty() {
-            wait.max(IDLE_WAIT)
+        let least_wait = if page.is_empty() {
+            IDLE_WAIT
         } else {
-            wait
+            Duration::ZERO
         };
-        self.next_fetch = request.sent + wait;
+        let from = self.fetcher.position().clone();
+        self.fetcher.move_on(&page, request.sent, least_wait);
         let held = page.size_bytes() + page.len() * RECORD_OVERHEAD_BYTES;
         self.page_size.learn(page.len(), held);
-        self.iterator.clone_from(&page.next);
-        tracing::trace!(shard = %self.shard, records = page.len(), behind = ?page.behind_latest, "page");
-        let Some(arrival) = self.arrival(request, page) else {
-            return false;
+        let arrival = match self.arrival(request, page, &from) {
+            Ok(arrival) => arrival,
+            Err(error) => {
+                let place = self.shared.context.place(&self.fetcher.shard, &from);
+                let message = format!("{place}: {error}");
+                self.shared.fail(Error::new(error.kind(), message));
+                return false;
+            }
         };
         let (started, goes_on) = self
             .shared
-            .with(|state| state.arrived(&self.shard, arrival));
+            .with(|state| state.arrived(&self.fetcher.shard, arrival));
         self.shared.start(started);
         goes_on
     }
 
-    /// Counts the rows of a page and moves on behind it; `None` where the page makes no sense.
-    fn arrival(&mut self, request: &Request, mut page: RecordsPage) -> Option<Arrival> {
-        let answer = Answer {
-            asked_at: request.asked_at,
-            behind_latest: page.behind_latest,
-            limit: request.limit,
-            records: page.len(),
-            bytes: page.size_bytes(),
-        };
+    /// Counts the rows of a page that was asked for from `from` on.
+    fn arrival(
+        &self,
+        request: &Request,
+        mut page: RecordsPage,
+        from: &ShardPosition,
+    ) -> Result<Arrival> {
+        let answer = Answer::of(&page, request.asked_at, request.limit);
         let (behind, ended) = (page.behind_latest, page.next.is_none());
         let children = std::mem::take(&mut page.children);
-        let last = page.last_sequence().cloned();
         let until = self.shared.settings.until;
-        let page = match CountedPage::new(page, &self.position, until) {
-            Ok(page) => page,
-            Err(error) => {
-                let place = self.shared.place(&self.shard, &self.position);
-                let message = format!("{place}: {error}");
-                self.shared.fail(Error::new(error.kind(), message));
-                return None;
-            }
-        };
-        if let Some(sequence) = last {
-            self.position = ShardPosition::After {
-                sequence,
-                sub_sequence: None,
-            };
-        }
+        let page = CountedPage::new(page, from, until)?;
         let end = if !page.is_whole() {
             PageEnd::BehindFrozenTip
         } else if ended {
@@ -191,7 +163,7 @@ impl ShardFollower {
         } else {
             PageEnd::More
         };
-        Some(Arrival {
+        Ok(Arrival {
             page,
             behind,
             covered: answer.covered(),
@@ -203,21 +175,19 @@ impl ShardFollower {
     /// Decides when the request is sent again; gives whether it is.
     fn failed(&mut self, request: &Request, error: ApiError) -> bool {
         let pace = self.shared.context.options.fetch_interval.max(IDLE_WAIT);
-        self.next_fetch = request.sent + pace;
+        self.fetcher.next_fetch = request.sent + pace;
         let kind = error.kind();
+        let forgiven = self.fetcher.forgives(&error);
         if kind == ApiErrorKind::ExpiredIterator {
-            self.iterator = None;
             self.shared.with(|state| state.failures.renewals += 1);
-            if !self.renewed {
-                self.renewed = true;
+            if forgiven {
                 return true;
             }
         } else if kind == ApiErrorKind::NotFound {
-            self.iterator = None;
-            self.shared.missing(&self.shard);
+            self.fetcher.iterator = None;
+            self.shared.missing(&self.fetcher.shard);
         } else if !error.is_retryable() && !self.is_ahead_of_the_service(kind) {
-            let place = self.shared.place(&self.shard, &self.position);
-            self.shared.fail(error.into_error(place));
+            self.shared.fail(error.into_error(self.fetcher.place()));
             return false;
         }
         self.shared.with(|state| {
@@ -225,10 +195,10 @@ impl ShardFollower {
                 ApiErrorKind::Throttled => state.failures.throttled += 1,
                 _ => state.failures.retries += 1,
             }
-            state.update(&self.shard, |followed| followed.failing = true);
+            state.update(&self.fetcher.shard, |followed| followed.failing = true);
         });
-        let (wait, over) = self.backoff.endless_wait();
-        self.next_fetch = self.next_fetch.max(Instant::now() + wait);
+        let (wait, over) = self.fetcher.backoff.endless_wait();
+        self.fetcher.next_fetch = self.fetcher.next_fetch.max(Instant::now() + wait);
         self.report(&error, over);
         true
     }
@@ -236,22 +206,24 @@ impl ShardFollower {
     /// Whether the service may refuse the start for being in its future: its clock, or ours, is not
     /// quite right, and the time will come.
     fn is_ahead_of_the_service(&self, kind: ApiErrorKind) -> bool {
-        let ShardPosition::AtTimestamp(time) = self.position else {
+        let ShardPosition::AtTimestamp(time) = *self.fetcher.position() else {
             return false;
         };
         let now = self.shared.context.clock.now();
         let apart = time.since(now).max(now.since(time));
-        kind == ApiErrorKind::InvalidArgument && self.iterator.is_none() && apart < CLOCK_SKEW
+        kind == ApiErrorKind::InvalidArgument
+            && self.fetcher.iterator.is_none()
+            && apart < CLOCK_SKEW
     }
 
     fn report(&self, error: &ApiError, over: bool) {
-        let (shard, position) = (&self.shard, &self.position);
+        let (shard, position) = (&self.fetcher.shard, self.fetcher.position());
         let warn = || {
             self.shared
                 .with(|state| state.warnings.pass(Instant::now()))
         };
         if let Some(not_told) = over.then(warn).flatten() {
-            let failures = self.backoff.failures();
+            let failures = self.fetcher.backoff.failures();
             tracing::warn!(
                 %shard, %position, %error, failures, not_told,
                 "a shard cannot be read, which is tried again; other shards go on"

@@ -1,7 +1,7 @@
 //! What the tasks of a stream reader share.
 
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ const ROWS_PER_SHARD: u64 = 100_000;
 /// The state of a stream reader, and what its tasks wait for.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) context: ReadContext,
+    pub(super) context: Arc<ReadContext>,
     pub(super) settings: FollowSettings,
     state: Mutex<State>,
     changed: Notify,
@@ -36,7 +36,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        context: ReadContext,
+        context: Arc<ReadContext>,
         settings: FollowSettings,
         starts: mpsc::UnboundedSender<ShardId>,
     ) -> Self {
@@ -91,7 +91,7 @@ impl Shared {
     }
 
     fn lost(&self, shard: &ShardId, position: &ShardPosition) {
-        let place = self.place(shard, position);
+        let place = self.context.place(shard, position);
         let error = Error::new(
             ErrorKind::DataLoss,
             format!(
@@ -188,11 +188,5 @@ impl Shared {
             arrival: columns.arrival || self.settings.until.is_some(),
             ..columns
         }
-    }
-
-    /// Where in the stream something happened.
-    pub(super) fn place(&self, shard: &ShardId, position: &ShardPosition) -> String {
-        let stream = self.context.stream.name();
-        format!("stream '{stream}', shard '{shard}', position {position}")
     }
 }

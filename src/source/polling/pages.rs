@@ -12,24 +12,18 @@ use crate::kinesis::{
 };
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::source::counters::ReadCounters;
-use crate::source::pacing::{PageSize, wait_after};
-use crate::source::read::{ReadContext, iterator_position};
+use crate::source::fetch::Fetcher;
+use crate::source::pacing::PageSize;
+use crate::source::read::ReadContext;
 use crate::source::tip::Answer;
 
 /// Reads a shard page by page, from a place on.
 #[derive(Debug)]
 pub(in crate::source) struct PageReader {
-    context: Arc<ReadContext>,
-    shard: ShardId,
+    fetcher: Fetcher,
     counters: ReadCounters,
-    backoff: Backoff,
     random: fastrand::Rng,
-    iterator: Option<ShardIterator>,
-    /// Set when the iterator has expired since the last page: the first time costs no retry.
-    renewed: bool,
-    position: ShardPosition,
     page_size: PageSize,
-    next_fetch: Instant,
     started: Started,
 }
 
@@ -65,16 +59,10 @@ impl PageReader {
         mut random: fastrand::Rng,
     ) -> Self {
         Self {
-            backoff: Backoff::new(context.retry, random.fork()),
-            random,
-            renewed: false,
-            position,
             page_size: PageSize::of_scan(context.shards),
-            context,
-            shard,
+            fetcher: Fetcher::new(context, shard, position, random.fork()),
             counters,
-            iterator: None,
-            next_fetch: Instant::now(),
+            random,
             started: Started {
                 time: started_at,
                 instant: Instant::now(),
@@ -89,7 +77,7 @@ impl PageReader {
 
     /// Behind the last page.
     pub(in crate::source) fn position(&self) -> &ShardPosition {
-        &self.position
+        self.fetcher.position()
     }
 
     /// The next page, of at most `most` records. With a place inside a record it begins with that
@@ -102,31 +90,28 @@ impl PageReader {
         columns: RecordColumns,
         most: usize,
     ) -> Result<Fetched> {
-        let most = most.min(self.context.options.records_per_fetch);
+        let most = most.min(self.fetcher.context.options.records_per_fetch);
         let limit = most.min(self.page_size.records());
         loop {
-            tokio::time::sleep_until(self.next_fetch).await;
-            let iterator = match self.iterator.take() {
-                Some(iterator) => iterator,
-                None => self.new_iterator().await?,
+            tokio::time::sleep_until(self.fetcher.next_fetch).await;
+            let iterator = match &self.fetcher.iterator {
+                Some(iterator) => iterator.clone(),
+                None => {
+                    let iterator = self.new_iterator().await?;
+                    self.fetcher.iterator.insert(iterator).clone()
+                }
             };
             let (asked, answer) = self.get_records(&iterator, limit, columns).await;
             match answer {
                 Ok(page) => {
-                    self.backoff.reset();
-                    self.renewed = false;
-                    let wait = wait_after(page.size_bytes(), self.context.options.fetch_interval);
-                    self.next_fetch = asked + wait;
-                    let answer = self.take_stock(&page, self.started.at(asked), limit);
+                    self.fetcher.move_on(&page, asked, Duration::ZERO);
+                    self.take_stock(&page);
+                    let answer = Answer::of(&page, self.started.at(asked), limit);
                     return Ok(Fetched { page, answer });
                 }
                 Err(error) => {
-                    // A failed call does not use up its iterator; an expired one is of no more use.
-                    if error.kind() != ApiErrorKind::ExpiredIterator {
-                        self.iterator = Some(iterator);
-                    }
                     let wait = self.wait_after_failure(error)?;
-                    self.next_fetch = Instant::now() + wait;
+                    self.fetcher.next_fetch = Instant::now() + wait;
                 }
             }
         }
@@ -139,82 +124,49 @@ impl PageReader {
         limit: usize,
         columns: RecordColumns,
     ) -> (Instant, ApiResult<RecordsPage>) {
-        let context = &self.context;
         // Held for the request alone: with rows on their way up it could wait for other shards.
-        let _permit = context.fetches.acquire().await;
+        let _permit = self.fetcher.context.fetches.acquire().await;
         let asked = Instant::now();
         self.counters.calls.add(1);
-        let (kinesis, stream) = (&context.kinesis, &context.stream);
-        let answer = kinesis.get_records(stream, iterator, limit, columns);
+        let answer = self.fetcher.get_records(iterator, limit, columns);
         (asked, answer.await)
     }
 
-    /// Learns from the page and moves on behind it.
-    fn take_stock(&mut self, page: &RecordsPage, asked_at: UnixMillis, limit: usize) -> Answer {
+    fn take_stock(&mut self, page: &RecordsPage) {
         self.page_size.learn(page.len(), page.size_bytes());
-        let behind = page.behind_latest;
-        let millis = behind.unwrap_or(Duration::ZERO).as_millis();
-        self.counters
-            .millis_behind_latest
-            .set(usize::try_from(millis).unwrap_or(usize::MAX));
-        tracing::trace!(shard = %self.shard, records = page.len(), ?behind, "page");
-        if let Some(sequence) = page.last_sequence() {
-            self.position = ShardPosition::After {
-                sequence: sequence.clone(),
-                sub_sequence: None,
-            };
-        }
-        self.iterator.clone_from(&page.next);
-        Answer {
-            asked_at,
-            behind_latest: behind,
-            limit,
-            records: page.len(),
-            bytes: page.size_bytes(),
-        }
+        let millis = page.behind_latest.unwrap_or_default().as_millis();
+        let millis = usize::try_from(millis).unwrap_or(usize::MAX);
+        self.counters.millis_behind_latest.set(millis);
     }
 
     fn wait_after_failure(&mut self, error: ApiError) -> Result<Duration> {
-        let expired = error.kind() == ApiErrorKind::ExpiredIterator;
-        if expired && !self.renewed {
-            self.renewed = true;
+        let fetcher = &mut self.fetcher;
+        if fetcher.forgives(&error) {
             return Ok(Duration::ZERO);
         }
-        if !expired && !error.is_retryable() {
-            return Err(error.into_error(self.place()));
+        let kind = error.kind();
+        if kind != ApiErrorKind::ExpiredIterator && !error.is_retryable() {
+            return Err(error.into_error(fetcher.place()));
         }
-        if error.kind() == ApiErrorKind::Throttled {
+        if kind == ApiErrorKind::Throttled {
             self.counters.throttles.add(1);
         } else {
             self.counters.retries.add(1);
         }
-        tracing::debug!(shard = %self.shard, %error, "GetRecords will be sent again");
-        self.backoff.next_wait().ok_or_else(|| {
-            let tries = self.backoff.failures() + 1;
-            let place = self.place();
+        tracing::debug!(shard = %fetcher.shard, %error, "GetRecords will be sent again");
+        fetcher.backoff.next_wait().ok_or_else(|| {
+            let tries = fetcher.backoff.failures() + 1;
+            let place = fetcher.place();
             error.into_error(format!("{place}: gave up after {tries} tries"))
         })
     }
 
-    /// An iterator after the last record that was read, or at the start.
+    /// A new iterator, over as many tries as it takes.
     async fn new_iterator(&mut self) -> Result<ShardIterator> {
-        let context = &self.context;
-        let shard = &self.shard;
-        let at = iterator_position(&self.position);
+        let (context, shard) = (&self.fetcher.context, &self.fetcher.shard);
         let place = format!("stream '{}', shard '{shard}'", context.stream.name());
         // A backoff of its own: a success here says nothing of GetRecords.
         let mut backoff = Backoff::new(context.retry, self.random.fork());
-        with_retries(&mut backoff, place, || {
-            context
-                .kinesis
-                .get_shard_iterator(&context.stream, shard, &at)
-        })
-        .await
-    }
-
-    fn place(&self) -> String {
-        let stream = self.context.stream.name();
-        let (shard, position) = (&self.shard, &self.position);
-        format!("stream '{stream}', shard '{shard}', position {position}")
+        with_retries(&mut backoff, place, || self.fetcher.new_iterator()).await
     }
 }
