@@ -221,18 +221,25 @@ const STREAM: [&str; 3] = [
     "CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');",
 ];
 
+/// A shell at its prompt, with that stream.
 #[cfg(feature = "embedded")]
-#[test]
-fn ctrl_c_ends_a_streaming_statement_behind_its_batch_and_the_shell_goes_on() {
-    let state = state("streaming");
-    let Some(mut terminal) = Terminal::open_with(&state, "--embedded") else {
-        return;
-    };
+fn with_stream(state: &Path) -> Option<Terminal> {
+    let mut terminal = Terminal::open_with(state, "--embedded")?;
     for line in STREAM {
         terminal.until(PROMPT);
         terminal.line(line);
     }
     terminal.until(PROMPT);
+    Some(terminal)
+}
+
+#[cfg(feature = "embedded")]
+#[test]
+fn ctrl_c_ends_a_streaming_statement_behind_its_batch_and_the_shell_goes_on() {
+    let state = state("streaming");
+    let Some(mut terminal) = with_stream(&state) else {
+        return;
+    };
     terminal.line("SELECT CAST(data AS VARCHAR) AS word FROM live;");
     terminal.until("| begun |");
     terminal.until("batch 0  ");
@@ -253,14 +260,9 @@ fn ctrl_c_ends_a_streaming_statement_behind_its_batch_and_the_shell_goes_on() {
 #[test]
 fn a_second_ctrl_c_does_not_wait_for_the_batch_in_flight() {
     let state = state("streaming-twice");
-    let Some(mut terminal) = Terminal::open_with(&state, "--embedded") else {
+    let Some(mut terminal) = with_stream(&state) else {
         return;
     };
-    for line in STREAM {
-        terminal.until(PROMPT);
-        terminal.line(line);
-    }
-    terminal.until(PROMPT);
     terminal.line(
 "SELECT n FROM (SELECT unnest([a.value, b.value]) AS n FROM live CROSS JOIN generate_series(1, 1000000) a CROSS JOIN generate_series(1, 1000000) b) WHERE n < 0;",
     );

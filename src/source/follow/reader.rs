@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::events::{Arrival, PageEnd};
 use super::shared::Shared;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, RecordsPage};
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::source::counted::{CountedPage, RECORD_OVERHEAD_BYTES};
@@ -130,8 +130,7 @@ impl ShardFollower {
             Ok(arrival) => arrival,
             Err(error) => {
                 let place = self.shared.context.place(&self.fetcher.shard, &from);
-                let message = format!("{place}: {error}");
-                self.shared.fail(Error::new(error.kind(), message));
+                self.shared.fail(error.in_context(place));
                 return false;
             }
         };
