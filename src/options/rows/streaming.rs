@@ -100,7 +100,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.failOnDataLoss",
         Role::Source,
         Some("false"),
-        "Streaming only: `true` ends a query that finds records gone which it has not read; else it counts them and goes on.",
+        "Streaming only: `true` ends a query that finds records gone which it has not read; else that is logged as an error and it goes on.",
         |draft, text| put(&mut draft.fail_on_data_loss, value::boolean(text)),
     ),
     OptionSpec::new(

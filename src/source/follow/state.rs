@@ -1,7 +1,6 @@
 //! What the readers of a stream have come to, all behind one lock that is held for moments.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -53,7 +52,7 @@ pub(super) struct State {
     pub(super) version: u64,
     seen: u64,
     /// Why the query ends.
-    failure: Option<Arc<Error>>,
+    failure: Option<Error>,
     /// Somebody waits for all shards to be read at this time, and for so many of them.
     goal: Option<(UnixMillis, usize)>,
     /// Whether a shard ended and did not say what follows it.
@@ -83,15 +82,14 @@ impl State {
 
     /// Ends the query; the first reason counts.
     pub(super) fn fail(&mut self, error: Error) {
-        self.failure.get_or_insert_with(|| Arc::new(error));
+        self.failure.get_or_insert(error);
         self.version += 1;
     }
 
     pub(super) fn outlook(&mut self, fired: Instant, now: Instant) -> Result<Outlook> {
         self.seen = self.version;
         if let Some(error) = &self.failure {
-            let same = Error::new(error.kind(), error.to_string());
-            return Err(same.with_source(Arc::clone(error)));
+            return Err(error.clone());
         }
         if self.tally.rows == 0 {
             // Records without rows fill memory, too.
