@@ -6,7 +6,7 @@
 //! KILLS=200 KILL_SEED=7 cargo test --test it killed:: -- --nocapture
 //! ```
 
-mod replay;
+pub(crate) mod replay;
 mod two_runs;
 
 use std::collections::BTreeMap;

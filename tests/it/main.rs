@@ -17,6 +17,8 @@ mod options;
 mod process;
 mod reading;
 mod reference_deaggregator;
+#[cfg(all(unix, feature = "cli", feature = "embedded"))]
+mod resharded;
 #[cfg(feature = "embedded")]
 mod sdk;
 #[cfg(all(feature = "cli", feature = "embedded"))]

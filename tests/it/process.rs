@@ -20,6 +20,28 @@ pub(crate) fn command() -> Command {
     command
 }
 
+/// A command whose tables live on the server at `url`.
+pub(crate) fn client(url: &str) -> Command {
+    let mut client = command();
+    client
+        .args(["--endpoint-url", url, "--region", "us-east-1"])
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test");
+    client
+}
+
+/// What statements on the server at `url` print as csv; they succeed.
+pub(crate) fn csv(url: &str, statements: &str) -> String {
+    let output = client(url)
+        .args(["--output", "csv", "-c", statements])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{statements}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// `kinesis-sql embedded`, ended with this value.
 pub(crate) struct Server {
     process: Child,
@@ -43,25 +65,12 @@ impl Server {
 
     /// A command whose tables live on this server.
     pub(crate) fn client(&self) -> Command {
-        let mut client = command();
-        client
-            .args(["--endpoint-url", &self.url, "--region", "us-east-1"])
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test");
-        client
+        client(&self.url)
     }
 
     /// What statements print as csv; they succeed.
     pub(crate) fn csv(&self, statements: &str) -> String {
-        let output = self
-            .client()
-            .args(["--output", "csv", "-c", statements])
-            .output()
-            .unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{statements}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
+        csv(&self.url, statements)
     }
 }
 

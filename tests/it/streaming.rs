@@ -7,7 +7,7 @@ mod fencing;
 mod first_tick;
 mod front;
 mod killed_anywhere;
-mod ledger;
+pub(crate) mod ledger;
 mod many_shards;
 mod pace;
 mod pipelines;

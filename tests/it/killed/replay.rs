@@ -2,7 +2,7 @@
 
 /// Whether `copies` is every batch in its turn, each as often as it was begun: a begin of its numbers any number of
 /// times, then all of them.
-pub(super) fn every_batch_again_from_its_begin(
+pub(crate) fn every_batch_again_from_its_begin(
     copies: &[u64],
     batches: &[Vec<u64>],
 ) -> Result<(), String> {

@@ -8,14 +8,14 @@ use super::*;
 
 /// Both logs, entry by entry.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Ledger {
-    pub(super) offsets: BTreeMap<u64, Value>,
-    pub(super) commits: BTreeMap<u64, Value>,
+pub(crate) struct Ledger {
+    pub(crate) offsets: BTreeMap<u64, Value>,
+    pub(crate) commits: BTreeMap<u64, Value>,
 }
 
 /// A place in a shard: everything up to this sequence number, and user record in it, is behind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Begin,
     Behind(SequenceNumber, u64),
     End,
@@ -37,10 +37,10 @@ impl Place {
     }
 }
 
-type Ranges = BTreeMap<String, (Place, Place)>;
+pub(crate) type Ranges = BTreeMap<String, (Place, Place)>;
 
 impl Ledger {
-    pub(super) async fn of(location: &str) -> Self {
+    pub(crate) async fn of(location: &str) -> Self {
         let committer = ObjectStoreCommitter::open(location).unwrap();
         let mut ledger = Self::default();
         for log in [Log::Offsets, Log::Commits] {
@@ -65,7 +65,7 @@ impl Ledger {
     }
 
     /// The range of each shard in a batch.
-    pub(super) fn ranges(&self, batch: u64) -> Ranges {
+    pub(crate) fn ranges(&self, batch: u64) -> Ranges {
         let shards = self.offsets[&batch]["sources"][0]["shards"]
             .as_object()
             .unwrap();
@@ -81,7 +81,7 @@ impl Ledger {
 
     /// Holds that the batches are numbered without a gap, each is committed, their ranges join from
     /// the begin of each shard on, and time and epoch do not go back.
-    pub(super) fn check(&self) {
+    pub(crate) fn check(&self) {
         let batches: Vec<_> = self.offsets.keys().copied().collect();
         assert_eq!(batches, (0..batches.len() as u64).collect::<Vec<_>>());
         assert_eq!(batches, self.commits.keys().copied().collect::<Vec<_>>());

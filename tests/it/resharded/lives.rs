@@ -1,0 +1,129 @@
+//! A query whose process ends again and again.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::{PLACED, PLACES, SHARDS, setting, tables};
+use crate::process::{Ended, Running, client, folder};
+use crate::streaming::ledger::{Ledger, Place};
+
+/// So that the batch in flight is hit in all its steps, and now and then the start of the process.
+const LIFE_MILLIS: std::ops::Range<u64> = 50..800;
+
+/// The most rows of a shard in a batch, and the trigger.
+type Pace = (&'static str, &'static str);
+
+/// Batches are small and rare: the stream grows faster.
+pub(super) const SLOW: Pace = ("20", "100 milliseconds");
+pub(super) const FAST: Pace = ("100", "as fast as possible");
+const TO_THE_END: Pace = ("5000", "available now");
+
+/// The lives of a query that copies the stream, one after the other.
+pub(super) struct Lives {
+    url: String,
+    folder: PathBuf,
+    random: fastrand::Rng,
+    runtime: Runtime,
+    /// The log as it was when the last of them ended.
+    pub(super) ledger: Ledger,
+    pub(super) stopped: usize,
+    pub(super) killed: usize,
+}
+
+impl Lives {
+    pub(super) fn of(url: &str, name: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            folder: folder(name),
+            random: fastrand::Rng::with_seed(setting("RESHARDED_SEED", 1)),
+            runtime: Runtime::new().unwrap(),
+            ledger: Ledger::default(),
+            stopped: 0,
+            killed: 0,
+        }
+    }
+
+    fn checkpoint(&self) -> String {
+        format!("file://{}", self.folder.join("checkpoint").display())
+    }
+
+    fn spawn(&self, (rows, trigger): Pace) -> Running {
+        let file = self.folder.join("copying.sql");
+        let tables = tables();
+        let statements = format!(
+            "{tables}
+             CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'numbers'
+               OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON', 'kinesis.extraColumns' '{PLACES}',
+                        'kinesis.getRecords.fetchIntervalMs' '10', 'kinesis.describeShardInterval' '100ms',
+                        'kinesis.minBatchesToRetain' '1000000',
+                        'kinesis.maxFetchRecordsPerShard' '{rows}');
+             SET streaming.checkpoint_location = '{}';
+             SET streaming.trigger = '{trigger}';
+             INSERT INTO copies (partitionKey, data) SELECT partitionKey, {PLACED} AS data FROM live;",
+            self.checkpoint()
+        );
+        fs::write(&file, statements).unwrap();
+        Running::spawn(client(&self.url).arg("-f").arg(file))
+    }
+
+    /// One life, to some moment after something else has happened.
+    pub(super) fn live(&mut self, pace: Pace, meanwhile: impl FnOnce(&Runtime)) {
+        let running = self.spawn(pace);
+        meanwhile(&self.runtime);
+        // Not a wait for something: at which moment the process ends is the experiment.
+        thread::park_timeout(Duration::from_millis(self.random.u64(LIFE_MILLIS)));
+        let is_killed = self.random.bool();
+        running.signal(if is_killed { "-KILL" } else { "-TERM" });
+        let ended = running.wait();
+        if is_killed {
+            self.killed += 1;
+        } else {
+            self.stopped += 1;
+            // It may not have come so far as to listen for signals.
+            let code = ended.status.code().or(ended.status.signal());
+            assert!(matches!(code, Some(143 | 15)), "{:#?}", ended.stderr);
+        }
+        self.look_back(&ended);
+    }
+
+    /// Holds that there was nothing to warn of but the pace, and that what stood in the log stands there still.
+    fn look_back(&mut self, ended: &Ended) {
+        let is_log = |line: &&String| {
+            let is_pace = line.contains("falling behind");
+            (line.contains(" WARN ") || line.contains(" ERROR ")) && !is_pace
+        };
+        let logged: Vec<_> = ended.stderr.iter().filter(is_log).collect();
+        assert!(logged.is_empty(), "{logged:#?}");
+        let now = self.runtime.block_on(Ledger::of(&self.checkpoint()));
+        for (batch, entry) in &self.ledger.offsets {
+            assert_eq!(now.offsets.get(batch), Some(entry), "offsets/{batch}");
+        }
+        for (batch, entry) in &self.ledger.commits {
+            assert_eq!(now.commits.get(batch), Some(entry), "commits/{batch}");
+        }
+        self.ledger = now;
+    }
+
+    /// Goes on to the end of the stream.
+    pub(super) fn finish(&mut self) {
+        let ended = self.spawn(TO_THE_END).wait();
+        assert!(ended.status.success(), "{:#?}", ended.stderr);
+        self.look_back(&ended);
+        self.ledger.check();
+    }
+
+    /// Whether the shards that the stream began with are not all read to their end.
+    pub(super) fn is_behind_the_first_reshards(&self) -> bool {
+        let Some(last) = self.ledger.offsets.keys().last() else {
+            return true;
+        };
+        let ranges = self.ledger.ranges(*last);
+        let ended = ranges.values().filter(|(_, upto)| *upto == Place::End);
+        ended.count() < SHARDS
+    }
+}
