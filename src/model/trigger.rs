@@ -19,7 +19,7 @@ pub enum Trigger {
     AsFastAsPossible,
     /// Batches begin this far apart, or when the one before is done where that takes longer.
     ProcessingTime(Duration),
-    /// One batch of all there is, then the query ends.
+    /// One batch of all there is, and one more for each reshard in between, then the query ends.
     Once,
     /// As many batches as it takes for all there is, then the query ends.
     AvailableNow,

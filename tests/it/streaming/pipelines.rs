@@ -1,7 +1,7 @@
 //! What goes in at one end comes out at the other.
 
 use super::*;
-use datafusion_kinesis::model::Trigger;
+use datafusion_kinesis::model::{StreamIdentity, Trigger};
 
 const EVEN: &str = "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words
     WHERE CAST(CAST(data AS VARCHAR) AS INT) % 2 = 0";
@@ -90,6 +90,25 @@ async fn available_now_keeps_to_the_cap_of_a_batch_and_once_does_not() {
             _ => assert!(largest <= Some(60) && taken.len() >= 4, "{taken:?}"),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_is_a_batch_for_each_generation_of_shards() {
+    let world = world(1).await;
+    let stream = StreamIdentity::parse("words").unwrap();
+    for shards in [2, 1] {
+        world.put_numbers("words", 20).await;
+        let scaled = world.kinesis.update_shard_count(&stream, shards).await;
+        scaled.unwrap();
+    }
+    world.put_numbers("words", 20).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let sink = Sink::default();
+    let query = sink.of(words(&world)).with_trigger(Trigger::Once);
+    let query = query.start().await.unwrap();
+    query.await_termination().await.unwrap();
+    let batches: Vec<_> = sink.0.lock().unwrap().values().map(Vec::len).collect();
+    assert_eq!(batches, [20, 20, 20]);
 }
 
 #[tokio::test(start_paused = true)]
