@@ -124,6 +124,11 @@ impl Running {
         self.stderr.until(line);
     }
 
+    /// Waits for a line of stderr with `part` in it; gives all lines up to it.
+    pub(crate) fn until_said_with(&self, part: &str) -> Vec<String> {
+        self.stderr.until_some(|line| line.contains(part), part)
+    }
+
     /// Reads stdout to a line and no further, and gives the rest of it away.
     pub(crate) fn read_until(&mut self, line: &str) -> BufReader<ChildStdout> {
         let mut stdout = BufReader::new(self.child.stdout.take().unwrap());
@@ -180,13 +185,18 @@ impl Lines {
     }
 
     fn until(&self, expected: &str) {
-        let mut seen = Vec::new();
-        while seen.last().is_none_or(|line| line != expected) {
+        self.until_some(|line| line == expected, expected);
+    }
+
+    fn until_some(&self, is_it: impl Fn(&str) -> bool, expected: &str) -> Vec<String> {
+        let mut seen = Vec::<String>::new();
+        while seen.last().is_none_or(|line| !is_it(line)) {
             match self.0.recv_timeout(PATIENCE) {
                 Ok(line) => seen.push(line),
                 Err(_) => panic!("{expected:?} does not come, but {seen:#?}"),
             }
         }
+        seen
     }
 
     /// All lines up to the end of the pipe.

@@ -41,6 +41,8 @@ pub(super) struct Writer {
     pub(super) records: u64,
     /// Splits and merges so far.
     pub(super) reshards: u64,
+    /// Shards that take no more records.
+    pub(super) closed_shards: usize,
 }
 
 impl Writer {
@@ -56,6 +58,7 @@ impl Writer {
             due: VecDeque::new(),
             records: 0,
             reshards: 0,
+            closed_shards: 0,
         }
     }
 
@@ -75,10 +78,13 @@ impl Writer {
             self.due = open.chunks(together).map(<[Shard]>::to_vec).collect();
         }
         self.put(self.next + self.rows / (RESHARDS + 1)).await;
-        match &self.due.pop_front().expect("a stream has shards")[..] {
+        let due = self.due.pop_front().expect("a stream has shards");
+        match &due[..] {
             [shard] => self.split(shard).await,
             pair => self.merge(&pair[0], &pair[1]).await,
         }
+        self.reshards += 1;
+        self.closed_shards += due.len();
         true
     }
 
@@ -117,7 +123,7 @@ impl Writer {
         shards
     }
 
-    async fn split(&mut self, shard: &Shard) {
+    async fn split(&self, shard: &Shard) {
         let (start, end) = hash_range(shard);
         let split = self.client.split_shard().stream_name(STREAM);
         let split = split
@@ -127,7 +133,7 @@ impl Writer {
         self.settle().await;
     }
 
-    async fn merge(&mut self, shard: &Shard, next: &Shard) {
+    async fn merge(&self, shard: &Shard, next: &Shard) {
         let merge = self.client.merge_shards().stream_name(STREAM);
         let merge = merge
             .shard_to_merge(&shard.shard_id)
@@ -137,13 +143,12 @@ impl Writer {
     }
 
     /// Waits until the reshard is done.
-    async fn settle(&mut self) {
+    async fn settle(&self) {
         loop {
             let summary = self.client.describe_stream_summary().stream_name(STREAM);
             let summary = summary.send().await.unwrap();
             let summary = summary.stream_description_summary.unwrap();
             if summary.stream_status == StreamStatus::Active {
-                self.reshards += 1;
                 return;
             }
             sleep(Duration::from_millis(10)).await;

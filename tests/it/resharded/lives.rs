@@ -8,19 +8,21 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::{PLACED, PLACES, SHARDS, setting, tables};
+use super::{PLACED, PLACES, setting, tables};
 use crate::process::{Ended, Running, client, folder};
 use crate::streaming::ledger::{Ledger, Place};
 
-/// So that the batch in flight is hit in all its steps, and now and then the start of the process.
-const LIFE_MILLIS: std::ops::Range<u64> = 50..800;
+/// How long a life goes on after its first batch: so that the batch in flight is hit in all its steps.
+const LIFE_MILLIS: std::ops::Range<u64> = 0..300;
+/// How much sooner one in four ends: while the process starts, in its first batch.
+const STARTING_MILLIS: std::ops::Range<u64> = 0..400;
 
 /// The most rows of a shard in a batch, and the trigger.
 type Pace = (&'static str, &'static str);
 
 /// Batches are small and rare: the stream grows faster.
 pub(super) const SLOW: Pace = ("20", "100 milliseconds");
-pub(super) const FAST: Pace = ("100", "as fast as possible");
+pub(super) const FAST: Pace = ("50", "20 milliseconds");
 const TO_THE_END: Pace = ("5000", "available now");
 
 /// The lives of a query that copies the stream, one after the other.
@@ -68,18 +70,25 @@ impl Lives {
             self.checkpoint()
         );
         fs::write(&file, statements).unwrap();
-        Running::spawn(client(&self.url).arg("-f").arg(file))
+        let mut client = client(&self.url);
+        let log = "warn,datafusion_kinesis::query::batch=info";
+        Running::spawn(client.env("RUST_LOG", log).arg("-f").arg(file))
     }
 
-    /// One life, to some moment after something else has happened.
+    /// One life, to some moment after something else has happened. There are rows left for it to read.
     pub(super) fn live(&mut self, pace: Pace, meanwhile: impl FnOnce(&Runtime)) {
         let running = self.spawn(pace);
         meanwhile(&self.runtime);
+        let (said, millis) = match self.random.u8(..4) {
+            0 => (Vec::new(), STARTING_MILLIS),
+            _ => (running.until_said_with("query::batch: "), LIFE_MILLIS),
+        };
         // Not a wait for something: at which moment the process ends is the experiment.
-        thread::park_timeout(Duration::from_millis(self.random.u64(LIFE_MILLIS)));
+        thread::park_timeout(Duration::from_millis(self.random.u64(millis)));
         let is_killed = self.random.bool();
         running.signal(if is_killed { "-KILL" } else { "-TERM" });
-        let ended = running.wait();
+        let mut ended = running.wait();
+        ended.stderr.splice(0..0, said);
         if is_killed {
             self.killed += 1;
         } else {
@@ -117,13 +126,13 @@ impl Lives {
         self.ledger.check();
     }
 
-    /// Whether the shards that the stream began with are not all read to their end.
-    pub(super) fn is_behind_the_first_reshards(&self) -> bool {
+    /// How many shards are read to their end, by the newest batch.
+    pub(super) fn ended_shards(&self) -> usize {
         let Some(last) = self.ledger.offsets.keys().last() else {
-            return true;
+            return 0;
         };
         let ranges = self.ledger.ranges(*last);
         let ended = ranges.values().filter(|(_, upto)| *upto == Place::End);
-        ended.count() < SHARDS
+        ended.count()
     }
 }
