@@ -36,7 +36,7 @@ use tokio::sync::Notify;
 use crate::support::World;
 
 /// Reads from the oldest record on.
-const FROM_THE_START: &str = "'kinesis.startingPosition' 'TRIM_HORIZON'";
+pub(crate) const FROM_THE_START: &str = "'kinesis.startingPosition' 'TRIM_HORIZON'";
 
 /// A world with the streams `words`, to be read, and `out`, to be written.
 async fn world(shards: u32) -> World {
@@ -47,7 +47,7 @@ async fn world(shards: u32) -> World {
 }
 
 /// The rows of `words` with their keys.
-fn words(world: &World) -> StreamingQueryBuilder {
+pub(crate) fn words(world: &World) -> StreamingQueryBuilder {
     StreamingQuery::builder(
         &world.ctx,
         "SELECT partitionKey, CAST(data AS VARCHAR) FROM words",
@@ -56,7 +56,7 @@ fn words(world: &World) -> StreamingQueryBuilder {
 
 /// An idempotent sink: batches by number, and proof that a batch that runs again has the same rows.
 #[derive(Debug, Clone, Default)]
-struct Sink(Arc<Mutex<BTreeMap<u64, Vec<String>>>>);
+pub(crate) struct Sink(Arc<Mutex<BTreeMap<u64, Vec<String>>>>);
 
 impl Sink {
     /// Collects the second column.
@@ -81,13 +81,13 @@ impl Sink {
         Ok(())
     }
 
-    fn of(&self, builder: StreamingQueryBuilder) -> StreamingQueryBuilder {
+    pub(crate) fn of(&self, builder: StreamingQueryBuilder) -> StreamingQueryBuilder {
         let sink = self.clone();
         builder.foreach_batch(move |batch, rows| sink.clone().take(batch, rows))
     }
 
     /// All rows as numbers, in their order.
-    fn numbers(&self) -> Vec<u64> {
+    pub(crate) fn numbers(&self) -> Vec<u64> {
         let taken = self.0.lock().unwrap();
         let mut numbers: Vec<u64> = taken
             .values()
@@ -98,20 +98,26 @@ impl Sink {
         numbers
     }
 
-    fn batches(&self) -> Vec<u64> {
+    /// All rows, batch by batch.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let taken = self.0.lock().unwrap();
+        taken.values().flatten().cloned().collect()
+    }
+
+    pub(crate) fn batches(&self) -> Vec<u64> {
         self.0.lock().unwrap().keys().copied().collect()
     }
 }
 
 /// Freezes a query where it reaches `step` for the `nth` time.
 #[derive(Debug)]
-struct Freeze {
+pub(crate) struct Freeze {
     frozen: Arc<Notify>,
-    hook: StepHook,
+    pub(crate) hook: StepHook,
 }
 
 impl Freeze {
-    fn at(step: Step, nth: usize) -> Self {
+    pub(crate) fn at(step: Step, nth: usize) -> Self {
         let frozen = Arc::new(Notify::new());
         let (notify, reached) = (Arc::clone(&frozen), Arc::new(Mutex::new(0)));
         let hook = StepHook::new(move |now, _batch| {
@@ -126,7 +132,7 @@ impl Freeze {
         Self { frozen, hook }
     }
 
-    async fn reached(&self) {
+    pub(crate) async fn reached(&self) {
         self.frozen.notified().await;
     }
 }

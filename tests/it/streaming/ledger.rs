@@ -57,7 +57,7 @@ impl Ledger {
     }
 
     /// What the batches read.
-    pub(super) fn sources(&self) -> BTreeMap<u64, &Value> {
+    pub(crate) fn sources(&self) -> BTreeMap<u64, &Value> {
         let entries = self.offsets.iter();
         entries
             .map(|(batch, entry)| (*batch, &entry["sources"]))
@@ -111,7 +111,7 @@ impl Ledger {
     }
 
     /// Holds that each row of `sink` ([`PLACED`]) is in its batch because its range says so.
-    pub(super) fn check_rows(&self, sink: &Sink) {
+    pub(crate) fn check_rows(&self, sink: &Sink) {
         for (batch, rows) in &*sink.0.lock().unwrap() {
             let ranges = self.ranges(*batch);
             for row in rows {
@@ -126,17 +126,17 @@ impl Ledger {
 }
 
 /// Rows with their places: `shard sequence sub data`.
-pub(super) const PLACED: &str = "SELECT partitionKey,
+pub(crate) const PLACED: &str = "SELECT partitionKey,
     shardId || ' ' || sequenceNumber || ' ' || CAST(subSequenceNumber AS VARCHAR) || ' ' ||
     CAST(data AS VARCHAR) FROM words";
 
-pub(super) fn parts(row: &str) -> [&str; 4] {
+pub(crate) fn parts(row: &str) -> [&str; 4] {
     let parts: Vec<_> = row.splitn(4, ' ').collect();
     parts.try_into().unwrap()
 }
 
 /// The numbers in the rows of [`PLACED`], ascending.
-pub(super) fn placed_numbers(sink: &Sink) -> Vec<u64> {
+pub(crate) fn placed_numbers(sink: &Sink) -> Vec<u64> {
     let taken = sink.0.lock().unwrap();
     let rows = taken.values().flatten();
     let mut numbers: Vec<u64> = rows.map(|row| parts(row)[3].parse().unwrap()).collect();
@@ -145,7 +145,7 @@ pub(super) fn placed_numbers(sink: &Sink) -> Vec<u64> {
 }
 
 /// Puts `count` numbers from `first` on: each third one plain, the others in aggregates of ten.
-pub(super) async fn put_mixed(world: &World, first: u64, count: u64) {
+pub(crate) async fn put_mixed(world: &World, first: u64, count: u64) {
     use datafusion_kinesis::aggregation::{AggregateBuilder, UserRecord};
     for chunk in (first..first + count).collect::<Vec<_>>().chunks(15) {
         let (plain, together) = chunk.split_at(chunk.len() / 3);
