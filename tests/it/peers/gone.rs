@@ -5,11 +5,15 @@
 use std::time::Duration;
 
 use datafusion_kinesis::ErrorKind;
+use tokio::time::{sleep, timeout};
 
 use super::gate::Gate;
 use super::heard::Heard;
 use super::trial::{Trial, hours, shard, words};
 use crate::streaming::FROM_THE_START;
+
+/// Long enough for anything that is tried again.
+const MINUTES: Duration = Duration::from_secs(600);
 
 /// A query that was stopped in the middle of a shard, which was split and is gone since then. Its
 /// children are listed and hold the numbers from 200 on.
@@ -32,7 +36,8 @@ async fn d08_a_vanished_shard_ends_the_query_with_its_name_and_position() {
     let rows = trial.journal.rows();
     for _start in 0..2 {
         let query = trial.start().await;
-        let error = query.await_termination().await.unwrap_err();
+        let ended = timeout(MINUTES, query.await_termination());
+        let error = ended.await.unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");
         let message = error.to_string();
         for part in [
@@ -79,7 +84,7 @@ async fn d08_a_shard_that_is_listed_and_not_found_is_asked_for_again() {
         gate.deny(Some(shard(0)));
         trial.put(50).await;
         let query = trial.start().await;
-        tokio::time::sleep(Duration::from_secs(600)).await;
+        sleep(MINUTES).await;
         assert!(query.is_active());
         // The other shard goes on meanwhile.
         let meanwhile = trial.journal.rows().len();
@@ -100,7 +105,7 @@ async fn d08_a_stream_that_is_deleted_is_an_error_and_not_an_end() {
         trial.put(50).await;
         query.process_all_available().await.unwrap();
         trial.world.kinesis.delete_stream(&words()).await.unwrap();
-        let ended = tokio::time::timeout(Duration::from_secs(600), query.await_termination());
+        let ended = timeout(MINUTES, query.await_termination());
         let error = ended.await.unwrap().unwrap_err();
         assert!(error.to_string().contains("'words'"), "{error}");
     }

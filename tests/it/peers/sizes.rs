@@ -1,15 +1,18 @@
 //! How large a record and a request may be, by the stream's own setting.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::kinesis::limits::{
     DEFAULT_MAX_RECORD_BYTES, LARGEST_MAX_RECORD_BYTES, MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT,
 };
+use datafusion_kinesis::query::StreamingQuery;
+use tokio::time::timeout;
 
 use super::gate::Gate;
 use super::trial::words;
-use crate::streaming::FROM_THE_START;
+use crate::streaming::{FROM_THE_START, Sink};
 use crate::support::World;
 
 const MIB: usize = 1_048_576;
@@ -91,10 +94,10 @@ async fn d11_records_of_ten_mebibytes_are_streamed() {
     world.unbounded_table("words", 2, &options).await;
     take_records_of(&world, LARGEST_MAX_RECORD_BYTES).await;
     world.table("out", 1, "").await;
-    let sink = crate::streaming::Sink::default();
+    let sink = Sink::default();
     let sql =
         "SELECT partitionKey, CAST(octet_length(CAST(data AS VARCHAR)) AS VARCHAR) FROM words";
-    let query = datafusion_kinesis::query::StreamingQuery::builder(&world.ctx, sql);
+    let query = StreamingQuery::builder(&world.ctx, sql);
     let query = sink.of(query).start().await.unwrap();
     let sizes: Vec<usize> = (0..12).map(|n| LARGEST_MAX_RECORD_BYTES - 1 - n).collect();
     for (key, size) in ('a'..).zip(&sizes) {
@@ -102,7 +105,8 @@ async fn d11_records_of_ten_mebibytes_are_streamed() {
             .put("words", &key.to_string(), vec![b'x'; *size])
             .await;
     }
-    query.process_all_available().await.unwrap();
+    let read = timeout(Duration::from_secs(600), query.process_all_available());
+    read.await.unwrap().unwrap();
     let mut expected: Vec<u64> = sizes.iter().map(|size| *size as u64).collect();
     expected.sort_unstable();
     assert_eq!(sink.numbers(), expected);
