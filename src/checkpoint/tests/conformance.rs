@@ -1,5 +1,9 @@
 //! What every committer does. A new one adds a line of `conforms!` at the end.
 
+mod purging;
+mod races;
+mod torn;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
@@ -7,10 +11,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::super::{Log, Logged, OffsetCommitter, Put, Recovered, StoreResult};
+use super::super::{Checkpoint, Log, Logged, OffsetCommitter, Put, Recovered, StoreResult};
 use super::{NONE, Place, batch, start};
 use crate::error::ErrorKind;
 use crate::model::{BatchId, Epoch, UnixMillis};
+
+use purging::*;
+use races::*;
+use torn::*;
 
 const WRITERS: u64 = 16;
 
@@ -23,6 +31,24 @@ async fn take_epoch(committer: &dyn OffsetCommitter) -> Epoch {
     loop {
         match committer.take_epoch(NONE).await {
             Ok(epoch) => return epoch,
+            Err(error) => assert!(error.is_retryable(), "{error}"),
+        }
+    }
+}
+
+/// Creates an entry of `offsets`, sending the put again where it may pass, as the contract has it.
+async fn put_again(
+    committer: &dyn OffsetCommitter,
+    epoch: Epoch,
+    batch: BatchId,
+    entry: &Bytes,
+) -> Put {
+    loop {
+        match committer
+            .put(epoch, Log::Offsets, batch, entry.clone())
+            .await
+        {
+            Ok(put) => return put,
             Err(error) => assert!(error.is_retryable(), "{error}"),
         }
     }
@@ -225,6 +251,15 @@ macro_rules! conforms {
             batches_are_listed_as_numbers_until_they_are_removed,
             a_query_is_found_where_it_was_left,
             a_batch_of_ten_thousand_shards_is_kept,
+            a_put_that_stops_midway_is_there_whole_or_not_at_all,
+            an_epoch_whose_taker_stops_midway_is_in_nobodys_way,
+            a_removal_that_stops_midway_leaves_all_or_nothing,
+            a_put_sent_twice_is_one_entry,
+            starts_of_two_epochs_create_one_entry_between_them,
+            no_older_writer_gets_in_once_a_newer_epoch_is_taken,
+            more_than_a_thousand_entries_are_listed_in_order,
+            a_purge_goes_over_gaps_and_may_be_done_again,
+            a_purge_shows_readers_no_hole_and_no_half_entry,
         })+
     };
 }
