@@ -16,8 +16,17 @@ use crate::error::{Error, Result};
 const EXPECTED: &str = "expected file:///path, a path, memory://name/path, s3://bucket/path, \
     gs://bucket/path, az://container/path or abfss://container@account.dfs.core.windows.net/path";
 
+/// What an object store is told besides its location, by the names that the environment has for it,
+/// such as `aws_endpoint`. It goes before the environment.
+pub(super) type Settings = [(&'static str, String)];
+
 /// The objects at `location`; nothing is read or written yet.
 pub(super) fn objects(location: &str) -> Result<Arc<dyn Objects>> {
+    objects_with(location, &[])
+}
+
+/// The objects at `location`, in a store that is told `settings`.
+pub(super) fn objects_with(location: &str, settings: &Settings) -> Result<Arc<dyn Objects>> {
     if location.trim().is_empty() {
         return Err(Error::invalid_option(format!(
             "checkpoint location '{location}': {EXPECTED}"
@@ -45,8 +54,8 @@ pub(super) fn objects(location: &str) -> Result<Arc<dyn Objects>> {
         let reason = error.to_string();
         wrong(&url, &reason).with_source(error)
     })?;
-    let store = store(&url)?;
     let location = url.as_str().trim_end_matches('/').to_owned();
+    let store = store(&url, settings)?;
     Ok(Arc::new(StoredObjects::new(store, prefix, location)))
 }
 
@@ -92,15 +101,18 @@ fn wrong(url: &Url, what: &str) -> Error {
     ))
 }
 
-fn store(url: &Url) -> Result<Arc<dyn ObjectStore>> {
-    let Some(name) = url.host_str().filter(|name| !name.is_empty()) else {
-        return Err(wrong(url, EXPECTED));
-    };
+fn host(url: &Url) -> Result<&str> {
+    let host = url.host_str().filter(|name| !name.is_empty());
+    host.ok_or_else(|| wrong(url, EXPECTED))
+}
+
+fn store(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
+    let name = host(url)?;
     match url.scheme() {
         "memory" => Ok(memory(name)),
-        "s3" | "s3a" => amazon(url),
-        "gs" => google(url),
-        "az" | "abfs" | "abfss" => microsoft(url),
+        "s3" | "s3a" => amazon(url, settings),
+        "gs" => google(url, settings),
+        "az" | "abfs" | "abfss" => microsoft(url, settings),
         _ => Err(wrong(url, EXPECTED)),
     }
 }
@@ -145,44 +157,48 @@ fn built<S: ObjectStore>(
     }
 }
 
+/// The settings that a store knows.
+#[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+fn known<Key: std::str::FromStr>(settings: &Settings) -> impl Iterator<Item = (Key, String)> {
+    let known = |(name, value): &(&str, String)| Some((name.parse().ok()?, value.clone()));
+    settings.iter().filter_map(known)
+}
+
 #[cfg(feature = "aws")]
-fn amazon(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+fn amazon(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
     let builder = object_store::aws::AmazonS3Builder::from_env();
-    built(
-        url,
-        builder.with_url(url.as_str()).with_retry(one_try()).build(),
-    )
+    let builder = builder.with_url(url.as_str()).with_retry(one_try());
+    let told = known(settings).fold(builder, |told, (key, value)| told.with_config(key, value));
+    built(url, told.build())
 }
 
 #[cfg(not(feature = "aws"))]
-fn amazon(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+fn amazon(url: &Url, _: &Settings) -> Result<Arc<dyn ObjectStore>> {
     Err(not_built_in(url, "aws"))
 }
 
 #[cfg(feature = "gcp")]
-fn google(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+fn google(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
     let builder = object_store::gcp::GoogleCloudStorageBuilder::from_env();
-    built(
-        url,
-        builder.with_url(url.as_str()).with_retry(one_try()).build(),
-    )
+    let builder = builder.with_url(url.as_str()).with_retry(one_try());
+    let told = known(settings).fold(builder, |told, (key, value)| told.with_config(key, value));
+    built(url, told.build())
 }
 
 #[cfg(not(feature = "gcp"))]
-fn google(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+fn google(url: &Url, _: &Settings) -> Result<Arc<dyn ObjectStore>> {
     Err(not_built_in(url, "gcp"))
 }
 
 #[cfg(feature = "azure")]
-fn microsoft(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+fn microsoft(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
     let builder = object_store::azure::MicrosoftAzureBuilder::from_env();
-    built(
-        url,
-        builder.with_url(url.as_str()).with_retry(one_try()).build(),
-    )
+    let builder = builder.with_url(url.as_str()).with_retry(one_try());
+    let told = known(settings).fold(builder, |told, (key, value)| told.with_config(key, value));
+    built(url, told.build())
 }
 
 #[cfg(not(feature = "azure"))]
-fn microsoft(url: &Url) -> Result<Arc<dyn ObjectStore>> {
+fn microsoft(url: &Url, _: &Settings) -> Result<Arc<dyn ObjectStore>> {
     Err(not_built_in(url, "azure"))
 }

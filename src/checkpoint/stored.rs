@@ -11,6 +11,16 @@ use super::committer::{StoreError, StoreResult};
 use super::objects::Objects;
 use crate::error::{Error, ErrorKind};
 
+/// What to do when the store lets nobody in.
+const MAY_NOT: &str = "; expected credentials in the environment that may list, read, create and \
+    delete objects there (on S3: s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject)";
+
+/// What to do when there is no place for objects.
+const NO_BUCKET: &str = "; create the bucket or container, or correct its name";
+
+/// What to do when the store says that the bucket is elsewhere.
+const OTHER_REGION: &str = "; expected the region of the bucket in the environment (AWS_REGION)";
+
 /// Objects of a store below a prefix.
 #[derive(Debug)]
 pub(super) struct StoredObjects {
@@ -36,26 +46,49 @@ impl StoredObjects {
 
     /// What the error says, and whether it may pass.
     fn error(&self, doing: &str, name: &str, error: Store) -> StoreError {
-        let message = format!(
-            "checkpoint '{}': cannot {doing} {name}: {error}",
-            self.location
-        );
-        let kind = match &error {
+        let (kind, way_out) = match &error {
             Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
-                ErrorKind::AccessDenied
+                (Some(ErrorKind::AccessDenied), MAY_NOT)
             }
-            Store::NotFound { .. } => ErrorKind::NotFound,
+            // Where a single object is missing, nobody asks.
+            Store::NotFound { .. } => (Some(ErrorKind::NotFound), NO_BUCKET),
             Store::InvalidPath { .. } | Store::UnknownConfigurationKey { .. } => {
-                ErrorKind::InvalidOption
+                (Some(ErrorKind::InvalidOption), "")
             }
-            Store::NotSupported { .. } | Store::NotImplemented { .. } => ErrorKind::Unsupported,
-            _ => {
-                let error = Error::new(ErrorKind::Unavailable, message).with_source(error);
-                return StoreError::passing(error);
+            Store::NotSupported { .. } | Store::NotImplemented { .. } => {
+                (Some(ErrorKind::Unsupported), "")
             }
+            _ => match status(&error) {
+                Some(401 | 403) => (Some(ErrorKind::AccessDenied), MAY_NOT),
+                Some(404) => (Some(ErrorKind::NotFound), NO_BUCKET),
+                Some(301) => (Some(ErrorKind::InvalidOption), OTHER_REGION),
+                _ => (None, ""),
+            },
         };
-        StoreError::lasting(Error::new(kind, message).with_source(error))
+        let location = &self.location;
+        let message = format!("checkpoint '{location}': cannot {doing} {name}: {error}{way_out}");
+        match kind {
+            Some(kind) => StoreError::lasting(Error::new(kind, message).with_source(error)),
+            None => {
+                let error = Error::new(ErrorKind::Unavailable, message).with_source(error);
+                StoreError::passing(error)
+            }
+        }
     }
+}
+
+/// The HTTP status behind an error. The `object_store` crate tells it by type for single objects only;
+/// of listings and deletions it is read off the words of the cause, and nothing where they are others.
+fn status(error: &Store) -> Option<u16> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |error| error.source()).find_map(|error| {
+        let text = error.to_string();
+        if text.starts_with("Received redirect without LOCATION") {
+            return Some(301);
+        }
+        let status = text.strip_prefix("Server returned non-2xx status code: ")?;
+        status.get(..3)?.parse().ok()
+    })
 }
 
 #[async_trait]

@@ -269,3 +269,8 @@ conforms! {
     memory: Ok::<_, &str>(Place::memory());
     given: Place::below_the_given();
 }
+
+#[cfg(all(feature = "aws", feature = "embedded"))]
+conforms! {
+    s3: Ok::<_, &str>(Place::s3().await);
+}

@@ -7,6 +7,8 @@ mod local;
 mod location;
 mod log;
 mod places;
+#[cfg(all(feature = "aws", feature = "embedded"))]
+mod s3;
 mod tampering;
 
 use std::time::Duration;

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::{OffsetCommitter, open};
+use super::super::location::objects_with;
+use super::super::{ObjectStoreCommitter, OffsetCommitter};
+#[cfg(all(feature = "aws", feature = "embedded"))]
+use super::s3::S3Server;
 
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
@@ -13,28 +16,48 @@ static NUMBER: AtomicU64 = AtomicU64::new(0);
 #[derive(Debug)]
 pub(crate) struct Place {
     location: String,
+    settings: Vec<(&'static str, String)>,
     folder: Option<PathBuf>,
+    #[cfg(all(feature = "aws", feature = "embedded"))]
+    s3: Option<S3Server>,
 }
 
 impl Place {
+    fn at(location: String) -> Self {
+        Self {
+            location,
+            settings: Vec::new(),
+            folder: None,
+            #[cfg(all(feature = "aws", feature = "embedded"))]
+            s3: None,
+        }
+    }
+
     /// A folder that does not exist yet.
     pub(crate) fn local() -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("kinesis checkpoint {}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        Self {
-            location: folder.to_str().unwrap().to_owned(),
-            folder: Some(folder),
-        }
+        let location = folder.to_str().unwrap().to_owned();
+        let mut place = Self::at(location);
+        place.folder = Some(folder);
+        place
     }
 
     /// The memory of the process.
     pub(crate) fn memory() -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self {
-            location: format!("memory://place-{number}/query"),
-            folder: None,
-        }
+        Self::at(format!("memory://place-{number}/query"))
+    }
+
+    /// A bucket of a server of its own on loopback.
+    #[cfg(all(feature = "aws", feature = "embedded"))]
+    pub(crate) async fn s3() -> Self {
+        let server = S3Server::start().await;
+        let mut place = Self::at("s3://bucket/queries of today/q1".to_owned());
+        place.settings = server.settings();
+        place.s3 = Some(server);
+        place
     }
 
     /// A prefix below the location in `CHECKPOINT_TEST_LOCATION`, which stays behind.
@@ -42,15 +65,15 @@ impl Place {
     /// # Errors
     /// Why there is none.
     pub(crate) fn below_the_given() -> Result<Self, &'static str> {
-        let given = std::env::var("CHECKPOINT_TEST_LOCATION").map_err(|_| {
-            "CHECKPOINT_TEST_LOCATION names no bucket, such as s3://bucket/prefix with feature aws"
-        })?;
+        let why = "CHECKPOINT_TEST_LOCATION names no bucket, such as s3://bucket/prefix";
+        Self::below("CHECKPOINT_TEST_LOCATION").ok_or(why)
+    }
+
+    fn below(variable: &str) -> Option<Self> {
+        let given = std::env::var(variable).ok()?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let run = fastrand::Rng::new().u64(..);
-        Ok(Self {
-            location: format!("{given}/{run:016x}-{number}"),
-            folder: None,
-        })
+        Some(Self::at(format!("{given}/{run:016x}-{number}")))
     }
 
     /// What a user writes to mean it.
@@ -63,9 +86,35 @@ impl Place {
         self.folder.as_deref().expect("a local place")
     }
 
+    /// The same, at another location.
+    #[cfg(all(feature = "aws", feature = "embedded"))]
+    pub(crate) fn moved(mut self, location: &str) -> Self {
+        self.location = location.to_owned();
+        self
+    }
+
+    /// The same, with another setting.
+    #[cfg(all(feature = "aws", feature = "embedded"))]
+    pub(crate) fn told(mut self, name: &'static str, value: &str) -> Self {
+        self.settings.push((name, value.to_owned()));
+        self
+    }
+
+    /// What messages call it.
+    pub(crate) fn shown(&self) -> String {
+        self.open().location()
+    }
+
+    /// The server of one on S3.
+    #[cfg(all(feature = "aws", feature = "embedded"))]
+    pub(crate) fn server(&self) -> &S3Server {
+        self.s3.as_ref().expect("a place on S3")
+    }
+
     /// A handle of its own.
     pub(crate) fn open(&self) -> Arc<dyn OffsetCommitter> {
-        open(&self.location).unwrap()
+        let objects = objects_with(&self.location, &self.settings).unwrap();
+        Arc::new(ObjectStoreCommitter::over(objects))
     }
 }
 

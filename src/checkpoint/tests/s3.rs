@@ -1,0 +1,166 @@
+//! A server of S3 on loopback, with faults by the number of the request.
+
+mod bucket;
+mod faults;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use bucket::Bucket;
+
+const KEY_ID: &str = "AKIDLOOPBACK";
+const SECRET: &str = "hush";
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fault {
+    /// It has no effect, and this status and error code for an answer.
+    Answers(u16, &'static str),
+    /// It has no effect, and its connection breaks.
+    Breaks,
+    /// It has its effect, and its connection breaks.
+    LosesAnswer,
+}
+
+#[derive(Debug, Default)]
+struct Traffic {
+    /// Method and path of each request so far.
+    seen: Vec<String>,
+    by_number: BTreeMap<usize, Fault>,
+    always: Option<Fault>,
+}
+
+impl Traffic {
+    fn fault(&mut self, request: String) -> Option<Fault> {
+        let scripted = self.by_number.remove(&self.seen.len());
+        self.seen.push(request);
+        scripted.or(self.always)
+    }
+}
+
+/// The bucket `bucket` behind the S3 protocol, signatures and all; gone with this.
+#[derive(Debug)]
+pub(crate) struct S3Server {
+    address: SocketAddr,
+    traffic: Arc<Mutex<Traffic>>,
+    accepting: JoinHandle<()>,
+}
+
+impl S3Server {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut service = S3ServiceBuilder::new(Bucket::default());
+        service.set_auth(s3s::auth::SimpleAuth::from_single(KEY_ID, SECRET));
+        let traffic = Arc::default();
+        let accepting = tokio::spawn(accept(listener, service.build(), Arc::clone(&traffic)));
+        Self {
+            address,
+            traffic,
+            accepting,
+        }
+    }
+
+    /// What leads a store here.
+    pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
+        let endpoint = format!("http://{}", self.address);
+        let settings = [
+            ("aws_endpoint", endpoint.as_str()),
+            ("aws_allow_http", "true"),
+            ("aws_region", "eu-west-1"),
+            ("aws_access_key_id", KEY_ID),
+            ("aws_secret_access_key", SECRET),
+        ];
+        settings
+            .map(|(name, value)| (name, value.to_owned()))
+            .into()
+    }
+
+    /// Method and path of each request so far.
+    pub(super) fn seen(&self) -> Vec<String> {
+        self.traffic.lock().unwrap().seen.clone()
+    }
+
+    /// Puts faults in the way of the next requests, one each.
+    pub(super) fn next(&self, faults: &[Fault]) {
+        let mut traffic = self.traffic.lock().unwrap();
+        let numbered = (traffic.seen.len()..).zip(faults.iter().copied());
+        traffic.by_number.extend(numbered.collect::<Vec<_>>());
+    }
+
+    /// Puts a fault in the way of the request of that number, counted from 0.
+    pub(super) fn at(&self, number: usize, fault: Fault) {
+        let mut traffic = self.traffic.lock().unwrap();
+        traffic.by_number.insert(number, fault);
+    }
+
+    /// Puts a fault in the way of all requests.
+    pub(super) fn always(&self, fault: Fault) {
+        self.traffic.lock().unwrap().always = Some(fault);
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, service: S3Service, traffic: Arc<Mutex<Traffic>>) {
+    let mut connections = tokio::task::JoinSet::new();
+    while let Ok((connection, _)) = listener.accept().await {
+        let (service, traffic) = (service.clone(), Arc::clone(&traffic));
+        connections.spawn(async move {
+            connection.set_nodelay(true).unwrap();
+            let answer = service_fn(|request| answer(&service, &traffic, request));
+            // It ends where a fault or the client breaks it.
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(connection), answer)
+                .await;
+        });
+    }
+}
+
+async fn answer(
+    service: &S3Service,
+    traffic: &Mutex<Traffic>,
+    request: Request<Incoming>,
+) -> Result<Response<s3s::Body>, &'static str> {
+    let line = format!("{} {}", request.method(), request.uri().path());
+    let fault = traffic.lock().unwrap().fault(line);
+    match fault {
+        Some(Fault::Breaks) => Err("a fault broke the connection"),
+        Some(Fault::Answers(status, code)) => Ok(failure(status, code)),
+        fault => {
+            let answered = service.call(request.map(s3s::Body::from)).await;
+            match fault {
+                None => answered.map_err(|_| "the request broke off"),
+                Some(_) => Err("a fault lost the answer"),
+            }
+        }
+    }
+}
+
+fn failure(status: u16, code: &str) -> Response<s3s::Body> {
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
+         <Message>as the test would have it</Message></Error>"
+    );
+    let mut response = Response::new(Bytes::from(text).into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    let xml = "application/xml".parse().unwrap();
+    response.headers_mut().insert(CONTENT_TYPE, xml);
+    response
+}

@@ -1,0 +1,212 @@
+//! A log on S3 where requests fail.
+
+use super::super::*;
+use super::Fault;
+use crate::checkpoint::{Log, Put};
+use crate::error::ErrorKind;
+
+const PASSING: [Fault; 5] = [
+    Fault::Answers(503, "SlowDown"),
+    Fault::Answers(500, "InternalError"),
+    // Two writers of one object at once.
+    Fault::Answers(409, "ConditionalRequestConflict"),
+    Fault::Breaks,
+    Fault::LosesAnswer,
+];
+
+const ENTRY: &str = "x";
+
+#[tokio::test]
+async fn what_may_pass_is_told_from_what_lasts() {
+    let place = Place::s3().await;
+    let (server, committer) = (place.server(), place.open());
+    let epoch = committer.take_epoch(NONE).await.unwrap();
+    let put = || committer.put(epoch, Log::Offsets, BatchId(0), ENTRY.into());
+    for (fault, kind, retryable, said) in [
+        (
+            Fault::Answers(503, "SlowDown"),
+            ErrorKind::Unavailable,
+            true,
+            "SlowDown",
+        ),
+        (
+            Fault::Answers(500, "InternalError"),
+            ErrorKind::Unavailable,
+            true,
+            "InternalError",
+        ),
+        (Fault::Breaks, ErrorKind::Unavailable, true, "error"),
+        (
+            Fault::Answers(403, "AccessDenied"),
+            ErrorKind::AccessDenied,
+            false,
+            "AccessDenied",
+        ),
+        (
+            Fault::Answers(401, "Unauthorized"),
+            ErrorKind::AccessDenied,
+            false,
+            "Unauthorized",
+        ),
+    ] {
+        server.next(&[fault]);
+        let error = put().await.unwrap_err();
+        assert_eq!(error.is_retryable(), retryable, "{fault:?}: {error}");
+        let error = error.into_error();
+        assert_eq!(error.kind(), kind, "{fault:?}: {error}");
+        let text = error.to_string();
+        let place = format!("checkpoint '{}': cannot read epochs/1: ", place.shown());
+        assert!(text.starts_with(&place), "{text}");
+        assert!(text.contains(said), "{text}");
+        assert!(!format!("{error:?}").contains(super::SECRET), "{error:?}");
+    }
+    assert_eq!(put().await.unwrap(), Put::Done);
+}
+
+#[tokio::test]
+async fn a_listing_that_is_refused_is_not_asked_for_again() {
+    for (status, code, kind, said) in [
+        (
+            403,
+            "AccessDenied",
+            ErrorKind::AccessDenied,
+            "s3:ListBucket",
+        ),
+        (
+            401,
+            "Unauthorized",
+            ErrorKind::AccessDenied,
+            "s3:ListBucket",
+        ),
+        (
+            404,
+            "NoSuchBucket",
+            ErrorKind::NotFound,
+            "create the bucket",
+        ),
+        (
+            301,
+            "PermanentRedirect",
+            ErrorKind::InvalidOption,
+            "AWS_REGION",
+        ),
+    ] {
+        let place = Place::s3().await;
+        place.server().always(Fault::Answers(status, code));
+        let error = start(place.open(), 1).take_over().await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(place.server().seen().len(), 1, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_named() {
+    let place = Place::s3().await.moved("s3://no-such-bucket/q1");
+    let error = place.open().take_epoch(NONE).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    let error = error.into_error();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    for said in [
+        "s3://no-such-bucket/q1",
+        "NoSuchBucket",
+        "create the bucket",
+    ] {
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    let error = start(place.open(), 1).create_metadata(&metadata("a")).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn wrong_keys_are_refused_at_once_and_not_shown() {
+    let place = Place::s3().await;
+    let place = place.told("aws_secret_access_key", "a-wrong-secret");
+    let error = start(place.open(), 1).take_over().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AccessDenied);
+    let shown = format!("{error:?}");
+    assert!(shown.contains("SignatureDoesNotMatch"), "{shown}");
+    assert!(
+        shown.contains("s3:PutObject"),
+        "says what is needed: {shown}"
+    );
+    assert!(!shown.contains("a-wrong-secret"), "{shown}");
+    assert_eq!(place.server().seen().len(), 1, "one try");
+}
+
+/// What a start of a query does, over a log of two batches that it retains one of.
+async fn run_two_batches(place: &Place) {
+    let mut query = Checkpoint::new(place.open(), RETRY, 1, fastrand::Rng::with_seed(7));
+    let stands = query.create_metadata(&metadata("a")).await.unwrap();
+    assert_eq!(stands, metadata("a"));
+    assert_eq!(query.take_over().await.unwrap(), None);
+    for id in 0..2 {
+        let logged = query.log_offsets(&batch(id, 3)).await;
+        assert_eq!(logged.unwrap(), Logged::Done);
+        let logged = query.log_commit(BatchId(id), UnixMillis(1)).await;
+        assert_eq!(logged.unwrap(), Logged::Done);
+    }
+    query.purge(BatchId(1)).await;
+}
+
+#[tokio::test]
+async fn a_passing_fault_at_any_request_changes_nothing() {
+    let calm = Place::s3().await;
+    run_two_batches(&calm).await;
+    let requests = calm.server().seen();
+    assert!(requests.len() > 10, "{requests:?}");
+    for fault in PASSING {
+        for (number, request) in requests.iter().enumerate() {
+            // A purge leaves what it cannot delete to the next one.
+            let conflict = matches!(fault, Fault::Answers(409, _));
+            if request.starts_with("POST") || (conflict && !request.starts_with("PUT")) {
+                continue;
+            }
+            let place = Place::s3().await;
+            place.server().at(number, fault);
+            run_two_batches(&place).await;
+            let context = format!("{fault:?} at {number}, {request}");
+            assert!(place.server().seen().len() >= requests.len(), "{context}");
+            let recovered = start(place.open(), 8).take_over().await.unwrap();
+            let (batch, committed) = (batch(1, 3), true);
+            assert_eq!(recovered, Some(Recovered { batch, committed }), "{context}");
+            for log in [Log::Offsets, Log::Commits] {
+                let listed = place.open().batches(log).await.unwrap();
+                assert_eq!(listed, [BatchId(1)], "{context}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_purge_leaves_to_the_next_what_cannot_be_deleted() {
+    let place = Place::s3().await;
+    let mut query = Checkpoint::new(place.open(), RETRY, 1, fastrand::Rng::with_seed(7));
+    query.take_over().await.unwrap();
+    for id in 0..3 {
+        query.log_offsets(&batch(id, 1)).await.unwrap();
+        query.log_commit(BatchId(id), UnixMillis(1)).await.unwrap();
+    }
+    place.server().next(&[Fault::Answers(503, "SlowDown")]);
+    query.purge(BatchId(2)).await;
+    let listed = || async { place.open().batches(Log::Offsets).await.unwrap() };
+    assert_eq!(listed().await, [0, 1, 2].map(BatchId));
+    query.purge(BatchId(2)).await;
+    assert_eq!(listed().await, [BatchId(2)]);
+}
+
+#[tokio::test]
+async fn a_store_that_stays_away_is_named_with_the_tries() {
+    let place = Place::s3().await;
+    place.server().always(Fault::Answers(503, "SlowDown"));
+    let error = start(place.open(), 1).take_over().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let text = error.to_string();
+    assert!(text.contains("SlowDown"), "{text}");
+    assert!(text.ends_with("(gave up after 6 tries)"), "{text}");
+    assert_eq!(
+        place.server().seen().len(),
+        6,
+        "no tries of the client's own"
+    );
+}
