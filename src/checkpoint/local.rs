@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use super::committer::{StoreError, StoreResult};
 use super::objects::Objects;
+use super::temporary;
 use crate::error::{Error, ErrorKind};
 
 /// How often a write starts again because its temporary file was tidied away.
@@ -91,7 +92,7 @@ impl Objects for LocalFiles {
 
     async fn tidy(&self, folder: &str) -> StoreResult<()> {
         self.blocking("tidy", folder, |path| {
-            for name in names(path)?.iter().filter(|name| is_temporary(name)) {
+            for name in names(path)?.iter().filter(|name| temporary::is_one(name)) {
                 if_found(fs::remove_file(path.join(name)))?;
             }
             Ok(())
@@ -174,7 +175,7 @@ fn new_temporary(path: &Path) -> io::Result<(File, PathBuf)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     loop {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = format!(".{name}.{}-{number}.tmp", std::process::id());
+        let temporary = temporary::name(&name, std::process::id(), number);
         let temporary = path.with_file_name(temporary);
         match OpenOptions::new()
             .write(true)
@@ -186,20 +187,6 @@ fn new_temporary(path: &Path) -> io::Result<(File, PathBuf)> {
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Whether a name is one that [`new_temporary`] makes.
-fn is_temporary(name: &str) -> bool {
-    let parts = || {
-        let name = name.strip_prefix('.')?.strip_suffix(".tmp")?;
-        let (name, unique) = name.rsplit_once('.')?;
-        let (process, number) = unique.split_once('-')?;
-        Some((name, process, number))
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    parts().is_some_and(|(name, process, number)| {
-        (name == "metadata" || digits(name)) && digits(process) && digits(number)
-    })
 }
 
 /// Makes a folder and those it is in, each flushed into the one above.

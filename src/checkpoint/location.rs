@@ -14,7 +14,8 @@ use super::stored::StoredObjects;
 use crate::error::{Error, Result};
 
 const EXPECTED: &str = "expected file:///path, a path, memory://name/path, s3://bucket/path, \
-    gs://bucket/path, az://container/path or abfss://container@account.dfs.core.windows.net/path";
+    gs://bucket/path, az://container/path, abfss://container@account.dfs.core.windows.net/path or \
+    hdfs://namenode:port/path";
 
 /// What an object store is told besides its location, by the names that the environment has for it,
 /// such as `aws_endpoint`. It goes before the environment.
@@ -55,6 +56,9 @@ pub(super) fn objects_with(location: &str, settings: &Settings) -> Result<Arc<dy
         wrong(&url, &reason).with_source(error)
     })?;
     let location = url.as_str().trim_end_matches('/').to_owned();
+    if url.scheme() == "hdfs" {
+        return hadoop(&url, location, &prefix);
+    }
     let store = store(&url, settings)?;
     Ok(Arc::new(StoredObjects::new(store, prefix, location)))
 }
@@ -125,7 +129,7 @@ fn memory(name: &str) -> Arc<dyn ObjectStore> {
     Arc::<InMemory>::clone(store)
 }
 
-#[cfg(not(all(feature = "aws", feature = "gcp", feature = "azure")))]
+#[cfg(not(all(feature = "aws", feature = "gcp", feature = "azure", feature = "hdfs")))]
 fn not_built_in(url: &Url, feature: &str) -> Error {
     let scheme = url.scheme();
     Error::unsupported(format!(
@@ -201,4 +205,16 @@ fn microsoft(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
 #[cfg(not(feature = "azure"))]
 fn microsoft(url: &Url, _: &Settings) -> Result<Arc<dyn ObjectStore>> {
     Err(not_built_in(url, "azure"))
+}
+
+#[cfg(feature = "hdfs")]
+fn hadoop(url: &Url, location: String, path: &Path) -> Result<Arc<dyn Objects>> {
+    host(url)?;
+    let files = super::hdfs::HdfsFiles::new(location, &format!("/{path}"));
+    Ok(Arc::new(files))
+}
+
+#[cfg(not(feature = "hdfs"))]
+fn hadoop(url: &Url, _: String, _: &Path) -> Result<Arc<dyn Objects>> {
+    Err(not_built_in(url, "hdfs"))
 }

@@ -25,6 +25,8 @@
 
 mod committer;
 mod entry;
+#[cfg(feature = "hdfs")]
+mod hdfs;
 mod local;
 mod location;
 mod log;
@@ -32,6 +34,7 @@ mod object_committer;
 mod objects;
 mod stop_lock;
 mod stored;
+mod temporary;
 mod text;
 
 #[cfg(test)]

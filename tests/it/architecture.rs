@@ -19,6 +19,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws_sdk_kinesis::", &["kinesis/sdk/"]),
     ("aws_config::", &["kinesis/sdk/"]),
     ("object_store::", &["checkpoint/"]),
+    ("hdfs_native::", &["checkpoint/hdfs.rs"]),
     ("hyper::", &["kinesis/embedded/"]),
     ("clap::", &["cli/"]),
     ("rustyline::", &["cli/"]),

@@ -55,6 +55,8 @@ fn a_wrong_location_says_what_was_expected() {
         ("ftp://host/x", "expected file:///path"),
         ("file://host/x", "expected file:///path"),
         ("s3:///x", "expected file:///path"),
+        ("hdfs:///x", "expected file:///path"),
+        ("hdfs:///x", "hdfs://namenode:port/path"),
         ("http://[x", "not a URL"),
         ("memory://name/a//b", "empty path segment"),
     ] {
@@ -73,6 +75,7 @@ fn credentials_are_refused_and_not_shown() {
     for location in [
         "s3://AKIDHIDDEN:hush@bucket/x",
         "s3://AKIDHIDDEN@bucket/x",
+        "hdfs://HIDDEN:hush@node:8020/x",
         "memory://name/x?sig=hush",
         "az://container/x?sig=hush",
         "abfss://container:hush@account.dfs.core.windows.net/x",
@@ -99,6 +102,7 @@ fn a_store_that_is_not_built_in_names_its_feature() {
         ("s3://bucket/x", "aws", cfg!(feature = "aws")),
         ("gs://bucket/x", "gcp", cfg!(feature = "gcp")),
         ("az://container/x", "azure", cfg!(feature = "azure")),
+        ("hdfs://node:8020/x", "hdfs", cfg!(feature = "hdfs")),
         (
             "abfss://c@a.dfs.core.windows.net/x",
             "azure",

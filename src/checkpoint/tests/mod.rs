@@ -2,6 +2,8 @@
 
 mod conformance;
 mod faulty;
+#[cfg(feature = "hdfs")]
+mod hdfs;
 mod identity;
 mod local;
 mod location;

@@ -69,6 +69,17 @@ impl Place {
         Self::below("CHECKPOINT_TEST_LOCATION").ok_or(why)
     }
 
+    /// A folder below the location in `HDFS_TEST_LOCATION`, which stays behind.
+    ///
+    /// # Errors
+    /// Why there is none.
+    #[cfg(feature = "hdfs")]
+    pub(crate) fn hdfs() -> Result<Self, &'static str> {
+        let why = "HDFS_TEST_LOCATION names no place, such as hdfs://127.0.0.1:19000/tests \
+                   (tests/hdfs-up.sh starts a NameNode there)";
+        Self::below("HDFS_TEST_LOCATION").ok_or(why)
+    }
+
     fn below(variable: &str) -> Option<Self> {
         let given = std::env::var(variable).ok()?;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
