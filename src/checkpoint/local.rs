@@ -102,7 +102,7 @@ impl Objects for LocalFiles {
 }
 
 /// What the error says, and whether it may pass.
-fn store_error(location: &str, doing: &str, name: &str, error: io::Error) -> StoreError {
+pub(super) fn store_error(location: &str, doing: &str, name: &str, error: io::Error) -> StoreError {
     let place = if name.is_empty() { "it" } else { name };
     let message = format!("checkpoint '{location}': cannot {doing} {place}: {error}");
     let kind = match error.kind() {
@@ -160,13 +160,18 @@ fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
 
 /// Gives a file its name, unless there is one of that name.
 fn link(temporary: &Path, path: &Path) -> io::Result<()> {
-    fs::hard_link(temporary, path).map_err(|error| match error.kind() {
+    fs::hard_link(temporary, path).map_err(cannot_link)
+}
+
+/// A file that could be created and cannot be linked is on a file system without links, such as FAT.
+pub(super) fn cannot_link(error: io::Error) -> io::Error {
+    match error.kind() {
         Io::PermissionDenied | Io::Unsupported => {
             let message = format!("the file system cannot link files, choose another ({error})");
             io::Error::new(Io::Unsupported, message)
         }
         _ => error,
-    })
+    }
 }
 
 /// Opens a file beside `path` under a name of its own.

@@ -25,7 +25,7 @@ const EPOCHS: &str = "epochs";
 /// writes the same entry, and goes on from it. The older one stops at its next entry.
 ///
 /// The store must create an object only if it is absent, and list what was just written; S3, Google
-/// Cloud Storage, Azure and local file systems with hard links do. It must allow to delete.
+/// Cloud Storage, Azure, HDFS and local file systems with hard links do. It must allow to delete.
 pub struct ObjectStoreCommitter {
     objects: Arc<dyn Objects>,
     /// Told apart by it: the epochs of this handle from those of others.
@@ -37,7 +37,9 @@ impl ObjectStoreCommitter {
     /// directory), `memory://name/path` (shared by name within the process, gone with it), and with
     /// the features `aws`, `gcp` and `azure` `s3://bucket/path`, `gs://bucket/path` and
     /// `abfss://container@account.dfs.core.windows.net/path` or `az://container/path`. Credentials of
-    /// these come from the environment, as the `object_store` crate reads it.
+    /// these come from the environment, as the `object_store` crate reads it. With the feature `hdfs`
+    /// also `hdfs://namenode:port/path` and `hdfs://nameservice/path`, the service being one of the
+    /// configuration that `HADOOP_CONF_DIR` or `HADOOP_HOME` names.
     ///
     /// Nothing is read or written yet.
     ///

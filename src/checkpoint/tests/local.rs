@@ -132,6 +132,27 @@ async fn a_place_that_cannot_be_written_is_named() {
     assert!(error.to_string().contains(place.location()), "{error}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_system_without_links_is_named_and_not_tried_again() {
+    use super::super::local::{cannot_link, store_error};
+    let said = |number| {
+        let error = cannot_link(std::io::Error::from_raw_os_error(number));
+        store_error("/mnt/stick", "write", "offsets/1", error)
+    };
+    // EPERM of vfat and exfat; EOPNOTSUPP and ENOSYS of what is mounted over a network or FUSE.
+    for number in [1, 95, 38] {
+        let error = said(number);
+        assert!(!error.is_retryable(), "{error}");
+        let text = error.to_string();
+        let start = "checkpoint '/mnt/stick': cannot write offsets/1: the file system cannot link";
+        assert!(text.starts_with(start), "{text}");
+        assert_eq!(error.into_error().kind(), ErrorKind::Unsupported);
+    }
+    let error = said(5); // EIO
+    assert!(error.is_retryable(), "{error}");
+}
+
 #[tokio::test]
 async fn a_stop_lock_is_taken_once() {
     for place in [Place::local(), Place::memory()] {

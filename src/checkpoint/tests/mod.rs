@@ -8,6 +8,8 @@ mod identity;
 mod local;
 mod location;
 mod log;
+#[cfg(target_os = "linux")]
+mod mounted;
 mod places;
 #[cfg(all(feature = "aws", feature = "embedded"))]
 mod s3;
