@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::position::Written;
 use super::{
     CommitterKind, ExtraColumn, HashFilter, MetadataOptions, SinkOptions, SourceOptions,
     TableOptions,
@@ -27,8 +28,7 @@ pub(super) struct Draft {
     pub(super) create_stream: bool,
     pub(super) shard_count: Option<u32>,
     pub(super) extra_columns: Vec<ExtraColumn>,
-    pub(super) starting_position: Option<StartingPosition>,
-    pub(super) position_stream: Option<String>,
+    pub(super) starting_position: Option<Written>,
     pub(super) max_records_per_shard: Option<u64>,
     pub(super) max_fetch_time: Option<Duration>,
     pub(super) max_batch_bytes: usize,
@@ -53,7 +53,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Checks the options together.
-    pub(super) fn finish(self) -> Result<TableOptions> {
+    pub(super) fn finish(mut self) -> Result<TableOptions> {
         let connection_credentials = self.credentials()?;
         let retry = checked(
             self.client_retry(),
@@ -69,7 +69,7 @@ impl Draft {
         let stream = self.stream.clone().ok_or_else(|| {
             Error::invalid_option("no stream: expected its name or ARN as LOCATION")
         })?;
-        self.check_positions(&stream)?;
+        let position = self.starting_position(&stream)?;
         let region = stream.arn_region().map(str::to_owned);
         Ok(TableOptions {
             stream,
@@ -82,7 +82,7 @@ impl Draft {
             create_with_shards,
             extra_columns: self.extra_columns.clone(),
             sink: self.sink(),
-            source: self.source(metadata_retry),
+            source: self.source(position, metadata_retry),
         })
     }
 
@@ -102,12 +102,19 @@ impl Draft {
         }
     }
 
-    fn source(self, metadata_retry: RetryPolicy) -> SourceOptions {
-        let starting_position = match (self.starting_position, self.unbounded) {
-            (Some(position), _) => position,
-            (None, true) => StartingPosition::Latest,
-            (None, false) => StartingPosition::TrimHorizon,
-        };
+    fn starting_position(&mut self, stream: &StreamIdentity) -> Result<StartingPosition> {
+        match (self.starting_position.take(), self.unbounded) {
+            (Some(written), _) => written.of(stream.name()),
+            (None, true) => Ok(StartingPosition::Latest),
+            (None, false) => Ok(StartingPosition::TrimHorizon),
+        }
+    }
+
+    fn source(
+        self,
+        starting_position: StartingPosition,
+        metadata_retry: RetryPolicy,
+    ) -> SourceOptions {
         SourceOptions {
             starting_position,
             max_records_per_shard: self.max_records_per_shard,
@@ -146,18 +153,6 @@ impl Draft {
                 "option 'kinesis.shardCount' = '{count}': expected only together with \
                  'kinesis.createStream' = 'true'"
             ))),
-        }
-    }
-
-    /// Positions that name their stream are those of this one.
-    fn check_positions(&self, stream: &StreamIdentity) -> Result<()> {
-        match &self.position_stream {
-            Some(other) if other != stream.name().as_str() => Err(Error::invalid_option(format!(
-                "option 'kinesis.startingPosition' has positions of stream '{other}', \
-                 expected those of '{}'",
-                stream.name()
-            ))),
-            _ => Ok(()),
         }
     }
 

@@ -1,112 +1,101 @@
-//! How a starting position is spelled: a word, a time, or the awslabs connector's offset JSON.
+//! How a starting position is spelled: a word, a time, or JSON of positions per shard.
+
+mod json;
+mod place;
+mod time;
 
 use std::collections::BTreeMap;
 
-use chrono::DateTime;
-use serde_json::{Map, Value};
-
-use super::value::{self, Parsed};
-use crate::model::{SequenceNumber, ShardId, ShardPosition, StartingPosition, UnixMillis};
+use super::value::Parsed;
+use crate::error::{Error, Result};
+use crate::model::{ShardId, ShardPosition, StartingPosition, StreamName};
 
 /// What was expected where a word or a time was written.
 const EXPECTED: &str = "expected 'LATEST', 'TRIM_HORIZON', 'EARLIEST', \
     'AT_TIMESTAMP 2023-08-30T19:00:05Z' (or with an offset such as -08:00), \
     or a JSON object of positions per shard";
 
-/// A position and, when it is JSON that says so, the stream it belongs to.
-pub(super) fn starting_position(text: &str) -> Parsed<(StartingPosition, Option<String>)> {
+/// A starting position as it was written, before the stream of the table is known.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Written {
+    /// The same for all shards.
+    Alike(StartingPosition),
+    /// A place of its own for each shard, source by source.
+    PerShard(Vec<SourcePlaces>),
+}
+
+/// The places of the shards of one stream.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SourcePlaces {
+    /// The stream, where that is said.
+    stream: Option<String>,
+    /// None for a shard that starts with what arrives from now on.
+    shards: BTreeMap<ShardId, Option<ShardPosition>>,
+}
+
+/// Reads a starting position.
+pub(super) fn starting_position(text: &str) -> Parsed<Written> {
     let text = text.trim();
     if text.starts_with('{') {
-        return per_shard(text);
+        return json::document(text).map(Written::PerShard);
     }
-    let upper = text.to_ascii_uppercase();
-    let position = match upper.as_str() {
-        "LATEST" => StartingPosition::Latest,
-        "TRIM_HORIZON" | "EARLIEST" => StartingPosition::TrimHorizon,
-        other => {
-            let time = other
-                .strip_prefix("AT_TIMESTAMP")
-                .filter(|rest| rest.starts_with([' ', '\t']))
-                .ok_or(EXPECTED)?;
-            let time = DateTime::parse_from_rfc3339(time.trim()).map_err(|_| EXPECTED)?;
-            StartingPosition::AtTimestamp(UnixMillis(time.timestamp_millis()))
-        }
+    if let Some(sources) = json::spark_log(text) {
+        return sources.map(Written::PerShard);
+    }
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let position = match (word.to_ascii_uppercase().as_str(), rest) {
+        ("LATEST", "") => StartingPosition::Latest,
+        ("TRIM_HORIZON" | "EARLIEST", "") => StartingPosition::TrimHorizon,
+        ("AT_TIMESTAMP", time) => StartingPosition::AtTimestamp(time::parse(time)?),
+        _ => return Err(EXPECTED.to_owned()),
     };
-    Ok((position, None))
+    Ok(Written::Alike(position))
 }
 
-fn per_shard(text: &str) -> Parsed<(StartingPosition, Option<String>)> {
-    let shards: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|error| format!("expected a JSON object of positions per shard: {error}"))?;
-    let mut positions = BTreeMap::new();
-    let mut stream = None;
-    for (key, value) in &shards {
-        let fields = value
-            .as_object()
-            .ok_or_else(|| format!("expected a JSON object under '{key}'"))?;
-        if key == "metadata" {
-            stream = string(fields, "streamName");
-            continue;
+impl Written {
+    /// What it means for `stream`.
+    ///
+    /// # Errors
+    /// It has no positions of this stream, or different ones.
+    pub(super) fn of(self, stream: &StreamName) -> Result<StartingPosition> {
+        let sources = match self {
+            Self::Alike(position) => return Ok(position),
+            Self::PerShard(sources) => sources,
+        };
+        let fits = |source: &&SourcePlaces| {
+            let named = source.stream.as_deref();
+            named.is_none_or(|named| named == stream.as_str())
+        };
+        let mut fitting = sources.iter().filter(fits);
+        let Some(found) = fitting.next() else {
+            let others = sources.iter().filter_map(|source| source.stream.as_deref());
+            let others: Vec<String> = others.map(|name| format!("'{name}'")).collect();
+            let others = match others.as_slice() {
+                [] => "no stream".to_owned(),
+                [one] => format!("stream {one}"),
+                several => format!("streams {}", several.join(", ")),
+            };
+            return Err(refused(&format!(
+                "has positions of {others}, expected those of '{stream}'"
+            )));
+        };
+        if fitting.any(|other| other != found) {
+            return Err(refused(&format!(
+                "has positions of stream '{stream}' more than once, and they differ: expected those \
+                 of one source"
+            )));
         }
-        let position = shard_position(fields).map_err(|error| format!("under '{key}' {error}"))?;
-        if let Some(position) = position {
-            positions.insert(ShardId::new(key.as_str()), position);
-        }
-    }
-    Ok((StartingPosition::PerShard(positions), stream))
-}
-
-/// `None` for LATEST: a shard without a place of its own starts with what arrives from now on.
-fn shard_position(fields: &Map<String, Value>) -> Parsed<Option<ShardPosition>> {
-    let place = string(fields, "iteratorPosition").unwrap_or_default();
-    let kind = string(fields, "iteratorType")
-        .ok_or("expected 'iteratorType'")?
-        .to_ascii_uppercase();
-    let sequence =
-        || SequenceNumber::new(&place).map_err(|error| format!("'iteratorPosition': {error}"));
-    let position = match kind.as_str() {
-        "LATEST" => return Ok(None),
-        "TRIM_HORIZON" => ShardPosition::TrimHorizon,
-        "SHARD_END" => ShardPosition::ShardEnd,
-        "AT_TIMESTAMP" => {
-            let range = 0..=UnixMillis::LAST.0;
-            let millis = value::number(&place, &range).map_err(|expected| {
-                format!("'iteratorPosition' = '{place}': {expected}, milliseconds since 1970")
-            })?;
-            ShardPosition::AtTimestamp(UnixMillis(millis))
-        }
-        "AT_SEQUENCE_NUMBER" => ShardPosition::At(sequence()?),
-        "AFTER_SEQUENCE_NUMBER" => ShardPosition::After {
-            sequence: sequence()?,
-            sub_sequence: sub_sequence(fields)?,
-        },
-        other => {
-            return Err(format!(
-                "'iteratorType' = '{other}': expected TRIM_HORIZON, LATEST, AT_TIMESTAMP, \
-                 AT_SEQUENCE_NUMBER, AFTER_SEQUENCE_NUMBER or SHARD_END"
+        if found.shards.is_empty() {
+            return Err(refused(
+                "names no shard: expected a position of one at least",
             ));
         }
-    };
-    Ok(Some(position))
-}
-
-/// The place inside an aggregated record; none when all of it was read.
-fn sub_sequence(fields: &Map<String, Value>) -> Parsed<Option<u64>> {
-    let whole = string(fields, "isLast").is_some_and(|last| last.eq_ignore_ascii_case("true"));
-    match string(fields, "subSequenceNumber").as_deref() {
-        None | Some("-1") => Ok(None),
-        Some(_) if whole => Ok(None),
-        Some(digits) => digits.parse().map(Some).map_err(|_| {
-            format!("'subSequenceNumber' = '{digits}': expected a whole number from -1 on")
-        }),
+        let placed = found.shards.iter();
+        let placed = placed.filter_map(|(shard, place)| Some((shard.clone(), place.clone()?)));
+        Ok(StartingPosition::PerShard(placed.collect()))
     }
 }
 
-/// A member as text, also where it was written as a bare number or boolean.
-fn string(fields: &Map<String, Value>, name: &str) -> Option<String> {
-    match fields.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Null => None,
-        other => Some(other.to_string()),
-    }
+fn refused(why: &str) -> Error {
+    Error::invalid_option(format!("option 'kinesis.startingPosition' {why}"))
 }

@@ -1,5 +1,6 @@
 //! What a row of the table of options is. Parser, defaults, README and tests all read it.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::draft::Draft;
@@ -60,9 +61,22 @@ impl OptionSpec {
     pub(super) fn set(&self, draft: &mut Draft, value: &str) -> Result<()> {
         (self.set)(draft, value).map_err(|expected| {
             let hidden = self.secret || may_hold_secret(value);
-            let shown = if hidden { "***" } else { value };
+            let shown = if hidden {
+                "***".into()
+            } else {
+                shortened(value)
+            };
             Error::invalid_option(format!("option '{}' = '{shown}': {expected}", self.name))
         })
+    }
+}
+
+/// As much of a value as a message has room for.
+fn shortened(value: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 200;
+    match value.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &value[..end]).into(),
+        None => value.into(),
     }
 }
 

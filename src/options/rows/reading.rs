@@ -20,12 +20,12 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.startingPosition",
         Role::Source,
         None,
-        "`TRIM_HORIZON` (or `EARLIEST`), the default; `LATEST`, the default of `UNBOUNDED` tables: all that is put after the query was made, and maybe what was put shortly before, as far as clocks differ; `AT_TIMESTAMP 2023-08-30T19:00:05Z` (any UTC offset, fractions of a second allowed), or a JSON object of positions per shard as the awslabs connector writes it.",
+        "`TRIM_HORIZON` (or `EARLIEST`), the default; `LATEST`, the default of `UNBOUNDED` tables: all that is put after the query was made, and maybe what was put shortly before, as far as clocks differ; `AT_TIMESTAMP 2023-08-30T19:00:05Z`, or JSON of positions per shard. See [Starting positions](#starting-positions).",
         |draft, text| {
-            let (position, stream) = position::starting_position(text)?;
-            draft.starting_position = Some(position);
-            draft.position_stream = stream;
-            Ok(())
+            put(
+                &mut draft.starting_position,
+                position::starting_position(text).map(Some),
+            )
         },
     ),
     OptionSpec::new(

@@ -11,24 +11,144 @@ fn position(text: &str) -> Result<StartingPosition> {
 
 #[test]
 fn starting_positions_are_words_or_times() {
-    assert_eq!(position("latest").unwrap(), StartingPosition::Latest);
+    assert_eq!(position(" latest ").unwrap(), StartingPosition::Latest);
     assert_eq!(position("Earliest").unwrap(), StartingPosition::TrimHorizon);
-    let time = StartingPosition::AtTimestamp(UnixMillis(1_693_422_005_000));
     for text in [
         "AT_TIMESTAMP 2023-08-30T19:00:05Z",
         "at_timestamp 2023-08-30T11:00:05-08:00",
         "At_Timestamp  2023-08-30t19:00:05.000z",
+        "AT_TIMESTAMP 2023-08-30 19:00:05Z",
+        "AT_TIMESTAMP\t2023-08-30 21:00:05+02:00",
+        "AT_TIMESTAMP 2023-08-30 21:00:05 +0200",
+        "AT_TIMESTAMP 2023-08-30T21:00:05+02",
+        "AT_TIMESTAMP 2023-08-30T19:00:05.000999999Z",
+        "AT_TIMESTAMP 1693422005",
+        "AT_TIMESTAMP 1693422005000",
     ] {
+        let time = StartingPosition::AtTimestamp(UnixMillis(1_693_422_005_000));
         assert_eq!(position(text).unwrap(), time, "{text}");
     }
+    let fraction = position("AT_TIMESTAMP 2023-08-30T19:00:05.25Z").unwrap();
+    let time = UnixMillis(1_693_422_005_250);
+    assert_eq!(fraction, StartingPosition::AtTimestamp(time));
+}
+
+#[test]
+fn what_is_no_starting_position_is_told_what_is() {
     for text in [
         "",
-        "AT_TIMESTAMP",
-        "AT_TIMESTAMP 2023-02-30T19:00:05Z",
-        "AT_TIMESTAMP2023",
         "AFTER",
+        "LATEST now",
+        "TRIM_HORIZON 5",
+        "[]",
+        "AT_TIMESTAMP",
+        "AT_TIMESTAMP2023",
+        "AT_TIMESTAMP 2023-02-30T19:00:05Z",
+        "AT_TIMESTAMP 2023-08-30T19:00:05",
+        "AT_TIMESTAMP 2023-08-30 19:00:05",
+        "AT_TIMESTAMP 2023-08-30",
+        "AT_TIMESTAMP 2023-08-30T19:00:05Zulu",
+        "AT_TIMESTAMP 1969-12-31T23:59:59Z",
+        "AT_TIMESTAMP 169342200500",
+        "AT_TIMESTAMP 1693422005000000",
+        "AT_TIMESTAMP -1693422005",
+        "v1",
     ] {
-        assert!(position(text).is_err(), "{text}");
+        let message = position(text).unwrap_err().to_string();
+        assert!(message.contains("expected"), "{text}: {message}");
+        assert!(message.contains(&format!("= '{text}'")), "{message}");
+    }
+    let zone = position("AT_TIMESTAMP 2023-08-30T19:00:05").unwrap_err();
+    assert!(zone.to_string().contains("with 'Z' or an offset"), "{zone}");
+}
+
+/// What `json` says of shards 0, 1, …; None for those it does not place.
+fn places(json: &str, shards: u32) -> Vec<Option<String>> {
+    let position = position(json).unwrap();
+    let place = |n| position.position_of(&ShardId::new(format!("shardId-{n:012}")));
+    (0..shards).map(|n| Some(place(n)?.to_string())).collect()
+}
+
+#[test]
+fn positions_as_they_print_are_a_starting_position() {
+    let json = r#"{
+        "shardId-000000000000": "AFTER 4959",
+        "shardId-000000000001": "after 4959.3",
+        "shardId-000000000002": "AT 12",
+        "shardId-000000000003": "SHARD_END",
+        "shardId-000000000004": "AT_TIMESTAMP 2023-08-30 21:00:05+02:00",
+        "shardId-000000000005": "earliest",
+        "shardId-000000000006": "LATEST"
+    }"#;
+    let expected = [
+        "AFTER 4959",
+        "AFTER 4959.3",
+        "AT 12",
+        "SHARD_END",
+        "AT_TIMESTAMP 2023-08-30T19:00:05Z",
+        "TRIM_HORIZON",
+    ];
+    let expected = expected.map(|place| Some(place.to_owned()));
+    assert_eq!(places(json, 7), [&expected[..], &[None]].concat());
+}
+
+#[test]
+fn an_entry_of_a_checkpoint_is_where_its_batch_ended() {
+    let json = r#"{
+        "version": 1, "batch": 12, "epoch": 3, "run": "9f86d081884c7d65",
+        "time": "2026-11-20T10:00:00.000Z",
+        "sources": [
+            {"stream": "clicks", "shards": {"shardId-000000000000": "AFTER 1"}},
+            {"stream": "words", "made_at": "later", "shards": {
+                "shardId-000000000000": {"after": "AFTER 5", "upto": "AFTER 9", "rows": 4},
+                "shardId-000000000001": "SHARD_END",
+                "shardId-000000000002": {"after": "TRIM_HORIZON", "upto": "SHARD_END"}
+            }}
+        ]
+    }"#;
+    let expected = ["AFTER 9", "SHARD_END", "SHARD_END"].map(|place| Some(place.to_owned()));
+    assert_eq!(places(json, 3), expected);
+    let foreign = position(&json.replace("words", "others")).unwrap_err();
+    assert!(
+        foreign
+            .to_string()
+            .contains("positions of streams 'clicks', 'others', expected those of 'words'"),
+        "{foreign}"
+    );
+    let twice = position(&json.replace("clicks", "words")).unwrap_err();
+    assert!(twice.to_string().contains("more than once"), "{twice}");
+}
+
+#[test]
+fn a_file_of_sparks_offsets_is_a_starting_position() {
+    let file = include_str!("../../../tests/data/spark_offsets.txt");
+    assert_eq!(
+        places(file, 4),
+        [
+            None,
+            Some("AFTER 49645911022375268414723105361023041936174830512379625490.2".to_owned()),
+            Some("AFTER 49645911022397569159921635984164577654447478873885605922".to_owned()),
+            Some("TRIM_HORIZON".to_owned()),
+        ]
+    );
+    let windows = file.replace('\n', "\r\n");
+    assert_eq!(position(&windows).unwrap(), position(file).unwrap());
+    let torn = &file[..file.trim_end().len() - 1];
+    for (text, expected) in [
+        (torn, "on line 5: expected the positions of a source"),
+        (&file.replacen("v1", "v2", 1), "version 'v2': expected 'v1'"),
+        (
+            &file.replace("\"words\"", "\"verbs\""),
+            "positions of stream 'verbs'",
+        ),
+        ("v1\n{\"batchWatermarkMs\":0}\n-", "positions of no stream"),
+        (
+            "v1\n{\"batchWatermarkMs\":0}\n{\"metadata\":{\"streamName\":\"words\",\"batchId\":\"-1\"}}",
+            "names no shard",
+        ),
+    ] {
+        let message = position(text).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
     }
 }
 
@@ -78,7 +198,23 @@ fn positions_of_another_stream_or_of_no_sense_are_refused() {
     );
     for json in [
         "{",
+        "{}",
+        r#"{"metadata": "words"}"#,
+        r#"{"metadata": {"streamName": "words"}}"#,
         r#"{"shardId-0": 5}"#,
+        r#"{"shardId-0": {}}"#,
+        r#"{"shardId-0": "AFTER"}"#,
+        r#"{"shardId-0": "AFTER 007"}"#,
+        r#"{"shardId-0": "AFTER 7.x"}"#,
+        r#"{"shardId-0": "SHARD_END 5"}"#,
+        r#"{"shardId-0": "AT_TIMESTAMP 5"}"#,
+        r#"{"shardId-0": {"after": "AFTER 7"}}"#,
+        r#"{"shardId-0": {"after": "AFTER 7", "upto": 8}}"#,
+        r#"{"sources": 5}"#,
+        r#"{"sources": [5]}"#,
+        r#"{"sources": [{"stream": "words"}]}"#,
+        r#"{"sources": [{"shards": {"shardId-0": "SHARD_END"}}]}"#,
+        r#"{"sources": []}"#,
         r#"{"shardId-0": {"iteratorType": "SOMEWHERE"}}"#,
         r#"{"shardId-0": {"iteratorType": "AFTER_SEQUENCE_NUMBER", "iteratorPosition": "x"}}"#,
         r#"{"shardId-0": {"iteratorType": "AT_TIMESTAMP", "iteratorPosition": "today"}}"#,
@@ -89,4 +225,37 @@ fn positions_of_another_stream_or_of_no_sense_are_refused() {
             "{json}"
         );
     }
+}
+
+#[test]
+fn what_is_wrong_in_json_is_found_where_it_is() {
+    for (json, expected) in [
+        (
+            "{\n  \"shardId-0\": \"AFTER 7\",\n  oops\n}",
+            "at line 3 column 3",
+        ),
+        (
+            r#"{"shardId-0": "AFTER 7", "shardId-0": "AFTER 8"}"#,
+            "'shardId-0' stands there twice",
+        ),
+        (
+            r#"{"sources": [{"stream": "words", "shards": {"shardId-0": {"upto": "AFTER"}}}]}"#,
+            "under 'sources[0].shards.shardId-0' 'upto': 'AFTER': expected a position such as",
+        ),
+        (
+            r#"{"shardId-0": {"iteratorType": "AFTER_SEQUENCE_NUMBER", "iteratorPosition": 49590338271490256608559692538361571095921575989136588898}}"#,
+            "expected the sequence number in quotes",
+        ),
+    ] {
+        let message = position(json).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_long_value_is_not_repeated_whole() {
+    let json = format!(r#"{{"shardId-0": "AFTER {}"}}"#, "7é".repeat(5_000));
+    let message = position(&json).unwrap_err().to_string();
+    let shown = message.split("': ").next().unwrap();
+    assert!(shown.len() < 400 && shown.ends_with('…'), "{shown}");
 }
