@@ -29,6 +29,7 @@ pub(super) struct Draft {
     pub(super) shard_count: Option<u32>,
     pub(super) extra_columns: Vec<ExtraColumn>,
     pub(super) starting_position: Option<Written>,
+    pub(super) ordered: bool,
     pub(super) max_records_per_shard: Option<u64>,
     pub(super) max_fetch_time: Option<Duration>,
     pub(super) max_batch_bytes: usize,
@@ -117,6 +118,7 @@ impl Draft {
     ) -> SourceOptions {
         SourceOptions {
             starting_position,
+            ordered: self.ordered,
             max_records_per_shard: self.max_records_per_shard,
             max_fetch_time_per_shard: self.max_fetch_time,
             max_batch_bytes: self.max_batch_bytes,

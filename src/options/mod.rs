@@ -73,6 +73,9 @@ impl ExtraColumn {
 pub struct SourceOptions {
     /// Where reading starts.
     pub starting_position: StartingPosition,
+    /// Whether a bounded read keeps the rows of a partition key in the order of writing over splits and
+    /// merges; a streaming query always does.
+    pub ordered: bool,
     /// The most rows of one shard: of a bounded read, or of one batch of a streaming query. None where
     /// not given: to the tip, or [`STREAMING_RECORDS_PER_SHARD`](Self::STREAMING_RECORDS_PER_SHARD).
     pub max_records_per_shard: Option<u64>,

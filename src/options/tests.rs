@@ -70,6 +70,7 @@ const WRONG: &[(&str, &str)] = &[
     ("kinesis.shardCount", "0"),
     ("kinesis.extraColumns", "shardId,offset"),
     ("kinesis.startingPosition", "AT_TIMESTAMP yesterday"),
+    ("kinesis.ordered", "by key"),
     ("kinesis.maxFetchRecordsPerShard", "0"),
     ("kinesis.getRecords.numberOfRecordsPerFetch", "10001"),
     ("kinesis.getRecords.fetchIntervalMs", "0.5"),

@@ -148,7 +148,8 @@ impl TableProvider for BatchTable {
         }
         let input = MemorySourceConfig::try_new_exec(&partitions, descriptor_schema(), None)?;
         let context = Arc::clone(&self.context);
-        let plan = KinesisReadExec::new(input, context, columns, None, self.seed);
+        let shards = self.reads.reads.len();
+        let plan = KinesisReadExec::new(input, context, columns, None, shards, self.seed);
         Ok(Arc::new(plan))
     }
 }

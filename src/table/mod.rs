@@ -7,8 +7,8 @@
 //! in any case.
 //!
 //! ```text
-//!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard)
-//!          (a batch: BatchTable, one row per range)
+//!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard, a partition each)
+//!          (kinesis.ordered: a partition per family of shards; a batch: BatchTable, one row per range)
 //!  INSERT: RowCountExec ◀── KinesisSinkExec(writes from every partition) ◀── input
 //!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
 //! ```
@@ -23,6 +23,7 @@ mod order;
 mod provider;
 mod pushdown;
 mod read_exec;
+mod scan;
 mod service;
 mod settings;
 mod sink_exec;

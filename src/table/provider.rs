@@ -7,25 +7,22 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result as DataFusionResult;
 use datafusion::datasource::TableType;
-use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use tokio::sync::Semaphore;
 
 use super::builder::KinesisTableBuilder;
-use super::descriptor::{descriptor_schema, encode};
 use super::order::with_sort_kept;
-use super::pushdown::{Bounds, support};
-use super::read_exec::KinesisReadExec;
+use super::pushdown::support;
+use super::scan::Asked;
 use super::sink_exec::{KinesisSinkExec, RowCountExec};
 use crate::error::{Error, Result};
 use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shards};
 use crate::model::{Clock, HashRange, Shard};
 use crate::options::TableOptions;
 use crate::sink::{SinkSettings, SinkStream};
-use crate::source::{ReadContext, RowColumn, ShardRead, Until, filter_range, row_schema, starts};
+use crate::source::{ReadContext, RowColumn, filter_range, row_schema};
 
 /// Pages being fetched at once by one scan. Beyond it more shards add memory and no speed: this many
 /// shards give 128 MiB a second.
@@ -61,8 +58,9 @@ impl TableConfig {
 ///
 /// A scan is bounded: it reads every shard, closed ones included, from the starting position to the
 /// tip as it stood when the query was planned, one partition per shard. Rows of one shard come in
-/// the order of the shard; between shards there is no order. Aggregated records are opened: one row
-/// per user record.
+/// the order of the shard; between shards there is no order, unless
+/// [`ordered`](crate::options::SourceOptions::ordered) asks for that of each partition key. Aggregated
+/// records are opened: one row per user record.
 ///
 /// A table that was made [`unbounded`](KinesisTableBuilder::unbounded) is read by streaming queries
 /// only: a plain scan of it is refused.
@@ -132,7 +130,12 @@ impl KinesisTable {
         self.config.random(0)
     }
 
-    async fn shards(&self) -> Result<Vec<Shard>> {
+    pub(super) fn seed(&self) -> u64 {
+        self.config.seed
+    }
+
+    /// All shards that hold records or may hold some, ordered by id.
+    pub(super) async fn shards(&self) -> Result<Vec<Shard>> {
         let config = &self.config;
         let mut backoff = Backoff::new(config.options.retry, self.random());
         list_all_shards(
@@ -145,7 +148,7 @@ impl KinesisTable {
     }
 
     /// The hash range user records of `shard` must lie in, where that matters.
-    fn filter_range(&self, shard: &Shard) -> Option<HashRange> {
+    pub(super) fn filter_range(&self, shard: &Shard) -> Option<HashRange> {
         let config = &self.config;
         let filter = config.options.source.hash_filter;
         let distribution = config.summary.distribution;
@@ -177,7 +180,7 @@ impl TableProvider for KinesisTable {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
@@ -191,40 +194,17 @@ impl TableProvider for KinesisTable {
                 config.summary.stream.name()
             )));
         }
-        let begun_at = self.clock().now();
-        let columns: Vec<RowColumn> = match projection {
+        let columns = match projection {
             None => config.columns.clone(),
             Some(places) => places.iter().map(|place| config.columns[*place]).collect(),
         };
-        let bounds = Bounds::of(filters);
-        let shards = self.shards().await?;
-        let starts = starts(&shards, &config.options.source.starting_position)?;
-        let mut descriptors = Vec::new();
-        for (shard, start) in shards.into_iter().zip(starts) {
-            // What arrives from now on is behind the end of a bounded read.
-            let Some(start) = start.filter(|_| bounds.allows(&shard.id)) else {
-                continue;
-            };
-            let read = ShardRead {
-                hash_range: self.filter_range(&shard),
-                start: bounds.start(start),
-                shard: shard.id,
-                until: Until::Tip(begun_at),
-                limit: limit.map(|rows| rows as u64),
-            };
-            descriptors.push(vec![encode(&read)?]);
-        }
-        if descriptors.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(row_schema(&columns))));
-        }
-        let input = MemorySourceConfig::try_new_exec(&descriptors, descriptor_schema(), None)?;
-        Ok(Arc::new(KinesisReadExec::new(
-            input,
-            Arc::new(self.read_context(descriptors.len())),
+        let asked = Asked {
             columns,
+            filters,
             limit,
-            config.seed,
-        )))
+            partitions: state.config().target_partitions(),
+        };
+        self.bounded_scan(asked).await
     }
 
     async fn insert_into(

@@ -24,8 +24,8 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use super::descriptor::decode;
 use crate::source::{BatchReads, ReadContext, ReadCounters, RowColumn, RowReader, row_schema};
 
-/// Reads shards: one partition for each partition of descriptors in its input. What a batch has in
-/// memory already is taken from there.
+/// Reads shards: one partition for each partition of descriptors in its input, shard after shard in
+/// their order. What a batch has in memory already is taken from there.
 ///
 /// Metrics per partition: `output_rows`, `records` and `bytes` read, `buffered_records` of them from
 /// memory, `calls`, `throttles` and `retries` of GetRecords, `damaged_aggregates`, `filtered`,
@@ -36,6 +36,8 @@ pub struct KinesisReadExec {
     context: Arc<ReadContext>,
     columns: Vec<RowColumn>,
     limit: Option<usize>,
+    /// How many shards are read, for people.
+    shards: usize,
     seed: u64,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
@@ -48,6 +50,7 @@ impl KinesisReadExec {
         context: Arc<ReadContext>,
         columns: Vec<RowColumn>,
         limit: Option<usize>,
+        shards: usize,
         seed: u64,
     ) -> Self {
         let schema = row_schema(&columns);
@@ -64,6 +67,7 @@ impl KinesisReadExec {
             context,
             columns,
             limit,
+            shards,
             seed,
             schema,
             properties: Arc::new(properties),
@@ -82,10 +86,14 @@ impl DisplayAs for KinesisReadExec {
         let stream = self.context.stream.name();
         let partitions = self.properties.output_partitioning().partition_count();
         let reads = match &self.context.buffered {
-            None => format!("shards={partitions}"),
+            None if self.context.options.ordered => {
+                let families = self.context.shards;
+                format!("shards={}, families={families}, ordered=true", self.shards)
+            }
+            None => format!("shards={}", self.shards),
             Some(batch) if batch.reads.is_empty() => "batch by batch".to_owned(),
             // What is in memory shares partitions.
-            Some(batch) => format!("shards={}, partitions={partitions}", batch.reads.len()),
+            Some(_) => format!("shards={}, partitions={partitions}", self.shards),
         };
         let columns: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
         match format {
@@ -149,6 +157,7 @@ impl ExecutionPlan for KinesisReadExec {
             Arc::clone(&self.context),
             self.columns.clone(),
             self.limit,
+            self.shards,
             self.seed,
         )))
     }

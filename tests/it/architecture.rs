@@ -37,6 +37,7 @@ const PURE: &[&str] = &[
     "source/buffered.rs",
     "source/columns.rs",
     "source/counted.rs",
+    "source/families.rs",
     "source/follow/events.rs",
     "source/follow/followed.rs",
     "source/follow/state.rs",

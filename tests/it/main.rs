@@ -13,6 +13,7 @@ mod inserts;
 #[cfg(all(unix, feature = "cli", feature = "embedded"))]
 mod killed;
 mod options;
+mod ordered;
 mod peers;
 #[cfg(all(feature = "cli", feature = "embedded"))]
 mod process;

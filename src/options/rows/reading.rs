@@ -29,6 +29,13 @@ pub(super) const ROWS: &[OptionSpec] = &[
         },
     ),
     OptionSpec::new(
+        "kinesis.ordered",
+        Role::Source,
+        Some("false"),
+        "`true` keeps the rows of a partition key in the order of writing over splits and merges: what is connected by them is read shard after shard. Streaming queries keep it anyway.",
+        |draft, text| put(&mut draft.ordered, value::boolean(text)),
+    ),
+    OptionSpec::new(
         "kinesis.maxFetchRecordsPerShard",
         Role::Source,
         None,

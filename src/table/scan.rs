@@ -1,0 +1,97 @@
+//! The plan of a bounded scan: which shards are read from where, side by side or one after the other.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::Result;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+
+use super::descriptor::{descriptor_schema, encode_all};
+use super::provider::KinesisTable;
+use super::pushdown::Bounds;
+use super::read_exec::KinesisReadExec;
+use crate::model::{Shard, ShardPosition};
+use crate::source::{RowColumn, ShardRead, Until, families, row_schema, starts};
+
+/// What a statement asks of a scan.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) columns: Vec<RowColumn>,
+    pub(super) filters: &'a [Expr],
+    pub(super) limit: Option<usize>,
+    /// Partitions the session wants.
+    pub(super) partitions: usize,
+}
+
+impl KinesisTable {
+    /// The plan of a read to the tip as it is now.
+    ///
+    /// # Errors
+    /// The shards cannot be listed, or none of those with a starting position is listed.
+    pub(super) async fn bounded_scan(&self, asked: Asked<'_>) -> Result<Arc<dyn ExecutionPlan>> {
+        let source = &self.options().source;
+        let begun_at = self.clock().now();
+        let shards = self.shards().await?;
+        // What is listed as closed was closed before this, and is read to its end for certain.
+        let listed_at = self.clock().now();
+        let starts = starts(&shards, &source.starting_position)?;
+        let bounds = Bounds::of(asked.filters);
+        let read = |(shard, start): (&Shard, Option<ShardPosition>)| {
+            // What arrives from now on is behind the end of a bounded read.
+            let start = start.filter(|_| bounds.allows(&shard.id))?;
+            let until = if shard.is_closed() {
+                listed_at
+            } else {
+                begun_at
+            };
+            Some(ShardRead {
+                hash_range: self.filter_range(shard),
+                start: bounds.start(start),
+                shard: shard.id.clone(),
+                until: Until::Tip(until),
+                limit: asked.limit.map(|rows| rows as u64),
+            })
+        };
+        let reads: Vec<Option<ShardRead>> = shards.iter().zip(starts).map(read).collect();
+        let groups = if source.ordered {
+            families(&shards)
+        } else {
+            (0..shards.len()).map(|place| vec![place]).collect()
+        };
+        let mut partitions = Vec::with_capacity(groups.len());
+        for group in groups {
+            let group: Vec<&ShardRead> = (group.iter())
+                .filter_map(|place| reads[*place].as_ref())
+                .collect();
+            if !group.is_empty() {
+                partitions.push(vec![encode_all(&group)?]);
+            }
+        }
+        if partitions.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(row_schema(&asked.columns))));
+        }
+        let side_by_side = partitions.len();
+        if source.ordered {
+            fill_up(&mut partitions, asked.partitions);
+        }
+        let input = MemorySourceConfig::try_new_exec(&partitions, descriptor_schema(), None)?;
+        Ok(Arc::new(KinesisReadExec::new(
+            input,
+            Arc::new(self.read_context(side_by_side)),
+            asked.columns,
+            asked.limit,
+            reads.iter().flatten().count(),
+            self.seed(),
+        )))
+    }
+}
+
+/// Adds empty partitions up to `wanted`. Where there are fewer, the optimizer deals the rows of one
+/// partition out to several under nodes that compute, and those of one key would overtake each other.
+pub(super) fn fill_up(partitions: &mut Vec<Vec<RecordBatch>>, wanted: usize) {
+    let filled = partitions.len().max(wanted);
+    partitions.resize_with(filled, Vec::new);
+}
