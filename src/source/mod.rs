@@ -44,4 +44,4 @@ pub(crate) use families::families;
 pub(crate) use present::present;
 pub(crate) use read::{ReadContext, ShardRead, Until, filter_range};
 pub(crate) use reader::RowReader;
-pub(crate) use starts::starts;
+pub(crate) use starts::{refuse_future, starts};

@@ -1,15 +1,52 @@
 //! Where each shard of a stream starts.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
+use super::lineage::new_shards;
 use crate::error::{Error, Result};
-use crate::model::{InitialPositions, Offsets, Shard, ShardId, ShardPosition, StartingPosition};
+use crate::model::{
+    InitialPositions, Offsets, Shard, ShardId, ShardPosition, StartingPosition, UnixMillis,
+};
+
+/// How far beyond our clock a start may lie: clocks of machines that are kept right differ by less.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(5);
+
+/// Refuses a start in the future: there is nothing to read, and the service takes it for an error.
+///
+/// # Errors
+/// It lies more than five seconds beyond `now`.
+pub(crate) fn refuse_future(start: &StartingPosition, now: UnixMillis) -> Result<()> {
+    let is_future = |time: UnixMillis| time > now.plus(CLOCKS_DIFFER);
+    let refused = |place: &str, time: UnixMillis| {
+        Err(Error::invalid_option(format!(
+            "option 'kinesis.startingPosition' {place}= 'AT_TIMESTAMP {time}' lies in the future, the \
+             clock shows {now}: expected a time that has passed, or 'LATEST' for what arrives from now \
+             on"
+        )))
+    };
+    match start {
+        StartingPosition::AtTimestamp(time) if is_future(*time) => refused("", *time),
+        StartingPosition::PerShard(positions) => {
+            for (shard, position) in positions {
+                if let ShardPosition::AtTimestamp(time) = position
+                    && is_future(*time)
+                {
+                    return refused(&format!("of shard '{shard}' "), *time);
+                }
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
 
 /// The place of each of `shards`, which are ordered by id; `None` for one that starts with what
 /// arrives from now on.
 ///
 /// A shard that was made of one with a place starts at its own beginning: what was written to it
-/// comes after what was read of its parent.
+/// comes after what was read of its parent. That holds too where the shards between them, or the one
+/// with a place, are not listed any more. One that a shard with a place was made of was read before.
 ///
 /// # Errors
 /// None of the shards with a place exists.
@@ -17,40 +54,78 @@ pub(crate) fn starts(
     shards: &[Shard],
     start: &StartingPosition,
 ) -> Result<Vec<Option<ShardPosition>>> {
-    if let StartingPosition::PerShard(positions) = start {
+    let kin = match start {
+        StartingPosition::PerShard(positions) => Kin::of(shards, positions)?,
+        _ => Kin::default(),
+    };
+    // Children come after their parents in the order of ids.
+    let mut descendants: HashSet<&ShardId> = HashSet::new();
+    let mut places = Vec::with_capacity(shards.len());
+    for shard in shards {
+        let id = &shard.id;
+        let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
+        let after = |parent| descendants.contains(parent) || start.position_of(parent).is_some();
+        let place = start.position_of(id);
+        if kin.orphans.contains(id) || parents.any(after) {
+            descendants.insert(id);
+            places.push(place.or(Some(ShardPosition::TrimHorizon)));
+        } else {
+            let read = kin.ancestors.contains(id);
+            places.push(place.or(read.then_some(ShardPosition::ShardEnd)));
+        }
+    }
+    Ok(places)
+}
+
+/// How shards without a place are related to those that have one.
+#[derive(Debug, Default)]
+struct Kin<'a> {
+    /// What shards with a place were made of: nothing arrives there any more.
+    ancestors: HashSet<&'a ShardId>,
+    /// What may descend from a shard with a place that is not listed any more: its parents are not
+    /// listed either, and may have been that shard or made of it.
+    orphans: HashSet<&'a ShardId>,
+}
+
+impl<'a> Kin<'a> {
+    /// # Errors
+    /// None of the shards with a place is listed.
+    fn of(shards: &'a [Shard], positions: &BTreeMap<ShardId, ShardPosition>) -> Result<Self> {
         let listed: HashSet<&ShardId> = shards.iter().map(|shard| &shard.id).collect();
-        let mut missing = positions
-            .keys()
-            .filter(|shard| !listed.contains(shard))
-            .peekable();
-        if let Some(first) = missing.peek() {
-            if positions.keys().all(|shard| !listed.contains(shard)) {
+        let missing = positions.keys().filter(|shard| !listed.contains(shard));
+        let missing: Vec<&str> = missing.map(ShardId::as_str).collect();
+        if !missing.is_empty() {
+            if missing.len() == positions.len() {
                 return Err(Error::invalid_option(format!(
-                    "option 'kinesis.startingPosition' has a position of shard '{first}': \
-                     expected shards of the stream, and none of those given is listed"
+                    "option 'kinesis.startingPosition' has a position of shard '{}': expected shards \
+                     of the stream, and none of those given is listed",
+                    missing[0]
                 )));
             }
-            let missing: Vec<&str> = missing.map(ShardId::as_str).collect();
             tracing::warn!(
                 ?missing,
                 "shards with a starting position are not listed any more"
             );
         }
-    }
-    // Children come after their parents in the order of ids.
-    let mut descendants: HashSet<&ShardId> = HashSet::new();
-    let mut places = Vec::with_capacity(shards.len());
-    for shard in shards {
-        let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
-        let descends = parents
-            .any(|parent| descendants.contains(parent) || start.position_of(parent).is_some());
-        if descends {
-            descendants.insert(&shard.id);
+        let new = new_shards(shards, |shard| positions.contains_key(shard));
+        let unlisted = |parent: &ShardId| {
+            let later = missing
+                .first()
+                .is_some_and(|first| parent.as_str() > *first);
+            later && !listed.contains(parent)
+        };
+        let orphan = |shard: &&&Shard| {
+            let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
+            parents.any(unlisted)
+        };
+        let orphans = new.iter().filter(orphan).map(|shard| &shard.id).collect();
+        let mut ancestors = listed;
+        for shard in new {
+            ancestors.remove(&shard.id);
         }
-        let own = start.position_of(&shard.id);
-        places.push(own.or(descends.then_some(ShardPosition::TrimHorizon)));
+        ancestors.retain(|shard| !positions.contains_key(shard));
+        Ok(Self { ancestors, orphans })
     }
-    Ok(places)
 }
 
 /// The place of each of `shards`, which are ordered by id, where a query on them starts.
@@ -68,67 +143,4 @@ pub(super) fn beginning(shards: &[Shard], start: &InitialPositions) -> Result<Of
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{HashRange, SequenceNumber, UnixMillis};
-
-    fn shard(n: u32, parents: &[u32]) -> Shard {
-        let id = |n: &u32| ShardId::new(format!("shardId-{n:012}"));
-        Shard {
-            id: id(&n),
-            parent: parents.first().map(id),
-            adjacent_parent: parents.get(1).map(id),
-            hash_range: HashRange::ALL,
-            starting_sequence: SequenceNumber::zero(),
-            ending_sequence: None,
-        }
-    }
-
-    fn after(digits: &str) -> ShardPosition {
-        ShardPosition::After {
-            sequence: SequenceNumber::new(digits).unwrap(),
-            sub_sequence: None,
-        }
-    }
-
-    #[test]
-    fn descendants_of_a_shard_with_a_place_start_at_their_beginning() {
-        let shards = [
-            shard(0, &[]),
-            shard(1, &[]),
-            shard(2, &[0]),
-            shard(3, &[1]),
-            shard(4, &[2, 3]),
-            // Its parent is not listed any more.
-            shard(6, &[5]),
-        ];
-        let named = |n: u32| ShardId::new(format!("shardId-{n:012}"));
-        let positions = [(named(0), after("7")), (named(5), ShardPosition::ShardEnd)];
-        let start = StartingPosition::PerShard(positions.into());
-        let beginning = Some(ShardPosition::TrimHorizon);
-        assert_eq!(
-            starts(&shards, &start).unwrap(),
-            [
-                Some(after("7")),
-                None,
-                beginning.clone(),
-                None,
-                beginning.clone(),
-                beginning
-            ]
-        );
-    }
-
-    #[test]
-    fn other_starts_are_the_same_for_all_shards() {
-        let shards = [shard(0, &[]), shard(1, &[0])];
-        let time = UnixMillis(5);
-        let at = Some(ShardPosition::AtTimestamp(time));
-        let start = StartingPosition::AtTimestamp(time);
-        assert_eq!(starts(&shards, &start).unwrap(), [at.clone(), at]);
-        assert_eq!(
-            starts(&shards, &StartingPosition::Latest).unwrap(),
-            [None, None]
-        );
-    }
-}
+mod tests;

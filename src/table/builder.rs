@@ -8,7 +8,7 @@ use super::stream;
 use crate::error::Result;
 use crate::options::{OptionsBuilder, TableOptions};
 use crate::sink::{SinkSettings, SinkStream};
-use crate::source::RowColumn;
+use crate::source::{RowColumn, refuse_future};
 
 /// Makes a [`KinesisTable`].
 #[derive(Debug)]
@@ -64,7 +64,8 @@ impl KinesisTableBuilder {
     /// Checks the options and finds the stream.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) before anything is sent;
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) before anything is sent, also for a start that
+    /// lies more than five seconds beyond the clock;
     /// [`NotFound`](crate::ErrorKind::NotFound) where the stream is missing;
     /// what the service answers otherwise.
     pub async fn build(self) -> Result<KinesisTable> {
@@ -77,6 +78,8 @@ impl KinesisTableBuilder {
             builder.unbounded();
         }
         let options = builder.finish()?;
+        let clock = self.services.clock();
+        refuse_future(&options.source.starting_position, clock.now())?;
         let seed = self.seed.unwrap_or_else(|| fastrand::Rng::new().u64(..));
         let kinesis = self.services.connect(&options.connection).await?;
         let random = fastrand::Rng::with_seed(seed);
@@ -93,7 +96,7 @@ impl KinesisTableBuilder {
             options,
             summary,
             unbounded: self.unbounded,
-            clock: self.services.clock(),
+            clock,
             seed,
         }))
     }

@@ -30,6 +30,7 @@ mod settings;
 mod shell;
 #[cfg(all(feature = "cli", feature = "embedded"))]
 mod sql_examples;
+mod starts;
 mod streaming;
 #[cfg(all(feature = "cli", feature = "embedded"))]
 mod streaming_command;

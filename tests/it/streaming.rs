@@ -7,6 +7,7 @@ mod fencing;
 mod first_tick;
 mod front;
 mod killed_anywhere;
+mod latest;
 pub(crate) mod ledger;
 mod many_shards;
 mod pace;
