@@ -22,7 +22,7 @@ use super::plan::{BatchPlan, StreamingPlan};
 use crate::error::Result;
 use crate::model::BatchId;
 use crate::source::BatchReads;
-use crate::table::KinesisReadExec;
+use crate::table::{KinesisReadExec, in_source_order};
 
 type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'static, Result<(), DataFusionError>>
     + Send
@@ -91,7 +91,7 @@ impl Output {
         id: BatchId,
     ) -> DataFusionResult<Ran> {
         let begun = Instant::now();
-        let plan = state.create_physical_plan(&batch.plan).await?;
+        let plan = in_source_order(state.create_physical_plan(&batch.plan).await?)?;
         let planned = Instant::now();
         let rows = execute_stream(Arc::clone(&plan), state.task_ctx())?;
         let output_rows = match self {

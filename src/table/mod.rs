@@ -34,6 +34,7 @@ pub(crate) use batch_table::BatchTable;
 pub use builder::KinesisTableBuilder;
 pub use factory::{KinesisTableFactory, register, register_with};
 pub use order::InOrderExec;
+pub(crate) use order::in_source_order;
 pub use provider::KinesisTable;
 pub use read_exec::KinesisReadExec;
 pub use service::Services;

@@ -1,4 +1,4 @@
-//! The order of rows on their way into a stream: that of their shard in a copy, that of ORDER BY.
+//! The order of rows on their way to a sink: that of their shard, or that of ORDER BY.
 //!
 //! A stream has an order and DataFusion's tables have none, so the optimizer deals rows out to several
 //! writers and drops a sort it takes for useless. What is here keeps both from happening.
@@ -10,9 +10,11 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{LexOrdering, OrderingRequirements, PhysicalExpr};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, InputDistributionRequirements,
     Partitioning, PlanProperties,
@@ -21,23 +23,35 @@ use datafusion::physical_plan::{
 use super::sink_exec::only_child;
 
 /// `plan` without the round-robin repartitioning the optimizer puts under nodes that compute: it deals
-/// the rows of one partition key to several writers, and they would overtake each other.
-pub(super) fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+/// the rows of one partition key out to several partitions, and they would overtake each other.
+pub(crate) fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     if let Some(repartition) = plan.downcast_ref::<RepartitionExec>()
         && matches!(repartition.partitioning(), Partitioning::RoundRobinBatch(_))
     {
         return in_source_order(Arc::clone(repartition.input()));
     }
+    // These two keep the order within each partition, and say so only where it is one of columns.
+    let passes_on = plan.is::<UnionExec>() || plan.is::<CoalescePartitionsExec>();
     let children = plan.children();
-    let ([child], [true]) = (children.as_slice(), plan.maintains_input_order().as_slice()) else {
-        return Ok(plan);
-    };
-    let ordered = in_source_order(Arc::clone(child))?;
-    if Arc::ptr_eq(&ordered, child) {
+    let keeps = plan.maintains_input_order();
+    let mut ordered = Vec::with_capacity(children.len());
+    for (child, keeps) in children.iter().zip(keeps) {
+        let child = Arc::clone(child);
+        ordered.push(if keeps || passes_on {
+            in_source_order(child)?
+        } else {
+            child
+        });
+    }
+    let same = children.iter().zip(&ordered);
+    if same
+        .into_iter()
+        .all(|(child, ordered)| Arc::ptr_eq(child, ordered))
+    {
         return Ok(plan);
     }
     let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-    plan.replace_children(vec![ordered], options)
+    plan.replace_children(ordered, options)
 }
 
 /// `plan` with its sort held in place, if its rows come out of one.

@@ -13,7 +13,7 @@ use crate::kinesis::{
 };
 use crate::model::{Clock, ShardId, ShardPosition, StreamIdentity, StreamName, UnixMillis};
 use crate::source::{RowPlace, Until};
-use crate::table::Services;
+use crate::table::{Services, in_source_order};
 
 /// A stream of some shards with ten records each, and a table of it.
 struct Fixture {
@@ -213,4 +213,54 @@ fn groups_are_about_even_and_keep_the_order() {
     let sums: Vec<usize> = sums.collect();
     let (least, most) = (sums.iter().min().unwrap(), sums.iter().max().unwrap());
     assert!(most - least < 1_000, "{sums:?}");
+}
+
+/// A batch of one shard in memory, and what computes above it: the plan as it is made, and as it runs.
+#[tokio::test(start_paused = true)]
+async fn no_row_overtakes_another_of_its_shard() {
+    let fixture = Fixture::new(1).await;
+    let batch = BatchTable::new(&fixture.table, fixture.reads(|_| true).await);
+    fixture
+        .ctx
+        .register_table("batch", Arc::new(batch))
+        .unwrap();
+    let still = "CREATE TABLE still AS VALUES ('k')";
+    fixture
+        .ctx
+        .sql(still)
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    let target = "CREATE TABLE target AS SELECT 'k' AS key";
+    fixture
+        .ctx
+        .sql(target)
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    let upper = "SELECT upper(\"partitionKey\") AS key FROM batch WHERE \"partitionKey\" > 'a'";
+    for text in [
+        upper,
+        &format!("{upper} UNION ALL {upper}"),
+        &format!("{upper} AND \"partitionKey\" IN (SELECT column1 FROM still)"),
+        &format!("INSERT INTO target {upper}"),
+    ] {
+        let frame = fixture.ctx.sql(text).await.unwrap();
+        let plan = frame.create_physical_plan().await.unwrap();
+        let dealt = |plan: &Arc<dyn ExecutionPlan>| {
+            let shown = displayable(&**plan).indent(false).to_string();
+            // What a join holds still has no shard.
+            let read = shown.split("KinesisReadExec").next().unwrap();
+            read.contains("RoundRobin")
+        };
+        assert!(dealt(&plan), "{text}");
+        let plan = in_source_order(plan).unwrap();
+        assert!(!dealt(&plan), "{}", displayable(&*plan).indent(false));
+        let rows = collect(plan, fixture.ctx.task_ctx()).await.unwrap();
+        assert!(rows.iter().any(|batch| batch.num_rows() > 0), "{text}");
+    }
 }
