@@ -8,7 +8,7 @@ use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion_kinesis::kinesis::{FaultPlan, FaultRates, InMemoryOptions, Operation};
-use datafusion_kinesis::model::{HashKey, ShardId, StreamIdentity, Trigger};
+use datafusion_kinesis::model::{HashKey, ShardId, StreamIdentity};
 use datafusion_kinesis::query::StreamingQuery;
 use datafusion_kinesis::sql;
 use futures::TryStreamExt;
@@ -264,6 +264,15 @@ async fn a_batch_keeps_the_order_of_its_shards() {
     let options = format!("{ORDERED}, 'kinesis.startingPosition' 'EARLIEST'");
     world.unbounded_table("words", 2, &options).await;
     let last = put_over_reshards(&world).await as i64;
+    let read = streamed(&world).await;
+    assert_eq!(read.len() as u64, KEYS);
+    for (key, numbers) in read {
+        assert_eq!(numbers, (0..last).collect::<Vec<_>>(), "{key}");
+    }
+}
+
+/// What a query hands to its function of all that is there, in that order.
+async fn streamed(world: &World) -> BTreeMap<String, Vec<i64>> {
     let rows = Arc::new(Mutex::new(Vec::new()));
     let taken = Arc::clone(&rows);
     let query = StreamingQuery::builder(&world.ctx, NUMBERS).foreach_batch(move |_, rows| {
@@ -274,17 +283,28 @@ async fn a_batch_keeps_the_order_of_its_shards() {
             Ok(())
         }
     });
-    let query = query
-        .with_trigger(Trigger::AvailableNow)
-        .start()
-        .await
-        .unwrap();
-    query.await_termination().await.unwrap();
+    let query = query.start().await.unwrap();
+    query.process_all_available().await.unwrap();
+    query.stop().await.unwrap();
     let rows = rows.lock().unwrap();
-    let numbers = by_key(rows.iter());
-    assert_eq!(numbers.len() as u64, KEYS);
-    for (key, numbers) in numbers {
-        assert_eq!(numbers, (0..last).collect::<Vec<_>>(), "{key}");
+    by_key(rows.iter())
+}
+
+/// Threads are what lets rows overtake each other, so that time cannot stand still here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_batch_keeps_its_order_on_several_threads() {
+    let world = World::new();
+    want_partitions(&world, 8).await;
+    let options = format!(
+        "{ORDERED}, 'kinesis.startingPosition' 'EARLIEST', 'kinesis.getRecords.fetchIntervalMs' '0'"
+    );
+    world.unbounded_table("words", 1, &options).await;
+    put(&world, 0, 500).await;
+    let read = streamed(&world).await;
+    assert_eq!(read.len() as u64, KEYS);
+    for (key, numbers) in read {
+        assert!(numbers.is_sorted(), "{key}: {numbers:?}");
+        assert_eq!(numbers.len(), 500, "{key}");
     }
 }
 
