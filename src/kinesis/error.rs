@@ -148,7 +148,7 @@ impl ApiError {
 }
 
 /// Kinesis' error codes (API reference, "Errors" of each call, and "Common errors").
-fn kind_of_code(code: &str) -> ApiErrorKind {
+pub(super) fn kind_of_code(code: &str) -> ApiErrorKind {
     match code {
         "ProvisionedThroughputExceededException"
         | "LimitExceededException"

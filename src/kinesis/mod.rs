@@ -29,3 +29,5 @@ pub use in_memory::{
 pub use page::{RecordColumns, RecordsPage, RecordsPageBuilder};
 pub use retry::{Backoff, list_all_shards, with_retries};
 pub use sdk::SdkKinesis;
+#[cfg(feature = "dynamodb")]
+pub(crate) use sdk::{Failure, failure, shared_config, timeouts};

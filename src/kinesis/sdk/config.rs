@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
@@ -28,6 +28,25 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A client whose endpoint is its own: on a shared configuration it would leak into calls of STS.
 pub(super) async fn client(settings: &ConnectionSettings) -> Result<Client> {
+    let shared = shared(settings).await;
+    if shared.region().is_none() {
+        return Err(Error::invalid_option(
+            "no region: set option 'kinesis.region', give the stream as an ARN, or set AWS_REGION",
+        ));
+    }
+    let mut config = Builder::from(&shared)
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts());
+    if let Some(url) = &settings.endpoint_url {
+        config = config.endpoint_url(url);
+    }
+    Ok(Client::from_conf(config.build()))
+}
+
+/// What clients of any service begin with: HTTP, credentials, and the region where one is given or
+/// found. The endpoint is that of Kinesis and not among it.
+pub(crate) async fn shared(settings: &ConnectionSettings) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
@@ -39,26 +58,16 @@ pub(super) async fn client(settings: &ConnectionSettings) -> Result<Client> {
     if let Some(credentials) = &settings.credentials {
         loader = loader.credentials_provider(static_credentials(credentials));
     }
-    let shared = loader.load().await;
-    if shared.region().is_none() {
-        return Err(Error::invalid_option(
-            "no region: set option 'kinesis.region', give the stream as an ARN, or set AWS_REGION",
-        ));
-    }
-    let mut config = Builder::from(&shared)
-        .retry_config(RetryConfig::disabled())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .read_timeout(READ_TIMEOUT)
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .build(),
-        );
-    if let Some(url) = &settings.endpoint_url {
-        config = config.endpoint_url(url);
-    }
-    Ok(Client::from_conf(config.build()))
+    loader.load().await
+}
+
+/// How long one request may take, and its parts.
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build()
 }
 
 fn static_credentials(credentials: &StaticCredentials) -> Credentials {

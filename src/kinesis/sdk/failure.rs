@@ -7,7 +7,19 @@ use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::RequestId;
 
+use crate::kinesis::error::kind_of_code;
 use crate::kinesis::{ApiError, ApiErrorKind, Operation};
+
+/// A failed request of any service, by what the caller does next.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ApiErrorKind,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// Whether the service has answered. Code and words are all there is to it then: the SDK's error
+    /// would only repeat them.
+    pub(crate) answered: bool,
+}
 
 /// Keeps the service's code and words where it answered, and tells network trouble from missing
 /// credentials where it did not.
@@ -19,23 +31,39 @@ pub(super) fn api_error<E>(
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    if let SdkError::ServiceError(answer) = &error {
+    let failure = failure(endpoint, &error);
+    let api = ApiError::new(failure.kind, operation, failure.code, failure.message);
+    match failure.answered {
+        true => api,
+        false => api.with_source(error),
+    }
+}
+
+/// What `error` says, of a request to `endpoint`.
+pub(crate) fn failure<E>(endpoint: &str, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    if let SdkError::ServiceError(answer) = error {
         let status = answer.raw().status().as_u16();
         let code = answer.err().code().unwrap_or("UnknownError");
         let mut message = answer.err().message().unwrap_or("no message").to_owned();
         if let Some(id) = error.request_id() {
             message = format!("{message} (request {id})");
         }
-        // Code and words are all there is to it: the SDK's error would only repeat them.
-        let failure = ApiError::from_code(operation, code, message);
-        return match failure.kind() {
-            ApiErrorKind::Other if status >= 500 => failure.with_kind(ApiErrorKind::Unavailable),
-            ApiErrorKind::Other if status == 429 => failure.with_kind(ApiErrorKind::Throttled),
-            _ => failure,
+        return Failure {
+            kind: match kind_of_code(code) {
+                ApiErrorKind::Other if status >= 500 => ApiErrorKind::Unavailable,
+                ApiErrorKind::Other if status == 429 => ApiErrorKind::Throttled,
+                kind => kind,
+            },
+            code: code.to_owned(),
+            message,
+            answered: true,
         };
     }
-    let causes = causes(&error);
-    let (kind, code, message) = match &error {
+    let causes = causes(error);
+    let (kind, code, message) = match error {
         SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes),
         SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse", causes),
         other if let Some(missing) = missing_credentials(other) => {
@@ -51,7 +79,12 @@ where
         }
         _ => (ApiErrorKind::Other, "ConstructionFailure", causes),
     };
-    ApiError::new(kind, operation, code, message).with_source(error)
+    Failure {
+        kind,
+        code: code.to_owned(),
+        message,
+        answered: false,
+    }
 }
 
 const NO_CREDENTIALS: &str = "no AWS credentials found: set options 'kinesis.awsAccessKeyId' and \

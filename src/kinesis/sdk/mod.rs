@@ -18,8 +18,12 @@ use super::{
 };
 use crate::error::Result;
 use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName};
+#[cfg(feature = "dynamodb")]
+pub(crate) use config::{shared as shared_config, timeouts};
 use convert::{date_time, put_outcomes, records_page, shards_page, summary};
 use failure::api_error;
+#[cfg(feature = "dynamodb")]
+pub(crate) use failure::{Failure, failure};
 
 /// The service through the AWS SDK, one request a call, without the SDK's own retries.
 #[derive(Debug, Clone)]
