@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::position::Written;
 use super::{
-    CommitterKind, ExtraColumn, HashFilter, MetadataOptions, SinkOptions, SourceOptions,
-    TableOptions,
+    CommitterKind, DynamoDbSettings, ExtraColumn, HashFilter, MetadataOptions, SinkOptions,
+    SourceOptions, TableOptions,
 };
 use crate::error::{Error, Result};
 use crate::model::{
@@ -36,7 +36,8 @@ pub(super) struct Draft {
     pub(super) buffer_max_bytes: usize,
     pub(super) describe_shard_interval: Duration,
     pub(super) fail_on_data_loss: bool,
-    pub(super) committer: Option<CommitterKind>,
+    pub(super) in_dynamodb: bool,
+    pub(super) dynamodb: DynamoDbSettings,
     pub(super) metadata_path: Option<String>,
     pub(super) min_batches_to_retain: u64,
     pub(super) metadata_max_retries: u32,
@@ -67,6 +68,7 @@ impl Draft {
             "kinesis.metadataMaxRetryIntervalMs",
         )?;
         let create_with_shards = self.create_with_shards()?;
+        let committer = self.committer()?;
         let stream = self.stream.clone().ok_or_else(|| {
             Error::invalid_option("no stream: expected its name or ARN as LOCATION")
         })?;
@@ -83,7 +85,7 @@ impl Draft {
             create_with_shards,
             extra_columns: self.extra_columns.clone(),
             sink: self.sink(),
-            source: self.source(position, metadata_retry),
+            source: self.source(position, metadata_retry, committer),
         })
     }
 
@@ -115,6 +117,7 @@ impl Draft {
         self,
         starting_position: StartingPosition,
         metadata_retry: RetryPolicy,
+        committer: CommitterKind,
     ) -> SourceOptions {
         SourceOptions {
             starting_position,
@@ -129,7 +132,7 @@ impl Draft {
             fetch_interval: self.fetch_interval,
             hash_filter: self.hash_filter.unwrap_or(HashFilter::PerRecord),
             metadata: MetadataOptions {
-                committer: self.committer.unwrap_or_default(),
+                committer,
                 path: self.metadata_path,
                 min_batches_to_retain: self.min_batches_to_retain,
                 retry: metadata_retry,
@@ -154,6 +157,33 @@ impl Draft {
             (false, Some(count)) => Err(Error::invalid_option(format!(
                 "option 'kinesis.shardCount' = '{count}': expected only together with \
                  'kinesis.createStream' = 'true'"
+            ))),
+        }
+    }
+
+    /// What keeps the offsets. Settings of a table that is not used are a mistake of some kind.
+    fn committer(&self) -> Result<CommitterKind> {
+        if self.in_dynamodb {
+            return Ok(CommitterKind::DynamoDb(self.dynamodb.clone()));
+        }
+        let DynamoDbSettings {
+            table,
+            endpoint_url,
+            region,
+        } = &self.dynamodb;
+        let given = [
+            ("kinesis.dynamodb.tableName", table),
+            ("kinesis.dynamodb.endpointUrl", endpoint_url),
+            ("kinesis.dynamodb.region", region),
+        ];
+        match given
+            .into_iter()
+            .find_map(|(name, value)| Some((name, value.as_ref()?)))
+        {
+            None => Ok(CommitterKind::ObjectStore),
+            Some((name, value)) => Err(Error::invalid_option(format!(
+                "option '{name}' = '{value}': expected only together with \
+                 'kinesis.metadataCommitterType' = 'DYNAMODB'"
             ))),
         }
     }

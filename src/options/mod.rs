@@ -18,6 +18,8 @@ use crate::model::{ConnectionSettings, RetryPolicy, StartingPosition, StreamIden
 pub use builder::OptionsBuilder;
 pub use rows::all;
 pub use spec::{OptionSpec, Role, markdown};
+#[cfg(feature = "dynamodb")]
+pub(crate) use value::table_name;
 pub(crate) use value::{location, may_hold_secret, nearest};
 
 /// All options of one table, read and checked.
@@ -118,12 +120,25 @@ pub struct MetadataOptions {
 }
 
 /// What keeps the offsets of a streaming query.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitterKind {
     /// Any object store, local files among them; `HDFS` in options.
     #[default]
     ObjectStore,
+    /// A DynamoDB table; `DYNAMODB` in options.
+    DynamoDb(DynamoDbSettings),
+}
+
+/// Which DynamoDB table keeps offsets. Credentials are those of the stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DynamoDbSettings {
+    /// Its name; none: `kdsc_<region>_<stream>`.
+    pub table: Option<String>,
+    /// An endpoint instead of the region's public one.
+    pub endpoint_url: Option<String>,
+    /// Its region; none: that of the stream.
+    pub region: Option<String>,
 }
 
 /// What becomes of user records that lie in a shard whose hash range does not contain them.

@@ -81,7 +81,10 @@ const WRONG: &[(&str, &str)] = &[
     ("kinesis.buffer.maxBytes", "16777215"),
     ("kinesis.describeShardInterval", "1000"),
     ("kinesis.failOnDataLoss", "maybe"),
-    ("kinesis.metadataCommitterType", "DYNAMODB"),
+    ("kinesis.metadataCommitterType", "S3"),
+    ("kinesis.dynamodb.tableName", "my offsets"),
+    ("kinesis.dynamodb.endpointUrl", "localhost:8000"),
+    ("kinesis.dynamodb.region", " "),
     ("kinesis.metadataPath", "checkpoints/words"),
     ("kinesis.minBatchesToRetain", "0"),
     ("kinesis.metadataNumRetries", "many"),
@@ -135,7 +138,6 @@ fn an_option_of_the_connector_this_version_lacks_is_told_from_a_typo() {
     for (name, expected) in [
         ("kinesis.consumername", "enhanced fan-out"),
         ("kinesis.subscribeToShard.maxRetries", "enhanced fan-out"),
-        ("kinesis.dynamodb.tableName", "'HDFS'"),
         ("kinesis.stsRoleArn", "'kinesis.awsAccessKeyId'"),
     ] {
         let message = refusal(&[(name, "x")]);

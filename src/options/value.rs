@@ -113,6 +113,19 @@ pub(super) fn url(text: &str) -> Parsed<String> {
     }
 }
 
+/// The name of a DynamoDB table (API reference, CreateTable, `TableName`).
+pub(crate) fn table_name(text: &str) -> Parsed<String> {
+    let name = text.trim();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if (3..=255).contains(&name.len()) && name.chars().all(allowed) {
+        return Ok(name.to_owned());
+    }
+    Err(
+        "expected the name of a DynamoDB table: 3 to 255 letters, digits, '_', '-' and '.'"
+            .to_owned(),
+    )
+}
+
 /// Names of `choices` separated by commas, each once.
 pub(super) fn list<T: Copy + PartialEq>(text: &str, choices: &[(&str, T)]) -> Parsed<Vec<T>> {
     let mut values = Vec::new();

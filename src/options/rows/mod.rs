@@ -28,8 +28,6 @@ fn put<T>(slot: &mut T, value: Parsed<T>) -> Parsed<()> {
 
 const FAN_OUT: &str = "belongs to enhanced fan-out, which this version does not have: expected \
     streams to be read with GetRecords";
-const DYNAMODB: &str = "belongs to the DynamoDB committer, which this version does not have: \
-    expected 'kinesis.metadataCommitterType' = 'HDFS'";
 const CREDENTIALS: &str = "is a way to credentials this version does not have: expected \
     'kinesis.awsAccessKeyId' and 'kinesis.awsSecretKey', or the default chain of AWS tools";
 
@@ -39,7 +37,6 @@ pub(super) const NOT_HERE: &[(&str, &str)] = &[
     ("kinesis.consumerName", FAN_OUT),
     ("kinesis.credentialProviderClass", CREDENTIALS),
     ("kinesis.credentialProviderParam", CREDENTIALS),
-    ("kinesis.dynamodb.tableName", DYNAMODB),
     (
         "kinesis.kinesisRegion",
         "is not known: expected 'kinesis.region'",

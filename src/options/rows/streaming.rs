@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{ANY_WAIT, put};
+use crate::options::location;
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value::{self, Parsed};
-use crate::options::{CommitterKind, location};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -35,15 +35,8 @@ fn consumer_type(text: &str) -> Parsed<()> {
     value::choice(text, &[("GetRecords", ()), ("polling", ())])
 }
 
-fn committer(text: &str) -> Parsed<CommitterKind> {
-    if text.trim().eq_ignore_ascii_case("DYNAMODB") {
-        return Err(
-            "the DynamoDB committer is not in this version: expected 'HDFS', which is any object store"
-                .to_owned(),
-        );
-    }
-    value::choice(text, &[("HDFS", CommitterKind::ObjectStore)])
-}
+/// Whether it is DynamoDB that keeps offsets.
+const COMMITTERS: [(&str, bool); 2] = [("HDFS", false), ("DYNAMODB", true)];
 
 pub(super) const ROWS: &[OptionSpec] = &[
     OptionSpec::new(
@@ -107,14 +100,35 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.metadataCommitterType",
         Role::Source,
         Some("HDFS"),
-        "Streaming only: where offsets are kept. `HDFS` is any object store, local files among them.",
-        |draft, text| put(&mut draft.committer, committer(text).map(Some)),
+        "Streaming only: where offsets are kept. `HDFS` is any object store, local files among them; `DYNAMODB` is a DynamoDB table.",
+        |draft, text| put(&mut draft.in_dynamodb, value::choice(text, &COMMITTERS)),
+    ),
+    OptionSpec::new(
+        "kinesis.dynamodb.tableName",
+        Role::Source,
+        None,
+        "With `DYNAMODB`: the table, which is made if it does not exist and may be shared by queries; `kdsc_<region>_<stream>` when not given.",
+        |draft, text| put(&mut draft.dynamodb.table, value::table_name(text).map(Some)),
+    ),
+    OptionSpec::new(
+        "kinesis.dynamodb.endpointUrl",
+        Role::Source,
+        None,
+        "With `DYNAMODB`: endpoint instead of the region's public one; `http://` for a local server.",
+        |draft, text| put(&mut draft.dynamodb.endpoint_url, value::url(text).map(Some)),
+    ),
+    OptionSpec::new(
+        "kinesis.dynamodb.region",
+        Role::Source,
+        None,
+        "With `DYNAMODB`: region of the table; that of the stream when not given.",
+        |draft, text| put(&mut draft.dynamodb.region, value::text(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.metadataPath",
         Role::Source,
         None,
-        "Streaming only: the place of the offsets, a URL or an absolute path; without it the checkpoint location.",
+        "Streaming only: the place of the offsets, a URL or an absolute path; without it the checkpoint location. With `DYNAMODB` only what the query is called in the table, where it has no checkpoint location.",
         |draft, text| put(&mut draft.metadata_path, location(text).map(Some)),
     ),
     OptionSpec::new(

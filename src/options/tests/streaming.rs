@@ -125,3 +125,40 @@ fn an_unbounded_table_starts_with_what_arrives() {
     let given = start(Some("TRIM_HORIZON"), true);
     assert_eq!(given, StartingPosition::TrimHorizon);
 }
+
+#[test]
+fn offsets_are_kept_in_dynamodb_on_request() {
+    let committer = |pairs: &[(&str, &str)]| options(pairs).unwrap().source.metadata.committer;
+    let asked = ("kinesis.metadataCommitterType", "dynamodb");
+    let default = CommitterKind::DynamoDb(DynamoDbSettings::default());
+    assert_eq!(committer(&[asked]), default);
+    let given = committer(&[
+        ("kinesis.dynamodb.tableName", "offsets"),
+        ("kinesis.dynamodb.endpointUrl", "http://localhost:8000"),
+        ("kinesis.dynamodb.region", "eu-west-1"),
+        asked,
+    ]);
+    let expected = DynamoDbSettings {
+        table: Some("offsets".to_owned()),
+        endpoint_url: Some("http://localhost:8000".to_owned()),
+        region: Some("eu-west-1".to_owned()),
+    };
+    assert_eq!(given, CommitterKind::DynamoDb(expected));
+}
+
+#[test]
+fn settings_of_a_table_without_a_committer_that_uses_it_are_refused() {
+    for (name, value) in [
+        ("kinesis.dynamodb.tableName", "offsets"),
+        ("kinesis.dynamodb.endpointUrl", "http://localhost:8000"),
+        ("kinesis.dynamodb.region", "eu-west-1"),
+    ] {
+        for others in [None, Some(("kinesis.metadataCommitterType", "HDFS"))] {
+            let pairs: Vec<_> = others.into_iter().chain([(name, value)]).collect();
+            let message = refusal(&pairs);
+            let expected = format!("option '{name}' = '{value}': expected only together with");
+            assert!(message.starts_with(&expected), "{message}");
+            assert!(message.ends_with("= 'DYNAMODB'"), "{message}");
+        }
+    }
+}
