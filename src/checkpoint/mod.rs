@@ -24,6 +24,8 @@
 //! ```
 
 mod committer;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod entry;
 #[cfg(feature = "hdfs")]
 mod hdfs;
@@ -43,17 +45,44 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 use crate::error::Result;
+#[cfg(not(feature = "dynamodb"))]
+use crate::model::ConnectionSettings;
 use crate::model::{Batch, InitialPositions, StreamIdentity, StreamName, UnixMillis};
+#[cfg(not(feature = "dynamodb"))]
+use crate::options::DynamoDbSettings;
 
 pub(crate) use log::Checkpoint;
 pub(crate) use stop_lock::StopLock;
 
+#[cfg(feature = "dynamodb")]
+pub(crate) use dynamodb::open as open_table;
+
 pub use committer::{Log, OffsetCommitter, Put, StoreError, StoreResult};
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::DynamoDbCommitter;
 pub use object_committer::ObjectStoreCommitter;
 
 /// The log at `location`, in one of the forms of [`ObjectStoreCommitter::open`].
 pub(crate) fn open(location: &str) -> Result<Arc<dyn OffsetCommitter>> {
     Ok(Arc::new(ObjectStoreCommitter::open(location)?))
+}
+
+/// A log in a DynamoDB table, in a build that knows none.
+///
+/// # Errors
+/// Always, with the feature that is missing.
+#[cfg(not(feature = "dynamodb"))]
+#[expect(clippy::unused_async, reason = "stands in for a way to the service")]
+pub(crate) async fn open_table(
+    _settings: &ConnectionSettings,
+    _dynamodb: &DynamoDbSettings,
+    _stream: &StreamName,
+    _query: &str,
+) -> Result<Arc<dyn OffsetCommitter>> {
+    Err(crate::error::Error::unsupported(
+        "option 'kinesis.metadataCommitterType' = 'DYNAMODB': this build knows no DynamoDB, build with \
+         the cargo feature 'dynamodb'",
+    ))
 }
 
 /// A log in memory that nobody else can open; it is gone with its last handle.

@@ -18,6 +18,8 @@ const LAYERS: &[&[&str]] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("aws_sdk_kinesis::", &["kinesis/sdk/"]),
     ("aws_config::", &["kinesis/sdk/"]),
+    ("aws_sdk_dynamodb::", &["checkpoint/dynamodb/"]),
+    ("zstd::", &["checkpoint/dynamodb/"]),
     ("object_store::", &["checkpoint/"]),
     ("hdfs_native::", &["checkpoint/hdfs.rs"]),
     ("hyper::", &["kinesis/embedded/"]),

@@ -279,3 +279,8 @@ conforms! {
 conforms! {
     hdfs: Place::hdfs();
 }
+
+#[cfg(feature = "dynamodb")]
+conforms! {
+    dynamodb: Ok::<_, &str>(Place::dynamodb());
+}

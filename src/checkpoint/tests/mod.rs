@@ -1,6 +1,10 @@
 //! Committers, the log over them, and where they fail.
 
 mod conformance;
+#[cfg(feature = "dynamodb")]
+mod dynamo;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod faulty;
 #[cfg(feature = "hdfs")]
 mod hdfs;
@@ -16,6 +20,9 @@ mod s3;
 mod tampering;
 
 use std::time::Duration;
+
+#[cfg(feature = "dynamodb")]
+use bytes::Bytes;
 
 use super::*;
 use crate::model::{

@@ -20,6 +20,12 @@ pub(crate) struct Place {
     folder: Option<PathBuf>,
     #[cfg(all(feature = "aws", feature = "embedded"))]
     s3: Option<S3Server>,
+    open: fn(&Self) -> Arc<dyn OffsetCommitter>,
+}
+
+fn open_objects(place: &Place) -> Arc<dyn OffsetCommitter> {
+    let objects = objects_with(&place.location, &place.settings).unwrap();
+    Arc::new(ObjectStoreCommitter::over(objects))
 }
 
 impl Place {
@@ -30,6 +36,7 @@ impl Place {
             folder: None,
             #[cfg(all(feature = "aws", feature = "embedded"))]
             s3: None,
+            open: open_objects,
         }
     }
 
@@ -87,6 +94,15 @@ impl Place {
         Some(Self::at(format!("{given}/{run:016x}-{number}")))
     }
 
+    /// A table of its own in a DynamoDB on loopback.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) fn dynamodb() -> Self {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut place = Self::at(format!("place-{number}"));
+        place.open = |place| over_the_wire::open(&place.location);
+        place
+    }
+
     /// What a user writes to mean it.
     pub(crate) fn location(&self) -> &str {
         &self.location
@@ -125,8 +141,7 @@ impl Place {
 
     /// A handle of its own.
     pub(crate) fn open(&self) -> Arc<dyn OffsetCommitter> {
-        let objects = objects_with(&self.location, &self.settings).unwrap();
-        Arc::new(ObjectStoreCommitter::over(objects))
+        (self.open)(self)
     }
 }
 
@@ -139,5 +154,49 @@ impl Drop for Place {
             // A test that fails may have writers at work still.
             assert!(std::thread::panicking() || removed.is_ok(), "{removed:?}");
         }
+    }
+}
+
+#[cfg(feature = "dynamodb")]
+mod over_the_wire {
+    use std::sync::mpsc::channel;
+    use std::sync::{Arc, LazyLock};
+    use std::thread;
+
+    use dynoxide::Database;
+    use tokio::net::TcpListener;
+    use tokio::runtime::{Builder, Handle};
+
+    use super::super::super::{DynamoDbCommitter, OffsetCommitter};
+    use crate::model::{ConnectionSettings, Secret, StaticCredentials};
+
+    /// The URL of a server that ends with the process.
+    static SERVER: LazyLock<String> = LazyLock::new(|| {
+        let (sender, url) = channel();
+        thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+                let address = listener.local_addr().unwrap();
+                sender.send(format!("http://{address}")).unwrap();
+                dynoxide::server::serve_on(listener, Database::memory().unwrap()).await;
+            });
+        });
+        url.recv().unwrap()
+    });
+
+    pub(super) fn open(table: &str) -> Arc<dyn OffsetCommitter> {
+        let settings = ConnectionSettings {
+            endpoint_url: Some(SERVER.clone()),
+            region: Some("us-east-1".to_owned()),
+            credentials: Some(StaticCredentials {
+                access_key_id: Secret::new("test"),
+                secret_key: Secret::new("test"),
+                session_token: None,
+            }),
+        };
+        let connect = DynamoDbCommitter::connect(&settings, table, "some query");
+        let connect = || Handle::current().block_on(connect);
+        Arc::new(tokio::task::block_in_place(connect).unwrap())
     }
 }

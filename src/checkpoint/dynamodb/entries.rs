@@ -1,0 +1,200 @@
+//! Entries in the table: created in one transaction with the look at the epoch, read whole, removed
+//! whole.
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Get, Put as PutAction,
+    ReturnValuesOnConditionCheckFailure, TransactGetItem, TransactWriteItem,
+};
+use bytes::Bytes;
+
+use super::super::committer::{Put, StoreResult};
+use super::DynamoDbCommitter;
+use super::failure::{Call, Canceled};
+use super::item::{
+    self, Content, EPOCH, Item, LARGEST_PACKED, MOST_PARTS, PARTS, QUERY, Slot, TOKEN,
+};
+use crate::model::Epoch;
+
+/// What a condition that failed gives: the item as it stands.
+const STANDS: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
+
+impl DynamoDbCommitter {
+    /// Creates an entry if there is none and, where an `epoch` is given, that is the newest.
+    pub(super) async fn create(
+        &self,
+        slot: Slot,
+        entry: &[u8],
+        epoch: Option<Epoch>,
+    ) -> StoreResult<Put> {
+        self.table_ready().await?;
+        let items = item::pack(&self.query, slot, entry)
+            .map_err(|bytes| self.too_large(slot, bytes, LARGEST_PACKED))?;
+        let request = self.client.transact_write_items();
+        let fence = epoch.map(|epoch| self.fence(epoch));
+        let puts = items.into_iter().enumerate();
+        let puts = puts.map(|(index, item)| self.put_action(item, index == 0));
+        let actions = fence.into_iter().chain(puts).collect();
+        // The SDK draws a token for each request: a second try is a transaction of its own, whose
+        // conditions are looked at anew.
+        let error = match request.set_transact_items(Some(actions)).send().await {
+            Ok(_) => return Ok(Put::Done),
+            Err(error) => error,
+        };
+        let reasons = error.as_service_error().map_or(&[][..], Canceled::reasons);
+        let put = usize::from(epoch.is_some());
+        if let Some(epoch) = epoch
+            && let Some(reason) = failed(reasons, 0)
+        {
+            return self.fenced(epoch, reason.item());
+        }
+        match failed(reasons, put) {
+            Some(reason) => self.exists(slot, reason.item().cloned()).await,
+            None => Err(self.transaction_failed(Call::TransactWriteItems, error)),
+        }
+    }
+
+    /// That this handle has taken the newest epoch.
+    fn fence(&self, epoch: Epoch) -> TransactWriteItem {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(Slot::HEADER.key(&self.query)))
+            .condition_expression("#epoch = :epoch AND #token = :token")
+            .expression_attribute_names("#epoch", EPOCH)
+            .expression_attribute_names("#token", TOKEN)
+            .expression_attribute_values(":epoch", AttributeValue::N(epoch.to_string()))
+            .expression_attribute_values(":token", AttributeValue::S(self.token.clone()))
+            .return_values_on_condition_check_failure(STANDS)
+            .build()
+            .expect("table, key and condition are given");
+        TransactWriteItem::builder().condition_check(check).build()
+    }
+
+    fn put_action(&self, item: Item, if_absent: bool) -> TransactWriteItem {
+        let mut put = PutAction::builder()
+            .table_name(&self.table)
+            .set_item(Some(item));
+        if if_absent {
+            put = put
+                .condition_expression("attribute_not_exists(#query)")
+                .expression_attribute_names("#query", QUERY)
+                .return_values_on_condition_check_failure(STANDS);
+        }
+        let put = put.build().expect("table and item are given");
+        TransactWriteItem::builder().put(put).build()
+    }
+
+    /// Who has taken over from `own`, by the header as it stands.
+    fn fenced(&self, own: Epoch, header: Option<&Item>) -> StoreResult<Put> {
+        match header.and_then(|header| item::read_number(header, EPOCH)) {
+            Some(newest) if newest > own.0 => Ok(Put::Fenced(Epoch(newest))),
+            _ => Err(self.epoch_removed()),
+        }
+    }
+
+    /// The entry that is there already; some servers do not send it along.
+    async fn exists(&self, slot: Slot, found: Option<Item>) -> StoreResult<Put> {
+        let found = match found {
+            Some(item) if !item.is_empty() => self.whole(slot, item).await?,
+            _ => self.read(slot).await?,
+        };
+        found.map_or_else(|| self.gone(slot), |entry| Ok(Put::Exists(entry)))
+    }
+
+    /// An entry, where there is one.
+    pub(super) async fn read(&self, slot: Slot) -> StoreResult<Option<Bytes>> {
+        match self.item(slot).await? {
+            Some(item) => self.whole(slot, item).await,
+            None => Ok(None),
+        }
+    }
+
+    /// An item, where there is one.
+    pub(super) async fn item(&self, slot: Slot) -> StoreResult<Option<Item>> {
+        self.table_ready().await?;
+        let request = self.client.get_item().table_name(&self.table);
+        let request = request.set_key(Some(slot.key(&self.query)));
+        match request.consistent_read(true).send().await {
+            Ok(found) => Ok(found.item),
+            Err(error) => Err(self.failed(Call::GetItem, error)),
+        }
+    }
+
+    /// The entry of `item`, with its parts; `None` if it is removed meanwhile.
+    async fn whole(&self, slot: Slot, mut item: Item) -> StoreResult<Option<Bytes>> {
+        let (parts, bytes) = match item::content(&mut item) {
+            Some(Content::Text(entry)) => return Ok(Some(entry)),
+            Some(Content::Packed { parts, bytes }) => (parts, bytes),
+            None => return Err(self.foreign(slot, "holds no entry")),
+        };
+        let mut found = self.together(slot, parts).await?.into_iter();
+        if found.next().flatten().is_none() {
+            return Ok(None);
+        }
+        match item::unpack(found, bytes) {
+            Some(entry) => Ok(Some(entry)),
+            None => Err(self.foreign(slot, "does not go with its parts")),
+        }
+    }
+
+    /// The item of an entry and its parts, as they stood at one moment.
+    async fn together(&self, slot: Slot, parts: usize) -> StoreResult<Vec<Option<Item>>> {
+        let gets = slot.keys(&self.query, parts).map(|key| {
+            let get = Get::builder().table_name(&self.table).set_key(Some(key));
+            let get = get.build().expect("table and key are given");
+            TransactGetItem::builder().get(get).build()
+        });
+        let request = self.client.transact_get_items();
+        let request = request.set_transact_items(Some(gets.collect()));
+        match request.send().await {
+            Ok(found) => {
+                let found = found.responses.unwrap_or_default().into_iter();
+                Ok(found.map(|response| response.item).collect())
+            }
+            Err(error) => Err(self.transaction_failed(Call::TransactGetItems, error)),
+        }
+    }
+
+    /// Deletes an entry with its parts, where there is one.
+    pub(super) async fn delete(&self, slot: Slot) -> StoreResult<()> {
+        self.table_ready().await?;
+        let request = self.client.delete_item().table_name(&self.table);
+        let deleted = request
+            .set_key(Some(slot.key(&self.query)))
+            .condition_expression("attribute_not_exists(#parts)")
+            .expression_attribute_names("#parts", PARTS)
+            .return_values_on_condition_check_failure(STANDS)
+            .send()
+            .await;
+        let Err(error) = deleted else {
+            return Ok(());
+        };
+        if !error
+            .as_service_error()
+            .is_some_and(|error| error.is_conditional_check_failed_exception())
+        {
+            return Err(self.failed(Call::DeleteItem, error));
+        }
+        self.delete_with_parts(slot).await
+    }
+
+    /// All at once, so that nobody meets an entry without its parts.
+    async fn delete_with_parts(&self, slot: Slot) -> StoreResult<()> {
+        let actions = slot.keys(&self.query, MOST_PARTS).map(|key| {
+            let delete = Delete::builder().table_name(&self.table).set_key(Some(key));
+            let delete = delete.build().expect("table and key are given");
+            TransactWriteItem::builder().delete(delete).build()
+        });
+        let request = self.client.transact_write_items();
+        let request = request.set_transact_items(Some(actions.collect()));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.transaction_failed(Call::TransactWriteItems, error)),
+        }
+    }
+}
+
+/// The reason of the action at `place`, if that is its condition.
+fn failed(reasons: &[CancellationReason], place: usize) -> Option<&CancellationReason> {
+    let reason = reasons.get(place)?;
+    (reason.code() == Some("ConditionalCheckFailed")).then_some(reason)
+}

@@ -1,0 +1,262 @@
+//! What a failed request means, and what to do about it.
+
+use std::error::Error as StdError;
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::CancellationReason;
+
+use super::super::committer::{Log, StoreError, StoreResult};
+use super::DynamoDbCommitter;
+use super::item::{self, ENTRY, Item, Slot};
+use crate::error::{Error, ErrorKind};
+use crate::kinesis::{ApiErrorKind, Failure, failure};
+
+/// A call of DynamoDB.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Call {
+    CreateTable,
+    DeleteItem,
+    DescribeTable,
+    GetItem,
+    PutItem,
+    Query,
+    TransactGetItems,
+    TransactWriteItems,
+}
+
+impl Call {
+    fn name(self) -> &'static str {
+        match self {
+            Self::CreateTable => "CreateTable",
+            Self::DeleteItem => "DeleteItem",
+            Self::DescribeTable => "DescribeTable",
+            Self::GetItem => "GetItem",
+            Self::PutItem => "PutItem",
+            Self::Query => "Query",
+            Self::TransactGetItems => "TransactGetItems",
+            Self::TransactWriteItems => "TransactWriteItems",
+        }
+    }
+
+    /// The actions of a policy that allow it.
+    fn actions(self) -> &'static str {
+        match self {
+            Self::CreateTable => "dynamodb:CreateTable",
+            Self::DeleteItem => "dynamodb:DeleteItem",
+            Self::DescribeTable => "dynamodb:DescribeTable",
+            Self::GetItem | Self::TransactGetItems => "dynamodb:GetItem",
+            Self::PutItem => "dynamodb:PutItem",
+            Self::Query => "dynamodb:Query",
+            Self::TransactWriteItems => {
+                "dynamodb:PutItem, dynamodb:DeleteItem and dynamodb:ConditionCheckItem"
+            }
+        }
+    }
+}
+
+/// Codes that only DynamoDB has and that pass (Developer Guide, "Error handling").
+const PASSING: [&str; 4] = [
+    "ReplicatedWriteConflictException",
+    "ThrottlingError",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];
+
+/// Why a part of a transaction was refused, where a later try may go through (API reference,
+/// TransactWriteItems).
+const PASSING_REASONS: [&str; 5] = [
+    "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded",
+    "ThrottlingError",
+    "ThrottlingException",
+    "TransactionConflict",
+];
+
+/// A failed transaction.
+pub(super) trait Canceled {
+    /// Why each of its actions was refused, in their order; nothing where that is not what failed.
+    fn reasons(&self) -> &[CancellationReason];
+}
+
+impl Canceled for TransactWriteItemsError {
+    fn reasons(&self) -> &[CancellationReason] {
+        match self {
+            Self::TransactionCanceledException(canceled) => canceled.cancellation_reasons(),
+            _ => &[],
+        }
+    }
+}
+
+impl Canceled for TransactGetItemsError {
+    fn reasons(&self) -> &[CancellationReason] {
+        match self {
+            Self::TransactionCanceledException(canceled) => canceled.cancellation_reasons(),
+            _ => &[],
+        }
+    }
+}
+
+impl DynamoDbCommitter {
+    /// Whether a request that failed with `error` may succeed later, in words that say what to do
+    /// if not.
+    pub(super) fn failed<E>(&self, call: Call, error: SdkError<E, HttpResponse>) -> StoreError
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let Failure {
+            kind,
+            code,
+            message,
+            answered,
+        } = failure(&self.endpoint, &error);
+        let text = format!(
+            "checkpoint '{}': {} failed: {code}: {message}",
+            self.location,
+            call.name()
+        );
+        let (kind, advice) = match kind {
+            _ if PASSING.contains(&code.as_str()) => (ErrorKind::Unavailable, String::new()),
+            ApiErrorKind::Throttled | ApiErrorKind::Unavailable => {
+                (ErrorKind::Unavailable, String::new())
+            }
+            ApiErrorKind::AccessDenied => {
+                let advice = format!("; allow {} on table '{}'", call.actions(), self.table);
+                (ErrorKind::AccessDenied, advice)
+            }
+            ApiErrorKind::Credentials => (ErrorKind::AccessDenied, String::new()),
+            ApiErrorKind::NotFound => {
+                let advice = format!(
+                    "; table '{}' was deleted while its query runs, start the query again",
+                    self.table
+                );
+                (ErrorKind::NotFound, advice)
+            }
+            _ => (ErrorKind::Checkpoint, String::new()),
+        };
+        let mut failed = Error::new(kind, text + &advice);
+        if !answered {
+            failed = failed.with_source(error);
+        }
+        match kind {
+            ErrorKind::Unavailable => StoreError::passing(failed),
+            _ => StoreError::lasting(failed),
+        }
+    }
+
+    /// The same for a transaction that was refused for another reason than its conditions.
+    pub(super) fn transaction_failed<E>(
+        &self,
+        call: Call,
+        error: SdkError<E, HttpResponse>,
+    ) -> StoreError
+    where
+        E: Canceled + ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let reasons = error.as_service_error().map_or(&[][..], Canceled::reasons);
+        if reasons.is_empty() {
+            return self.failed(call, error);
+        }
+        let told: Vec<_> = reasons
+            .iter()
+            .filter(|reason| reason.code().is_some_and(|code| code != "None"))
+            .map(|reason| {
+                let (code, message) = (reason.code(), reason.message());
+                format!(
+                    "{}: {}",
+                    code.unwrap_or("no code"),
+                    message.unwrap_or("no message")
+                )
+            })
+            .collect();
+        let text = format!(
+            "checkpoint '{}': {} was canceled: {}",
+            self.location,
+            call.name(),
+            told.join("; ")
+        );
+        let passing = |reason: &CancellationReason| {
+            let code = reason.code().unwrap_or_default();
+            PASSING_REASONS.contains(&code)
+        };
+        if reasons.iter().any(passing) {
+            return StoreError::passing(Error::new(ErrorKind::Unavailable, text));
+        }
+        StoreError::lasting(Error::new(ErrorKind::Checkpoint, text))
+    }
+
+    /// An item that this program has not written.
+    pub(super) fn foreign(&self, slot: Slot, what: &str) -> StoreError {
+        let (location, name) = (&self.location, slot.name());
+        StoreError::lasting(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "checkpoint '{location}': the item of {name} {what}, so it was changed by hand; restore \
+                 the table from a backup, or give the query another name or checkpoint location, where \
+                 it begins at its starting position"
+            ),
+        ))
+    }
+
+    /// An item among the entries of a log whose number is no batch.
+    pub(super) fn not_a_batch(&self, log: Log, item: &Item) -> StoreError {
+        let number = item.get(ENTRY).and_then(|number| number.as_n().ok());
+        let number = number.map_or("?", String::as_str);
+        let (location, collection) = (&self.location, item::collection(&self.query, log.name()));
+        StoreError::lasting(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "checkpoint '{location}': the item '{collection}', {number} is not of this checkpoint, \
+                 where the sort key is the number of a batch; delete it"
+            ),
+        ))
+    }
+
+    /// Refuses an entry that no transaction takes.
+    pub(super) fn too_large(&self, slot: Slot, bytes: usize, most: usize) -> StoreError {
+        let (location, name) = (&self.location, slot.name());
+        StoreError::lasting(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "checkpoint '{location}': {name} has {bytes} bytes, compressed, expected at most {most}, \
+                 which is what DynamoDB takes at once; keep the offsets of this query in an object \
+                 store: 'kinesis.metadataCommitterType' = 'HDFS'"
+            ),
+        ))
+    }
+
+    /// An entry that was there a moment ago.
+    pub(super) fn gone<T>(&self, slot: Slot) -> StoreResult<T> {
+        let (location, name) = (&self.location, slot.name());
+        Err(StoreError::passing(Error::new(
+            ErrorKind::Unavailable,
+            format!("checkpoint '{location}': {name} was there and is gone"),
+        )))
+    }
+
+    pub(super) fn no_epoch_left(&self) -> StoreError {
+        let location = &self.location;
+        StoreError::lasting(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "checkpoint '{location}': epoch {} was taken or is named by an entry, and none is \
+                 greater; it was not written by this program: restore the table from a backup",
+                u64::MAX
+            ),
+        ))
+    }
+
+    /// The epoch of this handle is not in the table, and no newer one is.
+    pub(super) fn epoch_removed(&self) -> StoreError {
+        let location = &self.location;
+        StoreError::lasting(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "checkpoint '{location}': the header item was removed or set back while its query \
+                 runs, so nothing keeps a second writer out; start the query again"
+            ),
+        ))
+    }
+}

@@ -1,0 +1,179 @@
+//! What an item of the table looks like: its key, and an entry in it or beside it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+
+use super::super::committer::Log;
+use crate::model::BatchId;
+
+/// The partition key of the table, text.
+pub(super) const QUERY: &str = "query";
+/// The sort key of the table, a number.
+pub(super) const ENTRY: &str = "entry";
+/// The entry as text.
+const VALUE: &str = "value";
+/// How many parts the entry has, and its size before it was compressed.
+pub(super) const PARTS: &str = "parts";
+const BYTES: &str = "bytes";
+/// A part.
+const PACKED: &str = "packed";
+/// Who may write: the newest epoch and the handle that took it.
+pub(super) const EPOCH: &str = "epoch";
+pub(super) const TOKEN: &str = "token";
+
+/// Up to here an entry stays text that people read in the table.
+const LARGEST_TEXT: usize = 100_000;
+/// An item may have 400 KB with its names and its key (Developer Guide, "Quotas").
+const LARGEST_PART: usize = 350_000;
+/// A transaction may have 4 MB.
+pub(super) const MOST_PARTS: usize = 11;
+pub(super) const LARGEST_PACKED: usize = MOST_PARTS * LARGEST_PART;
+/// Beyond what any entry grows to; whoever edits a table must not fill the memory.
+const LARGEST_ENTRY: usize = 256 * 1024 * 1024;
+/// Numbers that the parts of an entry have for themselves.
+const PART_NUMBERS: i128 = 100;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// Where something of a query is: which of its item collections, and the number in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot {
+    collection: &'static str,
+    number: i128,
+}
+
+impl Slot {
+    /// Who may write.
+    pub(super) const HEADER: Self = Self {
+        collection: "header",
+        number: 0,
+    };
+    /// What the query is.
+    pub(super) const METADATA: Self = Self {
+        collection: "header",
+        number: -1,
+    };
+
+    pub(super) fn of(log: Log, batch: BatchId) -> Self {
+        Self {
+            collection: log.name(),
+            number: i128::from(batch.0),
+        }
+    }
+
+    /// What messages call it.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::HEADER => "header".to_owned(),
+            Self::METADATA => "metadata".to_owned(),
+            Self { collection, number } => format!("{collection}/{number}"),
+        }
+    }
+
+    pub(super) fn key(self, query: &str) -> Item {
+        key(collection(query, self.collection), self.number)
+    }
+
+    /// The key of its part `part`, counted from 1. Parts are a collection of their own, so that a
+    /// listing of entries does not come by them.
+    fn part_key(self, query: &str, part: usize) -> Item {
+        let parts = format!("{} parts", collection(query, self.collection));
+        let part = i128::try_from(part).expect("there are few");
+        key(parts, self.number * PART_NUMBERS + part)
+    }
+
+    /// The keys of its item and of its first `parts` parts.
+    pub(super) fn keys(self, query: &str, parts: usize) -> impl Iterator<Item = Item> {
+        let parts = (1..=parts).map(move |part| self.part_key(query, part));
+        std::iter::once(self.key(query)).chain(parts)
+    }
+}
+
+/// The partition key of the entries of a log. No two pairs of query and collection have the same: a
+/// collection has no `#`.
+pub(super) fn collection(query: &str, collection: &str) -> String {
+    format!("{query}#{collection}")
+}
+
+fn key(collection: String, entry: i128) -> Item {
+    Item::from([
+        (QUERY.to_owned(), AttributeValue::S(collection)),
+        (ENTRY.to_owned(), AttributeValue::N(entry.to_string())),
+    ])
+}
+
+/// The number an attribute holds, if it is one that fits.
+pub(super) fn read_number(item: &Item, attribute: &str) -> Option<u64> {
+    item.get(attribute)?.as_n().ok()?.parse().ok()
+}
+
+/// The item of whoever may write.
+pub(super) fn header(query: &str, epoch: u64, token: &str) -> Item {
+    let mut item = Slot::HEADER.key(query);
+    item.insert(EPOCH.to_owned(), AttributeValue::N(epoch.to_string()));
+    item.insert(TOKEN.to_owned(), AttributeValue::S(token.to_owned()));
+    item
+}
+
+/// The items of an entry, that of its own key first.
+///
+/// # Errors
+/// Its size, compressed, where one transaction does not take that much.
+pub(super) fn pack(query: &str, slot: Slot, entry: &[u8]) -> Result<Vec<Item>, usize> {
+    let mut main = slot.key(query);
+    if let Ok(text) = std::str::from_utf8(entry)
+        && text.len() <= LARGEST_TEXT
+    {
+        main.insert(VALUE.to_owned(), AttributeValue::S(text.to_owned()));
+        return Ok(vec![main]);
+    }
+    let packed = zstd::bulk::compress(entry, zstd::DEFAULT_COMPRESSION_LEVEL)
+        .expect("the buffer has the size that the worst case takes");
+    let parts = packed.chunks(LARGEST_PART);
+    if parts.len() > MOST_PARTS || entry.len() > LARGEST_ENTRY {
+        return Err(packed.len());
+    }
+    let count = AttributeValue::N(parts.len().to_string());
+    main.insert(PARTS.to_owned(), count);
+    let bytes = AttributeValue::N(entry.len().to_string());
+    main.insert(BYTES.to_owned(), bytes);
+    let parts = parts.enumerate().map(|(index, part)| {
+        let mut item = slot.part_key(query, index + 1);
+        item.insert(PACKED.to_owned(), AttributeValue::B(Blob::new(part)));
+        item
+    });
+    Ok(std::iter::once(main).chain(parts).collect())
+}
+
+/// What the item of an entry says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// The entry.
+    Text(Bytes),
+    /// It is compressed in so many parts.
+    Packed { parts: usize, bytes: usize },
+}
+
+/// What is in the item of an entry; `None` in one that is not of this program.
+pub(super) fn content(item: &mut Item) -> Option<Content> {
+    if let Some(AttributeValue::S(text)) = item.remove(VALUE) {
+        return Some(Content::Text(text.into()));
+    }
+    let size = |attribute| usize::try_from(read_number(item, attribute)?).ok();
+    let (parts, bytes) = (size(PARTS)?, size(BYTES)?);
+    let sane = (1..=MOST_PARTS).contains(&parts) && bytes <= LARGEST_ENTRY;
+    sane.then_some(Content::Packed { parts, bytes })
+}
+
+/// The entry of `bytes` bytes out of its parts; `None` if they are not what was written.
+pub(super) fn unpack(parts: impl Iterator<Item = Option<Item>>, bytes: usize) -> Option<Bytes> {
+    let mut packed = Vec::new();
+    for part in parts {
+        packed.extend_from_slice(part?.get(PACKED)?.as_b().ok()?.as_ref());
+    }
+    let entry = zstd::bulk::decompress(&packed, bytes).ok()?;
+    (entry.len() == bytes).then(|| entry.into())
+}

@@ -1,0 +1,223 @@
+//! The log as items of a DynamoDB table.
+
+mod client;
+mod entries;
+mod failure;
+mod item;
+mod table;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+use tokio::sync::OnceCell;
+
+use super::committer::{Log, OffsetCommitter, Put, StoreResult};
+use crate::error::{Error, Result};
+use crate::model::{BatchId, ConnectionSettings, Epoch};
+use crate::options::table_name;
+
+pub(crate) use client::open;
+use failure::Call;
+use item::{ENTRY, EPOCH, Item, QUERY, Slot};
+
+/// The longest name of a query, in bytes: a partition key may have 2,048, and what it is of follows.
+const LONGEST_QUERY: usize = 2_000;
+
+/// Keeps the log of a query in a DynamoDB table, which many queries may share.
+///
+/// The table has the partition key `query` (text) and the sort key `entry` (number). It is made where
+/// there is none, billed per request, and waited for. A query called `q` has these items:
+///
+/// | `query` | `entry` | |
+/// |---|---|---|
+/// | `q#header` | 0 | who may write: the newest `epoch`, and the `token` of the handle that took it |
+/// | `q#header` | -1 | what the query is |
+/// | `q#offsets` | batch | what the batch reads |
+/// | `q#commits` | batch | the batch is done |
+///
+/// An entry is JSON in the attribute `value`. One of more than 100,000 bytes is compressed (zstd) into
+/// up to eleven items beside it, under `q#offsets parts`; more than 3.85 MB of that is an error.
+///
+/// An entry and the look at the epoch are one transaction: once a newer epoch is taken, no older writer
+/// creates anything. All reads are strongly consistent.
+pub struct DynamoDbCommitter {
+    client: Client,
+    table: String,
+    query: String,
+    /// For messages.
+    location: String,
+    endpoint: String,
+    /// Told apart by it: the epochs of this handle from those of others.
+    token: String,
+    /// Whether the table is known to be usable.
+    looked: OnceCell<()>,
+}
+
+impl DynamoDbCommitter {
+    /// The log of the query called `query` in `table`, reached by `settings`. Nothing is sent to
+    /// DynamoDB yet.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when no region is given and none is found,
+    /// for a name of a table that DynamoDB does not take, and for a query without a name or with one
+    /// of more than 2,000 bytes.
+    pub async fn connect(settings: &ConnectionSettings, table: &str, query: &str) -> Result<Self> {
+        let client = client::connect(settings).await?;
+        let committer = Self::over(client, table, query)?;
+        Ok(committer.reached_at(settings.endpoint_url.as_deref()))
+    }
+
+    /// The same over a client of one's own. Its retries are best turned off: the query does its own,
+    /// by `kinesis.metadataNumRetries`.
+    ///
+    /// # Errors
+    /// As of [`connect`](Self::connect), but for the region.
+    pub fn over(client: Client, table: &str, query: &str) -> Result<Self> {
+        if query.trim().is_empty() || query.len() > LONGEST_QUERY {
+            return Err(Error::invalid_option(format!(
+                "the name '{query}' of a query in a DynamoDB table: expected 1 to {LONGEST_QUERY} bytes"
+            )));
+        }
+        table_name(table).map_err(|expected| {
+            Error::invalid_option(format!("the DynamoDB table '{table}': {expected}"))
+        })?;
+        Ok(Self {
+            client,
+            location: format!("dynamodb://{table}/{query}"),
+            endpoint: "of the region".to_owned(),
+            table: table.to_owned(),
+            query: query.to_owned(),
+            token: format!("{:032x}", fastrand::Rng::new().u128(..)),
+            looked: OnceCell::new(),
+        })
+    }
+
+    /// The endpoint that messages tell of.
+    fn reached_at(mut self, endpoint: Option<&str>) -> Self {
+        if let Some(endpoint) = endpoint {
+            endpoint.clone_into(&mut self.endpoint);
+        }
+        self
+    }
+
+    /// Tries to take `own` from whoever has the newest epoch, which is `newest`; `false` if somebody
+    /// was faster.
+    async fn claim(&self, own: u64, newest: Option<u64>) -> StoreResult<bool> {
+        let header = item::header(&self.query, own, &self.token);
+        let request = self.client.put_item().table_name(&self.table);
+        let request = request.set_item(Some(header));
+        let request = match newest {
+            Some(newest) => request
+                .condition_expression("#epoch = :newest")
+                .expression_attribute_names("#epoch", EPOCH)
+                .expression_attribute_values(":newest", AttributeValue::N(newest.to_string())),
+            None => request
+                .condition_expression("attribute_not_exists(#query)")
+                .expression_attribute_names("#query", QUERY),
+        };
+        let Err(error) = request.send().await else {
+            return Ok(true);
+        };
+        match error.as_service_error() {
+            Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
+            _ => Err(self.failed(Call::PutItem, error)),
+        }
+    }
+
+    /// The numbers of all entries of a log, ascending.
+    async fn numbers(&self, log: Log) -> StoreResult<Vec<BatchId>> {
+        let collection = item::collection(&self.query, log.name());
+        let request = self.client.query().table_name(&self.table);
+        let request = request
+            .key_condition_expression("#query = :query")
+            .projection_expression("#entry")
+            .expression_attribute_names("#query", QUERY)
+            .expression_attribute_names("#entry", ENTRY)
+            .expression_attribute_values(":query", AttributeValue::S(collection))
+            .consistent_read(true);
+        let mut batches = Vec::new();
+        let mut behind: Option<Item> = None;
+        loop {
+            let page = request.clone().set_exclusive_start_key(behind);
+            let page = match page.send().await {
+                Ok(page) => page,
+                Err(error) => return Err(self.failed(Call::Query, error)),
+            };
+            for item in page.items() {
+                let batch = item::read_number(item, ENTRY);
+                let batch = batch.ok_or_else(|| self.not_a_batch(log, item))?;
+                batches.push(BatchId(batch));
+            }
+            behind = page.last_evaluated_key;
+            if behind.is_none() {
+                return Ok(batches);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DynamoDbCommitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DynamoDbCommitter")
+            .field(&self.location)
+            .finish()
+    }
+}
+
+#[async_trait]
+impl OffsetCommitter for DynamoDbCommitter {
+    fn location(&self) -> String {
+        self.location.clone()
+    }
+
+    fn object(&self, log: Log, batch: BatchId) -> String {
+        Slot::of(log, batch).name()
+    }
+
+    async fn metadata(&self) -> StoreResult<Option<Bytes>> {
+        self.read(Slot::METADATA).await
+    }
+
+    async fn create_metadata(&self, entry: Bytes) -> StoreResult<Put> {
+        self.create(Slot::METADATA, &entry, None).await
+    }
+
+    async fn take_epoch(&self, above: Epoch) -> StoreResult<Epoch> {
+        loop {
+            let header = self.item(Slot::HEADER).await?;
+            let newest = match &header {
+                Some(header) => {
+                    let newest = item::read_number(header, EPOCH);
+                    Some(newest.ok_or_else(|| self.foreign(Slot::HEADER, "holds no epoch"))?)
+                }
+                None => None,
+            };
+            let highest = newest.map_or(above.0, |newest| newest.max(above.0));
+            let own = highest.checked_add(1).ok_or_else(|| self.no_epoch_left())?;
+            if self.claim(own, newest).await? {
+                return Ok(Epoch(own));
+            }
+        }
+    }
+
+    async fn put(&self, epoch: Epoch, log: Log, batch: BatchId, entry: Bytes) -> StoreResult<Put> {
+        let slot = Slot::of(log, batch);
+        self.create(slot, &entry, Some(epoch)).await
+    }
+
+    async fn get(&self, log: Log, batch: BatchId) -> StoreResult<Option<Bytes>> {
+        self.read(Slot::of(log, batch)).await
+    }
+
+    async fn batches(&self, log: Log) -> StoreResult<Vec<BatchId>> {
+        self.table_ready().await?;
+        self.numbers(log).await
+    }
+
+    async fn remove(&self, log: Log, batch: BatchId) -> StoreResult<()> {
+        self.delete(Slot::of(log, batch)).await
+    }
+}

@@ -1,0 +1,193 @@
+//! Requests that fail, and answers that are lost.
+
+use super::*;
+
+fn entry() -> Bytes {
+    Bytes::from("entry")
+}
+
+/// A committer with an epoch.
+async fn writer(dynamo: &Dynamo) -> (DynamoDbCommitter, Epoch) {
+    let committer = handle(dynamo, "q");
+    let epoch = committer.take_epoch(NONE).await.unwrap();
+    (committer, epoch)
+}
+
+/// What a put ends with whose transaction ends like this.
+async fn put_after(fate: Fate) -> StoreError {
+    let dynamo = Dynamo::new();
+    let (committer, epoch) = writer(&dynamo).await;
+    dynamo.next("TransactWriteItems", &[fate]);
+    let put = committer
+        .put(epoch, Log::Offsets, BatchId(0), entry())
+        .await;
+    assert!(dynamo.is_played());
+    put.unwrap_err()
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_and_nothing_else() {
+    for (status, code) in [
+        (400, "ProvisionedThroughputExceededException"),
+        (400, "ThrottlingException"),
+        (400, "RequestLimitExceeded"),
+        (400, "LimitExceededException"),
+        (400, "TransactionInProgressException"),
+        (400, "ReplicatedWriteConflictException"),
+        (500, "InternalServerError"),
+        (503, "ServiceUnavailable"),
+        (500, "SomethingNew"),
+    ] {
+        let error = put_after(Fate::refused(status, code)).await;
+        assert!(error.is_retryable(), "{error}");
+        assert_eq!(error.into_error().kind(), ErrorKind::Unavailable);
+    }
+    for fate in [Fate::Lost, Fate::AnswerLost] {
+        assert!(put_after(fate).await.is_retryable());
+    }
+    for (status, code, kind) in [
+        (400, "ValidationException", ErrorKind::Checkpoint),
+        (400, "ResourceNotFoundException", ErrorKind::NotFound),
+        (400, "UnrecognizedClientException", ErrorKind::AccessDenied),
+        (
+            400,
+            "IdempotentParameterMismatchException",
+            ErrorKind::Checkpoint,
+        ),
+    ] {
+        let error = put_after(Fate::refused(status, code)).await;
+        assert!(!error.is_retryable(), "{error}");
+        assert_eq!(error.into_error().kind(), kind);
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_met_another_one_is_tried_again() {
+    for code in [
+        "TransactionConflict",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+    ] {
+        for codes in [[code, "None"], ["None", code], [code, code]] {
+            let error = put_after(Fate::canceled(&codes)).await;
+            assert!(error.is_retryable(), "{codes:?}");
+            assert!(error.to_string().contains(code), "{error}");
+        }
+    }
+    let error = put_after(Fate::canceled(&["None", "ValidationError"])).await;
+    assert!(!error.is_retryable());
+    assert!(
+        error.to_string().contains("canceled: ValidationError: no"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_action_that_is_not_allowed_is_named_with_its_table() {
+    let error = put_after(Fate::refused(400, "AccessDeniedException")).await;
+    assert!(!error.is_retryable());
+    let error = error.into_error();
+    assert_eq!(error.kind(), ErrorKind::AccessDenied);
+    assert_eq!(
+        error.to_string(),
+        "checkpoint 'dynamodb://offsets/q': TransactWriteItems failed: AccessDeniedException: no; \
+         allow dynamodb:PutItem, dynamodb:DeleteItem and dynamodb:ConditionCheckItem on table 'offsets'"
+    );
+    for operation in ["DescribeTable", "CreateTable", "GetItem"] {
+        let dynamo = Dynamo::new();
+        dynamo.next(operation, &[Fate::refused(400, "AccessDeniedException")]);
+        let error = handle(&dynamo, "q")
+            .metadata()
+            .await
+            .unwrap_err()
+            .to_string();
+        let expected = format!("allow dynamodb:{operation} on table 'offsets'");
+        assert!(error.ends_with(&expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_put_whose_answer_was_lost_finds_its_own_entry() {
+    let dynamo = Dynamo::new();
+    let (committer, epoch) = writer(&dynamo).await;
+    dynamo.next("TransactWriteItems", &[Fate::AnswerLost]);
+    let put = || committer.put(epoch, Log::Offsets, BatchId(0), entry());
+    assert!(put().await.unwrap_err().is_retryable());
+    assert_eq!(put().await.unwrap(), Put::Exists(entry()));
+
+    // Somebody has taken over between the two tries.
+    dynamo.next("TransactWriteItems", &[Fate::AnswerLost]);
+    let put = || committer.put(epoch, Log::Commits, BatchId(0), entry());
+    assert!(put().await.unwrap_err().is_retryable());
+    let newer = handle(&dynamo, "q").take_epoch(NONE).await.unwrap();
+    assert_eq!(put().await.unwrap(), Put::Fenced(newer));
+}
+
+#[tokio::test]
+async fn an_epoch_whose_answer_was_lost_is_skipped() {
+    let dynamo = Dynamo::new();
+    dynamo.next("PutItem", &[Fate::Served, Fate::AnswerLost]);
+    let (first, old) = writer(&dynamo).await;
+    let second = handle(&dynamo, "q");
+    assert!(second.take_epoch(NONE).await.unwrap_err().is_retryable());
+    let epoch = second.take_epoch(NONE).await.unwrap();
+    assert_eq!(epoch, Epoch(old.0 + 2));
+    let put = first.put(old, Log::Offsets, BatchId(0), entry()).await;
+    assert_eq!(put.unwrap(), Put::Fenced(epoch));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_goes_on_through_throttles_conflicts_and_lost_answers() {
+    let dynamo = Dynamo::new();
+    let mut query = log(&dynamo, 1);
+    assert_eq!(query.take_over().await.unwrap(), None);
+    let storm = [
+        Fate::refused(400, "ThrottlingException"),
+        Fate::canceled(&["TransactionConflict", "None"]),
+        Fate::Lost,
+        Fate::AnswerLost,
+        Fate::refused(500, "InternalServerError"),
+    ];
+    for id in 0..3 {
+        let batch = batch(id, 2);
+        dynamo.next("TransactWriteItems", &storm);
+        assert_eq!(query.log_offsets(&batch).await.unwrap(), Logged::Done);
+        dynamo.next("TransactWriteItems", &storm);
+        let logged = query.log_commit(batch.id, UnixMillis(7)).await;
+        assert_eq!(logged.unwrap(), Logged::Done);
+        assert!(dynamo.is_played());
+    }
+    for operation in ["Query", "GetItem", "PutItem"] {
+        dynamo.next(
+            operation,
+            &[Fate::refused(400, "ThrottlingException"), Fate::Lost],
+        );
+    }
+    let found = log(&dynamo, 2).take_over().await.unwrap().unwrap();
+    assert!(dynamo.is_played());
+    assert_eq!((found.batch, found.committed), (batch(2, 2), true));
+}
+
+#[tokio::test]
+async fn no_secret_shows_in_debug_or_errors() {
+    let settings = ConnectionSettings {
+        // Nobody listens there.
+        endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+        region: Some("us-east-1".to_owned()),
+        credentials: Some(StaticCredentials {
+            access_key_id: Secret::new("AKIACANARY"),
+            secret_key: Secret::new("canary-secret"),
+            session_token: Some(Secret::new("canary-token")),
+        }),
+    };
+    let committer = DynamoDbCommitter::connect(&settings, TABLE, "q")
+        .await
+        .unwrap();
+    let error = committer.metadata().await.unwrap_err();
+    assert!(error.is_retryable());
+    let shown = format!("{committer:?} {error:?} {error}");
+    let text = format!("{shown} {:?}", error.into_error());
+    assert!(text.contains("(endpoint http://127.0.0.1:1)"), "{text}");
+    assert!(!text.to_lowercase().contains("canary"), "{text}");
+}
