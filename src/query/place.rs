@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::checkpoint::{OffsetCommitter, StopLock, open, private};
+use super::plan::PlanSource;
+use crate::checkpoint::{OffsetCommitter, StopLock, open, open_table, private};
 use crate::error::{Error, Result};
+use crate::options::{CommitterKind, DynamoDbSettings, MetadataOptions};
 
 /// What the builder, the session and the tables say about it.
 #[derive(Debug)]
 pub(super) struct Told<'a> {
     pub(super) committer: Option<Arc<dyn OffsetCommitter>>,
     pub(super) checkpoint_location: Option<&'a str>,
-    pub(super) metadata_path: Option<&'a str>,
+    pub(super) query_name: Option<&'a str>,
+    pub(super) metadata: &'a MetadataOptions,
+    pub(super) sources: &'a [PlanSource],
 }
 
 /// Where a query keeps its progress.
@@ -23,20 +27,28 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The log is where a committer was given, else at the metadata path, else at the checkpoint
-    /// location; the stop lock is at the checkpoint location, else at the metadata path.
+    /// The log is where a committer was given, else in DynamoDB if the tables say so, else at the
+    /// metadata path, else at the checkpoint location; the stop lock is at the checkpoint location, else
+    /// at the metadata path.
     ///
     /// # Errors
-    /// A location that cannot be meant, or none at all for an INSERT.
-    pub(super) fn new(told: Told<'_>, inserts: bool) -> Result<Self> {
-        let beside = told.checkpoint_location.or(told.metadata_path);
+    /// A location that cannot be meant, or none at all for an INSERT; a query without a name that is to
+    /// be found in DynamoDB.
+    pub(super) async fn new(told: Told<'_>, inserts: bool) -> Result<Self> {
+        let path = told.metadata.path.as_deref();
+        let beside = told.checkpoint_location.or(path);
         let stop_lock = beside.map(StopLock::at).transpose()?;
-        let log = told.metadata_path.or(told.checkpoint_location);
-        let committer = match (told.committer, log) {
-            (Some(committer), _) => committer,
-            (None, Some(location)) => open(location)?,
-            (None, None) if inserts => return Err(nowhere()),
-            (None, None) => {
+        let log = path.or(told.checkpoint_location);
+        let committer = match (told.committer, &told.metadata.committer, log) {
+            (Some(committer), _, _) => committer,
+            (None, CommitterKind::DynamoDb(dynamodb), _) => {
+                let location = stop_lock.as_ref().map(|lock| lock.location());
+                let query = location.or(told.query_name).ok_or_else(nameless)?;
+                in_table(dynamodb, told.sources, query).await?
+            }
+            (None, CommitterKind::ObjectStore, Some(location)) => open(location)?,
+            (None, CommitterKind::ObjectStore, None) if inserts => return Err(nowhere()),
+            (None, CommitterKind::ObjectStore, None) => {
                 tracing::info!("no checkpoint location: the next start of this query begins anew");
                 return Ok(Self {
                     committer: private(),
@@ -55,10 +67,54 @@ impl Place {
     }
 }
 
+/// The log of the query called `query` in a DynamoDB table. What the options leave out comes from the
+/// first source, so that it must be the same for all: else another order of them would be another log.
+async fn in_table(
+    dynamodb: &DynamoDbSettings,
+    sources: &[PlanSource],
+    query: &str,
+) -> Result<Arc<dyn OffsetCommitter>> {
+    let Some((first, others)) = sources.split_first() else {
+        return Err(Error::internal("a streaming query without a source"));
+    };
+    let connection = |source: &PlanSource| source.table().options().connection.clone();
+    let stream = |source: &PlanSource| source.table().stream_summary().stream.name().clone();
+    for other in others {
+        let missing = if dynamodb.table.is_none() && stream(other) != stream(first) {
+            "kinesis.dynamodb.tableName"
+        } else if dynamodb.region.is_none() && connection(other).region != connection(first).region
+        {
+            "kinesis.dynamodb.region"
+        } else if connection(other).credentials != connection(first).credentials {
+            return Err(Error::invalid_option(format!(
+                "tables '{}' and '{}' have different credentials: expected the same, since the offsets \
+                 of both go to one DynamoDB table",
+                first.name, other.name
+            )));
+        } else {
+            continue;
+        };
+        return Err(Error::invalid_option(format!(
+            "option '{missing}' is missing: expected it where 'kinesis.metadataCommitterType' is \
+             'DYNAMODB' and a query reads different streams, here '{}' and '{}'",
+            first.name, other.name
+        )));
+    }
+    open_table(&connection(first), dynamodb, &stream(first), query).await
+}
+
 fn nowhere() -> Error {
     Error::invalid_option(
         "a streaming INSERT needs a place to keep its progress: expected SET \
          streaming.checkpoint_location = 'file:///some/directory' (or s3://…), or \
          with_checkpoint_location(…) in code",
+    )
+}
+
+fn nameless() -> Error {
+    Error::invalid_option(
+        "a query that keeps its offsets in DynamoDB needs a name by which its next start finds them: \
+         expected SET streaming.query_name = 'some name', with_name(…) in code, or a \
+         streaming.checkpoint_location",
     )
 }

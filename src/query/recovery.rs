@@ -178,7 +178,7 @@ pub(super) fn metadata_options(sources: &[PlanSource]) -> Result<MetadataOptions
         None => Ok(found),
         Some(other) => Err(Error::invalid_option(format!(
             "tables '{}' and '{}' differ in their metadata options: expected the same \
-             'kinesis.metadataCommitterType', 'kinesis.metadataPath', \
+             'kinesis.metadataCommitterType', 'kinesis.metadataPath', 'kinesis.dynamodb.…', \
              'kinesis.minBatchesToRetain' and metadata retries, since a query has one log",
             first.name, other.name
         ))),

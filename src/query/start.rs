@@ -45,9 +45,11 @@ impl StreamingQueryBuilder {
         let told = Told {
             committer: self.committer.take(),
             checkpoint_location: settings.checkpoint_location.as_deref(),
-            metadata_path: options.path.as_deref(),
+            query_name: name.as_deref(),
+            metadata: &options,
+            sources: &plan.sources,
         };
-        let place = Place::new(told, plan.inserts())?;
+        let place = Place::new(told, plan.inserts()).await?;
         let registration = match self.registered {
             true => Registration::take(&run_id, name.as_deref(), place.held)?,
             false => Registration::none(),

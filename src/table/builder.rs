@@ -77,9 +77,10 @@ impl KinesisTableBuilder {
         if self.unbounded {
             builder.unbounded();
         }
-        let options = builder.finish()?;
+        let mut options = builder.finish()?;
         let clock = self.services.clock();
         refuse_future(&options.source.starting_position, clock.now())?;
+        options.connection = self.services.completed(&options.connection);
         let seed = self.seed.unwrap_or_else(|| fastrand::Rng::new().u64(..));
         let kinesis = self.services.connect(&options.connection).await?;
         let random = fastrand::Rng::with_seed(seed);

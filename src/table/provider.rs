@@ -90,7 +90,8 @@ impl KinesisTable {
         }
     }
 
-    /// The options it was made with.
+    /// The options it was made with; what they leave out of the way to the service is filled in, as far
+    /// as it is not for the environment to say.
     pub fn options(&self) -> &TableOptions {
         &self.config.options
     }

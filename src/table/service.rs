@@ -62,13 +62,12 @@ impl Services {
         Arc::clone(&self.clock)
     }
 
-    /// The service for a table with these settings.
-    pub(super) async fn connect(&self, settings: &ConnectionSettings) -> Result<Arc<dyn Kinesis>> {
-        let (defaults, clients) = match &self.source {
-            Source::Fixed(kinesis) => return Ok(Arc::clone(kinesis)),
-            Source::Sdk { defaults, clients } => (defaults, clients),
+    /// What a table's settings leave out, by the defaults.
+    pub(super) fn completed(&self, settings: &ConnectionSettings) -> ConnectionSettings {
+        let Source::Sdk { defaults, .. } = &self.source else {
+            return settings.clone();
         };
-        let settings = ConnectionSettings {
+        ConnectionSettings {
             endpoint_url: settings
                 .endpoint_url
                 .clone()
@@ -78,13 +77,21 @@ impl Services {
                 .credentials
                 .clone()
                 .or_else(|| defaults.credentials.clone()),
+        }
+    }
+
+    /// The service for a table with these settings, which are [`completed`](Self::completed).
+    pub(super) async fn connect(&self, settings: &ConnectionSettings) -> Result<Arc<dyn Kinesis>> {
+        let clients = match &self.source {
+            Source::Fixed(kinesis) => return Ok(Arc::clone(kinesis)),
+            Source::Sdk { clients, .. } => clients,
         };
         let client = {
             let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(clients.entry(settings.clone()).or_default())
         };
         let connected = client.get_or_try_init(|| async {
-            let client = SdkKinesis::connect(&settings).await?;
+            let client = SdkKinesis::connect(settings).await?;
             Ok::<_, Error>(Arc::new(client) as Arc<dyn Kinesis>)
         });
         connected.await.cloned()
