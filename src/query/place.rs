@@ -42,8 +42,7 @@ impl Place {
         let committer = match (told.committer, &told.metadata.committer, log) {
             (Some(committer), _, _) => committer,
             (None, CommitterKind::DynamoDb(dynamodb), _) => {
-                let location = stop_lock.as_ref().map(|lock| lock.location());
-                let query = location.or(told.query_name).ok_or_else(nameless)?;
+                let query = named(stop_lock.as_ref(), told.query_name)?;
                 in_table(dynamodb, told.sources, query).await?
             }
             (None, CommitterKind::ObjectStore, Some(location)) => open(location)?,
@@ -65,6 +64,12 @@ impl Place {
             held,
         })
     }
+}
+
+/// What a query is called in a table: its location, the same for all ways to spell it, else its name.
+fn named<'a>(location: Option<&'a StopLock>, query_name: Option<&'a str>) -> Result<&'a str> {
+    let location = location.map(|location| location.location().trim_end_matches('/'));
+    location.or(query_name).ok_or_else(nameless)
 }
 
 /// The log of the query called `query` in a DynamoDB table. What the options leave out comes from the
@@ -117,4 +122,28 @@ fn nameless() -> Error {
          expected SET streaming.query_name = 'some name', with_name(…) in code, or a \
          streaming.checkpoint_location",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_one_name_however_it_is_spelled() {
+        let name = |location: &str, query_name: Option<&str>| {
+            let location = StopLock::at(location).unwrap();
+            named(Some(&location), query_name).unwrap().to_owned()
+        };
+        for spelling in [
+            "/var/lib/a b",
+            "/var/lib//a b/",
+            "file:///var/lib/a%20b",
+            "file:///var/lib/a%20b/",
+        ] {
+            assert_eq!(name(spelling, Some("other")), "/var/lib/a b", "{spelling}");
+        }
+        assert_eq!(name("memory://a/b/", None), "memory://a/b");
+        assert_eq!(named(None, Some("alarms")).unwrap(), "alarms");
+        assert!(named(None, None).is_err());
+    }
 }

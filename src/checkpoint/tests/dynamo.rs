@@ -111,6 +111,9 @@ impl Dynamo {
     }
 
     fn answer(&self, operation: &str, body: &str) -> Result<String, DynoxideError> {
+        if matches!(operation, "GetItem" | "Query") {
+            assert!(body.contains("\"ConsistentRead\":true"), "{body}");
+        }
         macro_rules! dispatch {
             ($($name:literal: $method:ident),+) => {
                 match operation {

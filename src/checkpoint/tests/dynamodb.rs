@@ -159,7 +159,7 @@ async fn queries_share_a_table_and_nothing_else() {
         assert_eq!(committer.batches(Log::Commits).await.unwrap(), [], "{name}");
     }
     let client = dynamo.client();
-    let found = client.get_item().table_name(TABLE);
+    let found = client.get_item().table_name(TABLE).consistent_read(true);
     let found = found
         .set_key(Some(key("a#offsets", 0).into()))
         .send()
