@@ -6,6 +6,8 @@
 //! KILLS=200 KILL_SEED=7 cargo test --test it killed:: -- --nocapture
 //! ```
 
+#[cfg(feature = "dynamodb")]
+mod over_dynamodb;
 pub(crate) mod replay;
 mod two_runs;
 
@@ -46,12 +48,13 @@ fn setting(name: &str, default: u64) -> u64 {
     value.map_or(default, |value| value.parse().unwrap())
 }
 
-fn copying(checkpoint: &Path) -> String {
+/// A query that copies the numbers, with more options for what it reads.
+fn copying(checkpoint: &Path, options: &str) -> String {
     format!(
         "{STREAMS}
          CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'numbers'
            OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON', 'kinesis.getRecords.fetchIntervalMs' '10',
-                    'kinesis.minBatchesToRetain' '1000000');
+                    'kinesis.minBatchesToRetain' '1000000'{options});
          SET streaming.checkpoint_location = 'file://{}';
          INSERT INTO copies (partitionKey, data) SELECT partitionKey, data FROM live;",
         checkpoint.display()
@@ -191,20 +194,30 @@ fn batches(written: &[Written], log: &[BTreeMap<String, (Sequence, Sequence)>]) 
 
 #[test]
 fn a_query_that_is_killed_loses_nothing_and_reads_the_same_ranges_again() {
-    let kills = setting("KILLS", 20);
+    let (server, checkpoint) = (Server::start(), folder("killed"));
+    let query = copying(&checkpoint, "");
+    killed_again_and_again(&server, &query, 20, || offsets(&checkpoint));
+}
+
+/// Kills the command in the middle of `query`, so often where nothing else is said; `offsets` gives the
+/// entries of its log.
+fn killed_again_and_again(
+    server: &Server,
+    query: &str,
+    kills: u64,
+    offsets: impl Fn() -> BTreeMap<u64, String>,
+) {
+    let kills = setting("KILLS", kills);
     let mut random = fastrand::Rng::with_seed(setting("KILL_SEED", 1));
-    let server = Server::start();
     server.csv(STREAMS);
-    let checkpoint = folder("killed");
-    let query = copying(&checkpoint);
     let writer = Writer::start(&server.url);
     let mut log = BTreeMap::new();
     for kill in 0..kills {
-        let running = Running::spawn(server.client().args(["-c", &query]));
+        let running = Running::spawn(server.client().args(["-c", query]));
         // Not a wait for something: at which moment the process dies is the experiment.
         thread::park_timeout(Duration::from_millis(random.u64(0..LONGEST_LIFE_MILLIS)));
         running.kill();
-        let now = offsets(&checkpoint);
+        let now = offsets();
         for (batch, entry) in &log {
             assert_eq!(
                 now.get(batch),
@@ -217,13 +230,13 @@ fn a_query_that_is_killed_loses_nothing_and_reads_the_same_ranges_again() {
     let written = writer.end();
     server.csv(&format!("SET streaming.trigger = 'available now'; {query}"));
     let before = log.len();
-    let log = offsets(&checkpoint);
+    let log = offsets();
     assert!(
         log.keys().copied().eq(0..log.len() as u64),
         "{:?}",
         log.keys()
     );
-    check_copies(&server, &log, written);
+    check_copies(server, &log, written);
     say(&format!(
         "{kills} kills: {written} records in {} batches, {before} of them under fire",
         log.len()

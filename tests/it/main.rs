@@ -7,6 +7,9 @@ mod architecture;
 mod boto3;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "dynamodb")]
+#[path = "../../src/checkpoint/tests/dynamo.rs"]
+mod dynamo;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod inserts;

@@ -10,8 +10,11 @@ mod killed_anywhere;
 mod latest;
 pub(crate) mod ledger;
 mod many_shards;
+#[cfg(feature = "dynamodb")]
+mod over_dynamodb;
 mod pace;
 mod pipelines;
+mod places;
 mod refusals;
 mod restarts;
 mod scripted;

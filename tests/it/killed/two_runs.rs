@@ -10,7 +10,7 @@ fn the_older_of_two_processes_stops_and_nothing_is_lost_or_committed_twice() {
     let server = Server::start();
     server.csv(STREAMS);
     let checkpoint = folder("two-runs");
-    let query = copying(&checkpoint);
+    let query = copying(&checkpoint, "");
     let writer = Writer::start(&server.url);
     let spawn = || Running::spawn(server.client().args(["-c", &query]));
     let mut running = spawn();

@@ -4,6 +4,7 @@ use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::checkpoint::Log;
 
 use super::ledger::{Ledger, PLACED, placed_numbers, put_mixed};
+use super::places::{Keeper, placed};
 use super::watched::{Call, Side, Watched};
 use super::*;
 
@@ -43,7 +44,7 @@ async fn stream() -> World {
 
 fn run(world: &World, place: &str, sink: &Sink) -> StreamingQueryBuilder {
     let builder = StreamingQuery::builder(&world.ctx, PLACED).as_in_another_process();
-    sink.of(builder).with_checkpoint_location(place)
+    placed(sink.of(builder), place)
 }
 
 /// Holds what must be true at the end: one run is fenced, the other one has all rows, once.
@@ -73,9 +74,13 @@ async fn check(
 
 #[tokio::test(start_paused = true)]
 async fn the_older_run_is_fenced_at_whatever_step_it_stands() {
+    at_whatever_step(Keeper::Memory).await;
+}
+
+pub(super) async fn at_whatever_step(keeper: Keeper) {
     for step in Step::ALL {
         let world = stream().await;
-        let place = format!("memory://fenced-at-{step:?}");
+        let place = keeper.place(&format!("fenced-at-{step:?}"));
         let sink = Sink::default();
         let nth = if step < Step::Planned { 1 } else { 2 };
         let hold = Hold::at(step, nth);
@@ -100,6 +105,10 @@ async fn the_older_run_is_fenced_at_whatever_step_it_stands() {
 
 #[tokio::test(start_paused = true)]
 async fn the_older_run_is_fenced_in_whatever_call_it_stands() {
+    in_whatever_call(Keeper::Memory).await;
+}
+
+pub(super) async fn in_whatever_call(keeper: Keeper) {
     let calls = [
         Call::TakeEpoch,
         Call::Batches(Log::Offsets),
@@ -112,7 +121,8 @@ async fn the_older_run_is_fenced_in_whatever_call_it_stands() {
         .flat_map(|call| [(call, Side::Before), (call, Side::Behind)])
     {
         let world = stream().await;
-        let place = format!("memory://fenced-in-{call:?}-{side:?}").replace(['(', ')'], "-");
+        let name = format!("fenced-in-{call:?}-{side:?}").replace(['(', ')'], "-");
+        let place = keeper.place(&name);
         let (sink, committer) = (Sink::default(), Watched::at(&place));
         match call {
             // A start looks at the log before it takes its epoch, too.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::front::Front;
 use super::ledger::{Ledger, PLACED, placed_numbers, put_mixed};
+use super::places::{Keeper, placed};
 use super::watched::{Call, Side, Watched};
 use super::*;
 
@@ -37,7 +38,7 @@ struct Trial {
 }
 
 impl Trial {
-    async fn new(name: &str, retained: u64) -> Self {
+    async fn new(keeper: Keeper, name: &str, retained: u64) -> Self {
         let (began, world) = (Instant::now(), World::new());
         let options = format!(
             "{FROM_THE_START}, 'kinesis.maxFetchRecordsPerShard' '8',
@@ -49,12 +50,12 @@ impl Trial {
         world
             .run("SET datafusion.execution.target_partitions = 3")
             .await;
-        let (calm_sink, calm_place) = (Sink::default(), format!("memory://{name}-calm"));
+        let (calm_sink, calm_place) = (Sink::default(), format!("memory://{keeper:?}-{name}-calm"));
         let calm = StreamingQuery::builder(&world.ctx, PLACED).with_trigger(TICK);
-        let calm = calm_sink.of(calm).with_checkpoint_location(&calm_place);
+        let calm = placed(calm_sink.of(calm), &calm_place);
         Self {
             calm: calm.start().await.unwrap(),
-            place: format!("memory://{name}"),
+            place: keeper.place(name),
             sink: Sink::default(),
             calm_place,
             calm_sink,
@@ -65,10 +66,8 @@ impl Trial {
     }
 
     fn builder(&self) -> StreamingQueryBuilder {
-        StreamingQuery::builder(&self.world.ctx, PLACED)
-            .with_checkpoint_location(&self.place)
-            .with_trigger(TICK)
-            .with_seed(7)
+        let builder = StreamingQuery::builder(&self.world.ctx, PLACED);
+        placed(builder, &self.place).with_trigger(TICK).with_seed(7)
     }
 
     /// Runs the query until it is killed at `point`.
@@ -175,7 +174,11 @@ impl Trial {
 
 #[tokio::test(start_paused = true)]
 async fn killed_at_every_step_it_runs_the_batches_of_an_uninterrupted_run() {
-    let mut trial = Trial::new("at-every-step", 1_000).await;
+    at_every_step(Keeper::Memory).await;
+}
+
+pub(super) async fn at_every_step(keeper: Keeper) {
+    let mut trial = Trial::new(keeper, "at-every-step", 1_000).await;
     for step in Step::ALL {
         trial.survives(&[Point::Step(step, 1)]).await;
         if step >= Step::Planned {
@@ -190,6 +193,10 @@ async fn killed_at_every_step_it_runs_the_batches_of_an_uninterrupted_run() {
 
 #[tokio::test(start_paused = true)]
 async fn killed_in_any_call_of_its_log_it_runs_the_batches_of_an_uninterrupted_run() {
+    in_any_call(Keeper::Memory).await;
+}
+
+pub(super) async fn in_any_call(keeper: Keeper) {
     let calls = [
         Call::Metadata,
         Call::TakeEpoch,
@@ -203,7 +210,7 @@ async fn killed_in_any_call_of_its_log_it_runs_the_batches_of_an_uninterrupted_r
         Call::Remove(Log::Offsets),
     ];
     for side in [Side::Before, Side::Behind] {
-        let mut trial = Trial::new(&format!("in-any-call-{side:?}"), 5).await;
+        let mut trial = Trial::new(keeper, &format!("in-any-call-{side:?}"), 5).await;
         trial
             .survives(&[Point::Call(Call::CreateMetadata, side)])
             .await;
@@ -216,7 +223,11 @@ async fn killed_in_any_call_of_its_log_it_runs_the_batches_of_an_uninterrupted_r
 
 #[tokio::test(start_paused = true)]
 async fn killed_again_while_it_recovers_it_runs_the_batches_of_an_uninterrupted_run() {
-    let mut trial = Trial::new("again-and-again", 1_000).await;
+    again_and_again(Keeper::Memory).await;
+}
+
+pub(super) async fn again_and_again(keeper: Keeper) {
+    let mut trial = Trial::new(keeper, "again-and-again", 1_000).await;
     let begun = [
         Point::Step(Step::OffsetsLogged, 1),
         Point::Rows(1),

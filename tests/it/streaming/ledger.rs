@@ -1,6 +1,6 @@
 //! The log of a query as it stands, and what must hold for any.
 
-use datafusion_kinesis::checkpoint::{Log, ObjectStoreCommitter, OffsetCommitter};
+use datafusion_kinesis::checkpoint::Log;
 use datafusion_kinesis::model::SequenceNumber;
 use serde_json::Value;
 
@@ -40,8 +40,8 @@ impl Place {
 pub(crate) type Ranges = BTreeMap<String, (Place, Place)>;
 
 impl Ledger {
-    pub(crate) async fn of(location: &str) -> Self {
-        let committer = ObjectStoreCommitter::open(location).unwrap();
+    pub(crate) async fn of(place: &str) -> Self {
+        let committer = places::open(place);
         let mut ledger = Self::default();
         for log in [Log::Offsets, Log::Commits] {
             for batch in committer.batches(log).await.unwrap() {

@@ -10,6 +10,7 @@ use datafusion_kinesis::kinesis::{
 use datafusion_kinesis::model::{HashKey, Shard, StreamIdentity};
 
 use super::ledger::{Ledger, PLACED, parts, placed_numbers, put_mixed};
+use super::places::{Keeper, placed};
 use super::watched::Watched;
 use super::*;
 
@@ -65,8 +66,7 @@ async fn life(world: &World, place: &str, sink: &Sink, random: &mut fastrand::Rn
     let step = Step::ALL[random.usize(..Step::ALL.len())];
     let freeze = Freeze::at(step, random.usize(1..4));
     let moment = Duration::from_millis(random.u64(1..3_000));
-    let builder = StreamingQuery::builder(&world.ctx, PLACED)
-        .with_checkpoint_location(place)
+    let builder = placed(StreamingQuery::builder(&world.ctx, PLACED), place)
         .with_committer(committer)
         .with_step_hook(freeze.hook.clone())
         .with_seed(random.u64(..));
@@ -87,11 +87,11 @@ async fn life(world: &World, place: &str, sink: &Sink, random: &mut fastrand::Rn
     }
 }
 
-async fn storm(seed: u64, lives: u64) {
+async fn storm(keeper: Keeper, seed: u64, lives: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let world = World::new();
     world.unbounded_table("words", 3, OPTIONS).await;
-    let (place, sink) = (format!("memory://storm-{seed}"), Sink::default());
+    let (place, sink) = (keeper.place(&format!("storm-{seed}")), Sink::default());
     let (mut written, mut frozen) = (0, 0);
     world.kinesis.set_faults(faults());
     for round in 0..lives {
@@ -111,11 +111,7 @@ async fn storm(seed: u64, lives: u64) {
     );
     world.kinesis.set_faults(FaultPlan::default());
     let query = sink.of(StreamingQuery::builder(&world.ctx, PLACED));
-    let query = query
-        .with_checkpoint_location(&place)
-        .start()
-        .await
-        .unwrap();
+    let query = placed(query, &place).start().await.unwrap();
     query.process_all_available().await.unwrap();
     query.stop().await.unwrap();
     assert_eq!(placed_numbers(&sink), (0..written).collect::<Vec<_>>());
@@ -146,8 +142,13 @@ async fn a_hundred_lives_in_a_storm_lose_nothing_and_repeat_nothing() {
         Ok(seed) => vec![(seed.parse().unwrap(), 100)],
         Err(_) => vec![(1, 100), (2, 25), (3, 25)],
     };
-    for (seed, lives) in seeds {
-        let storm = std::panic::AssertUnwindSafe(storm(seed, lives)).catch_unwind();
+    lives(Keeper::Memory, &seeds).await;
+}
+
+/// Storms of these seeds, with so many lives each.
+pub(super) async fn lives(keeper: Keeper, seeds: &[(u64, u64)]) {
+    for &(seed, lives) in seeds {
+        let storm = std::panic::AssertUnwindSafe(storm(keeper, seed, lives)).catch_unwind();
         if let Err(panic) = storm.await {
             crate::support::say(&format!("again with STORM_SEED={seed}"));
             std::panic::resume_unwind(panic);

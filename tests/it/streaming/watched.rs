@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use datafusion_kinesis::checkpoint::{
-    Log, ObjectStoreCommitter, OffsetCommitter, Put, StoreError, StoreResult,
-};
+use datafusion_kinesis::checkpoint::{Log, OffsetCommitter, Put, StoreError, StoreResult};
 use datafusion_kinesis::model::Epoch;
 use datafusion_kinesis::{Error, ErrorKind};
 
@@ -31,10 +29,10 @@ pub(super) enum Side {
     Behind,
 }
 
-/// The log at a location, watched.
+/// The log at a place, watched.
 #[derive(Debug)]
 pub(super) struct Watched {
-    inner: ObjectStoreCommitter,
+    inner: Arc<dyn OffsetCommitter>,
     freeze: Mutex<Option<(Call, Side)>>,
     /// What is to be frozen once a call like the first one is through.
     freeze_behind: Mutex<Option<(Call, (Call, Side))>>,
@@ -50,9 +48,9 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn at(location: &str) -> Arc<Self> {
+    pub(super) fn at(place: &str) -> Arc<Self> {
         Arc::new(Self {
-            inner: ObjectStoreCommitter::open(location).unwrap(),
+            inner: places::open(place),
             freeze: Mutex::default(),
             freeze_behind: Mutex::default(),
             frozen: Notify::new(),
