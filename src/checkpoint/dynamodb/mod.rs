@@ -5,6 +5,7 @@ mod entries;
 mod failure;
 mod item;
 mod table;
+mod trouble;
 
 use std::fmt;
 
