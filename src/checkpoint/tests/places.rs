@@ -94,11 +94,13 @@ impl Place {
         Some(Self::at(format!("{given}/{run:016x}-{number}")))
     }
 
-    /// A table of its own in a DynamoDB on loopback.
+    /// A table of its own in a DynamoDB on loopback: one of this process, or the one whose URL is in
+    /// `DYNAMODB_TEST_ENDPOINT`, where the table stays behind.
     #[cfg(feature = "dynamodb")]
     pub(crate) fn dynamodb() -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let mut place = Self::at(format!("place-{number}"));
+        let run = fastrand::Rng::new().u64(..);
+        let mut place = Self::at(format!("place-{run:016x}-{number}"));
         place.open = |place| over_the_wire::open(&place.location);
         place
     }
@@ -170,8 +172,11 @@ mod over_the_wire {
     use super::super::super::{DynamoDbCommitter, OffsetCommitter};
     use crate::model::{ConnectionSettings, Secret, StaticCredentials};
 
-    /// The URL of a server that ends with the process.
+    /// The URL of a server; one of this process ends with it.
     static SERVER: LazyLock<String> = LazyLock::new(|| {
+        if let Ok(url) = std::env::var("DYNAMODB_TEST_ENDPOINT") {
+            return url;
+        }
         let (sender, url) = channel();
         thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
