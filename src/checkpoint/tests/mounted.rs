@@ -53,7 +53,7 @@ async fn a_full_disk_is_waited_for_and_keeps_nothing_half() {
     };
     let committer = disk.0.open();
     let epoch = committer.take_epoch(NONE).await.unwrap();
-    let large = bytes::Bytes::from(vec![b'x'; 200_000]);
+    let large = Bytes::from(vec![b'x'; 200_000]);
     let put = || committer.put(epoch, Log::Offsets, BatchId(0), large.clone());
     let error = put().await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
