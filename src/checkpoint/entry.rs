@@ -55,6 +55,10 @@ struct OffsetsEntry<'a> {
 #[serde(deny_unknown_fields)]
 struct SourceRanges<'a> {
     stream: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_at: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read_to: Option<Time>,
     shards: BTreeMap<Cow<'a, str>, Range>,
 }
 
@@ -74,6 +78,8 @@ enum Range {
 struct Rows {
     after: Place,
     upto: Place,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rows: Option<u64>,
 }
 
 /// An entry of `commits`.

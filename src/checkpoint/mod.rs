@@ -14,8 +14,10 @@
 //!   "sources": [
 //!     {
 //!       "stream": "clicks",
+//!       "created_at": "2026-11-01T09:30:00.000Z",
+//!       "read_to": "2026-11-20T09:59:59.800Z",
 //!       "shards": {
-//!         "shardId-000000000000": { "after": "AFTER 495902", "upto": "AFTER 495917" },
+//!         "shardId-000000000000": { "after": "AFTER 495902", "upto": "AFTER 495917", "rows": 15 },
 //!         "shardId-000000000001": "SHARD_END"
 //!       }
 //!     }

@@ -70,6 +70,9 @@ pub struct ShardRange {
     pub after: ShardPosition,
     /// The last row's place; [`ShardEnd`](ShardPosition::ShardEnd) for all that is left.
     pub upto: ShardPosition,
+    /// The rows in between when the batch was planned, those that a hash filter leaves out counted;
+    /// `None` where nobody has counted them.
+    pub rows: Option<u64>,
 }
 
 impl ShardRange {
@@ -78,6 +81,7 @@ impl ShardRange {
         Self {
             after: position.clone(),
             upto: position,
+            rows: Some(0),
         }
     }
 
@@ -115,6 +119,11 @@ impl ShardRange {
 pub struct StreamRanges {
     /// The stream.
     pub stream: StreamName,
+    /// When the stream was made that the positions are of; `None` in entries that do not say it.
+    pub created_at: Option<UnixMillis>,
+    /// All that had arrived in the tracked shards by then lies before the ends of the ranges; `None`
+    /// where that is not known.
+    pub read_to: Option<UnixMillis>,
     /// The ranges.
     pub shards: BTreeMap<ShardId, ShardRange>,
 }
@@ -150,13 +159,18 @@ mod tests {
         for (first, after) in order.iter().enumerate() {
             for (last, upto) in order.iter().enumerate().skip(1) {
                 let (after, upto) = (after.clone(), upto.clone());
-                let range = ShardRange { after, upto };
+                let range = ShardRange {
+                    after,
+                    upto,
+                    rows: None,
+                };
                 assert_eq!(range.is_backwards(), first > last, "{range:?}");
             }
         }
         let whole = ShardRange {
             after: ShardPosition::TrimHorizon,
             upto: ShardPosition::ShardEnd,
+            rows: None,
         };
         assert!(!whole.is_backwards());
     }

@@ -140,6 +140,7 @@ mod tests {
             let moved = ShardRange {
                 after: ShardPosition::TrimHorizon,
                 upto: ShardPosition::ShardEnd,
+                rows: None,
             };
             let still = ShardRange::empty(ShardPosition::ShardEnd);
             let range = if number == 0 { still } else { moved };
@@ -147,6 +148,8 @@ mod tests {
         };
         let source = |shards: u32| StreamRanges {
             stream: StreamName::new("words").unwrap(),
+            created_at: None,
+            read_to: None,
             shards: (0..shards).map(range).collect(),
         };
         assert_eq!(

@@ -145,11 +145,21 @@ impl Runner {
         let mut readers = Vec::with_capacity(self.plan.sources.len());
         for (place, source) in self.plan.sources.iter().enumerate() {
             let from = match recovered {
-                None => From::Beginning(self.metadata.sources[place].start.clone()),
-                Some(recovered) => From::Offsets(recovered.batch.sources[place].ends()),
+                None => From::Beginning {
+                    start: self.metadata.sources[place].start.clone(),
+                    created_at: self.metadata.created_at,
+                },
+                Some(recovered) => {
+                    let ranges = &recovered.batch.sources[place];
+                    From::Offsets {
+                        offsets: ranges.ends(),
+                        read_to: ranges.read_to,
+                    }
+                }
             };
             let settings = FollowSettings {
                 columns: source.columns,
+                created_at: source.table().stream_summary().created_at,
                 distribution: source.table().stream_summary().distribution,
                 until: self.until,
                 caps: self.trigger != Trigger::Once,

@@ -145,6 +145,7 @@ impl ShardBuffer {
             range: ShardRange {
                 after,
                 upto: self.position.clone(),
+                rows: Some(rows),
             },
             rows,
             slices,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::DateTime;
 
@@ -30,6 +31,8 @@ pub(crate) struct ReadContext {
     pub(crate) fetches: Arc<Semaphore>,
     /// Shards that are read side by side.
     pub(crate) shards: usize,
+    /// How long the stream keeps its records.
+    pub(crate) retention: Duration,
     /// The batch that is read, with what of it is in memory; none where a shard is read to its tip.
     pub(crate) buffered: Option<Arc<BatchReads>>,
 }
@@ -63,6 +66,9 @@ pub(crate) struct ShardRead {
     pub(crate) until: Until,
     /// The most rows.
     pub(crate) limit: Option<u64>,
+    /// The rows an exact range had when it was planned, those that a hash filter leaves out counted;
+    /// `None` where that is not known.
+    pub(crate) rows: Option<u64>,
 }
 
 /// Where a read ends.

@@ -21,6 +21,7 @@ pub(super) fn descriptor_schema() -> SchemaRef {
         Field::new("start", DataType::Utf8, false),
         Field::new("until", DataType::Utf8, false),
         Field::new("limit", DataType::UInt64, true),
+        Field::new("rows", DataType::UInt64, true),
     ]))
 }
 
@@ -34,14 +35,18 @@ pub(super) fn encode_all(reads: &[&ShardRead]) -> Result<RecordBatch> {
         let rows = reads.iter().map(|read| Some(text(read)));
         Arc::new(rows.collect::<StringArray>())
     };
-    let limits = reads.iter().map(|read| read.limit);
+    let count = |count: fn(&ShardRead) -> Option<u64>| -> ArrayRef {
+        let rows = reads.iter().map(|read| count(read));
+        Arc::new(rows.collect::<UInt64Array>())
+    };
     let columns: Vec<ArrayRef> = vec![
         text(|read| read.shard.to_string()),
         bound(|range| range.start),
         bound(|range| range.end),
         text(|read| read.start.to_string()),
         text(|read| read.until.to_string()),
-        Arc::new(limits.collect::<UInt64Array>()),
+        count(|read| read.limit),
+        count(|read| read.rows),
     ];
     RecordBatch::try_new(descriptor_schema(), columns)
         .map_err(|error| Error::internal("a descriptor does not fit its schema").with_source(error))
@@ -55,6 +60,7 @@ pub(super) fn decode(batch: &RecordBatch) -> Result<Vec<ShardRead>> {
     let start = column::<StringArray>(batch, "start")?;
     let until = column::<StringArray>(batch, "until")?;
     let limit = column::<UInt64Array>(batch, "limit")?;
+    let rows = column::<UInt64Array>(batch, "rows")?;
     let read = |row: usize| {
         let hash_range = if range_start.is_null(row) {
             None
@@ -70,6 +76,7 @@ pub(super) fn decode(batch: &RecordBatch) -> Result<Vec<ShardRead>> {
             start: start.value(row).parse()?,
             until: until.value(row).parse()?,
             limit: limit.is_valid(row).then(|| limit.value(row)),
+            rows: rows.is_valid(row).then(|| rows.value(row)),
         })
     };
     (0..batch.num_rows()).map(read).collect()
@@ -104,12 +111,14 @@ mod tests {
             start: ShardPosition::AtTimestamp(UnixMillis(1_693_422_005_007)),
             until: Until::Tip(UnixMillis(1_693_422_006_000)),
             limit: Some(10),
+            rows: None,
         };
         let bare = ShardRead {
             hash_range: None,
             start: ShardPosition::TrimHorizon,
             until: Until::Position(ShardPosition::ShardEnd),
             limit: None,
+            rows: Some(40),
             ..whole.clone()
         };
         let rows = encode_all(&[&whole, &bare]).unwrap();

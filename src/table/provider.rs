@@ -117,6 +117,7 @@ impl KinesisTable {
             clock: self.clock(),
             fetches: Arc::new(Semaphore::new(FETCHES_IN_FLIGHT)),
             shards,
+            retention: config.summary.retention,
             buffered: None,
         }
     }

@@ -53,6 +53,7 @@ impl KinesisTable {
                 shard: shard.id.clone(),
                 until: Until::Tip(until),
                 limit: asked.limit.map(|rows| rows as u64),
+                rows: None,
             })
         };
         let reads: Vec<Option<ShardRead>> = shards.iter().zip(starts).map(read).collect();

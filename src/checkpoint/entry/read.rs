@@ -23,6 +23,7 @@ pub(in crate::checkpoint) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer)
                 Range::Rows(rows) => ShardRange {
                     after: rows.after.0,
                     upto: rows.upto.0,
+                    rows: rows.rows,
                 },
             };
             if range.is_backwards() {
@@ -32,7 +33,12 @@ pub(in crate::checkpoint) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer)
             Ok((ShardId::new(&*shard), range))
         });
         let shards = shards.collect::<Result<_, Unreadable>>()?;
-        Ok(StreamRanges { stream, shards })
+        Ok(StreamRanges {
+            stream,
+            created_at: source.created_at.map(|time| time.0),
+            read_to: source.read_to.map(|time| time.0),
+            shards,
+        })
     });
     let batch = Batch {
         id: BatchId(entry.batch),

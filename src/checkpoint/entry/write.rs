@@ -30,12 +30,18 @@ fn source_ranges(source: &StreamRanges) -> SourceRanges<'_> {
             Range::Empty(upto)
         } else {
             let after = Place(range.after.clone());
-            Range::Rows(Rows { after, upto })
+            Range::Rows(Rows {
+                after,
+                upto,
+                rows: range.rows,
+            })
         };
         (shard.as_str().into(), range)
     });
     SourceRanges {
         stream: source.stream.as_str().into(),
+        created_at: source.created_at.map(Time),
+        read_to: source.read_to.map(Time),
         shards: shards.collect(),
     }
 }

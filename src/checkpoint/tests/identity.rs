@@ -47,6 +47,8 @@ async fn a_batch_of_other_streams_is_not_of_the_query() {
             .iter()
             .map(|stream| StreamRanges {
                 stream: StreamName::new(stream).unwrap(),
+                created_at: None,
+                read_to: None,
                 shards: BTreeMap::new(),
             })
             .collect(),

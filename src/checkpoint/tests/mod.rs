@@ -58,7 +58,11 @@ fn batch(id: u64, shards: u64) -> Batch {
         ));
         let range = match shard % 4 {
             0 => ShardRange::empty(after),
-            _ => ShardRange { after, upto },
+            _ => ShardRange {
+                after,
+                upto,
+                rows: Some(shard),
+            },
         };
         (ShardId::new(format!("shardId-{shard:012}")), range)
     });
@@ -67,6 +71,8 @@ fn batch(id: u64, shards: u64) -> Batch {
         time: UnixMillis(1_700_000_000_000 + i64::try_from(id).unwrap()),
         sources: vec![StreamRanges {
             stream: StreamName::new("clicks").unwrap(),
+            created_at: Some(UnixMillis(1_600_000_000_007)),
+            read_to: Some(UnixMillis(1_699_999_999_990)),
             shards: ranges.collect(),
         }],
     }

@@ -41,6 +41,18 @@ fn done(batch: u64) -> String {
 }
 
 #[tokio::test]
+async fn what_an_entry_does_not_say_is_not_known() {
+    let range = r#"{"after": "AFTER 8", "upto": "AFTER 9.1"}"#;
+    let entry = planned(0).replace(r#""SHARD_END""#, range);
+    let place = written(&[("metadata", String::new()), ("offsets/0", entry)]).await;
+    let found = start(place.open(), 1).take_over().await.unwrap().unwrap();
+    let source = &found.batch.sources[0];
+    assert_eq!((source.created_at, source.read_to), (None, None));
+    let range = source.shards.values().next().unwrap();
+    assert_eq!((range.is_empty(), range.rows), (false, None));
+}
+
+#[tokio::test]
 async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
     let newer = |text: String| text.replace("\"version\": 1", "\"version\": 2, \"plans\": []");
     let more = |text: String| text.replace("\"version\"", "\"watermark\": 5, \"version\"");

@@ -44,6 +44,8 @@ use crate::model::{
 pub(crate) struct FollowSettings {
     /// What pages hold besides payloads and sequence numbers.
     pub(crate) columns: RecordColumns,
+    /// When the stream was made, which the ranges say.
+    pub(crate) created_at: UnixMillis,
     /// Who picks the shard of a record: only by key can a record lie in the wrong one.
     pub(crate) distribution: RecordDistribution,
     /// The tip, where it is frozen: shards not listed now are left out, and rows that arrived later are
@@ -58,9 +60,20 @@ pub(crate) struct FollowSettings {
 #[derive(Debug, Clone)]
 pub(crate) enum From {
     /// Where the query does.
-    Beginning(InitialPositions),
+    Beginning {
+        /// The places.
+        start: InitialPositions,
+        /// When the query was created, and the places were what they say.
+        created_at: UnixMillis,
+    },
     /// Behind the last batch.
-    Offsets(Offsets),
+    Offsets {
+        /// The ends of its ranges.
+        offsets: Offsets,
+        /// All that had arrived by then in the shards of the offsets lies before them; `None` where
+        /// that is not known.
+        read_to: Option<UnixMillis>,
+    },
 }
 
 /// Whether there is anything for a batch.
@@ -101,8 +114,8 @@ impl StreamReader {
         let listed =
             list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await?;
         let offsets = match from {
-            From::Beginning(start) => beginning(&listed, &start)?,
-            From::Offsets(offsets) => with_new_shards(offsets, &listed),
+            From::Beginning { start, .. } => beginning(&listed, &start)?,
+            From::Offsets { offsets, .. } => with_new_shards(offsets, &listed),
         };
         let (starts, started) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(Arc::new(context), settings, starts));
@@ -131,7 +144,8 @@ impl StreamReader {
     /// fill memory until it is [`committed`](Self::committed).
     pub(crate) fn take(&self) -> PlannedRead {
         let stream = self.shared.context.stream.name().clone();
-        let (planned, started) = self.shared.with(|state| state.take(stream));
+        let created_at = self.shared.settings.created_at;
+        let (planned, started) = self.shared.with(|state| state.take(stream, created_at));
         self.shared.start(started);
         planned
     }
@@ -144,6 +158,7 @@ impl StreamReader {
             start: range.after.clone(),
             until: Until::Position(range.upto.clone()),
             limit: None,
+            rows: range.rows,
         };
         let ranges = ranges.shards.iter();
         let reads = ranges.filter(|(_, range)| !range.is_empty()).map(read);
@@ -173,6 +188,12 @@ impl StreamReader {
     /// [`changed`](Self::changed) resolves.
     pub(crate) fn has_taken_all_before(&self, time: UnixMillis) -> bool {
         self.shared.with(|state| state.has_taken_all_before(time))
+    }
+
+    /// Whether it failed because the stream was deleted and made anew: the positions are of one that
+    /// is no more.
+    pub(crate) fn is_remade(&self) -> bool {
+        self.shared.with(|state| state.remade)
     }
 
     /// How far the readers are.

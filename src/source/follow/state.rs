@@ -37,6 +37,8 @@ pub(super) struct Failures {
     pub(super) throttled: u64,
     pub(super) retries: u64,
     pub(super) renewals: u64,
+    /// Losses of data that were found.
+    pub(super) losses: u64,
 }
 
 /// The shards and what is in their buffers.
@@ -53,6 +55,8 @@ pub(super) struct State {
     seen: u64,
     /// Why the query ends.
     failure: Option<Error>,
+    /// Whether that is because the stream was made anew.
+    pub(super) remade: bool,
     /// Somebody waits for all shards to be read at this time, and for so many of them.
     goal: Option<(UnixMillis, usize)>,
     /// Whether a shard ended and did not say what follows it.
@@ -71,6 +75,7 @@ impl State {
             version: 0,
             seen: 0,
             failure: None,
+            remade: false,
             goal: None,
             listing_due: false,
         }

@@ -22,6 +22,8 @@ pub(crate) struct ReaderStatus {
     pub(crate) retries: u64,
     /// Iterators that had expired, since the start.
     pub(crate) iterator_renewals: u64,
+    /// Losses of data that were found, since the start.
+    pub(crate) losses: u64,
     /// How far the shard that is closest to its tip is behind it; `None` before the first page.
     pub(crate) min_behind_latest: Option<Duration>,
     /// The mean over the shards that are being read.
@@ -54,6 +56,7 @@ impl State {
             throttled_calls: self.failures.throttled,
             retries: self.failures.retries,
             iterator_renewals: self.failures.renewals,
+            losses: self.failures.losses,
             min_behind_latest: behind.iter().min().copied(),
             avg_behind_latest: total.checked_div(count),
             max_behind_latest: behind.iter().max().copied(),

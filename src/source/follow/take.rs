@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::followed::{Followed, Progress};
 use super::state::State;
-use crate::model::{ShardId, StreamName, StreamRanges};
+use crate::model::{ShardId, StreamName, StreamRanges, UnixMillis};
 use crate::source::buffer::{ShardBuffer, Taken};
 use crate::source::buffered::BatchReads;
 use crate::source::planner::{Waiting, plan};
@@ -23,10 +23,16 @@ pub(crate) struct PlannedRead {
 
 impl State {
     /// Cuts a batch off; gives it and the shards that may be read from now on.
-    pub(super) fn take(&mut self, stream: StreamName) -> (PlannedRead, Vec<ShardId>) {
+    pub(super) fn take(
+        &mut self,
+        stream: StreamName,
+        created_at: UnixMillis,
+    ) -> (PlannedRead, Vec<ShardId>) {
         let mut planned = PlannedRead {
             ranges: StreamRanges {
                 stream,
+                created_at: Some(created_at),
+                read_to: None,
                 shards: BTreeMap::new(),
             },
             reads: BatchReads::default(),
@@ -95,6 +101,7 @@ impl PlannedRead {
             start: taken.range.after,
             until: Until::Position(taken.range.upto),
             limit: None,
+            rows: Some(taken.rows),
         });
         if let Some(slices) = taken.slices {
             self.reads.buffered.insert(shard.clone(), slices);

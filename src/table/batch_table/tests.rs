@@ -90,6 +90,7 @@ impl Fixture {
                     sub_sequence: None,
                 }),
                 limit: None,
+                rows: Some(6),
             });
             if held(place) {
                 let cuts = [(0, 2), (2, 6)].map(|(first, end)| PageSlice {

@@ -106,6 +106,7 @@ impl World {
                 start: ShardPosition::TrimHorizon,
                 until: Until::Tip(self.clock.now()),
                 limit: None,
+                rows: None,
             }],
             ..BatchReads::default()
         })

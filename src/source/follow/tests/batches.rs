@@ -49,7 +49,7 @@ async fn a_batch_is_cut_at_the_row_cap_inside_an_aggregate_and_a_restart_goes_on
     );
     assert!(inside, "{ends:?}");
     drop(reader);
-    let reader = fixture.read(From::Offsets(ends)).await;
+    let reader = fixture.read(behind(ends)).await;
     assert_eq!(reader.rows(4).await, texts[3..]);
 }
 
@@ -109,7 +109,7 @@ async fn a_batch_that_was_planned_before_is_read_again_from_the_service() {
     let reader = fixture.read_all().await;
     let batch = reader.next().await;
     drop(reader);
-    let reader = fixture.read(From::Offsets(batch.ranges.ends())).await;
+    let reader = fixture.read(behind(batch.ranges.ends())).await;
     let again = reader.replay(&batch.ranges);
     assert_eq!(again.reads, batch.reads.reads);
     assert!(again.buffered.is_empty());
@@ -137,7 +137,7 @@ async fn without_caps_one_batch_holds_all_up_to_the_tip_whatever_memory_there_is
     fixture.settings.caps = true;
     fixture.put("late 1").await;
     fixture.settings.until = None;
-    let reader = fixture.read(From::Offsets(batch.ranges.ends())).await;
+    let reader = fixture.read(behind(batch.ranges.ends())).await;
     assert_eq!(reader.next_rows().await, ["late 1"]);
 }
 

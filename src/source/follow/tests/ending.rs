@@ -52,7 +52,7 @@ async fn a_run_ends_with_what_was_there_whatever_is_written_meanwhile_and_the_ne
     assert_eq!(rows, written);
     sleep(Duration::from_millis(1)).await;
     fixture.settings.until = Some(fixture.now());
-    let (rows, _) = run(&fixture, From::Offsets(ends)).await;
+    let (rows, _) = run(&fixture, behind(ends)).await;
     let late = rows.iter().filter(|row| row.ends_with("late")).count();
     assert!(late == rows.len() && late > 10);
     let mut unique = rows.clone();
@@ -100,7 +100,7 @@ async fn a_run_reads_shards_that_were_split_before_and_leaves_later_ones_to_the_
     assert_eq!(ends[&shard(3)], ShardPosition::TrimHorizon);
     sleep(Duration::from_millis(1)).await;
     fixture.settings.until = Some(fixture.now());
-    let (rows, ends) = run(&fixture, From::Offsets(ends)).await;
+    let (rows, ends) = run(&fixture, behind(ends)).await;
     assert_eq!(rows, ["apple 3", "apple 4"]);
     assert_eq!(ends[&shard(1)], ShardPosition::ShardEnd);
 }

@@ -12,7 +12,7 @@ async fn a_shard_that_is_not_listed_any_more_keeps_its_position_and_holds_up_not
     };
     let offsets = Offsets::from([(shard(77), gone.clone())]);
     fixture.put("apple 1").await;
-    let reader = fixture.read(From::Offsets(offsets)).await;
+    let reader = fixture.read(behind(offsets)).await;
     let batch = reader.next().await;
     assert_eq!(rows_of(&batch), ["apple 1"]);
     assert_eq!(batch.ranges.ends()[&shard(77)], gone);
@@ -25,7 +25,7 @@ async fn a_shard_that_is_gone_ends_the_query_where_the_options_have_it_so() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.fail_on_data_loss = true;
     let offsets = Offsets::from([(shard(77), ShardPosition::TrimHorizon)]);
-    let reader = fixture.read(From::Offsets(offsets)).await;
+    let reader = fixture.read(behind(offsets)).await;
     sleep(Duration::from_secs(60)).await;
     let error = reader.outlook(Instant::now()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataLoss);

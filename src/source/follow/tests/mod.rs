@@ -49,6 +49,7 @@ impl Fixture {
             options: options.finish().unwrap().source,
             settings: FollowSettings {
                 columns: RecordColumns::DATA_ONLY,
+                created_at: START,
                 distribution: RecordDistribution::PartitionKey,
                 until: None,
                 caps: true,
@@ -119,6 +120,7 @@ impl Fixture {
             clock: Arc::<TokioClock>::clone(&self.clock),
             fetches: Arc::new(Semaphore::new(64)),
             shards: 4,
+            retention: Duration::from_secs(24 * 3_600),
             buffered: None,
         }
     }
@@ -133,10 +135,21 @@ fn horizon() -> From {
 }
 
 fn beginning_at(others: ShardPosition) -> From {
-    From::Beginning(InitialPositions {
-        shards: Offsets::new(),
-        others,
-    })
+    From::Beginning {
+        start: InitialPositions {
+            shards: Offsets::new(),
+            others,
+        },
+        created_at: START,
+    }
+}
+
+/// Behind these positions; nobody knows what had arrived when they were reached.
+fn behind(offsets: Offsets) -> From {
+    From::Offsets {
+        offsets,
+        read_to: None,
+    }
 }
 
 fn shard(n: u32) -> ShardId {

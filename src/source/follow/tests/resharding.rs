@@ -69,7 +69,7 @@ async fn rows_of_a_key_stay_in_order_over_splits_merges_and_restarts() {
             }
             if random.usize(..40) == 0 && !ends.is_empty() {
                 drop(reader);
-                reader = fixture.read(From::Offsets(ends.clone())).await;
+                reader = fixture.read(behind(ends.clone())).await;
             }
         }
         rows.extend(reader.rows(1_500 - rows.len()).await);

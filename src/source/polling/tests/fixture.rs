@@ -60,6 +60,7 @@ pub(super) fn read(start: ShardPosition, until: Until) -> ShardRead {
         start,
         until,
         limit: None,
+        rows: None,
     }
 }
 
@@ -86,6 +87,7 @@ impl Fixture {
             clock,
             fetches: Arc::new(Semaphore::new(1)),
             shards: 1,
+            retention: Duration::from_secs(24 * 3_600),
             buffered: None,
         };
         let fixture = Self {
