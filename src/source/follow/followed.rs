@@ -35,6 +35,9 @@ pub(super) struct Followed {
     pub(super) behind: Option<Duration>,
     /// All that was there at this time has been read.
     pub(super) covered: Option<UnixMillis>,
+    /// All that was there at this time has been taken; `None` for what was so when the shard was first
+    /// tracked.
+    pub(super) taken_to: Option<UnixMillis>,
     /// Batches in a row that had no room for a row of it.
     pub(super) passed_over: u32,
 }
@@ -78,6 +81,7 @@ impl Followed {
             failing: false,
             behind: None,
             covered: None,
+            taken_to: None,
             passed_over: 0,
         }
     }

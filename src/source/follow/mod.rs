@@ -113,12 +113,14 @@ impl StreamReader {
         let filter = ShardFilter::FromTrimHorizon;
         let listed =
             list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await?;
+        let read_to = from.read_to(context.retention);
         let offsets = match from {
             From::Beginning { start, .. } => beginning(&listed, &start)?,
             From::Offsets { offsets, .. } => with_new_shards(offsets, &listed),
         };
         let (starts, started) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(Arc::new(context), settings, starts));
+        shared.with(|state| state.taken_to = read_to);
         shared.begin(offsets, &listed);
         let mut supervisor = JoinSet::new();
         supervisor.spawn(discovery::supervise(Arc::clone(&shared), started, random));
@@ -144,8 +146,8 @@ impl StreamReader {
     /// fill memory until it is [`committed`](Self::committed).
     pub(crate) fn take(&self) -> PlannedRead {
         let stream = self.shared.context.stream.name().clone();
-        let created_at = self.shared.settings.created_at;
-        let (planned, started) = self.shared.with(|state| state.take(stream, created_at));
+        let settings = &self.shared.settings;
+        let (planned, started) = self.shared.with(|state| state.take(stream, settings));
         self.shared.start(started);
         planned
     }
@@ -188,6 +190,13 @@ impl StreamReader {
     /// [`changed`](Self::changed) resolves.
     pub(crate) fn has_taken_all_before(&self, time: UnixMillis) -> bool {
         self.shared.with(|state| state.has_taken_all_before(time))
+    }
+
+    /// All that had arrived by then in the tracked shards is behind the last batch, or would be behind
+    /// one that is [taken](Self::take) now and empties the buffers.
+    pub(crate) fn read_to(&self) -> Option<UnixMillis> {
+        let until = self.shared.settings.until;
+        self.shared.with(|state| state.read_to(until))
     }
 
     /// Whether it failed because the stream was deleted and made anew: the positions are of one that

@@ -59,6 +59,8 @@ pub(super) struct State {
     pub(super) remade: bool,
     /// Somebody waits for all shards to be read at this time, and for so many of them.
     goal: Option<(UnixMillis, usize)>,
+    /// All that had arrived by then in the shards that are tracked has been taken.
+    pub(super) taken_to: Option<UnixMillis>,
     /// Whether a shard ended and did not say what follows it.
     pub(super) listing_due: bool,
 }
@@ -77,6 +79,7 @@ impl State {
             failure: None,
             remade: false,
             goal: None,
+            taken_to: None,
             listing_due: false,
         }
     }

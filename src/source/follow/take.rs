@@ -1,10 +1,12 @@
 //! From the buffers to a batch.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::followed::{Followed, Progress};
 use super::state::State;
-use crate::model::{ShardId, StreamName, StreamRanges, UnixMillis};
+use super::{FollowSettings, From};
+use crate::model::{ShardId, ShardPosition, StreamName, StreamRanges, UnixMillis};
 use crate::source::buffer::{ShardBuffer, Taken};
 use crate::source::buffered::BatchReads;
 use crate::source::planner::{Waiting, plan};
@@ -26,12 +28,12 @@ impl State {
     pub(super) fn take(
         &mut self,
         stream: StreamName,
-        created_at: UnixMillis,
+        settings: &FollowSettings,
     ) -> (PlannedRead, Vec<ShardId>) {
         let mut planned = PlannedRead {
             ranges: StreamRanges {
                 stream,
-                created_at: Some(created_at),
+                created_at: Some(settings.created_at),
                 read_to: None,
                 shards: BTreeMap::new(),
             },
@@ -48,20 +50,40 @@ impl State {
             let taken = followed.take(share);
             self.tally.remove(before);
             self.tally.add(followed.tally(row_cap));
-            // Nothing of it is left: it has ended, or is lost.
-            let over = followed.progress == Progress::Done && followed.buffer.pending_rows() == 0;
-            if over && !taken.range.is_empty() {
+            if followed.is_over() && !taken.range.is_empty() {
                 drained.push(shard.clone());
             }
             ranges.push((shard.clone(), taken.range.clone()));
             planned.add(shard, followed, taken);
         }
         planned.ranges.shards = ranges.into_iter().collect();
+        self.taken_to = self.read_to(settings.until);
+        planned.ranges.read_to = self.taken_to;
         let started = drained
             .iter()
             .flat_map(|shard| self.consume_if_drained(shard));
         let started = started.collect();
         (planned, started)
+    }
+
+    /// All that had arrived by then has been taken, once a batch takes the rows that are waiting: the
+    /// least time over the shards, and none before the one that was told last.
+    ///
+    /// Costs a walk over the shards.
+    pub(super) fn read_to(&self, until: Option<UnixMillis>) -> Option<UnixMillis> {
+        if self.listing_due {
+            // There is a shard that nobody knows yet.
+            return self.taken_to;
+        }
+        let unread = self.shards.values().filter(|shard| !shard.is_over());
+        let times = unread.map(|shard| shard.emptied_to().or(self.taken_to));
+        let all = match (times.min(), until) {
+            (None, until) => until,
+            // What arrived later is left out of the page it came in.
+            (Some(time), Some(until)) => time.min(Some(until)),
+            (Some(time), None) => time,
+        };
+        all.max(self.taken_to)
     }
 
     /// The rows of each shard that has any.
@@ -85,7 +107,37 @@ impl Followed {
             Some(0) => self.passed_over.saturating_add(1),
             _ => 0,
         };
-        self.buffer.take(share.unwrap_or(0))
+        let taken = self.buffer.take(share.unwrap_or(0));
+        self.taken_to = self.emptied_to();
+        taken
+    }
+
+    /// Whether nothing of it is left: it has ended, or is lost.
+    fn is_over(&self) -> bool {
+        self.progress == Progress::Done && self.buffer.pending_rows() == 0
+    }
+
+    /// All that was there at this time has been taken: what was read, if no row of it is waiting.
+    fn emptied_to(&self) -> Option<UnixMillis> {
+        match self.buffer.pending_rows() {
+            0 => self.covered.max(self.taken_to),
+            _ => self.taken_to,
+        }
+    }
+}
+
+impl From {
+    /// All that had arrived by then is behind the start, as far as it was asked for: what retention
+    /// had taken away when the query was made never was.
+    pub(super) fn read_to(&self, retention: Duration) -> Option<UnixMillis> {
+        match self {
+            Self::Offsets { read_to, .. } => *read_to,
+            Self::Beginning { start, .. } if !start.shards.is_empty() => None,
+            Self::Beginning { start, created_at } => match start.others {
+                ShardPosition::AtTimestamp(time) => Some(time),
+                _ => Some(created_at.minus(retention)),
+            },
+        }
     }
 }
 

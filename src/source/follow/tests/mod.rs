@@ -5,6 +5,7 @@ mod clocks;
 mod ending;
 mod failing;
 mod losing;
+mod read_to;
 mod resharding;
 mod waiting;
 
