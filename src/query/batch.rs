@@ -34,6 +34,15 @@ pub(super) struct Job {
     pub(super) begun: Instant,
 }
 
+impl Job {
+    /// Whether it reads anything: rows, or records without rows.
+    pub(super) fn moves(&self) -> bool {
+        let sources = self.batch.sources.iter();
+        let mut ranges = sources.flat_map(|source| source.shards.values());
+        ranges.any(|range| !range.is_empty())
+    }
+}
+
 impl Runner {
     /// Runs a batch and commits it.
     ///
@@ -59,6 +68,7 @@ impl Runner {
         if !job.logged {
             self.at(Step::OffsetsLogging, id).await;
             report.lap("latestOffset");
+            self.expect_streams(readers)?;
             if self.checkpoint.log_offsets(batch).await? == Logged::Taken {
                 return Ok(Logged::Taken);
             }
@@ -73,7 +83,11 @@ impl Runner {
         let ran = self.output.run(&state, plan, id).await?;
         self.at(Step::Ran, id).await;
         self.at(Step::CommitLogging, id).await;
+        for (losses, lost) in self.losses.iter_mut().zip(&ran.lost_ranges) {
+            *losses += lost;
+        }
         report.ran(ran);
+        self.expect_streams(readers)?;
         if self.checkpoint.log_commit(id, self.clock.now()).await? == Logged::Taken {
             return Ok(Logged::Taken);
         }
@@ -93,6 +107,7 @@ impl Runner {
 
     /// Tells handle, log and listeners of a batch that is committed.
     fn publish(&mut self, readers: &[StreamReader], job: &Job, report: Report) {
+        self.tell_losses(readers);
         let progress = Arc::new(report.progress(self, readers, job));
         self.fired_before = Some(job.fired);
         tracing::info!(query = %self.shared, "{progress}");

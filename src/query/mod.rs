@@ -26,6 +26,7 @@ mod progress;
 mod recovery;
 mod registry;
 mod report;
+mod resume;
 mod runner;
 mod shared;
 mod start;

@@ -44,6 +44,8 @@ pub(super) struct Ran {
     /// Rows read, in the order of the query's sources; those of a source that is scanned more than
     /// once count once.
     pub(super) input_rows: Vec<u64>,
+    /// Ranges that could not be read whole any more, source by source.
+    pub(super) lost_ranges: Vec<u64>,
     /// Rows that reached the output, where it says so.
     pub(super) output_rows: Option<u64>,
     /// From the plan of the batch to one that runs.
@@ -102,8 +104,10 @@ impl Output {
             }
             Self::Console(console) => Some(console.print(id, rows).await?),
         };
+        let (input_rows, lost_ranges) = read(&*plan, &batch.reads);
         Ok(Ran {
-            input_rows: input_rows(&*plan, &batch.reads),
+            input_rows,
+            lost_ranges,
             output_rows,
             planning: planned - begun,
             running: planned.elapsed(),
@@ -128,9 +132,9 @@ async fn inserted(sum: u64, counts: RecordBatch) -> DataFusionResult<u64> {
     Ok(sum + counts.map_or(0, |counts| counts.iter().flatten().sum::<u64>()))
 }
 
-/// The rows that scans of each of `reads` gave.
-fn input_rows(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> Vec<u64> {
-    let mut rows = vec![0; reads.len()];
+/// The rows that scans of each of `reads` gave, and the ranges of it that were not whole.
+fn read(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> (Vec<u64>, Vec<u64>) {
+    let (mut rows, mut lost) = (vec![0; reads.len()], vec![0; reads.len()]);
     let mut nodes = vec![plan];
     while let Some(node) = nodes.pop() {
         nodes.extend(node.children().into_iter().map(|child| &**child));
@@ -139,12 +143,15 @@ fn input_rows(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> Vec<u64> {
             continue;
         };
         let place = reads.iter().position(|reads| Arc::ptr_eq(reads, batch));
-        let given = node.metrics().and_then(|metrics| metrics.output_rows());
-        if let (Some(place), Some(given)) = (place, given) {
+        if let (Some(place), Some(metrics)) = (place, node.metrics()) {
+            let given = metrics.output_rows().unwrap_or(0);
+            let gone = metrics.sum_by_name("lost_ranges");
+            let gone = gone.map_or(0, |count| count.as_usize());
             rows[place] = rows[place].max(given as u64);
+            lost[place] = lost[place].max(gone as u64);
         }
     }
-    rows
+    (rows, lost)
 }
 
 #[cfg(test)]

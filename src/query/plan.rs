@@ -57,6 +57,11 @@ impl PlanSource {
             .downcast_ref()
             .expect("only Kinesis tables are found as sources")
     }
+
+    /// Whether the query ends where records of it are gone.
+    pub(super) fn fails_on_data_loss(&self) -> bool {
+        self.table().options().source.fail_on_data_loss
+    }
 }
 
 impl StreamingPlan {

@@ -93,6 +93,9 @@ pub struct KinesisMetrics {
     pub iterator_renewals: u64,
     /// Calls that failed and were sent again, since the query started.
     pub retries: u64,
+    /// Losses of data that were found since the query started: each is a shard, a range or a stream
+    /// of which records that were to be read are gone, and is logged as a warning with what is known.
+    pub losses: u64,
 }
 
 /// What a batch gave.
@@ -132,7 +135,8 @@ impl StreamingQueryProgress {
     }
 }
 
-/// `batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 0 ms behind`
+/// `batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 0 ms behind`, and `, 2 data losses` where there were
+/// some since the query started.
 impl fmt::Display for StreamingQueryProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.num_input_rows;
@@ -148,9 +152,17 @@ impl fmt::Display for StreamingQueryProgress {
             let rate = self.processed_rows_per_second.round() as u128;
             write!(f, ", {} rows/s", grouped(rate))?;
         }
-        match self.behind_latest() {
-            Some(behind) => write!(f, ", {} ms behind", grouped(behind.as_millis())),
-            None => Ok(()),
+        if let Some(behind) = self.behind_latest() {
+            write!(f, ", {} ms behind", grouped(behind.as_millis()))?;
+        }
+        match self
+            .sources
+            .iter()
+            .map(|source| source.metrics.losses)
+            .sum()
+        {
+            0_u64 => Ok(()),
+            losses => write!(f, ", {}", data_losses(losses)),
         }
     }
 }
@@ -161,6 +173,16 @@ pub(super) fn rate(rows: u64, span: Option<Duration>) -> f64 {
         Some(span) => rows as f64 / span.as_secs_f64(),
         None => f64::NAN,
     }
+}
+
+/// `1 data loss`, `2 data losses`.
+pub(super) fn data_losses(count: u64) -> String {
+    let words = if count == 1 {
+        "data loss"
+    } else {
+        "data losses"
+    };
+    format!("{} {words}", grouped(u128::from(count)))
 }
 
 /// Digits with a comma before each three.

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use crate::checkpoint::{Checkpoint, QueryMetadata, SourceMetadata};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kinesis::StreamSummary;
 use crate::model::{InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
 use crate::options::MetadataOptions;
 use crate::source::present;
@@ -11,6 +12,7 @@ use crate::source::present;
 use super::plan::{PlanSource, StreamingPlan};
 
 /// The identity of the query with this checkpoint; one of its own where the checkpoint is new.
+/// `streams` are its sources as they are now.
 ///
 /// # Errors
 /// [`Checkpoint`](ErrorKind::Checkpoint) where it is that of a query over other streams, with the
@@ -18,6 +20,7 @@ use super::plan::{PlanSource, StreamingPlan};
 pub(super) async fn identify(
     checkpoint: &Checkpoint,
     plan: &StreamingPlan,
+    streams: &[StreamSummary],
     sink: String,
     now: UnixMillis,
     random: &mut fastrand::Rng,
@@ -27,8 +30,8 @@ pub(super) async fn identify(
         Some(found) => found,
         None => {
             let mut sources = Vec::with_capacity(plan.sources.len());
-            for source in &plan.sources {
-                sources.push(new_source(source, now, began, random.fork()).await?);
+            for (source, summary) in plan.sources.iter().zip(streams) {
+                sources.push(new_source(source, summary, now, began, random.fork()).await?);
             }
             let made = QueryMetadata {
                 id: uuid(random),
@@ -40,19 +43,19 @@ pub(super) async fn identify(
             checkpoint.create_metadata(&made).await?
         }
     };
-    compare(&checkpoint.location(), &stands, plan, &sink)?;
+    compare(&checkpoint.location(), &stands, streams, &sink)?;
     Ok(stands)
 }
 
 /// A source of a query that was made at `now` by our clock, which is `began`.
 async fn new_source(
     source: &PlanSource,
+    summary: &StreamSummary,
     now: UnixMillis,
     began: Instant,
     random: fastrand::Rng,
 ) -> Result<SourceMetadata> {
     let table = source.table();
-    let summary = table.stream_summary();
     let start = &table.options().source.starting_position;
     let present = match start {
         StartingPosition::Latest | StartingPosition::PerShard(_) => {
@@ -75,7 +78,12 @@ pub(super) fn uuid(random: &mut fastrand::Rng) -> String {
         .to_string()
 }
 
-fn compare(location: &str, stored: &QueryMetadata, plan: &StreamingPlan, sink: &str) -> Result<()> {
+fn compare(
+    location: &str,
+    stored: &QueryMetadata,
+    streams: &[StreamSummary],
+    sink: &str,
+) -> Result<()> {
     if stored.sink != sink {
         tracing::warn!(
             checkpoint = location,
@@ -83,8 +91,8 @@ fn compare(location: &str, stored: &QueryMetadata, plan: &StreamingPlan, sink: &
             stored.sink
         );
     }
-    let asked: Vec<Source<'_>> = plan.sources.iter().map(Source::asked).collect();
-    let before: Vec<Source<'_>> = stored.sources.iter().map(Source::stored).collect();
+    let asked: Vec<_> = streams.iter().map(|summary| &summary.stream).collect();
+    let before: Vec<_> = stored.sources.iter().map(|source| &source.stream).collect();
     match difference(&before, &asked) {
         None => Ok(()),
         Some(difference) => Err(Error::new(
@@ -97,67 +105,38 @@ fn compare(location: &str, stored: &QueryMetadata, plan: &StreamingPlan, sink: &
     }
 }
 
-/// A source as far as it must stay the same.
-#[derive(Debug, Clone, Copy)]
-struct Source<'a> {
-    stream: &'a StreamIdentity,
-    created_at: UnixMillis,
-}
-
-impl<'a> Source<'a> {
-    fn asked(source: &'a PlanSource) -> Self {
-        let summary = source.table().stream_summary();
-        Self {
-            stream: &summary.stream,
-            created_at: summary.created_at,
-        }
-    }
-
-    fn stored(source: &'a SourceMetadata) -> Self {
-        Self {
-            stream: &source.stream,
-            created_at: source.created_at,
-        }
-    }
-
-    fn describe(&self) -> String {
-        let Self { stream, created_at } = self;
-        match stream.arn() {
-            Some(arn) => format!("'{arn}' made at {created_at}"),
-            None => format!("'{stream}' made at {created_at}"),
-        }
-    }
-
-    /// Two names in one account are one stream, also where only one of them is an ARN.
-    fn is(&self, other: &Self) -> bool {
-        let same_name = match (self.stream.arn(), other.stream.arn()) {
-            (Some(own), Some(others)) => own == others,
-            _ => self.stream.name() == other.stream.name(),
-        };
-        same_name && self.created_at == other.created_at
+/// Two names in one account are one stream, also where only one of them is an ARN. Whether it was
+/// made anew is another question.
+fn is_same(one: &StreamIdentity, other: &StreamIdentity) -> bool {
+    match (one.arn(), other.arn()) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.name() == other.name(),
     }
 }
 
 /// What differs, source by source; `None` when nothing does.
-fn difference(before: &[Source<'_>], asked: &[Source<'_>]) -> Option<String> {
+fn difference(before: &[&StreamIdentity], asked: &[&StreamIdentity]) -> Option<String> {
+    let named = |stream: &StreamIdentity| match stream.arn() {
+        Some(arn) => format!("'{arn}'"),
+        None => format!("'{stream}'"),
+    };
     let mut lines = Vec::new();
     for place in 0..before.len().max(asked.len()) {
         let number = place + 1;
         match (before.get(place), asked.get(place)) {
-            (Some(before), Some(asked)) if before.is(asked) => {}
+            (Some(before), Some(asked)) if is_same(before, asked) => {}
             (Some(before), Some(asked)) => lines.push(format!(
                 "source {number} was stream {}, now is {}",
-                before.describe(),
-                asked.describe()
+                named(before),
+                named(asked)
             )),
             (Some(before), None) => lines.push(format!(
                 "source {number} was stream {}, now there is none",
-                before.describe()
+                named(before)
             )),
-            (None, Some(asked)) => lines.push(format!(
-                "source {number} is new: stream {}",
-                asked.describe()
-            )),
+            (None, Some(asked)) => {
+                lines.push(format!("source {number} is new: stream {}", named(asked)));
+            }
             (None, None) => {}
         }
     }
@@ -194,37 +173,28 @@ mod tests {
         StreamIdentity::named(StreamName::new(name).unwrap())
     }
 
-    fn made(stream: &StreamIdentity, millis: i64) -> Source<'_> {
-        Source {
-            stream,
-            created_at: UnixMillis(millis),
-        }
-    }
-
     #[test]
     fn the_same_stream_by_name_and_by_arn_is_no_difference() {
         let arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/words";
         let by_arn = StreamIdentity::parse(arn).unwrap();
         let by_name = stream("words");
-        assert_eq!(difference(&[made(&by_arn, 0)], &[made(&by_name, 0)]), None);
-    }
-
-    #[test]
-    fn a_stream_made_anew_is_another_one() {
-        let words = stream("words");
-        let told = difference(&[made(&words, 0)], &[made(&words, 1_000)]).unwrap();
+        assert_eq!(difference(&[&by_arn], &[&by_name]), None);
+        let elsewhere = arn.replace("eu-west-1", "eu-west-2");
+        let elsewhere = StreamIdentity::parse(&elsewhere).unwrap();
         assert_eq!(
-            told,
-            "source 1 was stream 'words' made at 1970-01-01T00:00:00Z, now is 'words' made at \
-             1970-01-01T00:00:01Z"
+            difference(&[&by_arn], &[&elsewhere]).unwrap(),
+            format!(
+                "source 1 was stream '{arn}', now is '{}'",
+                elsewhere.arn().unwrap()
+            )
         );
     }
 
     #[test]
     fn sources_that_came_and_went_are_told_by_number() {
         let (words, clicks) = (stream("words"), stream("clicks"));
-        let one = [made(&words, 0)];
-        let two = [made(&words, 0), made(&clicks, 0)];
+        let one = [&words];
+        let two = [&words, &clicks];
         let told = difference(&one, &two).unwrap();
         assert!(
             told.starts_with("source 2 is new: stream 'clicks'"),

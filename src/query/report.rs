@@ -76,7 +76,10 @@ impl Report {
         let sources = sources.map(|(((source, reader), ranges), rows)| {
             source_progress(source, reader, ranges, *rows, spans)
         });
-        let sources = sources.collect();
+        let mut sources: Vec<_> = sources.collect();
+        for (source, losses) in sources.iter_mut().zip(&runner.losses) {
+            source.metrics.losses += losses;
+        }
         let rows = self.input_rows.iter().sum();
         let delay = job.fired.since(job.due);
         StreamingQueryProgress {
@@ -131,6 +134,7 @@ fn source_progress(
             throttled_calls: status.throttled_calls,
             iterator_renewals: status.iterator_renewals,
             retries: status.retries,
+            losses: status.losses,
         },
     }
 }

@@ -14,6 +14,7 @@ use super::listener::{Listeners, StreamingQueryTerminated};
 use super::output::Output;
 use super::plan::StreamingPlan;
 use super::registry::Registration;
+use super::resume::describe;
 use super::shared::{Shared, Wish};
 use super::status::QueryEnd;
 use super::steps::{Step, StepHook};
@@ -21,8 +22,9 @@ use super::timer::Timer;
 use super::waiting::Wake;
 use crate::checkpoint::{Checkpoint, Logged, QueryMetadata, Recovered, StopLock};
 use crate::error::{Error, Result};
+use crate::kinesis::StreamSummary;
 use crate::model::{Batch, BatchId, Clock, Trigger, UnixMillis};
-use crate::source::follow::{FollowSettings, From, StreamReader};
+use crate::source::follow::{From, StreamReader};
 
 /// A query with all it is made of.
 #[derive(Debug)]
@@ -43,6 +45,10 @@ pub(super) struct Runner {
     pub(super) listeners: Listeners,
     /// When the trigger fired for the batch before.
     pub(super) fired_before: Option<UnixMillis>,
+    /// The sources as they were when they were looked at last.
+    pub(super) streams: Vec<StreamSummary>,
+    /// Losses of data, source by source, that the readers of now do not know of.
+    pub(super) losses: Vec<u64>,
 }
 
 /// Why batches stopped coming.
@@ -52,6 +58,8 @@ enum Ended {
     Done(QueryEnd),
     /// An older start has written to the log: what it wrote counts.
     Taken,
+    /// A stream was made anew, and the query goes on with that one.
+    Remade,
 }
 
 impl Runner {
@@ -96,80 +104,66 @@ impl Runner {
         loop {
             self.shared.set_status("Recovering", false, false);
             self.reach(Step::TakingOver, None).await;
-            let recovered = self.checkpoint.take_over().await?;
+            let mut recovered = self.checkpoint.take_over().await?;
             if let Some(Recovered { batch, .. }) = &recovered {
                 self.checkpoint.expect_sources(batch, &self.metadata)?;
             }
             self.reach(Step::TakenOver, None).await;
-            if let Ended::Done(end) = self.follow(recovered).await? {
-                return Ok(end);
+            let starts = self.starts(&mut recovered)?;
+            match self.follow(starts, recovered).await? {
+                Ended::Done(end) => return Ok(end),
+                Ended::Taken => tracing::info!(
+                    query = %self.shared,
+                    "an older start has written a batch: taking it over"
+                ),
+                Ended::Remade => self.streams = describe(&self.plan, &mut self.random).await?,
             }
-            tracing::info!(query = %self.shared, "an older start has written a batch: taking it over");
         }
     }
 
-    /// Finishes the batch that was begun, then runs batches until there is a reason not to.
-    async fn follow(&mut self, recovered: Option<Recovered>) -> Result<Ended> {
+    /// Reads from `starts` on, until there is a reason not to.
+    async fn follow(&mut self, starts: Vec<From>, recovered: Option<Recovered>) -> Result<Ended> {
         if self.shared.is_stopping() {
             return Ok(Ended::Done(QueryEnd::Stopped));
         }
-        let readers = self.readers(recovered.as_ref()).await?;
+        let readers = self.readers(starts).await?;
         self.reach(Step::ReadersStarted, None).await;
+        let ended = self.batches(&readers, recovered).await;
+        let anew = ended.is_err() && self.goes_on_anew(&readers);
+        self.replace(&readers);
+        if anew { Ok(Ended::Remade) } else { ended }
+    }
+
+    /// Finishes the batch that was begun, then runs batches until there is a reason not to.
+    async fn batches(
+        &mut self,
+        readers: &[StreamReader],
+        recovered: Option<Recovered>,
+    ) -> Result<Ended> {
         let mut next = BatchId(0);
         let mut not_before = self.metadata.created_at;
         if let Some(Recovered { batch, committed }) = recovered {
             next = batch.id.next();
             not_before = batch.time;
-            if !committed && self.again(&readers, batch).await? == Logged::Taken {
+            if !committed && self.again(readers, batch).await? == Logged::Taken {
                 return Ok(Ended::Taken);
             }
         }
         let mut timer = Timer::new(self.trigger, &*self.clock);
         loop {
-            if let Wake::End(end) = self.next_wake(&readers, &mut timer).await? {
+            if let Wake::End(end) = self.next_wake(readers, &mut timer).await? {
                 return Ok(Ended::Done(end));
             }
-            if let Some(job) = self.cut(&readers, next, not_before, &timer) {
+            let job = self.cut(readers, next, not_before, &timer);
+            if job.moves() {
                 next = next.next();
                 not_before = job.batch.time;
-                if self.batch(&readers, job).await? == Logged::Taken {
+                if self.batch(readers, job).await? == Logged::Taken {
                     return Ok(Ended::Taken);
                 }
             }
             self.done(&mut timer);
         }
-    }
-
-    /// Starts to read behind the newest batch, or where the query begins.
-    async fn readers(&mut self, recovered: Option<&Recovered>) -> Result<Vec<StreamReader>> {
-        let mut readers = Vec::with_capacity(self.plan.sources.len());
-        for (place, source) in self.plan.sources.iter().enumerate() {
-            let from = match recovered {
-                None => From::Beginning {
-                    start: self.metadata.sources[place].start.clone(),
-                    created_at: self.metadata.created_at,
-                },
-                Some(recovered) => {
-                    let ranges = &recovered.batch.sources[place];
-                    From::Offsets {
-                        offsets: ranges.ends(),
-                        read_to: ranges.read_to,
-                    }
-                }
-            };
-            let settings = FollowSettings {
-                columns: source.columns,
-                created_at: source.table().stream_summary().created_at,
-                distribution: source.table().stream_summary().distribution,
-                until: self.until,
-                caps: self.trigger != Trigger::Once,
-            };
-            let table = source.table();
-            let context = table.read_context(table.stream_summary().open_shards as usize);
-            let random = self.random.fork();
-            readers.push(StreamReader::start(context, from, settings, random).await?);
-        }
-        Ok(readers)
     }
 
     /// Runs a batch as it stands in the log.
@@ -188,14 +182,14 @@ impl Runner {
         self.batch(readers, job).await
     }
 
-    /// Takes what the readers hold; `None` when no shard has moved.
+    /// Takes what the readers hold.
     fn cut(
         &self,
         readers: &[StreamReader],
         id: BatchId,
         not_before: UnixMillis,
         timer: &Timer,
-    ) -> Option<Job> {
+    ) -> Job {
         let (begun, fired) = (Instant::now(), self.clock.now());
         let (mut sources, mut reads) = (Vec::new(), Vec::new());
         for reader in readers {
@@ -203,20 +197,16 @@ impl Runner {
             sources.push(planned.ranges);
             reads.push(Arc::new(planned.reads));
         }
-        let mut ranges = sources.iter().flat_map(|source| source.shards.values());
-        if ranges.all(|range| range.is_empty()) {
-            return None;
-        }
         // Time does not go back from batch to batch, whatever the machine's clock does.
         let time = fired.max(not_before);
-        Some(Job {
+        Job {
             batch: Batch { id, time, sources },
             reads,
             logged: false,
             due: timer.due,
             fired,
             begun,
-        })
+        }
     }
 
     pub(super) async fn reach(&self, step: Step, batch: Option<BatchId>) {

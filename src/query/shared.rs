@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use tokio::sync::{Notify, oneshot, watch};
 
-use super::progress::StreamingQueryProgress;
+use super::progress::{StreamingQueryProgress, data_losses};
 use super::status::{QueryEnd, QueryStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::UnixMillis;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) name: Option<String>,
     pub(super) schema: SchemaRef,
     status: Mutex<QueryStatus>,
+    /// Losses of data since the start.
+    losses: AtomicU64,
     recent: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
     wish: watch::Sender<Wish>,
     ended: watch::Sender<Option<Result<QueryEnd, Arc<Error>>>>,
@@ -67,6 +70,7 @@ impl Shared {
                 is_data_available: false,
                 is_trigger_active: false,
             }),
+            losses: AtomicU64::new(0),
             recent: Mutex::default(),
             wish: watch::Sender::new(Wish::Run),
             ended: watch::Sender::new(None),
@@ -79,12 +83,23 @@ impl Shared {
         lock(&self.status).clone()
     }
 
+    /// What the query does from now on; the message tells of losses of data, too.
     pub(super) fn set_status(&self, message: impl Into<String>, data: bool, active: bool) {
+        let mut message = message.into();
+        match self.losses.load(Ordering::Relaxed) {
+            0 => {}
+            losses => message = format!("{message} ({})", data_losses(losses)),
+        }
         *lock(&self.status) = QueryStatus {
-            message: message.into(),
+            message,
             is_data_available: data,
             is_trigger_active: active,
         };
+    }
+
+    /// How often data was lost since the start, for the statuses to come.
+    pub(super) fn set_losses(&self, losses: u64) {
+        self.losses.store(losses, Ordering::Relaxed);
     }
 
     pub(super) fn recent(&self) -> Vec<Arc<StreamingQueryProgress>> {

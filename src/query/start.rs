@@ -14,6 +14,7 @@ use super::place::{Place, Told};
 use super::plan::StreamingPlan;
 use super::recovery::{identify, metadata_options, uuid};
 use super::registry::Registration;
+use super::resume::describe;
 use super::runner::Runner;
 use super::shared::Shared;
 use crate::checkpoint::Checkpoint;
@@ -57,8 +58,10 @@ impl StreamingQueryBuilder {
         let (retry, retained) = (options.retry, options.min_batches_to_retain);
         let checkpoint = Checkpoint::new(place.committer, retry, retained, random.fork());
         let clock = plan.sources[0].table().clock();
+        let streams = describe(&plan, &mut random).await?;
         let now = clock.now();
-        let metadata = identify(&checkpoint, &plan, output.sink(&plan), now, &mut random).await?;
+        let sink = output.sink(&plan);
+        let metadata = identify(&checkpoint, &plan, &streams, sink, now, &mut random).await?;
         let shared = Shared::new(metadata.id.clone(), run_id, name, plan.schema());
         let runner = Runner {
             shared: Arc::new(shared),
@@ -66,7 +69,6 @@ impl StreamingQueryBuilder {
             output,
             checkpoint,
             stop_lock: place.stop_lock,
-            metadata,
             trigger: settings.trigger,
             until: matches!(settings.trigger, Trigger::Once | Trigger::AvailableNow).then_some(now),
             plan,
@@ -75,6 +77,9 @@ impl StreamingQueryBuilder {
             hook: self.hook,
             listeners: self.listeners,
             fired_before: None,
+            metadata,
+            losses: vec![0; streams.len()],
+            streams,
         };
         Ok(launch(runner, registration, self.stop_timeout))
     }

@@ -56,6 +56,7 @@ impl Runner {
     ) -> Result<Wake> {
         loop {
             let awaited = self.answer(readers);
+            self.tell_losses(readers);
             if self.shared.is_stopping() {
                 return Ok(Wake::End(QueryEnd::Stopped));
             }

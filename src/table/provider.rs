@@ -73,7 +73,7 @@ impl TableConfig {
 /// [`ExtraColumn`](crate::options::ExtraColumn)s asked for; all nullable.
 #[derive(Debug)]
 pub struct KinesisTable {
-    config: Arc<TableConfig>,
+    pub(super) config: Arc<TableConfig>,
     schema: SchemaRef,
 }
 

@@ -6,11 +6,24 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::{ApiErrorKind, Backoff, Kinesis, StreamStatus, StreamSummary, with_retries};
 use crate::options::TableOptions;
 
+use super::KinesisTable;
+
 /// How long a stream may take to come up; AWS takes well under a minute.
 const CREATION_TIMEOUT: Duration = Duration::from_secs(300);
 
 const FIRST_POLL: Duration = Duration::from_millis(50);
 const LONGEST_POLL: Duration = Duration::from_secs(2);
+
+impl KinesisTable {
+    /// The stream as it is now: it may have changed since the table was made, or be another one of the
+    /// same name.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) where it is gone, or what the service answers.
+    pub(crate) async fn describe(&self, random: fastrand::Rng) -> Result<StreamSummary> {
+        resolve(&*self.config.kinesis, &self.config.options, random).await
+    }
+}
 
 /// Describes the stream of a table, once it can be read and written; makes it if the options say so.
 ///

@@ -16,6 +16,7 @@ mod pace;
 mod pipelines;
 mod places;
 mod refusals;
+mod remade;
 mod restarts;
 mod scripted;
 mod storms;

@@ -132,6 +132,7 @@ fn metrics(metrics: &KinesisMetrics) -> Object {
         "avgMsBehindLatest",
         metrics.avg_behind_latest,
     )
+    .text("dataLosses", &metrics.losses.to_string())
     .text("drainingShards", &metrics.draining_shards.to_string())
     .text("iteratorRenewals", &metrics.iterator_renewals.to_string());
     let map = behind(map, "maxMsBehindLatest", metrics.max_behind_latest);

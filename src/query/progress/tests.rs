@@ -45,6 +45,7 @@ fn some_progress() -> StreamingQueryProgress {
             throttled_calls: 3,
             iterator_renewals: 5,
             retries: 6,
+            losses: 1_002,
         },
     };
     StreamingQueryProgress {
@@ -86,7 +87,7 @@ fn the_json_has_sparks_fields_in_sparks_order() {
         r#""latestOffset":{"shardId-000000000000":"SHARD_END","#,
         r#""shardId-000000000001":"AFTER 9.4"},"#,
         r#""numInputRows":1234,"inputRowsPerSecond":1234.3,"processedRowsPerSecond":35257.1,"#,
-        r#""metrics":{"avgMsBehindLatest":"750","drainingShards":"1","iteratorRenewals":"5","#,
+        r#""metrics":{"avgMsBehindLatest":"750","dataLosses":"1002","drainingShards":"1","iteratorRenewals":"5","#,
         r#""maxMsBehindLatest":"1500","minMsBehindLatest":"0","openShards":"2","#,
         r#""prefetchedBytes":"4096","retries":"6","throttledCalls":"3"}}],"#,
         r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":17},"#,
@@ -139,7 +140,7 @@ fn a_source_that_was_not_asked_yet_is_behind_by_nothing_known() {
     progress.sources[0].metrics = KinesisMetrics::default();
     let json = progress.to_json();
     assert!(
-        json.contains(r#""metrics":{"drainingShards":"0","#),
+        json.contains(r#""metrics":{"dataLosses":"0","drainingShards":"0","#),
         "{json}"
     );
     assert!(!json.contains("BehindLatest"), "{json}");
@@ -149,6 +150,9 @@ fn a_source_that_was_not_asked_yet_is_behind_by_nothing_known() {
 #[test]
 fn one_line_says_what_the_batch_did() {
     let mut progress = some_progress();
+    let line = "batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 1,500 ms behind, 1,002 data losses";
+    assert_eq!(progress.to_string(), line);
+    progress.sources[0].metrics.losses = 0;
     assert_eq!(
         progress.to_string(),
         "batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 1,500 ms behind"

@@ -199,6 +199,11 @@ impl StreamReader {
         self.shared.with(|state| state.read_to(until))
     }
 
+    /// Losses of data that were found since the start.
+    pub(crate) fn losses(&self) -> u64 {
+        self.shared.with(|state| state.failures.losses)
+    }
+
     /// Whether it failed because the stream was deleted and made anew: the positions are of one that
     /// is no more.
     pub(crate) fn is_remade(&self) -> bool {

@@ -56,12 +56,17 @@ impl Ledger {
         ledger
     }
 
-    /// What the batches read.
-    pub(crate) fn sources(&self) -> BTreeMap<u64, &Value> {
-        let entries = self.offsets.iter();
-        entries
-            .map(|(batch, entry)| (*batch, &entry["sources"]))
-            .collect()
+    /// What the batches read, whenever it was that they looked.
+    pub(crate) fn sources(&self) -> BTreeMap<u64, Value> {
+        let mut sources = BTreeMap::new();
+        for (batch, entry) in &self.offsets {
+            let mut read = entry["sources"].clone();
+            for source in read.as_array_mut().unwrap() {
+                source.as_object_mut().unwrap().remove("read_to");
+            }
+            sources.insert(*batch, read);
+        }
+        sources
     }
 
     /// The range of each shard in a batch.
