@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::idle::Mark;
 use super::plan::state_at;
 use super::report::Report;
 use super::runner::Runner;
@@ -72,6 +73,7 @@ impl Runner {
             if self.checkpoint.log_offsets(batch).await? == Logged::Taken {
                 return Ok(Logged::Taken);
             }
+            self.mark = Mark::of(batch);
             report.lap("walCommit");
             self.at(Step::OffsetsLogged, id).await;
         }

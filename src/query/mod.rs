@@ -18,6 +18,7 @@ mod batch;
 mod builder;
 mod failure;
 mod handle;
+mod idle;
 mod listener;
 mod output;
 mod place;

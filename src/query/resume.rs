@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use tokio::time::Instant;
 
+use super::idle::Mark;
 use super::plan::{PlanSource, StreamingPlan};
 use super::runner::Runner;
 use crate::checkpoint::Recovered;
@@ -40,6 +41,10 @@ impl Runner {
     /// [`DataLoss`](ErrorKind::DataLoss) for such a stream, with both times and the positions, where
     /// the options have it so.
     pub(super) fn starts(&mut self, recovered: &mut Option<Recovered>) -> Result<Vec<From>> {
+        self.mark = match recovered {
+            Some(recovered) => Mark::of(&recovered.batch),
+            None => Mark::beginning(&self.metadata),
+        };
         let mut starts = Vec::with_capacity(self.streams.len());
         for place in 0..self.streams.len() {
             let ranges = recovered

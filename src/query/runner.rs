@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::batch::Job;
+use super::idle::Mark;
 use super::listener::{Listeners, StreamingQueryTerminated};
 use super::output::Output;
 use super::plan::StreamingPlan;
@@ -49,6 +50,8 @@ pub(super) struct Runner {
     pub(super) streams: Vec<StreamSummary>,
     /// Losses of data, source by source, that the readers of now do not know of.
     pub(super) losses: Vec<u64>,
+    /// What the newest entry of the log says.
+    pub(super) mark: Mark,
 }
 
 /// Why batches stopped coming.
@@ -151,11 +154,12 @@ impl Runner {
         }
         let mut timer = Timer::new(self.trigger, &*self.clock);
         loop {
-            if let Wake::End(end) = self.next_wake(readers, &mut timer).await? {
+            let wake = self.next_wake(readers, &mut timer).await?;
+            if let Wake::End(end) = wake {
                 return Ok(Ended::Done(end));
             }
             let job = self.cut(readers, next, not_before, &timer);
-            if job.moves() {
+            if wake == Wake::Mark || job.moves() {
                 next = next.next();
                 not_before = job.batch.time;
                 if self.batch(readers, job).await? == Logged::Taken {

@@ -8,6 +8,7 @@ use datafusion::execution::SessionState;
 use super::builder::StreamingQueryBuilder;
 use super::failure::failure;
 use super::handle::StreamingQuery;
+use super::idle::Mark;
 use super::listener::StreamingQueryStarted;
 use super::output::Output;
 use super::place::{Place, Told};
@@ -77,6 +78,7 @@ impl StreamingQueryBuilder {
             hook: self.hook,
             listeners: self.listeners,
             fired_before: None,
+            mark: Mark::beginning(&metadata),
             metadata,
             losses: vec![0; streams.len()],
             streams,

@@ -31,6 +31,8 @@ const CATCH_UP_INTERVAL: Duration = Duration::from_millis(20);
 pub(super) enum Wake {
     /// There is data for a batch.
     Batch,
+    /// There is none, and has not been for so long that the log is to say it.
+    Mark,
     /// The query is done, or is to stop.
     End(QueryEnd),
 }
@@ -81,6 +83,9 @@ impl Runner {
                     self.pause(readers, Some(time), timer).await;
                 }
                 Data::None => {
+                    if self.owes_mark(readers) {
+                        return Ok(Wake::Mark);
+                    }
                     if self.until.is_some() && readers.iter().all(StreamReader::is_exhausted) {
                         return Ok(Wake::End(QueryEnd::Finished));
                     }

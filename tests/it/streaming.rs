@@ -6,6 +6,7 @@ mod ending;
 mod fencing;
 mod first_tick;
 mod front;
+mod idle;
 mod killed_anywhere;
 mod latest;
 pub(crate) mod ledger;
