@@ -115,6 +115,8 @@ impl Checkpoint {
     /// Deletes the entries of batches older than the newest ones that are to be kept, `committed`
     /// being the newest. What cannot be deleted now is left to the next purge, with a warning.
     pub(crate) async fn purge(&self, committed: BatchId) {
+        // A deletion carries no epoch, and needs none: a newer start goes on from the newest batch, and
+        // none is deleted but older ones than a batch that this start has committed itself.
         let first_kept = (committed.0 + 1).saturating_sub(self.retained);
         let oldest = self.oldest.load(Ordering::Relaxed);
         // Ascending, and the commit first: a log that is purged half has no gap.

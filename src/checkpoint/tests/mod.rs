@@ -15,6 +15,7 @@ mod log;
 #[cfg(target_os = "linux")]
 mod mounted;
 mod places;
+mod purging;
 #[cfg(all(feature = "aws", feature = "embedded"))]
 mod s3;
 mod tampering;
