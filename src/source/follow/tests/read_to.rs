@@ -123,3 +123,35 @@ async fn a_beginning_is_told_by_what_was_asked_for() {
     };
     assert_eq!(told(named).await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_ended_and_did_not_say_what_follows_holds_the_time() {
+    let fixture = Fixture::with_shards(1).await;
+    let reader = fixture.read_all().await;
+    sleep(Duration::from_secs(10)).await;
+    let before = reader.take().ranges.read_to;
+    for (due, moves) in [(true, false), (false, true)] {
+        sleep(Duration::from_millis(500)).await;
+        reader.shared.with(|state| state.listing_due = due);
+        assert_eq!(reader.take().ranges.read_to > before, moves, "{due}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_shard_that_is_read_on_behind_a_frozen_tip_tells_nothing_of_the_others() {
+    let mut fixture = Fixture::with_shards(2).await;
+    let until = fixture.now();
+    fixture.settings.until = Some(until);
+    let reader = fixture.read_all().await;
+    while !reader.is_exhausted() {
+        reader.changed().await;
+        reader.outlook(Instant::now()).unwrap();
+    }
+    reader.shared.with(|state| {
+        state.update(&shard(1), |followed| {
+            followed.progress = super::super::followed::Progress::AtTip;
+            followed.covered = Some(until.plus(Duration::from_secs(5)));
+        });
+    });
+    assert_eq!(reader.take().ranges.read_to, Some(until));
+}
