@@ -59,7 +59,7 @@ impl Runner {
                 if let Some(ranges) = ranges {
                     ranges.shards.clear();
                 }
-                self.from_the_oldest_record()
+                self.oldest_records()
             } else if let Some(ranges) = ranges {
                 From::Offsets {
                     offsets: ranges.ends(),
@@ -76,7 +76,7 @@ impl Runner {
         Ok(starts)
     }
 
-    fn from_the_oldest_record(&self) -> From {
+    fn oldest_records(&self) -> From {
         From::Beginning {
             start: InitialPositions {
                 shards: Offsets::new(),

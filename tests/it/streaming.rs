@@ -18,6 +18,7 @@ mod pipelines;
 mod places;
 mod refusals;
 mod remade;
+mod rerun;
 mod restarts;
 mod scripted;
 mod storms;

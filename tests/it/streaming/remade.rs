@@ -14,7 +14,7 @@ use super::*;
 const FAILS: &str = "'kinesis.startingPosition' 'TRIM_HORIZON', 'kinesis.failOnDataLoss' 'true'";
 
 /// Deletes a stream and makes another one of its name.
-async fn remake(world: &World, name: &str, shards: u32) {
+pub(super) async fn remake(world: &World, name: &str, shards: u32) {
     let stream = StreamIdentity::parse(name).unwrap();
     world.kinesis.delete_stream(&stream).await.unwrap();
     sleep(Duration::from_secs(2)).await;
@@ -23,13 +23,13 @@ async fn remake(world: &World, name: &str, shards: u32) {
     sleep(Duration::from_secs(2)).await;
 }
 
-async fn put(world: &World, numbers: std::ops::Range<u64>) {
+pub(super) async fn put(world: &World, numbers: std::ops::Range<u64>) {
     for n in numbers {
         world.put("words", &n.to_string(), n.to_string()).await;
     }
 }
 
-fn losses(query: &StreamingQuery) -> u64 {
+pub(super) fn losses(query: &StreamingQuery) -> u64 {
     let progress = query.last_progress().unwrap();
     progress
         .sources
@@ -38,7 +38,7 @@ fn losses(query: &StreamingQuery) -> u64 {
         .sum()
 }
 
-fn everything(sink: &Sink, numbers: std::ops::Range<u64>) {
+pub(super) fn everything(sink: &Sink, numbers: std::ops::Range<u64>) {
     assert_eq!(sink.numbers(), numbers.collect::<Vec<_>>());
 }
 

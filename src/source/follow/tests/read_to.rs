@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::source::follow::followed::Progress;
 
 /// Rows with the times they arrived at, and those that were taken.
 #[derive(Default)]
@@ -149,7 +150,7 @@ async fn a_closed_shard_that_is_read_on_behind_a_frozen_tip_tells_nothing_of_the
     }
     reader.shared.with(|state| {
         state.update(&shard(1), |followed| {
-            followed.progress = super::super::followed::Progress::AtTip;
+            followed.progress = Progress::AtTip;
             followed.covered = Some(until.plus(Duration::from_secs(5)));
         });
     });
