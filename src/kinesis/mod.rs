@@ -25,6 +25,7 @@ pub use embedded::EmbeddedServer;
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
 pub use in_memory::{
     CONNECTION_LOST, FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, TokioClock,
+    TrimmedPosition,
 };
 pub use page::{RecordColumns, RecordsPage, RecordsPageBuilder};
 pub use retry::{Backoff, list_all_shards, with_retries};

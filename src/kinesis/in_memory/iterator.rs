@@ -1,24 +1,34 @@
 //! Shard iterators: where each type starts, and what an iterator that comes back stands for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::InMemoryKinesis;
 use super::errors::{error, invalid};
 use super::sequence::NumberOrigin;
 use super::shard::{ShardState, shard_id};
 use super::stream::Stream;
 use super::token::IteratorToken;
+use super::{InMemoryKinesis, TrimmedPosition};
 use crate::kinesis::limits::ITERATOR_LIFETIME;
 use crate::kinesis::{ApiError, ApiResult, IteratorPosition, Operation, ShardIterator};
 use crate::model::{SequenceNumber, ShardId, StreamIdentity, UnixMillis};
 
+/// What an iterator leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// To the records from this place on.
+    From(u64),
+    /// To no record, ever.
+    Nowhere,
+}
+
 impl InMemoryKinesis {
-    /// The shard an iterator reads, and the place it stands at.
+    /// The shard an iterator reads, and where it leads.
     pub(super) fn resolve(
         &self,
         stream: Option<&StreamIdentity>,
         iterator: &ShardIterator,
-    ) -> ApiResult<(Arc<Stream>, Arc<ShardState>, u64)> {
+    ) -> ApiResult<(Arc<Stream>, Arc<ShardState>, Way)> {
         const OPERATION: Operation = Operation::GetRecords;
         let invalid = || invalid(OPERATION, "Invalid ShardIterator.");
         let token = IteratorToken::open(iterator.as_str()).ok_or_else(invalid)?;
@@ -42,21 +52,31 @@ impl InMemoryKinesis {
         }
         // An expired shard is still read to its end: the iterator is younger than five minutes.
         let shard = found.read().shards.get(token.shard_index as usize).cloned();
-        Ok((found, shard.ok_or_else(invalid)?, token.place))
+        let way = if token.pinned {
+            Way::Nowhere
+        } else {
+            Way::From(token.place)
+        };
+        Ok((found, shard.ok_or_else(invalid)?, way))
     }
 
     pub(super) fn iterator(
         &self,
         stream: &Stream,
         shard: &ShardState,
-        place: u64,
+        way: Way,
         issued_at: UnixMillis,
     ) -> ShardIterator {
+        let (place, pinned) = match way {
+            Way::From(place) => (place, false),
+            Way::Nowhere => (0, true),
+        };
         let token = IteratorToken {
             stream: stream.name().clone(),
             stream_id: stream.id,
             shard_index: shard.index,
             place,
+            pinned,
             issued_at,
         };
         ShardIterator::new(token.seal())
@@ -83,30 +103,50 @@ impl InMemoryKinesis {
         if self.options.enforce_limits && !shard.read_budget().admits_iterator(now) {
             return Err(self.throttled(OPERATION, &stream, &shard));
         }
-        let place = {
-            let content = shard.read();
-            match position {
-                IteratorPosition::TrimHorizon => content.oldest(now, retention),
-                IteratorPosition::Latest => content.log.next(),
-                IteratorPosition::AtTimestamp(time) if *time > now => {
-                    let message = format!(
-                        "The timestampInMillis parameter cannot be greater than the \
-                         currentTimestampInMillis. timestampInMillis: {}, \
-                         currentTimestampInMillis: {}",
-                        time.0, now.0
-                    );
-                    return Err(invalid(OPERATION, message));
-                }
-                IteratorPosition::AtTimestamp(time) => content.log.place_at(*time),
-                IteratorPosition::At(number) => {
-                    self.place_after(&stream, &shard, number)?.saturating_sub(1)
-                }
-                IteratorPosition::After(number) => self.place_after(&stream, &shard, number)?,
-            }
-            .min(content.log.next())
-        };
-        let iterator = self.iterator(&stream, &shard, place, now);
+        let way = self.way(&stream, &shard, position, retention)?;
+        let iterator = self.iterator(&stream, &shard, way, now);
         self.answer(OPERATION, &verdict, iterator)
+    }
+
+    /// Where an iterator at `position` leads that is made now.
+    fn way(
+        &self,
+        stream: &Stream,
+        shard: &ShardState,
+        position: &IteratorPosition,
+        retention: Duration,
+    ) -> ApiResult<Way> {
+        let now = self.clock.now();
+        let content = shard.read();
+        let oldest = content.oldest(now, retention);
+        let (place, trimmed) = match position {
+            IteratorPosition::TrimHorizon => (oldest, false),
+            IteratorPosition::Latest => (content.log.next(), false),
+            IteratorPosition::AtTimestamp(time) if *time > now => {
+                let message = format!(
+                    "The timestampInMillis parameter cannot be greater than the \
+                     currentTimestampInMillis. timestampInMillis: {}, \
+                     currentTimestampInMillis: {}",
+                    time.0, now.0
+                );
+                return Err(invalid(Operation::GetShardIterator, message));
+            }
+            IteratorPosition::AtTimestamp(time) => (content.log.place_at(*time), false),
+            IteratorPosition::At(number) => {
+                let at = self.place_after(stream, shard, number)?.saturating_sub(1);
+                (at, at < oldest)
+            }
+            IteratorPosition::After(number) => {
+                let behind = self.place_after(stream, shard, number)?;
+                (behind, behind.saturating_sub(1) < oldest)
+            }
+        };
+        let pins = self.options.trimmed_positions == TrimmedPosition::Pinned;
+        Ok(if trimmed && pins {
+            Way::Nowhere
+        } else {
+            Way::From(place.min(content.log.next()))
+        })
     }
 
     /// The place after `number`, which must be of this very shard; it may be trimmed already. The

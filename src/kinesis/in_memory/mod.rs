@@ -103,6 +103,21 @@ pub struct InMemoryOptions {
     pub seed: u64,
     /// Which calls go wrong; default none.
     pub faults: FaultPlan,
+    /// What reading at or after a record that is past its retention does; default
+    /// [`Resumes`](TrimmedPosition::Resumes).
+    pub trimmed_positions: TrimmedPosition,
+}
+
+/// What an iterator at or after a record that is past its retention leads to: AWS gives no error
+/// for it, and both of these have been seen there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TrimmedPosition {
+    /// To the oldest record there is.
+    #[default]
+    Resumes,
+    /// To empty pages for ever, whose lag is the retention. Only an iterator of another kind leads
+    /// to records again.
+    Pinned,
 }
 
 impl Default for InMemoryOptions {
@@ -115,6 +130,7 @@ impl Default for InMemoryOptions {
             max_shards_per_page: MAX_SHARDS_PER_PAGE,
             seed: 0,
             faults: FaultPlan::default(),
+            trimmed_positions: TrimmedPosition::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::InMemoryKinesis;
 use super::errors::error;
+use super::iterator::Way;
 use super::log::{Extent, LoggedRecord};
 use super::shard::{Content, ShardState, counter_of};
 use super::stream::Stream;
@@ -79,12 +80,21 @@ impl InMemoryKinesis {
         const OPERATION: Operation = Operation::GetRecords;
         let verdict = self.faults.admit(OPERATION).await?;
         let limit = self.checked_limit(limit)?;
-        let (stream, shard, place) = self.resolve(stream, iterator)?;
+        let (stream, shard, way) = self.resolve(stream, iterator)?;
         let now = self.clock.now();
         if self.options.enforce_limits && !shard.read_budget().admits_fetch(now) {
             return Err(self.throttled(OPERATION, &stream, &shard));
         }
         let retention = stream.read().retention;
+        let Way::From(place) = way else {
+            let end = PageEnd {
+                last_sequence: None,
+                next: Some(self.iterator(&stream, &shard, way, now)),
+                behind_latest: retention,
+                children: vec![],
+            };
+            return self.answer(OPERATION, &verdict, end);
+        };
         let end = {
             let content = shard.read();
             let from = place.max(content.oldest(now, retention));
@@ -143,7 +153,7 @@ impl InMemoryKinesis {
             last_sequence,
             next: ended
                 .is_none()
-                .then(|| self.iterator(stream, shard, place, now)),
+                .then(|| self.iterator(stream, shard, Way::From(place), now)),
             behind_latest,
             children: ended.map_or_else(Vec::new, |closure| closure.children.clone()),
         }

@@ -10,6 +10,8 @@ pub(super) struct IteratorToken {
     pub(super) stream_id: u64,
     pub(super) shard_index: u32,
     pub(super) place: u64,
+    /// Whether it never leads to a record.
+    pub(super) pinned: bool,
     pub(super) issued_at: UnixMillis,
 }
 
@@ -33,6 +35,7 @@ impl IteratorToken {
         out.extend(self.stream_id.to_be_bytes());
         out.extend(self.shard_index.to_be_bytes());
         out.extend(self.place.to_be_bytes());
+        out.push(u8::from(self.pinned));
         out.extend(self.issued_at.0.to_be_bytes());
         out.extend(self.stream.as_str().as_bytes());
         seal(out)
@@ -47,6 +50,7 @@ impl IteratorToken {
             stream_id: fields.u64()?,
             shard_index: fields.u32()?,
             place: fields.u64()?,
+            pinned: fields.byte()? == 1,
             issued_at: fields.time()?,
             stream: fields.name()?,
         })
@@ -160,6 +164,7 @@ mod tests {
             stream_id: 17,
             shard_index: 3,
             place: 4_711,
+            pinned: true,
             issued_at: UnixMillis(1_693_422_005_120),
         }
     }

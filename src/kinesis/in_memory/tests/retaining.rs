@@ -84,3 +84,33 @@ async fn a_longer_retention_does_not_bring_back_what_is_gone() {
         assert_eq!(code(changed), "InvalidArgumentException", "{hours}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_trimmed_number_may_lead_to_empty_pages_for_ever() {
+    let options = InMemoryOptions {
+        trimmed_positions: TrimmedPosition::Pinned,
+        ..InMemoryOptions::default()
+    };
+    let fixture = Fixture::with(1, options).await;
+    let old = fixture.put("old").await.sequence;
+    advance(HOUR).await;
+    let young = fixture.put("young").await.sequence;
+    advance(HOUR * 23).await;
+    let after_old = || IteratorPosition::After(old.clone());
+    assert_eq!(fixture.texts(0, after_old()).await, ["young"]);
+    let held = fixture.iterator(0, after_old()).await.unwrap();
+    advance(Duration::from_millis(1)).await;
+    for position in [after_old(), IteratorPosition::At(old.clone())] {
+        let mut iterator = fixture.iterator(0, position).await.unwrap();
+        for _ in 0..10 {
+            let page = fixture.fetch(&iterator, 10).await.unwrap();
+            assert_eq!((page.len(), page.behind_latest), (0, Some(HOUR * 24)));
+            iterator = page.next.unwrap();
+        }
+    }
+    // Iterators from before, and numbers that are still there, are as they were.
+    assert_eq!(texts(&fixture.fetch(&held, 10).await.unwrap()), ["young"]);
+    for position in [IteratorPosition::At(young), IteratorPosition::TrimHorizon] {
+        assert_eq!(fixture.texts(0, position).await, ["young"]);
+    }
+}
