@@ -86,6 +86,27 @@ impl RecordsPage {
         span(self.data.value_offsets()) + keys.map_or(0, |keys| span(keys.value_offsets()))
     }
 
+    /// The page without its first `records`.
+    #[must_use]
+    pub(crate) fn without_first(self, records: usize) -> Self {
+        let records = records.min(self.len());
+        let rest = self.len() - records;
+        if records == 0 {
+            return self;
+        }
+        Self {
+            size_bytes: self.size_of(records..self.len()),
+            last_sequence: self.last_sequence.filter(|_| rest > 0),
+            data: self.data.slice(records, rest),
+            partition_key: self.partition_key.map(|keys| keys.slice(records, rest)),
+            sequence_number: self
+                .sequence_number
+                .map(|numbers| numbers.slice(records, rest)),
+            arrival: self.arrival.map(|times| times.slice(records, rest)),
+            ..self
+        }
+    }
+
     /// The number of the last record, whether or not the column was asked for.
     pub fn last_sequence(&self) -> Option<&SequenceNumber> {
         self.last_sequence.as_ref()
@@ -216,6 +237,25 @@ mod tests {
         assert_eq!(page.size_of(0..3), page.size_bytes());
         let sizes = [0..1, 1..2, 2..3, 1..3, 1..1].map(|records| page.size_of(records));
         assert_eq!(sizes, [4, 0, 5, 5, 0]);
+    }
+
+    #[test]
+    fn a_page_without_its_first_records_is_that_of_the_others() {
+        let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::ALL, 3, 0);
+        for (data, number) in [("abc", "1"), ("", "2"), ("de", "3")] {
+            builder.push(data.as_bytes(), Some("k"), number, Some(UnixMillis(5)));
+        }
+        let last = SequenceNumber::new("3").unwrap();
+        let page = builder.finish(Some(last.clone()), None, None, vec![]);
+        let rest = page.clone().without_first(2);
+        assert_eq!((rest.len(), rest.size_bytes()), (1, 3));
+        assert_eq!((rest.size_of(0..1), rest.last_sequence()), (3, Some(&last)));
+        assert_eq!(rest.sequence_number().unwrap().value(0), "3");
+        assert_eq!(rest.data().value(0), b"de");
+        let nothing = page.clone().without_first(9);
+        assert_eq!((nothing.len(), nothing.size_bytes()), (0, 0));
+        assert_eq!(nothing.last_sequence(), None);
+        assert_eq!(page.without_first(0).len(), 3);
     }
 
     #[test]

@@ -28,7 +28,9 @@ pub(crate) struct ReadCounters {
     pub(crate) damaged_aggregates: Count,
     /// User records outside the hash range of their shard, left out.
     pub(crate) filtered: Count,
-    /// Ranges that could not be read whole any more.
+    /// Reads that found records gone: ranges that could not be read whole any more, and places that
+    /// retention had overtaken. The metric `lost_ranges` of the plan; a streaming query adds those of
+    /// its batches to the losses its readers found.
     pub(crate) lost_ranges: Count,
     /// How far the last page ended behind the tip.
     pub(crate) millis_behind_latest: Gauge,

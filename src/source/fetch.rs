@@ -1,16 +1,21 @@
 //! A place in a shard, and what it takes to ask the service for what follows it.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::arrow::array::Array;
 use tokio::time::Instant;
 
+use super::horizon::{Aim, Gap, Sight, Watch, number_of};
 use super::pacing::wait_after;
 use super::read::{ReadContext, iterator_position};
+use super::tip::Answer;
 use crate::kinesis::{
-    ApiError, ApiErrorKind, ApiResult, Backoff, RecordColumns, RecordsPage, ShardIterator,
+    ApiError, ApiErrorKind, ApiResult, Backoff, IteratorPosition, RecordColumns, RecordsPage,
+    ShardIterator,
 };
-use crate::model::{ShardId, ShardPosition};
+use crate::model::{ShardId, ShardPosition, UnixMillis};
 
 /// Asks for one shard, page after page. How much, how often in vain, and among how many requests in
 /// flight is up to the caller.
@@ -26,6 +31,8 @@ pub(super) struct Fetcher {
     /// its iterator.
     pub(super) iterator: Option<ShardIterator>,
     position: ShardPosition,
+    /// What retention may have taken behind the position.
+    watch: Watch,
     /// Set when the iterator has expired since the last page: the first time is no failure.
     renewed: bool,
 }
@@ -36,6 +43,7 @@ impl Fetcher {
         context: Arc<ReadContext>,
         shard: ShardId,
         position: ShardPosition,
+        watch: Watch,
         random: fastrand::Rng,
     ) -> Self {
         Self {
@@ -43,6 +51,7 @@ impl Fetcher {
             next_fetch: Instant::now(),
             iterator: None,
             position,
+            watch,
             renewed: false,
             context,
             shard,
@@ -54,10 +63,42 @@ impl Fetcher {
         &self.position
     }
 
-    /// One request for an iterator after the last record that was read, or at the start.
+    /// All that had arrived by then was read, or is not wanted.
+    pub(super) fn read_to(&self) -> Option<UnixMillis> {
+        self.watch.read_to()
+    }
+
+    /// Whether the last page, which was empty, says nothing of what was read.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.watch.is_unsure()
+    }
+
+    /// Before a request at `now`: an iterator that retention may have overtaken is let go.
+    pub(super) fn prepare(&mut self, now: UnixMillis) {
+        if self.watch.look(&self.position, now) {
+            self.iterator = None;
+        }
+    }
+
+    /// `columns`, with what the next page is to be understood by.
+    pub(super) fn columns(&self, columns: RecordColumns) -> RecordColumns {
+        let needed = self.watch.needs_numbers(&self.position);
+        RecordColumns {
+            sequence_number: columns.sequence_number || needed,
+            arrival: columns.arrival || needed,
+            ..columns
+        }
+    }
+
+    /// One request for an iterator after the last record that was read, at that record where it is
+    /// to prove that nothing is gone, or at the start.
     pub(super) async fn new_iterator(&self) -> ApiResult<ShardIterator> {
         let (kinesis, stream) = (&self.context.kinesis, &self.context.stream);
-        let at = iterator_position(&self.position);
+        let at = match (self.watch.aim(), number_of(&self.position)) {
+            (Aim::Oldest, _) => IteratorPosition::TrimHorizon,
+            (Aim::Record, Some(number)) => IteratorPosition::At(number.clone()),
+            _ => iterator_position(&self.position),
+        };
         kinesis.get_shard_iterator(stream, &self.shard, &at).await
     }
 
@@ -72,15 +113,28 @@ impl Fetcher {
         kinesis.get_records(stream, iterator, limit, columns).await
     }
 
-    /// Moves on behind a page that was asked for at `sent`; the next is due once the pace allows it,
-    /// and no sooner than `least_wait` after that.
-    pub(super) fn move_on(&mut self, page: &RecordsPage, sent: Instant, least_wait: Duration) {
+    /// Moves on behind a page that was asked for at `sent`, with what its answer says; the next is due
+    /// once the pace allows it, and no sooner than `least_wait` after that. Gives what of the page was
+    /// not read before, and what is gone before it.
+    pub(super) fn move_on(
+        &mut self,
+        page: RecordsPage,
+        answer: &Answer,
+        sent: Instant,
+        least_wait: Duration,
+    ) -> (RecordsPage, Option<Gap>) {
         self.backoff.reset();
         self.renewed = false;
         let wait = wait_after(page.size_bytes(), self.context.options.fetch_interval);
         self.next_fetch = sent + wait.max(least_wait);
         let (records, behind) = (page.len(), page.behind_latest);
         tracing::trace!(shard = %self.shard, records, ?behind, "page");
+        let aim = self.watch.aim();
+        let gap = self.watch.saw(&self.position, sight(&page, answer));
+        let page = match aim {
+            Aim::Onward => page,
+            Aim::Record | Aim::Oldest => without_read(page, &self.position),
+        };
         if let Some(sequence) = page.last_sequence() {
             self.position = ShardPosition::After {
                 sequence: sequence.clone(),
@@ -88,6 +142,10 @@ impl Fetcher {
             };
         }
         self.iterator.clone_from(&page.next);
+        if self.watch.aim() == Aim::Oldest && aim != Aim::Oldest {
+            self.iterator = None;
+        }
+        (page, gap)
     }
 
     /// Takes note of a failure; gives whether it is none: the iterator has expired, for the first time
@@ -104,4 +162,45 @@ impl Fetcher {
     pub(super) fn place(&self) -> String {
         self.context.place(&self.shard, &self.position)
     }
+}
+
+/// What `page` tells of the horizon.
+fn sight<'a>(page: &'a RecordsPage, answer: &'a Answer) -> Sight<'a> {
+    let arrived = |record: usize| {
+        let times = page.arrival().filter(|times| times.is_valid(record));
+        times.map(|times| UnixMillis(times.value(record) / 1_000))
+    };
+    let first = (!page.is_empty()).then(|| {
+        let number = page
+            .sequence_number()
+            .map_or("", |numbers| numbers.value(0));
+        (number, arrived(0))
+    });
+    Sight {
+        answer,
+        first,
+        last_arrival: page.len().checked_sub(1).and_then(arrived),
+        ended: page.next.is_none(),
+    }
+}
+
+/// `page` from the first record that `position` stands before or in.
+fn without_read(page: RecordsPage, position: &ShardPosition) -> RecordsPage {
+    let (Some(number), Some(numbers)) = (number_of(position), page.sequence_number()) else {
+        return page;
+    };
+    let whole = matches!(
+        position,
+        ShardPosition::After {
+            sub_sequence: None,
+            ..
+        }
+    );
+    let is_read = |digits: &&str| match number.cmp_digits(digits) {
+        Ordering::Greater => true,
+        Ordering::Equal => whole,
+        Ordering::Less => false,
+    };
+    let read = numbers.iter().flatten().take_while(is_read).count();
+    page.without_first(read)
 }

@@ -20,10 +20,6 @@ pub(super) enum Stage {
     Consumed,
     /// Its end is in the ranges of a batch, too; nothing is left but to remember that.
     Finished,
-    /// It is not listed any more, and rows of it that were read before come first.
-    Gone,
-    /// It is not listed any more, and what it held after its position is gone.
-    Lost,
     /// It is for another run: a frozen tip lies before it.
     Left,
 }
@@ -31,7 +27,7 @@ pub(super) enum Stage {
 impl Stage {
     /// Whether children may be read.
     fn is_past(self) -> bool {
-        matches!(self, Self::Consumed | Self::Finished | Self::Lost)
+        matches!(self, Self::Consumed | Self::Finished)
     }
 }
 
@@ -99,6 +95,26 @@ impl Lineage {
         self.nodes.insert(shard, node);
     }
 
+    /// The parents of a tracked shard.
+    pub(super) fn parents(&self, shard: &ShardId) -> &[ShardId] {
+        self.nodes.get(shard).map_or(&[], |node| &node.parents)
+    }
+
+    /// Takes the parents of a tracked shard from a listing that has it at last. Where `waits`, it is
+    /// read only after them.
+    pub(super) fn adopt(&mut self, shard: &ShardId, parents: Vec<ShardId>, waits: bool) {
+        for parent in &parents {
+            let siblings = self.children.entry(parent.clone()).or_default();
+            siblings.push(shard.clone());
+        }
+        if let Some(node) = self.nodes.get_mut(shard) {
+            node.parents = parents;
+            if waits {
+                node.stage = Stage::Waiting;
+            }
+        }
+    }
+
     pub(super) fn is_tracked(&self, shard: &ShardId) -> bool {
         self.nodes.contains_key(shard)
     }
@@ -163,14 +179,10 @@ impl Lineage {
         left
     }
 
-    /// Takes note of a listing: drops finished shards that it does not have, and gives up those that
-    /// the service did not know when they were read. Where rows of one are `pending` for a batch, its
-    /// children wait for that. A listing alone proves nothing: it may be older than the shard.
-    pub(super) fn observe(
-        &mut self,
-        listed: &HashSet<&ShardId>,
-        pending: impl Fn(&ShardId) -> bool,
-    ) -> Unlisted {
+    /// Takes note of a listing: drops finished shards that it does not have, and gives those up that
+    /// the service did not know when they were read: they are read as far as they ever will be. A
+    /// listing alone proves nothing: it may be older than the shard.
+    pub(super) fn observe(&mut self, listed: &HashSet<&ShardId>) -> Unlisted {
         let mut unlisted = Unlisted::default();
         for (shard, node) in &mut self.nodes {
             if listed.contains(shard) {
@@ -183,11 +195,7 @@ impl Lineage {
             match node.stage {
                 Stage::Finished if node.seen => unlisted.dropped.push(shard.clone()),
                 Stage::Missing if node.seen => {
-                    node.stage = if pending(shard) {
-                        Stage::Gone
-                    } else {
-                        Stage::Lost
-                    };
+                    node.stage = Stage::Reading;
                     unlisted.lost.push(shard.clone());
                 }
                 _ => {}

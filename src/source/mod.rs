@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Decisions are pure: when to call next in `pacing`, when a bounded read is done in `tip`, where an
-//! exact one begins and ends in `range`, which rows a page holds in `rows`. The reader does the I/O.
+//! exact one begins and ends in `range`, which rows a page holds in `rows`, whether retention has taken
+//! records before they were read in `horizon`. The reader does the I/O.
 //!
 //! A streaming query keeps its readers (`follow`): they fill a `buffer` for each shard, `lineage`
 //! says which shards may be read, and `planner` what the next batch takes.
@@ -23,6 +24,7 @@ mod counters;
 mod families;
 mod fetch;
 pub(crate) mod follow;
+mod horizon;
 mod lineage;
 mod pacing;
 mod planner;

@@ -10,6 +10,7 @@ pub(super) use self::pages::{Fetched, PageReader};
 use super::buffered::{PageSlice, RowPlace};
 use super::columns::{RowColumn, page_columns};
 use super::counters::ReadCounters;
+use super::horizon::{Gap, Past, WAY_OUT, Watch};
 use super::range::{Loss, RangeEnd, first_row, inside};
 use super::read::{ReadContext, ShardRead, Until};
 use super::rows::{Findings, OpenPage, RowBuilder};
@@ -29,6 +30,10 @@ pub(crate) struct ShardReader {
     counters: ReadCounters,
     open: Option<OpenPage>,
     remaining: u64,
+    /// Rows that came, those that a hash filter left out counted.
+    came: u64,
+    /// Whether a part of the read was found to be gone.
+    is_cut: bool,
     done: bool,
 }
 
@@ -51,18 +56,23 @@ impl ShardReader {
         let mut columns = page_columns(columns);
         let limit = read.limit.unwrap_or(u64::MAX);
         // A time in the future is an error to the service, and behind the end of the read to us.
-        let (end, started_at, remaining, empty) = match &read.until {
+        let now = context.clock.now();
+        let retention = context.retention;
+        let (end, started_at, remaining, empty, watch) = match &read.until {
             Until::Tip(begun_at) => (
                 End::Tip(*begun_at),
                 // The read began before this, whatever the clock says.
-                context.clock.now().max(*begun_at),
+                now.max(*begun_at),
                 limit.min(context.options.max_records_per_shard.unwrap_or(limit)),
                 matches!(read.start, ShardPosition::AtTimestamp(time) if time > *begun_at),
+                Watch::new(retention, Past::of_wish(&read.start, now, now, retention)),
             ),
             Until::Position(upto) => {
                 columns.sequence_number = true;
                 let end = End::Range(RangeEnd::new(upto.clone()));
-                (end, context.clock.now(), limit, *upto == read.start)
+                let empty = *upto == read.start || read.rows == Some(0);
+                // What is gone is told by the rows that are missing.
+                (end, now, limit, empty, Watch::silent(retention))
             }
         };
         let empty = empty || read.start == ShardPosition::ShardEnd;
@@ -70,6 +80,7 @@ impl ShardReader {
             Arc::clone(&context),
             read.shard.clone(),
             read.start.clone(),
+            watch,
             started_at,
             counters.clone(),
             random,
@@ -84,6 +95,8 @@ impl ShardReader {
             counters,
             open: None,
             remaining,
+            came: 0,
+            is_cut: false,
             done: empty || remaining == 0,
         }
     }
@@ -99,7 +112,7 @@ impl ShardReader {
                 return Ok(Some(batch));
             }
             if self.done {
-                return Ok(None);
+                return self.check_rows().map(|()| None);
             }
             let Some(slice) = self.fetch().await? else {
                 continue;
@@ -122,11 +135,13 @@ impl ShardReader {
         let mut findings = Findings::default();
         let batch = self.rows.next_batch(open, &mut findings)?;
         self.counters.add(findings);
+        self.came += findings.filtered as u64;
         let Some(batch) = batch else {
             self.open = None;
             return Ok(None);
         };
         let rows = batch.num_rows() as u64;
+        self.came += rows;
         let taken = rows.min(self.remaining);
         self.remaining -= taken;
         Ok(Some(if taken < rows {
@@ -148,21 +163,25 @@ impl ShardReader {
         let fetched = self.pages.next(columns, most).await;
         match &mut self.end {
             End::Tip(begun_at) => {
-                let Fetched { page, answer } = fetched?;
-                self.done = page.next.is_none() || answer.covers(*begun_at);
+                let Fetched { page, answer, gap } = fetched?;
+                let at_tip = answer.covers(*begun_at) && !self.pages.is_unsure();
+                self.done = page.next.is_none() || at_tip;
+                if let Some(gap) = gap {
+                    self.lost(self.read_loss(&from, &gap))?;
+                }
                 let end = RowPlace::before(page.len());
                 let first = first_row(&page, &from);
                 Ok(Some(PageSlice::new(page, first, end)))
             }
             End::Range(range) => {
-                let Fetched { page, answer } = match fetched {
+                let Fetched { page, answer, .. } = match fetched {
                     Ok(fetched) => fetched,
                     Err(error) => return self.refused(error).map(|()| None),
                 };
                 let at_tip = answer.covers(self.pages.started_at());
                 let taken = range.take(&page, &from, at_tip)?;
                 if let Some(loss) = &taken.loss {
-                    self.lost(loss)?;
+                    self.lost(self.range_loss(loss))?;
                 }
                 self.done = taken.done;
                 Ok(Some(PageSlice::new(page, taken.first, taken.end)))
@@ -178,25 +197,41 @@ impl ShardReader {
             _ => return Err(error),
         }
         self.done = true;
-        let refused = self.data_loss(&error);
-        self.tolerated(refused.with_source(error))
+        let refused = self.range_loss(&error);
+        self.lost(refused.with_source(error))
     }
 
-    fn lost(&self, loss: &Loss) -> Result<()> {
-        self.tolerated(self.data_loss(loss))
+    /// Compares the rows of an exact read that has come to its end with those it had when it was planned.
+    fn check_rows(&mut self) -> Result<()> {
+        let (came, planned) = (self.came, self.read.rows.unwrap_or_default());
+        if came >= planned || self.is_cut || self.read.limit.is_some() {
+            return Ok(());
+        }
+        self.lost(self.range_loss(&Loss::Rows { came, planned }))
     }
 
-    /// Goes on without what is lost, where the options have it so.
-    fn tolerated(&self, loss: Error) -> Result<()> {
+    /// Goes on without what is lost, where the options have it so. The read counts as one loss however
+    /// often it is cut.
+    fn lost(&mut self, loss: Error) -> Result<()> {
         if self.context.options.fail_on_data_loss {
             return Err(loss);
         }
-        self.counters.lost_ranges.add(1);
-        tracing::error!(error = %loss, "records are lost, reading goes on without them");
+        if !self.is_cut {
+            self.counters.lost_ranges.add(1);
+        }
+        self.is_cut = true;
+        tracing::warn!(error = %loss, "records are lost, reading goes on without them");
         Ok(())
     }
 
-    fn data_loss(&self, found: &dyn std::fmt::Display) -> Error {
+    /// The error of a read to the tip that has lost records behind `position`.
+    fn read_loss(&self, position: &ShardPosition, found: &Gap) -> Error {
+        let place = self.context.place(&self.read.shard, position);
+        Error::new(ErrorKind::DataLoss, format!("{place}: {found}. {WAY_OUT}"))
+    }
+
+    /// The error of an exact read that has not all its rows.
+    fn range_loss(&self, found: &dyn std::fmt::Display) -> Error {
         let ShardRead {
             shard,
             start,
@@ -208,8 +243,7 @@ impl ShardReader {
             ErrorKind::DataLoss,
             format!(
                 "stream '{stream}', shard '{shard}': the range from {start} to {until} cannot be read \
-                 whole any more: {found}. The stream was made anew, or its retention is over; \
-                 'kinesis.failOnDataLoss' = 'false' goes on without what is lost"
+                 whole any more: {found}. The stream was made anew, or its retention is over; {WAY_OUT}"
             ),
         )
     }

@@ -3,8 +3,8 @@
 //! Sequence numbers are compared once per page; only the page that holds the end is searched.
 //!
 //! A range is seen to be cut short by its end, and by a start inside a record. Records missing behind
-//! a start between two records leave no trace: numbers have gaps, and the record before the start may
-//! be gone by right.
+//! a start between two records leave no trace but the number of rows: numbers have gaps, and the record
+//! before the start may be gone by right.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -29,6 +29,13 @@ pub(super) enum Loss {
     ShardEnded,
     /// The shard holds nothing more, and is not closed.
     Tip,
+    /// Both ends are there, or open, and not all rows between them.
+    Rows {
+        /// Rows that were there.
+        came: u64,
+        /// Rows when the range was planned.
+        planned: u64,
+    },
 }
 
 impl fmt::Display for Loss {
@@ -42,6 +49,10 @@ impl fmt::Display for Loss {
             }
             Self::ShardEnded => f.write_str("the shard ends before it does"),
             Self::Tip => f.write_str("the open shard holds no record up to its end"),
+            Self::Rows { came, planned } => {
+                let gone = planned.saturating_sub(*came);
+                write!(f, "{gone} of its {planned} rows are gone")
+            }
         }
     }
 }

@@ -50,13 +50,22 @@ impl Answer {
 
     /// The time up to which all records have been read; `None` where the page may have been cut.
     pub(super) fn covered(&self) -> Option<UnixMillis> {
+        let behind = self.behind().unwrap_or_default();
+        (!self.is_full()).then(|| self.asked_at.minus(behind))
+    }
+
+    /// The same also of a page that was cut, where it does not claim to end at the tip.
+    pub(super) fn covered_by_lag(&self) -> Option<UnixMillis> {
+        let cut = || self.behind().map(|behind| self.asked_at.minus(behind));
+        self.covered().or_else(cut)
+    }
+
+    /// How far the page ended behind the tip, at most; `None` where it says that it did not.
+    fn behind(&self) -> Option<Duration> {
         /// The lag is whole milliseconds, rounded down.
         const ROUNDING: Duration = Duration::from_millis(1);
-        let behind = match self.behind_latest {
-            None | Some(Duration::ZERO) => Duration::ZERO,
-            Some(behind) => behind + ROUNDING,
-        };
-        (!self.is_full()).then(|| self.asked_at.minus(behind))
+        let behind = self.behind_latest.filter(|behind| !behind.is_zero());
+        behind.map(|behind| behind + ROUNDING)
     }
 }
 

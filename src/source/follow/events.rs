@@ -1,14 +1,14 @@
-//! What happens to the shards of a stream: pages come, shards end, listings find and miss them.
+//! What happens to the shards of a stream: pages come, shards end.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use super::followed::{Followed, Progress};
 use super::state::State;
 use crate::kinesis::ChildShard;
-use crate::model::{Shard, ShardId, ShardPosition, UnixMillis};
+use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::source::counted::CountedPage;
-use crate::source::lineage::{Stage, new_shards};
+use crate::source::horizon::Past;
+use crate::source::lineage::Stage;
 
 /// What one GetRecords brought.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Arrival {
     pub(super) page: CountedPage,
     pub(super) behind: Option<Duration>,
     pub(super) covered: Option<UnixMillis>,
+    /// All that had arrived by then was read, or is not wanted.
+    pub(super) read_to: Option<UnixMillis>,
     pub(super) at_tip: bool,
     pub(super) end: PageEnd,
 }
@@ -33,15 +35,6 @@ pub(super) enum PageEnd {
     Children(Vec<ChildShard>),
 }
 
-/// What follows a listing.
-#[derive(Debug)]
-pub(super) struct Listed {
-    /// Shards that may be read from now on.
-    pub(super) started: Vec<ShardId>,
-    /// Shards that cannot be read to their end any more, and how far they were.
-    pub(super) lost: Vec<(ShardId, ShardPosition)>,
-}
-
 impl State {
     /// Takes in a page; gives the shards that may be read from now on, and whether this one goes on.
     pub(super) fn arrived(&mut self, shard: &ShardId, arrival: Arrival) -> (Vec<ShardId>, bool) {
@@ -56,6 +49,7 @@ impl State {
             followed.failing = false;
             followed.behind = arrival.behind;
             followed.covered = arrival.covered.or(followed.covered);
+            followed.past.read_to = arrival.read_to;
             followed.buffer.push(arrival.page);
             if spills && room.is_full(held) {
                 followed.buffer.forget();
@@ -114,8 +108,8 @@ impl State {
         }
         let range = self.filter(true, child.hash_range);
         self.lineage.track_child(child.id.clone(), child.parents);
-        let followed = Followed::new(ShardPosition::TrimHorizon, range, false);
-        self.insert(child.id, followed);
+        let (start, past) = (ShardPosition::TrimHorizon, Past::default());
+        self.insert(child.id, Followed::new(start, past, range, false));
     }
 
     /// Lets the children of a shard go once nothing is left of it.
@@ -123,63 +117,16 @@ impl State {
         let Some(followed) = self.shards.get(shard) else {
             return Vec::new();
         };
-        let stage = self.lineage.stage(shard);
-        let gone = stage == Some(Stage::Gone) && followed.buffer.pending_rows() == 0;
-        let drained = followed.buffer.is_drained() && stage != Some(Stage::Finished);
-        if !gone && !drained {
+        let finished = self.lineage.stage(shard) == Some(Stage::Finished);
+        if !followed.buffer.is_drained() || finished {
             return Vec::new();
         }
         let stage = match followed.buffer.position() {
-            _ if gone => Stage::Lost,
             ShardPosition::ShardEnd => Stage::Finished,
             _ => Stage::Consumed,
         };
         self.lineage.set_stage(shard, stage);
         let children = self.lineage.start_children(shard);
         self.started(children)
-    }
-
-    /// Takes in a listing.
-    pub(super) fn listed(&mut self, listed: &[Shard]) -> Listed {
-        if !self.rules.frozen {
-            for shard in listed {
-                if let Some(known) = self.shards.get_mut(&shard.id) {
-                    known.closed |= shard.is_closed();
-                }
-            }
-            for shard in new_shards(listed, |shard| self.shards.contains_key(shard)) {
-                let (id, start) = (shard.id.clone(), ShardPosition::TrimHorizon);
-                self.track(id, start, Some(shard));
-            }
-            self.version += u64::from(self.listing_due);
-            self.listing_due = false;
-        }
-        let ids: HashSet<&ShardId> = listed.iter().map(|shard| &shard.id).collect();
-        let shards = &self.shards;
-        let pending = |shard: &ShardId| {
-            let followed = shards.get(shard);
-            followed.is_some_and(|followed| followed.buffer.pending_rows() > 0)
-        };
-        let unlisted = self.lineage.observe(&ids, pending);
-        for shard in &unlisted.dropped {
-            if let Some(followed) = self.shards.remove(shard) {
-                self.tally
-                    .remove(followed.tally(self.rules.caps.rows_per_shard));
-            }
-        }
-        let lost = unlisted.lost.into_iter();
-        let lost = lost.filter_map(|shard| self.lost(shard)).collect();
-        let waiting = self.lineage.start_all();
-        let started = self.started(waiting);
-        Listed { started, lost }
-    }
-
-    /// Reads no more of a shard; gives it and how far it was read.
-    fn lost(&mut self, shard: ShardId) -> Option<(ShardId, ShardPosition)> {
-        let position = self.update(&shard, |followed| {
-            followed.progress = Progress::Done;
-            followed.buffer.end().clone()
-        });
-        position.map(|position| (shard, position))
     }
 }

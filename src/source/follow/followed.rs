@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{HashRange, ShardPosition, UnixMillis};
+use crate::model::{HashRange, SequenceNumber, ShardPosition, UnixMillis};
 use crate::source::buffer::ShardBuffer;
+use crate::source::horizon::Past;
 
 /// How far the reader of a shard is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,14 @@ pub(super) struct Followed {
     /// All that was there at this time has been taken; `None` for what was so when the shard was first
     /// tracked.
     pub(super) taken_to: Option<UnixMillis>,
+    /// What is known to have been read, by where reading started and by all pages since; never earlier
+    /// than `covered`. A shard that ended keeps what was known before its last page.
+    pub(super) past: Past,
+    /// The number before its first record, once it was listed: a stream made anew has shards of the
+    /// same names with other numbers.
+    pub(super) begins_after: Option<SequenceNumber>,
+    /// Whether there is a task that reads it.
+    pub(super) has_reader: bool,
     /// Batches in a row that had no room for a row of it.
     pub(super) passed_over: u32,
 }
@@ -64,6 +73,7 @@ pub(super) struct Tally {
 impl Followed {
     pub(super) fn new(
         position: ShardPosition,
+        past: Past,
         hash_range: Option<HashRange>,
         closed: bool,
     ) -> Self {
@@ -82,7 +92,21 @@ impl Followed {
             behind: None,
             covered: None,
             taken_to: None,
+            past,
+            begins_after: None,
+            has_reader: false,
             passed_over: 0,
+        }
+    }
+
+    /// Takes note that all its records arrived after `time`.
+    pub(super) fn holds_nothing_before(&mut self, time: UnixMillis) {
+        let start = self.buffer.end();
+        if matches!(
+            start,
+            ShardPosition::TrimHorizon | ShardPosition::AtTimestamp(_)
+        ) {
+            self.past = self.past.not_before(time);
         }
     }
 

@@ -13,6 +13,7 @@
 mod discovery;
 mod events;
 mod followed;
+mod listings;
 mod reader;
 mod shared;
 mod state;
@@ -30,6 +31,7 @@ use self::shared::Shared;
 pub(crate) use self::status::ReaderStatus;
 pub(crate) use self::take::PlannedRead;
 use super::buffered::BatchReads;
+use super::horizon::Past;
 use super::lineage::new_shards;
 use super::read::{ReadContext, ShardRead, Until};
 use super::starts::beginning;
@@ -111,17 +113,24 @@ impl StreamReader {
     ) -> Result<Self> {
         let mut backoff = Backoff::new(context.retry, random.fork());
         let filter = ShardFilter::FromTrimHorizon;
+        let (asked_at, retention) = (context.clock.now(), context.retention);
         let listed =
             list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await?;
-        let read_to = from.read_to(context.retention);
-        let offsets = match from {
-            From::Beginning { start, .. } => beginning(&listed, &start)?,
-            From::Offsets { offsets, .. } => with_new_shards(offsets, &listed),
+        let read_to = from.read_to(retention);
+        let (offsets, created_at) = match from {
+            From::Beginning { start, created_at } => {
+                (beginning(&listed, &start)?, Some(created_at))
+            }
+            From::Offsets { offsets, .. } => (with_new_shards(offsets, &listed), None),
+        };
+        let past = |position: &ShardPosition| match created_at {
+            Some(created_at) => Past::of_wish(position, created_at, asked_at, retention),
+            None => Past::of_log(position, read_to),
         };
         let (starts, started) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(Arc::new(context), settings, starts));
         shared.with(|state| state.taken_to = read_to);
-        shared.begin(offsets, &listed);
+        shared.begin(offsets, past, &listed, asked_at);
         let mut supervisor = JoinSet::new();
         supervisor.spawn(discovery::supervise(Arc::clone(&shared), started, random));
         Ok(Self {
@@ -163,7 +172,8 @@ impl StreamReader {
             rows: range.rows,
         };
         let ranges = ranges.shards.iter();
-        let reads = ranges.filter(|(_, range)| !range.is_empty()).map(read);
+        let has_rows = |range: &ShardRange| !range.is_empty() && range.rows != Some(0);
+        let reads = ranges.filter(|(_, range)| has_rows(range)).map(read);
         BatchReads {
             reads: reads.collect(),
             ..BatchReads::default()

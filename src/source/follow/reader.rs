@@ -13,6 +13,7 @@ use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, RecordsPage};
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::source::counted::{CountedPage, RECORD_OVERHEAD_BYTES};
 use crate::source::fetch::Fetcher;
+use crate::source::horizon::{Past, Watch, number_of};
 use crate::source::pacing::PageSize;
 use crate::source::tip::Answer;
 
@@ -28,6 +29,8 @@ pub(super) struct ShardFollower {
     shared: Arc<Shared>,
     fetcher: Fetcher,
     page_size: PageSize,
+    /// Listings there were when the service refused the position: the next one tells why it may have.
+    listing_awaited: Option<u64>,
 }
 
 /// A request that was sent.
@@ -39,15 +42,17 @@ struct Request {
 
 impl ShardFollower {
     pub(super) fn new(shared: Arc<Shared>, shard: ShardId, mut random: fastrand::Rng) -> Self {
-        let position = shared.with(|state| {
+        let start = shared.with(|state| {
             let followed = state.shards.get(&shard);
-            followed.map(|followed| followed.buffer.end().clone())
+            followed.map(|followed| (followed.buffer.end().clone(), followed.past))
         });
-        let position = position.unwrap_or(ShardPosition::ShardEnd);
+        let (position, past) = start.unwrap_or((ShardPosition::ShardEnd, Past::default()));
         let context = Arc::clone(&shared.context);
+        let watch = Watch::new(context.retention, past);
         Self {
             page_size: PageSize::of_scan(context.shards),
-            fetcher: Fetcher::new(context, shard, position, random.fork()),
+            fetcher: Fetcher::new(context, shard, position, watch, random.fork()),
+            listing_awaited: None,
             shared,
         }
     }
@@ -66,6 +71,10 @@ impl ShardFollower {
             if self.shared.with(|state| state.is_done(&self.fetcher.shard)) {
                 return;
             }
+            if self.is_held_back() {
+                self.fetcher.next_fetch = Instant::now() + self.pace();
+                continue;
+            }
             let (request, answer) = self.ask().await;
             let goes_on = match answer {
                 Ok(page) => self.arrived(&request, page),
@@ -75,6 +84,20 @@ impl ShardFollower {
                 return;
             }
         }
+    }
+
+    /// Whether to ask the service is of no use before the shards have been listed, or before the parents
+    /// of the shard, which was not listed when its reader began, are read.
+    fn is_held_back(&self) -> bool {
+        self.shared.with(|state| {
+            let unlisted = |listings| listings == state.listings;
+            self.listing_awaited.is_some_and(unlisted) || state.is_held_back(&self.fetcher.shard)
+        })
+    }
+
+    /// The time between two requests.
+    fn pace(&self) -> Duration {
+        self.shared.context.options.fetch_interval.max(IDLE_WAIT)
     }
 
     /// One GetRecords, with an iterator before it where there is none.
@@ -88,6 +111,7 @@ impl ShardFollower {
             asked_at: shared.now(),
             limit,
         };
+        self.fetcher.prepare(request.asked_at);
         let iterator = match &self.fetcher.iterator {
             Some(iterator) => iterator.clone(),
             None => match self.fetcher.new_iterator().await {
@@ -97,7 +121,7 @@ impl ShardFollower {
         };
         request.sent = Instant::now();
         request.asked_at = shared.now();
-        let columns = shared.columns();
+        let columns = self.fetcher.columns(shared.columns());
         let answer = self.fetcher.get_records(&iterator, limit, columns);
         (request, answer.await)
     }
@@ -122,11 +146,20 @@ impl ShardFollower {
         } else {
             Duration::ZERO
         };
+        self.listing_awaited = None;
         let from = self.fetcher.position().clone();
-        self.fetcher.move_on(&page, request.sent, least_wait);
         let held = page.size_bytes() + page.len() * RECORD_OVERHEAD_BYTES;
         self.page_size.learn(page.len(), held);
-        let arrival = match self.arrival(request, page, &from) {
+        let answer = Answer::of(&page, request.asked_at, request.limit);
+        let (page, gap) = self
+            .fetcher
+            .move_on(page, &answer, request.sent, least_wait);
+        if let Some(gap) = gap
+            && !self.shared.lost(&self.fetcher.shard, &from, &gap)
+        {
+            return false;
+        }
+        let arrival = match self.arrival(&answer, page, &from) {
             Ok(arrival) => arrival,
             Err(error) => {
                 let place = self.shared.context.place(&self.fetcher.shard, &from);
@@ -144,20 +177,20 @@ impl ShardFollower {
     /// Counts the rows of a page that was asked for from `from` on.
     fn arrival(
         &self,
-        request: &Request,
+        answer: &Answer,
         mut page: RecordsPage,
         from: &ShardPosition,
     ) -> Result<Arrival> {
-        let answer = Answer::of(&page, request.asked_at, request.limit);
         let (behind, ended) = (page.behind_latest, page.next.is_none());
         let children = std::mem::take(&mut page.children);
         let until = self.shared.settings.until;
+        let sure = !self.fetcher.is_unsure();
         let page = CountedPage::new(page, from, until)?;
         let end = if !page.is_whole() {
             PageEnd::BehindFrozenTip
         } else if ended {
             PageEnd::Children(children)
-        } else if until.is_some_and(|until| answer.covers(until)) {
+        } else if sure && until.is_some_and(|until| answer.covers(until)) {
             PageEnd::AtFrozenTip
         } else {
             PageEnd::More
@@ -165,16 +198,16 @@ impl ShardFollower {
         Ok(Arrival {
             page,
             behind,
-            covered: answer.covered(),
-            at_tip: !answer.is_full() && behind.unwrap_or_default().is_zero(),
+            covered: answer.covered().filter(|_| sure),
+            read_to: self.fetcher.read_to(),
+            at_tip: sure && !answer.is_full() && behind.unwrap_or_default().is_zero(),
             end,
         })
     }
 
     /// Decides when the request is sent again; gives whether it is.
     fn failed(&mut self, request: &Request, error: ApiError) -> bool {
-        let pace = self.shared.context.options.fetch_interval.max(IDLE_WAIT);
-        self.fetcher.next_fetch = request.sent + pace;
+        self.fetcher.next_fetch = request.sent + self.pace();
         let kind = error.kind();
         let forgiven = self.fetcher.forgives(&error);
         if kind == ApiErrorKind::ExpiredIterator {
@@ -185,6 +218,8 @@ impl ShardFollower {
         } else if kind == ApiErrorKind::NotFound {
             self.fetcher.iterator = None;
             self.shared.missing(&self.fetcher.shard);
+        } else if kind == ApiErrorKind::InvalidArgument && self.awaits_listing() {
+            self.fetcher.iterator = None;
         } else if !error.is_retryable() && !self.is_ahead_of_the_service(kind) {
             self.shared.fail(error.into_error(self.fetcher.place()));
             return false;
@@ -200,6 +235,18 @@ impl ShardFollower {
         self.fetcher.next_fetch = self.fetcher.next_fetch.max(Instant::now() + wait);
         self.report(&error, over);
         true
+    }
+
+    /// Whether the service may refuse the iterator, or the number it is to stand at, for being of a
+    /// stream that was made anew: a listing tells. It is asked for once.
+    fn awaits_listing(&mut self) -> bool {
+        let of_stream =
+            self.fetcher.iterator.is_some() || number_of(self.fetcher.position()).is_some();
+        let asks = of_stream && self.listing_awaited.is_none();
+        if asks {
+            self.listing_awaited = Some(self.shared.want_listing());
+        }
+        asks
     }
 
     /// Whether the service may refuse the start for being in its future: its clock, or ours, is not

@@ -1,5 +1,6 @@
 //! What the tasks of a stream reader share.
 
+use std::fmt::Display;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,12 +8,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::FollowSettings;
-use super::events::Listed;
+use super::listings::{Listed, Remade};
 use super::state::{Rules, State};
 use crate::error::{Error, ErrorKind};
 use crate::kinesis::RecordColumns;
 use crate::model::{Offsets, Shard, ShardId, ShardPosition, UnixMillis};
 use crate::source::budget::Budget;
+use crate::source::horizon::{Past, WAY_OUT, edge};
 use crate::source::planner::Caps;
 use crate::source::read::ReadContext;
 
@@ -53,6 +55,7 @@ impl Shared {
             frozen: settings.until.is_some(),
             hash_filter: options.hash_filter,
             distribution: settings.distribution,
+            fail_on_data_loss: options.fail_on_data_loss,
         };
         let now = context.clock.now();
         let now = settings.until.map_or(now, |until| now.max(until));
@@ -68,42 +71,96 @@ impl Shared {
         }
     }
 
-    /// Tracks the shards of `offsets` and starts those that may be read.
-    pub(super) fn begin(&self, offsets: Offsets, listed: &[Shard]) {
+    /// Tracks the shards of `offsets`, with what is known before each place, and starts those that may
+    /// be read. The shards were listed at `asked_at` or later.
+    pub(super) fn begin(
+        &self,
+        offsets: Offsets,
+        past: impl Fn(&ShardPosition) -> Past,
+        listed: &[Shard],
+        asked_at: UnixMillis,
+    ) {
+        let made_at = self.settings.created_at;
         self.with(|state| {
             let mut shards = listed.iter().peekable();
             for (id, position) in offsets {
                 while shards.next_if(|shard| shard.id < id).is_some() {}
                 let shard = shards.next_if(|shard| shard.id == id);
-                state.track(id, position, shard);
+                let past = past(&position).not_before(made_at);
+                state.track(id, position, past, shard);
             }
         });
-        self.listed(listed);
+        self.listed(listed, asked_at);
     }
 
-    /// Takes in a listing: starts what may be read, and tells of what is lost.
-    pub(super) fn listed(&self, shards: &[Shard]) {
-        let Listed { started, lost } = self.with(|state| state.listed(shards));
+    /// Takes in a listing that was asked for at `asked_at`: starts what may be read, and tells of what
+    /// is lost.
+    pub(super) fn listed(&self, shards: &[Shard], asked_at: UnixMillis) {
+        let edge = edge(asked_at, self.context.retention);
+        let Listed {
+            started,
+            lost,
+            remade,
+        } = self.with(|state| state.listed(shards, edge));
+        if let Some(remade) = remade {
+            self.remade(&remade);
+        }
         for (shard, position) in lost {
-            self.lost(&shard, &position);
+            let found = "the shard is not there any more and was not read to its end: what it held \
+                         after this position is gone";
+            self.lost(&shard, &position, &found);
         }
         self.start(started);
     }
 
-    fn lost(&self, shard: &ShardId, position: &ShardPosition) {
+    /// Ends the query: the positions are of a stream that is no more.
+    fn remade(&self, remade: &Remade) {
+        let Remade {
+            shard,
+            position,
+            was,
+            is,
+        } = remade;
         let place = self.context.place(shard, position);
         let error = Error::new(
             ErrorKind::DataLoss,
             format!(
-                "{place}: the shard is not there any more and was not read to its end: what it held \
-                 after this position is gone. 'kinesis.failOnDataLoss' = 'false' goes on without it"
+                "{place}: the stream was deleted and made anew, since the records of this shard begin \
+                 after {is} now, and began after {was} when it was read: what the former stream held \
+                 after this position is gone. {WAY_OUT}"
             ),
         );
+        self.with(|state| {
+            state.remade = true;
+            state.fail(error);
+        });
+    }
+
+    /// Tells of a loss behind `position`; gives whether reading goes on.
+    pub(super) fn lost(
+        &self,
+        shard: &ShardId,
+        position: &ShardPosition,
+        found: &dyn Display,
+    ) -> bool {
+        let place = self.context.place(shard, position);
+        let message = format!("{place}: {found}. {WAY_OUT}");
+        let error = Error::new(ErrorKind::DataLoss, message);
         if self.context.options.fail_on_data_loss {
             self.fail(error);
-        } else {
-            tracing::error!(%error, "records are lost, reading goes on without them");
+            return false;
         }
+        let told = self.with(|state| {
+            state.failures.losses += 1;
+            state.loss_warnings.pass(Instant::now())
+        });
+        if let Some(not_told) = told {
+            tracing::warn!(
+                %error, not_told,
+                "records are lost, reading goes on with the oldest there is"
+            );
+        }
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -164,7 +221,13 @@ impl Shared {
     /// A shard the service does not know: it is to be listed, or given up.
     pub(super) fn missing(&self, shard: &ShardId) {
         self.with(|state| state.missing(shard));
+        self.want_listing();
+    }
+
+    /// Has the shards listed soon; gives how often they were so far.
+    pub(super) fn want_listing(&self) -> u64 {
         self.listing.notify_one();
+        self.with(|state| state.listings)
     }
 
     pub(super) async fn listing_wanted(&self) {

@@ -13,6 +13,7 @@ use crate::kinesis::RecordDistribution;
 use crate::model::{HashRange, Offsets, Shard, ShardId, ShardPosition, UnixMillis};
 use crate::options::HashFilter;
 use crate::source::budget::Budget;
+use crate::source::horizon::Past;
 use crate::source::lineage::{Lineage, Stage};
 use crate::source::planner::Caps;
 use crate::source::read::filter_range;
@@ -29,6 +30,7 @@ pub(super) struct Rules {
     pub(super) frozen: bool,
     pub(super) hash_filter: HashFilter,
     pub(super) distribution: RecordDistribution,
+    pub(super) fail_on_data_loss: bool,
 }
 
 /// How often calls failed.
@@ -50,6 +52,8 @@ pub(super) struct State {
     pub(super) tally: Tally,
     pub(super) failures: Failures,
     pub(super) warnings: Warnings,
+    /// Those of records that are lost; the others must not crowd them out.
+    pub(super) loss_warnings: Warnings,
     /// Counts changes that a batch may be about; and the count at the last look.
     pub(super) version: u64,
     seen: u64,
@@ -63,6 +67,8 @@ pub(super) struct State {
     pub(super) taken_to: Option<UnixMillis>,
     /// Whether a shard ended and did not say what follows it.
     pub(super) listing_due: bool,
+    /// Listings that were taken in.
+    pub(super) listings: u64,
 }
 
 impl State {
@@ -74,6 +80,8 @@ impl State {
             tally: Tally::default(),
             failures: Failures::default(),
             warnings: Warnings::default(),
+            loss_warnings: Warnings::default(),
+            listings: 0,
             version: 0,
             seen: 0,
             failure: None,
@@ -169,8 +177,18 @@ impl State {
     }
 
     /// Tracks a shard from `position` on.
-    pub(super) fn track(&mut self, id: ShardId, position: ShardPosition, listed: Option<&Shard>) {
+    pub(super) fn track(
+        &mut self,
+        id: ShardId,
+        position: ShardPosition,
+        mut past: Past,
+        listed: Option<&Shard>,
+    ) {
         let parents = listed.map(parents_of).unwrap_or_default();
+        // What comes first once its parents are read is not what came first when it was asked for.
+        let parent = |parent| self.shards.get(parent);
+        let waits = |parent: &Followed| parent.progress != Progress::Done;
+        past.is_chosen &= !parents.iter().filter_map(parent).any(waits);
         let range = listed.and_then(|shard| self.filter(!parents.is_empty(), shard.hash_range));
         let stage = match position {
             ShardPosition::ShardEnd => Stage::Finished,
@@ -178,7 +196,9 @@ impl State {
         };
         let closed = listed.is_some_and(Shard::is_closed);
         self.lineage.track(id.clone(), parents, stage);
-        self.insert(id, Followed::new(position, range, closed));
+        let mut followed = Followed::new(position, past, range, closed);
+        followed.begins_after = listed.map(|shard| shard.starting_sequence.clone());
+        self.insert(id, followed);
     }
 
     pub(super) fn filter(&self, has_parent: bool, range: HashRange) -> Option<HashRange> {
@@ -196,15 +216,35 @@ impl State {
         self.shards.insert(id, followed);
     }
 
-    /// Starts shards that the lineage lets go.
-    pub(super) fn started(&mut self, shards: Vec<ShardId>) -> Vec<ShardId> {
-        for shard in &shards {
-            self.update(shard, |followed| followed.progress = Progress::CatchingUp);
-        }
+    /// Starts shards that the lineage lets go; gives those that need a reader.
+    pub(super) fn started(&mut self, mut shards: Vec<ShardId>) -> Vec<ShardId> {
+        shards.retain(|shard| {
+            let inherited = self.read_of_parents(shard);
+            let needed = self.update(shard, |followed| {
+                followed.progress = Progress::CatchingUp;
+                if let Some(time) = inherited {
+                    followed.holds_nothing_before(time);
+                }
+                !std::mem::replace(&mut followed.has_reader, true)
+            });
+            needed == Some(true)
+        });
         shards
     }
 
-    /// Whether there is nothing more to read of `shard`.
+    /// All that had arrived by then in the parents of a shard was read: its own records are younger.
+    fn read_of_parents(&self, shard: &ShardId) -> Option<UnixMillis> {
+        let parents = self.lineage.parents(shard).iter();
+        let parents = parents.filter_map(|parent| self.shards.get(parent));
+        parents.filter_map(|parent| parent.past.read_to).max()
+    }
+
+    /// Whether a shard with a reader waits for its parents after all.
+    pub(super) fn is_held_back(&self, shard: &ShardId) -> bool {
+        let followed = self.shards.get(shard);
+        followed.is_some_and(|followed| followed.progress == Progress::Waiting)
+    }
+
     pub(super) fn is_done(&self, shard: &ShardId) -> bool {
         let followed = self.shards.get(shard);
         followed.is_none_or(|followed| followed.progress == Progress::Done)
@@ -245,7 +285,7 @@ impl State {
     }
 }
 
-fn parents_of(shard: &Shard) -> Vec<ShardId> {
+pub(super) fn parents_of(shard: &Shard) -> Vec<ShardId> {
     let parents = shard.parent.iter().chain(&shard.adjacent_parent);
     parents.cloned().collect()
 }

@@ -25,7 +25,7 @@ fn consume(lineage: &mut Lineage, shard: u32) -> Vec<ShardId> {
 
 fn observe(lineage: &mut Lineage, listed: &[u32]) -> Unlisted {
     let listed = ids(listed);
-    lineage.observe(&listed.iter().collect(), |_| false)
+    lineage.observe(&listed.iter().collect())
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_finished_shard_is_remembered_while_it_is_listed() {
 }
 
 #[test]
-fn a_shard_the_service_does_not_know_and_does_not_list_is_lost_once_and_sets_its_children_free() {
+fn a_shard_the_service_does_not_know_and_does_not_list_is_lost_once() {
     let mut lineage = lineage(&[(0, &[]), (1, &[0])]);
     assert_eq!(lineage.start_all(), ids(&[0]));
     // Shard 0 is being read: whether it is there the service says to its reader.
@@ -70,19 +70,22 @@ fn a_shard_the_service_does_not_know_and_does_not_list_is_lost_once_and_sets_its
     lineage.set_stage(&id(0), Stage::Missing);
     assert_eq!(observe(&mut lineage, &[1]).lost, ids(&[0]));
     assert_eq!(observe(&mut lineage, &[1]), Unlisted::default());
-    assert_eq!(lineage.start_children(&id(0)), ids(&[1]));
+    // Its children wait for the rows that were read of it.
+    assert_eq!(lineage.start_all(), []);
+    assert_eq!(consume(&mut lineage, 0), ids(&[1]));
 }
 
 #[test]
-fn the_children_of_a_lost_shard_wait_for_its_rows() {
-    let mut lineage = lineage(&[(0, &[]), (1, &[0])]);
-    lineage.start_all();
-    lineage.set_stage(&id(0), Stage::Missing);
-    let unlisted = lineage.observe(&ids(&[1]).iter().collect(), |_| true);
-    assert_eq!(unlisted.lost, ids(&[0]));
-    assert_eq!(lineage.start_all(), []);
-    lineage.set_stage(&id(0), Stage::Lost);
-    assert_eq!(lineage.start_children(&id(0)), ids(&[1]));
+fn parents_that_are_told_late_are_waited_for_where_nothing_was_read() {
+    for waits in [true, false] {
+        let mut lineage = lineage(&[(0, &[]), (1, &[])]);
+        assert_eq!(lineage.start_all(), ids(&[0, 1]));
+        lineage.adopt(&id(1), ids(&[0]), waits);
+        assert_eq!(lineage.parents(&id(1)), ids(&[0]));
+        assert_eq!(lineage.start_all(), []);
+        let started = if waits { ids(&[1]) } else { vec![] };
+        assert_eq!(consume(&mut lineage, 0), started);
+    }
 }
 
 #[test]

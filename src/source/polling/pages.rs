@@ -13,6 +13,7 @@ use crate::kinesis::{
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::source::counters::ReadCounters;
 use crate::source::fetch::Fetcher;
+use crate::source::horizon::{Gap, Watch};
 use crate::source::pacing::PageSize;
 use crate::source::read::ReadContext;
 use crate::source::tip::Answer;
@@ -46,6 +47,8 @@ impl Started {
 pub(in crate::source) struct Fetched {
     pub(in crate::source) page: RecordsPage,
     pub(in crate::source) answer: Answer,
+    /// What is gone before the page.
+    pub(in crate::source) gap: Option<Gap>,
 }
 
 impl PageReader {
@@ -54,13 +57,14 @@ impl PageReader {
         context: Arc<ReadContext>,
         shard: ShardId,
         position: ShardPosition,
+        watch: Watch,
         started_at: UnixMillis,
         counters: ReadCounters,
         mut random: fastrand::Rng,
     ) -> Self {
         Self {
             page_size: PageSize::of_scan(context.shards),
-            fetcher: Fetcher::new(context, shard, position, random.fork()),
+            fetcher: Fetcher::new(context, shard, position, watch, random.fork()),
             counters,
             random,
             started: Started {
@@ -73,6 +77,11 @@ impl PageReader {
     /// When it was made.
     pub(in crate::source) fn started_at(&self) -> UnixMillis {
         self.started.time
+    }
+
+    /// Whether the last page, which was empty, says nothing of the tip.
+    pub(in crate::source) fn is_unsure(&self) -> bool {
+        self.fetcher.is_unsure()
     }
 
     /// Behind the last page.
@@ -94,6 +103,7 @@ impl PageReader {
         let limit = most.min(self.page_size.records());
         loop {
             tokio::time::sleep_until(self.fetcher.next_fetch).await;
+            self.fetcher.prepare(self.started.at(Instant::now()));
             let iterator = match &self.fetcher.iterator {
                 Some(iterator) => iterator.clone(),
                 None => {
@@ -104,10 +114,10 @@ impl PageReader {
             let (asked, answer) = self.get_records(&iterator, limit, columns).await;
             match answer {
                 Ok(page) => {
-                    self.fetcher.move_on(&page, asked, Duration::ZERO);
                     self.take_stock(&page);
                     let answer = Answer::of(&page, self.started.at(asked), limit);
-                    return Ok(Fetched { page, answer });
+                    let (page, gap) = self.fetcher.move_on(page, &answer, asked, Duration::ZERO);
+                    return Ok(Fetched { page, answer, gap });
                 }
                 Err(error) => {
                     let wait = self.wait_after_failure(error)?;
@@ -128,6 +138,7 @@ impl PageReader {
         let _permit = self.fetcher.context.fetches.acquire().await;
         let asked = Instant::now();
         self.counters.calls.add(1);
+        let columns = self.fetcher.columns(columns);
         let answer = self.fetcher.get_records(iterator, limit, columns);
         (asked, answer.await)
     }

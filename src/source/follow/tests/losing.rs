@@ -4,7 +4,7 @@ use super::*;
 use crate::error::ErrorKind;
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_not_listed_any_more_keeps_its_position_and_holds_up_nothing() {
+async fn a_shard_that_is_not_there_any_more_ends_with_the_next_batch_and_is_forgotten() {
     let fixture = Fixture::with_shards(1).await;
     let gone = ShardPosition::After {
         sequence: SequenceNumber::new("7").unwrap(),
@@ -16,8 +16,25 @@ async fn a_shard_that_is_not_listed_any_more_keeps_its_position_and_holds_up_not
     let batch = reader.next().await;
     assert_eq!(rows_of(&batch), ["apple 1"]);
     assert_eq!(batch.ranges.ends()[&shard(77)], gone);
+    reader.committed(&batch.ranges.ends());
     sleep(Duration::from_secs(60)).await;
+    // It alone is no reason for a batch.
     assert_eq!(reader.outlook(Instant::now()).unwrap(), Outlook::Nothing);
+    assert_eq!(reader.status().losses, 1);
+    fixture.put("apple 2").await;
+    let batch = reader.next().await;
+    let range = &batch.ranges.shards[&shard(77)];
+    assert_eq!(
+        (&range.after, &range.upto),
+        (&gone, &ShardPosition::ShardEnd)
+    );
+    assert_eq!(range.rows, Some(0));
+    let again = reader.replay(&batch.ranges);
+    assert_eq!(again.reads, batch.reads.reads);
+    reader.committed(&batch.ranges.ends());
+    sleep(Duration::from_secs(60)).await;
+    assert!(!reader.take().ranges.shards.contains_key(&shard(77)));
+    assert_eq!(reader.status().losses, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -31,6 +48,9 @@ async fn a_shard_that_is_gone_ends_the_query_where_the_options_have_it_so() {
     assert_eq!(error.kind(), ErrorKind::DataLoss);
     let place = "stream 'words', shard 'shardId-000000000077', position TRIM_HORIZON: ";
     assert!(error.to_string().starts_with(place), "{error}");
+    // A batch that was about to be planned has nothing of it.
+    let ends = reader.take().ranges.ends();
+    assert_eq!(ends[&shard(77)], ShardPosition::TrimHorizon);
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,9 +76,10 @@ async fn a_shard_that_expires_before_it_is_read_gives_its_rows_and_sets_its_chil
     reader.committed(&first.ranges.ends());
     let batch = reader.next().await;
     assert_eq!(rows_of(&batch), ["k late"]);
-    // The position stays where it was.
-    let ends = batch.ranges.ends();
-    assert_eq!(ends[&shard(0)], first.ranges.ends()[&shard(0)]);
+    assert_eq!(batch.ranges.ends()[&shard(0)], ShardPosition::ShardEnd);
+    // What its children held at first is gone as well, for all that is known.
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(reader.status().losses, 3);
 }
 
 #[tokio::test(start_paused = true)]

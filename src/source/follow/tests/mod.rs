@@ -5,6 +5,7 @@ mod clocks;
 mod ending;
 mod failing;
 mod losing;
+mod overtaken;
 mod read_to;
 mod resharding;
 mod waiting;
@@ -36,9 +37,13 @@ struct Fixture {
 
 impl Fixture {
     async fn with_shards(shards: u32) -> Self {
+        Self::with(shards, InMemoryOptions::default()).await
+    }
+
+    async fn with(shards: u32, options: InMemoryOptions) -> Self {
         let clock = Arc::new(TokioClock::starting_at(START));
         let service_clock: Arc<dyn Clock> = Arc::<TokioClock>::clone(&clock);
-        let kinesis = InMemoryKinesis::new(service_clock, InMemoryOptions::default());
+        let kinesis = InMemoryKinesis::new(service_clock, options);
         let name = StreamName::new("words").unwrap();
         kinesis.create_stream(&name, shards).await.unwrap();
         let mut options = OptionsBuilder::default();

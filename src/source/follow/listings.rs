@@ -1,0 +1,149 @@
+//! What a listing says of the shards of a stream.
+
+use std::collections::HashSet;
+
+use super::followed::Progress;
+use super::state::{State, parents_of};
+use crate::model::{SequenceNumber, Shard, ShardId, ShardPosition, UnixMillis};
+use crate::source::horizon::Past;
+use crate::source::lineage::{Stage, new_shards};
+
+/// What follows a listing.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// Shards that may be read from now on.
+    pub(super) started: Vec<ShardId>,
+    /// Shards that cannot be read to their end any more, and how far they were.
+    pub(super) lost: Vec<(ShardId, ShardPosition)>,
+    /// A shard that is of another stream than what was read of it.
+    pub(super) remade: Option<Remade>,
+}
+
+/// A shard of a stream that was made anew.
+#[derive(Debug)]
+pub(super) struct Remade {
+    pub(super) shard: ShardId,
+    pub(super) position: ShardPosition,
+    /// The number before the first record of the shard that was read.
+    pub(super) was: SequenceNumber,
+    /// The same of the shard there is now.
+    pub(super) is: SequenceNumber,
+}
+
+impl State {
+    /// Takes in a listing. What a shard took whose parent it has arrived after `edge`: a closed shard
+    /// is listed for as long as its last record would stay.
+    pub(super) fn listed(&mut self, listed: &[Shard], edge: UnixMillis) -> Listed {
+        self.listings += 1;
+        if let Some(remade) = self.remade_in(listed) {
+            return Listed {
+                remade: Some(remade),
+                ..Listed::default()
+            };
+        }
+        for shard in listed {
+            self.meet(shard);
+        }
+        if !self.rules.frozen {
+            for shard in new_shards(listed, |shard| self.shards.contains_key(shard)) {
+                let (id, start) = (shard.id.clone(), ShardPosition::TrimHorizon);
+                self.track(id, start, Past::default(), Some(shard));
+            }
+            self.version += u64::from(self.listing_due);
+            self.listing_due = false;
+        }
+        let ids: HashSet<&ShardId> = listed.iter().map(|shard| &shard.id).collect();
+        self.date_children(listed, &ids, edge);
+        let unlisted = self.lineage.observe(&ids);
+        for shard in &unlisted.dropped {
+            if let Some(followed) = self.shards.remove(shard) {
+                self.tally
+                    .remove(followed.tally(self.rules.caps.rows_per_shard));
+            }
+        }
+        let lost = unlisted.lost.into_iter();
+        let lost: Vec<_> = lost.filter_map(|shard| self.lost(shard)).collect();
+        let mut started = Vec::new();
+        for (shard, _) in &lost {
+            started.extend(self.consume_if_drained(shard));
+        }
+        let waiting = self.lineage.start_all();
+        started.extend(self.started(waiting));
+        Listed {
+            started,
+            lost,
+            remade: None,
+        }
+    }
+
+    /// A tracked shard that the listing has with another first number.
+    fn remade_in(&self, listed: &[Shard]) -> Option<Remade> {
+        listed.iter().find_map(|shard| {
+            let followed = self.shards.get(&shard.id)?;
+            let was = followed.begins_after.clone()?;
+            (was != shard.starting_sequence).then(|| Remade {
+                shard: shard.id.clone(),
+                position: followed.buffer.end().clone(),
+                was,
+                is: shard.starting_sequence.clone(),
+            })
+        })
+    }
+
+    /// Takes from a listing what is not known yet of a tracked shard.
+    fn meet(&mut self, shard: &Shard) {
+        let frozen = self.rules.frozen;
+        let Some(known) = self.shards.get_mut(&shard.id) else {
+            return;
+        };
+        known.closed |= shard.is_closed() && !frozen;
+        if known.begins_after.is_some() {
+            return;
+        }
+        known.begins_after = Some(shard.starting_sequence.clone());
+        if !self.lineage.parents(&shard.id).is_empty() {
+            return;
+        }
+        // It was tracked before it was listed.
+        let parents = parents_of(shard);
+        let range = self.filter(!parents.is_empty(), shard.hash_range);
+        let unread = self.lineage.stage(&shard.id) == Some(Stage::Missing);
+        self.lineage.adopt(&shard.id, parents, unread);
+        self.update(&shard.id, |followed| {
+            followed.hash_range = range;
+            if unread {
+                followed.progress = Progress::Waiting;
+            }
+        });
+    }
+
+    /// Takes note of how young shards are that wait for their parents, by the parents' being listed.
+    fn date_children(&mut self, listed: &[Shard], ids: &HashSet<&ShardId>, edge: UnixMillis) {
+        for shard in listed {
+            let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
+            let waits = self.lineage.stage(&shard.id) == Some(Stage::Waiting);
+            if waits
+                && parents.any(|parent| ids.contains(parent))
+                && let Some(followed) = self.shards.get_mut(&shard.id)
+            {
+                followed.holds_nothing_before(edge);
+            }
+        }
+    }
+
+    /// Reads no more of a shard; gives it and how far it was read. The next batch ends with its end, as
+    /// if it had been read to it, unless the query is to stop before that.
+    fn lost(&mut self, shard: ShardId) -> Option<(ShardId, ShardPosition)> {
+        let stops = self.rules.fail_on_data_loss;
+        let position = self.update(&shard, |followed| {
+            let position = followed.buffer.end().clone();
+            followed.progress = Progress::Done;
+            if !stops {
+                followed.closed = true;
+                followed.buffer.close();
+            }
+            position
+        });
+        position.map(|position| (shard, position))
+    }
+}

@@ -1,0 +1,60 @@
+//! What is known of a shard before it is read.
+
+use std::time::Duration;
+
+use super::edge;
+use crate::model::{ShardPosition, UnixMillis};
+
+/// What is known of the time before the place where reading a shard starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::source) struct Past {
+    /// All that had arrived by then was read, or is not wanted.
+    pub(in crate::source) read_to: Option<UnixMillis>,
+    /// Whether whatever comes first is what was asked for.
+    pub(in crate::source) is_chosen: bool,
+}
+
+impl Past {
+    /// What is known of a start that was asked for at `created_at`, by a reader that is made `now`.
+    pub(in crate::source) fn of_wish(
+        start: &ShardPosition,
+        created_at: UnixMillis,
+        now: UnixMillis,
+        retention: Duration,
+    ) -> Self {
+        match start {
+            ShardPosition::AtTimestamp(time) if *time >= edge(created_at, retention) => Self {
+                read_to: Some(now.min(*time)),
+                is_chosen: false,
+            },
+            // Some of it was gone before anybody asked.
+            ShardPosition::TrimHorizon | ShardPosition::AtTimestamp(_) => Self {
+                read_to: Some(edge(now, retention)),
+                is_chosen: true,
+            },
+            _ => Self::default(),
+        }
+    }
+
+    /// What is known of a start that the log has, of a batch that all that had arrived by `read_to`
+    /// lies before.
+    pub(in crate::source) fn of_log(start: &ShardPosition, read_to: Option<UnixMillis>) -> Self {
+        let asked = match start {
+            ShardPosition::AtTimestamp(time) => Some(*time),
+            _ => None,
+        };
+        Self {
+            read_to: read_to.max(asked),
+            is_chosen: false,
+        }
+    }
+
+    /// The same of a shard that took its first record after `time`.
+    #[must_use]
+    pub(in crate::source) fn not_before(self, time: UnixMillis) -> Self {
+        Self {
+            read_to: self.read_to.max(Some(time)),
+            ..self
+        }
+    }
+}
