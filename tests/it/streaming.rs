@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod committers;
+mod data_loss;
 mod ending;
 mod fencing;
 mod first_tick;

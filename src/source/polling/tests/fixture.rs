@@ -10,7 +10,9 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::aggregation::{AggregateBuilder, UserRecord};
-use crate::kinesis::{InMemoryKinesis, InMemoryOptions, Kinesis, PutEntry, TokioClock};
+use crate::kinesis::{
+    InMemoryKinesis, InMemoryOptions, Kinesis, PutEntry, TokioClock, TrimmedPosition,
+};
 use crate::model::{
     Clock, HashKey, RetryPolicy, SequenceNumber, ShardId, StreamIdentity, StreamName,
 };
@@ -66,11 +68,25 @@ pub(super) fn read(start: ShardPosition, until: Until) -> ShardRead {
 
 impl Fixture {
     pub(super) async fn with_records(seed: u64, count: usize, shape: Shape) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
         let options = InMemoryOptions {
             seed,
             ..InMemoryOptions::default()
         };
+        Self::with(options, count, shape).await
+    }
+
+    /// An empty shard where trimmed positions behave in this way.
+    pub(super) async fn with_trimmed_positions(mode: TrimmedPosition, shape: Shape) -> Self {
+        let options = InMemoryOptions {
+            trimmed_positions: mode,
+            ..InMemoryOptions::default()
+        };
+        Self::with(options, 0, shape).await
+    }
+
+    async fn with(options: InMemoryOptions, count: usize, shape: Shape) -> Self {
+        let seed = options.seed;
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
         let kinesis = Arc::new(InMemoryKinesis::new(Arc::clone(&clock), options));
         let name = StreamName::new("words").unwrap();
         kinesis.create_stream(&name, 1).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::kinesis::{ApiError, Kinesis};
+use crate::kinesis::{ApiError, Kinesis, TrimmedPosition};
 use crate::model::{SequenceNumber, StreamName};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -149,4 +149,101 @@ async fn a_service_that_refuses_is_no_loss() {
     let read = fixture::read(ShardPosition::TrimHorizon, at(upto));
     let error = fixture.rows(read).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AccessDenied);
+}
+
+/// A shard of ten records, one every hour, and all of their rows.
+async fn hourly(mode: TrimmedPosition, shape: Shape) -> (Fixture, Vec<Row>) {
+    let fixture = Fixture::with_trimmed_positions(mode, shape).await;
+    for hour in 0..10 {
+        fixture.put(format!("{hour}").into_bytes()).await;
+        tokio::time::advance(DAY / 24).await;
+    }
+    let rows = fixture.all_rows().await;
+    (fixture, rows)
+}
+
+/// The rows behind the first one, up to the last.
+fn all_behind_the_first(rows: &[Row]) -> ShardRead {
+    let upto = at(rows.last().unwrap().place());
+    ShardRead {
+        rows: Some(rows.len() as u64 - 1),
+        ..fixture::read(rows[0].place(), upto)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_whose_beginning_is_gone_has_fewer_rows_than_it_was_planned_with() {
+    for mode in [TrimmedPosition::Resumes, TrimmedPosition::Pinned] {
+        let (fixture, rows) = hourly(mode, Shape::plain().pages_of(2)).await;
+        let read = all_behind_the_first(&rows);
+        assert_eq!(fixture.rows(read.clone()).await.unwrap(), texts(&rows[1..]));
+        // The first record is gone by right, and leads nowhere.
+        tokio::time::advance(DAY - DAY * 10 / 24).await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(
+            fixture.rows(read.clone()).await.unwrap(),
+            texts(&rows[1..]),
+            "{mode:?}"
+        );
+        tokio::time::advance(DAY * 3 / 24).await;
+        let error = fixture.rows(read.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DataLoss);
+        let message = error.to_string();
+        assert!(message.contains(": 3 of its 9 rows are gone"), "{message}");
+
+        let (fixture, rows) = hourly(mode, Shape::plain().going_on()).await;
+        tokio::time::advance(DAY - DAY * 6 / 24).await;
+        let rest = fixture.rest(all_behind_the_first(&rows)).await;
+        assert_eq!(rest.1, 1);
+        assert!(
+            !rest.0.is_empty() && texts(&rows[1..]).ends_with(&rest.0),
+            "{rest:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_without_rows_is_not_asked_for() {
+    let fixture = Fixture::with_records(0, 1, Shape::plain()).await;
+    let calls = fixture.calls();
+    let read = ShardRead {
+        rows: Some(0),
+        ..fixture::read(ShardPosition::TrimHorizon, at(ShardPosition::ShardEnd))
+    };
+    assert_eq!(fixture.rows(read).await.unwrap(), [""; 0]);
+    assert_eq!(fixture.calls(), calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_to_the_tip_from_a_place_that_is_gone_says_so_and_ends() {
+    for mode in [TrimmedPosition::Resumes, TrimmedPosition::Pinned] {
+        let (mut fixture, rows) = hourly(mode, Shape::plain()).await;
+        tokio::time::advance(DAY - DAY * 5 / 24).await;
+        let read = fixture::read(rows[0].place(), tip(&fixture));
+        let error = fixture.rows(read.clone()).await.unwrap_err();
+        let message = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::DataLoss, "{message}");
+        let place = format!(
+            "'words', shard 'shardId-000000000000', position {}",
+            rows[0].place()
+        );
+        assert!(message.contains(&place), "{message}");
+        fixture.context.options.fail_on_data_loss = false;
+        let (rest, losses) = fixture.rest(read).await;
+        assert_eq!(losses, 1, "{mode:?}");
+        assert!(
+            !rest.is_empty() && texts(&rows).ends_with(&rest),
+            "{rest:?}"
+        );
+        // A place that is there, and the oldest record, lose nothing.
+        let there = rows[rows.len() - 2].place();
+        for start in [there, ShardPosition::TrimHorizon] {
+            let (_, losses) = fixture.rest(fixture::read(start, tip(&fixture))).await;
+            assert_eq!(losses, 0);
+        }
+    }
+}
+
+fn tip(fixture: &Fixture) -> Until {
+    Until::Tip(fixture.context.clock.now())
 }
