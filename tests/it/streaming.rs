@@ -19,6 +19,7 @@ mod pipelines;
 mod places;
 mod refusals;
 mod remade;
+mod remade_running;
 mod rerun;
 mod restarts;
 mod scripted;
