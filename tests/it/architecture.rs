@@ -46,6 +46,7 @@ const PURE: &[&str] = &[
     "source/follow/state.rs",
     "source/follow/status.rs",
     "source/follow/take.rs",
+    "source/follow/tracking.rs",
     "source/follow/warnings.rs",
     "source/horizon",
     "source/lineage.rs",

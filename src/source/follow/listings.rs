@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::followed::Progress;
-use super::state::{State, parents_of};
+use super::state::State;
+use super::tracking::parents_of;
 use crate::model::{SequenceNumber, Shard, ShardId, ShardPosition, UnixMillis};
 use crate::source::horizon::Past;
 use crate::source::lineage::{Stage, new_shards};

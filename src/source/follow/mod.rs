@@ -14,11 +14,14 @@ mod discovery;
 mod events;
 mod followed;
 mod listings;
+mod losses;
 mod reader;
 mod shared;
 mod state;
 mod status;
 mod take;
+mod tracking;
+mod trouble;
 mod warnings;
 
 use std::sync::Arc;

@@ -1,6 +1,5 @@
 //! What the tasks of a stream reader share.
 
-use std::fmt::Display;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,13 +7,12 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::FollowSettings;
-use super::listings::{Listed, Remade};
 use super::state::{Rules, State};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::kinesis::RecordColumns;
 use crate::model::{Offsets, Shard, ShardId, ShardPosition, UnixMillis};
 use crate::source::budget::Budget;
-use crate::source::horizon::{Past, WAY_OUT, edge};
+use crate::source::horizon::Past;
 use crate::source::planner::Caps;
 use crate::source::read::ReadContext;
 
@@ -91,76 +89,6 @@ impl Shared {
             }
         });
         self.listed(listed, asked_at);
-    }
-
-    /// Takes in a listing that was asked for at `asked_at`: starts what may be read, and tells of what
-    /// is lost.
-    pub(super) fn listed(&self, shards: &[Shard], asked_at: UnixMillis) {
-        let edge = edge(asked_at, self.context.retention);
-        let Listed {
-            started,
-            lost,
-            remade,
-        } = self.with(|state| state.listed(shards, edge));
-        if let Some(remade) = remade {
-            self.remade(&remade);
-        }
-        for (shard, position) in lost {
-            let found = "the shard is not there any more and was not read to its end: what it held \
-                         after this position is gone";
-            self.lost(&shard, &position, &found);
-        }
-        self.start(started);
-    }
-
-    /// Ends the query: the positions are of a stream that is no more.
-    fn remade(&self, remade: &Remade) {
-        let Remade {
-            shard,
-            position,
-            was,
-            is,
-        } = remade;
-        let place = self.context.place(shard, position);
-        let error = Error::new(
-            ErrorKind::DataLoss,
-            format!(
-                "{place}: the stream was deleted and made anew, since the records of this shard begin \
-                 after {is} now, and began after {was} when it was read: what the former stream held \
-                 after this position is gone. {WAY_OUT}"
-            ),
-        );
-        self.with(|state| {
-            state.remade = true;
-            state.fail(error);
-        });
-    }
-
-    /// Tells of a loss behind `position`; gives whether reading goes on.
-    pub(super) fn lost(
-        &self,
-        shard: &ShardId,
-        position: &ShardPosition,
-        found: &dyn Display,
-    ) -> bool {
-        let place = self.context.place(shard, position);
-        let message = format!("{place}: {found}. {WAY_OUT}");
-        let error = Error::new(ErrorKind::DataLoss, message);
-        if self.context.options.fail_on_data_loss {
-            self.fail(error);
-            return false;
-        }
-        let told = self.with(|state| {
-            state.failures.losses += 1;
-            state.loss_warnings.pass(Instant::now())
-        });
-        if let Some(not_told) = told {
-            tracing::warn!(
-                %error, not_told,
-                "records are lost, reading goes on with the oldest there is"
-            );
-        }
-        true
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

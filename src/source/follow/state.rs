@@ -10,13 +10,11 @@ use super::followed::{Followed, Progress, Tally};
 use super::warnings::Warnings;
 use crate::error::{Error, Result};
 use crate::kinesis::RecordDistribution;
-use crate::model::{HashRange, Offsets, Shard, ShardId, ShardPosition, UnixMillis};
+use crate::model::{HashRange, Offsets, ShardId, UnixMillis};
 use crate::options::HashFilter;
 use crate::source::budget::Budget;
-use crate::source::horizon::Past;
 use crate::source::lineage::{Lineage, Stage};
 use crate::source::planner::Caps;
-use crate::source::read::filter_range;
 
 /// What does not change while a query runs.
 #[derive(Debug)]
@@ -176,69 +174,6 @@ impl State {
         Some(result)
     }
 
-    /// Tracks a shard from `position` on.
-    pub(super) fn track(
-        &mut self,
-        id: ShardId,
-        position: ShardPosition,
-        mut past: Past,
-        listed: Option<&Shard>,
-    ) {
-        let parents = listed.map(parents_of).unwrap_or_default();
-        // What comes first once its parents are read is not what came first when it was asked for.
-        let parent = |parent| self.shards.get(parent);
-        let waits = |parent: &Followed| parent.progress != Progress::Done;
-        past.is_chosen &= !parents.iter().filter_map(parent).any(waits);
-        let range = listed.and_then(|shard| self.filter(!parents.is_empty(), shard.hash_range));
-        let stage = match position {
-            ShardPosition::ShardEnd => Stage::Finished,
-            _ => Stage::Waiting,
-        };
-        let closed = listed.is_some_and(Shard::is_closed);
-        self.lineage.track(id.clone(), parents, stage);
-        let mut followed = Followed::new(position, past, range, closed);
-        followed.begins_after = listed.map(|shard| shard.starting_sequence.clone());
-        self.insert(id, followed);
-    }
-
-    pub(super) fn filter(&self, has_parent: bool, range: HashRange) -> Option<HashRange> {
-        let Rules {
-            hash_filter,
-            distribution,
-            ..
-        } = self.rules;
-        filter_range(hash_filter, distribution, has_parent, range)
-    }
-
-    pub(super) fn insert(&mut self, id: ShardId, followed: Followed) {
-        self.tally
-            .add(followed.tally(self.rules.caps.rows_per_shard));
-        self.shards.insert(id, followed);
-    }
-
-    /// Starts shards that the lineage lets go; gives those that need a reader.
-    pub(super) fn started(&mut self, mut shards: Vec<ShardId>) -> Vec<ShardId> {
-        shards.retain(|shard| {
-            let inherited = self.read_of_parents(shard);
-            let needed = self.update(shard, |followed| {
-                followed.progress = Progress::CatchingUp;
-                if let Some(time) = inherited {
-                    followed.holds_nothing_before(time);
-                }
-                !std::mem::replace(&mut followed.has_reader, true)
-            });
-            needed == Some(true)
-        });
-        shards
-    }
-
-    /// All that had arrived by then in the parents of a shard was read: its own records are younger.
-    fn read_of_parents(&self, shard: &ShardId) -> Option<UnixMillis> {
-        let parents = self.lineage.parents(shard).iter();
-        let parents = parents.filter_map(|parent| self.shards.get(parent));
-        parents.filter_map(|parent| parent.past.read_to).max()
-    }
-
     /// Whether a shard with a reader waits for its parents after all.
     pub(super) fn is_held_back(&self, shard: &ShardId) -> bool {
         let followed = self.shards.get(shard);
@@ -283,9 +218,4 @@ impl State {
             .get(shard)
             .and_then(|followed| followed.hash_range)
     }
-}
-
-pub(super) fn parents_of(shard: &Shard) -> Vec<ShardId> {
-    let parents = shard.parent.iter().chain(&shard.adjacent_parent);
-    parents.cloned().collect()
 }

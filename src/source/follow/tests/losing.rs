@@ -104,3 +104,38 @@ async fn a_run_of_one_batch_ends_though_a_shard_expires_while_it_is_read() {
         tokio::time::timeout(days, reader.changed()).await.unwrap();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_listed_late_gets_its_parents_and_its_hash_range() {
+    let mut fixture = Fixture::with_shards(1).await;
+    fixture.options.describe_shard_interval = Duration::from_secs(3_600);
+    let offsets = [0, 77].map(|n| (shard(n), ShardPosition::TrimHorizon));
+    let reader = fixture.read(behind(offsets.into())).await;
+    sleep(Duration::from_secs(10)).await;
+    let asked = fixture.kinesis.calls(Operation::GetShardIterator);
+    assert!(asked > 2);
+    let listed = |n, parent| Shard {
+        id: shard(n),
+        parent,
+        adjacent_parent: None,
+        hash_range: crate::model::HashRange::ALL,
+        starting_sequence: SequenceNumber::zero(),
+        ending_sequence: None,
+    };
+    let first = reader
+        .shared
+        .with(|state| state.shards[&shard(0)].begins_after.clone());
+    let parent = Shard {
+        starting_sequence: first.unwrap(),
+        ..listed(0, None)
+    };
+    let late = listed(77, Some(shard(0)));
+    reader.shared.listed(&[parent, late], fixture.now());
+    let hash_range = reader.shared.with(|state| state.hash_range(&shard(77)));
+    assert_eq!(hash_range, Some(crate::model::HashRange::ALL));
+    // It waits for its parent, and is not asked for meanwhile.
+    let asked = fixture.kinesis.calls(Operation::GetShardIterator);
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(fixture.kinesis.calls(Operation::GetShardIterator), asked);
+    assert_eq!(reader.status().losses, 0);
+}
