@@ -15,10 +15,13 @@ fn large(id: u64) -> Batch {
             let (after, further) = (random.u128(digits.clone()), random.u128(digits));
             let (after, upto) = (place(after), place(after + further));
             let id = ShardId::new(format!("shardId-{shard:012}"));
-            (id, ShardRange { after, upto })
+            let rows = Some(shard);
+            (id, ShardRange { after, upto, rows })
         });
         StreamRanges {
             stream: StreamName::new(name).unwrap(),
+            created_at: Some(UnixMillis(1_600_000_000_007)),
+            read_to: Some(UnixMillis(1_699_999_999_990)),
             shards: ranges.collect(),
         }
     };
