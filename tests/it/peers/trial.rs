@@ -99,7 +99,10 @@ impl Trial {
     }
 
     pub(super) async fn of(world: World, name: &str, shards: u32, options: &str) -> Self {
-        let options = format!("{options}, 'kinesis.extraColumns' 'shardId'");
+        let options = match options {
+            "" => String::new(),
+            options => format!("{options}, "),
+        } + "'kinesis.extraColumns' 'shardId'";
         world.unbounded_table("words", shards, &options).await;
         Self {
             world,
