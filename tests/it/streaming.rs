@@ -8,6 +8,7 @@ mod fencing;
 mod first_tick;
 mod front;
 mod idle;
+mod in_order;
 mod killed_anywhere;
 mod latest;
 pub(crate) mod ledger;
