@@ -196,6 +196,7 @@ impl Runner {
             }
         };
         tokio::select! {
+            biased;
             () = self.shared.wished(Wish::Stop) => {}
             () = self.shared.asked() => {}
             () = news => {}

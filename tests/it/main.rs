@@ -5,6 +5,7 @@
 mod architecture;
 #[cfg(all(feature = "cli", feature = "embedded"))]
 mod boto3;
+mod chaos;
 #[cfg(feature = "cli")]
 mod command;
 #[cfg(feature = "dynamodb")]

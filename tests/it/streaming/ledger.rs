@@ -27,6 +27,7 @@ impl Place {
         match text {
             "TRIM_HORIZON" => return Self::Begin,
             "SHARD_END" => return Self::End,
+            time if time.starts_with("AT_TIMESTAMP ") => return Self::Begin,
             _ => {}
         }
         let (sequence, sub) = match text.strip_prefix("AFTER ").unwrap().split_once('.') {

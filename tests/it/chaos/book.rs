@@ -1,0 +1,93 @@
+//! The log of the query as it was written: every entry that landed, also those that were purged since.
+
+use std::collections::BTreeMap;
+
+use datafusion_kinesis::checkpoint::{Log, Put};
+use datafusion_kinesis::model::{BatchId, Epoch, UnixMillis};
+use serde_json::Value;
+
+use crate::streaming::ledger::Ledger;
+
+/// What landed.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    /// When the query was created, by the clock of the service.
+    pub(super) created: Option<UnixMillis>,
+    pub(super) ledger: Ledger,
+    /// The newest epoch, and the start that took it.
+    newest: Option<(Epoch, usize)>,
+    epochs: BTreeMap<usize, Epoch>,
+}
+
+impl Book {
+    /// The batch that was begun and is not committed.
+    pub(super) fn begun(&self) -> Option<u64> {
+        let newest = self.ledger.offsets.last_key_value()?.0;
+        (!self.ledger.commits.contains_key(newest)).then_some(*newest)
+    }
+
+    /// Whether a start that is not `life` has the newest epoch.
+    pub(super) fn is_fenced(&self, life: usize) -> bool {
+        self.newest.is_some_and(|(_, newest)| newest != life)
+    }
+
+    pub(super) fn took_epoch(&mut self, life: usize, epoch: Epoch) -> Result<(), String> {
+        let before = self.newest.replace((epoch, life));
+        self.epochs.insert(life, epoch);
+        match before {
+            Some((before, _)) if before >= epoch => Err(format!(
+                "life {life} took epoch {epoch} behind epoch {before}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes in what became of a put. `is_in_sink` says whether the sink has the rows of the batch.
+    pub(super) fn put(
+        &mut self,
+        life: usize,
+        (log, batch): (Log, BatchId),
+        entry: &[u8],
+        put: &Put,
+        is_in_sink: bool,
+    ) -> Result<(), String> {
+        let own = self.epochs.get(&life).copied();
+        let newest = self.newest.map(|(epoch, _)| epoch);
+        let name = format!("{} of batch {batch} by life {life}", log.name());
+        match put {
+            Put::Fenced(_) if own == newest => return Err(format!("{name} is fenced by nobody")),
+            Put::Fenced(_) | Put::Exists(_) => return Ok(()),
+            Put::Done if own != newest => {
+                return Err(format!("{name}: epoch {own:?} writes behind {newest:?}"));
+            }
+            Put::Done => {}
+        }
+        let value: Value = serde_json::from_slice(entry).map_err(|error| error.to_string())?;
+        let Ledger { offsets, commits } = &mut self.ledger;
+        let (entries, before) = match log {
+            Log::Offsets => (&mut *offsets, commits.len() as u64),
+            Log::Commits => (&mut *commits, (offsets.len() as u64).saturating_sub(1)),
+        };
+        if batch.0 != entries.len() as u64 || batch.0 != before {
+            return Err(format!(
+                "{name} comes as number {} behind {before}",
+                entries.len()
+            ));
+        }
+        if log == Log::Commits && !is_in_sink {
+            return Err(format!("{name} is written, and the sink has no such batch"));
+        }
+        entries.insert(batch.0, value);
+        Ok(())
+    }
+
+    /// Takes in that an entry was deleted.
+    pub(super) fn removed(&self, log: Log, batch: BatchId) -> Result<(), String> {
+        // The newest commit and what comes behind it decide where the next start goes on.
+        let needed = (self.ledger.commits.len() as u64).saturating_sub(1);
+        match batch.0 < needed {
+            true => Ok(()),
+            false => Err(format!("{} of batch {batch} is purged", log.name())),
+        }
+    }
+}

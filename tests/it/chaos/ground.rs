@@ -1,0 +1,216 @@
+//! What all parts of a simulation stand on: the service, the clocks, the trace, and what went wrong.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use datafusion_kinesis::checkpoint::{Log, ObjectStoreCommitter, OffsetCommitter};
+use datafusion_kinesis::kinesis::{
+    FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, Kinesis, ListShardsFrom, Operation,
+    ShardFilter, TokioClock,
+};
+use datafusion_kinesis::model::{Clock, Shard, StreamIdentity, StreamName, UnixMillis};
+
+use super::book::Book;
+use super::schedule::{Schedule, Weather};
+use super::sink::Sink;
+use super::tally::Tally;
+use super::writers::Written;
+use crate::support::EPOCH;
+
+/// The one stream.
+pub(super) const STREAM: &str = "words";
+
+/// The clock of the query: that of the service and an offset that jumps.
+#[derive(Debug)]
+pub(super) struct JumpingClock {
+    service: Arc<dyn Clock>,
+    offset_millis: AtomicI64,
+}
+
+impl JumpingClock {
+    pub(super) fn set(&self, offset_millis: i64) {
+        self.offset_millis.store(offset_millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for JumpingClock {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.service.now().0 + self.offset_millis.load(Ordering::SeqCst))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) kinesis: Arc<InMemoryKinesis>,
+    pub(super) stream: StreamIdentity,
+    /// The service's.
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) query_clock: Arc<JumpingClock>,
+    /// Where the log of the query is; of this run alone.
+    pub(super) location: String,
+    pub(super) book: Mutex<Book>,
+    pub(super) sink: Mutex<Sink>,
+    pub(super) written: Mutex<Written>,
+    pub(super) tally: Mutex<Tally>,
+    trace: Mutex<String>,
+    faults: Mutex<Vec<String>>,
+}
+
+impl Ground {
+    pub(super) async fn new(schedule: &Schedule, location: String) -> Arc<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
+        let options = InMemoryOptions {
+            enforce_limits: schedule.service.enforces_limits,
+            status_delay: schedule.service.status_delay,
+            max_shards_per_page: schedule.service.shards_per_page,
+            seed: schedule.seed,
+            ..InMemoryOptions::default()
+        };
+        let kinesis = InMemoryKinesis::new(Arc::clone(&clock), options);
+        let name = StreamName::new(STREAM).unwrap();
+        let created = kinesis.create_stream(&name, schedule.service.shards);
+        created.await.unwrap();
+        tokio::time::sleep(schedule.service.status_delay).await;
+        Arc::new(Self {
+            kinesis: Arc::new(kinesis),
+            stream: StreamIdentity::named(name),
+            query_clock: Arc::new(JumpingClock {
+                service: Arc::clone(&clock),
+                offset_millis: AtomicI64::new(0),
+            }),
+            clock,
+            location,
+            book: Mutex::default(),
+            sink: Mutex::default(),
+            written: Mutex::default(),
+            tally: Mutex::default(),
+            trace: Mutex::default(),
+            faults: Mutex::default(),
+        })
+    }
+
+    /// Notes what happened, with its time.
+    pub(super) fn tell(&self, what: impl std::fmt::Display) {
+        let millis = self.clock.now().since(EPOCH).as_millis();
+        let mut trace = self.trace.lock().unwrap();
+        writeln!(trace, "{millis:>8} ms: {what}").unwrap();
+    }
+
+    pub(super) fn trace(&self) -> String {
+        self.trace.lock().unwrap().clone()
+    }
+
+    /// Notes that a promise was broken.
+    pub(super) fn fault(&self, what: impl Into<String>) {
+        let what = what.into();
+        self.tell(format!("WRONG: {what}"));
+        self.faults.lock().unwrap().push(what);
+    }
+
+    /// The first promise that was broken.
+    pub(super) fn first_fault(&self) -> Option<String> {
+        self.faults.lock().unwrap().first().cloned()
+    }
+
+    /// Lets go of what the log of the query holds in memory.
+    pub(super) async fn clean_up(&self) {
+        let store = ObjectStoreCommitter::open(&self.location).unwrap();
+        for log in [Log::Offsets, Log::Commits] {
+            for batch in store.batches(log).await.unwrap() {
+                store.remove(log, batch).await.unwrap();
+            }
+        }
+    }
+
+    pub(super) fn set_weather(&self, weather: Weather) {
+        self.tell(format!("weather {weather:?}"));
+        self.kinesis.set_faults(faults(weather));
+    }
+
+    /// One listing, over all pages; again until it succeeds.
+    pub(super) async fn shards(&self, filter: ShardFilter) -> Vec<Shard> {
+        loop {
+            match self.try_shards(filter).await {
+                Some(shards) => return shards,
+                None => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    async fn try_shards(&self, filter: ShardFilter) -> Option<Vec<Shard>> {
+        let stream = &self.stream;
+        let (mut shards, mut token) = (Vec::new(), None);
+        loop {
+            let from = match &token {
+                None => ListShardsFrom::Start { stream, filter },
+                Some(token) => ListShardsFrom::Page { stream, token },
+            };
+            let page = self.kinesis.list_shards(from).await.ok()?;
+            shards.extend(page.shards);
+            token = page.next;
+            if token.is_none() {
+                return Some(shards);
+            }
+        }
+    }
+}
+
+fn faults(weather: Weather) -> FaultPlan {
+    let calm = FaultRates {
+        max_latency: Duration::from_millis(5),
+        ..FaultRates::default()
+    };
+    let rates = match weather {
+        Weather::Calm => calm,
+        Weather::Rough => FaultRates {
+            throttled: 0.05,
+            internal_failure: 0.05,
+            connection_lost: 0.05,
+            answer_lost: 0.1,
+            expired_iterator: 0.05,
+            empty_page: 0.1,
+            failed_entry: 0.1,
+            max_latency: Duration::from_millis(60),
+            ..calm
+        },
+        Weather::Throttled => FaultRates {
+            throttled: 0.6,
+            failed_entry: 0.3,
+            ..calm
+        },
+        Weather::Slow => FaultRates {
+            min_latency: Duration::from_millis(50),
+            max_latency: Duration::from_millis(1_500),
+            ..calm
+        },
+        Weather::Expiring => FaultRates {
+            expired_iterator: 0.4,
+            empty_page: 0.3,
+            ..calm
+        },
+        Weather::Away => FaultRates {
+            connection_lost: 1.0,
+            ..calm
+        },
+    };
+    let operations = [
+        Operation::DescribeStreamSummary,
+        Operation::GetRecords,
+        Operation::GetShardIterator,
+        Operation::ListShards,
+        Operation::PutRecords,
+    ];
+    let plan = FaultPlan::default();
+    operations.into_iter().fold(plan, |plan, operation| {
+        // What only GetRecords and PutRecords know would strike others as an error of no sense.
+        let strikes = operation == Operation::GetRecords;
+        let expired_iterator = if strikes { rates.expired_iterator } else { 0.0 };
+        let rates = FaultRates {
+            expired_iterator,
+            ..rates
+        };
+        plan.with(operation, rates)
+    })
+}

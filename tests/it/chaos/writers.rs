@@ -1,0 +1,277 @@
+//! Producers that count their records by key, and send each until it is acknowledged.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use datafusion_kinesis::aggregation::{AggregateBuilder, UserRecord};
+use datafusion_kinesis::kinesis::{Kinesis, PutEntry, ShardFilter};
+use datafusion_kinesis::model::{HashKey, Shard, UnixMillis};
+use tokio::time::Instant;
+
+use super::ground::Ground;
+use super::schedule::WriterPlan;
+
+/// A record of a producer: its key, and its number under that key.
+pub(super) type Counted = (Arc<str>, u64);
+
+/// What the producers know.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// Acknowledged, with the time of the first try.
+    pub(super) acknowledged: Vec<(Counted, UnixMillis)>,
+    /// What is in an aggregate.
+    pub(super) aggregates: HashMap<Bytes, Vec<Counted>>,
+}
+
+/// The payload of a record.
+fn payload(counter: u64, filler: usize) -> String {
+    format!("{counter} {:.<filler$}", "")
+}
+
+/// The number in a payload.
+pub(super) fn counter_in(payload: &str) -> Option<u64> {
+    payload.split_once(' ')?.0.parse().ok()
+}
+
+/// A record on its way, with what of it is in the stream once it is taken.
+struct Sent {
+    entry: PutEntry,
+    inside: Vec<Counted>,
+    since: UnixMillis,
+}
+
+struct Key {
+    name: Arc<str>,
+    hash: HashKey,
+    next: u64,
+}
+
+struct Writer {
+    ground: Arc<Ground>,
+    number: usize,
+    plan: WriterPlan,
+    random: fastrand::Rng,
+    keys: Vec<Key>,
+    /// The shards as they once were.
+    map: Vec<Shard>,
+    map_age: u32,
+}
+
+/// Writes until `until`, and on until all of it is acknowledged.
+pub(super) async fn write(ground: Arc<Ground>, number: usize, plan: WriterPlan, until: Instant) {
+    let keys = (0..plan.keys).map(|key| {
+        let name: Arc<str> = format!("w{number}k{key}").into();
+        let hash = HashKey::of_partition_key(&name);
+        Key {
+            name,
+            hash,
+            next: 0,
+        }
+    });
+    let mut writer = Writer {
+        ground,
+        number,
+        random: fastrand::Rng::with_seed(plan.seed),
+        keys: keys.collect(),
+        plan,
+        map: Vec::new(),
+        map_age: 0,
+    };
+    while Instant::now() < until {
+        let most = writer.plan.pause.as_millis() as u64;
+        let pause = Duration::from_millis(writer.random.u64(0..=most));
+        tokio::time::sleep(pause).await;
+        let request = writer.request().await;
+        writer.send(request).await;
+    }
+}
+
+impl Writer {
+    /// Some records; no key is in two of them, because they may be taken in any order.
+    async fn request(&mut self) -> Vec<Sent> {
+        if self.map_age == 0 {
+            self.map = self.ground.shards(ShardFilter::AtLatest).await;
+        }
+        self.map_age = (self.map_age + 1) % self.plan.map_age;
+        let mut free: Vec<usize> = (0..self.keys.len()).collect();
+        self.random.shuffle(&mut free);
+        let mut request = Vec::new();
+        while let Some(key) = free.pop() {
+            let sent = match self.random.f64() < self.plan.aggregated {
+                false => self.plain(key),
+                true if self.random.bool() => self.aggregate(&[key], false),
+                true => {
+                    let (with, others) = self.beside(key, free);
+                    free = others;
+                    self.aggregate(&with, true)
+                }
+            };
+            request.push(sent);
+            if request.len() >= self.plan.entries {
+                break;
+            }
+        }
+        request
+    }
+
+    /// `key` and those of `free` that the map has in its shard; and the rest.
+    fn beside(&self, key: usize, free: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
+        let hash = self.keys[key].hash;
+        let shard = self
+            .map
+            .iter()
+            .find(|shard| shard.hash_range.contains(hash));
+        let range = shard.map(|shard| shard.hash_range);
+        let together =
+            |other: &usize| range.is_some_and(|range| range.contains(self.keys[*other].hash));
+        let (mut with, others): (Vec<_>, Vec<_>) = free.into_iter().partition(together);
+        with.push(key);
+        (with, others)
+    }
+
+    fn count(&mut self, key: usize) -> Counted {
+        let key = &mut self.keys[key];
+        key.next += 1;
+        (Arc::clone(&key.name), key.next - 1)
+    }
+
+    fn plain(&mut self, key: usize) -> Sent {
+        let counted = self.count(key);
+        let filler = self.random.usize(0..60);
+        let entry = PutEntry {
+            data: payload(counted.1, filler).into(),
+            partition_key: Arc::clone(&counted.0),
+            explicit_hash_key: None,
+        };
+        self.sent(entry, vec![counted])
+    }
+
+    /// Some records of each of `keys`, mixed, in one.
+    fn aggregate(&mut self, keys: &[usize], for_shard: bool) -> Sent {
+        let rounds = self.random.usize(1..6);
+        let inside = (0..rounds).flat_map(|_| keys.iter());
+        let inside: Vec<usize> = inside.copied().collect();
+        let inside = inside.into_iter().map(|key| self.count(key)).collect();
+        let hash = for_shard.then(|| self.keys[keys[0]].hash);
+        self.packed(inside, hash)
+    }
+
+    /// An aggregate; without a hash key it goes where the key of its first record belongs.
+    fn packed(&mut self, inside: Vec<Counted>, hash: Option<HashKey>) -> Sent {
+        let mut builder = AggregateBuilder::new(1 << 20);
+        for (key, counter) in &inside {
+            builder.try_push(&UserRecord {
+                partition_key: key,
+                explicit_hash_key: None,
+                data: payload(*counter, 0).as_bytes(),
+            });
+        }
+        let data = builder.finish();
+        let mut written = self.ground.written.lock().unwrap();
+        written.aggregates.insert(data.clone(), inside.clone());
+        drop(written);
+        let partition_key = match hash {
+            Some(_) => "a".into(),
+            None => Arc::clone(&inside[0].0),
+        };
+        let entry = PutEntry {
+            data,
+            partition_key,
+            explicit_hash_key: hash,
+        };
+        self.sent(entry, inside)
+    }
+
+    fn sent(&self, entry: PutEntry, inside: Vec<Counted>) -> Sent {
+        Sent {
+            entry,
+            inside,
+            since: self.ground.clock.now(),
+        }
+    }
+
+    /// Sends a request until all of it is acknowledged.
+    async fn send(&mut self, mut pending: Vec<Sent>) {
+        while !pending.is_empty() {
+            let entries: Vec<_> = pending.iter().map(|sent| sent.entry.clone()).collect();
+            let put = self
+                .ground
+                .kinesis
+                .put_records(&self.ground.stream, &entries);
+            let outcomes = put.await;
+            let Ok(outcomes) = outcomes else {
+                self.tell(format!("no answer for {}", entries.len()));
+                self.wait().await;
+                continue;
+            };
+            let mut again = Vec::new();
+            for (sent, outcome) in pending.into_iter().zip(outcomes) {
+                match outcome {
+                    Ok(record) => again.extend(self.taken(sent, &record.shard).await),
+                    Err(_) => again.push(sent),
+                }
+            }
+            self.tell(format!("{} of {} left", again.len(), entries.len()));
+            pending = again;
+            if !pending.is_empty() {
+                self.wait().await;
+            }
+        }
+    }
+
+    /// Notes what was acknowledged; gives what lies in a shard where its key does not belong, to be
+    /// sent again, one record for each key.
+    async fn taken(&mut self, sent: Sent, shard: &datafusion_kinesis::model::ShardId) -> Vec<Sent> {
+        let mut astray: Vec<(Arc<str>, Vec<Counted>)> = Vec::new();
+        let mut home = Vec::new();
+        let range = match sent.entry.explicit_hash_key {
+            None => None,
+            Some(_) => Some(self.range_of(shard).await),
+        };
+        for counted in sent.inside {
+            let hash = HashKey::of_partition_key(&counted.0);
+            if range.is_none_or(|range| range.contains(hash)) {
+                home.push(counted);
+                continue;
+            }
+            match astray.iter_mut().find(|(key, _)| *key == counted.0) {
+                Some((_, others)) => others.push(counted),
+                None => astray.push((Arc::clone(&counted.0), vec![counted])),
+            }
+        }
+        let mut written = self.ground.written.lock().unwrap();
+        let home = home.into_iter().map(|counted| (counted, sent.since));
+        written.acknowledged.extend(home);
+        drop(written);
+        let astray = astray.into_iter().map(|(_, inside)| Sent {
+            since: sent.since,
+            ..self.packed(inside, None)
+        });
+        astray.collect()
+    }
+
+    async fn range_of(
+        &mut self,
+        shard: &datafusion_kinesis::model::ShardId,
+    ) -> datafusion_kinesis::model::HashRange {
+        loop {
+            if let Some(found) = self.map.iter().find(|known| known.id == *shard) {
+                return found.hash_range;
+            }
+            self.map = self.ground.shards(ShardFilter::FromTrimHorizon).await;
+            // Closed ones take nothing, but may have taken what was sent a moment ago.
+            self.map_age = 0;
+        }
+    }
+
+    async fn wait(&mut self) {
+        let wait = Duration::from_millis(self.random.u64(10..300));
+        tokio::time::sleep(wait).await;
+    }
+
+    fn tell(&self, what: String) {
+        self.ground.tell(format!("writer {}: {what}", self.number));
+    }
+}
