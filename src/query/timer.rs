@@ -44,6 +44,15 @@ impl Timer {
         }
     }
 
+    /// How long until the trigger fires, at `now`; `None` where it has fired. A clock that is set back
+    /// meanwhile costs one interval at most.
+    pub(super) fn wait_from(&mut self, now: UnixMillis) -> Option<Duration> {
+        if let Trigger::ProcessingTime(interval) = self.trigger {
+            self.due = self.due.min(now.plus(interval));
+        }
+        (self.due > now).then(|| self.due.since(now))
+    }
+
     /// Whether it is time to tell that batches take longer than the interval.
     pub(super) fn tells_behind(&mut self) -> bool {
         let tells = self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY);
@@ -75,6 +84,17 @@ mod tests {
 
     use super::*;
     use crate::model::SystemClock;
+
+    #[test]
+    fn a_clock_that_is_set_back_before_a_tick_costs_one_interval_at_most() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let mut timer = Timer::new(Trigger::ProcessingTime(SECOND), &SystemClock);
+        timer.due = UnixMillis(3_600_000);
+        assert_eq!(timer.wait_from(UnixMillis(3_599_400)), Some(SECOND * 3 / 5));
+        assert_eq!(timer.wait_from(UnixMillis(1_700)), Some(SECOND));
+        assert_eq!(timer.due, UnixMillis(2_700));
+        assert_eq!(timer.wait_from(UnixMillis(2_700)), None);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_query_that_is_always_behind_says_so_once_a_minute() {

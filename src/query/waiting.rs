@@ -66,8 +66,8 @@ impl Runner {
                 return Ok(Wake::End(QueryEnd::StopLock));
             }
             let early = self.clock.now();
-            if timer.due > early {
-                let until = Instant::now() + timer.due.since(early);
+            if let Some(wait) = timer.wait_from(early) {
+                let until = Instant::now() + wait;
                 self.shared
                     .set_status("Waiting for next trigger", false, false);
                 let poll = awaited.then(|| Instant::now() + CATCH_UP_INTERVAL);
