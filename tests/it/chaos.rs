@@ -93,7 +93,7 @@ async fn pass(schedule: &Schedule, ground: &Arc<Ground>) {
         while let Some(writer) = writers.join_next().await {
             writer.unwrap();
         }
-        lives.finish().await;
+        lives.finish(&schedule.last).await;
         verdict::pass(ground, schedule.start).await;
         ground.clean_up().await;
     };
@@ -103,7 +103,7 @@ async fn pass(schedule: &Schedule, ground: &Arc<Ground>) {
 }
 
 /// Runs the simulations of `seeds` on all cores; gives what they met, or the first that went wrong.
-fn simulate_all(seeds: Range<u64>) -> Result<Tally, (Schedule, Outcome)> {
+fn simulate_all(seeds: Range<u64>, traced: bool) -> Result<Tally, (Schedule, Outcome)> {
     let next = AtomicU64::new(seeds.start);
     let total = Mutex::new(Tally::default());
     let wrong = Mutex::new(BTreeMap::new());
@@ -115,6 +115,9 @@ fn simulate_all(seeds: Range<u64>) -> Result<Tally, (Schedule, Outcome)> {
             }
             let schedule = Schedule::of(seed);
             let outcome = simulate(&schedule);
+            if traced {
+                say(&format!("{schedule}{}", outcome.trace));
+            }
             *total.lock().unwrap() += &outcome.tally;
             if outcome.wrong.is_some() {
                 wrong.lock().unwrap().insert(seed, (schedule, outcome));
@@ -150,14 +153,12 @@ fn whatever_happens_each_row_arrives_once_and_in_order() {
         None => 0..number("CHAOS_SEEDS").unwrap_or(SEEDS),
     };
     let many = seeds.end - seeds.start >= SEEDS;
-    if let Some(seed) = only {
-        let schedule = Schedule::of(seed);
-        say(&format!("{schedule}{}", simulate(&schedule).trace));
-    }
-    match simulate_all(seeds) {
+    match simulate_all(seeds, only.is_some()) {
         Err((schedule, Outcome { trace, wrong, .. })) => {
             let seed = schedule.seed;
-            say(&format!("{schedule}{trace}"));
+            if only.is_none() {
+                say(&format!("{schedule}{trace}"));
+            }
             panic!(
                 "again with CHAOS_SEED={seed}: {}",
                 wrong.unwrap_or_default()

@@ -33,6 +33,10 @@ impl JumpingClock {
     pub(super) fn set(&self, offset_millis: i64) {
         self.offset_millis.store(offset_millis, Ordering::SeqCst);
     }
+
+    pub(super) fn set_back(&self, millis: i64) {
+        self.offset_millis.fetch_sub(millis, Ordering::SeqCst);
+    }
 }
 
 impl Clock for JumpingClock {
@@ -94,6 +98,7 @@ impl Ground {
     /// Notes what happened, with its time.
     pub(super) fn tell(&self, what: impl std::fmt::Display) {
         let millis = self.clock.now().since(EPOCH).as_millis();
+        let what = what.to_string().replace(&self.location, "the log");
         let mut trace = self.trace.lock().unwrap();
         writeln!(trace, "{millis:>8} ms: {what}").unwrap();
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion_kinesis::model::Trigger;
 use datafusion_kinesis::query::StreamingQuery;
 use datafusion_kinesis::{Error, ErrorKind, KinesisTable, Services};
 use tokio::sync::watch;
@@ -13,13 +12,16 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::ground::{Ground, STREAM};
 use super::killer::Killer;
-use super::schedule::{Ending, LifePlan, SinkPlan, Start, StorePlan};
+use super::schedule::{Ending, LastPlan, LifePlan, SinkPlan, Start, StorePlan};
 use super::sink::{AWAY, SELECT, Way};
 use super::store::Store;
 use super::tally::Met;
 
 /// How long the last start has to come to the end of the stream.
-const PATIENCE: Duration = Duration::from_secs(1_200);
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// When the clock of the last start is set back, from its start on.
+const LATER: Duration = Duration::from_millis(700);
 
 /// How often the last start may be fenced by one that began before it.
 const LAST_TRIES: usize = 3;
@@ -76,16 +78,16 @@ impl Lives {
     }
 
     /// Runs the query to the end of the stream, with nothing in its way but older starts.
-    pub(super) async fn finish(mut self) {
+    pub(super) async fn finish(mut self, plan: &LastPlan) {
         for _ in 0..LAST_TRIES {
             let last = Life {
                 ground: Arc::clone(&self.ground),
                 number: self.count,
                 start: self.start,
-                plan: last_plan(),
+                plan: life_of(plan),
             };
             self.count += 1;
-            if last.catches_up().await {
+            if last.catches_up(plan.set_back).await {
                 break;
             }
         }
@@ -100,15 +102,15 @@ impl Lives {
 }
 
 /// A start that nothing befalls.
-fn last_plan() -> LifePlan {
+fn life_of(last: &LastPlan) -> LifePlan {
     LifePlan {
         wait: Duration::ZERO,
         overlap: None,
         ending: Ending::Limit,
         limit: PATIENCE,
-        trigger: Trigger::AsFastAsPossible,
+        trigger: last.trigger,
         options: Vec::new(),
-        partitions: 2,
+        partitions: last.partitions,
         store: StorePlan {
             fails: 0.0,
             loses: 0.0,
@@ -172,11 +174,18 @@ impl Life {
     }
 
     /// Whether it has come to the end of the stream; not where a start before it took over so late.
-    async fn catches_up(self) -> bool {
+    async fn catches_up(self, set_back: Option<(i64, Duration)>) -> bool {
         let killer = Killer::new(&self.ground, self.number, Ending::Limit);
         let way = self.way();
         let run = async {
             let query = self.query(&killer, &way).await?;
+            if let Some((millis, before)) = set_back {
+                sleep(LATER).await;
+                self.ground
+                    .tell(format_args!("clock set back by {millis} ms"));
+                self.ground.query_clock.set_back(millis);
+                sleep(before).await;
+            }
             query.process_all_available().await?;
             query.stop().await
         };

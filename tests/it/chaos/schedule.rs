@@ -21,6 +21,16 @@ pub(super) struct Schedule {
     pub(super) events: Vec<(Duration, Event)>,
     /// The starts of the query, one after the other as far as there is time.
     pub(super) lives: Vec<LifePlan>,
+    pub(super) last: LastPlan,
+}
+
+/// The start that comes to the end of the stream: nothing fails any more.
+#[derive(Debug, Clone)]
+pub(super) struct LastPlan {
+    pub(super) trigger: Trigger,
+    pub(super) partitions: usize,
+    /// How far its clock is set back once it runs, and how long that is before it must have caught up.
+    pub(super) set_back: Option<(i64, Duration)>,
 }
 
 /// How the simulated service is.
@@ -167,6 +177,7 @@ impl fmt::Display for Schedule {
         for (number, life) in self.lives.iter().enumerate() {
             writeln!(f, "life {number}: {life:?}")?;
         }
+        writeln!(f, "last life: {:?}", self.last)?;
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use datafusion_kinesis::model::Trigger;
 use datafusion_kinesis::query::Step;
 
 use super::{
-    Ending, Event, LifePlan, Schedule, ServicePlan, Side, SinkPlan, Start, StorePlan, Weather,
-    WriterPlan,
+    Ending, Event, LastPlan, LifePlan, Schedule, ServicePlan, Side, SinkPlan, Start, StorePlan,
+    Weather, WriterPlan,
 };
 
 /// More than there is time for.
@@ -44,6 +44,7 @@ impl Schedule {
             writers,
             events,
             lives,
+            last: last(random),
         }
     }
 }
@@ -130,6 +131,19 @@ fn life(random: &mut fastrand::Rng) -> LifePlan {
             },
         },
         seed: random.u64(..),
+    }
+}
+
+fn last(random: &mut fastrand::Rng) -> LastPlan {
+    let trigger = match random.bool() {
+        true => Trigger::AsFastAsPossible,
+        false => Trigger::ProcessingTime(millis(random, 1..1_500)),
+    };
+    let set_back = (random.i64(1..7_200_000), millis(random, 0..3_000));
+    LastPlan {
+        trigger,
+        partitions: random.usize(1..3),
+        set_back: (random.u32(0..3) == 0).then_some(set_back),
     }
 }
 
