@@ -183,12 +183,14 @@ impl Checkpoint {
         read: impl Fn(&[u8]) -> Result<T, Unreadable>,
     ) -> Result<T> {
         let found = self.retrying(|| self.committer.get(log, batch)).await?;
-        let found = found.ok_or_else(|| {
+        let Some(found) = found else {
+            // A newer start purges what this one was about to read.
+            self.judge_last(log, &self.batches(log).await?).await?;
             let object = self.committer.object(log, batch);
-            self.broken(format!(
+            return Err(self.broken(format!(
                 "{object} was removed just now; start the query again"
-            ))
-        })?;
+            )));
+        };
         read(&found).map_err(|reason| self.unreadable(log, batch, &reason))
     }
 

@@ -147,6 +147,35 @@ pub(super) async fn in_whatever_call(keeper: Keeper) {
     }
 }
 
+/// The newer run purges the batch that the older one is about to read.
+#[tokio::test(start_paused = true)]
+async fn the_older_run_is_fenced_where_what_it_reads_was_purged() {
+    for log in [Log::Offsets, Log::Commits] {
+        let world = World::new();
+        let options = format!("{OPTIONS}, 'kinesis.minBatchesToRetain' '1'");
+        world.unbounded_table("words", 3, &options).await;
+        let place = format!("memory://purged-{}", log.name());
+        let (sink, committer) = (Sink::default(), Watched::at(&place));
+        put_mixed(&world, 0, 60).await;
+        let first = run(&world, &place, &sink).start().await.unwrap();
+        first.process_all_available().await.unwrap();
+        first.stop().await.unwrap();
+        committer.freeze_behind(Call::TakeEpoch, Call::Get(log), Side::Before);
+        let older = run(&world, &place, &sink);
+        let older = older.with_committer(Arc::<Watched>::clone(&committer));
+        let older = older.start().await.unwrap();
+        committer.frozen().await;
+        put_mixed(&world, 60, 60).await;
+        let newer = run(&world, &place, &sink).start().await.unwrap();
+        newer.process_all_available().await.unwrap();
+        committer.thaw();
+        let error = older.await_termination().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Fenced, "{place}: {error}");
+        newer.stop().await.unwrap();
+        assert_eq!(placed_numbers(&sink), (0..120).collect::<Vec<_>>());
+    }
+}
+
 /// The older run's entry lands although the newer run has taken over: it counts for both.
 #[tokio::test(start_paused = true)]
 async fn an_entry_that_slipped_past_the_fence_counts_for_the_newer_run() {
