@@ -103,7 +103,7 @@ async fn pass(schedule: &Schedule, ground: &Arc<Ground>) {
 }
 
 /// Runs the simulations of `seeds` on all cores; gives what they met, or the first that went wrong.
-fn simulate_all(seeds: Range<u64>, traced: bool) -> Result<Tally, (Schedule, Outcome)> {
+fn simulate_all(seeds: Range<u64>, traced: bool) -> Result<Tally, Box<(Schedule, Outcome)>> {
     let next = AtomicU64::new(seeds.start);
     let total = Mutex::new(Tally::default());
     let wrong = Mutex::new(BTreeMap::new());
@@ -132,7 +132,7 @@ fn simulate_all(seeds: Range<u64>, traced: bool) -> Result<Tally, (Schedule, Out
         }
     });
     match wrong.into_inner().unwrap().pop_first() {
-        Some((_, wrong)) => Err(wrong),
+        Some((_, wrong)) => Err(Box::new(wrong)),
         None => Ok(total.into_inner().unwrap()),
     }
 }
@@ -154,7 +154,8 @@ fn whatever_happens_each_row_arrives_once_and_in_order() {
     };
     let many = seeds.end - seeds.start >= SEEDS;
     match simulate_all(seeds, only.is_some()) {
-        Err((schedule, Outcome { trace, wrong, .. })) => {
+        Err(failed) => {
+            let (schedule, Outcome { trace, wrong, .. }) = *failed;
             let seed = schedule.seed;
             if only.is_none() {
                 say(&format!("{schedule}{trace}"));

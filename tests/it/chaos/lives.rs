@@ -1,27 +1,20 @@
 //! The starts of the query, one after the other and sometimes one beside the other.
 
+mod life;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion_kinesis::query::StreamingQuery;
-use datafusion_kinesis::{Error, ErrorKind, KinesisTable, Services};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::ground::{Ground, STREAM};
-use super::killer::Killer;
+use self::life::Life;
+use super::ground::Ground;
 use super::schedule::{Ending, LastPlan, LifePlan, SinkPlan, Start, StorePlan};
-use super::sink::{AWAY, SELECT, Way};
-use super::store::Store;
-use super::tally::Met;
 
 /// How long the last start has to come to the end of the stream.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// When the clock of the last start is set back, from its start on.
-const LATER: Duration = Duration::from_millis(700);
 
 /// How often the last start may be fenced by one that began before it.
 const LAST_TRIES: usize = 3;
@@ -123,156 +116,5 @@ fn life_of(last: &LastPlan) -> LifePlan {
             latency: Duration::ZERO,
         },
         seed: 0,
-    }
-}
-
-/// One start.
-struct Life {
-    ground: Arc<Ground>,
-    number: usize,
-    start: Start,
-    plan: LifePlan,
-}
-
-impl Life {
-    /// Lives until it ends, is killed, or is told to stop.
-    async fn live(self, mut over: watch::Receiver<bool>) {
-        let killer = Killer::new(&self.ground, self.number, self.plan.ending);
-        let way = self.way();
-        let run = async {
-            let query = self.query(&killer, &way).await?;
-            let stop = async {
-                match self.plan.ending {
-                    Ending::Stop(time) => sleep(time).await,
-                    _ => std::future::pending().await,
-                }
-            };
-            let over = async {
-                // Who could tell is there as long as this life.
-                let _ = over.wait_for(|over| *over).await;
-            };
-            tokio::select! {
-                biased;
-                () = over => query.stop().await,
-                () = stop => query.stop().await,
-                ended = query.await_termination() => ended,
-            }
-        };
-        let result = tokio::select! {
-            biased;
-            () = killer.strikes() => None,
-            () = sleep(self.plan.limit) => None,
-            result = run => Some(result),
-        };
-        match result {
-            None => self.killed(),
-            Some(result) => {
-                way.close();
-                self.ended(result.map_err(|error| (error.kind(), error.to_string())));
-            }
-        }
-    }
-
-    /// Whether it has come to the end of the stream; not where a start before it took over so late.
-    async fn catches_up(self, set_back: Option<(i64, Duration)>) -> bool {
-        let killer = Killer::new(&self.ground, self.number, Ending::Limit);
-        let way = self.way();
-        let run = async {
-            let query = self.query(&killer, &way).await?;
-            if let Some((millis, before)) = set_back {
-                sleep(LATER).await;
-                self.ground
-                    .tell(format_args!("clock set back by {millis} ms"));
-                self.ground.query_clock.set_back(millis);
-                sleep(before).await;
-            }
-            query.process_all_available().await?;
-            query.stop().await
-        };
-        let Ok(result) = timeout(PATIENCE, run).await else {
-            self.ground.fault("the last start does not catch up");
-            return true;
-        };
-        let caught_up = result.is_ok();
-        let fenced = self.ground.book.lock().unwrap().is_fenced(self.number);
-        if !caught_up && !fenced {
-            self.ground
-                .fault(format!("the last start fails: {result:?}"));
-        }
-        self.ground
-            .tell(format_args!("life {}: {result:?}", self.number));
-        caught_up || !fenced
-    }
-
-    fn way(&self) -> Arc<Way> {
-        let sink = self.plan.sink.clone();
-        Way::new(&self.ground, self.number, sink, self.plan.seed ^ 1)
-    }
-
-    async fn query(&self, killer: &Arc<Killer>, way: &Arc<Way>) -> Result<StreamingQuery, Error> {
-        let Self { ground, plan, .. } = self;
-        ground.tell(format_args!("life {}: starts", self.number));
-        ground.tally.lock().unwrap().add(Met::Starts, 1);
-        let config = SessionConfig::new().with_target_partitions(plan.partitions);
-        let ctx = SessionContext::new_with_config(config);
-        let table = self.table().await?;
-        ctx.register_table(STREAM, Arc::new(table)).unwrap();
-        let store = plan.store.clone();
-        let store = Store::new(ground, self.number, store, killer, plan.seed ^ 2);
-        let way = Arc::clone(way);
-        let query = StreamingQuery::builder(&ctx, SELECT)
-            .as_in_another_process()
-            .with_committer(store)
-            .with_trigger(plan.trigger)
-            .with_seed(plan.seed ^ 3)
-            .with_step_hook(killer.hook())
-            .foreach_batch(move |batch, rows| Arc::clone(&way).take(batch, rows));
-        query.start().await
-    }
-
-    async fn table(&self) -> Result<KinesisTable, Error> {
-        let ground = &self.ground;
-        let services = Services::fixed(Arc::clone(&ground.kinesis) as _)
-            .with_clock(Arc::clone(&ground.query_clock) as _);
-        let start = match self.start {
-            Start::TrimHorizon => "TRIM_HORIZON".to_owned(),
-            Start::AtTimestamp => format!("AT_TIMESTAMP {}", crate::support::EPOCH),
-            Start::Latest => "LATEST".to_owned(),
-        };
-        let mut table = KinesisTable::builder(STREAM)
-            .with_services(Arc::new(services))
-            .with_seed(self.plan.seed)
-            .with_option("kinesis.startingPosition", start)
-            .with_option("kinesis.extraColumns", "shardId,subSequenceNumber")
-            .unbounded();
-        for (name, value) in &self.plan.options {
-            table = table.with_option(*name, value);
-        }
-        table.build().await
-    }
-
-    fn killed(&self) {
-        let begun = self.ground.book.lock().unwrap().begun();
-        let Self { ground, number, .. } = self;
-        ground.tell(format_args!(
-            "life {number}: killed, batch in flight {begun:?}"
-        ));
-        let mut tally = ground.tally.lock().unwrap();
-        tally.add(Met::Kills, 1);
-        tally.add(Met::KillsBeforeCommit, u64::from(begun.is_some()));
-    }
-
-    fn ended(&self, result: Result<(), (ErrorKind, String)>) {
-        let Self { ground, number, .. } = self;
-        ground.tell(format_args!("life {number}: ends with {result:?}"));
-        let fenced = ground.book.lock().unwrap().is_fenced(*number);
-        let met = match result {
-            Ok(()) => return,
-            Err((_, text)) if text.contains(AWAY) => Met::SinkFailures,
-            Err((ErrorKind::Unavailable, _)) => Met::Outages,
-            Err((ErrorKind::Fenced, _)) if fenced => Met::Fencings,
-            Err(error) => return ground.fault(format!("life {number} ends with {error:?}")),
-        };
-        ground.tally.lock().unwrap().add(met, 1);
     }
 }
