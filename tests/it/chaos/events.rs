@@ -36,7 +36,7 @@ pub(super) async fn happen(ground: &Arc<Ground>, began: Instant, events: &[(Dura
 }
 
 impl Ground {
-    async fn reshard(&self, event: Event) {
+    pub(super) async fn reshard(&self, event: Event) {
         let Ok(mut shards) = timeout(PATIENCE, self.shards(ShardFilter::AtLatest)).await else {
             return self.tell(format_args!("{event:?}: the service is away"));
         };

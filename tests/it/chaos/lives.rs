@@ -80,7 +80,7 @@ impl Lives {
                 plan: life_of(plan),
             };
             self.count += 1;
-            if last.catches_up(plan.set_back).await {
+            if last.catches_up(plan).await {
                 break;
             }
         }

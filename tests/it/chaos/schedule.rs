@@ -31,6 +31,10 @@ pub(super) struct LastPlan {
     pub(super) partitions: usize,
     /// How far its clock is set back once it runs, and how long that is before it must have caught up.
     pub(super) set_back: Option<(i64, Duration)>,
+    /// What happens to the stream right before it must have caught up.
+    pub(super) reshard: Option<Event>,
+    /// Writes right before and right behind that.
+    pub(super) writer: WriterPlan,
 }
 
 /// How the simulated service is.

@@ -7,18 +7,22 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_kinesis::query::StreamingQuery;
 use datafusion_kinesis::{Error, ErrorKind, KinesisTable, Services};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::super::ground::{Ground, STREAM};
 use super::super::killer::Killer;
-use super::super::schedule::{Ending, LifePlan, Start};
+use super::super::schedule::{Ending, LastPlan, LifePlan, Start};
 use super::super::sink::{AWAY, SELECT, Way};
 use super::super::store::Store;
 use super::super::tally::Met;
+use super::super::writers::write;
 use super::PATIENCE;
 
-/// When the clock of the last start is set back, from its start on.
+/// The time between what happens to the last start.
 const LATER: Duration = Duration::from_millis(700);
+
+/// The number of the writer beside the last start, and that of the start.
+const FIRST_LATE_WRITER: usize = 100;
 
 /// One start.
 pub(super) struct Life {
@@ -68,18 +72,12 @@ impl Life {
     }
 
     /// Whether it has come to the end of the stream; not where a start before it took over so late.
-    pub(super) async fn catches_up(self, set_back: Option<(i64, Duration)>) -> bool {
+    pub(super) async fn catches_up(self, last: &LastPlan) -> bool {
         let killer = Killer::new(&self.ground, self.number, Ending::Limit);
         let way = self.way();
         let run = async {
             let query = self.query(&killer, &way).await?;
-            if let Some((millis, before)) = set_back {
-                sleep(LATER).await;
-                self.ground
-                    .tell(format_args!("clock set back by {millis} ms"));
-                self.ground.query_clock.set_back(millis);
-                sleep(before).await;
-            }
+            self.disturb(last).await;
             query.process_all_available().await?;
             query.stop().await
         };
@@ -96,6 +94,25 @@ impl Life {
         self.ground
             .tell(format_args!("life {}: {result:?}", self.number));
         caught_up || !fenced
+    }
+
+    /// What happens to the last start before it must have caught up.
+    async fn disturb(&self, last: &LastPlan) {
+        let ground = &self.ground;
+        if let Some((millis, before)) = last.set_back {
+            sleep(LATER).await;
+            ground.tell(format_args!("clock set back by {millis} ms"));
+            ground.query_clock.set_back(millis);
+            sleep(before).await;
+        }
+        if let Some(event) = last.reshard {
+            sleep(LATER).await;
+            // Keys of its own for each try.
+            let number = FIRST_LATE_WRITER + self.number;
+            let until = Instant::now() + LATER;
+            let writer = write(Arc::clone(ground), number, last.writer.clone(), until);
+            tokio::join!(writer, ground.reshard(event));
+        }
     }
 
     fn way(&self) -> Arc<Way> {

@@ -71,7 +71,6 @@ fn writer(random: &mut fastrand::Rng) -> WriterPlan {
 }
 
 fn event(random: &mut fastrand::Rng) -> Event {
-    let at = random.f64();
     match random.u32(0..20) {
         0..8 => {
             let all = [
@@ -87,19 +86,26 @@ fn event(random: &mut fastrand::Rng) -> Event {
             ];
             Event::Weather(all[random.usize(0..all.len())])
         }
-        8..12 => {
-            let share = 0.05 + random.f64() * 0.9;
-            Event::Split { at, share }
-        }
-        12..16 => Event::Merge { at },
-        16 | 17 => {
-            let factor = 0.5 + random.f64() * 1.5;
-            Event::Scale { factor }
-        }
+        8..18 => reshard(random),
         _ => {
             let most = if random.bool() { 2_000 } else { 200_000 };
             let offset_millis = random.i64(-most..most);
             Event::Clock { offset_millis }
+        }
+    }
+}
+
+fn reshard(random: &mut fastrand::Rng) -> Event {
+    let at = random.f64();
+    match random.u32(0..5) {
+        0 | 1 => {
+            let share = 0.05 + random.f64() * 0.9;
+            Event::Split { at, share }
+        }
+        2 | 3 => Event::Merge { at },
+        _ => {
+            let factor = 0.5 + random.f64() * 1.5;
+            Event::Scale { factor }
         }
     }
 }
@@ -144,6 +150,8 @@ fn last(random: &mut fastrand::Rng) -> LastPlan {
         trigger,
         partitions: random.usize(1..3),
         set_back: (random.u32(0..3) == 0).then_some(set_back),
+        reshard: random.bool().then(|| reshard(random)),
+        writer: writer(random),
     }
 }
 
