@@ -66,6 +66,7 @@ fn simulate(schedule: &Schedule) -> Outcome {
     if let Err(panic) = catch_unwind(running) {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        let _clock = runtime.enter();
         ground.fault(text.unwrap_or("a panic without a text"));
     }
     let mut tally = ground.tally.lock().unwrap_or_else(PoisonError::into_inner);
