@@ -1,7 +1,7 @@
 //! What all parts of a simulation stand on: the service, the clocks, the trace, and what went wrong.
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,14 +13,18 @@ use datafusion_kinesis::kinesis::{
 use datafusion_kinesis::model::{Clock, Shard, StreamIdentity, StreamName, UnixMillis};
 
 use super::book::Book;
-use super::schedule::{Schedule, Weather};
+use super::schedule::{Retention, Schedule, Start, Weather};
 use super::sink::Sink;
-use super::tally::Tally;
+use super::tally::{Met, Tally};
+use super::verdict::Truth;
 use super::writers::Written;
 use crate::support::EPOCH;
 
 /// The one stream.
 pub(super) const STREAM: &str = "words";
+
+/// How long a stream keeps records that is made without a word about it.
+const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The clock of the query: that of the service and an offset that jumps.
 #[derive(Debug)]
@@ -58,6 +62,10 @@ pub(super) struct Ground {
     pub(super) sink: Mutex<Sink>,
     pub(super) written: Mutex<Written>,
     pub(super) tally: Mutex<Tally>,
+    /// What the stream had when it outlived its retention; `None` where it did not.
+    pub(super) outlived: Mutex<Option<Truth>>,
+    /// Whether the query has told of a loss.
+    pub(super) loss_told: AtomicBool,
     trace: Mutex<String>,
     faults: Mutex<Vec<String>>,
 }
@@ -90,6 +98,8 @@ impl Ground {
             sink: Mutex::default(),
             written: Mutex::default(),
             tally: Mutex::default(),
+            outlived: Mutex::default(),
+            loss_told: AtomicBool::new(false),
             trace: Mutex::default(),
             faults: Mutex::default(),
         })
@@ -117,6 +127,31 @@ impl Ground {
     /// The first promise that was broken.
     pub(super) fn first_fault(&self) -> Option<String> {
         self.faults.lock().unwrap().first().cloned()
+    }
+
+    /// Lets the retention pass of all but what was written last.
+    pub(super) async fn outlive(&self, retention: Retention, start: Start) {
+        let truth = self.truth().await;
+        *self.outlived.lock().unwrap() = Some(truth);
+        self.tell(format_args!("{retention:?}"));
+        let unread = self.book.lock().unwrap().ledger.offsets.is_empty();
+        // A query that begins with the oldest record has no claim to an older one before it has begun.
+        let none = unread && start == Start::TrimHorizon;
+        self.loss_told.store(none, Ordering::SeqCst);
+        tokio::time::advance(RETENTION.saturating_sub(retention.kept)).await;
+    }
+
+    /// Takes note of what a start tells of losses: there is none while the stream keeps its records.
+    pub(super) fn told(&self, life: usize, losses: u64) {
+        if losses == 0 {
+            return;
+        }
+        self.tell(format_args!("life {life}: {losses} losses"));
+        self.loss_told.store(true, Ordering::SeqCst);
+        self.tally.lock().unwrap().add(Met::LossesTold, 1);
+        if self.outlived.lock().unwrap().is_none() {
+            self.fault(format!("life {life} tells of a loss, and there is none"));
+        }
     }
 
     /// Lets go of what the log of the query holds in memory.

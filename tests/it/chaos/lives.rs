@@ -3,6 +3,7 @@
 mod life;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -72,12 +73,15 @@ impl Lives {
 
     /// Runs the query to the end of the stream, with nothing in its way but older starts.
     pub(super) async fn finish(mut self, plan: &LastPlan) {
+        if let Some(retention) = plan.retention {
+            self.ground.outlive(retention, self.start).await;
+        }
         for _ in 0..LAST_TRIES {
             let last = Life {
                 ground: Arc::clone(&self.ground),
                 number: self.count,
                 start: self.start,
-                plan: life_of(plan),
+                plan: life_of(plan, &self.ground),
             };
             self.count += 1;
             if last.catches_up(plan).await {
@@ -95,14 +99,16 @@ impl Lives {
 }
 
 /// A start that nothing befalls.
-fn life_of(last: &LastPlan) -> LifePlan {
+fn life_of(last: &LastPlan, ground: &Ground) -> LifePlan {
+    let fails = last.retention.is_some_and(|retention| retention.fails);
+    let fails = fails && !ground.loss_told.load(Ordering::SeqCst);
     LifePlan {
         wait: Duration::ZERO,
         overlap: None,
         ending: Ending::Limit,
         limit: PATIENCE,
         trigger: last.trigger,
-        options: Vec::new(),
+        options: vec![("kinesis.failOnDataLoss", fails.to_string())],
         partitions: last.partitions,
         store: StorePlan {
             fails: 0.0,

@@ -33,8 +33,18 @@ pub(super) struct LastPlan {
     pub(super) set_back: Option<(i64, Duration)>,
     /// What happens to the stream right before it must have caught up.
     pub(super) reshard: Option<Event>,
+    pub(super) retention: Option<Retention>,
     /// Writes right before and right behind that.
     pub(super) writer: WriterPlan,
+}
+
+/// The stream is older than it keeps records when the last start begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retention {
+    /// How much of what was written last is still there.
+    pub(super) kept: Duration,
+    /// Whether a loss is to end the query; the start behind that goes on without what is lost.
+    pub(super) fails: bool,
 }
 
 /// How the simulated service is.
@@ -166,6 +176,14 @@ pub(super) struct SinkPlan {
     pub(super) fails: f64,
     /// The longest it takes.
     pub(super) latency: Duration,
+}
+
+impl LifePlan {
+    /// Whether a loss is to end it.
+    pub(super) fn fails_on_loss(&self) -> bool {
+        let option = ("kinesis.failOnDataLoss", "true".to_owned());
+        self.options.contains(&option)
+    }
 }
 
 impl fmt::Display for Schedule {

@@ -48,14 +48,16 @@ impl Sink {
         self.batches.contains_key(&batch.0)
     }
 
-    /// Keeps a batch; gives whether it was there, with the same rows.
-    fn keep(&mut self, batch: BatchId, rows: Vec<Row>) -> Result<bool, String> {
+    /// Keeps a batch; gives whether it was there, with the same rows. Where some may be `lost` since,
+    /// those that are left are a part of what was there.
+    fn keep(&mut self, batch: BatchId, rows: Vec<Row>, lost: bool) -> Result<bool, String> {
         let Some(before) = self.batches.get(&batch.0) else {
             self.rows += rows.len();
             self.batches.insert(batch.0, rows);
             return Ok(false);
         };
-        if by_shard(before) == by_shard(&rows) {
+        let left = || rows.iter().all(|row| before.contains(row));
+        if by_shard(before) == by_shard(&rows) || (lost && left()) {
             return Ok(true);
         }
         Err(format!(
@@ -139,7 +141,8 @@ impl Way {
         if let Err(wrong) = self.look(batch, &rows) {
             ground.fault(format!("life {life}, batch {batch}: {wrong}"));
         }
-        let kept = ground.sink.lock().unwrap().keep(batch, rows);
+        let lost = ground.outlived.lock().unwrap().is_some();
+        let kept = ground.sink.lock().unwrap().keep(batch, rows, lost);
         match kept {
             Ok(again) => {
                 let mut tally = ground.tally.lock().unwrap();

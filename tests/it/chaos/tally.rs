@@ -27,10 +27,12 @@ pub(super) enum Met {
     Rows,
     Duplicates,
     Misplaced,
+    Lost,
+    LossesTold,
 }
 
 impl Met {
-    const ALL: [(Self, &str); 20] = [
+    const ALL: [(Self, &str); 22] = [
         (Self::Schedules, "schedules"),
         (
             Self::SchedulesWithReshardUnderLag,
@@ -60,6 +62,8 @@ impl Met {
         (Self::Rows, "rows"),
         (Self::Duplicates, "rows that were put more than once"),
         (Self::Misplaced, "user records in the shard of others"),
+        (Self::Lost, "rows that retention took"),
+        (Self::LossesTold, "starts that told of a loss"),
     ];
 }
 

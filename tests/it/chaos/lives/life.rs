@@ -21,8 +21,8 @@ use super::PATIENCE;
 /// The time between what happens to the last start.
 const LATER: Duration = Duration::from_millis(700);
 
-/// The number of the writer beside the last start, and that of the start.
-const FIRST_LATE_WRITER: usize = 100;
+/// The number of the first writer beside a last start.
+const LATE_WRITERS: usize = 100;
 
 /// One start.
 pub(super) struct Life {
@@ -55,6 +55,7 @@ impl Life {
                 () = stop => query.stop().await,
                 ended = query.await_termination() => ended,
             }
+            .inspect(|()| self.ground.told(self.number, losses(&query)))
         };
         let result = tokio::select! {
             biased;
@@ -79,12 +80,28 @@ impl Life {
             let query = self.query(&killer, &way).await?;
             self.disturb(last).await;
             query.process_all_available().await?;
+            if last.retention.is_some() {
+                // A batch behind all that was found lost tells of it.
+                self.write_late(last, LATE_WRITERS + self.number).await;
+            }
+            query.process_all_available().await?;
+            let losses = losses(&query);
+            self.ground.told(self.number, losses);
+            if losses > 0 && self.plan.fails_on_loss() {
+                self.ground.fault("the last start goes on behind a loss");
+            }
             query.stop().await
         };
         let Ok(result) = timeout(PATIENCE, run).await else {
             self.ground.fault("the last start does not catch up");
             return true;
         };
+        let lost = result.as_ref().err().map(Error::kind) == Some(ErrorKind::DataLoss);
+        if lost {
+            self.ground.told(self.number, 1);
+            way.close();
+            return false;
+        }
         let caught_up = result.is_ok();
         let fenced = self.ground.book.lock().unwrap().is_fenced(self.number);
         if !caught_up && !fenced {
@@ -108,11 +125,15 @@ impl Life {
         if let Some(event) = last.reshard {
             sleep(LATER).await;
             // Keys of its own for each try.
-            let number = FIRST_LATE_WRITER + self.number;
-            let until = Instant::now() + LATER;
-            let writer = write(Arc::clone(ground), number, last.writer.clone(), until);
+            let writer = self.write_late(last, self.number);
             tokio::join!(writer, ground.reshard(event));
         }
+    }
+
+    async fn write_late(&self, last: &LastPlan, number: usize) {
+        let number = LATE_WRITERS + number;
+        let until = Instant::now() + LATER;
+        write(Arc::clone(&self.ground), number, last.writer.clone(), until).await;
     }
 
     fn way(&self) -> Arc<Way> {
@@ -186,4 +207,11 @@ impl Life {
         };
         ground.tally.lock().unwrap().add(met, 1);
     }
+}
+
+/// The losses a query has told of.
+fn losses(query: &StreamingQuery) -> u64 {
+    let progress = query.last_progress();
+    let sources = progress.iter().flat_map(|progress| &progress.sources);
+    sources.map(|source| source.metrics.losses).sum()
 }

@@ -6,8 +6,8 @@ use datafusion_kinesis::model::Trigger;
 use datafusion_kinesis::query::Step;
 
 use super::{
-    Ending, Event, LastPlan, LifePlan, Schedule, ServicePlan, Side, SinkPlan, Start, StorePlan,
-    Weather, WriterPlan,
+    Ending, Event, LastPlan, LifePlan, Retention, Schedule, ServicePlan, Side, SinkPlan, Start,
+    StorePlan, Weather, WriterPlan,
 };
 
 /// More than there is time for.
@@ -151,6 +151,10 @@ fn last(random: &mut fastrand::Rng) -> LastPlan {
         partitions: random.usize(1..3),
         set_back: (random.u32(0..3) == 0).then_some(set_back),
         reshard: random.bool().then(|| reshard(random)),
+        retention: (random.u32(0..4) == 0).then(|| Retention {
+            kept: millis(random, 0..40_000),
+            fails: random.bool(),
+        }),
         writer: writer(random),
     }
 }
