@@ -87,7 +87,7 @@ impl Ledger {
 
     /// Holds that the batches are numbered without a gap, each is committed, their ranges join from
     /// the begin of each shard on, and time and epoch do not go back.
-    pub(super) fn check(&self) {
+    pub(crate) fn check(&self) {
         assert_eq!(self.empty_batches(), [0; 0], "empty");
     }
 
