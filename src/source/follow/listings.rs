@@ -32,10 +32,12 @@ pub(super) struct Remade {
 }
 
 impl State {
-    /// Takes in a listing. What a shard took whose parent it has arrived after `edge`: a closed shard
-    /// is listed for as long as its last record would stay.
-    pub(super) fn listed(&mut self, listed: &[Shard], edge: UnixMillis) -> Listed {
+    /// Takes in a listing that was asked for when the retention began at `horizon`. What a shard took
+    /// whose parent it has arrived after that: a closed shard is listed for as long as its last record
+    /// would stay.
+    pub(super) fn listed(&mut self, listed: &[Shard], horizon: UnixMillis) -> Listed {
         self.listings += 1;
+        self.listed_horizon = self.listed_horizon.max(Some(horizon));
         if let Some(remade) = self.remade_in(listed) {
             return Listed {
                 remade: Some(remade),
@@ -54,7 +56,7 @@ impl State {
             self.listing_due = false;
         }
         let ids: HashSet<&ShardId> = listed.iter().map(|shard| &shard.id).collect();
-        self.date_children(listed, &ids, edge);
+        self.date_children(listed, &ids, horizon);
         let unlisted = self.lineage.observe(&ids);
         for shard in &unlisted.dropped {
             if let Some(followed) = self.shards.remove(shard) {
@@ -118,18 +120,26 @@ impl State {
         });
     }
 
-    /// Takes note of how young shards are that wait for their parents, by the parents' being listed.
-    fn date_children(&mut self, listed: &[Shard], ids: &HashSet<&ShardId>, edge: UnixMillis) {
+    /// Takes note of how young shards are of which nothing was read, by their parents' being listed.
+    fn date_children(&mut self, listed: &[Shard], ids: &HashSet<&ShardId>, horizon: UnixMillis) {
         for shard in listed {
             let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
-            let waits = self.lineage.stage(&shard.id) == Some(Stage::Waiting);
-            if waits
-                && parents.any(|parent| ids.contains(parent))
+            if parents.any(|parent| ids.contains(parent))
                 && let Some(followed) = self.shards.get_mut(&shard.id)
             {
-                followed.holds_nothing_before(edge);
+                followed.holds_nothing_before(horizon);
             }
         }
+    }
+
+    /// Whether a page that was asked for when the retention began at `horizon` has all that a shard
+    /// began with, of which nothing was read before; `None` before a listing has come that was asked
+    /// for later.
+    pub(super) fn had_its_beginning(&self, shard: &ShardId, horizon: UnixMillis) -> Option<bool> {
+        let followed = self.shards.get(shard)?;
+        let is_younger = followed.past.read_to.is_some_and(|time| time >= horizon);
+        let is_certain = is_younger || self.listed_horizon.is_some_and(|listed| listed >= horizon);
+        is_certain.then_some(is_younger)
     }
 
     /// Reads no more of a shard; gives it and how far it was read. The next batch ends with its end, as

@@ -8,18 +8,18 @@ use super::listings::{Listed, Remade};
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Shard, ShardId, ShardPosition, UnixMillis};
-use crate::source::horizon::{WAY_OUT, edge};
+use crate::source::horizon::WAY_OUT;
 
 impl Shared {
     /// Takes in a listing that was asked for at `asked_at`: starts what may be read, and tells of what
     /// is lost.
     pub(super) fn listed(&self, shards: &[Shard], asked_at: UnixMillis) {
-        let edge = edge(asked_at, self.context.retention);
+        let horizon = asked_at.minus(self.context.retention);
         let Listed {
             started,
             lost,
             remade,
-        } = self.with(|state| state.listed(shards, edge));
+        } = self.with(|state| state.listed(shards, horizon));
         if let Some(remade) = remade {
             self.remade(&remade);
         }

@@ -74,7 +74,7 @@ impl ShardFollower {
             }
             let (request, answer) = self.ask().await;
             let goes_on = match answer {
-                Ok(page) => self.arrived(&request, page),
+                Ok(page) => self.arrived(&request, page).await,
                 Err(error) => self.failed(&request, error),
             };
             if !goes_on {
@@ -137,7 +137,7 @@ impl ShardFollower {
     }
 
     /// Takes in a page; gives whether the shard goes on.
-    fn arrived(&mut self, request: &Request, page: RecordsPage) -> bool {
+    async fn arrived(&mut self, request: &Request, page: RecordsPage) -> bool {
         let least_wait = if page.is_empty() {
             IDLE_WAIT
         } else {
@@ -152,6 +152,7 @@ impl ShardFollower {
             .fetcher
             .move_on(page, &answer, request.sent, least_wait);
         if let Some(gap) = gap
+            && !self.has_its_beginning(&from, request).await
             && !self.shared.lost(&self.fetcher.shard, &from, &gap)
         {
             return false;
@@ -169,6 +170,24 @@ impl ShardFollower {
             .with(|state| state.arrived(&self.fetcher.shard, arrival));
         self.shared.start(started);
         goes_on
+    }
+
+    /// Whether the first page of a shard that came out of a reshard has all that it began with, which
+    /// the next listing tells: it has the parents for as long as their children's first records stay.
+    async fn has_its_beginning(&self, from: &ShardPosition, request: &Request) -> bool {
+        let shared = &self.shared;
+        let horizon = request.asked_at.minus(shared.context.retention);
+        if *from != ShardPosition::TrimHorizon {
+            return false;
+        }
+        loop {
+            let told = shared.with(|state| state.had_its_beginning(&self.fetcher.shard, horizon));
+            if let Some(whole) = told {
+                return whole;
+            }
+            shared.want_listing();
+            tokio::time::sleep(self.pace()).await;
+        }
     }
 
     /// Counts the rows of a page that was asked for from `from` on.

@@ -67,6 +67,8 @@ pub(super) struct State {
     pub(super) listing_due: bool,
     /// Listings that were taken in.
     pub(super) listings: u64,
+    /// Where the retention began when the last one was asked for.
+    pub(super) listed_horizon: Option<UnixMillis>,
 }
 
 impl State {
@@ -80,6 +82,7 @@ impl State {
             warnings: Warnings::default(),
             loss_warnings: Warnings::default(),
             listings: 0,
+            listed_horizon: None,
             version: 0,
             seen: 0,
             failure: None,

@@ -252,8 +252,8 @@ async fn a_child_has_lost_what_it_held_once_its_parent_is_not_listed_any_more() 
         let reader = fixture.read(behind_at(ends, read_to)).await;
         let rows = reader.rows(if losses == 0 { 2 } else { 1 }).await;
         assert_eq!(rows.last().unwrap(), "k 3");
-        sleep(Duration::from_secs(60)).await;
-        // The parent, and both children.
+        sleep(HOUR).await;
+        // The parent, and both children, of which the next listing tells.
         assert_eq!(reader.status().losses, losses);
     }
 }
@@ -272,6 +272,33 @@ async fn a_child_that_waits_long_for_its_parents_has_lost_nothing_while_they_are
     fixture.put("k last").await;
     let reader = fixture.read_all().await;
     assert_eq!(reader.rows(101).await.last().unwrap(), "k last");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_whose_turn_comes_when_retention_is_past_its_first_record_has_lost_it() {
+    for (seconds, losses) in [(10, 0), (60, 2)] {
+        let mut fixture = fixture(TrimmedPosition::Resumes).await;
+        fixture.options.fail_on_data_loss = losses == 0;
+        fixture.put("k 1").await;
+        let (ends, read_to) = (read_once(&fixture, 1).await, fixture.now());
+        fixture.put("k parent").await;
+        fixture.split_the_only_shard().await;
+        fixture.put("k 2").await;
+        sleep(DAY - Duration::from_secs(30)).await;
+        let reader = fixture.read(behind_at(ends, read_to)).await;
+        // The parent is listed by now, and not any more when its children begin.
+        sleep(Duration::from_secs(seconds)).await;
+        assert_eq!(reader.rows(1).await, ["k parent"]);
+        fixture.put("k 3").await;
+        let expected: &[_] = if losses == 0 {
+            &["k 2", "k 3"]
+        } else {
+            &["k 3"]
+        };
+        assert_eq!(reader.rows(expected.len()).await, expected);
+        sleep(HOUR).await;
+        assert_eq!(reader.status().losses, losses, "the children");
+    }
 }
 
 #[tokio::test(start_paused = true)]
