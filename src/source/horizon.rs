@@ -15,8 +15,8 @@ pub(super) use self::past::Past;
 use super::tip::Answer;
 use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
 
-/// How near the horizon a reader begins to prove that it has missed nothing. Clocks, and the time a
-/// request takes, are no further apart.
+/// How near the horizon a reader begins to prove that it has missed nothing, and takes for gone what it
+/// cannot prove. Clocks, and the time a request takes, are no further apart.
 pub(super) const MARGIN: Duration = Duration::from_secs(60);
 
 /// Empty pages in a row that say that they end at the horizon, before they are taken for those of a
@@ -138,8 +138,8 @@ impl Watch {
             Aim::Record => !proven,
             Aim::Oldest => false,
         };
-        let horizon = sight.answer.asked_at.minus(self.retention);
-        let overtaken = self.past.read_to.is_none_or(|read_to| read_to < horizon);
+        let edge = edge(sight.answer.asked_at, self.retention);
+        let overtaken = self.past.read_to.is_none_or(|read_to| read_to < edge);
         let missing = self.tells && doubted && overtaken;
         self.is_open = missing && came == Came::Undecided;
         if self.is_open {
@@ -147,7 +147,7 @@ impl Watch {
         }
         let gap = missing.then(|| self.gap(sight));
         if missing {
-            self.past.read_to = Some(horizon);
+            self.past.read_to = Some(sight.answer.asked_at.minus(self.retention));
         }
         match (came, self.aim) {
             (Came::Record, Aim::Record | Aim::Oldest) => {

@@ -128,6 +128,7 @@ impl State {
                 && let Some(followed) = self.shards.get_mut(&shard.id)
             {
                 followed.holds_nothing_before(horizon);
+                followed.had_parents = Some(horizon);
             }
         }
     }
@@ -136,10 +137,9 @@ impl State {
     /// began with, of which nothing was read before; `None` before a listing has come that was asked
     /// for later.
     pub(super) fn had_its_beginning(&self, shard: &ShardId, horizon: UnixMillis) -> Option<bool> {
-        let followed = self.shards.get(shard)?;
-        let is_younger = followed.past.read_to.is_some_and(|time| time >= horizon);
-        let is_certain = is_younger || self.listed_horizon.is_some_and(|listed| listed >= horizon);
-        is_certain.then_some(is_younger)
+        let had_parents = self.shards.get(shard)?.had_parents;
+        let was_listed = self.listed_horizon.is_some_and(|listed| listed >= horizon);
+        was_listed.then(|| had_parents.is_some_and(|listed| listed >= horizon))
     }
 
     /// Reads no more of a shard; gives it and how far it was read. The next batch ends with its end, as

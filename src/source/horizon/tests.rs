@@ -81,7 +81,8 @@ fn a_record_is_asked_for_again_only_near_the_horizon() {
 
 #[test]
 fn what_comes_first_tells_whether_records_are_gone() {
-    let (old, young) = (Some(HORIZON - 1), Some(HORIZON));
+    let edge = edge(NOW, DAY).0;
+    let (old, young) = (Some(edge - 1), Some(edge));
     for (at, read_to, first, lost) in [
         ("AFTER 7", old, "7", false),
         ("AFTER 7", old, "9", true),

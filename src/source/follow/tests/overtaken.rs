@@ -279,6 +279,7 @@ async fn a_child_whose_turn_comes_when_retention_is_past_its_first_record_has_lo
     for (seconds, losses) in [(10, 0), (60, 2)] {
         let mut fixture = fixture(TrimmedPosition::Resumes).await;
         fixture.options.fail_on_data_loss = losses == 0;
+        fixture.options.describe_shard_interval = Duration::from_secs(1);
         fixture.put("k 1").await;
         let (ends, read_to) = (read_once(&fixture, 1).await, fixture.now());
         fixture.put("k parent").await;

@@ -17,9 +17,13 @@ use super::super::store::Store;
 use super::super::tally::Met;
 use super::super::writers::write;
 use super::PATIENCE;
+use crate::support::EPOCH;
 
 /// The time between what happens to the last start.
 const LATER: Duration = Duration::from_millis(700);
+
+/// How long before the stream was made a start may be that means all of it.
+const BEFORE_ALL: Duration = Duration::from_secs(600);
 
 /// The number of the first writer beside a last start.
 const LATE_WRITERS: usize = 100;
@@ -168,7 +172,8 @@ impl Life {
             .with_clock(Arc::clone(&ground.query_clock) as _);
         let start = match self.start {
             Start::TrimHorizon => "TRIM_HORIZON".to_owned(),
-            Start::AtTimestamp => format!("AT_TIMESTAMP {}", crate::support::EPOCH),
+            // A clock that was set back must not make a future of it.
+            Start::AtTimestamp => format!("AT_TIMESTAMP {}", EPOCH.minus(BEFORE_ALL)),
             Start::Latest => "LATEST".to_owned(),
         };
         let mut table = KinesisTable::builder(STREAM)
