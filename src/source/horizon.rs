@@ -66,6 +66,8 @@ pub(super) struct Watch {
     proven: bool,
     /// Whether records may be gone, and no page has decided it.
     is_open: bool,
+    /// Whether they are gone, and the oldest record that is left is still to be seen.
+    owes_gap: bool,
     pinned_pages: u32,
     looks_at_tip: u32,
 }
@@ -80,6 +82,7 @@ impl Watch {
             aim: Aim::Onward,
             proven: false,
             is_open: false,
+            owes_gap: false,
             pinned_pages: 0,
             looks_at_tip: 0,
         }
@@ -136,12 +139,17 @@ impl Watch {
             Aim::Onward if number.is_none() => !self.past.is_chosen,
             Aim::Onward => came == Came::Nowhere,
             Aim::Record => !proven,
-            Aim::Oldest => false,
+            Aim::Oldest => self.owes_gap,
         };
         let edge = edge(sight.answer.asked_at, self.retention);
         let overtaken = self.past.read_to.is_none_or(|read_to| read_to < edge);
         let missing = self.tells && doubted && overtaken;
-        self.is_open = missing && came == Came::Undecided;
+        let leads_nowhere = came == Came::Nowhere && self.aim != Aim::Oldest;
+        self.is_open = missing && (came == Came::Undecided || leads_nowhere);
+        self.owes_gap = self.is_open && (leads_nowhere || self.owes_gap);
+        if leads_nowhere {
+            self.lead(Aim::Oldest);
+        }
         if self.is_open {
             return None;
         }
@@ -154,7 +162,6 @@ impl Watch {
                 self.proven = proven && sight.answer.records == 1;
                 self.lead(Aim::Onward);
             }
-            (Came::Nowhere, Aim::Onward | Aim::Record) => self.lead(Aim::Oldest),
             (Came::Nothing, Aim::Record) if !sight.ended => self.lead(Aim::Oldest),
             _ => {}
         }

@@ -120,11 +120,8 @@ fn a_start_that_was_asked_for_so_loses_nothing() {
 
 #[test]
 fn empty_pages_decide_nothing_until_they_are_many() {
-    let day = 24 * 3_600_000;
     for (at, behind, pages, aim) in [
         ("AFTER 7", 0, 3, Aim::Oldest),
-        ("AFTER 7", day, 5, Aim::Oldest),
-        ("AFTER 7", day - 60_000, 5, Aim::Oldest),
         ("TRIM_HORIZON", 0, 3, Aim::Onward),
     ] {
         let mut watch = watch(Some(HORIZON - HOUR));
@@ -141,6 +138,35 @@ fn empty_pages_decide_nothing_until_they_are_many() {
         assert_eq!(watch.aim(), aim);
         assert!(!watch.is_unsure());
         assert_eq!(show(&mut watch, at, Some("9"), 0), None);
+        assert_eq!(watch.aim(), Aim::Onward);
+    }
+}
+
+#[test]
+fn a_place_that_leads_nowhere_is_told_with_what_the_oldest_record_is() {
+    let day = 24 * 3_600_000;
+    for (behind, then, pages, found) in [
+        (day, Some("9"), 1, "record there is now is 9"),
+        (day - 60_000, None, 3, "holds no record"),
+    ] {
+        let mut watch = watch(Some(HORIZON - HOUR));
+        watch.look(&place("AFTER 7"), NOW);
+        for _ in 0..PINNED_PAGES {
+            assert_eq!(watch.aim(), Aim::Record);
+            assert_eq!(show(&mut watch, "AFTER 7", None, behind), None);
+        }
+        for page in 1..=pages {
+            assert_eq!(watch.aim(), Aim::Oldest);
+            assert!(watch.is_unsure());
+            assert_eq!(watch.read_to(), Some(UnixMillis(HORIZON - HOUR)));
+            let gap = show(&mut watch, "AFTER 7", then, 0);
+            assert_eq!(gap.is_some(), page == pages, "{found}");
+            let text = gap.map_or_else(String::new, |gap| gap.to_string());
+            assert!(page < pages || text.contains(found), "{text}");
+        }
+        assert!(!watch.is_unsure());
+        // It is told once.
+        assert_eq!(show(&mut watch, "AFTER 7", Some("9"), 0), None);
         assert_eq!(watch.aim(), Aim::Onward);
     }
 }

@@ -87,11 +87,7 @@ async fn what_retention_took_ends_the_query_where_the_options_have_it_so() {
         );
         assert!(message.starts_with(&place), "{message}");
         let read = format!("all that had arrived by {read_to} was read");
-        // An iterator that leads nowhere is given up before a record was seen.
-        let oldest = match mode {
-            TrimmedPosition::Resumes => format!("which arrived at {arrived}"),
-            TrimmedPosition::Pinned => "the shard holds no record".to_owned(),
-        };
+        let oldest = format!("which arrived at {arrived}");
         for part in [&read, &oldest, "24 hours", "'kinesis.failOnDataLoss'"] {
             assert!(message.contains(part), "{part} in {message}");
         }
@@ -148,7 +144,7 @@ async fn a_shard_that_is_empty_now_has_lost_what_it_held_only_where_it_was_not_r
         for (hours, losses) in [(12, 0), (11, 0), (2, 1)] {
             sleep(HOUR * hours).await;
             let reader = fixture.read(behind_at(ends.clone(), read_to)).await;
-            sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_secs(120)).await;
             assert_eq!(reader.status().losses, losses, "{mode:?} {hours}");
         }
     }
@@ -166,7 +162,7 @@ async fn a_query_that_is_slower_than_retention_tells_it_each_time() {
         }
         let reader = fixture.read_all().await;
         let mut rows = Vec::new();
-        while let Ok(more) = tokio::time::timeout(5 * DAY, reader.next_rows()).await {
+        while let Ok(more) = tokio::time::timeout(20 * DAY, reader.next_rows()).await {
             rows.extend(more);
         }
         // A record every ten hours of one every hour.
