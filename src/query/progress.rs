@@ -75,11 +75,15 @@ pub struct SourceProgress {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KinesisMetrics {
-    /// How far the last shard is behind the tip of the stream; `None` before all were asked.
+    /// How far the last shard is behind the tip of the stream: how old a record may be at most that no
+    /// batch has taken. It is zero where each shard was read to its tip when it was last asked and no
+    /// row waits in memory; a shard that waits for its parents, or that cannot be read, is as far
+    /// behind as what was taken before it. `None` where there is nothing to read any more, or nothing
+    /// is known of a shard that has not been asked.
     pub max_behind_latest: Option<Duration>,
-    /// The mean over the shards.
+    /// The mean over the shards that are not read to their end.
     pub avg_behind_latest: Option<Duration>,
-    /// How far the first shard is behind.
+    /// How far the first of these shards is behind.
     pub min_behind_latest: Option<Duration>,
     /// Shards that take records.
     pub open_shards: usize,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::buffered::PageSlice;
 use super::counted::{CountedPage, Extent};
 use super::planner::Supply;
-use crate::model::{ShardPosition, ShardRange};
+use crate::model::{ShardPosition, ShardRange, UnixMillis};
 
 /// The pages of one shard: some taken by a batch that is still running, the others to be taken.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(super) struct ShardBuffer {
     position: ShardPosition,
     /// Behind the last row that was read.
     end: ShardPosition,
+    /// All that had arrived by then lies in the pages that were taken whole.
+    taken_to: Option<UnixMillis>,
     ended: bool,
     /// The rows to be taken are known by number only.
     forgotten: bool,
@@ -53,6 +55,7 @@ impl ShardBuffer {
             ended: position == ShardPosition::ShardEnd,
             end: position.clone(),
             position,
+            taken_to: None,
             forgotten: false,
             marks: VecDeque::new(),
         }
@@ -116,6 +119,11 @@ impl ShardBuffer {
         &self.position
     }
 
+    /// All that had arrived by then lies in the pages that were taken whole.
+    pub(super) fn taken_to(&self) -> Option<UnixMillis> {
+        self.taken_to
+    }
+
     /// Behind the last row that was read.
     pub(super) fn end(&self) -> &ShardPosition {
         &self.end
@@ -170,6 +178,7 @@ impl ShardBuffer {
                 break;
             }
             self.position = page.end();
+            self.taken_to = self.taken_to.max(page.read_to());
             self.pending_bytes -= page.size_bytes();
             self.next_page += 1;
             self.next_row = 0;

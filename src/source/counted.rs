@@ -23,6 +23,8 @@ pub(super) struct CountedPage {
     counts: Counts,
     /// Rows that were read before.
     skipped: u64,
+    /// All that had arrived by then in the shard lies in the page or before it.
+    read_to: Option<UnixMillis>,
 }
 
 /// Rows from some place on, and the bytes of the Kinesis records they lie in.
@@ -53,6 +55,7 @@ impl CountedPage {
             records,
             counts,
             skipped: 0,
+            read_to: None,
         };
         if let ShardPosition::After {
             sequence,
@@ -64,6 +67,18 @@ impl CountedPage {
             counted.skipped = counted.rows_before(1).min(sub.saturating_add(1));
         }
         Ok(counted)
+    }
+
+    /// The same with what is known of the time: all that had arrived by then in the shard lies in the
+    /// page or before it.
+    #[must_use]
+    pub(super) fn reading_to(self, read_to: Option<UnixMillis>) -> Self {
+        Self { read_to, ..self }
+    }
+
+    /// All that had arrived by then in the shard lies in the page or before it.
+    pub(super) fn read_to(&self) -> Option<UnixMillis> {
+        self.read_to
     }
 
     /// Whether all records of the page are taken.

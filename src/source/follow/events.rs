@@ -1,7 +1,5 @@
 //! What happens to the shards of a stream: pages come, shards end.
 
-use std::time::Duration;
-
 use super::followed::{Followed, Progress};
 use super::state::State;
 use crate::kinesis::ChildShard;
@@ -14,10 +12,7 @@ use crate::source::lineage::Stage;
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub(super) page: CountedPage,
-    pub(super) behind: Option<Duration>,
     pub(super) covered: Option<UnixMillis>,
-    /// All that had arrived by then was read, or is not wanted.
-    pub(super) read_to: Option<UnixMillis>,
     pub(super) at_tip: bool,
     pub(super) end: PageEnd,
 }
@@ -47,9 +42,9 @@ impl State {
         let at_tip = arrival.at_tip;
         let closed = self.update(shard, |followed| {
             followed.failing = false;
-            followed.behind = arrival.behind;
             followed.covered = arrival.covered.or(followed.covered);
-            followed.past.read_to = arrival.read_to;
+            followed.taken_to = followed.emptied_to();
+            followed.past.read_to = arrival.page.read_to();
             followed.buffer.push(arrival.page);
             if spills && room.is_full(held) {
                 followed.buffer.forget();
@@ -90,7 +85,6 @@ impl State {
         self.update(shard, |followed| {
             followed.buffer.close();
             followed.closed = true;
-            followed.behind = None;
             followed.progress = Progress::Done;
         });
         self.consume_if_drained(shard)

@@ -1,7 +1,5 @@
 //! One shard as a query follows it.
 
-use std::time::Duration;
-
 use crate::model::{HashRange, SequenceNumber, ShardPosition, UnixMillis};
 use crate::source::buffer::ShardBuffer;
 use crate::source::horizon::Past;
@@ -32,12 +30,9 @@ pub(super) struct Followed {
     pub(super) blocked: bool,
     /// Whether the last request failed and waits to be sent again: no batch waits for that.
     pub(super) failing: bool,
-    /// How far the last page ended behind the tip.
-    pub(super) behind: Option<Duration>,
     /// All that was there at this time has been read.
     pub(super) covered: Option<UnixMillis>,
-    /// All that was there at this time has been taken; `None` for what was so when the shard was first
-    /// tracked.
+    /// All that had arrived by then was read before the first row that waits.
     pub(super) taken_to: Option<UnixMillis>,
     /// What is known to have been read, by where reading started and by all pages since; never earlier
     /// than `covered`. A shard that ended keeps what was known before its last page.
@@ -91,7 +86,6 @@ impl Followed {
             closed: closed || ended,
             blocked: false,
             failing: false,
-            behind: None,
             covered: None,
             taken_to: None,
             past,
@@ -115,6 +109,13 @@ impl Followed {
 
     pub(super) fn is_being_read(&self) -> bool {
         matches!(self.progress, Progress::CatchingUp | Progress::AtTip)
+    }
+
+    /// Whether the last page held all there was, no request has failed or waited since, and a batch has
+    /// taken all rows.
+    pub(super) fn is_taken_to_the_tip(&self) -> bool {
+        let looks = self.progress == Progress::AtTip && !self.failing && !self.blocked;
+        looks && self.buffer.pending_rows() == 0
     }
 
     /// Whether all that was in the shard at `time` has been read.

@@ -225,7 +225,8 @@ impl StreamReader {
 
     /// How far the readers are.
     pub(crate) fn status(&self) -> ReaderStatus {
-        self.shared.with(|state| state.status())
+        let now = self.shared.now();
+        self.shared.with(|state| state.status(now))
     }
 }
 

@@ -212,10 +212,8 @@ impl ShardFollower {
             PageEnd::More
         };
         Ok(Arrival {
-            page,
-            behind,
+            page: page.reading_to(self.fetcher.read_to()),
             covered: answer.covered().filter(|_| sure),
-            read_to: self.fetcher.read_to(),
             at_tip: sure && !answer.is_full() && behind.unwrap_or_default().is_zero(),
             end,
         })

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -78,13 +79,14 @@ impl Shared {
         listed: &[Shard],
         asked_at: UnixMillis,
     ) {
-        let made_at = self.settings.created_at;
+        // The first record may have come in the millisecond the stream was made in.
+        let before = self.settings.created_at.minus(Duration::from_millis(1));
         self.with(|state| {
             let mut shards = listed.iter().peekable();
             for (id, position) in offsets {
                 while shards.next_if(|shard| shard.id < id).is_some() {}
                 let shard = shards.next_if(|shard| shard.id == id);
-                let past = past(&position).not_before(made_at);
+                let past = past(&position).not_before(before);
                 state.track(id, position, past, shard);
             }
         });

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::followed::{Followed, Progress};
 use super::state::State;
-use crate::model::{Offsets, ShardId};
+use crate::model::{Offsets, ShardId, UnixMillis};
 
 /// A look at the readers, for progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,20 +25,23 @@ pub(crate) struct ReaderStatus {
     pub(crate) iterator_renewals: u64,
     /// Losses of data that were found, since the start.
     pub(crate) losses: u64,
-    /// How far the shard that is closest to its tip is behind it; `None` before the first page.
+    /// The least lag of a shard that is not read to its end, or has rows that no batch has taken; `None`
+    /// where there is none or nothing is known. The lag is the time up to which nothing can have
+    /// arrived that no batch has taken, seen from now; at the tip, with all rows taken, it is zero.
     pub(crate) min_behind_latest: Option<Duration>,
-    /// The mean over the shards that are being read.
+    /// The mean lag of these shards.
     pub(crate) avg_behind_latest: Option<Duration>,
-    /// How far the shard that is farthest from its tip is behind it.
+    /// Their greatest lag.
     pub(crate) max_behind_latest: Option<Duration>,
     /// Behind the last row that was read of each shard.
     pub(crate) latest: Offsets,
 }
 
 impl State {
-    pub(super) fn status(&self) -> ReaderStatus {
-        let behind = self.shards.values().filter(|shard| shard.is_being_read());
-        let behind: Vec<Duration> = behind.filter_map(|shard| shard.behind).collect();
+    pub(super) fn status(&self, now: UnixMillis) -> ReaderStatus {
+        let behind = self.shards.iter();
+        let behind = behind.filter_map(|(id, shard)| self.behind(id, shard, now));
+        let behind: Vec<Duration> = behind.collect();
         let count = u32::try_from(behind.len()).unwrap_or(u32::MAX);
         let total: Duration = behind.iter().sum();
         let mut open_shards = 0;
@@ -62,5 +66,20 @@ impl State {
             max_behind_latest: behind.iter().max().copied(),
             latest: latest.into_iter().collect(),
         }
+    }
+
+    /// How old at most is what no batch has taken of a shard; `None` where nothing is left of it.
+    fn behind(&self, id: &ShardId, shard: &Followed, now: UnixMillis) -> Option<Duration> {
+        if shard.is_over() {
+            return None;
+        }
+        if shard.is_taken_to_the_tip() {
+            return Some(Duration::ZERO);
+        }
+        let waits = shard.progress == Progress::Waiting;
+        let parents = self.parents(id).filter(|_| waits);
+        let parents = parents.filter_map(Followed::emptied_to).max();
+        let taken_to = shard.emptied_to().max(parents).max(self.taken_to);
+        taken_to.map(|time| now.since(time))
     }
 }

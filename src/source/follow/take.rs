@@ -75,8 +75,9 @@ impl State {
             // There is a shard that nobody knows yet.
             return self.taken_to;
         }
-        let unread = self.shards.values().filter(|shard| !shard.is_over());
-        let times = unread.map(|shard| shard.emptied_to().or(self.taken_to));
+        let unread = self.shards.iter().filter(|(_, shard)| !shard.is_over());
+        let told = unread.filter(|(id, shard)| !self.has_unread_parent(id, shard));
+        let times = told.map(|(_, shard)| shard.emptied_to().or(self.taken_to));
         let all = match (times.min(), until) {
             (None, until) => until,
             // What arrived later is left out of the page it came in.
@@ -84,6 +85,11 @@ impl State {
             (Some(time), None) => time,
         };
         all.max(self.taken_to)
+    }
+
+    /// Whether what a shard took came after what its parents tell of.
+    fn has_unread_parent(&self, id: &ShardId, shard: &Followed) -> bool {
+        shard.progress == Progress::Waiting && self.parents(id).any(|parent| !parent.is_over())
     }
 
     /// The rows of each shard that has any.
@@ -107,21 +113,19 @@ impl Followed {
             Some(0) => self.passed_over.saturating_add(1),
             _ => 0,
         };
-        let taken = self.buffer.take(share.unwrap_or(0));
-        self.taken_to = self.emptied_to();
-        taken
+        self.buffer.take(share.unwrap_or(0))
     }
 
     /// Whether nothing of it is left: it has ended, or is lost.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.progress == Progress::Done && self.buffer.pending_rows() == 0
     }
 
-    /// All that was there at this time has been taken: what was read, if no row of it is waiting.
-    fn emptied_to(&self) -> Option<UnixMillis> {
+    /// All that had arrived by then has been taken: what was read, up to the first row that waits.
+    pub(super) fn emptied_to(&self) -> Option<UnixMillis> {
         match self.buffer.pending_rows() {
-            0 => self.covered.max(self.taken_to),
-            _ => self.taken_to,
+            0 => self.past.read_to.max(self.taken_to),
+            _ => self.buffer.taken_to().max(self.taken_to),
         }
     }
 }

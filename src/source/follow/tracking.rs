@@ -66,9 +66,14 @@ impl State {
 
     /// All that had arrived by then in the parents of a shard was read: its own records are younger.
     fn read_of_parents(&self, shard: &ShardId) -> Option<UnixMillis> {
-        let parents = self.lineage.parents(shard).iter();
-        let parents = parents.filter_map(|parent| self.shards.get(parent));
+        let parents = self.parents(shard);
         parents.filter_map(|parent| parent.past.read_to).max()
+    }
+
+    /// The parents of a shard that are tracked.
+    pub(super) fn parents(&self, shard: &ShardId) -> impl Iterator<Item = &Followed> {
+        let parents = self.lineage.parents(shard).iter();
+        parents.filter_map(|parent| self.shards.get(parent))
     }
 }
 

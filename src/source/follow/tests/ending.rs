@@ -117,8 +117,6 @@ async fn a_closed_shard_is_read_to_its_end_and_an_open_one_to_the_tip() {
         let empty = empty.finish(None, None, None, vec![]);
         Arrival {
             page: CountedPage::new(empty, &ShardPosition::TrimHorizon, None).unwrap(),
-            behind: None,
-            read_to: None,
             covered: None,
             at_tip: true,
             end,

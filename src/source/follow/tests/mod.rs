@@ -4,6 +4,8 @@ mod batches;
 mod clocks;
 mod ending;
 mod failing;
+mod idle_siblings;
+mod lag;
 mod losing;
 mod overtaken;
 mod read_to;

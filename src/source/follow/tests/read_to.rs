@@ -108,13 +108,19 @@ async fn what_arrives_behind_a_frozen_tip_is_not_told_to_be_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_beginning_is_told_by_what_was_asked_for() {
-    let fixture = Fixture::with_shards(2).await;
-    let told = async |from| fixture.read(from).await.take().ranges.read_to;
+    let mut fixture = Fixture::with_shards(2).await;
     let day = Duration::from_secs(24 * 3_600);
-    assert_eq!(told(horizon()).await, Some(START.minus(day)));
+    // Before this there was nothing.
+    let made = START.minus(10 * day);
+    fixture.settings.created_at = made;
+    let told = async |from| fixture.read(from).await.take().ranges.read_to;
+    // What leaves next nobody asked for.
+    let edge = START.minus(day).plus(Duration::from_secs(60));
+    assert_eq!(told(horizon()).await, Some(edge));
     let at = beginning_at(ShardPosition::AtTimestamp(START));
     assert_eq!(told(at).await, Some(START));
-    assert_eq!(told(behind(Offsets::new())).await, None);
+    let before = Some(made.minus(Duration::from_millis(1)));
+    assert_eq!(told(behind(Offsets::new())).await, before);
     let named = From::Beginning {
         start: InitialPositions {
             shards: Offsets::from([(shard(0), ShardPosition::TrimHorizon)]),
@@ -122,7 +128,7 @@ async fn a_beginning_is_told_by_what_was_asked_for() {
         },
         created_at: START,
     };
-    assert_eq!(told(named).await, None);
+    assert_eq!(told(named).await, Some(edge));
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,4 +161,38 @@ async fn a_closed_shard_that_is_read_on_behind_a_frozen_tip_tells_nothing_of_the
         });
     });
     assert_eq!(reader.take().ranges.read_to, Some(until));
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_pages_and_rows_that_are_left_move_the_time_during_a_catch_up() {
+    for split in [false, true] {
+        let mut fixture = Fixture::with_shards(1).await;
+        fixture.options.records_per_fetch = 3;
+        fixture.options.max_records_per_shard = Some(4);
+        let mut told = Told::default();
+        for number in 0..60 {
+            told.put(&fixture, number).await;
+            sleep(Duration::from_secs(60)).await;
+        }
+        if split {
+            fixture.split_the_only_shard().await;
+        }
+        let reader = fixture.read_all().await;
+        sleep(Duration::from_millis(500)).await;
+        let mut times = BTreeSet::new();
+        for _ in 0..10 {
+            let batch = reader.take();
+            told.take(&batch);
+            times.insert(told.read_to);
+            reader.committed(&batch.ranges.ends());
+            sleep(Duration::from_millis(200)).await;
+        }
+        assert!(reader.status().buffered_rows > 0 && told.taken.len() < 60);
+        assert!(times.len() > 5, "split {split}: {times:?}");
+        let newest = told
+            .arrived
+            .values()
+            .filter(|time| Some(**time) <= told.read_to);
+        assert!(newest.count() > 30, "split {split}");
+    }
 }
