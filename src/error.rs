@@ -72,6 +72,12 @@ impl Error {
         self
     }
 
+    /// Adds a sentence behind what happened and what to do.
+    pub(crate) fn followed_by(mut self, sentence: impl fmt::Display) -> Self {
+        self.message = format!("{}. {sentence}", self.message);
+        self
+    }
+
     /// A wrong option or argument.
     pub fn invalid_option(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidOption, message)

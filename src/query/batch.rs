@@ -11,7 +11,7 @@ use super::report::Report;
 use super::runner::Runner;
 use super::steps::Step;
 use crate::checkpoint::Logged;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::model::{Batch, BatchId, StreamRanges, UnixMillis};
 use crate::source::BatchReads;
 use crate::source::follow::StreamReader;
@@ -56,8 +56,14 @@ impl Runner {
             .set_status(format!("Processing batch {id}"), true, true);
         let ran = Box::pin(self.steps(readers, &job)).await;
         ran.map_err(|error| {
-            let ranges = describe(&batch.sources);
-            error.in_context(format!("{}: batch {id} ({ranges})", self.shared))
+            let at = format!("batch {id} ({})", describe(&batch.sources));
+            match error.kind() {
+                // No batch is the reason for that.
+                ErrorKind::Fenced => error
+                    .followed_by(format!("This start was at {at}"))
+                    .in_context(&self.shared),
+                _ => error.in_context(format!("{}: {at}", self.shared)),
+            }
         })
     }
 

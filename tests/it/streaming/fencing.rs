@@ -47,6 +47,16 @@ fn run(world: &World, place: &str, sink: &Sink) -> StreamingQueryBuilder {
     placed(sink.of(builder), place)
 }
 
+/// Holds that a message says first what happened, then what to do, and last at which batch.
+fn check_words(message: &str) {
+    let at = |part: &str| message.find(part);
+    let (cause, advice) = (at("taken over").unwrap(), at("let that one run").unwrap());
+    assert!(cause < advice, "{message}");
+    let (batch, ranges) = (at("batch "), at("stream 'words'"));
+    assert!(batch.is_none_or(|batch| batch > advice), "{message}");
+    assert!(ranges.is_none_or(|ranges| ranges > advice), "{message}");
+}
+
 /// Holds what must be true at the end: one run is fenced, the other one has all rows, once.
 async fn check(
     place: &str,
@@ -60,6 +70,7 @@ async fn check(
     let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
     let error = ended.expect("the fenced run ends").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Fenced, "{place}: {error}");
+    check_words(&error.to_string());
     assert!(winner.is_active(), "{place}");
     winner.stop().await.unwrap();
     assert_eq!(
