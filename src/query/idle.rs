@@ -1,6 +1,8 @@
 //! A query that finds nothing to read says in its log how far it has looked, so that a later start
 //! can tell a shard where nothing came from one whose records are gone.
 
+use std::time::Duration;
+
 use super::runner::Runner;
 use crate::checkpoint::QueryMetadata;
 use crate::model::{Batch, UnixMillis};
@@ -9,6 +11,10 @@ use crate::source::follow::StreamReader;
 /// How often it says so in the time the stream keeps its records: a query may then be down for three
 /// quarters of that time before it has to doubt.
 const MARKS_PER_RETENTION: u32 = 4;
+
+/// How long the end of a shard waits for a batch with rows that says it, too. A start that does not know
+/// of it would miss the shard once that is not listed any more.
+const END_WAITS: Duration = Duration::from_secs(60);
 
 /// What the newest entry of the log says.
 #[derive(Debug)]
@@ -40,8 +46,12 @@ impl Mark {
 
 impl Runner {
     /// Whether a batch without rows is to be logged: the newest entry is old, and more is known by
-    /// now. A query that ends by itself first reads all that it is to read.
+    /// now; or it does not have the end of a shard. A query that ends by itself first reads all that it
+    /// is to read, and leaves ends to batches with rows.
     pub(super) fn owes_mark(&self, readers: &[StreamReader]) -> bool {
+        if self.until.is_none() && readers.iter().any(|reader| reader.owes_end(END_WAITS)) {
+            return true;
+        }
         let retention = self.streams.iter().map(|stream| stream.retention).min();
         let age = self.clock.now().since(self.mark.at);
         let is_old = retention.is_some_and(|retention| age >= retention / MARKS_PER_RETENTION);

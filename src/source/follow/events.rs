@@ -1,5 +1,7 @@
 //! What happens to the shards of a stream: pages come, shards end.
 
+use tokio::time::Instant;
+
 use super::followed::{Followed, Progress};
 use super::state::State;
 use crate::kinesis::ChildShard;
@@ -117,7 +119,10 @@ impl State {
         }
         let stage = match followed.buffer.position() {
             ShardPosition::ShardEnd => Stage::Finished,
-            _ => Stage::Consumed,
+            _ => {
+                self.end_due.get_or_insert_with(Instant::now);
+                Stage::Consumed
+            }
         };
         self.lineage.set_stage(shard, stage);
         let children = self.lineage.start_children(shard);

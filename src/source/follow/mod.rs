@@ -25,6 +25,7 @@ mod trouble;
 mod warnings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -210,6 +211,12 @@ impl StreamReader {
     pub(crate) fn read_to(&self) -> Option<UnixMillis> {
         let until = self.shared.settings.until;
         self.shared.with(|state| state.read_to(until))
+    }
+
+    /// Whether the end of a shard has been read for this long, and no batch was taken since that has it.
+    pub(crate) fn owes_end(&self, age: Duration) -> bool {
+        let since = self.shared.with(|state| state.end_due);
+        since.is_some_and(|since| since.elapsed() >= age)
     }
 
     /// Losses of data that were found since the start.

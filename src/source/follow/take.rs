@@ -57,6 +57,7 @@ impl State {
             planned.add(shard, followed, taken);
         }
         planned.ranges.shards = ranges.into_iter().collect();
+        self.end_due = None;
         self.taken_to = self.read_to(settings.until);
         planned.ranges.read_to = self.taken_to;
         let started = drained

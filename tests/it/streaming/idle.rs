@@ -1,7 +1,7 @@
 //! What a query without rows writes to its log: how far it has looked, a few times a day.
 
 use chrono::DateTime;
-use datafusion_kinesis::model::Trigger;
+use datafusion_kinesis::model::{HashKey, ShardId, StreamIdentity, Trigger};
 use datafusion_kinesis::query::QueryEnd;
 use tokio::time::sleep;
 
@@ -89,4 +89,32 @@ async fn a_query_that_ends_by_itself_says_it_once_at_its_end() {
         // Nothing that came later than the run began is said to be read.
         assert!(millis(&entry["sources"][0]["read_to"]) <= millis(&entry["time"]));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_shard_that_no_rows_follow_is_logged_within_minutes() {
+    let world = world(1).await;
+    let place = "memory://idle-behind-a-reshard";
+    let sink = Sink::default();
+    let query = sink.of(words(&world)).with_checkpoint_location(place);
+    let query = query.start().await.unwrap();
+    world.put("words", "k", "1").await;
+    query.process_all_available().await.unwrap();
+    let stream = StreamIdentity::parse("words").unwrap();
+    let parent = ShardId::new("shardId-000000000000");
+    let split = world
+        .kinesis
+        .split_shard(&stream, &parent, HashKey(1 << 127));
+    split.await.unwrap();
+    query.process_all_available().await.unwrap();
+    sleep(Duration::from_secs(55)).await;
+    assert_eq!(sink.batches(), [0], "rows may still come");
+    sleep(Duration::from_secs(65)).await;
+    assert_eq!(sink.batches(), [0, 1]);
+    let entry = &Ledger::of(place).await.offsets[&1];
+    let shards = entry["sources"][0]["shards"].to_string();
+    assert!(shards.contains("SHARD_END"), "{entry}");
+    sleep(HOUR).await;
+    assert_eq!(sink.batches(), [0, 1], "it is said");
+    query.stop().await.unwrap();
 }
