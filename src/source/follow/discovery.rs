@@ -52,6 +52,7 @@ async fn discover(shared: Arc<Shared>, random: fastrand::Rng) {
         listed_at = Instant::now();
         let filter = ShardFilter::FromTrimHorizon;
         let asked_at = shared.context.clock.now();
+        shared.with(|state| state.listings_begun += 1);
         match list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await {
             Ok(shards) => shared.listed(&shards, asked_at),
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -40,8 +40,8 @@ pub(super) struct Followed {
     /// The number before its first record, once it was listed: a stream made anew has shards of the
     /// same names with other numbers.
     pub(super) begins_after: Option<SequenceNumber>,
-    /// Where the retention began when a listing that had a parent of it was asked for last.
-    pub(super) had_parents: Option<UnixMillis>,
+    /// The number of the last listing that had a parent of it.
+    pub(super) had_parents: u64,
     /// Whether there is a task that reads it.
     pub(super) has_reader: bool,
     /// Batches in a row that had no room for a row of it.
@@ -90,7 +90,7 @@ impl Followed {
             taken_to: None,
             past,
             begins_after: None,
-            had_parents: None,
+            had_parents: 0,
             has_reader: false,
             passed_over: 0,
         }

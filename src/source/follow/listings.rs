@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::followed::Progress;
+use super::followed::{Followed, Progress};
 use super::state::State;
 use super::tracking::parents_of;
 use crate::model::{SequenceNumber, Shard, ShardId, ShardPosition, UnixMillis};
@@ -37,7 +37,7 @@ impl State {
     /// would stay.
     pub(super) fn listed(&mut self, listed: &[Shard], horizon: UnixMillis) -> Listed {
         self.listings += 1;
-        self.listed_horizon = self.listed_horizon.max(Some(horizon));
+        self.last_listing = self.listings_begun;
         if let Some(remade) = self.remade_in(listed) {
             return Listed {
                 remade: Some(remade),
@@ -128,18 +128,16 @@ impl State {
                 && let Some(followed) = self.shards.get_mut(&shard.id)
             {
                 followed.holds_nothing_before(horizon);
-                followed.had_parents = Some(horizon);
+                followed.had_parents = self.last_listing;
             }
         }
     }
 
-    /// Whether a page that was asked for when the retention began at `horizon` has all that a shard
-    /// began with, of which nothing was read before; `None` before a listing has come that was asked
-    /// for later.
-    pub(super) fn had_its_beginning(&self, shard: &ShardId, horizon: UnixMillis) -> Option<bool> {
-        let had_parents = self.shards.get(shard)?.had_parents;
-        let was_listed = self.listed_horizon.is_some_and(|listed| listed >= horizon);
-        was_listed.then(|| had_parents.is_some_and(|listed| listed >= horizon))
+    /// Whether the shard had a parent when the first listing behind that of number `listing` was asked
+    /// for, or a later one; `None` before it has come.
+    pub(super) fn has_parents_behind(&self, shard: &ShardId, listing: u64) -> Option<bool> {
+        let had_parents = |followed: &Followed| followed.had_parents > listing;
+        (self.last_listing > listing).then(|| self.shards.get(shard).is_some_and(had_parents))
     }
 
     /// Reads no more of a shard; gives it and how far it was read. The next batch ends with its end, as

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::events::{Arrival, PageEnd};
 use super::shared::Shared;
+use super::state::State;
 use crate::error::Result;
 use crate::kinesis::{ApiResult, RecordsPage};
 use crate::model::{ShardId, ShardPosition, UnixMillis};
@@ -152,7 +153,7 @@ impl ShardFollower {
             .fetcher
             .move_on(page, &answer, request.sent, least_wait);
         if let Some(gap) = gap
-            && !self.has_its_beginning(&from, request).await
+            && !self.has_its_beginning(&from).await
             && !self.shared.lost(&self.fetcher.shard, &from, &gap)
         {
             return false;
@@ -173,20 +174,21 @@ impl ShardFollower {
     }
 
     /// Whether the first page of a shard that came out of a reshard has all that it began with, which
-    /// the next listing tells: it has the parents for as long as their children's first records stay.
-    async fn has_its_beginning(&self, from: &ShardPosition, request: &Request) -> bool {
-        let shared = &self.shared;
-        let horizon = request.asked_at.minus(shared.context.retention);
+    /// a listing tells that is asked for now: it has the parents for as long as their children's first
+    /// records stay.
+    async fn has_its_beginning(&self, from: &ShardPosition) -> bool {
         if *from != ShardPosition::TrimHorizon {
             return false;
         }
+        let shared = &self.shared;
+        let listing = shared.with(|state| state.listings_begun);
         loop {
-            let told = shared.with(|state| state.had_its_beginning(&self.fetcher.shard, horizon));
-            if let Some(whole) = told {
-                return whole;
-            }
             shared.want_listing();
             tokio::time::sleep(self.pace()).await;
+            let told = |state: &mut State| state.has_parents_behind(&self.fetcher.shard, listing);
+            if let Some(whole) = shared.with(told) {
+                return whole;
+            }
         }
     }
 

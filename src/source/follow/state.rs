@@ -69,8 +69,10 @@ pub(super) struct State {
     pub(super) listing_due: bool,
     /// Listings that were taken in.
     pub(super) listings: u64,
-    /// Where the retention began when the last one was asked for.
-    pub(super) listed_horizon: Option<UnixMillis>,
+    /// Listings that were asked for.
+    pub(super) listings_begun: u64,
+    /// Which of them was taken in last.
+    pub(super) last_listing: u64,
 }
 
 impl State {
@@ -84,7 +86,8 @@ impl State {
             warnings: Warnings::default(),
             loss_warnings: Warnings::default(),
             listings: 0,
-            listed_horizon: None,
+            listings_begun: 0,
+            last_listing: 0,
             version: 0,
             seen: 0,
             failure: None,
