@@ -196,3 +196,28 @@ async fn full_pages_and_rows_that_are_left_move_the_time_during_a_catch_up() {
         assert!(newest.count() > 30, "split {split}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn children_whose_parents_are_just_taken_hold_the_time_though_others_are_read() {
+    let fixture = Fixture::with_shards(2).await;
+    let reader = fixture.read_all().await;
+    let mut told = Told::default();
+    for round in 0..2 {
+        sleep(Duration::from_secs(5)).await;
+        for key in 0..20 {
+            told.put(&fixture, key).await;
+        }
+        if round == 0 {
+            let (parent, half) = (shard(0), HashKey(1 << 126));
+            let split = fixture.kinesis.split_shard(&fixture.stream, &parent, half);
+            split.await.unwrap();
+        }
+    }
+    sleep(Duration::from_secs(5)).await;
+    // The rows of the parent; the other shard has been read to its tip.
+    told.take(&reader.take());
+    assert!(told.taken.len() < told.arrived.len());
+    sleep(Duration::from_secs(5)).await;
+    told.take(&reader.take());
+    assert_eq!(told.taken.len(), told.arrived.len());
+}
