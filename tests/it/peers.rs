@@ -6,7 +6,7 @@
 mod checkpoints;
 mod gate;
 mod gone;
-mod heard;
+pub(crate) mod heard;
 mod idle;
 mod no_state;
 mod readers;

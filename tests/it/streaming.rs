@@ -12,6 +12,7 @@ mod in_order;
 mod killed_anywhere;
 mod latest;
 pub(crate) mod ledger;
+mod loss_at_random;
 mod many_shards;
 #[cfg(feature = "dynamodb")]
 mod over_dynamodb;

@@ -10,17 +10,17 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Warnings and errors of this thread, each as one line.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Heard(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
 
 impl Heard {
     /// Listens until the guard is dropped.
-    pub(super) fn listen() -> (Self, DefaultGuard) {
+    pub(crate) fn listen() -> (Self, DefaultGuard) {
         let heard = Self::default();
         (heard.clone(), set_default(heard))
     }
 
     /// Whether a line has all of `parts`.
-    pub(super) fn has(&self, parts: &[&str]) -> bool {
+    pub(crate) fn has(&self, parts: &[&str]) -> bool {
         let lines = self.0.lock().unwrap();
         lines
             .iter()
