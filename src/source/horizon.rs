@@ -66,8 +66,6 @@ pub(super) struct Watch {
     proven: bool,
     /// Whether records may be gone, and no page has decided it.
     is_open: bool,
-    /// Whether they are gone, and the oldest record that is left is still to be seen.
-    owes_gap: bool,
     pinned_pages: u32,
     looks_at_tip: u32,
 }
@@ -82,7 +80,6 @@ impl Watch {
             aim: Aim::Onward,
             proven: false,
             is_open: false,
-            owes_gap: false,
             pinned_pages: 0,
             looks_at_tip: 0,
         }
@@ -136,17 +133,15 @@ impl Watch {
         let came = self.came(number, sight);
         let proven = self.aim == Aim::Record && came == Came::Record && is_first(number, sight);
         let doubted = match self.aim {
-            Aim::Onward if number.is_none() => !self.past.is_chosen,
-            Aim::Onward => came == Came::Nowhere,
+            Aim::Onward if number.is_some() => came == Came::Nowhere,
             Aim::Record => !proven,
-            Aim::Oldest => self.owes_gap,
+            Aim::Onward | Aim::Oldest => !self.past.is_chosen,
         };
         let edge = edge(sight.answer.asked_at, self.retention);
         let overtaken = self.past.read_to.is_none_or(|read_to| read_to < edge);
         let missing = self.tells && doubted && overtaken;
         let leads_nowhere = came == Came::Nowhere && self.aim != Aim::Oldest;
         self.is_open = missing && (came == Came::Undecided || leads_nowhere);
-        self.owes_gap = self.is_open && (leads_nowhere || self.owes_gap);
         if leads_nowhere {
             self.lead(Aim::Oldest);
         }
@@ -155,7 +150,11 @@ impl Watch {
         }
         let gap = missing.then(|| self.gap(sight));
         if missing {
-            self.past.read_to = Some(sight.answer.asked_at.minus(self.retention));
+            // It is told, and reading goes on with whatever comes first.
+            self.past = Past {
+                read_to: Some(sight.answer.asked_at.minus(self.retention)),
+                is_chosen: true,
+            };
         }
         match (came, self.aim) {
             (Came::Record, Aim::Record | Aim::Oldest) => {
@@ -200,6 +199,8 @@ impl Watch {
             return;
         }
         let told = sight.answer.covered_by_lag().or(sight.last_arrival);
+        // From here on what comes next counts.
+        self.past.is_chosen &= told.is_none();
         self.past.read_to = self.past.read_to.max(told);
     }
 

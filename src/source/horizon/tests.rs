@@ -293,3 +293,42 @@ fn a_gap_says_all_that_is_known_of_it() {
          records for 24 hours"
     );
 }
+
+/// Shows an empty page at the tip that was asked for at this time.
+fn idle(watch: &mut Watch, at: &str, asked_at: UnixMillis) {
+    let answer = Answer {
+        asked_at,
+        ..answer(0, 0)
+    };
+    assert_eq!(see(watch, at, None, &answer), None);
+}
+
+#[test]
+fn a_reader_that_has_looked_misses_what_goes_before_its_next_look_however_it_began() {
+    let later = UnixMillis(NOW.0 + 25 * HOUR);
+    let chosen = Past {
+        read_to: Some(UnixMillis(HORIZON + 60_000)),
+        is_chosen: true,
+    };
+    for (at, past) in [
+        // It was asked for once, and was empty then.
+        ("TRIM_HORIZON", chosen),
+        ("AT_TIMESTAMP 1970-01-01T00:00:05Z", chosen),
+        // Its last record was gone by right.
+        ("AFTER 7", watch(Some(HORIZON + 1)).past),
+    ] {
+        let mut watch = Watch::new(DAY, past);
+        watch.look(&place(at), NOW);
+        for _ in 0..3 {
+            idle(&mut watch, at, NOW);
+        }
+        assert_eq!(watch.read_to(), Some(NOW));
+        watch.look(&place(at), later);
+        let answer = Answer {
+            asked_at: later,
+            ..answer(1, 0)
+        };
+        assert!(see(&mut watch, at, Some("9"), &answer).is_some(), "{at}");
+        assert_eq!(watch.aim(), Aim::Onward);
+    }
+}
