@@ -315,7 +315,7 @@ fn a_reader_that_has_looked_misses_what_goes_before_its_next_look_however_it_beg
         ("TRIM_HORIZON", chosen),
         ("AT_TIMESTAMP 1970-01-01T00:00:05Z", chosen),
         // Its last record was gone by right.
-        ("AFTER 7", watch(Some(HORIZON + 1)).past),
+        ("AFTER 7", watch(Some(HORIZON + 60_000)).past),
     ] {
         let mut watch = Watch::new(DAY, past);
         watch.look(&place(at), NOW);

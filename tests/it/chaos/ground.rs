@@ -38,12 +38,6 @@ impl JumpingClock {
         self.offset_millis.store(offset_millis, Ordering::SeqCst);
     }
 
-    /// Sets it right to half the minute that it may differ from itself for losses to be told.
-    fn set_right(&self) {
-        let offset = self.offset_millis.load(Ordering::SeqCst);
-        self.set(offset.clamp(-25_000, 25_000));
-    }
-
     pub(super) fn set_back(&self, millis: i64) {
         self.offset_millis.fetch_sub(millis, Ordering::SeqCst);
     }
@@ -144,7 +138,6 @@ impl Ground {
         // A query that begins with the oldest record has no claim to an older one before it has begun.
         let none = unread && start == Start::TrimHorizon;
         self.loss_told.store(none, Ordering::SeqCst);
-        self.query_clock.set_right();
         tokio::time::advance(RETENTION.saturating_sub(retention.kept)).await;
     }
 
