@@ -206,16 +206,17 @@ pub(super) fn store_error(location: &str, doing: &str, name: &str, error: HdfsEr
         }
         _ => None,
     };
-    // A stack trace of the server may follow.
     let text = error.to_string();
     let what = text.lines().next().unwrap_or_default();
     let name = shown(name);
     let message = format!("checkpoint '{location}': cannot {doing} {name}: {what}");
+    let mut told = Error::new(kind.unwrap_or(ErrorKind::Unavailable), message);
+    // What follows the first line is a stack trace of the server, for nobody here.
+    if text == what {
+        told = told.with_source(error);
+    }
     match kind {
-        Some(kind) => StoreError::lasting(Error::new(kind, message).with_source(error)),
-        None => {
-            let error = Error::new(ErrorKind::Unavailable, message).with_source(error);
-            StoreError::passing(error)
-        }
+        Some(_) => StoreError::lasting(told),
+        None => StoreError::passing(told),
     }
 }
