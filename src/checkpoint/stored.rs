@@ -1,5 +1,6 @@
 //! Objects in an object store: S3 and the like, or the memory of the process.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,15 +12,21 @@ use super::committer::{StoreError, StoreResult};
 use super::objects::Objects;
 use crate::error::{Error, ErrorKind};
 
-/// What to do when the store lets nobody in.
-const MAY_NOT: &str = "; expected credentials in the environment that may list, read, create and \
-    delete objects there (on S3: s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject)";
+/// The store lets nobody in.
+const MAY_NOT: &str = "access is denied; expected credentials in the environment that may list, \
+    read, create and delete objects there (on S3: s3:ListBucket, s3:GetObject, s3:PutObject, \
+    s3:DeleteObject)";
 
-/// What to do when there is no place for objects.
-const NO_BUCKET: &str = "; create the bucket or container, or correct its name";
+/// There is no place for objects.
+const NO_BUCKET: &str = "there is no such bucket or container; create it, or correct its name";
 
-/// What to do when the store says that the bucket is elsewhere.
-const OTHER_REGION: &str = "; expected the region of the bucket in the environment (AWS_REGION)";
+/// The store says that the bucket is elsewhere.
+const OTHER_REGION: &str = "the bucket is in another region; expected that one in the environment \
+    (AWS_REGION)";
+
+/// The client sends nothing in the clear unless it is told to.
+const NO_TLS: &str = "the endpoint has no TLS; expected https://, or leave in the environment to do \
+    without (on S3: AWS_ALLOW_HTTP=true)";
 
 /// Objects of a store below a prefix.
 #[derive(Debug)]
@@ -46,42 +53,59 @@ impl StoredObjects {
 
     /// What the error says, and whether it may pass.
     fn error(&self, doing: &str, name: &str, error: Store) -> StoreError {
-        let (kind, way_out) = match &error {
-            Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
-                (Some(ErrorKind::AccessDenied), MAY_NOT)
-            }
-            // Where a single object is missing, nobody asks.
-            Store::NotFound { .. } => (Some(ErrorKind::NotFound), NO_BUCKET),
-            Store::InvalidPath { .. } | Store::UnknownConfigurationKey { .. } => {
-                (Some(ErrorKind::InvalidOption), "")
-            }
-            Store::NotSupported { .. } | Store::NotImplemented { .. } => {
-                (Some(ErrorKind::Unsupported), "")
-            }
-            _ => match status(&error) {
-                Some(401 | 403) => (Some(ErrorKind::AccessDenied), MAY_NOT),
-                Some(404) => (Some(ErrorKind::NotFound), NO_BUCKET),
-                Some(301) => (Some(ErrorKind::InvalidOption), OTHER_REGION),
-                _ => (None, ""),
-            },
-        };
+        let (kind, known) = meaning(&error);
         let location = &self.location;
-        let message = format!("checkpoint '{location}': cannot {doing} {name}: {error}{way_out}");
+        // The words of a store are long.
+        let colon = if known.is_empty() { "" } else { ": " };
+        let message =
+            format!("checkpoint '{location}': cannot {doing} {name}: {known}{colon}{error}");
+        let told = Error::new(kind.unwrap_or(ErrorKind::Unavailable), message).with_source(error);
         match kind {
-            Some(kind) => StoreError::lasting(Error::new(kind, message).with_source(error)),
-            None => {
-                let error = Error::new(ErrorKind::Unavailable, message).with_source(error);
-                StoreError::passing(error)
-            }
+            Some(_) => StoreError::lasting(told),
+            None => StoreError::passing(told),
         }
     }
+}
+
+/// The kind of an error that lasts, and what is wrong and to be done where that is known.
+fn meaning(error: &Store) -> (Option<ErrorKind>, &'static str) {
+    match error {
+        Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
+            (Some(ErrorKind::AccessDenied), MAY_NOT)
+        }
+        // Where a single object is missing, nobody asks.
+        Store::NotFound { .. } => (Some(ErrorKind::NotFound), NO_BUCKET),
+        Store::InvalidPath { .. } | Store::UnknownConfigurationKey { .. } => {
+            (Some(ErrorKind::InvalidOption), "")
+        }
+        Store::NotSupported { .. } | Store::NotImplemented { .. } => {
+            (Some(ErrorKind::Unsupported), "")
+        }
+        _ if refused_http(error) => (Some(ErrorKind::InvalidOption), NO_TLS),
+        _ => match status(error) {
+            Some(401 | 403) => (Some(ErrorKind::AccessDenied), MAY_NOT),
+            Some(404) => (Some(ErrorKind::NotFound), NO_BUCKET),
+            Some(301) => (Some(ErrorKind::InvalidOption), OTHER_REGION),
+            _ => (None, ""),
+        },
+    }
+}
+
+/// An error and its causes.
+fn causes(error: &Store) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    let first: &(dyn StdError + 'static) = error;
+    std::iter::successors(Some(first), |&error| error.source())
+}
+
+/// Whether the client refused to go to an `http://` endpoint, which it says in words only.
+fn refused_http(error: &Store) -> bool {
+    causes(error).any(|error| error.to_string() == "URL scheme is not allowed")
 }
 
 /// The HTTP status behind an error. The `object_store` crate tells it by type for single objects only;
 /// of listings and deletions it is read off the words of the cause, and nothing where they are others.
 fn status(error: &Store) -> Option<u16> {
-    let first: &(dyn std::error::Error + 'static) = error;
-    std::iter::successors(Some(first), |error| error.source()).find_map(|error| {
+    causes(error).find_map(|error| {
         let text = error.to_string();
         if text.starts_with("Received redirect without LOCATION") {
             return Some(301);

@@ -78,12 +78,7 @@ async fn a_listing_that_is_refused_is_not_asked_for_again() {
             ErrorKind::AccessDenied,
             "s3:ListBucket",
         ),
-        (
-            404,
-            "NoSuchBucket",
-            ErrorKind::NotFound,
-            "create the bucket",
-        ),
+        (404, "NoSuchBucket", ErrorKind::NotFound, "no such bucket"),
         (
             301,
             "PermanentRedirect",
@@ -107,15 +102,31 @@ async fn a_bucket_that_is_not_there_is_named() {
     assert!(!error.is_retryable(), "{error}");
     let error = error.into_error();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    for said in [
-        "s3://no-such-bucket/q1",
-        "NoSuchBucket",
-        "create the bucket",
-    ] {
+    for said in ["s3://no-such-bucket/q1", "NoSuchBucket", "no such bucket"] {
         assert!(error.to_string().contains(said), "{error}");
     }
     let error = start(place.open(), 1).create_metadata(&metadata("a")).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn an_endpoint_without_tls_is_refused_at_once_and_the_way_to_allow_it_said() {
+    let place = Place::s3().await.told("aws_allow_http", "false");
+    let error = place.open().take_epoch(NONE).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    let error = error.into_error();
+    assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    assert!(error.to_string().contains("AWS_ALLOW_HTTP=true"), "{error}");
+    assert!(place.server().seen().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_before_the_words_of_the_store() {
+    let place = Place::s3().await.moved("s3://no-such-bucket/q1");
+    let error = place.open().take_epoch(NONE).await.unwrap_err().to_string();
+    let start = "checkpoint 's3://no-such-bucket/q1': cannot list epochs: there is no such bucket or \
+                 container; create it, or correct its name: ";
+    assert!(error.starts_with(start), "{error}");
 }
 
 #[tokio::test]
