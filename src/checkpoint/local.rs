@@ -203,8 +203,13 @@ fn create_folder(folder: &Path) -> io::Result<()> {
         create_folder(above)?;
     }
     match fs::create_dir(folder) {
-        Err(error) if error.kind() != Io::AlreadyExists || !folder.is_dir() => return Err(error),
-        _ => {}
+        Err(error) if error.kind() == Io::AlreadyExists => {
+            if !folder.is_dir() {
+                let message = format!("'{}' is no folder", folder.display());
+                return Err(io::Error::new(Io::NotADirectory, message));
+            }
+        }
+        made => made?,
     }
     folder.parent().map_or(Ok(()), sync_folder)
 }

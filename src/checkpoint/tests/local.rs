@@ -135,6 +135,20 @@ async fn a_place_that_cannot_be_written_is_named() {
     assert!(error.to_string().contains(place.location()), "{error}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_nowhere_is_no_folder_and_not_tried_again() {
+    let place = Place::local();
+    std::os::unix::fs::symlink("/no such folder/of checkpoints", place.folder()).unwrap();
+    let put = place.open().create_metadata("{}".into()).await;
+    fs::remove_file(place.folder()).unwrap();
+    let error = put.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    let error = error.into_error();
+    assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    assert!(error.to_string().contains("is no folder"), "{error}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_system_without_links_is_named_and_not_tried_again() {
