@@ -46,18 +46,19 @@ where
 {
     if let SdkError::ServiceError(answer) = error {
         let status = answer.raw().status().as_u16();
-        let code = answer.err().code().unwrap_or("UnknownError");
+        let told = answer.err().code();
+        let code = told.map_or_else(|| format!("HTTP {status}"), str::to_owned);
         let mut message = answer.err().message().unwrap_or("no message").to_owned();
         if let Some(id) = error.request_id() {
             message = format!("{message} (request {id})");
         }
         return Failure {
-            kind: match kind_of_code(code) {
+            kind: match kind_of_code(&code) {
                 ApiErrorKind::Other if status >= 500 => ApiErrorKind::Unavailable,
                 ApiErrorKind::Other if status == 429 => ApiErrorKind::Throttled,
                 kind => kind,
             },
-            code: code.to_owned(),
+            code,
             message,
             answered: true,
         };

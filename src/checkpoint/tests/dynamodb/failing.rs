@@ -62,6 +62,17 @@ async fn what_may_pass_is_tried_again_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn an_answer_that_says_nothing_is_told_by_its_status() {
+    let error = put_after(Fate::Answered(502, String::new())).await;
+    assert!(error.is_retryable(), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.ends_with("TransactWriteItems failed: HTTP 502: no message"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn a_transaction_that_met_another_one_is_tried_again() {
     for code in [
         "TransactionConflict",
