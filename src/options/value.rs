@@ -90,12 +90,14 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Parsed<T> {
     })
 }
 
-/// `http://…` or `https://…` with a host.
-pub(super) fn url(text: &str) -> Parsed<String> {
+/// `http://…` or `https://…` with a host and without a query, where `service` answers.
+pub(super) fn url(text: &str, service: &str) -> Parsed<String> {
     let url = text.trim();
     let host = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"))
+        // The SDK ignores a query, and logs it with the signature that may stand there.
+        .filter(|rest| !rest.contains(['?', '#']))
         .map(|rest| rest.split('/').next().unwrap_or(""));
     let well_formed = host.is_some_and(|host| {
         let (name, port) = match host.rsplit_once(':') {
@@ -109,7 +111,9 @@ pub(super) fn url(text: &str) -> Parsed<String> {
     if well_formed {
         Ok(url.to_owned())
     } else {
-        Err("expected a URL such as 'https://kinesis.eu-west-1.amazonaws.com'".to_owned())
+        Err(format!(
+            "expected a URL such as 'https://{service}.eu-west-1.amazonaws.com'"
+        ))
     }
 }
 

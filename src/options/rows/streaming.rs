@@ -115,7 +115,12 @@ pub(super) const ROWS: &[OptionSpec] = &[
         Role::Source,
         None,
         "With `DYNAMODB`: endpoint instead of the region's public one; `http://` for a local server.",
-        |draft, text| put(&mut draft.dynamodb.endpoint_url, value::url(text).map(Some)),
+        |draft, text| {
+            put(
+                &mut draft.dynamodb.endpoint_url,
+                value::url(text, "dynamodb").map(Some),
+            )
+        },
     ),
     OptionSpec::new(
         "kinesis.dynamodb.region",

@@ -34,7 +34,12 @@ pub(super) const ROWS: &[OptionSpec] = &[
         Role::Table,
         None,
         "Endpoint instead of the region's public one: `https://host[:port]`, or `http://` for a local server.",
-        |draft, text| put(&mut draft.endpoint_url, value::url(text).map(Some)),
+        |draft, text| {
+            put(
+                &mut draft.endpoint_url,
+                value::url(text, "kinesis").map(Some),
+            )
+        },
     ),
     OptionSpec::new(
         "kinesis.region",

@@ -147,6 +147,40 @@ fn offsets_are_kept_in_dynamodb_on_request() {
 }
 
 #[test]
+fn an_endpoint_that_is_no_url_is_answered_with_one_of_its_service() {
+    for (name, example) in [
+        (
+            "kinesis.endpointUrl",
+            "https://kinesis.eu-west-1.amazonaws.com",
+        ),
+        (
+            "kinesis.dynamodb.endpointUrl",
+            "https://dynamodb.eu-west-1.amazonaws.com",
+        ),
+    ] {
+        let message = refusal(&[(name, "localhost:8000")]);
+        let expected =
+            format!("option '{name}' = 'localhost:8000': expected a URL such as '{example}'");
+        assert_eq!(message, expected);
+    }
+}
+
+#[test]
+fn an_endpoint_has_no_query_that_a_signature_may_stand_in() {
+    for name in ["kinesis.endpointUrl", "kinesis.dynamodb.endpointUrl"] {
+        for url in [
+            "https://host/?X-Amz-Signature=hush",
+            "https://host#hush",
+            "https://host?hush",
+        ] {
+            let message = refusal(&[(name, url)]);
+            assert!(message.contains("expected a URL such as"), "{message}");
+            assert!(!message.contains("Signature=hush"), "{message}");
+        }
+    }
+}
+
+#[test]
 fn settings_of_a_table_without_a_committer_that_uses_it_are_refused() {
     for (name, value) in [
         ("kinesis.dynamodb.tableName", "offsets"),
