@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::model::StaticCredentials;
+use crate::options::endpoint_url;
+use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const AFTER_HELP: &str = "\
@@ -129,6 +131,13 @@ impl Task {
 
     fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut task = Self::from_arg_matches(matches)?;
+        if let Some(url) = &task.args.connection.endpoint_url {
+            // Clap would show the value, which may hold a secret.
+            endpoint_url(url, "kinesis").map_err(|expected| {
+                let message = format!("option '--endpoint-url': {expected}\n");
+                Self::command().error(ErrorKind::ValueValidation, message)
+            })?;
+        }
         task.args.scripts = scripts(matches, &task.args);
         Ok(task)
     }
@@ -196,6 +205,24 @@ mod tests {
         };
         assert_eq!(server.port, 4567);
         assert!(!server.enforce_limits);
+    }
+
+    #[test]
+    fn an_endpoint_is_a_url_and_what_is_wrong_with_one_is_said_without_it() {
+        assert!(task(&["--endpoint-url", "http://localhost:1"]).is_ok());
+        for url in [
+            "http://me:hunter2@localhost:1",
+            "http://localhost:1/?X-Amz-Signature=hunter2",
+            "localhost:1",
+        ] {
+            let error = task(&["--endpoint-url", url]).unwrap_err().to_string();
+            let expected = "option '--endpoint-url': expected a URL such as 'https://kinesis";
+            assert!(error.contains(expected), "{error}");
+            assert!(
+                !error.contains(url) && !error.contains("hunter2"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::model::{ConnectionSettings, RetryPolicy, StartingPosition, StreamIden
 pub use builder::OptionsBuilder;
 pub use rows::all;
 pub use spec::{OptionSpec, Role, markdown};
+#[cfg(feature = "cli")]
+pub(crate) use value::endpoint_url;
 #[cfg(feature = "dynamodb")]
 pub(crate) use value::table_name;
 pub(crate) use value::{location, may_hold_secret, nearest};

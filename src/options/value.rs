@@ -91,7 +91,7 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Parsed<T> {
 }
 
 /// `http://…` or `https://…` with a host and without a query, where `service` answers.
-pub(super) fn url(text: &str, service: &str) -> Parsed<String> {
+pub(crate) fn endpoint_url(text: &str, service: &str) -> Parsed<String> {
     let url = text.trim();
     let host = url
         .strip_prefix("https://")

@@ -118,7 +118,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         |draft, text| {
             put(
                 &mut draft.dynamodb.endpoint_url,
-                value::url(text, "dynamodb").map(Some),
+                value::endpoint_url(text, "dynamodb").map(Some),
             )
         },
     ),

@@ -37,7 +37,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         |draft, text| {
             put(
                 &mut draft.endpoint_url,
-                value::url(text, "kinesis").map(Some),
+                value::endpoint_url(text, "kinesis").map(Some),
             )
         },
     ),
