@@ -15,6 +15,7 @@ if [ ! -d jars ]; then
     python3 -m venv python
     echo 'pypandoc<1.8' >constraints # what the package's setup asks for, in a version it can use
     PIP_CONSTRAINT="$work/constraints" python/bin/pip download --quiet --no-deps --dest . pyspark==2.4.8
+    rm -rf unpacked # of a download that was interrupted
     mkdir unpacked
     tar -xzf pyspark-2.4.8.tar.gz -C unpacked --strip-components=3 --wildcards 'pyspark-*/deps/jars/*.jar'
     mv unpacked jars
