@@ -25,8 +25,8 @@ const OTHER_REGION: &str = "the bucket is in another region; expected that one i
     (AWS_REGION)";
 
 /// The client sends nothing in the clear unless it is told to.
-const NO_TLS: &str = "the endpoint has no TLS; expected https://, or leave in the environment to do \
-    without (on S3: AWS_ALLOW_HTTP=true)";
+const NO_TLS: &str = "the endpoint is http://; expected https://, or http:// allowed in the environment \
+    (on S3: AWS_ALLOW_HTTP=true)";
 
 /// Objects of a store below a prefix.
 #[derive(Debug)]

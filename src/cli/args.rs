@@ -134,7 +134,7 @@ impl Task {
         if let Some(url) = &task.args.connection.endpoint_url {
             // Clap would show the value, which may hold a secret.
             endpoint_url(url, "kinesis").map_err(|expected| {
-                let message = format!("option '--endpoint-url': {expected}\n");
+                let message = format!("option '--endpoint-url': {expected}");
                 Self::command().error(ErrorKind::ValueValidation, message)
             })?;
         }
