@@ -332,3 +332,21 @@ fn a_reader_that_has_looked_misses_what_goes_before_its_next_look_however_it_beg
         assert_eq!(watch.aim(), Aim::Onward);
     }
 }
+
+#[test]
+fn pages_that_stay_empty_at_the_horizon_tell_a_loss_once_and_no_time() {
+    let mut watch = watch(Some(HORIZON - HOUR));
+    watch.look(&place("AFTER 7"), NOW);
+    let mut gaps = 0;
+    for page in 0..20 {
+        let asked_at = UnixMillis(NOW.0 + 1_000 * page);
+        let pinned = Answer {
+            asked_at,
+            ..answer(0, 24 * 3_600_000)
+        };
+        gaps += usize::from(see(&mut watch, "AFTER 7", None, &pinned).is_some());
+    }
+    assert_eq!(gaps, 1);
+    let told = UnixMillis(HORIZON + 1_000 * 9);
+    assert_eq!(watch.read_to(), Some(told));
+}
