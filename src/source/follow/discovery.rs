@@ -56,7 +56,7 @@ async fn discover(shared: Arc<Shared>, random: fastrand::Rng) {
         match list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await {
             Ok(shards) => shared.listed(&shards, asked_at),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                shared.fail(error);
+                shared.fail(deleted(error));
                 return;
             }
             Err(error) => {
@@ -65,4 +65,12 @@ async fn discover(shared: Arc<Shared>, random: fastrand::Rng) {
             }
         }
     }
+}
+
+fn deleted(error: Error) -> Error {
+    let message = format!(
+        "{error}: the stream was deleted while the query reads it; once there is one of this name \
+         again, start the query again, and 'kinesis.failOnDataLoss' = 'false' has it read that one"
+    );
+    Error::new(ErrorKind::NotFound, message).with_source(error)
 }

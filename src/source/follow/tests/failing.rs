@@ -192,6 +192,7 @@ async fn a_stream_that_is_deleted_ends_the_query() {
         }
     };
     assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("was deleted while"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
