@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) const COMMAND: &str = env!("CARGO_BIN_EXE_kinesis-sql");
 
 /// Longer than anything takes that works.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The command, with no setting from outside.
 pub(crate) fn command() -> Command {

@@ -13,7 +13,7 @@ use crate::process::folder;
 use crate::sdk;
 
 /// Longer than it takes to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A server of its own, ended with this value.
 pub(super) struct KinesisLocal {
