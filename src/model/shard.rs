@@ -83,3 +83,19 @@ impl Shard {
         self.ending_sequence.is_some()
     }
 }
+
+/// For tests: a shard of this number that was made of those, and takes every key.
+#[cfg(test)]
+impl Shard {
+    pub(crate) fn numbered(number: u32, parents: &[u32]) -> Self {
+        let id = |number: &u32| ShardId::new(format!("shardId-{number:012}"));
+        Self {
+            id: id(&number),
+            parent: parents.first().map(id),
+            adjacent_parent: parents.get(1).map(id),
+            hash_range: HashRange::ALL,
+            starting_sequence: SequenceNumber::zero(),
+            ending_sequence: None,
+        }
+    }
+}

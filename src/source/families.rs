@@ -60,33 +60,20 @@ impl Forest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{HashRange, SequenceNumber};
-
-    fn shard(n: usize, parents: &[usize]) -> Shard {
-        let id = |n: &usize| ShardId::new(format!("shardId-{n:012}"));
-        Shard {
-            id: id(&n),
-            parent: parents.first().map(id),
-            adjacent_parent: parents.get(1).map(id),
-            hash_range: HashRange::ALL,
-            starting_sequence: SequenceNumber::zero(),
-            ending_sequence: None,
-        }
-    }
 
     #[test]
     fn what_splits_and_merges_connect_is_one_family_parents_first() {
         let shards = [
-            shard(0, &[]),
-            shard(1, &[]),
-            shard(2, &[]),
-            shard(3, &[1]),
-            shard(4, &[1]),
+            Shard::numbered(0, &[]),
+            Shard::numbered(1, &[]),
+            Shard::numbered(2, &[]),
+            Shard::numbered(3, &[1]),
+            Shard::numbered(4, &[1]),
             // Merged from two families.
-            shard(5, &[4, 2]),
+            Shard::numbered(5, &[4, 2]),
             // Siblings whose parent is not listed any more.
-            shard(8, &[7]),
-            shard(9, &[7]),
+            Shard::numbered(8, &[7]),
+            Shard::numbered(9, &[7]),
         ];
         assert_eq!(
             families(&shards),
@@ -98,14 +85,14 @@ mod tests {
     #[test]
     fn ten_thousand_shards_are_planned_at_once() {
         // A stream that was doubled and halved: each shard of the middle has two parents.
-        let merged = |n: usize| shard(5_000 + n, &[n, (n + 1) % 5_000]);
+        let merged = |n: u32| Shard::numbered(5_000 + n, &[n, (n + 1) % 5_000]);
         let shards: Vec<Shard> = (0..5_000)
-            .map(|n| shard(n, &[]))
+            .map(|n| Shard::numbered(n, &[]))
             .chain((0..5_000).map(merged))
             .collect();
         assert_eq!(families(&shards), [(0..10_000).collect::<Vec<_>>()]);
         let chain: Vec<Shard> = (0..10_000)
-            .map(|n| shard(n, &[n.wrapping_sub(1)]))
+            .map(|n| Shard::numbered(n, &[n.wrapping_sub(1)]))
             .collect();
         assert_eq!(families(&chain).len(), 1);
     }

@@ -30,20 +30,21 @@ impl World {
     }
 
     pub(crate) fn with_options(options: InMemoryOptions) -> Self {
-        Self::behind(options, |kinesis| kinesis)
+        Self::behind(options, |kinesis| kinesis).0
     }
 
-    /// A world whose tables reach the simulator through what `front` puts before it.
-    pub(crate) fn behind(
+    /// A world whose tables reach the simulator through what `front` puts before it, and that.
+    pub(crate) fn behind<Front: Kinesis + 'static>(
         options: InMemoryOptions,
-        front: impl FnOnce(Arc<InMemoryKinesis>) -> Arc<dyn Kinesis>,
-    ) -> Self {
+        front: impl FnOnce(Arc<InMemoryKinesis>) -> Arc<Front>,
+    ) -> (Self, Arc<Front>) {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
         let kinesis = Arc::new(InMemoryKinesis::new(Arc::clone(&clock), options));
         let ctx = SessionContext::new();
-        let service = front(Arc::clone(&kinesis));
+        let front = front(Arc::clone(&kinesis));
+        let service = Arc::<Front>::clone(&front);
         register_with(&ctx, Services::fixed(service).with_clock(clock));
-        Self { kinesis, ctx }
+        (Self { kinesis, ctx }, front)
     }
 
     /// A stream and a table of the same name, with further options.

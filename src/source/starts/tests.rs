@@ -1,18 +1,10 @@
 //! Where shards start that have no place of their own.
 
 use super::*;
-use crate::model::{HashRange, SequenceNumber, UnixMillis};
+use crate::model::{SequenceNumber, UnixMillis};
 
-fn shard(n: u32, parents: &[u32]) -> Shard {
-    let id = |n: &u32| ShardId::new(format!("shardId-{n:012}"));
-    Shard {
-        id: id(&n),
-        parent: parents.first().map(id),
-        adjacent_parent: parents.get(1).map(id),
-        hash_range: HashRange::ALL,
-        starting_sequence: SequenceNumber::zero(),
-        ending_sequence: None,
-    }
+fn shard(number: u32, parents: &[u32]) -> Shard {
+    Shard::numbered(number, parents)
 }
 
 fn after(digits: &str) -> ShardPosition {

@@ -41,19 +41,15 @@ pub(super) struct Gate {
 impl Gate {
     /// A world behind it.
     pub(super) fn world() -> (World, Arc<Self>) {
-        let mut made = None;
-        let world = World::behind(InMemoryOptions::default(), |kinesis| {
-            let gate = Arc::new(Self {
+        World::behind(InMemoryOptions::default(), |kinesis| {
+            Arc::new(Self {
                 kinesis,
                 hidden: Mutex::default(),
                 denied: Mutex::default(),
                 throttle: Mutex::default(),
                 sent: Mutex::default(),
-            });
-            made = Some(Arc::clone(&gate));
-            gate
-        });
-        (world, made.unwrap())
+            })
+        })
     }
 
     /// From now on these shards are neither listed nor named by their parents, and no others are

@@ -25,19 +25,15 @@ pub(super) struct Front {
 impl Front {
     /// A world behind it.
     pub(super) fn world() -> (World, Arc<Self>) {
-        let mut made = None;
-        let world = World::behind(InMemoryOptions::default(), |kinesis| {
-            let front = Arc::new(Self {
+        World::behind(InMemoryOptions::default(), |kinesis| {
+            Arc::new(Self {
                 kinesis,
                 throttled: Mutex::default(),
                 iterators: Mutex::default(),
                 freeze: Mutex::default(),
                 frozen: Notify::new(),
-            });
-            made = Some(Arc::clone(&front));
-            front
-        });
-        (world, made.unwrap())
+            })
+        })
     }
 
     /// From now on all reads of this shard are throttled, and no other's.

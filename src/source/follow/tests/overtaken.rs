@@ -298,6 +298,21 @@ async fn a_child_whose_turn_comes_when_retention_is_past_its_first_record_has_lo
     }
 }
 
+/// What was read of their parents says how young they are.
+#[tokio::test(start_paused = true)]
+async fn the_children_of_a_shard_that_is_read_at_its_tip_wait_for_no_listing() {
+    let fixture = fixture(TrimmedPosition::Resumes).await;
+    let reader = fixture.read_all().await;
+    sleep(2 * DAY).await;
+    fixture.put("k 1").await;
+    assert_eq!(reader.rows(1).await, ["k 1"]);
+    fixture.split_the_only_shard().await;
+    fixture.put("k 2").await;
+    let rows = tokio::time::timeout(Duration::from_secs(60), reader.rows(1)).await;
+    assert_eq!(rows.unwrap(), ["k 2"]);
+    assert_eq!(reader.status().losses, 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_to_a_frozen_tip_tells_of_a_loss_before_it_ends() {
     for mode in MODES {
