@@ -51,10 +51,9 @@ async fn discover(shared: Arc<Shared>, random: fastrand::Rng) {
         tokio::time::sleep_until(listed_at + context.options.describe_shard_interval).await;
         listed_at = Instant::now();
         let filter = ShardFilter::FromTrimHorizon;
-        let asked_at = shared.context.clock.now();
         shared.with(|state| state.listings_begun += 1);
         match list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await {
-            Ok(shards) => shared.listed(&shards, asked_at),
+            Ok(shards) => shared.listed(&shards),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 shared.fail(deleted(error));
                 return;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::followed::{Followed, Progress};
 use super::state::State;
 use super::tracking::parents_of;
-use crate::model::{SequenceNumber, Shard, ShardId, ShardPosition, UnixMillis};
+use crate::model::{SequenceNumber, Shard, ShardId, ShardPosition};
 use crate::source::horizon::Past;
 use crate::source::lineage::{Stage, new_shards};
 
@@ -32,10 +32,8 @@ pub(super) struct Remade {
 }
 
 impl State {
-    /// Takes in a listing that was asked for when the retention began at `horizon`. What a shard took
-    /// whose parent it has arrived after that: a closed shard is listed for as long as its last record
-    /// would stay.
-    pub(super) fn listed(&mut self, listed: &[Shard], horizon: UnixMillis) -> Listed {
+    /// Takes in a listing.
+    pub(super) fn listed(&mut self, listed: &[Shard]) -> Listed {
         self.listings += 1;
         self.last_listing = self.listings_begun;
         if let Some(remade) = self.remade_in(listed) {
@@ -56,7 +54,7 @@ impl State {
             self.listing_due = false;
         }
         let ids: HashSet<&ShardId> = listed.iter().map(|shard| &shard.id).collect();
-        self.date_children(listed, &ids, horizon);
+        self.note_parents(listed, &ids);
         let unlisted = self.lineage.observe(&ids);
         for shard in &unlisted.dropped {
             if let Some(followed) = self.shards.remove(shard) {
@@ -120,14 +118,14 @@ impl State {
         });
     }
 
-    /// Takes note of how young shards are of which nothing was read, by their parents' being listed.
-    fn date_children(&mut self, listed: &[Shard], ids: &HashSet<&ShardId>, horizon: UnixMillis) {
+    /// Takes note of the shards whose parents are listed. A closed shard is for as long as its last record
+    /// would stay: what its children took first is younger, and still there.
+    fn note_parents(&mut self, listed: &[Shard], ids: &HashSet<&ShardId>) {
         for shard in listed {
             let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
             if parents.any(|parent| ids.contains(parent))
                 && let Some(followed) = self.shards.get_mut(&shard.id)
             {
-                followed.holds_nothing_before(horizon);
                 followed.had_parents = self.last_listing;
             }
         }

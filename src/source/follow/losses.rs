@@ -7,19 +7,17 @@ use tokio::time::Instant;
 use super::listings::{Listed, Remade};
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
-use crate::model::{Shard, ShardId, ShardPosition, UnixMillis};
+use crate::model::{Shard, ShardId, ShardPosition};
 use crate::source::horizon::WAY_OUT;
 
 impl Shared {
-    /// Takes in a listing that was asked for at `asked_at`: starts what may be read, and tells of what
-    /// is lost.
-    pub(super) fn listed(&self, shards: &[Shard], asked_at: UnixMillis) {
-        let horizon = asked_at.minus(self.context.retention);
+    /// Takes in a listing: starts what may be read, and tells of what is lost.
+    pub(super) fn listed(&self, shards: &[Shard]) {
         let Listed {
             started,
             lost,
             remade,
-        } = self.with(|state| state.listed(shards, horizon));
+        } = self.with(|state| state.listed(shards));
         if let Some(remade) = remade {
             self.remade(&remade);
         }

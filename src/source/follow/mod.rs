@@ -134,7 +134,7 @@ impl StreamReader {
         let (starts, started) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(Arc::new(context), settings, starts));
         shared.with(|state| state.taken_to = read_to);
-        shared.begin(offsets, past, &listed, asked_at);
+        shared.begin(offsets, past, &listed);
         let mut supervisor = JoinSet::new();
         supervisor.spawn(discovery::supervise(Arc::clone(&shared), started, random));
         Ok(Self {

@@ -71,13 +71,12 @@ impl Shared {
     }
 
     /// Tracks the shards of `offsets`, with what is known before each place, and starts those that may
-    /// be read. The shards were listed at `asked_at` or later.
+    /// be read.
     pub(super) fn begin(
         &self,
         offsets: Offsets,
         past: impl Fn(&ShardPosition) -> Past,
         listed: &[Shard],
-        asked_at: UnixMillis,
     ) {
         // The first record may have come in the millisecond the stream was made in.
         let before = self.settings.created_at.minus(Duration::from_millis(1));
@@ -90,7 +89,7 @@ impl Shared {
                 state.track(id, position, past, shard);
             }
         });
-        self.listed(listed, asked_at);
+        self.listed(listed);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -130,7 +130,7 @@ async fn a_shard_that_is_listed_late_gets_its_parents_and_its_hash_range() {
         ..listed(0, None)
     };
     let late = listed(77, Some(shard(0)));
-    reader.shared.listed(&[parent, late], fixture.now());
+    reader.shared.listed(&[parent, late]);
     let hash_range = reader.shared.with(|state| state.hash_range(&shard(77)));
     assert_eq!(hash_range, Some(crate::model::HashRange::ALL));
     // It waits for its parent, and is not asked for meanwhile.
