@@ -29,6 +29,7 @@ mod settings;
 mod sink_exec;
 mod sql;
 mod stream;
+pub(crate) mod windows;
 
 pub(crate) use batch_table::BatchTable;
 pub use builder::KinesisTableBuilder;

@@ -1,0 +1,23 @@
+//! Time windows in GROUP BY: `tumble`, `hop` and `session`.
+//!
+//! A tumbling window is a function of a row's time, `date_bin`, and needs nothing else. Of the other two
+//! a row does not know its window alone: it lies in several that hop, and a session is made of all its
+//! rows. Both are grouped in two steps:
+//!
+//! ```text
+//!  hop:     Final ◀── HopExec: a row per window ◀── Partial, by panes
+//!  session: Final ◀── SessionExec: merges what touches ◀── Partial, by time and time + gap
+//! ```
+//!
+//! A pane is the longest piece of time that lies in the same windows throughout. Between the two steps
+//! there are states of aggregates and no rows, so a row is aggregated once in however many windows.
+
+mod functions;
+mod group;
+mod hop;
+mod session;
+mod steps;
+
+pub(crate) use group::{GroupWindow, windowed};
+pub(crate) use hop::HopWindow;
+pub(crate) use session::SessionWindow;
