@@ -19,8 +19,12 @@ use crate::model::Epoch;
 pub(super) use read::{read_commit, read_heading, read_metadata, read_offsets};
 pub(super) use write::{commit, metadata, offsets};
 
-/// The version that is written, and the highest that is read.
-pub(super) const VERSION: u32 = 1;
+/// The highest version that is read. It is written where an entry has a member of GROUP BY over streams;
+/// all others are written as [`FIRST_VERSION`], so that an older program reads on what it knows.
+pub(super) const VERSION: u32 = 2;
+
+/// The version of entries that know neither watermark nor state.
+const FIRST_VERSION: u32 = 1;
 
 /// Which start of a query wrote an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +52,8 @@ struct OffsetsEntry<'a> {
     epoch: u64,
     run: Cow<'a, str>,
     time: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watermark: Option<Time>,
     sources: Vec<SourceRanges<'a>>,
 }
 
@@ -91,6 +97,28 @@ struct CommitEntry<'a> {
     epoch: u64,
     run: Cow<'a, str>,
     time: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watermark: Option<Time>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    event_times: Vec<BTreeMap<Cow<'a, str>, Time>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<StateEntry<'a>>,
+}
+
+/// The names of the files of a state.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateEntry<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    snapshot: Option<SnapshotEntry<'a>>,
+    deltas: Vec<Cow<'a, str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnapshotEntry<'a> {
+    batch: u64,
+    parts: Vec<Cow<'a, str>>,
 }
 
 /// The entry `metadata`.
@@ -102,6 +130,18 @@ struct MetadataEntry<'a> {
     created_at: Time,
     sources: Vec<SourceEntry<'a>>,
     sink: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<AggregationEntry<'a>>,
+}
+
+/// What the state of a query is of.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AggregationEntry<'a> {
+    group_by: Vec<Cow<'a, str>>,
+    aggregates: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_time: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use super::committer::{Log, OffsetCommitter, Put};
 use super::entry::{self, Unreadable, Writer};
 use super::{Logged, Recovered};
 use crate::error::{Error, Result};
-use crate::model::{Batch, BatchId, Epoch, RetryPolicy, UnixMillis};
+use crate::model::{Batch, BatchId, Committed, Epoch, RetryPolicy, UnixMillis};
 
 /// Batches that one purge deletes at most: a log that is to shrink a lot does so over many batches
 /// and holds none of them up.
@@ -86,12 +86,24 @@ impl Checkpoint {
         let (batch, writer) = self.read(Log::Offsets, newest, entry::read_offsets).await?;
         self.expect_batch(Log::Offsets, newest, batch.id)?;
         self.judge(Log::Offsets, newest, &writer)?;
-        let committed = committed.last() == Some(&newest);
-        if committed {
-            let done = self.read(Log::Commits, newest, entry::read_commit).await?;
-            self.expect_batch(Log::Commits, newest, done)?;
-        }
-        Ok(Some(Recovered { batch, committed }))
+        let done = committed.last() == Some(&newest);
+        let before = match committed.last() {
+            Some(committed) => self.left_by(*committed).await?,
+            None => Committed::default(),
+        };
+        Ok(Some(Recovered {
+            batch,
+            committed: done,
+            before,
+        }))
+    }
+
+    /// What a committed batch has left.
+    async fn left_by(&self, batch: BatchId) -> Result<Committed> {
+        let (inside, left, writer) = self.read(Log::Commits, batch, entry::read_commit).await?;
+        self.expect_batch(Log::Commits, batch, inside)?;
+        self.judge(Log::Commits, batch, &writer)?;
+        Ok(left)
     }
 
     /// Writes what `batch` reads; from then on it is run with that and nothing else.
@@ -103,12 +115,17 @@ impl Checkpoint {
         self.put(Log::Offsets, batch.id, entry).await
     }
 
-    /// Writes that `batch` was done at `time`.
+    /// Writes that `batch` was done at `time` and what it has left for the next one.
     ///
     /// # Errors
     /// [`ErrorKind::Fenced`] when a newer start of the query writes here.
-    pub(crate) async fn log_commit(&self, batch: BatchId, time: UnixMillis) -> Result<Logged> {
-        let entry = entry::commit(batch, time, &self.writer()?)?;
+    pub(crate) async fn log_commit(
+        &self,
+        batch: BatchId,
+        time: UnixMillis,
+        left: &Committed,
+    ) -> Result<Logged> {
+        let entry = entry::commit(batch, time, left, &self.writer()?)?;
         self.put(Log::Commits, batch, entry).await
     }
 

@@ -24,6 +24,22 @@
 //!   ]
 //! }
 //! ```
+//!
+//! A query with GROUP BY has the watermark of a batch in its plan, too, and what the batch leaves for the
+//! next one in its commit; such entries are of version 2:
+//!
+//! ```json
+//! {
+//!   "version": 2,
+//!   "batch": 12,
+//!   "epoch": 3,
+//!   "run": "9f86d081884c7d65",
+//!   "time": "2026-11-20T10:00:00.400Z",
+//!   "watermark": "2026-11-20T09:50:00.000Z",
+//!   "event_times": [{ "shardId-000000000000": "2026-11-20T10:00:00.000Z" }],
+//!   "state": { "snapshot": { "batch": 10, "parts": ["…"] }, "deltas": ["…", "…"] }
+//! }
+//! ```
 
 mod committer;
 #[cfg(feature = "dynamodb")]
@@ -49,7 +65,7 @@ use std::sync::Arc;
 use crate::error::Result;
 #[cfg(not(feature = "dynamodb"))]
 use crate::model::ConnectionSettings;
-use crate::model::{Batch, InitialPositions, StreamIdentity, StreamName, UnixMillis};
+use crate::model::{Batch, Committed, InitialPositions, StreamIdentity, StreamName, UnixMillis};
 #[cfg(not(feature = "dynamodb"))]
 use crate::options::DynamoDbSettings;
 
@@ -103,6 +119,19 @@ pub(crate) struct QueryMetadata {
     pub(crate) sources: Vec<SourceMetadata>,
     /// What it writes to, in words.
     pub(crate) sink: String,
+    /// What it keeps between batches; `None` where it keeps nothing.
+    pub(crate) state: Option<StateMetadata>,
+}
+
+/// What the state of a query is of, in words: it fits no other aggregation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StateMetadata {
+    /// The expressions of GROUP BY, in their order.
+    pub(crate) group_by: Vec<String>,
+    /// The aggregates, in their order.
+    pub(crate) aggregates: Vec<String>,
+    /// What the watermark goes by; `None` where there is none.
+    pub(crate) event_time: Option<String>,
 }
 
 /// One source of a query.
@@ -129,6 +158,8 @@ pub(crate) struct Recovered {
     pub(crate) batch: Batch,
     /// Whether it is done; it is to run again otherwise, as it was planned.
     pub(crate) committed: bool,
+    /// What the newest committed batch has left: this one, or the one before it.
+    pub(crate) before: Committed,
 }
 
 /// What became of an entry that was to be logged.

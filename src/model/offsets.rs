@@ -143,6 +143,9 @@ pub struct Batch {
     pub id: BatchId,
     /// When it was planned; `now()` in the query.
     pub time: UnixMillis,
+    /// The watermark it was planned with: event times up to it are closed; `None` where the query has
+    /// none, or none yet.
+    pub watermark: Option<UnixMillis>,
     /// What it reads, in the order of the query's sources.
     pub sources: Vec<StreamRanges>,
 }

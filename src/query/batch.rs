@@ -12,7 +12,7 @@ use super::runner::Runner;
 use super::steps::Step;
 use crate::checkpoint::Logged;
 use crate::error::{ErrorKind, Result};
-use crate::model::{Batch, BatchId, StreamRanges, UnixMillis};
+use crate::model::{Batch, BatchId, Committed, StreamRanges, UnixMillis};
 use crate::source::BatchReads;
 use crate::source::follow::StreamReader;
 
@@ -96,7 +96,8 @@ impl Runner {
         }
         report.ran(ran);
         self.expect_streams(readers)?;
-        if self.checkpoint.log_commit(id, self.clock.now()).await? == Logged::Taken {
+        let (now, left) = (self.clock.now(), Committed::default());
+        if self.checkpoint.log_commit(id, now, &left).await? == Logged::Taken {
             return Ok(Logged::Taken);
         }
         report.lap("commitOffsets");

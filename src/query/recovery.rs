@@ -38,6 +38,7 @@ pub(super) async fn identify(
                 created_at: now,
                 sources,
                 sink: sink.clone(),
+                state: None,
             };
             // Somebody else may have been faster; then theirs stands.
             checkpoint.create_metadata(&made).await?

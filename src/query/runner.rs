@@ -145,7 +145,10 @@ impl Runner {
     ) -> Result<Ended> {
         let mut next = BatchId(0);
         let mut not_before = self.metadata.created_at;
-        if let Some(Recovered { batch, committed }) = recovered {
+        if let Some(Recovered {
+            batch, committed, ..
+        }) = recovered
+        {
             next = batch.id.next();
             not_before = batch.time;
             if !committed && self.again(readers, batch).await? == Logged::Taken {
@@ -204,7 +207,12 @@ impl Runner {
         // Time does not go back from batch to batch, whatever the machine's clock does.
         let time = fired.max(not_before);
         Job {
-            batch: Batch { id, time, sources },
+            batch: Batch {
+                id,
+                time,
+                watermark: None,
+                sources,
+            },
             reads,
             logged: false,
             due: timer.due,

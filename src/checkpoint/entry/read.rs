@@ -1,20 +1,24 @@
 //! From the text of an entry to plain data.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    CommitEntry, HeadingEntry, MetadataEntry, OffsetsEntry, Range, Unreadable, VERSION, Writer,
+    CommitEntry, FIRST_VERSION, HeadingEntry, MetadataEntry, OffsetsEntry, Range, StateEntry,
+    Unreadable, VERSION, Writer,
 };
-use crate::checkpoint::{QueryMetadata, SourceMetadata};
+use crate::checkpoint::{QueryMetadata, SourceMetadata, StateMetadata};
 use crate::model::{
-    Batch, BatchId, Epoch, InitialPositions, ShardId, ShardRange, StreamIdentity, StreamName,
-    StreamRanges,
+    Batch, BatchId, Committed, Epoch, InitialPositions, ShardId, ShardRange, SnapshotFiles,
+    StateFiles, StreamIdentity, StreamName, StreamRanges,
 };
 
 /// Reads what [`offsets`](super::offsets) writes.
 pub(in crate::checkpoint) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
     let entry: OffsetsEntry<'static> = decode(text)?;
+    expect_version(entry.version, "watermark", entry.watermark.is_some())?;
     let sources = entry.sources.into_iter().map(|source| {
         let stream = StreamName::new(&source.stream).map_err(Unreadable::foreign)?;
         let shards = source.shards.into_iter().map(|(shard, range)| {
@@ -43,6 +47,7 @@ pub(in crate::checkpoint) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer)
     let batch = Batch {
         id: BatchId(entry.batch),
         time: entry.time.0,
+        watermark: entry.watermark.map(|time| time.0),
         sources: sources.collect::<Result<_, Unreadable>>()?,
     };
     let writer = Writer {
@@ -53,14 +58,59 @@ pub(in crate::checkpoint) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer)
 }
 
 /// Reads what [`commit`](super::commit) writes.
-pub(in crate::checkpoint) fn read_commit(text: &[u8]) -> Result<BatchId, Unreadable> {
+pub(in crate::checkpoint) fn read_commit(text: &[u8]) -> Result<CommitRead, Unreadable> {
     let entry: CommitEntry<'static> = decode(text)?;
-    Ok(BatchId(entry.batch))
+    for (member, is_there) in [
+        ("watermark", entry.watermark.is_some()),
+        ("event_times", !entry.event_times.is_empty()),
+        ("state", entry.state.is_some()),
+    ] {
+        expect_version(entry.version, member, is_there)?;
+    }
+    let event_times = entry.event_times.into_iter().map(|shards| {
+        let shards = shards.into_iter();
+        let shards = shards.map(|(shard, time)| (ShardId::new(&*shard), time.0));
+        shards.collect()
+    });
+    let left = Committed {
+        watermark: entry.watermark.map(|time| time.0),
+        event_times: event_times.collect(),
+        state: entry.state.map(state_files),
+    };
+    let writer = Writer {
+        epoch: Epoch(entry.epoch),
+        run: entry.run.into_owned(),
+    };
+    Ok((BatchId(entry.batch), left, writer))
+}
+
+/// What a commit says: of which batch it is, what that left, and who wrote it.
+type CommitRead = (BatchId, Committed, Writer);
+
+fn state_files(entry: StateEntry<'_>) -> StateFiles {
+    let snapshot = entry.snapshot.map(|snapshot| SnapshotFiles {
+        batch: BatchId(snapshot.batch),
+        parts: texts(snapshot.parts),
+    });
+    StateFiles {
+        snapshot,
+        deltas: texts(entry.deltas),
+    }
+}
+
+fn texts(texts: Vec<Cow<'_, str>>) -> Vec<String> {
+    texts.into_iter().map(Cow::into_owned).collect()
 }
 
 /// Reads what [`metadata`](super::metadata) writes.
 pub(in crate::checkpoint) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
     let entry: MetadataEntry<'static> = decode(text)?;
+    expect_version(entry.version, "state", entry.state.is_some())?;
+    let state = entry.state.map(|state| StateMetadata {
+        group_by: texts(state.group_by),
+        aggregates: texts(state.aggregates),
+        event_time: state.event_time.map(Cow::into_owned),
+    });
     let sources = entry.sources.into_iter().map(|source| {
         let stream = StreamIdentity::parse(&source.stream);
         let shards = source.start.shards.into_iter();
@@ -79,6 +129,7 @@ pub(in crate::checkpoint) fn read_metadata(text: &[u8]) -> Result<QueryMetadata,
         created_at: entry.created_at.0,
         sources: sources.collect::<Result<_, Unreadable>>()?,
         sink: entry.sink.into_owned(),
+        state,
     })
 }
 
@@ -90,6 +141,15 @@ pub(in crate::checkpoint) fn read_heading(text: &[u8]) -> Result<(BatchId, Write
         run: entry.run,
     };
     Ok((BatchId(entry.batch), writer))
+}
+
+/// Refuses a member that entries of this version do not have.
+fn expect_version(version: u32, member: &str, is_there: bool) -> Result<(), Unreadable> {
+    if is_there && version == FIRST_VERSION {
+        let reason = format!("unknown field `{member}` in an entry of version {version}");
+        return Err(Unreadable::foreign(reason));
+    }
+    Ok(())
 }
 
 /// Looks at the version first, so that a newer one is called that.

@@ -1,24 +1,28 @@
 //! From plain data to the text of an entry.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    CommitEntry, MetadataEntry, OffsetsEntry, Place, Range, Rows, SourceEntry, SourceRanges,
-    StartEntry, Time, VERSION, Writer,
+    AggregationEntry, CommitEntry, FIRST_VERSION, MetadataEntry, OffsetsEntry, Place, Range, Rows,
+    SnapshotEntry, SourceEntry, SourceRanges, StartEntry, StateEntry, Time, VERSION, Writer,
 };
-use crate::checkpoint::QueryMetadata;
+use crate::checkpoint::{QueryMetadata, StateMetadata};
 use crate::error::{Error, Result};
-use crate::model::{Batch, BatchId, StreamRanges, UnixMillis};
+use crate::model::{Batch, BatchId, Committed, ShardId, StateFiles, StreamRanges, UnixMillis};
 
 /// The entry of a planned batch.
 pub(in crate::checkpoint) fn offsets(batch: &Batch, writer: &Writer) -> Result<Bytes> {
     encode(&OffsetsEntry {
-        version: VERSION,
+        version: version(batch.watermark.is_some()),
         batch: batch.id.0,
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
         time: Time(batch.time),
+        watermark: batch.watermark.map(Time),
         sources: batch.sources.iter().map(source_ranges).collect(),
     })
 }
@@ -46,19 +50,46 @@ fn source_ranges(source: &StreamRanges) -> SourceRanges<'_> {
     }
 }
 
-/// The entry of a batch that was done at `time`.
+/// The entry of a batch that was done at `time` and has left `left`.
 pub(in crate::checkpoint) fn commit(
     batch: BatchId,
     time: UnixMillis,
+    left: &Committed,
     writer: &Writer,
 ) -> Result<Bytes> {
+    let event_times = if left.event_times.iter().all(BTreeMap::is_empty) {
+        Vec::new()
+    } else {
+        left.event_times.iter().map(event_times).collect()
+    };
+    let plain = left.watermark.is_none() && event_times.is_empty() && left.state.is_none();
     encode(&CommitEntry {
-        version: VERSION,
+        version: version(!plain),
         batch: batch.0,
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
         time: Time(time),
+        watermark: left.watermark.map(Time),
+        event_times,
+        state: left.state.as_ref().map(state_files),
     })
+}
+
+fn event_times(shards: &BTreeMap<ShardId, UnixMillis>) -> BTreeMap<Cow<'_, str>, Time> {
+    let shards = shards.iter();
+    let shards = shards.map(|(shard, time)| (shard.as_str().into(), Time(*time)));
+    shards.collect()
+}
+
+fn state_files(files: &StateFiles) -> StateEntry<'_> {
+    let snapshot = files.snapshot.as_ref().map(|snapshot| SnapshotEntry {
+        batch: snapshot.batch.0,
+        parts: texts(&snapshot.parts),
+    });
+    StateEntry {
+        snapshot,
+        deltas: texts(&files.deltas),
+    }
 }
 
 /// The entry of a query.
@@ -77,12 +108,30 @@ pub(in crate::checkpoint) fn metadata(metadata: &QueryMetadata) -> Result<Bytes>
         }
     });
     encode(&MetadataEntry {
-        version: VERSION,
+        version: version(metadata.state.is_some()),
         id: metadata.id.as_str().into(),
         created_at: Time(metadata.created_at),
         sources: sources.collect(),
         sink: metadata.sink.as_str().into(),
+        state: metadata.state.as_ref().map(aggregation),
     })
+}
+
+fn aggregation(state: &StateMetadata) -> AggregationEntry<'_> {
+    AggregationEntry {
+        group_by: texts(&state.group_by),
+        aggregates: texts(&state.aggregates),
+        event_time: state.event_time.as_deref().map(Cow::from),
+    }
+}
+
+fn texts(texts: &[String]) -> Vec<Cow<'_, str>> {
+    texts.iter().map(|text| text.as_str().into()).collect()
+}
+
+/// The lowest version that has the members of an entry.
+fn version(has_more: bool) -> u32 {
+    if has_more { VERSION } else { FIRST_VERSION }
 }
 
 fn encode<T: Serialize>(entry: &T) -> Result<Bytes> {

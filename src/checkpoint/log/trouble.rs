@@ -102,10 +102,13 @@ impl Checkpoint {
                 "remove it and {commit}, knowing that batch {batch} is then planned anew and what \
                  it wrote may be written again"
             ),
-            Log::Commits => format!(
-                "remove it, knowing that batch {batch} then runs again and what it wrote is \
-                 written again"
-            ),
+            Log::Commits => {
+                let next = self.committer.object(Log::Offsets, batch.next());
+                format!(
+                    "remove it, and {next} where that is there, knowing that batch {batch} then runs \
+                     again and what it wrote is written again"
+                )
+            }
         };
         self.broken(format!(
             "{object} {reason}; restore it from a copy, or {remove}"

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::super::{Checkpoint, Log, Logged, OffsetCommitter, Put, Recovered, StoreResult};
 use super::{NONE, Place, batch, start};
 use crate::error::ErrorKind;
-use crate::model::{BatchId, Epoch, UnixMillis};
+use crate::model::{BatchId, Committed, Epoch, UnixMillis};
 
 use purging::*;
 use races::*;
@@ -201,9 +201,18 @@ async fn a_query_is_found_where_it_was_left(place: Place) {
         assert_eq!(logged, Logged::Done);
         let recovered = start(place.open(), 2).take_over().await.unwrap();
         let (batch, committed) = (batch(id, 3), false);
-        assert_eq!(recovered, Some(Recovered { batch, committed }));
+        assert_eq!(
+            recovered,
+            Some(Recovered {
+                batch,
+                committed,
+                before: Committed::default()
+            })
+        );
         first.take_over().await.unwrap();
-        let logged = first.log_commit(BatchId(id), UnixMillis(id as i64)).await;
+        let logged = first
+            .log_commit(BatchId(id), UnixMillis(id as i64), &Committed::default())
+            .await;
         assert_eq!(logged.unwrap(), Logged::Done);
         first.purge(BatchId(id)).await;
     }
@@ -211,7 +220,14 @@ async fn a_query_is_found_where_it_was_left(place: Place) {
     assert_eq!(listed, [9, 10, 11].map(BatchId), "three are retained");
     let recovered = start(place.open(), 2).take_over().await.unwrap();
     let (batch, committed) = (batch(11, 3), true);
-    assert_eq!(recovered, Some(Recovered { batch, committed }));
+    assert_eq!(
+        recovered,
+        Some(Recovered {
+            batch,
+            committed,
+            before: Committed::default()
+        })
+    );
     let fenced = first.log_offsets(&super::batch(12, 3)).await.unwrap_err();
     assert_eq!(fenced.kind(), ErrorKind::Fenced);
 }

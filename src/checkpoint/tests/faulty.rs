@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Refuses,
     /// A put that passed the look at the epochs just before a newer one was taken.
     OvertakesFence,
+    /// A get that looks before the entry is written, or after it is removed.
+    FindsNothing,
 }
 
 /// A committer over another, with faults by the number of the call, counted from 0.
@@ -69,7 +71,7 @@ impl FaultyCommitter {
     ) -> StoreResult<T> {
         let error = |kind, what: &str| Error::new(kind, format!("the store {what}"));
         match fault {
-            None | Some(Fault::OvertakesFence) => call.await,
+            None | Some(Fault::OvertakesFence | Fault::FindsNothing) => call.await,
             Some(Fault::Fails) => {
                 let error = error(ErrorKind::Unavailable, "is away");
                 Err(StoreError::passing(error))
@@ -120,7 +122,11 @@ impl OffsetCommitter for FaultyCommitter {
     }
 
     async fn get(&self, log: Log, batch: BatchId) -> StoreResult<Option<Bytes>> {
-        self.call(self.inner.get(log, batch)).await
+        let fault = self.fault();
+        if fault == Some(Fault::FindsNothing) {
+            return Ok(None);
+        }
+        self.answer(fault, self.inner.get(log, batch)).await
     }
 
     async fn batches(&self, log: Log) -> StoreResult<Vec<BatchId>> {

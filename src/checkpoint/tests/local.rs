@@ -12,7 +12,10 @@ async fn files_have_plain_names_and_hold_readable_text() {
     let mut query = start(place.open(), 1);
     query.take_over().await.unwrap();
     query.log_offsets(&batch(0, 2)).await.unwrap();
-    query.log_commit(BatchId(0), UnixMillis(0)).await.unwrap();
+    query
+        .log_commit(BatchId(0), UnixMillis(0), &Committed::default())
+        .await
+        .unwrap();
     let text = fs::read_to_string(place.folder().join("offsets/0")).unwrap();
     let expected = r#"{
   "version": 1,
@@ -102,7 +105,10 @@ async fn an_object_of_somebody_else_is_named() {
         let mut query = start(place.open(), 1);
         query.take_over().await.unwrap();
         query.log_offsets(&batch(0, 1)).await.unwrap();
-        query.log_commit(BatchId(0), UnixMillis(0)).await.unwrap();
+        query
+            .log_commit(BatchId(0), UnixMillis(0), &Committed::default())
+            .await
+            .unwrap();
         fs::write(place.folder().join(name), "x").unwrap();
         let error = query.take_over().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Checkpoint);

@@ -30,7 +30,9 @@ async fn a_lost_answer_is_no_other_writer() {
     committer.next(&[Fault::LosesAnswer, Fault::Fails]);
     assert_eq!(query.log_offsets(&batch(0, 3)).await.unwrap(), Logged::Done);
     committer.next(&[Fault::Fails, Fault::LosesAnswer]);
-    let logged = query.log_commit(BatchId(0), UnixMillis(1)).await;
+    let logged = query
+        .log_commit(BatchId(0), UnixMillis(1), &Committed::default())
+        .await;
     assert_eq!(logged.unwrap(), Logged::Done);
     committer.next(&[Fault::LosesAnswer]);
     let stands = query.create_metadata(&metadata("a")).await.unwrap();
@@ -47,7 +49,7 @@ async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
     assert_eq!(query.log_offsets(&batch(0, 3)).await.unwrap(), Logged::Done);
     committer.next(&[Fault::Fails; 6]);
     let error = query
-        .log_commit(BatchId(0), UnixMillis(1))
+        .log_commit(BatchId(0), UnixMillis(1), &Committed::default())
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -59,7 +61,7 @@ async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
     let calls = committer.calls();
     committer.next(&[Fault::Refuses]);
     let error = query
-        .log_commit(BatchId(0), UnixMillis(1))
+        .log_commit(BatchId(0), UnixMillis(1), &Committed::default())
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AccessDenied);
@@ -92,14 +94,19 @@ async fn an_entry_of_an_older_start_stands() {
     let (mut old, mut new) = (start(place.open(), 1), start(place.open(), 2));
     old.take_over().await.unwrap();
     old.log_offsets(&batch(0, 3)).await.unwrap();
-    old.log_commit(BatchId(0), UnixMillis(1)).await.unwrap();
+    old.log_commit(BatchId(0), UnixMillis(1), &Committed::default())
+        .await
+        .unwrap();
     new.take_over().await.unwrap();
     let other = Batch {
         time: UnixMillis(9),
         ..batch(0, 3)
     };
     assert_eq!(new.log_offsets(&other).await.unwrap(), Logged::Taken);
-    let logged = new.log_commit(BatchId(0), UnixMillis(2)).await.unwrap();
+    let logged = new
+        .log_commit(BatchId(0), UnixMillis(2), &Committed::default())
+        .await
+        .unwrap();
     assert_eq!(logged, Logged::Taken);
 }
 
@@ -148,7 +155,10 @@ async fn a_purge_goes_on_where_it_stopped_and_fails_nothing() {
     query.take_over().await.unwrap();
     for id in 0..50 {
         query.log_offsets(&batch(id, 1)).await.unwrap();
-        query.log_commit(BatchId(id), UnixMillis(1)).await.unwrap();
+        query
+            .log_commit(BatchId(id), UnixMillis(1), &Committed::default())
+            .await
+            .unwrap();
         query.purge(BatchId(id)).await;
     }
     let listed = committer.batches(Log::Offsets).await.unwrap();

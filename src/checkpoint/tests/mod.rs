@@ -15,6 +15,7 @@ mod log;
 #[cfg(target_os = "linux")]
 mod mounted;
 mod places;
+mod progress;
 mod purging;
 #[cfg(all(feature = "aws", feature = "embedded"))]
 mod s3;
@@ -70,6 +71,7 @@ fn batch(id: u64, shards: u64) -> Batch {
     Batch {
         id: BatchId(id),
         time: UnixMillis(1_700_000_000_000 + i64::try_from(id).unwrap()),
+        watermark: None,
         sources: vec![StreamRanges {
             stream: StreamName::new("clicks").unwrap(),
             created_at: Some(UnixMillis(1_600_000_000_007)),
@@ -94,5 +96,6 @@ fn metadata(id: &str) -> QueryMetadata {
         created_at: UnixMillis(1_700_000_000_001),
         sources: vec![source(arn), source("words")],
         sink: "KinesisSink[word_counts]".to_owned(),
+        state: None,
     }
 }

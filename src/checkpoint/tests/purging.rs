@@ -6,7 +6,10 @@ use super::*;
 async fn run(query: &Checkpoint, batches: std::ops::Range<u64>) {
     for id in batches {
         query.log_offsets(&batch(id, 2)).await.unwrap();
-        query.log_commit(BatchId(id), UnixMillis(1)).await.unwrap();
+        query
+            .log_commit(BatchId(id), UnixMillis(1), &Committed::default())
+            .await
+            .unwrap();
     }
 }
 
@@ -32,7 +35,9 @@ async fn a_purge_of_an_older_start_leaves_all_that_a_newer_one_needs() {
                 new.log_offsets(&next).await.unwrap();
             }
             if done {
-                new.log_commit(next.id, UnixMillis(1)).await.unwrap();
+                new.log_commit(next.id, UnixMillis(1), &Committed::default())
+                    .await
+                    .unwrap();
             }
             old.purge(BatchId(9)).await;
             let kept = place.open().batches(Log::Commits).await.unwrap();

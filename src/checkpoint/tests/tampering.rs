@@ -34,7 +34,7 @@ pub(super) fn planned(batch: u64) -> String {
     )
 }
 
-fn done(batch: u64) -> String {
+pub(super) fn done(batch: u64) -> String {
     format!(
         r#"{{"version": 1, "batch": {batch}, "epoch": 1, "run": "r", "time": "2026-01-01T00:00:00Z"}}"#
     )
@@ -54,8 +54,8 @@ async fn what_an_entry_does_not_say_is_not_known() {
 
 #[tokio::test]
 async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
-    let newer = |text: String| text.replace("\"version\": 1", "\"version\": 2, \"plans\": []");
-    let more = |text: String| text.replace("\"version\"", "\"watermark\": 5, \"version\"");
+    let newer = |text: String| text.replace("\"version\": 1", "\"version\": 3, \"plans\": []");
+    let more = |text: String| text.replace("\"version\"", "\"lateness\": 5, \"version\"");
     let (o, c) = (planned, done);
     for (entries, expected) in [
         (
@@ -78,7 +78,7 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
             vec![("offsets/0", newer(o(0)))],
             "offsets/0 was written by a newer version",
         ),
-        (vec![("offsets/0", more(o(0)))], "unknown field `watermark`"),
+        (vec![("offsets/0", more(o(0)))], "unknown field `lateness`"),
         (
             vec![("offsets/0", o(0).replace("SHARD_END", "LATEST"))],
             "expected a shard position",
@@ -168,7 +168,10 @@ async fn epochs_that_were_removed_are_not_given_out_again() {
         }
     }
     second.log_offsets(&batch(0, 1)).await.unwrap();
-    second.log_commit(BatchId(0), UnixMillis(0)).await.unwrap();
+    second
+        .log_commit(BatchId(0), UnixMillis(0), &Committed::default())
+        .await
+        .unwrap();
     fs::remove_dir_all(place.folder().join("epochs")).unwrap();
     let mut third = start(place.open(), 3);
     let recovered = third.take_over().await.unwrap().expect("a batch");

@@ -37,7 +37,9 @@ pub(super) async fn more_than_a_thousand_entries_are_listed_in_order(place: Plac
 async fn run(query: &Checkpoint, id: u64) {
     let logged = query.log_offsets(&batch(id, 1)).await;
     assert_eq!(logged.unwrap(), Logged::Done);
-    let logged = query.log_commit(BatchId(id), UnixMillis(1)).await;
+    let logged = query
+        .log_commit(BatchId(id), UnixMillis(1), &Committed::default())
+        .await;
     assert_eq!(logged.unwrap(), Logged::Done);
 }
 
@@ -62,7 +64,14 @@ pub(super) async fn a_purge_goes_over_gaps_and_may_be_done_again(place: Place) {
     let mut query = start(place.open(), 2);
     let recovered = query.take_over().await.unwrap();
     let (batch, committed) = (batch(7, 1), true);
-    assert_eq!(recovered, Some(Recovered { batch, committed }));
+    assert_eq!(
+        recovered,
+        Some(Recovered {
+            batch,
+            committed,
+            before: Committed::default()
+        })
+    );
     run(&query, 8).await;
     query.purge(BatchId(8)).await;
     let listed = other.batches(Log::Offsets).await.unwrap();

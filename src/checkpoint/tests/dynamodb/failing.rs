@@ -165,7 +165,9 @@ async fn a_log_goes_on_through_throttles_conflicts_and_lost_answers() {
         dynamo.next("TransactWriteItems", &storm);
         assert_eq!(query.log_offsets(&batch).await.unwrap(), Logged::Done);
         dynamo.next("TransactWriteItems", &storm);
-        let logged = query.log_commit(batch.id, UnixMillis(7)).await;
+        let logged = query
+            .log_commit(batch.id, UnixMillis(7), &Committed::default())
+            .await;
         assert_eq!(logged.unwrap(), Logged::Done);
         assert!(dynamo.is_played());
     }

@@ -40,7 +40,9 @@ async fn two_sources_of_ten_thousand_shards_are_kept_in_parts_and_purged_with_th
     for id in 0..2 {
         let batch = large(id);
         assert_eq!(query.log_offsets(&batch).await.unwrap(), Logged::Done);
-        let logged = query.log_commit(batch.id, UnixMillis(7)).await;
+        let logged = query
+            .log_commit(batch.id, UnixMillis(7), &Committed::default())
+            .await;
         assert_eq!(logged.unwrap(), Logged::Done);
         let found = log(&dynamo, 1 + id).take_over().await.unwrap().unwrap();
         assert!(found.batch == batch, "all ranges come back");

@@ -154,7 +154,9 @@ async fn run_two_batches(place: &Place) {
     for id in 0..2 {
         let logged = query.log_offsets(&batch(id, 3)).await;
         assert_eq!(logged.unwrap(), Logged::Done);
-        let logged = query.log_commit(BatchId(id), UnixMillis(1)).await;
+        let logged = query
+            .log_commit(BatchId(id), UnixMillis(1), &Committed::default())
+            .await;
         assert_eq!(logged.unwrap(), Logged::Done);
     }
     query.purge(BatchId(1)).await;
@@ -180,7 +182,15 @@ async fn a_passing_fault_at_any_request_changes_nothing() {
             assert!(place.server().seen().len() >= requests.len(), "{context}");
             let recovered = start(place.open(), 8).take_over().await.unwrap();
             let (batch, committed) = (batch(1, 3), true);
-            assert_eq!(recovered, Some(Recovered { batch, committed }), "{context}");
+            assert_eq!(
+                recovered,
+                Some(Recovered {
+                    batch,
+                    committed,
+                    before: Committed::default()
+                }),
+                "{context}"
+            );
             for log in [Log::Offsets, Log::Commits] {
                 let listed = place.open().batches(log).await.unwrap();
                 assert_eq!(listed, [BatchId(1)], "{context}");
@@ -196,7 +206,10 @@ async fn a_purge_leaves_to_the_next_what_cannot_be_deleted() {
     query.take_over().await.unwrap();
     for id in 0..3 {
         query.log_offsets(&batch(id, 1)).await.unwrap();
-        query.log_commit(BatchId(id), UnixMillis(1)).await.unwrap();
+        query
+            .log_commit(BatchId(id), UnixMillis(1), &Committed::default())
+            .await
+            .unwrap();
     }
     place.server().next(&[Fault::Answers(503, "SlowDown")]);
     query.purge(BatchId(2)).await;

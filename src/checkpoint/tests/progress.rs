@@ -1,0 +1,296 @@
+//! What a batch with state leaves behind, and where it is found.
+
+use std::collections::BTreeMap;
+
+use super::super::Log;
+use super::tampering::{done, planned, written};
+use super::*;
+use crate::error::ErrorKind;
+use crate::model::{SnapshotFiles, StateFiles};
+
+/// What a query with GROUP BY leaves behind batch `batch`.
+fn left(batch: u64) -> Committed {
+    let time = |millis: i64| UnixMillis(1_700_000_000_000 + millis);
+    let shard = |number: u64| ShardId::new(format!("shardId-{number:012}"));
+    let names = |kind: &str| vec![format!("{kind}-{batch}-a"), format!("{kind}-{batch}-b")];
+    Committed {
+        watermark: Some(time(0)),
+        event_times: vec![
+            BTreeMap::from([(shard(0), time(7)), (shard(1), UnixMillis(-1))]),
+            BTreeMap::new(),
+        ],
+        state: Some(StateFiles {
+            snapshot: Some(SnapshotFiles {
+                batch: BatchId(batch / 2),
+                parts: names("part"),
+            }),
+            deltas: names("delta"),
+        }),
+    }
+}
+
+fn watermarked(id: u64) -> Batch {
+    Batch {
+        watermark: Some(UnixMillis(1_699_999_999_001)),
+        ..batch(id, 3)
+    }
+}
+
+async fn text(place: &Place, log: Log, batch: u64) -> String {
+    let found = place.open().get(log, BatchId(batch)).await.unwrap();
+    String::from_utf8(found.unwrap().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn the_newest_commit_says_what_is_behind_it() {
+    let place = Place::memory();
+    let mut query = start(place.open(), 1);
+    query.take_over().await.unwrap();
+    let mut before = Committed::default();
+    for id in 0..4 {
+        query.log_offsets(&watermarked(id)).await.unwrap();
+        let found = start(place.open(), 2).take_over().await.unwrap().unwrap();
+        assert_eq!(found.batch, watermarked(id));
+        assert_eq!((found.committed, &found.before), (false, &before));
+        query.take_over().await.unwrap();
+        before = left(id);
+        let logged = query.log_commit(BatchId(id), UnixMillis(1), &before).await;
+        assert_eq!(logged.unwrap(), Logged::Done);
+        let found = start(place.open(), 2).take_over().await.unwrap().unwrap();
+        assert_eq!((found.committed, &found.before), (true, &before));
+        query.take_over().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_it_comes_back_as_that_part() {
+    let all = left(3);
+    let some = StateFiles {
+        snapshot: None,
+        ..all.state.clone().unwrap()
+    };
+    let of = |watermark, event_times, state| Committed {
+        watermark,
+        event_times,
+        state,
+    };
+    for expected in [
+        of(all.watermark, Vec::new(), None),
+        of(None, all.event_times.clone(), None),
+        of(None, Vec::new(), Some(some)),
+        of(None, Vec::new(), Some(StateFiles::default())),
+    ] {
+        let place = Place::memory();
+        let mut query = start(place.open(), 1);
+        query.take_over().await.unwrap();
+        query.log_offsets(&batch(0, 1)).await.unwrap();
+        let logged = query.log_commit(BatchId(0), UnixMillis(1), &expected).await;
+        assert_eq!(logged.unwrap(), Logged::Done);
+        let entry = text(&place, Log::Commits, 0).await;
+        assert!(entry.starts_with("{\n  \"version\": 2,\n"), "{entry}");
+        let found = query.take_over().await.unwrap().unwrap();
+        assert_eq!(found.before, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_query_without_state_writes_what_it_always_did() {
+    let place = Place::memory();
+    let mut query = start(place.open(), 1);
+    query.take_over().await.unwrap();
+    query.log_offsets(&batch(7, 2)).await.unwrap();
+    // Sources without an event time are nothing to be kept.
+    let nothing = Committed {
+        event_times: vec![BTreeMap::new()],
+        ..Committed::default()
+    };
+    let logged = query.log_commit(BatchId(7), UnixMillis(1), &nothing).await;
+    assert_eq!(logged.unwrap(), Logged::Done);
+    let run = format!("{:016x}", fastrand::Rng::with_seed(1).u64(..));
+    let head = format!(
+        "{{\n  \"version\": 1,\n  \"batch\": 7,\n  \"epoch\": 1,\n  \"run\": \"{run}\",\n  \"time\": "
+    );
+    assert_eq!(
+        text(&place, Log::Commits, 7).await,
+        format!("{head}\"1970-01-01T00:00:00.001Z\"\n}}\n")
+    );
+    let planned = text(&place, Log::Offsets, 7).await;
+    let sources = format!("{head}\"2023-11-14T22:13:20.007Z\",\n  \"sources\": [\n");
+    assert!(planned.starts_with(&sources), "{planned}");
+
+    query.create_metadata(&metadata("a")).await.unwrap();
+    let made = place.open().metadata().await.unwrap().unwrap();
+    let made = String::from_utf8(made.to_vec()).unwrap();
+    assert!(made.starts_with("{\n  \"version\": 1,\n"), "{made}");
+    assert!(
+        made.ends_with("\"sink\": \"KinesisSink[word_counts]\"\n}\n"),
+        "{made}"
+    );
+}
+
+#[tokio::test]
+async fn entries_with_a_watermark_are_of_version_2_and_readable() {
+    let place = Place::memory();
+    let mut query = start(place.open(), 1);
+    query.take_over().await.unwrap();
+    query.log_offsets(&watermarked(0)).await.unwrap();
+    let logged = query.log_commit(BatchId(0), UnixMillis(1), &left(0)).await;
+    assert_eq!(logged.unwrap(), Logged::Done);
+    let planned = text(&place, Log::Offsets, 0).await;
+    let done = text(&place, Log::Commits, 0).await;
+    for (entry, part) in [
+        (&planned, "\"version\": 2"),
+        (&planned, "\"watermark\": \"2023-11-14T22:13:19.001Z\""),
+        (&done, "\"version\": 2"),
+        (&done, "\"watermark\": \"2023-11-14T22:13:20.000Z\""),
+        (
+            &done,
+            "\"shardId-000000000000\": \"2023-11-14T22:13:20.007Z\"",
+        ),
+        (
+            &done,
+            "\"shardId-000000000001\": \"1969-12-31T23:59:59.999Z\"",
+        ),
+        (&done, "\"delta-0-a\",\n"),
+    ] {
+        assert!(entry.contains(part), "{part}: {entry}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_state_of_a_query_is_of_comes_back() {
+    for event_time in [None, Some("event_time".to_owned())] {
+        let place = Place::memory();
+        let query = start(place.open(), 1);
+        let made = QueryMetadata {
+            state: Some(StateMetadata {
+                group_by: vec!["word".to_owned()],
+                aggregates: vec!["count(*)".to_owned(), "sum(n)".to_owned()],
+                event_time,
+            }),
+            ..metadata("a")
+        };
+        assert_eq!(query.create_metadata(&made).await.unwrap(), made);
+        assert_eq!(query.metadata().await.unwrap(), Some(made));
+        let text = place.open().metadata().await.unwrap().unwrap();
+        assert!(text.starts_with(b"{\n  \"version\": 2,\n"));
+    }
+}
+
+#[tokio::test]
+async fn what_was_left_is_not_guessed_at() {
+    let second = |text: String| text.replace("\"version\": 1", "\"version\": 2");
+    let with = |member: &str| second(done(0)).replace('}', &format!(", {member}}}"));
+    let mark = "\"watermark\": \"2026-01-01T00:00:00Z\"";
+    for (commit, expected) in [
+        (done(0)[..40].to_owned(), "is not what was written there"),
+        (done(3), "commits/0 holds the entry of batch 3"),
+        (
+            with(mark).replace("\"version\": 2", "\"version\": 1"),
+            "unknown field `watermark` in an entry of version 1",
+        ),
+        (
+            with(mark).replace("\"version\": 2", "\"version\": 3"),
+            "commits/0 was written by a newer version",
+        ),
+        (with("\"watermark\": 5"), "invalid type"),
+        (
+            with("\"watermark\": \"2026-01-01\""),
+            "'2026-01-01' is no time",
+        ),
+        (with("\"watermarks\": []"), "unknown field `watermarks`"),
+        (with("\"event_times\": {}"), "invalid type"),
+        (with("\"state\": {}"), "missing field `deltas`"),
+        (
+            with("\"state\": {\"deltas\": [], \"parts\": []}"),
+            "unknown field `parts`",
+        ),
+        (
+            with("\"state\": {\"deltas\": [], \"snapshot\": {\"batch\": 1}}"),
+            "missing field `parts`",
+        ),
+    ] {
+        // It is needed by the batch that has it, and by the one behind it.
+        for next in [&[][..], &[("offsets/1", planned(1))][..]] {
+            let mut entries = vec![("offsets/0", planned(0)), ("commits/0", commit.clone())];
+            entries.extend_from_slice(next);
+            let place = written(&entries).await;
+            let error = start(place.open(), 1).take_over().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
+            let text = error.to_string();
+            assert!(text.contains("commits/0 "), "{text}");
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+    for text in [planned(0), second(planned(0))] {
+        let entry = text.replace("\"sources\"", &format!("{mark}, \"sources\""));
+        let place = written(&[("offsets/0", entry)]).await;
+        let found = start(place.open(), 1).take_over().await;
+        assert_eq!(found.is_ok(), text != planned(0), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_way_out_of_an_unreadable_commit_names_the_batch_behind_it() {
+    let torn = done(0)[..40].to_owned();
+    let place = written(&[
+        ("offsets/0", planned(0)),
+        ("commits/0", torn),
+        ("offsets/1", planned(1)),
+    ])
+    .await;
+    let error = start(place.open(), 1).take_over().await.unwrap_err();
+    let said =
+        "or remove it, and offsets/1 where that is there, knowing that batch 0 then runs again";
+    assert!(error.to_string().contains(said), "{error}");
+    for (log, batch) in [(Log::Commits, 0), (Log::Offsets, 1)] {
+        place.open().remove(log, BatchId(batch)).await.unwrap();
+    }
+    let found = start(place.open(), 1).take_over().await.unwrap().unwrap();
+    assert_eq!((found.batch.id, found.committed), (BatchId(0), false));
+}
+
+/// Calls of a start before it reads the newest epoch off a commit, and before it reads what that left.
+const BEFORE_EPOCH: usize = 3;
+const BEFORE_COMMIT: usize = 8;
+
+/// A log whose call number `call` finds nothing.
+fn forgetful(place: &Place, call: usize) -> Arc<FaultyCommitter> {
+    let committer = FaultyCommitter::new(place.open());
+    // This one harms only what writes.
+    let mut calls = vec![Fault::OvertakesFence; call];
+    calls.push(Fault::FindsNothing);
+    committer.next(&calls);
+    committer
+}
+
+#[tokio::test]
+async fn what_a_newer_start_has_left_is_not_taken_for_the_own() {
+    let newer = |text: String| text.replace("\"epoch\": 1", "\"epoch\": 9");
+    let place = written(&[
+        ("offsets/0", planned(0)),
+        ("commits/0", newer(done(0))),
+        ("offsets/1", planned(1)),
+    ])
+    .await;
+    // The newer one writes when this one has looked at the epochs.
+    let query = forgetful(&place, BEFORE_EPOCH);
+    let error = start(query, 1).take_over().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Fenced, "{error}");
+    assert!(error.to_string().contains("wrote commits/0"), "{error}");
+}
+
+#[tokio::test]
+async fn a_commit_that_is_removed_while_it_is_read_is_told() {
+    let place = written(&[
+        ("offsets/0", planned(0)),
+        ("commits/0", done(0)),
+        ("offsets/1", planned(1)),
+    ])
+    .await;
+    let query = forgetful(&place, BEFORE_COMMIT);
+    let error = start(query, 1).take_over().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
+    let said = "commits/0 was removed just now; start the query again";
+    assert!(error.to_string().contains(said), "{error}");
+}
