@@ -20,6 +20,7 @@ mod failure;
 mod handle;
 mod idle;
 mod listener;
+mod numbers;
 mod output;
 mod place;
 mod plan;

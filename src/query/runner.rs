@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::batch::Job;
 use super::idle::Mark;
 use super::listener::{Listeners, StreamingQueryTerminated};
+use super::numbers::numbered;
 use super::output::Output;
 use super::plan::StreamingPlan;
 use super::registry::Registration;
@@ -177,9 +178,9 @@ impl Runner {
     async fn again(&mut self, readers: &[StreamReader], batch: Batch) -> Result<Logged> {
         tracing::info!(query = %self.shared, batch = %batch.id, "running the uncommitted batch again");
         let ranges = readers.iter().zip(&batch.sources);
-        let reads = ranges.map(|(reader, ranges)| Arc::new(reader.replay(ranges)));
+        let reads = ranges.map(|(reader, ranges)| reader.replay(ranges));
         let job = Job {
-            reads: reads.collect(),
+            reads: numbered(reads.collect()),
             batch,
             logged: true,
             due: self.clock.now(),
@@ -202,7 +203,7 @@ impl Runner {
         for reader in readers {
             let planned = reader.take();
             sources.push(planned.ranges);
-            reads.push(Arc::new(planned.reads));
+            reads.push(planned.reads);
         }
         // Time does not go back from batch to batch, whatever the machine's clock does.
         let time = fired.max(not_before);
@@ -213,7 +214,7 @@ impl Runner {
                 watermark: None,
                 sources,
             },
-            reads,
+            reads: numbered(reads),
             logged: false,
             due: timer.due,
             fired,

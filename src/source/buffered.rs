@@ -37,3 +37,15 @@ pub(crate) struct BatchReads {
     /// Rows of `reads` that are in memory; those of other shards are read from Kinesis.
     pub(crate) buffered: HashMap<ShardId, Vec<PageSlice>>,
 }
+
+impl BatchReads {
+    /// Numbers the reads from `base` on, in their order; gives the number that follows the last one.
+    pub(crate) fn number_from(&mut self, base: u32) -> u32 {
+        let mut next = base;
+        for read in &mut self.reads {
+            read.number = next;
+            next = next.saturating_add(1);
+        }
+        next
+    }
+}

@@ -23,6 +23,8 @@ pub enum RowColumn {
     ArrivalTimestamp,
     /// One that a table has on request.
     Extra(ExtraColumn),
+    /// `__shard`: which read of a batch the row came from, for the query itself; no table shows it.
+    ShardNumber,
 }
 
 impl RowColumn {
@@ -44,6 +46,7 @@ impl RowColumn {
             Self::SequenceNumber => "sequenceNumber",
             Self::ArrivalTimestamp => "approximateArrivalTimestamp",
             Self::Extra(column) => column.name(),
+            Self::ShardNumber => "__shard",
         }
     }
 
@@ -55,11 +58,16 @@ impl RowColumn {
                 DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
             }
             Self::Extra(ExtraColumn::SubSequenceNumber) => DataType::Int64,
+            Self::ShardNumber => DataType::UInt32,
             Self::StreamName
             | Self::PartitionKey
             | Self::SequenceNumber
             | Self::Extra(ExtraColumn::ShardId | ExtraColumn::ExplicitHashKey) => DataType::Utf8,
         }
+    }
+
+    fn field(self) -> Field {
+        Field::new(self.name(), self.data_type(), self != Self::ShardNumber)
     }
 
     /// All columns of a table with `extra` ones.
@@ -69,11 +77,11 @@ impl RowColumn {
     }
 }
 
-/// The schema of `columns`; all of them are nullable, so that a row to be written may leave out
+/// The schema of `columns`; those of a table are nullable, so that a row to be written may leave out
 /// what the service fills in.
 pub fn row_schema(columns: &[RowColumn]) -> SchemaRef {
-    let field = |column: &RowColumn| Field::new(column.name(), column.data_type(), true);
-    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+    let fields = columns.iter().map(|column| column.field());
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// What a page must hold for rows of `columns`.

@@ -53,6 +53,7 @@ impl ReadContext {
             self.options.hash_filter,
             columns.to_vec(),
         )
+        .numbered(read.number)
     }
 }
 
@@ -69,6 +70,8 @@ pub(crate) struct ShardRead {
     /// The rows an exact range had when it was planned, those that a hash filter leaves out counted;
     /// `None` where that is not known.
     pub(crate) rows: Option<u64>,
+    /// Its number among the reads of a batch, over all sources; 0 where nobody has numbered them.
+    pub(crate) number: u32,
 }
 
 /// Where a read ends.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
-    new_null_array,
+    UInt32Array, new_null_array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -40,6 +40,8 @@ pub(super) struct RowBuilder {
     /// Set where user records outside it are left out.
     pub(super) hash_range: Option<HashRange>,
     pub(super) hash_filter: HashFilter,
+    /// What [`RowColumn::ShardNumber`] says of each row.
+    pub(super) number: u32,
     columns: Vec<RowColumn>,
     schema: SchemaRef,
 }
@@ -83,9 +85,16 @@ impl RowBuilder {
             shard,
             hash_range,
             hash_filter,
+            number: 0,
             columns,
             schema,
         }
+    }
+
+    /// The same for the read of this number.
+    #[must_use]
+    pub(super) fn numbered(self, number: u32) -> Self {
+        Self { number, ..self }
     }
 
     /// The next rows of `open`, at least one; `None` at its end.
@@ -123,6 +132,7 @@ impl RowBuilder {
                 RowColumn::SequenceNumber => shared(page.sequence_number())?.slice(first, rows),
                 RowColumn::ArrivalTimestamp => shared(page.arrival())?.slice(first, rows),
                 RowColumn::StreamName => repeated(self.stream.as_str(), rows),
+                RowColumn::ShardNumber => Arc::new(UInt32Array::from_value(self.number, rows)),
                 RowColumn::Extra(ExtraColumn::ShardId) => repeated(self.shard.as_str(), rows),
                 RowColumn::Extra(ExtraColumn::SubSequenceNumber) => {
                     Arc::new(Int64Array::from_value(0, rows))

@@ -56,6 +56,13 @@ impl BatchTable {
         }
     }
 
+    /// The same with one more column, the last one: the number of the read each row came from.
+    pub(crate) fn with_shard_numbers(mut self) -> Self {
+        self.columns.push(RowColumn::ShardNumber);
+        self.schema = row_schema(&self.columns);
+        self
+    }
+
     /// Any batch of `table`, for EXPLAIN: it has a plan like the others, and no rows.
     pub(super) fn explained(table: &KinesisTable) -> Self {
         Self {

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt64Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
@@ -22,6 +24,7 @@ pub(super) fn descriptor_schema() -> SchemaRef {
         Field::new("until", DataType::Utf8, false),
         Field::new("limit", DataType::UInt64, true),
         Field::new("rows", DataType::UInt64, true),
+        Field::new("number", DataType::UInt32, false),
     ]))
 }
 
@@ -39,6 +42,7 @@ pub(super) fn encode_all(reads: &[&ShardRead]) -> Result<RecordBatch> {
         let rows = reads.iter().map(|read| count(read));
         Arc::new(rows.collect::<UInt64Array>())
     };
+    let numbers = reads.iter().map(|read| read.number);
     let columns: Vec<ArrayRef> = vec![
         text(|read| read.shard.to_string()),
         bound(|range| range.start),
@@ -47,6 +51,7 @@ pub(super) fn encode_all(reads: &[&ShardRead]) -> Result<RecordBatch> {
         text(|read| read.until.to_string()),
         count(|read| read.limit),
         count(|read| read.rows),
+        Arc::new(UInt32Array::from_iter_values(numbers)),
     ];
     RecordBatch::try_new(descriptor_schema(), columns)
         .map_err(|error| Error::internal("a descriptor does not fit its schema").with_source(error))
@@ -61,6 +66,7 @@ pub(super) fn decode(batch: &RecordBatch) -> Result<Vec<ShardRead>> {
     let until = column::<StringArray>(batch, "until")?;
     let limit = column::<UInt64Array>(batch, "limit")?;
     let rows = column::<UInt64Array>(batch, "rows")?;
+    let number = column::<UInt32Array>(batch, "number")?;
     let read = |row: usize| {
         let hash_range = if range_start.is_null(row) {
             None
@@ -77,6 +83,7 @@ pub(super) fn decode(batch: &RecordBatch) -> Result<Vec<ShardRead>> {
             until: until.value(row).parse()?,
             limit: limit.is_valid(row).then(|| limit.value(row)),
             rows: rows.is_valid(row).then(|| rows.value(row)),
+            number: number.value(row),
         })
     };
     (0..batch.num_rows()).map(read).collect()
@@ -112,6 +119,7 @@ mod tests {
             until: Until::Tip(UnixMillis(1_693_422_006_000)),
             limit: Some(10),
             rows: None,
+            number: 0,
         };
         let bare = ShardRead {
             hash_range: None,
@@ -119,6 +127,7 @@ mod tests {
             until: Until::Position(ShardPosition::ShardEnd),
             limit: None,
             rows: Some(40),
+            number: u32::MAX,
             ..whole.clone()
         };
         let rows = encode_all(&[&whole, &bare]).unwrap();

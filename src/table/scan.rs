@@ -54,6 +54,7 @@ impl KinesisTable {
                 until: Until::Tip(until),
                 limit: asked.limit.map(|rows| rows as u64),
                 rows: None,
+                number: 0,
             })
         };
         let reads: Vec<Option<ShardRead>> = shards.iter().zip(starts).map(read).collect();

@@ -174,6 +174,7 @@ impl StreamReader {
             until: Until::Position(range.upto.clone()),
             limit: None,
             rows: range.rows,
+            number: 0,
         };
         let ranges = ranges.shards.iter();
         let has_rows = |range: &ShardRange| !range.is_empty() && range.rows != Some(0);

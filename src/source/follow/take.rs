@@ -159,6 +159,7 @@ impl PlannedRead {
             until: Until::Position(taken.range.upto),
             limit: None,
             rows: Some(taken.rows),
+            number: 0,
         });
         if let Some(slices) = taken.slices {
             self.reads.buffered.insert(shard.clone(), slices);

@@ -112,6 +112,7 @@ impl OpenedRows {
                 RowColumn::SequenceNumber => of_record(shared(page.sequence_number())?)?,
                 RowColumn::ArrivalTimestamp => of_record(shared(page.arrival())?)?,
                 RowColumn::StreamName => repeated(builder.stream.as_str(), rows),
+                RowColumn::ShardNumber => Arc::new(UInt32Array::from_value(builder.number, rows)),
                 RowColumn::Extra(ExtraColumn::ShardId) => repeated(builder.shard.as_str(), rows),
                 RowColumn::Extra(ExtraColumn::SubSequenceNumber) => {
                     Arc::new(Int64Array::from(sub_sequence.take().ok_or_else(unbuilt)?))

@@ -1,7 +1,7 @@
 mod slices;
 
 use datafusion::arrow::array::{AsArray, TimestampMicrosecondArray};
-use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::datatypes::{Int64Type, UInt32Type};
 
 use super::*;
 use crate::aggregation::AggregateBuilder;
@@ -147,6 +147,19 @@ fn a_record_with_a_bad_table_index_is_kept_whole_and_counted() {
     );
     assert_eq!(batch.column(0).as_binary::<i32>().value(0), damaged);
     assert_eq!(findings.damaged, 1);
+}
+
+#[test]
+fn every_row_has_the_number_of_the_read() {
+    let packed = aggregate(&[("k1", None, b"one"), ("k2", None, b"two")]);
+    let columns = [RowColumn::ShardNumber, RowColumn::Data];
+    let builder = builder(&columns, HashFilter::None, None).numbered(9);
+    let mixed: [&[u8]; 2] = [&packed, b"last"];
+    for (records, rows) in [(&mixed[..], 3), (&[b"plain".as_slice()], 1)] {
+        let (batch, _) = only_batch(&builder, page(records));
+        let numbers = batch.column(0).as_primitive::<UInt32Type>();
+        assert_eq!(numbers.values(), vec![9; rows].as_slice());
+    }
 }
 
 #[test]

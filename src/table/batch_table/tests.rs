@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::UInt32Type;
 use datafusion::logical_expr::TableProviderFilterPushDown;
 use datafusion::physical_plan::{collect, displayable, execute_stream_partitioned};
 use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
@@ -91,6 +92,7 @@ impl Fixture {
                 }),
                 limit: None,
                 rows: Some(6),
+                number: 0,
             });
             if held(place) {
                 let cuts = [(0, 2), (2, 6)].map(|(first, end)| PageSlice {
@@ -263,5 +265,39 @@ async fn no_row_overtakes_another_of_its_shard() {
         assert!(!dealt(&plan), "{}", displayable(&*plan).indent(false));
         let rows = collect(plan, fixture.ctx.task_ctx()).await.unwrap();
         assert!(rows.iter().any(|batch| batch.num_rows() > 0), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_row_has_the_number_of_its_read_where_the_table_is_asked_for_it() {
+    let fixture = Fixture::new(4).await;
+    let reads = fixture.reads(|shard| shard % 2 == 0).await;
+    let mut reads = Arc::try_unwrap(reads).unwrap();
+    assert_eq!(reads.number_from(7), 11);
+    let table = BatchTable::new(&fixture.table, Arc::new(reads)).with_shard_numbers();
+    let schema = table.schema();
+    let (number, others) = schema.fields().split_last().unwrap();
+    assert_eq!(
+        (number.name().as_str(), number.is_nullable()),
+        ("__shard", false)
+    );
+    assert_eq!(others, fixture.table.schema().fields().as_ref());
+    let state = fixture.ctx.state();
+    let places = vec![schema.fields().len() - 1, 0];
+    for (projection, number, data) in [(None, schema.fields().len() - 1, 0), (Some(&places), 0, 1)]
+    {
+        let plan = table.scan(&state, projection, &[], None).await.unwrap();
+        let batches = collect(plan, fixture.ctx.task_ctx()).await.unwrap();
+        let mut rows = 0;
+        for batch in &batches {
+            let numbers = batch.column(number).as_primitive::<UInt32Type>();
+            let data = batch.column(data).as_binary::<i32>();
+            for row in 0..batch.num_rows() {
+                let shard = format!("shardId-{:012} ", numbers.value(row) - 7);
+                assert!(data.value(row).starts_with(shard.as_bytes()));
+                rows += 1;
+            }
+        }
+        assert_eq!(rows, 24);
     }
 }

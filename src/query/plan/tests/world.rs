@@ -107,6 +107,7 @@ impl World {
                 until: Until::Tip(self.clock.now()),
                 limit: None,
                 rows: None,
+                number: 0,
             }],
             ..BatchReads::default()
         })

@@ -63,6 +63,7 @@ pub(super) fn read(start: ShardPosition, until: Until) -> ShardRead {
         until,
         limit: None,
         rows: None,
+        number: 0,
     }
 }
 

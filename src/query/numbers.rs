@@ -1,0 +1,71 @@
+//! The reads of a batch by number, so that a row can say in four bytes which shard of which source it
+//! came from.
+
+use std::sync::Arc;
+
+use crate::model::ShardId;
+use crate::source::BatchReads;
+
+/// What a batch reads of its sources, each read with a number of its own.
+pub(super) fn numbered(mut sources: Vec<BatchReads>) -> Vec<Arc<BatchReads>> {
+    let mut next = 0;
+    for reads in &mut sources {
+        next = reads.number_from(next);
+    }
+    sources.into_iter().map(Arc::new).collect()
+}
+
+/// The source and the shard of each read, by its number.
+pub(super) fn shards_by_number(sources: &[Arc<BatchReads>]) -> Vec<(usize, ShardId)> {
+    let sources = sources.iter().enumerate();
+    let shards = sources.flat_map(|(source, reads)| {
+        let reads = reads.reads.iter();
+        reads.map(move |read| (source, read.shard.clone()))
+    });
+    shards.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ShardPosition;
+    use crate::source::{ShardRead, Until};
+
+    fn reads(shards: &[&str]) -> BatchReads {
+        let read = |shard: &&str| ShardRead {
+            shard: ShardId::new(*shard),
+            hash_range: None,
+            start: ShardPosition::TrimHorizon,
+            until: Until::Position(ShardPosition::ShardEnd),
+            limit: None,
+            rows: None,
+            number: 7,
+        };
+        BatchReads {
+            reads: shards.iter().map(read).collect(),
+            ..BatchReads::default()
+        }
+    }
+
+    #[test]
+    fn a_number_leads_back_to_source_and_shard() {
+        let sources = numbered(vec![
+            reads(&["b", "a"]),
+            reads(&[]),
+            reads(&["a"]),
+            reads(&["c", "a"]),
+        ]);
+        let shards = shards_by_number(&sources);
+        let expected = [(0, "b"), (0, "a"), (2, "a"), (3, "c"), (3, "a")];
+        assert_eq!(
+            shards,
+            expected.map(|(source, shard)| (source, ShardId::new(shard)))
+        );
+        for (source, reads) in sources.iter().enumerate() {
+            for read in &reads.reads {
+                let place = usize::try_from(read.number).unwrap();
+                assert_eq!(shards[place], (source, read.shard.clone()));
+            }
+        }
+    }
+}
