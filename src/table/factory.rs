@@ -12,6 +12,7 @@ use datafusion::prelude::SessionContext;
 use super::provider::{KinesisTable, unsupported};
 use super::service::Services;
 use super::settings::StreamingSettings;
+use super::windows;
 use crate::error::Error;
 
 /// What may stand after `STORED AS`; DataFusion looks a format up in upper case.
@@ -50,6 +51,7 @@ pub fn register_with(ctx: &SessionContext, services: Services) {
             .insert(format.to_owned(), Arc::new(factory));
     }
     StreamingSettings::install(state.config_mut().options_mut());
+    windows::install(&mut state);
 }
 
 #[async_trait]

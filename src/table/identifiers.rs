@@ -4,6 +4,7 @@
 //! name that equals, ignoring case, a Kinesis column of a relation in its scope is quoted with the
 //! column's own spelling; a name that exists in lower case, such as a user's alias, stays as it is.
 
+mod relations;
 mod scope;
 
 use std::collections::HashMap;
@@ -12,10 +13,12 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     Cte, ExceptSelectItem, ExcludeSelectItem, Expr, Ident, Insert, Join, JoinConstraint,
     JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement,
-    TableAlias, TableFactor, TableObject, VisitMut, VisitorMut, WildcardAdditionalOptions, With,
+    TableObject, VisitMut, VisitorMut, WildcardAdditionalOptions, With,
 };
 
-use self::scope::{Relation, Scope, aliases, column, column_in, normalized, qualified, renamed};
+pub(super) use self::relations::Relations;
+use self::scope::{Relation, aliases, column, qualified};
+pub(super) use self::scope::{Scope, column_in, normalized};
 
 /// The columns of the tables a statement names, by the name it gives them.
 pub(super) type Tables = HashMap<ObjectName, Vec<String>>;
@@ -63,13 +66,9 @@ fn quote_last(name: &mut ObjectName, columns: &[String]) {
     }
 }
 
-/// The columns that queries give, by the names of their WITH clauses.
-type Ctes = HashMap<String, Vec<String>>;
-
 /// Walks a statement with the relations in scope at hand.
 struct Quoter<'a> {
-    tables: &'a Tables,
-    ctes: Vec<Ctes>,
+    relations: Relations<'a>,
     scopes: Vec<Scope>,
     /// Clauses visited by hand, to be put back where they were.
     withs: Vec<Option<With>>,
@@ -79,111 +78,11 @@ struct Quoter<'a> {
 impl<'a> Quoter<'a> {
     fn new(tables: &'a Tables) -> Self {
         Self {
-            tables,
-            ctes: Vec::new(),
+            relations: Relations::new(tables),
             scopes: Vec::new(),
             withs: Vec::new(),
             after_grouping: Vec::new(),
         }
-    }
-
-    fn define(&mut self, alias: &TableAlias, outputs: Vec<String>) {
-        let columns = renamed(Some(alias), outputs);
-        if let Some(ctes) = self.ctes.last_mut() {
-            ctes.insert(normalized(&alias.name), columns);
-        }
-    }
-
-    /// The names of the columns `query` gives.
-    fn outputs(&mut self, query: &Query) -> Vec<String> {
-        self.ctes.push(Ctes::new());
-        for Cte { alias, query, .. } in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let outputs = self.outputs(query);
-            self.define(alias, outputs);
-        }
-        let names = self.set_outputs(&query.body);
-        self.ctes.pop();
-        names
-    }
-
-    fn set_outputs(&mut self, body: &SetExpr) -> Vec<String> {
-        match body {
-            SetExpr::Select(select) => self.select_outputs(select),
-            SetExpr::Query(query) => self.outputs(query),
-            SetExpr::SetOperation { left, .. } => self.set_outputs(left),
-            _ => Vec::new(),
-        }
-    }
-
-    fn select_outputs(&mut self, select: &Select) -> Vec<String> {
-        let inputs = self.inputs(select);
-        let mut names = Vec::new();
-        for item in &select.projection {
-            match item {
-                SelectItem::ExprWithAlias { alias, .. } => names.push(normalized(alias)),
-                SelectItem::UnnamedExpr(Expr::Identifier(ident)) => {
-                    names.extend(column_in(ident, &inputs));
-                }
-                SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
-                    names.extend(qualified(parts, [&inputs]));
-                }
-                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
-                    names.extend(inputs.iter().flat_map(|input| input.columns.clone()));
-                }
-                // A name made from an expression is nobody's column of Kinesis.
-                _ => {}
-            }
-        }
-        names
-    }
-
-    /// The relations of the FROM clause.
-    fn inputs(&mut self, select: &Select) -> Scope {
-        let mut scope = Scope::new();
-        for table in &select.from {
-            self.add(&table.relation, &mut scope);
-            for join in &table.joins {
-                self.add(&join.relation, &mut scope);
-            }
-        }
-        scope
-    }
-
-    fn add(&mut self, factor: &TableFactor, scope: &mut Scope) {
-        let (own_name, alias, columns) = match factor {
-            TableFactor::Table { name, alias, .. } => {
-                let own = name.0.last().and_then(ObjectNamePart::as_ident);
-                (own.map(normalized), alias.as_ref(), self.relation(name))
-            }
-            TableFactor::Derived {
-                subquery, alias, ..
-            } => (None, alias.as_ref(), self.outputs(subquery)),
-            TableFactor::NestedJoin {
-                table_with_joins, ..
-            } => {
-                self.add(&table_with_joins.relation, scope);
-                for join in &table_with_joins.joins {
-                    self.add(&join.relation, scope);
-                }
-                return;
-            }
-            _ => return,
-        };
-        let name = alias.map(|alias| normalized(&alias.name)).or(own_name);
-        scope.push(Relation {
-            name,
-            columns: renamed(alias, columns),
-        });
-    }
-
-    fn relation(&self, name: &ObjectName) -> Vec<String> {
-        if let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() {
-            let name = normalized(ident);
-            if let Some(columns) = self.ctes.iter().rev().find_map(|ctes| ctes.get(&name)) {
-                return columns.clone();
-            }
-        }
-        self.tables.get(name).cloned().unwrap_or_default()
     }
 }
 
@@ -191,25 +90,23 @@ impl VisitorMut for Quoter<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        self.ctes.push(Ctes::new());
+        self.relations.enter();
         // By hand, since a name is defined after its own query, unless that is recursive.
         let mut with = query.with.take();
         if let Some(with) = &mut with {
             for Cte { alias, query, .. } in &mut with.cte_tables {
                 if with.recursive {
-                    let outputs = self.outputs(query);
-                    self.define(alias, outputs);
+                    self.relations.define_cte(alias, query);
                 }
                 query.visit(self)?;
-                let outputs = self.outputs(query);
-                self.define(alias, outputs);
+                self.relations.define_cte(alias, query);
             }
         }
         self.withs.push(with);
         // ORDER BY sees the columns the query gives, then those it reads.
-        let columns = self.set_outputs(&query.body);
+        let columns = self.relations.set_outputs(&query.body);
         let inputs = match &*query.body {
-            SetExpr::Select(select) => self.inputs(select),
+            SetExpr::Select(select) => self.relations.inputs(select),
             _ => Scope::new(),
         };
         self.scopes.push(inputs);
@@ -222,14 +119,14 @@ impl VisitorMut for Quoter<'_> {
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         query.with = self.withs.pop().flatten();
-        self.ctes.pop();
+        self.relations.leave();
         self.scopes.pop();
         self.scopes.pop();
         ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let inputs = self.inputs(select);
+        let inputs = self.relations.inputs(select);
         let columns: Vec<String> = inputs
             .iter()
             .flat_map(|input| input.columns.clone())

@@ -20,6 +20,7 @@ use super::explained::explainable;
 use super::identifiers::{Tables, quote_columns, quote_query};
 use super::provider::KinesisTable;
 use super::settings;
+use super::windows;
 use crate::error::Error;
 use crate::options::ExtraColumn;
 use crate::source::RowColumn;
@@ -82,11 +83,13 @@ async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), 
                 refuse_absent_columns(ctx, insert).await?;
             }
             quote_columns(statement, &tables);
+            windows::write_out(statement, &tables)?;
         }
         Statement::CopyTo(copy) => {
             if let CopyToSource::Query(query) = &mut copy.source {
                 let tables = tables_of(ctx, &**query as &Query).await;
                 quote_query(query, &tables);
+                windows::write_out(query, &tables)?;
             }
         }
         Statement::Explain(explain) => Box::pin(rewrite(ctx, &mut explain.statement)).await?,

@@ -15,7 +15,7 @@ fn is_kinesis_column(name: &str) -> bool {
 }
 
 /// What DataFusion makes of an identifier.
-pub(super) fn normalized(ident: &Ident) -> String {
+pub(in crate::table) fn normalized(ident: &Ident) -> String {
     match ident.quote_style {
         Some(_) => ident.value.clone(),
         None => ident.value.to_lowercase(),
@@ -24,13 +24,13 @@ pub(super) fn normalized(ident: &Ident) -> String {
 
 /// A relation in scope: what it is called, and its columns.
 #[derive(Debug, Clone)]
-pub(super) struct Relation {
+pub(in crate::table) struct Relation {
     pub(super) name: Option<String>,
     pub(super) columns: Vec<String>,
 }
 
 /// Relations that are seen from one place of a statement.
-pub(super) type Scope = Vec<Relation>;
+pub(in crate::table) type Scope = Vec<Relation>;
 
 /// The name `ident` stands for among `columns`; `None` when it is none of them.
 pub(super) fn column(ident: &Ident, columns: &[String]) -> Option<String> {
@@ -46,7 +46,7 @@ pub(super) fn column(ident: &Ident, columns: &[String]) -> Option<String> {
 }
 
 /// The name `ident` stands for in a scope: exactly so in one relation, else ignoring case.
-pub(super) fn column_in(ident: &Ident, scope: &Scope) -> Option<String> {
+pub(in crate::table) fn column_in(ident: &Ident, scope: &Scope) -> Option<String> {
     let normal = normalized(ident);
     let mut relations = scope.iter();
     if relations.any(|relation| relation.columns.contains(&normal)) {

@@ -1,7 +1,6 @@
 //! Windows of one size that start every so often, and the panes they are made of.
 
 use std::iter::successors;
-use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, Int64Array, RecordBatch, UInt64Array};
 use datafusion::arrow::compute::take_record_batch;
@@ -51,6 +50,10 @@ impl HopWindow {
     }
 
     /// From the start of a window to the start of the next.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "asked for by state over batches")
+    )]
     pub(crate) fn slide(&self) -> i64 {
         self.slide
     }
@@ -86,6 +89,10 @@ impl HopWindow {
     }
 
     /// The starts of the panes of the window that starts at `window`, the oldest first.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "asked for by state over batches")
+    )]
     pub(crate) fn panes_of(&self, window: i64) -> impl Iterator<Item = i64> + use<> {
         let (pane, size) = (self.pane(), self.size);
         successors(Some(window), move |start| start.checked_add(pane))

@@ -12,12 +12,23 @@
 //! A pane is the longest piece of time that lies in the same windows throughout. Between the two steps
 //! there are states of aggregates and no rows, so a row is aggregated once in however many windows.
 
+mod call;
+mod exec;
 mod functions;
 mod group;
+mod guard;
 mod hop;
+mod install;
+mod rule;
 mod session;
 mod steps;
+mod syntax;
 
 pub(crate) use group::{GroupWindow, windowed};
 pub(crate) use hop::HopWindow;
+pub(super) use install::install;
 pub(crate) use session::SessionWindow;
+pub(super) use syntax::write_out;
+
+#[cfg(test)]
+mod tests;

@@ -24,8 +24,21 @@ pub(crate) struct SessionWindow {
 
 impl SessionWindow {
     /// How long a session goes on after its last row, in the unit of the columns.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "asked for by state over batches")
+    )]
     pub(crate) fn gap(&self) -> i64 {
         self.gap
+    }
+
+    /// The same of a batch that has the columns in other places.
+    pub(crate) fn at(&self, start: usize, end: usize) -> Self {
+        Self {
+            start,
+            end,
+            gap: self.gap,
+        }
     }
 
     /// The group columns out of `groups` that are not the session: what a session is one of.

@@ -1,0 +1,300 @@
+//! `tumble`, `hop`, `session`, `window_start` and `window_end` in the text of a statement.
+//!
+//! They are written out before planning: a window in GROUP BY as the expressions that are grouped by, and
+//! the two names as expressions over these, wherever a SELECT can tell of its groups.
+
+use std::mem;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Cte, Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut, With,
+};
+
+use super::call::WindowCall;
+use crate::error::{Error, Result};
+use crate::table::identifiers::{Relations, Scope, Tables, column_in, normalized};
+
+const START: &str = "window_start";
+const END: &str = "window_end";
+
+/// Writes out the windows of all queries in `node`, whose columns are quoted already; `tables` are those
+/// that it names.
+///
+/// # Errors
+/// Windows where there can be none.
+pub(in crate::table) fn write_out<N: VisitMut>(node: &mut N, tables: &Tables) -> Result<()> {
+    let mut writer = Writer {
+        relations: Relations::new(tables),
+        withs: Vec::new(),
+    };
+    match node.visit(&mut writer) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+/// Walks a statement, the inner queries first.
+struct Writer<'a> {
+    relations: Relations<'a>,
+    /// Clauses visited by hand, to be put back where they were.
+    withs: Vec<Option<With>>,
+}
+
+impl VisitorMut for Writer<'_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        self.relations.enter();
+        // By hand, since a name is defined after its own query.
+        let mut with = query.with.take();
+        if let Some(with) = &mut with {
+            for Cte { alias, query, .. } in &mut with.cte_tables {
+                query.visit(self)?;
+                self.relations.define_cte(alias, query);
+            }
+        }
+        self.withs.push(with);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let done = self.query(query);
+        query.with = self.withs.pop().flatten();
+        self.relations.leave();
+        match done {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+}
+
+impl Writer<'_> {
+    fn query(&mut self, query: &mut Query) -> Result<()> {
+        let names = match &mut *query.body {
+            SetExpr::Select(select) => self.select(select)?,
+            body => {
+                self.set(body)?;
+                return Ok(());
+            }
+        };
+        names.replace(&mut query.order_by)
+    }
+
+    /// The SELECTs of a set operation; those in parentheses are queries and done already.
+    fn set(&mut self, body: &mut SetExpr) -> Result<()> {
+        match body {
+            SetExpr::Select(select) => self.select(select).map(drop),
+            SetExpr::SetOperation { left, right, .. } => {
+                self.set(left)?;
+                self.set(right)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes out one SELECT; gives what the names mean in its ORDER BY.
+    fn select(&mut self, select: &mut Select) -> Result<Names> {
+        let mut names = Names {
+            window: grouped(&mut select.group_by)?,
+            taken: columns(&self.relations.inputs(select)),
+        };
+        // These are seen before the columns of GROUP BY everywhere but in the SELECT list itself.
+        let aliases = select.projection.iter().filter_map(alias);
+        let aliases: Vec<String> = aliases.collect();
+
+        let mut projection = mem::take(&mut select.projection);
+        for item in &mut projection {
+            names.item(item)?;
+        }
+        let mut distinct = select.distinct.take();
+        names.replace(&mut distinct)?;
+        let mut named_window = mem::take(&mut select.named_window);
+        names.replace(&mut named_window)?;
+        names.taken.extend(aliases);
+        let (mut having, mut qualify) = (select.having.take(), select.qualify.take());
+        names.replace(&mut having)?;
+        names.replace(&mut qualify)?;
+
+        // What is grouped by is written out already, and looks like a window itself.
+        let group_by = mem::replace(&mut select.group_by, GroupByExpr::All(Vec::new()));
+        Names::default().replace(select)?;
+        select.group_by = group_by;
+        (select.projection, select.distinct) = (projection, distinct);
+        (select.named_window, select.having, select.qualify) = (named_window, having, qualify);
+        names
+            .taken
+            .extend(select.projection.iter().filter_map(alias));
+        Ok(names)
+    }
+}
+
+/// Takes the window out of a GROUP BY and puts in what is grouped by instead.
+fn grouped(group_by: &mut GroupByExpr) -> Result<Option<WindowCall>> {
+    let GroupByExpr::Expressions(groups, modifiers) = group_by else {
+        return Ok(None);
+    };
+    let mut window: Option<(WindowCall, Expr)> = None;
+    let mut written = Vec::with_capacity(groups.len());
+    for mut group in mem::take(groups) {
+        let Some(call) = WindowCall::of(bare(&group))? else {
+            refuse_within(&mut group)?;
+            written.push(group);
+            continue;
+        };
+        match &window {
+            Some((first, _)) if *first == call => continue,
+            Some((_, first)) => {
+                return Err(Error::unsupported(format!(
+                    "GROUP BY has two windows, {first} and {group}: expected at most one; group by \
+                     one in a query, and by the other in a query around it"
+                )));
+            }
+            None => {}
+        }
+        written.extend(call.groups());
+        window = Some((call, group));
+    }
+    *groups = written;
+    match &window {
+        Some((_, call)) if !modifiers.is_empty() => Err(in_grouping_sets(call)),
+        window => Ok(window.clone().map(|(call, _)| call)),
+    }
+}
+
+/// Refuses windows inside an element of GROUP BY.
+fn refuse_within(group: &mut Expr) -> Result<()> {
+    let sets = match group {
+        Expr::GroupingSets(sets) | Expr::Rollup(sets) | Expr::Cube(sets) => sets,
+        other => return Names::default().replace(other),
+    };
+    for part in sets.iter().flatten() {
+        if WindowCall::of(bare(part))?.is_some() {
+            return Err(in_grouping_sets(part));
+        }
+    }
+    Names::default().replace(sets)
+}
+
+fn in_grouping_sets(call: &Expr) -> Error {
+    Error::unsupported(format!(
+        "{call} in GROUPING SETS, ROLLUP or CUBE: expected it in a plain GROUP BY list; write a SELECT \
+         for each grouping and UNION ALL"
+    ))
+}
+
+fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Nested(inner) => bare(inner),
+        other => other,
+    }
+}
+
+fn columns(scope: &Scope) -> Vec<String> {
+    let names = [START, END].map(Ident::new);
+    let known = names.iter().filter_map(|name| column_in(name, scope));
+    known.collect()
+}
+
+fn alias(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(normalized(alias)),
+        _ => None,
+    }
+}
+
+/// What `window_start`, `window_end` and the window itself mean in one clause.
+#[derive(Debug, Default)]
+struct Names {
+    window: Option<WindowCall>,
+    /// Names that mean something else: columns, and in some clauses aliases.
+    taken: Vec<String>,
+}
+
+impl Names {
+    /// Writes out the names in `node`, without the queries in it.
+    fn replace<N: VisitMut>(&self, node: &mut N) -> Result<()> {
+        let mut replacer = Replacer {
+            names: self,
+            depth: 0,
+        };
+        match node.visit(&mut replacer) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(error) => Err(error),
+        }
+    }
+
+    /// An element of a SELECT list: the bare names, and the window, stay its name.
+    fn item(&self, item: &mut SelectItem) -> Result<()> {
+        if let SelectItem::UnnamedExpr(expr) = item
+            && let Some((name, meaning)) = self.meaning(expr)?
+        {
+            *item = SelectItem::ExprWithAlias {
+                expr: meaning,
+                alias: Ident::new(name),
+            };
+            return Ok(());
+        }
+        self.replace(item)
+    }
+
+    /// What `expr` means, and the name for it, if it is one of the names or a window.
+    fn meaning(&self, expr: &Expr) -> Result<Option<(&'static str, Expr)>> {
+        if let Expr::Identifier(ident) = expr {
+            let Some(window) = &self.window else {
+                return Ok(None);
+            };
+            let name = normalized(ident);
+            if self.taken.contains(&name) {
+                return Ok(None);
+            }
+            return Ok(match name.as_str() {
+                START => Some((START, window.start())),
+                END => Some((END, window.end())),
+                _ => None,
+            });
+        }
+        let Some(call) = WindowCall::of(expr)? else {
+            return Ok(None);
+        };
+        match &self.window {
+            Some(window) if *window == call => Ok(Some((START, call.start()))),
+            _ => Err(Error::unsupported(format!(
+                "{expr} stands in GROUP BY only, on its own: GROUP BY {expr}. Elsewhere write \
+                 window_start and window_end, or repeat the window of GROUP BY as it is"
+            ))),
+        }
+    }
+}
+
+struct Replacer<'a> {
+    names: &'a Names,
+    /// How many queries deep; names in queries are their own affair.
+    depth: usize,
+}
+
+impl VisitorMut for Replacer<'_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<Error> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<Error> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    // Afterwards, so that what is put in is not visited again.
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if self.depth > 0 {
+            return ControlFlow::Continue(());
+        }
+        match self.names.meaning(expr) {
+            Ok(Some((_, meaning))) => *expr = meaning,
+            Ok(None) => {}
+            Err(error) => return ControlFlow::Break(error),
+        }
+        ControlFlow::Continue(())
+    }
+}
