@@ -135,6 +135,7 @@ impl Runner {
                 distribution: summary.distribution,
                 until: self.until,
                 caps: self.trigger != Trigger::Once,
+                standings: false,
             };
             let context = ReadContext {
                 stream: summary.stream.clone(),

@@ -43,6 +43,7 @@ const PURE: &[&str] = &[
     "source/follow/events.rs",
     "source/follow/followed.rs",
     "source/follow/listings.rs",
+    "source/follow/standings.rs",
     "source/follow/state.rs",
     "source/follow/status.rs",
     "source/follow/take.rs",
@@ -56,6 +57,7 @@ const PURE: &[&str] = &[
     "source/rows.rs",
     "source/starts.rs",
     "source/tip.rs",
+    "source/watermark.rs",
 ];
 
 /// Code lines of every source file, by its path below `src`; tests and comments left out.

@@ -16,6 +16,8 @@ pub(super) struct Arrival {
     pub(super) page: CountedPage,
     pub(super) covered: Option<UnixMillis>,
     pub(super) at_tip: bool,
+    /// Whether the service said that there is nothing: no record, and no lag.
+    pub(super) found_nothing: bool,
     pub(super) end: PageEnd,
 }
 
@@ -44,6 +46,7 @@ impl State {
         let at_tip = arrival.at_tip;
         let closed = self.update(shard, |followed| {
             followed.failing = false;
+            followed.found_nothing = arrival.found_nothing;
             followed.covered = arrival.covered.or(followed.covered);
             followed.taken_to = followed.emptied_to();
             followed.past.read_to = arrival.page.read_to();

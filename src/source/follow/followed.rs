@@ -30,6 +30,9 @@ pub(super) struct Followed {
     pub(super) blocked: bool,
     /// Whether the last request failed and waits to be sent again: no batch waits for that.
     pub(super) failing: bool,
+    /// Whether the last answer was a page at the tip without a record, and no request has failed or
+    /// waited since.
+    pub(super) found_nothing: bool,
     /// All that was there at this time has been read.
     pub(super) covered: Option<UnixMillis>,
     /// All that had arrived by then was read before the first row that waits.
@@ -86,6 +89,7 @@ impl Followed {
             closed: closed || ended,
             blocked: false,
             failing: false,
+            found_nothing: false,
             covered: None,
             taken_to: None,
             past,

@@ -17,6 +17,7 @@ mod listings;
 mod losses;
 mod reader;
 mod shared;
+mod standings;
 mod state;
 mod status;
 mod take;
@@ -32,6 +33,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::shared::Shared;
+pub(crate) use self::standings::{Activity, Standing};
 pub(crate) use self::status::ReaderStatus;
 pub(crate) use self::take::PlannedRead;
 use super::buffered::BatchReads;
@@ -60,6 +62,8 @@ pub(crate) struct FollowSettings {
     /// Whether batches are capped. Without caps one batch holds all up to `until`, except what lies
     /// behind a reshard; rows that do not fit into memory are read again when the batch runs.
     pub(crate) caps: bool,
+    /// Whether batches say how the shards [stand](Standing), and one that turns idle is news.
+    pub(crate) standings: bool,
 }
 
 /// Where reading starts.
@@ -191,7 +195,8 @@ impl StreamReader {
         self.shared.make_room();
     }
 
-    /// Waits until something came, ended or failed since the last [`outlook`](Self::outlook).
+    /// Waits until something came, ended or failed since the last [`outlook`](Self::outlook); or a shard
+    /// turned idle, where the settings have it so.
     pub(crate) async fn changed(&self) {
         self.shared.changed().await;
     }
@@ -229,6 +234,13 @@ impl StreamReader {
     /// is no more.
     pub(crate) fn is_remade(&self) -> bool {
         self.shared.with(|state| state.remade)
+    }
+
+    /// What may come of each tracked shard, ordered by id.
+    ///
+    /// Costs a walk over the shards.
+    pub(crate) fn standings(&self) -> Vec<Standing> {
+        self.shared.with(|state| state.standings())
     }
 
     /// How far the readers are.

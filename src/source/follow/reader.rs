@@ -203,6 +203,8 @@ impl ShardFollower {
         let children = std::mem::take(&mut page.children);
         let until = self.shared.settings.until;
         let sure = !self.fetcher.is_unsure();
+        // A lag that the service does not say may be any.
+        let found_nothing = sure && page.is_empty() && behind == Some(Duration::ZERO);
         let page = CountedPage::new(page, from, until)?;
         let end = if !page.is_whole() {
             PageEnd::BehindFrozenTip
@@ -217,6 +219,7 @@ impl ShardFollower {
             page: page.reading_to(self.fetcher.read_to()),
             covered: answer.covered().filter(|_| sure),
             at_tip: sure && !answer.is_full() && behind.unwrap_or_default().is_zero(),
+            found_nothing,
             end,
         })
     }

@@ -55,6 +55,7 @@ impl Shared {
             hash_filter: options.hash_filter,
             distribution: settings.distribution,
             fail_on_data_loss: options.fail_on_data_loss,
+            standings: settings.standings,
         };
         let now = context.clock.now();
         let now = settings.until.map_or(now, |until| now.max(until));

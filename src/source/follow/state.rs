@@ -29,6 +29,8 @@ pub(super) struct Rules {
     pub(super) hash_filter: HashFilter,
     pub(super) distribution: RecordDistribution,
     pub(super) fail_on_data_loss: bool,
+    /// Whether a shard that turns idle is news.
+    pub(super) standings: bool,
 }
 
 /// How often calls failed.
@@ -167,13 +169,15 @@ impl State {
         let cap = self.rules.caps.rows_per_shard;
         let followed = self.shards.get_mut(shard)?;
         let before = followed.tally(cap);
+        let was_idle = followed.is_idle();
         let goal = self.goal.as_mut();
         let goal = goal.filter(|(time, _)| !followed.is_read_at(*time));
         let result = change(followed);
         let after = followed.tally(cap);
         self.tally.remove(before);
         self.tally.add(after);
-        self.version += u64::from(after.is_news_after(before));
+        let turned_idle = self.rules.standings && !was_idle && followed.is_idle();
+        self.version += u64::from(turned_idle || after.is_news_after(before));
         if let Some((time, open)) = goal
             && followed.is_read_at(*time)
         {
@@ -204,6 +208,7 @@ impl State {
             let room = budget.page_bytes(own, held, shards);
             let room = room.or(spills.then(Budget::least_page_bytes));
             followed.blocked = room.is_none();
+            followed.found_nothing &= room.is_some();
             room
         })
         .flatten()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::followed::{Followed, Progress};
+use super::standings::Standing;
 use super::state::State;
 use super::{FollowSettings, From};
 use crate::model::{ShardId, ShardPosition, StreamName, StreamRanges, UnixMillis};
@@ -21,6 +22,9 @@ pub(crate) struct PlannedRead {
     pub(crate) reads: BatchReads,
     /// How many these are; those a hash filter leaves out are counted.
     pub(crate) rows: u64,
+    /// What may come of each tracked shard besides the rows of earlier batches, ordered by id; none where
+    /// the settings do not have it so.
+    pub(crate) standings: Vec<Standing>,
 }
 
 impl State {
@@ -39,23 +43,32 @@ impl State {
             },
             reads: BatchReads::default(),
             rows: 0,
+            // Before the cut: rows of this batch have not been seen yet.
+            standings: if settings.standings {
+                self.standings()
+            } else {
+                Vec::new()
+            },
         };
-        let mut drained = Vec::new();
+        let (mut drained, mut turned_idle) = (Vec::new(), false);
         let mut shares = self.shares().into_iter();
         let row_cap = self.rules.caps.rows_per_shard;
         let mut ranges = Vec::with_capacity(self.shards.len());
         for (shard, followed) in &mut self.shards {
             let before = followed.tally(row_cap);
+            let was_idle = followed.is_idle();
             let share = if before.rows > 0 { shares.next() } else { None };
             let taken = followed.take(share);
             self.tally.remove(before);
             self.tally.add(followed.tally(row_cap));
+            turned_idle |= !was_idle && followed.is_idle();
             if followed.is_over() && !taken.range.is_empty() {
                 drained.push(shard.clone());
             }
             ranges.push((shard.clone(), taken.range.clone()));
             planned.add(shard, followed, taken);
         }
+        self.version += u64::from(settings.standings && turned_idle);
         planned.ranges.shards = ranges.into_iter().collect();
         self.end_due = None;
         self.taken_to = self.read_to(settings.until);

@@ -37,7 +37,10 @@ impl ShardFollower {
                 ApiErrorKind::Throttled => state.failures.throttled += 1,
                 _ => state.failures.retries += 1,
             }
-            state.update(&self.fetcher.shard, |followed| followed.failing = true);
+            state.update(&self.fetcher.shard, |followed| {
+                followed.failing = true;
+                followed.found_nothing = false;
+            });
         });
         let (wait, over) = self.fetcher.backoff.endless_wait();
         self.fetcher.next_fetch = self.fetcher.next_fetch.max(Instant::now() + wait);

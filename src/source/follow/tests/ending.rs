@@ -119,6 +119,7 @@ async fn a_closed_shard_is_read_to_its_end_and_an_open_one_to_the_tip() {
             page: CountedPage::new(empty, &ShardPosition::TrimHorizon, None).unwrap(),
             covered: None,
             at_tip: true,
+            found_nothing: true,
             end,
         }
     };

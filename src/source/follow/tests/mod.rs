@@ -10,6 +10,7 @@ mod losing;
 mod overtaken;
 mod read_to;
 mod resharding;
+mod standings;
 mod waiting;
 
 use std::sync::Arc;
@@ -61,6 +62,7 @@ impl Fixture {
                 distribution: RecordDistribution::PartitionKey,
                 until: None,
                 caps: true,
+                standings: false,
             },
         }
     }
