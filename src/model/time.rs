@@ -10,6 +10,9 @@ use chrono::{DateTime, SecondsFormat};
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
+    /// The first moment that has a date of four digits, 0000-01-01T00:00:00Z.
+    pub const FIRST: Self = Self(-62_167_219_200_000);
+
     /// The last moment that has a date of four digits, 9999-12-31T23:59:59.999Z.
     pub const LAST: Self = Self(253_402_300_799_999);
 
@@ -83,7 +86,8 @@ mod tests {
     }
 
     #[test]
-    fn the_last_moment_prints_as_a_date() {
+    fn the_first_and_the_last_moment_print_as_dates() {
+        assert_eq!(UnixMillis::FIRST.to_string(), "0000-01-01T00:00:00Z");
         assert_eq!(UnixMillis::LAST.to_string(), "9999-12-31T23:59:59.999Z");
     }
 

@@ -13,7 +13,8 @@
 //! records before they were read in `horizon`. The reader does the I/O.
 //!
 //! A streaming query keeps its readers (`follow`): they fill a `buffer` for each shard, `lineage`
-//! says which shards may be read, and `planner` what the next batch takes.
+//! says which shards may be read, and `planner` what the next batch takes. `watermark` says how far the
+//! event times of its rows are.
 
 mod budget;
 mod buffer;
@@ -36,6 +37,7 @@ mod reader;
 mod rows;
 mod starts;
 mod tip;
+pub(crate) mod watermark;
 
 #[cfg(test)]
 pub(crate) use buffered::RowPlace;

@@ -74,7 +74,10 @@ async fn a_part_of_it_comes_back_as_that_part() {
         event_times,
         state,
     };
+    let extremes = [UnixMillis::FIRST, UnixMillis::LAST].map(Some);
     for expected in [
+        of(extremes[0], Vec::new(), None),
+        of(extremes[1], Vec::new(), None),
         of(all.watermark, Vec::new(), None),
         of(None, all.event_times.clone(), None),
         of(None, Vec::new(), Some(some)),

@@ -1,0 +1,299 @@
+use super::*;
+
+mod random;
+
+const DELAY: Duration = Duration::from_millis(10);
+
+fn id(name: &str) -> ShardId {
+    ShardId::new(name)
+}
+
+/// Shards as `name:state` or `name<parent,parent:state`, states by their first letter.
+fn standings(text: &str) -> Vec<Standing> {
+    let standing = |text: &str| {
+        let (shard, state) = text.split_once(':').unwrap();
+        let (shard, parents) = shard.split_once('<').unwrap_or((shard, ""));
+        Standing {
+            shard: id(shard),
+            parents: parents
+                .split(',')
+                .filter(|name| !name.is_empty())
+                .map(id)
+                .collect(),
+            state: match state {
+                "A" => Activity::Active,
+                "I" => Activity::Idle,
+                "O" => Activity::Over,
+                other => panic!("{other}"),
+            },
+        }
+    };
+    text.split_whitespace().map(standing).collect()
+}
+
+/// What a start finds that goes on behind `watermarks`.
+fn restarted(watermarks: &Watermarks) -> Watermarks {
+    let before = Committed {
+        watermark: watermarks.watermark(),
+        event_times: watermarks.event_times(),
+        state: None,
+    };
+    Watermarks::new(watermarks.delay, &before, watermarks.sources.len())
+}
+
+/// Has one batch after another see `shard=time` and be followed by one that is planned where the
+/// shards stand like this; expects that one's watermark, also where every batch is of a new start.
+fn expect(case: &str, steps: &[(&str, &str, Option<i64>)]) {
+    let mut stays = Watermarks::new(DELAY, &Committed::default(), 1);
+    let mut restarts = stays.clone();
+    for (step, (seen, shards, expected)) in steps.iter().enumerate() {
+        for watermarks in [&mut stays, &mut restarts] {
+            for seen in seen.split_whitespace() {
+                let (shard, time) = seen.split_once('=').unwrap();
+                watermarks.seen(0, &id(shard), UnixMillis(time.parse().unwrap()));
+            }
+            let next = watermarks.advance(&[standings(shards)]);
+            assert_eq!(next, expected.map(UnixMillis), "{case}, step {step}");
+            assert_eq!(watermarks.watermark(), next);
+        }
+        assert_eq!(stays.event_times(), restarts.event_times(), "{case}");
+        restarts = restarted(&restarts);
+    }
+}
+
+#[test]
+fn the_least_of_the_active_shards_counts() {
+    expect(
+        "there is none before there are rows",
+        &[("", "a:A b:A", None), ("", "a:I b:I", None), ("", "", None)],
+    );
+    expect(
+        "least of two",
+        &[
+            ("a=50 b=30", "a:A b:A", Some(20)),
+            ("b=90", "a:A b:A", Some(40)),
+        ],
+    );
+    expect(
+        "the largest time of a shard counts, whatever comes later",
+        &[("a=50", "a:A", Some(40)), ("a=20", "a:A", Some(40))],
+    );
+    expect(
+        "a shard of which nothing is known holds it",
+        &[
+            ("a=50", "a:A b:A", None),
+            ("b=20", "a:A b:A", Some(10)),
+            ("a=60 b=60", "a:A b:A c:A", Some(10)),
+            ("", "a:A b:A c:I", Some(50)),
+        ],
+    );
+    expect(
+        "it does not go back with a shard that is behind",
+        &[
+            ("a=50", "a:A b:I", Some(40)),
+            ("b=5", "a:A b:A", Some(40)),
+            ("b=45", "a:A b:A", Some(40)),
+            ("b=55", "a:A b:A", Some(40)),
+            ("a=60", "a:A b:A", Some(45)),
+        ],
+    );
+}
+
+#[test]
+fn idle_shards_do_not_count_until_all_are() {
+    expect(
+        "the other goes on",
+        &[
+            ("a=50 b=30", "a:A b:A", Some(20)),
+            ("a=70", "a:A b:I", Some(60)),
+            ("", "a:A b:A", Some(60)),
+            ("a=90", "a:A b:A", Some(60)),
+            ("b=95", "a:A b:A", Some(80)),
+        ],
+    );
+    expect(
+        "with nothing left to be read it is as far as the rows",
+        &[
+            ("a=50 b=30", "a:A b:A", Some(20)),
+            ("", "a:I b:I", Some(40)),
+            ("", "a:A b:I", Some(40)),
+        ],
+    );
+    expect(
+        "one that has had no row is no hindrance when it is idle",
+        &[("a=50", "a:I b:I", Some(40))],
+    );
+}
+
+#[test]
+fn the_children_of_a_split_begin_where_it_ended() {
+    expect(
+        "both inherit",
+        &[
+            ("a=50 b=80", "a:A b:A c<a:A d<a:A", Some(40)),
+            ("a=60", "a:O b:A c<a:A d<a:A", Some(50)),
+            ("b=99", "a:O b:A c<a:A d<a:A", Some(50)),
+            ("c=70", "a:O b:A c<a:A d<a:A", Some(50)),
+            ("d=75", "a:O b:A c<a:A d<a:A", Some(60)),
+            ("", "a:O b:A c<a:I d<a:A", Some(65)),
+            ("", "b:A c<a:I d<a:I", Some(89)),
+        ],
+    );
+    expect(
+        "nobody has named the children yet",
+        &[
+            ("a=50 b=80", "a:O b:A", Some(40)),
+            ("b=99", "a:O b:A", Some(40)),
+            ("", "a:O b:I", Some(40)),
+            ("b=99", "a:O b:A c<a:A d<a:A", Some(40)),
+            ("c=70 d=80", "a:O b:A c<a:A d<a:A", Some(60)),
+        ],
+    );
+    expect(
+        "the end is seen by the batch that is running",
+        &[
+            ("a=50", "a:A", Some(40)),
+            ("a=55", "a:O c<a:A d<a:A", Some(45)),
+            ("", "a:O c<a:O d<a:A e<c:A f<c:A", Some(45)),
+            ("d=90", "a:O c<a:O d<a:A e<c:A f<c:A", Some(45)),
+            ("e=65 f=70", "a:O c<a:O d<a:A e<c:A f<c:A", Some(55)),
+        ],
+    );
+    expect(
+        "a parent without a row leaves nothing",
+        &[
+            ("b=80", "a:A b:A", None),
+            ("", "a:O b:A c<a:A d<a:A", None),
+            ("c=70", "a:O b:A c<a:A d<a:I", Some(60)),
+        ],
+    );
+    expect(
+        "a parent that is idle has children that are not",
+        &[
+            ("a=50 b=80", "a:A b:A", Some(40)),
+            ("b=99", "a:I b:A c<a:A d<a:A", Some(40)),
+        ],
+    );
+    expect(
+        "the parent is not listed any more when the query starts again",
+        &[
+            ("a=50 b=80", "a:A b:A", Some(40)),
+            ("a=60 b=99", "b:A c<a:A d<a:A", Some(50)),
+            ("c=70 d=80", "b:A c<a:A d<a:A", Some(60)),
+        ],
+    );
+}
+
+#[test]
+fn a_merged_shard_begins_at_the_least_of_its_parents() {
+    expect(
+        "one ends before the other",
+        &[
+            ("a=50 b=80", "a:A b:A", Some(40)),
+            ("b=99", "a:O b:A c<a,b:A", Some(40)),
+            ("b=120", "a:O b:O c<a,b:A", Some(40)),
+            ("c=90", "a:O b:O c<a,b:A", Some(80)),
+        ],
+    );
+    expect(
+        "one is not listed any more when the other ends",
+        &[
+            ("a=50 b=80", "a:O b:A c<a,b:A", Some(40)),
+            ("b=99", "b:A c<a,b:A", Some(40)),
+            ("b=120", "b:O c<a,b:A", Some(40)),
+            ("c=90", "c<a,b:A", Some(80)),
+        ],
+    );
+    expect(
+        "what the other one has seen counts when all are idle",
+        &[
+            ("a=50 b=80", "a:A b:A", Some(40)),
+            ("", "a:O b:O c<a,b:A", Some(40)),
+            ("", "a:O b:O c<a,b:A", Some(40)),
+            ("", "a:O b:O c<a,b:I", Some(70)),
+        ],
+    );
+}
+
+#[test]
+fn times_of_shards_that_are_over_are_let_go_of_when_the_children_have_them() {
+    let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 2);
+    let mut after = |seen: &[(&str, i64)], shards: &str| -> Vec<(String, i64)> {
+        for (shard, time) in seen {
+            watermarks.seen(1, &id(shard), UnixMillis(*time));
+        }
+        watermarks.advance(&[Vec::new(), standings(shards)]);
+        let times = watermarks.event_times().pop().unwrap();
+        let times = times.into_iter();
+        times.map(|(id, time)| (id.to_string(), time.0)).collect()
+    };
+    let of = |times: &[(&str, i64)]| -> Vec<(String, i64)> {
+        let times = times.iter();
+        times.map(|(id, time)| ((*id).to_owned(), *time)).collect()
+    };
+    let seen = [("a", 50), ("b", 80)];
+    assert_eq!(after(&seen, "a:A b:A"), of(&seen));
+    assert_eq!(after(&[], "a:O b:A"), of(&seen), "no child is known");
+    assert_eq!(after(&[], "a:O b:A c<a,b:A"), of(&seen), "it waits");
+    let both = of(&[("b", 80), ("c", 50)]);
+    assert_eq!(
+        after(&[], "a:O b:O c<a,b:A"),
+        both,
+        "the largest of all stays"
+    );
+    let merged = of(&[("c", 85)]);
+    assert_eq!(after(&[("c", 85)], "a:O b:O c<a,b:A"), merged);
+    assert_eq!(after(&[], "d:A"), [], "nobody knows it any more");
+}
+
+#[test]
+fn all_shards_of_all_sources_count() {
+    let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 2);
+    watermarks.seen(0, &id("a"), UnixMillis(50));
+    watermarks.seen(2, &id("a"), UnixMillis(1));
+    let shards = |one: &str, other: &str| [standings(one), standings(other)];
+    assert_eq!(watermarks.advance(&shards("a:A", "a:A")), None);
+    watermarks.seen(1, &id("a"), UnixMillis(30));
+    let next = |watermarks: &mut Watermarks, one: &str, other: &str| {
+        watermarks.advance(&shards(one, other)).unwrap().0
+    };
+    assert_eq!(next(&mut watermarks, "a:A", "a:A"), 20);
+    assert_eq!(next(&mut watermarks, "a:I", "a:A"), 20);
+    assert_eq!(next(&mut watermarks, "a:I", "a:I"), 40);
+}
+
+#[test]
+fn a_batch_that_runs_again_has_the_watermark_it_was_planned_with() {
+    let before = Committed {
+        watermark: Some(UnixMillis(20)),
+        event_times: vec![BTreeMap::from([(id("a"), UnixMillis(30))])],
+        state: None,
+    };
+    let mut watermarks = Watermarks::new(DELAY, &before, 1);
+    assert_eq!(watermarks.watermark(), before.watermark);
+    assert_eq!(watermarks.event_times(), before.event_times);
+    for (replayed, expected) in [(None, 20), (Some(45), 45), (Some(40), 45)] {
+        watermarks.replayed(replayed.map(UnixMillis));
+        assert_eq!(watermarks.watermark(), Some(UnixMillis(expected)));
+    }
+    watermarks.seen(0, &id("a"), UnixMillis(50));
+    let next = watermarks.advance(&[standings("a:A")]);
+    assert_eq!(next, Some(UnixMillis(45)), "it does not go back");
+}
+
+#[test]
+fn times_saturate_where_they_have_no_date() {
+    for (time, expected) in [
+        (i64::MIN, UnixMillis::FIRST),
+        (UnixMillis::FIRST.0, UnixMillis::FIRST),
+        (i64::MAX, UnixMillis::LAST.minus(DELAY)),
+    ] {
+        let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 1);
+        watermarks.seen(0, &id("a"), UnixMillis(time));
+        assert_eq!(watermarks.advance(&[standings("a:A")]), Some(expected));
+    }
+    let mut watermarks = Watermarks::new(Duration::MAX, &Committed::default(), 1);
+    watermarks.seen(0, &id("a"), UnixMillis(50));
+    let next = watermarks.advance(&[standings("a:A")]);
+    assert_eq!(next, Some(UnixMillis::FIRST));
+}
