@@ -18,6 +18,7 @@ pub mod options;
 pub mod query;
 pub mod sink;
 pub mod source;
+mod state;
 mod table;
 
 mod error;
@@ -28,6 +29,7 @@ pub use query::{
     QueryEnd, QueryStatus, StreamingQuery, StreamingQueryBuilder, StreamingQueryListener,
     StreamingQueryProgress, is_streaming,
 };
+pub use state::{EventTimeExec, StateExec};
 pub use table::{
     InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
     KinesisTableFactory, RowCountExec, Services, StreamingSettings, register, register_with, sql,

@@ -14,6 +14,8 @@ use super::{Logged, Recovered};
 use crate::error::{Error, Result};
 use crate::model::{Batch, BatchId, Committed, Epoch, RetryPolicy, UnixMillis};
 
+pub(super) use self::trouble::retrying;
+
 /// Batches that one purge deletes at most: a log that is to shrink a lot does so over many batches
 /// and holds none of them up.
 const PURGE_STEP: usize = 20;
@@ -96,6 +98,17 @@ impl Checkpoint {
             committed: done,
             before,
         }))
+    }
+
+    /// What the oldest batch of the log has left; `None` before one is committed, and where another start
+    /// deletes it just now.
+    pub(crate) async fn oldest_left(&self) -> Result<Option<Committed>> {
+        let oldest = BatchId(self.oldest.load(Ordering::Relaxed));
+        let found = self
+            .retrying(|| self.committer.get(Log::Commits, oldest))
+            .await?;
+        let read = |text: Bytes| entry::read_commit(&text).ok().map(|(_, left, _)| left);
+        Ok(found.and_then(read))
     }
 
     /// What a committed batch has left.

@@ -52,6 +52,7 @@ mod location;
 mod log;
 mod object_committer;
 mod objects;
+mod state_objects;
 mod stop_lock;
 mod stored;
 mod temporary;
@@ -70,6 +71,7 @@ use crate::model::{Batch, Committed, InitialPositions, StreamIdentity, StreamNam
 use crate::options::DynamoDbSettings;
 
 pub(crate) use log::Checkpoint;
+pub(crate) use state_objects::StateObjects;
 pub(crate) use stop_lock::StopLock;
 
 #[cfg(feature = "dynamodb")]

@@ -16,7 +16,7 @@ pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, 
 pub use position::{SequenceNumber, ShardPosition, StartingPosition};
 pub use progress::{Committed, SnapshotFiles, StateFiles};
 pub use shard::{HashKey, HashRange, Shard, ShardId};
-pub(crate) use span::parse_span;
+pub(crate) use span::{display_span, parse_span};
 pub use stream::{StreamIdentity, StreamName};
 pub use time::{Clock, SystemClock, UnixMillis};
 pub use trigger::{OutputMode, Trigger};

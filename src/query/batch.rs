@@ -15,6 +15,10 @@ use crate::error::{ErrorKind, Result};
 use crate::model::{Batch, BatchId, Committed, StreamRanges, UnixMillis};
 use crate::source::BatchReads;
 use crate::source::follow::StreamReader;
+use crate::state::in_batch;
+
+/// Batches after which it is looked for files of the state that nothing needs.
+const BATCHES_PER_PURGE: u64 = 16;
 
 /// How many shards a message names.
 const NAMED_SHARDS: usize = 4;
@@ -83,25 +87,41 @@ impl Runner {
             report.lap("walCommit");
             self.at(Step::OffsetsLogged, id).await;
         }
-        let state = state_at(&self.state, batch.time);
+        let stateful = self.stateful.as_ref();
+        let stateful = stateful.map(|stateful| stateful.begin(batch, &job.reads));
+        let mut state = state_at(&self.state, batch.time);
+        if let Some(stateful) = &stateful {
+            state = in_batch(&state, stateful);
+        }
         let plan = self.plan.for_batch(&job.reads)?;
         report.lap("getBatch");
         self.at(Step::PlanMade, id).await;
         self.at(Step::Running, id).await;
         let ran = self.output.run(&state, plan, id).await?;
         self.at(Step::Ran, id).await;
-        self.at(Step::CommitLogging, id).await;
         for (losses, lost) in self.losses.iter_mut().zip(&ran.lost_ranges) {
             *losses += lost;
         }
         report.ran(ran);
+        self.at(Step::StateSaving, id).await;
+        let mut left = Committed::default();
+        if let (Some(found), Some(stateful)) = (stateful, &mut self.stateful) {
+            let saved = stateful.save(batch, &job.reads, &found).await?;
+            report.saved(saved.operator, saved.event_time);
+            left = saved.left;
+        }
+        self.at(Step::StateSaved, id).await;
+        self.at(Step::CommitLogging, id).await;
         self.expect_streams(readers)?;
-        let (now, left) = (self.clock.now(), Committed::default());
+        let now = self.clock.now();
         if self.checkpoint.log_commit(id, now, &left).await? == Logged::Taken {
             return Ok(Logged::Taken);
         }
         report.lap("commitOffsets");
         self.at(Step::CommitLogged, id).await;
+        if let Some(stateful) = &mut self.stateful {
+            stateful.committed(batch, left);
+        }
         for (reader, ranges) in readers.iter().zip(&batch.sources) {
             reader.committed(&ranges.ends());
         }
@@ -110,8 +130,20 @@ impl Runner {
         self.at(Step::ProgressPublished, id).await;
         self.at(Step::Purging, id).await;
         self.checkpoint.purge(id).await;
+        self.purge_state(id).await?;
         self.at(Step::Purged, id).await;
         Ok(Logged::Done)
+    }
+
+    /// Deletes files of the state that no entry of the log needs, now and then.
+    async fn purge_state(&mut self, id: BatchId) -> Result<()> {
+        if let Some(stateful) = &mut self.stateful
+            && id.0.is_multiple_of(BATCHES_PER_PURGE)
+            && let Some(oldest) = self.checkpoint.oldest_left().await?
+        {
+            stateful.purge(&oldest).await;
+        }
+        Ok(())
     }
 
     /// Tells handle, log and listeners of a batch that is committed.

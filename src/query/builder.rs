@@ -26,6 +26,7 @@ pub struct StreamingQueryBuilder {
     pub(super) name: Option<String>,
     pub(super) trigger: Option<Trigger>,
     pub(super) output_mode: Option<OutputMode>,
+    pub(super) watermark: Option<(Duration, Option<String>)>,
     pub(super) checkpoint_location: Option<String>,
     pub(super) committer: Option<Arc<dyn OffsetCommitter>>,
     pub(super) listeners: Listeners,
@@ -44,6 +45,7 @@ impl StreamingQueryBuilder {
             name: None,
             trigger: None,
             output_mode: None,
+            watermark: None,
             checkpoint_location: None,
             committer: None,
             listeners: Listeners::default(),
@@ -74,6 +76,15 @@ impl StreamingQueryBuilder {
     #[must_use]
     pub fn with_output_mode(mut self, mode: OutputMode) -> Self {
         self.output_mode = Some(mode);
+        self
+    }
+
+    /// Closes the groups of a GROUP BY by time: a row may come `delay` later than others of its shard.
+    /// When a row happened says `column`, a timestamp that the GROUP BY can see, or the time of its window
+    /// where that is `None`.
+    #[must_use]
+    pub fn with_watermark(mut self, delay: Duration, column: Option<&str>) -> Self {
+        self.watermark = Some((delay, column.map(str::to_owned)));
         self
     }
 

@@ -16,7 +16,6 @@
 
 mod batch;
 mod builder;
-mod failure;
 mod handle;
 mod idle;
 mod listener;
@@ -32,6 +31,7 @@ mod resume;
 mod runner;
 mod shared;
 mod start;
+mod stateful;
 mod status;
 mod steps;
 mod timer;
@@ -44,7 +44,10 @@ pub use listener::{
     StreamingQueryIdle, StreamingQueryListener, StreamingQueryStarted, StreamingQueryTerminated,
 };
 pub use plan::is_streaming;
-pub use progress::{KinesisMetrics, SinkProgress, SourceProgress, StreamingQueryProgress};
+pub use progress::{
+    EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
+    StreamingQueryProgress,
+};
 pub use status::{QueryEnd, QueryStatus};
 #[doc(hidden)]
 pub use steps::{Step, StepHook};

@@ -17,11 +17,12 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 pub(super) use self::console::Console;
-use super::failure::failure;
 use super::plan::{BatchPlan, StreamingPlan};
 use crate::error::Result;
+use crate::error::failure;
 use crate::model::BatchId;
 use crate::source::BatchReads;
+use crate::state::stateful_node;
 use crate::table::{KinesisReadExec, in_source_order};
 
 type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'static, Result<(), DataFusionError>>
@@ -95,7 +96,11 @@ impl Output {
         let begun = Instant::now();
         let plan = in_source_order(state.create_physical_plan(&batch.plan).await?)?;
         let planned = Instant::now();
-        let rows = execute_stream(Arc::clone(&plan), state.task_ctx())?;
+        let context = state.task_ctx();
+        if batch.stateful {
+            stateful_node(&plan)?.run(&context).await?;
+        }
+        let rows = execute_stream(Arc::clone(&plan), context)?;
         let output_rows = match self {
             Self::Insert => Some(rows.try_fold(0, inserted).await?),
             Self::ForeachBatch(function) => {

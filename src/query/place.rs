@@ -22,6 +22,8 @@ pub(super) struct Told<'a> {
 pub(super) struct Place {
     pub(super) committer: Arc<dyn OffsetCommitter>,
     pub(super) stop_lock: Option<StopLock>,
+    /// Where the state of an aggregation is kept; none where nothing outlives the run.
+    pub(super) state: Option<String>,
     /// What no other query may use meanwhile, by name.
     pub(super) held: Vec<String>,
 }
@@ -52,6 +54,7 @@ impl Place {
                 return Ok(Self {
                     committer: private(),
                     stop_lock: None,
+                    state: None,
                     held: Vec::new(),
                 });
             }
@@ -60,6 +63,7 @@ impl Place {
         held.extend(stop_lock.as_ref().map(|lock| lock.location().to_owned()));
         Ok(Self {
             committer,
+            state: beside.map(str::to_owned),
             stop_lock,
             held,
         })

@@ -3,6 +3,7 @@
 mod columns;
 mod refusals;
 mod sources;
+mod stateful;
 
 use std::sync::Arc;
 
@@ -15,14 +16,15 @@ use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::failure::failure;
+use crate::error::failure;
 use crate::error::{Error, Result};
 use crate::kinesis::RecordColumns;
-use crate::model::{OutputMode, UnixMillis};
+use crate::model::UnixMillis;
 use crate::source::BatchReads;
-use crate::table::{BatchTable, KinesisTable};
+use crate::table::{BatchTable, KinesisTable, StreamingSettings};
 
 pub use sources::is_streaming;
+pub(super) use stateful::StatefulPlan;
 
 /// The plan of a streaming statement, kept as it was written: each batch is optimized anew, because
 /// its time is a constant in it.
@@ -30,6 +32,10 @@ pub use sources::is_streaming;
 pub(super) struct StreamingPlan {
     plan: LogicalPlan,
     schema: SchemaRef,
+    /// The session it is planned in.
+    pub(super) session: SessionState,
+    /// Its aggregation, where it has one.
+    pub(super) stateful: Option<StatefulPlan>,
     /// The unbounded tables it reads, each once, in the order of the statement.
     pub(super) sources: Vec<PlanSource>,
 }
@@ -40,6 +46,10 @@ pub(super) struct PlanSource {
     /// What the statement calls it.
     pub(super) name: String,
     pub(super) provider: Arc<dyn TableProvider>,
+    /// What stands in the plan for it.
+    scanned: Arc<dyn TableProvider>,
+    /// Whether rows say which read of a batch they came from.
+    numbered: bool,
     /// What all of its scans need.
     pub(super) columns: RecordColumns,
 }
@@ -49,6 +59,8 @@ pub(super) struct PlanSource {
 pub(super) struct BatchPlan {
     pub(super) plan: LogicalPlan,
     pub(super) reads: Vec<Arc<BatchReads>>,
+    /// Whether it has an aggregation.
+    pub(super) stateful: bool,
 }
 
 impl PlanSource {
@@ -56,6 +68,15 @@ impl PlanSource {
         self.provider
             .downcast_ref()
             .expect("only Kinesis tables are found as sources")
+    }
+
+    /// It as a table of what a batch reads.
+    fn batch_table(&self, reads: Arc<BatchReads>) -> BatchTable {
+        let table = BatchTable::new(self.table(), reads);
+        match self.numbered {
+            true => table.with_shard_numbers(),
+            false => table,
+        }
     }
 
     /// Whether the query ends where records of it are gone.
@@ -68,10 +89,14 @@ impl StreamingPlan {
     /// Finds what `plan` reads.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where it needs state across batches, is no
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where it cannot be right across batches, is no
     /// query, or reads no stream; what the engine says against it otherwise.
-    pub(super) fn new(state: &SessionState, plan: LogicalPlan, mode: OutputMode) -> Result<Self> {
-        refusals::refuse(&plan, mode).map_err(failure)?;
+    pub(super) fn new(
+        state: &SessionState,
+        plan: LogicalPlan,
+        settings: &StreamingSettings,
+    ) -> Result<Self> {
+        refusals::refuse(&plan, settings.output_mode).map_err(failure)?;
         let mut sources = sources::find(&plan).map_err(failure)?;
         if sources.is_empty() {
             return Err(Error::unsupported(
@@ -79,7 +104,12 @@ impl StreamingPlan {
                  TABLE, or run the statement as it is, without StreamingQuery",
             ));
         }
-        let optimized = columns::find(state, &plan, &mut sources).map_err(failure)?;
+        let (plan, stateful) = stateful::find(plan, &mut sources, settings).map_err(failure)?;
+        let session = match &stateful {
+            Some(stateful) => stateful.session(state),
+            None => state.clone(),
+        };
+        let optimized = columns::find(&session, &plan, &mut sources).map_err(failure)?;
         let rows = match &optimized {
             LogicalPlan::Dml(insert) => insert.input.schema(),
             query => query.schema(),
@@ -87,6 +117,8 @@ impl StreamingPlan {
         Ok(Self {
             schema: Arc::clone(rows.inner()),
             plan,
+            session,
+            stateful,
             sources,
         })
     }
@@ -101,7 +133,12 @@ impl StreamingPlan {
             .iter()
             .zip(reads)
             .map(|(source, reads)| {
-                let table = BatchTable::new(source.table(), Arc::clone(reads));
+                let table = source.batch_table(Arc::clone(reads));
+                let table = match self.stateful {
+                    // The state is to be seen by batches without rows, too.
+                    Some(_) => table.never_empty(),
+                    None => table,
+                };
                 Arc::new(table) as Arc<dyn TableProvider>
             })
             .collect();
@@ -109,6 +146,7 @@ impl StreamingPlan {
         Ok(BatchPlan {
             plan,
             reads: reads.to_vec(),
+            stateful: self.stateful.is_some(),
         })
     }
 
@@ -157,15 +195,17 @@ fn with_tables(
     tables: &[Arc<dyn TableProvider>],
 ) -> DataFusionResult<LogicalPlan> {
     let replaced = plan.transform_down(|mut node| {
-        let Some(found) = sources::unbounded(&node) else {
+        let LogicalPlan::TableScan(scan) = &mut node else {
+            return Ok(Transformed::no(node));
+        };
+        let Ok(found) = source_as_provider(&scan.source) else {
             return Ok(Transformed::no(node));
         };
         let place = sources
             .iter()
-            .position(|source| Arc::ptr_eq(&source.provider, &found));
-        let table = place.and_then(|place| tables.get(place));
-        let (LogicalPlan::TableScan(scan), Some(table)) = (&mut node, table) else {
-            return Err(Error::internal("a scan of a stream that is no source").into());
+            .position(|source| Arc::ptr_eq(&source.scanned, &found));
+        let Some(table) = place.and_then(|place| tables.get(place)) else {
+            return Ok(Transformed::no(node));
         };
         scan.source = provider_as_source(Arc::clone(table));
         Ok(Transformed::yes(node))

@@ -37,6 +37,10 @@ pub struct StreamingQueryProgress {
     /// What each step took, by Spark's names: `addBatch`, `commitOffsets`, `getBatch`,
     /// `latestOffset`, `queryPlanning`, `triggerExecution`, `walCommit`.
     pub durations: BTreeMap<&'static str, Duration>,
+    /// The times of the rows that were aggregated; `None` without a watermark.
+    pub event_time: Option<EventTimeProgress>,
+    /// The state of GROUP BY; `None` where the statement has none.
+    pub state_operator: Option<StateOperatorProgress>,
     /// The sources, in the order of the statement.
     pub sources: Vec<SourceProgress>,
     /// Where the rows went.
@@ -102,6 +106,38 @@ pub struct KinesisMetrics {
     pub losses: u64,
 }
 
+/// When the rows of a batch happened, and which times are closed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventTimeProgress {
+    /// The first row; `None` where no row said when it happened.
+    pub min: Option<UnixMillis>,
+    /// The last row.
+    pub max: Option<UnixMillis>,
+    /// The watermark the batch was run with; `None` where there was none yet.
+    pub watermark: Option<UnixMillis>,
+}
+
+/// What a batch did to the state of GROUP BY, and what there is of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateOperatorProgress {
+    /// Groups that are held.
+    pub rows_total: u64,
+    /// Groups that were made or changed.
+    pub rows_updated: u64,
+    /// Groups that the watermark has closed.
+    pub rows_removed: u64,
+    /// Rows that came too late, and rows without a time, which belong to no window; each is left out.
+    pub rows_dropped_by_watermark: u64,
+    /// The memory that the groups take.
+    pub memory_bytes: usize,
+    /// How many partitions they are dealt out to.
+    pub partitions: usize,
+    /// How long it took to write what has changed.
+    pub commit_time: Duration,
+}
+
 /// What a batch gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -139,8 +175,8 @@ impl StreamingQueryProgress {
     }
 }
 
-/// `batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 0 ms behind`, and `, 2 data losses` where there were
-/// some since the query started.
+/// `batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 0 ms behind`; `, 90 groups, 3 late` where there is a GROUP
+/// BY and rows came too late; and `, 2 data losses` where there were some since the query started.
 impl fmt::Display for StreamingQueryProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.num_input_rows;
@@ -159,12 +195,15 @@ impl fmt::Display for StreamingQueryProgress {
         if let Some(behind) = self.behind_latest() {
             write!(f, ", {} ms behind", grouped(behind.as_millis()))?;
         }
-        match self
-            .sources
-            .iter()
-            .map(|source| source.metrics.losses)
-            .sum()
-        {
+        if let Some(state) = &self.state_operator {
+            write!(f, ", {} groups", grouped(u128::from(state.rows_total)))?;
+            match state.rows_dropped_by_watermark {
+                0 => {}
+                late => write!(f, ", {} late", grouped(u128::from(late)))?,
+            }
+        }
+        let losses = self.sources.iter().map(|source| source.metrics.losses);
+        match losses.sum() {
             0_u64 => Ok(()),
             losses => write!(f, ", {}", data_losses(losses)),
         }

@@ -8,6 +8,7 @@ use crate::kinesis::StreamSummary;
 use crate::model::{InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
 use crate::options::MetadataOptions;
 use crate::source::present;
+use crate::state::refuse_other;
 
 use super::plan::{PlanSource, StreamingPlan};
 
@@ -38,13 +39,18 @@ pub(super) async fn identify(
                 created_at: now,
                 sources,
                 sink: sink.clone(),
-                state: None,
+                state: plan
+                    .stateful
+                    .as_ref()
+                    .map(|stateful| stateful.description.clone()),
             };
             // Somebody else may have been faster; then theirs stands.
             checkpoint.create_metadata(&made).await?
         }
     };
     compare(&checkpoint.location(), &stands, streams, &sink)?;
+    let state = plan.stateful.as_ref().map(|stateful| &stateful.description);
+    refuse_other(&checkpoint.location(), stands.state.as_ref(), state)?;
     Ok(stands)
 }
 

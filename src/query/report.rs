@@ -9,7 +9,10 @@ use tokio::time::Instant;
 use super::batch::Job;
 use super::output::Ran;
 use super::plan::PlanSource;
-use super::progress::{KinesisMetrics, SinkProgress, SourceProgress, StreamingQueryProgress, rate};
+use super::progress::{
+    EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
+    StreamingQueryProgress, rate,
+};
 use super::runner::Runner;
 use crate::model::{Offsets, StreamRanges};
 use crate::source::follow::StreamReader;
@@ -21,6 +24,8 @@ pub(super) struct Report {
     durations: BTreeMap<&'static str, Duration>,
     input_rows: Vec<u64>,
     output_rows: Option<u64>,
+    event_time: Option<EventTimeProgress>,
+    state_operator: Option<StateOperatorProgress>,
 }
 
 /// The time a batch's rows are told per second of.
@@ -39,6 +44,8 @@ impl Report {
             durations: BTreeMap::new(),
             input_rows: vec![0; job.reads.len()],
             output_rows: None,
+            event_time: None,
+            state_operator: None,
         }
     }
 
@@ -56,6 +63,16 @@ impl Report {
         self.input_rows = ran.input_rows;
         self.output_rows = ran.output_rows;
         self.last = Instant::now();
+    }
+
+    /// The state is written.
+    pub(super) fn saved(
+        &mut self,
+        operator: StateOperatorProgress,
+        times: Option<EventTimeProgress>,
+    ) {
+        self.state_operator = Some(operator);
+        self.event_time = times;
     }
 
     /// The event of the batch, which is committed.
@@ -93,6 +110,8 @@ impl Report {
             input_rows_per_second: rate(rows, spans.input),
             processed_rows_per_second: rate(rows, spans.processing),
             durations: self.durations,
+            event_time: self.event_time,
+            state_operator: self.state_operator,
             sources,
             sink: SinkProgress {
                 description: runner.output.sink(&runner.plan),

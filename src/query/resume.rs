@@ -135,7 +135,7 @@ impl Runner {
                 distribution: summary.distribution,
                 until: self.until,
                 caps: self.trigger != Trigger::Once,
-                standings: false,
+                standings: self.stateful.is_some(),
             };
             let context = ReadContext {
                 stream: summary.stream.clone(),

@@ -18,6 +18,7 @@ use super::plan::StreamingPlan;
 use super::registry::Registration;
 use super::resume::describe;
 use super::shared::{Shared, Wish};
+use super::stateful::Stateful;
 use super::status::QueryEnd;
 use super::steps::{Step, StepHook};
 use super::timer::Timer;
@@ -26,7 +27,7 @@ use crate::checkpoint::{Checkpoint, Logged, QueryMetadata, Recovered, StopLock};
 use crate::error::{Error, Result};
 use crate::kinesis::StreamSummary;
 use crate::model::{Batch, BatchId, Clock, Trigger, UnixMillis};
-use crate::source::follow::{From, StreamReader};
+use crate::source::follow::{Activity, From, Standing, StreamReader};
 
 /// A query with all it is made of.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub(super) struct Runner {
     pub(super) losses: Vec<u64>,
     /// What the newest entry of the log says.
     pub(super) mark: Mark,
+    /// What the aggregation of the query keeps, where it has one.
+    pub(super) stateful: Option<Stateful>,
 }
 
 /// Why batches stopped coming.
@@ -114,6 +117,11 @@ impl Runner {
             }
             self.reach(Step::TakenOver, None).await;
             let starts = self.starts(&mut recovered)?;
+            if let Some(stateful) = &mut self.stateful {
+                let before = recovered.as_ref().map(|recovered| &recovered.before);
+                let before = before.cloned().unwrap_or_default();
+                stateful.restore(&before, self.streams.len()).await?;
+            }
             match self.follow(starts, recovered).await? {
                 Ended::Done(end) => return Ok(end),
                 Ended::Taken => tracing::info!(
@@ -192,26 +200,29 @@ impl Runner {
 
     /// Takes what the readers hold.
     fn cut(
-        &self,
+        &mut self,
         readers: &[StreamReader],
         id: BatchId,
         not_before: UnixMillis,
         timer: &Timer,
     ) -> Job {
         let (begun, fired) = (Instant::now(), self.clock.now());
-        let (mut sources, mut reads) = (Vec::new(), Vec::new());
+        let (mut sources, mut reads, mut standings) = (Vec::new(), Vec::new(), Vec::new());
         for reader in readers {
             let planned = reader.take();
             sources.push(planned.ranges);
+            standings.push(self.told(reader, planned.standings));
             reads.push(planned.reads);
         }
         // Time does not go back from batch to batch, whatever the machine's clock does.
         let time = fired.max(not_before);
+        let stateful = self.stateful.as_mut();
+        let watermark = stateful.and_then(|stateful| stateful.advance(&standings));
         Job {
             batch: Batch {
                 id,
                 time,
-                watermark: None,
+                watermark,
                 sources,
             },
             reads: numbered(reads),
@@ -220,6 +231,29 @@ impl Runner {
             fired,
             begun,
         }
+    }
+
+    /// Whether a batch without rows would close groups.
+    pub(super) fn owes_closing(&self, readers: &[StreamReader]) -> bool {
+        let standings = || {
+            let told = |reader| self.told(reader, StreamReader::standings(reader));
+            readers.iter().map(told).collect()
+        };
+        let stateful = self.stateful.as_ref();
+        stateful.is_some_and(|stateful| stateful.owes_batch(standings))
+    }
+
+    /// How the shards of a source stand. Where the query ends by itself, and all up to its end is read,
+    /// nothing more comes of them.
+    fn told(&self, reader: &StreamReader, mut standings: Vec<Standing>) -> Vec<Standing> {
+        if self.until.is_some() && reader.is_exhausted() {
+            for standing in &mut standings {
+                if standing.state == Activity::Active {
+                    standing.state = Activity::Idle;
+                }
+            }
+        }
+        standings
     }
 
     pub(super) async fn reach(&self, step: Step, batch: Option<BatchId>) {

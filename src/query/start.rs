@@ -6,7 +6,6 @@ use std::time::Duration;
 use datafusion::execution::SessionState;
 
 use super::builder::StreamingQueryBuilder;
-use super::failure::failure;
 use super::handle::StreamingQuery;
 use super::idle::Mark;
 use super::listener::StreamingQueryStarted;
@@ -18,9 +17,12 @@ use super::registry::Registration;
 use super::resume::describe;
 use super::runner::Runner;
 use super::shared::Shared;
-use crate::checkpoint::Checkpoint;
+use super::stateful::Stateful;
+use crate::checkpoint::{Checkpoint, StateObjects};
+use crate::error::failure;
 use crate::error::{Error, Result};
-use crate::model::Trigger;
+use crate::model::{RetryPolicy, Trigger};
+use crate::state::StateDirectory;
 use crate::table::{StreamingSettings, logical_plan};
 
 impl StreamingQueryBuilder {
@@ -36,7 +38,7 @@ impl StreamingQueryBuilder {
         let plan = logical_plan(&self.ctx, &self.sql).await.map_err(failure)?;
         let state = self.ctx.state();
         let settings = self.settings(&state);
-        let plan = StreamingPlan::new(&state, plan, settings.output_mode)?;
+        let plan = StreamingPlan::new(&state, plan, &settings)?;
         let output = self.output(&plan)?;
         let mut random = self
             .seed
@@ -52,11 +54,12 @@ impl StreamingQueryBuilder {
             sources: &plan.sources,
         };
         let place = Place::new(told, plan.inserts()).await?;
+        let (retry, retained) = (options.retry, options.min_batches_to_retain);
+        let stateful = self.stateful(&plan, &place, retry, &mut random).await?;
         let registration = match self.registered {
             true => Registration::take(&run_id, name.as_deref(), place.held)?,
             false => Registration::none(),
         };
-        let (retry, retained) = (options.retry, options.min_batches_to_retain);
         let checkpoint = Checkpoint::new(place.committer, retry, retained, random.fork());
         let clock = plan.sources[0].table().clock();
         let streams = describe(&plan, &mut random).await?;
@@ -66,7 +69,8 @@ impl StreamingQueryBuilder {
         let shared = Shared::new(metadata.id.clone(), run_id, name, plan.schema());
         let runner = Runner {
             shared: Arc::new(shared),
-            state,
+            state: plan.session.clone(),
+            stateful,
             output,
             checkpoint,
             stop_lock: place.stop_lock,
@@ -86,6 +90,41 @@ impl StreamingQueryBuilder {
         Ok(launch(runner, registration, self.stop_timeout))
     }
 
+    /// What the aggregation of `plan` keeps, where it has one.
+    async fn stateful(
+        &self,
+        plan: &StreamingPlan,
+        place: &Place,
+        retry: RetryPolicy,
+        random: &mut fastrand::Rng,
+    ) -> Result<Option<Stateful>> {
+        let (Some(stateful), Some(store)) = (&plan.stateful, plan.new_state().await?) else {
+            return Ok(None);
+        };
+        if !stateful.growing.is_empty() {
+            let aggregates = stateful.growing.join(", ");
+            tracing::warn!(
+                aggregates,
+                "these aggregates keep every value of a group: its state grows with each row"
+            );
+        }
+        let directory = match &place.state {
+            Some(location) => {
+                let objects = StateObjects::at(location, retry, random.fork())?;
+                Some(StateDirectory::new(objects))
+            }
+            None if place.held.is_empty() => None,
+            None => {
+                return Err(Error::invalid_option(
+                    "a streaming GROUP BY keeps its state at the checkpoint location, and there is none: \
+                     expected SET streaming.checkpoint_location = 'file:///some/directory' (or s3://…), or \
+                     with_checkpoint_location(…) in code",
+                ));
+            }
+        };
+        Ok(Some(Stateful::new(store, directory, stateful.delay)))
+    }
+
     fn settings(&mut self, state: &SessionState) -> StreamingSettings {
         let mut settings = StreamingSettings::of(state.config_options());
         if let Some(trigger) = self.trigger {
@@ -99,6 +138,10 @@ impl StreamingQueryBuilder {
         }
         if let Some(name) = self.name.take() {
             settings.query_name = Some(name);
+        }
+        if let Some((delay, column)) = self.watermark.take() {
+            settings.watermark_delay = Some(delay);
+            settings.watermark_column = column;
         }
         settings
     }

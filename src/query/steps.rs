@@ -29,6 +29,10 @@ pub enum Step {
     Running,
     /// All rows are where they belong.
     Ran,
+    /// What the batch has done to the state is about to be written.
+    StateSaving,
+    /// It is written, and counts once the commit names it.
+    StateSaved,
     /// `commits/N` is about to be written.
     CommitLogging,
     /// `commits/N` is written.
@@ -45,7 +49,7 @@ pub enum Step {
 
 impl Step {
     /// All of them, in their order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::TakingOver,
         Self::TakenOver,
         Self::ReadersStarted,
@@ -55,6 +59,8 @@ impl Step {
         Self::PlanMade,
         Self::Running,
         Self::Ran,
+        Self::StateSaving,
+        Self::StateSaved,
         Self::CommitLogging,
         Self::CommitLogged,
         Self::BuffersDropped,

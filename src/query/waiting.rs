@@ -31,7 +31,8 @@ const CATCH_UP_INTERVAL: Duration = Duration::from_millis(20);
 pub(super) enum Wake {
     /// There is data for a batch.
     Batch,
-    /// There is none, and has not been for so long that the log is to say it.
+    /// There is none, and has not been for so long that the log is to say it; or what the watermark has
+    /// come to by now closes groups.
     Mark,
     /// The query is done, or is to stop.
     End(QueryEnd),
@@ -83,7 +84,7 @@ impl Runner {
                     self.pause(readers, Some(time), timer).await;
                 }
                 Data::None => {
-                    if self.owes_mark(readers) {
+                    if self.owes_mark(readers) || self.owes_closing(readers) {
                         return Ok(Wake::Mark);
                     }
                     if self.until.is_some() && readers.iter().all(StreamReader::is_exhausted) {

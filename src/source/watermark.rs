@@ -89,9 +89,9 @@ impl Watermarks {
         self.watermark
     }
 
-    /// The watermark of the last batch; `None` where there is none yet.
-    pub(crate) fn watermark(&self) -> Option<UnixMillis> {
-        self.watermark
+    /// No watermark is beyond this before another row is seen; `None` where none was seen yet.
+    pub(crate) fn farthest(&self) -> Option<UnixMillis> {
+        Some(self.latest()?.minus(self.delay))
     }
 
     /// What the next batch has to know: event times without those of shards that are over and have handed

@@ -34,8 +34,8 @@ pub(crate) struct BatchTable {
     columns: Vec<RowColumn>,
     schema: SchemaRef,
     seed: u64,
-    /// Whether it is shown only, where a batch without ranges is no plan at all.
-    explained: bool,
+    /// Whether a batch without ranges is read like others, instead of being no plan at all.
+    never_empty: bool,
 }
 
 impl BatchTable {
@@ -52,7 +52,7 @@ impl BatchTable {
             columns: RowColumn::all(&table.options().extra_columns),
             schema: table.schema(),
             seed: table.random().u64(..),
-            explained: false,
+            never_empty: false,
         }
     }
 
@@ -65,10 +65,13 @@ impl BatchTable {
 
     /// Any batch of `table`, for EXPLAIN: it has a plan like the others, and no rows.
     pub(super) fn explained(table: &KinesisTable) -> Self {
-        Self {
-            explained: true,
-            ..Self::new(table, Arc::default())
-        }
+        Self::new(table, Arc::default()).never_empty()
+    }
+
+    /// The same, read like others where it has no ranges.
+    pub(crate) fn never_empty(mut self) -> Self {
+        self.never_empty = true;
+        self
     }
 
     /// The descriptors of each partition.
@@ -147,7 +150,7 @@ impl TableProvider for BatchTable {
             Some(places) => places.iter().map(|place| self.columns[*place]).collect(),
         };
         let mut partitions = self.partitions(state.config().target_partitions())?;
-        if self.explained {
+        if partitions.is_empty() && self.never_empty {
             partitions.push(Vec::new());
         }
         if partitions.is_empty() {

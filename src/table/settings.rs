@@ -1,6 +1,7 @@
 //! `SET streaming.… = '…'`: what a session says about its streaming queries.
 
 use std::any::Any;
+use std::time::Duration;
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
@@ -8,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{ResetStatement, Statement};
 
 use crate::error::{Error, Result};
-use crate::model::{OutputMode, Trigger};
+use crate::model::{OutputMode, Trigger, display_span, parse_span};
 use crate::options::{location, may_hold_secret, nearest};
 
 /// What a session says about its streaming queries, as far as a query does not say it itself.
@@ -21,6 +22,8 @@ use crate::options::{location, may_hold_secret, nearest};
 /// | `streaming.checkpoint_location` | | an absolute path or a URL without a password |
 /// | `streaming.output_mode` | `append` | see [`OutputMode`] |
 /// | `streaming.query_name` | | any text |
+/// | `streaming.watermark_delay` | | a span such as `10 seconds`: how much later than others a row may come |
+/// | `streaming.watermark_column` | the time of the window | the column that says when a row happened |
 ///
 /// A wrong value is refused by the `SET`. `RESET streaming.…` brings the default back, in
 /// [`sql`](fn@crate::sql).
@@ -34,6 +37,10 @@ pub struct StreamingSettings {
     pub output_mode: OutputMode,
     /// What the query is called in messages.
     pub query_name: Option<String>,
+    /// How much later than others a row may come; without it there is no watermark.
+    pub watermark_delay: Option<Duration>,
+    /// The column that says when a row happened; without it that is the time of the window.
+    pub watermark_column: Option<String>,
 }
 
 /// A setting: its name behind `streaming.`, and what it says.
@@ -46,7 +53,7 @@ struct Setting {
     reset: fn(&mut StreamingSettings, StreamingSettings),
 }
 
-const SETTINGS: [Setting; 4] = [
+const SETTINGS: [Setting; 6] = [
     Setting {
         name: "trigger",
         description: "When a streaming query runs its batches: 'as fast as possible', an interval such as '1 second', 'once' or 'available now'.",
@@ -81,11 +88,34 @@ const SETTINGS: [Setting; 4] = [
         set: |settings, text| put(&mut settings.query_name, query_name(text).map(Some)),
         reset: |settings, default| settings.query_name = default.query_name,
     },
+    Setting {
+        name: "watermark_delay",
+        description: "How much later than others a row of a streaming GROUP BY may come, such as '10 seconds'; sets a watermark.",
+        get: |settings| settings.watermark_delay.map(display_span),
+        set: |settings, text| {
+            put(
+                &mut settings.watermark_delay,
+                watermark_delay(text).map(Some),
+            )
+        },
+        reset: |settings, default| settings.watermark_delay = default.watermark_delay,
+    },
+    Setting {
+        name: "watermark_column",
+        description: "The timestamp column that says when a row of a streaming GROUP BY happened; without it that is the time of its window.",
+        get: |settings| settings.watermark_column.clone(),
+        set: |settings, text| put(&mut settings.watermark_column, query_name(text).map(Some)),
+        reset: |settings, default| settings.watermark_column = default.watermark_column,
+    },
 ];
 
 fn put<T, E: Into<String>>(slot: &mut T, value: Result<T, E>) -> Result<(), String> {
     *slot = value.map_err(Into::into)?;
     Ok(())
+}
+
+fn watermark_delay(text: &str) -> Result<Duration, &'static str> {
+    parse_span(text).ok_or("expected a span up to 365 days, such as '10 seconds' or '0 seconds'")
 }
 
 fn query_name(text: &str) -> Result<String, &'static str> {

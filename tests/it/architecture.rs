@@ -10,6 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["kinesis", "aggregation", "options"],
     &["source", "sink", "checkpoint"],
     &["table"],
+    &["state"],
     &["query"],
     &["cli"],
 ];

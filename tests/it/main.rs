@@ -13,6 +13,7 @@ mod command;
 mod dynamo;
 #[cfg(feature = "embedded")]
 mod embedded;
+mod grouped;
 mod inserts;
 #[cfg(all(unix, feature = "cli", feature = "embedded"))]
 mod killed;

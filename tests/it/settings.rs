@@ -69,6 +69,7 @@ async fn what_is_set_holds_and_is_shown() {
         checkpoint_location: Some("file:///var/lib/counts".to_owned()),
         output_mode: OutputMode::Update,
         query_name: Some("word counts".to_owned()),
+        ..StreamingSettings::default()
     };
     assert_eq!(settings(&ctx), expected);
     // Registering again does not undo what the user has set.

@@ -9,7 +9,7 @@ use super::super::entry::{self, Unreadable};
 use super::Checkpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::Backoff;
-use crate::model::{BatchId, Epoch};
+use crate::model::{BatchId, Epoch, RetryPolicy};
 
 /// What else to do about an object that is missing or cannot be read.
 const BEGIN_ANEW: &str = "give the query a new checkpoint location, where it begins at its \
@@ -18,9 +18,36 @@ const BEGIN_ANEW: &str = "give the query a new checkpoint location, where it beg
 /// What to do about an object that this version cannot read.
 const NEWER_PROGRAM: &str = "run the query with that version";
 
+/// Sends a request until it succeeds, fails for good, or `retry` allows no more.
+pub(in crate::checkpoint) async fn retrying<T, Fut>(
+    retry: RetryPolicy,
+    random: fastrand::Rng,
+    mut request: impl FnMut() -> Fut,
+) -> Result<T>
+where
+    Fut: Future<Output = StoreResult<T>>,
+{
+    let mut backoff = Backoff::new(retry, random);
+    loop {
+        let error = match request().await {
+            Ok(value) => return Ok(value),
+            Err(error) if error.is_retryable() => error,
+            Err(error) => return Err(error.into_error()),
+        };
+        let Some(wait) = backoff.next_wait() else {
+            let tries = backoff.failures() + 1;
+            let error = error.into_error();
+            let message = format!("{error} (gave up after {tries} tries)");
+            return Err(Error::new(error.kind(), message).with_source(error));
+        };
+        tracing::debug!(%error, ?wait, "checkpoint request failed, will be sent again");
+        tokio::time::sleep(wait).await;
+    }
+}
+
 impl Checkpoint {
     /// Sends a request until it succeeds, fails for good, or the policy allows no more.
-    pub(super) async fn retrying<T, Fut>(&self, mut request: impl FnMut() -> Fut) -> Result<T>
+    pub(super) async fn retrying<T, Fut>(&self, request: impl FnMut() -> Fut) -> Result<T>
     where
         Fut: Future<Output = StoreResult<T>>,
     {
@@ -29,22 +56,7 @@ impl Checkpoint {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .fork();
-        let mut backoff = Backoff::new(self.retry, random);
-        loop {
-            let error = match request().await {
-                Ok(value) => return Ok(value),
-                Err(error) if error.is_retryable() => error,
-                Err(error) => return Err(error.into_error()),
-            };
-            let Some(wait) = backoff.next_wait() else {
-                let tries = backoff.failures() + 1;
-                let error = error.into_error();
-                let message = format!("{error} (gave up after {tries} tries)");
-                return Err(Error::new(error.kind(), message).with_source(error));
-            };
-            tracing::debug!(%error, ?wait, "checkpoint request failed, will be sent again");
-            tokio::time::sleep(wait).await;
-        }
+        retrying(self.retry, random, request).await
     }
 
     pub(super) fn broken(&self, what: impl fmt::Display) -> Error {

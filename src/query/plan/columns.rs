@@ -12,8 +12,7 @@ use datafusion::logical_expr::logical_plan::TableScan;
 
 use super::{PlanSource, with_tables};
 use crate::kinesis::RecordColumns;
-use crate::source::{BatchReads, RowColumn};
-use crate::table::BatchTable;
+use crate::source::RowColumn;
 
 /// Sets the columns of `sources` and gives the plan they were read off: that of a batch of no rows,
 /// as the optimizer leaves it.
@@ -25,8 +24,7 @@ pub(super) fn find(
     sources: &mut [PlanSource],
 ) -> DataFusionResult<LogicalPlan> {
     let table = |source: &PlanSource| {
-        let table = BatchTable::new(source.table(), Arc::new(BatchReads::default()));
-        Arc::new(table) as Arc<dyn TableProvider>
+        Arc::new(source.batch_table(Arc::default())) as Arc<dyn TableProvider>
     };
     let tables: Vec<_> = sources.iter().map(table).collect();
     let plan = with_tables(plan.clone(), sources, &tables)?;

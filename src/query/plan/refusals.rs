@@ -1,24 +1,25 @@
 //! What a streaming query cannot do, refused by name and with a way out.
 //!
 //! A batch sees the rows of its ranges only. What is right for each batch by itself is right for the
-//! stream; everything else would need state across batches, and is refused rather than done wrong.
+//! stream, and so is one aggregation, whose state is kept from batch to batch; everything else is refused
+//! rather than done wrong.
 
+mod aggregates;
 mod joins;
 
 use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
-use datafusion::logical_expr::{
-    Aggregate, DdlStatement, Distinct, Expr, Limit, LogicalPlan, Union, WriteOp,
-};
+use datafusion::logical_expr::{DdlStatement, Distinct, Expr, Limit, LogicalPlan, Union, WriteOp};
 
+use self::aggregates::{aggregation_in, order_of_rows, stacked};
 use super::sources::stream_in;
 use crate::error::Error;
 use crate::model::OutputMode;
 
-const STATE: &str = "needs state across batches, which this version does not keep: foreach_batch \
-    can aggregate each batch by itself, and a table without UNBOUNDED as a whole";
+const STATE: &str = "would need the rows of all batches: foreach_batch can do it for each batch by \
+    itself, and a table without UNBOUNDED as a whole";
 
 const EACH_BATCH: &str = "foreach_batch can run one for the rows of each batch";
 
@@ -35,7 +36,7 @@ pub(super) fn refuse(plan: &LogicalPlan, mode: OutputMode) -> DataFusionResult<(
             };
             let found = match subquery(node)? {
                 Some(found) => Some(found),
-                None => operator(node, &stream)?,
+                None => operator(node, &stream, mode)?,
             };
             if let Some(found) = found {
                 refusal = Some(found.message);
@@ -46,7 +47,7 @@ pub(super) fn refuse(plan: &LogicalPlan, mode: OutputMode) -> DataFusionResult<(
             Ok(TreeNodeRecursion::Continue)
         })?;
     }
-    if refusal.is_none() && mode == OutputMode::Complete {
+    if refusal.is_none() && mode == OutputMode::Complete && aggregation_in(plan)?.is_none() {
         refusal = Some(
             "output mode 'complete' gives the whole result of an aggregation after each batch, and \
              the statement has none: expected 'append' or 'update'"
@@ -110,21 +111,49 @@ fn create_table_as() -> Option<String> {
 }
 
 /// What is against a node that reads `stream`.
-fn operator(node: &LogicalPlan, stream: &str) -> DataFusionResult<Option<Refusal>> {
+fn operator(
+    node: &LogicalPlan,
+    stream: &str,
+    mode: OutputMode,
+) -> DataFusionResult<Option<Refusal>> {
     let over = format!("over the unbounded table '{stream}'");
     let message = match node {
-        LogicalPlan::Aggregate(aggregate) => format!("{} {over} {STATE}", name_of(aggregate)),
-        LogicalPlan::Distinct(distinct) => return Ok(Some(duplicates(distinct, &over))),
+        LogicalPlan::Aggregate(aggregate) => {
+            let refusal = match stacked("GROUP BY", &aggregate.input, stream)? {
+                Some(stacked) => Some(stacked),
+                None => order_of_rows(aggregate, &over),
+            };
+            return Ok(refusal.map(Refusal::from));
+        }
+        LogicalPlan::Distinct(Distinct::On(_)) => format!("DISTINCT ON {over} {STATE}"),
+        LogicalPlan::Distinct(Distinct::All(input)) => {
+            return Ok(stacked("DISTINCT", input, stream)?.map(Refusal::from));
+        }
         LogicalPlan::Window(_) => format!("a window function (OVER) {over} {STATE}"),
-        LogicalPlan::Sort(_) => format!(
-            "ORDER BY {over} has no end to sort up to: leave it out; foreach_batch can sort each \
-             batch, and a table without UNBOUNDED ends"
-        ),
-        LogicalPlan::Limit(limit) => format!(
-            "{} {over} would count rows across batches: leave it out; trigger 'available now' ends \
-             at the tip, and a table without UNBOUNDED takes it",
-            clauses(limit)
-        ),
+        LogicalPlan::Sort(sort) => match (mode, aggregation_in(&sort.input)?) {
+            (OutputMode::Complete, Some(_)) => return Ok(None),
+            (_, Some(_)) => format!(
+                "ORDER BY over groups of the unbounded table '{stream}' sorts the whole result, which \
+                 only output mode 'complete' gives: leave it out, or SET streaming.output_mode = \
+                 'complete'"
+            ),
+            (_, None) => format!(
+                "ORDER BY {over} has no end to sort up to: leave it out; foreach_batch can sort each \
+                 batch, and a table without UNBOUNDED ends"
+            ),
+        },
+        LogicalPlan::Limit(limit) if mode == OutputMode::Complete => {
+            match (aggregation_in(&limit.input)?, is_sorted(&limit.input)) {
+                (Some(_), true) => return Ok(None),
+                (Some(_), false) => format!(
+                    "{} without ORDER BY over groups of the unbounded table '{stream}' would give any of \
+                     them: add ORDER BY, or leave it out",
+                    clauses(limit)
+                ),
+                (None, _) => limited(limit, &over),
+            }
+        }
+        LogicalPlan::Limit(limit) => limited(limit, &over),
         LogicalPlan::RecursiveQuery(_) => format!(
             "WITH RECURSIVE {over} would start anew with each batch: read a table without UNBOUNDED"
         ),
@@ -140,28 +169,22 @@ fn operator(node: &LogicalPlan, stream: &str) -> DataFusionResult<Option<Refusal
     Ok(Some(message.into()))
 }
 
-fn name_of(aggregate: &Aggregate) -> String {
-    let function = aggregate.aggr_expr.first().cloned().map(Expr::unalias);
-    match function {
-        Some(Expr::AggregateFunction(function)) if aggregate.group_expr.is_empty() => {
-            format!("{}(…)", function.func.name())
-        }
-        _ => "GROUP BY".to_owned(),
+/// Whether the rows come in an order that the statement says.
+fn is_sorted(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Sort(_) => true,
+        LogicalPlan::Projection(projection) => is_sorted(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => is_sorted(&alias.input),
+        _ => false,
     }
 }
 
-fn duplicates(distinct: &Distinct, over: &str) -> Refusal {
-    match distinct {
-        Distinct::On(_) => format!("DISTINCT ON {over} {STATE}").into(),
-        Distinct::All(input) if matches!(**input, LogicalPlan::Union(_)) => Refusal {
-            message: format!(
-                "UNION {over} would have to know the rows of all batches to leave out duplicates: \
-                 use UNION ALL"
-            ),
-            is_whole: true,
-        },
-        Distinct::All(_) => format!("DISTINCT {over} {STATE}").into(),
-    }
+fn limited(limit: &Limit, over: &str) -> String {
+    format!(
+        "{} {over} would count rows across batches: leave it out; trigger 'available now' ends at the \
+         tip, and a table without UNBOUNDED takes it",
+        clauses(limit)
+    )
 }
 
 fn clauses(limit: &Limit) -> &'static str {
@@ -175,6 +198,12 @@ fn clauses(limit: &Limit) -> &'static str {
 /// Rows that come from no stream would be given again with each batch.
 fn repeated(union: &Union, stream: &str) -> DataFusionResult<Option<String>> {
     for input in &union.inputs {
+        if aggregation_in(input)?.is_some() {
+            return Ok(Some(format!(
+                "UNION ALL with groups of the unbounded table '{stream}' would mix results of several \
+                 aggregations: put the UNION ALL below the GROUP BY, or run a statement for each"
+            )));
+        }
         if stream_in(input)?.is_none() {
             return Ok(Some(format!(
                 "UNION ALL of the unbounded table '{stream}' and rows that are no stream would give \

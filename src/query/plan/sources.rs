@@ -11,8 +11,8 @@ use datafusion::prelude::SessionContext;
 
 use super::PlanSource;
 use crate::error::Result;
+use crate::error::failure;
 use crate::kinesis::RecordColumns;
-use crate::query::failure::failure;
 use crate::table::{KinesisTable, logical_plan};
 
 /// Whether to run a statement is to read a table made with `CREATE UNBOUNDED EXTERNAL TABLE`: then
@@ -71,6 +71,8 @@ pub(super) fn find(plan: &LogicalPlan) -> DataFusionResult<Vec<PlanSource>> {
         {
             sources.push(PlanSource {
                 name: scan.table_name.to_string(),
+                scanned: Arc::clone(&provider),
+                numbered: false,
                 provider,
                 columns: RecordColumns::ALL,
             });

@@ -6,7 +6,10 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
-use super::{KinesisMetrics, SinkProgress, SourceProgress, StreamingQueryProgress};
+use super::{
+    EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
+    StreamingQueryProgress,
+};
 use crate::model::{Offsets, UnixMillis};
 
 /// An object whose fields stay in the order they are added.
@@ -86,13 +89,52 @@ pub(super) fn progress(progress: &StreamingQueryProgress) -> String {
             "durationMs",
             durations.fold(Object::new(), |map, (step, span)| map.millis(step, *span)),
         )
-        .raw("stateOperators", "[]")
+        .map("eventTime", event_time(progress.event_time.as_ref()))
+        .raw(
+            "stateOperators",
+            &state_operators(progress.state_operator.as_ref()),
+        )
         .raw("sources", &format!("[{}]", sources.join(",")))
         .raw("sink", &sink(&progress.sink))
         .millis("processingTime", progress.processing_time)
         .millis("schedulingDelay", progress.scheduling_delay)
         .millis("totalDelay", progress.total_delay)
         .finish()
+}
+
+fn event_time(times: Option<&EventTimeProgress>) -> Object {
+    let Some(times) = times else {
+        return Object::new();
+    };
+    let named = [
+        ("max", times.max),
+        ("min", times.min),
+        ("watermark", times.watermark),
+    ];
+    let told = named
+        .into_iter()
+        .filter_map(|(name, time)| Some((name, time?)));
+    told.fold(Object::new(), |map, (name, time)| {
+        map.text(name, &timestamp(time))
+    })
+}
+
+fn state_operators(state: Option<&StateOperatorProgress>) -> String {
+    let Some(state) = state else {
+        return "[]".to_owned();
+    };
+    let partitions = state.partitions as u128;
+    let operator = Object::new()
+        .text("operatorName", "stateStoreSave")
+        .number("numRowsTotal", state.rows_total)
+        .number("numRowsUpdated", state.rows_updated)
+        .number("numRowsRemoved", state.rows_removed)
+        .millis("commitTimeMs", state.commit_time)
+        .number("memoryUsedBytes", state.memory_bytes as u128)
+        .number("numRowsDroppedByWatermark", state.rows_dropped_by_watermark)
+        .number("numShufflePartitions", partitions)
+        .number("numStateStoreInstances", partitions);
+    format!("[{}]", operator.finish())
 }
 
 fn source(source: &SourceProgress) -> String {

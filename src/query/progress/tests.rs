@@ -59,6 +59,8 @@ fn some_progress() -> StreamingQueryProgress {
         input_rows_per_second: 1_234.25,
         processed_rows_per_second: 35_257.142,
         durations: BTreeMap::from([("walCommit", millis(2)), ("addBatch", millis(20))]),
+        event_time: None,
+        state_operator: None,
         sources: vec![source],
         sink: SinkProgress {
             description: "KinesisSink[word_counts]".to_owned(),

@@ -34,7 +34,7 @@ fn standings(text: &str) -> Vec<Standing> {
 /// What a start finds that goes on behind `watermarks`.
 fn restarted(watermarks: &Watermarks) -> Watermarks {
     let before = Committed {
-        watermark: watermarks.watermark(),
+        watermark: watermarks.watermark,
         event_times: watermarks.event_times(),
         state: None,
     };
@@ -54,7 +54,7 @@ fn expect(case: &str, steps: &[(&str, &str, Option<i64>)]) {
             }
             let next = watermarks.advance(&[standings(shards)]);
             assert_eq!(next, expected.map(UnixMillis), "{case}, step {step}");
-            assert_eq!(watermarks.watermark(), next);
+            assert_eq!(watermarks.watermark, next);
         }
         assert_eq!(stays.event_times(), restarts.event_times(), "{case}");
         restarts = restarted(&restarts);
@@ -270,11 +270,11 @@ fn a_batch_that_runs_again_has_the_watermark_it_was_planned_with() {
         state: None,
     };
     let mut watermarks = Watermarks::new(DELAY, &before, 1);
-    assert_eq!(watermarks.watermark(), before.watermark);
+    assert_eq!(watermarks.watermark, before.watermark);
     assert_eq!(watermarks.event_times(), before.event_times);
     for (replayed, expected) in [(None, 20), (Some(45), 45), (Some(40), 45)] {
         watermarks.replayed(replayed.map(UnixMillis));
-        assert_eq!(watermarks.watermark(), Some(UnixMillis(expected)));
+        assert_eq!(watermarks.watermark, Some(UnixMillis(expected)));
     }
     watermarks.seen(0, &id("a"), UnixMillis(50));
     let next = watermarks.advance(&[standings("a:A")]);

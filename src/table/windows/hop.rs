@@ -50,10 +50,6 @@ impl HopWindow {
     }
 
     /// From the start of a window to the start of the next.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "asked for by state over batches")
-    )]
     pub(crate) fn slide(&self) -> i64 {
         self.slide
     }

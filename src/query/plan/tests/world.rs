@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::query::plan::StreamingPlan;
 use crate::source::{BatchReads, ShardRead, Until};
-use crate::table::{Services, logical_plan, register_with, sql};
+use crate::table::{Services, StreamingSettings, logical_plan, register_with, sql};
 
 pub(in crate::query) struct World {
     kinesis: Arc<InMemoryKinesis>,
@@ -80,7 +80,11 @@ impl World {
         mode: OutputMode,
     ) -> Result<StreamingPlan> {
         let plan = logical_plan(&self.ctx, sql).await.unwrap();
-        StreamingPlan::new(&self.ctx.state(), plan, mode)
+        let settings = StreamingSettings {
+            output_mode: mode,
+            ..StreamingSettings::default()
+        };
+        StreamingPlan::new(&self.ctx.state(), plan, &settings)
     }
 
     /// Puts a record whose key and data are `text`.

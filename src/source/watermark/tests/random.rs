@@ -164,7 +164,7 @@ fn random_days_have_the_watermark_of_the_rule_and_it_never_goes_back() {
         let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 2);
         for batch in 0..60 {
             day.pass(&mut random);
-            let before = watermarks.watermark();
+            let before = watermarks.watermark;
             let found = watermarks.advance(&day.standings());
             let expected = day.expected().map(UnixMillis);
             assert_eq!(found, expected, "seed {seed}, batch {batch}, {day:#?}");

@@ -2,10 +2,10 @@
 
 use datafusion::error::DataFusionError;
 
-use crate::error::{Error, ErrorKind};
+use super::{Error, ErrorKind};
 
 /// The error of this crate inside `error`, or one that says what the engine said.
-pub(super) fn failure(error: DataFusionError) -> Error {
+pub(crate) fn failure(error: DataFusionError) -> Error {
     if let Some(ours) = Error::find_in(&error) {
         let wrapped = Error::new(ours.kind(), ours.to_string());
         return match error {

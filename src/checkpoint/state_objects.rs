@@ -1,0 +1,81 @@
+//! Where the state of a query is kept: objects below `state/` of its checkpoint location.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::location;
+use super::log::retrying;
+use super::objects::Objects;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::RetryPolicy;
+
+const FOLDER: &str = "state";
+
+/// The objects below `state/` of a checkpoint location. Each is written once, under a name that says
+/// what is in it, and counts once an entry of `commits` names it.
+#[derive(Debug)]
+pub(crate) struct StateObjects {
+    objects: Arc<dyn Objects>,
+    retry: RetryPolicy,
+    random: Mutex<fastrand::Rng>,
+}
+
+impl StateObjects {
+    /// Those of `location`; nothing is read yet.
+    pub(crate) fn at(location: &str, retry: RetryPolicy, random: fastrand::Rng) -> Result<Self> {
+        Ok(Self {
+            objects: location::objects(location)?,
+            retry,
+            random: Mutex::new(random),
+        })
+    }
+
+    fn random(&self) -> fastrand::Rng {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        random.fork()
+    }
+
+    /// Where an object is, for messages.
+    pub(crate) fn place(&self, name: &str) -> String {
+        format!("checkpoint '{}': {FOLDER}/{name}", self.objects.location())
+    }
+
+    /// Writes an object. One of that name holds the same already: the name is made of the content.
+    pub(crate) async fn create(&self, name: &str, content: &Bytes) -> Result<()> {
+        let path = format!("{FOLDER}/{name}");
+        let create = || self.objects.create(&path, content.clone());
+        retrying(self.retry, self.random(), create).await?;
+        Ok(())
+    }
+
+    /// The content of an object.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Checkpoint`] where it is not there.
+    pub(crate) async fn read(&self, name: &str) -> Result<Bytes> {
+        let path = format!("{FOLDER}/{name}");
+        let found = retrying(self.retry, self.random(), || self.objects.read(&path)).await?;
+        found.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Checkpoint,
+                format!(
+                    "{} is missing, which the newest commit names; restore it from a copy, or give the \
+                     query a new checkpoint location, where it begins at its starting position",
+                    self.place(name)
+                ),
+            )
+        })
+    }
+
+    /// The names of all objects.
+    pub(crate) async fn list(&self) -> Result<Vec<String>> {
+        retrying(self.retry, self.random(), || self.objects.list(FOLDER)).await
+    }
+
+    /// Deletes an object; it is no error when there is none.
+    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
+        let path = format!("{FOLDER}/{name}");
+        retrying(self.retry, self.random(), || self.objects.delete(&path)).await
+    }
+}

@@ -1,0 +1,135 @@
+//! The aggregation of a streaming statement.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::common::Result as DataFusionResult;
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::logical_plan::{TableScan, TableScanBuilder};
+
+use super::sources::stream_in;
+use super::{PlanSource, StreamingPlan};
+use crate::checkpoint::StateMetadata;
+use crate::error::{Error, Result, failure};
+use crate::model::OutputMode;
+use crate::state::{
+    Attached, Closing, StateRule, StateStore, Streams, attach, stateful_node, stateful_session,
+};
+use crate::table::StreamingSettings;
+
+/// The aggregation of a streaming statement, and how its groups are given.
+#[derive(Debug)]
+pub(in crate::query) struct StatefulPlan {
+    mode: OutputMode,
+    closing: Option<Closing>,
+    /// What it is, in words.
+    pub(in crate::query) description: StateMetadata,
+    /// Aggregates whose state grows with each row.
+    pub(in crate::query) growing: Vec<String>,
+    /// How much later than others a row may come; none without a watermark.
+    pub(in crate::query) delay: Option<Duration>,
+}
+
+impl StatefulPlan {
+    /// `state` as it plans the batches.
+    pub(super) fn session(&self, state: &SessionState) -> SessionState {
+        let rule = StateRule {
+            mode: self.mode,
+            closing: self.closing.clone(),
+        };
+        stateful_session(state, rule)
+    }
+}
+
+/// The aggregation over the streams of `plan`, and the plan with what it needs.
+pub(super) fn find(
+    plan: LogicalPlan,
+    sources: &mut [PlanSource],
+    settings: &StreamingSettings,
+) -> DataFusionResult<(LogicalPlan, Option<StatefulPlan>)> {
+    let (mode, delay) = (settings.output_mode, settings.watermark_delay);
+    let column = settings.watermark_column.as_deref();
+    if delay.is_none() && column.is_some() {
+        return Err(Error::invalid_option(
+            "setting 'streaming.watermark_column' is set without 'streaming.watermark_delay': expected \
+             both, such as '10 seconds', or none",
+        )
+        .into());
+    }
+    let mut streams = Scans(sources);
+    let attached = attach(plan.clone(), mode, delay.map(|_| column), &mut streams)?;
+    let Some(attached) = attached else {
+        return Ok((plan, None));
+    };
+    let Attached {
+        plan,
+        closing,
+        description,
+        growing,
+    } = attached;
+    let stateful = StatefulPlan {
+        mode,
+        closing,
+        description,
+        growing,
+        delay,
+    };
+    Ok((plan, Some(stateful)))
+}
+
+/// The scans of a statement.
+struct Scans<'a>(&'a mut [PlanSource]);
+
+impl Streams for Scans<'_> {
+    fn is_read_by(&self, plan: &LogicalPlan) -> DataFusionResult<bool> {
+        Ok(stream_in(plan)?.is_some())
+    }
+
+    fn numbered(&mut self, scan: &TableScan) -> DataFusionResult<Option<LogicalPlan>> {
+        let Ok(found) = source_as_provider(&scan.source) else {
+            return Ok(None);
+        };
+        let mut sources = self.0.iter_mut();
+        let Some(source) = sources.find(|source| Arc::ptr_eq(&source.provider, &found)) else {
+            return Ok(None);
+        };
+        if !source.numbered {
+            source.numbered = true;
+            source.scanned = Arc::new(source.batch_table(Arc::default()));
+        }
+        let number = scan.source.schema().fields().len();
+        let projection = scan.projection.clone().map(|mut columns| {
+            columns.push(number);
+            columns
+        });
+        let table = provider_as_source(Arc::clone(&source.scanned));
+        let scan = TableScanBuilder::new(scan.table_name.clone(), table)
+            .with_projection(projection)
+            .with_filters(scan.filters.clone())
+            .with_fetch(scan.fetch)
+            .build()?;
+        Ok(Some(LogicalPlan::TableScan(scan)))
+    }
+}
+
+impl StreamingPlan {
+    /// A state without groups, for the aggregation of the statement; `None` where it has none.
+    ///
+    /// # Errors
+    /// Those of planning a batch.
+    pub(in crate::query) async fn new_state(&self) -> Result<Option<StateStore>> {
+        if self.stateful.is_none() {
+            return Ok(None);
+        }
+        let reads = vec![Arc::default(); self.sources.len()];
+        let batch = self.for_batch(&reads)?;
+        let plan = self.session.create_physical_plan(&batch.plan).await;
+        let plan = plan.map_err(failure)?;
+        let node = stateful_node(&plan).map_err(failure)?;
+        let pool = &self.session.runtime_env().memory_pool;
+        let store = StateStore::new(Arc::clone(node.grouping()), node.partitions(), pool);
+        Ok(Some(store))
+    }
+}

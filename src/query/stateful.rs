@@ -1,0 +1,183 @@
+//! A query with an aggregation: its groups, how they are kept, and its watermark.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::numbers::shards_by_number;
+use super::progress::{EventTimeProgress, StateOperatorProgress};
+use crate::error::{Result, failure};
+use crate::model::{Batch, BatchId, Committed, UnixMillis};
+use crate::source::BatchReads;
+use crate::source::follow::Standing;
+use crate::source::watermark::Watermarks;
+use crate::state::{StateBatch, StateDirectory, StateStore};
+
+/// What a query with an aggregation has besides a query without one.
+#[derive(Debug)]
+pub(super) struct Stateful {
+    store: Arc<StateStore>,
+    /// None where the query begins anew at each start.
+    directory: Option<StateDirectory>,
+    /// How much later than others a row may come.
+    delay: Option<Duration>,
+    watermarks: Option<Watermarks>,
+    /// What the newest committed batch has left.
+    before: Committed,
+    /// Up to which batch old files are deleted.
+    purged: Option<BatchId>,
+}
+
+/// What a batch has done to the state.
+#[derive(Debug)]
+pub(super) struct Saved {
+    /// What it leaves for the next one.
+    pub(super) left: Committed,
+    pub(super) operator: StateOperatorProgress,
+    pub(super) event_time: Option<EventTimeProgress>,
+}
+
+impl Stateful {
+    pub(super) fn new(
+        store: StateStore,
+        directory: Option<StateDirectory>,
+        delay: Option<Duration>,
+    ) -> Self {
+        Self {
+            store: Arc::new(store),
+            directory,
+            delay,
+            watermarks: None,
+            before: Committed::default(),
+            purged: None,
+        }
+    }
+
+    /// Goes on from what a batch has left over `sources` sources.
+    ///
+    /// # Errors
+    /// Its files cannot be read, or are those of another aggregation.
+    pub(super) async fn restore(&mut self, before: &Committed, sources: usize) -> Result<()> {
+        self.store.clear();
+        if let (Some(directory), Some(files)) = (&mut self.directory, &before.state) {
+            let began = tokio::time::Instant::now();
+            directory.restore(files.clone(), &self.store).await?;
+            tracing::info!(
+                groups = self.store.len(), bytes = self.store.bytes(), took = ?began.elapsed(),
+                "the state of GROUP BY is read"
+            );
+        }
+        if let Some(watermark) = before.watermark {
+            self.store.close(watermark).map_err(failure)?;
+        }
+        self.watermarks = self
+            .delay
+            .map(|delay| Watermarks::new(delay, before, sources));
+        self.before = before.clone();
+        Ok(())
+    }
+
+    /// The watermark of a batch that is planned now.
+    pub(super) fn advance(&mut self, standings: &[Vec<Standing>]) -> Option<UnixMillis> {
+        self.watermarks.as_mut()?.advance(standings)
+    }
+
+    /// Whether a batch without rows would close groups. `standings` costs a walk over the shards.
+    pub(super) fn owes_batch(&self, standings: impl FnOnce() -> Vec<Vec<Standing>>) -> bool {
+        let Some(watermarks) = &self.watermarks else {
+            return false;
+        };
+        let moves = |time: &UnixMillis| self.before.watermark.is_none_or(|before| *time > before);
+        let farthest = watermarks.farthest().filter(moves);
+        if !farthest.is_some_and(|farthest| self.store.may_close(farthest)) {
+            return false;
+        }
+        let mut trial = watermarks.clone();
+        let next = trial.advance(&standings()).filter(moves);
+        next.is_some_and(|next| self.store.may_close(next))
+    }
+
+    /// What the nodes of the plan of `batch` share.
+    pub(super) fn begin(&self, batch: &Batch, reads: &[Arc<BatchReads>]) -> Arc<StateBatch> {
+        let reads = reads.iter().any(|reads| !reads.reads.is_empty());
+        let store = Arc::clone(&self.store);
+        let before = self.before.watermark;
+        Arc::new(StateBatch::new(store, batch.watermark, before, reads))
+    }
+
+    /// Writes what `batch` has done to the state.
+    pub(super) async fn save(
+        &mut self,
+        batch: &Batch,
+        reads: &[Arc<BatchReads>],
+        found: &StateBatch,
+    ) -> Result<Saved> {
+        let began = tokio::time::Instant::now();
+        let found = found.finish();
+        let mut event_times = Vec::new();
+        if let Some(watermarks) = &mut self.watermarks {
+            let shards = shards_by_number(reads);
+            for (number, time) in &found.event_times {
+                if let Some((source, shard)) = shards.get(*number as usize) {
+                    watermarks.seen(*source, shard, *time);
+                }
+            }
+            // A batch that runs again has the watermark of its first run.
+            watermarks.replayed(batch.watermark);
+            event_times = watermarks.event_times();
+        }
+        let state = match &mut self.directory {
+            Some(directory) => Some(directory.write(batch.id, &found.changed).await?),
+            None => None,
+        };
+        let most = found.event_times.values().max().copied();
+        Ok(Saved {
+            left: Committed {
+                watermark: batch.watermark,
+                event_times,
+                state,
+            },
+            operator: StateOperatorProgress {
+                rows_total: self.store.len() as u64,
+                rows_updated: found
+                    .changed
+                    .iter()
+                    .map(|rows| rows.num_rows() as u64)
+                    .sum(),
+                rows_removed: found.removed,
+                rows_dropped_by_watermark: found.late,
+                memory_bytes: self.store.bytes(),
+                partitions: self.store.partitions(),
+                commit_time: began.elapsed(),
+            },
+            event_time: self.delay.map(|_| EventTimeProgress {
+                min: found.least,
+                max: most,
+                watermark: batch.watermark,
+            }),
+        })
+    }
+
+    /// `batch` is committed with what it has left.
+    pub(super) fn committed(&mut self, batch: &Batch, left: Committed) {
+        self.before = left;
+        if let Some(directory) = &mut self.directory {
+            directory.committed(batch.id, &self.store);
+        }
+    }
+
+    /// Deletes the files that no entry of the log needs any more, of which `oldest` is the first.
+    pub(super) async fn purge(&mut self, oldest: &Committed) {
+        let snapshot = oldest
+            .state
+            .as_ref()
+            .and_then(|state| state.snapshot.as_ref());
+        let first = snapshot.map(|snapshot| snapshot.batch);
+        if let (Some(directory), Some(first)) = (
+            &self.directory,
+            first.filter(|first| Some(*first) > self.purged),
+        ) {
+            directory.purge(first).await;
+            self.purged = Some(first);
+        }
+    }
+}

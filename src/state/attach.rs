@@ -1,0 +1,238 @@
+//! The logical side: finds the aggregation of a streaming statement, and puts under it what looks at the
+//! time of rows.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result};
+use datafusion::logical_expr::logical_plan::TableScan;
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, Extension, LogicalPlan, LogicalPlanBuilder, Projection, Union,
+};
+
+use super::closing::{Closing, RowTime, never_closed, row_time};
+use super::event_time::EventTime;
+use crate::checkpoint::StateMetadata;
+use crate::error::Error;
+use crate::model::OutputMode;
+use crate::source::RowColumn;
+
+/// What is found out about the streams of a plan, and done to their scans.
+pub(crate) trait Streams {
+    /// Whether `plan` reads one.
+    fn is_read_by(&self, plan: &LogicalPlan) -> Result<bool>;
+
+    /// `scan`, if it is of a stream, with the number of the shard as its last column.
+    fn numbered(&mut self, scan: &TableScan) -> Result<Option<LogicalPlan>>;
+}
+
+/// A statement with an aggregation over streams.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) plan: LogicalPlan,
+    pub(crate) closing: Option<Closing>,
+    /// What the aggregation is, in words.
+    pub(crate) description: StateMetadata,
+    /// Aggregates whose state grows with each row.
+    pub(crate) growing: Vec<String>,
+}
+
+/// The aggregation over streams of `plan`, if there is one; `watermark` is whether there is one, and the
+/// column it is of where that is told.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported) where `mode` cannot be had,
+/// [`InvalidOption`](crate::ErrorKind::InvalidOption) where the column of the watermark is not found.
+pub(crate) fn attach(
+    plan: LogicalPlan,
+    mode: OutputMode,
+    watermark: Option<Option<&str>>,
+    streams: &mut dyn Streams,
+) -> Result<Option<Attached>> {
+    let mut found = None;
+    let plan = plan.transform_down(|node| {
+        if found.is_some() || !streams.is_read_by(&node)? {
+            return Ok(Transformed::new(node, false, TreeNodeRecursion::Jump));
+        }
+        let aggregate = match node {
+            LogicalPlan::Aggregate(aggregate) => aggregate,
+            LogicalPlan::Distinct(Distinct::All(input)) => distinct(input)?,
+            other => return Ok(Transformed::no(other)),
+        };
+        let growing = growing(&aggregate);
+        let (plan, closing, description) = attached(aggregate, mode, watermark, streams)?;
+        found = Some((closing, description, growing));
+        Ok(Transformed::new(plan, true, TreeNodeRecursion::Jump))
+    });
+    let plan = plan.data()?;
+    Ok(found.map(|(closing, description, growing)| Attached {
+        plan,
+        closing,
+        description,
+        growing,
+    }))
+}
+
+/// Aggregates that keep all values they have seen.
+fn growing(aggregate: &Aggregate) -> Vec<String> {
+    const KEEP_ALL: [&str; 4] = ["median", "percentile_cont", "array_agg", "string_agg"];
+    let grows = |expr: &&Expr| match (*expr).clone().unalias() {
+        Expr::AggregateFunction(function) => {
+            let is_extreme = matches!(function.func.name(), "min" | "max");
+            KEEP_ALL.contains(&function.func.name()) || (function.params.distinct && !is_extreme)
+        }
+        _ => false,
+    };
+    let found = aggregate.aggr_expr.iter().filter(grows);
+    found.map(|expr| expr.schema_name().to_string()).collect()
+}
+
+/// DISTINCT as what it is: groups without aggregates.
+fn distinct(input: Arc<LogicalPlan>) -> Result<Aggregate> {
+    let columns = input.schema().columns();
+    Aggregate::try_new(
+        input,
+        columns.into_iter().map(Expr::Column).collect(),
+        vec![],
+    )
+}
+
+fn attached(
+    aggregate: Aggregate,
+    mode: OutputMode,
+    watermark: Option<Option<&str>>,
+    streams: &mut dyn Streams,
+) -> Result<(LogicalPlan, Option<Closing>, StateMetadata)> {
+    let text = |expr: &Expr| expr.schema_name().to_string();
+    let mut description = StateMetadata {
+        group_by: aggregate.group_expr.iter().map(text).collect(),
+        aggregates: aggregate.aggr_expr.iter().map(text).collect(),
+        event_time: None,
+    };
+    let is_distinct = aggregate.aggr_expr.is_empty();
+    let time = match watermark {
+        None => None,
+        Some(column) => Some(time_of(&aggregate, column)?),
+    };
+    let closing = time.as_ref().and_then(|time| time.closing.clone());
+    if mode == OutputMode::Append && !is_distinct && closing.is_none() {
+        never_closed(time.is_some())?;
+    }
+    let Some(RowTime { time, end, .. }) = time else {
+        return Ok((LogicalPlan::Aggregate(aggregate), None, description));
+    };
+    description.event_time = Some(text(&time));
+    let input = carry(Arc::unwrap_or_clone(aggregate.input), streams)?;
+    let node = EventTime {
+        shard: Expr::Column(number_of(&input)?),
+        time,
+        // What is complete leaves nothing out.
+        end: end.filter(|_| mode != OutputMode::Complete),
+        input,
+    };
+    let node = LogicalPlan::Extension(Extension {
+        node: Arc::new(node),
+    });
+    let (groups, aggregates) = (aggregate.group_expr, aggregate.aggr_expr);
+    let aggregate = Aggregate::try_new(Arc::new(node), groups, aggregates)?;
+    Ok((LogicalPlan::Aggregate(aggregate), closing, description))
+}
+
+/// The time of the rows of `aggregate`.
+fn time_of(aggregate: &Aggregate, column: Option<&str>) -> Result<RowTime> {
+    let schema = aggregate.input.schema();
+    let named = |name: &str| {
+        let mut fields = schema.iter();
+        let found = fields.find(|(_, field)| field.name().eq_ignore_ascii_case(name));
+        found.map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name()))
+    };
+    let told = match column {
+        None => None,
+        Some(name) => Some(named(name).ok_or_else(|| {
+            let names: Vec<&str> = schema.fields().iter().map(|field| &**field.name()).collect();
+            Error::invalid_option(format!(
+                "setting 'streaming.watermark_column' = '{name}': expected a column that the GROUP BY \
+                 can see, here {}",
+                names.join(", ")
+            ))
+        })?),
+    };
+    if let Some(found) = row_time(&aggregate.group_expr, told.as_ref()) {
+        return Ok(found);
+    }
+    // No window says what the time of a row is.
+    let arrival = named(RowColumn::ArrivalTimestamp.name());
+    let arrival = arrival.and_then(|arrival| row_time(&aggregate.group_expr, Some(&arrival)));
+    arrival.ok_or_else(|| {
+        Error::invalid_option(
+            "setting 'streaming.watermark_delay': the GROUP BY has no window that says what the time of \
+             a row is: expected streaming.watermark_column with the name of a timestamp column",
+        )
+        .into()
+    })
+}
+
+/// `plan` with the number of the shard of each row.
+fn carry(plan: LogicalPlan, streams: &mut dyn Streams) -> Result<LogicalPlan> {
+    if let LogicalPlan::TableScan(scan) = &plan
+        && let Some(numbered) = streams.numbered(scan)?
+    {
+        return Ok(numbered);
+    }
+    if !streams.is_read_by(&plan)? {
+        return Ok(plan);
+    }
+    let inputs = plan.inputs().into_iter().cloned();
+    let inputs = inputs.map(|input| carry(input, streams));
+    let mut inputs = inputs.collect::<Result<Vec<_>>>()?;
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let input = Arc::new(inputs.remove(0));
+            let mut exprs = projection.expr;
+            exprs.push(Expr::Column(number_of(&input)?));
+            Ok(LogicalPlan::Projection(Projection::try_new(exprs, input)?))
+        }
+        LogicalPlan::Union(_) => {
+            let inputs = inputs
+                .into_iter()
+                .map(|input| Ok(Arc::new(number_last(input)?)));
+            let inputs = inputs.collect::<Result<Vec<_>>>()?;
+            Ok(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?))
+        }
+        other => other
+            .with_new_exprs(other.expressions(), inputs)?
+            .recompute_schema(),
+    }
+}
+
+/// The column with the number of the shard.
+fn number_of(plan: &LogicalPlan) -> Result<Column> {
+    let name = RowColumn::ShardNumber.name();
+    let mut fields = plan.schema().iter();
+    let found = fields.find(|(_, field)| field.name() == name);
+    let found = found.map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name()));
+    found.ok_or_else(|| {
+        Error::unsupported(format!(
+            "a watermark cannot be told over '{}', which hides the shards of its rows: leave \
+             streaming.watermark_delay out, or put the stream into FROM directly",
+            plan.display()
+        ))
+        .into()
+    })
+}
+
+/// `plan` with the number as its last column, where the inputs of a union have it.
+fn number_last(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let number = number_of(&plan)?;
+    let columns = plan.schema().columns();
+    if columns.last() == Some(&number) {
+        return Ok(plan);
+    }
+    let mut ordered: Vec<Column> = columns
+        .into_iter()
+        .filter(|column| *column != number)
+        .collect();
+    ordered.push(number);
+    let exprs = ordered.into_iter().map(Expr::Column);
+    LogicalPlanBuilder::from(plan).project(exprs)?.build()
+}

@@ -1,0 +1,224 @@
+//! What looks at the time of rows as they pass.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array,
+};
+use datafusion::arrow::compute::{cast, filter_record_batch};
+use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit, UInt32Type};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err, plan_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::TryStreamExt;
+
+use super::batch::StateBatch;
+use super::expiry::{instant, millis};
+use crate::model::UnixMillis;
+
+/// Notes how far each shard has come by the time of its rows, and leaves out rows whose groups are closed.
+#[derive(Debug)]
+pub struct EventTimeExec {
+    input: Arc<dyn ExecutionPlan>,
+    look: Arc<Look>,
+}
+
+/// What is looked at.
+#[derive(Debug)]
+pub(super) struct Look {
+    time: Arc<dyn PhysicalExpr>,
+    unit: TimeUnit,
+    shard: Arc<dyn PhysicalExpr>,
+    end: Option<Arc<dyn PhysicalExpr>>,
+}
+
+impl EventTimeExec {
+    /// # Errors
+    /// `time` or `end` is no timestamp.
+    pub(super) fn try_new(
+        input: Arc<dyn ExecutionPlan>,
+        time: Arc<dyn PhysicalExpr>,
+        shard: Arc<dyn PhysicalExpr>,
+        end: Option<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Self> {
+        let schema = input.schema();
+        let unit = match time.data_type(&schema)? {
+            DataType::Timestamp(unit, _) => unit,
+            other => {
+                return plan_err!(
+                    "the event time {time} is of type {other}: expected a timestamp, such as \
+                     to_timestamp(…) gives"
+                );
+            }
+        };
+        if let Some(end) = &end
+            && !matches!(end.data_type(&schema)?, DataType::Timestamp(of_end, _) if of_end == unit)
+        {
+            return internal_err!("the end of a window is of another type than its start");
+        }
+        let look = Arc::new(Look {
+            time,
+            unit,
+            shard,
+            end,
+        });
+        Ok(Self { input, look })
+    }
+}
+
+impl Look {
+    /// `rows` without those that come too late.
+    fn pass(&self, rows: RecordBatch, batch: &StateBatch) -> Result<RecordBatch> {
+        let column =
+            |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(&rows)?.into_array(rows.num_rows());
+        let times = numbers(&column(&self.time)?)?;
+        let shards = column(&self.shard)?;
+        let on_time = match (&self.end, batch.watermark) {
+            (Some(end), watermark) => self.on_time(&times, watermark, || numbers(&column(end)?))?,
+            (None, _) => None,
+        };
+        self.note(&times, shards.as_primitive::<UInt32Type>(), batch);
+        let Some(on_time) = on_time else {
+            return Ok(rows);
+        };
+        let late = rows.num_rows() - on_time.true_count();
+        batch.tally().late += late as u64;
+        Ok(filter_record_batch(&rows, &on_time)?)
+    }
+
+    /// Which rows belong to a group that is open; `None` for all of them.
+    fn on_time(
+        &self,
+        times: &Int64Array,
+        watermark: Option<UnixMillis>,
+        ends: impl FnOnce() -> Result<Int64Array>,
+    ) -> Result<Option<BooleanArray>> {
+        let limit = watermark.map_or(i64::MIN, |watermark| instant(watermark, self.unit));
+        let least = datafusion::arrow::compute::min(times);
+        // A group ends behind the time of its rows.
+        if times.null_count() == 0 && least.is_none_or(|least| least > limit) {
+            return Ok(None);
+        }
+        let ends = ends()?;
+        let on_time = ends
+            .iter()
+            .map(|end| Some(end.is_some_and(|end| end > limit)));
+        Ok(Some(on_time.collect()))
+    }
+
+    /// Keeps the latest time of each shard.
+    fn note(&self, times: &Int64Array, shards: &UInt32Array, batch: &StateBatch) {
+        let mut tally = batch.tally();
+        let mut row = 0;
+        while row < times.len() {
+            let shard = shards.value(row);
+            let run = shards.values()[row..]
+                .iter()
+                .take_while(|other| **other == shard);
+            let end = row + run.count();
+            let run = times.slice(row, end - row);
+            let (least, most) = (
+                datafusion::arrow::compute::min(&run),
+                datafusion::arrow::compute::max(&run),
+            );
+            if let (Some(least), Some(most)) = (least, most) {
+                let (least, most) = (millis(least, self.unit), millis(most, self.unit));
+                let known = tally.event_times.entry(shard).or_insert(most);
+                *known = most.max(*known);
+                tally.least = Some(tally.least.map_or(least, |before| before.min(least)));
+            }
+            row = end;
+        }
+    }
+}
+
+/// Timestamps of any unit as numbers.
+fn numbers(times: &ArrayRef) -> Result<Int64Array> {
+    let numbers = cast(times, &DataType::Int64)?;
+    Ok(numbers.as_primitive::<Int64Type>().clone())
+}
+
+impl DisplayAs for EventTimeExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventTimeExec: {}", self.look.time)
+    }
+}
+
+impl ExecutionPlan for EventTimeExec {
+    fn name(&self) -> &'static str {
+        "EventTimeExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let look = &self.look;
+        let exprs = [&look.time, &look.shard].into_iter().chain(&look.end);
+        let mut recursion = TreeNodeRecursion::Continue;
+        for expr in exprs {
+            recursion = f(expr)?;
+            if recursion == TreeNodeRecursion::Stop {
+                break;
+            }
+        }
+        Ok(recursion)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (Some(input), true) = (children.pop(), children.is_empty()) else {
+            return internal_err!("EventTimeExec has one child");
+        };
+        let look = Arc::clone(&self.look);
+        Ok(Arc::new(Self { input, look }))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let batch = StateBatch::of(&context)?;
+        let look = Arc::clone(&self.look);
+        let rows = self.input.execute(partition, context)?;
+        let rows = rows.and_then(move |rows| {
+            let passed = look.pass(rows, &batch);
+            async move { passed }
+        });
+        let schema = self.schema();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+    }
+}

@@ -1,0 +1,236 @@
+//! The stateful node of a batch: merges what the batch has with what is stored, and gives what belongs
+//! to the output.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, exec_datafusion_err, internal_datafusion_err, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+};
+use futures::{TryStreamExt, stream};
+use tokio::task::JoinSet;
+
+use super::batch::StateBatch;
+use super::grouping::Grouping;
+use super::restore::RestoreExec;
+use crate::table::windows::SessionWindow;
+
+/// Merges the partial aggregates of a batch with the state of the groups they belong to, puts the
+/// results into the state, and gives those that belong to the output, as state for the final aggregate.
+///
+/// Its insides are nodes of DataFusion that the optimizer does not see:
+///
+/// ```text
+///  RepartitionExec (hash of the group) ─▶ RestoreExec ─▶ AggregateExec (PartialReduce) ─▶ save
+/// ```
+///
+/// All of it runs before a row is given ([`run`](Self::run)): no node above can keep a group from
+/// reaching the state, as a join with an empty table would.
+#[derive(Debug)]
+pub struct StateExec {
+    input: Arc<dyn ExecutionPlan>,
+    merge: Arc<Merge>,
+    properties: Arc<PlanProperties>,
+    given: OnceLock<Vec<Vec<RecordBatch>>>,
+}
+
+/// What merges states of a group.
+#[derive(Debug)]
+pub(super) struct Merge {
+    pub(super) grouping: Arc<Grouping>,
+    pub(super) session: Option<Arc<SessionWindow>>,
+    /// By the columns of the state.
+    pub(super) group_by: PhysicalGroupBy,
+    pub(super) aggregates: Vec<Arc<AggregateFunctionExpr>>,
+    /// Of the rows that are aggregated.
+    pub(super) input_schema: SchemaRef,
+    pub(super) partitions: usize,
+}
+
+impl StateExec {
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, merge: Arc<Merge>) -> Self {
+        let keys = merge.grouping.key_exprs();
+        let partitioning = match (merge.partitions, keys.is_empty()) {
+            (1, _) | (_, true) => Partitioning::UnknownPartitioning(1),
+            (partitions, false) => Partitioning::Hash(keys, partitions),
+        };
+        let schema = Arc::clone(merge.grouping.layout.schema());
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            partitioning,
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Self {
+            input,
+            merge,
+            properties: Arc::new(properties),
+            given: OnceLock::new(),
+        }
+    }
+
+    /// What the groups are.
+    pub(crate) fn grouping(&self) -> &Arc<Grouping> {
+        &self.merge.grouping
+    }
+
+    /// How many partitions it has, and the state with it.
+    pub(crate) fn partitions(&self) -> usize {
+        self.properties.partitioning.partition_count()
+    }
+
+    /// Runs the batch up to here.
+    ///
+    /// # Errors
+    /// Those of reading and computing; and where the memory of the session does not hold the state.
+    pub(crate) async fn run(&self, context: &Arc<TaskContext>) -> Result<()> {
+        let batch = StateBatch::of(context)?;
+        let merge = &self.merge;
+        let store = &batch.store;
+        if store.partitions() != self.partitions() || store.schema() != &self.schema() {
+            return internal_err!("the state is that of another plan");
+        }
+        let input = Arc::clone(&self.input);
+        let dealt: Arc<dyn ExecutionPlan> = match self.properties.output_partitioning() {
+            Partitioning::Hash(..) => {
+                let partitioning = self.properties.output_partitioning().clone();
+                Arc::new(RepartitionExec::try_new(input, partitioning)?)
+            }
+            _ => Arc::new(CoalescePartitionsExec::new(input)),
+        };
+        let session = merge.session.clone();
+        let restored = RestoreExec::new(dealt, Arc::clone(&merge.grouping), session);
+        let reduced = Arc::new(AggregateExec::try_new(
+            AggregateMode::PartialReduce,
+            merge.group_by.clone(),
+            merge.aggregates.clone(),
+            vec![None; merge.aggregates.len()],
+            Arc::new(restored),
+            Arc::clone(&merge.input_schema),
+        )?);
+        let mut tasks = JoinSet::new();
+        for partition in 0..self.partitions() {
+            let rows = reduced.execute(partition, Arc::clone(context))?;
+            let (grouping, batch) = (Arc::clone(&merge.grouping), Arc::clone(&batch));
+            tasks.spawn(async move {
+                let given = save(rows, &grouping, &batch, partition).await?;
+                Ok::<_, datafusion::error::DataFusionError>((partition, given))
+            });
+        }
+        let mut given = vec![Vec::new(); self.partitions()];
+        while let Some(done) = tasks.join_next().await {
+            let done = done.map_err(|error| exec_datafusion_err!("a task of a batch: {error}"))?;
+            let (partition, rows) = done?;
+            given[partition] = rows;
+        }
+        store.account()?;
+        // A second run would find its groups merged already.
+        let first = self.given.set(given);
+        first.map_err(|_| internal_datafusion_err!("a stateful plan ran twice"))
+    }
+}
+
+async fn save(
+    rows: SendableRecordBatchStream,
+    grouping: &Grouping,
+    batch: &StateBatch,
+    partition: usize,
+) -> Result<Vec<RecordBatch>> {
+    let schema = grouping.layout.schema();
+    let own = |rows: RecordBatch| rows.with_schema(Arc::clone(schema));
+    let reduced: Vec<RecordBatch> = rows.try_collect().await?;
+    let reduced = reduced.into_iter().map(own);
+    let reduced = reduced.collect::<Result<Vec<_>, _>>()?;
+    let mut groups = batch.store.partition(partition);
+    grouping.save(&mut groups, &reduced, batch)
+}
+
+impl DisplayAs for StateExec {
+    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grouping = &self.merge.grouping;
+        let schema = grouping.layout.schema();
+        let groups = &schema.fields()[..grouping.layout.groups()];
+        let groups: Vec<&str> = groups.iter().map(|field| &**field.name()).collect();
+        let (mode, groups) = (grouping.mode, groups.join(", "));
+        match format {
+            DisplayFormatType::Default | DisplayFormatType::Verbose => {
+                write!(f, "StateExec: mode={mode}, groups=[{groups}]")
+            }
+            DisplayFormatType::TreeRender => writeln!(f, "mode={mode}\ngroups={groups}"),
+        }
+    }
+}
+
+impl ExecutionPlan for StateExec {
+    fn name(&self) -> &'static str {
+        "StateExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    /// Rows that are dealt out before they are aggregated would only be dealt out again.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (Some(input), true) = (children.pop(), children.is_empty()) else {
+            return internal_err!("StateExec has one child");
+        };
+        Ok(Arc::new(Self::new(input, Arc::clone(&self.merge))))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, options)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        _context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let Some(given) = self.given.get() else {
+            return internal_err!("a stateful plan is executed before it has run");
+        };
+        let rows = given[partition].clone().into_iter().map(Ok);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema(),
+            stream::iter(rows),
+        )))
+    }
+}

@@ -1,0 +1,194 @@
+//! The files of a query's state: what is written with a batch, and what is read at a start.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::encoding::{Decoded, FileName, decode, encode};
+use super::snapshot::Snapshot;
+use crate::checkpoint::StateObjects;
+use crate::error::{Error, ErrorKind, Result, failure};
+use crate::model::{BatchId, StateFiles};
+use crate::state::mismatch;
+use crate::state::store::StateStore;
+
+/// Deltas before a snapshot is worth its bytes, and after which it is taken in any case: a start has to
+/// read them all.
+const DELTAS: std::ops::Range<usize> = 10..200;
+
+/// Files that are read ahead at a start.
+const READ_AHEAD: usize = 8;
+
+/// The files of a query's state.
+#[derive(Debug)]
+pub(crate) struct StateDirectory {
+    objects: Arc<StateObjects>,
+    /// What is behind the newest batch.
+    files: StateFiles,
+    snapshot_bytes: usize,
+    delta_bytes: usize,
+    writing: Option<Snapshot>,
+}
+
+impl StateDirectory {
+    pub(crate) fn new(objects: StateObjects) -> Self {
+        Self {
+            objects: Arc::new(objects),
+            files: StateFiles::default(),
+            snapshot_bytes: 0,
+            delta_bytes: 0,
+            writing: None,
+        }
+    }
+
+    /// Takes the state that `files` hold into `store`, which is empty.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Checkpoint`] where a file is missing, is not what was written, or holds the state of
+    /// another aggregation.
+    pub(crate) async fn restore(
+        &mut self,
+        files: StateFiles,
+        store: &Arc<StateStore>,
+    ) -> Result<()> {
+        self.writing = None;
+        let parts = files.snapshot.iter().flat_map(|snapshot| &snapshot.parts);
+        self.snapshot_bytes = self.each(parts, store, false).await?;
+        self.delta_bytes = self.each(files.deltas.iter(), store, true).await?;
+        store.account().map_err(failure)?;
+        self.files = files;
+        Ok(())
+    }
+
+    /// Takes in one file after the other, the next ones being read meanwhile; gives their bytes.
+    async fn each(
+        &self,
+        names: impl Iterator<Item = &String>,
+        store: &Arc<StateStore>,
+        replace: bool,
+    ) -> Result<usize> {
+        let names: Vec<String> = names.cloned().collect();
+        let read = |name: String| {
+            let (objects, store) = (Arc::clone(&self.objects), Arc::clone(store));
+            async move {
+                let content = objects.read(&name).await?;
+                let bytes = content.len();
+                let place = objects.place(&name);
+                let decoded = tokio::task::spawn_blocking(move || {
+                    let decoded =
+                        decode(&name, content).map_err(|reason| unreadable(&place, &reason))?;
+                    mismatch::refuse(&place, &decoded.schema, &decoded.engine, store.schema())?;
+                    Ok::<Decoded, Error>(decoded)
+                });
+                Ok::<_, Error>((bytes, stopped(decoded.await)?))
+            }
+        };
+        let mut files = stream::iter(names).map(read).buffered(READ_AHEAD);
+        let mut bytes = 0;
+        while let Some((size, decoded)) = files.try_next().await? {
+            bytes += size;
+            let store = Arc::clone(store);
+            let taken = tokio::task::spawn_blocking(move || {
+                for rows in &decoded.rows {
+                    match replace {
+                        true => store.replace(rows),
+                        false => store.load(rows),
+                    }
+                    .map_err(failure)?;
+                }
+                Ok(())
+            });
+            stopped(taken.await)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Writes what `batch` has changed; gives the files that hold the state behind it.
+    pub(crate) async fn write(
+        &mut self,
+        batch: BatchId,
+        changed: &[RecordBatch],
+    ) -> Result<StateFiles> {
+        self.adopt().await;
+        let Some(first) = changed.first() else {
+            return Ok(self.files.clone());
+        };
+        let content = encode(first.schema_ref(), changed).map_err(|error| failure(error.into()))?;
+        let name = FileName::of(batch, false, &content).to_string();
+        self.objects.create(&name, &content).await?;
+        self.delta_bytes += content.len();
+        self.files.deltas.push(name);
+        Ok(self.files.clone())
+    }
+
+    /// Takes a finished snapshot for what it holds.
+    async fn adopt(&mut self) {
+        if !self.writing.as_ref().is_some_and(Snapshot::is_done) {
+            return;
+        }
+        let Some(mut snapshot) = self.writing.take() else {
+            return;
+        };
+        match snapshot.written().await {
+            Ok(written) => {
+                let later = |name: &String| {
+                    FileName::parse(name).is_none_or(|name| name.batch > written.files.batch)
+                };
+                let before = self.files.deltas.len();
+                self.files.deltas.retain(later);
+                self.delta_bytes = match before {
+                    0 => 0,
+                    before => self.delta_bytes / before * self.files.deltas.len(),
+                };
+                self.snapshot_bytes = written.bytes;
+                self.files.snapshot = Some(written.files);
+            }
+            Err(error) => {
+                tracing::warn!(batch = %snapshot.batch, %error, "a snapshot of the state was not written");
+            }
+        }
+    }
+
+    /// `batch` is committed: begins a snapshot where one is due.
+    pub(crate) fn committed(&mut self, batch: BatchId, store: &StateStore) {
+        let deltas = self.files.deltas.len();
+        let worth = deltas >= DELTAS.start && self.delta_bytes >= self.snapshot_bytes;
+        if self.writing.is_none() && (worth || deltas >= DELTAS.end) {
+            let objects = Arc::clone(&self.objects);
+            self.writing = Some(Snapshot::begin(batch, store.image(), objects));
+        }
+    }
+
+    /// Deletes the files of batches that no entry from the one on needs that has a snapshot of `first`.
+    /// What cannot be deleted now is left to the next time, with a warning.
+    pub(crate) async fn purge(&self, first: BatchId) {
+        let purged = async {
+            for name in self.objects.list().await? {
+                if let Some(file) = FileName::parse(&name)
+                    && (file.batch < first || (file.batch == first && !file.is_snapshot))
+                {
+                    self.objects.delete(&name).await?;
+                }
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = purged.await {
+            tracing::warn!(%error, "old files of the state stay for now");
+        }
+    }
+}
+
+fn stopped<T>(done: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
+    done.unwrap_or_else(|error| Err(Error::internal(format!("the state was not read: {error}"))))
+}
+
+fn unreadable(place: &str, reason: &super::encoding::Unreadable) -> Error {
+    Error::new(
+        ErrorKind::Checkpoint,
+        format!(
+            "{place} {reason}; restore it from a copy, or give the query a new checkpoint location, \
+             where it begins at its starting position"
+        ),
+    )
+}

@@ -1,0 +1,141 @@
+//! What a file of the state holds, and what it is called.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Cursor;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::DATAFUSION_VERSION;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::CompressionType;
+use datafusion::arrow::ipc::reader::FileReader;
+use datafusion::arrow::ipc::writer::{FileWriter, IpcWriteOptions};
+use md5::{Digest, Md5};
+
+use crate::model::BatchId;
+
+/// The version of what is written.
+const VERSION: &str = "1";
+
+const VERSION_KEY: &str = "datafusion-kinesis.state";
+const ENGINE_KEY: &str = "datafusion";
+
+/// `12-<md5>.delta` or `12-<md5>.snapshot`: what batch 12 has changed, or a part of what there was behind
+/// it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileName {
+    pub(crate) batch: BatchId,
+    pub(crate) md5: String,
+    pub(crate) is_snapshot: bool,
+}
+
+impl FileName {
+    /// The name of `content`.
+    pub(super) fn of(batch: BatchId, is_snapshot: bool, content: &[u8]) -> Self {
+        Self {
+            batch,
+            md5: md5_of(content),
+            is_snapshot,
+        }
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes; `None` for anything else.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let (batch, rest) = name.split_once('-')?;
+        let (md5, kind) = rest.split_once('.')?;
+        let is_snapshot = match kind {
+            "snapshot" => true,
+            "delta" => false,
+            _ => return None,
+        };
+        let found = Self {
+            batch: BatchId(batch.parse().ok()?),
+            md5: md5.to_owned(),
+            is_snapshot,
+        };
+        (found.to_string() == name).then_some(found)
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.is_snapshot {
+            "snapshot"
+        } else {
+            "delta"
+        };
+        write!(f, "{}-{}.{kind}", self.batch, self.md5)
+    }
+}
+
+fn md5_of(content: &[u8]) -> String {
+    let digest = Md5::digest(content);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A file of these rows, which have the columns of `schema`.
+pub(super) fn encode(schema: &SchemaRef, rows: &[RecordBatch]) -> Result<Bytes, ArrowError> {
+    let told = HashMap::from([
+        (VERSION_KEY.to_owned(), VERSION.to_owned()),
+        (ENGINE_KEY.to_owned(), DATAFUSION_VERSION.to_owned()),
+    ]);
+    let schema = Arc::new(Schema::clone(schema).with_metadata(told));
+    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD))?;
+    let mut writer = FileWriter::try_new_with_options(Vec::new(), &schema, options)?;
+    for rows in rows {
+        writer.write(rows)?;
+    }
+    Ok(Bytes::from(writer.into_inner()?))
+}
+
+/// What a file holds.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    /// The columns.
+    pub(crate) schema: SchemaRef,
+    pub(crate) rows: Vec<RecordBatch>,
+    /// The version of DataFusion that wrote it.
+    pub(crate) engine: String,
+}
+
+/// Why a file cannot be read; prints so as to follow its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unreadable(String);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads the file called `name`.
+pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> {
+    let known = FileName::parse(name).filter(|known| known.md5 == md5_of(&content));
+    if known.is_none() {
+        let reason = "is not what was written there: its MD5 is not the one in its name";
+        return Err(Unreadable(reason.to_owned()));
+    }
+    let unreadable = |error: ArrowError| Unreadable(format!("cannot be read: {error}"));
+    let reader = FileReader::try_new(Cursor::new(content), None).map_err(unreadable)?;
+    let schema = reader.schema();
+    let told = |key: &str| schema.metadata().get(key).cloned().unwrap_or_default();
+    if told(VERSION_KEY) != VERSION {
+        let version = told(VERSION_KEY);
+        return Err(Unreadable(format!(
+            "was written by another version of this program (state version '{version}', this one \
+             reads '{VERSION}'); run the query with that version"
+        )));
+    }
+    let engine = told(ENGINE_KEY);
+    let plain = Arc::new(Schema::clone(&schema).with_metadata(HashMap::new()));
+    let own = |rows: Result<RecordBatch, ArrowError>| rows?.with_schema(Arc::clone(&plain));
+    let rows = reader.map(own).collect::<Result<_, _>>();
+    Ok(Decoded {
+        rows: rows.map_err(unreadable)?,
+        schema: plain,
+        engine,
+    })
+}

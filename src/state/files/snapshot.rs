@@ -1,0 +1,108 @@
+//! Snapshots: the whole state as it was behind a batch, written while the batches go on.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use tokio::task::JoinHandle;
+
+use super::encoding::{FileName, encode};
+use crate::checkpoint::StateObjects;
+use crate::error::{Error, Result};
+use crate::model::{BatchId, SnapshotFiles};
+use crate::state::store::StateImage;
+
+/// Memory of the groups that go into one part of a snapshot, before they are compressed.
+const PART_BYTES: usize = 64 << 20;
+
+/// A snapshot that is being written.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) batch: BatchId,
+    task: JoinHandle<Result<Written>>,
+}
+
+/// A snapshot that is written.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) files: SnapshotFiles,
+    pub(super) bytes: usize,
+}
+
+impl Snapshot {
+    /// Begins to write the state as it was behind `batch`.
+    pub(super) fn begin(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) -> Self {
+        let task = tokio::spawn(write(batch, image, objects));
+        Self { batch, task }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Waits for its end.
+    pub(super) async fn written(&mut self) -> Result<Written> {
+        match (&mut self.task).await {
+            Ok(written) => written,
+            Err(error) => Err(Error::internal(format!(
+                "a snapshot was not written: {error}"
+            ))),
+        }
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Writes `image` in parts.
+async fn write(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) -> Result<Written> {
+    let mut files = SnapshotFiles {
+        batch,
+        parts: Vec::new(),
+    };
+    let mut bytes = 0;
+    let mut left = Parts {
+        schema: Arc::clone(image.schema()),
+        rows: Box::new(image.rows()),
+    };
+    loop {
+        let made = tokio::task::spawn_blocking(move || left.next().map(|part| (part, left))).await;
+        let made = made.map_err(|error| Error::internal(format!("a snapshot stopped: {error}")))?;
+        let (part, rest) = made.map_err(crate::error::failure)?;
+        let Some(part) = part else {
+            return Ok(Written { files, bytes });
+        };
+        left = rest;
+        let name = FileName::of(batch, true, &part).to_string();
+        objects.create(&name, &part).await?;
+        bytes += part.len();
+        files.parts.push(name);
+    }
+}
+
+/// The parts of a snapshot that are not made yet.
+struct Parts {
+    schema: datafusion::arrow::datatypes::SchemaRef,
+    rows: Box<dyn Iterator<Item = datafusion::common::Result<RecordBatch>> + Send>,
+}
+
+impl Parts {
+    /// The next part; `None` behind the last.
+    fn next(&mut self) -> datafusion::common::Result<Option<bytes::Bytes>> {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while bytes < PART_BYTES {
+            let Some(chunk) = self.rows.next() else {
+                break;
+            };
+            let chunk = chunk?;
+            bytes += chunk.get_array_memory_size();
+            rows.push(chunk);
+        }
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(encode(&self.schema, &rows)?))
+    }
+}

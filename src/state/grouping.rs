@@ -1,0 +1,191 @@
+//! What the groups of a streaming aggregation are, and which of them a batch gives.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, UInt32Array,
+};
+use datafusion::arrow::compute::{cast, concat_batches, filter_record_batch, take};
+use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::Result;
+
+use super::batch::StateBatch;
+use super::groups::{Groups, Layout};
+use crate::model::OutputMode;
+use crate::table::windows::HopWindow;
+
+/// What the groups of a streaming aggregation are, and which of them a batch gives.
+#[derive(Debug)]
+pub(crate) struct Grouping {
+    pub(super) layout: Arc<Layout>,
+    /// The group columns by which groups are dealt out to partitions.
+    pub(super) keys: Vec<usize>,
+    pub(super) hop: Option<HopWindow>,
+    /// Whether it has no aggregates: then a group is given once, when it comes.
+    pub(super) distinct: bool,
+    pub(super) mode: OutputMode,
+    /// How many partitions groups are dealt out to.
+    pub(super) partitions: usize,
+}
+
+impl Grouping {
+    /// Puts down what a batch has made of the groups of a partition, closes those that end, and gives
+    /// what belongs to the output.
+    pub(super) fn save(
+        &self,
+        groups: &mut Groups,
+        reduced: &[RecordBatch],
+        batch: &StateBatch,
+    ) -> Result<Vec<RecordBatch>> {
+        let reduced = concat_batches(self.layout.schema(), reduced)?;
+        let changed = match self.distinct {
+            true => groups.absent(&reduced)?,
+            false => reduced,
+        };
+        groups.put(&changed)?;
+        let given = self.given(groups, &changed, batch)?;
+        let closed = self
+            .limit(batch)
+            .map_or(Ok(0), |limit| groups.close(limit))?;
+        let mut tally = batch.tally();
+        tally.removed += closed as u64;
+        if changed.num_rows() > 0 {
+            tally.changed.push(changed);
+        }
+        Ok(given)
+    }
+
+    /// What ends here or before is closed.
+    fn limit(&self, batch: &StateBatch) -> Option<i64> {
+        let expiry = self.layout.expiry()?;
+        let watermark = batch
+            .watermark
+            .filter(|_| self.mode != OutputMode::Complete)?;
+        Some(expiry.limit(watermark))
+    }
+
+    fn given(
+        &self,
+        groups: &Groups,
+        changed: &RecordBatch,
+        batch: &StateBatch,
+    ) -> Result<Vec<RecordBatch>> {
+        match self.mode {
+            OutputMode::Complete => {
+                let images = groups.image().into_iter();
+                images
+                    .map(|image| self.expanded(image.rows(&self.layout)?))
+                    .collect()
+            }
+            OutputMode::Append | OutputMode::Update if self.distinct => Ok(vec![changed.clone()]),
+            OutputMode::Update => Ok(vec![self.updated(groups, changed, batch)?]),
+            OutputMode::Append => Ok(vec![self.closing(groups, batch)?]),
+        }
+    }
+
+    /// Panes as windows; other groups as they are.
+    fn expanded(&self, rows: RecordBatch) -> Result<RecordBatch> {
+        match &self.hop {
+            Some(hop) => hop.expand(&rows),
+            None => Ok(rows),
+        }
+    }
+
+    /// The groups that a batch has touched.
+    fn updated(
+        &self,
+        groups: &Groups,
+        changed: &RecordBatch,
+        batch: &StateBatch,
+    ) -> Result<RecordBatch> {
+        // Without a row nothing has changed, be there a group for all rows or not.
+        if self.layout.groups() == 0 && !batch.reads {
+            return Ok(changed.slice(0, 0));
+        }
+        let Some(hop) = &self.hop else {
+            return Ok(changed.clone());
+        };
+        // A window of a pane that was touched is made of all its panes.
+        let panes = groups.find(&neighbours(hop, changed)?)?;
+        let touched = self.layout.keys(&hop.expand(changed)?)?;
+        let touched: HashSet<&[u8]> = touched.iter().flatten().collect();
+        let windows = hop.expand(&panes)?;
+        let keys = self.layout.keys(&windows)?;
+        let starts = starts(hop, &windows)?;
+        let closed = self.limit(batch).unwrap_or(i64::MIN);
+        let given = (0..windows.num_rows()).map(|row| {
+            let open = starts.is_null(row) || starts.value(row).saturating_add(hop.size()) > closed;
+            Some(open && touched.contains(keys.value(row)))
+        });
+        Ok(filter_record_batch(
+            &windows,
+            &given.collect::<BooleanArray>(),
+        )?)
+    }
+
+    /// The groups whose event time ends between the watermark before and the one now.
+    fn closing(&self, groups: &Groups, batch: &StateBatch) -> Result<RecordBatch> {
+        let (Some(limit), Some(expiry)) = (self.limit(batch), self.layout.expiry()) else {
+            return Ok(RecordBatch::new_empty(Arc::clone(self.layout.schema())));
+        };
+        let Some(hop) = &self.hop else {
+            return groups.ending(limit);
+        };
+        let before = batch.watermark_before;
+        let before = before.map_or(i64::MIN, |before| expiry.limit(before));
+        // The first window of a pane ends that much before the last one.
+        let ahead = hop.size() - hop.pane();
+        let panes = groups.ending(limit.saturating_add(ahead))?;
+        let windows = hop.expand(&panes)?;
+        let starts = starts(hop, &windows)?;
+        let given = starts.iter().map(|start| {
+            let end = start.map(|start| start.saturating_add(hop.size()));
+            Some(end.is_some_and(|end| before < end && end <= limit))
+        });
+        Ok(filter_record_batch(
+            &windows,
+            &given.collect::<BooleanArray>(),
+        )?)
+    }
+}
+
+/// The window column as numbers.
+fn starts(hop: &HopWindow, rows: &RecordBatch) -> Result<PrimitiveArray<Int64Type>> {
+    let starts = cast(rows.column(hop.column), &DataType::Int64)?;
+    Ok(starts.as_primitive::<Int64Type>().clone())
+}
+
+/// For each pane of `rows` all the panes that share a window with it, with the other columns alike.
+fn neighbours(hop: &HopWindow, rows: &RecordBatch) -> Result<RecordBatch> {
+    let panes = starts(hop, rows)?;
+    let (mut origins, mut values) = (Vec::new(), Vec::new());
+    for row in 0..panes.len() {
+        let origin = row as u32;
+        if panes.is_null(row) {
+            origins.push(origin);
+            values.push(None);
+            continue;
+        }
+        let pane = panes.value(row);
+        let reach = hop.size() - hop.pane();
+        let first = hop.windows_of(pane).min().unwrap_or(pane);
+        let last = pane.saturating_add(reach);
+        let step = usize::try_from(hop.pane()).unwrap_or(usize::MAX);
+        for neighbour in (first..=last).step_by(step) {
+            origins.push(origin);
+            values.push(Some(neighbour));
+        }
+    }
+    let origins = UInt32Array::from(origins);
+    let column = |(place, column): (usize, &ArrayRef)| -> Result<ArrayRef> {
+        if place != hop.column {
+            return Ok(take(column, &origins, None)?);
+        }
+        let values = PrimitiveArray::<Int64Type>::from(values.clone());
+        Ok(cast(&values, column.data_type())?)
+    };
+    let columns = rows.columns().iter().enumerate().map(column);
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    Ok(RecordBatch::try_new(rows.schema(), columns)?)
+}

@@ -1,0 +1,41 @@
+//! State between the batches of a streaming `GROUP BY`.
+//!
+//! ```text
+//!  Final ◀── StateExec ◀── Partial ◀── EventTimeExec ◀── … ◀── KinesisReadExec
+//!               │ ▲                        │
+//!      changed  ▼ │ touched                ▼ late rows, how far each shard has come
+//!            StateStore                StateBatch
+//!               │ ▲
+//!        batch  ▼ │ start
+//!            files: a delta for each batch, a snapshot from time to time
+//! ```
+//!
+//! State is what DataFusion's partial aggregates give: group columns and state columns. It stays in
+//! memory ([`StateStore`]) and is written as it changes; a batch pays for the groups that it touches.
+
+mod attach;
+mod batch;
+mod closing;
+mod event_time;
+mod event_time_exec;
+mod exec;
+mod expiry;
+mod files;
+mod grouping;
+mod groups;
+mod mismatch;
+mod restore;
+mod rewrite;
+mod session;
+mod store;
+
+pub(crate) use attach::{Attached, Streams, attach};
+pub(crate) use batch::StateBatch;
+pub(crate) use closing::Closing;
+pub use event_time_exec::EventTimeExec;
+pub use exec::StateExec;
+pub(crate) use files::StateDirectory;
+pub(crate) use mismatch::refuse_other;
+pub(crate) use rewrite::StateRule;
+pub(crate) use session::{in_batch, stateful_node, stateful_session};
+pub(crate) use store::StateStore;

@@ -1,0 +1,119 @@
+//! Adds to the rows of a batch the stored groups they belong to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::batch::StateBatch;
+use super::grouping::Grouping;
+use crate::table::windows::SessionWindow;
+
+/// Gives the rows of its input, and the stored groups they belong to, which it takes out of the state.
+/// Lives inside of a [`StateExec`](super::StateExec), out of sight of the optimizer.
+#[derive(Debug)]
+pub(super) struct RestoreExec {
+    input: Arc<dyn ExecutionPlan>,
+    grouping: Arc<Grouping>,
+    session: Option<Arc<SessionWindow>>,
+    properties: Arc<PlanProperties>,
+}
+
+impl RestoreExec {
+    pub(super) fn new(
+        input: Arc<dyn ExecutionPlan>,
+        grouping: Arc<Grouping>,
+        session: Option<Arc<SessionWindow>>,
+    ) -> Self {
+        Self {
+            properties: Arc::clone(input.properties()),
+            input,
+            grouping,
+            session,
+        }
+    }
+}
+
+impl DisplayAs for RestoreExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RestoreExec")
+    }
+}
+
+impl ExecutionPlan for RestoreExec {
+    fn name(&self) -> &'static str {
+        "RestoreExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        internal_err!("RestoreExec is no part of a plan that is rewritten")
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        internal_err!("RestoreExec is no part of a plan that is rewritten")
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let batch = StateBatch::of(&context)?;
+        let input = self.input.execute(partition, context)?;
+        let schema = Arc::clone(self.grouping.layout.schema());
+        let adapted: SendableRecordBatchStream = match &self.session {
+            _ if self.grouping.distinct => input,
+            None => {
+                let rows = input.and_then(move |rows| {
+                    let stored = batch.store.partition(partition).take(&rows);
+                    async move { Ok(stream::iter([rows, stored?]).map(Ok)) }
+                });
+                Box::pin(RecordBatchStreamAdapter::new(schema, rows.try_flatten()))
+            }
+            Some(session) => {
+                let (session, keys) = (Arc::clone(session), self.grouping.keys.clone());
+                let merged = Arc::clone(&schema);
+                let rows = async move {
+                    let mut rows: Vec<_> = input.try_collect().await?;
+                    let come = datafusion::arrow::compute::concat_batches(&merged, &rows)?;
+                    rows.clear();
+                    let stored = batch.store.partition(partition).take(&come)?;
+                    let all =
+                        datafusion::arrow::compute::concat_batches(&merged, [&come, &stored])?;
+                    session.assign(&all, &keys)
+                };
+                Box::pin(RecordBatchStreamAdapter::new(schema, stream::once(rows)))
+            }
+        };
+        Ok(adapted)
+    }
+}

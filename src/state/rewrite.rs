@@ -1,0 +1,206 @@
+//! The physical rule that makes the aggregation of a streaming plan a stateful one.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Result, ScalarValue, internal_err, plan_datafusion_err};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
+
+use super::closing::Closing;
+use super::exec::{Merge, StateExec};
+use super::expiry::Expiry;
+use super::grouping::Grouping;
+use super::groups::{Layout, SessionColumns};
+use crate::model::OutputMode;
+use crate::table::KinesisReadExec;
+use crate::table::windows::{GroupWindow, HopWindow, SessionWindow, windowed};
+
+/// Puts a [`StateExec`] between the partial and the final aggregate over a stream:
+/// `Final(Partial(X))` becomes `Final(StateExec(Partial(X)))`.
+///
+/// It has to be the first rule: later ones take the two for one aggregation of one batch.
+#[derive(Debug)]
+pub(crate) struct StateRule {
+    pub(crate) mode: OutputMode,
+    /// How groups are closed, where they are.
+    pub(crate) closing: Option<Closing>,
+}
+
+impl PhysicalOptimizerRule for StateRule {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partitions = config.execution.target_partitions.max(1);
+        plan.transform_down(|node| match aggregation(&node) {
+            Some((last, first)) if reads_stream(first) => {
+                let stateful = self.stateful(last, first, partitions)?;
+                // What is below belongs to the batch alone.
+                Ok(Transformed::new(
+                    stateful,
+                    true,
+                    datafusion::common::tree_node::TreeNodeRecursion::Jump,
+                ))
+            }
+            _ => Ok(Transformed::no(node)),
+        })
+        .data()
+    }
+
+    fn name(&self) -> &'static str {
+        "kinesis_state"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The final and the partial aggregate of `node`, as the planner makes them.
+fn aggregation(node: &Arc<dyn ExecutionPlan>) -> Option<(&AggregateExec, &AggregateExec)> {
+    let last = node.downcast_ref::<AggregateExec>()?;
+    let first = last.input().downcast_ref::<AggregateExec>()?;
+    let whole = matches!(
+        last.mode(),
+        AggregateMode::Final | AggregateMode::FinalPartitioned
+    );
+    (whole && *first.mode() == AggregateMode::Partial).then_some((last, first))
+}
+
+fn reads_stream(plan: &AggregateExec) -> bool {
+    let mut nodes: Vec<&dyn ExecutionPlan> = vec![plan];
+    while let Some(node) = nodes.pop() {
+        let scan = node.downcast_ref::<KinesisReadExec>();
+        if scan.is_some_and(|scan| scan.batch_reads().is_some()) {
+            return true;
+        }
+        nodes.extend(node.children().into_iter().map(|child| &**child));
+    }
+    false
+}
+
+impl StateRule {
+    fn stateful(
+        &self,
+        last: &AggregateExec,
+        first: &AggregateExec,
+        partitions: usize,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let window = windowed(first.group_expr(), &first.input().schema())?;
+        let (window, group_by) = match window {
+            Some((window, group_by)) => (Some(window), group_by),
+            None => (None, first.group_expr().clone()),
+        };
+        let partial = AggregateExec::try_new(
+            AggregateMode::Partial,
+            group_by.clone(),
+            first.aggr_expr().to_vec(),
+            first.filter_expr().to_vec(),
+            Arc::clone(first.input()),
+            first.input_schema(),
+        )?;
+        let schema = partial.schema();
+        let group_by = group_by.as_final();
+        let groups = group_by.expr().len();
+        let (hop, session) = match window {
+            Some(GroupWindow::Hop(hop)) => (Some(hop), None),
+            Some(GroupWindow::Session(session)) => (None, Some(Arc::new(session))),
+            None => (None, None),
+        };
+        let bounds = session.as_ref().map(|session| SessionColumns {
+            start: session.start,
+            end: session.end,
+        });
+        let expiry = self.expiry(&schema, &group_by, hop.as_ref(), session.as_deref())?;
+        let layout = Layout::new(schema, groups, bounds, expiry)?;
+        let keys = keys(groups, hop.as_ref(), bounds);
+        let grouping = Grouping {
+            distinct: first.aggr_expr().is_empty() && hop.is_none() && session.is_none(),
+            partitions: if keys.is_empty() { 1 } else { partitions },
+            keys,
+            layout: Arc::new(layout),
+            hop,
+            mode: self.mode,
+        };
+        let merge = Merge {
+            partitions: grouping.partitions,
+            grouping: Arc::new(grouping),
+            session,
+            group_by,
+            aggregates: partial.aggr_expr().to_vec(),
+            input_schema: first.input_schema(),
+        };
+        let stateful = StateExec::new(Arc::new(partial), Arc::new(merge));
+        let last = AggregateExec::try_new(
+            *last.mode(),
+            last.group_expr().clone(),
+            last.aggr_expr().to_vec(),
+            last.filter_expr().to_vec(),
+            Arc::new(stateful),
+            last.input_schema(),
+        )?;
+        Ok(Arc::new(last))
+    }
+
+    /// When the groups are closed.
+    fn expiry(
+        &self,
+        schema: &Schema,
+        group_by: &PhysicalGroupBy,
+        hop: Option<&HopWindow>,
+        session: Option<&SessionWindow>,
+    ) -> Result<Option<Expiry>> {
+        let Some(closing) = &self.closing else {
+            return Ok(None);
+        };
+        let (column, width) = match (hop, session) {
+            (Some(hop), _) => (hop.column, None),
+            (None, Some(session)) => (session.end, None),
+            (None, None) => {
+                let mut names = group_by.expr().iter().map(|(_, name)| name);
+                let found = names.position(|name| *name == closing.column);
+                let column = found.ok_or_else(|| {
+                    plan_datafusion_err!(
+                        "the group column '{}' that closes groups is not in the plan",
+                        closing.column
+                    )
+                })?;
+                (column, closing.width.clone())
+            }
+        };
+        let field = schema.field(column);
+        let DataType::Timestamp(unit, _) = field.data_type() else {
+            return internal_err!("group column '{}' has no times", field.name());
+        };
+        if let Some(hop) = hop {
+            return Ok(Some(Expiry::of_panes(hop, *unit)));
+        }
+        let start: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), column));
+        Ok(Some(Expiry::new(end(start, width), *unit)))
+    }
+}
+
+fn end(start: Arc<dyn PhysicalExpr>, width: Option<ScalarValue>) -> Arc<dyn PhysicalExpr> {
+    match width {
+        Some(width) => Arc::new(BinaryExpr::new(start, Operator::Plus, lit(width))),
+        None => start,
+    }
+}
+
+/// The group columns by which groups are dealt out: windows that are merged stay together.
+fn keys(groups: usize, hop: Option<&HopWindow>, session: Option<SessionColumns>) -> Vec<usize> {
+    let apart = |column: &usize| {
+        let of_hop = hop.is_some_and(|hop| hop.column == *column);
+        let of_session = session.is_some_and(|s| [s.start, s.end].contains(column));
+        !of_hop && !of_session
+    };
+    (0..groups).filter(apart).collect()
+}

@@ -1,0 +1,207 @@
+//! The groups of a query in memory, dealt out to partitions.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{Result, internal_err, resources_datafusion_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::metrics::Time;
+use datafusion::physical_plan::repartition::BatchPartitioner;
+
+use super::grouping::Grouping;
+use super::groups::{ChunkImage, Groups};
+use crate::model::{OutputMode, UnixMillis};
+
+/// The groups of a query in memory, dealt out to partitions by their key.
+#[derive(Debug)]
+pub(crate) struct StateStore {
+    grouping: Arc<Grouping>,
+    partitions: Vec<Mutex<Groups>>,
+    reservation: Mutex<MemoryReservation>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl StateStore {
+    /// Without groups. Their memory counts in `pool`.
+    pub(crate) fn new(
+        grouping: Arc<Grouping>,
+        partitions: usize,
+        pool: &Arc<dyn MemoryPool>,
+    ) -> Self {
+        let groups = || Mutex::new(Groups::new(Arc::clone(&grouping.layout)));
+        Self {
+            partitions: (0..partitions).map(|_| groups()).collect(),
+            reservation: Mutex::new(MemoryConsumer::new("state of GROUP BY").register(pool)),
+            grouping,
+        }
+    }
+
+    /// Group columns, then state columns.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        self.grouping.layout.schema()
+    }
+
+    pub(crate) fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
+    pub(super) fn partition(&self, number: usize) -> MutexGuard<'_, Groups> {
+        lock(&self.partitions[number])
+    }
+
+    fn sum(&self, of: impl Fn(&Groups) -> usize) -> usize {
+        self.partitions.iter().map(|groups| of(&lock(groups))).sum()
+    }
+
+    /// How many groups there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sum(Groups::len)
+    }
+
+    /// The memory they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.sum(Groups::bytes)
+    }
+
+    /// Whether a group would be closed by this watermark, as far as that can be told without looking at
+    /// each.
+    pub(crate) fn may_close(&self, watermark: UnixMillis) -> bool {
+        let closes = self.grouping.mode != OutputMode::Complete;
+        let Some(expiry) = self.grouping.layout.expiry().filter(|_| closes) else {
+            return false;
+        };
+        let ahead = self
+            .grouping
+            .hop
+            .as_ref()
+            .map_or(0, |hop| hop.size() - hop.pane());
+        let limit = expiry.limit(watermark).saturating_add(ahead);
+        let mut partitions = self.partitions.iter();
+        partitions.any(|groups| lock(groups).least_end() <= limit)
+    }
+
+    /// Counts the memory that the groups take by now.
+    ///
+    /// # Errors
+    /// The pool does not have it; says how much there is of what.
+    pub(crate) fn account(&self) -> Result<()> {
+        let bytes = self.bytes();
+        let reservation = lock(&self.reservation);
+        reservation.try_resize(bytes).map_err(|error| {
+            let groups = self.len();
+            let mebibytes = bytes.div_ceil(1 << 20);
+            let before = reservation.size().div_ceil(1 << 20);
+            resources_datafusion_err!(
+                "the state of GROUP BY does not fit into memory any more: {groups} groups take \
+                 {mebibytes} MiB, {before} MiB before this batch. Raise the limit (SET \
+                 datafusion.runtime.memory_limit = '4G', or RuntimeEnvBuilder in code), or let a \
+                 watermark close groups ({})",
+                error.strip_backtrace()
+            )
+        })
+    }
+
+    /// Forgets all groups.
+    pub(crate) fn clear(&self) {
+        for groups in &self.partitions {
+            let mut groups = lock(groups);
+            *groups = Groups::new(Arc::clone(&self.grouping.layout));
+        }
+    }
+
+    /// Takes in groups that are not there.
+    pub(crate) fn load(&self, rows: &RecordBatch) -> Result<()> {
+        self.dealt(rows, |groups, rows| groups.load(rows))
+    }
+
+    /// Takes in groups in place of those that they came from.
+    pub(crate) fn replace(&self, rows: &RecordBatch) -> Result<()> {
+        self.dealt(rows, |groups, rows| {
+            groups.take(rows)?;
+            groups.put(rows)
+        })
+    }
+
+    /// Closes what `watermark` has closed.
+    pub(crate) fn close(&self, watermark: UnixMillis) -> Result<()> {
+        let closes = self.grouping.mode != OutputMode::Complete;
+        let Some(expiry) = self.grouping.layout.expiry().filter(|_| closes) else {
+            return Ok(());
+        };
+        let limit = expiry.limit(watermark);
+        for groups in &self.partitions {
+            lock(groups).close(limit)?;
+        }
+        Ok(())
+    }
+
+    /// All groups as they are now, chunk by chunk, whatever happens later.
+    pub(crate) fn image(&self) -> StateImage {
+        let chunks = self
+            .partitions
+            .iter()
+            .flat_map(|groups| lock(groups).image());
+        StateImage {
+            grouping: Arc::clone(&self.grouping),
+            chunks: chunks.collect(),
+        }
+    }
+
+    /// Gives each partition its rows.
+    fn dealt(
+        &self,
+        rows: &RecordBatch,
+        mut give: impl FnMut(&mut Groups, &RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        if rows.schema_ref() != self.schema() {
+            return internal_err!("rows of another state");
+        }
+        let keys = self.grouping.key_exprs();
+        if keys.is_empty() || self.partitions.len() == 1 {
+            return give(&mut lock(&self.partitions[0]), rows);
+        }
+        let count = self.partitions.len();
+        let mut dealer = BatchPartitioner::new_hash_partitioner(keys, count, Time::default())?;
+        dealer.partition(rows.clone(), |partition, rows| {
+            give(&mut lock(&self.partitions[partition]), &rows)
+        })
+    }
+}
+
+impl Grouping {
+    /// The columns by which groups are dealt out to partitions.
+    pub(super) fn key_exprs(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        let field = |column: &usize| {
+            let name = self.layout.schema().field(*column).name();
+            Arc::new(Column::new(name, *column)) as Arc<dyn PhysicalExpr>
+        };
+        self.keys.iter().map(field).collect()
+    }
+}
+
+/// What a state held at some moment.
+#[derive(Debug)]
+pub(crate) struct StateImage {
+    grouping: Arc<Grouping>,
+    chunks: Vec<ChunkImage>,
+}
+
+impl StateImage {
+    /// The columns of the rows.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        self.grouping.layout.schema()
+    }
+
+    /// The groups as rows, chunk by chunk.
+    pub(crate) fn rows(self) -> impl Iterator<Item = Result<RecordBatch>> {
+        let layout = Arc::clone(&self.grouping.layout);
+        let chunks = self.chunks.into_iter();
+        chunks.map(move |chunk| chunk.rows(&layout))
+    }
+}
