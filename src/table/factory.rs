@@ -34,7 +34,8 @@ impl KinesisTableFactory {
 /// Installs the factory, with the AWS SDK and its environment.
 ///
 /// Afterwards `CREATE EXTERNAL TABLE t STORED AS "aws-kinesis" LOCATION '<stream name or ARN>'`
-/// makes a table, and `SET streaming.trigger = '1 second'` is one of the [`StreamingSettings`].
+/// makes a table, and `SET streaming.trigger = '1 second'` is one of the [`StreamingSettings`]. Register
+/// before statements are prepared: the session forgets those.
 pub fn register(ctx: &SessionContext) {
     register_with(ctx, Services::default());
 }

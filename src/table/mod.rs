@@ -4,7 +4,7 @@
 //! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
 //! [`register`] installs. [`StreamingSettings`] are what a session says about streaming queries.
 //! [`sql`] runs a statement with the column names of Kinesis tables written
-//! in any case.
+//! in any case, and with time windows in GROUP BY.
 //!
 //! ```text
 //!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard, a partition each)

@@ -25,10 +25,11 @@ use crate::error::Error;
 use crate::options::ExtraColumn;
 use crate::source::RowColumn;
 
-/// Plans one statement, as [`SessionContext::sql`] does, with four additions: the columns of Kinesis
-/// tables may be written bare in any case (`SELECT partitionKey …`), an option that is given twice in
-/// `OPTIONS (…)` is an error in whatever case it is written, `RESET` knows the settings called
-/// `streaming.…`, and `EXPLAIN` of a statement over unbounded tables gives the plan of its batches.
+/// Plans one statement, as [`SessionContext::sql`] does, with five additions: the columns of Kinesis
+/// tables may be written bare in any case (`SELECT partitionKey …`), `GROUP BY` takes the windows
+/// `tumble`, `hop` and `session`, an option that is given twice in `OPTIONS (…)` is an error in whatever
+/// case it is written, `RESET` knows the settings called `streaming.…`, and `EXPLAIN` of a statement over
+/// unbounded tables gives the plan of its batches.
 ///
 /// # Errors
 /// Those of planning. [`Error::find_in`] gives back what this crate has against a statement.

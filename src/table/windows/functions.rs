@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -65,9 +66,8 @@ impl WindowFunction {
     }
 }
 
-/// Whether a group expression is, or an expression contains, a window that rows do not know alone.
+/// Whether `expr` is made of a window that rows do not know alone.
 pub(super) fn mentions_window(expr: &Expr) -> Result<bool> {
-    use datafusion::common::tree_node::TreeNode;
     expr.exists(|part| {
         Ok(matches!(part, Expr::ScalarFunction(call)
             if call.func.inner().is::<WindowFunction>()))

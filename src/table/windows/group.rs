@@ -5,7 +5,8 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{
     DataType, IntervalDayTimeType, IntervalMonthDayNanoType, Schema, TimeUnit,
 };
-use datafusion::common::{Result, ScalarValue};
+use datafusion::arrow::util::display::array_value_to_string;
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::aggregates::PhysicalGroupBy;
@@ -91,7 +92,7 @@ fn calls(group_by: &PhysicalGroupBy) -> Vec<Call<'_>> {
     calls.collect()
 }
 
-fn too_many(calls: &[Call<'_>]) -> datafusion::error::DataFusionError {
+fn too_many(calls: &[Call<'_>]) -> DataFusionError {
     let names: Vec<&str> = calls.iter().map(|call| call.kind.name()).collect();
     Error::unsupported(format!(
         "GROUP BY has more than one window ({}): expected one; group by the first in a query, and by \
@@ -152,6 +153,7 @@ fn length(call: &Call<'_>, place: usize) -> Result<i64> {
         return Err(wrong(format!("computed ({argument})")).into());
     };
     let value = literal.value();
+    let text = array_value_to_string(&value.to_array()?, 0)?;
     let nanos = match value {
         ScalarValue::IntervalMonthDayNano(Some(value)) => {
             let (months, days, nanos) = IntervalMonthDayNanoType::to_parts(*value);
@@ -162,19 +164,20 @@ fn length(call: &Call<'_>, place: usize) -> Result<i64> {
             Some(i128::from(days) * NANOS_PER_DAY + i128::from(millis) * 1_000_000)
         }
         ScalarValue::IntervalYearMonth(Some(_)) => None,
-        other => return Err(wrong(other.to_string()).into()),
+        ScalarValue::IntervalMonthDayNano(None) => return Err(wrong("NULL".to_owned()).into()),
+        _ => return Err(wrong(text).into()),
     };
     let Some(nanos) = nanos else {
-        return Err(wrong(format!("{value}, and months differ in length")).into());
+        return Err(wrong(format!("{text}, and months differ in length")).into());
     };
     if nanos <= 0 {
-        return Err(wrong(value.to_string()).into());
+        return Err(wrong(text).into());
     }
     let unit = nanos_per_unit(call.expr.return_type());
     match i64::try_from(nanos / unit) {
         Ok(length) if nanos % unit == 0 => Ok(length),
         _ => Err(Error::invalid_option(format!(
-            "{what} is {value}, which is no whole number in the unit of {}: expected one that is; \
+            "{what} is {text}, which is no whole number in the unit of {}: expected one that is; \
              arrow_cast makes a timestamp of a finer unit",
             call.expr.return_type()
         ))

@@ -32,7 +32,7 @@ enum Kind {
 
 impl Guarded {
     /// `rule`, guarded if it needs that.
-    pub(super) fn new(rule: Rule) -> Rule {
+    pub(super) fn around(rule: Rule) -> Rule {
         let kind = match rule.name() {
             "push_down_filter" => Kind::PushDownFilter,
             "single_distinct_aggregation_to_group_by" => Kind::SingleDistinct,
@@ -114,7 +114,7 @@ fn held(plan: &LogicalPlan) -> Result<Option<(Expr, Option<LogicalPlan>)>> {
     let can_go = |predicate: &Expr| {
         let columns = predicate.column_refs();
         let key = |column: &&Column| groups.contains(column) && !windows.contains(column);
-        !columns.is_empty() && columns.iter().all(|column| key(column))
+        !columns.is_empty() && columns.iter().all(key)
     };
     let (free, held): (Vec<Expr>, Vec<Expr>) = predicates.into_iter().partition(can_go);
     let Some(held) = conjunction(held) else {

@@ -25,7 +25,7 @@ pub(in crate::table) fn install(state: &mut SessionState) {
         .with_session_id(state.session_id().to_owned());
     if let Some(optimizer) = builder.optimizer() {
         for rule in &mut optimizer.rules {
-            *rule = Guarded::new(Arc::clone(rule));
+            *rule = Guarded::around(Arc::clone(rule));
         }
     }
     if let Some(optimizer) = builder.physical_optimizers() {

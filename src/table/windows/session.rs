@@ -1,6 +1,7 @@
 //! Sessions: rows of one key whose times follow each other within a gap.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::row::{RowConverter, Rows, SortField};
@@ -104,7 +105,8 @@ impl Keys {
         if keys.is_empty() {
             return Ok(Self(None));
         }
-        let columns: Vec<ArrayRef> = keys.iter().map(|key| rows.column(*key).clone()).collect();
+        let column = |key: &usize| Arc::clone(rows.column(*key));
+        let columns: Vec<ArrayRef> = keys.iter().map(column).collect();
         let fields = columns
             .iter()
             .map(|column| SortField::new(column.data_type().clone()));

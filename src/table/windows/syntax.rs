@@ -7,7 +7,8 @@ use std::mem;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Cte, Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut, With,
+    Cte, Expr, GroupByExpr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Value,
+    ValueWithSpan, VisitMut, VisitorMut, With,
 };
 
 use super::call::WindowCall;
@@ -70,13 +71,18 @@ impl VisitorMut for Writer<'_> {
 
 impl Writer<'_> {
     fn query(&mut self, query: &mut Query) -> Result<()> {
-        let names = match &mut *query.body {
-            SetExpr::Select(select) => self.select(select)?,
-            body => {
-                self.set(body)?;
-                return Ok(());
-            }
+        let SetExpr::Select(select) = &mut *query.body else {
+            return self.set(&mut query.body);
         };
+        let names = self.select(select)?;
+        if names.window.is_some()
+            && let Some(OrderBy { kind, .. }) = &mut query.order_by
+            && let OrderByKind::Expressions(order) = kind
+        {
+            for by in order {
+                name_ordinal(&mut by.expr, &select.projection);
+            }
+        }
         names.replace(&mut query.order_by)
     }
 
@@ -186,6 +192,30 @@ fn bare(expr: &Expr) -> &Expr {
     match expr {
         Expr::Nested(inner) => bare(inner),
         other => other,
+    }
+}
+
+/// Puts the alias of a column for its number: the planner takes numbers of columns that are grouped by or
+/// aggregated, and the end of a window is computed.
+fn name_ordinal(by: &mut Expr, projection: &[SelectItem]) {
+    let Expr::Value(ValueWithSpan {
+        value: Value::Number(number, _),
+        ..
+    }) = by
+    else {
+        return;
+    };
+    let place = number.to_string().parse::<usize>().ok();
+    let item = place.and_then(|place| projection.get(place.checked_sub(1)?));
+    if let Some(SelectItem::ExprWithAlias { alias: name, .. }) = item
+        && projection
+            .iter()
+            .filter_map(alias)
+            .filter(|other| *other == normalized(name))
+            .count()
+            == 1
+    {
+        *by = Expr::Identifier(name.clone());
     }
 }
 

@@ -55,17 +55,27 @@ async fn keys_having_and_order_go_with_it() {
 
 #[tokio::test]
 async fn the_window_repeated_is_its_start() {
-    let statement = "SELECT tumble(ts, INTERVAL '1 minute'), count(*) FROM t WHERE ts < 100::BIGINT::TIMESTAMP \
+    let statement = "SELECT tumble(ts, INTERVAL '1 minute'), count(*) FROM t \
                      GROUP BY tumble(ts, INTERVAL '1 minute') ORDER BY tumble(ts, INTERVAL '1 minute')";
     let ctx = context(1);
     give(&ctx, &ROWS, &SECONDS);
-    let frame = sql(
-        &ctx,
-        &statement.replace("WHERE ts < 100::BIGINT::TIMESTAMP", ""),
-    )
-    .await
-    .unwrap();
+    let frame = sql(&ctx, statement).await.unwrap();
     assert_eq!(frame.schema().field(0).name(), "window_start");
     let rows = lines(&frame.collect().await.unwrap());
     assert_eq!(rows[0], format!("{}|2", at(0)));
+}
+
+#[tokio::test]
+async fn columns_may_be_ordered_by_number() {
+    let statement = "SELECT window_start, window_end, count(*) AS n FROM t \
+                     GROUP BY tumble(ts, INTERVAL '1 minute') ORDER BY 3 DESC, 2 DESC NULLS LAST";
+    assert_eq!(
+        asked(&ROWS, statement).await,
+        [
+            format!("{}|{}|2", at(0), at(60)),
+            format!("{}|{}|1", at(120), at(180)),
+            format!("{}|{}|1", at(60), at(120)),
+            "NULL|NULL|1".to_owned(),
+        ]
+    );
 }
