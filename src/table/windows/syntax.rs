@@ -3,6 +3,8 @@
 //! They are written out before planning: a window in GROUP BY as the expressions that are grouped by, and
 //! the two names as expressions over these, wherever a SELECT can tell of its groups.
 
+mod names;
+
 use std::mem;
 use std::ops::ControlFlow;
 
@@ -11,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
     ValueWithSpan, VisitMut, VisitorMut, With,
 };
 
+use self::names::Names;
 use super::call::WindowCall;
 use crate::error::{Error, Result};
 use crate::table::identifiers::{Relations, Scope, Tables, column_in, normalized};
@@ -229,102 +232,5 @@ fn alias(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(normalized(alias)),
         _ => None,
-    }
-}
-
-/// What `window_start`, `window_end` and the window itself mean in one clause.
-#[derive(Debug, Default)]
-struct Names {
-    window: Option<WindowCall>,
-    /// Names that mean something else: columns, and in some clauses aliases.
-    taken: Vec<String>,
-}
-
-impl Names {
-    /// Writes out the names in `node`, without the queries in it.
-    fn replace<N: VisitMut>(&self, node: &mut N) -> Result<()> {
-        let mut replacer = Replacer {
-            names: self,
-            depth: 0,
-        };
-        match node.visit(&mut replacer) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(error) => Err(error),
-        }
-    }
-
-    /// An element of a SELECT list: the bare names, and the window, stay its name.
-    fn item(&self, item: &mut SelectItem) -> Result<()> {
-        if let SelectItem::UnnamedExpr(expr) = item
-            && let Some((name, meaning)) = self.meaning(expr)?
-        {
-            *item = SelectItem::ExprWithAlias {
-                expr: meaning,
-                alias: Ident::new(name),
-            };
-            return Ok(());
-        }
-        self.replace(item)
-    }
-
-    /// What `expr` means, and the name for it, if it is one of the names or a window.
-    fn meaning(&self, expr: &Expr) -> Result<Option<(&'static str, Expr)>> {
-        if let Expr::Identifier(ident) = expr {
-            let Some(window) = &self.window else {
-                return Ok(None);
-            };
-            let name = normalized(ident);
-            if self.taken.contains(&name) {
-                return Ok(None);
-            }
-            return Ok(match name.as_str() {
-                START => Some((START, window.start())),
-                END => Some((END, window.end())),
-                _ => None,
-            });
-        }
-        let Some(call) = WindowCall::of(expr)? else {
-            return Ok(None);
-        };
-        match &self.window {
-            Some(window) if *window == call => Ok(Some((START, call.start()))),
-            _ => Err(Error::unsupported(format!(
-                "{expr} stands in GROUP BY only, on its own: GROUP BY {expr}. Elsewhere write \
-                 window_start and window_end, or repeat the window of GROUP BY as it is"
-            ))),
-        }
-    }
-}
-
-struct Replacer<'a> {
-    names: &'a Names,
-    /// How many queries deep; names in queries are their own affair.
-    depth: usize,
-}
-
-impl VisitorMut for Replacer<'_> {
-    type Break = Error;
-
-    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<Error> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<Error> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    // Afterwards, so that what is put in is not visited again.
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        if self.depth > 0 {
-            return ControlFlow::Continue(());
-        }
-        match self.names.meaning(expr) {
-            Ok(Some((_, meaning))) => *expr = meaning,
-            Ok(None) => {}
-            Err(error) => return ControlFlow::Break(error),
-        }
-        ControlFlow::Continue(())
     }
 }
