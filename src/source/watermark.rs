@@ -26,8 +26,8 @@ pub(crate) struct Watermarks {
 }
 
 /// What the shards of one source come to.
-#[derive(Debug, Default)]
-struct Outlook {
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
     /// The least event time of the shards that count.
     least: Option<UnixMillis>,
     /// Whether there are shards that count.
@@ -73,7 +73,7 @@ impl Watermarks {
     ///
     /// All that earlier batches have [seen](Self::seen) must have been told.
     pub(crate) fn advance(&mut self, standings: &[Vec<Standing>]) -> Option<UnixMillis> {
-        let mut all = Outlook::default();
+        let mut all = Count::default();
         for (times, standings) in self.sources.iter_mut().zip(standings) {
             inherit(times, standings);
             all.add(look(times, standings));
@@ -133,7 +133,7 @@ impl Watermarks {
     }
 }
 
-impl Outlook {
+impl Count {
     /// Takes a shard in that counts, with its time.
     fn count(&mut self, time: Option<UnixMillis>) {
         self.counts = true;
@@ -168,9 +168,9 @@ fn inherit(times: &mut BTreeMap<ShardId, UnixMillis>, standings: &[Standing]) {
 }
 
 /// What shards with these times come to.
-fn look(times: &BTreeMap<ShardId, UnixMillis>, standings: &[Standing]) -> Outlook {
+fn look(times: &BTreeMap<ShardId, UnixMillis>, standings: &[Standing]) -> Count {
     let named = parents_of_any(standings);
-    let mut outlook = Outlook::default();
+    let mut count = Count::default();
     let mut known: HashMap<&ShardId, UnixMillis> = HashMap::new();
     for (shard, standing) in by_id(standings) {
         // A shard that waits for its parents has nothing older than them.
@@ -179,13 +179,13 @@ fn look(times: &BTreeMap<ShardId, UnixMillis>, standings: &[Standing]) -> Outloo
         let time = times.get(shard).or(inherited.min()).copied();
         known.extend(time.map(|time| (shard, time)));
         match standing.state {
-            Activity::Active => outlook.count(time),
+            Activity::Active => count.count(time),
             // Nobody knows its children yet, and they go on from there.
-            Activity::Over if !named.contains(shard) && time.is_some() => outlook.count(time),
+            Activity::Over if !named.contains(shard) && time.is_some() => count.count(time),
             Activity::Idle | Activity::Over => {}
         }
     }
-    outlook
+    count
 }
 
 fn by_id(standings: &[Standing]) -> BTreeMap<&ShardId, &Standing> {
