@@ -1,38 +1,31 @@
+use std::time::Duration;
+
 use super::world::World;
 use crate::error::ErrorKind;
 use crate::model::OutputMode;
+use crate::table::StreamingSettings;
 
 /// What is refused: the operator as it is named, and the way out.
 const REFUSED: &[(&str, &str, &str)] = &[
     (
         "SELECT partitionKey FROM words UNION SELECT key FROM names",
-        "UNION over",
-        "UNION ALL",
+        "UNION ALL of the unbounded table 'words' and rows that are no stream",
+        "a statement of their own",
     ),
     (
         "SELECT partitionKey, count(*) FROM words GROUP BY partitionKey",
-        "GROUP BY over",
-        "foreach_batch",
+        "GROUP BY in output mode 'append'",
+        "streaming.watermark_delay",
     ),
     (
         "SELECT count(*) FROM words",
-        "count(…) over",
-        "foreach_batch",
-    ),
-    (
-        "SELECT DISTINCT partitionKey FROM words",
-        "DISTINCT over",
-        "foreach_batch",
+        "without a watermark no group is ever finished",
+        "'complete'",
     ),
     (
         "SELECT DISTINCT ON (partitionKey) data FROM words",
         "DISTINCT ON over",
         "foreach_batch",
-    ),
-    (
-        "SELECT data FROM words UNION SELECT data FROM clicks",
-        "UNION over",
-        "UNION ALL",
     ),
     (
         "SELECT data FROM words UNION ALL SELECT 'x'",
@@ -199,19 +192,140 @@ async fn what_needs_state_is_named_with_a_way_out() {
     }
 }
 
+/// What is refused of groups in output mode `update`, or `complete` where it says so.
+const REFUSED_OF_GROUPS: &[(OutputMode, &str, &str, &str)] = &[
+    (
+        OutputMode::Update,
+        "SELECT n, count(*) FROM (SELECT word, count(*) AS n FROM w GROUP BY word) GROUP BY n",
+        "GROUP BY over GROUP BY over the unbounded table 'w",
+        "foreach_batch",
+    ),
+    (
+        OutputMode::Update,
+        "SELECT count(*) FROM (SELECT DISTINCT word FROM w)",
+        "GROUP BY over DISTINCT",
+        "a statement of its own",
+    ),
+    (
+        OutputMode::Update,
+        "SELECT DISTINCT n FROM (SELECT count(*) AS n FROM w GROUP BY word)",
+        "DISTINCT over GROUP BY",
+        "a statement of its own",
+    ),
+    (
+        OutputMode::Update,
+        "SELECT word, count(*) AS n FROM w GROUP BY word ORDER BY n",
+        "ORDER BY over groups",
+        "'complete'",
+    ),
+    (
+        OutputMode::Update,
+        "SELECT word, count(*) FROM w GROUP BY word LIMIT 5",
+        "LIMIT over",
+        "leave it out",
+    ),
+    (
+        OutputMode::Complete,
+        "SELECT word, count(*) FROM w GROUP BY word LIMIT 5",
+        "LIMIT without ORDER BY",
+        "add ORDER BY",
+    ),
+    (
+        OutputMode::Complete,
+        "SELECT word, sum(count(*)) OVER () FROM w GROUP BY word",
+        "window function (OVER)",
+        "foreach_batch",
+    ),
+    (
+        OutputMode::Update,
+        "SELECT word, count(*) FROM w GROUP BY word UNION ALL SELECT word, 1 FROM w",
+        "UNION ALL with groups",
+        "a statement for each",
+    ),
+    (
+        OutputMode::Update,
+        "SELECT word, first_value(data) FROM w GROUP BY word",
+        "first_value(…) over",
+        "first_value(… ORDER BY …)",
+    ),
+    (
+        OutputMode::Update,
+        "SELECT word, array_agg(DISTINCT data) AS all_data FROM w GROUP BY word",
+        "array_agg(…) over",
+        "array_agg(… ORDER BY …)",
+    ),
+    (
+        OutputMode::Update,
+        "SELECT string_agg(word, ',') FROM w",
+        "string_agg(…) over",
+        "string_agg(… ORDER BY …)",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_done_with_groups_is_named_with_a_way_out() {
+    let world = World::new().await;
+    for (mode, sql, name, way_out) in REFUSED_OF_GROUPS {
+        let error = match world.streaming_in(sql, *mode).await {
+            Err(error) => error,
+            Ok(plan) => panic!("{sql}: {plan:?}"),
+        };
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{sql}: {error}");
+        let message = error.to_string();
+        assert!(
+            message.contains(name) && message.contains(way_out),
+            "{sql}: {message}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_innermost_operator_is_named() {
     let world = World::new().await;
     let sql = "INSERT INTO sink (partitionKey, data)
         SELECT word, CAST(n AS VARCHAR) FROM
-        (SELECT word, count(*) AS n FROM w GROUP BY word) ORDER BY n LIMIT 5";
+        (SELECT word, count(*) AS n FROM (SELECT DISTINCT word FROM w) GROUP BY word)
+        ORDER BY n LIMIT 5";
     let error = world.streaming(sql).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "GROUP BY over the unbounded table 'words' needs state across batches, which this version \
-         does not keep: foreach_batch can aggregate each batch by itself, and a table without \
-         UNBOUNDED as a whole"
+        "GROUP BY over DISTINCT over the unbounded table 'words' would count a group again whenever it \
+         changes: write the inner result into a stream and group that by a statement of its own, or let \
+         foreach_batch do the outer one"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watermark_needs_a_time() {
+    let world = World::new().await;
+    let refused = async |delay: Option<u64>, column: Option<&str>, sql: &str| {
+        let settings = StreamingSettings {
+            output_mode: OutputMode::Update,
+            watermark_delay: delay.map(Duration::from_secs),
+            watermark_column: column.map(str::to_owned),
+            ..StreamingSettings::default()
+        };
+        let error = world.streaming_with(sql, &settings).await.unwrap_err();
+        (error.kind(), error.to_string())
+    };
+    let counts = "SELECT word, count(*) FROM (SELECT CAST(data AS VARCHAR) AS word FROM words) GROUP BY word";
+    for (delay, column, expected) in [
+        (
+            Some(1),
+            None,
+            "streaming.watermark_column with the name of a timestamp column",
+        ),
+        (
+            Some(1),
+            Some("ts"),
+            "'streaming.watermark_column' = 'ts': expected a column that the GROUP BY can see, here word",
+        ),
+        (None, Some("word"), "without 'streaming.watermark_delay'"),
+    ] {
+        let (kind, message) = refused(delay, column, counts).await;
+        assert_eq!(kind, ErrorKind::InvalidOption);
+        assert!(message.contains(expected), "{message}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,12 +79,20 @@ impl World {
         sql: &str,
         mode: OutputMode,
     ) -> Result<StreamingPlan> {
-        let plan = logical_plan(&self.ctx, sql).await.unwrap();
         let settings = StreamingSettings {
             output_mode: mode,
             ..StreamingSettings::default()
         };
-        StreamingPlan::new(&self.ctx.state(), plan, &settings)
+        self.streaming_with(sql, &settings).await
+    }
+
+    pub(in crate::query) async fn streaming_with(
+        &self,
+        sql: &str,
+        settings: &StreamingSettings,
+    ) -> Result<StreamingPlan> {
+        let plan = logical_plan(&self.ctx, sql).await.unwrap();
+        StreamingPlan::new(&self.ctx.state(), plan, settings)
     }
 
     /// Puts a record whose key and data are `text`.
