@@ -50,16 +50,11 @@ impl Followed {
         }
     }
 
-    /// Whether all its rows are taken, and the last answer of the service was that there are no more. A
-    /// request that failed or waits for room since is no such answer.
+    /// Whether all its rows are taken, and the last answer of the service was that there are no more.
     pub(super) fn is_idle(&self) -> bool {
         // With a frozen tip no answer follows the one at it.
         let asked = matches!(self.progress, Progress::AtTip | Progress::Done);
-        let held_up = self.failing || self.blocked;
-        asked
-            && self.found_nothing
-            && !held_up
-            && self.buffer.pending_rows() == 0
-            && !self.buffer.is_drained()
+        let taken = self.buffer.pending_rows() == 0 && !self.buffer.is_drained();
+        asked && self.found_nothing && taken
     }
 }

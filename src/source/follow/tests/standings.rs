@@ -129,26 +129,29 @@ async fn a_request_that_failed_is_no_evidence() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_without_room_to_read_on_is_active() {
-    let mut fixture = asking(1).await;
+    let mut fixture = asking(2).await;
     fixture.options.buffer_max_bytes = 100_000;
-    fixture.options.records_per_fetch = 10;
     let reader = fixture.read_all().await;
-    sleep(SECOND).await;
-    for number in 0..300 {
-        let text = format!("k {number} {}", "x".repeat(1_000));
-        fixture.put(&text).await;
-    }
-    let mut rows = 0;
-    while rows < 300 {
-        let batch = reader.next().await;
-        rows += batch.rows;
-        assert_eq!(activities(&batch.standings), [Active]);
-        // The batch is not through: its rows fill the memory.
+    let put = async |key: u128, records: usize| {
+        for _ in 0..records {
+            let entry = PutEntry {
+                data: vec![b'x'; 1_000].into(),
+                partition_key: "k".into(),
+                explicit_hash_key: Some(HashKey(key)),
+            };
+            let put = fixture.kinesis.put_record(&fixture.stream, &entry);
+            put.await.unwrap();
+        }
         sleep(SECOND).await;
-        let read_all = rows == 300;
-        assert_eq!(reader.activities() == [Idle], read_all, "{rows}");
-        reader.committed(&batch.ranges.ends());
-    }
+    };
+    put(0, 30).await;
+    let running = reader.take().ranges.ends();
+    assert_eq!(reader.activities(), [Idle, Idle]);
+    put(u128::MAX, 60).await;
+    assert_eq!(reader.activities(), [Active, Active], "more than is free");
+    reader.committed(&running);
+    sleep(SECOND).await;
+    assert_eq!(reader.activities(), [Idle, Active]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,6 +257,11 @@ async fn what_may_lie_behind_a_frozen_tip_is_active() {
     assert_eq!(exhausted().await, [Idle]);
     fixture.put("k 2").await;
     assert_eq!(exhausted().await, [Active], "a row of the next run");
+    fixture.kinesis.set_faults(every(FaultRates {
+        empty_page: 1.0,
+        ..FaultRates::default()
+    }));
+    assert_eq!(exhausted().await, [Active], "its lag tells of that row");
 }
 
 #[tokio::test(start_paused = true)]
