@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::idle::Mark;
 use super::plan::{PlanSource, StreamingPlan};
 use super::runner::Runner;
+use super::stateful::Stateful;
 use crate::checkpoint::Recovered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::StreamSummary;
@@ -58,6 +59,11 @@ impl Runner {
                 self.remade(place, made, &ends.unwrap_or_default())?;
                 if let Some(ranges) = ranges {
                     ranges.shards.clear();
+                }
+                // Its shards have the same names, and begin anew.
+                let before = recovered.as_mut().map(|left| &mut left.before.event_times);
+                if let Some(times) = before.and_then(|times| times.get_mut(place)) {
+                    times.clear();
                 }
                 self.oldest_records()
             } else if let Some(ranges) = ranges {
@@ -135,7 +141,7 @@ impl Runner {
                 distribution: summary.distribution,
                 until: self.until,
                 caps: self.trigger != Trigger::Once,
-                standings: self.stateful.is_some(),
+                standings: self.stateful.as_ref().is_some_and(Stateful::has_watermark),
             };
             let context = ReadContext {
                 stream: summary.stream.clone(),

@@ -76,6 +76,10 @@ impl Stateful {
         Ok(())
     }
 
+    pub(super) fn has_watermark(&self) -> bool {
+        self.delay.is_some()
+    }
+
     /// The watermark of a batch that is planned now.
     pub(super) fn advance(&mut self, standings: &[Vec<Standing>]) -> Option<UnixMillis> {
         self.watermarks.as_mut()?.advance(standings)
