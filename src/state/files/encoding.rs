@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::DATAFUSION_VERSION;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::CompressionType;
@@ -131,7 +131,12 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
     }
     let engine = told(ENGINE_KEY);
     let plain = Arc::new(Schema::clone(&schema).with_metadata(HashMap::new()));
-    let own = |rows: Result<RecordBatch, ArrowError>| rows?.with_schema(Arc::clone(&plain));
+    let own = |rows: Result<RecordBatch, ArrowError>| {
+        let rows = rows?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let columns = rows.columns().to_vec();
+        RecordBatch::try_new_with_options(Arc::clone(&plain), columns, &options)
+    };
     let rows = reader.map(own).collect::<Result<_, _>>();
     Ok(Decoded {
         rows: rows.map_err(unreadable)?,

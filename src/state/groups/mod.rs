@@ -317,9 +317,10 @@ impl Groups {
     }
 }
 
-/// Whether two sessions are one. Those without a time, at the least number, meet each other only.
-pub(super) fn meets(one: (i64, i64), other: (i64, i64)) -> bool {
-    one == other || (one.0 < other.1 && other.0 < one.1)
+/// Whether two sessions are one: they touch or overlap. Those without a time, at the least number, meet
+/// each other only.
+fn meets(one: (i64, i64), other: (i64, i64)) -> bool {
+    one.0 <= other.1 && other.0 <= one.1
 }
 
 #[cfg(test)]
