@@ -8,7 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use datafusion::DATAFUSION_VERSION;
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::CompressionType;
 use datafusion::arrow::ipc::reader::FileReader;
@@ -85,8 +86,14 @@ pub(super) fn encode(schema: &SchemaRef, rows: &[RecordBatch]) -> Result<Bytes, 
     let schema = Arc::new(Schema::clone(schema).with_metadata(told));
     let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD))?;
     let mut writer = FileWriter::try_new_with_options(Vec::new(), &schema, options)?;
-    for rows in rows {
-        writer.write(rows)?;
+    let fields = schema.flattened_fields();
+    let mut dictionaries = fields
+        .iter()
+        .filter(|field| matches!(field.data_type(), DataType::Dictionary(..)));
+    match dictionaries.next() {
+        // A file has room for one dictionary of a column.
+        Some(_) => writer.write(&concat_batches(&schema, rows)?)?,
+        None => rows.iter().try_for_each(|rows| writer.write(rows))?,
     }
     Ok(Bytes::from(writer.into_inner()?))
 }
@@ -132,9 +139,8 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
     let engine = told(ENGINE_KEY);
     let plain = Arc::new(Schema::clone(&schema).with_metadata(HashMap::new()));
     let own = |rows: Result<RecordBatch, ArrowError>| {
-        let rows = rows?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        let columns = rows.columns().to_vec();
+        let (_, columns, count) = rows?.into_parts();
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
         RecordBatch::try_new_with_options(Arc::clone(&plain), columns, &options)
     };
     let rows = reader.map(own).collect::<Result<_, _>>();
