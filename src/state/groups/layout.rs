@@ -130,21 +130,27 @@ impl Layout {
             let decoded = self.converter.from_binary(keys);
             let decoded = self.converter.convert_rows(decoded.iter())?;
             for (column, values) in self.order.iter().zip(decoded) {
-                columns[*column] = Some(values);
+                columns[*column] = Some(self.as_planned(*column, values)?);
             }
         }
         let mut columns: Vec<ArrayRef> = columns.into_iter().flatten().collect();
-        for (field, column) in self.schema.fields()[self.groups..].iter().zip(states) {
-            columns.push(match column.data_type() == field.data_type() {
-                true => Arc::clone(column),
-                false => cast(column, field.data_type())?,
-            });
+        for (place, column) in (self.groups..).zip(states) {
+            columns.push(self.as_planned(place, Arc::clone(column))?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         let schema = Arc::clone(&self.schema);
         Ok(RecordBatch::try_new_with_options(
             schema, columns, &options,
         )?)
+    }
+
+    /// `values` in the type that the plan has for `column`: keys come back without dictionaries.
+    fn as_planned(&self, column: usize, values: ArrayRef) -> Result<ArrayRef> {
+        let planned = self.schema.field(column).data_type();
+        match values.data_type() == planned {
+            true => Ok(values),
+            false => Ok(cast(&values, planned)?),
+        }
     }
 
     /// Start and end of the session that each row is.
