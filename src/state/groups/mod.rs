@@ -8,7 +8,7 @@ mod chunk;
 mod layout;
 mod settle;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -148,10 +148,12 @@ impl Groups {
         Ok(filter_record_batch(rows, &absent)?)
     }
 
-    /// The groups of these keys, as far as they are there.
+    /// The groups of these keys, as far as they are there, each once.
     pub(super) fn find(&self, keys: &RecordBatch) -> Result<RecordBatch> {
         let keys = self.layout.keys(keys)?;
+        let mut seen = HashSet::new();
         let found = (0..keys.len()).filter_map(|row| self.find_whole(keys.value(row)));
+        let found = found.filter(|place| seen.insert((place.chunk, place.row)));
         let found: Vec<Place> = found.collect();
         self.gather(&found)
     }
