@@ -319,9 +319,9 @@ impl Groups {
     }
 }
 
-/// Whether two sessions are one: they touch or overlap. Those without a time, at the least number, meet
+/// Whether two sessions overlap or touch, and so are one. Those without a time, at the least number, meet
 /// each other only.
-fn meets(one: (i64, i64), other: (i64, i64)) -> bool {
+pub(super) fn meets(one: (i64, i64), other: (i64, i64)) -> bool {
     one.0 <= other.1 && other.0 <= one.1
 }
 
