@@ -1,11 +1,11 @@
 //! Sessions: rows of one key whose times follow each other within a gap.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::Result;
+use datafusion::common::utils::normalize_float_zero;
 
 use super::steps::{numbers, times};
 
@@ -105,7 +105,8 @@ impl Keys {
         if keys.is_empty() {
             return Ok(Self(None));
         }
-        let column = |key: &usize| Arc::clone(rows.column(*key));
+        // Zeros of both signs are one group.
+        let column = |key: &usize| normalize_float_zero(rows.column(*key));
         let columns: Vec<ArrayRef> = keys.iter().map(column).collect();
         let fields = columns
             .iter()

@@ -1,6 +1,6 @@
 //! The parts that state over batches is made of.
 
-use datafusion::arrow::array::AsArray;
+use datafusion::arrow::array::{AsArray, Float64Array, TimestampSecondArray};
 use datafusion::arrow::datatypes::{Int64Type, TimestampSecondType};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::PhysicalGroupBy;
@@ -168,4 +168,27 @@ fn groups_without_a_window_stay_as_they_are() {
     let key = Arc::new(Column::new("key", 1)) as Arc<dyn PhysicalExpr>;
     let group_by = PhysicalGroupBy::new_single(vec![(key, "key".to_owned())]);
     assert!(windowed(&group_by, &schema).unwrap().is_none());
+}
+
+#[test]
+fn zeros_of_both_signs_are_one_key_of_sessions() {
+    let seconds = |values: Vec<i64>| {
+        let values = TimestampSecondArray::from(values);
+        Arc::new(values) as ArrayRef
+    };
+    let zeros: ArrayRef = Arc::new(Float64Array::from(vec![-0.0, 0.0]));
+    let columns = [
+        ("start", seconds(vec![1, 2])),
+        ("end", seconds(vec![6, 7])),
+        ("key", zeros),
+    ];
+    let rows = RecordBatch::try_from_iter(columns).unwrap();
+    let window = SessionWindow {
+        start: 0,
+        end: 1,
+        gap: 5,
+    };
+    let merged = window.assign(&rows, &[2]).unwrap();
+    let ends = merged.column(1).as_primitive::<TimestampSecondType>();
+    assert_eq!(ends.values(), &[7, 7]);
 }
