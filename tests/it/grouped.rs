@@ -1,6 +1,9 @@
 //! GROUP BY over streams: state between batches, on paused time.
 
+mod kept;
+mod merged;
 mod modes;
+mod random;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +11,8 @@ use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion_kinesis::model::{OutputMode, StreamIdentity, Trigger, UnixMillis};
+use datafusion_kinesis::kinesis::Kinesis;
+use datafusion_kinesis::model::{OutputMode, StreamIdentity};
 use datafusion_kinesis::query::{StreamingQuery, StreamingQueryBuilder};
 use futures::TryStreamExt;
 
@@ -36,15 +40,6 @@ impl Lines {
                 Ok(())
             }
         })
-    }
-
-    pub(crate) fn batch(&self, batch: u64) -> Vec<String> {
-        self.0
-            .lock()
-            .unwrap()
-            .get(&batch)
-            .cloned()
-            .unwrap_or_default()
     }
 
     /// Batches that gave rows.

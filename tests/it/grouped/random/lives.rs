@@ -1,0 +1,196 @@
+//! A query over rows that come round by round, killed and begun again with other partitions.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion_kinesis::Error;
+use datafusion_kinesis::kinesis::Kinesis;
+use datafusion_kinesis::model::{HashKey, StreamIdentity};
+use datafusion_kinesis::query::{Step, StreamingQuery, StreamingQueryBuilder};
+use fastrand::Rng;
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
+
+use super::compare::{Line, lines};
+use super::query::Query;
+use super::rows::{Round, Row};
+use crate::streaming::{FROM_THE_START, Freeze};
+use crate::support::{World, entry};
+
+/// A start of a query, and where it is killed.
+#[derive(Debug, Clone)]
+pub(super) struct Life {
+    pub(super) partitions: usize,
+    /// Rows that go through a plan at once.
+    batch_rows: usize,
+    /// Rows after which a partial aggregation may give up.
+    probed: usize,
+    /// At a step, the so-and-so-many-th time.
+    death: Option<(Step, usize)>,
+}
+
+impl Life {
+    pub(super) fn draw(random: &mut Rng, is_last: bool) -> Self {
+        Self {
+            partitions: random.usize(1..=8),
+            batch_rows: [2, 7, 8_192][random.usize(..3)],
+            probed: [1, 100_000][random.usize(..2)],
+            death: (!is_last).then(|| {
+                let step = Step::ALL[random.usize(..Step::ALL.len())];
+                (step, random.usize(1..5))
+            }),
+        }
+    }
+
+    /// Has partial aggregations always be such.
+    pub(super) fn never_give_up(&mut self) {
+        self.probed = 100_000;
+    }
+
+    /// `builder` with its death, and when that comes.
+    fn killed(&self, builder: StreamingQueryBuilder) -> (StreamingQueryBuilder, BoxFuture<'_, ()>) {
+        let Some((step, nth)) = self.death else {
+            return (builder, std::future::pending().boxed());
+        };
+        let freeze = Freeze::at(step, nth);
+        let builder = builder.with_step_hook(freeze.hook.clone());
+        (builder, async move { freeze.reached().await }.boxed())
+    }
+
+    pub(super) async fn set(&self, world: &World) {
+        for (name, value) in [
+            ("target_partitions", self.partitions),
+            ("batch_size", self.batch_rows),
+            ("skip_partial_aggregation_probe_rows_threshold", self.probed),
+        ] {
+            let statement = format!("SET datafusion.execution.{name} = {value}");
+            world.run(&statement).await;
+        }
+        let ratio = "datafusion.execution.skip_partial_aggregation_probe_ratio_threshold";
+        world.run(&format!("SET {ratio} = 0.1")).await;
+    }
+}
+
+/// What a query has given, batch by batch, and batches that came to something else when they ran again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Given(Arc<Mutex<(BTreeMap<u64, Vec<Line>>, Option<String>)>>);
+
+impl Given {
+    fn of(&self, query: &Arc<Query>, builder: StreamingQueryBuilder) -> StreamingQueryBuilder {
+        let (given, query) = (self.clone(), Arc::clone(query));
+        builder.foreach_batch(move |batch, rows| {
+            let (given, query) = (given.clone(), Arc::clone(&query));
+            async move {
+                let rows: Vec<RecordBatch> = rows.try_collect().await?;
+                given.take(&query, batch.0, lines(&rows));
+                Ok(())
+            }
+        })
+    }
+
+    fn take(&self, query: &Query, batch: u64, lines: Vec<Line>) {
+        let (batches, wrong) = &mut *self.0.lock().unwrap();
+        if let Some(before) = batches.get(&batch) {
+            let differs = match (query.groups(before), query.groups(&lines)) {
+                (Ok(before), Ok(again)) => query.differs(&before, &again),
+                (Err(error), _) | (_, Err(error)) => Some(error),
+            };
+            let differs = differs.map(|differs| format!("batch {batch} ran again: {differs}"));
+            *wrong = wrong.take().or(differs);
+        }
+        batches.insert(batch, lines);
+    }
+
+    /// The rows of each batch.
+    ///
+    /// # Errors
+    /// A batch that ran again had others.
+    pub(super) fn batches(&self) -> Result<Vec<Vec<Line>>, String> {
+        let (batches, wrong) = &*self.0.lock().unwrap();
+        match wrong {
+            Some(wrong) => Err(wrong.clone()),
+            None => Ok(batches.values().cloned().collect()),
+        }
+    }
+}
+
+/// Puts `rows` into their shards of `words`, which are `shards`.
+async fn put(world: &World, rows: &[Row], shards: u32) {
+    let stream = StreamIdentity::parse("words").unwrap();
+    let width = u128::MAX / u128::from(shards);
+    for rows in rows.chunks(500) {
+        let entries = rows.iter().map(|row| {
+            let hash_key = HashKey(width * u128::from(row.shard) + 1);
+            entry("k", row.text(), Some(hash_key))
+        });
+        let entries: Vec<_> = entries.collect();
+        let outcomes = world.kinesis.put_records(&stream, &entries).await.unwrap();
+        outcomes
+            .into_iter()
+            .for_each(|outcome| drop(outcome.unwrap()));
+    }
+}
+
+/// Runs a query over `rounds` in as many starts as there are `lives`; gives how many rows were too late,
+/// as far as the last one knows.
+pub(super) async fn live(
+    query: &Arc<Query>,
+    shards: u32,
+    rounds: &[Round],
+    lives: &[Life],
+    given: &Given,
+    place: &str,
+) -> Result<u64, String> {
+    let world = World::new();
+    world.unbounded_table("words", shards, FROM_THE_START).await;
+    let (mut rounds, mut rest, mut late) = (rounds.iter(), Duration::ZERO, 0);
+    'lives: for life in lives {
+        life.set(&world).await;
+        let builder = given.of(
+            query,
+            builder(&world, query).with_checkpoint_location(place),
+        );
+        let (builder, mut killed) = life.killed(builder);
+        let running = tokio::select! {
+            biased;
+            () = &mut killed => continue,
+            started = builder.start() => started.map_err(|error| error.to_string())?,
+        };
+        loop {
+            let settled = async {
+                running.process_all_available().await?;
+                tokio::time::sleep(rest).await;
+                Ok::<_, Error>(())
+            };
+            tokio::select! {
+                biased;
+                () = &mut killed => continue 'lives,
+                settled = settled => settled.map_err(|error| error.to_string())?,
+            }
+            let Some(round) = rounds.next() else {
+                break;
+            };
+            put(&world, &round.rows, shards).await;
+            rest = round.rest;
+        }
+        let progress = running.recent_progress();
+        let states = progress
+            .iter()
+            .filter_map(|told| told.state_operator.as_ref());
+        late = states.map(|state| state.rows_dropped_by_watermark).sum();
+        running.stop().await.map_err(|error| error.to_string())?;
+    }
+    Ok(late)
+}
+
+fn builder(world: &World, query: &Query) -> StreamingQueryBuilder {
+    let builder = StreamingQuery::builder(&world.ctx, &query.sql)
+        .with_output_mode(query.mode)
+        .with_seed(7);
+    match query.delay {
+        Some(delay) => builder.with_watermark(delay, None),
+        None => builder,
+    }
+}

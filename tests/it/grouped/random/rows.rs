@@ -1,0 +1,187 @@
+//! Rows at random: NULLs everywhere, zeros of both signs, numbers that are none, and records without a row.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+const TEXTS: [Option<&str>; 5] = [
+    Some("a"),
+    Some("b"),
+    Some("ab"),
+    Some("longer than a view"),
+    None,
+];
+const FLOATS: [Option<&str>; 6] = [
+    Some("-0.0"),
+    Some("0.0"),
+    Some("NaN"),
+    Some("1.5"),
+    Some("-2.25"),
+    None,
+];
+
+/// The rows of the stream `words` as a statement sees them; a record that is no row has no `id`.
+pub(super) const SOURCE: &str = "(SELECT TRY_CAST(split_part(line, ',', 1) AS BIGINT) AS id, \
+    NULLIF(split_part(line, ',', 2), '') AS k, \
+    TRY_CAST(NULLIF(split_part(line, ',', 3), '') AS INT) AS n, \
+    TRY_CAST(NULLIF(split_part(line, ',', 4), '') AS BOOLEAN) AS b, \
+    TRY_CAST(NULLIF(split_part(line, ',', 5), '') AS DOUBLE) AS f, \
+    TRY_CAST(NULLIF(split_part(line, ',', 6), '') AS BIGINT) AS v, \
+    TRY_CAST(NULLIF(split_part(line, ',', 7), '') AS DOUBLE) AS x, \
+    TRY_CAST(NULLIF(split_part(line, ',', 8), '') AS DOUBLE) AS y, \
+    NULLIF(split_part(line, ',', 9), '') AS s, \
+    to_timestamp_millis(TRY_CAST(NULLIF(split_part(line, ',', 10), '') AS BIGINT)) AS t \
+    FROM (SELECT CAST(data AS VARCHAR) AS line FROM words))";
+
+/// A row on its way into a shard.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    /// Of no other row; none of a record that is no row.
+    pub(super) id: Option<i64>,
+    pub(super) shard: u32,
+    pub(super) k: Option<&'static str>,
+    pub(super) v: Option<i64>,
+    /// Milliseconds.
+    pub(super) t: Option<i64>,
+    /// The columns that only statements look at: `n`, `b` and `f`; `x`, `y` and `s`.
+    others: [String; 2],
+}
+
+impl Row {
+    pub(super) fn text(&self) -> String {
+        let Some(id) = self.id else {
+            return "no row".to_owned();
+        };
+        let number = |number: Option<i64>| number.map(|n| n.to_string()).unwrap_or_default();
+        let (k, v, t) = (self.k.unwrap_or_default(), number(self.v), number(self.t));
+        let [nbf, xys] = &self.others;
+        format!("{id},{k},{nbf},{v},{xys},{t}")
+    }
+}
+
+/// What is put at once, and how long nothing follows.
+#[derive(Debug, Clone)]
+pub(super) struct Round {
+    pub(super) rows: Vec<Row>,
+    pub(super) rest: Duration,
+}
+
+/// How the times of rows come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Times {
+    /// Anyhow, and some rows have none.
+    Anyhow,
+    /// All have one, no more than so many milliseconds behind those before.
+    Behind(i64),
+    /// The same, but that some have none.
+    Around(i64),
+}
+
+/// Draws rows.
+pub(super) struct Source<'a> {
+    pub(super) random: &'a mut Rng,
+    pub(super) shards: u32,
+    pub(super) times: Times,
+    now: i64,
+    next: i64,
+    kinds: usize,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(random: &'a mut Rng, shards: u32, times: Times) -> Self {
+        let kinds = random.usize(1..=TEXTS.len());
+        Self {
+            random,
+            shards,
+            times,
+            now: 200_000,
+            next: 0,
+            kinds,
+        }
+    }
+
+    pub(super) fn round(&mut self) -> Round {
+        let most = [1, 4, 12, 40][self.random.usize(..4)];
+        let count = self.random.usize(0..=most);
+        let rows = (0..count).map(|_| match self.random.u32(..12) {
+            0 => self.nothing(),
+            _ => self.row(),
+        });
+        Round {
+            rows: rows.collect(),
+            rest: Duration::from_millis([0, 5, 300, 2_500][self.random.usize(..4)]),
+        }
+    }
+
+    fn nothing(&mut self) -> Row {
+        Row {
+            id: None,
+            ..self.row()
+        }
+    }
+
+    fn row(&mut self) -> Row {
+        let id = self.next;
+        self.next += 1;
+        self.now += self.random.i64(0..400);
+        let t = match self.times {
+            Times::Anyhow => self.some(|random| 100_000 + random.i64(0..20_000)),
+            Times::Behind(most) => Some(self.now - self.random.i64(0..=most)),
+            Times::Around(most) => {
+                let now = self.now;
+                self.some(|random| now - random.i64(0..=most))
+            }
+        };
+        self.at(id, t)
+    }
+
+    /// What closes all groups, or at least makes a batch.
+    pub(super) fn last(&mut self) -> Round {
+        match self.times {
+            Times::Anyhow => Round {
+                rows: vec![self.row()],
+                rest: Duration::ZERO,
+            },
+            Times::Behind(_) | Times::Around(_) => self.ahead(),
+        }
+    }
+
+    /// A row of each shard that is far ahead of all others.
+    fn ahead(&mut self) -> Round {
+        let shards = self.shards;
+        let row = |(number, shard): (i64, u32)| {
+            let row = self.at(-1 - number, Some(100_000_000));
+            Row { shard, ..row }
+        };
+        let rows = (0..).zip(0..shards).map(row).collect();
+        let rest = Duration::from_secs(5);
+        Round { rows, rest }
+    }
+
+    fn at(&mut self, id: i64, t: Option<i64>) -> Row {
+        let text = |random: &mut Rng, kinds: usize| TEXTS[TEXTS.len() - 1 - random.usize(..kinds)];
+        let k = text(self.random, self.kinds);
+        let written = |value: Option<String>| value.unwrap_or_default();
+        let n = written(self.some(|random| random.i32(-2..3).to_string()));
+        let b = written(self.some(|random| random.bool().to_string()));
+        let f = FLOATS[self.random.usize(..FLOATS.len())].unwrap_or_default();
+        // Sums of them are exact, and hardly one comes twice.
+        let wide =
+            |random: &mut Rng| (f64::from(random.i32(-2_000_000..2_000_000)) / 1_024.0).to_string();
+        let (x, y) = (written(self.some(wide)), written(self.some(wide)));
+        let s = text(self.random, TEXTS.len()).unwrap_or_default();
+        Row {
+            id: Some(id),
+            shard: self.random.u32(..self.shards),
+            k,
+            v: self.some(|random| random.i64(-5..20)),
+            t,
+            others: [format!("{n},{b},{f}"), format!("{x},{y},{s}")],
+        }
+    }
+
+    /// A value, or none now and then.
+    fn some<T>(&mut self, draw: impl FnOnce(&mut Rng) -> T) -> Option<T> {
+        (self.random.u32(..8) > 0).then(|| draw(self.random))
+    }
+}
