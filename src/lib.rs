@@ -16,6 +16,7 @@ pub mod kinesis;
 pub mod model;
 pub mod options;
 pub mod query;
+mod session;
 pub mod sink;
 pub mod source;
 mod state;
@@ -29,8 +30,9 @@ pub use query::{
     QueryEnd, QueryStatus, StreamingQuery, StreamingQueryBuilder, StreamingQueryListener,
     StreamingQueryProgress, is_streaming,
 };
+pub use session::{register, register_with};
 pub use state::{EventTimeExec, StateExec};
 pub use table::{
     InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
-    KinesisTableFactory, RowCountExec, Services, StreamingSettings, register, register_with, sql,
+    KinesisTableFactory, RowCountExec, Services, StreamingSettings, sql,
 };

@@ -1,6 +1,7 @@
 //! The log of one query, typed: what is written, what is read back, and who may write.
 
 mod identity;
+mod looking;
 mod trouble;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -60,7 +60,7 @@ impl StateObjects {
             Error::new(
                 ErrorKind::Checkpoint,
                 format!(
-                    "{} is missing, which the newest commit names; restore it from a copy, or give the \
+                    "{} is missing, which a commit names; restore it from a copy, or give the \
                      query a new checkpoint location, where it begins at its starting position",
                     self.place(name)
                 ),

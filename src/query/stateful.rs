@@ -130,7 +130,10 @@ impl Stateful {
             event_times = watermarks.event_times();
         }
         let state = match &mut self.directory {
-            Some(directory) => Some(directory.write(batch.id, &found.changed).await?),
+            Some(directory) => {
+                let store = &self.store;
+                Some(directory.write(batch.id, &found.changed, store).await?)
+            }
             None => None,
         };
         let most = found.event_times.values().max().copied();

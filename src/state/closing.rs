@@ -1,10 +1,11 @@
 //! Which of the groups of an aggregation are about a piece of time, and so are closed by a watermark.
 
-use datafusion::common::{Column, Result, ScalarValue};
+use datafusion::common::{Column, Result, ScalarValue, internal_err};
 use datafusion::functions::datetime::date_bin;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, lit};
 
+use super::described::After;
 use crate::error::Error;
 
 /// How the groups of an aggregation are closed.
@@ -15,6 +16,28 @@ pub(crate) struct Closing {
     /// How long the time is that begins there; none where it is a point in time, or where windows are
     /// merged and have a width of their own.
     pub(crate) width: Option<ScalarValue>,
+}
+
+impl Closing {
+    /// How long the time goes on behind what the column says.
+    pub(super) fn after(&self) -> Result<After> {
+        let (months, days, nanos) = match &self.width {
+            None => return Ok(After::Nothing),
+            Some(ScalarValue::IntervalYearMonth(Some(months))) => (*months, 0, 0),
+            Some(ScalarValue::IntervalDayTime(Some(time))) => {
+                (0, time.days, i64::from(time.milliseconds) * 1_000_000)
+            }
+            Some(ScalarValue::IntervalMonthDayNano(Some(time))) => {
+                (time.months, time.days, time.nanoseconds)
+            }
+            Some(other) => return internal_err!("a window is as long as {other:?}"),
+        };
+        Ok(After::Interval {
+            months,
+            days,
+            nanos,
+        })
+    }
 }
 
 /// The time of the rows of an aggregation.

@@ -4,47 +4,50 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit};
-use datafusion::common::Result;
+use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, TimeUnit};
+use datafusion::common::{Result, ScalarValue, internal_err};
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 
+use super::described::{After, Ends};
 use crate::model::UnixMillis;
-use crate::table::windows::HopWindow;
 
 /// The end of a group's event time, out of its group columns.
 #[derive(Debug, Clone)]
 pub(super) struct Expiry {
+    ends: Ends,
+    /// The end; the start of a pane where groups are panes.
     expr: Arc<dyn PhysicalExpr>,
     unit: TimeUnit,
-    /// The group is a pane, and ends with the last window that it lies in.
-    pane: Option<Pane>,
-}
-
-/// How panes lie in windows.
-#[derive(Debug, Clone, Copy)]
-struct Pane {
-    slide: i64,
-    size: i64,
 }
 
 impl Expiry {
-    /// `expr` gives the end, as timestamps of `unit`.
-    pub(super) fn new(expr: Arc<dyn PhysicalExpr>, unit: TimeUnit) -> Self {
-        let pane = None;
-        Self { expr, unit, pane }
+    /// Groups with the columns of `schema` end as `ends` says.
+    pub(super) fn new(ends: Ends, schema: &Schema) -> Result<Self> {
+        let field = schema.field(ends.column);
+        let DataType::Timestamp(unit, _) = field.data_type() else {
+            return internal_err!("group column '{}' has no times", field.name());
+        };
+        let start: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), ends.column));
+        let expr = match &ends.after {
+            After::Nothing | After::Pane { .. } => start,
+            After::Interval {
+                months,
+                days,
+                nanos,
+            } => {
+                let width = ScalarValue::new_interval_mdn(*months, *days, *nanos);
+                Arc::new(BinaryExpr::new(start, Operator::Plus, lit(width)))
+            }
+        };
+        let unit = *unit;
+        Ok(Self { ends, expr, unit })
     }
 
-    /// The end of the last window that a pane of `hop` lies in.
-    pub(super) fn of_panes(hop: &HopWindow, unit: TimeUnit) -> Self {
-        Self {
-            expr: Arc::new(Column::new("pane", hop.column)),
-            unit,
-            pane: Some(Pane {
-                slide: hop.slide(),
-                size: hop.size(),
-            }),
-        }
+    /// What it was made of.
+    pub(super) fn ends_as(&self) -> &Ends {
+        &self.ends
     }
 
     /// The end of each row, in the unit of the timestamps; the greatest number for a row that never
@@ -53,9 +56,9 @@ impl Expiry {
         let ends = self.expr.evaluate(rows)?.into_array(rows.num_rows())?;
         let ends = cast(&ends, &DataType::Int64)?;
         let ends = ends.as_primitive::<Int64Type>();
-        let end = |start: i64| match self.pane {
-            Some(Pane { slide, size }) => start.div_euclid(slide) * slide + size,
-            None => start,
+        let end = |start: i64| match self.ends.after {
+            After::Pane { slide, size } => start.div_euclid(slide) * slide + size,
+            After::Nothing | After::Interval { .. } => start,
         };
         if ends.null_count() == 0 {
             return Ok(ends.values().iter().map(|start| end(*start)).collect());

@@ -7,10 +7,11 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, UInt32Array,
 };
 use datafusion::arrow::compute::{cast, concat_batches, filter_record_batch, take};
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use datafusion::common::Result;
 
 use super::batch::StateBatch;
+use super::described::Described;
 use super::groups::{Groups, Layout};
 use crate::model::OutputMode;
 use crate::table::windows::HopWindow;
@@ -30,6 +31,26 @@ pub(crate) struct Grouping {
 }
 
 impl Grouping {
+    /// Groups that are only read, all in one partition.
+    pub(super) fn stored(schema: SchemaRef, described: Described) -> Result<Self> {
+        Ok(Self {
+            layout: Arc::new(Layout::described(schema, described)?),
+            keys: Vec::new(),
+            hop: None,
+            distinct: false,
+            mode: OutputMode::Update,
+            partitions: 1,
+        })
+    }
+
+    /// What the columns of its state mean.
+    pub(super) fn describe(&self) -> Described {
+        let mut described = self.layout.describe();
+        // What is complete stays.
+        described.ends = described.ends.filter(|_| self.mode != OutputMode::Complete);
+        described
+    }
+
     /// Puts down what a batch has made of the groups of a partition, closes those that end, and gives
     /// what belongs to the output.
     pub(super) fn save(

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::arrow::datatypes::Schema;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Result, ScalarValue, internal_err, plan_datafusion_err};
-use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
+use datafusion::common::{Result, plan_datafusion_err};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
 
 use super::closing::Closing;
+use super::described::{After, Ends};
 use super::exec::{Merge, StateExec};
 use super::expiry::Expiry;
 use super::grouping::Grouping;
@@ -161,9 +159,12 @@ impl StateRule {
         let Some(closing) = &self.closing else {
             return Ok(None);
         };
-        let (column, width) = match (hop, session) {
-            (Some(hop), _) => (hop.column, None),
-            (None, Some(session)) => (session.end, None),
+        let (column, after) = match (hop, session) {
+            (Some(hop), _) => {
+                let (slide, size) = (hop.slide(), hop.size());
+                (hop.column, After::Pane { slide, size })
+            }
+            (None, Some(session)) => (session.end, After::Nothing),
             (None, None) => {
                 let mut names = group_by.expr().iter().map(|(_, name)| name);
                 let found = names.position(|name| *name == closing.column);
@@ -173,25 +174,10 @@ impl StateRule {
                         closing.column
                     )
                 })?;
-                (column, closing.width.clone())
+                (column, closing.after()?)
             }
         };
-        let field = schema.field(column);
-        let DataType::Timestamp(unit, _) = field.data_type() else {
-            return internal_err!("group column '{}' has no times", field.name());
-        };
-        if let Some(hop) = hop {
-            return Ok(Some(Expiry::of_panes(hop, *unit)));
-        }
-        let start: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), column));
-        Ok(Some(Expiry::new(end(start, width), *unit)))
-    }
-}
-
-fn end(start: Arc<dyn PhysicalExpr>, width: Option<ScalarValue>) -> Arc<dyn PhysicalExpr> {
-    match width {
-        Some(width) => Arc::new(BinaryExpr::new(start, Operator::Plus, lit(width))),
-        None => start,
+        Ok(Some(Expiry::new(Ends { column, after }, schema)?))
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::metrics::Time;
 use datafusion::physical_plan::repartition::BatchPartitioner;
 
+use super::described::Described;
 use super::grouping::Grouping;
 use super::groups::{ChunkImage, Groups};
 use crate::model::{OutputMode, UnixMillis};
@@ -45,6 +46,11 @@ impl StateStore {
     /// Group columns, then state columns.
     pub(crate) fn schema(&self) -> &SchemaRef {
         self.grouping.layout.schema()
+    }
+
+    /// What the columns mean.
+    pub(super) fn describe(&self) -> Described {
+        self.grouping.describe()
     }
 
     pub(crate) fn partitions(&self) -> usize {
@@ -196,6 +202,11 @@ impl StateImage {
     /// The columns of the rows.
     pub(crate) fn schema(&self) -> &SchemaRef {
         self.grouping.layout.schema()
+    }
+
+    /// What the columns mean.
+    pub(super) fn describe(&self) -> Described {
+        self.grouping.describe()
     }
 
     /// The groups as rows, chunk by chunk.

@@ -31,17 +31,8 @@ impl KinesisTableFactory {
     }
 }
 
-/// Installs the factory, with the AWS SDK and its environment.
-///
-/// Afterwards `CREATE EXTERNAL TABLE t STORED AS "aws-kinesis" LOCATION '<stream name or ARN>'`
-/// makes a table, and `SET streaming.trigger = '1 second'` is one of the [`StreamingSettings`]. Register
-/// before statements are prepared: the session forgets those.
-pub fn register(ctx: &SessionContext) {
-    register_with(ctx, Services::default());
-}
-
-/// Installs the factory with other services: defaults for all tables, or a simulator.
-pub fn register_with(ctx: &SessionContext, services: Services) {
+/// Makes a session know tables of Kinesis, their settings and their windows.
+pub(crate) fn register_with(ctx: &SessionContext, services: Services) {
     let services = Arc::new(services);
     let state = ctx.state_ref();
     let mut state = state.write();

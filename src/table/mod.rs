@@ -2,7 +2,7 @@
 //!
 //! [`KinesisTable`] is one stream as a `TableProvider`, made in code with its builder or by
 //! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
-//! [`register`] installs. [`StreamingSettings`] are what a session says about streaming queries.
+//! [`register`](crate::register) installs. [`StreamingSettings`] are what a session says about streaming queries.
 //! [`sql`] runs a statement with the column names of Kinesis tables written
 //! in any case, and with time windows in GROUP BY.
 //!
@@ -33,7 +33,8 @@ pub(crate) mod windows;
 
 pub(crate) use batch_table::BatchTable;
 pub use builder::KinesisTableBuilder;
-pub use factory::{KinesisTableFactory, register, register_with};
+pub use factory::KinesisTableFactory;
+pub(crate) use factory::register_with;
 pub use order::InOrderExec;
 pub(crate) use order::in_source_order;
 pub use provider::KinesisTable;

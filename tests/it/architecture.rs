@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["table"],
     &["state"],
     &["query"],
+    &["session"],
     &["cli"],
 ];
 

@@ -4,6 +4,7 @@ mod kept;
 mod merged;
 mod modes;
 mod random;
+mod read_state;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

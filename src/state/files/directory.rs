@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::encoding::{Decoded, FileName, decode, encode};
@@ -10,6 +11,7 @@ use super::snapshot::Snapshot;
 use crate::checkpoint::StateObjects;
 use crate::error::{Error, ErrorKind, Result, failure};
 use crate::model::{BatchId, StateFiles};
+use crate::state::described::Described;
 use crate::state::mismatch;
 use crate::state::store::StateStore;
 
@@ -61,6 +63,24 @@ impl StateDirectory {
         Ok(())
     }
 
+    /// What the newest of `files` says of their columns; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Checkpoint`] where it is missing, or not what was written.
+    pub(in crate::state) async fn columns(
+        &self,
+        files: &StateFiles,
+    ) -> Result<Option<(SchemaRef, Described)>> {
+        let mut parts = files.snapshot.iter().flat_map(|snapshot| &snapshot.parts);
+        let Some(name) = files.deltas.last().or_else(|| parts.next()) else {
+            return Ok(None);
+        };
+        let content = self.objects.read(name).await?;
+        let decoded = decode(name, content)
+            .map_err(|reason| unreadable(&self.objects.place(name), &reason))?;
+        Ok(Some((decoded.schema, decoded.groups)))
+    }
+
     /// Takes in one file after the other, the next ones being read meanwhile; gives their bytes.
     async fn each(
         &self,
@@ -104,17 +124,19 @@ impl StateDirectory {
         Ok(bytes)
     }
 
-    /// Writes what `batch` has changed; gives the files that hold the state behind it.
+    /// Writes what `batch` has changed in `store`; gives the files that hold the state behind it.
     pub(crate) async fn write(
         &mut self,
         batch: BatchId,
         changed: &[RecordBatch],
+        store: &StateStore,
     ) -> Result<StateFiles> {
         self.adopt().await;
-        let Some(first) = changed.first() else {
+        if changed.is_empty() {
             return Ok(self.files.clone());
-        };
-        let content = encode(first.schema_ref(), changed).map_err(|error| failure(error.into()))?;
+        }
+        let content = encode(store.schema(), &store.describe(), changed);
+        let content = content.map_err(|error| failure(error.into()))?;
         let name = FileName::of(batch, false, &content).to_string();
         self.objects.create(&name, &content).await?;
         self.delta_bytes += content.len();

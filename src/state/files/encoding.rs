@@ -17,11 +17,14 @@ use datafusion::arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use md5::{Digest, Md5};
 
 use crate::model::BatchId;
+use crate::state::described::Described;
 
 /// The version of what is written.
 const VERSION: &str = "1";
 
 const VERSION_KEY: &str = "datafusion-kinesis.state";
+/// What the columns mean, as JSON.
+const GROUPS_KEY: &str = "datafusion-kinesis.groups";
 const ENGINE_KEY: &str = "datafusion";
 
 /// `12-<md5>.delta` or `12-<md5>.snapshot`: what batch 12 has changed, or a part of what there was behind
@@ -77,9 +80,16 @@ fn md5_of(content: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A file of these rows, which have the columns of `schema`.
-pub(super) fn encode(schema: &SchemaRef, rows: &[RecordBatch]) -> Result<Bytes, ArrowError> {
+/// A file of these rows, which have the columns of `schema`, which mean what `groups` says.
+pub(super) fn encode(
+    schema: &SchemaRef,
+    groups: &Described,
+    rows: &[RecordBatch],
+) -> Result<Bytes, ArrowError> {
+    let groups = serde_json::to_string(groups);
+    let groups = groups.map_err(|error| ArrowError::ExternalError(error.into()))?;
     let told = HashMap::from([
+        (GROUPS_KEY.to_owned(), groups),
         (VERSION_KEY.to_owned(), VERSION.to_owned()),
         (ENGINE_KEY.to_owned(), DATAFUSION_VERSION.to_owned()),
     ]);
@@ -103,6 +113,8 @@ pub(super) fn encode(schema: &SchemaRef, rows: &[RecordBatch]) -> Result<Bytes, 
 pub(crate) struct Decoded {
     /// The columns.
     pub(crate) schema: SchemaRef,
+    /// What they mean.
+    pub(in crate::state) groups: Described,
     pub(crate) rows: Vec<RecordBatch>,
     /// The version of DataFusion that wrote it.
     pub(crate) engine: String,
@@ -136,6 +148,12 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
              reads '{VERSION}'); run the query with that version"
         )));
     }
+    let groups = serde_json::from_str(&told(GROUPS_KEY)).ok();
+    let groups = groups.filter(|groups: &Described| groups.fits(&schema));
+    let Some(groups) = groups else {
+        let reason = "does not say which of its columns are the groups";
+        return Err(Unreadable(reason.to_owned()));
+    };
     let engine = told(ENGINE_KEY);
     let plain = Arc::new(Schema::clone(&schema).with_metadata(HashMap::new()));
     let own = |rows: Result<RecordBatch, ArrowError>| {
@@ -147,6 +165,7 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
     Ok(Decoded {
         rows: rows.map_err(unreadable)?,
         schema: plain,
+        groups,
         engine,
     })
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use tokio::task::JoinHandle;
 
 use super::encoding::{FileName, encode};
 use crate::checkpoint::StateObjects;
 use crate::error::{Error, Result};
 use crate::model::{BatchId, SnapshotFiles};
+use crate::state::described::Described;
 use crate::state::store::StateImage;
 
 /// Memory of the groups that go into one part of a snapshot, before they are compressed.
@@ -65,7 +67,9 @@ async fn write(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) ->
     let mut bytes = 0;
     let mut left = Parts {
         schema: Arc::clone(image.schema()),
+        groups: image.describe(),
         rows: Box::new(image.rows()),
+        is_first: true,
     };
     loop {
         let made = tokio::task::spawn_blocking(move || left.next().map(|part| (part, left))).await;
@@ -84,8 +88,11 @@ async fn write(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) ->
 
 /// The parts of a snapshot that are not made yet.
 struct Parts {
-    schema: datafusion::arrow::datatypes::SchemaRef,
+    schema: SchemaRef,
+    groups: Described,
     rows: Box<dyn Iterator<Item = datafusion::common::Result<RecordBatch>> + Send>,
+    /// It is made of no rows, too: it says what the columns are.
+    is_first: bool,
 }
 
 impl Parts {
@@ -100,9 +107,40 @@ impl Parts {
             bytes += chunk.get_array_memory_size();
             rows.push(chunk);
         }
-        if rows.is_empty() {
+        if rows.is_empty() && !std::mem::take(&mut self.is_first) {
             return Ok(None);
         }
-        Ok(Some(encode(&self.schema, &rows)?))
+        self.is_first = false;
+        Ok(Some(encode(&self.schema, &self.groups, &rows)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+
+    use super::*;
+    use crate::state::files::encoding::decode;
+
+    #[test]
+    fn without_groups_it_is_one_part_that_says_what_the_columns_are() {
+        let fields = ["key", "count"].map(|name| Field::new(name, DataType::Int64, true));
+        let schema: SchemaRef = Arc::new(Schema::new(fields.to_vec()));
+        let groups = Described {
+            groups: 1,
+            ..Described::default()
+        };
+        let mut parts = Parts {
+            schema: Arc::clone(&schema),
+            groups: groups.clone(),
+            rows: Box::new(std::iter::empty()),
+            is_first: true,
+        };
+        let part = parts.next().unwrap().unwrap();
+        let name = FileName::of(BatchId(3), true, &part).to_string();
+        let decoded = decode(&name, part).unwrap();
+        assert_eq!((decoded.schema, decoded.groups), (schema, groups));
+        assert!(decoded.rows.is_empty());
+        assert!(parts.next().unwrap().is_none());
     }
 }

@@ -13,11 +13,14 @@ use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
 use datafusion::common::utils::normalize_float_zero;
 use datafusion::error::DataFusionError;
+use serde::{Deserialize, Serialize};
 
+use crate::state::described::Described;
 use crate::state::expiry::Expiry;
 
 /// The two group columns that are the bounds of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::state) struct SessionColumns {
     pub(in crate::state) start: usize,
     pub(in crate::state) end: usize,
@@ -78,6 +81,26 @@ impl Layout {
             bounds_bytes,
             converter,
         })
+    }
+
+    /// Groups of `schema` as `described` tells of them.
+    pub(in crate::state) fn described(schema: SchemaRef, described: Described) -> Result<Self> {
+        let expiry = described.ends.map(|ends| Expiry::new(ends, &schema));
+        Self::new(
+            schema,
+            described.groups,
+            described.session,
+            expiry.transpose()?,
+        )
+    }
+
+    /// What the columns mean.
+    pub(in crate::state) fn describe(&self) -> Described {
+        Described {
+            groups: self.groups,
+            session: self.session,
+            ends: self.expiry.as_ref().map(|expiry| expiry.ends_as().clone()),
+        }
     }
 
     pub(in crate::state) fn schema(&self) -> &SchemaRef {

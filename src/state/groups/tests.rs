@@ -4,9 +4,9 @@ use datafusion::arrow::array::{
     ArrayRef, AsArray, Int64Array, StringArray, TimestampMillisecondArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
-use datafusion::physical_expr::expressions::Column;
 
 use super::*;
+use crate::state::described::{After, Ends};
 use crate::state::expiry::Expiry;
 
 const TIME: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
@@ -17,7 +17,11 @@ fn layout() -> Arc<Layout> {
         Field::new("time", TIME, true),
         Field::new("count", DataType::Int64, true),
     ]);
-    let end = Expiry::new(Arc::new(Column::new("time", 1)), TimeUnit::Millisecond);
+    let ends = Ends {
+        column: 1,
+        after: After::Nothing,
+    };
+    let end = Expiry::new(ends, &schema).unwrap();
     Arc::new(Layout::new(Arc::new(schema), 2, None, Some(end)).unwrap())
 }
 

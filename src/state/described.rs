@@ -1,0 +1,52 @@
+//! What the columns of a state mean, as its files say it: they can be read without the statement.
+
+use datafusion::arrow::datatypes::Schema;
+use serde::{Deserialize, Serialize};
+
+use super::groups::SessionColumns;
+
+/// What the columns of a state mean. Columns are told by their places.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Described {
+    /// How many columns are what groups are told apart by; the others hold what they have come to.
+    pub(super) groups: usize,
+    /// The bounds of a session, where groups are sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<SessionColumns>,
+    /// How groups end, where a watermark closes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ends: Option<Ends>,
+}
+
+/// How groups end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ends {
+    /// The group column that is a time.
+    pub(super) column: usize,
+    /// How long that time goes on.
+    pub(super) after: After,
+}
+
+/// How long the time of a group goes on behind what its column says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum After {
+    /// For no time: the column says the end.
+    Nothing,
+    /// For an interval.
+    Interval { months: i32, days: i32, nanos: i64 },
+    /// To the end of the last window that begins with the pane or before; in the unit of the column.
+    Pane { slide: i64, size: i64 },
+}
+
+impl Described {
+    /// Whether `schema` has the columns that this tells of.
+    pub(super) fn fits(&self, schema: &Schema) -> bool {
+        let session = self.session.iter().flat_map(|s| [s.start, s.end]);
+        let ends = self.ends.iter().map(|ends| ends.column);
+        let mut columns = session.chain(ends);
+        self.groups <= schema.fields().len() && columns.all(|column| column < self.groups)
+    }
+}
