@@ -43,6 +43,11 @@ impl Lines {
         })
     }
 
+    pub(crate) fn batch(&self, batch: u64) -> Vec<String> {
+        let all = self.0.lock().unwrap();
+        all.get(&batch).cloned().unwrap_or_default()
+    }
+
     /// Batches that gave rows.
     pub(crate) fn given(&self) -> Vec<Vec<String>> {
         let all = self.0.lock().unwrap();
