@@ -35,6 +35,8 @@ pub(super) struct Look {
     unit: TimeUnit,
     shard: Arc<dyn PhysicalExpr>,
     end: Option<Arc<dyn PhysicalExpr>>,
+    /// Windows of a time may be counted in another unit than it.
+    end_unit: TimeUnit,
 }
 
 impl EventTimeExec {
@@ -47,25 +49,21 @@ impl EventTimeExec {
         end: Option<Arc<dyn PhysicalExpr>>,
     ) -> Result<Self> {
         let schema = input.schema();
-        let unit = match time.data_type(&schema)? {
-            DataType::Timestamp(unit, _) => unit,
-            other => {
-                return plan_err!(
-                    "the event time {time} is of type {other}: expected a timestamp, such as \
-                     to_timestamp(…) gives"
-                );
-            }
+        let unit_of = |time: &Arc<dyn PhysicalExpr>| match time.data_type(&schema)? {
+            DataType::Timestamp(unit, _) => Ok(unit),
+            other => plan_err!(
+                "the event time {time} is of type {other}: expected a timestamp, such as \
+                 to_timestamp(…) gives"
+            ),
         };
-        if let Some(end) = &end
-            && !matches!(end.data_type(&schema)?, DataType::Timestamp(of_end, _) if of_end == unit)
-        {
-            return internal_err!("the end of a window is of another type than its start");
-        }
+        let unit = unit_of(&time)?;
+        let end_unit = end.as_ref().map_or(Ok(unit), unit_of)?;
         let look = Arc::new(Look {
             time,
             unit,
             shard,
             end,
+            end_unit,
         });
         Ok(Self { input, look })
     }
@@ -98,13 +96,13 @@ impl Look {
         watermark: Option<UnixMillis>,
         ends: impl FnOnce() -> Result<Int64Array>,
     ) -> Result<Option<BooleanArray>> {
-        let limit = watermark.map_or(i64::MIN, |watermark| instant(watermark, self.unit));
-        let least = datafusion::arrow::compute::min(times);
+        let limit_in = |unit| watermark.map_or(i64::MIN, |watermark| instant(watermark, unit));
+        let (limit, least) = (limit_in(self.unit), datafusion::arrow::compute::min(times));
         // A group ends behind the time of its rows.
         if times.null_count() == 0 && least.is_none_or(|least| least > limit) {
             return Ok(None);
         }
-        let ends = ends()?;
+        let (ends, limit) = (ends()?, limit_in(self.end_unit));
         let on_time = ends
             .iter()
             .map(|end| Some(end.is_some_and(|end| end > limit)));
