@@ -30,9 +30,9 @@ pub use query::{
     QueryEnd, QueryStatus, StreamingQuery, StreamingQueryBuilder, StreamingQueryListener,
     StreamingQueryProgress, is_streaming,
 };
-pub use session::{register, register_with};
+pub use session::{register, register_with, sql};
 pub use state::{EventTimeExec, StateExec};
 pub use table::{
     InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
-    KinesisTableFactory, RowCountExec, Services, StreamingSettings, sql,
+    KinesisTableFactory, RowCountExec, Services, StreamingSettings,
 };

@@ -1,8 +1,10 @@
-//! What a session is taught.
+//! What a session is taught, and how it runs a statement.
 
-use datafusion::prelude::SessionContext;
+use datafusion::error::DataFusionError;
+use datafusion::prelude::{DataFrame, SessionContext};
 
-use crate::table::Services;
+use crate::query::explained;
+use crate::table::{Services, plan_to_run};
 
 /// Installs the factory, with the AWS SDK and its environment.
 ///
@@ -19,4 +21,21 @@ pub fn register(ctx: &SessionContext) {
 pub fn register_with(ctx: &SessionContext, services: Services) {
     crate::table::register_with(ctx, services);
     crate::state::install(&mut ctx.state_ref().write());
+}
+
+/// Plans one statement, as [`SessionContext::sql`] does, with five additions: the columns of Kinesis
+/// tables may be written bare in any case (`SELECT partitionKey …`), `GROUP BY` takes the windows
+/// `tumble`, `hop` and `session`, an option that is given twice in `OPTIONS (…)` is an error in whatever
+/// case it is written, `RESET` knows the settings called `streaming.…`, and `EXPLAIN` of a statement over
+/// unbounded tables gives the plan of its batches, with the output mode and the watermark that are set.
+///
+/// # Errors
+/// Those of planning; for `EXPLAIN` those of a start. [`Error::find_in`](crate::Error::find_in) gives back
+/// what this crate has against a statement.
+pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame, DataFusionError> {
+    let plan = plan_to_run(ctx, sql).await?;
+    match explained(&ctx.state(), &plan).await? {
+        Some((state, plan)) => Ok(DataFrame::new(state, plan)),
+        None => ctx.execute_logical_plan(plan).await,
+    }
 }

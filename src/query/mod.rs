@@ -43,6 +43,7 @@ pub use handle::StreamingQuery;
 pub use listener::{
     StreamingQueryIdle, StreamingQueryListener, StreamingQueryStarted, StreamingQueryTerminated,
 };
+pub(crate) use plan::explained;
 pub use plan::is_streaming;
 pub use progress::{
     EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,

@@ -1,6 +1,7 @@
 //! A statement as a streaming query: which streams it reads, and its plan for one batch.
 
 mod columns;
+mod explained;
 mod refusals;
 mod sources;
 mod stateful;
@@ -23,6 +24,7 @@ use crate::model::UnixMillis;
 use crate::source::BatchReads;
 use crate::table::{BatchTable, KinesisTable, StreamingSettings};
 
+pub(crate) use explained::explained;
 pub use sources::is_streaming;
 pub(super) use stateful::StatefulPlan;
 
@@ -128,26 +130,32 @@ impl StreamingPlan {
     /// # Errors
     /// A plan that cannot be walked.
     pub(super) fn for_batch(&self, reads: &[Arc<BatchReads>]) -> Result<BatchPlan> {
-        let tables: Vec<Arc<dyn TableProvider>> = self
-            .sources
-            .iter()
-            .zip(reads)
-            .map(|(source, reads)| {
-                let table = source.batch_table(Arc::clone(reads));
-                let table = match self.stateful {
-                    // The state is to be seen by batches without rows, too.
-                    Some(_) => table.never_empty(),
-                    None => table,
-                };
-                Arc::new(table) as Arc<dyn TableProvider>
-            })
-            .collect();
-        let plan = with_tables(self.plan.clone(), &self.sources, &tables).map_err(failure)?;
+        // The state is to be seen by batches without rows, too.
+        let plan = self.over(reads, self.stateful.is_some())?;
         Ok(BatchPlan {
             plan,
             reads: reads.to_vec(),
             stateful: self.stateful.is_some(),
         })
+    }
+
+    /// The plan of any batch: it is like the others, and has no rows.
+    fn example(&self) -> Result<LogicalPlan> {
+        let reads = vec![Arc::default(); self.sources.len()];
+        self.over(&reads, true)
+    }
+
+    fn over(&self, reads: &[Arc<BatchReads>], never_empty: bool) -> Result<LogicalPlan> {
+        let tables = self.sources.iter().zip(reads).map(|(source, reads)| {
+            let table = source.batch_table(Arc::clone(reads));
+            let table = match never_empty {
+                true => table.never_empty(),
+                false => table,
+            };
+            Arc::new(table) as Arc<dyn TableProvider>
+        });
+        let tables: Vec<_> = tables.collect();
+        with_tables(self.plan.clone(), &self.sources, &tables).map_err(failure)
     }
 
     /// Whether it is an INSERT; otherwise it gives rows.

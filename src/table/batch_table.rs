@@ -63,11 +63,6 @@ impl BatchTable {
         self
     }
 
-    /// Any batch of `table`, for EXPLAIN: it has a plan like the others, and no rows.
-    pub(super) fn explained(table: &KinesisTable) -> Self {
-        Self::new(table, Arc::default()).never_empty()
-    }
-
     /// The same, read like others where it has no ranges.
     pub(crate) fn never_empty(mut self) -> Self {
         self.never_empty = true;

@@ -2,9 +2,9 @@
 //!
 //! [`KinesisTable`] is one stream as a `TableProvider`, made in code with its builder or by
 //! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
-//! [`register`](crate::register) installs. [`StreamingSettings`] are what a session says about streaming queries.
-//! [`sql`] runs a statement with the column names of Kinesis tables written
-//! in any case, and with time windows in GROUP BY.
+//! [`register`](crate::register) installs. [`StreamingSettings`] are what a session says about streaming
+//! queries. [`logical_plan`] plans a statement with the column names of Kinesis tables written in any
+//! case, and with time windows in GROUP BY.
 //!
 //! ```text
 //!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard, a partition each)
@@ -16,7 +16,6 @@
 mod batch_table;
 mod builder;
 mod descriptor;
-mod explained;
 mod factory;
 mod identifiers;
 mod order;
@@ -42,5 +41,4 @@ pub use read_exec::KinesisReadExec;
 pub use service::Services;
 pub use settings::StreamingSettings;
 pub use sink_exec::{KinesisSinkExec, RowCountExec};
-pub(crate) use sql::logical_plan;
-pub use sql::sql;
+pub(crate) use sql::{logical_plan, plan_to_run};

@@ -9,14 +9,13 @@ use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
-use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::{
     Insert, ObjectName, Query, Statement as SqlStatement, TableObject, Visit, visit_relations,
 };
 
-use super::explained::explainable;
 use super::identifiers::{Tables, quote_columns, quote_query};
 use super::provider::KinesisTable;
 use super::settings;
@@ -25,27 +24,26 @@ use crate::error::Error;
 use crate::options::ExtraColumn;
 use crate::source::RowColumn;
 
-/// Plans one statement, as [`SessionContext::sql`] does, with five additions: the columns of Kinesis
-/// tables may be written bare in any case (`SELECT partitionKey …`), `GROUP BY` takes the windows
-/// `tumble`, `hop` and `session`, an option that is given twice in `OPTIONS (…)` is an error in whatever
-/// case it is written, `RESET` knows the settings called `streaming.…`, and `EXPLAIN` of a statement over
-/// unbounded tables gives the plan of its batches.
+/// The plan that is to be run for one statement, with the additions of [`sql`](fn@crate::sql). A RESET that
+/// DataFusion does not know is done, and there is nothing to be run.
 ///
 /// # Errors
-/// Those of planning. [`Error::find_in`] gives back what this crate has against a statement.
-pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame, DataFusionError> {
+/// Those of planning.
+pub(crate) async fn plan_to_run(
+    ctx: &SessionContext,
+    sql: &str,
+) -> Result<LogicalPlan, DataFusionError> {
     let statement = statement(ctx, sql).await?;
-    let plan = match settings::reset(ctx, &statement)? {
-        true => LogicalPlanBuilder::empty(false).build()?,
-        false => planned(ctx, statement).await?,
-    };
-    ctx.execute_logical_plan(plan).await
+    match settings::reset(ctx, &statement)? {
+        true => LogicalPlanBuilder::empty(false).build(),
+        false => planned(ctx, statement).await,
+    }
 }
 
-/// The plan of one statement, with the additions of [`sql`]; nothing is run.
+/// The plan of one statement, with the additions of [`sql`](fn@crate::sql); nothing is run.
 ///
 /// # Errors
-/// Those of [`sql`].
+/// Those of planning.
 pub(crate) async fn logical_plan(
     ctx: &SessionContext,
     sql: &str,
@@ -73,7 +71,7 @@ async fn planned(
         (plan, _) => plan?,
     };
     refuse_numbers(&plan)?;
-    explainable(plan)
+    Ok(plan)
 }
 
 async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), DataFusionError> {

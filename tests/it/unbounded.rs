@@ -1,7 +1,7 @@
 //! Tables that only streaming queries read.
 
 use datafusion_kinesis::model::StartingPosition;
-use datafusion_kinesis::{ErrorKind, KinesisTable};
+use datafusion_kinesis::{ErrorKind, KinesisTable, StreamingQuery};
 
 use crate::support::World;
 
@@ -74,6 +74,63 @@ async fn it_is_explained_by_the_plan_of_its_batches() {
     assert!(tree.contains("batch by batch"), "{tree}");
     let (kind, _) = world.refusal("EXPLAIN ANALYZE SELECT * FROM words").await;
     assert_eq!(kind, ErrorKind::Unsupported);
+}
+
+const WINDOWS: &str = "SELECT window_start, count(*) FROM words
+    GROUP BY tumble(approximateArrivalTimestamp, INTERVAL '1 minute')";
+
+#[tokio::test(start_paused = true)]
+async fn its_groups_are_explained_as_they_are_kept() {
+    let world = world().await;
+    world.run("SET streaming.output_mode = 'update'").await;
+    let plan = world.run(&format!("EXPLAIN {WINDOWS}")).await;
+    assert!(plan.contains("StateExec: mode=update"), "{plan}");
+    assert!(!plan.contains("EventTime"), "{plan}");
+    world.run("SET streaming.output_mode = 'append'").await;
+    world
+        .run("SET streaming.watermark_delay = '1 minute'")
+        .await;
+    for (format, parts) in [
+        ("", ["StateExec: mode=append", "EventTimeExec"]),
+        ("VERBOSE", ["kinesis_state", "EventTimeExec"]),
+        ("FORMAT TREE", ["StateExec", "EventTimeExec"]),
+        ("FORMAT PGJSON", ["EventTime", "Aggregate"]),
+        ("FORMAT GRAPHVIZ", ["EventTime", "Aggregate"]),
+    ] {
+        let plan = world.run(&format!("EXPLAIN {format} {WINDOWS}")).await;
+        for part in parts {
+            assert!(plan.contains(part), "{format}: {part}: {plan}");
+        }
+        assert!(!plan.contains("error"), "{format}: {plan}");
+    }
+    world.run("SET streaming.output_mode = 'complete'").await;
+    let sorted = format!("EXPLAIN {WINDOWS} ORDER BY 1");
+    let plan = world.run(&sorted).await;
+    assert!(
+        plan.contains("StateExec: mode=complete") && plan.contains("SortExec"),
+        "{plan}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_start_refuses_is_not_explained() {
+    let world = world().await;
+    for statement in [
+        WINDOWS,
+        "SELECT data FROM words ORDER BY data",
+        "SELECT w.data FROM words w JOIN words v ON w.data = v.data",
+        "CREATE TABLE t AS SELECT data FROM words",
+    ] {
+        let start = StreamingQuery::builder(&world.ctx, statement).start();
+        let expected = Box::pin(start).await.unwrap_err();
+        let (kind, message) = world.refusal(&format!("EXPLAIN {statement}")).await;
+        assert_eq!(kind, expected.kind(), "{statement}");
+        assert_eq!(message, expected.to_string(), "{statement}");
+    }
+    // Nothing is read of what is only named.
+    world
+        .run("EXPLAIN SELECT data FROM bounded ORDER BY data")
+        .await;
 }
 
 #[tokio::test(start_paused = true)]

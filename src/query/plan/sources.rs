@@ -24,7 +24,12 @@ use crate::table::{KinesisTable, logical_plan};
 /// Those of planning it.
 pub async fn is_streaming(ctx: &SessionContext, sql: &str) -> Result<bool> {
     let plan = logical_plan(ctx, sql).await.map_err(failure)?;
-    let reads = match &plan {
+    streams(&plan).map_err(failure)
+}
+
+/// Whether to run `plan` is to read an unbounded table.
+pub(super) fn streams(plan: &LogicalPlan) -> DataFusionResult<bool> {
+    let reads = match plan {
         LogicalPlan::Explain(_)
         | LogicalPlan::Analyze(_)
         | LogicalPlan::DescribeTable(_)
@@ -32,7 +37,7 @@ pub async fn is_streaming(ctx: &SessionContext, sql: &str) -> Result<bool> {
         LogicalPlan::Ddl(ddl) => matches!(ddl, DdlStatement::CreateMemoryTable(_)),
         _ => true,
     };
-    Ok(reads && stream_in(&plan).map_err(failure)?.is_some())
+    Ok(reads && stream_in(plan)?.is_some())
 }
 
 /// The unbounded table that `node` itself scans.

@@ -11,7 +11,8 @@ use crate::model::{
 };
 use crate::query::plan::StreamingPlan;
 use crate::source::{BatchReads, ShardRead, Until};
-use crate::table::{Services, StreamingSettings, logical_plan, register_with, sql};
+use crate::sql;
+use crate::table::{Services, StreamingSettings, logical_plan, register_with};
 
 pub(in crate::query) struct World {
     kinesis: Arc<InMemoryKinesis>,

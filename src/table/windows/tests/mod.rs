@@ -22,7 +22,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::kinesis::{InMemoryKinesis, InMemoryOptions};
 use crate::model::SystemClock;
-use crate::table::{Services, register_with, sql};
+use crate::{Services, register_with, sql};
 
 const SECONDS: DataType = DataType::Timestamp(TimeUnit::Second, None);
 
