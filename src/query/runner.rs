@@ -76,7 +76,7 @@ impl Runner {
         let listeners = self.listeners.clone();
         let clock = Arc::clone(&self.clock);
         let task = async move {
-            let ran = AssertUnwindSafe(self.live()).catch_unwind().await;
+            let ran = AssertUnwindSafe(Box::pin(self.live())).catch_unwind().await;
             let result = ran.unwrap_or_else(|panic| Err(panicked(&shared, &*panic)));
             match &result {
                 Ok(_) => tracing::info!(query = %shared, "streaming query ended"),

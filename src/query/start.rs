@@ -34,7 +34,11 @@ impl StreamingQueryBuilder {
     /// settings are missing or contradict each other, or another query in this process has the
     /// checkpoint or the name; [`Checkpoint`](crate::ErrorKind::Checkpoint) where the checkpoint is
     /// that of another query or cannot be read.
-    pub async fn start(mut self) -> Result<StreamingQuery> {
+    pub async fn start(self) -> Result<StreamingQuery> {
+        Box::pin(self.checked_and_started()).await
+    }
+
+    async fn checked_and_started(mut self) -> Result<StreamingQuery> {
         let plan = logical_plan(&self.ctx, &self.sql).await.map_err(failure)?;
         let state = self.ctx.state();
         let settings = self.settings(&state);

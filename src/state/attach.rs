@@ -121,7 +121,8 @@ fn attached(
     let Some(RowTime { time, end, .. }) = time else {
         return Ok((LogicalPlan::Aggregate(aggregate), None, description));
     };
-    description.event_time = Some(text(&time));
+    // What is complete is never closed: it cannot go on from groups of which some are.
+    description.event_time = (mode != OutputMode::Complete).then(|| text(&time));
     let input = carry(Arc::unwrap_or_clone(aggregate.input), streams)?;
     let node = EventTime {
         shard: Expr::Column(number_of(&input)?),

@@ -38,7 +38,7 @@ use crate::table::windows::SessionWindow;
 ///  RepartitionExec (hash of the group) ─▶ RestoreExec ─▶ AggregateExec (PartialReduce) ─▶ save
 /// ```
 ///
-/// All of it runs before a row is given ([`run`](Self::run)): no node above can keep a group from
+/// All of it runs before a row is given: no node above can keep a group from
 /// reaching the state, as a join with an empty table would.
 #[derive(Debug)]
 pub struct StateExec {

@@ -1,5 +1,6 @@
 //! GROUP BY over streams: state between batches, on paused time.
 
+mod arrival;
 mod kept;
 mod merged;
 mod modes;
