@@ -73,6 +73,11 @@ impl StateObjects {
         retrying(self.retry, self.random(), || self.objects.list(FOLDER)).await
     }
 
+    /// Removes what writers that crashed have left; one at work starts its write again.
+    pub(crate) async fn tidy(&self) -> Result<()> {
+        retrying(self.retry, self.random(), || self.objects.tidy(FOLDER)).await
+    }
+
     /// Deletes an object; it is no error when there is none.
     pub(crate) async fn delete(&self, name: &str) -> Result<()> {
         let path = format!("{FOLDER}/{name}");

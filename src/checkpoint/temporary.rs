@@ -8,7 +8,7 @@ pub(super) fn name(name: impl Display, writer: impl Display, number: u64) -> Str
     format!(".{name}.{writer}-{number}.tmp")
 }
 
-/// Whether [`name`] makes such names, for the files of a log.
+/// Whether [`name`] makes such names, for the files of a log or of a state.
 pub(super) fn is_one(name: &str) -> bool {
     let parts = || {
         let name = name.strip_prefix('.')?.strip_suffix(".tmp")?;
@@ -18,7 +18,36 @@ pub(super) fn is_one(name: &str) -> bool {
     };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let hexadecimal = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let of_state = |name: &str| {
+        let name = name
+            .strip_suffix(".delta")
+            .or(name.strip_suffix(".snapshot"));
+        let parts = name.and_then(|name| name.split_once('-'));
+        parts.is_some_and(|(batch, md5)| digits(batch) && hexadecimal(md5))
+    };
     parts().is_some_and(|(name, writer, number)| {
-        (name == "metadata" || digits(name)) && hexadecimal(writer) && digits(number)
+        let known = name == "metadata" || digits(name) || of_state(name);
+        known && hexadecimal(writer) && digits(number)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_those_of_others() {
+        for of in ["metadata", "7", "12-00ff.delta", "12-00ff.snapshot"] {
+            assert!(is_one(&name(of, "1f", 3)), "{of}");
+        }
+        for other in [
+            "7",
+            ".7.tmp",
+            ".notes.1f-3.tmp",
+            ".12-00ff.txt.1f-3.tmp",
+            ".x-00ff.delta.1f-3.tmp",
+        ] {
+            assert!(!is_one(other), "{other}");
+        }
+    }
 }

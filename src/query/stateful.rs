@@ -58,9 +58,11 @@ impl Stateful {
     /// Its files cannot be read, or are those of another aggregation.
     pub(super) async fn restore(&mut self, before: &Committed, sources: usize) -> Result<()> {
         self.store.clear();
-        if let (Some(directory), Some(files)) = (&mut self.directory, &before.state) {
+        if let Some(directory) = &mut self.directory {
             let began = tokio::time::Instant::now();
-            directory.restore(files.clone(), &self.store).await?;
+            // Where nothing is committed, what this start has written so far counts for nothing either.
+            let files = before.state.clone().unwrap_or_default();
+            directory.restore(files, &self.store).await?;
             tracing::info!(
                 groups = self.store.len(), bytes = self.store.bytes(), took = ?began.elapsed(),
                 "the state of GROUP BY is read"

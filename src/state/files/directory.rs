@@ -6,7 +6,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::encoding::{Decoded, FileName, decode, encode};
+use super::encoding::{FileName, decode, encode};
 use super::snapshot::Snapshot;
 use crate::checkpoint::StateObjects;
 use crate::error::{Error, ErrorKind, Result, failure};
@@ -55,6 +55,7 @@ impl StateDirectory {
         store: &Arc<StateStore>,
     ) -> Result<()> {
         self.writing = None;
+        self.objects.tidy().await?;
         let parts = files.snapshot.iter().flat_map(|snapshot| &snapshot.parts);
         self.snapshot_bytes = self.each(parts, store, false).await?;
         self.delta_bytes = self.each(files.deltas.iter(), store, true).await?;
@@ -95,22 +96,22 @@ impl StateDirectory {
                 let content = objects.read(&name).await?;
                 let bytes = content.len();
                 let place = objects.place(&name);
-                let decoded = tokio::task::spawn_blocking(move || {
-                    let decoded =
-                        decode(&name, content).map_err(|reason| unreadable(&place, &reason))?;
+                let rows = tokio::task::spawn_blocking(move || {
+                    let unreadable = |reason| unreadable(&place, &reason);
+                    let decoded = decode(&name, content).map_err(unreadable)?;
                     mismatch::refuse(&place, &decoded.schema, &decoded.engine, store.schema())?;
-                    Ok::<Decoded, Error>(decoded)
+                    decoded.rows_of(store.schema()).map_err(unreadable)
                 });
-                Ok::<_, Error>((bytes, stopped(decoded.await)?))
+                Ok::<_, Error>((bytes, stopped(rows.await)?))
             }
         };
         let mut files = stream::iter(names).map(read).buffered(READ_AHEAD);
         let mut bytes = 0;
-        while let Some((size, decoded)) = files.try_next().await? {
+        while let Some((size, rows)) = files.try_next().await? {
             bytes += size;
             let store = Arc::clone(store);
             let taken = tokio::task::spawn_blocking(move || {
-                for rows in &decoded.rows {
+                for rows in &rows {
                     match replace {
                         true => store.replace(rows),
                         false => store.load(rows),

@@ -120,6 +120,17 @@ pub(crate) struct Decoded {
     pub(crate) engine: String,
 }
 
+impl Decoded {
+    /// The rows with `schema`, which has the same columns: that of a file says more than the plan knows.
+    pub(crate) fn rows_of(self, schema: &SchemaRef) -> Result<Vec<RecordBatch>, Unreadable> {
+        let own = |rows: RecordBatch| {
+            let own = RecordBatch::try_new(Arc::clone(schema), rows.columns().to_vec());
+            own.map_err(unreadable)
+        };
+        self.rows.into_iter().map(own).collect()
+    }
+}
+
 /// Why a file cannot be read; prints so as to follow its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable(String);
@@ -130,6 +141,10 @@ impl fmt::Display for Unreadable {
     }
 }
 
+fn unreadable(error: ArrowError) -> Unreadable {
+    Unreadable(format!("cannot be read: {error}"))
+}
+
 /// Reads the file called `name`.
 pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> {
     let known = FileName::parse(name).filter(|known| known.md5 == md5_of(&content));
@@ -137,7 +152,6 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
         let reason = "is not what was written there: its MD5 is not the one in its name";
         return Err(Unreadable(reason.to_owned()));
     }
-    let unreadable = |error: ArrowError| Unreadable(format!("cannot be read: {error}"));
     let reader = FileReader::try_new(Cursor::new(content), None).map_err(unreadable)?;
     let schema = reader.schema();
     let told = |key: &str| schema.metadata().get(key).cloned().unwrap_or_default();
@@ -168,4 +182,44 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
         groups,
         engine,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::Int64Array;
+    use datafusion::arrow::datatypes::{DataType, Field};
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_with_the_columns_of_the_plan() {
+        let field = |nullable| Field::new("count", DataType::Int64, nullable);
+        let written = Arc::new(Schema::new(vec![field(true)]));
+        let counts = Arc::new(Int64Array::from(vec![1, 2]));
+        let rows = RecordBatch::try_new(Arc::clone(&written), vec![counts]).unwrap();
+        let content = encode(&written, std::slice::from_ref(&rows)).unwrap();
+        let name = FileName::of(BatchId(7), false, &content).to_string();
+        let read = |expected: &SchemaRef| {
+            let decoded = decode(&name, content.clone()).unwrap();
+            decoded.rows_of(expected).unwrap()
+        };
+        assert_eq!(read(&written), [rows]);
+        let narrower = Arc::new(Schema::new(vec![field(false)]));
+        assert_eq!(read(&narrower)[0].schema(), narrower);
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written_only() {
+        let name = FileName::of(BatchId(12), true, b"content");
+        assert_eq!(FileName::parse(&name.to_string()), Some(name.clone()));
+        let md5 = name.md5;
+        for other in [
+            format!("012-{md5}.snapshot"),
+            format!("12-{md5}.other"),
+            format!(".12-{md5}.delta.1-0.tmp"),
+            "12.delta".to_owned(),
+        ] {
+            assert_eq!(FileName::parse(&other), None, "{other}");
+        }
+    }
 }
