@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
 
 use super::closing::{Closing, RowTime, never_closed, row_time};
 use super::event_time::EventTime;
+use super::whole::Whole;
 use crate::checkpoint::StateMetadata;
 use crate::error::Error;
 use crate::model::OutputMode;
@@ -62,6 +63,9 @@ pub(crate) fn attach(
         let growing = growing(&aggregate);
         let (plan, closing, description) = attached(aggregate, mode, watermark, streams)?;
         found = Some((closing, description, growing));
+        let plan = LogicalPlan::Extension(Extension {
+            node: Arc::new(Whole { input: plan }),
+        });
         Ok(Transformed::new(plan, true, TreeNodeRecursion::Jump))
     });
     let plan = plan.data()?;

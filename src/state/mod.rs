@@ -30,6 +30,7 @@ mod restore;
 mod rewrite;
 mod session;
 mod store;
+mod whole;
 
 pub(crate) use attach::{Attached, Streams, attach};
 pub(crate) use batch::StateBatch;

@@ -17,6 +17,7 @@ use super::event_time::EventTime;
 use super::event_time_exec::EventTimeExec;
 use super::exec::StateExec;
 use super::rewrite::StateRule;
+use super::whole::Whole;
 
 /// Logical rules that are right for the rows of one batch, and not for those of all:
 ///
@@ -110,11 +111,14 @@ impl ExtensionPlanner for StatePlanner {
         session: &dyn Session,
         planning_ctx: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(node) = node.as_any().downcast_ref::<EventTime>() else {
+        let [input] = physical_inputs else {
             return Ok(None);
         };
-        let [input] = physical_inputs else {
-            return internal_err!("EventTime has one input");
+        if node.as_any().is::<Whole>() {
+            return Ok(Some(Arc::clone(input)));
+        }
+        let Some(node) = node.as_any().downcast_ref::<EventTime>() else {
+            return Ok(None);
         };
         let schema = node.input.schema();
         let physical = |expr| planner.create_physical_expr(expr, schema, session, planning_ctx);
