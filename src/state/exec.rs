@@ -134,7 +134,7 @@ impl StateExec {
         let mut given = vec![Vec::new(); self.partitions()];
         while let Some(done) = tasks.join_next().await {
             let done = done.map_err(|error| exec_datafusion_err!("a task of a batch: {error}"))?;
-            let (partition, rows) = done?;
+            let (partition, rows) = done.map_err(|error| store.beside(error))?;
             given[partition] = rows;
         }
         store.account()?;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{Result, internal_err, resources_datafusion_err};
+use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
@@ -22,6 +23,14 @@ pub(crate) struct StateStore {
     grouping: Arc<Grouping>,
     partitions: Vec<Mutex<Groups>>,
     reservation: Mutex<MemoryReservation>,
+}
+
+/// What to do where memory is short.
+const MORE_MEMORY: &str = "Raise the limit (SET datafusion.runtime.memory_limit = '4G', or \
+    RuntimeEnvBuilder in code), or let a watermark close groups";
+
+fn mebibytes(bytes: usize) -> usize {
+    bytes.div_ceil(1 << 20)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -100,17 +109,27 @@ impl StateStore {
         let bytes = self.bytes();
         let reservation = lock(&self.reservation);
         reservation.try_resize(bytes).map_err(|error| {
-            let groups = self.len();
-            let mebibytes = bytes.div_ceil(1 << 20);
-            let before = reservation.size().div_ceil(1 << 20);
+            let (groups, after) = (self.len(), mebibytes(bytes));
+            let before = mebibytes(reservation.size());
             resources_datafusion_err!(
                 "the state of GROUP BY does not fit into memory any more: {groups} groups take \
-                 {mebibytes} MiB, {before} MiB before this batch. Raise the limit (SET \
-                 datafusion.runtime.memory_limit = '4G', or RuntimeEnvBuilder in code), or let a \
-                 watermark close groups ({})",
+                 {after} MiB, {before} MiB before this batch. {MORE_MEMORY} ({})",
                 error.strip_backtrace()
             )
         })
+    }
+
+    /// An error of a batch; where memory was short, with what the state takes of it.
+    pub(super) fn beside(&self, error: DataFusionError) -> DataFusionError {
+        if !matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+            return error;
+        }
+        let taken = mebibytes(lock(&self.reservation).size());
+        resources_datafusion_err!(
+            "the memory does not hold a batch beside the state of GROUP BY, which takes {taken} MiB of \
+             it. {MORE_MEMORY} ({})",
+            error.strip_backtrace()
+        )
     }
 
     /// Forgets all groups.
