@@ -6,6 +6,12 @@ mod merged;
 mod modes;
 mod random;
 mod read_state;
+mod changed;
+mod files;
+mod fragments;
+mod modes;
+mod places;
+mod restarts;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,13 +19,14 @@ use std::time::Duration;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion_kinesis::Error;
 use datafusion_kinesis::kinesis::Kinesis;
 use datafusion_kinesis::model::{OutputMode, StreamIdentity};
 use datafusion_kinesis::query::{StreamingQuery, StreamingQueryBuilder};
 use futures::TryStreamExt;
 
 use crate::streaming::FROM_THE_START;
-use crate::support::{World, entry};
+use crate::support::World;
 
 /// The rows of each batch as lines, sorted, whose columns are parted by blanks.
 #[derive(Debug, Clone, Default)]
@@ -101,3 +108,85 @@ pub(crate) fn grouped(world: &World, sql: &str, mode: OutputMode) -> StreamingQu
 
 pub(crate) const COUNTS: &str =
     "SELECT CAST(data AS VARCHAR) AS word, count(*) FROM words GROUP BY word";
+
+/// Words that are counted over one start after the other.
+pub(crate) struct Counting {
+    pub(crate) world: World,
+    pub(crate) place: String,
+    pub(crate) lines: Lines,
+    written: u64,
+}
+
+impl Counting {
+    /// How many words there are.
+    const WORDS: u64 = 7;
+
+    pub(crate) async fn new(name: &str) -> Self {
+        Self::with_options(&format!("memory://{name}"), FROM_THE_START).await
+    }
+
+    pub(crate) async fn with_options(place: &str, options: &str) -> Self {
+        let world = World::new();
+        world.unbounded_table("words", 3, options).await;
+        let (place, lines) = (place.to_owned(), Lines::default());
+        Self {
+            world,
+            place,
+            lines,
+            written: 0,
+        }
+    }
+
+    /// Puts so many words.
+    pub(crate) async fn put(&mut self, count: u64) {
+        for number in self.written..self.written + count {
+            let word = format!("w{}", number % Self::WORDS);
+            self.world.put("words", &number.to_string(), word).await;
+        }
+        self.written += count;
+    }
+
+    /// The query, whose rows are collected.
+    pub(crate) fn builder(&self) -> StreamingQueryBuilder {
+        let query = grouped(&self.world, COUNTS, OutputMode::Update);
+        self.lines
+            .of(query)
+            .with_checkpoint_location(&self.place)
+            .as_in_another_process()
+    }
+
+    /// Counts all that is there.
+    pub(crate) async fn run(&self) {
+        run(self.builder()).await;
+    }
+
+    /// Holds that the newest counts are those of all words.
+    pub(crate) fn check(&self, context: &str) {
+        let count = |word: u64| (self.written + Self::WORDS - 1 - word) / Self::WORDS;
+        let expected = (0..Self::WORDS)
+            .filter(|word| *word < self.written)
+            .map(|word| (format!("w{word}"), count(word).to_string()));
+        let expected: BTreeMap<String, String> = expected.collect();
+        assert_eq!(self.lines.newest(), expected, "{context}");
+    }
+}
+
+/// Runs a query to the end of its streams.
+pub(crate) async fn run(builder: StreamingQueryBuilder) {
+    let query = builder.start().await.unwrap();
+    query.process_all_available().await.unwrap();
+    query.stop().await.unwrap();
+}
+
+/// What a start of a query ends with, be it at once or later.
+pub(crate) async fn fails(builder: StreamingQueryBuilder) -> Error {
+    match builder.start().await {
+        Ok(query) => {
+            let ended = query.await_termination();
+            let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+            let error = ended.expect("the query ends").unwrap_err();
+            Error::new(error.kind(), error.to_string())
+        }
+        Err(error) => error,
+    }
+}

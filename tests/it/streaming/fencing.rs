@@ -12,14 +12,14 @@ const OPTIONS: &str = "'kinesis.startingPosition' 'TRIM_HORIZON',
     'kinesis.maxFetchRecordsPerShard' '15', 'kinesis.extraColumns' 'shardId,subSequenceNumber'";
 
 /// Holds a query at a step until it is let go.
-struct Hold {
-    held: Arc<Notify>,
-    go: Arc<Notify>,
-    hook: StepHook,
+pub(crate) struct Hold {
+    pub(crate) held: Arc<Notify>,
+    pub(crate) go: Arc<Notify>,
+    pub(crate) hook: StepHook,
 }
 
 impl Hold {
-    fn at(step: Step, nth: usize) -> Self {
+    pub(crate) fn at(step: Step, nth: usize) -> Self {
         let (held, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (told, waited, reached) = (Arc::clone(&held), Arc::clone(&go), Mutex::new(0));
         let hook = StepHook::new(move |now, _batch| {

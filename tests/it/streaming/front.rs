@@ -14,7 +14,7 @@ use super::watched::Side;
 use super::*;
 
 #[derive(Debug)]
-pub(super) struct Front {
+pub(crate) struct Front {
     kinesis: Arc<InMemoryKinesis>,
     throttled: Mutex<Option<ShardId>>,
     iterators: Mutex<HashMap<String, ShardId>>,
@@ -24,7 +24,7 @@ pub(super) struct Front {
 
 impl Front {
     /// A world behind it.
-    pub(super) fn world() -> (World, Arc<Self>) {
+    pub(crate) fn world() -> (World, Arc<Self>) {
         World::behind(InMemoryOptions::default(), |kinesis| {
             Arc::new(Self {
                 kinesis,
@@ -37,7 +37,7 @@ impl Front {
     }
 
     /// From now on all reads of this shard are throttled, and no other's.
-    pub(super) fn throttle(&self, shard: Option<ShardId>) {
+    pub(crate) fn throttle(&self, shard: Option<ShardId>) {
         *self.throttled.lock().unwrap() = shard;
     }
 
@@ -46,7 +46,7 @@ impl Front {
         *self.freeze.lock().unwrap() = Some(side);
     }
 
-    pub(super) async fn frozen(&self) {
+    pub(crate) async fn frozen(&self) {
         self.frozen.notified().await;
     }
 
