@@ -1,7 +1,7 @@
 //! How the place of a checkpoint is spelled.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
@@ -121,12 +121,27 @@ fn store(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
     }
 }
 
+type Stores = HashMap<String, Arc<dyn ObjectStore>>;
+
+fn memories() -> MutexGuard<'static, Stores> {
+    static STORES: LazyLock<Mutex<Stores>> = LazyLock::new(Mutex::default);
+    STORES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The store of that name, which lives as long as the process.
 fn memory(name: &str) -> Arc<dyn ObjectStore> {
-    static STORES: LazyLock<Mutex<HashMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
-    let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
-    let store = stores.entry(name.to_owned()).or_default();
-    Arc::<InMemory>::clone(store)
+    let mut stores = memories();
+    let store = stores.entry(name.to_owned());
+    Arc::clone(store.or_insert_with(|| Arc::new(InMemory::new())))
+}
+
+/// For tests: has `store` answer for `memory://name` from now on; none forgets what is there.
+#[doc(hidden)]
+pub fn set_memory(name: &str, store: Option<Arc<dyn ObjectStore>>) {
+    match store {
+        Some(store) => memories().insert(name.to_owned(), store),
+        None => memories().remove(name),
+    };
 }
 
 #[cfg(not(all(feature = "aws", feature = "gcp", feature = "azure", feature = "hdfs")))]

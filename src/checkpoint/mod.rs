@@ -80,6 +80,8 @@ pub(crate) use dynamodb::open as open_table;
 pub use committer::{Log, OffsetCommitter, Put, StoreError, StoreResult};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDbCommitter;
+#[doc(hidden)]
+pub use location::set_memory;
 pub use object_committer::ObjectStoreCommitter;
 
 /// The log at `location`, in one of the forms of [`ObjectStoreCommitter::open`].

@@ -6,6 +6,7 @@
 mod book;
 mod events;
 mod ground;
+mod groups;
 mod killer;
 mod lives;
 mod schedule;

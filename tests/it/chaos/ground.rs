@@ -5,16 +5,22 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use datafusion_kinesis::checkpoint::{Log, ObjectStoreCommitter, OffsetCommitter};
+use datafusion_kinesis::checkpoint::{Log, ObjectStoreCommitter, OffsetCommitter, set_memory};
 use datafusion_kinesis::kinesis::{
     FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, Kinesis, ListShardsFrom, Operation,
     ShardFilter, TokioClock,
 };
 use datafusion_kinesis::model::{Clock, Shard, StreamIdentity, StreamName, UnixMillis};
+use futures::FutureExt;
+use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use serde_json::Value;
 
 use super::book::Book;
-use super::schedule::{Retention, Schedule, Start, Weather};
+use super::schedule::{Query, Retention, Schedule, Start, Weather};
 use super::sink::Sink;
+use super::store::named_by;
 use super::tally::{Met, Tally};
 use super::verdict::Truth;
 use super::writers::Written;
@@ -58,6 +64,9 @@ pub(super) struct Ground {
     pub(super) query_clock: Arc<JumpingClock>,
     /// Where the log of the query is; of this run alone.
     pub(super) location: String,
+    /// Where its state is.
+    pub(super) state: Arc<InMemory>,
+    pub(super) query: Query,
     pub(super) book: Mutex<Book>,
     pub(super) sink: Mutex<Sink>,
     pub(super) written: Mutex<Written>,
@@ -94,6 +103,8 @@ impl Ground {
             }),
             clock,
             location,
+            state: Arc::default(),
+            query: schedule.query,
             book: Mutex::default(),
             sink: Mutex::default(),
             written: Mutex::default(),
@@ -154,6 +165,20 @@ impl Ground {
         }
     }
 
+    /// Holds that the state that a commit names is there.
+    pub(super) fn expect_state(&self, commit: &[u8]) -> Result<(), String> {
+        let commit: Value = serde_json::from_slice(commit).map_err(|error| error.to_string())?;
+        for name in named_by(&commit) {
+            let path = Path::from(format!("state/{name}"));
+            // What is in memory answers at once.
+            let found = self.state.head(&path).now_or_never();
+            if !found.is_some_and(|found| found.is_ok()) {
+                return Err(format!("a commit names {path}, which is not there"));
+            }
+        }
+        Ok(())
+    }
+
     /// Lets go of what the log of the query holds in memory.
     pub(super) async fn clean_up(&self) {
         let store = ObjectStoreCommitter::open(&self.location).unwrap();
@@ -162,6 +187,16 @@ impl Ground {
                 store.remove(log, batch).await.unwrap();
             }
         }
+        let starts = self.tally.lock().unwrap().of(Met::Starts);
+        for life in 0..starts as usize {
+            let location = self.state_location(life);
+            set_memory(location.strip_prefix("memory://").unwrap(), None);
+        }
+    }
+
+    /// By which name a start comes to the state.
+    pub(super) fn state_location(&self, life: usize) -> String {
+        format!("{}-life-{life}", self.location)
     }
 
     pub(super) fn set_weather(&self, weather: Weather) {

@@ -12,6 +12,7 @@ use datafusion_kinesis::query::Step;
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
     pub(super) seed: u64,
+    pub(super) query: Query,
     pub(super) service: ServicePlan,
     pub(super) start: Start,
     /// How long writers write and events happen.
@@ -22,6 +23,15 @@ pub(super) struct Schedule {
     /// The starts of the query, one after the other as far as there is time.
     pub(super) lives: Vec<LifePlan>,
     pub(super) last: LastPlan,
+}
+
+/// What the query is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Query {
+    /// Gives the rows as they are.
+    Copies,
+    /// Groups them by their key, in output mode `update`.
+    Groups,
 }
 
 /// The start that comes to the end of the stream: nothing fails any more.
@@ -188,8 +198,14 @@ impl LifePlan {
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, start, .. } = self;
-        writeln!(f, "seed {seed}, from {start:?}, {:?}", self.service)?;
+        let Self {
+            seed, query, start, ..
+        } = self;
+        writeln!(
+            f,
+            "seed {seed}, {query:?} from {start:?}, {:?}",
+            self.service
+        )?;
         for (number, writer) in self.writers.iter().enumerate() {
             writeln!(f, "writer {number}: {writer:?}")?;
         }

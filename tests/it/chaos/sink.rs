@@ -13,7 +13,8 @@ use datafusion_kinesis::model::{BatchId, SequenceNumber};
 use futures::TryStreamExt;
 
 use super::ground::Ground;
-use super::schedule::SinkPlan;
+use super::groups::{GroupedBatches, Groups, read_groups};
+use super::schedule::{Query, SinkPlan};
 use super::tally::Met;
 use super::writers::counter_in;
 use crate::streaming::ledger::Place;
@@ -41,6 +42,28 @@ pub(super) struct Row {
 pub(super) struct Sink {
     pub(super) batches: BTreeMap<u64, Vec<Row>>,
     pub(super) rows: usize,
+    /// What the rows come from where the query has groups.
+    pub(super) groups: GroupedBatches,
+}
+
+/// What a batch gives.
+enum Taken {
+    Copies(Vec<Row>),
+    Groups(Groups),
+}
+
+impl Taken {
+    fn copies(batches: &[RecordBatch]) -> Result<Self, DataFusionError> {
+        let mut rows = Vec::new();
+        for batch in batches {
+            read(batch, &mut rows)?;
+        }
+        Ok(Self::Copies(rows))
+    }
+
+    fn groups(batches: &[RecordBatch]) -> Result<Self, DataFusionError> {
+        Ok(Self::Groups(read_groups(batches)?))
+    }
 }
 
 impl Sink {
@@ -56,8 +79,15 @@ impl Sink {
             self.batches.insert(batch.0, rows);
             return Ok(false);
         };
-        let left = || rows.iter().all(|row| before.contains(row));
-        if by_shard(before) == by_shard(&rows) || (lost && left()) {
+        if by_shard(before) == by_shard(&rows) {
+            return Ok(true);
+        }
+        if lost && rows.iter().all(|row| before.contains(row)) {
+            // Groups know nothing any more of what is lost.
+            if !self.groups.is_empty() {
+                self.rows -= before.len() - rows.len();
+                self.batches.insert(batch.0, rows);
+            }
             return Ok(true);
         }
         Err(format!(
@@ -109,10 +139,10 @@ impl Way {
         rows: SendableRecordBatchStream,
     ) -> Result<(), DataFusionError> {
         let batches: Vec<_> = rows.try_collect().await?;
-        let mut taken = Vec::new();
-        for batch in &batches {
-            read(batch, &mut taken)?;
-        }
+        let taken = match self.ground.query {
+            Query::Copies => Taken::copies(&batches)?,
+            Query::Groups => Taken::groups(&batches)?,
+        };
         let (latency, fate) = {
             let mut random = self.random.lock().unwrap();
             (self.plan.latency.mul_f64(random.f64()), random.f64())
@@ -129,8 +159,18 @@ impl Way {
         Ok(())
     }
 
-    fn write(&self, batch: BatchId, rows: Vec<Row>) {
+    fn write(&self, batch: BatchId, taken: Taken) {
         let Self { ground, life, .. } = self;
+        let rows = match taken {
+            Taken::Copies(rows) => rows,
+            Taken::Groups(groups) => {
+                let rows = ground.sink.lock().unwrap().groups.put(batch, groups);
+                rows.unwrap_or_else(|wrong| {
+                    ground.fault(format!("life {life}, batch {batch}: {wrong}"));
+                    Vec::new()
+                })
+            }
+        };
         ground.tell(format_args!(
             "life {life}: sink takes batch {batch}, {} rows",
             rows.len()

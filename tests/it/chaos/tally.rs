@@ -29,10 +29,16 @@ pub(super) enum Met {
     Misplaced,
     Lost,
     LossesTold,
+    SchedulesWithGroups,
+    Groups,
+    Deltas,
+    Snapshots,
+    StateFilesRead,
+    StateFilesDeleted,
 }
 
 impl Met {
-    const ALL: [(Self, &str); 22] = [
+    const ALL: [(Self, &str); 28] = [
         (Self::Schedules, "schedules"),
         (
             Self::SchedulesWithReshardUnderLag,
@@ -64,6 +70,12 @@ impl Met {
         (Self::Misplaced, "user records in the shard of others"),
         (Self::Lost, "rows that retention took"),
         (Self::LossesTold, "starts that told of a loss"),
+        (Self::SchedulesWithGroups, "schedules with a GROUP BY"),
+        (Self::Groups, "groups at the end"),
+        (Self::Deltas, "deltas of the state"),
+        (Self::Snapshots, "parts of snapshots of it"),
+        (Self::StateFilesRead, "files of it that a start has read"),
+        (Self::StateFilesDeleted, "old files of it that were deleted"),
     ];
 }
 
@@ -87,6 +99,7 @@ impl Tally {
             (Met::ReshardsUnderLag, Met::SchedulesWithReshardUnderLag),
             (Met::KillsBeforeCommit, Met::SchedulesWithKillBeforeCommit),
             (Met::StoreThrottles, Met::SchedulesWithThrottledStore),
+            (Met::Groups, Met::SchedulesWithGroups),
         ] {
             self.add(schedules, u64::from(self.of(event) > 0));
         }

@@ -56,7 +56,9 @@ pub(super) async fn pass(ground: &Arc<Ground>, start: Start) {
     }
     let mut tally = ground.tally.lock().unwrap();
     tally.add(Met::Batches, book.ledger.offsets.len() as u64);
-    tally.add(Met::Rows, ground.sink.lock().unwrap().rows as u64);
+    let sink = ground.sink.lock().unwrap();
+    tally.add(Met::Rows, sink.rows as u64);
+    tally.add(Met::Groups, sink.groups.newest().len() as u64);
     let cut = book.ledger.offsets.values().filter(|entry| is_cut(entry));
     tally.add(Met::CutAggregates, cut.count() as u64);
 }

@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion_kinesis::query::StreamingQuery;
+use datafusion_kinesis::checkpoint::set_memory;
+use datafusion_kinesis::model::OutputMode;
+use datafusion_kinesis::query::{StreamingQuery, StreamingQueryBuilder};
 use datafusion_kinesis::{Error, ErrorKind, KinesisTable, Services};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::ground::{Ground, STREAM};
+use super::super::groups::GROUPS;
 use super::super::killer::Killer;
-use super::super::schedule::{Ending, LastPlan, LifePlan, Start};
+use super::super::schedule::{Ending, LastPlan, LifePlan, Query, Start};
 use super::super::sink::{AWAY, SELECT, Way};
-use super::super::store::Store;
+use super::super::store::{Calls, StateStore, Store};
 use super::super::tally::Met;
 use super::super::writers::write;
 use super::PATIENCE;
@@ -154,16 +157,31 @@ impl Life {
         let table = self.table().await?;
         ctx.register_table(STREAM, Arc::new(table)).unwrap();
         let store = plan.store.clone();
-        let store = Store::new(ground, self.number, store, killer, plan.seed ^ 2);
+        let calls = Calls::new(ground, self.number, store, killer, plan.seed ^ 2);
         let way = Arc::clone(way);
-        let query = StreamingQuery::builder(&ctx, SELECT)
+        let query = match ground.query {
+            Query::Copies => StreamingQuery::builder(&ctx, SELECT),
+            Query::Groups => self.grouping(&ctx, &calls),
+        };
+        let query = query
             .as_in_another_process()
-            .with_committer(store)
+            .with_committer(Store::new(ground, self.number, &calls))
             .with_trigger(plan.trigger)
             .with_seed(plan.seed ^ 3)
             .with_step_hook(killer.hook())
             .foreach_batch(move |batch, rows| Arc::clone(&way).take(batch, rows));
         query.start().await
+    }
+
+    /// The query with groups; each start comes to its state by a way of its own.
+    fn grouping(&self, ctx: &SessionContext, calls: &Arc<Calls>) -> StreamingQueryBuilder {
+        let location = self.ground.state_location(self.number);
+        let name = location.strip_prefix("memory://").unwrap();
+        let store = StateStore::new(&self.ground, calls);
+        set_memory(name, Some(Arc::new(store)));
+        StreamingQuery::builder(ctx, GROUPS)
+            .with_output_mode(OutputMode::Update)
+            .with_checkpoint_location(location)
     }
 
     async fn table(&self) -> Result<KinesisTable, Error> {

@@ -6,8 +6,8 @@ use datafusion_kinesis::model::Trigger;
 use datafusion_kinesis::query::Step;
 
 use super::{
-    Ending, Event, LastPlan, LifePlan, Retention, Schedule, ServicePlan, Side, SinkPlan, Start,
-    StorePlan, Weather, WriterPlan,
+    Ending, Event, LastPlan, LifePlan, Query, Retention, Schedule, ServicePlan, Side, SinkPlan,
+    Start, StorePlan, Weather, WriterPlan,
 };
 
 /// More than there is time for.
@@ -40,8 +40,14 @@ impl Schedule {
         if last.retention.is_some() {
             events.iter_mut().for_each(|(_, event)| set_right(event));
         }
+        // Half of them, and others where more are run.
+        let query = match seed.is_multiple_of(2) {
+            true => Query::Groups,
+            false => Query::Copies,
+        };
         Self {
             seed,
+            query,
             service,
             start,
             length,
