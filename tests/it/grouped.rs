@@ -12,6 +12,7 @@ mod fragments;
 mod modes;
 mod places;
 mod restarts;
+mod watermarks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,108 @@
+//! Where Spark has one watermark over all partitions, here each shard has its own, and the least counts.
+//!
+//! | Case | Rule |
+//! |---|---|
+//! | one shard is far behind | its rows are kept, however far the other one is |
+//! | one shard is idle | it holds nothing up |
+//! | a shard is split | its children begin where it has ended |
+
+use datafusion_kinesis::model::{HashKey, ShardId};
+
+use super::*;
+use crate::streaming::front::Front;
+
+async fn put_into(world: &World, second: bool, time: &str) {
+    let hash_key = HashKey(if second { u128::MAX } else { 0 });
+    let stream = StreamIdentity::parse("words").unwrap();
+    let entries = [entry("k", time.to_owned(), Some(hash_key))];
+    let outcomes = world.kinesis.put_records(&stream, &entries).await.unwrap();
+    assert!(outcomes.iter().all(Result::is_ok));
+}
+
+async fn start(world: &World, lines: &Lines) -> StreamingQuery {
+    let sql = TUMBLE.replace("{}", TIMES);
+    let query = grouped(world, &sql, OutputMode::Append).with_watermark(DELAY, None);
+    lines.of(query).start().await.unwrap()
+}
+
+async fn pause() {
+    tokio::time::sleep(Duration::from_secs(5)).await;
+}
+
+fn shard(number: u32) -> ShardId {
+    ShardId::new(format!("shardId-{number:012}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_a_shard_that_is_far_behind_are_kept() {
+    for known in [false, true] {
+        let (world, front) = Front::world();
+        world.unbounded_table("words", 2, FROM_THE_START).await;
+        let lines = Lines::default();
+        let query = start(&world, &lines).await;
+        if known {
+            put_into(&world, false, "1").await;
+            put_into(&world, true, "3").await;
+            settle(&query).await;
+        }
+        front.throttle(Some(shard(0)));
+        put_into(&world, false, "5").await;
+        for time in 0..10 {
+            put_into(&world, true, &(100 + 10 * time).to_string()).await;
+            pause().await;
+        }
+        assert_eq!(lines.given().concat(), [""; 0], "{known}");
+        front.throttle(None);
+        settle(&query).await;
+        pause().await;
+        let first = lines.given().concat().into_iter().next().unwrap();
+        assert_eq!(first, if known { "0 3" } else { "0 1" });
+        assert_eq!(dropped(&query.recent_progress()), 0);
+        assert_eq!(watermark(&query), Some(185));
+        query.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_idle_holds_nothing_up() {
+    let (world, lines) = (world(2).await, Lines::default());
+    let query = start(&world, &lines).await;
+    put_into(&world, false, "1").await;
+    settle(&query).await;
+    for time in ["100", "120", "140"] {
+        put_into(&world, true, time).await;
+        settle(&query).await;
+        pause().await;
+    }
+    assert_eq!(lines.given().concat(), ["0 1", "100 1", "120 1"]);
+    assert_eq!(watermark(&query), Some(135));
+    query.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_children_of_a_shard_begin_where_it_has_ended() {
+    let (world, lines) = (world(1).await, Lines::default());
+    let query = start(&world, &lines).await;
+    put_into(&world, false, "30").await;
+    settle(&query).await;
+    let stream = StreamIdentity::parse("words").unwrap();
+    let middle = HashKey(u128::MAX / 2);
+    world
+        .kinesis
+        .split_shard(&stream, &shard(0), middle)
+        .await
+        .unwrap();
+    // No batch was planned behind the row, so that the log knows no watermark yet.
+    put_into(&world, false, "12").await;
+    put_into(&world, false, "26").await;
+    settle(&query).await;
+    pause().await;
+    assert_eq!(dropped(&query.recent_progress()), 1);
+    assert_eq!(watermark(&query), Some(25));
+    put_into(&world, true, "60").await;
+    put_into(&world, false, "61").await;
+    settle(&query).await;
+    pause().await;
+    assert_eq!(lines.given().concat(), ["20 1", "30 1"]);
+    query.stop().await.unwrap();
+}
