@@ -6,6 +6,7 @@
 //! KILLS=200 KILL_SEED=7 cargo test --test it killed:: -- --nocapture
 //! ```
 
+mod counting;
 #[cfg(feature = "dynamodb")]
 mod over_dynamodb;
 pub(crate) mod replay;
