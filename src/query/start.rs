@@ -35,10 +35,11 @@ impl StreamingQueryBuilder {
     /// checkpoint or the name; [`Checkpoint`](crate::ErrorKind::Checkpoint) where the checkpoint is
     /// that of another query or cannot be read.
     pub async fn start(self) -> Result<StreamingQuery> {
-        Box::pin(self.checked_and_started()).await
+        // Who starts a query is not to carry all it takes.
+        Box::pin(self.begin()).await
     }
 
-    async fn checked_and_started(mut self) -> Result<StreamingQuery> {
+    async fn begin(mut self) -> Result<StreamingQuery> {
         let plan = logical_plan(&self.ctx, &self.sql).await.map_err(failure)?;
         let state = self.ctx.state();
         let settings = self.settings(&state);
