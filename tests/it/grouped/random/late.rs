@@ -1,5 +1,6 @@
 //! Rows that come too late, one shard at a time and batch by batch, against windows that are kept here.
 
+use std::iter::once;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ impl Kind {
         let (slide, size) = match self {
             Self::Tumble(size) => (size, size),
             Self::Hop(slide, size) => (slide, size),
-            Self::Session(gap) => return vec![time..time + gap],
+            Self::Session(gap) => return once(time..time + gap).collect(),
         };
         let last = time.div_euclid(slide) * slide;
         let starts = (0..).map(|back| last - back * slide);

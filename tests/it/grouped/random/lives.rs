@@ -73,9 +73,16 @@ impl Life {
     }
 }
 
-/// What a query has given, batch by batch, and batches that came to something else when they ran again.
+/// What a query has given.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Given(Arc<Mutex<(BTreeMap<u64, Vec<Line>>, Option<String>)>>);
+pub(super) struct Given(Arc<Mutex<Batches>>);
+
+#[derive(Debug, Default)]
+struct Batches {
+    rows: BTreeMap<u64, Vec<Line>>,
+    /// A batch that came to something else when it ran again.
+    wrong: Option<String>,
+}
 
 impl Given {
     fn of(&self, query: &Arc<Query>, builder: StreamingQueryBuilder) -> StreamingQueryBuilder {
@@ -91,8 +98,8 @@ impl Given {
     }
 
     fn take(&self, query: &Query, batch: u64, lines: Vec<Line>) {
-        let (batches, wrong) = &mut *self.0.lock().unwrap();
-        if let Some(before) = batches.get(&batch) {
+        let Batches { rows, wrong } = &mut *self.0.lock().unwrap();
+        if let Some(before) = rows.get(&batch) {
             let differs = match (query.groups(before), query.groups(&lines)) {
                 (Ok(before), Ok(again)) => query.differs(&before, &again),
                 (Err(error), _) | (_, Err(error)) => Some(error),
@@ -100,7 +107,7 @@ impl Given {
             let differs = differs.map(|differs| format!("batch {batch} ran again: {differs}"));
             *wrong = wrong.take().or(differs);
         }
-        batches.insert(batch, lines);
+        rows.insert(batch, lines);
     }
 
     /// The rows of each batch.
@@ -108,10 +115,10 @@ impl Given {
     /// # Errors
     /// A batch that ran again had others.
     pub(super) fn batches(&self) -> Result<Vec<Vec<Line>>, String> {
-        let (batches, wrong) = &*self.0.lock().unwrap();
-        match wrong {
+        let given = self.0.lock().unwrap();
+        match &given.wrong {
             Some(wrong) => Err(wrong.clone()),
-            None => Ok(batches.values().cloned().collect()),
+            None => Ok(given.rows.values().cloned().collect()),
         }
     }
 }
