@@ -57,12 +57,7 @@ impl fmt::Display for Case {
         let Query {
             sql, mode, delay, ..
         } = &*self.query;
-        writeln!(
-            f,
-            "seed {}: {}",
-            self.seed,
-            sql.replace(rows::SOURCE, "rows")
-        )?;
+        writeln!(f, "seed {}: {sql}", self.seed)?;
         writeln!(f, "mode {mode}, delay {delay:?}, {} shards", self.shards)?;
         for life in &self.lives {
             writeln!(f, "{life:?}")?;
@@ -94,7 +89,7 @@ impl Case {
     /// `query` over rows at random.
     fn over(random: &mut Rng, seed: u64, query: Query, shards: u32, times: Times) -> Self {
         let mut source = Source::new(random, shards, times);
-        let count = [3, 6, 30][source.random.usize(..3)];
+        let count = [2, 3, 4, 6, 8, 24][source.random.usize(..6)];
         let mut rounds: Vec<Round> = (0..count).map(|_| source.round()).collect();
         rounds.push(source.last());
         let deaths = random.usize(0..=3);
@@ -131,7 +126,7 @@ impl Case {
         });
         let table = MemTable::try_new(Arc::clone(&schema), parts.collect()).unwrap();
         world.ctx.register_table("words", Arc::new(table)).unwrap();
-        let found = sql(&world.ctx, &self.query.sql).await;
+        let found = sql(&world.ctx, &self.query.over_words()).await;
         let found = found.map_err(|error| format!("at once: {error}"))?;
         let found = found.collect().await;
         let found = found.map_err(|error| format!("at once: {error}"))?;

@@ -8,7 +8,7 @@ use datafusion_kinesis::model::OutputMode;
 use fastrand::Rng;
 
 use super::compare::{Cell, Groups};
-use super::rows::{Row, SOURCE, Times};
+use super::rows::{Row, Times};
 use super::*;
 
 /// How far a row may be behind those before it.
@@ -172,7 +172,7 @@ fn late_case(seed: u64) -> (Case, Kind) {
     let kind = Kind::draw(random);
     let sql = format!(
         "SELECT arrow_cast(window_start, 'Int64'), arrow_cast(window_end, 'Int64'), k, count(*), sum(v), \
-         min(id) FROM {SOURCE} WHERE id IS NOT NULL GROUP BY {}, k HAVING min(id) >= 0",
+         min(id) FROM rows WHERE id IS NOT NULL GROUP BY {}, k HAVING min(id) >= 0",
         kind.sql()
     );
     let query = Query {

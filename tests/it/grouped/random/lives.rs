@@ -193,7 +193,7 @@ pub(super) async fn live(
 }
 
 fn builder(world: &World, query: &Query) -> StreamingQueryBuilder {
-    let builder = StreamingQuery::builder(&world.ctx, &query.sql)
+    let builder = StreamingQuery::builder(&world.ctx, query.over_words())
         .with_output_mode(query.mode)
         .with_seed(7);
     match query.delay {

@@ -6,11 +6,12 @@ use datafusion_kinesis::model::OutputMode;
 use fastrand::Rng;
 
 use super::aggregates::{CONDITIONS, Near, aggregate, whole};
-use super::rows::SOURCE;
+use super::rows::over_rows;
 
 /// A statement, and what is known of the columns it gives.
 #[derive(Debug, Clone)]
 pub(super) struct Query {
+    /// Over `rows`.
     pub(super) sql: String,
     pub(super) mode: OutputMode,
     /// The delay of rows, where groups are closed.
@@ -53,6 +54,11 @@ struct Draft {
 }
 
 impl Query {
+    /// The statement over the stream `words`.
+    pub(super) fn over_words(&self) -> String {
+        over_rows(&self.sql)
+    }
+
     pub(super) fn draw(random: &mut Rng) -> Self {
         let (mode, delay) = match random.u32(..8) {
             0..=2 => (OutputMode::Complete, None),
@@ -66,7 +72,7 @@ impl Query {
             return Self::distinct(random);
         }
         let draft = Draft::draw(random, delay.is_some());
-        let mut sql = format!("SELECT {} FROM {SOURCE}", draft.columns.join(", "));
+        let mut sql = format!("SELECT {} FROM rows", draft.columns.join(", "));
         sql.push_str(&condition(random));
         if !draft.groups.is_empty() {
             sql.push_str(&format!(" GROUP BY {}", draft.groups.join(", ")));
@@ -94,8 +100,8 @@ impl Query {
         let (columns, groups) = (named(&keys).join(", "), keys.join(", "));
         let condition = condition(random);
         let sql = match random.u32(..2) {
-            0 => format!("SELECT DISTINCT {columns} FROM {SOURCE}{condition}"),
-            _ => format!("SELECT {columns} FROM {SOURCE}{condition} GROUP BY {groups}"),
+            0 => format!("SELECT DISTINCT {columns} FROM rows{condition}"),
+            _ => format!("SELECT {columns} FROM rows{condition} GROUP BY {groups}"),
         };
         let modes = [OutputMode::Append, OutputMode::Update, OutputMode::Complete];
         let mode = modes[random.usize(..modes.len())];

@@ -20,18 +20,35 @@ const FLOATS: [Option<&str>; 6] = [
     None,
 ];
 
-/// The rows of the stream `words` as a statement sees them; a record that is no row has no `id`.
-pub(super) const SOURCE: &str = "(SELECT TRY_CAST(split_part(line, ',', 1) AS BIGINT) AS id, \
-    NULLIF(split_part(line, ',', 2), '') AS k, \
-    TRY_CAST(NULLIF(split_part(line, ',', 3), '') AS INT) AS n, \
-    TRY_CAST(NULLIF(split_part(line, ',', 4), '') AS BOOLEAN) AS b, \
-    TRY_CAST(NULLIF(split_part(line, ',', 5), '') AS DOUBLE) AS f, \
-    TRY_CAST(NULLIF(split_part(line, ',', 6), '') AS BIGINT) AS v, \
-    TRY_CAST(NULLIF(split_part(line, ',', 7), '') AS DOUBLE) AS x, \
-    TRY_CAST(NULLIF(split_part(line, ',', 8), '') AS DOUBLE) AS y, \
-    NULLIF(split_part(line, ',', 9), '') AS s, \
-    to_timestamp_millis(TRY_CAST(NULLIF(split_part(line, ',', 10), '') AS BIGINT)) AS t \
-    FROM (SELECT CAST(data AS VARCHAR) AS line FROM words))";
+/// The columns of a row and what they are of their field, in the order of the fields.
+const COLUMNS: [(&str, &str, &str); 10] = [
+    ("id", "TRY_CAST(", " AS BIGINT)"),
+    ("k", "", ""),
+    ("n", "TRY_CAST(", " AS INT)"),
+    ("b", "TRY_CAST(", " AS BOOLEAN)"),
+    ("f", "TRY_CAST(", " AS DOUBLE)"),
+    ("v", "TRY_CAST(", " AS BIGINT)"),
+    ("x", "TRY_CAST(", " AS DOUBLE)"),
+    ("y", "TRY_CAST(", " AS DOUBLE)"),
+    ("s", "", ""),
+    ("t", "to_timestamp_millis(TRY_CAST(", " AS BIGINT))"),
+];
+
+/// `sql` with the rows of the stream `words` in the place of `FROM rows`. A record that is no row has no
+/// `id`.
+pub(super) fn over_rows(sql: &str) -> String {
+    let words: Vec<&str> = sql.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let columns = (1..).zip(COLUMNS);
+    // What is not asked for costs the planner time.
+    let columns = columns.filter(|(_, (name, ..))| words.contains(name));
+    let columns = columns.map(|(field, (name, before, behind))| {
+        format!("{before}NULLIF(split_part(line, ',', {field}), ''){behind} AS {name}")
+    });
+    let columns: Vec<String> = columns.collect();
+    let lines = "(SELECT CAST(data AS VARCHAR) AS line FROM words)";
+    let rows = format!("FROM (SELECT {} FROM {lines})", columns.join(", "));
+    sql.replace("FROM rows", &rows)
+}
 
 /// A row on its way into a shard.
 #[derive(Debug, Clone, PartialEq)]
