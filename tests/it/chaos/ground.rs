@@ -172,7 +172,7 @@ impl Ground {
             let path = Path::from(format!("state/{name}"));
             // What is in memory answers at once.
             let found = self.state.head(&path).now_or_never();
-            if !found.is_some_and(|found| found.is_ok()) {
+            if found.is_none_or(|found| found.is_err()) {
                 return Err(format!("a commit names {path}, which is not there"));
             }
         }

@@ -115,6 +115,9 @@ async fn no_start_has_to_read_more_than_some_deltas() {
     fs::remove_dir_all(place).unwrap();
 }
 
+/// A name, what is done to a file, and what is said of it.
+type Change<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
+
 /// What a start says once `change` was at a file of the state, with the name of that.
 async fn after(name: &str, change: impl FnOnce(&Path)) -> (String, String) {
     let (mut counting, place) = in_folder(name).await;
@@ -147,7 +150,7 @@ async fn a_file_that_is_damaged_truncated_missing_or_foreign_is_named() {
     let empty = |path: &Path| fs::write(path, b"").unwrap();
     let foreign = |path: &Path| fs::write(path, b"ARROW1 of somebody else").unwrap();
     let changed = "is not what was written there";
-    let changes: [(&str, &dyn Fn(&Path), &str); 5] = [
+    let changes: [Change<'_>; 5] = [
         ("truncated", &cut, changed),
         ("damaged", &flip, changed),
         ("emptied", &empty, changed),

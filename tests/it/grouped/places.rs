@@ -29,7 +29,8 @@ fn counts(ctx: &SessionContext, lines: &Lines, place: &str) -> StreamingQueryBui
 
 #[tokio::test(start_paused = true)]
 async fn a_state_that_does_not_fit_says_so_and_goes_on_with_more_memory() {
-    let pools: [(&str, fn(usize) -> Arc<dyn MemoryPool>); 2] = [
+    type Pool = fn(usize) -> Arc<dyn MemoryPool>;
+    let pools: [(&str, Pool); 2] = [
         ("greedy", |bytes| Arc::new(GreedyMemoryPool::new(bytes))),
         ("fair", |bytes| Arc::new(FairSpillPool::new(bytes))),
     ];
