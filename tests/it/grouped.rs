@@ -1,16 +1,15 @@
 //! GROUP BY over streams: state between batches, on paused time.
 
 mod arrival;
-mod kept;
-mod merged;
-mod modes;
-mod random;
-mod read_state;
 mod changed;
 mod files;
 mod fragments;
+mod kept;
+mod merged;
 mod modes;
 mod places;
+mod random;
+mod read_state;
 mod restarts;
 mod watermarks;
 
