@@ -26,7 +26,7 @@ use datafusion_kinesis::query::{StreamingQuery, StreamingQueryBuilder};
 use futures::TryStreamExt;
 
 use crate::streaming::FROM_THE_START;
-use crate::support::World;
+use crate::support::{World, entry};
 
 /// The rows of each batch as lines, sorted, whose columns are parted by blanks.
 #[derive(Debug, Clone, Default)]

@@ -123,11 +123,10 @@ pub(crate) struct Decoded {
 impl Decoded {
     /// The rows with `schema`, which has the same columns: that of a file says more than the plan knows.
     pub(crate) fn rows_of(self, schema: &SchemaRef) -> Result<Vec<RecordBatch>, Unreadable> {
-        let own = |rows: RecordBatch| {
-            let own = RecordBatch::try_new(Arc::clone(schema), rows.columns().to_vec());
-            own.map_err(unreadable)
-        };
-        self.rows.into_iter().map(own).collect()
+        let own = |rows| with_columns(rows, schema);
+        let rows = self.rows.into_iter().map(own);
+        rows.collect::<Result<_, _>>()
+            .map_err(|error| unreadable(&error))
     }
 }
 
@@ -141,8 +140,15 @@ impl fmt::Display for Unreadable {
     }
 }
 
-fn unreadable(error: ArrowError) -> Unreadable {
+fn unreadable(error: &ArrowError) -> Unreadable {
     Unreadable(format!("cannot be read: {error}"))
+}
+
+/// `rows` as those of `schema`, be there a column or not.
+fn with_columns(rows: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let (_, columns, count) = rows.into_parts();
+    let options = RecordBatchOptions::new().with_row_count(Some(count));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
 }
 
 /// Reads the file called `name`.
@@ -152,7 +158,8 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
         let reason = "is not what was written there: its MD5 is not the one in its name";
         return Err(Unreadable(reason.to_owned()));
     }
-    let reader = FileReader::try_new(Cursor::new(content), None).map_err(unreadable)?;
+    let reader = FileReader::try_new(Cursor::new(content), None);
+    let reader = reader.map_err(|error| unreadable(&error))?;
     let schema = reader.schema();
     let told = |key: &str| schema.metadata().get(key).cloned().unwrap_or_default();
     if told(VERSION_KEY) != VERSION {
@@ -170,14 +177,10 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
     };
     let engine = told(ENGINE_KEY);
     let plain = Arc::new(Schema::clone(&schema).with_metadata(HashMap::new()));
-    let own = |rows: Result<RecordBatch, ArrowError>| {
-        let (_, columns, count) = rows?.into_parts();
-        let options = RecordBatchOptions::new().with_row_count(Some(count));
-        RecordBatch::try_new_with_options(Arc::clone(&plain), columns, &options)
-    };
-    let rows = reader.map(own).collect::<Result<_, _>>();
+    let rows = reader.map(|rows| with_columns(rows?, &plain));
+    let rows = rows.collect::<Result<_, _>>();
     Ok(Decoded {
-        rows: rows.map_err(unreadable)?,
+        rows: rows.map_err(|error| unreadable(&error))?,
         schema: plain,
         groups,
         engine,
@@ -197,7 +200,8 @@ mod tests {
         let written = Arc::new(Schema::new(vec![field(true)]));
         let counts = Arc::new(Int64Array::from(vec![1, 2]));
         let rows = RecordBatch::try_new(Arc::clone(&written), vec![counts]).unwrap();
-        let content = encode(&written, std::slice::from_ref(&rows)).unwrap();
+        let groups = Described::default();
+        let content = encode(&written, &groups, std::slice::from_ref(&rows)).unwrap();
         let name = FileName::of(BatchId(7), false, &content).to_string();
         let read = |expected: &SchemaRef| {
             let decoded = decode(&name, content.clone()).unwrap();
