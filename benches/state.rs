@@ -129,6 +129,7 @@ async fn held_and_touched(held: u64, folder: &Path) -> Duration {
         query.process_all_available().await.expect("the batch runs");
     }
     let filled = filled.elapsed();
+    snapshots_written(folder).await;
     let before = query
         .last_progress()
         .map_or(0, |progress| progress.batch_id.0);
@@ -182,6 +183,16 @@ async fn held_and_touched(held: u64, folder: &Path) -> Duration {
     );
     println!("  a start, and a batch of a row {read:>19.2?}");
     time
+}
+
+/// Waits until no snapshot is being written any more, which takes a core from the batches meanwhile.
+async fn snapshots_written(folder: &Path) {
+    let files = || fs::read_dir(folder.join("state")).map_or(0, Iterator::count);
+    let mut before = 0;
+    while files() > before {
+        before = files();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
 }
 
 /// The median size of the files that batches wrote.
