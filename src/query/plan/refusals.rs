@@ -11,7 +11,9 @@ use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
-use datafusion::logical_expr::{DdlStatement, Distinct, Expr, Limit, LogicalPlan, Union, WriteOp};
+use datafusion::logical_expr::{
+    DdlStatement, Distinct, Expr, FetchType, Limit, LogicalPlan, Union, WriteOp,
+};
 
 use self::aggregates::{aggregation_in, order_of_rows, stacked};
 use super::sources::stream_in;
@@ -144,6 +146,11 @@ fn operator(
         },
         LogicalPlan::Limit(limit) if mode == OutputMode::Complete => {
             match (aggregation_in(&limit.input)?, is_sorted(&limit.input)) {
+                (Some(_), true)
+                    if matches!(limit.get_fetch_type()?, FetchType::Literal(Some(0))) =>
+                {
+                    format!("LIMIT 0 {over} gives no rows: expected 1 at least, or leave it out")
+                }
                 (Some(_), true) => return Ok(None),
                 (Some(_), false) => format!(
                     "{} without ORDER BY over groups of the unbounded table '{stream}' would give any of \

@@ -47,6 +47,20 @@ async fn complete_gives_all_groups_sorted_and_cut_off() {
     query.stop().await.unwrap();
 }
 
+/// The engine plans nothing for it, where groups would be lost.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_nothing_is_refused() {
+    let world = world(2).await;
+    let sql = format!("{COUNTS} ORDER BY 1 LIMIT 0");
+    let query = grouped(&world, &sql, OutputMode::Complete);
+    let query = Lines::default().of(query).start().await;
+    let refusal = query.unwrap_err().to_string();
+    assert!(
+        refusal.contains("LIMIT 0 over the unbounded table 'words' gives no rows"),
+        "{refusal}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn append_gives_a_window_once_when_it_is_closed() {
     let world = world(1).await;
