@@ -79,6 +79,15 @@ pub(super) fn aggregate(random: &mut Rng) -> (String, Near) {
     }
 }
 
+/// DISTINCT over one column alone, which the engine likes to make an aggregation over another of.
+pub(super) fn of_one_column(random: &mut Rng) -> Vec<(String, Near)> {
+    let others = ["sum(v)", "max(v)", "min(n)", "sum(DISTINCT v)"];
+    let mut calls = vec!["count(DISTINCT v)"];
+    calls.extend(others.iter().filter(|_| random.bool()));
+    let calls = calls.into_iter();
+    calls.map(|call| (call.to_owned(), Near::Alike)).collect()
+}
+
 /// A whole number for each group, the same however it is come to.
 pub(super) fn whole(random: &mut Rng) -> String {
     let all = [

@@ -5,7 +5,7 @@ use std::time::Duration;
 use datafusion_kinesis::model::OutputMode;
 use fastrand::Rng;
 
-use super::aggregates::{CONDITIONS, Near, aggregate, whole};
+use super::aggregates::{CONDITIONS, Near, aggregate, of_one_column, whole};
 use super::rows::over_rows;
 
 /// A statement, and what is known of the columns it gives.
@@ -124,7 +124,7 @@ impl Query {
         }
         if self.mode == OutputMode::Complete && self.keys > 0 && random.u32(..4) == 0 {
             let places: Vec<String> = (1..=self.keys).map(|place| place.to_string()).collect();
-            let most = random.u32(0..6);
+            let most = random.u32(1..6);
             self.sql = format!("{} ORDER BY {} LIMIT {most}", self.sql, places.join(", "));
         }
     }
@@ -151,14 +151,11 @@ impl Draft {
             draft.groups.extend(keys.into_iter().map(str::to_owned));
         }
         draft.keys = draft.columns.len();
-        for number in 0..random.usize(1..6) {
-            let (call, near) = match random.u32(..6) {
-                0 => {
-                    let (one, other) = (whole(random), whole(random));
-                    (format!("{one} * 2 + {other}"), Near::Alike)
-                }
-                _ => aggregate(random),
-            };
+        let calls = match random.u32(..8) {
+            0 => of_one_column(random),
+            _ => (0..random.usize(1..6)).map(|_| computed(random)).collect(),
+        };
+        for (number, (call, near)) in calls.into_iter().enumerate() {
             draft.columns.push(format!("{call} AS a{number}"));
             draft.near.push(near);
         }
@@ -210,6 +207,15 @@ impl Draft {
             }
         });
     }
+}
+
+/// An aggregate, or what is computed of two.
+fn computed(random: &mut Rng) -> (String, Near) {
+    if random.u32(..6) > 0 {
+        return aggregate(random);
+    }
+    let (one, other) = (whole(random), whole(random));
+    (format!("{one} * 2 + {other}"), Near::Alike)
 }
 
 /// Rows that are there only to drive the time are never left out.
