@@ -124,10 +124,11 @@ impl StateExec {
         )?);
         let mut tasks = JoinSet::new();
         for partition in 0..self.partitions() {
+            let ahead = merge.grouping.ahead(&store.partition(partition), &batch)?;
             let rows = reduced.execute(partition, Arc::clone(context))?;
             let (grouping, batch) = (Arc::clone(&merge.grouping), Arc::clone(&batch));
             tasks.spawn(async move {
-                let given = save(rows, &grouping, &batch, partition).await?;
+                let given = save(rows, ahead, &grouping, &batch, partition).await?;
                 Ok::<_, datafusion::error::DataFusionError>((partition, given))
             });
         }
@@ -146,6 +147,7 @@ impl StateExec {
 
 async fn save(
     rows: SendableRecordBatchStream,
+    ahead: Option<RecordBatch>,
     grouping: &Grouping,
     batch: &StateBatch,
     partition: usize,
@@ -156,7 +158,7 @@ async fn save(
     let reduced = reduced.into_iter().map(own);
     let reduced = reduced.collect::<Result<Vec<_>, _>>()?;
     let mut groups = batch.store.partition(partition);
-    grouping.save(&mut groups, &reduced, batch)
+    grouping.save(&mut groups, &reduced, ahead, batch)
 }
 
 impl DisplayAs for StateExec {

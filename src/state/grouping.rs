@@ -57,6 +57,7 @@ impl Grouping {
         &self,
         groups: &mut Groups,
         reduced: &[RecordBatch],
+        ahead: Option<RecordBatch>,
         batch: &StateBatch,
     ) -> Result<Vec<RecordBatch>> {
         let reduced = concat_batches(self.layout.schema(), reduced)?;
@@ -65,7 +66,10 @@ impl Grouping {
             false => reduced,
         };
         groups.put(&changed)?;
-        let given = self.given(groups, &changed, batch)?;
+        let given = match ahead {
+            Some(closing) => vec![closing],
+            None => self.given(groups, &changed, batch)?,
+        };
         let closed = self
             .limit(batch)
             .map_or(Ok(0), |limit| groups.close(limit))?;
@@ -75,6 +79,15 @@ impl Grouping {
             tally.changed.push(changed);
         }
         Ok(given)
+    }
+
+    /// What a batch gives before its rows are merged: windows that hop and are closed by its watermark. A
+    /// row of it may lie in them and come too late for them, and in time for others of the same pane.
+    pub(super) fn ahead(&self, groups: &Groups, batch: &StateBatch) -> Result<Option<RecordBatch>> {
+        if self.mode != OutputMode::Append || self.hop.is_none() {
+            return Ok(None);
+        }
+        self.closing(groups, batch).map(Some)
     }
 
     /// What ends here or before is closed.

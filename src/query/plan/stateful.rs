@@ -19,6 +19,13 @@ use crate::state::{
 };
 use crate::table::StreamingSettings;
 
+/// An aggregate that panics in DataFusion 55.2 where its partial step gives up because nearly each row is a
+/// group of its own.
+const PANICS_WHEN_SKIPPED: &str = "percentile_cont(";
+
+/// No batch has more groups than rows.
+const NEVER_SKIPPED: f64 = 2.0;
+
 /// The aggregation of a streaming statement, and how its groups are given.
 #[derive(Debug)]
 pub(in crate::query) struct StatefulPlan {
@@ -39,7 +46,18 @@ impl StatefulPlan {
             mode: self.mode,
             closing: self.closing.clone(),
         };
-        stateful_session(state, rule)
+        let mut session = stateful_session(state, rule);
+        if self
+            .growing
+            .iter()
+            .any(|name| name.contains(PANICS_WHEN_SKIPPED))
+        {
+            let options = session.config_mut().options_mut();
+            options
+                .execution
+                .skip_partial_aggregation_probe_ratio_threshold = NEVER_SKIPPED;
+        }
+        session
     }
 }
 
