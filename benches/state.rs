@@ -14,7 +14,7 @@ use std::time::Duration;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 use datafusion_kinesis::kinesis::{InMemoryKinesis, InMemoryOptions, Kinesis, PutEntry};
-use datafusion_kinesis::model::{OutputMode, StreamIdentity, SystemClock};
+use datafusion_kinesis::model::{OutputMode, StreamIdentity, SystemClock, Trigger};
 use datafusion_kinesis::query::{StreamingQuery, StreamingQueryProgress};
 use datafusion_kinesis::{Services, register_with, sql};
 use futures::StreamExt;
@@ -101,10 +101,11 @@ impl World {
         }
     }
 
-    async fn start(&self, folder: &Path) -> StreamingQuery {
+    async fn start(&self, folder: &Path, trigger: Trigger) -> StreamingQuery {
         let sql = format!("SELECT key, count(*), sum(n) FROM ({ROWS}) GROUP BY key");
         let builder = StreamingQuery::builder(&self.ctx, sql)
             .with_output_mode(OutputMode::Update)
+            .with_trigger(trigger)
             .with_checkpoint_location(folder.to_str().expect("a path in UTF-8"))
             .foreach_batch(|_, rows| drained(rows));
         builder.start().await.expect("the query starts")
@@ -121,7 +122,7 @@ async fn drained(mut rows: SendableRecordBatchStream) -> datafusion::error::Resu
 /// Prints what batches cost with `held` groups, and gives the time of one.
 async fn held_and_touched(held: u64, folder: &Path) -> Duration {
     let world = World::new().await;
-    let query = world.start(folder).await;
+    let query = world.start(folder, Trigger::AsFastAsPossible).await;
     let filled = Instant::now();
     for first in (0..held).step_by(500_000) {
         let rows = (held - first).min(500_000);
@@ -162,7 +163,7 @@ async fn held_and_touched(held: u64, folder: &Path) -> Duration {
     query.stop().await.expect("the query stops");
     drop(query);
     let read = Instant::now();
-    let query = world.start(folder).await;
+    let query = world.start(folder, Trigger::AsFastAsPossible).await;
     world.put(0, 1, held).await;
     query.process_all_available().await.expect("the batch runs");
     let read = read.elapsed();
@@ -226,12 +227,12 @@ async fn beside_one_shot(groups: u64, rows: u64, folder: &Path) {
         let stream = frame.execute_stream().await.expect("it runs");
         drained(stream).await.expect("it runs to its end");
         at_once.push(began.elapsed());
-        let query = world.start(&folder.join(turn.to_string())).await;
-        query.process_all_available().await.expect("the batch runs");
+        let folder = folder.join(turn.to_string());
+        let query = world.start(&folder, Trigger::Once).await;
+        query.await_termination().await.expect("the batch runs");
         let progress = query.recent_progress();
-        let took = progress.iter().map(|batch| batch.batch_duration);
-        batches.push(took.sum());
-        query.stop().await.expect("the query stops");
+        assert_eq!(progress.len(), 1, "all rows come at once");
+        batches.push(progress[0].batch_duration);
     }
     let (at_once, batches) = (median(at_once), median(batches));
     println!("{rows} rows of {groups} groups at once: {at_once:>14.2?}");

@@ -17,7 +17,7 @@ use super::event_time::EventTime;
 use super::event_time_exec::EventTimeExec;
 use super::exec::StateExec;
 use super::rewrite::StateRule;
-use super::whole::Whole;
+use super::whole::{KeptAbove, Whole};
 
 /// Logical rules that are right for the rows of one batch, and not for those of all:
 ///
@@ -43,13 +43,16 @@ const NO_PHYSICAL: [&str; 3] = [
 pub(crate) fn stateful_session(state: &SessionState, rule: StateRule) -> SessionState {
     let logical = state.optimizers().iter();
     let logical = logical.filter(|rule| !NO_LOGICAL.contains(&rule.name()));
-    let logical = logical.map(Arc::clone).collect();
+    let logical = logical.map(|rule| match rule.name() {
+        KeptAbove::RULE => Arc::new(KeptAbove(Arc::clone(rule))),
+        _ => Arc::clone(rule),
+    });
     let physical = state.physical_optimizers().iter().map(Arc::clone);
     let physical = physical.filter(|rule| !NO_PHYSICAL.contains(&rule.name()));
     let mut rules: Vec<_> = vec![Arc::new(rule) as _];
     rules.extend(physical);
     SessionStateBuilder::new_from_existing(state.clone())
-        .with_optimizer_rules(logical)
+        .with_optimizer_rules(logical.collect())
         .with_physical_optimizer_rules(rules)
         .with_query_planner(Arc::new(StatePlanner))
         .build()

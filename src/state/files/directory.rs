@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
+use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::encoding::{FileName, decode, encode};
@@ -18,6 +19,10 @@ use crate::state::store::StateStore;
 /// Deltas before a snapshot is worth its bytes, and after which it is taken in any case: a start has to
 /// read them all.
 const DELTAS: std::ops::Range<usize> = 10..200;
+
+/// Changed groups of a batch above which each partition has a file of its own: they are compressed side by
+/// side.
+const SIDE_BY_SIDE: usize = 50_000;
 
 /// Files that are read ahead at a start.
 const READ_AHEAD: usize = 8;
@@ -136,13 +141,34 @@ impl StateDirectory {
         if changed.is_empty() {
             return Ok(self.files.clone());
         }
-        let content = encode(store.schema(), &store.describe(), changed);
-        let content = content.map_err(|error| failure(error.into()))?;
+        let groups: usize = changed.iter().map(RecordBatch::num_rows).sum();
+        let files: Vec<Vec<RecordBatch>> = match groups > SIDE_BY_SIDE {
+            true => changed.iter().map(|rows| vec![rows.clone()]).collect(),
+            false => vec![changed.to_vec()],
+        };
+        let written = files.into_iter().map(|rows| self.delta(batch, rows, store));
+        for (name, bytes) in try_join_all(written).await? {
+            self.delta_bytes += bytes;
+            self.files.deltas.push(name);
+        }
+        Ok(self.files.clone())
+    }
+
+    /// Writes groups that `batch` has changed as a file; gives its name and size.
+    async fn delta(
+        &self,
+        batch: BatchId,
+        rows: Vec<RecordBatch>,
+        store: &StateStore,
+    ) -> Result<(String, usize)> {
+        let (schema, described) = (Arc::clone(store.schema()), store.describe());
+        let content = tokio::task::spawn_blocking(move || {
+            encode(&schema, &described, &rows).map_err(|error| failure(error.into()))
+        });
+        let content = stopped(content.await)?;
         let name = FileName::of(batch, false, &content).to_string();
         self.objects.create(&name, &content).await?;
-        self.delta_bytes += content.len();
-        self.files.deltas.push(name);
-        Ok(self.files.clone())
+        Ok((name, content.len()))
     }
 
     /// Takes a finished snapshot for what it holds.
@@ -203,7 +229,7 @@ impl StateDirectory {
 }
 
 fn stopped<T>(done: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
-    done.unwrap_or_else(|error| Err(Error::internal(format!("the state was not read: {error}"))))
+    done.unwrap_or_else(|error| Err(Error::internal(format!("a task of the state: {error}"))))
 }
 
 fn unreadable(place: &str, reason: &super::encoding::Unreadable) -> Error {

@@ -5,6 +5,7 @@
 //! dead, and small ones, are put together again, so that the work stays in proportion to what is put.
 
 mod chunk;
+mod index;
 mod layout;
 mod settle;
 
@@ -86,20 +87,17 @@ impl Groups {
     /// Takes out the groups that `rows` belong to: those of the same key, and where groups are sessions
     /// those of them that a row touches. Each is given once.
     pub(super) fn take(&mut self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let keys = self.layout.keys(rows)?;
-        let bounds = self.layout.bounds(rows)?;
-        let mut found = Vec::new();
-        for row in 0..keys.len() {
-            let touched = bounds
-                .as_ref()
-                .map(|(starts, ends)| (starts[row], ends[row]));
-            while let Some(place) = self.remove(keys.value(row), touched) {
-                found.push(place);
-                if touched.is_none() {
-                    break;
-                }
-            }
+        if self.live == 0 {
+            return self.gather(&[]);
         }
+        let keys = self.layout.keys(rows)?;
+        let found = match self.layout.bounds(rows)? {
+            None => self.remove_equal(&keys),
+            Some((starts, ends)) => {
+                let bounds = starts.into_iter().zip(ends);
+                self.remove_met(&keys, bounds)
+            }
+        };
         let taken = self.gather(&found)?;
         for place in found {
             self.kill(place);
@@ -115,16 +113,16 @@ impl Groups {
         if rows.num_rows() == 0 {
             return Ok(());
         }
+        let count = rows.num_rows();
+        if count > self.live {
+            self.index.reserve(count, |place| spread(place.hash));
+        }
         let number = self.add(Chunk::new(&self.layout, rows)?);
-        for row in 0..rows.num_rows() {
-            let key = self.chunk(number).keys.value(row);
-            if self.find_whole(key).is_some() {
-                return Err(resources_datafusion_err!(
-                    "the groups of a batch did not fit into memory at once, so that one of them came \
-                     twice: raise the memory limit (datafusion.runtime.memory_limit)"
-                ));
-            }
-            self.insert(number, row);
+        if !(0..count).all(|row| self.insert_new(number, row)) {
+            return Err(resources_datafusion_err!(
+                "the groups of a batch did not fit into memory at once, so that one of them came twice: \
+                 raise the memory limit (datafusion.runtime.memory_limit)"
+            ));
         }
         self.settle(number)
     }
@@ -213,29 +211,6 @@ impl Groups {
         self.index.find(spread(hash), same).copied()
     }
 
-    /// Takes a group out of the index that has the key, or is a session of the key that is touched.
-    fn remove(&mut self, key: &[u8], touched: Option<(i64, i64)>) -> Option<Place> {
-        let hash = self.hash(key);
-        let sought = self.layout.sought(key);
-        let (layout, chunks) = (&self.layout, &self.chunks);
-        let same = |place: &Place| {
-            let Some(chunk) = chunks[place.chunk as usize]
-                .as_ref()
-                .filter(|_| place.hash == hash)
-            else {
-                return false;
-            };
-            let row = place.row as usize;
-            let touches = match (touched, &chunk.bounds) {
-                (Some(touched), Some((starts, ends))) => meets((starts[row], ends[row]), touched),
-                _ => true,
-            };
-            touches && layout.sought(chunk.keys.value(row)) == sought
-        };
-        let entry = self.index.find_entry(spread(hash), same).ok()?;
-        Some(entry.remove().0)
-    }
-
     fn kill(&mut self, place: Place) {
         if let Some(chunk) = &mut self.chunks[place.chunk as usize] {
             chunk.kill(place.row as usize);
@@ -305,17 +280,6 @@ impl Groups {
         for row in 0..rows {
             self.insert(number, row);
         }
-    }
-
-    fn insert(&mut self, chunk: u32, row: usize) {
-        let hash = self.hash(self.chunk(chunk).keys.value(row));
-        let place = Place {
-            hash,
-            chunk,
-            row: row as u32,
-        };
-        self.index
-            .insert_unique(spread(hash), place, |place| spread(place.hash));
     }
 }
 

@@ -102,3 +102,22 @@ async fn append_gives_a_window_once_when_it_is_closed() {
     assert_eq!(late, 1);
     query.stop().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_without_columns_keeps_no_row_from_its_group() {
+    let world = world(1).await;
+    let start = async |having: &str| {
+        let lines = Lines::default();
+        let sql = format!("{COUNTS} HAVING {having}");
+        let query = grouped(&world, &sql, OutputMode::Update);
+        let query = query.with_checkpoint_location("memory://without-columns");
+        let query = lines.of(query).start().await.unwrap();
+        world.put("words", "a", "a").await;
+        query.process_all_available().await.unwrap();
+        query.stop().await.unwrap();
+        lines.given().concat()
+    };
+    assert!(start("now() < TIMESTAMP '2000-01-01'").await.is_empty());
+    assert!(start("random() > 2").await.is_empty());
+    assert_eq!(start("count(*) > 0").await, ["a 3"]);
+}
