@@ -159,7 +159,7 @@ async fn held_and_touched(held: u64, folder: &Path) -> Duration {
     let last = state(touching.last().expect("batches have run"));
     let time = median(touching.iter().map(|batch| batch.batch_duration).collect());
     let worst = touching.iter().map(|batch| batch.batch_duration).max();
-    let written = delta_bytes(folder);
+    let written = delta_bytes(folder, before);
     query.stop().await.expect("the query stops");
     drop(query);
     let read = Instant::now();
@@ -196,13 +196,15 @@ async fn snapshots_written(folder: &Path) {
     }
 }
 
-/// The median size of the files that batches wrote.
-fn delta_bytes(folder: &Path) -> u64 {
+/// The median size of the files that the batches after `before` wrote.
+fn delta_bytes(folder: &Path, before: u64) -> u64 {
     let files = fs::read_dir(folder.join("state")).expect("there is state");
     let deltas = files.filter_map(|file| {
         let file = file.ok()?;
         let is_delta = file.path().extension()? == "delta";
-        is_delta.then(|| file.metadata().map_or(0, |metadata| metadata.len()))
+        let name = file.file_name().into_string().ok()?;
+        let batch: u64 = name.split_once('-')?.0.parse().ok()?;
+        (is_delta && batch > before).then(|| file.metadata().map_or(0, |metadata| metadata.len()))
     });
     let mut sizes: Vec<u64> = deltas.collect();
     sizes.sort_unstable();
