@@ -107,7 +107,8 @@ fn attached(
     watermark: Option<Option<&str>>,
     streams: &mut dyn Streams,
 ) -> Result<(LogicalPlan, Option<Closing>, StateMetadata)> {
-    let text = |expr: &Expr| expr.schema_name().to_string();
+    // The name of a column leaves casts out.
+    let text = |expr: &Expr| expr.to_string();
     let mut description = StateMetadata {
         group_by: aggregate.group_expr.iter().map(text).collect(),
         aggregates: aggregate.aggr_expr.iter().map(text).collect(),

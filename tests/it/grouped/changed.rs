@@ -59,6 +59,11 @@ async fn another_aggregation_is_refused_with_both_side_by_side_and_writes_nothin
             "now: aggregates",
         ),
         (
+            "SELECT partitionKey, count(*), max(CAST(data AS VARCHAR)) FROM words GROUP BY partitionKey",
+            "max(words.data)",
+            "max(CAST(words.data AS",
+        ),
+        (
             "SELECT partitionKey, data FROM words",
             "was: GROUP BY words.partitionKey",
             "now: no GROUP BY",
