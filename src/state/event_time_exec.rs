@@ -109,29 +109,31 @@ impl Look {
         Ok(Some(on_time.collect()))
     }
 
-    /// Keeps the latest time of each shard.
+    /// Keeps the latest time of each shard. Rows come shard after shard, as a rule.
     fn note(&self, times: &Int64Array, shards: &UInt32Array, batch: &StateBatch) {
         let mut tally = batch.tally();
-        let mut row = 0;
-        while row < times.len() {
-            let shard = shards.value(row);
-            let run = shards.values()[row..]
-                .iter()
-                .take_while(|other| **other == shard);
-            let end = row + run.count();
-            let run = times.slice(row, end - row);
-            let (least, most) = (
-                datafusion::arrow::compute::min(&run),
-                datafusion::arrow::compute::max(&run),
-            );
-            if let (Some(least), Some(most)) = (least, most) {
-                let (least, most) = (millis(least, self.unit), millis(most, self.unit));
-                let known = tally.event_times.entry(shard).or_insert(most);
-                *known = most.max(*known);
-                tally.least = Some(tally.least.map_or(least, |before| before.min(least)));
-            }
-            row = end;
+        let mut keep = |(shard, least, most): (u32, i64, i64)| {
+            let (least, most) = (millis(least, self.unit), millis(most, self.unit));
+            let known = tally.event_times.entry(shard).or_insert(most);
+            *known = most.max(*known);
+            tally.least = Some(tally.least.map_or(least, |before| before.min(least)));
+        };
+        let mut run: Option<(u32, i64, i64)> = None;
+        for (time, shard) in times.iter().zip(shards.values()) {
+            let Some(time) = time else {
+                continue;
+            };
+            run = match run {
+                Some((of, least, most)) if of == *shard => {
+                    Some((of, least.min(time), most.max(time)))
+                }
+                before => {
+                    before.into_iter().for_each(&mut keep);
+                    Some((*shard, time, time))
+                }
+            };
         }
+        run.into_iter().for_each(keep);
     }
 }
 
