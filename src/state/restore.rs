@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -95,7 +96,9 @@ impl ExecutionPlan for RestoreExec {
             None => {
                 let rows = input.and_then(move |rows| {
                     let stored = batch.store.partition(partition).take(&rows);
-                    async move { Ok(stream::iter([rows, stored?]).map(Ok)) }
+                    // Aggregates without groups may take it for granted that a batch has a row.
+                    let some = |rows: &RecordBatch| rows.num_rows() > 0;
+                    async move { Ok(stream::iter([rows, stored?].into_iter().filter(some)).map(Ok)) }
                 });
                 Box::pin(RecordBatchStreamAdapter::new(schema, rows.try_flatten()))
             }

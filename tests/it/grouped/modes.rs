@@ -121,3 +121,20 @@ async fn a_condition_without_columns_keeps_no_row_from_its_group() {
     assert!(start("random() > 2").await.is_empty());
     assert_eq!(start("count(*) > 0").await, ["a 3"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_aggregate_without_groups_is_given_no_state_where_there_is_none() {
+    let world = world(1).await;
+    let lines = Lines::default();
+    let sql =
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(CAST(data AS VARCHAR) AS DOUBLE))
+        FROM words";
+    let query = lines.of(grouped(&world, sql, OutputMode::Update));
+    let query = query.start().await.unwrap();
+    for (number, expected) in [("4", "4.0"), ("8", "6.0"), ("5", "5.0")] {
+        world.put("words", "k", number).await;
+        query.process_all_available().await.unwrap();
+        assert_eq!(lines.given().last().unwrap(), &[expected]);
+    }
+    query.stop().await.unwrap();
+}
