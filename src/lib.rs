@@ -2,12 +2,13 @@
 //!
 //! # Modules
 //!
-//! [`model`]: plain data. [`options`]: what a user may write. [`kinesis`]: the service, the SDK behind it
-//! and the simulator. [`aggregation`]: the KPL format. [`source`] and [`sink`]: between positions, rows
+//! [`model`]: plain data. [`options`]: what a user may write. [`aws`]: credentials. [`kinesis`]: the
+//! service, the SDK behind it and the simulator. [`aggregation`]: the KPL format. [`source`] and [`sink`]: between positions, rows
 //! and records. [`checkpoint`]: how far a streaming query is. [`query`]: a statement over an unbounded
 //! table as it runs. The rest of the names below is the face to DataFusion.
 
 pub mod aggregation;
+pub mod aws;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -24,6 +25,7 @@ mod table;
 
 mod error;
 
+pub use aws::CredentialProviders;
 pub use error::{Error, ErrorKind, Result};
 pub use model::{OutputMode, Trigger};
 pub use query::{

@@ -1,7 +1,9 @@
 //! A session whose tables live on a server.
 
 use datafusion::prelude::SessionContext;
-use datafusion_kinesis::model::{ConnectionSettings, Secret, StaticCredentials};
+use datafusion_kinesis::model::{
+    ConnectionSettings, CredentialSettings, Secret, StaticCredentials,
+};
 use datafusion_kinesis::{Services, register_with};
 
 use crate::support::Server;
@@ -12,11 +14,12 @@ pub(crate) fn session(server: &Server) -> SessionContext {
     let defaults = ConnectionSettings {
         endpoint_url: Some(server.url.clone()),
         region: Some("us-east-1".to_owned()),
-        credentials: Some(StaticCredentials {
+        credentials: CredentialSettings::keys(StaticCredentials {
             access_key_id: key(),
             secret_key: key(),
             session_token: None,
         }),
+        ..ConnectionSettings::default()
     };
     register_with(&ctx, Services::sdk(defaults));
     ctx

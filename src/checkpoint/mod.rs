@@ -63,6 +63,8 @@ pub(crate) mod tests;
 
 use std::sync::Arc;
 
+#[cfg(not(feature = "dynamodb"))]
+use crate::aws::AwsAccess;
 use crate::error::Result;
 #[cfg(not(feature = "dynamodb"))]
 use crate::model::ConnectionSettings;
@@ -96,6 +98,7 @@ pub(crate) fn open(location: &str) -> Result<Arc<dyn OffsetCommitter>> {
 #[cfg(not(feature = "dynamodb"))]
 #[expect(clippy::unused_async, reason = "stands in for a way to the service")]
 pub(crate) async fn open_table(
+    _access: &AwsAccess,
     _settings: &ConnectionSettings,
     _dynamodb: &DynamoDbSettings,
     _stream: &StreamName,

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::model::StaticCredentials;
+use crate::model::{CredentialSettings, unencrypted};
 use crate::options::endpoint_url;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -72,9 +72,12 @@ pub(super) struct Connection {
     /// AWS region for all tables that name none
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
+    /// Let --endpoint-url be http:// on another machine; what is sent there can be read on the way
+    #[arg(long)]
+    pub(super) allow_http: bool,
     /// Those an embedded server takes.
     #[arg(skip)]
-    pub(super) credentials: Option<StaticCredentials>,
+    pub(super) credentials: CredentialSettings,
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,15 +134,27 @@ impl Task {
 
     fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut task = Self::from_arg_matches(matches)?;
-        if let Some(url) = &task.args.connection.endpoint_url {
+        check_endpoint(&task.args.connection).map_err(|expected| {
             // Clap would show the value, which may hold a secret.
-            endpoint_url(url, "kinesis").map_err(|expected| {
-                let message = format!("option '--endpoint-url': {expected}");
-                Self::command().error(ErrorKind::ValueValidation, message)
-            })?;
-        }
+            let message = format!("option '--endpoint-url': {expected}");
+            Self::command().error(ErrorKind::ValueValidation, message)
+        })?;
         task.args.scripts = scripts(matches, &task.args);
         Ok(task)
+    }
+}
+
+/// What is wrong with the endpoint, if one is given.
+fn check_endpoint(connection: &Connection) -> Result<(), String> {
+    let Some(url) = &connection.endpoint_url else {
+        return Ok(());
+    };
+    let url = endpoint_url(url, "kinesis")?;
+    match unencrypted(&url) && !connection.allow_http {
+        false => Ok(()),
+        true => {
+            Err("expected https:// for another machine; --allow-http allows http://".to_owned())
+        }
     }
 }
 
@@ -210,6 +225,10 @@ mod tests {
     #[test]
     fn an_endpoint_is_a_url_and_what_is_wrong_with_one_is_said_without_it() {
         assert!(task(&["--endpoint-url", "http://localhost:1"]).is_ok());
+        let plain = ["--endpoint-url", "http://localstack:4566"];
+        let error = task(&plain).unwrap_err().to_string();
+        assert!(error.contains("--allow-http"), "{error}");
+        assert!(task(&[&plain[..], &["--allow-http"]].concat()).is_ok());
         for url in [
             "http://me:hunter2@localhost:1",
             "http://localhost:1/?X-Amz-Signature=hunter2",

@@ -17,7 +17,7 @@ mod with_server {
     use crate::cli::signals::Signals;
     use crate::error::ErrorKind;
     use crate::kinesis::{EmbeddedServer, InMemoryKinesis, InMemoryOptions};
-    use crate::model::{Secret, StaticCredentials, SystemClock};
+    use crate::model::{CredentialSettings, Secret, StaticCredentials, SystemClock};
 
     /// Starts a server on a free port of loopback and points `connection` at it.
     pub(in crate::cli) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer> {
@@ -26,7 +26,7 @@ mod with_server {
         connection
             .region
             .get_or_insert_with(|| InMemoryOptions::default().region);
-        connection.credentials = Some(StaticCredentials {
+        connection.credentials = CredentialSettings::keys(StaticCredentials {
             access_key_id: Secret::new("embedded"),
             secret_key: Secret::new("embedded"),
             session_token: None,

@@ -43,6 +43,7 @@ pub(super) fn context(connection: &Connection) -> Result<SessionContext> {
         endpoint_url: connection.endpoint_url.clone(),
         region: connection.region.clone(),
         credentials: connection.credentials.clone(),
+        allow_http: connection.allow_http,
     };
     register_with(&ctx, Services::sdk(defaults));
     Ok(ctx)

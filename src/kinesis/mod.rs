@@ -31,4 +31,4 @@ pub use page::{RecordColumns, RecordsPage, RecordsPageBuilder};
 pub use retry::{Backoff, list_all_shards, with_retries};
 pub use sdk::SdkKinesis;
 #[cfg(feature = "dynamodb")]
-pub(crate) use sdk::{Failure, failure, shared_config, timeouts};
+pub(crate) use sdk::{Failure, Sent, failure};

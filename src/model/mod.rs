@@ -1,6 +1,7 @@
 //! Plain data of a stream: no I/O, no async, nothing of the engine but Arrow types.
 
 mod connection;
+mod endpoint;
 mod hash;
 mod offsets;
 mod position;
@@ -11,7 +12,11 @@ mod stream;
 mod time;
 mod trigger;
 
-pub use connection::{ConnectionSettings, RetryPolicy, Secret, StaticCredentials};
+pub use connection::{
+    BaseCredentials, ConnectionSettings, CredentialSettings, RetryPolicy, RoleSettings, Secret,
+    StaticCredentials,
+};
+pub(crate) use endpoint::{is_host_of_aws, is_region, region_of_endpoint, unencrypted};
 pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, StreamRanges};
 pub use position::{SequenceNumber, ShardPosition, StartingPosition};
 pub use progress::{Committed, SnapshotFiles, StateFiles};

@@ -75,8 +75,8 @@ impl OptionsBuilder {
     /// Checks the options together.
     ///
     /// # Errors
-    /// No stream is named, a pair of credentials is incomplete, or options contradict each other.
+    /// No stream is named, credentials are incomplete, or options contradict each other.
     pub fn finish(self) -> Result<TableOptions> {
-        self.draft.finish()
+        self.draft.finish(&self.given)
     }
 }

@@ -1,5 +1,7 @@
 //! Options as they are collected, and the rules across them.
 
+mod credentials;
+
 use std::time::Duration;
 
 use super::position::Written;
@@ -9,8 +11,10 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::model::{
-    ConnectionSettings, RetryPolicy, Secret, StartingPosition, StaticCredentials, StreamIdentity,
+    ConnectionSettings, RetryPolicy, StartingPosition, StreamIdentity, region_of_endpoint,
+    unencrypted,
 };
+use credentials::CredentialsDraft;
 
 /// Options as they are collected, before the rules across them are applied.
 #[derive(Debug, Clone, Default)]
@@ -18,10 +22,11 @@ pub(super) struct Draft {
     pub(super) unbounded: bool,
     pub(super) stream: Option<StreamIdentity>,
     pub(super) endpoint_url: Option<String>,
+    pub(super) allow_http: bool,
     pub(super) region: Option<String>,
-    pub(super) access_key_id: Option<Secret>,
-    pub(super) secret_key: Option<Secret>,
-    pub(super) session_token: Option<Secret>,
+    pub(super) kinesis_region: Option<String>,
+    pub(super) credentials: CredentialsDraft,
+    pub(super) dynamodb_credentials: CredentialsDraft,
     pub(super) max_retries: u32,
     pub(super) retry_interval: Duration,
     pub(super) max_retry_interval: Duration,
@@ -54,9 +59,9 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Checks the options together.
-    pub(super) fn finish(mut self) -> Result<TableOptions> {
-        let connection_credentials = self.credentials()?;
+    /// Checks the options together; `given` are the names of those that were said.
+    pub(super) fn finish(mut self, given: &[&'static str]) -> Result<TableOptions> {
+        self.refuse_plain_http()?;
         let retry = checked(
             self.client_retry(),
             "kinesis.clientRetryIntervalsMs",
@@ -68,25 +73,79 @@ impl Draft {
             "kinesis.metadataMaxRetryIntervalMs",
         )?;
         let create_with_shards = self.create_with_shards()?;
-        let committer = self.committer()?;
+        let committer = self.committer(given)?;
         let stream = self.stream.clone().ok_or_else(|| {
             Error::invalid_option("no stream: expected its name or ARN as LOCATION")
         })?;
         let position = self.starting_position(&stream)?;
-        let region = stream.arn_region().map(str::to_owned);
+        let connection = ConnectionSettings {
+            endpoint_url: self.endpoint_url.clone(),
+            region: self.region_of(&stream)?,
+            credentials: self.credentials.finish("kinesis.")?,
+            allow_http: self.allow_http,
+        };
         Ok(TableOptions {
             stream,
-            connection: ConnectionSettings {
-                endpoint_url: self.endpoint_url.clone(),
-                region: self.region.clone().or(region),
-                credentials: connection_credentials,
-            },
+            connection,
             retry,
             create_with_shards,
             extra_columns: self.extra_columns.clone(),
             sink: self.sink(),
             source: self.source(position, metadata_retry, committer),
         })
+    }
+
+    fn refuse_plain_http(&self) -> Result<()> {
+        let urls = [
+            ("kinesis.endpointUrl", &self.endpoint_url),
+            ("kinesis.stsEndpointUrl", &self.credentials.sts_endpoint_url),
+            ("kinesis.dynamodb.endpointUrl", &self.dynamodb.endpoint_url),
+            (
+                "kinesis.dynamodb.stsEndpointUrl",
+                &self.dynamodb_credentials.sts_endpoint_url,
+            ),
+        ];
+        let plain = |(name, url): (&'static str, &Option<String>)| {
+            let url = url.clone().filter(|url| unencrypted(url))?;
+            Some((name, url))
+        };
+        match urls.into_iter().find_map(plain) {
+            Some((name, url)) if !self.allow_http => Err(Error::invalid_option(format!(
+                "option '{name}' = '{url}': expected https:// for another machine, since http:// shows \
+                 records to whoever is on the way; 'kinesis.allowHttp' = 'true' allows it"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The region of the stream. Whatever names it must name the same one; `kinesis.region` is where the
+    /// query is at home, and counts where nothing does.
+    fn region_of(&self, stream: &StreamIdentity) -> Result<Option<String>> {
+        let endpoint = self.endpoint_url.as_deref().and_then(region_of_endpoint);
+        let named = [
+            (
+                "option 'kinesis.kinesisRegion'",
+                self.kinesis_region.clone(),
+            ),
+            (
+                "the ARN of the stream",
+                stream.arn_region().map(str::to_owned),
+            ),
+            ("option 'kinesis.endpointUrl'", endpoint),
+        ];
+        let mut named = named
+            .into_iter()
+            .filter_map(|(what, region)| Some((what, region?)));
+        let Some((what, region)) = named.next() else {
+            return Ok(self.region.clone());
+        };
+        match named.find(|(_, other)| *other != region) {
+            None => Ok(Some(region)),
+            Some((other_what, other)) => Err(Error::invalid_option(format!(
+                "{what} says region '{region}', {other_what} says '{other}': expected the region of \
+                 the stream in both"
+            ))),
+        }
     }
 
     fn client_retry(&self) -> RetryPolicy {
@@ -162,51 +221,24 @@ impl Draft {
     }
 
     /// What keeps the offsets. Settings of a table that is not used are a mistake of some kind.
-    fn committer(&self) -> Result<CommitterKind> {
+    fn committer(&self, given: &[&'static str]) -> Result<CommitterKind> {
         if self.in_dynamodb {
-            return Ok(CommitterKind::DynamoDb(self.dynamodb.clone()));
+            let region = self.dynamodb.region.clone();
+            let endpoint = self.dynamodb.endpoint_url.as_deref();
+            let region = region.or_else(|| endpoint.and_then(region_of_endpoint));
+            return Ok(CommitterKind::DynamoDb(DynamoDbSettings {
+                region: region.or_else(|| self.region.clone()),
+                credentials: self.dynamodb_credentials.finish("kinesis.dynamodb.")?,
+                ..self.dynamodb.clone()
+            }));
         }
-        let DynamoDbSettings {
-            table,
-            endpoint_url,
-            region,
-        } = &self.dynamodb;
-        let given = [
-            ("kinesis.dynamodb.tableName", table),
-            ("kinesis.dynamodb.endpointUrl", endpoint_url),
-            ("kinesis.dynamodb.region", region),
-        ];
-        match given
-            .into_iter()
-            .find_map(|(name, value)| Some((name, value.as_ref()?)))
-        {
+        let mut given = given.iter();
+        match given.find(|name| name.starts_with("kinesis.dynamodb.")) {
             None => Ok(CommitterKind::ObjectStore),
-            Some((name, value)) => Err(Error::invalid_option(format!(
-                "option '{name}' = '{value}': expected only together with \
+            Some(name) => Err(Error::invalid_option(format!(
+                "option '{name}': expected only together with \
                  'kinesis.metadataCommitterType' = 'DYNAMODB'"
             ))),
-        }
-    }
-
-    fn credentials(&self) -> Result<Option<StaticCredentials>> {
-        match (&self.access_key_id, &self.secret_key) {
-            (Some(access_key_id), Some(secret_key)) => Ok(Some(StaticCredentials {
-                access_key_id: access_key_id.clone(),
-                secret_key: secret_key.clone(),
-                session_token: self.session_token.clone(),
-            })),
-            (None, None) if self.session_token.is_none() => Ok(None),
-            (access_key_id, _) => {
-                let missing = if access_key_id.is_none() {
-                    "kinesis.awsAccessKeyId"
-                } else {
-                    "kinesis.awsSecretKey"
-                };
-                Err(Error::invalid_option(format!(
-                    "option '{missing}' is missing: expected 'kinesis.awsAccessKeyId' and \
-                     'kinesis.awsSecretKey' together"
-                )))
-            }
         }
     }
 }

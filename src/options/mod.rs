@@ -13,7 +13,9 @@ mod value;
 
 use std::time::Duration;
 
-use crate::model::{ConnectionSettings, RetryPolicy, StartingPosition, StreamIdentity};
+use crate::model::{
+    ConnectionSettings, CredentialSettings, RetryPolicy, StartingPosition, StreamIdentity,
+};
 
 pub use builder::OptionsBuilder;
 pub use rows::all;
@@ -132,7 +134,7 @@ pub enum CommitterKind {
     DynamoDb(DynamoDbSettings),
 }
 
-/// Which DynamoDB table keeps offsets. Credentials are those of the stream.
+/// Which DynamoDB table keeps offsets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DynamoDbSettings {
     /// Its name; none: `kdsc_<region>_<stream>`.
@@ -141,6 +143,20 @@ pub struct DynamoDbSettings {
     pub endpoint_url: Option<String>,
     /// Its region; none: that of the stream.
     pub region: Option<String>,
+    /// Who asks. What is left out is what the table of the stream says, but for its role, which is for
+    /// the stream.
+    pub credentials: CredentialSettings,
+}
+
+impl DynamoDbSettings {
+    /// Who asks, beside a stream for which `stream` does. A role of the stream is for the stream alone:
+    /// in its account the table would not be that of the query.
+    pub(crate) fn credentials_beside(&self, stream: &CredentialSettings) -> CredentialSettings {
+        self.credentials.or(&CredentialSettings {
+            base: stream.base.clone(),
+            role: None,
+        })
+    }
 }
 
 /// What becomes of user records that lie in a shard whose hash range does not contain them.

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::model::parse_span;
+use crate::model::{is_region, parse_span};
 
 /// A value, or what was expected instead.
 pub(super) type Parsed<T> = Result<T, String>;
@@ -114,6 +114,75 @@ pub(crate) fn endpoint_url(text: &str, service: &str) -> Parsed<String> {
         Err(format!(
             "expected a URL such as 'https://{service}.eu-west-1.amazonaws.com'"
         ))
+    }
+}
+
+/// A region, by its name.
+pub(super) fn region(text: &str) -> Parsed<String> {
+    let region = text.trim();
+    match is_region(region) {
+        true => Ok(region.to_owned()),
+        false => Err("expected a region such as 'eu-west-1'".to_owned()),
+    }
+}
+
+/// ARNs of roles, separated by commas. A comma may also stand in the name of a role.
+pub(super) fn roles(text: &str) -> Parsed<Vec<String>> {
+    let mut roles: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        match roles.last_mut() {
+            Some(role) if !part.trim_start().starts_with("arn:") => {
+                role.push(',');
+                role.push_str(part);
+            }
+            _ => roles.push(part.trim_start().to_owned()),
+        }
+    }
+    for role in &mut roles {
+        role.truncate(role.trim_end().len());
+    }
+    match roles.iter().all(|role| is_role(role)) {
+        true => Ok(roles),
+        false => Err(
+            "expected the ARN of a role such as 'arn:aws:iam::111122223333:role/reader', several of \
+             them separated by commas"
+                .to_owned(),
+        ),
+    }
+}
+
+/// `arn:<partition>:iam::<account>:role/<path and name>` (IAM User Guide, "IAM identifiers").
+fn is_role(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts.as_slice() else {
+        return false;
+    };
+    let allowed = |c: char| c.is_ascii_graphic();
+    partition.starts_with("aws")
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && resource.strip_prefix("role/").is_some_and(|name| {
+            !name.is_empty() && !name.ends_with(',') && name.chars().all(allowed)
+        })
+}
+
+/// The name of a session of a role (STS API reference, AssumeRole, `RoleSessionName`).
+pub(super) fn session_name(text: &str) -> Parsed<String> {
+    let name = text.trim();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    match (2..=64).contains(&name.len()) && name.chars().all(allowed) {
+        true => Ok(name.to_owned()),
+        false => Err("expected 2 to 64 letters, digits and '_+=,.@-'".to_owned()),
+    }
+}
+
+/// What a role asks for besides (STS API reference, AssumeRole, `ExternalId`).
+pub(super) fn external_id(text: &str) -> Parsed<String> {
+    let id = text.trim();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
+    match (2..=1_224).contains(&id.len()) && id.chars().all(allowed) {
+        true => Ok(id.to_owned()),
+        false => Err("expected 2 to 1224 letters, digits and '_+=,.@:/-'".to_owned()),
     }
 }
 

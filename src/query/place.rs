@@ -87,6 +87,7 @@ async fn in_table(
         return Err(Error::internal("a streaming query without a source"));
     };
     let connection = |source: &PlanSource| source.table().options().connection.clone();
+    let caller = |source: &PlanSource| dynamodb.credentials_beside(&connection(source).credentials);
     let stream = |source: &PlanSource| source.table().stream_summary().stream.name().clone();
     for other in others {
         let missing = if dynamodb.table.is_none() && stream(other) != stream(first) {
@@ -94,7 +95,7 @@ async fn in_table(
         } else if dynamodb.region.is_none() && connection(other).region != connection(first).region
         {
             "kinesis.dynamodb.region"
-        } else if connection(other).credentials != connection(first).credentials {
+        } else if caller(other) != caller(first) {
             return Err(Error::invalid_option(format!(
                 "tables '{}' and '{}' have different credentials: expected the same, since the offsets \
                  of both go to one DynamoDB table",
@@ -109,7 +110,8 @@ async fn in_table(
             first.name, other.name
         )));
     }
-    open_table(&connection(first), dynamodb, &stream(first), query).await
+    let access = first.table().access();
+    open_table(&access, &connection(first), dynamodb, &stream(first), query).await
 }
 
 fn nowhere() -> Error {

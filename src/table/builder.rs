@@ -98,6 +98,7 @@ impl KinesisTableBuilder {
             summary,
             unbounded: self.unbounded,
             clock,
+            access: self.services.access(),
             seed,
         }))
     }

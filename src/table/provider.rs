@@ -17,6 +17,7 @@ use super::order::with_sort_kept;
 use super::pushdown::support;
 use super::scan::Asked;
 use super::sink_exec::{KinesisSinkExec, RowCountExec};
+use crate::aws::AwsAccess;
 use crate::error::{Error, Result};
 use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shards};
 use crate::model::{Clock, HashRange, Shard};
@@ -45,6 +46,7 @@ pub(super) struct TableConfig {
     pub(super) unbounded: bool,
     pub(super) columns: Vec<RowColumn>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) access: Arc<AwsAccess>,
     pub(super) seed: u64,
 }
 
@@ -125,6 +127,11 @@ impl KinesisTable {
     /// Where the table takes the time from.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.config.clock)
+    }
+
+    /// Connections and identities, for other services than Kinesis.
+    pub(crate) fn access(&self) -> Arc<AwsAccess> {
+        Arc::clone(&self.config.access)
     }
 
     /// Randomness that begins with the seed of the table: the same with every call.

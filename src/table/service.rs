@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use crate::aws::AwsAccess;
 use crate::error::{Error, Result};
 use crate::kinesis::{Kinesis, SdkKinesis};
 use crate::model::{Clock, ConnectionSettings, SystemClock};
@@ -14,6 +15,7 @@ use crate::model::{Clock, ConnectionSettings, SystemClock};
 #[derive(Debug)]
 pub struct Services {
     source: Source,
+    access: Arc<AwsAccess>,
     clock: Arc<dyn Clock>,
 }
 
@@ -39,6 +41,7 @@ impl Services {
                 defaults,
                 clients: Mutex::default(),
             },
+            access: Arc::new(AwsAccess::new()),
             clock: Arc::new(SystemClock),
         }
     }
@@ -47,6 +50,7 @@ impl Services {
     pub fn fixed(kinesis: Arc<dyn Kinesis>) -> Self {
         Self {
             source: Source::Fixed(kinesis),
+            access: Arc::new(AwsAccess::new()),
             clock: Arc::new(SystemClock),
         }
     }
@@ -56,6 +60,11 @@ impl Services {
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Connections and identities, for other services than Kinesis.
+    pub(super) fn access(&self) -> Arc<AwsAccess> {
+        Arc::clone(&self.access)
     }
 
     pub(super) fn clock(&self) -> Arc<dyn Clock> {
@@ -73,10 +82,8 @@ impl Services {
                 .clone()
                 .or_else(|| defaults.endpoint_url.clone()),
             region: settings.region.clone().or_else(|| defaults.region.clone()),
-            credentials: settings
-                .credentials
-                .clone()
-                .or_else(|| defaults.credentials.clone()),
+            credentials: settings.credentials.or(&defaults.credentials),
+            allow_http: settings.allow_http || defaults.allow_http,
         }
     }
 
@@ -91,7 +98,7 @@ impl Services {
             Arc::clone(clients.entry(settings.clone()).or_default())
         };
         let connected = client.get_or_try_init(|| async {
-            let client = SdkKinesis::connect(settings).await?;
+            let client = SdkKinesis::over(&self.access, settings).await?;
             Ok::<_, Error>(Arc::new(client) as Arc<dyn Kinesis>)
         });
         connected.await.cloned()

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["error"],
     &["model"],
+    &["aws"],
     &["kinesis", "aggregation", "options"],
     &["source", "sink", "checkpoint"],
     &["table"],
@@ -19,7 +20,9 @@ const LAYERS: &[&[&str]] = &[
 /// An outside crate, and where it may be named.
 const HOMES: &[(&str, &[&str])] = &[
     ("aws_sdk_kinesis::", &["kinesis/sdk/"]),
-    ("aws_config::", &["kinesis/sdk/"]),
+    ("aws_config::", &["aws/"]),
+    ("aws_sdk_sts::", &["aws/"]),
+    ("aws_credential_types::", &["aws/"]),
     ("aws_sdk_dynamodb::", &["checkpoint/dynamodb/"]),
     ("zstd::", &["checkpoint/dynamodb/"]),
     ("object_store::", &["checkpoint/"]),

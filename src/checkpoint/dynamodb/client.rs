@@ -1,4 +1,4 @@
-//! The way to DynamoDB: that of Kinesis, with an endpoint and a region of its own.
+//! The way to DynamoDB: that of Kinesis, with an endpoint, a region and credentials of its own.
 
 use std::sync::Arc;
 
@@ -8,19 +8,42 @@ use aws_sdk_dynamodb::config::{Builder, Region, StalledStreamProtectionConfig};
 
 use super::super::OffsetCommitter;
 use super::DynamoDbCommitter;
+use crate::aws::{Access, AwsAccess, timeouts};
 use crate::error::{Error, Result};
-use crate::kinesis::{shared_config, timeouts};
-use crate::model::{ConnectionSettings, StreamName};
+use crate::model::{ConnectionSettings, StreamName, region_of_endpoint};
 use crate::options::DynamoDbSettings;
 
-/// A client that sends each request once.
+/// The log of the query called `query` in `table`, reached by `settings`.
 ///
 /// # Errors
-/// No region is given, and none is found.
-pub(super) async fn connect(settings: &ConnectionSettings) -> Result<Client> {
-    let endpoint = settings.endpoint_url.as_deref();
-    let (client, _) = with_region(settings, settings.region.clone(), endpoint).await?;
-    Ok(client)
+/// As [`DynamoDbCommitter::connect`].
+pub(super) async fn connect(
+    access: &AwsAccess,
+    settings: &ConnectionSettings,
+    table: &str,
+    query: &str,
+) -> Result<DynamoDbCommitter> {
+    let Access { sdk, identity } = access.of(settings).await?;
+    if sdk.region().is_none() {
+        return Err(Error::invalid_option(
+            "no region: set option 'kinesis.dynamodb.region' or 'kinesis.region', or AWS_REGION",
+        ));
+    }
+    let mut config = Builder::from(&sdk)
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts());
+    if let Some(url) = &settings.endpoint_url {
+        config = config.endpoint_url(url);
+    }
+    // Each request is sent once: what may pass is sent again by the policy of the query.
+    let client = Client::from_conf(config.build());
+    let mut committer = DynamoDbCommitter::over(client, table, query)?;
+    committer.identity = Some(identity);
+    if let Some(url) = &settings.endpoint_url {
+        committer.endpoint.clone_from(url);
+    }
+    Ok(committer)
 }
 
 /// The log of a query of `stream`, which is reached by `settings`.
@@ -28,43 +51,36 @@ pub(super) async fn connect(settings: &ConnectionSettings) -> Result<Client> {
 /// # Errors
 /// As [`DynamoDbCommitter::connect`].
 pub(crate) async fn open(
+    access: &AwsAccess,
     settings: &ConnectionSettings,
     dynamodb: &DynamoDbSettings,
     stream: &StreamName,
     query: &str,
 ) -> Result<Arc<dyn OffsetCommitter>> {
-    let (own, endpoint) = (dynamodb.region.clone(), dynamodb.endpoint_url.as_deref());
-    let (client, region) = with_region(settings, own, endpoint).await?;
+    let own = reached_by(settings, dynamodb);
     let table = match &dynamodb.table {
         Some(table) => table.clone(),
-        None => format!("kdsc_{region}_{stream}"),
+        None => {
+            let streams = access.of(settings).await?.sdk;
+            let region = streams
+                .region()
+                .map(Region::to_string)
+                .or(own.region.clone());
+            format!("kdsc_{}_{stream}", region.unwrap_or_default())
+        }
     };
-    let committer = DynamoDbCommitter::over(client, &table, query)?;
-    Ok(Arc::new(committer.reached_at(endpoint)))
+    Ok(Arc::new(connect(access, &own, &table, query).await?))
 }
 
-/// A client for the region `own`, else the one that `settings` give or that is found; with the region
-/// of `settings`.
-async fn with_region(
-    settings: &ConnectionSettings,
-    own: Option<String>,
-    endpoint: Option<&str>,
-) -> Result<(Client, String)> {
-    let shared = shared_config(settings).await;
-    let streams = shared.region().map(Region::to_string);
-    let Some(region) = own.or_else(|| streams.clone()) else {
-        return Err(Error::invalid_option(
-            "no region: set option 'kinesis.dynamodb.region' or 'kinesis.region', or AWS_REGION",
-        ));
-    };
-    let mut config = Builder::from(&shared)
-        .region(Region::new(region.clone()))
-        .retry_config(RetryConfig::disabled())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .timeout_config(timeouts());
-    if let Some(url) = endpoint {
-        config = config.endpoint_url(url);
+/// How the table is reached, beside a stream that is reached by `settings`.
+fn reached_by(settings: &ConnectionSettings, dynamodb: &DynamoDbSettings) -> ConnectionSettings {
+    let own = dynamodb.region.clone();
+    let streams = settings.endpoint_url.as_deref();
+    let region = own.or_else(|| settings.region.clone());
+    ConnectionSettings {
+        endpoint_url: dynamodb.endpoint_url.clone(),
+        region: region.or_else(|| streams.and_then(region_of_endpoint)),
+        credentials: dynamodb.credentials_beside(&settings.credentials),
+        allow_http: settings.allow_http,
     }
-    let client = Client::from_conf(config.build());
-    Ok((client, streams.unwrap_or(region)))
 }

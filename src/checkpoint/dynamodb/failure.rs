@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::CancellationReason;
 use super::super::committer::StoreError;
 use super::DynamoDbCommitter;
 use crate::error::{Error, ErrorKind};
-use crate::kinesis::{ApiErrorKind, Failure, failure};
+use crate::kinesis::{ApiErrorKind, Failure, Sent, failure};
 
 /// A call of DynamoDB.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,13 @@ impl DynamoDbCommitter {
             code,
             message,
             answered,
-        } = failure(&self.endpoint, &error);
+        } = failure(
+            Sent {
+                endpoint: &self.endpoint,
+                identity: self.identity.as_ref(),
+            },
+            &error,
+        );
         let text = format!(
             "checkpoint '{}': {} failed: {code}: {message}",
             self.location,

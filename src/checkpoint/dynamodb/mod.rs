@@ -16,6 +16,7 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use super::committer::{Log, OffsetCommitter, Put, StoreResult};
+use crate::aws::{AwsAccess, Identity};
 use crate::error::{Error, Result};
 use crate::model::{BatchId, ConnectionSettings, Epoch};
 use crate::options::table_name;
@@ -51,6 +52,8 @@ pub struct DynamoDbCommitter {
     /// For messages.
     location: String,
     endpoint: String,
+    /// Who signs, where that is known.
+    identity: Option<Identity>,
     /// Told apart by it: the epochs of this handle from those of others.
     token: String,
     /// Whether the table is known to be usable.
@@ -66,9 +69,7 @@ impl DynamoDbCommitter {
     /// for a name of a table that DynamoDB does not take, and for a query without a name or with one
     /// of more than 2,000 bytes.
     pub async fn connect(settings: &ConnectionSettings, table: &str, query: &str) -> Result<Self> {
-        let client = client::connect(settings).await?;
-        let committer = Self::over(client, table, query)?;
-        Ok(committer.reached_at(settings.endpoint_url.as_deref()))
+        client::connect(&AwsAccess::new(), settings, table, query).await
     }
 
     /// The same over a client of one's own. Its retries are best turned off: the query does its own,
@@ -89,19 +90,12 @@ impl DynamoDbCommitter {
             client,
             location: format!("dynamodb://{table}/{query}"),
             endpoint: "of the region".to_owned(),
+            identity: None,
             table: table.to_owned(),
             query: query.to_owned(),
             token: format!("{:032x}", fastrand::Rng::new().u128(..)),
             looked: OnceCell::new(),
         })
-    }
-
-    /// The endpoint that messages tell of.
-    fn reached_at(mut self, endpoint: Option<&str>) -> Self {
-        if let Some(endpoint) = endpoint {
-            endpoint.clone_into(&mut self.endpoint);
-        }
-        self
     }
 
     /// Tries to take `own` from whoever has the newest epoch, which is `newest`; `false` if somebody

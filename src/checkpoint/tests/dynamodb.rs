@@ -9,8 +9,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::dynamo::{Dynamo, Fate};
 use super::*;
+use crate::aws::AwsAccess;
 use crate::error::ErrorKind;
-use crate::model::{ConnectionSettings, Secret, StaticCredentials};
+use crate::model::{ConnectionSettings, CredentialSettings, Secret, StaticCredentials};
 use crate::options::DynamoDbSettings;
 
 const TABLE: &str = "offsets";

@@ -170,7 +170,7 @@ mod over_the_wire {
     use tokio::runtime::{Builder, Handle};
 
     use super::super::super::{DynamoDbCommitter, OffsetCommitter};
-    use crate::model::{ConnectionSettings, Secret, StaticCredentials};
+    use crate::model::{ConnectionSettings, CredentialSettings, Secret, StaticCredentials};
 
     /// The URL of a server; one of this process ends with it.
     static SERVER: LazyLock<String> = LazyLock::new(|| {
@@ -194,11 +194,12 @@ mod over_the_wire {
         let settings = ConnectionSettings {
             endpoint_url: Some(SERVER.clone()),
             region: Some("us-east-1".to_owned()),
-            credentials: Some(StaticCredentials {
+            credentials: CredentialSettings::keys(StaticCredentials {
                 access_key_id: Secret::new("test"),
                 secret_key: Secret::new("test"),
                 session_token: None,
             }),
+            ..ConnectionSettings::default()
         };
         let connect = DynamoDbCommitter::connect(&settings, table, "some query");
         let connect = || Handle::current().block_on(connect);

@@ -2,13 +2,14 @@
 
 use std::error::Error as StdError;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::RequestId;
 
+use crate::aws::{ClockSkew, CredentialTrouble, Identity, causes};
 use crate::kinesis::error::kind_of_code;
 use crate::kinesis::{ApiError, ApiErrorKind, Operation};
+use crate::model::{Clock, StreamIdentity, SystemClock};
 
 /// A failed request of any service, by what the caller does next.
 #[derive(Debug)]
@@ -21,17 +22,31 @@ pub(crate) struct Failure {
     pub(crate) answered: bool,
 }
 
+/// What a request was sent as.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent<'a> {
+    /// Where to.
+    pub(crate) endpoint: &'a str,
+    /// Who signed it, where that is known.
+    pub(crate) identity: Option<&'a Identity>,
+}
+
 /// Keeps the service's code and words where it answered, and tells network trouble from missing
 /// credentials where it did not.
 pub(super) fn api_error<E>(
     operation: Operation,
-    endpoint: &str,
+    stream: Option<&StreamIdentity>,
+    sent: Sent<'_>,
     error: SdkError<E, HttpResponse>,
 ) -> ApiError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let failure = failure(endpoint, &error);
+    let mut failure = failure(sent, &error);
+    if failure.kind == ApiErrorKind::AccessDenied {
+        let advice = advice(operation, stream, &failure);
+        failure.message.push_str(&advice);
+    }
     let api = ApiError::new(failure.kind, operation, failure.code, failure.message);
     match failure.answered {
         true => api,
@@ -39,8 +54,33 @@ where
     }
 }
 
-/// What `error` says, of a request to `endpoint`.
-pub(crate) fn failure<E>(endpoint: &str, error: &SdkError<E, HttpResponse>) -> Failure
+/// What has to be allowed, where the service has not said it.
+fn advice(operation: Operation, stream: Option<&StreamIdentity>, failure: &Failure) -> String {
+    let Some(stream) = stream else {
+        return String::new();
+    };
+    let named = match stream.arn() {
+        Some(arn) => arn.to_owned(),
+        None => format!("stream '{stream}'"),
+    };
+    if failure.code.starts_with("KMS") {
+        let action = match operation {
+            Operation::PutRecords => "kms:GenerateDataKey",
+            _ => "kms:Decrypt",
+        };
+        return format!(
+            "; allow {action} on the key that {named} is encrypted with, and enable it"
+        );
+    }
+    let action = format!("kinesis:{operation}");
+    match failure.message.contains(&action) && failure.message.contains(&named) {
+        true => String::new(),
+        false => format!("; allow {action} on {named}"),
+    }
+}
+
+/// What `error` says, of a request that was `sent`.
+pub(crate) fn failure<E>(sent: Sent<'_>, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
@@ -52,33 +92,33 @@ where
         if let Some(id) = error.request_id() {
             message = format!("{message} (request {id})");
         }
+        let kind = match kind_of_code(&code) {
+            ApiErrorKind::Other if status >= 500 => ApiErrorKind::Unavailable,
+            ApiErrorKind::Other if status == 429 => ApiErrorKind::Throttled,
+            ApiErrorKind::Credentials => {
+                let date = answer.raw().headers().get("date");
+                refused(&code, date, sent.identity, &mut message)
+            }
+            kind => kind,
+        };
         return Failure {
-            kind: match kind_of_code(&code) {
-                ApiErrorKind::Other if status >= 500 => ApiErrorKind::Unavailable,
-                ApiErrorKind::Other if status == 429 => ApiErrorKind::Throttled,
-                kind => kind,
-            },
+            kind,
             code,
             message,
             answered: true,
         };
     }
-    let causes = causes(error);
     let (kind, code, message) = match error {
-        SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes),
-        SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse", causes),
-        other if let Some(missing) = missing_credentials(other) => {
-            let message = format!(
-                "{NO_CREDENTIALS}; the last place looked at: {}",
-                self::causes(missing)
-            );
-            (ApiErrorKind::Credentials, "NoCredentials", message)
+        SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes(error)),
+        SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse", causes(error)),
+        other if let Some(trouble) = CredentialTrouble::find_in(other) => {
+            without_credentials(trouble)
         }
         SdkError::DispatchFailure(_) => {
-            let message = format!("{causes} (endpoint {endpoint})");
+            let message = format!("{} (endpoint {})", causes(error), sent.endpoint);
             (ApiErrorKind::Unavailable, "ConnectionFailure", message)
         }
-        _ => (ApiErrorKind::Other, "ConstructionFailure", causes),
+        _ => (ApiErrorKind::Other, "ConstructionFailure", causes(error)),
     };
     Failure {
         kind,
@@ -88,34 +128,45 @@ where
     }
 }
 
-const NO_CREDENTIALS: &str = "no AWS credentials found: set options 'kinesis.awsAccessKeyId' and \
-    'kinesis.awsSecretKey', or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile";
-
-/// What an error and its causes say, each once.
-fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut text = String::new();
-    let mut cause = Some(error);
-    while let Some(current) = cause {
-        let said = current.to_string();
-        if !text.ends_with(&said) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&said);
-        }
-        cause = current.source();
+/// What to do about credentials that the service has refused; `date` is the time of its answer.
+fn refused(
+    code: &str,
+    date: Option<&str>,
+    identity: Option<&Identity>,
+    message: &mut String,
+) -> ApiErrorKind {
+    if code.starts_with("ExpiredToken")
+        && let Some(identity) = identity
+    {
+        message.push_str(&format!(" (asked as {})", identity.name()));
+        return match identity.expired() {
+            true => ApiErrorKind::Unavailable,
+            false => ApiErrorKind::Credentials,
+        };
     }
-    text
+    let skew = date.and_then(|date| ClockSkew::of(date, SystemClock.now()));
+    match skew.and_then(ClockSkew::complaint) {
+        Some(complaint) if code != "MissingAuthenticationToken" => {
+            message.push_str("; ");
+            message.push_str(&complaint);
+            // The SDK has seen the time of the service, and signs the next request by it.
+            ApiErrorKind::Unavailable
+        }
+        _ => ApiErrorKind::Credentials,
+    }
 }
 
-/// Why there are no credentials, if that is the cause. A provider that timed out may answer next time.
-fn missing_credentials<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a CredentialsError> {
-    let mut cause = Some(error);
-    while let Some(current) = cause {
-        if let Some(failure) = current.downcast_ref::<CredentialsError>() {
-            return (!matches!(failure, CredentialsError::ProviderTimedOut(_))).then_some(failure);
-        }
-        cause = current.source();
+fn without_credentials(trouble: &CredentialTrouble) -> (ApiErrorKind, &'static str, String) {
+    let message = format!("no AWS credentials: {trouble}");
+    match trouble.passing {
+        true => (ApiErrorKind::Unavailable, "NoCredentials", message),
+        false => (
+            ApiErrorKind::Credentials,
+            "NoCredentials",
+            format!("{message}; {WAYS}"),
+        ),
     }
-    None
 }
+
+const WAYS: &str = "ways to credentials are the options 'kinesis.awsAccessKeyId' and \
+    'kinesis.awsSecretKey', 'kinesis.awsProfile' or 'kinesis.stsRoleArn', and the environment";

@@ -16,11 +16,11 @@ use super::{
     ApiError, ApiResult, IteratorPosition, Kinesis, ListShardsFrom, Operation, PutEntry,
     PutOutcome, RecordColumns, RecordsPage, ShardFilter, ShardIterator, ShardsPage, StreamSummary,
 };
+use crate::aws::{AwsAccess, Identity};
 use crate::error::Result;
-use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName};
-#[cfg(feature = "dynamodb")]
-pub(crate) use config::{shared as shared_config, timeouts};
+use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_host_of_aws};
 use convert::{date_time, put_outcomes, records_page, shards_page, summary};
+pub(crate) use failure::Sent;
 use failure::api_error;
 #[cfg(feature = "dynamodb")]
 pub(crate) use failure::{Failure, failure};
@@ -30,25 +30,44 @@ pub(crate) use failure::{Failure, failure};
 pub struct SdkKinesis {
     client: Client,
     endpoint: Option<String>,
+    identity: Identity,
 }
 
 impl SdkKinesis {
-    /// Resolves region and credentials; sends nothing to Kinesis yet.
+    /// Resolves the region; sends nothing to Kinesis yet, and looks for credentials with the first request.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when no region is given and none is found.
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when no region is given and none is found, the
+    /// endpoint is not encrypted, or a provider of credentials is not known.
     pub async fn connect(settings: &ConnectionSettings) -> Result<Self> {
-        let client = config::client(settings).await?;
-        let endpoint = settings.endpoint_url.clone();
-        Ok(Self { client, endpoint })
+        Self::over(&AwsAccess::new(), settings).await
     }
 
-    fn failed<E>(&self, operation: Operation, error: SdkError<E, HttpResponse>) -> ApiError
+    /// The same, with the connections and the identities of `access`.
+    pub(crate) async fn over(access: &AwsAccess, settings: &ConnectionSettings) -> Result<Self> {
+        let (client, identity) = config::client(access, settings).await?;
+        let endpoint = settings.endpoint_url.clone();
+        Ok(Self {
+            client,
+            endpoint,
+            identity,
+        })
+    }
+
+    fn failed<E>(
+        &self,
+        operation: Operation,
+        stream: Option<&StreamIdentity>,
+        error: SdkError<E, HttpResponse>,
+    ) -> ApiError
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let endpoint = self.endpoint.as_deref().unwrap_or("of the region");
-        api_error(operation, endpoint, error)
+        let sent = Sent {
+            endpoint: self.endpoint.as_deref().unwrap_or("of the region"),
+            identity: Some(&self.identity),
+        };
+        api_error(operation, stream, sent, error)
     }
 }
 
@@ -69,19 +88,19 @@ impl Kinesis for SdkKinesis {
         let output = addressed!(self.client.describe_stream_summary(), stream)
             .send()
             .await
-            .map_err(|error| self.failed(CALL, error))?;
-        // The ARN picks the endpoint of the account. Behind an endpoint of one's own it picks nothing,
-        // and some emulators do not take it.
+            .map_err(|error| self.failed(CALL, Some(stream), error))?;
+        // Some emulators do not take an ARN.
         summary(output, |arn| match &self.endpoint {
-            Some(_) => stream.clone(),
-            None => StreamIdentity::parse(arn).unwrap_or_else(|_| stream.clone()),
+            Some(url) if !is_host_of_aws(url) => stream.clone(),
+            _ => StreamIdentity::parse(arn).unwrap_or_else(|_| stream.clone()),
         })
     }
 
     async fn list_shards(&self, from: ListShardsFrom<'_>) -> ApiResult<ShardsPage> {
         let request = self.client.list_shards();
+        let (ListShardsFrom::Start { stream, .. } | ListShardsFrom::Page { stream, .. }) = from;
         let request = match from {
-            ListShardsFrom::Start { stream, filter } => {
+            ListShardsFrom::Start { filter, .. } => {
                 addressed!(request, stream).shard_filter(shard_filter(filter)?)
             }
             ListShardsFrom::Page { token, .. } => request.next_token(&token.0),
@@ -89,7 +108,7 @@ impl Kinesis for SdkKinesis {
         let output = request
             .send()
             .await
-            .map_err(|error| self.failed(Operation::ListShards, error))?;
+            .map_err(|error| self.failed(Operation::ListShards, Some(stream), error))?;
         shards_page(output)
     }
 
@@ -119,7 +138,7 @@ impl Kinesis for SdkKinesis {
         let output = request
             .send()
             .await
-            .map_err(|error| self.failed(CALL, error))?;
+            .map_err(|error| self.failed(CALL, Some(stream), error))?;
         let iterator = output
             .shard_iterator
             .ok_or_else(|| convert::missing(CALL, "ShardIterator"))?;
@@ -143,7 +162,7 @@ impl Kinesis for SdkKinesis {
         let output = request
             .send()
             .await
-            .map_err(|error| self.failed(Operation::GetRecords, error))?;
+            .map_err(|error| self.failed(Operation::GetRecords, Some(stream), error))?;
         records_page(output, columns)
     }
 
@@ -161,7 +180,7 @@ impl Kinesis for SdkKinesis {
             .set_records(Some(sent))
             .send()
             .await
-            .map_err(|error| self.failed(CALL, error))?;
+            .map_err(|error| self.failed(CALL, Some(stream), error))?;
         put_outcomes(output, entries.len())
     }
 
@@ -173,7 +192,7 @@ impl Kinesis for SdkKinesis {
             .shard_count(shard_count)
             .send()
             .await
-            .map_err(|error| self.failed(Operation::CreateStream, error))?;
+            .map_err(|error| self.failed(Operation::CreateStream, None, error))?;
         Ok(())
     }
 }

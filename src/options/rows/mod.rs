@@ -1,5 +1,6 @@
 //! The options, one row each: name, role, default, what it takes, what it does, and its parser.
 
+mod credentials;
 mod reading;
 mod streaming;
 mod table;
@@ -16,9 +17,16 @@ const SOME_WAIT: RangeInclusive<u64> = 1..=DAY_MILLIS;
 
 /// Every option of a table, in the order a user reads them.
 pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
-    [table::ROWS, reading::ROWS, streaming::ROWS, writing::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        table::ROWS,
+        credentials::ROWS,
+        reading::ROWS,
+        streaming::ROWS,
+        credentials::DYNAMODB_ROWS,
+        writing::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn put<T>(slot: &mut T, value: Parsed<T>) -> Parsed<()> {
@@ -28,22 +36,10 @@ fn put<T>(slot: &mut T, value: Parsed<T>) -> Parsed<()> {
 
 const FAN_OUT: &str = "belongs to enhanced fan-out, which this version does not have: expected \
     streams to be read with GetRecords";
-const CREDENTIALS: &str = "is a way to credentials this version does not have: expected \
-    'kinesis.awsAccessKeyId' and 'kinesis.awsSecretKey', or the default chain of AWS tools";
-
 /// Options of the awslabs connector this version does not have, and why, so that they are told from
 /// typos.
 pub(super) const NOT_HERE: &[(&str, &str)] = &[
     ("kinesis.consumerName", FAN_OUT),
-    ("kinesis.credentialProviderClass", CREDENTIALS),
-    ("kinesis.credentialProviderParam", CREDENTIALS),
-    (
-        "kinesis.kinesisRegion",
-        "is not known: expected 'kinesis.region'",
-    ),
-    ("kinesis.stsEndpointUrl", CREDENTIALS),
-    ("kinesis.stsRoleArn", CREDENTIALS),
-    ("kinesis.stsSessionName", CREDENTIALS),
     ("kinesis.subscribeToShard.maxRetries", FAN_OUT),
     ("kinesis.subscribeToShard.timeoutSec", FAN_OUT),
 ];

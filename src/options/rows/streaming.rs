@@ -114,7 +114,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.dynamodb.endpointUrl",
         Role::Source,
         None,
-        "With `DYNAMODB`: endpoint instead of the region's public one; `http://` for a local server.",
+        "With `DYNAMODB`: endpoint instead of the region's public one; `http://` for a server on this machine.",
         |draft, text| {
             put(
                 &mut draft.dynamodb.endpoint_url,
@@ -126,8 +126,8 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.dynamodb.region",
         Role::Source,
         None,
-        "With `DYNAMODB`: region of the table; that of the stream when not given.",
-        |draft, text| put(&mut draft.dynamodb.region, value::text(text).map(Some)),
+        "With `DYNAMODB`: region of the table; `kinesis.region`, or else that of the stream, when not given.",
+        |draft, text| put(&mut draft.dynamodb.region, value::region(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.metadataPath",

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::{ANY_WAIT, put};
-use crate::model::{Secret, StreamIdentity};
+use crate::model::StreamIdentity;
 use crate::options::ExtraColumn;
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value;
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.endpointUrl",
         Role::Table,
         None,
-        "Endpoint instead of the region's public one: `https://host[:port]`, or `http://` for a local server.",
+        "Endpoint instead of the region's public one: `https://host[:port]`, or `http://` for a server on this machine.",
         |draft, text| {
             put(
                 &mut draft.endpoint_url,
@@ -42,51 +42,26 @@ pub(super) const ROWS: &[OptionSpec] = &[
         },
     ),
     OptionSpec::new(
+        "kinesis.allowHttp",
+        Role::Table,
+        Some("false"),
+        "`true` allows `http://` endpoints on other machines. What is sent there can be read on the way.",
+        |draft, text| put(&mut draft.allow_http, value::boolean(text)),
+    ),
+    OptionSpec::new(
         "kinesis.region",
         Role::Table,
         None,
-        "Region of the stream. Without it: the ARN's, that of a public endpoint, or the environment's.",
-        |draft, text| put(&mut draft.region, value::text(text).map(Some)),
+        "Region where the query is at home: of its DynamoDB table, and of the stream where nothing else says that. Without it: the environment's.",
+        |draft, text| put(&mut draft.region, value::region(text).map(Some)),
     ),
     OptionSpec::new(
-        "kinesis.awsAccessKeyId",
+        "kinesis.kinesisRegion",
         Role::Table,
         None,
-        "Access key id, together with the secret key. Without it: the default chain of AWS tools.",
-        |draft, text| {
-            put(
-                &mut draft.access_key_id,
-                value::text(text).map(Secret::new).map(Some),
-            )
-        },
-    )
-    .secret(),
-    OptionSpec::new(
-        "kinesis.awsSecretKey",
-        Role::Table,
-        None,
-        "Secret access key.",
-        |draft, text| {
-            put(
-                &mut draft.secret_key,
-                value::text(text).map(Secret::new).map(Some),
-            )
-        },
-    )
-    .secret(),
-    OptionSpec::new(
-        "kinesis.sessionToken",
-        Role::Table,
-        None,
-        "Token of temporary credentials, with the two keys.",
-        |draft, text| {
-            put(
-                &mut draft.session_token,
-                value::text(text).map(Secret::new).map(Some),
-            )
-        },
-    )
-    .secret(),
+        "Region of the stream. Without it: the ARN's, that of an endpoint of AWS, or `kinesis.region`.",
+        |draft, text| put(&mut draft.kinesis_region, value::region(text).map(Some)),
+    ),
     OptionSpec::new(
         "kinesis.clientNumRetries",
         Role::Table,

@@ -188,11 +188,12 @@ async fn no_secret_shows_in_debug_or_errors() {
         // Nobody listens there.
         endpoint_url: Some("http://127.0.0.1:1".to_owned()),
         region: Some("us-east-1".to_owned()),
-        credentials: Some(StaticCredentials {
+        credentials: CredentialSettings::keys(StaticCredentials {
             access_key_id: Secret::new("AKIACANARY"),
             secret_key: Secret::new("canary-secret"),
             session_token: Some(Secret::new("canary-token")),
         }),
+        ..ConnectionSettings::default()
     };
     let committer = DynamoDbCommitter::connect(&settings, TABLE, "q")
         .await

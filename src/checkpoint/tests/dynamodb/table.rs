@@ -95,9 +95,9 @@ async fn a_table_is_named_after_the_stream_and_its_region_unless_it_has_a_name()
         let dynamodb = DynamoDbSettings {
             table: table.map(str::to_owned),
             region: region.map(str::to_owned),
-            endpoint_url: None,
+            ..DynamoDbSettings::default()
         };
-        open_table(&settings, &dynamodb, &stream, "q")
+        open_table(&AwsAccess::new(), &settings, &dynamodb, &stream, "q")
             .await
             .unwrap()
             .location()

@@ -1,0 +1,292 @@
+//! What every client of a service begins with: HTTP, region and identity.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use aws_config::identity::IdentityCache;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::SharedHttpClient;
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+use super::assume_role::AssumeRole;
+use super::default_chain::DefaultChain;
+use super::identity::Identity;
+use super::profile::Profile;
+use super::providers::CredentialProviders;
+use super::skew::{ClockSkew, SkewProbe};
+use super::trouble::{CredentialTrouble, causes};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{
+    BaseCredentials, Clock, ConnectionSettings, CredentialSettings, RoleSettings, Secret,
+    StaticCredentials, SystemClock, region_of_endpoint, unencrypted,
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The service answers within seconds or not at all; without this a lost answer would hang a shard.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A page of 10 MiB over a slow line takes a while; nothing takes longer.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Below the idle time after which the service closes a connection: a request on a connection that
+/// is just being closed fails, and a failed PutRecords may have written.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How often STS is asked in a row before a load counts as failed.
+const STS_ATTEMPTS: u32 = 3;
+
+/// How long one request may take, and its parts.
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build()
+}
+
+/// What providers of the SDK are made with.
+#[derive(Debug, Clone)]
+pub(super) struct ProviderParts {
+    http: SharedHttpClient,
+    region: Option<Region>,
+}
+
+impl ProviderParts {
+    /// With files that nobody has read yet.
+    pub(super) fn provider_config(&self) -> ProviderConfig {
+        ProviderConfig::default()
+            .with_region(self.region.clone())
+            .with_http_client(self.http.clone())
+    }
+}
+
+/// The way to AWS: connections, and one identity for all clients that are to be the same caller.
+pub(crate) struct AwsAccess {
+    clock: Arc<dyn Clock>,
+    http: OnceLock<SharedHttpClient>,
+    identities: Mutex<HashMap<IdentityKey, Identity>>,
+}
+
+/// What makes two callers the same: STS and profiles may answer otherwise in another region.
+type IdentityKey = (CredentialSettings, Option<String>);
+
+/// What a client of a service is made with. The endpoint is each service's own and not among it.
+#[derive(Debug)]
+pub(crate) struct Access {
+    /// HTTP, the region where one is given or found, the identity.
+    pub(crate) sdk: SdkConfig,
+    /// Who signs.
+    pub(crate) identity: Identity,
+}
+
+/// Who asks, as STS sees them.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// Their ARN, or why that could not be learned.
+    pub(crate) arn: Result<String>,
+    /// The clock of this machine, where an answer came.
+    pub(crate) skew: Option<ClockSkew>,
+}
+
+impl AwsAccess {
+    pub(crate) fn new() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            http: OnceLock::new(),
+            identities: Mutex::default(),
+        }
+    }
+
+    fn http(&self) -> SharedHttpClient {
+        let http = self.http.get_or_init(|| {
+            aws_smithy_http_client::Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+                .build_https()
+        });
+        http.clone()
+    }
+
+    /// What clients of any service begin with.
+    ///
+    /// # Errors
+    /// An endpoint would be asked without encryption, or a provider is not known or refuses its parameter.
+    pub(crate) async fn of(&self, settings: &ConnectionSettings) -> Result<Access> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(self.http())
+            .no_credentials();
+        let endpoint = settings.endpoint_url.as_deref();
+        let region = settings.region.clone();
+        if let Some(region) = region.or_else(|| endpoint.and_then(region_of_endpoint)) {
+            loader = loader.region(Region::new(region));
+        }
+        let sdk = loader.load().await;
+        refuse_plain_http(settings, sdk.endpoint_url())?;
+        let identity = self.identity(&settings.credentials, &sdk)?;
+        let sdk = signing(&sdk, &identity);
+        Ok(Access { sdk, identity })
+    }
+
+    /// Who the settings make the caller, asked of STS.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) async fn caller(&self, settings: &ConnectionSettings) -> Result<Caller> {
+        let Access { sdk, identity } = self.of(settings).await?;
+        let role = settings.credentials.role.as_ref();
+        let probe = SkewProbe::new(Arc::clone(&self.clock));
+        let config = sts_config(&sdk, role).interceptor(probe.clone()).build();
+        let client = aws_sdk_sts::Client::from_conf(config);
+        let arn = match client.get_caller_identity().send().await {
+            Ok(answer) => Ok(answer.arn.unwrap_or_default()),
+            Err(error) => Err(match CredentialTrouble::find_in(&error) {
+                Some(trouble) => Error::new(ErrorKind::AccessDenied, trouble.to_string()),
+                None => Error::new(
+                    ErrorKind::AccessDenied,
+                    format!(
+                        "GetCallerIdentity by {} failed: {}",
+                        identity.name(),
+                        causes(&error)
+                    ),
+                ),
+            }),
+        };
+        let skew = probe.seen();
+        Ok(Caller { arn, skew })
+    }
+
+    /// The identity of these credentials, the same for all who ask.
+    fn identity(&self, credentials: &CredentialSettings, sdk: &SdkConfig) -> Result<Identity> {
+        let key = (credentials.clone(), sdk.region().map(Region::to_string));
+        if let Some(known) = self.identities().get(&key) {
+            return Ok(known.clone());
+        }
+        let made = match &credentials.role {
+            None => self.base(credentials.base.as_ref(), sdk)?,
+            Some(role) => self.assumed(credentials.base.clone(), role, sdk)?,
+        };
+        // Whoever was faster made the one that counts.
+        Ok(self.identities().entry(key).or_insert(made).clone())
+    }
+
+    fn identities(&self) -> std::sync::MutexGuard<'_, HashMap<IdentityKey, Identity>> {
+        let identities = self.identities.lock();
+        identities.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn parts(&self, region: Option<Region>) -> ProviderParts {
+        ProviderParts {
+            http: self.http(),
+            region,
+        }
+    }
+
+    fn base(&self, base: Option<&BaseCredentials>, sdk: &SdkConfig) -> Result<Identity> {
+        let clock = Arc::clone(&self.clock);
+        let parts = self.parts(sdk.region().cloned());
+        Ok(match base {
+            None => Identity::new("the default chain", DefaultChain::new(&parts), clock),
+            Some(BaseCredentials::Static(keys)) => {
+                Identity::fixed("the access key of the options", static_keys(keys), clock)
+            }
+            Some(BaseCredentials::Profile(name)) => {
+                let profile = Profile::new(Some(name.clone()), parts);
+                Identity::new(format!("profile '{name}'"), profile, clock)
+            }
+            Some(BaseCredentials::Provider { name, param }) => {
+                let provider = CredentialProviders::make(name, param.as_ref())?;
+                Identity::new(format!("provider '{name}'"), provider, clock)
+            }
+        })
+    }
+
+    /// The last role of a chain, assumed by who the rest of it is.
+    fn assumed(
+        &self,
+        base: Option<BaseCredentials>,
+        role: &RoleSettings,
+        sdk: &SdkConfig,
+    ) -> Result<Identity> {
+        let Some((last, before)) = role.chain.split_last() else {
+            return self.identity(&CredentialSettings { base, role: None }, sdk);
+        };
+        let before = (!before.is_empty()).then(|| RoleSettings {
+            chain: before.to_vec(),
+            external_id: None,
+            session_length: RoleSettings::SESSION_LENGTH,
+            ..role.clone()
+        });
+        let asking = self.identity(&CredentialSettings { base, role: before }, sdk)?;
+        let config = sts_config(&signing(sdk, &asking), Some(role)).build();
+        let client = aws_sdk_sts::Client::from_conf(config);
+        let assume = AssumeRole::new(client, asking, last.clone(), role.clone());
+        let clock = Arc::clone(&self.clock);
+        Ok(Identity::new(format!("role '{last}'"), assume, clock))
+    }
+}
+
+impl fmt::Debug for AwsAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.identities();
+        f.debug_list().entries(known.values()).finish()
+    }
+}
+
+/// `sdk`, signing as `identity`, which does the caching that each client would do for itself.
+fn signing(sdk: &SdkConfig, identity: &Identity) -> SdkConfig {
+    sdk.to_builder()
+        .credentials_provider(SharedCredentialsProvider::new(identity.clone()))
+        .identity_cache(IdentityCache::no_cache())
+        .build()
+}
+
+fn sts_config(sdk: &SdkConfig, role: Option<&RoleSettings>) -> aws_sdk_sts::config::Builder {
+    let config = aws_sdk_sts::config::Builder::from(sdk)
+        .retry_config(RetryConfig::standard().with_max_attempts(STS_ATTEMPTS))
+        .timeout_config(timeouts());
+    let Some(url) = role.and_then(|role| role.endpoint_url.as_deref()) else {
+        return config;
+    };
+    let config = config.endpoint_url(url);
+    match region_of_endpoint(url) {
+        Some(region) => config.region(Region::new(region)),
+        None => config,
+    }
+}
+
+fn static_keys(keys: &StaticCredentials) -> Credentials {
+    let token = keys.session_token.as_ref().map(Secret::reveal);
+    Credentials::new(
+        keys.access_key_id.reveal(),
+        keys.secret_key.reveal(),
+        token.map(str::to_owned),
+        None,
+        "options",
+    )
+}
+
+/// Refuses `http://` to another machine, whether settings or the environment say it.
+fn refuse_plain_http(settings: &ConnectionSettings, environment: Option<&str>) -> Result<()> {
+    let role = settings.credentials.role.as_ref();
+    let urls = [
+        settings.endpoint_url.as_deref(),
+        role.and_then(|role| role.endpoint_url.as_deref()),
+        environment,
+    ];
+    match urls.into_iter().flatten().find(|url| unencrypted(url)) {
+        Some(url) if !settings.allow_http => Err(Error::invalid_option(format!(
+            "endpoint '{url}': expected https:// for another machine, since http:// shows records to \
+             whoever is on the way; option 'kinesis.allowHttp' = 'true' allows it"
+        ))),
+        _ => Ok(()),
+    }
+}

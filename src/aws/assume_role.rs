@@ -1,0 +1,123 @@
+//! Credentials of a role, which another identity assumes.
+
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, Result as Provided, future};
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::http::HttpResponse;
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::types::Credentials as Issued;
+
+use super::identity::Identity;
+use super::trouble::{CredentialTrouble, answered, causes, passes};
+use crate::model::{RoleSettings, Secret};
+
+/// Assumes one role, each time anew.
+#[derive(Debug)]
+pub(super) struct AssumeRole {
+    /// Signs as who asks.
+    client: Client,
+    asking: Identity,
+    role: String,
+    settings: RoleSettings,
+}
+
+impl AssumeRole {
+    /// The last role of `settings`, assumed by `asking`, in whose name `client` signs.
+    pub(super) fn new(
+        client: Client,
+        asking: Identity,
+        role: String,
+        settings: RoleSettings,
+    ) -> Self {
+        Self {
+            client,
+            asking,
+            role,
+            settings,
+        }
+    }
+
+    async fn assume(&self) -> Provided {
+        let seconds = i32::try_from(self.settings.session_length.as_secs()).unwrap_or(i32::MAX);
+        let external_id = self.settings.external_id.as_ref().map(Secret::reveal);
+        let request = self
+            .client
+            .assume_role()
+            .role_arn(&self.role)
+            .role_session_name(&self.settings.session_name)
+            .duration_seconds(seconds)
+            .set_external_id(external_id.map(str::to_owned));
+        let answer = request.send().await.map_err(|error| self.failed(&error))?;
+        let issued = answer.credentials.as_ref().ok_or_else(|| {
+            CredentialTrouble::lasting("the answer of STS to AssumeRole has no credentials")
+        })?;
+        let arn = answer.assumed_role_user().map_or("", |user| user.arn());
+        credentials(issued, arn)
+    }
+
+    /// What it means, with what to do.
+    fn failed(&self, error: &SdkError<AssumeRoleError, HttpResponse>) -> CredentialTrouble {
+        if let Some(inner) = CredentialTrouble::find_in(error) {
+            return inner.clone();
+        }
+        let answer = answered(error);
+        if answer.is_some_and(|(_, code)| code.starts_with("ExpiredToken"))
+            && !self.asking.expired()
+        {
+            return CredentialTrouble::lasting(self.said(error));
+        }
+        match answer {
+            None => CredentialTrouble::passing(format!("AssumeRole failed: {}", causes(error))),
+            answer if passes(answer, "credentials") => CredentialTrouble::passing(self.said(error)),
+            Some((_, "AccessDenied")) => CredentialTrouble::lasting(format!(
+                "{}; allow sts:AssumeRole on '{}' to who asks, and let the trust policy of the role name \
+                 them and the external id, if it asks for one",
+                self.said(error),
+                self.role
+            )),
+            Some(_) => CredentialTrouble::lasting(self.said(error)),
+        }
+    }
+
+    /// The words of STS.
+    fn said(&self, error: &SdkError<AssumeRoleError, HttpResponse>) -> String {
+        let service = error.as_service_error();
+        let code = service.and_then(ProvideErrorMetadata::code);
+        let message = service.and_then(ProvideErrorMetadata::message);
+        let (code, message) = (code.unwrap_or("no code"), message.unwrap_or("no message"));
+        let said = format!(
+            "AssumeRole by {} failed: {code}: {message}",
+            self.asking.name()
+        );
+        // STS repeats what it was sent where that is not well formed.
+        match &self.settings.external_id {
+            Some(id) => said.replace(id.reveal(), "***"),
+            None => said,
+        }
+    }
+}
+
+fn credentials(issued: &Issued, user_arn: &str) -> Provided {
+    let expires = SystemTime::try_from(issued.expiration).map_err(CredentialsError::unhandled)?;
+    let mut credentials = Credentials::builder()
+        .access_key_id(&issued.access_key_id)
+        .secret_access_key(&issued.secret_access_key)
+        .session_token(&issued.session_token)
+        .expiry(expires)
+        .provider_name("AssumeRole");
+    credentials.set_account_id(user_arn.split(':').nth(4).map(Into::into));
+    Ok(credentials.build())
+}
+
+impl ProvideCredentials for AssumeRole {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.assume())
+    }
+}

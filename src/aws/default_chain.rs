@@ -1,0 +1,180 @@
+//! Where credentials are looked for when nothing is said.
+
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{
+    ProvideCredentials, Result as Provided, SharedCredentialsProvider, future,
+};
+
+use super::access::ProviderParts;
+use super::profile::Profile;
+use super::trouble::{CredentialTrouble, causes};
+
+/// The places of the AWS SDK for Java, in its order, which the Spark connector has. That of the SDK for
+/// Rust has the profile before the web identity.
+#[derive(Debug)]
+pub(super) struct DefaultChain {
+    places: Vec<(&'static str, SharedCredentialsProvider)>,
+}
+
+impl DefaultChain {
+    pub(super) fn new(parts: &ProviderParts) -> Self {
+        let config = parts.provider_config();
+        let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(&config);
+        let container = EcsCredentialsProvider::builder().configure(&config);
+        let instance = ImdsCredentialsProvider::builder().configure(&config);
+        let environment = EnvironmentVariableCredentialsProvider::new();
+        Self::of(vec![
+            ("environment", SharedCredentialsProvider::new(environment)),
+            (
+                "web identity",
+                SharedCredentialsProvider::new(web_identity.build()),
+            ),
+            (
+                "profile",
+                SharedCredentialsProvider::new(Profile::new(None, parts.clone())),
+            ),
+            (
+                "container",
+                SharedCredentialsProvider::new(container.build()),
+            ),
+            ("instance", SharedCredentialsProvider::new(instance.build())),
+        ])
+    }
+
+    fn of(places: Vec<(&'static str, SharedCredentialsProvider)>) -> Self {
+        Self { places }
+    }
+
+    /// The credentials of the first place that has some. A place that should have some and fails ends
+    /// the search: those of another place would be somebody else's.
+    async fn search(&self) -> Provided {
+        let mut tried = Vec::with_capacity(self.places.len());
+        for (place, provider) in &self.places {
+            let error = match provider.provide_credentials().await {
+                Ok(credentials) => return Ok(credentials),
+                Err(error) => error,
+            };
+            tried.push(format!("{place}: {}", causes(&error)));
+            if !matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+                let trouble = CredentialTrouble::of(&error);
+                return Err(trouble.with_text(listed(&tried)).into());
+            }
+        }
+        Err(CredentialTrouble::lasting(listed(&tried)).into())
+    }
+}
+
+fn listed(tried: &[String]) -> String {
+    format!("looked at {}", tried.join("; "))
+}
+
+impl ProvideCredentials for DefaultChain {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.search())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::AwsAccess;
+    use aws_credential_types::Credentials;
+
+    #[derive(Debug)]
+    enum Place {
+        Empty,
+        Broken,
+        Full(&'static str),
+    }
+
+    impl ProvideCredentials for Place {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(match self {
+                Self::Empty => Err(CredentialsError::not_loaded("nothing is set")),
+                Self::Broken => Err(CredentialsError::provider_error("answered 503")),
+                Self::Full(name) => Ok(Credentials::new(*name, "secret", None, None, "test")),
+            })
+        }
+    }
+
+    fn chain(places: impl IntoIterator<Item = (&'static str, Place)>) -> DefaultChain {
+        let places = places.into_iter();
+        DefaultChain::of(
+            places
+                .map(|(name, place)| (name, SharedCredentialsProvider::new(place)))
+                .collect(),
+        )
+    }
+
+    async fn trouble(chain: DefaultChain) -> CredentialTrouble {
+        let error = chain
+            .provide_credentials()
+            .await
+            .expect_err("no credentials");
+        CredentialTrouble::of(&error)
+    }
+
+    #[tokio::test]
+    async fn the_first_place_that_has_some_counts() {
+        let chain = chain([
+            ("one", Place::Empty),
+            ("two", Place::Full("second")),
+            ("three", Place::Full("third")),
+        ]);
+        let found = chain.provide_credentials().await.unwrap();
+        assert_eq!(found.access_key_id(), "second");
+    }
+
+    #[tokio::test]
+    async fn where_there_are_none_all_places_are_listed() {
+        let trouble = trouble(chain([("one", Place::Empty), ("two", Place::Empty)])).await;
+        assert!(!trouble.passing);
+        let text = trouble.to_string();
+        assert!(
+            text.contains("one: ") && text.contains("two: ") && text.contains("nothing is set"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_place_that_fails_ends_the_search_and_may_answer_later() {
+        let trouble = trouble(chain([
+            ("one", Place::Empty),
+            ("two", Place::Broken),
+            ("three", Place::Full("third")),
+        ]))
+        .await;
+        assert!(trouble.passing);
+        let text = trouble.to_string();
+        assert!(
+            text.contains("two: ") && text.contains("answered 503") && !text.contains("three"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_connector() {
+        let chain = DefaultChain::new(&AwsAccess::new().parts(None));
+        let places: Vec<_> = chain.places.iter().map(|(place, _)| *place).collect();
+        assert_eq!(
+            places,
+            [
+                "environment",
+                "web identity",
+                "profile",
+                "container",
+                "instance"
+            ]
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! Where the stream is, and how it is reached.
+
+use super::*;
+
+const ARN: &str = "arn:aws:kinesis:eu-west-1:111122223333:stream/words";
+const FRANKFURT: &str = "https://kinesis.eu-central-1.amazonaws.com";
+
+fn region(pairs: &[(&str, &str)]) -> Option<String> {
+    options(pairs).unwrap().connection.region
+}
+
+#[test]
+fn the_region_of_the_stream_is_what_names_it_most_closely() {
+    let home = ("kinesis.region", "us-east-1");
+    let own = ("kinesis.kinesisRegion", "eu-west-1");
+    let arn = ("kinesis.streamName", ARN);
+    let endpoint = ("kinesis.endpointUrl", FRANKFURT);
+    assert_eq!(region(&[]), None);
+    assert_eq!(region(&[home]).unwrap(), "us-east-1");
+    assert_eq!(region(&[home, own]).unwrap(), "eu-west-1");
+    assert_eq!(region(&[home, arn]).unwrap(), "eu-west-1");
+    assert_eq!(region(&[home, endpoint]).unwrap(), "eu-central-1");
+    assert_eq!(region(&[own, arn]).unwrap(), "eu-west-1");
+    let local = ("kinesis.endpointUrl", "http://localhost:4567");
+    assert_eq!(region(&[local, home]).unwrap(), "us-east-1");
+    assert_eq!(region(&[local]), None);
+}
+
+#[test]
+fn what_names_it_names_the_same() {
+    for pairs in [
+        [
+            ("kinesis.kinesisRegion", "us-east-1"),
+            ("kinesis.streamName", ARN),
+        ],
+        [
+            ("kinesis.kinesisRegion", "us-east-1"),
+            ("kinesis.endpointUrl", FRANKFURT),
+        ],
+        [
+            ("kinesis.streamName", ARN),
+            ("kinesis.endpointUrl", FRANKFURT),
+        ],
+    ] {
+        let message = refusal(&pairs);
+        assert!(
+            message.contains("says region '")
+                && message.contains("expected the region of the stream"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn the_table_of_the_offsets_is_at_home() {
+    let dynamodb = |pairs: &[(&str, &str)]| {
+        let asked = ("kinesis.metadataCommitterType", "DYNAMODB");
+        let options = options(&[pairs, &[asked]].concat()).unwrap();
+        match options.source.metadata.committer {
+            CommitterKind::DynamoDb(dynamodb) => dynamodb.region,
+            CommitterKind::ObjectStore => panic!("not in DynamoDB"),
+        }
+    };
+    let home = ("kinesis.region", "us-east-1");
+    let arn = ("kinesis.streamName", ARN);
+    let own = ("kinesis.dynamodb.region", "us-west-2");
+    let endpoint = (
+        "kinesis.dynamodb.endpointUrl",
+        "https://dynamodb.sa-east-1.amazonaws.com",
+    );
+    assert_eq!(dynamodb(&[arn]), None);
+    assert_eq!(dynamodb(&[arn, home]).unwrap(), "us-east-1");
+    assert_eq!(dynamodb(&[arn, home, endpoint]).unwrap(), "sa-east-1");
+    assert_eq!(dynamodb(&[arn, home, own, endpoint]).unwrap(), "us-west-2");
+}
+
+#[test]
+fn other_machines_are_reached_by_https_unless_it_is_allowed() {
+    let role = (
+        "kinesis.stsRoleArn",
+        "arn:aws:iam::111122223333:role/reader",
+    );
+    let kept = ("kinesis.metadataCommitterType", "DYNAMODB");
+    let own_role = (
+        "kinesis.dynamodb.stsRoleArn",
+        "arn:aws:iam::111122223333:role/writer",
+    );
+    for name in [
+        "kinesis.endpointUrl",
+        "kinesis.stsEndpointUrl",
+        "kinesis.dynamodb.endpointUrl",
+        "kinesis.dynamodb.stsEndpointUrl",
+    ] {
+        let pairs = [role, own_role, kept, (name, "http://localstack:4566")];
+        let message = refusal(&pairs);
+        let expected = format!("option '{name}' = 'http://localstack:4566': expected https://");
+        assert!(
+            message.starts_with(&expected) && message.contains("'kinesis.allowHttp'"),
+            "{message}"
+        );
+        let allowed = [&pairs[..], &[("kinesis.allowHttp", "true")]].concat();
+        assert!(options(&allowed).unwrap().connection.allow_http);
+        let local = [role, own_role, kept, (name, "http://127.0.0.1:4566")];
+        assert!(options(&local).is_ok());
+    }
+}
