@@ -1,5 +1,7 @@
 //! What a session is taught, and how it runs a statement.
 
+use std::sync::Arc;
+
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 
@@ -19,6 +21,11 @@ pub fn register(ctx: &SessionContext) {
 
 /// Installs the factory with other services: defaults for all tables, or a simulator.
 pub fn register_with(ctx: &SessionContext, services: Services) {
+    register_shared(ctx, &Arc::new(services));
+}
+
+/// The same with services that others use, too.
+pub(crate) fn register_shared(ctx: &SessionContext, services: &Arc<Services>) {
     crate::table::register_with(ctx, services);
     crate::state::install(&mut ctx.state_ref().write());
 }

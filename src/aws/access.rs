@@ -1,6 +1,7 @@
 //! What every client of a service begins with: HTTP, region and identity.
 
 use std::collections::HashMap;
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use aws_config::identity::IdentityCache;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_sts::config::SharedHttpClient;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
@@ -26,7 +27,7 @@ use super::trouble::{CredentialTrouble, causes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     BaseCredentials, Clock, ConnectionSettings, CredentialSettings, RoleSettings, Secret,
-    StaticCredentials, SystemClock, region_of_endpoint, unencrypted,
+    StaticCredentials, SystemClock, is_host_of_aws, region_of_endpoint, unencrypted,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -91,9 +92,11 @@ pub(crate) struct Access {
 /// Who asks, as STS sees them.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    /// Their ARN, or why that could not be learned.
-    pub(crate) arn: Result<String>,
-    /// The clock of this machine, where an answer came.
+    /// What gives their credentials, in words.
+    pub(crate) identity: String,
+    /// Their ARN, where STS could be asked.
+    pub(crate) arn: Option<String>,
+    /// The clock of this machine, where STS answered.
     pub(crate) skew: Option<ClockSkew>,
 }
 
@@ -136,32 +139,37 @@ impl AwsAccess {
         Ok(Access { sdk, identity })
     }
 
-    /// Who the settings make the caller, asked of STS.
+    /// Who the settings make the caller, asked of STS. Behind an endpoint that is not of AWS there is
+    /// none, unless it is named.
     ///
     /// # Errors
-    /// As [`of`](Self::of).
+    /// As [`of`](Self::of); there are no credentials, or STS does not know them.
     pub(crate) async fn caller(&self, settings: &ConnectionSettings) -> Result<Caller> {
         let Access { sdk, identity } = self.of(settings).await?;
+        let refused = |error: &(dyn StdError + 'static)| {
+            let said = match CredentialTrouble::find_in(error) {
+                Some(trouble) => trouble.to_string(),
+                None => format!("asked as {}: {}", identity.name(), causes(error)),
+            };
+            Error::new(ErrorKind::AccessDenied, said)
+        };
+        let credentials = identity.provide_credentials().await;
+        credentials.map_err(|error| refused(&error))?;
         let role = settings.credentials.role.as_ref();
         let probe = SkewProbe::new(Arc::clone(&self.clock));
-        let config = sts_config(&sdk, role).interceptor(probe.clone()).build();
-        let client = aws_sdk_sts::Client::from_conf(config);
-        let arn = match client.get_caller_identity().send().await {
-            Ok(answer) => Ok(answer.arn.unwrap_or_default()),
-            Err(error) => Err(match CredentialTrouble::find_in(&error) {
-                Some(trouble) => Error::new(ErrorKind::AccessDenied, trouble.to_string()),
-                None => Error::new(
-                    ErrorKind::AccessDenied,
-                    format!(
-                        "GetCallerIdentity by {} failed: {}",
-                        identity.name(),
-                        causes(&error)
-                    ),
-                ),
-            }),
+        let arn = if has_sts(settings, &sdk) {
+            let config = sts_config(&sdk, role).interceptor(probe.clone()).build();
+            let client = aws_sdk_sts::Client::from_conf(config);
+            let answer = client.get_caller_identity().send().await;
+            answer.map_err(|error| refused(&error))?.arn
+        } else {
+            None
         };
-        let skew = probe.seen();
-        Ok(Caller { arn, skew })
+        Ok(Caller {
+            identity: identity.name().to_owned(),
+            arn,
+            skew: probe.seen(),
+        })
     }
 
     /// The identity of these credentials, the same for all who ask.
@@ -261,6 +269,15 @@ fn sts_config(sdk: &SdkConfig, role: Option<&RoleSettings>) -> aws_sdk_sts::conf
         Some(region) => config.region(Region::new(region)),
         None => config,
     }
+}
+
+/// Whether there is an STS that knows the callers of these settings.
+fn has_sts(settings: &ConnectionSettings, sdk: &SdkConfig) -> bool {
+    let role = settings.credentials.role.as_ref();
+    settings.endpoint_url.as_deref().is_none_or(is_host_of_aws)
+        || role.is_some_and(|role| role.endpoint_url.is_some())
+        || sdk.endpoint_url().is_some()
+        || std::env::var_os("AWS_ENDPOINT_URL_STS").is_some()
 }
 
 fn static_keys(keys: &StaticCredentials) -> Credentials {

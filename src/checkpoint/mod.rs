@@ -52,6 +52,8 @@ mod location;
 mod log;
 mod object_committer;
 mod objects;
+#[cfg(feature = "cli")]
+mod probe;
 mod state_objects;
 mod stop_lock;
 mod stored;
@@ -73,11 +75,15 @@ use crate::model::{Batch, Committed, InitialPositions, StreamIdentity, StreamNam
 use crate::options::DynamoDbSettings;
 
 pub(crate) use log::Checkpoint;
+#[cfg(feature = "cli")]
+pub(crate) use probe::try_location;
 pub(crate) use state_objects::StateObjects;
 pub(crate) use stop_lock::StopLock;
 
 #[cfg(feature = "dynamodb")]
 pub(crate) use dynamodb::open as open_table;
+#[cfg(all(feature = "cli", feature = "dynamodb"))]
+pub(crate) use dynamodb::try_table;
 
 pub use committer::{Log, OffsetCommitter, Put, StoreError, StoreResult};
 #[cfg(feature = "dynamodb")]

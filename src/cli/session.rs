@@ -10,7 +10,8 @@ use tokio::runtime::Handle;
 use super::args::Connection;
 use super::interruptible::Interruptible;
 use crate::model::ConnectionSettings;
-use crate::{Result, Services, register_with};
+use crate::session::register_shared;
+use crate::{Result, Services};
 
 /// What all statements of a run share.
 #[derive(Clone)]
@@ -23,14 +24,24 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn open(connection: &Connection, engine: &Handle) -> Result<Self> {
         Ok(Self {
-            ctx: context(connection)?,
+            ctx: context(&services(connection))?,
             engine: engine.clone(),
         })
     }
 }
 
+/// The way to AWS, with what the command line says.
+pub(super) fn services(connection: &Connection) -> Arc<Services> {
+    Arc::new(Services::sdk(ConnectionSettings {
+        endpoint_url: connection.endpoint_url.clone(),
+        region: connection.region.clone(),
+        credentials: connection.credentials.clone(),
+        allow_http: connection.allow_http,
+    }))
+}
+
 /// A context with what the command promises: `SHOW TABLES` works, and a statement can be ended.
-pub(super) fn context(connection: &Connection) -> Result<SessionContext> {
+pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
     // No time zone: with one DataFusion 55.2 has `to_timestamp` of a text promise it, and fail when it runs.
     let config = SessionConfig::new().with_information_schema(true);
     let state = SessionStateBuilder::new()
@@ -39,13 +50,7 @@ pub(super) fn context(connection: &Connection) -> Result<SessionContext> {
         .with_physical_optimizer_rule(Arc::new(Interruptible))
         .build();
     let ctx = SessionContext::new_with_state(state);
-    let defaults = ConnectionSettings {
-        endpoint_url: connection.endpoint_url.clone(),
-        region: connection.region.clone(),
-        credentials: connection.credentials.clone(),
-        allow_http: connection.allow_http,
-    };
-    register_with(&ctx, Services::sdk(defaults));
+    register_shared(&ctx, services);
     Ok(ctx)
 }
 

@@ -55,6 +55,34 @@ pub trait Kinesis: fmt::Debug + Send + Sync {
 
     /// Creates a provisioned stream; it takes records once its status is `Active` (CreateStream).
     async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()>;
+
+    /// Whether the caller may make `call`, found out without making it (`DryRun`); a refusal is an error.
+    /// Where nothing is known of dry runs, nothing is known about the call: that is what an
+    /// implementation says that has none.
+    async fn dry_run(&self, stream: &StreamIdentity, call: DryRun<'_>) -> ApiResult<DryRunAnswer> {
+        let _ = (stream, call);
+        Ok(DryRunAnswer::Unknown)
+    }
+}
+
+/// A call that is not to be made, only asked about.
+#[derive(Debug, Clone, Copy)]
+pub enum DryRun<'a> {
+    /// GetShardIterator of a shard.
+    GetShardIterator(&'a ShardId),
+    /// GetRecords from a place.
+    GetRecords(&'a ShardIterator),
+    /// PutRecords. A server that does not know dry runs takes the record: ask about another call first.
+    PutRecords,
+}
+
+/// What a dry run says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DryRunAnswer {
+    /// The call would be taken.
+    Allowed,
+    /// The server does not know dry runs.
+    Unknown,
 }
 
 /// What DescribeStreamSummary says, as far as it matters here.

@@ -16,9 +16,9 @@ mod sdk;
 
 pub use crate::model::RetryPolicy;
 pub use api::{
-    ChildShard, IteratorPosition, Kinesis, ListShardsFrom, NextToken, PutEntry, PutFailure,
-    PutOutcome, RecordDistribution, ShardFilter, ShardIterator, ShardsPage, StreamStatus,
-    StreamSummary, WrittenRecord,
+    ChildShard, DryRun, DryRunAnswer, IteratorPosition, Kinesis, ListShardsFrom, NextToken,
+    PutEntry, PutFailure, PutOutcome, RecordDistribution, ShardFilter, ShardIterator, ShardsPage,
+    StreamStatus, StreamSummary, WrittenRecord,
 };
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedServer;

@@ -61,14 +61,8 @@ impl KinesisTableBuilder {
         self
     }
 
-    /// Checks the options and finds the stream.
-    ///
-    /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) before anything is sent, also for a start that
-    /// lies more than five seconds beyond the clock;
-    /// [`NotFound`](crate::ErrorKind::NotFound) where the stream is missing;
-    /// what the service answers otherwise.
-    pub async fn build(self) -> Result<KinesisTable> {
+    /// The options, checked and completed; nothing is sent.
+    pub(crate) fn options(&self) -> Result<TableOptions> {
         let mut builder = OptionsBuilder::default();
         for (name, value) in &self.options {
             builder.set(name, value)?;
@@ -78,9 +72,24 @@ impl KinesisTableBuilder {
             builder.unbounded();
         }
         let mut options = builder.finish()?;
-        let clock = self.services.clock();
-        refuse_future(&options.source.starting_position, clock.now())?;
+        refuse_future(
+            &options.source.starting_position,
+            self.services.clock().now(),
+        )?;
         options.connection = self.services.completed(&options.connection);
+        Ok(options)
+    }
+
+    /// Checks the options and finds the stream.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) before anything is sent, also for a start that
+    /// lies more than five seconds beyond the clock;
+    /// [`NotFound`](crate::ErrorKind::NotFound) where the stream is missing;
+    /// what the service answers otherwise.
+    pub async fn build(self) -> Result<KinesisTable> {
+        let options = self.options()?;
+        let clock = self.services.clock();
         let seed = self.seed.unwrap_or_else(|| fastrand::Rng::new().u64(..));
         let kinesis = self.services.connect(&options.connection).await?;
         let random = fastrand::Rng::with_seed(seed);

@@ -9,6 +9,7 @@ use datafusion::common::Result as DataFusionResult;
 use datafusion::logical_expr::CreateExternalTable;
 use datafusion::prelude::SessionContext;
 
+use super::builder::KinesisTableBuilder;
 use super::provider::{KinesisTable, unsupported};
 use super::service::Services;
 use super::settings::StreamingSettings;
@@ -32,12 +33,11 @@ impl KinesisTableFactory {
 }
 
 /// Makes a session know tables of Kinesis, their settings and their windows.
-pub(crate) fn register_with(ctx: &SessionContext, services: Services) {
-    let services = Arc::new(services);
+pub(crate) fn register_with(ctx: &SessionContext, services: &Arc<Services>) {
     let state = ctx.state_ref();
     let mut state = state.write();
     for format in FORMATS {
-        let factory = KinesisTableFactory::new(Arc::clone(&services));
+        let factory = KinesisTableFactory::new(Arc::clone(services));
         state
             .table_factories_mut()
             .insert(format.to_owned(), Arc::new(factory));
@@ -53,25 +53,43 @@ impl TableProviderFactory for KinesisTableFactory {
         _state: &dyn Session,
         command: &CreateExternalTable,
     ) -> DataFusionResult<Arc<dyn TableProvider>> {
-        refuse_clauses(command)?;
-        let [location] = command.locations.as_slice() else {
-            return Err(Error::invalid_option(format!(
-                "table '{}' has {} LOCATIONs: expected one stream name or ARN",
-                command.name,
-                command.locations.len()
-            ))
-            .into());
-        };
-        let mut builder = KinesisTable::builder(location).with_services(Arc::clone(&self.services));
-        if command.unbounded {
-            builder = builder.unbounded();
-        }
-        // In order, so that of several wrong options the same is named every time.
-        for (name, value) in command.options.iter().collect::<BTreeMap<_, _>>() {
-            builder = builder.with_option(name, value);
-        }
+        let builder = builder_of(command, &self.services)?;
         Ok(Arc::new(builder.build().await?))
     }
+}
+
+/// What makes the table of `command`, if that is of Kinesis.
+pub(crate) fn kinesis_table(
+    command: &CreateExternalTable,
+    services: &Arc<Services>,
+) -> Option<DataFusionResult<KinesisTableBuilder>> {
+    let format = command.file_type.to_ascii_uppercase();
+    let ours = FORMATS.contains(&format.as_str());
+    ours.then(|| builder_of(command, services))
+}
+
+fn builder_of(
+    command: &CreateExternalTable,
+    services: &Arc<Services>,
+) -> DataFusionResult<KinesisTableBuilder> {
+    refuse_clauses(command)?;
+    let [location] = command.locations.as_slice() else {
+        return Err(Error::invalid_option(format!(
+            "table '{}' has {} LOCATIONs: expected one stream name or ARN",
+            command.name,
+            command.locations.len()
+        ))
+        .into());
+    };
+    let mut builder = KinesisTable::builder(location).with_services(Arc::clone(services));
+    if command.unbounded {
+        builder = builder.unbounded();
+    }
+    // In order, so that of several wrong options the same is named every time.
+    for (name, value) in command.options.iter().collect::<BTreeMap<_, _>>() {
+        builder = builder.with_option(name, value);
+    }
+    Ok(builder)
 }
 
 /// Clauses that mean nothing for a stream are refused, so that nobody relies on them.

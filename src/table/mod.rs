@@ -33,6 +33,8 @@ pub(crate) mod windows;
 pub(crate) use batch_table::BatchTable;
 pub use builder::KinesisTableBuilder;
 pub use factory::KinesisTableFactory;
+#[cfg(feature = "cli")]
+pub(crate) use factory::kinesis_table;
 pub(crate) use factory::register_with;
 pub use order::InOrderExec;
 pub(crate) use order::in_source_order;

@@ -63,7 +63,7 @@ impl Services {
     }
 
     /// Connections and identities, for other services than Kinesis.
-    pub(super) fn access(&self) -> Arc<AwsAccess> {
+    pub(crate) fn access(&self) -> Arc<AwsAccess> {
         Arc::clone(&self.access)
     }
 
@@ -88,7 +88,7 @@ impl Services {
     }
 
     /// The service for a table with these settings, which are [`completed`](Self::completed).
-    pub(super) async fn connect(&self, settings: &ConnectionSettings) -> Result<Arc<dyn Kinesis>> {
+    pub(crate) async fn connect(&self, settings: &ConnectionSettings) -> Result<Arc<dyn Kinesis>> {
         let clients = match &self.source {
             Source::Fixed(kinesis) => return Ok(Arc::clone(kinesis)),
             Source::Sdk { clients, .. } => clients,

@@ -57,6 +57,18 @@ pub(crate) async fn open(
     stream: &StreamName,
     query: &str,
 ) -> Result<Arc<dyn OffsetCommitter>> {
+    let committer = committer(access, settings, dynamodb, stream, query).await?;
+    Ok(Arc::new(committer))
+}
+
+/// The same, as what it is.
+pub(super) async fn committer(
+    access: &AwsAccess,
+    settings: &ConnectionSettings,
+    dynamodb: &DynamoDbSettings,
+    stream: &StreamName,
+    query: &str,
+) -> Result<DynamoDbCommitter> {
     let own = reached_by(settings, dynamodb);
     let table = match &dynamodb.table {
         Some(table) => table.clone(),
@@ -69,7 +81,7 @@ pub(crate) async fn open(
             format!("kdsc_{}_{stream}", region.unwrap_or_default())
         }
     };
-    Ok(Arc::new(connect(access, &own, &table, query).await?))
+    connect(access, &own, &table, query).await
 }
 
 /// How the table is reached, beside a stream that is reached by `settings`.

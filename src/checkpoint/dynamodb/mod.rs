@@ -4,6 +4,8 @@ mod client;
 mod entries;
 mod failure;
 mod item;
+#[cfg(feature = "cli")]
+mod probe;
 mod table;
 mod trouble;
 
@@ -24,6 +26,8 @@ use crate::options::table_name;
 pub(crate) use client::open;
 use failure::Call;
 use item::{ENTRY, EPOCH, Item, QUERY, Slot};
+#[cfg(feature = "cli")]
+pub(crate) use probe::try_table;
 
 /// The longest name of a query, in bytes: a partition key may have 2,048, and what it is of follows.
 const LONGEST_QUERY: usize = 2_000;

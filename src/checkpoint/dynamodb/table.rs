@@ -40,7 +40,7 @@ impl DynamoDbCommitter {
     }
 
     /// The table; `None` where there is none.
-    async fn described(&self) -> StoreResult<Option<TableDescription>> {
+    pub(super) async fn described(&self) -> StoreResult<Option<TableDescription>> {
         let request = self.client.describe_table().table_name(&self.table);
         match request.send().await {
             Ok(found) => Ok(found.table),

@@ -45,6 +45,12 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, "InvalidArgumentException", message)
     }
 
+    /// A dry run of a call that would be taken.
+    pub(super) fn dry_run() -> Self {
+        let message = "The request would have succeeded, but the DryRun flag is set.";
+        Self::new(StatusCode::BAD_REQUEST, "DryRunOperationException", message)
+    }
+
     /// The operation is not one of Kinesis, or not one that is served here.
     pub(super) fn unknown_operation(message: impl Into<String>) -> Self {
         Self::new(

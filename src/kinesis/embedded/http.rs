@@ -14,7 +14,7 @@ use super::control;
 use super::failure::{Failure, body_of};
 use super::records;
 use super::request::Members;
-use crate::kinesis::InMemoryKinesis;
+use crate::kinesis::{InMemoryKinesis, Kinesis};
 
 /// The largest body that is read: 10 MiB of records in base64, and what is around them.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -64,9 +64,18 @@ pub(super) async fn respond(
     Ok(response)
 }
 
+/// The calls that can be asked about without being made (API reference, `DryRun`).
+const WITH_DRY_RUN: [&str; 4] = ["GetRecords", "GetShardIterator", "PutRecord", "PutRecords"];
+
 async fn answer(kinesis: &InMemoryKinesis, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Failure> {
     let operation = operation_of(head)?;
     let members = Members::parse(body)?;
+    if WITH_DRY_RUN.contains(&operation) && members.switch("DryRun")? {
+        if let Some(stream) = members.stream_if_named()? {
+            kinesis.describe_stream(&stream).await?;
+        }
+        return Err(Failure::dry_run());
+    }
     match operation {
         "GetRecords" => records::get_records(kinesis, &members).await,
         "PutRecord" => records::put_record(kinesis, members).await,

@@ -80,6 +80,15 @@ impl Members {
             })
     }
 
+    /// A switch that is off where it is absent.
+    pub(super) fn switch(&self, name: &str) -> Result<bool, Failure> {
+        match self.member(name) {
+            None => Ok(false),
+            Some(Value::Bool(on)) => Ok(*on),
+            Some(other) => Err(wrong_type(name, "a boolean", other)),
+        }
+    }
+
     /// Seconds since 1970 with a fraction, to the nearest millisecond.
     pub(super) fn time(&self, name: &str) -> Result<Option<UnixMillis>, Failure> {
         let Some(value) = self.member(name) else {

@@ -31,9 +31,9 @@ pub use faults::{CONNECTION_LOST, FaultPlan, FaultRates};
 
 use super::limits::MAX_SHARDS_PER_PAGE;
 use super::{
-    ApiError, ApiResult, IteratorPosition, Kinesis, ListShardsFrom, Operation, PutEntry,
-    PutOutcome, RecordColumns, RecordsPage, ShardIterator, ShardsPage, StreamSummary,
-    WrittenRecord,
+    ApiError, ApiResult, DryRun, DryRunAnswer, IteratorPosition, Kinesis, ListShardsFrom,
+    Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator, ShardsPage,
+    StreamSummary, WrittenRecord,
 };
 use crate::model::{Clock, ShardId, StreamIdentity, StreamName};
 use describe::describe_budget;
@@ -181,6 +181,16 @@ impl Kinesis for InMemoryKinesis {
             .describe(Operation::DescribeStreamSummary, stream)
             .await?;
         Ok(summary)
+    }
+
+    async fn dry_run(&self, stream: &StreamIdentity, call: DryRun<'_>) -> ApiResult<DryRunAnswer> {
+        let operation = match call {
+            DryRun::GetShardIterator(_) => Operation::GetShardIterator,
+            DryRun::GetRecords(_) => Operation::GetRecords,
+            DryRun::PutRecords => Operation::PutRecords,
+        };
+        self.describe(operation, stream).await?;
+        Ok(DryRunAnswer::Allowed)
     }
 
     async fn list_shards(&self, from: ListShardsFrom<'_>) -> ApiResult<ShardsPage> {

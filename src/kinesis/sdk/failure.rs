@@ -144,6 +144,13 @@ fn refused(
             false => ApiErrorKind::Credentials,
         };
     }
+    if message.contains("scoped to a valid region") {
+        message.push_str(
+            "; the endpoint is one of another region than was signed for: set option \
+             'kinesis.kinesisRegion' to its region",
+        );
+        return ApiErrorKind::Credentials;
+    }
     let skew = date.and_then(|date| ClockSkew::of(date, SystemClock.now()));
     match skew.and_then(ClockSkew::complaint) {
         Some(complaint) if code != "MissingAuthenticationToken" => {

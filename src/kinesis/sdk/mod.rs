@@ -11,10 +11,12 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::types::{ShardFilterType, ShardIteratorType};
+use bytes::Bytes;
 
 use super::{
-    ApiError, ApiResult, IteratorPosition, Kinesis, ListShardsFrom, Operation, PutEntry,
-    PutOutcome, RecordColumns, RecordsPage, ShardFilter, ShardIterator, ShardsPage, StreamSummary,
+    ApiError, ApiResult, DryRun, DryRunAnswer, IteratorPosition, Kinesis, ListShardsFrom,
+    Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardFilter, ShardIterator,
+    ShardsPage, StreamSummary,
 };
 use crate::aws::{AwsAccess, Identity};
 use crate::error::Result;
@@ -194,6 +196,45 @@ impl Kinesis for SdkKinesis {
             .await
             .map_err(|error| self.failed(Operation::CreateStream, None, error))?;
         Ok(())
+    }
+
+    async fn dry_run(&self, stream: &StreamIdentity, call: DryRun<'_>) -> ApiResult<DryRunAnswer> {
+        let answer = match call {
+            DryRun::GetShardIterator(shard) => {
+                let request = addressed!(self.client.get_shard_iterator(), stream)
+                    .shard_id(shard.as_str())
+                    .shard_iterator_type(ShardIteratorType::Latest);
+                let answer = request.dry_run(true).send().await.map(drop);
+                answer
+                    .map_err(|error| self.failed(Operation::GetShardIterator, Some(stream), error))
+            }
+            DryRun::GetRecords(iterator) => {
+                let request = self.client.get_records().shard_iterator(iterator.as_str());
+                let request = request.set_stream_arn(stream.arn().map(str::to_owned));
+                let answer = request.limit(1).dry_run(true).send().await.map(drop);
+                answer.map_err(|error| self.failed(Operation::GetRecords, Some(stream), error))
+            }
+            DryRun::PutRecords => {
+                let request = addressed!(self.client.put_records(), stream)
+                    .records(convert::put_entry(&trial_entry())?);
+                let answer = request.dry_run(true).send().await.map(drop);
+                answer.map_err(|error| self.failed(Operation::PutRecords, Some(stream), error))
+            }
+        };
+        match answer {
+            Ok(()) => Ok(DryRunAnswer::Unknown),
+            Err(error) if error.code() == "DryRunOperationException" => Ok(DryRunAnswer::Allowed),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A record that a dry run carries. It is never written where dry runs are known.
+fn trial_entry() -> PutEntry {
+    PutEntry {
+        data: Bytes::new(),
+        partition_key: "dry run".into(),
+        explicit_hash_key: None,
     }
 }
 
