@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;
+#[cfg(feature = "embedded")]
+mod aws;
 #[cfg(all(feature = "cli", feature = "embedded"))]
 mod boto3;
 mod chaos;

@@ -1,21 +1,42 @@
-//! The AWS SDK's client, set up for a server on loopback.
+//! Clients of the AWS SDK, set up for servers on loopback; what fails is not tried again.
 
+use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
-use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_kinesis::{Client, Config};
+use aws_sdk_kinesis::config::{
+    BehaviorVersion, Credentials, ProvideCredentials, Region, SharedHttpClient,
+};
 use aws_smithy_http_client::{Builder, tls};
 
-/// A client of `endpoint` with made-up credentials; what fails is not tried again.
-pub(crate) fn client(endpoint: &str) -> Client {
+fn http() -> SharedHttpClient {
     let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    let http = Builder::new().tls_provider(ring).build_https();
-    let config = Config::builder()
+    Builder::new().tls_provider(ring).build_https()
+}
+
+/// A client of `endpoint` with made-up credentials.
+pub(crate) fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .retry_config(RetryConfig::disabled())
-        .http_client(http)
+        .http_client(http())
         .endpoint_url(endpoint)
         .build();
     Client::from_conf(config)
+}
+
+/// A client of the STS at `endpoint`.
+pub(crate) fn sts(
+    endpoint: &str,
+    credentials: impl ProvideCredentials + 'static,
+) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(credentials)
+        .retry_config(RetryConfig::disabled())
+        .http_client(http())
+        .endpoint_url(endpoint)
+        .build();
+    aws_sdk_sts::Client::from_conf(config)
 }
