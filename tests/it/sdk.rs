@@ -14,10 +14,20 @@ fn http() -> SharedHttpClient {
 
 /// A client of `endpoint` with made-up credentials.
 pub(crate) fn client(endpoint: &str) -> Client {
+    let made_up = Credentials::new("test", "test", None, None, "test");
+    client_as(endpoint, "us-east-1", made_up)
+}
+
+/// A client of `endpoint` that signs for `region`.
+pub(crate) fn client_as(
+    endpoint: &str,
+    region: &'static str,
+    credentials: impl ProvideCredentials + 'static,
+) -> Client {
     let config = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .region(Region::new(region))
+        .credentials_provider(credentials)
         .retry_config(RetryConfig::disabled())
         .http_client(http())
         .endpoint_url(endpoint)

@@ -62,6 +62,7 @@ pub(super) struct Session {
 /// Who has signed a request.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
+    pub(super) access_key_id: String,
     pub(super) account: String,
     /// Of the user or of the session.
     pub(super) arn: String,
@@ -197,8 +198,8 @@ impl Known {
 
     /// Whose key it is, and its secret.
     fn owner(&self, signature: &Signature, now: SystemTime) -> Result<(Caller, String), Refused> {
-        let access_key_id = &signature.access_key_id;
-        if let Some(session) = self.sessions.get(access_key_id) {
+        let access_key_id = signature.access_key_id.clone();
+        if let Some(session) = self.sessions.get(&access_key_id) {
             if signature.session_token.as_ref() != Some(&session.token) {
                 return Err(Refused::UnknownToken);
             }
@@ -206,16 +207,18 @@ impl Known {
                 return Err(Refused::ExpiredToken);
             }
             let caller = Caller {
+                access_key_id,
                 account: session.account.clone(),
                 arn: session.arn.clone(),
                 role: Some(session.role.clone()),
             };
             return Ok((caller, session.secret.clone()));
         }
-        let user = self.users.get(access_key_id);
+        let user = self.users.get(&access_key_id);
         let user = user.filter(|_| signature.session_token.is_none());
         let user = user.ok_or(Refused::UnknownToken)?;
         let caller = Caller {
+            access_key_id,
             account: user.account.clone(),
             arn: user.arn.clone(),
             role: None,
