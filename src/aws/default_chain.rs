@@ -1,5 +1,7 @@
 //! Where credentials are looked for when nothing is said.
 
+use std::error::Error as StdError;
+
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -58,13 +60,22 @@ impl DefaultChain {
                 Ok(credentials) => return Ok(credentials),
                 Err(error) => error,
             };
-            tried.push(format!("{place}: {}", causes(&error)));
+            tried.push(format!("{place}: {}", why(&error)));
             if !matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
                 let trouble = CredentialTrouble::of(&error);
                 return Err(trouble.with_text(listed(&tried)).into());
             }
         }
         Err(CredentialTrouble::lasting(listed(&tried)).into())
+    }
+}
+
+/// Why a place has none to give, without the words for that there are none.
+fn why(error: &CredentialsError) -> String {
+    match (error, error.source()) {
+        (CredentialsError::CredentialsNotLoaded(_), Some(cause)) => causes(cause),
+        (CredentialsError::CredentialsNotLoaded(_), None) => "not set up".to_owned(),
+        _ => causes(error),
     }
 }
 

@@ -22,7 +22,7 @@ mod trouble;
 pub use aws_credential_types as credential_types;
 pub use providers::{CredentialProviders, ProviderError};
 
-pub(crate) use access::{Access, AwsAccess, Caller, timeouts};
+pub(crate) use access::{Access, AwsAccess, timeouts};
 pub(crate) use identity::Identity;
 pub(crate) use skew::ClockSkew;
 pub(crate) use trouble::{CredentialTrouble, causes};

@@ -26,6 +26,14 @@ Where exact bytes matter, select encode(data, 'base64').
 RUST_LOG sets what is logged to stderr; the default is warnings, of aws_config errors only, and not
 the end of a streaming query (warn,aws_config=error,datafusion_kinesis::query::runner=off).";
 
+const DOCTOR_AFTER_HELP: &str = "\
+For each table: whether its options are right, who asks (GetCallerIdentity of STS), whether the clock
+agrees, whether the stream is there, and whether each call that the statements need is allowed, by a
+dry run where the service has one. For each checkpoint location and DynamoDB table: whether it can be
+written, by writing and deleting. For each other statement: whether it can be planned.
+
+The exit code is 1 if something has to be mended.";
+
 /// What the process was asked to do.
 #[derive(Debug, Parser)]
 #[command(
@@ -82,8 +90,21 @@ pub(super) struct Connection {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Check what the statements of files need, without reading or writing a record
+    Doctor(Doctor),
     /// Run the in-memory Kinesis alone on loopback until Ctrl-C
     Embedded(Server),
+}
+
+/// Checks before a run.
+#[derive(Debug, clap::Args)]
+#[command(after_help = DOCTOR_AFTER_HELP)]
+pub(super) struct Doctor {
+    /// The statements of a file; may be repeated, later files see the tables of earlier ones
+    #[arg(short, long = "file", value_name = "FILE", required = true)]
+    pub(super) file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) connection: Connection,
 }
 
 /// The in-memory Kinesis as its own process.
@@ -134,7 +155,11 @@ impl Task {
 
     fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut task = Self::from_arg_matches(matches)?;
-        check_endpoint(&task.args.connection).map_err(|expected| {
+        let connection = match &task.command {
+            Some(Command::Doctor(doctor)) => &doctor.connection,
+            _ => &task.args.connection,
+        };
+        check_endpoint(connection).map_err(|expected| {
             // Clap would show the value, which may hold a secret.
             let message = format!("option '--endpoint-url': {expected}");
             Self::command().error(ErrorKind::ValueValidation, message)

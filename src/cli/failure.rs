@@ -78,7 +78,7 @@ pub(super) fn chain(error: &dyn StdError) -> String {
 }
 
 /// The crate's own error where there is one, else the engine's words without the names of its layers.
-fn reason(error: &DataFusionError) -> String {
+pub(super) fn reason(error: &DataFusionError) -> String {
     if let Some(own) = Error::find_in(error) {
         return chain(own);
     }

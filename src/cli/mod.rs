@@ -4,6 +4,7 @@
 //! what is here splits files into statements, runs one after the other, and prints.
 
 mod args;
+mod doctor;
 mod embedded;
 mod failure;
 mod interruptible;
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
         }
     };
     let outcome = match task.command {
+        Some(Command::Doctor(files)) => engine.block_on(doctor::run(&files)),
         Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
         None => run_sql(task.args, &engine, &front),
     };

@@ -1,0 +1,232 @@
+//! `kinesis-sql doctor`: what the statements of files need, checked without reading or writing a record.
+//!
+//! Statements are planned in their order, so that tables, settings and views are known to those that
+//! follow. Then each table is asked whether it allows what the statements do with it, and each place of
+//! a checkpoint is tried.
+
+mod places;
+mod report;
+mod statement;
+mod tables;
+
+use std::fs;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{CreateExternalTable, DdlStatement, LogicalPlan};
+use datafusion::prelude::SessionContext;
+
+use super::args::Doctor;
+use super::failure::reason;
+use super::redact;
+use super::session::{context, services};
+use super::statements::{Statement, split};
+use super::{Outcome, say};
+use crate::error::failure;
+use crate::table::{KinesisTableBuilder, Services, StreamingSettings, kinesis_table, plan_to_run};
+use report::Section;
+use tables::Table;
+
+/// Checks files, and prints what was found. It fails if something has to be mended.
+pub(super) async fn run(doctor: &Doctor) -> Outcome {
+    let mut texts = Vec::with_capacity(doctor.file.len());
+    for path in &doctor.file {
+        match fs::read_to_string(path) {
+            Ok(text) => texts.push((path.display().to_string(), text)),
+            Err(error) => {
+                say(&format!("{}: {error}", path.display()));
+                return Outcome::Failed;
+            }
+        }
+    }
+    let services = services(&doctor.connection);
+    let ctx = match context(&services) {
+        Ok(ctx) => ctx,
+        Err(error) => {
+            say(&error.to_string());
+            return Outcome::Failed;
+        }
+    };
+    let mut visit = Visit {
+        ctx,
+        services,
+        found: Vec::new(),
+        absent: Vec::new(),
+    };
+    for (file, text) in texts {
+        for statement in split(&text) {
+            let place = format!("{file}:{}", statement.line());
+            visit.statement(&place, &statement).await;
+        }
+    }
+    let sections = visit.sections().await;
+    // Who does not read stdout has the exit code.
+    let _ = write!(io::stdout(), "{}", report::text(&sections));
+    match report::bad(&sections) {
+        0 => Outcome::Done,
+        _ => Outcome::Failed,
+    }
+}
+
+/// The files as far as they are seen.
+struct Visit {
+    ctx: SessionContext,
+    services: Arc<Services>,
+    /// In the order of the files.
+    found: Vec<Found>,
+    /// Names of tables that could not be made.
+    absent: Vec<String>,
+}
+
+/// What a statement is about.
+enum Found {
+    /// A table whose permissions are asked for when all statements are known.
+    Table(Box<Table>),
+    /// A checkpoint location, where it is named first.
+    Location { place: String, location: String },
+    /// A statement that is checked already.
+    Checked(Section),
+}
+
+impl Visit {
+    async fn statement(&mut self, place: &str, statement: &Statement) {
+        let plan = match plan_to_run(&self.ctx, &statement.in_place()).await {
+            Ok(plan) => plan,
+            Err(error) => return self.refused(place, statement, &error),
+        };
+        if let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(command)) = &plan
+            && let Some(builder) = kinesis_table(command, &self.services)
+        {
+            let builder = builder.map_err(failure);
+            return self.table(place, statement, command, builder).await;
+        }
+        let checked = statement::check(self, statement, plan).await;
+        match checked {
+            Ok(None) => {}
+            Ok(Some(detail)) => {
+                let mut section = titled(place, statement);
+                section.good("statement", detail);
+                self.found.push(Found::Checked(section));
+            }
+            Err(error) => self.refused(place, statement, &error),
+        }
+        let settings = StreamingSettings::of(self.ctx.state().config_options());
+        if let Some(location) = settings.checkpoint_location
+            && !self.knows(&location)
+        {
+            let place = place.to_owned();
+            self.found.push(Found::Location { place, location });
+        }
+    }
+
+    fn knows(&self, place: &str) -> bool {
+        self.found.iter().any(|found| match found {
+            Found::Location { location, .. } => location == place,
+            _ => false,
+        })
+    }
+
+    /// The tables whose options are right.
+    fn tables(&mut self) -> impl DoubleEndedIterator<Item = &mut Table> {
+        self.found.iter_mut().filter_map(|found| match found {
+            Found::Table(table) => Some(&mut **table),
+            _ => None,
+        })
+    }
+
+    async fn table(
+        &mut self,
+        place: &str,
+        statement: &Statement,
+        command: &CreateExternalTable,
+        builder: crate::Result<KinesisTableBuilder>,
+    ) {
+        let name = command.name.to_string();
+        let mut section = Section::new(format!("{place}  table {name}"));
+        let checked = builder.and_then(|builder| Ok((builder.options()?, builder)));
+        let (options, builder) = match checked {
+            Ok(checked) => checked,
+            Err(error) => {
+                let said = redact::message(&error.to_string(), &statement.text);
+                section.bad("options", said);
+                self.absent.push(name);
+                return self.found.push(Found::Checked(section));
+            }
+        };
+        section.good("options", format!("stream '{}'", options.stream));
+        let mut table = Table::new(name.clone(), options, section);
+        table.look(&self.services).await;
+        let registered = match table.is_there() {
+            true => self.register(command, builder).await,
+            false => Ok(false),
+        };
+        match registered {
+            Ok(true) => {}
+            Ok(false) => self.absent.push(name),
+            Err(error) => {
+                table.section.bad("table", reason(&error));
+                self.absent.push(name);
+            }
+        }
+        self.found.push(Found::Table(Box::new(table)));
+    }
+
+    /// Makes the table known to the statements that follow.
+    async fn register(
+        &self,
+        command: &CreateExternalTable,
+        builder: KinesisTableBuilder,
+    ) -> Result<bool, DataFusionError> {
+        let table = builder.build().await?;
+        if command.or_replace {
+            self.ctx.deregister_table(command.name.clone())?;
+        }
+        self.ctx
+            .register_table(command.name.clone(), Arc::new(table))?;
+        Ok(true)
+    }
+
+    /// A statement that would not run. Where a table is missing that could not be made, that has been
+    /// said already.
+    fn refused(&mut self, place: &str, statement: &Statement, error: &DataFusionError) {
+        let said = redact::message(&reason(error), &statement.text);
+        let mut section = titled(place, statement);
+        let absent = |name: &&String| {
+            let bare = name.rsplit('.').next().unwrap_or(name);
+            said.contains("not found") && said.contains(bare)
+        };
+        match self.absent.iter().find(absent) {
+            Some(name) => section.open("statement", format!("table {name} could not be made")),
+            None => section.bad("statement", said),
+        }
+        self.found.push(Found::Checked(section));
+    }
+
+    /// Everything that was found, once permissions are asked for and places are tried.
+    async fn sections(self) -> Vec<Section> {
+        let mut sections = Vec::with_capacity(self.found.len());
+        for found in self.found {
+            sections.push(match found {
+                Found::Table(mut table) => {
+                    table.permissions().await;
+                    places::of_table(&self.services, &mut table).await;
+                    table.section
+                }
+                Found::Location { place, location } => places::location(&place, &location).await,
+                Found::Checked(section) => section,
+            });
+        }
+        sections
+    }
+}
+
+/// The first words of a statement.
+fn titled(place: &str, statement: &Statement) -> Section {
+    const WIDTH: usize = 60;
+    let text = redact::statement(&statement.text);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut = words.char_indices().nth(WIDTH);
+    let shown = cut.map_or(words.clone(), |(end, _)| format!("{}…", &words[..end]));
+    Section::new(format!("{place}  {shown}"))
+}

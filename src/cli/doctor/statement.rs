@@ -1,0 +1,117 @@
+//! Checks one statement that makes no Kinesis table: it is planned as if it were to run.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::{DdlStatement, DmlStatement, LogicalPlan};
+
+use super::Visit;
+use crate::cli::statements::Statement;
+use crate::error::Error;
+use crate::options::CommitterKind;
+use crate::query::is_streaming;
+use crate::table::StreamingSettings;
+
+/// What is to be said about a statement that is right; nothing about one that only prepares others.
+pub(super) async fn check(
+    visit: &mut Visit,
+    statement: &Statement,
+    plan: LogicalPlan,
+) -> DataFusionResult<Option<&'static str>> {
+    match &plan {
+        // Its rows would have to be read.
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(made)) => {
+            note_uses(visit, &made.input)?;
+            let schema = Arc::clone(made.input.schema().inner());
+            let table = EmptyTable::new(schema);
+            visit
+                .ctx
+                .register_table(made.name.clone(), Arc::new(table))?;
+            Ok(None)
+        }
+        LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => {
+            visit.ctx.execute_logical_plan(plan).await?;
+            Ok(None)
+        }
+        LogicalPlan::EmptyRelation(_) => Ok(None),
+        _ => {
+            note_uses(visit, &plan)?;
+            planned(visit, statement, &plan).await.map(Some)
+        }
+    }
+}
+
+/// Plans as a run would.
+async fn planned(
+    visit: &mut Visit,
+    statement: &Statement,
+    plan: &LogicalPlan,
+) -> DataFusionResult<&'static str> {
+    if !is_streaming(&visit.ctx, &statement.text).await? {
+        let plan = match plan {
+            LogicalPlan::Explain(explain) => &explain.plan,
+            plan => plan,
+        };
+        visit.ctx.state().create_physical_plan(plan).await?;
+        return Ok("would run");
+    }
+    if matches!(plan, LogicalPlan::Dml(_)) {
+        expect_a_place(visit, plan)?;
+    }
+    crate::sql(&visit.ctx, &format!("EXPLAIN {}", statement.text)).await?;
+    Ok("would start, and run until it is stopped or its trigger ends it")
+}
+
+/// Refuses a streaming INSERT that has nowhere to keep its progress.
+fn expect_a_place(visit: &mut Visit, plan: &LogicalPlan) -> DataFusionResult<()> {
+    let settings = StreamingSettings::of(visit.ctx.state().config_options());
+    let mut read = Vec::new();
+    scans(plan, &mut read)?;
+    let keeps = visit.tables().any(|table| {
+        let metadata = &table.options.source.metadata;
+        let keeps = metadata.path.is_some() || metadata.committer != CommitterKind::ObjectStore;
+        keeps && read.iter().any(|name| same(&table.name, name))
+    });
+    if keeps || settings.checkpoint_location.is_some() {
+        return Ok(());
+    }
+    Err(Error::invalid_option(
+        "a streaming INSERT needs a place to keep its progress: expected \
+         SET streaming.checkpoint_location before it",
+    )
+    .into())
+}
+
+/// Remembers which tables are read and which are written.
+fn note_uses(visit: &mut Visit, plan: &LogicalPlan) -> DataFusionResult<()> {
+    let mut read = Vec::new();
+    scans(plan, &mut read)?;
+    let written = match plan {
+        LogicalPlan::Dml(DmlStatement { table_name, .. }) => Some(table_name.to_string()),
+        _ => None,
+    };
+    for table in visit.tables() {
+        table.uses.reads |= read.iter().any(|name| same(&table.name, name));
+        table.uses.writes |= written.iter().any(|name| same(&table.name, name));
+    }
+    Ok(())
+}
+
+/// The names of the tables that are read.
+fn scans(plan: &LogicalPlan, names: &mut Vec<String>) -> DataFusionResult<()> {
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            names.push(scan.table_name.to_string());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
+}
+
+/// Whether two names mean one table, either with its schema in front or without.
+fn same(one: &str, other: &str) -> bool {
+    let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    bare(one) == bare(other)
+}

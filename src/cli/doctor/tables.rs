@@ -1,0 +1,260 @@
+//! Checks one table: who asks, whether the stream is there, what may be done with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::report::Section;
+use crate::aws::ClockSkew;
+use crate::kinesis::{
+    ApiError, ApiErrorKind, ApiResult, Backoff, DryRun, DryRunAnswer, IteratorPosition, Kinesis,
+    ListShardsFrom, RetryPolicy, ShardFilter, StreamStatus, StreamSummary,
+};
+use crate::model::{ShardId, is_host_of_aws};
+use crate::options::TableOptions;
+use crate::table::Services;
+
+/// Enough for a hiccup; who waits for an answer is a person.
+const RETRIES: RetryPolicy = RetryPolicy {
+    max_retries: 2,
+    first_interval: Duration::from_millis(200),
+    max_interval: Duration::from_secs(1),
+};
+
+/// What the statements of the files do with a table.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Uses {
+    pub(super) reads: bool,
+    pub(super) writes: bool,
+}
+
+/// A table whose options are right.
+pub(super) struct Table {
+    pub(super) name: String,
+    pub(super) options: TableOptions,
+    pub(super) uses: Uses,
+    pub(super) section: Section,
+    kinesis: Option<Arc<dyn Kinesis>>,
+    stream: Option<StreamSummary>,
+}
+
+impl Table {
+    pub(super) fn new(name: String, options: TableOptions, section: Section) -> Self {
+        Self {
+            name,
+            options,
+            uses: Uses::default(),
+            section,
+            kinesis: None,
+            stream: None,
+        }
+    }
+
+    /// Whether the stream can be read and written, as far as its state goes.
+    pub(super) fn is_there(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| {
+            matches!(stream.status, StreamStatus::Active | StreamStatus::Updating)
+        })
+    }
+
+    /// Finds credentials, the clock and the stream.
+    pub(super) async fn look(&mut self, services: &Services) {
+        if !self.credentials(services).await {
+            return;
+        }
+        let kinesis = match services.connect(&self.options.connection).await {
+            Ok(kinesis) => kinesis,
+            Err(error) => return self.section.bad("endpoint", error),
+        };
+        let stream = &self.options.stream;
+        let found = patiently(|| kinesis.describe_stream(stream)).await;
+        match found {
+            Ok(found) => {
+                self.kinesis = Some(kinesis);
+                self.section.good("stream", described(&found));
+                self.stream = Some(found);
+            }
+            Err(error) if error.kind() == ApiErrorKind::NotFound => self.missing(),
+            Err(error) => {
+                self.section.bad("stream", self.explained(&error));
+                // Others may be allowed that are needed, too.
+                if error.kind() == ApiErrorKind::AccessDenied {
+                    self.kinesis = Some(kinesis);
+                }
+            }
+        }
+    }
+
+    async fn credentials(&mut self, services: &Services) -> bool {
+        match services.access().caller(&self.options.connection).await {
+            Ok(caller) => {
+                let who = match &caller.arn {
+                    Some(arn) => format!("{arn}, by {}", caller.identity),
+                    None => caller.identity,
+                };
+                self.section.good("credentials", who);
+                match caller.skew.map(ClockSkew::complaint) {
+                    Some(Some(complaint)) => self.section.bad("clock", complaint),
+                    Some(None) => self.section.good("clock", "agrees with that of AWS"),
+                    None => {}
+                }
+                true
+            }
+            Err(error) => {
+                self.section.bad("credentials", error);
+                false
+            }
+        }
+    }
+
+    fn missing(&mut self) {
+        let stream = &self.options.stream;
+        let region = match &self.options.connection.region {
+            Some(region) => format!("region '{region}'"),
+            None => "the region of the environment".to_owned(),
+        };
+        if self.options.create_with_shards.is_some() {
+            let detail = format!("'{stream}' does not exist in {region}; the table creates it");
+            return self.section.open("stream", detail);
+        }
+        self.section.bad(
+            "stream",
+            format!(
+                "'{stream}' does not exist in {region} for this caller: create it, or correct LOCATION \
+                 or 'kinesis.kinesisRegion'"
+            ),
+        );
+    }
+
+    /// Tries each call that the statements need.
+    pub(super) async fn permissions(&mut self) {
+        let Some(kinesis) = self.kinesis.clone() else {
+            return;
+        };
+        let Some(shard) = self.list(&*kinesis).await else {
+            return;
+        };
+        // A table that no statement uses may be meant for both.
+        let unused = !self.uses.reads && !self.uses.writes;
+        if self.uses.reads || unused {
+            self.reading(&*kinesis, &shard).await;
+        }
+        if self.uses.writes || unused {
+            self.writing(&*kinesis, &shard).await;
+        }
+    }
+
+    /// An open shard, to try the others with.
+    async fn list(&mut self, kinesis: &dyn Kinesis) -> Option<ShardId> {
+        let from = ListShardsFrom::Start {
+            stream: &self.options.stream,
+            filter: ShardFilter::AtLatest,
+        };
+        let page = patiently(|| kinesis.list_shards(from)).await;
+        match page {
+            Ok(page) => {
+                let first = page.shards.into_iter().next();
+                match &first {
+                    Some(_) => self.section.good("ListShards", ""),
+                    None => self
+                        .section
+                        .bad("ListShards", "the stream has no open shard"),
+                }
+                first.map(|shard| shard.id)
+            }
+            Err(error) => {
+                self.section.bad("ListShards", self.explained(&error));
+                None
+            }
+        }
+    }
+
+    async fn reading(&mut self, kinesis: &dyn Kinesis, shard: &ShardId) {
+        const LATEST: IteratorPosition = IteratorPosition::Latest;
+        let stream = &self.options.stream;
+        let iterator = patiently(|| kinesis.get_shard_iterator(stream, shard, &LATEST)).await;
+        let iterator = match iterator {
+            Ok(iterator) => iterator,
+            Err(error) => {
+                self.section.bad("GetShardIterator", self.explained(&error));
+                return self
+                    .section
+                    .open("GetRecords", "needs GetShardIterator to be tried");
+            }
+        };
+        self.section.good("GetShardIterator", "");
+        let call = DryRun::GetRecords(&iterator);
+        let answer = patiently(|| kinesis.dry_run(stream, call)).await;
+        self.tried("GetRecords", answer);
+    }
+
+    async fn writing(&mut self, kinesis: &dyn Kinesis, shard: &ShardId) {
+        let stream = &self.options.stream;
+        let endpoint = self.options.connection.endpoint_url.as_deref();
+        let knows_dry_runs = endpoint.is_none_or(is_host_of_aws) || {
+            let call = DryRun::GetShardIterator(shard);
+            let answer = patiently(|| kinesis.dry_run(stream, call)).await;
+            matches!(answer, Ok(DryRunAnswer::Allowed))
+        };
+        let answer = match knows_dry_runs {
+            true => patiently(|| kinesis.dry_run(stream, DryRun::PutRecords)).await,
+            // It would take the record.
+            false => Ok(DryRunAnswer::Unknown),
+        };
+        self.tried("PutRecords", answer);
+    }
+
+    fn tried(&mut self, check: &'static str, answer: ApiResult<DryRunAnswer>) {
+        match answer {
+            Ok(DryRunAnswer::Allowed) => self.section.good(check, "allowed, says a dry run"),
+            Ok(DryRunAnswer::Unknown) => {
+                let detail = "not tried: this server does not know dry runs";
+                self.section.open(check, detail);
+            }
+            Err(error) => self.section.bad(check, self.explained(&error)),
+        }
+    }
+
+    /// What a failure says, with what to look at.
+    fn explained(&self, error: &ApiError) -> String {
+        let region = self.options.connection.region.as_deref();
+        match (error.kind(), region) {
+            (ApiErrorKind::Unavailable, Some(region)) => format!(
+                "{error}; is region '{region}' right, and can this machine reach its endpoint?"
+            ),
+            _ => error.to_string(),
+        }
+    }
+}
+
+/// A stream in words.
+fn described(stream: &StreamSummary) -> String {
+    let status = match stream.status {
+        StreamStatus::Creating => "is being made, and cannot be used yet",
+        StreamStatus::Active => "is active",
+        StreamStatus::Updating => "is being changed, and can be used",
+        StreamStatus::Deleting => "is being deleted",
+    };
+    let hours = stream.retention.as_secs() / 3_600;
+    format!(
+        "{status}; open shards: {}, records stay for {hours} h",
+        stream.open_shards
+    )
+}
+
+/// A call, again where that may help.
+async fn patiently<T, F, Fut>(call: F) -> ApiResult<T>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = ApiResult<T>>,
+{
+    let mut backoff = Backoff::new(RETRIES, fastrand::Rng::new());
+    loop {
+        match call().await {
+            Err(error) if error.is_retryable() => match backoff.next_wait() {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(error),
+            },
+            answer => return answer,
+        }
+    }
+}
