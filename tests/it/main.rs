@@ -10,6 +10,8 @@ mod boto3;
 mod chaos;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(all(feature = "cli", feature = "embedded"))]
+mod doctor;
 #[cfg(feature = "dynamodb")]
 #[path = "../../src/checkpoint/tests/dynamo.rs"]
 mod dynamo;

@@ -1,0 +1,98 @@
+//! The same with the offsets in a DynamoDB table.
+
+use std::sync::mpsc::channel;
+use std::thread;
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use datafusion_kinesis::checkpoint::{DynamoDbCommitter, OffsetCommitter};
+use dynoxide::Database;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+
+use super::{Ground, complaint, marked};
+use crate::dynamo::Dynamo;
+
+/// The URL of a server for `tables` that ends with the process.
+fn served(tables: Database) -> String {
+    let (sender, url) = channel();
+    thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            sender.send(format!("http://{address}")).unwrap();
+            dynoxide::server::serve_on(listener, tables).await;
+        });
+    });
+    url.recv().unwrap()
+}
+
+fn statements(ground: &Ground, url: &str) -> String {
+    let statements = ground.statements(&ground.folder.join("checkpoint"));
+    statements.replace(
+        "OPTIONS (",
+        &format!(
+            "OPTIONS ('kinesis.metadataCommitterType' 'DYNAMODB', 'kinesis.dynamodb.tableName' 'offsets', \
+             'kinesis.dynamodb.endpointUrl' '{url}', "
+        ),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_tried_if_it_is_there_and_not_made_if_it_is_not() {
+    let ground = Ground::new("dynamodb").await;
+    let dynamo = Dynamo::new();
+    let statements = statements(&ground, &served(dynamo.database.clone()));
+    let (said, code) = ground.examined(&statements);
+    assert_eq!(code, Some(0), "{said}");
+    let open = marked(&said, '–');
+    assert!(open[0].contains("'offsets' is not there"), "{said}");
+    let table = dynamo.client().describe_table().table_name("offsets");
+    assert!(table.send().await.is_err(), "nothing is made");
+
+    let query = DynamoDbCommitter::over(dynamo.client(), "offsets", "q").unwrap();
+    assert!(
+        query.metadata().await.unwrap().is_none(),
+        "the table is made"
+    );
+    let (said, code) = ground.examined(&statements);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(marked(&said, '–').is_empty(), "{said}");
+    assert!(said.contains("✓ DynamoDB"), "{said}");
+    let items = dynamo.client().scan().table_name("offsets").send().await;
+    assert_eq!(items.unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_with_another_key_is_found() {
+    let ground = Ground::new("key").await;
+    let dynamo = Dynamo::new();
+    let id = AttributeDefinition::builder()
+        .attribute_name("id")
+        .attribute_type(ScalarAttributeType::S);
+    let key = KeySchemaElement::builder()
+        .attribute_name("id")
+        .key_type(KeyType::Hash);
+    let made = dynamo
+        .client()
+        .create_table()
+        .table_name("offsets")
+        .attribute_definitions(id.build().unwrap())
+        .key_schema(key.build().unwrap())
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await;
+    made.unwrap();
+    let statements = statements(&ground, &served(dynamo.database.clone()));
+    let complaint = complaint(&ground, &statements);
+    assert!(
+        complaint.starts_with("✗ DynamoDB")
+            && complaint.contains(
+                "has the key id (HASH, S), expected query (HASH, S) and entry (RANGE, N)"
+            )
+            && complaint.contains("'kinesis.dynamodb.tableName'"),
+        "{complaint}"
+    );
+}
