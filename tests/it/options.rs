@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use datafusion_kinesis::ErrorKind;
-use datafusion_kinesis::options::markdown;
+use datafusion_kinesis::options::{OptionSpec, OptionsBuilder, Role, TableOptions, all, markdown};
+use datafusion_kinesis::{ErrorKind, Result};
 
 use crate::support::World;
 
@@ -26,6 +26,117 @@ fn the_readme_shows_the_option_table_as_it_is() {
             "README.md is behind: run with UPDATE_README=1"
         );
     }
+}
+
+/// A row of the tables in which the awslabs connector lists its options.
+#[derive(Debug)]
+struct Listed {
+    side: &'static str,
+    name: &'static str,
+    default: Option<&'static str>,
+    /// What has to be said with it.
+    needs: Option<(&'static str, &'static str)>,
+    taken: Vec<&'static str>,
+    refused: Vec<&'static str>,
+    departure: &'static str,
+}
+
+impl Listed {
+    fn all() -> Vec<Self> {
+        let text = include_str!("../data/connector_options.tsv");
+        text.lines().skip(1).map(Self::read).collect()
+    }
+
+    fn read(line: &'static str) -> Self {
+        let [side, name, default, needs, taken, refused, departure] =
+            line.split('\t').collect::<Vec<_>>()[..]
+        else {
+            panic!("not seven columns: {line}");
+        };
+        let values = |text: &'static str| match text {
+            "" => Vec::new(),
+            text => text.split(" | ").collect(),
+        };
+        Self {
+            side,
+            name,
+            default: (default != "-").then_some(default),
+            needs: needs.split_once('='),
+            taken: values(taken),
+            refused: values(refused),
+            departure,
+        }
+    }
+
+    /// The table that has this option with `value`, and what that needs.
+    fn with(&self, value: &str) -> Result<TableOptions> {
+        let mut builder = OptionsBuilder::default();
+        if self.name != "kinesis.streamName" {
+            builder.set_location("words")?;
+        }
+        for (name, value) in self.needs.into_iter().chain([(self.name, value)]) {
+            builder.set(name, value)?;
+        }
+        builder.unbounded();
+        builder.finish()
+    }
+}
+
+#[test]
+fn every_option_of_the_connector_has_its_name_default_and_rule() {
+    let listed = Listed::all();
+    let count = |side: &str| listed.iter().filter(|option| option.side == side).count();
+    assert_eq!((count("source"), count("sink")), (33, 8));
+    for option in &listed {
+        for value in &option.refused {
+            let error = option
+                .with(value)
+                .expect_err(&format!("{option:?} {value}"));
+            assert_eq!(error.kind(), ErrorKind::InvalidOption);
+            assert!(error.to_string().contains(option.name), "{error}");
+        }
+        if option.taken.is_empty() {
+            refused_for_fan_out(option);
+            continue;
+        }
+        let own = all().find(|own| own.name == option.name);
+        let own = own.unwrap_or_else(|| panic!("{} is missing", option.name));
+        same_default(option, own);
+        let roles = match option.side {
+            "source" => [Role::Table, Role::Source],
+            _ => [Role::Table, Role::Sink],
+        };
+        assert!(roles.contains(&own.role), "{}", option.name);
+        for value in &option.taken {
+            if let Err(error) = option.with(value) {
+                panic!("{} = {value}: {error}", option.name);
+            }
+        }
+    }
+}
+
+/// What belongs to enhanced fan-out is told from a typo.
+fn refused_for_fan_out(option: &Listed) {
+    let error = option.with(option.refused[0]).unwrap_err();
+    assert!(error.to_string().contains("enhanced fan-out"), "{error}");
+    assert!(option.departure.contains("enhanced fan-out"), "{option:?}");
+}
+
+/// The default is that of the connector; what holds for streaming queries only is in the words.
+fn same_default(option: &Listed, own: &OptionSpec) {
+    match (option.default, own.default) {
+        (Some(default), None) => assert!(
+            own.doc.contains(default) && !option.departure.is_empty(),
+            "{option:?}"
+        ),
+        (default, own) => assert_eq!(default, own, "{option:?}"),
+    }
+}
+
+#[test]
+fn an_option_without_effect_says_why() {
+    let threads = all().find(|option| option.name == "kinesis.checkNewRecordThreads");
+    assert!(threads.unwrap().doc.contains("without effect: "));
 }
 
 fn ddl(options: &str) -> String {
