@@ -1,6 +1,18 @@
-//! Secrets in options stay there: no output of the command shows them, however much it logs.
+//! Secrets stay where they are: no output of the command and no file of a checkpoint shows them, however
+//! much it logs.
 
-use std::process::Command;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use datafusion_kinesis::kinesis::Kinesis;
+use datafusion_kinesis::model::StreamName;
+
+use crate::aws::{Accounts, Directory, LocalSts, Role};
+use crate::support::folder;
 
 const TABLE: &str = "CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' \
     OPTIONS ('kinesis.createStream' 'true', 'kinesis.awsAccessKeyId' 'AKIDEXAMPLE', \
@@ -33,4 +45,201 @@ fn no_secret_shows_in_logs_plans_results_or_errors() {
         let line = shown.lines().find(|line| line.contains("canary"));
         assert!(line.is_none(), "{statement}: {line:?}");
     }
+}
+
+const HOME: &str = "111122223333";
+const AWAY: &str = "444455556666";
+const EXTERNAL_ID: &str = "canary-external-id";
+const WEB_TOKEN: &str = "canary.web.token";
+
+/// A user whose keys stand in options, and two roles away: one that wants an external id, and one for a
+/// web identity.
+struct Ground {
+    directory: Arc<Directory>,
+    sts: LocalSts,
+    accounts: Accounts,
+    options: String,
+    role: String,
+    web_role: String,
+    folder: PathBuf,
+}
+
+impl Ground {
+    async fn new() -> Self {
+        let directory = Arc::new(Directory::default());
+        let user = directory.add_user(HOME, "ada");
+        let mut role = Role::new(AWAY, "reader").trusting(&user.arn);
+        role.external_id = Some(EXTERNAL_ID.to_owned());
+        let role = directory.add_role(role);
+        let mut web_role = Role::new(AWAY, "web");
+        web_role.web_identity_token = Some(WEB_TOKEN.to_owned());
+        let web_role = directory.add_role(web_role);
+        let sts = LocalSts::start(&directory).await;
+        let accounts = Accounts::start(&directory, "us-east-1").await;
+        let kinesis = accounts.kinesis(AWAY).await;
+        for stream in ["words", "counts"] {
+            let stream = StreamName::new(stream).unwrap();
+            kinesis.create_stream(&stream, 1).await.unwrap();
+        }
+        let folder = folder("secrets");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("token"), WEB_TOKEN).unwrap();
+        let options = format!(
+            ", 'kinesis.awsAccessKeyId' '{}', 'kinesis.awsSecretKey' '{}', 'kinesis.stsRoleArn' '{role}', \
+             'kinesis.stsExternalId' '{EXTERNAL_ID}', 'kinesis.stsEndpointUrl' '{}'",
+            user.access_key_id,
+            user.secret,
+            sts.endpoint_url()
+        );
+        Self {
+            directory,
+            sts,
+            accounts,
+            options,
+            role,
+            web_role,
+            folder,
+        }
+    }
+
+    /// Tables with these options, and a streaming GROUP BY over them.
+    fn statements(&self, options: &str, checkpoint: &str) -> String {
+        let options = format!("OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON'{options})");
+        let checkpoint = self.folder.join(checkpoint);
+        format!(
+            "CREATE EXTERNAL TABLE rows STORED AS \"aws-kinesis\" LOCATION 'words' {options};
+             CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' {options};
+             CREATE EXTERNAL TABLE counts STORED AS \"aws-kinesis\" LOCATION 'counts' {options};
+             SET streaming.checkpoint_location = '{}';
+             SET streaming.trigger = 'available now';
+             SET streaming.output_mode = 'update';
+             INSERT INTO rows (partitionKey, data) VALUES ('a', 'x'), ('b', 'y');
+             EXPLAIN VERBOSE SELECT * FROM rows;
+             EXPLAIN ANALYZE VERBOSE SELECT * FROM rows;
+             EXPLAIN SELECT partitionKey, count(*) FROM words GROUP BY partitionKey;
+             INSERT INTO counts (partitionKey, data)
+               SELECT partitionKey, CAST(count(*) AS VARCHAR) FROM words GROUP BY partitionKey;",
+            checkpoint.display()
+        )
+    }
+
+    /// All that a run says, whose command line ends like this, with `input` on stdin.
+    fn shown(&self, arguments: &[&str], environment: &[(&str, &str)], input: &str) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))
+            .args(arguments)
+            .args(["--endpoint-url", &self.accounts.endpoint_url()])
+            .args(["--region", "us-east-1"])
+            .env_clear()
+            .env("HOME", &self.folder)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("RUST_LOG", "trace")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        text(&output.stdout) + &text(&output.stderr)
+    }
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_of_a_user_or_a_session_is_shown_or_kept_whatever_is_run() {
+    let ground = Ground::new().await;
+    let right = ground.statements(&ground.options, "right");
+    let file = ground.folder.join("job.sql");
+    fs::write(&file, &right).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    let wrong_id = right.replace(EXTERNAL_ID, "canary-wrong-id");
+    let typo = right.replace("stsExternalId", "stsExternalld");
+    let open = right.replace(
+        "'kinesis.stsExternalId' '",
+        "'kinesis.stsExternalId' 'no spaces ",
+    );
+    let token_file = ground.folder.join("token");
+    let (sts, token_file) = (ground.sts.endpoint_url(), token_file.to_str().unwrap());
+    let web = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token_file),
+        ("AWS_ROLE_ARN", ground.web_role.as_str()),
+        ("AWS_ENDPOINT_URL_STS", sts.as_str()),
+    ];
+    let none: &[(&str, &str)] = &[];
+    let mut shown = vec![
+        ground.shown(&["doctor", "-f", &file], none, ""),
+        ground.shown(&["-f", &file], none, ""),
+        ground.shown(&["-c", &right, "--output", "json"], none, ""),
+        ground.shown(&[], none, &right),
+        ground.shown(&["-c", &wrong_id], none, ""),
+        ground.shown(&["-c", &typo], none, ""),
+        ground.shown(&["-c", &open], none, ""),
+        ground.shown(&["-c", &ground.statements("", "web")], &web, ""),
+    ];
+    assert!(
+        shown[1].contains("AssumeRole") && !shown[1].contains("job.sql:"),
+        "{}",
+        shown[1]
+    );
+    assert!(
+        shown[7].contains("AssumeRoleWithWebIdentity"),
+        "{}",
+        shown[7]
+    );
+    ground.accounts.deny(&ground.role, "kinesis:GetRecords");
+    shown.push(ground.shown(&["-f", &file], none, ""));
+    assert!(
+        shown[8].contains("allow kinesis:GetRecords"),
+        "{}",
+        shown[8]
+    );
+    ground.accounts.allow(&ground.role, "kinesis:GetRecords");
+    ground
+        .directory
+        .change_role(&ground.role, |role| role.trusted.clear());
+    shown.push(ground.shown(&["doctor", "-f", &file], none, ""));
+    shown.push(ground.shown(&["-f", &file], none, ""));
+
+    let mut secrets: BTreeSet<String> = ground.directory.secrets().into_iter().collect();
+    assert!(secrets.len() >= 10, "several sessions were issued");
+    secrets.extend([EXTERNAL_ID, "canary-wrong-id", WEB_TOKEN].map(str::to_owned));
+    for text in &shown {
+        for secret in &secrets {
+            let line = text.lines().find(|line| line.contains(secret.as_str()));
+            assert!(line.is_none(), "{secret}: {line:?}");
+        }
+    }
+    fs::remove_file(token_file).unwrap();
+    fs::remove_file(file).unwrap();
+    let kept = files(&ground.folder);
+    for part in ["right/offsets", "right/state", "web/offsets", "web/state"] {
+        let part = ground.folder.join(part);
+        assert!(
+            kept.iter().any(|file| file.starts_with(&part)),
+            "{part:?} in {kept:?}"
+        );
+    }
+    for path in kept {
+        let content = fs::read(&path).unwrap();
+        let content = String::from_utf8_lossy(&content);
+        for secret in &secrets {
+            assert!(!content.contains(secret.as_str()), "{secret} in {path:?}");
+        }
+    }
+    fs::remove_dir_all(&ground.folder).unwrap();
 }

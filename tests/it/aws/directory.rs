@@ -104,6 +104,15 @@ impl Directory {
         user
     }
 
+    /// Secret keys and tokens of all users and of all sessions there have been.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let known = self.known();
+        let users = known.users.values().map(|user| user.secret.clone());
+        let sessions = known.sessions.values();
+        let sessions = sessions.flat_map(|session| [session.secret.clone(), session.token.clone()]);
+        users.chain(sessions).collect()
+    }
+
     /// The ARN of the role.
     pub(crate) fn add_role(&self, role: Role) -> String {
         let arn = role.arn();
