@@ -3,15 +3,31 @@
 //! It looks at characters and not at tokens: a statement with a forgotten quote has to be safe to print too.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use crate::options::all;
 
 /// Names of options with a secret value, in lower case; a prefix such as `kinesis.` may stand before them.
-const SECRET_OPTIONS: [&str; 3] = ["awssecretkey", "sessiontoken", "awsaccesskeyid"];
+static SECRET_OPTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let secret = all().filter(|option| option.secret);
+    let names = secret.map(|option| option.name.rsplit('.').next().unwrap_or(option.name));
+    let mut names: Vec<_> = names.map(str::to_ascii_lowercase).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+});
 
 /// Options and settings whose value is secret where credentials stand in it: before an `@`, or behind a `?`.
 const URL_OPTIONS: [&str; 3] = ["endpointurl", "checkpoint_location", "metadatapath"];
 
 /// Parts of names that mark a statement as none for the history; wider than the above, for options of other tables.
-const SECRET_WORDS: [&str; 3] = ["secret", "token", "accesskey"];
+const SECRET_WORDS: [&str; 5] = [
+    "secret",
+    "token",
+    "accesskey",
+    "externalid",
+    "providerparam",
+];
 
 const MASK: &str = "***";
 
@@ -102,7 +118,8 @@ fn secret_values(sql: &str) -> Vec<Range<usize>> {
     let mut values: Vec<Range<usize>> = Vec::new();
     let mut from = 0;
     while let Some((name_end, name)) = SECRET_OPTIONS
-        .into_iter()
+        .iter()
+        .map(String::as_str)
         .chain(URL_OPTIONS)
         .filter_map(|name| Some((lower[from..].find(name)? + from + name.len(), name)))
         .min()

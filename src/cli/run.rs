@@ -166,7 +166,7 @@ async fn execute(
 mod tests {
     use super::*;
     use crate::cli::args::Connection;
-    use crate::cli::session::context;
+    use crate::cli::session::{context, services};
     use std::time::Duration;
 
     /// On one thread the timer gets its turn only when the plan yields.
@@ -182,7 +182,7 @@ mod tests {
                       b AS (SELECT * FROM generate_series(1, 100000))
                  SELECT count(*), sum(a.value + b.value) FROM a {join}"
             );
-            let ctx = context(&Connection::default()).unwrap();
+            let ctx = context(&services(&Connection::default())).unwrap();
             let (sender, _events) = mpsc::channel(1);
             let run = execute(ctx, sql, sender);
             let ended = tokio::time::timeout(Duration::from_millis(200), run).await;

@@ -144,3 +144,13 @@ fn statements_with_credentials_are_known() {
     assert!(holds_credentials("option 'aws_AccessKey_id' 'x'"));
     assert!(!holds_credentials("SELECT data FROM words"));
 }
+
+#[test]
+fn every_secret_option_is_masked_and_keeps_its_statement_out_of_the_history() {
+    for option in all().filter(|option| option.secret) {
+        let sql = format!("CREATE … OPTIONS ('{}' 'hunter2')", option.name);
+        let shown = statement(&sql);
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(holds_credentials(&sql), "{sql}");
+    }
+}
