@@ -160,6 +160,23 @@ impl Directory {
         }
     }
 
+    /// Returns once all sessions of a role are over by themselves.
+    pub(crate) async fn until_over(&self, role: &str) {
+        while let Some(left) = self.left(role) {
+            tokio::time::sleep(left).await;
+        }
+    }
+
+    /// How long the last session of a role lives on.
+    fn left(&self, role: &str) -> Option<Duration> {
+        let now = self.now();
+        let known = self.known();
+        let sessions = known.sessions.values();
+        let sessions = sessions.filter(|session| session.role == role);
+        let left = sessions.filter_map(|session| session.expires_at.duration_since(now).ok());
+        left.max().filter(|left| !left.is_zero())
+    }
+
     /// How far the clock of AWS is ahead of this machine's (below zero: behind).
     pub(crate) fn set_seconds_ahead(&self, seconds: i64) {
         self.seconds_ahead.store(seconds, Ordering::Relaxed);

@@ -1,0 +1,173 @@
+//! Accounts, an STS, and a session whose tables are reached through both.
+
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
+use datafusion_kinesis::kinesis::Kinesis;
+use datafusion_kinesis::model::{ConnectionSettings, StreamIdentity, StreamName};
+use datafusion_kinesis::{ErrorKind, Services, register_with};
+
+use super::directory::User;
+use super::{Accounts, Directory, LocalSts, Role};
+use crate::support::{World, entry};
+
+/// Where the user is.
+pub(super) const HOME: &str = "111122223333";
+/// Where streams are read.
+pub(super) const SOURCE: &str = "444455556666";
+/// Where streams are written.
+pub(super) const SINK: &str = "777788889999";
+
+pub(super) const REGION: &str = "eu-west-1";
+
+/// A user at home, and a session whose tables are on the endpoint of the accounts.
+pub(super) struct Cloud {
+    pub(super) directory: Arc<Directory>,
+    pub(super) sts: LocalSts,
+    pub(super) accounts: Accounts,
+    pub(super) ada: User,
+    pub(super) world: World,
+}
+
+/// Options of a table, by their names without `kinesis.`.
+pub(super) type Options = Vec<(&'static str, String)>;
+
+impl Cloud {
+    pub(super) async fn new() -> Self {
+        Self::with_defaults(ConnectionSettings::default()).await
+    }
+
+    /// Where tables leave something out, `defaults` hold, on the endpoint of the accounts.
+    pub(super) async fn with_defaults(defaults: ConnectionSettings) -> Self {
+        let directory = Arc::new(Directory::default());
+        let ada = directory.add_user(HOME, "ada");
+        let sts = LocalSts::start(&directory).await;
+        let accounts = Accounts::start(&directory, REGION).await;
+        let kinesis = accounts.kinesis(SINK).await;
+        let cloud = Self {
+            directory,
+            sts,
+            accounts,
+            ada,
+            world: World {
+                kinesis,
+                ctx: SessionContext::new(),
+            },
+        };
+        cloud.register(&cloud.world.ctx, defaults);
+        cloud
+    }
+
+    /// Gives a session its way to the accounts.
+    pub(super) fn register(&self, ctx: &SessionContext, defaults: ConnectionSettings) {
+        let region = defaults.region.clone();
+        let services = Services::sdk(ConnectionSettings {
+            endpoint_url: Some(self.accounts.endpoint_url()),
+            region: region.or_else(|| Some(REGION.to_owned())),
+            ..defaults
+        });
+        register_with(ctx, services);
+    }
+
+    /// A role of an account that trusts the user, with sessions of `millis` where that is said.
+    pub(super) fn role(&self, account: &str, name: &str, millis: Option<u64>) -> String {
+        let role = Role {
+            session_millis: millis,
+            ..Role::new(account, name).trusting(&self.ada.arn)
+        };
+        self.directory.add_role(role)
+    }
+
+    pub(super) async fn stream(&self, account: &str, name: &str, shards: u32) {
+        let kinesis = self.accounts.kinesis(account).await;
+        let name = StreamName::new(name).unwrap();
+        kinesis.create_stream(&name, shards).await.unwrap();
+    }
+
+    /// Puts numbers into a stream, past all checks.
+    pub(super) async fn put(&self, account: &str, stream: &str, numbers: std::ops::Range<u64>) {
+        let kinesis = self.accounts.kinesis(account).await;
+        let stream = StreamIdentity::parse(stream).unwrap();
+        let entries = numbers.map(|n| entry(&n.to_string(), n.to_string(), None));
+        let entries: Vec<_> = entries.collect();
+        let outcomes = kinesis.put_records(&stream, &entries).await.unwrap();
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    }
+
+    /// The keys of the user.
+    pub(super) fn keys(&self) -> Options {
+        keys(&self.ada.access_key_id, &self.ada.secret)
+    }
+
+    /// Roles that the user assumes.
+    pub(super) fn through(&self, roles: &str) -> Options {
+        let mut options = self.keys();
+        options.push(("stsRoleArn", roles.to_owned()));
+        options.push(("stsEndpointUrl", self.sts.endpoint_url()));
+        options
+    }
+
+    /// Makes a table of a stream of the same name.
+    pub(super) async fn table(&self, name: &str, options: &Options) {
+        let table = statement("EXTERNAL TABLE", name, name, options);
+        self.world.run(&table).await;
+    }
+
+    /// Makes an unbounded table that begins with the oldest record.
+    pub(super) async fn unbounded(&self, name: &str, options: &Options) {
+        let mut options = options.clone();
+        options.push(("startingPosition", "TRIM_HORIZON".to_owned()));
+        let kind = "UNBOUNDED EXTERNAL TABLE";
+        self.world.run(&statement(kind, name, name, &options)).await;
+    }
+
+    /// Why a table cannot be made.
+    pub(super) async fn refusal(&self, name: &str, options: &Options) -> (ErrorKind, String) {
+        let table = statement("EXTERNAL TABLE", name, name, options);
+        self.world.refusal(&table).await
+    }
+
+    /// What a stream has, past all checks, as numbers in their order.
+    pub(super) async fn numbers(&self, account: &str, stream: &str) -> Vec<u64> {
+        let ctx = SessionContext::new();
+        let kinesis = self.accounts.kinesis(account).await;
+        let service = Arc::<datafusion_kinesis::kinesis::InMemoryKinesis>::clone(&kinesis);
+        register_with(&ctx, Services::fixed(service));
+        let world = World { kinesis, ctx };
+        world.table_again("written", stream, "").await;
+        let lines = world.lines("SELECT CAST(data AS VARCHAR) FROM written");
+        let lines = lines.await;
+        let mut numbers: Vec<u64> = lines.iter().map(|line| line.parse().unwrap()).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+}
+
+pub(super) fn keys(access_key_id: &str, secret: &str) -> Options {
+    vec![
+        ("awsAccessKeyId", access_key_id.to_owned()),
+        ("awsSecretKey", secret.to_owned()),
+    ]
+}
+
+/// `options` with more of them.
+pub(super) fn with(mut options: Options, more: &[(&'static str, &str)]) -> Options {
+    let more = more
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()));
+    options.extend(more);
+    options
+}
+
+/// Makes a table of a stream.
+pub(super) fn statement(kind: &str, table: &str, stream: &str, options: &Options) -> String {
+    let create = format!("CREATE {kind} {table} STORED AS \"aws-kinesis\" LOCATION '{stream}'");
+    if options.is_empty() {
+        return create;
+    }
+    let options = options
+        .iter()
+        .map(|(name, value)| format!("'kinesis.{name}' '{value}'"));
+    let options: Vec<_> = options.collect();
+    format!("{create} OPTIONS ({})", options.join(", "))
+}

@@ -1,0 +1,162 @@
+//! An STS in trouble stops nobody whose session lives, and holds up the others for as long as it lasts.
+
+use datafusion_kinesis::ErrorKind;
+use datafusion_kinesis::query::StreamingQuery;
+use futures::future::join_all;
+
+use super::LocalSts;
+use super::cloud::{Cloud, SOURCE, with};
+
+const COPY: &str = "INSERT INTO copied (partitionKey, data) SELECT partitionKey, data FROM words";
+
+/// A copy within one account, all of it through one role.
+struct Copy {
+    cloud: Cloud,
+    role: String,
+    query: StreamingQuery,
+}
+
+impl Copy {
+    /// Sessions of the role live for so many milliseconds.
+    async fn start(place: &str, millis: u64) -> Self {
+        let cloud = Cloud::new().await;
+        cloud.stream(SOURCE, "words", 2).await;
+        cloud.stream(SOURCE, "copied", 2).await;
+        let role = cloud.role(SOURCE, "worker", Some(millis));
+        let waits = [
+            ("clientRetryIntervalsMs", "100"),
+            ("clientMaxRetryIntervalMs", "500"),
+        ];
+        let options = with(cloud.through(&role), &waits);
+        cloud.unbounded("words", &options).await;
+        cloud.table("copied", &options).await;
+        let query = StreamingQuery::builder(&cloud.world.ctx, COPY);
+        let query = query.with_checkpoint_location(format!("memory://{place}"));
+        let query = query.start().await.unwrap();
+        Self { cloud, role, query }
+    }
+
+    async fn put(&self, numbers: std::ops::Range<u64>) {
+        self.cloud.put(SOURCE, "words", numbers).await;
+    }
+
+    /// Asserts that what is put from now on is written, and each number once.
+    async fn goes_on(&self, numbers: std::ops::Range<u64>) {
+        let end = numbers.end;
+        self.put(numbers).await;
+        self.catches_up(end).await;
+    }
+
+    async fn catches_up(&self, end: u64) {
+        self.query.process_all_available().await.unwrap();
+        let written = self.cloud.numbers(SOURCE, "copied").await;
+        assert_eq!(written, (0..end).collect::<Vec<_>>());
+    }
+
+    fn assumed(&self) -> usize {
+        self.cloud.sts.assumed(&self.role).len()
+    }
+
+    fn sessions(&self) -> usize {
+        self.cloud.accounts.keys(SOURCE).len()
+    }
+
+    /// Returns once STS was asked again.
+    async fn until_asked(&self) {
+        let asked = self.assumed();
+        self.cloud.sts.until_assumed(&self.role, asked + 1).await;
+    }
+}
+
+/// A kind of trouble: `true` begins it, `false` ends it.
+type Trouble = fn(&LocalSts, bool);
+
+const TROUBLES: [(&str, Trouble); 4] = [
+    ("throttled", |sts, on| {
+        sts.throttle_next(if on { 1_000 } else { 0 });
+    }),
+    ("failing", |sts, on| {
+        sts.fail_next(if on { 1_000 } else { 0 });
+    }),
+    ("down", LocalSts::down),
+    ("hanging", LocalSts::hang),
+];
+
+async fn goes_on_through((name, trouble): (&str, Trouble)) {
+    let copy = Copy::start(&format!("through-{name}"), 9_000).await;
+    copy.goes_on(0..10).await;
+    trouble(&copy.cloud.sts, true);
+    copy.until_asked().await;
+    copy.goes_on(10..20).await;
+    assert_eq!(copy.sessions(), 1, "{name}");
+    trouble(&copy.cloud.sts, false);
+    let mut put = 20;
+    while copy.sessions() < 2 {
+        copy.goes_on(put..put + 1).await;
+        put += 1;
+    }
+    copy.query.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn no_trouble_of_sts_holds_up_a_query_whose_session_lives() {
+    join_all(TROUBLES.map(goes_on_through)).await;
+}
+
+#[tokio::test]
+async fn a_query_waits_for_an_sts_that_is_down_beyond_the_end_of_its_session() {
+    let copy = Copy::start("beyond", 2_000).await;
+    copy.goes_on(0..10).await;
+    copy.cloud.sts.down(true);
+    copy.cloud.directory.until_over(&copy.role).await;
+    copy.put(10..20).await;
+    copy.until_asked().await;
+    assert!(copy.query.is_active());
+    let written = copy.cloud.numbers(SOURCE, "copied").await;
+    assert_eq!(written.len(), 10);
+    copy.cloud.sts.down(false);
+    copy.catches_up(20).await;
+    copy.query.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_role_that_trusts_no_more_ends_the_query_with_its_session() {
+    let copy = Copy::start("distrusted", 2_000).await;
+    copy.goes_on(0..10).await;
+    copy.cloud
+        .directory
+        .change_role(&copy.role, |role| role.trusted.clear());
+    let error = copy.query.await_termination().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AccessDenied);
+    let text = error.to_string();
+    for part in ["sts:AssumeRole", copy.role.as_str(), "trust policy"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_bounded_statement_gives_up_after_its_retries_and_says_what_sts_said() {
+    let cloud = Cloud::new().await;
+    cloud.stream(SOURCE, "words", 2).await;
+    let role = cloud.role(SOURCE, "reader", Some(1_000));
+    let retries = [("clientNumRetries", "2"), ("clientRetryIntervalsMs", "10")];
+    let options = with(cloud.through(&role), &retries);
+    cloud.table("words", &options).await;
+    cloud.directory.until_over(&role).await;
+    cloud.sts.down(true);
+    for statement in [
+        "SELECT count(*) FROM words",
+        "INSERT INTO words (partitionKey, data) VALUES ('k', 'v')",
+    ] {
+        let (kind, text) = cloud.world.refusal(statement).await;
+        assert_eq!(kind, ErrorKind::Unavailable, "{statement}: {text}");
+        for part in [
+            "gave up after 3 tries",
+            &format!("role '{role}'"),
+            "ServiceUnavailable: The service is unavailable.",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    cloud.sts.down(false);
+}

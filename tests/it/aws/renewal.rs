@@ -1,0 +1,103 @@
+//! Sessions that end while a streaming query runs.
+
+use std::time::{Duration, Instant};
+
+use datafusion_kinesis::query::StreamingQuery;
+
+use super::cloud::{Cloud, SINK, SOURCE, with};
+
+/// How long sessions live; they are renewed in the last third.
+const LIFE: Duration = Duration::from_secs(2);
+
+/// From two tables of one account to another account.
+const COPY: &str = "INSERT INTO copied (partitionKey, data)
+    SELECT partitionKey, data FROM words UNION ALL SELECT partitionKey, data FROM clicks";
+
+/// The tables of [`COPY`], eight shards to be read; and the roles that read and write.
+async fn ground(life: Option<Duration>) -> (Cloud, [String; 2]) {
+    let cloud = Cloud::new().await;
+    cloud.stream(SOURCE, "words", 4).await;
+    cloud.stream(SOURCE, "clicks", 4).await;
+    cloud.stream(SINK, "copied", 4).await;
+    let life = life.map(|life| u64::try_from(life.as_millis()).unwrap());
+    let reader = cloud.role(SOURCE, "reader", life);
+    let writer = cloud.role(SINK, "writer", life);
+    let waits = [
+        ("clientRetryIntervalsMs", "100"),
+        ("clientMaxRetryIntervalMs", "500"),
+        ("clientNumRetries", "100"),
+    ];
+    let reading = with(cloud.through(&reader), &waits);
+    cloud.unbounded("words", &reading).await;
+    cloud.unbounded("clicks", &reading).await;
+    let writing = with(cloud.through(&writer), &waits);
+    cloud.table("copied", &writing).await;
+    (cloud, [reader, writer])
+}
+
+async fn start(cloud: &Cloud, place: &str) -> StreamingQuery {
+    StreamingQuery::builder(&cloud.world.ctx, COPY)
+        .with_checkpoint_location(place)
+        .start()
+        .await
+        .unwrap()
+}
+
+/// Puts ten numbers into each of the tables that are read, and waits until they are written.
+async fn copy_more(cloud: &Cloud, query: &StreamingQuery, put: &mut u64) {
+    cloud.put(SOURCE, "words", *put..*put + 10).await;
+    cloud.put(SOURCE, "clicks", *put + 10..*put + 20).await;
+    *put += 20;
+    query.process_all_available().await.unwrap();
+}
+
+/// Asserts that each number was written once, and no batch ran twice.
+async fn assert_copied_once(cloud: &Cloud, query: &StreamingQuery, put: u64) {
+    assert_eq!(
+        cloud.numbers(SINK, "copied").await,
+        (0..put).collect::<Vec<_>>()
+    );
+    assert!(query.error().is_none());
+    let progress = query.recent_progress();
+    let read: u64 = progress.iter().map(|batch| batch.num_input_rows).sum();
+    assert_eq!(read, put);
+}
+
+#[tokio::test]
+async fn a_copy_between_accounts_outlives_its_sessions_and_asks_once_for_each() {
+    let began = Instant::now();
+    let (cloud, roles) = ground(Some(LIFE)).await;
+    let query = start(&cloud, "memory://outlives").await;
+    let mut put = 0;
+    while roles.iter().any(|role| cloud.sts.assumed(role).len() < 4) {
+        copy_more(&cloud, &query, &mut put).await;
+    }
+    query.stop().await.unwrap();
+    // Two thirds of its life at least pass before a session is renewed.
+    let sessions = began.elapsed().as_millis() / (LIFE.as_millis() * 2 / 3) + 1;
+    for (role, account) in roles.iter().zip([SOURCE, SINK]) {
+        let asked = cloud.sts.assumed(role).len();
+        assert!(asked as u128 <= sessions + 1, "{role}: {asked} {sessions}");
+        let used = cloud.accounts.keys(account).len();
+        assert!((3..=asked).contains(&used), "{role}: {asked} {used}");
+    }
+    assert_copied_once(&cloud, &query, put).await;
+}
+
+#[tokio::test]
+async fn sessions_that_are_revoked_are_replaced_without_an_error() {
+    let (cloud, roles) = ground(None).await;
+    let query = start(&cloud, "memory://revoked").await;
+    let mut put = 0;
+    copy_more(&cloud, &query, &mut put).await;
+    for role in &roles {
+        cloud.directory.end_sessions(role);
+    }
+    copy_more(&cloud, &query, &mut put).await;
+    query.stop().await.unwrap();
+    assert!(cloud.accounts.refused("ExpiredTokenException") >= 2);
+    for role in &roles {
+        assert_eq!(cloud.sts.assumed(role).len(), 2, "{role}");
+    }
+    assert_copied_once(&cloud, &query, put).await;
+}
