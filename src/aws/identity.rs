@@ -184,3 +184,6 @@ impl fmt::Debug for Identity {
         f.debug_tuple("Identity").field(&self.0.name).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
