@@ -30,10 +30,8 @@ impl World {
         let kinesis = Arc::new(kinesis);
         let ctx = SessionContext::new();
         let service: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&kinesis);
-        register_with(
-            &ctx,
-            Services::fixed(service).with_clock(Arc::clone(&clock)),
-        );
+        let services = Services::fixed(service).with_clock(Arc::clone(&clock));
+        register_with(&ctx, &Arc::new(services));
         let world = Self {
             kinesis,
             clock,
