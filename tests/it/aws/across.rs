@@ -2,7 +2,7 @@
 
 use datafusion_kinesis::query::StreamingQuery;
 
-use super::cloud::{Cloud, HOME, SINK, SOURCE};
+use super::cloud::{Cloud, HOME, SINK, SOURCE, catch_up};
 
 const COPY: &str = "INSERT INTO copied (partitionKey, data) SELECT partitionKey, data FROM words";
 
@@ -52,7 +52,7 @@ async fn a_streaming_copy_reads_as_one_role_and_writes_as_another() {
         cloud
             .put(SOURCE, "words", round * 20..(round + 1) * 20)
             .await;
-        query.process_all_available().await.unwrap();
+        catch_up(&query).await;
     }
     query.stop().await.unwrap();
     assert_copied(&cloud, 0..60).await;
@@ -102,7 +102,7 @@ async fn the_offsets_are_kept_as_a_third_role() {
     cloud.put(SOURCE, "words", 0..10).await;
     let query = StreamingQuery::builder(&cloud.world.ctx, COPY).with_name("copy");
     let query = query.start().await.unwrap();
-    query.process_all_available().await.unwrap();
+    catch_up(&query).await;
     query.stop().await.unwrap();
     assert_copied(&cloud, 0..10).await;
     for (role, name) in [

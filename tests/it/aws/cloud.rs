@@ -1,10 +1,12 @@
 //! Accounts, an STS, and a session whose tables are reached through both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::prelude::SessionContext;
 use datafusion_kinesis::kinesis::Kinesis;
 use datafusion_kinesis::model::{ConnectionSettings, StreamIdentity, StreamName};
+use datafusion_kinesis::query::StreamingQuery;
 use datafusion_kinesis::{ErrorKind, Services, register_with};
 
 use super::directory::User;
@@ -141,6 +143,12 @@ impl Cloud {
         numbers.sort_unstable();
         numbers
     }
+}
+
+/// Waits until a query has processed all that is there; one that would wait for ever fails instead.
+pub(super) async fn catch_up(query: &StreamingQuery) {
+    let caught_up = tokio::time::timeout(Duration::from_secs(60), query.process_all_available());
+    caught_up.await.unwrap().unwrap();
 }
 
 pub(super) fn keys(access_key_id: &str, secret: &str) -> Options {

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Role;
 use super::cloud::{Cloud, HOME, Options, REGION, SINK, SOURCE, statement};
