@@ -41,6 +41,11 @@ impl<'de> Deserialize<'de> for Time {
         let text = Cow::<str>::deserialize(deserializer)?;
         let time = DateTime::parse_from_rfc3339(&text)
             .map_err(|error| D::Error::custom(format!("'{text}' is no time: {error}")))?;
-        Ok(Self(UnixMillis(time.timestamp_millis())))
+        let time = UnixMillis(time.timestamp_millis());
+        if !time.has_date() {
+            let reason = format!("'{text}' is not within the years 0000 to 9999 of UTC");
+            return Err(D::Error::custom(reason));
+        }
+        Ok(Self(time))
     }
 }

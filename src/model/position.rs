@@ -118,7 +118,12 @@ impl FromStr for ShardPosition {
             "AT" => Self::At(SequenceNumber::new(place)?),
             "AT_TIMESTAMP" => {
                 let time = DateTime::parse_from_rfc3339(place).map_err(|_| unknown())?;
-                Self::AtTimestamp(UnixMillis(time.timestamp_millis()))
+                let time = UnixMillis(time.timestamp_millis());
+                // The offset may lead out of the years that can be written.
+                if !time.has_date() {
+                    return Err(unknown());
+                }
+                Self::AtTimestamp(time)
             }
             "AFTER" => {
                 let (sequence, sub) = match place.split_once('.') {
@@ -202,7 +207,13 @@ mod tests {
             let text = position.to_string();
             assert_eq!(text.parse::<ShardPosition>().unwrap(), position, "{text}");
         }
-        assert!("LATEST".parse::<ShardPosition>().is_err());
+        for text in [
+            "LATEST",
+            "AT_TIMESTAMP 0000-01-01T00:00:00+01:00",
+            "AT_TIMESTAMP 9999-12-31T23:59:59-01:00",
+        ] {
+            assert!(text.parse::<ShardPosition>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -16,6 +16,11 @@ impl UnixMillis {
     /// The last moment that has a date of four digits, 9999-12-31T23:59:59.999Z.
     pub const LAST: Self = Self(253_402_300_799_999);
 
+    /// Whether it has a date of four digits, which is what is written and read.
+    pub(crate) fn has_date(self) -> bool {
+        (Self::FIRST..=Self::LAST).contains(&self)
+    }
+
     /// How long after `earlier` this is; zero when it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);

@@ -94,6 +94,13 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
             "the range of shard a ends before it begins",
         ),
         (
+            vec![(
+                "offsets/0",
+                o(0).replace("2026-01-01T00:00:00Z", "0000-01-01T00:00:00+01:00"),
+            )],
+            "'0000-01-01T00:00:00+01:00' is not within the years",
+        ),
+        (
             vec![("offsets/0", o(0).replace("T00:00:00Z", ""))],
             "'2026-01-01' is no time",
         ),
