@@ -22,18 +22,7 @@ pub(in crate::checkpoint) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer)
     let sources = entry.sources.into_iter().map(|source| {
         let stream = StreamName::new(&source.stream).map_err(Unreadable::foreign)?;
         let shards = source.shards.into_iter().map(|(shard, range)| {
-            let range = match range {
-                Range::Empty(place) => ShardRange::empty(place.0),
-                Range::Rows(rows) => ShardRange {
-                    after: rows.after.0,
-                    upto: rows.upto.0,
-                    rows: rows.rows,
-                },
-            };
-            if range.is_backwards() {
-                let reason = format!("the range of shard {shard} ends before it begins");
-                return Err(Unreadable::foreign(reason));
-            }
+            let range = shard_range(&shard, range)?;
             Ok((ShardId::new(&*shard), range))
         });
         let shards = shards.collect::<Result<_, Unreadable>>()?;
@@ -55,6 +44,25 @@ pub(in crate::checkpoint) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer)
         run: entry.run.into_owned(),
     };
     Ok((batch, writer))
+}
+
+fn shard_range(shard: &str, range: Range) -> Result<ShardRange, Unreadable> {
+    let range = match range {
+        Range::Empty(place) => ShardRange::empty(place.0),
+        Range::Rows(rows) => ShardRange {
+            after: rows.after.0,
+            upto: rows.upto.0,
+            rows: rows.rows,
+        },
+    };
+    let reason = match range.rows {
+        _ if range.is_backwards() => "ends before it begins".to_owned(),
+        Some(rows @ 1..) if range.is_empty() => format!("is empty and has {rows} rows"),
+        _ if range.is_empty() => return Ok(ShardRange::empty(range.upto)),
+        _ => return Ok(range),
+    };
+    let reason = format!("the range of shard {shard} {reason}");
+    Err(Unreadable::foreign(reason))
 }
 
 /// Reads what [`commit`](super::commit) writes.

@@ -96,6 +96,16 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
         (
             vec![(
                 "offsets/0",
+                o(0).replace(
+                    "\"SHARD_END\"",
+                    r#"{"after": "AFTER 9.2", "upto": "AFTER 9.2", "rows": 3}"#,
+                ),
+            )],
+            "the range of shard a is empty and has 3 rows",
+        ),
+        (
+            vec![(
+                "offsets/0",
                 o(0).replace("2026-01-01T00:00:00Z", "0000-01-01T00:00:00+01:00"),
             )],
             "'0000-01-01T00:00:00+01:00' is not within the years",
