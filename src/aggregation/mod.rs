@@ -31,7 +31,7 @@ pub use encode::{AggregateBuilder, Push};
 use crate::model::HashKey;
 
 /// The first bytes of an aggregate.
-const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
+pub(crate) const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
 
 /// The longest partition key: 256 characters (API reference, PutRecords) of up to four bytes.
 const MAX_KEY_BYTES: usize = 1_024;

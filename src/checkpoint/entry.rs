@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::text::{Place, Time};
 use crate::model::Epoch;
 
-pub(super) use read::{read_commit, read_heading, read_metadata, read_offsets};
-pub(super) use write::{commit, metadata, offsets};
+pub(crate) use read::{read_commit, read_heading, read_metadata, read_offsets};
+pub(crate) use write::{commit, metadata, offsets};
 
 /// The highest version that is read. It is written where an entry has a member of GROUP BY over streams;
 /// all others are written as [`FIRST_VERSION`], so that an older program reads on what it knows.
@@ -28,11 +28,11 @@ const FIRST_VERSION: u32 = 1;
 
 /// Which start of a query wrote an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     /// The epoch it took.
-    pub(super) epoch: Epoch,
+    pub(crate) epoch: Epoch,
     /// Drawn at random by each start, to tell it from another that counts its epochs anew.
-    pub(super) run: String,
+    pub(crate) run: String,
 }
 
 /// What an entry is about, and who wrote it: what both logs have in common.
@@ -162,7 +162,7 @@ struct StartEntry<'a> {
 
 /// Why an entry cannot be read; prints so as to follow its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     /// It has this version, which is higher than ours.
     Newer(u32),
     /// It is torn, or not of a checkpoint, or of another one.

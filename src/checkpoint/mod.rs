@@ -44,7 +44,7 @@
 mod committer;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
-mod entry;
+pub(crate) mod entry;
 #[cfg(feature = "hdfs")]
 mod hdfs;
 mod local;

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["table"],
     &["state"],
     &["query"],
-    &["session"],
+    &["session", "fuzzing"],
     &["cli"],
 ];
 

@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 /// Reads what [`offsets`](super::offsets) writes.
-pub(in crate::checkpoint) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
+pub(crate) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
     let entry: OffsetsEntry<'static> = decode(text)?;
     expect_version(entry.version, "watermark", entry.watermark.is_some())?;
     let sources = entry.sources.into_iter().map(|source| {
@@ -66,7 +66,7 @@ fn shard_range(shard: &str, range: Range) -> Result<ShardRange, Unreadable> {
 }
 
 /// Reads what [`commit`](super::commit) writes.
-pub(in crate::checkpoint) fn read_commit(text: &[u8]) -> Result<CommitRead, Unreadable> {
+pub(crate) fn read_commit(text: &[u8]) -> Result<CommitRead, Unreadable> {
     let entry: CommitEntry<'static> = decode(text)?;
     for (member, is_there) in [
         ("watermark", entry.watermark.is_some()),
@@ -111,7 +111,7 @@ fn texts(texts: Vec<Cow<'_, str>>) -> Vec<String> {
 }
 
 /// Reads what [`metadata`](super::metadata) writes.
-pub(in crate::checkpoint) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
+pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
     let entry: MetadataEntry<'static> = decode(text)?;
     expect_version(entry.version, "state", entry.state.is_some())?;
     let state = entry.state.map(|state| StateMetadata {
@@ -142,7 +142,7 @@ pub(in crate::checkpoint) fn read_metadata(text: &[u8]) -> Result<QueryMetadata,
 }
 
 /// Which batch an entry of either log is about, and who wrote it.
-pub(in crate::checkpoint) fn read_heading(text: &[u8]) -> Result<(BatchId, Writer), Unreadable> {
+pub(crate) fn read_heading(text: &[u8]) -> Result<(BatchId, Writer), Unreadable> {
     let entry: HeadingEntry = decode(text)?;
     let writer = Writer {
         epoch: Epoch(entry.epoch),

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::{Batch, BatchId, Committed, ShardId, StateFiles, StreamRanges, UnixMillis};
 
 /// The entry of a planned batch.
-pub(in crate::checkpoint) fn offsets(batch: &Batch, writer: &Writer) -> Result<Bytes> {
+pub(crate) fn offsets(batch: &Batch, writer: &Writer) -> Result<Bytes> {
     encode(&OffsetsEntry {
         version: version(batch.watermark.is_some()),
         batch: batch.id.0,
@@ -51,7 +51,7 @@ fn source_ranges(source: &StreamRanges) -> SourceRanges<'_> {
 }
 
 /// The entry of a batch that was done at `time` and has left `left`.
-pub(in crate::checkpoint) fn commit(
+pub(crate) fn commit(
     batch: BatchId,
     time: UnixMillis,
     left: &Committed,
@@ -93,7 +93,7 @@ fn state_files(files: &StateFiles) -> StateEntry<'_> {
 }
 
 /// The entry of a query.
-pub(in crate::checkpoint) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
+pub(crate) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
     let sources = metadata.sources.iter().map(|source| {
         let name = source.stream.name().as_str();
         let shards = source.start.shards.iter();

@@ -55,7 +55,7 @@ async fn put_again(
 }
 
 /// Says past the test runner, which keeps the output of tests that pass, that a test was skipped.
-pub(super) fn skipped(test: &str, why: &str) {
+pub(crate) fn skipped(test: &str, why: &str) {
     // Who cannot be told is not in the way of the test.
     let _ = writeln!(std::io::stderr().lock(), "skipped {test}: {why}");
 }

@@ -32,6 +32,7 @@ use crate::model::{
     StreamName, StreamRanges,
 };
 
+pub(crate) use conformance::skipped;
 pub(crate) use faulty::{Fault, FaultyCommitter};
 pub(crate) use places::Place;
 
