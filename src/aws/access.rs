@@ -1,7 +1,6 @@
 //! What every client of a service begins with: HTTP, region and identity.
 
 use std::collections::HashMap;
-use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use aws_config::identity::IdentityCache;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::SharedHttpClient;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
@@ -22,12 +21,10 @@ use super::default_chain::DefaultChain;
 use super::identity::Identity;
 use super::profile::Profile;
 use super::providers::CredentialProviders;
-use super::skew::{ClockSkew, SkewProbe};
-use super::trouble::{CredentialTrouble, causes};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::{
     BaseCredentials, Clock, ConnectionSettings, CredentialSettings, RoleSettings, Secret,
-    StaticCredentials, SystemClock, is_host_of_aws, region_of_endpoint, unencrypted,
+    StaticCredentials, SystemClock, region_of_endpoint, unencrypted,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -72,7 +69,7 @@ impl ProviderParts {
 
 /// The way to AWS: connections, and one identity for all clients that are to be the same caller.
 pub(crate) struct AwsAccess {
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     http: OnceLock<SharedHttpClient>,
     identities: Mutex<HashMap<IdentityKey, Identity>>,
 }
@@ -87,17 +84,6 @@ pub(crate) struct Access {
     pub(crate) sdk: SdkConfig,
     /// Who signs.
     pub(crate) identity: Identity,
-}
-
-/// Who asks, as STS sees them.
-#[derive(Debug)]
-pub(crate) struct Caller {
-    /// What gives their credentials, in words.
-    pub(crate) identity: String,
-    /// Their ARN, where STS could be asked.
-    pub(crate) arn: Option<String>,
-    /// The clock of this machine, where STS answered.
-    pub(crate) skew: Option<ClockSkew>,
 }
 
 impl AwsAccess {
@@ -137,39 +123,6 @@ impl AwsAccess {
         let identity = self.identity(&settings.credentials, &sdk)?;
         let sdk = signing(&sdk, &identity);
         Ok(Access { sdk, identity })
-    }
-
-    /// Who the settings make the caller, asked of STS. Behind an endpoint that is not of AWS there is
-    /// none, unless it is named.
-    ///
-    /// # Errors
-    /// As [`of`](Self::of); there are no credentials, or STS does not know them.
-    pub(crate) async fn caller(&self, settings: &ConnectionSettings) -> Result<Caller> {
-        let Access { sdk, identity } = self.of(settings).await?;
-        let refused = |error: &(dyn StdError + 'static)| {
-            let said = match CredentialTrouble::find_in(error) {
-                Some(trouble) => trouble.to_string(),
-                None => format!("asked as {}: {}", identity.name(), causes(error)),
-            };
-            Error::new(ErrorKind::AccessDenied, said)
-        };
-        let credentials = identity.provide_credentials().await;
-        credentials.map_err(|error| refused(&error))?;
-        let role = settings.credentials.role.as_ref();
-        let probe = SkewProbe::new(Arc::clone(&self.clock));
-        let arn = if has_sts(settings, &sdk) {
-            let config = sts_config(&sdk, role).interceptor(probe.clone()).build();
-            let client = aws_sdk_sts::Client::from_conf(config);
-            let answer = client.get_caller_identity().send().await;
-            answer.map_err(|error| refused(&error))?.arn
-        } else {
-            None
-        };
-        Ok(Caller {
-            identity: identity.name().to_owned(),
-            arn,
-            skew: probe.seen(),
-        })
     }
 
     /// The identity of these credentials, the same for all who ask.
@@ -257,7 +210,10 @@ fn signing(sdk: &SdkConfig, identity: &Identity) -> SdkConfig {
         .build()
 }
 
-fn sts_config(sdk: &SdkConfig, role: Option<&RoleSettings>) -> aws_sdk_sts::config::Builder {
+pub(super) fn sts_config(
+    sdk: &SdkConfig,
+    role: Option<&RoleSettings>,
+) -> aws_sdk_sts::config::Builder {
     let config = aws_sdk_sts::config::Builder::from(sdk)
         .retry_config(RetryConfig::standard().with_max_attempts(STS_ATTEMPTS))
         .timeout_config(timeouts());
@@ -269,15 +225,6 @@ fn sts_config(sdk: &SdkConfig, role: Option<&RoleSettings>) -> aws_sdk_sts::conf
         Some(region) => config.region(Region::new(region)),
         None => config,
     }
-}
-
-/// Whether there is an STS that knows the callers of these settings.
-fn has_sts(settings: &ConnectionSettings, sdk: &SdkConfig) -> bool {
-    let role = settings.credentials.role.as_ref();
-    settings.endpoint_url.as_deref().is_none_or(is_host_of_aws)
-        || role.is_some_and(|role| role.endpoint_url.is_some())
-        || sdk.endpoint_url().is_some()
-        || std::env::var_os("AWS_ENDPOINT_URL_STS").is_some()
 }
 
 fn static_keys(keys: &StaticCredentials) -> Credentials {

@@ -10,6 +10,8 @@
 
 mod access;
 mod assume_role;
+#[cfg(feature = "cli")]
+mod caller;
 mod default_chain;
 mod held;
 mod identity;

@@ -1,14 +1,10 @@
 //! How far the clock of this machine is from that of a service.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_sts::config::interceptors::BeforeDeserializationInterceptorContextRef;
-use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_sts::error::BoxError;
 use chrono::DateTime;
 
-use crate::model::{Clock, UnixMillis};
+use crate::model::UnixMillis;
 
 /// From here on services refuse a signature: they allow five minutes (IAM User Guide, "Troubleshooting
 /// signed requests"), and a request takes a while.
@@ -36,45 +32,6 @@ impl ClockSkew {
                  it right, signatures of another time are refused"
             )
         })
-    }
-}
-
-/// Reads the time of the first answer that passes.
-#[derive(Debug, Clone)]
-pub(super) struct SkewProbe {
-    clock: Arc<dyn Clock>,
-    seen: Arc<Mutex<Option<ClockSkew>>>,
-}
-
-impl SkewProbe {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            clock,
-            seen: Arc::default(),
-        }
-    }
-
-    pub(super) fn seen(&self) -> Option<ClockSkew> {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Intercept for SkewProbe {
-    fn name(&self) -> &'static str {
-        "SkewProbe"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
-        let skew = date.and_then(|date| ClockSkew::of(date, self.clock.now()));
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen = seen.or(skew);
-        Ok(())
     }
 }
 

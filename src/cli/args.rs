@@ -91,7 +91,7 @@ pub(super) struct Connection {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Check what the statements of files need, without reading or writing a record
-    Doctor(Doctor),
+    Doctor(Box<Doctor>),
     /// Run the in-memory Kinesis alone on loopback until Ctrl-C
     Embedded(Server),
 }

@@ -87,6 +87,7 @@ impl Draft {
         Ok(TableOptions {
             stream,
             connection,
+            home_region: self.region.clone(),
             retry,
             create_with_shards,
             extra_columns: self.extra_columns.clone(),
@@ -225,12 +226,11 @@ impl Draft {
         if self.in_dynamodb {
             let region = self.dynamodb.region.clone();
             let endpoint = self.dynamodb.endpoint_url.as_deref();
-            let region = region.or_else(|| endpoint.and_then(region_of_endpoint));
-            return Ok(CommitterKind::DynamoDb(DynamoDbSettings {
-                region: region.or_else(|| self.region.clone()),
+            return Ok(CommitterKind::DynamoDb(Box::new(DynamoDbSettings {
+                region: region.or_else(|| endpoint.and_then(region_of_endpoint)),
                 credentials: self.dynamodb_credentials.finish("kinesis.dynamodb.")?,
                 ..self.dynamodb.clone()
-            }));
+            })));
         }
         let mut given = given.iter();
         match given.find(|name| name.starts_with("kinesis.dynamodb.")) {

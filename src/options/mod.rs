@@ -33,6 +33,8 @@ pub struct TableOptions {
     pub stream: StreamIdentity,
     /// How to reach the service.
     pub connection: ConnectionSettings,
+    /// Where the query is at home; none: where the stream is.
+    pub home_region: Option<String>,
     /// When a failed request is sent again.
     pub retry: RetryPolicy,
     /// Set when a missing stream is to be made, with this many shards.
@@ -43,6 +45,14 @@ pub struct TableOptions {
     pub source: SourceOptions,
     /// How it is written.
     pub sink: SinkOptions,
+}
+
+impl TableOptions {
+    /// The region of the DynamoDB table, as far as `dynamodb` or these options say it.
+    pub(crate) fn dynamodb_region(&self, dynamodb: &DynamoDbSettings) -> Option<String> {
+        let own = dynamodb.region.as_ref().or(self.home_region.as_ref());
+        own.or(self.connection.region.as_ref()).cloned()
+    }
 }
 
 /// A column a table has only on request.
@@ -131,7 +141,7 @@ pub enum CommitterKind {
     #[default]
     ObjectStore,
     /// A DynamoDB table; `DYNAMODB` in options.
-    DynamoDb(DynamoDbSettings),
+    DynamoDb(Box<DynamoDbSettings>),
 }
 
 /// Which DynamoDB table keeps offsets.
@@ -141,7 +151,7 @@ pub struct DynamoDbSettings {
     pub table: Option<String>,
     /// An endpoint instead of the region's public one.
     pub endpoint_url: Option<String>,
-    /// Its region; none: that of the stream.
+    /// Its region; none: where the query is at home.
     pub region: Option<String>,
     /// Who asks. What is left out is what the table of the stream says, but for its role, which is for
     /// the stream.

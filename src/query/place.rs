@@ -87,13 +87,13 @@ async fn in_table(
         return Err(Error::internal("a streaming query without a source"));
     };
     let connection = |source: &PlanSource| source.table().options().connection.clone();
+    let region = |source: &PlanSource| source.table().options().dynamodb_region(dynamodb);
     let caller = |source: &PlanSource| dynamodb.credentials_beside(&connection(source).credentials);
     let stream = |source: &PlanSource| source.table().stream_summary().stream.name().clone();
     for other in others {
         let missing = if dynamodb.table.is_none() && stream(other) != stream(first) {
             "kinesis.dynamodb.tableName"
-        } else if dynamodb.region.is_none() && connection(other).region != connection(first).region
-        {
+        } else if region(other) != region(first) {
             "kinesis.dynamodb.region"
         } else if caller(other) != caller(first) {
             return Err(Error::invalid_option(format!(
@@ -110,6 +110,10 @@ async fn in_table(
             first.name, other.name
         )));
     }
+    let dynamodb = &DynamoDbSettings {
+        region: region(first),
+        ..dynamodb.clone()
+    };
     let access = first.table().access();
     open_table(&access, &connection(first), dynamodb, &stream(first), query).await
 }

@@ -26,7 +26,7 @@ type Client = Arc<OnceCell<Arc<dyn Kinesis>>>;
 enum Source {
     /// The AWS SDK, with settings for tables that do not say otherwise.
     Sdk {
-        defaults: ConnectionSettings,
+        defaults: Box<ConnectionSettings>,
         clients: Mutex<HashMap<ConnectionSettings, Client>>,
     },
     /// One service for every table, whatever its options say.
@@ -38,7 +38,7 @@ impl Services {
     pub fn sdk(defaults: ConnectionSettings) -> Self {
         Self {
             source: Source::Sdk {
-                defaults,
+                defaults: Box::new(defaults),
                 clients: Mutex::default(),
             },
             access: Arc::new(AwsAccess::new()),

@@ -57,7 +57,7 @@ pub(super) async fn run(doctor: &Doctor) -> Outcome {
     for (file, text) in texts {
         for statement in split(&text) {
             let place = format!("{file}:{}", statement.line());
-            visit.statement(&place, &statement).await;
+            Box::pin(visit.statement(&place, &statement)).await;
         }
     }
     let sections = visit.sections().await;

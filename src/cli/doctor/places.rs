@@ -37,10 +37,16 @@ pub(super) async fn of_table(services: &Services, table: &mut Table) {
 
 #[cfg(feature = "dynamodb")]
 async fn dynamodb(services: &Services, table: &mut Table) {
+    use crate::options::DynamoDbSettings;
+
     let CommitterKind::DynamoDb(settings) = &table.options.source.metadata.committer else {
         return;
     };
     let options = &table.options;
+    let settings = &DynamoDbSettings {
+        region: options.dynamodb_region(settings),
+        ..DynamoDbSettings::clone(settings)
+    };
     let access = services.access();
     let stream = options.stream.name();
     let tried = crate::checkpoint::try_table(&access, &options.connection, settings, stream).await;

@@ -1,5 +1,6 @@
 //! Checks one table: who asks, whether the stream is there, what may be done with it.
 
+use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -189,18 +190,27 @@ impl Table {
 
     async fn writing(&mut self, kinesis: &dyn Kinesis, shard: &ShardId) {
         let stream = &self.options.stream;
-        let endpoint = self.options.connection.endpoint_url.as_deref();
-        let knows_dry_runs = endpoint.is_none_or(is_host_of_aws) || {
-            let call = DryRun::GetShardIterator(shard);
-            let answer = patiently(|| kinesis.dry_run(stream, call)).await;
-            matches!(answer, Ok(DryRunAnswer::Allowed))
+        // Where dry runs are not known the record would be written: another call shows that.
+        let call = DryRun::GetShardIterator(shard);
+        let known = match patiently(|| kinesis.dry_run(stream, call)).await {
+            Ok(answer) => answer == DryRunAnswer::Allowed,
+            Err(error) => error.kind() == ApiErrorKind::AccessDenied && self.is_aws(),
         };
-        let answer = match knows_dry_runs {
+        let answer = match known {
             true => patiently(|| kinesis.dry_run(stream, DryRun::PutRecords)).await,
-            // It would take the record.
             false => Ok(DryRunAnswer::Unknown),
         };
         self.tried("PutRecords", answer);
+    }
+
+    /// Whether it is AWS that answers, beyond doubt.
+    fn is_aws(&self) -> bool {
+        let mut variables = std::env::vars_os();
+        let elsewhere = |name: &OsStr| name.to_string_lossy().starts_with("AWS_ENDPOINT_URL");
+        match &self.options.connection.endpoint_url {
+            Some(url) => is_host_of_aws(url),
+            None => !variables.any(|(name, _)| elsewhere(&name)),
+        }
     }
 
     fn tried(&mut self, check: &'static str, answer: ApiResult<DryRunAnswer>) {

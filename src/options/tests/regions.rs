@@ -57,7 +57,7 @@ fn the_table_of_the_offsets_is_at_home() {
         let asked = ("kinesis.metadataCommitterType", "DYNAMODB");
         let options = options(&[pairs, &[asked]].concat()).unwrap();
         match options.source.metadata.committer {
-            CommitterKind::DynamoDb(dynamodb) => dynamodb.region,
+            CommitterKind::DynamoDb(ref dynamodb) => options.dynamodb_region(dynamodb),
             CommitterKind::ObjectStore => panic!("not in DynamoDB"),
         }
     };
@@ -68,7 +68,8 @@ fn the_table_of_the_offsets_is_at_home() {
         "kinesis.dynamodb.endpointUrl",
         "https://dynamodb.sa-east-1.amazonaws.com",
     );
-    assert_eq!(dynamodb(&[arn]), None);
+    assert_eq!(dynamodb(&[]), None);
+    assert_eq!(dynamodb(&[arn]).unwrap(), "eu-west-1");
     assert_eq!(dynamodb(&[arn, home]).unwrap(), "us-east-1");
     assert_eq!(dynamodb(&[arn, home, endpoint]).unwrap(), "sa-east-1");
     assert_eq!(dynamodb(&[arn, home, own, endpoint]).unwrap(), "us-west-2");

@@ -130,7 +130,7 @@ fn an_unbounded_table_starts_with_what_arrives() {
 fn offsets_are_kept_in_dynamodb_on_request() {
     let committer = |pairs: &[(&str, &str)]| options(pairs).unwrap().source.metadata.committer;
     let asked = ("kinesis.metadataCommitterType", "dynamodb");
-    let default = CommitterKind::DynamoDb(DynamoDbSettings::default());
+    let default = CommitterKind::DynamoDb(Box::default());
     assert_eq!(committer(&[asked]), default);
     let given = committer(&[
         ("kinesis.dynamodb.tableName", "offsets"),
@@ -144,7 +144,7 @@ fn offsets_are_kept_in_dynamodb_on_request() {
         region: Some("eu-west-1".to_owned()),
         ..DynamoDbSettings::default()
     };
-    assert_eq!(given, CommitterKind::DynamoDb(expected));
+    assert_eq!(given, CommitterKind::DynamoDb(Box::new(expected)));
 }
 
 #[test]

@@ -1,0 +1,110 @@
+//! Who asks, as STS sees them.
+
+use std::error::Error as StdError;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_sdk_sts::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sts::error::BoxError;
+
+use super::access::{Access, AwsAccess, sts_config};
+use super::skew::ClockSkew;
+use super::trouble::{CredentialTrouble, causes};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Clock, ConnectionSettings, is_host_of_aws};
+
+/// Who asks.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// What gives their credentials, in words.
+    pub(crate) identity: String,
+    /// Their ARN, where STS could be asked.
+    pub(crate) arn: Option<String>,
+    /// The clock of this machine, where STS answered.
+    pub(crate) skew: Option<ClockSkew>,
+}
+
+impl AwsAccess {
+    /// Who the settings make the caller, asked of STS. Behind an endpoint that is not of AWS there is
+    /// none, unless it is named.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of); there are no credentials, or STS does not know them.
+    pub(crate) async fn caller(&self, settings: &ConnectionSettings) -> Result<Caller> {
+        let Access { sdk, identity } = self.of(settings).await?;
+        let refused = |error: &(dyn StdError + 'static)| {
+            let said = match CredentialTrouble::find_in(error) {
+                Some(trouble) => trouble.to_string(),
+                None => format!("asked as {}: {}", identity.name(), causes(error)),
+            };
+            Error::new(ErrorKind::AccessDenied, said)
+        };
+        let credentials = identity.provide_credentials().await;
+        credentials.map_err(|error| refused(&error))?;
+        let role = settings.credentials.role.as_ref();
+        let probe = SkewProbe::new(Arc::clone(&self.clock));
+        let arn = if has_sts(settings, &sdk) {
+            let config = sts_config(&sdk, role).interceptor(probe.clone()).build();
+            let client = aws_sdk_sts::Client::from_conf(config);
+            let answer = client.get_caller_identity().send().await;
+            answer.map_err(|error| refused(&error))?.arn
+        } else {
+            None
+        };
+        Ok(Caller {
+            identity: identity.name().to_owned(),
+            arn,
+            skew: probe.seen(),
+        })
+    }
+}
+
+/// Whether there is an STS that knows the callers of these settings.
+fn has_sts(settings: &ConnectionSettings, sdk: &SdkConfig) -> bool {
+    let role = settings.credentials.role.as_ref();
+    settings.endpoint_url.as_deref().is_none_or(is_host_of_aws)
+        || role.is_some_and(|role| role.endpoint_url.is_some())
+        || sdk.endpoint_url().is_some()
+        || std::env::var_os("AWS_ENDPOINT_URL_STS").is_some()
+}
+
+/// Reads the time of the first answer that passes.
+#[derive(Debug, Clone)]
+struct SkewProbe {
+    clock: Arc<dyn Clock>,
+    seen: Arc<Mutex<Option<ClockSkew>>>,
+}
+
+impl SkewProbe {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            seen: Arc::default(),
+        }
+    }
+
+    fn seen(&self) -> Option<ClockSkew> {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Intercept for SkewProbe {
+    fn name(&self) -> &'static str {
+        "SkewProbe"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let skew = date.and_then(|date| ClockSkew::of(date, self.clock.now()));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen = seen.or(skew);
+        Ok(())
+    }
+}
