@@ -113,6 +113,10 @@ impl AwsAccess {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(self.http())
             .no_credentials();
+        if let Some(BaseCredentials::Profile(name)) = &settings.credentials.base {
+            // A profile may say the region, too.
+            loader = loader.profile_name(name);
+        }
         let endpoint = settings.endpoint_url.as_deref();
         let region = settings.region.clone();
         if let Some(region) = region.or_else(|| endpoint.and_then(region_of_endpoint)) {

@@ -91,8 +91,13 @@ impl<'a> Outside<'a> {
 
     /// The account whose stream a table with these options reads.
     async fn account(&self, options: &Options) -> String {
+        self.account_by(&["--region", REGION], options).await
+    }
+
+    /// The same with other arguments than the region.
+    async fn account_by(&self, arguments: &[&str], options: &Options) -> String {
         let url = self.cloud.accounts.endpoint_url();
-        let arguments = ["--endpoint-url", &url, "--region", REGION];
+        let arguments = [&["--endpoint-url", &url], arguments].concat();
         let output = self.run(&arguments, options).await;
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{errors}");
@@ -182,6 +187,16 @@ async fn a_profile_has_keys_or_a_role_that_another_profile_assumes() {
     let calls = cloud.sts.assumed(&role);
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].session_name.as_deref(), Some("from-file"));
+}
+
+#[tokio::test]
+async fn a_profile_says_the_region_where_nothing_else_does() {
+    let cloud = three_accounts().await;
+    let config = format!("[default]\nregion = us-west-2\n[profile own]\nregion = {REGION}\n");
+    let outside = Outside::of(&cloud)
+        .profile("own", &cloud.ada)
+        .file("AWS_CONFIG_FILE", &config);
+    assert_eq!(outside.account_by(&[], &profile("own")).await, HOME);
 }
 
 #[tokio::test]
