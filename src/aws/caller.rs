@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_sts::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_sts::error::BoxError;
+use aws_sdk_sts::error::{BoxError, SdkError};
 
 use super::access::{Access, AwsAccess, sts_config};
 use super::skew::ClockSkew;
@@ -20,8 +20,8 @@ use crate::model::{Clock, ConnectionSettings, is_host_of_aws};
 pub(crate) struct Caller {
     /// What gives their credentials, in words.
     pub(crate) identity: String,
-    /// Their ARN, where STS could be asked.
-    pub(crate) arn: Option<String>,
+    /// Their ARN, where there is an STS; or why it could not be reached.
+    pub(crate) arn: Option<Result<String, String>>,
     /// The clock of this machine, where STS answered.
     pub(crate) skew: Option<ClockSkew>,
 }
@@ -48,8 +48,12 @@ impl AwsAccess {
         let arn = if has_sts(settings, &sdk) {
             let config = sts_config(&sdk, role).interceptor(probe.clone()).build();
             let client = aws_sdk_sts::Client::from_conf(config);
-            let answer = client.get_caller_identity().send().await;
-            answer.map_err(|error| refused(&error))?.arn
+            match client.get_caller_identity().send().await {
+                Ok(answer) => Some(Ok(answer.arn.unwrap_or_default())),
+                Err(error @ SdkError::ServiceError(_)) => return Err(refused(&error)),
+                // A network without a way to STS may have one to the stream.
+                Err(error) => Some(Err(causes(&error))),
+            }
         } else {
             None
         };

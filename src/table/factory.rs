@@ -59,6 +59,7 @@ impl TableProviderFactory for KinesisTableFactory {
 }
 
 /// What makes the table of `command`, if that is of Kinesis.
+#[cfg(feature = "cli")]
 pub(crate) fn kinesis_table(
     command: &CreateExternalTable,
     services: &Arc<Services>,

@@ -265,6 +265,26 @@ async fn a_role_that_may_not_be_assumed_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_network_without_sts_leaves_open_who_asks_and_the_rest_is_checked() {
+    let mut ground = Ground::new("no-sts").await;
+    // Nobody listens there.
+    ground
+        .environment
+        .push(("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1".to_owned()));
+    let statements = "CREATE EXTERNAL TABLE counts STORED AS \"aws-kinesis\" LOCATION 'counts';";
+    let (said, code) = ground.examined(statements);
+    assert_eq!(code, Some(0), "{said}");
+    let open = marked(&said, '–');
+    assert!(
+        open.len() == 1
+            && open[0].contains("the default chain")
+            && open[0].contains("cannot be reached"),
+        "{said}"
+    );
+    assert!(said.contains("✓ PutRecords"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_off_is_found() {
     for (seconds, side) in [(600, "10 min 0 s behind"), (-600, "10 min 0 s ahead of")] {
         let ground = Ground::new(&format!("clock{seconds}")).await;

@@ -88,11 +88,17 @@ impl Table {
     async fn credentials(&mut self, services: &Services) -> bool {
         match services.access().caller(&self.options.connection).await {
             Ok(caller) => {
-                let who = match &caller.arn {
-                    Some(arn) => format!("{arn}, by {}", caller.identity),
-                    None => caller.identity,
-                };
-                self.section.good("credentials", who);
+                let by = caller.identity;
+                match caller.arn {
+                    Some(Ok(arn)) => self.section.good("credentials", format!("{arn}, by {by}")),
+                    None => self.section.good("credentials", by),
+                    Some(Err(why)) => {
+                        let detail = format!(
+                            "{by}; STS, which could say who that is, cannot be reached: {why}"
+                        );
+                        self.section.open("credentials", detail);
+                    }
+                }
                 match caller.skew.map(ClockSkew::complaint) {
                     Some(Some(complaint)) => self.section.bad("clock", complaint),
                     Some(None) => self.section.good("clock", "agrees with that of AWS"),
