@@ -72,7 +72,7 @@ impl AssumeRole {
         }
         match answer {
             None => CredentialTrouble::passing(format!("AssumeRole failed: {}", causes(error))),
-            answer if passes(answer, "credentials") => CredentialTrouble::passing(self.said(error)),
+            answer if passes(answer) => CredentialTrouble::passing(self.said(error)),
             Some((_, "AccessDenied")) => CredentialTrouble::lasting(format!(
                 "{}; allow sts:AssumeRole on '{}' to who asks, and let the trust policy of the role name \
                  them and the external id, if it asks for one",

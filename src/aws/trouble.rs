@@ -38,8 +38,9 @@ impl CredentialTrouble {
         }
         let passing = match error {
             CredentialsError::ProviderTimedOut(_) => true,
-            CredentialsError::ProviderError(_) => find::<WebIdentityError>(error)
-                .is_none_or(|error| passes(answered(error), "a web identity token")),
+            CredentialsError::ProviderError(_) => {
+                find::<WebIdentityError>(error).is_none_or(|error| passes(answered(error)))
+            }
             _ => false,
         };
         Self {
@@ -100,8 +101,9 @@ pub(super) fn answered<E: ProvideErrorMetadata>(
     }
 }
 
-/// Whether STS may answer otherwise later, to who shows it `what`.
-pub(super) fn passes(answer: Option<(u16, &str)>, what: &str) -> bool {
+/// Whether STS may answer otherwise later. Tokens and credentials that have expired are renewed by
+/// others.
+pub(super) fn passes(answer: Option<(u16, &str)>) -> bool {
     const PASSING: [&str; 8] = [
         "IDPCommunicationError",
         "InternalFailure",
@@ -115,12 +117,7 @@ pub(super) fn passes(answer: Option<(u16, &str)>, what: &str) -> bool {
     let Some((status, code)) = answer else {
         return true;
     };
-    if code.starts_with("ExpiredToken") {
-        // Files with tokens and the credentials of who asks are renewed by others.
-        tracing::debug!(what, "STS says it has expired");
-        return true;
-    }
-    status >= 500 || status == 429 || PASSING.contains(&code)
+    status >= 500 || status == 429 || code.starts_with("ExpiredToken") || PASSING.contains(&code)
 }
 
 /// The first cause of this type.

@@ -26,8 +26,8 @@ use super::InMemoryKinesis;
 /// It serves CreateStream, DeleteStream, DescribeLimits, DescribeStream, DescribeStreamSummary,
 /// GetRecords, GetShardIterator, ListShards, ListStreams, MergeShards, PutRecord, PutRecords,
 /// SplitShard, UpdateMaxRecordSize, UpdateShardCount, UpdateStreamRecordDistributionStrategy and
-/// both changes of the retention period; a stream is taken by name or by ARN everywhere. Any other
-/// operation is an `UnknownOperationException`.
+/// both changes of the retention period; a stream is taken by name or by ARN everywhere, and `DryRun` by
+/// the calls that have it. Any other operation is an `UnknownOperationException`.
 ///
 /// Signatures are not looked at, and may be absent: it belongs on a loopback address.
 ///
