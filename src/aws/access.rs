@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -143,7 +143,7 @@ impl AwsAccess {
         Ok(self.identities().entry(key).or_insert(made).clone())
     }
 
-    fn identities(&self) -> std::sync::MutexGuard<'_, HashMap<IdentityKey, Identity>> {
+    fn identities(&self) -> MutexGuard<'_, HashMap<IdentityKey, Identity>> {
         let identities = self.identities.lock();
         identities.unwrap_or_else(PoisonError::into_inner)
     }

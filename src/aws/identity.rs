@@ -15,6 +15,8 @@ use tokio::sync::Mutex as Turns;
 use super::held::{Answer, Held};
 use super::trouble::CredentialTrouble;
 use crate::model::Clock;
+#[cfg(feature = "aws")]
+use crate::model::{Secret, StaticCredentials};
 
 /// The longest that a source may take; those that ask a person or a far-away service are slow.
 const LONGEST_LOAD: Duration = Duration::from_secs(30);
@@ -78,6 +80,18 @@ impl Identity {
     /// What it is, for messages.
     pub(crate) fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// The credentials as they are now, for who signs without the SDK.
+    #[cfg(feature = "aws")]
+    pub(crate) async fn keys(&self) -> Result<StaticCredentials, CredentialTrouble> {
+        let credentials = self.provide_credentials().await;
+        let credentials = credentials.map_err(|error| CredentialTrouble::of(&error))?;
+        Ok(StaticCredentials {
+            access_key_id: Secret::new(credentials.access_key_id()),
+            secret_key: Secret::new(credentials.secret_access_key()),
+            session_token: credentials.session_token().map(Secret::new),
+        })
     }
 
     /// The service says that the credentials have expired. Whether the same request may succeed with

@@ -8,6 +8,8 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use url::Url;
 
+#[cfg(feature = "aws")]
+use super::amazon::DefaultCredentials;
 use super::local::LocalFiles;
 use super::objects::Objects;
 use super::stored::StoredObjects;
@@ -188,6 +190,13 @@ fn amazon(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
     let builder = object_store::aws::AmazonS3Builder::from_env();
     let builder = builder.with_url(url.as_str()).with_retry(one_try());
     let told = known(settings).fold(builder, |told, (key, value)| told.with_config(key, value));
+    let told = match settings
+        .iter()
+        .any(|(name, _)| *name == "aws_access_key_id")
+    {
+        true => told,
+        false => told.with_credentials(Arc::new(DefaultCredentials::new())),
+    };
     built(url, told.build())
 }
 

@@ -41,6 +41,8 @@
 //! }
 //! ```
 
+#[cfg(feature = "aws")]
+mod amazon;
 mod committer;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;

@@ -37,7 +37,8 @@ impl ObjectStoreCommitter {
     /// directory), `memory://name/path` (shared by name within the process, gone with it), and with
     /// the features `aws`, `gcp` and `azure` `s3://bucket/path`, `gs://bucket/path` and
     /// `abfss://container@account.dfs.core.windows.net/path` or `az://container/path`. Credentials of
-    /// these come from the environment, as the `object_store` crate reads it. With the feature `hdfs`
+    /// these come from the environment, as the `object_store` crate reads it, those of S3 from the default
+    /// chain of AWS tools, profiles included. With the feature `hdfs`
     /// also `hdfs://namenode:port/path` and `hdfs://nameservice/path`, the service being one of the
     /// configuration that `HADOOP_CONF_DIR` or `HADOOP_HOME` names.
     ///

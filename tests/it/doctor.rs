@@ -2,6 +2,8 @@
 
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
+#[cfg(feature = "aws")]
+mod s3;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,88 @@
+//! The same with the checkpoint on S3, whose credentials stand in a profile.
+
+#[path = "../../../src/checkpoint/tests/s3/bucket.rs"]
+mod bucket;
+
+use std::fs;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::Ground;
+use bucket::Bucket;
+
+const KEY_ID: &str = "AKIDLOOPBACK";
+const SECRET: &str = "hush";
+
+/// The URL of a server with the bucket `bucket` that checks signatures and ends with the test.
+async fn served() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut service = S3ServiceBuilder::new(Bucket::default());
+    service.set_auth(SimpleAuth::from_single(KEY_ID, SECRET));
+    let service = service.build();
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            tokio::spawn(serve(connection, service.clone()));
+        }
+    });
+    format!("http://{address}")
+}
+
+async fn serve(connection: TcpStream, service: S3Service) {
+    let answer = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
+        service.call(request.map(s3s::Body::from)).await
+    });
+    // It ends where the client breaks it.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(connection), answer)
+        .await;
+}
+
+/// A ground whose environment leads to the server and has a profile with `secret`.
+async fn ground(name: &str, secret: &str) -> Ground {
+    let mut ground = Ground::new(name).await;
+    let file = ground.folder.join("credentials");
+    let keys = format!("aws_access_key_id = {KEY_ID}\naws_secret_access_key = {secret}");
+    fs::write(&file, format!("[default]\n{keys}\n")).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    ground.environment = vec![
+        ("AWS_SHARED_CREDENTIALS_FILE", file),
+        ("AWS_ENDPOINT", served().await),
+        ("AWS_ALLOW_HTTP", "true".to_owned()),
+        ("AWS_REGION", "eu-west-1".to_owned()),
+    ];
+    ground
+}
+
+const STATEMENTS: &str = "SET streaming.checkpoint_location = 's3://bucket/words'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_on_s3_takes_the_credentials_of_a_profile() {
+    let ground = ground("s3", SECRET).await;
+    let (said, code) = ground.examined(STATEMENTS);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("✓ location"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_and_missing_credentials_of_s3_are_found() {
+    let mut ground = ground("s3-refused", "other").await;
+    let complaint = super::complaint(&ground, STATEMENTS);
+    assert!(
+        complaint.contains("access is denied") && complaint.contains("s3:PutObject"),
+        "{complaint}"
+    );
+    ground
+        .environment
+        .retain(|(name, _)| *name != "AWS_SHARED_CREDENTIALS_FILE");
+    let complaint = super::complaint(&ground, STATEMENTS);
+    assert!(
+        complaint.contains("access is denied") && complaint.contains("profile: "),
+        "{complaint}"
+    );
+}
