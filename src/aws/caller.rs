@@ -10,6 +10,7 @@ use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sts::error::{BoxError, SdkError};
 
 use super::access::{Access, AwsAccess, sts_config};
+use super::default_chain::Place;
 use super::skew::ClockSkew;
 use super::trouble::{CredentialTrouble, causes};
 use crate::error::{Error, ErrorKind, Result};
@@ -42,7 +43,8 @@ impl AwsAccess {
             Error::new(ErrorKind::AccessDenied, said)
         };
         let credentials = identity.provide_credentials().await;
-        credentials.map_err(|error| refused(&error))?;
+        let credentials = credentials.map_err(|error| refused(&error))?;
+        let place = credentials.get_property::<Place>();
         let role = settings.credentials.role.as_ref();
         let probe = SkewProbe::new(Arc::clone(&self.clock));
         let arn = if has_sts(settings, &sdk) {
@@ -58,7 +60,10 @@ impl AwsAccess {
             None
         };
         Ok(Caller {
-            identity: identity.name().to_owned(),
+            identity: match place {
+                Some(Place(place)) => format!("{} ({place})", identity.name()),
+                None => identity.name().to_owned(),
+            },
             arn,
             skew: probe.seen(),
         })

@@ -15,6 +15,10 @@ use super::access::ProviderParts;
 use super::profile::Profile;
 use super::trouble::{CredentialTrouble, causes};
 
+/// Where the default chain has found credentials; goes along with them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place(pub(super) &'static str);
+
 /// The places of the AWS SDK for Java, in its order, which the Spark connector has. That of the SDK for
 /// Rust has the profile before the web identity.
 #[derive(Debug)]
@@ -57,7 +61,10 @@ impl DefaultChain {
         let mut tried = Vec::with_capacity(self.places.len());
         for (place, provider) in &self.places {
             let error = match provider.provide_credentials().await {
-                Ok(credentials) => return Ok(credentials),
+                Ok(mut credentials) => {
+                    credentials.set_property(Place(place));
+                    return Ok(credentials);
+                }
                 Err(error) => error,
             };
             tried.push(format!("{place}: {}", why(&error)));
@@ -99,13 +106,13 @@ mod tests {
     use aws_credential_types::Credentials;
 
     #[derive(Debug)]
-    enum Place {
+    enum Provider {
         Empty,
         Broken,
         Full(&'static str),
     }
 
-    impl ProvideCredentials for Place {
+    impl ProvideCredentials for Provider {
         fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
         where
             Self: 'a,
@@ -118,7 +125,7 @@ mod tests {
         }
     }
 
-    fn chain(places: impl IntoIterator<Item = (&'static str, Place)>) -> DefaultChain {
+    fn chain(places: impl IntoIterator<Item = (&'static str, Provider)>) -> DefaultChain {
         let places = places.into_iter();
         DefaultChain::of(
             places
@@ -138,17 +145,18 @@ mod tests {
     #[tokio::test]
     async fn the_first_place_that_has_some_counts() {
         let chain = chain([
-            ("one", Place::Empty),
-            ("two", Place::Full("second")),
-            ("three", Place::Full("third")),
+            ("one", Provider::Empty),
+            ("two", Provider::Full("second")),
+            ("three", Provider::Full("third")),
         ]);
         let found = chain.provide_credentials().await.unwrap();
         assert_eq!(found.access_key_id(), "second");
+        assert_eq!(found.get_property::<Place>().unwrap().0, "two");
     }
 
     #[tokio::test]
     async fn where_there_are_none_all_places_are_listed() {
-        let trouble = trouble(chain([("one", Place::Empty), ("two", Place::Empty)])).await;
+        let trouble = trouble(chain([("one", Provider::Empty), ("two", Provider::Empty)])).await;
         assert!(!trouble.passing);
         let text = trouble.to_string();
         assert!(
@@ -160,9 +168,9 @@ mod tests {
     #[tokio::test]
     async fn a_place_that_fails_ends_the_search_and_may_answer_later() {
         let trouble = trouble(chain([
-            ("one", Place::Empty),
-            ("two", Place::Broken),
-            ("three", Place::Full("third")),
+            ("one", Provider::Empty),
+            ("two", Provider::Broken),
+            ("three", Provider::Full("third")),
         ]))
         .await;
         assert!(trouble.passing);

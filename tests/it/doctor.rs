@@ -157,6 +157,7 @@ async fn where_all_is_well_it_says_so_and_leaves_nothing_behind() {
         &session,
         &ground.user,
         "role 'arn:aws:iam::444455556666:role/reader'",
+        "the default chain (environment)",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
