@@ -17,6 +17,10 @@ use super::trouble::{CredentialTrouble, causes};
 
 /// Where the default chain has found credentials; goes along with them.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "the command shows it")
+)]
 pub(super) struct Place(pub(super) &'static str);
 
 /// The places of the AWS SDK for Java, in its order, which the Spark connector has. That of the SDK for
