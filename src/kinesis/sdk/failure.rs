@@ -128,6 +128,10 @@ where
     }
 }
 
+/// Codes for a signature that is wrong, maybe only for its time (IAM User Guide, "Troubleshooting signed
+/// requests").
+const SIGNATURES: [&str; 2] = ["InvalidSignatureException", "SignatureDoesNotMatch"];
+
 /// What to do about credentials that the service has refused; `date` is the time of its answer.
 fn refused(
     code: &str,
@@ -153,7 +157,7 @@ fn refused(
     }
     let skew = date.and_then(|date| ClockSkew::of(date, SystemClock.now()));
     match skew.and_then(ClockSkew::complaint) {
-        Some(complaint) if code != "MissingAuthenticationToken" => {
+        Some(complaint) if SIGNATURES.contains(&code) => {
             message.push_str("; ");
             message.push_str(&complaint);
             // The SDK has seen the time of the service, and signs the next request by it.
@@ -177,3 +181,48 @@ fn without_credentials(trouble: &CredentialTrouble) -> (ApiErrorKind, &'static s
 
 const WAYS: &str = "ways to credentials are the options 'kinesis.awsAccessKeyId' and \
     'kinesis.awsSecretKey', 'kinesis.awsProfile' or 'kinesis.stsRoleArn', and the environment";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:kinesis:eu-west-1:111122223333:stream/words";
+
+    fn advised(operation: Operation, stream: &str, code: &str, message: &str) -> String {
+        let stream = StreamIdentity::parse(stream).unwrap();
+        let failure = Failure {
+            kind: ApiErrorKind::AccessDenied,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            answered: true,
+        };
+        advice(operation, Some(&stream), &failure)
+    }
+
+    #[test]
+    fn what_has_to_be_allowed_is_said_once() {
+        let denied = "AccessDeniedException";
+        assert_eq!(
+            advised(Operation::GetRecords, "words", denied, "no"),
+            "; allow kinesis:GetRecords on stream 'words'"
+        );
+        let said = format!("not authorized to perform: kinesis:GetRecords on resource: {ARN}");
+        assert_eq!(advised(Operation::GetRecords, ARN, denied, &said), "");
+        let other = format!("not authorized to perform: kinesis:ListShards on resource: {ARN}");
+        assert_eq!(
+            advised(Operation::GetRecords, ARN, denied, &other),
+            format!("; allow kinesis:GetRecords on {ARN}")
+        );
+    }
+
+    #[test]
+    fn a_key_of_kms_is_needed_for_reading_or_for_writing() {
+        for (operation, action) in [
+            (Operation::GetRecords, "kms:Decrypt"),
+            (Operation::PutRecords, "kms:GenerateDataKey"),
+        ] {
+            let text = advised(operation, ARN, "KMSAccessDeniedException", "no");
+            assert!(text.contains(action) && text.contains(ARN), "{text}");
+        }
+    }
+}

@@ -34,6 +34,22 @@ async fn a_clock_that_is_off_is_named_where_nothing_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_key_that_nobody_knows_is_not_put_down_to_the_clock() {
+    let cloud = Cloud::new().await;
+    cloud.stream(HOME, "words", 1).await;
+    cloud.directory.set_seconds_ahead(600);
+    let mut unknown = cloud.keys();
+    for (name, value) in &mut unknown {
+        if *name == "awsAccessKeyId" {
+            "AKIDNOBODY".clone_into(value);
+        }
+    }
+    let (kind, text) = cloud.refusal("words", &unknown).await;
+    assert_eq!(kind, ErrorKind::AccessDenied, "{text}");
+    assert!(!text.contains("clock"), "{text}");
+}
+
+#[tokio::test]
 async fn roles_are_assumed_over_clocks_that_are_apart_by_less_than_a_session() {
     for seconds in [600, -600, 7_200] {
         let cloud = Cloud::new().await;
