@@ -30,7 +30,7 @@ const DOCTOR_AFTER_HELP: &str = "\
 For each table: whether its options are right, who asks (GetCallerIdentity of STS), whether the clock
 agrees, whether the stream is there, and whether each call that the statements need is allowed, by a
 dry run where the service has one. For each checkpoint location and DynamoDB table: whether it can be
-written, by writing and deleting. For each other statement: whether it can be planned.
+written, by writing and deleting; of a local one an empty folder stays. For each other statement: whether it can be planned.
 
 The exit code is 1 if something has to be mended.";
 

@@ -380,6 +380,42 @@ async fn statements_that_prepare_others_are_carried_out_and_nothing_is_read() {
     assert_eq!(records(&home, "counts").await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_would_take_is_taken() {
+    let ground = Ground::new("taken").await;
+    let right = ground.statements(&ground.folder.join("checkpoint"));
+    for more in [
+        "EXPLAIN SELECT partitionKey FROM words",
+        "EXPLAIN INSERT INTO counts (partitionKey, data) SELECT partitionKey, data FROM words",
+        "EXPLAIN ANALYZE SELECT * FROM counts",
+        "CREATE EXTERNAL TABLE IF NOT EXISTS counts STORED AS \"aws-kinesis\" LOCATION 'counts'",
+        "CREATE OR REPLACE EXTERNAL TABLE counts STORED AS \"aws-kinesis\" LOCATION 'counts'",
+        "SHOW TABLES",
+        "RESET streaming.trigger",
+    ] {
+        let (said, code) = ground.examined(&format!("{right} {more};"));
+        assert_eq!(code, Some(0), "{more}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_to_be_made_excuses_no_other_that_is_missing() {
+    let ground = Ground::new("excuses").await;
+    let statements = "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION 'new'
+           OPTIONS ('kinesis.createStream' 'true');
+         SELECT * FROM t;
+         SELECT * FROM other;";
+    let (said, code) = ground.examined(statements);
+    let complaint = one_complaint(&said, code);
+    assert!(complaint.contains("other"), "{complaint}");
+    let open = marked(&said, '–');
+    assert!(
+        open.iter()
+            .any(|line| line.contains("table t is not there")),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))

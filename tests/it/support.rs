@@ -174,6 +174,25 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// The URL of a server of DynamoDB for `tables` that ends with the process.
+#[cfg(all(feature = "cli", feature = "dynamodb", feature = "embedded"))]
+pub(crate) fn served(tables: dynoxide::Database) -> String {
+    let (sender, url) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+                .await
+                .unwrap();
+            let address = listener.local_addr().unwrap();
+            sender.send(format!("http://{address}")).unwrap();
+            dynoxide::server::serve_on(listener, tables).await;
+        });
+    });
+    url.recv().unwrap()
+}
+
 /// Says that a test was skipped, and why.
 pub(crate) fn skipped(test: &str, why: &str) {
     say(&format!("skipped {test}: {why}"));

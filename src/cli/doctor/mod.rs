@@ -75,7 +75,7 @@ struct Visit {
     services: Arc<Services>,
     /// In the order of the files.
     found: Vec<Found>,
-    /// Names of tables that could not be made.
+    /// Names of tables that are not made, here or at all.
     absent: Vec<String>,
 }
 
@@ -178,6 +178,9 @@ impl Visit {
         command: &CreateExternalTable,
         builder: KinesisTableBuilder,
     ) -> Result<bool, DataFusionError> {
+        if command.if_not_exists && self.ctx.table_exist(command.name.clone())? {
+            return Ok(true);
+        }
         let table = builder.build().await?;
         if command.or_replace {
             self.ctx.deregister_table(command.name.clone())?;
@@ -187,17 +190,17 @@ impl Visit {
         Ok(true)
     }
 
-    /// A statement that would not run. Where a table is missing that could not be made, that has been
-    /// said already.
+    /// A statement that would not run. Where a table is missing that is not made here, that has been said
+    /// already.
     fn refused(&mut self, place: &str, statement: &Statement, error: &DataFusionError) {
         let said = redact::message(&reason(error), &statement.text);
         let mut section = titled(place, statement);
         let absent = |name: &&String| {
             let bare = name.rsplit('.').next().unwrap_or(name);
-            said.contains("not found") && said.contains(bare)
+            said.contains(&format!(".{bare}' not found"))
         };
         match self.absent.iter().find(absent) {
-            Some(name) => section.open("statement", format!("table {name} could not be made")),
+            Some(name) => section.open("statement", format!("table {name} is not there")),
             None => section.bad("statement", said),
         }
         self.found.push(Found::Checked(section));

@@ -1,33 +1,13 @@
 //! The same with the offsets in a DynamoDB table.
 
-use std::sync::mpsc::channel;
-use std::thread;
-
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use datafusion_kinesis::checkpoint::{DynamoDbCommitter, OffsetCommitter};
-use dynoxide::Database;
-use tokio::net::TcpListener;
-use tokio::runtime::Builder;
 
 use super::{Ground, complaint, marked};
 use crate::dynamo::Dynamo;
-
-/// The URL of a server for `tables` that ends with the process.
-fn served(tables: Database) -> String {
-    let (sender, url) = channel();
-    thread::spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-            let address = listener.local_addr().unwrap();
-            sender.send(format!("http://{address}")).unwrap();
-            dynoxide::server::serve_on(listener, tables).await;
-        });
-    });
-    url.recv().unwrap()
-}
+use crate::support::served;
 
 fn statements(ground: &Ground, url: &str) -> String {
     let statements = ground.statements(&ground.folder.join("checkpoint"));

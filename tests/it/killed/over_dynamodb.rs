@@ -1,31 +1,14 @@
 //! The same with the log in a DynamoDB table on loopback.
 
-use std::sync::mpsc::channel;
-
 use datafusion_kinesis::checkpoint::{DynamoDbCommitter, Log, OffsetCommitter};
-use dynoxide::Database;
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
 use crate::dynamo::Dynamo;
+use crate::support::served;
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// The URL of a server for `tables` that ends with the process.
-fn served(tables: Database) -> String {
-    let (sender, url) = channel();
-    thread::spawn(move || {
-        runtime().block_on(async {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-            let address = listener.local_addr().unwrap();
-            sender.send(format!("http://{address}")).unwrap();
-            dynoxide::server::serve_on(listener, tables).await;
-        });
-    });
-    url.recv().unwrap()
 }
 
 /// The entries of the offset log by batch.
