@@ -51,22 +51,30 @@ impl CredentialProviders {
             .insert(name.to_owned(), Arc::new(factory));
     }
 
-    /// The provider of that name for `param`.
-    pub(super) fn make(name: &str, param: Option<&Secret>) -> Result<SharedCredentialsProvider> {
+    /// Refuses a provider that is not known.
+    pub(crate) fn expect(name: &str) -> Result<()> {
+        Self::factory(name).map(drop)
+    }
+
+    fn factory(name: &str) -> Result<Factory> {
         let factories = FACTORIES.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(factory) = factories.get(name).cloned() else {
+        factories.get(name).cloned().ok_or_else(|| {
             let known: Vec<String> = factories.keys().map(|name| format!("'{name}'")).collect();
             let known = match known.as_slice() {
                 [] => "none is".to_owned(),
                 known => format!("these are: {}", known.join(", ")),
             };
-            return Err(Error::invalid_option(format!(
+            Error::invalid_option(format!(
                 "option 'kinesis.credentialProviderClass' = '{name}': expected a provider that this \
                  program has registered with CredentialProviders::register, {known}; classes of Java \
                  are not loaded, but a profile with credential_process runs any command"
-            )));
-        };
-        drop(factories);
+            ))
+        })
+    }
+
+    /// The provider of that name for `param`.
+    pub(super) fn make(name: &str, param: Option<&Secret>) -> Result<SharedCredentialsProvider> {
+        let factory = Self::factory(name)?;
         factory(param.map(Secret::reveal)).map_err(|error| {
             // The provider's words may hold what it was given.
             let mut said = error.to_string();

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::provider::{KinesisTable, TableConfig};
 use super::service::Services;
 use super::stream;
+use crate::aws::CredentialProviders;
 use crate::error::Result;
-use crate::options::{OptionsBuilder, TableOptions};
+use crate::model::BaseCredentials;
+use crate::options::{CommitterKind, OptionsBuilder, TableOptions};
 use crate::sink::{SinkSettings, SinkStream};
 use crate::source::{RowColumn, refuse_future};
 
@@ -76,6 +78,11 @@ impl KinesisTableBuilder {
             &options.source.starting_position,
             self.services.clock().now(),
         )?;
+        if let CommitterKind::DynamoDb(dynamodb) = &options.source.metadata.committer
+            && let Some(BaseCredentials::Provider { name, .. }) = &dynamodb.credentials.base
+        {
+            CredentialProviders::expect(name)?;
+        }
         options.connection = self.services.completed(&options.connection);
         Ok(options)
     }

@@ -176,6 +176,10 @@ async fn a_wrong_option_is_refused_when_the_table_is_made() {
             "'kinesis.metadataPath' = '***': expected an absolute path",
         ),
         (
+            "'kinesis.metadataCommitterType' 'DYNAMODB', 'kinesis.dynamodb.credentialProviderClass' 'nobody'",
+            "'nobody': expected a provider that this program has registered",
+        ),
+        (
             "'kinesis.awsSecretKey' 'canary'",
             "'kinesis.awsAccessKeyId' is missing",
         ),
