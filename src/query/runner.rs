@@ -27,7 +27,7 @@ use crate::checkpoint::{Checkpoint, Logged, QueryMetadata, Recovered, StopLock};
 use crate::error::{Error, Result};
 use crate::kinesis::StreamSummary;
 use crate::model::{Batch, BatchId, Clock, Trigger, UnixMillis};
-use crate::source::follow::{Activity, From, Standing, StreamReader};
+use crate::source::follow::{From, StreamReader};
 
 /// A query with all it is made of.
 #[derive(Debug)]
@@ -211,7 +211,7 @@ impl Runner {
         for reader in readers {
             let planned = reader.take();
             sources.push(planned.ranges);
-            standings.push(self.told(reader, planned.standings));
+            standings.push(planned.standings);
             reads.push(planned.reads);
         }
         // Time does not go back from batch to batch, whatever the machine's clock does.
@@ -235,25 +235,9 @@ impl Runner {
 
     /// Whether a batch without rows would close groups.
     pub(super) fn owes_closing(&self, readers: &[StreamReader]) -> bool {
-        let standings = || {
-            let told = |reader| self.told(reader, StreamReader::standings(reader));
-            readers.iter().map(told).collect()
-        };
+        let standings = || readers.iter().map(StreamReader::standings).collect();
         let stateful = self.stateful.as_ref();
         stateful.is_some_and(|stateful| stateful.owes_batch(standings))
-    }
-
-    /// How the shards of a source stand. Where the query ends by itself, and all up to its end is read,
-    /// nothing more comes of them.
-    fn told(&self, reader: &StreamReader, mut standings: Vec<Standing>) -> Vec<Standing> {
-        if self.until.is_some() && reader.is_exhausted() {
-            for standing in &mut standings {
-                if standing.state == Activity::Active {
-                    standing.state = Activity::Idle;
-                }
-            }
-        }
-        standings
     }
 
     pub(super) async fn reach(&self, step: Step, batch: Option<BatchId>) {

@@ -64,7 +64,14 @@ impl State {
         match arrival.end {
             PageEnd::More => (Vec::new(), true),
             PageEnd::AtFrozenTip if closed == Some(true) => (Vec::new(), true),
-            PageEnd::AtFrozenTip | PageEnd::BehindFrozenTip => {
+            PageEnd::AtFrozenTip => {
+                // No later page can say that the shard is empty, so this one has to: it held all that
+                // was there.
+                self.update(shard, |followed| followed.found_nothing |= at_tip);
+                self.leave(shard);
+                (Vec::new(), false)
+            }
+            PageEnd::BehindFrozenTip => {
                 self.leave(shard);
                 (Vec::new(), false)
             }

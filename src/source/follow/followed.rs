@@ -30,8 +30,8 @@ pub(super) struct Followed {
     pub(super) blocked: bool,
     /// Whether the last request failed and waits to be sent again: no batch waits for that.
     pub(super) failing: bool,
-    /// Whether the last answer was a page at the tip without a record, and no request has failed or
-    /// waited since.
+    /// Whether the last answer was a page at the tip without a record, or one at a frozen tip that held
+    /// all there was, and no request has failed or waited since.
     pub(super) found_nothing: bool,
     /// All that was there at this time has been read.
     pub(super) covered: Option<UnixMillis>,

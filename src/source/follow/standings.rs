@@ -52,7 +52,7 @@ impl Followed {
 
     /// Whether all its rows are taken, and the last answer of the service was that there are no more.
     pub(super) fn is_idle(&self) -> bool {
-        // With a frozen tip no answer follows the one at it.
+        // No answer follows the one at a frozen tip: it says itself whether it held all there was.
         let asked = matches!(self.progress, Progress::AtTip | Progress::Done);
         let taken = self.buffer.pending_rows() == 0 && !self.buffer.is_drained();
         asked && self.found_nothing && taken

@@ -4,6 +4,7 @@
 //! `GROUPED_SEED=7` runs one case and prints it; `GROUPED_SEEDS=2000` runs so many.
 
 mod aggregates;
+mod apart;
 mod compare;
 mod late;
 mod lives;

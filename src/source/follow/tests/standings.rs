@@ -243,10 +243,23 @@ async fn what_may_lie_behind_a_frozen_tip_is_active() {
     sleep(SECOND).await;
     fixture.settings.until = Some(fixture.now());
     let reader = fixture.read_all().await;
-    let batch = reader.next().await;
+    while !matches!(reader.outlook(Instant::now()).unwrap(), Outlook::Ready) {
+        reader.changed().await;
+    }
     sleep(SECOND).await;
+    assert_eq!(reader.activities(), [Active], "a row waits");
+    let batch = reader.take();
     assert!(reader.is_exhausted());
-    assert_eq!(reader.activities(), [Active], "the last page had a row");
+    assert_eq!(
+        activities(&batch.standings),
+        [Active],
+        "the batch that takes the last rows has not seen their times"
+    );
+    assert_eq!(
+        reader.activities(),
+        [Idle],
+        "the last page held all there was, and no other follows"
+    );
     let ends = batch.ranges.ends();
     let exhausted = async || {
         let reader = fixture.read(behind(ends.clone())).await;

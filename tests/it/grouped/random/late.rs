@@ -16,14 +16,14 @@ const BEHIND: i64 = 4_000;
 
 /// A window, in milliseconds.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Tumble(i64),
     Hop(i64, i64),
     Session(i64),
 }
 
 #[derive(Debug, Clone)]
-struct Window {
+pub(super) struct Window {
     times: Range<i64>,
     k: Option<&'static str>,
     count: u64,
@@ -32,7 +32,7 @@ struct Window {
 }
 
 /// What the windows of rows come to, batch by batch.
-struct Book {
+pub(super) struct Book {
     kind: Kind,
     delay: i64,
     latest: Option<i64>,
@@ -42,7 +42,7 @@ struct Book {
 }
 
 impl Kind {
-    fn draw(random: &mut Rng) -> Self {
+    pub(super) fn draw(random: &mut Rng) -> Self {
         let one = 250 * random.i64(1..8);
         match random.u32(..3) {
             0 => Self::Tumble(one),
@@ -78,11 +78,36 @@ impl Kind {
 }
 
 impl Book {
+    pub(super) fn new(kind: Kind, case: &Case) -> Self {
+        Self {
+            kind,
+            delay: case.query.delay.unwrap().as_millis() as i64,
+            latest: None,
+            open: Vec::new(),
+            closed: Vec::new(),
+            late: 0,
+        }
+    }
+
+    /// Whether `batches` came to the windows that are kept here, but for those of [`Source::ahead`].
+    pub(super) fn expect(&self, query: &Query, batches: &[Vec<Line>]) -> Result<(), String> {
+        let found = match query.mode {
+            OutputMode::Append => query.groups(&batches.concat())?,
+            _ => query.newest(batches.iter())?,
+        };
+        let windows = self.open.iter().chain(&self.closed);
+        let expected = windows.filter(|window| window.first >= 0);
+        let expected: Groups = expected
+            .map(|window| (window.key(), window.line()))
+            .collect();
+        query.differs(&expected, &found).map_or(Ok(()), Err)
+    }
+
     fn watermark(&self) -> i64 {
         self.latest.map_or(i64::MIN, |latest| latest - self.delay)
     }
 
-    fn batch<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) {
+    pub(super) fn batch<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) {
         let watermark = self.watermark();
         let mut latest = self.latest;
         for row in rows {
@@ -163,23 +188,28 @@ impl Window {
     }
 }
 
-fn late_case(seed: u64) -> (Case, Kind) {
-    let mut random = Rng::with_seed(seed ^ 0x1A7E);
-    let random = &mut random;
-    let kind = Kind::draw(random);
+/// A statement over windows of `kind`, with what a window holds.
+pub(super) fn windows(random: &mut Rng, kind: Kind) -> Query {
     let sql = format!(
         "SELECT arrow_cast(window_start, 'Int64'), arrow_cast(window_end, 'Int64'), k, count(*), sum(v), \
          min(id) FROM rows WHERE id IS NOT NULL GROUP BY {}, k HAVING min(id) >= 0",
         kind.sql()
     );
-    let query = Query {
+    Query {
         sql,
         mode: [OutputMode::Append, OutputMode::Update][random.usize(..2)],
         delay: Some(Duration::from_millis(random.u64(0..2_000))),
         keys: 3,
         near: Vec::new(),
         session: matches!(kind, Kind::Session(_)),
-    };
+    }
+}
+
+fn late_case(seed: u64) -> (Case, Kind) {
+    let mut random = Rng::with_seed(seed ^ 0x1A7E);
+    let random = &mut random;
+    let kind = Kind::draw(random);
+    let query = windows(random, kind);
     let mut case = Case::over(random, seed, query, 1, Times::Around(BEHIND));
     // Each round is a batch, and what it closes is another before the next.
     for round in &mut case.rounds {
@@ -189,34 +219,12 @@ fn late_case(seed: u64) -> (Case, Kind) {
 }
 
 async fn run(case: &Case, kind: Kind) -> Result<(), String> {
-    let mut book = Book {
-        kind,
-        delay: case.query.delay.unwrap().as_millis() as i64,
-        latest: None,
-        open: Vec::new(),
-        closed: Vec::new(),
-        late: 0,
-    };
+    let mut book = Book::new(kind, case);
     for round in &case.rounds {
         book.batch(round.rows.iter());
     }
     let (late, batches) = case.stream().await?;
-    let query = &case.query;
-    let found = match query.mode {
-        OutputMode::Append => query.groups(&batches.concat())?,
-        _ => query.newest(batches.iter())?,
-    };
-    let expected = book
-        .open
-        .iter()
-        .chain(&book.closed)
-        .filter(|window| window.first >= 0);
-    let expected: Groups = expected
-        .map(|window| (window.key(), window.line()))
-        .collect();
-    if let Some(differs) = query.differs(&expected, &found) {
-        return Err(differs);
-    }
+    book.expect(&case.query, &batches)?;
     match case.lives.len() {
         1 if late != book.late => Err(format!("{late} rows too late instead of {}", book.late)),
         _ => Ok(()),

@@ -50,7 +50,10 @@ impl Life {
     }
 
     /// `builder` with its death, and when that comes.
-    fn killed(&self, builder: StreamingQueryBuilder) -> (StreamingQueryBuilder, BoxFuture<'_, ()>) {
+    pub(super) fn killed(
+        &self,
+        builder: StreamingQueryBuilder,
+    ) -> (StreamingQueryBuilder, BoxFuture<'_, ()>) {
         let Some((step, nth)) = self.death else {
             return (builder, std::future::pending().boxed());
         };
@@ -85,7 +88,11 @@ struct Batches {
 }
 
 impl Given {
-    fn of(&self, query: &Arc<Query>, builder: StreamingQueryBuilder) -> StreamingQueryBuilder {
+    pub(super) fn of(
+        &self,
+        query: &Arc<Query>,
+        builder: StreamingQueryBuilder,
+    ) -> StreamingQueryBuilder {
         let (given, query) = (self.clone(), Arc::clone(query));
         builder.foreach_batch(move |batch, rows| {
             let (given, query) = (given.clone(), Arc::clone(&query));
@@ -124,12 +131,12 @@ impl Given {
 }
 
 /// Puts `rows` into their shards of `words`, which are `shards`.
-async fn put(world: &World, rows: &[Row], shards: u32) {
+pub(super) async fn put(world: &World, rows: &[Row], shards: u32) {
     let stream = StreamIdentity::parse("words").unwrap();
     let width = u128::MAX / u128::from(shards);
     for rows in rows.chunks(500) {
         let entries = rows.iter().map(|row| {
-            let hash_key = HashKey(width * u128::from(row.shard) + 1);
+            let hash_key = HashKey(width * u128::from(row.shard) + width / 2);
             entry("k", row.text(), Some(hash_key))
         });
         let entries: Vec<_> = entries.collect();
@@ -192,7 +199,7 @@ pub(super) async fn live(
     Ok(late)
 }
 
-fn builder(world: &World, query: &Query) -> StreamingQueryBuilder {
+pub(super) fn builder(world: &World, query: &Query) -> StreamingQueryBuilder {
     let builder = StreamingQuery::builder(&world.ctx, query.over_words())
         .with_output_mode(query.mode)
         .with_seed(7);

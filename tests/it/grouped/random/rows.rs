@@ -130,6 +130,29 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Rows of shards that are `ahead` of the rows before by so much each. The rows of a shard are in order,
+    /// but for `behind` milliseconds, and none is that far behind the latest row of the rounds before.
+    pub(super) fn apart(&mut self, ahead: &[i64], behind: i64) -> Round {
+        let start = self.now + 1;
+        let mut times: Vec<i64> = ahead.iter().map(|ahead| start + ahead).collect();
+        let count = self.random.usize(0..=30);
+        let rows = (0..count).map(|_| {
+            let shard = self.random.usize(..times.len());
+            times[shard] += self.random.i64(0..400);
+            let time = times[shard] - self.random.i64(0..=behind);
+            let id = self.next;
+            self.next += 1;
+            let row = self.at(id, Some(time));
+            let id = (self.random.u32(..12) > 0).then_some(id);
+            let shard = shard as u32;
+            Row { id, shard, ..row }
+        });
+        let rows = rows.collect();
+        self.now = times.into_iter().max().unwrap_or(start);
+        let rest = Duration::ZERO;
+        Round { rows, rest }
+    }
+
     fn nothing(&mut self) -> Row {
         Row {
             id: None,
@@ -164,10 +187,10 @@ impl<'a> Source<'a> {
     }
 
     /// A row of each shard that is far ahead of all others.
-    fn ahead(&mut self) -> Round {
+    pub(super) fn ahead(&mut self) -> Round {
         let shards = self.shards;
         let row = |(number, shard): (i64, u32)| {
-            let row = self.at(-1 - number, Some(100_000_000));
+            let row = self.at(-1 - number, Some(1_000_000_000));
             Row { shard, ..row }
         };
         let rows = (0..).zip(0..shards).map(row).collect();

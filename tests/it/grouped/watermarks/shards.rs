@@ -6,7 +6,7 @@
 //! | one shard is idle | it holds nothing up |
 //! | a shard is split | its children begin where it has ended |
 
-use datafusion_kinesis::model::{HashKey, ShardId};
+use datafusion_kinesis::model::{HashKey, ShardId, Trigger};
 
 use super::*;
 use crate::streaming::front::Front;
@@ -105,4 +105,40 @@ async fn the_children_of_a_shard_begin_where_it_has_ended() {
     pause().await;
     assert_eq!(lines.given().concat(), ["20 1", "30 1"]);
     query.stop().await.unwrap();
+}
+
+/// Shard 0 has a row that arrives behind the frozen tip, so it holds the watermark at its end, too.
+#[tokio::test(start_paused = true)]
+async fn rows_that_the_end_of_a_query_leaves_to_the_next_start_are_not_late() {
+    let (world, front) = Front::world();
+    world.unbounded_table("words", 2, FROM_THE_START).await;
+    let lines = Lines::default();
+    let available_now = || {
+        let sql = TUMBLE.replace("{}", TIMES);
+        let query = grouped(&world, &sql, OutputMode::Append)
+            .with_watermark(DELAY, None)
+            .with_trigger(Trigger::AvailableNow)
+            .with_checkpoint_location("memory://watermark-behind-the-tip");
+        lines.of(query).start()
+    };
+    put_into(&world, false, "1").await;
+    put_into(&world, true, "100").await;
+    front.throttle(Some(shard(0)));
+    let query = available_now().await.unwrap();
+    pause().await;
+    put_into(&world, false, "12").await;
+    front.throttle(None);
+    query.await_termination().await.unwrap();
+    assert_eq!(
+        watermark(&query),
+        None,
+        "of both rows nothing is known before their batch"
+    );
+    assert_eq!(lines.given().concat(), [""; 0]);
+
+    let query = available_now().await.unwrap();
+    query.await_termination().await.unwrap();
+    assert_eq!(dropped(&query.recent_progress()), 0);
+    assert_eq!(watermark(&query), Some(95));
+    assert_eq!(lines.given().concat(), ["0 1", "10 1"]);
 }
