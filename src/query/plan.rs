@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::kinesis::RecordColumns;
 use crate::model::UnixMillis;
 use crate::source::BatchReads;
-use crate::table::{BatchTable, KinesisTable, StreamingSettings};
+use crate::table::{BatchTable, KinesisTable, StreamingSettings, expect_files};
 
 pub(crate) use explained::explained;
 pub use sources::is_streaming;
@@ -123,6 +123,16 @@ impl StreamingPlan {
             stateful,
             sources,
         })
+    }
+
+    /// Refuses a statement that reads a file, or a local folder, which does not exist.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) with the table and the place.
+    pub(super) async fn expect_files(&self) -> Result<()> {
+        expect_files(&self.session, &self.plan)
+            .await
+            .map_err(failure)
     }
 
     /// The plan of a batch that reads `reads`, one for each source.

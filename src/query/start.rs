@@ -44,6 +44,7 @@ impl StreamingQueryBuilder {
         let state = self.ctx.state();
         let settings = self.settings(&state);
         let plan = StreamingPlan::new(&state, plan, &settings)?;
+        plan.expect_files().await?;
         let output = self.output(&plan)?;
         let mut random = self
             .seed

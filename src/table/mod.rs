@@ -17,6 +17,7 @@ mod batch_table;
 mod builder;
 mod descriptor;
 mod factory;
+mod files;
 mod identifiers;
 mod order;
 mod provider;
@@ -36,6 +37,7 @@ pub use factory::KinesisTableFactory;
 #[cfg(feature = "cli")]
 pub(crate) use factory::kinesis_table;
 pub(crate) use factory::register_with;
+pub(crate) use files::expect_files;
 pub use order::InOrderExec;
 pub(crate) use order::in_source_order;
 pub use provider::KinesisTable;

@@ -16,6 +16,7 @@ use datafusion::sql::sqlparser::ast::{
     Insert, ObjectName, Query, Statement as SqlStatement, TableObject, Visit, visit_relations,
 };
 
+use super::files;
 use super::identifiers::{Tables, quote_columns, quote_query};
 use super::provider::KinesisTable;
 use super::settings;
@@ -71,7 +72,7 @@ async fn planned(
         (plan, _) => plan?,
     };
     refuse_numbers(&plan)?;
-    Ok(plan)
+    files::read_anew(plan)
 }
 
 async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), DataFusionError> {

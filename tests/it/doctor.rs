@@ -182,6 +182,26 @@ async fn where_all_is_well_it_says_so_and_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_to_join_with_that_is_not_there_is_found() {
+    let ground = Ground::new("file").await;
+    let names = ground.folder.join("names.csv").display().to_string();
+    let table = format!(
+        "CREATE EXTERNAL TABLE names (id VARCHAR, name VARCHAR) STORED AS CSV LOCATION '{names}';"
+    );
+    let statements = ground.statements(&ground.folder.join("checkpoint"));
+    let joined = statements.replace(
+        "data FROM words",
+        "name FROM words JOIN names ON partitionKey = id",
+    );
+    for statement in [joined.as_str(), "SELECT * FROM names;"] {
+        let said = complaint(&ground, &format!("{table}{statement}"));
+        for part in ["'names'", &names, "does not exist"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_region_is_found() {
     let ground = Ground::new("region").await;
     let checkpoint = ground.folder.join("checkpoint");

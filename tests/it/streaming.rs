@@ -5,6 +5,7 @@ mod committers;
 mod data_loss;
 mod ending;
 pub(crate) mod fencing;
+mod files;
 mod first_tick;
 pub(crate) mod front;
 mod idle;

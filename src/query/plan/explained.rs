@@ -28,6 +28,7 @@ pub(crate) async fn explained(
     let settings = StreamingSettings::of(state.config_options());
     let statement = LogicalPlan::clone(&explain.plan);
     let streaming = StreamingPlan::new(state, statement, &settings)?;
+    streaming.expect_files().await?;
     streaming.new_state().await?;
     let explain = Explain {
         plan: Arc::new(streaming.example()?),
