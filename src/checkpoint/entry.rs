@@ -13,18 +13,25 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::QueryText;
 use super::text::{Place, Time};
 use crate::model::Epoch;
 
 pub(crate) use read::{read_commit, read_heading, read_metadata, read_offsets};
 pub(crate) use write::{commit, metadata, offsets};
 
-/// The highest version that is read. It is written where an entry has a member of GROUP BY over streams;
-/// all others are written as [`FIRST_VERSION`], so that an older program reads on what it knows.
-pub(super) const VERSION: u32 = 2;
+/// The highest version that is read. An entry is written with the lowest version that has its members, so
+/// that an older program reads on what it knows.
+pub(super) const VERSION: u32 = STATEMENT_VERSION;
 
 /// The version of entries that know neither watermark nor state.
 const FIRST_VERSION: u32 = 1;
+
+/// The version that added the watermark and the state of a GROUP BY.
+const STATE_VERSION: u32 = 2;
+
+/// The version that added the statement of a query.
+const STATEMENT_VERSION: u32 = 3;
 
 /// Which start of a query wrote an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +40,26 @@ pub(crate) struct Writer {
     pub(crate) epoch: Epoch,
     /// Drawn at random by each start, to tell it from another that counts its epochs anew.
     pub(crate) run: String,
+    /// What it runs, where that is not what the query was created with. Only entries of `offsets` say it.
+    pub(crate) runs: Option<QueryText>,
 }
 
 /// What an entry is about, and who wrote it: what both logs have in common.
 #[derive(Debug, Deserialize)]
-struct HeadingEntry {
+struct HeadingEntry<'a> {
     batch: u64,
     epoch: u64,
     run: String,
+    #[serde(default)]
+    query: Option<QueryEntry<'a>>,
+}
+
+/// What a query runs.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QueryEntry<'a> {
+    sink: Cow<'a, str>,
+    statement: Cow<'a, str>,
 }
 
 /// An entry of `offsets`.
@@ -54,6 +73,8 @@ struct OffsetsEntry<'a> {
     time: Time,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     watermark: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    query: Option<QueryEntry<'a>>,
     sources: Vec<SourceRanges<'a>>,
 }
 
@@ -130,6 +151,8 @@ struct MetadataEntry<'a> {
     created_at: Time,
     sources: Vec<SourceEntry<'a>>,
     sink: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statement: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<AggregationEntry<'a>>,
 }

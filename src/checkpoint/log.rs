@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::committer::{Log, OffsetCommitter, Put};
 use super::entry::{self, Unreadable, Writer};
-use super::{Logged, Recovered};
+use super::{Logged, QueryText, Recovered};
 use crate::error::{Error, Result};
 use crate::model::{Batch, BatchId, Committed, Epoch, RetryPolicy, UnixMillis};
 
@@ -31,6 +31,8 @@ pub(crate) struct Checkpoint {
     /// `None` before [`take_over`](Self::take_over).
     epoch: Option<Epoch>,
     run: String,
+    /// What this start runs, where that is not what the query was created with.
+    runs: Option<QueryText>,
     /// The first batch that a purge has not deleted yet.
     oldest: AtomicU64,
 }
@@ -51,6 +53,7 @@ impl Checkpoint {
             run: format!("{:016x}", random.u64(..)),
             random: Mutex::new(random),
             epoch: None,
+            runs: None,
             oldest: AtomicU64::new(0),
         }
     }
@@ -167,8 +170,11 @@ impl Checkpoint {
         let epoch = self.epoch.ok_or_else(|| {
             Error::internal("a checkpoint entry was to be written before an epoch was taken")
         })?;
-        let run = self.run.clone();
-        Ok(Writer { epoch, run })
+        Ok(Writer {
+            epoch,
+            run: self.run.clone(),
+            runs: self.runs.clone(),
+        })
     }
 
     async fn put(&self, log: Log, batch: BatchId, entry: Bytes) -> Result<Logged> {

@@ -40,6 +40,10 @@
 //!   "state": { "snapshot": { "batch": 10, "parts": ["…"] }, "deltas": ["…", "…"] }
 //! }
 //! ```
+//!
+//! `metadata` has the statement that the checkpoint was made for. Where a start has accepted another one,
+//! each entry of `offsets` since then has it as `"query": { "sink": "…", "statement": "…" }`. Both need
+//! version 3.
 
 #[cfg(feature = "aws")]
 mod amazon;
@@ -132,10 +136,19 @@ pub(crate) struct QueryMetadata {
     pub(crate) created_at: UnixMillis,
     /// Its sources, in the order of a [`Batch`].
     pub(crate) sources: Vec<SourceMetadata>,
-    /// What it writes to, in words.
-    pub(crate) sink: String,
+    /// What it runs, as it was when it was created.
+    pub(crate) runs: QueryText,
     /// What it keeps between batches; `None` where it keeps nothing.
     pub(crate) state: Option<StateMetadata>,
+}
+
+/// What a query runs: where its rows go, and its statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueryText {
+    /// What it writes to, in words.
+    pub(crate) sink: String,
+    /// The SQL; `None` where an older version of this program did not write it down.
+    pub(crate) statement: Option<String>,
 }
 
 /// What the state of a query is of, in words: it fits no other aggregation.

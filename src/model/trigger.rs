@@ -26,6 +26,11 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// Whether a query with this trigger ends without being stopped.
+    pub(crate) fn ends_by_itself(self) -> bool {
+        matches!(self, Self::Once | Self::AvailableNow)
+    }
+
     /// The forms of its text.
     pub(crate) const EXPECTED: &str = "expected 'as fast as possible', an interval up to 365 days such \
         as '200 milliseconds', '1 second' or '5 minutes', 'once' or 'available now'";

@@ -84,6 +84,7 @@ impl Runner {
                 return Ok(Logged::Taken);
             }
             self.mark = Mark::of(batch);
+            self.owes_query = false;
             report.lap("walCommit");
             self.at(Step::OffsetsLogged, id).await;
         }

@@ -35,6 +35,7 @@ pub struct StreamingQueryBuilder {
     pub(super) seed: Option<u64>,
     pub(super) hook: StepHook,
     pub(super) registered: bool,
+    pub(super) accept_changed_query: bool,
 }
 
 impl StreamingQueryBuilder {
@@ -54,11 +55,12 @@ impl StreamingQueryBuilder {
             seed: None,
             hook: StepHook::default(),
             registered: true,
+            accept_changed_query: false,
         }
     }
 
     /// Names the query, in messages and for whoever lists queries. Only one that runs in this
-    /// process may have the name.
+    /// session may have the name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -108,6 +110,18 @@ impl StreamingQueryBuilder {
     #[must_use]
     pub fn with_committer(mut self, committer: Arc<dyn OffsetCommitter>) -> Self {
         self.committer = Some(committer);
+        self
+    }
+
+    /// Starts the query at the checkpoint of another statement, or of one that writes to another target:
+    /// it goes on where that one stopped, and its statement is the one of the checkpoint from then on.
+    /// Without this such a start is refused.
+    ///
+    /// Filters, expressions, joins with tables, HAVING and the target may change. Other streams, other
+    /// groups and other aggregates are refused all the same.
+    #[must_use]
+    pub fn accept_changed_query(mut self) -> Self {
+        self.accept_changed_query = true;
         self
     }
 

@@ -35,9 +35,12 @@ impl Mark {
 
 impl Runner {
     /// Whether a batch without rows is to be logged: what the newest entry says is old, and much more is
-    /// known by now; or it does not have the end of a shard. A query that ends by itself first reads all
-    /// that it is to read, and leaves ends to batches with rows.
+    /// known by now; or it does not have the end of a shard, or a statement that was accepted. A query that
+    /// ends by itself first reads all that it is to read, and leaves ends to batches with rows.
     pub(super) fn owes_mark(&self, readers: &[StreamReader]) -> bool {
+        if self.owes_query {
+            return true;
+        }
         if self.until.is_none() && readers.iter().any(|reader| reader.owes_end(END_WAITS)) {
             return true;
         }

@@ -32,6 +32,7 @@ mod runner;
 mod shared;
 mod start;
 mod stateful;
+mod statement;
 mod status;
 mod steps;
 mod timer;

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::checkpoint::{Checkpoint, QueryMetadata, SourceMetadata};
+use crate::checkpoint::{Checkpoint, QueryMetadata, QueryText, SourceMetadata};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::StreamSummary;
 use crate::model::{InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
@@ -11,6 +11,7 @@ use crate::source::present;
 use crate::state::refuse_other;
 
 use super::plan::{PlanSource, StreamingPlan};
+use super::statement::{is_same_query, refuse_changed, refuse_second};
 
 /// The identity of the query with this checkpoint; one of its own where the checkpoint is new.
 /// `streams` are its sources as they are now.
@@ -22,7 +23,7 @@ pub(super) async fn identify(
     checkpoint: &Checkpoint,
     plan: &StreamingPlan,
     streams: &[StreamSummary],
-    sink: String,
+    runs: &QueryText,
     now: UnixMillis,
     random: &mut fastrand::Rng,
 ) -> Result<QueryMetadata> {
@@ -38,7 +39,7 @@ pub(super) async fn identify(
                 id: uuid(random),
                 created_at: now,
                 sources,
-                sink: sink.clone(),
+                runs: runs.clone(),
                 state: plan
                     .stateful
                     .as_ref()
@@ -48,10 +49,62 @@ pub(super) async fn identify(
             checkpoint.create_metadata(&made).await?
         }
     };
-    compare(&checkpoint.location(), &stands, streams, &sink)?;
+    compare(&checkpoint.location(), &stands, streams)?;
     let state = plan.stateful.as_ref().map(|stateful| &stateful.description);
     refuse_other(&checkpoint.location(), stands.state.as_ref(), state)?;
     Ok(stands)
+}
+
+/// How a start may go on where another statement, or one with another target, stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChangedQuery {
+    /// Not at all.
+    Refused,
+    /// The session allows it: unless another statement of this session has used the checkpoint.
+    AcceptedBySession,
+    /// The start itself was told so.
+    Accepted,
+}
+
+/// Refuses a query that is not the one of its checkpoint, unless that is accepted; then each entry of the
+/// log says from now on what runs. `earlier` is what this session has run there before. Whether the query
+/// goes on for another one.
+///
+/// # Errors
+/// [`Checkpoint`](ErrorKind::Checkpoint) with both queries.
+pub(super) async fn expect_query(
+    checkpoint: &mut Checkpoint,
+    metadata: &QueryMetadata,
+    earlier: Option<&QueryText>,
+    runs: &QueryText,
+    changed: ChangedQuery,
+) -> Result<bool> {
+    let location = checkpoint.location();
+    if let Some(earlier) = earlier.filter(|earlier| !is_same_query(earlier, runs))
+        && changed != ChangedQuery::Accepted
+    {
+        return Err(refuse_second(&location, earlier, runs));
+    }
+    let since = checkpoint.runs_since().await?;
+    let was = since.as_ref().unwrap_or(&metadata.runs);
+    let changes = !is_same_query(was, runs);
+    if changes && changed == ChangedQuery::Refused {
+        return Err(refuse_changed(&location, was, runs));
+    }
+    if changes {
+        let statement = was.statement.as_deref().unwrap_or("not known");
+        tracing::warn!(
+            checkpoint = location,
+            was = statement,
+            wrote_to = was.sink,
+            writes_to = runs.sink,
+            "the query goes on for another one, as was accepted"
+        );
+    }
+    if metadata.runs.statement.is_none() || !is_same_query(&metadata.runs, runs) {
+        checkpoint.set_runs(runs.clone());
+    }
+    Ok(changes)
 }
 
 /// A source of a query that was made at `now` by our clock, which is `began`.
@@ -85,19 +138,7 @@ pub(super) fn uuid(random: &mut fastrand::Rng) -> String {
         .to_string()
 }
 
-fn compare(
-    location: &str,
-    stored: &QueryMetadata,
-    streams: &[StreamSummary],
-    sink: &str,
-) -> Result<()> {
-    if stored.sink != sink {
-        tracing::warn!(
-            checkpoint = location,
-            "the query wrote to {} before, and writes to {sink} from now on",
-            stored.sink
-        );
-    }
+fn compare(location: &str, stored: &QueryMetadata, streams: &[StreamSummary]) -> Result<()> {
     let asked: Vec<_> = streams.iter().map(|summary| &summary.stream).collect();
     let before: Vec<_> = stored.sources.iter().map(|source| &source.stream).collect();
     match difference(&before, &asked) {

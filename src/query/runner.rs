@@ -54,6 +54,8 @@ pub(super) struct Runner {
     pub(super) losses: Vec<u64>,
     /// What the newest entry of the log says.
     pub(super) mark: Mark,
+    /// Whether the log is to say that the query goes on for another one.
+    pub(super) owes_query: bool,
     /// What the aggregation of the query keeps, where it has one.
     pub(super) stateful: Option<Stateful>,
 }

@@ -12,16 +12,16 @@ use super::listener::StreamingQueryStarted;
 use super::output::Output;
 use super::place::{Place, Told};
 use super::plan::StreamingPlan;
-use super::recovery::{identify, metadata_options, uuid};
-use super::registry::Registration;
+use super::recovery::{ChangedQuery, expect_query, identify, metadata_options, uuid};
+use super::registry::{Registration, SessionQueries};
 use super::resume::describe;
 use super::runner::Runner;
 use super::shared::Shared;
 use super::stateful::Stateful;
-use crate::checkpoint::{Checkpoint, StateObjects};
+use crate::checkpoint::{Checkpoint, QueryText, StateObjects};
 use crate::error::failure;
 use crate::error::{Error, Result};
-use crate::model::{RetryPolicy, Trigger};
+use crate::model::RetryPolicy;
 use crate::state::StateDirectory;
 use crate::table::{StreamingSettings, logical_plan};
 
@@ -62,16 +62,34 @@ impl StreamingQueryBuilder {
         let place = Place::new(told, plan.inserts()).await?;
         let (retry, retained) = (options.retry, options.min_batches_to_retain);
         let stateful = self.stateful(&plan, &place, retry, &mut random).await?;
+        let queries = SessionQueries::of(&self.ctx);
+        // A log that is gone with its query is met by no other.
+        let shared_log = self.registered && !place.held.is_empty();
         let registration = match self.registered {
-            true => Registration::take(&run_id, name.as_deref(), place.held)?,
+            true => Registration::take(&queries, &run_id, name.as_deref(), place.held)?,
             false => Registration::none(),
         };
-        let checkpoint = Checkpoint::new(place.committer, retry, retained, random.fork());
+        let mut checkpoint = Checkpoint::new(place.committer, retry, retained, random.fork());
         let clock = plan.sources[0].table().clock();
         let streams = describe(&plan, &mut random).await?;
         let now = clock.now();
-        let sink = output.sink(&plan);
-        let metadata = identify(&checkpoint, &plan, &streams, sink, now, &mut random).await?;
+        let runs = QueryText {
+            sink: output.sink(&plan),
+            statement: Some(self.sql.trim().to_owned()),
+        };
+        let metadata = identify(&checkpoint, &plan, &streams, &runs, now, &mut random).await?;
+        let location = checkpoint.location();
+        let earlier = queries.started_at(&location).filter(|_| shared_log);
+        let changed = match (self.accept_changed_query, settings.accept_changed_query) {
+            (true, _) => ChangedQuery::Accepted,
+            (false, true) => ChangedQuery::AcceptedBySession,
+            (false, false) => ChangedQuery::Refused,
+        };
+        let earlier = earlier.as_ref();
+        let changes = expect_query(&mut checkpoint, &metadata, earlier, &runs, changed).await?;
+        if shared_log {
+            queries.note(location, runs);
+        }
         let shared = Shared::new(metadata.id.clone(), run_id, name, plan.schema());
         let runner = Runner {
             shared: Arc::new(shared),
@@ -81,7 +99,7 @@ impl StreamingQueryBuilder {
             checkpoint,
             stop_lock: place.stop_lock,
             trigger: settings.trigger,
-            until: matches!(settings.trigger, Trigger::Once | Trigger::AvailableNow).then_some(now),
+            until: settings.trigger.ends_by_itself().then_some(now),
             plan,
             clock,
             random,
@@ -89,6 +107,7 @@ impl StreamingQueryBuilder {
             listeners: self.listeners,
             fired_before: None,
             mark: Mark::beginning(&metadata),
+            owes_query: changes,
             metadata,
             losses: vec![0; streams.len()],
             streams,

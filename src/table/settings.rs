@@ -24,6 +24,7 @@ use crate::options::{location, may_hold_secret, nearest};
 /// | `streaming.query_name` | | any text |
 /// | `streaming.watermark_delay` | | a span such as `10 seconds`: how much later than others a row may come |
 /// | `streaming.watermark_column` | the time of the window | the column that says when a row happened |
+/// | `streaming.accept_changed_query` | `false` | `true` starts a changed statement at the checkpoint of the old one |
 ///
 /// A wrong value is refused by the `SET`. `RESET streaming.…` brings the default back, in
 /// [`sql`](fn@crate::sql).
@@ -41,6 +42,8 @@ pub struct StreamingSettings {
     pub watermark_delay: Option<Duration>,
     /// The column that says when a row happened; without it that is the time of the window.
     pub watermark_column: Option<String>,
+    /// Whether a changed statement, or one with another target, may go on at the checkpoint of the old one.
+    pub accept_changed_query: bool,
 }
 
 /// A setting: its name behind `streaming.`, and what it says.
@@ -53,7 +56,7 @@ struct Setting {
     reset: fn(&mut StreamingSettings, StreamingSettings),
 }
 
-const SETTINGS: [Setting; 6] = [
+const SETTINGS: [Setting; 7] = [
     Setting {
         name: "trigger",
         description: "When a streaming query runs its batches: 'as fast as possible', an interval such as '1 second', 'once' or 'available now'.",
@@ -107,6 +110,13 @@ const SETTINGS: [Setting; 6] = [
         set: |settings, text| put(&mut settings.watermark_column, query_name(text).map(Some)),
         reset: |settings, default| settings.watermark_column = default.watermark_column,
     },
+    Setting {
+        name: "accept_changed_query",
+        description: "Whether a changed statement, or one with another target, may go on at the checkpoint of the old one: 'true' or 'false'.",
+        get: |settings| Some(settings.accept_changed_query.to_string()),
+        set: |settings, text| put(&mut settings.accept_changed_query, flag(text)),
+        reset: |settings, default| settings.accept_changed_query = default.accept_changed_query,
+    },
 ];
 
 fn put<T, E: Into<String>>(slot: &mut T, value: Result<T, E>) -> Result<(), String> {
@@ -116,6 +126,14 @@ fn put<T, E: Into<String>>(slot: &mut T, value: Result<T, E>) -> Result<(), Stri
 
 fn watermark_delay(text: &str) -> Result<Duration, &'static str> {
     parse_span(text).ok_or("expected a span up to 365 days, such as '10 seconds' or '0 seconds'")
+}
+
+fn flag(text: &str) -> Result<bool, &'static str> {
+    match text.trim() {
+        text if text.eq_ignore_ascii_case("true") => Ok(true),
+        text if text.eq_ignore_ascii_case("false") => Ok(false),
+        _ => Err("expected 'true' or 'false'"),
+    }
 }
 
 fn query_name(text: &str) -> Result<String, &'static str> {

@@ -1,5 +1,6 @@
 //! Streaming queries over a simulated stream, on paused time.
 
+mod changed;
 mod checkpoints;
 mod committers;
 mod data_loss;

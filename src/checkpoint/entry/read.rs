@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    CommitEntry, FIRST_VERSION, HeadingEntry, MetadataEntry, OffsetsEntry, Range, StateEntry,
-    Unreadable, VERSION, Writer,
+    CommitEntry, HeadingEntry, MetadataEntry, OffsetsEntry, QueryEntry, Range, STATE_VERSION,
+    STATEMENT_VERSION, StateEntry, Unreadable, VERSION, Writer,
 };
-use crate::checkpoint::{QueryMetadata, SourceMetadata, StateMetadata};
+use crate::checkpoint::{QueryMetadata, QueryText, SourceMetadata, StateMetadata};
 use crate::model::{
     Batch, BatchId, Committed, Epoch, InitialPositions, ShardId, ShardRange, SnapshotFiles,
     StateFiles, StreamIdentity, StreamName, StreamRanges,
@@ -18,7 +18,12 @@ use crate::model::{
 /// Reads what [`offsets`](super::offsets) writes.
 pub(crate) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
     let entry: OffsetsEntry<'static> = decode(text)?;
-    expect_version(entry.version, "watermark", entry.watermark.is_some())?;
+    for (member, is_there, since) in [
+        ("watermark", entry.watermark.is_some(), STATE_VERSION),
+        ("query", entry.query.is_some(), STATEMENT_VERSION),
+    ] {
+        expect_version(entry.version, member, is_there, since)?;
+    }
     let sources = entry.sources.into_iter().map(|source| {
         let stream = StreamName::new(&source.stream).map_err(Unreadable::foreign)?;
         let shards = source.shards.into_iter().map(|(shard, range)| {
@@ -42,8 +47,16 @@ pub(crate) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
     let writer = Writer {
         epoch: Epoch(entry.epoch),
         run: entry.run.into_owned(),
+        runs: entry.query.map(query_text),
     };
     Ok((batch, writer))
+}
+
+fn query_text(entry: QueryEntry<'_>) -> QueryText {
+    QueryText {
+        sink: entry.sink.into_owned(),
+        statement: Some(entry.statement.into_owned()),
+    }
 }
 
 fn shard_range(shard: &str, range: Range) -> Result<ShardRange, Unreadable> {
@@ -73,7 +86,7 @@ pub(crate) fn read_commit(text: &[u8]) -> Result<CommitRead, Unreadable> {
         ("event_times", !entry.event_times.is_empty()),
         ("state", entry.state.is_some()),
     ] {
-        expect_version(entry.version, member, is_there)?;
+        expect_version(entry.version, member, is_there, STATE_VERSION)?;
     }
     let event_times = entry.event_times.into_iter().map(|shards| {
         let shards = shards.into_iter();
@@ -88,6 +101,7 @@ pub(crate) fn read_commit(text: &[u8]) -> Result<CommitRead, Unreadable> {
     let writer = Writer {
         epoch: Epoch(entry.epoch),
         run: entry.run.into_owned(),
+        runs: None,
     };
     Ok((BatchId(entry.batch), left, writer))
 }
@@ -113,7 +127,12 @@ fn texts(texts: Vec<Cow<'_, str>>) -> Vec<String> {
 /// Reads what [`metadata`](super::metadata) writes.
 pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
     let entry: MetadataEntry<'static> = decode(text)?;
-    expect_version(entry.version, "state", entry.state.is_some())?;
+    for (member, is_there, since) in [
+        ("state", entry.state.is_some(), STATE_VERSION),
+        ("statement", entry.statement.is_some(), STATEMENT_VERSION),
+    ] {
+        expect_version(entry.version, member, is_there, since)?;
+    }
     let state = entry.state.map(|state| StateMetadata {
         group_by: texts(state.group_by),
         aggregates: texts(state.aggregates),
@@ -136,24 +155,33 @@ pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
         id: entry.id.into_owned(),
         created_at: entry.created_at.0,
         sources: sources.collect::<Result<_, Unreadable>>()?,
-        sink: entry.sink.into_owned(),
+        runs: QueryText {
+            sink: entry.sink.into_owned(),
+            statement: entry.statement.map(Cow::into_owned),
+        },
         state,
     })
 }
 
 /// Which batch an entry of either log is about, and who wrote it.
 pub(crate) fn read_heading(text: &[u8]) -> Result<(BatchId, Writer), Unreadable> {
-    let entry: HeadingEntry = decode(text)?;
+    let entry: HeadingEntry<'static> = decode(text)?;
     let writer = Writer {
         epoch: Epoch(entry.epoch),
         run: entry.run,
+        runs: entry.query.map(query_text),
     };
     Ok((BatchId(entry.batch), writer))
 }
 
 /// Refuses a member that entries of this version do not have.
-fn expect_version(version: u32, member: &str, is_there: bool) -> Result<(), Unreadable> {
-    if is_there && version == FIRST_VERSION {
+fn expect_version(
+    version: u32,
+    member: &str,
+    is_there: bool,
+    since: u32,
+) -> Result<(), Unreadable> {
+    if is_there && version < since {
         let reason = format!("unknown field `{member}` in an entry of version {version}");
         return Err(Unreadable::foreign(reason));
     }

@@ -7,23 +7,33 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    AggregationEntry, CommitEntry, FIRST_VERSION, MetadataEntry, OffsetsEntry, Place, Range, Rows,
-    SnapshotEntry, SourceEntry, SourceRanges, StartEntry, StateEntry, Time, VERSION, Writer,
+    AggregationEntry, CommitEntry, FIRST_VERSION, MetadataEntry, OffsetsEntry, Place, QueryEntry,
+    Range, Rows, STATE_VERSION, STATEMENT_VERSION, SnapshotEntry, SourceEntry, SourceRanges,
+    StartEntry, StateEntry, Time, Writer,
 };
-use crate::checkpoint::{QueryMetadata, StateMetadata};
+use crate::checkpoint::{QueryMetadata, QueryText, StateMetadata};
 use crate::error::{Error, Result};
 use crate::model::{Batch, BatchId, Committed, ShardId, StateFiles, StreamRanges, UnixMillis};
 
 /// The entry of a planned batch.
 pub(crate) fn offsets(batch: &Batch, writer: &Writer) -> Result<Bytes> {
+    let query = writer.runs.as_ref().and_then(query_entry);
     encode(&OffsetsEntry {
-        version: version(batch.watermark.is_some()),
+        version: version(batch.watermark.is_some(), query.is_some()),
         batch: batch.id.0,
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
         time: Time(batch.time),
         watermark: batch.watermark.map(Time),
+        query,
         sources: batch.sources.iter().map(source_ranges).collect(),
+    })
+}
+
+fn query_entry(runs: &QueryText) -> Option<QueryEntry<'_>> {
+    Some(QueryEntry {
+        sink: runs.sink.as_str().into(),
+        statement: runs.statement.as_deref()?.into(),
     })
 }
 
@@ -64,7 +74,7 @@ pub(crate) fn commit(
     };
     let plain = left.watermark.is_none() && event_times.is_empty() && left.state.is_none();
     encode(&CommitEntry {
-        version: version(!plain),
+        version: version(!plain, false),
         batch: batch.0,
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
@@ -108,11 +118,12 @@ pub(crate) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
         }
     });
     encode(&MetadataEntry {
-        version: version(metadata.state.is_some()),
+        version: version(metadata.state.is_some(), metadata.runs.statement.is_some()),
         id: metadata.id.as_str().into(),
         created_at: Time(metadata.created_at),
         sources: sources.collect(),
-        sink: metadata.sink.as_str().into(),
+        sink: metadata.runs.sink.as_str().into(),
+        statement: metadata.runs.statement.as_deref().map(Cow::from),
         state: metadata.state.as_ref().map(aggregation),
     })
 }
@@ -130,8 +141,12 @@ fn texts(texts: &[String]) -> Vec<Cow<'_, str>> {
 }
 
 /// The lowest version that has the members of an entry.
-fn version(has_more: bool) -> u32 {
-    if has_more { VERSION } else { FIRST_VERSION }
+fn version(has_state: bool, has_statement: bool) -> u32 {
+    match (has_state, has_statement) {
+        (_, true) => STATEMENT_VERSION,
+        (true, false) => STATE_VERSION,
+        (false, false) => FIRST_VERSION,
+    }
 }
 
 fn encode<T: Serialize>(entry: &T) -> Result<Bytes> {

@@ -2,7 +2,7 @@
 
 use super::super::committer::{Log, Put};
 use super::super::entry::{self, Unreadable};
-use super::super::{QueryMetadata, SourceMetadata};
+use super::super::{QueryMetadata, QueryText, SourceMetadata};
 use super::Checkpoint;
 use crate::error::Result;
 use crate::model::{Batch, StreamName};
@@ -35,6 +35,30 @@ impl Checkpoint {
             Put::Exists(found) => self.read_metadata(&found),
             Put::Fenced(newer) => Err(self.fenced(newer, None)),
         }
+    }
+
+    /// What the newest start that planned a batch ran, where that is not what the query was created with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where its entry cannot be read.
+    pub(crate) async fn runs_since(&self) -> Result<Option<QueryText>> {
+        let Some(batch) = self.batches(Log::Offsets).await?.pop() else {
+            return Ok(None);
+        };
+        let found = self
+            .retrying(|| self.committer.get(Log::Offsets, batch))
+            .await?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let (_, writer) = entry::read_heading(&found)
+            .map_err(|reason| self.unreadable(Log::Offsets, batch, &reason))?;
+        Ok(writer.runs)
+    }
+
+    /// Has each entry of `offsets` say that `runs` is what the query runs now.
+    pub(crate) fn set_runs(&mut self, runs: QueryText) {
+        self.runs = Some(runs);
     }
 
     /// Refuses a batch that reads other streams than the query of `metadata`.

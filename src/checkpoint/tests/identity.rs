@@ -14,7 +14,7 @@ async fn torn_metadata_is_named() {
             "metadata is not what was written there",
         ),
         (
-            "{\"version\": 3}",
+            "{\"version\": 4}",
             "metadata was written by a newer version",
         ),
     ] {
@@ -69,4 +69,45 @@ async fn a_batch_of_other_streams_is_not_of_the_query() {
             format!("offsets/7 is not of this query: {read}, expected stream 'clicks' and 'words'");
         assert!(error.to_string().contains(&said), "{error}");
     }
+}
+
+#[tokio::test]
+async fn what_a_query_runs_comes_back_with_its_newest_batch() {
+    let place = Place::memory();
+    let mut query = start(place.open(), 1);
+    query.create_metadata(&metadata("a")).await.unwrap();
+    query.take_over().await.unwrap();
+    query.log_offsets(&batch(0, 1)).await.unwrap();
+    let nothing = Committed::default();
+    let done = query.log_commit(BatchId(0), UnixMillis(0), &nothing);
+    done.await.unwrap();
+    assert_eq!(query.runs_since().await.unwrap(), None);
+    let changed = QueryText {
+        sink: "Rows".to_owned(),
+        statement: Some("SELECT 'a \"b\"'\nFROM clicks".to_owned()),
+    };
+    query.set_runs(changed.clone());
+    assert_eq!(query.runs_since().await.unwrap(), None);
+    query.log_offsets(&batch(1, 1)).await.unwrap();
+    assert_eq!(query.runs_since().await.unwrap(), Some(changed));
+    let found = start(place.open(), 2).take_over().await.unwrap().unwrap();
+    assert_eq!(found.batch, batch(1, 1));
+}
+
+#[tokio::test]
+async fn metadata_of_an_older_version_has_no_statement() {
+    let text = r#"{"version": 1, "id": "a", "created_at": "2026-01-01T00:00:00Z", "sources": [],
+                   "sink": "Rows"}"#;
+    let place = written(&[("metadata", text.to_owned())]).await;
+    let found = start(place.open(), 1).metadata().await.unwrap().unwrap();
+    let runs = QueryText {
+        sink: "Rows".to_owned(),
+        statement: None,
+    };
+    assert_eq!(found.runs, runs);
+    let text = text.replace("\"Rows\"", "\"Rows\", \"statement\": \"SELECT 1\"");
+    let place = written(&[("metadata", text)]).await;
+    let error = start(place.open(), 1).metadata().await.unwrap_err();
+    let said = "unknown field `statement` in an entry of version 1";
+    assert!(error.to_string().contains(said), "{error}");
 }

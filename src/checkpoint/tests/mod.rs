@@ -96,7 +96,10 @@ fn metadata(id: &str) -> QueryMetadata {
         id: id.to_owned(),
         created_at: UnixMillis(1_700_000_000_001),
         sources: vec![source(arn), source("words")],
-        sink: "KinesisSink[word_counts]".to_owned(),
+        runs: QueryText {
+            sink: "KinesisSink[word_counts]".to_owned(),
+            statement: Some("INSERT INTO word_counts SELECT * FROM words".to_owned()),
+        },
         state: None,
     }
 }

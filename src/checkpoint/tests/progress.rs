@@ -124,11 +124,10 @@ async fn a_query_without_state_writes_what_it_always_did() {
     query.create_metadata(&metadata("a")).await.unwrap();
     let made = place.open().metadata().await.unwrap().unwrap();
     let made = String::from_utf8(made.to_vec()).unwrap();
-    assert!(made.starts_with("{\n  \"version\": 1,\n"), "{made}");
-    assert!(
-        made.ends_with("\"sink\": \"KinesisSink[word_counts]\"\n}\n"),
-        "{made}"
-    );
+    assert!(made.starts_with("{\n  \"version\": 3,\n"), "{made}");
+    let end = "\"sink\": \"KinesisSink[word_counts]\",\n  \"statement\": \"INSERT INTO word_counts \
+               SELECT * FROM words\"\n}\n";
+    assert!(made.ends_with(end), "{made}");
 }
 
 #[tokio::test]
@@ -176,7 +175,7 @@ async fn what_the_state_of_a_query_is_of_comes_back() {
         assert_eq!(query.create_metadata(&made).await.unwrap(), made);
         assert_eq!(query.metadata().await.unwrap(), Some(made));
         let text = place.open().metadata().await.unwrap().unwrap();
-        assert!(text.starts_with(b"{\n  \"version\": 2,\n"));
+        assert!(text.starts_with(b"{\n  \"version\": 3,\n"));
     }
 }
 
@@ -193,7 +192,7 @@ async fn what_was_left_is_not_guessed_at() {
             "unknown field `watermark` in an entry of version 1",
         ),
         (
-            with(mark).replace("\"version\": 2", "\"version\": 3"),
+            with(mark).replace("\"version\": 2", "\"version\": 4"),
             "commits/0 was written by a newer version",
         ),
         (with("\"watermark\": 5"), "invalid type"),

@@ -54,7 +54,7 @@ async fn what_an_entry_does_not_say_is_not_known() {
 
 #[tokio::test]
 async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
-    let newer = |text: String| text.replace("\"version\": 1", "\"version\": 3, \"plans\": []");
+    let newer = |text: String| text.replace("\"version\": 1", "\"version\": 4, \"plans\": []");
     let more = |text: String| text.replace("\"version\"", "\"lateness\": 5, \"version\"");
     let (o, c) = (planned, done);
     for (entries, expected) in [

@@ -1,0 +1,153 @@
+//! Another statement, or another target, at the checkpoint of a query.
+
+use super::*;
+use datafusion_kinesis::ErrorKind;
+use datafusion_kinesis::model::Trigger;
+use std::fs;
+
+/// Copies all rows of `words` to `out`.
+const COPY: &str = "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words";
+
+/// Copies some of them.
+const SOME: &str = "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words \
+                    WHERE partitionKey <> 'x'";
+
+fn insert(world: &World, sql: &str, place: &str) -> StreamingQueryBuilder {
+    StreamingQuery::builder(&world.ctx, sql)
+        .with_trigger(Trigger::AvailableNow)
+        .with_checkpoint_location(place)
+}
+
+async fn run(query: StreamingQueryBuilder) {
+    let query = query.start().await.unwrap();
+    query.await_termination().await.unwrap();
+}
+
+/// What a start is refused with, which needs both statements, both targets and a way out.
+async fn refused(query: StreamingQueryBuilder, parts: &[&str]) {
+    let error = query.start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
+    for part in parts.iter().chain(&["checkpoint location of its own"]) {
+        assert!(error.to_string().contains(part), "{part}: {error}");
+    }
+}
+
+/// The rows of a stream.
+async fn rows(world: &World, table: &str) -> String {
+    let sql = format!("SELECT count(*) AS rows FROM {table}");
+    world.run(&sql).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_inserts_of_a_session_do_not_share_a_checkpoint() {
+    let world = world(1).await;
+    world.table("other", 1, "").await;
+    world.put("words", "k", "1").await;
+    let place = "memory://two-inserts";
+    run(insert(&world, COPY, place)).await;
+    let second = COPY.replace("out", "other");
+    let parts = [
+        COPY,
+        second.as_str(),
+        "KinesisSink[out]",
+        "KinesisSink[other]",
+        "of this session",
+    ];
+    refused(insert(&world, &second, place), &parts).await;
+    // That the session accepts changes does not say that two statements are one query.
+    world
+        .run("SET streaming.accept_changed_query = 'true'")
+        .await;
+    refused(insert(&world, &second, place), &parts).await;
+    refused(insert(&world, SOME, place), &[COPY, SOME]).await;
+    run(insert(&world, COPY, place)).await;
+    run(insert(&world, &second, "memory://two-inserts-other")).await;
+    assert!(rows(&world, "other").await.contains("| 1 "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_statement_is_refused_until_it_is_accepted_and_is_the_one_from_then_on() {
+    let (world, folder) = (world(1).await, crate::support::folder("changed-statement"));
+    let place = folder.to_str().unwrap();
+    let start = |sql: &str| insert(&world, sql, place).as_in_another_process();
+    world.put("words", "k", "1").await;
+    run(start(COPY)).await;
+    world.put("words", "k", "2").await;
+    let parts = [
+        COPY,
+        SOME,
+        "KinesisSink[out]",
+        "streaming.accept_changed_query",
+    ];
+    let before = fs::read_dir(folder.join("offsets")).unwrap().count();
+    refused(start(SOME), &parts).await;
+    let after = fs::read_dir(folder.join("offsets")).unwrap().count();
+    assert_eq!(before, after, "a refused start writes nothing");
+    assert!(!folder.join("epochs/2").exists(), "and fences nobody");
+    run(start(SOME).accept_changed_query()).await;
+    assert!(rows(&world, "out").await.contains("| 2 "));
+    // Once is enough, and the old statement is now the other one.
+    world.put("words", "k", "3").await;
+    run(start(SOME)).await;
+    refused(start(COPY), &parts).await;
+    world
+        .run("SET streaming.accept_changed_query = 'true'")
+        .await;
+    run(start(COPY)).await;
+    assert!(rows(&world, "out").await.contains("| 3 "));
+    world.run("RESET streaming.accept_changed_query").await;
+    refused(start(SOME), &parts).await;
+    run(start(COPY)).await;
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_statement_is_known_before_a_row_comes() {
+    let world = world(1).await;
+    let place = "memory://changed-quiet";
+    let start = |sql: &str| insert(&world, sql, place).as_in_another_process();
+    world.put("words", "k", "1").await;
+    run(start(COPY)).await;
+    run(start(SOME).accept_changed_query()).await;
+    run(start(SOME)).await;
+    refused(start(COPY), &[COPY, SOME]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn layout_and_comments_are_no_change() {
+    let world = world(1).await;
+    let place = "memory://changed-layout";
+    run(insert(&world, COPY, place)).await;
+    let same = "-- a copy\ninsert into out (partitionKey, data)\n  select partitionKey, data\n  from words;";
+    run(insert(&world, same, place)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_statement_with_another_target_is_refused() {
+    let world = world(1).await;
+    let place = "memory://changed-target";
+    run(insert(&world, COPY, place).as_in_another_process()).await;
+    world.run("DROP TABLE out").await;
+    world.table("elsewhere", 1, "").await;
+    world.table_again("out", "elsewhere", "").await;
+    let start = || insert(&world, COPY, place).as_in_another_process();
+    let parts = [COPY, "KinesisSink[out]", "KinesisSink[elsewhere]"];
+    refused(start(), &parts).await;
+    run(start().accept_changed_query()).await;
+    run(start()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_serves_one_query_of_a_session() {
+    let (one, other) = (world(1).await, world(1).await);
+    let start = |world: &World, place: &str| {
+        let query = Sink::default().of(words(world)).with_name("copies");
+        query.with_checkpoint_location(place).start()
+    };
+    let first = start(&one, "memory://named-one").await.unwrap();
+    let second = start(&other, "memory://named-other").await.unwrap();
+    let error = start(&one, "memory://named-again").await.unwrap_err();
+    assert!(error.to_string().contains("'copies'"), "{error}");
+    first.stop().await.unwrap();
+    second.stop().await.unwrap();
+}
