@@ -4,6 +4,7 @@
 //! what is here splits files into statements, runs one after the other, and prints.
 
 mod args;
+mod behind;
 mod doctor;
 mod embedded;
 mod failure;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
+use super::behind::Behind;
 use super::failure::Failure;
 use super::output::{Output, Printer, Yield};
 use super::progress::Progress;
@@ -30,12 +31,13 @@ enum Event {
     Batch(RecordBatch),
 }
 
-/// Runs a statement and prints what it gives; a signal ends it.
+/// Runs a statement, in front of those `behind` it, and prints what it gives; a signal ends it.
 pub(super) async fn run_statement(
     session: &Session,
     statement: &Statement,
     output: Output,
     signals: &mut Signals,
+    behind: &[Behind],
 ) -> Result<(), Failure> {
     let (ctx, text) = (session.ctx.clone(), statement.in_place());
     let asking = {
@@ -48,7 +50,7 @@ pub(super) async fn run_statement(
         answer = asking.join() => answer.map_err(panicked)?,
     };
     match streaming {
-        Ok(true) => run_streaming(session, statement, output, signals).await,
+        Ok(true) => run_streaming(session, statement, output, signals, behind).await,
         // What cannot be planned is planned again, and refused in the engine's words.
         Ok(false) | Err(_) => run_to_the_end(session, statement, output, signals).await,
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 
 use super::args::{Format, Script};
+use super::behind::Behind;
 use super::failure::Failure;
 use super::output::Output;
 use super::run::{run_statement, unless_stopped};
@@ -34,9 +35,16 @@ pub(super) async fn run(session: &Session, scripts: &[Script], format: Format) -
         },
         signals,
     };
-    for (script, text) in texts {
-        let ran = match text {
-            Some(text) => runner.statements(script, split(&text)).await,
+    let split = texts.into_iter().map(|(script, text)| {
+        let statements = text.map(|text| split(&text));
+        (script, statements)
+    });
+    let scripts: Vec<_> = split.collect();
+    let behind = behind(&scripts);
+    let mut behind = behind.as_slice();
+    for (script, statements) in scripts {
+        let ran = match statements {
+            Some(statements) => runner.statements(script, statements, &mut behind).await,
             None => runner.stdin(script).await,
         };
         if let Err(outcome) = ran {
@@ -53,6 +61,20 @@ fn read(script: &Script) -> io::Result<Option<String>> {
         Script::Text(text) => Ok(Some(text.clone())),
         Script::Stdin => Ok(None),
     }
+}
+
+/// All statements of scripts that are known whole, in their order.
+fn behind(scripts: &[(&Script, Option<Vec<Statement>>)]) -> Vec<Behind> {
+    let known = scripts
+        .iter()
+        .filter_map(|(script, statements)| Some((script, statements.as_ref()?)));
+    let all = known.flat_map(|(script, statements)| {
+        statements.iter().map(move |statement| Behind {
+            place: format!("{script}:{}", statement.line()),
+            text: statement.text.clone(),
+        })
+    });
+    all.collect()
 }
 
 /// Runs statements one after the other; its error is how the run ends.
@@ -77,19 +99,24 @@ impl Runner<'_> {
                 Err(failure) => return Err(outcome(&failure)),
             };
             if piece.is_empty() {
-                return self.statements(script, text.finish()).await;
+                return self.statements(script, text.finish(), &mut &[][..]).await;
             }
-            self.statements(script, text.push(&piece)).await?;
+            let statements = text.push(&piece);
+            self.statements(script, statements, &mut &[][..]).await?;
         }
     }
 
+    /// Runs statements, the first of `behind`, and takes them away from there.
     async fn statements(
         &mut self,
         script: &Script,
         statements: impl IntoIterator<Item = Statement>,
+        behind: &mut &[Behind],
     ) -> Result<(), Outcome> {
         for statement in statements {
-            run_statement(self.session, &statement, self.output, &mut self.signals)
+            *behind = behind.get(1..).unwrap_or_default();
+            let signals = &mut self.signals;
+            run_statement(self.session, &statement, self.output, signals, behind)
                 .await
                 .map_err(|failure| ended(script, &statement, &failure))?;
         }

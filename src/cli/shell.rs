@@ -123,7 +123,7 @@ async fn execute(session: &Session, text: &str, output: Output) -> Option<Outcom
         }
     };
     for statement in split(text) {
-        match run_statement(session, &statement, output, &mut signals).await {
+        match run_statement(session, &statement, output, &mut signals, &[]).await {
             Ok(()) => {}
             Err(Failure::ClosedPipe) => return Some(Outcome::Done),
             Err(Failure::Stopped(_)) => {

@@ -15,6 +15,7 @@ use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::behind::{self, Behind};
 use super::failure::Failure;
 use super::live::{Live, Tally, closing_note};
 use super::output::{Output, Printer, Yield};
@@ -42,6 +43,7 @@ pub(super) async fn run_streaming(
     statement: &Statement,
     output: Output,
     signals: &mut Signals,
+    behind: &[Behind],
 ) -> Result<(), Failure> {
     let started = Instant::now();
     let tally = Arc::<Tally>::default();
@@ -66,6 +68,10 @@ pub(super) async fn run_streaming(
         }
         started = starting.join() => started.map_err(panicked)??,
     };
+    if let Some(note) = behind::note(&session.ctx, behind).await {
+        live.clear();
+        say(&note);
+    }
     let mut run = Run {
         session,
         query,

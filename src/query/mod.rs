@@ -50,6 +50,8 @@ pub use progress::{
     EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
     StreamingQueryProgress,
 };
+#[cfg(feature = "cli")]
+pub(crate) use statement::same_statement;
 pub use status::{QueryEnd, QueryStatus};
 #[doc(hidden)]
 pub use steps::{Step, StepHook};

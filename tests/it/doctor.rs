@@ -182,6 +182,31 @@ async fn where_all_is_well_it_says_so_and_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_streaming_statement_that_waits_for_another_or_has_its_checkpoint_is_found() {
+    let ground = Ground::new("two").await;
+    let checkpoint = ground.folder.join("checkpoint");
+    let first = ground.statements(&checkpoint);
+    let job = ground.folder.join("job.sql").display().to_string();
+    let second = "\nINSERT INTO counts (partitionKey, data)
+                  SELECT partitionKey, data FROM words WHERE partitionKey <> 'x';";
+    let elsewhere = format!(
+        "SET streaming.checkpoint_location = '{}-two';",
+        checkpoint.display()
+    );
+    let now = "SET streaming.trigger = 'available now';";
+    let said = complaint(&ground, &format!("{first}{elsewhere}{second}"));
+    for part in ["starts only when", &format!("{job}:5"), "available now"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let said = complaint(&ground, &format!("{now}{first}{second}"));
+    for part in ["has the checkpoint of", &format!("{job}:5"), "of its own"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let (said, code) = ground.examined(&format!("{now}{first}{elsewhere}{second}"));
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_to_join_with_that_is_not_there_is_found() {
     let ground = Ground::new("file").await;
     let names = ground.folder.join("names.csv").display().to_string();

@@ -204,6 +204,25 @@ SET streaming.checkpoint_location = 'memory://checkpoint';
     }
 
     #[test]
+    fn a_streaming_statement_behind_one_that_does_not_end_is_said_to_wait() {
+        let later = "\
+CREATE EXTERNAL TABLE out STORED AS \"aws-kinesis\" LOCATION 'out' OPTIONS ('kinesis.createStream' 'true');
+INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM live;\n";
+        for (behind, place) in [(SELECT, "-c:8"), (later, "-c:9")] {
+            let running = running(&format!("{TWO_RECORDS}{SELECT}{behind}"));
+            running.until("b");
+            running.signal("-TERM");
+            let ended = running.wait();
+            let said = &ended.stderr[0];
+            assert!(said.starts_with(&format!("{place}: ")), "{said}");
+            for part in ["waits", "streaming.trigger = 'available now'"] {
+                assert!(said.contains(part), "{part}: {said}");
+            }
+            assert_eq!(ended.stderr[1], STOPPING);
+        }
+    }
+
+    #[test]
     fn a_reader_that_leaves_ends_the_run_quietly() {
         let (running, pipe) = stuck();
         drop(pipe);

@@ -52,6 +52,7 @@ pub(super) async fn run(doctor: &Doctor) -> Outcome {
         ctx,
         services,
         found: Vec::new(),
+        streaming: Vec::new(),
         absent: Vec::new(),
     };
     for (file, text) in texts {
@@ -75,8 +76,19 @@ struct Visit {
     services: Arc<Services>,
     /// In the order of the files.
     found: Vec<Found>,
+    /// The streaming statements before.
+    streaming: Vec<Streaming>,
     /// Names of tables that are not made, here or at all.
     absent: Vec<String>,
+}
+
+/// A streaming statement that was seen.
+struct Streaming {
+    place: String,
+    text: String,
+    /// Where its progress is kept.
+    log: Option<String>,
+    ends_by_itself: bool,
 }
 
 /// What a statement is about.
@@ -101,7 +113,7 @@ impl Visit {
             let builder = builder.map_err(failure);
             return self.table(place, statement, command, builder).await;
         }
-        let checked = statement::check(self, statement, plan).await;
+        let checked = statement::check(self, place, statement, plan).await;
         match checked {
             Ok(None) => {}
             Ok(Some(detail)) => {

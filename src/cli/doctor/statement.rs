@@ -7,16 +7,17 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{DdlStatement, DmlStatement, LogicalPlan};
 
-use super::Visit;
+use super::{Streaming, Visit};
 use crate::cli::statements::Statement;
 use crate::error::Error;
 use crate::options::CommitterKind;
-use crate::query::is_streaming;
+use crate::query::{is_streaming, same_statement};
 use crate::table::StreamingSettings;
 
 /// What is to be said about a statement that is right; nothing about one that only prepares others.
 pub(super) async fn check(
     visit: &mut Visit,
+    place: &str,
     statement: &Statement,
     plan: LogicalPlan,
 ) -> DataFusionResult<Option<&'static str>> {
@@ -38,7 +39,7 @@ pub(super) async fn check(
         LogicalPlan::EmptyRelation(_) => Ok(None),
         _ => {
             note_uses(visit, &plan)?;
-            planned(visit, statement, &plan).await.map(Some)
+            planned(visit, place, statement, &plan).await.map(Some)
         }
     }
 }
@@ -46,6 +47,7 @@ pub(super) async fn check(
 /// Plans as a run would.
 async fn planned(
     visit: &mut Visit,
+    place: &str,
     statement: &Statement,
     plan: &LogicalPlan,
 ) -> DataFusionResult<&'static str> {
@@ -62,7 +64,56 @@ async fn planned(
         expect_a_place(visit, plan)?;
     }
     crate::sql(&visit.ctx, &format!("EXPLAIN {}", statement.text)).await?;
+    expect_a_start(visit, place, statement, plan)?;
     Ok("would start, and run until it is stopped or its trigger ends it")
+}
+
+/// Refuses a streaming statement that starts only once an earlier one is stopped, or that has the checkpoint
+/// of another one.
+fn expect_a_start(
+    visit: &mut Visit,
+    place: &str,
+    statement: &Statement,
+    plan: &LogicalPlan,
+) -> DataFusionResult<()> {
+    let settings = StreamingSettings::of(visit.ctx.state().config_options());
+    let mut read = Vec::new();
+    scans(plan, &mut read)?;
+    let mut tables = visit.tables();
+    let path = tables.find_map(|table| {
+        let path = table.options.source.metadata.path.clone();
+        path.filter(|_| read.iter().any(|name| same(&table.name, name)))
+    });
+    drop(tables);
+    let now = Streaming {
+        place: place.to_owned(),
+        text: statement.text.clone(),
+        log: path.or(settings.checkpoint_location),
+        ends_by_itself: settings.trigger.ends_by_itself(),
+    };
+    let mut reasons = Vec::new();
+    if let Some(before) = visit.streaming.iter().find(|before| !before.ends_by_itself) {
+        reasons.push(format!(
+            "starts only when the streaming query of {} is stopped, which does not end by itself: expected it in a \
+             file and a process of its own, or SET streaming.trigger = 'available now' before that one",
+            before.place
+        ));
+    }
+    let sharing = visit.streaming.iter().find(|before| {
+        before.log.is_some() && before.log == now.log && !same_statement(&before.text, &now.text)
+    });
+    if let (Some(before), Some(log)) = (sharing, &now.log) {
+        reasons.push(format!(
+            "has the checkpoint of {}, '{log}', and would be refused: expected SET streaming.checkpoint_location \
+             with a place of its own before it",
+            before.place
+        ));
+    }
+    visit.streaming.push(now);
+    match reasons.as_slice() {
+        [] => Ok(()),
+        reasons => Err(Error::invalid_option(reasons.join("\n")).into()),
+    }
 }
 
 /// Refuses a streaming INSERT that has nowhere to keep its progress.
