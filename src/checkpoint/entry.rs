@@ -4,6 +4,7 @@
 //! what the batch reads or computes, and going on without it would be a guess; whoever adds one
 //! raises the version.
 
+mod checksum;
 mod read;
 mod write;
 
@@ -17,21 +18,18 @@ use super::QueryText;
 use super::text::{Place, Time};
 use crate::model::Epoch;
 
+pub(crate) use checksum::sealed;
 pub(crate) use read::{read_commit, read_heading, read_metadata, read_offsets};
 pub(crate) use write::{commit, metadata, offsets};
 
-/// The highest version that is read. An entry is written with the lowest version that has its members, so
-/// that an older program reads on what it knows.
-pub(super) const VERSION: u32 = STATEMENT_VERSION;
-
-/// The version of entries that know neither watermark nor state.
-const FIRST_VERSION: u32 = 1;
+/// The version that is written, and the highest that is read.
+pub(super) const VERSION: u32 = CHECKSUM_VERSION;
 
 /// The version that added the watermark and the state of a GROUP BY.
 const STATE_VERSION: u32 = 2;
 
-/// The version that added the statement of a query.
-const STATEMENT_VERSION: u32 = 3;
+/// The version that added the checksum, and the statement of a query.
+const CHECKSUM_VERSION: u32 = 3;
 
 /// Which start of a query wrote an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

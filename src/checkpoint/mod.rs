@@ -6,7 +6,7 @@
 //!
 //! ```json
 //! {
-//!   "version": 1,
+//!   "version": 3,
 //!   "batch": 12,
 //!   "epoch": 3,
 //!   "run": "9f86d081884c7d65",
@@ -21,29 +21,33 @@
 //!         "shardId-000000000001": "SHARD_END"
 //!       }
 //!     }
-//!   ]
+//!   ],
+//!   "checksum": "900150983cd24fb0d6963f7d28e17f72"
 //! }
 //! ```
 //!
+//! The checksum is the MD5 of the text without it, so that an entry which was edited is not taken for what was
+//! written. Entries of versions 1 and 2 have none.
+//!
 //! A query with GROUP BY has the watermark of a batch in its plan, too, and what the batch leaves for the
-//! next one in its commit; such entries are of version 2:
+//! next one in its commit:
 //!
 //! ```json
 //! {
-//!   "version": 2,
+//!   "version": 3,
 //!   "batch": 12,
 //!   "epoch": 3,
 //!   "run": "9f86d081884c7d65",
 //!   "time": "2026-11-20T10:00:00.400Z",
 //!   "watermark": "2026-11-20T09:50:00.000Z",
 //!   "event_times": [{ "shardId-000000000000": "2026-11-20T10:00:00.000Z" }],
-//!   "state": { "snapshot": { "batch": 10, "parts": ["…"] }, "deltas": ["…", "…"] }
+//!   "state": { "snapshot": { "batch": 10, "parts": ["…"] }, "deltas": ["…", "…"] },
+//!   "checksum": "…"
 //! }
 //! ```
 //!
 //! `metadata` has the statement that the checkpoint was made for. Where a start has accepted another one,
-//! each entry of `offsets` since then has it as `"query": { "sink": "…", "statement": "…" }`. Both need
-//! version 3.
+//! each entry of `offsets` since then has it as `"query": { "sink": "…", "statement": "…" }`.
 
 #[cfg(feature = "aws")]
 mod amazon;

@@ -205,3 +205,11 @@ pub(crate) fn entry(key: &str, data: impl Into<Bytes>, hash_key: Option<HashKey>
         explicit_hash_key: hash_key,
     }
 }
+
+/// An entry of a checkpoint as it was written before entries had checksums, with a change.
+pub(crate) fn without_checksum(entry: &str, change: impl FnOnce(String) -> String) -> String {
+    let (members, _) = entry.split_once(",\n  \"checksum\"").unwrap();
+    let older = members.replacen("\"version\": 3", "\"version\": 2", 1);
+    assert_ne!(older, members);
+    change(format!("{older}\n}}\n"))
+}

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::checksum::opened;
 use super::{
-    CommitEntry, HeadingEntry, MetadataEntry, OffsetsEntry, QueryEntry, Range, STATE_VERSION,
-    STATEMENT_VERSION, StateEntry, Unreadable, VERSION, Writer,
+    CHECKSUM_VERSION, CommitEntry, HeadingEntry, MetadataEntry, OffsetsEntry, QueryEntry, Range,
+    STATE_VERSION, StateEntry, Unreadable, VERSION, Writer,
 };
 use crate::checkpoint::{QueryMetadata, QueryText, SourceMetadata, StateMetadata};
 use crate::model::{
@@ -20,7 +21,7 @@ pub(crate) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
     let entry: OffsetsEntry<'static> = decode(text)?;
     for (member, is_there, since) in [
         ("watermark", entry.watermark.is_some(), STATE_VERSION),
-        ("query", entry.query.is_some(), STATEMENT_VERSION),
+        ("query", entry.query.is_some(), CHECKSUM_VERSION),
     ] {
         expect_version(entry.version, member, is_there, since)?;
     }
@@ -129,7 +130,7 @@ pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
     let entry: MetadataEntry<'static> = decode(text)?;
     for (member, is_there, since) in [
         ("state", entry.state.is_some(), STATE_VERSION),
-        ("statement", entry.statement.is_some(), STATEMENT_VERSION),
+        ("statement", entry.statement.is_some(), CHECKSUM_VERSION),
     ] {
         expect_version(entry.version, member, is_there, since)?;
     }
@@ -188,7 +189,8 @@ fn expect_version(
     Ok(())
 }
 
-/// Looks at the version first, so that a newer one is called that.
+/// Looks at the version first, so that a newer one is called that; then at the checksum, where entries of the
+/// version have one.
 fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
     #[derive(Deserialize)]
     struct Version {
@@ -197,6 +199,9 @@ fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unreadable> {
     let Version { version } = serde_json::from_slice(text).map_err(Unreadable::foreign)?;
     if version > VERSION {
         return Err(Unreadable::Newer(version));
+    }
+    if version >= CHECKSUM_VERSION {
+        return serde_json::from_slice(&opened(text)?).map_err(Unreadable::foreign);
     }
     serde_json::from_slice(text).map_err(Unreadable::foreign)
 }

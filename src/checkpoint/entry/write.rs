@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    AggregationEntry, CommitEntry, FIRST_VERSION, MetadataEntry, OffsetsEntry, Place, QueryEntry,
-    Range, Rows, STATE_VERSION, STATEMENT_VERSION, SnapshotEntry, SourceEntry, SourceRanges,
-    StartEntry, StateEntry, Time, Writer,
+    AggregationEntry, CommitEntry, MetadataEntry, OffsetsEntry, Place, QueryEntry, Range, Rows,
+    SnapshotEntry, SourceEntry, SourceRanges, StartEntry, StateEntry, Time, VERSION, Writer,
+    sealed,
 };
 use crate::checkpoint::{QueryMetadata, QueryText, StateMetadata};
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use crate::model::{Batch, BatchId, Committed, ShardId, StateFiles, StreamRanges,
 pub(crate) fn offsets(batch: &Batch, writer: &Writer) -> Result<Bytes> {
     let query = writer.runs.as_ref().and_then(query_entry);
     encode(&OffsetsEntry {
-        version: version(batch.watermark.is_some(), query.is_some()),
+        version: VERSION,
         batch: batch.id.0,
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
@@ -72,9 +72,8 @@ pub(crate) fn commit(
     } else {
         left.event_times.iter().map(event_times).collect()
     };
-    let plain = left.watermark.is_none() && event_times.is_empty() && left.state.is_none();
     encode(&CommitEntry {
-        version: version(!plain, false),
+        version: VERSION,
         batch: batch.0,
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
@@ -118,7 +117,7 @@ pub(crate) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
         }
     });
     encode(&MetadataEntry {
-        version: version(metadata.state.is_some(), metadata.runs.statement.is_some()),
+        version: VERSION,
         id: metadata.id.as_str().into(),
         created_at: Time(metadata.created_at),
         sources: sources.collect(),
@@ -140,19 +139,11 @@ fn texts(texts: &[String]) -> Vec<Cow<'_, str>> {
     texts.iter().map(|text| text.as_str().into()).collect()
 }
 
-/// The lowest version that has the members of an entry.
-fn version(has_state: bool, has_statement: bool) -> u32 {
-    match (has_state, has_statement) {
-        (_, true) => STATEMENT_VERSION,
-        (true, false) => STATE_VERSION,
-        (false, false) => FIRST_VERSION,
-    }
-}
-
 fn encode<T: Serialize>(entry: &T) -> Result<Bytes> {
-    let mut text = serde_json::to_vec_pretty(entry).map_err(|error| {
+    let text = serde_json::to_vec_pretty(entry).map_err(|error| {
         Error::internal(format!("a checkpoint entry cannot be written: {error}")).with_source(error)
     })?;
-    text.push(b'\n');
-    Ok(text.into())
+    let entry = sealed(&text);
+    let entry = entry.ok_or_else(|| Error::internal("a checkpoint entry is no JSON object"))?;
+    Ok(entry.into())
 }

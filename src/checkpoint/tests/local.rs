@@ -18,7 +18,7 @@ async fn files_have_plain_names_and_hold_readable_text() {
         .unwrap();
     let text = fs::read_to_string(place.folder().join("offsets/0")).unwrap();
     let expected = r#"{
-  "version": 1,
+  "version": 3,
   "batch": 0,
   "epoch": 1,
   "run": "RUN",
@@ -37,11 +37,14 @@ async fn files_have_plain_names_and_hold_readable_text() {
         }
       }
     }
-  ]
+  ],
+  "checksum": "CHECKSUM"
 }
 "#;
     let run = format!("{:016x}", fastrand::Rng::with_seed(1).u64(..));
-    assert_eq!(text, expected.replace("RUN", &run));
+    let (_, checksum) = text.split_once("\"checksum\": \"").unwrap();
+    let expected = expected.replace("RUN", &run);
+    assert_eq!(text, expected.replace("CHECKSUM", &checksum[..32]));
     let text = fs::read_to_string(place.folder().join("commits/0")).unwrap();
     assert!(
         text.contains(r#""time": "1970-01-01T00:00:00.000Z""#),

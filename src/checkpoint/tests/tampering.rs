@@ -236,3 +236,60 @@ async fn what_a_purge_left_fits_together() {
         assert!(recovered.is_some());
     }
 }
+
+#[tokio::test]
+async fn an_entry_that_was_edited_is_refused_although_it_can_be_read() {
+    for (name, from, to) in [
+        ("offsets/0", "\"rows\": 1", "\"rows\": 2"),
+        ("offsets/0", "2023-11-14T22:13:20", "2023-11-14T23:13:20"),
+        ("offsets/0", "\"version\": 3", "\"version\": 2"),
+        (
+            "commits/0",
+            "2023-11-14T22:13:20.000Z",
+            "2024-11-14T22:13:20.000Z",
+        ),
+        ("commits/0", "\n  \"run\"", "\n\n  \"run\""),
+        (
+            "commits/0",
+            ",\n  \"checksum\": \"",
+            ",\n  \"checksums\": \"",
+        ),
+        ("metadata", "KinesisSink[word_counts]", "KinesisSink[other]"),
+    ] {
+        let place = Place::local();
+        let mut query = start(place.open(), 1);
+        query.create_metadata(&metadata("a")).await.unwrap();
+        query.take_over().await.unwrap();
+        query.log_offsets(&batch(0, 2)).await.unwrap();
+        let left = Committed {
+            watermark: Some(UnixMillis(1_700_000_000_000)),
+            ..Committed::default()
+        };
+        let logged = query.log_commit(BatchId(0), UnixMillis(0), &left).await;
+        assert_eq!(logged.unwrap(), Logged::Done);
+        let path = place.folder().join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}: {text}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let mut query = start(place.open(), 2);
+        let error = match query.metadata().await {
+            Ok(_) => query.take_over().await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
+        for part in [
+            name,
+            "is not what was written there",
+            "checksum",
+            "restore it",
+        ] {
+            assert!(error.to_string().contains(part), "{to}: {part}: {error}");
+        }
+        // What a copy has is what was written, whatever stands behind it.
+        fs::write(&path, format!("{text}\n")).unwrap();
+        let mut query = start(place.open(), 3);
+        query.metadata().await.unwrap().unwrap();
+        let found = query.take_over().await.unwrap().unwrap();
+        assert_eq!(found.before, left);
+    }
+}

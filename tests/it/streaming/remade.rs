@@ -155,7 +155,7 @@ async fn made_anew_behind_a_log_that_does_not_say_of_which_stream_it_is() {
     let entry = folder.join("offsets/0");
     let text = fs::read_to_string(&entry).unwrap();
     let kept = |line: &&str| !line.contains("created_at") && !line.contains("read_to");
-    let less: String = text.lines().filter(kept).collect();
+    let less = crate::support::without_checksum(&text, |text| text.lines().filter(kept).collect());
     assert!(less.len() < text.len() - 50, "{text}");
     fs::write(&entry, less).unwrap();
     put(&world, 3..5).await;

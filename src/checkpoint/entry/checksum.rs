@@ -1,0 +1,71 @@
+//! The checksum at the end of an entry, by which an entry that was edited is told from what was written.
+//!
+//! An entry that is still JSON can say something else than was written: a later watermark in `commits/N`, and
+//! the rows before it would be dropped as late. The checksum is over the text of the entry without it.
+
+use md5::{Digest, Md5};
+
+use super::Unreadable;
+
+/// How an entry ends without its checksum.
+const END: &[u8] = b"\n}";
+
+/// What stands in front of the checksum, the last member of an entry.
+const BEFORE: &[u8] = b",\n  \"checksum\": \"";
+
+/// What stands behind it.
+const BEHIND: &[u8] = b"\"\n}";
+
+/// A JSON object, printed over several lines, with its checksum; `None` where `text` is none.
+pub(crate) fn sealed(text: &[u8]) -> Option<Vec<u8>> {
+    let members = text.strip_suffix(END)?;
+    let checksum = hex(text);
+    Some([members, BEFORE, checksum.as_bytes(), BEHIND, b"\n"].concat())
+}
+
+/// The text that was sealed.
+///
+/// # Errors
+/// It has no checksum, or another one.
+pub(super) fn opened(entry: &[u8]) -> Result<Vec<u8>, Unreadable> {
+    let missing = || Unreadable::foreign("its checksum is missing at the end");
+    let text = entry.trim_ascii_end();
+    let text = text.strip_suffix(BEHIND).ok_or_else(missing)?;
+    let place = text
+        .windows(BEFORE.len())
+        .rposition(|part| part == BEFORE)
+        .ok_or_else(missing)?;
+    let (members, checksum) = text.split_at(place);
+    let text = [members, END].concat();
+    if hex(&text).as_bytes() != &checksum[BEFORE.len()..] {
+        let reason = "its checksum does not match, so it was edited or damaged";
+        return Err(Unreadable::foreign(reason));
+    }
+    Ok(text)
+}
+
+fn hex(text: &[u8]) -> String {
+    let digest = Md5::digest(text);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sealed_is_opened_and_no_byte_of_it_can_change() {
+        let text = b"{\n  \"version\": 3,\n  \"batch\": 7\n}";
+        let entry = sealed(text).unwrap();
+        assert_eq!(opened(&entry).unwrap(), text);
+        assert_eq!(opened(entry.trim_ascii_end()).unwrap(), text);
+        for place in 0..entry.len() - 1 {
+            let mut other = entry.clone();
+            other[place] ^= 1;
+            assert!(opened(&other).is_err(), "{place}");
+            assert!(opened(&entry[..place]).is_err(), "{place}");
+        }
+        assert_eq!(sealed(b"{}"), None);
+        assert!(opened(b"").is_err());
+    }
+}
