@@ -2,6 +2,7 @@
 
 mod identity;
 mod looking;
+mod purging;
 mod trouble;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,10 +18,6 @@ use crate::model::{Batch, BatchId, Committed, Epoch, RetryPolicy, UnixMillis};
 
 pub(super) use self::trouble::retrying;
 
-/// Batches that one purge deletes at most: a log that is to shrink a lot does so over many batches
-/// and holds none of them up.
-const PURGE_STEP: usize = 20;
-
 /// The log of one query over a committer.
 pub(crate) struct Checkpoint {
     committer: Arc<dyn OffsetCommitter>,
@@ -34,7 +31,7 @@ pub(crate) struct Checkpoint {
     /// What this start runs, where that is not what the query was created with.
     runs: Option<QueryText>,
     /// The first batch that a purge has not deleted yet.
-    oldest: AtomicU64,
+    oldest: Arc<AtomicU64>,
 }
 
 impl Checkpoint {
@@ -54,7 +51,7 @@ impl Checkpoint {
             random: Mutex::new(random),
             epoch: None,
             runs: None,
-            oldest: AtomicU64::new(0),
+            oldest: Arc::default(),
         }
     }
 
@@ -104,17 +101,6 @@ impl Checkpoint {
         }))
     }
 
-    /// What the oldest batch of the log has left; `None` before one is committed, and where another start
-    /// deletes it just now.
-    pub(crate) async fn oldest_left(&self) -> Result<Option<Committed>> {
-        let oldest = BatchId(self.oldest.load(Ordering::Relaxed));
-        let found = self
-            .retrying(|| self.committer.get(Log::Commits, oldest))
-            .await?;
-        let read = |text: Bytes| entry::read_commit(&text).ok().map(|(_, left, _)| left);
-        Ok(found.and_then(read))
-    }
-
     /// What a committed batch has left.
     async fn left_by(&self, batch: BatchId) -> Result<Committed> {
         let (inside, left, writer) = self.read(Log::Commits, batch, entry::read_commit).await?;
@@ -144,26 +130,6 @@ impl Checkpoint {
     ) -> Result<Logged> {
         let entry = entry::commit(batch, time, left, &self.writer()?)?;
         self.put(Log::Commits, batch, entry).await
-    }
-
-    /// Deletes the entries of batches older than the newest ones that are to be kept, `committed`
-    /// being the newest. What cannot be deleted now is left to the next purge, with a warning.
-    pub(crate) async fn purge(&self, committed: BatchId) {
-        // A deletion carries no epoch, and needs none: a newer start goes on from the newest batch, and
-        // none is deleted but older ones than a batch that this start has committed itself.
-        let first_kept = (committed.0 + 1).saturating_sub(self.retained);
-        let oldest = self.oldest.load(Ordering::Relaxed);
-        // Ascending, and the commit first: a log that is purged half has no gap.
-        for batch in (oldest..first_kept).take(PURGE_STEP).map(BatchId) {
-            for log in [Log::Commits, Log::Offsets] {
-                if let Err(error) = self.committer.remove(log, batch).await {
-                    let object = self.committer.object(log, batch);
-                    tracing::warn!(%object, %error, "an old checkpoint entry stays for now");
-                    return;
-                }
-            }
-            self.oldest.store(batch.next().0, Ordering::Relaxed);
-        }
     }
 
     fn writer(&self) -> Result<Writer> {

@@ -17,9 +17,6 @@ use crate::source::BatchReads;
 use crate::source::follow::StreamReader;
 use crate::state::in_batch;
 
-/// Batches after which it is looked for files of the state that nothing needs.
-const BATCHES_PER_PURGE: u64 = 16;
-
 /// How many shards a message names.
 const NAMED_SHARDS: usize = 4;
 
@@ -129,22 +126,8 @@ impl Runner {
         self.at(Step::BuffersDropped, id).await;
         self.publish(readers, job, report);
         self.at(Step::ProgressPublished, id).await;
-        self.at(Step::Purging, id).await;
-        self.checkpoint.purge(id).await;
-        self.purge_state(id).await?;
-        self.at(Step::Purged, id).await;
+        self.keep_house(id);
         Ok(Logged::Done)
-    }
-
-    /// Deletes files of the state that no entry of the log needs, now and then.
-    async fn purge_state(&mut self, id: BatchId) -> Result<()> {
-        if let Some(stateful) = &mut self.stateful
-            && id.0.is_multiple_of(BATCHES_PER_PURGE)
-            && let Some(oldest) = self.checkpoint.oldest_left().await?
-        {
-            stateful.purge(&oldest).await;
-        }
-        Ok(())
     }
 
     /// Tells handle, log and listeners of a batch that is committed.

@@ -17,6 +17,7 @@
 mod batch;
 mod builder;
 mod handle;
+mod housekeeping;
 mod idle;
 mod listener;
 mod numbers;

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::batch::Job;
+use super::housekeeping::Housekeeping;
 use super::idle::Mark;
 use super::listener::{Listeners, StreamingQueryTerminated};
 use super::numbers::numbered;
@@ -58,6 +59,8 @@ pub(super) struct Runner {
     pub(super) owes_query: bool,
     /// What the aggregation of the query keeps, where it has one.
     pub(super) stateful: Option<Stateful>,
+    /// What is deleted beside the batches.
+    pub(super) housekeeping: Housekeeping,
 }
 
 /// Why batches stopped coming.
@@ -113,6 +116,7 @@ impl Runner {
         loop {
             self.shared.set_status("Recovering", false, false);
             self.reach(Step::TakingOver, None).await;
+            self.housekeeping.stop().await;
             let mut recovered = self.checkpoint.take_over().await?;
             if let Some(Recovered { batch, .. }) = &recovered {
                 self.checkpoint.expect_sources(batch, &self.metadata)?;
@@ -125,7 +129,10 @@ impl Runner {
                 stateful.restore(&before, self.streams.len()).await?;
             }
             match self.follow(starts, recovered).await? {
-                Ended::Done(end) => return Ok(end),
+                Ended::Done(end) => {
+                    self.housekeeping.finish().await;
+                    return Ok(end);
+                }
                 Ended::Taken => tracing::info!(
                     query = %self.shared,
                     "an older start has written a batch: taking it over"

@@ -7,6 +7,7 @@ use datafusion::execution::SessionState;
 
 use super::builder::StreamingQueryBuilder;
 use super::handle::StreamingQuery;
+use super::housekeeping::Housekeeping;
 use super::idle::Mark;
 use super::listener::StreamingQueryStarted;
 use super::output::Output;
@@ -108,6 +109,7 @@ impl StreamingQueryBuilder {
             fired_before: None,
             mark: Mark::beginning(&metadata),
             owes_query: changes,
+            housekeeping: Housekeeping::default(),
             metadata,
             losses: vec![0; streams.len()],
             streams,

@@ -1,6 +1,6 @@
 //! A query with an aggregation: its groups, how they are kept, and its watermark.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::numbers::shards_by_number;
@@ -10,7 +10,7 @@ use crate::model::{Batch, BatchId, Committed, UnixMillis};
 use crate::source::BatchReads;
 use crate::source::follow::Standing;
 use crate::source::watermark::Watermarks;
-use crate::state::{StateBatch, StateDirectory, StateStore};
+use crate::state::{StateBatch, StateDirectory, StatePurger, StateStore};
 
 /// What a query with an aggregation has besides a query without one.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Stateful {
     /// What the newest committed batch has left.
     before: Committed,
     /// Up to which batch old files are deleted.
-    purged: Option<BatchId>,
+    purged: Arc<Mutex<Option<BatchId>>>,
 }
 
 /// What a batch has done to the state.
@@ -48,7 +48,7 @@ impl Stateful {
             delay,
             watermarks: None,
             before: Committed::default(),
-            purged: None,
+            purged: Arc::default(),
         }
     }
 
@@ -174,19 +174,34 @@ impl Stateful {
         }
     }
 
+    /// What deletes old files of the state, where it has files.
+    pub(super) fn purger(&self) -> Option<Purger> {
+        let directory = self.directory.as_ref()?;
+        Some(Purger {
+            files: directory.purger(),
+            purged: Arc::clone(&self.purged),
+        })
+    }
+}
+
+/// Deletes old files of a state, beside its batches.
+#[derive(Debug)]
+pub(super) struct Purger {
+    files: StatePurger,
+    purged: Arc<Mutex<Option<BatchId>>>,
+}
+
+impl Purger {
     /// Deletes the files that no entry of the log needs any more, of which `oldest` is the first.
-    pub(super) async fn purge(&mut self, oldest: &Committed) {
-        let snapshot = oldest
-            .state
-            .as_ref()
-            .and_then(|state| state.snapshot.as_ref());
+    pub(super) async fn purge(self, oldest: &Committed) {
+        let state = oldest.state.as_ref();
+        let snapshot = state.and_then(|state| state.snapshot.as_ref());
+        let purged = || self.purged.lock().unwrap_or_else(PoisonError::into_inner);
         let first = snapshot.map(|snapshot| snapshot.batch);
-        if let (Some(directory), Some(first)) = (
-            &self.directory,
-            first.filter(|first| Some(*first) > self.purged),
-        ) {
-            directory.purge(first).await;
-            self.purged = Some(first);
-        }
+        let Some(first) = first.filter(|first| Some(*first) > *purged()) else {
+            return;
+        };
+        self.files.purge(first).await;
+        *purged() = Some(first);
     }
 }

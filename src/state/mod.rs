@@ -37,7 +37,7 @@ pub(crate) use batch::StateBatch;
 pub(crate) use closing::Closing;
 pub use event_time_exec::EventTimeExec;
 pub use exec::StateExec;
-pub(crate) use files::StateDirectory;
+pub(crate) use files::{StateDirectory, StatePurger};
 pub(crate) use mismatch::refuse_other;
 pub(crate) use read_state::install;
 pub(crate) use rewrite::StateRule;

@@ -9,6 +9,7 @@ pub(crate) mod fencing;
 mod files;
 mod first_tick;
 pub(crate) mod front;
+mod housekeeping;
 mod idle;
 mod in_order;
 mod killed_anywhere;

@@ -51,12 +51,12 @@ impl Checkpoint {
     where
         Fut: Future<Output = StoreResult<T>>,
     {
-        let random = self
-            .random
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .fork();
-        retrying(self.retry, random, request).await
+        retrying(self.retry, self.random(), request).await
+    }
+
+    pub(super) fn random(&self) -> fastrand::Rng {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        random.fork()
     }
 
     pub(super) fn broken(&self, what: impl fmt::Display) -> Error {

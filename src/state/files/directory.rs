@@ -209,15 +209,26 @@ impl StateDirectory {
         }
     }
 
+    /// What deletes old files, beside the batches.
+    pub(crate) fn purger(&self) -> StatePurger {
+        StatePurger(Arc::clone(&self.objects))
+    }
+}
+
+/// Deletes old files of a state.
+#[derive(Debug)]
+pub(crate) struct StatePurger(Arc<StateObjects>);
+
+impl StatePurger {
     /// Deletes the files of batches that no entry from the one on needs that has a snapshot of `first`.
     /// What cannot be deleted now is left to the next time, with a warning.
     pub(crate) async fn purge(&self, first: BatchId) {
         let purged = async {
-            for name in self.objects.list().await? {
+            for name in self.0.list().await? {
                 if let Some(file) = FileName::parse(&name)
                     && (file.batch < first || (file.batch == first && !file.is_snapshot))
                 {
-                    self.objects.delete(&name).await?;
+                    self.0.delete(&name).await?;
                 }
             }
             Ok::<_, Error>(())

@@ -8,4 +8,4 @@ mod directory;
 mod encoding;
 mod snapshot;
 
-pub(crate) use directory::StateDirectory;
+pub(crate) use directory::{StateDirectory, StatePurger};
