@@ -49,6 +49,10 @@ pub(super) fn objects_with(location: &str, settings: &Settings) -> Result<Arc<dy
     })?;
     refuse_more_than_a_place(&url)?;
     if url.scheme() == "file" {
+        if location.contains('\\') {
+            let what = "expected no backslash, which a file:// URL takes for the end of a folder (in a name: %5C)";
+            return Err(wrong(&url, what));
+        }
         let path = url.to_file_path();
         let path = path.map_err(|()| wrong(&url, "expected file:///path"))?;
         return Ok(Arc::new(LocalFiles::new(&path)));

@@ -24,6 +24,12 @@ impl StopLock {
         self.0.location()
     }
 
+    /// Whether there is one.
+    pub(crate) async fn is_there(&self) -> Result<bool> {
+        let there = self.0.exists(STOP_LOCK).await;
+        there.map_err(super::StoreError::into_error)
+    }
+
     /// Whether there was one; it is removed, so that the next start runs.
     pub(crate) async fn take(&self) -> Result<bool> {
         let there = async {

@@ -230,6 +230,12 @@ pub(crate) fn location(text: &str) -> Parsed<String> {
                 .is_some_and(|(user, _)| user.contains(':'));
             // A signature may stand in a query.
             let query = rest.contains('?');
+            if scheme.eq_ignore_ascii_case("file") && rest.contains('\\') {
+                return Err(
+                    "expected no backslash, which a file:// URL takes for the end of a folder (in a name: %5C)"
+                        .to_owned(),
+                );
+            }
             let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
                 && scheme
                     .chars()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::plan::PlanSource;
 use crate::checkpoint::{OffsetCommitter, StopLock, open, open_table, private};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::{CommitterKind, DynamoDbSettings, MetadataOptions};
 
 /// What the builder, the session and the tables say about it.
@@ -67,6 +67,31 @@ impl Place {
             stop_lock,
             held,
         })
+    }
+}
+
+/// Refuses a start where somebody has asked a query to stop that did not see it any more. Nobody knows whether
+/// the wish holds for this start: to run would ignore it, and to end as if all was done would hide it.
+///
+/// # Errors
+/// [`Checkpoint`](ErrorKind::Checkpoint) with the object.
+pub(super) async fn refuse_stop_lock(lock: &StopLock) -> Result<()> {
+    match lock.is_there().await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "checkpoint '{}' has a STOP_LOCK that was made before this start, so the query does not start: \
+                 a query that runs ends where it finds one, and removes it. Remove the object STOP_LOCK and start \
+                 the query again",
+                lock.location()
+            ),
+        )),
+        // Where it cannot be reached at all, the query says so and goes on without it.
+        Err(error) => {
+            tracing::debug!(%error, "no look for a STOP_LOCK before the start");
+            Ok(())
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::housekeeping::Housekeeping;
 use super::idle::Mark;
 use super::listener::StreamingQueryStarted;
 use super::output::Output;
-use super::place::{Place, Told};
+use super::place::{Place, Told, refuse_stop_lock};
 use super::plan::StreamingPlan;
 use super::recovery::{ChangedQuery, expect_query, identify, metadata_options, uuid};
 use super::registry::{Registration, SessionQueries};
@@ -70,6 +70,9 @@ impl StreamingQueryBuilder {
             true => Registration::take(&queries, &run_id, name.as_deref(), place.held)?,
             false => Registration::none(),
         };
+        if let Some(lock) = &place.stop_lock {
+            refuse_stop_lock(lock).await?;
+        }
         let mut checkpoint = Checkpoint::new(place.committer, retry, retained, random.fork());
         let clock = plan.sources[0].table().clock();
         let streams = describe(&plan, &mut random).await?;

@@ -102,6 +102,14 @@ async fn a_wrong_value_is_refused_and_changes_nothing() {
             "an absolute path or a URL",
         ),
         ("checkpoint_location = ''", "an absolute path or a URL"),
+        (
+            r"checkpoint_location = 'file:///var/a\b'",
+            "expected no backslash",
+        ),
+        (
+            "accept_changed_query = 'maybe'",
+            "expected 'true' or 'false'",
+        ),
         ("query_name = ' '", "not empty"),
     ] {
         let message = refusal(&ctx, &format!("SET streaming.{set}")).await;

@@ -232,19 +232,22 @@ INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM live;\n";
     }
 
     #[test]
-    fn a_stop_lock_is_told_of_where_the_trigger_would_have_ended_it_too() {
+    fn a_stop_lock_from_before_the_start_is_an_error() {
         let checkpoint = folder("stop-lock-now");
-        fs::write(checkpoint.join("STOP_LOCK"), "").unwrap();
+        let lock = checkpoint.join("STOP_LOCK");
+        fs::write(&lock, "").unwrap();
         let running = running(&format!(
             "{TWO_RECORDS}SET streaming.checkpoint_location = 'file://{}';
              {AVAILABLE_NOW}{SELECT}{SELECT}",
             checkpoint.display()
         ));
         let ended = running.wait();
-        let note = "stopped by STOP_LOCK in the checkpoint location";
-        assert_eq!(ended.stderr, [note]);
-        assert_eq!(ended.stdout, ["count", "2", "word", "word", "a", "b"]);
-        assert_eq!(ended.status.code(), Some(0));
+        let said = ended.stderr.join("\n");
+        assert!(said.contains("STOP_LOCK"), "{said}");
+        assert!(said.contains("Remove the object"), "{said}");
+        assert_eq!(ended.stdout, ["count", "2"]);
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(lock.exists());
     }
 
     #[test]

@@ -24,6 +24,8 @@ fn a_local_place_is_a_file_url_or_a_path() {
         "/var/lib/100%20",
         "a path is taken as it is"
     );
+    assert_eq!(located(r"/var/a\b"), r"/var/a\b");
+    assert_eq!(located("file:///var/a%5Cb"), r"/var/a\b");
     let here = std::env::current_dir().unwrap();
     assert_eq!(
         located("check points/x"),
@@ -58,6 +60,8 @@ fn a_wrong_location_says_what_was_expected() {
         ("hdfs:///x", "expected file:///path"),
         ("hdfs:///x", "hdfs://namenode:port/path"),
         ("http://[x", "not a URL"),
+        (r"file:///var/a\b", "expected no backslash"),
+        (r"file:\\var\a", "%5C"),
         ("memory://name/a//b", "empty path segment"),
     ] {
         let error = objects(location).unwrap_err();

@@ -2,7 +2,7 @@
 
 use super::report::Section;
 use super::tables::Table;
-use crate::checkpoint::try_location;
+use crate::checkpoint::{StopLock, try_location};
 use crate::options::CommitterKind;
 use crate::table::Services;
 
@@ -12,6 +12,12 @@ pub(super) async fn location(place: &str, location: &str) -> Section {
     match try_location(location).await {
         Ok(()) => section.good("location", "written, read, listed and deleted"),
         Err(error) => section.bad("location", chain(&error)),
+    }
+    if let Ok(lock) = StopLock::at(location)
+        && let Ok(true) = lock.is_there().await
+    {
+        let detail = "is there, and no query starts: remove the object";
+        section.bad("STOP_LOCK", detail);
     }
     section
 }

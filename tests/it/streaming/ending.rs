@@ -97,18 +97,47 @@ async fn a_trigger_that_is_done_and_a_stop_lock_are_told_apart() {
     let world = world(1).await;
     let folder = crate::support::folder("finished");
     for (lock, end) in [(false, QueryEnd::Finished), (true, QueryEnd::StopLock)] {
-        if lock {
-            fs::write(folder.join("STOP_LOCK"), "").unwrap();
-        }
         let query = Sink::default()
             .of(words(&world))
             .with_trigger(Trigger::AvailableNow)
             .with_checkpoint_location(folder.to_str().unwrap());
         let query = query.start().await.unwrap();
+        if lock {
+            fs::write(folder.join("STOP_LOCK"), "").unwrap();
+        }
         query.await_termination().await.unwrap();
         assert_eq!(query.end(), Some(end));
-        fs::create_dir_all(&folder).unwrap();
     }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lock_that_is_older_than_the_start_is_refused_and_stays() {
+    let world = world(1).await;
+    let folder = crate::support::folder("stale-stop-lock");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = folder.join("STOP_LOCK");
+    fs::write(&lock, "").unwrap();
+    let sink = Sink::default();
+    let start = || {
+        let query = sink.of(words(&world)).with_trigger(Trigger::AvailableNow);
+        query
+            .with_checkpoint_location(folder.to_str().unwrap())
+            .start()
+    };
+    world.put("words", "k", "1").await;
+    for _ in 0..2 {
+        let error = start().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
+        for part in [folder.to_str().unwrap(), "STOP_LOCK", "Remove the object"] {
+            assert!(error.to_string().contains(part), "{part}: {error}");
+        }
+        assert!(lock.exists());
+        assert!(!folder.join("metadata").exists());
+    }
+    fs::remove_file(lock).unwrap();
+    start().await.unwrap().await_termination().await.unwrap();
+    assert_eq!(sink.numbers(), [1]);
     fs::remove_dir_all(folder).unwrap();
 }
 
