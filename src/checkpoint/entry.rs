@@ -28,7 +28,7 @@ pub(super) const VERSION: u32 = CHECKSUM_VERSION;
 /// The version that added the watermark and the state of a GROUP BY.
 const STATE_VERSION: u32 = 2;
 
-/// The version that added the checksum, and the statement of a query.
+/// The version that added the checksum, the statement of a query, and when the last record arrived.
 const CHECKSUM_VERSION: u32 = 3;
 
 /// Which start of a query wrote an entry.
@@ -120,6 +120,8 @@ struct CommitEntry<'a> {
     watermark: Option<Time>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     event_times: Vec<BTreeMap<Cow<'a, str>, Time>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_arrival: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<StateEntry<'a>>,
 }

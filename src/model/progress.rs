@@ -13,6 +13,9 @@ pub struct Committed {
     /// The largest event time that was seen in each shard, source by source, of the shards that still
     /// count; empty where none was seen.
     pub event_times: Vec<BTreeMap<ShardId, UnixMillis>>,
+    /// No record that was read arrived later; `None` where the watermark does not follow the clock on a
+    /// quiet stream, or nothing was read yet.
+    pub last_arrival: Option<UnixMillis>,
     /// The files that hold the state as it is behind the batch; `None` where the query has none.
     pub state: Option<StateFiles>,
 }

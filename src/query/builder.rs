@@ -27,6 +27,7 @@ pub struct StreamingQueryBuilder {
     pub(super) trigger: Option<Trigger>,
     pub(super) output_mode: Option<OutputMode>,
     pub(super) watermark: Option<(Duration, Option<String>)>,
+    pub(super) watermark_idle_timeout: Option<Duration>,
     pub(super) checkpoint_location: Option<String>,
     pub(super) committer: Option<Arc<dyn OffsetCommitter>>,
     pub(super) listeners: Listeners,
@@ -47,6 +48,7 @@ impl StreamingQueryBuilder {
             trigger: None,
             output_mode: None,
             watermark: None,
+            watermark_idle_timeout: None,
             checkpoint_location: None,
             committer: None,
             listeners: Listeners::default(),
@@ -87,6 +89,15 @@ impl StreamingQueryBuilder {
     #[must_use]
     pub fn with_watermark(mut self, delay: Duration, column: Option<&str>) -> Self {
         self.watermark = Some((delay, column.map(str::to_owned)));
+        self
+    }
+
+    /// Lets the watermark follow the clock on a quiet stream: once no record has arrived for `timeout`, it
+    /// moves on as the clock does, `timeout` behind it. Without it, 30 seconds where the event time is
+    /// `approximateArrivalTimestamp`, and never for other event times.
+    #[must_use]
+    pub fn with_watermark_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.watermark_idle_timeout = Some(timeout);
         self
     }
 

@@ -126,7 +126,10 @@ impl Runner {
             if let Some(stateful) = &mut self.stateful {
                 let before = recovered.as_ref().map(|recovered| &recovered.before);
                 let before = before.cloned().unwrap_or_default();
-                stateful.restore(&before, self.streams.len()).await?;
+                let last_arrival = recovered.as_ref().map(last_arrival);
+                stateful
+                    .restore(&before, self.streams.len(), last_arrival)
+                    .await?;
             }
             match self.follow(starts, recovered).await? {
                 Ended::Done(end) => {
@@ -216,17 +219,17 @@ impl Runner {
         timer: &Timer,
     ) -> Job {
         let (begun, fired) = (Instant::now(), self.clock.now());
-        let (mut sources, mut reads, mut standings) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sources, mut reads, mut before) = (Vec::new(), Vec::new(), Vec::new());
         for reader in readers {
             let planned = reader.take();
             sources.push(planned.ranges);
-            standings.push(planned.standings);
+            before.push(planned.before);
             reads.push(planned.reads);
         }
         // Time does not go back from batch to batch, whatever the machine's clock does.
         let time = fired.max(not_before);
         let stateful = self.stateful.as_mut();
-        let watermark = stateful.and_then(|stateful| stateful.advance(&standings));
+        let watermark = stateful.and_then(|stateful| stateful.advance(&before));
         Job {
             batch: Batch {
                 id,
@@ -244,14 +247,21 @@ impl Runner {
 
     /// Whether a batch without rows would close groups.
     pub(super) fn owes_closing(&self, readers: &[StreamReader]) -> bool {
-        let standings = || readers.iter().map(StreamReader::standings).collect();
+        let coverage = || readers.iter().map(StreamReader::coverage).collect();
         let stateful = self.stateful.as_ref();
-        stateful.is_some_and(|stateful| stateful.owes_batch(standings))
+        stateful.is_some_and(|stateful| stateful.owes_batch(coverage))
     }
 
     pub(super) async fn reach(&self, step: Step, batch: Option<BatchId>) {
         self.hook.reach(step, batch).await;
     }
+}
+
+/// All records that the log speaks of had arrived by then: a batch is planned after its records came.
+fn last_arrival(recovered: &Recovered) -> UnixMillis {
+    let known = recovered.before.last_arrival;
+    let known = known.filter(|_| recovered.committed);
+    known.unwrap_or(recovered.batch.time)
 }
 
 fn panicked(shared: &Shared, panic: &(dyn Any + Send)) -> Error {

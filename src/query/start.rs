@@ -152,7 +152,12 @@ impl StreamingQueryBuilder {
                 ));
             }
         };
-        Ok(Some(Stateful::new(store, directory, stateful.delay)))
+        Ok(Some(Stateful::new(
+            store,
+            directory,
+            stateful.delay,
+            stateful.idle_timeout,
+        )))
     }
 
     fn settings(&mut self, state: &SessionState) -> StreamingSettings {
@@ -172,6 +177,9 @@ impl StreamingQueryBuilder {
         if let Some((delay, column)) = self.watermark.take() {
             settings.watermark_delay = Some(delay);
             settings.watermark_column = column;
+        }
+        if let Some(timeout) = self.watermark_idle_timeout {
+            settings.watermark_idle_timeout = Some(timeout);
         }
         settings
     }

@@ -8,8 +8,8 @@ use super::progress::{EventTimeProgress, StateOperatorProgress};
 use crate::error::{Result, failure};
 use crate::model::{Batch, BatchId, Committed, UnixMillis};
 use crate::source::BatchReads;
-use crate::source::follow::Standing;
-use crate::source::watermark::Watermarks;
+use crate::source::follow::Coverage;
+use crate::source::watermark::{Watermarks, read_to};
 use crate::state::{StateBatch, StateDirectory, StatePurger, StateStore};
 
 /// What a query with an aggregation has besides a query without one.
@@ -20,6 +20,8 @@ pub(super) struct Stateful {
     directory: Option<StateDirectory>,
     /// How much later than others a row may come.
     delay: Option<Duration>,
+    /// After how long without a record the watermark follows the clock.
+    idle_timeout: Option<Duration>,
     watermarks: Option<Watermarks>,
     /// What the newest committed batch has left.
     before: Committed,
@@ -41,22 +43,30 @@ impl Stateful {
         store: StateStore,
         directory: Option<StateDirectory>,
         delay: Option<Duration>,
+        idle_timeout: Option<Duration>,
     ) -> Self {
         Self {
             store: Arc::new(store),
             directory,
             delay,
+            idle_timeout,
             watermarks: None,
             before: Committed::default(),
             purged: Arc::default(),
         }
     }
 
-    /// Goes on from what a batch has left over `sources` sources.
+    /// Goes on from what a batch has left over `sources` sources; all records of the log had arrived by
+    /// `last_arrival`.
     ///
     /// # Errors
     /// Its files cannot be read, or are those of another aggregation.
-    pub(super) async fn restore(&mut self, before: &Committed, sources: usize) -> Result<()> {
+    pub(super) async fn restore(
+        &mut self,
+        before: &Committed,
+        sources: usize,
+        last_arrival: Option<UnixMillis>,
+    ) -> Result<()> {
         self.store.clear();
         if let Some(directory) = &mut self.directory {
             let began = tokio::time::Instant::now();
@@ -71,9 +81,10 @@ impl Stateful {
         if let Some(watermark) = before.watermark {
             self.store.close(watermark).map_err(failure)?;
         }
-        self.watermarks = self
-            .delay
-            .map(|delay| Watermarks::new(delay, before, sources));
+        self.watermarks = self.delay.map(|delay| {
+            Watermarks::new(delay, before, sources)
+                .with_idle_timeout(self.idle_timeout, last_arrival)
+        });
         self.before = before.clone();
         Ok(())
     }
@@ -83,22 +94,35 @@ impl Stateful {
     }
 
     /// The watermark of a batch that is planned now.
-    pub(super) fn advance(&mut self, standings: &[Vec<Standing>]) -> Option<UnixMillis> {
-        self.watermarks.as_mut()?.advance(standings)
+    pub(super) fn advance(&mut self, before: &[Coverage]) -> Option<UnixMillis> {
+        self.watermarks.as_mut()?.advance(before)
     }
 
-    /// Whether a batch without rows would close groups. `standings` costs a walk over the shards.
-    pub(super) fn owes_batch(&self, standings: impl FnOnce() -> Vec<Vec<Standing>>) -> bool {
+    /// Whether groups may be closed although no record comes: the watermark follows the clock.
+    pub(super) fn closes_by_clock(&self) -> bool {
+        let watermarks = self.watermarks.as_ref();
+        watermarks.is_some_and(Watermarks::follows_clock) && self.store.may_close(UnixMillis::LAST)
+    }
+
+    /// Whether a batch without rows would close groups. `coverage` costs a walk over the shards.
+    pub(super) fn owes_batch(&self, coverage: impl FnOnce() -> Vec<Coverage>) -> bool {
         let Some(watermarks) = &self.watermarks else {
             return false;
         };
         let moves = |time: &UnixMillis| self.before.watermark.is_none_or(|before| *time > before);
-        let farthest = watermarks.farthest().filter(moves);
-        if !farthest.is_some_and(|farthest| self.store.may_close(farthest)) {
+        let may_close = |time: Option<UnixMillis>| {
+            let time = time.filter(moves);
+            time.is_some_and(|time| self.store.may_close(time))
+        };
+        if !watermarks.follows_clock() && !may_close(watermarks.farthest(None)) {
+            return false;
+        }
+        let coverage = coverage();
+        if !may_close(watermarks.farthest(read_to(&coverage))) {
             return false;
         }
         let mut trial = watermarks.clone();
-        let next = trial.advance(&standings()).filter(moves);
+        let next = trial.advance(&coverage).filter(moves);
         next.is_some_and(|next| self.store.may_close(next))
     }
 
@@ -119,7 +143,7 @@ impl Stateful {
     ) -> Result<Saved> {
         let began = tokio::time::Instant::now();
         let found = found.finish();
-        let mut event_times = Vec::new();
+        let (mut event_times, mut last_arrival) = (Vec::new(), None);
         if let Some(watermarks) = &mut self.watermarks {
             let shards = shards_by_number(reads);
             for (number, time) in &found.event_times {
@@ -130,6 +154,7 @@ impl Stateful {
             // A batch that runs again has the watermark of its first run.
             watermarks.replayed(batch.watermark);
             event_times = watermarks.event_times();
+            last_arrival = watermarks.last_arrival();
         }
         let state = match &mut self.directory {
             Some(directory) => {
@@ -143,6 +168,7 @@ impl Stateful {
             left: Committed {
                 watermark: batch.watermark,
                 event_times,
+                last_arrival,
                 state,
             },
             operator: StateOperatorProgress {

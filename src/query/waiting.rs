@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::listener::StreamingQueryIdle;
 use super::runner::Runner;
 use super::shared::Wish;
+use super::stateful::Stateful;
 use super::status::QueryEnd;
 use super::timer::Timer;
 use crate::error::Result;
@@ -25,6 +26,9 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often it is looked between two ticks of an interval whether all shards are read to their
 /// tips, while somebody waits for that.
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How often a query without data looks whether the clock has moved its watermark to the end of a group.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What comes after a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +103,12 @@ impl Runner {
                         .set_status("Waiting for data to arrive", false, false);
                     // What the readers did after the look above wakes the pause.
                     self.answer(readers);
-                    self.pause(readers, None, timer).await;
+                    let closes = self
+                        .stateful
+                        .as_ref()
+                        .is_some_and(Stateful::closes_by_clock);
+                    let look = closes.then(|| Instant::now() + CLOCK_INTERVAL);
+                    self.pause(readers, look, timer).await;
                     timer.due = self.clock.now();
                 }
             }

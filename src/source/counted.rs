@@ -2,6 +2,8 @@
 
 mod counting;
 
+use datafusion::arrow::array::Array;
+
 use self::counting::{Counts, check_numbers, count, records_until};
 use super::buffered::{PageSlice, RowPlace};
 use crate::error::Result;
@@ -79,6 +81,13 @@ impl CountedPage {
     /// All that had arrived by then in the shard lies in the page or before it.
     pub(super) fn read_to(&self) -> Option<UnixMillis> {
         self.read_to
+    }
+
+    /// When the last record that is taken had arrived, where the page has such times.
+    pub(super) fn last_arrival(&self) -> Option<UnixMillis> {
+        let last = self.records.checked_sub(1)?;
+        let times = self.page.arrival().filter(|times| times.is_valid(last))?;
+        Some(UnixMillis(times.value(last).div_euclid(1_000)))
     }
 
     /// Whether all records of the page are taken.

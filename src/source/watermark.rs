@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::follow::{Activity, Standing};
+use super::follow::{Activity, Coverage, Standing};
 use crate::model::{Committed, ShardId, UnixMillis};
 
 /// The event times of a query, shard by shard, and what follows for its watermark.
@@ -21,6 +21,10 @@ pub(crate) struct Watermarks {
     /// How far rows may be behind the largest event time of their shard.
     delay: Duration,
     watermark: Option<UnixMillis>,
+    /// After how long without a record the watermark follows the clock; none where it never does.
+    idle_timeout: Option<Duration>,
+    /// No record that was read arrived later.
+    last_arrival: Option<UnixMillis>,
     /// The largest event time of each shard that still counts, source by source.
     sources: Vec<BTreeMap<ShardId, UnixMillis>>,
 }
@@ -44,8 +48,42 @@ impl Watermarks {
         Self {
             delay,
             watermark: before.watermark,
+            idle_timeout: None,
+            last_arrival: None,
             sources: event_times,
         }
+    }
+
+    /// Has the watermark follow the clock once no record has arrived for `timeout`; all that were read so
+    /// far had arrived by `last_arrival`.
+    #[must_use]
+    pub(crate) fn with_idle_timeout(
+        self,
+        timeout: Option<Duration>,
+        last_arrival: Option<UnixMillis>,
+    ) -> Self {
+        Self {
+            idle_timeout: timeout,
+            last_arrival: last_arrival.filter(|_| timeout.is_some()),
+            ..self
+        }
+    }
+
+    /// A record was read that had arrived at `time`.
+    pub(crate) fn arrived(&mut self, time: Option<UnixMillis>) {
+        if self.idle_timeout.is_some() {
+            self.last_arrival = self.last_arrival.max(time);
+        }
+    }
+
+    /// No record that was read arrived later; `None` where nobody needs to know.
+    pub(crate) fn last_arrival(&self) -> Option<UnixMillis> {
+        self.last_arrival
+    }
+
+    /// Whether the watermark moves while no record comes.
+    pub(crate) fn follows_clock(&self) -> bool {
+        self.idle_timeout.is_some()
     }
 
     /// A batch has seen event times up to `time` in `shard`. Times without a date of four digits are
@@ -68,30 +106,49 @@ impl Watermarks {
         self.watermark = self.watermark.max(watermark);
     }
 
-    /// The watermark for a batch that is planned now, where the shards of each source stand like this
-    /// before it; never less than the one before.
+    /// The watermark for a batch that is planned now, where earlier batches have come this far in each
+    /// source; never less than the one before.
     ///
     /// All that earlier batches have [seen](Self::seen) must have been told.
-    pub(crate) fn advance(&mut self, standings: &[Vec<Standing>]) -> Option<UnixMillis> {
+    pub(crate) fn advance(&mut self, before: &[Coverage]) -> Option<UnixMillis> {
+        for coverage in before {
+            self.arrived(coverage.last_arrival);
+        }
+        let by_clock = self.by_clock(read_to(before));
         let mut all = Count::default();
-        for (times, standings) in self.sources.iter_mut().zip(standings) {
-            inherit(times, standings);
-            all.add(look(times, standings));
+        for (times, coverage) in self.sources.iter_mut().zip(before) {
+            inherit(times, &coverage.standings);
+            all.add(look(times, &coverage.standings, self.idle_timeout));
         }
         // Where nothing is left to be read, rows that were seen are as far as it goes.
         let time = if all.counts { all.least } else { self.latest() };
-        self.forget(standings);
+        self.forget(before);
         let next = time.filter(|_| !all.holds).map(|time| {
             let time = time.minus(self.delay);
             time.max(UnixMillis::FIRST)
         });
-        self.watermark = self.watermark.max(next);
+        self.watermark = self.watermark.max(next).max(by_clock);
         self.watermark
     }
 
-    /// No watermark is beyond this before another row is seen; `None` where none was seen yet.
-    pub(crate) fn farthest(&self) -> Option<UnixMillis> {
-        Some(self.latest()?.minus(self.delay))
+    /// No watermark is beyond this before another row is seen, where all records that had arrived by
+    /// `read_to` were; `None` where no row was seen yet.
+    pub(crate) fn farthest(&self, read_to: Option<UnixMillis>) -> Option<UnixMillis> {
+        let seen = self.latest()?.minus(self.delay);
+        self.by_clock(read_to).max(Some(seen))
+    }
+
+    /// Where the watermark is on a quiet stream.
+    ///
+    /// Between the last arrival L and `read_to` R no record arrived in any shard, so event time is taken
+    /// to have gone on with the clock: rows that arrive after R are expected to be R − L newer than the
+    /// newest row. The timeout is taken off, so that the watermark does not jump when it is over, and so
+    /// that a timeout larger than what the clocks of this machine and of the service differ by keeps rows
+    /// on time: R is by the one, L by the other.
+    fn by_clock(&self, read_to: Option<UnixMillis>) -> Option<UnixMillis> {
+        let quiet = read_to?.since(self.last_arrival?);
+        let beyond = quiet.checked_sub(self.idle_timeout?)?;
+        Some(self.latest()?.plus(beyond).minus(self.delay))
     }
 
     /// What the next batch has to know: event times without those of shards that are over and have handed
@@ -107,9 +164,10 @@ impl Watermarks {
 
     /// Lets go of the times of shards that are over. The largest time of all stays while its shard is
     /// tracked: the watermark gets there when all shards are idle.
-    fn forget(&mut self, standings: &[Vec<Standing>]) {
+    fn forget(&mut self, before: &[Coverage]) {
         let mut handed_on = Vec::new();
-        for (source, (times, standings)) in self.sources.iter_mut().zip(standings).enumerate() {
+        for (source, (times, coverage)) in self.sources.iter_mut().zip(before).enumerate() {
+            let standings = &coverage.standings;
             let tracked = by_id(standings);
             let unheard = |standing: &&Standing| !times.contains_key(&standing.shard);
             let awaited = standings.iter().filter(unheard);
@@ -168,7 +226,11 @@ fn inherit(times: &mut BTreeMap<ShardId, UnixMillis>, standings: &[Standing]) {
 }
 
 /// What shards with these times come to.
-fn look(times: &BTreeMap<ShardId, UnixMillis>, standings: &[Standing]) -> Count {
+fn look(
+    times: &BTreeMap<ShardId, UnixMillis>,
+    standings: &[Standing],
+    idle_timeout: Option<Duration>,
+) -> Count {
     let named = parents_of_any(standings);
     let mut count = Count::default();
     let mut known: HashMap<&ShardId, UnixMillis> = HashMap::new();
@@ -178,14 +240,21 @@ fn look(times: &BTreeMap<ShardId, UnixMillis>, standings: &[Standing]) -> Count 
         let inherited = parents.filter_map(|parent| known.get(parent).or(times.get(parent)));
         let time = times.get(shard).or(inherited.min()).copied();
         known.extend(time.map(|time| (shard, time)));
+        let is_quiet = idle_timeout.is_some_and(|timeout| standing.quiet >= timeout);
         match standing.state {
-            Activity::Active => count.count(time),
+            Activity::Active if !is_quiet => count.count(time),
             // Nobody knows its children yet, and they go on from there.
             Activity::Over if !named.contains(shard) && time.is_some() => count.count(time),
-            Activity::Idle | Activity::Over => {}
+            Activity::Active | Activity::Idle | Activity::Over => {}
         }
     }
     count
+}
+
+/// All records of all sources that had arrived by then were taken.
+pub(crate) fn read_to(before: &[Coverage]) -> Option<UnixMillis> {
+    let times = before.iter().map(|coverage| coverage.read_to);
+    times.min().flatten()
 }
 
 fn by_id(standings: &[Standing]) -> BTreeMap<&ShardId, &Standing> {

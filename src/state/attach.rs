@@ -36,6 +36,8 @@ pub(crate) struct Attached {
     pub(crate) description: StateMetadata,
     /// Aggregates whose state grows with each row.
     pub(crate) growing: Vec<String>,
+    /// Whether the event time is when a record arrived.
+    pub(crate) by_arrival: bool,
 }
 
 /// The aggregation over streams of `plan`, if there is one; `watermark` is whether there is one, and the
@@ -61,20 +63,31 @@ pub(crate) fn attach(
             other => return Ok(Transformed::no(other)),
         };
         let growing = growing(&aggregate);
-        let (plan, closing, description) = attached(aggregate, mode, watermark, streams)?;
-        found = Some((closing, description, growing));
+        let time = match watermark {
+            None => None,
+            Some(column) => Some(time_of(&aggregate, column)?),
+        };
+        let by_arrival = match &time {
+            None => false,
+            Some(time) => is_arrival(&time.time, &aggregate.input, streams)?,
+        };
+        let (plan, closing, description) = attached(aggregate, mode, time, streams)?;
+        found = Some((closing, description, growing, by_arrival));
         let plan = LogicalPlan::Extension(Extension {
             node: Arc::new(Whole { input: plan }),
         });
         Ok(Transformed::new(plan, true, TreeNodeRecursion::Jump))
     });
     let plan = plan.data()?;
-    Ok(found.map(|(closing, description, growing)| Attached {
-        plan,
-        closing,
-        description,
-        growing,
-    }))
+    Ok(
+        found.map(|(closing, description, growing, by_arrival)| Attached {
+            plan,
+            closing,
+            description,
+            growing,
+            by_arrival,
+        }),
+    )
 }
 
 /// Aggregates that keep all values they have seen.
@@ -104,7 +117,7 @@ fn distinct(input: Arc<LogicalPlan>) -> Result<Aggregate> {
 fn attached(
     aggregate: Aggregate,
     mode: OutputMode,
-    watermark: Option<Option<&str>>,
+    time: Option<RowTime>,
     streams: &mut dyn Streams,
 ) -> Result<(LogicalPlan, Option<Closing>, StateMetadata)> {
     // The name of a column leaves casts out.
@@ -115,10 +128,6 @@ fn attached(
         event_time: None,
     };
     let is_distinct = aggregate.aggr_expr.is_empty();
-    let time = match watermark {
-        None => None,
-        Some(column) => Some(time_of(&aggregate, column)?),
-    };
     let closing = time.as_ref().and_then(|time| time.closing.clone());
     if mode == OutputMode::Append && !is_distinct && closing.is_none() {
         never_closed(time.is_some())?;
@@ -176,6 +185,45 @@ fn time_of(aggregate: &Aggregate, column: Option<&str>) -> Result<RowTime> {
         )
         .into()
     })
+}
+
+/// Whether `time`, over the rows of `plan`, is the column of a stream that says when a record arrived.
+fn is_arrival(time: &Expr, plan: &LogicalPlan, streams: &dyn Streams) -> Result<bool> {
+    let column = match time {
+        Expr::Column(column) => column,
+        Expr::Alias(alias) => return is_arrival(&alias.expr, plan, streams),
+        Expr::Cast(cast) if cast.field.data_type().is_temporal() => {
+            return is_arrival(&cast.expr, plan, streams);
+        }
+        _ => return Ok(false),
+    };
+    let Some(index) = plan.schema().maybe_index_of_column(column) else {
+        return Ok(false);
+    };
+    let nth = |input: &LogicalPlan| Expr::Column(input.schema().columns().swap_remove(index));
+    match plan {
+        LogicalPlan::TableScan(_) => {
+            let is_it = column.name == RowColumn::ArrivalTimestamp.name();
+            Ok(is_it && streams.is_read_by(plan)?)
+        }
+        LogicalPlan::Projection(projection) => {
+            is_arrival(&projection.expr[index], &projection.input, streams)
+        }
+        LogicalPlan::SubqueryAlias(alias) => is_arrival(&nth(&alias.input), &alias.input, streams),
+        LogicalPlan::Union(union) => {
+            for input in &union.inputs {
+                if !is_arrival(&nth(input), input, streams)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        other => {
+            let mut inputs = other.inputs().into_iter();
+            let input = inputs.find(|input| input.schema().has_column(column));
+            input.map_or(Ok(false), |input| is_arrival(time, input, streams))
+        }
+    }
 }
 
 /// `plan` with the number of the shard of each row.

@@ -24,6 +24,7 @@ use crate::options::{location, may_hold_secret, nearest};
 /// | `streaming.query_name` | | any text |
 /// | `streaming.watermark_delay` | | a span such as `10 seconds`: how much later than others a row may come |
 /// | `streaming.watermark_column` | the time of the window | the column that says when a row happened |
+/// | `streaming.watermark_idle_timeout` | `30 seconds` where the event time is `approximateArrivalTimestamp`, else none | a span: once no record has arrived for this long, the watermark follows the clock |
 /// | `streaming.accept_changed_query` | `false` | `true` starts a changed statement at the checkpoint of the old one |
 ///
 /// A wrong value is refused by the `SET`. `RESET streaming.…` brings the default back, in
@@ -42,6 +43,8 @@ pub struct StreamingSettings {
     pub watermark_delay: Option<Duration>,
     /// The column that says when a row happened; without it that is the time of the window.
     pub watermark_column: Option<String>,
+    /// After how long without a record the watermark follows the clock.
+    pub watermark_idle_timeout: Option<Duration>,
     /// Whether a changed statement, or one with another target, may go on at the checkpoint of the old one.
     pub accept_changed_query: bool,
 }
@@ -56,7 +59,7 @@ struct Setting {
     reset: fn(&mut StreamingSettings, StreamingSettings),
 }
 
-const SETTINGS: [Setting; 7] = [
+const SETTINGS: [Setting; 8] = [
     Setting {
         name: "trigger",
         description: "When a streaming query runs its batches: 'as fast as possible', an interval such as '1 second', 'once' or 'available now'.",
@@ -95,12 +98,7 @@ const SETTINGS: [Setting; 7] = [
         name: "watermark_delay",
         description: "How much later than others a row of a streaming GROUP BY may come, such as '10 seconds'; sets a watermark.",
         get: |settings| settings.watermark_delay.map(display_span),
-        set: |settings, text| {
-            put(
-                &mut settings.watermark_delay,
-                watermark_delay(text).map(Some),
-            )
-        },
+        set: |settings, text| put(&mut settings.watermark_delay, span(text).map(Some)),
         reset: |settings, default| settings.watermark_delay = default.watermark_delay,
     },
     Setting {
@@ -109,6 +107,15 @@ const SETTINGS: [Setting; 7] = [
         get: |settings| settings.watermark_column.clone(),
         set: |settings, text| put(&mut settings.watermark_column, query_name(text).map(Some)),
         reset: |settings, default| settings.watermark_column = default.watermark_column,
+    },
+    Setting {
+        name: "watermark_idle_timeout",
+        description: "Once no record has arrived for this long, such as '1 minute', the watermark follows the clock; 30 seconds where the event time is approximateArrivalTimestamp, else it never does.",
+        get: |settings| settings.watermark_idle_timeout.map(display_span),
+        set: |settings, text| put(&mut settings.watermark_idle_timeout, span(text).map(Some)),
+        reset: |settings, default| {
+            settings.watermark_idle_timeout = default.watermark_idle_timeout;
+        },
     },
     Setting {
         name: "accept_changed_query",
@@ -124,7 +131,7 @@ fn put<T, E: Into<String>>(slot: &mut T, value: Result<T, E>) -> Result<(), Stri
     Ok(())
 }
 
-fn watermark_delay(text: &str) -> Result<Duration, &'static str> {
+fn span(text: &str) -> Result<Duration, &'static str> {
     parse_span(text).ok_or("expected a span up to 365 days, such as '10 seconds' or '0 seconds'")
 }
 

@@ -89,6 +89,8 @@ pub(crate) fn read_commit(text: &[u8]) -> Result<CommitRead, Unreadable> {
     ] {
         expect_version(entry.version, member, is_there, STATE_VERSION)?;
     }
+    let is_there = entry.last_arrival.is_some();
+    expect_version(entry.version, "last_arrival", is_there, CHECKSUM_VERSION)?;
     let event_times = entry.event_times.into_iter().map(|shards| {
         let shards = shards.into_iter();
         let shards = shards.map(|(shard, time)| (ShardId::new(&*shard), time.0));
@@ -97,6 +99,7 @@ pub(crate) fn read_commit(text: &[u8]) -> Result<CommitRead, Unreadable> {
     let left = Committed {
         watermark: entry.watermark.map(|time| time.0),
         event_times: event_times.collect(),
+        last_arrival: entry.last_arrival.map(|time| time.0),
         state: entry.state.map(state_files),
     };
     let writer = Writer {

@@ -80,6 +80,7 @@ pub(crate) fn commit(
         time: Time(time),
         watermark: left.watermark.map(Time),
         event_times,
+        last_arrival: left.last_arrival.map(Time),
         state: left.state.as_ref().map(state_files),
     })
 }

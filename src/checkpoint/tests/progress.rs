@@ -19,6 +19,7 @@ fn left(batch: u64) -> Committed {
             BTreeMap::from([(shard(0), time(7)), (shard(1), UnixMillis(-1))]),
             BTreeMap::new(),
         ],
+        last_arrival: Some(time(3)),
         state: Some(StateFiles {
             snapshot: Some(SnapshotFiles {
                 batch: BatchId(batch / 2),
@@ -72,6 +73,7 @@ async fn a_part_of_it_comes_back_as_that_part() {
     let of = |watermark, event_times, state| Committed {
         watermark,
         event_times,
+        last_arrival: None,
         state,
     };
     let extremes = [UnixMillis::FIRST, UnixMillis::LAST].map(Some);

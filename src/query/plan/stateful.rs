@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use datafusion::common::Result as DataFusionResult;
 use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::logical_plan::{TableScan, TableScanBuilder};
@@ -23,6 +24,11 @@ use crate::table::StreamingSettings;
 /// group of its own.
 const PANICS_WHEN_SKIPPED: &str = "percentile_cont(";
 
+/// The default of `streaming.watermark_idle_timeout` where the event time is the time of arrival. Such rows
+/// cannot be late, but for what the clocks of this machine and of the service differ by; the horizon of
+/// retention trusts the clock as far.
+const ARRIVAL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// No batch has more groups than rows.
 const NEVER_SKIPPED: f64 = 2.0;
 
@@ -37,6 +43,8 @@ pub(in crate::query) struct StatefulPlan {
     pub(in crate::query) growing: Vec<String>,
     /// How much later than others a row may come; none without a watermark.
     pub(in crate::query) delay: Option<Duration>,
+    /// After how long without a record the watermark follows the clock; none where it never does.
+    pub(in crate::query) idle_timeout: Option<Duration>,
 }
 
 impl StatefulPlan {
@@ -70,11 +78,10 @@ pub(super) fn find(
     let (mode, delay) = (settings.output_mode, settings.watermark_delay);
     let column = settings.watermark_column.as_deref();
     if delay.is_none() && column.is_some() {
-        return Err(Error::invalid_option(
-            "setting 'streaming.watermark_column' is set without 'streaming.watermark_delay': expected \
-             both, such as '10 seconds', or none",
-        )
-        .into());
+        return Err(without_delay("watermark_column"));
+    }
+    if delay.is_none() && settings.watermark_idle_timeout.is_some() {
+        return Err(without_delay("watermark_idle_timeout"));
     }
     let mut streams = Scans(sources);
     let attached = attach(plan.clone(), mode, delay.map(|_| column), &mut streams)?;
@@ -86,15 +93,26 @@ pub(super) fn find(
         closing,
         description,
         growing,
+        by_arrival,
     } = attached;
+    let by_arrival = by_arrival.then_some(ARRIVAL_IDLE_TIMEOUT);
     let stateful = StatefulPlan {
         mode,
         closing,
         description,
         growing,
         delay,
+        idle_timeout: settings.watermark_idle_timeout.or(by_arrival),
     };
     Ok((plan, Some(stateful)))
+}
+
+fn without_delay(setting: &str) -> DataFusionError {
+    Error::invalid_option(format!(
+        "setting 'streaming.{setting}' is set without 'streaming.watermark_delay': expected both, with a \
+         delay such as '10 seconds', or none"
+    ))
+    .into()
 }
 
 /// The scans of a statement.

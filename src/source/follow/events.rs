@@ -44,7 +44,11 @@ impl State {
         let room = self.rules.budget;
         let held = self.tally.held_bytes;
         let at_tip = arrival.at_tip;
+        let newest = arrival.page.last_arrival();
+        self.last_arrival = self.last_arrival.max(newest);
         let closed = self.update(shard, |followed| {
+            let since = followed.quiet_since.or(arrival.covered);
+            followed.quiet_since = newest.or(since);
             followed.failing = false;
             followed.found_nothing = arrival.found_nothing;
             followed.covered = arrival.covered.or(followed.covered);

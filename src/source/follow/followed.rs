@@ -37,6 +37,9 @@ pub(super) struct Followed {
     pub(super) covered: Option<UnixMillis>,
     /// All that had arrived by then was read before the first row that waits.
     pub(super) taken_to: Option<UnixMillis>,
+    /// When the newest record that was read had arrived; when the reader found nothing first, where it has
+    /// read none.
+    pub(super) quiet_since: Option<UnixMillis>,
     /// What is known to have been read, by where reading started and by all pages since; never earlier
     /// than `covered`. A shard that ended keeps what was known before its last page.
     pub(super) past: Past,
@@ -92,6 +95,7 @@ impl Followed {
             found_nothing: false,
             covered: None,
             taken_to: None,
+            quiet_since: None,
             past,
             begins_after: None,
             had_parents: 0,

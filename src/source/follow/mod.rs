@@ -33,7 +33,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::shared::Shared;
-pub(crate) use self::standings::{Activity, Standing};
+pub(crate) use self::standings::{Activity, Coverage, Standing};
 pub(crate) use self::status::ReaderStatus;
 pub(crate) use self::take::PlannedRead;
 use super::buffered::BatchReads;
@@ -236,11 +236,12 @@ impl StreamReader {
         self.shared.with(|state| state.remade)
     }
 
-    /// What may come of each tracked shard, ordered by id.
+    /// How far the batches that were [taken](Self::take) have come.
     ///
     /// Costs a walk over the shards.
-    pub(crate) fn standings(&self) -> Vec<Standing> {
-        self.shared.with(|state| state.standings())
+    pub(crate) fn coverage(&self) -> Coverage {
+        let until = self.shared.settings.until;
+        self.shared.with(|state| state.coverage(until))
     }
 
     /// How far the readers are.

@@ -178,7 +178,7 @@ impl Shared {
         let columns = self.settings.columns;
         RecordColumns {
             sequence_number: true,
-            arrival: columns.arrival || self.settings.until.is_some(),
+            arrival: columns.arrival || self.settings.until.is_some() || self.settings.standings,
             ..columns
         }
     }

@@ -1,8 +1,21 @@
 //! Whether there may be rows of a shard that nobody has seen yet.
 
+use std::time::Duration;
+
 use super::followed::{Followed, Progress};
 use super::state::State;
-use crate::model::ShardId;
+use crate::model::{ShardId, UnixMillis};
+
+/// How far the batches that were taken have come in a stream, as far as that counts for a watermark.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// What may come of each tracked shard besides the rows of these batches, ordered by id.
+    pub(crate) standings: Vec<Standing>,
+    /// All records that had arrived by then were taken.
+    pub(crate) read_to: Option<UnixMillis>,
+    /// No record that was read arrived later.
+    pub(crate) last_arrival: Option<UnixMillis>,
+}
 
 /// A tracked shard, as far as its time counts for a watermark.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +26,9 @@ pub(crate) struct Standing {
     pub(crate) parents: Vec<ShardId>,
     /// What may come of it.
     pub(crate) state: Activity,
+    /// How long no record has arrived in it by the service's clock; zero where a row waits, or nothing is
+    /// known.
+    pub(crate) quiet: Duration,
 }
 
 /// What may come of a shard.
@@ -28,12 +44,24 @@ pub(crate) enum Activity {
 }
 
 impl State {
-    /// What may come of each tracked shard, ordered by id.
-    pub(super) fn standings(&self) -> Vec<Standing> {
+    /// How far the batches that were taken have come; `until` is the frozen tip.
+    ///
+    /// Costs a walk over the shards.
+    pub(super) fn coverage(&self, until: Option<UnixMillis>) -> Coverage {
+        Coverage {
+            standings: self.standings(until),
+            read_to: self.read_to(until),
+            last_arrival: self.last_arrival,
+        }
+    }
+
+    /// What may come of each tracked shard, ordered by id; `until` is the frozen tip.
+    fn standings(&self, until: Option<UnixMillis>) -> Vec<Standing> {
         let shards = self.shards.iter().map(|(shard, followed)| Standing {
             shard: shard.clone(),
             parents: self.lineage.parents(shard).to_vec(),
             state: followed.activity(),
+            quiet: followed.quiet(until),
         });
         shards.collect()
     }
@@ -47,6 +75,19 @@ impl Followed {
             Activity::Idle
         } else {
             Activity::Active
+        }
+    }
+
+    /// How long no record has arrived, as far as all that did was read and taken.
+    fn quiet(&self, until: Option<UnixMillis>) -> Duration {
+        if self.buffer.pending_rows() > 0 {
+            return Duration::ZERO;
+        }
+        let read_to = self.emptied_to();
+        let read_to = until.map_or(read_to, |until| read_to.min(Some(until)));
+        match (read_to, self.quiet_since) {
+            (Some(read_to), Some(since)) => read_to.since(since),
+            _ => Duration::ZERO,
         }
     }
 

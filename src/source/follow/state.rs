@@ -65,6 +65,8 @@ pub(super) struct State {
     goal: Option<(UnixMillis, usize)>,
     /// All that had arrived by then in the shards that are tracked has been taken.
     pub(super) taken_to: Option<UnixMillis>,
+    /// No record that was read arrived later.
+    pub(super) last_arrival: Option<UnixMillis>,
     /// Since when a shard is read to its end and all its rows are taken, and no batch has said so.
     pub(super) end_due: Option<Instant>,
     /// Whether a shard ended and did not say what follows it.
@@ -96,6 +98,7 @@ impl State {
             remade: false,
             goal: None,
             taken_to: None,
+            last_arrival: None,
             end_due: None,
             listing_due: false,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::followed::{Followed, Progress};
-use super::standings::Standing;
+use super::standings::Coverage;
 use super::state::State;
 use super::{FollowSettings, From};
 use crate::model::{ShardId, ShardPosition, StreamName, StreamRanges, UnixMillis};
@@ -22,9 +22,8 @@ pub(crate) struct PlannedRead {
     pub(crate) reads: BatchReads,
     /// How many these are; those a hash filter leaves out are counted.
     pub(crate) rows: u64,
-    /// What may come of each tracked shard besides the rows of earlier batches, ordered by id; none where
-    /// the settings do not have it so.
-    pub(crate) standings: Vec<Standing>,
+    /// How far earlier batches have come; nothing where the settings do not have it so.
+    pub(crate) before: Coverage,
 }
 
 impl State {
@@ -44,10 +43,10 @@ impl State {
             reads: BatchReads::default(),
             rows: 0,
             // Before the cut: rows of this batch have not been seen yet.
-            standings: if settings.standings {
-                self.standings()
+            before: if settings.standings {
+                self.coverage(settings.until)
             } else {
-                Vec::new()
+                Coverage::default()
             },
         };
         let (mut drained, mut turned_idle) = (Vec::new(), false);

@@ -9,7 +9,7 @@ fn id(name: &str) -> ShardId {
 }
 
 /// Shards as `name:state` or `name<parent,parent:state`, states by their first letter.
-fn standings(text: &str) -> Vec<Standing> {
+fn standings(text: &str) -> Coverage {
     let standing = |text: &str| {
         let (shard, state) = text.split_once(':').unwrap();
         let (shard, parents) = shard.split_once('<').unwrap_or((shard, ""));
@@ -26,9 +26,13 @@ fn standings(text: &str) -> Vec<Standing> {
                 "O" => Activity::Over,
                 other => panic!("{other}"),
             },
+            quiet: Duration::ZERO,
         }
     };
-    text.split_whitespace().map(standing).collect()
+    Coverage {
+        standings: text.split_whitespace().map(standing).collect(),
+        ..Coverage::default()
+    }
 }
 
 /// What a start finds that goes on behind `watermarks`.
@@ -36,7 +40,7 @@ fn restarted(watermarks: &Watermarks) -> Watermarks {
     let before = Committed {
         watermark: watermarks.watermark,
         event_times: watermarks.event_times(),
-        state: None,
+        ..Committed::default()
     };
     Watermarks::new(watermarks.delay, &before, watermarks.sources.len())
 }
@@ -222,7 +226,7 @@ fn times_of_shards_that_are_over_are_let_go_of_when_the_children_have_them() {
         for (shard, time) in seen {
             watermarks.seen(1, &id(shard), UnixMillis(*time));
         }
-        watermarks.advance(&[Vec::new(), standings(shards)]);
+        watermarks.advance(&[Coverage::default(), standings(shards)]);
         let times = watermarks.event_times().pop().unwrap();
         let times = times.into_iter();
         times.map(|(id, time)| (id.to_string(), time.0)).collect()
@@ -267,7 +271,7 @@ fn a_batch_that_runs_again_has_the_watermark_it_was_planned_with() {
     let before = Committed {
         watermark: Some(UnixMillis(20)),
         event_times: vec![BTreeMap::from([(id("a"), UnixMillis(30))])],
-        state: None,
+        ..Committed::default()
     };
     let mut watermarks = Watermarks::new(DELAY, &before, 1);
     assert_eq!(watermarks.watermark, before.watermark);
@@ -296,4 +300,53 @@ fn times_saturate_where_they_have_no_date() {
     watermarks.seen(0, &id("a"), UnixMillis(50));
     let next = watermarks.advance(&[standings("a:A")]);
     assert_eq!(next, Some(UnixMillis::FIRST));
+}
+
+/// A stream of the shards `text` that was read up to `read_to`.
+fn read_up_to(read_to: i64, text: &str) -> [Coverage; 1] {
+    [Coverage {
+        read_to: Some(UnixMillis(read_to)),
+        ..standings(text)
+    }]
+}
+
+#[test]
+fn the_watermark_follows_the_clock_once_nothing_has_arrived_for_the_timeout() {
+    let timeout = Some(Duration::from_millis(100));
+    let mut watermarks =
+        Watermarks::new(DELAY, &Committed::default(), 1).with_idle_timeout(timeout, None);
+    assert_eq!(watermarks.advance(&read_up_to(9_000, "a:A b:A")), None);
+    watermarks.seen(0, &id("a"), UnixMillis(50));
+    watermarks.seen(0, &id("b"), UnixMillis(20));
+    let arrived = Coverage {
+        last_arrival: Some(UnixMillis(10_000)),
+        ..standings("a:A b:A")
+    };
+    assert_eq!(watermarks.advance(&[arrived]), Some(UnixMillis(10)));
+    for (read_to, expected) in [(10_000, 10), (10_099, 10), (10_100, 40), (10_130, 70)] {
+        let read = read_up_to(read_to, "a:A b:A");
+        let farthest = watermarks.farthest(Some(UnixMillis(read_to)));
+        assert!(farthest >= Some(UnixMillis(expected)));
+        let next = watermarks.advance(&read);
+        assert_eq!(next, Some(UnixMillis(expected)), "{read_to}");
+    }
+    watermarks.arrived(Some(UnixMillis(10_150)));
+    let next = watermarks.advance(&read_up_to(10_200, "a:A b:A"));
+    assert_eq!(next, Some(UnixMillis(70)), "a record came");
+    assert_eq!(watermarks.last_arrival(), Some(UnixMillis(10_150)));
+}
+
+#[test]
+fn a_shard_that_is_quiet_for_the_timeout_does_not_hold_the_others() {
+    for (timeout, expected) in [(Some(100), 70), (Some(101), 40), (None, 40)] {
+        let timeout = timeout.map(Duration::from_millis);
+        let mut watermarks =
+            Watermarks::new(DELAY, &Committed::default(), 1).with_idle_timeout(timeout, None);
+        watermarks.seen(0, &id("a"), UnixMillis(50));
+        watermarks.seen(0, &id("b"), UnixMillis(80));
+        let mut coverage = standings("a:A b:A");
+        coverage.standings[0].quiet = Duration::from_millis(100);
+        let next = watermarks.advance(&[coverage]);
+        assert_eq!(next, Some(UnixMillis(expected)), "{timeout:?}");
+    }
 }

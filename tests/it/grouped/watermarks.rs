@@ -18,6 +18,7 @@
 //! | `hop` | a row is late when its last window is closed |
 //! | `session` | sessions that meet are one, which ends with the last row of all |
 
+mod quiet;
 mod shards;
 
 use datafusion_kinesis::kinesis::Kinesis;

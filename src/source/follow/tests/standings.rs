@@ -20,14 +20,14 @@ fn activities(standings: &[Standing]) -> Vec<Activity> {
 
 impl StreamReader {
     fn activities(&self) -> Vec<Activity> {
-        activities(&self.standings())
+        activities(&self.coverage().standings)
     }
 
     /// Takes and commits what there is; gives what the batch says of the shards.
     fn pass(&self) -> Vec<Activity> {
         let batch = self.take();
         self.committed(&batch.ranges.ends());
-        activities(&batch.standings)
+        activities(&batch.before.standings)
     }
 }
 
@@ -162,7 +162,7 @@ async fn a_shard_that_ended_is_over_when_its_rows_are_taken_and_its_children_kno
     fixture.split_the_only_shard().await;
     fixture.put("apple 2").await;
     sleep(5 * SECOND).await;
-    let standings = reader.standings();
+    let standings = reader.coverage().standings;
     assert_eq!(activities(&standings), [Active; 3], "the children wait");
     let parents: Vec<_> = standings.iter().map(|s| s.parents.as_slice()).collect();
     assert_eq!(parents, [&[] as &[_], &[shard(0)], &[shard(0)]]);
@@ -193,13 +193,13 @@ async fn a_merged_shard_names_both_parents_also_after_a_restart() {
     let merge = fixture.kinesis.merge_shards(&fixture.stream, &left, &right);
     merge.await.unwrap();
     sleep(5 * SECOND).await;
-    let merged = Standing {
-        shard: shard(2),
-        parents: vec![left, right],
-        state: Idle,
+    let newest = |reader: &StreamReader| {
+        let newest = reader.coverage().standings.pop().unwrap();
+        (newest.shard, newest.parents, newest.state)
     };
+    let merged = (shard(2), vec![left, right], Idle);
     assert_eq!(reader.activities(), [Over, Over, Idle]);
-    assert_eq!(reader.standings().pop(), Some(merged.clone()));
+    assert_eq!(newest(&reader), merged);
     let ends = reader.take().ranges.ends();
     drop(reader);
     let reader = fixture.read(behind(ends)).await;
@@ -209,7 +209,7 @@ async fn a_merged_shard_names_both_parents_also_after_a_restart() {
         "nobody has asked"
     );
     sleep(SECOND).await;
-    assert_eq!(reader.standings().pop(), Some(merged));
+    assert_eq!(newest(&reader), merged);
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,7 +251,7 @@ async fn what_may_lie_behind_a_frozen_tip_is_active() {
     let batch = reader.take();
     assert!(reader.is_exhausted());
     assert_eq!(
-        activities(&batch.standings),
+        activities(&batch.before.standings),
         [Active],
         "the batch that takes the last rows has not seen their times"
     );

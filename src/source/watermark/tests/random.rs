@@ -137,7 +137,7 @@ impl Day {
         self.watermark
     }
 
-    fn standings(&self) -> Vec<Vec<Standing>> {
+    fn standings(&self) -> Vec<Coverage> {
         let of = |source: usize| {
             let shards = self.shards.iter().enumerate();
             let known = shards.filter(|(_, shard)| shard.known && shard.source == source);
@@ -145,8 +145,12 @@ impl Day {
                 shard: name(place),
                 parents: shard.parents.iter().map(|parent| name(*parent)).collect(),
                 state: shard.state,
+                quiet: Duration::ZERO,
             };
-            known.map(standing).collect()
+            Coverage {
+                standings: known.map(standing).collect(),
+                ..Coverage::default()
+            }
         };
         vec![of(0), of(1)]
     }
@@ -209,13 +213,17 @@ fn ten_thousand_shards_take_no_time() {
             } else {
                 Activity::Active
             },
+            quiet: Duration::ZERO,
         })
         .collect();
     let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 1);
     for place in 0..10_000 {
         watermarks.seen(0, &name(place), UnixMillis(50 + place as i64));
     }
-    let all = [shards];
+    let all = [Coverage {
+        standings: shards,
+        ..Coverage::default()
+    }];
     assert_eq!(watermarks.advance(&all), Some(UnixMillis(40)));
     for _ in 0..10 {
         watermarks.advance(&all);
