@@ -11,6 +11,7 @@ mod write;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +29,11 @@ pub(super) const VERSION: u32 = CHECKSUM_VERSION;
 /// The version that added the watermark and the state of a GROUP BY.
 const STATE_VERSION: u32 = 2;
 
-/// The version that added the checksum, the statement of a query, and when the last record arrived.
+/// The version that added the checksum, the statement of a query, the retention of a stream, and when the
+/// last record arrived.
 const CHECKSUM_VERSION: u32 = 3;
+
+const SECONDS_PER_HOUR: u64 = 3_600;
 
 /// Which start of a query wrote an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +88,8 @@ struct SourceRanges<'a> {
     created_at: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     read_to: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retention_hours: Option<u64>,
     shards: BTreeMap<Cow<'a, str>, Range>,
 }
 
@@ -173,6 +179,8 @@ struct SourceEntry<'a> {
     /// The ARN where it is known, the name otherwise.
     stream: Cow<'a, str>,
     created_at: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retention_hours: Option<u64>,
     start: StartEntry<'a>,
 }
 
@@ -181,6 +189,16 @@ struct SourceEntry<'a> {
 struct StartEntry<'a> {
     shards: BTreeMap<Cow<'a, str>, Place>,
     others: Place,
+}
+
+/// A retention as it is written.
+fn hours(retention: Duration) -> u64 {
+    retention.as_secs() / SECONDS_PER_HOUR
+}
+
+/// A retention as it was written.
+fn from_hours(hours: u64) -> Duration {
+    Duration::from_secs(hours.saturating_mul(SECONDS_PER_HOUR))
 }
 
 /// Why an entry cannot be read; prints so as to follow its name.

@@ -74,6 +74,7 @@ mod text;
 pub(crate) mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(not(feature = "dynamodb"))]
 use crate::aws::AwsAccess;
@@ -173,6 +174,8 @@ pub(crate) struct SourceMetadata {
     pub(crate) stream: StreamIdentity,
     /// When the stream was created: another one of the same name has other records.
     pub(crate) created_at: UnixMillis,
+    /// How long the stream kept its records when the query was created; `None` where nobody has noted it.
+    pub(crate) retention: Option<Duration>,
     /// Where the query starts on it.
     pub(crate) start: InitialPositions,
 }

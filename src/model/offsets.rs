@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::{ShardId, ShardPosition, StartingPosition, StreamName, UnixMillis};
 
@@ -124,6 +125,9 @@ pub struct StreamRanges {
     /// All that had arrived in the tracked shards by then lies before the ends of the ranges; `None`
     /// where that is not known.
     pub read_to: Option<UnixMillis>,
+    /// How long the stream kept its records when the batch was planned, as far as was known; `None` in
+    /// entries that do not say it.
+    pub retention: Option<Duration>,
     /// The ranges.
     pub shards: BTreeMap<ShardId, ShardRange>,
 }

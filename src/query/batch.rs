@@ -190,6 +190,7 @@ mod tests {
             stream: StreamName::new("words").unwrap(),
             created_at: None,
             read_to: None,
+            retention: None,
             shards: (0..shards).map(range).collect(),
         };
         assert_eq!(

@@ -44,7 +44,7 @@ impl Runner {
         if self.until.is_none() && readers.iter().any(|reader| reader.owes_end(END_WAITS)) {
             return true;
         }
-        let retention = self.streams.iter().map(|stream| stream.retention).min();
+        let retention = readers.iter().map(StreamReader::retention).min();
         let most = retention.unwrap_or_default() / MARKS_PER_RETENTION;
         let is_old = |told: &UnixMillis, time: UnixMillis| time.since(*told) >= most;
         let now = self.clock.now();

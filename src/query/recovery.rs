@@ -126,6 +126,7 @@ async fn new_source(
     Ok(SourceMetadata {
         stream: summary.stream.clone(),
         created_at: summary.created_at,
+        retention: Some(summary.retention),
         start: InitialPositions::resolve(start, present),
     })
 }

@@ -2,6 +2,7 @@
 //! deleted and made anew since then.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -13,8 +14,8 @@ use crate::checkpoint::Recovered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::StreamSummary;
 use crate::model::{InitialPositions, Offsets, ShardPosition, Trigger, UnixMillis};
-use crate::source::ReadContext;
 use crate::source::follow::{FollowSettings, From, StreamReader};
+use crate::source::{ReadContext, StreamRetention};
 
 /// How many positions a message names.
 const NAMED_POSITIONS: usize = 4;
@@ -70,11 +71,13 @@ impl Runner {
                 From::Offsets {
                     offsets: ranges.ends(),
                     read_to: ranges.read_to,
+                    retention: ranges.retention,
                 }
             } else {
                 From::Beginning {
                     start: known.start.clone(),
                     created_at: self.metadata.created_at,
+                    retention: known.retention,
                 }
             };
             starts.push(start);
@@ -89,6 +92,7 @@ impl Runner {
                 others: ShardPosition::TrimHorizon,
             },
             created_at: self.clock.now(),
+            retention: None,
         }
     }
 
@@ -145,7 +149,7 @@ impl Runner {
             };
             let context = ReadContext {
                 stream: summary.stream.clone(),
-                retention: summary.retention,
+                retention: Arc::new(StreamRetention::new(summary.retention)),
                 ..source.table().read_context(summary.open_shards as usize)
             };
             let random = self.random.fork();

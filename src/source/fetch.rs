@@ -75,6 +75,7 @@ impl Fetcher {
 
     /// Before a request at `now`: an iterator that retention may have overtaken is let go.
     pub(super) fn prepare(&mut self, now: UnixMillis) {
+        self.watch.knows(self.context.retention.kept());
         if self.watch.look(&self.position, now) {
             self.iterator = None;
         }
@@ -111,6 +112,29 @@ impl Fetcher {
     ) -> ApiResult<RecordsPage> {
         let (kinesis, stream) = (&self.context.kinesis, &self.context.stream);
         kinesis.get_records(stream, iterator, limit, columns).await
+    }
+
+    /// Before a page that was asked for at `sent` is taken: learns the retention of the stream where that
+    /// decides what the page says. Gives whether the page is to be asked for again, from the last record
+    /// that was read.
+    pub(super) async fn must_ask_again(
+        &mut self,
+        page: &RecordsPage,
+        answer: &Answer,
+        sent: Instant,
+    ) -> ApiResult<bool> {
+        let sight = sight(page, answer);
+        if !self.watch.depends_on_retention(&self.position, sight) {
+            return Ok(false);
+        }
+        self.watch.knows(self.context.learn_retention(sent).await?);
+        let again = self.watch.rejects(&self.position, sight);
+        if again {
+            self.iterator = None;
+            self.next_fetch =
+                sent + wait_after(page.size_bytes(), self.context.options.fetch_interval);
+        }
+        Ok(again)
     }
 
     /// Moves on behind a page that was asked for at `sent`, with what its answer says; the next is due

@@ -10,7 +10,7 @@ pub(super) use self::pages::{Fetched, PageReader};
 use super::buffered::{PageSlice, RowPlace};
 use super::columns::{RowColumn, page_columns};
 use super::counters::ReadCounters;
-use super::horizon::{Gap, Past, WAY_OUT, Watch};
+use super::horizon::{Gap, Past, WAY_OUT, Watch, Wish};
 use super::range::{Loss, RangeEnd, first_row, inside};
 use super::read::{ReadContext, ShardRead, Until};
 use super::rows::{Findings, OpenPage, RowBuilder};
@@ -57,7 +57,11 @@ impl ShardReader {
         let limit = read.limit.unwrap_or(u64::MAX);
         // A time in the future is an error to the service, and behind the end of the read to us.
         let now = context.clock.now();
-        let retention = context.retention;
+        let kept = context.retention.kept();
+        let wish = Wish {
+            at: now,
+            retention: kept.retention,
+        };
         let (end, started_at, remaining, empty, watch) = match &read.until {
             Until::Tip(begun_at) => (
                 End::Tip(*begun_at),
@@ -65,14 +69,14 @@ impl ShardReader {
                 now.max(*begun_at),
                 limit.min(context.options.max_records_per_shard.unwrap_or(limit)),
                 matches!(read.start, ShardPosition::AtTimestamp(time) if time > *begun_at),
-                Watch::new(retention, Past::of_wish(&read.start, now, now, retention)),
+                Watch::new(kept, Past::of_wish(&read.start, wish, now, kept)),
             ),
             Until::Position(upto) => {
                 columns.sequence_number = true;
                 let end = End::Range(RangeEnd::new(upto.clone()));
                 let empty = *upto == read.start || read.rows == Some(0);
                 // What is gone is told by the rows that are missing.
-                (end, now, limit, empty, Watch::silent(retention))
+                (end, now, limit, empty, Watch::silent(kept))
             }
         };
         let empty = empty || read.start == ShardPosition::ShardEnd;

@@ -3,17 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::DateTime;
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::buffered::BatchReads;
 use super::columns::RowColumn;
+use super::horizon::Kept;
+use super::retention::StreamRetention;
 use super::rows::RowBuilder;
 use crate::error::{Error, Result};
-use crate::kinesis::{IteratorPosition, Kinesis, RecordDistribution};
+use crate::kinesis::{ApiResult, IteratorPosition, Kinesis, RecordDistribution};
 use crate::model::{
     Clock, HashRange, RetryPolicy, ShardId, ShardPosition, StreamIdentity, UnixMillis,
 };
@@ -32,7 +34,7 @@ pub(crate) struct ReadContext {
     /// Shards that are read side by side.
     pub(crate) shards: usize,
     /// How long the stream keeps its records.
-    pub(crate) retention: Duration,
+    pub(crate) retention: Arc<StreamRetention>,
     /// The batch that is read, with what of it is in memory; none where a shard is read to its tip.
     pub(crate) buffered: Option<Arc<BatchReads>>,
 }
@@ -42,6 +44,17 @@ impl ReadContext {
     pub(super) fn place(&self, shard: &ShardId, position: &ShardPosition) -> String {
         let stream = self.stream.name();
         format!("stream '{stream}', shard '{shard}', position {position}")
+    }
+
+    /// What is known of the retention at `since` or later.
+    ///
+    /// # Errors
+    /// The service did not answer.
+    pub(super) async fn learn_retention(&self, since: Instant) -> ApiResult<Kept> {
+        let (kinesis, clock) = (&*self.kinesis, &*self.clock);
+        self.retention
+            .learn(kinesis, &self.stream, clock, since)
+            .await
     }
 
     /// What makes rows of `columns` out of the pages of `read`.

@@ -23,7 +23,7 @@ use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shar
 use crate::model::{Clock, HashRange, Shard};
 use crate::options::TableOptions;
 use crate::sink::{SinkSettings, SinkStream};
-use crate::source::{ReadContext, RowColumn, filter_range, row_schema};
+use crate::source::{ReadContext, RowColumn, StreamRetention, filter_range, row_schema};
 
 /// Pages being fetched at once by one scan. Beyond it more shards add memory and no speed: this many
 /// shards give 128 MiB a second.
@@ -119,7 +119,7 @@ impl KinesisTable {
             clock: self.clock(),
             fetches: Arc::new(Semaphore::new(FETCHES_IN_FLIGHT)),
             shards,
-            retention: config.summary.retention,
+            retention: Arc::new(StreamRetention::new(config.summary.retention)),
             buffered: None,
         }
     }

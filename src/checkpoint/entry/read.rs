@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::checksum::opened;
 use super::{
     CHECKSUM_VERSION, CommitEntry, HeadingEntry, MetadataEntry, OffsetsEntry, QueryEntry, Range,
-    STATE_VERSION, StateEntry, Unreadable, VERSION, Writer,
+    STATE_VERSION, StateEntry, Unreadable, VERSION, Writer, from_hours,
 };
 use crate::checkpoint::{QueryMetadata, QueryText, SourceMetadata, StateMetadata};
 use crate::model::{
@@ -19,9 +19,12 @@ use crate::model::{
 /// Reads what [`offsets`](super::offsets) writes.
 pub(crate) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
     let entry: OffsetsEntry<'static> = decode(text)?;
+    let mut sources = entry.sources.iter();
+    let says_retention = sources.any(|source| source.retention_hours.is_some());
     for (member, is_there, since) in [
         ("watermark", entry.watermark.is_some(), STATE_VERSION),
         ("query", entry.query.is_some(), CHECKSUM_VERSION),
+        ("retention_hours", says_retention, CHECKSUM_VERSION),
     ] {
         expect_version(entry.version, member, is_there, since)?;
     }
@@ -36,6 +39,7 @@ pub(crate) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
             stream,
             created_at: source.created_at.map(|time| time.0),
             read_to: source.read_to.map(|time| time.0),
+            retention: source.retention_hours.map(from_hours),
             shards,
         })
     });
@@ -131,9 +135,12 @@ fn texts(texts: Vec<Cow<'_, str>>) -> Vec<String> {
 /// Reads what [`metadata`](super::metadata) writes.
 pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
     let entry: MetadataEntry<'static> = decode(text)?;
+    let mut sources = entry.sources.iter();
+    let says_retention = sources.any(|source| source.retention_hours.is_some());
     for (member, is_there, since) in [
         ("state", entry.state.is_some(), STATE_VERSION),
         ("statement", entry.statement.is_some(), CHECKSUM_VERSION),
+        ("retention_hours", says_retention, CHECKSUM_VERSION),
     ] {
         expect_version(entry.version, member, is_there, since)?;
     }
@@ -149,6 +156,7 @@ pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
         Ok(SourceMetadata {
             stream: stream.map_err(Unreadable::foreign)?,
             created_at: source.created_at.0,
+            retention: source.retention_hours.map(from_hours),
             start: InitialPositions {
                 shards: shards.collect(),
                 others: source.start.others.0,

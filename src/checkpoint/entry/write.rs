@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     AggregationEntry, CommitEntry, MetadataEntry, OffsetsEntry, Place, QueryEntry, Range, Rows,
-    SnapshotEntry, SourceEntry, SourceRanges, StartEntry, StateEntry, Time, VERSION, Writer,
+    SnapshotEntry, SourceEntry, SourceRanges, StartEntry, StateEntry, Time, VERSION, Writer, hours,
     sealed,
 };
 use crate::checkpoint::{QueryMetadata, QueryText, StateMetadata};
@@ -56,6 +56,7 @@ fn source_ranges(source: &StreamRanges) -> SourceRanges<'_> {
         stream: source.stream.as_str().into(),
         created_at: source.created_at.map(Time),
         read_to: source.read_to.map(Time),
+        retention_hours: source.retention.map(hours),
         shards: shards.collect(),
     }
 }
@@ -111,6 +112,7 @@ pub(crate) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
         SourceEntry {
             stream: source.stream.arn().unwrap_or(name).into(),
             created_at: Time(source.created_at),
+            retention_hours: source.retention.map(hours),
             start: StartEntry {
                 shards: shards.collect(),
                 others: Place(source.start.others.clone()),

@@ -49,6 +49,7 @@ async fn a_batch_of_other_streams_is_not_of_the_query() {
                 stream: StreamName::new(stream).unwrap(),
                 created_at: None,
                 read_to: None,
+                retention: None,
                 shards: BTreeMap::new(),
             })
             .collect(),

@@ -28,6 +28,7 @@ async fn files_have_plain_names_and_hold_readable_text() {
       "stream": "clicks",
       "created_at": "2020-09-13T12:26:40.007Z",
       "read_to": "2023-11-14T22:13:19.990Z",
+      "retention_hours": 48,
       "shards": {
         "shardId-000000000000": "AFTER 495903382714902566085596925383615700000000",
         "shardId-000000000001": {

@@ -77,6 +77,7 @@ fn batch(id: u64, shards: u64) -> Batch {
             stream: StreamName::new("clicks").unwrap(),
             created_at: Some(UnixMillis(1_600_000_000_007)),
             read_to: Some(UnixMillis(1_699_999_999_990)),
+            retention: Some(Duration::from_secs(48 * 3_600)),
             shards: ranges.collect(),
         }],
     }
@@ -90,6 +91,7 @@ fn metadata(id: &str) -> QueryMetadata {
     let source = |stream| SourceMetadata {
         stream: StreamIdentity::parse(stream).unwrap(),
         created_at: UnixMillis(1_600_000_000_007),
+        retention: Some(Duration::from_secs(24 * 3_600)),
         start: InitialPositions::resolve(&start, UnixMillis(5)),
     };
     QueryMetadata {

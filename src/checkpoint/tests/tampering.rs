@@ -48,6 +48,7 @@ async fn what_an_entry_does_not_say_is_not_known() {
     let found = start(place.open(), 1).take_over().await.unwrap().unwrap();
     let source = &found.batch.sources[0];
     assert_eq!((source.created_at, source.read_to), (None, None));
+    assert_eq!(source.retention, None);
     let range = source.shards.values().next().unwrap();
     assert_eq!((range.is_empty(), range.rows), (false, None));
 }

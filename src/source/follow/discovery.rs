@@ -1,6 +1,7 @@
 //! Finding new shards, and making a reader for each shard that may be read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -12,6 +13,10 @@ use crate::error::{Error, ErrorKind};
 use crate::kinesis::{Backoff, ShardFilter, list_all_shards};
 use crate::model::ShardId;
 
+/// How often the retention of the stream is asked for when no decision depends on it. The log and the time
+/// between two entries without rows go by the answer.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
+
 /// Runs the discovery and the readers; all of them end with it.
 pub(super) async fn supervise(
     shared: Arc<Shared>,
@@ -20,6 +25,9 @@ pub(super) async fn supervise(
 ) {
     let mut tasks = JoinSet::new();
     tasks.spawn(discover(Arc::clone(&shared), random.fork()));
+    if shared.settings.until.is_none() {
+        tasks.spawn(watch_retention(Arc::clone(&shared)));
+    }
     loop {
         tokio::select! {
             biased;
@@ -62,6 +70,17 @@ async fn discover(shared: Arc<Shared>, random: fastrand::Rng) {
                 backoff.reset();
                 tracing::warn!(%error, "new shards cannot be looked for, which is tried again");
             }
+        }
+    }
+}
+
+/// Learns now and then how long the stream keeps its records. A failure is left to the requests that
+/// need an answer.
+async fn watch_retention(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(RETENTION_INTERVAL).await;
+        if let Err(error) = shared.context.learn_retention(Instant::now()).await {
+            tracing::debug!(%error, "the retention of the stream cannot be asked for now");
         }
     }
 }

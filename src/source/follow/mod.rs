@@ -34,10 +34,11 @@ use tokio::time::Instant;
 
 use self::shared::Shared;
 pub(crate) use self::standings::{Activity, Coverage, Standing};
+use self::state::State;
 pub(crate) use self::status::ReaderStatus;
 pub(crate) use self::take::PlannedRead;
 use super::buffered::BatchReads;
-use super::horizon::Past;
+use super::horizon::{Past, Wish};
 use super::lineage::new_shards;
 use super::read::{ReadContext, ShardRead, Until};
 use super::starts::beginning;
@@ -75,6 +76,8 @@ pub(crate) enum From {
         start: InitialPositions,
         /// When the query was created, and the places were what they say.
         created_at: UnixMillis,
+        /// How long the stream kept records then; `None` where that is not known.
+        retention: Option<Duration>,
     },
     /// Behind the last batch.
     Offsets {
@@ -83,6 +86,8 @@ pub(crate) enum From {
         /// All that had arrived by then in the shards of the offsets lies before them; `None` where
         /// that is not known.
         read_to: Option<UnixMillis>,
+        /// How long the stream kept records when that was known; `None` where nobody has noted it.
+        retention: Option<Duration>,
     },
 }
 
@@ -121,18 +126,28 @@ impl StreamReader {
     ) -> Result<Self> {
         let mut backoff = Backoff::new(context.retry, random.fork());
         let filter = ShardFilter::FromTrimHorizon;
-        let (asked_at, retention) = (context.clock.now(), context.retention);
+        let asked_at = context.clock.now();
+        let present = context.retention.present();
+        let noted = from.retention().unwrap_or(present);
+        context.retention.was(noted, asked_at);
+        let kept = context.retention.kept();
         let listed =
             list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await?;
-        let read_to = from.read_to(retention);
+        let read_to = from.read_to(noted);
         let (offsets, created_at) = match from {
-            From::Beginning { start, created_at } => {
-                (beginning(&listed, &start)?, Some(created_at))
-            }
+            From::Beginning {
+                start, created_at, ..
+            } => (beginning(&listed, &start)?, Some(created_at)),
             From::Offsets { offsets, .. } => (with_new_shards(offsets, &listed), None),
         };
         let past = |position: &ShardPosition| match created_at {
-            Some(created_at) => Past::of_wish(position, created_at, asked_at, retention),
+            Some(at) => {
+                let wish = Wish {
+                    at,
+                    retention: noted,
+                };
+                Past::of_wish(position, wish, asked_at, kept)
+            }
             None => Past::of_log(position, read_to),
         };
         let (starts, started) = mpsc::unbounded_channel();
@@ -164,7 +179,9 @@ impl StreamReader {
     pub(crate) fn take(&self) -> PlannedRead {
         let stream = self.shared.context.stream.name().clone();
         let settings = &self.shared.settings;
-        let (planned, started) = self.shared.with(|state| state.take(stream, settings));
+        let retention = self.retention();
+        let cut = |state: &mut State| state.take(stream, settings, retention);
+        let (planned, started) = self.shared.with(cut);
         self.shared.start(started);
         planned
     }
@@ -223,6 +240,11 @@ impl StreamReader {
     pub(crate) fn owes_end(&self, age: Duration) -> bool {
         let since = self.shared.with(|state| state.end_due);
         since.is_some_and(|since| since.elapsed() >= age)
+    }
+
+    /// How long the stream keeps its records, as far as is known.
+    pub(crate) fn retention(&self) -> Duration {
+        self.shared.context.retention.present()
     }
 
     /// Losses of data that were found since the start.

@@ -46,7 +46,7 @@ impl ShardFollower {
         });
         let (position, past) = start.unwrap_or((ShardPosition::ShardEnd, Past::default()));
         let context = Arc::clone(&shared.context);
-        let watch = Watch::new(context.retention, past);
+        let watch = Watch::new(context.retention.kept(), past);
         Self {
             page_size: PageSize::of_scan(context.shards),
             fetcher: Fetcher::new(context, shard, position, watch, random.fork()),
@@ -149,6 +149,15 @@ impl ShardFollower {
         let held = page.size_bytes() + page.len() * RECORD_OVERHEAD_BYTES;
         self.page_size.learn(page.len(), held);
         let answer = Answer::of(&page, request.asked_at, request.limit);
+        match self
+            .fetcher
+            .must_ask_again(&page, &answer, request.sent)
+            .await
+        {
+            Ok(false) => {}
+            Ok(true) => return true,
+            Err(error) => return self.failed(request, error),
+        }
         let (page, gap) = self
             .fetcher
             .move_on(page, &answer, request.sent, least_wait);

@@ -32,12 +32,14 @@ impl State {
         &mut self,
         stream: StreamName,
         settings: &FollowSettings,
+        retention: Duration,
     ) -> (PlannedRead, Vec<ShardId>) {
         let mut planned = PlannedRead {
             ranges: StreamRanges {
                 stream,
                 created_at: Some(settings.created_at),
                 read_to: None,
+                retention: Some(retention),
                 shards: BTreeMap::new(),
             },
             reads: BatchReads::default(),
@@ -144,13 +146,22 @@ impl Followed {
 }
 
 impl From {
+    /// How long the stream kept records when what this says was noted.
+    pub(super) fn retention(&self) -> Option<Duration> {
+        match self {
+            Self::Beginning { retention, .. } | Self::Offsets { retention, .. } => *retention,
+        }
+    }
+
     /// All that had arrived by then is behind the start, as far as it was asked for: what retention
     /// had taken away when the query was made never was.
     pub(super) fn read_to(&self, retention: Duration) -> Option<UnixMillis> {
         match self {
             Self::Offsets { read_to, .. } => *read_to,
             Self::Beginning { start, .. } if !start.shards.is_empty() => None,
-            Self::Beginning { start, created_at } => match start.others {
+            Self::Beginning {
+                start, created_at, ..
+            } => match start.others {
                 ShardPosition::AtTimestamp(time) => Some(time),
                 _ => Some(created_at.minus(retention)),
             },

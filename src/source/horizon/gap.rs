@@ -1,8 +1,8 @@
 //! What is told of records that are gone.
 
 use std::fmt;
-use std::time::Duration;
 
+use super::Kept;
 use crate::model::UnixMillis;
 
 /// What to do about lost records, at the end of a message.
@@ -17,7 +17,7 @@ pub(in crate::source) struct Gap {
     /// The number of the oldest record there is, and when it arrived.
     pub(super) oldest: Option<(String, Option<UnixMillis>)>,
     /// How long records stay.
-    pub(super) retention: Duration,
+    pub(super) kept: Kept,
 }
 
 impl fmt::Display for Gap {
@@ -35,7 +35,14 @@ impl fmt::Display for Gap {
             Some((number, None)) => write!(f, "the oldest record there is now is {number}")?,
             None => f.write_str("the shard holds no record now")?,
         }
-        let hours = self.retention.as_secs() / 3_600;
-        write!(f, ", and the stream keeps records for {hours} hours")
+        let hours = self.kept.retention.as_secs() / 3_600;
+        write!(f, ", and the stream keeps records for {hours} hours")?;
+        match self.kept.gone_to {
+            Some(time) => write!(
+                f,
+                "; it kept them for less time before, so what arrived before {time} may have gone then"
+            ),
+            None => Ok(()),
+        }
     }
 }

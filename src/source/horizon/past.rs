@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::edge;
+use super::{Kept, MARGIN};
 use crate::model::{ShardPosition, UnixMillis};
 
 /// What is known of the time before the place where reading a shard starts.
@@ -14,22 +14,30 @@ pub(in crate::source) struct Past {
     pub(in crate::source) is_chosen: bool,
 }
 
+/// When a start was asked for, and how long the stream kept records then.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::source) struct Wish {
+    pub(in crate::source) at: UnixMillis,
+    pub(in crate::source) retention: Duration,
+}
+
 impl Past {
-    /// What is known of a start that was asked for at `created_at`, by a reader that is made `now`.
+    /// What is known of a start that was asked for, by a reader that is made `now`.
     pub(in crate::source) fn of_wish(
         start: &ShardPosition,
-        created_at: UnixMillis,
+        wish: Wish,
         now: UnixMillis,
-        retention: Duration,
+        kept: Kept,
     ) -> Self {
+        let oldest = wish.at.minus(wish.retention).plus(MARGIN);
         match start {
-            ShardPosition::AtTimestamp(time) if *time >= edge(created_at, retention) => Self {
+            ShardPosition::AtTimestamp(time) if *time >= oldest => Self {
                 read_to: Some(now.min(*time)),
                 is_chosen: false,
             },
             // Some of it was gone before anybody asked.
             ShardPosition::TrimHorizon | ShardPosition::AtTimestamp(_) => Self {
-                read_to: Some(edge(now, retention)),
+                read_to: Some(kept.edge(now)),
                 is_chosen: true,
             },
             _ => Self::default(),

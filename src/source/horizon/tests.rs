@@ -2,12 +2,14 @@ use super::*;
 
 const HOUR: i64 = 3_600_000;
 
-const DAY: Duration = Duration::from_secs(24 * 3_600);
-
 /// When pages are asked for; the horizon lies a day before.
 const NOW: UnixMillis = UnixMillis(100 * HOUR);
 
 const HORIZON: i64 = 76 * HOUR;
+
+fn kept(hours: u64) -> Kept {
+    Kept::for_all(Duration::from_secs(hours * 3_600))
+}
 
 fn place(text: &str) -> ShardPosition {
     text.parse().unwrap()
@@ -18,7 +20,7 @@ fn watch(read_to: Option<i64>) -> Watch {
         read_to: read_to.map(UnixMillis),
         is_chosen: false,
     };
-    Watch::new(DAY, past)
+    Watch::new(kept(24), past)
 }
 
 /// An answer of `records` out of 100 that ends `behind` milliseconds before the tip.
@@ -81,7 +83,7 @@ fn a_record_is_asked_for_again_only_near_the_horizon() {
 
 #[test]
 fn what_comes_first_tells_whether_records_are_gone() {
-    let edge = edge(NOW, DAY).0;
+    let edge = kept(24).edge(NOW).0;
     let (old, young) = (Some(edge - 1), Some(edge));
     for (at, read_to, first, lost) in [
         ("AFTER 7", old, "7", false),
@@ -114,7 +116,7 @@ fn a_start_that_was_asked_for_so_loses_nothing() {
         read_to: Some(UnixMillis(HORIZON - HOUR)),
         is_chosen: true,
     };
-    let mut watch = Watch::new(DAY, past);
+    let mut watch = Watch::new(kept(24), past);
     assert_eq!(show(&mut watch, "TRIM_HORIZON", Some("7"), 0), None);
 }
 
@@ -184,7 +186,7 @@ fn a_gap_between_records_is_no_loss_however_long() {
 
 #[test]
 fn a_place_that_leads_nowhere_is_left_without_a_loss_where_all_was_read() {
-    for mut watch in [watch(Some(NOW.0 - 1)), Watch::silent(DAY)] {
+    for mut watch in [watch(Some(NOW.0 - 1)), Watch::silent(kept(24))] {
         for page in 1..=5 {
             assert!(!watch.look(&place("AFTER 7"), NOW));
             assert_eq!(watch.aim(), Aim::Onward, "{page}");
@@ -258,7 +260,11 @@ fn what_is_known_of_a_start_depends_on_who_asked_for_it() {
     let created_at = UnixMillis(NOW.0 - 2 * HOUR);
     let timestamp = |time: i64| ShardPosition::AtTimestamp(UnixMillis(time));
     let known = |past: Past| (past.read_to.map(|time| time.0), past.is_chosen);
-    let wish = |start: &ShardPosition| known(Past::of_wish(start, created_at, NOW, DAY));
+    let asked = Wish {
+        at: created_at,
+        retention: Duration::from_secs(24 * 3_600),
+    };
+    let wish = |start: &ShardPosition| known(Past::of_wish(start, asked, NOW, kept(24)));
     let edge = Some(HORIZON + 60_000);
     assert_eq!(wish(&ShardPosition::TrimHorizon), (edge, true));
     // It was gone already, or was about to be.
@@ -317,7 +323,7 @@ fn a_reader_that_has_looked_misses_what_goes_before_its_next_look_however_it_beg
         // Its last record was gone by right.
         ("AFTER 7", watch(Some(HORIZON + 60_000)).past),
     ] {
-        let mut watch = Watch::new(DAY, past);
+        let mut watch = Watch::new(kept(24), past);
         watch.look(&place(at), NOW);
         for _ in 0..3 {
             idle(&mut watch, at, NOW);
@@ -349,4 +355,113 @@ fn pages_that_stay_empty_at_the_horizon_tell_a_loss_once_and_no_time() {
     assert_eq!(gaps, 1);
     let told = UnixMillis(HORIZON + 1_000 * 9);
     assert_eq!(watch.read_to(), Some(told));
+}
+
+#[test]
+fn a_page_that_passes_whole_hours_depends_on_the_present_retention() {
+    // The stream kept records for a week when it was looked at last.
+    for (at, read_to, arrived, depends) in [
+        // Nothing can be gone that is younger than a day.
+        ("AFTER 7", NOW.0 - 24 * HOUR + 60_000, 90 * HOUR, false),
+        ("AFTER 7", NOW.0 - 30 * HOUR, NOW.0 - 24 * HOUR, true),
+        ("AFTER 7", NOW.0 - 30 * HOUR, NOW.0, true),
+        (
+            "AFTER 7",
+            NOW.0 - 31 * HOUR + 120_000,
+            NOW.0 - 30 * HOUR - 120_000,
+            false,
+        ),
+        (
+            "AFTER 7",
+            NOW.0 - 31 * HOUR + 120_000,
+            NOW.0 - 30 * HOUR,
+            true,
+        ),
+        (
+            "AFTER 7",
+            NOW.0 - 31 * HOUR,
+            NOW.0 - 30 * HOUR - 120_000,
+            true,
+        ),
+        (
+            "TRIM_HORIZON",
+            NOW.0 - 31 * HOUR,
+            NOW.0 - 30 * HOUR - 120_000,
+            true,
+        ),
+    ] {
+        let past = Past {
+            read_to: Some(UnixMillis(read_to)),
+            is_chosen: false,
+        };
+        let mut watch = Watch::new(kept(168), past);
+        assert!(!watch.look(&place(at), NOW));
+        let deep = read_to < NOW.0 - 24 * HOUR + 60_000;
+        assert_eq!(watch.needs_numbers(&place(at)), deep, "{at} {read_to}");
+        let answer = answer(3, 5_000);
+        let sight = Sight {
+            answer: &answer,
+            first: Some(("9", Some(UnixMillis(arrived)))),
+            last_arrival: None,
+            ended: false,
+        };
+        let text = format!("{at} {read_to} {arrived}");
+        assert_eq!(
+            watch.depends_on_retention(&place(at), sight),
+            depends,
+            "{text}"
+        );
+        if depends && at != "TRIM_HORIZON" {
+            watch.knows(kept(168));
+            assert!(!watch.rejects(&place(at), sight), "{text}");
+            watch.knows(kept(24));
+            assert!(watch.rejects(&place(at), sight), "{text}");
+            assert_eq!(watch.aim(), Aim::Record);
+        }
+    }
+}
+
+#[test]
+fn pages_that_stay_empty_are_judged_by_the_present_retention() {
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    for (known, present, nowhere) in [(24, 24, true), (168, 30, true), (24, 168, false)] {
+        let lag = if present == 168 { 30 } else { present };
+        let mut watch = Watch::silent(kept(known));
+        let answer = answer(0, u64::try_from(hours(lag).as_millis()).unwrap());
+        let sight = Sight {
+            answer: &answer,
+            first: None,
+            last_arrival: None,
+            ended: false,
+        };
+        for page in 1..=PINNED_PAGES {
+            let depends = watch.depends_on_retention(&place("AFTER 7"), sight);
+            assert_eq!(depends, page == PINNED_PAGES, "{known} {present} {page}");
+            if depends {
+                watch.knows(kept(present));
+            }
+            assert_eq!(watch.saw(&place("AFTER 7"), sight), None);
+        }
+        let led = watch.aim() == Aim::Oldest;
+        assert_eq!(led, nowhere, "{known} {present}");
+    }
+}
+
+#[test]
+fn what_a_shorter_retention_took_stays_gone_when_it_grows() {
+    let now = UnixMillis(NOW.0 - HOUR);
+    let grown = kept(24).changed_to(Duration::from_secs(168 * 3_600), now);
+    assert_eq!(grown.horizon(NOW), UnixMillis(now.0 - 24 * HOUR));
+    let shrunk = grown.changed_to(Duration::from_secs(24 * 3_600), NOW);
+    assert_eq!(shrunk.horizon(NOW), UnixMillis(NOW.0 - 24 * HOUR));
+    assert_eq!(kept(168).changed_to(kept(24).retention, NOW), kept(24));
+    let mut watch = Watch::new(grown, watch(Some(NOW.0 - 30 * HOUR)).past);
+    assert!(watch.look(&place("AFTER 7"), NOW));
+    let gap = show(&mut watch, "AFTER 7", Some("9"), 0).unwrap();
+    let told = format!(
+        "keeps records for 168 hours; it kept them for less time before, so what arrived \
+                        before {} may have gone then",
+        UnixMillis(now.0 - 24 * HOUR)
+    );
+    assert!(gap.to_string().ends_with(&told), "{gap}");
 }

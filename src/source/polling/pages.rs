@@ -112,18 +112,24 @@ impl PageReader {
                 }
             };
             let (asked, answer) = self.get_records(&iterator, limit, columns).await;
-            match answer {
+            let failed = match answer {
                 Ok(page) => {
-                    self.take_stock(&page);
                     let answer = Answer::of(&page, self.started.at(asked), limit);
-                    let (page, gap) = self.fetcher.move_on(page, &answer, asked, Duration::ZERO);
-                    return Ok(Fetched { page, answer, gap });
+                    match self.fetcher.must_ask_again(&page, &answer, asked).await {
+                        Ok(true) => continue,
+                        Ok(false) => {
+                            self.take_stock(&page);
+                            let wait = Duration::ZERO;
+                            let (page, gap) = self.fetcher.move_on(page, &answer, asked, wait);
+                            return Ok(Fetched { page, answer, gap });
+                        }
+                        Err(error) => error,
+                    }
                 }
-                Err(error) => {
-                    let wait = self.wait_after_failure(error)?;
-                    self.fetcher.next_fetch = Instant::now() + wait;
-                }
-            }
+                Err(error) => error,
+            };
+            let wait = self.wait_after_failure(failed)?;
+            self.fetcher.next_fetch = Instant::now() + wait;
         }
     }
 

@@ -3,6 +3,7 @@
 mod fixture;
 mod lost;
 mod pages;
+mod retention;
 mod shape;
 
 use self::fixture::{Fixture, Row, at};

@@ -22,6 +22,7 @@ fn large(id: u64) -> Batch {
             stream: StreamName::new(name).unwrap(),
             created_at: Some(UnixMillis(1_600_000_000_007)),
             read_to: Some(UnixMillis(1_699_999_999_990)),
+            retention: None,
             shards: ranges.collect(),
         }
     };

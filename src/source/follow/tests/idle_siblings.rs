@@ -26,6 +26,7 @@ async fn an_empty_shard_is_not_lost_because_another_one_was_catching_up() {
     let from = From::Offsets {
         offsets: ranges.ends(),
         read_to: ranges.read_to,
+        retention: ranges.retention,
     };
     let reader = fixture.read(from).await;
     assert_eq!(reader.rows(20).await.last().unwrap(), "k 29");

@@ -10,6 +10,7 @@ mod losing;
 mod overtaken;
 mod read_to;
 mod resharding;
+mod retention;
 mod standings;
 mod waiting;
 
@@ -25,7 +26,7 @@ use crate::aggregation::{AggregateBuilder, Opened, UserRecord, open};
 use crate::kinesis::{InMemoryKinesis, InMemoryOptions, Kinesis, Operation, PutEntry, TokioClock};
 use crate::model::{Clock, HashKey, SequenceNumber, StreamIdentity, StreamName};
 use crate::options::{OptionsBuilder, SourceOptions};
-use crate::source::PageSlice;
+use crate::source::{PageSlice, StreamRetention};
 
 const START: UnixMillis = UnixMillis(1_700_000_000_250);
 
@@ -36,6 +37,8 @@ struct Fixture {
     stream: StreamIdentity,
     options: SourceOptions,
     settings: FollowSettings,
+    /// How long the stream kept records when it was described.
+    retention: Duration,
 }
 
 impl Fixture {
@@ -64,6 +67,7 @@ impl Fixture {
                 caps: true,
                 standings: false,
             },
+            retention: Duration::from_secs(24 * 3_600),
         }
     }
 
@@ -130,7 +134,7 @@ impl Fixture {
             clock: Arc::<TokioClock>::clone(&self.clock),
             fetches: Arc::new(Semaphore::new(64)),
             shards: 4,
-            retention: Duration::from_secs(24 * 3_600),
+            retention: Arc::new(StreamRetention::new(self.retention)),
             buffered: None,
         }
     }
@@ -151,6 +155,7 @@ fn beginning_at(others: ShardPosition) -> From {
             others,
         },
         created_at: START,
+        retention: None,
     }
 }
 
@@ -159,6 +164,7 @@ fn behind(offsets: Offsets) -> From {
     From::Offsets {
         offsets,
         read_to: None,
+        retention: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn behind_at(offsets: Offsets, read_to: UnixMillis) -> From {
     From::Offsets {
         offsets,
         read_to: Some(read_to),
+        retention: None,
     }
 }
 

@@ -127,6 +127,7 @@ async fn a_beginning_is_told_by_what_was_asked_for() {
             others: ShardPosition::AtTimestamp(START),
         },
         created_at: START,
+        retention: None,
     };
     assert_eq!(told(named).await, Some(edge));
 }

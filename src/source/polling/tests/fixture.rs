@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::options::ExtraColumn;
 use crate::source::reader::RowReader;
-use crate::source::{BatchReads, PageSlice};
+use crate::source::{BatchReads, PageSlice, StreamRetention};
 
 /// Some moment in 2023.
 pub(super) const EPOCH: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -104,7 +104,7 @@ impl Fixture {
             clock,
             fetches: Arc::new(Semaphore::new(1)),
             shards: 1,
-            retention: Duration::from_secs(24 * 3_600),
+            retention: Arc::new(StreamRetention::new(Duration::from_secs(24 * 3_600))),
             buffered: None,
         };
         let fixture = Self {
