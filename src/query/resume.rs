@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::StreamSummary;
 use crate::model::{InitialPositions, Offsets, ShardPosition, Trigger, UnixMillis};
 use crate::source::follow::{FollowSettings, From, StreamReader};
-use crate::source::{ReadContext, StreamRetention};
+use crate::source::{Fetches, ReadContext, StreamRetention};
 
 /// How many positions a message names.
 const NAMED_POSITIONS: usize = 4;
@@ -147,10 +147,13 @@ impl Runner {
                 caps: self.trigger != Trigger::Once,
                 standings: self.stateful.as_ref().is_some_and(Stateful::has_watermark),
             };
+            let shards = summary.open_shards as usize;
+            let buffers = source.table().options().source.buffer_max_bytes;
             let context = ReadContext {
                 stream: summary.stream.clone(),
+                fetches: Arc::new(Fetches::new(shards, buffers)),
                 retention: Arc::new(StreamRetention::new(summary.retention)),
-                ..source.table().read_context(summary.open_shards as usize)
+                ..source.table().read_context(shards)
             };
             let random = self.random.fork();
             readers.push(StreamReader::start(context, from, settings, random).await?);

@@ -5,7 +5,7 @@ use crate::kinesis::limits::MAX_BYTES_PER_FETCH;
 /// A page is no smaller than this however little room there is, for requests to be worth their cost.
 const LEAST_PAGE_BYTES: usize = 64 * 1024;
 
-/// Pages that are on their way at once, at most.
+/// Parts of the memory for pages that are on their way. Where more are, they get what is left.
 const PAGES_IN_FLIGHT: usize = 64;
 
 /// The memory all buffers of a stream share.

@@ -16,7 +16,7 @@ pub(super) fn wait_after(page_bytes: usize, interval: Duration) -> Duration {
 }
 
 /// What the pages of all shards of a scan may hold together, each before it is turned into rows.
-const PAGES_BYTES: usize = 512 * 1024 * 1024;
+pub(crate) const PAGES_BYTES: usize = 512 * 1024 * 1024;
 
 /// A page is no smaller than this however many shards there are, for requests to be worth their cost.
 const LEAST_PAGE_BYTES: usize = 1024 * 1024;
@@ -46,9 +46,9 @@ impl PageSize {
         }
     }
 
-    /// Records that fit, at least one.
-    pub(super) fn records(&self) -> usize {
-        self.records_within(self.page_bytes)
+    /// How large a page is to be.
+    pub(super) fn bytes(&self) -> usize {
+        self.page_bytes
     }
 
     /// Records that fit into `page_bytes`, at least one.
@@ -60,6 +60,12 @@ impl PageSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl PageSize {
+        fn fitting(&self) -> usize {
+            self.records_within(self.bytes())
+        }
+    }
 
     #[test]
     fn a_small_page_waits_the_interval_and_a_full_one_five_seconds() {
@@ -77,16 +83,16 @@ mod tests {
     #[test]
     fn few_shards_ask_for_whole_pages_and_many_for_what_fits() {
         let mut few = PageSize::of_scan(8);
-        assert!(few.records() > 10_000);
+        assert!(few.fitting() > 10_000);
         few.learn(10, 10 << 20);
-        assert_eq!(few.records(), 64);
+        assert_eq!(few.fitting(), 64);
         let mut many = PageSize::of_scan(10_000);
-        assert_eq!(many.records(), 1_024);
+        assert_eq!(many.fitting(), 1_024);
         many.learn(1_000, 100_000);
-        assert_eq!(many.records(), 10_485);
+        assert_eq!(many.fitting(), 10_485);
         many.learn(0, 0);
-        assert_eq!(many.records(), 10_485);
+        assert_eq!(many.fitting(), 10_485);
         many.learn(1, 10 << 20);
-        assert_eq!(many.records(), 1);
+        assert_eq!(many.fitting(), 1);
     }
 }

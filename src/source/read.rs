@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::buffered::BatchReads;
 use super::columns::RowColumn;
+use super::fetches::Fetches;
 use super::horizon::Kept;
 use super::retention::StreamRetention;
 use super::rows::RowBuilder;
@@ -29,8 +29,8 @@ pub(crate) struct ReadContext {
     pub(crate) options: SourceOptions,
     pub(crate) retry: RetryPolicy,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Pages being fetched at once, over all shards: bounds the memory of bodies not yet decoded.
-    pub(crate) fetches: Arc<Semaphore>,
+    /// What the requests of all shards share.
+    pub(crate) fetches: Arc<Fetches>,
     /// Shards that are read side by side.
     pub(crate) shards: usize,
     /// How long the stream keeps its records.

@@ -10,7 +10,6 @@ use datafusion::datasource::TableType;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
-use tokio::sync::Semaphore;
 
 use super::builder::KinesisTableBuilder;
 use super::order::with_sort_kept;
@@ -23,11 +22,9 @@ use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shar
 use crate::model::{Clock, HashRange, Shard};
 use crate::options::TableOptions;
 use crate::sink::{SinkSettings, SinkStream};
-use crate::source::{ReadContext, RowColumn, StreamRetention, filter_range, row_schema};
-
-/// Pages being fetched at once by one scan. Beyond it more shards add memory and no speed: this many
-/// shards give 128 MiB a second.
-const FETCHES_IN_FLIGHT: usize = 64;
+use crate::source::{
+    Fetches, PAGES_BYTES, ReadContext, RowColumn, StreamRetention, filter_range, row_schema,
+};
 
 /// What an INSERT holds, over all its writers, before its input waits.
 const SINK_BUFFER_BYTES: usize = 32 * 1024 * 1024;
@@ -117,7 +114,7 @@ impl KinesisTable {
             options: config.options.source.clone(),
             retry: config.options.retry,
             clock: self.clock(),
-            fetches: Arc::new(Semaphore::new(FETCHES_IN_FLIGHT)),
+            fetches: Arc::new(Fetches::new(shards, PAGES_BYTES)),
             shards,
             retention: Arc::new(StreamRetention::new(config.summary.retention)),
             buffered: None,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::events::{Arrival, PageEnd};
@@ -14,6 +13,7 @@ use crate::kinesis::{ApiResult, RecordsPage};
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::source::counted::{CountedPage, RECORD_OVERHEAD_BYTES};
 use crate::source::fetch::Fetcher;
+use crate::source::fetches::Slot;
 use crate::source::horizon::{Past, Watch};
 use crate::source::pacing::PageSize;
 use crate::source::tip::Answer;
@@ -101,9 +101,15 @@ impl ShardFollower {
     /// One GetRecords, with an iterator before it where there is none.
     async fn ask(&mut self) -> (Request, ApiResult<RecordsPage>) {
         let shared = Arc::clone(&self.shared);
-        let (_permit, page_bytes) = self.admitted(&shared).await;
-        let limit = self.page_size.records_within(page_bytes);
+        let (slot, page_bytes) = self.admitted(&shared).await;
+        let room = shared.context.fetches.reserve(page_bytes);
+        let limit = self.page_size.records_within(room.bytes());
         let limit = limit.min(shared.context.options.records_per_fetch);
+        slot.send(self.send(&shared, limit)).await
+    }
+
+    /// The requests of [`ask`](Self::ask).
+    async fn send(&mut self, shared: &Shared, limit: usize) -> (Request, ApiResult<RecordsPage>) {
         let mut request = Request {
             sent: Instant::now(),
             asked_at: shared.now(),
@@ -125,14 +131,14 @@ impl ShardFollower {
     }
 
     /// Waits for a place among the requests in flight and for room in the buffers.
-    async fn admitted<'a>(&self, shared: &'a Shared) -> (Option<SemaphorePermit<'a>>, usize) {
+    async fn admitted<'a>(&self, shared: &'a Shared) -> (Slot<'a>, usize) {
         loop {
-            let permit = shared.context.fetches.acquire().await.ok();
+            let slot = shared.context.fetches.slot().await;
             let room = || shared.with(|state| state.page_room(&self.fetcher.shard));
             if let Some(page_bytes) = room() {
-                return (permit, page_bytes);
+                return (slot, page_bytes);
             }
-            drop(permit);
+            drop(slot);
             shared.room(|| room().is_none()).await;
         }
     }

@@ -100,7 +100,6 @@ impl PageReader {
         most: usize,
     ) -> Result<Fetched> {
         let most = most.min(self.fetcher.context.options.records_per_fetch);
-        let limit = most.min(self.page_size.records());
         loop {
             tokio::time::sleep_until(self.fetcher.next_fetch).await;
             self.fetcher.prepare(self.started.at(Instant::now()));
@@ -111,7 +110,7 @@ impl PageReader {
                     self.fetcher.iterator.insert(iterator).clone()
                 }
             };
-            let (asked, answer) = self.get_records(&iterator, limit, columns).await;
+            let (asked, limit, answer) = self.get_records(&iterator, most, columns).await;
             let failed = match answer {
                 Ok(page) => {
                     let answer = Answer::of(&page, self.started.at(asked), limit);
@@ -133,20 +132,23 @@ impl PageReader {
         }
     }
 
-    /// One request, and when it was sent.
+    /// One request for at most `most` records; gives when it was sent and for how many.
     async fn get_records(
         &self,
         iterator: &ShardIterator,
-        limit: usize,
+        most: usize,
         columns: RecordColumns,
-    ) -> (Instant, ApiResult<RecordsPage>) {
+    ) -> (Instant, usize, ApiResult<RecordsPage>) {
+        let fetches = &self.fetcher.context.fetches;
         // Held for the request alone: with rows on their way up it could wait for other shards.
-        let _permit = self.fetcher.context.fetches.acquire().await;
+        let slot = fetches.slot().await;
+        let room = fetches.reserve(self.page_size.bytes());
+        let limit = most.min(self.page_size.records_within(room.bytes()));
         let asked = Instant::now();
         self.counters.calls.add(1);
         let columns = self.fetcher.columns(columns);
-        let answer = self.fetcher.get_records(iterator, limit, columns);
-        (asked, answer.await)
+        let request = self.fetcher.get_records(iterator, limit, columns);
+        (asked, limit, slot.send(request).await)
     }
 
     fn take_stock(&mut self, page: &RecordsPage) {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod clocks;
+mod crowded;
 mod ending;
 mod failing;
 mod idle_siblings;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, advance, sleep, sleep_until};
 
 use super::*;
@@ -26,7 +26,7 @@ use crate::aggregation::{AggregateBuilder, Opened, UserRecord, open};
 use crate::kinesis::{InMemoryKinesis, InMemoryOptions, Kinesis, Operation, PutEntry, TokioClock};
 use crate::model::{Clock, HashKey, SequenceNumber, StreamIdentity, StreamName};
 use crate::options::{OptionsBuilder, SourceOptions};
-use crate::source::{PageSlice, StreamRetention};
+use crate::source::{Fetches, PageSlice, StreamRetention};
 
 const START: UnixMillis = UnixMillis(1_700_000_000_250);
 
@@ -39,6 +39,8 @@ struct Fixture {
     settings: FollowSettings,
     /// How long the stream kept records when it was described.
     retention: Duration,
+    /// How many shards it had then.
+    shards: usize,
 }
 
 impl Fixture {
@@ -68,6 +70,7 @@ impl Fixture {
                 standings: false,
             },
             retention: Duration::from_secs(24 * 3_600),
+            shards: 4,
         }
     }
 
@@ -132,8 +135,8 @@ impl Fixture {
             options: self.options.clone(),
             retry: options.finish().unwrap().retry,
             clock: Arc::<TokioClock>::clone(&self.clock),
-            fetches: Arc::new(Semaphore::new(64)),
-            shards: 4,
+            fetches: Arc::new(Fetches::new(self.shards, self.options.buffer_max_bytes)),
+            shards: self.shards,
             retention: Arc::new(StreamRetention::new(self.retention)),
             buffered: None,
         }

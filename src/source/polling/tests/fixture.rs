@@ -6,7 +6,6 @@ use std::time::Duration;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use tokio::sync::Semaphore;
 
 use super::*;
 use crate::aggregation::{AggregateBuilder, UserRecord};
@@ -18,7 +17,7 @@ use crate::model::{
 };
 use crate::options::ExtraColumn;
 use crate::source::reader::RowReader;
-use crate::source::{BatchReads, PageSlice, StreamRetention};
+use crate::source::{BatchReads, Fetches, PAGES_BYTES, PageSlice, StreamRetention};
 
 /// Some moment in 2023.
 pub(super) const EPOCH: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -102,7 +101,7 @@ impl Fixture {
                 max_interval: Duration::from_secs(1),
             },
             clock,
-            fetches: Arc::new(Semaphore::new(1)),
+            fetches: Arc::new(Fetches::new(1, PAGES_BYTES)),
             shards: 1,
             retention: Arc::new(StreamRetention::new(Duration::from_secs(24 * 3_600))),
             buffered: None,
