@@ -151,6 +151,7 @@ impl Runner {
             let buffers = source.table().options().source.buffer_max_bytes;
             let context = ReadContext {
                 stream: summary.stream.clone(),
+                max_record_bytes: summary.max_record_bytes,
                 fetches: Arc::new(Fetches::new(shards, buffers)),
                 retention: Arc::new(StreamRetention::new(summary.retention)),
                 ..source.table().read_context(shards)

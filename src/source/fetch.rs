@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::horizon::{Aim, Gap, Sight, Watch, number_of};
 use super::pacing::wait_after;
 use super::read::{ReadContext, iterator_position};
-use super::tip::Answer;
+use super::tip::{Answer, Claim};
 use crate::kinesis::{
     ApiError, ApiErrorKind, ApiResult, Backoff, IteratorPosition, RecordColumns, RecordsPage,
     ShardIterator,
@@ -35,6 +35,8 @@ pub(super) struct Fetcher {
     watch: Watch,
     /// Set when the iterator has expired since the last page: the first time is no failure.
     renewed: bool,
+    /// What the last page said, if the next one has to confirm it.
+    claim: Option<Claim>,
 }
 
 impl Fetcher {
@@ -53,6 +55,7 @@ impl Fetcher {
             position,
             watch,
             renewed: false,
+            claim: None,
             context,
             shard,
         }
@@ -112,6 +115,26 @@ impl Fetcher {
     ) -> ApiResult<RecordsPage> {
         let (kinesis, stream) = (&self.context.kinesis, &self.context.stream);
         kinesis.get_records(stream, iterator, limit, columns).await
+    }
+
+    /// What `page` says, asked for `limit` records at `asked_at`.
+    pub(super) fn answer(
+        &mut self,
+        page: &RecordsPage,
+        asked_at: UnixMillis,
+        limit: usize,
+    ) -> Answer {
+        let answer = Answer::of(page, asked_at, limit, self.context.max_record_bytes);
+        let before = self.claim.take();
+        if self.watch.aim() != Aim::Onward {
+            // It does not begin where the page before ended.
+            return answer;
+        }
+        self.claim = answer.claim();
+        Answer {
+            confirmed: before.and_then(|claim| claim.confirmed_by(page)),
+            ..answer
+        }
     }
 
     /// Before a page that was asked for at `sent` is taken: learns the retention of the stream where that

@@ -16,6 +16,8 @@
 //! says which shards may be read, and `planner` what the next batch takes. `watermark` says how far the
 //! event times of its rows are.
 
+#[cfg(test)]
+mod altered;
 mod budget;
 mod buffer;
 mod buffered;

@@ -33,6 +33,8 @@ pub(crate) struct ReadContext {
     pub(crate) fetches: Arc<Fetches>,
     /// Shards that are read side by side.
     pub(crate) shards: usize,
+    /// The largest record the stream takes.
+    pub(crate) max_record_bytes: usize,
     /// How long the stream keeps its records.
     pub(crate) retention: Arc<StreamRetention>,
     /// The batch that is read, with what of it is in memory; none where a shard is read to its tip.

@@ -116,6 +116,7 @@ impl KinesisTable {
             clock: self.clock(),
             fetches: Arc::new(Fetches::new(shards, PAGES_BYTES)),
             shards,
+            max_record_bytes: config.summary.max_record_bytes,
             retention: Arc::new(StreamRetention::new(config.summary.retention)),
             buffered: None,
         }

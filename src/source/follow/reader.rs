@@ -154,7 +154,7 @@ impl ShardFollower {
         let from = self.fetcher.position().clone();
         let held = page.size_bytes() + page.len() * RECORD_OVERHEAD_BYTES;
         self.page_size.learn(page.len(), held);
-        let answer = Answer::of(&page, request.asked_at, request.limit);
+        let answer = self.fetcher.answer(&page, request.asked_at, request.limit);
         match self
             .fetcher
             .must_ask_again(&page, &answer, request.sent)

@@ -31,6 +31,8 @@ fn answer(records: usize, behind: u64) -> Answer {
         limit: 100,
         records,
         bytes: 0,
+        max_record_bytes: 1024 * 1024,
+        confirmed: None,
     }
 }
 

@@ -113,7 +113,8 @@ impl PageReader {
             let (asked, limit, answer) = self.get_records(&iterator, most, columns).await;
             let failed = match answer {
                 Ok(page) => {
-                    let answer = Answer::of(&page, self.started.at(asked), limit);
+                    let asked_at = self.started.at(asked);
+                    let answer = self.fetcher.answer(&page, asked_at, limit);
                     match self.fetcher.must_ask_again(&page, &answer, asked).await {
                         Ok(true) => continue,
                         Ok(false) => {

@@ -1,6 +1,7 @@
 //! Exact reads of a simulated shard.
 
 mod fixture;
+mod large;
 mod lost;
 mod pages;
 mod retention;

@@ -7,6 +7,7 @@ mod ending;
 mod failing;
 mod idle_siblings;
 mod lag;
+mod large;
 mod losing;
 mod overtaken;
 mod read_to;
@@ -39,6 +40,8 @@ struct Fixture {
     settings: FollowSettings,
     /// How long the stream kept records when it was described.
     retention: Duration,
+    /// The largest record it took then.
+    max_record_bytes: usize,
     /// How many shards it had then.
     shards: usize,
 }
@@ -70,6 +73,7 @@ impl Fixture {
                 standings: false,
             },
             retention: Duration::from_secs(24 * 3_600),
+            max_record_bytes: crate::kinesis::limits::DEFAULT_MAX_RECORD_BYTES,
             shards: 4,
         }
     }
@@ -92,6 +96,14 @@ impl Fixture {
             explicit_hash_key: None,
         };
         self.kinesis.put_record(&self.stream, &entry).await.unwrap();
+    }
+
+    /// Has the stream take records of up to 10 MiB.
+    async fn take_large_records(&mut self) {
+        let largest = crate::kinesis::limits::LARGEST_MAX_RECORD_BYTES;
+        let larger = self.kinesis.update_max_record_size(&self.stream, largest);
+        larger.await.unwrap();
+        self.max_record_bytes = largest;
     }
 
     /// Puts these texts as user records of one Kinesis record.
@@ -137,6 +149,7 @@ impl Fixture {
             clock: Arc::<TokioClock>::clone(&self.clock),
             fetches: Arc::new(Fetches::new(self.shards, self.options.buffer_max_bytes)),
             shards: self.shards,
+            max_record_bytes: self.max_record_bytes,
             retention: Arc::new(StreamRetention::new(self.retention)),
             buffered: None,
         }

@@ -9,6 +9,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 
 use super::*;
 use crate::aggregation::{AggregateBuilder, UserRecord};
+use crate::kinesis::limits::{DEFAULT_MAX_RECORD_BYTES, LARGEST_MAX_RECORD_BYTES};
 use crate::kinesis::{
     InMemoryKinesis, InMemoryOptions, Kinesis, PutEntry, TokioClock, TrimmedPosition,
 };
@@ -103,6 +104,7 @@ impl Fixture {
             clock,
             fetches: Arc::new(Fetches::new(1, PAGES_BYTES)),
             shards: 1,
+            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
             retention: Arc::new(StreamRetention::new(Duration::from_secs(24 * 3_600))),
             buffered: None,
         };
@@ -130,6 +132,11 @@ impl Fixture {
             explicit_hash_key: None,
         };
         self.kinesis.put_record(&self.stream, &entry).await.unwrap();
+    }
+
+    /// Has the reader know that the stream takes records of up to 10 MiB.
+    pub(super) fn takes_large_records(&mut self) {
+        self.context.max_record_bytes = LARGEST_MAX_RECORD_BYTES;
     }
 
     /// Makes two shards of the only one.
