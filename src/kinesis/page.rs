@@ -7,6 +7,7 @@ use datafusion::arrow::array::{
     Array, BinaryArray, BinaryBuilder, StringArray, StringBuilder, TimestampMicrosecondArray,
     TimestampMicrosecondBuilder,
 };
+use datafusion::arrow::compute::max;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
 use super::{ChildShard, ShardIterator};
@@ -125,6 +126,12 @@ impl RecordsPage {
     /// Sequence numbers, if asked for; never null.
     pub fn sequence_number(&self) -> Option<&StringArray> {
         self.sequence_number.as_ref()
+    }
+
+    /// Whether a record arrived later than `time`, as far as arrival times were asked for.
+    pub(crate) fn has_arrived_after(&self, time: UnixMillis) -> bool {
+        let latest = self.arrival.as_ref().and_then(max);
+        latest.is_some_and(|micros| micros > time.0.saturating_mul(1_000))
     }
 
     /// Arrival times in microseconds, UTC, if asked for; null where the service gives none.

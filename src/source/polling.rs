@@ -40,8 +40,23 @@ pub(crate) struct ShardReader {
 /// How the end of a read is known.
 #[derive(Debug)]
 enum End {
-    Tip(UnixMillis),
+    Tip {
+        /// All that was there at this time is read.
+        begun_at: UnixMillis,
+        /// Records behind one that arrived later are not wanted.
+        arrived_by: Option<UnixMillis>,
+    },
     Range(RangeEnd),
+}
+
+impl End {
+    /// Of a read to the tip as it was at `begun_at`.
+    fn at_tip(begun_at: UnixMillis, arrived_by: Option<UnixMillis>) -> Self {
+        Self::Tip {
+            begun_at: arrived_by.map_or(begun_at, |by| begun_at.min(by)),
+            arrived_by,
+        }
+    }
 }
 
 impl ShardReader {
@@ -63,12 +78,12 @@ impl ShardReader {
             retention: kept.retention,
         };
         let (end, started_at, remaining, empty, watch) = match &read.until {
-            Until::Tip(begun_at) => (
-                End::Tip(*begun_at),
+            Until::Tip(tip) | Until::Arrived { tip, .. } => (
+                End::at_tip(*tip, read.until.arrived_by()),
                 // The read began before this, whatever the clock says.
-                now.max(*begun_at),
+                now.max(*tip),
                 limit.min(context.options.max_records_per_shard.unwrap_or(limit)),
-                matches!(read.start, ShardPosition::AtTimestamp(time) if time > *begun_at),
+                matches!(read.start, ShardPosition::AtTimestamp(time) if read.until.is_before(time)),
                 Watch::new(kept, Past::of_wish(&read.start, wish, now, kept)),
             ),
             Until::Position(upto) => {
@@ -160,16 +175,21 @@ impl ShardReader {
         let from = self.pages.position().clone();
         let columns = RecordColumns {
             sequence_number: self.columns.sequence_number || inside(&from).is_some(),
+            arrival: self.columns.arrival || self.read.until.arrived_by().is_some(),
             ..self.columns
         };
         // No more records than rows may still be read: each holds at least one, as a rule.
         let most = usize::try_from(self.remaining).unwrap_or(usize::MAX);
         let fetched = self.pages.next(columns, most).await;
         match &mut self.end {
-            End::Tip(begun_at) => {
+            End::Tip {
+                begun_at,
+                arrived_by,
+            } => {
                 let Fetched { page, answer, gap } = fetched?;
                 let at_tip = answer.covers(*begun_at) && !self.pages.is_unsure();
-                self.done = page.next.is_none() || at_tip;
+                let past = arrived_by.is_some_and(|by| page.has_arrived_after(by));
+                self.done = page.next.is_none() || at_tip || past;
                 if let Some(gap) = gap {
                     self.lost(self.read_loss(&from, &gap))?;
                 }

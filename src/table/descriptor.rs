@@ -130,7 +130,14 @@ mod tests {
             number: u32::MAX,
             ..whole.clone()
         };
-        let rows = encode_all(&[&whole, &bare]).unwrap();
-        assert_eq!(decode(&rows).unwrap(), [whole, bare]);
+        let bounded = ShardRead {
+            until: Until::Arrived {
+                tip: UnixMillis(1_693_422_006_000),
+                by: UnixMillis(1_693_422_005_999),
+            },
+            ..whole.clone()
+        };
+        let rows = encode_all(&[&whole, &bare, &bounded]).unwrap();
+        assert_eq!(decode(&rows).unwrap(), [whole, bare, bounded]);
     }
 }

@@ -65,7 +65,8 @@ impl TableConfig {
 /// only: a plain scan of it is refused.
 ///
 /// A lower bound on `approximateArrivalTimestamp` in the WHERE clause moves the start forward, up to
-/// five minutes before it, and `shardId = …` leaves out the other shards.
+/// five minutes before it. An upper bound ends the read of a shard with the first page that reaches five
+/// minutes behind it. `shardId = …` leaves out the other shards.
 ///
 /// Columns: `data` Binary, `streamName` Utf8, `partitionKey` Utf8, `sequenceNumber` Utf8,
 /// `approximateArrivalTimestamp` Timestamp(Microsecond, UTC), and the

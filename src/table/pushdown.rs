@@ -1,4 +1,4 @@
-//! What a WHERE clause says about where to read: a time to start at, and which shards.
+//! What a WHERE clause says about where to read: a time to start at, one to end at, and which shards.
 //!
 //! The clause is still applied to every row; what is found here only leaves out what cannot pass.
 
@@ -10,10 +10,13 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPu
 
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::options::ExtraColumn;
-use crate::source::RowColumn;
+use crate::source::{RowColumn, Until};
 
 /// Arrival times are approximate: within a shard a record may carry a slightly earlier time than the
-/// one before it, so a read starts this much before the time that is asked for.
+/// one before it, so a read starts this much before the first time that is asked for, and ends with a
+/// record this much after the last one. AWS says no more than that the times are "usually accurate to within
+/// a second or so" (API reference, Record); 300 times that leaves room for servers that are worse, and for
+/// the difference of our clock and theirs.
 const ARRIVAL_MARGIN: Duration = Duration::from_secs(300);
 
 /// What some filters have in common.
@@ -21,6 +24,8 @@ const ARRIVAL_MARGIN: Duration = Duration::from_secs(300);
 pub(super) struct Bounds {
     /// Rows that arrived earlier cannot pass.
     arrived_from: Option<UnixMillis>,
+    /// Rows that arrived later cannot pass.
+    arrived_to: Option<UnixMillis>,
     /// Rows of other shards cannot pass.
     shards: Option<BTreeSet<String>>,
 }
@@ -34,6 +39,7 @@ impl Bounds {
     fn and(self, filter: &Expr) -> Self {
         let Self {
             arrived_from,
+            arrived_to,
             shards,
         } = match filter {
             Expr::BinaryExpr(BinaryExpr {
@@ -43,7 +49,12 @@ impl Bounds {
             }) => return self.and(left).and(right),
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => compared(left, *op, right),
             Expr::Between(between) if !between.negated => {
-                compared(&between.expr, Operator::GtEq, &between.low)
+                let from = compared(&between.expr, Operator::GtEq, &between.low);
+                let to = compared(&between.expr, Operator::LtEq, &between.high);
+                Self {
+                    arrived_to: to.arrived_to,
+                    ..from
+                }
             }
             Expr::InList(list) if !list.negated && is_column(&list.expr, SHARD_ID) => Self {
                 shards: list.list.iter().map(text).collect(),
@@ -53,6 +64,10 @@ impl Bounds {
         };
         Self {
             arrived_from: self.arrived_from.max(arrived_from),
+            arrived_to: match (self.arrived_to, arrived_to) {
+                (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+                (ours, theirs) => ours.or(theirs),
+            },
             shards: match (self.shards, shards) {
                 (Some(ours), Some(theirs)) => Some(&ours & &theirs),
                 (ours, theirs) => ours.or(theirs),
@@ -65,6 +80,18 @@ impl Bounds {
         self.shards
             .as_ref()
             .is_none_or(|shards| shards.contains(shard.as_str()))
+    }
+
+    /// The end of a read to the tip as it is at `tip`, or a place behind which no row can pass.
+    pub(super) fn until(&self, tip: UnixMillis) -> Until {
+        match self.arrived_to.map(|time| time.plus(ARRIVAL_MARGIN)) {
+            // Before 0000 nothing arrived, and such times have no text.
+            Some(by) if by < tip => Until::Arrived {
+                tip,
+                by: by.max(UnixMillis::FIRST),
+            },
+            _ => Until::Tip(tip),
+        }
     }
 
     /// `start`, or a later place before which no row can pass.
@@ -105,10 +132,11 @@ fn compared(left: &Expr, op: Operator, right: &Expr) -> Bounds {
         _ => (left, op, right),
     };
     let from_below = matches!(op, Operator::Gt | Operator::GtEq | Operator::Eq);
+    let from_above = matches!(op, Operator::Lt | Operator::LtEq | Operator::Eq);
+    let time = is_column(column, ARRIVAL).then(|| millis(value)).flatten();
     Bounds {
-        arrived_from: (from_below && is_column(column, ARRIVAL))
-            .then(|| millis(value))
-            .flatten(),
+        arrived_from: time.filter(|_| from_below),
+        arrived_to: time.filter(|_| from_above),
         shards: (op == Operator::Eq && is_column(column, SHARD_ID))
             .then(|| text(value).map(|shard| [shard].into()))
             .flatten(),
@@ -172,6 +200,29 @@ mod tests {
     }
 
     #[test]
+    fn the_earliest_upper_bound_of_the_arrival_time_counts() {
+        let tip = UnixMillis(10_000_000);
+        let until = |filters: &[Expr]| Bounds::of(filters).until(tip);
+        let by = |millis: i64| Until::Arrived {
+            tip,
+            by: UnixMillis(millis),
+        };
+        let both = [
+            arrival().lt(at(9_000)).and(at(8_000).gt_eq(arrival())),
+            arrival().between(at(1_000), at(7_000)),
+        ];
+        assert_eq!(until(&both), by(307_000));
+        assert_eq!(until(&both[..1]), by(308_000));
+        assert_eq!(until(&[arrival().eq(at(5))]), by(300_005));
+        assert_eq!(until(&[arrival().lt_eq(at(9_699_999))]), by(9_999_999));
+        assert_eq!(until(&[arrival().lt_eq(at(9_700_000))]), Until::Tip(tip));
+        assert_eq!(until(&[arrival().gt(at(5))]), Until::Tip(tip));
+        let never = until(&[arrival().lt(at(i64::MIN / 1_000))]);
+        assert_eq!(never, by(UnixMillis::FIRST.0));
+        assert_eq!(never.to_string().parse::<Until>().unwrap(), never);
+    }
+
+    #[test]
     fn a_start_moves_forward_only_and_not_past_the_margin() {
         let bounds = Bounds::of(&[arrival().gt(at(1_000_000))]);
         let from = ShardPosition::AtTimestamp(UnixMillis(700_000));
@@ -219,7 +270,6 @@ mod tests {
             ident("shardId").in_list(vec![lit("a"), ident("streamName")], false),
             ident("shardId").in_list(vec![lit("a")], true),
             arrival().between(at(1), at(2)).is_null(),
-            arrival().lt(at(5)),
             Expr::Not(Box::new(arrival().gt(at(5)))),
         ] {
             assert_eq!(

@@ -14,7 +14,7 @@ use super::provider::KinesisTable;
 use super::pushdown::Bounds;
 use super::read_exec::KinesisReadExec;
 use crate::model::{Shard, ShardPosition};
-use crate::source::{RowColumn, ShardRead, Until, families, row_schema, starts};
+use crate::source::{RowColumn, ShardRead, families, row_schema, starts};
 
 /// What a statement asks of a scan.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl KinesisTable {
                 hash_range: self.filter_range(shard),
                 start: bounds.start(start),
                 shard: shard.id.clone(),
-                until: Until::Tip(until),
+                until: bounds.until(until),
                 limit: asked.limit.map(|rows| rows as u64),
                 rows: None,
                 number: 0,

@@ -378,6 +378,45 @@ async fn a_where_clause_leaves_out_old_records_and_other_shards() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upper_bound_of_the_arrival_time_ends_a_scan_and_changes_no_result() {
+    let world = World::new();
+    world
+        .table(
+            "words",
+            2,
+            "'kinesis.getRecords.numberOfRecordsPerFetch' '50'",
+        )
+        .await;
+    for _ in 0..10 {
+        world.put_numbers("words", 300).await;
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    }
+    // The first put is at 22:13:20.
+    let at = |time: &str| format!("TIMESTAMP '2023-11-{time}Z'");
+    let (first, last) = (at("14T23:13:20"), at("15T00:13:21"));
+    let column = "approximateArrivalTimestamp";
+    let asked = || world.kinesis.calls(Operation::GetRecords);
+    for (clause, rows, most) in [
+        (format!("{column} BETWEEN {first} AND {last}"), 600, 20),
+        (format!("{column} < {first}"), 300, 20),
+        (format!("{column} <= {first}"), 600, 20),
+        (format!("{column} < {}", at("14T22:13:20")), 0, 12),
+        (format!("{column} > {last} AND {column} < {first}"), 0, 0),
+    ] {
+        let before = asked();
+        let count = format!("SELECT count(*) FROM words WHERE {clause}");
+        assert_eq!(world.number(&count).await, rows, "{clause}");
+        let calls = asked() - before;
+        assert!(calls <= most, "{clause}: {calls} pages");
+        let clause = clause.replace(column, "t");
+        let whole = format!(
+            "SELECT count(*) FILTER (WHERE {clause}) FROM (SELECT {column} AS t FROM words)"
+        );
+        assert_eq!(world.number(&whole).await, rows, "{clause}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_of_a_thousand_shards_is_one_query() {
     let world = World::new();
     world.table("wide", 1_000, "").await;

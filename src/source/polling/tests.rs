@@ -1,5 +1,6 @@
 //! Exact reads of a simulated shard.
 
+mod arrived;
 mod fixture;
 mod large;
 mod lost;
