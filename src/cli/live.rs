@@ -22,6 +22,7 @@ struct Done {
     rows: u64,
     newest: Option<BatchId>,
     behind: Duration,
+    losses: u64,
 }
 
 impl Tally {
@@ -29,14 +30,23 @@ impl Tally {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes note of all losses of data that the query has found.
+    pub(super) fn found_losses(&self, losses: u64) {
+        self.done().losses = losses;
+    }
+
     /// How much was done, in words.
     pub(super) fn summary(&self) -> String {
         let done = *self.done();
-        format!(
+        let mut summary = format!(
             "{}, {} read",
             counted(done.batches, "batch", "batches"),
             counted(done.rows, "row", "rows")
-        )
+        );
+        if let Some(losses) = losses(done.losses) {
+            summary = format!("{summary}, {losses}");
+        }
+        summary
     }
 }
 
@@ -47,9 +57,22 @@ impl StreamingQueryListener for Tally {
         done.rows += progress.num_input_rows;
         done.newest = Some(progress.batch_id);
         let sources = progress.sources.iter();
-        let behind = sources.filter_map(|source| source.metrics.max_behind_latest);
+        let behind = sources.clone();
+        let behind = behind.filter_map(|source| source.metrics.max_behind_latest);
         done.behind = behind.max().unwrap_or_default();
+        done.losses = sources.map(|source| source.metrics.losses).sum();
     }
+}
+
+/// What a line says of losses of data; `None` where there are none.
+pub(super) fn losses(count: u64) -> Option<String> {
+    let counted = || counted(count, "data loss", "data losses");
+    (count > 0).then(|| {
+        format!(
+            "{} (records were gone before they were read: see the warnings)",
+            counted()
+        )
+    })
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {
@@ -140,13 +163,14 @@ impl Live {
     }
 }
 
-/// A line for the end of a streaming statement: where somebody watches, and, as of any other `INSERT`,
-/// for one that writes its rows away.
+/// A line for the end of a streaming statement: where somebody watches, where data was lost, and, as of any
+/// other `INSERT`, for one that writes its rows away.
 pub(super) fn closing_note(tally: &Tally, started: Instant, inserts: bool) -> Option<String> {
     if io::stderr().is_terminal() {
         return Some(super::output::note(&tally.summary(), started));
     }
-    inserts.then(|| tally.summary())
+    let lost = tally.done().losses > 0;
+    (inserts || lost).then(|| tally.summary())
 }
 
 #[cfg(test)]
@@ -169,6 +193,7 @@ mod tests {
             rows: 20_000,
             newest: Some(BatchId(12)),
             behind: Duration::from_millis(240),
+            losses: 0,
         };
         assert_eq!(
             line(done, 3400.4, "Waiting for data"),
@@ -191,17 +216,29 @@ mod tests {
 
     #[test]
     fn the_summary_counts_in_words() {
-        let summary = |batches, rows| {
+        let tally = |batches, rows| {
             let done = Done {
                 batches,
                 rows,
                 ..Done::default()
             };
-            Tally(Mutex::new(done)).summary()
+            Tally(Mutex::new(done))
         };
+        let summary = |batches, rows| tally(batches, rows).summary();
         assert_eq!(summary(0, 0), "0 batches, 0 rows read");
         assert_eq!(summary(1, 1), "1 batch, 1 row read");
         assert_eq!(summary(12, 3400), "12 batches, 3,400 rows read");
+        for (losses, words) in [(1, "1 data loss"), (1_200, "1,200 data losses")] {
+            let tally = tally(12, 3400);
+            tally.found_losses(losses);
+            let summary = format!(
+                "12 batches, 3,400 rows read, {words} (records were gone before they were read: see the \
+                 warnings)"
+            );
+            assert_eq!(tally.summary(), summary);
+            let note = closing_note(&tally, Instant::now(), false);
+            assert!(note.is_some_and(|note| note.starts_with(&summary)));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ const WRITE_NODE: &str = "KinesisSinkExec";
 const RECORDS: &str = "records";
 const BYTES: &str = "bytes";
 const LAG: &str = "millis_behind_latest";
+const LOSSES: &str = "lost_ranges";
 
 /// The counters of all Kinesis nodes of a plan at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,6 +64,21 @@ impl Counters {
             self.add(child.as_ref());
         }
     }
+}
+
+/// Losses of data that the reads of a plan have found.
+fn losses(plan: &dyn ExecutionPlan) -> u64 {
+    let mut lost = 0;
+    if plan.name() == READ_NODE
+        && let Some(metrics) = plan.metrics()
+    {
+        lost += metrics
+            .sum_by_name(LOSSES)
+            .map_or(0, |found| found.as_usize() as u64);
+    }
+    let children = plan.children();
+    let children = children.iter().map(|child| losses(child.as_ref()));
+    lost + children.sum::<u64>()
 }
 
 /// What one line says.
@@ -161,6 +177,11 @@ impl Progress {
         }
         let snapshot = self.sample(Instant::now(), counters);
         self.line.draw(&snapshot);
+    }
+
+    /// Losses of data so far.
+    pub(super) fn losses(&self) -> u64 {
+        self.plan.as_deref().map_or(0, losses)
     }
 
     /// Takes the line away, for other output or the prompt.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::behind::Behind;
 use super::failure::Failure;
+use super::live::losses;
 use super::output::{Output, Printer, Yield};
 use super::progress::Progress;
 use super::say;
@@ -91,6 +92,7 @@ async fn run_to_the_end(
         }
         printer = unless_stopped(signals, move || print(event, printer, output, started)).await?;
     }
+    let lost = progress.losses();
     drop(progress);
     task.join().await.map_err(panicked)??;
     let note = match printer {
@@ -99,6 +101,9 @@ async fn run_to_the_end(
     };
     if let Some(note) = note {
         say(&note);
+    }
+    if let Some(losses) = losses(lost) {
+        say(&losses);
     }
     Ok(())
 }

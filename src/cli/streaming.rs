@@ -88,6 +88,7 @@ pub(super) async fn run_streaming(
     }
     let asked = run.stopping.as_ref().map(|(stop, _)| *stop);
     let end = run.query.end();
+    tally.found_losses(run.query.data_losses());
     drop(run);
     if end == Some(QueryEnd::StopLock) {
         say(STOP_LOCK);

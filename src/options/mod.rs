@@ -103,7 +103,8 @@ pub struct SourceOptions {
     pub buffer_max_bytes: usize,
     /// The least time between two listings of the shards.
     pub describe_shard_interval: Duration,
-    /// Whether a streaming query ends when it finds records gone that it has not read.
+    /// Whether a query, or a read to the tip, ends when it finds records gone that it was to read. Otherwise
+    /// it goes on without them, and counts the loss.
     pub fail_on_data_loss: bool,
     /// The most records of one GetRecords.
     pub records_per_fetch: usize,

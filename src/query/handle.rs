@@ -134,6 +134,12 @@ impl StreamingQuery {
         self.inner.shared.status()
     }
 
+    /// Losses of data that were found since the start of this run: each is a shard, a range or a stream
+    /// of which records that were to be read are gone. After the end of the query the number is final.
+    pub fn data_losses(&self) -> u64 {
+        self.inner.shared.losses()
+    }
+
     /// The progress of the newest batch of this run.
     pub fn last_progress(&self) -> Option<Arc<StreamingQueryProgress>> {
         self.inner.shared.last()

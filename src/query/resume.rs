@@ -167,6 +167,7 @@ impl Runner {
         for (losses, reader) in self.losses.iter_mut().zip(readers) {
             *losses += reader.losses();
         }
+        self.tell_losses(&[]);
     }
 
     /// Whether the query goes on with a stream that was made anew while it was read.

@@ -86,7 +86,7 @@ impl Shared {
     /// What the query does from now on; the message tells of losses of data, too.
     pub(super) fn set_status(&self, message: impl Into<String>, data: bool, active: bool) {
         let mut message = message.into();
-        match self.losses.load(Ordering::Relaxed) {
+        match self.losses() {
             0 => {}
             losses => message = format!("{message} ({})", data_losses(losses)),
         }
@@ -100,6 +100,11 @@ impl Shared {
     /// How often data was lost since the start, for the statuses to come.
     pub(super) fn set_losses(&self, losses: u64) {
         self.losses.store(losses, Ordering::Relaxed);
+    }
+
+    /// How often data was lost since the start.
+    pub(super) fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Relaxed)
     }
 
     pub(super) fn recent(&self) -> Vec<Arc<StreamingQueryProgress>> {

@@ -29,6 +29,7 @@ impl Counting {
             counter(RECORDS).add(*records);
             counter(BYTES).add(*bytes);
             counter("calls").add(1);
+            counter(LOSSES).add(*lag / 1_000);
             MetricBuilder::new(&metrics).gauge(LAG, partition).set(*lag);
         }
         Arc::new(Self {
@@ -103,6 +104,7 @@ fn counters_are_summed_over_partitions_and_the_lag_is_the_longest() {
     let source = Counting::over(empty(), READ_NODE, &[(3, 300, 10), (4, 400, 4200)]);
     let other = Counting::over(source, "FilterExec", &[(1000, 1000, 99_999)]);
     let sink = Counting::over(other, WRITE_NODE, &[(5, 50, 0)]);
+    assert_eq!(losses(sink.as_ref()), 4);
     assert_eq!(
         Counters::of(sink.as_ref()),
         Counters {

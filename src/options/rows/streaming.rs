@@ -93,7 +93,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.failOnDataLoss",
         Role::Source,
         Some("false"),
-        "Streaming only: `true` ends a query that finds records gone which it has not read; else that is logged as a warning and counted, and it goes on with the oldest there are.",
+        "`true` ends a query, or a read to the tip, that finds records gone which it was to read. Else it goes on without them: the loss is logged as a warning, counted, and told in the last line of the command.",
         |draft, text| put(&mut draft.fail_on_data_loss, value::boolean(text)),
     ),
     OptionSpec::new(
