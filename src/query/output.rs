@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::error::failure;
 use crate::model::BatchId;
 use crate::source::BatchReads;
-use crate::state::stateful_node;
+use crate::state::run_stateful;
 use crate::table::{KinesisReadExec, in_source_order};
 
 type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'static, Result<(), DataFusionError>>
@@ -97,9 +97,10 @@ impl Output {
         let plan = in_source_order(state.create_physical_plan(&batch.plan).await?)?;
         let planned = Instant::now();
         let context = state.task_ctx();
-        if batch.stateful {
-            stateful_node(&plan)?.run(&context).await?;
-        }
+        let plan = match batch.stateful {
+            true => run_stateful(plan, &context).await?,
+            false => plan,
+        };
         let rows = execute_stream(Arc::clone(&plan), context)?;
         let output_rows = match self {
             Self::Insert => Some(rows.try_fold(0, inserted).await?),

@@ -13,6 +13,9 @@ use crate::error::Error;
 pub(crate) struct Closing {
     /// The group column that is a time.
     pub(crate) column: String,
+    /// Which of the group columns it is, and how many there are.
+    pub(crate) place: usize,
+    pub(crate) groups: usize,
     /// How long the time is that begins there; none where it is a point in time, or where windows are
     /// merged and have a width of their own.
     pub(crate) width: Option<ScalarValue>,
@@ -58,29 +61,32 @@ pub(super) fn row_time(group_expr: &[Expr], column: Option<&Column>) -> Option<R
         (Expr::Column(time), Some(column)) => time.name == column.name,
         _ => false,
     };
-    let windows = group_expr.iter().filter_map(window);
-    let found = windows.into_iter().find(|found| is_it(&found.time));
+    let mut windows = (0..group_expr.len()).filter_map(|place| window(group_expr, place));
+    let found = windows.find(|found| is_it(&found.time));
     let alone = || {
         let column = column?;
-        let is_group = group_expr.iter().any(|group| {
+        let place = group_expr.iter().position(|group| {
             matches!(group.clone().unalias(), Expr::Column(group) if group.name == column.name)
         });
         let time = Expr::Column(column.clone());
-        let closing = Closing {
+        let closing = |place| Closing {
             column: column.name.clone(),
+            place,
+            groups: group_expr.len(),
             width: None,
         };
         Some(RowTime {
-            end: is_group.then(|| time.clone()),
-            closing: is_group.then_some(closing),
+            end: place.map(|_| time.clone()),
+            closing: place.map(closing),
             time,
         })
     };
     found.or_else(alone)
 }
 
-/// The window that a group expression is.
-fn window(group: &Expr) -> Option<RowTime> {
+/// The window that the group expression at `place` is.
+fn window(group_expr: &[Expr], place: usize) -> Option<RowTime> {
+    let group = &group_expr[place];
     let inner = group.clone().unalias();
     let Expr::ScalarFunction(ScalarFunction { func, args }) = &inner else {
         return None;
@@ -108,7 +114,12 @@ fn window(group: &Expr) -> Option<RowTime> {
     Some(RowTime {
         time: time.clone(),
         end: Some(end),
-        closing: Some(Closing { column, width }),
+        closing: Some(Closing {
+            column,
+            place,
+            groups: group_expr.len(),
+            width,
+        }),
     })
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, exec_datafusion_err, internal_datafusion_err, internal_err};
@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 
 use super::batch::StateBatch;
 use super::grouping::Grouping;
+use super::names::have_same_types;
 use super::restore::RestoreExec;
 use crate::table::windows::SessionWindow;
 
@@ -53,6 +54,8 @@ pub struct StateExec {
 pub(super) struct Merge {
     pub(super) grouping: Arc<Grouping>,
     pub(super) session: Option<Arc<SessionWindow>>,
+    /// The columns of the state as the plan of this batch has them.
+    pub(super) schema: SchemaRef,
     /// By the columns of the state.
     pub(super) group_by: PhysicalGroupBy,
     pub(super) aggregates: Vec<Arc<AggregateFunctionExpr>>,
@@ -63,12 +66,12 @@ pub(super) struct Merge {
 
 impl StateExec {
     pub(super) fn new(input: Arc<dyn ExecutionPlan>, merge: Arc<Merge>) -> Self {
-        let keys = merge.grouping.key_exprs();
+        let keys = merge.grouping.key_exprs(&merge.schema);
         let partitioning = match (merge.partitions, keys.is_empty()) {
             (1, _) | (_, true) => Partitioning::UnknownPartitioning(1),
             (partitions, false) => Partitioning::Hash(keys, partitions),
         };
-        let schema = Arc::clone(merge.grouping.layout.schema());
+        let schema = Arc::clone(&merge.schema);
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
             partitioning,
@@ -101,8 +104,14 @@ impl StateExec {
         let batch = StateBatch::of(context)?;
         let merge = &self.merge;
         let store = &batch.store;
-        if store.partitions() != self.partitions() || store.schema() != &self.schema() {
-            return internal_err!("the state is that of another plan");
+        let planned = merge.grouping.layout.schema();
+        if store.partitions() != self.partitions() || !have_same_types(store.schema(), planned) {
+            return internal_err!(
+                "the state has {} partitions of {}, and the plan of the batch {} of {planned}",
+                store.partitions(),
+                store.schema(),
+                self.partitions()
+            );
         }
         let input = Arc::clone(&self.input);
         let dealt: Arc<dyn ExecutionPlan> = match self.properties.output_partitioning() {
@@ -153,12 +162,22 @@ async fn save(
     partition: usize,
 ) -> Result<Vec<RecordBatch>> {
     let schema = grouping.layout.schema();
-    let own = |rows: RecordBatch| rows.with_schema(Arc::clone(schema));
+    let own = |rows: RecordBatch| with_columns(rows, schema);
     let reduced: Vec<RecordBatch> = rows.try_collect().await?;
     let reduced = reduced.into_iter().map(own);
-    let reduced = reduced.collect::<Result<Vec<_>, _>>()?;
+    let reduced = reduced.collect::<Result<Vec<_>>>()?;
     let mut groups = batch.store.partition(partition);
     grouping.save(&mut groups, &reduced, ahead, batch)
+}
+
+/// `rows` as those of `schema`, which has columns of the same types.
+fn with_columns(rows: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let (_, columns, count) = rows.into_parts();
+    let options = RecordBatchOptions::new().with_row_count(Some(count));
+    let schema = Arc::clone(schema);
+    Ok(RecordBatch::try_new_with_options(
+        schema, columns, &options,
+    )?)
 }
 
 impl DisplayAs for StateExec {

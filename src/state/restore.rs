@@ -90,6 +90,7 @@ impl ExecutionPlan for RestoreExec {
     ) -> Result<SendableRecordBatchStream> {
         let batch = StateBatch::of(&context)?;
         let input = self.input.execute(partition, context)?;
+        // By place, as the nodes above read them; the plan has names of its own for some.
         let schema = Arc::clone(self.grouping.layout.schema());
         let adapted: SendableRecordBatchStream = match &self.session {
             _ if self.grouping.distinct => input,

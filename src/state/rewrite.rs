@@ -16,6 +16,7 @@ use super::exec::{Merge, StateExec};
 use super::expiry::Expiry;
 use super::grouping::Grouping;
 use super::groups::{Layout, SessionColumns};
+use super::names::state_schema;
 use crate::model::OutputMode;
 use crate::table::KinesisReadExec;
 use crate::table::windows::{GroupWindow, HopWindow, SessionWindow, windowed};
@@ -105,7 +106,8 @@ impl StateRule {
             Arc::clone(first.input()),
             first.input_schema(),
         )?;
-        let schema = partial.schema();
+        let planned = partial.schema();
+        let schema = state_schema(&planned);
         let group_by = group_by.as_final();
         let groups = group_by.expr().len();
         let (hop, session) = match window {
@@ -129,6 +131,7 @@ impl StateRule {
             mode: self.mode,
         };
         let merge = Merge {
+            schema: planned,
             partitions: grouping.partitions,
             grouping: Arc::new(grouping),
             session,
@@ -166,8 +169,12 @@ impl StateRule {
             }
             (None, Some(session)) => (session.end, After::Nothing),
             (None, None) => {
-                let mut names = group_by.expr().iter().map(|(_, name)| name);
+                let groups = group_by.expr();
+                let mut names = groups.iter().map(|(_, name)| name);
                 let found = names.position(|name| *name == closing.column);
+                // The optimizer may have a name of its own for the column, and it keeps the places.
+                let same = groups.len() == closing.groups;
+                let found = found.or(Some(closing.place).filter(|_| same));
                 let column = found.ok_or_else(|| {
                     plan_datafusion_err!(
                         "the group column '{}' that closes groups is not in the plan",

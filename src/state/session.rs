@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::Result;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -15,7 +15,6 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use super::batch::StateBatch;
 use super::event_time::EventTime;
 use super::event_time_exec::EventTimeExec;
-use super::exec::StateExec;
 use super::rewrite::StateRule;
 use super::whole::{KeptAbove, Whole};
 
@@ -51,11 +50,16 @@ pub(crate) fn stateful_session(state: &SessionState, rule: StateRule) -> Session
     let physical = physical.filter(|rule| !NO_PHYSICAL.contains(&rule.name()));
     let mut rules: Vec<_> = vec![Arc::new(rule) as _];
     rules.extend(physical);
-    SessionStateBuilder::new_from_existing(state.clone())
+    let mut session = SessionStateBuilder::new_from_existing(state.clone())
         .with_optimizer_rules(logical.collect())
         .with_physical_optimizer_rules(rules)
         .with_query_planner(Arc::new(StatePlanner))
-        .build()
+        .build();
+    // A stream cannot read fields of a struct or a map apart, and the columns of the state would be called
+    // by the names that the optimizer makes for such fields.
+    let options = session.config_mut().options_mut();
+    options.optimizer.enable_leaf_expression_pushdown = false;
+    session
 }
 
 /// `state` as it runs `batch`.
@@ -63,26 +67,6 @@ pub(crate) fn in_batch(state: &SessionState, batch: &Arc<StateBatch>) -> Session
     let mut state = state.clone();
     state.config_mut().set_extension(Arc::clone(batch));
     state
-}
-
-/// The stateful node of a plan.
-///
-/// # Errors
-/// There is none, or more than one: then the plan is not what it was checked to be.
-pub(crate) fn stateful_node(plan: &Arc<dyn ExecutionPlan>) -> Result<&StateExec> {
-    let mut found: Vec<&StateExec> = Vec::new();
-    let mut nodes = vec![plan];
-    while let Some(node) = nodes.pop() {
-        found.extend(node.downcast_ref::<StateExec>());
-        nodes.extend(node.children());
-    }
-    match found.as_slice() {
-        [node] => Ok(node),
-        found => internal_err!(
-            "{} stateful nodes in a plan that is to have one",
-            found.len()
-        ),
-    }
 }
 
 /// Plans the nodes of this module besides those of DataFusion.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::{Result, internal_err, resources_datafusion_err};
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
@@ -187,7 +187,7 @@ impl StateStore {
         if rows.schema_ref() != self.schema() {
             return internal_err!("rows of another state");
         }
-        let keys = self.grouping.key_exprs();
+        let keys = self.grouping.key_exprs(self.schema());
         if keys.is_empty() || self.partitions.len() == 1 {
             return give(&mut lock(&self.partitions[0]), rows);
         }
@@ -200,10 +200,10 @@ impl StateStore {
 }
 
 impl Grouping {
-    /// The columns by which groups are dealt out to partitions.
-    pub(super) fn key_exprs(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+    /// The columns of `schema` by which groups are dealt out to partitions.
+    pub(super) fn key_exprs(&self, schema: &Schema) -> Vec<Arc<dyn PhysicalExpr>> {
         let field = |column: &usize| {
-            let name = self.layout.schema().field(*column).name();
+            let name = schema.field(*column).name();
             Arc::new(Column::new(name, *column)) as Arc<dyn PhysicalExpr>
         };
         self.keys.iter().map(field).collect()

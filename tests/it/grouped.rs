@@ -11,6 +11,7 @@ mod places;
 mod random;
 mod read_state;
 mod restarts;
+mod shapes;
 mod watermarks;
 
 use std::collections::BTreeMap;
