@@ -108,7 +108,7 @@ impl StreamingPlan {
         }
         let (plan, stateful) = stateful::find(plan, &mut sources, settings).map_err(failure)?;
         let session = match &stateful {
-            Some(stateful) => stateful.session(state),
+            Some(stateful) => stateful.session(state)?,
             None => state.clone(),
         };
         let optimized = columns::find(&session, &plan, &mut sources).map_err(failure)?;

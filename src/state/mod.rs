@@ -26,6 +26,7 @@ mod grouping;
 mod groups;
 mod mismatch;
 mod names;
+mod planner;
 mod read_state;
 mod restore;
 mod rewrite;

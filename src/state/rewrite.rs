@@ -17,6 +17,7 @@ use super::expiry::Expiry;
 use super::grouping::Grouping;
 use super::groups::{Layout, SessionColumns};
 use super::names::state_schema;
+use super::planner::event_time_exec;
 use crate::model::OutputMode;
 use crate::table::KinesisReadExec;
 use crate::table::windows::{GroupWindow, HopWindow, SessionWindow, windowed};
@@ -39,6 +40,11 @@ impl PhysicalOptimizerRule for StateRule {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let partitions = config.execution.target_partitions.max(1);
+        let plan = plan.transform_up(|node| match event_time_exec(&node)? {
+            Some(exec) => Ok(Transformed::yes(Arc::new(exec) as _)),
+            None => Ok(Transformed::no(node)),
+        });
+        let plan = plan.data()?;
         plan.transform_down(|node| match aggregation(&node) {
             Some((last, first)) if reads_stream(first) => {
                 let stateful = self.stateful(last, first, partitions)?;

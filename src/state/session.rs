@@ -2,21 +2,14 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use datafusion::catalog::Session;
-use datafusion::common::Result;
-use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use super::batch::StateBatch;
-use super::event_time::EventTime;
-use super::event_time_exec::EventTimeExec;
+use super::planner::StatePlanner;
 use super::rewrite::StateRule;
-use super::whole::{KeptAbove, Whole};
+use super::whole::KeptAbove;
+use crate::error::Result;
+use crate::table::expect_rules;
 
 /// Logical rules that are right for the rows of one batch, and not for those of all:
 ///
@@ -33,13 +26,19 @@ const NO_LOGICAL: [&str; 4] = [
 /// Physical rules that are right for the rows of one batch only: they leave out groups that need not be
 /// given, and take one part of an aggregation for the whole.
 const NO_PHYSICAL: [&str; 3] = [
-    "TopKAggregation",
+    "LimitAggregation",
     "LimitedDistinctAggregation",
-    "AggregateStatistics",
+    "aggregate_statistics",
 ];
 
 /// `state` as it plans batches with `rule`.
-pub(crate) fn stateful_session(state: &SessionState, rule: StateRule) -> SessionState {
+///
+/// # Errors
+/// The engine does not have a rule that has to be left out, under the name that it is known by.
+pub(crate) fn stateful_session(state: &SessionState, rule: StateRule) -> Result<SessionState> {
+    expect_rules(&NO_LOGICAL)?;
+    expect_rules(&NO_PHYSICAL)?;
+    expect_rules(&[KeptAbove::RULE])?;
     let logical = state.optimizers().iter();
     let logical = logical.filter(|rule| !NO_LOGICAL.contains(&rule.name()));
     let logical = logical.map(|rule| match rule.name() {
@@ -50,16 +49,17 @@ pub(crate) fn stateful_session(state: &SessionState, rule: StateRule) -> Session
     let physical = physical.filter(|rule| !NO_PHYSICAL.contains(&rule.name()));
     let mut rules: Vec<_> = vec![Arc::new(rule) as _];
     rules.extend(physical);
+    let planner = StatePlanner::around(Arc::clone(state.query_planner()));
     let mut session = SessionStateBuilder::new_from_existing(state.clone())
         .with_optimizer_rules(logical.collect())
         .with_physical_optimizer_rules(rules)
-        .with_query_planner(Arc::new(StatePlanner))
+        .with_query_planner(Arc::new(planner))
         .build();
     // A stream cannot read fields of a struct or a map apart, and the columns of the state would be called
     // by the names that the optimizer makes for such fields.
     let options = session.config_mut().options_mut();
     options.optimizer.enable_leaf_expression_pushdown = false;
-    session
+    Ok(session)
 }
 
 /// `state` as it runs `batch`.
@@ -69,49 +69,39 @@ pub(crate) fn in_batch(state: &SessionState, batch: &Arc<StateBatch>) -> Session
     state
 }
 
-/// Plans the nodes of this module besides those of DataFusion.
-#[derive(Debug)]
-struct StatePlanner;
+#[cfg(test)]
+mod tests {
+    use datafusion::prelude::SessionContext;
 
-#[async_trait]
-impl QueryPlanner for StatePlanner {
-    async fn create_physical_plan(
-        &self,
-        logical_plan: &LogicalPlan,
-        session: &dyn Session,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let extensions: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![Arc::new(Self)];
-        DefaultPhysicalPlanner::with_extension_planners(extensions)
-            .create_physical_plan(logical_plan, session)
-            .await
+    use super::*;
+    use crate::model::OutputMode;
+
+    #[test]
+    fn the_engine_has_the_rules_that_are_left_out() {
+        expect_rules(&NO_LOGICAL).unwrap();
+        expect_rules(&NO_PHYSICAL).unwrap();
+        expect_rules(&[KeptAbove::RULE]).unwrap();
     }
-}
 
-#[async_trait]
-impl ExtensionPlanner for StatePlanner {
-    async fn plan_extension(
-        &self,
-        planner: &dyn PhysicalPlanner,
-        node: &dyn UserDefinedLogicalNode,
-        _logical_inputs: &[&LogicalPlan],
-        physical_inputs: &[Arc<dyn ExecutionPlan>],
-        session: &dyn Session,
-        planning_ctx: &PhysicalPlanningContext,
-    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let [input] = physical_inputs else {
-            return Ok(None);
+    #[test]
+    fn a_session_with_state_has_none_of_them() {
+        let rule = StateRule {
+            mode: OutputMode::Update,
+            closing: None,
         };
-        if node.as_any().is::<Whole>() {
-            return Ok(Some(Arc::clone(input)));
-        }
-        let Some(node) = node.as_any().downcast_ref::<EventTime>() else {
-            return Ok(None);
-        };
-        let schema = node.input.schema();
-        let physical = |expr| planner.create_physical_expr(expr, schema, session, planning_ctx);
-        let end = node.end.as_ref().map(physical).transpose()?;
-        let (time, shard) = (physical(&node.time)?, physical(&node.shard)?);
-        let exec = EventTimeExec::try_new(Arc::clone(input), time, shard, end)?;
-        Ok(Some(Arc::new(exec)))
+        let session = stateful_session(&SessionContext::new().state(), rule).unwrap();
+        let logical = session.optimizers().iter().map(|rule| rule.name());
+        let physical = session.physical_optimizers().iter();
+        let names: Vec<&str> = logical.chain(physical.map(|rule| rule.name())).collect();
+        let left_out = NO_LOGICAL.iter().chain(&NO_PHYSICAL);
+        let found: Vec<_> = left_out.filter(|name| names.contains(name)).collect();
+        assert!(found.is_empty(), "{found:?}");
+        assert_eq!(
+            names
+                .iter()
+                .filter(|name| **name == KeptAbove::RULE)
+                .count(),
+            1
+        );
     }
 }

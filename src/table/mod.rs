@@ -16,6 +16,7 @@
 mod batch_table;
 mod builder;
 mod descriptor;
+mod engine_rules;
 mod factory;
 mod files;
 mod identifiers;
@@ -33,6 +34,7 @@ pub(crate) mod windows;
 
 pub(crate) use batch_table::BatchTable;
 pub use builder::KinesisTableBuilder;
+pub(crate) use engine_rules::expect_rules;
 pub use factory::KinesisTableFactory;
 #[cfg(feature = "cli")]
 pub(crate) use factory::kinesis_table;

@@ -8,6 +8,7 @@ mod kept;
 mod merged;
 mod modes;
 mod places;
+mod planners;
 mod random;
 mod read_state;
 mod restarts;

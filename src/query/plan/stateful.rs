@@ -49,12 +49,15 @@ pub(in crate::query) struct StatefulPlan {
 
 impl StatefulPlan {
     /// `state` as it plans the batches.
-    pub(super) fn session(&self, state: &SessionState) -> SessionState {
+    ///
+    /// # Errors
+    /// An engine that is not the one that this crate knows.
+    pub(super) fn session(&self, state: &SessionState) -> Result<SessionState> {
         let rule = StateRule {
             mode: self.mode,
             closing: self.closing.clone(),
         };
-        let mut session = stateful_session(state, rule);
+        let mut session = stateful_session(state, rule)?;
         if self
             .growing
             .iter()
@@ -65,7 +68,7 @@ impl StatefulPlan {
                 .execution
                 .skip_partial_aggregation_probe_ratio_threshold = NEVER_SKIPPED;
         }
-        session
+        Ok(session)
     }
 }
 

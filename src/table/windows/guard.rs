@@ -31,11 +31,18 @@ enum Kind {
 }
 
 impl Guarded {
+    /// The rules that need it.
+    pub(super) const RULES: [&str; 2] = [
+        "push_down_filter",
+        "single_distinct_aggregation_to_group_by",
+    ];
+
     /// `rule`, guarded if it needs that.
     pub(super) fn around(rule: Rule) -> Rule {
+        let [push_down_filter, single_distinct] = Self::RULES;
         let kind = match rule.name() {
-            "push_down_filter" => Kind::PushDownFilter,
-            "single_distinct_aggregation_to_group_by" => Kind::SingleDistinct,
+            name if name == push_down_filter => Kind::PushDownFilter,
+            name if name == single_distinct => Kind::SingleDistinct,
             _ => return rule,
         };
         Arc::new(Self { rule, kind })

@@ -11,7 +11,9 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 
 use super::exec::{HopExec, SessionExec};
+use super::guard::Guarded;
 use super::{GroupWindow, windowed};
+use crate::table::expect_rules;
 
 /// Puts the node of the window between the two steps of an aggregation. It must come before all other
 /// rules, which pull the steps apart or make one of them.
@@ -56,6 +58,7 @@ fn with_window(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execution
     let Some((window, group_by)) = windowed(first.group_expr(), &input.schema())? else {
         return Ok(None);
     };
+    expect_rules(&Guarded::RULES)?;
     let groups = group_by.expr().len();
     // A limit on groups would be one on panes, so it is left out.
     let first: Arc<dyn ExecutionPlan> = Arc::new(AggregateExec::try_new(
