@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::error::failure;
 use crate::model::BatchId;
 use crate::source::BatchReads;
-use crate::state::run_stateful;
+use crate::state::{beside_state, run_stateful};
 use crate::table::{KinesisReadExec, in_source_order};
 
 type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'static, Result<(), DataFusionError>>
@@ -101,7 +101,11 @@ impl Output {
             true => run_stateful(plan, &context).await?,
             false => plan,
         };
-        let rows = execute_stream(Arc::clone(&plan), context)?;
+        let rows = execute_stream(Arc::clone(&plan), Arc::clone(&context))?;
+        let rows = match batch.stateful {
+            true => beside_state(rows, &context)?,
+            false => rows,
+        };
         let output_rows = match self {
             Self::Insert => Some(rows.try_fold(0, inserted).await?),
             Self::ForeachBatch(function) => {

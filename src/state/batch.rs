@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
+use super::grouping::Given;
 use super::store::StateStore;
 use crate::model::UnixMillis;
 
@@ -22,6 +24,8 @@ pub(crate) struct StateBatch {
     /// Whether it reads anything.
     pub(super) reads: bool,
     tally: Mutex<Tally>,
+    /// The memory of the rows that it has changed and gives.
+    reservation: Mutex<Option<MemoryReservation>>,
 }
 
 /// What a batch has found out.
@@ -39,6 +43,10 @@ pub(crate) struct Tally {
     pub(crate) least: Option<UnixMillis>,
 }
 
+fn size(rows: &RecordBatch) -> usize {
+    rows.get_array_memory_size()
+}
+
 impl StateBatch {
     pub(crate) fn new(
         store: Arc<StateStore>,
@@ -52,6 +60,7 @@ impl StateBatch {
             watermark_before,
             reads,
             tally: Mutex::default(),
+            reservation: Mutex::default(),
         }
     }
 
@@ -66,6 +75,35 @@ impl StateBatch {
 
     pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts the memory of the rows that the batch holds beside the state until it is done; `are_changed`
+    /// is whether those it gives are those that it has changed.
+    ///
+    /// # Errors
+    /// The pool does not have it; says what to do.
+    pub(super) fn account(
+        &self,
+        given: &[Given],
+        are_changed: bool,
+        context: &TaskContext,
+    ) -> Result<()> {
+        let changed = self.tally().changed.iter().map(size).sum::<usize>();
+        let given = given.iter().map(|given| match given {
+            Given::Rows(rows) if !are_changed => size(rows),
+            // In the memory of the state.
+            Given::Rows(_) | Given::All(_) => 0,
+        });
+        let bytes = changed + given.sum::<usize>();
+        let consumer = MemoryConsumer::new("groups that a batch has changed");
+        let reservation = consumer.register(context.memory_pool());
+        let grown = reservation.try_grow(bytes);
+        grown.map_err(|error| self.store.beside(error))?;
+        *self
+            .reservation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(reservation);
+        Ok(())
     }
 
     /// What was found out, once all has run.

@@ -25,7 +25,7 @@ use futures::{TryStreamExt, stream};
 use tokio::task::JoinSet;
 
 use super::batch::StateBatch;
-use super::grouping::Grouping;
+use super::grouping::{Given, Grouping};
 use super::names::have_same_types;
 use super::restore::RestoreExec;
 use crate::table::windows::SessionWindow;
@@ -46,7 +46,7 @@ pub struct StateExec {
     input: Arc<dyn ExecutionPlan>,
     merge: Arc<Merge>,
     properties: Arc<PlanProperties>,
-    given: OnceLock<Vec<Vec<RecordBatch>>>,
+    given: OnceLock<Vec<Given>>,
 }
 
 /// What merges states of a group.
@@ -141,13 +141,15 @@ impl StateExec {
                 Ok::<_, datafusion::error::DataFusionError>((partition, given))
             });
         }
-        let mut given = vec![Vec::new(); self.partitions()];
+        let nothing = RecordBatch::new_empty(Arc::clone(planned));
+        let mut given = vec![Given::Rows(nothing); self.partitions()];
         while let Some(done) = tasks.join_next().await {
             let done = done.map_err(|error| exec_datafusion_err!("a task of a batch: {error}"))?;
             let (partition, rows) = done.map_err(|error| store.beside(error))?;
             given[partition] = rows;
         }
         store.account()?;
+        batch.account(&given, merge.grouping.gives_what_has_changed(), context)?;
         // A second run would find its groups merged already.
         let first = self.given.set(given);
         first.map_err(|_| internal_datafusion_err!("a stateful plan ran twice"))
@@ -160,7 +162,7 @@ async fn save(
     grouping: &Grouping,
     batch: &StateBatch,
     partition: usize,
-) -> Result<Vec<RecordBatch>> {
+) -> Result<Given> {
     let schema = grouping.layout.schema();
     let own = |rows: RecordBatch| with_columns(rows, schema);
     let reduced: Vec<RecordBatch> = rows.try_collect().await?;
@@ -243,12 +245,14 @@ impl ExecutionPlan for StateExec {
     fn execute(
         &self,
         partition: usize,
-        _context: Arc<TaskContext>,
+        context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let Some(given) = self.given.get() else {
             return internal_err!("a stateful plan is executed before it has run");
         };
-        let rows = given[partition].clone().into_iter().map(Ok);
+        let grouping = Arc::clone(&self.merge.grouping);
+        let batch_size = context.session_config().batch_size();
+        let rows = grouping.rows(given[partition].clone(), batch_size);
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             self.schema(),
             stream::iter(rows),

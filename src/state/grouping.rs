@@ -12,7 +12,7 @@ use datafusion::common::Result;
 
 use super::batch::StateBatch;
 use super::described::Described;
-use super::groups::{Groups, Layout};
+use super::groups::{ChunkImage, Groups, Layout};
 use crate::model::OutputMode;
 use crate::table::windows::HopWindow;
 
@@ -28,6 +28,14 @@ pub(crate) struct Grouping {
     pub(super) mode: OutputMode,
     /// How many partitions groups are dealt out to.
     pub(super) partitions: usize,
+}
+
+/// What a partition of a batch gives.
+#[derive(Debug, Clone)]
+pub(super) enum Given {
+    Rows(RecordBatch),
+    /// All groups, in the memory of the state.
+    All(Vec<ChunkImage>),
 }
 
 impl Grouping {
@@ -59,7 +67,7 @@ impl Grouping {
         reduced: &[RecordBatch],
         ahead: Option<RecordBatch>,
         batch: &StateBatch,
-    ) -> Result<Vec<RecordBatch>> {
+    ) -> Result<Given> {
         let reduced = concat_batches(self.layout.schema(), reduced)?;
         let changed = match self.distinct {
             true => groups.absent(&reduced)?,
@@ -67,7 +75,7 @@ impl Grouping {
         };
         groups.put(&changed)?;
         let given = match ahead {
-            Some(closing) => vec![closing],
+            Some(closing) => Given::Rows(closing),
             None => self.given(groups, &changed, batch)?,
         };
         let closed = self
@@ -90,6 +98,12 @@ impl Grouping {
         self.closing(groups, batch).map(Some)
     }
 
+    /// Whether the rows that a batch gives are those that it has changed, in the same memory.
+    pub(super) fn gives_what_has_changed(&self) -> bool {
+        let appends = self.mode == OutputMode::Append;
+        self.distinct || (!appends && self.hop.is_none())
+    }
+
     /// What ends here or before is closed.
     fn limit(&self, batch: &StateBatch) -> Option<i64> {
         let expiry = self.layout.expiry()?;
@@ -99,23 +113,34 @@ impl Grouping {
         Some(expiry.limit(watermark))
     }
 
-    fn given(
-        &self,
-        groups: &Groups,
-        changed: &RecordBatch,
-        batch: &StateBatch,
-    ) -> Result<Vec<RecordBatch>> {
-        match self.mode {
-            OutputMode::Complete => {
-                let images = groups.image().into_iter();
-                images
-                    .map(|image| self.expanded(image.rows(&self.layout)?))
-                    .collect()
+    fn given(&self, groups: &Groups, changed: &RecordBatch, batch: &StateBatch) -> Result<Given> {
+        Ok(match self.mode {
+            OutputMode::Complete => Given::All(groups.image()),
+            OutputMode::Append | OutputMode::Update if self.distinct => {
+                Given::Rows(changed.clone())
             }
-            OutputMode::Append | OutputMode::Update if self.distinct => Ok(vec![changed.clone()]),
-            OutputMode::Update => Ok(vec![self.updated(groups, changed, batch)?]),
-            OutputMode::Append => Ok(vec![self.closing(groups, batch)?]),
-        }
+            OutputMode::Update => Given::Rows(self.updated(groups, changed, batch)?),
+            OutputMode::Append => Given::Rows(self.closing(groups, batch)?),
+        })
+    }
+
+    /// What a partition gives as rows, so many at a time as a rule. Those of all groups are made as they
+    /// are asked for: at once they would take as much memory as the groups.
+    pub(super) fn rows(
+        self: Arc<Self>,
+        given: Given,
+        rows: usize,
+    ) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
+        let images = match given {
+            Given::Rows(given) => return Box::new(std::iter::once(Ok(given))),
+            Given::All(images) => images,
+        };
+        let layout = Arc::clone(&self.layout);
+        let parts = images.into_iter().flat_map(move |image| {
+            let layout = Arc::clone(&layout);
+            image.parts(layout, rows)
+        });
+        Box::new(parts.map(move |part| self.expanded(part?)))
     }
 
     /// Panes as windows; other groups as they are.

@@ -44,6 +44,6 @@ pub(crate) use files::{StateDirectory, StatePurger};
 pub(crate) use mismatch::refuse_other;
 pub(crate) use read_state::install;
 pub(crate) use rewrite::StateRule;
-pub(crate) use running::{run_stateful, stateful_node};
+pub(crate) use running::{beside_state, run_stateful, stateful_node};
 pub(crate) use session::{in_batch, stateful_session};
 pub(crate) use store::StateStore;

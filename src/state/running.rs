@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, internal_err};
-use datafusion::execution::TaskContext;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::ScalarSubqueryResults;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, collect};
+use futures::TryStreamExt;
 
+use super::batch::StateBatch;
 use super::exec::StateExec;
 
 /// Runs the stateful node of `plan`, and gives the plan of what is left to run.
@@ -23,6 +26,18 @@ pub(crate) async fn run_stateful(
     let plan = with_subqueries_run(plan, context).await?;
     stateful_node(&plan)?.run(context).await?;
     Ok(plan)
+}
+
+/// `rows`, which the rest of the plan gives: where memory is short, an error says what the state takes
+/// of it and what to do.
+pub(crate) fn beside_state(
+    rows: SendableRecordBatchStream,
+    context: &TaskContext,
+) -> Result<SendableRecordBatchStream> {
+    let batch = StateBatch::of(context)?;
+    let schema = rows.schema();
+    let rows = rows.map_err(move |error| batch.store.beside(error));
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }
 
 /// The stateful node of a plan.

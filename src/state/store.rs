@@ -106,14 +106,20 @@ impl StateStore {
     /// # Errors
     /// The pool does not have it; says how much there is of what.
     pub(crate) fn account(&self) -> Result<()> {
-        let bytes = self.bytes();
+        let (bytes, replaced) = (self.bytes(), self.sum(Groups::replaced_bytes));
         let reservation = lock(&self.reservation);
-        reservation.try_resize(bytes).map_err(|error| {
+        reservation.try_resize(bytes + replaced).map_err(|error| {
             let (groups, after) = (self.len(), mebibytes(bytes));
             let before = mebibytes(reservation.size());
+            let snapshot = match mebibytes(replaced) {
+                0 => String::new(),
+                held => format!(
+                    ", a snapshot that is being written holds {held} MiB of groups as they were before"
+                ),
+            };
             resources_datafusion_err!(
                 "the state of GROUP BY does not fit into memory any more: {groups} groups take \
-                 {after} MiB, {before} MiB before this batch. {MORE_MEMORY} ({})",
+                 {after} MiB{snapshot}; {before} MiB before this batch. {MORE_MEMORY} ({})",
                 error.strip_backtrace()
             )
         })
@@ -233,5 +239,68 @@ impl StateImage {
         let layout = Arc::clone(&self.grouping.layout);
         let chunks = self.chunks.into_iter();
         chunks.map(move |chunk| chunk.rows(&layout))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::arrow::datatypes::{DataType, Field};
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+
+    use super::*;
+
+    fn store(limit: usize) -> (StateStore, Arc<dyn MemoryPool>) {
+        let fields = ["key", "count"].map(|name| Field::new(name, DataType::Int64, true));
+        let described = Described {
+            groups: 1,
+            ..Described::default()
+        };
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        let grouping = Arc::new(Grouping::stored(schema, described).unwrap());
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(limit));
+        (StateStore::new(grouping, 1, &pool), pool)
+    }
+
+    fn rows(store: &StateStore, count: i64) -> RecordBatch {
+        let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..40_000));
+        let counts: ArrayRef = Arc::new(Int64Array::from_iter_values((0..40_000).map(|_| count)));
+        RecordBatch::try_new(Arc::clone(store.schema()), vec![keys, counts]).unwrap()
+    }
+
+    #[test]
+    fn groups_that_are_replaced_count_as_long_as_a_snapshot_holds_them() {
+        let (store, pool) = store(1 << 30);
+        store.load(&rows(&store, 1)).unwrap();
+        store.account().unwrap();
+        let once = pool.reserved();
+        let image = store.image();
+        store.replace(&rows(&store, 2)).unwrap();
+        store.account().unwrap();
+        let columns: usize = 40_000 * 2 * size_of::<i64>();
+        let held = pool.reserved();
+        assert!(held >= once + columns, "{once} bytes, then {held}");
+        drop(image);
+        store.account().unwrap();
+        assert!(pool.reserved() < once + columns, "{}", pool.reserved());
+    }
+
+    #[test]
+    fn where_a_snapshot_is_what_is_too_much_the_error_says_so() {
+        let (store, _) = store(3 << 20);
+        store.load(&rows(&store, 1)).unwrap();
+        store.account().unwrap();
+        let images = (2..6).map(|count| {
+            let image = store.image();
+            store.replace(&rows(&store, count)).unwrap();
+            image
+        });
+        let images: Vec<StateImage> = images.collect();
+        let error = store.account().unwrap_err().to_string();
+        drop(images);
+        for part in ["a snapshot that is being written holds", "memory_limit"] {
+            assert!(error.contains(part), "{error}");
+        }
+        store.account().unwrap();
     }
 }

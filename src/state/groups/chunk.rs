@@ -1,5 +1,8 @@
 //! Groups that were put down together.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch};
 use datafusion::arrow::buffer::{BooleanBuffer, Buffer};
 use datafusion::arrow::compute::{filter, interleave};
@@ -7,12 +10,20 @@ use datafusion::common::Result;
 
 use super::layout::Layout;
 
+/// Keys and states of groups. A snapshot that is being written keeps them when the chunk is gone.
+#[derive(Debug)]
+pub(super) struct ChunkColumns {
+    pub(super) keys: BinaryArray,
+    pub(super) states: Vec<ArrayRef>,
+    /// The memory they take.
+    pub(super) bytes: usize,
+}
+
 /// Groups that were put down together. What becomes of one later is written elsewhere, and the one
 /// here is dead.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    pub(super) keys: BinaryArray,
-    pub(super) states: Vec<ArrayRef>,
+    pub(super) columns: Arc<ChunkColumns>,
     /// When each ends, where groups end.
     pub(super) ends: Vec<i64>,
     /// The least of `ends`, dead groups counted.
@@ -70,13 +81,15 @@ impl Chunk {
         let arrays = states.iter().map(|state| state.get_array_memory_size());
         let bound_pairs = bounds.as_ref().map_or(0, |(starts, _)| starts.len());
         let numbers = ends.len() + 2 * bound_pairs + live.len();
-        Self {
-            bytes: keys.get_array_memory_size()
-                + arrays.sum::<usize>()
-                + numbers * size_of::<u64>(),
-            least_end: ends.iter().copied().min().unwrap_or(i64::MAX),
+        let columns = ChunkColumns {
+            bytes: keys.get_array_memory_size() + arrays.sum::<usize>(),
             keys,
             states,
+        };
+        Self {
+            bytes: columns.bytes + numbers * size_of::<u64>(),
+            least_end: ends.iter().copied().min().unwrap_or(i64::MAX),
+            columns: Arc::new(columns),
             ends,
             bounds,
             live,
@@ -85,7 +98,7 @@ impl Chunk {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.keys.len()
+        self.columns.keys.len()
     }
 
     pub(super) fn is_live(&self, row: usize) -> bool {
@@ -107,18 +120,16 @@ impl Chunk {
     pub(super) fn image(&self) -> ChunkImage {
         let whole = self.live_groups == self.len();
         ChunkImage {
-            keys: self.keys.clone(),
-            states: self.states.clone(),
+            columns: Arc::clone(&self.columns),
             live: (!whole).then(|| self.live.clone()),
         }
     }
 }
 
 /// What a chunk held at some moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::state) struct ChunkImage {
-    keys: BinaryArray,
-    states: Vec<ArrayRef>,
+    columns: Arc<ChunkColumns>,
     /// `None` where all were alive.
     live: Option<Vec<u64>>,
 }
@@ -126,14 +137,35 @@ pub(in crate::state) struct ChunkImage {
 impl ChunkImage {
     /// The groups as rows of the plan.
     pub(in crate::state) fn rows(self, layout: &Layout) -> Result<RecordBatch> {
-        let Some(live) = self.live else {
-            return layout.rows(self.keys, &self.states);
+        let groups = self.columns.keys.len();
+        self.part(layout, 0..groups)
+    }
+
+    /// The groups as rows of the plan, so many at most at a time.
+    pub(in crate::state) fn parts(
+        self,
+        layout: Arc<Layout>,
+        rows: usize,
+    ) -> impl Iterator<Item = Result<RecordBatch>> {
+        let groups = self.columns.keys.len();
+        let starts = (0..groups).step_by(rows.max(1));
+        starts.map(move |start| self.part(&layout, start..groups.min(start + rows)))
+    }
+
+    fn part(&self, layout: &Layout, range: Range<usize>) -> Result<RecordBatch> {
+        let ChunkColumns { keys, states, .. } = &*self.columns;
+        let (start, count) = (range.start, range.len());
+        let keys = keys.slice(start, count);
+        let states = states.iter().map(|state| state.slice(start, count));
+        let states: Vec<ArrayRef> = states.collect();
+        let Some(live) = &self.live else {
+            return layout.rows(keys, &states);
         };
-        let bits = BooleanBuffer::new(Buffer::from_vec(live), 0, self.keys.len());
+        let bits = BooleanBuffer::new(Buffer::from_slice_ref(live), start, count);
         let live = BooleanArray::new(bits, None);
         let alive = |column: &dyn Array| filter(column, &live);
-        let keys = alive(&self.keys)?;
-        let states = self.states.iter().map(|state| alive(state));
+        let keys = alive(&keys)?;
+        let states = states.iter().map(|state| alive(state));
         let states = states.collect::<Result<Vec<_>, _>>()?;
         layout.rows(BinaryArray::from(keys.to_data()), &states)
     }
@@ -148,9 +180,10 @@ pub(super) fn gathered(
         let arrays: Vec<&dyn Array> = chunks.iter().map(|chunk| column(chunk, number)).collect();
         interleave(&arrays, places)
     };
-    let keys = column(|chunk, _| &chunk.keys, 0)?;
-    let width = chunks.first().map_or(0, |chunk| chunk.states.len());
-    let states = (0..width).map(|state| column(|chunk, state| &*chunk.states[state], state));
+    let keys = column(|chunk, _| &chunk.columns.keys, 0)?;
+    let width = chunks.first().map_or(0, |chunk| chunk.columns.states.len());
+    let states =
+        (0..width).map(|state| column(|chunk, state| &*chunk.columns.states[state], state));
     let states = states.collect::<Result<_, _>>()?;
     Ok((BinaryArray::from(keys.to_data()), states))
 }

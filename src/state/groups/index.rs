@@ -72,7 +72,7 @@ impl Groups {
                 return false;
             };
             let row = place.row as usize;
-            layout.sought(chunk.keys.value(row)) == sought && wanted(chunk, row)
+            layout.sought(chunk.columns.keys.value(row)) == sought && wanted(chunk, row)
         };
         let entry = self.index.find_entry(spread(hash), same).ok()?;
         Some(entry.remove().0)
@@ -105,7 +105,7 @@ impl Groups {
 
     fn place_of(&self, chunk: u32, row: usize) -> Place {
         Place {
-            hash: self.hash(self.chunk(chunk).keys.value(row)),
+            hash: self.hash(self.chunk(chunk).columns.keys.value(row)),
             chunk,
             row: row as u32,
         }
@@ -114,5 +114,5 @@ impl Groups {
 
 fn key_at<'a>(chunks: &'a [Option<Chunk>], place: &Place) -> Option<&'a [u8]> {
     let chunk = chunks[place.chunk as usize].as_ref()?;
-    Some(chunk.keys.value(place.row as usize))
+    Some(chunk.columns.keys.value(place.row as usize))
 }

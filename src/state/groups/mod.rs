@@ -11,7 +11,7 @@ mod settle;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
@@ -19,7 +19,7 @@ use datafusion::common::{Result, resources_datafusion_err};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 pub(super) use self::chunk::ChunkImage;
-use self::chunk::{Chunk, gathered};
+use self::chunk::{Chunk, ChunkColumns, gathered};
 pub(super) use self::layout::{Layout, SessionColumns};
 
 /// Groups of a chunk at most, as far as chunks are put together here.
@@ -45,6 +45,8 @@ pub(super) struct Groups {
     free: Vec<u32>,
     live: usize,
     chunk_bytes: usize,
+    /// Columns of chunks that are gone, while a snapshot may still hold them.
+    replaced: Vec<Weak<ChunkColumns>>,
 }
 
 /// Spreads a hash over the bits by which the table places and tells it.
@@ -62,6 +64,7 @@ impl Groups {
             free: Vec::new(),
             live: 0,
             chunk_bytes: 0,
+            replaced: Vec::new(),
         }
     }
 
@@ -73,6 +76,12 @@ impl Groups {
     /// The memory they take.
     pub(super) fn bytes(&self) -> usize {
         self.index.allocation_size() + self.chunk_bytes
+    }
+
+    /// The memory of groups that are replaced by now and still held by a snapshot that is being written.
+    pub(super) fn replaced_bytes(&self) -> usize {
+        let held = self.replaced.iter().filter_map(Weak::upgrade);
+        held.map(|columns| columns.bytes).sum()
     }
 
     /// The least end of a group, or less.
@@ -166,7 +175,11 @@ impl Groups {
     pub(super) fn close(&mut self, limit: i64) -> Result<usize> {
         let closed = self.ending_places(limit);
         for place in &closed {
-            let key = self.chunk(place.chunk).keys.value(place.row as usize);
+            let key = self
+                .chunk(place.chunk)
+                .columns
+                .keys
+                .value(place.row as usize);
             let hash = self.hash(key);
             let same = |other: &Place| other.chunk == place.chunk && other.row == place.row;
             if let Ok(entry) = self.index.find_entry(spread(hash), same) {
@@ -202,7 +215,10 @@ impl Groups {
     }
 
     fn key(&self, place: &Place) -> &[u8] {
-        self.chunk(place.chunk).keys.value(place.row as usize)
+        self.chunk(place.chunk)
+            .columns
+            .keys
+            .value(place.row as usize)
     }
 
     fn find_whole(&self, key: &[u8]) -> Option<Place> {

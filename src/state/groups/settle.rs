@@ -1,5 +1,7 @@
 //! Putting chunks together again.
 
+use std::sync::Arc;
+
 use datafusion::common::Result;
 
 use super::chunk::Chunk;
@@ -76,6 +78,10 @@ impl Groups {
         let dead = self.chunks[number].take_if(|chunk| chunk.live_groups == 0);
         if let Some(chunk) = dead {
             self.chunk_bytes -= chunk.bytes;
+            self.replaced.retain(|columns| columns.strong_count() > 0);
+            if Arc::strong_count(&chunk.columns) > 1 {
+                self.replaced.push(Arc::downgrade(&chunk.columns));
+            }
             self.free.push(number as u32);
         }
     }
