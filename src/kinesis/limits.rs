@@ -64,6 +64,13 @@ pub const LISTINGS_PER_SECOND: u32 = 1_000;
 /// Open shards UpdateShardCount can ask for (API reference, UpdateShardCount).
 pub const MAX_TARGET_SHARDS: u32 = 10_000;
 
+/// Shards of provisioned streams that an account has in one of the largest regions (Developer Guide,
+/// "Quotas and limits").
+pub const SHARDS_PER_ACCOUNT: usize = 20_000;
+
+/// On-demand streams that an account has in a region (Developer Guide, "Quotas and limits").
+pub const ON_DEMAND_STREAMS_PER_ACCOUNT: usize = 50;
+
 /// Shards an on-demand stream begins with (Developer Guide, "Choose the data stream capacity mode").
 pub const FIRST_ON_DEMAND_SHARDS: u32 = 4;
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "embedded")]
+mod api_model;
 mod architecture;
 #[cfg(feature = "embedded")]
 mod aws;

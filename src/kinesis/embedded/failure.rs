@@ -1,7 +1,5 @@
 //! How a request fails on the wire.
 
-use std::fmt;
-
 use hyper::StatusCode;
 use serde_json::json;
 
@@ -34,15 +32,20 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, "SerializationException", message)
     }
 
-    /// A member is missing or out of its bounds.
-    pub(super) fn validation(message: impl fmt::Display) -> Self {
-        let message = format!("1 validation error detected: {message}");
+    /// A member is missing or not what it has to be.
+    pub(super) fn validation(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "ValidationException", message)
     }
 
     /// Members do not go together, or do not name anything.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "InvalidArgumentException", message)
+    }
+
+    /// There is no such stream or shard.
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        let code = "ResourceNotFoundException";
+        Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
     /// A dry run of a call that would be taken.
@@ -52,6 +55,13 @@ impl Failure {
     }
 
     /// The operation is not one of Kinesis, or not one that is served here.
+    pub(super) fn not_served(operation: &str) -> Self {
+        Self::unknown_operation(format!(
+            "{operation} is not an operation of Kinesis served here."
+        ))
+    }
+
+    /// The request names no operation.
     pub(super) fn unknown_operation(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,

@@ -12,6 +12,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::control;
 use super::failure::{Failure, body_of};
+use super::operations;
 use super::records;
 use super::request::Members;
 use crate::kinesis::{InMemoryKinesis, Kinesis};
@@ -69,7 +70,10 @@ const WITH_DRY_RUN: [&str; 4] = ["GetRecords", "GetShardIterator", "PutRecord", 
 
 async fn answer(kinesis: &InMemoryKinesis, head: &Parts, body: &[u8]) -> Result<Vec<u8>, Failure> {
     let operation = operation_of(head)?;
-    let members = Members::parse(body)?;
+    let Some(members) = operations::members_of(operation) else {
+        return Err(Failure::not_served(operation));
+    };
+    let members = Members::parse(body, members)?;
     if WITH_DRY_RUN.contains(&operation) && members.switch("DryRun")? {
         if let Some(stream) = members.stream_if_named()? {
             kinesis.describe_stream(&stream).await?;

@@ -4,8 +4,12 @@ mod answers;
 mod control;
 mod failure;
 mod http;
+mod operations;
 mod records;
 mod request;
+mod schema;
+mod shards;
+mod streams;
 
 use std::io;
 use std::net::SocketAddr;

@@ -17,12 +17,7 @@ pub(super) async fn get_records(
     members: &Members,
 ) -> Result<Vec<u8>, Failure> {
     let iterator = ShardIterator::new(members.required_text("ShardIterator")?);
-    // A count below zero is as wrong as zero, and said to be so where limits are checked.
-    let limit = members
-        .integer("Limit")?
-        .map_or(MAX_RECORDS_PER_FETCH, |limit| {
-            usize::try_from(limit).unwrap_or(0)
-        });
+    let limit = members.count("Limit", MAX_RECORDS_PER_FETCH)?;
     let stream = members.stream_if_named()?;
     let mut page = JsonPage(Vec::new());
     let end = kinesis

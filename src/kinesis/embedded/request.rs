@@ -1,10 +1,9 @@
 //! The members of a request, by name and type.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
+use super::schema::{self, Member};
 use crate::model::{HashKey, SequenceNumber, ShardId, StreamIdentity, StreamName, UnixMillis};
 
 /// The JSON object of a request or of a part of it.
@@ -12,13 +11,16 @@ use crate::model::{HashKey, SequenceNumber, ShardId, StreamIdentity, StreamName,
 pub(super) struct Members(Map<String, Value>);
 
 impl Members {
-    /// Reads a request body.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, Failure> {
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(members)) => Ok(Self(members)),
-            Ok(_) => Err(Failure::serialization("Expected a JSON object.")),
-            Err(error) => Err(Failure::serialization(error.to_string())),
-        }
+    /// Reads a request body whose members are `of`. Later reads find the members to be of the right
+    /// type and within their limits.
+    pub(super) fn parse(body: &[u8], of: &[Member]) -> Result<Self, Failure> {
+        let members = match serde_json::from_slice(body) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) => return Err(Failure::serialization("Expected a JSON object.")),
+            Err(error) => return Err(Failure::serialization(error.to_string())),
+        };
+        schema::check(&members, of)?;
+        Ok(Self(members))
     }
 
     /// A member that may be absent or null.
@@ -57,27 +59,10 @@ impl Members {
         self.integer(name)?.ok_or_else(|| missing(name))
     }
 
-    /// A count from `least` to `most`, `default` if it is absent.
-    pub(super) fn count(
-        &self,
-        name: &str,
-        default: usize,
-        least: usize,
-        most: usize,
-    ) -> Result<usize, Failure> {
-        let Some(value) = self.integer(name)? else {
-            return Ok(default);
-        };
-        let count = usize::try_from(value).ok();
-        count
-            .filter(|count| (least..=most).contains(count))
-            .ok_or_else(|| {
-                let member = first_lower(name);
-                Failure::validation(format_args!(
-                    "Value '{value}' at '{member}' failed to satisfy constraint: Member must have \
-                     value between {least} and {most}"
-                ))
-            })
+    /// A count, `default` if it is absent.
+    pub(super) fn count(&self, name: &str, default: usize) -> Result<usize, Failure> {
+        let count = self.integer(name)?.map(usize::try_from);
+        Ok(count.and_then(Result::ok).unwrap_or(default))
     }
 
     /// A switch that is off where it is absent.
@@ -100,16 +85,7 @@ impl Members {
         }
     }
 
-    pub(super) fn required_time(&self, name: &str) -> Result<UnixMillis, Failure> {
-        self.time(name)?.ok_or_else(|| missing(name))
-    }
-
-    pub(super) fn hours(&self, name: &str) -> Result<Duration, Failure> {
-        let hours = u64::try_from(self.required_integer(name)?).unwrap_or(0);
-        Ok(Duration::from_secs(hours.saturating_mul(3_600)))
-    }
-
-    /// The stream, by `StreamARN` or `StreamName`; the ARN counts if both are there.
+    /// The stream, by `StreamARN`, by `StreamName` or by both.
     pub(super) fn stream(&self) -> Result<StreamIdentity, Failure> {
         self.stream_if_named()?.ok_or_else(|| {
             Failure::invalid("Either StreamName or StreamARN must be given, and neither is.")
@@ -117,31 +93,35 @@ impl Members {
     }
 
     pub(super) fn stream_if_named(&self) -> Result<Option<StreamIdentity>, Failure> {
-        if let Some(arn) = self.text("StreamARN")? {
-            let stream = StreamIdentity::parse(arn);
-            return match stream {
-                Ok(stream) if stream.arn().is_some() => Ok(Some(stream)),
-                _ => Err(unfit("StreamARN", arn)),
-            };
-        }
-        match self.text("StreamName")? {
-            Some(_) => Ok(Some(StreamIdentity::named(self.stream_name()?))),
-            None => Ok(None),
+        let name = self.text("StreamName")?;
+        let Some(arn) = self.text("StreamARN")? else {
+            return name
+                .map(|_| self.stream_name().map(StreamIdentity::named))
+                .transpose();
+        };
+        let stream = StreamIdentity::parse(arn).map_err(|_| names_nothing("StreamARN", arn))?;
+        match name.filter(|name| *name != stream.name().as_str()) {
+            None => Ok(Some(stream)),
+            Some(name) => Err(Failure::invalid(format!(
+                "StreamName {name} is not the stream of StreamARN {arn}."
+            ))),
         }
     }
 
     pub(super) fn stream_name(&self) -> Result<StreamName, Failure> {
         let name = self.required_text("StreamName")?;
-        StreamName::new(name).map_err(|_| unfit("StreamName", name))
+        StreamName::new(name).map_err(|_| names_nothing("StreamName", name))
     }
 
     pub(super) fn shard_id(&self, name: &str) -> Result<ShardId, Failure> {
         self.required_text(name).map(ShardId::new)
     }
 
-    pub(super) fn sequence_number(&self, name: &str) -> Result<SequenceNumber, Failure> {
-        let digits = self.required_text(name)?;
-        SequenceNumber::new(digits).map_err(|_| unfit(name, digits))
+    pub(super) fn sequence_number(&self, name: &str) -> Result<Option<SequenceNumber>, Failure> {
+        let number = self
+            .text(name)?
+            .map(|digits| SequenceNumber::new(digits).map_err(|_| names_nothing(name, digits)));
+        number.transpose()
     }
 
     pub(super) fn hash_key(&self, name: &str) -> Result<Option<HashKey>, Failure> {
@@ -201,38 +181,15 @@ impl Members {
 }
 
 fn missing(name: &str) -> Failure {
-    let member = first_lower(name);
-    Failure::validation(format_args!(
-        "Value null at '{member}' failed to satisfy constraint: Member must not be null"
-    ))
+    Failure::invalid(format!("{name} must be given."))
 }
 
-/// A text that does not have the form of its member.
-pub(super) fn unfit(name: &str, value: &str) -> Failure {
-    let member = first_lower(name);
-    Failure::validation(format_args!(
-        "Value '{value}' at '{member}' failed to satisfy constraint: Member must satisfy its \
-         pattern or set of values"
-    ))
+/// A text that passes its pattern and still means nothing.
+fn names_nothing(name: &str, value: &str) -> Failure {
+    Failure::invalid(format!("{name} {value} is invalid."))
 }
 
 fn wrong_type(name: &str, expected: &str, value: &Value) -> Failure {
-    let found = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    };
+    let found = schema::type_of(value);
     Failure::serialization(format!("{name}: expected {expected}, found {found}."))
-}
-
-/// Messages of the service name members with a small first letter.
-fn first_lower(name: &str) -> String {
-    let mut member = name.to_owned();
-    if let Some(first) = member.get_mut(..1) {
-        first.make_ascii_lowercase();
-    }
-    member
 }

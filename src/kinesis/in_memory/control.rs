@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::InMemoryKinesis;
 use super::errors::{error, invalid};
 use super::stream::{NewStream, Stream, StreamMode, StreamState};
+use super::{InMemoryKinesis, Streams};
 use crate::kinesis::limits::{
     DEFAULT_MAX_RECORD_BYTES, FIRST_ON_DEMAND_SHARDS, LARGEST_MAX_RECORD_BYTES, MAX_RETENTION,
-    MAX_TARGET_SHARDS, MIN_RETENTION,
+    MIN_RETENTION, SHARDS_PER_ACCOUNT,
 };
 use crate::kinesis::{ApiResult, Operation, RecordDistribution, StreamStatus};
 use crate::model::{StreamIdentity, StreamName, UnixMillis};
@@ -32,12 +32,9 @@ impl InMemoryKinesis {
     ) -> ApiResult<()> {
         const OPERATION: Operation = Operation::CreateStream;
         let verdict = self.faults.admit(OPERATION).await?;
-        if !(1..=MAX_TARGET_SHARDS).contains(&new.shard_count) {
-            let message = format!(
-                "1 validation error detected: Value '{}' at 'shardCount' failed to satisfy \
-                 constraint: Member must have value between 1 and {MAX_TARGET_SHARDS}",
-                new.shard_count
-            );
+        if new.shard_count == 0 {
+            let message = "1 validation error detected: Value '0' at 'shardCount' failed to satisfy \
+                           constraint: Member must have value greater than or equal to 1";
             return Err(error(OPERATION, "ValidationException", message));
         }
         check_max_record(OPERATION, new.max_record_bytes)?;
@@ -62,12 +59,36 @@ impl InMemoryKinesis {
             );
             return Err(error(OPERATION, "ResourceInUseException", message));
         }
+        self.check_shard_limit(&streams, new)?;
         let second = self.creation_seconds.next(now);
         let stream = Stream::new(identity, new, second, now);
         self.enter(&mut stream.write(), StreamStatus::Creating);
         streams.insert(name.clone(), Arc::new(stream));
         drop(streams);
         self.answer(OPERATION, &verdict, ())
+    }
+
+    /// An account has so many shards of provisioned streams in a region.
+    fn check_shard_limit(&self, streams: &Streams, new: &NewStream) -> ApiResult<()> {
+        let open = open_shards(streams.values());
+        let more = match new.mode {
+            StreamMode::Provisioned => new.shard_count as usize,
+            StreamMode::OnDemand => 0,
+        };
+        if open + more <= SHARDS_PER_ACCOUNT {
+            return Ok(());
+        }
+        let message = format!(
+            "This request would exceed the shard limit for the account {} in {}. Current shard \
+             count for the account: {open}. Limit: {SHARDS_PER_ACCOUNT}. Number of additional \
+             shards that would have resulted from this request: {more}.",
+            self.options.account, self.options.region
+        );
+        Err(error(
+            Operation::CreateStream,
+            "LimitExceededException",
+            message,
+        ))
     }
 
     /// Deletes a stream with all its records (DeleteStream).
@@ -176,11 +197,17 @@ impl InMemoryKinesis {
         state.enter(status, self.clock.now().plus(self.options.status_delay));
     }
 
-    fn drop_streams_that_are_gone(&self) {
+    pub(super) fn drop_streams_that_are_gone(&self) {
         let now = self.clock.now();
         self.streams_mut()
             .retain(|_, stream| !stream.read().is_gone(now));
     }
+}
+
+/// The open shards of provisioned streams.
+pub(super) fn open_shards<'a>(streams: impl Iterator<Item = &'a Arc<Stream>>) -> usize {
+    let provisioned = streams.filter(|stream| stream.mode == StreamMode::Provisioned);
+    provisioned.map(|stream| stream.read().open.len()).sum()
 }
 
 fn check_retention(

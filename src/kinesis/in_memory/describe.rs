@@ -1,12 +1,18 @@
 //! Describing streams and the account.
 
 use super::InMemoryKinesis;
+#[cfg(feature = "embedded")]
+use super::control::open_shards;
 use super::errors::error;
+#[cfg(feature = "embedded")]
+use super::stream::Stream;
 use super::stream::StreamMode;
 use super::throttle::Bucket;
 use crate::kinesis::limits::DESCRIBES_PER_SECOND;
 use crate::kinesis::{ApiResult, Operation, StreamSummary};
 use crate::model::StreamIdentity;
+#[cfg(feature = "embedded")]
+use std::sync::Arc;
 use std::sync::PoisonError;
 
 impl InMemoryKinesis {
@@ -47,9 +53,9 @@ impl InMemoryKinesis {
         const OPERATION: Operation = Operation::DescribeLimits;
         let verdict = self.faults.admit(OPERATION).await?;
         let streams: Vec<_> = self.streams().values().cloned().collect();
-        let of_mode = |mode| streams.iter().filter(move |stream| stream.mode == mode);
-        let shards = of_mode(StreamMode::Provisioned).map(|stream| stream.read().open.len());
-        let usage = (shards.sum(), of_mode(StreamMode::OnDemand).count());
+        let on_demand = |stream: &&Arc<Stream>| stream.mode == StreamMode::OnDemand;
+        let on_demand = streams.iter().filter(on_demand).count();
+        let usage = (open_shards(streams.iter()), on_demand);
         self.answer(OPERATION, &verdict, usage)
     }
 }

@@ -16,6 +16,8 @@ mod scaling;
 mod sequence;
 pub(super) mod shard;
 pub(super) mod stream;
+#[cfg(feature = "embedded")]
+pub(super) mod stream_pages;
 mod throttle;
 mod token;
 

@@ -145,9 +145,9 @@ impl InMemoryKinesis {
             total += size;
             if size > state.max_record_bytes {
                 let message = format!(
-                    "1 validation error detected: Value at 'records.{number}.member.data' failed \
-                     to satisfy constraint: Data and partition key must have at most {} bytes \
-                     together; they have {size}.",
+                    "1 validation error detected: Value at '{}' failed to satisfy constraint: \
+                     Data and partition key must have at most {} bytes together; they have {size}.",
+                    path_of(operation, number, "data"),
                     state.max_record_bytes
                 );
                 return Err(error(operation, "ValidationException", message));
@@ -179,12 +179,20 @@ impl InMemoryKinesis {
         if taken {
             return Ok(());
         }
+        let path = path_of(operation, number, "partitionKey");
         let message = format!(
-            "1 validation error detected: Value at 'records.{number}.member.partitionKey' failed \
-             to satisfy constraint: Member must have length between 1 and \
-             {MAX_PARTITION_KEY_CHARS}."
+            "1 validation error detected: Value at '{path}' failed to satisfy constraint: Member \
+             must have length between 1 and {MAX_PARTITION_KEY_CHARS}."
         );
         Err(error(operation, "ValidationException", message))
+    }
+}
+
+/// How messages name a member of the record with this number, from 1.
+fn path_of(operation: Operation, number: usize, member: &str) -> String {
+    match operation {
+        Operation::PutRecord => member.to_owned(),
+        _ => format!("records.{number}.member.{member}"),
     }
 }
 

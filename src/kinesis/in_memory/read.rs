@@ -125,12 +125,16 @@ impl InMemoryKinesis {
         if (1..=MAX_RECORDS_PER_FETCH).contains(&limit) {
             return Ok(limit);
         }
+        let bound = if limit < 1 {
+            "greater than or equal to 1".to_owned()
+        } else {
+            format!("less than or equal to {MAX_RECORDS_PER_FETCH}")
+        };
         let message = format!(
             "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy \
-             constraint: Member must have value between 1 and {MAX_RECORDS_PER_FETCH}"
+             constraint: Member must have value {bound}"
         );
-        let code = "InvalidArgumentException";
-        Err(error(Operation::GetRecords, code, message))
+        Err(error(Operation::GetRecords, "ValidationException", message))
     }
 
     fn page_end(

@@ -26,8 +26,19 @@ pub(super) struct PageToken {
     pub(super) issued_at: UnixMillis,
 }
 
+/// The end of a page of streams, and when it was given out.
+#[cfg(feature = "embedded")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StreamsToken {
+    /// The last stream of the page.
+    pub(super) after: StreamName,
+    pub(super) issued_at: UnixMillis,
+}
+
 const ITERATOR: u8 = 1;
 const PAGE: u8 = 2;
+#[cfg(feature = "embedded")]
+const STREAMS: u8 = 3;
 
 impl IteratorToken {
     pub(super) fn seal(&self) -> String {
@@ -97,6 +108,27 @@ impl PageToken {
             after: fields.u32()?,
             issued_at: fields.time()?,
             stream: fields.name()?,
+        })
+    }
+}
+
+#[cfg(feature = "embedded")]
+impl StreamsToken {
+    pub(super) fn seal(&self) -> String {
+        let mut out = vec![STREAMS];
+        out.extend(self.issued_at.0.to_be_bytes());
+        out.extend(self.after.as_str().as_bytes());
+        seal(out)
+    }
+
+    /// `None` for a text that was not given out here.
+    pub(super) fn open(text: &str) -> Option<Self> {
+        let bytes = open(text)?;
+        let mut fields = Fields(&bytes);
+        (fields.byte()? == STREAMS).then_some(())?;
+        Some(Self {
+            issued_at: fields.time()?,
+            after: fields.name()?,
         })
     }
 }

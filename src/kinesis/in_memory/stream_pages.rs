@@ -1,0 +1,83 @@
+//! Listing streams page by page.
+
+use std::sync::Arc;
+
+use super::InMemoryKinesis;
+use super::errors::{error, invalid};
+use super::stream::{Stream, StreamMode};
+use super::token::StreamsToken;
+use crate::kinesis::limits::NEXT_TOKEN_LIFETIME;
+use crate::kinesis::{ApiResult, NextToken, Operation, StreamSummary};
+use crate::model::{StreamName, UnixMillis};
+
+const OPERATION: Operation = Operation::ListStreams;
+
+/// Where a page of streams begins.
+#[derive(Debug, Clone)]
+pub(in crate::kinesis) enum StreamsFrom {
+    /// With the first stream, or the first one after a name.
+    Start(Option<StreamName>),
+    /// Where the last page ended.
+    Page(NextToken),
+}
+
+/// One page of streams.
+#[derive(Debug)]
+pub(in crate::kinesis) struct StreamsPage {
+    pub(in crate::kinesis) streams: Vec<(StreamSummary, StreamMode)>,
+    /// Set when there are more.
+    pub(in crate::kinesis) next: Option<NextToken>,
+}
+
+impl InMemoryKinesis {
+    /// ListStreams.
+    pub(in crate::kinesis) async fn streams_page(
+        &self,
+        from: StreamsFrom,
+        limit: usize,
+    ) -> ApiResult<StreamsPage> {
+        let verdict = self.faults.admit(OPERATION).await?;
+        self.drop_streams_that_are_gone();
+        let now = self.clock.now();
+        let after = match from {
+            StreamsFrom::Start(after) => after,
+            StreamsFrom::Page(token) => Some(last_of_page(&token, now)?),
+        };
+        let mut streams: Vec<Arc<Stream>> = {
+            let streams = self.streams();
+            let follows = |name: &StreamName| after.as_ref().is_none_or(|after| name > after);
+            let listed = streams.iter().filter(|(name, _)| follows(name));
+            listed
+                .map(|(_, stream)| Arc::clone(stream))
+                .take(limit.saturating_add(1))
+                .collect()
+        };
+        let has_more = streams.len() > limit;
+        streams.truncate(limit);
+        let last = streams.last().filter(|_| has_more);
+        let next = last.map(|stream| {
+            let after = stream.name().clone();
+            let issued_at = now;
+            NextToken(StreamsToken { after, issued_at }.seal())
+        });
+        let streams = streams.iter();
+        let page = StreamsPage {
+            streams: streams
+                .map(|stream| (stream.summary(now), stream.mode))
+                .collect(),
+            next,
+        };
+        self.answer(OPERATION, &verdict, page)
+    }
+}
+
+fn last_of_page(token: &NextToken, now: UnixMillis) -> ApiResult<StreamName> {
+    let Some(token) = StreamsToken::open(&token.0) else {
+        return Err(invalid(OPERATION, "NextToken is invalid."));
+    };
+    if now.since(token.issued_at) > NEXT_TOKEN_LIFETIME {
+        let message = "The pagination token has expired.";
+        return Err(error(OPERATION, "ExpiredNextTokenException", message));
+    }
+    Ok(token.after)
+}
