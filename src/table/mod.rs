@@ -9,7 +9,7 @@
 //! ```text
 //!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard, a partition each)
 //!          (kinesis.ordered: a partition per family of shards; a batch: BatchTable, one row per range)
-//!  INSERT: RowCountExec ◀── KinesisSinkExec(writes from every partition) ◀── input
+//!  INSERT: RowCountExec ◀── KinesisSinkExec(a few writers for all partitions) ◀── input
 //!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
 //! ```
 

@@ -15,7 +15,7 @@ use super::builder::KinesisTableBuilder;
 use super::order::with_sort_kept;
 use super::pushdown::support;
 use super::scan::Asked;
-use super::sink_exec::{KinesisSinkExec, RowCountExec};
+use super::sink_exec::{KinesisSinkExec, RowCountExec, writers};
 use crate::aws::AwsAccess;
 use crate::error::{Error, Result};
 use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shards};
@@ -217,7 +217,7 @@ impl TableProvider for KinesisTable {
 
     async fn insert_into(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         input: Arc<dyn ExecutionPlan>,
         operation: InsertOp,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
@@ -228,14 +228,16 @@ impl TableProvider for KinesisTable {
                 "stream '{stream}' cannot be overwritten: expected INSERT INTO"
             )));
         }
-        let writers = input.output_partitioning().partition_count().max(1);
+        // Writers are tasks, and each has state for every shard that it writes to.
+        let max_writers = state.config().target_partitions();
+        let writers = writers(input.output_partitioning().partition_count(), max_writers).max(1);
         let settings = SinkSettings {
             max_buffered_bytes: (SINK_BUFFER_BYTES / writers).max(LEAST_WRITER_BYTES),
             ..config.sink.settings().clone()
         };
-        let stream = config.sink.with_settings(settings);
+        let stream = Arc::new(config.sink.with_settings(settings));
         let input = with_sort_kept(input)?;
-        let sink = KinesisSinkExec::try_new(input, Arc::new(stream), config.seed)?;
+        let sink = KinesisSinkExec::try_new(input, stream, max_writers, config.seed)?;
         Ok(Arc::new(RowCountExec::new(Arc::new(sink))))
     }
 }

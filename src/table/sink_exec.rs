@@ -19,6 +19,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
     InputDistributionRequirements, Partitioning, PlanProperties,
 };
+use futures::stream::select_all;
 use futures::{StreamExt, TryStreamExt};
 
 use super::order::in_source_order;
@@ -58,7 +59,12 @@ pub(super) fn only_child(
     }
 }
 
-/// Writes the rows of every partition of its input to a stream; gives one count per partition.
+/// Writes the rows of its input to a stream, by no more writers than it was given; gives one count per
+/// writer.
+///
+/// A writer takes whole partitions of the input, as many as it needs to when there are more of them than
+/// writers, and reads them side by side. Each partition so keeps its order: it has one writer, and its
+/// batches come to that one by one.
 ///
 /// Metrics: `rows`, Kinesis `records` and `bytes` acknowledged, `calls` of PutRecords, records
 /// `throttled` and `resent`.
@@ -66,6 +72,7 @@ pub(super) fn only_child(
 pub struct KinesisSinkExec {
     input: Arc<dyn ExecutionPlan>,
     stream: Arc<SinkStream>,
+    max_writers: usize,
     seed: u64,
     counters: Arc<SinkCounters>,
     properties: Arc<PlanProperties>,
@@ -75,6 +82,7 @@ impl KinesisSinkExec {
     pub(super) fn try_new(
         input: Arc<dyn ExecutionPlan>,
         stream: Arc<SinkStream>,
+        max_writers: usize,
         seed: u64,
     ) -> Result<Self> {
         let input = in_source_order(input)?;
@@ -82,20 +90,31 @@ impl KinesisSinkExec {
         Ok(Self {
             input,
             stream,
+            max_writers,
             seed,
             counters: Arc::default(),
-            properties: properties(partitions),
+            properties: properties(writers(partitions, max_writers)),
         })
     }
+
+    fn writers(&self) -> usize {
+        self.properties.output_partitioning().partition_count()
+    }
+}
+
+/// How many writers a sink has for so many partitions of its input.
+pub(super) fn writers(partitions: usize, max_writers: usize) -> usize {
+    partitions.min(max_writers.max(1))
 }
 
 impl DisplayAs for KinesisSinkExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let aggregation = self.stream.settings().aggregation;
         let stream = self.stream.identity().name();
+        let writers = self.writers();
         write!(
             f,
-            "KinesisSinkExec: stream={stream}, aggregation={aggregation}"
+            "KinesisSinkExec: stream={stream}, aggregation={aggregation}, writers={writers}"
         )
     }
 }
@@ -134,6 +153,7 @@ impl ExecutionPlan for KinesisSinkExec {
         Ok(Arc::new(Self::try_new(
             input,
             Arc::clone(&self.stream),
+            self.max_writers,
             self.seed,
         )?))
     }
@@ -148,13 +168,17 @@ impl ExecutionPlan for KinesisSinkExec {
 
     fn execute(
         &self,
-        partition: usize,
+        writer: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, context)?;
-        let random = fastrand::Rng::with_seed(self.seed.wrapping_add(partition as u64));
+        let partitions = self.input.output_partitioning().partition_count();
+        let inputs = (writer..partitions)
+            .step_by(self.writers().max(1))
+            .map(|partition| self.input.execute(partition, Arc::clone(&context)))
+            .collect::<Result<Vec<_>>>()?;
+        let random = fastrand::Rng::with_seed(self.seed.wrapping_add(writer as u64));
         let written = write(
-            input,
+            inputs,
             Arc::clone(&self.stream),
             Arc::clone(&self.counters),
             random,
@@ -188,14 +212,15 @@ impl ExecutionPlan for KinesisSinkExec {
     }
 }
 
-/// Writes all of `input`; while it has no rows yet, what is buffered goes out in its time.
+/// Writes all of `inputs`; while none has rows yet, what is buffered goes out in its time.
 async fn write(
-    mut input: SendableRecordBatchStream,
+    inputs: Vec<SendableRecordBatchStream>,
     stream: Arc<SinkStream>,
     counters: Arc<SinkCounters>,
     random: fastrand::Rng,
 ) -> Result<RecordBatch> {
     let mut writer = SinkWriter::new(stream, counters, random).await?;
+    let mut input = select_all(inputs);
     loop {
         let batch = tokio::select! {
             biased;

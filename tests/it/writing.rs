@@ -94,6 +94,46 @@ async fn an_order_by_is_the_order_rows_are_written_in() {
     }
 }
 
+/// Four partitions are wanted and 32 shards are read: each writer takes several shards.
+#[tokio::test(start_paused = true)]
+async fn a_copy_has_no_more_writers_than_partitions_and_keeps_the_order_of_each_key() {
+    let world = World::new();
+    world
+        .run("SET datafusion.execution.target_partitions = 4")
+        .await;
+    world.table("original", 32, "").await;
+    world.table("copy", 32, "").await;
+    for n in 0..2_000_u64 {
+        world
+            .put("original", &format!("k{}", n % 50), n.to_string())
+            .await;
+    }
+    let insert = "INSERT INTO copy (partitionKey, data) SELECT partitionKey, data FROM original";
+    let plan = world.run(&format!("EXPLAIN FORMAT INDENT {insert}")).await;
+    assert!(plan.contains("writers=4"), "{plan}");
+    assert_eq!(world.number(insert).await, 2_000);
+    for key in 0..50 {
+        let query = format!("SELECT CAST(data AS VARCHAR) FROM copy WHERE partitionKey = 'k{key}'");
+        let numbers = world.lines(&query).await;
+        let expected: Vec<_> = (0..2_000).filter(|n| n % 50 == key).collect();
+        let numbers: Vec<u64> = numbers.iter().map(|n| n.parse().unwrap()).collect();
+        assert_eq!(numbers, expected, "key {key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fewer_partitions_than_wanted_have_a_writer_each() {
+    let world = World::new();
+    world
+        .run("SET datafusion.execution.target_partitions = 4")
+        .await;
+    world.table("original", 2, "").await;
+    world.table("copy", 1, "").await;
+    let insert = "INSERT INTO copy (partitionKey, data) SELECT partitionKey, data FROM original";
+    let plan = world.run(&format!("EXPLAIN FORMAT INDENT {insert}")).await;
+    assert!(plan.contains("writers=2"), "{plan}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn data_that_is_neither_text_nor_bytes_is_refused() {
     let world = World::new();

@@ -30,7 +30,7 @@ pub(super) use reroute::RerouteError;
 
 use self::window::Window;
 use super::entry::{Entry, History, Tag, plain_put};
-use super::lane::Lane;
+use super::lane::Lanes;
 use crate::aggregation::{AggregateBuilder, UserRecord};
 
 /// The outer partition key of every aggregate, the one the Kinesis Producer Library uses.
@@ -50,7 +50,7 @@ const SPARE_BUILDERS: usize = 16;
 pub(super) struct Batcher {
     limits: Limits,
     layout: Layout,
-    lanes: Vec<Lane>,
+    lanes: Lanes,
     /// Lanes with something new to send, oldest first.
     ready: VecDeque<usize>,
     /// Lanes with something to send again, oldest first.
@@ -185,13 +185,13 @@ impl Batcher {
     }
 }
 
-fn lanes_of(layout: &Layout) -> Vec<Lane> {
+fn lanes_of(layout: &Layout) -> Lanes {
     let count = match layout {
         Layout::Aggregated(map) => map.len(),
         Layout::Single => KEY_LANES,
         Layout::Spread => 1,
     };
-    std::iter::repeat_with(Lane::default).take(count).collect()
+    Lanes::new(count)
 }
 
 fn lane_of_key(partition_key: &str) -> usize {

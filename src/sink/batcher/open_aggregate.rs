@@ -51,7 +51,7 @@ impl Batcher {
 
     /// Closes the lane's aggregate. A user record that stayed alone is not wrapped.
     pub(super) fn seal(&mut self, lane: usize) {
-        let Some(mut open) = self.lanes[lane].open.take() else {
+        let Some(mut open) = self.lanes.take_open(lane) else {
             return;
         };
         let rows = open.builder.len();

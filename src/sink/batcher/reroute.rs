@@ -53,7 +53,7 @@ impl Batcher {
             Layout::Single | Layout::Spread => HashMap::new(),
         };
         let mut settled = Settled::default();
-        for entry in old.into_iter().flat_map(|lane| lane.sealed) {
+        for entry in old.into_allocated().flat_map(|lane| lane.sealed) {
             self.reroute_entry(entry, &ranges, &mut settled, now)?;
         }
         // Some of them have waited for company before.

@@ -70,6 +70,25 @@ fn sizes(request: &Request) -> Vec<usize> {
 }
 
 #[test]
+fn a_shard_that_nothing_is_written_to_costs_no_lane() {
+    let now = Instant::now();
+    let ends: Vec<u128> = (1..=2_000).map(|n| n * 1_000).collect();
+    let mut batcher = batcher(map(&ends));
+    for hash in [5, 5, 1_500, 1_999_999] {
+        push(&mut batcher, hash, 10, now);
+    }
+    batcher.seal_all();
+    assert_eq!(batcher.lanes.allocated(), 3);
+    let request = batcher.next_request().unwrap();
+    let outcomes = ["to-1000", "to-2000", "to-2000000"].map(written).to_vec();
+    let settled = batcher.complete(request, outcomes, now).unwrap();
+    assert_eq!((settled.rows, settled.records), (4, 3));
+    assert_eq!(batcher.lanes.allocated(), 3);
+    let settled = batcher.reroute(map(&ends), now).unwrap();
+    assert_eq!((settled.rows, batcher.lanes.allocated()), (0, 0));
+}
+
+#[test]
 fn a_lane_has_one_record_in_flight_and_the_next_goes_after_it() {
     let now = Instant::now();
     let mut batcher = batcher(map(&[99, u128::MAX]));
