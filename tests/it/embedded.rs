@@ -98,6 +98,28 @@ async fn a_body_above_sixteen_mebibytes_is_refused_with_413() {
     assert!(answer.contains("SerializationException"), "{answer}");
 }
 
+/// Time moves on while everybody waits, so this takes no time.
+#[tokio::test(start_paused = true)]
+async fn a_connection_ends_when_the_rest_of_its_request_does_not_come() {
+    let (_, server) = start().await;
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: Kinesis_20131202.ListStreams\r\n";
+    let half_a_body = format!("{head}Content-Length: 10\r\n\r\n{{");
+    let idle_later = format!("{head}Content-Length: 2\r\n\r\n{{}}");
+    for (request, answer) in [
+        ("", ""),
+        (head, ""),
+        (&half_a_body, "HTTP/1.1 408"),
+        (&idle_later, "HTTP/1.1 200"),
+    ] {
+        let started = tokio::time::Instant::now();
+        let all = exchange(&server, request.as_bytes());
+        let all = tokio::time::timeout(Duration::from_secs(600), all).await;
+        let all = all.unwrap_or_else(|_| panic!("{request:?}: the connection stays open"));
+        assert!(all.starts_with(answer), "{request:?}: {all}");
+        assert!(started.elapsed() >= Duration::from_secs(30), "{request:?}");
+    }
+}
+
 #[tokio::test]
 async fn cbor_is_refused_in_words() {
     let (_, server) = start().await;

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::timeout;
 
 use super::control;
 use super::failure::{Failure, body_of};
@@ -22,6 +24,9 @@ const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// How much of a body above that is still taken off the wire, so that the client reads the answer.
 const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
+
+/// How long the next part of a body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 
@@ -108,10 +113,24 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
+async fn next_frame(
+    body: &mut Incoming,
+) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Failure> {
+    timeout(BODY_TIMEOUT, body.frame()).await.map_err(|_| {
+        let seconds = BODY_TIMEOUT.as_secs();
+        let message = format!("Nothing more of the request body came for {seconds} seconds.");
+        Failure::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "RequestTimeoutException",
+            message,
+        )
+    })
+}
+
 async fn read_body(mut body: Incoming) -> Result<Vec<u8>, Failure> {
     let mut read = Vec::new();
     let mut total = 0;
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = next_frame(&mut body).await? {
         let frame = frame.map_err(|_| Failure::ConnectionLost)?;
         let Some(data) = frame.data_ref() else {
             continue;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -33,7 +33,8 @@ use super::InMemoryKinesis;
 /// both changes of the retention period; a stream is taken by name or by ARN everywhere, and `DryRun` by
 /// the calls that have it. Any other operation is an `UnknownOperationException`.
 ///
-/// Signatures are not looked at, and may be absent: it belongs on a loopback address.
+/// Signatures are not looked at, and may be absent: it belongs on a loopback address. A connection ends
+/// when no request comes for two minutes, or half of one and no more for half a minute.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -96,6 +97,11 @@ impl EmbeddedServer {
     }
 }
 
+/// How long the head of a request may take to come, from the opening of the connection or the answer
+/// before it: half a head is given up then, and so is an idle connection. The AWS SDK for Rust closes
+/// idle connections after 90 seconds itself, so that it never sends a request into one that ends.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// How long to wait for file descriptors to be free again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -148,6 +154,8 @@ async fn serve(
     let service = service_fn(|request| http::respond(&kinesis, request));
     let serving = http1::Builder::new()
         .half_close(true)
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(connection), service);
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
