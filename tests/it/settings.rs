@@ -55,6 +55,7 @@ async fn what_is_set_holds_and_is_shown() {
         ),
         ("output_mode = 'Update'", "update"),
         ("query_name = 'word counts'", "word counts"),
+        ("watermark_idle_timeout = '2 minutes'", "2 minutes"),
     ] {
         run(&ctx, &format!("SET streaming.{set}")).await;
         let name = set.split(' ').next().unwrap();
@@ -68,6 +69,7 @@ async fn what_is_set_holds_and_is_shown() {
         trigger: Trigger::ProcessingTime(Duration::from_millis(200)),
         checkpoint_location: Some("file:///var/lib/counts".to_owned()),
         output_mode: OutputMode::Update,
+        watermark_idle_timeout: Some(Duration::from_secs(120)),
         query_name: Some("word counts".to_owned()),
         ..StreamingSettings::default()
     };
@@ -111,6 +113,7 @@ async fn a_wrong_value_is_refused_and_changes_nothing() {
             "expected 'true' or 'false'",
         ),
         ("query_name = ' '", "not empty"),
+        ("watermark_idle_timeout = 'soon'", "'10 seconds'"),
     ] {
         let message = refusal(&ctx, &format!("SET streaming.{set}")).await;
         let name = set.split(' ').next().unwrap();
@@ -174,6 +177,7 @@ async fn reset_brings_the_default_back() {
         "checkpoint_location = '/counts'",
         "output_mode = 'complete'",
         "query_name = 'counts'",
+        "watermark_idle_timeout = '1 minute'",
     ] {
         run(&ctx, &format!("SET streaming.{set}")).await;
         assert_ne!(settings(&ctx), StreamingSettings::default());
