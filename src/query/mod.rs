@@ -24,6 +24,8 @@ mod numbers;
 mod output;
 mod place;
 mod plan;
+#[cfg(feature = "cli")]
+mod preview;
 mod progress;
 mod recovery;
 mod registry;
@@ -47,6 +49,8 @@ pub use listener::{
 };
 pub(crate) use plan::explained;
 pub use plan::is_streaming;
+#[cfg(feature = "cli")]
+pub(crate) use preview::expect_own_checkpoint;
 pub use progress::{
     EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
     StreamingQueryProgress,

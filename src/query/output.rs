@@ -29,6 +29,9 @@ type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'st
     + Send
     + Sync;
 
+/// What a function of the user is called as a sink.
+pub(super) const FOREACH_BATCH: &str = "ForeachBatch";
+
 /// Where the rows of each batch of a query go.
 pub(super) enum Output {
     /// Into the table of the statement.
@@ -69,7 +72,7 @@ impl Output {
     pub(super) fn sink(&self, plan: &StreamingPlan) -> String {
         match self {
             Self::Insert => plan.sink(),
-            Self::ForeachBatch(_) => "ForeachBatch".to_owned(),
+            Self::ForeachBatch(_) => FOREACH_BATCH.to_owned(),
             Self::Console(_) => "Console".to_owned(),
         }
     }

@@ -80,14 +80,16 @@ pub(super) async fn expect_query(
     changed: ChangedQuery,
 ) -> Result<bool> {
     let location = checkpoint.location();
-    if let Some(earlier) = earlier.filter(|earlier| !is_same_query(earlier, runs))
+    let since = checkpoint.runs_since().await?;
+    let was = since.as_ref().unwrap_or(&metadata.runs);
+    let changes = !is_same_query(was, runs);
+    // A checkpoint that was made anew meanwhile knows better than the session.
+    let is_own = !changes && was.statement.is_some();
+    if let Some(earlier) = earlier.filter(|earlier| !is_own && !is_same_query(earlier, runs))
         && changed != ChangedQuery::Accepted
     {
         return Err(refuse_second(&location, earlier, runs));
     }
-    let since = checkpoint.runs_since().await?;
-    let was = since.as_ref().unwrap_or(&metadata.runs);
-    let changes = !is_same_query(was, runs);
     if changes && changed == ChangedQuery::Refused {
         return Err(refuse_changed(&location, was, runs));
     }

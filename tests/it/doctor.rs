@@ -207,6 +207,39 @@ async fn a_streaming_statement_that_waits_for_another_or_has_its_checkpoint_is_f
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_of_another_query_and_a_stop_lock_are_found() {
+    let ground = Ground::new("foreign").await;
+    let checkpoint = ground.folder.join("checkpoint");
+    fs::create_dir_all(&checkpoint).unwrap();
+    let statements = ground.statements(&checkpoint);
+    let metadata = |sink: &str| {
+        let text = format!(
+            r#"{{"version": 1, "id": "a", "created_at": "2026-01-01T00:00:00Z", "sources": [], "sink": "{sink}"}}"#
+        );
+        fs::write(checkpoint.join("metadata"), text).unwrap();
+    };
+    metadata("KinesisSink[other]");
+    let (said, code) = ground.examined(&statements);
+    assert_eq!((marked(&said, '✗').len(), code), (1, Some(1)), "{said}");
+    for part in [
+        "belongs to another query",
+        "KinesisSink[other]",
+        "of its own",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let accepted = format!("SET streaming.accept_changed_query = 'true'; {statements}");
+    let (said, code) = ground.examined(&accepted);
+    assert_eq!(code, Some(0), "{said}");
+    metadata("KinesisSink[counts]");
+    let (said, code) = ground.examined(&statements);
+    assert_eq!(code, Some(0), "{said}");
+    fs::write(checkpoint.join("STOP_LOCK"), "").unwrap();
+    let said = complaint(&ground, &statements);
+    assert!(said.contains("STOP_LOCK  is there"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_to_join_with_that_is_not_there_is_found() {
     let ground = Ground::new("file").await;
     let names = ground.folder.join("names.csv").display().to_string();

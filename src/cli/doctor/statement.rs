@@ -11,7 +11,7 @@ use super::{Streaming, Visit};
 use crate::cli::statements::Statement;
 use crate::error::Error;
 use crate::options::CommitterKind;
-use crate::query::{is_streaming, same_statement};
+use crate::query::{expect_own_checkpoint, is_streaming, same_statement};
 use crate::table::StreamingSettings;
 
 /// What is to be said about a statement that is right; nothing about one that only prepares others.
@@ -65,6 +65,7 @@ async fn planned(
     }
     crate::sql(&visit.ctx, &format!("EXPLAIN {}", statement.text)).await?;
     expect_a_start(visit, place, statement, plan)?;
+    expect_own_checkpoint(&visit.ctx, &statement.text).await?;
     Ok("would start, and run until it is stopped or its trigger ends it")
 }
 

@@ -102,6 +102,18 @@ async fn a_changed_statement_is_refused_until_it_is_accepted_and_is_the_one_from
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_checkpoint_that_was_deleted_takes_another_statement_of_the_session() {
+    let (world, folder) = (world(1).await, crate::support::folder("changed-deleted"));
+    let place = folder.to_str().unwrap();
+    run(insert(&world, COPY, place)).await;
+    refused(insert(&world, SOME, place), &["of this session"]).await;
+    fs::remove_dir_all(&folder).unwrap();
+    run(insert(&world, SOME, place)).await;
+    refused(insert(&world, COPY, place), &["of this session"]).await;
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_changed_statement_is_known_before_a_row_comes() {
     let world = world(1).await;
     let place = "memory://changed-quiet";
