@@ -88,8 +88,10 @@ pub enum DryRunAnswer {
 /// What DescribeStreamSummary says, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSummary {
-    /// The stream with its ARN, for all later calls.
+    /// The stream as later calls name it: by its ARN, unless the server may not take one.
     pub stream: StreamIdentity,
+    /// The ARN that the service gives it.
+    pub arn: Arc<str>,
     /// Whether it takes calls.
     pub status: StreamStatus,
     /// When it was made; a stream deleted and made anew has another.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::{ApiErrorKind, Backoff, Kinesis, StreamStatus, StreamSummary, with_retries};
+use crate::model::StreamIdentity;
 use crate::options::TableOptions;
 
 use super::KinesisTable;
@@ -57,6 +58,8 @@ pub(super) async fn resolve(
             }
             (Some((StreamStatus::Creating | StreamStatus::Deleting, _)), _) => {}
             (None, None) => {
+                check_place(kinesis, options, "find", &mut backoff).await?;
+                let stream = stream.arn().unwrap_or(stream.name().as_str());
                 return Err(Error::new(
                     ErrorKind::NotFound,
                     format!(
@@ -67,7 +70,9 @@ pub(super) async fn resolve(
             }
             (None, Some(shards)) if !missing => {
                 missing = true;
+                check_place(kinesis, options, "find", &mut backoff).await?;
                 create(kinesis, options, shards, &mut backoff).await?;
+                check_place(kinesis, options, "create", &mut backoff).await?;
                 continue;
             }
             (None, Some(_)) => {}
@@ -84,6 +89,47 @@ pub(super) async fn resolve(
         tokio::time::sleep(wait).await;
         waited += wait;
         wait = (wait * 2).min(LONGEST_POLL);
+    }
+}
+
+/// A name stands for a stream in the account and region of the caller, which an ARN need not be of; and a
+/// stream is created by its name. Fails where the name stands for another stream than the ARN.
+///
+/// # Errors
+/// [`InvalidOption`](ErrorKind::InvalidOption) with both ARNs.
+async fn check_place(
+    kinesis: &dyn Kinesis,
+    options: &TableOptions,
+    verb: &str,
+    backoff: &mut Backoff,
+) -> Result<()> {
+    let Some(wanted) = options.stream.arn() else {
+        return Ok(());
+    };
+    let named = StreamIdentity::named(options.stream.name().clone());
+    let found = with_retries(backoff, format!("stream '{wanted}'"), || async {
+        match kinesis.describe_stream(&named).await {
+            // Who may use the stream of the ARN alone need not be allowed to look at others.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ApiErrorKind::NotFound | ApiErrorKind::AccessDenied
+                ) =>
+            {
+                Ok(None)
+            }
+            found => found.map(Some),
+        }
+    })
+    .await?;
+    let found = found.map(|summary| summary.arn);
+    match found.filter(|found| **found != *wanted) {
+        None => Ok(()),
+        Some(found) => Err(Error::invalid_option(format!(
+            "stream '{wanted}' does not exist, and by its name these credentials and this endpoint \
+             {verb} '{found}', of another account or region: name that ARN in the table, or use \
+             credentials of the account and an endpoint of the region in the ARN"
+        ))),
     }
 }
 

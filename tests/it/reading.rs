@@ -462,3 +462,39 @@ async fn a_missing_stream_says_how_to_make_it_and_the_table_can() {
     let plan = world.run("EXPLAIN FORMAT INDENT SELECT * FROM t").await;
     assert!(plan.contains("shards=3"), "{plan}");
 }
+
+/// A stream is created by its name, in the account and region of who asks.
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_another_account_or_region_fails_at_once_with_both_names() {
+    let ours = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks";
+    for theirs in [
+        "arn:aws:kinesis:us-east-1:111122223333:stream/clicks",
+        "arn:aws:kinesis:eu-west-1:000000000000:stream/clicks",
+    ] {
+        let world = World::new();
+        let create = "OPTIONS ('kinesis.createStream' 'true')";
+        let ddl = |location: &str, options: &str| {
+            format!(
+                "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION '{location}' {options}"
+            )
+        };
+        let started = tokio::time::Instant::now();
+        // The first time the stream is made elsewhere, and then it is there.
+        for options in [create, create, ""] {
+            let (kind, message) = world.refusal(&ddl(theirs, options)).await;
+            assert_eq!(kind, ErrorKind::InvalidOption, "{message}");
+            assert!(
+                message.contains(theirs) && message.contains(ours),
+                "{message}"
+            );
+        }
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(world.kinesis.calls(Operation::CreateStream), 1);
+        world.run(&ddl(ours, "")).await;
+    }
+    let missing = World::new();
+    let ddl = format!("CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION '{ours}'");
+    let (kind, message) = missing.refusal(&ddl).await;
+    assert_eq!(kind, ErrorKind::NotFound);
+    assert!(message.contains(ours), "{message}");
+}

@@ -129,6 +129,7 @@ impl Stream {
         let state = self.read();
         StreamSummary {
             stream: self.identity.clone(),
+            arn: self.identity.arn().unwrap_or_default().into(),
             status: state.status(now),
             created_at: self.created_at,
             retention: state.retention,

@@ -92,6 +92,7 @@ pub(super) fn summary(
     let kib = said.max_record_size_in_kib;
     Ok(StreamSummary {
         stream,
+        arn: said.stream_arn.as_str().into(),
         status: match said.stream_status {
             SdkStatus::Creating => StreamStatus::Creating,
             SdkStatus::Deleting => StreamStatus::Deleting,

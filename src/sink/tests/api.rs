@@ -26,6 +26,7 @@ impl Kinesis for Service {
         state.descriptions += 1;
         Ok(StreamSummary {
             stream: stream.clone(),
+            arn: stream.arn().unwrap_or_default().into(),
             status: StreamStatus::Active,
             created_at: UnixMillis(0),
             retention: Duration::from_secs(86_400),
