@@ -172,12 +172,15 @@ fn time_of(aggregate: &Aggregate, column: Option<&str>) -> Result<RowTime> {
             ))
         })?),
     };
-    if let Some(found) = row_time(&aggregate.group_expr, told.as_ref()) {
+    if let Some(found) = row_time(&aggregate.group_expr, told.as_ref())? {
         return Ok(found);
     }
     // No window says what the time of a row is.
     let arrival = named(RowColumn::ArrivalTimestamp.name());
-    let arrival = arrival.and_then(|arrival| row_time(&aggregate.group_expr, Some(&arrival)));
+    let arrival = match arrival {
+        Some(arrival) => row_time(&aggregate.group_expr, Some(&arrival))?,
+        None => None,
+    };
     arrival.ok_or_else(|| {
         Error::invalid_option(
             "setting 'streaming.watermark_delay': the GROUP BY has no window that says what the time of \

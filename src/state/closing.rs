@@ -1,12 +1,14 @@
 //! Which of the groups of an aggregation are about a piece of time, and so are closed by a watermark.
 
-use datafusion::common::{Column, Result, ScalarValue, internal_err};
+use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::functions::datetime::date_bin;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, lit};
+use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext};
 
 use super::described::After;
 use crate::error::Error;
+use crate::table::windows::{BinSize, Bins, bin_end};
 
 /// How the groups of an aggregation are closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,31 +18,9 @@ pub(crate) struct Closing {
     /// Which of the group columns it is, and how many there are.
     pub(crate) place: usize,
     pub(crate) groups: usize,
-    /// How long the time is that begins there; none where it is a point in time, or where windows are
-    /// merged and have a width of their own.
-    pub(crate) width: Option<ScalarValue>,
-}
-
-impl Closing {
-    /// How long the time goes on behind what the column says.
-    pub(super) fn after(&self) -> Result<After> {
-        let (months, days, nanos) = match &self.width {
-            None => return Ok(After::Nothing),
-            Some(ScalarValue::IntervalYearMonth(Some(months))) => (*months, 0, 0),
-            Some(ScalarValue::IntervalDayTime(Some(time))) => {
-                (0, time.days, i64::from(time.milliseconds) * 1_000_000)
-            }
-            Some(ScalarValue::IntervalMonthDayNano(Some(time))) => {
-                (time.months, time.days, time.nanoseconds)
-            }
-            Some(other) => return internal_err!("a window is as long as {other:?}"),
-        };
-        Ok(After::Interval {
-            months,
-            days,
-            nanos,
-        })
-    }
+    /// How long the time goes on behind what the column says; not at all where windows are merged and have
+    /// a width of their own.
+    pub(super) after: After,
 }
 
 /// The time of the rows of an aggregation.
@@ -55,14 +35,20 @@ pub(super) struct RowTime {
 
 /// The time of the rows that are grouped by `group_expr`, which is `column` where that is told, and that
 /// of a window otherwise. `None` where there is no window.
-pub(super) fn row_time(group_expr: &[Expr], column: Option<&Column>) -> Option<RowTime> {
+///
+/// # Errors
+/// A window whose size is no length of time.
+pub(super) fn row_time(group_expr: &[Expr], column: Option<&Column>) -> Result<Option<RowTime>> {
     let is_it = |time: &Expr| match (time, column) {
         (_, None) => true,
         (Expr::Column(time), Some(column)) => time.name == column.name,
         _ => false,
     };
-    let mut windows = (0..group_expr.len()).filter_map(|place| window(group_expr, place));
-    let found = windows.find(|found| is_it(&found.time));
+    let mut found = None;
+    for place in 0..group_expr.len() {
+        let window = window(group_expr, place)?;
+        found = found.or(window.filter(|window| is_it(&window.time)));
+    }
     let alone = || {
         let column = column?;
         let place = group_expr.iter().position(|group| {
@@ -73,7 +59,7 @@ pub(super) fn row_time(group_expr: &[Expr], column: Option<&Column>) -> Option<R
             column: column.name.clone(),
             place,
             groups: group_expr.len(),
-            width: None,
+            after: After::Nothing,
         };
         Some(RowTime {
             end: place.map(|_| time.clone()),
@@ -81,69 +67,97 @@ pub(super) fn row_time(group_expr: &[Expr], column: Option<&Column>) -> Option<R
             time,
         })
     };
-    found.or_else(alone)
+    Ok(found.or_else(alone))
 }
 
 /// The window that the group expression at `place` is.
-fn window(group_expr: &[Expr], place: usize) -> Option<RowTime> {
+fn window(group_expr: &[Expr], place: usize) -> Result<Option<RowTime>> {
     let group = &group_expr[place];
     let inner = group.clone().unalias();
     let Expr::ScalarFunction(ScalarFunction { func, args }) = &inner else {
-        return None;
+        return Ok(None);
     };
-    let (time, end, width) = match (func.name(), args.as_slice()) {
-        ("date_bin", [width, time] | [width, time, _]) => {
-            let width = interval(width)?;
-            (time, inner.clone() + lit(width.clone()), Some(width))
+    let (time, end, after) = match (func.name(), args.as_slice()) {
+        ("date_bin", [size, time, origin @ ..]) => {
+            let (size, origin) = (constant(size), origin.first().map(constant));
+            let (Some(size), None | Some(Some(_))) = (size, &origin) else {
+                return Ok(None);
+            };
+            let origin = origin.flatten();
+            let bins = Bins::of(&size, origin.as_ref())?;
+            let mut arguments = vec![inner.clone(), lit(size)];
+            arguments.extend(origin.map(lit));
+            (time, bin_end().call(arguments), after(bins))
         }
         ("date_trunc", [unit, time]) => {
-            let width = unit_width(unit)?;
-            (time, inner.clone() + lit(width.clone()), Some(width))
+            let Some((months, days, nanos)) = unit_width(unit) else {
+                return Ok(None);
+            };
+            let width = ScalarValue::new_interval_mdn(months, days, nanos);
+            let after = After::Interval {
+                months,
+                days,
+                nanos,
+            };
+            (time, inner.clone() + lit(width), after)
         }
         ("hop", [time, slide, size]) => {
             let last = date_bin().call(vec![slide.clone(), time.clone()]);
-            (time, last + size.clone(), None)
+            let end = bin_end().call(vec![last, size.clone()]);
+            (time, end, After::Nothing)
         }
-        ("session_start", [time, gap]) => (time, time.clone() + gap.clone(), None),
-        _ => return None,
+        ("session_start", [time, gap]) => {
+            let end = bin_end().call(vec![time.clone(), gap.clone()]);
+            (time, end, After::Nothing)
+        }
+        _ => return Ok(None),
     };
     let column = match group {
         Expr::Alias(alias) => alias.name.clone(),
         group => group.schema_name().to_string(),
     };
-    Some(RowTime {
+    Ok(Some(RowTime {
         time: time.clone(),
         end: Some(end),
         closing: Some(Closing {
             column,
             place,
             groups: group_expr.len(),
-            width,
+            after,
         }),
-    })
+    }))
 }
 
-fn interval(expr: &Expr) -> Option<ScalarValue> {
-    let Expr::Literal(value, _) = expr else {
-        return None;
-    };
-    let is_interval = matches!(
-        value,
-        ScalarValue::IntervalMonthDayNano(Some(_))
-            | ScalarValue::IntervalDayTime(Some(_))
-            | ScalarValue::IntervalYearMonth(Some(_))
-    );
-    is_interval.then(|| value.clone())
+/// How long windows of `date_bin` go on.
+fn after(bins: Bins) -> After {
+    let origin = bins.origin;
+    match bins.size {
+        BinSize::Months(months) => After::Months { months, origin },
+        BinSize::Nanos(nanos) => After::Interval {
+            months: 0,
+            days: 0,
+            nanos,
+        },
+    }
+}
+
+/// What an expression without columns is, unless it is something else each time.
+fn constant(expr: &Expr) -> Option<ScalarValue> {
+    let simplifier = ExprSimplifier::new(SimplifyContext::default());
+    match simplifier.simplify(expr.clone()).ok()? {
+        Expr::Literal(value, _) => Some(value),
+        _ => None,
+    }
 }
 
 /// How long what `date_trunc` gives is.
-fn unit_width(unit: &Expr) -> Option<ScalarValue> {
+fn unit_width(unit: &Expr) -> Option<(i32, i32, i64)> {
     let Expr::Literal(unit, _) = unit else {
         return None;
     };
     let unit = unit.try_as_str().flatten()?.to_ascii_lowercase();
     const SECOND: i64 = 1_000_000_000;
-    let (months, days, nanos) = match unit.as_str() {
+    Some(match unit.as_str() {
         "year" => (12, 0, 0),
         "quarter" => (3, 0, 0),
         "month" => (1, 0, 0),
@@ -155,8 +169,7 @@ fn unit_width(unit: &Expr) -> Option<ScalarValue> {
         "millisecond" => (0, 0, SECOND / 1_000),
         "microsecond" => (0, 0, SECOND / 1_000_000),
         _ => return None,
-    };
-    Some(ScalarValue::new_interval_mdn(months, days, nanos))
+    })
 }
 
 /// Refuses output mode 'append' for groups that are never closed.

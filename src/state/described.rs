@@ -37,6 +37,9 @@ pub(super) enum After {
     Nothing,
     /// For an interval.
     Interval { months: i32, days: i32, nanos: i64 },
+    /// To the start of the next window of so many months, one of which starts at `origin`, in nanoseconds
+    /// since 1970-01-01 UTC.
+    Months { months: i32, origin: i64 },
     /// To the end of the last window that begins with the pane or before; in the unit of the column.
     Pane { slide: i64, size: i64 },
 }

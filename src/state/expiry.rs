@@ -12,6 +12,7 @@ use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 
 use super::described::{After, Ends};
 use crate::model::UnixMillis;
+use crate::table::windows::{BinSize, Bins};
 
 /// The end of a group's event time, out of its group columns.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ impl Expiry {
         };
         let start: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), ends.column));
         let expr = match &ends.after {
-            After::Nothing | After::Pane { .. } => start,
+            After::Nothing | After::Months { .. } | After::Pane { .. } => start,
             After::Interval {
                 months,
                 days,
@@ -58,6 +59,13 @@ impl Expiry {
         let ends = ends.as_primitive::<Int64Type>();
         let end = |start: i64| match self.ends.after {
             After::Pane { slide, size } => start.div_euclid(slide) * slide + size,
+            After::Months { months, origin } => {
+                let size = BinSize::Months(months);
+                // A window whose end is out of range never ends.
+                Bins { size, origin }
+                    .end(start, self.unit)
+                    .unwrap_or(i64::MAX)
+            }
             After::Nothing | After::Interval { .. } => start,
         };
         if ends.null_count() == 0 {

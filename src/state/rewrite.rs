@@ -187,7 +187,7 @@ impl StateRule {
                         closing.column
                     )
                 })?;
-                (column, closing.after()?)
+                (column, closing.after.clone())
             }
         };
         Ok(Some(Expiry::new(Ends { column, after }, schema)?))

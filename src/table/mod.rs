@@ -16,6 +16,7 @@
 mod batch_table;
 mod builder;
 mod descriptor;
+mod distinct_floats;
 mod engine_rules;
 mod factory;
 mod files;

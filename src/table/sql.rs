@@ -76,6 +76,7 @@ async fn planned(
 }
 
 async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), DataFusionError> {
+    windows::know_ends(ctx);
     match statement {
         Statement::Statement(statement) => {
             let tables = tables_of(ctx, &**statement).await;

@@ -13,6 +13,7 @@ mod random;
 mod read_state;
 mod restarts;
 mod shapes;
+mod sizes;
 mod watermarks;
 
 use std::collections::BTreeMap;

@@ -1,10 +1,11 @@
 //! A call of `tumble`, `hop` or `session` in the text of a statement, and what it stands for.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, ObjectNamePart,
 };
 
+use super::bin::BIN_END;
 use super::functions::WindowKind;
 use crate::error::{Error, Result};
 
@@ -102,17 +103,15 @@ impl WindowCall {
 
     /// What `window_end` means.
     pub(super) fn end(&self) -> Expr {
-        let size = match (self.kind, self.arguments.as_slice()) {
-            (Kind::Tumble, [_, size, ..]) | (Kind::Hop, [_, _, size]) => size.clone(),
+        let after_start = match (self.kind, self.arguments.as_slice()) {
+            (Kind::Tumble, [_, size_and_origin @ ..]) => size_and_origin,
+            (Kind::Hop, [_, _, size]) => std::slice::from_ref(size),
             (_, arguments) => {
                 return call(WindowKind::SessionEnd.name(), arguments.iter().cloned());
             }
         };
-        Expr::Nested(Box::new(Expr::BinaryOp {
-            left: Box::new(self.start()),
-            op: BinaryOperator::Plus,
-            right: Box::new(size),
-        }))
+        let arguments = [self.start()].into_iter();
+        call(BIN_END, arguments.chain(after_start.iter().cloned()))
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::aggregates::PhysicalGroupBy;
 
+use super::bin::refuse_sizes;
 use super::functions::{WindowFunction, WindowKind};
 use super::hop::HopWindow;
 use super::session::SessionWindow;
@@ -43,6 +44,7 @@ pub(crate) fn windowed(
     group_by: &PhysicalGroupBy,
     input: &Schema,
 ) -> Result<Option<(GroupWindow, PhysicalGroupBy)>> {
+    refuse_sizes(group_by)?;
     let calls = calls(group_by);
     if calls.is_empty() {
         return Ok(None);

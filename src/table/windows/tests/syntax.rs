@@ -35,14 +35,14 @@ fn each_window_is_written_out() {
     assert_eq!(
         written("SELECT window_start, window_end FROM t GROUP BY tumble(ts, INTERVAL '1 hour')"),
         "SELECT date_bin(INTERVAL '1 hour', ts) AS window_start, \
-         (date_bin(INTERVAL '1 hour', ts) + INTERVAL '1 hour') AS window_end \
+         bin_end(date_bin(INTERVAL '1 hour', ts), INTERVAL '1 hour') AS window_end \
          FROM t GROUP BY date_bin(INTERVAL '1 hour', ts)"
     );
     assert_eq!(
         written(
             "SELECT Window_End AS e FROM t GROUP BY v, HOP(ts, INTERVAL '1 hour', INTERVAL '1 day')"
         ),
-        "SELECT (hop(ts, INTERVAL '1 hour', INTERVAL '1 day') + INTERVAL '1 day') AS e \
+        "SELECT bin_end(hop(ts, INTERVAL '1 hour', INTERVAL '1 day'), INTERVAL '1 day') AS e \
          FROM t GROUP BY v, hop(ts, INTERVAL '1 hour', INTERVAL '1 day')"
     );
     assert_eq!(
@@ -79,7 +79,7 @@ fn names_that_exist_mean_what_they_meant() {
         written(
             "SELECT window_start, window_end FROM windows GROUP BY tumble(ts, INTERVAL '1 hour')"
         ),
-        "SELECT window_start, (date_bin(INTERVAL '1 hour', ts) + INTERVAL '1 hour') AS window_end \
+        "SELECT window_start, bin_end(date_bin(INTERVAL '1 hour', ts), INTERVAL '1 hour') AS window_end \
          FROM windows GROUP BY date_bin(INTERVAL '1 hour', ts)"
     );
     assert_eq!(
@@ -132,8 +132,8 @@ fn every_clause_after_grouping_knows_the_names() {
         ),
         "SELECT rank() OVER (PARTITION BY date_bin(INTERVAL '1 hour', ts) ORDER BY max(v)) AS r FROM t \
          GROUP BY date_bin(INTERVAL '1 hour', ts) \
-         HAVING (date_bin(INTERVAL '1 hour', ts) + INTERVAL '1 hour') > now() QUALIFY r < 3 \
-         ORDER BY (date_bin(INTERVAL '1 hour', ts) + INTERVAL '1 hour'), r"
+         HAVING bin_end(date_bin(INTERVAL '1 hour', ts), INTERVAL '1 hour') > now() QUALIFY r < 3 \
+         ORDER BY bin_end(date_bin(INTERVAL '1 hour', ts), INTERVAL '1 hour'), r"
     );
 }
 
