@@ -171,6 +171,10 @@ struct AggregationEntry<'a> {
     aggregates: Vec<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     event_time: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_time_origin: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -165,6 +165,11 @@ pub(crate) struct StateMetadata {
     pub(crate) aggregates: Vec<String>,
     /// What the watermark goes by; `None` where there is none.
     pub(crate) event_time: Option<String>,
+    /// A digest of what groups and aggregates are made of, whatever tables and columns are called; `None` in
+    /// checkpoints that do not say it.
+    pub(crate) origin: Option<String>,
+    /// The same of what the watermark goes by.
+    pub(crate) event_time_origin: Option<String>,
 }
 
 /// One source of a query.

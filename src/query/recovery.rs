@@ -50,7 +50,8 @@ pub(super) async fn identify(
         }
     };
     compare(&checkpoint.location(), &stands, streams)?;
-    let state = plan.stateful.as_ref().map(|stateful| &stateful.description);
+    let state = plan.stateful.as_ref();
+    let state = state.map(|stateful| (&stateful.description, &stateful.renamed));
     refuse_other(&checkpoint.location(), stands.state.as_ref(), state)?;
     Ok(stands)
 }

@@ -12,6 +12,8 @@ use datafusion::logical_expr::{
 
 use super::closing::{Closing, RowTime, never_closed, row_time};
 use super::event_time::EventTime;
+use super::mismatch::Renamed;
+use super::origins::{Origins, Pattern};
 use super::whole::Whole;
 use crate::checkpoint::StateMetadata;
 use crate::error::Error;
@@ -22,6 +24,9 @@ use crate::source::RowColumn;
 pub(crate) trait Streams {
     /// Whether `plan` reads one.
     fn is_read_by(&self, plan: &LogicalPlan) -> Result<bool>;
+
+    /// Which of the streams of the statement `scan` reads, if it reads one.
+    fn place_of(&self, scan: &TableScan) -> Option<usize>;
 
     /// `scan`, if it is of a stream, with the number of the shard as its last column.
     fn numbered(&mut self, scan: &TableScan) -> Result<Option<LogicalPlan>>;
@@ -34,6 +39,8 @@ pub(crate) struct Attached {
     pub(crate) closing: Option<Closing>,
     /// What the aggregation is, in words.
     pub(crate) description: StateMetadata,
+    /// The same with names left open.
+    pub(crate) renamed: Renamed,
     /// Aggregates whose state grows with each row.
     pub(crate) growing: Vec<String>,
     /// Whether the event time is when a record arrived.
@@ -71,23 +78,29 @@ pub(crate) fn attach(
             None => false,
             Some(time) => is_arrival(&time.time, &aggregate.input, streams)?,
         };
-        let (plan, closing, description) = attached(aggregate, mode, time, streams)?;
-        found = Some((closing, description, growing, by_arrival));
+        let (plan, rest) = attached(aggregate, mode, time, streams)?;
+        found = Some((rest, growing, by_arrival));
         let plan = LogicalPlan::Extension(Extension {
             node: Arc::new(Whole { input: plan }),
         });
         Ok(Transformed::new(plan, true, TreeNodeRecursion::Jump))
     });
     let plan = plan.data()?;
-    Ok(
-        found.map(|(closing, description, growing, by_arrival)| Attached {
-            plan,
-            closing,
-            description,
-            growing,
-            by_arrival,
-        }),
-    )
+    Ok(found.map(|(rest, growing, by_arrival)| Attached {
+        plan,
+        closing: rest.closing,
+        description: rest.description,
+        renamed: rest.renamed,
+        growing,
+        by_arrival,
+    }))
+}
+
+/// What is known of an aggregation besides its plan.
+struct Known {
+    closing: Option<Closing>,
+    description: StateMetadata,
+    renamed: Renamed,
 }
 
 /// Aggregates that keep all values they have seen.
@@ -119,12 +132,19 @@ fn attached(
     mode: OutputMode,
     time: Option<RowTime>,
     streams: &mut dyn Streams,
-) -> Result<(LogicalPlan, Option<Closing>, StateMetadata)> {
+) -> Result<(LogicalPlan, Known)> {
+    let exprs = || aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
     // The name of a column leaves casts out.
     let text = |expr: &Expr| expr.to_string();
     let mut description = StateMetadata {
         group_by: aggregate.group_expr.iter().map(text).collect(),
         aggregates: aggregate.aggr_expr.iter().map(text).collect(),
+        event_time: None,
+        origin: Some(Origins::new(streams).of_all(exprs(), &aggregate.input)?),
+        event_time_origin: None,
+    };
+    let mut renamed = Renamed {
+        aggregation: Pattern::of(exprs(), &aggregate.input)?,
         event_time: None,
     };
     let is_distinct = aggregate.aggr_expr.is_empty();
@@ -133,10 +153,20 @@ fn attached(
         never_closed(time.is_some())?;
     }
     let Some(RowTime { time, end, .. }) = time else {
-        return Ok((LogicalPlan::Aggregate(aggregate), None, description));
+        let known = Known {
+            closing: None,
+            description,
+            renamed,
+        };
+        return Ok((LogicalPlan::Aggregate(aggregate), known));
     };
     // What is complete is never closed: it cannot go on from groups of which some are.
-    description.event_time = (mode != OutputMode::Complete).then(|| text(&time));
+    if mode != OutputMode::Complete {
+        let origin = Origins::new(streams).of_all([&time], &aggregate.input)?;
+        description.event_time = Some(text(&time));
+        description.event_time_origin = Some(origin);
+        renamed.event_time = Pattern::of([&time], &aggregate.input)?;
+    }
     let input = carry(Arc::unwrap_or_clone(aggregate.input), streams)?;
     let node = EventTime {
         shard: Expr::Column(number_of(&input)?),
@@ -150,7 +180,12 @@ fn attached(
     });
     let (groups, aggregates) = (aggregate.group_expr, aggregate.aggr_expr);
     let aggregate = Aggregate::try_new(Arc::new(node), groups, aggregates)?;
-    Ok((LogicalPlan::Aggregate(aggregate), closing, description))
+    let known = Known {
+        closing,
+        description,
+        renamed,
+    };
+    Ok((LogicalPlan::Aggregate(aggregate), known))
 }
 
 /// The time of the rows of `aggregate`.

@@ -11,6 +11,7 @@ mod places;
 mod planners;
 mod random;
 mod read_state;
+mod renamed;
 mod restarts;
 mod shapes;
 mod sizes;

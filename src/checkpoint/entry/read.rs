@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::checksum::opened;
 use super::{
-    CHECKSUM_VERSION, CommitEntry, HeadingEntry, MetadataEntry, OffsetsEntry, QueryEntry, Range,
-    STATE_VERSION, StateEntry, Unreadable, VERSION, Writer, from_hours,
+    AggregationEntry, CHECKSUM_VERSION, CommitEntry, HeadingEntry, MetadataEntry, OffsetsEntry,
+    QueryEntry, Range, STATE_VERSION, StateEntry, Unreadable, VERSION, Writer, from_hours,
 };
 use crate::checkpoint::{QueryMetadata, QueryText, SourceMetadata, StateMetadata};
 use crate::model::{
@@ -21,6 +21,8 @@ pub(crate) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
     let entry: OffsetsEntry<'static> = decode(text)?;
     let mut sources = entry.sources.iter();
     let says_retention = sources.any(|source| source.retention_hours.is_some());
+    let says_origin = |state: &AggregationEntry<'_>| state.origin.is_some();
+    let says_origin = entry.state.as_ref().is_some_and(says_origin);
     for (member, is_there, since) in [
         ("watermark", entry.watermark.is_some(), STATE_VERSION),
         ("query", entry.query.is_some(), CHECKSUM_VERSION),
@@ -141,6 +143,7 @@ pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
         ("state", entry.state.is_some(), STATE_VERSION),
         ("statement", entry.statement.is_some(), CHECKSUM_VERSION),
         ("retention_hours", says_retention, CHECKSUM_VERSION),
+        ("origin", says_origin, CHECKSUM_VERSION),
     ] {
         expect_version(entry.version, member, is_there, since)?;
     }
@@ -148,6 +151,8 @@ pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
         group_by: texts(state.group_by),
         aggregates: texts(state.aggregates),
         event_time: state.event_time.map(Cow::into_owned),
+        origin: state.origin.map(Cow::into_owned),
+        event_time_origin: state.event_time_origin.map(Cow::into_owned),
     });
     let sources = entry.sources.into_iter().map(|source| {
         let stream = StreamIdentity::parse(&source.stream);

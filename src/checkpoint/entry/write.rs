@@ -135,6 +135,8 @@ fn aggregation(state: &StateMetadata) -> AggregationEntry<'_> {
         group_by: texts(&state.group_by),
         aggregates: texts(&state.aggregates),
         event_time: state.event_time.as_deref().map(Cow::from),
+        origin: state.origin.as_deref().map(Cow::from),
+        event_time_origin: state.event_time_origin.as_deref().map(Cow::from),
     }
 }
 

@@ -167,6 +167,8 @@ async fn what_the_state_of_a_query_is_of_comes_back() {
         let query = start(place.open(), 1);
         let made = QueryMetadata {
             state: Some(StateMetadata {
+                origin: Some("0cc1".to_owned()),
+                event_time_origin: None,
                 group_by: vec!["word".to_owned()],
                 aggregates: vec!["count(*)".to_owned(), "sum(n)".to_owned()],
                 event_time,

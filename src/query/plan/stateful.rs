@@ -16,7 +16,8 @@ use crate::checkpoint::StateMetadata;
 use crate::error::{Error, Result, failure};
 use crate::model::OutputMode;
 use crate::state::{
-    Attached, Closing, StateRule, StateStore, Streams, attach, stateful_node, stateful_session,
+    Attached, Closing, Renamed, StateRule, StateStore, Streams, attach, stateful_node,
+    stateful_session,
 };
 use crate::table::StreamingSettings;
 
@@ -39,6 +40,8 @@ pub(in crate::query) struct StatefulPlan {
     closing: Option<Closing>,
     /// What it is, in words.
     pub(in crate::query) description: StateMetadata,
+    /// The same with names left open.
+    pub(in crate::query) renamed: Renamed,
     /// Aggregates whose state grows with each row.
     pub(in crate::query) growing: Vec<String>,
     /// How much later than others a row may come; none without a watermark.
@@ -95,6 +98,7 @@ pub(super) fn find(
         plan,
         closing,
         description,
+        renamed,
         growing,
         by_arrival,
     } = attached;
@@ -103,6 +107,7 @@ pub(super) fn find(
         mode,
         closing,
         description,
+        renamed,
         growing,
         delay,
         idle_timeout: settings.watermark_idle_timeout.or(by_arrival),
@@ -124,6 +129,12 @@ struct Scans<'a>(&'a mut [PlanSource]);
 impl Streams for Scans<'_> {
     fn is_read_by(&self, plan: &LogicalPlan) -> DataFusionResult<bool> {
         Ok(stream_in(plan)?.is_some())
+    }
+
+    fn place_of(&self, scan: &TableScan) -> Option<usize> {
+        let found = source_as_provider(&scan.source).ok()?;
+        let mut sources = self.0.iter();
+        sources.position(|source| Arc::ptr_eq(&source.provider, &found))
     }
 
     fn numbered(&mut self, scan: &TableScan) -> DataFusionResult<Option<LogicalPlan>> {

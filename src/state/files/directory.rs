@@ -104,7 +104,7 @@ impl StateDirectory {
                 let rows = tokio::task::spawn_blocking(move || {
                     let unreadable = |reason| unreadable(&place, &reason);
                     let decoded = decode(&name, content).map_err(unreadable)?;
-                    mismatch::refuse(&place, &decoded.schema, &decoded.engine, store.schema())?;
+                    mismatch::refuse(&place, &decoded, &store)?;
                     decoded.rows_of(store.schema()).map_err(unreadable)
                 });
                 Ok::<_, Error>((bytes, stopped(rows.await)?))

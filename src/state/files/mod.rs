@@ -9,3 +9,4 @@ mod encoding;
 mod snapshot;
 
 pub(crate) use directory::{StateDirectory, StatePurger};
+pub(super) use encoding::Decoded;
