@@ -17,8 +17,7 @@ use crate::checkpoint::{Checkpoint, StateObjects, open};
 use crate::error::{Error, Result};
 use crate::model::{BatchId, RetryPolicy};
 use crate::state::StateDirectory;
-
-const NAME: &str = "read_state";
+use crate::table::READ_STATE;
 
 /// A statement waits for these while it is planned.
 const RETRY: RetryPolicy = RetryPolicy {
@@ -29,11 +28,12 @@ const RETRY: RetryPolicy = RetryPolicy {
 
 /// Makes `state` know the function.
 pub(crate) fn install(state: &mut SessionState) {
-    state.register_udtf(NAME, Arc::new(ReadState));
+    state.register_udtf(READ_STATE, Arc::new(ReadState));
 }
 
 /// The table function: looks into the log when a statement is planned, since the columns are found there,
-/// and reads the groups when it runs.
+/// and reads the groups when it runs. It keeps the thread that plans until the columns are found:
+/// [`sql`](fn@crate::sql) plans such a statement on a thread that may block.
 #[derive(Debug)]
 struct ReadState;
 
@@ -123,7 +123,7 @@ fn batch_of(arg: &Expr) -> Result<BatchId> {
 
 fn wrong(found: &str) -> Error {
     Error::invalid_option(format!(
-        "{NAME} was given {found}: expected {NAME}('<checkpoint location>') or \
-         {NAME}('<checkpoint location>', <number of a batch>)"
+        "{READ_STATE} was given {found}: expected {READ_STATE}('<checkpoint location>') or \
+         {READ_STATE}('<checkpoint location>', <number of a batch>)"
     ))
 }

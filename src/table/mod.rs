@@ -48,4 +48,4 @@ pub use read_exec::KinesisReadExec;
 pub use service::Services;
 pub use settings::StreamingSettings;
 pub use sink_exec::{KinesisSinkExec, RowCountExec};
-pub(crate) use sql::{logical_plan, plan_to_run};
+pub(crate) use sql::{READ_STATE, logical_plan, plan_to_run};

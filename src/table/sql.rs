@@ -15,6 +15,8 @@ use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::{
     Insert, ObjectName, Query, Statement as SqlStatement, TableObject, Visit, visit_relations,
 };
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use super::files;
 use super::identifiers::{Tables, quote_columns, quote_query};
@@ -24,6 +26,9 @@ use super::windows;
 use crate::error::Error;
 use crate::options::ExtraColumn;
 use crate::source::RowColumn;
+
+/// The table function that reads the state of a query.
+pub(crate) const READ_STATE: &str = "read_state";
 
 /// The plan that is to be run for one statement, with the additions of [`sql`](fn@crate::sql). A RESET that
 /// DataFusion does not know is done, and there is nothing to be run.
@@ -67,12 +72,46 @@ async fn planned(
 ) -> Result<LogicalPlan, DataFusionError> {
     let state = ctx.state();
     let unnamed = UnnamedInsert::of(ctx, &statement).await;
-    let plan = match (state.statement_to_plan(statement).await, unnamed) {
+    let plan = match (to_plan(&state, statement).await, unnamed) {
         (Err(error), Some(unnamed)) => return Err(unnamed.explain(&state, error).await),
         (plan, _) => plan?,
     };
     refuse_numbers(&plan)?;
     files::read_anew(plan)
+}
+
+/// The plan of `statement` as it is. The engine calls table functions while it plans and cannot wait for
+/// them; one that reads a checkpoint does so on a thread that may block.
+async fn to_plan(
+    state: &SessionState,
+    statement: Statement,
+) -> Result<LogicalPlan, DataFusionError> {
+    if !reads_state(&statement) {
+        return state.statement_to_plan(statement).await;
+    }
+    let (state, runtime) = (state.clone(), Handle::current());
+    let planning = spawn_blocking(move || runtime.block_on(state.statement_to_plan(statement)));
+    planning.await.unwrap_or_else(|error| {
+        Err(Error::internal(format!("the planning of a statement stopped: {error}")).into())
+    })
+}
+
+/// Whether `statement` calls [`READ_STATE`].
+fn reads_state(statement: &Statement) -> bool {
+    let is_it = |name: &ObjectName| name.to_string().eq_ignore_ascii_case(READ_STATE);
+    let visit = |name: &ObjectName| match is_it(name) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    match statement {
+        Statement::Statement(statement) => visit_relations(&**statement, visit).is_break(),
+        Statement::CopyTo(copy) => match &copy.source {
+            CopyToSource::Query(query) => visit_relations(&**query, visit).is_break(),
+            CopyToSource::Relation(_) => false,
+        },
+        Statement::Explain(explain) => reads_state(&explain.statement),
+        Statement::CreateExternalTable(_) | Statement::Reset(_) => false,
+    }
 }
 
 async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), DataFusionError> {

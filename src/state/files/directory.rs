@@ -82,9 +82,12 @@ impl StateDirectory {
             return Ok(None);
         };
         let content = self.objects.read(name).await?;
-        let decoded = decode(name, content)
-            .map_err(|reason| unreadable(&self.objects.place(name), &reason))?;
-        Ok(Some((decoded.schema, decoded.groups)))
+        let (name, place) = (name.clone(), self.objects.place(name));
+        let decoded = tokio::task::spawn_blocking(move || {
+            let decoded = decode(&name, content).map_err(|reason| unreadable(&place, &reason))?;
+            Ok((decoded.schema, decoded.groups))
+        });
+        stopped(decoded.await).map(Some)
     }
 
     /// Takes in one file after the other, the next ones being read meanwhile; gives their bytes.
@@ -162,11 +165,13 @@ impl StateDirectory {
         store: &StateStore,
     ) -> Result<(String, usize)> {
         let (schema, described) = (Arc::clone(store.schema()), store.describe());
-        let content = tokio::task::spawn_blocking(move || {
-            encode(&schema, &described, &rows).map_err(|error| failure(error.into()))
+        let encoded = tokio::task::spawn_blocking(move || {
+            let content = encode(&schema, &described, &rows);
+            let content = content.map_err(|error| failure(error.into()))?;
+            let name = FileName::of(batch, false, &content).to_string();
+            Ok((name, content))
         });
-        let content = stopped(content.await)?;
-        let name = FileName::of(batch, false, &content).to_string();
+        let (name, content) = stopped(encoded.await)?;
         self.objects.create(&name, &content).await?;
         Ok((name, content.len()))
     }

@@ -72,14 +72,18 @@ async fn write(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) ->
         is_first: true,
     };
     loop {
-        let made = tokio::task::spawn_blocking(move || left.next().map(|part| (part, left))).await;
+        let made = tokio::task::spawn_blocking(move || {
+            let part = left.next()?;
+            let named = part.map(|part| (FileName::of(batch, true, &part).to_string(), part));
+            Ok((named, left))
+        });
+        let made = made.await;
         let made = made.map_err(|error| Error::internal(format!("a snapshot stopped: {error}")))?;
         let (part, rest) = made.map_err(crate::error::failure)?;
-        let Some(part) = part else {
+        let Some((name, part)) = part else {
             return Ok(Written { files, bytes });
         };
         left = rest;
-        let name = FileName::of(batch, true, &part).to_string();
         objects.create(&name, &part).await?;
         bytes += part.len();
         files.parts.push(name);

@@ -277,3 +277,42 @@ async fn what_is_not_there_is_an_error_that_says_so() {
         assert!(message.contains(expected), "{arguments}: {message}");
     }
 }
+
+/// The engine calls table functions while it plans, and cannot wait: the threads of the runtime can go on.
+#[tokio::test(start_paused = true)]
+async fn it_is_planned_off_the_threads_of_the_runtime() {
+    use std::thread::{self, ThreadId};
+
+    use datafusion::arrow::datatypes::Schema;
+    use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+    use datafusion::datasource::empty::EmptyTable;
+
+    #[derive(Debug, Default)]
+    struct Called(Mutex<Vec<ThreadId>>);
+
+    impl TableFunctionImpl for Called {
+        fn call_with_args(
+            &self,
+            _args: TableFunctionArgs,
+        ) -> datafusion::common::Result<Arc<dyn TableProvider>> {
+            self.0.lock().unwrap().push(thread::current().id());
+            Ok(Arc::new(EmptyTable::new(Arc::new(Schema::empty()))))
+        }
+    }
+
+    let world = world(1).await;
+    let called = Arc::new(Called::default());
+    world
+        .ctx
+        .register_udtf("read_state", Arc::clone(&called) as _);
+    for statement in [
+        "SELECT count(*) FROM read_state('a')",
+        "EXPLAIN SELECT 1 WHERE EXISTS (SELECT 1 FROM Read_State('a', 1))",
+        "INSERT INTO out (partitionKey, data) SELECT 'k', 'd' FROM read_state('a')",
+    ] {
+        sql(&world.ctx, statement).await.unwrap();
+    }
+    let threads = called.0.lock().unwrap();
+    assert!(threads.len() >= 3);
+    assert!(!threads.contains(&thread::current().id()), "{threads:?}");
+}
