@@ -40,7 +40,8 @@ pub(super) fn services(connection: &Connection) -> Arc<Services> {
     }))
 }
 
-/// A context with what the command promises: `SHOW TABLES` works, and a statement can be ended.
+/// A context with what the command promises: `SHOW TABLES` works, a statement can be ended, and integers do
+/// not wrap around.
 pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
     // No time zone: with one DataFusion 55.2 has `to_timestamp` of a text promise it, and fail when it runs.
     let config = SessionConfig::new().with_information_schema(true);
@@ -51,6 +52,7 @@ pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
         .build();
     let ctx = SessionContext::new_with_state(state);
     register_shared(&ctx, services);
+    crate::fail_on_overflow(&ctx);
     Ok(ctx)
 }
 

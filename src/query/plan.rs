@@ -22,7 +22,9 @@ use crate::error::{Error, Result};
 use crate::kinesis::RecordColumns;
 use crate::model::UnixMillis;
 use crate::source::BatchReads;
-use crate::table::{BatchTable, KinesisTable, StreamingSettings, expect_files};
+use crate::table::{
+    BatchTable, KinesisTable, StreamingSettings, check_overflow, expect_files,
+};
 
 pub(crate) use explained::explained;
 pub use sources::is_streaming;
@@ -107,10 +109,11 @@ impl StreamingPlan {
             ));
         }
         let (plan, stateful) = stateful::find(plan, &mut sources, settings).map_err(failure)?;
-        let session = match &stateful {
+        let mut session = match &stateful {
             Some(stateful) => stateful.session(state)?,
             None => state.clone(),
         };
+        check_overflow(&mut session);
         let optimized = columns::find(&session, &plan, &mut sources).map_err(failure)?;
         let rows = match &optimized {
             LogicalPlan::Dml(insert) => insert.input.schema(),

@@ -7,6 +7,7 @@ mod fragments;
 mod kept;
 mod merged;
 mod modes;
+mod overflow;
 mod places;
 mod planners;
 mod random;
