@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 
+#[cfg(feature = "cli")]
+pub(crate) use engine::{described, plain_words};
 pub(crate) use engine::failure;
 
 /// The crate's result.
@@ -22,9 +24,11 @@ type Source = Arc<dyn StdError + Send + Sync>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A table option, a start position or an argument is wrong: change it.
+    /// A statement, a table option, a start position or an argument is wrong: change it.
     InvalidOption,
-    /// A row cannot become a Kinesis record (null or empty key, too large): change the query.
+    /// A row cannot be computed (a CAST that fails, an overflow, a division by zero) or cannot become a
+    /// Kinesis record (null or empty key, too large). Another run fails the same: change the statement, or
+    /// leave such rows out.
     InvalidRow,
     /// The stream, shard or consumer does not exist: create it or correct the name.
     NotFound,
@@ -32,6 +36,12 @@ pub enum ErrorKind {
     AccessDenied,
     /// The service throttled or failed for longer than the retry options allow: run it again later.
     Unavailable,
+    /// The statement needs more memory or disk than there is. Another run fails the same: raise the limit,
+    /// or ask for less.
+    ResourcesExhausted,
+    /// A function of the program failed, such as that of `foreach_batch`, or a part of the engine that the
+    /// program has added. The message and the [source](std::error::Error::source) are what it said.
+    UserFunction,
     /// The statement asks for something this crate does not do: the message names a way out.
     Unsupported,
     /// A newer start of the same query has taken over the checkpoint: leave the field to it.

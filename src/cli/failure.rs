@@ -10,6 +10,7 @@ use super::redact;
 use super::signals::Stop;
 use super::statements::Statement;
 use crate::Error;
+use crate::error::{described, plain_words};
 
 const EXCERPT_LINES: usize = 5;
 const EXCERPT_COLUMNS: usize = 160;
@@ -92,7 +93,7 @@ pub(super) fn reason(error: &DataFusionError) -> String {
         }
         DataFusionError::Plan(message)
         | DataFusionError::Execution(message)
-        | DataFusionError::Configuration(message) => message.clone(),
+        | DataFusionError::Configuration(message) => plain_words(message),
         DataFusionError::SQL(error, _) => {
             chain(error).replacen("sql parser error: ", "syntax error: ", 1)
         }
@@ -101,7 +102,8 @@ pub(super) fn reason(error: &DataFusionError) -> String {
         DataFusionError::IoError(error) => chain(error),
         DataFusionError::ObjectStore(error) => chain(error),
         DataFusionError::External(error) => chain(error.as_ref()),
-        other => other.strip_backtrace(),
+        // Kinds that say what to do have words for it.
+        other => described(other).to_string(),
     }
 }
 

@@ -1,8 +1,22 @@
 //! Errors of the engine as errors of this crate.
 
+use std::error::Error as StdError;
+use std::io;
+
+use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use datafusion::object_store::Error as StoreError;
 
 use super::{Error, ErrorKind};
+
+/// What the engine puts around the message of an error that it takes for its own fault.
+const CALLED_INTERNAL: &str = "Internal error: ";
+const CALLED_A_BUG: &str = "This issue was likely caused by a bug in DataFusion's code. Please help us to \
+    resolve this by filing a bug report in our issue tracker: https://github.com/apache/datafusion/issues";
+
+/// What to do where memory or disk is short.
+const MORE_RESOURCES: &str =
+    "Raise the limit, such as SET datafusion.runtime.memory_limit = '4G', or ask for less at once";
 
 /// The error of this crate inside `error`, or one that says what the engine said.
 pub(crate) fn failure(error: DataFusionError) -> Error {
@@ -16,18 +30,124 @@ pub(crate) fn failure(error: DataFusionError) -> Error {
             other => wrapped.with_source(other),
         };
     }
-    let kind = match error.find_root() {
+    described(&error).with_source(error)
+}
+
+/// What the engine says in `error`, with what the caller can do about it.
+pub(crate) fn described(error: &DataFusionError) -> Error {
+    let kind = kind_of(error.find_root());
+    let message = plain_words(&error.strip_backtrace());
+    match kind {
+        ErrorKind::ResourcesExhausted if !message.contains("memory_limit") => {
+            Error::new(kind, message).followed_by(MORE_RESOURCES)
+        }
+        ErrorKind::Internal => Error::new(kind, message)
+            .in_context("a fault of the engine, DataFusion, or of this crate; please report it"),
+        _ => Error::new(kind, message),
+    }
+}
+
+/// A message of the engine without what it puts around those that it takes for its own faults: most come
+/// from a statement that is wrong.
+pub(crate) fn plain_words(message: &str) -> String {
+    let message = message.replace(CALLED_INTERNAL, "");
+    let parts = message.split(CALLED_A_BUG).map(str::trim_end);
+    let mut plain = String::with_capacity(message.len());
+    for part in parts {
+        plain.push_str(part);
+    }
+    plain.trim_end().to_owned()
+}
+
+/// What the caller can do about `root`, which has no error of the engine below it.
+fn kind_of(root: &DataFusionError) -> ErrorKind {
+    match root {
         DataFusionError::SQL(..)
         | DataFusionError::Plan(_)
         | DataFusionError::SchemaError(..)
-        | DataFusionError::NotImplemented(_)
         | DataFusionError::Configuration(_) => ErrorKind::InvalidOption,
-        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => ErrorKind::InvalidRow,
-        DataFusionError::Internal(_) => ErrorKind::Internal,
-        // Disks, memory, object stores, functions of the user: what is outside and may come back.
+        DataFusionError::NotImplemented(_) => ErrorKind::Unsupported,
+        // The functions of the engine say so of arguments that they cannot take.
+        DataFusionError::Execution(_) => ErrorKind::InvalidRow,
+        DataFusionError::ArrowError(error, _) => kind_of_arrow(error),
+        DataFusionError::ResourcesExhausted(_) => ErrorKind::ResourcesExhausted,
+        DataFusionError::IoError(error) => kind_of_io(error),
+        DataFusionError::ObjectStore(error) => kind_of_store(error),
+        DataFusionError::External(error) => kind_of_external(&**error),
+        DataFusionError::Collection(errors) => errors
+            .first()
+            .map_or(ErrorKind::Internal, |error| kind_of(error.find_root())),
+        _ => ErrorKind::Internal,
+    }
+}
+
+fn kind_of_arrow(error: &ArrowError) -> ErrorKind {
+    match error {
+        ArrowError::NotYetImplemented(_) => ErrorKind::Unsupported,
+        ArrowError::ExternalError(error) => kind_of_external(&**error),
+        ArrowError::MemoryError(_) | ArrowError::OffsetOverflowError(_) => {
+            ErrorKind::ResourcesExhausted
+        }
+        ArrowError::IoError(_, error) => kind_of_io(error),
+        ArrowError::SchemaError(_)
+        | ArrowError::IpcError(_)
+        | ArrowError::CDataInterface(_)
+        | ArrowError::DictionaryKeyOverflowError
+        | ArrowError::RunEndIndexOverflowError => ErrorKind::Internal,
+        // CastError, ParseError, ComputeError, DivideByZero, ArithmeticOverflow, InvalidArgumentError and
+        // those of formats: what is wrong is a value.
+        _ => ErrorKind::InvalidRow,
+    }
+}
+
+fn kind_of_io(error: &io::Error) -> ErrorKind {
+    match error.kind() {
+        io::ErrorKind::NotFound => ErrorKind::NotFound,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ErrorKind::AccessDenied
+        }
+        io::ErrorKind::StorageFull
+        | io::ErrorKind::QuotaExceeded
+        | io::ErrorKind::FileTooLarge
+        | io::ErrorKind::OutOfMemory => ErrorKind::ResourcesExhausted,
         _ => ErrorKind::Unavailable,
-    };
-    Error::new(kind, error.strip_backtrace()).with_source(error)
+    }
+}
+
+fn kind_of_store(error: &StoreError) -> ErrorKind {
+    match error {
+        StoreError::NotFound { .. } => ErrorKind::NotFound,
+        StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
+            ErrorKind::AccessDenied
+        }
+        StoreError::NotSupported { .. } | StoreError::NotImplemented { .. } => {
+            ErrorKind::Unsupported
+        }
+        _ => {
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                if let Some(error) = error.downcast_ref::<io::Error>() {
+                    return kind_of_io(error);
+                }
+                cause = error.source();
+            }
+            ErrorKind::Unavailable
+        }
+    }
+}
+
+/// What neither the engine nor this crate has made is of a function or a table of the program.
+fn kind_of_external(error: &(dyn StdError + 'static)) -> ErrorKind {
+    if let Some(error) = error.downcast_ref::<ArrowError>() {
+        return kind_of_arrow(error);
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return kind_of_io(error);
+    }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return kind_of_store(error);
+    }
+    ErrorKind::UserFunction
 }
 
 #[cfg(test)]
@@ -54,7 +174,100 @@ mod tests {
         let error = failure(DataFusionError::Plan("no column 'x'".into()).context("planning"));
         assert_eq!(error.kind(), ErrorKind::InvalidOption);
         assert!(error.to_string().contains("no column 'x'"), "{error}");
+    }
+
+    #[test]
+    fn the_kind_says_what_to_do() {
+        let io = |kind: io::ErrorKind| DataFusionError::IoError(kind.into());
+        let store = |error| DataFusionError::ObjectStore(Box::new(error));
+        let arrow = |error| DataFusionError::ArrowError(Box::new(error), None);
+        let path = String::from("bucket/key");
+        for (error, kind) in [
+            (
+                DataFusionError::NotImplemented("x".into()),
+                ErrorKind::Unsupported,
+            ),
+            (
+                DataFusionError::Execution("bad argument".into()),
+                ErrorKind::InvalidRow,
+            ),
+            (
+                arrow(ArrowError::CastError("'abc'".into())),
+                ErrorKind::InvalidRow,
+            ),
+            (arrow(ArrowError::DivideByZero), ErrorKind::InvalidRow),
+            (
+                arrow(ArrowError::OffsetOverflowError(5)),
+                ErrorKind::ResourcesExhausted,
+            ),
+            (
+                arrow(ArrowError::SchemaError("x".into())),
+                ErrorKind::Internal,
+            ),
+            (
+                arrow(ArrowError::ExternalError("a function's".into())),
+                ErrorKind::UserFunction,
+            ),
+            (
+                DataFusionError::ResourcesExhausted("1 GiB".into()),
+                ErrorKind::ResourcesExhausted,
+            ),
+            (
+                io(io::ErrorKind::StorageFull),
+                ErrorKind::ResourcesExhausted,
+            ),
+            (io(io::ErrorKind::PermissionDenied), ErrorKind::AccessDenied),
+            (io(io::ErrorKind::ConnectionReset), ErrorKind::Unavailable),
+            (
+                store(StoreError::NotFound {
+                    path,
+                    source: "gone".into(),
+                }),
+                ErrorKind::NotFound,
+            ),
+            (
+                store(StoreError::Generic {
+                    store: "LocalFileSystem",
+                    source: Box::new(io::Error::from(io::ErrorKind::StorageFull)),
+                }),
+                ErrorKind::ResourcesExhausted,
+            ),
+            (
+                DataFusionError::External("the program's own".into()),
+                ErrorKind::UserFunction,
+            ),
+            (DataFusionError::Internal("x".into()), ErrorKind::Internal),
+        ] {
+            let text = error.to_string();
+            let shared = DataFusionError::Shared(Arc::new(error)).context("somewhere");
+            assert_eq!(failure(shared).kind(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn short_memory_names_the_setting_once() {
         let full = failure(DataFusionError::ResourcesExhausted("1 GiB".into()));
-        assert_eq!(full.kind(), ErrorKind::Unavailable);
+        assert!(full.to_string().contains("memory_limit"), "{full}");
+        let said = failure(DataFusionError::ResourcesExhausted(
+            "1 GiB. Raise datafusion.runtime.memory_limit".into(),
+        ));
+        assert_eq!(
+            said.to_string().matches("memory_limit").count(),
+            1,
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn nobody_is_sent_to_another_projects_issue_tracker() {
+        let message = DataFusionError::Internal("no store for s3://bucket".into()).to_string();
+        assert!(message.contains("bug"), "the engine says so: {message}");
+        assert_eq!(plain_words(&message), "no store for s3://bucket.");
+        let nested = DataFusionError::Plan(format!("{message}. No function matches")).to_string();
+        let plain = plain_words(&nested);
+        assert!(
+            !plain.contains("bug") && plain.contains("No function matches"),
+            "{plain}"
+        );
     }
 }

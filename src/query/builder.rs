@@ -162,7 +162,9 @@ impl StreamingQueryBuilder {
     /// again with the same number and the same rows, as far as the statement has no function such as
     /// `random()`: a function that remembers the number of the batch it has finished last can tell.
     ///
-    /// An error of it ends the query.
+    /// An error of it ends the query: with [`UserFunction`](crate::ErrorKind::UserFunction), unless it is
+    /// an [`Error`](crate::Error) of this crate or one that the rows have given. A batch whose rows have
+    /// failed is not done, whatever the function says.
     #[must_use]
     pub fn foreach_batch<F, Fut>(mut self, function: F) -> Self
     where

@@ -1,6 +1,7 @@
 //! Where the rows of a batch go.
 
 mod console;
+mod foreach_batch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::UInt64Type;
 use datafusion::common::Result as DataFusionResult;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
@@ -100,23 +101,7 @@ impl Output {
         let plan = in_source_order(state.create_physical_plan(&batch.plan).await?)?;
         let planned = Instant::now();
         let context = state.task_ctx();
-        let plan = match batch.stateful {
-            true => run_stateful(plan, &context).await?,
-            false => plan,
-        };
-        let rows = execute_stream(Arc::clone(&plan), Arc::clone(&context))?;
-        let rows = match batch.stateful {
-            true => beside_state(rows, &context)?,
-            false => rows,
-        };
-        let output_rows = match self {
-            Self::Insert => Some(rows.try_fold(0, inserted).await?),
-            Self::ForeachBatch(function) => {
-                function(id, rows).await?;
-                None
-            }
-            Self::Console(console) => Some(console.print(id, rows).await?),
-        };
+        let (plan, output_rows) = self.give(plan, &context, &batch, id).await?;
         let (input_rows, lost_ranges) = read(&*plan, &batch.reads);
         Ok(Ran {
             input_rows,
@@ -125,6 +110,34 @@ impl Output {
             planning: planned - begun,
             running: planned.elapsed(),
         })
+    }
+
+    /// Gives the rows of a batch to where they go: what has run, and their number, where the output says so.
+    async fn give(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        context: &Arc<TaskContext>,
+        batch: &BatchPlan,
+        id: BatchId,
+    ) -> DataFusionResult<(Arc<dyn ExecutionPlan>, Option<u64>)> {
+        let plan = match batch.stateful {
+            true => run_stateful(plan, context).await?,
+            false => plan,
+        };
+        let rows = execute_stream(Arc::clone(&plan), Arc::clone(context))?;
+        let rows = match batch.stateful {
+            true => beside_state(rows, context)?,
+            false => rows,
+        };
+        let output_rows = match self {
+            Self::Insert => Some(rows.try_fold(0, inserted).await?),
+            Self::ForeachBatch(function) => {
+                foreach_batch::call(function, id, rows).await?;
+                None
+            }
+            Self::Console(console) => Some(console.print(id, rows).await?),
+        };
+        Ok((plan, output_rows))
     }
 }
 

@@ -154,3 +154,54 @@ async fn a_row_that_cannot_be_computed_fails_the_batch() {
     assert_eq!(error.kind(), ErrorKind::InvalidRow);
     assert!(error.to_string().contains("no number"), "{error}");
 }
+
+/// How a batch ends whose rows are those of `sql`, given to `function`.
+async fn ended<W>(
+    sql: &str,
+    function: impl Fn(BatchId, SendableRecordBatchStream) -> W + Send + Sync + 'static,
+) -> (ErrorKind, String)
+where
+    W: Future<Output = DataFusionResult<()>> + Send + 'static,
+{
+    let world = World::new().await;
+    world.put("words", "abc").await;
+    let output = Output::foreach_batch(function);
+    let error = run(&world, sql, &output).await.unwrap_err();
+    (error.kind(), error.to_string())
+}
+
+const NUMBERS: &str = "SELECT CAST(CAST(data AS VARCHAR) AS INT) FROM words";
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_users_function_is_told_from_one_of_the_rows() {
+    let (kind, message) = ended("SELECT data FROM words", |_, _| async {
+        Err(DataFusionError::Execution(
+            "the disk of mine is full".into(),
+        ))
+    })
+    .await;
+    assert_eq!(kind, ErrorKind::UserFunction);
+    assert!(message.contains("the disk of mine is full"), "{message}");
+    let (kind, message) = ended(NUMBERS, |_, rows| async move {
+        rows.try_collect::<Vec<_>>().await.map(drop)
+    })
+    .await;
+    assert_eq!(kind, ErrorKind::InvalidRow);
+    assert!(message.contains("'abc'"), "{message}");
+    let (kind, _) = ended("SELECT data FROM words", |_, _| async {
+        Err(crate::error::Error::new(ErrorKind::Unavailable, "another stream is away").into())
+    })
+    .await;
+    assert_eq!(kind, ErrorKind::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_whose_rows_failed_does_not_count_as_done_because_the_function_says_nothing() {
+    let (kind, message) = ended(NUMBERS, |_, mut rows| async move {
+        while let Ok(Some(_)) = rows.try_next().await {}
+        Ok(())
+    })
+    .await;
+    assert_eq!(kind, ErrorKind::InvalidRow);
+    assert!(message.contains("'abc'"), "{message}");
+}
