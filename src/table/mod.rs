@@ -21,6 +21,7 @@ mod engine_rules;
 mod factory;
 mod files;
 mod identifiers;
+mod names;
 mod order;
 mod overflow;
 mod provider;

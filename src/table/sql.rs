@@ -20,6 +20,7 @@ use tokio::task::spawn_blocking;
 
 use super::files;
 use super::identifiers::{Tables, quote_columns, quote_query};
+use super::names;
 use super::provider::KinesisTable;
 use super::settings;
 use super::windows;
@@ -72,7 +73,7 @@ async fn planned(
 ) -> Result<LogicalPlan, DataFusionError> {
     let state = ctx.state();
     let unnamed = UnnamedInsert::of(ctx, &statement).await;
-    let plan = match (to_plan(&state, statement).await, unnamed) {
+    let plan = match (named_apart(&state, statement).await, unnamed) {
         (Err(error), Some(unnamed)) => return Err(unnamed.explain(&state, error).await),
         (plan, _) => plan?,
     };
@@ -111,6 +112,21 @@ fn reads_state(statement: &Statement) -> bool {
         },
         Statement::Explain(explain) => reads_state(&explain.statement),
         Statement::CreateExternalTable(_) | Statement::Reset(_) => false,
+    }
+}
+
+/// The plan of a statement, whose columns get names where two have the same one.
+async fn named_apart(
+    state: &SessionState,
+    mut statement: Statement,
+) -> Result<LogicalPlan, DataFusionError> {
+    match to_plan(state, statement.clone()).await {
+        Err(error) if names::are_repeated(&error) => {
+            names::give(&mut statement);
+            let named = to_plan(state, statement).await;
+            named.map_err(|_| error)
+        }
+        planned => planned,
     }
 }
 

@@ -30,6 +30,7 @@ mod peers;
 mod process;
 mod reading;
 mod reference_deaggregator;
+mod refused_statements;
 #[cfg(all(unix, feature = "cli", feature = "embedded"))]
 mod resharded;
 #[cfg(feature = "embedded")]
