@@ -19,6 +19,7 @@ mod descriptor;
 mod distinct_floats;
 mod engine_rules;
 mod factory;
+mod file_places;
 mod files;
 mod identifiers;
 mod names;

@@ -18,6 +18,7 @@ use datafusion::sql::sqlparser::ast::{
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use super::file_places;
 use super::files;
 use super::identifiers::{Tables, quote_columns, quote_query};
 use super::names;
@@ -142,6 +143,7 @@ async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), 
             windows::write_out(statement, &tables)?;
         }
         Statement::CopyTo(copy) => {
+            file_places::refuse_copy(&ctx.state(), copy)?;
             if let CopyToSource::Query(query) = &mut copy.source {
                 let tables = tables_of(ctx, &**query as &Query).await;
                 quote_query(query, &tables);
@@ -158,6 +160,7 @@ async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), 
                     );
                 }
             }
+            file_places::refuse_table(&ctx.state(), create)?;
         }
         Statement::Reset(_) => {}
     }

@@ -1,6 +1,8 @@
 //! Statements that cannot run say in words of this crate what there is instead.
 
-use datafusion_kinesis::sql;
+use std::sync::Arc;
+
+use datafusion_kinesis::{ErrorKind, sql};
 
 use crate::support::World;
 
@@ -9,6 +11,63 @@ async fn world() -> World {
     world.table("words", 1, "").await;
     world.put("words", "a", "12").await;
     world
+}
+
+/// Why `statement` is refused.
+async fn refused(world: &World, statement: &str) -> (ErrorKind, String) {
+    let (kind, message) = world.refusal(statement).await;
+    for engine in ["Internal error", "bug", "filing", "RuntimeEnv"] {
+        assert!(!message.contains(engine), "{statement}: {message}");
+    }
+    (kind, message)
+}
+
+#[tokio::test(start_paused = true)]
+async fn formats_and_places_of_files_that_are_not_there_say_what_is() {
+    let world = world().await;
+    for format in ["PARQUET", "AVRO", "KAFKA"] {
+        let create =
+            format!("CREATE EXTERNAL TABLE f (v VARCHAR) STORED AS {format} LOCATION '/f/'");
+        let (kind, message) = refused(&world, &create).await;
+        assert_eq!(kind, ErrorKind::Unsupported, "{create}");
+        for part in [format, "CSV", "JSON", "aws-kinesis", "table 'f'"] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+    for scheme in ["s3", "gs", "https"] {
+        for statement in [
+            format!(
+                "CREATE EXTERNAL TABLE f (v VARCHAR) STORED AS CSV LOCATION '{scheme}://bucket/out/'"
+            ),
+            format!("CREATE EXTERNAL TABLE f STORED AS JSON LOCATION '{scheme}://bucket/out/'"),
+            format!("COPY (SELECT 1 AS x) TO '{scheme}://bucket/x.csv'"),
+        ] {
+            let (kind, message) = refused(&world, &statement).await;
+            assert_eq!(kind, ErrorKind::Unsupported, "{statement}");
+            for part in [
+                format!("{scheme}://"),
+                "file:///".to_owned(),
+                "register_object_store".to_owned(),
+            ] {
+                assert!(message.contains(&part), "{part}: {message}");
+            }
+        }
+    }
+    let (_, message) = refused(&world, "COPY (SELECT 1 AS x) TO '/tmp/x.parquet'").await;
+    assert!(message.contains("parquet"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_the_program_has_given_a_store_is_taken() {
+    let world = world().await;
+    let url = url::Url::parse("s3://bucket").unwrap();
+    let store = Arc::new(object_store::memory::InMemory::new());
+    world.ctx.register_object_store(&url, store);
+    world
+        .run("CREATE EXTERNAL TABLE f (v VARCHAR) STORED AS CSV LOCATION 's3://bucket/out/'")
+        .await;
+    world.run("INSERT INTO f VALUES ('x')").await;
+    assert_eq!(world.lines("SELECT v FROM f").await, ["x"]);
 }
 
 #[tokio::test(start_paused = true)]
