@@ -10,6 +10,7 @@ use datafusion::logical_expr::CreateExternalTable;
 use datafusion::prelude::SessionContext;
 
 use super::builder::KinesisTableBuilder;
+use super::functions;
 use super::provider::{KinesisTable, unsupported};
 use super::service::Services;
 use super::settings::StreamingSettings;
@@ -32,7 +33,7 @@ impl KinesisTableFactory {
     }
 }
 
-/// Makes a session know tables of Kinesis, their settings and their windows.
+/// Makes a session know tables of Kinesis, their settings, their windows and what else is in SQL here.
 pub(crate) fn register_with(ctx: &SessionContext, services: &Arc<Services>) {
     let state = ctx.state_ref();
     let mut state = state.write();
@@ -44,6 +45,7 @@ pub(crate) fn register_with(ctx: &SessionContext, services: &Arc<Services>) {
     }
     StreamingSettings::install(state.config_mut().options_mut());
     windows::install(&mut state);
+    functions::install(&mut state);
 }
 
 #[async_trait]

@@ -13,6 +13,7 @@
 //!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
 //! ```
 
+mod advice;
 mod batch_table;
 mod builder;
 mod descriptor;
@@ -21,6 +22,7 @@ mod engine_rules;
 mod factory;
 mod file_places;
 mod files;
+mod functions;
 mod identifiers;
 mod names;
 mod order;

@@ -18,6 +18,7 @@ use datafusion::sql::sqlparser::ast::{
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use super::advice;
 use super::file_places;
 use super::files;
 use super::identifiers::{Tables, quote_columns, quote_query};
@@ -63,7 +64,8 @@ pub(crate) async fn logical_plan(
 async fn statement(ctx: &SessionContext, sql: &str) -> Result<Statement, DataFusionError> {
     let state = ctx.state();
     let dialect = state.config_options().sql_parser.dialect;
-    let mut statement = state.sql_to_statement(sql, &dialect)?;
+    let statement = state.sql_to_statement(sql, &dialect);
+    let mut statement = statement.map_err(|error| advice::of_syntax(error, sql))?;
     rewrite(ctx, &mut statement).await?;
     Ok(statement)
 }
@@ -75,10 +77,13 @@ async fn planned(
     let state = ctx.state();
     let unnamed = UnnamedInsert::of(ctx, &statement).await;
     let plan = match (named_apart(&state, statement).await, unnamed) {
-        (Err(error), Some(unnamed)) => return Err(unnamed.explain(&state, error).await),
-        (plan, _) => plan?,
+        (Err(error), Some(unnamed)) => {
+            return Err(advice::advised(unnamed.explain(&state, error).await));
+        }
+        (plan, _) => plan.map_err(advice::advised)?,
     };
     refuse_numbers(&plan)?;
+    advice::refuse_impossible_casts(&plan)?;
     files::read_anew(plan)
 }
 

@@ -23,6 +23,141 @@ async fn refused(world: &World, statement: &str) -> (ErrorKind, String) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn functions_of_numbers_and_text_say_that_data_is_bytes() {
+    let world = world().await;
+    for call in [
+        "sum(data)",
+        "avg(data)",
+        "median(data)",
+        "substr(data, 1, 1)",
+        "upper(data)",
+        "split_part(data, ',', 1)",
+        "date_trunc('hour', data)",
+        "approx_percentile_cont(data, 0.5)",
+        "stddev(data)",
+        "data + 1",
+        "data > 5",
+    ] {
+        let (kind, message) = refused(&world, &format!("SELECT {call} FROM words")).await;
+        assert_eq!(kind, ErrorKind::InvalidOption, "{call}");
+        assert!(
+            message.contains("CAST(data AS VARCHAR)"),
+            "{call}: {message}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cast_of_bytes_to_a_number_names_the_cast_that_works() {
+    let world = world().await;
+    for (written, wanted) in [
+        ("CAST(data AS INT)", "CAST(CAST(data AS VARCHAR) AS INT)"),
+        ("data::bigint", "CAST(CAST(data AS VARCHAR) AS BIGINT)"),
+        (
+            "TRY_CAST(data AS DOUBLE)",
+            "CAST(CAST(data AS VARCHAR) AS DOUBLE)",
+        ),
+        (
+            "CAST(data AS TIMESTAMP)",
+            "CAST(CAST(data AS VARCHAR) AS TIMESTAMP)",
+        ),
+    ] {
+        for statement in [
+            format!("SELECT {written} FROM words"),
+            format!("SELECT 1 FROM words WHERE {written} IS NULL"),
+            format!("SELECT * FROM (SELECT max({written}) FROM words)"),
+        ] {
+            let (kind, message) = refused(&world, &statement).await;
+            assert_eq!(kind, ErrorKind::InvalidOption, "{statement}");
+            assert!(message.contains(wanted), "{statement}: {message}");
+        }
+    }
+    let cast = "SELECT CAST(CAST(data AS VARCHAR) AS INT) AS n FROM words";
+    assert_eq!(world.lines(cast).await, ["12"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn octet_length_takes_bytes_and_text() {
+    let world = world().await;
+    world
+        .run("INSERT INTO words (partitionKey, data) VALUES ('b', X'ff00ff')")
+        .await;
+    let lengths = "SELECT octet_length(data) AS n FROM words ORDER BY n";
+    assert_eq!(world.lines(lengths).await, ["2", "3"]);
+    for (expr, length) in [
+        ("'Ångström'", "10"),
+        ("X'ff'", "1"),
+        ("CAST(NULL AS BYTEA)", ""),
+        ("encode(X'ff', 'hex')", "2"),
+    ] {
+        let sql = format!("SELECT octet_length({expr})");
+        assert_eq!(world.lines(&sql).await, [length], "{sql}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_other_systems_have_points_to_what_is_here() {
+    let world = world().await;
+    let text = "CAST(data AS VARCHAR)";
+    for call in [
+        format!("from_json({text})"),
+        format!("get_json_object({text}, '$.a')"),
+        format!("json_value({text}, '$.a')"),
+        format!("json_get_str({text}, 'a')"),
+        format!("{text} -> 'a'"),
+        format!("{text} ->> 'a'"),
+        format!("CAST({text} AS JSON)"),
+        "data['a']".to_owned(),
+    ] {
+        let (kind, message) = refused(&world, &format!("SELECT {call} FROM words")).await;
+        assert_eq!(kind, ErrorKind::Unsupported, "{call}");
+        assert!(message.contains("regexp_match"), "{call}: {message}");
+    }
+    for call in [
+        "gunzip(data)",
+        "decompress(data, 'gzip')",
+        "zip_decompress(data)",
+    ] {
+        let (_, message) = refused(&world, &format!("SELECT {call} FROM words")).await;
+        assert!(message.contains("register_udf"), "{call}: {message}");
+    }
+    let ts = "approximateArrivalTimestamp";
+    for statement in [
+        format!("SELECT count(*) FROM words GROUP BY window({ts}, '1 minute')"),
+        format!(
+            "SELECT count(*) FROM TABLE(TUMBLE(TABLE words, DESCRIPTOR({ts}), INTERVAL '1' MINUTE))"
+        ),
+        format!("SELECT count(*) FROM tumble(words, {ts}, INTERVAL '1 minute')"),
+        format!("SELECT tumble({ts}, INTERVAL '1 minute'), count(*) FROM words GROUP BY 1"),
+        "SELECT window_start, count(*) FROM words GROUP BY 1".to_owned(),
+        "SELECT window_end, count(*) FROM words GROUP BY window_end".to_owned(),
+    ] {
+        let (_, message) = refused(&world, &statement).await;
+        assert!(
+            message.contains("GROUP BY tumble("),
+            "{statement}: {message}"
+        );
+    }
+}
+
+/// The advice about JSON gives what it says.
+#[tokio::test(start_paused = true)]
+async fn the_regular_expression_of_the_advice_works() {
+    let world = world().await;
+    let (_, message) = refused(&world, "SELECT from_json(data) FROM words").await;
+    let begin = message.find("regexp_match").unwrap();
+    let end = begin + message[begin..].find("[1]").unwrap() + "[1]".len();
+    world
+        .put("words", "j", r#"{"name": "Ada", "age": 36}"#)
+        .await;
+    let sql = format!(
+        "SELECT {} AS name FROM words WHERE partitionKey = 'j'",
+        &message[begin..end]
+    );
+    assert_eq!(world.lines(&sql).await, ["Ada"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn formats_and_places_of_files_that_are_not_there_say_what_is() {
     let world = world().await;
     for format in ["PARQUET", "AVRO", "KAFKA"] {
