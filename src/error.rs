@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 
-#[cfg(feature = "cli")]
-pub(crate) use engine::described;
-pub(crate) use engine::{failure, plain_words};
+pub(crate) use engine::{described, failure, kind_in, plain_words};
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

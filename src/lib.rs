@@ -39,5 +39,5 @@ pub use session::{register, register_with, sql};
 pub use state::{EventTimeExec, StateExec};
 pub use table::{
     InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
-    KinesisTableFactory, RowCountExec, Services, StreamingSettings, fail_on_overflow,
+    KinesisTableFactory, RowCountExec, RowErrorExec, Services, StreamingSettings, fail_on_overflow,
 };

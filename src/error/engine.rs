@@ -33,6 +33,14 @@ pub(crate) fn failure(error: DataFusionError) -> Error {
     described(&error).with_source(error)
 }
 
+/// What the caller can do about `error`, be it of this crate or of the engine.
+pub(crate) fn kind_in(error: &DataFusionError) -> ErrorKind {
+    match Error::find_in(error) {
+        Some(ours) => ours.kind(),
+        None => kind_of(error.find_root()),
+    }
+}
+
 /// What the engine says in `error`, with what the caller can do about it.
 pub(crate) fn described(error: &DataFusionError) -> Error {
     let kind = kind_of(error.find_root());

@@ -24,7 +24,7 @@ use crate::error::failure;
 use crate::model::BatchId;
 use crate::source::BatchReads;
 use crate::state::{beside_state, run_stateful};
-use crate::table::{KinesisReadExec, in_source_order};
+use crate::table::{KinesisReadExec, in_source_order, with_record};
 
 type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'static, Result<(), DataFusionError>>
     + Send
@@ -101,7 +101,11 @@ impl Output {
         let plan = in_source_order(state.create_physical_plan(&batch.plan).await?)?;
         let planned = Instant::now();
         let context = state.task_ctx();
-        let (plan, output_rows) = self.give(plan, &context, &batch, id).await?;
+        let given = self.give(Arc::clone(&plan), &context, &batch, id).await;
+        let (plan, output_rows) = match given {
+            Ok(given) => given,
+            Err(error) => return Err(Box::pin(with_record(&plan, &context, error)).await),
+        };
         let (input_rows, lost_ranges) = read(&*plan, &batch.reads);
         Ok(Ran {
             input_rows,

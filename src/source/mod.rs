@@ -37,6 +37,7 @@ mod present;
 mod range;
 mod read;
 mod reader;
+mod recent;
 mod retention;
 mod rows;
 mod starts;

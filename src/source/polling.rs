@@ -195,6 +195,8 @@ impl ShardReader {
                 }
                 let end = RowPlace::before(page.len());
                 let first = first_row(&page, &from);
+                let recent = &self.context.recent;
+                recent.note(&self.read, from, self.pages.position().clone());
                 Ok(Some(PageSlice::new(page, first, end)))
             }
             End::Range(range) => {

@@ -12,6 +12,7 @@ use super::buffered::BatchReads;
 use super::columns::RowColumn;
 use super::fetches::Fetches;
 use super::horizon::Kept;
+use super::recent::RecentPages;
 use super::retention::StreamRetention;
 use super::rows::RowBuilder;
 use crate::error::{Error, Result};
@@ -39,6 +40,8 @@ pub(crate) struct ReadContext {
     pub(crate) retention: Arc<StreamRetention>,
     /// The batch that is read, with what of it is in memory; none where a shard is read to its tip.
     pub(crate) buffered: Option<Arc<BatchReads>>,
+    /// Where shards that are read to their tip were read last.
+    pub(crate) recent: Arc<RecentPages>,
 }
 
 impl ReadContext {

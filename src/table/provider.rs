@@ -120,6 +120,7 @@ impl KinesisTable {
             max_record_bytes: config.summary.max_record_bytes,
             retention: Arc::new(StreamRetention::new(config.summary.retention)),
             buffered: None,
+            recent: Arc::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::coop::make_cooperative;
@@ -21,7 +22,9 @@ use datafusion::physical_plan::{
 };
 use futures::{Stream, StreamExt, TryStreamExt};
 
-use super::descriptor::decode;
+use super::descriptor::{decode, descriptor_schema, encode_all};
+use crate::model::StreamName;
+use crate::options::ExtraColumn;
 use crate::source::{BatchReads, ReadContext, ReadCounters, RowColumn, RowReader, row_schema};
 
 /// Reads shards: one partition for each partition of descriptors in its input, shard after shard in
@@ -73,6 +76,39 @@ impl KinesisReadExec {
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// The stream it reads.
+    pub(super) fn stream(&self) -> &StreamName {
+        self.context.stream.name()
+    }
+
+    /// A scan of the batch, or of what was read last of each shard, that says of each row where it is: its
+    /// shard, its sequence number, and its place in an aggregated record come behind the other columns.
+    ///
+    /// # Errors
+    /// None: descriptors always fit their schema.
+    pub(super) fn again_with_places(&self) -> Result<Self> {
+        let reads = match self.batch_reads() {
+            Some(batch) => batch.reads.clone(),
+            None => self.context.recent.reads(),
+        };
+        let reads = reads.iter().map(|read| Ok(vec![encode_all(&[read])?]));
+        let reads = reads.collect::<Result<Vec<_>>>()?;
+        let shards = reads.len();
+        let input = MemorySourceConfig::try_new_exec(&reads, descriptor_schema(), None)?;
+        let mut columns = self.columns.clone();
+        for place in [
+            RowColumn::Extra(ExtraColumn::ShardId),
+            RowColumn::SequenceNumber,
+            RowColumn::Extra(ExtraColumn::SubSequenceNumber),
+        ] {
+            if !columns.contains(&place) {
+                columns.push(place);
+            }
+        }
+        let context = Arc::clone(&self.context);
+        Ok(Self::new(input, context, columns, None, shards, self.seed))
     }
 
     /// The batch it reads; `None` in a bounded scan.

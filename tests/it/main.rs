@@ -33,6 +33,7 @@ mod reference_deaggregator;
 mod refused_statements;
 #[cfg(all(unix, feature = "cli", feature = "embedded"))]
 mod resharded;
+mod row_errors;
 #[cfg(feature = "embedded")]
 mod sdk;
 #[cfg(all(feature = "cli", feature = "embedded"))]

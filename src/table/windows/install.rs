@@ -1,4 +1,4 @@
-//! Windows in a session: their functions and the rules about them.
+//! Rules in a session: those about windows, whose functions come with them, and that about records that fail.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use super::functions::{WindowFunction, WindowKind};
 use super::guard::Guarded;
 use super::rule::WindowRule;
 use crate::table::distinct_floats::DistinctFloats;
+use crate::table::row_errors::RowErrorRule;
 
 /// Makes `ctx` know the function that `window_end` is written out as: where no table was registered with
 /// this crate, the session has none of its functions.
@@ -28,7 +29,7 @@ pub(in crate::table) fn know_ends(ctx: &SessionContext) {
     }
 }
 
-/// Makes `state` know windows, once.
+/// Makes `state` know windows, and name records that fail, once.
 pub(in crate::table) fn install(state: &mut SessionState) {
     let rules = state.physical_optimizers();
     if rules.iter().any(|rule| rule.name() == WindowRule.name()) {
@@ -48,6 +49,7 @@ pub(in crate::table) fn install(state: &mut SessionState) {
     }
     if let Some(optimizer) = builder.physical_optimizers() {
         optimizer.rules.insert(0, Arc::new(WindowRule));
+        optimizer.rules.push(Arc::new(RowErrorRule));
     }
     *state = builder.build();
     let options = state.config_mut().options_mut();

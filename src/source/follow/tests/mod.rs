@@ -152,6 +152,7 @@ impl Fixture {
             max_record_bytes: self.max_record_bytes,
             retention: Arc::new(StreamRetention::new(self.retention)),
             buffered: None,
+            recent: Arc::default(),
         }
     }
 

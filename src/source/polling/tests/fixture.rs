@@ -107,6 +107,7 @@ impl Fixture {
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
             retention: Arc::new(StreamRetention::new(Duration::from_secs(24 * 3_600))),
             buffered: None,
+            recent: Arc::default(),
         };
         let fixture = Self {
             kinesis,
