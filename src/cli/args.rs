@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::output::Output;
 use crate::model::{CredentialSettings, unencrypted};
 use crate::options::endpoint_url;
 use clap::error::ErrorKind;
@@ -13,11 +14,14 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, Value
 const AFTER_HELP: &str = "\
 Without -f and -c: a shell on a terminal, else the statements on stdin, each as soon as it is complete.
 A file runs to its first error, which is named with file and line; the exit code is then 1.
-A table of more than 10,000 rows is printed as several of 10,000 rows, each with its header.
+A table of more than 10,000 rows or 8 MiB is printed as several, each with its header.
 
 A statement that reads an UNBOUNDED table runs until its trigger (SET streaming.trigger) or a
 STOP_LOCK in its checkpoint ends it, or a signal: Ctrl-C ends the statement behind the batch in
 flight and the file goes on, SIGTERM ends the run in the same way. A second signal does not wait.
+
+In a table, control characters are printed as \\n, \\x1b or \\u{202e}. In CSV nothing is NULL, \"\" is an
+empty text, and lists, structs and maps are JSON.
 
 Binary columns such as `data` are printed as text where a value is UTF-8 without control
 characters (tab and line breaks may be in it), else as hexadecimal digits after 0x.
@@ -63,12 +67,30 @@ pub(super) struct Args {
     command_text: Vec<String>,
     /// How results are printed on stdout
     #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
-    pub(super) output: Format,
+    output: Format,
+    /// The widest that tables get, by default the terminal; longer values are cut, and 0 cuts nothing
+    #[arg(long, value_name = "COLUMNS")]
+    width: Option<usize>,
+    /// Print each row of a table as a record: a line for each column, with its whole value
+    #[arg(short = 'x', long)]
+    expanded: bool,
     #[command(flatten)]
     pub(super) connection: Connection,
     /// `-f` and `-c` in the order given.
     #[arg(skip)]
     pub(super) scripts: Vec<Script>,
+}
+
+impl Args {
+    /// How results are shown.
+    pub(super) fn shown(&self) -> Output {
+        Output {
+            format: self.output,
+            table_limit: None,
+            width: self.width.into(),
+            expanded: self.expanded,
+        }
+    }
 }
 
 /// Where tables find the service unless their options say otherwise.
@@ -121,7 +143,7 @@ pub(super) struct Server {
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// A framed table, printed when the statement is done or 10,000 rows are there
+    /// A framed table, printed when the statement is done, or 10,000 rows or 8 MiB are there
     Table,
     /// A header and rows, as they come
     Csv,

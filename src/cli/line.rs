@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use super::escape;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 const FIRST_LINE_AFTER: Duration = Duration::from_secs(1);
@@ -42,6 +43,8 @@ impl Line {
     }
 
     pub(super) fn draw(&mut self, text: &impl fmt::Display) {
+        let text = text.to_string();
+        let text = escape::line(&text);
         // Without wrapping, so that a narrow terminal cuts the line instead of scrolling.
         let _ = write!(io::stderr(), "\r\x1b[2K\x1b[?7l{text}\x1b[?7h");
         self.drawn = true;

@@ -167,7 +167,7 @@ impl Live {
 /// other `INSERT`, for one that writes its rows away.
 pub(super) fn closing_note(tally: &Tally, started: Instant, inserts: bool) -> Option<String> {
     if io::stderr().is_terminal() {
-        return Some(super::output::note(&tally.summary(), started));
+        return Some(super::output::timed(&tally.summary(), started));
     }
     let lost = tally.done().losses > 0;
     (inserts || lost).then(|| tally.summary())

@@ -7,6 +7,7 @@ mod args;
 mod behind;
 mod doctor;
 mod embedded;
+mod escape;
 mod failure;
 mod interruptible;
 mod line;
@@ -97,11 +98,11 @@ fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
         Err(error) => return report(Err(error)),
     };
     if !args.scripts.is_empty() {
-        front.block_on(script::run(&session, &args.scripts, args.output))
+        front.block_on(script::run(&session, &args.scripts, args.shown()))
     } else if io::stdin().is_terminal() {
-        front.block_on(shell::run(&session, args.output))
+        front.block_on(shell::run(&session, args.shown()))
     } else {
-        front.block_on(script::run(&session, &[Script::Stdin], args.output))
+        front.block_on(script::run(&session, &[Script::Stdin], args.shown()))
     }
 }
 
@@ -115,9 +116,20 @@ fn report(result: crate::Result<()>) -> Outcome {
     }
 }
 
-/// One message on stderr; who has closed stderr does not want it.
+/// One message on stderr, in which nothing steers the terminal; who has closed stderr does not want it.
 fn say(message: &str) {
-    let _ = writeln!(io::stderr(), "{message}");
+    let _ = writeln!(io::stderr(), "{}", escape::lines(message));
+}
+
+/// A message about a statement that went well; on a terminal it is dim.
+fn note(message: &str) {
+    match io::stderr().is_terminal() {
+        true => {
+            let message = escape::lines(message);
+            let _ = writeln!(io::stderr(), "\x1b[2m{message}\x1b[0m");
+        }
+        false => say(message),
+    }
 }
 
 fn log_to_stderr() {
@@ -127,6 +139,6 @@ fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| escape::EventWriter(io::stderr()))
         .init();
 }

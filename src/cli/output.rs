@@ -1,28 +1,34 @@
 //! Prints results on stdout: csv and json as batches come, a table when all rows of a page are there.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
+mod cell;
+mod csv;
+mod expanded;
+mod table;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use datafusion::arrow::array::{RecordBatch, UInt64Array};
-use datafusion::arrow::csv;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json;
-use datafusion::arrow::util::pretty::pretty_format_batches_with_schema;
+use rustyline::history::DefaultHistory;
+use rustyline::{Config, Editor};
 use tokio::time::Instant;
 
 use super::args::Format;
 use super::failure::Failure;
 use super::readable::{readable, readable_schema};
-
-/// A longer table is printed as several: a frame needs the widths of all its rows, which are held until then.
-const PAGE_ROWS: usize = 10_000;
+use cell::{LineBreaks, Values};
+use expanded::Records;
+use table::Page;
 
 /// What a statement gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Yield {
     /// Rows to look at; a schema without columns is a statement that has nothing to show.
     Rows,
+    /// The plan or the text of a statement, which has several lines.
+    Text,
     /// One row with the number of rows it wrote.
     Count,
 }
@@ -33,6 +39,44 @@ pub(super) struct Output {
     pub(super) format: Format,
     /// Rows of a table after which the others are only counted.
     pub(super) table_limit: Option<usize>,
+    pub(super) width: Width,
+    /// A table is printed as records, a line for each column.
+    pub(super) expanded: bool,
+}
+
+/// The widest that a table gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    /// As wide as the terminal; where stdout is none, nothing is cut.
+    Terminal,
+    Columns(usize),
+    Unlimited,
+}
+
+impl From<Option<usize>> for Width {
+    /// As it is written: 0 is no limit.
+    fn from(columns: Option<usize>) -> Self {
+        match columns {
+            None => Self::Terminal,
+            Some(0) => Self::Unlimited,
+            Some(columns) => Self::Columns(columns),
+        }
+    }
+}
+
+impl Width {
+    /// In columns, as the terminal is now.
+    fn limit(self) -> Option<usize> {
+        match self {
+            // Nothing is read or written by this editor: it knows how to ask terminals of all systems.
+            Self::Terminal => Editor::<(), DefaultHistory>::with_config(Config::default())
+                .ok()
+                .and_then(|mut editor| editor.dimensions())
+                .map(|(columns, _)| usize::from(columns)),
+            Self::Columns(columns) => Some(columns),
+            Self::Unlimited => None,
+        }
+    }
 }
 
 /// Prints the result of one statement.
@@ -43,23 +87,36 @@ pub(super) struct Printer {
     schema: SchemaRef,
     /// It waits for the first rows or the end: a statement that fails before has no result.
     header_due: bool,
-    /// The page to be printed next.
-    kept: Vec<RecordBatch>,
-    kept_rows: usize,
+    view: View,
+    /// Whether a value was cut to the width of the table.
+    cut: bool,
     rows: usize,
     written: u64,
     started: Instant,
 }
 
+/// How rows to look at are shown.
+#[derive(Debug)]
+enum View {
+    Table(Page),
+    Expanded(Records),
+}
+
 impl Printer {
     pub(super) fn new(output: Output, yields: Yield, schema: &Schema, started: Instant) -> Self {
+        let page = |limit, line_breaks| View::Table(Page::new(schema, limit, line_breaks));
         Self {
             output,
             yields,
             schema: readable_schema(schema),
             header_due: output.format == Format::Csv,
-            kept: Vec::new(),
-            kept_rows: 0,
+            view: match (yields, output.expanded) {
+                // A statement is only of use whole.
+                (Yield::Text, false) => page(None, LineBreaks::Kept),
+                (_, false) => page(output.width.limit(), LineBreaks::Escaped),
+                (_, true) => View::Expanded(Records::new(schema)),
+            },
+            cut: false,
             rows: 0,
             written: 0,
             started,
@@ -72,10 +129,12 @@ impl Printer {
         }
         match (self.output.format, self.yields) {
             (Format::Table, Yield::Count) => self.written += count(batch),
-            (Format::Table, Yield::Rows) => self.keep(batch)?,
+            (Format::Table, Yield::Rows | Yield::Text) => self.show(batch)?,
             (Format::Csv, _) => {
-                let header = std::mem::take(&mut self.header_due);
-                print(&csv_bytes(&readable(batch, &self.schema)?, header)?)?;
+                if std::mem::take(&mut self.header_due) {
+                    print(&csv::header(&self.schema))?;
+                }
+                print(&csv::rows(&readable(batch, &self.schema)?)?)?;
             }
             (Format::Json, _) => print(&json_bytes(&readable(batch, &self.schema)?)?)?,
         }
@@ -89,7 +148,7 @@ impl Printer {
             return Ok(None);
         }
         if self.header_due {
-            print(&csv_bytes(&RecordBatch::new_empty(self.schema), true)?)?;
+            print(&csv::header(&self.schema))?;
             return Ok(None);
         }
         if self.output.format != Format::Table {
@@ -97,21 +156,22 @@ impl Printer {
         }
         if self.yields == Yield::Count {
             let written = format!("{} written", rows(self.written));
-            return Ok(Some(note(&written, self.started)));
+            return Ok(Some(timed(&written, self.started)));
         }
         self.page()?;
-        Ok(match self.output.table_limit {
+        let counted = match self.output.table_limit {
             Some(limit) if limit < self.rows => Some(left_out(limit, self.rows)),
-            _ if io::stderr().is_terminal() => Some(note(&rows(self.rows as u64), self.started)),
+            _ if io::stderr().is_terminal() => Some(timed(&rows(self.rows as u64), self.started)),
             _ => None,
-        })
+        };
+        Ok(self.with_cuts(counted))
     }
 
     /// Ends a batch of rows out of many: those of a table are printed now, and counted anew from here on. Gives a line
     /// about what was left out.
     pub(super) fn frame(&mut self) -> Result<Option<String>, Failure> {
         let rows = std::mem::take(&mut self.rows);
-        if !self.kept.is_empty() {
+        if matches!(&self.view, View::Table(page) if page.rows() > 0) {
             self.page()?;
         }
         Ok(match (self.output.format, self.output.table_limit) {
@@ -121,35 +181,60 @@ impl Printer {
     }
 
     /// Ends what [`frame`](Self::frame) has printed in parts.
-    pub(super) fn finish_frames(self) -> Result<(), Failure> {
+    pub(super) fn finish_frames(self) -> Result<Option<String>, Failure> {
         if self.header_due && !self.schema.fields().is_empty() {
-            print(&csv_bytes(&RecordBatch::new_empty(self.schema), true)?)?;
+            print(&csv::header(&self.schema))?;
+        }
+        Ok(self.with_cuts(None))
+    }
+
+    /// Says that values were cut, where somebody looks.
+    fn with_cuts(&self, line: Option<String>) -> Option<String> {
+        const CUT: &str = "values that end in … are longer: \\x or --expanded shows them whole";
+        match self.cut && io::stderr().is_terminal() {
+            true => Some(line.map_or(CUT.to_owned(), |line| format!("{line}; {CUT}"))),
+            false => line,
+        }
+    }
+
+    fn page(&mut self) -> Result<(), Failure> {
+        if let View::Table(page) = &mut self.view {
+            let mut stdout = BufWriter::new(io::stdout().lock());
+            self.cut |= page.print(&mut stdout)?;
+            stdout.flush()?;
         }
         Ok(())
     }
 
-    fn page(&mut self) -> Result<(), Failure> {
-        let kept = std::mem::take(&mut self.kept);
-        self.kept_rows = 0;
-        let table = pretty_format_batches_with_schema(Arc::clone(&self.schema), &kept)?;
-        print(format!("{table}\n").as_bytes())?;
+    /// Prints records, or keeps rows until their table is printed.
+    fn show(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        let limit = self.output.table_limit.unwrap_or(usize::MAX);
+        let room = limit.saturating_sub(self.rows).min(batch.num_rows());
+        let values = Values::of(batch)?;
+        match &mut self.view {
+            View::Expanded(records) => {
+                let mut stdout = BufWriter::new(io::stdout().lock());
+                for row in 0..room {
+                    records.print(&mut stdout, &values, row)?;
+                }
+                stdout.flush()?;
+            }
+            View::Table(_) => {
+                for row in 0..room {
+                    self.keep(&values, row)?;
+                }
+            }
+        }
         Ok(())
     }
 
-    fn keep(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        let limit = self.output.table_limit.unwrap_or(usize::MAX);
-        let room = limit.saturating_sub(self.rows).min(batch.num_rows());
-        let mut from = 0;
-        while from < room {
-            // A full page waits for a row behind it, so that none without rows follows.
-            if self.kept_rows == PAGE_ROWS {
-                self.page()?;
-            }
-            let length = (PAGE_ROWS - self.kept_rows).min(room - from);
-            let part = readable(&batch.slice(from, length), &self.schema)?;
-            self.kept.push(part);
-            self.kept_rows += length;
-            from += length;
+    fn keep(&mut self, values: &Values<'_>, row: usize) -> Result<(), Failure> {
+        // A full page waits for a row behind it, so that none without rows follows.
+        if matches!(&self.view, View::Table(page) if page.is_full()) {
+            self.page()?;
+        }
+        if let View::Table(page) = &mut self.view {
+            page.add(values, row)?;
         }
         Ok(())
     }
@@ -172,13 +257,11 @@ fn rows(count: u64) -> String {
     }
 }
 
-/// A line for stderr; on a terminal it is dim and says how long the statement took.
-pub(super) fn note(text: &str, started: Instant) -> String {
-    if io::stderr().is_terminal() {
-        let seconds = started.elapsed().as_secs_f64();
-        format!("\x1b[2m{text} in {seconds:.3} s\x1b[0m")
-    } else {
-        text.to_owned()
+/// On a terminal, also how long the statement took.
+pub(super) fn timed(text: &str, started: Instant) -> String {
+    match io::stderr().is_terminal() {
+        true => format!("{text} in {:.3} s", started.elapsed().as_secs_f64()),
+        false => text.to_owned(),
     }
 }
 
@@ -186,15 +269,6 @@ fn print(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()
-}
-
-fn csv_bytes(batch: &RecordBatch, header: bool) -> Result<Vec<u8>, ArrowError> {
-    let mut bytes = Vec::new();
-    csv::WriterBuilder::new()
-        .with_header(header)
-        .build(&mut bytes)
-        .write(batch)?;
-    Ok(bytes)
 }
 
 fn json_bytes(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {

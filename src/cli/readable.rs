@@ -1,6 +1,6 @@
 //! Binary columns as people want to see them: text where it is text, else hexadecimal digits.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, LargeStringArray, RecordBatch};
@@ -52,23 +52,23 @@ fn text_column(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(texts))
 }
 
-/// Control characters make a value unreadable: a protocol buffer of small numbers is valid UTF-8 as well, and an escape
-/// sequence out of a stream has no business in a terminal.
 fn text(bytes: &[u8]) -> String {
-    let unreadable = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
-    match str::from_utf8(bytes) {
-        Ok(text) if !text.contains(unreadable) => text.to_owned(),
-        _ => hex(bytes),
-    }
+    let mut text = String::with_capacity(bytes.len());
+    write_bytes(bytes, &mut text).expect("a String takes all that is written to it");
+    text
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 + 2 * bytes.len());
-    digits.push_str("0x");
-    for byte in bytes {
-        let _ = write!(digits, "{byte:02x}");
+/// Writes bytes as text or as hexadecimal digits. Control characters make a value unreadable: a protocol buffer of small
+/// numbers is valid UTF-8 as well.
+pub(super) fn write_bytes(bytes: &[u8], out: &mut impl Write) -> fmt::Result {
+    let unreadable = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    if let Ok(text) = str::from_utf8(bytes)
+        && !text.contains(unreadable)
+    {
+        return out.write_str(text);
     }
-    digits
+    out.write_str("0x")?;
+    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::behind::Behind;
 use super::failure::Failure;
 use super::live::losses;
+use super::note;
 use super::output::{Output, Printer, Yield};
 use super::progress::Progress;
 use super::say;
@@ -95,12 +96,12 @@ async fn run_to_the_end(
     let lost = progress.losses();
     drop(progress);
     task.join().await.map_err(panicked)??;
-    let note = match printer {
+    let line = match printer {
         Some(printer) => unless_stopped(signals, move || printer.finish()).await?,
         None => None,
     };
-    if let Some(note) = note {
-        say(&note);
+    if let Some(line) = line {
+        note(&line);
     }
     if let Some(losses) = losses(lost) {
         say(&losses);
@@ -152,6 +153,7 @@ async fn execute(
     let frame = plan(&ctx, &text).await?;
     let yields = match frame.logical_plan() {
         LogicalPlan::Dml(_) | LogicalPlan::Copy(_) => Yield::Count,
+        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => Yield::Text,
         _ => Yield::Rows,
     };
     let task = Arc::new(frame.task_ctx());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use super::args::{Format, Script};
+use super::args::Script;
 use super::behind::Behind;
 use super::failure::Failure;
 use super::output::Output;
@@ -15,7 +15,7 @@ use super::stdin::Pieces;
 use super::{Outcome, say};
 
 /// Runs scripts in their order. All files are read before the first statement runs, so that a misspelt path costs nothing.
-pub(super) async fn run(session: &Session, scripts: &[Script], format: Format) -> Outcome {
+pub(super) async fn run(session: &Session, scripts: &[Script], output: Output) -> Outcome {
     let mut texts = Vec::with_capacity(scripts.len());
     for script in scripts {
         match read(script) {
@@ -29,10 +29,7 @@ pub(super) async fn run(session: &Session, scripts: &[Script], format: Format) -
     };
     let mut runner = Runner {
         session,
-        output: Output {
-            format,
-            table_limit: None,
-        },
+        output,
         signals,
     };
     let split = texts.into_iter().map(|(script, text)| {

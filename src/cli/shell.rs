@@ -10,7 +10,6 @@ use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{Config, Editor};
 
-use super::args::Format;
 use super::failure::Failure;
 use super::output::Output;
 use super::redact::holds_credentials;
@@ -65,7 +64,7 @@ impl<'a> Word<'a> {
 }
 
 /// Runs until the user leaves.
-pub(super) async fn run(session: &Session, format: Format) -> Outcome {
+pub(super) async fn run(session: &Session, output: Output) -> Outcome {
     let mut shell = match Shell::open(history_file()) {
         Ok(shell) => shell,
         Err(error) => {
@@ -74,8 +73,8 @@ pub(super) async fn run(session: &Session, format: Format) -> Outcome {
         }
     };
     let output = Output {
-        format,
         table_limit: Some(TABLE_LIMIT),
+        ..output
     };
     say("kinesis-sql: SQL on Amazon Kinesis streams; \\? for help");
     loop {

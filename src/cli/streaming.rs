@@ -20,10 +20,10 @@ use super::failure::Failure;
 use super::live::{Live, Tally, closing_note};
 use super::output::{Output, Printer, Yield};
 use super::run::panicked;
-use super::say;
 use super::session::Session;
 use super::signals::{Signals, Stop};
 use super::statements::Statement;
+use super::{note, say};
 use crate::query::{QueryEnd, StreamingQuery};
 
 const STOPPING: &str = "stopping after the batch in flight; again to stop at once";
@@ -84,7 +84,10 @@ pub(super) async fn run_streaming(
     let inserts = !gives_rows(&statement.text);
     if !inserts {
         let finishing = tokio::task::spawn_blocking(move || printer.finish_frames());
-        run.wait(finishing).await?.map_err(panicked)??;
+        if let Some(line) = run.wait(finishing).await?.map_err(panicked)?? {
+            run.live.clear();
+            note(&line);
+        }
     }
     let asked = run.stopping.as_ref().map(|(stop, _)| *stop);
     let end = run.query.end();
@@ -93,8 +96,8 @@ pub(super) async fn run_streaming(
     if end == Some(QueryEnd::StopLock) {
         say(STOP_LOCK);
     }
-    if let Some(note) = closing_note(&tally, started, inserts) {
-        say(&note);
+    if let Some(line) = closing_note(&tally, started, inserts) {
+        note(&line);
     }
     ended_by(asked)
 }
@@ -191,10 +194,10 @@ impl Run<'_> {
             };
             self.live.clear();
             let printing = tokio::task::spawn_blocking(move || print(event, printer));
-            let note;
-            (printer, note) = self.wait(printing).await?.map_err(panicked)??;
-            if let Some(note) = note {
-                say(&note);
+            let line;
+            (printer, line) = self.wait(printing).await?.map_err(panicked)??;
+            if let Some(line) = line {
+                note(&line);
             }
         }
     }

@@ -89,6 +89,124 @@ fn a_long_table_is_printed_in_pages() {
     assert_eq!(tables(0), (1, 4));
 }
 
+/// Values that would colour and clear a terminal, set its title, and turn text around.
+const CONTROLS: &str =
+    "'a' || chr(27) || '[31m' || chr(7) || chr(10) || chr(127) || chr(155) || chr(8238) || 'z'";
+
+const ESCAPED: &str = r"a\x1b[31m\x07\n\x7f\u{9b}\u{202e}z";
+
+fn controls(text: &str) -> Vec<char> {
+    let harmful = |c: &char| c.is_control() && *c != '\n' || *c == '\u{202e}';
+    text.chars().filter(harmful).collect()
+}
+
+#[test]
+fn control_characters_of_records_do_not_reach_the_terminal() {
+    let sql = format!(
+        "CREATE TABLE t AS SELECT {CONTROLS} AS v;
+         SELECT v, arrow_cast(v, 'LargeUtf8') AS large, arrow_cast(v, 'Utf8View') AS view,
+                arrow_cast(v, 'Dictionary(Int32, Utf8)') AS dictionary, [v] AS list,
+                named_struct('f', v) AS struct, map([v], [v]) AS map, 1 AS \"\u{1b}[2J\"
+         FROM t"
+    );
+    for arguments in [&["-c", sql.as_str()][..], &["--expanded", "-c", &sql]] {
+        let output = run(arguments);
+        let shown = stdout(&output);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(controls(shown).is_empty(), "{shown}");
+        assert!(shown.contains("\\x1b[2J"), "{shown}");
+        // The expanded view keeps line breaks.
+        let escaped = shown.matches(ESCAPED).count();
+        assert_eq!(escaped, if arguments.len() == 2 { 8 } else { 0 }, "{shown}");
+    }
+}
+
+#[test]
+fn control_characters_stay_what_they_are_in_csv_and_json() {
+    let sql = format!("SELECT {CONTROLS} AS v");
+    let csv = run(&["--output", "csv", "-c", &sql]);
+    let exact = "a\u{1b}[31m\u{7}\n\u{7f}\u{9b}\u{202e}z";
+    assert_eq!(stdout(&csv), format!("v\n\"{exact}\"\n"));
+    let json = run(&["--output", "json", "-c", &sql]);
+    let object: serde_json::Value = serde_json::from_str(stdout(&json)).unwrap();
+    assert_eq!(object["v"], exact);
+}
+
+#[test]
+fn control_characters_of_values_do_not_reach_the_terminal_by_an_error() {
+    let sql = format!("SELECT CAST({CONTROLS} AS INT)");
+    let output = run(&["-c", &sql]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(controls(stderr(&output)).is_empty(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("\\x1b[31m"), "{}", stderr(&output));
+}
+
+/// 9,000 short values and one of a megabyte.
+const ONE_IS_LONG: &str =
+    "SELECT value AS n, CASE value WHEN 4500 THEN repeat('x', 1000000) ELSE 'short' END AS v
+     FROM generate_series(1, 9000)";
+
+#[test]
+fn a_long_value_does_not_widen_the_rows_around_it() {
+    let output = run(&["-c", ONE_IS_LONG]);
+    let longest = stdout(&output).lines().map(str::len).max().unwrap();
+    assert_eq!(longest, "| 4500 | ".len() + 1_000_000 + " |".len());
+    assert!(
+        stdout(&output).len() < 4_000_000,
+        "{}",
+        stdout(&output).len()
+    );
+}
+
+#[test]
+fn a_table_is_cut_to_the_width_that_is_asked_for() {
+    let output = run(&["--width", "30", "-c", ONE_IS_LONG]);
+    assert!(
+        stdout(&output)
+            .lines()
+            .all(|line| line.chars().count() <= 30)
+    );
+    assert!(stdout(&output).contains("| 4500 | xxxxxxxxxxxxxxxxxx… |\n"));
+    assert!(stdout(&output).contains("| 4501 | short               |\n"));
+    let whole = run(&["--width", "0", "-c", "SELECT repeat('x', 300) AS v"]);
+    assert!(stdout(&whole).contains(&"x".repeat(300)));
+    let names = run(&[
+        "--width",
+        "20",
+        "-c",
+        "SELECT 1 AS a_column_with_a_long_name",
+    ]);
+    assert!(
+        stdout(&names).contains("| a_column_with_a… |\n"),
+        "{}",
+        stdout(&names)
+    );
+}
+
+#[test]
+fn the_expanded_view_has_a_line_for_each_column_and_each_line_of_a_value() {
+    let sql = "SELECT 1 AS number, 'a\nb' AS word UNION ALL SELECT 2, NULL ORDER BY number";
+    let output = run(&["--expanded", "-c", sql]);
+    let rule = |number| format!("-[ RECORD {number} ]+{}\n", "-".repeat(53));
+    let expected = format!(
+        "{}number | 1\nword   | a\n       | b\n{}number | 2\nword   |\n",
+        rule(1),
+        rule(2)
+    );
+    assert_eq!(stdout(&output), expected);
+}
+
+#[test]
+fn csv_tells_null_from_an_empty_text_and_writes_lists_as_json() {
+    let sql = "SELECT NULL AS a, '' AS b, 'x' AS c, [1, NULL] AS d,
+                      named_struct('k', 'a,\"b\"') AS e, CAST(NULL AS INT) AS f, map(['m'], [1.5]) AS g";
+    let output = run(&["--output", "csv", "-c", sql]);
+    assert_eq!(
+        stdout(&output),
+        "a,b,c,d,e,f,g\n,\"\",x,\"[1,null]\",\"{\"\"k\"\":\"\"a,\\\"\"b\\\"\"\"\"}\",,\"{\"\"m\"\":1.5}\"\n"
+    );
+}
+
 #[test]
 fn csv_has_a_header_even_without_rows() {
     let output = run(&[

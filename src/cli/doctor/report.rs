@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::cli::escape::{line, lines};
+
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -74,7 +76,7 @@ pub(super) fn text(sections: &[Section]) -> String {
     for section in sections {
         let widths = section.findings.iter().map(|f| f.check.chars().count());
         let width = widths.max().unwrap_or(0);
-        write_line(&mut text, format_args!("{}", section.title));
+        write_line(&mut text, format_args!("{}", line(&section.title)));
         for Finding {
             mark,
             check,
@@ -82,9 +84,9 @@ pub(super) fn text(sections: &[Section]) -> String {
         } in &section.findings
         {
             // Further lines of a detail stand below its first.
-            let detail = detail.replace('\n', &format!("\n{:1$}", "", width + 6));
-            let line = format!("  {mark} {check:width$}  {detail}");
-            write_line(&mut text, format_args!("{}", line.trim_end()));
+            let detail = lines(detail).replace('\n', &format!("\n{:1$}", "", width + 6));
+            let found = format!("  {mark} {check:width$}  {detail}");
+            write_line(&mut text, format_args!("{}", found.trim_end()));
         }
         text.push('\n');
     }

@@ -8,12 +8,21 @@ fn words() -> RecordBatch {
     RecordBatch::try_from_iter([("word", words), ("n", counts)]).unwrap()
 }
 
-#[test]
-fn csv_has_its_header_once_and_quotes_what_needs_it() {
-    let header = csv_bytes(&words().slice(0, 0), true).unwrap();
-    assert_eq!(String::from_utf8(header).unwrap(), "word,n\n");
-    let rows = csv_bytes(&words(), false).unwrap();
-    assert_eq!(String::from_utf8(rows).unwrap(), "\"a,\"\"b\"\"\",1\n,2\n");
+fn table(table_limit: Option<usize>) -> Output {
+    Output {
+        format: Format::Table,
+        table_limit,
+        width: Width::Unlimited,
+        expanded: false,
+    }
+}
+
+/// The rows that wait for their page.
+fn kept(printer: &Printer) -> usize {
+    match &printer.view {
+        View::Table(page) => page.rows(),
+        View::Expanded(_) => 0,
+    }
 }
 
 #[test]
@@ -27,17 +36,13 @@ fn json_is_one_object_a_line_with_its_nulls() {
 
 #[test]
 fn a_limited_table_keeps_its_first_rows_and_counts_the_others() {
-    let output = Output {
-        format: Format::Table,
-        table_limit: Some(3),
-    };
+    let output = table(Some(3));
     let batch = words();
     let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
     for _ in 0..3 {
         printer.batch(&batch).unwrap();
     }
-    let kept: Vec<_> = printer.kept.iter().map(RecordBatch::num_rows).collect();
-    assert_eq!(kept, [2, 1]);
+    assert_eq!(kept(&printer), 3);
     let note = printer.finish().unwrap();
     assert_eq!(
         note.as_deref(),
@@ -47,10 +52,7 @@ fn a_limited_table_keeps_its_first_rows_and_counts_the_others() {
 
 #[test]
 fn each_batch_of_a_stream_has_a_frame_and_a_limit_of_its_own() {
-    let output = Output {
-        format: Format::Table,
-        table_limit: Some(3),
-    };
+    let output = table(Some(3));
     let batch = words();
     let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
     assert_eq!(printer.frame().unwrap(), None);
@@ -62,29 +64,22 @@ fn each_batch_of_a_stream_has_a_frame_and_a_limit_of_its_own() {
         note.as_deref(),
         Some("the first 3 of 4 rows; --output csv or json prints all")
     );
-    assert!(printer.kept.is_empty());
+    assert_eq!(kept(&printer), 0);
     printer.batch(&batch).unwrap();
-    assert_eq!(printer.kept.len(), 1);
+    assert_eq!(kept(&printer), 2);
     assert_eq!(printer.frame().unwrap(), None);
 }
 
 #[test]
 fn a_table_holds_one_page_at_most() {
-    let output = Output {
-        format: Format::Table,
-        table_limit: None,
-    };
+    let output = table(None);
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..7000));
     let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
     let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
     let held: Vec<_> = (0..3)
         .map(|_| {
             printer.batch(&batch).unwrap();
-            printer
-                .kept
-                .iter()
-                .map(RecordBatch::num_rows)
-                .sum::<usize>()
+            kept(&printer)
         })
         .collect();
     assert_eq!(held, [7000, 4000, 1000]);

@@ -1,0 +1,290 @@
+//! A framed table: rows are kept as text until the widths of their columns are known.
+
+use std::io::{self, Write};
+
+use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::error::ArrowError;
+use unicode_width::UnicodeWidthChar;
+
+use super::cell::{Cell, LineBreaks, Values};
+
+/// A frame needs the widths of all its rows, so a longer table is printed as several.
+const PAGE_ROWS: usize = 10_000;
+
+/// The same for a table of long values.
+const PAGE_BYTES: usize = 8 << 20;
+
+/// The widest a column is made for its longest value where nothing is cut. A longer value reaches over the frame:
+/// else one value of a megabyte would put a megabyte of spaces into each of 10,000 rows.
+const PADDED: usize = 256;
+
+/// No column is cut to less.
+const NARROWEST: usize = 8;
+
+const CUT: char = '…';
+
+/// The rows that are printed next.
+#[derive(Debug)]
+pub(super) struct Page {
+    names: Vec<Text>,
+    columns: Vec<Column>,
+    rows: usize,
+    bytes: usize,
+    limit: Option<usize>,
+    line_breaks: LineBreaks,
+}
+
+#[derive(Debug, Default)]
+struct Column {
+    text: String,
+    /// Where each value ends in the text, and how wide it is.
+    values: Vec<(usize, usize)>,
+    widest: usize,
+}
+
+#[derive(Debug)]
+struct Text {
+    text: String,
+    width: usize,
+}
+
+impl Page {
+    /// An empty page, whose table is no wider than `limit`; without one nothing is cut.
+    pub(super) fn new(schema: &Schema, limit: Option<usize>, line_breaks: LineBreaks) -> Self {
+        let names = schema.fields().iter().map(|field| {
+            let mut text = String::new();
+            let mut cell = Cell::new(&mut text, limit.unwrap_or(usize::MAX), LineBreaks::Escaped);
+            // A name that is too long is full before its end.
+            let _ = std::fmt::Write::write_str(&mut cell, field.name());
+            let width = cell.width();
+            Text { text, width }
+        });
+        let names: Vec<_> = names.collect();
+        Self {
+            columns: names.iter().map(|_| Column::default()).collect(),
+            names,
+            rows: 0,
+            bytes: 0,
+            limit,
+            line_breaks,
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.rows >= PAGE_ROWS || self.bytes >= PAGE_BYTES
+    }
+
+    pub(super) fn add(&mut self, values: &Values<'_>, row: usize) -> Result<(), ArrowError> {
+        let limit = self.limit.unwrap_or(usize::MAX);
+        for (i, column) in self.columns.iter_mut().enumerate() {
+            let before = column.text.len();
+            let width = values.write((i, row), &mut column.text, limit, self.line_breaks)?;
+            column.values.push((column.text.len(), width));
+            column.widest = column.widest.max(width);
+            self.bytes += column.text.len() - before;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Prints the rows and forgets them; whether something was cut.
+    pub(super) fn print(&mut self, out: &mut impl Write) -> io::Result<bool> {
+        let widths = self.widths();
+        let rule = rule(&widths);
+        writeln!(out, "{rule}")?;
+        let names = self
+            .names
+            .iter()
+            .map(|name| (name.text.as_str(), name.width));
+        let mut cut = self.line(&mut *out, names, &widths)?;
+        writeln!(out, "{rule}")?;
+        for row in 0..self.rows {
+            let values = self.columns.iter().map(|column| column.value(row));
+            cut |= match self.line_breaks {
+                LineBreaks::Escaped => self.line(&mut *out, values, &widths)?,
+                LineBreaks::Kept => {
+                    self.broken(&mut *out, values.map(|(text, _)| text), &widths)?
+                }
+            };
+        }
+        writeln!(out, "{rule}")?;
+        self.rows = 0;
+        self.bytes = 0;
+        self.columns.fill_with(Column::default);
+        Ok(cut)
+    }
+
+    /// The width of each column: that of its widest text, less where the table would be too wide.
+    fn widths(&self) -> Vec<usize> {
+        let columns = self.names.iter().zip(&self.columns);
+        let widths = columns.map(|(name, column)| name.width.max(column.widest));
+        match self.limit {
+            Some(limit) => fit(&widths.collect::<Vec<_>>(), limit),
+            None => widths.map(|width| width.min(PADDED)).collect(),
+        }
+    }
+
+    /// Prints one line of cells; whether one was cut.
+    fn line<'a>(
+        &self,
+        out: &mut impl Write,
+        cells: impl Iterator<Item = (&'a str, usize)>,
+        widths: &[usize],
+    ) -> io::Result<bool> {
+        let mut cut = false;
+        for ((text, width), room) in cells.zip(widths) {
+            if width <= *room || self.limit.is_none() {
+                write!(out, "| {text}{:1$} ", "", room.saturating_sub(width))?;
+            } else {
+                let (text, width) = shortened(text, room - 1);
+                write!(out, "| {text}{CUT}{:1$} ", "", room - 1 - width)?;
+                cut = true;
+            }
+        }
+        writeln!(out, "|")?;
+        Ok(cut)
+    }
+
+    /// Prints a row whose values have several lines.
+    fn broken<'a>(
+        &self,
+        out: &mut impl Write,
+        values: impl Iterator<Item = &'a str>,
+        widths: &[usize],
+    ) -> io::Result<bool> {
+        let mut values: Vec<_> = values.map(|text| text.split('\n')).collect();
+        let mut cut = false;
+        loop {
+            let mut some = false;
+            let cells: Vec<_> = values
+                .iter_mut()
+                .map(|lines| {
+                    let line = lines.next();
+                    some |= line.is_some();
+                    line.unwrap_or_default()
+                })
+                .map(|line| (line, line.chars().filter_map(char::width).sum()))
+                .collect();
+            if !some {
+                return Ok(cut);
+            }
+            cut |= self.line(&mut *out, cells.into_iter(), widths)?;
+        }
+    }
+}
+
+impl Column {
+    fn value(&self, row: usize) -> (&str, usize) {
+        let start = row.checked_sub(1).map_or(0, |before| self.values[before].0);
+        let (end, width) = self.values[row];
+        (&self.text[start..end], width)
+    }
+}
+
+fn rule(widths: &[usize]) -> String {
+    let mut rule: String = widths
+        .iter()
+        .map(|width| format!("+{:-<1$}", "", width + 2))
+        .collect();
+    rule.push('+');
+    rule
+}
+
+/// Takes from the widest columns until the table is no wider than `limit`.
+fn fit(widths: &[usize], limit: usize) -> Vec<usize> {
+    let frame = 3 * widths.len() + 1;
+    let mut room = limit.saturating_sub(frame);
+    let mut columns = widths.len();
+    let mut ascending = widths.to_vec();
+    ascending.sort_unstable();
+    let mut share = usize::MAX;
+    for width in ascending {
+        let even = room / columns;
+        if width > even {
+            share = even.max(NARROWEST);
+            break;
+        }
+        room -= width;
+        columns -= 1;
+    }
+    widths.iter().map(|width| *width.min(&share)).collect()
+}
+
+/// As much of the beginning of `text` as `room` takes, and its width.
+fn shortened(text: &str, room: usize) -> (&str, usize) {
+    let mut width = 0;
+    for (at, c) in text.char_indices() {
+        let wider = width + c.width().unwrap_or(0);
+        if wider > room {
+            return (&text[..at], width);
+        }
+        width = wider;
+    }
+    (text, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_page_of_long_values_is_full_before_it_has_all_its_rows() {
+        let long: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1 << 20); 10]));
+        let batch = RecordBatch::try_from_iter([("v", long)]).unwrap();
+        let values = Values::of(&batch).unwrap();
+        let mut page = Page::new(&batch.schema(), None, LineBreaks::Escaped);
+        for row in 0..8 {
+            assert!(!page.is_full(), "{row}");
+            page.add(&values, row).unwrap();
+        }
+        assert!(page.is_full());
+        let mut printed = Vec::new();
+        assert!(!page.print(&mut printed).unwrap());
+        assert_eq!(
+            printed.iter().filter(|byte| **byte == b'x').count(),
+            8 << 20
+        );
+        assert!(!page.is_full());
+        let mut narrow = Page::new(&batch.schema(), Some(80), LineBreaks::Escaped);
+        for row in 0..10 {
+            narrow.add(&values, row).unwrap();
+        }
+        assert!(narrow.bytes < 1000 && narrow.print(&mut printed).unwrap());
+    }
+
+    #[test]
+    fn a_value_of_marks_without_a_width_is_cut_as_well() {
+        let marks: ArrayRef = Arc::new(StringArray::from(vec!["\u{301}".repeat(1 << 20)]));
+        let batch = RecordBatch::try_from_iter([("v", marks)]).unwrap();
+        let values = Values::of(&batch).unwrap();
+        let mut page = Page::new(&batch.schema(), Some(20), LineBreaks::Escaped);
+        page.add(&values, 0).unwrap();
+        let mut printed = Vec::new();
+        assert!(page.print(&mut printed).unwrap());
+        assert!(printed.len() < 1000, "{}", printed.len());
+    }
+
+    #[test]
+    fn the_widest_columns_give_way_and_share_what_is_left() {
+        assert_eq!(fit(&[3, 5], 80), [3, 5]);
+        assert_eq!(fit(&[3, 500], 30), [3, 20]);
+        assert_eq!(fit(&[3, 500, 400], 50), [3, 18, 18]);
+        assert_eq!(fit(&[10, 40, 40], 100), [10, 40, 40]);
+        assert_eq!(fit(&[100; 20], 80), [NARROWEST; 20]);
+        assert_eq!(fit(&[], 80), [0; 0]);
+    }
+
+    #[test]
+    fn text_is_cut_between_characters_by_what_they_take_on_a_screen() {
+        assert_eq!(shortened("hello", 3), ("hel", 3));
+        assert_eq!(shortened("日本語", 3), ("日", 2));
+        assert_eq!(shortened("日本語", 4), ("日本", 4));
+        assert_eq!(shortened("e\u{301}x", 1), ("e\u{301}", 1));
+    }
+}
