@@ -30,14 +30,19 @@ pub(crate) fn register_shared(ctx: &SessionContext, services: &Arc<Services>) {
     crate::state::install(&mut ctx.state_ref().write());
 }
 
-/// Plans one statement, as [`SessionContext::sql`] does, with eight additions: the columns of Kinesis
-/// tables may be written bare in any case (`SELECT partitionKey …`), `GROUP BY` takes the windows
-/// `tumble`, `hop` and `session`, an option that is given twice in `OPTIONS (…)` is an error in whatever
-/// case it is written, `RESET` knows the settings called `streaming.…`, tables over files are listed anew for
-/// each read, where a file that does not exist is an error, `EXPLAIN` of a statement over unbounded tables
-/// gives the plan of its batches, with the output mode and the watermark that are set, columns of a SELECT
-/// list that would be called the same are told apart, and what does not exist here is refused with what
-/// exists instead.
+/// Plans one statement, as [`SessionContext::sql`] does, with these additions:
+///
+/// - the columns of Kinesis tables may be written bare in any case (`SELECT partitionKey …`),
+/// - `GROUP BY` takes the windows `tumble`, `hop` and `session`,
+/// - an option that is given twice in `OPTIONS (…)` is an error in whatever case it is written,
+/// - `RESET` knows the settings called `streaming.…`,
+/// - `SHOW TABLES` leaves out the tables of `information_schema`, and `SHOW CREATE TABLE` gives the whole
+///   statement with secret values masked,
+/// - tables over files are listed anew for each read, and a file that does not exist is an error,
+/// - `EXPLAIN` of a statement over unbounded tables gives the plan of its batches, with the output mode and
+///   the watermark that are set,
+/// - columns of a SELECT list that would be called the same are told apart,
+/// - what does not exist here is refused with what exists instead.
 ///
 /// # Errors
 /// Those of planning; for `EXPLAIN` those of a start. [`Error::find_in`](crate::Error::find_in) gives back

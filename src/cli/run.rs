@@ -154,6 +154,7 @@ async fn execute(
     let yields = match frame.logical_plan() {
         LogicalPlan::Dml(_) | LogicalPlan::Copy(_) => Yield::Count,
         LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => Yield::Text,
+        _ if shows_a_statement(&text) => Yield::Text,
         _ => Yield::Rows,
     };
     let task = Arc::new(frame.task_ctx());
@@ -169,6 +170,12 @@ async fn execute(
         }
     }
     Ok(())
+}
+
+/// Whether a statement is `SHOW CREATE TABLE`, whose plan is that of a query.
+fn shows_a_statement(text: &str) -> bool {
+    let mut words = text.split_whitespace().map(str::to_ascii_lowercase);
+    words.next().as_deref() == Some("show") && words.next().as_deref() == Some("create")
 }
 
 #[cfg(test)]

@@ -56,7 +56,8 @@ impl TableProviderFactory for KinesisTableFactory {
         command: &CreateExternalTable,
     ) -> DataFusionResult<Arc<dyn TableProvider>> {
         let builder = builder_of(command, &self.services)?;
-        Ok(Arc::new(builder.build().await?))
+        let table = builder.build().await?;
+        Ok(Arc::new(table.defined_by(command.definition.clone())))
     }
 }
 

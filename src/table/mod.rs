@@ -16,6 +16,7 @@
 mod advice;
 mod batch_table;
 mod builder;
+mod definition;
 mod descriptor;
 mod distinct_floats;
 mod engine_rules;

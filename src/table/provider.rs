@@ -75,6 +75,8 @@ impl TableConfig {
 pub struct KinesisTable {
     pub(super) config: Arc<TableConfig>,
     schema: SchemaRef,
+    /// The statement that made it, without its secrets.
+    definition: Option<String>,
 }
 
 impl KinesisTable {
@@ -87,7 +89,14 @@ impl KinesisTable {
         Self {
             schema: row_schema(&config.columns),
             config: Arc::new(config),
+            definition: None,
         }
+    }
+
+    /// Says by which statement it was made.
+    pub(super) fn defined_by(mut self, definition: Option<String>) -> Self {
+        self.definition = definition;
+        self
     }
 
     /// The options it was made with; what they leave out of the way to the service is filled in, as far
@@ -178,6 +187,10 @@ impl TableProvider for KinesisTable {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    fn get_table_definition(&self) -> Option<&str> {
+        self.definition.as_deref()
     }
 
     fn supports_filters_pushdown(

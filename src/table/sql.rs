@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::advice;
+use super::definition;
 use super::file_places;
 use super::files;
 use super::identifiers::{Tables, quote_columns, quote_query};
@@ -60,12 +61,30 @@ pub(crate) async fn logical_plan(
     planned(ctx, statement(ctx, sql).await?).await
 }
 
+/// The tables of the user: those that describe a session are of no use in a list of what there is.
+const TABLES: &str = "\
+    SELECT table_catalog, table_schema, table_name, table_type FROM information_schema.tables \
+    WHERE table_schema <> 'information_schema' ORDER BY table_catalog, table_schema, table_name";
+
+fn is_show_tables(statement: &Statement) -> bool {
+    match statement {
+        Statement::Statement(statement) => {
+            matches!(**statement, SqlStatement::ShowTables { .. })
+                && statement.to_string() == "SHOW TABLES"
+        }
+        _ => false,
+    }
+}
+
 /// A statement as it was meant.
 async fn statement(ctx: &SessionContext, sql: &str) -> Result<Statement, DataFusionError> {
     let state = ctx.state();
     let dialect = state.config_options().sql_parser.dialect;
     let statement = state.sql_to_statement(sql, &dialect);
     let mut statement = statement.map_err(|error| advice::of_syntax(error, sql))?;
+    if is_show_tables(&statement) && state.config_options().catalog.information_schema {
+        statement = state.sql_to_statement(TABLES, &dialect)?;
+    }
     rewrite(ctx, &mut statement).await?;
     Ok(statement)
 }
@@ -76,12 +95,14 @@ async fn planned(
 ) -> Result<LogicalPlan, DataFusionError> {
     let state = ctx.state();
     let unnamed = UnnamedInsert::of(ctx, &statement).await;
-    let plan = match (named_apart(&state, statement).await, unnamed) {
+    let definition = definition::of(&statement);
+    let mut plan = match (named_apart(&state, statement).await, unnamed) {
         (Err(error), Some(unnamed)) => {
             return Err(advice::advised(unnamed.explain(&state, error).await));
         }
         (plan, _) => plan.map_err(advice::advised)?,
     };
+    definition::keep(definition, &mut plan);
     refuse_numbers(&plan)?;
     advice::refuse_impossible_casts(&plan)?;
     files::read_anew(plan)

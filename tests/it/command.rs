@@ -454,6 +454,24 @@ fn the_session_shows_its_tables_and_reads_times_of_any_zone() {
     assert!(stdout(&output).ends_with(time), "{}", stdout(&output));
 }
 
+#[cfg(feature = "embedded")]
+#[test]
+fn the_statement_of_a_table_is_shown_without_its_secrets() {
+    let sql = "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' \
+               OPTIONS ('kinesis.createStream' 'true', 'kinesis.awsAccessKeyId' 'hunter1', \
+               'kinesis.awsSecretKey' 'hunter2'); SHOW CREATE TABLE words";
+    let output = run(&["--embedded", "-x", "-c", sql]);
+    let shown = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(
+        shown.contains("| CREATE UNBOUNDED EXTERNAL TABLE words\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("'kinesis.awsSecretKey' '***'"), "{shown}");
+    assert!(shown.contains("'kinesis.createStream' 'true'"), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
 #[test]
 fn secrets_of_a_failed_statement_are_not_printed() {
     for options in [

@@ -119,9 +119,15 @@ fn a_statement_over_two_lines_runs_and_an_error_does_not_end_the_shell() {
     terminal.until("| 42 |");
     terminal.until("1 row in");
     terminal.until(PROMPT);
-    terminal.line("\\d");
-    terminal.until("information_schema");
+    terminal.line("CREATE TABLE words AS SELECT 1 AS n;");
     terminal.until(PROMPT);
+    for list in ["\\d", "SHOW TABLES;"] {
+        terminal.line(list);
+        let shown = terminal.until("1 row in");
+        assert!(shown.contains("| words "), "{shown}");
+        assert!(!shown.contains("information_schema"), "{shown}");
+        terminal.until(PROMPT);
+    }
     terminal.line("\\q");
     assert_eq!(terminal.exit_code(), Some(0));
 }
