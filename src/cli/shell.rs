@@ -11,56 +11,126 @@ use rustyline::history::DefaultHistory;
 use rustyline::{Config, Editor};
 
 use super::failure::Failure;
-use super::output::Output;
+use super::output::{Output, Width};
 use super::redact::holds_credentials;
 use super::run::run_statement;
 use super::session::Session;
 use super::signals::Signals;
-use super::statements::{is_complete, split};
+use super::statements::{Open, is_complete, open_at_end, split};
 use super::{Outcome, say};
 
 const PROMPT: &str = "kinesis> ";
-const CONTINUED: &str = "      -> ";
 const TABLE_LIMIT: usize = 1000;
 const HELP: &str = "\
-Statements end with ';' and may take several lines.
-  \\d         list the tables
-  \\d NAME    list the columns of a table
-  \\?  help   this text
-  \\q  exit   leave, as does Ctrl-D
-Ctrl-C clears the line, or ends the statement that runs: a streaming one behind the batch in
+Statements end with ';' and may take several lines. The prompt of a further line shows what is open:
+'-> or \"-> a quote, (-> a parenthesis, *-> a comment, -> the statement.
+  \\d            list the tables
+  \\d NAME       list the columns of a table
+  \\x [on|off]   print each row as a record, with its whole values
+  \\width [N]    the widest that tables get; 0 cuts nothing, without N the width of the terminal
+  \\? help ?     this text
+  \\clear clear  clear the screen
+  \\q exit quit  leave, as does Ctrl-D
+SHOW CREATE TABLE NAME gives the statement that has made a table.
+What begins with \\ works on a line of its own within a statement, too.
+Ctrl-C clears the statement, or ends the one that runs: a streaming one behind the batch in
 flight, and with a second Ctrl-C at once.";
 
 const UNKNOWN: &str = "no such command; \\? for help";
 
-/// What was typed at an empty prompt, if it is no SQL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word<'a> {
+/// What was typed on a line of its own, if it is no SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
     Quit,
     Help,
+    Clear,
     Tables,
-    Describe(&'a str),
+    Describe(String),
+    /// The expanded view: on, off, or what it is not.
+    Expanded(Option<bool>),
+    Width(Width),
+    /// A word that would leave the shell, were it not for the statement that is open.
+    NotHere,
     Unknown,
 }
 
-impl<'a> Word<'a> {
-    fn parse(line: &'a str) -> Option<Self> {
-        let word = line.trim().trim_end_matches(';').trim_end();
-        match word.to_ascii_lowercase().as_str() {
-            "\\q" | "exit" | "quit" => return Some(Self::Quit),
-            "\\?" | "help" => return Some(Self::Help),
-            "\\d" => return Some(Self::Tables),
+impl Word {
+    /// At an empty prompt.
+    fn parse(line: &str) -> Option<Self> {
+        let line = line.trim().trim_end_matches(';').trim_end();
+        match line.to_ascii_lowercase().as_str() {
+            "exit" | "quit" => return Some(Self::Quit),
+            "help" | "?" => return Some(Self::Help),
+            "clear" => return Some(Self::Clear),
             _ => {}
         }
-        let command = word.strip_prefix('\\')?;
-        match command.split_once([' ', '\t']) {
+        let command = line.strip_prefix('\\')?;
+        let (name, argument) = command.split_once([' ', '\t']).unwrap_or((command, ""));
+        let argument = argument.trim();
+        Some(match (name.to_ascii_lowercase().as_str(), argument) {
+            ("q", "") => Self::Quit,
+            ("?" | "h", "") => Self::Help,
+            ("clear", "") => Self::Clear,
+            ("d" | "dt", "") => Self::Tables,
             // What was pasted may have several lines.
-            Some(("d" | "D", table)) if !table.contains('\n') => {
-                Some(Self::Describe(table.trim_start()))
-            }
-            _ => Some(Self::Unknown),
+            ("d", table) if !table.contains('\n') => Self::Describe(table.to_owned()),
+            ("x", "") => Self::Expanded(None),
+            ("x", "on") => Self::Expanded(Some(true)),
+            ("x", "off") => Self::Expanded(Some(false)),
+            ("width", "") => Self::Width(Width::Terminal),
+            ("width", columns) => match columns.parse() {
+                Ok(columns) => Self::Width(Some(columns).into()),
+                Err(_) => Self::Unknown,
+            },
+            _ => Self::Unknown,
+        })
+    }
+
+    /// Behind the beginning of a statement. In a quote or a comment everything is text.
+    fn within(open: Open, line: &str) -> Option<Self> {
+        if matches!(open, Open::Quote(_) | Open::Comment) {
+            return None;
+        }
+        match Self::parse(line)? {
+            Self::Quit if !line.contains('\\') => Some(Self::NotHere),
+            word => Some(word),
         }
     }
+}
+
+/// What is open, and the ways out.
+fn explain(open: Open) -> String {
+    let what = match open {
+        Open::Statement => "the statement goes on: ; ends it".to_owned(),
+        Open::Parenthesis => "a ( is open: ) and ; end the statement".to_owned(),
+        Open::Quote(quote) => format!("a {quote} is open, and all up to the next {quote} is text"),
+        Open::Comment => "a /* is open, and all up to */ is a comment".to_owned(),
+    };
+    let leave = match open {
+        Open::Quote(_) | Open::Comment => "Ctrl-D leaves",
+        _ => "\\q leaves",
+    };
+    format!("{what}; Ctrl-C clears it, {leave}")
+}
+
+fn prompt(text: &str) -> String {
+    if text.is_empty() {
+        return PROMPT.to_owned();
+    }
+    let open = match open_at_end(text) {
+        Open::Statement => ' ',
+        Open::Parenthesis => '(',
+        Open::Quote(quote) => quote,
+        Open::Comment => '*',
+    };
+    format!("     {open}-> ")
+}
+
+/// What was typed.
+enum Typed {
+    Word(Word),
+    /// Text that ends with a semicolon.
+    Statements(String),
 }
 
 /// Runs until the user leaves.
@@ -72,7 +142,7 @@ pub(super) async fn run(session: &Session, output: Output) -> Outcome {
             return Outcome::Failed;
         }
     };
-    let output = Output {
+    let mut output = Output {
         table_limit: Some(TABLE_LIMIT),
         ..output
     };
@@ -80,35 +150,29 @@ pub(super) async fn run(session: &Session, output: Output) -> Outcome {
     loop {
         // Only this thread waits for the terminal; the engine has threads of its own.
         let text = match shell.read() {
-            Ok(Some(text)) => text,
+            Ok(Some(Typed::Statements(text))) => text,
+            Ok(Some(Typed::Word(word))) => match shell.answer(word, &mut output) {
+                Answer::Leave => return Outcome::Done,
+                Answer::Said => continue,
+                Answer::Run(sql) => sql,
+            },
             Ok(None) => return Outcome::Done,
             Err(error) => {
                 say(&format!("cannot read from the terminal: {error}"));
                 return Outcome::Failed;
             }
         };
-        let describe;
-        let sql = match Word::parse(&text) {
-            Some(Word::Quit) => return Outcome::Done,
-            Some(Word::Help) => {
-                say(HELP);
-                continue;
-            }
-            Some(Word::Unknown) => {
-                say(UNKNOWN);
-                continue;
-            }
-            Some(Word::Tables) => "SHOW TABLES",
-            Some(Word::Describe(table)) => {
-                describe = format!("DESCRIBE {table}");
-                &describe
-            }
-            None => &text,
-        };
-        if let Some(outcome) = execute(session, sql, output).await {
+        if let Some(outcome) = execute(session, &text, output).await {
             return outcome;
         }
     }
+}
+
+/// What a command comes to.
+enum Answer {
+    Leave,
+    Said,
+    Run(String),
 }
 
 /// Runs what was typed up to its first error; an outcome means the shell is over.
@@ -142,6 +206,8 @@ async fn execute(session: &Session, text: &str, output: Output) -> Option<Outcom
 struct Shell {
     editor: Editor<(), DefaultHistory>,
     history: Option<PathBuf>,
+    /// The lines of a statement that has no end yet.
+    begun: String,
 }
 
 impl Shell {
@@ -150,29 +216,81 @@ impl Shell {
         let config = Config::builder().behavior(Behavior::PreferTerm).build();
         let mut editor = Editor::with_config(config)?;
         let history = history.filter(|path| load(&mut editor, path));
-        Ok(Self { editor, history })
+        let begun = String::new();
+        Ok(Self {
+            editor,
+            history,
+            begun,
+        })
     }
 
     /// A command, or text that ends with a semicolon; `None` when the user leaves.
-    fn read(&mut self) -> Result<Option<String>, ReadlineError> {
-        let mut text = String::new();
+    fn read(&mut self) -> Result<Option<Typed>, ReadlineError> {
         loop {
-            let prompt = if text.is_empty() { PROMPT } else { CONTINUED };
-            match self.editor.readline(prompt) {
-                Ok(line) => text.push_str(&line),
+            let line = match self.editor.readline(&prompt(&self.begun)) {
+                Ok(line) => line,
                 Err(ReadlineError::Interrupted) => {
-                    text.clear();
+                    self.begun.clear();
                     continue;
                 }
                 Err(ReadlineError::Eof) => return Ok(None),
                 Err(error) => return Err(error),
+            };
+            let word = match self.begun.is_empty() {
+                true => Word::parse(&line),
+                false => Word::within(open_at_end(&self.begun), &line),
+            };
+            if let Some(word) = word {
+                self.remember(&line);
+                return Ok(Some(Typed::Word(word)));
             }
-            if Word::parse(&text).is_some() || is_complete(&text) {
+            if !self.begun.is_empty() && Word::parse(&line).is_some() {
+                say(&explain(open_at_end(&self.begun)));
+            }
+            self.begun.push_str(&line);
+            if is_complete(&self.begun) {
+                let text = std::mem::take(&mut self.begun);
                 self.remember(&text);
-                return Ok(Some(text));
+                return Ok(Some(Typed::Statements(text)));
             }
-            text.push('\n');
+            self.begun.push('\n');
         }
+    }
+
+    /// Does what a command says; what was begun of a statement stays.
+    fn answer(&mut self, word: Word, output: &mut Output) -> Answer {
+        match word {
+            Word::Quit => return Answer::Leave,
+            Word::Tables => return Answer::Run("SHOW TABLES".to_owned()),
+            Word::Describe(table) => return Answer::Run(format!("DESCRIBE {table}")),
+            Word::Help => say(HELP),
+            Word::Unknown => say(UNKNOWN),
+            Word::NotHere => {}
+            Word::Clear => {
+                if let Err(error) = self.editor.clear_screen() {
+                    say(&format!("cannot clear the screen: {error}"));
+                }
+            }
+            Word::Expanded(wanted) => {
+                output.expanded = wanted.unwrap_or(!output.expanded);
+                say(match output.expanded {
+                    true => "each row is printed as a record",
+                    false => "rows are printed as tables",
+                });
+            }
+            Word::Width(width) => {
+                output.width = width;
+                say(&match width {
+                    Width::Terminal => "tables are as wide as the terminal".to_owned(),
+                    Width::Columns(columns) => format!("tables are {columns} columns wide at most"),
+                    Width::Unlimited => "no table is cut".to_owned(),
+                });
+            }
+        }
+        if !self.begun.is_empty() {
+            say(&explain(open_at_end(&self.begun)));
+        }
+        Answer::Said
     }
 
     /// A history that cannot be written is no reason to bother anyone between two statements.

@@ -118,6 +118,43 @@ pub(super) fn is_complete(text: &str) -> bool {
             .is_none_or(|last| last.token == Token::SemiColon)
 }
 
+/// What is open at the end of a text that is not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Open {
+    /// Only the semicolon is missing.
+    Statement,
+    Parenthesis,
+    /// A text or a quoted name, which ends with this.
+    Quote(char),
+    Comment,
+}
+
+/// What is open at the end of a text, from the inside.
+pub(super) fn open_at_end(text: &str) -> Open {
+    let (tokens, lexed) = tokens(text);
+    match lexed {
+        Ok(()) => {
+            let depth = tokens
+                .iter()
+                .fold(0, |depth: usize, token| match token.token {
+                    Token::LParen => depth + 1,
+                    Token::RParen => depth.saturating_sub(1),
+                    // What is behind it is another statement.
+                    Token::SemiColon => 0,
+                    _ => depth,
+                });
+            match depth {
+                0 => Open::Statement,
+                _ => Open::Parenthesis,
+            }
+        }
+        Err(error) if error.message.contains("comment") => Open::Comment,
+        Err(error) if error.message.contains("close delimiter '\"'") => Open::Quote('"'),
+        Err(error) if error.message.contains("close delimiter '`'") => Open::Quote('`'),
+        Err(_) => Open::Quote('\''),
+    }
+}
+
 fn tokens(text: &str) -> (Vec<TokenWithSpan>, Result<(), TokenizerError>) {
     let mut tokens = Vec::new();
     let lexed =

@@ -156,7 +156,7 @@ fn ctrl_c_ends_the_statement_or_clears_the_line_and_the_shell_goes_on() {
     };
     terminal.until(PROMPT);
     terminal.line("SELECT 'half");
-    terminal.until(CONTINUED);
+    terminal.until("     '-> ");
     terminal.keys("\x03");
     terminal.until(PROMPT);
     terminal.line(
@@ -192,6 +192,70 @@ fn a_backslash_begins_a_command_that_is_answered_at_once() {
     terminal.line("\\foo");
     let answer = terminal.until("\\? for help");
     assert!(!answer.contains(CONTINUED), "{answer}");
+    terminal.until(PROMPT);
+    terminal.line("\\q");
+    assert_eq!(terminal.exit_code(), Some(0));
+}
+
+#[test]
+fn a_statement_that_is_open_does_not_hold_the_user() {
+    let state = state("open");
+    let Some(mut terminal) = Terminal::open(&state) else {
+        return;
+    };
+    terminal.until(PROMPT);
+    terminal.line("CREATE TABLE words AS SELECT 1 AS n;");
+    terminal.until(PROMPT);
+    terminal.line("SELECT 40 +");
+    terminal.until(CONTINUED);
+    terminal.line("quit");
+    terminal.until("the statement goes on: ; ends it; Ctrl-C clears it, \\q leaves");
+    terminal.until(CONTINUED);
+    terminal.line("\\d words");
+    terminal.until("| Int64 ");
+    terminal.until(CONTINUED);
+    terminal.line("?");
+    terminal.until("list the tables");
+    terminal.until(CONTINUED);
+    terminal.line("2 AS n;");
+    terminal.until("| 42 |");
+    terminal.until(PROMPT);
+    terminal.line("SELECT 'a");
+    terminal.until("     '-> ");
+    terminal.line("exit");
+    terminal
+        .until("a ' is open, and all up to the next ' is text; Ctrl-C clears it, Ctrl-D leaves");
+    terminal.until("     '-> ");
+    terminal.line("b' AS n, (");
+    terminal.until("     (-> ");
+    terminal.line("\\q");
+    assert_eq!(terminal.exit_code(), Some(0));
+}
+
+#[test]
+fn a_table_is_cut_to_the_terminal_and_the_expanded_view_shows_all() {
+    let state = state("wide");
+    let Some(mut terminal) = Terminal::open(&state) else {
+        return;
+    };
+    terminal.until(PROMPT);
+    // A terminal without a size counts as one of 80 columns.
+    let wide = "SELECT 1 AS n, repeat('x', 300) AS v;";
+    terminal.line(wide);
+    terminal.until(&format!("| 1 | {}… |\r\n", "x".repeat(71)));
+    terminal.until("values that end in … are longer: \\x or --expanded shows them whole");
+    terminal.until(PROMPT);
+    terminal.line("\\width 20");
+    terminal.until("20 columns");
+    terminal.until(PROMPT);
+    terminal.line(wide);
+    terminal.until("| 1 | xxxxxxxxxxx… |\r\n");
+    terminal.until(PROMPT);
+    terminal.line("\\x");
+    terminal.until("as a record");
+    terminal.until(PROMPT);
+    terminal.line(wide);
+    terminal.until(&format!("v | {}\r\n", "x".repeat(300)));
     terminal.until(PROMPT);
     terminal.line("\\q");
     assert_eq!(terminal.exit_code(), Some(0));

@@ -113,3 +113,19 @@ fn a_text_is_complete_with_its_last_semicolon() {
         assert!(!is_complete(text), "{text}");
     }
 }
+
+#[test]
+fn what_is_open_at_the_end_is_known() {
+    for (text, open) in [
+        ("SELECT 1", Open::Statement),
+        ("SELECT (1), ')", Open::Quote('\'')),
+        ("SELECT E'a\\'", Open::Quote('\'')),
+        ("SELECT \"a", Open::Quote('"')),
+        ("SELECT (1 +", Open::Parenthesis),
+        ("SELECT (1; SELECT", Open::Statement),
+        ("SELECT 1 /* (", Open::Comment),
+        ("SELECT 1 -- '(", Open::Statement),
+    ] {
+        assert_eq!(open_at_end(text), open, "{text}");
+    }
+}
