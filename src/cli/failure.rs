@@ -6,6 +6,7 @@ use std::io;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
+use super::hints;
 use super::redact;
 use super::signals::Stop;
 use super::statements::Statement;
@@ -80,15 +81,19 @@ pub(super) fn chain(error: &dyn StdError) -> String {
 
 /// The crate's own error where there is one, else the engine's words without the names of its layers.
 pub(super) fn reason(error: &DataFusionError) -> String {
+    hints::without_parser_setting(&words(error))
+}
+
+fn words(error: &DataFusionError) -> String {
     if let Some(own) = Error::find_in(error) {
         return chain(own);
     }
     match error {
-        DataFusionError::Context(what, inner) => format!("{what}: {}", reason(inner)),
-        DataFusionError::Diagnostic(_, inner) => reason(inner),
-        DataFusionError::Shared(inner) => reason(inner),
+        DataFusionError::Context(what, inner) => format!("{what}: {}", words(inner)),
+        DataFusionError::Diagnostic(_, inner) => words(inner),
+        DataFusionError::Shared(inner) => words(inner),
         DataFusionError::Collection(errors) => {
-            let reasons: Vec<_> = errors.iter().map(reason).collect();
+            let reasons: Vec<_> = errors.iter().map(words).collect();
             reasons.join("\n")
         }
         DataFusionError::Plan(message)

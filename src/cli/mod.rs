@@ -9,6 +9,7 @@ mod doctor;
 mod embedded;
 mod escape;
 mod failure;
+mod hints;
 mod interruptible;
 mod line;
 mod live;

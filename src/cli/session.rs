@@ -8,6 +8,7 @@ use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use tokio::runtime::Handle;
 
 use super::args::Connection;
+use super::hints::with_tables;
 use super::interruptible::Interruptible;
 use crate::model::ConnectionSettings;
 use crate::session::register_shared;
@@ -58,5 +59,8 @@ pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
 
 /// The plan of one statement; statements without rows (DDL, SET) have been executed when it returns.
 pub(super) async fn plan(ctx: &SessionContext, text: &str) -> DataFusionResult<DataFrame> {
-    crate::sql(ctx, text).await
+    match crate::sql(ctx, text).await {
+        Err(error) => Err(with_tables(ctx, error).await),
+        frame => frame,
+    }
 }

@@ -309,7 +309,7 @@ fn the_first_error_ends_the_run_and_names_file_line_and_statement() {
     assert_eq!(
         stderr(&output),
         format!(
-            "{}:4: table 'datafusion.public.nowhere' not found\n    SELECT nope\n      FROM nowhere\n",
+            "{}:4: table 'datafusion.public.nowhere' not found: there is none yet, CREATE EXTERNAL TABLE … makes one\n    SELECT nope\n      FROM nowhere\n",
             path.display()
         )
     );
@@ -452,6 +452,36 @@ fn the_session_shows_its_tables_and_reads_times_of_any_zone() {
     assert!(stdout(&output).contains("datafusion,public,words,BASE TABLE\n"));
     let time = "t\n2026-01-01T00:30:00\n";
     assert!(stdout(&output).ends_with(time), "{}", stdout(&output));
+}
+
+#[test]
+fn a_missing_table_and_a_column_in_another_case_get_a_suggestion() {
+    let made = "CREATE TABLE clicks AS SELECT 1 AS \"pageViews\"; ";
+    for (sql, expected) in [
+        ("SELECT * FROM click", "not found: did you mean clicks?"),
+        (
+            "INSERT INTO clik VALUES (1)",
+            "not found: did you mean clicks?",
+        ),
+        (
+            "SELECT * FROM orders_of_today",
+            "not found: there are clicks",
+        ),
+        ("SELECT pageViews FROM clicks", "use double quotes"),
+    ] {
+        let text = format!("{made}{sql}");
+        let path = file("hints.sql", &text);
+        for arguments in [
+            ["-c", text.as_str()].as_slice(),
+            &["doctor", "-f", path.to_str().unwrap()],
+        ] {
+            let output = run(arguments);
+            let said = format!("{}{}", stdout(&output), stderr(&output));
+            assert!(said.contains(expected), "{said}");
+            assert!(!said.contains("enable_ident_normalization"), "{said}");
+            assert_eq!(output.status.code(), Some(1), "{said}");
+        }
+    }
 }
 
 #[cfg(feature = "embedded")]

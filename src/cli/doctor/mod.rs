@@ -19,6 +19,7 @@ use datafusion::prelude::SessionContext;
 
 use super::args::Doctor;
 use super::failure::reason;
+use super::hints::with_tables;
 use super::redact;
 use super::session::{context, services};
 use super::statements::{Statement, split};
@@ -105,7 +106,10 @@ impl Visit {
     async fn statement(&mut self, place: &str, statement: &Statement) {
         let plan = match plan_to_run(&self.ctx, &statement.in_place()).await {
             Ok(plan) => plan,
-            Err(error) => return self.refused(place, statement, &error),
+            Err(error) => {
+                let error = with_tables(&self.ctx, error).await;
+                return self.refused(place, statement, &error);
+            }
         };
         if let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(command)) = &plan
             && let Some(builder) = kinesis_table(command, &self.services)
