@@ -5,6 +5,7 @@
 
 mod args;
 mod behind;
+mod depth;
 mod doctor;
 mod embedded;
 mod escape;
@@ -27,12 +28,15 @@ mod stdin;
 mod streaming;
 
 use std::io::{self, IsTerminal, Write};
+use std::panic::resume_unwind;
 use std::process::ExitCode;
+use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
 use args::{Args, Command, Script, Task};
+use depth::STACK_BYTES;
 use session::Session;
 
 /// How a run of the command ended.
@@ -64,14 +68,27 @@ impl From<Outcome> for ExitCode {
 pub fn main() -> ExitCode {
     let task = Task::from_command_line();
     log_to_stderr();
+    // The stack of the first thread is as large as the system has it.
+    let run = thread::Builder::new().stack_size(STACK_BYTES);
+    let outcome = match run.spawn(|| run_task(task)) {
+        Ok(running) => running.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        Err(error) => {
+            say(&format!("cannot start a thread: {error}"));
+            Outcome::Failed
+        }
+    };
+    outcome.into()
+}
+
+fn run_task(task: Task) -> Outcome {
     // Two runtimes: statements can keep every thread of the engine busy, and signals must be heard all the same.
-    let engine = Builder::new_multi_thread().enable_all().build();
-    let front = Builder::new_current_thread().enable_all().build();
+    let engine = runtime(Builder::new_multi_thread());
+    let front = runtime(Builder::new_current_thread());
     let (engine, front) = match (engine, front) {
         (Ok(engine), Ok(front)) => (engine, front),
         (Err(error), _) | (_, Err(error)) => {
             say(&format!("cannot start the runtime: {error}"));
-            return Outcome::Failed.into();
+            return Outcome::Failed;
         }
     };
     let outcome = match task.command {
@@ -82,7 +99,11 @@ pub fn main() -> ExitCode {
     // What was interrupted may still be computing or printing, and nobody waits for it.
     engine.shutdown_background();
     front.shutdown_background();
-    outcome.into()
+    outcome
+}
+
+fn runtime(mut builder: Builder) -> io::Result<Runtime> {
+    builder.enable_all().thread_stack_size(STACK_BYTES).build()
 }
 
 fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {

@@ -14,6 +14,7 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::behind::Behind;
+use super::depth;
 use super::failure::Failure;
 use super::live::losses;
 use super::note;
@@ -41,6 +42,7 @@ pub(super) async fn run_statement(
     signals: &mut Signals,
     behind: &[Behind],
 ) -> Result<(), Failure> {
+    depth::check(&statement.text).map_err(DataFusionError::from)?;
     let (ctx, text) = (session.ctx.clone(), statement.in_place());
     let asking = {
         let _on_the_engine = session.engine.enter();

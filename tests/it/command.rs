@@ -141,6 +141,47 @@ fn control_characters_of_values_do_not_reach_the_terminal_by_an_error() {
     assert!(stderr(&output).contains("\\x1b[31m"), "{}", stderr(&output));
 }
 
+/// The chain is a tree as deep as it is long, for the parser and all that comes after it.
+#[test]
+fn a_long_chain_of_operators_runs_and_one_that_is_too_long_is_refused_with_a_way_out() {
+    let chain = |operand: &str, operator: &str, count| vec![operand; count].join(operator);
+    // The optimizer goes through all expressions again and again.
+    let once = "SET datafusion.optimizer.max_passes = 1";
+    let ran = format!(
+        "{once}; SELECT {} AS n FROM (VALUES ('a')) t(x)",
+        chain("x", " || ", 1000)
+    );
+    let output = run(&["--output", "csv", "-c", &ran]);
+    assert_eq!(
+        stdout(&output),
+        format!("n\n{}\n", "a".repeat(1000)),
+        "{}",
+        stderr(&output)
+    );
+    let conditions = format!("SELECT 1 WHERE {}", chain("x = 1", " OR ", 5_000));
+    for (sql, way_out) in [
+        (conditions.as_str(), "write x IN ("),
+        (&format!("EXPLAIN {conditions}"), "write x IN ("),
+        (
+            &format!("SELECT {}", chain("'a'", " || ", 5_000)),
+            "write concat(",
+        ),
+        (&chain("SELECT 1", " UNION ALL ", 5_000), "write VALUES ("),
+    ] {
+        let path = file("deep.sql", sql);
+        let path = path.to_str().unwrap();
+        for arguments in [&["-f", path][..], &["-c", sql], &["doctor", "-f", path]] {
+            let output = run(arguments);
+            let said = format!("{}{}", stdout(&output), stderr(&output));
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains("operators in each other"), "{said}");
+            assert!(said.contains(way_out), "{said}");
+        }
+        let output = run_with_stdin(&[], sql);
+        assert!(stderr(&output).contains(way_out), "{}", stderr(&output));
+    }
+}
+
 /// 9,000 short values and one of a megabyte.
 const ONE_IS_LONG: &str =
     "SELECT value AS n, CASE value WHEN 4500 THEN repeat('x', 1000000) ELSE 'short' END AS v

@@ -18,6 +18,7 @@ use datafusion::logical_expr::{CreateExternalTable, DdlStatement, LogicalPlan};
 use datafusion::prelude::SessionContext;
 
 use super::args::Doctor;
+use super::depth;
 use super::failure::reason;
 use super::hints::with_tables;
 use super::redact;
@@ -104,6 +105,9 @@ enum Found {
 
 impl Visit {
     async fn statement(&mut self, place: &str, statement: &Statement) {
+        if let Err(error) = depth::check(&statement.text) {
+            return self.refused(place, statement, &error.into());
+        }
         let plan = match plan_to_run(&self.ctx, &statement.in_place()).await {
             Ok(plan) => plan,
             Err(error) => {

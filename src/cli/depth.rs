@@ -1,0 +1,353 @@
+//! How deeply the operators of a statement lie in each other, and what is refused for that.
+//!
+//! Parser, planner, optimizer and execution go through expressions and plans by recursion, and not all of it grows its
+//! stack: `Expr::clone`, the drop of a plan and the evaluation of an expression do not. A chain such as
+//! `a OR b OR c OR …` is a tree as deep as it is long, and a tree that is too deep ends the process. The
+//! [stack](STACK_BYTES) of our threads is large enough for [`MAX_DEPTH`], and a deeper statement is refused before it
+//! is parsed.
+
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::Error;
+
+/// Operators in each other. In a debug build, whose frames are the largest, chains of this length of `OR` and of `||` run
+/// to their end on a stack of 16 MiB, and not on one of 8 MiB.
+pub(super) const MAX_DEPTH: usize = 2000;
+
+/// Stack of every thread that parses, plans, computes or drops what was planned. The system gives memory to what is used
+/// of it only.
+pub(super) const STACK_BYTES: usize = 64 << 20;
+
+/// Refuses a statement whose operators lie too deeply in each other.
+///
+/// # Errors
+/// It is too deep.
+pub(super) fn check(sql: &str) -> Result<(), Error> {
+    // What is no SQL is refused by the parser. It would not get far, either: it counts its own depth.
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else {
+        return Ok(());
+    };
+    let Deepest { depth, operator } = deepest(&tokens);
+    if depth <= MAX_DEPTH {
+        return Ok(());
+    }
+    let instead = match operator {
+        Operator::Or => {
+            "write x IN (…, …) instead of x = … OR x = …, or join with a table of the values"
+        }
+        Operator::And => {
+            "write x NOT IN (…, …) instead of x <> … AND x <> …, or join with a table of the values"
+        }
+        Operator::Sum => {
+            "write concat(…, …) instead of … || …, and sum or unnest an array instead of … + …"
+        }
+        Operator::SetOperation => {
+            "write VALUES (…), (…) instead of SELECT … UNION ALL SELECT …, or INSERT in several statements"
+        }
+        Operator::Join => "join fewer tables in one statement",
+        _ => "split it into several statements",
+    };
+    Err(Error::unsupported(format!(
+        "the statement has {depth} operators in each other, most of them {operator}: expected {MAX_DEPTH} at most; {instead}"
+    )))
+}
+
+/// Operators by precedence, the loosest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    SetOperation,
+    Join,
+    Or,
+    And,
+    Comparison,
+    Sum,
+    Product,
+    /// Casts, subscripts and the like, which stand behind what they are applied to.
+    Postfix,
+}
+
+const OPERATORS: [Operator; 8] = [
+    Operator::SetOperation,
+    Operator::Join,
+    Operator::Or,
+    Operator::And,
+    Operator::Comparison,
+    Operator::Sum,
+    Operator::Product,
+    Operator::Postfix,
+];
+
+impl std::fmt::Display for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SetOperation => "UNION or WITH",
+            Self::Join => "JOIN",
+            Self::Or => "OR",
+            Self::And => "AND",
+            Self::Comparison => "comparisons",
+            Self::Sum => "|| or +",
+            Self::Product => "*",
+            Self::Postfix => "casts or subscripts",
+        })
+    }
+}
+
+/// The greatest depth, and the operator that has most of it.
+#[derive(Debug, Clone, Copy)]
+struct Deepest {
+    depth: usize,
+    operator: Operator,
+}
+
+/// What is between two parentheses, as far as it is read.
+///
+/// A run of operators of one precedence is a tree as deep as the run is long, above the deepest of its operands, which are
+/// runs of operators that bind more tightly.
+#[derive(Debug, Default)]
+struct Level {
+    /// Length of the run of each operator that is not at its end.
+    runs: [usize; OPERATORS.len()],
+    /// Depth of the deepest operand of that run.
+    operands: [usize; OPERATORS.len()],
+    /// Depth of what was in parentheses since the last operator.
+    inner: usize,
+    /// The longest run of each operator.
+    longest: [usize; OPERATORS.len()],
+    /// Commas separate tables.
+    in_from: bool,
+}
+
+impl Level {
+    /// Ends the runs of all operators that bind more tightly than `than`; gives the depth of what they made.
+    fn operand(&mut self, than: usize) -> usize {
+        let mut depth = std::mem::take(&mut self.inner);
+        for i in (than + 1..OPERATORS.len()).rev() {
+            let operands = std::mem::take(&mut self.operands[i]);
+            let run = std::mem::take(&mut self.runs[i]);
+            self.longest[i] = self.longest[i].max(run);
+            depth = run + depth.max(operands);
+        }
+        depth
+    }
+
+    fn operator(&mut self, operator: Operator) {
+        let i = operator as usize;
+        let operand = self.operand(i);
+        self.operands[i] = self.operands[i].max(operand);
+        self.runs[i] += 1;
+    }
+
+    /// Ends an expression.
+    fn separator(&mut self) {
+        let join = Operator::Join as usize;
+        let operand = self.operand(join);
+        self.operands[join] = self.operands[join].max(operand);
+    }
+
+    fn end(mut self) -> (usize, [usize; OPERATORS.len()]) {
+        let depth = self.operand(0);
+        let depth = self.runs[0] + depth.max(self.operands[0]);
+        self.longest[0] = self.longest[0].max(self.runs[0]);
+        (depth, self.longest)
+    }
+}
+
+fn deepest(tokens: &[Token]) -> Deepest {
+    let mut levels = vec![Level::default()];
+    let mut longest = [0; OPERATORS.len()];
+    let mut close = |levels: &mut Vec<Level>| {
+        let (depth, runs) = levels.pop().map(Level::end).unwrap_or_default();
+        for (longest, run) in longest.iter_mut().zip(runs) {
+            *longest = run.max(*longest);
+        }
+        depth
+    };
+    let mut words = tokens
+        .iter()
+        .filter(|token| !matches!(token, Token::Whitespace(_)))
+        .peekable();
+    while let Some(token) = words.next() {
+        let before_parenthesis = words.peek() == Some(&&Token::LParen);
+        match token {
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                if matches!(token, Token::LBracket)
+                    && let Some(level) = levels.last_mut()
+                {
+                    level.operator(Operator::Postfix);
+                }
+                levels.push(Level::default());
+            }
+            Token::RParen | Token::RBracket | Token::RBrace if levels.len() > 1 => {
+                let depth = close(&mut levels);
+                if let Some(level) = levels.last_mut() {
+                    level.inner = level.inner.max(depth);
+                }
+            }
+            token => {
+                if let Some(level) = levels.last_mut() {
+                    read(level, token, before_parenthesis);
+                }
+            }
+        }
+    }
+    let mut depth = 0;
+    while !levels.is_empty() {
+        depth = close(&mut levels).max(depth);
+    }
+    let most = (0..OPERATORS.len()).max_by_key(|i| longest[*i]);
+    Deepest {
+        depth,
+        operator: OPERATORS[most.unwrap_or_default()],
+    }
+}
+
+/// One token that is no parenthesis.
+fn read(level: &mut Level, token: &Token, before_parenthesis: bool) {
+    match token {
+        Token::Comma if level.in_from => level.operator(Operator::Join),
+        Token::Comma | Token::SemiColon => level.separator(),
+        Token::Word(word) => match word.keyword {
+            Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::MINUS => {
+                level.in_from = false;
+                level.operator(Operator::SetOperation);
+            }
+            // A table of a WITH clause may read the one before it.
+            Keyword::AS if before_parenthesis => level.operator(Operator::SetOperation),
+            Keyword::JOIN => level.operator(Operator::Join),
+            Keyword::OR => level.operator(Operator::Or),
+            Keyword::AND | Keyword::XOR => level.operator(Operator::And),
+            Keyword::IS | Keyword::LIKE | Keyword::ILIKE | Keyword::BETWEEN | Keyword::IN => {
+                level.operator(Operator::Comparison);
+            }
+            Keyword::COLLATE | Keyword::AT => level.operator(Operator::Postfix),
+            Keyword::FROM => {
+                level.separator();
+                level.in_from = true;
+            }
+            Keyword::SELECT
+            | Keyword::WHERE
+            | Keyword::GROUP
+            | Keyword::HAVING
+            | Keyword::QUALIFY
+            | Keyword::ORDER
+            | Keyword::LIMIT => {
+                level.separator();
+                level.in_from = false;
+            }
+            Keyword::ON | Keyword::WHEN | Keyword::THEN | Keyword::ELSE | Keyword::END => {
+                level.separator();
+            }
+            _ => {}
+        },
+        Token::Eq
+        | Token::DoubleEq
+        | Token::Neq
+        | Token::Lt
+        | Token::Gt
+        | Token::LtEq
+        | Token::GtEq
+        | Token::Spaceship
+        | Token::Tilde
+        | Token::TildeAsterisk => level.operator(Operator::Comparison),
+        Token::Mul | Token::Div | Token::Mod => level.operator(Operator::Product),
+        Token::DoubleColon | Token::Period => level.operator(Operator::Postfix),
+        Token::Number(..)
+        | Token::Char(_)
+        | Token::SingleQuotedString(_)
+        | Token::DoubleQuotedString(_)
+        | Token::EscapedStringLiteral(_)
+        | Token::DollarQuotedString(_)
+        | Token::NationalStringLiteral(_)
+        | Token::HexStringLiteral(_)
+        | Token::Placeholder(_)
+        | Token::LParen
+        | Token::RParen
+        | Token::LBracket
+        | Token::RBracket
+        | Token::LBrace
+        | Token::RBrace
+        | Token::EOF => {}
+        // `+`, `-`, `||` and the many operators that bind as they do.
+        _ => level.operator(Operator::Sum),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn depth(sql: &str) -> usize {
+        let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().unwrap();
+        deepest(&tokens).depth
+    }
+
+    fn chain(operand: &str, operator: &str, count: usize) -> String {
+        vec![operand; count].join(operator)
+    }
+
+    #[test]
+    fn a_run_of_operators_is_as_deep_as_it_is_long() {
+        assert_eq!(depth(&chain("x", " OR ", 100)), 99);
+        assert_eq!(depth(&chain("x = 1", " OR ", 100)), 100);
+        assert_eq!(depth(&chain("x = 1 AND y = 2", " OR ", 100)), 101);
+        assert_eq!(depth(&chain("x", " || ", 100)), 99);
+        assert_eq!(depth(&chain("SELECT 1", " UNION ALL ", 100)), 99);
+        assert_eq!(depth(&chain("(SELECT a + b FROM t)", " UNION ", 100)), 100);
+        assert_eq!(
+            depth(&format!(
+                "SELECT 1 FROM {}",
+                chain("t", " CROSS JOIN ", 100)
+            )),
+            99
+        );
+        assert_eq!(
+            depth(&format!("SELECT 1 FROM {} WHERE a", chain("t", ", ", 100))),
+            99
+        );
+        assert_eq!(depth(&format!("x{}", "::INT".repeat(100))), 100);
+        assert_eq!(depth(&format!("x{}", "[1]".repeat(100))), 100);
+        assert_eq!(depth(&chain("a AS (SELECT x FROM b)", ", ", 100)), 100);
+    }
+
+    #[test]
+    fn depths_add_up_through_parentheses() {
+        assert_eq!(depth("1 + (2 + (3 + 4))"), 3);
+        assert_eq!(depth("f(1 + 2, 3 + 4) OR g(1)"), 2);
+        let sum = chain("x", " + ", 50);
+        assert_eq!(depth(&format!("({sum}) OR ({sum}) OR y")), 51);
+    }
+
+    #[test]
+    fn what_is_long_and_not_deep_is_not_counted() {
+        let list = chain("1", ", ", 10_000);
+        assert_eq!(depth(&format!("SELECT x IN ({list})")), 1);
+        assert_eq!(
+            depth(&format!("VALUES {}", chain("(1, 'a', -2)", ", ", 10_000))),
+            1
+        );
+        assert_eq!(depth(&format!("SELECT concat({list})")), 0);
+        let cases = " WHEN x = 1 THEN y + 1".repeat(10_000);
+        assert_eq!(depth(&format!("SELECT CASE{cases} ELSE 1 END")), 1);
+        assert_eq!(depth(&chain("SELECT a = b", "; ", 10_000)), 1);
+    }
+
+    #[test]
+    fn what_is_refused_is_named_with_a_way_out() {
+        for (operand, operator, expected) in [
+            ("x = 1", " OR ", ["2002 operators", "OR", "IN ("]),
+            ("x", " || ", ["2001 operators", "||", "concat("]),
+            (
+                "SELECT 1",
+                " UNION ALL ",
+                ["2001 operators", "UNION", "VALUES ("],
+            ),
+        ] {
+            check(&chain(operand, operator, MAX_DEPTH)).unwrap();
+            let error = check(&chain(operand, operator, MAX_DEPTH + 2)).unwrap_err();
+            let error = error.to_string();
+            assert!(expected.iter().all(|part| error.contains(part)), "{error}");
+        }
+    }
+}
