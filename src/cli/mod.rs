@@ -27,12 +27,17 @@ mod statements;
 mod stdin;
 mod streaming;
 
+use std::any::Any;
 use std::io::{self, IsTerminal, Write};
 use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::thread;
 
+use datafusion::common::runtime::{JoinSetTracer, set_join_set_tracer};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Runtime};
+use tracing::{Instrument, Span};
 use tracing_subscriber::EnvFilter;
 
 use args::{Args, Command, Script, Task};
@@ -163,4 +168,25 @@ fn log_to_stderr() {
         .with_env_filter(filter)
         .with_writer(|| escape::EventWriter(io::stderr()))
         .init();
+    // It is set once, here, and so is not set before.
+    let _ = set_join_set_tracer(&InSpan);
+}
+
+/// Lets what the engine's tasks log name the query that they work for.
+struct InSpan;
+
+type Outcomes = Box<dyn Any + Send>;
+
+impl JoinSetTracer for InSpan {
+    fn trace_future(&self, task: BoxFuture<'static, Outcomes>) -> BoxFuture<'static, Outcomes> {
+        task.in_current_span().boxed()
+    }
+
+    fn trace_block(
+        &self,
+        work: Box<dyn FnOnce() -> Outcomes + Send>,
+    ) -> Box<dyn FnOnce() -> Outcomes + Send> {
+        let span = Span::current();
+        Box::new(move || span.in_scope(work))
+    }
 }

@@ -8,6 +8,7 @@ use datafusion::execution::SessionState;
 use futures::FutureExt;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::batch::Job;
 use super::housekeeping::Housekeeping;
@@ -100,7 +101,7 @@ impl Runner {
             });
             shared.end(result);
         };
-        tokio::spawn(task).abort_handle()
+        tokio::spawn(task.in_current_span()).abort_handle()
     }
 
     async fn live(self) -> Result<QueryEnd> {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::SessionState;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::builder::StreamingQueryBuilder;
 use super::handle::StreamingQuery;
@@ -36,8 +38,11 @@ impl StreamingQueryBuilder {
     /// checkpoint or the name; [`Checkpoint`](crate::ErrorKind::Checkpoint) where the checkpoint is
     /// that of another query or cannot be read.
     pub async fn start(self) -> Result<StreamingQuery> {
+        // All that the query says in the log from here on names it, whichever task says it; its fields are filled in
+        // as they become known. Of the level of an error, so that it is there for whatever is logged.
+        let span = tracing::error_span!("query", name = Empty, id = Empty, reads = Empty);
         // Who starts a query is not to carry all it takes.
-        Box::pin(self.begin()).await
+        Box::pin(self.begin()).instrument(span).await
     }
 
     async fn begin(mut self) -> Result<StreamingQuery> {
@@ -52,6 +57,7 @@ impl StreamingQueryBuilder {
             .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let run_id = uuid(&mut random);
         let name = settings.query_name;
+        describe_span(name.as_deref(), &plan);
         let options = metadata_options(&plan.sources)?;
         let told = Told {
             committer: self.committer.take(),
@@ -93,6 +99,9 @@ impl StreamingQueryBuilder {
         let changes = expect_query(&mut checkpoint, &metadata, earlier, &runs, changed).await?;
         if shared_log {
             queries.note(location, runs);
+        }
+        if name.is_none() {
+            Span::current().record("id", &metadata.id);
         }
         let shared = Shared::new(metadata.id.clone(), run_id, name, plan.schema());
         let runner = Runner {
@@ -197,6 +206,20 @@ impl StreamingQueryBuilder {
             )),
         }
     }
+}
+
+/// Says in the log which query this is; one without a name is known by what it reads, and later by its id.
+fn describe_span(name: Option<&str>, plan: &StreamingPlan) {
+    let span = Span::current();
+    if let Some(name) = name {
+        span.record("name", name);
+        return;
+    }
+    let streams = plan.sources.iter().map(|source| {
+        let summary = source.table().stream_summary();
+        summary.stream.name().to_string()
+    });
+    span.record("reads", streams.collect::<Vec<_>>().join(", "));
 }
 
 fn launch(runner: Runner, registration: Registration, stop_timeout: Duration) -> StreamingQuery {

@@ -37,7 +37,9 @@ impl KinesisTable {
         let shards = self.shards().await?;
         // What is listed as closed was closed before this, and is read to its end for certain.
         let listed_at = self.clock().now();
-        let starts = starts(&shards, &source.starting_position)?;
+        // A warning about the position names the stream.
+        let span = tracing::error_span!("stream", name = self.options().stream.to_string());
+        let starts = span.in_scope(|| starts(&shards, &source.starting_position))?;
         let bounds = Bounds::of(asked.filters);
         let read = |(shard, start): (&Shard, Option<ShardPosition>)| {
             // What arrives from now on is behind the end of a bounded read.

@@ -96,6 +96,35 @@ fn explain_shows_the_plan_of_a_batch() {
     assert!(said.contains("streaming query"), "{said}");
 }
 
+/// Of a reader that has begun and of the state that a query keeps; a bounded read names its stream.
+#[test]
+fn the_log_names_the_query_and_the_stream() {
+    let start = r#"'kinesis.startingPosition' '{"shardId-000000000000": "TRIM_HORIZON", "shardId-000000000007": "TRIM_HORIZON"}'"#;
+    let statements = format!(
+        "{TWO_RECORDS}{AVAILABLE_NOW}SET streaming.query_name = 'alarms';
+         SET streaming.output_mode = 'complete';
+         CREATE UNBOUNDED EXTERNAL TABLE some STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS ({start});
+         CREATE EXTERNAL TABLE bounded STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS ({start});
+         SELECT partitionKey, array_agg(data ORDER BY sequenceNumber) FROM some GROUP BY partitionKey;
+         SELECT count(*) FROM bounded"
+    );
+    let ended = run("csv", &statements);
+    assert_eq!(ended.status.code(), Some(0), "{:#?}", ended.stderr);
+    let missing = "not listed any more";
+    for (said, spans) in [
+        ("keep every value", "query{name=\"alarms\"}: "),
+        (missing, "query{name=\"alarms\"}:stream{name=\"words\"}: "),
+        (missing, " WARN stream{name=\"words\"}: "),
+    ] {
+        let is_it = |line: &&String| line.contains(said) && line.contains(spans);
+        assert!(
+            ended.stderr.iter().any(|line| is_it(&line)),
+            "{spans}: {:#?}",
+            ended.stderr
+        );
+    }
+}
+
 #[test]
 fn an_error_names_file_line_and_statement() {
     let path = folder("streaming").join("words.sql");

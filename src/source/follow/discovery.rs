@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::reader::ShardFollower;
 use super::shared::Shared;
@@ -24,16 +25,16 @@ pub(super) async fn supervise(
     mut random: fastrand::Rng,
 ) {
     let mut tasks = JoinSet::new();
-    tasks.spawn(discover(Arc::clone(&shared), random.fork()));
+    tasks.spawn(discover(Arc::clone(&shared), random.fork()).in_current_span());
     if shared.settings.until.is_none() {
-        tasks.spawn(watch_retention(Arc::clone(&shared)));
+        tasks.spawn(watch_retention(Arc::clone(&shared)).in_current_span());
     }
     loop {
         tokio::select! {
             biased;
             Some(shard) = started.recv() => {
                 let follower = ShardFollower::new(Arc::clone(&shared), shard, random.fork());
-                tasks.spawn(follower.run());
+                tasks.spawn(follower.run().in_current_span());
             }
             Some(ended) = tasks.join_next() => {
                 if let Err(error) = ended {

@@ -31,6 +31,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use self::shared::Shared;
 pub(crate) use self::standings::{Activity, Coverage, Standing};
@@ -122,6 +123,20 @@ impl StreamReader {
         context: ReadContext,
         from: From,
         settings: FollowSettings,
+        random: fastrand::Rng,
+    ) -> Result<Self> {
+        let name = context.stream.name().as_str();
+        // What the readers say in the log names their stream. Of the level of an error, so that it is there for
+        // whatever is logged.
+        let span = tracing::error_span!("stream", name);
+        let begun = Self::begin(context, from, settings, random);
+        begun.instrument(span).await
+    }
+
+    async fn begin(
+        context: ReadContext,
+        from: From,
+        settings: FollowSettings,
         mut random: fastrand::Rng,
     ) -> Result<Self> {
         let mut backoff = Backoff::new(context.retry, random.fork());
@@ -155,7 +170,8 @@ impl StreamReader {
         shared.with(|state| state.taken_to = read_to);
         shared.begin(offsets, past, &listed);
         let mut supervisor = JoinSet::new();
-        supervisor.spawn(discovery::supervise(Arc::clone(&shared), started, random));
+        let supervising = discovery::supervise(Arc::clone(&shared), started, random);
+        supervisor.spawn(supervising.in_current_span());
         Ok(Self {
             shared,
             _supervisor: supervisor,

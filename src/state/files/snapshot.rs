@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::encoding::{FileName, encode};
 use crate::checkpoint::StateObjects;
@@ -33,7 +34,7 @@ pub(super) struct Written {
 impl Snapshot {
     /// Begins to write the state as it was behind `batch`.
     pub(super) fn begin(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) -> Self {
-        let task = tokio::spawn(write(batch, image, objects));
+        let task = tokio::spawn(write(batch, image, objects).in_current_span());
         Self { batch, task }
     }
 
