@@ -10,6 +10,9 @@ use crate::model::{Clock, Trigger, UnixMillis};
 /// A query that is always behind says so this often.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
+/// How often the log hears of a query that has nothing to read: often enough to tell it from one that hangs.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(300);
+
 /// When the trigger fires, and when what was done last.
 #[derive(Debug)]
 pub(super) struct Timer {
@@ -24,6 +27,10 @@ pub(super) struct Timer {
     pub(super) lock_failed: bool,
     /// Since when nothing has happened.
     pub(super) idle: Instant,
+    /// When there was a batch last.
+    active: Instant,
+    /// When there was a batch last, or the log was told that there is none.
+    told_idle: Instant,
     /// When the query began, before its first trigger has done its work.
     pub(super) opening: Option<UnixMillis>,
     /// When it was told last that batches take longer than the interval.
@@ -39,6 +46,8 @@ impl Timer {
             looked: None,
             lock_failed: false,
             idle: Instant::now(),
+            active: Instant::now(),
+            told_idle: Instant::now(),
             opening: Some(clock.now()),
             told: None,
         }
@@ -51,6 +60,21 @@ impl Timer {
             self.due = self.due.min(now.plus(interval));
         }
         (self.due > now).then(|| self.due.since(now))
+    }
+
+    /// There was a batch.
+    pub(super) fn worked(&mut self) {
+        let now = Instant::now();
+        (self.idle, self.active, self.told_idle) = (now, now, now);
+    }
+
+    /// For how long there has been no batch, where it is time to tell.
+    pub(super) fn heartbeat(&mut self) -> Option<Duration> {
+        if self.told_idle.elapsed() < HEARTBEAT_INTERVAL {
+            return None;
+        }
+        self.told_idle = Instant::now();
+        Some(self.active.elapsed())
     }
 
     /// Whether it is time to tell that batches take longer than the interval.

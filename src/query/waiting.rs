@@ -64,6 +64,7 @@ impl Runner {
         loop {
             let awaited = self.answer(readers);
             self.tell_losses(readers);
+            self.tell_of_waiting(readers, timer);
             if self.shared.is_stopping() {
                 return Ok(Wake::End(QueryEnd::Stopped));
             }
@@ -150,7 +151,7 @@ impl Runner {
 
     /// The trigger's work is done.
     pub(super) fn done(&self, timer: &mut Timer) {
-        timer.idle = Instant::now();
+        timer.worked();
         if let Some(took) = timer.advance(self.clock.now())
             && timer.tells_behind()
         {
@@ -213,6 +214,25 @@ impl Runner {
             () = sleep_until_some(until) => {}
             () = sleep_until(timer.idle + IDLE_INTERVAL) => self.tell_idle(timer),
         }
+    }
+
+    /// Tells the log from time to time that the query waits, and how far it has read.
+    fn tell_of_waiting(&self, readers: &[StreamReader], timer: &mut Timer) {
+        let Some(idle) = timer.heartbeat() else {
+            return;
+        };
+        let statuses: Vec<_> = readers.iter().map(StreamReader::status).collect();
+        let shards: usize = statuses.iter().map(|status| status.open_shards).sum();
+        let behind = statuses
+            .iter()
+            .filter_map(|status| status.max_behind_latest);
+        let behind = behind.max().unwrap_or_default();
+        let read_to = readers.iter().filter_map(StreamReader::read_to).min();
+        let read_to = read_to.map_or_else(|| "unknown".to_owned(), |time| time.to_string());
+        tracing::info!(
+            query = %self.shared, ?idle, shards, ?behind, read_to,
+            "waiting: there was nothing to read"
+        );
     }
 
     fn tell_idle(&self, timer: &mut Timer) {

@@ -1,4 +1,4 @@
-//! What the crate warns of while a test runs.
+//! What the crate logs while a test runs.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
@@ -8,23 +8,36 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Warnings and errors of this thread, each as one line.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
+/// What this thread logs, each event as one line.
+#[derive(Debug, Clone)]
+pub(crate) struct Heard {
+    level: Level,
+    lines: Arc<Mutex<Vec<String>>>,
+}
 
 impl Heard {
-    /// Listens until the guard is dropped.
+    /// Listens to warnings and errors until the guard is dropped.
     pub(crate) fn listen() -> (Self, DefaultGuard) {
-        let heard = Self::default();
+        Self::listen_to(Level::WARN)
+    }
+
+    /// Listens to all of this level and above.
+    pub(crate) fn listen_to(level: Level) -> (Self, DefaultGuard) {
+        let lines = Arc::default();
+        let heard = Self { level, lines };
         (heard.clone(), set_default(heard))
+    }
+
+    /// The lines with all of `parts`.
+    pub(crate) fn with(&self, parts: &[&str]) -> Vec<String> {
+        let lines = self.lines.lock().unwrap();
+        let has_all = |line: &&String| parts.iter().all(|part| line.contains(part));
+        lines.iter().filter(has_all).cloned().collect()
     }
 
     /// Whether a line has all of `parts`.
     pub(crate) fn has(&self, parts: &[&str]) -> bool {
-        let lines = self.0.lock().unwrap();
-        lines
-            .iter()
-            .any(|line| parts.iter().all(|part| line.contains(part)))
+        !self.with(parts).is_empty()
     }
 }
 
@@ -38,7 +51,7 @@ impl Visit for Line<'_> {
 
 impl Subscriber for Heard {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
+        *metadata.level() <= self.level
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {
@@ -52,7 +65,7 @@ impl Subscriber for Heard {
     fn event(&self, event: &Event<'_>) {
         let mut line = String::new();
         event.record(&mut Line(&mut line));
-        self.0.lock().unwrap().push(line);
+        self.lines.lock().unwrap().push(line);
     }
 
     fn enter(&self, _span: &Id) {}

@@ -1,6 +1,7 @@
 //! What a query tells of itself.
 
 use super::*;
+use crate::peers::heard::Heard;
 use datafusion_kinesis::model::Trigger;
 use datafusion_kinesis::query::{
     StreamingQueryIdle, StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
@@ -117,6 +118,34 @@ async fn an_idle_query_runs_no_batch() {
     assert!(!query.status().is_data_available);
     query.stop().await.unwrap();
     assert_eq!(query.status().message, "Stopped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_that_waits_says_so_in_the_log_every_five_minutes() {
+    for trigger in [
+        Trigger::AsFastAsPossible,
+        Trigger::ProcessingTime(Duration::from_secs(7)),
+    ] {
+        let (heard, _guard) = Heard::listen_to(tracing::Level::INFO);
+        let world = world(2).await;
+        let query = Sink::default().of(words(&world)).with_name("quiet");
+        let query = query.with_trigger(trigger).start().await.unwrap();
+        let beats = || heard.with(&["waiting: there was nothing to read", "query 'quiet'"]);
+        tokio::time::sleep(Duration::from_secs(290)).await;
+        assert_eq!(beats(), [""; 0]);
+        tokio::time::sleep(Duration::from_secs(3_400)).await;
+        let told = beats();
+        assert!((11..=12).contains(&told.len()), "{trigger:?}: {told:#?}");
+        for part in ["idle=30", "shards=2", "behind=0ns", "read_to="] {
+            assert!(told[0].contains(part), "{part}: {}", told[0]);
+        }
+        // A batch is a sign of life, too.
+        world.put("words", "k", "1").await;
+        query.process_all_available().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(290)).await;
+        assert_eq!(beats().len(), told.len());
+        query.stop().await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
