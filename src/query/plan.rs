@@ -22,9 +22,7 @@ use crate::error::{Error, Result};
 use crate::kinesis::RecordColumns;
 use crate::model::UnixMillis;
 use crate::source::BatchReads;
-use crate::table::{
-    BatchTable, KinesisTable, StreamingSettings, check_overflow, expect_files,
-};
+use crate::table::{BatchTable, KinesisTable, StreamingSettings, check_overflow, expect_files};
 
 pub(crate) use explained::explained;
 pub use sources::is_streaming;

@@ -21,8 +21,6 @@ pub(crate) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
     let entry: OffsetsEntry<'static> = decode(text)?;
     let mut sources = entry.sources.iter();
     let says_retention = sources.any(|source| source.retention_hours.is_some());
-    let says_origin = |state: &AggregationEntry<'_>| state.origin.is_some();
-    let says_origin = entry.state.as_ref().is_some_and(says_origin);
     for (member, is_there, since) in [
         ("watermark", entry.watermark.is_some(), STATE_VERSION),
         ("query", entry.query.is_some(), CHECKSUM_VERSION),
@@ -137,6 +135,8 @@ fn texts(texts: Vec<Cow<'_, str>>) -> Vec<String> {
 /// Reads what [`metadata`](super::metadata) writes.
 pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
     let entry: MetadataEntry<'static> = decode(text)?;
+    let says_origin = |state: &AggregationEntry<'_>| state.origin.is_some();
+    let says_origin = entry.state.as_ref().is_some_and(says_origin);
     let mut sources = entry.sources.iter();
     let says_retention = sources.any(|source| source.retention_hours.is_some());
     for (member, is_there, since) in [
