@@ -22,7 +22,8 @@ type Source = Arc<dyn StdError + Send + Sync>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A statement, a table option, a start position or an argument is wrong: change it.
+    /// A statement, a table option, a start position, an argument or the way to AWS (a proxy, a certificate)
+    /// is wrong: change it.
     InvalidOption,
     /// A row cannot be computed (a CAST that fails, an overflow, a division by zero) or cannot become a
     /// Kinesis record (null or empty key, too large). Another run fails the same: change the statement, or

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -13,18 +13,19 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::SharedHttpClient;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 use super::assume_role::AssumeRole;
+use super::certificates::CertificateSource;
+use super::connections::{Way, http_client};
 use super::default_chain::DefaultChain;
 use super::identity::Identity;
 use super::profile::Profile;
 use super::providers::CredentialProviders;
+use super::proxies::Proxies;
 use crate::error::{Error, Result};
 use crate::model::{
-    BaseCredentials, Clock, ConnectionSettings, CredentialSettings, RoleSettings, Secret,
-    StaticCredentials, SystemClock, region_of_endpoint, unencrypted,
+    BaseCredentials, Clock, ConnectionSettings, CredentialSettings, ProxySettings, RoleSettings,
+    Secret, StaticCredentials, SystemClock, region_of_endpoint, unencrypted,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -34,10 +35,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A page of 10 MiB over a slow line takes a while; nothing takes longer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Below the idle time after which the service closes a connection: a request on a connection that
-/// is just being closed fails, and a failed PutRecords may have written.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How often STS is asked in a row before a load counts as failed.
 const STS_ATTEMPTS: u32 = 3;
@@ -54,28 +51,49 @@ pub(crate) fn timeouts() -> TimeoutConfig {
 /// What providers of the SDK are made with.
 #[derive(Debug, Clone)]
 pub(super) struct ProviderParts {
-    http: SharedHttpClient,
+    http: Option<SharedHttpClient>,
     region: Option<Region>,
 }
 
 impl ProviderParts {
+    /// The region and the connections of `sdk`.
+    pub(super) fn of(sdk: &SdkConfig) -> Self {
+        Self {
+            http: sdk.http_client(),
+            region: sdk.region().cloned(),
+        }
+    }
+
     /// With files that nobody has read yet.
     pub(super) fn provider_config(&self) -> ProviderConfig {
-        ProviderConfig::default()
-            .with_region(self.region.clone())
-            .with_http_client(self.http.clone())
+        let config = ProviderConfig::default().with_region(self.region.clone());
+        match &self.http {
+            Some(http) => config.with_http_client(http.clone()),
+            None => config,
+        }
     }
 }
 
 /// The way to AWS: connections, and one identity for all clients that are to be the same caller.
 pub(crate) struct AwsAccess {
     pub(super) clock: Arc<dyn Clock>,
-    http: OnceLock<SharedHttpClient>,
+    proxies: Arc<Proxies>,
+    connections: Mutex<HashMap<WayKey, Connections>>,
     identities: Mutex<HashMap<IdentityKey, Identity>>,
 }
 
+/// What makes two ways to AWS the same.
+type WayKey = (Option<ProxySettings>, CertificateSource);
+
 /// What makes two callers the same: STS and profiles may answer otherwise in another region.
-type IdentityKey = (CredentialSettings, Option<String>);
+type IdentityKey = (CredentialSettings, Option<String>, WayKey);
+
+/// One way to AWS, with the connections that are kept open.
+#[derive(Debug, Clone)]
+struct Connections {
+    way: Arc<Way>,
+    http: SharedHttpClient,
+}
 
 /// What a client of a service is made with. The endpoint is each service's own and not among it.
 #[derive(Debug)]
@@ -84,37 +102,57 @@ pub(crate) struct Access {
     pub(crate) sdk: SdkConfig,
     /// Who signs.
     pub(crate) identity: Identity,
+    /// Proxies and certificates, for who sends requests without the SDK.
+    #[cfg_attr(
+        not(any(feature = "aws", feature = "cli")),
+        expect(dead_code, reason = "S3 and the command ask")
+    )]
+    pub(crate) way: Arc<Way>,
 }
 
 impl AwsAccess {
     pub(crate) fn new() -> Self {
+        let variable = |name: &str| std::env::var(name).ok();
         Self {
             clock: Arc::new(SystemClock),
-            http: OnceLock::new(),
+            proxies: Arc::new(Proxies::of_environment(variable)),
+            connections: Mutex::default(),
             identities: Mutex::default(),
         }
     }
 
-    fn http(&self) -> SharedHttpClient {
-        let http = self.http.get_or_init(|| {
-            aws_smithy_http_client::Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-                .build_https()
+    fn connections(&self, key: &WayKey) -> Result<Connections> {
+        let known = self.connections.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if let Some(connections) = known.get(key) {
+            return Ok(connections.clone());
+        }
+        let (proxy, certificates) = key;
+        let way = Arc::new(Way {
+            proxies: match proxy {
+                Some(proxy) => Arc::new(Proxies::of_options(proxy)),
+                None => Arc::clone(&self.proxies),
+            },
+            certificates: Arc::new(certificates.load()?),
         });
-        http.clone()
+        let http = http_client(&way);
+        let made = Connections { way, http };
+        Ok(known.entry(key.clone()).or_insert(made).clone())
     }
 
     /// What clients of any service begin with.
     ///
     /// # Errors
-    /// An endpoint would be asked without encryption, or a provider is not known or refuses its parameter.
+    /// An endpoint would be asked without encryption, a provider is not known or refuses its parameter, or
+    /// the file of trusted certificates cannot be used.
     pub(crate) async fn of(&self, settings: &ConnectionSettings) -> Result<Access> {
+        let mut key = (settings.proxy.clone(), CertificateSource::System);
+        // Only the instance is asked, for its region, and that without encryption.
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(self.http())
+            .http_client(self.connections(&key)?.http)
             .no_credentials();
         if let Some(BaseCredentials::Profile(name)) = &settings.credentials.base {
-            // A profile may say the region, too.
+            // A profile may say the region and the certificates, too.
             loader = loader.profile_name(name);
         }
         let endpoint = settings.endpoint_url.as_deref();
@@ -124,20 +162,29 @@ impl AwsAccess {
         }
         let sdk = loader.load().await;
         refuse_plain_http(settings, sdk.endpoint_url())?;
-        let identity = self.identity(&settings.credentials, &sdk)?;
+        key.1 = CertificateSource::of(&sdk);
+        let Connections { way, http } = self.connections(&key)?;
+        let sdk = sdk.to_builder().http_client(http).build();
+        let identity = self.identity(&settings.credentials, &sdk, &key)?;
         let sdk = signing(&sdk, &identity);
-        Ok(Access { sdk, identity })
+        Ok(Access { sdk, identity, way })
     }
 
     /// The identity of these credentials, the same for all who ask.
-    fn identity(&self, credentials: &CredentialSettings, sdk: &SdkConfig) -> Result<Identity> {
-        let key = (credentials.clone(), sdk.region().map(Region::to_string));
+    fn identity(
+        &self,
+        credentials: &CredentialSettings,
+        sdk: &SdkConfig,
+        way: &WayKey,
+    ) -> Result<Identity> {
+        let region = sdk.region().map(Region::to_string);
+        let key = (credentials.clone(), region, way.clone());
         if let Some(known) = self.identities().get(&key) {
             return Ok(known.clone());
         }
         let made = match &credentials.role {
             None => self.base(credentials.base.as_ref(), sdk)?,
-            Some(role) => self.assumed(credentials.base.clone(), role, sdk)?,
+            Some(role) => self.assumed(credentials.base.clone(), role, sdk, way)?,
         };
         // Whoever was faster made the one that counts.
         Ok(self.identities().entry(key).or_insert(made).clone())
@@ -148,16 +195,9 @@ impl AwsAccess {
         identities.unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn parts(&self, region: Option<Region>) -> ProviderParts {
-        ProviderParts {
-            http: self.http(),
-            region,
-        }
-    }
-
     fn base(&self, base: Option<&BaseCredentials>, sdk: &SdkConfig) -> Result<Identity> {
         let clock = Arc::clone(&self.clock);
-        let parts = self.parts(sdk.region().cloned());
+        let parts = ProviderParts::of(sdk);
         Ok(match base {
             None => Identity::new("the default chain", DefaultChain::new(&parts), clock),
             Some(BaseCredentials::Static(keys)) => {
@@ -180,9 +220,10 @@ impl AwsAccess {
         base: Option<BaseCredentials>,
         role: &RoleSettings,
         sdk: &SdkConfig,
+        way: &WayKey,
     ) -> Result<Identity> {
         let Some((last, before)) = role.chain.split_last() else {
-            return self.identity(&CredentialSettings { base, role: None }, sdk);
+            return self.identity(&CredentialSettings { base, role: None }, sdk, way);
         };
         let before = (!before.is_empty()).then(|| RoleSettings {
             chain: before.to_vec(),
@@ -190,7 +231,7 @@ impl AwsAccess {
             session_length: RoleSettings::SESSION_LENGTH,
             ..role.clone()
         });
-        let asking = self.identity(&CredentialSettings { base, role: before }, sdk)?;
+        let asking = self.identity(&CredentialSettings { base, role: before }, sdk, way)?;
         let config = sts_config(&signing(sdk, &asking), Some(role)).build();
         let client = aws_sdk_sts::Client::from_conf(config);
         let assume = AssumeRole::new(client, asking, last.clone(), role.clone());

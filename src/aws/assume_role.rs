@@ -11,6 +11,7 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::types::Credentials as Issued;
 
+use super::connections::ConnectFailure;
 use super::identity::Identity;
 use super::trouble::{CredentialTrouble, answered, causes, passes};
 use crate::model::{RoleSettings, Secret};
@@ -71,6 +72,9 @@ impl AssumeRole {
             return CredentialTrouble::lasting(self.said(error));
         }
         match answer {
+            None if ConnectFailure::find_in(error).is_some_and(|failure| failure.lasting) => {
+                CredentialTrouble::lasting(format!("AssumeRole failed: {}", causes(error)))
+            }
             None => CredentialTrouble::passing(format!("AssumeRole failed: {}", causes(error))),
             answer if passes(answer) => CredentialTrouble::passing(self.said(error)),
             Some((_, "AccessDenied")) => CredentialTrouble::lasting(format!(

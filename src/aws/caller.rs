@@ -34,7 +34,7 @@ impl AwsAccess {
     /// # Errors
     /// As [`of`](Self::of); there are no credentials, or STS does not know them.
     pub(crate) async fn caller(&self, settings: &ConnectionSettings) -> Result<Caller> {
-        let Access { sdk, identity } = self.of(settings).await?;
+        let Access { sdk, identity, .. } = self.of(settings).await?;
         let refused = |error: &(dyn StdError + 'static)| {
             let said = match CredentialTrouble::find_in(error) {
                 Some(trouble) => trouble.to_string(),
@@ -67,6 +67,34 @@ impl AwsAccess {
             arn,
             skew: probe.seen(),
         })
+    }
+}
+
+impl AwsAccess {
+    /// How requests of these settings get to Kinesis, where the environment or options name a proxy or
+    /// certificates.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of); the proxy cannot be used.
+    pub(crate) async fn network(&self, settings: &ConnectionSettings) -> Result<Option<String>> {
+        let Access { sdk, way, .. } = self.of(settings).await?;
+        let named = settings.endpoint_url.as_deref().or(sdk.endpoint_url());
+        let region = sdk.region().map_or("", |region| region.as_ref());
+        let public = format!("https://kinesis.{region}.amazonaws.com");
+        let proxy = way.proxy(named.unwrap_or(&public));
+        let proxy = proxy.map_err(|failure| Error::invalid_option(failure.to_string()))?;
+        let mut said = Vec::new();
+        match proxy {
+            Some(proxy) => said.push(format!("through proxy {proxy}")),
+            None if way.proxies.any() => {
+                said.push("directly, past the proxy of the environment".to_owned());
+            }
+            None => {}
+        }
+        if way.certificates.are_named() {
+            said.push(format!("trusted certificates: {}", way.certificates));
+        }
+        Ok((!said.is_empty()).then(|| said.join("; ")))
     }
 }
 

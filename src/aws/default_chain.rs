@@ -106,8 +106,11 @@ impl ProvideCredentials for DefaultChain {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::AwsAccess;
+    use crate::aws::certificates::CertificateSource;
+    use crate::aws::connections::{Way, http_client};
+    use aws_config::SdkConfig;
     use aws_credential_types::Credentials;
+    use std::sync::Arc;
 
     #[derive(Debug)]
     enum Provider {
@@ -187,7 +190,13 @@ mod tests {
 
     #[test]
     fn the_order_is_that_of_the_connector() {
-        let chain = DefaultChain::new(&AwsAccess::new().parts(None));
+        let way = Way {
+            proxies: Arc::default(),
+            certificates: Arc::new(CertificateSource::System.load().unwrap()),
+        };
+        let http = http_client(&Arc::new(way));
+        let sdk = SdkConfig::builder().http_client(http).build();
+        let chain = DefaultChain::new(&ProviderParts::of(&sdk));
         let places: Vec<_> = chain.places.iter().map(|(place, _)| *place).collect();
         assert_eq!(
             places,

@@ -12,11 +12,14 @@ mod access;
 mod assume_role;
 #[cfg(feature = "cli")]
 mod caller;
+mod certificates;
+mod connections;
 mod default_chain;
 mod held;
 mod identity;
 mod profile;
 mod providers;
+mod proxies;
 mod skew;
 mod trouble;
 
@@ -25,6 +28,9 @@ pub use aws_credential_types as credential_types;
 pub use providers::{CredentialProviders, ProviderError};
 
 pub(crate) use access::{Access, AwsAccess, timeouts};
+pub(crate) use connections::ConnectFailure;
+#[cfg(feature = "aws")]
+pub(crate) use connections::Way;
 pub(crate) use identity::Identity;
 pub(crate) use skew::ClockSkew;
 pub(crate) use trouble::{CredentialTrouble, causes};

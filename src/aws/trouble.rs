@@ -2,11 +2,14 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+
+use super::connections::ConnectFailure;
 
 /// Why an identity has no credentials to give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,7 @@ impl CredentialTrouble {
             return known.clone();
         }
         let passing = match error {
+            _ if ConnectFailure::find_in(error).is_some_and(|failure| failure.lasting) => false,
             CredentialsError::ProviderTimedOut(_) => true,
             CredentialsError::ProviderError(_) => {
                 find::<WebIdentityError>(error).is_none_or(|error| passes(answered(error)))
@@ -121,13 +125,19 @@ pub(super) fn passes(answer: Option<(u16, &str)>) -> bool {
 }
 
 /// The first cause of this type.
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+pub(super) fn find<'a, E: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a E> {
     let mut cause = Some(error);
     while let Some(current) = cause {
         if let Some(found) = current.downcast_ref::<E>() {
             return Some(found);
         }
-        cause = current.source();
+        cause = match current.downcast_ref::<io::Error>() {
+            // Its source is that of the error inside, which would be skipped.
+            Some(outer) => outer.get_ref().map(|inner| inner as _),
+            None => current.source(),
+        };
     }
     None
 }

@@ -1,55 +1,64 @@
-//! Credentials of S3, from the places where those of a stream are looked for when nothing is said.
+//! S3 with the credentials, the proxies and the certificates that streams are reached with when nothing is
+//! said.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use object_store::aws::AwsCredential;
-use object_store::{CredentialProvider, Error as Store, Result as StoreResult};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
+use object_store::{
+    ClientConfigKey, ClientOptions, CredentialProvider, Error as Store, Result as StoreResult,
+};
 use tokio::sync::OnceCell;
 
-use crate::aws::{AwsAccess, Identity};
+use crate::aws::{Access, AwsAccess, Way};
 use crate::error::Error;
-use crate::model::{ConnectionSettings, Secret};
+use crate::model::{ConnectionSettings, Secret, parse_span};
 
 /// The default chain, asked anew only when what it gave ends. That of the `object_store` crate reads no
 /// profiles.
 #[derive(Debug)]
-pub(super) struct DefaultCredentials {
+pub(super) struct DefaultAccess {
     access: AwsAccess,
-    identity: OnceCell<Identity>,
+    resolved: OnceCell<Access>,
 }
 
-impl DefaultCredentials {
-    pub(super) fn new() -> Self {
-        Self {
+impl DefaultAccess {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
             access: AwsAccess::new(),
-            identity: OnceCell::new(),
-        }
+            resolved: OnceCell::new(),
+        })
     }
 
-    async fn identity(&self) -> StoreResult<&Identity> {
+    async fn resolved(&self) -> Result<&Access, Error> {
         let settings = ConnectionSettings {
             // Whether the endpoint of the store may be http:// is for its own settings to say.
             allow_http: true,
             ..ConnectionSettings::default()
         };
-        let made = self.identity.get_or_try_init(async || {
-            let access = self.access.of(&settings).await?;
-            Ok::<_, Error>(access.identity)
-        });
-        made.await.map_err(|error| Store::Generic {
-            store: "S3",
-            source: Box::new(error),
-        })
+        let made = self.resolved.get_or_try_init(|| self.access.of(&settings));
+        made.await
     }
 }
+
+/// The credentials of the default chain.
+#[derive(Debug)]
+pub(super) struct DefaultCredentials(pub(super) Arc<DefaultAccess>);
 
 #[async_trait]
 impl CredentialProvider for DefaultCredentials {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> StoreResult<Arc<AwsCredential>> {
-        let keys = self.identity().await?.keys().await;
+        let access = self.0.resolved().await.map_err(|error| Store::Generic {
+            store: "S3",
+            source: Box::new(error),
+        })?;
+        let keys = access.identity.keys().await;
         let keys = keys.map_err(|trouble| match trouble.passing {
             true => Store::Generic {
                 store: "S3",
@@ -71,3 +80,90 @@ impl CredentialProvider for DefaultCredentials {
         }))
     }
 }
+
+/// Makes the HTTP client of a store. That of the `object_store` crate reads proxies by rules of its own,
+/// and no file of certificates.
+#[derive(Debug)]
+pub(super) struct DefaultConnector(pub(super) Arc<DefaultAccess>);
+
+impl HttpConnector for DefaultConnector {
+    fn connect(&self, options: &ClientOptions) -> StoreResult<HttpClient> {
+        Ok(HttpClient::new(Connection {
+            access: Arc::clone(&self.0),
+            options: options.clone(),
+            client: OnceCell::new(),
+        }))
+    }
+}
+
+/// An HTTP client that is made with the first request: the profile has to be read for it.
+#[derive(Debug)]
+struct Connection {
+    access: Arc<DefaultAccess>,
+    options: ClientOptions,
+    client: OnceCell<reqwest::Client>,
+}
+
+#[async_trait]
+impl HttpService for Connection {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let access = self.access.resolved().await;
+        let access = access.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let way = &access.way;
+        let url = request.uri().to_string();
+        way.proxy(&url)
+            .map_err(|failure| HttpError::new(HttpErrorKind::Unknown, failure))?;
+        let made = async || client(&self.options, way);
+        let client = self.client.get_or_try_init(made).await;
+        let client = client.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let lasting = |failure| HttpError::new(HttpErrorKind::Unknown, failure);
+        match client.call(request).await {
+            Ok(answer) => match way.refused_by_proxy(&url, answer.status().as_u16()) {
+                None => Ok(answer),
+                Some(failure) => Err(lasting(failure)),
+            },
+            Err(error) => Err(match way.explain(&url, &error) {
+                None => error,
+                Some(failure) => HttpError::new(error.kind(), failure.caused_by(error)),
+            }),
+        }
+    }
+}
+
+/// A client that goes `way`, with what the environment may say of `options`.
+fn client(options: &ClientOptions, way: &Arc<Way>) -> reqwest::Result<reqwest::Client> {
+    let said = |key| options.get_config_value(&key);
+    let switched = |key| said(key).is_some_and(|value| value == "true");
+    let time = |key| said(key).and_then(|value| parse_span(&value));
+    let routes = Arc::clone(way);
+    let proxy = reqwest::Proxy::custom(move |url| {
+        let proxy = routes.proxy(url.as_str()).ok().flatten()?;
+        Some(proxy.url().reveal().to_owned())
+    });
+    let mut builder = reqwest::Client::builder()
+        .proxy(proxy)
+        .https_only(!switched(ClientConfigKey::AllowHttp))
+        .danger_accept_invalid_certs(switched(ClientConfigKey::AllowInvalidCertificates))
+        .timeout(time(ClientConfigKey::Timeout).unwrap_or(TIMEOUT))
+        .connect_timeout(time(ClientConfigKey::ConnectTimeout).unwrap_or(CONNECT_TIMEOUT))
+        .user_agent(said(ClientConfigKey::UserAgent).unwrap_or_else(|| USER_AGENT.to_owned()))
+        // As in the `object_store` crate: HTTP/2 is slower, and the size of an object is that on the wire.
+        .http1_only()
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate();
+    if let Some(bundle) = way.certificates.bundle() {
+        builder = builder.tls_built_in_root_certs(false);
+        for certificate in bundle {
+            builder = builder.add_root_certificate(reqwest::Certificate::from_der(certificate)?);
+        }
+    }
+    builder.build()
+}
+
+/// What the `object_store` crate has where nothing is said.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use url::Url;
 
 #[cfg(feature = "aws")]
-use super::amazon::DefaultCredentials;
+use super::amazon::{DefaultAccess, DefaultConnector, DefaultCredentials};
 use super::local::LocalFiles;
 use super::objects::Objects;
 use super::stored::StoredObjects;
@@ -192,14 +192,18 @@ fn known<Key: std::str::FromStr>(settings: &Settings) -> impl Iterator<Item = (K
 #[cfg(feature = "aws")]
 fn amazon(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
     let builder = object_store::aws::AmazonS3Builder::from_env();
-    let builder = builder.with_url(url.as_str()).with_retry(one_try());
+    let access = DefaultAccess::new();
+    let builder = builder
+        .with_url(url.as_str())
+        .with_retry(one_try())
+        .with_http_connector(DefaultConnector(Arc::clone(&access)));
     let told = known(settings).fold(builder, |told, (key, value)| told.with_config(key, value));
     let told = match settings
         .iter()
         .any(|(name, _)| *name == "aws_access_key_id")
     {
         true => told,
-        false => told.with_credentials(Arc::new(DefaultCredentials::new())),
+        false => told.with_credentials(Arc::new(DefaultCredentials(access))),
     };
     built(url, told.build())
 }

@@ -10,6 +10,7 @@ use object_store::{Error as Store, ObjectStore, ObjectStoreExt, PutMode, PutPayl
 
 use super::committer::{StoreError, StoreResult};
 use super::objects::Objects;
+use crate::aws::ConnectFailure;
 use crate::error::{Error, ErrorKind};
 
 /// The store lets nobody in.
@@ -82,6 +83,7 @@ fn meaning(error: &Store) -> (Option<ErrorKind>, &'static str) {
             (Some(ErrorKind::Unsupported), "")
         }
         _ if refused_http(error) => (Some(ErrorKind::InvalidOption), NO_TLS),
+        _ if is_misconfigured(error) => (Some(ErrorKind::InvalidOption), ""),
         _ => match status(error) {
             Some(401 | 403) => (Some(ErrorKind::AccessDenied), MAY_NOT),
             Some(404) => (Some(ErrorKind::NotFound), NO_BUCKET),
@@ -95,6 +97,14 @@ fn meaning(error: &Store) -> (Option<ErrorKind>, &'static str) {
 fn causes(error: &Store) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let first: &(dyn StdError + 'static) = error;
     std::iter::successors(Some(first), |&error| error.source())
+}
+
+/// Whether the way to the store is set up wrongly, such as by a certificate that nobody trusts.
+fn is_misconfigured(error: &Store) -> bool {
+    let refused = ConnectFailure::find_in(error).is_some_and(|failure| failure.lasting);
+    // Of the file of certificates, and what there is of options.
+    let ours = causes(error).find_map(|cause| cause.downcast_ref::<Error>());
+    refused || ours.is_some_and(|error| error.kind() == ErrorKind::InvalidOption)
 }
 
 /// Whether the client refused to go to an `http://` endpoint, which it says in words only.

@@ -18,11 +18,17 @@ static SECRET_OPTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// Options and settings whose value is secret where credentials stand in it: before an `@`, or behind a `?`.
-const URL_OPTIONS: [&str; 3] = ["endpointurl", "checkpoint_location", "metadatapath"];
+const URL_OPTIONS: [&str; 4] = [
+    "endpointurl",
+    "checkpoint_location",
+    "metadatapath",
+    "proxyaddress",
+];
 
 /// Parts of names that mark a statement as none for the history; wider than the above, for options of other tables.
-const SECRET_WORDS: [&str; 5] = [
+const SECRET_WORDS: [&str; 6] = [
     "secret",
+    "password",
     "token",
     "accesskey",
     "externalid",

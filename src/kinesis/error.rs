@@ -59,6 +59,9 @@ pub enum ApiErrorKind {
     AccessDenied,
     /// No credentials, or expired ones.
     Credentials,
+    /// The way to the service is set up wrongly: its certificate is not trusted, or a proxy lets nobody
+    /// through.
+    Connection,
     /// Anything else.
     Other,
 }
@@ -140,7 +143,7 @@ impl ApiError {
             | ApiErrorKind::ResourceInUse => ErrorKind::Unavailable,
             ApiErrorKind::NotFound => ErrorKind::NotFound,
             ApiErrorKind::AccessDenied | ApiErrorKind::Credentials => ErrorKind::AccessDenied,
-            ApiErrorKind::InvalidArgument => ErrorKind::InvalidOption,
+            ApiErrorKind::InvalidArgument | ApiErrorKind::Connection => ErrorKind::InvalidOption,
             ApiErrorKind::ExpiredNextToken | ApiErrorKind::Other => ErrorKind::Internal,
         };
         Error::new(kind, format!("{context}: {self}")).with_source(self)

@@ -126,6 +126,26 @@ pub struct ConnectionSettings {
     pub credentials: CredentialSettings,
     /// Whether an endpoint beyond this machine may be reached without encryption.
     pub allow_http: bool,
+    /// A proxy instead of those that the environment names.
+    pub proxy: Option<ProxySettings>,
+}
+
+/// A proxy that options name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ProxySettings {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// Whom the proxy lets through, where it asks.
+    pub login: Option<ProxyLogin>,
+}
+
+/// A user of a proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ProxyLogin {
+    /// Name of the user.
+    pub username: String,
+    /// Password of the user.
+    pub password: Secret,
 }
 
 /// How often and how patiently a request is repeated.

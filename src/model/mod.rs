@@ -13,8 +13,8 @@ mod time;
 mod trigger;
 
 pub use connection::{
-    BaseCredentials, ConnectionSettings, CredentialSettings, RetryPolicy, RoleSettings, Secret,
-    StaticCredentials,
+    BaseCredentials, ConnectionSettings, CredentialSettings, ProxyLogin, ProxySettings,
+    RetryPolicy, RoleSettings, Secret, StaticCredentials,
 };
 pub(crate) use endpoint::{is_host_of_aws, is_region, region_of_endpoint, unencrypted};
 pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, StreamRanges};

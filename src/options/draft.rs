@@ -1,6 +1,7 @@
 //! Options as they are collected, and the rules across them.
 
 mod credentials;
+mod proxy;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::model::{
     unencrypted,
 };
 use credentials::CredentialsDraft;
+use proxy::ProxyDraft;
 
 /// Options as they are collected, before the rules across them are applied.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +58,7 @@ pub(super) struct Draft {
     pub(super) max_buffered_time: Duration,
     pub(super) max_connections: usize,
     pub(super) record_ttl: Duration,
+    pub(super) proxy: ProxyDraft,
 }
 
 impl Draft {
@@ -83,6 +86,7 @@ impl Draft {
             region: self.region_of(&stream)?,
             credentials: self.credentials.finish("kinesis.")?,
             allow_http: self.allow_http,
+            proxy: self.proxy.finish()?,
         };
         Ok(TableOptions {
             stream,

@@ -119,7 +119,56 @@ const WRONG: &[(&str, &str)] = &[
     ("kinesis.sink.recordMaxBufferedTimeMs", "soon"),
     ("kinesis.sink.maxConnections", "0"),
     ("kinesis.sink.recordTtl", "0"),
+    ("kinesis.sink.proxyAddress", "socks5://proxy"),
+    ("kinesis.sink.proxyPort", "0"),
+    ("kinesis.sink.proxyUsername", " "),
+    ("kinesis.sink.proxyPassword", " "),
 ];
+
+#[test]
+fn the_options_of_a_proxy_belong_together() {
+    let proxy = |options: &[(&str, &str)]| {
+        let mut builder = OptionsBuilder::default();
+        builder.set_location("words").unwrap();
+        for (name, value) in options {
+            builder.set(&format!("kinesis.sink.{name}"), value).unwrap();
+        }
+        let proxy = builder.finish().map(|options| options.connection.proxy);
+        proxy.map_err(|error| error.to_string())
+    };
+    assert_eq!(proxy(&[]).unwrap(), None);
+    for (address, url) in [
+        ("proxy.corp", "http://proxy.corp:443"),
+        ("https://proxy.corp/", "https://proxy.corp:443"),
+        ("[2001:db8::1]", "http://[2001:db8::1]:443"),
+    ] {
+        let settings = proxy(&[("proxyAddress", address)]).unwrap().unwrap();
+        assert_eq!(settings.url, url);
+        assert_eq!(settings.login, None);
+    }
+    let all = [
+        ("proxyAddress", "proxy.corp"),
+        ("proxyPort", "3128"),
+        ("proxyUsername", "ada"),
+        ("proxyPassword", "hush"),
+    ];
+    let settings = proxy(&all).unwrap().unwrap();
+    assert_eq!(settings.url, "http://proxy.corp:3128");
+    let login = settings.login.unwrap();
+    assert_eq!(
+        (login.username.as_str(), login.password.reveal()),
+        ("ada", "hush")
+    );
+    for (given, missing) in [
+        (&all[1..2], "proxyAddress"),
+        (&all[3..], "proxyAddress"),
+        (&all[..3], "proxyPassword"),
+    ] {
+        let message = proxy(given).unwrap_err();
+        let expected = format!("together with 'kinesis.sink.{missing}'");
+        assert!(message.contains(&expected), "{message}");
+    }
+}
 
 #[test]
 fn a_wrong_value_of_any_option_names_option_value_and_what_was_expected() {

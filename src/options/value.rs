@@ -1,6 +1,7 @@
 //! How values are spelled: each parser gives the value, or says what it expected.
 
 use std::fmt::Display;
+use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -114,6 +115,28 @@ pub(crate) fn endpoint_url(text: &str, service: &str) -> Parsed<String> {
         Err(format!(
             "expected a URL such as 'https://{service}.eu-west-1.amazonaws.com'"
         ))
+    }
+}
+
+/// The host of a proxy; gives it with its scheme, which is `http` where none is said.
+pub(super) fn proxy_address(text: &str) -> Parsed<String> {
+    let text = text.trim().trim_end_matches('/');
+    let (scheme, host) = text.split_once("://").unwrap_or(("http", text));
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let address = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let well_formed = match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.chars().all(allowed),
+    };
+    match well_formed && matches!(scheme, "http" | "https") {
+        true => Ok(format!("{scheme}://{host}")),
+        false => Err(
+            "expected the host of a proxy such as 'proxy.corp' or 'http://proxy.corp', its port in \
+             'kinesis.sink.proxyPort'"
+                .to_owned(),
+        ),
     }
 }
 

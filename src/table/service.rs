@@ -84,6 +84,7 @@ impl Services {
             region: settings.region.clone().or_else(|| defaults.region.clone()),
             credentials: settings.credentials.or(&defaults.credentials),
             allow_http: settings.allow_http || defaults.allow_http,
+            proxy: settings.proxy.clone().or_else(|| defaults.proxy.clone()),
         }
     }
 

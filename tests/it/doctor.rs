@@ -2,6 +2,8 @@
 
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
+#[cfg(all(feature = "aws", feature = "dynamodb"))]
+mod network;
 #[cfg(feature = "aws")]
 mod s3;
 
@@ -28,6 +30,8 @@ struct Ground {
     role: String,
     user: String,
     environment: Vec<(&'static str, String)>,
+    /// Of Kinesis.
+    endpoint: String,
     folder: PathBuf,
 }
 
@@ -53,6 +57,7 @@ impl Ground {
         Self {
             directory,
             sts,
+            endpoint: accounts.endpoint_url(),
             accounts,
             role,
             user: user.arn,
@@ -82,9 +87,9 @@ impl Ground {
     fn examined_in(&self, region: &str, statements: &str) -> (String, Option<i32>) {
         let file = self.folder.join("job.sql");
         fs::write(&file, statements).unwrap();
-        let endpoint = self.accounts.endpoint_url();
+        let endpoint = &self.endpoint;
         let output = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))
-            .args(["doctor", "--endpoint-url", &endpoint, "--region", region])
+            .args(["doctor", "--endpoint-url", endpoint, "--region", region])
             .arg("-f")
             .arg(&file)
             .env_clear()

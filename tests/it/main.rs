@@ -23,6 +23,8 @@ mod grouped;
 mod inserts;
 #[cfg(all(unix, feature = "cli", feature = "embedded"))]
 mod killed;
+#[cfg(all(feature = "cli", feature = "embedded"))]
+mod network;
 mod options;
 mod ordered;
 mod peers;

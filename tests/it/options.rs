@@ -35,7 +35,7 @@ struct Listed {
     name: &'static str,
     default: Option<&'static str>,
     /// What has to be said with it.
-    needs: Option<(&'static str, &'static str)>,
+    needs: Vec<(&'static str, &'static str)>,
     taken: Vec<&'static str>,
     refused: Vec<&'static str>,
     departure: &'static str,
@@ -61,7 +61,10 @@ impl Listed {
             side,
             name,
             default: (default != "-").then_some(default),
-            needs: needs.split_once('='),
+            needs: needs
+                .split("; ")
+                .filter_map(|need| need.split_once('='))
+                .collect(),
             taken: values(taken),
             refused: values(refused),
             departure,
@@ -74,7 +77,7 @@ impl Listed {
         if self.name != "kinesis.streamName" {
             builder.set_location("words")?;
         }
-        for (name, value) in self.needs.into_iter().chain([(self.name, value)]) {
+        for (name, value) in self.needs.iter().copied().chain([(self.name, value)]) {
             builder.set(name, value)?;
         }
         builder.unbounded();
@@ -86,7 +89,7 @@ impl Listed {
 fn every_option_of_the_connector_has_its_name_default_and_rule() {
     let listed = Listed::all();
     let count = |side: &str| listed.iter().filter(|option| option.side == side).count();
-    assert_eq!((count("source"), count("sink")), (33, 8));
+    assert_eq!((count("source"), count("sink")), (33, 12));
     for option in &listed {
         for value in &option.refused {
             let error = option

@@ -23,7 +23,7 @@ pub(super) async fn connect(
     table: &str,
     query: &str,
 ) -> Result<DynamoDbCommitter> {
-    let Access { sdk, identity } = access.of(settings).await?;
+    let Access { sdk, identity, .. } = access.of(settings).await?;
     if sdk.region().is_none() {
         return Err(Error::invalid_option(
             "no region: set option 'kinesis.dynamodb.region' or 'kinesis.region', or AWS_REGION",
@@ -94,5 +94,7 @@ fn reached_by(settings: &ConnectionSettings, dynamodb: &DynamoDbSettings) -> Con
         region: region.or_else(|| streams.and_then(region_of_endpoint)),
         credentials: dynamodb.credentials_beside(&settings.credentials),
         allow_http: settings.allow_http,
+        // That of the options is for the stream.
+        proxy: None,
     }
 }

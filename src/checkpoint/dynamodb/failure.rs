@@ -132,6 +132,7 @@ impl DynamoDbCommitter {
                 (ErrorKind::AccessDenied, advice)
             }
             ApiErrorKind::Credentials => (ErrorKind::AccessDenied, String::new()),
+            ApiErrorKind::Connection => (ErrorKind::InvalidOption, String::new()),
             ApiErrorKind::NotFound => {
                 let advice = format!(
                     "; table '{}' was deleted while its query runs, start the query again",

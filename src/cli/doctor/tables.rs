@@ -57,8 +57,13 @@ impl Table {
         })
     }
 
-    /// Finds credentials, the clock and the stream.
+    /// Finds the way to AWS, credentials, the clock and the stream.
     pub(super) async fn look(&mut self, services: &Services) {
+        match services.access().network(&self.options.connection).await {
+            Ok(None) => {}
+            Ok(Some(way)) => self.section.good("network", way),
+            Err(error) => return self.section.bad("network", error),
+        }
         if !self.credentials(services).await {
             return;
         }

@@ -13,7 +13,7 @@ pub(super) async fn client(
     access: &AwsAccess,
     settings: &ConnectionSettings,
 ) -> Result<(Client, Identity)> {
-    let Access { sdk, identity } = access.of(settings).await?;
+    let Access { sdk, identity, .. } = access.of(settings).await?;
     if sdk.region().is_none() {
         return Err(no_region(settings.endpoint_url.as_deref()));
     }

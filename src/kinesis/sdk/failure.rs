@@ -6,7 +6,7 @@ use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::RequestId;
 
-use crate::aws::{ClockSkew, CredentialTrouble, Identity, causes};
+use crate::aws::{ClockSkew, ConnectFailure, CredentialTrouble, Identity, causes};
 use crate::kinesis::error::kind_of_code;
 use crate::kinesis::{ApiError, ApiErrorKind, Operation};
 use crate::model::{Clock, StreamIdentity, SystemClock};
@@ -116,7 +116,12 @@ where
         }
         SdkError::DispatchFailure(_) => {
             let message = format!("{} (endpoint {})", causes(error), sent.endpoint);
-            (ApiErrorKind::Unavailable, "ConnectionFailure", message)
+            let lasting = ConnectFailure::find_in(error).is_some_and(|failure| failure.lasting);
+            let kind = match lasting {
+                true => ApiErrorKind::Connection,
+                false => ApiErrorKind::Unavailable,
+            };
+            (kind, "ConnectionFailure", message)
         }
         _ => (ApiErrorKind::Other, "ConstructionFailure", causes(error)),
     };

@@ -1,6 +1,7 @@
 //! Options of writing.
 
 use super::{ANY_WAIT, SOME_WAIT, put};
+use crate::model::Secret;
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value;
 
@@ -45,4 +46,46 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "Milliseconds a refused record is tried again before the statement fails.",
         |draft, text| put(&mut draft.record_ttl, value::millis(text, &SOME_WAIT)),
     ),
+    OptionSpec::new(
+        "kinesis.sink.proxyAddress",
+        Role::Table,
+        None,
+        "Host of a proxy for the requests of this table to Kinesis and STS, `http://` or `https://` may stand before it. Without it: the environment's.",
+        |draft, text| {
+            put(
+                &mut draft.proxy.address,
+                value::proxy_address(text).map(Some),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.sink.proxyPort",
+        Role::Table,
+        None,
+        "Port of that proxy; 443 when not given.",
+        |draft, text| {
+            put(
+                &mut draft.proxy.port,
+                value::number(text, &(1..=u16::MAX)).map(Some),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.sink.proxyUsername",
+        Role::Table,
+        None,
+        "User of that proxy, together with the password.",
+        |draft, text| put(&mut draft.proxy.username, value::text(text).map(Some)),
+    ),
+    OptionSpec::new(
+        "kinesis.sink.proxyPassword",
+        Role::Table,
+        None,
+        "Password of that user.",
+        |draft, text| {
+            let password = value::text(text).map(Secret::new);
+            put(&mut draft.proxy.password, password.map(Some))
+        },
+    )
+    .secret(),
 ];

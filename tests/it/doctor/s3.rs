@@ -18,12 +18,12 @@ use bucket::Bucket;
 const KEY_ID: &str = "AKIDLOOPBACK";
 const SECRET: &str = "hush";
 
-/// The URL of a server with the bucket `bucket` that checks signatures and ends with the test.
-async fn served() -> String {
+/// The URL of a server with the bucket `bucket` that checks signatures of this key and ends with the test.
+pub(super) async fn served(key_id: &str, secret: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut service = S3ServiceBuilder::new(Bucket::default());
-    service.set_auth(SimpleAuth::from_single(KEY_ID, SECRET));
+    service.set_auth(SimpleAuth::from_single(key_id, secret));
     let service = service.build();
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
@@ -52,7 +52,7 @@ async fn ground(name: &str, secret: &str) -> Ground {
     let file = file.to_str().unwrap().to_owned();
     ground.environment = vec![
         ("AWS_SHARED_CREDENTIALS_FILE", file),
-        ("AWS_ENDPOINT", served().await),
+        ("AWS_ENDPOINT", served(KEY_ID, SECRET).await),
         ("AWS_ALLOW_HTTP", "true".to_owned()),
         ("AWS_REGION", "eu-west-1".to_owned()),
     ];

@@ -1,0 +1,165 @@
+//! Which certificates servers are trusted by.
+
+use std::fmt;
+use std::fs;
+
+use aws_config::SdkConfig;
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use aws_types::service_config::ServiceConfigKey;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::error::{Error, Result};
+
+/// The variable that AWS tools read, and the setting of a profile that says the same.
+const VARIABLE: &str = "AWS_CA_BUNDLE";
+const SETTING: &str = "ca_bundle";
+
+/// Where trusted certificates come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) enum CertificateSource {
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, and without them the system.
+    #[default]
+    System,
+    /// A file; with those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, and without those of the system.
+    Bundle {
+        path: String,
+        named_by: &'static str,
+    },
+}
+
+/// Trusted certificates.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    source: CertificateSource,
+    count: usize,
+    /// Those of a file; the TLS libraries load those of the system themselves.
+    bundle: Option<Vec<CertificateDer<'static>>>,
+}
+
+impl CertificateSource {
+    /// What the environment and the profile of `sdk` say.
+    pub(super) fn of(sdk: &SdkConfig) -> Self {
+        let key = ServiceConfigKey::builder()
+            .service_id("")
+            .env(VARIABLE)
+            .profile(SETTING)
+            .build()
+            .expect("all parts are given");
+        let said = sdk.service_config().and_then(|said| said.load_config(key));
+        match said.map(|path| path.trim().to_owned()) {
+            None => Self::System,
+            Some(path) if path.is_empty() => Self::System,
+            Some(path) => Self::Bundle {
+                path,
+                named_by: match std::env::var_os(VARIABLE) {
+                    Some(_) => VARIABLE,
+                    None => "ca_bundle of the profile",
+                },
+            },
+        }
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has no certificate in it.
+    pub(super) fn load(&self) -> Result<Certificates> {
+        let (path, named_by) = match self {
+            Self::System => {
+                return Ok(Certificates {
+                    source: self.clone(),
+                    count: rustls_native_certs::load_native_certs().certs.len(),
+                    bundle: None,
+                });
+            }
+            Self::Bundle { path, named_by } => (path, named_by),
+        };
+        let wrong = |what: &dyn fmt::Display| {
+            Error::invalid_option(format!(
+                "{named_by} = '{path}': {what}; expected a file of certificates in PEM format"
+            ))
+        };
+        let text = fs::read(path).map_err(|error| wrong(&error).with_source(error))?;
+        let found = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
+        let found = found.map_err(|error| wrong(&error))?;
+        let named = match named_variables().is_empty() {
+            true => Vec::new(),
+            // Reads what the variables name, and nothing else.
+            false => rustls_native_certs::load_native_certs().certs,
+        };
+        // As elsewhere a certificate that nobody can use is passed over: bundles hold hundreds.
+        let usable =
+            |one: &CertificateDer<'static>| RootCertStore::empty().add(one.clone()).is_ok();
+        let mut bundle: Vec<_> = found.into_iter().filter(usable).collect();
+        if bundle.is_empty() {
+            return Err(wrong(&"holds no certificate that can be used"));
+        }
+        bundle.extend(named.into_iter().filter(usable));
+        // They often name the same file.
+        bundle.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+        bundle.dedup();
+        Ok(Certificates {
+            source: self.clone(),
+            count: bundle.len(),
+            bundle: Some(bundle),
+        })
+    }
+}
+
+impl Certificates {
+    /// What the HTTP client of the SDK checks servers by.
+    pub(super) fn tls_context(&self) -> TlsContext {
+        let trusted = match &self.bundle {
+            Some(bundle) => bundle.iter().fold(TrustStore::empty(), |trusted, one| {
+                trusted.with_pem_certificate(pem(one))
+            }),
+            // The client takes it for a bug where the system has none.
+            None if self.count == 0 => TrustStore::empty(),
+            None => TrustStore::default(),
+        };
+        let context = TlsContext::builder().with_trust_store(trusted).build();
+        context.expect("a context of certificates that can be used")
+    }
+
+    /// The certificates of a file; none where those of the system are trusted.
+    #[cfg(feature = "aws")]
+    pub(crate) fn bundle(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        let bundle = self.bundle.as_ref()?;
+        Some(bundle.iter().map(AsRef::as_ref))
+    }
+
+    /// Whether anything but the system says which are trusted.
+    #[cfg(feature = "cli")]
+    pub(crate) fn are_named(&self) -> bool {
+        self.source != CertificateSource::System || !named_variables().is_empty()
+    }
+}
+
+/// The number of them, and where they come from.
+impl fmt::Display for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut places = named_variables();
+        if let CertificateSource::Bundle { path, named_by } = &self.source {
+            places.insert(0, format!("'{path}' ({named_by})"));
+        }
+        match places.as_slice() {
+            [] => write!(f, "{} of the system", self.count),
+            places => write!(f, "{} of {}", self.count, places.join(" and ")),
+        }
+    }
+}
+
+/// The variables of OpenSSL that name certificates, with what they say.
+fn named_variables() -> Vec<String> {
+    let names = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter();
+    let named = names.filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
+    named.collect()
+}
+
+/// The only form that the HTTP client of the SDK takes.
+fn pem(certificate: &CertificateDer<'_>) -> Vec<u8> {
+    let text = base64_simd::STANDARD.encode_to_string(certificate.as_ref());
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").into_bytes()
+}

@@ -1,0 +1,443 @@
+//! Which requests go through which proxy, by the variables that other programs read or by options. Decides
+//! only.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use url::{Host, Url};
+
+use crate::model::{ProxySettings, Secret};
+
+/// The proxies of one way to AWS.
+#[derive(Debug, Default)]
+pub(crate) struct Proxies {
+    http: Option<Configured>,
+    https: Option<Configured>,
+    /// Hosts that are reached directly; none where options name the proxy.
+    exempt: Option<Exemptions>,
+}
+
+/// A proxy that can be used, or why it cannot.
+type Configured = Result<Proxy, String>;
+
+/// A proxy.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Proxy {
+    /// With user and password.
+    url: Url,
+    named_by: &'static str,
+}
+
+/// How a request gets to its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    Direct,
+    Through(&'a Proxy),
+    /// The proxy that is named cannot be used, for this reason.
+    Unusable(&'a str),
+}
+
+impl Proxies {
+    /// The proxies of the environment, which `variable` looks up.
+    ///
+    /// As in curl and the AWS CLI, the name in small letters counts before the one in capitals, and an empty
+    /// value turns a proxy off.
+    pub(super) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let read = |small: &'static str, capital: &'static str| {
+            let found = |name: &'static str| Some((name, variable(name)?));
+            let (name, value) = found(small).or_else(|| found(capital))?;
+            let value = value.trim().to_owned();
+            (!value.is_empty()).then_some((name, value))
+        };
+        // In a CGI script a client sets HTTP_PROXY by a header (httpoxy.org).
+        let capital = match variable("REQUEST_METHOD") {
+            Some(_) => "http_proxy",
+            None => "HTTP_PROXY",
+        };
+        let all = read("all_proxy", "ALL_PROXY");
+        let proxy = |(name, value): (&'static str, String)| Proxy::parse(&value, name);
+        let list = read("no_proxy", "NO_PROXY").map(|(_, list)| list);
+        Self {
+            http: read("http_proxy", capital)
+                .or_else(|| all.clone())
+                .map(proxy),
+            https: read("https_proxy", "HTTPS_PROXY").or(all).map(proxy),
+            exempt: Some(Exemptions::parse(&list.unwrap_or_default())),
+        }
+    }
+
+    /// The proxy of the options of a table, for all hosts.
+    pub(super) fn of_options(settings: &ProxySettings) -> Self {
+        let proxy = Proxy::of_options(settings);
+        Self {
+            http: Some(proxy.clone()),
+            https: Some(proxy),
+            exempt: None,
+        }
+    }
+
+    /// How requests to `url` get there.
+    pub(crate) fn route(&self, url: &Url) -> Route<'_> {
+        let configured = match url.scheme() {
+            "http" => &self.http,
+            _ => &self.https,
+        };
+        let Some(configured) = configured else {
+            return Route::Direct;
+        };
+        // A proxy must not see the credentials that a machine gives itself.
+        if is_link_local(url) || self.exempt.as_ref().is_some_and(|exempt| exempt.holds(url)) {
+            return Route::Direct;
+        }
+        match configured {
+            Ok(proxy) => Route::Through(proxy),
+            Err(why) => Route::Unusable(why),
+        }
+    }
+
+    /// The proxies that requests may go through, each once.
+    pub(super) fn usable(&self) -> Vec<&Proxy> {
+        let mut proxies: Vec<_> = [&self.http, &self.https]
+            .into_iter()
+            .filter_map(|configured| configured.as_ref()?.as_ref().ok())
+            .collect();
+        proxies.dedup();
+        proxies
+    }
+
+    /// Whether anything names a proxy.
+    pub(crate) fn any(&self) -> bool {
+        self.http.is_some() || self.https.is_some()
+    }
+}
+
+impl Proxy {
+    fn parse(value: &str, named_by: &'static str) -> Configured {
+        let with_scheme = match value.contains("://") {
+            true => value.to_owned(),
+            false => format!("http://{value}"),
+        };
+        // The value may hold a password, so no message shows it.
+        let url = Url::parse(&with_scheme);
+        let url = url.map_err(|error| format!("{named_by} is not the URL of a proxy: {error}"))?;
+        match url.scheme() {
+            "http" | "https" if url.has_host() => Ok(Self { url, named_by }),
+            scheme => Err(format!(
+                "{named_by} names a {scheme}:// proxy: expected 'http://host:port' or 'https://host:port'"
+            )),
+        }
+    }
+
+    fn of_options(settings: &ProxySettings) -> Configured {
+        let mut proxy = Self::parse(&settings.url, "kinesis.sink.proxyAddress")?;
+        if let Some(login) = &settings.login {
+            // The setters leave '%' as it is, and who reads the URL decodes it.
+            let escaped = |text: &str| text.replace('%', "%25");
+            let set = proxy
+                .url
+                .set_username(&escaped(&login.username))
+                .and_then(|()| {
+                    let password = escaped(login.password.reveal());
+                    proxy.url.set_password(Some(&password))
+                });
+            set.map_err(|()| "kinesis.sink.proxyUsername cannot stand in a URL".to_owned())?;
+        }
+        Ok(proxy)
+    }
+
+    /// Its URL, with user and password.
+    pub(crate) fn url(&self) -> Secret {
+        Secret::new(self.url.as_str())
+    }
+}
+
+/// Without user and password.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.url.scheme();
+        let host = self.url.host_str().unwrap_or_default();
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        write!(f, "'{scheme}://{host}:{port}' ({})", self.named_by)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Hosts that are reached directly: those of `NO_PROXY`, and this machine.
+#[derive(Debug)]
+struct Exemptions(Vec<Exemption>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Exemption {
+    host: HostPattern,
+    port: Option<u16>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum HostPattern {
+    All,
+    /// A name, and the names that end in it after a dot.
+    Domain(String),
+    /// An address and the length of its prefix.
+    Network(IpAddr, u32),
+}
+
+impl Exemptions {
+    fn parse(list: &str) -> Self {
+        let entries = list.split(|c: char| c == ',' || c.is_whitespace());
+        Self(entries.filter_map(Exemption::parse).collect())
+    }
+
+    fn holds(&self, url: &Url) -> bool {
+        is_this_machine(url) || self.0.iter().any(|exemption| exemption.holds(url))
+    }
+}
+
+impl Exemption {
+    fn parse(entry: &str) -> Option<Self> {
+        let host = HostPattern::parse(entry);
+        if host.is_some() {
+            return host.map(|host| Self { host, port: None });
+        }
+        let (host, port) = entry.rsplit_once(':')?;
+        let port = port.parse().ok()?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some(Self {
+            host: HostPattern::parse(host)?,
+            port: Some(port),
+        })
+    }
+
+    fn holds(&self, url: &Url) -> bool {
+        let port = self.port.is_none() || self.port == url.port_or_known_default();
+        port && match (&self.host, url.host()) {
+            (HostPattern::All, _) => true,
+            (HostPattern::Domain(domain), Some(Host::Domain(name))) => {
+                let name = name.trim_end_matches('.');
+                let front = name.strip_suffix(domain.as_str());
+                front.is_some_and(|front| front.is_empty() || front.ends_with('.'))
+            }
+            (HostPattern::Network(network, length), Some(Host::Ipv4(address))) => {
+                is_in(IpAddr::V4(address), *network, *length)
+            }
+            (HostPattern::Network(network, length), Some(Host::Ipv6(address))) => {
+                is_in(IpAddr::V6(address), *network, *length)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl HostPattern {
+    fn parse(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::All);
+        }
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length.parse().ok()?)),
+            None => (text, None),
+        };
+        let address = address.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = address.parse::<IpAddr>() {
+            let longest = bits(address).1;
+            return Some(Self::Network(
+                address,
+                length.unwrap_or(longest).min(longest),
+            ));
+        }
+        let domain = text.trim_start_matches('*').trim_matches('.');
+        let is_domain = !domain.is_empty() && !domain.contains([':', '/', '*']);
+        is_domain.then(|| Self::Domain(domain.to_ascii_lowercase()))
+    }
+}
+
+/// An address as a number, and how many bits it has.
+fn bits(address: IpAddr) -> (u128, u32) {
+    match address {
+        IpAddr::V4(address) => (address.to_bits().into(), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    }
+}
+
+fn is_in(address: IpAddr, network: IpAddr, length: u32) -> bool {
+    let ((address, of), (network, also)) = (bits(address), bits(network));
+    // A prefix of no bits holds all addresses, and a shift by all bits is none.
+    let differs = (address ^ network).checked_shr(of - length);
+    of == also && differs.is_none_or(|differs| differs == 0)
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Where instances and containers of AWS get credentials (EC2 User Guide, "Access instance metadata"; EKS
+/// User Guide, "EKS Pod Identity").
+fn is_link_local(url: &Url) -> bool {
+    /// `fd00:ec2::/32`.
+    const AMAZON: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0);
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => {
+            address.is_unicast_link_local() || is_in(address.into(), AMAZON.into(), 32)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ProxyLogin;
+
+    fn environment(variables: &[(&str, &str)]) -> Proxies {
+        Proxies::of_environment(|wanted| {
+            let found = variables.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    /// How a request gets to `url`, in words.
+    fn route(proxies: &Proxies, url: &str) -> String {
+        match proxies.route(&Url::parse(url).unwrap()) {
+            Route::Direct => "direct".to_owned(),
+            Route::Through(proxy) => proxy.to_string(),
+            Route::Unusable(why) => why.to_owned(),
+        }
+    }
+
+    const AWS: &str = "https://kinesis.eu-west-1.amazonaws.com";
+    const PLAIN: &str = "http://kinesis.internal:4567/";
+
+    #[test]
+    fn the_scheme_of_the_request_chooses_the_variable_in_small_letters_or_capitals() {
+        for (http, https, all) in [
+            ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+            ("http_proxy", "https_proxy", "all_proxy"),
+        ] {
+            let both = environment(&[(http, "http://one:3128"), (https, "two:8080")]);
+            assert_eq!(route(&both, PLAIN), format!("'http://one:3128' ({http})"));
+            assert_eq!(route(&both, AWS), format!("'http://two:8080' ({https})"));
+            let rest = environment(&[(http, "http://one:3128"), (all, "https://rest")]);
+            assert_eq!(route(&rest, PLAIN), format!("'http://one:3128' ({http})"));
+            assert_eq!(route(&rest, AWS), format!("'https://rest:443' ({all})"));
+        }
+        assert_eq!(route(&environment(&[]), AWS), "direct");
+    }
+
+    #[test]
+    fn small_letters_count_first_and_an_empty_value_turns_the_proxy_off() {
+        let two = [("HTTPS_PROXY", "capital:1"), ("https_proxy", "small:2")];
+        assert_eq!(
+            route(&environment(&two), AWS),
+            "'http://small:2' (https_proxy)"
+        );
+        let off = [("HTTPS_PROXY", "capital:1"), ("https_proxy", "")];
+        assert_eq!(route(&environment(&off), AWS), "direct");
+    }
+
+    #[test]
+    fn a_header_of_a_web_request_cannot_name_a_proxy() {
+        let cgi = [("HTTP_PROXY", "evil:1"), ("REQUEST_METHOD", "GET")];
+        assert_eq!(route(&environment(&cgi), PLAIN), "direct");
+    }
+
+    #[test]
+    fn hosts_of_no_proxy_are_reached_directly() {
+        let listed = |list: &str, url: &str| {
+            let proxies = environment(&[("ALL_PROXY", "p:1"), ("NO_PROXY", list)]);
+            route(&proxies, url) == "direct"
+        };
+        for (list, url) in [
+            ("*", AWS),
+            ("amazonaws.com", AWS),
+            (".amazonaws.com", AWS),
+            ("*.amazonaws.com", AWS),
+            ("a.b, KINESIS.eu-west-1.amazonaws.com", AWS),
+            ("a.b kinesis.eu-west-1.amazonaws.com", AWS),
+            ("amazonaws.com:443", AWS),
+            ("internal:4567", PLAIN),
+            ("10.0.0.0/8", "https://10.1.2.3"),
+            ("10.1.2.3", "https://10.1.2.3"),
+            ("10.1.2.3:8443", "https://10.1.2.3:8443"),
+            ("0.0.0.0/0", "https://10.1.2.3"),
+            ("2001:db8::/32", "https://[2001:db8::1]"),
+            ("[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+        ] {
+            assert!(listed(list, url), "{list}: {url}");
+        }
+        for (list, url) in [
+            ("", AWS),
+            ("aws.com", AWS),
+            ("amazonaws.com:8443", AWS),
+            ("kinesis", AWS),
+            ("10.0.0.0/8", "https://11.1.2.3"),
+            ("10.0.0.0/8", "https://[a00::1]"),
+            ("nonsense/8,:,[", AWS),
+        ] {
+            assert!(!listed(list, url), "{list}: {url}");
+        }
+    }
+
+    #[test]
+    fn neither_this_machine_nor_the_credentials_of_an_instance_need_the_proxy() {
+        let proxies = environment(&[("ALL_PROXY", "p:1")]);
+        for url in [
+            "http://localhost:4567",
+            "http://kinesis.localhost:4567",
+            "http://127.0.0.1:4567",
+            "http://[::1]:4567",
+            "http://169.254.169.254/latest",
+            "http://169.254.170.23/v1/credentials",
+            "http://[fd00:ec2::254]/latest",
+        ] {
+            assert_eq!(route(&proxies, url), "direct", "{url}");
+        }
+    }
+
+    #[test]
+    fn the_proxy_of_options_is_for_all_hosts_and_shows_no_password() {
+        let settings = ProxySettings {
+            url: "http://proxy.corp:3128".to_owned(),
+            login: Some(ProxyLogin {
+                username: "ada".to_owned(),
+                password: Secret::new("canary@100%41/"),
+            }),
+        };
+        let proxies = Proxies::of_options(&settings);
+        let shown = "'http://proxy.corp:3128' (kinesis.sink.proxyAddress)";
+        assert_eq!(route(&proxies, AWS), shown);
+        assert_eq!(route(&proxies, "http://localhost:1"), shown);
+        assert_eq!(route(&proxies, "http://169.254.169.254/"), "direct");
+        let proxy = proxies.usable()[0];
+        assert_eq!(proxies.usable().len(), 1);
+        assert_eq!(
+            proxy.url().reveal(),
+            "http://ada:canary%40100%2541%2F@proxy.corp:3128/"
+        );
+        assert!(!format!("{proxies:?} {settings:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_said_where_it_would_be() {
+        let proxies = environment(&[("ALL_PROXY", "socks5://ada:canary@p:1080")]);
+        let why = route(&proxies, AWS);
+        assert!(
+            why.starts_with("ALL_PROXY names a socks5:// proxy"),
+            "{why}"
+        );
+        assert_eq!(route(&proxies, "http://localhost:1"), "direct");
+        let broken = environment(&[("ALL_PROXY", "http://ada:canary@p:port")]);
+        let why = route(&broken, AWS);
+        assert!(why.starts_with("ALL_PROXY is not"), "{why}");
+        assert!(!format!("{proxies:?} {broken:?} {why}").contains("canary"));
+    }
+}

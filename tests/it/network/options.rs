@@ -1,0 +1,38 @@
+//! The proxy that options of a table name.
+
+use super::{Proxy, complaint, printed, run, simulator};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_goes_through_the_proxy_of_its_options() {
+    let simulator = simulator().await;
+    // "ada:canary@1"
+    let login = "Basic YWRhOmNhbmFyeUAx";
+    let hosts = [("plain.corp.invalid", simulator.local_addr())];
+    let proxy = Proxy::asking(hosts, Some(login)).await;
+    let options = |password: &str| {
+        format!(
+            ", 'kinesis.sink.proxyAddress' '127.0.0.1', 'kinesis.sink.proxyPort' '{}', \
+             'kinesis.sink.proxyUsername' 'ada', 'kinesis.sink.proxyPassword' '{password}'",
+            proxy.address.port()
+        )
+    };
+    let environment = [("ALL_PROXY", "http://127.0.0.1:1"), ("RUST_LOG", "trace")];
+    let output = run(
+        "http://plain.corp.invalid",
+        &options("canary@1"),
+        &environment,
+    );
+    printed(&output);
+    let logged = String::from_utf8(output.stderr).unwrap();
+    let shown = logged
+        .lines()
+        .find(|line| line.contains("canary") || line.contains(&login[6..]));
+    assert!(shown.is_none(), "{shown:?}");
+    let before = proxy.seen().len();
+    let text = complaint(&run("http://plain.corp.invalid", &options("canary"), &[]));
+    assert!(
+        text.contains("the proxy asks for a user and a password"),
+        "{text}"
+    );
+    assert_eq!(proxy.seen().len(), before + 1, "it is not tried again");
+}
