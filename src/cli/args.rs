@@ -54,7 +54,7 @@ pub(super) struct Task {
     pub(super) command: Option<Command>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(clap::Args)]
 pub(super) struct Args {
     /// Start an in-memory Kinesis in this process and use it for all tables
     #[arg(long, conflicts_with = "endpoint_url")]
@@ -90,6 +90,18 @@ impl Args {
             width: self.width.into(),
             expanded: self.expanded,
         }
+    }
+}
+
+/// Without the statements: credentials may stand there.
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Args")
+            .field("embedded", &self.embedded)
+            .field("output", &self.output)
+            .field("connection", &self.connection)
+            .field("scripts", &self.scripts)
+            .finish_non_exhaustive()
     }
 }
 
@@ -152,11 +164,18 @@ pub(super) enum Format {
 }
 
 /// Where statements come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Script {
     File(PathBuf),
     Text(String),
     Stdin,
+}
+
+/// Without the statements: credentials may stand there.
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for Script {
@@ -289,6 +308,13 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn no_statement_shows_in_debug() {
+        let task = task(&["-c", "SELECT 'canary'"]).unwrap();
+        let shown = format!("{task:?} {task:#?}");
+        assert!(!shown.contains("canary"), "{shown}");
     }
 
     #[test]

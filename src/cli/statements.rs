@@ -1,16 +1,30 @@
 //! Cuts a text into statements with the engine's own tokenizer, and knows on which line each begins.
 
+use std::fmt;
+
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{
     Location, Token, TokenWithSpan, Tokenizer, TokenizerError,
 };
 
+use super::redact;
+
 /// One statement without its semicolon and without the comments above it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) text: String,
     /// Line and column of its first word, both from 1.
     place: (usize, usize),
+}
+
+/// With the values of secret options masked.
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statement")
+            .field("text", &redact::statement(&self.text))
+            .field("place", &self.place)
+            .finish()
+    }
 }
 
 impl Statement {
@@ -41,7 +55,6 @@ pub(super) fn split(text: &str) -> Vec<Statement> {
 }
 
 /// A text that comes in pieces: what is left of it behind the last semicolon, and where that begins.
-#[derive(Debug)]
 pub(super) struct Incoming {
     text: String,
     place: (usize, usize),

@@ -1,5 +1,6 @@
 //! Makes a table: options checked, stream found.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::provider::{KinesisTable, TableConfig};
@@ -13,7 +14,6 @@ use crate::sink::{SinkSettings, SinkStream};
 use crate::source::{RowColumn, refuse_future};
 
 /// Makes a [`KinesisTable`].
-#[derive(Debug)]
 pub struct KinesisTableBuilder {
     stream: String,
     options: Vec<(String, String)>,
@@ -120,6 +120,19 @@ impl KinesisTableBuilder {
     }
 }
 
+/// The names of the options without their values: what is secret among them is not known before they are
+/// read, and a wrong one may hold a secret, too.
+impl fmt::Debug for KinesisTableBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.options.iter().map(|(name, _)| name).collect();
+        f.debug_struct("KinesisTableBuilder")
+            .field("stream", &self.stream)
+            .field("options", &names)
+            .field("unbounded", &self.unbounded)
+            .finish_non_exhaustive()
+    }
+}
+
 fn sink_settings(options: &TableOptions) -> SinkSettings {
     let sink = &options.sink;
     SinkSettings {
@@ -130,5 +143,24 @@ fn sink_settings(options: &TableOptions) -> SinkSettings {
         max_connections: sink.max_connections,
         retry: options.retry,
         ..SinkSettings::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::all;
+
+    #[test]
+    fn no_value_of_an_option_shows_in_debug() {
+        let named = all().map(|option| option.name);
+        // Misspelled, so that nothing knows that it is secret.
+        let names = named.chain(["kinesis.awsSecretkeyy"]);
+        let builder = names.fold(KinesisTable::builder("words"), |builder, name| {
+            builder.with_option(name, "canary")
+        });
+        let shown = format!("{builder:?} {builder:#?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        assert!(shown.contains("kinesis.awsSecretKey"), "{shown}");
     }
 }
