@@ -62,7 +62,6 @@ mod location;
 mod log;
 mod object_committer;
 mod objects;
-#[cfg(feature = "cli")]
 mod probe;
 mod state_objects;
 mod stop_lock;

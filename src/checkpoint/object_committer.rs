@@ -10,6 +10,7 @@ use super::committer::{Log, OffsetCommitter, Put, StoreError, StoreResult};
 use super::entry::VERSION;
 use super::location;
 use super::objects::Objects;
+use super::probe::try_objects;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BatchId, Epoch};
 
@@ -150,7 +151,9 @@ impl OffsetCommitter for ObjectStoreCommitter {
         self.objects.read(METADATA).await
     }
 
+    /// Looks first, once in the life of a checkpoint, whether the store keeps what it promises.
     async fn create_metadata(&self, entry: Bytes) -> StoreResult<Put> {
+        try_objects(&self.objects).await?;
         self.create(METADATA, entry).await
     }
 

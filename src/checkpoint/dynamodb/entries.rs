@@ -54,7 +54,7 @@ impl DynamoDbCommitter {
     }
 
     /// That this handle has taken the newest epoch.
-    fn fence(&self, epoch: Epoch) -> TransactWriteItem {
+    pub(super) fn fence(&self, epoch: Epoch) -> TransactWriteItem {
         let check = ConditionCheck::builder()
             .table_name(&self.table)
             .set_key(Some(Slot::HEADER.key(&self.query)))

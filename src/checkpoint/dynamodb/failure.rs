@@ -161,6 +161,9 @@ impl DynamoDbCommitter {
     where
         E: Canceled + ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
+        if is_unknown_operation(&error) {
+            return self.without_transactions(call, error);
+        }
         let reasons = error.as_service_error().map_or(&[][..], Canceled::reasons);
         if reasons.is_empty() {
             return self.failed(call, error);
@@ -192,4 +195,38 @@ impl DynamoDbCommitter {
         }
         StoreError::lasting(Error::new(ErrorKind::Checkpoint, text))
     }
+
+    fn without_transactions<E>(&self, call: Call, error: SdkError<E, HttpResponse>) -> StoreError
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let (location, name) = (&self.location, call.name());
+        let code = error.code().unwrap_or("no code").to_owned();
+        let message = format!(
+            "checkpoint '{location}': the server at endpoint {} has no transactions ({name} failed: \
+             {code}), which keep two starts of a query apart; expected DynamoDB, or a server of its \
+             protocol that has them; an object store does without: 'kinesis.metadataCommitterType' = \
+             'HDFS'",
+            self.endpoint
+        );
+        StoreError::lasting(Error::new(ErrorKind::Unsupported, message).with_source(error))
+    }
+}
+
+/// Whether the server does not know the call. DynamoDB has a code for that, others have their own, or the
+/// status of HTTP.
+pub(super) fn is_unknown_operation<E: ProvideErrorMetadata>(
+    error: &SdkError<E, HttpResponse>,
+) -> bool {
+    const CODES: [&str; 4] = [
+        "UnknownOperationException",
+        "UnknownOperation",
+        "NotImplemented",
+        "UnsupportedOperationException",
+    ];
+    let SdkError::ServiceError(answer) = error else {
+        return false;
+    };
+    let code = answer.err().code();
+    code.is_some_and(|code| CODES.contains(&code)) || answer.raw().status().as_u16() == 501
 }

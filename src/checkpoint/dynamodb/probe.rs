@@ -33,6 +33,7 @@ pub(crate) async fn try_table(
 
 async fn try_items(committer: &DynamoDbCommitter) -> StoreResult<bool> {
     if committer.described().await?.is_none() {
+        committer.expect_transactions().await?;
         return Ok(false);
     }
     let entry = Bytes::from_static(b"{}\n");

@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep};
 
 use super::super::committer::{StoreError, StoreResult};
 use super::DynamoDbCommitter;
-use super::failure::Call;
+use super::failure::{Call, is_unknown_operation};
 use super::item::{ENTRY, QUERY};
 use crate::error::{Error, ErrorKind};
+use crate::model::Epoch;
 
 /// Between two looks at a table that is being made, which takes some seconds.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -32,6 +33,7 @@ impl DynamoDbCommitter {
     pub(super) async fn table_ready(&self) -> StoreResult<()> {
         let look = || async {
             if self.described().await?.is_none() {
+                self.expect_transactions().await?;
                 self.create_table().await?;
             }
             self.wait_for_table().await
@@ -52,6 +54,21 @@ impl DynamoDbCommitter {
             }
             Err(error) => Err(self.failed(Call::DescribeTable, error)),
         }
+    }
+
+    /// Refuses a server without transactions before anything is made there. Nothing is written: the one
+    /// condition cannot hold where there is no table.
+    pub(super) async fn expect_transactions(&self) -> StoreResult<()> {
+        let check = self.fence(Epoch(0));
+        let request = self.client.transact_write_items().transact_items(check);
+        let Err(error) = request.send().await else {
+            return Ok(());
+        };
+        if !is_unknown_operation(&error) {
+            // That there is no table, or that more has to be allowed, is found by who uses it.
+            return Ok(());
+        }
+        Err(self.transaction_failed(Call::TransactWriteItems, error))
     }
 
     async fn create_table(&self) -> StoreResult<()> {

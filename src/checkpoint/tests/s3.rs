@@ -60,9 +60,13 @@ pub(crate) struct S3Server {
 
 impl S3Server {
     pub(super) async fn start() -> Self {
+        Self::with(Bucket::default()).await
+    }
+
+    async fn with(bucket: Bucket) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut service = S3ServiceBuilder::new(Bucket::default());
+        let mut service = S3ServiceBuilder::new(bucket);
         service.set_auth(s3s::auth::SimpleAuth::from_single(KEY_ID, SECRET));
         let traffic = Arc::default();
         let accepting = tokio::spawn(accept(listener, service.build(), Arc::clone(&traffic)));

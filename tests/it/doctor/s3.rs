@@ -20,9 +20,13 @@ const SECRET: &str = "hush";
 
 /// The URL of a server with the bucket `bucket` that checks signatures of this key and ends with the test.
 pub(super) async fn served(key_id: &str, secret: &str) -> String {
+    served_with(key_id, secret, Bucket::default()).await
+}
+
+async fn served_with(key_id: &str, secret: &str, bucket: Bucket) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let mut service = S3ServiceBuilder::new(Bucket::default());
+    let mut service = S3ServiceBuilder::new(bucket);
     service.set_auth(SimpleAuth::from_single(key_id, secret));
     let service = service.build();
     tokio::spawn(async move {
@@ -85,4 +89,17 @@ async fn refused_and_missing_credentials_of_s3_are_found() {
         complaint.contains("access is denied") && complaint.contains("profile: "),
         "{complaint}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_overwrites_is_found_by_the_doctor() {
+    let mut ground = ground("s3-overwriting", SECRET).await;
+    let endpoint = served_with(KEY_ID, SECRET, Bucket::overwriting()).await;
+    for (name, value) in &mut ground.environment {
+        if *name == "AWS_ENDPOINT" {
+            value.clone_from(&endpoint);
+        }
+    }
+    let complaint = super::complaint(&ground, STATEMENTS);
+    assert!(complaint.contains("If-None-Match"), "{complaint}");
 }

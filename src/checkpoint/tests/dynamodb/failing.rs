@@ -205,3 +205,34 @@ async fn no_secret_shows_in_debug_or_errors() {
     assert!(text.contains("(endpoint http://127.0.0.1:1)"), "{text}");
     assert!(!text.to_lowercase().contains("canary"), "{text}");
 }
+
+#[tokio::test]
+async fn a_server_without_transactions_is_named_before_and_after_the_table_exists() {
+    for answer in [
+        Fate::refused(400, "UnknownOperationException"),
+        Fate::refused(501, "NotImplemented"),
+    ] {
+        let dynamo = Dynamo::new();
+        let expected = |error: StoreError| {
+            assert!(!error.is_retryable(), "{error}");
+            let error = error.into_error();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            let text = error.to_string();
+            assert!(
+                text.starts_with("checkpoint 'dynamodb://offsets/q': ")
+                    && text.contains("has no transactions (TransactWriteItems failed"),
+                "{text}"
+            );
+        };
+        dynamo.next("TransactWriteItems", std::slice::from_ref(&answer));
+        expected(handle(&dynamo, "q").metadata().await.unwrap_err());
+        assert_eq!(dynamo.calls("CreateTable"), 0, "no table is made");
+
+        assert_eq!(handle(&dynamo, "q").metadata().await.unwrap(), None);
+        assert_eq!(dynamo.calls("CreateTable"), 1);
+        dynamo.next("TransactWriteItems", std::slice::from_ref(&answer));
+        let created = handle(&dynamo, "q").create_metadata(entry()).await;
+        expected(created.unwrap_err());
+        assert!(dynamo.is_played());
+    }
+}

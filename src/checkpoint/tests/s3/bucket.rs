@@ -18,9 +18,18 @@ const PAGE: usize = 50;
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
     objects: Mutex<BTreeMap<String, Bytes>>,
+    overwrites: bool,
 }
 
 impl Bucket {
+    /// One of a server that ignores `If-None-Match`.
+    pub(super) fn overwriting() -> Self {
+        Self {
+            overwrites: true,
+            ..Self::default()
+        }
+    }
+
     fn get(&self, bucket: &str, key: &str) -> S3Result<Bytes> {
         expect_bucket(bucket)?;
         let found = self.objects.lock().unwrap().get(key).cloned();
@@ -61,7 +70,10 @@ impl S3 for Bucket {
             .await
             .map_err(|_| s3_error!(IncompleteBody))?;
         let mut objects = self.objects.lock().unwrap();
-        if input.if_none_match == Some(ETagCondition::Any) && objects.contains_key(&input.key) {
+        if input.if_none_match == Some(ETagCondition::Any)
+            && !self.overwrites
+            && objects.contains_key(&input.key)
+        {
             return Err(s3_error!(PreconditionFailed));
         }
         objects.insert(input.key, parts.concat().into());

@@ -234,3 +234,26 @@ async fn a_store_that_stays_away_is_named_with_the_tries() {
         "no tries of the client's own"
     );
 }
+
+#[tokio::test]
+async fn a_store_that_overwrites_is_refused_by_the_first_start() {
+    let server = super::S3Server::with(super::Bucket::overwriting()).await;
+    let committer = ObjectStoreCommitter::over(objects(&server));
+    let error = committer.create_metadata(ENTRY.into()).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    let error = error.into_error();
+    assert_eq!(error.kind(), ErrorKind::Checkpoint);
+    let text = error.to_string();
+    assert!(
+        text.starts_with("checkpoint 's3://bucket/q': the store created an object that was there")
+            && text.contains("If-None-Match"),
+        "{text}"
+    );
+    assert_eq!(committer.metadata().await.unwrap(), None);
+    let left = objects(&server).list("offsets").await.unwrap();
+    assert_eq!(left, [""; 0], "nothing is left behind");
+}
+
+fn objects(server: &super::S3Server) -> Arc<dyn objects::Objects> {
+    crate::checkpoint::location::objects_with("s3://bucket/q", &server.settings()).unwrap()
+}
