@@ -11,6 +11,7 @@ use crate::model::{RetryPolicy, Shard, StreamIdentity};
 #[derive(Debug, Clone)]
 pub struct Backoff {
     policy: RetryPolicy,
+    endless: bool,
     failures: u32,
     random: fastrand::Rng,
 }
@@ -20,8 +21,17 @@ impl Backoff {
     pub fn new(policy: RetryPolicy, random: fastrand::Rng) -> Self {
         Self {
             policy,
+            endless: false,
             failures: 0,
             random,
+        }
+    }
+
+    /// Waits by `policy` and never gives up: for what a streaming query needs as long as it runs.
+    pub(crate) fn endless(policy: RetryPolicy, random: fastrand::Rng) -> Self {
+        Self {
+            endless: true,
+            ..Self::new(policy, random)
         }
     }
 
@@ -38,15 +48,25 @@ impl Backoff {
     /// How long to wait before the next try, between half the doubled interval and the whole of it;
     /// `None` when the policy allows no more.
     pub fn next_wait(&mut self) -> Option<Duration> {
-        (self.failures < self.policy.max_retries).then(|| self.wait())
+        (self.endless || self.failures < self.policy.max_retries).then(|| self.wait())
     }
 
     /// How long to wait before the next try of a caller that never gives up, and whether the retries
     /// of the policy are used up once more: a time to say so.
     pub(crate) fn endless_wait(&mut self) -> (Duration, bool) {
         let wait = self.wait();
+        (wait, self.is_round_over())
+    }
+
+    /// Whether to warn of the last failure, of a caller that never gives up.
+    pub(crate) fn is_to_be_told(&self) -> bool {
+        self.endless && self.is_round_over()
+    }
+
+    /// Whether the retries of the policy are used up once more.
+    fn is_round_over(&self) -> bool {
         let round = self.policy.max_retries.saturating_add(1);
-        (wait, self.failures.is_multiple_of(round))
+        self.failures.is_multiple_of(round)
     }
 
     fn wait(&mut self) -> Duration {
@@ -88,7 +108,12 @@ where
             let tries = backoff.failures() + 1;
             return Err(error.into_error(format!("{context}: gave up after {tries} tries")));
         };
-        tracing::debug!(%context, %error, ?wait, "request failed, will be sent again");
+        if backoff.is_to_be_told() {
+            let failures = backoff.failures();
+            tracing::warn!(%context, %error, failures, "a request fails, and is sent again as long as the query runs");
+        } else {
+            tracing::debug!(%context, %error, ?wait, "request failed, will be sent again");
+        }
         tokio::time::sleep(wait).await;
     }
 }
@@ -214,6 +239,25 @@ mod tests {
             error.to_string(),
             "shard 'x': gave up after 5 tries: GetRecords failed: InternalFailure: oops"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endless_backoff_goes_on_until_the_request_succeeds() {
+        let calls = Cell::new(0);
+        let mut backoff = Backoff::endless(POLICY, fastrand::Rng::with_seed(7));
+        let answer = with_retries(&mut backoff, "here", || async {
+            calls.set(calls.get() + 1);
+            match calls.get() {
+                ..100 => Err(ApiError::from_code(
+                    Operation::GetRecords,
+                    "InternalFailure",
+                    "oops",
+                )),
+                calls => Ok(calls),
+            }
+        })
+        .await;
+        assert_eq!(answer.unwrap(), 100);
     }
 
     #[tokio::test(start_paused = true)]

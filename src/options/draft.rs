@@ -57,7 +57,7 @@ pub(super) struct Draft {
     pub(super) flush_wait: Duration,
     pub(super) max_buffered_time: Duration,
     pub(super) max_connections: usize,
-    pub(super) record_ttl: Duration,
+    pub(super) record_ttl: Option<Duration>,
     pub(super) proxy: ProxyDraft,
 }
 

@@ -194,8 +194,9 @@ pub struct SinkOptions {
     pub max_buffered_time: Duration,
     /// Requests in flight.
     pub max_connections: usize,
-    /// How long a row is tried before the statement fails.
-    pub record_ttl: Duration,
+    /// How long a refused row is tried before the statement fails; none where not given: half a minute in a
+    /// bounded statement, and as long as a streaming query runs.
+    pub record_ttl: Option<Duration>,
 }
 
 #[cfg(test)]

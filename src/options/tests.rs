@@ -37,7 +37,7 @@ fn defaults_are_those_of_the_connector() {
     assert_eq!(options.sink.flush_wait, Duration::from_millis(100));
     assert_eq!(options.sink.max_buffered_time, Duration::from_secs(1));
     assert_eq!(options.sink.max_connections, 1);
-    assert_eq!(options.sink.record_ttl, Duration::from_secs(30));
+    assert_eq!(options.sink.record_ttl, None);
 }
 
 #[test]

@@ -22,7 +22,9 @@ use crate::error::{Error, Result};
 use crate::kinesis::RecordColumns;
 use crate::model::UnixMillis;
 use crate::source::BatchReads;
-use crate::table::{BatchTable, KinesisTable, StreamingSettings, check_overflow, expect_files};
+use crate::table::{
+    BatchTable, InStreamingQuery, KinesisTable, StreamingSettings, check_overflow, expect_files,
+};
 
 pub(crate) use explained::explained;
 pub use sources::is_streaming;
@@ -197,11 +199,12 @@ impl StreamingPlan {
     }
 }
 
-/// A session in which it is `time`: `now()` and its like give it.
+/// The session of a batch, in which it is `time`: `now()` and its like give it.
 pub(super) fn state_at(state: &SessionState, time: UnixMillis) -> SessionState {
     let mut state = state.clone();
     // Makes names of its own for the plan and takes the settings as they are now.
     state.mark_start_execution();
+    InStreamingQuery::set(state.config_mut());
     state.execution_props_mut().query_execution_start_time =
         DateTime::from_timestamp_millis(time.0);
     state

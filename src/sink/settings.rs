@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::kinesis::RetryPolicy;
 
 /// How a stream is written. The defaults are those of the Spark connector this crate replaces.
@@ -23,17 +25,24 @@ pub struct SinkSettings {
     /// and holds for the records after it too until the service keeps up again
     /// (`kinesis.sink.flushWaitTimeMs`).
     pub flush_wait: Duration,
-    /// How long a record may be refused before writing fails (`kinesis.sink.recordTtl`).
+    /// How long a record may be refused before writing fails (`kinesis.sink.recordTtl`). Without it
+    /// nothing that may pass makes writing fail, whatever is asked of the service.
     ///
     /// Counted from its first refusal: waiting in the buffer behind records the shard takes at its
     /// own pace, for a connection, or for an answer is none. A record that fails has been tried
     /// twice at least, unless this is zero.
-    pub record_ttl: Duration,
+    pub record_ttl: Option<Duration>,
     /// Requests in flight at once, of all writers of a [`SinkStream`](super::SinkStream) together;
     /// at least 1 (`kinesis.sink.maxConnections`).
     pub max_connections: usize,
     /// How requests about the stream itself are repeated.
     pub retry: RetryPolicy,
+}
+
+impl SinkSettings {
+    /// How long a record may be refused in a statement that ends by itself, where nothing is said (that of
+    /// the Kinesis Producer Library).
+    pub const RECORD_TTL: Duration = Duration::from_secs(30);
 }
 
 impl Default for SinkSettings {
@@ -44,7 +53,7 @@ impl Default for SinkSettings {
             max_buffered: Duration::from_millis(1_000),
             max_buffered_bytes: 16 * 1024 * 1024,
             flush_wait: Duration::from_millis(100),
-            record_ttl: Duration::from_secs(30),
+            record_ttl: Some(Self::RECORD_TTL),
             max_connections: 1,
             retry: RetryPolicy {
                 max_retries: 10,
@@ -95,4 +104,6 @@ pub(super) struct Settled {
     pub(super) bytes: u64,
     pub(super) throttled: u64,
     pub(super) resent: u64,
+    /// Since when the record has been refused that has waited longest among those refused now.
+    pub(super) refused_since: Option<Instant>,
 }

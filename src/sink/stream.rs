@@ -26,6 +26,9 @@ const VIEW_LIFETIME: Duration = Duration::from_secs(300);
 /// than this.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// How long records are refused before that is said, and how often it is said again.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(30);
+
 /// A stream to write to, shared by its writers and kept from batch to batch: the connections are
 /// counted here, and the stream is described here once for all of them.
 pub struct SinkStream {
@@ -42,6 +45,10 @@ struct Known {
     view: Mutex<Option<Confirmed>>,
     /// Held by the one writer that reads the view, while the others wait for what it finds.
     reading: tokio::sync::Mutex<()>,
+    /// The same among writers that never give up, for whom those that do must not wait.
+    reading_endlessly: tokio::sync::Mutex<()>,
+    /// When it was last said that records are refused.
+    warned: Mutex<Option<Instant>>,
 }
 
 /// A view, and when the service was last seen to go by it.
@@ -126,7 +133,11 @@ impl SinkStream {
         if let Some(known) = known() {
             return Ok(known.view);
         }
-        let _reading = self.known.reading.lock().await;
+        let reading = match self.settings.record_ttl {
+            Some(_) => &self.known.reading,
+            None => &self.known.reading_endlessly,
+        };
+        let _reading = reading.lock().await;
         match known() {
             Some(known) => Ok(known.view),
             None => self.read_view(random).await,
@@ -134,7 +145,10 @@ impl SinkStream {
     }
 
     async fn read_view(&self, random: fastrand::Rng) -> Result<Arc<StreamView>> {
-        let mut backoff = Backoff::new(self.settings.retry, random);
+        let mut backoff = match self.settings.record_ttl {
+            Some(_) => Backoff::new(self.settings.retry, random),
+            None => Backoff::endless(self.settings.retry, random),
+        };
         let context = format!("stream '{}'", self.stream);
         let read_at = Instant::now();
         let summary = with_retries(&mut backoff, &context, || {
@@ -159,6 +173,20 @@ impl SinkStream {
             at: read_at,
         });
         Ok(view)
+    }
+
+    /// Says, now and then, that records are refused since then, the last time for this reason.
+    pub(super) fn warn_of_refusals(&self, since: Instant, failure: &str) {
+        if since.elapsed() < BETWEEN_WARNINGS {
+            return;
+        }
+        let warned = self.known.warned.lock();
+        let mut warned = warned.unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
+            *warned = Some(Instant::now());
+            let refused_for = since.elapsed();
+            tracing::warn!(stream = %self.stream, ?refused_for, failure, "records cannot be written, which is tried again");
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Confirmed>> {

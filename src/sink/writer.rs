@@ -218,11 +218,16 @@ impl SinkWriter {
             }
             Err(error) => return Err(error.into_error(format!("stream '{}'", self.name()))),
         };
+        let refused = outcomes.iter().find_map(|outcome| outcome.as_ref().err());
+        let failure = refused.map(|failure| failure.message.clone());
         let settled = (self.batcher)
             .complete(request, outcomes, Instant::now())
             .map_err(|expired| self.expired(expired))?;
         if settled.rows > 0 && !self.batcher.is_misled() {
             self.misled.reset();
+        }
+        if let (Some(since), Some(failure)) = (settled.refused_since, &failure) {
+            self.stream.warn_of_refusals(since, failure);
         }
         Ok(settled)
     }
@@ -255,7 +260,7 @@ impl SinkWriter {
              (kinesis.sink.recordTtl), {tries} times; the last time: {last_failure}",
             self.name(),
             shortened(&partition_key),
-            self.stream.settings().record_ttl,
+            self.stream.settings().record_ttl.unwrap_or_default(),
         );
         Error::new(ErrorKind::Unavailable, message)
     }

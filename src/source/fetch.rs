@@ -49,7 +49,7 @@ impl Fetcher {
         random: fastrand::Rng,
     ) -> Self {
         Self {
-            backoff: Backoff::new(context.retry, random),
+            backoff: context.backoff(random),
             next_fetch: Instant::now(),
             iterator: None,
             position,

@@ -16,7 +16,7 @@ use super::recent::RecentPages;
 use super::retention::StreamRetention;
 use super::rows::RowBuilder;
 use crate::error::{Error, Result};
-use crate::kinesis::{ApiResult, IteratorPosition, Kinesis, RecordDistribution};
+use crate::kinesis::{ApiResult, Backoff, IteratorPosition, Kinesis, RecordDistribution};
 use crate::model::{
     Clock, HashRange, RetryPolicy, ShardId, ShardPosition, StreamIdentity, UnixMillis,
 };
@@ -60,6 +60,14 @@ impl ReadContext {
         self.retention
             .learn(kinesis, &self.stream, clock, since)
             .await
+    }
+
+    /// The waits of a request that is sent again: what a batch reads is tried as long as its query runs.
+    pub(super) fn backoff(&self, random: fastrand::Rng) -> Backoff {
+        match self.buffered {
+            Some(_) => Backoff::endless(self.retry, random),
+            None => Backoff::new(self.retry, random),
+        }
     }
 
     /// What makes rows of `columns` out of the pages of `read`.

@@ -139,7 +139,7 @@ fn sink_settings(options: &TableOptions) -> SinkSettings {
         aggregation: sink.aggregation,
         max_buffered: sink.max_buffered_time,
         flush_wait: sink.flush_wait,
-        record_ttl: sink.record_ttl,
+        record_ttl: sink.record_ttl.or(Some(SinkSettings::RECORD_TTL)),
         max_connections: sink.max_connections,
         retry: options.retry,
         ..SinkSettings::default()

@@ -57,6 +57,7 @@ pub use read_exec::KinesisReadExec;
 pub use row_errors::RowErrorExec;
 pub(crate) use row_errors::with_record;
 pub use service::Services;
+pub(crate) use settings::InStreamingQuery;
 pub use settings::StreamingSettings;
 pub use sink_exec::{KinesisSinkExec, RowCountExec};
 pub(crate) use sql::{READ_STATE, logical_plan, plan_to_run};

@@ -15,6 +15,7 @@ use super::builder::KinesisTableBuilder;
 use super::order::with_sort_kept;
 use super::pushdown::support;
 use super::scan::Asked;
+use super::settings::InStreamingQuery;
 use super::sink_exec::{KinesisSinkExec, RowCountExec, writers};
 use crate::aws::AwsAccess;
 use crate::error::{Error, Result};
@@ -245,10 +246,13 @@ impl TableProvider for KinesisTable {
         // Writers are tasks, and each has state for every shard that it writes to.
         let max_writers = state.config().target_partitions();
         let writers = writers(input.output_partitioning().partition_count(), max_writers).max(1);
-        let settings = SinkSettings {
+        let mut settings = SinkSettings {
             max_buffered_bytes: (SINK_BUFFER_BYTES / writers).max(LEAST_WRITER_BYTES),
             ..config.sink.settings().clone()
         };
+        if InStreamingQuery::is_set(state.config()) {
+            settings.record_ttl = config.options.sink.record_ttl;
+        }
         let stream = Arc::new(config.sink.with_settings(settings));
         let input = with_sort_kept(input)?;
         let sink = KinesisSinkExec::try_new(input, stream, max_writers, config.seed)?;

@@ -1,11 +1,12 @@
 //! `SET streaming.… = '…'`: what a session says about its streaming queries.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{ResetStatement, Statement};
 
 use crate::error::{Error, Result};
@@ -47,6 +48,22 @@ pub struct StreamingSettings {
     pub watermark_idle_timeout: Option<Duration>,
     /// Whether a changed statement, or one with another target, may go on at the checkpoint of the old one.
     pub accept_changed_query: bool,
+}
+
+/// Marks the session of a batch: what a streaming query writes is tried as long as the query runs, as what
+/// it reads is.
+#[derive(Debug)]
+pub(crate) struct InStreamingQuery;
+
+impl InStreamingQuery {
+    /// Marks a session.
+    pub(crate) fn set(config: &mut SessionConfig) {
+        config.set_extension(Arc::new(Self));
+    }
+
+    pub(super) fn is_set(config: &SessionConfig) -> bool {
+        config.get_extension::<Self>().is_some()
+    }
 }
 
 /// A setting: its name behind `streaming.`, and what it says.

@@ -23,6 +23,7 @@ mod pace;
 mod pipelines;
 mod places;
 mod refusals;
+mod refused_writes;
 mod remade;
 mod remade_running;
 mod rerun;

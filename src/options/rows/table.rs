@@ -66,7 +66,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.clientNumRetries",
         Role::Table,
         Some("5"),
-        "How often in a row a throttled or failed request is sent again, 0 to 1000.",
+        "How often in a row a throttled or failed request is sent again, 0 to 1000. A running streaming query does not give up, and logs a warning instead.",
         |draft, text| put(&mut draft.max_retries, value::number(text, &(0..=1_000))),
     ),
     OptionSpec::new(

@@ -42,9 +42,12 @@ pub(super) const ROWS: &[OptionSpec] = &[
     OptionSpec::new(
         "kinesis.sink.recordTtl",
         Role::Sink,
-        Some("30000"),
-        "Milliseconds a refused record is tried again before the statement fails.",
-        |draft, text| put(&mut draft.record_ttl, value::millis(text, &SOME_WAIT)),
+        None,
+        "Milliseconds a refused record is tried again before the statement fails. When not given: 30000, and in a streaming query as long as it runs.",
+        |draft, text| {
+            let ttl = value::millis(text, &SOME_WAIT);
+            put(&mut draft.record_ttl, ttl.map(Some))
+        },
     ),
     OptionSpec::new(
         "kinesis.sink.proxyAddress",

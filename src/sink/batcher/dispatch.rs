@@ -127,6 +127,9 @@ impl Batcher {
                     settled.throttled += u64::from(failure.throttled);
                     settled.resent += 1;
                     entry.tag.history.refused(failure.message, now);
+                    let since = entry.tag.history.first_refused.unwrap_or(now);
+                    let longest = settled.refused_since.get_or_insert(since);
+                    *longest = since.min(*longest);
                     self.check_expiry(&entry, now)?;
                     self.slow_down(lane, &entry, now);
                     self.lanes[lane].sealed.push_front(entry);

@@ -46,7 +46,7 @@ impl Limits {
                 .min(max_record_bytes.saturating_sub(OUTER_KEY.len())),
             max_buffered: settings.max_buffered.min(LONGEST_WAIT),
             max_buffered_bytes: settings.max_buffered_bytes,
-            record_ttl: settings.record_ttl.min(LONGEST_WAIT),
+            record_ttl: (settings.record_ttl).map_or(LONGEST_WAIT, |ttl| ttl.min(LONGEST_WAIT)),
             first_pace,
             slowest_pace: SLOWEST_PACE.max(first_pace),
         }

@@ -49,7 +49,7 @@ async fn order_per_key_survives_refusals_and_lost_acknowledgements() {
             aggregation,
             max_aggregate_bytes: 400,
             max_connections: 3,
-            record_ttl: Duration::from_secs(3_600),
+            record_ttl: Some(Duration::from_secs(3_600)),
             ..SinkSettings::default()
         };
         let batches = [numbered(0..300, 7), numbered(300..400, 7)];

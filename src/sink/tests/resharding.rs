@@ -15,7 +15,7 @@ async fn resharding_loses_nothing_and_keeps_the_order_for_strict_readers_too() {
         let settings = SinkSettings {
             max_aggregate_bytes: 500,
             max_connections: 2,
-            record_ttl: Duration::from_secs(3_600),
+            record_ttl: Some(Duration::from_secs(3_600)),
             ..SinkSettings::default()
         };
         let batches = [numbered(0..500, 20), numbered(500..1_000, 20)];

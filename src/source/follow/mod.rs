@@ -117,8 +117,7 @@ impl StreamReader {
     /// Lists the shards and starts to read those that may be read.
     ///
     /// # Errors
-    /// The listing fails for good or longer than the retry options allow, or none of the shards with a
-    /// starting position is listed.
+    /// The listing fails for good, or none of the shards with a starting position is listed.
     pub(crate) async fn start(
         context: ReadContext,
         from: From,
@@ -139,7 +138,7 @@ impl StreamReader {
         settings: FollowSettings,
         mut random: fastrand::Rng,
     ) -> Result<Self> {
-        let mut backoff = Backoff::new(context.retry, random.fork());
+        let mut backoff = Backoff::endless(context.retry, random.fork());
         let filter = ShardFilter::FromTrimHorizon;
         let asked_at = context.clock.now();
         let present = context.retention.present();

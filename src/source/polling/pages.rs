@@ -7,8 +7,7 @@ use tokio::time::Instant;
 
 use crate::error::Result;
 use crate::kinesis::{
-    ApiError, ApiErrorKind, ApiResult, Backoff, RecordColumns, RecordsPage, ShardIterator,
-    with_retries,
+    ApiError, ApiErrorKind, ApiResult, RecordColumns, RecordsPage, ShardIterator, with_retries,
 };
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::source::counters::ReadCounters;
@@ -173,12 +172,18 @@ impl PageReader {
         } else {
             self.counters.retries.add(1);
         }
-        tracing::debug!(shard = %fetcher.shard, %error, "GetRecords will be sent again");
-        fetcher.backoff.next_wait().ok_or_else(|| {
+        let Some(wait) = fetcher.backoff.next_wait() else {
             let tries = fetcher.backoff.failures() + 1;
             let place = fetcher.place();
-            error.into_error(format!("{place}: gave up after {tries} tries"))
-        })
+            return Err(error.into_error(format!("{place}: gave up after {tries} tries")));
+        };
+        let (shard, failures) = (&fetcher.shard, fetcher.backoff.failures());
+        if fetcher.backoff.is_to_be_told() {
+            tracing::warn!(%shard, %error, failures, "a batch cannot be read again, which is tried again");
+        } else {
+            tracing::debug!(%shard, %error, "GetRecords will be sent again");
+        }
+        Ok(wait)
     }
 
     /// A new iterator, over as many tries as it takes.
@@ -186,7 +191,7 @@ impl PageReader {
         let (context, shard) = (&self.fetcher.context, &self.fetcher.shard);
         let place = format!("stream '{}', shard '{shard}'", context.stream.name());
         // A backoff of its own: a success here says nothing of GetRecords.
-        let mut backoff = Backoff::new(context.retry, self.random.fork());
+        let mut backoff = context.backoff(self.random.fork());
         with_retries(&mut backoff, place, || self.fetcher.new_iterator()).await
     }
 }

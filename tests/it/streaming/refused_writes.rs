@@ -1,0 +1,130 @@
+//! What the service refuses for now holds a streaming query up, and does not end it.
+
+use datafusion_kinesis::ErrorKind;
+use datafusion_kinesis::kinesis::{FaultPlan, FaultRates, Operation};
+
+use super::*;
+
+const COPY: &str = "INSERT INTO counts (partitionKey, data) SELECT partitionKey, data FROM words";
+
+/// A copy of `words`, which has ten rows, to `counts`, a table with further options.
+async fn copy(options: &str, faults: FaultPlan) -> (World, StreamingQuery) {
+    let place = format!("memory://refused-writes-{}", fastrand::u64(..));
+    copy_at(&place, options, faults).await
+}
+
+async fn copy_at(place: &str, options: &str, faults: FaultPlan) -> (World, StreamingQuery) {
+    let world = World::new();
+    let start = "'kinesis.startingPosition' 'TRIM_HORIZON'";
+    world.unbounded_table("words", 2, start).await;
+    world.table("counts", 2, options).await;
+    world.put_numbers("words", 10).await;
+    let query = StreamingQuery::builder(&world.ctx, COPY)
+        .with_checkpoint_location(place)
+        .start()
+        .await
+        .unwrap();
+    world.kinesis.set_faults(faults);
+    (world, query)
+}
+
+fn all(operation: Operation, rates: FaultRates) -> FaultPlan {
+    FaultPlan::default().with(operation, rates)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_refused_for_an_hour_writes_all_rows_afterwards() {
+    let failed = FaultRates {
+        failed_entry: 1.0,
+        ..FaultRates::default()
+    };
+    let throttled = FaultRates {
+        throttled: 1.0,
+        ..FaultRates::default()
+    };
+    let lost = FaultRates {
+        connection_lost: 1.0,
+        ..FaultRates::default()
+    };
+    for faults in [
+        all(Operation::PutRecords, failed),
+        all(Operation::PutRecords, throttled),
+        all(Operation::PutRecords, lost),
+        // A writer looks at the stream before it writes.
+        all(Operation::DescribeStreamSummary, throttled),
+        all(Operation::ListShards, lost),
+    ] {
+        let (world, query) = copy("", faults.clone()).await;
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert!(query.is_active(), "{faults:?}: {:?}", query.error());
+        assert!(query.last_progress().is_none(), "{faults:?}");
+        world.kinesis.set_faults(FaultPlan::default());
+        query.process_all_available().await.unwrap();
+        let written = world
+            .number("SELECT count(DISTINCT data) FROM counts")
+            .await;
+        assert_eq!(written, 10, "{faults:?}");
+        query.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_read_again_waits_for_the_service_too() {
+    let lost = FaultRates {
+        connection_lost: 1.0,
+        ..FaultRates::default()
+    };
+    for operation in [
+        Operation::ListShards,
+        Operation::GetShardIterator,
+        Operation::GetRecords,
+    ] {
+        let place = format!("memory://read-again-{operation}");
+        let (world, query) = copy_at(&place, "", all(Operation::PutRecords, lost)).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        query.stop().await.unwrap();
+
+        world.kinesis.set_faults(FaultPlan::default());
+        let again = StreamingQuery::builder(&world.ctx, COPY).with_checkpoint_location(&place);
+        let again = again.start().await.unwrap();
+        world.kinesis.set_faults(all(operation, lost));
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert!(again.is_active(), "{operation}: {:?}", again.error());
+        world.kinesis.set_faults(FaultPlan::default());
+        again.process_all_available().await.unwrap();
+        let written = world
+            .number("SELECT count(DISTINCT data) FROM counts")
+            .await;
+        assert_eq!(written, 10, "{operation}");
+        again.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_to_live_that_is_given_holds_in_a_streaming_query_too() {
+    let rates = FaultRates {
+        failed_entry: 1.0,
+        ..FaultRates::default()
+    };
+    let faults = all(Operation::PutRecords, rates);
+    let (_world, query) = copy("'kinesis.sink.recordTtl' '5000'", faults).await;
+    let error = query.await_termination().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let text = error.to_string();
+    assert!(
+        text.contains("was refused for 5s (kinesis.sink.recordTtl)"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_refused_can_be_stopped() {
+    let rates = FaultRates {
+        throttled: 1.0,
+        ..FaultRates::default()
+    };
+    let (_world, query) = copy("", all(Operation::PutRecords, rates)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    query.stop().await.unwrap();
+    assert!(!query.is_active());
+}
