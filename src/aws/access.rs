@@ -1,6 +1,5 @@
 //! What every client of a service begins with: HTTP, region and identity.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,12 +15,13 @@ use aws_sdk_sts::config::timeout::TimeoutConfig;
 
 use super::assume_role::AssumeRole;
 use super::certificates::CertificateSource;
-use super::connections::{Way, http_client};
+use super::connections::{Client, Way};
 use super::default_chain::DefaultChain;
 use super::identity::Identity;
 use super::profile::Profile;
 use super::providers::CredentialProviders;
 use super::proxies::Proxies;
+use super::recent::{InUse, Recent};
 use crate::error::{Error, Result};
 use crate::model::{
     BaseCredentials, Clock, ConnectionSettings, CredentialSettings, ProxySettings, RoleSettings,
@@ -78,8 +78,8 @@ impl ProviderParts {
 pub(crate) struct AwsAccess {
     pub(super) clock: Arc<dyn Clock>,
     proxies: Arc<Proxies>,
-    connections: Mutex<HashMap<WayKey, Connections>>,
-    identities: Mutex<HashMap<IdentityKey, Identity>>,
+    connections: Mutex<Recent<WayKey, Connections>>,
+    identities: Mutex<Recent<IdentityKey, Identity>>,
 }
 
 /// What makes two ways to AWS the same.
@@ -92,7 +92,13 @@ type IdentityKey = (CredentialSettings, Option<String>, WayKey);
 #[derive(Debug, Clone)]
 struct Connections {
     way: Arc<Way>,
-    http: SharedHttpClient,
+    client: Client,
+}
+
+impl InUse for Connections {
+    fn is_in_use(&self) -> bool {
+        self.client.is_in_use()
+    }
 }
 
 /// What a client of a service is made with. The endpoint is each service's own and not among it.
@@ -125,7 +131,7 @@ impl AwsAccess {
         let known = self.connections.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         if let Some(connections) = known.get(key) {
-            return Ok(connections.clone());
+            return Ok(connections);
         }
         let (proxy, certificates) = key;
         let way = Arc::new(Way {
@@ -135,9 +141,9 @@ impl AwsAccess {
             },
             certificates: Arc::new(certificates.load()?),
         });
-        let http = http_client(&way);
-        let made = Connections { way, http };
-        Ok(known.entry(key.clone()).or_insert(made).clone())
+        let client = Client::new(&way);
+        let made = Connections { way, client };
+        Ok(known.get_or_insert(key.clone(), made))
     }
 
     /// What clients of any service begin with.
@@ -149,7 +155,7 @@ impl AwsAccess {
         let mut key = (settings.proxy.clone(), CertificateSource::System);
         // Only the instance is asked, for its region, and that without encryption.
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(self.connections(&key)?.http)
+            .http_client(self.connections(&key)?.client)
             .no_credentials();
         if let Some(BaseCredentials::Profile(name)) = &settings.credentials.base {
             // A profile may say the region and the certificates, too.
@@ -163,8 +169,8 @@ impl AwsAccess {
         let sdk = loader.load().await;
         refuse_plain_http(settings, sdk.endpoint_url())?;
         key.1 = CertificateSource::of(&sdk);
-        let Connections { way, http } = self.connections(&key)?;
-        let sdk = sdk.to_builder().http_client(http).build();
+        let Connections { way, client } = self.connections(&key)?;
+        let sdk = sdk.to_builder().http_client(client).build();
         let identity = self.identity(&settings.credentials, &sdk, &key)?;
         let sdk = signing(&sdk, &identity);
         Ok(Access { sdk, identity, way })
@@ -180,19 +186,25 @@ impl AwsAccess {
         let region = sdk.region().map(Region::to_string);
         let key = (credentials.clone(), region, way.clone());
         if let Some(known) = self.identities().get(&key) {
-            return Ok(known.clone());
+            return Ok(known);
         }
         let made = match &credentials.role {
             None => self.base(credentials.base.as_ref(), sdk)?,
             Some(role) => self.assumed(credentials.base.clone(), role, sdk, way)?,
         };
         // Whoever was faster made the one that counts.
-        Ok(self.identities().entry(key).or_insert(made).clone())
+        Ok(self.identities().get_or_insert(key, made))
     }
 
-    fn identities(&self) -> MutexGuard<'_, HashMap<IdentityKey, Identity>> {
+    fn identities(&self) -> MutexGuard<'_, Recent<IdentityKey, Identity>> {
         let identities = self.identities.lock();
         identities.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many are kept.
+    #[cfg(test)]
+    pub(crate) fn identity_count(&self) -> usize {
+        self.identities().values().count()
     }
 
     fn base(&self, base: Option<&BaseCredentials>, sdk: &SdkConfig) -> Result<Identity> {

@@ -24,6 +24,7 @@ use url::Url;
 
 use super::certificates::Certificates;
 use super::proxies::{Proxies, Proxy, Route};
+use super::recent::InUse;
 use super::trouble::find;
 
 /// Below the idle time after which the service closes a connection: a request on a connection that
@@ -174,40 +175,54 @@ fn wants_login(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// An HTTP client of the SDK that goes this way.
-pub(super) fn http_client(way: &Arc<Way>) -> SharedHttpClient {
-    let client = |proxy: Option<&Proxy>| {
-        let proxy = proxy
-            .map(|proxy| ProxyConfig::all(proxy.url().reveal()).expect("its URL has been checked"));
-        let context = way.certificates.tls_context();
-        Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut connector = Connector::builder().pool_idle_timeout(POOL_IDLE_TIMEOUT);
-            connector
-                .set_proxy_config(proxy.clone())
-                .set_connector_settings(settings.cloned())
-                .set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            connector
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(context.clone())
-                .build()
-        })
-    };
-    let proxies = way.proxies.usable().into_iter();
-    SharedHttpClient::new(Client {
-        direct: client(None),
-        proxied: proxies
-            .map(|proxy| (proxy.clone(), client(Some(proxy))))
-            .collect(),
-        way: Arc::clone(way),
-    })
-}
+/// An HTTP client of the SDK, shared by its clones.
+#[derive(Debug, Clone)]
+pub(super) struct Client(Arc<Clients>);
 
 /// A client for each proxy, and one that connects directly.
 #[derive(Debug)]
-struct Client {
+struct Clients {
     way: Arc<Way>,
     direct: SharedHttpClient,
     proxied: Vec<(Proxy, SharedHttpClient)>,
+}
+
+impl Client {
+    /// A client that goes this way.
+    pub(super) fn new(way: &Arc<Way>) -> Self {
+        let proxies = way.proxies.usable().into_iter();
+        Self(Arc::new(Clients {
+            direct: connecting(way, None),
+            proxied: proxies
+                .map(|proxy| (proxy.clone(), connecting(way, Some(proxy))))
+                .collect(),
+            way: Arc::clone(way),
+        }))
+    }
+}
+
+impl InUse for Client {
+    fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+}
+
+/// The client of the SDK that connects through `proxy`, or directly.
+fn connecting(way: &Way, proxy: Option<&Proxy>) -> SharedHttpClient {
+    let proxy = proxy
+        .map(|proxy| ProxyConfig::all(proxy.url().reveal()).expect("its URL has been checked"));
+    let context = way.certificates.tls_context();
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder().pool_idle_timeout(POOL_IDLE_TIMEOUT);
+        connector
+            .set_proxy_config(proxy.clone())
+            .set_connector_settings(settings.cloned())
+            .set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(context.clone())
+            .build()
+    })
 }
 
 impl HttpClient for Client {
@@ -216,11 +231,16 @@ impl HttpClient for Client {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        let proxied = self.proxied.iter();
+        let Clients {
+            way,
+            direct,
+            proxied,
+        } = &*self.0;
+        let proxied = proxied.iter();
         let connector = |client: &SharedHttpClient| client.http_connector(settings, components);
         SharedHttpConnector::new(Routing {
-            way: Arc::clone(&self.way),
-            direct: connector(&self.direct),
+            way: Arc::clone(way),
+            direct: connector(direct),
             proxied: proxied
                 .map(|(proxy, client)| (proxy.clone(), connector(client)))
                 .collect(),
@@ -228,7 +248,7 @@ impl HttpClient for Client {
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.direct.connector_metadata()
+        self.0.direct.connector_metadata()
     }
 }
 

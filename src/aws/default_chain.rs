@@ -107,7 +107,7 @@ impl ProvideCredentials for DefaultChain {
 mod tests {
     use super::*;
     use crate::aws::certificates::CertificateSource;
-    use crate::aws::connections::{Way, http_client};
+    use crate::aws::connections::{Client, Way};
     use aws_config::SdkConfig;
     use aws_credential_types::Credentials;
     use std::sync::Arc;
@@ -194,7 +194,7 @@ mod tests {
             proxies: Arc::default(),
             certificates: Arc::new(CertificateSource::System.load().unwrap()),
         };
-        let http = http_client(&Arc::new(way));
+        let http = Client::new(&Arc::new(way));
         let sdk = SdkConfig::builder().http_client(http).build();
         let chain = DefaultChain::new(&ProviderParts::of(&sdk));
         let places: Vec<_> = chain.places.iter().map(|(place, _)| *place).collect();

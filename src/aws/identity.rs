@@ -13,6 +13,7 @@ use aws_credential_types::provider::{
 use tokio::sync::Mutex as Turns;
 
 use super::held::{Answer, Held};
+use super::recent::InUse;
 use super::trouble::CredentialTrouble;
 use crate::model::Clock;
 #[cfg(feature = "aws")]
@@ -190,6 +191,12 @@ impl ProvideCredentials for Identity {
             Some(credentials) => future::ProvideCredentials::ready(Ok(credentials)),
             None => future::ProvideCredentials::new(self.load()),
         }
+    }
+}
+
+impl InUse for Identity {
+    fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 }
 

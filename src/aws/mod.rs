@@ -20,6 +20,7 @@ mod identity;
 mod profile;
 mod providers;
 mod proxies;
+mod recent;
 mod skew;
 mod trouble;
 
@@ -32,5 +33,6 @@ pub(crate) use connections::ConnectFailure;
 #[cfg(feature = "aws")]
 pub(crate) use connections::Way;
 pub(crate) use identity::Identity;
+pub(crate) use recent::{InUse, Recent};
 pub(crate) use skew::ClockSkew;
 pub(crate) use trouble::{CredentialTrouble, causes};

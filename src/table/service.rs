@@ -1,12 +1,11 @@
 //! What tables share: their way to the service, one client for all that are reached alike, and the
 //! time.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use crate::aws::AwsAccess;
+use crate::aws::{AwsAccess, InUse, Recent};
 use crate::error::{Error, Result};
 use crate::kinesis::{Kinesis, SdkKinesis};
 use crate::model::{Clock, ConnectionSettings, SystemClock};
@@ -20,14 +19,25 @@ pub struct Services {
 }
 
 /// A client, once it is connected; tables that are reached otherwise do not wait for it.
-type Client = Arc<OnceCell<Arc<dyn Kinesis>>>;
+#[derive(Debug, Clone, Default)]
+struct Client(Arc<OnceCell<Arc<dyn Kinesis>>>);
+
+impl InUse for Client {
+    fn is_in_use(&self) -> bool {
+        let tables = self
+            .0
+            .get()
+            .map_or(0, |kinesis| Arc::strong_count(kinesis) - 1);
+        tables > 0 || Arc::strong_count(&self.0) > 1
+    }
+}
 
 #[derive(Debug)]
 enum Source {
     /// The AWS SDK, with settings for tables that do not say otherwise.
     Sdk {
         defaults: Box<ConnectionSettings>,
-        clients: Mutex<HashMap<ConnectionSettings, Client>>,
+        clients: Mutex<Recent<ConnectionSettings, Client>>,
     },
     /// One service for every table, whatever its options say.
     Fixed(Arc<dyn Kinesis>),
@@ -96,9 +106,9 @@ impl Services {
         };
         let client = {
             let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(clients.entry(settings.clone()).or_default())
+            clients.get_or_insert(settings.clone(), Client::default())
         };
-        let connected = client.get_or_try_init(|| async {
+        let connected = client.0.get_or_try_init(|| async {
             let client = SdkKinesis::over(&self.access, settings).await?;
             Ok::<_, Error>(Arc::new(client) as Arc<dyn Kinesis>)
         });
@@ -109,5 +119,42 @@ impl Services {
 impl Default for Services {
     fn default() -> Self {
         Self::sdk(ConnectionSettings::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CredentialSettings, Secret, StaticCredentials};
+
+    fn settings(key: usize) -> ConnectionSettings {
+        let secret = |name: &str| Secret::new(format!("{name}-{key}"));
+        ConnectionSettings {
+            region: Some("eu-west-1".to_owned()),
+            credentials: CredentialSettings::keys(StaticCredentials {
+                access_key_id: secret("key"),
+                secret_key: secret("secret"),
+                session_token: None,
+            }),
+            ..ConnectionSettings::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_in_use_is_shared_and_a_thousand_that_nobody_uses_are_let_go() {
+        let services = Services::default();
+        let used = services.connect(&settings(0)).await.unwrap();
+        for key in 1..=1_000 {
+            services.connect(&settings(key)).await.unwrap();
+        }
+        let again = services.connect(&settings(0)).await.unwrap();
+        assert!(Arc::ptr_eq(&used, &again));
+        let Source::Sdk { clients, .. } = &services.source else {
+            panic!("not the SDK");
+        };
+        let kept = clients.lock().unwrap().values().count();
+        assert!(kept < 50, "{kept} clients");
+        let identities = services.access.identity_count();
+        assert!(identities < 50, "{identities} identities");
     }
 }
