@@ -192,6 +192,10 @@ impl PageReader {
         let place = format!("stream '{}', shard '{shard}'", context.stream.name());
         // A backoff of its own: a success here says nothing of GetRecords.
         let mut backoff = context.backoff(self.random.fork());
-        with_retries(&mut backoff, place, || self.fetcher.new_iterator()).await
+        with_retries(&mut backoff, place, || async {
+            let slot = context.fetches.slot().await;
+            slot.send(self.fetcher.new_iterator()).await
+        })
+        .await
     }
 }
