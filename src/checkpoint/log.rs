@@ -18,6 +18,11 @@ use crate::model::{Batch, BatchId, Committed, Epoch, RetryPolicy, UnixMillis};
 
 pub(super) use self::trouble::retrying;
 
+/// An entry of more shards is written, and one of more bytes read, on a thread that may block: either takes
+/// about a millisecond.
+const MANY_SHARDS: usize = 1_000;
+const LARGE_ENTRY_BYTES: usize = 256 << 10;
+
 /// The log of one query over a committer.
 pub(crate) struct Checkpoint {
     committer: Arc<dyn OffsetCommitter>,
@@ -114,7 +119,15 @@ impl Checkpoint {
     /// # Errors
     /// [`ErrorKind::Fenced`] when a newer start of the query writes here.
     pub(crate) async fn log_offsets(&self, batch: &Batch) -> Result<Logged> {
-        let entry = entry::offsets(batch, &self.writer()?)?;
+        let writer = self.writer()?;
+        let shards: usize = batch.sources.iter().map(|source| source.shards.len()).sum();
+        let entry = match shards > MANY_SHARDS {
+            true => {
+                let batch = batch.clone();
+                off_thread(move || entry::offsets(&batch, &writer)).await??
+            }
+            false => entry::offsets(batch, &writer)?,
+        };
         self.put(Log::Offsets, batch.id, entry).await
     }
 
@@ -128,7 +141,15 @@ impl Checkpoint {
         time: UnixMillis,
         left: &Committed,
     ) -> Result<Logged> {
-        let entry = entry::commit(batch, time, left, &self.writer()?)?;
+        let writer = self.writer()?;
+        let shards: usize = left.event_times.iter().map(|source| source.len()).sum();
+        let entry = match shards > MANY_SHARDS {
+            true => {
+                let left = left.clone();
+                off_thread(move || entry::commit(batch, time, &left, &writer)).await??
+            }
+            false => entry::commit(batch, time, left, &writer)?,
+        };
         self.put(Log::Commits, batch, entry).await
     }
 
@@ -179,11 +200,11 @@ impl Checkpoint {
         self.retrying(|| self.committer.batches(log)).await
     }
 
-    async fn read<T>(
+    async fn read<T: Send + 'static>(
         &self,
         log: Log,
         batch: BatchId,
-        read: impl Fn(&[u8]) -> Result<T, Unreadable>,
+        read: fn(&[u8]) -> Result<T, Unreadable>,
     ) -> Result<T> {
         let found = self.retrying(|| self.committer.get(log, batch)).await?;
         let Some(found) = found else {
@@ -194,7 +215,11 @@ impl Checkpoint {
                 "{object} was removed just now; start the query again"
             )));
         };
-        read(&found).map_err(|reason| self.unreadable(log, batch, &reason))
+        let entry = match found.len() > LARGE_ENTRY_BYTES {
+            true => off_thread(move || read(&found)).await?,
+            false => read(&found),
+        };
+        entry.map_err(|reason| self.unreadable(log, batch, &reason))
     }
 
     /// The newest planned batch, in logs that fit together.
@@ -250,4 +275,10 @@ impl Checkpoint {
         }
         Ok(())
     }
+}
+
+/// What `work` gives, on a thread that may block.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::internal(format!("an entry of the log was left: {error}")))
 }

@@ -195,3 +195,29 @@ async fn nothing_is_written_before_an_epoch_is_taken() {
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert_eq!(place.open().batches(Log::Offsets).await.unwrap(), []);
 }
+
+/// Entries of many shards are written and read on other threads, and are the same.
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_many_shards_is_read_back_as_it_was_written() {
+    let place = Place::memory();
+    let mut first = start(place.open(), 1);
+    first.take_over().await.unwrap();
+    let planned = batch(0, 3_000);
+    assert_eq!(first.log_offsets(&planned).await.unwrap(), Logged::Done);
+    let times = (0..3_000).map(|shard| {
+        let id = ShardId::new(format!("shardId-{shard:012}"));
+        (id, UnixMillis(shard))
+    });
+    let left = Committed {
+        watermark: Some(UnixMillis(7)),
+        event_times: vec![times.collect()],
+        ..Committed::default()
+    };
+    let logged = first.log_commit(BatchId(0), UnixMillis(1), &left).await;
+    assert_eq!(logged.unwrap(), Logged::Done);
+    let mut second = start(place.open(), 2);
+    let recovered = second.take_over().await.unwrap().unwrap();
+    assert_eq!(recovered.batch, planned);
+    assert!(recovered.committed);
+    assert_eq!(recovered.before, left);
+}

@@ -25,7 +25,7 @@ pub(super) struct Query {
     pub(super) session: bool,
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "k",
     "n",
     "b",
@@ -34,6 +34,7 @@ const KEYS: [&str; 14] = [
     "n",
     "n % 3",
     "upper(k)",
+    "named_struct('k', k)['k']",
     "v > 5",
     "date_trunc('second', t)",
     "coalesce(k, 'none')",
