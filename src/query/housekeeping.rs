@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::runner::Runner;
 use super::stateful::Stateful;
@@ -70,7 +71,7 @@ impl Runner {
             .map(|state| (state, self.checkpoint.oldest_left()));
         let log = self.checkpoint.purge(committed);
         let hook = self.hook.clone();
-        house.running.spawn(async move {
+        let deleting = async move {
             hook.reach(Step::Purging, Some(committed)).await;
             log.await;
             if let Some((state, oldest)) = state {
@@ -83,6 +84,7 @@ impl Runner {
                 }
             }
             hook.reach(Step::Purged, Some(committed)).await;
-        });
+        };
+        house.running.spawn(deleting.in_current_span());
     }
 }
