@@ -20,7 +20,7 @@ pub(super) fn without_parser_setting(message: &str) -> String {
 }
 
 /// The error; where it is about a table that does not exist, with the tables there are.
-pub(super) async fn with_tables(ctx: &SessionContext, error: DataFusionError) -> DataFusionError {
+pub(super) fn with_tables(ctx: &SessionContext, error: DataFusionError) -> DataFusionError {
     let message = match error.find_root() {
         DataFusionError::Plan(message) => message.clone(),
         _ => return error,
@@ -30,7 +30,7 @@ pub(super) async fn with_tables(ctx: &SessionContext, error: DataFusionError) ->
         .and_then(|rest| rest.strip_suffix("' not found"));
     match missing {
         Some(missing) => {
-            let hint = hint(missing, &tables(ctx).await);
+            let hint = hint(missing, &tables(ctx));
             DataFusionError::Plan(format!("{message}: {hint}"))
         }
         None => error,
@@ -38,7 +38,7 @@ pub(super) async fn with_tables(ctx: &SessionContext, error: DataFusionError) ->
 }
 
 /// Catalog, schema and name of the user's tables.
-async fn tables(ctx: &SessionContext) -> Vec<[String; 3]> {
+fn tables(ctx: &SessionContext) -> Vec<[String; 3]> {
     let mut tables = Vec::new();
     for catalog_name in ctx.catalog_names() {
         let Some(catalog) = ctx.catalog(&catalog_name) else {

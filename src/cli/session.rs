@@ -60,8 +60,6 @@ pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
 
 /// The plan of one statement; statements without rows (DDL, SET) have been executed when it returns.
 pub(super) async fn plan(ctx: &SessionContext, text: &str) -> DataFusionResult<DataFrame> {
-    match crate::sql(ctx, text).await {
-        Err(error) => Err(with_tables(ctx, error).await),
-        frame => frame,
-    }
+    let frame = crate::sql(ctx, text).await;
+    frame.map_err(|error| with_tables(ctx, error))
 }

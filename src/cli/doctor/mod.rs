@@ -111,7 +111,7 @@ impl Visit {
         let plan = match plan_to_run(&self.ctx, &statement.in_place()).await {
             Ok(plan) => plan,
             Err(error) => {
-                let error = with_tables(&self.ctx, error).await;
+                let error = with_tables(&self.ctx, error);
                 return self.refused(place, statement, &error);
             }
         };
