@@ -38,8 +38,9 @@ impl Runner {
     /// known by now; or it does not have the end of a shard, or a statement that was accepted. A query that
     /// ends by itself first reads all that it is to read, and leaves ends to batches with rows.
     pub(super) fn owes_mark(&self, readers: &[StreamReader]) -> bool {
+        let reads_on = || self.until.is_some() && !readers.iter().all(StreamReader::is_exhausted);
         if self.owes_query {
-            return true;
+            return !reads_on();
         }
         if self.until.is_none() && readers.iter().any(|reader| reader.owes_end(END_WAITS)) {
             return true;
@@ -49,9 +50,7 @@ impl Runner {
         let is_old = |told: &UnixMillis, time: UnixMillis| time.since(*told) >= most;
         let now = self.clock.now();
         // A walk over the shards is worth it only then.
-        if !self.mark.0.iter().any(|told| is_old(told, now))
-            || (self.until.is_some() && !readers.iter().all(StreamReader::is_exhausted))
-        {
+        if !self.mark.0.iter().any(|told| is_old(told, now)) || reads_on() {
             return false;
         }
         let mut sources = readers.iter().zip(&self.mark.0);

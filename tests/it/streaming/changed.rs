@@ -126,6 +126,27 @@ async fn a_changed_statement_is_known_before_a_row_comes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_changed_statement_that_runs_once_is_still_one_batch() {
+    let world = world(3).await;
+    let sink = Sink::default();
+    let start = |sql: &str| {
+        let query = sink.of(StreamingQuery::builder(&world.ctx, sql));
+        let query = query.with_trigger(Trigger::Once).accept_changed_query();
+        query.with_checkpoint_location("memory://changed-once")
+    };
+    let all = "SELECT partitionKey, CAST(data AS VARCHAR) FROM words";
+    world.put_numbers("words", 30).await;
+    run(start(all)).await;
+    for n in 30..60 {
+        world.put("words", &n.to_string(), n.to_string()).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    run(start(&format!("{all} WHERE partitionKey <> 'x'"))).await;
+    assert_eq!(sink.numbers(), (0..60).collect::<Vec<_>>());
+    assert_eq!(sink.batches(), [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn layout_and_comments_are_no_change() {
     let world = world(1).await;
     let place = "memory://changed-layout";
