@@ -107,8 +107,10 @@ pub(crate) async fn world(shards: u32) -> World {
     world
 }
 
+/// A query that accepts a changed statement: these tests are about its groups.
 pub(crate) fn grouped(world: &World, sql: &str, mode: OutputMode) -> StreamingQueryBuilder {
-    StreamingQuery::builder(&world.ctx, sql).with_output_mode(mode)
+    let query = StreamingQuery::builder(&world.ctx, sql).with_output_mode(mode);
+    query.accept_changed_query()
 }
 
 pub(crate) const COUNTS: &str =
