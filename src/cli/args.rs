@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::output::Output;
-use crate::model::{CredentialSettings, unencrypted};
+use crate::model::{CredentialSettings, is_region, unencrypted};
 use crate::options::endpoint_url;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -150,6 +150,27 @@ pub(super) struct Server {
     /// Throttle like the service does
     #[arg(long)]
     pub(super) enforce_limits: bool,
+    /// Serve this account alone; without it any, by ARN or by an access key id of twelve digits
+    #[arg(long, value_name = "ACCOUNT", value_parser = account)]
+    pub(super) account: Option<String>,
+    /// Serve this region alone; without it any, by ARN or by the signature
+    #[arg(long, value_name = "REGION", value_parser = region)]
+    pub(super) region: Option<String>,
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match digits && text.len() == 12 {
+        true => Ok(text.to_owned()),
+        false => Err("expected the twelve digits of an AWS account".to_owned()),
+    }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    match is_region(text) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a region such as 'eu-west-1'".to_owned()),
+    }
 }
 
 /// How results are printed.
@@ -286,6 +307,30 @@ mod tests {
         };
         assert_eq!(server.port, 4567);
         assert!(!server.enforce_limits);
+    }
+
+    #[test]
+    fn the_server_takes_an_account_and_a_region_that_can_stand_in_an_arn() {
+        let place = [
+            "embedded",
+            "--account",
+            "111122223333",
+            "--region",
+            "eu-west-1",
+        ];
+        let Some(Command::Embedded(server)) = task(&place).unwrap().command else {
+            panic!("not the server");
+        };
+        assert_eq!(server.account.as_deref(), Some("111122223333"));
+        assert_eq!(server.region.as_deref(), Some("eu-west-1"));
+        for (option, wrong, expected) in [
+            ("--account", "1111", "twelve digits"),
+            ("--account", "11112222333x", "twelve digits"),
+            ("--region", "eu west", "'eu-west-1'"),
+        ] {
+            let error = task(&["embedded", option, wrong]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -19,13 +19,14 @@ mod with_server {
     use crate::kinesis::{EmbeddedServer, InMemoryKinesis, InMemoryOptions};
     use crate::model::{CredentialSettings, Secret, StaticCredentials, SystemClock};
 
+    /// Where tables are at home unless something says otherwise.
+    const REGION: &str = "us-east-1";
+
     /// Starts a server on a free port of loopback and points `connection` at it.
     pub(in crate::cli) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer> {
-        let server = start(0, false).await?;
+        let server = start(0, InMemoryOptions::default()).await?;
         connection.endpoint_url = Some(server.endpoint_url());
-        connection
-            .region
-            .get_or_insert_with(|| InMemoryOptions::default().region);
+        connection.region.get_or_insert_with(|| REGION.to_owned());
         connection.credentials = CredentialSettings::keys(StaticCredentials {
             access_key_id: Secret::new("embedded"),
             secret_key: Secret::new("embedded"),
@@ -37,7 +38,13 @@ mod with_server {
     /// Runs a server alone until Ctrl-C or SIGTERM; the first line on stdout ends in its URL.
     pub(in crate::cli) async fn serve(options: &Server) -> Result<()> {
         let mut signals = Signals::all().map_err(|error| failed("signals", error))?;
-        let server = start(options.port, options.enforce_limits).await?;
+        let behaviour = InMemoryOptions {
+            enforce_limits: options.enforce_limits,
+            account: options.account.clone(),
+            region: options.region.clone(),
+            ..InMemoryOptions::default()
+        };
+        let server = start(options.port, behaviour).await?;
         // Who does not read stdout does not need the line.
         let _ = writeln!(
             io::stdout(),
@@ -49,11 +56,7 @@ mod with_server {
         Ok(())
     }
 
-    async fn start(port: u16, enforce_limits: bool) -> Result<EmbeddedServer> {
-        let options = InMemoryOptions {
-            enforce_limits,
-            ..InMemoryOptions::default()
-        };
+    async fn start(port: u16, options: InMemoryOptions) -> Result<EmbeddedServer> {
         let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), options);
         EmbeddedServer::bind(("127.0.0.1", port), Arc::new(kinesis))
             .await

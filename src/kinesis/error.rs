@@ -30,6 +30,24 @@ pub enum Operation {
     UpdateMaxRecordSize,
     UpdateShardCount,
     UpdateStreamRecordDistributionStrategy,
+    // The simulator draws its faults by the place of an operation here: new ones go to the end.
+    AddTagsToStream,
+    DeleteResourcePolicy,
+    DescribeAccountSettings,
+    DisableEnhancedMonitoring,
+    EnableEnhancedMonitoring,
+    GetResourcePolicy,
+    ListTagsForResource,
+    ListTagsForStream,
+    PutResourcePolicy,
+    RemoveTagsFromStream,
+    StartStreamEncryption,
+    StopStreamEncryption,
+    TagResource,
+    UntagResource,
+    UpdateAccountSettings,
+    UpdateStreamMode,
+    UpdateStreamWarmThroughput,
 }
 
 impl fmt::Display for Operation {

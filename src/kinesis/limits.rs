@@ -68,6 +68,9 @@ pub const MAX_TARGET_SHARDS: u32 = 10_000;
 /// "Quotas and limits").
 pub const SHARDS_PER_ACCOUNT: usize = 20_000;
 
+/// Tags that a stream has at most (API reference, TagResource).
+pub const TAGS_PER_STREAM: usize = 50;
+
 /// On-demand streams that an account has in a region (Developer Guide, "Quotas and limits").
 pub const ON_DEMAND_STREAMS_PER_ACCOUNT: usize = 50;
 

@@ -86,6 +86,11 @@ impl StreamIdentity {
     pub fn arn_region(&self) -> Option<&str> {
         self.arn()?.split(':').nth(3)
     }
+
+    /// The account of the ARN, where there is one.
+    pub fn arn_account(&self) -> Option<&str> {
+        self.arn()?.split(':').nth(4)
+    }
 }
 
 impl fmt::Display for StreamIdentity {
@@ -105,6 +110,7 @@ mod tests {
         assert_eq!(stream.name().as_str(), "clicks");
         assert_eq!(stream.arn(), Some(arn));
         assert_eq!(stream.arn_region(), Some("cn-north-1"));
+        assert_eq!(stream.arn_account(), Some("111122223333"));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! has, and what its answers look like. The model is `tests/data/kinesis_model.tsv`.
 
 mod checking;
+mod places;
 mod serving;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,28 +19,11 @@ const MODEL: &str = include_str!("../data/kinesis_model.tsv");
 
 /// The operations of the model that are not served.
 const NOT_SERVED: &[&str] = &[
-    "AddTagsToStream",
-    "DeleteResourcePolicy",
     "DeregisterStreamConsumer",
-    "DescribeAccountSettings",
     "DescribeStreamConsumer",
-    "DisableEnhancedMonitoring",
-    "EnableEnhancedMonitoring",
-    "GetResourcePolicy",
     "ListStreamConsumers",
-    "ListTagsForResource",
-    "ListTagsForStream",
-    "PutResourcePolicy",
     "RegisterStreamConsumer",
-    "RemoveTagsFromStream",
-    "StartStreamEncryption",
-    "StopStreamEncryption",
     "SubscribeToShard",
-    "TagResource",
-    "UntagResource",
-    "UpdateAccountSettings",
-    "UpdateStreamMode",
-    "UpdateStreamWarmThroughput",
 ];
 
 /// What the service may answer to any request.
@@ -96,7 +81,10 @@ fn served() -> BTreeMap<&'static str, Operation> {
 }
 
 async fn start() -> (Arc<InMemoryKinesis>, EmbeddedServer) {
-    let options = InMemoryOptions::default();
+    start_with(InMemoryOptions::default()).await
+}
+
+async fn start_with(options: InMemoryOptions) -> (Arc<InMemoryKinesis>, EmbeddedServer) {
     let kinesis = Arc::new(InMemoryKinesis::new(Arc::new(SystemClock), options));
     let server = EmbeddedServer::bind("127.0.0.1:0", Arc::clone(&kinesis));
     let server = server.await.unwrap();
@@ -109,10 +97,22 @@ async fn call(
     operation: &str,
     body: &Value,
 ) -> Result<Value, (String, String)> {
+    call_as(server, "test/20260101/us-east-1", operation, body).await
+}
+
+/// The same for the caller with this access key id, date and region in the signature.
+async fn call_as(
+    server: &EmbeddedServer,
+    credential: &str,
+    operation: &str,
+    body: &Value,
+) -> Result<Value, (String, String)> {
     let body = body.to_string();
     let request = format!(
         "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
          X-Amz-Target: Kinesis_20131202.{operation}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={credential}/kinesis/aws4_request, \
+         SignedHeaders=host, Signature=0\r\n\
          Content-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Number, Value, json};
 
+use crate::kinesis::in_memory::settings::{DescribedSettings, ShardMetric};
 use crate::kinesis::in_memory::stream::StreamMode;
 use crate::kinesis::{ChildShard, RecordDistribution, StreamStatus, StreamSummary};
 use crate::model::{HashRange, Shard, ShardId, UnixMillis};
@@ -62,14 +63,33 @@ pub(super) fn stream(summary: &StreamSummary, mode: StreamMode) -> Map<String, V
 }
 
 /// A description of a stream with its settings.
-pub(super) fn settings(summary: &StreamSummary, mode: StreamMode) -> Map<String, Value> {
+pub(super) fn settings(
+    summary: &StreamSummary,
+    mode: StreamMode,
+    settings: &DescribedSettings,
+) -> Map<String, Value> {
     let mut members = stream(summary, mode);
     let hours = summary.retention.as_secs() / 3_600;
     members.insert("RetentionPeriodHours".into(), hours.into());
-    let monitoring = json!([{ "ShardLevelMetrics": [] }]);
+    let monitoring = json!([{ "ShardLevelMetrics": metrics(&settings.metrics) }]);
     members.insert("EnhancedMonitoring".into(), monitoring);
-    members.insert("EncryptionType".into(), "NONE".into());
+    let encryption = match &settings.kms_key {
+        None => "NONE",
+        Some(key) => {
+            members.insert("KeyId".into(), key.as_str().into());
+            "KMS"
+        }
+    };
+    members.insert("EncryptionType".into(), encryption.into());
     members
+}
+
+pub(super) fn metrics(metrics: &[ShardMetric]) -> Value {
+    metrics.iter().map(|metric| metric.name()).collect()
+}
+
+pub(super) fn warm_throughput(mib_per_second: u32) -> Value {
+    json!({ "TargetMiBps": mib_per_second, "CurrentMiBps": mib_per_second })
 }
 
 fn status(status: StreamStatus) -> &'static str {
@@ -89,6 +109,6 @@ pub(super) fn distribution(distribution: RecordDistribution) -> &'static str {
 }
 
 /// Seconds with milliseconds as their fraction.
-fn time(time: UnixMillis) -> Value {
+pub(super) fn time(time: UnixMillis) -> Value {
     Number::from_f64(time.0 as f64 / 1_000.0).map_or(Value::Null, Value::Number)
 }

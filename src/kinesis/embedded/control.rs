@@ -3,44 +3,87 @@
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::request::Members;
-use super::{shards, streams};
-use crate::kinesis::InMemoryKinesis;
+use super::request::ApiRequest;
+use super::{settings, shards, streams, tags};
+use crate::kinesis::{InMemoryKinesis, Operation};
 
 /// Serves `operation`.
 pub(super) async fn answer(
     kinesis: &InMemoryKinesis,
     operation: &str,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<Vec<u8>, Failure> {
     let answer = match operation {
-        "CreateStream" => nothing(streams::create(kinesis, members).await?),
+        "CreateStream" => nothing(streams::create(kinesis, request).await?),
         "DecreaseStreamRetentionPeriod" => {
-            nothing(streams::decrease_retention(kinesis, members).await?)
+            nothing(streams::decrease_retention(kinesis, request).await?)
         }
-        "DeleteStream" => nothing(kinesis.delete_stream(&members.stream()?).await?),
-        "DescribeLimits" => streams::describe_limits(kinesis).await?,
-        "DescribeStream" => streams::describe(kinesis, members).await?,
-        "DescribeStreamSummary" => streams::describe_summary(kinesis, members).await?,
-        "GetShardIterator" => shards::get_iterator(kinesis, members).await?,
+        "DeleteStream" => nothing(kinesis.delete_stream(&request.stream()?).await?),
+        "DescribeLimits" => streams::describe_limits(kinesis, request).await?,
+        "DescribeStream" => streams::describe(kinesis, request).await?,
+        "DescribeStreamSummary" => streams::describe_summary(kinesis, request).await?,
+        "GetShardIterator" => shards::get_iterator(kinesis, request).await?,
         "IncreaseStreamRetentionPeriod" => {
-            nothing(streams::increase_retention(kinesis, members).await?)
+            nothing(streams::increase_retention(kinesis, request).await?)
         }
-        "ListShards" => shards::list(kinesis, members).await?,
-        "ListStreams" => streams::list(kinesis, members).await?,
-        "MergeShards" => nothing(shards::merge(kinesis, members).await?),
-        "SplitShard" => nothing(shards::split(kinesis, members).await?),
-        "UpdateMaxRecordSize" => nothing(streams::update_max_record_size(kinesis, members).await?),
-        "UpdateShardCount" => shards::update_count(kinesis, members).await?,
+        "ListShards" => shards::list(kinesis, request).await?,
+        "ListStreams" => streams::list(kinesis, request).await?,
+        "MergeShards" => nothing(shards::merge(kinesis, request).await?),
+        "SplitShard" => nothing(shards::split(kinesis, request).await?),
+        "UpdateMaxRecordSize" => nothing(streams::update_max_record_size(kinesis, request).await?),
+        "UpdateShardCount" => shards::update_count(kinesis, request).await?,
         "UpdateStreamRecordDistributionStrategy" => {
-            nothing(streams::update_distribution(kinesis, members).await?)
+            nothing(streams::update_distribution(kinesis, request).await?)
         }
+        _ => return of_settings(kinesis, operation, request).await,
+    };
+    Ok(body_of(&answer))
+}
+
+/// The calls of set-up tools.
+async fn of_settings(
+    kinesis: &InMemoryKinesis,
+    operation: &str,
+    request: &ApiRequest,
+) -> Result<Vec<u8>, Failure> {
+    let answer = match operation {
+        "AddTagsToStream" => {
+            nothing(tags::add(kinesis, request, Operation::AddTagsToStream).await?)
+        }
+        "DeleteResourcePolicy" => nothing(kinesis.delete_policy(&request.resource()?).await?),
+        "DescribeAccountSettings" => settings::describe_account(kinesis, request).await?,
+        "DisableEnhancedMonitoring" => {
+            let operation = Operation::DisableEnhancedMonitoring;
+            settings::update_monitoring(kinesis, request, operation).await?
+        }
+        "EnableEnhancedMonitoring" => {
+            let operation = Operation::EnableEnhancedMonitoring;
+            settings::update_monitoring(kinesis, request, operation).await?
+        }
+        "GetResourcePolicy" => settings::get_policy(kinesis, request).await?,
+        "ListTagsForResource" => tags::list_of_resource(kinesis, request).await?,
+        "ListTagsForStream" => tags::list_of_stream(kinesis, request).await?,
+        "PutResourcePolicy" => nothing(settings::put_policy(kinesis, request).await?),
+        "RemoveTagsFromStream" => {
+            nothing(tags::remove(kinesis, request, Operation::RemoveTagsFromStream).await?)
+        }
+        "StartStreamEncryption" => nothing(settings::start_encryption(kinesis, request).await?),
+        "StopStreamEncryption" => nothing(settings::stop_encryption(kinesis, request).await?),
+        "TagResource" => nothing(tags::add(kinesis, request, Operation::TagResource).await?),
+        "UntagResource" => nothing(tags::remove(kinesis, request, Operation::UntagResource).await?),
+        "UpdateAccountSettings" => settings::update_account(kinesis, request).await?,
+        "UpdateStreamMode" => nothing(settings::update_mode(kinesis, request).await?),
+        "UpdateStreamWarmThroughput" => settings::update_warm_throughput(kinesis, request).await?,
         _ => return Err(Failure::not_served(operation)),
     };
-    Ok(match answer {
+    Ok(body_of(&answer))
+}
+
+fn body_of(answer: &Value) -> Vec<u8> {
+    match answer {
         Value::Null => Vec::new(),
         answer => answer.to_string().into_bytes(),
-    })
+    }
 }
 
 /// The answer of a call whose answer is empty.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
@@ -16,8 +16,9 @@ use super::control;
 use super::failure::{Failure, body_of};
 use super::operations;
 use super::records;
-use super::request::Members;
+use super::request::{ApiRequest, Members};
 use crate::kinesis::{InMemoryKinesis, Kinesis};
+use crate::model::is_region;
 
 /// The largest body that is read: 10 MiB of records in base64, and what is around them.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -78,18 +79,44 @@ async fn answer(kinesis: &InMemoryKinesis, head: &Parts, body: &[u8]) -> Result<
     let Some(members) = operations::members_of(operation) else {
         return Err(Failure::not_served(operation));
     };
-    let members = Members::parse(body, members)?;
-    if WITH_DRY_RUN.contains(&operation) && members.switch("DryRun")? {
-        if let Some(stream) = members.stream_if_named()? {
+    let caller = Caller::of(&head.headers);
+    let request = ApiRequest {
+        members: Members::parse(body, members)?,
+        home: kinesis.home_of(caller.account, caller.region),
+    };
+    if WITH_DRY_RUN.contains(&operation) && request.members.switch("DryRun")? {
+        if let Some(stream) = request.stream_if_named()? {
             kinesis.describe_stream(&stream).await?;
         }
         return Err(Failure::dry_run());
     }
     match operation {
-        "GetRecords" => records::get_records(kinesis, &members).await,
-        "PutRecord" => records::put_record(kinesis, members).await,
-        "PutRecords" => records::put_records(kinesis, members).await,
-        _ => control::answer(kinesis, operation, &members).await,
+        "GetRecords" => records::get_records(kinesis, &request).await,
+        "PutRecord" => records::put_record(kinesis, request).await,
+        "PutRecords" => records::put_records(kinesis, request).await,
+        _ => control::answer(kinesis, operation, &request).await,
+    }
+}
+
+/// Who asks, by the signature: `Credential=<access key id>/<date>/<region>/kinesis/aws4_request`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Caller<'a> {
+    /// An access key id of twelve digits, which no real one is, is taken for the account.
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+}
+
+impl<'a> Caller<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let signature = text_of(headers, AUTHORIZATION.as_str()).unwrap_or_default();
+        let credential = signature.split_once("Credential=").map(|(_, rest)| rest);
+        let mut scope = credential.unwrap_or_default().split(['/', ',', ' ']);
+        let (key, region) = (scope.next(), scope.nth(1));
+        let is_account = |key: &&str| key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit());
+        Self {
+            account: key.filter(is_account),
+            region: region.filter(|region| is_region(region)),
+        }
     }
 }
 

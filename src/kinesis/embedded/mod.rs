@@ -5,11 +5,14 @@ mod control;
 mod failure;
 mod http;
 mod operations;
+mod pattern;
 mod records;
 mod request;
 mod schema;
+mod settings;
 mod shards;
 mod streams;
+mod tags;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,13 +30,16 @@ use super::InMemoryKinesis;
 
 /// An [`InMemoryKinesis`] that answers the AWS JSON 1.1 protocol over HTTP/1.1.
 ///
-/// It serves CreateStream, DeleteStream, DescribeLimits, DescribeStream, DescribeStreamSummary,
-/// GetRecords, GetShardIterator, ListShards, ListStreams, MergeShards, PutRecord, PutRecords,
-/// SplitShard, UpdateMaxRecordSize, UpdateShardCount, UpdateStreamRecordDistributionStrategy and
-/// both changes of the retention period; a stream is taken by name or by ARN everywhere, and `DryRun` by
-/// the calls that have it. Any other operation is an `UnknownOperationException`.
+/// It serves all operations of the API on streams and the account but those of enhanced fan-out and of
+/// queues and channels, which are an `UnknownOperationException`. A stream is taken by name or by ARN
+/// everywhere, and `DryRun` by the calls that have it. What can be set and means nothing to a simulator
+/// is kept and shown again: tags, encryption, monitoring, policies, warm throughput.
 ///
-/// Signatures are not looked at, and may be absent: it belongs on a loopback address. A connection ends
+/// A stream lives in an account and a region, and those of others are apart. A name alone is looked for
+/// in the region of the signature's credential scope and in the account `000000000000`, or the access
+/// key id if that has twelve digits; [`InMemoryOptions`](super::InMemoryOptions) can fix both.
+///
+/// Signatures are not checked, and may be absent: it belongs on a loopback address. A connection ends
 /// when no request comes for two minutes, or half of one and no more for half a minute.
 ///
 /// ```

@@ -1,6 +1,6 @@
 //! The operations that are served and the members of their requests, as the API model of Kinesis has them.
 
-use super::schema::Pattern::{self, Any, HashKey, Name, SequenceNumber};
+use super::pattern::Pattern::{self, Any, HashKey, Name, SequenceNumber};
 use super::schema::Shape::{
     self, Blob, Boolean, Integer, List, Map, OneOf, Structure, Text, Timestamp,
 };
@@ -17,11 +17,29 @@ const HASH_KEY: Shape = Text(0, usize::MAX, HashKey);
 const TAG_KEY: Shape = Text(1, 128, Any);
 const TAG_VALUE: Shape = Text(0, 256, Any);
 const TAGS: Shape = Map(1, 200, &TAG_KEY, &TAG_VALUE);
+const TAG_KEYS: Shape = List(1, 50, &TAG_KEY);
+const ENCRYPTION: Shape = OneOf(&["NONE", "KMS"]);
+const KEY_ID: Shape = Text(1, 2_048, Any);
 const MODE: Shape = Structure(&[required("StreamMode", OneOf(&["PROVISIONED", "ON_DEMAND"]))]);
+const COMMITMENT: Shape = Structure(&[required("Status", OneOf(&["ENABLED", "DISABLED"]))]);
 const DISTRIBUTION: Shape = OneOf(&["AUTO", "USER_PARTITION_KEY"]);
 const MAX_RECORD_KIB: Shape = Integer(1_024, 10_240);
 const DATA: Shape = Blob(LARGEST_MAX_RECORD_BYTES);
 const PARTITION_KEY: Shape = Text(1, MAX_PARTITION_KEY_CHARS, Any);
+const METRICS: Shape = List(
+    1,
+    7,
+    &OneOf(&[
+        "IncomingBytes",
+        "IncomingRecords",
+        "OutgoingBytes",
+        "OutgoingRecords",
+        "WriteProvisionedThroughputExceeded",
+        "ReadProvisionedThroughputExceeded",
+        "IteratorAgeMilliseconds",
+        "ALL",
+    ]),
+);
 const ENTRY: Shape = Structure(&[
     required("Data", DATA),
     optional("ExplicitHashKey", HASH_KEY),
@@ -48,6 +66,7 @@ const STREAM_ARN: Member = optional("StreamARN", ARN);
 const THE_STREAM_ARN: Member = required("StreamARN", ARN);
 /// Not in use at the service yet; it names nothing here either.
 const STREAM_ID: Member = optional("StreamId", Text(1, 24, Pattern::StreamId));
+const RESOURCE: Member = required("ResourceARN", Text(1, 2_048, Pattern::ResourceArn));
 const DRY_RUN: Member = optional("DryRun", Boolean);
 
 /// The members of the requests of `operation`; `None` if it is not served.
@@ -231,6 +250,109 @@ const OPERATIONS: &[(&str, &[Member])] = &[
             THE_STREAM_ARN,
             STREAM_ID,
             required("RecordDistributionStrategy", DISTRIBUTION),
+        ],
+    ),
+    (
+        "AddTagsToStream",
+        &[STREAM_NAME, STREAM_ARN, STREAM_ID, required("Tags", TAGS)],
+    ),
+    ("DeleteResourcePolicy", &[RESOURCE, STREAM_ID]),
+    ("DescribeAccountSettings", &[]),
+    (
+        "DisableEnhancedMonitoring",
+        &[
+            STREAM_NAME,
+            STREAM_ARN,
+            STREAM_ID,
+            required("ShardLevelMetrics", METRICS),
+        ],
+    ),
+    (
+        "EnableEnhancedMonitoring",
+        &[
+            STREAM_NAME,
+            STREAM_ARN,
+            STREAM_ID,
+            required("ShardLevelMetrics", METRICS),
+        ],
+    ),
+    ("GetResourcePolicy", &[RESOURCE, STREAM_ID]),
+    ("ListTagsForResource", &[RESOURCE, STREAM_ID]),
+    (
+        "ListTagsForStream",
+        &[
+            STREAM_NAME,
+            STREAM_ARN,
+            STREAM_ID,
+            optional("ExclusiveStartTagKey", TAG_KEY),
+            optional("Limit", Integer(1, 50)),
+        ],
+    ),
+    (
+        "PutResourcePolicy",
+        &[
+            RESOURCE,
+            STREAM_ID,
+            required("Policy", Text(0, usize::MAX, Any)),
+        ],
+    ),
+    (
+        "RemoveTagsFromStream",
+        &[
+            STREAM_NAME,
+            STREAM_ARN,
+            STREAM_ID,
+            required("TagKeys", TAG_KEYS),
+        ],
+    ),
+    (
+        "StartStreamEncryption",
+        &[
+            STREAM_NAME,
+            STREAM_ARN,
+            STREAM_ID,
+            required("EncryptionType", ENCRYPTION),
+            required("KeyId", KEY_ID),
+        ],
+    ),
+    (
+        "StopStreamEncryption",
+        &[
+            STREAM_NAME,
+            STREAM_ARN,
+            STREAM_ID,
+            required("EncryptionType", ENCRYPTION),
+            required("KeyId", KEY_ID),
+        ],
+    ),
+    (
+        "TagResource",
+        &[RESOURCE, STREAM_ID, required("Tags", TAGS)],
+    ),
+    (
+        "UntagResource",
+        &[RESOURCE, STREAM_ID, required("TagKeys", TAG_KEYS)],
+    ),
+    (
+        "UpdateAccountSettings",
+        &[required("MinimumThroughputBillingCommitment", COMMITMENT)],
+    ),
+    (
+        "UpdateStreamMode",
+        &[
+            THE_STREAM_ARN,
+            STREAM_ID,
+            required("StreamModeDetails", MODE),
+            optional("WarmThroughputMiBps", Integer(0, INT)),
+        ],
+    ),
+    (
+        "UpdateStreamWarmThroughput",
+        &[
+            STREAM_NAME,
+            STREAM_ARN,
+            STREAM_ID,
+            required("WarmThroughputMiBps", Integer(0, INT)),
         ],
     ),
 ];

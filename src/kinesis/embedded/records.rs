@@ -4,21 +4,22 @@ use std::io::Write;
 
 use super::answers;
 use super::failure::Failure;
-use super::request::Members;
+use super::request::{ApiRequest, Members};
 use crate::kinesis::in_memory::put::{Incoming, failure_code};
 use crate::kinesis::in_memory::read::PageSink;
 use crate::kinesis::limits::MAX_RECORDS_PER_FETCH;
 use crate::kinesis::{InMemoryKinesis, Operation, PutOutcome, ShardIterator};
-use crate::model::{HashKey, UnixMillis};
+use crate::model::{HashKey, StreamIdentity, UnixMillis};
 
 /// GetRecords.
 pub(super) async fn get_records(
     kinesis: &InMemoryKinesis,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<Vec<u8>, Failure> {
+    let members = &request.members;
     let iterator = ShardIterator::new(members.required_text("ShardIterator")?);
     let limit = members.count("Limit", MAX_RECORDS_PER_FETCH)?;
-    let stream = members.stream_if_named()?;
+    let stream = request.stream_if_named()?;
     let mut page = JsonPage(Vec::new());
     let end = kinesis
         .read_page(stream.as_ref(), &iterator, limit, &mut page)
@@ -63,6 +64,7 @@ impl PageSink for JsonPage {
         partition_key: Option<&str>,
         sequence_number: &str,
         arrival: UnixMillis,
+        encrypted: bool,
     ) {
         let out = &mut self.0;
         out.extend_from_slice(b"{\"SequenceNumber\":\"");
@@ -80,17 +82,19 @@ impl PageSink for JsonPage {
             out.extend_from_slice(b",\"PartitionKey\":");
             write_text(out, key);
         }
-        out.extend_from_slice(b"},");
+        let end = if encrypted { KMS } else { b"}".as_slice() };
+        out.extend_from_slice(end);
+        out.push(b',');
     }
 }
 
 /// PutRecords.
 pub(super) async fn put_records(
     kinesis: &InMemoryKinesis,
-    mut members: Members,
+    mut request: ApiRequest,
 ) -> Result<Vec<u8>, Failure> {
-    let stream = members.stream()?;
-    let entries = members.take_list("Records")?;
+    let stream = request.stream()?;
+    let entries = request.members.take_list("Records")?;
     let entries: Vec<_> = entries
         .into_iter()
         .map(OwnedEntry::read)
@@ -112,21 +116,33 @@ pub(super) async fn put_records(
         write_outcome(&mut out, outcome);
     }
     out.extend_from_slice(b"]}");
+    write_encryption(kinesis, &stream, &mut out);
     Ok(out)
 }
 
 /// PutRecord.
 pub(super) async fn put_record(
     kinesis: &InMemoryKinesis,
-    members: Members,
+    request: ApiRequest,
 ) -> Result<Vec<u8>, Failure> {
-    let stream = members.stream()?;
-    let entry = OwnedEntry::read(members)?;
+    let stream = request.stream()?;
+    let entry = OwnedEntry::read(request.members)?;
     let written = kinesis.put_one(&stream, entry.borrowed()).await?;
     let mut out = Vec::new();
     write_outcome(&mut out, &Ok(written));
+    write_encryption(kinesis, &stream, &mut out);
     Ok(out)
 }
+
+/// Ends an answer to a put into an encrypted stream with the type of the encryption.
+fn write_encryption(kinesis: &InMemoryKinesis, stream: &StreamIdentity, out: &mut Vec<u8>) {
+    if kinesis.is_encrypted(stream) {
+        out.pop();
+        out.extend_from_slice(KMS);
+    }
+}
+
+const KMS: &[u8] = b",\"EncryptionType\":\"KMS\"}";
 
 /// A record out of a request.
 struct OwnedEntry {

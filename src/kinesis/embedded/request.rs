@@ -1,10 +1,58 @@
 //! The members of a request, by name and type.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
 use super::schema::{self, Member};
+use crate::kinesis::in_memory::home::Home;
 use crate::model::{HashKey, SequenceNumber, ShardId, StreamIdentity, StreamName, UnixMillis};
+
+/// A request, and where its caller is at home.
+#[derive(Debug)]
+pub(super) struct ApiRequest {
+    pub(super) members: Members,
+    pub(super) home: Home,
+}
+
+impl ApiRequest {
+    /// The stream, by `StreamARN`, by `StreamName` or by both.
+    pub(super) fn stream(&self) -> Result<StreamIdentity, Failure> {
+        self.stream_if_named()?.ok_or_else(|| {
+            Failure::invalid("Either StreamName or StreamARN must be given, and neither is.")
+        })
+    }
+
+    pub(super) fn stream_if_named(&self) -> Result<Option<StreamIdentity>, Failure> {
+        let name = self.members.text("StreamName")?;
+        let Some(arn) = self.members.text("StreamARN")? else {
+            return match name {
+                None => Ok(None),
+                Some(_) => Ok(Some(self.home.stream(&self.stream_name()?))),
+            };
+        };
+        let stream = StreamIdentity::parse(arn).map_err(|_| names_nothing("StreamARN", arn))?;
+        match name.filter(|name| *name != stream.name().as_str()) {
+            None => Ok(Some(stream)),
+            Some(name) => Err(Failure::invalid(format!(
+                "StreamName {name} is not the stream of StreamARN {arn}."
+            ))),
+        }
+    }
+
+    pub(super) fn stream_name(&self) -> Result<StreamName, Failure> {
+        let name = self.members.required_text("StreamName")?;
+        StreamName::new(name).map_err(|_| names_nothing("StreamName", name))
+    }
+
+    /// The stream that `ResourceARN` names; there are no other resources here.
+    pub(super) fn resource(&self) -> Result<StreamIdentity, Failure> {
+        let arn = self.members.required_text("ResourceARN")?;
+        let missing = || Failure::not_found(format!("Resource {arn} not found."));
+        StreamIdentity::parse(arn).map_err(|_| missing())
+    }
+}
 
 /// The JSON object of a request or of a part of it.
 #[derive(Debug)]
@@ -85,34 +133,6 @@ impl Members {
         }
     }
 
-    /// The stream, by `StreamARN`, by `StreamName` or by both.
-    pub(super) fn stream(&self) -> Result<StreamIdentity, Failure> {
-        self.stream_if_named()?.ok_or_else(|| {
-            Failure::invalid("Either StreamName or StreamARN must be given, and neither is.")
-        })
-    }
-
-    pub(super) fn stream_if_named(&self) -> Result<Option<StreamIdentity>, Failure> {
-        let name = self.text("StreamName")?;
-        let Some(arn) = self.text("StreamARN")? else {
-            return name
-                .map(|_| self.stream_name().map(StreamIdentity::named))
-                .transpose();
-        };
-        let stream = StreamIdentity::parse(arn).map_err(|_| names_nothing("StreamARN", arn))?;
-        match name.filter(|name| *name != stream.name().as_str()) {
-            None => Ok(Some(stream)),
-            Some(name) => Err(Failure::invalid(format!(
-                "StreamName {name} is not the stream of StreamARN {arn}."
-            ))),
-        }
-    }
-
-    pub(super) fn stream_name(&self) -> Result<StreamName, Failure> {
-        let name = self.required_text("StreamName")?;
-        StreamName::new(name).map_err(|_| names_nothing("StreamName", name))
-    }
-
     pub(super) fn shard_id(&self, name: &str) -> Result<ShardId, Failure> {
         self.required_text(name).map(ShardId::new)
     }
@@ -168,6 +188,33 @@ impl Members {
             other => Err(wrong_type(name, "a list of objects", &other)),
         };
         items.into_iter().map(members).collect()
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let text = |item: &Value| match item {
+            Value::String(text) => Ok(text.clone()),
+            other => Err(wrong_type(name, "a list of strings", other)),
+        };
+        match self.member(name) {
+            None => Err(missing(name)),
+            Some(Value::Array(items)) => items.iter().map(text).collect(),
+            Some(other) => Err(wrong_type(name, "a list", other)),
+        }
+    }
+
+    /// An object of texts, empty if it is absent.
+    pub(super) fn text_map(&self, name: &str) -> Result<BTreeMap<String, String>, Failure> {
+        let entries = self.object(name)?.map(|Self(entries)| entries);
+        let text = |(key, value): (String, Value)| match value {
+            Value::String(text) => Ok((key, text)),
+            other => Err(wrong_type(name, "an object of strings", &other)),
+        };
+        entries.into_iter().flatten().map(text).collect()
+    }
+
+    pub(super) fn required_object(&self, name: &str) -> Result<Self, Failure> {
+        self.object(name)?.ok_or_else(|| missing(name))
     }
 
     /// An object that may be absent.

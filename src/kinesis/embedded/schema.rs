@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
+use super::pattern::Pattern;
 
 /// A member of a structure.
 #[derive(Debug, Clone, Copy)]
@@ -45,22 +46,10 @@ pub(super) enum Shape {
     /// Base64 of at most so many bytes.
     Blob(usize),
     /// With its least and most items.
-    List(usize, usize, &'static Shape),
+    List(usize, usize, &'static Self),
     /// With its least and most entries, and the shapes of keys and values.
-    Map(usize, usize, &'static Shape, &'static Shape),
+    Map(usize, usize, &'static Self, &'static Self),
     Structure(&'static [Member]),
-}
-
-/// What a text has to look like as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pattern {
-    Any,
-    /// Names of streams, shards and consumers.
-    Name,
-    StreamArn,
-    StreamId,
-    HashKey,
-    SequenceNumber,
 }
 
 /// How many violations one answer names.
@@ -142,8 +131,8 @@ pub(super) fn type_of(value: &Value) -> &'static str {
 #[derive(Clone, Copy)]
 enum Path<'a> {
     Request,
-    Member(&'a Path<'a>, &'static str),
-    Item(&'a Path<'a>, usize),
+    Member(&'a Self, &'static str),
+    Item(&'a Self, usize),
 }
 
 impl fmt::Display for Path<'_> {
@@ -278,7 +267,7 @@ fn shown(value: &Value) -> std::borrow::Cow<'_, str> {
 }
 
 /// The bounds that `found` is outside of: one, if any.
-fn beyond<T: PartialOrd + fmt::Display>(
+fn beyond<T: Copy + PartialOrd + fmt::Display>(
     what: &'static str,
     found: T,
     least: T,
@@ -289,60 +278,4 @@ fn beyond<T: PartialOrd + fmt::Display>(
     let high =
         (found > most).then(|| format!("Member must have {what} less than or equal to {most}"));
     low.into_iter().chain(high)
-}
-
-impl Pattern {
-    /// The regular expression of the API model.
-    fn text(self) -> &'static str {
-        match self {
-            Self::Any => ".*",
-            Self::Name => "[a-zA-Z0-9_.-]+",
-            Self::StreamArn => r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+",
-            Self::StreamId => "[a-z0-9]{20}-[a-z0-9]{3}",
-            Self::HashKey => r"^(0|([1-9]\d{0,38}))$",
-            Self::SequenceNumber => r"^(0|([1-9]\d{0,128}))$",
-        }
-    }
-
-    fn matches(self, text: &str) -> bool {
-        let is_name = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-');
-        let is_id = |part: &str| {
-            let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-            part.bytes().all(allowed)
-        };
-        match self {
-            Self::Any => true,
-            Self::Name => !text.is_empty() && text.bytes().all(is_name),
-            Self::StreamArn => is_arn(text, |resource| resource.starts_with("stream/")),
-            Self::StreamId => text.split_once('-').is_some_and(|(id, end)| {
-                (id.len(), end.len()) == (20, 3) && is_id(id) && is_id(end)
-            }),
-            Self::HashKey => is_decimal(text, 39),
-            Self::SequenceNumber => is_decimal(text, 129),
-        }
-    }
-}
-
-/// `arn:<partition>:kinesis:<region>:<account>:<resource>` of a partition of AWS.
-fn is_arn(text: &str, is_resource: impl Fn(&str) -> bool) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let ["arn", partition, "kinesis", _, account, resource] = parts.as_slice() else {
-        return false;
-    };
-    let named = resource
-        .split_once('/')
-        .is_some_and(|(_, name)| !name.is_empty());
-    partition.starts_with("aws")
-        && account.len() == 12
-        && account.bytes().all(|digit| digit.is_ascii_digit())
-        && named
-        && !resource.contains(char::is_whitespace)
-        && is_resource(resource)
-}
-
-/// A decimal without needless zeros.
-fn is_decimal(text: &str, most_digits: usize) -> bool {
-    let digits = text.bytes().all(|digit| digit.is_ascii_digit());
-    let first = text.bytes().next();
-    digits && text.len() <= most_digits && (text == "0" || first.is_some_and(|digit| digit != b'0'))
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answers;
 use super::failure::Failure;
-use super::request::Members;
+use super::request::{ApiRequest, Members};
 use crate::kinesis::in_memory::listing::{Filter, PageStart};
 use crate::kinesis::in_memory::shard::index_of;
 use crate::kinesis::in_memory::stream::StreamMode;
@@ -14,11 +14,11 @@ use crate::model::{ShardId, StreamIdentity};
 
 pub(super) async fn get_iterator(
     kinesis: &InMemoryKinesis,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<Value, Failure> {
-    let stream = members.stream()?;
-    let shard = members.shard_id("ShardId")?;
-    let position = position(members)?;
+    let stream = request.stream()?;
+    let shard = request.members.shard_id("ShardId")?;
+    let position = position(&request.members)?;
     let iterator = kinesis
         .get_shard_iterator(&stream, &shard, &position)
         .await?;
@@ -55,7 +55,11 @@ fn position(members: &Members) -> Result<IteratorPosition, Failure> {
     Ok(position)
 }
 
-pub(super) async fn list(kinesis: &InMemoryKinesis, members: &Members) -> Result<Value, Failure> {
+pub(super) async fn list(
+    kinesis: &InMemoryKinesis,
+    request: &ApiRequest,
+) -> Result<Value, Failure> {
+    let members = &request.members;
     let max_results = members.count("MaxResults", MAX_SHARDS_PER_PAGE)?;
     let page = match members.text("NextToken")? {
         Some(token) => {
@@ -74,7 +78,7 @@ pub(super) async fn list(kinesis: &InMemoryKinesis, members: &Members) -> Result
             kinesis.list_shards_page(start, max_results).await?
         }
         None => {
-            let stream = members.stream()?;
+            let stream = request.stream()?;
             check_creation(kinesis, members, &stream)?;
             let start = PageStart::First {
                 stream: &stream,
@@ -146,30 +150,30 @@ fn shard_index(id: &str) -> Result<u32, Failure> {
     index_of(&ShardId::new(id)).ok_or_else(unknown)
 }
 
-pub(super) async fn merge(kinesis: &InMemoryKinesis, members: &Members) -> Result<(), Failure> {
-    let stream = members.stream()?;
+pub(super) async fn merge(kinesis: &InMemoryKinesis, request: &ApiRequest) -> Result<(), Failure> {
+    let stream = request.stream()?;
     check_provisioned(kinesis, Operation::MergeShards, &stream)?;
-    let shard = members.shard_id("ShardToMerge")?;
-    let adjacent = members.shard_id("AdjacentShardToMerge")?;
+    let shard = request.members.shard_id("ShardToMerge")?;
+    let adjacent = request.members.shard_id("AdjacentShardToMerge")?;
     Ok(kinesis.merge_shards(&stream, &shard, &adjacent).await?)
 }
 
-pub(super) async fn split(kinesis: &InMemoryKinesis, members: &Members) -> Result<(), Failure> {
-    let stream = members.stream()?;
+pub(super) async fn split(kinesis: &InMemoryKinesis, request: &ApiRequest) -> Result<(), Failure> {
+    let stream = request.stream()?;
     check_provisioned(kinesis, Operation::SplitShard, &stream)?;
-    let shard = members.shard_id("ShardToSplit")?;
-    let at = members.required_hash_key("NewStartingHashKey")?;
+    let shard = request.members.shard_id("ShardToSplit")?;
+    let at = request.members.required_hash_key("NewStartingHashKey")?;
     Ok(kinesis.split_shard(&stream, &shard, at).await?)
 }
 
 pub(super) async fn update_count(
     kinesis: &InMemoryKinesis,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<Value, Failure> {
     const OPERATION: Operation = Operation::UpdateShardCount;
-    let stream = members.stream()?;
+    let stream = request.stream()?;
     check_provisioned(kinesis, OPERATION, &stream)?;
-    let target = members.required_integer("TargetShardCount")?;
+    let target = request.members.required_integer("TargetShardCount")?;
     let (before, _) = kinesis.look_at(OPERATION, &stream)?;
     let count = u32::try_from(target).unwrap_or(u32::MAX);
     kinesis.update_shard_count(&stream, count).await?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::answers;
 use super::failure::Failure;
-use super::request::Members;
+use super::request::{ApiRequest, Members};
 use super::shards::start_of_page;
 use crate::kinesis::in_memory::stream::{NewStream, StreamMode};
 use crate::kinesis::in_memory::stream_pages::StreamsFrom;
@@ -19,27 +19,37 @@ use crate::model::StreamName;
 
 const KIB: usize = 1_024;
 
-pub(super) async fn create(kinesis: &InMemoryKinesis, members: &Members) -> Result<(), Failure> {
-    let name = members.stream_name()?;
-    let mode = match members.object("StreamModeDetails")? {
+pub(super) async fn create(kinesis: &InMemoryKinesis, request: &ApiRequest) -> Result<(), Failure> {
+    let name = request.stream_name()?;
+    let mode = match request.members.object("StreamModeDetails")? {
         None => StreamMode::Provisioned,
         Some(details) => mode(&details)?,
     };
     let shard_count = match mode {
         StreamMode::OnDemand => FIRST_ON_DEMAND_SHARDS,
         StreamMode::Provisioned => {
-            u32::try_from(members.required_integer("ShardCount")?).unwrap_or(u32::MAX)
+            u32::try_from(request.members.required_integer("ShardCount")?).unwrap_or(u32::MAX)
         }
     };
     let new = NewStream {
         mode,
         shard_count,
-        max_record_bytes: members
+        max_record_bytes: request
+            .members
             .integer("MaxRecordSizeInKiB")?
             .map_or(DEFAULT_MAX_RECORD_BYTES, max_record_bytes),
-        distribution: distribution(members)?.unwrap_or(RecordDistribution::PartitionKey),
+        distribution: distribution(&request.members)?.unwrap_or(RecordDistribution::PartitionKey),
     };
-    Ok(kinesis.create(&name, &new).await?)
+    let tags = request.members.text_map("Tags")?;
+    let warm = warm_throughput(&request.members)?;
+    let created = kinesis.create_with(&request.home, &name, &new, tags, warm);
+    Ok(created.await?)
+}
+
+/// The throughput that a stream is kept ready for.
+pub(super) fn warm_throughput(members: &Members) -> Result<Option<u32>, Failure> {
+    let warm = members.integer("WarmThroughputMiBps")?;
+    Ok(warm.map(|mib| u32::try_from(mib).unwrap_or(u32::MAX)))
 }
 
 /// The mode that StreamModeDetails name.
@@ -50,8 +60,11 @@ pub(super) fn mode(details: &Members) -> Result<StreamMode, Failure> {
     })
 }
 
-pub(super) async fn describe_limits(kinesis: &InMemoryKinesis) -> Result<Value, Failure> {
-    let (shards, on_demand) = kinesis.usage().await?;
+pub(super) async fn describe_limits(
+    kinesis: &InMemoryKinesis,
+    request: &ApiRequest,
+) -> Result<Value, Failure> {
+    let (shards, on_demand) = kinesis.usage(&request.home).await?;
     Ok(json!({
         "ShardLimit": SHARDS_PER_ACCOUNT,
         "OpenShardCount": shards,
@@ -62,16 +75,17 @@ pub(super) async fn describe_limits(kinesis: &InMemoryKinesis) -> Result<Value, 
 
 pub(super) async fn describe(
     kinesis: &InMemoryKinesis,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<Value, Failure> {
     const OPERATION: Operation = Operation::DescribeStream;
     const DEFAULT_LIMIT: usize = 100;
-    let stream = members.stream()?;
-    let limit = members.count("Limit", DEFAULT_LIMIT)?;
-    let after = start_of_page(members)?;
+    let stream = request.stream()?;
+    let limit = request.members.count("Limit", DEFAULT_LIMIT)?;
+    let after = start_of_page(&request.members)?;
     let (summary, mode) = kinesis.describe(OPERATION, &stream).await?;
     let page = kinesis.shards_after(OPERATION, &stream, after, limit)?;
-    let mut description = answers::settings(&summary, mode);
+    let settings = kinesis.described_settings(OPERATION, &stream)?;
+    let mut description = answers::settings(&summary, mode, &settings);
     let shards: Vec<_> = page.shards.iter().map(answers::shard).collect();
     description.insert("Shards".into(), shards.into());
     description.insert("HasMoreShards".into(), page.next.is_some().into());
@@ -80,12 +94,13 @@ pub(super) async fn describe(
 
 pub(super) async fn describe_summary(
     kinesis: &InMemoryKinesis,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<Value, Failure> {
-    let stream = members.stream()?;
-    let operation = Operation::DescribeStreamSummary;
-    let (summary, mode) = kinesis.describe(operation, &stream).await?;
-    let mut description = answers::settings(&summary, mode);
+    const OPERATION: Operation = Operation::DescribeStreamSummary;
+    let stream = request.stream()?;
+    let (summary, mode) = kinesis.describe(OPERATION, &stream).await?;
+    let settings = kinesis.described_settings(OPERATION, &stream)?;
+    let mut description = answers::settings(&summary, mode, &settings);
     let more: [(&str, Value); 4] = [
         ("OpenShardCount", summary.open_shards.into()),
         ("ConsumerCount", 0.into()),
@@ -99,14 +114,21 @@ pub(super) async fn describe_summary(
         ),
     ];
     description.extend(more.map(|(name, value)| (name.to_owned(), value)));
+    if let Some(warm) = settings.warm_mib_per_second {
+        let warm = answers::warm_throughput(warm);
+        description.insert("WarmThroughput".into(), warm);
+    }
     Ok(json!({ "StreamDescriptionSummary": description }))
 }
 
-pub(super) async fn list(kinesis: &InMemoryKinesis, members: &Members) -> Result<Value, Failure> {
+pub(super) async fn list(
+    kinesis: &InMemoryKinesis,
+    request: &ApiRequest,
+) -> Result<Value, Failure> {
     const DEFAULT_LIMIT: usize = 100;
-    let limit = members.count("Limit", DEFAULT_LIMIT)?;
-    let after = members.text("ExclusiveStartStreamName")?;
-    let from = match (members.text("NextToken")?, after) {
+    let limit = request.members.count("Limit", DEFAULT_LIMIT)?;
+    let after = request.members.text("ExclusiveStartStreamName")?;
+    let from = match (request.members.text("NextToken")?, after) {
         (None, after) => StreamsFrom::Start(after.and_then(|name| StreamName::new(name).ok())),
         (Some(token), None) => StreamsFrom::Page(NextToken(token.to_owned())),
         (Some(_), Some(_)) => {
@@ -114,7 +136,7 @@ pub(super) async fn list(kinesis: &InMemoryKinesis, members: &Members) -> Result
             return Err(Failure::invalid(message));
         }
     };
-    let page = kinesis.streams_page(from, limit).await?;
+    let page = kinesis.streams_page(&request.home, from, limit).await?;
     let streams = page.streams.iter();
     let names: Vec<_> = streams
         .clone()
@@ -135,17 +157,17 @@ pub(super) async fn list(kinesis: &InMemoryKinesis, members: &Members) -> Result
 
 pub(super) async fn increase_retention(
     kinesis: &InMemoryKinesis,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<(), Failure> {
-    let (stream, retention) = (members.stream()?, retention(members)?);
+    let (stream, retention) = (request.stream()?, retention(&request.members)?);
     Ok(kinesis.increase_retention(&stream, retention).await?)
 }
 
 pub(super) async fn decrease_retention(
     kinesis: &InMemoryKinesis,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<(), Failure> {
-    let (stream, retention) = (members.stream()?, retention(members)?);
+    let (stream, retention) = (request.stream()?, retention(&request.members)?);
     Ok(kinesis.decrease_retention(&stream, retention).await?)
 }
 
@@ -158,19 +180,19 @@ fn retention(members: &Members) -> Result<Duration, Failure> {
 
 pub(super) async fn update_max_record_size(
     kinesis: &InMemoryKinesis,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<(), Failure> {
-    let bytes = max_record_bytes(members.required_integer("MaxRecordSizeInKiB")?);
-    let stream = members.stream()?;
+    let bytes = max_record_bytes(request.members.required_integer("MaxRecordSizeInKiB")?);
+    let stream = request.stream()?;
     Ok(kinesis.update_max_record_size(&stream, bytes).await?)
 }
 
 pub(super) async fn update_distribution(
     kinesis: &InMemoryKinesis,
-    members: &Members,
+    request: &ApiRequest,
 ) -> Result<(), Failure> {
-    let stream = members.stream()?;
-    let strategy = distribution(members)?.unwrap_or(RecordDistribution::PartitionKey);
+    let stream = request.stream()?;
+    let strategy = distribution(&request.members)?.unwrap_or(RecordDistribution::PartitionKey);
     Ok(kinesis.set_record_distribution(&stream, strategy).await?)
 }
 

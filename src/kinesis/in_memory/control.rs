@@ -1,9 +1,11 @@
 //! Making, changing and deleting streams.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::errors::{error, invalid};
+use super::home::Home;
 use super::stream::{NewStream, Stream, StreamMode, StreamState};
 use super::{InMemoryKinesis, Streams};
 use crate::kinesis::limits::{
@@ -22,11 +24,12 @@ impl InMemoryKinesis {
             mode: StreamMode::OnDemand,
             ..NewStream::with_shards(FIRST_ON_DEMAND_SHARDS)
         };
-        self.create(name, &new).await
+        self.create(&self.home, name, &new).await
     }
 
     pub(in crate::kinesis) async fn create(
         &self,
+        home: &Home,
         name: &StreamName,
         new: &NewStream,
     ) -> ApiResult<()> {
@@ -40,55 +43,30 @@ impl InMemoryKinesis {
         check_max_record(OPERATION, new.max_record_bytes)?;
         check_distribution(OPERATION, new.mode, new.distribution)?;
         let now = self.clock.now();
-        let arn = format!(
-            "arn:aws:kinesis:{}:{}:stream/{name}",
-            self.options.region, self.options.account
-        );
-        let identity = StreamIdentity::parse(&arn).map_err(|why| {
-            let message = format!("region and account of the simulator: {why}");
+        let identity = home.stream(name);
+        let arn = identity.arn().ok_or_else(|| {
+            let message = format!("account and region of the simulator make no ARN: {home:?}");
             error(OPERATION, "InternalFailure", message)
         })?;
+        let arn: Arc<str> = arn.into();
         let mut streams = self.streams_mut();
         if streams
-            .get(name)
+            .get(&arn)
             .is_some_and(|old| !old.read().is_gone(now))
         {
             let message = format!(
                 "Stream {name} under account {} already exists.",
-                self.options.account
+                home.account()
             );
             return Err(error(OPERATION, "ResourceInUseException", message));
         }
-        self.check_shard_limit(&streams, new)?;
+        check_shard_limit(&streams, home, new)?;
         let second = self.creation_seconds.next(now);
         let stream = Stream::new(identity, new, second, now);
         self.enter(&mut stream.write(), StreamStatus::Creating);
-        streams.insert(name.clone(), Arc::new(stream));
+        streams.insert(arn, Arc::new(stream));
         drop(streams);
         self.answer(OPERATION, &verdict, ())
-    }
-
-    /// An account has so many shards of provisioned streams in a region.
-    fn check_shard_limit(&self, streams: &Streams, new: &NewStream) -> ApiResult<()> {
-        let open = open_shards(streams.values());
-        let more = match new.mode {
-            StreamMode::Provisioned => new.shard_count as usize,
-            StreamMode::OnDemand => 0,
-        };
-        if open + more <= SHARDS_PER_ACCOUNT {
-            return Ok(());
-        }
-        let message = format!(
-            "This request would exceed the shard limit for the account {} in {}. Current shard \
-             count for the account: {open}. Limit: {SHARDS_PER_ACCOUNT}. Number of additional \
-             shards that would have resulted from this request: {more}.",
-            self.options.account, self.options.region
-        );
-        Err(error(
-            Operation::CreateStream,
-            "LimitExceededException",
-            message,
-        ))
     }
 
     /// Deletes a stream with all its records (DeleteStream).
@@ -101,12 +79,17 @@ impl InMemoryKinesis {
         self.answer(OPERATION, &verdict, ())
     }
 
-    /// The names of all streams in order (ListStreams, all pages of it).
+    /// The names of all streams of the account and region that tables name no other than, in order
+    /// (ListStreams, all pages of it).
     pub async fn list_streams(&self) -> ApiResult<Vec<StreamName>> {
         const OPERATION: Operation = Operation::ListStreams;
         let verdict = self.faults.admit(OPERATION).await?;
         self.drop_streams_that_are_gone();
-        let names = self.streams().keys().cloned().collect();
+        let names = {
+            let streams = self.streams();
+            let streams = streams_of(&streams, &self.home);
+            streams.map(|stream| stream.name().clone()).collect()
+        };
         self.answer(OPERATION, &verdict, names)
     }
 
@@ -168,8 +151,8 @@ impl InMemoryKinesis {
         distribution: RecordDistribution,
     ) -> ApiResult<()> {
         const OPERATION: Operation = Operation::UpdateStreamRecordDistributionStrategy;
-        self.change(OPERATION, stream, |stream, state, _| {
-            check_distribution(OPERATION, stream.mode, distribution)?;
+        self.change(OPERATION, stream, |_, state, _| {
+            check_distribution(OPERATION, state.mode, distribution)?;
             state.distribution = distribution;
             Ok(())
         })
@@ -204,10 +187,51 @@ impl InMemoryKinesis {
     }
 }
 
+/// The streams of an account in a region, by name.
+pub(super) fn streams_of<'a>(
+    streams: &'a Streams,
+    home: &'a Home,
+) -> impl Iterator<Item = &'a Arc<Stream>> {
+    let prefix = home.arn_prefix();
+    let from = streams.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+    from.take_while(move |(arn, _)| arn.starts_with(prefix))
+        .map(|(_, stream)| stream)
+}
+
+/// An account has so many shards of provisioned streams in a region.
+fn check_shard_limit(streams: &Streams, home: &Home, new: &NewStream) -> ApiResult<()> {
+    let open = open_shards(streams_of(streams, home));
+    let more = match new.mode {
+        StreamMode::Provisioned => new.shard_count as usize,
+        StreamMode::OnDemand => 0,
+    };
+    if open + more <= SHARDS_PER_ACCOUNT {
+        return Ok(());
+    }
+    let message = format!(
+        "This request would exceed the shard limit for the account {} in {}. Current shard count \
+         for the account: {open}. Limit: {SHARDS_PER_ACCOUNT}. Number of additional shards that \
+         would have resulted from this request: {more}.",
+        home.account(),
+        home.region()
+    );
+    Err(error(
+        Operation::CreateStream,
+        "LimitExceededException",
+        message,
+    ))
+}
+
 /// The open shards of provisioned streams.
 pub(super) fn open_shards<'a>(streams: impl Iterator<Item = &'a Arc<Stream>>) -> usize {
-    let provisioned = streams.filter(|stream| stream.mode == StreamMode::Provisioned);
-    provisioned.map(|stream| stream.read().open.len()).sum()
+    let open = streams.map(|stream| {
+        let state = stream.read();
+        match state.mode {
+            StreamMode::Provisioned => state.open.len(),
+            StreamMode::OnDemand => 0,
+        }
+    });
+    open.sum()
 }
 
 fn check_retention(

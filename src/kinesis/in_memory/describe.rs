@@ -2,8 +2,10 @@
 
 use super::InMemoryKinesis;
 #[cfg(feature = "embedded")]
-use super::control::open_shards;
+use super::control::{open_shards, streams_of};
 use super::errors::error;
+#[cfg(feature = "embedded")]
+use super::home::Home;
 #[cfg(feature = "embedded")]
 use super::stream::Stream;
 use super::stream::StreamMode;
@@ -29,11 +31,12 @@ impl InMemoryKinesis {
             let budget = self.describes.lock();
             let mut budget = budget.unwrap_or_else(PoisonError::into_inner);
             if !budget.take(1.0, now) {
-                let message = format!("Rate exceeded for account {}.", self.options.account);
+                let message = format!("Rate exceeded for account {}.", stream.account());
                 return Err(error(operation, "LimitExceededException", message));
             }
         }
-        self.answer(operation, &verdict, (stream.summary(now), stream.mode))
+        let mode = stream.read().mode;
+        self.answer(operation, &verdict, (stream.summary(now), mode))
     }
 
     /// What [`describe`](Self::describe) says, within another request.
@@ -44,16 +47,17 @@ impl InMemoryKinesis {
         stream: &StreamIdentity,
     ) -> ApiResult<(StreamSummary, StreamMode)> {
         let stream = self.any_stream(operation, stream)?;
-        Ok((stream.summary(self.clock.now()), stream.mode))
+        let mode = stream.read().mode;
+        Ok((stream.summary(self.clock.now()), mode))
     }
 
     /// Open shards of provisioned streams, and the number of on-demand streams (DescribeLimits).
     #[cfg(feature = "embedded")]
-    pub(in crate::kinesis) async fn usage(&self) -> ApiResult<(usize, usize)> {
+    pub(in crate::kinesis) async fn usage(&self, home: &Home) -> ApiResult<(usize, usize)> {
         const OPERATION: Operation = Operation::DescribeLimits;
         let verdict = self.faults.admit(OPERATION).await?;
-        let streams: Vec<_> = self.streams().values().cloned().collect();
-        let on_demand = |stream: &&Arc<Stream>| stream.mode == StreamMode::OnDemand;
+        let streams: Vec<_> = streams_of(&self.streams(), home).cloned().collect();
+        let on_demand = |stream: &&Arc<Stream>| stream.read().mode == StreamMode::OnDemand;
         let on_demand = streams.iter().filter(on_demand).count();
         let usage = (open_shards(streams.iter()), on_demand);
         self.answer(OPERATION, &verdict, usage)

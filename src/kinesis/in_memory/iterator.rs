@@ -32,7 +32,8 @@ impl InMemoryKinesis {
         const OPERATION: Operation = Operation::GetRecords;
         let invalid = || invalid(OPERATION, "Invalid ShardIterator.");
         let token = IteratorToken::open(iterator.as_str()).ok_or_else(invalid)?;
-        if stream.is_some_and(|stream| *stream.name() != token.stream) {
+        let given = stream.map(|stream| self.located(stream));
+        if given.is_some_and(|given| given != token.stream) {
             return Err(invalid());
         }
         let now = self.clock.now();
@@ -45,8 +46,7 @@ impl InMemoryKinesis {
             );
             return Err(error(OPERATION, "ExpiredIteratorException", message));
         }
-        let named = StreamIdentity::named(token.stream);
-        let found = self.open_stream(OPERATION, stream.unwrap_or(&named))?;
+        let found = self.open_stream(OPERATION, &token.stream)?;
         if found.id != token.stream_id {
             return Err(invalid());
         }
@@ -72,7 +72,7 @@ impl InMemoryKinesis {
             Way::Nowhere => (0, true),
         };
         let token = IteratorToken {
-            stream: stream.name().clone(),
+            stream: stream.identity.clone(),
             stream_id: stream.id,
             shard_index: shard.index,
             place,
@@ -163,7 +163,7 @@ impl InMemoryKinesis {
                  under account {} is invalid{why}.",
                 shard.id,
                 stream.name(),
-                self.options.account
+                stream.account()
             );
             invalid(Operation::GetShardIterator, message)
         };

@@ -118,7 +118,7 @@ impl InMemoryKinesis {
             let message = "The pagination token has expired.";
             return Err(error(OPERATION, "ExpiredNextTokenException", message));
         }
-        let stream = self.ready_stream(OPERATION, &StreamIdentity::named(token.stream))?;
+        let stream = self.ready_stream(OPERATION, &token.stream)?;
         if stream.id != token.stream_id {
             return Err(invalid());
         }
@@ -143,7 +143,7 @@ fn page_of(
         .filter(|shard| horizon.lists(shard, filter));
     let page: Vec<_> = listed.by_ref().take(size).collect();
     let next = listed.next().and(page.last()).map(|last| PageToken {
-        stream: stream.name().clone(),
+        stream: stream.identity.clone(),
         stream_id: stream.id,
         after: last.index,
         filter,

@@ -26,14 +26,13 @@ impl InMemoryKinesis {
         wanted: &StreamIdentity,
     ) -> ApiResult<Arc<Stream>> {
         let now = self.clock.now();
-        let found = self.streams().get(wanted.name()).cloned();
-        let same = |stream: &Arc<Stream>| {
-            let arn = wanted.arn();
-            (arn.is_none() || arn == stream.identity.arn()) && !stream.read().is_gone(now)
-        };
+        let located = self.located(wanted);
+        let found = located
+            .arn()
+            .and_then(|arn| self.streams().get(arn).cloned());
         found
-            .filter(same)
-            .ok_or_else(|| self.stream_not_found(operation, wanted))
+            .filter(|stream| !stream.read().is_gone(now))
+            .ok_or_else(|| self.stream_not_found(operation, &located))
     }
 
     /// A stream that takes and gives records. One that is being made is not found, as on AWS.
@@ -85,7 +84,7 @@ impl InMemoryKinesis {
         let message = format!(
             "Stream {} under account {} is in state {status:?}, not in {allowed:?}.",
             stream.name(),
-            self.options.account
+            stream.account()
         );
         Err(error(operation, "ResourceInUseException", message))
     }
@@ -102,7 +101,7 @@ impl InMemoryKinesis {
             let message = format!(
                 "Shard {id} in stream {} under account {} does not exist",
                 stream.name(),
-                self.options.account
+                stream.account()
             );
             error(operation, "ResourceNotFoundException", message)
         })
@@ -123,7 +122,7 @@ impl InMemoryKinesis {
             "Rate exceeded for shard {} in stream {} under account {}.",
             shard.id,
             stream.name(),
-            self.options.account
+            stream.account()
         )
     }
 
@@ -142,11 +141,14 @@ impl InMemoryKinesis {
     }
 
     fn stream_not_found(&self, operation: Operation, wanted: &StreamIdentity) -> ApiError {
-        let message = format!(
-            "Stream {} under account {} not found.",
-            wanted.name(),
-            self.options.account
-        );
+        let located = self.located(wanted);
+        let message = self.out_of_reach(&located).unwrap_or_else(|| {
+            let account = located.arn_account().unwrap_or_default();
+            format!(
+                "Stream {} under account {account} not found.",
+                located.name()
+            )
+        });
         error(operation, "ResourceNotFoundException", message)
     }
 }

@@ -1,10 +1,13 @@
 //! A faithful Kinesis in memory, for tests: on a clock of the caller, with faults by seed.
 
+#[cfg(feature = "embedded")]
+pub(super) mod account;
 mod clock;
 mod control;
 mod describe;
 mod errors;
 mod faults;
+pub(super) mod home;
 mod iterator;
 pub(super) mod listing;
 mod log;
@@ -14,10 +17,14 @@ pub(super) mod read;
 mod reshard;
 mod scaling;
 mod sequence;
+#[cfg(feature = "embedded")]
+pub(super) mod settings;
 pub(super) mod shard;
 pub(super) mod stream;
 #[cfg(feature = "embedded")]
 pub(super) mod stream_pages;
+#[cfg(feature = "embedded")]
+pub(super) mod tags;
 mod throttle;
 mod token;
 
@@ -40,6 +47,7 @@ use super::{
 use crate::model::{Clock, ShardId, StreamIdentity, StreamName};
 use describe::describe_budget;
 use faults::Faults;
+use home::Home;
 use listing::PageStart;
 use put::Incoming;
 use read::ColumnsSink;
@@ -47,7 +55,8 @@ use sequence::CreationSeconds;
 use stream::{NewStream, Stream};
 use throttle::Bucket;
 
-type Streams = BTreeMap<StreamName, Arc<Stream>>;
+/// By ARN, so that the streams of an account in a region follow each other by name.
+type Streams = BTreeMap<Arc<str>, Arc<Stream>>;
 
 /// Kinesis Data Streams in memory, true to the service where a reader or a writer can tell.
 ///
@@ -60,8 +69,9 @@ type Streams = BTreeMap<StreamName, Arc<Stream>>;
 /// Time is the clock's alone, and chance the seed's: with a [`TokioClock`] on paused time a test
 /// with faults runs the same way every time.
 ///
-/// Not simulated: enhanced fan-out, encryption, tags, and resharding of on-demand streams by the
-/// service itself.
+/// Not simulated: enhanced fan-out, and resharding of on-demand streams by the service itself. Tags,
+/// encryption, monitoring, policies and warm throughput can be set over HTTP (`EmbeddedServer`) and are
+/// remembered; they change nothing.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -81,19 +91,24 @@ type Streams = BTreeMap<StreamName, Arc<Stream>>;
 pub struct InMemoryKinesis {
     clock: Arc<dyn Clock>,
     options: InMemoryOptions,
+    home: Home,
     streams: RwLock<Streams>,
     describes: Mutex<Bucket>,
     faults: Faults,
     creation_seconds: CreationSeconds,
+    #[cfg(feature = "embedded")]
+    commitments: account::Commitments,
 }
 
 /// How an [`InMemoryKinesis`] behaves.
 #[derive(Debug, Clone)]
 pub struct InMemoryOptions {
-    /// The region in ARNs; default `us-east-1`.
-    pub region: String,
-    /// The account in ARNs and messages; default `000000000000`.
-    pub account: String,
+    /// The only region there is; default any, and `us-east-1` for who names none. Streams of different
+    /// regions have nothing to do with each other.
+    pub region: Option<String>,
+    /// The only account there is; default any, and `000000000000` for who names none. Streams of
+    /// different accounts have nothing to do with each other.
+    pub account: Option<String>,
     /// Whether shards, ListShards and DescribeStreamSummary refuse what is above their rates, as on
     /// AWS; default no. Sizes and counts of a single call are always checked.
     pub enforce_limits: bool,
@@ -125,8 +140,8 @@ pub enum TrimmedPosition {
 impl Default for InMemoryOptions {
     fn default() -> Self {
         Self {
-            region: "us-east-1".to_owned(),
-            account: "000000000000".to_owned(),
+            region: None,
+            account: None,
             enforce_limits: false,
             status_delay: Duration::ZERO,
             max_shards_per_page: MAX_SHARDS_PER_PAGE,
@@ -143,10 +158,13 @@ impl InMemoryKinesis {
         Self {
             clock,
             faults: Faults::new(options.seed, options.faults.clone()),
+            home: home::home_of(&options, None, None),
             options,
             streams: RwLock::default(),
             describes: Mutex::new(describe_budget()),
             creation_seconds: CreationSeconds::default(),
+            #[cfg(feature = "embedded")]
+            commitments: account::Commitments::default(),
         }
     }
 
@@ -242,7 +260,7 @@ impl Kinesis for InMemoryKinesis {
     }
 
     async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {
-        self.create(name, &NewStream::with_shards(shard_count))
+        self.create(&self.home, name, &NewStream::with_shards(shard_count))
             .await
     }
 }

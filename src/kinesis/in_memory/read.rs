@@ -7,7 +7,7 @@ use super::errors::error;
 use super::iterator::Way;
 use super::log::{Extent, LoggedRecord};
 use super::shard::{Content, ShardState, counter_of};
-use super::stream::Stream;
+use super::stream::{Encryption, Stream};
 use crate::kinesis::limits::{MAX_BYTES_PER_FETCH, MAX_RECORDS_PER_FETCH};
 use crate::kinesis::{
     ApiResult, ChildShard, Operation, RecordColumns, RecordsPageBuilder, ShardIterator,
@@ -26,6 +26,7 @@ pub(in crate::kinesis) trait PageSink: Send {
         partition_key: Option<&str>,
         sequence_number: &str,
         arrival: UnixMillis,
+        encrypted: bool,
     );
 }
 
@@ -62,6 +63,7 @@ impl PageSink for ColumnsSink {
         partition_key: Option<&str>,
         sequence_number: &str,
         arrival: UnixMillis,
+        _encrypted: bool,
     ) {
         self.builder
             .push(data, partition_key, sequence_number, Some(arrival));
@@ -85,7 +87,10 @@ impl InMemoryKinesis {
         if self.options.enforce_limits && !shard.read_budget().admits_fetch(now) {
             return Err(self.throttled(OPERATION, &stream, &shard));
         }
-        let retention = stream.read().retention;
+        let (retention, encryption) = {
+            let state = stream.read();
+            (state.retention, state.encryption.clone())
+        };
         let Way::From(place) = way else {
             let end = PageEnd {
                 last_sequence: None,
@@ -108,7 +113,7 @@ impl InMemoryKinesis {
                 content.log.extent(from, limit, MAX_BYTES_PER_FETCH)
             };
             shard.read_budget().charge_page(extent.size_bytes, now);
-            let last_sequence = fill(sink, &shard, &content, &extent);
+            let last_sequence = fill(sink, &shard, &content, &extent, &encryption);
             self.page_end(
                 &stream,
                 &shard,
@@ -170,6 +175,7 @@ fn fill(
     shard: &ShardState,
     content: &Content,
     extent: &Extent,
+    encryption: &Encryption,
 ) -> Option<SequenceNumber> {
     let records = usize::try_from(extent.places.end - extent.places.start).unwrap_or(usize::MAX);
     sink.begin(records, extent.size_bytes);
@@ -182,7 +188,8 @@ fn fill(
             data,
         } = record;
         let number = shard.origin.number(counter_of(index), arrival);
-        sink.record(data, partition_key, number.as_str(), arrival);
+        let encrypted = encryption.covers(arrival);
+        sink.record(data, partition_key, number.as_str(), arrival, encrypted);
         last = Some(number);
     }
     last.map(|number| number.to_sequence())

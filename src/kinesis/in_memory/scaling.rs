@@ -28,7 +28,7 @@ impl InMemoryKinesis {
                      under account {} is not both greater than one plus the shard's \
                      StartingHashKey {} and less than the shard's EndingHashKey {}.",
                     stream.name(),
-                    self.options.account,
+                    stream.account(),
                     range.start,
                     range.end
                 );
@@ -60,7 +60,7 @@ impl InMemoryKinesis {
                     "Shards {shard} and {adjacent} in stream {} under account {} are not an \
                      adjacent pair of shards eligible for merging",
                     stream.name(),
-                    self.options.account
+                    stream.account()
                 );
                 return Err(invalid(OPERATION, message));
             }
@@ -106,7 +106,7 @@ impl InMemoryKinesis {
             let message = format!(
                 "Shard {shard} in stream {} under account {} is closed and cannot be resharded.",
                 stream.name(),
-                self.options.account
+                stream.account()
             );
             invalid(operation, message)
         })

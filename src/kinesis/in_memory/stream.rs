@@ -17,7 +17,6 @@ pub(super) struct Stream {
     pub(super) id: u64,
     pub(super) identity: StreamIdentity,
     pub(super) created_at: UnixMillis,
-    pub(super) mode: StreamMode,
     state: RwLock<StreamState>,
     listings: Mutex<Bucket>,
     /// Where the service puts the next record if it spreads them itself.
@@ -64,6 +63,10 @@ pub(super) struct StreamState {
     pub(super) retention: Duration,
     pub(super) max_record_bytes: usize,
     pub(super) distribution: RecordDistribution,
+    pub(super) mode: StreamMode,
+    pub(super) encryption: Encryption,
+    #[cfg(feature = "embedded")]
+    pub(super) settings: super::settings::Settings,
     phase: StreamStatus,
     phase_ends: UnixMillis,
 }
@@ -88,6 +91,10 @@ impl Stream {
             retention: MIN_RETENTION,
             max_record_bytes: new.max_record_bytes,
             distribution: new.distribution,
+            mode: new.mode,
+            encryption: Encryption::default(),
+            #[cfg(feature = "embedded")]
+            settings: super::settings::Settings::default(),
             phase: StreamStatus::Active,
             phase_ends: now,
         };
@@ -96,7 +103,6 @@ impl Stream {
             id: created_second,
             identity,
             created_at: now,
-            mode: new.mode,
             state: RwLock::new(state),
             listings: Mutex::new(Bucket::new(listings, listings)),
             turn: AtomicU64::new(0),
@@ -105,6 +111,10 @@ impl Stream {
 
     pub(super) fn name(&self) -> &StreamName {
         self.identity.name()
+    }
+
+    pub(super) fn account(&self) -> &str {
+        self.identity.arn_account().unwrap_or_default()
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, StreamState> {
@@ -136,6 +146,25 @@ impl Stream {
             open_shards: u32::try_from(state.open.len()).unwrap_or(u32::MAX),
             max_record_bytes: state.max_record_bytes,
             distribution: state.distribution,
+        }
+    }
+}
+
+/// When records were encrypted: the times at which that changed, in turn on and off.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Encryption(Vec<UnixMillis>);
+
+impl Encryption {
+    /// Whether a record that arrived at `time` is encrypted.
+    pub(super) fn covers(&self, time: UnixMillis) -> bool {
+        let changes = self.0.partition_point(|change| *change <= time);
+        !changes.is_multiple_of(2)
+    }
+
+    #[cfg(feature = "embedded")]
+    pub(super) fn set(&mut self, on: bool, now: UnixMillis) {
+        if on == self.0.len().is_multiple_of(2) {
+            self.0.push(now);
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::InMemoryKinesis;
+use super::control::streams_of;
 use super::errors::{error, invalid};
+use super::home::Home;
 use super::stream::{Stream, StreamMode};
 use super::token::StreamsToken;
 use crate::kinesis::limits::NEXT_TOKEN_LIFETIME;
@@ -33,6 +35,7 @@ impl InMemoryKinesis {
     /// ListStreams.
     pub(in crate::kinesis) async fn streams_page(
         &self,
+        home: &Home,
         from: StreamsFrom,
         limit: usize,
     ) -> ApiResult<StreamsPage> {
@@ -41,29 +44,29 @@ impl InMemoryKinesis {
         let now = self.clock.now();
         let after = match from {
             StreamsFrom::Start(after) => after,
-            StreamsFrom::Page(token) => Some(last_of_page(&token, now)?),
+            StreamsFrom::Page(token) => Some(last_of_page(home, &token, now)?),
         };
         let mut streams: Vec<Arc<Stream>> = {
             let streams = self.streams();
             let follows = |name: &StreamName| after.as_ref().is_none_or(|after| name > after);
-            let listed = streams.iter().filter(|(name, _)| follows(name));
-            listed
-                .map(|(_, stream)| Arc::clone(stream))
+            streams_of(&streams, home)
+                .filter(|stream| follows(stream.name()))
                 .take(limit.saturating_add(1))
+                .cloned()
                 .collect()
         };
         let has_more = streams.len() > limit;
         streams.truncate(limit);
         let last = streams.last().filter(|_| has_more);
         let next = last.map(|stream| {
-            let after = stream.name().clone();
+            let after = stream.identity.clone();
             let issued_at = now;
             NextToken(StreamsToken { after, issued_at }.seal())
         });
         let streams = streams.iter();
         let page = StreamsPage {
             streams: streams
-                .map(|stream| (stream.summary(now), stream.mode))
+                .map(|stream| (stream.summary(now), stream.read().mode))
                 .collect(),
             next,
         };
@@ -71,13 +74,15 @@ impl InMemoryKinesis {
     }
 }
 
-fn last_of_page(token: &NextToken, now: UnixMillis) -> ApiResult<StreamName> {
-    let Some(token) = StreamsToken::open(&token.0) else {
+fn last_of_page(home: &Home, token: &NextToken, now: UnixMillis) -> ApiResult<StreamName> {
+    let token = StreamsToken::open(&token.0);
+    let is_of_caller = |token: &StreamsToken| home.stream(token.after.name()) == token.after;
+    let Some(token) = token.filter(is_of_caller) else {
         return Err(invalid(OPERATION, "NextToken is invalid."));
     };
     if now.since(token.issued_at) > NEXT_TOKEN_LIFETIME {
         let message = "The pagination token has expired.";
         return Err(error(OPERATION, "ExpiredNextTokenException", message));
     }
-    Ok(token.after)
+    Ok(token.after.name().clone())
 }

@@ -1,12 +1,12 @@
 //! The opaque texts a client carries for us: shard iterators and page tokens.
 
 use super::listing::Filter;
-use crate::model::{StreamName, UnixMillis};
+use crate::model::{StreamIdentity, UnixMillis};
 
 /// A place in a shard, and when the handle on it was given out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct IteratorToken {
-    pub(super) stream: StreamName,
+    pub(super) stream: StreamIdentity,
     pub(super) stream_id: u64,
     pub(super) shard_index: u32,
     pub(super) place: u64,
@@ -18,7 +18,7 @@ pub(super) struct IteratorToken {
 /// The end of a page of shards, and when it was given out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PageToken {
-    pub(super) stream: StreamName,
+    pub(super) stream: StreamIdentity,
     pub(super) stream_id: u64,
     /// The last shard of the page.
     pub(super) after: u32,
@@ -31,7 +31,7 @@ pub(super) struct PageToken {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StreamsToken {
     /// The last stream of the page.
-    pub(super) after: StreamName,
+    pub(super) after: StreamIdentity,
     pub(super) issued_at: UnixMillis,
 }
 
@@ -48,7 +48,7 @@ impl IteratorToken {
         out.extend(self.place.to_be_bytes());
         out.push(u8::from(self.pinned));
         out.extend(self.issued_at.0.to_be_bytes());
-        out.extend(self.stream.as_str().as_bytes());
+        out.extend(arn_of(&self.stream));
         seal(out)
     }
 
@@ -63,7 +63,7 @@ impl IteratorToken {
             place: fields.u64()?,
             pinned: fields.byte()? == 1,
             issued_at: fields.time()?,
-            stream: fields.name()?,
+            stream: fields.stream()?,
         })
     }
 }
@@ -83,7 +83,7 @@ impl PageToken {
         out.extend(self.stream_id.to_be_bytes());
         out.extend(self.after.to_be_bytes());
         out.extend(self.issued_at.0.to_be_bytes());
-        out.extend(self.stream.as_str().as_bytes());
+        out.extend(arn_of(&self.stream));
         seal(out)
     }
 
@@ -107,7 +107,7 @@ impl PageToken {
             stream_id: fields.u64()?,
             after: fields.u32()?,
             issued_at: fields.time()?,
-            stream: fields.name()?,
+            stream: fields.stream()?,
         })
     }
 }
@@ -117,7 +117,7 @@ impl StreamsToken {
     pub(super) fn seal(&self) -> String {
         let mut out = vec![STREAMS];
         out.extend(self.issued_at.0.to_be_bytes());
-        out.extend(self.after.as_str().as_bytes());
+        out.extend(arn_of(&self.after));
         seal(out)
     }
 
@@ -128,9 +128,13 @@ impl StreamsToken {
         (fields.byte()? == STREAMS).then_some(())?;
         Some(Self {
             issued_at: fields.time()?,
-            after: fields.name()?,
+            after: fields.stream()?,
         })
     }
+}
+
+fn arn_of(stream: &StreamIdentity) -> &[u8] {
+    stream.arn().unwrap_or_default().as_bytes()
 }
 
 fn seal(mut bytes: Vec<u8>) -> String {
@@ -180,9 +184,9 @@ impl Fields<'_> {
         self.take().map(i64::from_be_bytes).map(UnixMillis)
     }
 
-    /// A stream name takes what is left.
-    fn name(&mut self) -> Option<StreamName> {
-        StreamName::new(str::from_utf8(self.0).ok()?).ok()
+    /// The ARN of a stream takes what is left.
+    fn stream(&mut self) -> Option<StreamIdentity> {
+        StreamIdentity::parse(str::from_utf8(self.0).ok()?).ok()
     }
 }
 
@@ -190,9 +194,13 @@ impl Fields<'_> {
 mod tests {
     use super::*;
 
+    fn clicks() -> StreamIdentity {
+        StreamIdentity::parse("arn:aws:kinesis:eu-west-1:111122223333:stream/clicks").unwrap()
+    }
+
     fn iterator() -> IteratorToken {
         IteratorToken {
-            stream: StreamName::new("clicks").unwrap(),
+            stream: clicks(),
             stream_id: 17,
             shard_index: 3,
             place: 4_711,
@@ -217,7 +225,7 @@ mod tests {
             Filter::AfterShard(7),
         ] {
             let token = PageToken {
-                stream: StreamName::new("clicks").unwrap(),
+                stream: clicks(),
                 stream_id: 17,
                 after: 3,
                 filter,

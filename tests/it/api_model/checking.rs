@@ -26,11 +26,6 @@ impl Member {
         name.split(['[', '{']).next().unwrap()
     }
 
-    /// Whether it is an item of a list or a key or value of a map, and no structure.
-    fn is_part(&self) -> bool {
-        self.path.ends_with([']', '}']) && self.kind != "structure"
-    }
-
     /// How messages of the service name it.
     fn path_in_messages(&self) -> String {
         let path = self.path.trim_end_matches("[]");

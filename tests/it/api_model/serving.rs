@@ -69,7 +69,7 @@ fn kind(at: &str, output: &[Member]) -> &'static str {
 }
 
 /// A server with the calls that have been made to it.
-struct Caller {
+pub(super) struct Caller {
     server: EmbeddedServer,
     model: BTreeMap<&'static str, Operation>,
     made: BTreeSet<&'static str>,
@@ -77,7 +77,7 @@ struct Caller {
 
 impl Caller {
     /// Makes a call that has to be taken, and holds the answer against the model.
-    async fn make(&mut self, operation: &'static str, request: Value) -> Value {
+    pub(super) async fn make(&mut self, operation: &'static str, request: Value) -> Value {
         let answer = call(&self.server, operation, &request).await;
         let answer = answer.unwrap_or_else(|error| panic!("{operation} {request}: {error:?}"));
         let faults = faults_of(&answer, &self.model[operation].output);
@@ -87,7 +87,13 @@ impl Caller {
     }
 
     /// Makes a call that has to be refused with an error that the operation has.
-    async fn refuse(&self, operation: &'static str, request: Value, code: &str, words: &str) {
+    pub(super) async fn refuse(
+        &self,
+        operation: &'static str,
+        request: Value,
+        code: &str,
+        words: &str,
+    ) {
         let answer = call(&self.server, operation, &request).await;
         let Err((found, message)) = answer else {
             panic!("{operation} {request} was taken: {answer:?}");
@@ -99,7 +105,7 @@ impl Caller {
     }
 }
 
-async fn caller() -> Caller {
+pub(super) async fn caller() -> Caller {
     let (_, server) = start().await;
     let mut caller = Caller {
         server,
@@ -169,6 +175,39 @@ async fn answers_are_those_of_the_model() {
             json!({ "StreamName": "model", "MaxResults": 2 }),
         )
         .await;
+    let resource = json!({ "ResourceARN": ARN });
+    let tags = json!({ "StreamName": "model", "Tags": { "team": "streams" } });
+    caller.make("AddTagsToStream", tags).await;
+    let tags = json!({ "ResourceARN": ARN, "Tags": { "cost": "low" } });
+    caller.make("TagResource", tags).await;
+    caller.make("ListTagsForStream", name.clone()).await;
+    caller.make("ListTagsForResource", resource.clone()).await;
+    let keys = json!({ "StreamName": "model", "TagKeys": ["team"] });
+    caller.make("RemoveTagsFromStream", keys).await;
+    let keys = json!({ "ResourceARN": ARN, "TagKeys": ["cost"] });
+    caller.make("UntagResource", keys).await;
+    let kms = json!({ "StreamName": "model", "EncryptionType": "KMS", "KeyId": "alias/k" });
+    caller.make("StartStreamEncryption", kms.clone()).await;
+    caller.make("DescribeStream", name.clone()).await;
+    caller.make("StopStreamEncryption", kms).await;
+    let metrics = json!({ "StreamName": "model", "ShardLevelMetrics": ["ALL"] });
+    caller
+        .make("EnableEnhancedMonitoring", metrics.clone())
+        .await;
+    caller.make("DescribeStreamSummary", name.clone()).await;
+    caller.make("DisableEnhancedMonitoring", metrics).await;
+    let policy = json!({ "ResourceARN": ARN, "Policy": "{}" });
+    caller.make("PutResourcePolicy", policy).await;
+    caller.make("GetResourcePolicy", resource.clone()).await;
+    caller.make("DeleteResourcePolicy", resource).await;
+    caller.make("DescribeAccountSettings", json!({})).await;
+    let enable = json!({ "MinimumThroughputBillingCommitment": { "Status": "ENABLED" } });
+    caller.make("UpdateAccountSettings", enable).await;
+    let mode = json!({ "StreamARN": ARN, "StreamModeDetails": { "StreamMode": "ON_DEMAND" } });
+    caller.make("UpdateStreamMode", mode).await;
+    let warm = json!({ "StreamName": "model", "WarmThroughputMiBps": 10 });
+    caller.make("UpdateStreamWarmThroughput", warm).await;
+    caller.make("DescribeStreamSummary", name.clone()).await;
     caller.make("DeleteStream", name).await;
     let missing: Vec<_> = served()
         .into_keys()
@@ -203,7 +242,7 @@ async fn members_that_do_not_go_together_are_refused() {
             "ShardIteratorType": kind, "Timestamp": 1_700_000_000, "StartingSequenceNumber": number,
         }));
         let words = format!(
-            "Request specified {kind} and {} StartingSequenceNumber",
+            " Request specified {kind} and {} StartingSequenceNumber",
             if has_number { "also a" } else { "no" }
         );
         caller

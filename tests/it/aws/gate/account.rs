@@ -27,8 +27,8 @@ pub(super) struct Account {
 impl Account {
     pub(super) async fn open(account: &str, region: &str) -> Self {
         let options = InMemoryOptions {
-            account: account.to_owned(),
-            region: region.to_owned(),
+            account: Some(account.to_owned()),
+            region: Some(region.to_owned()),
             ..InMemoryOptions::default()
         };
         let kinesis = Arc::new(InMemoryKinesis::new(Arc::new(SystemClock), options));
