@@ -14,27 +14,20 @@
 mod gap;
 mod kept;
 mod past;
+mod seen;
 
 use std::time::Duration;
 
 pub(super) use self::gap::{Gap, WAY_OUT};
-use self::kept::HOUR;
 pub(crate) use self::kept::Kept;
 pub(super) use self::past::{Past, Wish};
+use self::seen::{Came, Seen};
 use super::tip::Answer;
-use crate::kinesis::limits::MIN_RETENTION;
 use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
 
 /// How near the horizon a reader begins to prove that it has missed nothing, and takes for gone what it
 /// cannot prove. Clocks, and the time a request takes, are no further apart.
 pub(super) const MARGIN: Duration = Duration::from_secs(60);
-
-/// Empty pages in a row that say that they end at the horizon, before they are taken for those of a
-/// place that leads nowhere.
-const PINNED_PAGES: u32 = 5;
-
-/// Answers at the tip, without a record and one after the other, before a shard is taken for empty.
-const LOOKS_AT_TIP: u32 = 3;
 
 /// Where the next iterator is to lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,38 +152,6 @@ impl Watch {
         self.past.read_to.is_none_or(|read_to| read_to < time)
     }
 
-    /// Whether what a page says depends on how long the stream keeps its records now.
-    pub(super) fn depends_on_retention(&self, position: &ShardPosition, sight: Sight<'_>) -> bool {
-        let number = number_of(position);
-        let seen = self.seen(number, sight);
-        if seen.pinned_pages >= PINNED_PAGES {
-            return true;
-        }
-        let asked_at = sight.answer.asked_at;
-        if !self.tells || !self.is_older_than(self.kept.safe_edge(asked_at)) {
-            return false;
-        }
-        match self.aim {
-            Aim::Onward if number.is_some() => !self.is_proven && self.passes_whole_hours(sight),
-            _ => self.doubts(number, sight, seen.came) && seen.came != Came::Undecided,
-        }
-    }
-
-    /// Whether a page goes from before to behind a time that may be the horizon of a shorter retention:
-    /// whole hours before the request, at least 24.
-    fn passes_whole_hours(&self, sight: Sight<'_>) -> bool {
-        let Some(read_to) = self.past.read_to else {
-            return true;
-        };
-        let Answer { asked_at, .. } = *sight.answer;
-        let arrived = sight.first.and_then(|(_, arrived)| arrived);
-        let next = arrived.or_else(|| sight.answer.covered_by_lag());
-        let oldest = asked_at.since(read_to) + MARGIN;
-        let youngest = asked_at.since(next.unwrap_or(asked_at));
-        let youngest = youngest.saturating_sub(MARGIN).max(MIN_RETENTION);
-        whole_hours(youngest + HOUR - Duration::from_millis(1)) <= oldest
-    }
-
     /// Takes note of the page that came for `position`; gives what is gone.
     pub(super) fn saw(&mut self, position: &ShardPosition, sight: Sight<'_>) -> Option<Gap> {
         let number = number_of(position);
@@ -233,47 +194,6 @@ impl Watch {
         gap
     }
 
-    /// Whether the record of the position comes first: then nothing behind it is gone.
-    fn proves(&self, number: Option<&SequenceNumber>, sight: Sight<'_>, came: Came) -> bool {
-        self.aim == Aim::Record && came == Came::Record && is_first(number, sight)
-    }
-
-    /// Whether nothing in the page proves that it follows what was read.
-    fn doubts(&self, number: Option<&SequenceNumber>, sight: Sight<'_>, came: Came) -> bool {
-        match self.aim {
-            Aim::Onward if number.is_some() => came == Came::Nowhere,
-            Aim::Record => !self.proves(number, sight, came),
-            Aim::Onward | Aim::Oldest => !self.past.is_chosen,
-        }
-    }
-
-    /// What the pages since the last record come to, with this one.
-    fn seen(&self, number: Option<&SequenceNumber>, sight: Sight<'_>) -> Seen {
-        let behind = sight.answer.behind_latest.unwrap_or_default();
-        let empty = sight.first.is_none();
-        // The lag of such pages is the retention, and that may have changed.
-        let hours = whole_hours(behind + MARGIN);
-        let like_retention = hours >= MIN_RETENTION && hours + MARGIN >= behind;
-        let beyond = behind + MARGIN >= self.kept.retention;
-        let pinned = empty && !sight.ended && (like_retention || beyond);
-        let pinned_pages = count(self.pinned_pages, pinned);
-        let looks_at_tip = count(self.looks_at_tip, empty && behind.is_zero());
-        let came = if !empty {
-            Came::Record
-        } else if sight.ended || looks_at_tip >= LOOKS_AT_TIP {
-            Came::Nothing
-        } else if number.is_some() && pinned_pages >= PINNED_PAGES && beyond {
-            Came::Nowhere
-        } else {
-            Came::Undecided
-        };
-        Seen {
-            came,
-            pinned_pages,
-            looks_at_tip,
-        }
-    }
-
     fn lead(&mut self, aim: Aim) {
         self.aim = aim;
         self.pinned_pages = 0;
@@ -300,44 +220,6 @@ impl Watch {
             kept: self.kept,
         }
     }
-}
-
-/// What the pages since the last record come to.
-struct Seen {
-    came: Came,
-    pinned_pages: u32,
-    looks_at_tip: u32,
-}
-
-/// What followed a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Came {
-    /// A record.
-    Record,
-    /// The tip or the end of the shard.
-    Nothing,
-    /// Pages that stay empty.
-    Nowhere,
-    /// Not enough to tell.
-    Undecided,
-}
-
-/// The whole hours of `span`.
-fn whole_hours(span: Duration) -> Duration {
-    Duration::from_secs(span.as_secs() / HOUR.as_secs() * HOUR.as_secs())
-}
-
-fn count(so_far: u32, one_more: bool) -> u32 {
-    if one_more {
-        so_far.saturating_add(1)
-    } else {
-        0
-    }
-}
-
-fn is_first(number: Option<&SequenceNumber>, sight: Sight<'_>) -> bool {
-    let first = sight.first.map(|(number, _)| number);
-    number.is_some_and(|number| Some(number.as_str()) == first)
 }
 
 /// The record a position stands at or behind.

@@ -1,3 +1,4 @@
+use super::seen::PINNED_PAGES;
 use super::*;
 
 const HOUR: i64 = 3_600_000;
