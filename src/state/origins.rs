@@ -35,9 +35,19 @@ impl<'a> Origins<'a> {
         let mut text = String::new();
         for expr in exprs {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{}", self.written(expr, input)?);
+            let _ = writeln!(text, "{}", self.of_expr(expr, input)?);
         }
         Ok(digest(&text))
+    }
+
+    /// A digest of what `expr` over `input` is made of; that of the column, where it is one.
+    fn of_expr(&mut self, expr: &Expr, input: &LogicalPlan) -> Result<String> {
+        let expr = expr.clone().unalias_nested().data;
+        let text = self.written(&expr, input)?;
+        Ok(match expr {
+            Expr::Column(_) => text,
+            _ => digest(&text),
+        })
     }
 
     /// `expr` with its columns written as digests of what they are made of.
@@ -64,31 +74,32 @@ impl<'a> Origins<'a> {
         if let Some(known) = self.found.get(&key) {
             return Ok(known.clone());
         }
-        let text = self.made_of(plan, place)?;
-        let origin = digest(&text);
+        let origin = self.made_of(plan, place)?;
         self.found.insert(key, origin.clone());
         Ok(origin)
     }
 
+    /// The same, not yet known. A column that is passed on has the digest that it has below: how many nodes
+    /// pass it on is no part of what it is made of.
     fn made_of(&mut self, plan: &LogicalPlan, place: usize) -> Result<String> {
         let (qualifier, field) = plan.schema().qualified_field(place);
         let column = Column::new(qualifier.cloned(), field.name());
         Ok(match plan {
             LogicalPlan::TableScan(scan) => match self.streams.place_of(scan) {
-                Some(stream) => format!("stream {stream} {}", column.name),
-                None => format!("table {} {}", scan.table_name, column.name),
+                Some(stream) => digest(&format!("stream {stream} {}", column.name)),
+                None => digest(&format!("table {} {}", scan.table_name, column.name)),
             },
             LogicalPlan::Projection(projection) => {
-                self.written(&projection.expr[place], &projection.input)?
+                self.of_expr(&projection.expr[place], &projection.input)?
             }
             LogicalPlan::SubqueryAlias(alias) => self.of(&alias.input, place)?,
             LogicalPlan::Aggregate(aggregate) => {
                 let exprs = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
                 match exprs.clone().nth(place) {
                     Some(expr) if exprs.count() == aggregate.schema.fields().len() => {
-                        self.written(expr, &aggregate.input)?
+                        self.of_expr(expr, &aggregate.input)?
                     }
-                    _ => format!("aggregate {}", column.name),
+                    _ => digest(&format!("aggregate {}", column.name)),
                 }
             }
             LogicalPlan::Unnest(unnest) => {
@@ -97,7 +108,7 @@ impl<'a> Origins<'a> {
                 let columns = unnest.dependency_indices.iter().take(place);
                 let field = columns.filter(|other| Some(*other) == from).count();
                 let from = from.map(|from| self.of(&unnest.input, *from)).transpose()?;
-                format!("unnest {field} {}", from.unwrap_or_default())
+                digest(&format!("unnest {field} {}", from.unwrap_or_default()))
             }
             LogicalPlan::Union(union) => {
                 let mut text = String::from("union");
@@ -105,7 +116,7 @@ impl<'a> Origins<'a> {
                     text.push(' ');
                     text.push_str(&self.of(input, place)?);
                 }
-                text
+                digest(&text)
             }
             other => {
                 let inputs = other.inputs();
@@ -115,7 +126,7 @@ impl<'a> Origins<'a> {
                 });
                 match inputs.next() {
                     Some((input, place)) => self.of(input, place)?,
-                    None => format!("column {}", column.name),
+                    None => digest(&format!("column {}", column.name)),
                 }
             }
         })

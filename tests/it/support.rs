@@ -206,10 +206,15 @@ pub(crate) fn entry(key: &str, data: impl Into<Bytes>, hash_key: Option<HashKey>
     }
 }
 
-/// An entry of a checkpoint as it was written before entries had checksums, with a change.
+/// An entry of a checkpoint as it was written before entries had checksums and named the retention, with a
+/// change.
 pub(crate) fn without_checksum(entry: &str, change: impl FnOnce(String) -> String) -> String {
     let (members, _) = entry.split_once(",\n  \"checksum\"").unwrap();
     let older = members.replacen("\"version\": 3", "\"version\": 2", 1);
     assert_ne!(older, members);
+    let lines = older
+        .lines()
+        .filter(|line| !line.contains("\"retention_hours\""));
+    let older = lines.collect::<Vec<_>>().join("\n");
     change(format!("{older}\n}}\n"))
 }

@@ -94,8 +94,8 @@ async fn its_groups_are_explained_as_they_are_kept() {
         ("", ["StateExec: mode=append", "EventTimeExec"]),
         ("VERBOSE", ["kinesis_state", "EventTimeExec"]),
         ("FORMAT TREE", ["StateExec", "EventTimeExec"]),
-        ("FORMAT PGJSON", ["EventTime", "Aggregate"]),
-        ("FORMAT GRAPHVIZ", ["EventTime", "Aggregate"]),
+        ("FORMAT PGJSON", ["kinesis_event_time", "Aggregate"]),
+        ("FORMAT GRAPHVIZ", ["kinesis_event_time", "Aggregate"]),
     ] {
         let plan = world.run(&format!("EXPLAIN {format} {WINDOWS}")).await;
         for part in parts {

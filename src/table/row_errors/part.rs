@@ -127,7 +127,7 @@ impl Part<'_> {
         let mut plan: Arc<dyn ExecutionPlan> =
             MemorySourceConfig::try_new_exec(&[vec![records]], schema, None)?;
         for (step, place) in &self.steps[..height] {
-            plan = over(step, *place, plan)?;
+            plan = over(step, *place, &plan)?;
         }
         let rows = execute_stream(reset_plan_states(plan)?, Arc::clone(context))?;
         rows.try_collect().await
@@ -138,12 +138,12 @@ impl Part<'_> {
 fn over(
     node: &Arc<dyn ExecutionPlan>,
     place: usize,
-    child: Arc<dyn ExecutionPlan>,
+    child: &Arc<dyn ExecutionPlan>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let mut children = Vec::with_capacity(node.children().len());
     for (number, other) in node.children().into_iter().enumerate() {
         children.push(match number == place {
-            true => Arc::clone(&child),
+            true => Arc::clone(child),
             false => without_records(other)?,
         });
     }

@@ -307,7 +307,7 @@ async fn it_is_planned_off_the_threads_of_the_runtime() {
         .register_udtf("read_state", Arc::clone(&called) as _);
     for statement in [
         "SELECT count(*) FROM read_state('a')",
-        "EXPLAIN SELECT 1 WHERE EXISTS (SELECT 1 FROM Read_State('a', 1))",
+        "EXPLAIN SELECT 1 WHERE EXISTS (SELECT 1 FROM read_state('a', 1))",
         "INSERT INTO out (partitionKey, data) SELECT 'k', 'd' FROM read_state('a')",
     ] {
         sql(&world.ctx, statement).await.unwrap();

@@ -171,7 +171,7 @@ async fn sizes_that_are_no_length_of_time_are_refused() {
 async fn floating_point_values_are_told_apart_alike_everywhere() {
     let numbers = |table: &str| {
         format!(
-            "(SELECT x * -1.0 AS neg, x, CASE WHEN partitionKey = 'nan' THEN sqrt(x - 1.0) ELSE x END AS n FROM
+            "(SELECT x * -1.0 AS neg, x, CASE WHEN partitionKey = 'nan' THEN CAST('NaN' AS DOUBLE) * (x - 1.0) ELSE x END AS n FROM
               (SELECT CAST(CAST(data AS VARCHAR) AS DOUBLE) AS x, partitionKey FROM {table}))"
         )
     };
