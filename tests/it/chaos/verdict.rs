@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use datafusion_kinesis::kinesis::{
-    IteratorPosition, Kinesis, RecordColumns, ShardFilter, ShardIterator,
+    ApiErrorKind, IteratorPosition, Kinesis, RecordColumns, ShardFilter, ShardIterator,
 };
 use datafusion_kinesis::model::{HashKey, SequenceNumber, Shard, UnixMillis};
 
@@ -145,9 +145,14 @@ impl Ground {
                     .get_records(stream, &from, 10_000, RecordColumns::ALL);
                 page.await
             };
-            let Ok(page) = page.await else {
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                continue;
+            let page = match page.await {
+                Ok(page) => page,
+                // It was listed, and its retention has ended since: nothing of it is there any more.
+                Err(error) if error.kind() == ApiErrorKind::NotFound => return Vec::new(),
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    continue;
+                }
             };
             let (keys, numbers) = (
                 page.partition_key().unwrap(),
