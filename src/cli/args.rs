@@ -5,11 +5,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::output::Output;
+use super::output::{Format, Output};
 use crate::model::{CredentialSettings, is_region, unencrypted};
 use crate::options::endpoint_url;
 use clap::error::ErrorKind;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
 Without -f and -c: a shell on a terminal, else the statements on stdin, each as soon as it is complete.
@@ -171,17 +171,6 @@ fn region(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err("expected a region such as 'eu-west-1'".to_owned()),
     }
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// A framed table, printed when the statement is done, or 10,000 rows or 8 MiB are there
-    Table,
-    /// A header and rows, as they come
-    Csv,
-    /// One JSON object a line, as they come
-    Json,
 }
 
 /// Where statements come from.

@@ -2,9 +2,11 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::process::ExitCode;
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use tokio::task::JoinError;
 
 use super::hints;
 use super::redact;
@@ -62,6 +64,48 @@ impl From<io::Error> for Failure {
             _ => Self::Output(error),
         }
     }
+}
+
+/// How a run of the command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Every statement ran, or nobody reads the results any more.
+    Done,
+    /// A statement failed, and was reported.
+    Failed,
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        // A shell says 128 plus the signal's number.
+        Self::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::Failed => 1,
+            Outcome::Interrupted => 130,
+            Outcome::Terminated => 143,
+        })
+    }
+}
+
+impl From<&Failure> for Outcome {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            // As with any command in front of `head`: what was asked for has been delivered.
+            Failure::ClosedPipe => Outcome::Done,
+            Failure::Stopped(Stop::Interrupt) => Outcome::Interrupted,
+            Failure::Stopped(Stop::Terminate) => Outcome::Terminated,
+            Failure::Query(_) | Failure::Output(_) => Outcome::Failed,
+        }
+    }
+}
+
+/// A task that panicked, as an error of the engine.
+pub(super) fn panicked(error: JoinError) -> DataFusionError {
+    DataFusionError::ExecutionJoin(Box::new(error))
 }
 
 /// An error and its causes, each text once.

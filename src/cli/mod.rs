@@ -4,70 +4,36 @@
 //! what is here splits files into statements, runs one after the other, and prints.
 
 mod args;
-mod behind;
-mod depth;
+mod console;
 mod doctor;
 mod embedded;
 mod escape;
+mod execution;
 mod failure;
 mod hints;
-mod interruptible;
-mod line;
-mod live;
+mod nesting;
 mod output;
 mod progress;
-mod readable;
 mod redact;
-mod run;
 mod script;
 mod session;
 mod shell;
 mod signals;
 mod statements;
 mod stdin;
-mod streaming;
 
-use std::any::Any;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::thread;
 
-use datafusion::common::runtime::{JoinSetTracer, set_join_set_tracer};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Runtime};
-use tracing::{Instrument, Span};
-use tracing_subscriber::EnvFilter;
 
 use args::{Args, Command, Script, Task};
-use depth::STACK_BYTES;
+use console::{log_to_stderr, say};
+use failure::Outcome;
+use nesting::STACK_BYTES;
 use session::Session;
-
-/// How a run of the command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// Every statement ran, or nobody reads the results any more.
-    Done,
-    /// A statement failed, and was reported.
-    Failed,
-    /// Ctrl-C.
-    Interrupted,
-    /// SIGTERM.
-    Terminated,
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        // A shell says 128 plus the signal's number.
-        Self::from(match outcome {
-            Outcome::Done => 0,
-            Outcome::Failed => 1,
-            Outcome::Interrupted => 130,
-            Outcome::Terminated => 143,
-        })
-    }
-}
 
 /// Runs the command with the arguments of the process.
 pub fn main() -> ExitCode {
@@ -140,53 +106,5 @@ fn report(result: crate::Result<()>) -> Outcome {
             say(&failure::chain(&error));
             Outcome::Failed
         }
-    }
-}
-
-/// One message on stderr, in which nothing steers the terminal; who has closed stderr does not want it.
-fn say(message: &str) {
-    let _ = writeln!(io::stderr(), "{}", escape::lines(message));
-}
-
-/// A message about a statement that went well; on a terminal it is dim.
-fn note(message: &str) {
-    match io::stderr().is_terminal() {
-        true => {
-            let message = escape::lines(message);
-            let _ = writeln!(io::stderr(), "\x1b[2m{message}\x1b[0m");
-        }
-        false => say(message),
-    }
-}
-
-fn log_to_stderr() {
-    // The SDK warns of every place where it finds no credentials, and the runner of a query tells why it ended; the
-    // error at the end says it once.
-    let default = "warn,aws_config=error,datafusion_kinesis::query::runner=off";
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(|| escape::EventWriter(io::stderr()))
-        .init();
-    // It is set once, here, and so is not set before.
-    let _ = set_join_set_tracer(&InSpan);
-}
-
-/// Lets what the engine's tasks log name the query that they work for.
-struct InSpan;
-
-type Outcomes = Box<dyn Any + Send>;
-
-impl JoinSetTracer for InSpan {
-    fn trace_future(&self, task: BoxFuture<'static, Outcomes>) -> BoxFuture<'static, Outcomes> {
-        task.in_current_span().boxed()
-    }
-
-    fn trace_block(
-        &self,
-        work: Box<dyn FnOnce() -> Outcomes + Send>,
-    ) -> Box<dyn FnOnce() -> Outcomes + Send> {
-        let span = Span::current();
-        Box::new(move || span.in_scope(work))
     }
 }

@@ -1,5 +1,6 @@
 //! Prints results on stdout: csv and json as batches come, a table when all rows of a page are there.
 
+mod binary;
 mod cell;
 mod csv;
 mod expanded;
@@ -7,6 +8,7 @@ mod table;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
+use clap::ValueEnum;
 use datafusion::arrow::array::{RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
@@ -15,9 +17,8 @@ use rustyline::history::DefaultHistory;
 use rustyline::{Config, Editor};
 use tokio::time::Instant;
 
-use super::args::Format;
 use super::failure::Failure;
-use super::readable::{readable, readable_schema};
+use binary::{text_schema, with_text_columns};
 use cell::{LineBreaks, Values};
 use expanded::Records;
 use table::Page;
@@ -31,6 +32,17 @@ pub(super) enum Yield {
     Text,
     /// One row with the number of rows it wrote.
     Count,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A framed table, printed when the statement is done, or 10,000 rows or 8 MiB are there
+    Table,
+    /// A header and rows, as they come
+    Csv,
+    /// One JSON object a line, as they come
+    Json,
 }
 
 /// How results are printed, the same for all statements of a run.
@@ -108,7 +120,7 @@ impl Printer {
         Self {
             output,
             yields,
-            schema: readable_schema(schema),
+            schema: text_schema(schema),
             header_due: output.format == Format::Csv,
             view: match (yields, output.expanded) {
                 // A statement is only of use whole.
@@ -134,9 +146,9 @@ impl Printer {
                 if std::mem::take(&mut self.header_due) {
                     print(&csv::header(&self.schema))?;
                 }
-                print(&csv::rows(&readable(batch, &self.schema)?)?)?;
+                print(&csv::rows(&with_text_columns(batch, &self.schema)?)?)?;
             }
-            (Format::Json, _) => print(&json_bytes(&readable(batch, &self.schema)?)?)?,
+            (Format::Json, _) => print(&json_bytes(&with_text_columns(batch, &self.schema)?)?)?,
         }
         self.rows += batch.num_rows();
         Ok(())

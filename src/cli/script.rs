@@ -4,15 +4,14 @@ use std::fs;
 use std::io;
 
 use super::args::Script;
-use super::behind::Behind;
-use super::failure::Failure;
+use super::console::say;
+use super::execution::{Upcoming, run_statement, unless_stopped};
+use super::failure::{Failure, Outcome};
 use super::output::Output;
-use super::run::{run_statement, unless_stopped};
 use super::session::Session;
-use super::signals::{Signals, Stop};
+use super::signals::Signals;
 use super::statements::{Incoming, Statement, split};
 use super::stdin::Pieces;
-use super::{Outcome, say};
 
 /// Runs scripts in their order. All files are read before the first statement runs, so that a misspelt path costs nothing.
 pub(super) async fn run(session: &Session, scripts: &[Script], output: Output) -> Outcome {
@@ -37,11 +36,11 @@ pub(super) async fn run(session: &Session, scripts: &[Script], output: Output) -
         (script, statements)
     });
     let scripts: Vec<_> = split.collect();
-    let behind = behind(&scripts);
-    let mut behind = behind.as_slice();
+    let upcoming = upcoming(&scripts);
+    let mut upcoming = upcoming.as_slice();
     for (script, statements) in scripts {
         let ran = match statements {
-            Some(statements) => runner.statements(script, statements, &mut behind).await,
+            Some(statements) => runner.statements(script, statements, &mut upcoming).await,
             None => runner.stdin(script).await,
         };
         if let Err(outcome) = ran {
@@ -61,12 +60,12 @@ fn read(script: &Script) -> io::Result<Option<String>> {
 }
 
 /// All statements of scripts that are known whole, in their order.
-fn behind(scripts: &[(&Script, Option<Vec<Statement>>)]) -> Vec<Behind> {
+fn upcoming(scripts: &[(&Script, Option<Vec<Statement>>)]) -> Vec<Upcoming> {
     let known = scripts
         .iter()
         .filter_map(|(script, statements)| Some((script, statements.as_ref()?)));
     let all = known.flat_map(|(script, statements)| {
-        statements.iter().map(move |statement| Behind {
+        statements.iter().map(move |statement| Upcoming {
             place: format!("{script}:{}", statement.line()),
             text: statement.text.clone(),
         })
@@ -93,7 +92,7 @@ impl Runner<'_> {
                     piece
                 }
                 Ok(Err(error)) => return Err(fail(&format!("{script}: {error}"))),
-                Err(failure) => return Err(outcome(&failure)),
+                Err(failure) => return Err((&failure).into()),
             };
             if piece.is_empty() {
                 return self.statements(script, text.finish(), &mut &[][..]).await;
@@ -103,17 +102,17 @@ impl Runner<'_> {
         }
     }
 
-    /// Runs statements, the first of `behind`, and takes them away from there.
+    /// Runs statements, the first of `upcoming`, and takes them away from there.
     async fn statements(
         &mut self,
         script: &Script,
         statements: impl IntoIterator<Item = Statement>,
-        behind: &mut &[Behind],
+        upcoming: &mut &[Upcoming],
     ) -> Result<(), Outcome> {
         for statement in statements {
-            *behind = behind.get(1..).unwrap_or_default();
+            *upcoming = upcoming.get(1..).unwrap_or_default();
             let signals = &mut self.signals;
-            run_statement(self.session, &statement, self.output, signals, behind)
+            run_statement(self.session, &statement, self.output, signals, upcoming)
                 .await
                 .map_err(|failure| ended(script, &statement, &failure))?;
         }
@@ -131,15 +130,5 @@ fn ended(script: &Script, statement: &Statement, failure: &Failure) -> Outcome {
         let line = statement.line();
         say(&format!("{script}:{line}: {}", failure.describe(statement)));
     }
-    outcome(failure)
-}
-
-fn outcome(failure: &Failure) -> Outcome {
-    match failure {
-        // As with any command in front of `head`: what was asked for has been delivered.
-        Failure::ClosedPipe => Outcome::Done,
-        Failure::Stopped(Stop::Interrupt) => Outcome::Interrupted,
-        Failure::Stopped(Stop::Terminate) => Outcome::Terminated,
-        Failure::Query(_) | Failure::Output(_) => Outcome::Failed,
-    }
+    failure.into()
 }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::config::ConfigOptions;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use tokio::runtime::Handle;
 
 use super::args::Connection;
 use super::hints::with_tables;
-use super::interruptible::Interruptible;
 use crate::model::ConnectionSettings;
 use crate::session::register_shared;
 use crate::{Result, Services};
@@ -62,4 +66,38 @@ pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
 pub(super) async fn plan(ctx: &SessionContext, text: &str) -> DataFusionResult<DataFrame> {
     let frame = crate::sql(ctx, text).await;
     frame.map_err(|error| with_tables(ctx, error))
+}
+
+/// The engine's leaves yield by themselves, but a join can be busy for minutes with one batch of a leaf, and an
+/// aggregate over it would not hear that the statement was ended.
+///
+/// A rule of the session, because the plans of a streaming query are made by the query.
+#[derive(Debug)]
+struct Interruptible;
+
+impl PhysicalOptimizerRule for Interruptible {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _: &ConfigOptions,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| {
+            let multiplies = node.name().ends_with("JoinExec") || node.name() == "UnnestExec";
+            Ok(match multiplies {
+                true => {
+                    Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)
+                }
+                false => Transformed::no(node),
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &'static str {
+        "interruptible"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
 }

@@ -10,14 +10,14 @@ use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{Config, Editor};
 
-use super::failure::Failure;
+use super::console::say;
+use super::execution::run_statement;
+use super::failure::{Failure, Outcome};
 use super::output::{Output, Width};
 use super::redact::holds_credentials;
-use super::run::run_statement;
 use super::session::Session;
 use super::signals::Signals;
 use super::statements::{Open, is_complete, open_at_end, split};
-use super::{Outcome, say};
 
 const PROMPT: &str = "kinesis> ";
 const TABLE_LIMIT: usize = 1000;

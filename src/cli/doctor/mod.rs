@@ -4,10 +4,10 @@
 //! follow. Then each table is asked whether it allows what the statements do with it, and each place of
 //! a checkpoint is tried.
 
-mod places;
+mod checkpoints;
 mod report;
 mod statement;
-mod tables;
+mod table;
 
 use std::fs;
 use std::io::{self, Write};
@@ -18,17 +18,17 @@ use datafusion::logical_expr::{CreateExternalTable, DdlStatement, LogicalPlan};
 use datafusion::prelude::SessionContext;
 
 use super::args::Doctor;
-use super::depth;
-use super::failure::reason;
+use super::console::say;
+use super::failure::{Outcome, reason};
 use super::hints::with_tables;
+use super::nesting;
 use super::redact;
 use super::session::{context, services};
 use super::statements::{Statement, split};
-use super::{Outcome, say};
 use crate::error::failure;
 use crate::table::{KinesisTableBuilder, Services, StreamingSettings, kinesis_table, plan_to_run};
 use report::Section;
-use tables::Table;
+use table::Table;
 
 /// Checks files, and prints what was found. It fails if something has to be mended.
 pub(super) async fn run(doctor: &Doctor) -> Outcome {
@@ -105,7 +105,7 @@ enum Found {
 
 impl Visit {
     async fn statement(&mut self, place: &str, statement: &Statement) {
-        if let Err(error) = depth::check(&statement.text) {
+        if let Err(error) = nesting::check(&statement.text) {
             return self.refused(place, statement, &error.into());
         }
         let plan = match plan_to_run(&self.ctx, &statement.in_place()).await {
@@ -233,10 +233,12 @@ impl Visit {
             sections.push(match found {
                 Found::Table(mut table) => {
                     table.permissions().await;
-                    places::of_table(&self.services, &mut table).await;
+                    checkpoints::of_table(&self.services, &mut table).await;
                     table.section
                 }
-                Found::Location { place, location } => places::location(&place, &location).await,
+                Found::Location { place, location } => {
+                    checkpoints::location(&place, &location).await
+                }
                 Found::Checked(section) => section,
             });
         }

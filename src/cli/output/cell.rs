@@ -8,8 +8,8 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use unicode_width::UnicodeWidthChar;
 
+use super::binary::write_bytes;
 use crate::cli::escape::{is_control, write_escaped};
-use crate::cli::readable::write_bytes;
 
 /// What becomes of a line break in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use super::escape;
+use crate::cli::escape;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 const FIRST_LINE_AFTER: Duration = Duration::from_secs(1);

@@ -15,15 +15,14 @@ use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::behind::{self, Behind};
-use super::failure::Failure;
-use super::live::{Live, Tally, closing_note};
-use super::output::{Output, Printer, Yield};
-use super::run::panicked;
-use super::session::Session;
-use super::signals::{Signals, Stop};
-use super::statements::Statement;
-use super::{note, say};
+use super::upcoming::{self, Upcoming};
+use crate::cli::console::{note, say};
+use crate::cli::failure::{Failure, panicked};
+use crate::cli::output::{Output, Printer, Yield};
+use crate::cli::progress::{StreamingProgress, Tally, closing_note};
+use crate::cli::session::Session;
+use crate::cli::signals::{Signals, Stop};
+use crate::cli::statements::Statement;
 use crate::query::{QueryEnd, StreamingQuery};
 
 const STOPPING: &str = "stopping after the batch in flight; again to stop at once";
@@ -43,7 +42,7 @@ pub(super) async fn run_streaming(
     statement: &Statement,
     output: Output,
     signals: &mut Signals,
-    behind: &[Behind],
+    upcoming: &[Upcoming],
 ) -> Result<(), Failure> {
     let started = Instant::now();
     let tally = Arc::<Tally>::default();
@@ -58,24 +57,24 @@ pub(super) async fn run_streaming(
         let _on_the_engine = session.engine.enter();
         SpawnedTask::spawn(starting)
     };
-    let mut live = Live::start(Arc::clone(&tally));
+    let mut progress = StreamingProgress::start(Arc::clone(&tally));
     let query = tokio::select! {
         biased;
         stop = signals.next() => {
             // No batch is in flight yet.
-            live.hide_echo();
+            progress.hide_echo();
             return ended_by(Some(stop));
         }
         started = starting.join() => started.map_err(panicked)??,
     };
-    if let Some(note) = behind::note(&session.ctx, behind).await {
-        live.clear();
+    if let Some(note) = upcoming::warning(&session.ctx, upcoming).await {
+        progress.clear();
         say(&note);
     }
     let mut run = Run {
         session,
         query,
-        live,
+        progress,
         signals,
         stopping: None,
     };
@@ -85,7 +84,7 @@ pub(super) async fn run_streaming(
     if !inserts {
         let finishing = tokio::task::spawn_blocking(move || printer.finish_frames());
         if let Some(line) = run.wait(finishing).await?.map_err(panicked)?? {
-            run.live.clear();
+            run.progress.clear();
             note(&line);
         }
     }
@@ -160,7 +159,7 @@ fn nobody_reads() -> DataFusionError {
 struct Run<'a> {
     session: &'a Session,
     query: StreamingQuery,
-    live: Live,
+    progress: StreamingProgress,
     signals: &'a mut Signals,
     /// The first signal, and the stop that goes on since then.
     stopping: Option<(Stop, SpawnedTask<()>)>,
@@ -182,8 +181,8 @@ impl Run<'_> {
                     self.heard(stop)?;
                     continue;
                 }
-                () = self.live.due() => {
-                    self.live.draw(&self.query);
+                () = self.progress.due() => {
+                    self.progress.draw(&self.query);
                     continue;
                 }
                 Some(event) = events.recv() => event,
@@ -192,7 +191,7 @@ impl Run<'_> {
                     return Ok(printer);
                 }
             };
-            self.live.clear();
+            self.progress.clear();
             let printing = tokio::task::spawn_blocking(move || print(event, printer));
             let line;
             (printer, line) = self.wait(printing).await?.map_err(panicked)??;
@@ -216,7 +215,7 @@ impl Run<'_> {
 
     /// A first signal begins to stop the query; a second one is the end.
     fn heard(&mut self, stop: Stop) -> Result<(), Failure> {
-        self.live.hide_echo();
+        self.progress.hide_echo();
         if self.stopping.is_some() {
             return Err(Failure::Stopped(stop));
         }

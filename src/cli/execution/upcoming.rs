@@ -9,20 +9,20 @@ use crate::table::StreamingSettings;
 
 /// A statement that is not reached yet.
 #[derive(Debug)]
-pub(super) struct Behind {
+pub(in crate::cli) struct Upcoming {
     /// File and line.
-    pub(super) place: String,
-    pub(super) text: String,
+    pub(in crate::cli) place: String,
+    pub(in crate::cli) text: String,
 }
 
 /// What to say when a streaming query starts in front of `behind`; nothing where the query ends by itself, or
 /// no other streaming statement follows.
-pub(super) async fn note(ctx: &SessionContext, behind: &[Behind]) -> Option<String> {
+pub(super) async fn warning(ctx: &SessionContext, upcoming: &[Upcoming]) -> Option<String> {
     let settings = StreamingSettings::of(ctx.state().config_options());
     if settings.trigger.ends_by_itself() {
         return None;
     }
-    for Behind { place, text } in behind {
+    for Upcoming { place, text } in upcoming {
         if streams(ctx, text).await {
             return Some(format!(
                 "{place}: this streaming statement waits until the query before it is stopped, because that one \

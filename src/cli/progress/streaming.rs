@@ -14,7 +14,7 @@ use crate::query::{StreamingQuery, StreamingQueryListener, StreamingQueryProgres
 
 /// The batches of one statement, counted as they are done.
 #[derive(Debug, Default)]
-pub(super) struct Tally(Mutex<Done>);
+pub(in crate::cli) struct Tally(Mutex<Done>);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Done {
@@ -31,12 +31,12 @@ impl Tally {
     }
 
     /// Takes note of all losses of data that the query has found.
-    pub(super) fn found_losses(&self, losses: u64) {
+    pub(in crate::cli) fn found_losses(&self, losses: u64) {
         self.done().losses = losses;
     }
 
     /// How much was done, in words.
-    pub(super) fn summary(&self) -> String {
+    pub(in crate::cli) fn summary(&self) -> String {
         let done = *self.done();
         let mut summary = format!(
             "{}, {} read",
@@ -65,7 +65,7 @@ impl StreamingQueryListener for Tally {
 }
 
 /// What a line says of losses of data; `None` where there are none.
-pub(super) fn losses(count: u64) -> Option<String> {
+pub(in crate::cli) fn losses(count: u64) -> Option<String> {
     let counted = || counted(count, "data loss", "data losses");
     (count > 0).then(|| {
         format!(
@@ -108,14 +108,14 @@ impl fmt::Display for Snapshot<'_> {
 
 /// Draws the line of one streaming statement; draws nothing where stderr is no terminal.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(in crate::cli) struct StreamingProgress {
     line: Line,
     tally: Arc<Tally>,
     samples: VecDeque<(Instant, u64)>,
 }
 
-impl Live {
-    pub(super) fn start(tally: Arc<Tally>) -> Self {
+impl StreamingProgress {
+    pub(in crate::cli) fn start(tally: Arc<Tally>) -> Self {
         Self {
             line: Line::start(),
             tally,
@@ -124,11 +124,11 @@ impl Live {
     }
 
     /// Waits until the line is due; may be dropped while it waits.
-    pub(super) async fn due(&mut self) {
+    pub(in crate::cli) async fn due(&mut self) {
         self.line.due().await;
     }
 
-    pub(super) fn draw(&mut self, query: &StreamingQuery) {
+    pub(in crate::cli) fn draw(&mut self, query: &StreamingQuery) {
         let done = *self.tally.done();
         let rows_per_second = self.sample(Instant::now(), done.rows);
         self.line.draw(&Snapshot {
@@ -139,12 +139,12 @@ impl Live {
     }
 
     /// Takes the line away, for other output or the prompt.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::cli) fn clear(&mut self) {
         self.line.clear();
     }
 
     /// Takes away the `^C` that a terminal has put where the line is.
-    pub(super) fn hide_echo(&mut self) {
+    pub(in crate::cli) fn hide_echo(&mut self) {
         self.line.hide_echo();
     }
 
@@ -165,9 +165,13 @@ impl Live {
 
 /// A line for the end of a streaming statement: where somebody watches, where data was lost, and, as of any
 /// other `INSERT`, for one that writes its rows away.
-pub(super) fn closing_note(tally: &Tally, started: Instant, inserts: bool) -> Option<String> {
+pub(in crate::cli) fn closing_note(
+    tally: &Tally,
+    started: Instant,
+    inserts: bool,
+) -> Option<String> {
     if io::stderr().is_terminal() {
-        return Some(super::output::timed(&tally.summary(), started));
+        return Some(crate::cli::output::timed(&tally.summary(), started));
     }
     let lost = tally.done().losses > 0;
     (inserts || lost).then(|| tally.summary())
@@ -243,11 +247,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_rate_forgets_what_was_before_its_window() {
-        let mut live = Live::start(Arc::default());
+        let mut progress = StreamingProgress::start(Arc::default());
         let start = Instant::now();
         let rates: Vec<_> = [(1, 8000), (2, 9000), (3, 10_000), (4, 11_000)]
             .into_iter()
-            .map(|(second, rows)| live.sample(start + Duration::from_secs(second), rows))
+            .map(|(second, rows)| progress.sample(start + Duration::from_secs(second), rows))
             .collect();
         assert_eq!(rates, [8000.0, 4500.0, 1000.0, 1000.0]);
     }

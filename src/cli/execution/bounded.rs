@@ -4,28 +4,22 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::error::{DataFusionError, Result as DataFusionResult};
+use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use tokio::sync::mpsc;
-use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::behind::Behind;
-use super::depth;
-use super::failure::Failure;
-use super::live::losses;
-use super::note;
-use super::output::{Output, Printer, Yield};
-use super::progress::Progress;
-use super::say;
-use super::session::{Session, plan};
-use super::signals::Signals;
-use super::statements::Statement;
-use super::streaming::run_streaming;
-use crate::query::is_streaming;
+use super::unless_stopped;
+use crate::cli::console::{note, say};
+use crate::cli::failure::{Failure, panicked};
+use crate::cli::output::{Output, Printer, Yield};
+use crate::cli::progress::{BoundedProgress, losses};
+use crate::cli::session::{Session, plan};
+use crate::cli::signals::Signals;
+use crate::cli::statements::Statement;
 
 /// What the task of a statement reports.
 enum Event {
@@ -34,40 +28,15 @@ enum Event {
     Batch(RecordBatch),
 }
 
-/// Runs a statement, in front of those `behind` it, and prints what it gives; a signal ends it.
-pub(super) async fn run_statement(
-    session: &Session,
-    statement: &Statement,
-    output: Output,
-    signals: &mut Signals,
-    behind: &[Behind],
-) -> Result<(), Failure> {
-    depth::check(&statement.text).map_err(DataFusionError::from)?;
-    let (ctx, text) = (session.ctx.clone(), statement.in_place());
-    let asking = {
-        let _on_the_engine = session.engine.enter();
-        SpawnedTask::spawn(async move { is_streaming(&ctx, &text).await })
-    };
-    let streaming = tokio::select! {
-        biased;
-        stop = signals.next() => return Err(Failure::Stopped(stop)),
-        answer = asking.join() => answer.map_err(panicked)?,
-    };
-    match streaming {
-        Ok(true) => run_streaming(session, statement, output, signals, behind).await,
-        // What cannot be planned is planned again, and refused in the engine's words.
-        Ok(false) | Err(_) => run_to_the_end(session, statement, output, signals).await,
-    }
-}
-
-async fn run_to_the_end(
+/// Runs a statement that ends by itself.
+pub(super) async fn run_bounded(
     session: &Session,
     statement: &Statement,
     output: Output,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
     let started = Instant::now();
-    let mut progress = Progress::start();
+    let mut progress = BoundedProgress::start();
     let mut printer: Option<Printer> = None;
     let (sender, mut events) = mpsc::channel(1);
     let work = execute(session.ctx.clone(), statement.in_place(), sender);
@@ -127,23 +96,6 @@ fn print(
         }
         (Event::Batch(_), None) => Ok(None),
     }
-}
-
-/// Prints or reads on another thread: who is at the other end may do nothing for long, and a signal ends the wait.
-pub(super) async fn unless_stopped<T: Send + 'static>(
-    signals: &mut Signals,
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    let working = tokio::task::spawn_blocking(work);
-    tokio::select! {
-        biased;
-        stop = signals.next() => Err(Failure::Stopped(stop)),
-        done = working => done.map_err(panicked)?,
-    }
-}
-
-pub(super) fn panicked(error: JoinError) -> DataFusionError {
-    DataFusionError::ExecutionJoin(Box::new(error))
 }
 
 /// Plans and runs a statement; stops early when nobody listens.

@@ -147,7 +147,7 @@ fn a_write_and_a_read_that_feeds_a_write_are_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn the_rate_forgets_what_was_before_its_window() {
-    let mut progress = Progress::start();
+    let mut progress = BoundedProgress::start();
     progress.watch(empty());
     let start = Instant::now();
     let mut rates = Vec::new();

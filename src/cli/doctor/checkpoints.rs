@@ -1,7 +1,7 @@
 //! Checks where streaming queries keep their progress, by writing there and deleting it again.
 
 use super::report::Section;
-use super::tables::Table;
+use super::table::Table;
 use crate::checkpoint::{StopLock, try_location};
 use crate::options::CommitterKind;
 use crate::table::Services;

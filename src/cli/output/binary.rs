@@ -8,8 +8,8 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 
-/// The schema of [`readable`] batches; everything may be null, because a wrong promise of a plan is no reason not to print.
-pub(super) fn readable_schema(schema: &Schema) -> SchemaRef {
+/// The schema of [`with_text_columns`] batches; everything may be null, because a wrong promise of a plan is no reason not to print.
+pub(super) fn text_schema(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
         let field = Field::clone(field).with_nullable(true);
         match is_binary(field.data_type()) {
@@ -20,8 +20,11 @@ pub(super) fn readable_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The batch with its binary columns as text; `schema` is its [`readable_schema`].
-pub(super) fn readable(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+/// The batch with its binary columns as text; `schema` is its [`text_schema`].
+pub(super) fn with_text_columns(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<RecordBatch, ArrowError> {
     let columns = batch
         .columns()
         .iter()
@@ -100,13 +103,13 @@ mod tests {
         let view: ArrayRef = Arc::new(BinaryViewArray::from_iter_values([b"b", b"\xff"]));
         let n: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
         let batch = RecordBatch::try_from_iter([("data", data), ("view", view), ("n", n)]).unwrap();
-        let schema = readable_schema(&batch.schema());
-        let readable = readable(&batch, &schema).unwrap();
+        let schema = text_schema(&batch.schema());
+        let printed = with_text_columns(&batch, &schema).unwrap();
         let column = |i: usize| -> Vec<Option<&str>> {
-            readable.column(i).as_string::<i64>().iter().collect()
+            printed.column(i).as_string::<i64>().iter().collect()
         };
         assert_eq!(column(0), [Some("a"), None]);
         assert_eq!(column(1), [Some("b"), Some("0xff")]);
-        assert_eq!(readable.column(2).data_type(), &DataType::Int64);
+        assert_eq!(printed.column(2).data_type(), &DataType::Int64);
     }
 }

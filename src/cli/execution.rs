@@ -1,0 +1,61 @@
+//! Runs statements, one at a time, until they end or a signal stops them.
+//!
+//! A statement computes on the threads of the engine's runtime, so signals are handled however busy it is.
+
+mod bounded;
+mod streaming;
+mod upcoming;
+
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::DataFusionError;
+
+use super::failure::{Failure, panicked};
+use super::nesting;
+use super::output::Output;
+use super::session::Session;
+use super::signals::Signals;
+use super::statements::Statement;
+use crate::query::is_streaming;
+use bounded::run_bounded;
+use streaming::run_streaming;
+
+pub(super) use upcoming::Upcoming;
+
+/// Runs a statement, in front of those `behind` it, and prints what it gives; a signal ends it.
+pub(super) async fn run_statement(
+    session: &Session,
+    statement: &Statement,
+    output: Output,
+    signals: &mut Signals,
+    upcoming: &[Upcoming],
+) -> Result<(), Failure> {
+    nesting::check(&statement.text).map_err(DataFusionError::from)?;
+    let (ctx, text) = (session.ctx.clone(), statement.in_place());
+    let asking = {
+        let _on_the_engine = session.engine.enter();
+        SpawnedTask::spawn(async move { is_streaming(&ctx, &text).await })
+    };
+    let streaming = tokio::select! {
+        biased;
+        stop = signals.next() => return Err(Failure::Stopped(stop)),
+        answer = asking.join() => answer.map_err(panicked)?,
+    };
+    match streaming {
+        Ok(true) => run_streaming(session, statement, output, signals, upcoming).await,
+        // What cannot be planned is planned again, and refused in the engine's words.
+        Ok(false) | Err(_) => run_bounded(session, statement, output, signals).await,
+    }
+}
+
+/// Prints or reads on another thread: who is at the other end may do nothing for long, and a signal ends the wait.
+pub(super) async fn unless_stopped<T: Send + 'static>(
+    signals: &mut Signals,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let working = tokio::task::spawn_blocking(work);
+    tokio::select! {
+        biased;
+        stop = signals.next() => Err(Failure::Stopped(stop)),
+        done = working => done.map_err(panicked)?,
+    }
+}

@@ -1,0 +1,208 @@
+//! The line that shows how far a long read or write is, from the metrics of the running plan.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::MetricValue;
+use tokio::time::Instant;
+
+use super::line::{Line, RATE_WINDOW, grouped, lag};
+
+const READ_NODE: &str = "KinesisReadExec";
+const WRITE_NODE: &str = "KinesisSinkExec";
+const RECORDS: &str = "records";
+const BYTES: &str = "bytes";
+const LAG: &str = "millis_behind_latest";
+const LOSSES: &str = "lost_ranges";
+
+/// The counters of all Kinesis nodes of a plan at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counters {
+    read: Option<Flow>,
+    written: Option<Flow>,
+    millis_behind: u64,
+}
+
+/// What went through nodes of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Flow {
+    records: u64,
+    bytes: u64,
+}
+
+impl Counters {
+    fn of(plan: &dyn ExecutionPlan) -> Self {
+        let mut counters = Self::default();
+        counters.add(plan);
+        counters
+    }
+
+    fn add(&mut self, plan: &dyn ExecutionPlan) {
+        let flow = match plan.name() {
+            READ_NODE => Some(&mut self.read),
+            WRITE_NODE => Some(&mut self.written),
+            _ => None,
+        };
+        if let Some(flow) = flow {
+            let flow = flow.get_or_insert_default();
+            for metric in plan.metrics().iter().flat_map(|metrics| metrics.iter()) {
+                let value = metric.value().as_usize() as u64;
+                match (metric.value().name(), metric.value()) {
+                    (RECORDS, MetricValue::Count { .. }) => flow.records += value,
+                    (BYTES, MetricValue::Count { .. }) => flow.bytes += value,
+                    (LAG, MetricValue::Gauge { .. }) => {
+                        self.millis_behind = self.millis_behind.max(value);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for child in plan.children() {
+            self.add(child.as_ref());
+        }
+    }
+}
+
+/// Losses of data that the reads of a plan have found.
+fn losses(plan: &dyn ExecutionPlan) -> u64 {
+    let mut lost = 0;
+    if plan.name() == READ_NODE
+        && let Some(metrics) = plan.metrics()
+    {
+        lost += metrics
+            .sum_by_name(LOSSES)
+            .map_or(0, |found| found.as_usize() as u64);
+    }
+    let children = plan.children();
+    let children = children.iter().map(|child| losses(child.as_ref()));
+    lost + children.sum::<u64>()
+}
+
+/// What one line says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Snapshot {
+    counters: Counters,
+    read_per_second: f64,
+    written_per_second: f64,
+}
+
+impl Snapshot {
+    /// Rates are those between two moments `span` apart.
+    fn between(before: &Counters, now: Counters, span: Duration) -> Self {
+        let bytes = |flow: Option<Flow>| flow.unwrap_or_default().bytes;
+        let rate = |before: Option<Flow>, now: Option<Flow>| {
+            if span.is_zero() {
+                0.0
+            } else {
+                bytes(now).saturating_sub(bytes(before)) as f64 / span.as_secs_f64()
+            }
+        };
+        Self {
+            read_per_second: rate(before.read, now.read),
+            written_per_second: rate(before.written, now.written),
+            counters: now,
+        }
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counters {
+            read,
+            written,
+            millis_behind,
+        } = self.counters;
+        if let Some(flow) = read {
+            write_flow(f, "reading", flow, self.read_per_second)?;
+            // Zero is also what a reader says that has not heard from the service yet.
+            if millis_behind > 0 {
+                write!(f, "  {} behind", lag(millis_behind))?;
+            }
+        }
+        if let Some(flow) = written {
+            let gap = if read.is_some() { "   " } else { "" };
+            f.write_str(gap)?;
+            write_flow(f, "writing", flow, self.written_per_second)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_flow(f: &mut fmt::Formatter<'_>, verb: &str, flow: Flow, per_second: f64) -> fmt::Result {
+    let records = grouped(flow.records);
+    if per_second >= 1e6 {
+        write!(f, "{verb}  {records} records  {:.1} MB/s", per_second / 1e6)
+    } else {
+        write!(f, "{verb}  {records} records  {:.1} kB/s", per_second / 1e3)
+    }
+}
+
+/// Draws the line of one statement while it runs.
+#[derive(Debug)]
+pub(in crate::cli) struct BoundedProgress {
+    line: Line,
+    plan: Option<Arc<dyn ExecutionPlan>>,
+    samples: VecDeque<(Instant, Counters)>,
+}
+
+impl BoundedProgress {
+    pub(in crate::cli) fn start() -> Self {
+        Self {
+            line: Line::start(),
+            plan: None,
+            samples: VecDeque::new(),
+        }
+    }
+
+    /// The plan whose metrics are shown.
+    pub(in crate::cli) fn watch(&mut self, plan: Arc<dyn ExecutionPlan>) {
+        self.samples
+            .push_back((Instant::now(), Counters::default()));
+        self.plan = Some(plan);
+    }
+
+    /// Waits until the line is due; may be dropped while it waits.
+    pub(in crate::cli) async fn due(&mut self) {
+        self.line.due().await;
+    }
+
+    pub(in crate::cli) fn draw(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        let counters = Counters::of(plan.as_ref());
+        if counters == Counters::default() {
+            return;
+        }
+        let snapshot = self.sample(Instant::now(), counters);
+        self.line.draw(&snapshot);
+    }
+
+    /// Losses of data so far.
+    pub(in crate::cli) fn losses(&self) -> u64 {
+        self.plan.as_deref().map_or(0, losses)
+    }
+
+    /// Takes the line away, for other output or the prompt.
+    pub(in crate::cli) fn clear(&mut self) {
+        self.line.clear();
+    }
+
+    /// Takes away the `^C` that a terminal has put where the line is.
+    pub(in crate::cli) fn hide_echo(&mut self) {
+        self.line.hide_echo();
+    }
+
+    fn sample(&mut self, now: Instant, counters: Counters) -> Snapshot {
+        self.samples.push_back((now, counters));
+        while self.samples.len() > 2 && now - self.samples[1].0 >= RATE_WINDOW {
+            self.samples.pop_front();
+        }
+        let (then, before) = self.samples[0];
+        Snapshot::between(&before, counters, now - then)
+    }
+}
+
+#[cfg(test)]
+mod tests;
