@@ -7,13 +7,13 @@ use std::time::Duration;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 
-#[cfg(doc)]
-use super::handle::StreamingQuery;
-use super::listener::{Listeners, StreamingQueryListener};
-use super::output::{Console, Output};
-use super::steps::StepHook;
 use crate::checkpoint::OffsetCommitter;
 use crate::model::{BatchId, OutputMode, Trigger};
+use crate::query::events::listener::{Listeners, StreamingQueryListener};
+use crate::query::fail_points::StepHook;
+#[cfg(doc)]
+use crate::query::handle::StreamingQuery;
+use crate::query::output::{Console, Output};
 
 /// How long [`StreamingQuery::stop`] waits for the batch in flight.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);

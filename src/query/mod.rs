@@ -16,47 +16,33 @@
 
 mod batch;
 mod builder;
+mod events;
+mod fail_points;
 mod handle;
-mod housekeeping;
-mod idle;
-mod listener;
-mod numbers;
+mod identity;
 mod output;
-mod place;
 mod plan;
-#[cfg(feature = "cli")]
-mod preview;
-mod progress;
-mod recovery;
-mod registry;
-mod report;
-mod resume;
-mod runner;
-mod shared;
+mod schedule;
+mod sources;
 mod start;
-mod stateful;
-mod statement;
 mod status;
-mod steps;
-mod timer;
-mod trigger;
-mod waiting;
+mod task;
 
 pub use builder::StreamingQueryBuilder;
-pub use handle::StreamingQuery;
-pub use listener::{
+pub use events::listener::{
     StreamingQueryIdle, StreamingQueryListener, StreamingQueryStarted, StreamingQueryTerminated,
 };
-pub(crate) use plan::explained;
-pub use plan::is_streaming;
-#[cfg(feature = "cli")]
-pub(crate) use preview::expect_own_checkpoint;
-pub use progress::{
+pub use events::progress::{
     EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
     StreamingQueryProgress,
 };
-#[cfg(feature = "cli")]
-pub(crate) use statement::same_statement;
-pub use status::{QueryEnd, QueryStatus};
 #[doc(hidden)]
-pub use steps::{Step, StepHook};
+pub use fail_points::{Step, StepHook};
+pub use handle::StreamingQuery;
+#[cfg(feature = "cli")]
+pub(crate) use identity::preflight::expect_own_checkpoint;
+#[cfg(feature = "cli")]
+pub(crate) use identity::statement::same_statement;
+pub(crate) use plan::explained;
+pub use plan::is_streaming;
+pub use status::{QueryEnd, QueryStatus};

@@ -7,24 +7,26 @@ use datafusion::execution::SessionState;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use super::builder::StreamingQueryBuilder;
-use super::handle::StreamingQuery;
-use super::housekeeping::Housekeeping;
-use super::idle::Mark;
-use super::listener::StreamingQueryStarted;
-use super::output::Output;
-use super::place::{Place, Told, refuse_stop_lock};
-use super::plan::StreamingPlan;
-use super::recovery::{ChangedQuery, expect_query, identify, metadata_options, uuid};
-use super::registry::{Registration, SessionQueries};
-use super::resume::describe;
-use super::runner::Runner;
-use super::shared::Shared;
-use super::stateful::Stateful;
 use crate::checkpoint::{Checkpoint, QueryText, StateObjects};
 use crate::error::failure;
 use crate::error::{Error, Result};
 use crate::model::RetryPolicy;
+use crate::query::batch::purge::Housekeeping;
+use crate::query::batch::state::Stateful;
+use crate::query::builder::StreamingQueryBuilder;
+use crate::query::events::listener::StreamingQueryStarted;
+use crate::query::handle::StreamingQuery;
+use crate::query::handle::control::Shared;
+use crate::query::identity::metadata::{
+    ChangedQuery, expect_query, identify, metadata_options, uuid,
+};
+use crate::query::identity::registry::{Registration, SessionQueries};
+use crate::query::identity::storage::{Place, Told, refuse_stop_lock};
+use crate::query::output::Output;
+use crate::query::plan::StreamingPlan;
+use crate::query::schedule::log_coverage::Mark;
+use crate::query::sources::describe;
+use crate::query::task::Runner;
 use crate::state::StateDirectory;
 use crate::table::{StreamingSettings, logical_plan};
 

@@ -41,7 +41,7 @@ const PURE: &[&str] = &[
     "aggregation/",
     "model/",
     "options/",
-    "query/trigger.rs",
+    "query/schedule/trigger.rs",
     "sink/batcher/",
     "source/budget.rs",
     "source/buffer.rs",

@@ -1,5 +1,7 @@
 //! The handle of a running query.
 
+pub(super) mod control;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +10,13 @@ use datafusion::prelude::SessionContext;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::builder::StreamingQueryBuilder;
-use super::progress::StreamingQueryProgress;
-use super::registry::Registration;
-use super::shared::{Shared, Wish};
-use super::status::{QueryEnd, QueryStatus};
 use crate::error::{Error, Result};
 use crate::model::Clock;
+use crate::query::builder::StreamingQueryBuilder;
+use crate::query::events::progress::StreamingQueryProgress;
+use crate::query::handle::control::{Shared, Wish};
+use crate::query::identity::registry::Registration;
+use crate::query::status::{QueryEnd, QueryStatus};
 
 /// A streaming query that runs in the background, in micro-batches.
 ///
@@ -91,7 +93,7 @@ impl StreamingQuery {
         StreamingQueryBuilder::new(ctx, sql.into())
     }
 
-    pub(super) fn new(
+    pub(in crate::query) fn new(
         shared: Arc<Shared>,
         clock: Arc<dyn Clock>,
         registration: Arc<Registration>,

@@ -2,30 +2,30 @@
 
 use std::sync::Arc;
 
-use super::plan::PlanSource;
 use crate::checkpoint::{OffsetCommitter, StopLock, open, open_table, private};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{CommitterKind, DynamoDbSettings, MetadataOptions};
+use crate::query::plan::PlanSource;
 
 /// What the builder, the session and the tables say about it.
 #[derive(Debug)]
-pub(super) struct Told<'a> {
-    pub(super) committer: Option<Arc<dyn OffsetCommitter>>,
-    pub(super) checkpoint_location: Option<&'a str>,
-    pub(super) query_name: Option<&'a str>,
-    pub(super) metadata: &'a MetadataOptions,
-    pub(super) sources: &'a [PlanSource],
+pub(in crate::query) struct Told<'a> {
+    pub(in crate::query) committer: Option<Arc<dyn OffsetCommitter>>,
+    pub(in crate::query) checkpoint_location: Option<&'a str>,
+    pub(in crate::query) query_name: Option<&'a str>,
+    pub(in crate::query) metadata: &'a MetadataOptions,
+    pub(in crate::query) sources: &'a [PlanSource],
 }
 
 /// Where a query keeps its progress.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) committer: Arc<dyn OffsetCommitter>,
-    pub(super) stop_lock: Option<StopLock>,
+pub(in crate::query) struct Place {
+    pub(in crate::query) committer: Arc<dyn OffsetCommitter>,
+    pub(in crate::query) stop_lock: Option<StopLock>,
     /// Where the state of an aggregation is kept; none where nothing outlives the run.
-    pub(super) state: Option<String>,
+    pub(in crate::query) state: Option<String>,
     /// What no other query may use meanwhile, by name.
-    pub(super) held: Vec<String>,
+    pub(in crate::query) held: Vec<String>,
 }
 
 impl Place {
@@ -36,7 +36,7 @@ impl Place {
     /// # Errors
     /// A location that cannot be meant, or none at all for an INSERT; a query without a name that is to
     /// be found in DynamoDB.
-    pub(super) async fn new(told: Told<'_>, inserts: bool) -> Result<Self> {
+    pub(in crate::query) async fn new(told: Told<'_>, inserts: bool) -> Result<Self> {
         let path = told.metadata.path.as_deref();
         let beside = told.checkpoint_location.or(path);
         let stop_lock = beside.map(StopLock::at).transpose()?;
@@ -75,7 +75,7 @@ impl Place {
 ///
 /// # Errors
 /// [`Checkpoint`](ErrorKind::Checkpoint) with the object.
-pub(super) async fn refuse_stop_lock(lock: &StopLock) -> Result<()> {
+pub(in crate::query) async fn refuse_stop_lock(lock: &StopLock) -> Result<()> {
     match lock.is_there().await {
         Ok(false) => Ok(()),
         Ok(true) => Err(Error::new(

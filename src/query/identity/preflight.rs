@@ -2,15 +2,15 @@
 
 use datafusion::prelude::SessionContext;
 
-use super::output::FOREACH_BATCH;
-use super::plan::StreamingPlan;
-use super::recovery::metadata_options;
-use super::statement::{is_same_query, refuse_changed};
 use crate::checkpoint::{Checkpoint, QueryText, open};
 use crate::error::failure;
 use crate::error::{ErrorKind, Result};
 use crate::model::RetryPolicy;
 use crate::options::CommitterKind;
+use crate::query::identity::metadata::metadata_options;
+use crate::query::identity::statement::{is_same_query, refuse_changed};
+use crate::query::output::FOREACH_BATCH;
+use crate::query::plan::StreamingPlan;
 use crate::table::{StreamingSettings, logical_plan};
 
 /// Refuses a statement whose start would be refused because its checkpoint is that of another query. Only logs in

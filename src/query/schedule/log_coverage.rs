@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::runner::Runner;
 use crate::checkpoint::QueryMetadata;
 use crate::model::{Batch, StreamRanges, UnixMillis};
+use crate::query::task::Runner;
 use crate::source::follow::StreamReader;
 
 /// How often it says so in the time the stream keeps its records: a query may then be down for three
@@ -18,16 +18,16 @@ const END_WAITS: Duration = Duration::from_secs(60);
 
 /// How far the log says that all was read, source by source.
 #[derive(Debug)]
-pub(super) struct Mark(Vec<UnixMillis>);
+pub(in crate::query) struct Mark(Vec<UnixMillis>);
 
 impl Mark {
     /// What is known before there is an entry.
-    pub(super) fn beginning(metadata: &QueryMetadata) -> Self {
+    pub(in crate::query) fn beginning(metadata: &QueryMetadata) -> Self {
         Self(vec![metadata.created_at; metadata.sources.len()])
     }
 
     /// What the entry of `batch` says; not to know it is worse than any time.
-    pub(super) fn of(batch: &Batch) -> Self {
+    pub(in crate::query) fn of(batch: &Batch) -> Self {
         let told = |source: &StreamRanges| source.read_to.unwrap_or(UnixMillis(i64::MIN));
         Self(batch.sources.iter().map(told).collect())
     }
@@ -37,7 +37,7 @@ impl Runner {
     /// Whether a batch without rows is to be logged: what the newest entry says is old, and much more is
     /// known by now; or it does not have the end of a shard, or a statement that was accepted. A query that
     /// ends by itself first reads all that it is to read, and leaves ends to batches with rows.
-    pub(super) fn owes_mark(&self, readers: &[StreamReader]) -> bool {
+    pub(in crate::query) fn owes_mark(&self, readers: &[StreamReader]) -> bool {
         let reads_on = || self.until.is_some() && !readers.iter().all(StreamReader::is_exhausted);
         if self.owes_query {
             return !reads_on();

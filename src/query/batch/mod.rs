@@ -1,18 +1,23 @@
 //! One batch, step by step.
 
+pub(super) mod metrics;
+pub(super) mod purge;
+pub(super) mod read_numbers;
+pub(super) mod state;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::idle::Mark;
-use super::plan::state_at;
-use super::report::Report;
-use super::runner::Runner;
-use super::steps::Step;
 use crate::checkpoint::Logged;
 use crate::error::{ErrorKind, Result};
 use crate::model::{Batch, BatchId, Committed, StreamRanges, UnixMillis};
+use crate::query::batch::metrics::Report;
+use crate::query::fail_points::Step;
+use crate::query::plan::state_at;
+use crate::query::schedule::log_coverage::Mark;
+use crate::query::task::Runner;
 use crate::source::BatchReads;
 use crate::source::follow::StreamReader;
 use crate::state::in_batch;
@@ -22,23 +27,23 @@ const NAMED_SHARDS: usize = 4;
 
 /// A batch that is to be run.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) batch: Batch,
+pub(in crate::query) struct Job {
+    pub(in crate::query) batch: Batch,
     /// What it reads, source by source.
-    pub(super) reads: Vec<Arc<BatchReads>>,
+    pub(in crate::query) reads: Vec<Arc<BatchReads>>,
     /// Whether `offsets/N` is written.
-    pub(super) logged: bool,
+    pub(in crate::query) logged: bool,
     /// When the trigger wanted it.
-    pub(super) due: UnixMillis,
+    pub(in crate::query) due: UnixMillis,
     /// When its planning began.
-    pub(super) fired: UnixMillis,
+    pub(in crate::query) fired: UnixMillis,
     /// The same, to the nanosecond.
-    pub(super) begun: Instant,
+    pub(in crate::query) begun: Instant,
 }
 
 impl Job {
     /// Whether it reads anything: rows, or records without rows.
-    pub(super) fn moves(&self) -> bool {
+    pub(in crate::query) fn moves(&self) -> bool {
         let sources = self.batch.sources.iter();
         let mut ranges = sources.flat_map(|source| source.shards.values());
         ranges.any(|range| !range.is_empty())
@@ -50,7 +55,11 @@ impl Runner {
     ///
     /// # Errors
     /// What went wrong, with the batch and its ranges.
-    pub(super) async fn batch(&mut self, readers: &[StreamReader], job: Job) -> Result<Logged> {
+    pub(in crate::query) async fn batch(
+        &mut self,
+        readers: &[StreamReader],
+        job: Job,
+    ) -> Result<Logged> {
         let Job { batch, .. } = &job;
         let id = batch.id;
         self.shared

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::batch::Job;
-use super::output::Ran;
-use super::plan::PlanSource;
-use super::progress::{
+use crate::model::{Offsets, StreamRanges};
+use crate::query::batch::Job;
+use crate::query::events::progress::{
     EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
     StreamingQueryProgress, rate,
 };
-use super::runner::Runner;
-use crate::model::{Offsets, StreamRanges};
+use crate::query::output::Ran;
+use crate::query::plan::PlanSource;
+use crate::query::task::Runner;
 use crate::source::follow::StreamReader;
 
 /// What a batch took, step by step, and what came out.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(in crate::query) struct Report {
     last: Instant,
     durations: BTreeMap<&'static str, Duration>,
     input_rows: Vec<u64>,
@@ -38,7 +38,7 @@ struct Spans {
 
 impl Report {
     /// Begins to count with the planning of `job`.
-    pub(super) fn begun(job: &Job) -> Self {
+    pub(in crate::query) fn begun(job: &Job) -> Self {
         Self {
             last: job.begun,
             durations: BTreeMap::new(),
@@ -50,14 +50,14 @@ impl Report {
     }
 
     /// What was done since the last call, by the name Spark has for it.
-    pub(super) fn lap(&mut self, step: &'static str) {
+    pub(in crate::query) fn lap(&mut self, step: &'static str) {
         let now = Instant::now();
         self.durations.insert(step, now - self.last);
         self.last = now;
     }
 
     /// The plan has run.
-    pub(super) fn ran(&mut self, ran: Ran) {
+    pub(in crate::query) fn ran(&mut self, ran: Ran) {
         self.durations.insert("queryPlanning", ran.planning);
         self.durations.insert("addBatch", ran.running);
         self.input_rows = ran.input_rows;
@@ -66,7 +66,7 @@ impl Report {
     }
 
     /// The state is written.
-    pub(super) fn saved(
+    pub(in crate::query) fn saved(
         &mut self,
         operator: StateOperatorProgress,
         times: Option<EventTimeProgress>,
@@ -76,7 +76,7 @@ impl Report {
     }
 
     /// The event of the batch, which is committed.
-    pub(super) fn progress(
+    pub(in crate::query) fn progress(
         mut self,
         runner: &Runner,
         readers: &[StreamReader],

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::trigger::next_fire;
 use crate::model::{Clock, Trigger, UnixMillis};
+use crate::query::schedule::trigger::next_fire;
 
 /// A query that is always behind says so this often.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
@@ -15,30 +15,30 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(300);
 
 /// When the trigger fires, and when what was done last.
 #[derive(Debug)]
-pub(super) struct Timer {
+pub(in crate::query) struct Timer {
     trigger: Trigger,
     /// When the trigger fires, or fired for what is going on.
-    pub(super) due: UnixMillis,
+    pub(in crate::query) due: UnixMillis,
     /// Since when it has fired; what may hold a batch up is counted from here.
-    pub(super) fired: Option<Instant>,
+    pub(in crate::query) fired: Option<Instant>,
     /// When the stop lock was looked for last.
-    pub(super) looked: Option<Instant>,
+    pub(in crate::query) looked: Option<Instant>,
     /// Whether that failed.
-    pub(super) lock_failed: bool,
+    pub(in crate::query) lock_failed: bool,
     /// Since when nothing has happened.
-    pub(super) idle: Instant,
+    pub(in crate::query) idle: Instant,
     /// When there was a batch last.
     active: Instant,
     /// When there was a batch last, or the log was told that there is none.
     told_idle: Instant,
     /// When the query began, before its first trigger has done its work.
-    pub(super) opening: Option<UnixMillis>,
+    pub(in crate::query) opening: Option<UnixMillis>,
     /// When it was told last that batches take longer than the interval.
     told: Option<Instant>,
 }
 
 impl Timer {
-    pub(super) fn new(trigger: Trigger, clock: &dyn Clock) -> Self {
+    pub(in crate::query) fn new(trigger: Trigger, clock: &dyn Clock) -> Self {
         Self {
             trigger,
             due: clock.now(),
@@ -55,7 +55,7 @@ impl Timer {
 
     /// How long until the trigger fires, at `now`; `None` where it has fired. A clock that is set back
     /// meanwhile costs one interval at most.
-    pub(super) fn wait_from(&mut self, now: UnixMillis) -> Option<Duration> {
+    pub(in crate::query) fn wait_from(&mut self, now: UnixMillis) -> Option<Duration> {
         if let Trigger::ProcessingTime(interval) = self.trigger {
             self.due = self.due.min(now.plus(interval));
         }
@@ -63,13 +63,13 @@ impl Timer {
     }
 
     /// There was a batch.
-    pub(super) fn worked(&mut self) {
+    pub(in crate::query) fn worked(&mut self) {
         let now = Instant::now();
         (self.idle, self.active, self.told_idle) = (now, now, now);
     }
 
     /// For how long there has been no batch, where it is time to tell.
-    pub(super) fn heartbeat(&mut self) -> Option<Duration> {
+    pub(in crate::query) fn heartbeat(&mut self) -> Option<Duration> {
         if self.told_idle.elapsed() < HEARTBEAT_INTERVAL {
             return None;
         }
@@ -78,7 +78,7 @@ impl Timer {
     }
 
     /// Whether it is time to tell that batches take longer than the interval.
-    pub(super) fn tells_behind(&mut self) -> bool {
+    pub(in crate::query) fn tells_behind(&mut self) -> bool {
         let tells = self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY);
         if tells {
             self.told = Some(Instant::now());
@@ -87,13 +87,13 @@ impl Timer {
     }
 
     /// Whether the trigger has ticks.
-    pub(super) fn has_interval(&self) -> bool {
+    pub(in crate::query) fn has_interval(&self) -> bool {
         matches!(self.trigger, Trigger::ProcessingTime(interval) if !interval.is_zero())
     }
 
     /// The trigger has done its work: on to its next time. Gives how long the work took where that
     /// was longer than the interval.
-    pub(super) fn advance(&mut self, now: UnixMillis) -> Option<Duration> {
+    pub(in crate::query) fn advance(&mut self, now: UnixMillis) -> Option<Duration> {
         let next = next_fire(self.trigger, self.due, now);
         self.due = next.at;
         self.fired = None;

@@ -6,18 +6,22 @@ use crate::model::{Trigger, UnixMillis};
 
 /// When a trigger fires again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NextFire {
+pub(in crate::query) struct NextFire {
     /// The time; not before the work of the last one was done.
-    pub(super) at: UnixMillis,
+    pub(in crate::query) at: UnixMillis,
     /// How long the work took, where that was longer than the interval between two batches.
-    pub(super) fell_behind: Option<Duration>,
+    pub(in crate::query) fell_behind: Option<Duration>,
 }
 
 /// When `trigger` fires after it fired at `fired` and the work was done at `done`.
 ///
 /// An interval fires at its multiples since the epoch. After a batch that took longer it fires at
 /// once, and ticks that were missed are left out. The other triggers fire when the work is done.
-pub(super) fn next_fire(trigger: Trigger, fired: UnixMillis, done: UnixMillis) -> NextFire {
+pub(in crate::query) fn next_fire(
+    trigger: Trigger,
+    fired: UnixMillis,
+    done: UnixMillis,
+) -> NextFire {
     let at_once = NextFire {
         at: done,
         fell_behind: None,

@@ -1,10 +1,10 @@
 //! A statement as a streaming query: which streams it reads, and its plan for one batch.
 
+mod aggregation;
 mod columns;
-mod explained;
+mod explain;
 mod refusals;
 mod sources;
-mod stateful;
 
 use std::sync::Arc;
 
@@ -26,49 +26,49 @@ use crate::table::{
     BatchTable, InStreamingQuery, KinesisTable, StreamingSettings, check_overflow, expect_files,
 };
 
-pub(crate) use explained::explained;
+pub(in crate::query) use aggregation::StatefulPlan;
+pub(crate) use explain::explained;
 pub use sources::is_streaming;
-pub(super) use stateful::StatefulPlan;
 
 /// The plan of a streaming statement, kept as it was written: each batch is optimized anew, because
 /// its time is a constant in it.
 #[derive(Debug)]
-pub(super) struct StreamingPlan {
+pub(in crate::query) struct StreamingPlan {
     plan: LogicalPlan,
     schema: SchemaRef,
     /// The session it is planned in.
-    pub(super) session: SessionState,
+    pub(in crate::query) session: SessionState,
     /// Its aggregation, where it has one.
-    pub(super) stateful: Option<StatefulPlan>,
+    pub(in crate::query) stateful: Option<StatefulPlan>,
     /// The unbounded tables it reads, each once, in the order of the statement.
-    pub(super) sources: Vec<PlanSource>,
+    pub(in crate::query) sources: Vec<PlanSource>,
 }
 
 /// An unbounded table a statement reads.
 #[derive(Debug)]
-pub(super) struct PlanSource {
+pub(in crate::query) struct PlanSource {
     /// What the statement calls it.
-    pub(super) name: String,
-    pub(super) provider: Arc<dyn TableProvider>,
+    pub(in crate::query) name: String,
+    pub(in crate::query) provider: Arc<dyn TableProvider>,
     /// What stands in the plan for it.
     scanned: Arc<dyn TableProvider>,
     /// Whether rows say which read of a batch they came from.
     numbered: bool,
     /// What all of its scans need.
-    pub(super) columns: RecordColumns,
+    pub(in crate::query) columns: RecordColumns,
 }
 
 /// The plan of one batch, and what it reads of each source.
 #[derive(Debug)]
-pub(super) struct BatchPlan {
-    pub(super) plan: LogicalPlan,
-    pub(super) reads: Vec<Arc<BatchReads>>,
+pub(in crate::query) struct BatchPlan {
+    pub(in crate::query) plan: LogicalPlan,
+    pub(in crate::query) reads: Vec<Arc<BatchReads>>,
     /// Whether it has an aggregation.
-    pub(super) stateful: bool,
+    pub(in crate::query) stateful: bool,
 }
 
 impl PlanSource {
-    pub(super) fn table(&self) -> &KinesisTable {
+    pub(in crate::query) fn table(&self) -> &KinesisTable {
         self.provider
             .downcast_ref()
             .expect("only Kinesis tables are found as sources")
@@ -84,7 +84,7 @@ impl PlanSource {
     }
 
     /// Whether the query ends where records of it are gone.
-    pub(super) fn fails_on_data_loss(&self) -> bool {
+    pub(in crate::query) fn fails_on_data_loss(&self) -> bool {
         self.table().options().source.fail_on_data_loss
     }
 }
@@ -95,7 +95,7 @@ impl StreamingPlan {
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where it cannot be right across batches, is no
     /// query, or reads no stream; what the engine says against it otherwise.
-    pub(super) fn new(
+    pub(in crate::query) fn new(
         state: &SessionState,
         plan: LogicalPlan,
         settings: &StreamingSettings,
@@ -108,7 +108,7 @@ impl StreamingPlan {
                  TABLE, or run the statement as it is, without StreamingQuery",
             ));
         }
-        let (plan, stateful) = stateful::find(plan, &mut sources, settings).map_err(failure)?;
+        let (plan, stateful) = aggregation::find(plan, &mut sources, settings).map_err(failure)?;
         let mut session = match &stateful {
             Some(stateful) => stateful.session(state)?,
             None => state.clone(),
@@ -132,7 +132,7 @@ impl StreamingPlan {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) with the table and the place.
-    pub(super) async fn expect_files(&self) -> Result<()> {
+    pub(in crate::query) async fn expect_files(&self) -> Result<()> {
         expect_files(&self.session, &self.plan)
             .await
             .map_err(failure)
@@ -142,7 +142,7 @@ impl StreamingPlan {
     ///
     /// # Errors
     /// A plan that cannot be walked.
-    pub(super) fn for_batch(&self, reads: &[Arc<BatchReads>]) -> Result<BatchPlan> {
+    pub(in crate::query) fn for_batch(&self, reads: &[Arc<BatchReads>]) -> Result<BatchPlan> {
         // The state is to be seen by batches without rows, too.
         let plan = self.over(reads, self.stateful.is_some())?;
         Ok(BatchPlan {
@@ -172,13 +172,13 @@ impl StreamingPlan {
     }
 
     /// Whether it is an INSERT; otherwise it gives rows.
-    pub(super) fn inserts(&self) -> bool {
+    pub(in crate::query) fn inserts(&self) -> bool {
         matches!(self.plan, LogicalPlan::Dml(_))
     }
 
     /// Where its rows go, for people: `KinesisSink[word_counts]`, `Table[out]`, or `Rows` where the
     /// statement does not say it.
-    pub(super) fn sink(&self) -> String {
+    pub(in crate::query) fn sink(&self) -> String {
         let LogicalPlan::Dml(insert) = &self.plan else {
             return "Rows".to_owned();
         };
@@ -194,13 +194,13 @@ impl StreamingPlan {
     }
 
     /// The rows it gives, or inserts.
-    pub(super) fn schema(&self) -> SchemaRef {
+    pub(in crate::query) fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 }
 
 /// The session of a batch, in which it is `time`: `now()` and its like give it.
-pub(super) fn state_at(state: &SessionState, time: UnixMillis) -> SessionState {
+pub(in crate::query) fn state_at(state: &SessionState, time: UnixMillis) -> SessionState {
     let mut state = state.clone();
     // Makes names of its own for the plan and takes the settings as they are now.
     state.mark_start_execution();

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::numbers::shards_by_number;
-use super::progress::{EventTimeProgress, StateOperatorProgress};
 use crate::error::{Result, failure};
 use crate::model::{Batch, BatchId, Committed, UnixMillis};
+use crate::query::batch::read_numbers::shards_by_number;
+use crate::query::events::progress::{EventTimeProgress, StateOperatorProgress};
 use crate::source::BatchReads;
 use crate::source::follow::Coverage;
 use crate::source::watermark::{Watermarks, read_to};
@@ -14,7 +14,7 @@ use crate::state::{StateBatch, StateDirectory, StatePurger, StateStore};
 
 /// What a query with an aggregation has besides a query without one.
 #[derive(Debug)]
-pub(super) struct Stateful {
+pub(in crate::query) struct Stateful {
     store: Arc<StateStore>,
     /// None where the query begins anew at each start.
     directory: Option<StateDirectory>,
@@ -31,15 +31,15 @@ pub(super) struct Stateful {
 
 /// What a batch has done to the state.
 #[derive(Debug)]
-pub(super) struct Saved {
+pub(in crate::query) struct Saved {
     /// What it leaves for the next one.
-    pub(super) left: Committed,
-    pub(super) operator: StateOperatorProgress,
-    pub(super) event_time: Option<EventTimeProgress>,
+    pub(in crate::query) left: Committed,
+    pub(in crate::query) operator: StateOperatorProgress,
+    pub(in crate::query) event_time: Option<EventTimeProgress>,
 }
 
 impl Stateful {
-    pub(super) fn new(
+    pub(in crate::query) fn new(
         store: StateStore,
         directory: Option<StateDirectory>,
         delay: Option<Duration>,
@@ -61,7 +61,7 @@ impl Stateful {
     ///
     /// # Errors
     /// Its files cannot be read, or are those of another aggregation.
-    pub(super) async fn restore(
+    pub(in crate::query) async fn restore(
         &mut self,
         before: &Committed,
         sources: usize,
@@ -89,23 +89,23 @@ impl Stateful {
         Ok(())
     }
 
-    pub(super) fn has_watermark(&self) -> bool {
+    pub(in crate::query) fn has_watermark(&self) -> bool {
         self.delay.is_some()
     }
 
     /// The watermark of a batch that is planned now.
-    pub(super) fn advance(&mut self, before: &[Coverage]) -> Option<UnixMillis> {
+    pub(in crate::query) fn advance(&mut self, before: &[Coverage]) -> Option<UnixMillis> {
         self.watermarks.as_mut()?.advance(before)
     }
 
     /// Whether groups may be closed although no record comes: the watermark follows the clock.
-    pub(super) fn closes_by_clock(&self) -> bool {
+    pub(in crate::query) fn closes_by_clock(&self) -> bool {
         let watermarks = self.watermarks.as_ref();
         watermarks.is_some_and(Watermarks::follows_clock) && self.store.may_close(UnixMillis::LAST)
     }
 
     /// Whether a batch without rows would close groups. `coverage` costs a walk over the shards.
-    pub(super) fn owes_batch(&self, coverage: impl FnOnce() -> Vec<Coverage>) -> bool {
+    pub(in crate::query) fn owes_batch(&self, coverage: impl FnOnce() -> Vec<Coverage>) -> bool {
         let Some(watermarks) = &self.watermarks else {
             return false;
         };
@@ -127,7 +127,11 @@ impl Stateful {
     }
 
     /// What the nodes of the plan of `batch` share.
-    pub(super) fn begin(&self, batch: &Batch, reads: &[Arc<BatchReads>]) -> Arc<StateBatch> {
+    pub(in crate::query) fn begin(
+        &self,
+        batch: &Batch,
+        reads: &[Arc<BatchReads>],
+    ) -> Arc<StateBatch> {
         let reads = reads.iter().any(|reads| !reads.reads.is_empty());
         let store = Arc::clone(&self.store);
         let before = self.before.watermark;
@@ -135,7 +139,7 @@ impl Stateful {
     }
 
     /// Writes what `batch` has done to the state.
-    pub(super) async fn save(
+    pub(in crate::query) async fn save(
         &mut self,
         batch: &Batch,
         reads: &[Arc<BatchReads>],
@@ -193,7 +197,7 @@ impl Stateful {
     }
 
     /// `batch` is committed with what it has left.
-    pub(super) fn committed(&mut self, batch: &Batch, left: Committed) {
+    pub(in crate::query) fn committed(&mut self, batch: &Batch, left: Committed) {
         self.before = left;
         if let Some(directory) = &mut self.directory {
             directory.committed(batch.id, &self.store);
@@ -201,7 +205,7 @@ impl Stateful {
     }
 
     /// What deletes old files of the state, where it has files.
-    pub(super) fn purger(&self) -> Option<Purger> {
+    pub(in crate::query) fn purger(&self) -> Option<Purger> {
         let directory = self.directory.as_ref()?;
         Some(Purger {
             files: directory.purger(),
@@ -212,14 +216,14 @@ impl Stateful {
 
 /// Deletes old files of a state, beside its batches.
 #[derive(Debug)]
-pub(super) struct Purger {
+pub(in crate::query) struct Purger {
     files: StatePurger,
     purged: Arc<Mutex<Option<BatchId>>>,
 }
 
 impl Purger {
     /// Deletes the files that no entry of the log needs any more, of which `oldest` is the first.
-    pub(super) async fn purge(self, oldest: &Committed) {
+    pub(in crate::query) async fn purge(self, oldest: &Committed) {
         let state = oldest.state.as_ref();
         let snapshot = state.and_then(|state| state.snapshot.as_ref());
         let purged = || self.purged.lock().unwrap_or_else(PoisonError::into_inner);

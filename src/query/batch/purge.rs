@@ -9,10 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::runner::Runner;
-use super::stateful::Stateful;
-use super::steps::Step;
 use crate::model::BatchId;
+use crate::query::batch::state::Stateful;
+use crate::query::fail_points::Step;
+use crate::query::task::Runner;
 
 /// Batches after which it is looked for files of the state that nothing needs.
 const BATCHES_PER_STATE_PURGE: u64 = 16;
@@ -24,7 +24,7 @@ const LEFT: &str = "old entries of the checkpoint, or old files of the state, st
 
 /// The deletions of a query.
 #[derive(Debug, Default)]
-pub(super) struct Housekeeping {
+pub(in crate::query) struct Housekeeping {
     /// One task at most.
     running: JoinSet<()>,
     /// Whether the files of the state are to be looked through.
@@ -33,7 +33,7 @@ pub(super) struct Housekeeping {
 
 impl Housekeeping {
     /// Waits for the deletions that were begun, but not for long.
-    pub(super) async fn finish(&mut self) {
+    pub(in crate::query) async fn finish(&mut self) {
         match timeout(WAIT_AT_END, self.running.join_next()).await {
             Ok(None | Some(Ok(()))) => {}
             Ok(Some(Err(error))) => tracing::warn!(%error, "{LEFT}"),
@@ -42,7 +42,7 @@ impl Housekeeping {
     }
 
     /// Stops what was begun; a later batch goes on with it.
-    pub(super) async fn stop(&mut self) {
+    pub(in crate::query) async fn stop(&mut self) {
         self.running.shutdown().await;
     }
 
@@ -58,7 +58,7 @@ impl Housekeeping {
 impl Runner {
     /// Begins to delete what no batch needs any more, `committed` being the newest. Where earlier deletions are
     /// still going on a later batch does it.
-    pub(super) fn keep_house(&mut self, committed: BatchId) {
+    pub(in crate::query) fn keep_house(&mut self, committed: BatchId) {
         let house = &mut self.housekeeping;
         house.state_is_due |= committed.0.is_multiple_of(BATCHES_PER_STATE_PURGE);
         if house.is_busy() {

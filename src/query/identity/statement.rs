@@ -16,7 +16,7 @@ const SHOWN_BEFORE: usize = 100;
 
 /// Whether both write to the same place by the same statement. Comments, white space and the case of
 /// words do not count. A statement that is not known is no other one.
-pub(super) fn is_same_query(one: &QueryText, other: &QueryText) -> bool {
+pub(in crate::query) fn is_same_query(one: &QueryText, other: &QueryText) -> bool {
     let same_statement = match (&one.statement, &other.statement) {
         (Some(one), Some(other)) => same_statement(one, other),
         _ => true,
@@ -48,7 +48,7 @@ fn tokens(statement: &str) -> Vec<Token> {
 }
 
 /// The refusal of a query at a checkpoint of another one.
-pub(super) fn refuse_changed(location: &str, was: &QueryText, now: &QueryText) -> Error {
+pub(in crate::query) fn refuse_changed(location: &str, was: &QueryText, now: &QueryText) -> Error {
     let (was, now) = (Shown(was, now), Shown(now, was));
     Error::new(
         ErrorKind::Checkpoint,
@@ -62,7 +62,11 @@ pub(super) fn refuse_changed(location: &str, was: &QueryText, now: &QueryText) -
 }
 
 /// The refusal of a second query of one session at the checkpoint of the first.
-pub(super) fn refuse_second(location: &str, first: &QueryText, second: &QueryText) -> Error {
+pub(in crate::query) fn refuse_second(
+    location: &str,
+    first: &QueryText,
+    second: &QueryText,
+) -> Error {
     let (first, second) = (Shown(first, second), Shown(second, first));
     Error::new(
         ErrorKind::Checkpoint,

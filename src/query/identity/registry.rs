@@ -17,7 +17,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What a session knows of its queries.
 #[derive(Debug, Default)]
-pub(super) struct SessionQueries {
+pub(in crate::query) struct SessionQueries {
     /// The run of each name in use.
     names: Mutex<HashMap<String, String>>,
     /// What was started last at each checkpoint.
@@ -26,7 +26,7 @@ pub(super) struct SessionQueries {
 
 impl SessionQueries {
     /// Those of the session of `ctx`, shared by all its handles.
-    pub(super) fn of(ctx: &SessionContext) -> Arc<Self> {
+    pub(in crate::query) fn of(ctx: &SessionContext) -> Arc<Self> {
         let state = ctx.state_ref();
         let mut state = state.write();
         if let Some(known) = state.config().get_extension::<Self>() {
@@ -38,19 +38,19 @@ impl SessionQueries {
     }
 
     /// What was started last at the checkpoint `location`.
-    pub(super) fn started_at(&self, location: &str) -> Option<QueryText> {
+    pub(in crate::query) fn started_at(&self, location: &str) -> Option<QueryText> {
         lock(&self.started).get(location).cloned()
     }
 
     /// Notes what was started at the checkpoint `location`.
-    pub(super) fn note(&self, location: String, runs: QueryText) {
+    pub(in crate::query) fn note(&self, location: String, runs: QueryText) {
         lock(&self.started).insert(location, runs);
     }
 }
 
 /// The place of a running query among the others; given up when dropped.
 #[derive(Debug)]
-pub(super) struct Registration {
+pub(in crate::query) struct Registration {
     run_id: String,
     session: Arc<SessionQueries>,
 }
@@ -61,7 +61,7 @@ impl Registration {
     /// # Errors
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) where a running query of `session` has the
     /// name, or one of this process has one of the places.
-    pub(super) fn take(
+    pub(in crate::query) fn take(
         session: &Arc<SessionQueries>,
         run_id: &str,
         name: Option<&str>,
@@ -95,7 +95,7 @@ impl Registration {
     }
 
     /// The registration of a run that the others do not know of.
-    pub(super) fn none() -> Self {
+    pub(in crate::query) fn none() -> Self {
         Self {
             run_id: String::new(),
             session: Arc::default(),
@@ -103,7 +103,7 @@ impl Registration {
     }
 
     /// Makes room for another run; a second time does nothing.
-    pub(super) fn release(&self) {
+    pub(in crate::query) fn release(&self) {
         lock(&self.session.names).retain(|_, run| *run != self.run_id);
         lock(&HELD).retain(|(_, run)| *run != self.run_id);
     }

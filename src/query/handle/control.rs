@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use datafusion::arrow::datatypes::SchemaRef;
 use tokio::sync::{Notify, oneshot, watch};
 
-use super::progress::{StreamingQueryProgress, data_losses};
-use super::status::{QueryEnd, QueryStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::UnixMillis;
+use crate::query::events::progress::{StreamingQueryProgress, data_losses};
+use crate::query::status::{QueryEnd, QueryStatus};
 
 /// How many progress events a handle keeps.
 const KEPT_PROGRESS: usize = 100;
@@ -21,7 +21,7 @@ const KEPT_POSITIONS: usize = 300_000;
 
 /// What the handle wants of the query; a later wish is stronger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wish {
+pub(in crate::query) enum Wish {
     /// To go on.
     Run,
     /// To end behind the batch in flight.
@@ -39,11 +39,11 @@ struct CatchUp {
 
 /// What a running query and its handles share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) id: String,
-    pub(super) run_id: String,
-    pub(super) name: Option<String>,
-    pub(super) schema: SchemaRef,
+pub(in crate::query) struct Shared {
+    pub(in crate::query) id: String,
+    pub(in crate::query) run_id: String,
+    pub(in crate::query) name: Option<String>,
+    pub(in crate::query) schema: SchemaRef,
     status: Mutex<QueryStatus>,
     /// Losses of data since the start.
     losses: AtomicU64,
@@ -59,7 +59,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(id: String, run_id: String, name: Option<String>, schema: SchemaRef) -> Self {
+    pub(in crate::query) fn new(
+        id: String,
+        run_id: String,
+        name: Option<String>,
+        schema: SchemaRef,
+    ) -> Self {
         Self {
             id,
             run_id,
@@ -79,12 +84,17 @@ impl Shared {
         }
     }
 
-    pub(super) fn status(&self) -> QueryStatus {
+    pub(in crate::query) fn status(&self) -> QueryStatus {
         lock(&self.status).clone()
     }
 
     /// What the query does from now on; the message tells of losses of data, too.
-    pub(super) fn set_status(&self, message: impl Into<String>, data: bool, active: bool) {
+    pub(in crate::query) fn set_status(
+        &self,
+        message: impl Into<String>,
+        data: bool,
+        active: bool,
+    ) {
         let mut message = message.into();
         match self.losses() {
             0 => {}
@@ -98,24 +108,24 @@ impl Shared {
     }
 
     /// How often data was lost since the start, for the statuses to come.
-    pub(super) fn set_losses(&self, losses: u64) {
+    pub(in crate::query) fn set_losses(&self, losses: u64) {
         self.losses.store(losses, Ordering::Relaxed);
     }
 
     /// How often data was lost since the start.
-    pub(super) fn losses(&self) -> u64 {
+    pub(in crate::query) fn losses(&self) -> u64 {
         self.losses.load(Ordering::Relaxed)
     }
 
-    pub(super) fn recent(&self) -> Vec<Arc<StreamingQueryProgress>> {
+    pub(in crate::query) fn recent(&self) -> Vec<Arc<StreamingQueryProgress>> {
         lock(&self.recent).iter().map(Arc::clone).collect()
     }
 
-    pub(super) fn last(&self) -> Option<Arc<StreamingQueryProgress>> {
+    pub(in crate::query) fn last(&self) -> Option<Arc<StreamingQueryProgress>> {
         lock(&self.recent).back().map(Arc::clone)
     }
 
-    pub(super) fn push(&self, progress: Arc<StreamingQueryProgress>) {
+    pub(in crate::query) fn push(&self, progress: Arc<StreamingQueryProgress>) {
         let mut recent = lock(&self.recent);
         recent.push_back(progress);
         let mut positions: usize = recent.iter().map(|progress| progress.positions()).sum();
@@ -126,7 +136,7 @@ impl Shared {
     }
 
     /// Asks for the end; what was asked before is never taken back.
-    pub(super) fn wish(&self, wish: Wish) {
+    pub(in crate::query) fn wish(&self, wish: Wish) {
         self.wish.send_if_modified(|current| {
             let stronger = wish > *current;
             *current = wish.max(*current);
@@ -134,19 +144,19 @@ impl Shared {
         });
     }
 
-    pub(super) fn is_stopping(&self) -> bool {
+    pub(in crate::query) fn is_stopping(&self) -> bool {
         *self.wish.borrow() >= Wish::Stop
     }
 
     /// Resolves once the handle wants at least this much.
-    pub(super) async fn wished(&self, wish: Wish) {
+    pub(in crate::query) async fn wished(&self, wish: Wish) {
         let mut wishes = self.wish.subscribe();
         // The sender lives as long as `self`, so this cannot fail.
         let _ = wishes.wait_for(|current| *current >= wish).await;
     }
 
     /// Makes the result known; the first one counts.
-    pub(super) fn end(&self, result: Result<QueryEnd, Arc<Error>>) {
+    pub(in crate::query) fn end(&self, result: Result<QueryEnd, Arc<Error>>) {
         let message = match &result {
             Ok(_) => "Stopped".to_owned(),
             Err(error) => format!("Terminated with an error: {error}"),
@@ -163,12 +173,12 @@ impl Shared {
     }
 
     /// The result, if there is one yet.
-    pub(super) fn result(&self) -> Option<Result<QueryEnd, Arc<Error>>> {
+    pub(in crate::query) fn result(&self) -> Option<Result<QueryEnd, Arc<Error>>> {
         self.ended.borrow().clone()
     }
 
     /// Waits for the result.
-    pub(super) async fn ended(&self) -> Result<()> {
+    pub(in crate::query) async fn ended(&self) -> Result<()> {
         let mut ended = self.ended.subscribe();
         match ended.wait_for(Option::is_some).await {
             Ok(result) => match &*result {
@@ -180,7 +190,7 @@ impl Shared {
     }
 
     /// Waits until all that arrived before `time` is committed.
-    pub(super) async fn caught_up(&self, time: UnixMillis) -> Result<()> {
+    pub(in crate::query) async fn caught_up(&self, time: UnixMillis) -> Result<()> {
         let (done, waiting) = oneshot::channel();
         lock(&self.catch_ups).push(CatchUp { before: time, done });
         if self.result().is_some() {
@@ -198,12 +208,12 @@ impl Shared {
     }
 
     /// Resolves when somebody has begun to wait for the query to catch up.
-    pub(super) async fn asked(&self) {
+    pub(in crate::query) async fn asked(&self) {
         self.asked.notified().await;
     }
 
     /// Tells those for whom `caught_up` holds; whether somebody is left.
-    pub(super) fn answer(&self, caught_up: impl Fn(UnixMillis) -> bool) -> bool {
+    pub(in crate::query) fn answer(&self, caught_up: impl Fn(UnixMillis) -> bool) -> bool {
         let mut waiting = lock(&self.catch_ups);
         for catch_up in waiting.extract_if(.., |waiting| caught_up(waiting.before)) {
             // Who does not wait any more need not be told.
@@ -225,7 +235,7 @@ impl fmt::Display for Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::progress::tests::of_shards;
+    use crate::query::events::progress::tests::of_shards;
     use datafusion::arrow::datatypes::Schema;
 
     #[test]

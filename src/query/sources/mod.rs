@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::idle::Mark;
-use super::plan::{PlanSource, StreamingPlan};
-use super::runner::Runner;
-use super::stateful::Stateful;
 use crate::checkpoint::Recovered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::StreamSummary;
 use crate::model::{InitialPositions, Offsets, ShardPosition, Trigger, UnixMillis};
+use crate::query::batch::state::Stateful;
+use crate::query::plan::{PlanSource, StreamingPlan};
+use crate::query::schedule::log_coverage::Mark;
+use crate::query::task::Runner;
 use crate::source::follow::{FollowSettings, From, StreamReader};
 use crate::source::{Fetches, ReadContext, StreamRetention};
 
@@ -24,7 +24,7 @@ const NAMED_POSITIONS: usize = 4;
 ///
 /// # Errors
 /// One of them is gone, or what the service answers.
-pub(super) async fn describe(
+pub(in crate::query) async fn describe(
     plan: &StreamingPlan,
     random: &mut fastrand::Rng,
 ) -> Result<Vec<StreamSummary>> {
@@ -42,7 +42,10 @@ impl Runner {
     /// # Errors
     /// [`DataLoss`](ErrorKind::DataLoss) for such a stream, with both times and the positions, where
     /// the options have it so.
-    pub(super) fn starts(&mut self, recovered: &mut Option<Recovered>) -> Result<Vec<From>> {
+    pub(in crate::query) fn starts(
+        &mut self,
+        recovered: &mut Option<Recovered>,
+    ) -> Result<Vec<From>> {
         self.mark = match recovered {
             Some(recovered) => Mark::of(&recovered.batch),
             None => Mark::beginning(&self.metadata),
@@ -128,14 +131,17 @@ impl Runner {
     }
 
     /// Has the status say how often data was lost.
-    pub(super) fn tell_losses(&self, readers: &[StreamReader]) {
+    pub(in crate::query) fn tell_losses(&self, readers: &[StreamReader]) {
         let found = readers.iter().map(StreamReader::losses);
         let known = self.losses.iter().copied();
         self.shared.set_losses(known.chain(found).sum());
     }
 
     /// Starts to read each source where `starts` says.
-    pub(super) async fn readers(&mut self, starts: Vec<From>) -> Result<Vec<StreamReader>> {
+    pub(in crate::query) async fn readers(
+        &mut self,
+        starts: Vec<From>,
+    ) -> Result<Vec<StreamReader>> {
         let mut readers = Vec::with_capacity(starts.len());
         for (place, from) in starts.into_iter().enumerate() {
             let (source, summary) = (&self.plan.sources[place], &self.streams[place]);
@@ -163,7 +169,7 @@ impl Runner {
     }
 
     /// Keeps what `readers` have counted, which are to be replaced.
-    pub(super) fn replace(&mut self, readers: &[StreamReader]) {
+    pub(in crate::query) fn replace(&mut self, readers: &[StreamReader]) {
         for (losses, reader) in self.losses.iter_mut().zip(readers) {
             *losses += reader.losses();
         }
@@ -171,7 +177,7 @@ impl Runner {
     }
 
     /// Whether the query goes on with a stream that was made anew while it was read.
-    pub(super) fn goes_on_anew(&self, readers: &[StreamReader]) -> bool {
+    pub(in crate::query) fn goes_on_anew(&self, readers: &[StreamReader]) -> bool {
         let mut remade = self.remade_sources(readers).peekable();
         remade.peek().is_some() && remade.all(|(source, _)| !source.fails_on_data_loss())
     }
@@ -180,7 +186,7 @@ impl Runner {
     ///
     /// # Errors
     /// What ended its reader, where the options have it so.
-    pub(super) fn expect_streams(&self, readers: &[StreamReader]) -> Result<()> {
+    pub(in crate::query) fn expect_streams(&self, readers: &[StreamReader]) -> Result<()> {
         for (source, reader) in self.remade_sources(readers) {
             if source.fails_on_data_loss() {
                 reader.outlook(Instant::now())?;

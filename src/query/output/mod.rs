@@ -17,11 +17,11 @@ use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-pub(super) use self::console::Console;
-use super::plan::{BatchPlan, StreamingPlan};
+pub(in crate::query) use self::console::Console;
 use crate::error::Result;
 use crate::error::failure;
 use crate::model::BatchId;
+use crate::query::plan::{BatchPlan, StreamingPlan};
 use crate::source::BatchReads;
 use crate::state::{beside_state, run_stateful};
 use crate::table::{KinesisReadExec, in_source_order, with_record};
@@ -31,10 +31,10 @@ type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'st
     + Sync;
 
 /// What a function of the user is called as a sink.
-pub(super) const FOREACH_BATCH: &str = "ForeachBatch";
+pub(in crate::query) const FOREACH_BATCH: &str = "ForeachBatch";
 
 /// Where the rows of each batch of a query go.
-pub(super) enum Output {
+pub(in crate::query) enum Output {
     /// Into the table of the statement.
     Insert,
     /// To a function of the user, which need not read them all.
@@ -45,23 +45,23 @@ pub(super) enum Output {
 
 /// What a batch has done.
 #[derive(Debug)]
-pub(super) struct Ran {
+pub(in crate::query) struct Ran {
     /// Rows read, in the order of the query's sources; those of a source that is scanned more than
     /// once count once.
-    pub(super) input_rows: Vec<u64>,
+    pub(in crate::query) input_rows: Vec<u64>,
     /// Ranges that could not be read whole any more, source by source.
-    pub(super) lost_ranges: Vec<u64>,
+    pub(in crate::query) lost_ranges: Vec<u64>,
     /// Rows that reached the output, where it says so.
-    pub(super) output_rows: Option<u64>,
+    pub(in crate::query) output_rows: Option<u64>,
     /// From the plan of the batch to one that runs.
-    pub(super) planning: Duration,
+    pub(in crate::query) planning: Duration,
     /// From there to the end of the output.
-    pub(super) running: Duration,
+    pub(in crate::query) running: Duration,
 }
 
 impl Output {
     /// Calls `function` with each batch.
-    pub(super) fn foreach_batch<F, W>(function: F) -> Self
+    pub(in crate::query) fn foreach_batch<F, W>(function: F) -> Self
     where
         F: Fn(BatchId, SendableRecordBatchStream) -> W + Send + Sync + 'static,
         W: Future<Output = Result<(), DataFusionError>> + Send + 'static,
@@ -70,7 +70,7 @@ impl Output {
     }
 
     /// What it is, for people.
-    pub(super) fn sink(&self, plan: &StreamingPlan) -> String {
+    pub(in crate::query) fn sink(&self, plan: &StreamingPlan) -> String {
         match self {
             Self::Insert => plan.sink(),
             Self::ForeachBatch(_) => FOREACH_BATCH.to_owned(),
@@ -82,7 +82,7 @@ impl Output {
     ///
     /// # Errors
     /// Those of planning, of reading, and of the output.
-    pub(super) async fn run(
+    pub(in crate::query) async fn run(
         &self,
         state: &SessionState,
         batch: BatchPlan,

@@ -157,7 +157,7 @@ impl StreamingQueryProgress {
     }
 
     /// How many shard positions it holds.
-    pub(super) fn positions(&self) -> usize {
+    pub(in crate::query) fn positions(&self) -> usize {
         let offsets = |source: &SourceProgress| {
             let (start, end) = (&source.start_offset, &source.end_offset);
             let all = [start, end, &source.latest_offset].into_iter().flatten();
@@ -211,7 +211,7 @@ impl fmt::Display for StreamingQueryProgress {
 }
 
 /// Rows per second over `span`; not a number without one, infinite where it is zero.
-pub(super) fn rate(rows: u64, span: Option<Duration>) -> f64 {
+pub(in crate::query) fn rate(rows: u64, span: Option<Duration>) -> f64 {
     match span {
         Some(span) => rows as f64 / span.as_secs_f64(),
         None => f64::NAN,
@@ -219,7 +219,7 @@ pub(super) fn rate(rows: u64, span: Option<Duration>) -> f64 {
 }
 
 /// `1 data loss`, `2 data losses`.
-pub(super) fn data_losses(count: u64) -> String {
+pub(in crate::query) fn data_losses(count: u64) -> String {
     let words = if count == 1 {
         "data loss"
     } else {
@@ -242,4 +242,4 @@ fn grouped(number: u128) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::query) mod tests;

@@ -7,7 +7,7 @@ use crate::model::ShardId;
 use crate::source::BatchReads;
 
 /// What a batch reads of its sources, each read with a number of its own.
-pub(super) fn numbered(mut sources: Vec<BatchReads>) -> Vec<Arc<BatchReads>> {
+pub(in crate::query) fn numbered(mut sources: Vec<BatchReads>) -> Vec<Arc<BatchReads>> {
     let mut next = 0;
     for reads in &mut sources {
         next = reads.number_from(next);
@@ -16,7 +16,7 @@ pub(super) fn numbered(mut sources: Vec<BatchReads>) -> Vec<Arc<BatchReads>> {
 }
 
 /// The source and the shard of each read, by its number.
-pub(super) fn shards_by_number(sources: &[Arc<BatchReads>]) -> Vec<(usize, ShardId)> {
+pub(in crate::query) fn shards_by_number(sources: &[Arc<BatchReads>]) -> Vec<(usize, ShardId)> {
     let sources = sources.iter().enumerate();
     let shards = sources.flat_map(|(source, reads)| {
         let reads = reads.reads.iter();

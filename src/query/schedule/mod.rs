@@ -1,20 +1,24 @@
 //! What a query does between batches: waits for its trigger and for data, looks for its stop lock,
 //! and answers who waits for it.
 
+pub(super) mod log_coverage;
+pub(super) mod timers;
+pub(super) mod trigger;
+
 use std::future::pending;
 use std::time::Duration;
 
 use futures::future::select_all;
 use tokio::time::{Instant, sleep_until};
 
-use super::listener::StreamingQueryIdle;
-use super::runner::Runner;
-use super::shared::Wish;
-use super::stateful::Stateful;
-use super::status::QueryEnd;
-use super::timer::Timer;
 use crate::error::Result;
 use crate::model::Trigger;
+use crate::query::batch::state::Stateful;
+use crate::query::events::listener::StreamingQueryIdle;
+use crate::query::handle::control::Wish;
+use crate::query::schedule::timers::Timer;
+use crate::query::status::QueryEnd;
+use crate::query::task::Runner;
 use crate::source::follow::{Outlook, StreamReader};
 
 /// How often the stop lock is looked for at most.
@@ -32,7 +36,7 @@ const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What comes after a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wake {
+pub(in crate::query) enum Wake {
     /// There is data for a batch.
     Batch,
     /// There is none, and has not been for so long that the log is to say it; or what the watermark has
@@ -56,7 +60,7 @@ impl Runner {
     ///
     /// # Errors
     /// What ended a reader for good.
-    pub(super) async fn next_wake(
+    pub(in crate::query) async fn next_wake(
         &mut self,
         readers: &[StreamReader],
         timer: &mut Timer,
@@ -150,7 +154,7 @@ impl Runner {
     }
 
     /// The trigger's work is done.
-    pub(super) fn done(&self, timer: &mut Timer) {
+    pub(in crate::query) fn done(&self, timer: &mut Timer) {
         timer.worked();
         if let Some(took) = timer.advance(self.clock.now())
             && timer.tells_behind()

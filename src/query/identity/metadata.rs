@@ -10,8 +10,8 @@ use crate::options::MetadataOptions;
 use crate::source::present;
 use crate::state::refuse_other;
 
-use super::plan::{PlanSource, StreamingPlan};
-use super::statement::{is_same_query, refuse_changed, refuse_second};
+use crate::query::identity::statement::{is_same_query, refuse_changed, refuse_second};
+use crate::query::plan::{PlanSource, StreamingPlan};
 
 /// The identity of the query with this checkpoint; one of its own where the checkpoint is new.
 /// `streams` are its sources as they are now.
@@ -19,7 +19,7 @@ use super::statement::{is_same_query, refuse_changed, refuse_second};
 /// # Errors
 /// [`Checkpoint`](ErrorKind::Checkpoint) where it is that of a query over other streams, with the
 /// difference.
-pub(super) async fn identify(
+pub(in crate::query) async fn identify(
     checkpoint: &Checkpoint,
     plan: &StreamingPlan,
     streams: &[StreamSummary],
@@ -58,7 +58,7 @@ pub(super) async fn identify(
 
 /// How a start may go on where another statement, or one with another target, stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ChangedQuery {
+pub(in crate::query) enum ChangedQuery {
     /// Not at all.
     Refused,
     /// The session allows it: unless another statement of this session has used the checkpoint.
@@ -73,7 +73,7 @@ pub(super) enum ChangedQuery {
 ///
 /// # Errors
 /// [`Checkpoint`](ErrorKind::Checkpoint) with both queries.
-pub(super) async fn expect_query(
+pub(in crate::query) async fn expect_query(
     checkpoint: &mut Checkpoint,
     metadata: &QueryMetadata,
     earlier: Option<&QueryText>,
@@ -135,7 +135,7 @@ async fn new_source(
 }
 
 /// A random UUID, version 4.
-pub(super) fn uuid(random: &mut fastrand::Rng) -> String {
+pub(in crate::query) fn uuid(random: &mut fastrand::Rng) -> String {
     let bytes = random.u128(..).to_be_bytes();
     uuid::Builder::from_random_bytes(bytes)
         .into_uuid()
@@ -199,7 +199,7 @@ fn difference(before: &[&StreamIdentity], asked: &[&StreamIdentity]) -> Option<S
 ///
 /// # Errors
 /// [`InvalidOption`](ErrorKind::InvalidOption) with the names of two tables that differ.
-pub(super) fn metadata_options(sources: &[PlanSource]) -> Result<MetadataOptions> {
+pub(in crate::query) fn metadata_options(sources: &[PlanSource]) -> Result<MetadataOptions> {
     let options = |source: &PlanSource| source.table().options().source.metadata.clone();
     let Some((first, others)) = sources.split_first() else {
         return Err(Error::internal("a streaming query without a source"));

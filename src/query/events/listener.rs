@@ -4,10 +4,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::progress::StreamingQueryProgress;
-use super::status::QueryEnd;
 use crate::error::Error;
 use crate::model::UnixMillis;
+use crate::query::events::progress::StreamingQueryProgress;
+use crate::query::status::QueryEnd;
 
 /// A query has begun to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,26 +71,26 @@ pub trait StreamingQueryListener: Send + Sync {
 
 /// The listeners of one query, in the order they were added.
 #[derive(Clone, Default)]
-pub(super) struct Listeners(Vec<Arc<dyn StreamingQueryListener>>);
+pub(in crate::query) struct Listeners(Vec<Arc<dyn StreamingQueryListener>>);
 
 impl Listeners {
-    pub(super) fn add(&mut self, listener: Arc<dyn StreamingQueryListener>) {
+    pub(in crate::query) fn add(&mut self, listener: Arc<dyn StreamingQueryListener>) {
         self.0.push(listener);
     }
 
-    pub(super) fn started(&self, event: &StreamingQueryStarted) {
+    pub(in crate::query) fn started(&self, event: &StreamingQueryStarted) {
         self.tell("on_started", |listener| listener.on_started(event));
     }
 
-    pub(super) fn progress(&self, progress: &StreamingQueryProgress) {
+    pub(in crate::query) fn progress(&self, progress: &StreamingQueryProgress) {
         self.tell("on_progress", |listener| listener.on_progress(progress));
     }
 
-    pub(super) fn idle(&self, event: &StreamingQueryIdle) {
+    pub(in crate::query) fn idle(&self, event: &StreamingQueryIdle) {
         self.tell("on_idle", |listener| listener.on_idle(event));
     }
 
-    pub(super) fn terminated(&self, event: &StreamingQueryTerminated) {
+    pub(in crate::query) fn terminated(&self, event: &StreamingQueryTerminated) {
         self.tell("on_terminated", |listener| listener.on_terminated(event));
     }
 
