@@ -8,31 +8,24 @@
 //!                                                         Identity assumes
 //! ```
 
-mod access;
-mod assume_role;
+mod client_config;
+mod clock_skew;
+mod credentials;
 #[cfg(feature = "cli")]
-mod caller;
-mod certificates;
-mod connections;
-mod default_chain;
-mod held;
-mod identity;
-mod profile;
-mod providers;
-mod proxies;
-mod recent;
-mod skew;
-mod trouble;
+mod diagnostics;
+mod error_chain;
+mod network;
+mod shared_cache;
 
 /// The types of a provider, in the version that [`CredentialProviders`] takes.
 pub use aws_credential_types as credential_types;
-pub use providers::{CredentialProviders, ProviderError};
+pub use credentials::{CredentialProviders, ProviderError};
 
-pub(crate) use access::{Access, AwsAccess, timeouts};
-pub(crate) use connections::ConnectFailure;
+pub(crate) use client_config::{AwsAccess, ClientConfig, timeouts};
+pub(crate) use clock_skew::ClockSkew;
+pub(crate) use credentials::{CredentialFailure, Identity};
+pub(crate) use error_chain::causes;
+pub(crate) use network::ConnectFailure;
 #[cfg(feature = "aws")]
-pub(crate) use connections::Way;
-pub(crate) use identity::Identity;
-pub(crate) use recent::{InUse, Recent};
-pub(crate) use skew::ClockSkew;
-pub(crate) use trouble::{CredentialTrouble, causes};
+pub(crate) use network::Network;
+pub(crate) use shared_cache::{InUse, SharedCache};

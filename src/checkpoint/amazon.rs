@@ -14,7 +14,7 @@ use object_store::{
 };
 use tokio::sync::OnceCell;
 
-use crate::aws::{Access, AwsAccess, Way};
+use crate::aws::{AwsAccess, ClientConfig, Network};
 use crate::error::Error;
 use crate::model::{ConnectionSettings, Secret, parse_span};
 
@@ -23,7 +23,7 @@ use crate::model::{ConnectionSettings, Secret, parse_span};
 #[derive(Debug)]
 pub(super) struct DefaultAccess {
     access: AwsAccess,
-    resolved: OnceCell<Access>,
+    resolved: OnceCell<ClientConfig>,
 }
 
 impl DefaultAccess {
@@ -34,7 +34,7 @@ impl DefaultAccess {
         })
     }
 
-    async fn resolved(&self) -> Result<&Access, Error> {
+    async fn resolved(&self) -> Result<&ClientConfig, Error> {
         let settings = ConnectionSettings {
             // Whether the endpoint of the store may be http:// is for its own settings to say.
             allow_http: true,
@@ -109,20 +109,21 @@ impl HttpService for Connection {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let access = self.access.resolved().await;
         let access = access.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
-        let way = &access.way;
+        let network = &access.network;
         let url = request.uri().to_string();
-        way.proxy(&url)
+        network
+            .proxy(&url)
             .map_err(|failure| HttpError::new(HttpErrorKind::Unknown, failure))?;
-        let made = async || client(&self.options, way);
+        let made = async || client(&self.options, network);
         let client = self.client.get_or_try_init(made).await;
         let client = client.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         let lasting = |failure| HttpError::new(HttpErrorKind::Unknown, failure);
         match client.call(request).await {
-            Ok(answer) => match way.refused_by_proxy(&url, answer.status().as_u16()) {
+            Ok(answer) => match network.refused_by_proxy(&url, answer.status().as_u16()) {
                 None => Ok(answer),
                 Some(failure) => Err(lasting(failure)),
             },
-            Err(error) => Err(match way.explain(&url, &error) {
+            Err(error) => Err(match network.explain(&url, &error) {
                 None => error,
                 Some(failure) => HttpError::new(error.kind(), failure.caused_by(error)),
             }),
@@ -131,11 +132,11 @@ impl HttpService for Connection {
 }
 
 /// A client that goes `way`, with what the environment may say of `options`.
-fn client(options: &ClientOptions, way: &Arc<Way>) -> reqwest::Result<reqwest::Client> {
+fn client(options: &ClientOptions, network: &Arc<Network>) -> reqwest::Result<reqwest::Client> {
     let said = |key| options.get_config_value(&key);
     let switched = |key| said(key).is_some_and(|value| value == "true");
     let time = |key| said(key).and_then(|value| parse_span(&value));
-    let routes = Arc::clone(way);
+    let routes = Arc::clone(network);
     let proxy = reqwest::Proxy::custom(move |url| {
         let proxy = routes.proxy(url.as_str()).ok().flatten()?;
         Some(proxy.url().reveal().to_owned())
@@ -153,7 +154,7 @@ fn client(options: &ClientOptions, way: &Arc<Way>) -> reqwest::Result<reqwest::C
         .no_brotli()
         .no_zstd()
         .no_deflate();
-    if let Some(bundle) = way.certificates.bundle() {
+    if let Some(bundle) = network.certificates.bundle() {
         builder = builder.tls_built_in_root_certs(false);
         for certificate in bundle {
             builder = builder.add_root_certificate(reqwest::Certificate::from_der(certificate)?);

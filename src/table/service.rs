@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use crate::aws::{AwsAccess, InUse, Recent};
+use crate::aws::{AwsAccess, InUse, SharedCache};
 use crate::error::{Error, Result};
 use crate::kinesis::{Kinesis, SdkKinesis};
 use crate::model::{Clock, ConnectionSettings, SystemClock};
@@ -37,7 +37,7 @@ enum Source {
     /// The AWS SDK, with settings for tables that do not say otherwise.
     Sdk {
         defaults: Box<ConnectionSettings>,
-        clients: Mutex<Recent<ConnectionSettings, Client>>,
+        clients: Mutex<SharedCache<ConnectionSettings, Client>>,
     },
     /// One service for every table, whatever its options say.
     Fixed(Arc<dyn Kinesis>),

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::config::{Builder, Region, StalledStreamProtectionConfig};
 
 use super::super::OffsetCommitter;
 use super::DynamoDbCommitter;
-use crate::aws::{Access, AwsAccess, timeouts};
+use crate::aws::{AwsAccess, ClientConfig, timeouts};
 use crate::error::{Error, Result};
 use crate::model::{ConnectionSettings, StreamName, region_of_endpoint};
 use crate::options::DynamoDbSettings;
@@ -23,7 +23,7 @@ pub(super) async fn connect(
     table: &str,
     query: &str,
 ) -> Result<DynamoDbCommitter> {
-    let Access { sdk, identity, .. } = access.of(settings).await?;
+    let ClientConfig { sdk, identity, .. } = access.of(settings).await?;
     if sdk.region().is_none() {
         return Err(Error::invalid_option(
             "no region: set option 'kinesis.dynamodb.region' or 'kinesis.region', or AWS_REGION",

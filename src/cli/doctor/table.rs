@@ -59,7 +59,11 @@ impl Table {
 
     /// Finds the way to AWS, credentials, the clock and the stream.
     pub(super) async fn look(&mut self, services: &Services) {
-        match services.access().network(&self.options.connection).await {
+        match services
+            .access()
+            .describe_network(&self.options.connection)
+            .await
+        {
             Ok(None) => {}
             Ok(Some(way)) => self.section.good("network", way),
             Err(error) => return self.section.bad("network", error),

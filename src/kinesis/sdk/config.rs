@@ -4,7 +4,7 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::{Builder, StalledStreamProtectionConfig};
 
-use crate::aws::{Access, AwsAccess, Identity, timeouts};
+use crate::aws::{AwsAccess, ClientConfig, Identity, timeouts};
 use crate::error::{Error, Result};
 use crate::model::ConnectionSettings;
 
@@ -13,7 +13,7 @@ pub(super) async fn client(
     access: &AwsAccess,
     settings: &ConnectionSettings,
 ) -> Result<(Client, Identity)> {
-    let Access { sdk, identity, .. } = access.of(settings).await?;
+    let ClientConfig { sdk, identity, .. } = access.of(settings).await?;
     if sdk.region().is_none() {
         return Err(no_region(settings.endpoint_url.as_deref()));
     }

@@ -6,7 +6,7 @@ use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::RequestId;
 
-use crate::aws::{ClockSkew, ConnectFailure, CredentialTrouble, Identity, causes};
+use crate::aws::{ClockSkew, ConnectFailure, CredentialFailure, Identity, causes};
 use crate::kinesis::error::kind_of_code;
 use crate::kinesis::{ApiError, ApiErrorKind, Operation};
 use crate::model::{Clock, StreamIdentity, SystemClock};
@@ -111,7 +111,7 @@ where
     let (kind, code, message) = match error {
         SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes(error)),
         SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse", causes(error)),
-        other if let Some(trouble) = CredentialTrouble::find_in(other) => {
+        other if let Some(trouble) = CredentialFailure::find_in(other) => {
             without_credentials(trouble)
         }
         SdkError::DispatchFailure(_) => {
@@ -172,7 +172,7 @@ fn refused(
     }
 }
 
-fn without_credentials(trouble: &CredentialTrouble) -> (ApiErrorKind, &'static str, String) {
+fn without_credentials(trouble: &CredentialFailure) -> (ApiErrorKind, &'static str, String) {
     let message = format!("no AWS credentials: {trouble}");
     match trouble.passing {
         true => (ApiErrorKind::Unavailable, "NoCredentials", message),

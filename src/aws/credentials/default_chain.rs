@@ -11,9 +11,9 @@ use aws_credential_types::provider::{
     ProvideCredentials, Result as Provided, SharedCredentialsProvider, future,
 };
 
-use super::access::ProviderParts;
-use super::profile::Profile;
-use super::trouble::{CredentialTrouble, causes};
+use super::failure::CredentialFailure;
+use super::profile::{Profile, ProviderParts};
+use crate::aws::error_chain::causes;
 
 /// Where the default chain has found credentials; goes along with them.
 #[derive(Debug, Clone, Copy)]
@@ -21,17 +21,17 @@ use super::trouble::{CredentialTrouble, causes};
     not(feature = "cli"),
     expect(dead_code, reason = "the command shows it")
 )]
-pub(super) struct Place(pub(super) &'static str);
+pub(in crate::aws) struct ChainSource(pub(in crate::aws) &'static str);
 
-/// The places of the AWS SDK for Java, in its order, which the Spark connector has. That of the SDK for
+/// The sources of the AWS SDK for Java, in its order, which the Spark connector has. That of the SDK for
 /// Rust has the profile before the web identity.
 #[derive(Debug)]
-pub(super) struct DefaultChain {
-    places: Vec<(&'static str, SharedCredentialsProvider)>,
+pub(in crate::aws) struct DefaultChain {
+    sources: Vec<(&'static str, SharedCredentialsProvider)>,
 }
 
 impl DefaultChain {
-    pub(super) fn new(parts: &ProviderParts) -> Self {
+    pub(in crate::aws) fn new(parts: &ProviderParts) -> Self {
         let config = parts.provider_config();
         let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(&config);
         let container = EcsCredentialsProvider::builder().configure(&config);
@@ -55,33 +55,33 @@ impl DefaultChain {
         ])
     }
 
-    fn of(places: Vec<(&'static str, SharedCredentialsProvider)>) -> Self {
-        Self { places }
+    fn of(sources: Vec<(&'static str, SharedCredentialsProvider)>) -> Self {
+        Self { sources }
     }
 
-    /// The credentials of the first place that has some. A place that should have some and fails ends
-    /// the search: those of another place would be somebody else's.
+    /// The credentials of the first source that has some. A source that should have some and fails ends
+    /// the search: those of another source would be somebody else's.
     async fn search(&self) -> Provided {
-        let mut tried = Vec::with_capacity(self.places.len());
-        for (place, provider) in &self.places {
+        let mut tried = Vec::with_capacity(self.sources.len());
+        for (source, provider) in &self.sources {
             let error = match provider.provide_credentials().await {
                 Ok(mut credentials) => {
-                    credentials.set_property(Place(place));
+                    credentials.set_property(ChainSource(source));
                     return Ok(credentials);
                 }
                 Err(error) => error,
             };
-            tried.push(format!("{place}: {}", why(&error)));
+            tried.push(format!("{source}: {}", why(&error)));
             if !matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-                let trouble = CredentialTrouble::of(&error);
-                return Err(trouble.with_text(listed(&tried)).into());
+                let failure = CredentialFailure::of(&error);
+                return Err(failure.with_text(listed(&tried)).into());
             }
         }
-        Err(CredentialTrouble::lasting(listed(&tried)).into())
+        Err(CredentialFailure::lasting(listed(&tried)).into())
     }
 }
 
-/// Why a place has none to give, without the words for that there are none.
+/// Why a source has none to give, without the words for that there are none.
 fn why(error: &CredentialsError) -> String {
     match (error, error.source()) {
         (CredentialsError::CredentialsNotLoaded(_), Some(cause)) => causes(cause),
@@ -106,8 +106,7 @@ impl ProvideCredentials for DefaultChain {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::certificates::CertificateSource;
-    use crate::aws::connections::{Client, Way};
+    use crate::aws::network::{CertificateSource, Client, Network};
     use aws_config::SdkConfig;
     use aws_credential_types::Credentials;
     use std::sync::Arc;
@@ -132,21 +131,21 @@ mod tests {
         }
     }
 
-    fn chain(places: impl IntoIterator<Item = (&'static str, Provider)>) -> DefaultChain {
-        let places = places.into_iter();
+    fn chain(sources: impl IntoIterator<Item = (&'static str, Provider)>) -> DefaultChain {
+        let sources = sources.into_iter();
         DefaultChain::of(
-            places
-                .map(|(name, place)| (name, SharedCredentialsProvider::new(place)))
+            sources
+                .map(|(name, source)| (name, SharedCredentialsProvider::new(source)))
                 .collect(),
         )
     }
 
-    async fn trouble(chain: DefaultChain) -> CredentialTrouble {
+    async fn failure(chain: DefaultChain) -> CredentialFailure {
         let error = chain
             .provide_credentials()
             .await
             .expect_err("no credentials");
-        CredentialTrouble::of(&error)
+        CredentialFailure::of(&error)
     }
 
     #[tokio::test]
@@ -158,14 +157,14 @@ mod tests {
         ]);
         let found = chain.provide_credentials().await.unwrap();
         assert_eq!(found.access_key_id(), "second");
-        assert_eq!(found.get_property::<Place>().unwrap().0, "two");
+        assert_eq!(found.get_property::<ChainSource>().unwrap().0, "two");
     }
 
     #[tokio::test]
     async fn where_there_are_none_all_places_are_listed() {
-        let trouble = trouble(chain([("one", Provider::Empty), ("two", Provider::Empty)])).await;
-        assert!(!trouble.passing);
-        let text = trouble.to_string();
+        let failure = failure(chain([("one", Provider::Empty), ("two", Provider::Empty)])).await;
+        assert!(!failure.passing);
+        let text = failure.to_string();
         assert!(
             text.contains("one: ") && text.contains("two: ") && text.contains("nothing is set"),
             "{text}"
@@ -174,14 +173,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_that_fails_ends_the_search_and_may_answer_later() {
-        let trouble = trouble(chain([
+        let failure = failure(chain([
             ("one", Provider::Empty),
             ("two", Provider::Broken),
             ("three", Provider::Full("third")),
         ]))
         .await;
-        assert!(trouble.passing);
-        let text = trouble.to_string();
+        assert!(failure.passing);
+        let text = failure.to_string();
         assert!(
             text.contains("two: ") && text.contains("answered 503") && !text.contains("three"),
             "{text}"
@@ -190,16 +189,16 @@ mod tests {
 
     #[test]
     fn the_order_is_that_of_the_connector() {
-        let way = Way {
+        let network = Network {
             proxies: Arc::default(),
             certificates: Arc::new(CertificateSource::System.load().unwrap()),
         };
-        let http = Client::new(&Arc::new(way));
+        let http = Client::new(&Arc::new(network));
         let sdk = SdkConfig::builder().http_client(http).build();
         let chain = DefaultChain::new(&ProviderParts::of(&sdk));
-        let places: Vec<_> = chain.places.iter().map(|(place, _)| *place).collect();
+        let sources: Vec<_> = chain.sources.iter().map(|(source, _)| *source).collect();
         assert_eq!(
-            places,
+            sources,
             [
                 "environment",
                 "web identity",

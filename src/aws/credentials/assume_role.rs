@@ -11,32 +11,33 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::types::Credentials as Issued;
 
-use super::connections::ConnectFailure;
+use super::failure::{CredentialFailure, answered, passes};
 use super::identity::Identity;
-use super::trouble::{CredentialTrouble, answered, causes, passes};
+use crate::aws::error_chain::causes;
+use crate::aws::network::ConnectFailure;
 use crate::model::{RoleSettings, Secret};
 
 /// Assumes one role, each time anew.
 #[derive(Debug)]
-pub(super) struct AssumeRole {
+pub(in crate::aws) struct AssumeRole {
     /// Signs as who asks.
     client: Client,
-    asking: Identity,
+    caller: Identity,
     role: String,
     settings: RoleSettings,
 }
 
 impl AssumeRole {
-    /// The last role of `settings`, assumed by `asking`, in whose name `client` signs.
-    pub(super) fn new(
+    /// The last role of `settings`, assumed by `caller`, in whose name `client` signs.
+    pub(in crate::aws) fn new(
         client: Client,
-        asking: Identity,
+        caller: Identity,
         role: String,
         settings: RoleSettings,
     ) -> Self {
         Self {
             client,
-            asking,
+            caller,
             role,
             settings,
         }
@@ -54,36 +55,36 @@ impl AssumeRole {
             .set_external_id(external_id.map(str::to_owned));
         let answer = request.send().await.map_err(|error| self.failed(&error))?;
         let issued = answer.credentials.as_ref().ok_or_else(|| {
-            CredentialTrouble::lasting("the answer of STS to AssumeRole has no credentials")
+            CredentialFailure::lasting("the answer of STS to AssumeRole has no credentials")
         })?;
         let arn = answer.assumed_role_user().map_or("", |user| user.arn());
         credentials(issued, arn)
     }
 
     /// What it means, with what to do.
-    fn failed(&self, error: &SdkError<AssumeRoleError, HttpResponse>) -> CredentialTrouble {
-        if let Some(inner) = CredentialTrouble::find_in(error) {
+    fn failed(&self, error: &SdkError<AssumeRoleError, HttpResponse>) -> CredentialFailure {
+        if let Some(inner) = CredentialFailure::find_in(error) {
             return inner.clone();
         }
         let answer = answered(error);
         if answer.is_some_and(|(_, code)| code.starts_with("ExpiredToken"))
-            && !self.asking.expired()
+            && !self.caller.expired()
         {
-            return CredentialTrouble::lasting(self.said(error));
+            return CredentialFailure::lasting(self.said(error));
         }
         match answer {
             None if ConnectFailure::find_in(error).is_some_and(|failure| failure.lasting) => {
-                CredentialTrouble::lasting(format!("AssumeRole failed: {}", causes(error)))
+                CredentialFailure::lasting(format!("AssumeRole failed: {}", causes(error)))
             }
-            None => CredentialTrouble::passing(format!("AssumeRole failed: {}", causes(error))),
-            answer if passes(answer) => CredentialTrouble::passing(self.said(error)),
-            Some((_, "AccessDenied")) => CredentialTrouble::lasting(format!(
+            None => CredentialFailure::passing(format!("AssumeRole failed: {}", causes(error))),
+            answer if passes(answer) => CredentialFailure::passing(self.said(error)),
+            Some((_, "AccessDenied")) => CredentialFailure::lasting(format!(
                 "{}; allow sts:AssumeRole on '{}' to who asks, and let the trust policy of the role name \
                  them and the external id, if it asks for one",
                 self.said(error),
                 self.role
             )),
-            Some(_) => CredentialTrouble::lasting(self.said(error)),
+            Some(_) => CredentialFailure::lasting(self.said(error)),
         }
     }
 
@@ -95,7 +96,7 @@ impl AssumeRole {
         let (code, message) = (code.unwrap_or("no code"), message.unwrap_or("no message"));
         let said = format!(
             "AssumeRole by {} failed: {code}: {message}",
-            self.asking.name()
+            self.caller.name()
         );
         // STS repeats what it was sent where that is not well formed.
         match &self.settings.external_id {

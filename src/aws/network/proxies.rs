@@ -42,7 +42,7 @@ impl Proxies {
     ///
     /// As in curl and the AWS CLI, the name in small letters counts before the one in capitals, and an empty
     /// value turns a proxy off.
-    pub(super) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(in crate::aws) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
         let read = |small: &'static str, capital: &'static str| {
             let found = |name: &'static str| Some((name, variable(name)?));
             let (name, value) = found(small).or_else(|| found(capital))?;
@@ -67,7 +67,7 @@ impl Proxies {
     }
 
     /// The proxy of the options of a table, for all hosts.
-    pub(super) fn of_options(settings: &ProxySettings) -> Self {
+    pub(in crate::aws) fn of_options(settings: &ProxySettings) -> Self {
         let proxy = Proxy::of_options(settings);
         Self {
             http: Some(proxy.clone()),
@@ -96,7 +96,7 @@ impl Proxies {
     }
 
     /// The proxies that requests may go through, each once.
-    pub(super) fn usable(&self) -> Vec<&Proxy> {
+    pub(in crate::aws) fn usable(&self) -> Vec<&Proxy> {
         let mut proxies: Vec<_> = [&self.http, &self.https]
             .into_iter()
             .filter_map(|configured| configured.as_ref()?.as_ref().ok())

@@ -9,10 +9,10 @@ use aws_sdk_sts::config::interceptors::BeforeDeserializationInterceptorContextRe
 use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sts::error::{BoxError, SdkError};
 
-use super::access::{Access, AwsAccess, sts_config};
-use super::default_chain::Place;
-use super::skew::ClockSkew;
-use super::trouble::{CredentialTrouble, causes};
+use super::client_config::{AwsAccess, ClientConfig, sts_config};
+use super::clock_skew::ClockSkew;
+use super::credentials::{ChainSource, CredentialFailure};
+use super::error_chain::causes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, ConnectionSettings, is_host_of_aws};
 
@@ -34,17 +34,17 @@ impl AwsAccess {
     /// # Errors
     /// As [`of`](Self::of); there are no credentials, or STS does not know them.
     pub(crate) async fn caller(&self, settings: &ConnectionSettings) -> Result<Caller> {
-        let Access { sdk, identity, .. } = self.of(settings).await?;
+        let ClientConfig { sdk, identity, .. } = self.of(settings).await?;
         let refused = |error: &(dyn StdError + 'static)| {
-            let said = match CredentialTrouble::find_in(error) {
-                Some(trouble) => trouble.to_string(),
+            let said = match CredentialFailure::find_in(error) {
+                Some(failure) => failure.to_string(),
                 None => format!("asked as {}: {}", identity.name(), causes(error)),
             };
             Error::new(ErrorKind::AccessDenied, said)
         };
         let credentials = identity.provide_credentials().await;
         let credentials = credentials.map_err(|error| refused(&error))?;
-        let place = credentials.get_property::<Place>();
+        let source = credentials.get_property::<ChainSource>();
         let role = settings.credentials.role.as_ref();
         let probe = SkewProbe::new(Arc::clone(&self.clock));
         let arn = if has_sts(settings, &sdk) {
@@ -60,8 +60,8 @@ impl AwsAccess {
             None
         };
         Ok(Caller {
-            identity: match place {
-                Some(Place(place)) => format!("{} ({place})", identity.name()),
+            identity: match source {
+                Some(ChainSource(source)) => format!("{} ({source})", identity.name()),
                 None => identity.name().to_owned(),
             },
             arn,
@@ -76,23 +76,26 @@ impl AwsAccess {
     ///
     /// # Errors
     /// As [`of`](Self::of); the proxy cannot be used.
-    pub(crate) async fn network(&self, settings: &ConnectionSettings) -> Result<Option<String>> {
-        let Access { sdk, way, .. } = self.of(settings).await?;
+    pub(crate) async fn describe_network(
+        &self,
+        settings: &ConnectionSettings,
+    ) -> Result<Option<String>> {
+        let ClientConfig { sdk, network, .. } = self.of(settings).await?;
         let named = settings.endpoint_url.as_deref().or(sdk.endpoint_url());
         let region = sdk.region().map_or("", |region| region.as_ref());
         let public = format!("https://kinesis.{region}.amazonaws.com");
-        let proxy = way.proxy(named.unwrap_or(&public));
+        let proxy = network.proxy(named.unwrap_or(&public));
         let proxy = proxy.map_err(|failure| Error::invalid_option(failure.to_string()))?;
         let mut said = Vec::new();
         match proxy {
             Some(proxy) => said.push(format!("through proxy {proxy}")),
-            None if way.proxies.any() => {
+            None if network.proxies.any() => {
                 said.push("directly, past the proxy of the environment".to_owned());
             }
             None => {}
         }
-        if way.certificates.are_named() {
-            said.push(format!("trusted certificates: {}", way.certificates));
+        if network.certificates.are_named() {
+            said.push(format!("trusted certificates: {}", network.certificates));
         }
         Ok((!said.is_empty()).then(|| said.join("; ")))
     }

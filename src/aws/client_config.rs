@@ -5,23 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_sts::config::SharedHttpClient;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 
-use super::assume_role::AssumeRole;
-use super::certificates::CertificateSource;
-use super::connections::{Client, Way};
-use super::default_chain::DefaultChain;
-use super::identity::Identity;
-use super::profile::Profile;
-use super::providers::CredentialProviders;
-use super::proxies::Proxies;
-use super::recent::{InUse, Recent};
+use super::credentials::{
+    AssumeRole, CredentialProviders, DefaultChain, Identity, Profile, ProviderParts,
+};
+use super::network::{CertificateSource, Client, Network, Proxies};
+use super::shared_cache::{InUse, SharedCache};
 use crate::error::{Error, Result};
 use crate::model::{
     BaseCredentials, Clock, ConnectionSettings, CredentialSettings, ProxySettings, RoleSettings,
@@ -48,50 +42,24 @@ pub(crate) fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// What providers of the SDK are made with.
-#[derive(Debug, Clone)]
-pub(super) struct ProviderParts {
-    http: Option<SharedHttpClient>,
-    region: Option<Region>,
-}
-
-impl ProviderParts {
-    /// The region and the connections of `sdk`.
-    pub(super) fn of(sdk: &SdkConfig) -> Self {
-        Self {
-            http: sdk.http_client(),
-            region: sdk.region().cloned(),
-        }
-    }
-
-    /// With files that nobody has read yet.
-    pub(super) fn provider_config(&self) -> ProviderConfig {
-        let config = ProviderConfig::default().with_region(self.region.clone());
-        match &self.http {
-            Some(http) => config.with_http_client(http.clone()),
-            None => config,
-        }
-    }
-}
-
 /// The way to AWS: connections, and one identity for all clients that are to be the same caller.
 pub(crate) struct AwsAccess {
     pub(super) clock: Arc<dyn Clock>,
     proxies: Arc<Proxies>,
-    connections: Mutex<Recent<WayKey, Connections>>,
-    identities: Mutex<Recent<IdentityKey, Identity>>,
+    connections: Mutex<SharedCache<NetworkKey, Connections>>,
+    identities: Mutex<SharedCache<IdentityKey, Identity>>,
 }
 
 /// What makes two ways to AWS the same.
-type WayKey = (Option<ProxySettings>, CertificateSource);
+type NetworkKey = (Option<ProxySettings>, CertificateSource);
 
 /// What makes two callers the same: STS and profiles may answer otherwise in another region.
-type IdentityKey = (CredentialSettings, Option<String>, WayKey);
+type IdentityKey = (CredentialSettings, Option<String>, NetworkKey);
 
 /// One way to AWS, with the connections that are kept open.
 #[derive(Debug, Clone)]
 struct Connections {
-    way: Arc<Way>,
+    network: Arc<Network>,
     client: Client,
 }
 
@@ -103,7 +71,7 @@ impl InUse for Connections {
 
 /// What a client of a service is made with. The endpoint is each service's own and not among it.
 #[derive(Debug)]
-pub(crate) struct Access {
+pub(crate) struct ClientConfig {
     /// HTTP, the region where one is given or found, the identity.
     pub(crate) sdk: SdkConfig,
     /// Who signs.
@@ -113,7 +81,7 @@ pub(crate) struct Access {
         not(any(feature = "aws", feature = "cli")),
         expect(dead_code, reason = "S3 and the command ask")
     )]
-    pub(crate) way: Arc<Way>,
+    pub(crate) network: Arc<Network>,
 }
 
 impl AwsAccess {
@@ -127,22 +95,22 @@ impl AwsAccess {
         }
     }
 
-    fn connections(&self, key: &WayKey) -> Result<Connections> {
+    fn connections(&self, key: &NetworkKey) -> Result<Connections> {
         let known = self.connections.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         if let Some(connections) = known.get(key) {
             return Ok(connections);
         }
         let (proxy, certificates) = key;
-        let way = Arc::new(Way {
+        let network = Arc::new(Network {
             proxies: match proxy {
                 Some(proxy) => Arc::new(Proxies::of_options(proxy)),
                 None => Arc::clone(&self.proxies),
             },
             certificates: Arc::new(certificates.load()?),
         });
-        let client = Client::new(&way);
-        let made = Connections { way, client };
+        let client = Client::new(&network);
+        let made = Connections { network, client };
         Ok(known.get_or_insert(key.clone(), made))
     }
 
@@ -151,7 +119,7 @@ impl AwsAccess {
     /// # Errors
     /// An endpoint would be asked without encryption, a provider is not known or refuses its parameter, or
     /// the file of trusted certificates cannot be used.
-    pub(crate) async fn of(&self, settings: &ConnectionSettings) -> Result<Access> {
+    pub(crate) async fn of(&self, settings: &ConnectionSettings) -> Result<ClientConfig> {
         let mut key = (settings.proxy.clone(), CertificateSource::System);
         // Only the instance is asked, for its region, and that without encryption.
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -169,11 +137,15 @@ impl AwsAccess {
         let sdk = loader.load().await;
         refuse_plain_http(settings, sdk.endpoint_url())?;
         key.1 = CertificateSource::of(&sdk);
-        let Connections { way, client } = self.connections(&key)?;
+        let Connections { network, client } = self.connections(&key)?;
         let sdk = sdk.to_builder().http_client(client).build();
         let identity = self.identity(&settings.credentials, &sdk, &key)?;
         let sdk = signing(&sdk, &identity);
-        Ok(Access { sdk, identity, way })
+        Ok(ClientConfig {
+            sdk,
+            identity,
+            network,
+        })
     }
 
     /// The identity of these credentials, the same for all who ask.
@@ -181,22 +153,22 @@ impl AwsAccess {
         &self,
         credentials: &CredentialSettings,
         sdk: &SdkConfig,
-        way: &WayKey,
+        network: &NetworkKey,
     ) -> Result<Identity> {
         let region = sdk.region().map(Region::to_string);
-        let key = (credentials.clone(), region, way.clone());
+        let key = (credentials.clone(), region, network.clone());
         if let Some(known) = self.identities().get(&key) {
             return Ok(known);
         }
         let made = match &credentials.role {
             None => self.base(credentials.base.as_ref(), sdk)?,
-            Some(role) => self.assumed(credentials.base.clone(), role, sdk, way)?,
+            Some(role) => self.assumed(credentials.base.clone(), role, sdk, network)?,
         };
         // Whoever was faster made the one that counts.
         Ok(self.identities().get_or_insert(key, made))
     }
 
-    fn identities(&self) -> MutexGuard<'_, Recent<IdentityKey, Identity>> {
+    fn identities(&self) -> MutexGuard<'_, SharedCache<IdentityKey, Identity>> {
         let identities = self.identities.lock();
         identities.unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,10 +204,10 @@ impl AwsAccess {
         base: Option<BaseCredentials>,
         role: &RoleSettings,
         sdk: &SdkConfig,
-        way: &WayKey,
+        network: &NetworkKey,
     ) -> Result<Identity> {
         let Some((last, before)) = role.chain.split_last() else {
-            return self.identity(&CredentialSettings { base, role: None }, sdk, way);
+            return self.identity(&CredentialSettings { base, role: None }, sdk, network);
         };
         let before = (!before.is_empty()).then(|| RoleSettings {
             chain: before.to_vec(),
@@ -243,7 +215,7 @@ impl AwsAccess {
             session_length: RoleSettings::SESSION_LENGTH,
             ..role.clone()
         });
-        let asking = self.identity(&CredentialSettings { base, role: before }, sdk, way)?;
+        let asking = self.identity(&CredentialSettings { base, role: before }, sdk, network)?;
         let config = sts_config(&signing(sdk, &asking), Some(role)).build();
         let client = aws_sdk_sts::Client::from_conf(config);
         let assume = AssumeRole::new(client, asking, last.clone(), role.clone());

@@ -10,11 +10,11 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{
     ProvideCredentials, Result as Provided, SharedCredentialsProvider, future,
 };
-use tokio::sync::Mutex as Turns;
+use tokio::sync::Mutex as AsyncMutex;
 
-use super::held::{Answer, Held};
-use super::recent::InUse;
-use super::trouble::CredentialTrouble;
+use super::cached::{Action, CachedCredentials};
+use super::failure::CredentialFailure;
+use crate::aws::shared_cache::InUse;
 use crate::model::Clock;
 #[cfg(feature = "aws")]
 use crate::model::{Secret, StaticCredentials};
@@ -35,15 +35,15 @@ struct Shared {
     /// Whether the source can ever give others.
     renewable: bool,
     clock: Arc<dyn Clock>,
-    held: Mutex<Held>,
-    turns: Turns<()>,
+    cached: Mutex<CachedCredentials>,
+    loading: AsyncMutex<()>,
     loads: AtomicU64,
-    last_trouble: Mutex<Option<CredentialTrouble>>,
+    last_failure: Mutex<Option<CredentialFailure>>,
 }
 
 impl Identity {
     /// What `source`, called `name` in messages, gives.
-    pub(super) fn new(
+    pub(in crate::aws) fn new(
         name: impl Into<String>,
         source: impl ProvideCredentials + 'static,
         clock: Arc<dyn Clock>,
@@ -52,7 +52,7 @@ impl Identity {
     }
 
     /// Credentials that are written down and never others.
-    pub(super) fn fixed(
+    pub(in crate::aws) fn fixed(
         name: impl Into<String>,
         credentials: Credentials,
         clock: Arc<dyn Clock>,
@@ -71,10 +71,10 @@ impl Identity {
             source: SharedCredentialsProvider::new(source),
             renewable,
             clock,
-            held: Mutex::default(),
-            turns: Turns::default(),
+            cached: Mutex::default(),
+            loading: AsyncMutex::default(),
             loads: AtomicU64::new(0),
-            last_trouble: Mutex::default(),
+            last_failure: Mutex::default(),
         }))
     }
 
@@ -85,9 +85,9 @@ impl Identity {
 
     /// The credentials as they are now, for who signs without the SDK.
     #[cfg(feature = "aws")]
-    pub(crate) async fn keys(&self) -> Result<StaticCredentials, CredentialTrouble> {
+    pub(crate) async fn keys(&self) -> Result<StaticCredentials, CredentialFailure> {
         let credentials = self.provide_credentials().await;
-        let credentials = credentials.map_err(|error| CredentialTrouble::of(&error))?;
+        let credentials = credentials.map_err(|error| CredentialFailure::of(&error))?;
         Ok(StaticCredentials {
             access_key_id: Secret::new(credentials.access_key_id()),
             secret_key: Secret::new(credentials.secret_access_key()),
@@ -100,69 +100,69 @@ impl Identity {
     pub(crate) fn expired(&self) -> bool {
         if self.0.renewable {
             let now = self.0.clock.now();
-            self.held().reject(now);
+            self.cached().reject(now);
         }
         self.0.renewable
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cached(&self) -> MutexGuard<'_, CachedCredentials> {
+        self.0.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn last_trouble(&self) -> MutexGuard<'_, Option<CredentialTrouble>> {
-        let trouble = self.0.last_trouble.lock();
-        trouble.unwrap_or_else(PoisonError::into_inner)
+    fn last_failure(&self) -> MutexGuard<'_, Option<CredentialFailure>> {
+        let failure = self.0.last_failure.lock();
+        failure.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those that live, if any; begins to renew them when it is time.
-    fn living(&self) -> Option<Credentials> {
-        let answer = self.held().answer(self.0.clock.now());
+    fn usable(&self) -> Option<Credentials> {
+        let answer = self.cached().next_action(self.0.clock.now());
         match answer {
-            Answer::Use(credentials) => Some(credentials),
-            Answer::Renew(credentials) => {
+            Action::Use(credentials) => Some(credentials),
+            Action::Renew(credentials) => {
                 tokio::spawn(self.clone().renew());
                 Some(credentials)
             }
-            Answer::Load => None,
+            Action::Load => None,
         }
     }
 
     /// Loads them, or waits for another caller who does.
     async fn load(&self) -> Provided {
-        let seen = self.0.loads.load(Ordering::Acquire);
-        let _turn = self.0.turns.lock().await;
-        if let Some(credentials) = self.living() {
+        let loads_before = self.0.loads.load(Ordering::Acquire);
+        let _loading = self.0.loading.lock().await;
+        if let Some(credentials) = self.usable() {
             return Ok(credentials);
         }
         // Whoever waited for a load that failed, or comes right after it, does not ask again: a thousand
         // shards are one caller.
-        let failed_meanwhile = self.0.loads.load(Ordering::Acquire) > seen;
-        let waits = self.held().waits(self.0.clock.now());
-        if let Some(trouble) = self.last_trouble().clone()
-            && (failed_meanwhile || waits && trouble.passing)
+        let failed_meanwhile = self.0.loads.load(Ordering::Acquire) > loads_before;
+        let waits = self.cached().waits(self.0.clock.now());
+        if let Some(failure) = self.last_failure().clone()
+            && (failed_meanwhile || waits && failure.passing)
         {
-            return Err(trouble.into());
+            return Err(failure.into());
         }
         let loaded = self.ask().await;
         self.0.loads.fetch_add(1, Ordering::AcqRel);
-        *self.last_trouble() = loaded.as_ref().err().cloned();
+        *self.last_failure() = loaded.as_ref().err().cloned();
         loaded.map_err(CredentialsError::from)
     }
 
     /// Renews them while those there are still used.
     async fn renew(self) {
-        if let Err(trouble) = self.ask().await {
-            let ends = self.held().ends();
+        if let Err(failure) = self.ask().await {
+            let ends = self.cached().expires();
             let ends = ends.map_or_else(|| "never".to_owned(), |ends| ends.to_string());
             tracing::warn!(
-                %trouble,
+                %failure,
                 ends,
                 "credentials could not be renewed, the old ones are used until they end"
             );
         }
     }
 
-    async fn ask(&self) -> Result<Credentials, CredentialTrouble> {
+    async fn ask(&self) -> Result<Credentials, CredentialFailure> {
         let asking = self.0.source.provide_credentials();
         let answer = tokio::time::timeout(LONGEST_LOAD, asking).await;
         let answer =
@@ -170,14 +170,14 @@ impl Identity {
         let now = self.0.clock.now();
         let loaded = match answer {
             Ok(credentials) => {
-                let taken = self.held().loaded(&credentials, now);
+                let taken = self.cached().loaded(&credentials, now);
                 taken.map(|()| credentials)
             }
-            Err(error) => Err(CredentialTrouble::of(&error)),
+            Err(error) => Err(CredentialFailure::of(&error)),
         };
-        loaded.map_err(|trouble| {
-            self.held().failed(now, fastrand::f64());
-            trouble.in_context(&self.0.name)
+        loaded.map_err(|failure| {
+            self.cached().failed(now, fastrand::f64());
+            failure.in_context(&self.0.name)
         })
     }
 }
@@ -187,7 +187,7 @@ impl ProvideCredentials for Identity {
     where
         Self: 'a,
     {
-        match self.living() {
+        match self.usable() {
             Some(credentials) => future::ProvideCredentials::ready(Ok(credentials)),
             None => future::ProvideCredentials::new(self.load()),
         }

@@ -15,7 +15,7 @@ pub(crate) trait InUse: Clone {
 
 /// Shared values by key.
 #[derive(Debug)]
-pub(crate) struct Recent<K, V> {
+pub(crate) struct SharedCache<K, V> {
     entries: HashMap<K, Entry<V>>,
     uses: u64,
 }
@@ -26,7 +26,7 @@ struct Entry<V> {
     last_use: u64,
 }
 
-impl<K, V> Default for Recent<K, V> {
+impl<K, V> Default for SharedCache<K, V> {
     fn default() -> Self {
         Self {
             entries: HashMap::new(),
@@ -35,7 +35,7 @@ impl<K, V> Default for Recent<K, V> {
     }
 }
 
-impl<K: Clone + Eq + Hash, V: InUse> Recent<K, V> {
+impl<K: Clone + Eq + Hash, V: InUse> SharedCache<K, V> {
     /// The value of `key`, if it is still there.
     pub(crate) fn get(&mut self, key: &K) -> Option<V> {
         self.uses += 1;
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_is_in_use_stays_and_the_rest_goes_by_its_last_use() {
-        let mut recent = Recent::default();
+        let mut recent = SharedCache::default();
         let used = recent.get_or_insert(0, Arc::new(0));
         for key in 1..=UNUSED {
             recent.get_or_insert(key, Arc::new(key));

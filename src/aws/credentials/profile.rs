@@ -1,20 +1,48 @@
 //! A profile of the files that AWS tools share, read anew each time credentials are loaded.
 
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, Result as Provided, future};
 
-use super::access::ProviderParts;
+use aws_sdk_sts::config::SharedHttpClient;
+
+/// What providers of the SDK are made with.
+#[derive(Debug, Clone)]
+pub(in crate::aws) struct ProviderParts {
+    http: Option<SharedHttpClient>,
+    region: Option<Region>,
+}
+
+impl ProviderParts {
+    /// The region and the connections of `sdk`.
+    pub(in crate::aws) fn of(sdk: &SdkConfig) -> Self {
+        Self {
+            http: sdk.http_client(),
+            region: sdk.region().cloned(),
+        }
+    }
+
+    /// With files that nobody has read yet.
+    pub(in crate::aws) fn provider_config(&self) -> ProviderConfig {
+        let config = ProviderConfig::default().with_region(self.region.clone());
+        match &self.http {
+            Some(http) => config.with_http_client(http.clone()),
+            None => config,
+        }
+    }
+}
 
 /// The provider of the SDK reads the files once; here a token that somebody has put into them is found.
 #[derive(Debug)]
-pub(super) struct Profile {
+pub(in crate::aws) struct Profile {
     /// Its name; none: what the environment says.
     name: Option<String>,
     parts: ProviderParts,
 }
 
 impl Profile {
-    pub(super) fn new(name: Option<String>, parts: ProviderParts) -> Self {
+    pub(in crate::aws) fn new(name: Option<String>, parts: ProviderParts) -> Self {
         Self { name, parts }
     }
 

@@ -18,7 +18,7 @@ const SETTING: &str = "ca_bundle";
 
 /// Where trusted certificates come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) enum CertificateSource {
+pub(in crate::aws) enum CertificateSource {
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, and without them the system.
     #[default]
     System,
@@ -40,7 +40,7 @@ pub(crate) struct Certificates {
 
 impl CertificateSource {
     /// What the environment and the profile of `sdk` say.
-    pub(super) fn of(sdk: &SdkConfig) -> Self {
+    pub(in crate::aws) fn of(sdk: &SdkConfig) -> Self {
         let key = ServiceConfigKey::builder()
             .service_id("")
             .env(VARIABLE)
@@ -65,7 +65,7 @@ impl CertificateSource {
     ///
     /// # Errors
     /// The file cannot be read, or has no certificate in it.
-    pub(super) fn load(&self) -> Result<Certificates> {
+    pub(in crate::aws) fn load(&self) -> Result<Certificates> {
         let (path, named_by) = match self {
             Self::System => {
                 return Ok(Certificates {
@@ -110,7 +110,7 @@ impl CertificateSource {
 
 impl Certificates {
     /// What the HTTP client of the SDK checks servers by.
-    pub(super) fn tls_context(&self) -> TlsContext {
+    pub(in crate::aws) fn tls_context(&self) -> TlsContext {
         let trusted = match &self.bundle {
             Some(bundle) => bundle.iter().fold(TrustStore::empty(), |trusted, one| {
                 trusted.with_pem_certificate(pem(one))

@@ -73,7 +73,10 @@ impl CredentialProviders {
     }
 
     /// The provider of that name for `param`.
-    pub(super) fn make(name: &str, param: Option<&Secret>) -> Result<SharedCredentialsProvider> {
+    pub(in crate::aws) fn make(
+        name: &str,
+        param: Option<&Secret>,
+    ) -> Result<SharedCredentialsProvider> {
         let factory = Self::factory(name)?;
         factory(param.map(Secret::reveal)).map_err(|error| {
             // The provider's words may hold what it was given.

@@ -83,11 +83,11 @@ fn keys(name: &str, ends: Option<i64>) -> Provided {
 }
 
 fn passing() -> Provided {
-    Err(CredentialTrouble::passing("answered 503").into())
+    Err(CredentialFailure::passing("answered 503").into())
 }
 
 fn lasting() -> Provided {
-    Err(CredentialTrouble::lasting("refused").into())
+    Err(CredentialFailure::lasting("refused").into())
 }
 
 fn identity<const N: usize>(answers: [Provided; N]) -> (Identity, Scripted, Arc<Counted>) {
@@ -103,10 +103,10 @@ fn identity<const N: usize>(answers: [Provided; N]) -> (Identity, Scripted, Arc<
 }
 
 /// The key that a request would be signed with, or why there is none.
-async fn key(identity: &Identity) -> Result<String, CredentialTrouble> {
+async fn key(identity: &Identity) -> Result<String, CredentialFailure> {
     match identity.provide_credentials().await {
         Ok(credentials) => Ok(credentials.access_key_id().to_owned()),
-        Err(error) => Err(CredentialTrouble::of(&error)),
+        Err(error) => Err(CredentialFailure::of(&error)),
     }
 }
 
@@ -114,7 +114,7 @@ async fn key(identity: &Identity) -> Result<String, CredentialTrouble> {
 async fn thousand(
     identity: &Identity,
     source: &Scripted,
-) -> Vec<Result<String, CredentialTrouble>> {
+) -> Vec<Result<String, CredentialFailure>> {
     let callers = join_all((0..1_000).map(|_| key(identity)));
     let (answers, ()) = tokio::join!(callers, async {
         source.permit(1);
@@ -136,9 +136,9 @@ async fn who_waited_for_a_load_that_failed_shares_its_failure() {
     let (identity, source, _) = identity([lasting(), keys("first", None)]);
     let answers = thousand(&identity, &source).await;
     for answer in answers {
-        let trouble = answer.unwrap_err();
-        assert_eq!(trouble.to_string(), "role 'x': refused");
-        assert!(!trouble.passing);
+        let failure = answer.unwrap_err();
+        assert_eq!(failure.to_string(), "role 'x': refused");
+        assert!(!failure.passing);
     }
     assert_eq!(source.asked(), 1);
     // Who comes later may have been let in meanwhile.
@@ -163,10 +163,10 @@ async fn who_gives_up_waiting_leaves_the_load_to_the_next() {
 async fn a_passing_failure_is_repeated_until_its_wait_is_over() {
     let (identity, source, clock) = identity([passing(), passing(), keys("first", None)]);
     source.permit(3);
-    let trouble = key(&identity).await.unwrap_err();
-    assert!(trouble.passing);
+    let failure = key(&identity).await.unwrap_err();
+    assert!(failure.passing);
     clock.set(499);
-    assert_eq!(key(&identity).await.unwrap_err(), trouble);
+    assert_eq!(key(&identity).await.unwrap_err(), failure);
     assert_eq!(source.asked(), 1);
     clock.set(1_000);
     key(&identity).await.unwrap_err();
@@ -217,8 +217,8 @@ async fn a_renewal_that_fails_leaves_the_old_ones_in_use_until_they_end() {
     }
     clock.set(HOUR);
     source.permit(1);
-    let trouble = key(&identity).await.unwrap_err();
-    assert_eq!(trouble.to_string(), "role 'x': answered 503");
+    let failure = key(&identity).await.unwrap_err();
+    assert_eq!(failure.to_string(), "role 'x': answered 503");
     assert_eq!(source.asked(), 4);
 }
 
@@ -252,8 +252,8 @@ async fn written_down_keys_have_no_successors() {
 #[tokio::test(start_paused = true)]
 async fn a_source_that_never_answers_is_a_passing_failure() {
     let (identity, source, _) = identity([]);
-    let trouble = key(&identity).await.unwrap_err();
-    assert!(trouble.passing);
-    assert!(trouble.to_string().starts_with("role 'x': "), "{trouble}");
+    let failure = key(&identity).await.unwrap_err();
+    assert!(failure.passing);
+    assert!(failure.to_string().starts_with("role 'x': "), "{failure}");
     assert_eq!(source.asked(), 1);
 }

@@ -1,0 +1,39 @@
+//! Searches an error and its causes, and puts them into words.
+
+use std::error::Error as StdError;
+use std::io;
+
+/// The first cause of this type.
+pub(super) fn find<'a, E: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a E> {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if let Some(found) = current.downcast_ref::<E>() {
+            return Some(found);
+        }
+        cause = match current.downcast_ref::<io::Error>() {
+            // Its source is that of the error inside, which would be skipped.
+            Some(outer) => outer.get_ref().map(|inner| inner as _),
+            None => current.source(),
+        };
+    }
+    None
+}
+
+/// What an error and its causes say, each once.
+pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        let said = current.to_string();
+        if !text.ends_with(&said) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&said);
+        }
+        cause = current.source();
+    }
+    text
+}

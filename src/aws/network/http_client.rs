@@ -1,0 +1,156 @@
+//! The HTTP clients of the SDK: through a proxy or directly, with a server's certificate checked, and with
+//! words for what goes wrong on the way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
+use super::Network;
+use super::proxies::Proxy;
+use crate::aws::shared_cache::InUse;
+
+/// Below the idle time after which the service closes a connection: a request on a connection that
+/// is just being closed fails, and a failed PutRecords may have written.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// An HTTP client of the SDK, shared by its clones.
+#[derive(Debug, Clone)]
+pub(in crate::aws) struct Client(Arc<Clients>);
+
+/// A client for each proxy, and one that connects directly.
+#[derive(Debug)]
+struct Clients {
+    network: Arc<Network>,
+    direct: SharedHttpClient,
+    proxied: Vec<(Proxy, SharedHttpClient)>,
+}
+
+impl Client {
+    /// A client that goes this way.
+    pub(in crate::aws) fn new(network: &Arc<Network>) -> Self {
+        let proxies = network.proxies.usable().into_iter();
+        Self(Arc::new(Clients {
+            direct: connecting(network, None),
+            proxied: proxies
+                .map(|proxy| (proxy.clone(), connecting(network, Some(proxy))))
+                .collect(),
+            network: Arc::clone(network),
+        }))
+    }
+}
+
+impl InUse for Client {
+    fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+}
+
+/// The client of the SDK that connects through `proxy`, or directly.
+fn connecting(network: &Network, proxy: Option<&Proxy>) -> SharedHttpClient {
+    let proxy = proxy
+        .map(|proxy| ProxyConfig::all(proxy.url().reveal()).expect("its URL has been checked"));
+    let context = network.certificates.tls_context();
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder().pool_idle_timeout(POOL_IDLE_TIMEOUT);
+        connector
+            .set_proxy_config(proxy.clone())
+            .set_connector_settings(settings.cloned())
+            .set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(context.clone())
+            .build()
+    })
+}
+
+impl HttpClient for Client {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let Clients {
+            network,
+            direct,
+            proxied,
+        } = &*self.0;
+        let proxied = proxied.iter();
+        let connector = |client: &SharedHttpClient| client.http_connector(settings, components);
+        SharedHttpConnector::new(Routing {
+            network: Arc::clone(network),
+            direct: connector(direct),
+            proxied: proxied
+                .map(|(proxy, client)| (proxy.clone(), connector(client)))
+                .collect(),
+        })
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.direct.connector_metadata()
+    }
+}
+
+/// Sends each request the way that is meant for its host.
+#[derive(Debug)]
+struct Routing {
+    network: Arc<Network>,
+    direct: SharedHttpConnector,
+    proxied: Vec<(Proxy, SharedHttpConnector)>,
+}
+
+impl HttpConnector for Routing {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let connector = match self.network.proxy(request.uri()) {
+            Ok(None) => &self.direct,
+            Ok(Some(proxy)) => {
+                let mut proxied = self.proxied.iter();
+                let found = proxied.find(|(known, _)| known == proxy);
+                found.map_or(&self.direct, |(_, connector)| connector)
+            }
+            Err(failure) => {
+                return HttpConnectorFuture::ready(Err(ConnectorError::other(
+                    failure.into(),
+                    None,
+                )));
+            }
+        };
+        let url = request.uri().to_owned();
+        let network = Arc::clone(&self.network);
+        let answer = connector.call(request);
+        HttpConnectorFuture::new(async move {
+            let error = match answer.await {
+                Ok(answer) => {
+                    return match network.refused_by_proxy(&url, answer.status().as_u16()) {
+                        None => Ok(answer),
+                        Some(failure) => Err(ConnectorError::other(failure.into(), None)),
+                    };
+                }
+                Err(error) => error,
+            };
+            Err(match network.explain(&url, &error) {
+                None => error,
+                Some(failure) => {
+                    let (lasting, timeout) = (failure.lasting, error.is_timeout());
+                    let failure = failure.caused_by(error).into();
+                    match lasting {
+                        true => ConnectorError::other(failure, None),
+                        false if timeout => ConnectorError::timeout(failure),
+                        false => ConnectorError::io(failure),
+                    }
+                }
+            })
+        })
+    }
+}
