@@ -3,15 +3,15 @@
 //! The bridge to DataFusion keeps the kind: an [`Error`] travels inside [`DataFusionError::External`]
 //! and [`Error::find_in`] gets it back, so nobody matches on text.
 
-mod engine;
+mod datafusion;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::error::DataFusionError;
+use ::datafusion::error::DataFusionError;
 
-pub(crate) use engine::{described, failure, kind_in, plain_words};
+pub(crate) use self::datafusion::{described, failure, kind_in, plain_words};
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

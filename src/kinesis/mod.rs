@@ -5,30 +5,32 @@
 //! into Arrow columns ([`RecordsPage`]), so that nobody above sees a record struct.
 
 mod api;
-#[cfg(feature = "embedded")]
-mod embedded;
 mod error;
-mod in_memory;
 pub mod limits;
-mod page;
+mod list_shards;
+mod records_page;
 mod retry;
 mod sdk;
+mod simulator;
+mod types;
 
 pub use crate::model::RetryPolicy;
-pub use api::{
-    ChildShard, DryRun, DryRunAnswer, IteratorPosition, Kinesis, ListShardsFrom, NextToken,
-    PutEntry, PutFailure, PutOutcome, RecordDistribution, ShardFilter, ShardIterator, ShardsPage,
-    StreamStatus, StreamSummary, WrittenRecord,
-};
-#[cfg(feature = "embedded")]
-pub use embedded::EmbeddedServer;
+pub use api::{DryRun, DryRunAnswer, Kinesis};
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
-pub use in_memory::{
-    CONNECTION_LOST, FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, TokioClock,
-    TrimmedPosition,
-};
-pub use page::{RecordColumns, RecordsPage, RecordsPageBuilder};
-pub use retry::{Backoff, list_all_shards, with_retries};
+pub use list_shards::list_all_shards;
+pub use records_page::{RecordColumns, RecordsPage, RecordsPageBuilder};
+pub use retry::{Backoff, with_retries};
 pub use sdk::SdkKinesis;
 #[cfg(feature = "dynamodb")]
 pub(crate) use sdk::{Failure, Sent, failure};
+#[cfg(feature = "embedded")]
+pub use simulator::EmbeddedServer;
+pub use simulator::{
+    CONNECTION_LOST, FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, TokioClock,
+    TrimmedPosition,
+};
+pub use types::{
+    ChildShard, IteratorPosition, ListShardsFrom, NextToken, PutEntry, PutFailure, PutOutcome,
+    RecordDistribution, ShardFilter, ShardIterator, ShardsPage, StreamStatus, StreamSummary,
+    WrittenRecord,
+};

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{ApiErrorKind, ApiResult, Kinesis, ListShardsFrom, ShardFilter};
+use super::ApiResult;
 use crate::error::Result;
-use crate::model::{RetryPolicy, Shard, StreamIdentity};
+use crate::model::RetryPolicy;
 
 /// The waits of one caller: doubling, capped, with jitter so that callers do not march in step.
 #[derive(Debug, Clone)]
@@ -115,44 +115,6 @@ where
             tracing::debug!(%context, %error, ?wait, "request failed, will be sent again");
         }
         tokio::time::sleep(wait).await;
-    }
-}
-
-/// All shards that pass `filter`, ordered by id, over as many pages as it takes.
-///
-/// A token that expires between pages starts the listing anew.
-pub async fn list_all_shards(
-    kinesis: &dyn Kinesis,
-    stream: &StreamIdentity,
-    filter: ShardFilter,
-    backoff: &mut Backoff,
-) -> Result<Vec<Shard>> {
-    let place = format!("stream '{stream}'");
-    let mut shards = Vec::new();
-    let mut token = None;
-    loop {
-        let page = with_retries(backoff, &place, || async {
-            let from = match &token {
-                None => ListShardsFrom::Start { stream, filter },
-                Some(token) => ListShardsFrom::Page { stream, token },
-            };
-            match kinesis.list_shards(from).await {
-                Err(error) if error.kind() == ApiErrorKind::ExpiredNextToken => Ok(None),
-                page => page.map(Some),
-            }
-        })
-        .await?;
-        let Some(page) = page else {
-            shards.clear();
-            token = None;
-            continue;
-        };
-        shards.extend(page.shards);
-        token = page.next;
-        if token.is_none() {
-            shards.sort_by(|a: &Shard, b: &Shard| a.id.cmp(&b.id));
-            return Ok(shards);
-        }
     }
 }
 

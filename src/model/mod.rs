@@ -1,13 +1,13 @@
 //! Plain data of a stream: no I/O, no async, nothing of the engine but Arrow types.
 
 mod connection;
+mod duration;
 mod endpoint;
-mod hash;
 mod offsets;
 mod position;
 mod progress;
+mod sequence_number;
 mod shard;
-mod span;
 mod stream;
 mod time;
 mod trigger;
@@ -16,12 +16,13 @@ pub use connection::{
     BaseCredentials, ConnectionSettings, CredentialSettings, ProxyLogin, ProxySettings,
     RetryPolicy, RoleSettings, Secret, StaticCredentials,
 };
+pub(crate) use duration::{display_span, parse_span};
 pub(crate) use endpoint::{is_host_of_aws, is_region, region_of_endpoint, unencrypted};
 pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, StreamRanges};
-pub use position::{SequenceNumber, ShardPosition, StartingPosition};
+pub use position::{ShardPosition, StartingPosition};
 pub use progress::{Committed, SnapshotFiles, StateFiles};
+pub use sequence_number::SequenceNumber;
 pub use shard::{HashKey, HashRange, Shard, ShardId};
-pub(crate) use span::{display_span, parse_span};
 pub use stream::{StreamIdentity, StreamName};
 pub use time::{Clock, SystemClock, UnixMillis};
 pub use trigger::{OutputMode, Trigger};

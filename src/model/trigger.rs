@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::span::{display_span, parse_span};
+use super::duration::{display_span, parse_span};
 use crate::error::{Error, Result};
 
 /// When a streaming query runs its batches.

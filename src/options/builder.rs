@@ -1,7 +1,8 @@
 //! Takes options by name.
 
+use super::catalog::find;
 use super::draft::Draft;
-use super::{TableOptions, all, spec};
+use super::{TableOptions, all};
 use crate::error::{Error, Result};
 use crate::model::StreamIdentity;
 
@@ -35,7 +36,7 @@ impl OptionsBuilder {
     /// # Errors
     /// The name is unknown (with the nearest known one), was given before, or does not take `value`.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let option = spec::find(name)?;
+        let option = find(name)?;
         if self.given.contains(&option.name) {
             return Err(Error::invalid_option(format!(
                 "option '{}' is given twice",

@@ -1,7 +1,7 @@
 //! How a starting position is spelled: a word, a time, or JSON of positions per shard.
 
 mod json;
-mod place;
+mod shard_position;
 mod time;
 
 use std::collections::BTreeMap;

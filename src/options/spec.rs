@@ -1,11 +1,9 @@
 //! What a row of the table of options is. Parser, defaults, README and tests all read it.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use super::draft::Draft;
-use super::rows::{NOT_HERE, all};
-use super::value::{Parsed, may_hold_secret, nearest};
+use super::value::{Parsed, may_hold_secret};
 use crate::error::{Error, Result};
 
 /// Which side of a table an option is about.
@@ -78,46 +76,4 @@ fn shortened(value: &str) -> Cow<'_, str> {
         Some((end, _)) => format!("{}…", &value[..end]).into(),
         None => value.into(),
     }
-}
-
-/// The option of this name, without regard to case.
-pub(super) fn find(name: &str) -> Result<&'static OptionSpec> {
-    let name = name.trim();
-    if let Some(option) = all().find(|o| o.name.eq_ignore_ascii_case(name)) {
-        return Ok(option);
-    }
-    if let Some((name, why)) = NOT_HERE.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
-        return Err(Error::invalid_option(format!("option '{name}' {why}")));
-    }
-    // DataFusion puts `format.` before a name without a dot.
-    let bare = name
-        .strip_prefix("format.")
-        .map_or_else(|| name.to_owned(), |bare| format!("kinesis.{bare}"));
-    let nearest = nearest(&bare, all().map(|option| option.name));
-    let shown = name.strip_prefix("format.").unwrap_or(name);
-    Err(Error::invalid_option(format!(
-        "option '{shown}' is not known: expected an option such as '{nearest}'"
-    )))
-}
-
-/// The options as a table in Markdown.
-pub fn markdown() -> String {
-    let mut table = String::from("| Option | For | Default | Meaning |\n|---|---|---|---|\n");
-    for option in all() {
-        let role = match option.role {
-            Role::Table => "both",
-            Role::Source => "reading",
-            Role::Sink => "writing",
-        };
-        let default = option
-            .default
-            .map_or("".to_owned(), |text| format!("`{text}`"));
-        writeln!(
-            table,
-            "| `{}` | {role} | {default} | {} |",
-            option.name, option.doc
-        )
-        .expect("a String takes all that is written to it");
-    }
-    table
 }

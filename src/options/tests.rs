@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::error::{ErrorKind, Result};
+use crate::model::{RetryPolicy, StartingPosition};
 
 fn options(pairs: &[(&str, &str)]) -> Result<TableOptions> {
     let mut builder = OptionsBuilder::default();

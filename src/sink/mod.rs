@@ -17,16 +17,15 @@
 //!   a key waits for the acknowledgement of the one before: streams of few keys are written slowly.
 
 mod batcher;
-mod columns;
-mod entry;
-mod lane;
+mod counters;
 mod rows;
 mod settings;
 mod shard_map;
 mod stream;
 mod writer;
 
-pub use settings::{SinkCounters, SinkSettings};
+pub use counters::SinkCounters;
+pub use settings::SinkSettings;
 pub use stream::SinkStream;
 pub use writer::SinkWriter;
 

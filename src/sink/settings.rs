@@ -1,9 +1,6 @@
 //! What a user can set about writing, and what is counted while writing.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use crate::kinesis::RetryPolicy;
 
@@ -62,48 +59,4 @@ impl Default for SinkSettings {
             },
         }
     }
-}
-
-/// What writers count; shared, so that a plan node can show it while they write.
-#[derive(Debug, Default)]
-pub struct SinkCounters {
-    /// Rows acknowledged.
-    pub rows: AtomicU64,
-    /// Kinesis records acknowledged.
-    pub records: AtomicU64,
-    /// Bytes acknowledged: data and partition keys.
-    pub bytes: AtomicU64,
-    /// Requests answered.
-    pub calls: AtomicU64,
-    /// Kinesis records refused because of the rate.
-    pub throttled: AtomicU64,
-    /// Kinesis records sent again, whatever the reason.
-    pub resent: AtomicU64,
-}
-
-impl SinkCounters {
-    pub(super) fn call(&self) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn add(&self, settled: &Settled) {
-        self.rows.fetch_add(settled.rows, Ordering::Relaxed);
-        self.records.fetch_add(settled.records, Ordering::Relaxed);
-        self.bytes.fetch_add(settled.bytes, Ordering::Relaxed);
-        self.throttled
-            .fetch_add(settled.throttled, Ordering::Relaxed);
-        self.resent.fetch_add(settled.resent, Ordering::Relaxed);
-    }
-}
-
-/// What one answer of the service came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Settled {
-    pub(super) rows: u64,
-    pub(super) records: u64,
-    pub(super) bytes: u64,
-    pub(super) throttled: u64,
-    pub(super) resent: u64,
-    /// Since when the record has been refused that has waited longest among those refused now.
-    pub(super) refused_since: Option<Instant>,
 }

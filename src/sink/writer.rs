@@ -6,11 +6,9 @@ use datafusion::arrow::array::RecordBatch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::batcher::{Batcher, Expired, Limits, RerouteError};
-use super::columns::shortened;
-use super::entry::Request;
-use super::rows::Rows;
-use super::settings::{Settled, SinkCounters};
+use super::batcher::{Batcher, Expired, Limits, Request, RerouteError, Settled};
+use super::counters::SinkCounters;
+use super::rows::{Rows, shortened};
 use super::stream::{SinkStream, StreamView};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::{ApiErrorKind, ApiResult, Backoff, PutFailure, PutOutcome, RetryPolicy};

@@ -31,7 +31,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("zstd::", &["checkpoint/dynamodb/"]),
     ("object_store::", &["checkpoint/"]),
     ("hdfs_native::", &["checkpoint/hdfs.rs"]),
-    ("hyper::", &["kinesis/embedded/"]),
+    ("hyper::", &["kinesis/simulator/http_server/"]),
     ("clap::", &["cli/"]),
     ("rustyline::", &["cli/"]),
 ];

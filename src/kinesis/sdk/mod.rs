@@ -1,8 +1,8 @@
 //! The AWS SDK behind [`Kinesis`]: the only place that names it.
 
-mod config;
+mod classify;
+mod client;
 mod convert;
-mod failure;
 
 use std::error::Error as StdError;
 
@@ -21,11 +21,11 @@ use super::{
 use crate::aws::{AwsAccess, Identity};
 use crate::error::Result;
 use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_host_of_aws};
-use convert::{date_time, put_outcomes, records_page, shards_page, summary};
-pub(crate) use failure::Sent;
-use failure::api_error;
+pub(crate) use classify::Sent;
+use classify::api_error;
 #[cfg(feature = "dynamodb")]
-pub(crate) use failure::{Failure, failure};
+pub(crate) use classify::{Failure, failure};
+use convert::{date_time, put_outcomes, records_page, shards_page, summary};
 
 /// The service through the AWS SDK, one request a call, without the SDK's own retries.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl SdkKinesis {
 
     /// The same, with the connections and the identities of `access`.
     pub(crate) async fn over(access: &AwsAccess, settings: &ConnectionSettings) -> Result<Self> {
-        let (client, identity) = config::client(access, settings).await?;
+        let (client, identity) = client::client(access, settings).await?;
         let endpoint = settings.endpoint_url.clone();
         Ok(Self {
             client,

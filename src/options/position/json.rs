@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{SourcePlaces, place};
+use super::{SourcePlaces, shard_position};
 use crate::model::{ShardId, ShardPosition};
 use crate::options::value::Parsed;
 
@@ -102,7 +102,7 @@ fn places<'a>(
 ) -> Parsed<BTreeMap<ShardId, Option<ShardPosition>>> {
     shards
         .map(|(shard, value)| {
-            let place = place::parse(value);
+            let place = shard_position::parse(value);
             let place = place.map_err(|error| format!("under '{within}{shard}' {error}"))?;
             Ok((ShardId::new(shard.as_str()), place))
         })

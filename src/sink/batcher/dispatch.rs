@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::entry::{Entry, Request};
 use super::{Batcher, Layout};
 use crate::error::Result;
 use crate::kinesis::PutOutcome;
 use crate::model::HashKey;
-use crate::sink::entry::{Entry, Request};
-use crate::sink::settings::Settled;
 
 /// A record was refused for longer than it may be.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +21,18 @@ pub(in crate::sink) struct Expired {
     pub(in crate::sink) hash_key: HashKey,
     pub(in crate::sink) tries: u32,
     pub(in crate::sink) last_failure: Arc<str>,
+}
+
+/// What one answer of the service came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::sink) struct Settled {
+    pub(in crate::sink) rows: u64,
+    pub(in crate::sink) records: u64,
+    pub(in crate::sink) bytes: u64,
+    pub(in crate::sink) throttled: u64,
+    pub(in crate::sink) resent: u64,
+    /// Since when the record has been refused that has waited longest among those refused now.
+    pub(in crate::sink) refused_since: Option<Instant>,
 }
 
 impl Batcher {

@@ -11,6 +11,8 @@
 //! writers get their turn before a time to live ends.
 
 mod dispatch;
+mod entry;
+mod lane;
 mod limits;
 mod open_aggregate;
 mod reroute;
@@ -24,13 +26,14 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-pub(super) use dispatch::Expired;
+pub(super) use dispatch::{Expired, Settled};
+pub(super) use entry::Request;
 pub(super) use limits::{Layout, Limits};
 pub(super) use reroute::RerouteError;
 
+use self::entry::{Entry, History, Tag, plain_put};
+use self::lane::Lanes;
 use self::window::Window;
-use super::entry::{Entry, History, Tag, plain_put};
-use super::lane::Lanes;
 use crate::aggregation::{AggregateBuilder, UserRecord};
 
 /// The outer partition key of every aggregate, the one the Kinesis Producer Library uses.

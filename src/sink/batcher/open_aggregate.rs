@@ -5,10 +5,10 @@ use std::cmp::Reverse;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::entry::{Entry, History, Tag, aggregate_put, plain_put};
+use super::lane::OpenAggregate;
 use super::{Batcher, SPARE_BUILDERS};
 use crate::aggregation::{AggregateBuilder, Push, UserRecord};
-use crate::sink::entry::{Entry, History, Tag, aggregate_put, plain_put};
-use crate::sink::lane::OpenAggregate;
 
 impl Batcher {
     /// `false` for a record too large for any aggregate; what came before it is sealed then.

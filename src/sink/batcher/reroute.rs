@@ -9,11 +9,11 @@ use std::collections::HashMap;
 
 use tokio::time::Instant;
 
+use super::Settled;
+use super::entry::Entry;
 use super::{Batcher, Expired, Layout, lanes_of};
 use crate::error::{Error, Result};
 use crate::model::{HashRange, ShardId};
-use crate::sink::entry::Entry;
-use crate::sink::settings::Settled;
 
 /// Why records could not be laid out anew.
 #[derive(Debug)]

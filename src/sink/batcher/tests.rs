@@ -1,9 +1,9 @@
 //! The batcher alone, in counted time.
 
+use super::entry::Request;
 use super::*;
 use crate::kinesis::{PutFailure, PutOutcome, WrittenRecord};
 use crate::model::{HashKey, HashRange, SequenceNumber, Shard, ShardId};
-use crate::sink::entry::Request;
 use crate::sink::settings::SinkSettings;
 use crate::sink::shard_map::ShardMap;
 use std::time::Duration;

@@ -1,12 +1,12 @@
 //! Writers against a service that takes, refuses, loses and reshards as told.
 
-mod api;
-mod ending;
-mod flow;
-mod layout;
-mod refusals;
+mod aggregation;
+mod backpressure;
+mod fake_kinesis;
+mod fake_kinesis_api;
+mod lifecycle;
 mod resharding;
-mod service;
+mod retries;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::aggregation::{Opened, looks_aggregated, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::{PutEntry, RecordDistribution};
 use crate::model::{HashKey, StreamIdentity};
-use service::{Answer, Service, user_records};
+use fake_kinesis::{Answer, Service, user_records};
 
 const MIB: usize = 1024 * 1024;
 

@@ -1,0 +1,199 @@
+//! From an HTTP request to an operation, and from its answer to an HTTP response.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::timeout;
+
+use super::error_response::{ErrorResponse, body_of};
+use super::handlers::{self, records};
+use super::request::api_model::members_of;
+use super::request::{ApiRequest, Members};
+use crate::kinesis::{InMemoryKinesis, Kinesis};
+use crate::model::is_region;
+
+/// The largest body that is read: 10 MiB of records in base64, and what is around them.
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// How much of a body above that is still taken off the wire, so that the client reads the answer.
+const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
+
+/// How long the next part of a body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+
+/// Ends the connection without an answer.
+#[derive(Debug)]
+pub(super) struct ConnectionLost;
+
+impl fmt::Display for ConnectionLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fault closed the connection")
+    }
+}
+
+impl std::error::Error for ConnectionLost {}
+
+/// Answers one request; fails only where the connection is to break.
+pub(super) async fn respond(
+    kinesis: &InMemoryKinesis,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, ConnectionLost> {
+    let (head, body) = request.into_parts();
+    let answer = match read_body(body).await {
+        Ok(body) => answer(kinesis, &head, &body).await,
+        Err(failure) => Err(failure),
+    };
+    let (status, body) = match answer {
+        Ok(body) => (StatusCode::OK, body),
+        Err(ErrorResponse::ConnectionLost) => return Err(ConnectionLost),
+        Err(ErrorResponse::Answered {
+            status,
+            code,
+            message,
+        }) => (status, body_of(&code, &message)),
+    };
+    tracing::trace!(%status, target = ?head.headers.get("x-amz-target"), "answered");
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert("x-amzn-requestid", request_id());
+    Ok(response)
+}
+
+/// The calls that can be asked about without being made (API reference, `DryRun`).
+const WITH_DRY_RUN: [&str; 4] = ["GetRecords", "GetShardIterator", "PutRecord", "PutRecords"];
+
+async fn answer(
+    kinesis: &InMemoryKinesis,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Vec<u8>, ErrorResponse> {
+    let operation = operation_of(head)?;
+    let Some(members) = members_of(operation) else {
+        return Err(ErrorResponse::not_served(operation));
+    };
+    let caller = Caller::of(&head.headers);
+    let request = ApiRequest {
+        members: Members::parse(body, members)?,
+        home: kinesis.home_of(caller.account, caller.region),
+    };
+    if WITH_DRY_RUN.contains(&operation) && request.members.switch("DryRun")? {
+        if let Some(stream) = request.stream_if_named()? {
+            kinesis.describe_stream(&stream).await?;
+        }
+        return Err(ErrorResponse::dry_run());
+    }
+    match operation {
+        "GetRecords" => records::get_records(kinesis, &request).await,
+        "PutRecord" => records::put_record(kinesis, request).await,
+        "PutRecords" => records::put_records(kinesis, request).await,
+        _ => handlers::answer(kinesis, operation, &request).await,
+    }
+}
+
+/// Who asks, by the signature: `Credential=<access key id>/<date>/<region>/kinesis/aws4_request`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Caller<'a> {
+    /// An access key id of twelve digits, which no real one is, is taken for the account.
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+}
+
+impl<'a> Caller<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let signature = text_of(headers, AUTHORIZATION.as_str()).unwrap_or_default();
+        let credential = signature.split_once("Credential=").map(|(_, rest)| rest);
+        let mut scope = credential.unwrap_or_default().split(['/', ',', ' ']);
+        let (key, region) = (scope.next(), scope.nth(1));
+        let is_account = |key: &&str| key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit());
+        Self {
+            account: key.filter(is_account),
+            region: region.filter(|region| is_region(region)),
+        }
+    }
+}
+
+fn operation_of(head: &Parts) -> Result<&str, ErrorResponse> {
+    if head.method != Method::POST {
+        let message = format!("{} is not served; the protocol uses POST.", head.method);
+        return Err(ErrorResponse::unknown_operation(message));
+    }
+    let content_type = text_of(&head.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+    if content_type.starts_with("application/x-amz-cbor") {
+        let message = format!("{content_type} is not served; send application/x-amz-json-1.1.");
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(ErrorResponse::new(
+            status,
+            "SerializationException",
+            message,
+        ));
+    }
+    text_of(&head.headers, "x-amz-target")
+        .and_then(|target| target.strip_prefix("Kinesis_20131202."))
+        .ok_or_else(|| {
+            ErrorResponse::unknown_operation("X-Amz-Target names no operation of Kinesis.")
+        })
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+async fn next_frame(
+    body: &mut Incoming,
+) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, ErrorResponse> {
+    timeout(BODY_TIMEOUT, body.frame()).await.map_err(|_| {
+        let seconds = BODY_TIMEOUT.as_secs();
+        let message = format!("Nothing more of the request body came for {seconds} seconds.");
+        ErrorResponse::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "RequestTimeoutException",
+            message,
+        )
+    })
+}
+
+async fn read_body(mut body: Incoming) -> Result<Vec<u8>, ErrorResponse> {
+    let mut read = Vec::new();
+    let mut total = 0;
+    while let Some(frame) = next_frame(&mut body).await? {
+        let frame = frame.map_err(|_| ErrorResponse::ConnectionLost)?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        total += data.len();
+        if total <= MAX_BODY_BYTES {
+            read.extend_from_slice(data);
+        } else if total > MAX_DRAINED_BYTES {
+            break;
+        }
+    }
+    if total <= MAX_BODY_BYTES {
+        return Ok(read);
+    }
+    let message = format!("The request body is larger than {MAX_BODY_BYTES} bytes.");
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    Err(ErrorResponse::new(
+        status,
+        "SerializationException",
+        message,
+    ))
+}
+
+/// Looks like a UUID, and counts.
+fn request_id() -> HeaderValue {
+    static REQUESTS: AtomicU64 = AtomicU64::new(1);
+    let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
+    let id = format!("00000000-0000-4000-8000-{number:012x}");
+    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("0"))
+}

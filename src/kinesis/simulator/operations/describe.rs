@@ -1,0 +1,71 @@
+//! Describing streams and the account.
+
+#[cfg(feature = "embedded")]
+use super::streams::{open_shards, streams_of};
+use crate::kinesis::limits::DESCRIBES_PER_SECOND;
+use crate::kinesis::simulator::InMemoryKinesis;
+#[cfg(feature = "embedded")]
+use crate::kinesis::simulator::account_region::Home;
+use crate::kinesis::simulator::errors::error;
+use crate::kinesis::simulator::state::rate_limits::Bucket;
+#[cfg(feature = "embedded")]
+use crate::kinesis::simulator::state::stream::Stream;
+use crate::kinesis::simulator::state::stream::StreamMode;
+use crate::kinesis::{ApiResult, Operation, StreamSummary};
+use crate::model::StreamIdentity;
+#[cfg(feature = "embedded")]
+use std::sync::Arc;
+use std::sync::PoisonError;
+
+impl InMemoryKinesis {
+    /// DescribeStreamSummary, and the part of DescribeStream that does not list shards.
+    pub(in crate::kinesis) async fn describe(
+        &self,
+        operation: Operation,
+        stream: &StreamIdentity,
+    ) -> ApiResult<(StreamSummary, StreamMode)> {
+        let verdict = self.faults.admit(operation).await?;
+        let stream = self.any_stream(operation, stream)?;
+        let now = self.clock.now();
+        if self.options.enforce_limits {
+            let budget = self.describes.lock();
+            let mut budget = budget.unwrap_or_else(PoisonError::into_inner);
+            if !budget.take(1.0, now) {
+                let message = format!("Rate exceeded for account {}.", stream.account());
+                return Err(error(operation, "LimitExceededException", message));
+            }
+        }
+        let mode = stream.read().mode;
+        self.answer(operation, &verdict, (stream.summary(now), mode))
+    }
+
+    /// What [`describe`](Self::describe) says, within another request.
+    #[cfg(feature = "embedded")]
+    pub(in crate::kinesis) fn look_at(
+        &self,
+        operation: Operation,
+        stream: &StreamIdentity,
+    ) -> ApiResult<(StreamSummary, StreamMode)> {
+        let stream = self.any_stream(operation, stream)?;
+        let mode = stream.read().mode;
+        Ok((stream.summary(self.clock.now()), mode))
+    }
+
+    /// Open shards of provisioned streams, and the number of on-demand streams (DescribeLimits).
+    #[cfg(feature = "embedded")]
+    pub(in crate::kinesis) async fn usage(&self, home: &Home) -> ApiResult<(usize, usize)> {
+        const OPERATION: Operation = Operation::DescribeLimits;
+        let verdict = self.faults.admit(OPERATION).await?;
+        let streams: Vec<_> = streams_of(&self.streams(), home).cloned().collect();
+        let on_demand = |stream: &&Arc<Stream>| stream.read().mode == StreamMode::OnDemand;
+        let on_demand = streams.iter().filter(on_demand).count();
+        let usage = (open_shards(streams.iter()), on_demand);
+        self.answer(OPERATION, &verdict, usage)
+    }
+}
+
+/// What an account may ask for in a second.
+pub(in crate::kinesis) fn describe_budget() -> Bucket {
+    let rate = f64::from(DESCRIBES_PER_SECOND);
+    Bucket::new(rate, rate)
+}

@@ -1,0 +1,196 @@
+//! Reading: the page that follows an iterator.
+
+use std::time::Duration;
+
+use super::get_shard_iterator::Way;
+use crate::kinesis::limits::{MAX_BYTES_PER_FETCH, MAX_RECORDS_PER_FETCH};
+use crate::kinesis::simulator::InMemoryKinesis;
+use crate::kinesis::simulator::errors::error;
+use crate::kinesis::simulator::state::record_log::{Extent, LoggedRecord};
+use crate::kinesis::simulator::state::shard::{Content, ShardState, counter_of};
+use crate::kinesis::simulator::state::stream::{Encryption, Stream};
+use crate::kinesis::{
+    ApiResult, ChildShard, Operation, RecordColumns, RecordsPageBuilder, ShardIterator,
+};
+use crate::model::{SequenceNumber, StreamIdentity, UnixMillis};
+
+/// Takes the records of a page as they lie in memory.
+pub(in crate::kinesis) trait PageSink: Send {
+    /// Called once, before the records.
+    fn begin(&mut self, records: usize, size_bytes: usize);
+
+    /// Called for each record in order.
+    fn record(
+        &mut self,
+        data: &[u8],
+        partition_key: Option<&str>,
+        sequence_number: &str,
+        arrival: UnixMillis,
+        encrypted: bool,
+    );
+}
+
+/// What a page says beside its records.
+#[derive(Debug)]
+pub(in crate::kinesis) struct PageEnd {
+    pub(in crate::kinesis) last_sequence: Option<SequenceNumber>,
+    pub(in crate::kinesis) next: Option<ShardIterator>,
+    pub(in crate::kinesis) behind_latest: Duration,
+    pub(in crate::kinesis) children: Vec<ChildShard>,
+}
+
+/// Builds Arrow columns.
+pub(in crate::kinesis) struct ColumnsSink {
+    columns: RecordColumns,
+    pub(in crate::kinesis) builder: RecordsPageBuilder,
+}
+
+impl ColumnsSink {
+    pub(in crate::kinesis) fn new(columns: RecordColumns) -> Self {
+        let builder = RecordsPageBuilder::with_capacity(columns, 0, 0);
+        Self { columns, builder }
+    }
+}
+
+impl PageSink for ColumnsSink {
+    fn begin(&mut self, records: usize, size_bytes: usize) {
+        self.builder = RecordsPageBuilder::with_capacity(self.columns, records, size_bytes);
+    }
+
+    fn record(
+        &mut self,
+        data: &[u8],
+        partition_key: Option<&str>,
+        sequence_number: &str,
+        arrival: UnixMillis,
+        _encrypted: bool,
+    ) {
+        self.builder
+            .push(data, partition_key, sequence_number, Some(arrival));
+    }
+}
+
+impl InMemoryKinesis {
+    /// GetRecords into `sink`. Without a stream, the iterator alone names it, as on the wire.
+    pub(in crate::kinesis) async fn read_page(
+        &self,
+        stream: Option<&StreamIdentity>,
+        iterator: &ShardIterator,
+        limit: usize,
+        sink: &mut dyn PageSink,
+    ) -> ApiResult<PageEnd> {
+        const OPERATION: Operation = Operation::GetRecords;
+        let verdict = self.faults.admit(OPERATION).await?;
+        let limit = self.checked_limit(limit)?;
+        let (stream, shard, way) = self.resolve(stream, iterator)?;
+        let now = self.clock.now();
+        if self.options.enforce_limits && !shard.read_budget().admits_fetch(now) {
+            return Err(self.throttled(OPERATION, &stream, &shard));
+        }
+        let (retention, encryption) = {
+            let state = stream.read();
+            (state.retention, state.encryption.clone())
+        };
+        let Way::From(place) = way else {
+            let end = PageEnd {
+                last_sequence: None,
+                next: Some(self.iterator(&stream, &shard, way, now)),
+                behind_latest: retention,
+                children: vec![],
+            };
+            return self.answer(OPERATION, &verdict, end);
+        };
+        let end = {
+            let content = shard.read();
+            let from = place.max(content.oldest(now, retention));
+            let from = from.min(content.log.next());
+            let extent = if verdict.empty_page {
+                Extent {
+                    places: from..from,
+                    size_bytes: 0,
+                }
+            } else {
+                content.log.extent(from, limit, MAX_BYTES_PER_FETCH)
+            };
+            shard.read_budget().charge_page(extent.size_bytes, now);
+            let last_sequence = fill(sink, &shard, &content, &extent, &encryption);
+            self.page_end(
+                &stream,
+                &shard,
+                &content,
+                extent.places.end,
+                last_sequence,
+                now,
+            )
+        };
+        self.answer(OPERATION, &verdict, end)
+    }
+
+    fn checked_limit(&self, limit: usize) -> ApiResult<usize> {
+        if (1..=MAX_RECORDS_PER_FETCH).contains(&limit) {
+            return Ok(limit);
+        }
+        let bound = if limit < 1 {
+            "greater than or equal to 1".to_owned()
+        } else {
+            format!("less than or equal to {MAX_RECORDS_PER_FETCH}")
+        };
+        let message = format!(
+            "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy \
+             constraint: Member must have value {bound}"
+        );
+        Err(error(Operation::GetRecords, "ValidationException", message))
+    }
+
+    fn page_end(
+        &self,
+        stream: &Stream,
+        shard: &ShardState,
+        content: &Content,
+        place: u64,
+        last_sequence: Option<SequenceNumber>,
+        now: UnixMillis,
+    ) -> PageEnd {
+        let unread = content.log.arrival_at(place);
+        // A page that does not reach the tip never says that it does.
+        let behind_latest = unread.map_or(Duration::ZERO, |arrival| {
+            now.since(arrival).max(Duration::from_millis(1))
+        });
+        let closure = content.closure.as_ref();
+        let ended = closure.filter(|_| unread.is_none());
+        PageEnd {
+            last_sequence,
+            next: ended
+                .is_none()
+                .then(|| self.iterator(stream, shard, Way::From(place), now)),
+            behind_latest,
+            children: ended.map_or_else(Vec::new, |closure| closure.children.clone()),
+        }
+    }
+}
+
+/// Hands the records of `extent` to `sink`; gives the number of the last.
+fn fill(
+    sink: &mut dyn PageSink,
+    shard: &ShardState,
+    content: &Content,
+    extent: &Extent,
+    encryption: &Encryption,
+) -> Option<SequenceNumber> {
+    let records = usize::try_from(extent.places.end - extent.places.start).unwrap_or(usize::MAX);
+    sink.begin(records, extent.size_bytes);
+    let mut last = None;
+    for record in content.log.records(extent.places.clone()) {
+        let LoggedRecord {
+            index,
+            arrival,
+            partition_key,
+            data,
+        } = record;
+        let number = shard.origin.number(counter_of(index), arrival);
+        let encrypted = encryption.covers(arrival);
+        sink.record(data, partition_key, number.as_str(), arrival, encrypted);
+        last = Some(number);
+    }
+    last.map(|number| number.to_sequence())
+}

@@ -1,0 +1,182 @@
+//! Shard iterators: where each type starts, and what an iterator that comes back stands for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::kinesis::limits::ITERATOR_LIFETIME;
+use crate::kinesis::simulator::errors::{error, invalid};
+use crate::kinesis::simulator::state::sequence_number::NumberOrigin;
+use crate::kinesis::simulator::state::shard::{ShardState, shard_id};
+use crate::kinesis::simulator::state::stream::Stream;
+use crate::kinesis::simulator::state::tokens::IteratorToken;
+use crate::kinesis::simulator::{InMemoryKinesis, TrimmedPosition};
+use crate::kinesis::{ApiError, ApiResult, IteratorPosition, Operation, ShardIterator};
+use crate::model::{SequenceNumber, ShardId, StreamIdentity, UnixMillis};
+
+/// What an iterator leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::kinesis) enum Way {
+    /// To the records from this place on.
+    From(u64),
+    /// To no record, ever.
+    Nowhere,
+}
+
+impl InMemoryKinesis {
+    /// The shard an iterator reads, and where it leads.
+    pub(in crate::kinesis) fn resolve(
+        &self,
+        stream: Option<&StreamIdentity>,
+        iterator: &ShardIterator,
+    ) -> ApiResult<(Arc<Stream>, Arc<ShardState>, Way)> {
+        const OPERATION: Operation = Operation::GetRecords;
+        let invalid = || invalid(OPERATION, "Invalid ShardIterator.");
+        let token = IteratorToken::open(iterator.as_str()).ok_or_else(invalid)?;
+        let given = stream.map(|stream| self.located(stream));
+        if given.is_some_and(|given| given != token.stream) {
+            return Err(invalid());
+        }
+        let now = self.clock.now();
+        if now.since(token.issued_at) > ITERATOR_LIFETIME {
+            let message = format!(
+                "Iterator expired. The iterator was created at time {} while right now it is {now} \
+                 which is further in the future than the tolerated delay of {} milliseconds.",
+                token.issued_at,
+                ITERATOR_LIFETIME.as_millis()
+            );
+            return Err(error(OPERATION, "ExpiredIteratorException", message));
+        }
+        let found = self.open_stream(OPERATION, &token.stream)?;
+        if found.id != token.stream_id {
+            return Err(invalid());
+        }
+        // An expired shard is still read to its end: the iterator is younger than five minutes.
+        let shard = found.read().shards.get(token.shard_index as usize).cloned();
+        let way = if token.pinned {
+            Way::Nowhere
+        } else {
+            Way::From(token.place)
+        };
+        Ok((found, shard.ok_or_else(invalid)?, way))
+    }
+
+    pub(in crate::kinesis) fn iterator(
+        &self,
+        stream: &Stream,
+        shard: &ShardState,
+        way: Way,
+        issued_at: UnixMillis,
+    ) -> ShardIterator {
+        let (place, pinned) = match way {
+            Way::From(place) => (place, false),
+            Way::Nowhere => (0, true),
+        };
+        let token = IteratorToken {
+            stream: stream.identity.clone(),
+            stream_id: stream.id,
+            shard_index: shard.index,
+            place,
+            pinned,
+            issued_at,
+        };
+        ShardIterator::new(token.seal())
+    }
+
+    /// GetShardIterator.
+    pub(in crate::kinesis) async fn iterator_at(
+        &self,
+        stream: &StreamIdentity,
+        shard: &ShardId,
+        position: &IteratorPosition,
+    ) -> ApiResult<ShardIterator> {
+        const OPERATION: Operation = Operation::GetShardIterator;
+        let verdict = self.faults.admit(OPERATION).await?;
+        let stream = self.open_stream(OPERATION, stream)?;
+        let now = self.clock.now();
+        let (shard, retention) = {
+            let state = stream.read();
+            (
+                self.shard(OPERATION, &stream, &state, shard)?,
+                state.retention,
+            )
+        };
+        if self.options.enforce_limits && !shard.read_budget().admits_iterator(now) {
+            return Err(self.throttled(OPERATION, &stream, &shard));
+        }
+        let way = self.way(&stream, &shard, position, retention)?;
+        let iterator = self.iterator(&stream, &shard, way, now);
+        self.answer(OPERATION, &verdict, iterator)
+    }
+
+    /// Where an iterator at `position` leads that is made now.
+    fn way(
+        &self,
+        stream: &Stream,
+        shard: &ShardState,
+        position: &IteratorPosition,
+        retention: Duration,
+    ) -> ApiResult<Way> {
+        let now = self.clock.now();
+        let content = shard.read();
+        let oldest = content.oldest(now, retention);
+        let (place, trimmed) = match position {
+            IteratorPosition::TrimHorizon => (oldest, false),
+            IteratorPosition::Latest => (content.log.next(), false),
+            IteratorPosition::AtTimestamp(time) if *time > now => {
+                let message = format!(
+                    "The timestampInMillis parameter cannot be greater than the \
+                     currentTimestampInMillis. timestampInMillis: {}, \
+                     currentTimestampInMillis: {}",
+                    time.0, now.0
+                );
+                return Err(invalid(Operation::GetShardIterator, message));
+            }
+            IteratorPosition::AtTimestamp(time) => (content.log.place_at(*time), false),
+            IteratorPosition::At(number) => {
+                let at = self.place_after(stream, shard, number)?.saturating_sub(1);
+                (at, at < oldest)
+            }
+            IteratorPosition::After(number) => {
+                let behind = self.place_after(stream, shard, number)?;
+                (behind, behind.saturating_sub(1) < oldest)
+            }
+        };
+        let pins = self.options.trimmed_positions == TrimmedPosition::Pinned;
+        Ok(if trimmed && pins {
+            Way::Nowhere
+        } else {
+            Way::From(place.min(content.log.next()))
+        })
+    }
+
+    /// The place after `number`, which must be of this very shard; it may be trimmed already. The
+    /// starting number of a shard stands before its first record.
+    fn place_after(
+        &self,
+        stream: &Stream,
+        shard: &ShardState,
+        number: &SequenceNumber,
+    ) -> ApiResult<u64> {
+        let foreign = |why: String| -> ApiError {
+            let message = format!(
+                "StartingSequenceNumber {number} used in GetShardIterator on shard {} in stream {} \
+                 under account {} is invalid{why}.",
+                shard.id,
+                stream.name(),
+                stream.account()
+            );
+            invalid(Operation::GetShardIterator, message)
+        };
+        match NumberOrigin::parse(number) {
+            None => Err(foreign(String::new())),
+            Some((origin, _)) if origin.shard_index != shard.index => {
+                let other = shard_id(origin.shard_index);
+                Err(foreign(format!(" because it encodes {other}")))
+            }
+            Some((origin, _)) if origin != shard.origin => Err(foreign(
+                " because it did not come from this stream".to_owned(),
+            )),
+            Some((_, counter)) => Ok(counter),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What a shard takes and gives in a second, kept by token buckets on the injected clock.
+
+use crate::kinesis::limits::{
+    FETCHES_PER_SECOND, ITERATORS_PER_SECOND, LARGEST_MAX_RECORD_BYTES, MAX_BYTES_PER_FETCH,
+    READ_BYTES_PER_SECOND, WRITE_BYTES_PER_SECOND, WRITE_RECORDS_PER_SECOND,
+};
+use crate::model::UnixMillis;
+
+/// Fills at a steady rate up to its capacity, and may be overdrawn.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::kinesis) struct Bucket {
+    capacity: f64,
+    per_second: f64,
+    level: f64,
+    filled_at: Option<UnixMillis>,
+}
+
+impl Bucket {
+    pub(in crate::kinesis) fn new(capacity: f64, per_second: f64) -> Self {
+        Self {
+            capacity,
+            per_second,
+            level: capacity,
+            filled_at: None,
+        }
+    }
+
+    fn fill(&mut self, now: UnixMillis) {
+        if let Some(before) = self.filled_at {
+            let gained = now.since(before).as_secs_f64() * self.per_second;
+            self.level = self.capacity.min(self.level + gained);
+        }
+        self.filled_at = Some(now);
+    }
+
+    /// Whether there is room for `amount` at `now`.
+    fn holds(&mut self, amount: f64, now: UnixMillis) -> bool {
+        self.fill(now);
+        self.level >= amount
+    }
+
+    /// Takes `amount` if there is room for it.
+    pub(in crate::kinesis) fn take(&mut self, amount: f64, now: UnixMillis) -> bool {
+        let held = self.holds(amount, now);
+        if held {
+            self.level -= amount;
+        }
+        held
+    }
+}
+
+/// 1,000 records and 1 MiB a second; a record above 1 MiB draws on a reserve of 10 MiB that fills
+/// at the same pace (Developer Guide, "Quotas and limits" and "Large records").
+#[derive(Debug)]
+pub(in crate::kinesis) struct WriteBudget {
+    records: Bucket,
+    bytes: Bucket,
+    reserve: Bucket,
+}
+
+impl WriteBudget {
+    pub(in crate::kinesis) fn new() -> Self {
+        let bytes = WRITE_BYTES_PER_SECOND as f64;
+        let records = WRITE_RECORDS_PER_SECOND as f64;
+        Self {
+            records: Bucket::new(records, records),
+            bytes: Bucket::new(bytes, bytes),
+            reserve: Bucket::new(LARGEST_MAX_RECORD_BYTES as f64, bytes),
+        }
+    }
+
+    /// Whether the shard takes a record of `size_bytes` now; a refusal costs nothing.
+    pub(in crate::kinesis) fn admits(&mut self, size_bytes: usize, now: UnixMillis) -> bool {
+        if !self.records.holds(1.0, now) {
+            return false;
+        }
+        let pool = if size_bytes > WRITE_BYTES_PER_SECOND {
+            &mut self.reserve
+        } else {
+            &mut self.bytes
+        };
+        pool.take(size_bytes as f64, now) && self.records.take(1.0, now)
+    }
+}
+
+/// Five calls and 2 MiB a second, shared by all who poll a shard; a page of 10 MiB shuts it for five
+/// seconds (API reference, GetRecords). Also the five iterators a second of GetShardIterator.
+#[derive(Debug)]
+pub(in crate::kinesis) struct ReadBudget {
+    calls: Bucket,
+    bytes: Bucket,
+    iterators: Bucket,
+}
+
+impl ReadBudget {
+    pub(in crate::kinesis) fn new() -> Self {
+        let calls = f64::from(FETCHES_PER_SECOND);
+        let bytes = READ_BYTES_PER_SECOND as f64;
+        let iterators = f64::from(ITERATORS_PER_SECOND);
+        Self {
+            calls: Bucket::new(calls, calls),
+            bytes: Bucket::new(bytes, bytes),
+            iterators: Bucket::new(iterators, iterators),
+        }
+    }
+
+    /// Whether the shard answers a GetRecords now.
+    pub(in crate::kinesis) fn admits_fetch(&mut self, now: UnixMillis) -> bool {
+        self.bytes.holds(1.0, now) && self.calls.take(1.0, now)
+    }
+
+    /// Charges the page that was given.
+    pub(in crate::kinesis) fn charge_page(&mut self, size_bytes: usize, now: UnixMillis) {
+        self.bytes.fill(now);
+        // What had been saved up does not soften a page of the largest size.
+        if size_bytes > MAX_BYTES_PER_FETCH / 2 {
+            self.bytes.level = self.bytes.level.min(0.0);
+        }
+        self.bytes.level -= size_bytes as f64;
+    }
+
+    /// Whether the shard gives an iterator now.
+    pub(in crate::kinesis) fn admits_iterator(&mut self, now: UnixMillis) -> bool {
+        self.iterators.take(1.0, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: UnixMillis = UnixMillis(1_000_000);
+
+    fn after(millis: i64) -> UnixMillis {
+        UnixMillis(START.0 + millis)
+    }
+
+    #[test]
+    fn a_shard_takes_a_thousand_records_a_second() {
+        let mut budget = WriteBudget::new();
+        assert_eq!(
+            (0..1_500).filter(|_| budget.admits(10, START)).count(),
+            1_000
+        );
+        assert_eq!(
+            (0..1_500).filter(|_| budget.admits(10, after(500))).count(),
+            500
+        );
+    }
+
+    #[test]
+    fn a_shard_takes_a_mebibyte_a_second_and_now_and_then_a_large_record() {
+        let mut budget = WriteBudget::new();
+        assert!(budget.admits(1 << 20, START));
+        assert!(!budget.admits(1, START));
+        assert!(budget.admits(10 << 20, START));
+        assert!(!budget.admits(2 << 20, after(1_000)));
+        assert!(budget.admits(2 << 20, after(2_000)));
+    }
+
+    #[test]
+    fn a_shard_answers_five_fetches_a_second() {
+        let mut budget = ReadBudget::new();
+        assert_eq!((0..9).filter(|_| budget.admits_fetch(START)).count(), 5);
+        assert!(!budget.admits_fetch(after(199)));
+        assert!(budget.admits_fetch(after(400)));
+    }
+
+    #[test]
+    fn the_largest_page_shuts_a_shard_for_five_seconds() {
+        let mut budget = ReadBudget::new();
+        assert!(budget.admits_fetch(START));
+        budget.charge_page(10 << 20, START);
+        assert!(!budget.admits_fetch(after(4_999)));
+        assert!(budget.admits_fetch(after(5_001)));
+    }
+}

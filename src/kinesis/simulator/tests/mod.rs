@@ -1,0 +1,109 @@
+//! What a reader or a writer can tell of the simulator.
+
+mod faults;
+mod listing;
+mod reading;
+mod resharding;
+mod retention;
+mod writing;
+
+use super::state::{shard, stream};
+use super::*;
+use crate::kinesis::{ApiErrorKind, ShardFilter, list_all_shards};
+use crate::kinesis::{Backoff, RetryPolicy};
+use crate::model::{HashKey, SequenceNumber, Shard, UnixMillis};
+use bytes::Bytes;
+use tokio::time::advance;
+
+const START: UnixMillis = UnixMillis(1_700_000_000_250);
+
+/// A stream of the simulator on paused time, and short ways to use it.
+struct Fixture {
+    kinesis: InMemoryKinesis,
+    stream: StreamIdentity,
+}
+
+impl Fixture {
+    async fn with_shards(count: u32) -> Self {
+        Self::with(count, InMemoryOptions::default()).await
+    }
+
+    async fn with(count: u32, options: InMemoryOptions) -> Self {
+        let clock = Arc::new(TokioClock::starting_at(START));
+        let kinesis = InMemoryKinesis::new(clock, options);
+        let name = StreamName::new("clicks").unwrap();
+        kinesis.create_stream(&name, count).await.unwrap();
+        let stream = StreamIdentity::named(name);
+        Self { kinesis, stream }
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.kinesis.clock.now()
+    }
+
+    /// Puts one record with this text as key and data.
+    async fn put(&self, text: &str) -> WrittenRecord {
+        let entry = entry(text, text.as_bytes());
+        self.kinesis.put_record(&self.stream, &entry).await.unwrap()
+    }
+
+    /// Splits shard 0, which has the whole hash space, into shards 1 and 2.
+    async fn split_the_only_shard(&self) {
+        let (parent, half) = (shard::shard_id(0), HashKey(1 << 127));
+        let split = self.kinesis.split_shard(&self.stream, &parent, half);
+        split.await.unwrap();
+    }
+
+    async fn shards(&self) -> Vec<Shard> {
+        let policy = RetryPolicy {
+            max_retries: 0,
+            first_interval: Duration::ZERO,
+            max_interval: Duration::ZERO,
+        };
+        let mut backoff = Backoff::new(policy, fastrand::Rng::with_seed(0));
+        let filter = ShardFilter::FromTrimHorizon;
+        list_all_shards(&self.kinesis, &self.stream, filter, &mut backoff)
+            .await
+            .unwrap()
+    }
+
+    async fn iterator(&self, shard: u32, position: IteratorPosition) -> ApiResult<ShardIterator> {
+        let shard = shard::shard_id(shard);
+        self.kinesis
+            .get_shard_iterator(&self.stream, &shard, &position)
+            .await
+    }
+
+    async fn fetch(&self, iterator: &ShardIterator, limit: usize) -> ApiResult<RecordsPage> {
+        self.kinesis
+            .get_records(&self.stream, iterator, limit, RecordColumns::ALL)
+            .await
+    }
+
+    /// The page at `position` of a shard.
+    async fn page(&self, shard: u32, position: IteratorPosition) -> RecordsPage {
+        let iterator = self.iterator(shard, position).await.unwrap();
+        self.fetch(&iterator, 10_000).await.unwrap()
+    }
+
+    async fn texts(&self, shard: u32, position: IteratorPosition) -> Vec<String> {
+        texts(&self.page(shard, position).await)
+    }
+}
+
+fn entry(key: &str, data: &[u8]) -> PutEntry {
+    PutEntry {
+        data: Bytes::copy_from_slice(data),
+        partition_key: key.into(),
+        explicit_hash_key: None,
+    }
+}
+
+fn texts(page: &RecordsPage) -> Vec<String> {
+    let texts = page.data().iter().flatten().map(str::from_utf8);
+    texts.map(|text| text.unwrap().to_owned()).collect()
+}
+
+fn code<T: fmt::Debug>(result: ApiResult<T>) -> String {
+    result.unwrap_err().code().to_owned()
+}

@@ -1,0 +1,85 @@
+//! Sequence numbers: decimals that order as numbers.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+
+/// A record's number in its shard: a decimal of up to 128 digits that orders as a number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SequenceNumber(Arc<str>);
+
+impl SequenceNumber {
+    /// The number before all others.
+    pub fn zero() -> Self {
+        Self("0".into())
+    }
+
+    /// Reads `0` or a decimal without leading zeros, 1 to 128 digits (API reference, GetShardIterator).
+    pub fn new(digits: &str) -> Result<Self> {
+        let canonical = digits == "0" || !digits.starts_with('0');
+        if (1..=128).contains(&digits.len())
+            && canonical
+            && digits.bytes().all(|b| b.is_ascii_digit())
+        {
+            Ok(Self(digits.into()))
+        } else {
+            Err(Error::invalid_option(format!(
+                "sequence number '{digits}': expected 1 to 128 decimal digits without a leading zero"
+            )))
+        }
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Compares with the digits of another number.
+    pub(crate) fn cmp_digits(&self, digits: &str) -> Ordering {
+        let by_length = self.0.len().cmp(&digits.len());
+        by_length.then_with(|| (*self.0).cmp(digits))
+    }
+}
+
+impl Ord for SequenceNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.cmp_digits(&other.0)
+    }
+}
+
+impl PartialOrd for SequenceNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_order_as_numbers() {
+        let number = |digits| SequenceNumber::new(digits).unwrap();
+        assert!(number("9") < number("10"));
+        assert!(
+            number("49590338271490256608559692538361571095921575989136588898")
+                < number("49590338271490256608559692538361571095921575989136588899")
+        );
+        assert!(SequenceNumber::zero() < number("1"));
+    }
+
+    #[test]
+    fn sequence_numbers_are_canonical_decimals() {
+        for text in ["", "007", "-1", "1a", &"9".repeat(129)] {
+            assert!(SequenceNumber::new(text).is_err(), "{text}");
+        }
+    }
+}

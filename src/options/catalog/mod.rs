@@ -1,0 +1,89 @@
+//! The options, one row each: name, role, default, what it takes, what it does, and its parser.
+
+mod credentials;
+mod reading;
+mod streaming;
+mod table;
+mod writing;
+
+use std::fmt::Write;
+use std::ops::RangeInclusive;
+
+use super::spec::{OptionSpec, Role};
+use super::value::{Parsed, nearest};
+use crate::error::{Error, Result};
+
+const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
+const ANY_WAIT: RangeInclusive<u64> = 0..=DAY_MILLIS;
+const SOME_WAIT: RangeInclusive<u64> = 1..=DAY_MILLIS;
+
+/// Every option of a table, in the order a user reads them.
+pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
+    [
+        table::ROWS,
+        credentials::ROWS,
+        reading::ROWS,
+        streaming::ROWS,
+        credentials::DYNAMODB_ROWS,
+        writing::ROWS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn put<T>(slot: &mut T, value: Parsed<T>) -> Parsed<()> {
+    *slot = value?;
+    Ok(())
+}
+
+const FAN_OUT: &str = "belongs to enhanced fan-out, which this version does not have: expected \
+    streams to be read with GetRecords";
+/// Options of the awslabs connector this version does not have, and why, so that they are told from
+/// typos.
+const NOT_HERE: &[(&str, &str)] = &[
+    ("kinesis.consumerName", FAN_OUT),
+    ("kinesis.subscribeToShard.maxRetries", FAN_OUT),
+    ("kinesis.subscribeToShard.timeoutSec", FAN_OUT),
+];
+
+/// The option of this name, without regard to case.
+pub(in crate::options) fn find(name: &str) -> Result<&'static OptionSpec> {
+    let name = name.trim();
+    if let Some(option) = all().find(|o| o.name.eq_ignore_ascii_case(name)) {
+        return Ok(option);
+    }
+    if let Some((name, why)) = NOT_HERE.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
+        return Err(Error::invalid_option(format!("option '{name}' {why}")));
+    }
+    // DataFusion puts `format.` before a name without a dot.
+    let bare = name
+        .strip_prefix("format.")
+        .map_or_else(|| name.to_owned(), |bare| format!("kinesis.{bare}"));
+    let nearest = nearest(&bare, all().map(|option| option.name));
+    let shown = name.strip_prefix("format.").unwrap_or(name);
+    Err(Error::invalid_option(format!(
+        "option '{shown}' is not known: expected an option such as '{nearest}'"
+    )))
+}
+
+/// The options as a table in Markdown.
+pub fn markdown() -> String {
+    let mut table = String::from("| Option | For | Default | Meaning |\n|---|---|---|---|\n");
+    for option in all() {
+        let role = match option.role {
+            Role::Table => "both",
+            Role::Source => "reading",
+            Role::Sink => "writing",
+        };
+        let default = option
+            .default
+            .map_or("".to_owned(), |text| format!("`{text}`"));
+        writeln!(
+            table,
+            "| `{}` | {role} | {default} | {} |",
+            option.name, option.doc
+        )
+        .expect("a String takes all that is written to it");
+    }
+    table
+}
