@@ -23,6 +23,7 @@ pub mod query;
 mod session;
 pub mod sink;
 pub mod source;
+mod sql;
 mod state;
 mod table;
 
@@ -36,8 +37,9 @@ pub use query::{
     StreamingQueryProgress, is_streaming,
 };
 pub use session::{register, register_with, sql};
+pub use sql::{RowErrorExec, StreamingSettings, fail_on_overflow};
 pub use state::{EventTimeExec, StateExec};
 pub use table::{
     InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
-    KinesisTableFactory, RowCountExec, RowErrorExec, Services, StreamingSettings, fail_on_overflow,
+    KinesisTableFactory, RowCountExec, Services,
 };

@@ -6,7 +6,8 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::query::explained;
-use crate::table::{Services, plan_to_run};
+use crate::sql::plan_to_run;
+use crate::table::Services;
 
 /// Installs the factory, with the AWS SDK and its environment.
 ///
@@ -26,8 +27,11 @@ pub fn register_with(ctx: &SessionContext, services: Services) {
 
 /// The same with services that others use, too.
 pub(crate) fn register_shared(ctx: &SessionContext, services: &Arc<Services>) {
-    crate::table::register_with(ctx, services);
-    crate::state::install(&mut ctx.state_ref().write());
+    let state = ctx.state_ref();
+    let mut state = state.write();
+    crate::table::install(&mut state, services);
+    crate::sql::install(&mut state);
+    crate::state::install(&mut state);
 }
 
 /// Plans one statement, as [`SessionContext::sql`] does, with these additions:

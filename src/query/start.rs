@@ -27,8 +27,8 @@ use crate::query::plan::StreamingPlan;
 use crate::query::schedule::log_coverage::Mark;
 use crate::query::sources::describe;
 use crate::query::task::Runner;
+use crate::sql::{StreamingSettings, logical_plan};
 use crate::state::StateDirectory;
-use crate::table::{StreamingSettings, logical_plan};
 
 impl StreamingQueryBuilder {
     /// Checks the statement, the settings and the checkpoint, and starts the query in the

@@ -8,7 +8,7 @@ use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContex
 
 use super::described::After;
 use crate::error::Error;
-use crate::table::windows::{BinSize, Bins, bin_end};
+use crate::sql::windows::{BinSize, Bins, bin_end};
 
 /// How the groups of an aggregation are closed.
 #[derive(Debug, Clone, PartialEq, Eq)]

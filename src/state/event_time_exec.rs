@@ -8,11 +8,9 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::{cast, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, Int64Type, TimeUnit, UInt32Type};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err, plan_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::TryStreamExt;
@@ -20,6 +18,7 @@ use futures::TryStreamExt;
 use super::batch::StateBatch;
 use super::expiry::{instant, millis};
 use crate::model::UnixMillis;
+use crate::table::unary_node;
 
 /// Notes how far each shard has come by the time of its rows, and leaves out rows whose groups are closed.
 #[derive(Debug)]
@@ -66,6 +65,16 @@ impl EventTimeExec {
             end_unit,
         });
         Ok(Self { input, look })
+    }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        let look = Arc::clone(&self.look);
+        Ok(Self { input, look })
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        let look = &self.look;
+        [&look.time, &look.shard].into_iter().chain(&look.end)
     }
 }
 
@@ -150,16 +159,10 @@ impl DisplayAs for EventTimeExec {
 }
 
 impl ExecutionPlan for EventTimeExec {
-    fn name(&self) -> &'static str {
-        "EventTimeExec"
-    }
+    unary_node!("EventTimeExec", expressions = expressions);
 
     fn properties(&self) -> &Arc<PlanProperties> {
         self.input.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -168,42 +171,6 @@ impl ExecutionPlan for EventTimeExec {
 
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![true]
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        let look = &self.look;
-        let exprs = [&look.time, &look.shard].into_iter().chain(&look.end);
-        let mut recursion = TreeNodeRecursion::Continue;
-        for expr in exprs {
-            recursion = f(expr)?;
-            if recursion == TreeNodeRecursion::Stop {
-                break;
-            }
-        }
-        Ok(recursion)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (Some(input), true) = (children.pop(), children.is_empty()) else {
-            return internal_err!("EventTimeExec has one child");
-        };
-        let look = Arc::clone(&self.look);
-        Ok(Arc::new(Self { input, look }))
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, options)
     }
 
     fn execute(

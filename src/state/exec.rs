@@ -6,16 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, exec_datafusion_err, internal_datafusion_err, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
-use datafusion::physical_plan::execution_plan::{
-    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
-};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -28,7 +25,8 @@ use super::batch::StateBatch;
 use super::grouping::{Given, Grouping};
 use super::names::have_same_types;
 use super::restore::RestoreExec;
-use crate::table::windows::SessionWindow;
+use crate::sql::windows::SessionWindow;
+use crate::table::unary_node;
 
 /// Merges the partial aggregates of a batch with the state of the groups they belong to, puts the
 /// results into the state, and gives those that belong to the output, as state for the final aggregate.
@@ -154,6 +152,10 @@ impl StateExec {
         let first = self.given.set(given);
         first.map_err(|_| internal_datafusion_err!("a stateful plan ran twice"))
     }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        Ok(Self::new(input, Arc::clone(&self.merge)))
+    }
 }
 
 async fn save(
@@ -199,47 +201,15 @@ impl DisplayAs for StateExec {
 }
 
 impl ExecutionPlan for StateExec {
-    fn name(&self) -> &'static str {
-        "StateExec"
-    }
+    unary_node!("StateExec");
 
     fn properties(&self) -> &Arc<PlanProperties> {
         &self.properties
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
     /// Rows that are dealt out before they are aggregated would only be dealt out again.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (Some(input), true) = (children.pop(), children.is_empty()) else {
-            return internal_err!("StateExec has one child");
-        };
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.merge))))
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, options)
     }
 
     fn execute(

@@ -12,7 +12,7 @@ use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 
 use super::described::{After, Ends};
 use crate::model::UnixMillis;
-use crate::table::windows::{BinSize, Bins};
+use crate::sql::windows::{BinSize, Bins};
 
 /// The end of a group's event time, out of its group columns.
 #[derive(Debug, Clone)]

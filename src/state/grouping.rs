@@ -14,7 +14,7 @@ use super::batch::StateBatch;
 use super::described::Described;
 use super::groups::{ChunkImage, Groups, Layout};
 use crate::model::OutputMode;
-use crate::table::windows::HopWindow;
+use crate::sql::windows::HopWindow;
 
 /// What the groups of a streaming aggregation are, and which of them a batch gives.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use self::groups::StoredGroups;
 use crate::checkpoint::{Checkpoint, StateObjects, open};
 use crate::error::{Error, Result};
 use crate::model::{BatchId, RetryPolicy};
+use crate::sql::READ_STATE;
 use crate::state::StateDirectory;
-use crate::table::READ_STATE;
 
 /// A statement waits for these while it is planned.
 const RETRY: RetryPolicy = RetryPolicy {

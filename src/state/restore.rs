@@ -4,18 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::batch::StateBatch;
 use super::grouping::Grouping;
-use crate::table::windows::SessionWindow;
+use crate::sql::windows::SessionWindow;
+use crate::table::unary_node;
 
 /// Gives the rows of its input, and the stored groups they belong to, which it takes out of the state.
 /// Lives inside of a [`StateExec`](super::StateExec), out of sight of the optimizer.
@@ -40,6 +38,10 @@ impl RestoreExec {
             session,
         }
     }
+
+    fn with_input(&self, _input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        internal_err!("RestoreExec is no part of a plan that is rewritten")
+    }
 }
 
 impl DisplayAs for RestoreExec {
@@ -49,38 +51,10 @@ impl DisplayAs for RestoreExec {
 }
 
 impl ExecutionPlan for RestoreExec {
-    fn name(&self) -> &'static str {
-        "RestoreExec"
-    }
+    unary_node!("RestoreExec");
 
     fn properties(&self) -> &Arc<PlanProperties> {
         &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        _children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        internal_err!("RestoreExec is no part of a plan that is rewritten")
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        _children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        internal_err!("RestoreExec is no part of a plan that is rewritten")
     }
 
     fn execute(

@@ -19,8 +19,8 @@ use super::groups::{Layout, SessionColumns};
 use super::names::state_schema;
 use super::planner::event_time_exec;
 use crate::model::OutputMode;
+use crate::sql::windows::{GroupWindow, HopWindow, SessionWindow, windowed};
 use crate::table::KinesisReadExec;
-use crate::table::windows::{GroupWindow, HopWindow, SessionWindow, windowed};
 
 /// Puts a [`StateExec`] between the partial and the final aggregate over a stream:
 /// `Final(Partial(X))` becomes `Final(StateExec(Partial(X)))`.

@@ -9,7 +9,7 @@ use super::planner::StatePlanner;
 use super::rewrite::StateRule;
 use super::whole::KeptAbove;
 use crate::error::Result;
-use crate::table::expect_rules;
+use crate::sql::expect_rules;
 
 /// Logical rules that are right for the rows of one batch, and not for those of all:
 ///

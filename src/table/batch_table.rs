@@ -16,7 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use super::descriptor::{descriptor_schema, encode_all};
-use super::provider::KinesisTable;
+use super::kinesis_table::KinesisTable;
 use super::read_exec::KinesisReadExec;
 use crate::error::Result;
 use crate::source::{BatchReads, PageSlice, ReadContext, RowColumn, ShardRead, row_schema};

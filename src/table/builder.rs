@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::provider::{KinesisTable, TableConfig};
-use super::service::Services;
-use super::stream;
+use super::kinesis_table::{KinesisTable, TableConfig};
+use super::services::Services;
+use super::stream_lookup::find_stream;
 use crate::aws::CredentialProviders;
 use crate::error::Result;
 use crate::model::BaseCredentials;
@@ -22,17 +22,20 @@ pub struct KinesisTableBuilder {
     seed: Option<u64>,
 }
 
-impl KinesisTableBuilder {
-    pub(super) fn new(stream: String) -> Self {
-        Self {
-            stream,
+impl KinesisTable {
+    /// Starts building a table of the stream with this name or ARN.
+    pub fn builder(stream: impl Into<String>) -> KinesisTableBuilder {
+        KinesisTableBuilder {
+            stream: stream.into(),
             options: Vec::new(),
             services: Arc::new(Services::default()),
             unbounded: false,
             seed: None,
         }
     }
+}
 
+impl KinesisTableBuilder {
     /// Sets an option as in `OPTIONS (…)`; [`build`](Self::build) reports what is wrong with it.
     #[must_use]
     pub fn with_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -100,7 +103,7 @@ impl KinesisTableBuilder {
         let seed = self.seed.unwrap_or_else(|| fastrand::Rng::new().u64(..));
         let kinesis = self.services.connect(&options.connection).await?;
         let random = fastrand::Rng::with_seed(seed);
-        let summary = stream::resolve(&*kinesis, &options, random).await?;
+        let summary = find_stream(&*kinesis, &options, random).await?;
         let sink = SinkStream::new(
             Arc::clone(&kinesis),
             summary.stream.clone(),

@@ -6,15 +6,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider, TableProviderFactory};
 use datafusion::common::Result as DataFusionResult;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::CreateExternalTable;
-use datafusion::prelude::SessionContext;
 
 use super::builder::KinesisTableBuilder;
-use super::functions;
-use super::provider::{KinesisTable, unsupported};
-use super::service::Services;
-use super::settings::StreamingSettings;
-use super::windows;
+use super::kinesis_table::KinesisTable;
+use super::services::Services;
 use crate::error::Error;
 
 /// What may stand after `STORED AS`; DataFusion looks a format up in upper case.
@@ -33,19 +30,14 @@ impl KinesisTableFactory {
     }
 }
 
-/// Makes a session know tables of Kinesis, their settings, their windows and what else is in SQL here.
-pub(crate) fn register_with(ctx: &SessionContext, services: &Arc<Services>) {
-    let state = ctx.state_ref();
-    let mut state = state.write();
+/// Registers the factory in `state`, under each name of the format.
+pub(crate) fn install(state: &mut SessionState, services: &Arc<Services>) {
     for format in FORMATS {
         let factory = KinesisTableFactory::new(Arc::clone(services));
         state
             .table_factories_mut()
             .insert(format.to_owned(), Arc::new(factory));
     }
-    StreamingSettings::install(state.config_mut().options_mut());
-    windows::install(&mut state);
-    functions::install(&mut state);
 }
 
 #[async_trait]
@@ -107,8 +99,5 @@ fn refuse_clauses(command: &CreateExternalTable) -> DataFusionResult<()> {
     } else {
         return Ok(());
     };
-    Err(unsupported(format!(
-        "table '{}' does not take {refused}",
-        command.name
-    )))
+    Err(Error::unsupported(format!("table '{}' does not take {refused}", command.name)).into())
 }

@@ -2,9 +2,8 @@
 //!
 //! [`KinesisTable`] is one stream as a `TableProvider`, made in code with its builder or by
 //! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
-//! [`register`](crate::register) installs. [`StreamingSettings`] are what a session says about streaming
-//! queries. [`logical_plan`] plans a statement with the column names of Kinesis tables written in any
-//! case, and with time windows in GROUP BY.
+//! [`register`](crate::register) installs. [`Services`] hold the clients that tables share. [`BatchTable`]
+//! replaces an unbounded table in one batch of a streaming query.
 //!
 //! ```text
 //!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard, a partition each)
@@ -13,51 +12,35 @@
 //!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
 //! ```
 
-mod advice;
 mod batch_table;
 mod builder;
-mod definition;
 mod descriptor;
-mod distinct_floats;
-mod engine_rules;
 mod factory;
-mod file_places;
-mod files;
-mod functions;
-mod identifiers;
-mod names;
-mod order;
-mod overflow;
+mod file_table;
+mod in_streaming_query;
+mod kinesis_table;
 mod provider;
 mod pushdown;
 mod read_exec;
-mod row_errors;
+mod row_order;
 mod scan;
-mod service;
-mod settings;
+mod services;
 mod sink_exec;
-mod sql;
-mod stream;
-pub(crate) mod windows;
+mod stream_lookup;
+mod unary_node;
 
 pub(crate) use batch_table::BatchTable;
 pub use builder::KinesisTableBuilder;
-pub(crate) use engine_rules::expect_rules;
 pub use factory::KinesisTableFactory;
+pub(crate) use factory::install;
 #[cfg(feature = "cli")]
 pub(crate) use factory::kinesis_table;
-pub(crate) use factory::register_with;
-pub(crate) use files::expect_files;
-pub use order::InOrderExec;
-pub(crate) use order::in_source_order;
-pub(crate) use overflow::check_overflow;
-pub use overflow::fail_on_overflow;
-pub use provider::KinesisTable;
+pub(crate) use file_table::{expect_files, relist_files};
+pub(crate) use in_streaming_query::InStreamingQuery;
+pub use kinesis_table::KinesisTable;
 pub use read_exec::KinesisReadExec;
-pub use row_errors::RowErrorExec;
-pub(crate) use row_errors::with_record;
-pub use service::Services;
-pub(crate) use settings::InStreamingQuery;
-pub use settings::StreamingSettings;
+pub use row_order::InOrderExec;
+pub(crate) use row_order::in_source_order;
+pub use services::Services;
 pub use sink_exec::{KinesisSinkExec, RowCountExec};
-pub(crate) use sql::{READ_STATE, logical_plan, plan_to_run};
+pub(crate) use unary_node::{only_child, unary_node, visit_expressions};

@@ -5,15 +5,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::coop::make_cooperative;
-use datafusion::physical_plan::execution_plan::{
-    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
-};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -23,6 +20,7 @@ use datafusion::physical_plan::{
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::descriptor::{decode, descriptor_schema, encode_all};
+use super::unary_node::unary_node;
 use crate::model::StreamName;
 use crate::options::ExtraColumn;
 use crate::source::{BatchReads, ReadContext, ReadCounters, RowColumn, RowReader, row_schema};
@@ -79,7 +77,7 @@ impl KinesisReadExec {
     }
 
     /// The stream it reads.
-    pub(super) fn stream(&self) -> &StreamName {
+    pub(crate) fn stream(&self) -> &StreamName {
         self.context.stream.name()
     }
 
@@ -88,7 +86,7 @@ impl KinesisReadExec {
     ///
     /// # Errors
     /// None: descriptors always fit their schema.
-    pub(super) fn again_with_places(&self) -> Result<Self> {
+    pub(crate) fn again_with_places(&self) -> Result<Self> {
         let reads = match self.batch_reads() {
             Some(batch) => batch.reads.clone(),
             None => self.context.recent.reads(),
@@ -114,6 +112,17 @@ impl KinesisReadExec {
     /// The batch it reads; `None` in a bounded scan.
     pub(crate) fn batch_reads(&self) -> Option<&Arc<BatchReads>> {
         self.context.buffered.as_ref()
+    }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        Ok(Self::new(
+            input,
+            Arc::clone(&self.context),
+            self.columns.clone(),
+            self.limit,
+            self.shards,
+            self.seed,
+        ))
     }
 }
 
@@ -153,16 +162,10 @@ impl DisplayAs for KinesisReadExec {
 }
 
 impl ExecutionPlan for KinesisReadExec {
-    fn name(&self) -> &'static str {
-        "KinesisReadExec"
-    }
+    unary_node!("KinesisReadExec");
 
     fn properties(&self) -> &Arc<PlanProperties> {
         &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -171,39 +174,6 @@ impl ExecutionPlan for KinesisReadExec {
 
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (Some(input), true) = (children.pop(), children.is_empty()) else {
-            return internal_err!("KinesisReadExec has one child");
-        };
-        Ok(Arc::new(Self::new(
-            input,
-            Arc::clone(&self.context),
-            self.columns.clone(),
-            self.limit,
-            self.shards,
-            self.seed,
-        )))
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, options)
     }
 
     fn execute(

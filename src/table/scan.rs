@@ -10,7 +10,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use super::descriptor::{descriptor_schema, encode_all};
-use super::provider::KinesisTable;
+use super::kinesis_table::KinesisTable;
 use super::pushdown::Bounds;
 use super::read_exec::KinesisReadExec;
 use crate::model::{Shard, ShardPosition};
@@ -18,7 +18,7 @@ use crate::source::{RowColumn, ShardRead, families, row_schema, starts};
 
 /// What a statement asks of a scan.
 #[derive(Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct ScanRequest<'a> {
     pub(super) columns: Vec<RowColumn>,
     pub(super) filters: &'a [Expr],
     pub(super) limit: Option<usize>,
@@ -26,71 +26,72 @@ pub(super) struct Asked<'a> {
     pub(super) partitions: usize,
 }
 
-impl KinesisTable {
-    /// The plan of a read to the tip as it is now.
-    ///
-    /// # Errors
-    /// The shards cannot be listed, or none of those with a starting position is listed.
-    pub(super) async fn bounded_scan(&self, asked: Asked<'_>) -> Result<Arc<dyn ExecutionPlan>> {
-        let source = &self.options().source;
-        let begun_at = self.clock().now();
-        let shards = self.shards().await?;
-        // What is listed as closed was closed before this, and is read to its end for certain.
-        let listed_at = self.clock().now();
-        // A warning about the position names the stream.
-        let span = tracing::error_span!("stream", name = self.options().stream.to_string());
-        let starts = span.in_scope(|| starts(&shards, &source.starting_position))?;
-        let bounds = Bounds::of(asked.filters);
-        let read = |(shard, start): (&Shard, Option<ShardPosition>)| {
-            // What arrives from now on is behind the end of a bounded read.
-            let start = start.filter(|_| bounds.allows(&shard.id))?;
-            let until = if shard.is_closed() {
-                listed_at
-            } else {
-                begun_at
-            };
-            Some(ShardRead {
-                hash_range: self.filter_range(shard),
-                start: bounds.start(start),
-                shard: shard.id.clone(),
-                until: bounds.until(until),
-                limit: asked.limit.map(|rows| rows as u64),
-                rows: None,
-                number: 0,
-            })
-        };
-        let reads: Vec<Option<ShardRead>> = shards.iter().zip(starts).map(read).collect();
-        let groups = if source.ordered {
-            families(&shards)
+/// The plan of a read to the tip as it is now.
+///
+/// # Errors
+/// The shards cannot be listed, or none of those with a starting position is listed.
+pub(super) async fn bounded_scan(
+    table: &KinesisTable,
+    request: ScanRequest<'_>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let source = &table.options().source;
+    let begun_at = table.clock().now();
+    let shards = table.shards().await?;
+    // What is listed as closed was closed before this, and is read to its end for certain.
+    let listed_at = table.clock().now();
+    // A warning about the position names the stream.
+    let span = tracing::error_span!("stream", name = table.options().stream.to_string());
+    let starts = span.in_scope(|| starts(&shards, &source.starting_position))?;
+    let bounds = Bounds::of(request.filters);
+    let read = |(shard, start): (&Shard, Option<ShardPosition>)| {
+        // What arrives from now on is behind the end of a bounded read.
+        let start = start.filter(|_| bounds.allows(&shard.id))?;
+        let until = if shard.is_closed() {
+            listed_at
         } else {
-            (0..shards.len()).map(|place| vec![place]).collect()
+            begun_at
         };
-        let mut partitions = Vec::with_capacity(groups.len());
-        for group in groups {
-            let group: Vec<&ShardRead> = (group.iter())
-                .filter_map(|place| reads[*place].as_ref())
-                .collect();
-            if !group.is_empty() {
-                partitions.push(vec![encode_all(&group)?]);
-            }
+        Some(ShardRead {
+            hash_range: table.filter_range(shard),
+            start: bounds.start(start),
+            shard: shard.id.clone(),
+            until: bounds.until(until),
+            limit: request.limit.map(|rows| rows as u64),
+            rows: None,
+            number: 0,
+        })
+    };
+    let reads: Vec<Option<ShardRead>> = shards.iter().zip(starts).map(read).collect();
+    let groups = if source.ordered {
+        families(&shards)
+    } else {
+        (0..shards.len()).map(|place| vec![place]).collect()
+    };
+    let mut partitions = Vec::with_capacity(groups.len());
+    for group in groups {
+        let group: Vec<&ShardRead> = (group.iter())
+            .filter_map(|place| reads[*place].as_ref())
+            .collect();
+        if !group.is_empty() {
+            partitions.push(vec![encode_all(&group)?]);
         }
-        if partitions.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(row_schema(&asked.columns))));
-        }
-        let side_by_side = partitions.len();
-        if source.ordered {
-            fill_up(&mut partitions, asked.partitions);
-        }
-        let input = MemorySourceConfig::try_new_exec(&partitions, descriptor_schema(), None)?;
-        Ok(Arc::new(KinesisReadExec::new(
-            input,
-            Arc::new(self.read_context(side_by_side)),
-            asked.columns,
-            asked.limit,
-            reads.iter().flatten().count(),
-            self.seed(),
-        )))
     }
+    if partitions.is_empty() {
+        return Ok(Arc::new(EmptyExec::new(row_schema(&request.columns))));
+    }
+    let side_by_side = partitions.len();
+    if source.ordered {
+        fill_up(&mut partitions, request.partitions);
+    }
+    let input = MemorySourceConfig::try_new_exec(&partitions, descriptor_schema(), None)?;
+    Ok(Arc::new(KinesisReadExec::new(
+        input,
+        Arc::new(table.read_context(side_by_side)),
+        request.columns,
+        request.limit,
+        reads.iter().flatten().count(),
+        table.seed(),
+    )))
 }
 
 /// Adds empty partitions up to `wanted`. Where there are fewer, the optimizer deals the rows of one

@@ -6,13 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::{AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{
-    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
-};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -22,7 +19,8 @@ use datafusion::physical_plan::{
 use futures::stream::select_all;
 use futures::{StreamExt, TryStreamExt};
 
-use super::order::in_source_order;
+use super::row_order::in_source_order;
+use super::unary_node::unary_node;
 use crate::sink::{SinkCounters, SinkStream, SinkWriter};
 
 /// The schema of an INSERT's result.
@@ -47,16 +45,6 @@ fn properties(partitions: usize) -> Arc<PlanProperties> {
         Boundedness::Bounded,
     );
     Arc::new(properties.with_scheduling_type(SchedulingType::Cooperative))
-}
-
-pub(super) fn only_child(
-    node: &str,
-    mut children: Vec<Arc<dyn ExecutionPlan>>,
-) -> Result<Arc<dyn ExecutionPlan>> {
-    match (children.pop(), children.is_empty()) {
-        (Some(child), true) => Ok(child),
-        _ => internal_err!("{node} has one child"),
-    }
 }
 
 /// Writes the rows of its input to a stream, by no more writers than it was given; gives one count per
@@ -100,6 +88,11 @@ impl KinesisSinkExec {
     fn writers(&self) -> usize {
         self.properties.output_partitioning().partition_count()
     }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        let stream = Arc::clone(&self.stream);
+        Self::try_new(input, stream, self.max_writers, self.seed)
+    }
 }
 
 /// How many writers a sink has for so many partitions of its input.
@@ -120,50 +113,15 @@ impl DisplayAs for KinesisSinkExec {
 }
 
 impl ExecutionPlan for KinesisSinkExec {
-    fn name(&self) -> &'static str {
-        "KinesisSinkExec"
-    }
+    unary_node!("KinesisSinkExec");
 
     fn properties(&self) -> &Arc<PlanProperties> {
         &self.properties
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
     /// More partitions would only mix up the order of the rows.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = only_child(self.name(), children)?;
-        Ok(Arc::new(Self::try_new(
-            input,
-            Arc::clone(&self.stream),
-            self.max_writers,
-            self.seed,
-        )?))
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, options)
     }
 
     fn execute(
@@ -252,6 +210,10 @@ impl RowCountExec {
             properties: properties(1),
         }
     }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        Ok(Self::new(input))
+    }
 }
 
 impl DisplayAs for RowCountExec {
@@ -261,43 +223,14 @@ impl DisplayAs for RowCountExec {
 }
 
 impl ExecutionPlan for RowCountExec {
-    fn name(&self) -> &'static str {
-        "RowCountExec"
-    }
+    unary_node!("RowCountExec");
 
     fn properties(&self) -> &Arc<PlanProperties> {
         &self.properties
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
     fn input_distribution_requirements(&self) -> InputDistributionRequirements {
         InputDistributionRequirements::new(vec![Distribution::SinglePartition])
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(only_child(self.name(), children)?)))
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, options)
     }
 
     fn execute(

@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["kinesis", "aggregation", "options"],
     &["source", "sink", "checkpoint"],
     &["table"],
+    &["sql"],
     &["state"],
     &["query"],
     &["session", "fuzzing"],

@@ -26,7 +26,8 @@ use super::redact;
 use super::session::{context, services};
 use super::statements::{Statement, split};
 use crate::error::failure;
-use crate::table::{KinesisTableBuilder, Services, StreamingSettings, kinesis_table, plan_to_run};
+use crate::sql::{StreamingSettings, plan_to_run};
+use crate::table::{KinesisTableBuilder, Services, kinesis_table};
 use report::Section;
 use table::Table;
 

@@ -12,7 +12,7 @@ use crate::cli::statements::Statement;
 use crate::error::Error;
 use crate::options::CommitterKind;
 use crate::query::{expect_own_checkpoint, is_streaming, same_statement};
-use crate::table::StreamingSettings;
+use crate::sql::StreamingSettings;
 
 /// What is to be said about a statement that is right; nothing about one that only prepares others.
 pub(super) async fn check(

@@ -5,7 +5,7 @@ use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use crate::query::is_streaming;
-use crate::table::StreamingSettings;
+use crate::sql::StreamingSettings;
 
 /// A statement that is not reached yet.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::query::identity::metadata::metadata_options;
 use crate::query::identity::statement::{is_same_query, refuse_changed};
 use crate::query::output::FOREACH_BATCH;
 use crate::query::plan::StreamingPlan;
-use crate::table::{StreamingSettings, logical_plan};
+use crate::sql::{StreamingSettings, logical_plan};
 
 /// Refuses a statement whose start would be refused because its checkpoint is that of another query. Only logs in
 /// object stores are looked at, and nothing is written.

@@ -23,8 +23,9 @@ use crate::error::failure;
 use crate::model::BatchId;
 use crate::query::plan::{BatchPlan, StreamingPlan};
 use crate::source::BatchReads;
+use crate::sql::with_record;
 use crate::state::{beside_state, run_stateful};
-use crate::table::{KinesisReadExec, in_source_order, with_record};
+use crate::table::{KinesisReadExec, in_source_order};
 
 type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'static, Result<(), DataFusionError>>
     + Send

@@ -15,11 +15,11 @@ use super::{PlanSource, StreamingPlan};
 use crate::checkpoint::StateMetadata;
 use crate::error::{Error, Result, failure};
 use crate::model::OutputMode;
+use crate::sql::StreamingSettings;
 use crate::state::{
     Attached, Closing, Renamed, StateRule, StateStore, Streams, attach, stateful_node,
     stateful_session,
 };
-use crate::table::StreamingSettings;
 
 /// An aggregate that panics in DataFusion 55.2 where its partial step gives up because nearly each row is a
 /// group of its own.

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Explain, LogicalPlan};
 use super::StreamingPlan;
 use super::sources::streams;
 use crate::error::{Result, failure};
-use crate::table::StreamingSettings;
+use crate::sql::StreamingSettings;
 
 /// `plan`, where it is an EXPLAIN of a streaming statement, over a batch of that statement, which itself
 /// cannot be scanned; and the session it is to be planned in. Nothing of the streams is read.

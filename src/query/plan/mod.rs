@@ -22,9 +22,8 @@ use crate::error::{Error, Result};
 use crate::kinesis::RecordColumns;
 use crate::model::UnixMillis;
 use crate::source::BatchReads;
-use crate::table::{
-    BatchTable, InStreamingQuery, KinesisTable, StreamingSettings, check_overflow, expect_files,
-};
+use crate::sql::{StreamingSettings, check_overflow};
+use crate::table::{BatchTable, InStreamingQuery, KinesisTable, expect_files};
 
 pub(in crate::query) use aggregation::StatefulPlan;
 pub(crate) use explain::explained;

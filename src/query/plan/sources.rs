@@ -13,10 +13,11 @@ use super::PlanSource;
 use crate::error::Result;
 use crate::error::failure;
 use crate::kinesis::RecordColumns;
-use crate::table::{KinesisTable, logical_plan};
+use crate::sql::logical_plan;
+use crate::table::KinesisTable;
 
 /// Whether to run a statement is to read a table made with `CREATE UNBOUNDED EXTERNAL TABLE`: then
-/// it is one for [`StreamingQuery`](crate::query), and not for [`sql`](crate::sql).
+/// it is one for [`StreamingQuery`](crate::query), and not for [`sql`](fn@crate::sql).
 ///
 /// EXPLAIN, CREATE VIEW and the like only name a table.
 ///

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::world::World;
 use crate::error::ErrorKind;
 use crate::model::OutputMode;
-use crate::table::StreamingSettings;
+use crate::sql::StreamingSettings;
 
 /// What is refused: the operator as it is named, and the way out.
 const REFUSED: &[(&str, &str, &str)] = &[

@@ -11,8 +11,9 @@ use crate::model::{
 };
 use crate::query::plan::StreamingPlan;
 use crate::source::{BatchReads, ShardRead, Until};
-use crate::sql;
-use crate::table::{Services, StreamingSettings, logical_plan, register_with};
+use crate::sql::{StreamingSettings, logical_plan};
+use crate::table::Services;
+use crate::{register_with, sql};
 
 pub(in crate::query) struct World {
     kinesis: Arc<InMemoryKinesis>,
@@ -31,7 +32,7 @@ impl World {
         let ctx = SessionContext::new();
         let service: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&kinesis);
         let services = Services::fixed(service).with_clock(Arc::clone(&clock));
-        register_with(&ctx, &Arc::new(services));
+        register_with(&ctx, services);
         let world = Self {
             kinesis,
             clock,

@@ -1,0 +1,37 @@
+//! SQL that this crate adds to DataFusion's.
+//!
+//! [`statement`] parses one statement, applies the rewrites below, and plans it. [`install`] registers the
+//! functions, optimizer rules and settings in a session.
+//!
+//! - [`identifiers`]: bare column names of Kinesis tables in any case (`partitionKey`).
+//! - [`windows`]: `tumble`, `hop` and `session` in GROUP BY, `window_start` and `window_end`.
+//! - [`settings`]: `SET streaming.…`, as [`StreamingSettings`].
+//! - [`overflow`], [`distinct_floats`]: integer overflow is an error; `0.0` and `-0.0` are one DISTINCT value.
+//! - [`row_errors`]: names the record and the expression at which a statement failed.
+//! - [`show_create`], [`duplicate_columns`], [`file_checks`], [`hints`]: complete `SHOW CREATE TABLE`
+//!   output, distinct column names, file tables whose format or location does not exist, and error
+//!   messages that name an alternative.
+
+mod distinct_floats;
+mod duplicate_columns;
+mod engine_rules;
+mod file_checks;
+mod functions;
+mod hints;
+mod identifiers;
+mod install;
+mod overflow;
+mod row_errors;
+mod settings;
+mod show_create;
+mod statement;
+pub(crate) mod windows;
+
+pub(crate) use engine_rules::expect_rules;
+pub(crate) use install::install;
+pub(crate) use overflow::check_overflow;
+pub use overflow::fail_on_overflow;
+pub use row_errors::RowErrorExec;
+pub(crate) use row_errors::with_record;
+pub use settings::StreamingSettings;
+pub(crate) use statement::{READ_STATE, logical_plan, plan_to_run};

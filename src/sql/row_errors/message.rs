@@ -1,0 +1,88 @@
+//! What is said about a record that fails.
+
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::error::DataFusionError;
+
+use super::expression::FailingExpression;
+use crate::error::{Error, ErrorKind, described, plain_words};
+use crate::model::StreamName;
+use crate::options::ExtraColumn;
+use crate::source::RowColumn;
+
+/// A record that fails.
+pub(super) struct RecordFailure<'a> {
+    pub(super) stream: &'a StreamName,
+    /// It alone, with its place.
+    pub(super) records: &'a RecordBatch,
+    pub(super) expression: Option<FailingExpression>,
+    pub(super) error: &'a DataFusionError,
+}
+
+impl RecordFailure<'_> {
+    pub(super) fn describe(&self) -> Error {
+        let shard = self.text(RowColumn::Extra(ExtraColumn::ShardId));
+        let sequence = self.text(RowColumn::SequenceNumber);
+        let cause = match Error::find_in(self.error) {
+            Some(own) => own.to_string(),
+            None => match self.error.find_root() {
+                DataFusionError::ArrowError(error, _) => error.to_string(),
+                DataFusionError::Execution(message) => plain_words(message),
+                _ => described(self.error).to_string(),
+            },
+        };
+        let what = match &self.expression {
+            Some(failing) => format!("{} fails: {cause}", failing.text),
+            None => cause,
+        };
+        Error::new(
+            ErrorKind::InvalidRow,
+            format!(
+                "stream '{}', shard '{shard}', sequence number {sequence}{}: {what}. {}",
+                self.stream,
+                self.within(),
+                self.way_out(sequence)
+            ),
+        )
+    }
+
+    /// The place in an aggregated record, where the record is one of several.
+    fn within(&self) -> String {
+        let column = RowColumn::Extra(ExtraColumn::SubSequenceNumber);
+        let column = self.records.column_by_name(column.name());
+        let column = column.and_then(|column| column.as_primitive_opt::<Int64Type>());
+        match column {
+            Some(subs) if subs.is_valid(0) && subs.value(0) > 0 => {
+                format!(", user record {} of it", subs.value(0))
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn way_out(&self, sequence: &str) -> String {
+        let failing = self.expression.as_ref();
+        let casts = failing.is_none_or(|failing| failing.text.contains("CAST("));
+        let filters = failing.is_some_and(|failing| failing.filters);
+        let cast = match casts {
+            true => "TRY_CAST in place of CAST gives NULL; ",
+            false => "",
+        };
+        match filters {
+            true => format!(
+                "{cast}CASE WHEN \"sequenceNumber\" <> '{sequence}' THEN … END leaves the record out"
+            ),
+            false => {
+                format!("{cast}WHERE \"sequenceNumber\" <> '{sequence}' leaves the record out")
+            }
+        }
+    }
+
+    fn text(&self, column: RowColumn) -> &str {
+        let column = self.records.column_by_name(column.name());
+        let column = column.and_then(|column| column.as_string_opt::<i32>());
+        match column {
+            Some(texts) if texts.is_valid(0) => texts.value(0),
+            _ => "unknown",
+        }
+    }
+}

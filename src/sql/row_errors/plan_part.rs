@@ -1,0 +1,172 @@
+//! The part of a plan that computes rows out of the records of one scan.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::sink::DataSinkExec;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::execution_plan::{
+    ChildrenPropertiesMode, ReplaceChildrenOptions, reset_plan_states,
+};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+
+use super::row_error_exec::RowErrorExec;
+use crate::model::StreamName;
+use crate::table::{KinesisReadExec, KinesisSinkExec, RowCountExec};
+
+/// Shards that are read side by side in a search.
+const SIDE_BY_SIDE: usize = 64;
+
+/// The nodes between a scan and the first aggregate or sink above it.
+pub(super) struct PlanPart<'a> {
+    scan: &'a KinesisReadExec,
+    /// The lowest first, each with the number of the child that leads to the scan.
+    steps: Vec<(Arc<dyn ExecutionPlan>, usize)>,
+}
+
+/// A part for each scan of `plan`.
+pub(super) fn parts(plan: &Arc<dyn ExecutionPlan>) -> Vec<PlanPart<'_>> {
+    let mut found = Vec::new();
+    descend(plan, &mut Vec::new(), &mut found);
+    found
+}
+
+/// `above` are the nodes from the top down to `node`, each with the number of the child that is the next.
+fn descend<'a>(
+    node: &'a Arc<dyn ExecutionPlan>,
+    above: &mut Vec<(&'a Arc<dyn ExecutionPlan>, usize)>,
+    found: &mut Vec<PlanPart<'a>>,
+) {
+    if let Some(scan) = node.downcast_ref::<KinesisReadExec>() {
+        let mut steps = Vec::new();
+        for (step, child) in above.iter().rev() {
+            if is_beyond(step) {
+                break;
+            }
+            steps.push((Arc::clone(step), *child));
+            // Rows above it are groups, which many records have made.
+            if step.is::<AggregateExec>() {
+                break;
+            }
+        }
+        found.push(PlanPart { scan, steps });
+    }
+    for (number, child) in node.children().into_iter().enumerate() {
+        above.push((node, number));
+        descend(child, above, found);
+        above.pop();
+    }
+}
+
+/// What does not compute rows out of records, or would write them.
+fn is_beyond(node: &Arc<dyn ExecutionPlan>) -> bool {
+    let of_groups = node.downcast_ref::<AggregateExec>().is_some_and(|node| {
+        matches!(
+            node.mode(),
+            AggregateMode::Final | AggregateMode::FinalPartitioned | AggregateMode::PartialReduce
+        )
+    });
+    of_groups
+        || node.is::<RowErrorExec>()
+        || node.is::<DataSinkExec>()
+        || node.is::<KinesisSinkExec>()
+        || node.is::<RowCountExec>()
+}
+
+impl PlanPart<'_> {
+    pub(super) fn stream(&self) -> &StreamName {
+        self.scan.stream()
+    }
+
+    /// How many nodes there are above the scan.
+    pub(super) fn height(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The node that is number `place` above the scan, from 0 on.
+    pub(super) fn step(&self, place: usize) -> Option<&Arc<dyn ExecutionPlan>> {
+        self.steps.get(place).map(|(step, _)| step)
+    }
+
+    /// The records that were read last, or those of the batch, with their places behind the columns.
+    ///
+    /// # Errors
+    /// Those of a scan.
+    pub(super) fn records(
+        &self,
+        context: &Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let scan = self.scan.again_with_places()?;
+        let shards = 0..scan.properties().output_partitioning().partition_count();
+        let shards = shards.map(|shard| scan.execute(shard, Arc::clone(context)));
+        let shards = shards.collect::<Result<Vec<SendableRecordBatchStream>>>()?;
+        let shards = stream::iter(shards);
+        Ok(shards.flatten_unordered(SIDE_BY_SIDE).boxed())
+    }
+
+    /// What the lowest `height` nodes make of `records`.
+    ///
+    /// # Errors
+    /// Those of the nodes.
+    pub(super) async fn run(
+        &self,
+        height: usize,
+        records: &RecordBatch,
+        context: &Arc<TaskContext>,
+    ) -> Result<Vec<RecordBatch>> {
+        let schema: SchemaRef = self.scan.schema();
+        let columns: Vec<usize> = (0..schema.fields().len()).collect();
+        let records = records.project(&columns)?;
+        let mut plan: Arc<dyn ExecutionPlan> =
+            MemorySourceConfig::try_new_exec(&[vec![records]], schema, None)?;
+        for (step, place) in &self.steps[..height] {
+            plan = over(step, *place, &plan)?;
+        }
+        let rows = execute_stream(reset_plan_states(plan)?, Arc::clone(context))?;
+        rows.try_collect().await
+    }
+}
+
+/// `node` with `child` in `place`, and no rows of streams elsewhere.
+fn over(
+    node: &Arc<dyn ExecutionPlan>,
+    place: usize,
+    child: &Arc<dyn ExecutionPlan>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let mut children = Vec::with_capacity(node.children().len());
+    for (number, other) in node.children().into_iter().enumerate() {
+        children.push(match number == place {
+            true => Arc::clone(child),
+            false => without_records(other)?,
+        });
+    }
+    replaced(node, children)
+}
+
+fn without_records(plan: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    if plan.is::<KinesisReadExec>() {
+        let partitions = plan.output_partitioning().partition_count();
+        let empty = EmptyExec::new(plan.schema()).with_partitions(partitions);
+        return Ok(Arc::new(empty));
+    }
+    if plan.children().is_empty() {
+        return Ok(Arc::clone(plan));
+    }
+    let children = plan.children().into_iter().map(without_records);
+    replaced(plan, children.collect::<Result<_>>()?)
+}
+
+fn replaced(
+    node: &Arc<dyn ExecutionPlan>,
+    children: Vec<Arc<dyn ExecutionPlan>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Arc::clone(node).replace_children(children, options)
+}

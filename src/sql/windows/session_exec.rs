@@ -1,0 +1,184 @@
+//! From parts of sessions to whole ones.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::concat_batches;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::EmissionType;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties,
+    InputDistributionRequirements, Partitioning, PlanProperties,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::session::SessionWindow;
+use crate::table::unary_node;
+
+/// Gives rows the sessions they merge into: takes in its whole partition, which has all rows of its keys.
+#[derive(Debug)]
+pub(super) struct SessionExec {
+    input: Arc<dyn ExecutionPlan>,
+    window: SessionWindow,
+    /// The other group columns.
+    keys: Vec<usize>,
+    metrics: ExecutionPlanMetricsSet,
+    properties: Arc<PlanProperties>,
+}
+
+impl SessionExec {
+    pub(super) fn new(
+        input: Arc<dyn ExecutionPlan>,
+        window: SessionWindow,
+        keys: Vec<usize>,
+    ) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(input.schema()),
+            kept(input.output_partitioning(), &keys),
+            EmissionType::Final,
+            input.boundedness(),
+        );
+        Self {
+            input,
+            window,
+            keys,
+            metrics: ExecutionPlanMetricsSet::new(),
+            properties: Arc::new(properties),
+        }
+    }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        Ok(Self::new(input, self.window.clone(), self.keys.clone()))
+    }
+}
+
+/// A partitioning by keys, which the node does not touch; any other is gone.
+fn kept(partitioning: &Partitioning, keys: &[usize]) -> Partitioning {
+    let is_key = |expr: &Arc<dyn PhysicalExpr>| {
+        let column: Option<&Column> = expr.downcast_ref();
+        column.is_some_and(|column| keys.contains(&column.index()))
+    };
+    match partitioning {
+        Partitioning::Hash(by, _) if by.iter().all(is_key) => partitioning.clone(),
+        other => Partitioning::UnknownPartitioning(other.partition_count()),
+    }
+}
+
+impl DisplayAs for SessionExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let schema = self.input.schema();
+        let name = |column: &usize| schema.field(*column).name().as_str();
+        let keys: Vec<&str> = self.keys.iter().map(name).collect();
+        let start = name(&self.window.start);
+        write!(f, "SessionExec: [{start}], keys=[{}]", keys.join(", "))
+    }
+}
+
+impl ExecutionPlan for SessionExec {
+    unary_node!("SessionExec");
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        let schema = self.input.schema();
+        let column = |key: &usize| {
+            Arc::new(Column::new(schema.field(*key).name(), *key)) as Arc<dyn PhysicalExpr>
+        };
+        InputDistributionRequirements::new(vec![match self.keys.as_slice() {
+            [] => Distribution::SinglePartition,
+            keys => Distribution::KeyPartitioned(keys.iter().map(column).collect()),
+        }])
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![!self.keys.is_empty()]
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let consumer = MemoryConsumer::new(format!("SessionExec[{partition}]"));
+        let reservation = consumer.register(context.memory_pool());
+        let input = self.input.execute(partition, context)?;
+        let schema = input.schema();
+        let (window, keys) = (self.window.clone(), self.keys.clone());
+        let sessions = async move {
+            let (parts, reservation) = collect(input, reservation).await?;
+            let sessions = assigned(&parts, &window, &keys, &metrics)?;
+            // The memory is held until the last batch has left.
+            let batches = sessions.into_iter().map(move |batch| {
+                let _held = &reservation;
+                Ok(batch)
+            });
+            Ok::<_, DataFusionError>(stream::iter(batches))
+        };
+        let sessions = stream::once(sessions).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, sessions)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+async fn collect(
+    mut input: SendableRecordBatchStream,
+    reservation: MemoryReservation,
+) -> Result<(Vec<RecordBatch>, MemoryReservation)> {
+    let mut parts = Vec::new();
+    while let Some(batch) = input.next().await {
+        let batch = batch?;
+        reservation.try_grow(batch.get_array_memory_size())?;
+        parts.push(batch);
+    }
+    Ok((parts, reservation))
+}
+
+/// The batches with the sessions that their rows merge into.
+fn assigned(
+    parts: &[RecordBatch],
+    window: &SessionWindow,
+    keys: &[usize],
+    metrics: &BaselineMetrics,
+) -> Result<Vec<RecordBatch>> {
+    let _timer = metrics.elapsed_compute().timer();
+    let Some(first) = parts.first() else {
+        return Ok(Vec::new());
+    };
+    // What tells sessions apart is put together; the rest stays where it is.
+    let columns: Vec<usize> = [window.start, window.end]
+        .into_iter()
+        .chain(keys.iter().copied())
+        .collect();
+    let narrow: Vec<RecordBatch> = parts
+        .iter()
+        .map(|part| part.project(&columns))
+        .collect::<Result<_, _>>()?;
+    let whole = concat_batches(&first.schema().project(&columns)?.into(), &narrow)?;
+    let places: Vec<usize> = (2..columns.len()).collect();
+    let merged = window.at(0, 1).assign(&whole, &places)?;
+    let mut from = 0;
+    let mut sessions = Vec::with_capacity(parts.len());
+    for part in parts {
+        let mut columns = part.columns().to_vec();
+        for (place, column) in [(window.start, 0), (window.end, 1)] {
+            columns[place] = merged.column(column).slice(from, part.num_rows());
+        }
+        from += part.num_rows();
+        sessions.push(RecordBatch::try_new(part.schema(), columns)?);
+        metrics.record_output(part.num_rows());
+    }
+    Ok(sessions)
+}

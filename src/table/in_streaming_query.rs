@@ -1,0 +1,21 @@
+//! Marks the session of a streaming query's batches.
+
+use std::sync::Arc;
+
+use datafusion::prelude::SessionConfig;
+
+/// Session extension of the batches of a streaming query. Inside of one, an INSERT retries records until
+/// the query stops, as reads do; outside, it fails after the default record TTL.
+#[derive(Debug)]
+pub(crate) struct InStreamingQuery;
+
+impl InStreamingQuery {
+    /// Marks a session.
+    pub(crate) fn set(config: &mut SessionConfig) {
+        config.set_extension(Arc::new(Self));
+    }
+
+    pub(super) fn is_set(config: &SessionConfig) -> bool {
+        config.get_extension::<Self>().is_some()
+    }
+}

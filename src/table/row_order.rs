@@ -1,0 +1,133 @@
+//! The order of rows on their way to a sink: that of their shard, or that of ORDER BY.
+//!
+//! A stream has an order and DataFusion's tables have none, so the optimizer deals rows out to several
+//! writers and drops a sort it takes for useless. What is here keeps both from happening.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{LexOrdering, OrderingRequirements, PhysicalExpr};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, InputDistributionRequirements,
+    Partitioning, PlanProperties,
+};
+
+use super::unary_node::unary_node;
+
+/// `plan` without the round-robin repartitioning the optimizer puts under nodes that compute: it deals
+/// the rows of one partition key out to several partitions, and they would overtake each other.
+pub(crate) fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(repartition) = plan.downcast_ref::<RepartitionExec>()
+        && matches!(repartition.partitioning(), Partitioning::RoundRobinBatch(_))
+    {
+        return in_source_order(Arc::clone(repartition.input()));
+    }
+    // These two keep the order within each partition, and say so only where it is one of columns.
+    let passes_on = plan.is::<UnionExec>() || plan.is::<CoalescePartitionsExec>();
+    let children = plan.children();
+    let keeps = plan.maintains_input_order();
+    let mut ordered = Vec::with_capacity(children.len());
+    for (child, keeps) in children.iter().zip(keeps) {
+        let child = Arc::clone(child);
+        ordered.push(if keeps || passes_on {
+            in_source_order(child)?
+        } else {
+            child
+        });
+    }
+    let same = children.iter().zip(&ordered);
+    if same
+        .into_iter()
+        .all(|(child, ordered)| Arc::ptr_eq(child, ordered))
+    {
+        return Ok(plan);
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    plan.replace_children(ordered, options)
+}
+
+/// `plan` with its sort held in place, if its rows come out of one.
+pub(super) fn with_sort_kept(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(sort) = plan.downcast_ref::<SortExec>() {
+        let order = sort.expr().clone();
+        return Ok(Arc::new(InOrderExec::new(plan, order)));
+    }
+    let children = plan.children();
+    let ([child], [true]) = (children.as_slice(), plan.maintains_input_order().as_slice()) else {
+        return Ok(plan);
+    };
+    let kept = with_sort_kept(Arc::clone(child))?;
+    if Arc::ptr_eq(&kept, child) {
+        return Ok(plan);
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    plan.replace_children(vec![kept], options)
+}
+
+/// Asks for its input in one partition and in order, and passes it on.
+///
+/// The requirement must stand right above the sort: further up the sort's columns may be gone.
+#[derive(Debug)]
+pub struct InOrderExec {
+    input: Arc<dyn ExecutionPlan>,
+    order: LexOrdering,
+}
+
+impl InOrderExec {
+    fn new(input: Arc<dyn ExecutionPlan>, order: LexOrdering) -> Self {
+        Self { input, order }
+    }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        Ok(Self::new(input, self.order.clone()))
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        self.order.iter().map(|sort| &sort.expr)
+    }
+}
+
+impl DisplayAs for InOrderExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InOrderExec: [{}]", self.order)
+    }
+}
+
+impl ExecutionPlan for InOrderExec {
+    unary_node!("InOrderExec", expressions = expressions);
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![Distribution::SinglePartition])
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![Some(OrderingRequirements::from(self.order.clone()))]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        self.input.execute(partition, context)
+    }
+}
