@@ -1,95 +1,59 @@
 //! The in-memory Kinesis: beside a run (`--embedded`) or alone (`kinesis-sql embedded`).
 
+use std::io::{self, Write};
+use std::sync::Arc;
+
 use super::args::{Connection, Server};
-use crate::{Error, Result};
+use super::signals::Signals;
+use crate::kinesis::{EmbeddedServer, InMemoryKinesis, InMemoryOptions};
+use crate::model::{CredentialSettings, Secret, StaticCredentials, SystemClock};
+use crate::{Error, ErrorKind, Result};
 
-#[cfg(feature = "embedded")]
-pub(super) use with_server::{beside, serve};
-#[cfg(not(feature = "embedded"))]
-pub(super) use without_server::{beside, serve};
+/// Where tables are at home unless something says otherwise.
+const REGION: &str = "us-east-1";
 
-#[cfg(feature = "embedded")]
-mod with_server {
-    use std::io::{self, Write};
-    use std::sync::Arc;
-
-    use super::{Connection, Error, Result, Server};
-    use crate::cli::signals::Signals;
-    use crate::error::ErrorKind;
-    use crate::kinesis::{EmbeddedServer, InMemoryKinesis, InMemoryOptions};
-    use crate::model::{CredentialSettings, Secret, StaticCredentials, SystemClock};
-
-    /// Where tables are at home unless something says otherwise.
-    const REGION: &str = "us-east-1";
-
-    /// Starts a server on a free port of loopback and points `connection` at it.
-    pub(in crate::cli) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer> {
-        let server = start(0, InMemoryOptions::default()).await?;
-        connection.endpoint_url = Some(server.endpoint_url());
-        connection.region.get_or_insert_with(|| REGION.to_owned());
-        connection.credentials = CredentialSettings::keys(StaticCredentials {
-            access_key_id: Secret::new("embedded"),
-            secret_key: Secret::new("embedded"),
-            session_token: None,
-        });
-        Ok(server)
-    }
-
-    /// Runs a server alone until Ctrl-C or SIGTERM; the first line on stdout ends in its URL.
-    pub(in crate::cli) async fn serve(options: &Server) -> Result<()> {
-        let mut signals = Signals::all().map_err(|error| failed("signals", error))?;
-        let behaviour = InMemoryOptions {
-            enforce_limits: options.enforce_limits,
-            account: options.account.clone(),
-            region: options.region.clone(),
-            ..InMemoryOptions::default()
-        };
-        let server = start(options.port, behaviour).await?;
-        // Who does not read stdout does not need the line.
-        let _ = writeln!(
-            io::stdout(),
-            "in-memory Kinesis on {}",
-            server.endpoint_url()
-        );
-        signals.next().await;
-        server.shutdown().await;
-        Ok(())
-    }
-
-    async fn start(port: u16, options: InMemoryOptions) -> Result<EmbeddedServer> {
-        let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), options);
-        EmbeddedServer::bind(("127.0.0.1", port), Arc::new(kinesis))
-            .await
-            .map_err(|error| failed(&format!("port {port} of 127.0.0.1"), error))
-    }
-
-    fn failed(what: &str, error: io::Error) -> Error {
-        let message = format!("cannot listen to {what}: {error}");
-        Error::new(ErrorKind::Unavailable, message).with_source(error)
-    }
+/// Starts a server on a free port of loopback and points `connection` at it.
+pub(super) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer> {
+    let server = start(0, InMemoryOptions::default()).await?;
+    connection.endpoint_url = Some(server.endpoint_url());
+    connection.region.get_or_insert_with(|| REGION.to_owned());
+    connection.credentials = CredentialSettings::keys(StaticCredentials {
+        access_key_id: Secret::new("embedded"),
+        secret_key: Secret::new("embedded"),
+        session_token: None,
+    });
+    Ok(server)
 }
 
-#[cfg(not(feature = "embedded"))]
-mod without_server {
-    use super::{Connection, Error, Result, Server};
+/// Runs a server alone until Ctrl-C or SIGTERM; the first line on stdout ends in its URL.
+pub(super) async fn serve(options: &Server) -> Result<()> {
+    let mut signals = Signals::all().map_err(|error| failed("signals", error))?;
+    let behaviour = InMemoryOptions {
+        enforce_limits: options.enforce_limits,
+        account: options.account.clone(),
+        region: options.region.clone(),
+        ..InMemoryOptions::default()
+    };
+    let server = start(options.port, behaviour).await?;
+    // Who does not read stdout does not need the line.
+    let _ = writeln!(
+        io::stdout(),
+        "in-memory Kinesis on {}",
+        server.endpoint_url()
+    );
+    signals.next().await;
+    server.shutdown().await;
+    Ok(())
+}
 
-    #[expect(
-        clippy::unused_async,
-        reason = "stands in for a server that binds its port"
-    )]
-    pub(in crate::cli) async fn beside(_connection: &mut Connection) -> Result<()> {
-        Err(missing())
-    }
+async fn start(port: u16, options: InMemoryOptions) -> Result<EmbeddedServer> {
+    let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), options);
+    EmbeddedServer::bind(("127.0.0.1", port), Arc::new(kinesis))
+        .await
+        .map_err(|error| failed(&format!("port {port} of 127.0.0.1"), error))
+}
 
-    #[expect(
-        clippy::unused_async,
-        reason = "stands in for a server that waits for requests"
-    )]
-    pub(in crate::cli) async fn serve(_options: &Server) -> Result<()> {
-        Err(missing())
-    }
-
-    fn missing() -> Error {
-        Error::unsupported("this build has no in-memory Kinesis: build with feature 'embedded'")
-    }
+fn failed(what: &str, error: io::Error) -> Error {
+    let message = format!("cannot listen to {what}: {error}");
+    Error::new(ErrorKind::Unavailable, message).with_source(error)
 }

@@ -1,8 +1,8 @@
 //! The service: what this crate asks of Kinesis Data Streams, and who answers.
 //!
 //! [`Kinesis`] is the only way to the service. [`SdkKinesis`] is the AWS SDK behind it,
-//! [`InMemoryKinesis`] a simulator on an injected clock. Whoever implements it decodes records straight
-//! into Arrow columns ([`RecordsPage`]), so that nobody above sees a record struct.
+//! `InMemoryKinesis` (feature `simulator`) a simulator on an injected clock. Implementations decode
+//! records straight into Arrow columns ([`RecordsPage`]): no caller sees a record struct.
 
 mod api;
 mod error;
@@ -11,6 +11,7 @@ mod list_shards;
 mod records_page;
 mod retry;
 mod sdk;
+#[cfg(any(test, feature = "simulator"))]
 mod simulator;
 mod types;
 
@@ -23,8 +24,9 @@ pub use retry::{Backoff, with_retries};
 pub use sdk::SdkKinesis;
 #[cfg(feature = "dynamodb")]
 pub(crate) use sdk::{Failure, Sent, failure};
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 pub use simulator::EmbeddedServer;
+#[cfg(any(test, feature = "simulator"))]
 pub use simulator::{
     CONNECTION_LOST, FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, TokioClock,
     TrimmedPosition,

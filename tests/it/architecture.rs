@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::ROOT;
+
 /// Lowest first. Modules on one row do not use each other.
 const LAYERS: &[&[&str]] = &[
     &["error"],
@@ -72,7 +74,7 @@ const PURE: &[&str] = &[
 
 /// Code lines of every source file, by its path below `src`; tests and comments left out.
 fn sources() -> Vec<(String, Vec<String>)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(ROOT).join("src");
     let mut folders = vec![root.clone()];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {

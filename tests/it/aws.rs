@@ -19,7 +19,6 @@ mod serving;
 mod signature;
 mod sts;
 mod tampered;
-#[cfg(feature = "cli")]
 mod ways;
 
 pub(crate) use directory::{Directory, Role};

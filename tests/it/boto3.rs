@@ -7,7 +7,10 @@ use serde_json::Value;
 use crate::process::Server;
 use crate::support::skipped;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/boto3_client.py");
+const SCRIPT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/it/boto3_client.py"
+);
 
 fn stdout(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);

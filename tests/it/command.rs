@@ -525,7 +525,6 @@ fn a_missing_table_and_a_column_in_another_case_get_a_suggestion() {
     }
 }
 
-#[cfg(feature = "embedded")]
 #[test]
 fn the_statement_of_a_table_is_shown_without_its_secrets() {
     let sql = "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' \

@@ -24,10 +24,11 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::process::command;
+use crate::support::ROOT;
 
 /// The certificate of the private authority.
 pub(crate) fn authority() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls/ca.pem")
+    PathBuf::from(ROOT).join("tests/data/tls/ca.pem")
 }
 
 /// A task that ends with this value.

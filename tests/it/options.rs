@@ -6,14 +6,14 @@ use std::path::Path;
 use datafusion_kinesis::options::{OptionSpec, OptionsBuilder, Role, TableOptions, all, markdown};
 use datafusion_kinesis::{ErrorKind, Result};
 
-use crate::support::World;
+use crate::support::{ROOT, World};
 
 const BEGIN: &str = "<!-- options: made from the table in src/options/rows -->\n";
 const END: &str = "<!-- end of options -->";
 
 #[test]
 fn the_readme_shows_the_option_table_as_it_is() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let path = Path::new(ROOT).join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
     let (head, rest) = readme.split_once(BEGIN).unwrap();
     let (shown, tail) = rest.split_once(END).unwrap();

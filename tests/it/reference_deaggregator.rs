@@ -17,7 +17,7 @@ type Owned = (String, Option<HashKey>, Vec<u8>);
 
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/tests/it/reference_deaggregator.py"
+    "/../../tests/it/reference_deaggregator.py"
 );
 
 #[test]

@@ -284,7 +284,6 @@ fn statements_are_remembered_but_not_those_with_credentials() {
 }
 
 /// A stream with one record, and an unbounded table of it.
-#[cfg(feature = "embedded")]
 const STREAM: [&str; 3] = [
     "CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS ('kinesis.createStream' 'true');",
     "INSERT INTO words (partitionKey, data) VALUES ('k', 'begun');",
@@ -292,7 +291,6 @@ const STREAM: [&str; 3] = [
 ];
 
 /// A shell at its prompt, with that stream.
-#[cfg(feature = "embedded")]
 fn with_stream(state: &Path) -> Option<Terminal> {
     let mut terminal = Terminal::open_with(state, "--embedded")?;
     for line in STREAM {
@@ -303,7 +301,6 @@ fn with_stream(state: &Path) -> Option<Terminal> {
     Some(terminal)
 }
 
-#[cfg(feature = "embedded")]
 #[test]
 fn ctrl_c_ends_a_streaming_statement_behind_its_batch_and_the_shell_goes_on() {
     let state = state("streaming");
@@ -326,7 +323,6 @@ fn ctrl_c_ends_a_streaming_statement_behind_its_batch_and_the_shell_goes_on() {
     assert_eq!(terminal.exit_code(), Some(0));
 }
 
-#[cfg(feature = "embedded")]
 #[test]
 fn a_second_ctrl_c_does_not_wait_for_the_batch_in_flight() {
     let state = state("streaming-twice");

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::process::{Server, folder};
+use crate::support::ROOT;
 
 /// Stdout of the command, run in the folder of the repository.
 fn run(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))
         .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(ROOT)
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -20,7 +21,7 @@ fn run(arguments: &[&str]) -> String {
 
 #[test]
 fn every_example_prints_its_stored_result() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(ROOT);
     let mut examples = 0;
     for entry in fs::read_dir(root.join("sql-examples")).unwrap() {
         let path = entry.unwrap().path();
@@ -45,7 +46,7 @@ fn the_words_are_counted_as_tr_sort_and_uniq_count_them() {
     let output = Command::new("sh")
         .args(["-c", pipeline])
         .env("LC_ALL", "C")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(ROOT)
         .output()
         .unwrap();
     let expected = String::from_utf8(output.stdout).unwrap();
@@ -79,7 +80,7 @@ fn part<'a>(example: &'a str, from: &str, to: &str) -> &'a str {
 /// The second example in two processes, with a checkpoint and a service that outlive the first.
 #[test]
 fn a_second_run_processes_only_what_came_in_between() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql-examples/02_streaming_filter.sql");
+    let path = Path::new(ROOT).join("sql-examples/02_streaming_filter.sql");
     let checkpoint = folder("example");
     let example = fs::read_to_string(path).unwrap().replace(
         "memory://example02",

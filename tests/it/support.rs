@@ -15,6 +15,9 @@ use datafusion_kinesis::kinesis::{
 use datafusion_kinesis::model::{Clock, HashKey, StreamIdentity, StreamName, UnixMillis};
 use datafusion_kinesis::{Error, Services, register_with, sql};
 
+/// The root of the repository.
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
 /// Some moment in 2023.
 pub(crate) const EPOCH: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -175,7 +178,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 }
 
 /// The URL of a server of DynamoDB for `tables` that ends with the process.
-#[cfg(all(feature = "cli", feature = "dynamodb", feature = "embedded"))]
+#[cfg(feature = "dynamodb")]
 pub(crate) fn served(tables: dynoxide::Database) -> String {
     let (sender, url) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

@@ -286,7 +286,7 @@ conforms! {
     given: Place::below_the_given();
 }
 
-#[cfg(all(feature = "aws", feature = "embedded"))]
+#[cfg(all(feature = "aws", feature = "simulator"))]
 conforms! {
     s3: Ok::<_, &str>(Place::s3().await);
 }

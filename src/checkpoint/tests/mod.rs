@@ -17,7 +17,7 @@ mod mounted;
 mod places;
 mod progress;
 mod purging;
-#[cfg(all(feature = "aws", feature = "embedded"))]
+#[cfg(all(feature = "aws", feature = "simulator"))]
 mod s3;
 mod tampering;
 

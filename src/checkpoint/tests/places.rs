@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::location::objects_with;
 use super::super::{ObjectStoreCommitter, OffsetCommitter};
-#[cfg(all(feature = "aws", feature = "embedded"))]
+#[cfg(all(feature = "aws", feature = "simulator"))]
 use super::s3::S3Server;
 
 static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -18,7 +18,7 @@ pub(crate) struct Place {
     location: String,
     settings: Vec<(&'static str, String)>,
     folder: Option<PathBuf>,
-    #[cfg(all(feature = "aws", feature = "embedded"))]
+    #[cfg(all(feature = "aws", feature = "simulator"))]
     s3: Option<S3Server>,
     open: fn(&Self) -> Arc<dyn OffsetCommitter>,
 }
@@ -34,7 +34,7 @@ impl Place {
             location,
             settings: Vec::new(),
             folder: None,
-            #[cfg(all(feature = "aws", feature = "embedded"))]
+            #[cfg(all(feature = "aws", feature = "simulator"))]
             s3: None,
             open: open_objects,
         }
@@ -58,7 +58,7 @@ impl Place {
     }
 
     /// A bucket of a server of its own on loopback.
-    #[cfg(all(feature = "aws", feature = "embedded"))]
+    #[cfg(all(feature = "aws", feature = "simulator"))]
     pub(crate) async fn s3() -> Self {
         let server = S3Server::start().await;
         let mut place = Self::at("s3://bucket/queries of today/q1".to_owned());
@@ -116,27 +116,27 @@ impl Place {
     }
 
     /// The same, at another location.
-    #[cfg(all(feature = "aws", feature = "embedded"))]
+    #[cfg(all(feature = "aws", feature = "simulator"))]
     pub(crate) fn moved(mut self, location: &str) -> Self {
         self.location = location.to_owned();
         self
     }
 
     /// The same, with another setting.
-    #[cfg(all(feature = "aws", feature = "embedded"))]
+    #[cfg(all(feature = "aws", feature = "simulator"))]
     pub(crate) fn told(mut self, name: &'static str, value: &str) -> Self {
         self.settings.push((name, value.to_owned()));
         self
     }
 
     /// What messages call it.
-    #[cfg(all(feature = "aws", feature = "embedded"))]
+    #[cfg(all(feature = "aws", feature = "simulator"))]
     pub(crate) fn shown(&self) -> String {
         self.open().location()
     }
 
     /// The server of one on S3.
-    #[cfg(all(feature = "aws", feature = "embedded"))]
+    #[cfg(all(feature = "aws", feature = "simulator"))]
     pub(crate) fn server(&self) -> &S3Server {
         self.s3.as_ref().expect("a place on S3")
     }

@@ -57,7 +57,7 @@ fn partition_of(region: &str) -> &'static str {
 
 impl InMemoryKinesis {
     /// Where a caller is at home who says so or not; the options come first.
-    #[cfg(feature = "embedded")]
+    #[cfg(feature = "simulator")]
     pub(in crate::kinesis) fn home_of(&self, account: Option<&str>, region: Option<&str>) -> Home {
         home_of(&self.options, account, region)
     }

@@ -4,7 +4,7 @@ mod account_region;
 mod clock;
 mod errors;
 mod faults;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 mod http_server;
 mod lookup;
 mod operations;
@@ -19,7 +19,7 @@ use async_trait::async_trait;
 
 pub use clock::TokioClock;
 pub use faults::{CONNECTION_LOST, FaultPlan, FaultRates};
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 pub use http_server::EmbeddedServer;
 
 use super::limits::MAX_SHARDS_PER_PAGE;
@@ -31,7 +31,7 @@ use super::{
 use crate::model::{Clock, ShardId, StreamIdentity, StreamName};
 use account_region::Home;
 use faults::Faults;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 use operations::account_settings::Commitments;
 use operations::describe::describe_budget;
 use operations::get_records::ColumnsSink;
@@ -82,7 +82,7 @@ pub struct InMemoryKinesis {
     describes: Mutex<Bucket>,
     faults: Faults,
     creation_seconds: CreationSeconds,
-    #[cfg(feature = "embedded")]
+    #[cfg(feature = "simulator")]
     commitments: Commitments,
 }
 
@@ -149,7 +149,7 @@ impl InMemoryKinesis {
             streams: RwLock::default(),
             describes: Mutex::new(describe_budget()),
             creation_seconds: CreationSeconds::default(),
-            #[cfg(feature = "embedded")]
+            #[cfg(feature = "simulator")]
             commitments: Commitments::default(),
         }
     }

@@ -1,19 +1,19 @@
 //! Describing streams and the account.
 
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 use super::streams::{open_shards, streams_of};
 use crate::kinesis::limits::DESCRIBES_PER_SECOND;
 use crate::kinesis::simulator::InMemoryKinesis;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 use crate::kinesis::simulator::account_region::Home;
 use crate::kinesis::simulator::errors::error;
 use crate::kinesis::simulator::state::rate_limits::Bucket;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 use crate::kinesis::simulator::state::stream::Stream;
 use crate::kinesis::simulator::state::stream::StreamMode;
 use crate::kinesis::{ApiResult, Operation, StreamSummary};
 use crate::model::StreamIdentity;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 use std::sync::Arc;
 use std::sync::PoisonError;
 
@@ -40,7 +40,7 @@ impl InMemoryKinesis {
     }
 
     /// What [`describe`](Self::describe) says, within another request.
-    #[cfg(feature = "embedded")]
+    #[cfg(feature = "simulator")]
     pub(in crate::kinesis) fn look_at(
         &self,
         operation: Operation,
@@ -52,7 +52,7 @@ impl InMemoryKinesis {
     }
 
     /// Open shards of provisioned streams, and the number of on-demand streams (DescribeLimits).
-    #[cfg(feature = "embedded")]
+    #[cfg(feature = "simulator")]
     pub(in crate::kinesis) async fn usage(&self, home: &Home) -> ApiResult<(usize, usize)> {
         const OPERATION: Operation = Operation::DescribeLimits;
         let verdict = self.faults.admit(OPERATION).await?;

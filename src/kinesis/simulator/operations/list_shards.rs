@@ -37,7 +37,7 @@ impl InMemoryKinesis {
     }
 
     /// The shards DescribeStream lists, in any state of the stream.
-    #[cfg(feature = "embedded")]
+    #[cfg(feature = "simulator")]
     pub(in crate::kinesis) fn shards_after(
         &self,
         operation: Operation,

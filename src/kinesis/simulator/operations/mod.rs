@@ -1,17 +1,17 @@
 //! The API operations of the simulator, one file per operation or group of operations.
 
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 pub(in crate::kinesis) mod account_settings;
 pub(in crate::kinesis) mod describe;
 pub(in crate::kinesis) mod get_records;
 pub(in crate::kinesis) mod get_shard_iterator;
 pub(in crate::kinesis) mod list_shards;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 pub(in crate::kinesis) mod list_streams;
 pub(in crate::kinesis) mod put_records;
 pub(in crate::kinesis) mod reshard;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 pub(in crate::kinesis) mod settings;
 pub(in crate::kinesis) mod streams;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 pub(in crate::kinesis) mod tags;

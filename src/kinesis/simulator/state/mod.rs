@@ -4,7 +4,7 @@ pub(in crate::kinesis) mod rate_limits;
 pub(in crate::kinesis) mod record_log;
 pub(in crate::kinesis) mod reshard;
 pub(in crate::kinesis) mod sequence_number;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 pub(in crate::kinesis) mod settings;
 pub(in crate::kinesis) mod shard;
 pub(in crate::kinesis) mod shard_filter;

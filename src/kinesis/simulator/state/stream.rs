@@ -65,7 +65,7 @@ pub(in crate::kinesis) struct StreamState {
     pub(in crate::kinesis) distribution: RecordDistribution,
     pub(in crate::kinesis) mode: StreamMode,
     pub(in crate::kinesis) encryption: Encryption,
-    #[cfg(feature = "embedded")]
+    #[cfg(feature = "simulator")]
     pub(in crate::kinesis) settings: super::settings::Settings,
     phase: StreamStatus,
     phase_ends: UnixMillis,
@@ -93,7 +93,7 @@ impl Stream {
             distribution: new.distribution,
             mode: new.mode,
             encryption: Encryption::default(),
-            #[cfg(feature = "embedded")]
+            #[cfg(feature = "simulator")]
             settings: super::settings::Settings::default(),
             phase: StreamStatus::Active,
             phase_ends: now,
@@ -161,7 +161,7 @@ impl Encryption {
         !changes.is_multiple_of(2)
     }
 
-    #[cfg(feature = "embedded")]
+    #[cfg(feature = "simulator")]
     pub(in crate::kinesis) fn set(&mut self, on: bool, now: UnixMillis) {
         if on == self.0.len().is_multiple_of(2) {
             self.0.push(now);

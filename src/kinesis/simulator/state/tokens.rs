@@ -27,7 +27,7 @@ pub(in crate::kinesis) struct PageToken {
 }
 
 /// The end of a page of streams, and when it was given out.
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kinesis) struct StreamsToken {
     /// The last stream of the page.
@@ -37,7 +37,7 @@ pub(in crate::kinesis) struct StreamsToken {
 
 const ITERATOR: u8 = 1;
 const PAGE: u8 = 2;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 const STREAMS: u8 = 3;
 
 impl IteratorToken {
@@ -112,7 +112,7 @@ impl PageToken {
     }
 }
 
-#[cfg(feature = "embedded")]
+#[cfg(feature = "simulator")]
 impl StreamsToken {
     pub(in crate::kinesis) fn seal(&self) -> String {
         let mut out = vec![STREAMS];
