@@ -1,11 +1,17 @@
-//! The layers of the crate, read off its sources: dependencies go down only.
+//! The structure of the crate, read off its sources: layers, rooms without circles, homes of outside crates.
 
+mod module_paths;
+mod rust_source;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use self::module_paths::{use_declarations, used_paths};
+use self::rust_source::RustSource;
 use crate::support::ROOT;
 
-/// Lowest first. Modules on one row do not use each other.
+/// The lowest layer first. A module uses lower layers only, and no other module of its own layer.
 const LAYERS: &[&[&str]] = &[
     &["error"],
     &["model"],
@@ -20,7 +26,10 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// An outside crate, and where it may be named.
+/// Rooms whose modules still form a circle.
+const ROOMS_WITH_CIRCLES: &[&str] = &["query", "source", "state"];
+
+/// Outside crates, each with the only places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
     ("aws_sdk_kinesis::", &["kinesis/sdk/"]),
     ("aws_config::", &["aws/"]),
@@ -39,7 +48,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustyline::", &["cli/"]),
 ];
 
-/// Where decisions are made, without a runtime.
+/// Modules that decide without I/O: they need no runtime to be tested.
 const PURE: &[&str] = &[
     "aggregation/",
     "model/",
@@ -72,11 +81,34 @@ const PURE: &[&str] = &[
     "source/watermark.rs",
 ];
 
-/// Code lines of every source file, by its path below `src`; tests and comments left out.
-fn sources() -> Vec<(String, Vec<String>)> {
+/// A source file of the crate, without its tests.
+#[derive(Clone)]
+struct Source {
+    /// Its path below `src`.
+    file: String,
+    code: String,
+}
+
+impl Source {
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.code.lines().map(str::trim)
+    }
+
+    /// The path of its module: `["source", "pages"]` for `source/pages.rs` and for `source/pages/mod.rs`.
+    fn module(&self) -> Vec<String> {
+        let path = self.file.strip_suffix(".rs").unwrap();
+        let path = path.strip_suffix("/mod").unwrap_or(path);
+        path.split('/').map(str::to_owned).collect()
+    }
+}
+
+/// The source files of the crate. Files of modules that are declared under `#[cfg(test)]` are left out, and
+/// so are test items in the others.
+fn sources() -> Vec<Source> {
     let root = Path::new(ROOT).join("src");
     let mut folders = vec![root.clone()];
     let mut sources = Vec::new();
+    let mut tests = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path: PathBuf = entry.unwrap().path();
@@ -84,24 +116,21 @@ fn sources() -> Vec<(String, Vec<String>)> {
                 folders.push(path);
                 continue;
             }
-            let name = path
-                .strip_prefix(&root)
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
-            if name.ends_with("tests.rs") || name.contains("/tests/") {
-                continue;
+            let file = path.strip_prefix(&root).unwrap();
+            let file = file.to_str().unwrap().to_owned();
+            let RustSource { code, test_modules } =
+                RustSource::parse(&fs::read_to_string(&path).unwrap());
+            let source = Source { file, code };
+            for name in test_modules {
+                let mut module = source.module();
+                module.push(name);
+                tests.push(module);
             }
-            let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap();
-            let lines = code.lines().map(str::trim);
-            let lines = lines
-                .filter(|line| !line.starts_with("//"))
-                .map(str::to_owned);
-            sources.push((name, lines.collect()));
+            sources.push(source);
         }
     }
+    sources.retain(|source| !tests.iter().any(|test| source.module().starts_with(test)));
+    sources.sort_by(|a, b| a.file.cmp(&b.file));
     assert!(sources.len() > 40, "the sources were found");
     sources
 }
@@ -110,80 +139,238 @@ fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|row| row.contains(&module))
 }
 
-/// The names after `crate::` on a line.
-fn used_modules(line: &str) -> impl Iterator<Item = &str> {
-    line.split("crate::").skip(1).map(|rest| {
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
-        &rest[..end.unwrap_or(rest.len())]
-    })
-}
-
 #[test]
-fn modules_use_only_what_lies_below_them() {
-    for (file, lines) in sources() {
-        let module = file.split(['/', '.']).next().unwrap();
+fn modules_use_only_lower_layers() {
+    for source in sources() {
+        let own_path = source.module();
+        let module = own_path[0].as_str();
         if matches!(module, "lib" | "main") {
             continue;
         }
+        let file = &source.file;
         let Some(own) = layer(module) else {
             panic!("src/{file}: module '{module}' has no layer");
         };
-        let top = own == LAYERS.len() - 1;
-        for line in &lines {
-            for used in used_modules(line) {
-                let below = layer(used).is_some_and(|layer| layer < own);
-                let root = layer(used).is_none() && top;
-                assert!(
-                    used == module || below || root,
-                    "src/{file} is in layer {own} and uses '{used}': {line}"
-                );
-            }
+        let is_top = own == LAYERS.len() - 1;
+        for path in used_paths(&source.code, &own_path) {
+            let Some(used) = path.first() else {
+                continue;
+            };
+            let is_lower = layer(used).is_some_and(|layer| layer < own);
+            // Only the top layer uses what the crate root re-exports.
+            let is_root = layer(used).is_none() && is_top;
+            assert!(
+                used == module || is_lower || is_root,
+                "src/{file} is in layer {own} and uses crate::{}",
+                path.join("::")
+            );
         }
     }
 }
 
+/// The first-level modules of `room` that each of them uses. A path through a re-export of the room counts
+/// as one to the module that the name comes from; what the room's own file defines belongs to "mod".
+fn uses_within(room: &str, sources: &[Source]) -> BTreeMap<String, BTreeMap<String, String>> {
+    let in_room: Vec<&Source> = sources
+        .iter()
+        .filter(|source| source.module()[0] == room)
+        .collect();
+    let children: BTreeSet<String> = in_room
+        .iter()
+        .filter_map(|source| source.module().get(1).cloned())
+        .collect();
+    let root = in_room.iter().find(|source| source.module().len() == 1);
+    let own = [room.to_owned()];
+    let declarations = root.map_or_else(Vec::new, |root| use_declarations(&root.code, &own));
+    let reexports: BTreeMap<&str, &str> = declarations
+        .iter()
+        .filter_map(|(path, _)| match path.as_slice() {
+            [_, child, .., name] if children.contains(child) => {
+                Some((name.as_str(), child.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    let mut uses: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for source in &in_room {
+        let module = source.module();
+        let (user, paths) = match module.get(1) {
+            Some(child) => (child.as_str(), used_paths(&source.code, &module)),
+            None => {
+                let imports = declarations.iter().filter(|(_, reexported)| !reexported);
+                ("mod", imports.map(|(path, _)| path.clone()).collect())
+            }
+        };
+        for path in paths {
+            let [of, name, ..] = path.as_slice() else {
+                continue;
+            };
+            if of != room {
+                continue;
+            }
+            let used = match children.get(name) {
+                Some(child) => child.as_str(),
+                None => reexports.get(name.as_str()).copied().unwrap_or("mod"),
+            };
+            if used != user {
+                let evidence = format!("src/{} uses crate::{}", source.file, path.join("::"));
+                let of_user = uses.entry(user.to_owned()).or_default();
+                of_user.entry(used.to_owned()).or_insert(evidence);
+            }
+        }
+    }
+    uses
+}
+
+/// A circle in `uses`, as the evidence of each step.
+fn circle(uses: &BTreeMap<String, BTreeMap<String, String>>) -> Option<Vec<&str>> {
+    let mut done = BTreeSet::new();
+    uses.keys()
+        .find_map(|start| circle_from(start, uses, &mut Vec::new(), &mut done))
+}
+
+fn circle_from<'a>(
+    module: &'a str,
+    uses: &'a BTreeMap<String, BTreeMap<String, String>>,
+    path: &mut Vec<(&'a str, &'a str)>,
+    done: &mut BTreeSet<&'a str>,
+) -> Option<Vec<&'a str>> {
+    if let Some(at) = path.iter().position(|(visited, _)| *visited == module) {
+        return Some(path[at..].iter().map(|(_, evidence)| *evidence).collect());
+    }
+    if done.contains(module) {
+        return None;
+    }
+    for (used, evidence) in uses.get(module).into_iter().flatten() {
+        path.push((module, evidence));
+        let found = circle_from(used, uses, path, done);
+        path.pop();
+        if found.is_some() {
+            return found;
+        }
+    }
+    done.insert(module);
+    None
+}
+
 #[test]
-fn outside_crates_are_named_at_home_only() {
-    for (file, lines) in sources() {
+fn modules_of_a_room_form_no_circle() {
+    let sources = sources();
+    let rooms: BTreeSet<String> = sources
+        .iter()
+        .map(|source| source.module())
+        .filter(|module| module.len() > 1)
+        .map(|module| module[0].clone())
+        .collect();
+    let mut circles = Vec::new();
+    for room in &rooms {
+        let uses = uses_within(room, &sources);
+        if ROOMS_WITH_CIRCLES.contains(&room.as_str()) {
+            continue;
+        }
+        if let Some(steps) = circle(&uses) {
+            circles.push(format!("{room}:\n  {}", steps.join("\n  ")));
+        }
+    }
+    assert!(circles.is_empty(), "circles in\n{}", circles.join("\n"));
+}
+
+#[test]
+fn a_circle_is_found_and_its_steps_are_given() {
+    let file = |file: &str, code: &str| Source {
+        file: file.to_owned(),
+        code: code.to_owned(),
+    };
+    let sources = [
+        file(
+            "room/mod.rs",
+            "mod a; mod b; mod c;\npub use b::B;\npub use c::C;\n",
+        ),
+        file("room/a.rs", "use super::B;"),
+        file("room/b/mod.rs", "mod d;"),
+        file("room/b/d.rs", "use crate::room::c::C;"),
+        file("room/c.rs", ""),
+    ];
+    assert_eq!(circle(&uses_within("room", &sources)), None);
+    let mut sources = sources.to_vec();
+    sources[4].code = "fn f() { super::a::g() }".to_owned();
+    let uses = uses_within("room", &sources);
+    let expected = [
+        "src/room/a.rs uses crate::room::B",
+        "src/room/b/d.rs uses crate::room::c::C",
+        "src/room/c.rs uses crate::room::a::g",
+    ];
+    assert_eq!(circle(&uses).unwrap(), expected);
+}
+
+#[test]
+fn outside_crates_are_named_in_their_home_only() {
+    for source in sources() {
         for (name, homes) in HOMES {
-            let named = lines.iter().find(|line| {
+            let named = source.lines().find(|line| {
                 line.starts_with(&format!("use {name}")) || line.contains(&format!(" {name}"))
             });
-            let at_home = homes.iter().any(|home| file.starts_with(home));
+            let is_home = homes.iter().any(|home| source.file.starts_with(home));
             assert!(
-                named.is_none() || at_home,
-                "src/{file} names {name} {named:?}"
+                named.is_none() || is_home,
+                "src/{} names {name} {named:?}",
+                source.file
             );
         }
     }
 }
 
 #[test]
-fn the_engine_is_not_known_below_the_source() {
-    for (file, lines) in sources() {
-        let module = file.split(['/', '.']).next().unwrap();
-        if !layer(module).is_some_and(|own| (1..3).contains(&own)) {
+fn layers_below_source_know_only_arrow_of_datafusion() {
+    for source in sources() {
+        let module = source.module();
+        if !layer(&module[0]).is_some_and(|own| (1..3).contains(&own)) {
             continue;
         }
-        let engine = lines
-            .iter()
+        let engine = source
+            .lines()
             .find(|line| line.contains("datafusion::") && !line.contains("datafusion::arrow::"));
-        assert!(engine.is_none(), "src/{file} names the engine: {engine:?}");
+        assert!(
+            engine.is_none(),
+            "src/{} names DataFusion: {engine:?}",
+            source.file
+        );
     }
 }
 
 #[test]
-fn decisions_need_no_runtime() {
-    for (file, lines) in sources() {
-        if PURE.iter().any(|pure| file.starts_with(pure)) {
-            let runs = |line: &&String| {
+fn pure_modules_need_no_runtime() {
+    for source in sources() {
+        if PURE.iter().any(|pure| source.file.starts_with(pure)) {
+            let is_impure = |line: &&str| {
                 let marks = ["async ", ".await", "Arc<dyn", "tokio::"];
-                // A point in time is a value like any other.
-                marks.iter().any(|mark| line.contains(mark))
-                    && **line != "use tokio::time::Instant;"
+                // A point in time is a plain value.
+                marks.iter().any(|mark| line.contains(mark)) && *line != "use tokio::time::Instant;"
             };
-            let impure = lines.iter().find(runs);
-            assert!(impure.is_none(), "src/{file} is not pure: {impure:?}");
+            let impure = source.lines().find(is_impure);
+            assert!(
+                impure.is_none(),
+                "src/{} is not pure: {impure:?}",
+                source.file
+            );
         }
+    }
+}
+
+#[test]
+fn every_rule_names_existing_files() {
+    let sources = sources();
+    let homes = HOMES.iter().flat_map(|(_, homes)| homes.iter());
+    for path in homes.chain(PURE) {
+        assert!(
+            sources.iter().any(|source| source.file.starts_with(path)),
+            "no file starts with src/{path}"
+        );
+    }
+    for module in LAYERS.iter().copied().flatten() {
+        assert!(
+            sources.iter().any(|source| source.module()[0] == *module),
+            "no module is called '{module}'"
+        );
     }
 }
