@@ -18,6 +18,7 @@ mod inserts;
 #[cfg(unix)]
 mod killed;
 mod network;
+mod old_checkpoints;
 mod options;
 mod ordered;
 mod peers;
