@@ -51,7 +51,7 @@ pub struct StoreError {
 
 impl StoreError {
     /// It may go away by itself: a timeout, throttling, a lost connection.
-    pub fn passing(error: Error) -> Self {
+    pub fn transient(error: Error) -> Self {
         Self {
             retryable: true,
             error,
@@ -59,7 +59,7 @@ impl StoreError {
     }
 
     /// Another try would end the same.
-    pub fn lasting(error: Error) -> Self {
+    pub fn permanent(error: Error) -> Self {
         Self {
             retryable: false,
             error,

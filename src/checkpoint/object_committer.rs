@@ -8,8 +8,7 @@ use bytes::Bytes;
 
 use super::committer::{Log, OffsetCommitter, Put, StoreError, StoreResult};
 use super::entry::VERSION;
-use super::location;
-use super::objects::Objects;
+use super::objects::{Objects, location};
 use super::probe::try_objects;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BatchId, Epoch};
@@ -70,7 +69,7 @@ impl ObjectStoreCommitter {
                 Some(number) => numbers.push(number),
                 None if is_hidden(&name) => {}
                 None => {
-                    return Err(StoreError::lasting(Error::new(
+                    return Err(StoreError::permanent(Error::new(
                         ErrorKind::Checkpoint,
                         format!(
                             "checkpoint '{}': {folder}/{name} is not of this checkpoint, where a \
@@ -91,7 +90,7 @@ impl ObjectStoreCommitter {
         }
         match self.objects.read(name).await? {
             Some(found) => Ok(Put::Exists(found)),
-            None => Err(StoreError::passing(Error::new(
+            None => Err(StoreError::transient(Error::new(
                 ErrorKind::Unavailable,
                 format!(
                     "checkpoint '{}': {name} was there and is gone",
@@ -103,7 +102,7 @@ impl ObjectStoreCommitter {
 
     fn no_epoch_left(&self) -> StoreError {
         let location = self.objects.location();
-        StoreError::lasting(Error::new(
+        StoreError::permanent(Error::new(
             ErrorKind::Checkpoint,
             format!(
                 "checkpoint '{location}': epoch {} was taken or is named by an entry, and none is \
@@ -117,7 +116,7 @@ impl ObjectStoreCommitter {
     async fn newer_than(&self, own: Epoch) -> StoreResult<Epoch> {
         match self.numbers(EPOCHS).await?.last() {
             Some(newest) if *newest >= own.0 => Ok(Epoch(*newest)),
-            _ => Err(StoreError::lasting(Error::new(
+            _ => Err(StoreError::permanent(Error::new(
                 ErrorKind::Checkpoint,
                 format!(
                     "checkpoint '{}': {EPOCHS}/{own} was removed while its query runs, so nothing \

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-#[cfg(feature = "cli")]
-use super::location;
 use super::objects::Objects;
+#[cfg(feature = "cli")]
+use super::objects::location;
 use super::{StoreError, StoreResult};
 #[cfg(feature = "cli")]
 use crate::error::Result;
@@ -40,7 +40,7 @@ async fn try_object(objects: &Arc<dyn Objects>, name: &str) -> StoreResult<()> {
     let content = Bytes::from_static(b"{}\n");
     if !objects.create(name, content.clone()).await? {
         // Nobody else knows the name: a store says so, too, of two writers that are in each other's way.
-        return Err(StoreError::passing(Error::new(
+        return Err(StoreError::transient(Error::new(
             ErrorKind::Unavailable,
             format!(
                 "checkpoint '{}': {name} could not be created, another is in the way",
@@ -66,7 +66,7 @@ async fn try_object(objects: &Arc<dyn Objects>, name: &str) -> StoreResult<()> {
 }
 
 fn broken(objects: &Arc<dyn Objects>, what: &str) -> StoreError {
-    StoreError::lasting(Error::new(
+    StoreError::permanent(Error::new(
         ErrorKind::Checkpoint,
         format!("checkpoint '{}': the store {what}", objects.location()),
     ))

@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::location;
 use super::log::retrying;
-use super::objects::Objects;
+use super::objects::{Objects, location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::RetryPolicy;
 

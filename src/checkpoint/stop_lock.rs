@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::location;
-use super::objects::Objects;
+use super::objects::{Objects, location};
 use crate::error::Result;
 
 /// The name of the object.

@@ -8,8 +8,8 @@ use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
-use super::grouping::Given;
-use super::store::StateStore;
+use super::memory::BatchOutput;
+use super::memory::StateStore;
 use crate::model::UnixMillis;
 
 /// What one batch knows of the state, and what it finds out. The nodes of a plan find it in the
@@ -84,15 +84,15 @@ impl StateBatch {
     /// The pool does not have it; says what to do.
     pub(super) fn account(
         &self,
-        given: &[Given],
+        given: &[BatchOutput],
         are_changed: bool,
         context: &TaskContext,
     ) -> Result<()> {
         let changed = self.tally().changed.iter().map(size).sum::<usize>();
         let given = given.iter().map(|given| match given {
-            Given::Rows(rows) if !are_changed => size(rows),
+            BatchOutput::Rows(rows) if !are_changed => size(rows),
             // In the memory of the state.
-            Given::Rows(_) | Given::All(_) => 0,
+            BatchOutput::Rows(_) | BatchOutput::All(_) => 0,
         });
         let bytes = changed + given.sum::<usize>();
         let consumer = MemoryConsumer::new("groups that a batch has changed");

@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use super::super::committer::{Put, StoreResult};
 use super::DynamoDbCommitter;
-use super::failure::{Call, Canceled};
 use super::item::{
     self, Content, EPOCH, Item, LARGEST_PACKED, MOST_PARTS, PARTS, QUERY, Slot, TOKEN,
 };
+use super::sdk_errors::{Call, Canceled};
 use crate::model::Epoch;
 
 /// What a condition that failed gives: the item as it stands.

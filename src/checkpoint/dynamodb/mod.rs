@@ -2,12 +2,12 @@
 
 mod client;
 mod entries;
-mod failure;
+mod errors;
 mod item;
 #[cfg(feature = "cli")]
 mod probe;
+mod sdk_errors;
 mod table;
-mod trouble;
 
 use std::fmt;
 
@@ -24,10 +24,10 @@ use crate::model::{BatchId, ConnectionSettings, Epoch};
 use crate::options::table_name;
 
 pub(crate) use client::open;
-use failure::Call;
 use item::{ENTRY, EPOCH, Item, QUERY, Slot};
 #[cfg(feature = "cli")]
 pub(crate) use probe::try_table;
+use sdk_errors::Call;
 
 /// The longest name of a query, in bytes: a partition key may have 2,048, and what it is of follows.
 const LONGEST_QUERY: usize = 2_000;

@@ -43,7 +43,7 @@ async fn try_items(committer: &DynamoDbCommitter) -> StoreResult<bool> {
     let read = committer.metadata().await?;
     committer.delete(Slot::METADATA).await?;
     if written != Put::Done || read != Some(entry) {
-        return Err(StoreError::lasting(Error::new(
+        return Err(StoreError::permanent(Error::new(
             ErrorKind::Checkpoint,
             format!(
                 "checkpoint '{}': the table does not give back what was written",

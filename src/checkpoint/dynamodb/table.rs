@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use super::super::committer::{StoreError, StoreResult};
 use super::DynamoDbCommitter;
-use super::failure::{Call, is_unknown_operation};
 use super::item::{ENTRY, QUERY};
+use super::sdk_errors::{Call, is_unknown_operation};
 use crate::error::{Error, ErrorKind};
 use crate::model::Epoch;
 
@@ -126,7 +126,7 @@ impl DynamoDbCommitter {
     fn not_usable(&self, status: Option<&TableStatus>) -> StoreError {
         let status = status.map_or("not there", TableStatus::as_str);
         let (location, table) = (&self.location, &self.table);
-        StoreError::passing(Error::new(
+        StoreError::transient(Error::new(
             ErrorKind::Unavailable,
             format!(
                 "checkpoint '{location}': table '{table}' is {status}, expected ACTIVE; start the \
@@ -154,7 +154,7 @@ impl DynamoDbCommitter {
             return Ok(());
         }
         let (location, name) = (&self.location, &self.table);
-        Err(StoreError::lasting(Error::invalid_option(format!(
+        Err(StoreError::permanent(Error::invalid_option(format!(
             "checkpoint '{location}': table '{name}' has the key {}, expected {}: name another table \
              in 'kinesis.dynamodb.tableName', one that does not exist is made",
             found.join(" and "),

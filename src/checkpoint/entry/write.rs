@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    AggregationEntry, CommitEntry, MetadataEntry, OffsetsEntry, Place, QueryEntry, Range, Rows,
-    SnapshotEntry, SourceEntry, SourceRanges, StartEntry, StateEntry, Time, VERSION, Writer, hours,
-    sealed,
+    AggregationEntry, CommitEntry, MetadataEntry, OffsetsEntry, PositionText, QueryEntry, Range,
+    Rows, SnapshotEntry, SourceEntry, SourceRanges, StartEntry, StateEntry, TimeText, VERSION,
+    Writer, hours, sealed,
 };
 use crate::checkpoint::{QueryMetadata, QueryText, StateMetadata};
 use crate::error::{Error, Result};
@@ -23,8 +23,8 @@ pub(crate) fn offsets(batch: &Batch, writer: &Writer) -> Result<Bytes> {
         batch: batch.id.0,
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
-        time: Time(batch.time),
-        watermark: batch.watermark.map(Time),
+        time: TimeText(batch.time),
+        watermark: batch.watermark.map(TimeText),
         query,
         sources: batch.sources.iter().map(source_ranges).collect(),
     })
@@ -39,11 +39,11 @@ fn query_entry(runs: &QueryText) -> Option<QueryEntry<'_>> {
 
 fn source_ranges(source: &StreamRanges) -> SourceRanges<'_> {
     let shards = source.shards.iter().map(|(shard, range)| {
-        let upto = Place(range.upto.clone());
+        let upto = PositionText(range.upto.clone());
         let range = if range.is_empty() {
             Range::Empty(upto)
         } else {
-            let after = Place(range.after.clone());
+            let after = PositionText(range.after.clone());
             Range::Rows(Rows {
                 after,
                 upto,
@@ -54,8 +54,8 @@ fn source_ranges(source: &StreamRanges) -> SourceRanges<'_> {
     });
     SourceRanges {
         stream: source.stream.as_str().into(),
-        created_at: source.created_at.map(Time),
-        read_to: source.read_to.map(Time),
+        created_at: source.created_at.map(TimeText),
+        read_to: source.read_to.map(TimeText),
         retention_hours: source.retention.map(hours),
         shards: shards.collect(),
     }
@@ -78,17 +78,17 @@ pub(crate) fn commit(
         batch: batch.0,
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
-        time: Time(time),
-        watermark: left.watermark.map(Time),
+        time: TimeText(time),
+        watermark: left.watermark.map(TimeText),
         event_times,
-        last_arrival: left.last_arrival.map(Time),
+        last_arrival: left.last_arrival.map(TimeText),
         state: left.state.as_ref().map(state_files),
     })
 }
 
-fn event_times(shards: &BTreeMap<ShardId, UnixMillis>) -> BTreeMap<Cow<'_, str>, Time> {
+fn event_times(shards: &BTreeMap<ShardId, UnixMillis>) -> BTreeMap<Cow<'_, str>, TimeText> {
     let shards = shards.iter();
-    let shards = shards.map(|(shard, time)| (shard.as_str().into(), Time(*time)));
+    let shards = shards.map(|(shard, time)| (shard.as_str().into(), TimeText(*time)));
     shards.collect()
 }
 
@@ -108,21 +108,22 @@ pub(crate) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
     let sources = metadata.sources.iter().map(|source| {
         let name = source.stream.name().as_str();
         let shards = source.start.shards.iter();
-        let shards = shards.map(|(shard, place)| (shard.as_str().into(), Place(place.clone())));
+        let shards =
+            shards.map(|(shard, place)| (shard.as_str().into(), PositionText(place.clone())));
         SourceEntry {
             stream: source.stream.arn().unwrap_or(name).into(),
-            created_at: Time(source.created_at),
+            created_at: TimeText(source.created_at),
             retention_hours: source.retention.map(hours),
             start: StartEntry {
                 shards: shards.collect(),
-                others: Place(source.start.others.clone()),
+                others: PositionText(source.start.others.clone()),
             },
         }
     });
     encode(&MetadataEntry {
         version: VERSION,
         id: metadata.id.as_str().into(),
-        created_at: Time(metadata.created_at),
+        created_at: TimeText(metadata.created_at),
         sources: sources.collect(),
         sink: metadata.runs.sink.as_str().into(),
         statement: metadata.runs.statement.as_deref().map(Cow::from),

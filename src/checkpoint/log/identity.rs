@@ -2,7 +2,7 @@
 
 use super::super::committer::{Log, Put};
 use super::super::entry::{self, Unreadable};
-use super::super::{QueryMetadata, QueryText, SourceMetadata};
+use super::super::query_metadata::{QueryMetadata, QueryText, SourceMetadata};
 use super::Checkpoint;
 use crate::error::Result;
 use crate::model::{Batch, StreamName};

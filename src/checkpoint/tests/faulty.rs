@@ -74,16 +74,16 @@ impl FaultyCommitter {
             None | Some(Fault::OvertakesFence | Fault::FindsNothing) => call.await,
             Some(Fault::Fails) => {
                 let error = error(ErrorKind::Unavailable, "is away");
-                Err(StoreError::passing(error))
+                Err(StoreError::transient(error))
             }
             Some(Fault::LosesAnswer) => {
                 call.await?;
                 let error = error(ErrorKind::Unavailable, "did not answer");
-                Err(StoreError::passing(error))
+                Err(StoreError::transient(error))
             }
             Some(Fault::Refuses) => {
                 let error = error(ErrorKind::AccessDenied, "says no");
-                Err(StoreError::lasting(error))
+                Err(StoreError::permanent(error))
             }
         }
     }

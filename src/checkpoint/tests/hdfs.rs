@@ -2,7 +2,7 @@
 
 use hdfs_native::HdfsError;
 
-use super::super::hdfs::store_error;
+use super::super::objects::hdfs::store_error;
 use super::super::{Log, Put};
 use super::conformance::skipped;
 use super::*;
@@ -15,7 +15,7 @@ async fn what_a_writer_left_goes_with_the_next_start_and_a_loser_leaves_nothing(
         Ok(place) => place,
         Err(why) => return skipped(test, why),
     };
-    let files = super::super::location::objects(place.location()).unwrap();
+    let files = objects::location::objects(place.location()).unwrap();
     let torn = [
         ".metadata.7f-1.tmp",
         "offsets/.4.7f-0.tmp",

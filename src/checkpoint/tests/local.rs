@@ -162,7 +162,7 @@ async fn a_link_to_nowhere_is_no_folder_and_not_tried_again() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_system_without_links_is_named_and_not_tried_again() {
-    use super::super::local::{cannot_link, store_error};
+    use super::super::objects::local_files::{cannot_link, store_error};
     let said = |number| {
         let error = cannot_link(std::io::Error::from_raw_os_error(number));
         store_error("/mnt/stick", "write", "offsets/1", error)
@@ -185,7 +185,7 @@ async fn a_stop_lock_is_taken_once() {
     for place in [Place::local(), Place::memory()] {
         let lock = StopLock::at(place.location()).unwrap();
         assert!(!lock.take().await.unwrap(), "there is none yet");
-        let objects = super::super::location::objects(place.location()).unwrap();
+        let objects = objects::location::objects(place.location()).unwrap();
         assert!(objects.create("STOP_LOCK", "".into()).await.unwrap());
         assert!(lock.take().await.unwrap());
         assert!(!lock.take().await.unwrap());

@@ -1,6 +1,6 @@
 //! How a location is spelled.
 
-use super::super::location::objects;
+use super::super::objects::location::objects;
 use super::*;
 use crate::error::ErrorKind;
 

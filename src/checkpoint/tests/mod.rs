@@ -28,8 +28,9 @@ use bytes::Bytes;
 
 use super::*;
 use crate::model::{
-    BatchId, Epoch, Offsets, RetryPolicy, ShardId, ShardPosition, ShardRange, StartingPosition,
-    StreamName, StreamRanges,
+    Batch, BatchId, Committed, Epoch, InitialPositions, Offsets, RetryPolicy, ShardId,
+    ShardPosition, ShardRange, StartingPosition, StreamIdentity, StreamName, StreamRanges,
+    UnixMillis,
 };
 
 pub(crate) use conformance::skipped;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::location::objects_with;
+use super::super::objects::location::objects_with;
 use super::super::{ObjectStoreCommitter, OffsetCommitter};
 #[cfg(all(feature = "aws", feature = "simulator"))]
 use super::s3::S3Server;

@@ -8,7 +8,7 @@ use crate::kinesis::StreamSummary;
 use crate::model::{InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
 use crate::options::MetadataOptions;
 use crate::source::present;
-use crate::state::refuse_other;
+use crate::state::expect_same_aggregation;
 
 use crate::query::identity::statement::{is_same_query, refuse_changed, refuse_second};
 use crate::query::plan::{PlanSource, StreamingPlan};
@@ -51,8 +51,8 @@ pub(in crate::query) async fn identify(
     };
     compare(&checkpoint.location(), &stands, streams)?;
     let state = plan.stateful.as_ref();
-    let state = state.map(|stateful| (&stateful.description, &stateful.renamed));
-    refuse_other(&checkpoint.location(), stands.state.as_ref(), state)?;
+    let state = state.map(|stateful| (&stateful.description, &stateful.name_patterns));
+    expect_same_aggregation(&checkpoint.location(), stands.state.as_ref(), state)?;
     Ok(stands)
 }
 

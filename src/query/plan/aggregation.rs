@@ -17,7 +17,7 @@ use crate::error::{Error, Result, failure};
 use crate::model::OutputMode;
 use crate::sql::StreamingSettings;
 use crate::state::{
-    Attached, Closing, Renamed, StateRule, StateStore, Streams, attach, stateful_node,
+    Attached, ExpiryColumn, NamePatterns, StateRule, StateStore, Streams, attach, stateful_node,
     stateful_session,
 };
 
@@ -37,11 +37,11 @@ const NEVER_SKIPPED: f64 = 2.0;
 #[derive(Debug)]
 pub(in crate::query) struct StatefulPlan {
     mode: OutputMode,
-    closing: Option<Closing>,
+    closing: Option<ExpiryColumn>,
     /// What it is, in words.
     pub(in crate::query) description: StateMetadata,
     /// The same with names left open.
-    pub(in crate::query) renamed: Renamed,
+    pub(in crate::query) name_patterns: NamePatterns,
     /// Aggregates whose state grows with each row.
     pub(in crate::query) growing: Vec<String>,
     /// How much later than others a row may come; none without a watermark.
@@ -98,7 +98,7 @@ pub(super) fn find(
         plan,
         closing,
         description,
-        renamed,
+        name_patterns,
         growing,
         by_arrival,
     } = attached;
@@ -107,7 +107,7 @@ pub(super) fn find(
         mode,
         closing,
         description,
-        renamed,
+        name_patterns,
         growing,
         delay,
         idle_timeout: settings.watermark_idle_timeout.or(by_arrival),

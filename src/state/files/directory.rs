@@ -7,14 +7,14 @@ use datafusion::arrow::datatypes::SchemaRef;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::compatibility;
 use super::encoding::{FileName, decode, encode};
 use super::snapshot::Snapshot;
 use crate::checkpoint::StateObjects;
 use crate::error::{Error, ErrorKind, Result, failure};
 use crate::model::{BatchId, StateFiles};
-use crate::state::described::Described;
-use crate::state::mismatch;
-use crate::state::store::StateStore;
+use crate::state::memory::StateColumns;
+use crate::state::memory::StateStore;
 
 /// Deltas before a snapshot is worth its bytes, and after which it is taken in any case: a start has to
 /// read them all.
@@ -76,7 +76,7 @@ impl StateDirectory {
     pub(in crate::state) async fn columns(
         &self,
         files: &StateFiles,
-    ) -> Result<Option<(SchemaRef, Described)>> {
+    ) -> Result<Option<(SchemaRef, StateColumns)>> {
         let mut parts = files.snapshot.iter().flat_map(|snapshot| &snapshot.parts);
         let Some(name) = files.deltas.last().or_else(|| parts.next()) else {
             return Ok(None);
@@ -107,7 +107,7 @@ impl StateDirectory {
                 let rows = tokio::task::spawn_blocking(move || {
                     let unreadable = |reason| unreadable(&place, &reason);
                     let decoded = decode(&name, content).map_err(unreadable)?;
-                    mismatch::refuse(&place, &decoded, &store)?;
+                    compatibility::refuse(&place, &decoded, &store)?;
                     decoded.rows_of(store.schema()).map_err(unreadable)
                 });
                 Ok::<_, Error>((bytes, stopped(rows.await)?))

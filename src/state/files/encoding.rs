@@ -17,7 +17,7 @@ use datafusion::arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use md5::{Digest, Md5};
 
 use crate::model::BatchId;
-use crate::state::described::Described;
+use crate::state::memory::StateColumns;
 
 /// The version of what is written.
 const VERSION: &str = "1";
@@ -83,7 +83,7 @@ fn md5_of(content: &[u8]) -> String {
 /// A file of these rows, which have the columns of `schema`, which mean what `groups` says.
 pub(super) fn encode(
     schema: &SchemaRef,
-    groups: &Described,
+    groups: &StateColumns,
     rows: &[RecordBatch],
 ) -> Result<Bytes, ArrowError> {
     let groups = serde_json::to_string(groups);
@@ -114,7 +114,7 @@ pub(crate) struct Decoded {
     /// The columns.
     pub(crate) schema: SchemaRef,
     /// What they mean.
-    pub(in crate::state) groups: Described,
+    pub(in crate::state) groups: StateColumns,
     pub(crate) rows: Vec<RecordBatch>,
     /// The version of DataFusion that wrote it.
     pub(crate) engine: String,
@@ -170,7 +170,7 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
         )));
     }
     let groups = serde_json::from_str(&told(GROUPS_KEY)).ok();
-    let groups = groups.filter(|groups: &Described| groups.fits(&schema));
+    let groups = groups.filter(|groups: &StateColumns| groups.fits(&schema));
     let Some(groups) = groups else {
         let reason = "does not say which of its columns are the groups";
         return Err(Unreadable(reason.to_owned()));
@@ -200,7 +200,7 @@ mod tests {
         let written = Arc::new(Schema::new(vec![field(true)]));
         let counts = Arc::new(Int64Array::from(vec![1, 2]));
         let rows = RecordBatch::try_new(Arc::clone(&written), vec![counts]).unwrap();
-        let groups = Described::default();
+        let groups = StateColumns::default();
         let content = encode(&written, &groups, std::slice::from_ref(&rows)).unwrap();
         let name = FileName::of(BatchId(7), false, &content).to_string();
         let read = |expected: &SchemaRef| {

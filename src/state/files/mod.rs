@@ -4,9 +4,9 @@
 //! that another number of partitions can take them in. Its name ends with the MD5 of what is in it: who
 //! reads it sees whether that is what was written.
 
+mod compatibility;
 mod directory;
 mod encoding;
 mod snapshot;
 
 pub(crate) use directory::{StateDirectory, StatePurger};
-pub(super) use encoding::Decoded;

@@ -11,8 +11,8 @@ use super::encoding::{FileName, encode};
 use crate::checkpoint::StateObjects;
 use crate::error::{Error, Result};
 use crate::model::{BatchId, SnapshotFiles};
-use crate::state::described::Described;
-use crate::state::store::StateImage;
+use crate::state::memory::StateColumns;
+use crate::state::memory::StateImage;
 
 /// Memory of the groups that go into one part of a snapshot, before they are compressed.
 const PART_BYTES: usize = 64 << 20;
@@ -94,7 +94,7 @@ async fn write(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) ->
 /// The parts of a snapshot that are not made yet.
 struct Parts {
     schema: SchemaRef,
-    groups: Described,
+    groups: StateColumns,
     rows: Box<dyn Iterator<Item = datafusion::common::Result<RecordBatch>> + Send>,
     /// It is made of no rows, too: it says what the columns are.
     is_first: bool,
@@ -131,9 +131,9 @@ mod tests {
     fn without_groups_it_is_one_part_that_says_what_the_columns_are() {
         let fields = ["key", "count"].map(|name| Field::new(name, DataType::Int64, true));
         let schema: SchemaRef = Arc::new(Schema::new(fields.to_vec()));
-        let groups = Described {
+        let groups = StateColumns {
             groups: 1,
-            ..Described::default()
+            ..StateColumns::default()
         };
         let mut parts = Parts {
             schema: Arc::clone(&schema),

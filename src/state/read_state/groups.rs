@@ -16,8 +16,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::directory;
 use crate::model::{BatchId, StateFiles, UnixMillis};
 use crate::state::StateStore;
-use crate::state::described::Described;
-use crate::state::grouping::Grouping;
+use crate::state::memory::Grouping;
+use crate::state::memory::StateColumns;
 
 /// The column that says which batch the state is behind.
 const BATCH: &str = "batch";
@@ -31,7 +31,7 @@ pub(super) struct StoredGroups {
     watermark: Option<UnixMillis>,
     /// The columns of the files.
     stored: SchemaRef,
-    described: Described,
+    described: StateColumns,
     schema: SchemaRef,
 }
 
@@ -42,7 +42,7 @@ impl StoredGroups {
         files: StateFiles,
         watermark: Option<UnixMillis>,
         stored: SchemaRef,
-        described: Described,
+        described: StateColumns,
     ) -> Self {
         Self {
             schema: Arc::new(schema(&stored)),

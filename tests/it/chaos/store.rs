@@ -42,7 +42,7 @@ impl Store {
         inner: impl Future<Output = StoreResult<T>> + Send,
         note: impl FnOnce(&T) -> Result<(), String> + Send,
     ) -> StoreResult<T> {
-        let passing = |why| StoreError::passing(Error::new(ErrorKind::Unavailable, why));
+        let passing = |why| StoreError::transient(Error::new(ErrorKind::Unavailable, why));
         self.calls.make(name, inner, note, passing).await
     }
 }

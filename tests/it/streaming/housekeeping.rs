@@ -50,7 +50,7 @@ impl Noted {
             Deletes::Work => Ok(()),
             Deletes::Fail => {
                 let error = Error::new(ErrorKind::AccessDenied, "the store says no");
-                Err(StoreError::lasting(error))
+                Err(StoreError::permanent(error))
             }
             Deletes::Hang => std::future::pending().await,
         }

@@ -66,7 +66,7 @@ impl Store {
 }
 
 fn no_answer() -> StoreError {
-    StoreError::passing(Error::new(ErrorKind::Unavailable, "no answer"))
+    StoreError::transient(Error::new(ErrorKind::Unavailable, "no answer"))
 }
 
 /// A handle of a [`Store`].

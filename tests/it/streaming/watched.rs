@@ -123,7 +123,7 @@ impl Watched {
     ) -> StoreResult<T> {
         let away = || {
             let error = Error::new(ErrorKind::Unavailable, "the store is away");
-            Err(StoreError::passing(error))
+            Err(StoreError::transient(error))
         };
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.pass(call, Side::Before).await;

@@ -255,5 +255,5 @@ async fn a_store_that_overwrites_is_refused_by_the_first_start() {
 }
 
 fn objects(server: &super::S3Server) -> Arc<dyn objects::Objects> {
-    crate::checkpoint::location::objects_with("s3://bucket/q", &server.settings()).unwrap()
+    objects::location::objects_with("s3://bucket/q", &server.settings()).unwrap()
 }

@@ -1,0 +1,305 @@
+//! The log of one query, typed: what is written, what is read back, and who may write.
+
+mod errors;
+mod identity;
+mod inspect;
+mod purge;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::committer::{Log, OffsetCommitter, Put};
+use super::entry::{self, Unreadable, Writer};
+use super::query_metadata::QueryText;
+use crate::error::{Error, Result};
+use crate::model::{Batch, BatchId, Committed, Epoch, RetryPolicy, UnixMillis};
+
+pub(super) use self::errors::retrying;
+
+/// An entry of more shards is written, and one of more bytes read, on a thread that may block: either takes
+/// about a millisecond.
+const MANY_SHARDS: usize = 1_000;
+const LARGE_ENTRY_BYTES: usize = 256 << 10;
+
+/// The log of one query over a committer.
+pub(crate) struct Checkpoint {
+    committer: Arc<dyn OffsetCommitter>,
+    retry: RetryPolicy,
+    /// Newest committed batches that a purge leaves; at least 1.
+    retained: u64,
+    random: Mutex<fastrand::Rng>,
+    /// `None` before [`take_over`](Self::take_over).
+    epoch: Option<Epoch>,
+    run: String,
+    /// What this start runs, where that is not what the query was created with.
+    runs: Option<QueryText>,
+    /// The first batch that a purge has not deleted yet.
+    oldest: Arc<AtomicU64>,
+}
+
+/// Where a query was left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// The newest batch that was planned.
+    pub(crate) batch: Batch,
+    /// Whether it is done; it is to run again otherwise, as it was planned.
+    pub(crate) committed: bool,
+    /// What the newest committed batch has left: this one, or the one before it.
+    pub(crate) before: Committed,
+}
+
+/// What became of an entry that was to be logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Logged {
+    /// It is there and will outlive a crash.
+    Done,
+    /// Another entry stands in its place, of an older start that was still at it, or of this one:
+    /// the caller takes over anew and goes on from that.
+    Taken,
+}
+
+impl Checkpoint {
+    /// Keeps the `min_batches_to_retain` newest committed batches, sends failed requests again by
+    /// `retry`, and spreads the waits by `random`.
+    pub(crate) fn new(
+        committer: Arc<dyn OffsetCommitter>,
+        retry: RetryPolicy,
+        min_batches_to_retain: u64,
+        mut random: fastrand::Rng,
+    ) -> Self {
+        Self {
+            committer,
+            retry,
+            retained: min_batches_to_retain.max(1),
+            run: format!("{:016x}", random.u64(..)),
+            random: Mutex::new(random),
+            epoch: None,
+            runs: None,
+            oldest: Arc::default(),
+        }
+    }
+
+    /// Where it is, for messages.
+    pub(crate) fn location(&self) -> String {
+        self.committer.location()
+    }
+
+    /// Takes the next epoch, which fences all writers before, and reads where the query was left;
+    /// `None` when it has planned no batch yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Checkpoint`] when the log does not fit together, naming the object;
+    /// [`ErrorKind::Fenced`] when somebody took over right behind.
+    pub(crate) async fn take_over(&mut self) -> Result<Option<Recovered>> {
+        let above = self.newest_epoch().await?;
+        let own = self.retrying(|| self.committer.take_epoch(above)).await?;
+        self.epoch = Some(own);
+        let planned = self.batches(Log::Offsets).await?;
+        let committed = self.batches(Log::Commits).await?;
+        let newest = match self.newest(&planned, &committed) {
+            Ok(newest) => newest,
+            Err(misfit) => {
+                // A newer start at work between the two listings makes them differ, too.
+                self.judge_last(Log::Commits, &committed).await?;
+                self.judge_last(Log::Offsets, &planned).await?;
+                return Err(misfit);
+            }
+        };
+        let Some(newest) = newest else {
+            self.oldest.store(0, Ordering::Relaxed);
+            return Ok(None);
+        };
+        self.oldest.store(planned[0].0, Ordering::Relaxed);
+        let (batch, writer) = self.read(Log::Offsets, newest, entry::read_offsets).await?;
+        self.expect_batch(Log::Offsets, newest, batch.id)?;
+        self.judge(Log::Offsets, newest, &writer)?;
+        let done = committed.last() == Some(&newest);
+        let before = match committed.last() {
+            Some(committed) => self.left_by(*committed).await?,
+            None => Committed::default(),
+        };
+        Ok(Some(Recovered {
+            batch,
+            committed: done,
+            before,
+        }))
+    }
+
+    /// What a committed batch has left.
+    async fn left_by(&self, batch: BatchId) -> Result<Committed> {
+        let (inside, left, writer) = self.read(Log::Commits, batch, entry::read_commit).await?;
+        self.expect_batch(Log::Commits, batch, inside)?;
+        self.judge(Log::Commits, batch, &writer)?;
+        Ok(left)
+    }
+
+    /// Writes what `batch` reads; from then on it is run with that and nothing else.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Fenced`] when a newer start of the query writes here.
+    pub(crate) async fn log_offsets(&self, batch: &Batch) -> Result<Logged> {
+        let writer = self.writer()?;
+        let shards: usize = batch.sources.iter().map(|source| source.shards.len()).sum();
+        let entry = match shards > MANY_SHARDS {
+            true => {
+                let batch = batch.clone();
+                off_thread(move || entry::offsets(&batch, &writer)).await??
+            }
+            false => entry::offsets(batch, &writer)?,
+        };
+        self.put(Log::Offsets, batch.id, entry).await
+    }
+
+    /// Writes that `batch` was done at `time` and what it has left for the next one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Fenced`] when a newer start of the query writes here.
+    pub(crate) async fn log_commit(
+        &self,
+        batch: BatchId,
+        time: UnixMillis,
+        left: &Committed,
+    ) -> Result<Logged> {
+        let writer = self.writer()?;
+        let shards: usize = left.event_times.iter().map(|source| source.len()).sum();
+        let entry = match shards > MANY_SHARDS {
+            true => {
+                let left = left.clone();
+                off_thread(move || entry::commit(batch, time, &left, &writer)).await??
+            }
+            false => entry::commit(batch, time, left, &writer)?,
+        };
+        self.put(Log::Commits, batch, entry).await
+    }
+
+    fn writer(&self) -> Result<Writer> {
+        let epoch = self.epoch.ok_or_else(|| {
+            Error::internal("a checkpoint entry was to be written before an epoch was taken")
+        })?;
+        Ok(Writer {
+            epoch,
+            run: self.run.clone(),
+            runs: self.runs.clone(),
+        })
+    }
+
+    async fn put(&self, log: Log, batch: BatchId, entry: Bytes) -> Result<Logged> {
+        let epoch = self.writer()?.epoch;
+        let put = || self.committer.put(epoch, log, batch, entry.clone());
+        let found = match self.retrying(put).await? {
+            Put::Done => return Ok(Logged::Done),
+            Put::Fenced(newer) => return Err(self.fenced(newer, None)),
+            // An earlier try of ours, whose answer was lost.
+            Put::Exists(found) if found == entry => return Ok(Logged::Done),
+            Put::Exists(found) => found,
+        };
+        let (inside, writer) =
+            entry::read_heading(&found).map_err(|reason| self.unreadable(log, batch, &reason))?;
+        self.expect_batch(log, batch, inside)?;
+        self.judge(log, batch, &writer)?;
+        Ok(Logged::Taken)
+    }
+
+    /// The newest epoch that the newest entries name. An entry that cannot be read counts for nothing
+    /// here: whoever needs it says so.
+    async fn newest_epoch(&self) -> Result<Epoch> {
+        let mut newest = Epoch(0);
+        for log in [Log::Offsets, Log::Commits] {
+            let Some(batch) = self.batches(log).await?.pop() else {
+                continue;
+            };
+            let found = self.retrying(|| self.committer.get(log, batch)).await?;
+            let heading = found.and_then(|found| entry::read_heading(&found).ok());
+            newest = newest.max(heading.map_or(newest, |(_, writer)| writer.epoch));
+        }
+        Ok(newest)
+    }
+
+    async fn batches(&self, log: Log) -> Result<Vec<BatchId>> {
+        self.retrying(|| self.committer.batches(log)).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        log: Log,
+        batch: BatchId,
+        read: fn(&[u8]) -> Result<T, Unreadable>,
+    ) -> Result<T> {
+        let found = self.retrying(|| self.committer.get(log, batch)).await?;
+        let Some(found) = found else {
+            // A newer start purges what this one was about to read.
+            self.judge_last(log, &self.batches(log).await?).await?;
+            let object = self.committer.object(log, batch);
+            return Err(self.broken(format!(
+                "{object} was removed just now; start the query again"
+            )));
+        };
+        let entry = match found.len() > LARGE_ENTRY_BYTES {
+            true => off_thread(move || read(&found)).await?,
+            false => read(&found),
+        };
+        entry.map_err(|reason| self.unreadable(log, batch, &reason))
+    }
+
+    /// The newest planned batch, in logs that fit together.
+    fn newest(&self, planned: &[BatchId], committed: &[BatchId]) -> Result<Option<BatchId>> {
+        let unplanned = committed
+            .iter()
+            .find(|batch| planned.binary_search(batch).is_err());
+        if let Some(batch) = unplanned {
+            return Err(self.missing((Log::Offsets, *batch), (Log::Commits, *batch)));
+        }
+        let Some((newest, older)) = planned.split_last() else {
+            return Ok(None);
+        };
+        let done = committed.last() == Some(newest);
+        let Some(before) = newest.0.checked_sub(1).map(BatchId) else {
+            return Ok(Some(*newest));
+        };
+        // A batch is planned when the one before is done; once done itself, it needs nobody.
+        if older.last() != Some(&before) && !(done && older.is_empty()) {
+            return Err(self.missing((Log::Offsets, before), (Log::Offsets, *newest)));
+        }
+        if !done && committed.last() != Some(&before) {
+            return Err(self.missing((Log::Commits, before), (Log::Offsets, *newest)));
+        }
+        Ok(Some(*newest))
+    }
+
+    /// Refuses the last of these entries if it is of a start that is newer than this one.
+    async fn judge_last(&self, log: Log, batches: &[BatchId]) -> Result<()> {
+        let Some(last) = batches.last() else {
+            return Ok(());
+        };
+        let found = self.retrying(|| self.committer.get(log, *last)).await?;
+        match found.map(|found| entry::read_heading(&found)) {
+            Some(Ok((_, writer))) => self.judge(log, *last, &writer),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an entry of a start that is newer than this one.
+    fn judge(&self, log: Log, batch: BatchId, writer: &Writer) -> Result<()> {
+        let own = self.writer()?;
+        if writer.epoch > own.epoch {
+            return Err(self.fenced(writer.epoch, Some((log, batch, &writer.run))));
+        }
+        if writer.epoch == own.epoch && writer.run != own.run {
+            let (object, epoch) = (self.committer.object(log, batch), own.epoch);
+            return Err(self.broken(format!(
+                "{object} was written by another run ({}) under the same epoch {epoch}, so epochs \
+                 were removed from the checkpoint; start the query again",
+                writer.run
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What `work` gives, on a thread that may block.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::internal(format!("an entry of the log was left: {error}")))
+}

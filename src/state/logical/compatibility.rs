@@ -1,0 +1,100 @@
+//! Whether a query can go on with the state that an earlier start has left.
+
+use std::fmt::Write;
+
+use super::column_lineage::NamePattern;
+use crate::checkpoint::StateMetadata;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What to do about a query that cannot go on.
+pub(crate) const WAYS_OUT: &str = "Filters, joins, names, what is computed of the aggregates, the output mode, the \
+    number of partitions and the target may change, and a watermark may be added; for the rest give the \
+    query a new checkpoint location, or run it as it was";
+
+/// The words of an aggregation with names left open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamePatterns {
+    /// Groups, then aggregates.
+    pub(crate) aggregation: Option<NamePattern>,
+    pub(crate) event_time: Option<NamePattern>,
+}
+
+/// Refuses a query that groups or aggregates otherwise than the one of the checkpoint, with both side by
+/// side.
+///
+/// # Errors
+/// [`ErrorKind::Checkpoint`].
+pub(crate) fn expect_same_aggregation(
+    location: &str,
+    before: Option<&StateMetadata>,
+    now: Option<(&StateMetadata, &NamePatterns)>,
+) -> Result<()> {
+    let goes_on = match (before, now) {
+        (None, None) => true,
+        (Some(before), Some((now, name_patterns))) => goes_on(before, now, name_patterns),
+        _ => false,
+    };
+    if goes_on {
+        return Ok(());
+    }
+    let now = now.map(|(now, _)| now);
+    let lines = |state: Option<&StateMetadata>| match state {
+        None => ["no GROUP BY".to_owned(), String::new(), String::new()],
+        Some(state) => [
+            format!("GROUP BY {}", listed(&state.group_by)),
+            format!("aggregates {}", listed(&state.aggregates)),
+            format!(
+                "event time {}",
+                state.event_time.as_deref().unwrap_or("none")
+            ),
+        ],
+    };
+    let mut difference = String::new();
+    for (before, now) in lines(before).into_iter().zip(lines(now)) {
+        if before != now {
+            // Writing to a String cannot fail.
+            let _ = write!(difference, "\n  was: {before}\n  now: {now}");
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Checkpoint,
+        format!(
+            "checkpoint '{location}' holds the state of another aggregation:{difference}\n{WAYS_OUT}"
+        ),
+    ))
+}
+
+/// Whether a query of `now` can go on with the state of `before`: it is the same up to names, and has a
+/// watermark over the same time if the one before had any.
+fn goes_on(before: &StateMetadata, now: &StateMetadata, name_patterns: &NamePatterns) -> bool {
+    let known = before.origin.is_some();
+    let fits = |pattern: &Option<NamePattern>, texts: &[&str]| {
+        // Where origins are known, other words are another aggregation.
+        !known && pattern.as_ref().is_some_and(|pattern| pattern.fits(texts))
+    };
+    let texts = before.group_by.iter().chain(&before.aggregates);
+    let texts: Vec<&str> = texts.map(String::as_str).collect();
+    let same_words = before.group_by == now.group_by && before.aggregates == now.aggregates;
+    let same_counts = before.group_by.len() == now.group_by.len();
+    let same = same_words
+        || (same_counts && known && before.origin == now.origin)
+        || (same_counts && fits(&name_patterns.aggregation, &texts));
+    let same_time = match (&before.event_time, &now.event_time) {
+        // Nothing was closed so far.
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(time), Some(now_time)) => {
+            time == now_time
+                || (known && before.event_time_origin == now.event_time_origin)
+                || fits(&name_patterns.event_time, &[time])
+        }
+    };
+    same && same_time
+}
+
+pub(crate) fn listed(items: &[String]) -> String {
+    match items {
+        [] => "none".to_owned(),
+        items => items.join(", "),
+    }
+}

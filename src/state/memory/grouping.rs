@@ -1,0 +1,255 @@
+//! What the groups of a streaming aggregation are, and which of them a batch gives.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, UInt32Array,
+};
+use datafusion::arrow::compute::{cast, concat_batches, filter_record_batch, take};
+use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use datafusion::common::Result;
+
+use super::columns::StateColumns;
+use super::groups::{ChunkImage, Groups, Layout};
+use crate::model::OutputMode;
+use crate::sql::windows::HopWindow;
+use crate::state::batch::StateBatch;
+
+/// What the groups of a streaming aggregation are, and which of them a batch gives.
+#[derive(Debug)]
+pub(crate) struct Grouping {
+    pub(crate) layout: Arc<Layout>,
+    /// The group columns by which groups are dealt out to partitions.
+    pub(crate) keys: Vec<usize>,
+    pub(crate) hop: Option<HopWindow>,
+    /// Whether it has no aggregates: then a group is given once, when it comes.
+    pub(crate) distinct: bool,
+    pub(crate) mode: OutputMode,
+    /// How many partitions groups are dealt out to.
+    pub(crate) partitions: usize,
+}
+
+/// What a partition of a batch gives.
+#[derive(Debug, Clone)]
+pub(crate) enum BatchOutput {
+    Rows(RecordBatch),
+    /// All groups, in the memory of the state.
+    All(Vec<ChunkImage>),
+}
+
+impl Grouping {
+    /// Groups that are only read, all in one partition.
+    pub(crate) fn stored(schema: SchemaRef, described: StateColumns) -> Result<Self> {
+        Ok(Self {
+            layout: Arc::new(Layout::described(schema, described)?),
+            keys: Vec::new(),
+            hop: None,
+            distinct: false,
+            mode: OutputMode::Update,
+            partitions: 1,
+        })
+    }
+
+    /// What the columns of its state mean.
+    pub(crate) fn describe(&self) -> StateColumns {
+        let mut described = self.layout.describe();
+        // What is complete stays.
+        described.ends = described.ends.filter(|_| self.mode != OutputMode::Complete);
+        described
+    }
+
+    /// Puts down what a batch has made of the groups of a partition, closes those that end, and gives
+    /// what belongs to the output.
+    pub(crate) fn save(
+        &self,
+        groups: &mut Groups,
+        reduced: &[RecordBatch],
+        ahead: Option<RecordBatch>,
+        batch: &StateBatch,
+    ) -> Result<BatchOutput> {
+        let reduced = concat_batches(self.layout.schema(), reduced)?;
+        let changed = match self.distinct {
+            true => groups.absent(&reduced)?,
+            false => reduced,
+        };
+        groups.put(&changed)?;
+        let given = match ahead {
+            Some(closing) => BatchOutput::Rows(closing),
+            None => self.given(groups, &changed, batch)?,
+        };
+        let closed = self
+            .limit(batch)
+            .map_or(Ok(0), |limit| groups.close(limit))?;
+        let mut tally = batch.tally();
+        tally.removed += closed as u64;
+        if changed.num_rows() > 0 {
+            tally.changed.push(changed);
+        }
+        Ok(given)
+    }
+
+    /// What a batch gives before its rows are merged: windows that hop and are closed by its watermark. A
+    /// row of it may lie in them and come too late for them, and in time for others of the same pane.
+    pub(crate) fn ahead(&self, groups: &Groups, batch: &StateBatch) -> Result<Option<RecordBatch>> {
+        if self.mode != OutputMode::Append || self.hop.is_none() {
+            return Ok(None);
+        }
+        self.closing(groups, batch).map(Some)
+    }
+
+    /// Whether the rows that a batch gives are those that it has changed, in the same memory.
+    pub(crate) fn gives_what_has_changed(&self) -> bool {
+        let appends = self.mode == OutputMode::Append;
+        self.distinct || (!appends && self.hop.is_none())
+    }
+
+    /// What ends here or before is closed.
+    fn limit(&self, batch: &StateBatch) -> Option<i64> {
+        let expiry = self.layout.expiry()?;
+        let watermark = batch
+            .watermark
+            .filter(|_| self.mode != OutputMode::Complete)?;
+        Some(expiry.limit(watermark))
+    }
+
+    fn given(
+        &self,
+        groups: &Groups,
+        changed: &RecordBatch,
+        batch: &StateBatch,
+    ) -> Result<BatchOutput> {
+        Ok(match self.mode {
+            OutputMode::Complete => BatchOutput::All(groups.image()),
+            OutputMode::Append | OutputMode::Update if self.distinct => {
+                BatchOutput::Rows(changed.clone())
+            }
+            OutputMode::Update => BatchOutput::Rows(self.updated(groups, changed, batch)?),
+            OutputMode::Append => BatchOutput::Rows(self.closing(groups, batch)?),
+        })
+    }
+
+    /// What a partition gives as rows, so many at a time as a rule. Those of all groups are made as they
+    /// are asked for: at once they would take as much memory as the groups.
+    pub(crate) fn rows(
+        self: Arc<Self>,
+        given: BatchOutput,
+        rows: usize,
+    ) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
+        let images = match given {
+            BatchOutput::Rows(given) => return Box::new(std::iter::once(Ok(given))),
+            BatchOutput::All(images) => images,
+        };
+        let layout = Arc::clone(&self.layout);
+        let parts = images.into_iter().flat_map(move |image| {
+            let layout = Arc::clone(&layout);
+            image.parts(layout, rows)
+        });
+        Box::new(parts.map(move |part| self.expanded(part?)))
+    }
+
+    /// Panes as windows; other groups as they are.
+    fn expanded(&self, rows: RecordBatch) -> Result<RecordBatch> {
+        match &self.hop {
+            Some(hop) => hop.expand(&rows),
+            None => Ok(rows),
+        }
+    }
+
+    /// The groups that a batch has touched.
+    fn updated(
+        &self,
+        groups: &Groups,
+        changed: &RecordBatch,
+        batch: &StateBatch,
+    ) -> Result<RecordBatch> {
+        // Without a row nothing has changed, be there a group for all rows or not.
+        if self.layout.groups() == 0 && !batch.reads {
+            return Ok(changed.slice(0, 0));
+        }
+        let Some(hop) = &self.hop else {
+            return Ok(changed.clone());
+        };
+        // A window of a pane that was touched is made of all its panes.
+        let panes = groups.find(&neighbours(hop, changed)?)?;
+        let touched = self.layout.keys(&hop.expand(changed)?)?;
+        let touched: HashSet<&[u8]> = touched.iter().flatten().collect();
+        let windows = hop.expand(&panes)?;
+        let keys = self.layout.keys(&windows)?;
+        let starts = starts(hop, &windows)?;
+        let closed = self.limit(batch).unwrap_or(i64::MIN);
+        let given = (0..windows.num_rows()).map(|row| {
+            let open = starts.is_null(row) || starts.value(row).saturating_add(hop.size()) > closed;
+            Some(open && touched.contains(keys.value(row)))
+        });
+        Ok(filter_record_batch(
+            &windows,
+            &given.collect::<BooleanArray>(),
+        )?)
+    }
+
+    /// The groups whose event time ends between the watermark before and the one now.
+    fn closing(&self, groups: &Groups, batch: &StateBatch) -> Result<RecordBatch> {
+        let (Some(limit), Some(expiry)) = (self.limit(batch), self.layout.expiry()) else {
+            return Ok(RecordBatch::new_empty(Arc::clone(self.layout.schema())));
+        };
+        let Some(hop) = &self.hop else {
+            return groups.ending(limit);
+        };
+        let before = batch.watermark_before;
+        let before = before.map_or(i64::MIN, |before| expiry.limit(before));
+        // The first window of a pane ends that much before the last one.
+        let ahead = hop.size() - hop.pane();
+        let panes = groups.ending(limit.saturating_add(ahead))?;
+        let windows = hop.expand(&panes)?;
+        let starts = starts(hop, &windows)?;
+        let given = starts.iter().map(|start| {
+            let end = start.map(|start| start.saturating_add(hop.size()));
+            Some(end.is_some_and(|end| before < end && end <= limit))
+        });
+        Ok(filter_record_batch(
+            &windows,
+            &given.collect::<BooleanArray>(),
+        )?)
+    }
+}
+
+/// The window column as numbers.
+fn starts(hop: &HopWindow, rows: &RecordBatch) -> Result<PrimitiveArray<Int64Type>> {
+    let starts = cast(rows.column(hop.column), &DataType::Int64)?;
+    Ok(starts.as_primitive::<Int64Type>().clone())
+}
+
+/// For each pane of `rows` all the panes that share a window with it, with the other columns alike.
+fn neighbours(hop: &HopWindow, rows: &RecordBatch) -> Result<RecordBatch> {
+    let panes = starts(hop, rows)?;
+    let (mut origins, mut values) = (Vec::new(), Vec::new());
+    for row in 0..panes.len() {
+        let origin = row as u32;
+        if panes.is_null(row) {
+            origins.push(origin);
+            values.push(None);
+            continue;
+        }
+        let pane = panes.value(row);
+        let reach = hop.size() - hop.pane();
+        let first = hop.windows_of(pane).min().unwrap_or(pane);
+        let last = pane.saturating_add(reach);
+        let step = usize::try_from(hop.pane()).unwrap_or(usize::MAX);
+        for neighbour in (first..=last).step_by(step) {
+            origins.push(origin);
+            values.push(Some(neighbour));
+        }
+    }
+    let origins = UInt32Array::from(origins);
+    let column = |(place, column): (usize, &ArrayRef)| -> Result<ArrayRef> {
+        if place != hop.column {
+            return Ok(take(column, &origins, None)?);
+        }
+        let values = PrimitiveArray::<Int64Type>::from(values.clone());
+        Ok(cast(&values, column.data_type())?)
+    };
+    let columns = rows.columns().iter().enumerate().map(column);
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    Ok(RecordBatch::try_new(rows.schema(), columns)?)
+}

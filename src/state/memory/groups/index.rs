@@ -1,0 +1,122 @@
+//! Groups in the index: found, taken out, put in.
+
+use datafusion::arrow::array::{Array, BinaryArray};
+use hashbrown::hash_table::Entry;
+
+use super::chunk::Chunk;
+use super::{Groups, RowLocation, meets, spread};
+
+impl Groups {
+    /// Takes the groups of these keys out of the index.
+    ///
+    /// It goes over the keys again and again, a step further each time: then the memory of many keys is
+    /// waited for at once, which with millions of groups is most of the time.
+    pub(super) fn remove_equal(&mut self, keys: &BinaryArray) -> Vec<RowLocation> {
+        let hashes = (0..keys.len()).map(|row| self.hash(keys.value(row)));
+        let hashes: Vec<u32> = hashes.collect();
+        let likely = hashes.iter().map(|hash| {
+            let same = |place: &RowLocation| place.hash == *hash;
+            self.index.find(spread(*hash), same).copied()
+        });
+        let likely: Vec<Option<RowLocation>> = likely.collect();
+        let equal = likely.iter().enumerate().map(|(row, place)| {
+            place.is_some_and(|place| key_at(&self.chunks, &place) == Some(keys.value(row)))
+        });
+        let equal: Vec<bool> = equal.collect();
+        let mut found = Vec::new();
+        for (row, place) in likely.into_iter().enumerate() {
+            let removed = match place {
+                None => None,
+                // A key may come again, and is gone by then.
+                Some(place) if equal[row] => self.remove_at(place),
+                Some(_) => self.remove(keys.value(row), |_, _| true),
+            };
+            found.extend(removed);
+        }
+        found
+    }
+
+    /// Takes the sessions of these keys out of the index that meet the bounds beside the key.
+    pub(super) fn remove_met(
+        &mut self,
+        keys: &BinaryArray,
+        bounds: impl Iterator<Item = (i64, i64)>,
+    ) -> Vec<RowLocation> {
+        let mut found = Vec::new();
+        for (row, touched) in bounds.enumerate() {
+            let met = |chunk: &Chunk, row: usize| {
+                let bounds = chunk.bounds.as_ref();
+                bounds.is_none_or(|(starts, ends)| meets((starts[row], ends[row]), touched))
+            };
+            while let Some(place) = self.remove(keys.value(row), met) {
+                found.push(place);
+            }
+        }
+        found
+    }
+
+    fn remove_at(&mut self, place: RowLocation) -> Option<RowLocation> {
+        let same = |other: &RowLocation| *other == place;
+        let entry = self.index.find_entry(spread(place.hash), same).ok()?;
+        Some(entry.remove().0)
+    }
+
+    /// Takes one group out that is sought by `key` and is wanted.
+    fn remove(
+        &mut self,
+        key: &[u8],
+        wanted: impl Fn(&Chunk, usize) -> bool,
+    ) -> Option<RowLocation> {
+        let hash = self.hash(key);
+        let (layout, chunks) = (&self.layout, &self.chunks);
+        let sought = layout.sought(key);
+        let same = |place: &RowLocation| {
+            let chunk = chunks[place.chunk as usize].as_ref();
+            let Some(chunk) = chunk.filter(|_| place.hash == hash) else {
+                return false;
+            };
+            let row = place.row as usize;
+            layout.sought(chunk.columns.keys.value(row)) == sought && wanted(chunk, row)
+        };
+        let entry = self.index.find_entry(spread(hash), same).ok()?;
+        Some(entry.remove().0)
+    }
+
+    /// Puts a group of a chunk in, of which it is known that it is not there.
+    pub(super) fn insert(&mut self, chunk: u32, row: usize) {
+        let place = self.place_of(chunk, row);
+        self.index
+            .insert_unique(spread(place.hash), place, |place| spread(place.hash));
+    }
+
+    /// Puts a group of a chunk in; whether it was not there.
+    pub(super) fn insert_new(&mut self, chunk: u32, row: usize) -> bool {
+        let place = self.place_of(chunk, row);
+        let chunks = &self.chunks;
+        let key = key_at(chunks, &place);
+        let same = |other: &RowLocation| other.hash == place.hash && key_at(chunks, other) == key;
+        let entry = self
+            .index
+            .entry(spread(place.hash), same, |place| spread(place.hash));
+        match entry {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert(place);
+                true
+            }
+        }
+    }
+
+    fn place_of(&self, chunk: u32, row: usize) -> RowLocation {
+        RowLocation {
+            hash: self.hash(self.chunk(chunk).columns.keys.value(row)),
+            chunk,
+            row: row as u32,
+        }
+    }
+}
+
+fn key_at<'a>(chunks: &'a [Option<Chunk>], place: &RowLocation) -> Option<&'a [u8]> {
+    let chunk = chunks[place.chunk as usize].as_ref()?;
+    Some(chunk.columns.keys.value(place.row as usize))
+}

@@ -1,0 +1,309 @@
+//! The groups of one partition of a state, in memory: found by their key, paid for by what is touched.
+//!
+//! A group is never changed in place. A batch takes out the groups it touches, merges them with what
+//! it has, and puts the results down as a new chunk; the old rows are dead. Chunks that are mostly
+//! dead, and small ones, are put together again, so that the work stays in proportion to what is put.
+
+mod chunk;
+mod index;
+mod layout;
+mod settle;
+
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::sync::{Arc, Weak};
+
+use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::common::{Result, resources_datafusion_err};
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+pub(crate) use self::chunk::ChunkImage;
+use self::chunk::{Chunk, ChunkColumns, gathered};
+pub(crate) use self::layout::Layout;
+
+/// Groups of a chunk at most, as far as chunks are put together here.
+const CHUNK_GROUPS: usize = 65_536;
+
+/// Where a group lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct RowLocation {
+    /// Of the key by which it is sought.
+    hash: u32,
+    chunk: u32,
+    row: u32,
+}
+
+/// The groups of one partition.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    layout: Arc<Layout>,
+    hasher: DefaultHashBuilder,
+    index: HashTable<RowLocation>,
+    chunks: Vec<Option<Chunk>>,
+    /// Numbers of chunks that are gone.
+    free: Vec<u32>,
+    live: usize,
+    chunk_bytes: usize,
+    /// Columns of chunks that are gone, while a snapshot may still hold them.
+    replaced: Vec<Weak<ChunkColumns>>,
+}
+
+/// Spreads a hash over the bits by which the table places and tells it.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+impl Groups {
+    pub(crate) fn new(layout: Arc<Layout>) -> Self {
+        Self {
+            layout,
+            hasher: DefaultHashBuilder::default(),
+            index: HashTable::new(),
+            chunks: Vec::new(),
+            free: Vec::new(),
+            live: 0,
+            chunk_bytes: 0,
+            replaced: Vec::new(),
+        }
+    }
+
+    /// How many groups there are.
+    pub(crate) fn len(&self) -> usize {
+        self.live
+    }
+
+    /// The memory they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.index.allocation_size() + self.chunk_bytes
+    }
+
+    /// The memory of groups that are replaced by now and still held by a snapshot that is being written.
+    pub(crate) fn replaced_bytes(&self) -> usize {
+        let held = self.replaced.iter().filter_map(Weak::upgrade);
+        held.map(|columns| columns.bytes).sum()
+    }
+
+    /// The least end of a group, or less.
+    pub(crate) fn least_end(&self) -> i64 {
+        let chunks = self.chunks.iter().flatten();
+        chunks
+            .map(|chunk| chunk.least_end)
+            .min()
+            .unwrap_or(i64::MAX)
+    }
+
+    /// Takes out the groups that `rows` belong to: those of the same key, and where groups are sessions
+    /// those of them that a row touches. Each is given once.
+    pub(crate) fn take(&mut self, rows: &RecordBatch) -> Result<RecordBatch> {
+        if self.live == 0 {
+            return self.gather(&[]);
+        }
+        let keys = self.layout.keys(rows)?;
+        let found = match self.layout.bounds(rows)? {
+            None => self.remove_equal(&keys),
+            Some((starts, ends)) => {
+                let bounds = starts.into_iter().zip(ends);
+                self.remove_met(&keys, bounds)
+            }
+        };
+        let taken = self.gather(&found)?;
+        for place in found {
+            self.kill(place);
+        }
+        Ok(taken)
+    }
+
+    /// Puts down groups that are not there.
+    ///
+    /// # Errors
+    /// One of them is there, or stands in `rows` twice.
+    pub(crate) fn put(&mut self, rows: &RecordBatch) -> Result<()> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        let count = rows.num_rows();
+        if count > self.live {
+            self.index.reserve(count, |place| spread(place.hash));
+        }
+        let number = self.add(Chunk::new(&self.layout, rows)?);
+        if !(0..count).all(|row| self.insert_new(number, row)) {
+            return Err(resources_datafusion_err!(
+                "the groups of a batch did not fit into memory at once, so that one of them came twice: \
+                 raise the memory limit (datafusion.runtime.memory_limit)"
+            ));
+        }
+        self.settle(number)
+    }
+
+    /// Puts down groups of which it is known that they are not there.
+    pub(crate) fn load(&mut self, rows: &RecordBatch) -> Result<()> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        let chunk = Chunk::new(&self.layout, rows)?;
+        let number = self.add(chunk);
+        self.index_chunk(number);
+        Ok(())
+    }
+
+    /// The rows whose groups are not there.
+    pub(crate) fn absent(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        let keys = self.layout.keys(rows)?;
+        let absent = (0..keys.len()).map(|row| Some(self.find_whole(keys.value(row)).is_none()));
+        let absent: BooleanArray = absent.collect();
+        Ok(filter_record_batch(rows, &absent)?)
+    }
+
+    /// The groups of these keys, as far as they are there, each once.
+    pub(crate) fn find(&self, keys: &RecordBatch) -> Result<RecordBatch> {
+        let keys = self.layout.keys(keys)?;
+        let mut seen = HashSet::new();
+        let found = (0..keys.len()).filter_map(|row| self.find_whole(keys.value(row)));
+        let found = found.filter(|place| seen.insert((place.chunk, place.row)));
+        let found: Vec<RowLocation> = found.collect();
+        self.gather(&found)
+    }
+
+    /// The groups that end here or before, and stay. Costs a look at the chunks, and a walk through
+    /// those that have one.
+    pub(crate) fn ending(&self, limit: i64) -> Result<RecordBatch> {
+        self.gather(&self.ending_places(limit))
+    }
+
+    /// Takes out the groups that end here or before; how many there were.
+    pub(crate) fn close(&mut self, limit: i64) -> Result<usize> {
+        let closed = self.ending_places(limit);
+        for place in &closed {
+            let key = self
+                .chunk(place.chunk)
+                .columns
+                .keys
+                .value(place.row as usize);
+            let hash = self.hash(key);
+            let same = |other: &RowLocation| other.chunk == place.chunk && other.row == place.row;
+            if let Ok(entry) = self.index.find_entry(spread(hash), same) {
+                entry.remove();
+            }
+            self.kill(*place);
+        }
+        for number in 0..self.chunks.len() {
+            self.drop_if_dead(number);
+        }
+        // A table that has shrunk a lot is not worth its memory.
+        if self.index.capacity() > 4 * self.live.max(1_024) {
+            self.index.shrink_to_fit(|place| spread(place.hash));
+        }
+        Ok(closed.len())
+    }
+
+    /// All groups, chunk by chunk, as they are now; whatever happens later.
+    pub(crate) fn image(&self) -> Vec<ChunkImage> {
+        let chunks = self.chunks.iter().flatten();
+        chunks.map(Chunk::image).collect()
+    }
+
+    fn hash(&self, key: &[u8]) -> u32 {
+        // The lower half is as good as the whole.
+        self.hasher.hash_one(self.layout.sought(key)) as u32
+    }
+
+    fn chunk(&self, number: u32) -> &Chunk {
+        self.chunks[number as usize]
+            .as_ref()
+            .expect("a place of the index is one of a chunk that is there")
+    }
+
+    fn key(&self, place: &RowLocation) -> &[u8] {
+        self.chunk(place.chunk)
+            .columns
+            .keys
+            .value(place.row as usize)
+    }
+
+    fn find_whole(&self, key: &[u8]) -> Option<RowLocation> {
+        let hash = self.hash(key);
+        let same = |place: &RowLocation| place.hash == hash && self.key(place) == key;
+        self.index.find(spread(hash), same).copied()
+    }
+
+    fn kill(&mut self, place: RowLocation) {
+        if let Some(chunk) = &mut self.chunks[place.chunk as usize] {
+            chunk.kill(place.row as usize);
+            self.live -= 1;
+        }
+    }
+
+    fn gather(&self, places: &[RowLocation]) -> Result<RecordBatch> {
+        if places.is_empty() {
+            return Ok(RecordBatch::new_empty(Arc::clone(self.layout.schema())));
+        }
+        let (chunks, places) = self.located(places);
+        let (keys, states) = gathered(&chunks, &places)?;
+        self.layout.rows(keys, &states)
+    }
+
+    /// The chunks that `places` lie in, and where in them.
+    fn located(&self, places: &[RowLocation]) -> (Vec<&Chunk>, Vec<(usize, usize)>) {
+        let mut numbers: HashMap<u32, usize> = HashMap::new();
+        let mut chunks = Vec::new();
+        let places = places.iter().map(|place| {
+            let number = *numbers.entry(place.chunk).or_insert_with(|| {
+                chunks.push(self.chunk(place.chunk));
+                chunks.len() - 1
+            });
+            (number, place.row as usize)
+        });
+        let places = places.collect();
+        (chunks, places)
+    }
+
+    fn ending_places(&self, limit: i64) -> Vec<RowLocation> {
+        let mut places = Vec::new();
+        for (number, chunk) in self.chunks.iter().enumerate() {
+            let Some(chunk) = chunk.as_ref().filter(|chunk| chunk.least_end <= limit) else {
+                continue;
+            };
+            let rows = chunk.ends.iter().enumerate();
+            let rows = rows.filter(|(row, end)| **end <= limit && chunk.is_live(*row));
+            places.extend(rows.map(|(row, _)| RowLocation {
+                hash: 0,
+                chunk: number as u32,
+                row: row as u32,
+            }));
+        }
+        places
+    }
+
+    fn add(&mut self, chunk: Chunk) -> u32 {
+        self.live += chunk.live_groups;
+        self.chunk_bytes += chunk.bytes;
+        match self.free.pop() {
+            Some(number) => {
+                self.chunks[number as usize] = Some(chunk);
+                number
+            }
+            None => {
+                self.chunks.push(Some(chunk));
+                (self.chunks.len() - 1) as u32
+            }
+        }
+    }
+
+    fn index_chunk(&mut self, number: u32) {
+        let rows = self.chunk(number).len();
+        self.index.reserve(rows, |place| spread(place.hash));
+        for row in 0..rows {
+            self.insert(number, row);
+        }
+    }
+}
+
+/// Whether two sessions overlap or touch, and so are one. Those without a time, at the least number, meet
+/// each other only.
+pub(super) fn meets(one: (i64, i64), other: (i64, i64)) -> bool {
+    one.0 <= other.1 && other.0 <= one.1
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Putting chunks together again.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+
+use super::chunk::Chunk;
+use super::{CHUNK_GROUPS, Groups, RowLocation, spread};
+
+/// Dead or small chunks may cost a batch so many times the groups it puts itself.
+const MOVED_PER_PUT: usize = 4;
+
+impl Groups {
+    /// Puts the new chunk together with smaller ones before it, and with chunks that are mostly dead, as
+    /// far as that is in proportion to what was put.
+    pub(super) fn settle(&mut self, newest: u32) -> Result<()> {
+        let budget = MOVED_PER_PUT * self.chunk(newest).len();
+        let mut moved = vec![newest];
+        let mut groups = self.chunk(newest).live_groups;
+        for number in 0..self.chunks.len() as u32 {
+            let Some(chunk) = &self.chunks[number as usize] else {
+                continue;
+            };
+            if number == newest {
+                continue;
+            }
+            let live = chunk.live_groups;
+            if live == 0 {
+                self.drop_if_dead(number as usize);
+                continue;
+            }
+            let dying = 2 * live < chunk.len();
+            let small = live <= groups && groups + live <= CHUNK_GROUPS;
+            if (dying || small) && groups + live <= budget.max(CHUNK_GROUPS / 16) {
+                moved.push(number);
+                groups += live;
+            }
+        }
+        if moved.len() == 1 {
+            return Ok(());
+        }
+        self.merge(&moved)
+    }
+
+    /// Makes one chunk of the live groups of `numbers`.
+    fn merge(&mut self, numbers: &[u32]) -> Result<()> {
+        let places: Vec<RowLocation> = numbers
+            .iter()
+            .flat_map(|number| {
+                let rows = self.chunk(*number).live_rows();
+                rows.map(|row| RowLocation {
+                    hash: 0,
+                    chunk: *number,
+                    row: row as u32,
+                })
+            })
+            .collect();
+        let (chunks, located) = self.located(&places);
+        let merged = Chunk::merged(&chunks, &located)?;
+        let number = self.add(merged);
+        for (row, old) in places.iter().enumerate() {
+            let hash = self.hash(self.key(old));
+            let same = |place: &RowLocation| place.chunk == old.chunk && place.row == old.row;
+            if let Some(place) = self.index.find_mut(spread(hash), same) {
+                place.chunk = number;
+                place.row = row as u32;
+            }
+            self.kill(*old);
+        }
+        for old in numbers {
+            self.drop_if_dead(*old as usize);
+        }
+        Ok(())
+    }
+
+    /// Lets go of a chunk without groups.
+    pub(super) fn drop_if_dead(&mut self, number: usize) {
+        let dead = self.chunks[number].take_if(|chunk| chunk.live_groups == 0);
+        if let Some(chunk) = dead {
+            self.chunk_bytes -= chunk.bytes;
+            self.replaced.retain(|columns| columns.strong_count() > 0);
+            if Arc::strong_count(&chunk.columns) > 1 {
+                self.replaced.push(Arc::downgrade(&chunk.columns));
+            }
+            self.free.push(number as u32);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The physical plan of a stateful batch: the rule that makes an aggregation stateful, and the nodes it puts there.
+
+mod event_time_exec;
+mod planner;
+mod restore_exec;
+mod rule;
+mod run;
+mod session;
+mod state_exec;
+
+pub use event_time_exec::EventTimeExec;
+pub(crate) use rule::StateRule;
+pub(crate) use run::{beside_state, run_stateful, stateful_node};
+pub(crate) use session::{in_batch, stateful_session};
+pub use state_exec::StateExec;

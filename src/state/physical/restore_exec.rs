@@ -1,0 +1,97 @@
+//! Adds to the rows of a batch the stored groups they belong to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::sql::windows::SessionWindow;
+use crate::state::batch::StateBatch;
+use crate::state::memory::Grouping;
+use crate::table::unary_node;
+
+/// Gives the rows of its input, and the stored groups they belong to, which it takes out of the state.
+/// Lives inside of a [`StateExec`](super::StateExec), out of sight of the optimizer.
+#[derive(Debug)]
+pub(crate) struct RestoreExec {
+    input: Arc<dyn ExecutionPlan>,
+    grouping: Arc<Grouping>,
+    session: Option<Arc<SessionWindow>>,
+    properties: Arc<PlanProperties>,
+}
+
+impl RestoreExec {
+    pub(crate) fn new(
+        input: Arc<dyn ExecutionPlan>,
+        grouping: Arc<Grouping>,
+        session: Option<Arc<SessionWindow>>,
+    ) -> Self {
+        Self {
+            properties: Arc::clone(input.properties()),
+            input,
+            grouping,
+            session,
+        }
+    }
+
+    fn with_input(&self, _input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        internal_err!("RestoreExec is no part of a plan that is rewritten")
+    }
+}
+
+impl DisplayAs for RestoreExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RestoreExec")
+    }
+}
+
+impl ExecutionPlan for RestoreExec {
+    unary_node!("RestoreExec");
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let batch = StateBatch::of(&context)?;
+        let input = self.input.execute(partition, context)?;
+        // By place, as the nodes above read them; the plan has names of its own for some.
+        let schema = Arc::clone(self.grouping.layout.schema());
+        let adapted: SendableRecordBatchStream = match &self.session {
+            _ if self.grouping.distinct => input,
+            None => {
+                let rows = input.and_then(move |rows| {
+                    let stored = batch.store.partition(partition).take(&rows);
+                    // Aggregates without groups may take it for granted that a batch has a row.
+                    let some = |rows: &RecordBatch| rows.num_rows() > 0;
+                    async move { Ok(stream::iter([rows, stored?].into_iter().filter(some)).map(Ok)) }
+                });
+                Box::pin(RecordBatchStreamAdapter::new(schema, rows.try_flatten()))
+            }
+            Some(session) => {
+                let (session, keys) = (Arc::clone(session), self.grouping.keys.clone());
+                let merged = Arc::clone(&schema);
+                let rows = async move {
+                    let mut rows: Vec<_> = input.try_collect().await?;
+                    let come = datafusion::arrow::compute::concat_batches(&merged, &rows)?;
+                    rows.clear();
+                    let stored = batch.store.partition(partition).take(&come)?;
+                    let all =
+                        datafusion::arrow::compute::concat_batches(&merged, [&come, &stored])?;
+                    session.assign(&all, &keys)
+                };
+                Box::pin(RecordBatchStreamAdapter::new(schema, stream::once(rows)))
+            }
+        };
+        Ok(adapted)
+    }
+}

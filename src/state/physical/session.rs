@@ -1,0 +1,107 @@
+//! The session in which the batches of a stateful query are planned and run.
+
+use std::sync::Arc;
+
+use datafusion::execution::{SessionState, SessionStateBuilder};
+
+use super::planner::StatePlanner;
+use super::rule::StateRule;
+use crate::error::Result;
+use crate::sql::expect_rules;
+use crate::state::batch::StateBatch;
+use crate::state::logical::AboveBarrier;
+
+/// Logical rules that are right for the rows of one batch, and not for those of all:
+///
+/// - DISTINCT in an aggregate would become an aggregate over an aggregate, of which one has no state;
+/// - what is constant in one batch is another constant in the next, so that groups by it have to stay;
+/// - a plan that is found to have no rows would lose its state.
+const NO_LOGICAL: [&str; 4] = [
+    "single_distinct_aggregation_to_group_by",
+    "eliminate_group_by_constant",
+    "eliminate_filter",
+    "propagate_empty_relation",
+];
+
+/// Physical rules that are right for the rows of one batch only: they leave out groups that need not be
+/// given, and take one part of an aggregation for the whole.
+const NO_PHYSICAL: [&str; 3] = [
+    "LimitAggregation",
+    "LimitedDistinctAggregation",
+    "aggregate_statistics",
+];
+
+/// `state` as it plans batches with `rule`.
+///
+/// # Errors
+/// The engine does not have a rule that has to be left out, under the name that it is known by.
+pub(crate) fn stateful_session(state: &SessionState, rule: StateRule) -> Result<SessionState> {
+    expect_rules(&NO_LOGICAL)?;
+    expect_rules(&NO_PHYSICAL)?;
+    expect_rules(&[AboveBarrier::RULE])?;
+    let logical = state.optimizers().iter();
+    let logical = logical.filter(|rule| !NO_LOGICAL.contains(&rule.name()));
+    let logical = logical.map(|rule| match rule.name() {
+        AboveBarrier::RULE => Arc::new(AboveBarrier(Arc::clone(rule))),
+        _ => Arc::clone(rule),
+    });
+    let physical = state.physical_optimizers().iter().map(Arc::clone);
+    let physical = physical.filter(|rule| !NO_PHYSICAL.contains(&rule.name()));
+    let mut rules: Vec<_> = vec![Arc::new(rule) as _];
+    rules.extend(physical);
+    let planner = StatePlanner::around(Arc::clone(state.query_planner()));
+    let mut session = SessionStateBuilder::new_from_existing(state.clone())
+        .with_optimizer_rules(logical.collect())
+        .with_physical_optimizer_rules(rules)
+        .with_query_planner(Arc::new(planner))
+        .build();
+    // A stream cannot read fields of a struct or a map apart, and the columns of the state would be called
+    // by the names that the optimizer makes for such fields.
+    let options = session.config_mut().options_mut();
+    options.optimizer.enable_leaf_expression_pushdown = false;
+    Ok(session)
+}
+
+/// `state` as it runs `batch`.
+pub(crate) fn in_batch(state: &SessionState, batch: &Arc<StateBatch>) -> SessionState {
+    let mut state = state.clone();
+    state.config_mut().set_extension(Arc::clone(batch));
+    state
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+    use crate::model::OutputMode;
+
+    #[test]
+    fn the_engine_has_the_rules_that_are_left_out() {
+        expect_rules(&NO_LOGICAL).unwrap();
+        expect_rules(&NO_PHYSICAL).unwrap();
+        expect_rules(&[AboveBarrier::RULE]).unwrap();
+    }
+
+    #[test]
+    fn a_session_with_state_has_none_of_them() {
+        let rule = StateRule {
+            mode: OutputMode::Update,
+            closing: None,
+        };
+        let session = stateful_session(&SessionContext::new().state(), rule).unwrap();
+        let logical = session.optimizers().iter().map(|rule| rule.name());
+        let physical = session.physical_optimizers().iter();
+        let names: Vec<&str> = logical.chain(physical.map(|rule| rule.name())).collect();
+        let left_out = NO_LOGICAL.iter().chain(&NO_PHYSICAL);
+        let found: Vec<_> = left_out.filter(|name| names.contains(name)).collect();
+        assert!(found.is_empty(), "{found:?}");
+        assert_eq!(
+            names
+                .iter()
+                .filter(|name| **name == AboveBarrier::RULE)
+                .count(),
+            1
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! `read_state('<checkpoint location>'[, <batch>])`: the groups of a streaming query as a table.
+
+mod blocking;
+mod groups;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::{Result as DataFusionResult, ScalarValue};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::Expr;
+
+use self::groups::StoredGroups;
+use crate::checkpoint::{Checkpoint, StateObjects, open};
+use crate::error::{Error, Result};
+use crate::model::{BatchId, RetryPolicy};
+use crate::sql::READ_STATE;
+use crate::state::StateDirectory;
+
+/// A statement waits for these while it is planned.
+const RETRY: RetryPolicy = RetryPolicy {
+    max_retries: 3,
+    first_interval: Duration::from_millis(200),
+    max_interval: Duration::from_secs(1),
+};
+
+/// Makes `state` know the function.
+pub(crate) fn install(state: &mut SessionState) {
+    state.register_udtf(READ_STATE, Arc::new(ReadState));
+}
+
+/// The table function: looks into the log when a statement is planned, since the columns are found there,
+/// and reads the groups when it runs. It keeps the thread that plans until the columns are found:
+/// [`sql`](fn@crate::sql) plans such a statement on a thread that may block.
+#[derive(Debug)]
+struct ReadState;
+
+impl TableFunctionImpl for ReadState {
+    fn call_with_args(&self, args: TableFunctionArgs) -> DataFusionResult<Arc<dyn TableProvider>> {
+        let place = Place::of(args.exprs())?;
+        Ok(Arc::new(blocking::wait(place.find())?))
+    }
+}
+
+/// Which state is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    location: String,
+    /// The newest one without.
+    batch: Option<BatchId>,
+}
+
+impl Place {
+    fn of(args: &[Expr]) -> Result<Self> {
+        let (location, batch) = match args {
+            [location] => (location, None),
+            [location, batch] => (location, Some(batch)),
+            args => {
+                let count = args.len();
+                return Err(wrong(&format!("{count} arguments")));
+            }
+        };
+        let text = match location {
+            Expr::Literal(text, _) => text.try_as_str().flatten(),
+            _ => None,
+        };
+        let text = text.ok_or_else(|| wrong(&format!("{location} as its location")));
+        Ok(Self {
+            location: text?.to_owned(),
+            batch: batch.map(batch_of).transpose()?,
+        })
+    }
+
+    /// What is stored there.
+    async fn find(self) -> Result<StoredGroups> {
+        let log = Checkpoint::new(open(&self.location)?, RETRY, 1, fastrand::Rng::new());
+        let (batch, left) = log.inspect(self.batch).await?;
+        let place = log.location();
+        let Some(files) = left.state else {
+            return Err(Error::invalid_option(format!(
+                "checkpoint '{place}': batch {batch} has left no state: expected the checkpoint location \
+                 of a query with GROUP BY or DISTINCT over an unbounded table"
+            )));
+        };
+        let directory = directory(&self.location)?;
+        let Some((columns, described)) = directory.columns(&files).await? else {
+            return Err(Error::invalid_option(format!(
+                "checkpoint '{place}': no group has come up to batch {batch}, and so nothing says what the \
+                 columns are: expected a later batch, once there are rows"
+            )));
+        };
+        Ok(StoredGroups::new(
+            self.location,
+            batch,
+            files,
+            left.watermark,
+            columns,
+            described,
+        ))
+    }
+}
+
+/// The files of the state at `location`.
+fn directory(location: &str) -> Result<StateDirectory> {
+    let objects = StateObjects::at(location, RETRY, fastrand::Rng::new())?;
+    Ok(StateDirectory::new(objects))
+}
+
+fn batch_of(arg: &Expr) -> Result<BatchId> {
+    let number = match arg {
+        Expr::Literal(number, _) if number.data_type().is_integer() => {
+            number.cast_to(&DataType::UInt64).ok()
+        }
+        _ => None,
+    };
+    match number {
+        Some(ScalarValue::UInt64(Some(number))) => Ok(BatchId(number)),
+        _ => Err(wrong(&format!("{arg} as the number of a batch"))),
+    }
+}
+
+fn wrong(found: &str) -> Error {
+    Error::invalid_option(format!(
+        "{READ_STATE} was given {found}: expected {READ_STATE}('<checkpoint location>') or \
+         {READ_STATE}('<checkpoint location>', <number of a batch>)"
+    ))
+}
