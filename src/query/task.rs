@@ -29,7 +29,7 @@ use crate::query::schedule::log_coverage::Mark;
 use crate::query::schedule::timers::Timer;
 use crate::query::sources::describe;
 use crate::query::status::QueryEnd;
-use crate::source::follow::{From, StreamReader};
+use crate::source::streaming::{StreamReader, StreamStart};
 
 /// A query with all it is made of.
 #[derive(Debug)]
@@ -147,7 +147,11 @@ impl Runner {
     }
 
     /// Reads from `starts` on, until there is a reason not to.
-    async fn follow(&mut self, starts: Vec<From>, recovered: Option<Recovered>) -> Result<Ended> {
+    async fn follow(
+        &mut self,
+        starts: Vec<StreamStart>,
+        recovered: Option<Recovered>,
+    ) -> Result<Ended> {
         if self.shared.is_stopping() {
             return Ok(Ended::Done(QueryEnd::Stopped));
         }

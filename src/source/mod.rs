@@ -1,59 +1,47 @@
-//! From positions to Arrow rows.
+//! From shard positions to Arrow rows.
 //!
 //! ```text
-//!  ShardRead ──▶ ShardReader ──GetRecords──▶ RecordsPage ──▶ RowBuilder ──▶ RecordBatch of rows
-//!  (shard,       (pacing, retries,           (Kinesis         (opens aggregates,
-//!   from, to)     iterators, end)             records)         projects columns)
-//!            ╰──────────▶ BatchReads ──────▶ PageSlice ──────────────╯
-//!                         (what of a batch is in memory)
+//!  bounded reads (read)        streaming readers (streaming) ── buffers and planning (buffer)
+//!           │      ╲           ╱      │           ╲
+//!           │       pages of a shard  │            lineage, starts
+//!           │       (pages)           │
+//!           ▼        │                ▼
+//!   page → rows      ├── retention: have records expired unread?
+//!   (rows)           └── request: slots, pacing, what an answer covers
 //! ```
 //!
-//! Decisions are pure: when to call next in `pacing`, when a bounded read is done in `tip`, where an
-//! exact one begins and ends in `range`, which rows a page holds in `rows`, whether retention has taken
-//! records before they were read in `horizon`. The reader does the I/O.
+//! - [`request`]: one request to the service: slots and memory in flight, pacing, what an answer covers.
+//! - [`retention`]: whether retention has removed records before they were read.
+//! - [`pages`]: the pages of one shard, behind the [`PageSource`](pages::PageSource) trait.
+//! - [`rows`]: a page of Kinesis records as rows: opening aggregates, cutting, columns.
+//! - [`read`]: one read of a shard with a known end: a bounded scan, or the range of a batch.
+//! - [`lineage`]: the graph of splits and merges; which shards may be read.
+//! - [`starts`]: where each shard starts.
+//! - [`buffer`]: pages read ahead, and how much of them the next batch takes.
+//! - [`streaming`]: the long-lived readers of a streaming query.
+//! - [`watermark`]: the event-time watermark of a query, from the event times of its shards.
 //!
-//! A streaming query keeps its readers (`follow`): they fill a `buffer` for each shard, `lineage`
-//! says which shards may be read, and `planner` what the next batch takes. `watermark` says how far the
-//! event times of its rows are.
+//! Folders depend on folders further up in this list only, and on [`context`].
 
-#[cfg(test)]
-mod altered;
-mod budget;
 mod buffer;
-mod buffered;
-mod columns;
-mod counted;
-mod counters;
-mod families;
-mod fetch;
-mod fetches;
-pub(crate) mod follow;
-mod horizon;
+mod context;
 mod lineage;
-mod pacing;
-mod planner;
-mod polling;
-mod present;
-mod range;
+mod pages;
 mod read;
-mod reader;
-mod recent;
+mod request;
 mod retention;
 mod rows;
 mod starts;
-mod tip;
+pub(crate) mod streaming;
 pub(crate) mod watermark;
 
-#[cfg(test)]
-pub(crate) use buffered::RowPlace;
-pub(crate) use buffered::{BatchReads, PageSlice};
-pub use columns::{RowColumn, row_schema};
-pub(crate) use counters::ReadCounters;
-pub(crate) use families::families;
-pub(crate) use fetches::Fetches;
-pub(crate) use pacing::PAGES_BYTES;
-pub(crate) use present::present;
-pub(crate) use read::{ReadContext, ShardRead, Until, filter_range};
-pub(crate) use reader::RowReader;
+pub(crate) use context::ReadContext;
+pub(crate) use lineage::families;
+pub(crate) use read::{BatchReads, ReadCounters, RowReader, ShardRead, Until};
+pub(crate) use request::{InFlightLimits, SCAN_PAGES_BYTES};
 pub(crate) use retention::StreamRetention;
-pub(crate) use starts::{refuse_future, starts};
+#[cfg(test)]
+pub(crate) use rows::RowIndex;
+pub(crate) use rows::{PageSlice, hash_filter_range};
+pub use rows::{RowColumn, row_schema};
+pub(crate) use starts::{reject_future_start, resolve_latest, resolve_starts};

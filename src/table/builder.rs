@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::model::BaseCredentials;
 use crate::options::{CommitterKind, OptionsBuilder, TableOptions};
 use crate::sink::{SinkSettings, SinkStream};
-use crate::source::{RowColumn, refuse_future};
+use crate::source::{RowColumn, reject_future_start};
 
 /// Makes a [`KinesisTable`].
 pub struct KinesisTableBuilder {
@@ -77,7 +77,7 @@ impl KinesisTableBuilder {
             builder.unbounded();
         }
         let mut options = builder.finish()?;
-        refuse_future(
+        reject_future_start(
             &options.source.starting_position,
             self.services.clock().now(),
         )?;

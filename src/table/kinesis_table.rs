@@ -12,7 +12,8 @@ use crate::model::{Clock, HashRange, Shard};
 use crate::options::TableOptions;
 use crate::sink::SinkStream;
 use crate::source::{
-    Fetches, PAGES_BYTES, ReadContext, RowColumn, StreamRetention, filter_range, row_schema,
+    InFlightLimits, ReadContext, RowColumn, SCAN_PAGES_BYTES, StreamRetention, hash_filter_range,
+    row_schema,
 };
 
 /// What a table is made of; complete from the start and never changed.
@@ -102,7 +103,7 @@ impl KinesisTable {
             options: config.options.source.clone(),
             retry: config.options.retry,
             clock: self.clock(),
-            fetches: Arc::new(Fetches::new(shards, PAGES_BYTES)),
+            in_flight: Arc::new(InFlightLimits::new(shards, SCAN_PAGES_BYTES)),
             shards,
             max_record_bytes: config.summary.max_record_bytes,
             retention: Arc::new(StreamRetention::new(config.summary.retention)),
@@ -153,11 +154,11 @@ impl KinesisTable {
     }
 
     /// The hash range user records of `shard` must lie in, where that matters.
-    pub(super) fn filter_range(&self, shard: &Shard) -> Option<HashRange> {
+    pub(super) fn hash_filter_range(&self, shard: &Shard) -> Option<HashRange> {
         let config = &self.config;
         let filter = config.options.source.hash_filter;
         let distribution = config.summary.distribution;
-        filter_range(
+        hash_filter_range(
             filter,
             distribution,
             shard.parent.is_some(),

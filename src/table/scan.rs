@@ -14,7 +14,7 @@ use super::kinesis_table::KinesisTable;
 use super::pushdown::Bounds;
 use super::read_exec::KinesisReadExec;
 use crate::model::{Shard, ShardPosition};
-use crate::source::{RowColumn, ShardRead, families, row_schema, starts};
+use crate::source::{RowColumn, ShardRead, families, resolve_starts, row_schema};
 
 /// What a statement asks of a scan.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) async fn bounded_scan(
     let listed_at = table.clock().now();
     // A warning about the position names the stream.
     let span = tracing::error_span!("stream", name = table.options().stream.to_string());
-    let starts = span.in_scope(|| starts(&shards, &source.starting_position))?;
+    let starts = span.in_scope(|| resolve_starts(&shards, &source.starting_position))?;
     let bounds = Bounds::of(request.filters);
     let read = |(shard, start): (&Shard, Option<ShardPosition>)| {
         // What arrives from now on is behind the end of a bounded read.
@@ -52,7 +52,7 @@ pub(super) async fn bounded_scan(
             begun_at
         };
         Some(ShardRead {
-            hash_range: table.filter_range(shard),
+            hash_range: table.hash_filter_range(shard),
             start: bounds.start(start),
             shard: shard.id.clone(),
             until: bounds.until(until),

@@ -15,7 +15,7 @@ use crate::query::events::progress::{
 use crate::query::output::Ran;
 use crate::query::plan::PlanSource;
 use crate::query::task::Runner;
-use crate::source::follow::StreamReader;
+use crate::source::streaming::StreamReader;
 
 /// What a batch took, step by step, and what came out.
 #[derive(Debug)]

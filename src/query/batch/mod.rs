@@ -19,7 +19,7 @@ use crate::query::plan::state_at;
 use crate::query::schedule::log_coverage::Mark;
 use crate::query::task::Runner;
 use crate::source::BatchReads;
-use crate::source::follow::StreamReader;
+use crate::source::streaming::StreamReader;
 use crate::state::in_batch;
 
 /// How many shards a message names.

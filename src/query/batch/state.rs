@@ -8,7 +8,7 @@ use crate::model::{Batch, BatchId, Committed, UnixMillis};
 use crate::query::batch::read_numbers::shards_by_number;
 use crate::query::events::progress::{EventTimeProgress, StateOperatorProgress};
 use crate::source::BatchReads;
-use crate::source::follow::Coverage;
+use crate::source::streaming::Coverage;
 use crate::source::watermark::{Watermarks, read_to};
 use crate::state::{StateBatch, StateDirectory, StatePurger, StateStore};
 

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::StreamSummary;
 use crate::model::{InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
 use crate::options::MetadataOptions;
-use crate::source::present;
+use crate::source::resolve_latest;
 use crate::state::expect_same_aggregation;
 
 use crate::query::identity::statement::{is_same_query, refuse_changed, refuse_second};
@@ -122,7 +122,7 @@ async fn new_source(
     let start = &table.options().source.starting_position;
     let present = match start {
         StartingPosition::Latest | StartingPosition::PerShard(_) => {
-            present(&table.read_context(1), now, began, random).await?
+            resolve_latest(&table.read_context(1), now, began, random).await?
         }
         StartingPosition::TrimHorizon | StartingPosition::AtTimestamp(_) => now,
     };

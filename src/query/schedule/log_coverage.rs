@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::checkpoint::QueryMetadata;
 use crate::model::{Batch, StreamRanges, UnixMillis};
 use crate::query::task::Runner;
-use crate::source::follow::StreamReader;
+use crate::source::streaming::StreamReader;
 
 /// How often it says so in the time the stream keeps its records: a query may then be down for three
 /// quarters of that time before it has to doubt.
@@ -42,7 +42,11 @@ impl Runner {
         if self.owes_query {
             return !reads_on();
         }
-        if self.until.is_none() && readers.iter().any(|reader| reader.owes_end(END_WAITS)) {
+        if self.until.is_none()
+            && readers
+                .iter()
+                .any(|reader| reader.has_unlogged_shard_end(END_WAITS))
+        {
             return true;
         }
         let retention = readers.iter().map(StreamReader::retention).min();

@@ -19,7 +19,7 @@ use crate::query::handle::control::Wish;
 use crate::query::schedule::timers::Timer;
 use crate::query::status::QueryEnd;
 use crate::query::task::Runner;
-use crate::source::follow::{Outlook, StreamReader};
+use crate::source::streaming::{Readiness, StreamReader};
 
 /// How often the stop lock is looked for at most.
 const STOP_LOCK_INTERVAL: Duration = Duration::from_millis(500);
@@ -136,12 +136,12 @@ impl Runner {
         let mut unread = false;
         for reader in readers {
             // All are asked: what one has told is no news any more.
-            data = match (data, reader.outlook(fired)?) {
-                (Data::Until(a), Outlook::WaitUntil(b)) => Data::Until(a.max(b)),
-                (_, Outlook::WaitUntil(time)) => Data::Until(time),
-                (Data::None, Outlook::Ready) => Data::Some,
-                (data, Outlook::Ready) => data,
-                (data, Outlook::Nothing) => {
+            data = match (data, reader.readiness(fired)?) {
+                (Data::Until(a), Readiness::WaitUntil(b)) => Data::Until(a.max(b)),
+                (_, Readiness::WaitUntil(time)) => Data::Until(time),
+                (Data::None, Readiness::Ready) => Data::Some,
+                (data, Readiness::Ready) => data,
+                (data, Readiness::NoData) => {
                     unread |= !reader.is_exhausted();
                     data
                 }

@@ -14,8 +14,8 @@ use crate::query::batch::state::Stateful;
 use crate::query::plan::{PlanSource, StreamingPlan};
 use crate::query::schedule::log_coverage::Mark;
 use crate::query::task::Runner;
-use crate::source::follow::{FollowSettings, From, StreamReader};
-use crate::source::{Fetches, ReadContext, StreamRetention};
+use crate::source::streaming::{StreamReader, StreamReaderSettings, StreamStart};
+use crate::source::{InFlightLimits, ReadContext, StreamRetention};
 
 /// How many positions a message names.
 const NAMED_POSITIONS: usize = 4;
@@ -45,7 +45,7 @@ impl Runner {
     pub(in crate::query) fn starts(
         &mut self,
         recovered: &mut Option<Recovered>,
-    ) -> Result<Vec<From>> {
+    ) -> Result<Vec<StreamStart>> {
         self.mark = match recovered {
             Some(recovered) => Mark::of(&recovered.batch),
             None => Mark::beginning(&self.metadata),
@@ -71,13 +71,13 @@ impl Runner {
                 }
                 self.oldest_records()
             } else if let Some(ranges) = ranges {
-                From::Offsets {
+                StreamStart::Resume {
                     offsets: ranges.ends(),
                     read_to: ranges.read_to,
                     retention: ranges.retention,
                 }
             } else {
-                From::Beginning {
+                StreamStart::Initial {
                     start: known.start.clone(),
                     created_at: self.metadata.created_at,
                     retention: known.retention,
@@ -88,8 +88,8 @@ impl Runner {
         Ok(starts)
     }
 
-    fn oldest_records(&self) -> From {
-        From::Beginning {
+    fn oldest_records(&self) -> StreamStart {
+        StreamStart::Initial {
             start: InitialPositions {
                 shards: Offsets::new(),
                 others: ShardPosition::TrimHorizon,
@@ -140,25 +140,25 @@ impl Runner {
     /// Starts to read each source where `starts` says.
     pub(in crate::query) async fn readers(
         &mut self,
-        starts: Vec<From>,
+        starts: Vec<StreamStart>,
     ) -> Result<Vec<StreamReader>> {
         let mut readers = Vec::with_capacity(starts.len());
         for (place, from) in starts.into_iter().enumerate() {
             let (source, summary) = (&self.plan.sources[place], &self.streams[place]);
-            let settings = FollowSettings {
+            let settings = StreamReaderSettings {
                 columns: source.columns,
                 created_at: summary.created_at,
                 distribution: summary.distribution,
                 until: self.until,
                 caps: self.trigger != Trigger::Once,
-                standings: self.stateful.as_ref().is_some_and(Stateful::has_watermark),
+                track_activity: self.stateful.as_ref().is_some_and(Stateful::has_watermark),
             };
             let shards = summary.open_shards as usize;
             let buffers = source.table().options().source.buffer_max_bytes;
             let context = ReadContext {
                 stream: summary.stream.clone(),
                 max_record_bytes: summary.max_record_bytes,
-                fetches: Arc::new(Fetches::new(shards, buffers)),
+                in_flight: Arc::new(InFlightLimits::new(shards, buffers)),
                 retention: Arc::new(StreamRetention::new(summary.retention)),
                 ..source.table().read_context(shards)
             };
@@ -189,7 +189,7 @@ impl Runner {
     pub(in crate::query) fn expect_streams(&self, readers: &[StreamReader]) -> Result<()> {
         for (source, reader) in self.remade_sources(readers) {
             if source.fails_on_data_loss() {
-                reader.outlook(Instant::now())?;
+                reader.readiness(Instant::now())?;
             }
         }
         Ok(())
@@ -200,7 +200,7 @@ impl Runner {
         readers: &'a [StreamReader],
     ) -> impl Iterator<Item = (&'a PlanSource, &'a StreamReader)> {
         let sources = self.plan.sources.iter().zip(readers);
-        sources.filter(|(_, reader)| reader.is_remade())
+        sources.filter(|(_, reader)| reader.is_stream_recreated())
     }
 }
 

@@ -30,7 +30,7 @@ fn descendants_of_a_shard_with_a_place_start_at_their_beginning() {
     let start = StartingPosition::PerShard(positions.into());
     let beginning = Some(ShardPosition::TrimHorizon);
     assert_eq!(
-        starts(&shards, &start).unwrap(),
+        resolve_starts(&shards, &start).unwrap(),
         [
             Some(after("7")),
             None,
@@ -49,7 +49,7 @@ fn placed(shards: &[Shard], positions: &[(u32, &str)]) -> Vec<String> {
         .iter()
         .map(|(n, place)| (named(*n), place.parse().unwrap()));
     let start = StartingPosition::PerShard(positions.collect());
-    let places = starts(shards, &start).unwrap().into_iter();
+    let places = resolve_starts(shards, &start).unwrap().into_iter();
     let text =
         |place: Option<ShardPosition>| place.map_or("LATEST".to_owned(), |place| place.to_string());
     places.map(text).collect()
@@ -90,14 +90,14 @@ fn a_start_in_the_future_is_refused_with_both_times() {
         StartingPosition::PerShard([(shard, ShardPosition::AtTimestamp(time))].into())
     };
     for ahead in [-86_400_000, 0, 5_000] {
-        refuse_future(&StartingPosition::AtTimestamp(at(ahead)), now).unwrap();
-        refuse_future(&per_shard(at(ahead)), now).unwrap();
+        reject_future_start(&StartingPosition::AtTimestamp(at(ahead)), now).unwrap();
+        reject_future_start(&per_shard(at(ahead)), now).unwrap();
     }
     for (start, place) in [
         (StartingPosition::AtTimestamp(at(5_001)), "Position' = '"),
         (per_shard(at(5_001)), "of shard 'shardId-000000000007' = '"),
     ] {
-        let error = refuse_future(&start, now).unwrap_err();
+        let error = reject_future_start(&start, now).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::InvalidOption);
         let message = error.to_string();
         for part in [
@@ -116,9 +116,9 @@ fn other_starts_are_the_same_for_all_shards() {
     let time = UnixMillis(5);
     let at = Some(ShardPosition::AtTimestamp(time));
     let start = StartingPosition::AtTimestamp(time);
-    assert_eq!(starts(&shards, &start).unwrap(), [at.clone(), at]);
+    assert_eq!(resolve_starts(&shards, &start).unwrap(), [at.clone(), at]);
     assert_eq!(
-        starts(&shards, &StartingPosition::Latest).unwrap(),
+        resolve_starts(&shards, &StartingPosition::Latest).unwrap(),
         [None, None]
     );
 }

@@ -9,28 +9,28 @@ fn id(name: &str) -> ShardId {
 }
 
 /// Shards as `name:state` or `name<parent,parent:state`, states by their first letter.
-fn standings(text: &str) -> Coverage {
+fn coverage(text: &str) -> Coverage {
     let standing = |text: &str| {
-        let (shard, state) = text.split_once(':').unwrap();
+        let (shard, activity) = text.split_once(':').unwrap();
         let (shard, parents) = shard.split_once('<').unwrap_or((shard, ""));
-        Standing {
+        ShardActivity {
             shard: id(shard),
             parents: parents
                 .split(',')
                 .filter(|name| !name.is_empty())
                 .map(id)
                 .collect(),
-            state: match state {
+            activity: match activity {
                 "A" => Activity::Active,
                 "I" => Activity::Idle,
-                "O" => Activity::Over,
+                "O" => Activity::Ended,
                 other => panic!("{other}"),
             },
             quiet: Duration::ZERO,
         }
     };
     Coverage {
-        standings: text.split_whitespace().map(standing).collect(),
+        shards: text.split_whitespace().map(standing).collect(),
         ..Coverage::default()
     }
 }
@@ -56,7 +56,7 @@ fn expect(case: &str, steps: &[(&str, &str, Option<i64>)]) {
                 let (shard, time) = seen.split_once('=').unwrap();
                 watermarks.seen(0, &id(shard), UnixMillis(time.parse().unwrap()));
             }
-            let next = watermarks.advance(&[standings(shards)]);
+            let next = watermarks.advance(&[coverage(shards)]);
             assert_eq!(next, expected.map(UnixMillis), "{case}, step {step}");
             assert_eq!(watermarks.watermark, next);
         }
@@ -226,7 +226,7 @@ fn times_of_shards_that_are_over_are_let_go_of_when_the_children_have_them() {
         for (shard, time) in seen {
             watermarks.seen(1, &id(shard), UnixMillis(*time));
         }
-        watermarks.advance(&[Coverage::default(), standings(shards)]);
+        watermarks.advance(&[Coverage::default(), coverage(shards)]);
         let times = watermarks.event_times().pop().unwrap();
         let times = times.into_iter();
         times.map(|(id, time)| (id.to_string(), time.0)).collect()
@@ -255,7 +255,7 @@ fn all_shards_of_all_sources_count() {
     let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 2);
     watermarks.seen(0, &id("a"), UnixMillis(50));
     watermarks.seen(2, &id("a"), UnixMillis(1));
-    let shards = |one: &str, other: &str| [standings(one), standings(other)];
+    let shards = |one: &str, other: &str| [coverage(one), coverage(other)];
     assert_eq!(watermarks.advance(&shards("a:A", "a:A")), None);
     watermarks.seen(1, &id("a"), UnixMillis(30));
     let next = |watermarks: &mut Watermarks, one: &str, other: &str| {
@@ -281,7 +281,7 @@ fn a_batch_that_runs_again_has_the_watermark_it_was_planned_with() {
         assert_eq!(watermarks.watermark, Some(UnixMillis(expected)));
     }
     watermarks.seen(0, &id("a"), UnixMillis(50));
-    let next = watermarks.advance(&[standings("a:A")]);
+    let next = watermarks.advance(&[coverage("a:A")]);
     assert_eq!(next, Some(UnixMillis(45)), "it does not go back");
 }
 
@@ -294,11 +294,11 @@ fn times_saturate_where_they_have_no_date() {
     ] {
         let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 1);
         watermarks.seen(0, &id("a"), UnixMillis(time));
-        assert_eq!(watermarks.advance(&[standings("a:A")]), Some(expected));
+        assert_eq!(watermarks.advance(&[coverage("a:A")]), Some(expected));
     }
     let mut watermarks = Watermarks::new(Duration::MAX, &Committed::default(), 1);
     watermarks.seen(0, &id("a"), UnixMillis(50));
-    let next = watermarks.advance(&[standings("a:A")]);
+    let next = watermarks.advance(&[coverage("a:A")]);
     assert_eq!(next, Some(UnixMillis::FIRST));
 }
 
@@ -306,7 +306,7 @@ fn times_saturate_where_they_have_no_date() {
 fn read_up_to(read_to: i64, text: &str) -> [Coverage; 1] {
     [Coverage {
         read_to: Some(UnixMillis(read_to)),
-        ..standings(text)
+        ..coverage(text)
     }]
 }
 
@@ -320,7 +320,7 @@ fn the_watermark_follows_the_clock_once_nothing_has_arrived_for_the_timeout() {
     watermarks.seen(0, &id("b"), UnixMillis(20));
     let arrived = Coverage {
         last_arrival: Some(UnixMillis(10_000)),
-        ..standings("a:A b:A")
+        ..coverage("a:A b:A")
     };
     assert_eq!(watermarks.advance(&[arrived]), Some(UnixMillis(10)));
     for (read_to, expected) in [(10_000, 10), (10_099, 10), (10_100, 40), (10_130, 70)] {
@@ -344,9 +344,9 @@ fn a_shard_that_is_quiet_for_the_timeout_does_not_hold_the_others() {
             Watermarks::new(DELAY, &Committed::default(), 1).with_idle_timeout(timeout, None);
         watermarks.seen(0, &id("a"), UnixMillis(50));
         watermarks.seen(0, &id("b"), UnixMillis(80));
-        let mut coverage = standings("a:A b:A");
-        coverage.standings[0].quiet = Duration::from_millis(100);
-        let next = watermarks.advance(&[coverage]);
+        let mut both = coverage("a:A b:A");
+        both.shards[0].quiet = Duration::from_millis(100);
+        let next = watermarks.advance(&[both]);
         assert_eq!(next, Some(UnixMillis(expected)), "{timeout:?}");
     }
 }

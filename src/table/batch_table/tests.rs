@@ -13,7 +13,7 @@ use crate::kinesis::{
     PutEntry, RecordColumns, ShardFilter, TokioClock,
 };
 use crate::model::{Clock, ShardId, ShardPosition, StreamIdentity, StreamName, UnixMillis};
-use crate::source::{RowPlace, Until};
+use crate::source::{RowIndex, Until};
 use crate::table::{Services, in_source_order};
 
 /// A stream of some shards with ten records each, and a table of it.
@@ -97,11 +97,11 @@ impl Fixture {
             if held(place) {
                 let cuts = [(0, 2), (2, 6)].map(|(first, end)| PageSlice {
                     page: page.clone(),
-                    first: RowPlace {
+                    first: RowIndex {
                         record: first,
                         sub: 0,
                     },
-                    end: RowPlace {
+                    end: RowIndex {
                         record: end,
                         sub: 0,
                     },

@@ -36,7 +36,7 @@ impl Day {
     }
 
     fn is_over(&self, place: usize) -> bool {
-        self.shards[place].state == Activity::Over
+        self.shards[place].state == Activity::Ended
     }
 
     /// Whether rows of it may be read.
@@ -93,7 +93,7 @@ impl Day {
                 continue;
             }
             self.shards[place].state = if self.is_closed(place) && random.u8(..3) == 0 {
-                Activity::Over
+                Activity::Ended
             } else if random.u8(..3) == 0 {
                 Activity::Idle
             } else {
@@ -122,7 +122,7 @@ impl Day {
                 _ if !self.shards[*place].known => false,
                 Activity::Active => true,
                 Activity::Idle => false,
-                Activity::Over => !has_heir && times[*place].is_some(),
+                Activity::Ended => !has_heir && times[*place].is_some(),
             }
         };
         let counting: Vec<usize> = (0..self.shards.len()).filter(counts).collect();
@@ -137,18 +137,18 @@ impl Day {
         self.watermark
     }
 
-    fn standings(&self) -> Vec<Coverage> {
+    fn coverage(&self) -> Vec<Coverage> {
         let of = |source: usize| {
             let shards = self.shards.iter().enumerate();
             let known = shards.filter(|(_, shard)| shard.known && shard.source == source);
-            let standing = |(place, shard): (usize, &Shard)| Standing {
+            let standing = |(place, shard): (usize, &Shard)| ShardActivity {
                 shard: name(place),
                 parents: shard.parents.iter().map(|parent| name(*parent)).collect(),
-                state: shard.state,
+                activity: shard.state,
                 quiet: Duration::ZERO,
             };
             Coverage {
-                standings: known.map(standing).collect(),
+                shards: known.map(standing).collect(),
                 ..Coverage::default()
             }
         };
@@ -169,7 +169,7 @@ fn random_days_have_the_watermark_of_the_rule_and_it_never_goes_back() {
         for batch in 0..60 {
             day.pass(&mut random);
             let before = watermarks.watermark;
-            let found = watermarks.advance(&day.standings());
+            let found = watermarks.advance(&day.coverage());
             let expected = day.expected().map(UnixMillis);
             assert_eq!(found, expected, "seed {seed}, batch {batch}, {day:#?}");
             assert!(found >= before);
@@ -200,16 +200,16 @@ fn random_days_have_the_watermark_of_the_rule_and_it_never_goes_back() {
 
 #[test]
 fn ten_thousand_shards_take_no_time() {
-    let shards: Vec<Standing> = (0..20_000)
-        .map(|place| Standing {
+    let shards: Vec<ShardActivity> = (0..20_000)
+        .map(|place| ShardActivity {
             shard: name(place),
             parents: if place < 10_000 {
                 Vec::new()
             } else {
                 vec![name(place - 10_000), name((place + 1) % 10_000)]
             },
-            state: if place < 10_000 {
-                Activity::Over
+            activity: if place < 10_000 {
+                Activity::Ended
             } else {
                 Activity::Active
             },
@@ -221,7 +221,7 @@ fn ten_thousand_shards_take_no_time() {
         watermarks.seen(0, &name(place), UnixMillis(50 + place as i64));
     }
     let all = [Coverage {
-        standings: shards,
+        shards: shards,
         ..Coverage::default()
     }];
     assert_eq!(watermarks.advance(&all), Some(UnixMillis(40)));

@@ -1,0 +1,52 @@
+//! What a shard holds, and the options it is read with.
+
+use crate::options::{HashFilter, OptionsBuilder, SourceOptions};
+
+/// What records there are, and how they are read.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    pub(crate) options: SourceOptions,
+    pub(crate) aggregated: bool,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        let mut builder = OptionsBuilder::default();
+        builder.set_location("words").unwrap();
+        let mut options = builder.finish().unwrap().source;
+        options.fail_on_data_loss = true;
+        Self {
+            options,
+            aggregated: true,
+        }
+    }
+}
+
+impl Shape {
+    pub(crate) fn plain() -> Self {
+        Self {
+            aggregated: false,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn pages_of(mut self, records: usize) -> Self {
+        self.options.records_per_fetch = records;
+        self
+    }
+
+    pub(crate) fn capped_at(mut self, rows: u64) -> Self {
+        self.options.max_records_per_shard = Some(rows);
+        self
+    }
+
+    pub(crate) fn filtered(mut self, filter: HashFilter) -> Self {
+        self.options.hash_filter = filter;
+        self
+    }
+
+    pub(crate) fn going_on(mut self) -> Self {
+        self.options.fail_on_data_loss = false;
+        self
+    }
+}

@@ -1,0 +1,254 @@
+//! From a page of Kinesis records, or a slice of one, to rows: opens aggregated records, keeps the
+//! asked columns.
+//!
+//! Records that are not aggregated pass through by reference; nothing is copied.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    UInt32Array, new_null_array,
+};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+
+use super::aggregated::OpenedRows;
+use super::columns::{RowColumn, row_schema};
+use super::page_slice::{PageSlice, RowIndex};
+use crate::aggregation::{Opened, UserRecord, UserRecords, looks_aggregated, open, open_checked};
+use crate::error::{Error, Result};
+use crate::model::{HashRange, ShardId, StreamName};
+use crate::options::{ExtraColumn, HashFilter};
+
+/// Rows of a batch, as a rule to the end of a Kinesis record: keeps memory flat where a page of a few
+/// MiB opens into a million rows.
+pub(crate) const ROWS_PER_BATCH: usize = 8_192;
+
+/// Rows of a batch at most. A Kinesis record of more rows is opened again for each batch, which costs
+/// its checksum once more.
+const MOST_ROWS_PER_BATCH: usize = 65_536;
+
+/// What the rows of one shard have in common.
+#[derive(Debug)]
+pub(crate) struct RowBuilder {
+    pub(crate) stream: StreamName,
+    pub(crate) shard: ShardId,
+    /// Set where user records outside it are left out.
+    pub(crate) hash_range: Option<HashRange>,
+    pub(crate) hash_filter: HashFilter,
+    /// What [`RowColumn::ShardNumber`] says of each row.
+    pub(crate) number: u32,
+    pub(crate) columns: Vec<RowColumn>,
+    schema: SchemaRef,
+}
+
+/// What opening pages has come across besides rows.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Findings {
+    /// Aggregated records with a bad table index, kept whole.
+    pub(crate) damaged: usize,
+    /// User records left out by the hash filter.
+    pub(crate) filtered: usize,
+}
+
+/// A slice of a page that is being turned into rows, batch by batch.
+#[derive(Debug)]
+pub(crate) struct OpenPage {
+    /// What is left of it.
+    slice: PageSlice,
+    aggregated: bool,
+}
+
+impl OpenPage {
+    pub(crate) fn new(slice: PageSlice) -> Self {
+        let data = slice.page.data();
+        let aggregated = slice.records().any(|i| looks_aggregated(data.value(i)));
+        Self { slice, aggregated }
+    }
+}
+
+impl RowBuilder {
+    pub(crate) fn new(
+        stream: StreamName,
+        shard: ShardId,
+        hash_range: Option<HashRange>,
+        hash_filter: HashFilter,
+        columns: Vec<RowColumn>,
+    ) -> Self {
+        let schema = row_schema(&columns);
+        Self {
+            stream,
+            shard,
+            hash_range,
+            hash_filter,
+            number: 0,
+            columns,
+            schema,
+        }
+    }
+
+    /// The same for the read of this number.
+    #[must_use]
+    pub(crate) fn numbered(self, number: u32) -> Self {
+        Self { number, ..self }
+    }
+
+    /// The next rows of `open`, at least one; `None` at its end.
+    pub(crate) fn next_batch(
+        &self,
+        open: &mut OpenPage,
+        findings: &mut Findings,
+    ) -> Result<Option<RecordBatch>> {
+        while !open.slice.is_empty() {
+            let batch = if open.aggregated {
+                self.opened(open, findings)?
+            } else {
+                let batch = self.plain(&open.slice)?;
+                open.slice.first = open.slice.end;
+                batch
+            };
+            if batch.num_rows() > 0 {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Plain records: their columns as they are.
+    fn plain(&self, slice: &PageSlice) -> Result<RecordBatch> {
+        let page = &slice.page;
+        let mut records = slice.records();
+        // One that was given already: it has a single row.
+        records.start += usize::from(slice.first.sub > 0);
+        let (first, rows) = (records.start, records.len());
+        let column = |column: &RowColumn| -> Result<ArrayRef> {
+            Ok(match column {
+                RowColumn::Data => Arc::new(without_neighbours(page.data().slice(first, rows))),
+                RowColumn::PartitionKey => shared(page.partition_key())?.slice(first, rows),
+                RowColumn::SequenceNumber => shared(page.sequence_number())?.slice(first, rows),
+                RowColumn::ArrivalTimestamp => shared(page.arrival())?.slice(first, rows),
+                RowColumn::StreamName => repeated(self.stream.as_str(), rows),
+                RowColumn::ShardNumber => Arc::new(UInt32Array::from_value(self.number, rows)),
+                RowColumn::Extra(ExtraColumn::ShardId) => repeated(self.shard.as_str(), rows),
+                RowColumn::Extra(ExtraColumn::SubSequenceNumber) => {
+                    Arc::new(Int64Array::from_value(0, rows))
+                }
+                RowColumn::Extra(ExtraColumn::ExplicitHashKey) => {
+                    new_null_array(&DataType::Utf8, rows)
+                }
+            })
+        };
+        let columns = self.columns.iter().map(column).collect::<Result<_>>()?;
+        self.batch(columns, rows)
+    }
+
+    /// Records from the first of `open` on, aggregated ones opened, until a batch is full.
+    fn opened(&self, open: &mut OpenPage, findings: &mut Findings) -> Result<RecordBatch> {
+        let mut rows = OpenedRows::new(&self.columns);
+        let slice = &mut open.slice;
+        while !slice.is_empty() && rows.len() < ROWS_PER_BATCH {
+            let RowIndex { record, sub } = slice.first;
+            let data = slice.page.data().value(record);
+            let subs = sub..slice.subs_end(record);
+            match open_record(data, slice.checked) {
+                Opened::Aggregate(users) => {
+                    let full = self.open_aggregate(record, users, subs, &mut rows, findings);
+                    if let Some(sub) = full {
+                        slice.first.sub = sub;
+                        break;
+                    }
+                }
+                outcome => {
+                    if subs.contains(&0) {
+                        findings.damaged += usize::from(matches!(outcome, Opened::Damaged));
+                        rows.push_plain(record, data, &slice.page);
+                    }
+                }
+            }
+            slice.first = RowIndex::before(record + 1);
+        }
+        let count = rows.len();
+        let columns = rows.finish(self, &slice.page)?;
+        self.batch(columns, count)
+    }
+
+    /// Takes the user records `subs` of one Kinesis record; gives the first that the batch had no room
+    /// for, if there is one.
+    fn open_aggregate(
+        &self,
+        record: usize,
+        users: UserRecords<'_>,
+        subs: Range<u64>,
+        rows: &mut OpenedRows,
+        findings: &mut Findings,
+    ) -> Option<u64> {
+        let drop_all =
+            self.hash_filter == HashFilter::Kcl && users.clone().any(|user| !self.is_inside(&user));
+        let place = |sub: u64| usize::try_from(sub).unwrap_or(usize::MAX);
+        let users = users.enumerate().take(place(subs.end));
+        for (sub, user) in users.skip(place(subs.start)) {
+            if rows.len() == MOST_ROWS_PER_BATCH {
+                return Some(sub as u64);
+            }
+            let outside = self.hash_filter == HashFilter::PerRecord && !self.is_inside(&user);
+            if drop_all || outside {
+                findings.filtered += 1;
+            } else {
+                rows.push(record, sub, &user);
+            }
+        }
+        None
+    }
+
+    fn is_inside(&self, user: &UserRecord<'_>) -> bool {
+        self.hash_range
+            .is_none_or(|range| range.contains(user.hash_key()))
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(
+            |error| Error::internal("columns of a page do not fit the schema").with_source(error),
+        )
+    }
+}
+
+/// The same rows on the same memory, less the bytes around them: a cast to text refuses an array for
+/// any byte it holds, be it of no row.
+fn without_neighbours(rows: BinaryArray) -> BinaryArray {
+    let (offsets, values, nulls) = rows.into_parts();
+    let (begin, end) = (offsets[0], offsets[offsets.len() - 1]);
+    let place = |offset: i32| usize::try_from(offset).expect("offsets of an array never fall");
+    let values = values.slice_with_length(place(begin), place(end - begin));
+    let offsets = match begin {
+        0 => offsets,
+        _ => OffsetBuffer::new(offsets.iter().map(|offset| offset - begin).collect()),
+    };
+    BinaryArray::new(offsets, values, nulls)
+}
+
+fn open_record(data: &[u8], checked: bool) -> Opened<'_> {
+    if checked {
+        open_checked(data)
+    } else {
+        open(data)
+    }
+}
+
+pub(crate) fn repeated(text: &str, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::new_repeated(text, rows))
+}
+
+/// A column of the page; it is there because the columns of the rows decided what was asked for.
+pub(crate) fn shared<A: Array + Clone + 'static>(column: Option<&A>) -> Result<ArrayRef> {
+    match column {
+        Some(column) => Ok(Arc::new(column.clone())),
+        None => Err(Error::internal(
+            "a column that was asked for is not in the page",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

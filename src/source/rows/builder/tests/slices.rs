@@ -1,0 +1,192 @@
+//! Parts of a page.
+
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::*;
+use crate::model::ShardPosition;
+use crate::source::rows::CountedPage;
+
+fn place(record: usize, sub: u64) -> RowIndex {
+    RowIndex { record, sub }
+}
+
+/// Rows of part of a page.
+fn rows_between(
+    builder: &RowBuilder,
+    page: &RecordsPage,
+    first: RowIndex,
+    end: RowIndex,
+) -> Vec<String> {
+    rows_of(builder, PageSlice::new(page.clone(), first, end))
+}
+
+fn rows_of(builder: &RowBuilder, slice: PageSlice) -> Vec<String> {
+    let mut open = OpenPage::new(slice);
+    let mut rows = Vec::new();
+    while let Some(batch) = builder
+        .next_batch(&mut open, &mut Findings::default())
+        .unwrap()
+    {
+        assert!(batch.num_rows() > 0);
+        rows.extend(described(&batch));
+    }
+    rows
+}
+
+/// A line per row, with all that is in it.
+fn described(batch: &RecordBatch) -> Vec<String> {
+    let columns: Vec<_> = (batch.columns().iter())
+        .map(|column| ArrayFormatter::try_new(column, &FormatOptions::default()).unwrap())
+        .collect();
+    let row = |row| {
+        let values = columns.iter().map(|column| column.value(row).to_string());
+        values.collect::<Vec<_>>().join(" ")
+    };
+    (0..batch.num_rows()).map(row).collect()
+}
+
+/// Every place of a page between two rows.
+fn places(records: &[u64]) -> Vec<RowIndex> {
+    let of = |(record, rows): (usize, &u64)| (0..*rows).map(move |sub| place(record, sub));
+    let inner = records.iter().enumerate().flat_map(of);
+    inner.chain([RowIndex::before(records.len())]).collect()
+}
+
+#[test]
+fn the_rows_of_any_two_places_are_those_between_them() {
+    let packed = |n: usize| aggregate(&vec![("k", Some(n as u128), b"user".as_slice()); n]);
+    let (three, one, four) = (packed(3), packed(1), packed(4));
+    let mixed: &[&[u8]] = &[b"a", &three, &one, b"b", b"c", &four];
+    let plain: &[&[u8]] = &[b"a", b"b", b"c", b"d"];
+    for (records, rows) in [(mixed, &[1, 3, 1, 1, 1, 4][..]), (plain, &[1, 1, 1, 1])] {
+        let page = page(records);
+        let places = places(rows);
+        for filter in [HashFilter::PerRecord, HashFilter::Kcl, HashFilter::None] {
+            let builder = builder(&all_columns(), filter, None);
+            let all = rows_between(&builder, &page, places[0], places[places.len() - 1]);
+            assert_eq!(all.len(), places.len() - 1);
+            for first in 0..places.len() {
+                for end in first..places.len() {
+                    let rows = rows_between(&builder, &page, places[first], places[end]);
+                    assert_eq!(
+                        rows,
+                        all[first..end],
+                        "{:?} {:?}",
+                        places[first],
+                        places[end]
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_end_behind_the_last_user_record_is_that_of_the_record() {
+    let packed = aggregate(&[("k", None, b"0"), ("k", None, b"1")]);
+    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
+    let page = page(&[&packed, b"plain", b"next"]);
+    let rows = |first, end| rows_between(&builder, &page, first, end);
+    assert_eq!(rows(place(0, 1), place(0, 9)), ["31"]);
+    assert_eq!(rows(place(0, 9), place(1, 9)), ["706c61696e"]);
+    assert_eq!(rows(place(1, 9), place(9, 0)), ["6e657874"]);
+}
+
+#[test]
+fn the_hash_filter_looks_at_a_whole_aggregate_wherever_it_is_cut() {
+    let low = HashRange {
+        start: HashKey(0),
+        end: HashKey(99),
+    };
+    let packed = aggregate(&[("k", Some(5), b"in"), ("k", Some(500), b"out")]);
+    let page = page(&[&packed]);
+    let rows = |filter| {
+        let builder = builder(&[RowColumn::Data], filter, Some(low));
+        rows_between(&builder, &page, place(0, 0), place(0, 1))
+    };
+    assert_eq!(rows(HashFilter::PerRecord), ["696e"]);
+    assert_eq!(rows(HashFilter::Kcl), Vec::<String>::new());
+}
+
+#[test]
+fn part_of_a_record_of_very_many_user_records_comes_in_batches_too() {
+    let users = vec![("k", None, b"x".as_slice()); 150_000];
+    let packed = aggregate(&users);
+    let builder = builder(
+        &[RowColumn::Extra(ExtraColumn::SubSequenceNumber)],
+        HashFilter::None,
+        None,
+    );
+    let slice = PageSlice::new(page(&[&packed]), place(0, 10), place(0, 140_000));
+    let mut open = OpenPage::new(slice);
+    let mut sizes = Vec::new();
+    let mut next = 10;
+    while let Some(batch) = builder
+        .next_batch(&mut open, &mut Findings::default())
+        .unwrap()
+    {
+        sizes.push(batch.num_rows());
+        for sub in batch.column(0).as_primitive::<Int64Type>().values() {
+            assert_eq!(*sub, next);
+            next += 1;
+        }
+    }
+    assert_eq!(sizes, [65_536, 65_536, 8_918]);
+    assert_eq!(next, 140_000);
+}
+
+#[test]
+fn a_slice_of_plain_records_shares_the_memory_of_its_page() {
+    let page = page(&[b"aaa", b"bbb", b"ccc"]);
+    let data = page.data().value_data().as_ptr_range();
+    let slice = PageSlice::new(page, place(0, 1), place(2, 0));
+    assert_eq!((slice.records(), slice.size_bytes()), (0..2, 16));
+    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
+    let batch = builder.next_batch(&mut OpenPage::new(slice), &mut Findings::default());
+    let batch = batch.unwrap().unwrap();
+    let column = batch.column(0).as_binary::<i32>();
+    assert_eq!(column.value(0), b"bbb");
+    assert!(data.contains(&column.value(0).as_ptr()));
+}
+
+/// The engine looks at all bytes an array holds when it casts it to text, not only at those of its
+/// rows.
+#[test]
+fn plain_rows_can_be_text_whatever_their_neighbours_are() {
+    let packed = aggregate(&[("k", None, b"user".as_slice()); 3]);
+    let page = page(&[b"\xff", b"a", b"bc", &packed, b"d"]);
+    let builder = builder(&[RowColumn::Data], HashFilter::PerRecord, None);
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    for (first, end, expected) in [(1, 3, &["a", "bc"][..]), (4, 5, &["d"]), (2, 3, &["bc"])] {
+        let slice = PageSlice::new(page.clone(), place(first, 0), place(end, 0));
+        let mut open = OpenPage::new(slice);
+        let rows = builder.next_batch(&mut open, &mut Findings::default());
+        let rows = rows.unwrap().unwrap();
+        let text = cast_with_options(rows.column(0), &DataType::Utf8, &strict).unwrap();
+        let text: Vec<_> = text.as_string::<i32>().iter().flatten().collect();
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
+fn what_was_checked_when_it_was_counted_gives_the_same_rows() {
+    let packed = aggregate(&[("k", None, b"a"), ("k", None, b"b")]);
+    let mut spoilt = packed.clone();
+    *spoilt.last_mut().unwrap() ^= 1;
+    let sound: &[&[u8]] = &[b"a", &packed];
+    let mixed: &[&[u8]] = &[&packed, &spoilt];
+    for (records, checked) in [(sound, true), (mixed, false)] {
+        let page = page(records);
+        let builder = builder(&all_columns(), HashFilter::None, None);
+        let end = RowIndex::before(page.len());
+        let expected = rows_between(&builder, &page, place(0, 0), end);
+        let counted = CountedPage::new(page, &ShardPosition::TrimHorizon, None).unwrap();
+        let slice = counted.slice(0, counted.rows());
+        assert_eq!(slice.checked, checked);
+        assert_eq!(rows_of(&builder, slice), expected);
+    }
+}

@@ -1,0 +1,22 @@
+//! Which user records belong to their shard.
+
+use crate::kinesis::RecordDistribution;
+use crate::model::HashRange;
+use crate::options::HashFilter;
+
+/// The hash range user records of `shard` must lie in, where that matters: a producer with an
+/// outdated shard map writes only into shards that were made by a reshard, which have a parent.
+pub(crate) fn hash_filter_range(
+    filter: HashFilter,
+    distribution: RecordDistribution,
+    has_parent: bool,
+    hash_range: HashRange,
+) -> Option<HashRange> {
+    let filtered = match filter {
+        HashFilter::PerRecord => has_parent,
+        HashFilter::Kcl => true,
+        HashFilter::None => false,
+    };
+    let by_key = distribution == RecordDistribution::PartitionKey;
+    (by_key && filtered).then_some(hash_range)
+}

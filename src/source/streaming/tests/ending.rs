@@ -1,0 +1,137 @@
+use super::*;
+use crate::kinesis::RecordsPageBuilder;
+use crate::source::rows::CountedPage;
+use crate::source::streaming::state::{Arrival, PageEnd};
+
+/// All rows of a run up to the frozen tip, and where it ended.
+async fn run(fixture: &Fixture, from: StreamStart) -> (Vec<String>, Offsets) {
+    let reader = fixture.read(from).await;
+    let mut rows = Vec::new();
+    let mut ends = None;
+    while !reader.is_exhausted() {
+        match reader.readiness(Instant::now()).unwrap() {
+            Readiness::Ready => {
+                let batch = reader.next().await;
+                reader.committed(&batch.ranges.ends());
+                rows.extend(rows_of(&batch));
+                ends = Some(batch.ranges.ends());
+            }
+            _ => reader.changed().await,
+        }
+    }
+    let ends = ends.unwrap_or_else(|| reader.take().ranges.ends());
+    (rows, ends)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_ends_with_what_was_there_whatever_is_written_meanwhile_and_the_next_goes_on() {
+    let mut fixture = Fixture::with_shards(2).await;
+    fixture.options.records_per_fetch = 7;
+    let mut written = Vec::new();
+    for number in 0..100 {
+        let text = format!("{number} early");
+        fixture.put(&text).await;
+        written.push(text);
+    }
+    sleep(Duration::from_millis(1)).await;
+    fixture.settings.until = Some(fixture.now());
+    sleep(Duration::from_millis(1)).await;
+    let busy = async {
+        for number in 0.. {
+            fixture.put(&format!("{number} late")).await;
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let (mut rows, ends) = tokio::select! {
+        biased;
+        done = run(&fixture, horizon()) => done,
+        () = busy => unreachable!("the writer never ends"),
+    };
+    rows.sort();
+    written.sort();
+    assert_eq!(rows, written);
+    sleep(Duration::from_millis(1)).await;
+    fixture.settings.until = Some(fixture.now());
+    let (rows, _) = run(&fixture, behind(ends)).await;
+    let late = rows.iter().filter(|row| row.ends_with("late")).count();
+    assert!(late == rows.len() && late > 10);
+    let mut unique = rows.clone();
+    unique.sort();
+    unique.dedup();
+    assert_eq!(unique.len(), rows.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_stream_is_exhausted_at_once() {
+    let mut fixture = Fixture::with_shards(2).await;
+    fixture.settings.until = Some(fixture.now());
+    let (rows, ends) = run(&fixture, horizon()).await;
+    assert!(rows.is_empty());
+    assert_eq!(ends[&shard(0)], ShardPosition::TrimHorizon);
+    let later = ShardPosition::AtTimestamp(fixture.now().plus(Duration::from_secs(9)));
+    let (rows, ends) = run(&fixture, beginning_at(later.clone())).await;
+    assert!(rows.is_empty());
+    assert_eq!(ends[&shard(0)], later);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_reads_shards_that_were_split_before_and_leaves_later_ones_to_the_next() {
+    let mut fixture = Fixture::with_shards(1).await;
+    fixture.put("apple 1").await;
+    fixture.split_the_only_shard().await;
+    fixture.put("apple 2").await;
+    fixture.put("pear 1").await;
+    sleep(Duration::from_millis(1)).await;
+    fixture.settings.until = Some(fixture.now());
+    sleep(Duration::from_millis(1)).await;
+    fixture.put("apple 3").await;
+    let (mut rows, _) = run(&fixture, horizon()).await;
+    rows.sort();
+    assert_eq!(rows, ["apple 1", "apple 2", "pear 1"]);
+
+    // Merged after the tip was frozen: the merged shard is listed, and no row of it is read.
+    let [left, right] = [shard(1), shard(2)];
+    let merge = fixture.kinesis.merge_shards(&fixture.stream, &left, &right);
+    merge.await.unwrap();
+    fixture.put("apple 4").await;
+    let (mut rows, ends) = run(&fixture, horizon()).await;
+    rows.sort();
+    assert_eq!(rows, ["apple 1", "apple 2", "pear 1"]);
+    assert_eq!(ends[&shard(3)], ShardPosition::TrimHorizon);
+    sleep(Duration::from_millis(1)).await;
+    fixture.settings.until = Some(fixture.now());
+    let (rows, ends) = run(&fixture, behind(ends)).await;
+    assert_eq!(rows, ["apple 3", "apple 4"]);
+    assert_eq!(ends[&shard(1)], ShardPosition::ShardEnd);
+}
+
+/// A service may answer once more before it says that a closed shard has ended.
+#[tokio::test(start_paused = true)]
+async fn a_closed_shard_is_read_to_its_end_and_an_open_one_to_the_tip() {
+    let mut fixture = Fixture::with_shards(1).await;
+    fixture.split_the_only_shard().await;
+    fixture.settings.until = Some(fixture.now());
+    let reader = fixture.read_all().await;
+    let page = |end| {
+        let empty = RecordsPageBuilder::with_capacity(RecordColumns::ALL, 0, 0);
+        let empty = empty.finish(None, None, None, vec![]);
+        Arrival {
+            page: CountedPage::new(empty, &ShardPosition::TrimHorizon, None).unwrap(),
+            covered: None,
+            at_tip: true,
+            found_nothing: true,
+            end,
+        }
+    };
+    let arrives = |n, end| {
+        let shared = &reader.shared;
+        shared.with(|state| state.arrived(&shard(n), page(end)))
+    };
+    assert_eq!(arrives(0, PageEnd::AtFrozenTip), (vec![], true));
+    let children = vec![shard(1), shard(2)];
+    assert_eq!(arrives(0, PageEnd::Children(vec![])), (children, false));
+    assert_eq!(arrives(1, PageEnd::AtFrozenTip), (vec![], false));
+    assert!(!reader.is_exhausted());
+    assert_eq!(arrives(2, PageEnd::BehindFrozenTip), (vec![], false));
+    assert!(reader.is_exhausted());
+}
