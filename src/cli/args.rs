@@ -1,6 +1,7 @@
-//! What may stand on the command line.
+//! Command line arguments.
 //!
-//! `-f` and `-c` are one list in the order given, which clap's derive does not keep: it is rebuilt from their indices.
+//! `-f` and `-c` form one ordered list. Clap's derive does not keep that order, so it is rebuilt
+//! from the argument indices.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,33 +13,36 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
-Without -f and -c: a shell on a terminal, else the statements on stdin, each as soon as it is complete.
-A file runs to its first error, which is named with file and line; the exit code is then 1.
-A table of more than 10,000 rows or 8 MiB is printed as several, each with its header.
+Without -f or -c, statements come from an interactive shell if stdin is a terminal, and otherwise from
+stdin, each one running as soon as it is complete.
+A file stops at its first error, which is reported with file and line; the exit code is then 1.
+A table of more than 10,000 rows or 8 MiB is printed in parts, each with its own header.
 
-A statement that reads an UNBOUNDED table runs until its trigger (SET streaming.trigger) or a
-STOP_LOCK in its checkpoint ends it, or a signal: Ctrl-C ends the statement behind the batch in
-flight and the file goes on, SIGTERM ends the run in the same way. A second signal does not wait.
+A statement that reads an UNBOUNDED table runs until its trigger (SET streaming.trigger), a STOP_LOCK
+in its checkpoint location, or a signal ends it. Ctrl-C ends the statement after the batch in flight,
+and the file continues with the next one; SIGTERM ends the run after the batch in flight. A second
+signal stops at once.
 
-In a table, control characters are printed as \\n, \\x1b or \\u{202e}. In CSV nothing is NULL, \"\" is an
-empty text, and lists, structs and maps are JSON.
+Tables show control characters as \\n, \\x1b or \\u{202e}. In CSV, an empty field is NULL, \"\" is an empty
+string, and lists, structs and maps are JSON.
 
-Binary columns such as `data` are printed as text where a value is UTF-8 without control
-characters (tab and line breaks may be in it), else as hexadecimal digits after 0x.
+Values of binary columns such as `data` are printed as text if they are UTF-8 without control
+characters (tabs and line breaks are allowed), and otherwise as 0x and hexadecimal digits.
 Where exact bytes matter, select encode(data, 'base64').
 
-RUST_LOG sets what is logged to stderr; the default is warnings, of aws_config errors only, and not
-the end of a streaming query (warn,aws_config=error,datafusion_kinesis::query::runner=off).";
+RUST_LOG sets the log filter for stderr. The default logs warnings, but only errors of aws_config, and
+not the end of a streaming query (warn,aws_config=error,datafusion_kinesis::query::runner=off).";
 
 const DOCTOR_AFTER_HELP: &str = "\
-For each table: whether its options are right, who asks (GetCallerIdentity of STS), whether the clock
-agrees, whether the stream is there, and whether each call that the statements need is allowed, by a
-dry run where the service has one. For each checkpoint location and DynamoDB table: whether it can be
-written, by writing and deleting; of a local one an empty folder stays. For each other statement: whether it can be planned.
+For each table, doctor checks the options, the credentials (with GetCallerIdentity of STS), the clock,
+whether the stream exists, and whether each API call that the statements need is allowed, using dry
+runs where the service supports them. For each checkpoint location and DynamoDB table, it checks write
+access by writing and deleting; in a local location this leaves an empty folder. It plans every other
+statement.
 
-The exit code is 1 if something has to be mended.";
+The exit code is 1 if any check failed.";
 
-/// What the process was asked to do.
+/// The parsed command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "kinesis-sql",
@@ -59,30 +63,30 @@ pub(super) struct Args {
     /// Start an in-memory Kinesis in this process and use it for all tables
     #[arg(long, conflicts_with = "endpoint_url")]
     pub(super) embedded: bool,
-    /// Run the statements of a file, `-` for stdin; may be repeated and mixed with -c
+    /// Run the statements in a file, or `-` for stdin; repeatable, and can be mixed with -c
     #[arg(short, long = "file", value_name = "FILE")]
     file: Vec<PathBuf>,
-    /// Run the statements given here; may be repeated and mixed with -f
+    /// Run the given statements; repeatable, and can be mixed with -f
     #[arg(short, long = "command", value_name = "SQL")]
     command_text: Vec<String>,
-    /// How results are printed on stdout
+    /// Output format of results on stdout
     #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     output: Format,
-    /// The widest that tables get, by default the terminal; longer values are cut, and 0 cuts nothing
+    /// Maximum width of tables (default: terminal width); longer values are cut, 0 means unlimited
     #[arg(long, value_name = "COLUMNS")]
     width: Option<usize>,
-    /// Print each row of a table as a record: a line for each column, with its whole value
+    /// Print each row as a record, one line per column, with full values
     #[arg(short = 'x', long)]
     expanded: bool,
     #[command(flatten)]
     pub(super) connection: Connection,
-    /// `-f` and `-c` in the order given.
+    /// `-f` and `-c` in command line order.
     #[arg(skip)]
     pub(super) scripts: Vec<Script>,
 }
 
 impl Args {
-    /// How results are shown.
+    /// Output settings for results.
     pub(super) fn shown(&self) -> Output {
         Output {
             format: self.output,
@@ -93,7 +97,7 @@ impl Args {
     }
 }
 
-/// Without the statements: credentials may stand there.
+/// Omits the statements, which may contain credentials.
 impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Args")
@@ -105,55 +109,56 @@ impl fmt::Debug for Args {
     }
 }
 
-/// Where tables find the service unless their options say otherwise.
+/// Connection settings for tables whose options do not set them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub(super) struct Connection {
-    /// Endpoint for all tables that name none
+    /// Endpoint for tables that do not set one
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
-    /// AWS region for all tables that name none
+    /// AWS region for tables that do not set one
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
-    /// Let --endpoint-url be http:// on another machine; what is sent there can be read on the way
+    /// Allow http:// in --endpoint-url for other hosts; traffic can then be read in transit
     #[arg(long)]
     pub(super) allow_http: bool,
-    /// Those an embedded server takes.
+    /// Credentials for the embedded server.
     #[arg(skip)]
     pub(super) credentials: CredentialSettings,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check what the statements of files need, without reading or writing a record
+    /// Check what the statements in files need, without reading or writing records
     Doctor(Box<Doctor>),
-    /// Run the in-memory Kinesis alone on loopback until Ctrl-C
+    /// Run only the in-memory Kinesis, on loopback, until Ctrl-C
     Embedded(Server),
 }
 
-/// Checks before a run.
+/// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = DOCTOR_AFTER_HELP)]
 pub(super) struct Doctor {
-    /// The statements of a file; may be repeated, later files see the tables of earlier ones
+    /// Check the statements in a file; repeatable, and later files see the tables of earlier ones
     #[arg(short, long = "file", value_name = "FILE", required = true)]
     pub(super) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) connection: Connection,
 }
 
-/// The in-memory Kinesis as its own process.
+/// Arguments of `embedded`, which runs the in-memory Kinesis in its own process.
 #[derive(Debug, clap::Args)]
 pub(super) struct Server {
-    /// Port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 4567)]
     pub(super) port: u16,
-    /// Throttle like the service does
+    /// Apply the service's throughput limits
     #[arg(long)]
     pub(super) enforce_limits: bool,
-    /// Serve this account alone; without it any, by ARN or by an access key id of twelve digits
+    /// Serve only this account; by default any account, taken from the ARN or a 12-digit access key
+    /// id
     #[arg(long, value_name = "ACCOUNT", value_parser = account)]
     pub(super) account: Option<String>,
-    /// Serve this region alone; without it any, by ARN or by the signature
+    /// Serve only this region; by default any region, taken from the ARN or the signature
     #[arg(long, value_name = "REGION", value_parser = region)]
     pub(super) region: Option<String>,
 }
@@ -162,7 +167,7 @@ fn account(text: &str) -> Result<String, String> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     match digits && text.len() == 12 {
         true => Ok(text.to_owned()),
-        false => Err("expected the twelve digits of an AWS account".to_owned()),
+        false => Err("expected a 12-digit AWS account id".to_owned()),
     }
 }
 
@@ -181,7 +186,7 @@ pub(super) enum Script {
     Stdin,
 }
 
-/// Without the statements: credentials may stand there.
+/// Omits the statements, which may contain credentials.
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -199,7 +204,7 @@ impl fmt::Display for Script {
 }
 
 impl Task {
-    /// What the process was started with; ends it after `--help`, `--version` and wrong usage.
+    /// Parses the command line. Exits after `--help`, `--version` and usage errors.
     pub(super) fn from_command_line() -> Self {
         Self::from_matches(&Self::command().get_matches()).unwrap_or_else(|error| error.exit())
     }
@@ -211,7 +216,7 @@ impl Task {
             _ => &task.args.connection,
         };
         check_endpoint(connection).map_err(|expected| {
-            // Clap would show the value, which may hold a secret.
+            // Clap would print the value, which may contain a secret.
             let message = format!("option '--endpoint-url': {expected}");
             Self::command().error(ErrorKind::ValueValidation, message)
         })?;
@@ -220,7 +225,7 @@ impl Task {
     }
 }
 
-/// What is wrong with the endpoint, if one is given.
+/// Returns what is wrong with the endpoint, if one is given.
 fn check_endpoint(connection: &Connection) -> Result<(), String> {
     let Some(url) = &connection.endpoint_url else {
         return Ok(());
@@ -228,9 +233,7 @@ fn check_endpoint(connection: &Connection) -> Result<(), String> {
     let url = endpoint_url(url, "kinesis")?;
     match unencrypted(&url) && !connection.allow_http {
         false => Ok(()),
-        true => {
-            Err("expected https:// for another machine; --allow-http allows http://".to_owned())
-        }
+        true => Err("expected https:// for a remote host; --allow-http allows http://".to_owned()),
     }
 }
 
@@ -267,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_consistent() {
+    fn the_clap_definition_is_valid() {
         Task::command().debug_assert();
     }
 
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_a_shell_with_tables() {
+    fn without_arguments_a_shell_prints_tables() {
         let args = task(&[]).unwrap().args;
         assert_eq!(args.scripts, []);
         assert_eq!(args.output, Format::Table);
@@ -290,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_has_the_port_that_kinesis_emulators_use() {
+    fn the_embedded_server_uses_the_usual_emulator_port() {
         let Some(Command::Embedded(server)) = task(&["embedded"]).unwrap().command else {
             panic!("not the server");
         };
@@ -299,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_takes_an_account_and_a_region_that_can_stand_in_an_arn() {
+    fn the_embedded_server_accepts_an_account_and_a_region() {
         let place = [
             "embedded",
             "--account",
@@ -313,8 +316,8 @@ mod tests {
         assert_eq!(server.account.as_deref(), Some("111122223333"));
         assert_eq!(server.region.as_deref(), Some("eu-west-1"));
         for (option, wrong, expected) in [
-            ("--account", "1111", "twelve digits"),
-            ("--account", "11112222333x", "twelve digits"),
+            ("--account", "1111", "12-digit"),
+            ("--account", "11112222333x", "12-digit"),
             ("--region", "eu west", "'eu-west-1'"),
         ] {
             let error = task(&["embedded", option, wrong]).unwrap_err().to_string();
@@ -323,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_a_url_and_what_is_wrong_with_one_is_said_without_it() {
+    fn an_invalid_endpoint_is_refused_without_printing_it() {
         assert!(task(&["--endpoint-url", "http://localhost:1"]).is_ok());
         let plain = ["--endpoint-url", "http://localstack:4566"];
         let error = task(&plain).unwrap_err().to_string();
@@ -345,14 +348,14 @@ mod tests {
     }
 
     #[test]
-    fn no_statement_shows_in_debug() {
+    fn debug_output_omits_statements() {
         let task = task(&["-c", "SELECT 'canary'"]).unwrap();
         let shown = format!("{task:?} {task:#?}");
         assert!(!shown.contains("canary"), "{shown}");
     }
 
     #[test]
-    fn an_embedded_server_excludes_another_endpoint() {
+    fn embedded_conflicts_with_an_endpoint() {
         assert!(task(&["--embedded", "--endpoint-url", "http://localhost:1"]).is_err());
         assert!(task(&["-c", "SELECT 1", "embedded"]).is_err());
     }

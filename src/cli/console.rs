@@ -11,36 +11,36 @@ use tracing_subscriber::EnvFilter;
 
 use super::escape;
 
-/// One message on stderr, in which nothing steers the terminal; who has closed stderr does not want it.
-pub(super) fn say(message: &str) {
+/// Prints a message to stderr, with control characters escaped. Ignores a closed stderr.
+pub(super) fn print_message(message: &str) {
     let _ = writeln!(io::stderr(), "{}", escape::lines(message));
 }
 
-/// A message about a statement that went well; on a terminal it is dim.
-pub(super) fn note(message: &str) {
+/// Prints a message about a successful statement, dimmed on a terminal.
+pub(super) fn print_note(message: &str) {
     match io::stderr().is_terminal() {
         true => {
             let message = escape::lines(message);
             let _ = writeln!(io::stderr(), "\x1b[2m{message}\x1b[0m");
         }
-        false => say(message),
+        false => print_message(message),
     }
 }
 
 pub(super) fn log_to_stderr() {
-    // The SDK warns of every place where it finds no credentials, and the runner of a query tells why it ended; the
-    // error at the end says it once.
+    // The SDK warns about every source without credentials, and the query runner logs why a query
+    // ended. The final error message reports both once.
     let default = "warn,aws_config=error,datafusion_kinesis::query::runner=off";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| escape::EventWriter(io::stderr()))
         .init();
-    // It is set once, here, and so is not set before.
+    // Called once, so the tracer cannot be set already.
     let _ = set_join_set_tracer(&InSpan);
 }
 
-/// Lets what the engine's tasks log name the query that they work for.
+/// Propagates the current span to the engine's tasks, so their log lines name the query.
 struct InSpan;
 
 type Outcomes = Box<dyn Any + Send>;

@@ -1,4 +1,4 @@
-//! The in-memory Kinesis: beside a run (`--embedded`) or alone (`kinesis-sql embedded`).
+//! The in-memory Kinesis, within a run (`--embedded`) or alone (`kinesis-sql embedded`).
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::kinesis::{EmbeddedServer, InMemoryKinesis, InMemoryOptions};
 use crate::model::{CredentialSettings, Secret, StaticCredentials, SystemClock};
 use crate::{Error, ErrorKind, Result};
 
-/// Where tables are at home unless something says otherwise.
+/// Default region.
 const REGION: &str = "us-east-1";
 
-/// Starts a server on a free port of loopback and points `connection` at it.
+/// Starts a server on a free loopback port and points `connection` at it.
 pub(super) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer> {
     let server = start(0, InMemoryOptions::default()).await?;
     connection.endpoint_url = Some(server.endpoint_url());
@@ -25,7 +25,7 @@ pub(super) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer
     Ok(server)
 }
 
-/// Runs a server alone until Ctrl-C or SIGTERM; the first line on stdout ends in its URL.
+/// Runs only a server, until Ctrl-C or SIGTERM. The first line on stdout ends with its URL.
 pub(super) async fn serve(options: &Server) -> Result<()> {
     let mut signals = Signals::all().map_err(|error| failed("signals", error))?;
     let behaviour = InMemoryOptions {
@@ -35,7 +35,7 @@ pub(super) async fn serve(options: &Server) -> Result<()> {
         ..InMemoryOptions::default()
     };
     let server = start(options.port, behaviour).await?;
-    // Who does not read stdout does not need the line.
+    // If stdout is closed, the line is not needed.
     let _ = writeln!(
         io::stdout(),
         "in-memory Kinesis on {}",
@@ -54,6 +54,6 @@ async fn start(port: u16, options: InMemoryOptions) -> Result<EmbeddedServer> {
 }
 
 fn failed(what: &str, error: io::Error) -> Error {
-    let message = format!("cannot listen to {what}: {error}");
+    let message = format!("cannot listen on {what}: {error}");
     Error::new(ErrorKind::Unavailable, message).with_source(error)
 }

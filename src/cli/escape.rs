@@ -1,13 +1,13 @@
-//! Shows control characters as text, so that nothing out of a stream can steer the terminal.
+//! Escapes control characters, so that data from a stream cannot control the terminal.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::io;
 
-/// Whether `c` steers a terminal (C0, DEL, C1), or is invisible and changes how the text around it looks: marks of
-/// direction, separators of lines, zero-width spaces, tags.
+/// Whether `c` controls a terminal (C0, DEL, C1) or invisibly changes the text around it: direction
+/// marks, line separators, zero-width spaces, tags.
 ///
-/// U+200C and U+200D are not among them: Persian, Indic scripts and emoji are written with them.
+/// U+200C and U+200D are excluded: Persian, Indic scripts and emoji need them.
 pub(super) fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -26,7 +26,7 @@ pub(super) fn is_control(c: char) -> bool {
         )
 }
 
-/// Writes a control character as in a Rust or JavaScript string: `\n`, `\x1b`, `\u{202e}`.
+/// Writes a control character as a Rust or JavaScript string would: `\n`, `\x1b`, `\u{202e}`.
 pub(super) fn write_escaped(out: &mut impl Write, c: char) -> fmt::Result {
     match c {
         '\n' | '\r' | '\t' => write!(out, "{}", c.escape_default()),
@@ -35,12 +35,12 @@ pub(super) fn write_escaped(out: &mut impl Write, c: char) -> fmt::Result {
     }
 }
 
-/// Text for one line: every control character is escaped.
+/// Escapes every control character, for single-line output.
 pub(super) fn line(text: &str) -> Cow<'_, str> {
     escaped(text, &[])
 }
 
-/// Text for several lines: line breaks and tabs stay.
+/// Escapes control characters except line breaks and tabs.
 pub(super) fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, &['\n', '\t'])
 }
@@ -62,7 +62,7 @@ fn escaped<'a>(text: &'a str, kept: &[char]) -> Cow<'a, str> {
     Cow::Owned(escaped)
 }
 
-/// Writes log events, each of which comes as one piece that ends in a line break, as one line each.
+/// Writes each log event as one line. An event arrives in one piece that ends with a line break.
 #[derive(Debug)]
 pub(super) struct EventWriter<W>(pub(super) W);
 
@@ -87,7 +87,7 @@ mod tests {
     use std::io::Write as _;
 
     #[test]
-    fn controls_of_every_kind_are_escaped() {
+    fn control_characters_are_escaped() {
         for (text, expected) in [
             ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
             ("a\nb\r\tc", "a\\nb\\r\\tc"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_any_script_stays_as_it_is() {
+    fn printable_text_of_any_script_is_unchanged() {
         for text in [
             "Grüße",
             "日本語",
@@ -117,12 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn several_lines_keep_their_breaks_and_tabs() {
+    fn multi_line_text_keeps_line_breaks_and_tabs() {
         assert_eq!(lines("a\n\tb\r\x1b"), "a\n\tb\\r\\x1b");
     }
 
     #[test]
-    fn an_event_of_the_log_is_one_line_whatever_is_in_it() {
+    fn a_log_event_cannot_break_its_line() {
         let mut writer = EventWriter(Vec::new());
         writer
             .write_all(b"WARN key=a\nWARN forged\x1b[2J\n")

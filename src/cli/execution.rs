@@ -1,6 +1,7 @@
-//! Runs statements, one at a time, until they end or a signal stops them.
+//! Runs statements one at a time, until they end or a signal stops them.
 //!
-//! A statement computes on the threads of the engine's runtime, so signals are handled however busy it is.
+//! Statements compute on the engine runtime's threads, so signals are handled even when those are
+//! busy.
 
 mod bounded;
 mod streaming;
@@ -21,7 +22,7 @@ use streaming::run_streaming;
 
 pub(super) use upcoming::Upcoming;
 
-/// Runs a statement, in front of those `behind` it, and prints what it gives; a signal ends it.
+/// Runs a statement and prints its result. `upcoming` are the statements after it.
 pub(super) async fn run_statement(
     session: &Session,
     statement: &Statement,
@@ -42,12 +43,13 @@ pub(super) async fn run_statement(
     };
     match streaming {
         Ok(true) => run_streaming(session, statement, output, signals, upcoming).await,
-        // What cannot be planned is planned again, and refused in the engine's words.
+        // A statement that fails to plan is planned again there, which reports the engine's error.
         Ok(false) | Err(_) => run_bounded(session, statement, output, signals).await,
     }
 }
 
-/// Prints or reads on another thread: who is at the other end may do nothing for long, and a signal ends the wait.
+/// Runs blocking I/O on another thread, since the other end may not respond for a long time. A
+/// signal ends the wait.
 pub(super) async fn unless_stopped<T: Send + 'static>(
     signals: &mut Signals,
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,

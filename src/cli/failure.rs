@@ -1,4 +1,4 @@
-//! Why a statement did not end well, and the message about it.
+//! Why statements and runs fail, with their messages and exit codes.
 
 use std::error::Error as StdError;
 use std::io;
@@ -18,27 +18,27 @@ use crate::error::{described, plain_words};
 const EXCERPT_LINES: usize = 5;
 const EXCERPT_COLUMNS: usize = 160;
 
-/// Why a statement did not run to its end.
+/// Why a statement did not complete.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It is wrong, or what it needs failed.
+    /// The statement is invalid, or something it needs failed.
     Query(Box<DataFusionError>),
     /// A signal ended it.
     Stopped(Stop),
-    /// Nobody reads stdout any more.
+    /// The reader of stdout is gone.
     ClosedPipe,
     /// Results could not be written.
     Output(io::Error),
 }
 
 impl Failure {
-    /// The message, then the first lines of the statement; no secret value of the statement is in either.
+    /// The message and the first lines of the statement, both without the statement's secrets.
     pub(super) fn describe(&self, statement: &Statement) -> String {
         let message = match self {
             Self::Query(error) => redact::message(&reason(error), &statement.text),
             Self::Stopped(Stop::Interrupt) => "interrupted".to_owned(),
             Self::Stopped(Stop::Terminate) => "terminated".to_owned(),
-            Self::ClosedPipe => "nobody reads the results".to_owned(),
+            Self::ClosedPipe => "the reader of stdout is gone".to_owned(),
             Self::Output(error) => format!("cannot write the results: {error}"),
         };
         format!("{message}\n{}", excerpt(&statement.text))
@@ -69,9 +69,9 @@ impl From<io::Error> for Failure {
 /// How a run of the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Every statement ran, or nobody reads the results any more.
+    /// Every statement succeeded, or the reader of stdout is gone.
     Done,
-    /// A statement failed, and was reported.
+    /// A statement failed and was reported.
     Failed,
     /// Ctrl-C.
     Interrupted,
@@ -81,7 +81,7 @@ pub(super) enum Outcome {
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
-        // A shell says 128 plus the signal's number.
+        // Shells report 128 plus the signal number.
         Self::from(match outcome {
             Outcome::Done => 0,
             Outcome::Failed => 1,
@@ -94,7 +94,7 @@ impl From<Outcome> for ExitCode {
 impl From<&Failure> for Outcome {
     fn from(failure: &Failure) -> Self {
         match failure {
-            // As with any command in front of `head`: what was asked for has been delivered.
+            // As for any command piped to `head`: the reader got what it wanted.
             Failure::ClosedPipe => Outcome::Done,
             Failure::Stopped(Stop::Interrupt) => Outcome::Interrupted,
             Failure::Stopped(Stop::Terminate) => Outcome::Terminated,
@@ -103,12 +103,12 @@ impl From<&Failure> for Outcome {
     }
 }
 
-/// A task that panicked, as an error of the engine.
+/// A panicked task as an engine error.
 pub(super) fn panicked(error: JoinError) -> DataFusionError {
     DataFusionError::ExecutionJoin(Box::new(error))
 }
 
-/// An error and its causes, each text once.
+/// An error and its causes, each message once.
 pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -123,7 +123,7 @@ pub(super) fn chain(error: &dyn StdError) -> String {
     text
 }
 
-/// The crate's own error where there is one, else the engine's words without the names of its layers.
+/// The crate's own error if there is one, or the engine's message without the names of its layers.
 pub(super) fn reason(error: &DataFusionError) -> String {
     hints::without_parser_setting(&words(error))
 }
@@ -151,7 +151,7 @@ fn words(error: &DataFusionError) -> String {
         DataFusionError::IoError(error) => chain(error),
         DataFusionError::ObjectStore(error) => chain(error),
         DataFusionError::External(error) => chain(error.as_ref()),
-        // Kinds that say what to do have words for it.
+        // Some error kinds come with advice.
         other => described(other).to_string(),
     }
 }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_crates_own_error_is_said_in_its_own_words_with_its_cause() {
+    fn the_crates_own_error_replaces_the_engines_wrapping() {
         let own = Error::invalid_option("region 'x' is unknown")
             .with_source(io::Error::other("no such host"));
         let wrapped = DataFusionError::Context("scan".into(), Box::new(own.into()));
@@ -195,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_is_said_already_is_not_said_again() {
+    fn a_repeated_cause_is_printed_once() {
         let own =
             Error::internal("broken: no such host").with_source(io::Error::other("no such host"));
         assert_eq!(chain(&own), "broken: no such host");
     }
 
     #[test]
-    fn the_engines_names_for_its_layers_are_left_out() {
+    fn the_engines_layer_names_are_omitted() {
         let external = DataFusionError::External(Box::new(io::Error::other("disk full")));
         assert_eq!(described(external, "SELECT 1"), "disk full\n    SELECT 1");
         let plan = DataFusionError::Plan("table 't' not found".into());
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_statement_is_cut_after_its_first_lines() {
+    fn a_long_statement_is_truncated() {
         let sql = format!("SELECT 1,\n2,\n3,\n4,\n5,\n6, '{}'", "x".repeat(500));
         assert_eq!(
             excerpt(&sql),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_message_nor_excerpt_holds_a_secret() {
+    fn messages_and_excerpts_hide_secrets() {
         let text = described(
             DataFusionError::Plan("found: hunter2".into()),
             "OPTIONS ('kinesis.AWSSECRETKEY'\n'hunter2')",

@@ -1,25 +1,26 @@
-//! What helps after an error of the engine: the table that was meant, and no advice to change its parser.
+//! Improves engine errors: suggests similar table names, and removes advice to change the parser.
 
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
-/// The end of the engine's hint on letter case. Bare names would be case sensitive from then on, those of existing tables
-/// and columns among them: double quotes, which it names first, are what helps.
+/// The end of the engine's hint about letter case. Following it would make all bare names case
+/// sensitive, including those of existing tables and columns. Double quotes, which the hint names
+/// first, are the better fix.
 const PARSER_SETTING: &str =
     " or disable the datafusion.sql_parser.enable_ident_normalization configuration";
 
-/// Names that differ from what was written by more of their letters are no suggestion.
+/// Minimum similarity of a suggested name.
 const SIMILAR: f64 = 0.6;
 
-/// As many names as can be read at a glance.
+/// Maximum number of table names listed.
 const NAMED: usize = 8;
 
-/// A message without the engine's advice to change its parser.
+/// Removes the engine's advice to change its parser.
 pub(super) fn without_parser_setting(message: &str) -> String {
     message.replace(PARSER_SETTING, "")
 }
 
-/// The error; where it is about a table that does not exist, with the tables there are.
+/// Adds the existing tables to a "table not found" error.
 pub(super) fn with_tables(ctx: &SessionContext, error: DataFusionError) -> DataFusionError {
     let message = match error.find_root() {
         DataFusionError::Plan(message) => message.clone(),
@@ -60,7 +61,7 @@ fn tables(ctx: &SessionContext) -> Vec<[String; 3]> {
     tables
 }
 
-/// What to say about `missing`, a full name.
+/// The hint for the missing table `missing`, a full name.
 fn hint(missing: &str, tables: &[[String; 3]]) -> String {
     let wanted = missing.rsplit('.').next().unwrap_or(missing).to_lowercase();
     let similar = |table: &&[String; 3]| {
@@ -74,13 +75,13 @@ fn hint(missing: &str, tables: &[[String; 3]]) -> String {
     }
     let names: Vec<_> = tables.iter().take(NAMED).map(written).collect();
     match tables.len() {
-        0 => "there is none yet, CREATE EXTERNAL TABLE … makes one".to_owned(),
-        1..=NAMED => format!("there are {}", names.join(", ")),
-        count => format!("SHOW TABLES lists the {count} there are"),
+        0 => "no tables exist yet; CREATE EXTERNAL TABLE … creates one".to_owned(),
+        1..=NAMED => format!("existing tables: {}", names.join(", ")),
+        count => format!("SHOW TABLES lists the {count} existing tables"),
     }
 }
 
-/// The name as it has to be written.
+/// The name as it must be written in SQL.
 fn written(table: &[String; 3]) -> String {
     let part = |name: &str| {
         let bare = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
@@ -109,18 +110,24 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_table_gets_a_suggestion_as_it_has_to_be_written() {
+    fn a_similar_table_is_suggested_with_quotes_if_needed() {
         let tables = [table("clicks"), table("Words")];
         let hint = |name: &str| hint(&format!("datafusion.public.{name}"), &tables);
         assert_eq!(hint("clikcs"), "did you mean clicks?");
         assert_eq!(hint("words"), "did you mean \"Words\"?");
-        assert_eq!(hint("orders_of_today"), "there are clicks, \"Words\"");
+        assert_eq!(
+            hint("orders_of_today"),
+            "existing tables: clicks, \"Words\""
+        );
     }
 
     #[test]
-    fn without_a_like_of_it_the_tables_are_told() {
-        assert!(hint("a.b.c", &[]).contains("none yet"));
+    fn without_a_similar_table_existing_tables_are_listed() {
+        assert!(hint("a.b.c", &[]).contains("no tables exist yet"));
         let many: Vec<_> = (0..20).map(|i| table(&format!("table_{i}"))).collect();
-        assert_eq!(hint("a.b.c", &many), "SHOW TABLES lists the 20 there are");
+        assert_eq!(
+            hint("a.b.c", &many),
+            "SHOW TABLES lists the 20 existing tables"
+        );
     }
 }

@@ -1,7 +1,7 @@
-//! The `kinesis-sql` command: arguments in, exit code out.
+//! The `kinesis-sql` command: parses arguments, runs statements, returns an exit code.
 //!
-//! Results go to stdout, everything else to stderr. What a statement does is the library's business;
-//! what is here splits files into statements, runs one after the other, and prints.
+//! Results go to stdout, everything else to stderr. The library defines what a statement does; this
+//! module splits files into statements, runs them in order, and prints their results.
 
 mod args;
 mod console;
@@ -30,21 +30,21 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 
 use args::{Args, Command, Script, Task};
-use console::{log_to_stderr, say};
+use console::{log_to_stderr, print_message};
 use failure::Outcome;
 use nesting::STACK_BYTES;
 use session::Session;
 
-/// Runs the command with the arguments of the process.
+/// Runs the command with the process's arguments.
 pub fn main() -> ExitCode {
     let task = Task::from_command_line();
     log_to_stderr();
-    // The stack of the first thread is as large as the system has it.
+    // The operating system sets the main thread's stack size, so work runs on a thread of our own.
     let run = thread::Builder::new().stack_size(STACK_BYTES);
     let outcome = match run.spawn(|| run_task(task)) {
         Ok(running) => running.join().unwrap_or_else(|panic| resume_unwind(panic)),
         Err(error) => {
-            say(&format!("cannot start a thread: {error}"));
+            print_message(&format!("cannot start the main thread: {error}"));
             Outcome::Failed
         }
     };
@@ -52,13 +52,14 @@ pub fn main() -> ExitCode {
 }
 
 fn run_task(task: Task) -> Outcome {
-    // Two runtimes: statements can keep every thread of the engine busy, and signals must be heard all the same.
+    // Statements can keep every engine thread busy, so signals are handled on a runtime of their
+    // own.
     let engine = runtime(Builder::new_multi_thread());
     let front = runtime(Builder::new_current_thread());
     let (engine, front) = match (engine, front) {
         (Ok(engine), Ok(front)) => (engine, front),
         (Err(error), _) | (_, Err(error)) => {
-            say(&format!("cannot start the runtime: {error}"));
+            print_message(&format!("cannot start the runtime: {error}"));
             return Outcome::Failed;
         }
     };
@@ -67,7 +68,7 @@ fn run_task(task: Task) -> Outcome {
         Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
         None => run_sql(task.args, &engine, &front),
     };
-    // What was interrupted may still be computing or printing, and nobody waits for it.
+    // Interrupted work may still be computing or printing; do not wait for it.
     engine.shutdown_background();
     front.shutdown_background();
     outcome
@@ -103,7 +104,7 @@ fn report(result: crate::Result<()>) -> Outcome {
     match result {
         Ok(()) => Outcome::Done,
         Err(error) => {
-            say(&failure::chain(&error));
+            print_message(&failure::chain(&error));
             Outcome::Failed
         }
     }

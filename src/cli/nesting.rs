@@ -1,10 +1,10 @@
-//! How deeply the operators of a statement lie in each other, and what is refused for that.
+//! Limits how deeply the operators of a statement may be nested.
 //!
-//! Parser, planner, optimizer and execution go through expressions and plans by recursion, and not all of it grows its
-//! stack: `Expr::clone`, the drop of a plan and the evaluation of an expression do not. A chain such as
-//! `a OR b OR c OR …` is a tree as deep as it is long, and a tree that is too deep ends the process. The
-//! [stack](STACK_BYTES) of our threads is large enough for [`MAX_DEPTH`], and a deeper statement is refused before it
-//! is parsed.
+//! Parser, planner, optimizer and execution recurse over expressions and plans, and not all of them
+//! grow their stack: `Expr::clone`, dropping a plan and evaluating an expression do not. A chain
+//! such as `a OR b OR c OR …` becomes a tree as deep as the chain is long, and too deep a tree
+//! overflows the stack, which aborts the process. The [stack](STACK_BYTES) of our threads is large
+//! enough for [`MAX_DEPTH`]; deeper statements are refused before they are parsed.
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -12,20 +12,21 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::Error;
 
-/// Operators in each other. In a debug build, whose frames are the largest, chains of this length of `OR` and of `||` run
-/// to their end on a stack of 16 MiB, and not on one of 8 MiB.
+/// Maximum nesting depth. In a debug build, whose stack frames are the largest, chains of `OR` and
+/// of `||` of this length complete with a stack of 16 MiB, but not with 8 MiB.
 pub(super) const MAX_DEPTH: usize = 2000;
 
-/// Stack of every thread that parses, plans, computes or drops what was planned. The system gives memory to what is used
-/// of it only.
+/// Stack size of every thread that parses, plans, computes, or drops plans. The operating system
+/// commits only the memory in use.
 pub(super) const STACK_BYTES: usize = 64 << 20;
 
-/// Refuses a statement whose operators lie too deeply in each other.
+/// Refuses a statement whose operators are nested too deeply.
 ///
 /// # Errors
-/// It is too deep.
+/// The nesting depth exceeds [`MAX_DEPTH`].
 pub(super) fn check(sql: &str) -> Result<(), Error> {
-    // What is no SQL is refused by the parser. It would not get far, either: it counts its own depth.
+    // The parser reports invalid tokens. It also limits its own depth, so it does not overflow on
+    // them.
     let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else {
         return Ok(());
     };
@@ -50,11 +51,11 @@ pub(super) fn check(sql: &str) -> Result<(), Error> {
         _ => "split it into several statements",
     };
     Err(Error::unsupported(format!(
-        "the statement has {depth} operators in each other, most of them {operator}: expected {MAX_DEPTH} at most; {instead}"
+        "the statement has {depth} nested operators, mostly {operator}: expected at most {MAX_DEPTH}; {instead}"
     )))
 }
 
-/// Operators by precedence, the loosest first.
+/// Operators by precedence, loosest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operator {
     SetOperation,
@@ -64,7 +65,7 @@ enum Operator {
     Comparison,
     Sum,
     Product,
-    /// Casts, subscripts and the like, which stand behind what they are applied to.
+    /// Casts, subscripts and the like, which follow their operand.
     Postfix,
 }
 
@@ -94,33 +95,34 @@ impl std::fmt::Display for Operator {
     }
 }
 
-/// The greatest depth, and the operator that has most of it.
+/// The greatest depth, and the operator that contributes most to it.
 #[derive(Debug, Clone, Copy)]
 struct Deepest {
     depth: usize,
     operator: Operator,
 }
 
-/// What is between two parentheses, as far as it is read.
+/// The part of an expression between two parentheses that has been read so far.
 ///
-/// A run of operators of one precedence is a tree as deep as the run is long, above the deepest of its operands, which are
-/// runs of operators that bind more tightly.
+/// A run of operators of equal precedence is a tree as deep as the run is long, above its deepest
+/// operand. The operands are runs of operators that bind more tightly.
 #[derive(Debug, Default)]
 struct Level {
-    /// Length of the run of each operator that is not at its end.
+    /// Length of each operator's unfinished run.
     runs: [usize; OPERATORS.len()],
     /// Depth of the deepest operand of that run.
     operands: [usize; OPERATORS.len()],
-    /// Depth of what was in parentheses since the last operator.
+    /// Depth of the parentheses since the last operator.
     inner: usize,
     /// The longest run of each operator.
     longest: [usize; OPERATORS.len()],
-    /// Commas separate tables.
+    /// In a FROM clause, where commas join tables.
     in_from: bool,
 }
 
 impl Level {
-    /// Ends the runs of all operators that bind more tightly than `than`; gives the depth of what they made.
+    /// Ends the runs of all operators that bind more tightly than `than`, and returns the depth of
+    /// the resulting operand.
     fn operand(&mut self, than: usize) -> usize {
         let mut depth = std::mem::take(&mut self.inner);
         for i in (than + 1..OPERATORS.len()).rev() {
@@ -203,7 +205,7 @@ fn deepest(tokens: &[Token]) -> Deepest {
     }
 }
 
-/// One token that is no parenthesis.
+/// Reads one token other than a parenthesis.
 fn read(level: &mut Level, token: &Token, before_parenthesis: bool) {
     match token {
         Token::Comma if level.in_from => level.operator(Operator::Join),
@@ -213,7 +215,7 @@ fn read(level: &mut Level, token: &Token, before_parenthesis: bool) {
                 level.in_from = false;
                 level.operator(Operator::SetOperation);
             }
-            // A table of a WITH clause may read the one before it.
+            // A WITH table may read the one before it.
             Keyword::AS if before_parenthesis => level.operator(Operator::SetOperation),
             Keyword::JOIN => level.operator(Operator::Join),
             Keyword::OR => level.operator(Operator::Or),
@@ -269,7 +271,7 @@ fn read(level: &mut Level, token: &Token, before_parenthesis: bool) {
         | Token::LBrace
         | Token::RBrace
         | Token::EOF => {}
-        // `+`, `-`, `||` and the many operators that bind as they do.
+        // `+`, `-`, `||` and the many operators with the same precedence.
         _ => level.operator(Operator::Sum),
     }
 }
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_and_not_deep_is_not_counted() {
+    fn long_lists_are_not_deep() {
         let list = chain("1", ", ", 10_000);
         assert_eq!(depth(&format!("SELECT x IN ({list})")), 1);
         assert_eq!(
@@ -334,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_named_with_a_way_out() {
+    fn the_error_suggests_an_alternative() {
         for (operand, operator, expected) in [
             ("x = 1", " OR ", ["2002 operators", "OR", "IN ("]),
             ("x", " || ", ["2001 operators", "||", "concat("]),

@@ -1,4 +1,5 @@
-//! Prints results on stdout: csv and json as batches come, a table when all rows of a page are there.
+//! Prints results on stdout: CSV and JSON as batches arrive, a table once all rows of a page are
+//! known.
 
 mod binary;
 mod cell;
@@ -23,50 +24,50 @@ use cell::{LineBreaks, Values};
 use expanded::Records;
 use table::Page;
 
-/// What a statement gives.
+/// What kind of result a statement has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Yield {
-    /// Rows to look at; a schema without columns is a statement that has nothing to show.
+pub(super) enum ResultKind {
+    /// Rows. A schema without columns means that there is nothing to show.
     Rows,
-    /// The plan or the text of a statement, which has several lines.
+    /// A plan or a statement, which has several lines.
     Text,
-    /// One row with the number of rows it wrote.
+    /// One row with the number of rows written.
     Count,
 }
 
-/// How results are printed.
+/// Output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// A framed table, printed when the statement is done, or 10,000 rows or 8 MiB are there
+    /// A framed table, printed at the end of the statement or every 10,000 rows or 8 MiB
     Table,
-    /// A header and rows, as they come
+    /// A header and rows, as they arrive
     Csv,
-    /// One JSON object a line, as they come
+    /// One JSON object per line, as they arrive
     Json,
 }
 
-/// How results are printed, the same for all statements of a run.
+/// Output settings, the same for all statements of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
     pub(super) format: Format,
-    /// Rows of a table after which the others are only counted.
+    /// Maximum rows of a table; further rows are only counted.
     pub(super) table_limit: Option<usize>,
     pub(super) width: Width,
-    /// A table is printed as records, a line for each column.
+    /// Print rows as records, one line per column.
     pub(super) expanded: bool,
 }
 
-/// The widest that a table gets.
+/// Maximum width of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Width {
-    /// As wide as the terminal; where stdout is none, nothing is cut.
+    /// The terminal's width, or unlimited if stdout is not a terminal.
     Terminal,
     Columns(usize),
     Unlimited,
 }
 
 impl From<Option<usize>> for Width {
-    /// As it is written: 0 is no limit.
+    /// As written on the command line: 0 means unlimited.
     fn from(columns: Option<usize>) -> Self {
         match columns {
             None => Self::Terminal,
@@ -77,10 +78,11 @@ impl From<Option<usize>> for Width {
 }
 
 impl Width {
-    /// In columns, as the terminal is now.
+    /// The limit in columns, from the terminal's current size.
     fn limit(self) -> Option<usize> {
         match self {
-            // Nothing is read or written by this editor: it knows how to ask terminals of all systems.
+            // The editor is used only to query the terminal size portably; it reads and writes
+            // nothing.
             Self::Terminal => Editor::<(), DefaultHistory>::with_config(Config::default())
                 .ok()
                 .and_then(|mut editor| editor.dimensions())
@@ -95,19 +97,19 @@ impl Width {
 #[derive(Debug)]
 pub(super) struct Printer {
     output: Output,
-    yields: Yield,
+    kind: ResultKind,
     schema: SchemaRef,
-    /// It waits for the first rows or the end: a statement that fails before has no result.
+    /// The header waits for the first rows or the end, because a failed statement has no result.
     header_due: bool,
     view: View,
-    /// Whether a value was cut to the width of the table.
+    /// Whether a value was cut to fit the table width.
     cut: bool,
     rows: usize,
     written: u64,
     started: Instant,
 }
 
-/// How rows to look at are shown.
+/// How rows are shown.
 #[derive(Debug)]
 enum View {
     Table(Page),
@@ -115,16 +117,16 @@ enum View {
 }
 
 impl Printer {
-    pub(super) fn new(output: Output, yields: Yield, schema: &Schema, started: Instant) -> Self {
+    pub(super) fn new(output: Output, kind: ResultKind, schema: &Schema, started: Instant) -> Self {
         let page = |limit, line_breaks| View::Table(Page::new(schema, limit, line_breaks));
         Self {
             output,
-            yields,
+            kind,
             schema: text_schema(schema),
             header_due: output.format == Format::Csv,
-            view: match (yields, output.expanded) {
-                // A statement is only of use whole.
-                (Yield::Text, false) => page(None, LineBreaks::Kept),
+            view: match (kind, output.expanded) {
+                // A statement is useful only in full.
+                (ResultKind::Text, false) => page(None, LineBreaks::Kept),
                 (_, false) => page(output.width.limit(), LineBreaks::Escaped),
                 (_, true) => View::Expanded(Records::new(schema)),
             },
@@ -139,9 +141,9 @@ impl Printer {
         if self.schema.fields().is_empty() {
             return Ok(());
         }
-        match (self.output.format, self.yields) {
-            (Format::Table, Yield::Count) => self.written += count(batch),
-            (Format::Table, Yield::Rows | Yield::Text) => self.show(batch)?,
+        match (self.output.format, self.kind) {
+            (Format::Table, ResultKind::Count) => self.written += count(batch),
+            (Format::Table, ResultKind::Rows | ResultKind::Text) => self.show(batch)?,
             (Format::Csv, _) => {
                 if std::mem::take(&mut self.header_due) {
                     print(&csv::header(&self.schema))?;
@@ -154,7 +156,8 @@ impl Printer {
         Ok(())
     }
 
-    /// Prints what is left and gives a line about the result: it is for the caller, who knows whether the user still waits.
+    /// Prints the remaining rows and returns a summary line. The caller prints it, because it knows
+    /// whether the user still waits.
     pub(super) fn finish(mut self) -> Result<Option<String>, Failure> {
         if self.schema.fields().is_empty() {
             return Ok(None);
@@ -166,7 +169,7 @@ impl Printer {
         if self.output.format != Format::Table {
             return Ok(None);
         }
-        if self.yields == Yield::Count {
+        if self.kind == ResultKind::Count {
             let written = format!("{} written", rows(self.written));
             return Ok(Some(timed(&written, self.started)));
         }
@@ -179,8 +182,8 @@ impl Printer {
         Ok(self.with_cuts(counted))
     }
 
-    /// Ends a batch of rows out of many: those of a table are printed now, and counted anew from here on. Gives a line
-    /// about what was left out.
+    /// Ends one batch of a stream: prints its table rows and restarts the row count. Returns a line
+    /// about omitted rows.
     pub(super) fn frame(&mut self) -> Result<Option<String>, Failure> {
         let rows = std::mem::take(&mut self.rows);
         if matches!(&self.view, View::Table(page) if page.rows() > 0) {
@@ -192,7 +195,7 @@ impl Printer {
         })
     }
 
-    /// Ends what [`frame`](Self::frame) has printed in parts.
+    /// Ends a result that was printed with [`frame`](Self::frame).
     pub(super) fn finish_frames(self) -> Result<Option<String>, Failure> {
         if self.header_due && !self.schema.fields().is_empty() {
             print(&csv::header(&self.schema))?;
@@ -200,9 +203,9 @@ impl Printer {
         Ok(self.with_cuts(None))
     }
 
-    /// Says that values were cut, where somebody looks.
+    /// Adds a note about cut values if stderr is a terminal.
     fn with_cuts(&self, line: Option<String>) -> Option<String> {
-        const CUT: &str = "values that end in … are longer: \\x or --expanded shows them whole";
+        const CUT: &str = "values ending in … are cut; \\x or --expanded shows them in full";
         match self.cut && io::stderr().is_terminal() {
             true => Some(line.map_or(CUT.to_owned(), |line| format!("{line}; {CUT}"))),
             false => line,
@@ -241,7 +244,8 @@ impl Printer {
     }
 
     fn keep(&mut self, values: &Values<'_>, row: usize) -> Result<(), Failure> {
-        // A full page waits for a row behind it, so that none without rows follows.
+        // A full page is printed only when another row follows, so that the last page is never
+        // empty.
         if matches!(&self.view, View::Table(page) if page.is_full()) {
             self.page()?;
         }
@@ -259,7 +263,7 @@ fn count(batch: &RecordBatch) -> u64 {
 }
 
 fn left_out(limit: usize, rows: usize) -> String {
-    format!("the first {limit} of {rows} rows; --output csv or json prints all")
+    format!("showing {limit} of {rows} rows; --output csv or json prints all")
 }
 
 fn rows(count: u64) -> String {
@@ -269,7 +273,7 @@ fn rows(count: u64) -> String {
     }
 }
 
-/// On a terminal, also how long the statement took.
+/// Adds the elapsed time if stderr is a terminal.
 pub(super) fn timed(text: &str, started: Instant) -> String {
     match io::stderr().is_terminal() {
         true => format!("{text} in {:.3} s", started.elapsed().as_secs_f64()),

@@ -1,13 +1,14 @@
-//! Keeps credentials out of what is printed and remembered.
+//! Keeps credentials out of output, logs and the shell history.
 //!
-//! It looks at characters and not at tokens: a statement with a forgotten quote has to be safe to print too.
+//! Works on characters rather than tokens, so that a statement with a missing quote is safe to
+//! print, too.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::options::all;
 
-/// Names of options with a secret value, in lower case; a prefix such as `kinesis.` may stand before them.
+/// Lower-case names of options with a secret value. Statements may prefix them, as in `kinesis.`.
 static SECRET_OPTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let secret = all().filter(|option| option.secret);
     let names = secret.map(|option| option.name.rsplit('.').next().unwrap_or(option.name));
@@ -17,7 +18,8 @@ static SECRET_OPTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
     names
 });
 
-/// Options and settings whose value is secret where credentials stand in it: before an `@`, or behind a `?`.
+/// Options and settings whose value is secret if it contains credentials: before an `@` or after a
+/// `?`.
 const URL_OPTIONS: [&str; 4] = [
     "endpointurl",
     "checkpoint_location",
@@ -25,7 +27,8 @@ const URL_OPTIONS: [&str; 4] = [
     "proxyaddress",
 ];
 
-/// Parts of names that mark a statement as none for the history; wider than the above, for options of other tables.
+/// Substrings of names that keep a statement out of the history. They are broader than the names
+/// above, to cover options of other tables.
 const SECRET_WORDS: [&str; 6] = [
     "secret",
     "password",
@@ -50,7 +53,7 @@ pub(super) fn statement(sql: &str) -> String {
     redacted
 }
 
-/// A message about `sql` in which no secret value of it is left.
+/// Removes all secret values of `sql` from a message about it.
 pub(super) fn message(message: &str, sql: &str) -> String {
     let mut message = message.to_owned();
     for range in secret_values(sql) {
@@ -59,7 +62,7 @@ pub(super) fn message(message: &str, sql: &str) -> String {
         for secret in [written, bare, &bare.replace("''", "'")] {
             message = mask_word(&message, secret);
         }
-        // Of a URL a message may quote a part, or another spelling.
+        // A message may quote part of a URL, or another spelling of it.
         for (before, _) in [bare.split_once('@'), bare.rsplit_once('@')]
             .into_iter()
             .flatten()
@@ -74,15 +77,16 @@ pub(super) fn message(message: &str, sql: &str) -> String {
     message
 }
 
-/// Whether a statement may hold credentials and so must not be remembered; rather once too often.
+/// Whether a statement may contain credentials and must stay out of the history. Errs on the safe
+/// side.
 pub(super) fn holds_credentials(sql: &str) -> bool {
     let sql = sql.to_ascii_lowercase();
     SECRET_WORDS.iter().any(|word| sql.contains(word))
         || URL_OPTIONS.iter().any(|name| sql.contains(name)) && has_secret(&sql)
 }
 
-/// Whether a URL in `text` names a user or asks for something. The user of an Azure location is a container, and no
-/// secret without a password.
+/// Whether a URL in `text` contains a user or a query string. The user of an Azure location is a
+/// container, which is secret only with a password.
 fn has_secret(text: &str) -> bool {
     let mut users = text.match_indices('@');
     text.contains('?')
@@ -96,7 +100,8 @@ fn has_secret(text: &str) -> bool {
         })
 }
 
-/// Replaces `word` where it stands alone, so that a short value does not eat into the words of a message.
+/// Masks `word` where it is a whole word, so that a short value does not damage other words of the
+/// message.
 fn mask_word(text: &str, word: &str) -> String {
     if word.is_empty() {
         return text.to_owned();
@@ -117,9 +122,9 @@ fn mask_word(text: &str, word: &str) -> String {
     masked
 }
 
-/// The places of the values of secret options, quotes included.
+/// The ranges of secret option values, including quotes.
 fn secret_values(sql: &str) -> Vec<Range<usize>> {
-    // Lower-casing ASCII only keeps the offsets.
+    // ASCII lower-casing keeps byte offsets.
     let lower = sql.to_ascii_lowercase();
     let mut values: Vec<Range<usize>> = Vec::new();
     let mut from = 0;
@@ -134,7 +139,7 @@ fn secret_values(sql: &str) -> Vec<Range<usize>> {
         if lower[name_end..].starts_with(is_name_char) {
             continue;
         }
-        // A bare name is a column in most statements; a quoted one is always taken for an option.
+        // In most statements a bare name is a column; a quoted name always counts as an option.
         let bare = !sql[name_end..].starts_with(is_quote);
         if bare && !lower[..name_end].contains("option") && !lower.starts_with("set") {
             continue;
@@ -157,7 +162,7 @@ fn is_quote(c: char) -> bool {
     matches!(c, '\'' | '"' | '`')
 }
 
-/// The value that follows the name of an option which ends at `name_end`.
+/// The value of the option whose name ends at `name_end`.
 fn value_after(sql: &str, name_end: usize) -> Option<Range<usize>> {
     let rest = &sql[name_end..];
     let rest = rest.strip_prefix(is_quote).unwrap_or(rest);
@@ -167,7 +172,7 @@ fn value_after(sql: &str, name_end: usize) -> Option<Range<usize>> {
     (end > start).then_some(start..end)
 }
 
-/// What follows white space, comments and signs such as `=`.
+/// Skips white space, comments and separators such as `=`.
 fn skip_blank(mut text: &str) -> &str {
     loop {
         text = text.trim_start_matches(|c: char| c.is_whitespace() || "=:>,".contains(c));
@@ -181,7 +186,7 @@ fn skip_blank(mut text: &str) -> &str {
     }
 }
 
-/// The length of a word, of a quoted string with the letters before it (`E'…'`), or of a dollar-quoted one.
+/// The length of a word, of a quoted string with its prefix (`E'…'`), or of a dollar-quoted string.
 fn value_len(text: &str) -> usize {
     let word = text
         .find(|c: char| c.is_whitespace() || is_quote(c) || matches!(c, ',' | ')' | ';'))
@@ -201,7 +206,7 @@ fn value_len(text: &str) -> usize {
     }
 }
 
-/// The length of a quoted string; one that is never closed goes to the end.
+/// The length of a quoted string; an unterminated one extends to the end.
 fn quoted_len(text: &str, quote: char, backslashes: bool) -> usize {
     let mut chars = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {

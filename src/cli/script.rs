@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use super::args::Script;
-use super::console::say;
+use super::console::print_message;
 use super::execution::{Upcoming, run_statement, unless_stopped};
 use super::failure::{Failure, Outcome};
 use super::output::Output;
@@ -13,7 +13,8 @@ use super::signals::Signals;
 use super::statements::{Incoming, Statement, split};
 use super::stdin::Pieces;
 
-/// Runs scripts in their order. All files are read before the first statement runs, so that a misspelt path costs nothing.
+/// Runs scripts in order. Reads all files before the first statement runs, so that a misspelled
+/// path fails early.
 pub(super) async fn run(session: &Session, scripts: &[Script], output: Output) -> Outcome {
     let mut texts = Vec::with_capacity(scripts.len());
     for script in scripts {
@@ -24,7 +25,7 @@ pub(super) async fn run(session: &Session, scripts: &[Script], output: Output) -
     }
     let signals = match Signals::all() {
         Ok(signals) => signals,
-        Err(error) => return fail(&format!("cannot listen to signals: {error}")),
+        Err(error) => return fail(&format!("cannot listen for signals: {error}")),
     };
     let mut runner = Runner {
         session,
@@ -50,7 +51,7 @@ pub(super) async fn run(session: &Session, scripts: &[Script], output: Output) -
     Outcome::Done
 }
 
-/// The text of a script; `None` for stdin, which may go on while its first statements run.
+/// The text of a script; `None` for stdin, which is read while its statements run.
 fn read(script: &Script) -> io::Result<Option<String>> {
     match script {
         Script::File(path) => fs::read_to_string(path).map(Some),
@@ -59,7 +60,7 @@ fn read(script: &Script) -> io::Result<Option<String>> {
     }
 }
 
-/// All statements of scripts that are known whole, in their order.
+/// All statements of files and `-c`, in order.
 fn upcoming(scripts: &[(&Script, Option<Vec<Statement>>)]) -> Vec<Upcoming> {
     let known = scripts
         .iter()
@@ -73,7 +74,7 @@ fn upcoming(scripts: &[(&Script, Option<Vec<Statement>>)]) -> Vec<Upcoming> {
     all.collect()
 }
 
-/// Runs statements one after the other; its error is how the run ends.
+/// Runs statements in order. Its error type is the outcome of the run.
 struct Runner<'a> {
     session: &'a Session,
     output: Output,
@@ -102,7 +103,8 @@ impl Runner<'_> {
         }
     }
 
-    /// Runs statements, the first of `upcoming`, and takes them away from there.
+    /// Runs `statements`, which are the first of `upcoming`, and removes each from there as it
+    /// starts.
     async fn statements(
         &mut self,
         script: &Script,
@@ -121,14 +123,14 @@ impl Runner<'_> {
 }
 
 fn fail(message: &str) -> Outcome {
-    say(message);
+    print_message(message);
     Outcome::Failed
 }
 
 fn ended(script: &Script, statement: &Statement, failure: &Failure) -> Outcome {
     if !matches!(failure, Failure::ClosedPipe) {
         let line = statement.line();
-        say(&format!("{script}:{line}: {}", failure.describe(statement)));
+        print_message(&format!("{script}:{line}: {}", failure.describe(statement)));
     }
     failure.into()
 }

@@ -1,4 +1,4 @@
-//! The session that statements run in, and the one place that turns a statement into a plan.
+//! The session that statements run in, and the single function that plans them.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::model::ConnectionSettings;
 use crate::session::register_shared;
 use crate::{Result, Services};
 
-/// What all statements of a run share.
+/// State shared by all statements of a run.
 #[derive(Clone)]
 pub(super) struct Session {
     pub(super) ctx: SessionContext,
-    /// Where statements compute; never the runtime that waits for them.
+    /// Runtime on which statements compute; never the one that waits for them.
     pub(super) engine: Handle,
 }
 
@@ -35,7 +35,7 @@ impl Session {
     }
 }
 
-/// The way to AWS, with what the command line says.
+/// AWS access with the command line's connection settings.
 pub(super) fn services(connection: &Connection) -> Arc<Services> {
     Arc::new(Services::sdk(ConnectionSettings {
         endpoint_url: connection.endpoint_url.clone(),
@@ -46,10 +46,11 @@ pub(super) fn services(connection: &Connection) -> Arc<Services> {
     }))
 }
 
-/// A context with what the command promises: `SHOW TABLES` works, a statement can be ended, and integers do
-/// not wrap around.
+/// A context in which `SHOW TABLES` works, statements can be interrupted, and integer overflow is
+/// an error.
 pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
-    // No time zone: with one DataFusion 55.2 has `to_timestamp` of a text promise it, and fail when it runs.
+    // No time zone: with one, DataFusion 55.2 plans `to_timestamp(text)` with that zone and fails
+    // when it runs.
     let config = SessionConfig::new().with_information_schema(true);
     let state = SessionStateBuilder::new()
         .with_default_features()
@@ -62,16 +63,17 @@ pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
     Ok(ctx)
 }
 
-/// The plan of one statement; statements without rows (DDL, SET) have been executed when it returns.
+/// Plans one statement. Statements without rows (DDL, SET) have been executed when this returns.
 pub(super) async fn plan(ctx: &SessionContext, text: &str) -> DataFusionResult<DataFrame> {
     let frame = crate::sql(ctx, text).await;
     frame.map_err(|error| with_tables(ctx, error))
 }
 
-/// The engine's leaves yield by themselves, but a join can be busy for minutes with one batch of a leaf, and an
-/// aggregate over it would not hear that the statement was ended.
+/// Makes nodes that produce many rows from few input rows yield, so that they can be interrupted.
 ///
-/// A rule of the session, because the plans of a streaming query are made by the query.
+/// The engine's leaf nodes yield by themselves, but a join can be busy for minutes with a single
+/// input batch, and an aggregate above it would not notice that the statement was cancelled. This
+/// is an optimizer rule of the session because a streaming query creates its own plans.
 #[derive(Debug)]
 struct Interruptible;
 

@@ -1,4 +1,4 @@
-//! The interactive shell: statements over several lines, a history, and a few commands of its own.
+//! The interactive shell: multi-line statements, history, and backslash commands.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{Config, Editor};
 
-use super::console::say;
+use super::console::print_message;
 use super::execution::run_statement;
 use super::failure::{Failure, Outcome};
 use super::output::{Output, Width};
@@ -22,40 +22,40 @@ use super::statements::{Open, is_complete, open_at_end, split};
 const PROMPT: &str = "kinesis> ";
 const TABLE_LIMIT: usize = 1000;
 const HELP: &str = "\
-Statements end with ';' and may take several lines. The prompt of a further line shows what is open:
+Statements end with ';' and may span several lines. The continuation prompt shows what is open:
 '-> or \"-> a quote, (-> a parenthesis, *-> a comment, -> the statement.
   \\d            list the tables
   \\d NAME       list the columns of a table
-  \\x [on|off]   print each row as a record, with its whole values
-  \\width [N]    the widest that tables get; 0 cuts nothing, without N the width of the terminal
-  \\? help ?     this text
+  \\x [on|off]   print each row as a record, with full values
+  \\width [N]    maximum width of tables; 0 is unlimited, without N the terminal's width
+  \\? help ?     show this help
   \\clear clear  clear the screen
-  \\q exit quit  leave, as does Ctrl-D
-SHOW CREATE TABLE NAME gives the statement that has made a table.
-What begins with \\ works on a line of its own within a statement, too.
-Ctrl-C clears the statement, or ends the one that runs: a streaming one behind the batch in
-flight, and with a second Ctrl-C at once.";
+  \\q exit quit  leave the shell, as does Ctrl-D
+SHOW CREATE TABLE NAME prints the statement that created a table.
+Backslash commands also work on a line of their own within a statement.
+Ctrl-C clears the input, or stops the running statement: a streaming one after the batch in
+flight, and at once with a second Ctrl-C.";
 
-const UNKNOWN: &str = "no such command; \\? for help";
+const UNKNOWN: &str = "unknown command; \\? for help";
 
-/// What was typed on a line of its own, if it is no SQL.
+/// A shell command typed on a line of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Word {
+enum Command {
     Quit,
     Help,
     Clear,
     Tables,
     Describe(String),
-    /// The expanded view: on, off, or what it is not.
+    /// Turns the expanded view on or off; toggles it without an argument.
     Expanded(Option<bool>),
     Width(Width),
-    /// A word that would leave the shell, were it not for the statement that is open.
-    NotHere,
+    /// `exit` or `quit` inside an open statement, where it does not leave the shell.
+    NotInStatement,
     Unknown,
 }
 
-impl Word {
-    /// At an empty prompt.
+impl Command {
+    /// Parses a line at an empty prompt.
     fn parse(line: &str) -> Option<Self> {
         let line = line.trim().trim_end_matches(';').trim_end();
         match line.to_ascii_lowercase().as_str() {
@@ -72,7 +72,7 @@ impl Word {
             ("?" | "h", "") => Self::Help,
             ("clear", "") => Self::Clear,
             ("d" | "dt", "") => Self::Tables,
-            // What was pasted may have several lines.
+            // Pasted text may have several lines.
             ("d", table) if !table.contains('\n') => Self::Describe(table.to_owned()),
             ("x", "") => Self::Expanded(None),
             ("x", "on") => Self::Expanded(Some(true)),
@@ -86,31 +86,31 @@ impl Word {
         })
     }
 
-    /// Behind the beginning of a statement. In a quote or a comment everything is text.
+    /// Parses a line inside an open statement. In a quote or a comment, everything is text.
     fn within(open: Open, line: &str) -> Option<Self> {
         if matches!(open, Open::Quote(_) | Open::Comment) {
             return None;
         }
         match Self::parse(line)? {
-            Self::Quit if !line.contains('\\') => Some(Self::NotHere),
-            word => Some(word),
+            Self::Quit if !line.contains('\\') => Some(Self::NotInStatement),
+            command => Some(command),
         }
     }
 }
 
-/// What is open, and the ways out.
-fn explain(open: Open) -> String {
+/// Explains what is open and how to get out.
+fn explain_open(open: Open) -> String {
     let what = match open {
-        Open::Statement => "the statement goes on: ; ends it".to_owned(),
-        Open::Parenthesis => "a ( is open: ) and ; end the statement".to_owned(),
-        Open::Quote(quote) => format!("a {quote} is open, and all up to the next {quote} is text"),
-        Open::Comment => "a /* is open, and all up to */ is a comment".to_owned(),
+        Open::Statement => "the statement is incomplete: ; ends it".to_owned(),
+        Open::Parenthesis => "an open parenthesis: ) and ; end the statement".to_owned(),
+        Open::Quote(quote) => format!("an open quote: everything up to the next {quote} is text"),
+        Open::Comment => "an open comment: everything up to */ is ignored".to_owned(),
     };
     let leave = match open {
-        Open::Quote(_) | Open::Comment => "Ctrl-D leaves",
-        _ => "\\q leaves",
+        Open::Quote(_) | Open::Comment => "Ctrl-D leaves the shell",
+        _ => "\\q leaves the shell",
     };
-    format!("{what}; Ctrl-C clears it, {leave}")
+    format!("{what}; Ctrl-C clears the input, {leave}")
 }
 
 fn prompt(text: &str) -> String {
@@ -128,7 +128,7 @@ fn prompt(text: &str) -> String {
 
 /// What was typed.
 enum Typed {
-    Word(Word),
+    Command(Command),
     /// Text that ends with a semicolon.
     Statements(String),
 }
@@ -138,7 +138,7 @@ pub(super) async fn run(session: &Session, output: Output) -> Outcome {
     let mut shell = match Shell::open(history_file()) {
         Ok(shell) => shell,
         Err(error) => {
-            say(&format!("cannot use the terminal: {error}"));
+            print_message(&format!("cannot use the terminal: {error}"));
             return Outcome::Failed;
         }
     };
@@ -146,19 +146,19 @@ pub(super) async fn run(session: &Session, output: Output) -> Outcome {
         table_limit: Some(TABLE_LIMIT),
         ..output
     };
-    say("kinesis-sql: SQL on Amazon Kinesis streams; \\? for help");
+    print_message("kinesis-sql: SQL on Amazon Kinesis streams; \\? for help");
     loop {
-        // Only this thread waits for the terminal; the engine has threads of its own.
+        // Only this thread waits for the terminal; the engine has its own threads.
         let text = match shell.read() {
             Ok(Some(Typed::Statements(text))) => text,
-            Ok(Some(Typed::Word(word))) => match shell.answer(word, &mut output) {
-                Answer::Leave => return Outcome::Done,
-                Answer::Said => continue,
-                Answer::Run(sql) => sql,
+            Ok(Some(Typed::Command(command))) => match shell.run_command(command, &mut output) {
+                Next::Leave => return Outcome::Done,
+                Next::Continue => continue,
+                Next::Run(sql) => sql,
             },
             Ok(None) => return Outcome::Done,
             Err(error) => {
-                say(&format!("cannot read from the terminal: {error}"));
+                print_message(&format!("cannot read from the terminal: {error}"));
                 return Outcome::Failed;
             }
         };
@@ -168,20 +168,20 @@ pub(super) async fn run(session: &Session, output: Output) -> Outcome {
     }
 }
 
-/// What a command comes to.
-enum Answer {
+/// What to do after a command.
+enum Next {
     Leave,
-    Said,
+    Continue,
     Run(String),
 }
 
-/// Runs what was typed up to its first error; an outcome means the shell is over.
+/// Runs the typed statements up to the first error. Returns an outcome if the shell must end.
 async fn execute(session: &Session, text: &str, output: Output) -> Option<Outcome> {
-    // Heard from here on: a Ctrl-C that came before was meant for something else.
+    // Ignores a Ctrl-C from before this point.
     let mut signals = match Signals::interrupts() {
         Ok(signals) => signals,
         Err(error) => {
-            say(&format!("cannot listen to signals: {error}"));
+            print_message(&format!("cannot listen for signals: {error}"));
             return Some(Outcome::Failed);
         }
     };
@@ -190,11 +190,11 @@ async fn execute(session: &Session, text: &str, output: Output) -> Option<Outcom
             Ok(()) => {}
             Err(Failure::ClosedPipe) => return Some(Outcome::Done),
             Err(Failure::Stopped(_)) => {
-                say("interrupted");
+                print_message("interrupted");
                 return None;
             }
             Err(failure) => {
-                say(&failure.describe(&statement));
+                print_message(&failure.describe(&statement));
                 return None;
             }
         }
@@ -206,94 +206,94 @@ async fn execute(session: &Session, text: &str, output: Output) -> Option<Outcom
 struct Shell {
     editor: Editor<(), DefaultHistory>,
     history: Option<PathBuf>,
-    /// The lines of a statement that has no end yet.
-    begun: String,
+    /// The lines of an incomplete statement.
+    pending: String,
 }
 
 impl Shell {
     fn open(history: Option<PathBuf>) -> Result<Self, ReadlineError> {
-        // The terminal itself, so that stdout can go to a file.
+        // Uses the terminal directly, so that stdout can be redirected.
         let config = Config::builder().behavior(Behavior::PreferTerm).build();
         let mut editor = Editor::with_config(config)?;
         let history = history.filter(|path| load(&mut editor, path));
-        let begun = String::new();
+        let pending = String::new();
         Ok(Self {
             editor,
             history,
-            begun,
+            pending,
         })
     }
 
-    /// A command, or text that ends with a semicolon; `None` when the user leaves.
+    /// Reads a command or complete statements; `None` when the user leaves.
     fn read(&mut self) -> Result<Option<Typed>, ReadlineError> {
         loop {
-            let line = match self.editor.readline(&prompt(&self.begun)) {
+            let line = match self.editor.readline(&prompt(&self.pending)) {
                 Ok(line) => line,
                 Err(ReadlineError::Interrupted) => {
-                    self.begun.clear();
+                    self.pending.clear();
                     continue;
                 }
                 Err(ReadlineError::Eof) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            let word = match self.begun.is_empty() {
-                true => Word::parse(&line),
-                false => Word::within(open_at_end(&self.begun), &line),
+            let command = match self.pending.is_empty() {
+                true => Command::parse(&line),
+                false => Command::within(open_at_end(&self.pending), &line),
             };
-            if let Some(word) = word {
+            if let Some(command) = command {
                 self.remember(&line);
-                return Ok(Some(Typed::Word(word)));
+                return Ok(Some(Typed::Command(command)));
             }
-            if !self.begun.is_empty() && Word::parse(&line).is_some() {
-                say(&explain(open_at_end(&self.begun)));
+            if !self.pending.is_empty() && Command::parse(&line).is_some() {
+                print_message(&explain_open(open_at_end(&self.pending)));
             }
-            self.begun.push_str(&line);
-            if is_complete(&self.begun) {
-                let text = std::mem::take(&mut self.begun);
+            self.pending.push_str(&line);
+            if is_complete(&self.pending) {
+                let text = std::mem::take(&mut self.pending);
                 self.remember(&text);
                 return Ok(Some(Typed::Statements(text)));
             }
-            self.begun.push('\n');
+            self.pending.push('\n');
         }
     }
 
-    /// Does what a command says; what was begun of a statement stays.
-    fn answer(&mut self, word: Word, output: &mut Output) -> Answer {
-        match word {
-            Word::Quit => return Answer::Leave,
-            Word::Tables => return Answer::Run("SHOW TABLES".to_owned()),
-            Word::Describe(table) => return Answer::Run(format!("DESCRIBE {table}")),
-            Word::Help => say(HELP),
-            Word::Unknown => say(UNKNOWN),
-            Word::NotHere => {}
-            Word::Clear => {
+    /// Runs a command. Keeps the lines of an incomplete statement.
+    fn run_command(&mut self, command: Command, output: &mut Output) -> Next {
+        match command {
+            Command::Quit => return Next::Leave,
+            Command::Tables => return Next::Run("SHOW TABLES".to_owned()),
+            Command::Describe(table) => return Next::Run(format!("DESCRIBE {table}")),
+            Command::Help => print_message(HELP),
+            Command::Unknown => print_message(UNKNOWN),
+            Command::NotInStatement => {}
+            Command::Clear => {
                 if let Err(error) = self.editor.clear_screen() {
-                    say(&format!("cannot clear the screen: {error}"));
+                    print_message(&format!("cannot clear the screen: {error}"));
                 }
             }
-            Word::Expanded(wanted) => {
+            Command::Expanded(wanted) => {
                 output.expanded = wanted.unwrap_or(!output.expanded);
-                say(match output.expanded {
-                    true => "each row is printed as a record",
-                    false => "rows are printed as tables",
+                print_message(match output.expanded {
+                    true => "expanded display is on",
+                    false => "expanded display is off",
                 });
             }
-            Word::Width(width) => {
+            Command::Width(width) => {
                 output.width = width;
-                say(&match width {
-                    Width::Terminal => "tables are as wide as the terminal".to_owned(),
-                    Width::Columns(columns) => format!("tables are {columns} columns wide at most"),
-                    Width::Unlimited => "no table is cut".to_owned(),
+                print_message(&match width {
+                    Width::Terminal => "table width: terminal width".to_owned(),
+                    Width::Columns(columns) => format!("table width: at most {columns} columns"),
+                    Width::Unlimited => "table width: unlimited".to_owned(),
                 });
             }
         }
-        if !self.begun.is_empty() {
-            say(&explain(open_at_end(&self.begun)));
+        if !self.pending.is_empty() {
+            print_message(&explain_open(open_at_end(&self.pending)));
         }
-        Answer::Said
+        Next::Continue
     }
 
-    /// A history that cannot be written is no reason to bother anyone between two statements.
+    /// Adds text to the history. A write failure is only logged, to not disturb the user.
     fn remember(&mut self, text: &str) {
         if text.trim().is_empty() || holds_credentials(text) {
             return;
@@ -302,22 +302,22 @@ impl Shell {
         if let (Ok(true), Some(path)) = (added, &self.history)
             && let Err(error) = self.editor.append_history(path)
         {
-            tracing::debug!(%error, "history not written");
+            tracing::debug!(%error, "cannot write the history");
         }
     }
 }
 
-/// Whether there is a history to go on with, empty at first.
+/// Loads the history, or starts an empty one. Returns whether the history file is usable.
 fn load(editor: &mut Editor<(), DefaultHistory>, path: &Path) -> bool {
     let made = path.parent().map(fs::create_dir_all);
     if let Some(Err(error)) = made {
-        tracing::debug!(%error, "no history");
+        tracing::debug!(%error, "history not available");
         return false;
     }
     if path.exists()
         && let Err(error) = editor.load_history(path)
     {
-        tracing::debug!(%error, "no history");
+        tracing::debug!(%error, "history not available");
         return false;
     }
     true
@@ -328,7 +328,7 @@ fn history_file() -> Option<PathBuf> {
 }
 
 fn history_file_in(state: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
-    // A relative path here is to be ignored, says the XDG specification.
+    // The XDG specification says to ignore relative paths here.
     let state = state.map(PathBuf::from).filter(|path| path.is_absolute());
     let home = home.map(PathBuf::from).filter(|path| path.is_absolute());
     let state = state.or_else(|| Some(home?.join(".local/state")))?;

@@ -1,11 +1,11 @@
-//! Ctrl-C and SIGTERM as something to wait for.
+//! Waits for Ctrl-C and SIGTERM.
 
 use std::io;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What the user or the system asked for.
+/// The requested kind of stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     /// Ctrl-C: end the statement.
@@ -14,7 +14,7 @@ pub(super) enum Stop {
     Terminate,
 }
 
-/// Listens from its creation on, so a signal between two waits is not lost, and one from before is not seen.
+/// Listens from creation on: signals between two waits are kept, earlier ones are ignored.
 #[derive(Debug)]
 pub(super) struct Signals {
     interrupt: Interrupt,
@@ -28,7 +28,7 @@ type Interrupt = Signal;
 type Interrupt = tokio::signal::windows::CtrlC;
 
 impl Signals {
-    /// Both signals. From the first call on SIGTERM no longer ends the process by itself.
+    /// Both signals. From the first call on, SIGTERM no longer ends the process by itself.
     pub(super) fn all() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
@@ -49,7 +49,7 @@ impl Signals {
         })
     }
 
-    /// The next signal; may be dropped while it waits.
+    /// The next signal. Cancel safe.
     #[cfg(unix)]
     pub(super) async fn next(&mut self) -> Stop {
         let Some(terminate) = &mut self.terminate else {
@@ -62,7 +62,7 @@ impl Signals {
         }
     }
 
-    /// The next signal; may be dropped while it waits.
+    /// The next signal. Cancel safe.
     #[cfg(windows)]
     pub(super) async fn next(&mut self) -> Stop {
         self.interrupt.recv().await;

@@ -1,4 +1,4 @@
-//! Cuts a text into statements with the engine's own tokenizer, and knows on which line each begins.
+//! Splits text into statements with the engine's tokenizer, keeping the line each one starts on.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use datafusion::sql::sqlparser::tokenizer::{
 
 use super::redact;
 
-/// One statement without its semicolon and without the comments above it.
+/// One statement, without its semicolon and the comments before it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) text: String,
-    /// Line and column of its first word, both from 1.
+    /// Line and column of its first token, both from 1.
     place: (usize, usize),
 }
 
-/// With the values of secret options masked.
+/// Masks the values of secret options.
 impl fmt::Debug for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Statement")
@@ -28,12 +28,13 @@ impl fmt::Debug for Statement {
 }
 
 impl Statement {
-    /// The line its first word is on, from 1.
+    /// The line of its first token, from 1.
     pub(super) fn line(&self) -> usize {
         self.place.0
     }
 
-    /// The text behind as much white space as was before it: places in the parser's messages are then places in the file.
+    /// The text padded with the white space before it, so that positions in parser messages are
+    /// positions in the file.
     pub(super) fn in_place(&self) -> String {
         let (line, column) = self.place;
         let mut text = "\n".repeat(line - 1);
@@ -43,10 +44,10 @@ impl Statement {
     }
 }
 
-/// The statements of a text in their order.
+/// The statements of a text, in order.
 ///
-/// From a place on that is no SQL token, such as a quote that is never closed, the rest is one statement: those before it
-/// can run, and the parser says what is wrong with it.
+/// From an invalid token on, such as an unterminated quote, the rest is one statement: the
+/// statements before it can run, and the parser reports the error.
 pub(super) fn split(text: &str) -> Vec<Statement> {
     let mut whole = Incoming::new();
     let mut statements = whole.push(text);
@@ -54,7 +55,7 @@ pub(super) fn split(text: &str) -> Vec<Statement> {
     statements
 }
 
-/// A text that comes in pieces: what is left of it behind the last semicolon, and where that begins.
+/// Text that arrives in pieces: what follows the last semicolon, and its position.
 pub(super) struct Incoming {
     text: String,
     place: (usize, usize),
@@ -68,10 +69,10 @@ impl Incoming {
         }
     }
 
-    /// Adds a piece and gives the statements that end in it.
+    /// Adds a piece and returns the statements that it completes.
     pub(super) fn push(&mut self, piece: &str) -> Vec<Statement> {
         let first = self.text.is_empty() && self.place == (1, 1);
-        // Some editors put a byte order mark in front, which is no SQL.
+        // Some editors prepend a byte order mark, which is not SQL.
         let piece = match first {
             true => piece.trim_start_matches('\u{feff}'),
             false => piece,
@@ -104,7 +105,7 @@ impl Incoming {
         statements
     }
 
-    /// The last statement, which needs no semicolon.
+    /// The last statement, whose semicolon is optional.
     pub(super) fn finish(self) -> Option<Statement> {
         let (tokens, lexed) = tokens(&self.text);
         let word = tokens
@@ -118,7 +119,7 @@ impl Incoming {
     }
 }
 
-/// Whether nothing is missing at the end: the last token is a semicolon, or there is none at all.
+/// Whether the text is complete: its last token is a semicolon, or it has no tokens.
 pub(super) fn is_complete(text: &str) -> bool {
     let (tokens, lexed) = tokens(text);
     let mut code = tokens
@@ -131,18 +132,18 @@ pub(super) fn is_complete(text: &str) -> bool {
             .is_none_or(|last| last.token == Token::SemiColon)
 }
 
-/// What is open at the end of a text that is not complete.
+/// What is open at the end of an incomplete text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Open {
     /// Only the semicolon is missing.
     Statement,
     Parenthesis,
-    /// A text or a quoted name, which ends with this.
+    /// A string or a quoted name, which ends with this character.
     Quote(char),
     Comment,
 }
 
-/// What is open at the end of a text, from the inside.
+/// The innermost construct that is open at the end of a text.
 pub(super) fn open_at_end(text: &str) -> Open {
     let (tokens, lexed) = tokens(text);
     match lexed {
@@ -152,7 +153,7 @@ pub(super) fn open_at_end(text: &str) -> Open {
                 .fold(0, |depth: usize, token| match token.token {
                     Token::LParen => depth + 1,
                     Token::RParen => depth.saturating_sub(1),
-                    // What is behind it is another statement.
+                    // A new statement starts here.
                     Token::SemiColon => 0,
                     _ => depth,
                 });
@@ -175,7 +176,7 @@ fn tokens(text: &str) -> (Vec<TokenWithSpan>, Result<(), TokenizerError>) {
     (tokens, lexed)
 }
 
-/// Where a statement begins.
+/// Where a statement starts.
 struct Start {
     offset: usize,
     place: (usize, usize),
@@ -190,12 +191,12 @@ impl Start {
     }
 }
 
-/// Turns the tokenizer's places into byte offsets; it only goes forward, so offsets never cross.
+/// Converts the tokenizer's positions to byte offsets. Only moves forward, so offsets are ordered.
 struct Reader<'a> {
     rest: std::str::CharIndices<'a>,
     line: u64,
     column: u64,
-    /// Where the text itself begins.
+    /// Position of the start of the text.
     origin: (usize, usize),
 }
 

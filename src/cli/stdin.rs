@@ -1,18 +1,18 @@
-//! Reads stdin as it comes, so that a statement runs as soon as it is complete.
+//! Reads stdin as it arrives, so that a statement runs as soon as it is complete.
 
 use std::io::{self, ErrorKind, Read};
 
-/// As much as a pipe holds on most systems.
+/// The pipe capacity of most systems.
 const PIECE: usize = 64 * 1024;
 
-/// What has been read of stdin but not yet given out: the beginning of a character.
+/// Bytes read from stdin but not returned yet: an incomplete character.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     begun: Vec<u8>,
 }
 
 impl Pieces {
-    /// Waits for more; an empty piece is the end.
+    /// Waits for more text; an empty piece is the end.
     pub(super) fn next(mut self) -> io::Result<(String, Self)> {
         let mut buffer = vec![0; PIECE];
         loop {
@@ -27,7 +27,7 @@ impl Pieces {
         }
     }
 
-    /// The characters that are complete with `bytes`; none may be incomplete at the end.
+    /// The characters completed by `bytes`. An incomplete character at the end is an error.
     fn text(&mut self, bytes: &[u8]) -> io::Result<String> {
         self.begun.extend_from_slice(bytes);
         let complete = match str::from_utf8(&self.begun) {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_character_in_two_pieces_is_put_together() {
+    fn a_character_split_across_pieces_is_reassembled() {
         let mut pieces = Pieces::default();
         let bytes = "aä€".as_bytes();
         assert_eq!(pieces.text(&bytes[..2]).unwrap(), "a");
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_an_error() {
+    fn invalid_utf_8_is_an_error() {
         assert!(Pieces::default().text(b"a\xff").is_err());
         let mut pieces = Pieces::default();
         assert_eq!(pieces.text(b"a\xc3").unwrap(), "a");

@@ -1,4 +1,4 @@
-//! Checks where streaming queries keep their progress, by writing there and deleting it again.
+//! Checks checkpoint locations and tables by writing to them and deleting again.
 
 use super::report::Section;
 use super::table::Table;
@@ -6,23 +6,23 @@ use crate::checkpoint::{StopLock, try_location};
 use crate::options::CommitterKind;
 use crate::table::Services;
 
-/// Tries a location that is named at `place`.
+/// Checks a checkpoint location that is set at `place`.
 pub(super) async fn location(place: &str, location: &str) -> Section {
     let mut section = Section::new(format!("{place}  checkpoint '{location}'"));
     match try_location(location).await {
-        Ok(()) => section.good("location", "written, read, listed and deleted"),
-        Err(error) => section.bad("location", chain(&error)),
+        Ok(()) => section.passed("location", "written, read, listed and deleted"),
+        Err(error) => section.failed("location", chain(&error)),
     }
     if let Ok(lock) = StopLock::at(location)
         && let Ok(true) = lock.is_there().await
     {
-        let detail = "is there, and no query starts: remove the object";
-        section.bad("STOP_LOCK", detail);
+        let detail = "exists, so no query starts: delete the object";
+        section.failed("STOP_LOCK", detail);
     }
     section
 }
 
-/// Where the options of a table say that offsets of its queries are kept, if they do.
+/// Checks where a table's options keep the offsets of its queries, if they do.
 pub(super) async fn of_table(services: &Services, table: &mut Table) {
     let metadata = &table.options.source.metadata;
     if let Some(path) = &metadata.path
@@ -30,10 +30,10 @@ pub(super) async fn of_table(services: &Services, table: &mut Table) {
     {
         match try_location(path).await {
             Ok(()) => {
-                let detail = format!("'{path}' was written, read, listed and deleted");
-                table.section.good("metadataPath", detail);
+                let detail = format!("'{path}': written, read, listed and deleted");
+                table.section.passed("metadataPath", detail);
             }
-            Err(error) => table.section.bad("metadataPath", chain(&error)),
+            Err(error) => table.section.failed("metadataPath", chain(&error)),
         }
     }
     if matches!(metadata.committer, CommitterKind::DynamoDb(_)) {
@@ -58,23 +58,24 @@ async fn dynamodb(services: &Services, table: &mut Table) {
     let tried = crate::checkpoint::try_table(&access, &options.connection, settings, stream).await;
     match tried {
         Ok((name, true)) => {
-            let detail = format!("'{name}': an item was written, read and deleted");
-            table.section.good("DynamoDB", detail);
+            let detail = format!("'{name}': item written, read and deleted");
+            table.section.passed("DynamoDB", detail);
         }
         Ok((name, false)) => {
-            let detail =
-                format!("'{name}' is not there: the first start makes it (dynamodb:CreateTable)");
-            table.section.open("DynamoDB", detail);
+            let detail = format!(
+                "'{name}' does not exist: the first start creates it (dynamodb:CreateTable)"
+            );
+            table.section.unknown("DynamoDB", detail);
         }
-        Err(error) => table.section.bad("DynamoDB", chain(&error)),
+        Err(error) => table.section.failed("DynamoDB", chain(&error)),
     }
 }
 
 #[cfg(not(feature = "dynamodb"))]
 async fn dynamodb(_: &Services, table: &mut Table) {
-    table.section.bad(
+    table.section.failed(
         "DynamoDB",
-        "this build knows none: build with the cargo feature 'dynamodb'",
+        "this build does not support it: enable the cargo feature 'dynamodb'",
     );
 }
 

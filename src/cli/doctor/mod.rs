@@ -1,8 +1,9 @@
-//! `kinesis-sql doctor`: what the statements of files need, checked without reading or writing a record.
+//! `kinesis-sql doctor`: checks what the statements of files need, without reading or writing
+//! records.
 //!
-//! Statements are planned in their order, so that tables, settings and views are known to those that
-//! follow. Then each table is asked whether it allows what the statements do with it, and each place of
-//! a checkpoint is tried.
+//! Statements are planned in order, so that tables, settings and views are known to later ones.
+//! Then the doctor checks for each table whether the required calls are allowed, and whether each
+//! checkpoint is writable.
 
 mod checkpoints;
 mod report;
@@ -18,7 +19,7 @@ use datafusion::logical_expr::{CreateExternalTable, DdlStatement, LogicalPlan};
 use datafusion::prelude::SessionContext;
 
 use super::args::Doctor;
-use super::console::say;
+use super::console::print_message;
 use super::failure::{Outcome, reason};
 use super::hints::with_tables;
 use super::nesting;
@@ -31,14 +32,14 @@ use crate::table::{KinesisTableBuilder, Services, kinesis_table};
 use report::Section;
 use table::Table;
 
-/// Checks files, and prints what was found. It fails if something has to be mended.
+/// Checks files and prints the findings. Fails if there are problems.
 pub(super) async fn run(doctor: &Doctor) -> Outcome {
     let mut texts = Vec::with_capacity(doctor.file.len());
     for path in &doctor.file {
         match fs::read_to_string(path) {
             Ok(text) => texts.push((path.display().to_string(), text)),
             Err(error) => {
-                say(&format!("{}: {error}", path.display()));
+                print_message(&format!("{}: {error}", path.display()));
                 return Outcome::Failed;
             }
         }
@@ -47,11 +48,11 @@ pub(super) async fn run(doctor: &Doctor) -> Outcome {
     let ctx = match context(&services) {
         Ok(ctx) => ctx,
         Err(error) => {
-            say(&error.to_string());
+            print_message(&error.to_string());
             return Outcome::Failed;
         }
     };
-    let mut visit = Visit {
+    let mut checker = Checker {
         ctx,
         services,
         found: Vec::new(),
@@ -61,27 +62,27 @@ pub(super) async fn run(doctor: &Doctor) -> Outcome {
     for (file, text) in texts {
         for statement in split(&text) {
             let place = format!("{file}:{}", statement.line());
-            Box::pin(visit.statement(&place, &statement)).await;
+            Box::pin(checker.statement(&place, &statement)).await;
         }
     }
-    let sections = visit.sections().await;
-    // Who does not read stdout has the exit code.
+    let sections = checker.sections().await;
+    // If stdout is closed, the exit code still reports the result.
     let _ = write!(io::stdout(), "{}", report::text(&sections));
-    match report::bad(&sections) {
+    match report::failures(&sections) {
         0 => Outcome::Done,
         _ => Outcome::Failed,
     }
 }
 
-/// The files as far as they are seen.
-struct Visit {
+/// The state of checking the files.
+struct Checker {
     ctx: SessionContext,
     services: Arc<Services>,
-    /// In the order of the files.
+    /// In file order.
     found: Vec<Found>,
-    /// The streaming statements before.
+    /// The streaming statements seen so far.
     streaming: Vec<Streaming>,
-    /// Names of tables that are not made, here or at all.
+    /// Names of tables that were not created, or that do not exist.
     absent: Vec<String>,
 }
 
@@ -89,22 +90,22 @@ struct Visit {
 struct Streaming {
     place: String,
     text: String,
-    /// Where its progress is kept.
+    /// Its checkpoint location.
     log: Option<String>,
     ends_by_itself: bool,
 }
 
-/// What a statement is about.
+/// What was found, in file order.
 enum Found {
-    /// A table whose permissions are asked for when all statements are known.
+    /// A table. Its permissions are checked once all statements are known.
     Table(Box<Table>),
-    /// A checkpoint location, where it is named first.
+    /// A checkpoint location, where it is first set.
     Location { place: String, location: String },
-    /// A statement that is checked already.
+    /// A statement that has been checked.
     Checked(Section),
 }
 
-impl Visit {
+impl Checker {
     async fn statement(&mut self, place: &str, statement: &Statement) {
         if let Err(error) = nesting::check(&statement.text) {
             return self.refused(place, statement, &error.into());
@@ -126,8 +127,8 @@ impl Visit {
         match checked {
             Ok(None) => {}
             Ok(Some(detail)) => {
-                let mut section = titled(place, statement);
-                section.good("statement", detail);
+                let mut section = section_for(place, statement);
+                section.passed("statement", detail);
                 self.found.push(Found::Checked(section));
             }
             Err(error) => self.refused(place, statement, &error),
@@ -148,7 +149,7 @@ impl Visit {
         })
     }
 
-    /// The tables whose options are right.
+    /// The tables with valid options.
     fn tables(&mut self) -> impl DoubleEndedIterator<Item = &mut Table> {
         self.found.iter_mut().filter_map(|found| match found {
             Found::Table(table) => Some(&mut **table),
@@ -170,14 +171,14 @@ impl Visit {
             Ok(checked) => checked,
             Err(error) => {
                 let said = redact::message(&error.to_string(), &statement.text);
-                section.bad("options", said);
+                section.failed("options", said);
                 self.absent.push(name);
                 return self.found.push(Found::Checked(section));
             }
         };
-        section.good("options", format!("stream '{}'", options.stream));
+        section.passed("options", format!("stream '{}'", options.stream));
         let mut table = Table::new(name.clone(), options, section);
-        table.look(&self.services).await;
+        table.check_access(&self.services).await;
         let registered = match table.is_there() {
             true => self.register(command, builder).await,
             false => Ok(false),
@@ -186,14 +187,14 @@ impl Visit {
             Ok(true) => {}
             Ok(false) => self.absent.push(name),
             Err(error) => {
-                table.section.bad("table", reason(&error));
+                table.section.failed("table", reason(&error));
                 self.absent.push(name);
             }
         }
         self.found.push(Found::Table(Box::new(table)));
     }
 
-    /// Makes the table known to the statements that follow.
+    /// Registers the table for the statements that follow.
     async fn register(
         &self,
         command: &CreateExternalTable,
@@ -211,23 +212,23 @@ impl Visit {
         Ok(true)
     }
 
-    /// A statement that would not run. Where a table is missing that is not made here, that has been said
-    /// already.
+    /// Reports a statement that would fail. If it only fails because of a table that was reported
+    /// before, it is not another problem.
     fn refused(&mut self, place: &str, statement: &Statement, error: &DataFusionError) {
         let said = redact::message(&reason(error), &statement.text);
-        let mut section = titled(place, statement);
+        let mut section = section_for(place, statement);
         let absent = |name: &&String| {
             let bare = name.rsplit('.').next().unwrap_or(name);
             said.contains(&format!(".{bare}' not found"))
         };
         match self.absent.iter().find(absent) {
-            Some(name) => section.open("statement", format!("table {name} is not there")),
-            None => section.bad("statement", said),
+            Some(name) => section.unknown("statement", format!("table {name} is missing")),
+            None => section.failed("statement", said),
         }
         self.found.push(Found::Checked(section));
     }
 
-    /// Everything that was found, once permissions are asked for and places are tried.
+    /// All findings, after checking permissions and checkpoints.
     async fn sections(self) -> Vec<Section> {
         let mut sections = Vec::with_capacity(self.found.len());
         for found in self.found {
@@ -247,8 +248,8 @@ impl Visit {
     }
 }
 
-/// The first words of a statement.
-fn titled(place: &str, statement: &Statement) -> Section {
+/// A section section_for with the start of the statement.
+fn section_for(place: &str, statement: &Statement) -> Section {
     const WIDTH: usize = 60;
     let text = redact::statement(&statement.text);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");

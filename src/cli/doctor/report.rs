@@ -1,39 +1,39 @@
-//! What was found, and how it is shown.
+//! Findings of the doctor, and their text.
 
 use std::fmt::{self, Write};
 
 use crate::cli::escape::{line, lines};
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// It works.
-    Good,
-    /// It does not, and has to be mended.
-    Bad,
-    /// It could not be found out, or is done by the first start.
-    Open,
+pub(super) enum Status {
+    /// Passed.
+    Passed,
+    /// Failed, and must be fixed.
+    Failed,
+    /// Not checked, or done by the first start of a query.
+    Unknown,
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Good => "✓",
-            Self::Bad => "✗",
-            Self::Open => "–",
+            Self::Passed => "✓",
+            Self::Failed => "✗",
+            Self::Unknown => "–",
         })
     }
 }
 
-/// One check, and what there is to say about it.
+/// One check with its details.
 #[derive(Debug)]
 struct Finding {
-    mark: Mark,
+    status: Status,
     check: &'static str,
     detail: String,
 }
 
-/// The checks of one thing.
+/// The checks of one table, checkpoint or statement.
 #[derive(Debug)]
 pub(super) struct Section {
     title: String,
@@ -41,7 +41,7 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Nothing is checked yet.
+    /// Creates a section without findings.
     pub(super) fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -49,28 +49,28 @@ impl Section {
         }
     }
 
-    pub(super) fn good(&mut self, check: &'static str, detail: impl fmt::Display) {
-        self.add(Mark::Good, check, &detail);
+    pub(super) fn passed(&mut self, check: &'static str, detail: impl fmt::Display) {
+        self.add(Status::Passed, check, &detail);
     }
 
-    pub(super) fn bad(&mut self, check: &'static str, detail: impl fmt::Display) {
-        self.add(Mark::Bad, check, &detail);
+    pub(super) fn failed(&mut self, check: &'static str, detail: impl fmt::Display) {
+        self.add(Status::Failed, check, &detail);
     }
 
-    pub(super) fn open(&mut self, check: &'static str, detail: impl fmt::Display) {
-        self.add(Mark::Open, check, &detail);
+    pub(super) fn unknown(&mut self, check: &'static str, detail: impl fmt::Display) {
+        self.add(Status::Unknown, check, &detail);
     }
 
-    fn add(&mut self, mark: Mark, check: &'static str, detail: &dyn fmt::Display) {
+    fn add(&mut self, status: Status, check: &'static str, detail: &dyn fmt::Display) {
         self.findings.push(Finding {
-            mark,
+            status,
             check,
             detail: detail.to_string(),
         });
     }
 }
 
-/// All sections, and in the last line how many things have to be mended.
+/// Formats all sections, followed by a line with the number of problems.
 pub(super) fn text(sections: &[Section]) -> String {
     let mut text = String::new();
     for section in sections {
@@ -78,33 +78,35 @@ pub(super) fn text(sections: &[Section]) -> String {
         let width = widths.max().unwrap_or(0);
         write_line(&mut text, format_args!("{}", line(&section.title)));
         for Finding {
-            mark,
+            status,
             check,
             detail,
         } in &section.findings
         {
-            // Further lines of a detail stand below its first.
+            // Further lines of a detail are aligned with the first.
             let detail = lines(detail).replace('\n', &format!("\n{:1$}", "", width + 6));
-            let found = format!("  {mark} {check:width$}  {detail}");
+            let found = format!("  {status} {check:width$}  {detail}");
             write_line(&mut text, format_args!("{}", found.trim_end()));
         }
         text.push('\n');
     }
     write_line(
         &mut text,
-        match bad(sections) {
-            0 => format_args!("nothing to mend"),
-            1 => format_args!("1 thing to mend"),
-            many => return text + &format!("{many} things to mend\n"),
+        match failures(sections) {
+            0 => format_args!("no problems found"),
+            1 => format_args!("1 problem found"),
+            many => return text + &format!("{many} problems found\n"),
         },
     );
     text
 }
 
-/// How many checks say that something has to be mended.
-pub(super) fn bad(sections: &[Section]) -> usize {
+/// Number of failed checks.
+pub(super) fn failures(sections: &[Section]) -> usize {
     let findings = sections.iter().flat_map(|section| &section.findings);
-    findings.filter(|finding| finding.mark == Mark::Bad).count()
+    findings
+        .filter(|finding| finding.status == Status::Failed)
+        .count()
 }
 
 fn write_line(text: &mut String, line: fmt::Arguments<'_>) {
@@ -116,12 +118,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn checks_stand_in_a_column_and_the_last_line_counts() {
+    fn checks_are_aligned_and_the_last_line_counts_problems() {
         let mut words = Section::new("a.sql:1  words");
-        words.good("options", "");
-        words.bad("GetRecords", "denied\nallow it");
+        words.passed("options", "");
+        words.failed("GetRecords", "denied\nallow it");
         let mut place = Section::new("checkpoint");
-        place.open("table", "is made by a start");
+        place.unknown("table", "created at the first start");
         let expected = "\
 a.sql:1  words
   ✓ options
@@ -129,11 +131,11 @@ a.sql:1  words
                 allow it
 
 checkpoint
-  – table  is made by a start
+  – table  created at the first start
 
-1 thing to mend
+1 problem found
 ";
         assert_eq!(text(&[words, place]), expected);
-        assert_eq!(text(&[]), "nothing to mend\n");
+        assert_eq!(text(&[]), "no problems found\n");
     }
 }

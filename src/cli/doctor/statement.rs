@@ -1,4 +1,4 @@
-//! Checks one statement that makes no Kinesis table: it is planned as if it were to run.
+//! Checks one statement that does not create a Kinesis table, by planning it as a run would.
 
 use std::sync::Arc;
 
@@ -7,80 +7,81 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::{DdlStatement, DmlStatement, LogicalPlan};
 
-use super::{Streaming, Visit};
+use super::{Checker, Streaming};
 use crate::cli::statements::Statement;
 use crate::error::Error;
 use crate::options::CommitterKind;
 use crate::query::{expect_own_checkpoint, is_streaming, same_statement};
 use crate::sql::StreamingSettings;
 
-/// What is to be said about a statement that is right; nothing about one that only prepares others.
+/// Checks a statement. Returns what would happen, or `None` for a statement that only prepares
+/// others.
 pub(super) async fn check(
-    visit: &mut Visit,
+    checker: &mut Checker,
     place: &str,
     statement: &Statement,
     plan: LogicalPlan,
 ) -> DataFusionResult<Option<&'static str>> {
     match &plan {
-        // Its rows would have to be read.
+        // Running it would read its rows.
         LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(made)) => {
-            note_uses(visit, &made.input)?;
+            note_uses(checker, &made.input)?;
             let schema = Arc::clone(made.input.schema().inner());
             let table = EmptyTable::new(schema);
-            visit
+            checker
                 .ctx
                 .register_table(made.name.clone(), Arc::new(table))?;
             Ok(None)
         }
         LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => {
-            visit.ctx.execute_logical_plan(plan).await?;
+            checker.ctx.execute_logical_plan(plan).await?;
             Ok(None)
         }
         LogicalPlan::EmptyRelation(_) => Ok(None),
         _ => {
-            note_uses(visit, &plan)?;
-            planned(visit, place, statement, &plan).await.map(Some)
+            note_uses(checker, &plan)?;
+            planned(checker, place, statement, &plan).await.map(Some)
         }
     }
 }
 
-/// Plans as a run would.
+/// Plans the statement as a run would.
 async fn planned(
-    visit: &mut Visit,
+    checker: &mut Checker,
     place: &str,
     statement: &Statement,
     plan: &LogicalPlan,
 ) -> DataFusionResult<&'static str> {
     if matches!(plan, LogicalPlan::Explain(_)) {
-        // It shows what is wrong with a plan instead of failing.
-        crate::sql(&visit.ctx, &statement.text).await?;
+        // EXPLAIN shows planning errors instead of failing.
+        crate::sql(&checker.ctx, &statement.text).await?;
         return Ok("would run");
     }
-    if !is_streaming(&visit.ctx, &statement.text).await? {
-        visit.ctx.state().create_physical_plan(plan).await?;
+    if !is_streaming(&checker.ctx, &statement.text).await? {
+        checker.ctx.state().create_physical_plan(plan).await?;
         return Ok("would run");
     }
     if matches!(plan, LogicalPlan::Dml(_)) {
-        expect_a_place(visit, plan)?;
+        check_has_checkpoint(checker, plan)?;
     }
-    crate::sql(&visit.ctx, &format!("EXPLAIN {}", statement.text)).await?;
-    expect_a_start(visit, place, statement, plan)?;
-    expect_own_checkpoint(&visit.ctx, &statement.text).await?;
+    crate::sql(&checker.ctx, &format!("EXPLAIN {}", statement.text)).await?;
+    check_can_start(checker, place, statement, plan)?;
+    expect_own_checkpoint(&checker.ctx, &statement.text).await?;
     Ok("would start, and run until it is stopped or its trigger ends it")
 }
 
-/// Refuses a streaming statement that starts only once an earlier one is stopped, or that has the checkpoint
-/// of another one.
-fn expect_a_start(
-    visit: &mut Visit,
+/// Refuses a streaming statement that cannot start until an earlier one is stopped, or that shares
+/// its checkpoint with another one.
+fn check_can_start(
+    checker: &mut Checker,
     place: &str,
     statement: &Statement,
     plan: &LogicalPlan,
 ) -> DataFusionResult<()> {
-    let settings = StreamingSettings::of(visit.ctx.state().config_options());
+    let settings = StreamingSettings::of(checker.ctx.state().config_options());
     let mut read = Vec::new();
     scans(plan, &mut read)?;
-    let mut tables = visit.tables();
+    let mut tables = checker.tables();
     let path = tables.find_map(|table| {
         let path = table.options.source.metadata.path.clone();
         path.filter(|_| read.iter().any(|name| same(&table.name, name)))
@@ -93,36 +94,40 @@ fn expect_a_start(
         ends_by_itself: settings.trigger.ends_by_itself(),
     };
     let mut reasons = Vec::new();
-    if let Some(before) = visit.streaming.iter().find(|before| !before.ends_by_itself) {
+    if let Some(before) = checker
+        .streaming
+        .iter()
+        .find(|before| !before.ends_by_itself)
+    {
         reasons.push(format!(
-            "starts only when the streaming query of {} is stopped, which does not end by itself: expected it in a \
-             file and a process of its own, or SET streaming.trigger = 'available now' before that one",
+            "starts only when the streaming query of {} is stopped, which does not end by itself: run it from a file \
+             of its own in a separate process, or SET streaming.trigger = 'available now' before that query",
             before.place
         ));
     }
-    let sharing = visit.streaming.iter().find(|before| {
+    let sharing = checker.streaming.iter().find(|before| {
         before.log.is_some() && before.log == now.log && !same_statement(&before.text, &now.text)
     });
     if let (Some(before), Some(log)) = (sharing, &now.log) {
         reasons.push(format!(
-            "has the checkpoint of {}, '{log}', and would be refused: expected SET streaming.checkpoint_location \
-             with a place of its own before it",
+            "uses the checkpoint of {}, '{log}', and would be refused: SET streaming.checkpoint_location to a \
+             separate location before it",
             before.place
         ));
     }
-    visit.streaming.push(now);
+    checker.streaming.push(now);
     match reasons.as_slice() {
         [] => Ok(()),
         reasons => Err(Error::invalid_option(reasons.join("\n")).into()),
     }
 }
 
-/// Refuses a streaming INSERT that has nowhere to keep its progress.
-fn expect_a_place(visit: &mut Visit, plan: &LogicalPlan) -> DataFusionResult<()> {
-    let settings = StreamingSettings::of(visit.ctx.state().config_options());
+/// Refuses a streaming INSERT without a checkpoint.
+fn check_has_checkpoint(checker: &mut Checker, plan: &LogicalPlan) -> DataFusionResult<()> {
+    let settings = StreamingSettings::of(checker.ctx.state().config_options());
     let mut read = Vec::new();
     scans(plan, &mut read)?;
-    let keeps = visit.tables().any(|table| {
+    let keeps = checker.tables().any(|table| {
         let metadata = &table.options.source.metadata;
         let keeps = metadata.path.is_some() || metadata.committer != CommitterKind::ObjectStore;
         keeps && read.iter().any(|name| same(&table.name, name))
@@ -131,21 +136,20 @@ fn expect_a_place(visit: &mut Visit, plan: &LogicalPlan) -> DataFusionResult<()>
         return Ok(());
     }
     Err(Error::invalid_option(
-        "a streaming INSERT needs a place to keep its progress: expected \
-         SET streaming.checkpoint_location before it",
+        "a streaming INSERT needs a checkpoint: SET streaming.checkpoint_location before it",
     )
     .into())
 }
 
-/// Remembers which tables are read and which are written.
-fn note_uses(visit: &mut Visit, plan: &LogicalPlan) -> DataFusionResult<()> {
+/// Records which tables are read and which are written.
+fn note_uses(checker: &mut Checker, plan: &LogicalPlan) -> DataFusionResult<()> {
     let mut read = Vec::new();
     scans(plan, &mut read)?;
     let written = match plan {
         LogicalPlan::Dml(DmlStatement { table_name, .. }) => Some(table_name.to_string()),
         _ => None,
     };
-    for table in visit.tables() {
+    for table in checker.tables() {
         table.uses.reads |= read.iter().any(|name| same(&table.name, name));
         table.uses.writes |= written.iter().any(|name| same(&table.name, name));
     }
@@ -163,7 +167,7 @@ fn scans(plan: &LogicalPlan, names: &mut Vec<String>) -> DataFusionResult<()> {
     Ok(())
 }
 
-/// Whether two names mean one table, either with its schema in front or without.
+/// Whether two names refer to the same table, with or without a schema.
 fn same(one: &str, other: &str) -> bool {
     let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     bare(one) == bare(other)

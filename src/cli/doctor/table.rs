@@ -1,4 +1,4 @@
-//! Checks one table: who asks, whether the stream is there, what may be done with it.
+//! Checks one table: credentials, clock, stream, and permissions.
 
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::model::{ShardId, is_host_of_aws};
 use crate::options::TableOptions;
 use crate::table::Services;
 
-/// Enough for a hiccup; who waits for an answer is a person.
+/// Enough for brief failures; a person is waiting for the result.
 const RETRIES: RetryPolicy = RetryPolicy {
     max_retries: 2,
     first_interval: Duration::from_millis(200),
@@ -28,7 +28,7 @@ pub(super) struct Uses {
     pub(super) writes: bool,
 }
 
-/// A table whose options are right.
+/// A table with valid options.
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) options: TableOptions,
@@ -50,43 +50,43 @@ impl Table {
         }
     }
 
-    /// Whether the stream can be read and written, as far as its state goes.
+    /// Whether the stream's status allows reading and writing.
     pub(super) fn is_there(&self) -> bool {
         self.stream.as_ref().is_some_and(|stream| {
             matches!(stream.status, StreamStatus::Active | StreamStatus::Updating)
         })
     }
 
-    /// Finds the way to AWS, credentials, the clock and the stream.
-    pub(super) async fn look(&mut self, services: &Services) {
+    /// Checks network, credentials, clock and stream.
+    pub(super) async fn check_access(&mut self, services: &Services) {
         match services
             .access()
             .describe_network(&self.options.connection)
             .await
         {
             Ok(None) => {}
-            Ok(Some(way)) => self.section.good("network", way),
-            Err(error) => return self.section.bad("network", error),
+            Ok(Some(way)) => self.section.passed("network", way),
+            Err(error) => return self.section.failed("network", error),
         }
         if !self.credentials(services).await {
             return;
         }
         let kinesis = match services.connect(&self.options.connection).await {
             Ok(kinesis) => kinesis,
-            Err(error) => return self.section.bad("endpoint", error),
+            Err(error) => return self.section.failed("endpoint", error),
         };
         let stream = &self.options.stream;
-        let found = patiently(|| kinesis.describe_stream(stream)).await;
+        let found = with_retries(|| kinesis.describe_stream(stream)).await;
         match found {
             Ok(found) => {
                 self.kinesis = Some(kinesis);
-                self.section.good("stream", described(&found));
+                self.section.passed("stream", described(&found));
                 self.stream = Some(found);
             }
             Err(error) if error.kind() == ApiErrorKind::NotFound => self.missing(),
             Err(error) => {
-                self.section.bad("stream", self.explained(&error));
-                // Others may be allowed that are needed, too.
+                self.section.failed("stream", self.explained(&error));
+                // Other required calls may still be allowed.
                 if error.kind() == ApiErrorKind::AccessDenied {
                     self.kinesis = Some(kinesis);
                 }
@@ -99,24 +99,26 @@ impl Table {
             Ok(caller) => {
                 let by = caller.identity;
                 match caller.arn {
-                    Some(Ok(arn)) => self.section.good("credentials", format!("{arn}, by {by}")),
-                    None => self.section.good("credentials", by),
+                    Some(Ok(arn)) => self
+                        .section
+                        .passed("credentials", format!("{arn}, by {by}")),
+                    None => self.section.passed("credentials", by),
                     Some(Err(why)) => {
                         let detail = format!(
-                            "{by}; STS, which could say who that is, cannot be reached: {why}"
+                            "{by}; the caller is unknown because STS cannot be reached: {why}"
                         );
-                        self.section.open("credentials", detail);
+                        self.section.unknown("credentials", detail);
                     }
                 }
                 match caller.skew.map(ClockSkew::complaint) {
-                    Some(Some(complaint)) => self.section.bad("clock", complaint),
-                    Some(None) => self.section.good("clock", "agrees with that of AWS"),
+                    Some(Some(complaint)) => self.section.failed("clock", complaint),
+                    Some(None) => self.section.passed("clock", "agrees with AWS"),
                     None => {}
                 }
                 true
             }
             Err(error) => {
-                self.section.bad("credentials", error);
+                self.section.failed("credentials", error);
                 false
             }
         }
@@ -129,10 +131,10 @@ impl Table {
             None => "the region of the environment".to_owned(),
         };
         if self.options.create_with_shards.is_some() {
-            let detail = format!("'{stream}' does not exist in {region}; the table creates it");
-            return self.section.open("stream", detail);
+            let detail = format!("'{stream}' does not exist in {region}; CREATE TABLE creates it");
+            return self.section.unknown("stream", detail);
         }
-        self.section.bad(
+        self.section.failed(
             "stream",
             format!(
                 "'{stream}' does not exist in {region} for this caller: create it, or correct LOCATION \
@@ -149,7 +151,7 @@ impl Table {
         let Some(shard) = self.list(&*kinesis).await else {
             return;
         };
-        // A table that no statement uses may be meant for both.
+        // A table that no statement uses is checked for both.
         let unused = !self.uses.reads && !self.uses.writes;
         if self.uses.reads || unused {
             self.reading(&*kinesis, &shard).await;
@@ -159,26 +161,26 @@ impl Table {
         }
     }
 
-    /// An open shard, to try the others with.
+    /// Returns an open shard, which the other checks need.
     async fn list(&mut self, kinesis: &dyn Kinesis) -> Option<ShardId> {
         let from = ListShardsFrom::Start {
             stream: &self.options.stream,
             filter: ShardFilter::AtLatest,
         };
-        let page = patiently(|| kinesis.list_shards(from)).await;
+        let page = with_retries(|| kinesis.list_shards(from)).await;
         match page {
             Ok(page) => {
                 let first = page.shards.into_iter().next();
                 match &first {
-                    Some(_) => self.section.good("ListShards", ""),
+                    Some(_) => self.section.passed("ListShards", ""),
                     None => self
                         .section
-                        .bad("ListShards", "the stream has no open shard"),
+                        .failed("ListShards", "the stream has no open shard"),
                 }
                 first.map(|shard| shard.id)
             }
             Err(error) => {
-                self.section.bad("ListShards", self.explained(&error));
+                self.section.failed("ListShards", self.explained(&error));
                 None
             }
         }
@@ -187,38 +189,40 @@ impl Table {
     async fn reading(&mut self, kinesis: &dyn Kinesis, shard: &ShardId) {
         const LATEST: IteratorPosition = IteratorPosition::Latest;
         let stream = &self.options.stream;
-        let iterator = patiently(|| kinesis.get_shard_iterator(stream, shard, &LATEST)).await;
+        let iterator = with_retries(|| kinesis.get_shard_iterator(stream, shard, &LATEST)).await;
         let iterator = match iterator {
             Ok(iterator) => iterator,
             Err(error) => {
-                self.section.bad("GetShardIterator", self.explained(&error));
+                self.section
+                    .failed("GetShardIterator", self.explained(&error));
                 return self
                     .section
-                    .open("GetRecords", "needs GetShardIterator to be tried");
+                    .unknown("GetRecords", "not checked: requires GetShardIterator");
             }
         };
-        self.section.good("GetShardIterator", "");
+        self.section.passed("GetShardIterator", "");
         let call = DryRun::GetRecords(&iterator);
-        let answer = patiently(|| kinesis.dry_run(stream, call)).await;
+        let answer = with_retries(|| kinesis.dry_run(stream, call)).await;
         self.tried("GetRecords", answer);
     }
 
     async fn writing(&mut self, kinesis: &dyn Kinesis, shard: &ShardId) {
         let stream = &self.options.stream;
-        // Where dry runs are not known the record would be written: another call shows that.
+        // A service that does not support dry runs would write the record, so another call tests
+        // for support first.
         let call = DryRun::GetShardIterator(shard);
-        let known = match patiently(|| kinesis.dry_run(stream, call)).await {
+        let known = match with_retries(|| kinesis.dry_run(stream, call)).await {
             Ok(answer) => answer == DryRunAnswer::Allowed,
             Err(error) => error.kind() == ApiErrorKind::AccessDenied && self.is_aws(),
         };
         let answer = match known {
-            true => patiently(|| kinesis.dry_run(stream, DryRun::PutRecords)).await,
+            true => with_retries(|| kinesis.dry_run(stream, DryRun::PutRecords)).await,
             false => Ok(DryRunAnswer::Unknown),
         };
         self.tried("PutRecords", answer);
     }
 
-    /// Whether it is AWS that answers, beyond doubt.
+    /// Whether the service is certainly AWS itself.
     fn is_aws(&self) -> bool {
         let mut variables = std::env::vars_os();
         let elsewhere = |name: &OsStr| name.to_string_lossy().starts_with("AWS_ENDPOINT_URL");
@@ -230,44 +234,44 @@ impl Table {
 
     fn tried(&mut self, check: &'static str, answer: ApiResult<DryRunAnswer>) {
         match answer {
-            Ok(DryRunAnswer::Allowed) => self.section.good(check, "allowed, says a dry run"),
+            Ok(DryRunAnswer::Allowed) => self.section.passed(check, "allowed (dry run)"),
             Ok(DryRunAnswer::Unknown) => {
-                let detail = "not tried: this server does not know dry runs";
-                self.section.open(check, detail);
+                let detail = "not checked: the server does not support dry runs";
+                self.section.unknown(check, detail);
             }
-            Err(error) => self.section.bad(check, self.explained(&error)),
+            Err(error) => self.section.failed(check, self.explained(&error)),
         }
     }
 
-    /// What a failure says, with what to look at.
+    /// The error message, with advice.
     fn explained(&self, error: &ApiError) -> String {
         let region = self.options.connection.region.as_deref();
         match (error.kind(), region) {
             (ApiErrorKind::Unavailable, Some(region)) => format!(
-                "{error}; is region '{region}' right, and can this machine reach its endpoint?"
+                "{error}; check that region '{region}' is correct and its endpoint reachable from this host"
             ),
             _ => error.to_string(),
         }
     }
 }
 
-/// A stream in words.
+/// Describes a stream.
 fn described(stream: &StreamSummary) -> String {
     let status = match stream.status {
-        StreamStatus::Creating => "is being made, and cannot be used yet",
+        StreamStatus::Creating => "is being created and cannot be used yet",
         StreamStatus::Active => "is active",
-        StreamStatus::Updating => "is being changed, and can be used",
+        StreamStatus::Updating => "is being updated and can be used",
         StreamStatus::Deleting => "is being deleted",
     };
     let hours = stream.retention.as_secs() / 3_600;
     format!(
-        "{status}; open shards: {}, records stay for {hours} h",
+        "{status}; open shards: {}, retention: {hours} h",
         stream.open_shards
     )
 }
 
-/// A call, again where that may help.
-async fn patiently<T, F, Fut>(call: F) -> ApiResult<T>
+/// Calls with retries.
+async fn with_retries<T, F, Fut>(call: F) -> ApiResult<T>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = ApiResult<T>>,

@@ -1,4 +1,4 @@
-//! Runs one statement: it computes on the engine's threads, so that a signal is heard however busy they are.
+//! Runs a statement that ends by itself, and prints its rows, plan or count.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::unless_stopped;
-use crate::cli::console::{note, say};
+use crate::cli::console::{print_message, print_note};
 use crate::cli::failure::{Failure, panicked};
-use crate::cli::output::{Output, Printer, Yield};
+use crate::cli::output::{Output, Printer, ResultKind};
 use crate::cli::progress::{BoundedProgress, losses};
 use crate::cli::session::{Session, plan};
 use crate::cli::signals::Signals;
 use crate::cli::statements::Statement;
 
-/// What the task of a statement reports.
+/// Sent by the task that executes a statement.
 enum Event {
-    /// It is planned and begins.
-    Started(Yield, Arc<dyn ExecutionPlan>),
+    /// Planning is done and execution begins.
+    Started(ResultKind, Arc<dyn ExecutionPlan>),
     Batch(RecordBatch),
 }
 
@@ -72,10 +72,10 @@ pub(super) async fn run_bounded(
         None => None,
     };
     if let Some(line) = line {
-        note(&line);
+        print_note(&line);
     }
     if let Some(losses) = losses(lost) {
-        say(&losses);
+        print_message(&losses);
     }
     Ok(())
 }
@@ -87,8 +87,8 @@ fn print(
     started: Instant,
 ) -> Result<Option<Printer>, Failure> {
     match (event, printer) {
-        (Event::Started(yields, plan), _) => {
-            Ok(Some(Printer::new(output, yields, &plan.schema(), started)))
+        (Event::Started(kind, plan), _) => {
+            Ok(Some(Printer::new(output, kind, &plan.schema(), started)))
         }
         (Event::Batch(batch), Some(mut printer)) => {
             printer.batch(&batch)?;
@@ -98,22 +98,22 @@ fn print(
     }
 }
 
-/// Plans and runs a statement; stops early when nobody listens.
+/// Plans and runs a statement. Stops early if the receiver is gone.
 async fn execute(
     ctx: SessionContext,
     text: String,
     events: mpsc::Sender<Event>,
 ) -> DataFusionResult<()> {
     let frame = plan(&ctx, &text).await?;
-    let yields = match frame.logical_plan() {
-        LogicalPlan::Dml(_) | LogicalPlan::Copy(_) => Yield::Count,
-        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => Yield::Text,
-        _ if shows_a_statement(&text) => Yield::Text,
-        _ => Yield::Rows,
+    let kind = match frame.logical_plan() {
+        LogicalPlan::Dml(_) | LogicalPlan::Copy(_) => ResultKind::Count,
+        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => ResultKind::Text,
+        _ if shows_a_statement(&text) => ResultKind::Text,
+        _ => ResultKind::Rows,
     };
     let task = Arc::new(frame.task_ctx());
     let plan = frame.create_physical_plan().await?;
-    let begun = Event::Started(yields, Arc::clone(&plan));
+    let begun = Event::Started(kind, Arc::clone(&plan));
     if events.send(begun).await.is_err() {
         return Ok(());
     }
@@ -126,7 +126,7 @@ async fn execute(
     Ok(())
 }
 
-/// Whether a statement is `SHOW CREATE TABLE`, whose plan is that of a query.
+/// Whether a statement is `SHOW CREATE TABLE`, whose plan looks like a query's.
 fn shows_a_statement(text: &str) -> bool {
     let mut words = text.split_whitespace().map(str::to_ascii_lowercase);
     words.next().as_deref() == Some("show") && words.next().as_deref() == Some("create")
@@ -139,9 +139,9 @@ mod tests {
     use crate::cli::session::{context, services};
     use std::time::Duration;
 
-    /// On one thread the timer gets its turn only when the plan yields.
+    /// On a single thread, the timer fires only if the plan kind.
     #[tokio::test]
-    async fn an_aggregate_over_an_endless_join_can_be_interrupted() {
+    async fn an_aggregate_over_a_huge_join_can_be_interrupted() {
         for join in [
             "CROSS JOIN b",
             "JOIN b ON a.value < b.value + 1",

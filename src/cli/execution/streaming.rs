@@ -1,4 +1,5 @@
-//! Runs a streaming statement until its trigger ends it or it is stopped, and prints the rows of a `SELECT`.
+//! Runs a streaming statement until its trigger or a signal ends it, and prints the rows of a
+//! `SELECT`.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,27 +17,28 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::upcoming::{self, Upcoming};
-use crate::cli::console::{note, say};
+use crate::cli::console::{print_message, print_note};
 use crate::cli::failure::{Failure, panicked};
-use crate::cli::output::{Output, Printer, Yield};
+use crate::cli::output::{Output, Printer, ResultKind};
 use crate::cli::progress::{StreamingProgress, Tally, closing_note};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signals, Stop};
 use crate::cli::statements::Statement;
 use crate::query::{QueryEnd, StreamingQuery};
 
-const STOPPING: &str = "stopping after the batch in flight; again to stop at once";
+const STOPPING: &str = "stopping after the batch in flight; interrupt again to stop at once";
 const STOP_LOCK: &str = "stopped by STOP_LOCK in the checkpoint location";
 
-/// What the query says about the rows of its batches.
+/// Sent by the query as its batches produce rows.
 enum Event {
     Rows(RecordBatch),
-    /// All rows of a batch were given; who waits for the answer goes on once they are printed.
+    /// All rows of a batch were sent. The query continues once they are printed and this is
+    /// answered.
     Printed(oneshot::Sender<()>),
 }
 
-/// Runs a streaming statement. A first signal lets the batch in flight end and then ends the statement: after
-/// Ctrl-C with success, after SIGTERM as stopped. A second one ends it at once.
+/// Runs a streaming statement. The first signal ends it after the batch in flight: Ctrl-C counts as
+/// success, SIGTERM as stopped. A second signal ends it at once.
 pub(super) async fn run_streaming(
     session: &Session,
     statement: &Statement,
@@ -69,7 +71,7 @@ pub(super) async fn run_streaming(
     };
     if let Some(note) = upcoming::warning(&session.ctx, upcoming).await {
         progress.clear();
-        say(&note);
+        print_message(&note);
     }
     let mut run = Run {
         session,
@@ -78,14 +80,14 @@ pub(super) async fn run_streaming(
         signals,
         stopping: None,
     };
-    let printer = Printer::new(output, Yield::Rows, &run.query.schema(), started);
+    let printer = Printer::new(output, ResultKind::Rows, &run.query.schema(), started);
     let printer = run.until_ended(printer, &mut events).await?;
     let inserts = !gives_rows(&statement.text);
     if !inserts {
         let finishing = tokio::task::spawn_blocking(move || printer.finish_frames());
         if let Some(line) = run.wait(finishing).await?.map_err(panicked)?? {
             run.progress.clear();
-            note(&line);
+            print_note(&line);
         }
     }
     let asked = run.stopping.as_ref().map(|(stop, _)| *stop);
@@ -93,15 +95,15 @@ pub(super) async fn run_streaming(
     tally.found_losses(run.query.data_losses());
     drop(run);
     if end == Some(QueryEnd::StopLock) {
-        say(STOP_LOCK);
+        print_message(STOP_LOCK);
     }
     if let Some(line) = closing_note(&tally, started, inserts) {
-        note(&line);
+        print_note(&line);
     }
     ended_by(asked)
 }
 
-/// How a statement has ended that was stopped, or not.
+/// The result of a statement, given the signal that stopped it, if any.
 fn ended_by(stop: Option<Stop>) -> Result<(), Failure> {
     match stop {
         None | Some(Stop::Interrupt) => Ok(()),
@@ -122,7 +124,7 @@ async fn start(
     Ok(builder.start().await?)
 }
 
-/// Whether a statement that is streaming gives rows; the other kind is an `INSERT`, which writes them.
+/// Whether a streaming statement returns rows. The alternative is an `INSERT`.
 fn gives_rows(text: &str) -> bool {
     let statement = DFParser::parse_sql(text)
         .ok()
@@ -135,38 +137,38 @@ fn gives_rows(text: &str) -> bool {
     }
 }
 
-/// Gives the rows of a batch to the printer. The batch is done once they are printed, so that none is lost where the
-/// command ends in between.
+/// Sends a batch's rows to the printer, and completes only once they are printed, so that no rows
+/// are lost if the command ends in between.
 async fn forward(
     mut rows: SendableRecordBatchStream,
     events: mpsc::Sender<Event>,
 ) -> DataFusionResult<()> {
     while let Some(batch) = rows.next().await {
         let event = Event::Rows(batch?);
-        events.send(event).await.map_err(|_| nobody_reads())?;
+        events.send(event).await.map_err(|_| receiver_gone())?;
     }
     let (printed, answer) = oneshot::channel();
     let event = Event::Printed(printed);
-    events.send(event).await.map_err(|_| nobody_reads())?;
-    answer.await.map_err(|_| nobody_reads())
+    events.send(event).await.map_err(|_| receiver_gone())?;
+    answer.await.map_err(|_| receiver_gone())
 }
 
-fn nobody_reads() -> DataFusionError {
-    DataFusionError::Execution("nobody reads the rows of the query".to_owned())
+fn receiver_gone() -> DataFusionError {
+    DataFusionError::Execution("the query's rows are no longer read".to_owned())
 }
 
-/// A query that runs, and those who watch it.
+/// A running query with its progress line and signal handling.
 struct Run<'a> {
     session: &'a Session,
     query: StreamingQuery,
     progress: StreamingProgress,
     signals: &'a mut Signals,
-    /// The first signal, and the stop that goes on since then.
+    /// The first signal, and the task that stops the query since then.
     stopping: Option<(Stop, SpawnedTask<()>)>,
 }
 
 impl Run<'_> {
-    /// Prints what comes until the query has ended.
+    /// Prints rows as they arrive until the query has ended.
     async fn until_ended(
         &mut self,
         mut printer: Printer,
@@ -196,12 +198,12 @@ impl Run<'_> {
             let line;
             (printer, line) = self.wait(printing).await?.map_err(panicked)??;
             if let Some(line) = line {
-                note(&line);
+                print_note(&line);
             }
         }
     }
 
-    /// Waits for something other than the query, with an ear for signals.
+    /// Waits for `work` while handling signals.
     async fn wait<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
         let mut work = pin!(work);
         loop {
@@ -213,16 +215,16 @@ impl Run<'_> {
         }
     }
 
-    /// A first signal begins to stop the query; a second one is the end.
+    /// Handles a signal: the first one starts stopping the query, the second one fails.
     fn heard(&mut self, stop: Stop) -> Result<(), Failure> {
         self.progress.hide_echo();
         if self.stopping.is_some() {
             return Err(Failure::Stopped(stop));
         }
-        say(STOPPING);
+        print_message(STOPPING);
         let query = self.query.clone();
         let _on_the_engine = self.session.engine.enter();
-        // What the query ended with is what its termination says.
+        // `await_termination` reports how the query ended.
         let stopping = SpawnedTask::spawn(async move { drop(query.stop().await) });
         self.stopping = Some((stop, stopping));
         Ok(())
@@ -237,7 +239,7 @@ fn print(event: Event, mut printer: Printer) -> Result<(Printer, Option<String>)
         }
         Event::Printed(answer) => {
             let note = printer.frame()?;
-            // Who does not wait any more has been stopped.
+            // The query no longer waits if it was stopped.
             let _ = answer.send(());
             note
         }

@@ -1,4 +1,4 @@
-//! Statements of a run that are not reached yet: a streaming one waits until the query before it is stopped.
+//! Warns when a streaming query that does not end by itself delays a later streaming statement.
 
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use crate::query::is_streaming;
 use crate::sql::StreamingSettings;
 
-/// A statement that is not reached yet.
+/// A statement that has not run yet.
 #[derive(Debug)]
 pub(in crate::cli) struct Upcoming {
     /// File and line.
@@ -15,8 +15,8 @@ pub(in crate::cli) struct Upcoming {
     pub(in crate::cli) text: String,
 }
 
-/// What to say when a streaming query starts in front of `behind`; nothing where the query ends by itself, or
-/// no other streaming statement follows.
+/// The warning to print when a streaming query starts before the `upcoming` statements. `None` if
+/// the query ends by itself or no streaming statement follows.
 pub(super) async fn warning(ctx: &SessionContext, upcoming: &[Upcoming]) -> Option<String> {
     let settings = StreamingSettings::of(ctx.state().config_options());
     if settings.trigger.ends_by_itself() {
@@ -25,7 +25,7 @@ pub(super) async fn warning(ctx: &SessionContext, upcoming: &[Upcoming]) -> Opti
     for Upcoming { place, text } in upcoming {
         if streams(ctx, text).await {
             return Some(format!(
-                "{place}: this streaming statement waits until the query before it is stopped, because that one \
+                "{place}: this streaming statement starts only after the query before it is stopped, because that query \
                  does not end by itself: run each in a process of its own, or \
                  SET streaming.trigger = 'available now'"
             ));
@@ -34,7 +34,7 @@ pub(super) async fn warning(ctx: &SessionContext, upcoming: &[Upcoming]) -> Opti
     None
 }
 
-/// Whether a statement is streaming, as far as that is known before the statements in between have run.
+/// Whether a statement is streaming, as far as this is known before the statements in between run.
 async fn streams(ctx: &SessionContext, text: &str) -> bool {
     let parsed = DFParser::parse_sql(text);
     let Some(ParsedStatement::Statement(statement)) =
@@ -49,7 +49,7 @@ async fn streams(ctx: &SessionContext, text: &str) -> bool {
     };
     match (is_streaming(ctx, text).await, query) {
         (Ok(streams), _) => streams,
-        // Its target may be made in between.
+        // The statements in between may create the target table.
         (Err(_), Some(query)) => is_streaming(ctx, &query).await.unwrap_or(false),
         (Err(_), None) => false,
     }

@@ -1,4 +1,4 @@
-//! Binary columns as people want to see them: text where it is text, else hexadecimal digits.
+//! Prints binary columns as text where they are valid text, and as hexadecimal digits otherwise.
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 
-/// The schema of [`with_text_columns`] batches; everything may be null, because a wrong promise of a plan is no reason not to print.
+/// The schema of [`with_text_columns`] batches. All columns are nullable, so that printing does not
+/// fail on a plan that wrongly declares a column as not null.
 pub(super) fn text_schema(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
         let field = Field::clone(field).with_nullable(true);
@@ -20,7 +21,7 @@ pub(super) fn text_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The batch with its binary columns as text; `schema` is its [`text_schema`].
+/// Converts the binary columns of a batch to text; `schema` is its [`text_schema`].
 pub(super) fn with_text_columns(
     batch: &RecordBatch,
     schema: &SchemaRef,
@@ -61,8 +62,8 @@ fn text(bytes: &[u8]) -> String {
     text
 }
 
-/// Writes bytes as text or as hexadecimal digits. Control characters make a value unreadable: a protocol buffer of small
-/// numbers is valid UTF-8 as well.
+/// Writes bytes as text or as hexadecimal digits. Control characters rule out text, because a
+/// protocol buffer of small numbers is valid UTF-8, too.
 pub(super) fn write_bytes(bytes: &[u8], out: &mut impl Write) -> fmt::Result {
     let unreadable = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
     if let Ok(text) = str::from_utf8(bytes)
@@ -80,7 +81,7 @@ mod tests {
     use datafusion::arrow::array::{BinaryArray, BinaryViewArray, Int64Array};
 
     #[test]
-    fn utf_8_is_printed_as_it_is_and_other_bytes_as_hex() {
+    fn utf_8_is_printed_as_text_and_other_bytes_as_hex() {
         for (bytes, expected) in [
             (&b"hello"[..], "hello"),
             (b"", ""),
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn only_binary_columns_change_and_nulls_stay_null() {
+    fn only_binary_columns_are_converted_and_nulls_are_kept() {
         let data: ArrayRef = Arc::new(BinaryArray::from_opt_vec(vec![Some(b"a"), None]));
         let view: ArrayRef = Arc::new(BinaryViewArray::from_iter_values([b"b", b"\xff"]));
         let n: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));

@@ -1,4 +1,4 @@
-//! The values of a batch as escaped text, one at a time and no longer than is shown.
+//! Formats values of a batch as escaped text, one at a time and no longer than needed.
 
 use std::fmt::{self, Write};
 
@@ -11,12 +11,12 @@ use unicode_width::UnicodeWidthChar;
 use super::binary::write_bytes;
 use crate::cli::escape::{is_control, write_escaped};
 
-/// What becomes of a line break in a value.
+/// How line breaks in values are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineBreaks {
-    /// It is escaped: a row is a line.
+    /// Escaped, so that a row is one line.
     Escaped,
-    /// It begins another line: of a plan, and of a value in the expanded view.
+    /// Kept, for plans and for the expanded view.
     Kept,
 }
 
@@ -43,7 +43,8 @@ impl<'a> Values<'a> {
         columns.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Adds the value to `text`, at most `limit` columns of a terminal and one more of it, and gives its width.
+    /// Appends a value to `text`, at most one terminal column beyond `limit`, and returns its
+    /// width.
     pub(super) fn write(
         &self,
         (column, row): (usize, usize),
@@ -58,7 +59,7 @@ impl<'a> Values<'a> {
                 .map_err(|error| ArrowError::ExternalError(Box::new(error))),
             Value::Other(formatter) => formatter.value(row).write(&mut cell),
         };
-        // A cell that is full has refused the rest.
+        // A full cell refuses further text, which is not an error.
         if !cell.is_full() {
             written?;
         }
@@ -75,15 +76,15 @@ fn bytes(values: &dyn Array, row: usize) -> &[u8] {
     }
 }
 
-/// Takes the text of one value and refuses more once it is wider than the limit: a value of a megabyte costs as much
-/// as what is shown of it.
+/// Collects the text of one value and refuses more once it is wider than the limit, so that a value
+/// of a megabyte costs no more than what is shown of it.
 pub(super) struct Cell<'a> {
     text: &'a mut String,
     limit: usize,
     line_breaks: LineBreaks,
-    /// Of the line that is written.
+    /// Width of the current line.
     width: usize,
-    /// Of the lines before it.
+    /// Width of the widest earlier line.
     widest: usize,
     chars: usize,
 }
@@ -100,12 +101,12 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Any number of marks without a width may stand on a character, but who reads a text needs only a few.
+    /// Any number of zero-width marks may follow a character, so their number is limited, too.
     fn is_full(&self) -> bool {
         self.width > self.limit || self.chars > self.limit.saturating_mul(8).saturating_add(64)
     }
 
-    /// The width of the widest line; more than the limit where something is left out.
+    /// The width of the widest line; greater than the limit if text is missing.
     pub(super) fn width(&self) -> usize {
         match self.is_full() {
             true => self.limit.saturating_add(1),

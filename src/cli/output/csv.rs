@@ -1,4 +1,4 @@
-//! CSV that can be read back: NULL is told from an empty text, and lists, structs and maps are JSON.
+//! CSV output that can be read back: NULL differs from an empty string, and nested values are JSON.
 
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::buffer::NullBuffer;
@@ -7,7 +7,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-/// The line with the names of the columns.
+/// The header line.
 pub(super) fn header(schema: &Schema) -> Vec<u8> {
     let mut line = Vec::new();
     for (i, field) in schema.fields().iter().enumerate() {
@@ -42,7 +42,7 @@ pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
 /// How the values of a column are written.
 enum Values<'a> {
     Plain(Option<NullBuffer>, ArrayFormatter<'a>),
-    /// Lists, structs and maps, for which CSV has no form of its own.
+    /// Lists, structs and maps, which CSV cannot represent.
     Nested(NullableEncoder<'a>),
 }
 
@@ -62,7 +62,7 @@ impl<'a> Values<'a> {
         })
     }
 
-    /// Nothing at all is NULL.
+    /// Writes a value; NULL is an empty field.
     fn write(
         &mut self,
         row: usize,
@@ -91,7 +91,7 @@ fn separate(column: usize, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Quotes what would be read as something else without, the empty text among it.
+/// Quotes text that would otherwise be read differently, including empty text.
 fn write_text(text: &str, bytes: &mut Vec<u8>) {
     if !text.is_empty() && !text.contains([',', '"', '\n', '\r']) {
         return bytes.extend_from_slice(text.as_bytes());

@@ -1,4 +1,4 @@
-//! The expanded view: each row as a record, a line for each column, and every value whole.
+//! The expanded view: each row as a record with one line per column and full values.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -8,15 +8,15 @@ use datafusion::arrow::datatypes::Schema;
 use super::cell::{Cell, LineBreaks, Values};
 use crate::cli::failure::Failure;
 
-/// The longest rule above a record.
+/// Maximum width of the line above a record.
 const RULE: usize = 60;
 
-/// Prints records as they come.
+/// Prints records as they arrive.
 #[derive(Debug)]
 pub(super) struct Records {
-    /// The name of each column, and its width.
+    /// The name of each column and its width.
     names: Vec<(String, usize)>,
-    /// Of the widest name.
+    /// Width of the widest name.
     width: usize,
     printed: usize,
 }

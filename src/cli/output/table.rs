@@ -1,4 +1,4 @@
-//! A framed table: rows are kept as text until the widths of their columns are known.
+//! Framed tables: keeps rows as text until the column widths are known.
 
 use std::io::{self, Write};
 
@@ -8,22 +8,22 @@ use unicode_width::UnicodeWidthChar;
 
 use super::cell::{Cell, LineBreaks, Values};
 
-/// A frame needs the widths of all its rows, so a longer table is printed as several.
+/// A frame needs the widths of all its rows, so a longer table is printed in parts.
 const PAGE_ROWS: usize = 10_000;
 
-/// The same for a table of long values.
+/// The same limit for tables of long values.
 const PAGE_BYTES: usize = 8 << 20;
 
-/// The widest a column is made for its longest value where nothing is cut. A longer value reaches over the frame:
-/// else one value of a megabyte would put a megabyte of spaces into each of 10,000 rows.
+/// Maximum padding of a column if nothing is cut. A longer value extends beyond the frame;
+/// otherwise one value of a megabyte would pad each of 10,000 rows with a megabyte of spaces.
 const PADDED: usize = 256;
 
-/// No column is cut to less.
+/// No column is cut below this width.
 const NARROWEST: usize = 8;
 
 const CUT: char = '…';
 
-/// The rows that are printed next.
+/// The rows of the next table to print.
 #[derive(Debug)]
 pub(super) struct Page {
     names: Vec<Text>,
@@ -37,7 +37,7 @@ pub(super) struct Page {
 #[derive(Debug, Default)]
 struct Column {
     text: String,
-    /// Where each value ends in the text, and how wide it is.
+    /// End offset in `text` and width of each value.
     values: Vec<(usize, usize)>,
     widest: usize,
 }
@@ -49,12 +49,12 @@ struct Text {
 }
 
 impl Page {
-    /// An empty page, whose table is no wider than `limit`; without one nothing is cut.
+    /// An empty page whose table is at most `limit` wide; `None` means unlimited.
     pub(super) fn new(schema: &Schema, limit: Option<usize>, line_breaks: LineBreaks) -> Self {
         let names = schema.fields().iter().map(|field| {
             let mut text = String::new();
             let mut cell = Cell::new(&mut text, limit.unwrap_or(usize::MAX), LineBreaks::Escaped);
-            // A name that is too long is full before its end.
+            // The cell refuses the end of a name that is too long.
             let _ = std::fmt::Write::write_str(&mut cell, field.name());
             let width = cell.width();
             Text { text, width }
@@ -91,7 +91,7 @@ impl Page {
         Ok(())
     }
 
-    /// Prints the rows and forgets them; whether something was cut.
+    /// Prints and removes the rows. Returns whether a value was cut.
     pub(super) fn print(&mut self, out: &mut impl Write) -> io::Result<bool> {
         let widths = self.widths();
         let rule = rule(&widths);
@@ -118,7 +118,7 @@ impl Page {
         Ok(cut)
     }
 
-    /// The width of each column: that of its widest text, less where the table would be too wide.
+    /// The width of each column: that of its widest text, reduced if the table would be too wide.
     fn widths(&self) -> Vec<usize> {
         let columns = self.names.iter().zip(&self.columns);
         let widths = columns.map(|(name, column)| name.width.max(column.widest));
@@ -128,7 +128,7 @@ impl Page {
         }
     }
 
-    /// Prints one line of cells; whether one was cut.
+    /// Prints one line of cells. Returns whether a value was cut.
     fn line<'a>(
         &self,
         out: &mut impl Write,
@@ -149,7 +149,7 @@ impl Page {
         Ok(cut)
     }
 
-    /// Prints a row whose values have several lines.
+    /// Prints a row whose values may have several lines.
     fn broken<'a>(
         &self,
         out: &mut impl Write,
@@ -194,7 +194,7 @@ fn rule(widths: &[usize]) -> String {
     rule
 }
 
-/// Takes from the widest columns until the table is no wider than `limit`.
+/// Shrinks the widest columns until the table is at most `limit` wide.
 fn fit(widths: &[usize], limit: usize) -> Vec<usize> {
     let frame = 3 * widths.len() + 1;
     let mut room = limit.saturating_sub(frame);
@@ -214,7 +214,7 @@ fn fit(widths: &[usize], limit: usize) -> Vec<usize> {
     widths.iter().map(|width| *width.min(&share)).collect()
 }
 
-/// As much of the beginning of `text` as `room` takes, and its width.
+/// The longest prefix of `text` that fits into `room`, and its width.
 fn shortened(text: &str, room: usize) -> (&str, usize) {
     let mut width = 0;
     for (at, c) in text.char_indices() {
@@ -234,7 +234,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn a_page_of_long_values_is_full_before_it_has_all_its_rows() {
+    fn a_page_of_long_values_is_full_before_its_row_limit() {
         let long: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1 << 20); 10]));
         let batch = RecordBatch::try_from_iter([("v", long)]).unwrap();
         let values = Values::of(&batch).unwrap();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_marks_without_a_width_is_cut_as_well() {
+    fn a_value_of_zero_width_marks_is_cut() {
         let marks: ArrayRef = Arc::new(StringArray::from(vec!["\u{301}".repeat(1 << 20)]));
         let batch = RecordBatch::try_from_iter([("v", marks)]).unwrap();
         let values = Values::of(&batch).unwrap();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_columns_give_way_and_share_what_is_left() {
+    fn the_widest_columns_shrink_and_share_the_remaining_width() {
         assert_eq!(fit(&[3, 5], 80), [3, 5]);
         assert_eq!(fit(&[3, 500], 30), [3, 20]);
         assert_eq!(fit(&[3, 500, 400], 50), [3, 18, 18]);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_cut_between_characters_by_what_they_take_on_a_screen() {
+    fn text_is_cut_between_characters_by_display_width() {
         assert_eq!(shortened("hello", 3), ("hel", 3));
         assert_eq!(shortened("日本語", 3), ("日", 2));
         assert_eq!(shortened("日本語", 4), ("日本", 4));

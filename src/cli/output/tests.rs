@@ -17,7 +17,7 @@ fn table(table_limit: Option<usize>) -> Output {
     }
 }
 
-/// The rows that wait for their page.
+/// Number of rows waiting for their page.
 fn kept(printer: &Printer) -> usize {
     match &printer.view {
         View::Table(page) => page.rows(),
@@ -26,7 +26,7 @@ fn kept(printer: &Printer) -> usize {
 }
 
 #[test]
-fn json_is_one_object_a_line_with_its_nulls() {
+fn json_prints_one_object_per_line_with_nulls() {
     let rows = json_bytes(&words()).unwrap();
     assert_eq!(
         String::from_utf8(rows).unwrap(),
@@ -35,10 +35,10 @@ fn json_is_one_object_a_line_with_its_nulls() {
 }
 
 #[test]
-fn a_limited_table_keeps_its_first_rows_and_counts_the_others() {
+fn a_limited_table_keeps_its_first_rows_and_counts_all() {
     let output = table(Some(3));
     let batch = words();
-    let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
+    let mut printer = Printer::new(output, ResultKind::Rows, &batch.schema(), Instant::now());
     for _ in 0..3 {
         printer.batch(&batch).unwrap();
     }
@@ -46,15 +46,15 @@ fn a_limited_table_keeps_its_first_rows_and_counts_the_others() {
     let note = printer.finish().unwrap();
     assert_eq!(
         note.as_deref(),
-        Some("the first 3 of 6 rows; --output csv or json prints all")
+        Some("showing 3 of 6 rows; --output csv or json prints all")
     );
 }
 
 #[test]
-fn each_batch_of_a_stream_has_a_frame_and_a_limit_of_its_own() {
+fn each_batch_of_a_stream_has_its_own_frame_and_limit() {
     let output = table(Some(3));
     let batch = words();
-    let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
+    let mut printer = Printer::new(output, ResultKind::Rows, &batch.schema(), Instant::now());
     assert_eq!(printer.frame().unwrap(), None);
     for _ in 0..2 {
         printer.batch(&batch).unwrap();
@@ -62,7 +62,7 @@ fn each_batch_of_a_stream_has_a_frame_and_a_limit_of_its_own() {
     let note = printer.frame().unwrap();
     assert_eq!(
         note.as_deref(),
-        Some("the first 3 of 4 rows; --output csv or json prints all")
+        Some("showing 3 of 4 rows; --output csv or json prints all")
     );
     assert_eq!(kept(&printer), 0);
     printer.batch(&batch).unwrap();
@@ -71,11 +71,11 @@ fn each_batch_of_a_stream_has_a_frame_and_a_limit_of_its_own() {
 }
 
 #[test]
-fn a_table_holds_one_page_at_most() {
+fn a_table_keeps_at_most_one_page() {
     let output = table(None);
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..7000));
     let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
-    let mut printer = Printer::new(output, Yield::Rows, &batch.schema(), Instant::now());
+    let mut printer = Printer::new(output, ResultKind::Rows, &batch.schema(), Instant::now());
     let held: Vec<_> = (0..3)
         .map(|_| {
             printer.batch(&batch).unwrap();
@@ -87,7 +87,7 @@ fn a_table_holds_one_page_at_most() {
 }
 
 #[test]
-fn a_count_is_summed_over_its_batches() {
+fn a_count_is_summed_over_batches() {
     let counts: ArrayRef = Arc::new(UInt64Array::from(vec![2, 3]));
     assert_eq!(
         count(&RecordBatch::try_from_iter([("count", counts)]).unwrap()),

@@ -1,4 +1,4 @@
-//! The line that shows how far a long read or write is, from the metrics of the running plan.
+//! The progress line of a bounded read or write, from the metrics of the running plan.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -26,7 +26,7 @@ struct Counters {
     millis_behind: u64,
 }
 
-/// What went through nodes of one kind.
+/// Records and bytes that passed through nodes of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Flow {
     records: u64,
@@ -66,7 +66,7 @@ impl Counters {
     }
 }
 
-/// Losses of data that the reads of a plan have found.
+/// Number of data losses found by the reads of a plan.
 fn losses(plan: &dyn ExecutionPlan) -> u64 {
     let mut lost = 0;
     if plan.name() == READ_NODE
@@ -81,7 +81,7 @@ fn losses(plan: &dyn ExecutionPlan) -> u64 {
     lost + children.sum::<u64>()
 }
 
-/// What one line says.
+/// The contents of one progress line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Snapshot {
     counters: Counters,
@@ -90,7 +90,7 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    /// Rates are those between two moments `span` apart.
+    /// Computes rates from two samples that are `span` apart.
     fn between(before: &Counters, now: Counters, span: Duration) -> Self {
         let bytes = |flow: Option<Flow>| flow.unwrap_or_default().bytes;
         let rate = |before: Option<Flow>, now: Option<Flow>| {
@@ -117,7 +117,7 @@ impl fmt::Display for Snapshot {
         } = self.counters;
         if let Some(flow) = read {
             write_flow(f, "reading", flow, self.read_per_second)?;
-            // Zero is also what a reader says that has not heard from the service yet.
+            // A reader that has no response yet also reports zero.
             if millis_behind > 0 {
                 write!(f, "  {} behind", lag(millis_behind))?;
             }
@@ -140,7 +140,7 @@ fn write_flow(f: &mut fmt::Formatter<'_>, verb: &str, flow: Flow, per_second: f6
     }
 }
 
-/// Draws the line of one statement while it runs.
+/// Draws the progress line of one statement.
 #[derive(Debug)]
 pub(in crate::cli) struct BoundedProgress {
     line: Line,
@@ -157,14 +157,14 @@ impl BoundedProgress {
         }
     }
 
-    /// The plan whose metrics are shown.
+    /// Sets the plan whose metrics are shown.
     pub(in crate::cli) fn watch(&mut self, plan: Arc<dyn ExecutionPlan>) {
         self.samples
             .push_back((Instant::now(), Counters::default()));
         self.plan = Some(plan);
     }
 
-    /// Waits until the line is due; may be dropped while it waits.
+    /// Waits until the line is due. Cancel safe.
     pub(in crate::cli) async fn due(&mut self) {
         self.line.due().await;
     }
@@ -179,17 +179,17 @@ impl BoundedProgress {
         self.line.draw(&snapshot);
     }
 
-    /// Losses of data so far.
+    /// Number of data losses so far.
     pub(in crate::cli) fn losses(&self) -> u64 {
         self.plan.as_deref().map_or(0, losses)
     }
 
-    /// Takes the line away, for other output or the prompt.
+    /// Removes the line, for other output or the prompt.
     pub(in crate::cli) fn clear(&mut self) {
         self.line.clear();
     }
 
-    /// Takes away the `^C` that a terminal has put where the line is.
+    /// Removes the `^C` that the terminal printed over the line.
     pub(in crate::cli) fn hide_echo(&mut self) {
         self.line.hide_echo();
     }

@@ -1,4 +1,4 @@
-//! The line on a terminal that is drawn over and over while a statement runs, and how it writes numbers.
+//! A terminal line that is redrawn while a statement runs, and its number formats.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -9,10 +9,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 const FIRST_LINE_AFTER: Duration = Duration::from_secs(1);
 const LINE_EVERY: Duration = Duration::from_millis(200);
-/// Rates are taken over this time: long enough to be steady, short enough to show a change.
+/// Rates are measured over this window: long enough to be steady, short enough to show changes.
 pub(super) const RATE_WINDOW: Duration = Duration::from_secs(2);
 
-/// The line of one statement; there is none where stderr is no terminal.
+/// The progress line of one statement. Draws nothing if stderr is not a terminal.
 #[derive(Debug)]
 pub(super) struct Line {
     ticks: Option<Interval>,
@@ -32,7 +32,7 @@ impl Line {
         }
     }
 
-    /// Waits until the line is to be drawn; may be dropped while it waits.
+    /// Waits until the line is due. Cancel safe.
     pub(super) async fn due(&mut self) {
         match &mut self.ticks {
             Some(ticks) => {
@@ -45,12 +45,12 @@ impl Line {
     pub(super) fn draw(&mut self, text: &impl fmt::Display) {
         let text = text.to_string();
         let text = escape::line(&text);
-        // Without wrapping, so that a narrow terminal cuts the line instead of scrolling.
+        // Wrapping is off, so that a narrow terminal cuts the line instead of scrolling.
         let _ = write!(io::stderr(), "\r\x1b[2K\x1b[?7l{text}\x1b[?7h");
         self.drawn = true;
     }
 
-    /// Takes the line away, for other output or the prompt.
+    /// Removes the line, for other output or the prompt.
     pub(super) fn clear(&mut self) {
         if self.drawn {
             let _ = write!(io::stderr(), "\r\x1b[2K");
@@ -58,7 +58,7 @@ impl Line {
         }
     }
 
-    /// Takes away the `^C` that a terminal has put where the line is.
+    /// Removes the `^C` that the terminal printed over the line.
     pub(super) fn hide_echo(&mut self) {
         self.drawn = self.ticks.is_some();
         self.clear();
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_lag_is_told_in_minutes_and_hours() {
+    fn a_long_lag_is_shown_in_minutes_and_hours() {
         assert_eq!(lag(59_999), "59.9 s");
         assert_eq!(lag(192_000), "3 min 12 s");
         assert_eq!(lag(86_400_000), "24 h 0 min");

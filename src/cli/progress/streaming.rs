@@ -1,4 +1,4 @@
-//! What a streaming statement has done so far: its line on a terminal, and the note at its end.
+//! The progress line of a streaming statement, and its closing note.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,7 +12,7 @@ use super::line::{Line, RATE_WINDOW, grouped, lag};
 use crate::model::BatchId;
 use crate::query::{StreamingQuery, StreamingQueryListener, StreamingQueryProgress};
 
-/// The batches of one statement, counted as they are done.
+/// Counts the completed batches of one statement.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Tally(Mutex<Done>);
 
@@ -30,12 +30,12 @@ impl Tally {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of all losses of data that the query has found.
+    /// Sets the number of data losses that the query has found.
     pub(in crate::cli) fn found_losses(&self, losses: u64) {
         self.done().losses = losses;
     }
 
-    /// How much was done, in words.
+    /// The counts in words.
     pub(in crate::cli) fn summary(&self) -> String {
         let done = *self.done();
         let mut summary = format!(
@@ -64,7 +64,7 @@ impl StreamingQueryListener for Tally {
     }
 }
 
-/// What a line says of losses of data; `None` where there are none.
+/// A message about data losses; `None` if there are none.
 pub(in crate::cli) fn losses(count: u64) -> Option<String> {
     let counted = || counted(count, "data loss", "data losses");
     (count > 0).then(|| {
@@ -80,7 +80,7 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {name}", grouped(count))
 }
 
-/// What one line says.
+/// The contents of one progress line.
 #[derive(Debug)]
 struct Snapshot<'a> {
     done: Done,
@@ -97,7 +97,7 @@ impl fmt::Display for Snapshot<'_> {
                 write!(f, "{} behind  ", lag(self.done.behind.as_millis() as u64))?;
             }
         }
-        // A state begins with a capital where it stands alone.
+        // Status messages start with a capital letter.
         let mut letters = self.state.chars();
         if let Some(first) = letters.next() {
             write!(f, "{}{}", first.to_lowercase(), letters.as_str())?;
@@ -106,7 +106,7 @@ impl fmt::Display for Snapshot<'_> {
     }
 }
 
-/// Draws the line of one streaming statement; draws nothing where stderr is no terminal.
+/// Draws the progress line of one streaming statement. Draws nothing if stderr is not a terminal.
 #[derive(Debug)]
 pub(in crate::cli) struct StreamingProgress {
     line: Line,
@@ -123,7 +123,7 @@ impl StreamingProgress {
         }
     }
 
-    /// Waits until the line is due; may be dropped while it waits.
+    /// Waits until the line is due. Cancel safe.
     pub(in crate::cli) async fn due(&mut self) {
         self.line.due().await;
     }
@@ -138,17 +138,17 @@ impl StreamingProgress {
         });
     }
 
-    /// Takes the line away, for other output or the prompt.
+    /// Removes the line, for other output or the prompt.
     pub(in crate::cli) fn clear(&mut self) {
         self.line.clear();
     }
 
-    /// Takes away the `^C` that a terminal has put where the line is.
+    /// Removes the `^C` that the terminal printed over the line.
     pub(in crate::cli) fn hide_echo(&mut self) {
         self.line.hide_echo();
     }
 
-    /// The rows a second over the last few moments, this one included.
+    /// Rows per second over the rate window, including this sample.
     fn sample(&mut self, now: Instant, rows: u64) -> f64 {
         self.samples.push_back((now, rows));
         while self.samples.len() > 2 && now - self.samples[1].0 >= RATE_WINDOW {
@@ -163,8 +163,8 @@ impl StreamingProgress {
     }
 }
 
-/// A line for the end of a streaming statement: where somebody watches, where data was lost, and, as of any
-/// other `INSERT`, for one that writes its rows away.
+/// The closing line of a streaming statement. It is printed on a terminal, after data loss, and for
+/// an `INSERT`, as for any other `INSERT`.
 pub(in crate::cli) fn closing_note(
     tally: &Tally,
     started: Instant,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_batch_rate_lag_and_state() {
+    fn the_line_shows_batch_rate_lag_and_status() {
         let done = Done {
             batches: 3,
             rows: 20_000,
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn before_the_first_batch_there_is_only_the_state() {
+    fn before_the_first_batch_only_the_status_is_shown() {
         assert_eq!(line(Done::default(), 0.0, "Initializing"), "initializing");
     }
 
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_rate_forgets_what_was_before_its_window() {
+    async fn the_rate_covers_only_its_window() {
         let mut progress = StreamingProgress::start(Arc::default());
         let start = Instant::now();
         let rates: Vec<_> = [(1, 8000), (2, 9000), (3, 10_000), (4, 11_000)]

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn values_of_secret_options_are_masked_and_others_stay() {
+fn secret_option_values_are_masked_and_others_kept() {
     assert_eq!(
         statement(
             "CREATE EXTERNAL TABLE t STORED AS KINESIS LOCATION 's' OPTIONS (\n  'kinesis.awsAccessKeyId' 'AKIAXYZ',\n  'kinesis.awsSecretKey' 'abc/+def',\n  'kinesis.sessionToken' 'tok', 'kinesis.region' 'eu-west-1')"
@@ -11,7 +11,7 @@ fn values_of_secret_options_are_masked_and_others_stay() {
 }
 
 #[test]
-fn every_spelling_of_the_pair_is_masked() {
+fn every_way_to_write_the_option_is_masked() {
     for pair in [
         "'kinesis.awssecretkey'   'hidden'",
         "'KINESIS.AWSSECRETKEY'\n\t'hidden'",
@@ -42,7 +42,7 @@ fn every_spelling_of_the_pair_is_masked() {
 }
 
 #[test]
-fn a_forgotten_quote_before_it_hides_nothing_less() {
+fn a_missing_quote_does_not_prevent_masking() {
     let redacted = statement("LOCATION 's OPTIONS ('kinesis.awsSecretKey' 'hidden')");
     assert_eq!(
         redacted,
@@ -51,7 +51,7 @@ fn a_forgotten_quote_before_it_hides_nothing_less() {
 }
 
 #[test]
-fn names_that_only_begin_like_a_secret_are_left_alone() {
+fn names_that_only_start_like_a_secret_are_ignored() {
     for sql in [
         "OPTIONS ('sessionTokenDuration' '15 min')",
         "SELECT sessiontokens FROM t",
@@ -64,7 +64,7 @@ fn names_that_only_begin_like_a_secret_are_left_alone() {
 }
 
 #[test]
-fn a_message_that_quotes_the_value_is_masked_too() {
+fn a_message_that_quotes_the_secret_is_masked() {
     let sql = "OPTIONS ('kinesis.awsSecretKey' 'ab''cd', 'sessionToken' tok)";
     assert_eq!(
         message(
@@ -76,7 +76,7 @@ fn a_message_that_quotes_the_value_is_masked_too() {
 }
 
 #[test]
-fn a_url_is_masked_where_a_password_may_be_in_it() {
+fn a_url_with_credentials_is_masked() {
     assert_eq!(
         statement("OPTIONS ('kinesis.endpointUrl' 'http://me:hunter2@host:1/', 'a' 'b')"),
         "OPTIONS ('kinesis.endpointUrl' '***', 'a' 'b')"
@@ -86,7 +86,7 @@ fn a_url_is_masked_where_a_password_may_be_in_it() {
 }
 
 #[test]
-fn a_password_in_a_place_of_progress_is_masked() {
+fn a_password_in_a_checkpoint_location_is_masked() {
     assert_eq!(
         statement("SET streaming.checkpoint_location = 's3://me:hunter2@bucket/x'"),
         "SET streaming.checkpoint_location = '***'"
@@ -100,7 +100,7 @@ fn a_password_in_a_place_of_progress_is_masked() {
 }
 
 #[test]
-fn a_message_that_quotes_a_part_of_a_url_is_masked_too() {
+fn a_message_that_quotes_part_of_a_url_is_masked() {
     let sql = "OPTIONS ('KINESIS.ENDPOINTURL' = 'http://me:hunter2@host:1')";
     assert_eq!(
         message(
@@ -114,7 +114,7 @@ fn a_message_that_quotes_a_part_of_a_url_is_masked_too() {
 }
 
 #[test]
-fn statements_with_credentials_are_known() {
+fn statements_with_credentials_are_recognized() {
     assert!(holds_credentials(
         "OPTIONS ('kinesis.endpointUrl' 'http://me:pw@host')"
     ));
@@ -146,7 +146,7 @@ fn statements_with_credentials_are_known() {
 }
 
 #[test]
-fn every_secret_option_is_masked_and_keeps_its_statement_out_of_the_history() {
+fn every_secret_option_is_masked_and_kept_out_of_the_history() {
     for option in all().filter(|option| option.secret) {
         let sql = format!("CREATE … OPTIONS ('{}' 'hunter2')", option.name);
         let shown = statement(&sql);

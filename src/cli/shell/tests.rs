@@ -1,53 +1,59 @@
 use super::*;
 
 #[test]
-fn words_of_the_shell_are_known_with_and_without_a_semicolon() {
-    assert_eq!(Word::parse("exit"), Some(Word::Quit));
-    assert_eq!(Word::parse(" QUIT ; "), Some(Word::Quit));
-    assert_eq!(Word::parse("\\q"), Some(Word::Quit));
-    assert_eq!(Word::parse("\\?"), Some(Word::Help));
-    assert_eq!(Word::parse("\\d\n"), Some(Word::Tables));
+fn commands_are_recognized_with_and_without_a_semicolon() {
+    assert_eq!(Command::parse("exit"), Some(Command::Quit));
+    assert_eq!(Command::parse(" QUIT ; "), Some(Command::Quit));
+    assert_eq!(Command::parse("\\q"), Some(Command::Quit));
+    assert_eq!(Command::parse("\\?"), Some(Command::Help));
+    assert_eq!(Command::parse("\\d\n"), Some(Command::Tables));
     assert_eq!(
-        Word::parse(" \\d  Words ;"),
-        Some(Word::Describe("Words".into()))
+        Command::parse(" \\d  Words ;"),
+        Some(Command::Describe("Words".into()))
     );
-    assert_eq!(Word::parse("exit from t"), None);
-    assert_eq!(Word::parse(""), None);
+    assert_eq!(Command::parse("exit from t"), None);
+    assert_eq!(Command::parse(""), None);
 }
 
 #[test]
-fn what_begins_with_a_backslash_is_no_sql() {
+fn a_line_that_starts_with_a_backslash_is_not_sql() {
     for line in ["\\foo", "\\", "\\width x", "\\quit now", "\\d\nSELECT 1;"] {
-        assert_eq!(Word::parse(line), Some(Word::Unknown), "{line}");
+        assert_eq!(Command::parse(line), Some(Command::Unknown), "{line}");
     }
-    assert_eq!(Word::parse("SELECT\n\\d"), None);
+    assert_eq!(Command::parse("SELECT\n\\d"), None);
 }
 
 #[test]
-fn commands_work_within_a_statement_and_are_text_in_a_quote() {
+fn commands_work_within_a_statement_but_are_text_in_a_quote() {
     for open in [Open::Statement, Open::Parenthesis] {
-        assert_eq!(Word::within(open, "\\q"), Some(Word::Quit));
-        assert_eq!(Word::within(open, "\\d"), Some(Word::Tables));
-        assert_eq!(Word::within(open, "?"), Some(Word::Help));
-        assert_eq!(Word::within(open, "exit"), Some(Word::NotHere));
-        assert_eq!(Word::within(open, "FROM t"), None);
+        assert_eq!(Command::within(open, "\\q"), Some(Command::Quit));
+        assert_eq!(Command::within(open, "\\d"), Some(Command::Tables));
+        assert_eq!(Command::within(open, "?"), Some(Command::Help));
+        assert_eq!(Command::within(open, "exit"), Some(Command::NotInStatement));
+        assert_eq!(Command::within(open, "FROM t"), None);
     }
-    assert_eq!(Word::within(Open::Quote('\''), "\\q"), None);
-    assert_eq!(Word::within(Open::Comment, "quit"), None);
+    assert_eq!(Command::within(Open::Quote('\''), "\\q"), None);
+    assert_eq!(Command::within(Open::Comment, "quit"), None);
 }
 
 #[test]
-fn the_view_of_tables_can_be_set() {
-    assert_eq!(Word::parse("\\x"), Some(Word::Expanded(None)));
-    assert_eq!(Word::parse("\\x on;"), Some(Word::Expanded(Some(true))));
-    assert_eq!(Word::parse("\\width"), Some(Word::Width(Width::Terminal)));
+fn display_commands_are_parsed() {
+    assert_eq!(Command::parse("\\x"), Some(Command::Expanded(None)));
     assert_eq!(
-        Word::parse("\\width 0"),
-        Some(Word::Width(Width::Unlimited))
+        Command::parse("\\x on;"),
+        Some(Command::Expanded(Some(true)))
     );
     assert_eq!(
-        Word::parse("\\width 40"),
-        Some(Word::Width(Width::Columns(40)))
+        Command::parse("\\width"),
+        Some(Command::Width(Width::Terminal))
+    );
+    assert_eq!(
+        Command::parse("\\width 0"),
+        Some(Command::Width(Width::Unlimited))
+    );
+    assert_eq!(
+        Command::parse("\\width 40"),
+        Some(Command::Width(Width::Columns(40)))
     );
 }
 
@@ -61,7 +67,7 @@ fn the_prompt_shows_what_is_open() {
 }
 
 #[test]
-fn the_history_is_state_of_the_user() {
+fn the_history_file_follows_the_xdg_specification() {
     let path = |state: Option<&str>, home: Option<&str>| {
         history_file_in(state.map(Into::into), home.map(Into::into))
     };

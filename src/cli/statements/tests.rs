@@ -12,7 +12,7 @@ fn one(line: usize, text: &str) -> (usize, String) {
 }
 
 #[test]
-fn a_semicolon_ends_a_statement_and_the_last_needs_none() {
+fn a_semicolon_ends_a_statement_and_is_optional_after_the_last() {
     assert_eq!(
         cut("SELECT 1; SELECT\n2 ;\n\nSELECT 3\n"),
         [one(1, "SELECT 1"), one(1, "SELECT\n2"), one(4, "SELECT 3")]
@@ -21,7 +21,7 @@ fn a_semicolon_ends_a_statement_and_the_last_needs_none() {
 }
 
 #[test]
-fn a_semicolon_inside_quotes_or_a_comment_ends_nothing() {
+fn semicolons_in_quotes_and_comments_do_not_end_a_statement() {
     for text in [
         "SELECT 'a;b'",
         "SELECT 'it''s; here'",
@@ -42,13 +42,13 @@ fn a_semicolon_inside_quotes_or_a_comment_ends_nothing() {
 }
 
 #[test]
-fn a_statement_begins_at_its_code_and_not_at_the_comment_above() {
+fn the_line_of_a_statement_is_that_of_its_first_token() {
     let text = "-- counts;\n/* of\nwords */\n\n  SELECT 1;\r\n-- Größe\r\nSELECT 2;";
     assert_eq!(cut(text), [one(5, "SELECT 1"), one(7, "SELECT 2")]);
 }
 
 #[test]
-fn offsets_are_right_behind_characters_of_several_bytes() {
+fn offsets_are_correct_after_multi_byte_characters() {
     assert_eq!(
         cut("SELECT 'ä€😀'; SELECT 'é'; SELECT 3"),
         [
@@ -60,7 +60,7 @@ fn offsets_are_right_behind_characters_of_several_bytes() {
 }
 
 #[test]
-fn statements_before_a_broken_one_are_kept() {
+fn statements_before_an_invalid_one_are_kept() {
     assert_eq!(
         cut("SELECT 1;\nSELECT 'open;\nSELECT 3;"),
         [one(1, "SELECT 1"), one(2, "SELECT 'open;\nSELECT 3;")]
@@ -72,7 +72,7 @@ fn statements_before_a_broken_one_are_kept() {
 }
 
 #[test]
-fn a_hint_comment_does_not_break_the_cutting() {
+fn a_hint_comment_does_not_break_splitting() {
     assert_eq!(
         cut("SELECT 1 /*! ; */; SELECT 2").last(),
         Some(&one(1, "SELECT 2"))
@@ -80,13 +80,13 @@ fn a_hint_comment_does_not_break_the_cutting() {
 }
 
 #[test]
-fn the_parser_sees_a_statement_where_it_stands_in_the_file() {
+fn the_parser_sees_a_statement_at_its_position_in_the_file() {
     let statement = split("SELECT 1;\n\n  SELECT 2").remove(1);
     assert_eq!(statement.in_place(), "\n\n  SELECT 2");
 }
 
 #[test]
-fn a_text_in_pieces_gives_what_it_gives_as_a_whole() {
+fn text_in_pieces_splits_like_the_whole_text() {
     let text = "\u{feff}SELECT 1; -- a;b\n SELECT\n'ä;';\n\n;SELECT $$;\n$$; SELECT /* ; */ 2";
     let whole = split(text);
     assert_eq!(whole.len(), 4);
@@ -105,7 +105,7 @@ fn a_text_in_pieces_gives_what_it_gives_as_a_whole() {
 }
 
 #[test]
-fn a_text_is_complete_with_its_last_semicolon() {
+fn text_is_complete_after_its_last_semicolon() {
     for text in ["SELECT 1;", "SELECT 1; -- done\n", "", " -- nothing\n", ";"] {
         assert!(is_complete(text), "{text}");
     }
@@ -115,7 +115,7 @@ fn a_text_is_complete_with_its_last_semicolon() {
 }
 
 #[test]
-fn what_is_open_at_the_end_is_known() {
+fn the_open_construct_at_the_end_is_recognized() {
     for (text, open) in [
         ("SELECT 1", Open::Statement),
         ("SELECT (1), ')", Open::Quote('\'')),

@@ -15,7 +15,7 @@ fn lines(columns: &[(&str, ArrayRef)]) -> String {
 }
 
 #[test]
-fn what_needs_quotes_has_them_and_null_has_none() {
+fn special_values_are_quoted_and_null_is_not() {
     let words = ["a,\"b\"", "", "line\nbreak", " plain "];
     let words = words.into_iter().map(Some).chain([None]);
     let words: ArrayRef = Arc::new(words.collect::<StringArray>());
@@ -27,6 +27,6 @@ fn what_needs_quotes_has_them_and_null_has_none() {
 }
 
 #[test]
-fn a_column_of_the_type_null_has_nothing_in_it() {
+fn a_null_typed_column_is_empty() {
     assert_eq!(lines(&[("n", Arc::new(NullArray::new(2)))]), "n\n\n\n");
 }

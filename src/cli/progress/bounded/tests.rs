@@ -17,7 +17,7 @@ struct Counting {
 }
 
 impl Counting {
-    /// One entry in `partitions` is records, bytes and lag of a partition.
+    /// Each entry of `partitions` gives the records, bytes and lag of a partition.
     fn over(
         input: Arc<dyn ExecutionPlan>,
         name: &'static str,
@@ -100,7 +100,7 @@ fn line(read: Option<Flow>, written: Option<Flow>, millis_behind: u64) -> String
 }
 
 #[test]
-fn counters_are_summed_over_partitions_and_the_lag_is_the_longest() {
+fn counters_are_summed_and_the_largest_lag_is_shown() {
     let source = Counting::over(empty(), READ_NODE, &[(3, 300, 10), (4, 400, 4200)]);
     let other = Counting::over(source, "FilterExec", &[(1000, 1000, 99_999)]);
     let sink = Counting::over(other, WRITE_NODE, &[(5, 50, 0)]);
@@ -146,7 +146,7 @@ fn a_write_and_a_read_that_feeds_a_write_are_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rate_forgets_what_was_before_its_window() {
+async fn the_rate_covers_only_its_window() {
     let mut progress = BoundedProgress::start();
     progress.watch(empty());
     let start = Instant::now();
