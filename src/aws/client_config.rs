@@ -1,4 +1,4 @@
-//! What every client of a service begins with: HTTP, region and identity.
+//! Configuration of service clients: HTTP, region and identity.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,16 +24,17 @@ use crate::model::{
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The service answers within seconds or not at all; without this a lost answer would hang a shard.
+/// The service answers within seconds or not at all. Without this timeout, a lost response would
+/// block a shard.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A page of 10 MiB over a slow line takes a while; nothing takes longer.
+/// A page of 10 MiB over a slow connection takes a while; nothing takes longer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often STS is asked in a row before a load counts as failed.
+/// Number of STS requests in a row before loading credentials fails.
 const STS_ATTEMPTS: u32 = 3;
 
-/// How long one request may take, and its parts.
+/// Timeouts of a request and of its phases.
 pub(crate) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -42,7 +43,7 @@ pub(crate) fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// The way to AWS: connections, and one identity for all clients that are to be the same caller.
+/// Creates client configurations. Clients with the same settings share connections and an identity.
 pub(crate) struct AwsAccess {
     pub(super) clock: Arc<dyn Clock>,
     proxies: Arc<Proxies>,
@@ -50,13 +51,13 @@ pub(crate) struct AwsAccess {
     identities: Mutex<SharedCache<IdentityKey, Identity>>,
 }
 
-/// What makes two ways to AWS the same.
+/// Settings that determine a network.
 type NetworkKey = (Option<ProxySettings>, CertificateSource);
 
-/// What makes two callers the same: STS and profiles may answer otherwise in another region.
+/// Settings that determine an identity. STS and profiles may answer differently in another region.
 type IdentityKey = (CredentialSettings, Option<String>, NetworkKey);
 
-/// One way to AWS, with the connections that are kept open.
+/// A network with its open connections.
 #[derive(Debug, Clone)]
 struct Connections {
     network: Arc<Network>,
@@ -69,17 +70,17 @@ impl InUse for Connections {
     }
 }
 
-/// What a client of a service is made with. The endpoint is each service's own and not among it.
+/// What service clients are built from. The endpoint depends on the service and is not included.
 #[derive(Debug)]
 pub(crate) struct ClientConfig {
-    /// HTTP, the region where one is given or found, the identity.
+    /// HTTP client, region if given or found, and credentials.
     pub(crate) sdk: SdkConfig,
-    /// Who signs.
+    /// The identity that signs requests.
     pub(crate) identity: Identity,
-    /// Proxies and certificates, for who sends requests without the SDK.
+    /// Proxies and certificates, for clients that do not use the SDK.
     #[cfg_attr(
         not(any(feature = "aws", feature = "cli")),
-        expect(dead_code, reason = "S3 and the command ask")
+        expect(dead_code, reason = "used by S3 and the command")
     )]
     pub(crate) network: Arc<Network>,
 }
@@ -114,19 +115,19 @@ impl AwsAccess {
         Ok(known.get_or_insert(key.clone(), made))
     }
 
-    /// What clients of any service begin with.
+    /// The configuration of clients with these settings.
     ///
     /// # Errors
-    /// An endpoint would be asked without encryption, a provider is not known or refuses its parameter, or
-    /// the file of trusted certificates cannot be used.
+    /// An endpoint is unencrypted without permission, a provider is unknown or refuses its
+    /// parameter, or the file of trusted certificates cannot be used.
     pub(crate) async fn of(&self, settings: &ConnectionSettings) -> Result<ClientConfig> {
         let mut key = (settings.proxy.clone(), CertificateSource::System);
-        // Only the instance is asked, for its region, and that without encryption.
+        // Only instance metadata may be requested here, for the region, and that is unencrypted.
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(self.connections(&key)?.client)
             .no_credentials();
         if let Some(BaseCredentials::Profile(name)) = &settings.credentials.base {
-            // A profile may say the region and the certificates, too.
+            // A profile may also set the region and the certificates.
             loader = loader.profile_name(name);
         }
         let endpoint = settings.endpoint_url.as_deref();
@@ -148,7 +149,7 @@ impl AwsAccess {
         })
     }
 
-    /// The identity of these credentials, the same for all who ask.
+    /// The identity of these credentials, shared by all their clients.
     fn identity(
         &self,
         credentials: &CredentialSettings,
@@ -164,7 +165,7 @@ impl AwsAccess {
             None => self.base(credentials.base.as_ref(), sdk)?,
             Some(role) => self.assumed(credentials.base.clone(), role, sdk, network)?,
         };
-        // Whoever was faster made the one that counts.
+        // If another caller created it first, use theirs.
         Ok(self.identities().get_or_insert(key, made))
     }
 
@@ -173,7 +174,7 @@ impl AwsAccess {
         identities.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many are kept.
+    /// Number of cached identities.
     #[cfg(test)]
     pub(crate) fn identity_count(&self) -> usize {
         self.identities().values().count()
@@ -198,7 +199,7 @@ impl AwsAccess {
         })
     }
 
-    /// The last role of a chain, assumed by who the rest of it is.
+    /// The last role of a chain, assumed by the identity of the roles before it.
     fn assumed(
         &self,
         base: Option<BaseCredentials>,
@@ -215,10 +216,10 @@ impl AwsAccess {
             session_length: RoleSettings::SESSION_LENGTH,
             ..role.clone()
         });
-        let asking = self.identity(&CredentialSettings { base, role: before }, sdk, network)?;
-        let config = sts_config(&signing(sdk, &asking), Some(role)).build();
+        let caller = self.identity(&CredentialSettings { base, role: before }, sdk, network)?;
+        let config = sts_config(&signing(sdk, &caller), Some(role)).build();
         let client = aws_sdk_sts::Client::from_conf(config);
-        let assume = AssumeRole::new(client, asking, last.clone(), role.clone());
+        let assume = AssumeRole::new(client, caller, last.clone(), role.clone());
         let clock = Arc::clone(&self.clock);
         Ok(Identity::new(format!("role '{last}'"), assume, clock))
     }
@@ -231,7 +232,7 @@ impl fmt::Debug for AwsAccess {
     }
 }
 
-/// `sdk`, signing as `identity`, which does the caching that each client would do for itself.
+/// Signs requests of `sdk` as `identity`, which replaces the credential cache of each client.
 fn signing(sdk: &SdkConfig, identity: &Identity) -> SdkConfig {
     sdk.to_builder()
         .credentials_provider(SharedCredentialsProvider::new(identity.clone()))
@@ -267,7 +268,7 @@ fn static_keys(keys: &StaticCredentials) -> Credentials {
     )
 }
 
-/// Refuses `http://` to another machine, whether settings or the environment say it.
+/// Refuses `http://` to a remote host, whether from the settings or the environment.
 fn refuse_plain_http(settings: &ConnectionSettings, environment: Option<&str>) -> Result<()> {
     let role = settings.credentials.role.as_ref();
     let urls = [
@@ -277,8 +278,8 @@ fn refuse_plain_http(settings: &ConnectionSettings, environment: Option<&str>) -
     ];
     match urls.into_iter().flatten().find(|url| unencrypted(url)) {
         Some(url) if !settings.allow_http => Err(Error::invalid_option(format!(
-            "endpoint '{url}': expected https:// for another machine, since http:// shows records to \
-             whoever is on the way; option 'kinesis.allowHttp' = 'true' allows it"
+            "endpoint '{url}': expected https:// for a remote host, because http:// exposes records in transit; \
+             set option 'kinesis.allowHttp' = 'true' to allow it"
         ))),
         _ => Ok(()),
     }

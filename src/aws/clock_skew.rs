@@ -1,4 +1,4 @@
-//! How far the clock of this machine is from that of a service.
+//! Difference between the local clock and the clock of a service.
 
 use std::time::Duration;
 
@@ -6,30 +6,30 @@ use chrono::DateTime;
 
 use crate::model::UnixMillis;
 
-/// From here on services refuse a signature: they allow five minutes (IAM User Guide, "Troubleshooting
-/// signed requests"), and a request takes a while.
+/// Services refuse signatures that are five minutes off (IAM User Guide, "Troubleshooting signed
+/// requests"), and a request takes a while.
 const TOO_FAR: Duration = Duration::from_secs(4 * 60);
 
-/// The difference between two clocks, in milliseconds; above zero this machine's is ahead.
+/// The difference in milliseconds; positive if the local clock is ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClockSkew(i64);
 
 impl ClockSkew {
-    /// By the `Date` of an answer that came at `now`.
+    /// Computes the skew from the `Date` header of a response received at `now`.
     pub(crate) fn of(date: &str, now: UnixMillis) -> Option<Self> {
         let date = DateTime::parse_from_rfc2822(date).ok()?;
         Some(Self(now.0.saturating_sub(date.timestamp_millis())))
     }
 
-    /// What to say about it where signatures are refused for it.
+    /// The problem to report if signatures are refused because of the skew.
     pub(crate) fn complaint(self) -> Option<String> {
         let far = Duration::from_millis(self.0.unsigned_abs());
         (far > TOO_FAR).then(|| {
             let side = if self.0 > 0 { "ahead of" } else { "behind" };
             let (minutes, seconds) = (far.as_secs() / 60, far.as_secs() % 60);
             format!(
-                "the clock of this machine is {minutes} min {seconds} s {side} that of the service: set \
-                 it right, signatures of another time are refused"
+                "the clock of this machine is {minutes} min {seconds} s {side} that of the service: correct it, \
+                 because the service refuses signatures from another time"
             )
         })
     }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_service_would_refuse_is_complained_about() {
+    fn only_skew_that_breaks_signatures_is_reported() {
         // 2023-11-14T22:13:20Z
         let now = UnixMillis(1_700_000_000_000);
         let complaint = |date: &str| ClockSkew::of(date, now).unwrap().complaint();

@@ -1,4 +1,4 @@
-//! Credentials: where they come from, and when they are renewed.
+//! Credentials: their sources, caching and renewal.
 
 mod assume_role;
 mod cached;

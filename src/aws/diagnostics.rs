@@ -1,4 +1,4 @@
-//! Who asks, as STS sees them.
+//! Checks of `doctor`: the caller's identity according to STS, and the network route to Kinesis.
 
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,29 +16,29 @@ use super::error_chain::causes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Clock, ConnectionSettings, is_host_of_aws};
 
-/// Who asks.
+/// The identity that calls are made as.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    /// What gives their credentials, in words.
+    /// Source of the credentials, in words.
     pub(crate) identity: String,
-    /// Their ARN, where there is an STS; or why it could not be reached.
+    /// The ARN if there is an STS, or why STS could not be reached.
     pub(crate) arn: Option<Result<String, String>>,
-    /// The clock of this machine, where STS answered.
+    /// Skew of the local clock, if STS answered.
     pub(crate) skew: Option<ClockSkew>,
 }
 
 impl AwsAccess {
-    /// Who the settings make the caller, asked of STS. Behind an endpoint that is not of AWS there is
-    /// none, unless it is named.
+    /// Asks STS for the caller of these settings. An endpoint outside AWS has no STS unless one is
+    /// configured.
     ///
     /// # Errors
-    /// As [`of`](Self::of); there are no credentials, or STS does not know them.
+    /// Those of [`of`](Self::of); there are no credentials, or STS refuses them.
     pub(crate) async fn caller(&self, settings: &ConnectionSettings) -> Result<Caller> {
         let ClientConfig { sdk, identity, .. } = self.of(settings).await?;
         let refused = |error: &(dyn StdError + 'static)| {
             let said = match CredentialFailure::find_in(error) {
                 Some(failure) => failure.to_string(),
-                None => format!("asked as {}: {}", identity.name(), causes(error)),
+                None => format!("as {}: {}", identity.name(), causes(error)),
             };
             Error::new(ErrorKind::AccessDenied, said)
         };
@@ -53,7 +53,7 @@ impl AwsAccess {
             match client.get_caller_identity().send().await {
                 Ok(answer) => Some(Ok(answer.arn.unwrap_or_default())),
                 Err(error @ SdkError::ServiceError(_)) => return Err(refused(&error)),
-                // A network without a way to STS may have one to the stream.
+                // A network may reach the stream but not STS.
                 Err(error) => Some(Err(causes(&error))),
             }
         } else {
@@ -71,11 +71,10 @@ impl AwsAccess {
 }
 
 impl AwsAccess {
-    /// How requests of these settings get to Kinesis, where the environment or options name a proxy or
-    /// certificates.
+    /// Describes the route to Kinesis if the environment or options set a proxy or certificates.
     ///
     /// # Errors
-    /// As [`of`](Self::of); the proxy cannot be used.
+    /// Those of [`of`](Self::of); the proxy cannot be used.
     pub(crate) async fn describe_network(
         &self,
         settings: &ConnectionSettings,
@@ -90,7 +89,7 @@ impl AwsAccess {
         match proxy {
             Some(proxy) => said.push(format!("through proxy {proxy}")),
             None if network.proxies.any() => {
-                said.push("directly, past the proxy of the environment".to_owned());
+                said.push("direct, bypassing the proxy of the environment".to_owned());
             }
             None => {}
         }
@@ -101,7 +100,7 @@ impl AwsAccess {
     }
 }
 
-/// Whether there is an STS that knows the callers of these settings.
+/// Whether there is an STS that knows the caller of these settings.
 fn has_sts(settings: &ConnectionSettings, sdk: &SdkConfig) -> bool {
     let role = settings.credentials.role.as_ref();
     settings.endpoint_url.as_deref().is_none_or(is_host_of_aws)
@@ -110,7 +109,7 @@ fn has_sts(settings: &ConnectionSettings, sdk: &SdkConfig) -> bool {
         || std::env::var_os("AWS_ENDPOINT_URL_STS").is_some()
 }
 
-/// Reads the time of the first answer that passes.
+/// Records the clock skew of the first response.
 #[derive(Debug, Clone)]
 struct SkewProbe {
     clock: Arc<dyn Clock>,

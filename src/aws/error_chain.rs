@@ -1,9 +1,9 @@
-//! Searches an error and its causes, and puts them into words.
+//! Searches and formats error chains.
 
 use std::error::Error as StdError;
 use std::io;
 
-/// The first cause of this type.
+/// The first error of type `E` in the chain.
 pub(super) fn find<'a, E: StdError + 'static>(
     error: &'a (dyn StdError + 'static),
 ) -> Option<&'a E> {
@@ -13,7 +13,7 @@ pub(super) fn find<'a, E: StdError + 'static>(
             return Some(found);
         }
         cause = match current.downcast_ref::<io::Error>() {
-            // Its source is that of the error inside, which would be skipped.
+            // `source` of an io::Error skips the wrapped error itself.
             Some(outer) => outer.get_ref().map(|inner| inner as _),
             None => current.source(),
         };
@@ -21,7 +21,7 @@ pub(super) fn find<'a, E: StdError + 'static>(
     None
 }
 
-/// What an error and its causes say, each once.
+/// The messages of an error and its causes, without repetition.
 pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
     let mut text = String::new();
     let mut cause = Some(error);

@@ -1,11 +1,11 @@
-//! AWS itself, whichever service is asked: who asks, and how a request gets there.
+//! Access to AWS, shared by all services: credentials and network.
 //!
 //! ```text
-//!  settings ──▶ AwsAccess ──one for each way──▶ Identity ──renews before the end──▶ source
-//!                   │                                                                │
-//!                   ▼                                     keys, profile, provider of one's own,
-//!          configuration of a client                      default chain, or a role that another
-//!                                                         Identity assumes
+//! settings ──▶ AwsAccess ──one per caller──▶ Identity ──renews before expiry──▶ source
+//! │                                                               │
+//! ▼                                  access key, profile, registered provider,
+//! configuration of a client                   default chain, or a role that another
+//! Identity assumes
 //! ```
 
 mod client_config;
@@ -17,7 +17,7 @@ mod error_chain;
 mod network;
 mod shared_cache;
 
-/// The types of a provider, in the version that [`CredentialProviders`] takes.
+/// Provider types, in the version that [`CredentialProviders`] takes.
 pub use aws_credential_types as credential_types;
 pub use credentials::{CredentialProviders, ProviderError};
 

@@ -19,29 +19,29 @@ pub(super) use certificates::{CertificateSource, Certificates};
 pub(super) use http_client::Client;
 pub(super) use proxies::{Proxies, Proxy};
 
-/// The way of requests to AWS.
+/// Proxies and certificates of requests to AWS.
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) proxies: Arc<Proxies>,
     pub(crate) certificates: Arc<Certificates>,
 }
 
-/// Why a connection could not be made, where more can be said than the libraries do.
+/// A connection failure that can be explained better than the libraries do.
 #[derive(Debug)]
 pub(crate) struct ConnectFailure {
-    /// Whether the next try would end the same.
-    pub(crate) lasting: bool,
+    /// Whether a retry would fail the same way.
+    pub(crate) permanent: bool,
     text: String,
     source: Option<BoxError>,
 }
 
 impl ConnectFailure {
-    /// The failure to connect behind an error.
+    /// Finds the connection failure behind an error.
     pub(crate) fn find_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         find(error)
     }
 
-    /// The same, with its cause.
+    /// Adds a cause.
     #[must_use]
     pub(crate) fn caused_by(self, source: impl Into<BoxError>) -> Self {
         Self {
@@ -64,15 +64,15 @@ impl StdError for ConnectFailure {
 }
 
 impl Network {
-    /// How a request to `url` gets there.
+    /// The proxy for a request to `url`, if any.
     ///
     /// # Errors
-    /// By a proxy that cannot be used.
+    /// The proxy cannot be used.
     pub(crate) fn proxy(&self, url: &str) -> Result<Option<&Proxy>, ConnectFailure> {
         if !self.proxies.any() {
             return Ok(None);
         }
-        // Whatever sends the request says what is wrong with its URL.
+        // The client that sends the request reports an invalid URL.
         let Ok(url) = Url::parse(url) else {
             return Ok(None);
         };
@@ -80,14 +80,14 @@ impl Network {
             Route::Direct => Ok(None),
             Route::Through(proxy) => Ok(Some(proxy)),
             Route::Unusable(why) => Err(ConnectFailure {
-                lasting: true,
+                permanent: true,
                 text: why.to_owned(),
                 source: None,
             }),
         }
     }
 
-    /// What to say about a request to `url` that failed with `error`.
+    /// Explains why a request to `url` failed with `error`, if possible.
     pub(crate) fn explain(
         &self,
         url: &str,
@@ -102,56 +102,56 @@ impl Network {
         let login = proxy.filter(|_| wants_login(error));
         let login = login.map(|_| NO_LOGIN.to_owned());
         let known = certificate.or(login);
-        let lasting = known.is_some();
+        let permanent = known.is_some();
         let text: Vec<String> = [known, through].into_iter().flatten().collect();
         (!text.is_empty()).then(|| ConnectFailure {
-            lasting,
+            permanent,
             text: text.join(", "),
             source: None,
         })
     }
 
-    /// What to say about an answer with `status` to a request to `url`, if that is none of the server.
+    /// Explains a response with `status` to a request to `url` if the proxy sent it instead of the
+    /// server.
     pub(crate) fn refused_by_proxy(&self, url: &str, status: u16) -> Option<ConnectFailure> {
         let proxy = self.proxy(url).ok().flatten()?;
         (status == PROXY_AUTHENTICATION_REQUIRED).then(|| ConnectFailure {
-            lasting: true,
+            permanent: true,
             text: format!("{NO_LOGIN}, through proxy {proxy}"),
             source: None,
         })
     }
 
-    /// What to do about a certificate that was refused.
+    /// Advice about a refused certificate.
     fn refused(&self, error: &CertificateError) -> String {
         let trusted = &self.certificates;
         match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "the certificate of the server has expired: have it renewed, unless the clock of this \
-                 machine is wrong"
+                "the server certificate has expired: have it renewed, or correct the clock of this machine"
                     .to_owned()
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "the certificate of the server is not valid yet: is the clock of this machine right?"
+                "the server certificate is not valid yet: check the clock of this machine"
                     .to_owned()
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the certificate of the server is for another name: correct the endpoint".to_owned()
+                "the server certificate is for another host name: correct the endpoint".to_owned()
             }
             _ => format!(
-                "the certificate of the server is not trusted, trusted are {trusted}: name a file with the \
-                 certificate of its authority in AWS_CA_BUNDLE, or in ca_bundle of the profile"
+                "the server certificate is not trusted (trusted: {trusted}): set AWS_CA_BUNDLE, or ca_bundle of the \
+                 profile, to a file with the certificate of its authority"
             ),
         }
     }
 }
 
-const NO_LOGIN: &str = "the proxy asks for a user and a password: expected \
+const NO_LOGIN: &str = "the proxy requires a user and password: expected \
     'http://user:password@host:port', or 'kinesis.sink.proxyUsername' and 'kinesis.sink.proxyPassword'";
 
-/// The status by which a proxy asks for them (RFC 9110, 15.5.8).
+/// The status with which a proxy requires them (RFC 9110, 15.5.8).
 const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
 
-/// Whether a proxy asked who wants to pass, which the HTTP libraries say in words only.
+/// Whether a proxy required a login. The HTTP libraries report that only as text.
 fn wants_login(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(current) = cause {

@@ -1,15 +1,15 @@
-//! What is made once and shared: kept while it is used, and of the rest as much as was used last.
+//! A cache of shared values: those in use are kept, and of the others the most recently used.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// How many that nobody uses are kept, for those who come back to them: a script that makes its tables
-/// again, or the two steps of a start. Each may hold credentials and open connections.
+/// Number of unused values to keep, for a script that recreates its tables, or for the two steps of
+/// a start. Each may hold credentials and open connections.
 const UNUSED: usize = 16;
 
-/// Something that is shared by clones.
+/// A value shared by its clones.
 pub(crate) trait InUse: Clone {
-    /// Whether there is another clone besides this one.
+    /// Whether another clone exists.
     fn is_in_use(&self) -> bool;
 }
 
@@ -36,7 +36,7 @@ impl<K, V> Default for SharedCache<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: InUse> SharedCache<K, V> {
-    /// The value of `key`, if it is still there.
+    /// The cached value of `key`.
     pub(crate) fn get(&mut self, key: &K) -> Option<V> {
         self.uses += 1;
         let entry = self.entries.get_mut(key)?;
@@ -44,8 +44,8 @@ impl<K: Clone + Eq + Hash, V: InUse> SharedCache<K, V> {
         Some(entry.value.clone())
     }
 
-    /// The value of `key`: the one that is there, or `value`. Lets go of those that nobody uses, but for
-    /// the last of them.
+    /// The cached value of `key`, or else `value`, which is then cached. Evicts unused values
+    /// except the most recently used ones.
     pub(crate) fn get_or_insert(&mut self, key: K, value: V) -> V {
         if let Some(known) = self.get(&key) {
             return known;
@@ -75,7 +75,7 @@ impl<K: Clone + Eq + Hash, V: InUse> SharedCache<K, V> {
         }
     }
 
-    /// All that are kept.
+    /// All cached values.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.entries.values().map(|entry| &entry.value)
     }
@@ -94,15 +94,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_use_stays_and_the_rest_goes_by_its_last_use() {
+    fn values_in_use_are_kept_and_others_evicted_by_last_use() {
         let mut recent = SharedCache::default();
         let used = recent.get_or_insert(0, Arc::new(0));
         for key in 1..=UNUSED {
             recent.get_or_insert(key, Arc::new(key));
         }
         assert_eq!(recent.values().count(), UNUSED + 1);
-        assert!(recent.get(&1).is_some(), "the first is now the last used");
-        // One that is made just now is in use.
+        assert!(recent.get(&1).is_some(), "now the most recently used");
+        // A value just inserted is in use.
         recent.get_or_insert(1_000, Arc::new(1_000));
         assert_eq!(recent.values().count(), UNUSED + 2);
         recent.get_or_insert(1_001, Arc::new(1_001));

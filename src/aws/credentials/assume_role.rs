@@ -1,4 +1,4 @@
-//! Credentials of a role, which another identity assumes.
+//! Credentials from assuming a role with another identity.
 
 use std::time::SystemTime;
 
@@ -11,16 +11,16 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::types::Credentials as Issued;
 
-use super::failure::{CredentialFailure, answered, passes};
+use super::failure::{CredentialFailure, answered, is_transient};
 use super::identity::Identity;
 use crate::aws::error_chain::causes;
 use crate::aws::network::ConnectFailure;
 use crate::model::{RoleSettings, Secret};
 
-/// Assumes one role, each time anew.
+/// Assumes one role, anew for each load.
 #[derive(Debug)]
 pub(in crate::aws) struct AssumeRole {
-    /// Signs as who asks.
+    /// Signs as `caller`.
     client: Client,
     caller: Identity,
     role: String,
@@ -28,7 +28,7 @@ pub(in crate::aws) struct AssumeRole {
 }
 
 impl AssumeRole {
-    /// The last role of `settings`, assumed by `caller`, in whose name `client` signs.
+    /// `role` of `settings`, assumed by `caller`, as which `client` signs.
     pub(in crate::aws) fn new(
         client: Client,
         caller: Identity,
@@ -55,13 +55,13 @@ impl AssumeRole {
             .set_external_id(external_id.map(str::to_owned));
         let answer = request.send().await.map_err(|error| self.failed(&error))?;
         let issued = answer.credentials.as_ref().ok_or_else(|| {
-            CredentialFailure::lasting("the answer of STS to AssumeRole has no credentials")
+            CredentialFailure::permanent("the STS response to AssumeRole has no credentials")
         })?;
         let arn = answer.assumed_role_user().map_or("", |user| user.arn());
         credentials(issued, arn)
     }
 
-    /// What it means, with what to do.
+    /// Classifies an error and adds advice.
     fn failed(&self, error: &SdkError<AssumeRoleError, HttpResponse>) -> CredentialFailure {
         if let Some(inner) = CredentialFailure::find_in(error) {
             return inner.clone();
@@ -70,25 +70,25 @@ impl AssumeRole {
         if answer.is_some_and(|(_, code)| code.starts_with("ExpiredToken"))
             && !self.caller.expired()
         {
-            return CredentialFailure::lasting(self.said(error));
+            return CredentialFailure::permanent(self.said(error));
         }
         match answer {
-            None if ConnectFailure::find_in(error).is_some_and(|failure| failure.lasting) => {
-                CredentialFailure::lasting(format!("AssumeRole failed: {}", causes(error)))
+            None if ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent) => {
+                CredentialFailure::permanent(format!("AssumeRole failed: {}", causes(error)))
             }
-            None => CredentialFailure::passing(format!("AssumeRole failed: {}", causes(error))),
-            answer if passes(answer) => CredentialFailure::passing(self.said(error)),
-            Some((_, "AccessDenied")) => CredentialFailure::lasting(format!(
-                "{}; allow sts:AssumeRole on '{}' to who asks, and let the trust policy of the role name \
-                 them and the external id, if it asks for one",
+            None => CredentialFailure::transient(format!("AssumeRole failed: {}", causes(error))),
+            answer if is_transient(answer) => CredentialFailure::transient(self.said(error)),
+            Some((_, "AccessDenied")) => CredentialFailure::permanent(format!(
+                "{}; allow sts:AssumeRole on '{}' for the caller, and make sure that the role's trust policy names \
+                 the caller and the external id, if it requires one",
                 self.said(error),
                 self.role
             )),
-            Some(_) => CredentialFailure::lasting(self.said(error)),
+            Some(_) => CredentialFailure::permanent(self.said(error)),
         }
     }
 
-    /// The words of STS.
+    /// The error of STS.
     fn said(&self, error: &SdkError<AssumeRoleError, HttpResponse>) -> String {
         let service = error.as_service_error();
         let code = service.and_then(ProvideErrorMetadata::code);
@@ -98,7 +98,7 @@ impl AssumeRole {
             "AssumeRole by {} failed: {code}: {message}",
             self.caller.name()
         );
-        // STS repeats what it was sent where that is not well formed.
+        // STS repeats a malformed external id in its message.
         match &self.settings.external_id {
             Some(id) => said.replace(id.reveal(), "***"),
             None => said,

@@ -1,4 +1,4 @@
-//! Credentials that are cached, and when they are to be renewed. Decides only.
+//! Cached credentials and when to renew them. Pure decisions, no I/O.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,27 +7,27 @@ use aws_credential_types::Credentials;
 use super::failure::CredentialFailure;
 use crate::model::UnixMillis;
 
-/// The longest time before their end from which credentials are renewed.
+/// Credentials are renewed at most this long before they expire.
 const LONGEST_RENEWAL_WINDOW: Duration = Duration::from_secs(5 * 60);
 
-/// When credentials without an end are looked at again: files change.
+/// How often credentials without an expiry are reloaded, because files change.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
-/// The first and the longest wait after a renewal that failed.
+/// First and longest wait after a failed renewal.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// How long answers to requests that were signed with older credentials may still come in.
+/// How long responses to requests signed with older credentials may still arrive.
 const LATE_ANSWERS: Duration = Duration::from_secs(5);
 
-/// What to do for a request.
+/// What to do before signing a request.
 #[derive(Debug)]
 pub(in crate::aws) enum Action {
     /// Sign with these.
     Use(Credentials),
-    /// Sign with these, and renew them meanwhile.
+    /// Sign with these, and renew them in the background.
     Renew(Credentials),
-    /// Load some first.
+    /// Load credentials first.
     Load,
 }
 
@@ -35,7 +35,7 @@ pub(in crate::aws) enum Action {
 #[derive(Debug, Default)]
 pub(in crate::aws) struct CachedCredentials {
     current: Option<Current>,
-    /// Those the service takes no more.
+    /// Credentials that the service refuses as expired.
     rejected: Option<Credentials>,
     renewing: bool,
     failures: u32,
@@ -51,8 +51,8 @@ struct Current {
 }
 
 impl CachedCredentials {
-    /// What to do for a request at `now`. Who is told to renew is the only one until it says what came
-    /// of it.
+    /// What to do for a request at `now`. After `Renew`, no other caller is told to renew until
+    /// [`loaded`](Self::loaded) or [`failed`](Self::failed) is called.
     pub(in crate::aws) fn next_action(&mut self, now: UnixMillis) -> Action {
         let Some(current) = &self.current else {
             return Action::Load;
@@ -68,10 +68,10 @@ impl CachedCredentials {
         Action::Renew(credentials)
     }
 
-    /// Takes what was loaded at `now`.
+    /// Stores credentials that were loaded at `now`.
     ///
     /// # Errors
-    /// They have ended already, or are those that the service takes no more.
+    /// They have expired, or the service has refused them before.
     pub(in crate::aws) fn loaded(
         &mut self,
         credentials: &Credentials,
@@ -84,8 +84,8 @@ impl CachedCredentials {
             .is_some_and(|old| same(old, credentials))
         {
             self.current = None;
-            return Err(CredentialFailure::lasting(
-                "the service says that they have expired, and no others came in their place",
+            return Err(CredentialFailure::permanent(
+                "the service reports that they have expired, and the source returned the same credentials again",
             ));
         }
         let expires = credentials.expiry().map(|time| {
@@ -94,9 +94,9 @@ impl CachedCredentials {
         });
         let renew_from = match expires {
             Some(expires) if expires <= now => {
-                return Err(CredentialFailure::passing(format!(
-                    "those that came have expired at {expires}, and it is {now}; is the clock of this \
-                     machine right?"
+                return Err(CredentialFailure::transient(format!(
+                    "the source returned credentials that expired at {expires}, and it is {now}; check the clock of this \
+                     machine"
                 )));
             }
             Some(expires) => expires.minus((expires.since(now) / 3).min(LONGEST_RENEWAL_WINDOW)),
@@ -114,7 +114,7 @@ impl CachedCredentials {
         Ok(())
     }
 
-    /// Loading failed at `now`; the next try waits, and longer each time.
+    /// Records a failed load at `now`. The next try waits, longer each time.
     pub(in crate::aws) fn failed(&mut self, now: UnixMillis, random: f64) {
         let doubled =
             FIRST_WAIT.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
@@ -124,17 +124,17 @@ impl CachedCredentials {
         self.next_try = Some(now.plus(wait));
     }
 
-    /// Whether it is too early to load again after a failure.
+    /// Whether it is too early for another load after a failure.
     pub(in crate::aws) fn waits(&self, now: UnixMillis) -> bool {
         self.next_try.is_some_and(|next_try| now < next_try)
     }
 
-    /// The end of those that are cached, if they have one.
+    /// When the cached credentials expire, if they do.
     pub(in crate::aws) fn expires(&self) -> Option<UnixMillis> {
         self.current.as_ref()?.expires
     }
 
-    /// The service says at `now` that they have expired: others are loaded before the next request.
+    /// The service reported at `now` that they have expired: load others before the next request.
     pub(in crate::aws) fn reject(&mut self, now: UnixMillis) {
         let fresh = |current: &Current| now.since(current.loaded) < LATE_ANSWERS;
         match self.current.take() {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_is_renewed_in_its_last_five_minutes_by_one_at_a_time() {
+    fn credentials_are_renewed_once_in_their_last_five_minutes() {
         let mut cached = holding(Some(after(3_600)));
         assert!(matches!(cached.next_action(after(3_299)), Action::Use(_)));
         assert!(matches!(cached.next_action(after(3_300)), Action::Renew(_)));
@@ -183,7 +183,7 @@ mod tests {
             .loaded(&keys("second", Some(after(7_200))), after(3_302))
             .unwrap();
         let Action::Use(credentials) = cached.next_action(after(3_400)) else {
-            panic!("not the second");
+            panic!("expected cached credentials");
         };
         assert_eq!(credentials.access_key_id(), "second");
     }
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lives_is_used_until_its_end_however_often_renewing_fails() {
+    fn valid_credentials_are_used_until_they_expire_despite_failed_renewals() {
         let mut cached = holding(Some(after(3_600)));
         let mut tries = 0;
         for second in 3_300..3_600 {
@@ -207,7 +207,7 @@ mod tests {
                     assert_eq!(cached.expires(), Some(after(3_600)));
                 }
                 Action::Use(_) => {}
-                Action::Load => panic!("{second}: they live"),
+                Action::Load => panic!("{second}: not expired yet"),
             }
         }
         // Waits of 1, 2, 4, 8 and 16 seconds, then of 30.
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_is_looked_at_again_after_a_quarter_of_an_hour() {
+    fn credentials_without_expiry_are_reloaded_every_15_minutes() {
         let mut cached = holding(None);
         assert!(matches!(cached.next_action(after(899)), Action::Use(_)));
         assert!(matches!(cached.next_action(after(900)), Action::Renew(_)));
@@ -225,28 +225,28 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_has_refused_is_not_taken_again() {
+    fn refused_credentials_are_not_accepted_again() {
         let mut cached = holding(None);
         cached.reject(after(60));
         assert!(matches!(cached.next_action(after(60)), Action::Load));
         let failure = cached.loaded(&keys("first", None), after(60)).unwrap_err();
-        assert!(!failure.passing);
+        assert!(!failure.transient);
         cached.loaded(&keys("second", None), after(61)).unwrap();
         assert!(matches!(cached.next_action(after(61)), Action::Use(_)));
-        // Late answers to requests that the first signed.
+        // Late responses to requests signed with the first ones.
         cached.reject(after(62));
         assert!(matches!(cached.next_action(after(62)), Action::Use(_)));
-        // Somebody has put the first back, and the service takes it again.
+        // The first ones were restored, and the service accepts them again.
         cached.reject(after(70));
         cached.loaded(&keys("first", None), after(70)).unwrap();
     }
 
     #[test]
-    fn what_comes_expired_is_not_taken() {
+    fn expired_credentials_are_not_accepted() {
         let failure = CachedCredentials::default()
             .loaded(&keys("first", Some(NOON)), NOON)
             .unwrap_err();
-        assert!(failure.passing);
+        assert!(failure.transient);
         assert!(failure.to_string().contains("clock"), "{failure}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where credentials are looked for when nothing is said.
+//! The default credential chain, used if the options name no credentials.
 
 use std::error::Error as StdError;
 
@@ -15,16 +15,16 @@ use super::failure::CredentialFailure;
 use super::profile::{Profile, ProviderParts};
 use crate::aws::error_chain::causes;
 
-/// Where the default chain has found credentials; goes along with them.
+/// The chain's source of some credentials, attached to them as a property.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(
     not(feature = "cli"),
-    expect(dead_code, reason = "the command shows it")
+    expect(dead_code, reason = "shown by the command")
 )]
 pub(in crate::aws) struct ChainSource(pub(in crate::aws) &'static str);
 
-/// The sources of the AWS SDK for Java, in its order, which the Spark connector has. That of the SDK for
-/// Rust has the profile before the web identity.
+/// The sources and order of the AWS SDK for Java, which the Spark connector uses. The SDK for Rust
+/// tries the profile before the web identity.
 #[derive(Debug)]
 pub(in crate::aws) struct DefaultChain {
     sources: Vec<(&'static str, SharedCredentialsProvider)>,
@@ -59,8 +59,8 @@ impl DefaultChain {
         Self { sources }
     }
 
-    /// The credentials of the first source that has some. A source that should have some and fails ends
-    /// the search: those of another source would be somebody else's.
+    /// Returns the credentials of the first configured source. A configured source that fails ends
+    /// the search, because the next source could belong to another caller.
     async fn search(&self) -> Provided {
         let mut tried = Vec::with_capacity(self.sources.len());
         for (source, provider) in &self.sources {
@@ -77,21 +77,21 @@ impl DefaultChain {
                 return Err(failure.with_text(listed(&tried)).into());
             }
         }
-        Err(CredentialFailure::lasting(listed(&tried)).into())
+        Err(CredentialFailure::permanent(listed(&tried)).into())
     }
 }
 
-/// Why a source has none to give, without the words for that there are none.
+/// Why a source has no credentials, without the SDK's generic message.
 fn why(error: &CredentialsError) -> String {
     match (error, error.source()) {
         (CredentialsError::CredentialsNotLoaded(_), Some(cause)) => causes(cause),
-        (CredentialsError::CredentialsNotLoaded(_), None) => "not set up".to_owned(),
+        (CredentialsError::CredentialsNotLoaded(_), None) => "not configured".to_owned(),
         _ => causes(error),
     }
 }
 
 fn listed(tried: &[String]) -> String {
-    format!("looked at {}", tried.join("; "))
+    format!("no credentials found: {}", tried.join("; "))
 }
 
 impl ProvideCredentials for DefaultChain {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_place_that_has_some_counts() {
+    async fn the_first_configured_source_wins() {
         let chain = chain([
             ("one", Provider::Empty),
             ("two", Provider::Full("second")),
@@ -161,9 +161,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_there_are_none_all_places_are_listed() {
+    async fn without_credentials_all_sources_are_listed() {
         let failure = failure(chain([("one", Provider::Empty), ("two", Provider::Empty)])).await;
-        assert!(!failure.passing);
+        assert!(!failure.transient);
         let text = failure.to_string();
         assert!(
             text.contains("one: ") && text.contains("two: ") && text.contains("nothing is set"),
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_that_fails_ends_the_search_and_may_answer_later() {
+    async fn a_failing_source_ends_the_search_with_a_transient_failure() {
         let failure = failure(chain([
             ("one", Provider::Empty),
             ("two", Provider::Broken),
             ("three", Provider::Full("third")),
         ]))
         .await;
-        assert!(failure.passing);
+        assert!(failure.transient);
         let text = failure.to_string();
         assert!(
             text.contains("two: ") && text.contains("answered 503") && !text.contains("three"),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_that_of_the_connector() {
+    fn the_order_matches_the_spark_connector() {
         let network = Network {
             proxies: Arc::default(),
             certificates: Arc::new(CertificateSource::System.load().unwrap()),

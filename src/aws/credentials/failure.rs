@@ -1,4 +1,4 @@
-//! Why there are no credentials, and whether there may be some later.
+//! Credential failures, transient or permanent.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,54 +11,54 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIden
 use crate::aws::error_chain::{causes, find};
 use crate::aws::network::ConnectFailure;
 
-/// Why an identity has no credentials to give.
+/// Why an identity has no credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CredentialFailure {
-    /// Whether the next try may find some.
-    pub(crate) passing: bool,
+    /// Whether a later try may succeed.
+    pub(crate) transient: bool,
     text: String,
 }
 
 impl CredentialFailure {
-    pub(in crate::aws) fn passing(text: impl Into<String>) -> Self {
+    pub(in crate::aws) fn transient(text: impl Into<String>) -> Self {
         Self {
-            passing: true,
+            transient: true,
             text: text.into(),
         }
     }
 
-    pub(in crate::aws) fn lasting(text: impl Into<String>) -> Self {
+    pub(in crate::aws) fn permanent(text: impl Into<String>) -> Self {
         Self {
-            passing: false,
+            transient: false,
             text: text.into(),
         }
     }
 
-    /// What the failure of a provider means.
+    /// Classifies the error of a provider.
     pub(in crate::aws) fn of(error: &CredentialsError) -> Self {
         if let Some(known) = Self::find_in(error) {
             return known.clone();
         }
-        let passing = match error {
-            _ if ConnectFailure::find_in(error).is_some_and(|failure| failure.lasting) => false,
+        let transient = match error {
+            _ if ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent) => false,
             CredentialsError::ProviderTimedOut(_) => true,
             CredentialsError::ProviderError(_) => {
-                find::<WebIdentityError>(error).is_none_or(|error| passes(answered(error)))
+                find::<WebIdentityError>(error).is_none_or(|error| is_transient(answered(error)))
             }
             _ => false,
         };
         Self {
-            passing,
+            transient,
             text: causes(error),
         }
     }
 
-    /// The failure behind an error of the SDK.
+    /// Finds the credential failure behind an error of the SDK.
     pub(crate) fn find_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         find(error)
     }
 
-    /// The same with other words.
+    /// Replaces the text.
     pub(in crate::aws) fn with_text(self, text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -66,7 +66,7 @@ impl CredentialFailure {
         }
     }
 
-    /// With the name of what was tried in front.
+    /// Prepends what was tried.
     pub(in crate::aws) fn in_context(mut self, context: impl fmt::Display) -> Self {
         self.text = format!("{context}: {}", self.text);
         self
@@ -85,14 +85,14 @@ impl StdError for CredentialFailure {}
 
 impl From<CredentialFailure> for CredentialsError {
     fn from(failure: CredentialFailure) -> Self {
-        match failure.passing {
+        match failure.transient {
             true => Self::provider_error(failure),
             false => Self::invalid_configuration(failure),
         }
     }
 }
 
-/// The status and the code of an answer of STS; nothing where none came.
+/// Status and error code of an STS response; `None` if there was no response.
 pub(in crate::aws) fn answered<E: ProvideErrorMetadata>(
     error: &SdkError<E, HttpResponse>,
 ) -> Option<(u16, &str)> {
@@ -105,10 +105,9 @@ pub(in crate::aws) fn answered<E: ProvideErrorMetadata>(
     }
 }
 
-/// Whether STS may answer otherwise later. Tokens and credentials that have expired are renewed by
-/// others.
-pub(in crate::aws) fn passes(answer: Option<(u16, &str)>) -> bool {
-    const PASSING: [&str; 8] = [
+/// Whether STS may succeed later. Expired tokens and credentials are renewed elsewhere.
+pub(in crate::aws) fn is_transient(answer: Option<(u16, &str)>) -> bool {
+    const TRANSIENT: [&str; 8] = [
         "IDPCommunicationError",
         "InternalFailure",
         "RequestLimitExceeded",
@@ -121,5 +120,5 @@ pub(in crate::aws) fn passes(answer: Option<(u16, &str)>) -> bool {
     let Some((status, code)) = answer else {
         return true;
     };
-    status >= 500 || status == 429 || code.starts_with("ExpiredToken") || PASSING.contains(&code)
+    status >= 500 || status == 429 || code.starts_with("ExpiredToken") || TRANSIENT.contains(&code)
 }

@@ -1,4 +1,5 @@
-//! Who signs requests: credentials that are loaded once for all who use them, and renewed in time.
+//! The identity that signs requests: credentials loaded once for all clients and renewed before
+//! they expire.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,20 +20,21 @@ use crate::model::Clock;
 #[cfg(feature = "aws")]
 use crate::model::{Secret, StaticCredentials};
 
-/// The longest that a source may take; those that ask a person or a far-away service are slow.
+/// Longest time a source may take. Sources that ask a person or a remote service are slow.
 const LONGEST_LOAD: Duration = Duration::from_secs(30);
 
 /// The credentials of one source, shared by all clients that sign with them.
 ///
-/// They are renewed in the background before they end, and a source that fails stops nobody while they
-/// live. Where there are none, one caller loads them and the others wait for what comes of it.
+/// They are renewed in the background before they expire, and a failing source affects nobody while
+/// they are valid. Without valid credentials, one caller loads them and the others wait for its
+/// result.
 #[derive(Clone)]
 pub(crate) struct Identity(Arc<Shared>);
 
 struct Shared {
     name: String,
     source: SharedCredentialsProvider,
-    /// Whether the source can ever give others.
+    /// Whether the source can ever return other credentials.
     renewable: bool,
     clock: Arc<dyn Clock>,
     cached: Mutex<CachedCredentials>,
@@ -42,7 +44,7 @@ struct Shared {
 }
 
 impl Identity {
-    /// What `source`, called `name` in messages, gives.
+    /// The identity with the credentials of `source`; messages call it `name`.
     pub(in crate::aws) fn new(
         name: impl Into<String>,
         source: impl ProvideCredentials + 'static,
@@ -51,7 +53,7 @@ impl Identity {
         Self::with(name, source, clock, true)
     }
 
-    /// Credentials that are written down and never others.
+    /// Fixed credentials that never change.
     pub(in crate::aws) fn fixed(
         name: impl Into<String>,
         credentials: Credentials,
@@ -78,12 +80,12 @@ impl Identity {
         }))
     }
 
-    /// What it is, for messages.
+    /// The name for messages.
     pub(crate) fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The credentials as they are now, for who signs without the SDK.
+    /// The current credentials, for clients that sign without the SDK.
     #[cfg(feature = "aws")]
     pub(crate) async fn keys(&self) -> Result<StaticCredentials, CredentialFailure> {
         let credentials = self.provide_credentials().await;
@@ -95,8 +97,8 @@ impl Identity {
         })
     }
 
-    /// The service says that the credentials have expired. Whether the same request may succeed with
-    /// others, which are loaded before it is sent.
+    /// Reports that the service considers the credentials expired. Returns whether a retry may
+    /// succeed with other credentials, which are loaded first.
     pub(crate) fn expired(&self) -> bool {
         if self.0.renewable {
             let now = self.0.clock.now();
@@ -114,7 +116,7 @@ impl Identity {
         failure.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those that live, if any; begins to renew them when it is time.
+    /// The valid credentials, if any. Starts a renewal when it is due.
     fn usable(&self) -> Option<Credentials> {
         let answer = self.cached().next_action(self.0.clock.now());
         match answer {
@@ -127,44 +129,44 @@ impl Identity {
         }
     }
 
-    /// Loads them, or waits for another caller who does.
+    /// Loads credentials, or waits for another caller that loads them.
     async fn load(&self) -> Provided {
         let loads_before = self.0.loads.load(Ordering::Acquire);
         let _loading = self.0.loading.lock().await;
         if let Some(credentials) = self.usable() {
             return Ok(credentials);
         }
-        // Whoever waited for a load that failed, or comes right after it, does not ask again: a thousand
-        // shards are one caller.
-        let failed_meanwhile = self.0.loads.load(Ordering::Acquire) > loads_before;
+        // A caller that waited for a failed load, or comes right after it, does not load again: a
+        // thousand shards send one request.
+        let another_load_failed = self.0.loads.load(Ordering::Acquire) > loads_before;
         let waits = self.cached().waits(self.0.clock.now());
         if let Some(failure) = self.last_failure().clone()
-            && (failed_meanwhile || waits && failure.passing)
+            && (another_load_failed || waits && failure.transient)
         {
             return Err(failure.into());
         }
-        let loaded = self.ask().await;
+        let loaded = self.fetch().await;
         self.0.loads.fetch_add(1, Ordering::AcqRel);
         *self.last_failure() = loaded.as_ref().err().cloned();
         loaded.map_err(CredentialsError::from)
     }
 
-    /// Renews them while those there are still used.
+    /// Renews credentials while the current ones stay in use.
     async fn renew(self) {
-        if let Err(failure) = self.ask().await {
+        if let Err(failure) = self.fetch().await {
             let ends = self.cached().expires();
             let ends = ends.map_or_else(|| "never".to_owned(), |ends| ends.to_string());
             tracing::warn!(
                 %failure,
                 ends,
-                "credentials could not be renewed, the old ones are used until they end"
+                "cannot renew credentials; using the current ones until they expire"
             );
         }
     }
 
-    async fn ask(&self) -> Result<Credentials, CredentialFailure> {
-        let asking = self.0.source.provide_credentials();
-        let answer = tokio::time::timeout(LONGEST_LOAD, asking).await;
+    async fn fetch(&self) -> Result<Credentials, CredentialFailure> {
+        let request = self.0.source.provide_credentials();
+        let answer = tokio::time::timeout(LONGEST_LOAD, request).await;
         let answer =
             answer.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(LONGEST_LOAD)));
         let now = self.0.clock.now();

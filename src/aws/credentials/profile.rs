@@ -1,4 +1,4 @@
-//! A profile of the files that AWS tools share, read anew each time credentials are loaded.
+//! Credentials of a profile in the shared AWS files, which are read again for each load.
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -7,7 +7,7 @@ use aws_credential_types::provider::{ProvideCredentials, Result as Provided, fut
 
 use aws_sdk_sts::config::SharedHttpClient;
 
-/// What providers of the SDK are made with.
+/// What the SDK's providers are configured with.
 #[derive(Debug, Clone)]
 pub(in crate::aws) struct ProviderParts {
     http: Option<SharedHttpClient>,
@@ -15,7 +15,7 @@ pub(in crate::aws) struct ProviderParts {
 }
 
 impl ProviderParts {
-    /// The region and the connections of `sdk`.
+    /// The region and HTTP client of `sdk`.
     pub(in crate::aws) fn of(sdk: &SdkConfig) -> Self {
         Self {
             http: sdk.http_client(),
@@ -23,7 +23,7 @@ impl ProviderParts {
         }
     }
 
-    /// With files that nobody has read yet.
+    /// A configuration whose files have not been read yet.
     pub(in crate::aws) fn provider_config(&self) -> ProviderConfig {
         let config = ProviderConfig::default().with_region(self.region.clone());
         match &self.http {
@@ -33,10 +33,10 @@ impl ProviderParts {
     }
 }
 
-/// The provider of the SDK reads the files once; here a token that somebody has put into them is found.
+/// The SDK's provider reads the files only once; this one notices changed files.
 #[derive(Debug)]
 pub(in crate::aws) struct Profile {
-    /// Its name; none: what the environment says.
+    /// `None` means the profile that the environment selects.
     name: Option<String>,
     parts: ProviderParts,
 }

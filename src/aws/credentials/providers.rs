@@ -1,4 +1,4 @@
-//! Providers of credentials that a program brings along.
+//! Credential providers that a program registers by name.
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -9,7 +9,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use crate::error::{Error, Result};
 use crate::model::Secret;
 
-/// What a factory of providers may fail with.
+/// The error of a provider factory.
 pub type ProviderError = Box<dyn StdError + Send + Sync>;
 
 type Factory =
@@ -17,7 +17,7 @@ type Factory =
 
 static FACTORIES: LazyLock<RwLock<BTreeMap<String, Factory>>> = LazyLock::new(RwLock::default);
 
-/// Ways to credentials that tables choose by name, for the whole process.
+/// Credential providers that tables select by name, for the whole process.
 ///
 /// ```
 /// use datafusion_kinesis::aws::CredentialProviders;
@@ -25,20 +25,21 @@ static FACTORIES: LazyLock<RwLock<BTreeMap<String, Factory>>> = LazyLock::new(Rw
 ///
 /// CredentialProviders::register("vault", |param| {
 ///     let path = param.ok_or("expected the path of the secret")?;
-///     // Anything that implements `ProvideCredentials`; what it gives is kept until it expires.
+///     // Anything that implements `ProvideCredentials`; its credentials are cached until they expire.
 ///     Ok(Credentials::new("AKIDEXAMPLE", format!("secret at {path}"), None, None, "vault"))
 /// });
 /// ```
 ///
-/// A table takes it with `'kinesis.credentialProviderClass' 'vault'`, and hands over
-/// `'kinesis.credentialProviderParam'`. The provider is asked once for all tables with the same name and
-/// parameter, again shortly before what it gave expires, and every 15 minutes where that has no end.
+/// A table selects it with `'kinesis.credentialProviderClass' 'vault'`, and is_transient
+/// `'kinesis.credentialProviderParam'` to the factory. All tables with the same name and parameter
+/// share one provider. It is called again shortly before its credentials expire, or every 15
+/// minutes if they do not expire.
 #[derive(Debug)]
 pub struct CredentialProviders;
 
 impl CredentialProviders {
-    /// Makes `factory` known by `name`, which it takes over from an older one. It gets the parameter of
-    /// the table and says what is wrong with it when the table is made.
+    /// Registers `factory` as `name`, replacing an earlier one. The factory gets the table's
+    /// parameter, and reports an invalid one when the table is created.
     pub fn register<P, F>(name: &str, factory: F)
     where
         P: ProvideCredentials + 'static,
@@ -51,7 +52,7 @@ impl CredentialProviders {
             .insert(name.to_owned(), Arc::new(factory));
     }
 
-    /// Refuses a provider that is not known.
+    /// Fails if the provider is not registered.
     pub(crate) fn expect(name: &str) -> Result<()> {
         Self::factory(name).map(drop)
     }
@@ -61,25 +62,25 @@ impl CredentialProviders {
         factories.get(name).cloned().ok_or_else(|| {
             let known: Vec<String> = factories.keys().map(|name| format!("'{name}'")).collect();
             let known = match known.as_slice() {
-                [] => "none is".to_owned(),
-                known => format!("these are: {}", known.join(", ")),
+                [] => "but none is registered".to_owned(),
+                known => format!("registered are {}", known.join(", ")),
             };
             Error::invalid_option(format!(
-                "option 'kinesis.credentialProviderClass' = '{name}': expected a provider that this \
-                 program has registered with CredentialProviders::register, {known}; classes of Java \
-                 are not loaded, but a profile with credential_process runs any command"
+                "option 'kinesis.credentialProviderClass' = '{name}': expected a provider registered with \
+                 CredentialProviders::register, {known}; Java classes cannot be loaded, but a profile with \
+                 credential_process can run any command"
             ))
         })
     }
 
-    /// The provider of that name for `param`.
+    /// Creates the provider `name` with `param`.
     pub(in crate::aws) fn make(
         name: &str,
         param: Option<&Secret>,
     ) -> Result<SharedCredentialsProvider> {
         let factory = Self::factory(name)?;
         factory(param.map(Secret::reveal)).map_err(|error| {
-            // The provider's words may hold what it was given.
+            // The provider's message may contain the parameter.
             let mut said = error.to_string();
             if let Some(param) = param {
                 said = said.replace(param.reveal(), "***");

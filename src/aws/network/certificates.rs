@@ -1,4 +1,4 @@
-//! Which certificates servers are trusted by.
+//! Trusted certificates.
 
 use std::fmt;
 use std::fs;
@@ -12,41 +12,41 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::error::{Error, Result};
 
-/// The variable that AWS tools read, and the setting of a profile that says the same.
+/// The variable that AWS tools read, and the equivalent profile setting.
 const VARIABLE: &str = "AWS_CA_BUNDLE";
 const SETTING: &str = "ca_bundle";
 
-/// Where trusted certificates come from.
+/// Source of trusted certificates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(in crate::aws) enum CertificateSource {
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, and without them the system.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, or the system without them.
     #[default]
     System,
-    /// A file; with those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, and without those of the system.
+    /// A file, together with `SSL_CERT_FILE` and `SSL_CERT_DIR` but without the system.
     Bundle {
         path: String,
         named_by: &'static str,
     },
 }
 
-/// Trusted certificates.
+/// Trusted certificates and their source.
 #[derive(Debug)]
 pub(crate) struct Certificates {
     source: CertificateSource,
     count: usize,
-    /// Those of a file; the TLS libraries load those of the system themselves.
+    /// Certificates of a file. The TLS libraries load those of the system themselves.
     bundle: Option<Vec<CertificateDer<'static>>>,
 }
 
 impl CertificateSource {
-    /// What the environment and the profile of `sdk` say.
+    /// The source set by the environment and the profile of `sdk`.
     pub(in crate::aws) fn of(sdk: &SdkConfig) -> Self {
         let key = ServiceConfigKey::builder()
             .service_id("")
             .env(VARIABLE)
             .profile(SETTING)
             .build()
-            .expect("all parts are given");
+            .expect("all parts are set");
         let said = sdk.service_config().and_then(|said| said.load_config(key));
         match said.map(|path| path.trim().to_owned()) {
             None => Self::System,
@@ -61,10 +61,10 @@ impl CertificateSource {
         }
     }
 
-    /// Reads them.
+    /// Loads the certificates.
     ///
     /// # Errors
-    /// The file cannot be read, or has no certificate in it.
+    /// The file cannot be read, or contains no usable certificate.
     pub(in crate::aws) fn load(&self) -> Result<Certificates> {
         let (path, named_by) = match self {
             Self::System => {
@@ -78,7 +78,7 @@ impl CertificateSource {
         };
         let wrong = |what: &dyn fmt::Display| {
             Error::invalid_option(format!(
-                "{named_by} = '{path}': {what}; expected a file of certificates in PEM format"
+                "{named_by} = '{path}': {what}; expected a file with certificates in PEM format"
             ))
         };
         let text = fs::read(path).map_err(|error| wrong(&error).with_source(error))?;
@@ -86,18 +86,18 @@ impl CertificateSource {
         let found = found.map_err(|error| wrong(&error))?;
         let named = match named_variables().is_empty() {
             true => Vec::new(),
-            // Reads what the variables name, and nothing else.
+            // Loads only what the variables name.
             false => rustls_native_certs::load_native_certs().certs,
         };
-        // As elsewhere a certificate that nobody can use is passed over: bundles hold hundreds.
+        // Unusable certificates are skipped, as elsewhere: bundles contain hundreds.
         let usable =
             |one: &CertificateDer<'static>| RootCertStore::empty().add(one.clone()).is_ok();
         let mut bundle: Vec<_> = found.into_iter().filter(usable).collect();
         if bundle.is_empty() {
-            return Err(wrong(&"holds no certificate that can be used"));
+            return Err(wrong(&"contains no usable certificate"));
         }
         bundle.extend(named.into_iter().filter(usable));
-        // They often name the same file.
+        // The bundle and the variables often name the same file.
         bundle.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
         bundle.dedup();
         Ok(Certificates {
@@ -109,35 +109,35 @@ impl CertificateSource {
 }
 
 impl Certificates {
-    /// What the HTTP client of the SDK checks servers by.
+    /// The TLS context for the HTTP client of the SDK.
     pub(in crate::aws) fn tls_context(&self) -> TlsContext {
         let trusted = match &self.bundle {
             Some(bundle) => bundle.iter().fold(TrustStore::empty(), |trusted, one| {
                 trusted.with_pem_certificate(pem(one))
             }),
-            // The client takes it for a bug where the system has none.
+            // The client panics if the system has no certificates.
             None if self.count == 0 => TrustStore::empty(),
             None => TrustStore::default(),
         };
         let context = TlsContext::builder().with_trust_store(trusted).build();
-        context.expect("a context of certificates that can be used")
+        context.expect("unusable certificates were filtered out")
     }
 
-    /// The certificates of a file; none where those of the system are trusted.
+    /// The certificates of a file; `None` if those of the system are trusted.
     #[cfg(feature = "aws")]
     pub(crate) fn bundle(&self) -> Option<impl Iterator<Item = &[u8]>> {
         let bundle = self.bundle.as_ref()?;
         Some(bundle.iter().map(AsRef::as_ref))
     }
 
-    /// Whether anything but the system says which are trusted.
+    /// Whether a variable or setting names certificates.
     #[cfg(feature = "cli")]
     pub(crate) fn are_named(&self) -> bool {
         self.source != CertificateSource::System || !named_variables().is_empty()
     }
 }
 
-/// The number of them, and where they come from.
+/// The number of certificates and their sources.
 impl fmt::Display for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut places = named_variables();
@@ -145,20 +145,20 @@ impl fmt::Display for Certificates {
             places.insert(0, format!("'{path}' ({named_by})"));
         }
         match places.as_slice() {
-            [] => write!(f, "{} of the system", self.count),
-            places => write!(f, "{} of {}", self.count, places.join(" and ")),
+            [] => write!(f, "{} from the system", self.count),
+            places => write!(f, "{} from {}", self.count, places.join(" and ")),
         }
     }
 }
 
-/// The variables of OpenSSL that name certificates, with what they say.
+/// OpenSSL's variables that name certificates, with their values.
 fn named_variables() -> Vec<String> {
     let names = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter();
     let named = names.filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
     named.collect()
 }
 
-/// The only form that the HTTP client of the SDK takes.
+/// The only format that the HTTP client of the SDK accepts.
 fn pem(certificate: &CertificateDer<'_>) -> Vec<u8> {
     let text = base64_simd::STANDARD.encode_to_string(certificate.as_ref());
     format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").into_bytes()

@@ -1,5 +1,5 @@
-//! The HTTP clients of the SDK: through a proxy or directly, with a server's certificate checked, and with
-//! words for what goes wrong on the way.
+//! HTTP clients of the SDK that choose a proxy for each request, check server certificates, and
+//! explain connection failures.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use super::Network;
 use super::proxies::Proxy;
 use crate::aws::shared_cache::InUse;
 
-/// Below the idle time after which the service closes a connection: a request on a connection that
-/// is just being closed fails, and a failed PutRecords may have written.
+/// Shorter than the service's idle timeout: a request on a connection that is being closed fails,
+/// and a failed PutRecords may have written its records.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An HTTP client of the SDK, shared by its clones.
 #[derive(Debug, Clone)]
 pub(in crate::aws) struct Client(Arc<Clients>);
 
-/// A client for each proxy, and one that connects directly.
+/// One client per proxy, and one without.
 #[derive(Debug)]
 struct Clients {
     network: Arc<Network>,
@@ -38,7 +38,7 @@ struct Clients {
 }
 
 impl Client {
-    /// A client that goes this way.
+    /// A client for this network.
     pub(in crate::aws) fn new(network: &Arc<Network>) -> Self {
         let proxies = network.proxies.usable().into_iter();
         Self(Arc::new(Clients {
@@ -57,10 +57,10 @@ impl InUse for Client {
     }
 }
 
-/// The client of the SDK that connects through `proxy`, or directly.
+/// An SDK client that connects through `proxy`, or directly.
 fn connecting(network: &Network, proxy: Option<&Proxy>) -> SharedHttpClient {
     let proxy = proxy
-        .map(|proxy| ProxyConfig::all(proxy.url().reveal()).expect("its URL has been checked"));
+        .map(|proxy| ProxyConfig::all(proxy.url().reveal()).expect("the proxy URL was validated"));
     let context = network.certificates.tls_context();
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder().pool_idle_timeout(POOL_IDLE_TIMEOUT);
@@ -102,7 +102,7 @@ impl HttpClient for Client {
     }
 }
 
-/// Sends each request the way that is meant for its host.
+/// Routes each request by its host.
 #[derive(Debug)]
 struct Routing {
     network: Arc<Network>,
@@ -142,9 +142,9 @@ impl HttpConnector for Routing {
             Err(match network.explain(&url, &error) {
                 None => error,
                 Some(failure) => {
-                    let (lasting, timeout) = (failure.lasting, error.is_timeout());
+                    let (permanent, timeout) = (failure.permanent, error.is_timeout());
                     let failure = failure.caused_by(error).into();
-                    match lasting {
+                    match permanent {
                         true => ConnectorError::other(failure, None),
                         false if timeout => ConnectorError::timeout(failure),
                         false => ConnectorError::io(failure),

@@ -1,5 +1,4 @@
-//! Which requests go through which proxy, by the variables that other programs read or by options. Decides
-//! only.
+//! Chooses the proxy of a request, from environment variables or options. Pure decisions, no I/O.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,40 +7,40 @@ use url::{Host, Url};
 
 use crate::model::{ProxySettings, Secret};
 
-/// The proxies of one way to AWS.
+/// The proxies of a network.
 #[derive(Debug, Default)]
 pub(crate) struct Proxies {
     http: Option<Configured>,
     https: Option<Configured>,
-    /// Hosts that are reached directly; none where options name the proxy.
+    /// Hosts that are reached directly; `None` if options set the proxy.
     exempt: Option<Exemptions>,
 }
 
-/// A proxy that can be used, or why it cannot.
+/// A usable proxy, or why it cannot be used.
 type Configured = Result<Proxy, String>;
 
-/// A proxy.
+/// A proxy and the setting that names it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Proxy {
-    /// With user and password.
+    /// Includes user and password.
     url: Url,
     named_by: &'static str,
 }
 
-/// How a request gets to its host.
+/// How a request reaches its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
     Direct,
     Through(&'a Proxy),
-    /// The proxy that is named cannot be used, for this reason.
+    /// The configured proxy cannot be used, for this reason.
     Unusable(&'a str),
 }
 
 impl Proxies {
-    /// The proxies of the environment, which `variable` looks up.
+    /// The proxies of the environment; `variable` looks up a variable.
     ///
-    /// As in curl and the AWS CLI, the name in small letters counts before the one in capitals, and an empty
-    /// value turns a proxy off.
+    /// As in curl and the AWS CLI, a lower-case name takes precedence over its upper-case form, and
+    /// an empty value disables the proxy.
     pub(in crate::aws) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
         let read = |small: &'static str, capital: &'static str| {
             let found = |name: &'static str| Some((name, variable(name)?));
@@ -49,7 +48,7 @@ impl Proxies {
             let value = value.trim().to_owned();
             (!value.is_empty()).then_some((name, value))
         };
-        // In a CGI script a client sets HTTP_PROXY by a header (httpoxy.org).
+        // In a CGI script, a client controls HTTP_PROXY through a header (httpoxy.org).
         let capital = match variable("REQUEST_METHOD") {
             Some(_) => "http_proxy",
             None => "HTTP_PROXY",
@@ -66,7 +65,7 @@ impl Proxies {
         }
     }
 
-    /// The proxy of the options of a table, for all hosts.
+    /// The proxy of a table's options, for all hosts.
     pub(in crate::aws) fn of_options(settings: &ProxySettings) -> Self {
         let proxy = Proxy::of_options(settings);
         Self {
@@ -76,7 +75,7 @@ impl Proxies {
         }
     }
 
-    /// How requests to `url` get there.
+    /// The route of requests to `url`.
     pub(crate) fn route(&self, url: &Url) -> Route<'_> {
         let configured = match url.scheme() {
             "http" => &self.http,
@@ -85,7 +84,7 @@ impl Proxies {
         let Some(configured) = configured else {
             return Route::Direct;
         };
-        // A proxy must not see the credentials that a machine gives itself.
+        // A proxy must not see instance credentials.
         if is_link_local(url) || self.exempt.as_ref().is_some_and(|exempt| exempt.holds(url)) {
             return Route::Direct;
         }
@@ -95,7 +94,7 @@ impl Proxies {
         }
     }
 
-    /// The proxies that requests may go through, each once.
+    /// The usable proxies, without duplicates.
     pub(in crate::aws) fn usable(&self) -> Vec<&Proxy> {
         let mut proxies: Vec<_> = [&self.http, &self.https]
             .into_iter()
@@ -105,7 +104,7 @@ impl Proxies {
         proxies
     }
 
-    /// Whether anything names a proxy.
+    /// Whether any proxy is configured.
     pub(crate) fn any(&self) -> bool {
         self.http.is_some() || self.https.is_some()
     }
@@ -117,13 +116,13 @@ impl Proxy {
             true => value.to_owned(),
             false => format!("http://{value}"),
         };
-        // The value may hold a password, so no message shows it.
+        // The value may contain a password, so no message shows it.
         let url = Url::parse(&with_scheme);
         let url = url.map_err(|error| format!("{named_by} is not the URL of a proxy: {error}"))?;
         match url.scheme() {
             "http" | "https" if url.has_host() => Ok(Self { url, named_by }),
             scheme => Err(format!(
-                "{named_by} names a {scheme}:// proxy: expected 'http://host:port' or 'https://host:port'"
+                "{named_by} sets a {scheme}:// proxy: expected 'http://host:port' or 'https://host:port'"
             )),
         }
     }
@@ -131,7 +130,7 @@ impl Proxy {
     fn of_options(settings: &ProxySettings) -> Configured {
         let mut proxy = Self::parse(&settings.url, "kinesis.sink.proxyAddress")?;
         if let Some(login) = &settings.login {
-            // The setters leave '%' as it is, and who reads the URL decodes it.
+            // The setters do not escape '%', which readers of the URL decode.
             let escaped = |text: &str| text.replace('%', "%25");
             let set = proxy
                 .url
@@ -140,18 +139,18 @@ impl Proxy {
                     let password = escaped(login.password.reveal());
                     proxy.url.set_password(Some(&password))
                 });
-            set.map_err(|()| "kinesis.sink.proxyUsername cannot stand in a URL".to_owned())?;
+            set.map_err(|()| "kinesis.sink.proxyUsername cannot be part of a URL".to_owned())?;
         }
         Ok(proxy)
     }
 
-    /// Its URL, with user and password.
+    /// The URL including user and password.
     pub(crate) fn url(&self) -> Secret {
         Secret::new(self.url.as_str())
     }
 }
 
-/// Without user and password.
+/// Omits user and password.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.url.scheme();
@@ -180,9 +179,9 @@ struct Exemption {
 #[derive(Debug, PartialEq, Eq)]
 enum HostPattern {
     All,
-    /// A name, and the names that end in it after a dot.
+    /// A domain and its subdomains.
     Domain(String),
-    /// An address and the length of its prefix.
+    /// A network address and prefix length.
     Network(IpAddr, u32),
 }
 
@@ -255,7 +254,7 @@ impl HostPattern {
     }
 }
 
-/// An address as a number, and how many bits it has.
+/// An address as a number, and its length in bits.
 fn bits(address: IpAddr) -> (u128, u32) {
     match address {
         IpAddr::V4(address) => (address.to_bits().into(), 32),
@@ -265,7 +264,7 @@ fn bits(address: IpAddr) -> (u128, u32) {
 
 fn is_in(address: IpAddr, network: IpAddr, length: u32) -> bool {
     let ((address, of), (network, also)) = (bits(address), bits(network));
-    // A prefix of no bits holds all addresses, and a shift by all bits is none.
+    // A prefix of zero bits contains all addresses, and shifting by all bits overflows.
     let differs = (address ^ network).checked_shr(of - length);
     of == also && differs.is_none_or(|differs| differs == 0)
 }
@@ -279,8 +278,8 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// Where instances and containers of AWS get credentials (EC2 User Guide, "Access instance metadata"; EKS
-/// User Guide, "EKS Pod Identity").
+/// Whether instances or containers get credentials from this address (EC2 User Guide, "Access
+/// instance metadata"; EKS User Guide, "EKS Pod Identity").
 fn is_link_local(url: &Url) -> bool {
     /// `fd00:ec2::/32`.
     const AMAZON: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0);
@@ -305,7 +304,7 @@ mod tests {
         })
     }
 
-    /// How a request gets to `url`, in words.
+    /// The route of a request to `url`, in words.
     fn route(proxies: &Proxies, url: &str) -> String {
         match proxies.route(&Url::parse(url).unwrap()) {
             Route::Direct => "direct".to_owned(),
@@ -318,7 +317,7 @@ mod tests {
     const PLAIN: &str = "http://kinesis.internal:4567/";
 
     #[test]
-    fn the_scheme_of_the_request_chooses_the_variable_in_small_letters_or_capitals() {
+    fn the_request_scheme_selects_the_variable_in_either_case() {
         for (http, https, all) in [
             ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
             ("http_proxy", "https_proxy", "all_proxy"),
@@ -334,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn small_letters_count_first_and_an_empty_value_turns_the_proxy_off() {
+    fn lower_case_wins_and_an_empty_value_disables_the_proxy() {
         let two = [("HTTPS_PROXY", "capital:1"), ("https_proxy", "small:2")];
         assert_eq!(
             route(&environment(&two), AWS),
@@ -345,13 +344,13 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_a_web_request_cannot_name_a_proxy() {
+    fn a_request_header_cannot_set_a_proxy() {
         let cgi = [("HTTP_PROXY", "evil:1"), ("REQUEST_METHOD", "GET")];
         assert_eq!(route(&environment(&cgi), PLAIN), "direct");
     }
 
     #[test]
-    fn hosts_of_no_proxy_are_reached_directly() {
+    fn no_proxy_hosts_are_reached_directly() {
         let listed = |list: &str, url: &str| {
             let proxies = environment(&[("ALL_PROXY", "p:1"), ("NO_PROXY", list)]);
             route(&proxies, url) == "direct"
@@ -388,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_this_machine_nor_the_credentials_of_an_instance_need_the_proxy() {
+    fn loopback_and_instance_credentials_bypass_the_proxy() {
         let proxies = environment(&[("ALL_PROXY", "p:1")]);
         for url in [
             "http://localhost:4567",
@@ -404,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn the_proxy_of_options_is_for_all_hosts_and_shows_no_password() {
+    fn a_proxy_from_options_applies_to_all_hosts_and_hides_its_password() {
         let settings = ProxySettings {
             url: "http://proxy.corp:3128".to_owned(),
             login: Some(ProxyLogin {
@@ -427,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_is_said_where_it_would_be() {
+    fn an_unusable_proxy_is_reported_only_where_it_applies() {
         let proxies = environment(&[("ALL_PROXY", "socks5://ada:canary@p:1080")]);
         let why = route(&proxies, AWS);
         assert!(

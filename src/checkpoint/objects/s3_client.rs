@@ -59,7 +59,7 @@ impl CredentialProvider for DefaultCredentials {
             source: Box::new(error),
         })?;
         let keys = access.identity.keys().await;
-        let keys = keys.map_err(|trouble| match trouble.passing {
+        let keys = keys.map_err(|trouble| match trouble.transient {
             true => Store::Generic {
                 store: "S3",
                 source: Box::new(trouble),

@@ -101,7 +101,7 @@ fn causes(error: &Store) -> impl Iterator<Item = &(dyn StdError + 'static)> {
 
 /// Whether the way to the store is set up wrongly, such as by a certificate that nobody trusts.
 fn is_misconfigured(error: &Store) -> bool {
-    let refused = ConnectFailure::find_in(error).is_some_and(|failure| failure.lasting);
+    let refused = ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent);
     // Of the file of certificates, and what there is of options.
     let ours = causes(error).find_map(|cause| cause.downcast_ref::<Error>());
     refused || ours.is_some_and(|error| error.kind() == ErrorKind::InvalidOption)

@@ -116,7 +116,7 @@ where
         }
         SdkError::DispatchFailure(_) => {
             let message = format!("{} (endpoint {})", causes(error), sent.endpoint);
-            let lasting = ConnectFailure::find_in(error).is_some_and(|failure| failure.lasting);
+            let lasting = ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent);
             let kind = match lasting {
                 true => ApiErrorKind::Connection,
                 false => ApiErrorKind::Unavailable,
@@ -174,7 +174,7 @@ fn refused(
 
 fn without_credentials(trouble: &CredentialFailure) -> (ApiErrorKind, &'static str, String) {
     let message = format!("no AWS credentials: {trouble}");
-    match trouble.passing {
+    match trouble.transient {
         true => (ApiErrorKind::Unavailable, "NoCredentials", message),
         false => (
             ApiErrorKind::Credentials,

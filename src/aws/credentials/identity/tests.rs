@@ -1,4 +1,4 @@
-//! One identity and its callers, by a clock that stands until it is moved.
+//! One identity and its callers, with a manual clock.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
@@ -13,7 +13,7 @@ use crate::model::UnixMillis;
 const NOON: i64 = 1_700_000_000_000;
 const HOUR: i64 = 3_600_000;
 
-/// A clock in milliseconds behind [`NOON`].
+/// A clock in milliseconds after [`NOON`].
 #[derive(Debug, Default)]
 struct Counted(AtomicI64);
 
@@ -29,7 +29,7 @@ impl Clock for Counted {
     }
 }
 
-/// A source that gives what is written down for it, each time with a permit.
+/// A source with scripted answers, each of which requires a permit.
 #[derive(Debug, Clone)]
 struct Scripted(Arc<Script>);
 
@@ -47,7 +47,7 @@ impl Scripted {
         self.0.permits.acquire().await.unwrap().forget();
         self.0.answered.fetch_add(1, Ordering::Relaxed);
         let next = self.0.answers.lock().unwrap().pop_front();
-        next.expect("asked more often than expected")
+        next.expect("more loads than scripted")
     }
 
     fn asked(&self) -> usize {
@@ -58,7 +58,7 @@ impl Scripted {
         self.0.permits.add_permits(count);
     }
 
-    /// Returns once it has answered so often.
+    /// Waits until the source has answered `times` times.
     async fn until_answered(&self, times: usize) {
         while self.0.answered.load(Ordering::Relaxed) < times {
             tokio::task::yield_now().await;
@@ -75,19 +75,19 @@ impl ProvideCredentials for Scripted {
     }
 }
 
-/// Keys that end so many milliseconds behind [`NOON`].
+/// Credentials that expire `ends` milliseconds after [`NOON`].
 fn keys(name: &str, ends: Option<i64>) -> Provided {
     let ends =
         ends.map(|ends| UNIX_EPOCH + Duration::from_millis(u64::try_from(NOON + ends).unwrap()));
     Ok(Credentials::new(name, "secret", None, ends, "test"))
 }
 
-fn passing() -> Provided {
-    Err(CredentialFailure::passing("answered 503").into())
+fn transient() -> Provided {
+    Err(CredentialFailure::transient("answered 503").into())
 }
 
-fn lasting() -> Provided {
-    Err(CredentialFailure::lasting("refused").into())
+fn permanent() -> Provided {
+    Err(CredentialFailure::permanent("refused").into())
 }
 
 fn identity<const N: usize>(answers: [Provided; N]) -> (Identity, Scripted, Arc<Counted>) {
@@ -102,7 +102,7 @@ fn identity<const N: usize>(answers: [Provided; N]) -> (Identity, Scripted, Arc<
     (identity, source, clock)
 }
 
-/// The key that a request would be signed with, or why there is none.
+/// The access key id that would sign a request, or why there is none.
 async fn key(identity: &Identity) -> Result<String, CredentialFailure> {
     match identity.provide_credentials().await {
         Ok(credentials) => Ok(credentials.access_key_id().to_owned()),
@@ -110,7 +110,7 @@ async fn key(identity: &Identity) -> Result<String, CredentialFailure> {
     }
 }
 
-/// What a thousand requests get that are sent at once, while the source takes its time.
+/// The results of a thousand concurrent requests while the source is slow.
 async fn thousand(
     identity: &Identity,
     source: &Scripted,
@@ -123,7 +123,7 @@ async fn thousand(
 }
 
 #[tokio::test]
-async fn a_thousand_callers_are_one_load() {
+async fn a_thousand_callers_share_one_load() {
     let (identity, source, _) = identity([keys("first", Some(HOUR))]);
     let answers = thousand(&identity, &source).await;
     assert!(answers.iter().all(|key| key.as_deref() == Ok("first")));
@@ -132,22 +132,22 @@ async fn a_thousand_callers_are_one_load() {
 }
 
 #[tokio::test]
-async fn who_waited_for_a_load_that_failed_shares_its_failure() {
-    let (identity, source, _) = identity([lasting(), keys("first", None)]);
+async fn waiting_callers_share_a_failed_load() {
+    let (identity, source, _) = identity([permanent(), keys("first", None)]);
     let answers = thousand(&identity, &source).await;
     for answer in answers {
         let failure = answer.unwrap_err();
         assert_eq!(failure.to_string(), "role 'x': refused");
-        assert!(!failure.passing);
+        assert!(!failure.transient);
     }
     assert_eq!(source.asked(), 1);
-    // Who comes later may have been let in meanwhile.
+    // A later caller may have been granted access meanwhile.
     source.permit(1);
     assert_eq!(key(&identity).await.unwrap(), "first");
 }
 
 #[tokio::test]
-async fn who_gives_up_waiting_leaves_the_load_to_the_next() {
+async fn a_cancelled_load_is_continued_by_the_next_caller() {
     let (identity, source, _) = identity([keys("first", None)]);
     let mut leaving = Box::pin(key(&identity));
     assert!(futures::poll!(&mut leaving).is_pending());
@@ -160,11 +160,11 @@ async fn who_gives_up_waiting_leaves_the_load_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_passing_failure_is_repeated_until_its_wait_is_over() {
-    let (identity, source, clock) = identity([passing(), passing(), keys("first", None)]);
+async fn a_transient_failure_is_repeated_until_its_wait_is_over() {
+    let (identity, source, clock) = identity([transient(), transient(), keys("first", None)]);
     source.permit(3);
     let failure = key(&identity).await.unwrap_err();
-    assert!(failure.passing);
+    assert!(failure.transient);
     clock.set(499);
     assert_eq!(key(&identity).await.unwrap_err(), failure);
     assert_eq!(source.asked(), 1);
@@ -181,7 +181,7 @@ async fn a_passing_failure_is_repeated_until_its_wait_is_over() {
 }
 
 #[tokio::test]
-async fn a_renewal_runs_beside_the_requests() {
+async fn renewal_runs_in_the_background() {
     let (identity, source, clock) =
         identity([keys("first", Some(HOUR)), keys("second", Some(2 * HOUR))]);
     source.permit(1);
@@ -199,9 +199,13 @@ async fn a_renewal_runs_beside_the_requests() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_fails_leaves_the_old_ones_in_use_until_they_end() {
-    let (identity, source, clock) =
-        identity([keys("first", Some(HOUR)), lasting(), passing(), passing()]);
+async fn after_a_failed_renewal_the_old_credentials_stay_in_use() {
+    let (identity, source, clock) = identity([
+        keys("first", Some(HOUR)),
+        permanent(),
+        transient(),
+        transient(),
+    ]);
     source.permit(1);
     key(&identity).await.unwrap();
     for (time, asked) in [(HOUR - 300_000, 2), (HOUR - 299_000, 3)] {
@@ -223,7 +227,7 @@ async fn a_renewal_that_fails_leaves_the_old_ones_in_use_until_they_end() {
 }
 
 #[tokio::test]
-async fn what_the_service_calls_expired_is_replaced_before_the_next_request() {
+async fn credentials_reported_as_expired_are_replaced_before_the_next_request() {
     let (identity, source, clock) =
         identity([keys("first", Some(HOUR)), keys("second", Some(HOUR))]);
     source.permit(2);
@@ -231,7 +235,7 @@ async fn what_the_service_calls_expired_is_replaced_before_the_next_request() {
     clock.set(60_000);
     assert!(identity.expired());
     assert_eq!(key(&identity).await.unwrap(), "second");
-    // An answer to what the first have signed.
+    // A late response to a request signed with the first credentials.
     clock.set(61_000);
     assert!(identity.expired());
     assert_eq!(key(&identity).await.unwrap(), "second");
@@ -239,7 +243,7 @@ async fn what_the_service_calls_expired_is_replaced_before_the_next_request() {
 }
 
 #[tokio::test]
-async fn written_down_keys_have_no_successors() {
+async fn fixed_credentials_are_never_replaced() {
     let clock = Arc::new(Counted::default());
     let credentials = keys("only", None).unwrap();
     let identity = Identity::fixed("the access key", credentials, Arc::<Counted>::clone(&clock));
@@ -250,10 +254,10 @@ async fn written_down_keys_have_no_successors() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_never_answers_is_a_passing_failure() {
+async fn a_source_that_never_answers_is_a_transient_failure() {
     let (identity, source, _) = identity([]);
     let failure = key(&identity).await.unwrap_err();
-    assert!(failure.passing);
+    assert!(failure.transient);
     assert!(failure.to_string().starts_with("role 'x': "), "{failure}");
     assert_eq!(source.asked(), 1);
 }
