@@ -338,12 +338,12 @@ mod tests {
     #[test]
     fn the_error_suggests_an_alternative() {
         for (operand, operator, expected) in [
-            ("x = 1", " OR ", ["2002 operators", "OR", "IN ("]),
-            ("x", " || ", ["2001 operators", "||", "concat("]),
+            ("x = 1", " OR ", ["2002 nested operators", "OR", "IN ("]),
+            ("x", " || ", ["2001 nested operators", "||", "concat("]),
             (
                 "SELECT 1",
                 " UNION ALL ",
-                ["2001 operators", "UNION", "VALUES ("],
+                ["2001 nested operators", "UNION", "VALUES ("],
             ),
         ] {
             check(&chain(operand, operator, MAX_DEPTH)).unwrap();

@@ -130,7 +130,7 @@ fn complaint(ground: &Ground, statements: &str) -> String {
 fn one_complaint(said: &str, code: Option<i32>) -> String {
     let bad = marked(said, '✗');
     assert_eq!((bad.len(), code), (1, Some(1)), "{said}");
-    assert!(said.ends_with("1 thing to mend\n"), "{said}");
+    assert!(said.ends_with("1 problem found\n"), "{said}");
     bad[0].to_owned()
 }
 
@@ -155,7 +155,7 @@ async fn where_all_is_well_it_says_so_and_leaves_nothing_behind() {
     let checkpoint = ground.folder.join("checkpoint");
     let (said, code) = ground.examined(&ground.statements(&checkpoint));
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.ends_with("nothing to mend\n"), "{said}");
+    assert!(said.ends_with("no problems found\n"), "{said}");
     assert!(marked(&said, '–').is_empty(), "{said}");
     let session = format!("arn:aws:sts::{AWAY}:assumed-role/reader/datafusion-kinesis");
     for expected in [
@@ -204,7 +204,11 @@ async fn a_streaming_statement_that_waits_for_another_or_has_its_checkpoint_is_f
         assert!(said.contains(part), "{part}: {said}");
     }
     let said = complaint(&ground, &format!("{now}{first}{second}"));
-    for part in ["has the checkpoint of", &format!("{job}:5"), "of its own"] {
+    for part in [
+        "uses the checkpoint of",
+        &format!("{job}:5"),
+        "separate location",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     let (said, code) = ground.examined(&format!("{now}{first}{elsewhere}{second}"));
@@ -493,8 +497,7 @@ async fn a_table_that_is_to_be_made_excuses_no_other_that_is_missing() {
     assert!(complaint.contains("other"), "{complaint}");
     let open = marked(&said, '–');
     assert!(
-        open.iter()
-            .any(|line| line.contains("table t is not there")),
+        open.iter().any(|line| line.contains("table t is missing")),
         "{said}"
     );
 }

@@ -180,7 +180,7 @@ async fn a_wrong_option_is_refused_when_the_table_is_made() {
         ),
         (
             "'kinesis.metadataCommitterType' 'DYNAMODB', 'kinesis.dynamodb.credentialProviderClass' 'nobody'",
-            "'nobody': expected a provider that this program has registered",
+            "'nobody': expected a provider registered with",
         ),
         (
             "'kinesis.awsSecretKey' 'canary'",

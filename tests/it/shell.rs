@@ -209,7 +209,9 @@ fn a_statement_that_is_open_does_not_hold_the_user() {
     terminal.line("SELECT 40 +");
     terminal.until(CONTINUED);
     terminal.line("quit");
-    terminal.until("the statement goes on: ; ends it; Ctrl-C clears it, \\q leaves");
+    terminal.until(
+        "the statement is incomplete: ; ends it; Ctrl-C clears the input, \\q leaves the shell",
+    );
     terminal.until(CONTINUED);
     terminal.line("\\d words");
     terminal.until("| Int64 ");
@@ -224,7 +226,7 @@ fn a_statement_that_is_open_does_not_hold_the_user() {
     terminal.until("     '-> ");
     terminal.line("exit");
     terminal
-        .until("a ' is open, and all up to the next ' is text; Ctrl-C clears it, Ctrl-D leaves");
+        .until("an open quote: everything up to the next ' is text; Ctrl-C clears the input, Ctrl-D leaves the shell");
     terminal.until("     '-> ");
     terminal.line("b' AS n, (");
     terminal.until("     (-> ");
@@ -243,7 +245,7 @@ fn a_table_is_cut_to_the_terminal_and_the_expanded_view_shows_all() {
     let wide = "SELECT 1 AS n, repeat('x', 300) AS v;";
     terminal.line(wide);
     terminal.until(&format!("| 1 | {}… |\r\n", "x".repeat(71)));
-    terminal.until("values that end in … are longer: \\x or --expanded shows them whole");
+    terminal.until("values ending in … are cut; \\x or --expanded shows them in full");
     terminal.until(PROMPT);
     terminal.line("\\width 20");
     terminal.until("20 columns");
@@ -313,7 +315,7 @@ fn ctrl_c_ends_a_streaming_statement_behind_its_batch_and_the_shell_goes_on() {
     terminal.until(" rows/s  ");
     terminal.until("waiting for data");
     terminal.keys("\x03");
-    terminal.until("stopping after the batch in flight; again to stop at once");
+    terminal.until("stopping after the batch in flight; interrupt again to stop at once");
     terminal.until("1 batch, 1 row read in ");
     terminal.until(PROMPT);
     terminal.line("SELECT 40 + 2 AS n;");
@@ -334,7 +336,7 @@ fn a_second_ctrl_c_does_not_wait_for_the_batch_in_flight() {
     );
     terminal.until("processing batch 0");
     terminal.keys("\x03");
-    terminal.until("stopping after the batch in flight; again to stop at once");
+    terminal.until("stopping after the batch in flight; interrupt again to stop at once");
     terminal.keys("\x03");
     terminal.until("interrupted");
     terminal.until(PROMPT);

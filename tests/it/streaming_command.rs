@@ -167,7 +167,7 @@ CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'words'
   OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');
 SET streaming.checkpoint_location = 'memory://checkpoint';
 ";
-    const STOPPING: &str = "stopping after the batch in flight; again to stop at once";
+    const STOPPING: &str = "stopping after the batch in flight; interrupt again to stop at once";
 
     fn running(statements: &str) -> Running {
         let args = ["--embedded", "--output", "csv", "-c", statements];

@@ -429,10 +429,7 @@ mod tests {
     fn an_unusable_proxy_is_reported_only_where_it_applies() {
         let proxies = environment(&[("ALL_PROXY", "socks5://ada:canary@p:1080")]);
         let why = route(&proxies, AWS);
-        assert!(
-            why.starts_with("ALL_PROXY names a socks5:// proxy"),
-            "{why}"
-        );
+        assert!(why.starts_with("ALL_PROXY sets a socks5:// proxy"), "{why}");
         assert_eq!(route(&proxies, "http://localhost:1"), "direct");
         let broken = environment(&[("ALL_PROXY", "http://ada:canary@p:port")]);
         let why = route(&broken, AWS);

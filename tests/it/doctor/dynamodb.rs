@@ -28,7 +28,7 @@ async fn a_table_is_tried_if_it_is_there_and_not_made_if_it_is_not() {
     let (said, code) = ground.examined(&statements);
     assert_eq!(code, Some(0), "{said}");
     let open = marked(&said, '–');
-    assert!(open[0].contains("'offsets' is not there"), "{said}");
+    assert!(open[0].contains("'offsets' does not exist"), "{said}");
     let table = dynamo.client().describe_table().table_name("offsets");
     assert!(table.send().await.is_err(), "nothing is made");
 

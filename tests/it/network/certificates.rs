@@ -64,7 +64,7 @@ async fn a_certificate_that_cannot_pass_is_an_error_at_once_that_says_what_to_do
     for part in [
         "UnknownIssuer",
         "is not trusted",
-        "of the system",
+        "from the system",
         "AWS_CA_BUNDLE",
     ] {
         assert!(text.contains(part), "{part}: {text}");
@@ -72,7 +72,7 @@ async fn a_certificate_that_cannot_pass_is_an_error_at_once_that_says_what_to_do
     assert!(!text.contains("gave up"), "{text}");
     let environment = [("AWS_CA_BUNDLE", authority.as_str())];
     let text = complaint(&run(&format!("https://127.0.0.1:{port}"), "", &environment));
-    assert!(text.contains("is for another name"), "{text}");
+    assert!(text.contains("is for another host name"), "{text}");
     assert!(!text.contains("gave up"), "{text}");
 }
 
@@ -86,8 +86,8 @@ async fn a_file_without_certificates_is_an_error_that_names_it() {
     fs::write(&broken, text).unwrap();
     for (file, why) in [
         (home.join("missing.pem"), "No such file"),
-        (empty, "holds no certificate"),
-        (broken, "holds no certificate"),
+        (empty, "contains no usable certificate"),
+        (broken, "contains no usable certificate"),
     ] {
         let file = file.display().to_string();
         let environment = [("AWS_CA_BUNDLE", file.as_str())];

@@ -31,7 +31,7 @@ async fn a_table_goes_through_the_proxy_of_its_options() {
     let before = proxy.seen().len();
     let text = complaint(&run("http://plain.corp.invalid", &options("canary"), &[]));
     assert!(
-        text.contains("the proxy asks for a user and a password"),
+        text.contains("the proxy requires a user and password"),
         "{text}"
     );
     assert_eq!(proxy.seen().len(), before + 1, "it is not tried again");

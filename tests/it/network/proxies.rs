@@ -88,7 +88,7 @@ async fn a_proxy_that_does_not_get_through_is_named() {
 async fn a_proxy_of_a_kind_that_is_not_known_is_an_error_at_once() {
     let environment = [("ALL_PROXY", "socks5://ada:canary@127.0.0.1:1")];
     let text = complaint(&run("https://kinesis.corp.invalid", "", &environment));
-    assert!(text.contains("ALL_PROXY names a socks5:// proxy"), "{text}");
+    assert!(text.contains("ALL_PROXY sets a socks5:// proxy"), "{text}");
     assert!(
         !text.contains("gave up") && !text.contains("canary"),
         "{text}"
@@ -127,7 +127,7 @@ async fn a_password_of_a_proxy_is_sent_and_not_shown() {
     let before = proxy.seen().len();
     let text = complaint(&with(""));
     assert!(
-        text.contains("the proxy asks for a user and a password"),
+        text.contains("the proxy requires a user and password"),
         "{text}"
     );
     assert_eq!(proxy.seen().len(), before + 1, "it is not tried again");
