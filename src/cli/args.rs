@@ -31,7 +31,7 @@ characters (tabs and line breaks are allowed), and otherwise as 0x and hexadecim
 Where exact bytes matter, select encode(data, 'base64').
 
 RUST_LOG sets the log filter for stderr. The default logs warnings, but only errors of aws_config, and
-not the end of a streaming query (warn,aws_config=error,datafusion_kinesis::query::runner=off).";
+not the end of a streaming query (warn,aws_config=error,datafusion_kinesis::query::task=off).";
 
 const DOCTOR_AFTER_HELP: &str = "\
 For each table, doctor checks the options, the credentials (with GetCallerIdentity of STS), the clock,

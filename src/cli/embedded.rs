@@ -27,7 +27,7 @@ pub(super) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer
 
 /// Runs only a server, until Ctrl-C or SIGTERM. The first line on stdout ends with its URL.
 pub(super) async fn serve(options: &Server) -> Result<()> {
-    let mut signals = Signals::all().map_err(|error| failed("signals", error))?;
+    let mut signals = Signals::all().map_err(|error| failed("listen for signals", error))?;
     let behaviour = InMemoryOptions {
         enforce_limits: options.enforce_limits,
         account: options.account.clone(),
@@ -50,10 +50,10 @@ async fn start(port: u16, options: InMemoryOptions) -> Result<EmbeddedServer> {
     let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), options);
     EmbeddedServer::bind(("127.0.0.1", port), Arc::new(kinesis))
         .await
-        .map_err(|error| failed(&format!("port {port} of 127.0.0.1"), error))
+        .map_err(|error| failed(&format!("listen on port {port} of 127.0.0.1"), error))
 }
 
 fn failed(what: &str, error: io::Error) -> Error {
-    let message = format!("cannot listen on {what}: {error}");
+    let message = format!("cannot {what}: {error}");
     Error::new(ErrorKind::Unavailable, message).with_source(error)
 }
