@@ -7,11 +7,12 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::registry::FunctionRegistry;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 
+use super::derived_tables::DerivedTablePlanner;
 use super::distinct_floats::DistinctFloats;
 use super::functions::octet_length;
 use super::row_errors::RowErrorRule;
 use super::settings::StreamingSettings;
-use super::windows::{self, GuardedRule, WindowRule};
+use super::windows::{self, GuardedRule, TumbleRule, WindowRule};
 
 /// Adds this crate's SQL to `state`. Installing it twice changes nothing.
 pub(crate) fn install(state: &mut SessionState) {
@@ -36,6 +37,12 @@ fn install_rules(state: &mut SessionState) {
     let creates_catalog = options.create_default_catalog_and_schema;
     let mut builder = SessionStateBuilder::new_from_existing(state.clone())
         .with_session_id(state.session_id().to_owned());
+    if let Some(analyzer) = builder.analyzer() {
+        analyzer.rules.insert(0, Arc::new(TumbleRule));
+    }
+    if let Some(planners) = builder.relation_planners() {
+        planners.insert(0, Arc::new(DerivedTablePlanner));
+    }
     if let Some(optimizer) = builder.optimizer() {
         for rule in &mut optimizer.rules {
             *rule = GuardedRule::around(Arc::clone(rule));

@@ -4,6 +4,7 @@
 //! functions, optimizer rules and settings in a session.
 //!
 //! - [`identifiers`]: bare column names of Kinesis tables in any case (`partitionKey`).
+//! - [`derived_tables`]: both rewrites in `FROM (SELECT …)` of a statement that `SessionContext::sql` plans.
 //! - [`windows`]: `tumble`, `hop` and `session` in GROUP BY, `window_start` and `window_end`.
 //! - [`settings`]: `SET streaming.…`, as [`StreamingSettings`].
 //! - [`overflow`], [`distinct_floats`]: integer overflow is an error; `0.0` and `-0.0` are one DISTINCT value.
@@ -12,6 +13,7 @@
 //!   output, distinct column names, file tables whose format or location does not exist, and error
 //!   messages that name an alternative.
 
+mod derived_tables;
 mod distinct_floats;
 mod duplicate_columns;
 mod engine_rules;

@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::kinesis::RecordColumns;
 use crate::model::UnixMillis;
 use crate::source::BatchReads;
+use crate::sql::windows::expand_tumble;
 use crate::sql::{StreamingSettings, check_overflow};
 use crate::table::{BatchTable, InStreamingQuery, KinesisTable, expect_files};
 
@@ -99,6 +100,7 @@ impl StreamingPlan {
         plan: LogicalPlan,
         settings: &StreamingSettings,
     ) -> Result<Self> {
+        let plan = expand_tumble(plan).map_err(failure)?;
         refusals::refuse(&plan, settings.output_mode).map_err(failure)?;
         let mut sources = sources::find(&plan).map_err(failure)?;
         if sources.is_empty() {

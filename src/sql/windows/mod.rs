@@ -1,16 +1,19 @@
 //! Time windows in GROUP BY: `tumble`, `hop` and `session`.
 //!
-//! A tumbling window is a function of a row's time, `date_bin`, and its end one of that, `bin_end`. Of the other two
-//! a row does not know its window alone: it lies in several that hop, and a session is made of all its
-//! rows. Both are grouped in two steps:
+//! A tumbling window is a function of the row's time: it starts at `date_bin` and ends at `bin_end` of that.
+//! The other two are not functions of one row: a row belongs to several hopping windows, and a session is
+//! defined by all of its rows. Both are computed between the two steps of the aggregation:
 //!
 //! ```text
-//!  hop:     Final ◀── HopExec: a row per window ◀── Partial, by panes
-//!  session: Final ◀── SessionExec: merges what touches ◀── Partial, by time and time + gap
+//!  hop:     Final ◀── HopExec: one row per window ◀── Partial, by panes
+//!  session: Final ◀── SessionExec: merges sessions that touch ◀── Partial, by time and time + gap
 //! ```
 //!
-//! A pane is the longest piece of time that lies in the same windows throughout. Between the two steps
-//! there are states of aggregates and no rows, so a row is aggregated once in however many windows.
+//! A pane is the longest interval whose times all belong to the same windows. Aggregate states, not rows, pass
+//! between the two steps, so each row is aggregated only once, however many windows it belongs to.
+//!
+//! [`rewrite`] expands the calls in the text of a statement to the functions in [`functions`] and [`tumble`];
+//! [`physical_rule`] puts [`hop_exec`] or [`session_exec`] into the plan.
 
 mod call;
 mod functions;
@@ -24,6 +27,7 @@ mod session;
 mod session_exec;
 mod time_steps;
 mod tumble;
+mod tumble_function;
 mod window_names;
 
 use std::sync::Arc;
@@ -40,11 +44,14 @@ pub(super) use self::rewrite::expand_windows;
 pub(crate) use self::session::SessionWindow;
 use self::tumble::BIN_END;
 pub(crate) use self::tumble::{BinSize, Bins, bin_end};
+pub(super) use self::tumble_function::TumbleRule;
+pub(crate) use self::tumble_function::expand_tumble;
+use self::tumble_function::tumble;
 
-/// The functions that window calls are expanded to, besides `date_bin`.
+/// The functions of windows: those that window calls are expanded to, and `tumble`.
 pub(super) fn functions() -> impl Iterator<Item = Arc<ScalarUDF>> {
     let kinds = WindowKind::ALL.map(WindowFunction::udf);
-    kinds.into_iter().chain([bin_end()])
+    kinds.into_iter().chain([bin_end(), tumble()])
 }
 
 /// Registers `bin_end`, which `window_end` is expanded to, in a session where this crate's SQL is not
