@@ -1,9 +1,9 @@
-//! `-0.0` and `0.0` are one value to a DISTINCT aggregate, as they are to GROUP BY and to `=`.
+//! Makes `-0.0` and `0.0` one value in DISTINCT aggregates, as they are in GROUP BY and to `=`.
 //!
-//! The engine tells them apart in an aggregate that keeps the values it has seen, and not where it makes
-//! GROUP BY of the aggregate, which it does in bounded reads with one DISTINCT aggregate and never in
-//! streams. So the values are made alike before they are aggregated, everywhere. NaNs are told apart by
-//! their bits in keys and in aggregates alike.
+//! DataFusion distinguishes them in an aggregate that stores the values it has seen, but not where it
+//! rewrites the aggregate to a GROUP BY. It does that for bounded reads with a single DISTINCT aggregate
+//! and never for streams, so the same query would give two results. This rule normalizes the zeros before
+//! every DISTINCT aggregation. NaNs are distinguished by their bits in keys and in aggregates alike.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Makes zeros alike below DISTINCT aggregates of floating-point numbers.
+/// Normalizes zeros in the arguments of DISTINCT aggregates over floating-point numbers.
 #[derive(Debug)]
 pub(super) struct DistinctFloats;
 
@@ -43,10 +43,10 @@ impl OptimizerRule for DistinctFloats {
         let mut changed = false;
         let mut exprs = Vec::with_capacity(aggregate.aggr_expr.len());
         for expr in &aggregate.aggr_expr {
-            let alike = with_zeros_alike(expr, aggregate.input.schema())?;
-            changed |= alike.is_some();
-            exprs.push(match alike {
-                Some(alike) => names.save(expr).restore(alike),
+            let normalized = with_normalized_zeros(expr, aggregate.input.schema())?;
+            changed |= normalized.is_some();
+            exprs.push(match normalized {
+                Some(normalized) => names.save(expr).restore(normalized),
                 None => expr.clone(),
             });
         }
@@ -58,8 +58,8 @@ impl OptimizerRule for DistinctFloats {
     }
 }
 
-/// `expr`, a DISTINCT aggregate, with its numbers made alike; `None` where there is nothing to do.
-fn with_zeros_alike(expr: &Expr, input: &DFSchema) -> Result<Option<Expr>> {
+/// `expr`, a DISTINCT aggregate, with normalized arguments; `None` if nothing changes.
+fn with_normalized_zeros(expr: &Expr, input: &DFSchema) -> Result<Option<Expr>> {
     let Expr::AggregateFunction(AggregateFunction { func, mut params }) = expr.clone().unalias()
     else {
         return Ok(None);
@@ -68,33 +68,33 @@ fn with_zeros_alike(expr: &Expr, input: &DFSchema) -> Result<Option<Expr>> {
         return Ok(None);
     }
     let mut changed = false;
-    for place in 0..params.args.len() {
-        let argument = params.args[place].clone();
-        let is_alike = matches!(&argument, Expr::ScalarFunction(call)
-            if call.func.inner().is::<ZerosAlike>());
-        if is_alike || !argument.get_type(input)?.is_floating() {
+    for index in 0..params.args.len() {
+        let argument = params.args[index].clone();
+        let is_normalized = matches!(&argument, Expr::ScalarFunction(call)
+            if call.func.inner().is::<NormalizeZero>());
+        if is_normalized || !argument.get_type(input)?.is_floating() {
             continue;
         }
-        let alike = ScalarUDF::from(ZerosAlike::default()).call(vec![argument.clone()]);
-        // An order of distinct values is one of the argument.
+        let normalized = ScalarUDF::from(NormalizeZero::default()).call(vec![argument.clone()]);
+        // An ordered DISTINCT aggregate orders by its argument.
         for sort in &mut params.order_by {
             if sort.expr == argument {
-                sort.expr = alike.clone();
+                sort.expr = normalized.clone();
             }
         }
-        params.args[place] = alike;
+        params.args[index] = normalized;
         changed = true;
     }
     Ok(changed.then_some(Expr::AggregateFunction(AggregateFunction { func, params })))
 }
 
-/// The function that makes `0.0` of `-0.0`.
+/// The function that returns `0.0` for `-0.0` and every other number as it is.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct ZerosAlike {
+struct NormalizeZero {
     signature: Signature,
 }
 
-impl Default for ZerosAlike {
+impl Default for NormalizeZero {
     fn default() -> Self {
         Self {
             signature: Signature::any(1, Volatility::Immutable),
@@ -102,7 +102,7 @@ impl Default for ZerosAlike {
     }
 }
 
-impl ScalarUDFImpl for ZerosAlike {
+impl ScalarUDFImpl for NormalizeZero {
     fn name(&self) -> &'static str {
         "zeros_alike"
     }

@@ -1,8 +1,7 @@
-//! Names for the columns of a SELECT list of which two would be called the same.
+//! Gives the columns of a SELECT list distinct names.
 //!
-//! DataFusion wants the columns of a SELECT list to have different names, and gives them names by itself: of
-//! `x` and `CAST(x AS INT)` the same one. For an INSERT names mean nothing, and elsewhere numbers tell the
-//! columns apart.
+//! DataFusion refuses a SELECT list with duplicate names, and generates the same name for `x` and
+//! `CAST(x AS INT)`. An INSERT ignores the names anyway; elsewhere a number is appended to a duplicate.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -13,18 +12,18 @@ use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, VisitMut,
 
 use super::identifiers::normalized;
 
-/// How the engine refuses two columns of a name.
-const REPEATED: &str = "Projections require unique expression names";
+/// The start of DataFusion's message for duplicate names.
+const DUPLICATE_NAMES: &str = "Projections require unique expression names";
 
-/// Whether `error` is about two columns of one name.
+/// Whether `error` reports duplicate column names.
 pub(super) fn is_duplicate(error: &DataFusionError) -> bool {
-    matches!(error.find_root(), DataFusionError::Plan(message) if message.starts_with(REPEATED))
+    matches!(error.find_root(), DataFusionError::Plan(message) if message.starts_with(DUPLICATE_NAMES))
 }
 
-/// Gives each column of the SELECT lists of `statement` a name of its own: a column that has one keeps it,
-/// an expression is called as it is written, and one that comes again is numbered.
+/// Makes the names in each SELECT list of `statement` distinct. Columns and aliases keep their names, an
+/// expression is named as it is written, and duplicates get a number.
 pub(super) fn make_distinct(statement: &mut Statement) {
-    // The visitor never breaks off.
+    // The visitor never breaks.
     let _: ControlFlow<()> = match statement {
         Statement::Statement(statement) => statement.visit(&mut Namer),
         Statement::CopyTo(copy) => match &mut copy.source {
@@ -39,6 +38,7 @@ pub(super) fn make_distinct(statement: &mut Statement) {
     };
 }
 
+/// Names the columns of each SELECT list.
 struct Namer;
 
 impl VisitorMut for Namer {
@@ -49,7 +49,7 @@ impl VisitorMut for Namer {
             SelectItem::ExprWithAlias { alias, .. } => Some(normalized(alias)),
             _ => None,
         });
-        let mut taken: HashSet<String> = aliases.collect();
+        let mut used: HashSet<String> = aliases.collect();
         for item in &mut select.projection {
             let SelectItem::UnnamedExpr(expr) = item else {
                 continue;
@@ -63,11 +63,11 @@ impl VisitorMut for Namer {
             let wanted = column.unwrap_or_else(|| expr.to_string());
             let mut name = wanted.clone();
             let mut number = 2;
-            while !taken.insert(name.clone()) {
+            while !used.insert(name.clone()) {
                 name = format!("{wanted}_{number}");
                 number += 1;
             }
-            // A column that is called what it is called stays one of its table.
+            // A column under its own name gets no alias: it stays a column of its table.
             if !is_column || name != wanted {
                 *item = SelectItem::ExprWithAlias {
                     expr: expr.clone(),

@@ -1,4 +1,4 @@
-//! The optimizer rules of DataFusion that this crate switches off or guards, by their names.
+//! Checks that the optimizer rules of DataFusion that this crate disables or wraps still exist by name.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use crate::error::{Error, Result};
 
-/// The names of the rules that DataFusion has where nobody changes them.
+/// The names of DataFusion's default rules.
 static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let logical = Optimizer::new().rules.into_iter();
     let physical = PhysicalOptimizer::new().rules.into_iter();
@@ -19,21 +19,20 @@ static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Expects that DataFusion has the rules `names`. A session need not have them: what is not there does no
-/// harm. A rule of another name would.
+/// Expects DataFusion to have rules called `names`. A session may lack them, since a missing rule does no
+/// harm, but a rule that was renamed in a new version of DataFusion would go unnoticed and run.
 ///
 /// # Errors
-/// The engine has no rule of one of the names: it may have the rule under another name, and that would
-/// give wrong results.
+/// DataFusion has no rule of one of the names.
 pub(crate) fn expect_rules(names: &[&str]) -> Result<()> {
     let missing = names.iter().find(|name| !KNOWN.contains(**name));
     match missing {
         None => Ok(()),
         Some(name) => Err(Error::internal(format!(
-            "DataFusion {DATAFUSION_VERSION} has no optimizer rule '{name}', which this crate has to \
-             keep off aggregations over streams and windows: it may have another name in this version \
-             and give wrong results. Build with the version of DataFusion in Cargo.lock of this crate, \
-             or report it"
+            "DataFusion {DATAFUSION_VERSION} has no optimizer rule '{name}'. This crate has to keep that \
+             rule away from aggregations over streams and windows; if the rule has another name in this \
+             version, it gives wrong results. Build with the DataFusion version in this crate's \
+             Cargo.lock, or report the problem"
         ))),
     }
 }
@@ -43,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_that_the_engine_does_not_have_is_named() {
+    fn a_missing_rule_is_named() {
         expect_rules(&["push_down_filter", "LimitAggregation"]).unwrap();
         let error = expect_rules(&["push_down_filter", "push_up_filter"]).unwrap_err();
         let text = error.to_string();

@@ -1,4 +1,4 @@
-//! Functions that a session has besides DataFusion's.
+//! Scalar functions that replace DataFusion's.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Our own words for statements that the engine refuses in its own: what is there instead.
+//! Replaces DataFusion's error messages where this crate can name an alternative.
 
 use datafusion::arrow::compute::can_cast_types;
 use datafusion::arrow::datatypes::DataType;
@@ -11,23 +11,22 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
 use crate::error::{Error, plain_words};
 
-const JSON: &str = "there are no functions and operators of JSON in SQL yet: \
-    regexp_match(CAST(data AS VARCHAR), '\"name\": *\"([^\"]*)\"')[1] takes the field \"name\" out of flat \
-    JSON; in a program SessionContext::register_udf adds functions, such as those of the crate \
+const JSON: &str = "SQL has no JSON functions and operators yet: \
+    regexp_match(CAST(data AS VARCHAR), '\"name\": *\"([^\"]*)\"')[1] extracts field \"name\" from flat \
+    JSON; in a program, SessionContext::register_udf adds functions, such as those of the crate \
     datafusion-functions-json";
 
-const COMPRESSED: &str = "there is no function that inflates compressed payloads in SQL yet: encode and \
-    decode know base64 and hex; in a program SessionContext::register_udf adds a function that does";
+const COMPRESSED: &str = "SQL has no function that decompresses payloads yet: encode and decode support \
+    base64 and hex; in a program, SessionContext::register_udf adds such a function";
 
-const WINDOWS: &str = "a window of time is a group: SELECT window_start, count(*) FROM t GROUP BY \
-    tumble(ts, INTERVAL '1 minute'); hop(ts, slide, size) and session(ts, gap) are the others, and \
-    window_start and window_end stand in the SELECT list";
+const WINDOWS: &str = "use a time window in GROUP BY: SELECT window_start, window_end, count(*) FROM t GROUP BY \
+    tumble(ts, INTERVAL '1 minute'); the other windows are hop(ts, slide, size) and session(ts, gap)";
 
-const BYTES: &str = "'data' of a stream is bytes: CAST(data AS VARCHAR) makes text of them, and \
-    CAST(CAST(data AS VARCHAR) AS BIGINT) a number";
+const BYTES: &str = "column 'data' of a stream is binary: CAST(data AS VARCHAR) converts it to a string, \
+    CAST(CAST(data AS VARCHAR) AS BIGINT) to a number";
 
-/// Functions of other systems, in lower case and without underscores, and what is here.
-const ELSEWHERE: [(&[&str], &str); 3] = [
+/// Parts of the names of other systems' functions, in lower case without underscores, each with a hint.
+const FOREIGN_FUNCTIONS: [(&[&str], &str); 3] = [
     (&["json", "variantget", "schemaof"], JSON),
     (
         &[
@@ -55,23 +54,23 @@ const ELSEWHERE: [(&[&str], &str); 3] = [
     ),
 ];
 
-/// `error` of planning a statement in our own words, where there are any.
-pub(super) fn advised(error: DataFusionError) -> DataFusionError {
+/// The planning error `error`, with a hint if there is one.
+pub(super) fn with_hint(error: DataFusionError) -> DataFusionError {
     if Error::find_in(&error).is_some() {
         return error;
     }
-    let advice = match error.find_root() {
-        DataFusionError::Plan(message) => of_plan(message),
+    let hint = match error.find_root() {
+        DataFusionError::Plan(message) => plan_hint(message),
         DataFusionError::Execution(message) if message.contains("Cannot access field") => {
-            of_plan(message)
+            plan_hint(message)
         }
-        DataFusionError::NotImplemented(message) => of_missing(message),
+        DataFusionError::NotImplemented(message) => not_implemented_hint(message),
         DataFusionError::SchemaError(found, _) => match &**found {
             SchemaError::FieldNotFound { field, .. }
                 if matches!(field.name(), "window_start" | "window_end") =>
             {
                 Some(Error::invalid_option(format!(
-                    "there is no window that '{}' could be of: {WINDOWS}",
+                    "column '{}' needs a time window: {WINDOWS}",
                     field.name()
                 )))
             }
@@ -79,11 +78,11 @@ pub(super) fn advised(error: DataFusionError) -> DataFusionError {
         },
         _ => None,
     };
-    advice.map_or(error, Into::into)
+    hint.map_or(error, Into::into)
 }
 
-/// `error` of parsing `sql` in our own words, where there are any.
-pub(super) fn of_syntax(error: DataFusionError, sql: &str) -> DataFusionError {
+/// The error of parsing `sql`, with a hint if there is one.
+pub(super) fn with_syntax_hint(error: DataFusionError, sql: &str) -> DataFusionError {
     let squeezed: String = sql.split_whitespace().collect();
     let squeezed = squeezed.to_lowercase();
     let windows = ["tumble", "hop", "session", "cumulate"];
@@ -91,68 +90,68 @@ pub(super) fn of_syntax(error: DataFusionError, sql: &str) -> DataFusionError {
     match windows.find(|window| squeezed.contains(window.as_str())) {
         Some(window) => {
             let window = window.to_uppercase();
-            Error::unsupported(format!("{window}…)) is not known: {WINDOWS}")).into()
+            Error::unsupported(format!("{window}…)) is not supported: {WINDOWS}")).into()
         }
         None => error,
     }
 }
 
-fn of_plan(message: &str) -> Option<Error> {
-    if let Some(name) = quoted_behind(message, "Invalid function '") {
-        return elsewhere(name);
+fn plan_hint(message: &str) -> Option<Error> {
+    if let Some(name) = quoted_after(message, "Invalid function '") {
+        return foreign_function_hint(name);
     }
-    if let Some(name) = quoted_behind(message, "table function '") {
-        return elsewhere(name);
+    if let Some(name) = quoted_after(message, "table function '") {
+        return foreign_function_hint(name);
     }
     if message.contains("Cannot access field") && message.contains("Binary") {
         return Some(Error::unsupported(format!("{BYTES}; {JSON}")));
     }
     if message.contains("Binary") {
-        let said = match quoted_behind(message, "Function '") {
+        let problem = match quoted_after(message, "Function '") {
             Some(name) => format!("function '{name}' does not take an argument of type Binary"),
             None => plain_words(message),
         };
-        return Some(Error::invalid_option(format!("{said}: {BYTES}")));
+        return Some(Error::invalid_option(format!("{problem}: {BYTES}")));
     }
     let plain = plain_words(message);
     (plain != message).then(|| Error::invalid_option(plain))
 }
 
-fn of_missing(message: &str) -> Option<Error> {
+fn not_implemented_hint(message: &str) -> Option<Error> {
     let operator = message.strip_prefix("Operator ");
     let operator = operator.and_then(|rest| rest.split_once(' '));
     match operator {
         Some((operator @ ("->" | "->>" | "#>" | "#>>" | "@>" | "@?" | "@@"), _)) => Some(
-            Error::unsupported(format!("operator {operator} is not known: {JSON}")),
+            Error::unsupported(format!("operator {operator} is not supported: {JSON}")),
         ),
         _ if message.contains("SQL type JSON") => Some(Error::unsupported(format!(
-            "type JSON is not known: {JSON}"
+            "type JSON is not supported: {JSON}"
         ))),
         _ => None,
     }
 }
 
-/// What is here instead of a function of another system.
-fn elsewhere(name: &str) -> Option<Error> {
+/// A hint for a function of another system.
+fn foreign_function_hint(name: &str) -> Option<Error> {
     let bare = name.to_lowercase().replace('_', "");
     let known = |(names, _): &&(&[&str], &str)| names.iter().any(|known| bare.contains(known));
-    let (_, advice) = ELSEWHERE.iter().find(known)?;
+    let (_, hint) = FOREIGN_FUNCTIONS.iter().find(known)?;
     Some(Error::unsupported(format!(
-        "function '{name}' is not known: {advice}"
+        "unknown function '{name}': {hint}"
     )))
 }
 
-/// What stands between `mark` and the next quote.
-fn quoted_behind<'a>(message: &'a str, mark: &str) -> Option<&'a str> {
+/// The text between `mark` and the next quote.
+fn quoted_after<'a>(message: &'a str, mark: &str) -> Option<&'a str> {
     let (_, rest) = message.split_once(mark)?;
     rest.split_once('\'').map(|(name, _)| name)
 }
 
-/// Refuses a CAST that no value can pass. The engine finds it when it runs the statement, and names no way
-/// out.
+/// Refuses a CAST that is not possible for its types. DataFusion reports it only when the statement runs,
+/// and without a hint.
 ///
 /// # Errors
-/// There is one.
+/// The plan contains such a CAST.
 pub(super) fn refuse_impossible_casts(plan: &LogicalPlan) -> Result<()> {
     plan.apply_with_subqueries(|plan| {
         let inputs = plan.inputs();
@@ -164,7 +163,7 @@ pub(super) fn refuse_impossible_casts(plan: &LogicalPlan) -> Result<()> {
                 else {
                     return Ok(TreeNodeRecursion::Continue);
                 };
-                // What a lambda is given has no type here.
+                // Lambda parameters have no type here.
                 let Ok(from) = expr.get_type(&schema) else {
                     return Ok(TreeNodeRecursion::Continue);
                 };
@@ -196,7 +195,7 @@ fn impossible_cast(from: &Expr, to: &DataType) -> Error {
         other => other.to_string(),
     };
     Error::invalid_option(format!(
-        "'{name}' is bytes, of which CAST makes no {target}: write CAST(CAST({name} AS VARCHAR) AS \
-         {target}), where its bytes are text"
+        "column '{name}' is binary and cannot be cast to {target}: if it holds text, write \
+         CAST(CAST({name} AS VARCHAR) AS {target})"
     ))
 }

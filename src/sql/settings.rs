@@ -1,4 +1,4 @@
-//! `SET streaming.… = '…'`: what a session says about its streaming queries.
+//! `SET streaming.… = '…'`: a session's settings for its streaming queries.
 
 use std::any::Any;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 use crate::model::{OutputMode, Trigger, display_span, parse_span};
 use crate::options::{location, may_hold_secret, nearest};
 
-/// What a session says about its streaming queries, as far as a query does not say it itself.
+/// A session's settings for streaming queries. A query that sets one of them itself overrides it.
 ///
-/// [`register`](crate::register) installs them, so that `SET` and `SHOW` know them:
+/// [`register`](crate::register) installs them for `SET` and `SHOW`:
 ///
 /// | Setting | Default | |
 /// |---|---|---|
@@ -22,34 +22,34 @@ use crate::options::{location, may_hold_secret, nearest};
 /// | `streaming.checkpoint_location` | | an absolute path or a URL without a password |
 /// | `streaming.output_mode` | `append` | see [`OutputMode`] |
 /// | `streaming.query_name` | | any text |
-/// | `streaming.watermark_delay` | | a span such as `10 seconds`: how much later than others a row may come |
-/// | `streaming.watermark_column` | the time of the window | the column that says when a row happened |
-/// | `streaming.watermark_idle_timeout` | `30 seconds` where the event time is `approximateArrivalTimestamp`, else none | a span: once no record has arrived for this long, the watermark follows the clock |
-/// | `streaming.accept_changed_query` | `false` | `true` starts a changed statement at the checkpoint of the old one |
+/// | `streaming.watermark_delay` | | a duration such as `10 seconds`: how far the watermark stays behind the latest event time |
+/// | `streaming.watermark_column` | the first argument of the window | the column that holds the event time |
+/// | `streaming.watermark_idle_timeout` | `30 seconds` where the event time is `approximateArrivalTimestamp`, else none | a duration: when no record has arrived for this long, the watermark follows the clock |
+/// | `streaming.accept_changed_query` | `false` | `true` lets a changed statement resume from the checkpoint of the old one |
 ///
-/// A wrong value is refused by the `SET`. `RESET streaming.…` brings the default back, in
+/// `SET` refuses an invalid value. `RESET streaming.…` restores the default; it needs
 /// [`sql`](fn@crate::sql).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StreamingSettings {
     /// When batches run.
     pub trigger: Trigger,
-    /// Where progress is kept.
+    /// Where progress is stored.
     pub checkpoint_location: Option<String>,
-    /// Which rows a batch gives.
+    /// Which rows a batch emits.
     pub output_mode: OutputMode,
-    /// What the query is called in messages.
+    /// The name of the query in messages.
     pub query_name: Option<String>,
-    /// How much later than others a row may come; without it there is no watermark.
+    /// How far the watermark stays behind the latest event time; `None` means no watermark.
     pub watermark_delay: Option<Duration>,
-    /// The column that says when a row happened; without it that is the time of the window.
+    /// The event-time column; `None` means the first argument of the window.
     pub watermark_column: Option<String>,
-    /// After how long without a record the watermark follows the clock.
+    /// The watermark follows the clock after this time without a record.
     pub watermark_idle_timeout: Option<Duration>,
-    /// Whether a changed statement, or one with another target, may go on at the checkpoint of the old one.
+    /// Whether a changed statement, or one with another target, may resume from the old one's checkpoint.
     pub accept_changed_query: bool,
 }
 
-/// A setting: its name behind `streaming.`, and what it says.
+/// A setting, named without the prefix `streaming.`.
 #[derive(Debug, Clone, Copy)]
 struct Setting {
     name: &'static str,
@@ -62,77 +62,83 @@ struct Setting {
 const SETTINGS: [Setting; 8] = [
     Setting {
         name: "trigger",
-        description: "When a streaming query runs its batches: 'as fast as possible', an interval such as '1 second', 'once' or 'available now'.",
+        description: "When a streaming query runs batches: 'as fast as possible', an interval such as '1 second', 'once' or 'available now'.",
         get: |settings| Some(settings.trigger.to_string()),
         set: |settings, text| {
             let trigger = text.parse().map_err(|_| Trigger::EXPECTED);
-            put(&mut settings.trigger, trigger)
+            assign(&mut settings.trigger, trigger)
         },
         reset: |settings, default| settings.trigger = default.trigger,
     },
     Setting {
         name: "checkpoint_location",
-        description: "Where a streaming query keeps its progress: an absolute path or a URL.",
+        description: "Where a streaming query stores its progress: an absolute path or a URL.",
         get: |settings| settings.checkpoint_location.clone(),
-        set: |settings, text| put(&mut settings.checkpoint_location, location(text).map(Some)),
+        set: |settings, text| assign(&mut settings.checkpoint_location, location(text).map(Some)),
         reset: |settings, default| settings.checkpoint_location = default.checkpoint_location,
     },
     Setting {
         name: "output_mode",
-        description: "Which rows a batch of a streaming query gives: 'append', 'update' or 'complete'.",
+        description: "Which rows a batch of a streaming query emits: 'append', 'update' or 'complete'.",
         get: |settings| Some(settings.output_mode.to_string()),
         set: |settings, text| {
             let mode = text.parse().map_err(|_| OutputMode::EXPECTED);
-            put(&mut settings.output_mode, mode)
+            assign(&mut settings.output_mode, mode)
         },
         reset: |settings, default| settings.output_mode = default.output_mode,
     },
     Setting {
         name: "query_name",
-        description: "What a streaming query is called in messages.",
+        description: "The name of a streaming query in messages.",
         get: |settings| settings.query_name.clone(),
-        set: |settings, text| put(&mut settings.query_name, query_name(text).map(Some)),
+        set: |settings, text| assign(&mut settings.query_name, non_empty(text).map(Some)),
         reset: |settings, default| settings.query_name = default.query_name,
     },
     Setting {
         name: "watermark_delay",
-        description: "How much later than others a row of a streaming GROUP BY may come, such as '10 seconds'; sets a watermark.",
+        description: "How far the watermark of a streaming GROUP BY stays behind the latest event time, such as '10 seconds'; without it there is no watermark.",
         get: |settings| settings.watermark_delay.map(display_span),
-        set: |settings, text| put(&mut settings.watermark_delay, span(text).map(Some)),
+        set: |settings, text| assign(&mut settings.watermark_delay, duration(text).map(Some)),
         reset: |settings, default| settings.watermark_delay = default.watermark_delay,
     },
     Setting {
         name: "watermark_column",
-        description: "The timestamp column that says when a row of a streaming GROUP BY happened; without it that is the time of its window.",
+        description: "The timestamp column that holds the event time of a streaming GROUP BY; by default the first argument of its window.",
         get: |settings| settings.watermark_column.clone(),
-        set: |settings, text| put(&mut settings.watermark_column, query_name(text).map(Some)),
+        set: |settings, text| assign(&mut settings.watermark_column, non_empty(text).map(Some)),
         reset: |settings, default| settings.watermark_column = default.watermark_column,
     },
     Setting {
         name: "watermark_idle_timeout",
-        description: "Once no record has arrived for this long, such as '1 minute', the watermark follows the clock; 30 seconds where the event time is approximateArrivalTimestamp, else it never does.",
+        description: "After this time without a record, such as '1 minute', the watermark follows the clock; the default is 30 seconds if the event time is approximateArrivalTimestamp, else never.",
         get: |settings| settings.watermark_idle_timeout.map(display_span),
-        set: |settings, text| put(&mut settings.watermark_idle_timeout, span(text).map(Some)),
+        set: |settings, text| {
+            assign(
+                &mut settings.watermark_idle_timeout,
+                duration(text).map(Some),
+            )
+        },
         reset: |settings, default| {
             settings.watermark_idle_timeout = default.watermark_idle_timeout;
         },
     },
     Setting {
         name: "accept_changed_query",
-        description: "Whether a changed statement, or one with another target, may go on at the checkpoint of the old one: 'true' or 'false'.",
+        description: "Whether a changed statement, or one with another target, may resume from the old one's checkpoint: 'true' or 'false'.",
         get: |settings| Some(settings.accept_changed_query.to_string()),
-        set: |settings, text| put(&mut settings.accept_changed_query, flag(text)),
+        set: |settings, text| assign(&mut settings.accept_changed_query, flag(text)),
         reset: |settings, default| settings.accept_changed_query = default.accept_changed_query,
     },
 ];
 
-fn put<T, E: Into<String>>(slot: &mut T, value: Result<T, E>) -> Result<(), String> {
+fn assign<T, E: Into<String>>(slot: &mut T, value: Result<T, E>) -> Result<(), String> {
     *slot = value.map_err(Into::into)?;
     Ok(())
 }
 
-fn span(text: &str) -> Result<Duration, &'static str> {
-    parse_span(text).ok_or("expected a span up to 365 days, such as '10 seconds' or '0 seconds'")
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    parse_span(text)
+        .ok_or("expected a duration up to 365 days, such as '10 seconds' or '0 seconds'")
 }
 
 fn flag(text: &str) -> Result<bool, &'static str> {
@@ -143,14 +149,14 @@ fn flag(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-fn query_name(text: &str) -> Result<String, &'static str> {
+fn non_empty(text: &str) -> Result<String, &'static str> {
     match text.trim() {
-        "" => Err("expected a text that is not empty"),
+        "" => Err("expected a non-empty string"),
         name => Ok(name.to_owned()),
     }
 }
 
-/// The setting called `streaming.<name>`.
+/// The setting `streaming.<name>`.
 fn find(name: &str) -> Result<&'static Setting> {
     let known = SETTINGS
         .iter()
@@ -158,18 +164,18 @@ fn find(name: &str) -> Result<&'static Setting> {
     known.ok_or_else(|| {
         let nearest = nearest(name, SETTINGS.iter().map(|setting| setting.name));
         Error::invalid_option(format!(
-            "setting 'streaming.{name}' is not known: expected a setting such as 'streaming.{nearest}'"
+            "unknown setting 'streaming.{name}': expected a setting such as 'streaming.{nearest}'"
         ))
     })
 }
 
 impl StreamingSettings {
-    /// The settings of a session; defaults where they are not installed.
+    /// The settings of a session, or defaults if they are not installed.
     pub fn of(config: &ConfigOptions) -> Self {
         config.extensions.get::<Self>().cloned().unwrap_or_default()
     }
 
-    /// Adds them to a session that has none.
+    /// Adds default settings to a session that has none.
     pub(super) fn install(config: &mut ConfigOptions) {
         if config.extensions.get::<Self>().is_none() {
             config.extensions.insert(Self::default());
@@ -214,7 +220,7 @@ impl ExtensionOptions for StreamingSettings {
     }
 }
 
-/// Runs `RESET streaming.…`, which DataFusion does not do for extensions; whether it was that.
+/// Runs `RESET streaming.…`, which DataFusion does not support for extensions. Whether `statement` was one.
 pub(super) fn reset(ctx: &SessionContext, statement: &Statement) -> Result<bool> {
     let Statement::Reset(ResetStatement::Variable(variable)) = statement else {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! The statement that has made a table, for `SHOW CREATE TABLE`; no secret is in it.
+//! The text of CREATE EXTERNAL TABLE for `SHOW CREATE TABLE`, with secrets masked.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::options::{all, may_hold_secret};
 
 const MASK: &str = "***";
 
-/// Parts of the names of options of other tables whose values are secret.
+/// Parts of option names whose values are secret, for tables that are not ours.
 const SECRET_WORDS: [&str; 9] = [
     "secret",
     "token",
@@ -23,7 +23,8 @@ const SECRET_WORDS: [&str; 9] = [
     "credential",
 ];
 
-/// Keeps the statement with the table that a plan makes. The engine's own text leaves out `UNBOUNDED` and the options.
+/// Stores the statement text in the plan that creates the table. DataFusion's own text omits `UNBOUNDED` and
+/// the options.
 pub(super) fn keep(definition: Option<String>, plan: &mut LogicalPlan) {
     if let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(command)) = plan
         && definition.is_some()
@@ -32,13 +33,13 @@ pub(super) fn keep(definition: Option<String>, plan: &mut LogicalPlan) {
     }
 }
 
-/// The text of a statement that makes an external table.
+/// The text of `statement` if it creates an external table.
 pub(super) fn definition(statement: &Statement) -> Option<String> {
     let Statement::CreateExternalTable(create) = statement else {
         return None;
     };
     let mut text = String::new();
-    write_definition(create, &mut text).expect("a String takes all that is written to it");
+    write_definition(create, &mut text).expect("writing to a String cannot fail");
     Some(text)
 }
 
@@ -90,7 +91,7 @@ fn list<T: ToString>(items: &[T]) -> String {
     items.join(", ")
 }
 
-/// `CSV`, and `"aws-kinesis"`, which is no word.
+/// `CSV` as it is, `"aws-kinesis"` quoted: it is no plain identifier.
 fn format_name(name: &str) -> String {
     match name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         true => name.to_owned(),
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_statement_can_be_run_again() {
+    fn the_text_is_a_valid_statement() {
         let sql = "CREATE UNBOUNDED EXTERNAL TABLE \"My words\"\nSTORED AS \"AWS-KINESIS\"\n\
                    LOCATION 'it''s'\nOPTIONS (\n  'kinesis.startingPosition' 'LATEST',\n  \
                    'kinesis.region' 'eu-west-1'\n)";

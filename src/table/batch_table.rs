@@ -1,4 +1,4 @@
-//! What one batch reads of one stream, as a table.
+//! The records of one stream in one batch of a streaming query, as a table.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -21,12 +21,12 @@ use super::read_exec::KinesisReadExec;
 use crate::error::Result;
 use crate::source::{BatchReads, PageSlice, ReadContext, RowColumn, ShardRead, row_schema};
 
-/// The rows of one batch, and no others: its ranges are exact, so that no filter and no limit of
-/// the statement changes what is read.
+/// Exactly the rows of one batch. Its ranges are fixed, so neither filters nor limits of the statement change
+/// what is read.
 ///
-/// Shards whose rows are in memory share at most as many partitions as the session asks for, about
-/// even in bytes; each range that is to be read from Kinesis has one of its own. Rows of one shard
-/// come in the order of the shard.
+/// Shards whose rows are in memory share at most the session's number of target partitions, balanced by bytes.
+/// Each range that must be fetched from Kinesis has a partition of its own. Rows of one shard come in shard
+/// order.
 #[derive(Debug)]
 pub(crate) struct BatchTable {
     context: Arc<ReadContext>,
@@ -34,12 +34,12 @@ pub(crate) struct BatchTable {
     columns: Vec<RowColumn>,
     schema: SchemaRef,
     seed: u64,
-    /// Whether a batch without ranges is read like others, instead of being no plan at all.
+    /// Whether a batch without ranges still gets a read node instead of an `EmptyExec`.
     never_empty: bool,
 }
 
 impl BatchTable {
-    /// What `reads` says, with the schema and the options of `table`.
+    /// The table of `reads`, with the schema and options of `table`.
     pub(crate) fn new(table: &KinesisTable, reads: Arc<BatchReads>) -> Self {
         let fetched = reads.reads.len() - buffered(&reads).count();
         let context = ReadContext {
@@ -56,38 +56,38 @@ impl BatchTable {
         }
     }
 
-    /// The same with one more column, the last one: the number of the read each row came from.
+    /// Adds a last column with the number of the read that each row comes from.
     pub(crate) fn with_shard_numbers(mut self) -> Self {
         self.columns.push(RowColumn::ShardNumber);
         self.schema = row_schema(&self.columns);
         self
     }
 
-    /// The same, read like others where it has no ranges.
+    /// Plans a read node even if the batch has no ranges.
     pub(crate) fn never_empty(mut self) -> Self {
         self.never_empty = true;
         self
     }
 
-    /// The descriptors of each partition.
-    fn partitions(&self, most_for_memory: usize) -> Result<Vec<Vec<RecordBatch>>> {
+    /// The descriptors of each partition. At most `max_buffered` partitions hold buffered ranges.
+    fn partitions(&self, max_buffered: usize) -> Result<Vec<Vec<RecordBatch>>> {
         let in_memory: Vec<&ShardRead> = buffered(&self.reads).map(|(read, _)| read).collect();
         let bytes = buffered(&self.reads).map(|(_, slices)| size_bytes(slices));
-        let groups = balanced(bytes, most_for_memory);
+        let groups = balanced(bytes, max_buffered);
         let groups = groups.iter().map(|group| {
-            let group: Vec<&ShardRead> = group.iter().map(|place| in_memory[*place]).collect();
+            let group: Vec<&ShardRead> = group.iter().map(|index| in_memory[*index]).collect();
             Ok(vec![encode_all(&group)?])
         });
-        let held = &self.reads.buffered;
+        let buffered = &self.reads.buffered;
         let fetched = self.reads.reads.iter();
-        let fetched = fetched.filter(|read| !held.contains_key(&read.shard));
+        let fetched = fetched.filter(|read| !buffered.contains_key(&read.shard));
         groups
             .chain(fetched.map(|read| Ok(vec![encode_all(&[read])?])))
             .collect()
     }
 }
 
-/// The ranges whose rows are in memory.
+/// The ranges whose rows are buffered in memory.
 fn buffered(reads: &BatchReads) -> impl Iterator<Item = (&ShardRead, &[PageSlice])> {
     let slices = |read| reads.buffered.get(read).map(Vec::as_slice);
     reads
@@ -100,20 +100,20 @@ fn size_bytes(slices: &[PageSlice]) -> usize {
     slices.iter().map(PageSlice::size_bytes).sum()
 }
 
-/// Spreads items of these sizes over at most `most` groups, about even, none of them empty; gives
-/// their places, in order within a group.
-fn balanced(sizes: impl Iterator<Item = usize>, most: usize) -> Vec<Vec<usize>> {
+/// Distributes items of these sizes over at most `max_groups` groups of about equal size, none of them empty.
+/// Returns the indices of the items, in ascending order within a group.
+fn balanced(sizes: impl Iterator<Item = usize>, max_groups: usize) -> Vec<Vec<usize>> {
     let mut items: Vec<(usize, usize)> = sizes.enumerate().collect();
-    let mut groups = vec![Vec::new(); most.max(1).min(items.len())];
-    // The largest first, each to the group that has least by then.
-    items.sort_by_key(|(place, size)| (Reverse(*size), *place));
-    let mut fill: BinaryHeap<Reverse<(usize, usize)>> =
+    let mut groups = vec![Vec::new(); max_groups.max(1).min(items.len())];
+    // The largest first, each to the group that is smallest so far.
+    items.sort_by_key(|(index, size)| (Reverse(*size), *index));
+    let mut group_sizes: BinaryHeap<Reverse<(usize, usize)>> =
         (0..groups.len()).map(|group| Reverse((0, group))).collect();
-    for (place, size) in items {
-        if let Some(mut least) = fill.peek_mut() {
-            let Reverse((bytes, group)) = &mut *least;
-            groups[*group].push(place);
-            // An item without bytes has rows too.
+    for (index, size) in items {
+        if let Some(mut smallest) = group_sizes.peek_mut() {
+            let Reverse((bytes, group)) = &mut *smallest;
+            groups[*group].push(index);
+            // An item of zero bytes has rows, too.
             *bytes += size.max(1);
         }
     }
@@ -142,7 +142,7 @@ impl TableProvider for BatchTable {
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         let columns: Vec<RowColumn> = match projection {
             None => self.columns.clone(),
-            Some(places) => places.iter().map(|place| self.columns[*place]).collect(),
+            Some(indices) => indices.iter().map(|index| self.columns[*index]).collect(),
         };
         let mut partitions = self.partitions(state.config().target_partitions())?;
         if partitions.is_empty() && self.never_empty {

@@ -1,4 +1,4 @@
-//! Makes a table: options checked, stream found.
+//! Builds a [`KinesisTable`]: checks its options and looks up the stream.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::options::{CommitterKind, OptionsBuilder, TableOptions};
 use crate::sink::{SinkSettings, SinkStream};
 use crate::source::{RowColumn, reject_future_start};
 
-/// Makes a [`KinesisTable`].
+/// Builds a [`KinesisTable`].
 pub struct KinesisTableBuilder {
     stream: String,
     options: Vec<(String, String)>,
@@ -36,37 +36,36 @@ impl KinesisTable {
 }
 
 impl KinesisTableBuilder {
-    /// Sets an option as in `OPTIONS (…)`; [`build`](Self::build) reports what is wrong with it.
+    /// Sets an option as in `OPTIONS (…)`. [`build`](Self::build) reports invalid options.
     #[must_use]
     pub fn with_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.push((name.into(), value.into()));
         self
     }
 
-    /// Makes it a table that streaming queries read, as `CREATE UNBOUNDED EXTERNAL TABLE` does. It starts
-    /// with what arrives from now on, unless `kinesis.startingPosition` says otherwise.
+    /// Makes it a source of streaming queries, like `CREATE UNBOUNDED EXTERNAL TABLE`. By default it starts
+    /// with the records that arrive from now on; `kinesis.startingPosition` changes that.
     #[must_use]
     pub fn unbounded(mut self) -> Self {
         self.unbounded = true;
         self
     }
 
-    /// Takes the way to the service from `services`: to share clients with other tables, or to use a
-    /// simulator.
+    /// Uses the clients of `services`, to share them with other tables or to use a simulator.
     #[must_use]
     pub fn with_services(mut self, services: Arc<Services>) -> Self {
         self.services = services;
         self
     }
 
-    /// Spreads waits by this seed instead of one drawn at random.
+    /// Seeds the jitter of retries. The default seed is random.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// The options, checked and completed; nothing is sent.
+    /// The options, validated and with defaults filled in. Sends no request.
     pub(crate) fn options(&self) -> Result<TableOptions> {
         let mut builder = OptionsBuilder::default();
         for (name, value) in &self.options {
@@ -90,13 +89,12 @@ impl KinesisTableBuilder {
         Ok(options)
     }
 
-    /// Checks the options and finds the stream.
+    /// Checks the options and looks up the stream.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) before anything is sent, also for a start that
-    /// lies more than five seconds beyond the clock;
-    /// [`NotFound`](crate::ErrorKind::NotFound) where the stream is missing;
-    /// what the service answers otherwise.
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) before the first request, also for a start more than
+    /// five seconds in the future; [`NotFound`](crate::ErrorKind::NotFound) if the stream does not exist; any
+    /// other error of the service.
     pub async fn build(self) -> Result<KinesisTable> {
         let options = self.options()?;
         let clock = self.services.clock();
@@ -123,8 +121,8 @@ impl KinesisTableBuilder {
     }
 }
 
-/// The names of the options without their values: what is secret among them is not known before they are
-/// read, and a wrong one may hold a secret, too.
+/// Omits the values of options. They are not parsed yet, so any of them, even one with a misspelled name, may
+/// hold a secret.
 impl fmt::Debug for KinesisTableBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.options.iter().map(|(name, _)| name).collect();
@@ -155,10 +153,10 @@ mod tests {
     use crate::options::all;
 
     #[test]
-    fn no_value_of_an_option_shows_in_debug() {
-        let named = all().map(|option| option.name);
-        // Misspelled, so that nothing knows that it is secret.
-        let names = named.chain(["kinesis.awsSecretkeyy"]);
+    fn debug_output_omits_option_values() {
+        let known = all().map(|option| option.name);
+        // Misspelled, and therefore not known to be secret.
+        let names = known.chain(["kinesis.awsSecretkeyy"]);
         let builder = names.fold(KinesisTable::builder("words"), |builder, name| {
             builder.with_option(name, "canary")
         });

@@ -1,7 +1,7 @@
-//! A shard's read as a row: what `KinesisReadExec` finds in its input.
+//! Encodes the reads of shards as rows, the input of `KinesisReadExec`.
 //!
-//! The descriptors travel as plain data, so that a plan can be cut, shipped and cached like any
-//! other; no node has to know which shard its partition stands for.
+//! Descriptors are plain data, so a plan can be split, serialized and cached like any other, and no node
+//! depends on the index of its partition.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::{HashKey, HashRange, ShardId};
 use crate::source::ShardRead;
 
-/// The columns of a descriptor.
+/// The schema of descriptors.
 pub(super) fn descriptor_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("shardId", DataType::Utf8, false),
@@ -28,7 +28,7 @@ pub(super) fn descriptor_schema() -> SchemaRef {
     ]))
 }
 
-/// One row for each of `reads`.
+/// Encodes each of `reads` as one row.
 pub(super) fn encode_all(reads: &[&ShardRead]) -> Result<RecordBatch> {
     let bound = |key: fn(&HashRange) -> HashKey| -> ArrayRef {
         let key = |read: &&ShardRead| read.hash_range.as_ref().map(|range| key(range).to_string());
@@ -53,11 +53,12 @@ pub(super) fn encode_all(reads: &[&ShardRead]) -> Result<RecordBatch> {
         count(|read| read.rows),
         Arc::new(UInt32Array::from_iter_values(numbers)),
     ];
-    RecordBatch::try_new(descriptor_schema(), columns)
-        .map_err(|error| Error::internal("a descriptor does not fit its schema").with_source(error))
+    RecordBatch::try_new(descriptor_schema(), columns).map_err(|error| {
+        Error::internal("a descriptor does not match its schema").with_source(error)
+    })
 }
 
-/// The reads of all rows of `batch`.
+/// Decodes the rows of `batch`.
 pub(super) fn decode(batch: &RecordBatch) -> Result<Vec<ShardRead>> {
     let shard = column::<StringArray>(batch, "shardId")?;
     let range_start = column::<StringArray>(batch, "hashRangeStart")?;
@@ -93,14 +94,20 @@ fn column<'a, A: 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a A> {
     batch
         .column_by_name(name)
         .and_then(|column| column.as_any().downcast_ref())
-        .ok_or_else(|| Error::internal(format!("a descriptor has no column '{name}' of its type")))
+        .ok_or_else(|| {
+            Error::internal(format!(
+                "a descriptor has no column '{name}' of the expected type"
+            ))
+        })
 }
 
 fn hash_key(digits: &str) -> Result<HashKey> {
     let key = digits.parse().map(HashKey);
     key.map_err(|error| {
-        Error::internal(format!("hash key '{digits}' of a descriptor is no number"))
-            .with_source(error)
+        Error::internal(format!(
+            "hash key '{digits}' of a descriptor is not a number"
+        ))
+        .with_source(error)
     })
 }
 
@@ -111,7 +118,7 @@ mod tests {
     use crate::source::Until;
 
     #[test]
-    fn descriptors_read_what_they_write() {
+    fn descriptors_decode_to_the_encoded_reads() {
         let whole = ShardRead {
             shard: ShardId::new("shardId-000000000007"),
             hash_range: Some(HashRange::ALL),

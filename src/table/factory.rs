@@ -1,4 +1,4 @@
-//! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"`.
+//! The factory for `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use super::kinesis_table::KinesisTable;
 use super::services::Services;
 use crate::error::Error;
 
-/// What may stand after `STORED AS`; DataFusion looks a format up in upper case.
+/// The accepted names after `STORED AS`; DataFusion looks them up in upper case.
 const FORMATS: [&str; 3] = ["AWS-KINESIS", "AWS_KINESIS", "KINESIS"];
 
-/// Makes a [`KinesisTable`] of a `CREATE EXTERNAL TABLE`.
+/// Creates a [`KinesisTable`] for a `CREATE EXTERNAL TABLE` statement.
 #[derive(Debug)]
 pub struct KinesisTableFactory {
     services: Arc<Services>,
 }
 
 impl KinesisTableFactory {
-    /// Tables that reach their streams through `services`.
+    /// A factory whose tables use the clients of `services`.
     pub fn new(services: Arc<Services>) -> Self {
         Self { services }
     }
@@ -49,11 +49,11 @@ impl TableProviderFactory for KinesisTableFactory {
     ) -> DataFusionResult<Arc<dyn TableProvider>> {
         let builder = builder_of(command, &self.services)?;
         let table = builder.build().await?;
-        Ok(Arc::new(table.defined_by(command.definition.clone())))
+        Ok(Arc::new(table.with_definition(command.definition.clone())))
     }
 }
 
-/// What makes the table of `command`, if that is of Kinesis.
+/// The builder for the table of `command`, if it is a Kinesis table.
 #[cfg(feature = "cli")]
 pub(crate) fn kinesis_table(
     command: &CreateExternalTable,
@@ -81,23 +81,27 @@ fn builder_of(
     if command.unbounded {
         builder = builder.unbounded();
     }
-    // In order, so that of several wrong options the same is named every time.
+    // Sorted, so that of several invalid options always the same is reported.
     for (name, value) in command.options.iter().collect::<BTreeMap<_, _>>() {
         builder = builder.with_option(name, value);
     }
     Ok(builder)
 }
 
-/// Clauses that mean nothing for a stream are refused, so that nobody relies on them.
+/// Refuses clauses that have no meaning for a stream.
 fn refuse_clauses(command: &CreateExternalTable) -> DataFusionResult<()> {
     let refused = if !command.schema.fields().is_empty() {
-        "a list of columns: the columns of a stream are fixed; see option 'kinesis.extraColumns'"
+        "a column list: the columns of a stream are fixed; see option 'kinesis.extraColumns'"
     } else if !command.table_partition_cols.is_empty() {
         "PARTITIONED BY: the partitions of a stream are its shards"
     } else if !command.order_exprs.is_empty() {
-        "WITH ORDER: between shards there is no order"
+        "WITH ORDER: rows of different shards have no order"
     } else {
         return Ok(());
     };
-    Err(Error::unsupported(format!("table '{}' does not take {refused}", command.name)).into())
+    Err(Error::unsupported(format!(
+        "table '{}' does not support {refused}",
+        command.name
+    ))
+    .into())
 }

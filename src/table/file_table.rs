@@ -1,8 +1,8 @@
-//! Tables over files, as each read finds them.
+//! File tables that list their files for every scan.
 //!
-//! DataFusion lists the files of a table once per session, and takes a file that does not exist for a table
-//! without rows. A query that joins with such a table would never see a new file, and would drop the rows of a
-//! stream where the path is misspelt. Each scan in a plan of ours lists anew and refuses what is not there.
+//! DataFusion lists the files of a table once per session, and treats a file that does not exist as an empty
+//! table. A query that joins a stream with such a table would never see a new file, and would drop all rows if the
+//! path is misspelled. Here each scan lists the files again and refuses missing ones.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,22 +23,22 @@ use futures::TryStreamExt;
 
 use crate::error::{Error, ErrorKind};
 
-/// How often files are listed again that appear while they are listed.
-const LISTINGS: usize = 3;
+/// How many times to list files that appear or disappear during the listing.
+const MAX_LISTINGS: usize = 3;
 
-/// A table over files that are looked up at each scan.
+/// A file table that lists its files for each scan.
 #[derive(Debug)]
 pub(crate) struct FileTable {
-    /// What the statement calls it.
+    /// Its name in the statement.
     name: String,
     /// The [`ListingTable`].
     provider: Arc<dyn TableProvider>,
 }
 
-/// `plan` with each scan of a table over files, in subqueries too, reading a [`FileTable`].
+/// Replaces each file table in `plan`, including subqueries, by a [`FileTable`].
 ///
 /// # Errors
-/// Those of walking the plan.
+/// DataFusion cannot rewrite the plan.
 pub(crate) fn relist_files(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     let replaced = plan.transform_down_with_subqueries(|mut node| {
         let LogicalPlan::TableScan(scan) = &mut node else {
@@ -57,10 +57,10 @@ pub(crate) fn relist_files(plan: LogicalPlan) -> DataFusionResult<LogicalPlan> {
     Ok(replaced.data)
 }
 
-/// Refuses a plan that reads a file, or a local folder, which does not exist.
+/// Refuses a plan that reads a file or local folder that does not exist.
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound) with the table and the place.
+/// [`NotFound`](ErrorKind::NotFound) with the table and the path.
 pub(crate) async fn expect_files(
     session: &dyn Session,
     plan: &LogicalPlan,
@@ -79,7 +79,7 @@ pub(crate) async fn expect_files(
         .iter()
         .filter_map(|table| table.downcast_ref::<FileTable>())
     {
-        table.expect_there(session).await?;
+        table.expect_files(session).await?;
     }
     Ok(())
 }
@@ -88,10 +88,10 @@ impl FileTable {
     fn listing(&self) -> &ListingTable {
         self.provider
             .downcast_ref()
-            .expect("only listing tables are made file tables")
+            .expect("relist_files wraps listing tables only")
     }
 
-    /// Makes the next scan list the files.
+    /// Evicts the cached listing, so that the next scan lists the files.
     fn forget_listing(&self, session: &dyn Session) {
         let Some(listings) = session.runtime_env().cache_manager.get_list_files_cache() else {
             return;
@@ -104,8 +104,8 @@ impl FileTable {
         }
     }
 
-    /// Refuses a file, or a local folder, that does not exist. Whether any of the files has something in it.
-    async fn expect_there(&self, session: &dyn Session) -> DataFusionResult<bool> {
+    /// Refuses a file or local folder that does not exist. Returns whether any of the files is not empty.
+    async fn expect_files(&self, session: &dyn Session) -> DataFusionResult<bool> {
         let mut has_content = false;
         for path in self.listing().table_paths() {
             has_content |= match path.is_collection() {
@@ -116,7 +116,7 @@ impl FileTable {
         Ok(has_content)
     }
 
-    /// A folder of an object store is no thing of its own: whether it is there nobody can tell.
+    /// Refuses a local folder that does not exist. Object stores have no folders that could be missing.
     async fn expect_folder(&self, url: &ListingTableUrl) -> DataFusionResult<bool> {
         let Some(folder) = local(url) else {
             return Ok(false);
@@ -135,7 +135,7 @@ impl FileTable {
     ) -> DataFusionResult<bool> {
         let store = session.runtime_env().object_store(url)?;
         self.forget_listing(session);
-        // Where there is no such file this lists what is below its name, as a folder of an object store.
+        // If the file does not exist, this lists its name as a prefix.
         let mut files = url.list_all_files(session, &*store, "").await?;
         match files.try_next().await? {
             Some(file) => Ok(file.size > 0),
@@ -144,24 +144,24 @@ impl FileTable {
     }
 
     fn missing(&self, url: &ListingTableUrl, what: &str) -> DataFusionError {
-        let place = local(url).map_or_else(|| url.to_string(), |path| path.display().to_string());
+        let path = local(url).map_or_else(|| url.to_string(), |path| path.display().to_string());
         Error::new(
             ErrorKind::NotFound,
             format!(
-                "table '{}': {what} '{place}' does not exist: correct LOCATION, or put the {what} there; to \
-                 replace one that is read, rename another over it",
+                "table '{}': {what} '{path}' does not exist: correct LOCATION or create the {what}; to replace \
+                 a file that is in use, rename another one over it",
                 self.name
             ),
         )
         .into()
     }
 
-    fn restless(&self) -> DataFusionError {
+    fn unstable(&self) -> DataFusionError {
         Error::new(
             ErrorKind::Unavailable,
             format!(
-                "table '{}': its files come and go while they are listed: run the query again, and replace a \
-                 file by renaming another over it",
+                "table '{}': files appear and disappear while they are listed: run the query again, and replace \
+                 a file by renaming another one over it",
                 self.name
             ),
         )
@@ -169,7 +169,7 @@ impl FileTable {
     }
 }
 
-/// The path of a local file or folder; of a glob the folder in front of it.
+/// The path of a local file or folder, or the parent folder of a local glob.
 fn local(url: &ListingTableUrl) -> Option<PathBuf> {
     (url.get_url().scheme() == "file")
         .then(|| url.get_url().to_file_path().ok())
@@ -217,10 +217,10 @@ impl TableProvider for FileTable {
         session: &dyn Session,
         args: ScanArgs<'a>,
     ) -> DataFusionResult<ScanResult> {
-        // Filters on the columns of folders leave files out.
+        // Filters on partition columns exclude files.
         let is_pruned = !self.listing().options().table_partition_cols.is_empty();
         let several = self.listing().table_paths().len() > 1;
-        let mut tries = LISTINGS;
+        let mut tries = MAX_LISTINGS;
         loop {
             tries -= 1;
             self.forget_listing(session);
@@ -229,13 +229,13 @@ impl TableProvider for FileTable {
             if !is_empty && !several {
                 return Ok(found);
             }
-            let has_content = self.expect_there(session).await?;
-            // A file that was missing when it was listed may be there by now.
+            let has_content = self.expect_files(session).await?;
+            // A file that was missing from the listing may exist by now.
             if !is_empty || !has_content || is_pruned {
                 return Ok(found);
             }
             if tries == 0 {
-                return Err(self.restless());
+                return Err(self.unstable());
             }
         }
     }

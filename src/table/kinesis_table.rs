@@ -16,13 +16,13 @@ use crate::source::{
     row_schema,
 };
 
-/// What a table is made of; complete from the start and never changed.
+/// The immutable parts of a table.
 #[derive(Debug)]
 pub(super) struct TableConfig {
     pub(super) kinesis: Arc<dyn Kinesis>,
     pub(super) options: TableOptions,
     pub(super) summary: StreamSummary,
-    /// What all INSERTs share: they do not describe the stream one by one.
+    /// Shared by all INSERTs, so that they do not describe the stream again each time.
     pub(super) sink: SinkStream,
     pub(super) unbounded: bool,
     pub(super) columns: Vec<RowColumn>,
@@ -37,29 +37,28 @@ impl TableConfig {
     }
 }
 
-/// A Kinesis stream as a table of DataFusion.
+/// A Kinesis stream as a DataFusion table.
 ///
-/// A scan is bounded: it reads every shard, closed ones included, from the starting position to the
-/// tip as it stood when the query was planned, one partition per shard. Rows of one shard come in
-/// the order of the shard; between shards there is no order, unless
-/// [`ordered`](crate::options::SourceOptions::ordered) asks for that of each partition key. Aggregated
-/// records are opened: one row per user record.
+/// A scan is bounded: it reads every shard, including closed ones, from the starting position to the tip as of
+/// planning, with one partition per shard. Rows of one shard come in shard order. Rows of different shards have
+/// no order, unless [`ordered`](crate::options::SourceOptions::ordered) asks for the order of each partition
+/// key. Aggregated records are de-aggregated: one row per user record.
 ///
-/// A table that was made [`unbounded`](KinesisTableBuilder::unbounded) is read by streaming queries
-/// only: a plain scan of it is refused.
+/// Only streaming queries read an [`unbounded`](crate::KinesisTableBuilder::unbounded) table; a plain scan of
+/// it is refused.
 ///
-/// A lower bound on `approximateArrivalTimestamp` in the WHERE clause moves the start forward, up to
-/// five minutes before it. An upper bound ends the read of a shard with the first page that reaches five
-/// minutes behind it. `shardId = …` leaves out the other shards.
+/// A lower bound on `approximateArrivalTimestamp` in the WHERE clause moves the start forward, up to five
+/// minutes before the bound. An upper bound ends the read of a shard at the first page that reaches five
+/// minutes past it. `shardId = …` skips the other shards.
 ///
 /// Columns: `data` Binary, `streamName` Utf8, `partitionKey` Utf8, `sequenceNumber` Utf8,
 /// `approximateArrivalTimestamp` Timestamp(Microsecond, UTC), and the
-/// [`ExtraColumn`](crate::options::ExtraColumn)s asked for; all nullable.
+/// requested [`ExtraColumn`](crate::options::ExtraColumn)s; all nullable.
 #[derive(Debug)]
 pub struct KinesisTable {
     pub(super) config: Arc<TableConfig>,
     pub(super) schema: SchemaRef,
-    /// The statement that made it, without its secrets.
+    /// The statement that created it, with secrets masked.
     pub(super) definition: Option<String>,
 }
 
@@ -72,29 +71,29 @@ impl KinesisTable {
         }
     }
 
-    /// Says by which statement it was made.
-    pub(super) fn defined_by(mut self, definition: Option<String>) -> Self {
+    /// Sets the statement that created it.
+    pub(super) fn with_definition(mut self, definition: Option<String>) -> Self {
         self.definition = definition;
         self
     }
 
-    /// The options it was made with; what they leave out of the way to the service is filled in, as far
-    /// as it is not for the environment to say.
+    /// Its options. Connection settings that were left out are filled in from the defaults of
+    /// [`Services`](crate::Services), but not from the environment.
     pub fn options(&self) -> &TableOptions {
         &self.config.options
     }
 
-    /// Whether it is read by streaming queries: `CREATE UNBOUNDED EXTERNAL TABLE`.
+    /// Whether it is a source of streaming queries, as by `CREATE UNBOUNDED EXTERNAL TABLE`.
     pub fn is_unbounded(&self) -> bool {
         self.config.unbounded
     }
 
-    /// The stream as it was described when the table was made.
+    /// The description of the stream as of the table's creation.
     pub(crate) fn stream_summary(&self) -> &StreamSummary {
         &self.config.summary
     }
 
-    /// What reading `shards` shards side by side takes.
+    /// The context for reading `shards` shards concurrently.
     pub(crate) fn read_context(&self, shards: usize) -> ReadContext {
         let config = &self.config;
         ReadContext {
@@ -112,17 +111,17 @@ impl KinesisTable {
         }
     }
 
-    /// Where the table takes the time from.
+    /// The clock of the table.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.config.clock)
     }
 
-    /// Connections and identities, for other services than Kinesis.
+    /// Connections and credentials, for services other than Kinesis.
     pub(crate) fn access(&self) -> Arc<AwsAccess> {
         Arc::clone(&self.config.access)
     }
 
-    /// Randomness that begins with the seed of the table: the same with every call.
+    /// A random number generator seeded with the table's seed; every call returns the same one.
     pub(crate) fn random(&self) -> fastrand::Rng {
         self.config.random(0)
     }
@@ -131,16 +130,16 @@ impl KinesisTable {
         self.config.seed
     }
 
-    /// The stream as it is now: it may have changed since the table was made, or be another one of the
-    /// same name.
+    /// Describes the stream again. It may have changed since the table was created, or have been replaced by
+    /// another one of the same name.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where it is gone, or what the service answers.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted, or any other error of the service.
     pub(crate) async fn describe(&self, random: fastrand::Rng) -> Result<StreamSummary> {
         find_stream(&*self.config.kinesis, &self.config.options, random).await
     }
 
-    /// All shards that hold records or may hold some, ordered by id.
+    /// All shards within the retention period, ordered by id.
     pub(super) async fn shards(&self) -> Result<Vec<Shard>> {
         let config = &self.config;
         let mut backoff = Backoff::new(config.options.retry, self.random());
@@ -153,7 +152,7 @@ impl KinesisTable {
         .await
     }
 
-    /// The hash range user records of `shard` must lie in, where that matters.
+    /// The hash range to filter user records of `shard` by, if any.
     pub(super) fn hash_filter_range(&self, shard: &Shard) -> Option<HashRange> {
         let config = &self.config;
         let filter = config.options.source.hash_filter;

@@ -1,14 +1,14 @@
-//! The DataFusion face: a stream as a table.
+//! The DataFusion side: a stream as a table, with its plan nodes.
 //!
-//! [`KinesisTable`] is one stream as a `TableProvider`, made in code with its builder or by
+//! [`KinesisTable`] is a `TableProvider` for one stream. It is built in code, or by
 //! `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"` through [`KinesisTableFactory`], which
 //! [`register`](crate::register) installs. [`Services`] hold the clients that tables share. [`BatchTable`]
 //! replaces an unbounded table in one batch of a streaming query.
 //!
 //! ```text
-//!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row per shard, a partition each)
+//!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row and one partition per shard)
 //!          (kinesis.ordered: a partition per family of shards; a batch: BatchTable, one row per range)
-//!  INSERT: RowCountExec ◀── KinesisSinkExec(a few writers for all partitions) ◀── input
+//!  INSERT: RowCountExec ◀── KinesisSinkExec(some writers, each for several partitions) ◀── input
 //!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
 //! ```
 

@@ -1,4 +1,4 @@
-//! The `TableProvider` of a Kinesis table: bounded scans and INSERT.
+//! `TableProvider` for [`KinesisTable`]: bounded scans and INSERT.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use super::sink_exec::{KinesisSinkExec, RowCountExec, writers};
 use crate::error::Error;
 use crate::sink::SinkSettings;
 
-/// What an INSERT holds, over all its writers, before its input waits.
+/// How many bytes all writers of an INSERT buffer before they stop polling the input.
 const SINK_BUFFER_BYTES: usize = 32 * 1024 * 1024;
 
-/// What one writer may hold at least: some aggregated records.
-const LEAST_WRITER_BYTES: usize = 256 * 1024;
+/// The minimum buffer of one writer: a few aggregated records.
+const MIN_WRITER_BYTES: usize = 256 * 1024;
 
 #[async_trait]
 impl TableProvider for KinesisTable {
@@ -57,16 +57,16 @@ impl TableProvider for KinesisTable {
         let config = &self.config;
         if config.unbounded {
             return Err(Error::unsupported(format!(
-                "stream '{}' is the source of a streaming query here, because its table is UNBOUNDED: \
-                 start a StreamingQuery, which in the kinesis-sql command an INSERT INTO … SELECT or a \
-                 SELECT of its own is; or make the table without the word UNBOUNDED to read to the tip",
+                "the table of stream '{}' is UNBOUNDED, so only a streaming query can read it: start a \
+                 StreamingQuery (in the kinesis-sql command, run INSERT INTO … SELECT or a SELECT as a \
+                 statement of its own), or create the table without UNBOUNDED to read up to the tip",
                 config.summary.stream.name()
             ))
             .into());
         }
         let columns = match projection {
             None => config.columns.clone(),
-            Some(places) => places.iter().map(|place| config.columns[*place]).collect(),
+            Some(indices) => indices.iter().map(|index| config.columns[*index]).collect(),
         };
         let request = ScanRequest {
             columns,
@@ -87,15 +87,15 @@ impl TableProvider for KinesisTable {
         if operation != InsertOp::Append {
             let stream = config.summary.stream.name();
             return Err(Error::unsupported(format!(
-                "stream '{stream}' cannot be overwritten: expected INSERT INTO"
+                "stream '{stream}' cannot be overwritten: use INSERT INTO"
             ))
             .into());
         }
-        // Writers are tasks, and each has state for every shard that it writes to.
+        // Each writer holds buffers for every shard it writes to.
         let max_writers = state.config().target_partitions();
         let writers = writers(input.output_partitioning().partition_count(), max_writers).max(1);
         let mut settings = SinkSettings {
-            max_buffered_bytes: (SINK_BUFFER_BYTES / writers).max(LEAST_WRITER_BYTES),
+            max_buffered_bytes: (SINK_BUFFER_BYTES / writers).max(MIN_WRITER_BYTES),
             ..config.sink.settings().clone()
         };
         if InStreamingQuery::is_set(state.config()) {

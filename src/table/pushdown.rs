@@ -1,6 +1,6 @@
-//! What a WHERE clause says about where to read: a time to start at, one to end at, and which shards.
+//! Filter pushdown: narrows a read to the arrival times and shards that a WHERE clause allows.
 //!
-//! The clause is still applied to every row; what is found here only leaves out what cannot pass.
+//! DataFusion still applies the clause to every row; pushdown only skips records that cannot match.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,26 +12,25 @@ use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::options::ExtraColumn;
 use crate::source::{RowColumn, Until};
 
-/// Arrival times are approximate: within a shard a record may carry a slightly earlier time than the
-/// one before it, so a read starts this much before the first time that is asked for, and ends with a
-/// record this much after the last one. AWS says no more than that the times are "usually accurate to within
-/// a second or so" (API reference, Record); 300 times that leaves room for servers that are worse, and for
-/// the difference of our clock and theirs.
+/// Arrival times are approximate: within a shard a record may have a slightly earlier time than the one
+/// before it. A read therefore starts this much before the lower bound and ends at a record this much after
+/// the upper bound. AWS only states that the times are "usually accurate to within a second or so" (API
+/// reference, Record); 300 times that allows for less accurate servers and for clock skew.
 const ARRIVAL_MARGIN: Duration = Duration::from_secs(300);
 
-/// What some filters have in common.
+/// The bounds that a conjunction of filters implies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Bounds {
-    /// Rows that arrived earlier cannot pass.
+    /// Rows that arrived earlier cannot match.
     arrived_from: Option<UnixMillis>,
-    /// Rows that arrived later cannot pass.
+    /// Rows that arrived later cannot match.
     arrived_to: Option<UnixMillis>,
-    /// Rows of other shards cannot pass.
+    /// Rows of other shards cannot match.
     shards: Option<BTreeSet<String>>,
 }
 
 impl Bounds {
-    /// Takes all that `filters`, which all hold, say.
+    /// The bounds of the conjunction of `filters`.
     pub(super) fn of(filters: &[Expr]) -> Self {
         filters.iter().fold(Self::default(), Self::and)
     }
@@ -75,17 +74,18 @@ impl Bounds {
         }
     }
 
-    /// Whether rows of `shard` can pass.
+    /// Whether rows of `shard` can match.
     pub(super) fn allows(&self, shard: &ShardId) -> bool {
         self.shards
             .as_ref()
             .is_none_or(|shards| shards.contains(shard.as_str()))
     }
 
-    /// The end of a read to the tip as it is at `tip`, or a place behind which no row can pass.
+    /// The end of a read that is bounded by `tip`: the tip, or an earlier arrival time after which no row can
+    /// match.
     pub(super) fn until(&self, tip: UnixMillis) -> Until {
         match self.arrived_to.map(|time| time.plus(ARRIVAL_MARGIN)) {
-            // Before 0000 nothing arrived, and such times have no text.
+            // Times before the year 0 have no textual form.
             Some(by) if by < tip => Until::Arrived {
                 tip,
                 by: by.max(UnixMillis::FIRST),
@@ -94,10 +94,10 @@ impl Bounds {
         }
     }
 
-    /// `start`, or a later place before which no row can pass.
+    /// `start`, or a later position before which no row can match.
     pub(super) fn start(&self, start: ShardPosition) -> ShardPosition {
         let from = self.arrived_from.map(|time| time.minus(ARRIVAL_MARGIN));
-        // Nothing arrived before 1970, and the service need not know such times.
+        // Nothing arrived before 1970, and the service may refuse such times.
         let Some(from) = from.filter(|time| time.0 > 0) else {
             return start;
         };
@@ -105,13 +105,13 @@ impl Bounds {
         match start {
             ShardPosition::TrimHorizon => ShardPosition::AtTimestamp(from),
             ShardPosition::AtTimestamp(time) => ShardPosition::AtTimestamp(time.max(from)),
-            // Where a record lies in time is not known before it is read.
+            // The arrival time of a sequence number is not known before it is read.
             other => other,
         }
     }
 }
 
-/// Whether a filter says anything here; it is applied to the rows all the same.
+/// How far `filter` narrows the read. It is applied to the rows in any case.
 pub(super) fn support(filter: &Expr) -> TableProviderFilterPushDown {
     if Bounds::of(std::slice::from_ref(filter)) == Bounds::default() {
         TableProviderFilterPushDown::Unsupported
@@ -157,7 +157,7 @@ fn text(expr: &Expr) -> Option<String> {
     }
 }
 
-/// A point in time, rounded down to the millisecond.
+/// The timestamp literal `expr`, rounded down to milliseconds.
 fn millis(expr: &Expr) -> Option<UnixMillis> {
     let Expr::Literal(value, _) = expr else {
         return None;
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_lower_bound_of_the_arrival_time_counts() {
+    fn the_latest_lower_bound_applies() {
         let filters = [
             arrival().gt_eq(at(5_000)).and(at(7_000).lt(arrival())),
             arrival().between(at(6_000), at(90_000)),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_upper_bound_of_the_arrival_time_counts() {
+    fn the_earliest_upper_bound_applies() {
         let tip = UnixMillis(10_000_000);
         let until = |filters: &[Expr]| Bounds::of(filters).until(tip);
         let by = |millis: i64| Until::Arrived {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_moves_forward_only_and_not_past_the_margin() {
+    fn a_bound_moves_the_start_forward_up_to_the_margin() {
         let bounds = Bounds::of(&[arrival().gt(at(1_000_000))]);
         let from = ShardPosition::AtTimestamp(UnixMillis(700_000));
         assert_eq!(bounds.start(ShardPosition::TrimHorizon), from);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_that_says_nothing_moves_no_start() {
+    fn bounds_out_of_range_do_not_move_the_start() {
         for millis in [i64::MIN / 1_000, -5, 0, 299_999] {
             let bounds = Bounds::of(&[arrival().gt(at(millis))]);
             let start = bounds.start(ShardPosition::TrimHorizon);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn shards_are_those_all_filters_name() {
+    fn only_shards_in_all_filters_are_allowed() {
         let shard = || ident("shardId");
         let filters = [
             shard().in_list(vec![lit("a"), lit("b"), lit("c")], false),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_bounds_nothing() {
+    fn unsupported_filters_imply_no_bounds() {
         for filter in [
             arrival().gt(at(1)).or(ident("shardId").eq(lit("a"))),
             ident("shardId").not_eq(lit("a")),

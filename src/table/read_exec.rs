@@ -1,4 +1,4 @@
-//! The read node: each partition takes its descriptor and produces its rows.
+//! The plan node that reads shards: each partition decodes its descriptors and produces their rows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ use crate::model::StreamName;
 use crate::options::ExtraColumn;
 use crate::source::{BatchReads, ReadContext, ReadCounters, RowColumn, RowReader, row_schema};
 
-/// Reads shards: one partition for each partition of descriptors in its input, shard after shard in
-/// their order. What a batch has in memory already is taken from there.
+/// Reads shards. Each input partition holds descriptors; the output partition holds the rows of their shards, one
+/// shard after the other. Rows of a batch that are buffered in memory are not fetched again.
 ///
 /// Metrics per partition: `output_rows`, `records` and `bytes` read, `buffered_records` of them from
 /// memory, `calls`, `throttles` and `retries` of GetRecords, `damaged_aggregates`, `filtered`,
@@ -37,7 +37,7 @@ pub struct KinesisReadExec {
     context: Arc<ReadContext>,
     columns: Vec<RowColumn>,
     limit: Option<usize>,
-    /// How many shards are read, for people.
+    /// The number of shards, for display.
     shards: usize,
     seed: u64,
     schema: SchemaRef,
@@ -81,12 +81,12 @@ impl KinesisReadExec {
         self.context.stream.name()
     }
 
-    /// A scan of the batch, or of what was read last of each shard, that says of each row where it is: its
-    /// shard, its sequence number, and its place in an aggregated record come behind the other columns.
+    /// A scan that repeats the batch, or the last read of each shard, with the columns that locate each record
+    /// after the others: its shard, sequence number, and number within an aggregated record.
     ///
     /// # Errors
-    /// None: descriptors always fit their schema.
-    pub(crate) fn again_with_places(&self) -> Result<Self> {
+    /// A descriptor cannot be encoded.
+    pub(crate) fn repeat_with_locations(&self) -> Result<Self> {
         let reads = match self.batch_reads() {
             Some(batch) => batch.reads.clone(),
             None => self.context.recent.reads(),
@@ -96,20 +96,20 @@ impl KinesisReadExec {
         let shards = reads.len();
         let input = MemorySourceConfig::try_new_exec(&reads, descriptor_schema(), None)?;
         let mut columns = self.columns.clone();
-        for place in [
+        for location in [
             RowColumn::Extra(ExtraColumn::ShardId),
             RowColumn::SequenceNumber,
             RowColumn::Extra(ExtraColumn::SubSequenceNumber),
         ] {
-            if !columns.contains(&place) {
-                columns.push(place);
+            if !columns.contains(&location) {
+                columns.push(location);
             }
         }
         let context = Arc::clone(&self.context);
         Ok(Self::new(input, context, columns, None, shards, self.seed))
     }
 
-    /// The batch it reads; `None` in a bounded scan.
+    /// The batch that it reads; `None` for a bounded scan.
     pub(crate) fn batch_reads(&self) -> Option<&Arc<BatchReads>> {
         self.context.buffered.as_ref()
     }
@@ -137,7 +137,7 @@ impl DisplayAs for KinesisReadExec {
             }
             None => format!("shards={}", self.shards),
             Some(batch) if batch.reads.is_empty() => "batch by batch".to_owned(),
-            // What is in memory shares partitions.
+            // Shards whose rows are in memory share partitions.
             Some(_) => format!("shards={}, partitions={partitions}", self.shards),
         };
         let columns: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
@@ -209,7 +209,7 @@ impl ExecutionPlan for KinesisReadExec {
     }
 }
 
-/// The rows of one read; I/O begins when they are asked for.
+/// The rows of one read. I/O starts when the stream is polled.
 fn rows_of(
     reader: RowReader,
     counters: ReadCounters,

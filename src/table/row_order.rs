@@ -1,7 +1,7 @@
-//! The order of rows on their way to a sink: that of their shard, or that of ORDER BY.
+//! Preserves the order of rows on their way to a sink: shard order, or that of ORDER BY.
 //!
-//! A stream has an order and DataFusion's tables have none, so the optimizer deals rows out to several
-//! writers and drops a sort it takes for useless. What is here keeps both from happening.
+//! DataFusion's tables have no order, so the optimizer repartitions rows round-robin and removes a sort below
+//! an INSERT. A stream has an order; this module undoes both.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,22 +21,22 @@ use datafusion::physical_plan::{
 
 use super::unary_node::unary_node;
 
-/// `plan` without the round-robin repartitioning the optimizer puts under nodes that compute: it deals
-/// the rows of one partition key out to several partitions, and they would overtake each other.
+/// `plan` without the round-robin repartitioning that the optimizer adds below computing nodes. It distributes
+/// the rows of one partition key over several partitions, where they would overtake each other.
 pub(crate) fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     if let Some(repartition) = plan.downcast_ref::<RepartitionExec>()
         && matches!(repartition.partitioning(), Partitioning::RoundRobinBatch(_))
     {
         return in_source_order(Arc::clone(repartition.input()));
     }
-    // These two keep the order within each partition, and say so only where it is one of columns.
-    let passes_on = plan.is::<UnionExec>() || plan.is::<CoalescePartitionsExec>();
+    // These two preserve the order within each partition, but report it only for an order by columns.
+    let preserves = plan.is::<UnionExec>() || plan.is::<CoalescePartitionsExec>();
     let children = plan.children();
     let keeps = plan.maintains_input_order();
     let mut ordered = Vec::with_capacity(children.len());
     for (child, keeps) in children.iter().zip(keeps) {
         let child = Arc::clone(child);
-        ordered.push(if keeps || passes_on {
+        ordered.push(if keeps || preserves {
             in_source_order(child)?
         } else {
             child
@@ -53,7 +53,7 @@ pub(crate) fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Ex
     plan.replace_children(ordered, options)
 }
 
-/// `plan` with its sort held in place, if its rows come out of one.
+/// `plan` with an [`InOrderExec`] above its sort, if its rows come from one.
 pub(super) fn with_sort_kept(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     if let Some(sort) = plan.downcast_ref::<SortExec>() {
         let order = sort.expr().clone();
@@ -71,9 +71,9 @@ pub(super) fn with_sort_kept(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Exe
     plan.replace_children(vec![kept], options)
 }
 
-/// Asks for its input in one partition and in order, and passes it on.
+/// Requires its input sorted in a single partition, and passes it through.
 ///
-/// The requirement must stand right above the sort: further up the sort's columns may be gone.
+/// It is placed directly above the sort; further up, the sort's columns may not exist any more.
 #[derive(Debug)]
 pub struct InOrderExec {
     input: Arc<dyn ExecutionPlan>,

@@ -1,4 +1,4 @@
-//! The plan of a bounded scan: which shards are read from where, side by side or one after the other.
+//! Plans a bounded scan: which shards to read, from where to where, in which partitions.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use super::read_exec::KinesisReadExec;
 use crate::model::{Shard, ShardPosition};
 use crate::source::{RowColumn, ShardRead, families, resolve_starts, row_schema};
 
-/// What a statement asks of a scan.
+/// The parameters of a scan.
 #[derive(Debug)]
 pub(super) struct ScanRequest<'a> {
     pub(super) columns: Vec<RowColumn>,
     pub(super) filters: &'a [Expr],
     pub(super) limit: Option<usize>,
-    /// Partitions the session wants.
+    /// The session's number of target partitions.
     pub(super) partitions: usize,
 }
 
-/// The plan of a read to the tip as it is now.
+/// Plans a read up to the current tip.
 ///
 /// # Errors
 /// The shards cannot be listed, or none of those with a starting position is listed.
@@ -37,14 +37,14 @@ pub(super) async fn bounded_scan(
     let source = &table.options().source;
     let begun_at = table.clock().now();
     let shards = table.shards().await?;
-    // What is listed as closed was closed before this, and is read to its end for certain.
+    // A shard that is listed as closed was closed before this time, so it is read to its end.
     let listed_at = table.clock().now();
-    // A warning about the position names the stream.
+    // Warnings about the starting position name the stream.
     let span = tracing::error_span!("stream", name = table.options().stream.to_string());
     let starts = span.in_scope(|| resolve_starts(&shards, &source.starting_position))?;
     let bounds = Bounds::of(request.filters);
     let read = |(shard, start): (&Shard, Option<ShardPosition>)| {
-        // What arrives from now on is behind the end of a bounded read.
+        // A shard without a start begins after the end of this read.
         let start = start.filter(|_| bounds.allows(&shard.id))?;
         let until = if shard.is_closed() {
             listed_at
@@ -65,12 +65,12 @@ pub(super) async fn bounded_scan(
     let groups = if source.ordered {
         families(&shards)
     } else {
-        (0..shards.len()).map(|place| vec![place]).collect()
+        (0..shards.len()).map(|index| vec![index]).collect()
     };
     let mut partitions = Vec::with_capacity(groups.len());
     for group in groups {
         let group: Vec<&ShardRead> = (group.iter())
-            .filter_map(|place| reads[*place].as_ref())
+            .filter_map(|index| reads[*index].as_ref())
             .collect();
         if !group.is_empty() {
             partitions.push(vec![encode_all(&group)?]);
@@ -79,14 +79,14 @@ pub(super) async fn bounded_scan(
     if partitions.is_empty() {
         return Ok(Arc::new(EmptyExec::new(row_schema(&request.columns))));
     }
-    let side_by_side = partitions.len();
+    let concurrent = partitions.len();
     if source.ordered {
-        fill_up(&mut partitions, request.partitions);
+        pad_partitions(&mut partitions, request.partitions);
     }
     let input = MemorySourceConfig::try_new_exec(&partitions, descriptor_schema(), None)?;
     Ok(Arc::new(KinesisReadExec::new(
         input,
-        Arc::new(table.read_context(side_by_side)),
+        Arc::new(table.read_context(concurrent)),
         request.columns,
         request.limit,
         reads.iter().flatten().count(),
@@ -94,9 +94,9 @@ pub(super) async fn bounded_scan(
     )))
 }
 
-/// Adds empty partitions up to `wanted`. Where there are fewer, the optimizer deals the rows of one
-/// partition out to several under nodes that compute, and those of one key would overtake each other.
-pub(super) fn fill_up(partitions: &mut Vec<Vec<RecordBatch>>, wanted: usize) {
+/// Adds empty partitions up to `wanted`. With fewer, the optimizer would repartition rows round-robin, and the
+/// rows of one partition key could overtake each other.
+fn pad_partitions(partitions: &mut Vec<Vec<RecordBatch>>, wanted: usize) {
     let filled = partitions.len().max(wanted);
     partitions.resize_with(filled, Vec::new);
 }

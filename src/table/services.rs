@@ -1,5 +1,4 @@
-//! What tables share: their way to the service, one client for all that are reached alike, and the
-//! time.
+//! What tables share: Kinesis clients, one for each set of connection settings, credentials and the clock.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,15 +9,15 @@ use crate::error::{Error, Result};
 use crate::kinesis::{Kinesis, SdkKinesis};
 use crate::model::{Clock, ConnectionSettings, SystemClock};
 
-/// Gives tables their way to the service, and the time.
+/// Provides tables with Kinesis clients and a clock.
 #[derive(Debug)]
 pub struct Services {
-    source: Source,
+    source: ClientSource,
     access: Arc<AwsAccess>,
     clock: Arc<dyn Clock>,
 }
 
-/// A client, once it is connected; tables that are reached otherwise do not wait for it.
+/// A client that is connected on first use. Tables with other settings do not wait for it.
 #[derive(Debug, Clone, Default)]
 struct Client(Arc<OnceCell<Arc<dyn Kinesis>>>);
 
@@ -33,21 +32,21 @@ impl InUse for Client {
 }
 
 #[derive(Debug)]
-enum Source {
-    /// The AWS SDK, with settings for tables that do not say otherwise.
+enum ClientSource {
+    /// The AWS SDK, with default settings for tables.
     Sdk {
         defaults: Box<ConnectionSettings>,
         clients: Mutex<SharedCache<ConnectionSettings, Client>>,
     },
-    /// One service for every table, whatever its options say.
+    /// One client for every table, whatever its options.
     Fixed(Arc<dyn Kinesis>),
 }
 
 impl Services {
-    /// The AWS SDK; `defaults` hold where a table's options leave something out.
+    /// Uses the AWS SDK. `defaults` apply where a table's options leave a setting out.
     pub fn sdk(defaults: ConnectionSettings) -> Self {
         Self {
-            source: Source::Sdk {
+            source: ClientSource::Sdk {
                 defaults: Box::new(defaults),
                 clients: Mutex::default(),
             },
@@ -56,23 +55,23 @@ impl Services {
         }
     }
 
-    /// This service for every table: a simulator in tests, or one's own implementation.
+    /// Uses `kinesis` for every table: a simulator in tests, or another implementation.
     pub fn fixed(kinesis: Arc<dyn Kinesis>) -> Self {
         Self {
-            source: Source::Fixed(kinesis),
+            source: ClientSource::Fixed(kinesis),
             access: Arc::new(AwsAccess::new()),
             clock: Arc::new(SystemClock),
         }
     }
 
-    /// Tables take the time from `clock`: that of the simulator, where there is one.
+    /// Sets the clock of tables, for example that of a simulator.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Connections and identities, for other services than Kinesis.
+    /// Connections and credentials, for services other than Kinesis.
     pub(crate) fn access(&self) -> Arc<AwsAccess> {
         Arc::clone(&self.access)
     }
@@ -81,9 +80,9 @@ impl Services {
         Arc::clone(&self.clock)
     }
 
-    /// What a table's settings leave out, by the defaults.
+    /// `settings` with the defaults filled in.
     pub(super) fn completed(&self, settings: &ConnectionSettings) -> ConnectionSettings {
-        let Source::Sdk { defaults, .. } = &self.source else {
+        let ClientSource::Sdk { defaults, .. } = &self.source else {
             return settings.clone();
         };
         ConnectionSettings {
@@ -98,11 +97,11 @@ impl Services {
         }
     }
 
-    /// The service for a table with these settings, which are [`completed`](Self::completed).
+    /// The client for `settings`, which are [`completed`](Self::completed).
     pub(crate) async fn connect(&self, settings: &ConnectionSettings) -> Result<Arc<dyn Kinesis>> {
         let clients = match &self.source {
-            Source::Fixed(kinesis) => return Ok(Arc::clone(kinesis)),
-            Source::Sdk { clients, .. } => clients,
+            ClientSource::Fixed(kinesis) => return Ok(Arc::clone(kinesis)),
+            ClientSource::Sdk { clients, .. } => clients,
         };
         let client = {
             let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_in_use_is_shared_and_a_thousand_that_nobody_uses_are_let_go() {
+    async fn clients_in_use_are_shared_and_unused_ones_are_evicted() {
         let services = Services::default();
         let used = services.connect(&settings(0)).await.unwrap();
         for key in 1..=1_000 {
@@ -149,7 +148,7 @@ mod tests {
         }
         let again = services.connect(&settings(0)).await.unwrap();
         assert!(Arc::ptr_eq(&used, &again));
-        let Source::Sdk { clients, .. } = &services.source else {
+        let ClientSource::Sdk { clients, .. } = &services.source else {
             panic!("not the SDK");
         };
         let kept = clients.lock().unwrap().values().count();

@@ -1,4 +1,4 @@
-//! The write nodes: one writes every partition of its input, one sums up the counts.
+//! The plan nodes of INSERT: one writes the rows, the other sums the row counts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,12 +47,10 @@ fn properties(partitions: usize) -> Arc<PlanProperties> {
     Arc::new(properties.with_scheduling_type(SchedulingType::Cooperative))
 }
 
-/// Writes the rows of its input to a stream, by no more writers than it was given; gives one count per
-/// writer.
+/// Writes the rows of its input to a stream with a limited number of writers. Emits one row count per writer.
 ///
-/// A writer takes whole partitions of the input, as many as it needs to when there are more of them than
-/// writers, and reads them side by side. Each partition so keeps its order: it has one writer, and its
-/// batches come to that one by one.
+/// If the input has more partitions than there are writers, a writer reads several partitions concurrently.
+/// Each partition keeps its order, because it belongs to one writer, which gets its batches one by one.
 ///
 /// Metrics: `rows`, Kinesis `records` and `bytes` acknowledged, `calls` of PutRecords, records
 /// `throttled` and `resent`.
@@ -95,7 +93,7 @@ impl KinesisSinkExec {
     }
 }
 
-/// How many writers a sink has for so many partitions of its input.
+/// The number of writers for an input with this many partitions.
 pub(super) fn writers(partitions: usize, max_writers: usize) -> usize {
     partitions.min(max_writers.max(1))
 }
@@ -119,7 +117,7 @@ impl ExecutionPlan for KinesisSinkExec {
         &self.properties
     }
 
-    /// More partitions would only mix up the order of the rows.
+    // Repartitioning would only change the order of rows.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }
@@ -170,7 +168,7 @@ impl ExecutionPlan for KinesisSinkExec {
     }
 }
 
-/// Writes all of `inputs`; while none has rows yet, what is buffered goes out in its time.
+/// Writes all rows of `inputs`. Buffered records are sent on time even while no input has rows.
 async fn write(
     inputs: Vec<SendableRecordBatchStream>,
     stream: Arc<SinkStream>,
@@ -196,7 +194,7 @@ async fn write(
     count_batch(writer.finish().await?)
 }
 
-/// Sums the counts of all partitions into the one row an INSERT gives.
+/// Sums the counts of all partitions into the one row that an INSERT returns.
 #[derive(Debug)]
 pub struct RowCountExec {
     input: Arc<dyn ExecutionPlan>,
@@ -239,7 +237,9 @@ impl ExecutionPlan for RowCountExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         if partition != 0 {
-            return internal_err!("RowCountExec has one partition, asked for {partition}");
+            return internal_err!(
+                "RowCountExec has one partition; partition {partition} was requested"
+            );
         }
         let counts = self.input.execute(0, context)?;
         let sum = counts.try_fold(0_u64, |sum, batch| async move {

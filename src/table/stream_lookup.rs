@@ -1,4 +1,4 @@
-//! The stream behind a table: found, waited for, or made.
+//! Looks up the stream of a table: describes it, waits until it is active, or creates it.
 
 use std::time::Duration;
 
@@ -7,16 +7,18 @@ use crate::kinesis::{ApiErrorKind, Backoff, Kinesis, StreamStatus, StreamSummary
 use crate::model::StreamIdentity;
 use crate::options::TableOptions;
 
-/// How long a stream may take to come up; AWS takes well under a minute.
+/// How long to wait for a stream to become active; AWS takes well under a minute.
 const CREATION_TIMEOUT: Duration = Duration::from_secs(300);
 
 const FIRST_POLL: Duration = Duration::from_millis(50);
-const LONGEST_POLL: Duration = Duration::from_secs(2);
+const MAX_POLL: Duration = Duration::from_secs(2);
 
-/// Describes the stream of a table, once it can be read and written; makes it if the options say so.
+/// Describes the stream of a table. Waits while it is being created or deleted, and creates it if the options
+/// ask for that.
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound) with the way to make it, or what the service answers.
+/// [`NotFound`](ErrorKind::NotFound) if it does not exist and is not to be created; any other error of the
+/// service.
 pub(super) async fn find_stream(
     kinesis: &dyn Kinesis,
     options: &TableOptions,
@@ -24,12 +26,12 @@ pub(super) async fn find_stream(
 ) -> Result<StreamSummary> {
     let stream = &options.stream;
     let mut backoff = Backoff::new(options.retry, random);
-    let place = || format!("stream '{}'", stream.name());
+    let subject = || format!("stream '{}'", stream.name());
     let mut missing = false;
     let mut waited = Duration::ZERO;
     let mut wait = FIRST_POLL;
     loop {
-        let found = with_retries(&mut backoff, place(), || async {
+        let found = with_retries(&mut backoff, subject(), || async {
             match kinesis.describe_stream(stream).await {
                 Err(error) if error.kind() == ApiErrorKind::NotFound => Ok(None),
                 found => found.map(Some),
@@ -45,7 +47,7 @@ pub(super) async fn find_stream(
             }
             (Some((StreamStatus::Creating | StreamStatus::Deleting, _)), _) => {}
             (None, None) => {
-                check_place(kinesis, options, "find", &mut backoff).await?;
+                check_identity(kinesis, options, "refers to", &mut backoff).await?;
                 let stream = stream.arn().unwrap_or(stream.name().as_str());
                 return Err(Error::new(
                     ErrorKind::NotFound,
@@ -57,9 +59,9 @@ pub(super) async fn find_stream(
             }
             (None, Some(shards)) if !missing => {
                 missing = true;
-                check_place(kinesis, options, "find", &mut backoff).await?;
+                check_identity(kinesis, options, "refers to", &mut backoff).await?;
                 create(kinesis, options, shards, &mut backoff).await?;
-                check_place(kinesis, options, "create", &mut backoff).await?;
+                check_identity(kinesis, options, "creates", &mut backoff).await?;
                 continue;
             }
             (None, Some(_)) => {}
@@ -75,16 +77,16 @@ pub(super) async fn find_stream(
         }
         tokio::time::sleep(wait).await;
         waited += wait;
-        wait = (wait * 2).min(LONGEST_POLL);
+        wait = (wait * 2).min(MAX_POLL);
     }
 }
 
-/// A name stands for a stream in the account and region of the caller, which an ARN need not be of; and a
-/// stream is created by its name. Fails where the name stands for another stream than the ARN.
+/// Checks that the name in the table's ARN refers to that ARN. A name refers to a stream in the caller's account
+/// and region, an ARN may not; and a stream can be created by name only.
 ///
 /// # Errors
-/// [`InvalidOption`](ErrorKind::InvalidOption) with both ARNs.
-async fn check_place(
+/// [`InvalidOption`](ErrorKind::InvalidOption) with both ARNs if they differ.
+async fn check_identity(
     kinesis: &dyn Kinesis,
     options: &TableOptions,
     verb: &str,
@@ -96,7 +98,7 @@ async fn check_place(
     let named = StreamIdentity::named(options.stream.name().clone());
     let found = with_retries(backoff, format!("stream '{wanted}'"), || async {
         match kinesis.describe_stream(&named).await {
-            // Who may use the stream of the ARN alone need not be allowed to look at others.
+            // A caller may have access to the stream of the ARN only.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -113,14 +115,14 @@ async fn check_place(
     match found.filter(|found| **found != *wanted) {
         None => Ok(()),
         Some(found) => Err(Error::invalid_option(format!(
-            "stream '{wanted}' does not exist, and by its name these credentials and this endpoint \
-             {verb} '{found}', of another account or region: name that ARN in the table, or use \
-             credentials of the account and an endpoint of the region in the ARN"
+            "stream '{wanted}' does not exist; with these credentials and this endpoint, its name {verb} \
+             '{found}', in another account or region: use that ARN in the table, or credentials and an \
+             endpoint of the account and region in the ARN"
         ))),
     }
 }
 
-/// Makes the stream; somebody else may be faster.
+/// Creates the stream. It is no error if another process created it first.
 async fn create(
     kinesis: &dyn Kinesis,
     options: &TableOptions,

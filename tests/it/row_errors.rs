@@ -173,7 +173,7 @@ async fn a_record_in_an_aggregated_one_is_told_by_its_place() {
         .run("INSERT INTO words (partitionKey, data) VALUES ('a', '1'), ('a', '2'), ('a', 'abc')")
         .await;
     let (_, message) = world.refusal(&format!("SELECT {NUMBER} FROM words")).await;
-    assert!(message.contains(", user record 2 of it"), "{message}");
+    assert!(message.contains(", user record 2:"), "{message}");
 }
 
 fn streaming(world: &World, sql: &str) -> StreamingQueryBuilder {

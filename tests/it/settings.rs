@@ -137,11 +137,11 @@ async fn an_unknown_setting_names_the_nearest_known_one() {
     for (set, message) in [
         (
             "checkpointLocation = '/x'",
-            "setting 'streaming.checkpointlocation' is not known: expected a setting such as 'streaming.checkpoint_location'",
+            "unknown setting 'streaming.checkpointlocation': expected a setting such as 'streaming.checkpoint_location'",
         ),
         (
             "trigger.interval = '1 second'",
-            "setting 'streaming.trigger.interval' is not known: expected a setting such as 'streaming.trigger'",
+            "unknown setting 'streaming.trigger.interval': expected a setting such as 'streaming.trigger'",
         ),
     ] {
         assert_eq!(

@@ -1,8 +1,8 @@
 //! Bare column names in any case: `partitionKey` and `partitionkey` both mean `"partitionKey"`.
 //!
-//! SQL lower-cases bare identifiers, and most columns of a Kinesis table are camelCase. A bare
-//! name that equals, ignoring case, a Kinesis column of a relation in its scope is quoted with the
-//! column's own spelling; a name that exists in lower case, such as a user's alias, stays as it is.
+//! DataFusion lower-cases bare identifiers, and most columns of a Kinesis table are camelCase. If a bare
+//! name equals, ignoring case, a Kinesis column of a relation in scope, it is quoted with that column's
+//! spelling. If the lower-case name exists, such as a user's alias, it stays as it is.
 
 mod relations;
 mod scope;
@@ -10,6 +10,9 @@ mod scope;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use datafusion::common::TableReference;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::{
     Cte, ExceptSelectItem, ExcludeSelectItem, Expr, Ident, Insert, Join, JoinConstraint,
     JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement,
@@ -20,8 +23,19 @@ pub(super) use self::relations::Relations;
 use self::scope::{Relation, aliases, column, qualified};
 pub(super) use self::scope::{Scope, column_in, normalized};
 
-/// The columns of the tables a statement names, by the name it gives them.
+/// The columns of the tables that a statement names, by table name as written.
 pub(super) type Tables = HashMap<ObjectName, Vec<String>>;
+
+/// `name` as a table reference, normalized as the session normalizes identifiers.
+pub(super) fn table_reference(ctx: &SessionContext, name: &ObjectName) -> Option<TableReference> {
+    let normalize = ctx
+        .state_ref()
+        .read()
+        .config_options()
+        .sql_parser
+        .enable_ident_normalization;
+    object_name_to_table_reference(name.clone(), normalize).ok()
+}
 
 /// Quotes the Kinesis columns of `statement`.
 pub(super) fn quote_columns(statement: &mut Statement, tables: &Tables) {
@@ -31,11 +45,11 @@ pub(super) fn quote_columns(statement: &mut Statement, tables: &Tables) {
         _ => {}
     }
     let mut quoter = Quoter::new(tables);
-    // The quoter never breaks off.
+    // The quoter never breaks.
     let _: ControlFlow<()> = statement.visit(&mut quoter);
 }
 
-/// Quotes the Kinesis columns of a query that stands alone.
+/// Quotes the Kinesis columns of `query`.
 pub(super) fn quote_query(query: &mut Query, tables: &Tables) {
     let mut quoter = Quoter::new(tables);
     let _: ControlFlow<()> = query.visit(&mut quoter);
@@ -66,13 +80,14 @@ fn quote_last(name: &mut ObjectName, columns: &[String]) {
     }
 }
 
-/// Walks a statement with the relations in scope at hand.
+/// Visits a statement and keeps track of the relations in scope.
 struct Quoter<'a> {
     relations: Relations<'a>,
     scopes: Vec<Scope>,
-    /// Clauses visited by hand, to be put back where they were.
+    /// WITH clauses that were taken out to visit them early; put back after their query.
     withs: Vec<Option<With>>,
-    after_grouping: Vec<(Option<Expr>, Option<Expr>)>,
+    /// HAVING and QUALIFY clauses that were taken out likewise.
+    having_and_qualify: Vec<(Option<Expr>, Option<Expr>)>,
 }
 
 impl<'a> Quoter<'a> {
@@ -81,7 +96,7 @@ impl<'a> Quoter<'a> {
             relations: Relations::new(tables),
             scopes: Vec::new(),
             withs: Vec::new(),
-            after_grouping: Vec::new(),
+            having_and_qualify: Vec::new(),
         }
     }
 }
@@ -91,7 +106,7 @@ impl VisitorMut for Quoter<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.relations.enter();
-        // By hand, since a name is defined after its own query, unless that is recursive.
+        // Visited here and not by the walk: a CTE is defined after its own query, unless it is recursive.
         let mut with = query.with.take();
         if let Some(with) = &mut with {
             for Cte { alias, query, .. } in &mut with.cte_tables {
@@ -103,7 +118,7 @@ impl VisitorMut for Quoter<'_> {
             }
         }
         self.withs.push(with);
-        // ORDER BY sees the columns the query gives, then those it reads.
+        // ORDER BY resolves names to output columns first, then to input columns.
         let columns = self.relations.set_outputs(&query.body);
         let inputs = match &*query.body {
             SetExpr::Select(select) => self.relations.inputs(select),
@@ -139,22 +154,22 @@ impl VisitorMut for Quoter<'_> {
         for item in &mut select.projection {
             if let SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) = item
             {
-                quote_left_out(options, &columns);
+                quote_excluded(options, &columns);
             }
         }
         self.scopes.push(inputs);
-        // By hand, since these two see the aliases of the SELECT list first.
+        // Visited here and not by the walk: these two resolve names to aliases of the SELECT list first.
         let (mut having, mut qualify) = (select.having.take(), select.qualify.take());
         self.scopes.push(aliases(select));
         having.visit(self)?;
         qualify.visit(self)?;
         self.scopes.pop();
-        self.after_grouping.push((having, qualify));
+        self.having_and_qualify.push((having, qualify));
         ControlFlow::Continue(())
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        (select.having, select.qualify) = self.after_grouping.pop().unwrap_or_default();
+        (select.having, select.qualify) = self.having_and_qualify.pop().unwrap_or_default();
         self.scopes.pop();
         ControlFlow::Continue(())
     }
@@ -200,7 +215,7 @@ fn quote_using(join: &mut Join, names: &[String]) {
     }
 }
 
-fn quote_left_out(options: &mut WildcardAdditionalOptions, names: &[String]) {
+fn quote_excluded(options: &mut WildcardAdditionalOptions, names: &[String]) {
     match &mut options.opt_exclude {
         Some(ExcludeSelectItem::Single(column)) => quote_last(column, names),
         Some(ExcludeSelectItem::Multiple(columns)) => {

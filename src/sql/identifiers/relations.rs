@@ -1,4 +1,4 @@
-//! The relations that queries read and the columns that they give, as far as their text tells.
+//! Resolves the relations of a query and their output columns from the text of the statement.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use datafusion::sql::sqlparser::ast::{
 use super::Tables;
 use super::scope::{Relation, Scope, column_in, normalized, qualified, renamed};
 
-/// The columns that queries give, by the names of their WITH clauses.
+/// Output columns of CTEs, by name.
 type Ctes = HashMap<String, Vec<String>>;
 
-/// What names of relations stand for, at one place of a statement.
+/// The tables and CTEs that are visible at one point of a statement.
 #[derive(Debug)]
 pub(in crate::sql) struct Relations<'a> {
     tables: &'a Tables,
@@ -28,17 +28,17 @@ impl<'a> Relations<'a> {
         }
     }
 
-    /// Begins a query, whose WITH clause may define names.
+    /// Enters a query, whose WITH clause may define CTEs.
     pub(in crate::sql) fn enter(&mut self) {
         self.ctes.push(Ctes::new());
     }
 
-    /// Ends a query.
+    /// Leaves a query; its CTEs go out of scope.
     pub(in crate::sql) fn leave(&mut self) {
         self.ctes.pop();
     }
 
-    /// Defines a name of the WITH clause of the query at hand.
+    /// Defines a CTE of the current query.
     pub(in crate::sql) fn define_cte(&mut self, alias: &TableAlias, query: &Query) {
         let outputs = self.outputs(query);
         self.define(alias, outputs);
@@ -51,7 +51,7 @@ impl<'a> Relations<'a> {
         }
     }
 
-    /// The names of the columns `query` gives.
+    /// The names of the output columns of `query`.
     fn outputs(&mut self, query: &Query) -> Vec<String> {
         self.ctes.push(Ctes::new());
         for Cte { alias, query, .. } in query.with.iter().flat_map(|with| &with.cte_tables) {
@@ -87,14 +87,14 @@ impl<'a> Relations<'a> {
                 SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
                     names.extend(inputs.iter().flat_map(|input| input.columns.clone()));
                 }
-                // A name made from an expression is nobody's column of Kinesis.
+                // The generated name of an expression is never that of a Kinesis column.
                 _ => {}
             }
         }
         names
     }
 
-    /// The relations of the FROM clause.
+    /// The relations in the FROM clause of `select`.
     pub(in crate::sql) fn inputs(&mut self, select: &Select) -> Scope {
         let mut scope = Scope::new();
         for table in &select.from {

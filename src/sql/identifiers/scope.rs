@@ -1,4 +1,4 @@
-//! What is seen from one place of a statement, and what a name means there.
+//! Name resolution within the relations in scope.
 
 use datafusion::sql::sqlparser::ast::{Ident, Select, SelectItem, TableAlias};
 
@@ -14,7 +14,7 @@ fn is_kinesis_column(name: &str) -> bool {
     names.any(|known| known == name)
 }
 
-/// What DataFusion makes of an identifier.
+/// `ident` as DataFusion normalizes it: lower case, unless it is quoted.
 pub(in crate::sql) fn normalized(ident: &Ident) -> String {
     match ident.quote_style {
         Some(_) => ident.value.clone(),
@@ -22,17 +22,17 @@ pub(in crate::sql) fn normalized(ident: &Ident) -> String {
     }
 }
 
-/// A relation in scope: what it is called, and its columns.
+/// A relation in scope: its name, unless it has none, and its columns.
 #[derive(Debug, Clone)]
 pub(in crate::sql) struct Relation {
     pub(super) name: Option<String>,
     pub(super) columns: Vec<String>,
 }
 
-/// Relations that are seen from one place of a statement.
+/// The relations that are visible at one point of a statement.
 pub(in crate::sql) type Scope = Vec<Relation>;
 
-/// The name `ident` stands for among `columns`; `None` when it is none of them.
+/// The one of `columns` that `ident` refers to, if any.
 pub(super) fn column(ident: &Ident, columns: &[String]) -> Option<String> {
     let normal = normalized(ident);
     if columns.contains(&normal) {
@@ -45,7 +45,8 @@ pub(super) fn column(ident: &Ident, columns: &[String]) -> Option<String> {
     columns.iter().find(same).cloned()
 }
 
-/// The name `ident` stands for in a scope: exactly so in one relation, else ignoring case.
+/// The column that `ident` refers to in `scope`: an exact match in any relation, else a Kinesis column
+/// ignoring case.
 pub(in crate::sql) fn column_in(ident: &Ident, scope: &Scope) -> Option<String> {
     let normal = normalized(ident);
     let mut relations = scope.iter();
@@ -57,8 +58,8 @@ pub(in crate::sql) fn column_in(ident: &Ident, scope: &Scope) -> Option<String> 
         .find_map(|relation| column(ident, &relation.columns))
 }
 
-/// The column `a.b` names in the first of `scopes` that has a relation `a`; `None` where `a` is no
-/// relation but, say, a struct.
+/// The column that `a.b` refers to in the first of `scopes` with a relation `a`; `None` if `a` is no
+/// relation but, for example, a struct.
 pub(super) fn qualified<'a>(
     parts: &[Ident],
     scopes: impl IntoIterator<Item = &'a Scope>,
@@ -72,12 +73,12 @@ pub(super) fn qualified<'a>(
     column(ident, &relation.columns)
 }
 
-/// Columns under the names of an alias such as `AS t (a, b)`.
+/// `columns` renamed by the column list of an alias such as `AS t (a, b)`.
 pub(super) fn renamed(alias: Option<&TableAlias>, mut columns: Vec<String>) -> Vec<String> {
     let names = alias.into_iter().flat_map(|alias| &alias.columns);
-    for (place, column) in names.enumerate() {
+    for (index, column) in names.enumerate() {
         let name = normalized(&column.name);
-        match columns.get_mut(place) {
+        match columns.get_mut(index) {
             Some(old) => *old = name,
             None => columns.push(name),
         }
@@ -85,7 +86,7 @@ pub(super) fn renamed(alias: Option<&TableAlias>, mut columns: Vec<String>) -> V
     columns
 }
 
-/// What the SELECT list calls its columns, as a relation without a name.
+/// The aliases of the SELECT list, as a relation without a name.
 pub(super) fn aliases(select: &Select) -> Scope {
     let alias = |item: &SelectItem| match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(normalized(alias)),

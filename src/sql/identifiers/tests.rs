@@ -23,7 +23,7 @@ fn rewritten(sql: &str) -> String {
 }
 
 #[test]
-fn a_bare_column_in_any_case_is_quoted() {
+fn bare_columns_are_quoted_in_any_case() {
     assert_eq!(
         rewritten("SELECT partitionKey, w.SEQUENCENUMBER FROM words AS w WHERE streamname = 'x'"),
         r#"SELECT "partitionKey", w."sequenceNumber" FROM words AS w WHERE "streamName" = 'x'"#
@@ -35,19 +35,19 @@ fn a_bare_column_in_any_case_is_quoted() {
 }
 
 #[test]
-fn a_lower_case_column_stays_bare_and_a_quoted_one_as_it_is() {
+fn lower_case_and_quoted_columns_are_unchanged() {
     let sql = r#"SELECT data, DATA, "partitionkey" FROM words"#;
     assert_eq!(rewritten(sql), sql);
 }
 
 #[test]
-fn a_column_of_another_table_stays_as_it_is() {
+fn columns_of_other_tables_are_unchanged() {
     let sql = "SELECT partitionKey FROM plain";
     assert_eq!(rewritten(sql), sql);
 }
 
 #[test]
-fn the_columns_of_an_insert_are_those_of_its_target() {
+fn insert_columns_resolve_to_the_target() {
     assert_eq!(
         rewritten("INSERT INTO words (PartitionKey, data) SELECT id, partitionKey FROM plain"),
         r#"INSERT INTO words ("partitionKey", data) SELECT id, partitionKey FROM plain"#
@@ -55,7 +55,7 @@ fn the_columns_of_an_insert_are_those_of_its_target() {
 }
 
 #[test]
-fn a_prepared_insert_is_an_insert() {
+fn columns_of_a_prepared_insert_are_quoted() {
     assert_eq!(
         rewritten("PREPARE p AS INSERT INTO words (partitionKey, data) VALUES ($1, $2)"),
         r#"PREPARE p AS INSERT INTO words ("partitionKey", data) VALUES ($1, $2)"#
@@ -63,7 +63,7 @@ fn a_prepared_insert_is_an_insert() {
 }
 
 #[test]
-fn an_alias_stays_as_it_is_and_hides_the_column_outside() {
+fn an_alias_shadows_the_column_outside() {
     assert_eq!(
         rewritten(
             "SELECT partitionKey FROM (SELECT upper(partitionKey) AS partitionKey FROM words)"
@@ -81,7 +81,7 @@ fn an_alias_stays_as_it_is_and_hides_the_column_outside() {
 }
 
 #[test]
-fn columns_are_seen_through_subqueries_ctes_and_unions() {
+fn columns_resolve_through_subqueries_ctes_and_unions() {
     assert_eq!(
         rewritten("SELECT streamName FROM (SELECT * FROM words) AS s"),
         r#"SELECT "streamName" FROM (SELECT * FROM words) AS s"#
@@ -107,7 +107,7 @@ fn columns_are_seen_through_subqueries_ctes_and_unions() {
 }
 
 #[test]
-fn a_qualifier_says_whose_column_is_meant() {
+fn a_qualifier_selects_the_relation() {
     assert_eq!(
         rewritten(
             "SELECT w.partitionKey, p.partitionKey FROM words AS w JOIN plain AS p ON w.partitionkey = p.partitionkey"
@@ -127,7 +127,7 @@ fn a_qualifier_says_whose_column_is_meant() {
 }
 
 #[test]
-fn a_cte_may_have_the_name_of_the_table_it_reads() {
+fn a_cte_may_shadow_the_table_it_reads() {
     assert_eq!(
         rewritten(
             "WITH words AS (SELECT partitionKey AS pk FROM words) SELECT pk, partitionKey FROM words"
@@ -143,7 +143,7 @@ fn a_cte_may_have_the_name_of_the_table_it_reads() {
 }
 
 #[test]
-fn having_sees_aliases_first() {
+fn having_resolves_aliases_first() {
     assert_eq!(
         rewritten(
             "SELECT max(sequenceNumber) AS sequenceNumber FROM words GROUP BY partitionKey HAVING sequenceNumber > '5' AND partitionKey <> ''"
@@ -153,7 +153,7 @@ fn having_sees_aliases_first() {
 }
 
 #[test]
-fn using_and_exclude_name_columns_too() {
+fn using_and_exclude_columns_are_quoted() {
     assert_eq!(
         rewritten(
             "SELECT * EXCLUDE (sequenceNumber) FROM words JOIN words AS w USING (streamName)"

@@ -1,4 +1,4 @@
-//! The rule that puts checked arithmetic into a plan.
+//! The analyzer rule that replaces integer arithmetic and `sum` by checked versions.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ use super::avg::CheckedAvg;
 use super::checked_operator::CheckedOperator;
 use super::sum::CheckedSum;
 
-/// Replaces integer arithmetic and `sum` with what fails on overflow. It has to come after the rule that
-/// makes the operands of an operator of one type.
+/// Replaces integer arithmetic, `sum`, and `avg` of durations by versions that fail on overflow. It must run
+/// after type coercion, which gives both operands of an operator the same type.
 #[derive(Debug)]
 pub(super) struct CheckOverflow {
     sum: Arc<AggregateUDF>,
@@ -52,7 +52,7 @@ impl CheckOverflow {
     pub(super) const NAME: &str = "kinesis_check_overflow";
 
     fn checked_plan(&self, plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-        // The planner wants to see numbers in a LIMIT, which cannot be large.
+        // The planner expects literals in a LIMIT, and they cannot overflow.
         if matches!(plan, LogicalPlan::Limit(_)) {
             return Ok(Transformed::no(plan));
         }
@@ -73,7 +73,7 @@ impl CheckOverflow {
         }
     }
 
-    /// `expr`, whose parts are checked, as an expression that is checked itself.
+    /// The checked version of `expr`, whose parts are checked already.
     fn checked(&self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
@@ -115,7 +115,7 @@ impl CheckOverflow {
         }
     }
 
-    /// What checks the sum of `function`, where that can overflow.
+    /// The checked version of `function`, if its sum can overflow.
     fn aggregate(
         &self,
         function: &AggregateUDF,

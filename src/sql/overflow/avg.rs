@@ -1,4 +1,4 @@
-//! `avg` of durations that fails on overflow of their sum.
+//! `avg` of durations that fails if their sum overflows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_o
 
 use super::sum::{GroupSums, RunningSum};
 
-/// DataFusion's `avg`, with its name, types and state, whose sum of durations fails where it does not fit 64
-/// bits. Of nanoseconds these are 292 years, which a million rows come to. Other types are summed in a wider
-/// one.
+/// DataFusion's `avg` with the same name, types and state, but it fails if the sum of durations does not fit
+/// 64 bits. In nanoseconds that is 292 years, which a million rows can reach. DataFusion sums other types in a
+/// wider one.
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct CheckedAvg {
     plain: Avg,
@@ -117,7 +117,7 @@ impl AggregateUDFImpl for CheckedAvg {
     }
 }
 
-/// The average of all rows, without groups.
+/// The average of all rows, without GROUP BY.
 struct RunningAverage<T: ArrowNumericType> {
     sum: RunningSum<T>,
     count: u64,
@@ -215,7 +215,7 @@ impl GroupsAccumulator for GroupAverages {
     }
 }
 
-/// A one for each value that is not null.
+/// A 1 for each value that is not null.
 fn ones(values: &ArrayRef) -> ArrayRef {
     let ones = UInt64Array::new(vec![1; values.len()].into(), values.nulls().cloned());
     Arc::new(ones)
@@ -232,7 +232,7 @@ fn quotients<T: ArrowNumericType<Native = i64>>(
     Ok(Arc::new(binary::<_, _, _, T>(sums, counts, quotient)?))
 }
 
-/// What is under a null has no count.
+/// The value below a null has count 0.
 fn quotient(sum: i64, count: u64) -> i64 {
     sum / i64::try_from(count.max(1)).unwrap_or(i64::MAX)
 }

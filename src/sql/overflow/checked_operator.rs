@@ -1,4 +1,4 @@
-//! Operators of integers that fail on overflow.
+//! Integer operators that fail on overflow.
 
 use datafusion::arrow::compute::kernels::numeric::{add, mul, neg, sub};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
@@ -15,10 +15,10 @@ use datafusion::physical_expr_common::datum::apply;
 
 use crate::error::Error;
 
-/// `+`, `-` or `*` of two integers of one type, or the negation of one.
+/// `+`, `-` or `*` of two integers of the same type, or the negation of one.
 ///
-/// A function instead of DataFusion's own expression, whose checked form no plan can ask for. Its
-/// column is called what that of the operator is called.
+/// It is a function because a logical plan cannot ask for the checked mode of DataFusion's own operators. Its
+/// column has the same name as that of the operator.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct CheckedOperator {
     kind: Kind,
@@ -34,7 +34,7 @@ enum Kind {
 }
 
 impl CheckedOperator {
-    /// The checked form of an operator that can overflow.
+    /// The checked version of `operator`, if it can overflow.
     pub(super) fn binary(operator: Operator) -> Option<Self> {
         let kind = match operator {
             Operator::Plus => Kind::Add,
@@ -160,11 +160,11 @@ fn negated(operand: &ColumnarValue) -> Result<ColumnarValue> {
     })
 }
 
-/// `what` is how the kernel says which numbers it was.
+/// `what` is the kernel's message, which holds the operands.
 fn out_of_range(what: &str, data_type: &DataType) -> Error {
     let numbers = what.strip_prefix("Overflow happened on: ").unwrap_or(what);
     Error::invalid_row(format!(
-        "integer overflow: {numbers} does not fit into {data_type}: CAST an operand to a wider type, such \
-         as DECIMAL(38, 0)"
+        "integer overflow: {numbers} does not fit in {data_type}: CAST an operand to a wider type, such as \
+         DECIMAL(38, 0)"
     ))
 }

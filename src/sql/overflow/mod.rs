@@ -1,10 +1,10 @@
-//! Arithmetic that fails where DataFusion's would wrap around.
+//! Makes integer overflow an error; DataFusion wraps around.
 //!
-//! DataFusion computes `+`, `-` and `*` of integers, their negation, and `sum` modulo 2^64, so that a
-//! number that is too large becomes a wrong one without a word. [`CheckOverflow`] replaces these with
-//! their checked counterparts once types are known, and keeps the names of columns as they were.
-//! Decimals, timestamps and intervals are checked by DataFusion itself, floating-point numbers become
-//! infinite, and `avg` sums in a wider type but for durations, which [`CheckedAvg`](avg::CheckedAvg) does.
+//! DataFusion computes `+`, `-`, `*` and negation of integers, and `sum`, modulo 2^64, so a result that is too
+//! large is silently wrong. After type coercion, [`CheckOverflow`] replaces them by checked versions under the
+//! same column names. DataFusion itself checks decimals, timestamps and intervals; floating-point numbers
+//! become infinite; `avg` sums in a wider type, except for durations, which
+//! [`CheckedAvg`](avg::CheckedAvg) handles.
 
 mod analyzer_rule;
 mod avg;
@@ -18,15 +18,15 @@ use datafusion::prelude::SessionContext;
 
 use self::analyzer_rule::CheckOverflow;
 
-/// Makes integer arithmetic and `sum` in `ctx` fail where the result does not fit its type.
+/// Makes integer arithmetic and `sum` in `ctx` fail if the result does not fit its type.
 ///
-/// DataFusion wraps around, and so gives a wrong number. Streaming queries and the `kinesis-sql` command
-/// check always; a program that wants it for all statements of a session calls this once.
+/// DataFusion wraps around and returns a wrong number. Streaming queries and the `kinesis-sql` command always
+/// check; a program calls this once to check all statements of a session.
 pub fn fail_on_overflow(ctx: &SessionContext) {
     check_overflow(&mut ctx.state_ref().write());
 }
 
-/// Makes integer arithmetic and `sum` in `state` fail where the result does not fit its type.
+/// Makes integer arithmetic and `sum` in `state` fail if the result does not fit its type.
 pub(crate) fn check_overflow(state: &mut SessionState) {
     let mut rules = state.analyzer().rules.iter();
     if !rules.any(|rule| rule.name() == CheckOverflow::NAME) {

@@ -26,16 +26,16 @@ use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_o
 
 use crate::error::Error;
 
-/// DataFusion's `sum`, with its name, types and state, that fails where a sum does not fit its type.
+/// DataFusion's `sum` with the same name, types and state, but it fails if a sum does not fit its type.
 ///
-/// The state is one number of the type of the sum, as in DataFusion, so what was kept before goes on.
-/// Every sum on the way has to fit: of rows in a batch, and of states that are merged.
+/// The state is one number of the sum's type, as in DataFusion, so stored state stays valid. Every
+/// intermediate sum has to fit: those of the rows of a batch, and those of merged states.
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct CheckedSum {
     plain: Sum,
 }
 
-/// `$make!(type)` for the type of numbers that can overflow, `$plain` for others.
+/// `$make!(type)` for types that can overflow, `$plain` for others.
 macro_rules! checked_type {
     ($data_type:expr, $make:ident, $plain:expr) => {
         match $data_type {
@@ -136,16 +136,16 @@ impl AggregateUDFImpl for CheckedSum {
 }
 
 fn out_of_range(data_type: &DataType) -> Error {
-    let way_out = match data_type {
-        DataType::Int64 | DataType::UInt64 => "; sum(CAST(… AS DECIMAL(38, 0))) has room for more",
+    let hint = match data_type {
+        DataType::Int64 | DataType::UInt64 => "; use sum(CAST(… AS DECIMAL(38, 0)))",
         _ => "",
     };
     Error::invalid_row(format!(
-        "overflow in sum: the sum of the values so far does not fit into {data_type}{way_out}"
+        "overflow in sum: the running sum does not fit in {data_type}{hint}"
     ))
 }
 
-/// The sum of all rows, without groups.
+/// The sum of all rows, without GROUP BY.
 pub(super) struct RunningSum<T: ArrowNumericType> {
     sum: Option<T::Native>,
     data_type: DataType,
@@ -159,7 +159,7 @@ impl<T: ArrowNumericType> RunningSum<T> {
         }
     }
 
-    /// The sum so far; `None` of no values.
+    /// The sum so far; `None` before the first value.
     pub(super) fn sum(&self) -> Option<T::Native> {
         self.sum
     }
@@ -199,8 +199,8 @@ impl<T: ArrowNumericType> Accumulator for RunningSum<T> {
     }
 }
 
-/// The sum of each group. A sum that overflows sets a flag, which is looked at once a batch: what adds two
-/// numbers cannot fail by itself.
+/// The sum of each group. The function that adds two numbers cannot fail, so an overflow sets a flag that
+/// is checked once per batch.
 pub(super) struct GroupSums {
     sums: Box<dyn GroupsAccumulator>,
     overflowed: Arc<AtomicBool>,
@@ -222,7 +222,7 @@ impl GroupSums {
         }
     }
 
-    fn expect_room(&self) -> Result<()> {
+    fn check_overflow(&self) -> Result<()> {
         match self.overflowed.load(Ordering::Relaxed) {
             true => Err(out_of_range(&self.data_type).into()),
             false => Ok(()),
@@ -240,7 +240,7 @@ impl GroupsAccumulator for GroupSums {
     ) -> Result<()> {
         self.sums
             .update_batch(values, groups, filter, total_groups)?;
-        self.expect_room()
+        self.check_overflow()
     }
 
     fn merge_batch(
@@ -250,7 +250,7 @@ impl GroupsAccumulator for GroupSums {
         total_groups: usize,
     ) -> Result<()> {
         self.sums.merge_batch(states, groups, total_groups)?;
-        self.expect_room()
+        self.check_overflow()
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -274,7 +274,7 @@ impl GroupsAccumulator for GroupSums {
     }
 }
 
-/// The sum of different values: DataFusion keeps them, here they are added.
+/// The sum of distinct values. DataFusion collects the values; this adds them, checked.
 #[derive(Debug)]
 struct DistinctSum {
     values: Box<dyn Accumulator>,
@@ -335,8 +335,8 @@ fn sum_of(data_type: &DataType) -> Option<Box<dyn Accumulator>> {
     checked_type!(data_type, make, None)
 }
 
-/// The sum over a frame of rows that moves. It is wider than its values: the frame may hold more rows than
-/// it should, for as long as those that leave it are not taken off.
+/// The sum over a sliding window frame. It is wider than its values, because DataFusion adds the rows that
+/// enter the frame before it retracts those that leave, so the sum may exceed that of any frame.
 struct SlidingSum<T: ArrowNumericType> {
     sum: i128,
     count: usize,
@@ -358,7 +358,7 @@ where
         }
     }
 
-    /// Their sum and their number: i128 has room for 2^63 of them.
+    /// The sum and the number of `values`; i128 holds the sum of 2^63 of them.
     fn total(values: &ArrayRef) -> (i128, usize) {
         let values: &PrimitiveArray<T> = values.as_primitive();
         let sum = values.iter().flatten().map(Into::<i128>::into).sum();

@@ -1,4 +1,4 @@
-//! What used to wrap around fails, and all else is as before.
+//! Overflow is an error; every other result is DataFusion's.
 
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::error::DataFusionError;
@@ -47,7 +47,7 @@ async fn refused(ctx: &SessionContext, sql: &str) -> String {
 }
 
 #[tokio::test]
-async fn operators_fail_where_the_result_does_not_fit() {
+async fn integer_operators_fail_on_overflow() {
     let ctx = checked().await;
     for expr in [
         "n + 1",
@@ -67,7 +67,7 @@ async fn operators_fail_where_the_result_does_not_fit() {
             format!("SELECT max({expr}) FROM big GROUP BY k"),
             format!("SELECT count(*) FROM big GROUP BY {expr}"),
         ] {
-            // abs of DataFusion is checked in its own words.
+            // DataFusion itself checks abs, with another message.
             if expr.starts_with("abs") {
                 assert!(run(&ctx, &sql).await.is_err(), "{sql}");
                 continue;
@@ -84,7 +84,7 @@ async fn operators_fail_where_the_result_does_not_fit() {
 }
 
 #[tokio::test]
-async fn sums_fail_where_they_do_not_fit() {
+async fn sums_fail_on_overflow() {
     let ctx = checked().await;
     for sql in [
         "SELECT sum(n) FROM big",
@@ -108,9 +108,9 @@ async fn sums_fail_where_they_do_not_fit() {
     assert!(rows.unwrap().contains("9223372036854775810"));
 }
 
-/// A day in nanoseconds, many times: their sum does not fit 64 bits, their average does.
+/// Many durations of a day in nanoseconds: their sum does not fit 64 bits, their average does.
 #[tokio::test]
-async fn averages_of_durations_fail_where_their_sum_does_not_fit() {
+async fn averages_of_durations_fail_if_their_sum_overflows() {
     let ctx = checked().await;
     let days = "SELECT arrow_cast(CASE WHEN value < 5 THEN NULL ELSE 86400000000000 END, 'Duration(Nanosecond)') AS d,
                        value % 2 AS k FROM generate_series(1, 120000)";
@@ -134,7 +134,7 @@ async fn averages_of_durations_fail_where_their_sum_does_not_fit() {
 }
 
 #[tokio::test]
-async fn a_frame_that_moves_past_a_large_number_has_room() {
+async fn a_sliding_frame_may_pass_a_large_number() {
     let ctx = checked().await;
     let sql = "SELECT sum(n) OVER (ORDER BY n DESC ROWS BETWEEN CURRENT ROW AND CURRENT ROW) AS s
                FROM big ORDER BY s";
@@ -142,7 +142,7 @@ async fn a_frame_that_moves_past_a_large_number_has_room() {
 }
 
 #[tokio::test]
-async fn what_fits_gives_what_datafusion_gives_by_the_same_names() {
+async fn results_that_fit_equal_those_of_datafusion() {
     let ctx = checked().await;
     let plain = SessionContext::new();
     for table in ["small"] {

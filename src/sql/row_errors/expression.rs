@@ -1,4 +1,4 @@
-//! Which expression of a plan fails at a record.
+//! Finds the expression of a plan that fails for a record.
 
 use std::sync::Arc;
 
@@ -17,28 +17,28 @@ use super::plan_part::PlanPart;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FailingExpression {
     pub(super) text: String,
-    /// Whether it tells which rows there are.
+    /// Whether it is the predicate of a filter.
     pub(super) filters: bool,
-    /// Whether it fails without a row, too.
+    /// Whether it fails without a row as well, so that no record is to blame.
     pub(super) always: bool,
 }
 
-/// The innermost expression of `part` that fails at `record`, which `part` fails at; `None` where it is no
-/// expression of a node with one input.
+/// The innermost expression of `part` that fails for `record`, for which `part` fails; `None` if the
+/// failing node has several inputs, or fails outside of its expressions.
 pub(super) async fn failing_expression(
     part: &PlanPart<'_>,
     record: &RecordBatch,
     context: &Arc<TaskContext>,
 ) -> Option<FailingExpression> {
-    for place in 0..part.height() {
-        if part.run(place + 1, record, context).await.is_ok() {
+    for height in 0..part.height() {
+        if part.run(height + 1, record, context).await.is_ok() {
             continue;
         }
-        let node = part.step(place)?;
+        let node = part.step(height)?;
         if node.children().len() != 1 {
             return None;
         }
-        let rows = part.run(place, record, context).await.ok()?;
+        let rows = part.run(height, record, context).await.ok()?;
         let (expr, rows) = rows
             .iter()
             .find_map(|rows| Some((in_node(&**node, rows)?, rows)))?;
@@ -54,7 +54,7 @@ pub(super) async fn failing_expression(
 
 fn in_node(node: &dyn ExecutionPlan, rows: &RecordBatch) -> Option<Arc<dyn PhysicalExpr>> {
     let mut found = None;
-    // What looks at the expressions cannot fail.
+    // The visitor returns no error.
     let _ = node.apply_expressions(&mut |expr| {
         found = innermost(expr, rows);
         Ok(match found {
@@ -65,7 +65,7 @@ fn in_node(node: &dyn ExecutionPlan, rows: &RecordBatch) -> Option<Arc<dyn Physi
     found
 }
 
-/// The names of types in SQL, by those of Arrow that stand in a CAST.
+/// Arrow types as they are displayed in a CAST, each with its SQL name.
 const TYPES: [(&str, &str); 10] = [
     ("Utf8View", "VARCHAR"),
     ("LargeUtf8", "VARCHAR"),
@@ -79,19 +79,19 @@ const TYPES: [(&str, &str); 10] = [
     ("Decimal128", "DECIMAL"),
 ];
 
-/// `text` with the types of its casts as SQL calls them.
+/// `text` with the SQL names of the types in its casts.
 fn in_sql(text: &str) -> String {
     TYPES.iter().fold(text.to_owned(), |text, (arrow, sql)| {
         text.replace(&format!(" AS {arrow}"), &format!(" AS {sql}"))
     })
 }
 
-/// The innermost part of `expr` that fails; `None` where it does not fail.
+/// The innermost part of `expr` that fails for `rows`, if any.
 fn innermost(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Option<Arc<dyn PhysicalExpr>> {
     if expr.evaluate(rows).is_ok() {
         return None;
     }
-    // Parts of a CASE fail by themselves for rows that they are not computed for.
+    // A branch of CASE may fail for rows for which CASE does not evaluate it.
     if !expr.is::<CaseExpr>() {
         let mut children = expr.children().into_iter();
         if let Some(child) = children.find_map(|child| innermost(child, rows)) {

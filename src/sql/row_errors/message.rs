@@ -1,4 +1,4 @@
-//! What is said about a record that fails.
+//! The error message for a record that fails.
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
@@ -10,10 +10,10 @@ use crate::model::StreamName;
 use crate::options::ExtraColumn;
 use crate::source::RowColumn;
 
-/// A record that fails.
+/// A record for which a statement fails.
 pub(super) struct RecordFailure<'a> {
     pub(super) stream: &'a StreamName,
-    /// It alone, with its place.
+    /// The record as a batch of one row, with the columns that locate it.
     pub(super) records: &'a RecordBatch,
     pub(super) expression: Option<FailingExpression>,
     pub(super) error: &'a DataFusionError,
@@ -40,39 +40,40 @@ impl RecordFailure<'_> {
             format!(
                 "stream '{}', shard '{shard}', sequence number {sequence}{}: {what}. {}",
                 self.stream,
-                self.within(),
-                self.way_out(sequence)
+                self.user_record(),
+                self.hint(sequence)
             ),
         )
     }
 
-    /// The place in an aggregated record, where the record is one of several.
-    fn within(&self) -> String {
+    /// Its number within an aggregated record, unless it is the first or only user record.
+    fn user_record(&self) -> String {
         let column = RowColumn::Extra(ExtraColumn::SubSequenceNumber);
         let column = self.records.column_by_name(column.name());
         let column = column.and_then(|column| column.as_primitive_opt::<Int64Type>());
         match column {
             Some(subs) if subs.is_valid(0) && subs.value(0) > 0 => {
-                format!(", user record {} of it", subs.value(0))
+                format!(", user record {}", subs.value(0))
             }
             _ => String::new(),
         }
     }
 
-    fn way_out(&self, sequence: &str) -> String {
+    fn hint(&self, sequence: &str) -> String {
         let failing = self.expression.as_ref();
         let casts = failing.is_none_or(|failing| failing.text.contains("CAST("));
         let filters = failing.is_some_and(|failing| failing.filters);
         let cast = match casts {
-            true => "TRY_CAST in place of CAST gives NULL; ",
+            true => "use TRY_CAST instead of CAST to get NULL; ",
             false => "",
         };
         match filters {
             true => format!(
-                "{cast}CASE WHEN \"sequenceNumber\" <> '{sequence}' THEN … END leaves the record out"
+                "{cast}to skip the record, wrap the condition in CASE WHEN \"sequenceNumber\" <> '{sequence}' \
+                 THEN … END"
             ),
             false => {
-                format!("{cast}WHERE \"sequenceNumber\" <> '{sequence}' leaves the record out")
+                format!("{cast}to skip the record, add WHERE \"sequenceNumber\" <> '{sequence}'")
             }
         }
     }

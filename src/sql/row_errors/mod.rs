@@ -1,15 +1,15 @@
-//! Which record an expression has failed at, and which expression it was.
+//! Finds the record and the expression at which a statement failed.
 //!
-//! An error of the engine names a value at best: "Cannot cast string 'abc'". Where one comes up, what was
-//! read is read again, each batch is computed by itself, and the one that fails is halved until one record
-//! is left. Nothing is noted for it while all goes well, but the position of each page.
+//! An error of DataFusion names a value at best: "Cannot cast string 'abc'". After such an error this module
+//! reads the same records again, runs each batch on its own, and bisects the failing batch down to one record.
+//! Statements that succeed pay only for remembering the position of each page.
 //!
 //! ```text
-//!  a plan                      what is run again
-//!  RowErrorExec                AggregateExec(Partial)     up to the first aggregate, or to the sink
+//!  plan                        part that runs again
+//!  RowErrorExec                AggregateExec(Partial)     up to the first aggregate or the sink
 //!  ProjectionExec              ProjectionExec
 //!  AggregateExec(Final)        FilterExec
-//!  AggregateExec(Partial)      DataSourceExec             some of the records
+//!  AggregateExec(Partial)      DataSourceExec             a subset of the records
 //!  ProjectionExec
 //!  FilterExec
 //!  KinesisReadExec

@@ -1,4 +1,4 @@
-//! The part of a plan that computes rows out of the records of one scan.
+//! The part of a plan that computes rows from the records of one scan.
 
 use std::sync::Arc;
 
@@ -21,24 +21,24 @@ use super::row_error_exec::RowErrorExec;
 use crate::model::StreamName;
 use crate::table::{KinesisReadExec, KinesisSinkExec, RowCountExec};
 
-/// Shards that are read side by side in a search.
-const SIDE_BY_SIDE: usize = 64;
+/// How many shards a search reads concurrently.
+const CONCURRENT_SHARDS: usize = 64;
 
 /// The nodes between a scan and the first aggregate or sink above it.
 pub(super) struct PlanPart<'a> {
     scan: &'a KinesisReadExec,
-    /// The lowest first, each with the number of the child that leads to the scan.
+    /// From the scan upwards, each with the index of the child that leads to the scan.
     steps: Vec<(Arc<dyn ExecutionPlan>, usize)>,
 }
 
-/// A part for each scan of `plan`.
+/// One part for each scan of `plan`.
 pub(super) fn parts(plan: &Arc<dyn ExecutionPlan>) -> Vec<PlanPart<'_>> {
     let mut found = Vec::new();
     descend(plan, &mut Vec::new(), &mut found);
     found
 }
 
-/// `above` are the nodes from the top down to `node`, each with the number of the child that is the next.
+/// `above` are the nodes from the root to `node`, each with the index of the child on that path.
 fn descend<'a>(
     node: &'a Arc<dyn ExecutionPlan>,
     above: &mut Vec<(&'a Arc<dyn ExecutionPlan>, usize)>,
@@ -47,11 +47,11 @@ fn descend<'a>(
     if let Some(scan) = node.downcast_ref::<KinesisReadExec>() {
         let mut steps = Vec::new();
         for (step, child) in above.iter().rev() {
-            if is_beyond(step) {
+            if ends_part(step) {
                 break;
             }
             steps.push((Arc::clone(step), *child));
-            // Rows above it are groups, which many records have made.
+            // Its output rows are groups, computed from many records.
             if step.is::<AggregateExec>() {
                 break;
             }
@@ -65,8 +65,8 @@ fn descend<'a>(
     }
 }
 
-/// What does not compute rows out of records, or would write them.
-fn is_beyond(node: &Arc<dyn ExecutionPlan>) -> bool {
+/// Whether `node` does not compute rows from records, or writes them.
+fn ends_part(node: &Arc<dyn ExecutionPlan>) -> bool {
     let of_groups = node.downcast_ref::<AggregateExec>().is_some_and(|node| {
         matches!(
             node.mode(),
@@ -85,36 +85,36 @@ impl PlanPart<'_> {
         self.scan.stream()
     }
 
-    /// How many nodes there are above the scan.
+    /// The number of nodes above the scan.
     pub(super) fn height(&self) -> usize {
         self.steps.len()
     }
 
-    /// The node that is number `place` above the scan, from 0 on.
-    pub(super) fn step(&self, place: usize) -> Option<&Arc<dyn ExecutionPlan>> {
-        self.steps.get(place).map(|(step, _)| step)
+    /// The node at `height` above the scan, starting at 0.
+    pub(super) fn step(&self, height: usize) -> Option<&Arc<dyn ExecutionPlan>> {
+        self.steps.get(height).map(|(step, _)| step)
     }
 
-    /// The records that were read last, or those of the batch, with their places behind the columns.
+    /// The records of the batch, or those read last, followed by the columns that locate each record.
     ///
     /// # Errors
-    /// Those of a scan.
+    /// The records cannot be read again.
     pub(super) fn records(
         &self,
         context: &Arc<TaskContext>,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let scan = self.scan.again_with_places()?;
+        let scan = self.scan.repeat_with_locations()?;
         let shards = 0..scan.properties().output_partitioning().partition_count();
         let shards = shards.map(|shard| scan.execute(shard, Arc::clone(context)));
         let shards = shards.collect::<Result<Vec<SendableRecordBatchStream>>>()?;
         let shards = stream::iter(shards);
-        Ok(shards.flatten_unordered(SIDE_BY_SIDE).boxed())
+        Ok(shards.flatten_unordered(CONCURRENT_SHARDS).boxed())
     }
 
-    /// What the lowest `height` nodes make of `records`.
+    /// Runs the lowest `height` nodes over `records`.
     ///
     /// # Errors
-    /// Those of the nodes.
+    /// A node fails.
     pub(super) async fn run(
         &self,
         height: usize,
@@ -126,31 +126,31 @@ impl PlanPart<'_> {
         let records = records.project(&columns)?;
         let mut plan: Arc<dyn ExecutionPlan> =
             MemorySourceConfig::try_new_exec(&[vec![records]], schema, None)?;
-        for (step, place) in &self.steps[..height] {
-            plan = over(step, *place, &plan)?;
+        for (step, child) in &self.steps[..height] {
+            plan = with_child(step, *child, &plan)?;
         }
         let rows = execute_stream(reset_plan_states(plan)?, Arc::clone(context))?;
         rows.try_collect().await
     }
 }
 
-/// `node` with `child` in `place`, and no rows of streams elsewhere.
-fn over(
+/// `node` with `child` at `index`; scans of streams below its other children give no rows.
+fn with_child(
     node: &Arc<dyn ExecutionPlan>,
-    place: usize,
+    index: usize,
     child: &Arc<dyn ExecutionPlan>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let mut children = Vec::with_capacity(node.children().len());
     for (number, other) in node.children().into_iter().enumerate() {
-        children.push(match number == place {
+        children.push(match number == index {
             true => Arc::clone(child),
-            false => without_records(other)?,
+            false => without_rows(other)?,
         });
     }
     replaced(node, children)
 }
 
-fn without_records(plan: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+fn without_rows(plan: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     if plan.is::<KinesisReadExec>() {
         let partitions = plan.output_partitioning().partition_count();
         let empty = EmptyExec::new(plan.schema()).with_partitions(partitions);
@@ -159,7 +159,7 @@ fn without_records(plan: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPla
     if plan.children().is_empty() {
         return Ok(Arc::clone(plan));
     }
-    let children = plan.children().into_iter().map(without_records);
+    let children = plan.children().into_iter().map(without_rows);
     replaced(plan, children.collect::<Result<_>>()?)
 }
 

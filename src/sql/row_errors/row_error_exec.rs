@@ -1,4 +1,4 @@
-//! The node that says at which record a bounded statement has failed.
+//! The plan node that names the record at which a bounded statement fails.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::error::Error;
 use crate::table::KinesisReadExec;
 use crate::table::unary_node;
 
-/// Passes rows on. Where computing them fails, it finds the record and the expression that failed.
+/// Passes rows through. If computing them fails, it finds the record and the expression that failed.
 #[derive(Debug)]
 pub struct RowErrorExec {
     input: Arc<dyn ExecutionPlan>,
-    /// What was found, once for all partitions.
+    /// The result of the search, shared by all partitions.
     found: Arc<OnceCell<Option<Error>>>,
 }
 
@@ -38,7 +38,7 @@ impl RowErrorExec {
     }
 }
 
-/// Puts a [`RowErrorExec`] on top of the plan of a bounded statement over streams. It has to be the last rule.
+/// Puts a [`RowErrorExec`] on top of the plan of a bounded statement over streams. It must be the last rule.
 #[derive(Debug)]
 pub(in crate::sql) struct RowErrorRule;
 
@@ -64,7 +64,7 @@ impl PhysicalOptimizerRule for RowErrorRule {
     }
 }
 
-/// Whether `plan` has a bounded scan of a stream; a batch of a streaming query is looked after by that.
+/// Whether `plan` has a bounded scan of a stream. Streaming queries search for the record themselves.
 fn scans(plan: &dyn ExecutionPlan) -> bool {
     let mut nodes = vec![plan];
     while let Some(node) = nodes.pop() {

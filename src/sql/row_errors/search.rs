@@ -1,4 +1,4 @@
-//! The search for a record that fails.
+//! Searches for the record that fails.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use super::message::RecordFailure;
 use super::plan_part::{PlanPart, parts};
 use crate::error::{Error, ErrorKind, kind_in};
 
-/// How long is searched before the error is given as it is.
-const LONGEST_SEARCH: Duration = Duration::from_secs(60);
+/// After this time the search ends and the error is reported as it is.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// `error` of running `plan`, with the record that it came up at where it is one of computing rows and the
-/// record is found.
+/// The error `error` of running `plan`. If it was caused by a row and the record is found, the record is
+/// named.
 pub(crate) async fn with_record(
     plan: &Arc<dyn ExecutionPlan>,
     context: &Arc<TaskContext>,
@@ -31,7 +31,7 @@ pub(crate) async fn with_record(
     found.map_or(error, Into::into)
 }
 
-/// The record of a stream at which `plan` fails, as it has with `error`.
+/// Finds the record of a stream for which `plan` fails the way it did with `error`.
 pub(super) async fn search(
     plan: &Arc<dyn ExecutionPlan>,
     context: &Arc<TaskContext>,
@@ -40,7 +40,7 @@ pub(super) async fn search(
     if kind_in(error) != ErrorKind::InvalidRow {
         return None;
     }
-    let searched = tokio::time::timeout(LONGEST_SEARCH, Box::pin(find(plan, context))).await;
+    let searched = tokio::time::timeout(SEARCH_TIMEOUT, Box::pin(find(plan, context))).await;
     match searched {
         Ok(Ok(found)) => found,
         Ok(Err(failed)) => {
@@ -59,14 +59,14 @@ async fn find(plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Resu
         let mut batches = part.records(context)?;
         while let Some(records) = batches.try_next().await? {
             if failure_of(&part, &records, context).await?.is_some() {
-                return one_of(&part, records, context).await;
+                return bisect(&part, records, context).await;
             }
         }
     }
     Ok(None)
 }
 
-/// How computing `records` fails because of a value in them, if it does.
+/// The error of computing `records`, if a value in them causes one.
 async fn failure_of(
     part: &PlanPart<'_>,
     records: &RecordBatch,
@@ -79,33 +79,34 @@ async fn failure_of(
     }
 }
 
-/// Some of `records`, copied: a slice would hold the bytes of the others, and a cast to text looks at these.
-fn some_of(records: &RecordBatch, rows: Range<usize>) -> Result<RecordBatch> {
+/// Copies `rows` of `records`. A slice would share the buffers of all records, and a cast to string validates
+/// whole buffers.
+fn copied(records: &RecordBatch, rows: Range<usize>) -> Result<RecordBatch> {
     let rows = rows.map(|row| row as u64);
     let rows = UInt64Array::from_iter_values(rows);
     Ok(take_record_batch(records, &rows)?)
 }
 
-/// The one of `records` that fails by itself: they are halved until it is left.
-async fn one_of(
+/// Bisects `records` down to the one that fails.
+async fn bisect(
     part: &PlanPart<'_>,
     mut records: RecordBatch,
     context: &Arc<TaskContext>,
 ) -> Result<Option<Error>> {
     while records.num_rows() > 1 {
         let half = records.num_rows() / 2;
-        let first = some_of(&records, 0..half)?;
+        let first = copied(&records, 0..half)?;
         records = match failure_of(part, &first, context).await? {
             Some(_) => first,
-            None => some_of(&records, half..records.num_rows())?,
+            None => copied(&records, half..records.num_rows())?,
         };
     }
-    // Some fail only together, such as those of a sum.
+    // Some records fail only together, such as those of a sum.
     let Some(error) = failure_of(part, &records, context).await? else {
         return Ok(None);
     };
     let expression = failing_expression(part, &records, context).await;
-    // What fails without a record as well is no fault of one.
+    // An expression that fails without a record is not the record's fault.
     if expression.as_ref().is_some_and(|failing| failing.always) {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! A call of `tumble`, `hop` or `session` in the text of a statement, and what it stands for.
+//! A call of `tumble`, `hop` or `session` in the text of a statement, and its expansion.
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
@@ -38,7 +38,7 @@ impl Kind {
     }
 }
 
-/// A window as it was written.
+/// A window call as written.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct WindowCall {
     kind: Kind,
@@ -46,10 +46,10 @@ pub(super) struct WindowCall {
 }
 
 impl WindowCall {
-    /// The window that `expr` is a call of; `None` where it is something else.
+    /// The window call that `expr` is, if it is one.
     ///
     /// # Errors
-    /// A call with arguments that no window takes.
+    /// The call has the wrong number or kind of arguments.
     pub(super) fn of(expr: &Expr) -> Result<Option<Self>> {
         let Expr::Function(function) = expr else {
             return Ok(None);
@@ -79,7 +79,7 @@ impl WindowCall {
         }
     }
 
-    /// What it is grouped by.
+    /// The expressions to group by.
     pub(super) fn groups(&self) -> Vec<Expr> {
         match self.kind {
             Kind::Tumble | Kind::Hop => vec![self.start()],
@@ -87,7 +87,7 @@ impl WindowCall {
         }
     }
 
-    /// What `window_start` means.
+    /// The expression for `window_start`.
     pub(super) fn start(&self) -> Expr {
         match (self.kind, self.arguments.as_slice()) {
             (Kind::Tumble, [ts, size, origin @ ..]) => {
@@ -101,7 +101,7 @@ impl WindowCall {
         }
     }
 
-    /// What `window_end` means.
+    /// The expression for `window_end`.
     pub(super) fn end(&self) -> Expr {
         let after_start = match (self.kind, self.arguments.as_slice()) {
             (Kind::Tumble, [_, size_and_origin @ ..]) => size_and_origin,

@@ -1,4 +1,4 @@
-//! `hop`, `session_start` and `session_end`: names for what a group column is, which no row knows alone.
+//! `hop`, `session_start` and `session_end`: placeholder functions that mark a group column as a window.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use datafusion::logical_expr::{
 
 use crate::error::Error;
 
-/// What a window function gives.
+/// The placeholder functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum WindowKind {
-    /// `hop(ts, slide, size)`: the start of a window that slides.
+    /// `hop(ts, slide, size)`: the start of a hopping window.
     Hop,
-    /// `session_start(ts, gap)`.
+    /// `session_start(ts, gap)`: the time of the first row.
     SessionStart,
-    /// `session_end(ts, gap)`: the gap after the last row.
+    /// `session_end(ts, gap)`: the time of the last row plus the gap.
     SessionEnd,
 }
 
@@ -51,8 +51,8 @@ impl WindowKind {
 
 /// A group column that is a window.
 ///
-/// Volatile, as far as the optimizer is concerned: the value is not a function of the row, so it must
-/// not be computed elsewhere than in GROUP BY.
+/// Declared volatile: the value is not a function of the row, so the optimizer must not compute it anywhere
+/// but in GROUP BY.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct WindowFunction {
     pub(super) kind: WindowKind,
@@ -66,7 +66,7 @@ impl WindowFunction {
     }
 }
 
-/// Whether `expr` is made of a window that rows do not know alone.
+/// Whether `expr` contains one of the placeholder functions.
 pub(super) fn mentions_window(expr: &Expr) -> Result<bool> {
     expr.exists(|part| {
         Ok(matches!(part, Expr::ScalarFunction(call)
@@ -96,7 +96,7 @@ impl ScalarUDFImpl for WindowFunction {
         };
         let types: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         Err(Error::invalid_option(format!(
-            "{}({}): expected {expected}; CAST makes a timestamp of a string",
+            "{}({}): expected {expected}; CAST converts a string to a timestamp",
             self.kind.name(),
             types.join(", "),
         ))
@@ -105,9 +105,9 @@ impl ScalarUDFImpl for WindowFunction {
 
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         Err(Error::unsupported(format!(
-            "{} stands in GROUP BY only, as a group of its own: a row does not know its window \
-             before it is grouped. Outside GROUP BY write window_start and window_end, and use \
-             the window in expressions around the query: SELECT … FROM (SELECT … GROUP BY …)",
+            "{} is allowed in GROUP BY only, as a group of its own: the window of a row is not known \
+             before grouping. Elsewhere use window_start and window_end, and compute with them in a \
+             query around this one: SELECT … FROM (SELECT … GROUP BY …)",
             self.kind.signature()
         ))
         .into())

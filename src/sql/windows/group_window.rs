@@ -1,4 +1,4 @@
-//! Which group column of an aggregation is a window.
+//! Finds the group columns of an aggregation that are a window.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use super::time_steps::{Step, step_of};
 use super::tumble::refuse_sizes;
 use crate::error::Error;
 
-/// What is special about the groups of an aggregation: a window is one of them.
+/// The window among the group columns of an aggregation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum GroupWindow {
-    /// One group column is the start of a window that hops.
+    /// One group column is the start of a hopping window.
     Hop(HopWindow),
-    /// Two group columns are start and end of a session.
+    /// Two group columns are the start and end of a session.
     Session(SessionWindow),
 }
 
@@ -34,8 +34,9 @@ struct Call<'a> {
     expr: &'a ScalarFunctionExpr,
 }
 
-/// The window among the group columns of a Partial aggregation over `input`, and what that has to group
-/// by instead: panes, or the times of rows. `None` where there is no window.
+/// Finds the window among the group columns of a Partial aggregation over `input`. Returns it with the group
+/// columns that the Partial step has to use instead: panes for `hop`, row times for `session`. `None` if no
+/// group column is such a window.
 ///
 /// # Errors
 /// [`Unsupported`](crate::ErrorKind::Unsupported) or [`InvalidOption`](crate::ErrorKind::InvalidOption)
@@ -51,8 +52,8 @@ pub(crate) fn windowed(
     }
     if group_by.has_grouping_set() {
         return Err(Error::unsupported(
-            "a window in GROUPING SETS, ROLLUP or CUBE: expected it in a plain GROUP BY list; write \
-             a SELECT for each grouping and UNION ALL",
+            "a window in GROUPING SETS, ROLLUP or CUBE is not supported: use it in a plain GROUP BY list; \
+             write one SELECT per grouping and combine them with UNION ALL",
         )
         .into());
     }
@@ -66,8 +67,8 @@ pub(crate) fn windowed(
         }
         [_] => {
             return Err(Error::unsupported(
-                "session_start and session_end stand in GROUP BY together: write session(ts, gap), \
-                 which means both",
+                "session_start and session_end must both be in GROUP BY: write session(ts, gap), which \
+                 stands for both",
             )
             .into());
         }
@@ -97,14 +98,14 @@ fn calls(group_by: &PhysicalGroupBy) -> Vec<Call<'_>> {
 fn too_many(calls: &[Call<'_>]) -> DataFusionError {
     let names: Vec<&str> = calls.iter().map(|call| call.kind.name()).collect();
     Error::unsupported(format!(
-        "GROUP BY has more than one window ({}): expected one; group by the first in a query, and by \
-         the next in a query around it",
+        "GROUP BY has more than one window ({}): expected one; group by one window in a subquery, and \
+         by the other in the outer query",
         names.join(", ")
     ))
     .into()
 }
 
-/// Group columns, by their place, and what they are computed by instead.
+/// Group columns, by index, with the expressions to group by instead.
 type Steps = Vec<(usize, Arc<dyn PhysicalExpr>)>;
 
 fn hop(call: &Call<'_>, input: &Schema) -> Result<(GroupWindow, Steps)> {
@@ -120,8 +121,8 @@ fn hop(call: &Call<'_>, input: &Schema) -> Result<(GroupWindow, Steps)> {
 fn session(start: &Call<'_>, end: &Call<'_>, input: &Schema) -> Result<(GroupWindow, Steps)> {
     if start.expr.args() != end.expr.args() {
         return Err(Error::unsupported(
-            "session_start and session_end of different times or gaps: expected those of one \
-             session; write session(ts, gap), which means both",
+            "session_start and session_end have different arguments: expected the same timestamp and gap; \
+             write session(ts, gap), which stands for both",
         )
         .into());
     }
@@ -138,21 +139,21 @@ fn session(start: &Call<'_>, end: &Call<'_>, input: &Schema) -> Result<(GroupWin
     Ok((GroupWindow::Session(window), steps))
 }
 
-/// The interval that is argument `place` of a window function, in the unit of its timestamp.
-fn length(call: &Call<'_>, place: usize) -> Result<i64> {
-    let what = match (call.kind, place) {
+/// The interval that is argument `index` of a window function, in the unit of its timestamp.
+fn length(call: &Call<'_>, index: usize) -> Result<i64> {
+    let what = match (call.kind, index) {
         (WindowKind::Hop, 1) => "hop(ts, slide, size): the slide",
         (WindowKind::Hop, _) => "hop(ts, slide, size): the size",
         _ => "session(ts, gap): the gap",
     };
     let wrong = |found: String| {
         Error::invalid_option(format!(
-            "{what} is {found}: expected a positive length of time, such as INTERVAL '1 minute'"
+            "{what} is {found}: expected a positive duration, such as INTERVAL '1 minute'"
         ))
     };
-    let argument = &call.expr.args()[place];
+    let argument = &call.expr.args()[index];
     let Some(literal) = argument.downcast_ref::<Literal>() else {
-        return Err(wrong(format!("computed ({argument})")).into());
+        return Err(wrong(format!("not a constant ({argument})")).into());
     };
     let value = literal.value();
     let text = array_value_to_string(&value.to_array()?, 0)?;
@@ -170,7 +171,7 @@ fn length(call: &Call<'_>, place: usize) -> Result<i64> {
         _ => return Err(wrong(text).into()),
     };
     let Some(nanos) = nanos else {
-        return Err(wrong(format!("{text}, and months differ in length")).into());
+        return Err(wrong(format!("{text}, and months vary in length")).into());
     };
     if nanos <= 0 {
         return Err(wrong(text).into());
@@ -179,8 +180,8 @@ fn length(call: &Call<'_>, place: usize) -> Result<i64> {
     match i64::try_from(nanos / unit) {
         Ok(length) if nanos % unit == 0 => Ok(length),
         _ => Err(Error::invalid_option(format!(
-            "{what} is {text}, which is no whole number in the unit of {}: expected one that is; \
-             arrow_cast makes a timestamp of a finer unit",
+            "{what} is {text}, which is not a multiple of the unit of {}: use a longer unit of time, or \
+             arrow_cast the timestamp to a finer one",
             call.expr.return_type()
         ))
         .into()),

@@ -1,8 +1,8 @@
-//! What the optimizer must not do to groups that are windows.
+//! Keeps two optimizer rules of DataFusion away from groups that are windows.
 //!
-//! It takes a group column for a function of the row, so it would test `window_start > …` on rows before
-//! they have a window, and split `count(DISTINCT …)` into two aggregations, of which the inner one would
-//! make sessions of its own for each value.
+//! The optimizer assumes that a group column is a function of the row. It would therefore evaluate
+//! `window_start > …` before rows have a window, and split `count(DISTINCT …)` into two aggregations, the
+//! inner one of which would form separate sessions for each value.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::functions::mentions_window;
 
 type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
-/// A rule of DataFusion, kept off windows.
+/// A rule of DataFusion that does not apply to windows.
 #[derive(Debug)]
 pub(in crate::sql) struct GuardedRule {
     rule: Rule,
@@ -31,13 +31,13 @@ enum Kind {
 }
 
 impl GuardedRule {
-    /// The rules that need it.
+    /// The names of the rules to guard.
     pub(super) const RULES: [&str; 2] = [
         "push_down_filter",
         "single_distinct_aggregation_to_group_by",
     ];
 
-    /// `rule`, guarded if it needs that.
+    /// `rule`, guarded if it is one of [`RULES`](Self::RULES).
     pub(in crate::sql) fn around(rule: Rule) -> Rule {
         let [push_down_filter, single_distinct] = Self::RULES;
         let kind = match rule.name() {
@@ -72,12 +72,12 @@ impl OptimizerRule for GuardedRule {
                 }
             }
             Kind::PushDownFilter => {
-                if let Some((held, free)) = held(&plan)? {
-                    let Some(free) = free else {
+                if let Some((retained, pushable)) = split_filter(&plan)? {
+                    let Some(pushable) = pushable else {
                         return Ok(Transformed::no(plan));
                     };
-                    let pushed = self.rule.rewrite(free, config)?.data;
-                    let filter = Filter::try_new(held, Arc::new(pushed))?;
+                    let pushed = self.rule.rewrite(pushable, config)?.data;
+                    let filter = Filter::try_new(retained, Arc::new(pushed))?;
                     return Ok(Transformed::yes(LogicalPlan::Filter(filter)));
                 }
             }
@@ -89,20 +89,20 @@ impl OptimizerRule for GuardedRule {
 /// The group columns of `aggregate` that are windows.
 fn windows(aggregate: &Aggregate) -> Result<Vec<Column>> {
     let mut windows = Vec::new();
-    for (place, group) in aggregate.group_expr.iter().enumerate() {
+    for (index, group) in aggregate.group_expr.iter().enumerate() {
         if mentions_window(group)? {
-            windows.push(Column::from(aggregate.schema.qualified_field(place)));
+            windows.push(Column::from(aggregate.schema.qualified_field(index)));
         }
     }
     Ok(windows)
 }
 
-/// For filters above an aggregation by windows: what has to stay above it, and the rest as a plan of its
-/// own, if there is any that can go below. `None` where nothing has to stay.
-fn held(plan: &LogicalPlan) -> Result<Option<(Expr, Option<LogicalPlan>)>> {
+/// Splits filters above an aggregation by windows: into the predicate that must stay above it, and a plan
+/// with the other predicates, which may be pushed down. `None` if no predicate has to stay.
+fn split_filter(plan: &LogicalPlan) -> Result<Option<(Expr, Option<LogicalPlan>)>> {
     let (mut predicates, mut input) = (Vec::new(), plan);
     while let LogicalPlan::Filter(filter) = input {
-        // The inner ones first, as they are computed.
+        // The innermost filter first, in the order of evaluation.
         let inner = split_conjunction_owned(filter.predicate.clone());
         predicates.splice(0..0, inner);
         input = &filter.input;
@@ -116,19 +116,20 @@ fn held(plan: &LogicalPlan) -> Result<Option<(Expr, Option<LogicalPlan>)>> {
     }
     let groups = 0..aggregate.group_expr.len();
     let groups: Vec<Column> = groups
-        .map(|place| Column::from(aggregate.schema.qualified_field(place)))
+        .map(|index| Column::from(aggregate.schema.qualified_field(index)))
         .collect();
-    let can_go = |predicate: &Expr| {
+    let is_pushable = |predicate: &Expr| {
         let columns = predicate.column_refs();
         let key = |column: &&Column| groups.contains(column) && !windows.contains(column);
         !columns.is_empty() && columns.iter().all(key)
     };
-    let (free, held): (Vec<Expr>, Vec<Expr>) = predicates.into_iter().partition(can_go);
-    let Some(held) = conjunction(held) else {
+    let (pushable, retained): (Vec<Expr>, Vec<Expr>) =
+        predicates.into_iter().partition(is_pushable);
+    let Some(retained) = conjunction(retained) else {
         return Ok(None);
     };
-    let free = conjunction(free)
-        .map(|free| Filter::try_new(free, Arc::new(input.clone())))
+    let pushable = conjunction(pushable)
+        .map(|predicate| Filter::try_new(predicate, Arc::new(input.clone())))
         .transpose()?;
-    Ok(Some((held, free.map(LogicalPlan::Filter))))
+    Ok(Some((retained, pushable.map(LogicalPlan::Filter))))
 }

@@ -1,4 +1,4 @@
-//! Windows of one size that start every so often, and the panes they are made of.
+//! Hopping windows and the panes they consist of.
 
 use std::iter::successors;
 
@@ -9,16 +9,16 @@ use datafusion::common::Result;
 use super::time_steps::{floor, numbers, times};
 use crate::error::Error;
 
-/// In how many windows a time may lie: each costs a group.
-const MOST_WINDOWS: i64 = 100_000;
+/// The maximum number of windows per row; each costs a group.
+const MAX_WINDOWS: i64 = 100_000;
 
-/// A group column that is the start of a window that hops; lengths are in the unit of the column.
+/// A group column that is the start of a hopping window. Lengths are in the unit of the column.
 ///
-/// Windows start at the multiples of the slide, counted from 1970-01-01T00:00:00Z in both directions, and
-/// hold the times from their start up to, and without, their end.
+/// Windows start at multiples of the slide from 1970-01-01T00:00:00Z, in both directions. They include their
+/// start and exclude their end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HopWindow {
-    /// Which group column it is.
+    /// The index of the group column.
     pub(crate) column: usize,
     slide: i64,
     size: i64,
@@ -28,15 +28,15 @@ impl HopWindow {
     pub(super) fn try_new(column: usize, slide: i64, size: i64) -> Result<Self> {
         if slide > size {
             return Err(Error::unsupported(
-                "hop(ts, slide, size): the slide is longer than the size, so some rows would be in \
-                 no window: expected a slide of at most the size; filter the rows between windows \
-                 out and use tumble(ts, slide) for that",
+                "hop(ts, slide, size): the slide is longer than the size, so some rows would belong to no \
+                 window: expected a slide of at most the size; for gaps between windows, filter those \
+                 rows out and use tumble(ts, slide)",
             )
             .into());
         }
-        if size / slide > MOST_WINDOWS {
+        if size / slide > MAX_WINDOWS {
             return Err(Error::unsupported(format!(
-                "hop(ts, slide, size): each row lies in {} windows: expected at most {MOST_WINDOWS}; \
+                "hop(ts, slide, size): each row belongs to {} windows: expected at most {MAX_WINDOWS}; \
                  use a longer slide",
                 size / slide
             ))
@@ -59,7 +59,7 @@ impl HopWindow {
         self.size
     }
 
-    /// The length of a pane: slide and size are multiples of it.
+    /// The length of a pane: the greatest common divisor of slide and size.
     pub(crate) fn pane(&self) -> i64 {
         let (mut a, mut b) = (self.slide, self.size);
         while b != 0 {
@@ -68,58 +68,55 @@ impl HopWindow {
         a
     }
 
-    /// How many windows a pane lies in, at most.
+    /// The maximum number of windows that a pane belongs to.
     pub(super) fn windows_per_pane(&self) -> usize {
         let most = self.size.div_euclid(self.slide).saturating_add(1);
         usize::try_from(most).unwrap_or(usize::MAX)
     }
 
-    /// The starts of the windows that hold the pane that starts at `pane`, the oldest first.
+    /// The starts of the windows that contain the pane starting at `pane`, in ascending order.
     pub(crate) fn windows_of(&self, pane: i64) -> impl Iterator<Item = i64> + use<> {
         let slide = self.slide;
-        // The first multiple of the slide after pane - size: the window before it has just ended.
+        // The first multiple of the slide after pane - size. The window before it ends at or before the pane.
         let ended = pane.checked_sub(self.size);
         let first = ended.and_then(|ended| floor(ended, slide)?.checked_add(slide));
         successors(first, move |window| window.checked_add(slide))
             .take_while(move |window| *window <= pane)
     }
 
-    /// The starts of the panes of the window that starts at `window`, the oldest first.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "asked for by state over batches")
-    )]
+    /// The starts of the panes of the window starting at `window`, in ascending order.
+    #[cfg_attr(not(test), expect(dead_code, reason = "used by tests only"))]
     pub(crate) fn panes_of(&self, window: i64) -> impl Iterator<Item = i64> + use<> {
         let (pane, size) = (self.pane(), self.size);
         successors(Some(window), move |start| start.checked_add(pane))
             .take_while(move |start| start.checked_sub(window).is_some_and(|at| at < size))
     }
 
-    /// Rows of panes as rows of windows: one for each window the pane of a row lies in, with the window's
-    /// start in place of the pane's. A row without a time stays one row.
+    /// Expands rows of panes to rows of windows: one for each window that contains the row's pane, with the
+    /// start of the window instead of that of the pane. A row without a time stays one row.
     ///
     /// # Errors
-    /// A batch whose column is no timestamp.
+    /// The column is not a timestamp.
     pub(crate) fn expand(&self, panes: &RecordBatch) -> Result<RecordBatch> {
         let column = panes.column(self.column);
         let starts = numbers(column)?;
         let rows = panes.num_rows().saturating_mul(self.windows_per_pane());
-        let (mut from, mut windows) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let (mut rows_taken, mut windows) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         for (row, pane) in (0..).zip(&starts) {
             match pane {
                 Some(pane) => {
                     for window in self.windows_of(pane) {
-                        from.push(row);
+                        rows_taken.push(row);
                         windows.push(Some(window));
                     }
                 }
                 None => {
-                    from.push(row);
+                    rows_taken.push(row);
                     windows.push(None);
                 }
             }
         }
-        let expanded = take_record_batch(panes, &UInt64Array::from(from))?;
+        let expanded = take_record_batch(panes, &UInt64Array::from(rows_taken))?;
         let windows = times(Int64Array::from(windows), column.data_type())?;
         let mut columns = expanded.columns().to_vec();
         columns[self.column] = windows;

@@ -1,4 +1,4 @@
-//! From panes to the windows they lie in.
+//! The plan node that expands panes to windows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::hop::HopWindow;
 use crate::table::unary_node;
 
-/// Makes rows of windows out of rows of panes.
+/// Expands each row of a pane to one row for each window that contains the pane.
 #[derive(Debug)]
 pub(super) struct HopExec {
     input: Arc<dyn ExecutionPlan>,
@@ -74,9 +74,9 @@ impl ExecutionPlan for HopExec {
     ) -> Result<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let window = self.window.clone();
-        // So many panes at once that their windows make a batch of the usual size.
-        let most = context.session_config().batch_size();
-        let step = (most / window.windows_per_pane()).max(1);
+        // Slices the input so that the windows of a slice make up about one batch.
+        let batch_size = context.session_config().batch_size();
+        let step = (batch_size / window.windows_per_pane()).max(1);
         let input = self.input.execute(partition, context)?;
         let schema = input.schema();
         let pieces = input.map_ok(move |batch| {

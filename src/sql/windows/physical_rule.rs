@@ -1,4 +1,4 @@
-//! Aggregations by windows, as they are planned, made into ones that can run.
+//! The physical rule that plans aggregations by windows.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use super::hop_exec::HopExec;
 use super::session_exec::SessionExec;
 use crate::sql::engine_rules::expect_rules;
 
-/// Puts the node of the window between the two steps of an aggregation. It must come before all other
-/// rules, which pull the steps apart or make one of them.
+/// Puts [`HopExec`] or [`SessionExec`] between the two steps of an aggregation. It must run before all other
+/// rules, which may separate or combine the two steps.
 #[derive(Debug)]
 pub(in crate::sql) struct WindowRule;
 
@@ -43,13 +43,13 @@ impl PhysicalOptimizerRule for WindowRule {
     }
 }
 
-/// A Final step whose groups are windows, with what it needs below it.
+/// `node`, if it is the Final step of an aggregation by windows, with the window's node below it.
 fn with_window(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(last) = node.downcast_ref::<AggregateExec>() else {
         return Ok(None);
     };
-    let merges = [AggregateMode::Final, AggregateMode::FinalPartitioned].contains(last.mode());
-    let (true, Some(first)) = (merges, last.input().downcast_ref::<AggregateExec>()) else {
+    let is_final = [AggregateMode::Final, AggregateMode::FinalPartitioned].contains(last.mode());
+    let (true, Some(first)) = (is_final, last.input().downcast_ref::<AggregateExec>()) else {
         return Ok(None);
     };
     if *first.mode() != AggregateMode::Partial {
@@ -61,7 +61,7 @@ fn with_window(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execution
     };
     expect_rules(&GuardedRule::RULES)?;
     let groups = group_by.expr().len();
-    // A limit on groups would be one on panes, so it is left out.
+    // A limit on groups would limit panes here, so it is dropped.
     let first: Arc<dyn ExecutionPlan> = Arc::new(AggregateExec::try_new(
         AggregateMode::Partial,
         group_by,

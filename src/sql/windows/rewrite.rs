@@ -1,7 +1,7 @@
-//! `tumble`, `hop`, `session`, `window_start` and `window_end` in the text of a statement.
+//! Expands `tumble`, `hop`, `session`, `window_start` and `window_end` in the text of a statement.
 //!
-//! They are written out before planning: a window in GROUP BY as the expressions that are grouped by, and
-//! the two names as expressions over these, wherever a SELECT can tell of its groups.
+//! Before planning, a window in GROUP BY becomes the expressions to group by, and the two names become
+//! expressions over them in every clause that may refer to groups.
 
 use std::mem;
 use std::ops::ControlFlow;
@@ -16,35 +16,35 @@ use super::window_names::{END, START, WindowNames};
 use crate::error::{Error, Result};
 use crate::sql::identifiers::{Relations, Scope, Tables, column_in, normalized};
 
-/// Writes out the windows of all queries in `node`, whose columns are quoted already; `tables` are those
+/// Expands the windows of all queries in `node`, whose columns are quoted already. `tables` are the tables
 /// that it names.
 ///
 /// # Errors
-/// Windows where there can be none.
+/// A window is used where it is not allowed.
 pub(in crate::sql) fn expand_windows<N: VisitMut>(node: &mut N, tables: &Tables) -> Result<()> {
-    let mut writer = Writer {
+    let mut expander = Expander {
         relations: Relations::new(tables),
         withs: Vec::new(),
     };
-    match node.visit(&mut writer) {
+    match node.visit(&mut expander) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-/// Walks a statement, the inner queries first.
-struct Writer<'a> {
+/// Visits a statement, inner queries first.
+struct Expander<'a> {
     relations: Relations<'a>,
-    /// Clauses visited by hand, to be put back where they were.
+    /// WITH clauses that were taken out to visit them early; put back after their query.
     withs: Vec<Option<With>>,
 }
 
-impl VisitorMut for Writer<'_> {
+impl VisitorMut for Expander<'_> {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         self.relations.enter();
-        // By hand, since a name is defined after its own query.
+        // Visited here and not by the walk: a CTE is defined after its own query.
         let mut with = query.with.take();
         if let Some(with) = &mut with {
             for Cte { alias, query, .. } in &mut with.cte_tables {
@@ -67,7 +67,7 @@ impl VisitorMut for Writer<'_> {
     }
 }
 
-impl Writer<'_> {
+impl Expander<'_> {
     fn query(&mut self, query: &mut Query) -> Result<()> {
         let SetExpr::Select(select) = &mut *query.body else {
             return self.set(&mut query.body);
@@ -78,13 +78,13 @@ impl Writer<'_> {
             && let OrderByKind::Expressions(order) = kind
         {
             for by in order {
-                name_ordinal(&mut by.expr, &select.projection);
+                replace_ordinal(&mut by.expr, &select.projection);
             }
         }
         names.replace(&mut query.order_by)
     }
 
-    /// The SELECTs of a set operation; those in parentheses are queries and done already.
+    /// Expands the SELECTs of a set operation. Those in parentheses are queries and already expanded.
     fn set(&mut self, body: &mut SetExpr) -> Result<()> {
         match body {
             SetExpr::Select(select) => self.select(select).map(drop),
@@ -96,13 +96,13 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes out one SELECT; gives what the names mean in its ORDER BY.
+    /// Expands one SELECT. Returns the meaning of the window's names in its ORDER BY.
     fn select(&mut self, select: &mut Select) -> Result<WindowNames> {
         let mut names = WindowNames {
-            window: grouped(&mut select.group_by)?,
+            window: expand_group_by(&mut select.group_by)?,
             taken: columns(&self.relations.inputs(select)),
         };
-        // These are seen before the columns of GROUP BY everywhere but in the SELECT list itself.
+        // Aliases take precedence over group columns everywhere but in the SELECT list itself.
         let aliases = select.projection.iter().filter_map(alias);
         let aliases: Vec<String> = aliases.collect();
 
@@ -119,7 +119,7 @@ impl Writer<'_> {
         names.replace(&mut having)?;
         names.replace(&mut qualify)?;
 
-        // What is grouped by is written out already, and looks like a window itself.
+        // GROUP BY is expanded already, and its expansion can look like a window call.
         let group_by = mem::replace(&mut select.group_by, GroupByExpr::All(Vec::new()));
         WindowNames::default().replace(select)?;
         select.group_by = group_by;
@@ -132,8 +132,8 @@ impl Writer<'_> {
     }
 }
 
-/// Takes the window out of a GROUP BY and puts in what is grouped by instead.
-fn grouped(group_by: &mut GroupByExpr) -> Result<Option<WindowCall>> {
+/// Replaces the window in `group_by` by the expressions to group by, and returns it.
+fn expand_group_by(group_by: &mut GroupByExpr) -> Result<Option<WindowCall>> {
     let GroupByExpr::Expressions(groups, modifiers) = group_by else {
         return Ok(None);
     };
@@ -141,7 +141,7 @@ fn grouped(group_by: &mut GroupByExpr) -> Result<Option<WindowCall>> {
     let mut written = Vec::with_capacity(groups.len());
     for mut group in mem::take(groups) {
         let Some(call) = WindowCall::of(bare(&group))? else {
-            refuse_within(&mut group)?;
+            refuse_nested(&mut group)?;
             written.push(group);
             continue;
         };
@@ -149,8 +149,8 @@ fn grouped(group_by: &mut GroupByExpr) -> Result<Option<WindowCall>> {
             Some((first, _)) if *first == call => continue,
             Some((_, first)) => {
                 return Err(Error::unsupported(format!(
-                    "GROUP BY has two windows, {first} and {group}: expected at most one; group by \
-                     one in a query, and by the other in a query around it"
+                    "GROUP BY has two windows, {first} and {group}: expected one; group by one window \
+                     in a subquery, and by the other in the outer query"
                 )));
             }
             None => {}
@@ -165,8 +165,8 @@ fn grouped(group_by: &mut GroupByExpr) -> Result<Option<WindowCall>> {
     }
 }
 
-/// Refuses windows inside an element of GROUP BY.
-fn refuse_within(group: &mut Expr) -> Result<()> {
+/// Refuses a window inside of an element of GROUP BY.
+fn refuse_nested(group: &mut Expr) -> Result<()> {
     let sets = match group {
         Expr::GroupingSets(sets) | Expr::Rollup(sets) | Expr::Cube(sets) => sets,
         other => return WindowNames::default().replace(other),
@@ -181,8 +181,8 @@ fn refuse_within(group: &mut Expr) -> Result<()> {
 
 fn in_grouping_sets(call: &Expr) -> Error {
     Error::unsupported(format!(
-        "{call} in GROUPING SETS, ROLLUP or CUBE: expected it in a plain GROUP BY list; write a SELECT \
-         for each grouping and UNION ALL"
+        "{call} in GROUPING SETS, ROLLUP or CUBE is not supported: use it in a plain GROUP BY list; write \
+         one SELECT per grouping and combine them with UNION ALL"
     ))
 }
 
@@ -193,9 +193,9 @@ fn bare(expr: &Expr) -> &Expr {
     }
 }
 
-/// Puts the alias of a column for its number: the planner takes numbers of columns that are grouped by or
-/// aggregated, and the end of a window is computed.
-fn name_ordinal(by: &mut Expr, projection: &[SelectItem]) {
+/// Replaces an ordinal in ORDER BY by the alias of its column. The planner accepts ordinals of group columns
+/// and aggregates only, and `window_end` is a computed column.
+fn replace_ordinal(by: &mut Expr, projection: &[SelectItem]) {
     let Expr::Value(ValueWithSpan {
         value: Value::Number(number, _),
         ..
@@ -203,8 +203,8 @@ fn name_ordinal(by: &mut Expr, projection: &[SelectItem]) {
     else {
         return;
     };
-    let place = number.to_string().parse::<usize>().ok();
-    let item = place.and_then(|place| projection.get(place.checked_sub(1)?));
+    let ordinal = number.to_string().parse::<usize>().ok();
+    let item = ordinal.and_then(|ordinal| projection.get(ordinal.checked_sub(1)?));
     if let Some(SelectItem::ExprWithAlias { alias: name, .. }) = item
         && projection
             .iter()

@@ -1,4 +1,4 @@
-//! Sessions: rows of one key whose times follow each other within a gap.
+//! Session windows: rows of a key whose times are at most a gap apart.
 
 use std::cmp::Ordering;
 
@@ -9,31 +9,28 @@ use datafusion::common::utils::normalize_float_zero;
 
 use super::time_steps::{numbers, times};
 
-/// Two group columns that are start and end of a session.
+/// Two group columns that are the start and end of a session.
 ///
-/// A row alone is a session from its time to a gap later. Sessions of one key that overlap or touch are
-/// one, as in Spark and Flink: a row that comes exactly a gap after the last one still belongs to it.
+/// A single row is a session from its time to its time plus the gap. Sessions of a key that overlap or touch
+/// are merged, as in Spark and Flink: a row exactly one gap after the last still belongs to the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SessionWindow {
-    /// Which group column its start is.
+    /// The index of the group column that is its start.
     pub(crate) start: usize,
-    /// Which group column its end is.
+    /// The index of the group column that is its end.
     pub(crate) end: usize,
-    /// In the unit of the columns.
+    /// The gap, in the unit of the columns.
     pub(super) gap: i64,
 }
 
 impl SessionWindow {
-    /// How long a session goes on after its last row, in the unit of the columns.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "asked for by state over batches")
-    )]
+    /// The gap, in the unit of the columns.
+    #[cfg_attr(not(test), expect(dead_code, reason = "used by tests only"))]
     pub(crate) fn gap(&self) -> i64 {
         self.gap
     }
 
-    /// The same of a batch that has the columns in other places.
+    /// The same window for a batch that has the two columns at other indices.
     pub(crate) fn at(&self, start: usize, end: usize) -> Self {
         Self {
             start,
@@ -42,19 +39,19 @@ impl SessionWindow {
         }
     }
 
-    /// The group columns out of `groups` that are not the session: what a session is one of.
+    /// The indices of the other group columns, out of `groups`: the key of a session.
     pub(crate) fn keys(&self, groups: usize) -> Vec<usize> {
         (0..groups)
             .filter(|column| ![self.start, self.end].contains(column))
             .collect()
     }
 
-    /// Rows that are each a session, or a part of one, in any order: gives them in their order, with start
-    /// and end of the session that they merge into. `keys` are the other group columns; rows without a
-    /// time stay without one, and so are one group of their key.
+    /// Assigns each of `rows`, which is a session or part of one, the start and end of the session that it
+    /// merges into. Rows may come in any order and keep it. `keys` are the other group columns. Rows without a
+    /// time stay as they are and form one group per key.
     ///
     /// # Errors
-    /// A batch whose columns are no timestamps, or keys that cannot be compared.
+    /// The columns are not timestamps, or the keys cannot be compared.
     pub(crate) fn assign(&self, rows: &RecordBatch, keys: &[usize]) -> Result<RecordBatch> {
         let (start, end) = (rows.column(self.start), rows.column(self.end));
         let (starts, ends) = (numbers(start)?, numbers(end)?);
@@ -97,7 +94,7 @@ impl SessionWindow {
     }
 }
 
-/// The keys of rows, where there are any.
+/// The keys of rows in a comparable format, if there are key columns.
 struct Keys(Option<Rows>);
 
 impl Keys {
@@ -105,7 +102,7 @@ impl Keys {
         if keys.is_empty() {
             return Ok(Self(None));
         }
-        // Zeros of both signs are one group.
+        // 0.0 and -0.0 are the same group.
         let column = |key: &usize| normalize_float_zero(rows.column(*key));
         let columns: Vec<ArrayRef> = keys.iter().map(column).collect();
         let fields = columns

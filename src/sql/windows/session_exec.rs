@@ -1,4 +1,4 @@
-//! From parts of sessions to whole ones.
+//! The plan node that merges parts of sessions.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::session::SessionWindow;
 use crate::table::unary_node;
 
-/// Gives rows the sessions they merge into: takes in its whole partition, which has all rows of its keys.
+/// Assigns rows the sessions they merge into. It collects its whole input partition, which holds all rows of its
+/// keys.
 #[derive(Debug)]
 pub(super) struct SessionExec {
     input: Arc<dyn ExecutionPlan>,
@@ -41,7 +42,7 @@ impl SessionExec {
     ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(input.schema()),
-            kept(input.output_partitioning(), &keys),
+            output_partitioning(input.output_partitioning(), &keys),
             EmissionType::Final,
             input.boundedness(),
         );
@@ -59,8 +60,9 @@ impl SessionExec {
     }
 }
 
-/// A partitioning by keys, which the node does not touch; any other is gone.
-fn kept(partitioning: &Partitioning, keys: &[usize]) -> Partitioning {
+/// The output partitioning: a hash partitioning by keys is preserved, since keys do not change; any other is
+/// lost.
+fn output_partitioning(partitioning: &Partitioning, keys: &[usize]) -> Partitioning {
     let is_key = |expr: &Arc<dyn PhysicalExpr>| {
         let column: Option<&Column> = expr.downcast_ref();
         column.is_some_and(|column| keys.contains(&column.index()))
@@ -116,8 +118,8 @@ impl ExecutionPlan for SessionExec {
         let (window, keys) = (self.window.clone(), self.keys.clone());
         let sessions = async move {
             let (parts, reservation) = collect(input, reservation).await?;
-            let sessions = assigned(&parts, &window, &keys, &metrics)?;
-            // The memory is held until the last batch has left.
+            let sessions = with_sessions(&parts, &window, &keys, &metrics)?;
+            // The reservation lives until the last batch is emitted.
             let batches = sessions.into_iter().map(move |batch| {
                 let _held = &reservation;
                 Ok(batch)
@@ -146,8 +148,8 @@ async fn collect(
     Ok((parts, reservation))
 }
 
-/// The batches with the sessions that their rows merge into.
-fn assigned(
+/// `parts` with the start and end of the session that each row merges into.
+fn with_sessions(
     parts: &[RecordBatch],
     window: &SessionWindow,
     keys: &[usize],
@@ -157,7 +159,7 @@ fn assigned(
     let Some(first) = parts.first() else {
         return Ok(Vec::new());
     };
-    // What tells sessions apart is put together; the rest stays where it is.
+    // Only the columns that sessions are computed from are concatenated; the others are not copied.
     let columns: Vec<usize> = [window.start, window.end]
         .into_iter()
         .chain(keys.iter().copied())

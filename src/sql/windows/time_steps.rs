@@ -1,4 +1,4 @@
-//! What is computed of the time of a row before it is grouped, in the unit of its column.
+//! Functions of a row's time that the Partial step groups by, in the unit of the time column.
 
 use std::sync::Arc;
 
@@ -15,29 +15,30 @@ use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
 use crate::error::Error;
 
-/// A time as the number of its unit.
+/// Timestamps as integers in their unit.
 pub(super) fn numbers(times: &ArrayRef) -> Result<Int64Array> {
     Ok(cast(times, &DataType::Int64)?
         .as_primitive::<Int64Type>()
         .clone())
 }
 
-/// Numbers as times of type `kind`.
+/// Integers as timestamps of type `kind`.
 pub(super) fn times(numbers: Int64Array, kind: &DataType) -> Result<ArrayRef> {
     Ok(cast(&(Arc::new(numbers) as ArrayRef), kind)?)
 }
 
-/// The multiple of `width` at or before `time`; `None` where there is none in 64 bits.
+/// The largest multiple of `width` at or before `time`; `None` if it is out of range.
 pub(super) fn floor(time: i64, width: i64) -> Option<i64> {
     time.checked_sub(time.checked_rem_euclid(width)?)
 }
 
-/// A step from the time of a row to a group column.
+/// How a group column is computed from the time of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Step {
-    /// The start of the pane: a multiple of `width`, with room for windows that start `before` it.
+    /// The start of the pane: a multiple of `width`. It fails if a window that starts `before` earlier would
+    /// be out of range.
     Pane { width: i64, before: i64 },
-    /// So much later.
+    /// The time plus this many units.
     Later(i64),
 }
 
@@ -53,15 +54,15 @@ impl Step {
     }
 }
 
-/// A [`Step`] as a function: like `date_bin` and `+`, but exact in every unit, over all of its range and
-/// in every time zone.
+/// A [`Step`] as a function. Unlike `date_bin` and `+`, it is exact in every unit and time zone and over the
+/// whole range of the type.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct StepFunction {
     step: Step,
     signature: Signature,
 }
 
-/// The expression of `step` from the first argument of `call`, under the field that `call` has.
+/// An expression that applies `step` to the first argument of `call` and has the output field of `call`.
 pub(super) fn step_of(
     call: &ScalarFunctionExpr,
     input: &Schema,
@@ -112,8 +113,7 @@ impl ScalarUDFImpl for StepFunction {
         let step = |time| {
             self.step.of(time).ok_or_else(|| {
                 let error = Error::invalid_row(format!(
-                    "the window of time {time} ({}) is out of the range of its type: expected times \
-                     that are further from its ends; filter such rows out",
+                    "the window of time {time} ({}) is out of range for its type: filter such rows out",
                     array.data_type()
                 ));
                 DataFusionError::from(error)

@@ -1,9 +1,8 @@
-//! Windows of one size that follow each other, as `date_bin` makes them, and where they end.
+//! Tumbling windows, as `date_bin` computes them, and their ends.
 //!
-//! A window ends where the next one starts, which is not always its start and its size: of windows of a
-//! month that start on the 31st, the one that starts on 29 February ends on 31 March; and `date_bin`
-//! counts days of 24 hours from the origin in UTC, while `+ INTERVAL '1 day'` goes by the clock of the
-//! time zone of a timestamp.
+//! A window ends where the next one starts, which is not always start plus size. For monthly windows that
+//! start on the 31st, the window that starts on 29 February ends on 31 March. And `date_bin` counts days of 24
+//! hours in UTC from the origin, while `+ INTERVAL '1 day'` follows the timestamp's time zone.
 
 use std::sync::Arc;
 
@@ -24,37 +23,36 @@ use datafusion::physical_plan::aggregates::PhysicalGroupBy;
 use super::time_steps::{numbers, times};
 use crate::error::Error;
 
-/// The function `bin_end(start, size[, origin])`: the end of the window of `date_bin` that starts at
-/// `start`.
+/// The function `bin_end(start, size[, origin])`: the end of the `date_bin` window that starts at `start`.
 pub(super) const BIN_END: &str = "bin_end";
 
-/// What the size of windows that follow each other must be.
-const EXPECTED: &str = "expected a positive length of time, either of months or of days and shorter \
-    units, such as INTERVAL '1 minute'";
+/// What the size of a tumbling window must be.
+const EXPECTED: &str = "expected a positive duration, either in months or in days and shorter units, such \
+    as INTERVAL '1 minute'";
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const NANOS_PER_DAY: i64 = 86_400 * NANOS_PER_SECOND;
 
-/// How long windows are that follow each other.
+/// The size of tumbling windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BinSize {
     Months(i32),
     Nanos(i64),
 }
 
-/// Windows that follow each other.
+/// A series of tumbling windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bins {
     pub(crate) size: BinSize,
-    /// Where one of them starts, in nanoseconds since 1970-01-01 UTC.
+    /// The start of one of them, in nanoseconds since 1970-01-01 UTC.
     pub(crate) origin: i64,
 }
 
 impl BinSize {
-    /// The interval `value` as the size of windows.
+    /// Converts the interval `value` to the size of windows.
     ///
     /// # Errors
-    /// It is none: not positive, or months and days at once.
+    /// It is not positive, or mixes months with shorter units.
     pub(crate) fn of(value: &ScalarValue) -> Result<Self> {
         let kind = DataType::Interval(IntervalUnit::MonthDayNano);
         let wrong = || {
@@ -77,17 +75,17 @@ impl BinSize {
 }
 
 impl Bins {
-    /// The windows that `size` and `origin` are the arguments of.
+    /// The windows of `date_bin` with these arguments.
     ///
     /// # Errors
-    /// They are no arguments of `date_bin`.
+    /// `date_bin` does not accept the arguments.
     pub(crate) fn of(size: &ScalarValue, origin: Option<&ScalarValue>) -> Result<Self> {
         let size = BinSize::of(size)?;
         let Some(origin) = origin else {
             return Ok(Self { size, origin: 0 });
         };
         let kind = DataType::Timestamp(TimeUnit::Nanosecond, None);
-        // Without its time zone, which says how it is shown only.
+        // Drops the time zone, which only affects how a timestamp is displayed.
         let instant = match origin {
             ScalarValue::TimestampSecond(value, _) => ScalarValue::TimestampSecond(*value, None),
             ScalarValue::TimestampMillisecond(value, _) => {
@@ -110,14 +108,14 @@ impl Bins {
         }
     }
 
-    /// The end of the window that starts at `start`; both in `unit`. `None` where it is out of range.
+    /// The end of the window that starts at `start`, both in `unit`; `None` if it is out of range.
     pub(crate) fn end(self, start: i64, unit: TimeUnit) -> Option<i64> {
         let per_second = per_second(unit);
         let nanos = match self.size {
             BinSize::Nanos(nanos) => nanos,
             BinSize::Months(months) => return self.end_of_months(start, months, per_second),
         };
-        // A size may be less than a unit.
+        // In nanoseconds: the size may be smaller than a unit.
         let start = i128::from(start) * i128::from(NANOS_PER_SECOND / per_second);
         let end = start + i128::from(nanos);
         let end = end.div_euclid(i128::from(NANOS_PER_SECOND / per_second));
@@ -127,7 +125,7 @@ impl Bins {
     fn end_of_months(self, start: i64, months: i32, per_second: i64) -> Option<i64> {
         let start = instant(start, per_second)?;
         let origin = instant(self.origin, NANOS_PER_SECOND)?;
-        // A window starts on the day of the origin, or on the last day of a month that is shorter.
+        // A window starts on the origin's day of the month, or on the last day of a shorter month.
         let number = |time: DateTime<Utc>| i64::from(time.year()) * 12 + i64::from(time.month0());
         let passed = number(start) - number(origin) + i64::from(months);
         let shift = Months::new(u32::try_from(passed.unsigned_abs()).ok()?);
@@ -154,7 +152,7 @@ fn instant(time: i64, per_second: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.div_euclid(per_second), u32::try_from(below).ok()?)
 }
 
-/// Refuses group columns that are windows of no or of negative size: DataFusion takes them.
+/// Refuses tumbling windows of zero or negative size, which DataFusion accepts.
 ///
 /// # Errors
 /// [`InvalidOption`](crate::ErrorKind::InvalidOption), with the size.
@@ -197,7 +195,7 @@ impl ScalarUDFImpl for BinEnd {
         match arguments {
             [start @ DataType::Timestamp(..), ..] => Ok(start.clone()),
             others => Err(Error::invalid_option(format!(
-                "window_end of times of type {}: expected a timestamp; CAST makes one of a string",
+                "window_end of type {}: expected a timestamp; CAST converts a string to one",
                 others.first().map_or_else(String::new, ToString::to_string)
             ))
             .into()),
@@ -215,8 +213,7 @@ impl ScalarUDFImpl for BinEnd {
             ] => (start, size, Some(origin)),
             _ => {
                 return Err(Error::unsupported(
-                    "tumble(ts, size, origin): size or origin differ from row to row: expected \
-                     constants",
+                    "tumble(ts, size, origin): size and origin must be constants",
                 )
                 .into());
             }
@@ -231,8 +228,8 @@ impl ScalarUDFImpl for BinEnd {
         let end = |start| {
             bins.end(start, unit).ok_or_else(|| {
                 DataFusionError::from(Error::invalid_row(format!(
-                    "the window that starts at {start} ({kind}) ends out of the range of its type: \
-                     expected times that are further from its ends; filter such rows out"
+                    "the end of the window that starts at {start} ({kind}) is out of range for its type: \
+                     filter such rows out"
                 )))
             })
         };
@@ -264,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_months_ends_where_the_next_one_starts() {
+    fn monthly_windows_end_where_the_next_one_starts() {
         let bins = months(1, "2024-01-31T06:00:00");
         let starts = [
             "2023-11-30T06:00:00",
@@ -286,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn other_windows_end_their_size_later_in_any_unit() {
+    fn windows_without_months_end_at_start_plus_size_in_any_unit() {
         let size = ScalarValue::new_interval_mdn(0, 1, NANOS_PER_SECOND);
         let bins = Bins::of(&size, None).unwrap();
         assert_eq!(bins.end(-7, TimeUnit::Second), Some(86_394));
@@ -295,11 +292,11 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_are_no_length_of_time_are_refused() {
+    fn sizes_that_are_not_positive_or_mix_months_are_refused() {
         for (months, days, nanos) in [(0, 0, 0), (0, 0, -1), (-1, 0, 0), (0, -1, 5), (1, 1, 0)] {
             let size = ScalarValue::new_interval_mdn(months, days, nanos);
             let error = BinSize::of(&size).unwrap_err().to_string();
-            assert!(error.contains("expected a positive length"), "{error}");
+            assert!(error.contains("expected a positive duration"), "{error}");
         }
         let null = ScalarValue::IntervalMonthDayNano(None);
         BinSize::of(&null).unwrap_err();

@@ -1,4 +1,4 @@
-//! What a clause makes of the names of a window.
+//! The names `window_start` and `window_end` within one clause.
 
 use std::ops::ControlFlow;
 
@@ -11,16 +11,16 @@ use crate::sql::identifiers::normalized;
 pub(super) const START: &str = "window_start";
 pub(super) const END: &str = "window_end";
 
-/// What `window_start`, `window_end` and the window itself mean in one clause.
+/// What `window_start`, `window_end` and the repeated window call mean in one clause.
 #[derive(Debug, Default)]
 pub(super) struct WindowNames {
     pub(super) window: Option<WindowCall>,
-    /// WindowNames that mean something else: columns, and in some clauses aliases.
+    /// Names that refer to something else: input columns, and in some clauses aliases.
     pub(super) taken: Vec<String>,
 }
 
 impl WindowNames {
-    /// Writes out the names in `node`, without the queries in it.
+    /// Replaces the names in `node`, but not in its subqueries.
     pub(super) fn replace<N: VisitMut>(&self, node: &mut N) -> Result<()> {
         let mut replacer = Replacer {
             names: self,
@@ -32,7 +32,7 @@ impl WindowNames {
         }
     }
 
-    /// An element of a SELECT list: the bare names, and the window, stay its name.
+    /// Replaces the names in an element of a SELECT list, which keeps its column name.
     pub(super) fn item(&self, item: &mut SelectItem) -> Result<()> {
         if let SelectItem::UnnamedExpr(expr) = item
             && let Some((name, meaning)) = self.meaning(expr)?
@@ -46,7 +46,7 @@ impl WindowNames {
         self.replace(item)
     }
 
-    /// What `expr` means, and the name for it, if it is one of the names or a window.
+    /// The meaning of `expr`, and its column name, if it is one of the names or the window call.
     fn meaning(&self, expr: &Expr) -> Result<Option<(&'static str, Expr)>> {
         if let Expr::Identifier(ident) = expr {
             let Some(window) = &self.window else {
@@ -68,8 +68,8 @@ impl WindowNames {
         match &self.window {
             Some(window) if *window == call => Ok(Some((START, call.start()))),
             _ => Err(Error::unsupported(format!(
-                "{expr} stands in GROUP BY only, on its own: GROUP BY {expr}. Elsewhere write \
-                 window_start and window_end, or repeat the window of GROUP BY as it is"
+                "{expr} is allowed in GROUP BY only, as a group of its own: GROUP BY {expr}. Elsewhere use \
+                 window_start and window_end, or repeat the window exactly as in GROUP BY"
             ))),
         }
     }
@@ -77,7 +77,7 @@ impl WindowNames {
 
 struct Replacer<'a> {
     names: &'a WindowNames,
-    /// How many queries deep; names in queries are their own affair.
+    /// The nesting depth of subqueries, which resolve the names on their own.
     depth: usize,
 }
 
@@ -94,7 +94,7 @@ impl VisitorMut for Replacer<'_> {
         ControlFlow::Continue(())
     }
 
-    // Afterwards, so that what is put in is not visited again.
+    // Post-order, so that the replacement is not visited again.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         if self.depth > 0 {
             return ControlFlow::Continue(());

@@ -16,7 +16,7 @@ use crate::model::{Clock, ShardId, ShardPosition, StreamIdentity, StreamName, Un
 use crate::source::{RowIndex, Until};
 use crate::table::{Services, in_source_order};
 
-/// A stream of some shards with ten records each, and a table of it.
+/// A stream with ten records in each shard, and a table of it.
 struct Fixture {
     kinesis: Arc<InMemoryKinesis>,
     table: KinesisTable,
@@ -50,7 +50,7 @@ impl Fixture {
         fixture
     }
 
-    /// The same number of records into each shard.
+    /// Puts `records` records into each shard.
     async fn put(&self, records: usize) {
         let stream = StreamIdentity::parse("words").unwrap();
         let shards = self.kinesis.list_shards(ListShardsFrom::Start {
@@ -70,13 +70,13 @@ impl Fixture {
         }
     }
 
-    /// The first six records of each shard, in memory where `held` says so.
-    async fn reads(&self, held: impl Fn(usize) -> bool) -> Arc<BatchReads> {
+    /// Reads of the first six records of each shard; those of the `buffered` shards are in memory.
+    async fn reads(&self, buffered: impl Fn(usize) -> bool) -> Arc<BatchReads> {
         let stream = StreamIdentity::parse("words").unwrap();
         let start = IteratorPosition::TrimHorizon;
         let mut batch = BatchReads::default();
-        for place in 0..self.shards {
-            let shard = ShardId::new(format!("shardId-{place:012}"));
+        for number in 0..self.shards {
+            let shard = ShardId::new(format!("shardId-{number:012}"));
             let iterator = self.kinesis.get_shard_iterator(&stream, &shard, &start);
             let iterator = iterator.await.unwrap();
             let columns = RecordColumns::ALL;
@@ -94,7 +94,7 @@ impl Fixture {
                 rows: Some(6),
                 number: 0,
             });
-            if held(place) {
+            if buffered(number) {
                 let cuts = [(0, 2), (2, 6)].map(|(first, end)| PageSlice {
                     page: page.clone(),
                     first: RowIndex {
@@ -132,7 +132,7 @@ fn expected(shards: usize) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_in_memory_share_partitions_and_ranges_to_fetch_have_their_own() {
+async fn buffered_ranges_share_partitions_and_fetched_ranges_do_not() {
     let fixture = Fixture::new(10).await;
     let reads = fixture.reads(|shard| shard != 4 && shard != 7).await;
     let plan = fixture.plan(reads).await;
@@ -166,7 +166,7 @@ async fn rows_in_memory_share_partitions_and_ranges_to_fetch_have_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_arrives_later_is_not_in_the_batch_and_neither_filter_nor_limit_change_it() {
+async fn later_records_filters_and_limits_do_not_change_the_batch() {
     let fixture = Fixture::new(2).await;
     let reads = fixture.reads(|shard| shard == 0).await;
     tokio::time::sleep(Duration::from_secs(3_600)).await;
@@ -192,7 +192,7 @@ async fn what_arrives_later_is_not_in_the_batch_and_neither_filter_nor_limit_cha
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_nothing_needs_no_node() {
+async fn an_empty_batch_has_no_read_node() {
     let fixture = Fixture::new(1).await;
     let plan = fixture.plan(Arc::default()).await;
     assert_eq!(plan.name(), "EmptyExec");
@@ -200,7 +200,7 @@ async fn a_batch_of_nothing_needs_no_node() {
 }
 
 #[test]
-fn groups_are_about_even_and_keep_the_order() {
+fn groups_are_balanced_and_keep_the_order() {
     let groups = |sizes: &[usize], most| balanced(sizes.iter().copied(), most);
     assert_eq!(groups(&[1, 9, 5, 4, 1], 2), [vec![0, 1], vec![2, 3, 4]]);
     assert_eq!(groups(&[0, 0, 0, 0], 2), [[0, 2], [1, 3]]);
@@ -218,19 +218,19 @@ fn groups_are_about_even_and_keep_the_order() {
     assert!(most - least < 1_000, "{sums:?}");
 }
 
-/// A batch of one shard in memory, and what computes above it: the plan as it is made, and as it runs.
+/// Plans over a batch of one buffered shard, before and after `in_source_order`.
 #[tokio::test(start_paused = true)]
-async fn no_row_overtakes_another_of_its_shard() {
+async fn rows_of_a_shard_do_not_overtake_each_other() {
     let fixture = Fixture::new(1).await;
     let batch = BatchTable::new(&fixture.table, fixture.reads(|_| true).await);
     fixture
         .ctx
         .register_table("batch", Arc::new(batch))
         .unwrap();
-    let still = "CREATE TABLE still AS VALUES ('k')";
+    let fixed = "CREATE TABLE fixed AS VALUES ('k')";
     fixture
         .ctx
-        .sql(still)
+        .sql(fixed)
         .await
         .unwrap()
         .collect()
@@ -249,27 +249,31 @@ async fn no_row_overtakes_another_of_its_shard() {
     for text in [
         upper,
         &format!("{upper} UNION ALL {upper}"),
-        &format!("{upper} AND \"partitionKey\" IN (SELECT column1 FROM still)"),
+        &format!("{upper} AND \"partitionKey\" IN (SELECT column1 FROM fixed)"),
         &format!("INSERT INTO target {upper}"),
     ] {
         let frame = fixture.ctx.sql(text).await.unwrap();
         let plan = frame.create_physical_plan().await.unwrap();
-        let dealt = |plan: &Arc<dyn ExecutionPlan>| {
+        let is_repartitioned = |plan: &Arc<dyn ExecutionPlan>| {
             let shown = displayable(&**plan).indent(false).to_string();
-            // What a join holds still has no shard.
+            // The static side of a join may be repartitioned.
             let read = shown.split("KinesisReadExec").next().unwrap();
             read.contains("RoundRobin")
         };
-        assert!(dealt(&plan), "{text}");
+        assert!(is_repartitioned(&plan), "{text}");
         let plan = in_source_order(plan).unwrap();
-        assert!(!dealt(&plan), "{}", displayable(&*plan).indent(false));
+        assert!(
+            !is_repartitioned(&plan),
+            "{}",
+            displayable(&*plan).indent(false)
+        );
         let rows = collect(plan, fixture.ctx.task_ctx()).await.unwrap();
         assert!(rows.iter().any(|batch| batch.num_rows() > 0), "{text}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_row_has_the_number_of_its_read_where_the_table_is_asked_for_it() {
+async fn with_shard_numbers_adds_the_number_of_the_read() {
     let fixture = Fixture::new(4).await;
     let reads = fixture.reads(|shard| shard % 2 == 0).await;
     let mut reads = Arc::try_unwrap(reads).unwrap();
@@ -283,8 +287,8 @@ async fn each_row_has_the_number_of_its_read_where_the_table_is_asked_for_it() {
     );
     assert_eq!(others, fixture.table.schema().fields().as_ref());
     let state = fixture.ctx.state();
-    let places = vec![schema.fields().len() - 1, 0];
-    for (projection, number, data) in [(None, schema.fields().len() - 1, 0), (Some(&places), 0, 1)]
+    let indices = vec![schema.fields().len() - 1, 0];
+    for (projection, number, data) in [(None, schema.fields().len() - 1, 0), (Some(&indices), 0, 1)]
     {
         let plan = table.scan(&state, projection, &[], None).await.unwrap();
         let batches = collect(plan, fixture.ctx.task_ctx()).await.unwrap();

@@ -9,16 +9,16 @@ const ROWS: [Row; 6] = [
     (None, Some("b"), 32),
 ];
 
-/// Windows of twenty seconds that start every ten: each row is in two.
+/// Windows of 20 seconds that start every 10 seconds: each row belongs to two.
 const TWENTY: &str = "hop(ts, INTERVAL '10 seconds', INTERVAL '20 seconds')";
 
 #[tokio::test]
-async fn a_row_is_in_every_window_that_holds_it() {
+async fn a_row_belongs_to_every_window_that_contains_it() {
     let statement = format!(
         "SELECT window_start, window_end, sum(v), count(*) FROM t GROUP BY {TWENTY} ORDER BY window_start"
     );
     assert_eq!(
-        asked(&ROWS, &statement).await,
+        result_of(&ROWS, &statement).await,
         [
             format!("1969-12-31T23:59:50|{}|1|1", at(10)),
             format!("{}|{}|7|3", at(0), at(20)),
@@ -35,7 +35,7 @@ async fn a_size_need_not_be_a_multiple_of_the_slide() {
     let statement = "SELECT window_start, sum(v) FROM t WHERE ts IS NOT NULL \
                      GROUP BY hop(ts, INTERVAL '10 seconds', INTERVAL '15 seconds') ORDER BY 1";
     assert_eq!(
-        asked(&ROWS, statement).await,
+        result_of(&ROWS, statement).await,
         [
             format!("{}|3", at(0)),
             format!("{}|6", at(10)),
@@ -45,11 +45,11 @@ async fn a_size_need_not_be_a_multiple_of_the_slide() {
 }
 
 #[tokio::test]
-async fn a_slide_of_the_size_is_a_tumbling_window() {
+async fn a_slide_equal_to_the_size_is_a_tumbling_window() {
     let statement = "SELECT window_start, sum(v) FROM t \
                      GROUP BY hop(ts, INTERVAL '10 seconds', INTERVAL '10 seconds') ORDER BY 1";
     assert_eq!(
-        asked(&ROWS, statement).await,
+        result_of(&ROWS, statement).await,
         [
             format!("{}|1", at(0)),
             format!("{}|6", at(10)),
@@ -60,7 +60,7 @@ async fn a_slide_of_the_size_is_a_tumbling_window() {
 }
 
 #[tokio::test]
-async fn times_before_1970_are_in_windows_like_others() {
+async fn times_before_1970_have_windows() {
     let rows = [
         (Some(-1), None, 1),
         (Some(-10), None, 2),
@@ -69,17 +69,20 @@ async fn times_before_1970_are_in_windows_like_others() {
     let statement = format!(
         "SELECT arrow_cast(window_start, 'Int64') AS start, sum(v) FROM t GROUP BY {TWENTY} ORDER BY 1"
     );
-    assert_eq!(asked(&rows, &statement).await, ["-30|4", "-20|7", "-10|3"]);
+    assert_eq!(
+        result_of(&rows, &statement).await,
+        ["-30|4", "-20|7", "-10|3"]
+    );
 }
 
 #[tokio::test]
-async fn keys_go_with_it_before_and_after_the_window() {
+async fn keys_may_precede_and_follow_the_window() {
     let statement = format!(
         "SELECT key, window_start, upper(key), sum(v) FROM t WHERE ts > to_timestamp(9) \
          GROUP BY key, {TWENTY}, upper(key) ORDER BY key, window_start"
     );
     assert_eq!(
-        asked(&ROWS, &statement).await,
+        result_of(&ROWS, &statement).await,
         [
             format!("a|{}|A|2", at(0)),
             format!("a|{}|A|10", at(10)),
@@ -91,8 +94,8 @@ async fn keys_go_with_it_before_and_after_the_window() {
 }
 
 #[tokio::test]
-async fn the_window_is_tested_after_rows_are_grouped() {
-    // A row at 19 is in [10, 30), although it is before 20.
+async fn conditions_on_the_window_apply_after_grouping() {
+    // The row at 19 belongs to [10, 30), although it is before 20.
     let window = "window_end > to_timestamp(20) AND window_start < to_timestamp(20)";
     let expected = [format!("a|{}|10", at(10)), format!("b|{}|4", at(10))];
     for statement in [
@@ -113,7 +116,7 @@ async fn the_window_is_tested_after_rows_are_grouped() {
              GROUP BY {TWENTY}, key) AS a JOIN (SELECT to_timestamp(10) AS b) ON window_start = b ORDER BY 1"
         ),
     ] {
-        assert_eq!(asked(&ROWS, &statement).await, expected, "{statement}");
+        assert_eq!(result_of(&ROWS, &statement).await, expected, "{statement}");
     }
 }
 
@@ -134,10 +137,10 @@ async fn distinct_values_are_counted_in_each_window() {
         format!("{}|2|3", at(10)),
         format!("{}|1|1", at(20)),
     ];
-    assert_eq!(asked(&rows, &statement).await, expected);
+    assert_eq!(result_of(&rows, &statement).await, expected);
     let only = statement.replace(", count(*)", ", sum(v)");
     assert_eq!(
-        asked(&rows, &only).await,
+        result_of(&rows, &only).await,
         [
             format!("{}|2|6", at(0)),
             format!("{}|2|9", at(10)),
@@ -146,16 +149,16 @@ async fn distinct_values_are_counted_in_each_window() {
     );
     let alone = "SELECT DISTINCT window_start FROM t GROUP BY key, \
                  hop(ts, INTERVAL '10 seconds', INTERVAL '20 seconds') ORDER BY 1 DESC LIMIT 2";
-    assert_eq!(asked(&rows, alone).await, [at(20), at(10)]);
+    assert_eq!(result_of(&rows, alone).await, [at(20), at(10)]);
 }
 
 #[tokio::test]
-async fn limits_count_windows_and_not_panes() {
+async fn limits_apply_to_windows_and_not_to_panes() {
     let statement =
         format!("SELECT window_start FROM t WHERE ts IS NOT NULL GROUP BY {TWENTY} LIMIT 4");
     for partitions in [1, 4] {
         let ctx = context(partitions);
-        give(&ctx, &ROWS, &SECONDS);
+        register_rows(&ctx, &ROWS, &SECONDS);
         assert_eq!(run(&ctx, &statement).await.unwrap().len(), 4);
     }
     let top = format!(
@@ -163,7 +166,7 @@ async fn limits_count_windows_and_not_panes() {
          ORDER BY m DESC, window_start LIMIT 3"
     );
     assert_eq!(
-        asked(&ROWS, &top).await,
+        result_of(&ROWS, &top).await,
         [
             format!("{}|8", at(10)),
             format!("{}|8", at(20)),
@@ -171,17 +174,17 @@ async fn limits_count_windows_and_not_panes() {
         ]
     );
     let top = format!("SELECT max(v) AS m FROM t GROUP BY {TWENTY} ORDER BY m DESC LIMIT 1");
-    assert_eq!(asked(&ROWS, &top).await, ["32"]);
+    assert_eq!(result_of(&ROWS, &top).await, ["32"]);
 }
 
 #[tokio::test]
-async fn aggregates_keep_their_filters_and_orders() {
+async fn aggregates_keep_filter_and_order_by() {
     let statement = format!(
         "SELECT window_start, count(*) FILTER (WHERE v > 1), array_agg(v ORDER BY v DESC), avg(v), \
          first_value(v ORDER BY ts DESC) FROM t WHERE ts IS NOT NULL GROUP BY {TWENTY} ORDER BY 1"
     );
     assert_eq!(
-        asked(&ROWS, &statement).await,
+        result_of(&ROWS, &statement).await,
         [
             "1969-12-31T23:59:50|0|[1]|1.0|1".to_owned(),
             format!("{}|2|[4, 2, 1]|2.3333333333333335|4", at(0)),
@@ -192,7 +195,7 @@ async fn aggregates_keep_their_filters_and_orders() {
 }
 
 #[tokio::test]
-async fn every_unit_and_time_zone_has_the_same_windows() {
+async fn windows_are_the_same_in_every_unit_and_time_zone() {
     for (unit, factor) in [
         (TimeUnit::Second, 1),
         (TimeUnit::Millisecond, 1_000),
@@ -203,7 +206,7 @@ async fn every_unit_and_time_zone_has_the_same_windows() {
             let rows = ROWS.map(|(ts, key, v)| (ts.map(|ts| ts * factor), key, v));
             let kind = DataType::Timestamp(unit, zone.map(Into::into));
             let ctx = context(4);
-            give(&ctx, &rows, &kind);
+            register_rows(&ctx, &rows, &kind);
             let statement = format!(
                 "SELECT arrow_cast(window_start, 'Int64') AS s, sum(v), max(arrow_typeof(window_start)) \
                  FROM (SELECT window_start, sum(v) AS v FROM t WHERE ts IS NOT NULL GROUP BY {TWENTY}) \

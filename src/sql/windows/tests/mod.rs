@@ -1,14 +1,13 @@
-//! Windows over tables in memory, their results worked out by hand, and against other ways to say the
-//! same.
+//! Windows over in-memory tables: results computed by hand, and compared with equivalent queries.
 
 mod hop;
-mod parts;
 mod plans;
 mod random;
 mod refusals;
 mod rewrite;
 mod session;
 mod tumble;
+mod window_types;
 
 use std::sync::Arc;
 
@@ -53,8 +52,8 @@ fn batch(rows: &[Row], kind: &DataType) -> RecordBatch {
     RecordBatch::try_new(Arc::new(schema), columns).unwrap()
 }
 
-/// Makes `rows` the table `t`, dealt out to two partitions.
-fn give(ctx: &SessionContext, rows: &[Row], kind: &DataType) {
+/// Registers `rows` as table `t` with two partitions.
+fn register_rows(ctx: &SessionContext, rows: &[Row], kind: &DataType) {
     let whole = batch(rows, kind);
     let half = rows.len() / 2;
     let parts = [whole.slice(0, half), whole.slice(half, rows.len() - half)];
@@ -64,7 +63,7 @@ fn give(ctx: &SessionContext, rows: &[Row], kind: &DataType) {
     ctx.register_table("t", Arc::new(table)).unwrap();
 }
 
-/// The rows of a result, fields by `|`.
+/// The rows of a result, with fields separated by `|`.
 fn lines(batches: &[RecordBatch]) -> Vec<String> {
     let mut lines = Vec::new();
     for batch in batches {
@@ -87,31 +86,31 @@ async fn run(ctx: &SessionContext, statement: &str) -> Result<Vec<String>, DataF
     Ok(lines(&batches))
 }
 
-/// Runs `statement` over rows of times in seconds, in one partition and in four; the result must be the
-/// same.
-async fn asked(rows: &[Row], statement: &str) -> Vec<String> {
+/// Runs `statement` over rows whose times are in seconds, with one partition and with four; both results must
+/// be equal.
+async fn result_of(rows: &[Row], statement: &str) -> Vec<String> {
     let mut results = Vec::new();
     for partitions in [1, 4] {
         let ctx = context(partitions);
-        give(&ctx, rows, &SECONDS);
+        register_rows(&ctx, rows, &SECONDS);
         let result = run(&ctx, statement).await;
         results.push(result.unwrap_or_else(|error| panic!("{statement}: {error}")));
     }
     let [one, four] = results.try_into().unwrap();
-    assert_eq!(one, four, "in one partition and in four: {statement}");
+    assert_eq!(one, four, "one partition and four: {statement}");
     one
 }
 
 async fn refused(rows: &[Row], kind: &DataType, statement: &str) -> String {
     let ctx = context(4);
-    give(&ctx, rows, kind);
+    register_rows(&ctx, rows, kind);
     match run(&ctx, statement).await {
-        Ok(rows) => panic!("{statement} gives {rows:?}"),
+        Ok(rows) => panic!("{statement} returns {rows:?}"),
         Err(error) => error.strip_backtrace(),
     }
 }
 
-/// A time of a test in words: minutes and seconds of 1970.
+/// A time in the first hour of 1970 as text.
 fn at(seconds: i64) -> String {
     assert!((0..3600).contains(&seconds));
     format!("1970-01-01T00:{:02}:{:02}", seconds / 60, seconds % 60)

@@ -2,7 +2,7 @@ use super::*;
 
 async fn explained(partitions: usize, statement: &str) -> String {
     let ctx = context(partitions);
-    give(
+    register_rows(
         &ctx,
         &[(Some(1), Some("a"), 1), (Some(2), Some("b"), 2)],
         &SECONDS,
@@ -13,31 +13,31 @@ async fn explained(partitions: usize, statement: &str) -> String {
     text.indent(false).to_string()
 }
 
-fn order(text: &str, parts: &[&str]) {
+fn assert_order(text: &str, parts: &[&str]) {
     let mut rest = text;
     for part in parts {
         let Some((_, after)) = rest.split_once(part) else {
-            panic!("{part} is missing, or not in this order:\n{text}");
+            panic!("{part} is missing or out of order:\n{text}");
         };
         rest = after;
     }
 }
 
 #[tokio::test]
-async fn panes_are_grouped_before_rows_are_multiplied() {
+async fn panes_are_aggregated_before_they_expand_to_windows() {
     let statement = "SELECT key, count(*) FROM t GROUP BY key, hop(ts, INTERVAL '1 second', INTERVAL '3 seconds')";
     let text = explained(4, statement).await;
-    order(
+    assert_order(
         &text,
         &["mode=FinalPartitioned", "HopExec", "mode=Partial", "pane("],
     );
 }
 
 #[tokio::test]
-async fn sessions_are_merged_where_all_rows_of_their_keys_are() {
+async fn sessions_are_merged_after_repartitioning_by_key() {
     let keyed = "SELECT key, count(*) FROM t GROUP BY key, session(ts, INTERVAL '1 second')";
     let text = explained(4, keyed).await;
-    order(
+    assert_order(
         &text,
         &[
             "mode=Final",
@@ -49,7 +49,7 @@ async fn sessions_are_merged_where_all_rows_of_their_keys_are() {
     );
     let alone = "SELECT count(*) FROM t GROUP BY session(ts, INTERVAL '1 second')";
     let text = explained(4, alone).await;
-    order(
+    assert_order(
         &text,
         &[
             "mode=Final",
@@ -61,12 +61,12 @@ async fn sessions_are_merged_where_all_rows_of_their_keys_are() {
 }
 
 #[tokio::test]
-async fn filters_of_keys_go_down_and_those_of_windows_stay() {
+async fn only_filters_on_keys_are_pushed_down() {
     let statement = "SELECT * FROM (SELECT key, window_start, count(*) FROM t \
                      GROUP BY key, hop(ts, INTERVAL '1 second', INTERVAL '3 seconds')) \
                      WHERE window_start > to_timestamp(1) AND key = 'a'";
     let text = explained(4, statement).await;
-    order(
+    assert_order(
         &text,
         &[
             "FilterExec: hop",
@@ -79,7 +79,7 @@ async fn filters_of_keys_go_down_and_those_of_windows_stay() {
 }
 
 #[tokio::test]
-async fn installing_twice_is_installing_once() {
+async fn installing_twice_changes_nothing() {
     let ctx = context(1);
     let before = ctx.state();
     let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), InMemoryOptions::default());
@@ -102,15 +102,15 @@ async fn installing_twice_is_installing_once() {
 }
 
 #[tokio::test]
-async fn tables_and_settings_made_before_are_kept() {
+async fn earlier_tables_and_settings_are_kept() {
     let config = SessionConfig::new().with_batch_size(77);
     let ctx = SessionContext::new_with_config(config);
-    give(&ctx, &[(Some(1), Some("a"), 1)], &SECONDS);
+    register_rows(&ctx, &[(Some(1), Some("a"), 1)], &SECONDS);
     let rules = ctx.state().optimizers().len();
     let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), InMemoryOptions::default());
     register_with(&ctx, Services::fixed(Arc::new(kinesis)));
     assert_eq!(run(&ctx, "SELECT v FROM t").await.unwrap(), ["1"]);
     assert_eq!(ctx.state().config().batch_size(), 77);
-    // That of distinct floating-point numbers comes in addition.
+    // One more: the rule for DISTINCT floats.
     assert_eq!(ctx.state().optimizers().len(), rules + 1);
 }

@@ -1,4 +1,4 @@
-//! Against other ways to say the same, over rows at random.
+//! Windows over random rows, compared with other computations of the same result.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +16,10 @@ fn rows(random: &mut fastrand::Rng) -> Vec<Row> {
     (0..count).map(|_| row(random)).collect()
 }
 
-/// Key, start, end; NULL comes first.
+/// Key, start, end; NULL sorts first.
 type Group = (Option<&'static str>, Option<i64>, Option<i64>);
 
-fn written(groups: BTreeMap<Group, (i64, i64)>) -> BTreeSet<String> {
+fn lines_of(groups: BTreeMap<Group, (i64, i64)>) -> BTreeSet<String> {
     let time = |time: Option<i64>| time.map_or("NULL".to_owned(), |time| time.to_string());
     let groups = groups.into_iter();
     let line = |((key, start, end), (count, sum)): (Group, (i64, i64))| {
@@ -31,7 +31,7 @@ fn written(groups: BTreeMap<Group, (i64, i64)>) -> BTreeSet<String> {
 
 async fn compare(rows: &[Row], partitions: usize, window: &str, expected: BTreeSet<String>) {
     let ctx = context(partitions);
-    give(&ctx, rows, &SECONDS);
+    register_rows(&ctx, rows, &SECONDS);
     let statement = format!(
         "SELECT key, arrow_cast(window_start, 'Int64'), arrow_cast(window_end, 'Int64'), count(*), \
          sum(v) FROM t GROUP BY key, {window}"
@@ -39,7 +39,7 @@ async fn compare(rows: &[Row], partitions: usize, window: &str, expected: BTreeS
     let found = run(&ctx, &statement).await.unwrap();
     let lines = found.len();
     let found: BTreeSet<String> = found.into_iter().collect();
-    assert_eq!(found.len(), lines, "no group is there twice");
+    assert_eq!(found.len(), lines, "no duplicate groups");
     assert_eq!(
         found, expected,
         "{window} in {partitions} partitions of {rows:?}"
@@ -47,7 +47,7 @@ async fn compare(rows: &[Row], partitions: usize, window: &str, expected: BTreeS
 }
 
 #[tokio::test]
-async fn hop_is_every_multiple_of_the_slide_whose_window_holds_the_row() {
+async fn hop_matches_windows_at_multiples_of_the_slide() {
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..60 {
         let rows = rows(&mut random);
@@ -71,12 +71,12 @@ async fn hop_is_every_multiple_of_the_slide_whose_window_holds_the_row() {
         }
         let window = format!("hop(ts, INTERVAL '{slide} seconds', INTERVAL '{size} seconds')");
         let partitions = [1, 4][random.usize(..2)];
-        compare(&rows, partitions, &window, written(groups)).await;
+        compare(&rows, partitions, &window, lines_of(groups)).await;
     }
 }
 
 #[tokio::test]
-async fn a_session_is_what_is_connected_by_steps_of_at_most_the_gap() {
+async fn sessions_match_rows_connected_by_at_most_the_gap() {
     let mut random = fastrand::Rng::with_seed(11);
     for _ in 0..60 {
         let rows = rows(&mut random);
@@ -99,18 +99,18 @@ async fn a_session_is_what_is_connected_by_steps_of_at_most_the_gap() {
         }
         let window = format!("session(ts, INTERVAL '{gap} seconds')");
         let partitions = [1, 4][random.usize(..2)];
-        compare(&rows, partitions, &window, written(groups)).await;
+        compare(&rows, partitions, &window, lines_of(groups)).await;
     }
 }
 
 #[tokio::test]
-async fn hop_is_a_series_of_starts_unnested() {
+async fn hop_matches_an_unnested_series_of_starts() {
     let mut random = fastrand::Rng::with_seed(13);
     for _ in 0..10 {
         let mut rows = rows(&mut random);
         rows.retain(|row| row.0.is_some());
         let ctx = context(4);
-        give(&ctx, &rows, &SECONDS);
+        register_rows(&ctx, &rows, &SECONDS);
         let hop = "SELECT key, arrow_cast(window_start, 'Int64') AS s, count(*) AS n FROM t \
                    GROUP BY key, hop(ts, INTERVAL '10 seconds', INTERVAL '35 seconds')";
         let series = "SELECT key, s, count(*) AS n FROM (\

@@ -2,30 +2,30 @@ use super::*;
 
 const ROWS: [Row; 1] = [(Some(0), Some("a"), 1)];
 
-async fn says(statement: &str, parts: &[&str]) {
+async fn assert_refused(statement: &str, parts: &[&str]) {
     let message = refused(&ROWS, &SECONDS, statement).await;
     for part in parts {
         assert!(
             message.contains(part),
-            "{statement}: {message:?} says nothing of {part:?}"
+            "{statement}: {message:?} does not mention {part:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn windows_stand_in_group_by_once() {
+async fn windows_are_refused_outside_of_a_single_group() {
     for (statement, parts) in [
         (
             "SELECT count(*) FROM t GROUP BY tumble(ts, INTERVAL '1 hour'), session(ts, INTERVAL '1 hour')",
             [
                 "GROUP BY has two windows, tumble(ts, INTERVAL '1 hour') and session(ts, INTERVAL '1 hour')",
-                "around it",
+                "outer query",
             ],
         ),
         (
             "SELECT count(*) FROM t GROUP BY ROLLUP (key, hop(ts, INTERVAL '1 hour', INTERVAL '1 hour'))",
             [
-                "hop(ts, INTERVAL '1 hour', INTERVAL '1 hour') in GROUPING SETS, ROLLUP or CUBE",
+                "hop(ts, INTERVAL '1 hour', INTERVAL '1 hour') in GROUPING SETS, ROLLUP or CUBE is not supported",
                 "UNION ALL",
             ],
         ),
@@ -39,38 +39,38 @@ async fn windows_stand_in_group_by_once() {
         (
             "SELECT count(*) FROM t WHERE tumble(ts, INTERVAL '1 hour') IS NULL GROUP BY tumble(ts, INTERVAL '1 hour')",
             [
-                "tumble(ts, INTERVAL '1 hour') stands in GROUP BY only",
+                "tumble(ts, INTERVAL '1 hour') is allowed in GROUP BY only",
                 "window_start",
             ],
         ),
         (
             "SELECT tumble(ts, INTERVAL '2 hours') FROM t GROUP BY tumble(ts, INTERVAL '1 hour')",
             [
-                "tumble(ts, INTERVAL '2 hours') stands in GROUP BY only",
-                "repeat the window of GROUP BY",
+                "tumble(ts, INTERVAL '2 hours') is allowed in GROUP BY only",
+                "repeat the window exactly as in GROUP BY",
             ],
         ),
         (
             "SELECT tumble(ts, INTERVAL '2 hours') FROM t",
             [
-                "stands in GROUP BY only",
+                "is allowed in GROUP BY only",
                 "GROUP BY tumble(ts, INTERVAL '2 hours')",
             ],
         ),
         (
             "SELECT count(*) FROM t GROUP BY date_trunc('day', tumble(ts, INTERVAL '2 hours'))",
             [
-                "stands in GROUP BY only, on its own",
+                "is allowed in GROUP BY only, as a group of its own",
                 "GROUP BY tumble(ts, INTERVAL '2 hours')",
             ],
         ),
     ] {
-        says(statement, &parts).await;
+        assert_refused(statement, &parts).await;
     }
 }
 
 #[tokio::test]
-async fn arguments_are_those_of_the_window() {
+async fn wrong_arguments_are_refused() {
     for (window, expected) in [
         (
             "tumble(ts)",
@@ -97,7 +97,7 @@ async fn arguments_are_those_of_the_window() {
             "session_start(Timestamp(s), Utf8): expected session_start(timestamp, INTERVAL gap)",
         ),
     ] {
-        says(
+        assert_refused(
             &format!("SELECT count(*) FROM t GROUP BY {window}"),
             &[expected],
         )
@@ -106,7 +106,7 @@ async fn arguments_are_those_of_the_window() {
 }
 
 #[tokio::test]
-async fn lengths_are_positive_whole_and_known() {
+async fn lengths_must_be_positive_constants_in_whole_units() {
     for (window, expected) in [
         (
             "hop(ts, INTERVAL '0 seconds', INTERVAL '1 hour')",
@@ -118,15 +118,15 @@ async fn lengths_are_positive_whole_and_known() {
         ),
         (
             "session(ts, INTERVAL '1 month')",
-            "session(ts, gap): the gap is 1 mons, and months differ in length",
+            "session(ts, gap): the gap is 1 mons, and months vary in length",
         ),
         (
             "session(ts, INTERVAL '1500 milliseconds')",
-            "which is no whole number in the unit of Timestamp(s)",
+            "which is not a multiple of the unit of Timestamp(s)",
         ),
         (
             "session(ts, CAST(concat(key, ' seconds') AS INTERVAL))",
-            "session(ts, gap): the gap is computed",
+            "session(ts, gap): the gap is not a constant",
         ),
         (
             "session(ts, CAST(NULL AS INTERVAL))",
@@ -138,10 +138,10 @@ async fn lengths_are_positive_whole_and_known() {
         ),
         (
             "hop(ts, INTERVAL '1 second', INTERVAL '30 days')",
-            "each row lies in 2592000 windows",
+            "each row belongs to 2592000 windows",
         ),
     ] {
-        says(
+        assert_refused(
             &format!("SELECT count(*) FROM t GROUP BY {window}"),
             &[expected],
         )
@@ -150,17 +150,17 @@ async fn lengths_are_positive_whole_and_known() {
 }
 
 #[tokio::test]
-async fn functions_of_windows_are_no_functions_of_rows() {
+async fn window_functions_are_refused_outside_of_group_by() {
     for statement in [
         "SELECT hop_of FROM (SELECT session_start(ts, INTERVAL '1 hour') AS hop_of FROM t)",
         "SELECT max(window_end) FROM t GROUP BY session(ts, INTERVAL '1 hour')",
         "SELECT count(*) FROM t GROUP BY date_trunc('hour', session_start(ts, INTERVAL '1 hour'))",
     ] {
-        says(
+        assert_refused(
             statement,
             &[
-                "stands in GROUP BY only, as a group of its own",
-                "before it is grouped",
+                "is allowed in GROUP BY only, as a group of its own",
+                "not known before grouping",
             ],
         )
         .await;
@@ -168,28 +168,28 @@ async fn functions_of_windows_are_no_functions_of_rows() {
 }
 
 #[tokio::test]
-async fn a_session_has_a_start_and_an_end() {
+async fn session_start_and_session_end_must_match() {
     let one = "SELECT count(*) FROM t GROUP BY session_start(ts, INTERVAL '1 hour')";
-    says(
+    assert_refused(
         one,
-        &["session_start and session_end stand in GROUP BY together"],
+        &["session_start and session_end must both be in GROUP BY"],
     )
     .await;
     let other = "SELECT count(*) FROM t GROUP BY session_start(ts, INTERVAL '1 hour'), session_end(ts, INTERVAL '2 hours')";
-    says(other, &["of different times or gaps"]).await;
+    assert_refused(other, &["have different arguments"]).await;
     let three = "SELECT count(*) FROM t GROUP BY session_start(ts, INTERVAL '1 hour'), \
                  session_end(ts, INTERVAL '1 hour'), session_end(ts, INTERVAL '2 hours')";
-    says(
+    assert_refused(
         three,
         &["more than one window (session_start, session_end, session_end)"],
     )
     .await;
     let sets = "SELECT count(*) FROM t GROUP BY GROUPING SETS ((session_start(ts, INTERVAL '1 hour')), (key))";
-    says(sets, &["a window in GROUPING SETS"]).await;
+    assert_refused(sets, &["a window in GROUPING SETS"]).await;
 }
 
 #[tokio::test]
-async fn times_at_the_end_of_time_are_refused_and_not_wrapped() {
+async fn windows_out_of_range_are_refused() {
     for (time, window) in [
         (i64::MAX - 5, "session(ts, INTERVAL '10 seconds')"),
         (
@@ -200,7 +200,7 @@ async fn times_at_the_end_of_time_are_refused_and_not_wrapped() {
         let rows = [(Some(time), None, 1)];
         let statement = format!("SELECT count(*) FROM t GROUP BY {window}");
         let message = refused(&rows, &SECONDS, &statement).await;
-        let part = format!("the window of time {time} (Timestamp(s)) is out of the range");
+        let part = format!("the window of time {time} (Timestamp(s)) is out of range");
         assert!(message.contains(&part), "{message}");
     }
 }

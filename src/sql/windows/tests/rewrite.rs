@@ -9,11 +9,11 @@ use crate::model::StreamName;
 use crate::sql::identifiers::quote_columns;
 use crate::sql::windows::expand_windows;
 
-/// A statement with its columns quoted and its windows written out.
-fn written(sql: &str) -> String {
+/// The statement with quoted columns and expanded windows.
+fn expanded(sql: &str) -> String {
     let mut statements = DFParser::parse_sql(sql).unwrap();
     let Some(Statement::Statement(mut statement)) = statements.pop_front() else {
-        panic!("{sql} is no plain statement");
+        panic!("{sql} is not a plain statement");
     };
     let table = |name: &str| ObjectName::from(vec![Ident::new(name)]);
     let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -31,38 +31,38 @@ fn written(sql: &str) -> String {
 }
 
 #[test]
-fn each_window_is_written_out() {
+fn each_window_is_expanded() {
     assert_eq!(
-        written("SELECT window_start, window_end FROM t GROUP BY tumble(ts, INTERVAL '1 hour')"),
+        expanded("SELECT window_start, window_end FROM t GROUP BY tumble(ts, INTERVAL '1 hour')"),
         "SELECT date_bin(INTERVAL '1 hour', ts) AS window_start, \
          bin_end(date_bin(INTERVAL '1 hour', ts), INTERVAL '1 hour') AS window_end \
          FROM t GROUP BY date_bin(INTERVAL '1 hour', ts)"
     );
     assert_eq!(
-        written(
+        expanded(
             "SELECT Window_End AS e FROM t GROUP BY v, HOP(ts, INTERVAL '1 hour', INTERVAL '1 day')"
         ),
         "SELECT bin_end(hop(ts, INTERVAL '1 hour', INTERVAL '1 day'), INTERVAL '1 day') AS e \
          FROM t GROUP BY v, hop(ts, INTERVAL '1 hour', INTERVAL '1 day')"
     );
     assert_eq!(
-        written("SELECT window_start, max(v) FROM t GROUP BY (session(ts, INTERVAL '1 hour'))"),
+        expanded("SELECT window_start, max(v) FROM t GROUP BY (session(ts, INTERVAL '1 hour'))"),
         "SELECT session_start(ts, INTERVAL '1 hour') AS window_start, max(v) \
          FROM t GROUP BY session_start(ts, INTERVAL '1 hour'), session_end(ts, INTERVAL '1 hour')"
     );
 }
 
 #[test]
-fn columns_of_streams_are_bare_in_windows() {
+fn bare_columns_work_in_windows() {
     assert_eq!(
-        written(
+        expanded(
             "SELECT window_start FROM words GROUP BY tumble(approximateArrivalTimestamp, INTERVAL '1 hour')"
         ),
         "SELECT date_bin(INTERVAL '1 hour', \"approximateArrivalTimestamp\") AS window_start FROM words \
          GROUP BY date_bin(INTERVAL '1 hour', \"approximateArrivalTimestamp\")"
     );
     assert_eq!(
-        written(
+        expanded(
             "SELECT tumble(w.approximatearrivaltimestamp, INTERVAL '1 hour') FROM words AS w \
              GROUP BY tumble(w.approximateArrivalTimestamp, INTERVAL '1 hour')"
         ),
@@ -72,18 +72,18 @@ fn columns_of_streams_are_bare_in_windows() {
 }
 
 #[test]
-fn names_that_exist_mean_what_they_meant() {
+fn existing_columns_and_aliases_take_precedence() {
     let untouched = "SELECT window_start FROM windows GROUP BY window_start";
-    assert_eq!(written(untouched), untouched);
+    assert_eq!(expanded(untouched), untouched);
     assert_eq!(
-        written(
+        expanded(
             "SELECT window_start, window_end FROM windows GROUP BY tumble(ts, INTERVAL '1 hour')"
         ),
         "SELECT window_start, bin_end(date_bin(INTERVAL '1 hour', ts), INTERVAL '1 hour') AS window_end \
          FROM windows GROUP BY date_bin(INTERVAL '1 hour', ts)"
     );
     assert_eq!(
-        written(
+        expanded(
             "SELECT max(v) AS window_start FROM t GROUP BY tumble(ts, INTERVAL '1 hour') \
              HAVING window_start > 1 ORDER BY window_start"
         ),
@@ -93,9 +93,9 @@ fn names_that_exist_mean_what_they_meant() {
 }
 
 #[test]
-fn inner_queries_are_written_out_on_their_own() {
+fn inner_queries_are_expanded_on_their_own() {
     assert_eq!(
-        written(
+        expanded(
             "SELECT window_start, count(*) FROM (SELECT window_start FROM t GROUP BY tumble(ts, INTERVAL '1 hour')) \
              GROUP BY tumble(window_start, INTERVAL '1 day'), window_start"
         ),
@@ -103,7 +103,7 @@ fn inner_queries_are_written_out_on_their_own() {
          GROUP BY date_bin(INTERVAL '1 hour', ts)) GROUP BY date_bin(INTERVAL '1 day', window_start), window_start"
     );
     assert_eq!(
-        written(
+        expanded(
             "WITH w AS (SELECT window_start FROM t GROUP BY tumble(ts, INTERVAL '1 hour')) \
              SELECT window_start FROM w GROUP BY tumble(window_start, INTERVAL '1 day'), window_start"
         ),
@@ -112,7 +112,7 @@ fn inner_queries_are_written_out_on_their_own() {
          GROUP BY date_bin(INTERVAL '1 day', window_start), window_start"
     );
     assert_eq!(
-        written(
+        expanded(
             "INSERT INTO words (data) SELECT window_end FROM t GROUP BY session(ts, INTERVAL '1 hour') \
              UNION ALL SELECT window_start FROM t GROUP BY tumble(ts, INTERVAL '1 hour')"
         ),
@@ -124,9 +124,9 @@ fn inner_queries_are_written_out_on_their_own() {
 }
 
 #[test]
-fn every_clause_after_grouping_knows_the_names() {
+fn every_clause_after_grouping_resolves_the_names() {
     assert_eq!(
-        written(
+        expanded(
             "SELECT rank() OVER (PARTITION BY window_start ORDER BY max(v)) AS r FROM t \
              GROUP BY tumble(ts, INTERVAL '1 hour') HAVING window_end > now() QUALIFY r < 3 ORDER BY window_end, r"
         ),
@@ -138,7 +138,7 @@ fn every_clause_after_grouping_knows_the_names() {
 }
 
 #[tokio::test]
-async fn a_stream_is_grouped_by_arrival() {
+async fn a_stream_is_grouped_by_arrival_time() {
     let ctx = context(2);
     let statements = [
         "CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words'",

@@ -1,10 +1,10 @@
 use super::*;
 
-/// Sessions that go on for ten seconds after each row.
+/// Sessions with a gap of ten seconds.
 const TEN: &str = "session(ts, INTERVAL '10 seconds')";
 
 #[tokio::test]
-async fn a_session_is_rows_that_follow_each_other_within_the_gap() {
+async fn rows_within_the_gap_form_a_session() {
     let rows = [
         (Some(25), None, 1),
         (Some(0), None, 2),
@@ -17,7 +17,7 @@ async fn a_session_is_rows_that_follow_each_other_within_the_gap() {
         "SELECT window_start, window_end, sum(v), count(*) FROM t GROUP BY {TEN} ORDER BY window_start"
     );
     assert_eq!(
-        asked(&rows, &statement).await,
+        result_of(&rows, &statement).await,
         [
             format!("{}|{}|15|4", at(0), at(35)),
             format!("{}|{}|32|1", at(36), at(46)),
@@ -27,12 +27,12 @@ async fn a_session_is_rows_that_follow_each_other_within_the_gap() {
 }
 
 #[tokio::test]
-async fn a_row_exactly_the_gap_later_still_belongs_to_it() {
+async fn a_row_exactly_one_gap_later_belongs_to_the_session() {
     let rows = [(Some(0), None, 1), (Some(10), None, 2), (Some(21), None, 4)];
     let statement =
         format!("SELECT window_start, window_end, sum(v) FROM t GROUP BY {TEN} ORDER BY 1");
     assert_eq!(
-        asked(&rows, &statement).await,
+        result_of(&rows, &statement).await,
         [
             format!("{}|{}|3", at(0), at(20)),
             format!("{}|{}|4", at(21), at(31)),
@@ -41,11 +41,11 @@ async fn a_row_exactly_the_gap_later_still_belongs_to_it() {
 }
 
 #[tokio::test]
-async fn rows_of_one_time_are_one_session() {
+async fn rows_with_the_same_time_form_one_session() {
     let rows = [(Some(7), None, 1); 5];
     let statement = format!("SELECT window_start, window_end, sum(v) FROM t GROUP BY {TEN}");
     assert_eq!(
-        asked(&rows, &statement).await,
+        result_of(&rows, &statement).await,
         [format!("{}|{}|5", at(7), at(17))]
     );
 }
@@ -62,7 +62,7 @@ const KEYED: [Row; 8] = [
 ];
 
 #[tokio::test]
-async fn every_key_has_its_own_sessions_and_so_has_null() {
+async fn every_key_including_null_has_its_own_sessions() {
     let statement = format!(
         "SELECT key, window_start, window_end, sum(v) FROM t GROUP BY key, {TEN} ORDER BY key, 2"
     );
@@ -73,13 +73,13 @@ async fn every_key_has_its_own_sessions_and_so_has_null() {
         format!("b|{}|{}|6", at(5), at(24)),
         format!("NULL|{}|{}|6", at(2), at(12)),
     ];
-    assert_eq!(asked(&KEYED, &statement).await, expected);
+    assert_eq!(result_of(&KEYED, &statement).await, expected);
     let other_order = statement.replace(&format!("key, {TEN}"), &format!("{TEN}, key, v % 1"));
-    assert_eq!(asked(&KEYED, &other_order).await, expected);
+    assert_eq!(result_of(&KEYED, &other_order).await, expected);
 }
 
 #[tokio::test]
-async fn the_session_is_tested_after_rows_are_grouped() {
+async fn conditions_on_the_session_apply_after_grouping() {
     // The row at 0 alone would end at 10.
     let expected = [format!("a|{}|4", at(0)), format!("b|{}|6", at(5))];
     for statement in [
@@ -92,25 +92,25 @@ async fn the_session_is_tested_after_rows_are_grouped() {
              GROUP BY key, {TEN}) WHERE window_end BETWEEN to_timestamp(15) AND to_timestamp(30) ORDER BY 1"
         ),
     ] {
-        assert_eq!(asked(&KEYED, &statement).await, expected, "{statement}");
+        assert_eq!(result_of(&KEYED, &statement).await, expected, "{statement}");
     }
 }
 
 #[tokio::test]
-async fn sessions_may_be_ordered_by_their_end_without_showing_it() {
+async fn order_by_window_end_needs_no_output_column() {
     let statement = format!(
         "SELECT sum(v) FROM t WHERE ts IS NOT NULL GROUP BY key, {TEN} ORDER BY window_end DESC LIMIT 2"
     );
-    assert_eq!(asked(&KEYED, &statement).await, ["5", "6"]);
+    assert_eq!(result_of(&KEYED, &statement).await, ["5", "6"]);
     let length = format!(
         "SELECT key, window_end - window_start AS length FROM t WHERE ts IS NOT NULL GROUP BY key, {TEN} \
          HAVING count(*) > 1 ORDER BY window_end"
     );
-    assert_eq!(asked(&KEYED, &length).await, ["a|PT18S", "b|PT19S"]);
+    assert_eq!(result_of(&KEYED, &length).await, ["a|PT18S", "b|PT19S"]);
 }
 
 #[tokio::test]
-async fn distinct_values_do_not_tear_sessions_apart() {
+async fn distinct_aggregates_do_not_split_sessions() {
     let rows = [
         (Some(0), Some("x"), 1),
         (Some(8), Some("y"), 2),
@@ -127,7 +127,7 @@ async fn distinct_values_do_not_tear_sessions_apart() {
         let statement =
             format!("SELECT window_start, {aggregates} FROM t GROUP BY {TEN} ORDER BY 1");
         assert_eq!(
-            asked(&rows, &statement).await,
+            result_of(&rows, &statement).await,
             [format!("{}|{first}", at(0)), format!("{}|{second}", at(60))],
             "{aggregates}"
         );
@@ -135,7 +135,7 @@ async fn distinct_values_do_not_tear_sessions_apart() {
 }
 
 #[tokio::test]
-async fn microseconds_of_utc_are_as_good() {
+async fn sessions_of_utc_microseconds_work() {
     let rows = [
         (Some(-5_000_000), None, 1),
         (Some(5_000_000), None, 2),
@@ -143,7 +143,7 @@ async fn microseconds_of_utc_are_as_good() {
     ];
     let kind = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     let ctx = context(4);
-    give(&ctx, &rows, &kind);
+    register_rows(&ctx, &rows, &kind);
     let statement =
         format!("SELECT window_start, window_end, sum(v) FROM t GROUP BY {TEN} ORDER BY 1");
     assert_eq!(
@@ -156,14 +156,14 @@ async fn microseconds_of_utc_are_as_good() {
 }
 
 #[tokio::test]
-async fn a_query_may_be_grouped_by_another_window_again() {
+async fn an_outer_query_may_group_by_another_window() {
     let statement = format!(
         "SELECT window_start, count(*), sum(s) FROM \
          (SELECT window_start AS began, sum(v) AS s FROM t WHERE ts IS NOT NULL GROUP BY key, {TEN}) \
          GROUP BY tumble(began, INTERVAL '10 seconds') ORDER BY window_start"
     );
     assert_eq!(
-        asked(&KEYED, &statement).await,
+        result_of(&KEYED, &statement).await,
         [format!("{}|3|16", at(0)), format!("{}|1|5", at(30))]
     );
 }

@@ -9,11 +9,11 @@ const ROWS: [Row; 5] = [
 ];
 
 #[tokio::test]
-async fn rows_are_grouped_by_the_window_they_are_in() {
+async fn rows_are_grouped_by_window() {
     let statement = "SELECT window_start, window_end, sum(v) FROM t \
                      GROUP BY tumble(ts, INTERVAL '1 minute') ORDER BY window_start";
     assert_eq!(
-        asked(&ROWS, statement).await,
+        result_of(&ROWS, statement).await,
         [
             format!("{}|{}|3", at(0), at(60)),
             format!("{}|{}|3", at(60), at(120)),
@@ -24,11 +24,11 @@ async fn rows_are_grouped_by_the_window_they_are_in() {
 }
 
 #[tokio::test]
-async fn windows_are_counted_from_the_origin() {
+async fn windows_are_aligned_to_the_origin() {
     let statement = "SELECT window_start, sum(v) FROM t WHERE ts IS NOT NULL \
          GROUP BY tumble(ts, INTERVAL '1 minute', TIMESTAMP '1970-01-01T00:00:30') ORDER BY 1";
     assert_eq!(
-        asked(&ROWS, statement).await,
+        result_of(&ROWS, statement).await,
         [
             "1969-12-31T23:59:30|1".to_owned(),
             format!("{}|5", at(30)),
@@ -38,12 +38,12 @@ async fn windows_are_counted_from_the_origin() {
 }
 
 #[tokio::test]
-async fn keys_having_and_order_go_with_it() {
+async fn windows_combine_with_keys_having_and_order_by() {
     let statement = "SELECT key, window_end AS until, count(*) AS n FROM t \
          GROUP BY Tumble(ts, INTERVAL '1' MINUTE), key HAVING WINDOW_START >= TIMESTAMP '1970-01-01' \
          ORDER BY window_end DESC, key";
     assert_eq!(
-        asked(&ROWS, statement).await,
+        result_of(&ROWS, statement).await,
         [
             format!("a|{}|1", at(180)),
             format!("a|{}|1", at(120)),
@@ -54,11 +54,11 @@ async fn keys_having_and_order_go_with_it() {
 }
 
 #[tokio::test]
-async fn the_window_repeated_is_its_start() {
+async fn the_repeated_window_call_is_window_start() {
     let statement = "SELECT tumble(ts, INTERVAL '1 minute'), count(*) FROM t \
                      GROUP BY tumble(ts, INTERVAL '1 minute') ORDER BY tumble(ts, INTERVAL '1 minute')";
     let ctx = context(1);
-    give(&ctx, &ROWS, &SECONDS);
+    register_rows(&ctx, &ROWS, &SECONDS);
     let frame = sql(&ctx, statement).await.unwrap();
     assert_eq!(frame.schema().field(0).name(), "window_start");
     let rows = lines(&frame.collect().await.unwrap());
@@ -66,11 +66,11 @@ async fn the_window_repeated_is_its_start() {
 }
 
 #[tokio::test]
-async fn columns_may_be_ordered_by_number() {
+async fn order_by_accepts_ordinals() {
     let statement = "SELECT window_start, window_end, count(*) AS n FROM t \
                      GROUP BY tumble(ts, INTERVAL '1 minute') ORDER BY 3 DESC, 2 DESC NULLS LAST";
     assert_eq!(
-        asked(&ROWS, statement).await,
+        result_of(&ROWS, statement).await,
         [
             format!("{}|{}|2", at(0), at(60)),
             format!("{}|{}|1", at(120), at(180)),

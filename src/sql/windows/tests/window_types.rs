@@ -1,4 +1,4 @@
-//! The parts that state over batches is made of.
+//! `HopWindow` and `SessionWindow`, which streaming state uses directly.
 
 use datafusion::arrow::array::{AsArray, Float64Array, TimestampSecondArray};
 use datafusion::arrow::datatypes::{Int64Type, TimestampSecondType};
@@ -14,7 +14,7 @@ fn hop(slide: i64, size: i64) -> HopWindow {
 }
 
 #[test]
-fn a_pane_is_the_longest_piece_that_lies_in_the_same_windows() {
+fn a_pane_is_the_greatest_common_divisor_of_slide_and_size() {
     for (slide, size, pane) in [(10, 20, 10), (10, 15, 5), (7, 7, 7), (4, 9, 1), (6, 15, 3)] {
         let window = hop(slide, size);
         assert_eq!(
@@ -45,7 +45,7 @@ fn windows_of_panes_and_panes_of_windows_agree() {
 }
 
 #[test]
-fn the_ends_of_time_are_no_trouble() {
+fn windows_at_the_limits_of_the_type_do_not_overflow() {
     let window = hop(10, 20);
     assert_eq!(window.windows_of(i64::MIN).count(), 0);
     let last = i64::MAX - 7;
@@ -57,7 +57,7 @@ fn the_ends_of_time_are_no_trouble() {
 }
 
 #[test]
-fn rows_of_panes_become_rows_of_windows() {
+fn panes_expand_to_windows() {
     let panes = batch(
         &[
             (Some(10), Some("a"), 1),
@@ -84,25 +84,25 @@ fn rows_of_panes_become_rows_of_windows() {
     );
 }
 
-/// Rows of start, end and key, with a place at the end.
+/// Rows of start, end and key, with the row number in the last column.
 fn parts(rows: &[(Option<i64>, i64, &str)]) -> RecordBatch {
     let times = |times: Int64Array| cast(&(Arc::new(times) as ArrayRef), &SECONDS).unwrap();
     let starts: Int64Array = rows.iter().map(|row| row.0).collect();
     let ends: Int64Array = rows.iter().map(|row| row.0.map(|_| row.1)).collect();
     let keys: StringArray = rows.iter().map(|row| Some(row.2)).collect();
-    let places: Int64Array = (0..).take(rows.len()).map(Some).collect();
+    let numbers: Int64Array = (0..).take(rows.len()).map(Some).collect();
     let columns: [(&str, ArrayRef); 4] = [
         ("key", Arc::new(keys)),
         ("end", times(ends)),
         ("start", times(starts)),
-        ("place", Arc::new(places)),
+        ("number", Arc::new(numbers)),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
         .unwrap()
 }
 
 #[test]
-fn rows_keep_their_order_and_take_the_session_they_merge_into() {
+fn merged_rows_keep_their_order() {
     let session = SessionWindow {
         start: 2,
         end: 1,
@@ -113,8 +113,8 @@ fn rows_keep_their_order_and_take_the_session_they_merge_into() {
     let rows = parts(&[
         (Some(30), 35, "a"),
         (Some(0), 20, "a"),  // A session of an earlier batch,
-        (Some(3), 8, "a"),   // one within it,
-        (Some(20), 25, "a"), // and one that touches it.
+        (Some(3), 8, "a"),   // a row within it,
+        (Some(20), 25, "a"), // and a row that touches it.
         (Some(26), 31, "b"),
         (None, 0, "a"),
         (Some(-4), -1, "a"),
@@ -149,8 +149,8 @@ fn rows_keep_their_order_and_take_the_session_they_merge_into() {
             Some(-1)
         ]
     );
-    let places = merged.column(3).as_primitive::<Int64Type>();
-    assert_eq!(places.values().to_vec(), (0..7).collect::<Vec<i64>>());
+    let row_numbers = merged.column(3).as_primitive::<Int64Type>();
+    assert_eq!(row_numbers.values().to_vec(), (0..7).collect::<Vec<i64>>());
     let without_keys = session.assign(&rows, &[]).unwrap();
     assert_eq!(
         lines(&[without_keys])[0].split('|').nth(2),
@@ -163,7 +163,7 @@ fn rows_keep_their_order_and_take_the_session_they_merge_into() {
 }
 
 #[test]
-fn groups_without_a_window_stay_as_they_are() {
+fn groups_without_a_window_are_unchanged() {
     let schema = batch(&[], &SECONDS).schema();
     let key = Arc::new(Column::new("key", 1)) as Arc<dyn PhysicalExpr>;
     let group_by = PhysicalGroupBy::new_single(vec![(key, "key".to_owned())]);
@@ -171,7 +171,7 @@ fn groups_without_a_window_stay_as_they_are() {
 }
 
 #[test]
-fn zeros_of_both_signs_are_one_key_of_sessions() {
+fn negative_zero_is_the_same_session_key_as_zero() {
     let seconds = |values: Vec<i64>| {
         let values = TimestampSecondArray::from(values);
         Arc::new(values) as ArrayRef
