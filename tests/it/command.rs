@@ -1,4 +1,4 @@
-//! The built command: exit codes, what goes to which stream, and how it stops.
+//! The built command: exit codes, output streams, formats, and signals.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,7 +10,7 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use tokio::time::Instant;
 
-/// More rows than anyone waits for, with one row early on.
+/// A query that returns its first row soon, but effectively never ends.
 const ENDLESS: &str =
     "SELECT a.value FROM generate_series(1, 1000000) a CROSS JOIN generate_series(1, 1000000) b";
 
@@ -49,7 +49,7 @@ fn stderr(output: &Output) -> &str {
     str::from_utf8(&output.stderr).unwrap()
 }
 
-/// A file of its own for each call.
+/// A new file for each call.
 fn file(name: &str, text: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +89,7 @@ fn a_long_table_is_printed_in_pages() {
     assert_eq!(tables(0), (1, 4));
 }
 
-/// Values that would colour and clear a terminal, set its title, and turn text around.
+/// Text that would color and clear a terminal, set its title, and reverse text.
 const CONTROLS: &str =
     "'a' || chr(27) || '[31m' || chr(7) || chr(10) || chr(127) || chr(155) || chr(8238) || 'z'";
 
@@ -101,7 +101,7 @@ fn controls(text: &str) -> Vec<char> {
 }
 
 #[test]
-fn control_characters_of_records_do_not_reach_the_terminal() {
+fn tables_escape_control_characters() {
     let sql = format!(
         "CREATE TABLE t AS SELECT {CONTROLS} AS v;
          SELECT v, arrow_cast(v, 'LargeUtf8') AS large, arrow_cast(v, 'Utf8View') AS view,
@@ -122,7 +122,7 @@ fn control_characters_of_records_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn control_characters_stay_what_they_are_in_csv_and_json() {
+fn csv_and_json_keep_control_characters() {
     let sql = format!("SELECT {CONTROLS} AS v");
     let csv = run(&["--output", "csv", "-c", &sql]);
     let exact = "a\u{1b}[31m\u{7}\n\u{7f}\u{9b}\u{202e}z";
@@ -133,7 +133,7 @@ fn control_characters_stay_what_they_are_in_csv_and_json() {
 }
 
 #[test]
-fn control_characters_of_values_do_not_reach_the_terminal_by_an_error() {
+fn error_messages_escape_control_characters() {
     let sql = format!("SELECT CAST({CONTROLS} AS INT)");
     let output = run(&["-c", &sql]);
     assert_eq!(output.status.code(), Some(1));
@@ -141,11 +141,11 @@ fn control_characters_of_values_do_not_reach_the_terminal_by_an_error() {
     assert!(stderr(&output).contains("\\x1b[31m"), "{}", stderr(&output));
 }
 
-/// The chain is a tree as deep as it is long, for the parser and all that comes after it.
+/// A chain of operators is a tree as deep as the chain is long.
 #[test]
-fn a_long_chain_of_operators_runs_and_one_that_is_too_long_is_refused_with_a_way_out() {
+fn a_long_operator_chain_runs_and_a_longer_one_is_refused_with_advice() {
     let chain = |operand: &str, operator: &str, count| vec![operand; count].join(operator);
-    // The optimizer goes through all expressions again and again.
+    // The optimizer traverses all expressions in every pass.
     let once = "SET datafusion.optimizer.max_passes = 1";
     let ran = format!(
         "{once}; SELECT {} AS n FROM (VALUES ('a')) t(x)",
@@ -200,7 +200,7 @@ fn a_long_value_does_not_widen_the_rows_around_it() {
 }
 
 #[test]
-fn a_table_is_cut_to_the_width_that_is_asked_for() {
+fn tables_are_cut_to_the_requested_width() {
     let output = run(&["--width", "30", "-c", ONE_IS_LONG]);
     assert!(
         stdout(&output)
@@ -225,7 +225,7 @@ fn a_table_is_cut_to_the_width_that_is_asked_for() {
 }
 
 #[test]
-fn the_expanded_view_has_a_line_for_each_column_and_each_line_of_a_value() {
+fn the_expanded_view_prints_one_line_per_column_and_line_break() {
     let sql = "SELECT 1 AS number, 'a\nb' AS word UNION ALL SELECT 2, NULL ORDER BY number";
     let output = run(&["--expanded", "-c", sql]);
     let rule = |number| format!("-[ RECORD {number} ]+{}\n", "-".repeat(53));
@@ -238,7 +238,7 @@ fn the_expanded_view_has_a_line_for_each_column_and_each_line_of_a_value() {
 }
 
 #[test]
-fn csv_tells_null_from_an_empty_text_and_writes_lists_as_json() {
+fn csv_distinguishes_null_from_empty_text_and_prints_lists_as_json() {
     let sql = "SELECT NULL AS a, '' AS b, 'x' AS c, [1, NULL] AS d,
                       named_struct('k', 'a,\"b\"') AS e, CAST(NULL AS INT) AS f, map(['m'], [1.5]) AS g";
     let output = run(&["--output", "csv", "-c", sql]);
@@ -273,7 +273,7 @@ fn csv_has_no_header_before_an_error() {
 }
 
 #[test]
-fn json_is_one_object_a_line() {
+fn json_prints_one_object_per_line() {
     let output = run(&[
         "--output",
         "json",
@@ -287,7 +287,7 @@ fn json_is_one_object_a_line() {
 }
 
 #[test]
-fn binary_values_are_text_where_they_are_text() {
+fn binary_values_are_printed_as_text_if_they_are_text() {
     let sql = "SELECT arrow_cast('Grüße', 'Binary') AS a, X'ff00' AS b";
     let csv = run(&["--output", "csv", "-c", sql]);
     assert_eq!(stdout(&csv), "a,b\nGrüße,0xff00\n", "{}", stderr(&csv));
@@ -302,7 +302,7 @@ fn binary_values_are_text_where_they_are_text() {
 }
 
 #[test]
-fn files_and_commands_run_in_the_order_given_in_one_session() {
+fn files_and_commands_run_in_order_in_one_session() {
     let first = file("first.sql", "CREATE TABLE t AS SELECT 1 AS n;");
     let second = file("second.sql", "INSERT INTO t VALUES (3);");
     let output = run(&[
@@ -323,7 +323,7 @@ fn files_and_commands_run_in_the_order_given_in_one_session() {
 }
 
 #[test]
-fn a_table_of_results_leaves_the_count_of_an_insert_to_stderr() {
+fn with_table_output_insert_counts_go_to_stderr() {
     let output = run(&[
         "-c",
         "CREATE TABLE t (n INT); INSERT INTO t VALUES (1), (2); SET datafusion.execution.batch_size = 100",
@@ -333,7 +333,7 @@ fn a_table_of_results_leaves_the_count_of_an_insert_to_stderr() {
 }
 
 #[test]
-fn the_first_error_ends_the_run_and_names_file_line_and_statement() {
+fn the_first_error_ends_the_run_with_file_line_and_statement() {
     let path = file(
         "words.sql",
         "SELECT 1 AS first;\n\n-- a comment; with a semicolon\nSELECT nope\n  FROM nowhere;\nSELECT 2 AS second;\n",
@@ -358,7 +358,7 @@ fn the_first_error_ends_the_run_and_names_file_line_and_statement() {
 }
 
 #[test]
-fn places_in_a_syntax_error_are_those_of_the_file() {
+fn syntax_errors_report_positions_in_the_file() {
     let output = run_with_stdin(&[], "SELECT 1;\n\nSELECT 1\n  FORM t WHERE;\n");
     let text = stderr(&output);
     assert!(text.starts_with("<stdin>:3: syntax error: "), "{text}");
@@ -366,7 +366,7 @@ fn places_in_a_syntax_error_are_those_of_the_file() {
 }
 
 #[test]
-fn an_error_while_rows_come_keeps_those_before_it() {
+fn rows_before_an_error_are_printed() {
     let output = run(&[
         "--output",
         "csv",
@@ -383,7 +383,7 @@ fn an_error_while_rows_come_keeps_those_before_it() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_stops_everything_before_the_start() {
+fn an_unreadable_file_fails_before_any_statement_runs() {
     let output = run(&["-c", "SELECT 1", "-f", "/nowhere/words.sql"]);
     assert_eq!(stdout(&output), "");
     assert!(
@@ -402,7 +402,7 @@ fn wrong_usage_exits_with_2() {
 }
 
 #[test]
-fn stdin_is_read_where_nothing_else_is_given_and_for_a_dash() {
+fn stdin_is_read_by_default_and_for_a_dash() {
     let output = run_with_stdin(&["--output", "csv"], "SELECT 1 AS n;\nSELECT 2 AS n");
     assert_eq!(stdout(&output), "n\n1\nn\n2\n");
     let output = run_with_stdin(
@@ -413,7 +413,7 @@ fn stdin_is_read_where_nothing_else_is_given_and_for_a_dash() {
 }
 
 #[test]
-fn a_statement_on_stdin_runs_before_the_next_is_written() {
+fn statements_on_stdin_run_as_they_arrive() {
     let mut child = command()
         .args(["--output", "csv"])
         .stdin(Stdio::piped())
@@ -445,12 +445,12 @@ fn a_statement_on_stdin_runs_before_the_next_is_written() {
     );
     assert_eq!(output.status.code(), Some(1));
     drop(stdin);
-    assert!(lines.recv().is_err(), "more than was asked for");
+    assert!(lines.recv().is_err(), "unexpected output");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_ends_the_wait_for_stdin() {
+fn a_signal_ends_waiting_for_stdin() {
     let mut child = command()
         .args(["--output", "csv"])
         .stdin(Stdio::piped())
@@ -471,7 +471,7 @@ fn a_signal_ends_the_wait_for_stdin() {
 }
 
 #[test]
-fn the_session_shows_its_tables_and_reads_times_of_any_zone() {
+fn the_session_lists_tables_and_parses_timestamps_with_time_zones() {
     let data = file("words.csv", "word,n\na,1\nb,2\n");
     let output = run(&[
         "--output",
@@ -496,7 +496,7 @@ fn the_session_shows_its_tables_and_reads_times_of_any_zone() {
 }
 
 #[test]
-fn a_missing_table_and_a_column_in_another_case_get_a_suggestion() {
+fn a_missing_table_or_wrong_case_gets_a_suggestion() {
     let made = "CREATE TABLE clicks AS SELECT 1 AS \"pageViews\"; ";
     for (sql, expected) in [
         ("SELECT * FROM click", "not found: did you mean clicks?"),
@@ -526,7 +526,7 @@ fn a_missing_table_and_a_column_in_another_case_get_a_suggestion() {
 }
 
 #[test]
-fn the_statement_of_a_table_is_shown_without_its_secrets() {
+fn show_create_table_masks_secrets() {
     let sql = "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' \
                OPTIONS ('kinesis.createStream' 'true', 'kinesis.awsAccessKeyId' 'hunter1', \
                'kinesis.awsSecretKey' 'hunter2'); SHOW CREATE TABLE words";
@@ -543,7 +543,7 @@ fn the_statement_of_a_table_is_shown_without_its_secrets() {
 }
 
 #[test]
-fn secrets_of_a_failed_statement_are_not_printed() {
+fn errors_of_failed_statements_hide_secrets() {
     for options in [
         "'kinesis.awsSecretKey' 'hunter2', 'kinesis.awsAccessKeyId' 'hunter2'",
         "'KINESIS.AWSSECRETKEY'\n\n   'hunter2'",
@@ -563,7 +563,7 @@ fn secrets_of_a_failed_statement_are_not_printed() {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_the_run_quietly() {
+fn a_closed_stdout_ends_the_run_silently() {
     let mut child = command()
         .args(["--output", "csv", "-c", ENDLESS, "-c", "SELECT 1"])
         .stdout(Stdio::piped())
@@ -580,7 +580,8 @@ fn a_reader_that_leaves_ends_the_run_quietly() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// Waits until a process has computed for a while: nothing else shows that a statement without rows has begun.
+/// Waits until a process has used CPU for a while; a statement without output gives no other sign
+/// of having started.
 #[cfg(target_os = "linux")]
 fn wait_until_busy(pid: u32) {
     let started = Instant::now();
@@ -592,7 +593,7 @@ fn wait_until_busy(pid: u32) {
         }
         std::thread::park_timeout(Duration::from_millis(10));
     }
-    panic!("the statement does not compute");
+    panic!("the statement did not start");
 }
 
 #[cfg(target_os = "linux")]
@@ -615,8 +616,8 @@ fn stopped_by(signal: &str, sql: &str) -> (Output, Duration) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_ends_a_statement_however_busy_it_is() {
-    // Rows without end, and an aggregate that gives nothing for as long.
+fn a_signal_ends_a_busy_statement() {
+    // One query with endless rows, and an aggregate that returns nothing for as long.
     let busy = format!("SELECT count(*) FROM ({ENDLESS})");
     for (signal, sql, code, message) in [
         ("-INT", ENDLESS, 130, "interrupted"),
@@ -633,7 +634,7 @@ fn a_signal_ends_a_statement_however_busy_it_is() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_ends_a_statement_whose_results_nobody_reads() {
+fn a_signal_ends_a_statement_whose_output_is_not_read() {
     let mut child = command()
         .args(["--output", "csv", "-c", ENDLESS])
         .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! `kinesis-sql doctor` finds what would stop a run, says what to mend, and leaves nothing behind.
+//! `kinesis-sql doctor` finds what would break a run, suggests fixes, and leaves nothing behind.
 
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
@@ -22,20 +22,21 @@ const HOME: &str = "111122223333";
 const AWAY: &str = "444455556666";
 const REGION: &str = "eu-west-1";
 
-/// A user at home whose statements read the stream `words` away by a role, and write `counts` at home.
-struct Ground {
+/// A home-account user whose statements read the stream `words` of another account through a role,
+/// and write `counts` at home.
+struct Fixture {
     directory: Arc<Directory>,
     sts: LocalSts,
     accounts: Accounts,
     role: String,
     user: String,
     environment: Vec<(&'static str, String)>,
-    /// Of Kinesis.
+    /// The Kinesis endpoint.
     endpoint: String,
     folder: PathBuf,
 }
 
-impl Ground {
+impl Fixture {
     async fn new(name: &str) -> Self {
         let directory = Arc::new(Directory::default());
         let user = directory.add_user(HOME, "ada");
@@ -66,7 +67,7 @@ impl Ground {
         }
     }
 
-    /// Statements that are right, after `SET` of a checkpoint at this place.
+    /// Valid statements with this checkpoint location.
     fn statements(&self, checkpoint: &Path) -> String {
         format!(
             "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words'
@@ -79,12 +80,12 @@ impl Ground {
         )
     }
 
-    /// What the doctor says about `statements`, with the exit code.
-    fn examined(&self, statements: &str) -> (String, Option<i32>) {
-        self.examined_in(REGION, statements)
+    /// The doctor's output for `statements`, and its exit code.
+    fn doctor(&self, statements: &str) -> (String, Option<i32>) {
+        self.doctor_in(REGION, statements)
     }
 
-    fn examined_in(&self, region: &str, statements: &str) -> (String, Option<i32>) {
+    fn doctor_in(&self, region: &str, statements: &str) -> (String, Option<i32>) {
         let file = self.folder.join("job.sql");
         fs::write(&file, statements).unwrap();
         let endpoint = &self.endpoint;
@@ -102,7 +103,7 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
+impl Drop for Fixture {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
@@ -110,31 +111,31 @@ impl Drop for Ground {
 
 fn said(output: &Output) -> (String, Option<i32>) {
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(stderr, "", "all is on stdout");
+    assert_eq!(stderr, "", "stderr is empty");
     let stdout = String::from_utf8(output.stdout.clone()).unwrap();
     (stdout, output.status.code())
 }
 
-/// The lines of the checks that ended like this.
+/// The lines of the checks with this status mark.
 fn marked(said: &str, mark: char) -> Vec<&str> {
     let lines = said.lines().map(str::trim_start);
     lines.filter(|line| line.starts_with(mark)).collect()
 }
 
-/// The one thing that has to be mended.
-fn complaint(ground: &Ground, statements: &str) -> String {
-    let (said, code) = ground.examined(statements);
-    one_complaint(&said, code)
+/// The only problem that the doctor finds.
+fn problem(fixture: &Fixture, statements: &str) -> String {
+    let (said, code) = fixture.doctor(statements);
+    one_problem(&said, code)
 }
 
-fn one_complaint(said: &str, code: Option<i32>) -> String {
+fn one_problem(said: &str, code: Option<i32>) -> String {
     let bad = marked(said, '✗');
     assert_eq!((bad.len(), code), (1, Some(1)), "{said}");
     assert!(said.ends_with("1 problem found\n"), "{said}");
     bad[0].to_owned()
 }
 
-/// How many records a stream of two shards holds.
+/// Number of records in a stream of two shards.
 async fn records(kinesis: &InMemoryKinesis, stream: &str) -> usize {
     let stream = StreamIdentity::parse(stream).unwrap();
     let mut records = 0;
@@ -150,17 +151,17 @@ async fn records(kinesis: &InMemoryKinesis, stream: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_all_is_well_it_says_so_and_leaves_nothing_behind() {
-    let ground = Ground::new("well").await;
-    let checkpoint = ground.folder.join("checkpoint");
-    let (said, code) = ground.examined(&ground.statements(&checkpoint));
+async fn valid_statements_pass_and_nothing_is_left_behind() {
+    let fixture = Fixture::new("well").await;
+    let checkpoint = fixture.folder.join("checkpoint");
+    let (said, code) = fixture.doctor(&fixture.statements(&checkpoint));
     assert_eq!(code, Some(0), "{said}");
     assert!(said.ends_with("no problems found\n"), "{said}");
     assert!(marked(&said, '–').is_empty(), "{said}");
     let session = format!("arn:aws:sts::{AWAY}:assumed-role/reader/datafusion-kinesis");
     for expected in [
         &session,
-        &ground.user,
+        &fixture.user,
         "role 'arn:aws:iam::444455556666:role/reader'",
         "the default chain (environment)",
     ] {
@@ -179,19 +180,19 @@ async fn where_all_is_well_it_says_so_and_leaves_nothing_behind() {
             .filter(|line| line[3..].trim().starts_with(check));
         assert_eq!(found.count(), times, "{check}: {said}");
     }
-    let home = ground.accounts.kinesis(HOME).await;
+    let home = fixture.accounts.kinesis(HOME).await;
     assert_eq!(records(&home, "counts").await, 0);
-    assert_eq!(ground.accounts.calls(AWAY, "PutRecords"), 0);
+    assert_eq!(fixture.accounts.calls(AWAY, "PutRecords"), 0);
     let left = fs::read_dir(checkpoint.join("offsets")).unwrap().count();
     assert_eq!(left, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_streaming_statement_that_waits_for_another_or_has_its_checkpoint_is_found() {
-    let ground = Ground::new("two").await;
-    let checkpoint = ground.folder.join("checkpoint");
-    let first = ground.statements(&checkpoint);
-    let job = ground.folder.join("job.sql").display().to_string();
+async fn a_statement_that_waits_for_another_or_shares_its_checkpoint_is_found() {
+    let fixture = Fixture::new("two").await;
+    let checkpoint = fixture.folder.join("checkpoint");
+    let first = fixture.statements(&checkpoint);
+    let job = fixture.folder.join("job.sql").display().to_string();
     let second = "\nINSERT INTO counts (partitionKey, data)
                   SELECT partitionKey, data FROM words WHERE partitionKey <> 'x';";
     let elsewhere = format!(
@@ -199,11 +200,11 @@ async fn a_streaming_statement_that_waits_for_another_or_has_its_checkpoint_is_f
         checkpoint.display()
     );
     let now = "SET streaming.trigger = 'available now';";
-    let said = complaint(&ground, &format!("{first}{elsewhere}{second}"));
+    let said = problem(&fixture, &format!("{first}{elsewhere}{second}"));
     for part in ["starts only when", &format!("{job}:5"), "available now"] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let said = complaint(&ground, &format!("{now}{first}{second}"));
+    let said = problem(&fixture, &format!("{now}{first}{second}"));
     for part in [
         "uses the checkpoint of",
         &format!("{job}:5"),
@@ -211,16 +212,16 @@ async fn a_streaming_statement_that_waits_for_another_or_has_its_checkpoint_is_f
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let (said, code) = ground.examined(&format!("{now}{first}{elsewhere}{second}"));
+    let (said, code) = fixture.doctor(&format!("{now}{first}{elsewhere}{second}"));
     assert_eq!(code, Some(0), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_of_another_query_and_a_stop_lock_are_found() {
-    let ground = Ground::new("foreign").await;
-    let checkpoint = ground.folder.join("checkpoint");
+async fn a_foreign_checkpoint_and_a_stop_lock_are_found() {
+    let fixture = Fixture::new("foreign").await;
+    let checkpoint = fixture.folder.join("checkpoint");
     fs::create_dir_all(&checkpoint).unwrap();
-    let statements = ground.statements(&checkpoint);
+    let statements = fixture.statements(&checkpoint);
     let metadata = |sink: &str| {
         let text = format!(
             r#"{{"version": 1, "id": "a", "created_at": "2026-01-01T00:00:00Z", "sources": [], "sink": "{sink}"}}"#
@@ -228,7 +229,7 @@ async fn a_checkpoint_of_another_query_and_a_stop_lock_are_found() {
         fs::write(checkpoint.join("metadata"), text).unwrap();
     };
     metadata("KinesisSink[other]");
-    let (said, code) = ground.examined(&statements);
+    let (said, code) = fixture.doctor(&statements);
     assert_eq!((marked(&said, '✗').len(), code), (1, Some(1)), "{said}");
     for part in [
         "belongs to another query",
@@ -238,30 +239,30 @@ async fn a_checkpoint_of_another_query_and_a_stop_lock_are_found() {
         assert!(said.contains(part), "{part}: {said}");
     }
     let accepted = format!("SET streaming.accept_changed_query = 'true'; {statements}");
-    let (said, code) = ground.examined(&accepted);
+    let (said, code) = fixture.doctor(&accepted);
     assert_eq!(code, Some(0), "{said}");
     metadata("KinesisSink[counts]");
-    let (said, code) = ground.examined(&statements);
+    let (said, code) = fixture.doctor(&statements);
     assert_eq!(code, Some(0), "{said}");
     fs::write(checkpoint.join("STOP_LOCK"), "").unwrap();
-    let said = complaint(&ground, &statements);
-    assert!(said.contains("STOP_LOCK  is there"), "{said}");
+    let said = problem(&fixture, &statements);
+    assert!(said.contains("STOP_LOCK  exists"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_to_join_with_that_is_not_there_is_found() {
-    let ground = Ground::new("file").await;
-    let names = ground.folder.join("names.csv").display().to_string();
+async fn a_missing_join_file_is_found() {
+    let fixture = Fixture::new("file").await;
+    let names = fixture.folder.join("names.csv").display().to_string();
     let table = format!(
         "CREATE EXTERNAL TABLE names (id VARCHAR, name VARCHAR) STORED AS CSV LOCATION '{names}';"
     );
-    let statements = ground.statements(&ground.folder.join("checkpoint"));
+    let statements = fixture.statements(&fixture.folder.join("checkpoint"));
     let joined = statements.replace(
         "data FROM words",
         "name FROM words JOIN names ON partitionKey = id",
     );
     for statement in [joined.as_str(), "SELECT * FROM names;"] {
-        let said = complaint(&ground, &format!("{table}{statement}"));
+        let said = problem(&fixture, &format!("{table}{statement}"));
         for part in ["'names'", &names, "does not exist"] {
             assert!(said.contains(part), "{part}: {said}");
         }
@@ -270,10 +271,10 @@ async fn a_file_to_join_with_that_is_not_there_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_region_is_found() {
-    let ground = Ground::new("region").await;
-    let checkpoint = ground.folder.join("checkpoint");
-    let statements = ground.statements(&checkpoint);
-    let (said, code) = ground.examined_in("us-west-2", &statements);
+    let fixture = Fixture::new("region").await;
+    let checkpoint = fixture.folder.join("checkpoint");
+    let statements = fixture.statements(&checkpoint);
+    let (said, code) = fixture.doctor_in("us-west-2", &statements);
     assert_eq!(code, Some(1));
     let bad = marked(&said, '✗');
     assert_eq!(bad.len(), 2, "{said}");
@@ -286,83 +287,83 @@ async fn a_wrong_region_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_stream_is_found_and_not_made() {
-    let ground = Ground::new("missing").await;
-    let checkpoint = ground.folder.join("checkpoint");
-    let statements = ground.statements(&checkpoint);
+async fn a_missing_stream_is_found_and_not_created() {
+    let fixture = Fixture::new("missing").await;
+    let checkpoint = fixture.folder.join("checkpoint");
+    let statements = fixture.statements(&checkpoint);
     let missing = statements.replace("LOCATION 'counts'", "LOCATION 'count'");
-    let complaint = complaint(&ground, &missing);
+    let problem = problem(&fixture, &missing);
     assert!(
-        complaint.contains("'count' does not exist in region 'eu-west-1'"),
-        "{complaint}"
+        problem.contains("'count' does not exist in region 'eu-west-1'"),
+        "{problem}"
     );
 
     let made = missing.replace(
         "LOCATION 'count'",
         "LOCATION 'count' OPTIONS ('kinesis.createStream' 'true')",
     );
-    let (said, code) = ground.examined(&made);
+    let (said, code) = fixture.doctor(&made);
     assert_eq!(code, Some(0), "{said}");
     let open = marked(&said, '–');
-    assert!(open[0].contains("the table creates it"), "{said}");
-    assert_eq!(ground.accounts.calls(HOME, "CreateStream"), 0);
+    assert!(open[0].contains("CREATE TABLE creates it"), "{said}");
+    assert_eq!(fixture.accounts.calls(HOME, "CreateStream"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_denied_action_is_found_for_each_call_that_the_statements_need() {
-    let ground = Ground::new("denied").await;
-    let checkpoint = ground.folder.join("checkpoint");
-    let statements = ground.statements(&checkpoint);
+async fn each_denied_action_is_found() {
+    let fixture = Fixture::new("denied").await;
+    let checkpoint = fixture.folder.join("checkpoint");
+    let statements = fixture.statements(&checkpoint);
     for (who, action, stream) in [
-        (&ground.role, "DescribeStreamSummary", "words"),
-        (&ground.role, "ListShards", "words"),
-        (&ground.role, "GetShardIterator", "words"),
-        (&ground.role, "GetRecords", "words"),
-        (&ground.user, "ListShards", "counts"),
-        (&ground.user, "PutRecords", "counts"),
+        (&fixture.role, "DescribeStreamSummary", "words"),
+        (&fixture.role, "ListShards", "words"),
+        (&fixture.role, "GetShardIterator", "words"),
+        (&fixture.role, "GetRecords", "words"),
+        (&fixture.user, "ListShards", "counts"),
+        (&fixture.user, "PutRecords", "counts"),
     ] {
         let action = format!("kinesis:{action}");
-        ground.accounts.deny(who, &action);
-        let complaint = complaint(&ground, &statements);
+        fixture.accounts.deny(who, &action);
+        let problem = problem(&fixture, &statements);
         assert!(
-            complaint.contains(&action)
-                && (complaint.contains(&format!("stream/{stream}"))
-                    || complaint.contains(&format!("allow {action} on stream '{stream}'"))),
-            "{complaint}"
+            problem.contains(&action)
+                && (problem.contains(&format!("stream/{stream}"))
+                    || problem.contains(&format!("allow {action} on stream '{stream}'"))),
+            "{problem}"
         );
-        ground.accounts.allow(who, &action);
+        fixture.accounts.allow(who, &action);
     }
-    // Nobody writes `words` and nobody reads `counts`.
-    ground.accounts.deny(&ground.role, "kinesis:PutRecords");
-    ground.accounts.deny(&ground.user, "kinesis:GetRecords");
-    let (said, code) = ground.examined(&statements);
+    // No statement writes `words` or reads `counts`.
+    fixture.accounts.deny(&fixture.role, "kinesis:PutRecords");
+    fixture.accounts.deny(&fixture.user, "kinesis:GetRecords");
+    let (said, code) = fixture.doctor(&statements);
     assert_eq!(code, Some(0), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_not_be_assumed_is_found() {
-    let ground = Ground::new("role").await;
-    let checkpoint = ground.folder.join("checkpoint");
-    ground
+async fn a_role_that_cannot_be_assumed_is_found() {
+    let fixture = Fixture::new("role").await;
+    let checkpoint = fixture.folder.join("checkpoint");
+    fixture
         .directory
-        .change_role(&ground.role, |role| role.trusted.clear());
-    let complaint = complaint(&ground, &ground.statements(&checkpoint));
+        .change_role(&fixture.role, |role| role.trusted.clear());
+    let problem = problem(&fixture, &fixture.statements(&checkpoint));
     assert!(
-        complaint.contains("sts:AssumeRole") && complaint.contains(&ground.role),
-        "{complaint}"
+        problem.contains("sts:AssumeRole") && problem.contains(&fixture.role),
+        "{problem}"
     );
-    assert!(!ground.sts.calls("AssumeRole").is_empty());
+    assert!(!fixture.sts.calls("AssumeRole").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_without_sts_leaves_open_who_asks_and_the_rest_is_checked() {
-    let mut ground = Ground::new("no-sts").await;
-    // Nobody listens there.
-    ground
+async fn without_sts_the_caller_is_unknown_and_other_checks_run() {
+    let mut fixture = Fixture::new("no-sts").await;
+    // A port without a listener.
+    fixture
         .environment
         .push(("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1".to_owned()));
     let statements = "CREATE EXTERNAL TABLE counts STORED AS \"aws-kinesis\" LOCATION 'counts';";
-    let (said, code) = ground.examined(statements);
+    let (said, code) = fixture.doctor(statements);
     assert_eq!(code, Some(0), "{said}");
     let open = marked(&said, '–');
     assert!(
@@ -375,12 +376,12 @@ async fn a_network_without_sts_leaves_open_who_asks_and_the_rest_is_checked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_off_is_found() {
+async fn a_wrong_clock_is_found() {
     for (seconds, side) in [(600, "10 min 0 s behind"), (-600, "10 min 0 s ahead of")] {
-        let ground = Ground::new(&format!("clock{seconds}")).await;
-        let checkpoint = ground.folder.join("checkpoint");
-        ground.directory.set_seconds_ahead(seconds);
-        let (said, code) = ground.examined(&ground.statements(&checkpoint));
+        let fixture = Fixture::new(&format!("clock{seconds}")).await;
+        let checkpoint = fixture.folder.join("checkpoint");
+        fixture.directory.set_seconds_ahead(seconds);
+        let (said, code) = fixture.doctor(&fixture.statements(&checkpoint));
         assert_eq!(code, Some(1));
         let bad = marked(&said, '✗');
         assert!(
@@ -391,7 +392,7 @@ async fn a_clock_that_is_off_is_found() {
     }
 }
 
-/// Whether the words are there, give or take a second that has passed.
+/// Whether the line contains the text, allowing for a second of run time.
 fn near(line: &str, side: &str) -> bool {
     let earlier = side.replace("10 min 0 s", "9 min 59 s");
     let later = side.replace("10 min 0 s", "10 min 1 s");
@@ -401,23 +402,23 @@ fn near(line: &str, side: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_that_cannot_be_written_is_found() {
-    let ground = Ground::new("checkpoint").await;
-    let file = ground.folder.join("a-file");
+async fn an_unwritable_checkpoint_is_found() {
+    let fixture = Fixture::new("checkpoint").await;
+    let file = fixture.folder.join("a-file");
     fs::write(&file, "").unwrap();
-    let complaint = complaint(&ground, &ground.statements(&file.join("checkpoint")));
+    let problem = problem(&fixture, &fixture.statements(&file.join("checkpoint")));
     assert!(
-        complaint.starts_with("✗ location") && complaint.contains("a-file/checkpoint"),
-        "{complaint}"
+        problem.starts_with("✗ location") && problem.contains("a-file/checkpoint"),
+        "{problem}"
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn statements_that_would_be_refused_are_found() {
-    let ground = Ground::new("statements").await;
-    let checkpoint = ground.folder.join("checkpoint");
-    let right = ground.statements(&checkpoint);
+    let fixture = Fixture::new("statements").await;
+    let checkpoint = fixture.folder.join("checkpoint");
+    let right = fixture.statements(&checkpoint);
     let without_place = right.replace(
         "SET streaming.checkpoint_location",
         "SET streaming.query_name",
@@ -439,16 +440,16 @@ async fn statements_that_would_be_refused_are_found() {
             "'kinesis.stsSessionName'",
         ),
     ] {
-        let complaint = complaint(&ground, &statements);
-        assert!(complaint.contains(expected), "{expected}: {complaint}");
+        let problem = problem(&fixture, &statements);
+        assert!(problem.contains(expected), "{expected}: {problem}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn statements_that_prepare_others_are_carried_out_and_nothing_is_read() {
-    let ground = Ground::new("preparing").await;
-    let checkpoint = ground.folder.join("checkpoint");
-    let lines = ground.folder.join("lines.csv");
+async fn preparing_statements_run_and_no_records_are_read() {
+    let fixture = Fixture::new("preparing").await;
+    let checkpoint = fixture.folder.join("checkpoint");
+    let lines = fixture.folder.join("lines.csv");
     fs::write(&lines, "word\nif\n").unwrap();
     let statements = format!(
         "{}
@@ -457,20 +458,20 @@ async fn statements_that_prepare_others_are_carried_out_and_nothing_is_read() {
          CREATE TABLE known AS SELECT key FROM keys JOIN lines ON key = word;
          SELECT count(*) FROM known;
          INSERT INTO counts (partitionKey, data) SELECT word AS partitionKey, word AS data FROM lines;",
-        ground.statements(&checkpoint),
+        fixture.statements(&checkpoint),
         lines.display()
     );
-    let (said, code) = ground.examined(&statements);
+    let (said, code) = fixture.doctor(&statements);
     assert_eq!(code, Some(0), "{said}");
     assert!(marked(&said, '–').is_empty(), "{said}");
-    let home = ground.accounts.kinesis(HOME).await;
+    let home = fixture.accounts.kinesis(HOME).await;
     assert_eq!(records(&home, "counts").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_run_would_take_is_taken() {
-    let ground = Ground::new("taken").await;
-    let right = ground.statements(&ground.folder.join("checkpoint"));
+async fn statements_that_a_run_accepts_pass() {
+    let fixture = Fixture::new("taken").await;
+    let right = fixture.statements(&fixture.folder.join("checkpoint"));
     for more in [
         "EXPLAIN SELECT partitionKey FROM words",
         "EXPLAIN INSERT INTO counts (partitionKey, data) SELECT partitionKey, data FROM words",
@@ -480,21 +481,21 @@ async fn what_a_run_would_take_is_taken() {
         "SHOW TABLES",
         "RESET streaming.trigger",
     ] {
-        let (said, code) = ground.examined(&format!("{right} {more};"));
+        let (said, code) = fixture.doctor(&format!("{right} {more};"));
         assert_eq!(code, Some(0), "{more}: {said}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_is_to_be_made_excuses_no_other_that_is_missing() {
-    let ground = Ground::new("excuses").await;
+async fn a_table_to_be_created_does_not_hide_another_missing_table() {
+    let fixture = Fixture::new("excuses").await;
     let statements = "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION 'new'
            OPTIONS ('kinesis.createStream' 'true');
          SELECT * FROM t;
          SELECT * FROM other;";
-    let (said, code) = ground.examined(statements);
-    let complaint = one_complaint(&said, code);
-    assert!(complaint.contains("other"), "{complaint}");
+    let (said, code) = fixture.doctor(statements);
+    let problem = one_problem(&said, code);
+    assert!(problem.contains("other"), "{problem}");
     let open = marked(&said, '–');
     assert!(
         open.iter().any(|line| line.contains("table t is missing")),
@@ -503,7 +504,7 @@ async fn a_table_that_is_to_be_made_excuses_no_other_that_is_missing() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn an_unreadable_file_is_reported() {
     let output = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))
         .args(["doctor", "-f", "no-such-file.sql"])
         .output()

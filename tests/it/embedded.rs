@@ -1,4 +1,4 @@
-//! What is particular to the embedded server: faults on the wire, limits of HTTP, its end.
+//! Behavior specific to the embedded server: connection faults, HTTP limits, shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ async fn start() -> (Arc<InMemoryKinesis>, EmbeddedServer) {
     (kinesis, server)
 }
 
-/// Sends `request` as it is and gives all of the answer.
+/// Sends `request` unchanged, and returns the whole response.
 async fn exchange(server: &EmbeddedServer, request: &[u8]) -> String {
     let mut connection = TcpStream::connect(server.local_addr()).await.unwrap();
     connection.write_all(request).await.unwrap();
@@ -35,7 +35,7 @@ async fn exchange(server: &EmbeddedServer, request: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_lost_connection_is_no_answer_of_the_service() {
+async fn a_lost_connection_is_a_dispatch_failure() {
     let (kinesis, server) = start().await;
     let operation = Operation::ListStreams;
     let lost = ApiError::new(ApiErrorKind::Unavailable, operation, CONNECTION_LOST, "");
@@ -48,7 +48,7 @@ async fn a_lost_connection_is_no_answer_of_the_service() {
 }
 
 #[tokio::test]
-async fn a_failure_of_the_service_keeps_its_code() {
+async fn a_service_error_keeps_its_code() {
     let (kinesis, server) = start().await;
     let operation = Operation::ListStreams;
     let client = crate::sdk::client(&server.endpoint_url());
@@ -62,7 +62,7 @@ async fn a_failure_of_the_service_keeps_its_code() {
 }
 
 #[tokio::test]
-async fn shutdown_answers_what_is_under_way() {
+async fn shutdown_completes_requests_in_flight() {
     let (kinesis, server) = start().await;
     let slow = FaultRates {
         min_latency: Duration::from_millis(200),
@@ -83,7 +83,7 @@ async fn shutdown_answers_what_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_body_above_sixteen_mebibytes_is_refused_with_413() {
+async fn a_body_above_16_mib_is_refused_with_413() {
     let (_, server) = start().await;
     let body = vec![b' '; (16 << 20) + 1];
     let mut request = format!(
@@ -98,9 +98,9 @@ async fn a_body_above_sixteen_mebibytes_is_refused_with_413() {
     assert!(answer.contains("SerializationException"), "{answer}");
 }
 
-/// Time moves on while everybody waits, so this takes no time.
+/// Paused time advances while all tasks wait, so this runs at once.
 #[tokio::test(start_paused = true)]
-async fn a_connection_ends_when_the_rest_of_its_request_does_not_come() {
+async fn a_connection_with_an_incomplete_request_times_out() {
     let (_, server) = start().await;
     let head = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: Kinesis_20131202.ListStreams\r\n";
     let half_a_body = format!("{head}Content-Length: 10\r\n\r\n{{");
@@ -114,14 +114,14 @@ async fn a_connection_ends_when_the_rest_of_its_request_does_not_come() {
         let started = tokio::time::Instant::now();
         let all = exchange(&server, request.as_bytes());
         let all = tokio::time::timeout(Duration::from_secs(600), all).await;
-        let all = all.unwrap_or_else(|_| panic!("{request:?}: the connection stays open"));
+        let all = all.unwrap_or_else(|_| panic!("{request:?}: the connection stayed open"));
         assert!(all.starts_with(answer), "{request:?}: {all}");
         assert!(started.elapsed() >= Duration::from_secs(30), "{request:?}");
     }
 }
 
 #[tokio::test]
-async fn cbor_is_refused_in_words() {
+async fn cbor_is_refused_with_an_explanation() {
     let (_, server) = start().await;
     let request = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
                    Content-Type: application/x-amz-cbor-1.1\r\n\
@@ -132,7 +132,7 @@ async fn cbor_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_stream_that_spreads_records_takes_them_without_a_key() {
+async fn an_on_demand_stream_with_auto_distribution_accepts_records_without_a_key() {
     let (_, server) = start().await;
     let client = crate::sdk::client(&server.endpoint_url());
     let mode = StreamModeDetails::builder().stream_mode(StreamMode::OnDemand);
@@ -170,7 +170,7 @@ async fn a_stream_that_spreads_records_takes_them_without_a_key() {
 }
 
 #[tokio::test]
-async fn many_clients_are_served_at_once() {
+async fn many_clients_are_served_concurrently() {
     let (kinesis, server) = start().await;
     let slow = FaultRates {
         min_latency: Duration::from_millis(100),

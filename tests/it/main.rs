@@ -1,4 +1,4 @@
-//! The integration tests, one module a capability.
+//! Integration tests, one module per capability.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Options as a user meets them: in DDL and in the README.
+//! Table options in DDL and in the documentation.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ const BEGIN: &str = "<!-- options: made from the table in src/options/rows -->\n
 const END: &str = "<!-- end of options -->";
 
 #[test]
-fn the_readme_shows_the_option_table_as_it_is() {
+fn the_documented_option_table_is_current() {
     let path = Path::new(ROOT).join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
     let (head, rest) = readme.split_once(BEGIN).unwrap();
@@ -28,13 +28,13 @@ fn the_readme_shows_the_option_table_as_it_is() {
     }
 }
 
-/// A row of the tables in which the awslabs connector lists its options.
+/// A row of the awslabs connector's option tables.
 #[derive(Debug)]
 struct Listed {
     side: &'static str,
     name: &'static str,
     default: Option<&'static str>,
-    /// What has to be said with it.
+    /// Other options that it requires.
     needs: Vec<(&'static str, &'static str)>,
     taken: Vec<&'static str>,
     refused: Vec<&'static str>,
@@ -71,7 +71,7 @@ impl Listed {
         }
     }
 
-    /// The table that has this option with `value`, and what that needs.
+    /// The table options with this option set to `value`, and what it requires.
     fn with(&self, value: &str) -> Result<TableOptions> {
         let mut builder = OptionsBuilder::default();
         if self.name != "kinesis.streamName" {
@@ -86,7 +86,7 @@ impl Listed {
 }
 
 #[test]
-fn every_option_of_the_connector_has_its_name_default_and_rule() {
+fn every_connector_option_keeps_its_name_default_and_rules() {
     let listed = Listed::all();
     let count = |side: &str| listed.iter().filter(|option| option.side == side).count();
     assert_eq!((count("source"), count("sink")), (33, 12));
@@ -118,14 +118,15 @@ fn every_option_of_the_connector_has_its_name_default_and_rule() {
     }
 }
 
-/// What belongs to enhanced fan-out is told from a typo.
+/// Options of enhanced fan-out are distinguished from typos.
 fn refused_for_fan_out(option: &Listed) {
     let error = option.with(option.refused[0]).unwrap_err();
     assert!(error.to_string().contains("enhanced fan-out"), "{error}");
     assert!(option.departure.contains("enhanced fan-out"), "{option:?}");
 }
 
-/// The default is that of the connector; what holds for streaming queries only is in the words.
+/// The default equals the connector's; a default that applies only to streaming queries is in the
+/// description.
 fn same_default(option: &Listed, own: &OptionSpec) {
     match (option.default, own.default) {
         (Some(default), None) => assert!(
@@ -149,7 +150,7 @@ fn ddl(options: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_wrong_option_is_refused_when_the_table_is_made() {
+async fn an_invalid_option_is_refused_when_the_table_is_created() {
     let world = World::new();
     for (options, expected) in [
         (
@@ -195,7 +196,7 @@ async fn a_wrong_option_is_refused_when_the_table_is_made() {
 }
 
 #[tokio::test]
-async fn clauses_that_mean_nothing_for_a_stream_are_refused() {
+async fn clauses_without_meaning_for_streams_are_refused() {
     let world = World::new();
     let statement =
         "CREATE EXTERNAL TABLE t (data BYTEA) STORED AS \"aws-kinesis\" LOCATION 'words'";
@@ -212,7 +213,7 @@ async fn clauses_that_mean_nothing_for_a_stream_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_secret_shows_in_plans() {
+async fn plans_hide_secrets() {
     let world = World::new();
     world
         .table(

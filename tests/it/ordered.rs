@@ -1,4 +1,4 @@
-//! Reads that keep the order of each partition key over splits and merges.
+//! Ordered reads keep the order of each partition key across splits and merges.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use crate::support::World;
 const ORDERED: &str = "'kinesis.ordered' 'true', 'kinesis.extraColumns' 'shardId',
     'kinesis.getRecords.numberOfRecordsPerFetch' '10'";
 
-/// Needs a node that computes above the read, which the optimizer likes to give more partitions.
+/// Has a computing node above the read, for which the optimizer would like more partitions.
 const NUMBERS: &str =
     "SELECT partitionKey, CAST(CAST(data AS VARCHAR) AS BIGINT) AS number FROM words";
 
@@ -37,7 +37,7 @@ async fn want_partitions(world: &World, partitions: u32) {
     sql(&world.ctx, &set).await.unwrap();
 }
 
-/// Puts `rounds` numbers for each key, from `first` on.
+/// Puts `rounds` numbers for each key, starting at `first`.
 async fn put(world: &World, first: u64, rounds: u64) {
     for number in first..first + rounds {
         for key in 0..KEYS {
@@ -48,7 +48,8 @@ async fn put(world: &World, first: u64, rounds: u64) {
     }
 }
 
-/// Splits, merges and scalings, with 40 numbers of each key between them; gives how many there are.
+/// Splits, merges and scales the stream, with 40 numbers of each key in between. Returns how many
+/// numbers each key has.
 async fn put_over_reshards(world: &World) -> u64 {
     let (stream, kinesis) = (words(), &world.kinesis);
     put(world, 0, 40).await;
@@ -71,7 +72,7 @@ async fn put_over_reshards(world: &World) -> u64 {
     240
 }
 
-/// The numbers of each key, in the order of the rows.
+/// The numbers of each key, in row order.
 fn by_key<'a>(batches: impl IntoIterator<Item = &'a RecordBatch>) -> BTreeMap<String, Vec<i64>> {
     let mut numbers: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for batch in batches {
@@ -97,7 +98,7 @@ async fn collected(world: &World, text: &str) -> BTreeMap<String, Vec<i64>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_of_a_key_keep_their_order_over_splits_and_merges() {
+async fn rows_of_a_key_keep_their_order_across_reshards() {
     let world = World::new();
     world.table("words", 2, ORDERED).await;
     let last = put_over_reshards(&world).await as i64;
@@ -116,12 +117,12 @@ async fn rows_of_a_key_keep_their_order_over_splits_and_merges() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_lies_in_one_partition_of_the_read() {
+async fn each_key_is_in_one_partition_of_the_read() {
     let world = World::new();
     want_partitions(&world, 4).await;
     world.table("words", 2, ORDERED).await;
     put(&world, 0, 40).await;
-    // Each of the two becomes a family of three.
+    // Each of the two shards becomes a family of three.
     for n in 0..2_u32 {
         let middle = HashKey((u128::from(n) << 127) + (1 << 126));
         world
@@ -139,9 +140,9 @@ async fn a_key_lies_in_one_partition_of_the_read() {
         let partitions = frame.collect_partitioned().await.unwrap();
         let partitions: Vec<_> = partitions.iter().map(by_key).collect();
         let filled: Vec<_> = partitions.iter().filter(|rows| !rows.is_empty()).collect();
-        assert_eq!(filled.len(), 2, "families are read side by side");
+        assert_eq!(filled.len(), 2, "families are read in parallel");
         let keys = filled.iter().map(|rows| rows.len() as u64).sum::<u64>();
-        assert_eq!(keys, KEYS, "{text}: no key lies in two partitions");
+        assert_eq!(keys, KEYS, "{text}: no key is in two partitions");
         for numbers in filled.into_iter().flat_map(BTreeMap::values) {
             assert_eq!(*numbers, (0..80).collect::<Vec<_>>(), "{text}");
         }
@@ -149,7 +150,7 @@ async fn a_key_lies_in_one_partition_of_the_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn filters_limits_caps_and_starts_hold() {
+async fn filters_limits_caps_and_starting_positions_apply() {
     let world = World::new();
     world.table("words", 2, ORDERED).await;
     let last = put_over_reshards(&world).await;
@@ -159,7 +160,7 @@ async fn filters_limits_caps_and_starts_hold() {
         world.lines("SELECT data FROM words LIMIT 25").await.len(),
         25
     );
-    // Shards 1 and 3 were merged into 4: the first of them is left out.
+    // Shards 1 and 3 were merged into 4; shard 1 is filtered out.
     let some = "WHERE shardId IN ('shardId-000000000003', 'shardId-000000000004')";
     let numbers = collected(&world, &format!("{NUMBERS} {some}")).await;
     assert!(!numbers.is_empty());
@@ -188,7 +189,7 @@ async fn filters_limits_caps_and_starts_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn explain_says_that_it_is_ordered() {
+async fn explain_shows_an_ordered_read() {
     let world = World::new();
     world.table("words", 2, ORDERED).await;
     world
@@ -213,10 +214,10 @@ async fn explain_says_that_it_is_ordered() {
     assert!(plan.contains("batch by batch"), "{plan}");
 }
 
-/// The shards are listed after the read began. One that was split in between is read to its end, since
-/// its children are read as well.
+/// The shards are listed after the read begins. A shard that was split in between is read to its
+/// end, because its children are read as well.
 #[tokio::test(start_paused = true)]
-async fn a_split_while_the_read_is_planned_leaves_no_gap() {
+async fn a_split_during_planning_leaves_no_gap() {
     for seed in 0..20 {
         let world = World::with_options(InMemoryOptions {
             seed,
@@ -271,7 +272,7 @@ async fn a_batch_keeps_the_order_of_its_shards() {
     }
 }
 
-/// What a query hands to its function of all that is there, in that order.
+/// The available rows of each key, as a query passes them to its function.
 async fn streamed(world: &World) -> BTreeMap<String, Vec<i64>> {
     let rows = Arc::new(Mutex::new(Vec::new()));
     let taken = Arc::clone(&rows);
@@ -290,7 +291,7 @@ async fn streamed(world: &World) -> BTreeMap<String, Vec<i64>> {
     by_key(rows.iter())
 }
 
-/// Threads are what lets rows overtake each other, so that time cannot stand still here.
+/// Only real threads can reorder rows, so this test does not pause time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_batch_keeps_its_order_on_several_threads() {
     let world = World::new();
@@ -309,7 +310,7 @@ async fn a_batch_keeps_its_order_on_several_threads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_families_are_one_query() {
+async fn a_thousand_shard_families_are_one_query() {
     let world = World::new();
     world.table("words", 1_000, ORDERED).await;
     world.put_numbers("words", 3_000).await;

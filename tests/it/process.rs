@@ -1,4 +1,4 @@
-//! The built command as processes: a server on loopback, and runs that are watched and signalled.
+//! The built command as a process: a server on loopback, and runs that tests watch and signal.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -10,17 +10,17 @@ use std::time::Duration;
 
 pub(crate) const COMMAND: &str = env!("CARGO_BIN_EXE_kinesis-sql");
 
-/// Longer than anything takes that works.
+/// Longer than any successful operation takes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The command, with no setting from outside.
+/// The command without outside settings.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(COMMAND);
     command.env_remove("RUST_LOG").stdin(Stdio::null());
     command
 }
 
-/// A command whose tables live on the server at `url`.
+/// A command whose tables use the server at `url`.
 pub(crate) fn client(url: &str) -> Command {
     let mut client = command();
     client
@@ -31,7 +31,7 @@ pub(crate) fn client(url: &str) -> Command {
     client
 }
 
-/// What statements on the server at `url` print as csv; they succeed.
+/// The CSV output of statements that must succeed, run against the server at `url`.
 pub(crate) fn csv(url: &str, statements: &str) -> String {
     let output = client(url)
         .args(["--output", "csv", "-c", statements])
@@ -42,7 +42,7 @@ pub(crate) fn csv(url: &str, statements: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// `kinesis-sql embedded`, ended with this value.
+/// A `kinesis-sql embedded` process, killed on drop.
 pub(crate) struct Server {
     process: Child,
     pub(crate) url: String,
@@ -63,12 +63,12 @@ impl Server {
         Self { process, url }
     }
 
-    /// A command whose tables live on this server.
+    /// A command whose tables use this server.
     pub(crate) fn client(&self) -> Command {
         client(&self.url)
     }
 
-    /// What statements print as csv; they succeed.
+    /// The CSV output of statements that must succeed.
     pub(crate) fn csv(&self, statements: &str) -> String {
         csv(&self.url, statements)
     }
@@ -81,14 +81,14 @@ impl Drop for Server {
     }
 }
 
-/// A run of the command that is watched while it goes on, and killed with this value.
+/// A running command whose output is watched, killed on drop.
 pub(crate) struct Running {
     child: Child,
     stdout: Option<Lines>,
     stderr: Lines,
 }
 
-/// How a run has ended, and the lines it has printed since they were last looked at.
+/// The exit status of a run, and its output lines that were not read before.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<String>,
@@ -102,7 +102,7 @@ impl Running {
         running
     }
 
-    /// Reads nothing of stdout: it fills.
+    /// Spawns without reading stdout, so that the pipe fills.
     pub(crate) fn spawn_unread(command: &mut Command) -> Self {
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -120,16 +120,16 @@ impl Running {
     }
 
     /// Waits for a line of stderr.
-    pub(crate) fn until_said(&self, line: &str) {
+    pub(crate) fn until_stderr(&self, line: &str) {
         self.stderr.until(line);
     }
 
-    /// Waits for a line of stderr with `part` in it; gives all lines up to it.
-    pub(crate) fn until_said_with(&self, part: &str) -> Vec<String> {
+    /// Waits for a line of stderr that contains `part`. Returns all lines up to it.
+    pub(crate) fn until_stderr_contains(&self, part: &str) -> Vec<String> {
         self.stderr.until_some(|line| line.contains(part), part)
     }
 
-    /// Reads stdout to a line and no further, and gives the rest of it away.
+    /// Reads stdout up to a line, and returns the unread rest.
     pub(crate) fn read_until(&mut self, line: &str) -> BufReader<ChildStdout> {
         let mut stdout = BufReader::new(self.child.stdout.take().unwrap());
         let mut read = String::new();
@@ -146,7 +146,7 @@ impl Running {
         assert!(kill.success());
     }
 
-    /// Ends the process where it stands.
+    /// Kills the process.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -170,7 +170,7 @@ impl Drop for Running {
     }
 }
 
-/// The lines of a pipe, read by a thread of its own.
+/// The lines of a pipe, read by a thread.
 struct Lines(Receiver<String>);
 
 impl Lines {
@@ -188,29 +188,29 @@ impl Lines {
         self.until_some(|line| line == expected, expected);
     }
 
-    fn until_some(&self, is_it: impl Fn(&str) -> bool, expected: &str) -> Vec<String> {
+    fn until_some(&self, matches: impl Fn(&str) -> bool, expected: &str) -> Vec<String> {
         let mut seen = Vec::<String>::new();
-        while seen.last().is_none_or(|line| !is_it(line)) {
+        while seen.last().is_none_or(|line| !matches(line)) {
             match self.0.recv_timeout(PATIENCE) {
                 Ok(line) => seen.push(line),
-                Err(_) => panic!("{expected:?} does not come, but {seen:#?}"),
+                Err(_) => panic!("expected {expected:?}, got {seen:#?}"),
             }
         }
         seen
     }
 
-    /// All lines up to the end of the pipe.
+    /// All remaining lines.
     fn rest(&self) -> Vec<String> {
         let next = || match self.0.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("the command does not end"),
+            Err(RecvTimeoutError::Timeout) => panic!("the command did not end"),
         };
         std::iter::from_fn(next).collect()
     }
 }
 
-/// A folder of its own for each call.
+/// A new folder for each call.
 pub(crate) fn folder(name: &str) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Statements that cannot run say in words of this crate what there is instead.
+//! Unsupported statements are refused with advice in this crate's words.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ async fn world() -> World {
     world
 }
 
-/// Why `statement` is refused.
+/// Error kind and message for `statement`.
 async fn refused(world: &World, statement: &str) -> (ErrorKind, String) {
     let (kind, message) = world.refusal(statement).await;
     for engine in ["Internal error", "bug", "filing", "RuntimeEnv"] {
@@ -23,7 +23,7 @@ async fn refused(world: &World, statement: &str) -> (ErrorKind, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn functions_of_numbers_and_text_say_that_data_is_bytes() {
+async fn functions_on_data_explain_that_it_is_binary() {
     let world = world().await;
     for call in [
         "sum(data)",
@@ -48,7 +48,7 @@ async fn functions_of_numbers_and_text_say_that_data_is_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cast_of_bytes_to_a_number_names_the_cast_that_works() {
+async fn a_cast_of_bytes_to_a_number_suggests_a_working_cast() {
     let world = world().await;
     for (written, wanted) in [
         ("CAST(data AS INT)", "CAST(CAST(data AS VARCHAR) AS INT)"),
@@ -77,7 +77,7 @@ async fn a_cast_of_bytes_to_a_number_names_the_cast_that_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn octet_length_takes_bytes_and_text() {
+async fn octet_length_accepts_bytes_and_text() {
     let world = world().await;
     world
         .run("INSERT INTO words (partitionKey, data) VALUES ('b', X'ff00ff')")
@@ -96,7 +96,7 @@ async fn octet_length_takes_bytes_and_text() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_other_systems_have_points_to_what_is_here() {
+async fn functions_of_other_systems_get_an_alternative() {
     let world = world().await;
     let text = "CAST(data AS VARCHAR)";
     for call in [
@@ -140,9 +140,9 @@ async fn what_other_systems_have_points_to_what_is_here() {
     }
 }
 
-/// The advice about JSON gives what it says.
+/// The JSON advice must work as written.
 #[tokio::test(start_paused = true)]
-async fn the_regular_expression_of_the_advice_works() {
+async fn the_suggested_regular_expression_works() {
     let world = world().await;
     let (_, message) = refused(&world, "SELECT from_json(data) FROM words").await;
     let begin = message.find("regexp_match").unwrap();
@@ -158,7 +158,7 @@ async fn the_regular_expression_of_the_advice_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn formats_and_places_of_files_that_are_not_there_say_what_is() {
+async fn unsupported_file_formats_and_stores_list_the_supported_ones() {
     let world = world().await;
     for format in ["PARQUET", "AVRO", "KAFKA"] {
         let create =
@@ -193,7 +193,7 @@ async fn formats_and_places_of_files_that_are_not_there_say_what_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_that_the_program_has_given_a_store_is_taken() {
+async fn a_registered_object_store_is_used() {
     let world = world().await;
     let url = url::Url::parse("s3://bucket").unwrap();
     let store = Arc::new(object_store::memory::InMemory::new());
@@ -206,7 +206,7 @@ async fn a_place_that_the_program_has_given_a_store_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn columns_that_would_be_called_the_same_get_names() {
+async fn duplicate_column_names_are_made_unique() {
     let world = world().await;
     let x = "(SELECT partitionKey AS x FROM words)";
     for (select, rows) in [
@@ -238,7 +238,7 @@ async fn columns_that_would_be_called_the_same_get_names() {
     );
     let frame = frame.await.unwrap();
     assert_eq!(frame.schema().fields().len(), 2);
-    // Names that tell columns apart stay those of DataFusion.
+    // Distinct names are kept as DataFusion made them.
     let frame = sql(&world.ctx, "SELECT count(*), max(data) FROM words");
     let frame = frame.await.unwrap();
     let names: Vec<&str> = frame

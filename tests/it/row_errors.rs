@@ -1,4 +1,4 @@
-//! An expression that fails names the record that it failed at, in bounded reads and in streams.
+//! A failing expression reports its record, in bounded reads and in streaming queries.
 
 use datafusion::error::DataFusionError;
 use datafusion_kinesis::kinesis::Kinesis;
@@ -11,7 +11,7 @@ use crate::grouped::fails;
 use crate::streaming::FROM_THE_START;
 use crate::support::{World, entry};
 
-/// Puts a record; gives its sequence number.
+/// Puts a record and returns its sequence number.
 async fn put(world: &World, stream: &str, key: &str, data: &[u8]) -> String {
     let stream = StreamIdentity::parse(stream).unwrap();
     let entries = [entry(key, data.to_vec(), None)];
@@ -20,7 +20,7 @@ async fn put(world: &World, stream: &str, key: &str, data: &[u8]) -> String {
     written.sequence.to_string()
 }
 
-/// Numbers as text, of which one is not: the sequence number of that.
+/// Puts many valid numbers and one invalid value. Returns the sequence number of the latter.
 async fn with_one_bad(world: &World, stream: &str, bad: &[u8]) -> String {
     world.put_numbers(stream, 900).await;
     let sequence = put(world, stream, "bad", bad).await;
@@ -37,7 +37,7 @@ async fn bounded_world(shards: u32) -> World {
     world
 }
 
-/// What a message about a record has to say.
+/// Checks what a message about a record contains.
 fn check(message: &str, sequence: &str, parts: &[&str]) {
     let place = format!("sequence number {sequence}");
     for part in ["stream 'words', shard 'shardId-0000", &place]
@@ -51,7 +51,7 @@ fn check(message: &str, sequence: &str, parts: &[&str]) {
 const NUMBER: &str = "CAST(CAST(data AS VARCHAR) AS INT)";
 
 #[tokio::test(start_paused = true)]
-async fn a_bounded_statement_names_record_expression_and_way_out() {
+async fn a_bounded_statement_reports_record_expression_and_advice() {
     for shards in [1, 3] {
         let world = bounded_world(shards).await;
         world.table("out", 1, "").await;
@@ -86,7 +86,7 @@ async fn a_bounded_statement_names_record_expression_and_way_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_kind_of_value_that_fails_is_found() {
+async fn every_kind_of_failing_value_is_attributed() {
     const MAX: &[u8] = b"9223372036854775807";
     for (good, bad, expr, parts) in [
         (
@@ -136,7 +136,7 @@ async fn every_kind_of_value_that_fails_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_whatever_the_record_is_blames_none() {
+async fn an_error_independent_of_the_data_names_no_record() {
     let world = bounded_world(1).await;
     world.put("words", "a", "1").await;
     let error = world.try_run("SELECT to_timestamp(data) FROM words").await;
@@ -146,7 +146,7 @@ async fn what_fails_whatever_the_record_is_blames_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_a_group_names_no_record() {
+async fn an_error_of_an_aggregate_names_no_record() {
     let world = bounded_world(1).await;
     for word in ["9223372036854775807", "1"] {
         world.put("words", "a", word).await;
@@ -167,7 +167,7 @@ async fn an_error_of_a_group_names_no_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_in_an_aggregated_one_is_told_by_its_place() {
+async fn a_user_record_in_an_aggregated_record_is_identified() {
     let world = bounded_world(1).await;
     world
         .run("INSERT INTO words (partitionKey, data) VALUES ('a', '1'), ('a', '2'), ('a', 'abc')")
@@ -191,7 +191,7 @@ fn collected(builder: StreamingQueryBuilder) -> StreamingQueryBuilder {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_streaming_query_names_record_expression_and_way_out() {
+async fn a_streaming_query_reports_record_expression_and_advice() {
     let world = World::new();
     world.unbounded_table("words", 3, FROM_THE_START).await;
     world.table("out", 1, "").await;
@@ -212,7 +212,7 @@ async fn a_streaming_query_names_record_expression_and_way_out() {
     .enumerate()
     {
         let place = format!("memory://row-errors-{number}");
-        // The second start reads the range from Kinesis, the first has it in memory.
+        // The first start has the range in memory; the second reads it from Kinesis.
         for start in 1..=2 {
             let query = collected(streaming(&world, sql)).with_checkpoint_location(&place);
             let error = fails(query).await;
@@ -229,7 +229,7 @@ async fn a_streaming_query_names_record_expression_and_way_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_cannot_be_written_is_told_by_the_sink() {
+async fn the_sink_reports_a_row_that_cannot_be_written() {
     let world = bounded_world(1).await;
     world.table("out", 1, "").await;
     world.put("words", "a", "1").await;

@@ -1,5 +1,5 @@
-//! Secrets stay where they are: no output of the command and no file of a checkpoint shows them, however
-//! much it logs.
+//! Neither the command's output nor checkpoint files contain secrets, even at the highest log
+//! level.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ const TABLE: &str = "CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCAT
     OPTIONS ('kinesis.createStream' 'true', 'kinesis.awsAccessKeyId' 'AKIDEXAMPLE', \
              'kinesis.awsSecretKey' 'canary-secret', 'kinesis.sessionToken' 'canary-token')";
 
-/// All that a run prints at the highest level of logging.
+/// All output of a run at log level trace.
 fn traced(statements: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))
         .args(["--embedded", "-c", statements])
@@ -30,7 +30,7 @@ fn traced(statements: &str) -> String {
 }
 
 #[test]
-fn no_secret_shows_in_logs_plans_results_or_errors() {
+fn logs_plans_results_and_errors_hide_secrets() {
     for statement in [
         "INSERT INTO words (partitionKey, data) VALUES ('a', 'b'); SELECT * FROM words",
         "EXPLAIN ANALYZE VERBOSE SELECT * FROM words",
@@ -52,9 +52,9 @@ const AWAY: &str = "444455556666";
 const EXTERNAL_ID: &str = "canary-external-id";
 const WEB_TOKEN: &str = "canary.web.token";
 
-/// A user whose keys stand in options, and two roles away: one that wants an external id, and one for a
-/// web identity.
-struct Ground {
+/// A user whose keys are in the options, and two roles of another account: one that requires an
+/// external id, and one for a web identity.
+struct Fixture {
     directory: Arc<Directory>,
     sts: LocalSts,
     accounts: Accounts,
@@ -64,7 +64,7 @@ struct Ground {
     folder: PathBuf,
 }
 
-impl Ground {
+impl Fixture {
     async fn new() -> Self {
         let directory = Arc::new(Directory::default());
         let user = directory.add_user(HOME, "ada");
@@ -123,7 +123,7 @@ impl Ground {
         )
     }
 
-    /// All that a run says, whose command line ends like this, with `input` on stdin.
+    /// All output of a run with these arguments and this stdin.
     fn shown(&self, arguments: &[&str], environment: &[(&str, &str)], input: &str) -> String {
         let mut child = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))
             .args(arguments)
@@ -148,7 +148,7 @@ impl Ground {
     }
 }
 
-/// Every file below a folder.
+/// All files below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -161,10 +161,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_of_a_user_or_a_session_is_shown_or_kept_whatever_is_run() {
-    let ground = Ground::new().await;
-    let right = ground.statements(&ground.options, "right");
-    let file = ground.folder.join("job.sql");
+async fn no_output_or_file_contains_a_secret_of_a_user_or_session() {
+    let fixture = Fixture::new().await;
+    let right = fixture.statements(&fixture.options, "right");
+    let file = fixture.folder.join("job.sql");
     fs::write(&file, &right).unwrap();
     let file = file.to_str().unwrap().to_owned();
     let wrong_id = right.replace(EXTERNAL_ID, "canary-wrong-id");
@@ -173,23 +173,23 @@ async fn no_secret_of_a_user_or_a_session_is_shown_or_kept_whatever_is_run() {
         "'kinesis.stsExternalId' '",
         "'kinesis.stsExternalId' 'no spaces ",
     );
-    let token_file = ground.folder.join("token");
-    let (sts, token_file) = (ground.sts.endpoint_url(), token_file.to_str().unwrap());
+    let token_file = fixture.folder.join("token");
+    let (sts, token_file) = (fixture.sts.endpoint_url(), token_file.to_str().unwrap());
     let web = [
         ("AWS_WEB_IDENTITY_TOKEN_FILE", token_file),
-        ("AWS_ROLE_ARN", ground.web_role.as_str()),
+        ("AWS_ROLE_ARN", fixture.web_role.as_str()),
         ("AWS_ENDPOINT_URL_STS", sts.as_str()),
     ];
     let none: &[(&str, &str)] = &[];
     let mut shown = vec![
-        ground.shown(&["doctor", "-f", &file], none, ""),
-        ground.shown(&["-f", &file], none, ""),
-        ground.shown(&["-c", &right, "--output", "json"], none, ""),
-        ground.shown(&[], none, &right),
-        ground.shown(&["-c", &wrong_id], none, ""),
-        ground.shown(&["-c", &typo], none, ""),
-        ground.shown(&["-c", &open], none, ""),
-        ground.shown(&["-c", &ground.statements("", "web")], &web, ""),
+        fixture.shown(&["doctor", "-f", &file], none, ""),
+        fixture.shown(&["-f", &file], none, ""),
+        fixture.shown(&["-c", &right, "--output", "json"], none, ""),
+        fixture.shown(&[], none, &right),
+        fixture.shown(&["-c", &wrong_id], none, ""),
+        fixture.shown(&["-c", &typo], none, ""),
+        fixture.shown(&["-c", &open], none, ""),
+        fixture.shown(&["-c", &fixture.statements("", "web")], &web, ""),
     ];
     assert!(
         shown[1].contains("AssumeRole") && !shown[1].contains("job.sql:"),
@@ -201,21 +201,21 @@ async fn no_secret_of_a_user_or_a_session_is_shown_or_kept_whatever_is_run() {
         "{}",
         shown[7]
     );
-    ground.accounts.deny(&ground.role, "kinesis:GetRecords");
-    shown.push(ground.shown(&["-f", &file], none, ""));
+    fixture.accounts.deny(&fixture.role, "kinesis:GetRecords");
+    shown.push(fixture.shown(&["-f", &file], none, ""));
     assert!(
         shown[8].contains("allow kinesis:GetRecords"),
         "{}",
         shown[8]
     );
-    ground.accounts.allow(&ground.role, "kinesis:GetRecords");
-    ground
+    fixture.accounts.allow(&fixture.role, "kinesis:GetRecords");
+    fixture
         .directory
-        .change_role(&ground.role, |role| role.trusted.clear());
-    shown.push(ground.shown(&["doctor", "-f", &file], none, ""));
-    shown.push(ground.shown(&["-f", &file], none, ""));
+        .change_role(&fixture.role, |role| role.trusted.clear());
+    shown.push(fixture.shown(&["doctor", "-f", &file], none, ""));
+    shown.push(fixture.shown(&["-f", &file], none, ""));
 
-    let mut secrets: BTreeSet<String> = ground.directory.secrets().into_iter().collect();
+    let mut secrets: BTreeSet<String> = fixture.directory.secrets().into_iter().collect();
     assert!(secrets.len() >= 10, "several sessions were issued");
     secrets.extend([EXTERNAL_ID, "canary-wrong-id", WEB_TOKEN].map(str::to_owned));
     for text in &shown {
@@ -226,9 +226,9 @@ async fn no_secret_of_a_user_or_a_session_is_shown_or_kept_whatever_is_run() {
     }
     fs::remove_file(token_file).unwrap();
     fs::remove_file(file).unwrap();
-    let kept = files(&ground.folder);
+    let kept = files(&fixture.folder);
     for part in ["right/offsets", "right/state", "web/offsets", "web/state"] {
-        let part = ground.folder.join(part);
+        let part = fixture.folder.join(part);
         assert!(
             kept.iter().any(|file| file.starts_with(&part)),
             "{part:?} in {kept:?}"
@@ -241,5 +241,5 @@ async fn no_secret_of_a_user_or_a_session_is_shown_or_kept_whatever_is_run() {
             assert!(!content.contains(secret.as_str()), "{secret} in {path:?}");
         }
     }
-    fs::remove_dir_all(&ground.folder).unwrap();
+    fs::remove_dir_all(&fixture.folder).unwrap();
 }

@@ -1,4 +1,4 @@
-//! `SET streaming.…`, in plain DataFusion and in this crate's own `sql`.
+//! `SET streaming.…` in plain DataFusion and in this crate's `sql`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_kinesis::model::{OutputMode, Trigger};
 use datafusion_kinesis::{Error, ErrorKind, StreamingSettings, register, sql};
 
-/// A session of plain DataFusion in which the crate is registered.
+/// A plain DataFusion session with the crate registered.
 fn session() -> SessionContext {
     let config = SessionConfig::new().with_information_schema(true);
     let ctx = SessionContext::new_with_config(config);
@@ -33,7 +33,7 @@ async fn refusal(ctx: &SessionContext, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_session_begins_with_the_defaults() {
+async fn a_session_starts_with_the_defaults() {
     let ctx = session();
     assert_eq!(settings(&ctx), StreamingSettings::default());
     let shown = run(&ctx, "SHOW streaming.trigger").await;
@@ -45,7 +45,7 @@ async fn a_session_begins_with_the_defaults() {
 }
 
 #[tokio::test]
-async fn what_is_set_holds_and_is_shown() {
+async fn settings_take_effect_and_are_shown() {
     let ctx = session();
     for (set, shown) in [
         ("trigger = '200 milliseconds'", "200 milliseconds"),
@@ -74,7 +74,7 @@ async fn what_is_set_holds_and_is_shown() {
         ..StreamingSettings::default()
     };
     assert_eq!(settings(&ctx), expected);
-    // Registering again does not undo what the user has set.
+    // Registering again keeps the user's settings.
     register(&ctx);
     assert_eq!(settings(&ctx), expected);
     let all = run(&ctx, "SHOW ALL VERBOSE").await;
@@ -82,14 +82,14 @@ async fn what_is_set_holds_and_is_shown() {
 }
 
 #[tokio::test]
-async fn a_setting_is_taken_in_any_case_and_as_a_bare_word() {
+async fn setting_names_ignore_case_and_values_need_no_quotes() {
     let ctx = session();
     run(&ctx, "SET Streaming.Trigger = once").await;
     assert_eq!(settings(&ctx).trigger, Trigger::Once);
 }
 
 #[tokio::test]
-async fn a_wrong_value_is_refused_and_changes_nothing() {
+async fn an_invalid_value_is_refused_and_changes_nothing() {
     let ctx = session();
     run(&ctx, "SET streaming.trigger = '1 second'").await;
     for (set, expected) in [
@@ -132,7 +132,7 @@ async fn a_wrong_value_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_setting_names_the_nearest_known_one() {
+async fn an_unknown_setting_suggests_a_similar_one() {
     let ctx = session();
     for (set, message) in [
         (
@@ -152,7 +152,7 @@ async fn an_unknown_setting_names_the_nearest_known_one() {
 }
 
 #[tokio::test]
-async fn a_secret_in_a_location_is_refused_and_not_shown() {
+async fn a_location_with_a_secret_is_refused_and_not_shown() {
     let ctx = session();
     for location in [
         "hdfs://me:canary@host/counts",
@@ -170,7 +170,7 @@ async fn a_secret_in_a_location_is_refused_and_not_shown() {
 }
 
 #[tokio::test]
-async fn reset_brings_the_default_back() {
+async fn reset_restores_the_default() {
     let ctx = session();
     for set in [
         "trigger = 'once'",
@@ -189,7 +189,7 @@ async fn reset_brings_the_default_back() {
     let error = sql(&ctx, "RESET streaming.trigers").await.unwrap_err();
     let error = Error::find_in(&error).unwrap().to_string();
     assert!(error.contains("such as 'streaming.trigger'"), "{error}");
-    // The engine's own settings are still reset by the engine.
+    // The engine still resets its own settings.
     run(&ctx, "SET datafusion.execution.batch_size = 7").await;
     sql(&ctx, "RESET datafusion.execution.batch_size")
         .await
@@ -198,7 +198,7 @@ async fn reset_brings_the_default_back() {
 }
 
 #[tokio::test]
-async fn a_session_made_with_settings_keeps_them() {
+async fn a_session_created_with_settings_keeps_them() {
     let settings = StreamingSettings {
         trigger: Trigger::AvailableNow,
         ..StreamingSettings::default()

@@ -1,4 +1,4 @@
-//! The shell on a terminal, which `script` of util-linux lends it.
+//! The interactive shell on a pseudo-terminal, which `script` of util-linux provides.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use std::time::Duration;
 const PROMPT: &str = "kinesis> ";
 const CONTINUED: &str = "      -> ";
 
-/// A running shell: what it shows is read as it comes, what is typed goes in after it was waited for.
+/// A running shell with its keyboard and screen.
 struct Terminal {
     child: Child,
     keys: ChildStdin,
@@ -19,19 +19,20 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// `None` where there is no such `script`, which is said.
+    /// `None`, with a message, if `script` of util-linux is not installed.
     fn open(state: &Path) -> Option<Self> {
         Self::open_with(state, "")
     }
 
-    /// The shell of a command with arguments.
+    /// A shell of the command with arguments.
     fn open_with(state: &Path, arguments: &str) -> Option<Self> {
         let version = Command::new("script").arg("--version").output();
         if !version.is_ok_and(|v| String::from_utf8_lossy(&v.stdout).contains("util-linux")) {
             crate::support::skipped("a test of the shell", "no `script` of util-linux");
             return None;
         }
-        // Some shells stay in between, and would die of the Ctrl-C that is for the command.
+        // `exec` replaces the intermediate shell, which would otherwise die from a Ctrl-C meant for
+        // the command.
         let command = format!("exec '{}' {arguments}", env!("CARGO_BIN_EXE_kinesis-sql"));
         let mut child = Command::new("script")
             .args(["-qec", &command, "/dev/null"])
@@ -61,7 +62,7 @@ impl Terminal {
         })
     }
 
-    /// Waits until `text` is shown and gives what came up to it.
+    /// Waits until `text` is shown, and returns the output up to it.
     fn until(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.unread.find(text) {
@@ -70,7 +71,7 @@ impl Terminal {
             }
             match self.shown.recv_timeout(Duration::from_secs(30)) {
                 Ok(bytes) => self.unread.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("{text:?} is not shown, but {:?}", self.unread),
+                Err(_) => panic!("expected {text:?}, got {:?}", self.unread),
             }
         }
     }
@@ -90,7 +91,7 @@ impl Terminal {
     }
 }
 
-/// A failed test leaves no shell behind.
+/// Kills the shell if a test failed.
 impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -104,7 +105,7 @@ fn state(name: &str) -> PathBuf {
 }
 
 #[test]
-fn a_statement_over_two_lines_runs_and_an_error_does_not_end_the_shell() {
+fn a_multi_line_statement_runs_and_an_error_does_not_end_the_shell() {
     let state = state("lines");
     let Some(mut terminal) = Terminal::open(&state) else {
         return;
@@ -133,7 +134,7 @@ fn a_statement_over_two_lines_runs_and_an_error_does_not_end_the_shell() {
 }
 
 #[test]
-fn statements_that_come_in_one_piece_all_run() {
+fn pasted_statements_all_run() {
     let state = state("burst");
     let Some(mut terminal) = Terminal::open(&state) else {
         return;
@@ -149,7 +150,7 @@ fn statements_that_come_in_one_piece_all_run() {
 }
 
 #[test]
-fn ctrl_c_ends_the_statement_or_clears_the_line_and_the_shell_goes_on() {
+fn ctrl_c_stops_the_statement_or_clears_the_input_without_leaving() {
     let state = state("interrupt");
     let Some(mut terminal) = Terminal::open(&state) else {
         return;
@@ -175,7 +176,7 @@ fn ctrl_c_ends_the_statement_or_clears_the_line_and_the_shell_goes_on() {
 }
 
 #[test]
-fn a_backslash_begins_a_command_that_is_answered_at_once() {
+fn backslash_commands_run_at_once() {
     let state = state("backslash");
     let Some(mut terminal) = Terminal::open(&state) else {
         return;
@@ -198,7 +199,7 @@ fn a_backslash_begins_a_command_that_is_answered_at_once() {
 }
 
 #[test]
-fn a_statement_that_is_open_does_not_hold_the_user() {
+fn commands_work_within_an_open_statement() {
     let state = state("open");
     let Some(mut terminal) = Terminal::open(&state) else {
         return;
@@ -235,13 +236,13 @@ fn a_statement_that_is_open_does_not_hold_the_user() {
 }
 
 #[test]
-fn a_table_is_cut_to_the_terminal_and_the_expanded_view_shows_all() {
+fn tables_are_cut_to_the_terminal_and_expanded_view_shows_full_values() {
     let state = state("wide");
     let Some(mut terminal) = Terminal::open(&state) else {
         return;
     };
     terminal.until(PROMPT);
-    // A terminal without a size counts as one of 80 columns.
+    // A terminal without a size has 80 columns.
     let wide = "SELECT 1 AS n, repeat('x', 300) AS v;";
     terminal.line(wide);
     terminal.until(&format!("| 1 | {}… |\r\n", "x".repeat(71)));
@@ -254,7 +255,7 @@ fn a_table_is_cut_to_the_terminal_and_the_expanded_view_shows_all() {
     terminal.until("| 1 | xxxxxxxxxxx… |\r\n");
     terminal.until(PROMPT);
     terminal.line("\\x");
-    terminal.until("as a record");
+    terminal.until("expanded display is on");
     terminal.until(PROMPT);
     terminal.line(wide);
     terminal.until(&format!("v | {}\r\n", "x".repeat(300)));
@@ -264,7 +265,7 @@ fn a_table_is_cut_to_the_terminal_and_the_expanded_view_shows_all() {
 }
 
 #[test]
-fn statements_are_remembered_but_not_those_with_credentials() {
+fn history_omits_statements_with_credentials() {
     let state = state("history");
     let Some(mut terminal) = Terminal::open(&state) else {
         return;
@@ -292,7 +293,7 @@ const STREAM: [&str; 3] = [
     "CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');",
 ];
 
-/// A shell at its prompt, with that stream.
+/// A shell at its prompt, after running `STREAM`.
 fn with_stream(state: &Path) -> Option<Terminal> {
     let mut terminal = Terminal::open_with(state, "--embedded")?;
     for line in STREAM {
@@ -304,7 +305,7 @@ fn with_stream(state: &Path) -> Option<Terminal> {
 }
 
 #[test]
-fn ctrl_c_ends_a_streaming_statement_behind_its_batch_and_the_shell_goes_on() {
+fn ctrl_c_stops_a_streaming_statement_after_the_batch_in_flight() {
     let state = state("streaming");
     let Some(mut terminal) = with_stream(&state) else {
         return;
@@ -326,7 +327,7 @@ fn ctrl_c_ends_a_streaming_statement_behind_its_batch_and_the_shell_goes_on() {
 }
 
 #[test]
-fn a_second_ctrl_c_does_not_wait_for_the_batch_in_flight() {
+fn a_second_ctrl_c_stops_at_once() {
     let state = state("streaming-twice");
     let Some(mut terminal) = with_stream(&state) else {
         return;

@@ -1,4 +1,4 @@
-//! Each file of `sql-examples`, run by the command as the README says, against its stored result.
+//! Runs each file of `sql-examples` with the command and compares its output with the stored one.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::process::{Server, folder};
 use crate::support::ROOT;
 
-/// Stdout of the command, run in the folder of the repository.
+/// Stdout of the command, run in the repository root.
 fn run(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_kinesis-sql"))
         .args(arguments)
@@ -41,7 +41,7 @@ fn every_example_prints_its_stored_result() {
 
 #[cfg(unix)]
 #[test]
-fn the_words_are_counted_as_tr_sort_and_uniq_count_them() {
+fn word_counts_match_tr_sort_and_uniq() {
     let pipeline = "tr A-Z a-z < LICENSE | tr -cs a-z '\\n' | grep . | sort | uniq -c";
     let output = Command::new("sh")
         .args(["-c", pipeline])
@@ -70,16 +70,16 @@ fn the_words_are_counted_as_tr_sort_and_uniq_count_them() {
     assert_eq!(counted, expected);
 }
 
-/// The part of an example from the line that begins with `from` on, up to the one that begins with `to`.
+/// The part of an example from the line starting with `from` to the one starting with `to`.
 fn part<'a>(example: &'a str, from: &str, to: &str) -> &'a str {
     let start = example.find(from).unwrap();
     let length = example[start..].find(to).unwrap();
     &example[start..start + length]
 }
 
-/// The second example in two processes, with a checkpoint and a service that outlive the first.
+/// Runs the second example in two processes, with a checkpoint and a server that outlive the first.
 #[test]
-fn a_second_run_processes_only_what_came_in_between() {
+fn a_second_run_processes_only_new_records() {
     let path = Path::new(ROOT).join("sql-examples/02_streaming_filter.sql");
     let checkpoint = folder("example");
     let example = fs::read_to_string(path).unwrap().replace(

@@ -1,4 +1,4 @@
-//! Starting positions as users have them: times, checkpoints of ours, checkpoints of Spark's.
+//! Starting positions: timestamps, checkpoints of this crate, and checkpoints of Spark.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ async fn rows(world: &World, table: &str) -> BTreeSet<String> {
     let text = format!("SELECT CAST(data AS VARCHAR) FROM {table}");
     let lines = world.lines(&text).await;
     let rows: BTreeSet<String> = lines.iter().cloned().collect();
-    assert_eq!(rows.len(), lines.len(), "{table} has rows twice");
+    assert_eq!(rows.len(), lines.len(), "{table} has duplicate rows");
     rows
 }
 
@@ -37,7 +37,7 @@ fn quoted(position: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_in_the_future_is_refused_before_anything_is_sent() {
+async fn a_start_in_the_future_is_refused_without_a_request() {
     let world = World::new();
     world.table("words", 1, "").await;
     let shard = "shardId-000000000000";
@@ -70,7 +70,7 @@ async fn a_start_in_the_future_is_refused_before_anything_is_sent() {
         world.kinesis.calls(Operation::DescribeStreamSummary),
         before
     );
-    // Clocks differ by so much.
+    // The tolerance for clock differences.
     world
         .table_again(
             "soon",
@@ -82,7 +82,7 @@ async fn a_start_in_the_future_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_where_clause_may_speak_of_the_future() {
+async fn a_where_clause_may_refer_to_the_future() {
     let world = World::new();
     world.table("words", 2, "").await;
     world
@@ -103,8 +103,8 @@ async fn a_where_clause_may_speak_of_the_future() {
     }
 }
 
-/// Two streams read by one query, stopped; then a reshard and more rows. Gives the checkpoint, what the
-/// last progress said of the end, and the rows of `words` that are left.
+/// Runs a query over two streams until it ends, then reshards and adds rows. Returns the end
+/// offsets of the last progress, and the rows of `words` that the query has not read.
 async fn left_behind(world: &World, folder: &std::path::Path) -> (String, BTreeSet<String>) {
     let start = quoted("TRIM_HORIZON");
     world.unbounded_table("clicks", 1, &start).await;
@@ -138,7 +138,7 @@ async fn left_behind(world: &World, folder: &std::path::Path) -> (String, BTreeS
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ends_of_a_query_are_where_another_goes_on() {
+async fn end_offsets_of_a_query_are_valid_starting_positions() {
     let world = World::new();
     let folder = folder("starts-at-ends");
     let (ends, left) = left_behind(&world, &folder).await;
@@ -164,9 +164,9 @@ async fn the_ends_of_a_query_are_where_another_goes_on() {
     }
 }
 
-/// The steps of the README: the newest file of Spark's `offsets` as starting position.
+/// Follows the README: the newest file of Spark's `offsets` is the starting position.
 #[tokio::test(start_paused = true)]
-async fn a_job_of_sparks_goes_on_where_its_last_batch_began() {
+async fn a_spark_job_continues_where_its_last_batch_began() {
     let file = include_str!("../data/spark_offsets.txt");
     let world = World::new();
     let extra = "'kinesis.extraColumns' 'shardId,subSequenceNumber'";
@@ -178,7 +178,7 @@ async fn a_job_of_sparks_goes_on_where_its_last_batch_began() {
             rows.join(", ")
         )
     };
-    // Shard 0 was read before it was split into 2 and 3; of 3 nothing was read.
+    // Shard 0 was read before it was split into 2 and 3; shard 3 was not read.
     world.run(&numbers(0, 50)).await;
     split_first(&world, "words").await;
     world.run(&numbers(50, 150)).await;

@@ -1,10 +1,10 @@
-//! Streaming statements in the built command: what they print, and how they end.
+//! Streaming statements in the built command: output and termination.
 
 use std::fs;
 
 use crate::process::{Ended, Running, command, folder};
 
-/// A stream of one shard with two records, and an unbounded table of it whose batches have one.
+/// A stream of one shard with two records, and an unbounded table that reads one record per batch.
 const TWO_RECORDS: &str = "\
 CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words'
   OPTIONS ('kinesis.createStream' 'true');
@@ -14,18 +14,18 @@ CREATE UNBOUNDED EXTERNAL TABLE live STORED AS \"aws-kinesis\" LOCATION 'words'
 SET streaming.checkpoint_location = 'memory://checkpoint';
 ";
 
-/// The records as text.
+/// Selects the records as text.
 const SELECT: &str = "SELECT CAST(data AS VARCHAR) AS word FROM live;\n";
 
 const AVAILABLE_NOW: &str = "SET streaming.trigger = 'available now';\n";
 
-/// How a run of statements ends; one that does not end is a failure.
+/// Runs statements to their end.
 fn run(format: &str, statements: &str) -> Ended {
     let args = ["--embedded", "--output", format, "-c", statements];
     Running::spawn(command().args(args)).wait()
 }
 
-/// Stdout of a run that went well and said nothing.
+/// The stdout of a successful run without messages.
 fn printed(ended: &Ended) -> String {
     assert!(ended.status.success(), "{:#?}", ended.stderr);
     assert_eq!(ended.stderr, [""; 0]);
@@ -33,17 +33,17 @@ fn printed(ended: &Ended) -> String {
 }
 
 #[test]
-fn a_table_has_a_frame_for_each_batch_with_rows() {
+fn table_output_has_one_frame_per_batch_with_rows() {
     let frame = |word| format!("+------+\n| word |\n+------+\n| {word}    |\n+------+\n");
     let statements = format!("{TWO_RECORDS}{AVAILABLE_NOW}{SELECT}{SELECT}");
     let mut ended = run("table", &statements);
-    // The second SELECT goes on behind the first and finds nothing; neither says more than its rows.
+    // The second SELECT continues after the first and finds nothing; neither prints anything else.
     assert_eq!(ended.stderr.remove(0), "2 rows written");
     assert_eq!(printed(&ended) + "\n", frame("a") + &frame("b"));
 }
 
 #[test]
-fn a_batch_that_the_filter_leaves_empty_prints_nothing() {
+fn a_batch_without_matching_rows_prints_nothing() {
     let none = "SELECT data FROM live WHERE partitionKey = 'other';";
     let ended = run("table", &format!("{TWO_RECORDS}{AVAILABLE_NOW}{none}"));
     assert_eq!(ended.stdout, [""; 0]);
@@ -52,14 +52,14 @@ fn a_batch_that_the_filter_leaves_empty_prints_nothing() {
 }
 
 #[test]
-fn csv_has_its_header_once_and_also_without_rows() {
+fn csv_prints_its_header_once_even_without_rows() {
     let statements = format!("{TWO_RECORDS}{AVAILABLE_NOW}{SELECT}{SELECT}");
     let ended = run("csv", &statements);
     assert_eq!(printed(&ended), "count\n2\nword\na\nb\nword");
 }
 
 #[test]
-fn json_is_one_object_a_line() {
+fn json_prints_one_object_per_line() {
     let ended = run("json", &format!("{TWO_RECORDS}{AVAILABLE_NOW}{SELECT}"));
     assert_eq!(
         printed(&ended),
@@ -68,7 +68,7 @@ fn json_is_one_object_a_line() {
 }
 
 #[test]
-fn an_insert_prints_no_row_and_says_how_much_it_was() {
+fn an_insert_prints_a_summary_instead_of_rows() {
     let statements = format!(
         "{TWO_RECORDS}{AVAILABLE_NOW}
          CREATE TABLE kept (word VARCHAR);
@@ -96,9 +96,9 @@ fn explain_shows_the_plan_of_a_batch() {
     assert!(said.contains("streaming query"), "{said}");
 }
 
-/// Of a reader that has begun and of the state that a query keeps; a bounded read names its stream.
+/// Covers a shard reader, the kept state, and the stream of a bounded read.
 #[test]
-fn the_log_names_the_query_and_the_stream() {
+fn log_lines_name_the_query_and_the_stream() {
     let start = r#"'kinesis.startingPosition' '{"shardId-000000000000": "TRIM_HORIZON", "shardId-000000000007": "TRIM_HORIZON"}'"#;
     let statements = format!(
         "{TWO_RECORDS}{AVAILABLE_NOW}SET streaming.query_name = 'alarms';
@@ -116,9 +116,9 @@ fn the_log_names_the_query_and_the_stream() {
         (missing, "query{name=\"alarms\"}:stream{name=\"words\"}: "),
         (missing, " WARN stream{name=\"words\"}: "),
     ] {
-        let is_it = |line: &&String| line.contains(said) && line.contains(spans);
+        let matches = |line: &&String| line.contains(said) && line.contains(spans);
         assert!(
-            ended.stderr.iter().any(|line| is_it(&line)),
+            ended.stderr.iter().any(|line| matches(&line)),
             "{spans}: {:#?}",
             ended.stderr
         );
@@ -126,14 +126,14 @@ fn the_log_names_the_query_and_the_stream() {
 }
 
 #[test]
-fn an_error_names_file_line_and_statement() {
+fn an_error_is_reported_with_file_line_and_statement() {
     let path = folder("streaming").join("words.sql");
     for (statement, reason) in [
         (
             "SELECT partitionKey, count(*) FROM live GROUP BY partitionKey",
             "GROUP BY",
         ),
-        // It fails in the middle of the first batch.
+        // Fails during the first batch.
         (
             "SELECT CAST(CAST(data AS VARCHAR) AS INT) AS n FROM live",
             "Cannot cast string 'a' to value of Int32 type",
@@ -174,7 +174,7 @@ SET streaming.checkpoint_location = 'memory://checkpoint';
         Running::spawn(command().args(args))
     }
 
-    /// Stands at the first row of a large result that nobody reads on.
+    /// A run that is blocked after the first row of a large result, because its stdout is not read.
     fn stuck() -> (Running, impl BufRead) {
         let statements = format!("{MUCH}{SELECT}SELECT 'behind' AS place");
         let args = ["--embedded", "--output", "csv", "-c", &statements];
@@ -184,7 +184,7 @@ SET streaming.checkpoint_location = 'memory://checkpoint';
     }
 
     #[test]
-    fn ctrl_c_ends_the_statement_and_the_file_goes_on() {
+    fn ctrl_c_ends_the_statement_and_the_file_continues() {
         let running = running(&format!("{TWO_RECORDS}{SELECT}SELECT 'behind' AS place"));
         running.until("b");
         running.signal("-INT");
@@ -206,10 +206,10 @@ SET streaming.checkpoint_location = 'memory://checkpoint';
     }
 
     #[test]
-    fn what_the_batch_in_flight_gives_is_printed_before_the_end() {
+    fn rows_of_the_batch_in_flight_are_printed_before_the_end() {
         let (running, pipe) = stuck();
         running.signal("-INT");
-        running.until_said(STOPPING);
+        running.until_stderr(STOPPING);
         let rest: Vec<_> = pipe.lines().map(Result::unwrap).collect();
         let rows = rest.iter().filter(|line| line.starts_with("xxx")).count();
         assert_eq!(rows, 20_000);
@@ -218,7 +218,7 @@ SET streaming.checkpoint_location = 'memory://checkpoint';
     }
 
     #[test]
-    fn a_second_signal_does_not_wait_for_the_batch_in_flight() {
+    fn a_second_signal_stops_at_once() {
         for (first, second, code) in [
             ("-INT", "-INT", 130),
             ("-TERM", "-TERM", 143),
@@ -226,14 +226,14 @@ SET streaming.checkpoint_location = 'memory://checkpoint';
         ] {
             let (running, _pipe) = stuck();
             running.signal(first);
-            running.until_said(STOPPING);
+            running.until_stderr(STOPPING);
             running.signal(second);
             assert_eq!(running.wait().status.code(), Some(code), "{first} {second}");
         }
     }
 
     #[test]
-    fn a_streaming_statement_behind_one_that_does_not_end_is_said_to_wait() {
+    fn a_streaming_statement_after_an_endless_one_is_warned_about() {
         let later = "\
 CREATE EXTERNAL TABLE out STORED AS \"aws-kinesis\" LOCATION 'out' OPTIONS ('kinesis.createStream' 'true');
 INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM live;\n";
@@ -244,7 +244,7 @@ INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM live;\n";
             let ended = running.wait();
             let said = &ended.stderr[0];
             assert!(said.starts_with(&format!("{place}: ")), "{said}");
-            for part in ["waits", "streaming.trigger = 'available now'"] {
+            for part in ["starts only after", "streaming.trigger = 'available now'"] {
                 assert!(said.contains(part), "{part}: {said}");
             }
             assert_eq!(ended.stderr[1], STOPPING);
@@ -252,7 +252,7 @@ INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM live;\n";
     }
 
     #[test]
-    fn a_reader_that_leaves_ends_the_run_quietly() {
+    fn a_closed_stdout_ends_the_run_silently() {
         let (running, pipe) = stuck();
         drop(pipe);
         let ended = running.wait();

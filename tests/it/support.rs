@@ -1,4 +1,4 @@
-//! A simulated service with tables on it, and short ways to ask for results.
+//! A simulated service with tables, and helpers to run statements against it.
 
 use std::fs;
 use std::io::Write;
@@ -18,10 +18,10 @@ use datafusion_kinesis::{Error, Services, register_with, sql};
 /// The root of the repository.
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Some moment in 2023.
+/// The simulator's start time, in 2023.
 pub(crate) const EPOCH: UnixMillis = UnixMillis(1_700_000_000_000);
 
-/// A simulator on Tokio's time and a session whose tables live in it.
+/// A simulator on Tokio's clock, and a session whose tables use it.
 pub(crate) struct World {
     pub(crate) kinesis: Arc<InMemoryKinesis>,
     pub(crate) ctx: SessionContext,
@@ -36,7 +36,8 @@ impl World {
         Self::behind(options, |kinesis| kinesis).0
     }
 
-    /// A world whose tables reach the simulator through what `front` puts before it, and that.
+    /// A world whose tables reach the simulator through a wrapper made by `front`. Also returns the
+    /// wrapper.
     pub(crate) fn behind<Front: Kinesis + 'static>(
         options: InMemoryOptions,
         front: impl FnOnce(Arc<InMemoryKinesis>) -> Arc<Front>,
@@ -50,26 +51,26 @@ impl World {
         (Self { kinesis, ctx }, front)
     }
 
-    /// A stream and a table of the same name, with further options.
+    /// Creates a stream and a table of the same name, with further options.
     pub(crate) async fn table(&self, name: &str, shards: u32, options: &str) {
         let stream = StreamName::new(name).unwrap();
         self.kinesis.create_stream(&stream, shards).await.unwrap();
         self.table_again(name, name, options).await;
     }
 
-    /// Another table of a stream.
+    /// Creates another table of a stream.
     pub(crate) async fn table_again(&self, table: &str, stream: &str, options: &str) {
         self.create("EXTERNAL TABLE", table, stream, options).await;
     }
 
-    /// A stream and an unbounded table of the same name, with further options.
+    /// Creates a stream and an unbounded table of the same name, with further options.
     pub(crate) async fn unbounded_table(&self, name: &str, shards: u32, options: &str) {
         let stream = StreamName::new(name).unwrap();
         self.kinesis.create_stream(&stream, shards).await.unwrap();
         self.unbounded_table_again(name, name, options).await;
     }
 
-    /// An unbounded table of a stream.
+    /// Creates an unbounded table of a stream.
     pub(crate) async fn unbounded_table_again(&self, table: &str, stream: &str, options: &str) {
         let kind = "UNBOUNDED EXTERNAL TABLE";
         self.create(kind, table, stream, options).await;
@@ -92,7 +93,7 @@ impl World {
         Ok(pretty_format_batches(&batches)?.to_string())
     }
 
-    /// The result as text, framed.
+    /// The result as a framed table.
     pub(crate) async fn run(&self, text: &str) -> String {
         match self.try_run(text).await {
             Ok(text) => text,
@@ -115,14 +116,14 @@ impl World {
         rows.map(cell).collect()
     }
 
-    /// The one number a statement gives.
+    /// The single number that a statement returns.
     pub(crate) async fn number(&self, text: &str) -> u64 {
         let lines = self.lines(text).await;
         assert_eq!(lines.len(), 1, "{text}: {lines:?}");
         lines[0].parse().unwrap()
     }
 
-    /// What this crate has against a statement.
+    /// This crate's error for a statement.
     pub(crate) async fn refusal(&self, text: &str) -> (datafusion_kinesis::ErrorKind, String) {
         let error = match self.try_run(text).await {
             Ok(result) => panic!("{text}: expected an error, got\n{result}"),
@@ -134,7 +135,7 @@ impl World {
         (ours.kind(), ours.to_string())
     }
 
-    /// Puts one plain record; the key decides its shard.
+    /// Puts one plain record; the key selects its shard.
     pub(crate) async fn put(&self, stream: &str, key: &str, data: impl Into<Bytes>) {
         let stream = StreamIdentity::parse(stream).unwrap();
         let entry = entry(key, data, None);
@@ -144,7 +145,7 @@ impl World {
             .for_each(|outcome| drop(outcome.unwrap()));
     }
 
-    /// Puts `count` plain records of keys and data `0`, `1`, ….
+    /// Puts `count` plain records with keys and data `0`, `1`, ….
     pub(crate) async fn put_numbers(&self, stream: &str, count: usize) {
         let stream = StreamIdentity::parse(stream).unwrap();
         let numbers: Vec<usize> = (0..count).collect();
@@ -161,13 +162,13 @@ impl World {
     }
 }
 
-/// Says something past the test runner, which keeps the output of tests that pass.
+/// Prints a message that bypasses the output capture of the test runner.
 pub(crate) fn say(text: &str) {
     let mut stderr = std::io::stderr().lock();
     let _ = writeln!(stderr, "{text}");
 }
 
-/// A folder that is not there yet, of this process's own.
+/// The path of a folder that does not exist yet, unique to this process.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = format!("datafusion-kinesis-{name}-{}", std::process::id());
     let folder = std::env::temp_dir().join(folder);
@@ -177,7 +178,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// The URL of a server of DynamoDB for `tables` that ends with the process.
+/// Serves `tables` as DynamoDB until the process ends, and returns the URL.
 #[cfg(feature = "dynamodb")]
 pub(crate) fn served(tables: dynoxide::Database) -> String {
     let (sender, url) = std::sync::mpsc::channel();
@@ -196,7 +197,7 @@ pub(crate) fn served(tables: dynoxide::Database) -> String {
     url.recv().unwrap()
 }
 
-/// Says that a test was skipped, and why.
+/// Reports that a test was skipped.
 pub(crate) fn skipped(test: &str, why: &str) {
     say(&format!("skipped {test}: {why}"));
 }
@@ -209,8 +210,8 @@ pub(crate) fn entry(key: &str, data: impl Into<Bytes>, hash_key: Option<HashKey>
     }
 }
 
-/// An entry of a checkpoint as it was written before entries had checksums and named the retention, with a
-/// change.
+/// A checkpoint entry as written before entries had a checksum and the retention, after applying
+/// `change`.
 pub(crate) fn without_checksum(entry: &str, change: impl FnOnce(String) -> String) -> String {
     let (members, _) = entry.split_once(",\n  \"checksum\"").unwrap();
     let older = members.replacen("\"version\": 3", "\"version\": 2", 1);

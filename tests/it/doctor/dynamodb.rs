@@ -1,16 +1,16 @@
-//! The same with the offsets in a DynamoDB table.
+//! Checks of a DynamoDB table for offsets.
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use datafusion_kinesis::checkpoint::{DynamoDbCommitter, OffsetCommitter};
 
-use super::{Ground, complaint, marked};
+use super::{Fixture, marked, problem};
 use crate::dynamo::Dynamo;
 use crate::support::served;
 
-fn statements(ground: &Ground, url: &str) -> String {
-    let statements = ground.statements(&ground.folder.join("checkpoint"));
+fn statements(fixture: &Fixture, url: &str) -> String {
+    let statements = fixture.statements(&fixture.folder.join("checkpoint"));
     statements.replace(
         "OPTIONS (",
         &format!(
@@ -21,23 +21,23 @@ fn statements(ground: &Ground, url: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_is_tried_if_it_is_there_and_not_made_if_it_is_not() {
-    let ground = Ground::new("dynamodb").await;
+async fn an_existing_table_is_checked_and_a_missing_one_not_created() {
+    let fixture = Fixture::new("dynamodb").await;
     let dynamo = Dynamo::new();
-    let statements = statements(&ground, &served(dynamo.database.clone()));
-    let (said, code) = ground.examined(&statements);
+    let statements = statements(&fixture, &served(dynamo.database.clone()));
+    let (said, code) = fixture.doctor(&statements);
     assert_eq!(code, Some(0), "{said}");
     let open = marked(&said, '–');
     assert!(open[0].contains("'offsets' does not exist"), "{said}");
     let table = dynamo.client().describe_table().table_name("offsets");
-    assert!(table.send().await.is_err(), "nothing is made");
+    assert!(table.send().await.is_err(), "no table is created");
 
     let query = DynamoDbCommitter::over(dynamo.client(), "offsets", "q").unwrap();
     assert!(
         query.metadata().await.unwrap().is_none(),
-        "the table is made"
+        "the table is created"
     );
-    let (said, code) = ground.examined(&statements);
+    let (said, code) = fixture.doctor(&statements);
     assert_eq!(code, Some(0), "{said}");
     assert!(marked(&said, '–').is_empty(), "{said}");
     assert!(said.contains("✓ DynamoDB"), "{said}");
@@ -47,7 +47,7 @@ async fn a_table_is_tried_if_it_is_there_and_not_made_if_it_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_with_another_key_is_found() {
-    let ground = Ground::new("key").await;
+    let fixture = Fixture::new("key").await;
     let dynamo = Dynamo::new();
     let id = AttributeDefinition::builder()
         .attribute_name("id")
@@ -65,14 +65,14 @@ async fn a_table_with_another_key_is_found() {
         .send()
         .await;
     made.unwrap();
-    let statements = statements(&ground, &served(dynamo.database.clone()));
-    let complaint = complaint(&ground, &statements);
+    let statements = statements(&fixture, &served(dynamo.database.clone()));
+    let problem = problem(&fixture, &statements);
     assert!(
-        complaint.starts_with("✗ DynamoDB")
-            && complaint.contains(
+        problem.starts_with("✗ DynamoDB")
+            && problem.contains(
                 "has the key id (HASH, S), expected query (HASH, S) and entry (RANGE, N)"
             )
-            && complaint.contains("'kinesis.dynamodb.tableName'"),
-        "{complaint}"
+            && problem.contains("'kinesis.dynamodb.tableName'"),
+        "{problem}"
     );
 }

@@ -1,21 +1,21 @@
-//! The same in a network with one way out, where a private authority gives all certificates.
+//! Checks in a network with a single proxy, where a private authority signs all certificates.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::{Ground, marked};
+use super::{Fixture, marked};
 use crate::dynamo::Dynamo;
 use crate::network::{Proxy, TlsFront, authority};
 use crate::support::served;
 
-/// What `http://<address>` names.
+/// The address in `http://<address>`.
 fn address(url: &str) -> SocketAddr {
     url.trim_start_matches("http://").parse().unwrap()
 }
 
-/// A ground all of whose services are behind one proxy.
+/// A fixture all of whose services are behind one proxy.
 struct Inside {
-    ground: Ground,
+    fixture: Fixture,
     statements: String,
     proxy: Proxy,
     _fronts: Vec<TlsFront>,
@@ -23,10 +23,10 @@ struct Inside {
 
 impl Inside {
     async fn new(name: &str) -> Self {
-        let mut ground = Ground::new(name).await;
+        let mut fixture = Fixture::new(name).await;
         let dynamo = Dynamo::new();
         let key = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|wanted| {
-            let mut environment = ground.environment.iter();
+            let mut environment = fixture.environment.iter();
             environment
                 .find(|(name, _)| *name == wanted)
                 .unwrap()
@@ -35,8 +35,8 @@ impl Inside {
         });
         let mut fronts = Vec::new();
         for url in [
-            ground.accounts.endpoint_url(),
-            ground.sts.endpoint_url(),
+            fixture.accounts.endpoint_url(),
+            fixture.sts.endpoint_url(),
             served(dynamo.database.clone()),
             super::s3::served(&key[0], &key[1]).await,
         ] {
@@ -49,13 +49,13 @@ impl Inside {
             ("s3.corp.invalid", fronts[3].address),
         ])
         .await;
-        let statements = ground.statements("s3://bucket/alarms".as_ref()).replace(
+        let statements = fixture.statements("s3://bucket/alarms".as_ref()).replace(
             "OPTIONS (",
             "OPTIONS ('kinesis.metadataCommitterType' 'DYNAMODB', 'kinesis.dynamodb.tableName' 'offsets', \
              'kinesis.dynamodb.endpointUrl' 'https://dynamodb.corp.invalid', ",
         );
-        ground.endpoint = "https://kinesis.corp.invalid".to_owned();
-        let environment = &mut ground.environment;
+        fixture.endpoint = "https://kinesis.corp.invalid".to_owned();
+        let environment = &mut fixture.environment;
         environment.retain(|(name, _)| *name != "AWS_ENDPOINT_URL_STS");
         environment.extend([
             (
@@ -67,7 +67,7 @@ impl Inside {
             ("HTTPS_PROXY", proxy.url()),
         ]);
         Self {
-            ground,
+            fixture,
             statements,
             proxy,
             _fronts: fronts,
@@ -76,21 +76,21 @@ impl Inside {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_service_is_reached_through_the_proxy_and_trusted_by_the_file_that_is_named() {
+async fn all_services_are_reached_through_the_proxy_and_the_trusted_bundle() {
     for (variable, trusted) in [
         (
             "AWS_CA_BUNDLE",
-            format!("1 of '{}' (AWS_CA_BUNDLE)", authority().display()),
+            format!("1 from '{}' (AWS_CA_BUNDLE)", authority().display()),
         ),
         (
             "SSL_CERT_FILE",
-            format!("1 of SSL_CERT_FILE={}", authority().display()),
+            format!("1 from SSL_CERT_FILE={}", authority().display()),
         ),
     ] {
         let mut inside = Inside::new(&format!("network-{variable}")).await;
-        let environment = &mut inside.ground.environment;
+        let environment = &mut inside.fixture.environment;
         environment.push((variable, authority().display().to_string()));
-        let (said, code) = inside.ground.examined(&inside.statements);
+        let (said, code) = inside.fixture.doctor(&inside.statements);
         assert_eq!(code, Some(0), "{said}");
         let network = format!(
             "through proxy '{}' (HTTPS_PROXY); trusted certificates: {trusted}",
@@ -109,15 +109,15 @@ async fn every_service_is_reached_through_the_proxy_and_trusted_by_the_file_that
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nobody_trusts_a_certificate_each_service_is_asked_once() {
+async fn an_untrusted_certificate_is_reported_without_retries() {
     let inside = Inside::new("network-untrusted").await;
-    let (said, code) = inside.ground.examined(&inside.statements);
+    let (said, code) = inside.fixture.doctor(&inside.statements);
     assert_eq!(code, Some(1), "{said}");
     let complaints = marked(&said, '✗');
     for check in ["✗ credentials", "✗ location"] {
-        let complaint = complaints.iter().find(|line| line.starts_with(check));
-        let complaint = complaint.unwrap_or_else(|| panic!("{check}: {said}"));
-        assert!(complaint.contains("is not trusted"), "{complaint}");
-        assert!(!complaint.contains("gave up"), "{complaint}");
+        let problem = complaints.iter().find(|line| line.starts_with(check));
+        let problem = problem.unwrap_or_else(|| panic!("{check}: {said}"));
+        assert!(problem.contains("is not trusted"), "{problem}");
+        assert!(!problem.contains("gave up"), "{problem}");
     }
 }

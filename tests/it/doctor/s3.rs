@@ -1,4 +1,4 @@
-//! The same with the checkpoint on S3, whose credentials stand in a profile.
+//! Checks of a checkpoint on S3 with credentials from a profile.
 
 #[path = "../../../src/checkpoint/tests/s3/bucket.rs"]
 mod bucket;
@@ -12,13 +12,14 @@ use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::Ground;
+use super::Fixture;
 use bucket::Bucket;
 
 const KEY_ID: &str = "AKIDLOOPBACK";
 const SECRET: &str = "hush";
 
-/// The URL of a server with the bucket `bucket` that checks signatures of this key and ends with the test.
+/// Serves the bucket `bucket` with signature checks for this key until the test ends. Returns the
+/// URL.
 pub(super) async fn served(key_id: &str, secret: &str) -> String {
     served_with(key_id, secret, Bucket::default()).await
 }
@@ -41,65 +42,65 @@ async fn serve(connection: TcpStream, service: S3Service) {
     let answer = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
         service.call(request.map(s3s::Body::from)).await
     });
-    // It ends where the client breaks it.
+    // Ends when the client disconnects.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(connection), answer)
         .await;
 }
 
-/// A ground whose environment leads to the server and has a profile with `secret`.
-async fn ground(name: &str, secret: &str) -> Ground {
-    let mut ground = Ground::new(name).await;
-    let file = ground.folder.join("credentials");
+/// A fixture whose environment points to the server and has a profile with `secret`.
+async fn fixture(name: &str, secret: &str) -> Fixture {
+    let mut fixture = Fixture::new(name).await;
+    let file = fixture.folder.join("credentials");
     let keys = format!("aws_access_key_id = {KEY_ID}\naws_secret_access_key = {secret}");
     fs::write(&file, format!("[default]\n{keys}\n")).unwrap();
     let file = file.to_str().unwrap().to_owned();
-    ground.environment = vec![
+    fixture.environment = vec![
         ("AWS_SHARED_CREDENTIALS_FILE", file),
         ("AWS_ENDPOINT", served(KEY_ID, SECRET).await),
         ("AWS_ALLOW_HTTP", "true".to_owned()),
         ("AWS_REGION", "eu-west-1".to_owned()),
     ];
-    ground
+    fixture
 }
 
 const STATEMENTS: &str = "SET streaming.checkpoint_location = 's3://bucket/words'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_on_s3_takes_the_credentials_of_a_profile() {
-    let ground = ground("s3", SECRET).await;
-    let (said, code) = ground.examined(STATEMENTS);
+async fn a_checkpoint_on_s3_uses_the_credentials_of_a_profile() {
+    let fixture = fixture("s3", SECRET).await;
+    let (said, code) = fixture.doctor(STATEMENTS);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("✓ location"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_and_missing_credentials_of_s3_are_found() {
-    let mut ground = ground("s3-refused", "other").await;
-    let complaint = super::complaint(&ground, STATEMENTS);
+async fn refused_and_missing_s3_credentials_are_found() {
+    let mut fixture = fixture("s3-refused", "other").await;
+    let problem = super::problem(&fixture, STATEMENTS);
     assert!(
-        complaint.contains("access is denied") && complaint.contains("s3:PutObject"),
-        "{complaint}"
+        problem.contains("access is denied") && problem.contains("s3:PutObject"),
+        "{problem}"
     );
-    ground
+    fixture
         .environment
         .retain(|(name, _)| *name != "AWS_SHARED_CREDENTIALS_FILE");
-    let complaint = super::complaint(&ground, STATEMENTS);
+    let problem = super::problem(&fixture, STATEMENTS);
     assert!(
-        complaint.contains("access is denied") && complaint.contains("profile: "),
-        "{complaint}"
+        problem.contains("access is denied") && problem.contains("profile: "),
+        "{problem}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_overwrites_is_found_by_the_doctor() {
-    let mut ground = ground("s3-overwriting", SECRET).await;
+async fn an_s3_server_without_conditional_writes_is_found() {
+    let mut fixture = fixture("s3-overwriting", SECRET).await;
     let endpoint = served_with(KEY_ID, SECRET, Bucket::overwriting()).await;
-    for (name, value) in &mut ground.environment {
+    for (name, value) in &mut fixture.environment {
         if *name == "AWS_ENDPOINT" {
             value.clone_from(&endpoint);
         }
     }
-    let complaint = super::complaint(&ground, STATEMENTS);
-    assert!(complaint.contains("If-None-Match"), "{complaint}");
+    let problem = super::problem(&fixture, STATEMENTS);
+    assert!(problem.contains("If-None-Match"), "{problem}");
 }

@@ -81,7 +81,7 @@ impl Lives {
         meanwhile(&self.runtime);
         let (said, millis) = match self.random.u8(..4) {
             0 => (Vec::new(), STARTING_MILLIS),
-            _ => (running.until_said_with("query::batch: "), LIFE_MILLIS),
+            _ => (running.until_stderr_contains("query::batch: "), LIFE_MILLIS),
         };
         // Not a wait for something: at which moment the process ends is the experiment.
         thread::park_timeout(Duration::from_millis(self.random.u64(millis)));
