@@ -1,28 +1,29 @@
-//! What a streaming query is to be.
+//! The builder of a streaming query: its definition and its options.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::prelude::SessionContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{DataFrame, SessionContext};
 
+use super::events::{Listeners, StreamingQueryListener};
+use super::fail_points::StepHook;
+use super::handle::StreamingQuery;
+use super::output::{Console, Output};
+use super::plan::QueryDefinition;
 use crate::checkpoint::OffsetCommitter;
 use crate::model::{BatchId, OutputMode, Trigger};
-use crate::query::events::listener::{Listeners, StreamingQueryListener};
-use crate::query::fail_points::StepHook;
-#[cfg(doc)]
-use crate::query::handle::StreamingQuery;
-use crate::query::output::{Console, Output};
 
 /// How long [`StreamingQuery::stop`] waits for the batch in flight.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Makes a [`StreamingQuery`]. What is not said here comes from the `streaming.*` settings of the
-/// session.
+/// Configures and starts a [`StreamingQuery`]. Options that are not set here come from the `streaming.*`
+/// settings of the session.
 pub struct StreamingQueryBuilder {
     pub(super) ctx: SessionContext,
-    pub(super) sql: String,
+    pub(super) definition: QueryDefinition,
     pub(super) name: Option<String>,
     pub(super) trigger: Option<Trigger>,
     pub(super) output_mode: Option<OutputMode>,
@@ -39,11 +40,44 @@ pub struct StreamingQueryBuilder {
     pub(super) accept_changed_query: bool,
 }
 
+impl StreamingQuery {
+    /// Defines a query by SQL: an `INSERT INTO … SELECT` or a `SELECT` that reads an unbounded table.
+    ///
+    /// At every start the checkpoint compares the SQL with the one it was created with. Comments, white space
+    /// and the case of unquoted words may change.
+    pub fn builder(ctx: &SessionContext, sql: impl Into<String>) -> StreamingQueryBuilder {
+        StreamingQueryBuilder::new(ctx, QueryDefinition::Sql(sql.into()))
+    }
+
+    /// Defines a query by a [`DataFrame`] over an unbounded table. The frame may come from
+    /// [`sql`](crate::sql), [`SessionContext::sql`] or the methods of `DataFrame`. The query runs in the
+    /// session `ctx`, with its settings at the start.
+    ///
+    /// At every start the checkpoint compares the text of the plan, as `EXPLAIN` shows the logical plan before
+    /// it is optimized, with the one it was created with. Build the frame by the same calls every time: the
+    /// names of tables, columns and aliases, the order of operators, and literals must stay the same. An
+    /// update of DataFusion may change the text of a plan; then, and when a query moves between SQL and a
+    /// plan, start it once with [`accept_changed_query`](StreamingQueryBuilder::accept_changed_query).
+    pub fn builder_from_dataframe(
+        ctx: &SessionContext,
+        dataframe: DataFrame,
+    ) -> StreamingQueryBuilder {
+        Self::builder_from_plan(ctx, dataframe.into_unoptimized_plan())
+    }
+
+    /// Defines a query by a [`LogicalPlan`] over an unbounded table, such as one that
+    /// [`LogicalPlanBuilder::insert_into`](datafusion::logical_expr::LogicalPlanBuilder::insert_into) ends.
+    /// What [`builder_from_dataframe`](Self::builder_from_dataframe) says about restarts applies.
+    pub fn builder_from_plan(ctx: &SessionContext, plan: LogicalPlan) -> StreamingQueryBuilder {
+        StreamingQueryBuilder::new(ctx, QueryDefinition::Plan(Box::new(plan)))
+    }
+}
+
 impl StreamingQueryBuilder {
-    pub(super) fn new(ctx: &SessionContext, sql: String) -> Self {
+    fn new(ctx: &SessionContext, definition: QueryDefinition) -> Self {
         Self {
             ctx: ctx.clone(),
-            sql,
+            definition,
             name: None,
             trigger: None,
             output_mode: None,
@@ -61,39 +95,39 @@ impl StreamingQueryBuilder {
         }
     }
 
-    /// Names the query, in messages and for whoever lists queries. Only one that runs in this
-    /// session may have the name.
+    /// Sets the name of the query for messages and events. At most one running query of a session may have
+    /// the name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// When a batch runs.
+    /// Sets when batches run.
     #[must_use]
     pub fn with_trigger(mut self, trigger: Trigger) -> Self {
         self.trigger = Some(trigger);
         self
     }
 
-    /// Which rows of the result a batch gives.
+    /// Sets which rows of the result a batch outputs.
     #[must_use]
     pub fn with_output_mode(mut self, mode: OutputMode) -> Self {
         self.output_mode = Some(mode);
         self
     }
 
-    /// Closes the groups of a GROUP BY by time: a row may come `delay` later than others of its shard.
-    /// When a row happened says `column`, a timestamp that the GROUP BY can see, or the time of its window
-    /// where that is `None`.
+    /// Sets the watermark, which closes the groups of a GROUP BY by event time: a row may arrive `delay` later
+    /// than other rows of its shard. The event time is `column`, a timestamp that is visible to the GROUP BY,
+    /// or with `None` the argument of its window function.
     #[must_use]
     pub fn with_watermark(mut self, delay: Duration, column: Option<&str>) -> Self {
         self.watermark = Some((delay, column.map(str::to_owned)));
         self
     }
 
-    /// Lets the watermark follow the clock on a quiet stream: once no record has arrived for `timeout`, it
-    /// moves on as the clock does, `timeout` behind it. Without it, 30 seconds where the event time is
+    /// Lets the watermark follow the clock on an idle stream: once no record has arrived for `timeout`, the
+    /// watermark advances with the clock, `timeout` behind it. The default is 30 seconds if the event time is
     /// `approximateArrivalTimestamp`, and never for other event times.
     #[must_use]
     pub fn with_watermark_idle_timeout(mut self, timeout: Duration) -> Self {
@@ -101,70 +135,68 @@ impl StreamingQueryBuilder {
         self
     }
 
-    /// Where the progress of the query is kept: an object store URL (`file:///…`, `s3://…`,
-    /// `memory://…`) or an absolute path. A start with the location of an earlier run goes on where
-    /// that one ended. An INSERT needs one, or a [committer](Self::with_committer); a SELECT without
-    /// either begins anew at each start.
+    /// Sets where the progress of the query is stored: an object store URL (`file:///…`, `s3://…`,
+    /// `memory://…`) or an absolute path. A start with the location of an earlier run resumes where that run
+    /// ended. An INSERT needs a location or a [committer](Self::with_committer); a SELECT with neither starts
+    /// from scratch every time.
     #[must_use]
     pub fn with_checkpoint_location(mut self, location: impl Into<String>) -> Self {
         self.checkpoint_location = Some(location.into());
         self
     }
 
-    /// Keeps the progress of the query with `committer`, instead of in objects at the checkpoint
-    /// location or in `kinesis.metadataPath`. A query that has a checkpoint location all the same looks
-    /// for its `STOP_LOCK` there.
+    /// Stores the progress of the query with `committer`, instead of as objects at the checkpoint location or
+    /// at `kinesis.metadataPath`. If the query also has a checkpoint location, it looks for its `STOP_LOCK`
+    /// there.
     ///
-    /// Give each start a handle of its own: an epoch belongs to the handle that took it. Only one
-    /// query in this process may have a committer of the same
-    /// [location](OffsetCommitter::location).
+    /// Create a new committer for each start: an epoch belongs to the committer that took it. Only one query
+    /// of this process may use a committer of the same [location](OffsetCommitter::location).
     #[must_use]
     pub fn with_committer(mut self, committer: Arc<dyn OffsetCommitter>) -> Self {
         self.committer = Some(committer);
         self
     }
 
-    /// Starts the query at the checkpoint of another statement, or of one that writes to another target:
-    /// it goes on where that one stopped, and its statement is the one of the checkpoint from then on.
-    /// Without this such a start is refused.
+    /// Lets the query resume from the checkpoint of another statement, or of one with another target. From
+    /// then on the checkpoint belongs to this query. Without this option such a start is refused.
     ///
-    /// Filters, expressions, joins with tables, HAVING and the target may change. Other streams, other
-    /// groups and other aggregates are refused all the same.
+    /// Filters, expressions, joins with static tables, HAVING and the target may change. Other streams,
+    /// groups or aggregates are still refused.
     #[must_use]
     pub fn accept_changed_query(mut self) -> Self {
         self.accept_changed_query = true;
         self
     }
 
-    /// Adds one who is told what the query does.
+    /// Adds a listener for the events of the query.
     #[must_use]
     pub fn with_listener(mut self, listener: Arc<dyn StreamingQueryListener>) -> Self {
         self.listeners.add(listener);
         self
     }
 
-    /// How long [`StreamingQuery::stop`] waits for the batch in flight before it abandons it;
-    /// 20 seconds where nothing is said.
+    /// Sets how long [`StreamingQuery::stop`] waits for the batch in flight before it abandons the batch. The
+    /// default is 20 seconds.
     #[must_use]
     pub fn with_stop_timeout(mut self, limit: Duration) -> Self {
         self.stop_timeout = limit;
         self
     }
 
-    /// Draws ids and spreads waits by this seed instead of one drawn at random.
+    /// Sets the seed of random ids and of the jitter of waits, instead of a random one.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Gives the rows of each batch of a SELECT to `function`. A batch that was interrupted runs
-    /// again with the same number and the same rows, as far as the statement has no function such as
-    /// `random()`: a function that remembers the number of the batch it has finished last can tell.
+    /// Calls `function` with the rows of each batch of a SELECT. An interrupted batch is rerun with the same
+    /// number and the same rows, unless the statement uses a function such as `random()`. A function that
+    /// stores the number of the last batch it finished can therefore skip a rerun.
     ///
-    /// An error of it ends the query: with [`UserFunction`](crate::ErrorKind::UserFunction), unless it is
-    /// an [`Error`](crate::Error) of this crate or one that the rows have given. A batch whose rows have
-    /// failed is not done, whatever the function says.
+    /// An error of the function ends the query: with [`UserFunction`](crate::ErrorKind::UserFunction), unless
+    /// it is an [`Error`](crate::Error) of this crate or an error of the rows. A batch whose rows failed is
+    /// not committed, whatever the function returns.
     #[must_use]
     pub fn foreach_batch<F, Fut>(mut self, function: F) -> Self
     where
@@ -175,14 +207,14 @@ impl StreamingQueryBuilder {
         self
     }
 
-    /// Prints the rows of each batch of a SELECT to the standard output.
+    /// Prints the rows of each batch of a SELECT to standard output.
     #[must_use]
     pub fn console(mut self) -> Self {
         self.output = Some(Output::Console(Console::stdout()));
         self
     }
 
-    /// For tests: awaits the hook at every step.
+    /// For tests: awaits `hook` at every step.
     #[doc(hidden)]
     #[must_use]
     pub fn with_step_hook(mut self, hook: StepHook) -> Self {
@@ -190,7 +222,7 @@ impl StreamingQueryBuilder {
         self
     }
 
-    /// For tests: starts as if in a process of its own, which knows of no other query.
+    /// For tests: starts the query as if in a process of its own, unaware of other queries.
     #[doc(hidden)]
     #[must_use]
     pub fn as_in_another_process(mut self) -> Self {
@@ -202,7 +234,7 @@ impl StreamingQueryBuilder {
 impl fmt::Debug for StreamingQueryBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamingQueryBuilder")
-            .field("sql", &self.sql)
+            .field("definition", &self.definition)
             .field("name", &self.name)
             .field("trigger", &self.trigger)
             .field("output_mode", &self.output_mode)

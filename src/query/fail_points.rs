@@ -1,4 +1,4 @@
-//! The named points of a query's life, where a test can hold or kill it.
+//! Named points in the life of a query, at which a test can pause or kill it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use crate::model::BatchId;
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// The query is about to take the next epoch.
+    /// The next epoch is about to be taken.
     TakingOver,
-    /// The epoch is taken and the newest batch known.
+    /// The epoch is taken and the newest batch is known.
     TakenOver,
-    /// The shards are being read.
+    /// The readers of the shards are running.
     ReadersStarted,
-    /// The ranges of a batch are known, to this process only.
+    /// The ranges of a batch are known, but only to this process.
     Planned,
     /// `offsets/N` is about to be written.
     OffsetsLogging,
@@ -27,19 +27,19 @@ pub enum Step {
     PlanMade,
     /// The plan is about to run.
     Running,
-    /// All rows are where they belong.
+    /// All rows are written to the output.
     Ran,
-    /// What the batch has done to the state is about to be written.
+    /// The state files of the batch are about to be written.
     StateSaving,
-    /// It is written, and counts once the commit names it.
+    /// The state files are written; they count once the commit names them.
     StateSaved,
     /// `commits/N` is about to be written.
     CommitLogging,
     /// `commits/N` is written.
     CommitLogged,
-    /// The buffers have let go of the batch.
+    /// The buffered rows of the batch are dropped.
     BuffersDropped,
-    /// Handle and listeners know of the batch.
+    /// Progress is published to handles and listeners.
     ProgressPublished,
     /// Old entries are about to be deleted.
     Purging,
@@ -48,7 +48,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// All of them, in their order.
+    /// All steps, in order.
     pub const ALL: [Self; 17] = [
         Self::TakingOver,
         Self::TakenOver,
@@ -72,13 +72,13 @@ impl Step {
 
 type Hook = dyn Fn(Step, Option<BatchId>) -> BoxFuture<'static, ()> + Send + Sync;
 
-/// What is awaited at each step; the batch is known from [`Step::Planned`] on.
+/// A hook that the query awaits at each step. It is given the batch from [`Step::Planned`] on.
 #[doc(hidden)]
 #[derive(Clone, Default)]
 pub struct StepHook(Option<Arc<Hook>>);
 
 impl StepHook {
-    /// Awaits what `hook` gives.
+    /// Awaits the future that `hook` returns.
     pub fn new<F>(hook: F) -> Self
     where
         F: Fn(Step, Option<BatchId>) -> BoxFuture<'static, ()> + Send + Sync + 'static,

@@ -29,20 +29,18 @@ mod status;
 mod task;
 
 pub use builder::StreamingQueryBuilder;
-pub use events::listener::{
-    StreamingQueryIdle, StreamingQueryListener, StreamingQueryStarted, StreamingQueryTerminated,
-};
-pub use events::progress::{
+pub use events::{
     EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
-    StreamingQueryProgress,
+    StreamingQueryIdle, StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
+    StreamingQueryTerminated,
 };
 #[doc(hidden)]
 pub use fail_points::{Step, StepHook};
 pub use handle::StreamingQuery;
 #[cfg(feature = "cli")]
-pub(crate) use identity::preflight::expect_own_checkpoint;
+pub(crate) use identity::expect_own_checkpoint;
 #[cfg(feature = "cli")]
-pub(crate) use identity::statement::same_statement;
+pub(crate) use identity::same_statement;
 pub(crate) use plan::explained;
 pub use plan::is_streaming;
 pub use status::{QueryEnd, QueryStatus};

@@ -1,25 +1,26 @@
-//! How a query is, and how it has ended.
+//! Public status types: what a query is doing, and why it ended.
 
-/// Why a query has ended.
+/// Why a query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QueryEnd {
-    /// Its trigger was done, which `once` and `available now` are with what was there at the start.
+    /// Its trigger finished: `once` and `available now` end after reading what was in the streams at the
+    /// start.
     Finished,
-    /// It was asked to with [`StreamingQuery::stop`](super::StreamingQuery::stop).
+    /// [`StreamingQuery::stop`](super::StreamingQuery::stop) was called.
     Stopped,
-    /// There was a `STOP_LOCK` in its checkpoint location.
+    /// It found a `STOP_LOCK` in its checkpoint location.
     StopLock,
-    /// By [an error](super::StreamingQuery::error).
+    /// It failed with [an error](super::StreamingQuery::error).
     Failed,
 }
 
-/// What a query does at the moment.
+/// What a query is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryStatus {
-    /// In words.
+    /// A description of the current activity.
     pub message: String,
-    /// Whether there is data that no batch has taken.
+    /// Whether there is data that no batch has taken yet.
     pub is_data_available: bool,
     /// Whether a batch is being planned or run.
     pub is_trigger_active: bool,

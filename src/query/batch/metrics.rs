@@ -1,4 +1,4 @@
-//! What is told of a batch when it is done.
+//! Measures a batch while it runs, and builds its progress event.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{Offsets, StreamRanges};
-use crate::query::batch::Job;
-use crate::query::events::progress::{
-    EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
-    StreamingQueryProgress, rate,
+use super::planned::PlannedBatch;
+use crate::model::{Offsets, StreamRanges, UnixMillis};
+use crate::query::events::{
+    EventTimeProgress, KinesisMetrics, QueryRun, SinkProgress, SourceProgress,
+    StateOperatorProgress, StreamingQueryProgress, rate,
 };
-use crate::query::output::Ran;
+use crate::query::output::BatchResult;
 use crate::query::plan::PlanSource;
-use crate::query::task::Runner;
-use crate::source::streaming::StreamReader;
+use crate::query::sources::Sources;
+use crate::source::streaming::ReaderStatus;
 
-/// What a batch took, step by step, and what came out.
+/// The durations and counts of a batch.
 #[derive(Debug)]
-pub(in crate::query) struct Report {
-    last: Instant,
+pub(super) struct BatchMetrics {
+    lap_start: Instant,
     durations: BTreeMap<&'static str, Duration>,
     input_rows: Vec<u64>,
     output_rows: Option<u64>,
@@ -28,93 +28,92 @@ pub(in crate::query) struct Report {
     state_operator: Option<StateOperatorProgress>,
 }
 
-/// The time a batch's rows are told per second of.
+/// The time spans that rates are calculated over.
 #[derive(Debug, Clone, Copy)]
 struct Spans {
-    /// Since the trigger before.
+    /// Since the previous trigger.
     input: Option<Duration>,
     processing: Option<Duration>,
 }
 
-impl Report {
-    /// Begins to count with the planning of `job`.
-    pub(in crate::query) fn begun(job: &Job) -> Self {
+impl BatchMetrics {
+    /// Starts to measure when the planning of `planned` began.
+    pub(super) fn new(planned: &PlannedBatch) -> Self {
         Self {
-            last: job.begun,
+            lap_start: planned.fired_at,
             durations: BTreeMap::new(),
-            input_rows: vec![0; job.reads.len()],
+            input_rows: vec![0; planned.reads.len()],
             output_rows: None,
             event_time: None,
             state_operator: None,
         }
     }
 
-    /// What was done since the last call, by the name Spark has for it.
-    pub(in crate::query) fn lap(&mut self, step: &'static str) {
+    /// Records the time since the last call as the duration of `step`, by Spark's name.
+    pub(super) fn lap(&mut self, step: &'static str) {
         let now = Instant::now();
-        self.durations.insert(step, now - self.last);
-        self.last = now;
+        self.durations.insert(step, now - self.lap_start);
+        self.lap_start = now;
     }
 
-    /// The plan has run.
-    pub(in crate::query) fn ran(&mut self, ran: Ran) {
-        self.durations.insert("queryPlanning", ran.planning);
-        self.durations.insert("addBatch", ran.running);
-        self.input_rows = ran.input_rows;
-        self.output_rows = ran.output_rows;
-        self.last = Instant::now();
+    /// Records the result of the plan.
+    pub(super) fn ran(&mut self, result: BatchResult) {
+        self.durations.insert("queryPlanning", result.planning);
+        self.durations.insert("addBatch", result.running);
+        self.input_rows = result.input_rows;
+        self.output_rows = result.output_rows;
+        self.lap_start = Instant::now();
     }
 
-    /// The state is written.
-    pub(in crate::query) fn saved(
+    /// Records what was saved as state.
+    pub(super) fn saved(
         &mut self,
         operator: StateOperatorProgress,
-        times: Option<EventTimeProgress>,
+        event_time: Option<EventTimeProgress>,
     ) {
         self.state_operator = Some(operator);
-        self.event_time = times;
+        self.event_time = event_time;
     }
 
-    /// The event of the batch, which is committed.
-    pub(in crate::query) fn progress(
+    /// The progress event of the batch, which is committed. The trigger fired for the batch before it at
+    /// `previous_trigger`.
+    pub(super) fn into_progress(
         mut self,
-        runner: &Runner,
-        readers: &[StreamReader],
-        job: &Job,
+        planned: &PlannedBatch,
+        sources: &Sources,
+        run: &QueryRun,
+        sink: String,
+        previous_trigger: Option<UnixMillis>,
     ) -> StreamingQueryProgress {
-        let took = job.begun.elapsed();
+        let took = planned.fired_at.elapsed();
         self.durations.insert("triggerExecution", took);
         let spans = Spans {
-            input: runner.fired_before.map(|before| job.fired.since(before)),
+            input: previous_trigger.map(|previous| planned.fired.since(previous)),
             processing: Some(took),
         };
-        let sources = runner.plan.sources.iter().zip(readers);
-        let sources = sources.zip(&job.batch.sources).zip(&self.input_rows);
-        let sources = sources.map(|(((source, reader), ranges), rows)| {
-            source_progress(source, reader, ranges, *rows, spans)
+        let statuses = sources.statuses();
+        let sources = statuses.zip(&planned.batch.sources).zip(&self.input_rows);
+        let sources = sources.map(|(((source, status), ranges), rows)| {
+            source_progress(source, status, ranges, *rows, spans)
         });
-        let mut sources: Vec<_> = sources.collect();
-        for (source, losses) in sources.iter_mut().zip(&runner.losses) {
-            source.metrics.losses += losses;
-        }
         let rows = self.input_rows.iter().sum();
-        let delay = job.fired.since(job.due);
+        let delay = planned.fired.since(planned.due);
         StreamingQueryProgress {
-            id: runner.shared.id.clone(),
-            run_id: runner.shared.run_id.clone(),
-            name: runner.shared.name.clone(),
-            timestamp: job.fired,
-            batch_id: job.batch.id,
+            id: run.id.clone(),
+            run_id: run.run_id.clone(),
+            name: run.name.clone(),
+            timestamp: planned.fired,
+            batch_id: planned.batch.id,
             batch_duration: took,
             num_input_rows: rows,
             input_rows_per_second: rate(rows, spans.input),
             processed_rows_per_second: rate(rows, spans.processing),
+            sources: sources.collect(),
             durations: self.durations,
             event_time: self.event_time,
             state_operator: self.state_operator,
-            sources,
             sink: SinkProgress {
-                description: runner.output.sink(&runner.plan),
+                description: sink,
                 num_output_rows: self.output_rows,
             },
             processing_time: took,
@@ -126,20 +125,19 @@ impl Report {
 
 fn source_progress(
     source: &PlanSource,
-    reader: &StreamReader,
+    status: ReaderStatus,
     ranges: &StreamRanges,
     rows: u64,
     spans: Spans,
 ) -> SourceProgress {
-    let status = reader.status();
     let starts = ranges.shards.iter();
     let starts = starts.map(|(shard, range)| (shard.clone(), range.after.clone()));
-    let some = |offsets: Offsets| (!offsets.is_empty()).then(|| Arc::new(offsets));
+    let unless_empty = |offsets: Offsets| (!offsets.is_empty()).then(|| Arc::new(offsets));
     SourceProgress {
         description: format!("Kinesis[{}]", source.table().options().stream.name()),
-        start_offset: some(starts.collect()),
-        end_offset: some(ranges.ends()),
-        latest_offset: some(status.latest),
+        start_offset: unless_empty(starts.collect()),
+        end_offset: unless_empty(ranges.ends()),
+        latest_offset: unless_empty(status.latest),
         num_input_rows: rows,
         input_rows_per_second: rate(rows, spans.input),
         processed_rows_per_second: rate(rows, spans.processing),

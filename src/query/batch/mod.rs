@@ -1,215 +1,287 @@
-//! One batch, step by step.
+//! The batch executor: runs one batch after another, and records each in the checkpoint.
+//!
+//! | step | what |
+//! |---|---|
+//! | plan | exact ranges are cut from the buffers; the time and the watermark are fixed |
+//! | log | `offsets/N` is written: from here on the batch has these ranges, whoever runs it |
+//! | run | the plan reads the ranges and writes the output, which is flushed |
+//! | save | changes of the state are written to new files |
+//! | commit | `commits/N` is written, and names the files: the batch is done |
+//! | finish | buffered rows are dropped, progress is published, old entries are purged |
+//!
+//! A start reruns the newest batch that is logged and not committed.
 
-pub(super) mod metrics;
-pub(super) mod purge;
-pub(super) mod read_numbers;
-pub(super) mod state;
+mod metrics;
+mod planned;
+mod purge;
+mod read_numbers;
+mod state;
 
-use std::fmt::Write;
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
-use crate::checkpoint::Logged;
+use self::metrics::BatchMetrics;
+use self::planned::ranges_text;
+pub(super) use self::planned::{BatchTimes, PlannedBatch};
+use self::purge::Purge;
+pub(super) use self::state::AggregationState;
+use super::events::EventBus;
+use super::fail_points::{Step, StepHook};
+use super::output::Output;
+use super::plan::{StreamingPlan, state_at};
+use super::schedule::LogCoverage;
+use super::sources::Sources;
+use crate::checkpoint::{Checkpoint, Logged, QueryMetadata, Recovered};
 use crate::error::{ErrorKind, Result};
-use crate::model::{Batch, BatchId, Committed, StreamRanges, UnixMillis};
-use crate::query::batch::metrics::Report;
-use crate::query::fail_points::Step;
-use crate::query::plan::state_at;
-use crate::query::schedule::log_coverage::Mark;
-use crate::query::task::Runner;
-use crate::source::BatchReads;
-use crate::source::streaming::StreamReader;
-use crate::state::in_batch;
+use crate::model::{Batch, BatchId, Clock, Committed, UnixMillis};
+use crate::state::{StateBatch, in_batch};
 
-/// How many shards a message names.
-const NAMED_SHARDS: usize = 4;
-
-/// A batch that is to be run.
+/// Runs the batches of a query.
 #[derive(Debug)]
-pub(in crate::query) struct Job {
-    pub(in crate::query) batch: Batch,
-    /// What it reads, source by source.
-    pub(in crate::query) reads: Vec<Arc<BatchReads>>,
-    /// Whether `offsets/N` is written.
-    pub(in crate::query) logged: bool,
-    /// When the trigger wanted it.
-    pub(in crate::query) due: UnixMillis,
-    /// When its planning began.
-    pub(in crate::query) fired: UnixMillis,
-    /// The same, to the nanosecond.
-    pub(in crate::query) begun: Instant,
+pub(super) struct BatchExecutor {
+    pub(super) plan: Arc<StreamingPlan>,
+    pub(super) output: Output,
+    pub(super) checkpoint: Checkpoint,
+    /// What the newest log entry says about how far the query has read.
+    pub(super) log: LogCoverage,
+    /// The state of the query's aggregation, if it has one.
+    pub(super) state: Option<AggregationState>,
+    pub(super) events: Arc<EventBus>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) hook: StepHook,
+    pub(super) history: History,
 }
 
-impl Job {
-    /// Whether it reads anything: rows, or records without rows.
-    pub(in crate::query) fn moves(&self) -> bool {
-        let sources = self.batch.sources.iter();
-        let mut ranges = sources.flat_map(|source| source.shards.values());
-        ranges.any(|range| !range.is_empty())
+/// What an executor remembers from batch to batch.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// When the trigger fired for the last batch.
+    previous_trigger: Option<UnixMillis>,
+    purge: Purge,
+}
+
+impl BatchExecutor {
+    /// Takes the checkpoint over from earlier starts, and reads where they left it.
+    ///
+    /// # Errors
+    /// The checkpoint is inconsistent, belongs to another query, or a newer start has taken it over.
+    pub(super) async fn take_over(
+        &mut self,
+        metadata: &QueryMetadata,
+    ) -> Result<Option<Recovered>> {
+        self.hook.reach(Step::TakingOver, None).await;
+        self.history.purge.abort().await;
+        let recovered = self.checkpoint.take_over().await?;
+        let newest = recovered.as_ref().map(|recovered| &recovered.batch);
+        if let Some(batch) = newest {
+            self.checkpoint.expect_sources(batch, metadata)?;
+        }
+        self.log.recovered(newest, metadata);
+        self.hook.reach(Step::TakenOver, None).await;
+        Ok(recovered)
     }
-}
 
-impl Runner {
+    /// Restores the state that the newest committed batch left, for a query of `sources` sources.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub(super) async fn restore(
+        &mut self,
+        recovered: Option<&Recovered>,
+        sources: usize,
+    ) -> Result<()> {
+        let Some(state) = &mut self.state else {
+            return Ok(());
+        };
+        let before = recovered.map(|recovered| &recovered.before);
+        let before = before.cloned().unwrap_or_default();
+        let last_arrival = recovered.map(last_arrival);
+        state.restore(&before, sources, last_arrival).await
+    }
+
+    /// Plans the next batch from what is buffered.
+    pub(super) fn plan(
+        &mut self,
+        sources: &Sources,
+        id: BatchId,
+        times: BatchTimes,
+    ) -> PlannedBatch {
+        let state = self.state.as_mut();
+        PlannedBatch::cut(sources, id, times, |coverage| {
+            state.and_then(|state| state.advance_watermark(coverage))
+        })
+    }
+
     /// Runs a batch and commits it.
     ///
     /// # Errors
-    /// What went wrong, with the batch and its ranges.
-    pub(in crate::query) async fn batch(
+    /// The error of the step that failed, with the batch and its ranges.
+    pub(super) async fn run(
         &mut self,
-        readers: &[StreamReader],
-        job: Job,
+        sources: &mut Sources,
+        planned: &PlannedBatch,
     ) -> Result<Logged> {
-        let Job { batch, .. } = &job;
-        let id = batch.id;
-        self.shared
-            .set_status(format!("Processing batch {id}"), true, true);
-        let ran = Box::pin(self.steps(readers, &job)).await;
-        ran.map_err(|error| {
-            let at = format!("batch {id} ({})", describe(&batch.sources));
+        let id = planned.batch.id;
+        self.events
+            .status(format!("Processing batch {id}"), true, true);
+        // Boxed to keep the future of the query small.
+        let result = Box::pin(self.run_steps(sources, planned)).await;
+        result.map_err(|error| {
+            let at = format!("batch {id} ({})", ranges_text(&planned.batch.sources));
+            let run = self.events.run();
             match error.kind() {
-                // No batch is the reason for that.
+                // The batch is not the cause.
                 ErrorKind::Fenced => error
                     .followed_by(format!("This start was at {at}"))
-                    .in_context(&self.shared),
-                _ => error.in_context(format!("{}: {at}", self.shared)),
+                    .in_context(run),
+                _ => error.in_context(format!("{run}: {at}")),
             }
         })
     }
 
-    async fn steps(&mut self, readers: &[StreamReader], job: &Job) -> Result<Logged> {
-        let batch = &job.batch;
-        let id = batch.id;
-        let mut report = Report::begun(job);
-        self.at(Step::Planned, id).await;
-        if !job.logged {
-            self.at(Step::OffsetsLogging, id).await;
-            report.lap("latestOffset");
-            self.expect_streams(readers)?;
-            if self.checkpoint.log_offsets(batch).await? == Logged::Taken {
-                return Ok(Logged::Taken);
-            }
-            self.mark = Mark::of(batch);
-            self.owes_query = false;
-            report.lap("walCommit");
-            self.at(Step::OffsetsLogged, id).await;
-        }
-        let stateful = self.stateful.as_ref();
-        let stateful = stateful.map(|stateful| stateful.begin(batch, &job.reads));
-        let mut state = state_at(&self.state, batch.time);
-        if let Some(stateful) = &stateful {
-            state = in_batch(&state, stateful);
-        }
-        let plan = self.plan.for_batch(&job.reads)?;
-        report.lap("getBatch");
-        self.at(Step::PlanMade, id).await;
-        self.at(Step::Running, id).await;
-        let ran = self.output.run(&state, plan, id).await?;
-        self.at(Step::Ran, id).await;
-        for (losses, lost) in self.losses.iter_mut().zip(&ran.lost_ranges) {
-            *losses += lost;
-        }
-        report.ran(ran);
-        self.at(Step::StateSaving, id).await;
-        let mut left = Committed::default();
-        if let (Some(found), Some(stateful)) = (stateful, &mut self.stateful) {
-            let saved = stateful.save(batch, &job.reads, &found).await?;
-            report.saved(saved.operator, saved.event_time);
-            left = saved.left;
-        }
-        self.at(Step::StateSaved, id).await;
-        self.at(Step::CommitLogging, id).await;
-        self.expect_streams(readers)?;
-        let now = self.clock.now();
-        if self.checkpoint.log_commit(id, now, &left).await? == Logged::Taken {
+    async fn run_steps(&mut self, sources: &mut Sources, planned: &PlannedBatch) -> Result<Logged> {
+        let mut metrics = BatchMetrics::new(planned);
+        let batch = &planned.batch;
+        self.reach(Step::Planned, batch.id).await;
+        if !planned.is_logged
+            && self.log_offsets(sources, batch, &mut metrics).await? == Logged::Taken
+        {
             return Ok(Logged::Taken);
         }
-        report.lap("commitOffsets");
-        self.at(Step::CommitLogged, id).await;
-        if let Some(stateful) = &mut self.stateful {
-            stateful.committed(batch, left);
+        let state = self.state.as_ref();
+        let state = state.map(|state| state.begin(batch, &planned.reads));
+        self.run_plan(sources, planned, state.as_ref(), &mut metrics)
+            .await?;
+        let left = self
+            .save_state(planned, state.as_deref(), &mut metrics)
+            .await?;
+        if self.commit(sources, batch, &left, &mut metrics).await? == Logged::Taken {
+            return Ok(Logged::Taken);
         }
-        for (reader, ranges) in readers.iter().zip(&batch.sources) {
-            reader.committed(&ranges.ends());
-        }
-        self.at(Step::BuffersDropped, id).await;
-        self.publish(readers, job, report);
-        self.at(Step::ProgressPublished, id).await;
-        self.keep_house(id);
+        self.finish_batch(sources, planned, left, metrics).await;
         Ok(Logged::Done)
     }
 
-    /// Tells handle, log and listeners of a batch that is committed.
-    fn publish(&mut self, readers: &[StreamReader], job: &Job, report: Report) {
-        self.tell_losses(readers);
-        let progress = Arc::new(report.progress(self, readers, job));
-        self.fired_before = Some(job.fired);
-        tracing::info!(query = %self.shared, "{progress}");
-        self.shared.push(Arc::clone(&progress));
-        self.listeners.progress(&progress);
+    /// Writes `offsets/N`.
+    async fn log_offsets(
+        &mut self,
+        sources: &Sources,
+        batch: &Batch,
+        metrics: &mut BatchMetrics,
+    ) -> Result<Logged> {
+        self.reach(Step::OffsetsLogging, batch.id).await;
+        metrics.lap("latestOffset");
+        sources.expect_not_recreated()?;
+        let logged = self.checkpoint.log_offsets(batch).await?;
+        if logged == Logged::Done {
+            self.log.logged(batch);
+            metrics.lap("walCommit");
+            self.reach(Step::OffsetsLogged, batch.id).await;
+        }
+        Ok(logged)
     }
 
-    async fn at(&self, step: Step, batch: BatchId) {
-        self.reach(step, Some(batch)).await;
+    /// Reads the ranges and writes the output.
+    async fn run_plan(
+        &self,
+        sources: &mut Sources,
+        planned: &PlannedBatch,
+        state: Option<&Arc<StateBatch>>,
+        metrics: &mut BatchMetrics,
+    ) -> Result<()> {
+        let id = planned.batch.id;
+        let mut session = state_at(&self.plan.session, planned.batch.time);
+        if let Some(state) = state {
+            session = in_batch(&session, state);
+        }
+        let plan = self.plan.for_batch(&planned.reads)?;
+        metrics.lap("getBatch");
+        self.reach(Step::PlanMade, id).await;
+        self.reach(Step::Running, id).await;
+        let result = self.output.run(&session, plan, id).await?;
+        self.reach(Step::Ran, id).await;
+        sources.add_losses(&result.lost_ranges);
+        metrics.ran(result);
+        Ok(())
+    }
+
+    /// Writes the state files. Returns what the batch leaves for the next one.
+    async fn save_state(
+        &mut self,
+        planned: &PlannedBatch,
+        changes: Option<&StateBatch>,
+        metrics: &mut BatchMetrics,
+    ) -> Result<Committed> {
+        let batch = &planned.batch;
+        self.reach(Step::StateSaving, batch.id).await;
+        let mut left = Committed::default();
+        if let (Some(changes), Some(state)) = (changes, &mut self.state) {
+            let saved = state.save(batch, &planned.reads, changes).await?;
+            metrics.saved(saved.operator, saved.event_time);
+            left = saved.left;
+        }
+        self.reach(Step::StateSaved, batch.id).await;
+        Ok(left)
+    }
+
+    /// Writes `commits/N`.
+    async fn commit(
+        &self,
+        sources: &Sources,
+        batch: &Batch,
+        left: &Committed,
+        metrics: &mut BatchMetrics,
+    ) -> Result<Logged> {
+        self.reach(Step::CommitLogging, batch.id).await;
+        sources.expect_not_recreated()?;
+        let now = self.clock.now();
+        let logged = self.checkpoint.log_commit(batch.id, now, left).await?;
+        if logged == Logged::Done {
+            metrics.lap("commitOffsets");
+            self.reach(Step::CommitLogged, batch.id).await;
+        }
+        Ok(logged)
+    }
+
+    /// Drops the buffered rows of a committed batch, publishes its progress, and starts a purge.
+    async fn finish_batch(
+        &mut self,
+        sources: &Sources,
+        planned: &PlannedBatch,
+        left: Committed,
+        metrics: BatchMetrics,
+    ) {
+        let batch = &planned.batch;
+        if let Some(state) = &mut self.state {
+            state.committed(batch, left);
+        }
+        sources.committed(batch);
+        self.reach(Step::BuffersDropped, batch.id).await;
+        self.events.data_losses(sources.data_losses());
+        let sink = self.output.sink(&self.plan);
+        let previous = self.history.previous_trigger.replace(planned.fired);
+        let run = self.events.run();
+        let progress = metrics.into_progress(planned, sources, run, sink, previous);
+        tracing::info!(query = %run, "{progress}");
+        self.events.progress(progress);
+        self.reach(Step::ProgressPublished, batch.id).await;
+        let (purge, state) = (&mut self.history.purge, self.state.as_ref());
+        purge.start(batch.id, &self.checkpoint, state, &self.hook);
+    }
+
+    /// Waits for a running purge before the query ends.
+    pub(super) async fn finish(&mut self) {
+        self.history.purge.finish().await;
+    }
+
+    async fn reach(&self, step: Step, batch: BatchId) {
+        self.hook.reach(step, Some(batch)).await;
     }
 }
 
-/// The ranges that hold something, as far as a message has room for them.
-fn describe(sources: &[StreamRanges]) -> String {
-    let mut text = String::new();
-    for source in sources {
-        let moved = source.shards.iter().filter(|(_, range)| !range.is_empty());
-        let separator = if text.is_empty() { "" } else { "; " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{separator}stream '{}'", source.stream);
-        for (place, (shard, range)) in moved.clone().take(NAMED_SHARDS).enumerate() {
-            let separator = if place == 0 { ':' } else { ',' };
-            let _ = write!(
-                text,
-                "{separator} {shard} {} to {}",
-                range.after, range.upto
-            );
-        }
-        let others = moved.count().saturating_sub(NAMED_SHARDS);
-        if others > 0 {
-            let _ = write!(text, " and {others} more shards");
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{ShardId, ShardPosition, ShardRange, StreamName};
-
-    #[test]
-    fn a_message_names_the_first_shards_that_moved_and_counts_the_others() {
-        let range = |number: u32| {
-            let moved = ShardRange {
-                after: ShardPosition::TrimHorizon,
-                upto: ShardPosition::ShardEnd,
-                rows: None,
-            };
-            let still = ShardRange::empty(ShardPosition::ShardEnd);
-            let range = if number == 0 { still } else { moved };
-            (ShardId::new(format!("shardId-{number:012}")), range)
-        };
-        let source = |shards: u32| StreamRanges {
-            stream: StreamName::new("words").unwrap(),
-            created_at: None,
-            read_to: None,
-            retention: None,
-            shards: (0..shards).map(range).collect(),
-        };
-        assert_eq!(
-            describe(&[source(2), source(1)]),
-            "stream 'words': shardId-000000000001 TRIM_HORIZON to SHARD_END; stream 'words'"
-        );
-        let many = describe(&[source(10_000)]);
-        assert!(
-            many.ends_with("shardId-000000000004 TRIM_HORIZON to SHARD_END and 9995 more shards"),
-            "{many}"
-        );
-    }
+/// A time by which all records in the log had arrived. A batch is planned after its records arrived, so the
+/// time of the batch is a bound if no better one is recorded.
+fn last_arrival(recovered: &Recovered) -> UnixMillis {
+    let known = recovered.before.last_arrival;
+    let known = known.filter(|_| recovered.committed);
+    known.unwrap_or(recovered.batch.time)
 }

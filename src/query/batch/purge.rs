@@ -1,7 +1,7 @@
-//! What a query deletes beside its batches: entries of the log and files of the state that nothing needs.
+//! Deletes old log entries and state files in the background.
 //!
-//! A batch is done once it is committed. No deletion may hold up the next one, and none may end the query: what
-//! cannot be deleted now is left to a later batch, with a warning.
+//! A batch is done once it is committed. Deleting must neither delay the next batch nor end the query:
+//! whatever cannot be deleted now is left to a later batch, with a warning.
 
 use std::time::Duration;
 
@@ -9,82 +9,84 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::Instrument;
 
+use super::state::AggregationState;
+use crate::checkpoint::Checkpoint;
 use crate::model::BatchId;
-use crate::query::batch::state::Stateful;
-use crate::query::fail_points::Step;
-use crate::query::task::Runner;
+use crate::query::fail_points::{Step, StepHook};
 
-/// Batches after which it is looked for files of the state that nothing needs.
+/// How many batches pass between two purges of state files.
 const BATCHES_PER_STATE_PURGE: u64 = 16;
 
-/// How long a query that ends waits for deletions.
+/// How long a query that ends waits for the purge.
 const WAIT_AT_END: Duration = Duration::from_secs(5);
 
-const LEFT: &str = "old entries of the checkpoint, or old files of the state, stay for now";
+const NOT_PURGED: &str =
+    "old checkpoint entries or old state files were not deleted and remain for now";
 
-/// The deletions of a query.
+/// The background purge of a query. At most one runs at a time.
 #[derive(Debug, Default)]
-pub(in crate::query) struct Housekeeping {
-    /// One task at most.
+pub(super) struct Purge {
     running: JoinSet<()>,
-    /// Whether the files of the state are to be looked through.
-    state_is_due: bool,
+    /// Whether the next purge also deletes state files.
+    is_state_due: bool,
 }
 
-impl Housekeeping {
-    /// Waits for the deletions that were begun, but not for long.
-    pub(in crate::query) async fn finish(&mut self) {
-        match timeout(WAIT_AT_END, self.running.join_next()).await {
-            Ok(None | Some(Ok(()))) => {}
-            Ok(Some(Err(error))) => tracing::warn!(%error, "{LEFT}"),
-            Err(_) => tracing::warn!(waited = ?WAIT_AT_END, "{LEFT}"),
-        }
-    }
-
-    /// Stops what was begun; a later batch goes on with it.
-    pub(in crate::query) async fn stop(&mut self) {
-        self.running.shutdown().await;
-    }
-
-    /// Whether the deletions of an earlier batch are still going on.
-    fn is_busy(&mut self) -> bool {
-        if let Some(Err(error)) = self.running.try_join_next() {
-            tracing::warn!(%error, "{LEFT}");
-        }
-        !self.running.is_empty()
-    }
-}
-
-impl Runner {
-    /// Begins to delete what no batch needs any more, `committed` being the newest. Where earlier deletions are
-    /// still going on a later batch does it.
-    pub(in crate::query) fn keep_house(&mut self, committed: BatchId) {
-        let house = &mut self.housekeeping;
-        house.state_is_due |= committed.0.is_multiple_of(BATCHES_PER_STATE_PURGE);
-        if house.is_busy() {
+impl Purge {
+    /// Starts to delete what is no longer needed once `committed` is the newest committed batch. Does
+    /// nothing while the purge of an earlier batch is running.
+    pub(super) fn start(
+        &mut self,
+        committed: BatchId,
+        checkpoint: &Checkpoint,
+        state: Option<&AggregationState>,
+        hook: &StepHook,
+    ) {
+        self.is_state_due |= committed.0.is_multiple_of(BATCHES_PER_STATE_PURGE);
+        if self.is_running() {
             return;
         }
-        let state = self.stateful.as_ref().filter(|_| house.state_is_due);
-        house.state_is_due = false;
+        let state = state.filter(|_| self.is_state_due);
+        self.is_state_due = false;
         let state = state
-            .and_then(Stateful::purger)
-            .map(|state| (state, self.checkpoint.oldest_left()));
-        let log = self.checkpoint.purge(committed);
-        let hook = self.hook.clone();
+            .and_then(AggregationState::purge)
+            .map(|purge| (purge, checkpoint.oldest_left()));
+        let log = checkpoint.purge(committed);
+        let hook = hook.clone();
         let deleting = async move {
             hook.reach(Step::Purging, Some(committed)).await;
             log.await;
             if let Some((state, oldest)) = state {
                 match oldest.await {
-                    Ok(Some(oldest)) => state.purge(&oldest).await,
+                    Ok(Some(oldest)) => state.run(&oldest).await,
                     Ok(None) => {}
                     Err(error) => {
-                        tracing::warn!(%error, "{LEFT}");
+                        tracing::warn!(%error, "{NOT_PURGED}");
                     }
                 }
             }
             hook.reach(Step::Purged, Some(committed)).await;
         };
-        house.running.spawn(deleting.in_current_span());
+        self.running.spawn(deleting.in_current_span());
+    }
+
+    /// Waits a few seconds at most for a running purge.
+    pub(super) async fn finish(&mut self) {
+        match timeout(WAIT_AT_END, self.running.join_next()).await {
+            Ok(None | Some(Ok(()))) => {}
+            Ok(Some(Err(error))) => tracing::warn!(%error, "{NOT_PURGED}"),
+            Err(_) => tracing::warn!(waited = ?WAIT_AT_END, "{NOT_PURGED}"),
+        }
+    }
+
+    /// Aborts a running purge. A later batch continues it.
+    pub(super) async fn abort(&mut self) {
+        self.running.shutdown().await;
+    }
+
+    fn is_running(&mut self) -> bool {
+        if let Some(Err(error)) = self.running.try_join_next() {
+            tracing::warn!(%error, "{NOT_PURGED}");
+        }
+        !self.running.is_empty()
     }
 }

@@ -1,13 +1,12 @@
-//! The reads of a batch by number, so that a row can say in four bytes which shard of which source it
-//! came from.
+//! Numbers the reads of a batch, so that a row can name its source and shard in four bytes.
 
 use std::sync::Arc;
 
 use crate::model::ShardId;
 use crate::source::BatchReads;
 
-/// What a batch reads of its sources, each read with a number of its own.
-pub(in crate::query) fn numbered(mut sources: Vec<BatchReads>) -> Vec<Arc<BatchReads>> {
+/// Gives each read of a batch a number of its own, across all sources.
+pub(super) fn number_reads(mut sources: Vec<BatchReads>) -> Vec<Arc<BatchReads>> {
     let mut next = 0;
     for reads in &mut sources {
         next = reads.number_from(next);
@@ -15,8 +14,8 @@ pub(in crate::query) fn numbered(mut sources: Vec<BatchReads>) -> Vec<Arc<BatchR
     sources.into_iter().map(Arc::new).collect()
 }
 
-/// The source and the shard of each read, by its number.
-pub(in crate::query) fn shards_by_number(sources: &[Arc<BatchReads>]) -> Vec<(usize, ShardId)> {
+/// The source and the shard of each read, indexed by its number.
+pub(super) fn shards_by_number(sources: &[Arc<BatchReads>]) -> Vec<(usize, ShardId)> {
     let sources = sources.iter().enumerate();
     let shards = sources.flat_map(|(source, reads)| {
         let reads = reads.reads.iter();
@@ -48,8 +47,8 @@ mod tests {
     }
 
     #[test]
-    fn a_number_leads_back_to_source_and_shard() {
-        let sources = numbered(vec![
+    fn a_number_identifies_source_and_shard() {
+        let sources = number_reads(vec![
             reads(&["b", "a"]),
             reads(&[]),
             reads(&["a"]),
@@ -63,8 +62,8 @@ mod tests {
         );
         for (source, reads) in sources.iter().enumerate() {
             for read in &reads.reads {
-                let place = usize::try_from(read.number).unwrap();
-                assert_eq!(shards[place], (source, read.shard.clone()));
+                let number = usize::try_from(read.number).unwrap();
+                assert_eq!(shards[number], (source, read.shard.clone()));
             }
         }
     }

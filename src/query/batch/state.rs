@@ -1,44 +1,44 @@
-//! A query with an aggregation: its groups, how they are kept, and its watermark.
+//! The state of a query's aggregation: its groups, their files, and its watermark.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::read_numbers::shards_by_number;
 use crate::error::{Result, failure};
 use crate::model::{Batch, BatchId, Committed, UnixMillis};
-use crate::query::batch::read_numbers::shards_by_number;
-use crate::query::events::progress::{EventTimeProgress, StateOperatorProgress};
+use crate::query::events::{EventTimeProgress, StateOperatorProgress};
 use crate::source::BatchReads;
 use crate::source::streaming::Coverage;
 use crate::source::watermark::{Watermarks, read_to};
 use crate::state::{StateBatch, StateDirectory, StatePurger, StateStore};
 
-/// What a query with an aggregation has besides a query without one.
+/// The groups of an aggregation and its watermark, kept between batches.
 #[derive(Debug)]
-pub(in crate::query) struct Stateful {
+pub(in crate::query) struct AggregationState {
     store: Arc<StateStore>,
-    /// None where the query begins anew at each start.
+    /// `None` if the query has no checkpoint, so that nothing outlives the run.
     directory: Option<StateDirectory>,
-    /// How much later than others a row may come.
+    /// The watermark delay; `None` without a watermark.
     delay: Option<Duration>,
-    /// After how long without a record the watermark follows the clock.
+    /// After how long without a record the watermark follows the clock; `None` if it never does.
     idle_timeout: Option<Duration>,
     watermarks: Option<Watermarks>,
-    /// What the newest committed batch has left.
+    /// What the newest committed batch left for the next one.
     before: Committed,
-    /// Up to which batch old files are deleted.
-    purged: Arc<Mutex<Option<BatchId>>>,
+    /// The batch before which all state files are deleted.
+    purged_before: Arc<Mutex<Option<BatchId>>>,
 }
 
-/// What a batch has done to the state.
+/// The saved state of a batch.
 #[derive(Debug)]
-pub(in crate::query) struct Saved {
-    /// What it leaves for the next one.
-    pub(in crate::query) left: Committed,
-    pub(in crate::query) operator: StateOperatorProgress,
-    pub(in crate::query) event_time: Option<EventTimeProgress>,
+pub(super) struct SavedState {
+    /// What the batch leaves for the next one, for its commit.
+    pub(super) left: Committed,
+    pub(super) operator: StateOperatorProgress,
+    pub(super) event_time: Option<EventTimeProgress>,
 }
 
-impl Stateful {
+impl AggregationState {
     pub(in crate::query) fn new(
         store: StateStore,
         directory: Option<StateDirectory>,
@@ -52,15 +52,15 @@ impl Stateful {
             idle_timeout,
             watermarks: None,
             before: Committed::default(),
-            purged: Arc::default(),
+            purged_before: Arc::default(),
         }
     }
 
-    /// Goes on from what a batch has left over `sources` sources; all records of the log had arrived by
-    /// `last_arrival`.
+    /// Restores what the newest committed batch left, for a query of `sources` sources. All records in the
+    /// log had arrived by `last_arrival`.
     ///
     /// # Errors
-    /// Its files cannot be read, or are those of another aggregation.
+    /// The state files cannot be read, or belong to another aggregation.
     pub(in crate::query) async fn restore(
         &mut self,
         before: &Committed,
@@ -70,12 +70,12 @@ impl Stateful {
         self.store.clear();
         if let Some(directory) = &mut self.directory {
             let began = tokio::time::Instant::now();
-            // Where nothing is committed, what this start has written so far counts for nothing either.
+            // If nothing is committed, files that this start has written so far are void, too.
             let files = before.state.clone().unwrap_or_default();
             directory.restore(files, &self.store).await?;
             tracing::info!(
                 groups = self.store.len(), bytes = self.store.bytes(), took = ?began.elapsed(),
-                "the state of GROUP BY is read"
+                "restored the state of GROUP BY"
             );
         }
         if let Some(watermark) = before.watermark {
@@ -89,23 +89,27 @@ impl Stateful {
         Ok(())
     }
 
-    pub(in crate::query) fn has_watermark(&self) -> bool {
-        self.delay.is_some()
-    }
-
-    /// The watermark of a batch that is planned now.
-    pub(in crate::query) fn advance(&mut self, before: &[Coverage]) -> Option<UnixMillis> {
+    /// The watermark of a batch that is planned now, given how far the batches before it have come in each
+    /// source.
+    pub(in crate::query) fn advance_watermark(
+        &mut self,
+        before: &[Coverage],
+    ) -> Option<UnixMillis> {
         self.watermarks.as_mut()?.advance(before)
     }
 
-    /// Whether groups may be closed although no record comes: the watermark follows the clock.
+    /// Whether time alone may close groups, without any record: the watermark follows the clock.
     pub(in crate::query) fn closes_by_clock(&self) -> bool {
         let watermarks = self.watermarks.as_ref();
         watermarks.is_some_and(Watermarks::follows_clock) && self.store.may_close(UnixMillis::LAST)
     }
 
-    /// Whether a batch without rows would close groups. `coverage` costs a walk over the shards.
-    pub(in crate::query) fn owes_batch(&self, coverage: impl FnOnce() -> Vec<Coverage>) -> bool {
+    /// Whether a batch without rows would close groups. `coverage` walks over the shards, so it is called
+    /// only if an upper bound of the watermark could close any.
+    pub(in crate::query) fn needs_empty_batch(
+        &self,
+        coverage: impl FnOnce() -> Vec<Coverage>,
+    ) -> bool {
         let Some(watermarks) = &self.watermarks else {
             return false;
         };
@@ -126,36 +130,32 @@ impl Stateful {
         next.is_some_and(|next| self.store.may_close(next))
     }
 
-    /// What the nodes of the plan of `batch` share.
-    pub(in crate::query) fn begin(
-        &self,
-        batch: &Batch,
-        reads: &[Arc<BatchReads>],
-    ) -> Arc<StateBatch> {
+    /// The state that the plan nodes of `batch` share.
+    pub(super) fn begin(&self, batch: &Batch, reads: &[Arc<BatchReads>]) -> Arc<StateBatch> {
         let reads = reads.iter().any(|reads| !reads.reads.is_empty());
         let store = Arc::clone(&self.store);
         let before = self.before.watermark;
         Arc::new(StateBatch::new(store, batch.watermark, before, reads))
     }
 
-    /// Writes what `batch` has done to the state.
-    pub(in crate::query) async fn save(
+    /// Writes the changes that `batch` made to the state.
+    pub(super) async fn save(
         &mut self,
         batch: &Batch,
         reads: &[Arc<BatchReads>],
-        found: &StateBatch,
-    ) -> Result<Saved> {
+        changes: &StateBatch,
+    ) -> Result<SavedState> {
         let began = tokio::time::Instant::now();
-        let found = found.finish();
+        let changes = changes.finish();
         let (mut event_times, mut last_arrival) = (Vec::new(), None);
         if let Some(watermarks) = &mut self.watermarks {
             let shards = shards_by_number(reads);
-            for (number, time) in &found.event_times {
+            for (number, time) in &changes.event_times {
                 if let Some((source, shard)) = shards.get(*number as usize) {
                     watermarks.seen(*source, shard, *time);
                 }
             }
-            // A batch that runs again has the watermark of its first run.
+            // A rerun has the watermark of the first run.
             watermarks.replayed(batch.watermark);
             event_times = watermarks.event_times();
             last_arrival = watermarks.last_arrival();
@@ -163,12 +163,12 @@ impl Stateful {
         let state = match &mut self.directory {
             Some(directory) => {
                 let store = &self.store;
-                Some(directory.write(batch.id, &found.changed, store).await?)
+                Some(directory.write(batch.id, &changes.changed, store).await?)
             }
             None => None,
         };
-        let most = found.event_times.values().max().copied();
-        Ok(Saved {
+        let latest = changes.event_times.values().max().copied();
+        Ok(SavedState {
             left: Committed {
                 watermark: batch.watermark,
                 event_times,
@@ -177,61 +177,66 @@ impl Stateful {
             },
             operator: StateOperatorProgress {
                 rows_total: self.store.len() as u64,
-                rows_updated: found
+                rows_updated: changes
                     .changed
                     .iter()
                     .map(|rows| rows.num_rows() as u64)
                     .sum(),
-                rows_removed: found.removed,
-                rows_dropped_by_watermark: found.late,
+                rows_removed: changes.removed,
+                rows_dropped_by_watermark: changes.late,
                 memory_bytes: self.store.bytes(),
                 partitions: self.store.partitions(),
                 commit_time: began.elapsed(),
             },
             event_time: self.delay.map(|_| EventTimeProgress {
-                min: found.least,
-                max: most,
+                min: changes.least,
+                max: latest,
                 watermark: batch.watermark,
             }),
         })
     }
 
-    /// `batch` is committed with what it has left.
-    pub(in crate::query) fn committed(&mut self, batch: &Batch, left: Committed) {
+    /// `batch` is committed and has left `left`.
+    pub(super) fn committed(&mut self, batch: &Batch, left: Committed) {
         self.before = left;
         if let Some(directory) = &mut self.directory {
             directory.committed(batch.id, &self.store);
         }
     }
 
-    /// What deletes old files of the state, where it has files.
-    pub(in crate::query) fn purger(&self) -> Option<Purger> {
+    /// A purge of old state files; `None` if there are no files.
+    pub(super) fn purge(&self) -> Option<StatePurge> {
         let directory = self.directory.as_ref()?;
-        Some(Purger {
+        Some(StatePurge {
             files: directory.purger(),
-            purged: Arc::clone(&self.purged),
+            purged_before: Arc::clone(&self.purged_before),
         })
     }
 }
 
-/// Deletes old files of a state, beside its batches.
+/// Deletes old state files while batches run.
 #[derive(Debug)]
-pub(in crate::query) struct Purger {
+pub(super) struct StatePurge {
     files: StatePurger,
-    purged: Arc<Mutex<Option<BatchId>>>,
+    purged_before: Arc<Mutex<Option<BatchId>>>,
 }
 
-impl Purger {
-    /// Deletes the files that no entry of the log needs any more, of which `oldest` is the first.
-    pub(in crate::query) async fn purge(self, oldest: &Committed) {
+impl StatePurge {
+    /// Deletes the files that no log entry needs: those before the snapshot that the oldest remaining
+    /// commit is based on.
+    pub(super) async fn run(self, oldest: &Committed) {
         let state = oldest.state.as_ref();
         let snapshot = state.and_then(|state| state.snapshot.as_ref());
-        let purged = || self.purged.lock().unwrap_or_else(PoisonError::into_inner);
+        let purged_before = || {
+            self.purged_before
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         let first = snapshot.map(|snapshot| snapshot.batch);
-        let Some(first) = first.filter(|first| Some(*first) > *purged()) else {
+        let Some(first) = first.filter(|first| Some(*first) > *purged_before()) else {
             return;
         };
         self.files.purge(first).await;
-        *purged() = Some(first);
+        *purged_before() = Some(first);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::model::UnixMillis;
-use crate::query::events::progress::StreamingQueryProgress;
+use crate::query::events::StreamingQueryProgress;
 use crate::query::status::QueryEnd;
 
 /// A query has begun to run.

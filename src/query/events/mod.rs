@@ -1,4 +1,109 @@
-//! Events of a running query: progress of batches, listeners, and their JSON.
+//! Events of a running query: publishes status, progress, idleness and the end to the handle, the
+//! listeners and the log.
 
-pub(super) mod listener;
-pub(super) mod progress;
+mod listener;
+mod progress;
+mod run;
+mod run_status;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(super) use self::listener::Listeners;
+pub use self::listener::{
+    StreamingQueryIdle, StreamingQueryListener, StreamingQueryStarted, StreamingQueryTerminated,
+};
+pub(super) use self::progress::rate;
+pub use self::progress::{
+    EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
+    StreamingQueryProgress,
+};
+pub(super) use self::run::QueryRun;
+pub(super) use self::run_status::RunStatus;
+use super::status::QueryEnd;
+use crate::error::Error;
+use crate::model::Clock;
+
+/// Publishes what happens to one run of a query.
+pub(super) struct EventBus {
+    status: Arc<RunStatus>,
+    listeners: Listeners,
+    clock: Arc<dyn Clock>,
+}
+
+impl EventBus {
+    pub(super) fn new(status: Arc<RunStatus>, listeners: Listeners, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            status,
+            listeners,
+            clock,
+        }
+    }
+
+    /// The run whose events these are.
+    pub(super) fn run(&self) -> &QueryRun {
+        &self.status.run
+    }
+
+    /// Sets the status that handles see.
+    pub(super) fn status(&self, message: impl Into<String>, has_data: bool, is_active: bool) {
+        self.status.set(message, has_data, is_active);
+    }
+
+    /// Sets the number of data losses since the start.
+    pub(super) fn data_losses(&self, losses: u64) {
+        self.status.set_losses(losses);
+    }
+
+    pub(super) fn started(&self) {
+        let run = self.run();
+        self.listeners.started(&StreamingQueryStarted {
+            id: run.id.clone(),
+            run_id: run.run_id.clone(),
+            name: run.name.clone(),
+            timestamp: self.clock.now(),
+        });
+    }
+
+    pub(super) fn progress(&self, progress: StreamingQueryProgress) {
+        let progress = Arc::new(progress);
+        self.status.push(Arc::clone(&progress));
+        self.listeners.progress(&progress);
+    }
+
+    pub(super) fn idle(&self) {
+        let run = self.run();
+        self.listeners.idle(&StreamingQueryIdle {
+            id: run.id.clone(),
+            run_id: run.run_id.clone(),
+            name: run.name.clone(),
+            timestamp: self.clock.now(),
+        });
+    }
+
+    pub(super) fn terminated(&self, result: &Result<QueryEnd, Arc<Error>>) {
+        let run = self.run();
+        self.listeners.terminated(&StreamingQueryTerminated {
+            id: run.id.clone(),
+            run_id: run.run_id.clone(),
+            name: run.name.clone(),
+            timestamp: self.clock.now(),
+            end: *result.as_ref().unwrap_or(&QueryEnd::Failed),
+            error: result.as_ref().err().map(Arc::clone),
+        });
+        let message = match result {
+            Ok(_) => "Stopped".to_owned(),
+            Err(error) => format!("Terminated with an error: {error}"),
+        };
+        self.status(message, false, false);
+    }
+}
+
+impl fmt::Debug for EventBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventBus")
+            .field("status", &self.status)
+            .field("listeners", &self.listeners)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,28 +1,26 @@
 //! The handle of a running query.
 
-pub(super) mod control;
+mod control;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::prelude::SessionContext;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::error::{Error, Result};
+pub(super) use self::control::{Control, StopRequest};
+use super::events::{RunStatus, StreamingQueryProgress};
+use super::identity::Registration;
+use super::status::{QueryEnd, QueryStatus};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::Clock;
-use crate::query::builder::StreamingQueryBuilder;
-use crate::query::events::progress::StreamingQueryProgress;
-use crate::query::handle::control::{Shared, Wish};
-use crate::query::identity::registry::Registration;
-use crate::query::status::{QueryEnd, QueryStatus};
 
 /// A streaming query that runs in the background, in micro-batches.
 ///
-/// Clones are handles of the same query. When the last one is dropped the query ends at once, as a
-/// crash would end it: nothing is lost, and a start with the same checkpoint runs the batch in
-/// flight again. [`stop`](Self::stop) ends it in order.
+/// Clones are handles to the same query. Dropping the last handle ends the query immediately, as a crash
+/// would: nothing is lost, and the next start with the same checkpoint reruns the batch in flight.
+/// [`stop`](Self::stop) ends the query gracefully.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -35,7 +33,7 @@ use crate::query::status::{QueryEnd, QueryStatus};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // A service in memory; `register(&ctx)` takes the one of the environment.
+/// // A simulator in memory. `register(&ctx)` connects to AWS instead.
 /// let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), InMemoryOptions::default());
 /// let ctx = SessionContext::new();
 /// register_with(&ctx, Services::fixed(Arc::new(kinesis)));
@@ -48,7 +46,7 @@ use crate::query::status::{QueryEnd, QueryStatus};
 /// }
 ///
 /// let query = StreamingQuery::builder(&ctx, "SELECT upper(CAST(data AS VARCHAR)) AS word FROM words")
-///     .with_checkpoint_location("memory://upper") // in earnest file:///… or s3://…
+///     .with_checkpoint_location("memory://upper") // in production: file:///… or s3://…
 ///     .foreach_batch(|batch, rows| async move {
 ///         let rows: Vec<_> = rows.try_collect().await?;
 ///         println!("batch {batch}: {rows:?}");
@@ -70,13 +68,17 @@ pub struct StreamingQuery {
     inner: Arc<Inner>,
 }
 
+/// Everything a handle needs to observe and stop a query.
 #[derive(Debug)]
-struct Inner {
-    shared: Arc<Shared>,
-    clock: Arc<dyn Clock>,
-    registration: Arc<Registration>,
-    stop_timeout: Duration,
-    task: AbortHandle,
+pub(super) struct Inner {
+    pub(super) status: Arc<RunStatus>,
+    pub(super) control: Arc<Control>,
+    /// The columns of the result.
+    pub(super) schema: SchemaRef,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) registration: Arc<Registration>,
+    pub(super) stop_timeout: Duration,
+    pub(super) task: AbortHandle,
 }
 
 impl Drop for Inner {
@@ -87,126 +89,124 @@ impl Drop for Inner {
 }
 
 impl StreamingQuery {
-    /// Begins a query of `sql`: an `INSERT INTO … SELECT` or a `SELECT` that reads an unbounded
-    /// table.
-    pub fn builder(ctx: &SessionContext, sql: impl Into<String>) -> StreamingQueryBuilder {
-        StreamingQueryBuilder::new(ctx, sql.into())
-    }
-
-    pub(in crate::query) fn new(
-        shared: Arc<Shared>,
-        clock: Arc<dyn Clock>,
-        registration: Arc<Registration>,
-        stop_timeout: Duration,
-        task: AbortHandle,
-    ) -> Self {
+    pub(super) fn new(inner: Inner) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                shared,
-                clock,
-                registration,
-                stop_timeout,
-                task,
-            }),
+            inner: Arc::new(inner),
         }
     }
 
-    /// The id of the query, a UUID: made when its checkpoint is, and the same after every restart.
+    /// The id of the query, a UUID. It is created with the checkpoint and stays the same after every
+    /// restart.
     pub fn id(&self) -> &str {
-        &self.inner.shared.id
+        &self.inner.status.run.id
     }
 
     /// The id of this run, a UUID.
     pub fn run_id(&self) -> &str {
-        &self.inner.shared.run_id
+        &self.inner.status.run.run_id
     }
 
-    /// The name it was given.
+    /// The name of the query, if it has one.
     pub fn name(&self) -> Option<&str> {
-        self.inner.shared.name.as_deref()
+        self.inner.status.run.name.as_deref()
     }
 
-    /// The columns of its result.
+    /// The columns of the result.
     pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.inner.shared.schema)
+        Arc::clone(&self.inner.schema)
     }
 
-    /// What it does at the moment.
+    /// What the query is doing.
     pub fn status(&self) -> QueryStatus {
-        self.inner.shared.status()
+        self.inner.status.get()
     }
 
-    /// Losses of data that were found since the start of this run: each is a shard, a range or a stream
-    /// of which records that were to be read are gone. After the end of the query the number is final.
+    /// The number of data losses found since the start of this run. Each is a shard, a range or a stream
+    /// with records that were to be read and no longer exist. The number is final once the query has ended.
     pub fn data_losses(&self) -> u64 {
-        self.inner.shared.losses()
+        self.inner.status.losses()
     }
 
     /// The progress of the newest batch of this run.
     pub fn last_progress(&self) -> Option<Arc<StreamingQueryProgress>> {
-        self.inner.shared.last()
+        self.inner.status.last()
     }
 
-    /// The progress of the newest batches of this run, the oldest first: up to 100, and fewer of a
-    /// query that reads thousands of shards.
+    /// The progress of the newest batches of this run, oldest first: up to 100, and fewer for a query that
+    /// reads thousands of shards.
     pub fn recent_progress(&self) -> Vec<Arc<StreamingQueryProgress>> {
-        self.inner.shared.recent()
+        self.inner.status.recent()
     }
 
-    /// Whether it has not ended.
+    /// Whether the query is still running.
     pub fn is_active(&self) -> bool {
-        self.inner.shared.result().is_none()
+        self.inner.control.result().is_none()
     }
 
-    /// The error that ended it.
+    /// The error that ended the query.
     pub fn error(&self) -> Option<Arc<Error>> {
-        self.inner.shared.result()?.err()
+        self.inner.control.result()?.err()
     }
 
-    /// Why it has ended; `None` while it runs.
+    /// Why the query ended; `None` while it runs.
     pub fn end(&self) -> Option<QueryEnd> {
-        let result = self.inner.shared.result()?;
+        let result = self.inner.control.result()?;
         Some(result.unwrap_or(QueryEnd::Failed))
     }
 
-    /// Waits until all that was in the streams at the time of the call is processed and committed.
-    /// With a trigger of some interval that is after its next tick.
+    /// Waits until everything that was in the streams at the time of the call is processed and committed.
+    /// With an interval trigger this takes until after the next tick.
     ///
     /// # Errors
-    /// The error that ended the query; [`Unavailable`](crate::ErrorKind::Unavailable) where it was
-    /// stopped before it had caught up.
+    /// The error that ended the query; [`Unavailable`](crate::ErrorKind::Unavailable) if the query was
+    /// stopped before it caught up.
     pub async fn process_all_available(&self) -> Result<()> {
-        // What arrives in the millisecond of the call may have arrived before it.
-        let time = self.inner.clock.now().plus(Duration::from_millis(1));
-        self.inner.shared.caught_up(time).await
+        let Inner {
+            status,
+            control,
+            clock,
+            ..
+        } = &*self.inner;
+        // A record that arrived in the same millisecond may have arrived before the call.
+        let time = clock.now().plus(Duration::from_millis(1));
+        if control.wait_for_catch_up(time).await? {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "{} ended before it had processed everything available: start it again",
+                status.run
+            ),
+        ))
     }
 
-    /// Ends the query behind the batch in flight, which is given the stop timeout of the builder; a
-    /// batch that takes longer is abandoned without a commit, and runs again at the next start.
-    /// Returns when the query has ended, however often and from wherever it is called.
+    /// Ends the query after the batch in flight. A batch that takes longer than the builder's stop timeout
+    /// is abandoned without a commit and rerun at the next start. Returns once the query has ended; it may
+    /// be called any number of times, from any task.
     ///
     /// # Errors
-    /// The error that ended the query, be it before the call.
+    /// The error that ended the query, even if that was before the call.
     pub async fn stop(&self) -> Result<()> {
-        let shared = &self.inner.shared;
-        shared.wish(Wish::Stop);
+        let control = &self.inner.control;
+        control.request_stop(StopRequest::AfterBatch);
         let limit = self.inner.stop_timeout;
-        if let Ok(result) = timeout(limit, shared.ended()).await {
+        if let Ok(result) = timeout(limit, control.wait_for_end()).await {
             return result;
         }
         tracing::warn!(
-            query = %shared, ?limit,
-            "the batch in flight did not end in time and is abandoned; the next start runs it again"
+            query = %self.inner.status.run, ?limit,
+            "the batch in flight did not end in time and is abandoned; the next start reruns it"
         );
-        shared.wish(Wish::Abandon);
-        shared.ended().await
+        control.request_stop(StopRequest::Now);
+        control.wait_for_end().await
     }
 
-    /// Waits for the end of the query.
+    /// Waits for the query to end.
     ///
     /// # Errors
-    /// The error that ended it.
+    /// The error that ended the query.
     pub async fn await_termination(&self) -> Result<()> {
-        self.inner.shared.ended().await
+        self.inner.control.wait_for_end().await
     }
 }

@@ -1,24 +1,22 @@
-//! Whose checkpoint it is: the identity of a query, made once and compared at every start.
+//! The identity of a query: created with its checkpoint, and compared at every start.
 
 use tokio::time::Instant;
 
+use super::statement::{is_same_query, refuse_changed, refuse_second};
 use crate::checkpoint::{Checkpoint, QueryMetadata, QueryText, SourceMetadata};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::StreamSummary;
 use crate::model::{InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
 use crate::options::MetadataOptions;
+use crate::query::plan::{PlanSource, StreamingPlan};
 use crate::source::resolve_latest;
 use crate::state::expect_same_aggregation;
 
-use crate::query::identity::statement::{is_same_query, refuse_changed, refuse_second};
-use crate::query::plan::{PlanSource, StreamingPlan};
-
-/// The identity of the query with this checkpoint; one of its own where the checkpoint is new.
-/// `streams` are its sources as they are now.
+/// The identity of the query that the checkpoint belongs to, which is created if the checkpoint is new.
+/// `streams` are the sources of `plan` as they are now.
 ///
 /// # Errors
-/// [`Checkpoint`](ErrorKind::Checkpoint) where it is that of a query over other streams, with the
-/// difference.
+/// [`Checkpoint`](ErrorKind::Checkpoint) if it belongs to a query over other streams, with the difference.
 pub(in crate::query) async fn identify(
     checkpoint: &Checkpoint,
     plan: &StreamingPlan,
@@ -28,52 +26,52 @@ pub(in crate::query) async fn identify(
     random: &mut fastrand::Rng,
 ) -> Result<QueryMetadata> {
     let began = Instant::now();
-    let stands = match checkpoint.metadata().await? {
+    let metadata = match checkpoint.metadata().await? {
         Some(found) => found,
         None => {
             let mut sources = Vec::with_capacity(plan.sources.len());
             for (source, summary) in plan.sources.iter().zip(streams) {
                 sources.push(new_source(source, summary, now, began, random.fork()).await?);
             }
-            let made = QueryMetadata {
-                id: uuid(random),
+            let created = QueryMetadata {
+                id: new_uuid(random),
                 created_at: now,
                 sources,
                 runs: runs.clone(),
                 state: plan
-                    .stateful
+                    .aggregation
                     .as_ref()
-                    .map(|stateful| stateful.description.clone()),
+                    .map(|aggregation| aggregation.description.clone()),
             };
-            // Somebody else may have been faster; then theirs stands.
-            checkpoint.create_metadata(&made).await?
+            // If another process created it first, use theirs.
+            checkpoint.create_metadata(&created).await?
         }
     };
-    compare(&checkpoint.location(), &stands, streams)?;
-    let state = plan.stateful.as_ref();
-    let state = state.map(|stateful| (&stateful.description, &stateful.name_patterns));
-    expect_same_aggregation(&checkpoint.location(), stands.state.as_ref(), state)?;
-    Ok(stands)
+    compare_streams(&checkpoint.location(), &metadata, streams)?;
+    let state = plan.aggregation.as_ref();
+    let state = state.map(|aggregation| (&aggregation.description, &aggregation.name_patterns));
+    expect_same_aggregation(&checkpoint.location(), metadata.state.as_ref(), state)?;
+    Ok(metadata)
 }
 
-/// How a start may go on where another statement, or one with another target, stopped.
+/// Whether a start may continue a query with another statement or another sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::query) enum ChangedQuery {
-    /// Not at all.
+    /// No.
     Refused,
-    /// The session allows it: unless another statement of this session has used the checkpoint.
+    /// Yes, by a setting of the session, unless another query of this session has used the checkpoint.
     AcceptedBySession,
-    /// The start itself was told so.
+    /// Yes, by an option of this start.
     Accepted,
 }
 
-/// Refuses a query that is not the one of its checkpoint, unless that is accepted; then each entry of the
-/// log says from now on what runs. `earlier` is what this session has run there before. Whether the query
-/// goes on for another one.
+/// Refuses a query that differs from the one of its checkpoint, unless the change is accepted. Every entry
+/// of the log then records the new query. `earlier` is the query that this session has run there before.
+/// Returns whether the query has changed.
 ///
 /// # Errors
 /// [`Checkpoint`](ErrorKind::Checkpoint) with both queries.
-pub(in crate::query) async fn expect_query(
+pub(in crate::query) async fn check_statement(
     checkpoint: &mut Checkpoint,
     metadata: &QueryMetadata,
     earlier: Option<&QueryText>,
@@ -84,7 +82,8 @@ pub(in crate::query) async fn expect_query(
     let since = checkpoint.runs_since().await?;
     let was = since.as_ref().unwrap_or(&metadata.runs);
     let changes = !is_same_query(was, runs);
-    // A checkpoint that was made anew meanwhile knows better than the session.
+    // If the checkpoint was deleted and recreated in the meantime, it is right and the session's memory is
+    // not.
     let is_own = !changes && was.statement.is_some();
     if let Some(earlier) = earlier.filter(|earlier| !is_own && !is_same_query(earlier, runs))
         && changed != ChangedQuery::Accepted
@@ -95,13 +94,13 @@ pub(in crate::query) async fn expect_query(
         return Err(refuse_changed(&location, was, runs));
     }
     if changes {
-        let statement = was.statement.as_deref().unwrap_or("not known");
+        let statement = was.statement.as_deref().unwrap_or("unknown");
         tracing::warn!(
             checkpoint = location,
             was = statement,
             wrote_to = was.sink,
             writes_to = runs.sink,
-            "the query goes on for another one, as was accepted"
+            "this query continues the checkpoint of another one, as accepted"
         );
     }
     if metadata.runs.statement.is_none() || !is_same_query(&metadata.runs, runs) {
@@ -110,7 +109,7 @@ pub(in crate::query) async fn expect_query(
     Ok(changes)
 }
 
-/// A source of a query that was made at `now` by our clock, which is `began`.
+/// A source of a query that is created at `now`, which is `began` on the monotonic clock.
 async fn new_source(
     source: &PlanSource,
     summary: &StreamSummary,
@@ -135,30 +134,34 @@ async fn new_source(
 }
 
 /// A random UUID, version 4.
-pub(in crate::query) fn uuid(random: &mut fastrand::Rng) -> String {
+pub(in crate::query) fn new_uuid(random: &mut fastrand::Rng) -> String {
     let bytes = random.u128(..).to_be_bytes();
     uuid::Builder::from_random_bytes(bytes)
         .into_uuid()
         .to_string()
 }
 
-fn compare(location: &str, stored: &QueryMetadata, streams: &[StreamSummary]) -> Result<()> {
-    let asked: Vec<_> = streams.iter().map(|summary| &summary.stream).collect();
+fn compare_streams(
+    location: &str,
+    stored: &QueryMetadata,
+    streams: &[StreamSummary],
+) -> Result<()> {
+    let current: Vec<_> = streams.iter().map(|summary| &summary.stream).collect();
     let before: Vec<_> = stored.sources.iter().map(|source| &source.stream).collect();
-    match difference(&before, &asked) {
+    match difference(&before, &current) {
         None => Ok(()),
         Some(difference) => Err(Error::new(
             ErrorKind::Checkpoint,
             format!(
                 "checkpoint '{location}' belongs to a query that reads other streams: {difference}. \
-                 Give this query a checkpoint location of its own, or read the same streams again"
+                 Give this query a checkpoint location of its own, or read the same streams"
             ),
         )),
     }
 }
 
-/// Two names in one account are one stream, also where only one of them is an ARN. Whether it was
-/// made anew is another question.
+/// Whether both name the same stream. A name and an ARN are compared by name. Whether the stream was
+/// recreated is checked elsewhere.
 fn is_same(one: &StreamIdentity, other: &StreamIdentity) -> bool {
     match (one.arn(), other.arn()) {
         (Some(one), Some(other)) => one == other,
@@ -166,28 +169,28 @@ fn is_same(one: &StreamIdentity, other: &StreamIdentity) -> bool {
     }
 }
 
-/// What differs, source by source; `None` when nothing does.
-fn difference(before: &[&StreamIdentity], asked: &[&StreamIdentity]) -> Option<String> {
+/// The differences, source by source; `None` if there are none.
+fn difference(before: &[&StreamIdentity], current: &[&StreamIdentity]) -> Option<String> {
     let named = |stream: &StreamIdentity| match stream.arn() {
         Some(arn) => format!("'{arn}'"),
         None => format!("'{stream}'"),
     };
     let mut lines = Vec::new();
-    for place in 0..before.len().max(asked.len()) {
-        let number = place + 1;
-        match (before.get(place), asked.get(place)) {
-            (Some(before), Some(asked)) if is_same(before, asked) => {}
-            (Some(before), Some(asked)) => lines.push(format!(
+    for index in 0..before.len().max(current.len()) {
+        let number = index + 1;
+        match (before.get(index), current.get(index)) {
+            (Some(before), Some(current)) if is_same(before, current) => {}
+            (Some(before), Some(current)) => lines.push(format!(
                 "source {number} was stream {}, now is {}",
                 named(before),
-                named(asked)
+                named(current)
             )),
             (Some(before), None) => lines.push(format!(
                 "source {number} was stream {}, now there is none",
                 named(before)
             )),
-            (None, Some(asked)) => {
-                lines.push(format!("source {number} is new: stream {}", named(asked)));
+            (None, Some(current)) => {
+                lines.push(format!("source {number} is new: stream {}", named(current)));
             }
             (None, None) => {}
         }
@@ -195,11 +198,11 @@ fn difference(before: &[&StreamIdentity], asked: &[&StreamIdentity]) -> Option<S
     (!lines.is_empty()).then(|| lines.join("; "))
 }
 
-/// The metadata options of the sources, which must be alike: a query has one log.
+/// The options of the log, which must be the same for all sources: a query has one log.
 ///
 /// # Errors
 /// [`InvalidOption`](ErrorKind::InvalidOption) with the names of two tables that differ.
-pub(in crate::query) fn metadata_options(sources: &[PlanSource]) -> Result<MetadataOptions> {
+pub(in crate::query) fn log_options(sources: &[PlanSource]) -> Result<MetadataOptions> {
     let options = |source: &PlanSource| source.table().options().source.metadata.clone();
     let Some((first, others)) = sources.split_first() else {
         return Err(Error::internal("a streaming query without a source"));
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_stream_by_name_and_by_arn_is_no_difference() {
+    fn a_stream_is_the_same_by_name_and_by_arn() {
         let arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/words";
         let by_arn = StreamIdentity::parse(arn).unwrap();
         let by_name = stream("words");
@@ -243,22 +246,22 @@ mod tests {
     }
 
     #[test]
-    fn sources_that_came_and_went_are_told_by_number() {
+    fn added_and_removed_sources_are_named_by_number() {
         let (words, clicks) = (stream("words"), stream("clicks"));
         let one = [&words];
         let two = [&words, &clicks];
-        let told = difference(&one, &two).unwrap();
+        let text = difference(&one, &two).unwrap();
         assert!(
-            told.starts_with("source 2 is new: stream 'clicks'"),
-            "{told}"
+            text.starts_with("source 2 is new: stream 'clicks'"),
+            "{text}"
         );
-        let told = difference(&two, &one).unwrap();
-        assert!(told.ends_with("now there is none"), "{told}");
+        let text = difference(&two, &one).unwrap();
+        assert!(text.ends_with("now there is none"), "{text}");
     }
 
     #[test]
-    fn ids_are_random_uuids_that_a_seed_repeats() {
-        let draw = |seed| uuid(&mut fastrand::Rng::with_seed(seed));
+    fn ids_are_random_uuids_that_a_seed_reproduces() {
+        let draw = |seed| new_uuid(&mut fastrand::Rng::with_seed(seed));
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
         assert_eq!(draw(7).as_bytes()[14], b'4');

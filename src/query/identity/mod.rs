@@ -1,8 +1,16 @@
-//! Which query a checkpoint belongs to, and where it is stored.
+//! Which query a checkpoint belongs to, where it is stored, and which queries are running.
 
-pub(super) mod metadata;
+mod metadata;
 #[cfg(feature = "cli")]
-pub(super) mod preflight;
-pub(super) mod registry;
-pub(super) mod statement;
-pub(super) mod storage;
+mod preflight;
+mod registry;
+mod statement;
+mod storage;
+
+pub(super) use self::metadata::{ChangedQuery, check_statement, identify, log_options, new_uuid};
+#[cfg(feature = "cli")]
+pub(crate) use self::preflight::expect_own_checkpoint;
+pub(super) use self::registry::{Registration, SessionQueries};
+#[cfg(feature = "cli")]
+pub(crate) use self::statement::same_statement;
+pub(super) use self::storage::{CheckpointStorage, StorageSettings, refuse_stop_lock};

@@ -1,29 +1,30 @@
-//! What a start of a statement would be refused for at its checkpoint, found out beforehand.
+//! Checks, without a start, whether a statement would be refused at its checkpoint.
 
 use datafusion::prelude::SessionContext;
 
+use super::metadata::log_options;
+use super::statement::{is_same_query, refuse_changed};
 use crate::checkpoint::{Checkpoint, QueryText, open};
 use crate::error::failure;
 use crate::error::{ErrorKind, Result};
 use crate::model::RetryPolicy;
 use crate::options::CommitterKind;
-use crate::query::identity::metadata::metadata_options;
-use crate::query::identity::statement::{is_same_query, refuse_changed};
 use crate::query::output::FOREACH_BATCH;
 use crate::query::plan::StreamingPlan;
 use crate::sql::{StreamingSettings, logical_plan};
 
-/// Refuses a statement whose start would be refused because its checkpoint is that of another query. Only logs in
-/// object stores are looked at, and nothing is written.
+/// Refuses a statement whose start would fail because its checkpoint belongs to another query. Only logs in
+/// object stores are checked, and nothing is written.
 ///
 /// # Errors
-/// Those of planning; [`Checkpoint`](ErrorKind::Checkpoint) with both queries, or for entries that cannot be read.
+/// Errors of planning; [`Checkpoint`](ErrorKind::Checkpoint) with both queries, or for entries that cannot
+/// be read.
 pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Result<()> {
     let state = ctx.state();
     let settings = StreamingSettings::of(state.config_options());
     let plan = logical_plan(ctx, sql).await.map_err(failure)?;
     let plan = StreamingPlan::new(&state, plan, &settings)?;
-    let options = metadata_options(&plan.sources)?;
+    let options = log_options(&plan.sources)?;
     let location = options.path.or(settings.checkpoint_location);
     let (CommitterKind::ObjectStore, Some(location), false) =
         (options.committer, location, settings.accept_changed_query)
@@ -35,13 +36,13 @@ pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Re
         ..options.retry
     };
     let Ok(committer) = open(&location) else {
-        // Whether the place can be meant is found out elsewhere, too.
+        // An invalid location is reported by another check.
         return Ok(());
     };
     let checkpoint = Checkpoint::new(committer, once, 1, fastrand::Rng::with_seed(0));
-    let was = match found(&checkpoint).await {
-        Ok(was) => was,
-        // So is whether it can be reached.
+    let logged = match logged_query(&checkpoint).await {
+        Ok(logged) => logged,
+        // So is a location that cannot be reached.
         Err(error) if error.kind() != ErrorKind::Checkpoint => return Ok(()),
         Err(error) => return Err(error),
     };
@@ -49,21 +50,21 @@ pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Re
         true => plan.sink(),
         false => FOREACH_BATCH.to_owned(),
     };
-    let runs = QueryText {
+    let current = QueryText {
         sink,
         statement: Some(sql.trim().to_owned()),
     };
-    match was.filter(|was| !is_same_query(was, &runs)) {
-        Some(was) => Err(refuse_changed(&checkpoint.location(), &was, &runs)),
+    match logged.filter(|logged| !is_same_query(logged, &current)) {
+        Some(logged) => Err(refuse_changed(&checkpoint.location(), &logged, &current)),
         None => Ok(()),
     }
 }
 
-/// What the query of a checkpoint runs; `None` where there is no query yet.
-async fn found(checkpoint: &Checkpoint) -> Result<Option<QueryText>> {
+/// The query of a checkpoint; `None` if there is no query yet.
+async fn logged_query(checkpoint: &Checkpoint) -> Result<Option<QueryText>> {
     let Some(metadata) = checkpoint.metadata().await? else {
         return Ok(None);
     };
-    let since = checkpoint.runs_since().await?;
-    Ok(Some(since.unwrap_or(metadata.runs)))
+    let newest = checkpoint.runs_since().await?;
+    Ok(Some(newest.unwrap_or(metadata.runs)))
 }

@@ -1,4 +1,4 @@
-//! The queries that run: a checkpoint serves one of this process, a name one of its session.
+//! The running queries: a checkpoint is used by one query of the process, a name by one of the session.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,24 +8,24 @@ use datafusion::prelude::SessionContext;
 use crate::checkpoint::QueryText;
 use crate::error::{Error, Result};
 
-/// Where the queries of this process keep their logs and stop locks, and by which run.
-static HELD: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+/// The log and stop lock locations in use in this process, each with the id of the run that uses it.
+static IN_USE: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a session knows of its queries.
+/// The queries of a session.
 #[derive(Debug, Default)]
 pub(in crate::query) struct SessionQueries {
-    /// The run of each name in use.
+    /// The names in use, with the ids of their runs.
     names: Mutex<HashMap<String, String>>,
-    /// What was started last at each checkpoint.
+    /// The query that was last started at each checkpoint.
     started: Mutex<HashMap<String, QueryText>>,
 }
 
 impl SessionQueries {
-    /// Those of the session of `ctx`, shared by all its handles.
+    /// The queries of the session of `ctx`, shared by all clones of the context.
     pub(in crate::query) fn of(ctx: &SessionContext) -> Arc<Self> {
         let state = ctx.state_ref();
         let mut state = state.write();
@@ -37,18 +37,18 @@ impl SessionQueries {
         queries
     }
 
-    /// What was started last at the checkpoint `location`.
+    /// The query that was last started at the checkpoint `location`.
     pub(in crate::query) fn started_at(&self, location: &str) -> Option<QueryText> {
         lock(&self.started).get(location).cloned()
     }
 
-    /// Notes what was started at the checkpoint `location`.
-    pub(in crate::query) fn note(&self, location: String, runs: QueryText) {
-        lock(&self.started).insert(location, runs);
+    /// Records that `query` was started at the checkpoint `location`.
+    pub(in crate::query) fn record_start(&self, location: String, query: QueryText) {
+        lock(&self.started).insert(location, query);
     }
 }
 
-/// The place of a running query among the others; given up when dropped.
+/// The registration of a running query. Dropping it frees its name and locations.
 #[derive(Debug)]
 pub(in crate::query) struct Registration {
     run_id: String,
@@ -59,13 +59,13 @@ impl Registration {
     /// Registers a run.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) where a running query of `session` has the
-    /// name, or one of this process has one of the places.
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if a running query of `session` has the name, or
+    /// one of this process uses one of the locations.
     pub(in crate::query) fn take(
         session: &Arc<SessionQueries>,
         run_id: &str,
         name: Option<&str>,
-        places: Vec<String>,
+        locations: Vec<String>,
     ) -> Result<Self> {
         let mut names = lock(&session.names);
         if let Some(name) = name
@@ -76,17 +76,16 @@ impl Registration {
                  another name"
             )));
         }
-        let mut held = lock(&HELD);
-        let in_use = places
-            .iter()
-            .find(|place| held.iter().any(|(held, _)| held == *place));
-        if let Some(place) = in_use {
+        let mut in_use = lock(&IN_USE);
+        let is_in_use = |location: &&String| in_use.iter().any(|(used, _)| used == *location);
+        if let Some(location) = locations.iter().find(is_in_use) {
             return Err(Error::invalid_option(format!(
-                "a query with checkpoint '{place}' is running in this process: stop it first, or \
+                "a query with checkpoint '{location}' is running in this process: stop it first, or \
                  give this query a checkpoint location of its own"
             )));
         }
-        held.extend(places.into_iter().map(|place| (place, run_id.to_owned())));
+        let locations = locations.into_iter();
+        in_use.extend(locations.map(|location| (location, run_id.to_owned())));
         names.extend(name.map(|name| (name.to_owned(), run_id.to_owned())));
         Ok(Self {
             run_id: run_id.to_owned(),
@@ -94,7 +93,7 @@ impl Registration {
         })
     }
 
-    /// The registration of a run that the others do not know of.
+    /// The registration of a run that other queries do not see.
     pub(in crate::query) fn none() -> Self {
         Self {
             run_id: String::new(),
@@ -102,10 +101,10 @@ impl Registration {
         }
     }
 
-    /// Makes room for another run; a second time does nothing.
+    /// Frees the name and the locations. Further calls do nothing.
     pub(in crate::query) fn release(&self) {
         lock(&self.session.names).retain(|_, run| *run != self.run_id);
-        lock(&HELD).retain(|(_, run)| *run != self.run_id);
+        lock(&IN_USE).retain(|(_, run)| *run != self.run_id);
     }
 }
 
@@ -120,32 +119,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_and_a_place_are_free_again_when_their_query_is_gone() {
+    fn releasing_a_registration_frees_its_name_and_locations() {
         let session = Arc::<SessionQueries>::default();
-        let take = |run: &str, name: Option<&str>, places: &[&str]| {
-            let places = places.iter().map(ToString::to_string).collect();
-            Registration::take(&session, run, name, places)
+        let take = |run: &str, name: Option<&str>, locations: &[&str]| {
+            let locations = locations.iter().map(ToString::to_string).collect();
+            Registration::take(&session, run, name, locations)
         };
-        let place = ["memory://registry-test"];
-        let first = take("run-1", Some("registry-test"), &place).unwrap();
+        let location = ["memory://registry-test"];
+        let first = take("run-1", Some("registry-test"), &location).unwrap();
         let error = take("run-2", Some("registry-test"), &[]).unwrap_err();
         assert!(error.to_string().contains("'registry-test'"), "{error}");
-        let error = take("run-3", None, &place).unwrap_err();
+        let error = take("run-3", None, &location).unwrap_err();
         assert!(
             error.to_string().contains("memory://registry-test"),
             "{error}"
         );
         first.release();
-        let second = take("run-4", Some("registry-test"), &place).unwrap();
+        let second = take("run-4", Some("registry-test"), &location).unwrap();
         drop(first);
-        let error = take("run-5", None, &place).unwrap_err();
+        let error = take("run-5", None, &location).unwrap_err();
         assert!(error.to_string().contains("is running"), "{error}");
         drop(second);
-        take("run-6", Some("registry-test"), &place).unwrap();
+        take("run-6", Some("registry-test"), &location).unwrap();
     }
 
     #[test]
-    fn a_session_has_one_registry_for_all_its_handles() {
+    fn clones_of_a_session_share_its_registry() {
         let ctx = SessionContext::new();
         let queries = SessionQueries::of(&ctx);
         assert!(Arc::ptr_eq(&queries, &SessionQueries::of(&ctx.clone())));

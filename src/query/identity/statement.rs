@@ -1,4 +1,4 @@
-//! Whether two starts of a query run the same statement, and the words where they do not.
+//! Compares the statements of two starts of a query, and refuses a changed one.
 
 use std::fmt;
 
@@ -7,16 +7,17 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::checkpoint::QueryText;
 use crate::error::{Error, ErrorKind};
+use crate::query::plan::is_plan_text;
 
 /// How many characters of a statement a message shows.
-const SHOWN: usize = 1_000;
+const MAX_SHOWN: usize = 1_000;
 
-/// How many characters a message shows in front of the place where two long statements part.
+/// How many characters a message shows before the first difference of two long statements.
 const SHOWN_BEFORE: usize = 100;
 
-/// Whether both write to the same place by the same statement. Comments, white space and the case of
-/// words do not count. A statement that is not known is no other one.
-pub(in crate::query) fn is_same_query(one: &QueryText, other: &QueryText) -> bool {
+/// Whether both queries run the same statement and write to the same sink. An unknown statement equals any
+/// other one.
+pub(super) fn is_same_query(one: &QueryText, other: &QueryText) -> bool {
     let same_statement = match (&one.statement, &other.statement) {
         (Some(one), Some(other)) => same_statement(one, other),
         _ => true,
@@ -24,17 +25,19 @@ pub(in crate::query) fn is_same_query(one: &QueryText, other: &QueryText) -> boo
     one.sink == other.sink && same_statement
 }
 
-/// Whether two texts are one statement: comments, white space and the case of words do not count.
+/// Whether two texts are the same statement. Comments, white space and the case of unquoted words are
+/// ignored. The texts of plans are compared exactly: the names in them are not quoted, so case counts.
 pub(crate) fn same_statement(one: &str, other: &str) -> bool {
-    one == other || tokens(one) == tokens(other)
+    let is_plan = is_plan_text(one) || is_plan_text(other);
+    one == other || (!is_plan && tokens(one) == tokens(other))
 }
 
-/// The tokens of a statement that say what it does; its text where it has none.
+/// The significant tokens of a statement; its text if it cannot be tokenized.
 fn tokens(statement: &str) -> Vec<Token> {
     let Ok(tokens) = Tokenizer::new(&GenericDialect {}, statement).tokenize() else {
         return vec![Token::SingleQuotedString(statement.to_owned())];
     };
-    let meant = tokens.into_iter().filter_map(|token| match token {
+    let significant = tokens.into_iter().filter_map(|token| match token {
         Token::Whitespace(_) | Token::SemiColon => None,
         Token::Word(mut word) => {
             if word.quote_style.is_none() {
@@ -44,42 +47,41 @@ fn tokens(statement: &str) -> Vec<Token> {
         }
         token => Some(token),
     });
-    meant.collect()
+    significant.collect()
 }
 
-/// The refusal of a query at a checkpoint of another one.
-pub(in crate::query) fn refuse_changed(location: &str, was: &QueryText, now: &QueryText) -> Error {
+/// The error for a query that is started at the checkpoint of another one.
+pub(super) fn refuse_changed(location: &str, was: &QueryText, now: &QueryText) -> Error {
     let (was, now) = (Shown(was, now), Shown(now, was));
     Error::new(
         ErrorKind::Checkpoint,
         format!(
             "checkpoint '{location}' belongs to another query:\n  was: {was}\n  now: {now}\n\
-             This one would go on where that one stopped, and skip all records before. Give it a checkpoint \
-             location of its own. If it replaces that one on purpose, say so for one start: SET \
-             streaming.accept_changed_query = 'true' before the statement, or accept_changed_query() in code"
+             This query would continue where the other one stopped, and skip all records before that. Give it \
+             a checkpoint location of its own. If it is meant to replace the other query, accept the change \
+             for one start: SET streaming.accept_changed_query = 'true' before the statement, or \
+             accept_changed_query() in code"
         ),
     )
 }
 
-/// The refusal of a second query of one session at the checkpoint of the first.
-pub(in crate::query) fn refuse_second(
-    location: &str,
-    first: &QueryText,
-    second: &QueryText,
-) -> Error {
+/// The error for a second query of a session that is started at the checkpoint of the first.
+pub(super) fn refuse_second(location: &str, first: &QueryText, second: &QueryText) -> Error {
     let (first, second) = (Shown(first, second), Shown(second, first));
     Error::new(
         ErrorKind::Checkpoint,
         format!(
-            "checkpoint '{location}' is that of another query of this session:\n  first: {first}\n  \
+            "checkpoint '{location}' belongs to another query of this session:\n  first: {first}\n  \
              now:   {second}\n\
-             This one would go on where that one stopped, and skip all records before. Give each query a \
-             checkpoint location of its own, with SET streaming.checkpoint_location before its statement"
+             This query would continue where the other one stopped, and skip all records before that. Give \
+             each query a checkpoint location of its own, with SET streaming.checkpoint_location before its \
+             statement"
         ),
     )
 }
 
-/// A query in a message; of a long statement the part where it parts from another one.
+/// A query in a message. Of a long statement only the part around the first difference from another one is
+/// shown.
 struct Shown<'a>(&'a QueryText, &'a QueryText);
 
 impl fmt::Display for Shown<'_> {
@@ -90,7 +92,7 @@ impl fmt::Display for Shown<'_> {
                 let other = one_line(other.statement.as_deref().unwrap_or_default());
                 f.write_str(&excerpt(&one_line(statement), &other))?;
             }
-            None => f.write_str("a statement that is not known")?,
+            None => f.write_str("an unknown statement")?,
         }
         write!(f, " (writes to {})", query.sink)
     }
@@ -102,16 +104,20 @@ fn one_line(statement: &str) -> String {
 
 fn excerpt(text: &str, other: &str) -> String {
     let length = text.chars().count();
-    if length <= SHOWN {
+    if length <= MAX_SHOWN {
         return text.to_owned();
     }
     let common = text.chars().zip(other.chars());
     let common = common.take_while(|(one, other)| one == other).count();
-    let start = common.saturating_sub(SHOWN_BEFORE).min(length - SHOWN);
-    let part: String = text.chars().skip(start).take(SHOWN).collect();
+    let start = common.saturating_sub(SHOWN_BEFORE).min(length - MAX_SHOWN);
+    let part: String = text.chars().skip(start).take(MAX_SHOWN).collect();
     let before = if start > 0 { "…" } else { "" };
-    let behind = if start + SHOWN < length { "…" } else { "" };
-    format!("{before}{part}{behind}")
+    let after = if start + MAX_SHOWN < length {
+        "…"
+    } else {
+        ""
+    };
+    format!("{before}{part}{after}")
 }
 
 #[cfg(test)]
@@ -126,10 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn layout_comments_and_case_make_no_other_statement() {
+    fn layout_comments_and_case_do_not_change_a_statement() {
         let one = query("Rows", Some("SELECT data FROM words WHERE data <> 'x'"));
         for same in [
-            "  select DATA\n  from words -- of the stream\n  where data <> 'x' ;\n",
+            "  select DATA\n  from words -- a comment\n  where data <> 'x' ;\n",
             "SELECT /* all */ data FROM words WHERE data<>'x'",
         ] {
             assert!(is_same_query(&one, &query("Rows", Some(same))), "{same}");
@@ -145,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn another_sink_is_another_query_and_an_unknown_statement_is_not() {
+    fn a_query_changes_with_its_sink_but_not_with_an_unknown_statement() {
         let one = query("KinesisSink[a]", Some("SELECT 1"));
         assert!(is_same_query(&one, &query("KinesisSink[a]", None)));
         assert!(!is_same_query(&one, &query("KinesisSink[b]", None)));
@@ -156,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn of_long_statements_the_place_where_they_part_is_shown() {
+    fn the_first_difference_of_long_statements_is_shown() {
         let long = |end: &str| format!("SELECT '{}' {end}", "x".repeat(5_000));
         let (was, now) = (long("FROM a"), long("FROM b"));
         let error = refuse_changed(

@@ -1,4 +1,4 @@
-//! Where a query keeps its progress, and is told to stop.
+//! Where a query stores its log, its state and its stop lock.
 
 use std::sync::Arc;
 
@@ -7,103 +7,108 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::{CommitterKind, DynamoDbSettings, MetadataOptions};
 use crate::query::plan::PlanSource;
 
-/// What the builder, the session and the tables say about it.
+/// The settings of the builder, the session and the tables that decide about storage.
 #[derive(Debug)]
-pub(in crate::query) struct Told<'a> {
+pub(in crate::query) struct StorageSettings<'a> {
     pub(in crate::query) committer: Option<Arc<dyn OffsetCommitter>>,
     pub(in crate::query) checkpoint_location: Option<&'a str>,
     pub(in crate::query) query_name: Option<&'a str>,
-    pub(in crate::query) metadata: &'a MetadataOptions,
+    pub(in crate::query) log: &'a MetadataOptions,
     pub(in crate::query) sources: &'a [PlanSource],
 }
 
-/// Where a query keeps its progress.
+/// Where a query stores its progress.
 #[derive(Debug)]
-pub(in crate::query) struct Place {
+pub(in crate::query) struct CheckpointStorage {
     pub(in crate::query) committer: Arc<dyn OffsetCommitter>,
     pub(in crate::query) stop_lock: Option<StopLock>,
-    /// Where the state of an aggregation is kept; none where nothing outlives the run.
+    /// The location of state files; `None` if nothing outlives the run.
     pub(in crate::query) state: Option<String>,
-    /// What no other query may use meanwhile, by name.
-    pub(in crate::query) held: Vec<String>,
+    /// The locations that no other query may use while this one runs. Empty if nothing outlives the run.
+    pub(in crate::query) exclusive: Vec<String>,
 }
 
-impl Place {
-    /// The log is where a committer was given, else in DynamoDB if the tables say so, else at the
-    /// metadata path, else at the checkpoint location; the stop lock is at the checkpoint location, else
-    /// at the metadata path.
+impl CheckpointStorage {
+    /// Opens the storage. The log is kept by the given committer, else in DynamoDB if the tables ask for it,
+    /// else at the metadata path, else at the checkpoint location. The stop lock is at the checkpoint
+    /// location, else at the metadata path.
     ///
     /// # Errors
-    /// A location that cannot be meant, or none at all for an INSERT; a query without a name that is to
-    /// be found in DynamoDB.
-    pub(in crate::query) async fn new(told: Told<'_>, inserts: bool) -> Result<Self> {
-        let path = told.metadata.path.as_deref();
-        let beside = told.checkpoint_location.or(path);
+    /// An invalid location, or none for an INSERT; a query in DynamoDB without a name.
+    pub(in crate::query) async fn open(
+        settings: StorageSettings<'_>,
+        inserts: bool,
+    ) -> Result<Self> {
+        let path = settings.log.path.as_deref();
+        let beside = settings.checkpoint_location.or(path);
         let stop_lock = beside.map(StopLock::at).transpose()?;
-        let log = path.or(told.checkpoint_location);
-        let committer = match (told.committer, &told.metadata.committer, log) {
+        let log = path.or(settings.checkpoint_location);
+        let committer = match (settings.committer, &settings.log.committer, log) {
             (Some(committer), _, _) => committer,
             (None, CommitterKind::DynamoDb(dynamodb), _) => {
-                let query = named(stop_lock.as_ref(), told.query_name)?;
-                in_table(dynamodb, told.sources, query).await?
+                let query = query_key(stop_lock.as_ref(), settings.query_name)?;
+                open_dynamodb(dynamodb, settings.sources, query).await?
             }
             (None, CommitterKind::ObjectStore, Some(location)) => open(location)?,
-            (None, CommitterKind::ObjectStore, None) if inserts => return Err(nowhere()),
+            (None, CommitterKind::ObjectStore, None) if inserts => return Err(no_location()),
             (None, CommitterKind::ObjectStore, None) => {
-                tracing::info!("no checkpoint location: the next start of this query begins anew");
+                tracing::info!(
+                    "no checkpoint location: the next start of this query starts from scratch"
+                );
                 return Ok(Self {
                     committer: private(),
                     stop_lock: None,
                     state: None,
-                    held: Vec::new(),
+                    exclusive: Vec::new(),
                 });
             }
         };
-        let mut held = vec![committer.location()];
-        held.extend(stop_lock.as_ref().map(|lock| lock.location().to_owned()));
+        let mut exclusive = vec![committer.location()];
+        exclusive.extend(stop_lock.as_ref().map(|lock| lock.location().to_owned()));
         Ok(Self {
             committer,
             state: beside.map(str::to_owned),
             stop_lock,
-            held,
+            exclusive,
         })
     }
 }
 
-/// Refuses a start where somebody has asked a query to stop that did not see it any more. Nobody knows whether
-/// the wish holds for this start: to run would ignore it, and to end as if all was done would hide it.
+/// Refuses a start if a STOP_LOCK is left from before. It was meant for an earlier run that ended without
+/// seeing it, and may or may not be meant for this one: running would ignore the request, and ending as if
+/// the work was done would hide that nothing ran.
 ///
 /// # Errors
-/// [`Checkpoint`](ErrorKind::Checkpoint) with the object.
+/// [`Checkpoint`](ErrorKind::Checkpoint) with the location.
 pub(in crate::query) async fn refuse_stop_lock(lock: &StopLock) -> Result<()> {
     match lock.is_there().await {
         Ok(false) => Ok(()),
         Ok(true) => Err(Error::new(
             ErrorKind::Checkpoint,
             format!(
-                "checkpoint '{}' has a STOP_LOCK that was made before this start, so the query does not start: \
-                 a query that runs ends where it finds one, and removes it. Remove the object STOP_LOCK and start \
-                 the query again",
+                "checkpoint '{}' has a STOP_LOCK that was created before this start, so the query does not \
+                 start: a running query ends when it finds one, and removes it. Remove the object STOP_LOCK and \
+                 start the query again",
                 lock.location()
             ),
         )),
-        // Where it cannot be reached at all, the query says so and goes on without it.
+        // If the location cannot be reached, the running query logs that and continues.
         Err(error) => {
-            tracing::debug!(%error, "no look for a STOP_LOCK before the start");
+            tracing::debug!(%error, "cannot look for a STOP_LOCK before the start");
             Ok(())
         }
     }
 }
 
-/// What a query is called in a table: its location, the same for all ways to spell it, else its name.
-fn named<'a>(location: Option<&'a StopLock>, query_name: Option<&'a str>) -> Result<&'a str> {
+/// The key of a query in a DynamoDB table: its normalized location, else its name.
+fn query_key<'a>(location: Option<&'a StopLock>, query_name: Option<&'a str>) -> Result<&'a str> {
     let location = location.map(|location| location.location().trim_end_matches('/'));
-    location.or(query_name).ok_or_else(nameless)
+    location.or(query_name).ok_or_else(no_name)
 }
 
-/// The log of the query called `query` in a DynamoDB table. What the options leave out comes from the
-/// first source, so that it must be the same for all: else another order of them would be another log.
-async fn in_table(
+/// The log of the query with the key `query` in a DynamoDB table. Defaults of the options come from the
+/// first source. They must be the same for all sources, or reordering the sources would select another log.
+async fn open_dynamodb(
     dynamodb: &DynamoDbSettings,
     sources: &[PlanSource],
     query: &str,
@@ -143,17 +148,17 @@ async fn in_table(
     open_table(&access, &connection(first), dynamodb, &stream(first), query).await
 }
 
-fn nowhere() -> Error {
+fn no_location() -> Error {
     Error::invalid_option(
-        "a streaming INSERT needs a place to keep its progress: expected SET \
+        "a streaming INSERT needs a location for its progress: expected SET \
          streaming.checkpoint_location = 'file:///some/directory' (or s3://…), or \
          with_checkpoint_location(…) in code",
     )
 }
 
-fn nameless() -> Error {
+fn no_name() -> Error {
     Error::invalid_option(
-        "a query that keeps its offsets in DynamoDB needs a name by which its next start finds them: \
+        "a query that keeps its offsets in DynamoDB needs a name, by which the next start finds them: \
          expected SET streaming.query_name = 'some name', with_name(…) in code, or a \
          streaming.checkpoint_location",
     )
@@ -164,10 +169,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_location_is_one_name_however_it_is_spelled() {
-        let name = |location: &str, query_name: Option<&str>| {
+    fn all_spellings_of_a_location_give_the_same_key() {
+        let key = |location: &str, query_name: Option<&str>| {
             let location = StopLock::at(location).unwrap();
-            named(Some(&location), query_name).unwrap().to_owned()
+            query_key(Some(&location), query_name).unwrap().to_owned()
         };
         for spelling in [
             "/var/lib/a b",
@@ -175,10 +180,10 @@ mod tests {
             "file:///var/lib/a%20b",
             "file:///var/lib/a%20b/",
         ] {
-            assert_eq!(name(spelling, Some("other")), "/var/lib/a b", "{spelling}");
+            assert_eq!(key(spelling, Some("other")), "/var/lib/a b", "{spelling}");
         }
-        assert_eq!(name("memory://a/b/", None), "memory://a/b");
-        assert_eq!(named(None, Some("alarms")).unwrap(), "alarms");
-        assert!(named(None, None).is_err());
+        assert_eq!(key("memory://a/b/", None), "memory://a/b");
+        assert_eq!(query_key(None, Some("alarms")).unwrap(), "alarms");
+        assert!(query_key(None, None).is_err());
     }
 }

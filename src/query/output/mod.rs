@@ -46,7 +46,7 @@ pub(in crate::query) enum Output {
 
 /// What a batch has done.
 #[derive(Debug)]
-pub(in crate::query) struct Ran {
+pub(in crate::query) struct BatchResult {
     /// Rows read, in the order of the query's sources; those of a source that is scanned more than
     /// once count once.
     pub(in crate::query) input_rows: Vec<u64>,
@@ -88,7 +88,7 @@ impl Output {
         state: &SessionState,
         batch: BatchPlan,
         id: BatchId,
-    ) -> Result<Ran> {
+    ) -> Result<BatchResult> {
         self.try_run(state, batch, id).await.map_err(failure)
     }
 
@@ -97,7 +97,7 @@ impl Output {
         state: &SessionState,
         batch: BatchPlan,
         id: BatchId,
-    ) -> DataFusionResult<Ran> {
+    ) -> DataFusionResult<BatchResult> {
         let begun = Instant::now();
         let plan = in_source_order(state.create_physical_plan(&batch.plan).await?)?;
         let planned = Instant::now();
@@ -108,7 +108,7 @@ impl Output {
             Err(error) => return Err(Box::pin(with_record(&plan, &context, error)).await),
         };
         let (input_rows, lost_ranges) = read(&*plan, &batch.reads);
-        Ok(Ran {
+        Ok(BatchResult {
             input_rows,
             lost_ranges,
             output_rows,
@@ -125,12 +125,12 @@ impl Output {
         batch: &BatchPlan,
         id: BatchId,
     ) -> DataFusionResult<(Arc<dyn ExecutionPlan>, Option<u64>)> {
-        let plan = match batch.stateful {
+        let plan = match batch.has_aggregation {
             true => run_stateful(plan, context).await?,
             false => plan,
         };
         let rows = execute_stream(Arc::clone(&plan), Arc::clone(context))?;
-        let rows = match batch.stateful {
+        let rows = match batch.has_aggregation {
             true => beside_state(rows, context)?,
             false => rows,
         };

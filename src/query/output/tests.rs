@@ -31,7 +31,7 @@ impl Write for Paper {
 }
 
 /// Runs `sql` once over all that is in the streams it reads.
-async fn run(world: &World, sql: &str, output: &Output) -> Result<Ran> {
+async fn run(world: &World, sql: &str, output: &Output) -> Result<BatchResult> {
     let plan = world.streaming(sql).await.unwrap();
     let reads: Vec<_> = plan.sources.iter().map(|_| world.all()).collect();
     let state = state_at(&world.ctx.state(), UnixMillis(0));

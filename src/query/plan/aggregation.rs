@@ -35,7 +35,7 @@ const NEVER_SKIPPED: f64 = 2.0;
 
 /// The aggregation of a streaming statement, and how its groups are given.
 #[derive(Debug)]
-pub(in crate::query) struct StatefulPlan {
+pub(in crate::query) struct AggregationPlan {
     mode: OutputMode,
     closing: Option<ExpiryColumn>,
     /// What it is, in words.
@@ -50,7 +50,7 @@ pub(in crate::query) struct StatefulPlan {
     pub(in crate::query) idle_timeout: Option<Duration>,
 }
 
-impl StatefulPlan {
+impl AggregationPlan {
     /// `state` as it plans the batches.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ pub(super) fn find(
     plan: LogicalPlan,
     sources: &mut [PlanSource],
     settings: &StreamingSettings,
-) -> DataFusionResult<(LogicalPlan, Option<StatefulPlan>)> {
+) -> DataFusionResult<(LogicalPlan, Option<AggregationPlan>)> {
     let (mode, delay) = (settings.output_mode, settings.watermark_delay);
     let column = settings.watermark_column.as_deref();
     if delay.is_none() && column.is_some() {
@@ -103,7 +103,7 @@ pub(super) fn find(
         by_arrival,
     } = attached;
     let by_arrival = by_arrival.then_some(ARRIVAL_IDLE_TIMEOUT);
-    let stateful = StatefulPlan {
+    let stateful = AggregationPlan {
         mode,
         closing,
         description,
@@ -169,8 +169,8 @@ impl StreamingPlan {
     ///
     /// # Errors
     /// Those of planning a batch.
-    pub(in crate::query) async fn new_state(&self) -> Result<Option<StateStore>> {
-        if self.stateful.is_none() {
+    pub(in crate::query) async fn new_state_store(&self) -> Result<Option<StateStore>> {
+        if self.aggregation.is_none() {
             return Ok(None);
         }
         let reads = vec![Arc::default(); self.sources.len()];

@@ -29,7 +29,7 @@ pub(crate) async fn explained(
     let statement = LogicalPlan::clone(&explain.plan);
     let streaming = StreamingPlan::new(state, statement, &settings)?;
     streaming.expect_files().await?;
-    streaming.new_state().await?;
+    streaming.new_state_store().await?;
     let explain = Explain {
         plan: Arc::new(streaming.example()?),
         ..explain.clone()

@@ -2,6 +2,7 @@
 
 mod aggregation;
 mod columns;
+mod definition;
 mod explain;
 mod refusals;
 mod sources;
@@ -26,7 +27,8 @@ use crate::sql::windows::expand_tumble;
 use crate::sql::{StreamingSettings, check_overflow};
 use crate::table::{BatchTable, InStreamingQuery, KinesisTable, expect_files};
 
-pub(in crate::query) use aggregation::StatefulPlan;
+pub(in crate::query) use aggregation::AggregationPlan;
+pub(in crate::query) use definition::{QueryDefinition, is_plan_text};
 pub(crate) use explain::explained;
 pub use sources::is_streaming;
 
@@ -38,8 +40,8 @@ pub(in crate::query) struct StreamingPlan {
     schema: SchemaRef,
     /// The session it is planned in.
     pub(in crate::query) session: SessionState,
-    /// Its aggregation, where it has one.
-    pub(in crate::query) stateful: Option<StatefulPlan>,
+    /// Its aggregation, if it has one.
+    pub(in crate::query) aggregation: Option<AggregationPlan>,
     /// The unbounded tables it reads, each once, in the order of the statement.
     pub(in crate::query) sources: Vec<PlanSource>,
 }
@@ -63,8 +65,8 @@ pub(in crate::query) struct PlanSource {
 pub(in crate::query) struct BatchPlan {
     pub(in crate::query) plan: LogicalPlan,
     pub(in crate::query) reads: Vec<Arc<BatchReads>>,
-    /// Whether it has an aggregation.
-    pub(in crate::query) stateful: bool,
+    /// Whether it has an aggregation, and so needs the state even without rows.
+    pub(in crate::query) has_aggregation: bool,
 }
 
 impl PlanSource {
@@ -109,9 +111,10 @@ impl StreamingPlan {
                  TABLE, or run the statement as it is, without StreamingQuery",
             ));
         }
-        let (plan, stateful) = aggregation::find(plan, &mut sources, settings).map_err(failure)?;
-        let mut session = match &stateful {
-            Some(stateful) => stateful.session(state)?,
+        let (plan, aggregation) =
+            aggregation::find(plan, &mut sources, settings).map_err(failure)?;
+        let mut session = match &aggregation {
+            Some(aggregation) => aggregation.session(state)?,
             None => state.clone(),
         };
         check_overflow(&mut session);
@@ -124,7 +127,7 @@ impl StreamingPlan {
             schema: Arc::clone(rows.inner()),
             plan,
             session,
-            stateful,
+            aggregation,
             sources,
         })
     }
@@ -145,11 +148,11 @@ impl StreamingPlan {
     /// A plan that cannot be walked.
     pub(in crate::query) fn for_batch(&self, reads: &[Arc<BatchReads>]) -> Result<BatchPlan> {
         // The state is to be seen by batches without rows, too.
-        let plan = self.over(reads, self.stateful.is_some())?;
+        let plan = self.over(reads, self.aggregation.is_some())?;
         Ok(BatchPlan {
             plan,
             reads: reads.to_vec(),
-            stateful: self.stateful.is_some(),
+            has_aggregation: self.aggregation.is_some(),
         })
     }
 

@@ -1,63 +1,223 @@
-//! A query that finds nothing to read says in its log how far it has looked, so that a later start
-//! can tell a shard where nothing came from one whose records are gone.
+//! When a query without data writes a batch without rows, so that the log says how far it has read.
+//!
+//! A start goes on from the newest entry of the log. For a shard whose position is older than the retention
+//! period it has to decide whether records were lost: either none arrived after that position, or those
+//! that did have expired. The entry of a batch therefore records up to which time every shard was read
+//! (`read_to`), and everything that arrived after the start of the retention period is still there. While
+//! no data arrives no batch is planned, the recorded time grows old, and after one retention period the two
+//! cases cannot be told apart any more. An idle query avoids that by writing a batch without rows several
+//! times per retention period.
 
 use std::time::Duration;
 
 use crate::checkpoint::QueryMetadata;
 use crate::model::{Batch, StreamRanges, UnixMillis};
-use crate::query::task::Runner;
-use crate::source::streaming::StreamReader;
 
-/// How often it says so in the time the stream keeps its records: a query may then be down for three
-/// quarters of that time before it has to doubt.
-const MARKS_PER_RETENTION: u32 = 4;
+/// How many entries are written per retention period of the stream. With four, a query may be down for
+/// three quarters of the period before its log is too old.
+const ENTRIES_PER_RETENTION: u32 = 4;
 
-/// How long the end of a shard waits for a batch with rows that says it, too. A start that does not know
-/// of it would miss the shard once that is not listed any more.
-const END_WAITS: Duration = Duration::from_secs(60);
+/// How long the end of a shard waits for a batch with rows that records it, before a batch without rows
+/// does. A start that does not know of the end misses the shard once it is no longer listed.
+const MAX_SHARD_END_DELAY: Duration = Duration::from_secs(60);
 
-/// How far the log says that all was read, source by source.
+/// How far the sources are read, as far as the log needs to know.
+pub(in crate::query) trait ReadProgress {
+    /// Whether the query ends at a frozen tip, and has not taken everything up to there.
+    fn has_rows_before_end(&self) -> bool;
+
+    /// Whether the query ends at a frozen tip.
+    fn has_end(&self) -> bool;
+
+    /// Whether the end of some shard was read at least `age` ago, and no batch has recorded it.
+    fn has_unlogged_shard_end(&self, age: Duration) -> bool;
+
+    /// The shortest retention period of the streams.
+    fn retention(&self) -> Option<Duration>;
+
+    /// Up to which time each source is read; `None` if unknown. Costs a walk over the shards.
+    fn read_to(&self) -> impl Iterator<Item = Option<UnixMillis>>;
+}
+
+/// Up to which time the newest entry of the log says that each source was read.
 #[derive(Debug)]
-pub(in crate::query) struct Mark(Vec<UnixMillis>);
+pub(in crate::query) struct LogCoverage {
+    read_to: Vec<UnixMillis>,
+    /// Whether the log has yet to record the statement of this start, which replaces an earlier one.
+    has_unlogged_statement: bool,
+}
 
-impl Mark {
-    /// What is known before there is an entry.
-    pub(in crate::query) fn beginning(metadata: &QueryMetadata) -> Self {
-        Self(vec![metadata.created_at; metadata.sources.len()])
+impl LogCoverage {
+    /// Coverage of the log of a query that is described by `metadata`, before its first entry.
+    pub(in crate::query) fn new(metadata: &QueryMetadata, has_unlogged_statement: bool) -> Self {
+        Self {
+            read_to: vec![metadata.created_at; metadata.sources.len()],
+            has_unlogged_statement,
+        }
     }
 
-    /// What the entry of `batch` says; not to know it is worse than any time.
-    pub(in crate::query) fn of(batch: &Batch) -> Self {
-        let told = |source: &StreamRanges| source.read_to.unwrap_or(UnixMillis(i64::MIN));
-        Self(batch.sources.iter().map(told).collect())
+    /// The log was read: `newest` is its newest batch.
+    pub(in crate::query) fn recovered(&mut self, newest: Option<&Batch>, metadata: &QueryMetadata) {
+        self.read_to = match newest {
+            Some(batch) => read_to(batch),
+            None => vec![metadata.created_at; metadata.sources.len()],
+        };
+    }
+
+    /// The entry of `batch` was written.
+    pub(in crate::query) fn logged(&mut self, batch: &Batch) {
+        self.read_to = read_to(batch);
+        self.has_unlogged_statement = false;
+    }
+
+    /// Whether a batch without rows is due at `now`: the newest entry is old and the query has read
+    /// considerably further since, or the entry lacks the end of a shard or the statement of this start.
+    ///
+    /// A query that ends by itself reads everything it is to read first, and leaves the ends of shards to
+    /// batches with rows.
+    pub(in crate::query) fn needs_entry(
+        &self,
+        now: UnixMillis,
+        sources: &impl ReadProgress,
+    ) -> bool {
+        if self.has_unlogged_statement {
+            return !sources.has_rows_before_end();
+        }
+        if !sources.has_end() && sources.has_unlogged_shard_end(MAX_SHARD_END_DELAY) {
+            return true;
+        }
+        let max_age = sources.retention().unwrap_or_default() / ENTRIES_PER_RETENTION;
+        let is_old = |logged: &UnixMillis, time: UnixMillis| time.since(*logged) >= max_age;
+        // Checked first, because `read_to` walks over the shards.
+        let is_any_old = self.read_to.iter().any(|logged| is_old(logged, now));
+        if !is_any_old || sources.has_rows_before_end() {
+            return false;
+        }
+        let mut progress = sources.read_to().zip(&self.read_to);
+        progress.any(|(read_to, logged)| read_to.is_some_and(|time| is_old(logged, time)))
     }
 }
 
-impl Runner {
-    /// Whether a batch without rows is to be logged: what the newest entry says is old, and much more is
-    /// known by now; or it does not have the end of a shard, or a statement that was accepted. A query that
-    /// ends by itself first reads all that it is to read, and leaves ends to batches with rows.
-    pub(in crate::query) fn owes_mark(&self, readers: &[StreamReader]) -> bool {
-        let reads_on = || self.until.is_some() && !readers.iter().all(StreamReader::is_exhausted);
-        if self.owes_query {
-            return !reads_on();
+/// What the entry of `batch` records. An unknown time counts as infinitely old.
+fn read_to(batch: &Batch) -> Vec<UnixMillis> {
+    let read_to = |source: &StreamRanges| source.read_to.unwrap_or(UnixMillis(i64::MIN));
+    batch.sources.iter().map(read_to).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::BatchId;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// A stream that keeps its records for 24 hours, and is read to `read_to`.
+    struct Progress {
+        has_end: bool,
+        has_rows_before_end: bool,
+        has_unlogged_shard_end: bool,
+        read_to: Option<UnixMillis>,
+    }
+
+    impl ReadProgress for Progress {
+        fn has_end(&self) -> bool {
+            self.has_end
         }
-        if self.until.is_none()
-            && readers
-                .iter()
-                .any(|reader| reader.has_unlogged_shard_end(END_WAITS))
-        {
-            return true;
+
+        fn has_rows_before_end(&self) -> bool {
+            self.has_rows_before_end
         }
-        let retention = readers.iter().map(StreamReader::retention).min();
-        let most = retention.unwrap_or_default() / MARKS_PER_RETENTION;
-        let is_old = |told: &UnixMillis, time: UnixMillis| time.since(*told) >= most;
-        let now = self.clock.now();
-        // A walk over the shards is worth it only then.
-        if !self.mark.0.iter().any(|told| is_old(told, now)) || reads_on() {
-            return false;
+
+        fn has_unlogged_shard_end(&self, _age: Duration) -> bool {
+            self.has_unlogged_shard_end
         }
-        let mut sources = readers.iter().zip(&self.mark.0);
-        sources.any(|(reader, told)| reader.read_to().is_some_and(|time| is_old(told, time)))
+
+        fn retention(&self) -> Option<Duration> {
+            Some(24 * HOUR)
+        }
+
+        fn read_to(&self) -> impl Iterator<Item = Option<UnixMillis>> {
+            [self.read_to].into_iter()
+        }
+    }
+
+    fn at(hours: u32) -> UnixMillis {
+        UnixMillis(0).plus(HOUR * hours)
+    }
+
+    fn progress(read_to: u32) -> Progress {
+        Progress {
+            has_end: false,
+            has_rows_before_end: false,
+            has_unlogged_shard_end: false,
+            read_to: Some(at(read_to)),
+        }
+    }
+
+    fn coverage(read_to: u32) -> LogCoverage {
+        LogCoverage {
+            read_to: vec![at(read_to)],
+            has_unlogged_statement: false,
+        }
+    }
+
+    #[test]
+    fn an_entry_is_due_after_a_quarter_of_the_retention_period() {
+        let log = coverage(10);
+        assert!(!log.needs_entry(at(15), &progress(15)));
+        assert!(log.needs_entry(at(16), &progress(16)));
+        assert!(!log.needs_entry(at(16), &progress(15)), "not read so far");
+        let unknown = Progress {
+            read_to: None,
+            ..progress(0)
+        };
+        assert!(!log.needs_entry(at(16), &unknown));
+    }
+
+    #[test]
+    fn an_entry_that_does_not_say_how_far_it_read_is_old() {
+        let mut log = coverage(10);
+        log.logged(&Batch {
+            id: BatchId(3),
+            time: at(12),
+            watermark: None,
+            sources: vec![StreamRanges {
+                stream: crate::model::StreamName::new("words").unwrap(),
+                created_at: None,
+                read_to: None,
+                retention: None,
+                shards: std::collections::BTreeMap::new(),
+            }],
+        });
+        assert!(log.needs_entry(at(12), &progress(12)));
+    }
+
+    #[test]
+    fn the_end_of_a_shard_is_logged_unless_the_query_ends_by_itself() {
+        let ended = Progress {
+            has_unlogged_shard_end: true,
+            ..progress(10)
+        };
+        assert!(coverage(10).needs_entry(at(10), &ended));
+        let ends = Progress {
+            has_end: true,
+            ..ended
+        };
+        assert!(!coverage(10).needs_entry(at(10), &ends));
+    }
+
+    #[test]
+    fn an_accepted_statement_is_logged_after_the_rows_before_the_end() {
+        let log = LogCoverage {
+            has_unlogged_statement: true,
+            ..coverage(10)
+        };
+        assert!(log.needs_entry(at(10), &progress(10)));
+        let reading = Progress {
+            has_end: true,
+            has_rows_before_end: true,
+            ..progress(10)
+        };
+        assert!(!log.needs_entry(at(10), &reading));
     }
 }

@@ -1,272 +1,303 @@
-//! What a query does between batches: waits for its trigger and for data, looks for its stop lock,
-//! and answers who waits for it.
+//! The scheduler: decides what a query does next between batches. Pure: it is given the time and facts
+//! about the sources, and answers with an action.
 
-pub(super) mod log_coverage;
-pub(super) mod timers;
-pub(super) mod trigger;
+mod log_coverage;
+mod timers;
+mod trigger;
 
-use std::future::pending;
 use std::time::Duration;
 
-use futures::future::select_all;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+pub(super) use self::log_coverage::{LogCoverage, ReadProgress};
+use self::timers::Timers;
+use self::trigger::next_fire;
+use super::status::QueryEnd;
 use crate::error::Result;
-use crate::model::Trigger;
-use crate::query::batch::state::Stateful;
-use crate::query::events::listener::StreamingQueryIdle;
-use crate::query::handle::control::Wish;
-use crate::query::schedule::timers::Timer;
-use crate::query::status::QueryEnd;
-use crate::query::task::Runner;
-use crate::source::streaming::{Readiness, StreamReader};
+use crate::model::{Trigger, UnixMillis};
+use crate::source::streaming::Readiness;
 
-/// How often the stop lock is looked for at most.
+/// The interval between looks at the STOP_LOCK.
 const STOP_LOCK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long nothing happens before the listeners hear of it, each time.
-const IDLE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// How often it is looked between two ticks of an interval whether all shards are read to their
-/// tips, while somebody waits for that.
+/// The poll interval for having caught up, between two ticks of an interval trigger, while a caller waits
+/// for that.
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often a query without data looks whether the clock has moved its watermark to the end of a group.
+/// How often a query without data checks whether the clock has moved its watermark past the end of a group.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What comes after a wait.
+/// A point in time on both clocks: the monotonic one for durations, the wall clock for triggers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) instant: Instant,
+    pub(super) clock: UnixMillis,
+}
+
+/// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::query) enum Wake {
-    /// There is data for a batch.
-    Batch,
-    /// There is none, and has not been for so long that the log is to say it; or what the watermark has
-    /// come to by now closes groups.
-    Mark,
-    /// The query is done, or is to stop.
+pub(super) enum Action {
+    /// Log that there has been nothing to read for this long.
+    LogIdle(Duration),
+    /// Tell the listeners that the query is idle.
+    NotifyIdle,
+    /// Look for the STOP_LOCK, and end if it is there.
+    CheckStopLock,
+    /// Plan a batch from the buffered rows, and run it unless it turns out to advance no position.
+    RunBatch,
+    /// Plan and run a batch even if it has no rows: the log has to record how far the query has read, or
+    /// the watermark closes groups.
+    RunEmptyBatch,
+    /// Wait.
+    Wait(Wait),
+    /// End the query.
     End(QueryEnd),
 }
 
-/// What the readers have, taken together.
+/// A wait until a deadline, a stop request, or a new caller that waits for the query to catch up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait {
+    pub(super) reason: WaitReason,
+    pub(super) until: Instant,
+}
+
+/// What a query waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WaitReason {
+    /// The next tick of the trigger. News from the sources does not end the wait.
+    Trigger,
+    /// Shards that are still catching up and may add to the batch.
+    CatchingUp,
+    /// Data, of which there is none.
+    Data,
+}
+
+/// What one source has for a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SourceReadiness {
+    pub(super) readiness: Readiness,
+    /// Whether everything up to the frozen tip of the source is taken.
+    pub(super) is_exhausted: bool,
+}
+
+/// What the scheduler asks about the query and its sources. It asks only when the answer matters: some
+/// answers cost a walk over all shards.
+pub(super) trait Facts {
+    /// Whether a handle has asked the query to stop.
+    fn is_stop_requested(&self) -> bool;
+
+    /// Whether a caller waits for the query to catch up.
+    fn has_catch_up_waiters(&self) -> bool;
+
+    /// What each source has for a trigger that fired at `fired_at`.
+    ///
+    /// # Errors
+    /// The error that ended a reader for good.
+    fn readiness(&self, fired_at: Instant) -> Result<Vec<SourceReadiness>>;
+
+    /// Whether everything up to the frozen tips of all sources is taken.
+    fn is_exhausted(&self) -> bool;
+
+    /// Whether all rows that were in the streams at `time` are taken.
+    fn has_taken_all_before(&self, time: UnixMillis) -> bool;
+
+    /// Whether a batch without rows is due.
+    fn needs_empty_batch(&self, now: UnixMillis) -> bool;
+
+    /// Whether the passing of time alone may close groups.
+    fn closes_groups_by_clock(&self) -> bool;
+}
+
+/// Decides what a query does between batches.
+#[derive(Debug)]
+pub(super) struct Scheduler {
+    trigger: Trigger,
+    /// When the trigger fires, or fired for the current batch.
+    due: UnixMillis,
+    /// When the trigger fired for the batch to come. Shards that are catching up may hold up the batch for
+    /// some time from here on.
+    fired_at: Option<Instant>,
+    /// When the query started; `None` once the first trigger has done its work.
+    started: Option<UnixMillis>,
+    /// Whether the last action was to wait for data.
+    waited_for_data: bool,
+    /// Whether there is a place for a STOP_LOCK.
+    has_stop_lock: bool,
+    stop_lock_checked: Option<Instant>,
+    /// Whether the look at the STOP_LOCK for the next decision is done: a look that takes longer than the
+    /// interval must not be followed by another one.
+    stop_lock_fresh: bool,
+    timers: Timers,
+}
+
+/// All readiness combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Data {
     None,
-    /// Some, and a shard that is worth waiting for until then.
+    /// There is data, and shards that are worth waiting for until then.
     Until(Instant),
-    Some,
+    Ready,
 }
 
-impl Runner {
-    /// Waits until the trigger has fired and there is data, or for the end.
+impl Scheduler {
+    pub(super) fn new(trigger: Trigger, has_stop_lock: bool, now: Now) -> Self {
+        Self {
+            trigger,
+            due: now.clock,
+            fired_at: None,
+            started: Some(now.clock),
+            waited_for_data: false,
+            has_stop_lock,
+            stop_lock_checked: None,
+            stop_lock_fresh: false,
+            timers: Timers::new(now.instant),
+        }
+    }
+
+    /// When the trigger fired, or should have fired, for the batch that is planned next.
+    pub(super) fn due(&self) -> UnixMillis {
+        self.due
+    }
+
+    /// Decides what to do at `now`.
     ///
     /// # Errors
-    /// What ended a reader for good.
-    pub(in crate::query) async fn next_wake(
-        &mut self,
-        readers: &[StreamReader],
-        timer: &mut Timer,
-    ) -> Result<Wake> {
+    /// The error that ended a reader for good.
+    pub(super) fn next(&mut self, now: Now, facts: &impl Facts) -> Result<Action> {
+        if std::mem::take(&mut self.waited_for_data) {
+            self.due = now.clock;
+        }
+        if let Some(idle) = self.timers.log_idle(now.instant) {
+            return Ok(Action::LogIdle(idle));
+        }
+        if facts.is_stop_requested() {
+            return Ok(Action::End(QueryEnd::Stopped));
+        }
+        if self.is_stop_lock_due(now.instant) {
+            self.stop_lock_checked = Some(now.instant);
+            self.stop_lock_fresh = true;
+            return Ok(Action::CheckStopLock);
+        }
+        let action = self.decide(now, facts)?;
+        if let Action::Wait(_) = action
+            && self.timers.notify_idle(now.instant)
+        {
+            return Ok(Action::NotifyIdle);
+        }
+        self.stop_lock_fresh = false;
+        self.waited_for_data = matches!(
+            action,
+            Action::Wait(Wait {
+                reason: WaitReason::Data,
+                ..
+            })
+        );
+        Ok(action)
+    }
+
+    fn decide(&mut self, now: Now, facts: &impl Facts) -> Result<Action> {
         loop {
-            let awaited = self.answer(readers);
-            self.tell_losses(readers);
-            self.tell_of_waiting(readers, timer);
-            if self.shared.is_stopping() {
-                return Ok(Wake::End(QueryEnd::Stopped));
+            if let Some(wait) = self.until_trigger(now.clock) {
+                let poll = facts.has_catch_up_waiters().then_some(CATCH_UP_INTERVAL);
+                let wait = wait.min(poll.unwrap_or(wait));
+                return Ok(self.wait(WaitReason::Trigger, Some(now.instant + wait)));
             }
-            if self.finds_stop_lock(timer).await {
-                return Ok(Wake::End(QueryEnd::StopLock));
+            let fired_at = *self.fired_at.get_or_insert(now.instant);
+            match self.data(&facts.readiness(fired_at)?) {
+                Data::Ready => return Ok(Action::RunBatch),
+                Data::Until(time) => return Ok(self.wait(WaitReason::CatchingUp, Some(time))),
+                Data::None => {}
             }
-            let early = self.clock.now();
-            if let Some(wait) = timer.wait_from(early) {
-                let until = Instant::now() + wait;
-                self.shared
-                    .set_status("Waiting for next trigger", false, false);
-                let poll = awaited.then(|| Instant::now() + CATCH_UP_INTERVAL);
-                self.pause(&[], earlier(Some(until), poll), timer).await;
+            if facts.needs_empty_batch(now.clock) {
+                return Ok(Action::RunEmptyBatch);
+            }
+            if self.trigger.ends_by_itself() && facts.is_exhausted() {
+                return Ok(Action::End(QueryEnd::Finished));
+            }
+            if self.has_interval() && self.is_tick_over(facts) {
+                self.advance(now.clock);
                 continue;
             }
-            let fired = *timer.fired.get_or_insert_with(Instant::now);
-            match self.data(readers, fired)? {
-                Data::Some => return Ok(Wake::Batch),
-                Data::Until(time) => {
-                    self.shared
-                        .set_status("Waiting for shards to catch up", true, true);
-                    self.pause(readers, Some(time), timer).await;
-                }
-                Data::None => {
-                    if self.owes_mark(readers) || self.owes_closing(readers) {
-                        return Ok(Wake::Mark);
-                    }
-                    if self.until.is_some() && readers.iter().all(StreamReader::is_exhausted) {
-                        return Ok(Wake::End(QueryEnd::Finished));
-                    }
-                    if timer.has_interval() && is_over(readers, timer) {
-                        timer.advance(early);
-                        continue;
-                    }
-                    timer.fired = None;
-                    self.shared
-                        .set_status("Waiting for data to arrive", false, false);
-                    // What the readers did after the look above wakes the pause.
-                    self.answer(readers);
-                    let closes = self
-                        .stateful
-                        .as_ref()
-                        .is_some_and(Stateful::closes_by_clock);
-                    let look = closes.then(|| Instant::now() + CLOCK_INTERVAL);
-                    self.pause(readers, look, timer).await;
-                    timer.due = self.clock.now();
-                }
-            }
+            self.fired_at = None;
+            let poll = facts.closes_groups_by_clock().then_some(CLOCK_INTERVAL);
+            return Ok(self.wait(WaitReason::Data, poll.map(|poll| now.instant + poll)));
         }
     }
 
-    /// Tells those who wait for all that has come whether it is committed; whether some still wait.
-    fn answer(&self, readers: &[StreamReader]) -> bool {
-        self.shared.answer(|time| {
-            readers
-                .iter()
-                .all(|reader| reader.has_taken_all_before(time))
-        })
+    /// A batch has ended at `now`. Returns how long it took if a warning is due that it took longer than
+    /// the interval of the trigger.
+    pub(super) fn batch_done(&mut self, now: Now) -> Option<Duration> {
+        self.timers.batch_done(now.instant);
+        let took = self.advance(now.clock)?;
+        self.timers.warn_behind(now.instant).then_some(took)
     }
 
-    /// What the readers have. One shard that is worth waiting for holds the whole batch; and `once`
-    /// waits for all streams, to be one batch.
-    fn data(&self, readers: &[StreamReader], fired: Instant) -> Result<Data> {
-        let mut data = Data::None;
-        let mut unread = false;
-        for reader in readers {
-            // All are asked: what one has told is no news any more.
-            data = match (data, reader.readiness(fired)?) {
-                (Data::Until(a), Readiness::WaitUntil(b)) => Data::Until(a.max(b)),
-                (_, Readiness::WaitUntil(time)) => Data::Until(time),
-                (Data::None, Readiness::Ready) => Data::Some,
-                (data, Readiness::Ready) => data,
-                (data, Readiness::NoData) => {
-                    unread |= !reader.is_exhausted();
-                    data
-                }
-            };
-        }
-        if unread && self.trigger == Trigger::Once {
-            return Ok(Data::None);
-        }
-        Ok(data)
+    /// Moves on to the next time of the trigger, whose work ended at `done`. Returns how long the work took
+    /// if that was longer than the interval.
+    fn advance(&mut self, done: UnixMillis) -> Option<Duration> {
+        let next = next_fire(self.trigger, self.due, done);
+        self.due = next.at;
+        self.fired_at = None;
+        self.started = None;
+        next.fell_behind
     }
 
-    /// The trigger's work is done.
-    pub(in crate::query) fn done(&self, timer: &mut Timer) {
-        timer.worked();
-        if let Some(took) = timer.advance(self.clock.now())
-            && timer.tells_behind()
-        {
-            tracing::warn!(
-                query = %self.shared, ?took, trigger = %self.trigger,
-                "falling behind: the batch took longer than the trigger's interval"
-            );
+    /// How long until the trigger fires; `None` if it has fired. A clock that is set back in the meantime
+    /// costs one interval at most.
+    fn until_trigger(&mut self, now: UnixMillis) -> Option<Duration> {
+        if let Trigger::ProcessingTime(interval) = self.trigger {
+            self.due = self.due.min(now.plus(interval));
         }
+        (self.due > now).then(|| self.due.since(now))
     }
 
-    /// Whether the stop lock was there.
-    async fn finds_stop_lock(&self, timer: &mut Timer) -> bool {
-        if timer
-            .looked
-            .is_some_and(|looked| looked.elapsed() < STOP_LOCK_INTERVAL)
-        {
-            return false;
-        }
-        let Some(stop_lock) = &self.stop_lock else {
-            return false;
+    /// Combines the readiness of the sources. One shard that is worth waiting for holds up the whole batch.
+    /// Trigger `once` runs one batch, so it waits until every source has data or is exhausted.
+    fn data(&self, sources: &[SourceReadiness]) -> Data {
+        let is_unread = |source: &SourceReadiness| {
+            source.readiness == Readiness::NoData && !source.is_exhausted
         };
-        timer.looked = Some(Instant::now());
-        match stop_lock.take().await {
-            Ok(found) => {
-                timer.lock_failed = false;
-                if found {
-                    tracing::info!(query = %self.shared, "stopping: there was a STOP_LOCK");
-                }
-                found
-            }
-            // Whether the checkpoint can be reached at all, the next batch finds out.
-            Err(error) => {
-                if !timer.lock_failed {
-                    tracing::warn!(query = %self.shared, "cannot look for the STOP_LOCK: {error}");
-                }
-                timer.lock_failed = true;
-                false
-            }
+        if self.trigger == Trigger::Once && sources.iter().any(is_unread) {
+            return Data::None;
         }
-    }
-
-    /// Waits until `until`, for news of `readers`, for a wish, or until it is time to look again.
-    async fn pause(&self, readers: &[StreamReader], until: Option<Instant>, timer: &mut Timer) {
-        let next_look = timer.looked.map(|looked| looked + STOP_LOCK_INTERVAL);
-        let until = earlier(until, next_look);
-        let news = async {
-            match readers {
-                [] => pending().await,
-                readers => {
-                    let changes = readers.iter().map(|reader| Box::pin(reader.changed()));
-                    select_all(changes).await;
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.shared.wished(Wish::Stop) => {}
-            () = self.shared.asked() => {}
-            () = news => {}
-            () = sleep_until_some(until) => {}
-            () = sleep_until(timer.idle + IDLE_INTERVAL) => self.tell_idle(timer),
-        }
-    }
-
-    /// Tells the log from time to time that the query waits, and how far it has read.
-    fn tell_of_waiting(&self, readers: &[StreamReader], timer: &mut Timer) {
-        let Some(idle) = timer.heartbeat() else {
-            return;
-        };
-        let statuses: Vec<_> = readers.iter().map(StreamReader::status).collect();
-        let shards: usize = statuses.iter().map(|status| status.open_shards).sum();
-        let behind = statuses
-            .iter()
-            .filter_map(|status| status.max_behind_latest);
-        let behind = behind.max().unwrap_or_default();
-        let read_to = readers.iter().filter_map(StreamReader::read_to).min();
-        let read_to = read_to.map_or_else(|| "unknown".to_owned(), |time| time.to_string());
-        tracing::info!(
-            query = %self.shared, ?idle, shards, ?behind, read_to,
-            "waiting: there was nothing to read"
-        );
-    }
-
-    fn tell_idle(&self, timer: &mut Timer) {
-        timer.idle = Instant::now();
-        self.listeners.idle(&StreamingQueryIdle {
-            id: self.shared.id.clone(),
-            run_id: self.shared.run_id.clone(),
-            name: self.shared.name.clone(),
-            timestamp: self.clock.now(),
+        let deadlines = sources.iter().filter_map(|source| match source.readiness {
+            Readiness::WaitUntil(time) => Some(time),
+            Readiness::NoData | Readiness::Ready => None,
         });
+        let is_ready = |source: &SourceReadiness| source.readiness == Readiness::Ready;
+        match deadlines.max() {
+            Some(time) => Data::Until(time),
+            None if sources.iter().any(is_ready) => Data::Ready,
+            None => Data::None,
+        }
+    }
+
+    /// Whether a tick without data is over. The first tick waits for the first pages of all shards, so that
+    /// data that is there at the start is not left to the second tick.
+    fn is_tick_over(&self, facts: &impl Facts) -> bool {
+        self.started
+            .is_none_or(|started| facts.has_taken_all_before(started))
+    }
+
+    fn has_interval(&self) -> bool {
+        matches!(self.trigger, Trigger::ProcessingTime(interval) if !interval.is_zero())
+    }
+
+    fn is_stop_lock_due(&self, now: Instant) -> bool {
+        let is_old = |checked| now - checked >= STOP_LOCK_INTERVAL;
+        self.has_stop_lock && !self.stop_lock_fresh && self.stop_lock_checked.is_none_or(is_old)
+    }
+
+    /// A wait that also ends when the STOP_LOCK or the idle event is due.
+    fn wait(&self, reason: WaitReason, until: Option<Instant>) -> Action {
+        let stop_lock = self
+            .stop_lock_checked
+            .map(|checked| checked + STOP_LOCK_INTERVAL);
+        let idle = self.timers.idle_at();
+        let until = until.into_iter().chain(stop_lock).fold(idle, Instant::min);
+        Action::Wait(Wait { reason, until })
     }
 }
 
-/// Whether a tick without data is over. The first one waits for the first pages of all shards: what
-/// is there when a query starts is not left to its second tick.
-fn is_over(readers: &[StreamReader], timer: &Timer) -> bool {
-    timer.opening.is_none_or(|began| {
-        readers
-            .iter()
-            .all(|reader| reader.has_taken_all_before(began))
-    })
-}
-
-async fn sleep_until_some(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => pending().await,
-    }
-}
-
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    a.into_iter().chain(b).min()
-}
+#[cfg(test)]
+mod tests;

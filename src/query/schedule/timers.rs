@@ -1,135 +1,94 @@
-//! What is remembered from wait to wait.
+//! When idleness is logged and reported, and when a warning about slow batches is due.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{Clock, Trigger, UnixMillis};
-use crate::query::schedule::trigger::next_fire;
+/// How long the query is idle before the listeners are told, and between two such events.
+const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A query that is always behind says so this often.
-const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// How often an idle query says so in the log, which tells it from one that hangs.
+const LOG_INTERVAL: Duration = Duration::from_secs(300);
 
-/// How often the log hears of a query that has nothing to read: often enough to tell it from one that hangs.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(300);
+/// The least interval between two warnings that batches take longer than the trigger's interval.
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// When the trigger fires, and when what was done last.
+/// Limits how often the same thing is reported.
 #[derive(Debug)]
-pub(in crate::query) struct Timer {
-    trigger: Trigger,
-    /// When the trigger fires, or fired for what is going on.
-    pub(in crate::query) due: UnixMillis,
-    /// Since when it has fired; what may hold a batch up is counted from here.
-    pub(in crate::query) fired: Option<Instant>,
-    /// When the stop lock was looked for last.
-    pub(in crate::query) looked: Option<Instant>,
-    /// Whether that failed.
-    pub(in crate::query) lock_failed: bool,
-    /// Since when nothing has happened.
-    pub(in crate::query) idle: Instant,
-    /// When there was a batch last.
-    active: Instant,
-    /// When there was a batch last, or the log was told that there is none.
-    told_idle: Instant,
-    /// When the query began, before its first trigger has done its work.
-    pub(in crate::query) opening: Option<UnixMillis>,
-    /// When it was told last that batches take longer than the interval.
-    told: Option<Instant>,
+pub(super) struct Timers {
+    /// When the last batch ended.
+    last_batch: Instant,
+    /// When the last batch ended, or the last idle event was sent.
+    idle_since: Instant,
+    /// When the last batch ended, or idleness was last logged.
+    log_idle_since: Instant,
+    /// When the last warning about slow batches was logged.
+    warned: Option<Instant>,
 }
 
-impl Timer {
-    pub(in crate::query) fn new(trigger: Trigger, clock: &dyn Clock) -> Self {
+impl Timers {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
-            trigger,
-            due: clock.now(),
-            fired: None,
-            looked: None,
-            lock_failed: false,
-            idle: Instant::now(),
-            active: Instant::now(),
-            told_idle: Instant::now(),
-            opening: Some(clock.now()),
-            told: None,
+            last_batch: now,
+            idle_since: now,
+            log_idle_since: now,
+            warned: None,
         }
     }
 
-    /// How long until the trigger fires, at `now`; `None` where it has fired. A clock that is set back
-    /// meanwhile costs one interval at most.
-    pub(in crate::query) fn wait_from(&mut self, now: UnixMillis) -> Option<Duration> {
-        if let Trigger::ProcessingTime(interval) = self.trigger {
-            self.due = self.due.min(now.plus(interval));
+    /// A batch ended.
+    pub(super) fn batch_done(&mut self, now: Instant) {
+        (self.last_batch, self.idle_since, self.log_idle_since) = (now, now, now);
+    }
+
+    /// When the next idle event is due.
+    pub(super) fn idle_at(&self) -> Instant {
+        self.idle_since + IDLE_INTERVAL
+    }
+
+    /// Whether an idle event is due, which restarts the interval.
+    pub(super) fn notify_idle(&mut self, now: Instant) -> bool {
+        let due = now >= self.idle_at();
+        if due {
+            self.idle_since = now;
         }
-        (self.due > now).then(|| self.due.since(now))
+        due
     }
 
-    /// There was a batch.
-    pub(in crate::query) fn worked(&mut self) {
-        let now = Instant::now();
-        (self.idle, self.active, self.told_idle) = (now, now, now);
-    }
-
-    /// For how long there has been no batch, where it is time to tell.
-    pub(in crate::query) fn heartbeat(&mut self) -> Option<Duration> {
-        if self.told_idle.elapsed() < HEARTBEAT_INTERVAL {
+    /// How long there has been no batch, if it is time to log that.
+    pub(super) fn log_idle(&mut self, now: Instant) -> Option<Duration> {
+        if now - self.log_idle_since < LOG_INTERVAL {
             return None;
         }
-        self.told_idle = Instant::now();
-        Some(self.active.elapsed())
+        self.log_idle_since = now;
+        Some(now - self.last_batch)
     }
 
-    /// Whether it is time to tell that batches take longer than the interval.
-    pub(in crate::query) fn tells_behind(&mut self) -> bool {
-        let tells = self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY);
-        if tells {
-            self.told = Some(Instant::now());
+    /// Whether a warning about slow batches is due, which restarts the interval.
+    pub(super) fn warn_behind(&mut self, now: Instant) -> bool {
+        let due = self
+            .warned
+            .is_none_or(|warned| now - warned >= WARN_INTERVAL);
+        if due {
+            self.warned = Some(now);
         }
-        tells
-    }
-
-    /// Whether the trigger has ticks.
-    pub(in crate::query) fn has_interval(&self) -> bool {
-        matches!(self.trigger, Trigger::ProcessingTime(interval) if !interval.is_zero())
-    }
-
-    /// The trigger has done its work: on to its next time. Gives how long the work took where that
-    /// was longer than the interval.
-    pub(in crate::query) fn advance(&mut self, now: UnixMillis) -> Option<Duration> {
-        let next = next_fire(self.trigger, self.due, now);
-        self.due = next.at;
-        self.fired = None;
-        self.opening = None;
-        next.fell_behind
+        due
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::advance;
-
     use super::*;
-    use crate::model::SystemClock;
 
     #[test]
-    fn a_clock_that_is_set_back_before_a_tick_costs_one_interval_at_most() {
-        const SECOND: Duration = Duration::from_secs(1);
-        let mut timer = Timer::new(Trigger::ProcessingTime(SECOND), &SystemClock);
-        timer.due = UnixMillis(3_600_000);
-        assert_eq!(timer.wait_from(UnixMillis(3_599_400)), Some(SECOND * 3 / 5));
-        assert_eq!(timer.wait_from(UnixMillis(1_700)), Some(SECOND));
-        assert_eq!(timer.due, UnixMillis(2_700));
-        assert_eq!(timer.wait_from(UnixMillis(2_700)), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_query_that_is_always_behind_says_so_once_a_minute() {
-        let mut timer = Timer::new(Trigger::AsFastAsPossible, &SystemClock);
-        let mut told = Vec::new();
-        for second in 0..150 {
-            if timer.tells_behind() {
-                told.push(second);
-            }
-            advance(Duration::from_secs(1)).await;
-        }
-        assert_eq!(told, [0, 60, 120]);
+    fn the_warning_about_slow_batches_is_logged_once_a_minute() {
+        let start = Instant::now();
+        let mut timers = Timers::new(start);
+        let seconds = (0..150).map(|second| start + Duration::from_secs(second));
+        let warned: Vec<_> = seconds
+            .filter(|now| timers.warn_behind(*now))
+            .map(|now| (now - start).as_secs())
+            .collect();
+        assert_eq!(warned, [0, 60, 120]);
     }
 }

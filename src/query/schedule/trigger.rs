@@ -1,42 +1,38 @@
-//! When the next batch may be planned.
+//! When a trigger fires next.
 
 use std::time::Duration;
 
 use crate::model::{Trigger, UnixMillis};
 
-/// When a trigger fires again.
+/// The next time a trigger fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::query) struct NextFire {
-    /// The time; not before the work of the last one was done.
-    pub(in crate::query) at: UnixMillis,
-    /// How long the work took, where that was longer than the interval between two batches.
-    pub(in crate::query) fell_behind: Option<Duration>,
+pub(super) struct NextFire {
+    /// The time, which is never before the end of the work.
+    pub(super) at: UnixMillis,
+    /// How long the work took, if that was longer than the interval.
+    pub(super) fell_behind: Option<Duration>,
 }
 
-/// When `trigger` fires after it fired at `fired` and the work was done at `done`.
+/// When `trigger` fires next, after it fired at `fired` and the work ended at `done`.
 ///
-/// An interval fires at its multiples since the epoch. After a batch that took longer it fires at
-/// once, and ticks that were missed are left out. The other triggers fire when the work is done.
-pub(in crate::query) fn next_fire(
-    trigger: Trigger,
-    fired: UnixMillis,
-    done: UnixMillis,
-) -> NextFire {
-    let at_once = NextFire {
+/// An interval fires at its multiples since the epoch. After a batch that took longer than the interval it
+/// fires immediately and skips the missed ticks. The other triggers fire as soon as the work ends.
+pub(super) fn next_fire(trigger: Trigger, fired: UnixMillis, done: UnixMillis) -> NextFire {
+    let immediately = NextFire {
         at: done,
         fell_behind: None,
     };
     let Trigger::ProcessingTime(interval) = trigger else {
-        return at_once;
+        return immediately;
     };
     let millis = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
     if millis == 0 {
-        return at_once;
+        return immediately;
     }
     let tick = (fired.0.div_euclid(millis))
         .saturating_add(1)
         .saturating_mul(millis);
-    // A clock that was set back must not make the query wait for it to come forward again.
+    // Without this limit, a clock that was set back would stop the query until it catches up.
     let latest = done.plus(interval);
     let took = done.since(fired);
     NextFire {
@@ -72,24 +68,24 @@ mod tests {
     }
 
     #[test]
-    fn a_late_batch_is_followed_at_once_and_missed_ticks_are_left_out() {
+    fn after_a_slow_batch_it_fires_immediately_and_skips_missed_ticks() {
         assert_eq!(next(SECOND, 10_000, 13_400), (13_400, Some(3_400)));
         assert_eq!(next(SECOND, 13_400, 13_500), (14_000, None));
     }
 
     #[test]
-    fn a_batch_over_a_tick_but_within_the_interval_is_not_behind() {
+    fn a_batch_that_crosses_a_tick_within_the_interval_is_not_behind() {
         assert_eq!(next(SECOND, 10_900, 11_100), (11_100, None));
         assert_eq!(next(SECOND, 10_000, 11_000), (11_000, None));
     }
 
     #[test]
-    fn a_clock_that_was_set_back_costs_one_interval_at_most() {
+    fn a_clock_that_was_set_back_delays_by_at_most_one_interval() {
         assert_eq!(next(SECOND, 3_600_000, 1_000), (2_000, None));
     }
 
     #[test]
-    fn the_other_triggers_fire_when_the_work_is_done() {
+    fn other_triggers_fire_as_soon_as_the_work_ends() {
         let none = Trigger::ProcessingTime(Duration::ZERO);
         for trigger in [
             Trigger::AsFastAsPossible,

@@ -1,30 +1,28 @@
-//! Where a query goes on in each of its streams: behind its newest batch, unless the stream was
-//! deleted and made anew since then.
+//! The streams of a query: describes them, starts their readers, and cuts batches from all of them.
 
-use std::fmt::Write;
+mod start_positions;
+
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::{pending, select_all};
 use tokio::time::Instant;
 
-use crate::checkpoint::Recovered;
-use crate::error::{Error, ErrorKind, Result};
+use super::plan::{PlanSource, StreamingPlan};
+use super::schedule::{ReadProgress, SourceReadiness};
+use crate::error::Result;
 use crate::kinesis::StreamSummary;
-use crate::model::{InitialPositions, Offsets, ShardPosition, Trigger, UnixMillis};
-use crate::query::batch::state::Stateful;
-use crate::query::plan::{PlanSource, StreamingPlan};
-use crate::query::schedule::log_coverage::Mark;
-use crate::query::task::Runner;
-use crate::source::streaming::{StreamReader, StreamReaderSettings, StreamStart};
-use crate::source::{InFlightLimits, ReadContext, StreamRetention};
+use crate::model::{Batch, Trigger, UnixMillis};
+use crate::source::streaming::{
+    Coverage, ReaderStatus, Readiness, StreamBatch, StreamReader, StreamReaderSettings, StreamStart,
+};
+use crate::source::{BatchReads, InFlightLimits, ReadContext, StreamRetention};
 
-/// How many positions a message names.
-const NAMED_POSITIONS: usize = 4;
-
-/// The sources of `plan` as they are now.
+/// Describes the streams that `plan` reads as they are now.
 ///
 /// # Errors
-/// One of them is gone, or what the service answers.
-pub(in crate::query) async fn describe(
+/// A stream does not exist, or the service refuses the request.
+pub(super) async fn describe_streams(
     plan: &StreamingPlan,
     random: &mut fastrand::Rng,
 ) -> Result<Vec<StreamSummary>> {
@@ -35,123 +33,65 @@ pub(in crate::query) async fn describe(
     Ok(streams)
 }
 
-impl Runner {
-    /// Where each source is read from, and what of `recovered` is left: a stream that was made anew
-    /// takes its ranges out of it and is read from its beginning.
-    ///
-    /// # Errors
-    /// [`DataLoss`](ErrorKind::DataLoss) for such a stream, with both times and the positions, where
-    /// the options have it so.
-    pub(in crate::query) fn starts(
-        &mut self,
-        recovered: &mut Option<Recovered>,
-    ) -> Result<Vec<StreamStart>> {
-        self.mark = match recovered {
-            Some(recovered) => Mark::of(&recovered.batch),
-            None => Mark::beginning(&self.metadata),
-        };
-        let mut starts = Vec::with_capacity(self.streams.len());
-        for place in 0..self.streams.len() {
-            let ranges = recovered
-                .as_mut()
-                .map(|left| &mut left.batch.sources[place]);
-            let known = &self.metadata.sources[place];
-            let told = ranges.as_ref().and_then(|ranges| ranges.created_at);
-            let made = told.unwrap_or(known.created_at);
-            let start = if made != self.streams[place].created_at {
-                let ends = ranges.as_ref().map(|ranges| ranges.ends());
-                self.remade(place, made, &ends.unwrap_or_default())?;
-                if let Some(ranges) = ranges {
-                    ranges.shards.clear();
-                }
-                // Its shards have the same names, and begin anew.
-                let before = recovered.as_mut().map(|left| &mut left.before.event_times);
-                if let Some(times) = before.and_then(|times| times.get_mut(place)) {
-                    times.clear();
-                }
-                self.oldest_records()
-            } else if let Some(ranges) = ranges {
-                StreamStart::Resume {
-                    offsets: ranges.ends(),
-                    read_to: ranges.read_to,
-                    retention: ranges.retention,
-                }
-            } else {
-                StreamStart::Initial {
-                    start: known.start.clone(),
-                    created_at: self.metadata.created_at,
-                    retention: known.retention,
-                }
-            };
-            starts.push(start);
-        }
-        Ok(starts)
-    }
+/// The streams of a query and their readers, in the order of the plan's sources.
+#[derive(Debug)]
+pub(super) struct Sources {
+    plan: Arc<StreamingPlan>,
+    trigger: Trigger,
+    /// The frozen tip of a query that ends by itself: it reads what had arrived by this time.
+    until: Option<UnixMillis>,
+    streams: Vec<StreamSummary>,
+    /// Empty before [`start`](Self::start) and after [`stop`](Self::stop).
+    readers: Vec<StreamReader>,
+    /// Data losses per source that the current readers do not count: those of earlier readers and those
+    /// found by reruns of batches.
+    losses: Vec<u64>,
+    random: fastrand::Rng,
+}
 
-    fn oldest_records(&self) -> StreamStart {
-        StreamStart::Initial {
-            start: InitialPositions {
-                shards: Offsets::new(),
-                others: ShardPosition::TrimHorizon,
-            },
-            created_at: self.clock.now(),
-            retention: None,
+impl Sources {
+    pub(super) fn new(
+        plan: Arc<StreamingPlan>,
+        trigger: Trigger,
+        until: Option<UnixMillis>,
+        streams: Vec<StreamSummary>,
+        random: fastrand::Rng,
+    ) -> Self {
+        Self {
+            losses: vec![0; streams.len()],
+            plan,
+            trigger,
+            until,
+            streams,
+            readers: Vec::new(),
+            random,
         }
     }
 
-    /// Counts the loss of a stream that was made at `made` and is another one now, or ends with it.
-    fn remade(&mut self, place: usize, made: UnixMillis, ends: &Offsets) -> Result<()> {
-        let StreamSummary {
-            stream, created_at, ..
-        } = &self.streams[place];
-        let found = format!(
-            "stream '{}' was deleted and made anew: it was made at {created_at}, and the query stands \
-             in the one that was made at {made}, {}",
-            stream.name(),
-            places(ends)
-        );
-        if self.plan.sources[place].fails_on_data_loss() {
-            return Err(Error::new(
-                ErrorKind::DataLoss,
-                format!(
-                    "{}: {found}. What that one held behind it is gone. Give the query a new \
-                     checkpoint location, or let it read the new stream from its oldest record with \
-                     'kinesis.failOnDataLoss' = 'false'",
-                    self.shared
-                ),
-            ));
-        }
-        tracing::warn!(
-            query = %self.shared,
-            "{found}; what that one held behind it is gone, the new one is read from its oldest record"
-        );
-        self.losses[place] += 1;
-        self.tell_losses(&[]);
+    /// How many sources there are.
+    pub(super) fn count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Describes the streams again, after one was recreated.
+    pub(super) async fn describe(&mut self) -> Result<()> {
+        self.streams = describe_streams(&self.plan, &mut self.random).await?;
         Ok(())
     }
 
-    /// Has the status say how often data was lost.
-    pub(in crate::query) fn tell_losses(&self, readers: &[StreamReader]) {
-        let found = readers.iter().map(StreamReader::losses);
-        let known = self.losses.iter().copied();
-        self.shared.set_losses(known.chain(found).sum());
-    }
-
-    /// Starts to read each source where `starts` says.
-    pub(in crate::query) async fn readers(
-        &mut self,
-        starts: Vec<StreamStart>,
-    ) -> Result<Vec<StreamReader>> {
+    /// Starts to read each source at its position in `starts`.
+    pub(super) async fn start(&mut self, starts: Vec<StreamStart>) -> Result<()> {
         let mut readers = Vec::with_capacity(starts.len());
-        for (place, from) in starts.into_iter().enumerate() {
-            let (source, summary) = (&self.plan.sources[place], &self.streams[place]);
+        let aggregation = self.plan.aggregation.as_ref();
+        for (index, start) in starts.into_iter().enumerate() {
+            let (source, summary) = (&self.plan.sources[index], &self.streams[index]);
             let settings = StreamReaderSettings {
                 columns: source.columns,
                 created_at: summary.created_at,
                 distribution: summary.distribution,
                 until: self.until,
                 caps: self.trigger != Trigger::Once,
-                track_activity: self.stateful.as_ref().is_some_and(Stateful::has_watermark),
+                track_activity: aggregation.is_some_and(|aggregation| aggregation.delay.is_some()),
             };
             let shards = summary.open_shards as usize;
             let buffers = source.table().options().source.buffer_max_bytes;
@@ -163,31 +103,75 @@ impl Runner {
                 ..source.table().read_context(shards)
             };
             let random = self.random.fork();
-            readers.push(StreamReader::start(context, from, settings, random).await?);
+            readers.push(StreamReader::start(context, start, settings, random).await?);
         }
-        Ok(readers)
+        self.readers = readers;
+        Ok(())
     }
 
-    /// Keeps what `readers` have counted, which are to be replaced.
-    pub(in crate::query) fn replace(&mut self, readers: &[StreamReader]) {
-        for (losses, reader) in self.losses.iter_mut().zip(readers) {
+    /// Ends the readers and keeps the losses that they have counted.
+    pub(super) fn stop(&mut self) {
+        for (losses, reader) in self.losses.iter_mut().zip(self.readers.drain(..)) {
             *losses += reader.losses();
         }
-        self.tell_losses(&[]);
     }
 
-    /// Whether the query goes on with a stream that was made anew while it was read.
-    pub(in crate::query) fn goes_on_anew(&self, readers: &[StreamReader]) -> bool {
-        let mut remade = self.remade_sources(readers).peekable();
-        remade.peek().is_some() && remade.all(|(source, _)| !source.fails_on_data_loss())
+    /// Cuts a batch from the buffers of all sources.
+    pub(super) fn take(&self) -> Vec<StreamBatch> {
+        self.readers.iter().map(StreamReader::take).collect()
     }
 
-    /// Refuses to commit anything to positions of a stream that was made anew.
+    /// The reads of a batch from the log, all of which go to the service.
+    pub(super) fn replay(&self, batch: &Batch) -> Vec<BatchReads> {
+        let ranges = self.readers.iter().zip(&batch.sources);
+        let reads = ranges.map(|(reader, ranges)| reader.replay(ranges));
+        reads.collect()
+    }
+
+    /// Drops the buffered rows of a committed batch.
+    pub(super) fn committed(&self, batch: &Batch) {
+        for (reader, ranges) in self.readers.iter().zip(&batch.sources) {
+            reader.committed(&ranges.ends());
+        }
+    }
+
+    /// Adds ranges of a batch that could no longer be read whole, source by source.
+    pub(super) fn add_losses(&mut self, lost_ranges: &[u64]) {
+        for (losses, lost) in self.losses.iter_mut().zip(lost_ranges) {
+            *losses += lost;
+        }
+    }
+
+    /// How many losses of data were found in total.
+    pub(super) fn data_losses(&self) -> u64 {
+        let found = self.readers.iter().map(StreamReader::losses);
+        self.losses.iter().copied().chain(found).sum()
+    }
+
+    /// The plan's view of each source, and the status of its reader with all losses of the source.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = (&PlanSource, ReaderStatus)> {
+        let sources = self.plan.sources.iter().zip(&self.readers);
+        sources.zip(&self.losses).map(|((source, reader), losses)| {
+            let mut status = reader.status();
+            status.losses += losses;
+            (source, status)
+        })
+    }
+
+    /// Whether a stream was recreated while it was read, and the options let the query continue with the
+    /// new one.
+    pub(super) fn continues_with_recreated(&self) -> bool {
+        let mut recreated = self.recreated().peekable();
+        recreated.peek().is_some() && recreated.all(|(source, _)| !source.fails_on_data_loss())
+    }
+
+    /// Fails if a stream was recreated: its positions would be committed for a stream that has never had
+    /// them.
     ///
     /// # Errors
-    /// What ended its reader, where the options have it so.
-    pub(in crate::query) fn expect_streams(&self, readers: &[StreamReader]) -> Result<()> {
-        for (source, reader) in self.remade_sources(readers) {
+    /// The error that ended the reader, unless the options let the query continue.
+    pub(super) fn expect_not_recreated(&self) -> Result<()> {
+        for (source, reader) in self.recreated() {
             if source.fails_on_data_loss() {
                 reader.readiness(Instant::now())?;
             }
@@ -195,31 +179,86 @@ impl Runner {
         Ok(())
     }
 
-    fn remade_sources<'a>(
-        &'a self,
-        readers: &'a [StreamReader],
-    ) -> impl Iterator<Item = (&'a PlanSource, &'a StreamReader)> {
-        let sources = self.plan.sources.iter().zip(readers);
+    fn recreated(&self) -> impl Iterator<Item = (&PlanSource, &StreamReader)> {
+        let sources = self.plan.sources.iter().zip(&self.readers);
         sources.filter(|(_, reader)| reader.is_stream_recreated())
+    }
+
+    /// What each source has for a trigger that fired at `fired_at`. Every reader is asked, because the news
+    /// that woke the query counts as seen from then on.
+    ///
+    /// # Errors
+    /// The error that ended a reader for good.
+    pub(super) fn readiness(&self, fired_at: Instant) -> Result<Vec<SourceReadiness>> {
+        let readiness = |reader: &StreamReader| {
+            let readiness = reader.readiness(fired_at)?;
+            let is_exhausted = readiness == Readiness::NoData && reader.is_exhausted();
+            Ok(SourceReadiness {
+                readiness,
+                is_exhausted,
+            })
+        };
+        self.readers.iter().map(readiness).collect()
+    }
+
+    /// Whether everything up to the frozen tips is taken.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.readers.iter().all(StreamReader::is_exhausted)
+    }
+
+    /// Whether all rows that were in the streams at `time` are taken.
+    pub(super) fn has_taken_all_before(&self, time: UnixMillis) -> bool {
+        let mut readers = self.readers.iter();
+        readers.all(|reader| reader.has_taken_all_before(time))
+    }
+
+    /// How far the batches taken so far have come in each source. Costs a walk over the shards.
+    pub(super) fn coverage(&self) -> Vec<Coverage> {
+        self.readers.iter().map(StreamReader::coverage).collect()
+    }
+
+    /// The number of open shards, and how far the last shard is behind.
+    pub(super) fn lag(&self) -> (usize, Duration) {
+        let (mut shards, mut behind) = (0, Duration::ZERO);
+        for reader in &self.readers {
+            let status = reader.status();
+            shards += status.open_shards;
+            behind = behind.max(status.max_behind_latest.unwrap_or_default());
+        }
+        (shards, behind)
+    }
+
+    /// Resolves when a reader has news since the last [`readiness`](Self::readiness).
+    pub(super) async fn changed(&self) {
+        if self.readers.is_empty() {
+            return pending().await;
+        }
+        let changes = self.readers.iter();
+        let changes = changes.map(|reader| Box::pin(reader.changed()));
+        select_all(changes).await;
     }
 }
 
-/// Positions, as far as a message has room for them.
-fn places(ends: &Offsets) -> String {
-    if ends.is_empty() {
-        return "before its first batch".to_owned();
+impl ReadProgress for Sources {
+    fn has_end(&self) -> bool {
+        self.until.is_some()
     }
-    let mut text = String::from("at");
-    for (place, (shard, position)) in ends.iter().take(NAMED_POSITIONS).enumerate() {
-        let separator = if place == 0 { "" } else { "," };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{separator} {shard} {position}");
+
+    fn has_rows_before_end(&self) -> bool {
+        self.has_end() && !self.is_exhausted()
     }
-    match ends.len().saturating_sub(NAMED_POSITIONS) {
-        0 => {}
-        others => {
-            let _ = write!(text, " and {others} more shards");
-        }
+
+    fn has_unlogged_shard_end(&self, age: Duration) -> bool {
+        self.readers
+            .iter()
+            .any(|reader| reader.has_unlogged_shard_end(age))
     }
-    text
+
+    fn retention(&self) -> Option<Duration> {
+        self.readers.iter().map(StreamReader::retention).min()
+    }
+
+    fn read_to(&self) -> impl Iterator<Item = Option<UnixMillis>> {
+        self.readers.iter().map(StreamReader::read_to)
+    }
 }

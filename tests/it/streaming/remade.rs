@@ -102,10 +102,10 @@ async fn made_anew_it_ends_a_query_that_is_to_fail_before_anything_is_written() 
         assert_eq!(error.kind(), ErrorKind::DataLoss);
         let message = error.to_string();
         for part in [
-            "stream 'words' was deleted and made anew: it was made at 2023-11-14T22:13:2",
-            "in the one that was made at 2023-11-14T22:13:20Z, at shardId-000000000000 AFTER 4964",
+            "stream 'words' was deleted and recreated: it was created at 2023-11-14T22:13:2",
+            "but the query has read the stream that was created at 2023-11-14T22:13:20Z, at shardId-000000000000 AFTER 4964",
             "shardId-000000000003",
-            " and 2 more shards. What that one held behind it is gone",
+            " and 2 more shards. The records after that position are lost",
             "new checkpoint location",
             "'kinesis.failOnDataLoss' = 'false'",
         ] {

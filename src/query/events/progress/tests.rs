@@ -16,7 +16,7 @@ fn offsets(sequence: &str) -> Option<Arc<Offsets>> {
 }
 
 /// The progress of a batch that ended somewhere in so many shards.
-pub(in crate::query) fn of_shards(count: usize) -> StreamingQueryProgress {
+pub(in crate::query) fn progress_of_shards(count: usize) -> StreamingQueryProgress {
     let shard = |number| ShardId::new(format!("shardId-{number:012}"));
     let ends = (0..count).map(|number| (shard(number), ShardPosition::ShardEnd));
     let mut progress = some_progress();

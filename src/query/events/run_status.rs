@@ -1,0 +1,121 @@
+//! The observable state of a run: status, data losses and recent progress. Written by the event bus, read
+//! by handles.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::progress::{StreamingQueryProgress, data_losses};
+use super::run::QueryRun;
+use crate::query::status::QueryStatus;
+
+/// How many progress events are kept.
+const MAX_EVENTS: usize = 100;
+
+/// How many shard positions the kept events may hold in total. The newest event is kept regardless.
+const MAX_POSITIONS: usize = 300_000;
+
+/// What handles can see of a run.
+#[derive(Debug)]
+pub(in crate::query) struct RunStatus {
+    pub(in crate::query) run: QueryRun,
+    status: Mutex<QueryStatus>,
+    losses: AtomicU64,
+    recent: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl RunStatus {
+    pub(in crate::query) fn new(run: QueryRun) -> Self {
+        Self {
+            run,
+            status: Mutex::new(QueryStatus {
+                message: "Starting".to_owned(),
+                is_data_available: false,
+                is_trigger_active: false,
+            }),
+            losses: AtomicU64::new(0),
+            recent: Mutex::default(),
+        }
+    }
+
+    /// The current status.
+    pub(in crate::query) fn get(&self) -> QueryStatus {
+        lock(&self.status).clone()
+    }
+
+    /// Sets the status. Data losses are appended to the message.
+    pub(super) fn set(&self, message: impl Into<String>, has_data: bool, is_active: bool) {
+        let mut message = message.into();
+        match self.losses() {
+            0 => {}
+            losses => message = format!("{message} ({})", data_losses(losses)),
+        }
+        *lock(&self.status) = QueryStatus {
+            message,
+            is_data_available: has_data,
+            is_trigger_active: is_active,
+        };
+    }
+
+    /// Sets the number of data losses since the start, which later statuses mention.
+    pub(super) fn set_losses(&self, losses: u64) {
+        self.losses.store(losses, Ordering::Relaxed);
+    }
+
+    /// The number of data losses since the start.
+    pub(in crate::query) fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Relaxed)
+    }
+
+    /// The kept progress events, oldest first.
+    pub(in crate::query) fn recent(&self) -> Vec<Arc<StreamingQueryProgress>> {
+        lock(&self.recent).iter().map(Arc::clone).collect()
+    }
+
+    /// The newest progress event.
+    pub(in crate::query) fn last(&self) -> Option<Arc<StreamingQueryProgress>> {
+        lock(&self.recent).back().map(Arc::clone)
+    }
+
+    /// Adds a progress event and evicts the oldest ones beyond the limits.
+    pub(super) fn push(&self, progress: Arc<StreamingQueryProgress>) {
+        let mut recent = lock(&self.recent);
+        recent.push_back(progress);
+        let mut positions: usize = recent.iter().map(|progress| progress.positions()).sum();
+        while recent.len() > MAX_EVENTS || (recent.len() > 1 && positions > MAX_POSITIONS) {
+            let oldest = recent.pop_front();
+            positions -= oldest.map_or(0, |oldest| oldest.positions());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::progress::tests::progress_of_shards;
+    use super::*;
+
+    #[test]
+    fn kept_progress_is_bounded_by_events_and_by_shard_positions() {
+        let status = RunStatus::new(QueryRun {
+            id: "id".to_owned(),
+            run_id: "run".to_owned(),
+            name: None,
+        });
+        let kept = |shards: &[usize]| {
+            for shards in shards {
+                status.push(Arc::new(progress_of_shards(*shards)));
+            }
+            status.recent().len()
+        };
+        assert_eq!(kept(&[1; 99]), 99);
+        assert_eq!(kept(&[1; 50]), 100);
+        assert_eq!(kept(&[10_000; 40]), 30);
+        assert_eq!(kept(&[200_000]), 11);
+        assert_eq!(kept(&[400_000]), 1, "the newest event is kept");
+        assert_eq!(kept(&[1]), 1);
+    }
+}

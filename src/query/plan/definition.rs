@@ -1,0 +1,51 @@
+//! What a query runs, as its user gives it: SQL text or a logical plan.
+
+use std::fmt;
+
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+
+use crate::error::{Result, failure};
+use crate::sql::logical_plan;
+
+/// The first line of the text of a plan, which tells it from SQL.
+const PLAN_HEADING: &str = "LogicalPlan:";
+
+/// The definition of a query.
+pub(in crate::query) enum QueryDefinition {
+    Sql(String),
+    Plan(Box<LogicalPlan>),
+}
+
+impl QueryDefinition {
+    /// The logical plan to run.
+    ///
+    /// # Errors
+    /// Errors of planning the SQL.
+    pub(in crate::query) async fn plan(&self, ctx: &SessionContext) -> Result<LogicalPlan> {
+        match self {
+            Self::Sql(sql) => logical_plan(ctx, sql).await.map_err(failure),
+            Self::Plan(plan) => Ok(LogicalPlan::clone(plan)),
+        }
+    }
+
+    /// The text that identifies the query at its checkpoint: the SQL, or the plan as `EXPLAIN` shows it
+    /// before it is optimized.
+    pub(in crate::query) fn text(&self) -> String {
+        match self {
+            Self::Sql(sql) => sql.trim().to_owned(),
+            Self::Plan(plan) => format!("{PLAN_HEADING}\n{}", plan.display_indent()),
+        }
+    }
+}
+
+/// Whether `text` identifies a query that was given as a plan.
+pub(in crate::query) fn is_plan_text(text: &str) -> bool {
+    text.starts_with(PLAN_HEADING)
+}
+
+impl fmt::Debug for QueryDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
