@@ -1,4 +1,4 @@
-//! The calls this crate makes, in its own types.
+//! The service trait: the Kinesis calls that this crate makes.
 
 use std::fmt;
 
@@ -10,23 +10,26 @@ use super::{
 };
 use crate::model::{ShardId, StreamIdentity, StreamName};
 
-/// Kinesis Data Streams as far as this crate needs it.
+/// The part of Kinesis Data Streams that this crate uses.
 ///
-/// Contract of every implementation:
-/// - One method is one request. Nothing is tried again inside: who calls owns pacing and retries
-///   (see [`with_retries`](super::with_retries)).
-/// - A failed request returns nothing and leaves iterators as they were; a failed
-///   [`put_records`](Self::put_records) may still have written (a lost acknowledgement).
-/// - Dropping a future abandons the request.
+/// Every implementation keeps this contract:
+/// - Each method sends exactly one request and never retries. The caller is responsible for pacing
+///   and retries (see [`with_retries`](super::with_retries)).
+/// - A failed request returns no data and leaves iterators valid. A failed
+///   [`put_records`](Self::put_records) may have written records all the same, because the
+///   acknowledgement can be lost.
+/// - Dropping the future abandons the request.
 #[async_trait]
 pub trait Kinesis: fmt::Debug + Send + Sync {
-    /// State, limits and mode of a stream (DescribeStreamSummary).
+    /// Returns the status, limits and mode of a stream (DescribeStreamSummary).
     async fn describe_stream(&self, stream: &StreamIdentity) -> ApiResult<StreamSummary>;
 
-    /// One page of the stream's shards, at most 1,000 (ListShards). Expired shards are not listed.
+    /// Returns one page of the stream's shards, at most 1,000 (ListShards). Expired shards are not
+    /// listed.
     async fn list_shards(&self, from: ListShardsFrom<'_>) -> ApiResult<ShardsPage>;
 
-    /// A handle that reads `shard` from `position` on; it lives five minutes (GetShardIterator).
+    /// Returns an iterator that reads `shard` from `position` on. It is valid for five minutes
+    /// (GetShardIterator).
     async fn get_shard_iterator(
         &self,
         stream: &StreamIdentity,
@@ -34,7 +37,8 @@ pub trait Kinesis: fmt::Debug + Send + Sync {
         position: &IteratorPosition,
     ) -> ApiResult<ShardIterator>;
 
-    /// Up to `limit` records and 10 MiB from `iterator` on, with the asked columns (GetRecords).
+    /// Returns at most `limit` records and 10 MiB from `iterator` on, with the requested columns
+    /// (GetRecords).
     async fn get_records(
         &self,
         stream: &StreamIdentity,
@@ -43,42 +47,43 @@ pub trait Kinesis: fmt::Debug + Send + Sync {
         columns: RecordColumns,
     ) -> ApiResult<RecordsPage>;
 
-    /// Writes up to 500 records of 10 MiB together (PutRecords). Each succeeds or fails alone;
-    /// the outcomes are in the order of `entries`.
+    /// Writes at most 500 records with 10 MiB in total (PutRecords). Each record succeeds or fails
+    /// on its own; outcomes are in the order of `entries`.
     async fn put_records(
         &self,
         stream: &StreamIdentity,
         entries: &[PutEntry],
     ) -> ApiResult<Vec<PutOutcome>>;
 
-    /// Creates a provisioned stream; it takes records once its status is `Active` (CreateStream).
+    /// Creates a provisioned stream, which accepts records once its status is `Active`
+    /// (CreateStream).
     async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()>;
 
-    /// Whether the caller may make `call`, found out without making it (`DryRun`); a refusal is an error.
-    /// Where nothing is known of dry runs, nothing is known about the call: that is what an
-    /// implementation says that has none.
+    /// Checks whether the caller has permission for `call` without making it (`DryRun`). A denied
+    /// permission is returned as an error. The default implementation is for servers without dry
+    /// runs and returns [`DryRunAnswer::Unknown`].
     async fn dry_run(&self, stream: &StreamIdentity, call: DryRun<'_>) -> ApiResult<DryRunAnswer> {
         let _ = (stream, call);
         Ok(DryRunAnswer::Unknown)
     }
 }
 
-/// A call that is not to be made, only asked about.
+/// A call whose permission is checked without making it.
 #[derive(Debug, Clone, Copy)]
 pub enum DryRun<'a> {
-    /// GetShardIterator of a shard.
+    /// GetShardIterator for a shard.
     GetShardIterator(&'a ShardId),
-    /// GetRecords from a place.
+    /// GetRecords with an iterator.
     GetRecords(&'a ShardIterator),
-    /// PutRecords. A server that does not know dry runs takes the record: ask about another call first.
+    /// PutRecords. A server that ignores `DryRun` writes the record, so check another call first.
     PutRecords,
 }
 
-/// What a dry run says.
+/// The result of a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DryRunAnswer {
-    /// The call would be taken.
+    /// The caller has permission for the call.
     Allowed,
-    /// The server does not know dry runs.
+    /// The server does not support dry runs.
     Unknown,
 }

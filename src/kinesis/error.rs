@@ -1,4 +1,4 @@
-//! What a request can fail with, and what follows from it.
+//! Errors of a single request, classified by what the caller should do next.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,9 +8,12 @@ use crate::error::{Error, ErrorKind};
 /// The result of one request.
 pub type ApiResult<T> = Result<T, ApiError>;
 
-/// A call of the service, by its name.
+/// An API operation of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the service's own")]
+#[expect(
+    missing_docs,
+    reason = "the variants are the operation names of the API"
+)]
 pub enum Operation {
     CreateStream,
     DecreaseStreamRetentionPeriod,
@@ -30,7 +33,8 @@ pub enum Operation {
     UpdateMaxRecordSize,
     UpdateShardCount,
     UpdateStreamRecordDistributionStrategy,
-    // The simulator draws its faults by the place of an operation here: new ones go to the end.
+    // The simulator seeds its faults by the discriminant of an operation, so append new ones at the
+    // end.
     AddTagsToStream,
     DeleteResourcePolicy,
     DescribeAccountSettings,
@@ -56,31 +60,31 @@ impl fmt::Display for Operation {
     }
 }
 
-/// The outcome of a failed request, by what the caller does next.
+/// What the caller should do about a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ApiErrorKind {
-    /// The rate is too high for the shard or the account: wait, then again.
+    /// The request rate of the shard or the account is too high: wait, then retry.
     Throttled,
-    /// The service, the network or a time-out: again.
+    /// The service or the network failed, or the request timed out: retry.
     Unavailable,
-    /// The iterator is older than five minutes: get another after the last record delivered.
+    /// The iterator is older than five minutes: request a new one after the last record delivered.
     ExpiredIterator,
-    /// The page token is older than five minutes: list from the start.
+    /// The page token is older than five minutes: start the listing over.
     ExpiredNextToken,
-    /// The stream is not in a state for this call (also: it exists already).
+    /// The stream's status does not allow the call, or the stream already exists.
     ResourceInUse,
     /// The stream or shard does not exist.
     NotFound,
-    /// The service does not take an argument.
+    /// The service rejected an argument.
     InvalidArgument,
-    /// A permission or a key of KMS is missing.
+    /// A permission is missing, or a KMS key is missing or unusable.
     AccessDenied,
-    /// No credentials, or expired ones.
+    /// Credentials are missing, invalid or expired.
     Credentials,
-    /// The way to the service is set up wrongly: its certificate is not trusted, or a proxy lets nobody
-    /// through.
+    /// The connection is misconfigured: the server certificate is not trusted, or a proxy rejects
+    /// the client.
     Connection,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 
@@ -94,7 +98,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A failure of `operation` with the service's error code and words.
+    /// Creates an error of `operation` with the service's error code and message.
     pub fn new(
         kind: ApiErrorKind,
         operation: Operation,
@@ -110,26 +114,26 @@ impl ApiError {
         }
     }
 
-    /// A failure with an error code of the service: the code decides the kind.
+    /// Creates an error whose kind follows from the service's error code.
     pub fn from_code(operation: Operation, code: &str, message: impl Into<String>) -> Self {
         Self::new(kind_of_code(code), operation, code, message)
     }
 
-    /// The same failure, to be dealt with as `kind`.
+    /// Replaces the kind.
     #[must_use]
     pub fn with_kind(mut self, kind: ApiErrorKind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// Keeps what caused it.
+    /// Attaches the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What the caller does next.
+    /// What the caller should do next.
     pub fn kind(&self) -> ApiErrorKind {
         self.kind
     }
@@ -139,12 +143,12 @@ impl ApiError {
         &self.code
     }
 
-    /// The service's words.
+    /// The service's error message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Whether the same request may succeed later.
+    /// Whether a retry of the same request may succeed.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.kind,
@@ -152,7 +156,7 @@ impl ApiError {
         )
     }
 
-    /// The crate's error, with `context` naming stream, shard and place.
+    /// Converts into the crate's error; `context` names the stream, the shard and the position.
     pub fn into_error(self, context: impl fmt::Display) -> Error {
         let kind = match self.kind {
             ApiErrorKind::Throttled
@@ -168,7 +172,8 @@ impl ApiError {
     }
 }
 
-/// Kinesis' error codes (API reference, "Errors" of each call, and "Common errors").
+/// Classifies the service's error codes (API reference, "Errors" of each operation, and "Common
+/// Errors").
 pub(super) fn kind_of_code(code: &str) -> ApiErrorKind {
     match code {
         "ProvisionedThroughputExceededException"
@@ -241,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_the_sdk_does_not_retry_are_still_told_apart() {
+    fn error_codes_map_to_kinds() {
         let kind = |code| ApiError::from_code(Operation::GetRecords, code, "").kind();
         assert_eq!(kind("KMSThrottlingException"), ApiErrorKind::Throttled);
         assert_eq!(kind("KMSDisabledException"), ApiErrorKind::AccessDenied);
@@ -254,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_crates_error_says_where_and_keeps_the_cause() {
+    fn the_converted_error_has_context_and_cause() {
         let error = ApiError::from_code(
             Operation::GetShardIterator,
             "ResourceNotFoundException",

@@ -1,23 +1,23 @@
-//! Lists all shards of a stream over as many pages as it takes.
+//! Lists all shards of a stream, page by page.
 
 use super::{ApiErrorKind, Backoff, Kinesis, ListShardsFrom, ShardFilter, with_retries};
 use crate::error::Result;
 use crate::model::{Shard, StreamIdentity};
 
-/// All shards that pass `filter`, ordered by id, over as many pages as it takes.
+/// Returns all shards that pass `filter`, ordered by id.
 ///
-/// A token that expires between pages starts the listing anew.
+/// If a page token expires between two pages, the listing starts over.
 pub async fn list_all_shards(
     kinesis: &dyn Kinesis,
     stream: &StreamIdentity,
     filter: ShardFilter,
     backoff: &mut Backoff,
 ) -> Result<Vec<Shard>> {
-    let place = format!("stream '{stream}'");
+    let context = format!("stream '{stream}'");
     let mut shards = Vec::new();
     let mut token = None;
     loop {
-        let page = with_retries(backoff, &place, || async {
+        let page = with_retries(backoff, &context, || async {
             let from = match &token {
                 None => ListShardsFrom::Start { stream, filter },
                 Some(token) => ListShardsFrom::Page { stream, token },

@@ -1,8 +1,10 @@
-//! The service: what this crate asks of Kinesis Data Streams, and who answers.
+//! Access to Kinesis Data Streams: the service trait, the AWS SDK client, retries, and the
+//! simulator.
 //!
-//! [`Kinesis`] is the only way to the service. [`SdkKinesis`] is the AWS SDK behind it,
-//! `InMemoryKinesis` (feature `simulator`) a simulator on an injected clock. Implementations decode
-//! records straight into Arrow columns ([`RecordsPage`]): no caller sees a record struct.
+//! All requests go through [`Kinesis`]. [`SdkKinesis`] implements it with the AWS SDK, and
+//! `InMemoryKinesis` (feature `simulator`) simulates the service on an injected clock.
+//! Implementations decode records straight into Arrow columns ([`RecordsPage`]), so the layers
+//! above never handle one struct per record.
 
 mod api;
 mod error;
@@ -23,7 +25,7 @@ pub use records_page::{RecordColumns, RecordsPage, RecordsPageBuilder};
 pub use retry::{Backoff, with_retries};
 pub use sdk::SdkKinesis;
 #[cfg(feature = "dynamodb")]
-pub(crate) use sdk::{Failure, Sent, failure};
+pub(crate) use sdk::{ClassifiedError, RequestContext, classify};
 #[cfg(feature = "simulator")]
 pub use simulator::EmbeddedServer;
 #[cfg(any(test, feature = "simulator"))]

@@ -1,4 +1,4 @@
-//! A page of records as Arrow columns, and the one way to build it.
+//! A page of records as Arrow columns, and its builder.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use super::{ChildShard, ShardIterator};
 use crate::model::{SequenceNumber, UnixMillis};
 
-/// Which columns of a page are wanted besides `data`, which always comes: it may be an aggregated
-/// record, and only opening it tells how many rows there are.
+/// Which columns of a page to build. `data` is always built, because a record may be an aggregate
+/// and only its content tells how many rows it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordColumns {
     /// `partitionKey`
@@ -26,7 +26,7 @@ pub struct RecordColumns {
 }
 
 impl RecordColumns {
-    /// All of them.
+    /// All columns.
     pub const ALL: Self = Self {
         partition_key: true,
         sequence_number: true,
@@ -41,7 +41,8 @@ impl RecordColumns {
     };
 }
 
-/// What one GetRecords gave: Kinesis records, not yet opened, and where the shard goes on.
+/// The result of one GetRecords: Kinesis records that are not yet de-aggregated, and the iterator
+/// for the next page.
 #[derive(Debug, Clone)]
 pub struct RecordsPage {
     data: BinaryArray,
@@ -50,11 +51,11 @@ pub struct RecordsPage {
     arrival: Option<TimestampMicrosecondArray>,
     size_bytes: usize,
     last_sequence: Option<SequenceNumber>,
-    /// Where the shard goes on; `None` at the end of a closed shard, and only there.
+    /// The iterator for the next page; `None` only after the last record of a closed shard.
     pub next: Option<ShardIterator>,
-    /// How far the page's end is behind the tip, where the service says it.
+    /// How far the end of the page is behind the tip of the shard, if the service reports it.
     pub behind_latest: Option<Duration>,
-    /// At the end of a closed shard, the shards that follow it.
+    /// The child shards; set only on the last page of a closed shard.
     pub children: Vec<ChildShard>,
 }
 
@@ -64,17 +65,17 @@ impl RecordsPage {
         self.data.len()
     }
 
-    /// Whether there is no record.
+    /// Whether the page has no records.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
     }
 
-    /// Data plus partition keys, as the service counts them.
+    /// The size in bytes as the service counts it: data plus partition keys.
     pub fn size_bytes(&self) -> usize {
         self.size_bytes
     }
 
-    /// The same for some of its records; partition keys count where they were asked for.
+    /// The size in bytes of a range of records. Partition keys count only if that column was built.
     pub(crate) fn size_of(&self, records: Range<usize>) -> usize {
         if records == (0..self.len()) {
             return self.size_bytes;
@@ -108,39 +109,40 @@ impl RecordsPage {
         }
     }
 
-    /// The number of the last record, whether or not the column was asked for.
+    /// The sequence number of the last record, whether or not that column was built.
     pub fn last_sequence(&self) -> Option<&SequenceNumber> {
         self.last_sequence.as_ref()
     }
 
-    /// Payloads; never null.
+    /// The payloads, never null.
     pub fn data(&self) -> &BinaryArray {
         &self.data
     }
 
-    /// Partition keys, if asked for; null where the stream spreads records itself and none was given.
+    /// The partition keys, if requested. A key is null if the service chooses the shard and the
+    /// producer set none.
     pub fn partition_key(&self) -> Option<&StringArray> {
         self.partition_key.as_ref()
     }
 
-    /// Sequence numbers, if asked for; never null.
+    /// The sequence numbers, if requested; never null.
     pub fn sequence_number(&self) -> Option<&StringArray> {
         self.sequence_number.as_ref()
     }
 
-    /// Whether a record arrived later than `time`, as far as arrival times were asked for.
+    /// Whether any record arrived later than `time`; `false` if arrival times were not requested.
     pub(crate) fn has_arrived_after(&self, time: UnixMillis) -> bool {
         let latest = self.arrival.as_ref().and_then(max);
         latest.is_some_and(|micros| micros > time.0.saturating_mul(1_000))
     }
 
-    /// Arrival times in microseconds, UTC, if asked for; null where the service gives none.
+    /// The arrival times in microseconds, UTC, if requested; null where the service reports none.
     pub fn arrival(&self) -> Option<&TimestampMicrosecondArray> {
         self.arrival.as_ref()
     }
 }
 
-/// Fills a [`RecordsPage`] record by record, without an allocation for each.
+/// Builds a [`RecordsPage`] record by record without one allocation per record.
 #[derive(Debug)]
 pub struct RecordsPageBuilder {
     data: BinaryBuilder,
@@ -151,9 +153,9 @@ pub struct RecordsPageBuilder {
 }
 
 impl RecordsPageBuilder {
-    /// Room for `records` with `data_bytes` of payload together.
+    /// Reserves room for `records` records with `data_bytes` bytes of payload in total.
     pub fn with_capacity(columns: RecordColumns, records: usize, data_bytes: usize) -> Self {
-        /// Numbers have 56 digits now.
+        /// Sequence numbers currently have 56 digits.
         const SEQUENCE_BYTES: usize = 56;
         let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         Self {
@@ -192,7 +194,7 @@ impl RecordsPageBuilder {
         }
     }
 
-    /// The page; `last_sequence` is the number of the record pushed last.
+    /// Finishes the page. `last_sequence` is the sequence number of the last record pushed.
     pub fn finish(
         mut self,
         last_sequence: Option<SequenceNumber>,
@@ -222,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_that_are_not_asked_for_are_not_built() {
+    fn columns_not_requested_are_not_built() {
         let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::DATA_ONLY, 1, 3);
         builder.push(b"abc", Some("key"), "17", Some(UnixMillis(5)));
         let last = SequenceNumber::new("17").unwrap();
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sizes_of_parts_add_up_to_that_of_the_page() {
+    fn sizes_of_ranges_add_up_to_the_size_of_the_page() {
         let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::ALL, 3, 0);
         for (data, key) in [("abc", Some("k")), ("", None), ("de", Some("key"))] {
             builder.push(data.as_bytes(), key, "1", None);
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_its_first_records_is_that_of_the_others() {
+    fn without_first_keeps_the_remaining_records_and_their_size() {
         let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::ALL, 3, 0);
         for (data, number) in [("abc", "1"), ("", "2"), ("de", "3")] {
             builder.push(data.as_bytes(), Some("k"), number, Some(UnixMillis(5)));
@@ -259,14 +261,14 @@ mod tests {
         assert_eq!((rest.size_of(0..1), rest.last_sequence()), (3, Some(&last)));
         assert_eq!(rest.sequence_number().unwrap().value(0), "3");
         assert_eq!(rest.data().value(0), b"de");
-        let nothing = page.clone().without_first(9);
-        assert_eq!((nothing.len(), nothing.size_bytes()), (0, 0));
-        assert_eq!(nothing.last_sequence(), None);
+        let empty = page.clone().without_first(9);
+        assert_eq!((empty.len(), empty.size_bytes()), (0, 0));
+        assert_eq!(empty.last_sequence(), None);
         assert_eq!(page.without_first(0).len(), 3);
     }
 
     #[test]
-    fn an_arrival_time_is_in_microseconds_utc() {
+    fn arrival_times_are_microseconds_in_utc() {
         let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::ALL, 1, 0);
         builder.push(b"", None, "1", Some(UnixMillis(1_721_946_460_247)));
         let page = builder.finish(None, None, None, vec![]);

@@ -1,4 +1,4 @@
-//! When a failed request is sent again, and when to give up.
+//! Retries: exponential backoff with jitter, and when to give up.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use super::ApiResult;
 use crate::error::Result;
 use crate::model::RetryPolicy;
 
-/// The waits of one caller: doubling, capped, with jitter so that callers do not march in step.
+/// Exponential backoff of one caller, capped and with jitter so that callers do not retry in
+/// lockstep.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     policy: RetryPolicy,
@@ -17,7 +18,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits by `policy`, spread by `random`.
+    /// Backs off according to `policy`, with jitter from `random`.
     pub fn new(policy: RetryPolicy, random: fastrand::Rng) -> Self {
         Self {
             policy,
@@ -27,7 +28,8 @@ impl Backoff {
         }
     }
 
-    /// Waits by `policy` and never gives up: for what a streaming query needs as long as it runs.
+    /// Backs off according to `policy` but never gives up. For requests that a streaming query
+    /// needs for as long as it runs.
     pub(crate) fn endless(policy: RetryPolicy, random: fastrand::Rng) -> Self {
         Self {
             endless: true,
@@ -35,36 +37,36 @@ impl Backoff {
         }
     }
 
-    /// Forgets the failures: the last request succeeded.
+    /// Resets the failure count after a success.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// How often in a row it has failed.
+    /// The number of consecutive failures.
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// How long to wait before the next try, between half the doubled interval and the whole of it;
-    /// `None` when the policy allows no more.
+    /// The wait before the next attempt, between 50 % and 100 % of the current interval; `None`
+    /// once the policy's retries are used up.
     pub fn next_wait(&mut self) -> Option<Duration> {
         (self.endless || self.failures < self.policy.max_retries).then(|| self.wait())
     }
 
-    /// How long to wait before the next try of a caller that never gives up, and whether the retries
-    /// of the policy are used up once more: a time to say so.
+    /// The wait before the next attempt of a caller that never gives up, and whether the policy's
+    /// retries have been used up once more, which is when to log a warning.
     pub(crate) fn endless_wait(&mut self) -> (Duration, bool) {
         let wait = self.wait();
-        (wait, self.is_round_over())
+        (wait, self.is_round_used_up())
     }
 
-    /// Whether to warn of the last failure, of a caller that never gives up.
-    pub(crate) fn is_to_be_told(&self) -> bool {
-        self.endless && self.is_round_over()
+    /// Whether a caller that never gives up should log a warning about the last failure.
+    pub(crate) fn should_warn(&self) -> bool {
+        self.endless && self.is_round_used_up()
     }
 
-    /// Whether the retries of the policy are used up once more.
-    fn is_round_over(&self) -> bool {
+    /// Whether the policy's retries have been used up once more.
+    fn is_round_used_up(&self) -> bool {
         let round = self.policy.max_retries.saturating_add(1);
         self.failures.is_multiple_of(round)
     }
@@ -80,10 +82,10 @@ impl Backoff {
     }
 }
 
-/// Sends a request until it succeeds, fails for good, or `backoff` allows no more.
+/// Sends a request until it succeeds, fails permanently, or `backoff` gives up.
 ///
 /// # Errors
-/// The last failure, with `context` (stream, shard) in front and the number of tries.
+/// Returns the last failure, prefixed with `context` (stream, shard) and the number of attempts.
 pub async fn with_retries<T, F, Fut>(
     backoff: &mut Backoff,
     context: impl fmt::Display,
@@ -105,14 +107,14 @@ where
             return Err(error.into_error(context));
         }
         let Some(wait) = backoff.next_wait() else {
-            let tries = backoff.failures() + 1;
-            return Err(error.into_error(format!("{context}: gave up after {tries} tries")));
+            let attempts = backoff.failures() + 1;
+            return Err(error.into_error(format!("{context}: gave up after {attempts} tries")));
         };
-        if backoff.is_to_be_told() {
+        if backoff.should_warn() {
             let failures = backoff.failures();
-            tracing::warn!(%context, %error, failures, "a request fails, and is sent again as long as the query runs");
+            tracing::warn!(%context, %error, failures, "request keeps failing; retrying for as long as the query runs");
         } else {
-            tracing::debug!(%context, %error, ?wait, "request failed, will be sent again");
+            tracing::debug!(%context, %error, ?wait, "request failed, retrying");
         }
         tokio::time::sleep(wait).await;
     }
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_cap_and_stay_within_half_and_whole() {
+    fn waits_double_up_to_the_cap_with_jitter() {
         let mut backoff = backoff();
         for ceiling in [100, 200, 300, 300] {
             let wait = backoff.next_wait().expect("within the policy").as_millis();
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn who_never_gives_up_waits_up_to_the_cap_and_hears_of_each_round_of_failures() {
+    fn an_endless_backoff_is_capped_and_warns_once_per_round() {
         let mut backoff = backoff();
         let rounds: Vec<bool> = (0..10)
             .map(|_| {
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_throttled_request_is_sent_again_until_it_succeeds() {
+    async fn a_throttled_request_is_retried_until_it_succeeds() {
         let calls = Cell::new(0);
         let answer = with_retries(&mut backoff(), "here", || async {
             calls.set(calls.get() + 1);
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn giving_up_says_after_how_many_tries() {
+    async fn the_final_error_names_the_number_of_attempts() {
         let error = with_retries(&mut backoff(), "shard 'x'", || async {
             Err::<(), _>(ApiError::from_code(
                 Operation::GetRecords,
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_endless_backoff_goes_on_until_the_request_succeeds() {
+    async fn an_endless_backoff_retries_until_the_request_succeeds() {
         let calls = Cell::new(0);
         let mut backoff = Backoff::endless(POLICY, fastrand::Rng::with_seed(7));
         let answer = with_retries(&mut backoff, "here", || async {
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wrong_argument_is_not_sent_again() {
+    async fn an_invalid_argument_is_not_retried() {
         let calls = Cell::new(0);
         let result = with_retries(&mut backoff(), "x", || async {
             calls.set(calls.get() + 1);

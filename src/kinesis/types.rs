@@ -1,4 +1,4 @@
-//! Requests and answers of the calls, as this crate's own types.
+//! Arguments and results of the [`Kinesis`](super::Kinesis) calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,80 +9,81 @@ use crate::model::{
     HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, UnixMillis,
 };
 
-/// What DescribeStreamSummary says, as far as it matters here.
+/// The parts of DescribeStreamSummary's result that this crate uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSummary {
-    /// The stream as later calls name it: by its ARN, unless the server may not take one.
+    /// The stream as later calls name it: by ARN, unless the server may not accept ARNs.
     pub stream: StreamIdentity,
-    /// The ARN that the service gives it.
+    /// The ARN that the service assigned.
     pub arn: Arc<str>,
-    /// Whether it takes calls.
+    /// The current status.
     pub status: StreamStatus,
-    /// When it was made; a stream deleted and made anew has another.
+    /// The creation time. It tells a stream apart from an earlier one of the same name.
     pub created_at: UnixMillis,
-    /// How long records stay.
+    /// How long the stream keeps records.
     pub retention: Duration,
     /// The number of open shards.
     pub open_shards: u32,
-    /// The largest record it takes: data plus partition key.
+    /// The largest record that the stream accepts, in bytes: data plus partition key.
     pub max_record_bytes: usize,
-    /// Who picks a record's shard.
+    /// How a record's shard is chosen.
     pub distribution: RecordDistribution,
 }
 
-/// The state of a stream; reads and writes work in `Active` and `Updating`.
+/// The status of a stream. Reads and writes work in `Active` and `Updating`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamStatus {
-    /// Being made.
+    /// Being created.
     Creating,
-    /// Ready.
+    /// Ready for use.
     Active,
-    /// Being resharded or reconfigured; takes calls.
+    /// Being resharded or reconfigured; still accepts reads and writes.
     Updating,
-    /// Going away.
+    /// Being deleted.
     Deleting,
 }
 
-/// Who picks the shard of a record.
+/// How the shard of a record is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordDistribution {
-    /// The hash of the partition key, or the explicit hash key.
+    /// By the explicit hash key, or by the hash of the partition key.
     PartitionKey,
-    /// The service; keys have no say (`AUTO`). Aggregation is not supported on such streams.
+    /// By the service, regardless of keys (`AUTO`). Such streams do not support aggregated records.
     Service,
 }
 
-/// Where a listing of shards starts.
+/// Where a page of ListShards starts.
 #[derive(Debug, Clone, Copy)]
 pub enum ListShardsFrom<'a> {
-    /// With the first shard that passes the filter.
+    /// At the first shard that passes the filter.
     Start {
         /// The stream to list.
         stream: &'a StreamIdentity,
-        /// Which shards.
+        /// Which shards to list.
         filter: ShardFilter,
     },
-    /// Where the last page ended.
+    /// After the previous page.
     Page {
-        /// The stream that is listed; the token alone names it to the service.
+        /// The stream to list. It is for error messages; the request names the stream only by the
+        /// token.
         stream: &'a StreamIdentity,
-        /// The end of the last page.
+        /// The token of the previous page.
         token: &'a NextToken,
     },
 }
 
-/// Which shards ListShards gives.
+/// Which shards ListShards returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShardFilter {
-    /// All that still hold records, open and closed.
+    /// All open and closed shards that have not expired.
     FromTrimHorizon,
-    /// The open ones.
+    /// Open shards only.
     AtLatest,
-    /// Those open at this time and all made later.
+    /// Shards that were open at this time, and all shards created later.
     FromTimestamp(UnixMillis),
 }
 
-/// The end of a page of ListShards; lives five minutes.
+/// The token for the next page of ListShards, valid for five minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextToken(pub String);
 
@@ -91,87 +92,87 @@ pub struct NextToken(pub String);
 pub struct ShardsPage {
     /// The shards, ordered by id.
     pub shards: Vec<Shard>,
-    /// Set when there are more.
+    /// The token for the next page; `None` on the last page.
     pub next: Option<NextToken>,
 }
 
 /// The five iterator types of GetShardIterator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IteratorPosition {
-    /// The oldest record.
+    /// At the oldest record.
     TrimHorizon,
-    /// What arrives after the call.
+    /// After the newest record: reads what arrives after the call.
     Latest,
-    /// The first record that arrived at this time or later.
+    /// At the first record that arrived at this time or later.
     AtTimestamp(UnixMillis),
-    /// This record.
+    /// At this record.
     At(SequenceNumber),
-    /// The record after this one.
+    /// After this record.
     After(SequenceNumber),
 }
 
-/// A handle on a place in a shard, opaque; lives five minutes.
+/// An opaque read position in a shard, valid for five minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardIterator(Arc<str>);
 
 impl ShardIterator {
-    /// Takes a handle as the service gives it.
+    /// Wraps an iterator as the service returned it.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The text of it.
+    /// The iterator as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A shard that follows a closed one, as the last page of the closed one names it.
+/// A child of a closed shard, as the closed shard's last page names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildShard {
-    /// Its name.
+    /// The shard id.
     pub id: ShardId,
-    /// The shards it was made from: one after a split, two after a merge.
+    /// The shards it was created from: one after a split, two after a merge.
     pub parents: Vec<ShardId>,
-    /// The hash keys it takes.
+    /// The hash keys that the shard covers.
     pub hash_range: HashRange,
 }
 
 /// One record to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutEntry {
-    /// The payload, maybe an aggregated record.
+    /// The payload; it may be an aggregated record.
     pub data: Bytes,
-    /// 1 to 256 characters.
+    /// The partition key, 1 to 256 characters.
     pub partition_key: Arc<str>,
-    /// Picks the shard instead of the partition key's hash.
+    /// Chooses the shard instead of the hash of the partition key.
     pub explicit_hash_key: Option<HashKey>,
 }
 
 impl PutEntry {
-    /// What the service counts against its size limits: data plus partition key.
+    /// The size that counts against the service's limits: data plus partition key.
     pub fn size_bytes(&self) -> usize {
         self.data.len() + self.partition_key.len()
     }
 }
 
-/// What became of one entry of PutRecords.
+/// The outcome of one entry of PutRecords.
 pub type PutOutcome = Result<WrittenRecord, PutFailure>;
 
 /// Where a record was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenRecord {
-    /// The shard that took it.
+    /// The shard that stores it.
     pub shard: ShardId,
-    /// Its number there.
+    /// Its sequence number in that shard.
     pub sequence: SequenceNumber,
 }
 
-/// Why one entry was not written; it may be sent again.
+/// Why one entry was not written. The entry can be retried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutFailure {
-    /// `true` for a throttled shard, `false` for a failure inside the service.
+    /// `true` if the shard was throttled, `false` if the service failed.
     pub throttled: bool,
-    /// The service's words.
+    /// The service's error message.
     pub message: String,
 }

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::CancellationReason;
 use super::super::committer::StoreError;
 use super::DynamoDbCommitter;
 use crate::error::{Error, ErrorKind};
-use crate::kinesis::{ApiErrorKind, Failure, Sent, failure};
+use crate::kinesis::{ApiErrorKind, ClassifiedError, RequestContext, classify};
 
 /// A call of DynamoDB.
 #[derive(Debug, Clone, Copy)]
@@ -105,13 +105,13 @@ impl DynamoDbCommitter {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let Failure {
+        let ClassifiedError {
             kind,
             code,
             message,
             answered,
-        } = failure(
-            Sent {
+        } = classify(
+            RequestContext {
                 endpoint: &self.endpoint,
                 identity: self.identity.as_ref(),
             },

@@ -1,4 +1,4 @@
-//! From the SDK's errors to what the caller does next.
+//! Classifies SDK errors by what the caller should do next.
 
 use std::error::Error as StdError;
 
@@ -11,38 +11,38 @@ use crate::kinesis::error::kind_of_code;
 use crate::kinesis::{ApiError, ApiErrorKind, Operation};
 use crate::model::{Clock, StreamIdentity, SystemClock};
 
-/// A failed request of any service, by what the caller does next.
+/// An SDK error of any service, classified by what the caller should do next.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct ClassifiedError {
     pub(crate) kind: ApiErrorKind,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// Whether the service has answered. Code and words are all there is to it then: the SDK's error
-    /// would only repeat them.
+    /// Whether the service responded. If so, code and message carry everything, and the SDK error
+    /// need not be kept as the cause.
     pub(crate) answered: bool,
 }
 
-/// What a request was sent as.
+/// How a request was sent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sent<'a> {
-    /// Where to.
+pub(crate) struct RequestContext<'a> {
+    /// The endpoint.
     pub(crate) endpoint: &'a str,
-    /// Who signed it, where that is known.
+    /// The identity that signed it, if known.
     pub(crate) identity: Option<&'a Identity>,
 }
 
-/// Keeps the service's code and words where it answered, and tells network trouble from missing
-/// credentials where it did not.
+/// Converts an SDK error. Keeps the service's code and message if it responded; otherwise separates
+/// network errors from missing credentials.
 pub(super) fn api_error<E>(
     operation: Operation,
     stream: Option<&StreamIdentity>,
-    sent: Sent<'_>,
+    sent: RequestContext<'_>,
     error: SdkError<E, HttpResponse>,
 ) -> ApiError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let mut failure = failure(sent, &error);
+    let mut failure = classify(sent, &error);
     if failure.kind == ApiErrorKind::AccessDenied {
         let advice = advice(operation, stream, &failure);
         failure.message.push_str(&advice);
@@ -54,8 +54,12 @@ where
     }
 }
 
-/// What has to be allowed, where the service has not said it.
-fn advice(operation: Operation, stream: Option<&StreamIdentity>, failure: &Failure) -> String {
+/// Which permission to grant, unless the service's message already names it.
+fn advice(
+    operation: Operation,
+    stream: Option<&StreamIdentity>,
+    failure: &ClassifiedError,
+) -> String {
     let Some(stream) = stream else {
         return String::new();
     };
@@ -69,7 +73,7 @@ fn advice(operation: Operation, stream: Option<&StreamIdentity>, failure: &Failu
             _ => "kms:Decrypt",
         };
         return format!(
-            "; allow {action} on the key that {named} is encrypted with, and enable it"
+            "; allow {action} on the KMS key that encrypts {named}, and check that the key is enabled"
         );
     }
     let action = format!("kinesis:{operation}");
@@ -79,15 +83,18 @@ fn advice(operation: Operation, stream: Option<&StreamIdentity>, failure: &Failu
     }
 }
 
-/// What `error` says, of a request that was `sent`.
-pub(crate) fn failure<E>(sent: Sent<'_>, error: &SdkError<E, HttpResponse>) -> Failure
+/// Classifies `error`.
+pub(crate) fn classify<E>(
+    sent: RequestContext<'_>,
+    error: &SdkError<E, HttpResponse>,
+) -> ClassifiedError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     if let SdkError::ServiceError(answer) = error {
         let status = answer.raw().status().as_u16();
-        let told = answer.err().code();
-        let code = told.map_or_else(|| format!("HTTP {status}"), str::to_owned);
+        let code = answer.err().code();
+        let code = code.map_or_else(|| format!("HTTP {status}"), str::to_owned);
         let mut message = answer.err().message().unwrap_or("no message").to_owned();
         if let Some(id) = error.request_id() {
             message = format!("{message} (request {id})");
@@ -97,11 +104,11 @@ where
             ApiErrorKind::Other if status == 429 => ApiErrorKind::Throttled,
             ApiErrorKind::Credentials => {
                 let date = answer.raw().headers().get("date");
-                refused(&code, date, sent.identity, &mut message)
+                classify_rejected_credentials(&code, date, sent.identity, &mut message)
             }
             kind => kind,
         };
-        return Failure {
+        return ClassifiedError {
             kind,
             code,
             message,
@@ -112,12 +119,12 @@ where
         SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes(error)),
         SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse", causes(error)),
         other if let Some(trouble) = CredentialFailure::find_in(other) => {
-            without_credentials(trouble)
+            missing_credentials(trouble)
         }
         SdkError::DispatchFailure(_) => {
             let message = format!("{} (endpoint {})", causes(error), sent.endpoint);
-            let lasting = ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent);
-            let kind = match lasting {
+            let permanent = ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent);
+            let kind = match permanent {
                 true => ApiErrorKind::Connection,
                 false => ApiErrorKind::Unavailable,
             };
@@ -125,7 +132,7 @@ where
         }
         _ => (ApiErrorKind::Other, "ConstructionFailure", causes(error)),
     };
-    Failure {
+    ClassifiedError {
         kind,
         code: code.to_owned(),
         message,
@@ -133,12 +140,13 @@ where
     }
 }
 
-/// Codes for a signature that is wrong, maybe only for its time (IAM User Guide, "Troubleshooting signed
-/// requests").
-const SIGNATURES: [&str; 2] = ["InvalidSignatureException", "SignatureDoesNotMatch"];
+/// Error codes for an invalid signature, which can also mean that the local clock is wrong (IAM
+/// User Guide, "Troubleshooting signed requests").
+const SIGNATURE_CODES: [&str; 2] = ["InvalidSignatureException", "SignatureDoesNotMatch"];
 
-/// What to do about credentials that the service has refused; `date` is the time of its answer.
-fn refused(
+/// Classifies rejected credentials and adds advice to `message`. `date` is the response's `Date`
+/// header.
+fn classify_rejected_credentials(
     code: &str,
     date: Option<&str>,
     identity: Option<&Identity>,
@@ -147,7 +155,7 @@ fn refused(
     if code.starts_with("ExpiredToken")
         && let Some(identity) = identity
     {
-        message.push_str(&format!(" (asked as {})", identity.name()));
+        message.push_str(&format!(" (signed as {})", identity.name()));
         return match identity.expired() {
             true => ApiErrorKind::Unavailable,
             false => ApiErrorKind::Credentials,
@@ -155,37 +163,38 @@ fn refused(
     }
     if message.contains("scoped to a valid region") {
         message.push_str(
-            "; the endpoint is one of another region than was signed for: set option \
-             'kinesis.kinesisRegion' to its region",
+            "; the request was signed for a region other than the endpoint's: set option \
+             'kinesis.kinesisRegion' to the region of the endpoint",
         );
         return ApiErrorKind::Credentials;
     }
     let skew = date.and_then(|date| ClockSkew::of(date, SystemClock.now()));
     match skew.and_then(ClockSkew::complaint) {
-        Some(complaint) if SIGNATURES.contains(&code) => {
+        Some(complaint) if SIGNATURE_CODES.contains(&code) => {
             message.push_str("; ");
             message.push_str(&complaint);
-            // The SDK has seen the time of the service, and signs the next request by it.
+            // The SDK now knows the service's time and signs the next request with it.
             ApiErrorKind::Unavailable
         }
         _ => ApiErrorKind::Credentials,
     }
 }
 
-fn without_credentials(trouble: &CredentialFailure) -> (ApiErrorKind, &'static str, String) {
+fn missing_credentials(trouble: &CredentialFailure) -> (ApiErrorKind, &'static str, String) {
     let message = format!("no AWS credentials: {trouble}");
     match trouble.transient {
         true => (ApiErrorKind::Unavailable, "NoCredentials", message),
         false => (
             ApiErrorKind::Credentials,
             "NoCredentials",
-            format!("{message}; {WAYS}"),
+            format!("{message}; {HOW_TO_SET_CREDENTIALS}"),
         ),
     }
 }
 
-const WAYS: &str = "ways to credentials are the options 'kinesis.awsAccessKeyId' and \
-    'kinesis.awsSecretKey', 'kinesis.awsProfile' or 'kinesis.stsRoleArn', and the environment";
+const HOW_TO_SET_CREDENTIALS: &str = "set options 'kinesis.awsAccessKeyId' and \
+    'kinesis.awsSecretKey', 'kinesis.awsProfile' or 'kinesis.stsRoleArn', or the AWS environment \
+    variables";
 
 #[cfg(test)]
 mod tests {
@@ -195,7 +204,7 @@ mod tests {
 
     fn advised(operation: Operation, stream: &str, code: &str, message: &str) -> String {
         let stream = StreamIdentity::parse(stream).unwrap();
-        let failure = Failure {
+        let failure = ClassifiedError {
             kind: ApiErrorKind::AccessDenied,
             code: code.to_owned(),
             message: message.to_owned(),
@@ -205,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_to_be_allowed_is_said_once() {
+    fn the_missing_permission_is_named_once() {
         let denied = "AccessDeniedException";
         assert_eq!(
             advised(Operation::GetRecords, "words", denied, "no"),
@@ -221,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_kms_is_needed_for_reading_or_for_writing() {
+    fn kms_errors_name_the_action_for_reading_or_writing() {
         for (operation, action) in [
             (Operation::GetRecords, "kms:Decrypt"),
             (Operation::PutRecords, "kms:GenerateDataKey"),

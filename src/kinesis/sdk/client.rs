@@ -1,4 +1,4 @@
-//! A client of the SDK: endpoint and time-outs.
+//! Configures the SDK client: endpoint, timeouts, no retries.
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
@@ -8,7 +8,8 @@ use crate::aws::{AwsAccess, ClientConfig, Identity, timeouts};
 use crate::error::{Error, Result};
 use crate::model::ConnectionSettings;
 
-/// A client whose endpoint is its own: on a shared configuration it would leak into calls of STS.
+/// Builds the client. The endpoint is set on this client only; on the shared configuration it would
+/// also apply to STS.
 pub(super) async fn client(
     access: &AwsAccess,
     settings: &ConnectionSettings,
@@ -28,11 +29,11 @@ pub(super) async fn client(
 }
 
 fn no_region(endpoint: Option<&str>) -> Error {
-    let why = match endpoint {
-        Some(url) => format!("endpoint '{url}' names no region"),
-        None => "no region".to_owned(),
+    let reason = match endpoint {
+        Some(url) => format!("endpoint '{url}' does not contain a region"),
+        None => "no region is configured".to_owned(),
     };
     Error::invalid_option(format!(
-        "{why}: set option 'kinesis.region', give the stream as an ARN, or set AWS_REGION"
+        "{reason}: set option 'kinesis.region', give the stream as an ARN, or set AWS_REGION"
     ))
 }

@@ -1,4 +1,4 @@
-//! Between the SDK's types and this crate's: records go straight into columns.
+//! Conversion between the SDK's types and this crate's. Records go straight into columns.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -23,9 +23,9 @@ use crate::model::{
     HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, UnixMillis,
 };
 
-/// The service left out what it promises to send.
+/// The response lacks a member that the API promises.
 pub(super) fn missing(operation: Operation, member: &str) -> ApiError {
-    let message = format!("the answer has no {member}");
+    let message = format!("the response has no {member}");
     ApiError::new(
         ApiErrorKind::Other,
         operation,
@@ -34,7 +34,7 @@ pub(super) fn missing(operation: Operation, member: &str) -> ApiError {
     )
 }
 
-/// The SDK refused to build a request.
+/// The SDK failed to build a request.
 pub(super) fn unbuildable(
     operation: Operation,
     error: impl StdError + Send + Sync + 'static,
@@ -47,7 +47,7 @@ pub(super) fn date_time(time: UnixMillis) -> DateTime {
     DateTime::from_millis(time.0)
 }
 
-/// The SDK reads seconds as a float and truncates; rounding to the millisecond mends it.
+/// Rounds to the nearest millisecond: the SDK parses seconds as a float, which loses precision.
 fn unix_millis(time: &DateTime) -> UnixMillis {
     let millis = (i64::from(time.subsec_nanos()) + 500_000) / 1_000_000;
     UnixMillis(time.secs().saturating_mul(1_000).saturating_add(millis))
@@ -78,7 +78,7 @@ fn hash_range(operation: Operation, range: Option<HashKeyRange>) -> ApiResult<Ha
     })
 }
 
-/// The summary of `stream`, which the caller may know better from its ARN in the answer.
+/// Converts a summary. `identity` chooses how later calls name the stream, given its ARN.
 pub(super) fn summary(
     output: DescribeStreamSummaryOutput,
     identity: impl FnOnce(&str) -> StreamIdentity,
@@ -145,7 +145,7 @@ pub(super) fn records_page(
     let mut page = RecordsPageBuilder::with_capacity(columns, output.records.len(), data_bytes);
     let last = output.records.last().map(|r| r.sequence_number.as_str());
     let last = last.map(|digits| sequence(CALL, digits)).transpose()?;
-    // Consumed, so that each record is freed once it is copied.
+    // Consumes the records, so each is freed as soon as it is copied.
     for record in output.records {
         page.push(
             record.data.as_ref(),
@@ -214,14 +214,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_read_as_a_float_keeps_its_millisecond() {
+    fn a_timestamp_parsed_from_a_float_keeps_its_milliseconds() {
         for millis in [
             1_721_946_460_247_i64,
             1_721_946_460_999,
             1_560_944_718_833,
             0,
         ] {
-            #[expect(clippy::cast_precision_loss, reason = "the loss is what is tested")]
+            #[expect(clippy::cast_precision_loss, reason = "the test is about this loss")]
             let read = DateTime::from_secs_f64(millis as f64 / 1_000.0);
             assert_eq!(unix_millis(&read), UnixMillis(millis));
         }

@@ -1,4 +1,4 @@
-//! The AWS SDK behind [`Kinesis`]: the only place that names it.
+//! The AWS SDK as an implementation of [`Kinesis`]. No other module names the SDK's Kinesis crate.
 
 mod classify;
 mod client;
@@ -21,13 +21,13 @@ use super::{
 use crate::aws::{AwsAccess, Identity};
 use crate::error::Result;
 use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_host_of_aws};
-pub(crate) use classify::Sent;
+pub(crate) use classify::RequestContext;
 use classify::api_error;
 #[cfg(feature = "dynamodb")]
-pub(crate) use classify::{Failure, failure};
+pub(crate) use classify::{ClassifiedError, classify};
 use convert::{date_time, put_outcomes, records_page, shards_page, summary};
 
-/// The service through the AWS SDK, one request a call, without the SDK's own retries.
+/// Kinesis through the AWS SDK: one request per call, with the SDK's own retries turned off.
 #[derive(Debug, Clone)]
 pub struct SdkKinesis {
     client: Client,
@@ -36,16 +36,17 @@ pub struct SdkKinesis {
 }
 
 impl SdkKinesis {
-    /// Resolves the region; sends nothing to Kinesis yet, and looks for credentials with the first request.
+    /// Resolves the region. Sends no request to Kinesis; credentials are resolved with the first
+    /// request.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when no region is given and none is found, the
-    /// endpoint is not encrypted, or a provider of credentials is not known.
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if no region is configured or found, the
+    /// endpoint is not encrypted, or the credential provider is unknown.
     pub async fn connect(settings: &ConnectionSettings) -> Result<Self> {
         Self::over(&AwsAccess::new(), settings).await
     }
 
-    /// The same, with the connections and the identities of `access`.
+    /// Like [`connect`](Self::connect), but shares the connections and identities of `access`.
     pub(crate) async fn over(access: &AwsAccess, settings: &ConnectionSettings) -> Result<Self> {
         let (client, identity) = client::client(access, settings).await?;
         let endpoint = settings.endpoint_url.clone();
@@ -65,7 +66,7 @@ impl SdkKinesis {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let sent = Sent {
+        let sent = RequestContext {
             endpoint: self.endpoint.as_deref().unwrap_or("of the region"),
             identity: Some(&self.identity),
         };
@@ -73,7 +74,7 @@ impl SdkKinesis {
     }
 }
 
-/// An ARN says everything, so the name goes only where no ARN is known.
+/// Names the stream by its ARN if known, else by its name.
 macro_rules! addressed {
     ($request:expr, $stream:expr) => {
         match $stream.arn() {
@@ -91,7 +92,7 @@ impl Kinesis for SdkKinesis {
             .send()
             .await
             .map_err(|error| self.failed(CALL, Some(stream), error))?;
-        // Some emulators do not take an ARN.
+        // Some emulators do not accept an ARN.
         summary(output, |arn| match &self.endpoint {
             Some(url) if !is_host_of_aws(url) => stream.clone(),
             _ => StreamIdentity::parse(arn).unwrap_or_else(|_| stream.clone()),
@@ -229,7 +230,7 @@ impl Kinesis for SdkKinesis {
     }
 }
 
-/// A record that a dry run carries. It is never written where dry runs are known.
+/// The record of a PutRecords dry run. Servers that support dry runs never write it.
 fn trial_entry() -> PutEntry {
     PutEntry {
         data: Bytes::new(),

@@ -1,4 +1,4 @@
-//! Accounts and regions, each with streams of its own.
+//! Accounts and regions: each pair has its own streams.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ const DEFAULT_REGION: &str = "us-east-1";
 
 const DEFAULT_ACCOUNT: &str = "000000000000";
 
-/// An account in a region, where streams are made and where they are found by name alone.
+/// An account and region, in which streams are created and looked up by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kinesis) struct Home {
-    /// What the ARNs of its streams begin with.
+pub(in crate::kinesis) struct AccountRegion {
+    /// The common prefix of its stream ARNs.
     prefix: Arc<str>,
 }
 
-impl Home {
+impl AccountRegion {
     fn new(account: &str, region: &str) -> Self {
         let partition = partition_of(region);
         let prefix = format!("arn:{partition}:kinesis:{region}:{account}:stream/");
@@ -30,9 +30,10 @@ impl Home {
         &self.prefix
     }
 
-    /// The stream of this name.
+    /// The stream with this name in this account and region.
     pub(in crate::kinesis) fn stream(&self, name: &StreamName) -> StreamIdentity {
-        // The parts were checked, so that an ARN is what comes out; a name alone would be found too.
+        // Account and region were validated, so this parses as an ARN. If it did not, the bare name
+        // would work as well.
         StreamIdentity::parse(&format!("{}{name}", self.prefix))
             .unwrap_or_else(|_| StreamIdentity::named(name.clone()))
     }
@@ -46,7 +47,7 @@ impl Home {
     }
 }
 
-/// The partition of AWS that a region is in, as far as ARNs tell them apart.
+/// The AWS partition of a region, as far as ARNs distinguish them.
 fn partition_of(region: &str) -> &'static str {
     match region.split('-').next() {
         Some("cn") => "aws-cn",
@@ -56,21 +57,25 @@ fn partition_of(region: &str) -> &'static str {
 }
 
 impl InMemoryKinesis {
-    /// Where a caller is at home who says so or not; the options come first.
+    /// The account and region of a caller; the options take precedence, then the given values.
     #[cfg(feature = "simulator")]
-    pub(in crate::kinesis) fn home_of(&self, account: Option<&str>, region: Option<&str>) -> Home {
-        home_of(&self.options, account, region)
+    pub(in crate::kinesis) fn account_region_of(
+        &self,
+        account: Option<&str>,
+        region: Option<&str>,
+    ) -> AccountRegion {
+        account_region_of(&self.options, account, region)
     }
 
-    /// A stream with its ARN.
+    /// Adds the ARN to a stream that has none.
     pub(super) fn located(&self, stream: &StreamIdentity) -> StreamIdentity {
         match stream.arn() {
             Some(_) => stream.clone(),
-            None => self.home.stream(stream.name()),
+            None => self.account_region.stream(stream.name()),
         }
     }
 
-    /// Why there can be no stream with this ARN, where the options allow only other accounts or regions.
+    /// The error message if the options exclude the account or region of this ARN.
     pub(super) fn out_of_reach(&self, stream: &StreamIdentity) -> Option<String> {
         let differs = |only: &Option<String>, found: Option<&str>| {
             let found = found.unwrap_or_default();
@@ -88,20 +93,20 @@ impl InMemoryKinesis {
         };
         let arn = stream.arn().unwrap_or_default();
         Some(format!(
-            "Stream {arn} not found: only {served} is served here."
+            "Stream {arn} not found: this simulator serves only {served}."
         ))
     }
 }
 
-/// Where a caller is at home who says so or not; the options come first.
-pub(super) fn home_of(
+/// The account and region of a caller; the options take precedence, then the given values.
+pub(super) fn account_region_of(
     options: &InMemoryOptions,
     account: Option<&str>,
     region: Option<&str>,
-) -> Home {
+) -> AccountRegion {
     let account = options.account.as_deref().or(account);
     let region = options.region.as_deref().or(region);
-    Home::new(
+    AccountRegion::new(
         account.unwrap_or(DEFAULT_ACCOUNT),
         region.unwrap_or(DEFAULT_REGION),
     )

@@ -1,9 +1,9 @@
-//! A clock that Tokio's time drives, so that a paused test decides what "now" is.
+//! A clock driven by Tokio's time, so that a test with paused time controls it.
 
 use crate::model::{Clock, UnixMillis};
 
-/// Counts from a given moment by [`tokio::time`]: under `#[tokio::test(start_paused = true)]` it
-/// stands still until the test advances it, or until every task waits for a timer.
+/// Advances from a given time with [`tokio::time`]. Under `#[tokio::test(start_paused = true)]` it
+/// does not move until the test advances the time, or until every task waits for a timer.
 #[derive(Debug, Clone, Copy)]
 pub struct TokioClock {
     base: UnixMillis,
@@ -11,7 +11,7 @@ pub struct TokioClock {
 }
 
 impl TokioClock {
-    /// A clock that says `base` now. Make it inside the runtime that drives it.
+    /// Creates a clock that shows `base` now. Create it inside the runtime that drives it.
     pub fn starting_at(base: UnixMillis) -> Self {
         Self {
             base,
@@ -32,7 +32,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
-    async fn moves_only_when_the_runtimes_time_does() {
+    async fn it_advances_only_with_the_time_of_the_runtime() {
         let clock = TokioClock::starting_at(UnixMillis(1_000));
         assert_eq!(clock.now(), UnixMillis(1_000));
         tokio::time::advance(Duration::from_millis(250)).await;

@@ -1,8 +1,8 @@
-//! Short words for the two errors that need nothing but words.
+//! Constructors for errors with the service's codes.
 
 use crate::kinesis::{ApiError, Operation};
 
-/// A failure with a code of the service.
+/// An error with a code of the service.
 pub(super) fn error(operation: Operation, code: &str, message: impl Into<String>) -> ApiError {
     ApiError::from_code(operation, code, message)
 }

@@ -1,4 +1,4 @@
-//! Faults on demand: scripted one by one, or drawn from a seed.
+//! Injected faults, scripted one by one or drawn at random from a seed.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -6,42 +6,42 @@ use std::time::Duration;
 
 use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, Operation};
 
-/// The code of a fault that cuts the connection: no service sends it, a client sees a broken
-/// connection instead. The HTTP face closes the connection for it.
+/// The error code of a broken connection. The service never sends it; clients see a broken
+/// connection instead. The HTTP server closes the connection for it.
 pub const CONNECTION_LOST: &str = "ConnectionLost";
 
-/// How often the calls of one operation go wrong: probabilities from 0.0 (never) to 1.0 (always).
+/// How often calls of one operation fail: probabilities from 0.0 (never) to 1.0 (always).
 ///
-/// At most one of the failures strikes a call, in the order of the fields.
+/// At most one fault affects a call; they are drawn in the order of the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct FaultRates {
-    /// `ProvisionedThroughputExceededException`; nothing is done.
+    /// `ProvisionedThroughputExceededException`; the call has no effect.
     pub throttled: f64,
-    /// `InternalFailure`; nothing is done.
+    /// `InternalFailure`; the call has no effect.
     pub internal_failure: f64,
-    /// The connection breaks before the request is served; nothing is done.
+    /// The connection breaks before the request is processed; the call has no effect.
     pub connection_lost: f64,
-    /// The connection breaks after the request is served: what it did stays done. For PutRecords
+    /// The connection breaks after the request was processed, so its effect stays. For PutRecords
     /// this is the lost acknowledgement that makes a client write twice.
     pub answer_lost: f64,
-    /// `ExpiredIteratorException` before its time (GetRecords).
+    /// `ExpiredIteratorException` although the iterator has not expired (GetRecords).
     pub expired_iterator: f64,
-    /// A page without records although there are some; it says so by its lag (GetRecords).
+    /// An empty page although there are records; its lag is above zero (GetRecords).
     pub empty_page: f64,
-    /// Each entry alone: not written, `InternalFailure` (PutRecords).
+    /// Per entry: it is not written and fails with `InternalFailure` (PutRecords).
     pub failed_entry: f64,
-    /// The least time a call takes.
+    /// The shortest latency of a call.
     pub min_latency: Duration,
-    /// The most time a call takes; drawn evenly between the two, and slept on Tokio's clock.
+    /// The longest latency of a call. Latencies are drawn uniformly and slept on Tokio's clock.
     pub max_latency: Duration,
 }
 
-/// Which operations go wrong, and how often. Operations that are not named work.
+/// The fault rates per operation. Operations without rates never fail.
 #[derive(Debug, Clone, Default)]
 pub struct FaultPlan(HashMap<Operation, FaultRates>);
 
 impl FaultPlan {
-    /// This plan, with `rates` for the calls of `operation`.
+    /// Sets the `rates` of `operation`.
     #[must_use]
     pub fn with(mut self, operation: Operation, rates: FaultRates) -> Self {
         self.0.insert(operation, rates);
@@ -49,16 +49,16 @@ impl FaultPlan {
     }
 }
 
-/// What strikes a call that is served nevertheless.
+/// Faults of a call that is processed nevertheless.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
+pub(super) struct CallFaults {
     pub(super) answer_lost: bool,
     pub(super) empty_page: bool,
-    /// Decides the fate of each entry of a put.
+    /// Decides for each entry of a put whether it fails.
     pub(super) entries: Option<EntryFaults>,
 }
 
-/// Draws which entries fail.
+/// Decides which entries fail.
 #[derive(Debug)]
 pub(super) struct EntryFaults {
     rate: f64,
@@ -66,12 +66,12 @@ pub(super) struct EntryFaults {
 }
 
 impl EntryFaults {
-    pub(super) fn strikes(&mut self) -> bool {
+    pub(super) fn should_fail(&mut self) -> bool {
         self.random.f64() < self.rate
     }
 }
 
-/// Counts calls and decides what goes wrong with each.
+/// Counts calls and injects faults.
 #[derive(Debug)]
 pub(super) struct Faults {
     seed: u64,
@@ -84,7 +84,8 @@ struct State {
     operations: HashMap<Operation, OperationState>,
 }
 
-/// Operations draw from sequences of their own: one more call of one does not shift the others.
+/// Each operation has its own random sequence, so that an additional call of one operation does not
+/// change the faults of others.
 #[derive(Debug)]
 struct OperationState {
     calls: u64,
@@ -115,8 +116,9 @@ impl Faults {
         self.of(operation, |state, _| state.calls)
     }
 
-    /// Counts a call, takes its time, and fails it or says what strikes it later.
-    pub(super) async fn admit(&self, operation: Operation) -> ApiResult<Verdict> {
+    /// Counts a call and sleeps its latency. Returns the fault that fails it, or the faults to
+    /// apply while it is processed.
+    pub(super) async fn admit(&self, operation: Operation) -> ApiResult<CallFaults> {
         let (latency, outcome) = self.of(operation, |state, rates| {
             state.calls += 1;
             let latency = latency(&mut state.random, rates);
@@ -155,7 +157,7 @@ impl Faults {
     }
 }
 
-/// The failure of a connection that breaks.
+/// The error of a broken connection.
 pub(super) fn connection_lost(operation: Operation) -> ApiError {
     let message = "the connection was closed before the answer was read";
     ApiError::new(
@@ -175,37 +177,37 @@ fn draw(
     random: &mut fastrand::Rng,
     rates: &FaultRates,
     operation: Operation,
-) -> ApiResult<Verdict> {
+) -> ApiResult<CallFaults> {
     let mut point = random.f64();
-    let mut strikes = |rate: f64| {
-        let struck = (0.0..rate).contains(&point);
+    let mut should_fail = |rate: f64| {
+        let hit = (0.0..rate).contains(&point);
         point -= rate;
-        struck
+        hit
     };
     let fail = |code, message: &str| Err(ApiError::from_code(operation, code, message));
-    if strikes(rates.throttled) {
+    if should_fail(rates.throttled) {
         let code = "ProvisionedThroughputExceededException";
         return fail(code, "Rate exceeded (injected fault).");
     }
-    if strikes(rates.internal_failure) {
+    if should_fail(rates.internal_failure) {
         return fail(
             "InternalFailure",
             "Internal service failure (injected fault).",
         );
     }
-    if strikes(rates.connection_lost) {
+    if should_fail(rates.connection_lost) {
         return Err(connection_lost(operation));
     }
-    let answer_lost = strikes(rates.answer_lost);
-    if strikes(rates.expired_iterator) {
+    let answer_lost = should_fail(rates.answer_lost);
+    if should_fail(rates.expired_iterator) {
         return fail(
             "ExpiredIteratorException",
             "Iterator expired (injected fault).",
         );
     }
-    Ok(Verdict {
+    Ok(CallFaults {
         answer_lost,
-        empty_page: strikes(rates.empty_page),
+        empty_page: should_fail(rates.empty_page),
         entries: (rates.failed_entry > 0.0).then(|| EntryFaults {
             rate: rates.failed_entry,
             random: random.fork(),
@@ -237,8 +239,8 @@ mod tests {
             let outcome = faults.admit(Operation::GetRecords).await;
             seen.push(match outcome {
                 Err(error) => error.code().to_owned(),
-                Ok(verdict) if verdict.answer_lost => "answer lost".to_owned(),
-                Ok(verdict) if verdict.empty_page => "empty page".to_owned(),
+                Ok(faults) if faults.answer_lost => "answer lost".to_owned(),
+                Ok(faults) if faults.empty_page => "empty page".to_owned(),
                 Ok(_) => String::new(),
             });
         }
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_same_seed_draws_the_same_faults() {
+    async fn the_same_seed_gives_the_same_faults() {
         let first = outcomes(7).await;
         assert_eq!(first, outcomes(7).await);
         assert_ne!(first, outcomes(8).await);
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_takes_the_time_that_was_drawn_for_it() {
+    async fn calls_take_a_latency_within_the_configured_range() {
         let started = tokio::time::Instant::now();
         outcomes(7).await;
         let millis = started.elapsed().as_millis();
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn scripted_failures_come_in_order_and_only_to_their_operation() {
+    async fn scripted_failures_are_used_in_order_for_their_operation_only() {
         let faults = Faults::new(0, FaultPlan::default());
         for code in ["InternalFailure", "ExpiredIteratorException"] {
             let error = ApiError::from_code(Operation::GetRecords, code, "");

@@ -1,9 +1,9 @@
-//! Finding streams and shards by what a request says, and the words for not finding them.
+//! Looks up streams and shards, and builds the service's errors if they are not found.
 
 use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
 use super::errors::error;
-use super::faults::{Verdict, connection_lost};
+use super::faults::{CallFaults, connection_lost};
 use super::state::shard::ShardState;
 use super::state::stream::{Stream, StreamState};
 use super::{InMemoryKinesis, Streams};
@@ -19,7 +19,7 @@ impl InMemoryKinesis {
         self.streams.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A stream in any state, until it is gone.
+    /// A stream in any status, until its deletion is complete.
     pub(super) fn any_stream(
         &self,
         operation: Operation,
@@ -31,11 +31,12 @@ impl InMemoryKinesis {
             .arn()
             .and_then(|arn| self.streams().get(arn).cloned());
         found
-            .filter(|stream| !stream.read().is_gone(now))
+            .filter(|stream| !stream.read().is_deleted(now))
             .ok_or_else(|| self.stream_not_found(operation, &located))
     }
 
-    /// A stream that takes and gives records. One that is being made is not found, as on AWS.
+    /// A stream that can be read and written. A stream that is being created is reported as not
+    /// found, as on AWS.
     pub(super) fn open_stream(
         &self,
         operation: Operation,
@@ -126,14 +127,14 @@ impl InMemoryKinesis {
         )
     }
 
-    /// The answer, unless a fault loses it on the way.
+    /// Returns the response, unless a fault loses it.
     pub(super) fn answer<T>(
         &self,
         operation: Operation,
-        verdict: &Verdict,
+        faults: &CallFaults,
         answer: T,
     ) -> ApiResult<T> {
-        if verdict.answer_lost {
+        if faults.answer_lost {
             Err(connection_lost(operation))
         } else {
             Ok(answer)

@@ -1,4 +1,4 @@
-//! A faithful Kinesis in memory, for tests: on a clock of the caller, with faults by seed.
+//! A Kinesis simulator in memory, for tests: injected clock, seeded faults, optional HTTP server.
 
 mod account_region;
 mod clock;
@@ -29,7 +29,7 @@ use super::{
     StreamSummary, WrittenRecord,
 };
 use crate::model::{Clock, ShardId, StreamIdentity, StreamName};
-use account_region::Home;
+use account_region::AccountRegion;
 use faults::Faults;
 #[cfg(feature = "simulator")]
 use operations::account_settings::Commitments;
@@ -41,23 +41,23 @@ use state::rate_limits::Bucket;
 use state::sequence_number::CreationSeconds;
 use state::stream::{NewStream, Stream};
 
-/// By ARN, so that the streams of an account in a region follow each other by name.
+/// Streams by ARN, so that those of one account and region are adjacent and ordered by name.
 type Streams = BTreeMap<Arc<str>, Arc<Stream>>;
 
-/// Kinesis Data Streams in memory, true to the service where a reader or a writer can tell.
+/// Kinesis Data Streams in memory, faithful in everything that a reader or writer can observe.
 ///
-/// Sequence numbers have the layout of AWS, keys are routed by MD5, arrival times have milliseconds,
-/// iterators and page tokens expire, pages stop at 10,000 records and 10 MiB, the lag is zero only
-/// at the tip, closed shards name their children, and records leave when their retention is over.
-/// A record is visible, in its order, as soon as the put that wrote it is answered or even before;
-/// never after a later one.
+/// Sequence numbers have the layout of AWS, keys are routed by MD5, arrival times have millisecond
+/// precision, iterators and page tokens expire, pages are limited to 10,000 records and 10 MiB, the
+/// lag is zero only at the tip, closed shards name their children, and records disappear after the
+/// retention period. A record becomes visible at the latest when its put is acknowledged, and never
+/// after a later record of its shard.
 ///
-/// Time is the clock's alone, and chance the seed's: with a [`TokioClock`] on paused time a test
-/// with faults runs the same way every time.
+/// All time comes from the clock and all randomness from the seed: with a [`TokioClock`] on paused
+/// time, a test with faults is deterministic.
 ///
-/// Not simulated: enhanced fan-out, and resharding of on-demand streams by the service itself. Tags,
-/// encryption, monitoring, policies and warm throughput can be set over HTTP (`EmbeddedServer`) and are
-/// remembered; they change nothing.
+/// Not simulated: enhanced fan-out, and automatic resharding of on-demand streams. Tags,
+/// encryption, monitoring, policies and warm throughput can be set over HTTP (`EmbeddedServer`) and
+/// are stored, but have no effect.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -77,7 +77,7 @@ type Streams = BTreeMap<Arc<str>, Arc<Stream>>;
 pub struct InMemoryKinesis {
     clock: Arc<dyn Clock>,
     options: InMemoryOptions,
-    home: Home,
+    account_region: AccountRegion,
     streams: RwLock<Streams>,
     describes: Mutex<Bucket>,
     faults: Faults,
@@ -86,40 +86,40 @@ pub struct InMemoryKinesis {
     commitments: Commitments,
 }
 
-/// How an [`InMemoryKinesis`] behaves.
+/// Options of an [`InMemoryKinesis`].
 #[derive(Debug, Clone)]
 pub struct InMemoryOptions {
-    /// The only region there is; default any, and `us-east-1` for who names none. Streams of different
-    /// regions have nothing to do with each other.
+    /// The only region to serve; by default any region is served, and requests that name none use
+    /// `us-east-1`. Streams of different regions are independent.
     pub region: Option<String>,
-    /// The only account there is; default any, and `000000000000` for who names none. Streams of
-    /// different accounts have nothing to do with each other.
+    /// The only account to serve; by default any account is served, and requests that name none use
+    /// `000000000000`. Streams of different accounts are independent.
     pub account: Option<String>,
-    /// Whether shards, ListShards and DescribeStreamSummary refuse what is above their rates, as on
-    /// AWS; default no. Sizes and counts of a single call are always checked.
+    /// Whether shards, ListShards and DescribeStreamSummary throttle requests above their rate
+    /// limits, as on AWS; default `false`. Sizes and counts of a single call are always checked.
     pub enforce_limits: bool,
-    /// How long a stream is `Creating`, `Updating` or `Deleting`; default no time at all.
+    /// How long a stream stays `Creating`, `Updating` or `Deleting`; default zero.
     pub status_delay: Duration,
-    /// The most shards on one page of ListShards; default 1,000 as on AWS.
+    /// The most shards on one page of ListShards; default 1,000, as on AWS.
     pub max_shards_per_page: usize,
-    /// What faults are drawn from; default 0.
+    /// The seed of the faults; default 0.
     pub seed: u64,
-    /// Which calls go wrong; default none.
+    /// Which calls fail; default none.
     pub faults: FaultPlan,
-    /// What reading at or after a record that is past its retention does; default
+    /// How an iterator at or after a record past its retention behaves; default
     /// [`Resumes`](TrimmedPosition::Resumes).
     pub trimmed_positions: TrimmedPosition,
 }
 
-/// What an iterator at or after a record that is past its retention leads to: AWS gives no error
-/// for it, and both of these have been seen there.
+/// How an iterator at or after a record past its retention behaves. AWS returns no error for it,
+/// and both behaviours have been observed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TrimmedPosition {
-    /// To the oldest record there is.
+    /// It continues at the oldest record that is left.
     #[default]
     Resumes,
-    /// To empty pages for ever, whose lag is the retention. Only an iterator of another kind leads
-    /// to records again.
+    /// It returns empty pages forever, with the retention period as the lag. Only an iterator of
+    /// another type returns records again.
     Pinned,
 }
 
@@ -139,12 +139,12 @@ impl Default for InMemoryOptions {
 }
 
 impl InMemoryKinesis {
-    /// A service without streams, whose time is `clock`'s.
+    /// Creates a simulator without streams that takes the time from `clock`.
     pub fn new(clock: Arc<dyn Clock>, options: InMemoryOptions) -> Self {
         Self {
             clock,
             faults: Faults::new(options.seed, options.faults.clone()),
-            home: account_region::home_of(&options, None, None),
+            account_region: account_region::account_region_of(&options, None, None),
             options,
             streams: RwLock::default(),
             describes: Mutex::new(describe_budget()),
@@ -154,18 +154,18 @@ impl InMemoryKinesis {
         }
     }
 
-    /// From now on calls go wrong by `plan`.
+    /// Replaces the fault plan; calls from now on fail by `plan`.
     pub fn set_faults(&self, plan: FaultPlan) {
         self.faults.set_plan(plan);
     }
 
-    /// The next call of `operation` that nothing else was scripted for fails with `error`, and does
-    /// nothing. Scripted failures come before drawn ones, in the order they were given.
+    /// Makes the next call of `operation` fail with `error` and without any effect. Scripted
+    /// failures are used in order, before random ones.
     pub fn fail_next(&self, operation: Operation, error: ApiError) {
         self.faults.fail_next(operation, error);
     }
 
-    /// How often `operation` was called, failed calls included.
+    /// The number of calls of `operation`, including failed ones.
     pub fn calls(&self, operation: Operation) -> u64 {
         self.faults.calls(operation)
     }
@@ -246,8 +246,12 @@ impl Kinesis for InMemoryKinesis {
     }
 
     async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {
-        self.create(&self.home, name, &NewStream::with_shards(shard_count))
-            .await
+        self.create(
+            &self.account_region,
+            name,
+            &NewStream::with_shards(shard_count),
+        )
+        .await
     }
 }
 

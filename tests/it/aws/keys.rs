@@ -44,7 +44,7 @@ async fn temporary_keys_need_their_token_and_end() {
     assert_eq!(kind, ErrorKind::AccessDenied, "{text}");
     assert!(text.contains("ExpiredTokenException"), "{text}");
     assert!(
-        text.contains("(asked as the access key of the options)"),
+        text.contains("(signed as the access key of the options)"),
         "{text}"
     );
     // There are no others to try it with.

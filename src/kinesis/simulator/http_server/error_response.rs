@@ -1,67 +1,67 @@
-//! How a request fails on the wire.
+//! Error responses of the HTTP server.
 
 use hyper::StatusCode;
 use serde_json::json;
 
 use crate::kinesis::{ApiError, CONNECTION_LOST};
 
-/// A request that is not answered with its result.
+/// A failed request.
 #[derive(Debug)]
 pub(super) enum ErrorResponse {
-    /// The service says why.
-    Answered {
+    /// A response with an error code and message.
+    Response {
         status: StatusCode,
         code: String,
         message: String,
     },
-    /// The connection is closed without a word.
+    /// The connection is closed without a response.
     ConnectionLost,
 }
 
 impl ErrorResponse {
     pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self::Answered {
+        Self::Response {
             status,
             code: code.to_owned(),
             message: message.into(),
         }
     }
 
-    /// The body is not what the protocol expects.
+    /// The body violates the protocol.
     pub(super) fn serialization(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "SerializationException", message)
     }
 
-    /// A member is missing or not what it has to be.
+    /// A member is missing or invalid.
     pub(super) fn validation(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "ValidationException", message)
     }
 
-    /// Members do not go together, or do not name anything.
+    /// Members contradict each other or refer to nothing.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "InvalidArgumentException", message)
     }
 
-    /// There is no such stream or shard.
+    /// The stream or shard does not exist.
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         let code = "ResourceNotFoundException";
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// A dry run of a call that would be taken.
+    /// The result of a successful dry run.
     pub(super) fn dry_run() -> Self {
         let message = "The request would have succeeded, but the DryRun flag is set.";
         Self::new(StatusCode::BAD_REQUEST, "DryRunOperationException", message)
     }
 
-    /// The operation is not one of Kinesis, or not one that is served here.
-    pub(super) fn not_served(operation: &str) -> Self {
+    /// The operation is not supported.
+    pub(super) fn unsupported_operation(operation: &str) -> Self {
         Self::unknown_operation(format!(
-            "{operation} is not an operation of Kinesis served here."
+            "{operation} is not a Kinesis operation that this server supports."
         ))
     }
 
-    /// The request names no operation.
+    /// The request does not name a known operation.
     pub(super) fn unknown_operation(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -85,7 +85,7 @@ impl From<ApiError> for ErrorResponse {
     }
 }
 
-/// The body of a failure.
+/// The body of an error response.
 pub(super) fn body_of(code: &str, message: &str) -> Vec<u8> {
     json!({ "__type": code, "message": message })
         .to_string()

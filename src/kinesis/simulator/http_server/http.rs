@@ -1,4 +1,4 @@
-//! From an HTTP request to an operation, and from its answer to an HTTP response.
+//! Reads HTTP requests, calls the operation, and writes HTTP responses.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,18 +19,18 @@ use super::request::{ApiRequest, Members};
 use crate::kinesis::{InMemoryKinesis, Kinesis};
 use crate::model::is_region;
 
-/// The largest body that is read: 10 MiB of records in base64, and what is around them.
+/// The largest accepted body: 10 MiB of records in base64, plus framing.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// How much of a body above that is still taken off the wire, so that the client reads the answer.
+/// How much of a larger body is still read, so that the client gets to read the error response.
 const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
 
-/// How long the next part of a body may take to come.
+/// How long the next part of a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 
-/// Ends the connection without an answer.
+/// Ends the connection without a response.
 #[derive(Debug)]
 pub(super) struct ConnectionLost;
 
@@ -42,7 +42,7 @@ impl fmt::Display for ConnectionLost {
 
 impl std::error::Error for ConnectionLost {}
 
-/// Answers one request; fails only where the connection is to break.
+/// Handles one request. Fails only if the connection must break.
 pub(super) async fn respond(
     kinesis: &InMemoryKinesis,
     request: Request<Incoming>,
@@ -55,13 +55,13 @@ pub(super) async fn respond(
     let (status, body) = match answer {
         Ok(body) => (StatusCode::OK, body),
         Err(ErrorResponse::ConnectionLost) => return Err(ConnectionLost),
-        Err(ErrorResponse::Answered {
+        Err(ErrorResponse::Response {
             status,
             code,
             message,
         }) => (status, body_of(&code, &message)),
     };
-    tracing::trace!(%status, target = ?head.headers.get("x-amz-target"), "answered");
+    tracing::trace!(%status, target = ?head.headers.get("x-amz-target"), "request handled");
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -70,7 +70,7 @@ pub(super) async fn respond(
     Ok(response)
 }
 
-/// The calls that can be asked about without being made (API reference, `DryRun`).
+/// The operations that support `DryRun` (API reference).
 const WITH_DRY_RUN: [&str; 4] = ["GetRecords", "GetShardIterator", "PutRecord", "PutRecords"];
 
 async fn answer(
@@ -80,12 +80,12 @@ async fn answer(
 ) -> Result<Vec<u8>, ErrorResponse> {
     let operation = operation_of(head)?;
     let Some(members) = members_of(operation) else {
-        return Err(ErrorResponse::not_served(operation));
+        return Err(ErrorResponse::unsupported_operation(operation));
     };
     let caller = Caller::of(&head.headers);
     let request = ApiRequest {
         members: Members::parse(body, members)?,
-        home: kinesis.home_of(caller.account, caller.region),
+        account_region: kinesis.account_region_of(caller.account, caller.region),
     };
     if WITH_DRY_RUN.contains(&operation) && request.members.switch("DryRun")? {
         if let Some(stream) = request.stream_if_named()? {
@@ -101,10 +101,11 @@ async fn answer(
     }
 }
 
-/// Who asks, by the signature: `Credential=<access key id>/<date>/<region>/kinesis/aws4_request`.
+/// The caller, from the signature: `Credential=<access key
+/// id>/<date>/<region>/kinesis/aws4_request`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Caller<'a> {
-    /// An access key id of twelve digits, which no real one is, is taken for the account.
+    /// An access key id of twelve digits, which no real one has, is used as the account.
     account: Option<&'a str>,
     region: Option<&'a str>,
 }
@@ -125,12 +126,15 @@ impl<'a> Caller<'a> {
 
 fn operation_of(head: &Parts) -> Result<&str, ErrorResponse> {
     if head.method != Method::POST {
-        let message = format!("{} is not served; the protocol uses POST.", head.method);
+        let message = format!(
+            "Method {} is not supported; the protocol uses POST.",
+            head.method
+        );
         return Err(ErrorResponse::unknown_operation(message));
     }
     let content_type = text_of(&head.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     if content_type.starts_with("application/x-amz-cbor") {
-        let message = format!("{content_type} is not served; send application/x-amz-json-1.1.");
+        let message = format!("{content_type} is not supported; send application/x-amz-json-1.1.");
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(ErrorResponse::new(
             status,
@@ -141,7 +145,7 @@ fn operation_of(head: &Parts) -> Result<&str, ErrorResponse> {
     text_of(&head.headers, "x-amz-target")
         .and_then(|target| target.strip_prefix("Kinesis_20131202."))
         .ok_or_else(|| {
-            ErrorResponse::unknown_operation("X-Amz-Target names no operation of Kinesis.")
+            ErrorResponse::unknown_operation("X-Amz-Target does not name a Kinesis operation.")
         })
 }
 
@@ -154,7 +158,7 @@ async fn next_frame(
 ) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, ErrorResponse> {
     timeout(BODY_TIMEOUT, body.frame()).await.map_err(|_| {
         let seconds = BODY_TIMEOUT.as_secs();
-        let message = format!("Nothing more of the request body came for {seconds} seconds.");
+        let message = format!("No more of the request body arrived within {seconds} seconds.");
         ErrorResponse::new(
             StatusCode::REQUEST_TIMEOUT,
             "RequestTimeoutException",
@@ -190,7 +194,7 @@ async fn read_body(mut body: Incoming) -> Result<Vec<u8>, ErrorResponse> {
     ))
 }
 
-/// Looks like a UUID, and counts.
+/// A sequential request id in the form of a UUID.
 fn request_id() -> HeaderValue {
     static REQUESTS: AtomicU64 = AtomicU64::new(1);
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);

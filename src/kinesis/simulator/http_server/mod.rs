@@ -1,4 +1,4 @@
-//! The simulator behind HTTP: what the AWS SDKs, boto3 and the AWS CLI can talk to on loopback.
+//! An HTTP server for the simulator, for AWS SDKs, boto3 and the AWS CLI on loopback.
 
 mod error_response;
 mod handlers;
@@ -19,19 +19,20 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::InMemoryKinesis;
 
-/// An [`InMemoryKinesis`] that answers the AWS JSON 1.1 protocol over HTTP/1.1.
+/// An [`InMemoryKinesis`] behind the AWS JSON 1.1 protocol over HTTP/1.1.
 ///
-/// It serves all operations of the API on streams and the account but those of enhanced fan-out and of
-/// queues and channels, which are an `UnknownOperationException`. A stream is taken by name or by ARN
-/// everywhere, and `DryRun` by the calls that have it. What can be set and means nothing to a simulator
-/// is kept and shown again: tags, encryption, monitoring, policies, warm throughput.
+/// It supports all API operations on streams and accounts, except those for enhanced fan-out,
+/// queues and channels, which fail with `UnknownOperationException`. Every operation accepts a
+/// stream name or ARN, and `DryRun` works where the API has it. Settings that have no effect in a
+/// simulator are stored and returned: tags, encryption, monitoring, policies, warm throughput.
 ///
-/// A stream lives in an account and a region, and those of others are apart. A name alone is looked for
-/// in the region of the signature's credential scope and in the account `000000000000`, or the access
-/// key id if that has twelve digits; [`InMemoryOptions`](super::InMemoryOptions) can fix both.
+/// Streams belong to an account and region, and different ones are independent. A bare stream name
+/// is looked up in the region of the signature's credential scope and in account `000000000000`, or
+/// in the account given as the access key id if that has twelve digits;
+/// [`InMemoryOptions`](super::InMemoryOptions) can fix both.
 ///
-/// Signatures are not checked, and may be absent: it belongs on a loopback address. A connection ends
-/// when no request comes for two minutes, or half of one and no more for half a minute.
+/// Signatures are optional and not checked, so bind it to a loopback address. A connection is
+/// closed after two minutes without a request, or half a minute without progress of a request body.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -50,15 +51,15 @@ use super::InMemoryKinesis;
 pub struct EmbeddedServer {
     address: SocketAddr,
     stop: watch::Sender<bool>,
-    accepting: Aborting,
+    accepting: AbortOnDrop,
 }
 
 impl EmbeddedServer {
-    /// Listens on `address` (port 0 takes a free one) and serves `kinesis` on the runtime of the
-    /// caller until [`shutdown`](Self::shutdown) or drop.
+    /// Listens on `address` (port 0 picks a free port) and serves `kinesis` on the caller's runtime
+    /// until [`shutdown`](Self::shutdown) or drop.
     ///
     /// # Errors
-    /// The address is taken, or not one of this machine.
+    /// The address is in use or not local.
     pub async fn bind(
         address: impl ToSocketAddrs,
         kinesis: Arc<InMemoryKinesis>,
@@ -69,44 +70,44 @@ impl EmbeddedServer {
         Ok(Self {
             address,
             stop,
-            accepting: Aborting(tokio::spawn(accept(listener, kinesis, stopped))),
+            accepting: AbortOnDrop(tokio::spawn(accept(listener, kinesis, stopped))),
         })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// What clients take as their endpoint, `http://<address>:<port>`.
+    /// The endpoint URL for clients, `http://<address>:<port>`.
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Takes no more connections, answers the requests under way, and ends. Dropping the server
-    /// instead cuts them off.
+    /// Stops accepting connections, completes the requests in flight, and ends. Dropping the server
+    /// aborts them instead.
     pub async fn shutdown(mut self) {
-        // Nobody listens any more only if the task has ended already.
+        // Sending fails only if the task has already ended.
         let _ = self.stop.send(true);
         if let Err(error) = (&mut self.accepting.0).await {
-            tracing::debug!(%error, "embedded server did not end by itself");
+            tracing::debug!(%error, "embedded server task failed");
         }
     }
 }
 
-/// How long the head of a request may take to come, from the opening of the connection or the answer
-/// before it: half a head is given up then, and so is an idle connection. The AWS SDK for Rust closes
-/// idle connections after 90 seconds itself, so that it never sends a request into one that ends.
+/// How long a request's head may take, from the opening of the connection or the previous response.
+/// A partial head or an idle connection is closed after that. The AWS SDK for Rust closes idle
+/// connections after 90 seconds, so it never sends a request on a connection that is being closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long to wait for file descriptors to be free again.
+/// The pause before accepting again, for file descriptors to become free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A task that ends with its handle.
+/// A task that is aborted when this handle is dropped.
 #[derive(Debug)]
-struct Aborting(JoinHandle<()>);
+struct AbortOnDrop(JoinHandle<()>);
 
-impl Drop for Aborting {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -129,9 +130,10 @@ async fn accept(
                 let kinesis = Arc::clone(&kinesis);
                 connections.spawn(serve(connection, kinesis, stopped.clone()));
             }
-            // A connection that broke before it was taken, or no file descriptor is free: both pass.
+            // Transient errors: the connection broke before it was accepted, or no file descriptor
+            // is free.
             Err(error) => {
-                tracing::warn!(%error, "embedded server could not take a connection");
+                tracing::warn!(%error, "embedded server could not accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -146,7 +148,7 @@ async fn serve(
     mut stopped: watch::Receiver<bool>,
 ) {
     if let Err(error) = connection.set_nodelay(true) {
-        tracing::debug!(%error, "embedded server could not turn off Nagle's algorithm");
+        tracing::debug!(%error, "embedded server could not disable Nagle's algorithm");
     }
     let service = service_fn(|request| http::respond(&kinesis, request));
     let serving = http1::Builder::new()

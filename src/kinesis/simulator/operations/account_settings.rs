@@ -1,24 +1,24 @@
-//! Settings of an account in a region.
+//! DescribeAccountSettings and UpdateAccountSettings.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::kinesis::simulator::InMemoryKinesis;
-use crate::kinesis::simulator::account_region::Home;
+use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::errors::{error, invalid};
 use crate::kinesis::simulator::state::stream::StreamMode;
 use crate::kinesis::{ApiResult, Operation};
 use crate::model::{StreamIdentity, UnixMillis};
 
-/// How long a commitment binds at least (API reference, UpdateAccountSettings).
+/// The minimum duration of a commitment (API reference, UpdateAccountSettings).
 const COMMITMENT: Duration = Duration::from_secs(24 * 3_600);
 
-/// Whether an account has committed itself to a minimum of throughput, which nobody bills here.
+/// An account's commitment to a minimum billed throughput. The simulator bills nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::kinesis) struct Commitment {
     pub(in crate::kinesis) started_at: Option<UnixMillis>,
-    /// Set once it is disabled: when it ends.
+    /// When it ends; set once it is disabled.
     pub(in crate::kinesis) ends_at: Option<UnixMillis>,
 }
 
@@ -27,38 +27,38 @@ impl Commitment {
         self.started_at.is_some() && self.ends_at.is_none_or(|end| now < end)
     }
 
-    /// The first moment it may end.
+    /// The earliest time it may end.
     pub(in crate::kinesis) fn earliest_end(&self) -> Option<UnixMillis> {
         self.started_at.map(|start| start.plus(COMMITMENT))
     }
 }
 
-/// The commitments of all accounts and regions, by the prefix of their ARNs.
+/// The commitments of all accounts and regions, by the common prefix of their stream ARNs.
 #[derive(Debug, Default)]
 pub(in crate::kinesis) struct Commitments(Mutex<BTreeMap<String, Commitment>>);
 
 impl InMemoryKinesis {
-    /// DescribeAccountSettings, and the time it is.
+    /// DescribeAccountSettings; also returns the current time.
     pub(in crate::kinesis) async fn account_settings(
         &self,
-        home: &Home,
+        account_region: &AccountRegion,
     ) -> ApiResult<(Commitment, UnixMillis)> {
         const OPERATION: Operation = Operation::DescribeAccountSettings;
-        let verdict = self.faults.admit(OPERATION).await?;
-        let found = self.commitment(home.arn_prefix());
-        self.answer(OPERATION, &verdict, (found, self.clock.now()))
+        let faults = self.faults.admit(OPERATION).await?;
+        let found = self.commitment(account_region.arn_prefix());
+        self.answer(OPERATION, &faults, (found, self.clock.now()))
     }
 
     /// UpdateAccountSettings.
     pub(in crate::kinesis) async fn set_commitment(
         &self,
-        home: &Home,
+        account_region: &AccountRegion,
         enabled: bool,
     ) -> ApiResult<(Commitment, UnixMillis)> {
         const OPERATION: Operation = Operation::UpdateAccountSettings;
-        let verdict = self.faults.admit(OPERATION).await?;
+        let faults = self.faults.admit(OPERATION).await?;
         let now = self.clock.now();
-        let before = self.commitment(home.arn_prefix());
+        let before = self.commitment(account_region.arn_prefix());
         let after = match (enabled, before.is_on(now)) {
             (true, true) => Commitment {
                 ends_at: None,
@@ -78,8 +78,8 @@ impl InMemoryKinesis {
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(home.arn_prefix().to_owned(), after);
-        self.answer(OPERATION, &verdict, (after, now))
+            .insert(account_region.arn_prefix().to_owned(), after);
+        self.answer(OPERATION, &faults, (after, now))
     }
 
     fn commitment(&self, prefix: &str) -> Commitment {
@@ -88,7 +88,7 @@ impl InMemoryKinesis {
         commitments.get(prefix).copied().unwrap_or_default()
     }
 
-    /// Warm throughput is for on-demand streams of accounts with a commitment.
+    /// Checks that warm throughput is set only on on-demand streams of accounts with a commitment.
     pub(in crate::kinesis) fn check_warm_throughput(
         &self,
         operation: Operation,

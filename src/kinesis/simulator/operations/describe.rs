@@ -1,11 +1,11 @@
-//! Describing streams and the account.
+//! DescribeStream, DescribeStreamSummary and DescribeLimits.
 
 #[cfg(feature = "simulator")]
 use super::streams::{open_shards, streams_of};
 use crate::kinesis::limits::DESCRIBES_PER_SECOND;
 use crate::kinesis::simulator::InMemoryKinesis;
 #[cfg(feature = "simulator")]
-use crate::kinesis::simulator::account_region::Home;
+use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::errors::error;
 use crate::kinesis::simulator::state::rate_limits::Bucket;
 #[cfg(feature = "simulator")]
@@ -18,13 +18,13 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 
 impl InMemoryKinesis {
-    /// DescribeStreamSummary, and the part of DescribeStream that does not list shards.
+    /// DescribeStreamSummary, and the part of DescribeStream without shards.
     pub(in crate::kinesis) async fn describe(
         &self,
         operation: Operation,
         stream: &StreamIdentity,
     ) -> ApiResult<(StreamSummary, StreamMode)> {
-        let verdict = self.faults.admit(operation).await?;
+        let faults = self.faults.admit(operation).await?;
         let stream = self.any_stream(operation, stream)?;
         let now = self.clock.now();
         if self.options.enforce_limits {
@@ -36,12 +36,13 @@ impl InMemoryKinesis {
             }
         }
         let mode = stream.read().mode;
-        self.answer(operation, &verdict, (stream.summary(now), mode))
+        self.answer(operation, &faults, (stream.summary(now), mode))
     }
 
-    /// What [`describe`](Self::describe) says, within another request.
+    /// The result of [`describe`](Self::describe) within another operation, without a call of its
+    /// own.
     #[cfg(feature = "simulator")]
-    pub(in crate::kinesis) fn look_at(
+    pub(in crate::kinesis) fn peek_summary(
         &self,
         operation: Operation,
         stream: &StreamIdentity,
@@ -51,20 +52,26 @@ impl InMemoryKinesis {
         Ok((stream.summary(self.clock.now()), mode))
     }
 
-    /// Open shards of provisioned streams, and the number of on-demand streams (DescribeLimits).
+    /// The open shards of provisioned streams, and the number of on-demand streams
+    /// (DescribeLimits).
     #[cfg(feature = "simulator")]
-    pub(in crate::kinesis) async fn usage(&self, home: &Home) -> ApiResult<(usize, usize)> {
+    pub(in crate::kinesis) async fn usage(
+        &self,
+        account_region: &AccountRegion,
+    ) -> ApiResult<(usize, usize)> {
         const OPERATION: Operation = Operation::DescribeLimits;
-        let verdict = self.faults.admit(OPERATION).await?;
-        let streams: Vec<_> = streams_of(&self.streams(), home).cloned().collect();
+        let faults = self.faults.admit(OPERATION).await?;
+        let streams: Vec<_> = streams_of(&self.streams(), account_region)
+            .cloned()
+            .collect();
         let on_demand = |stream: &&Arc<Stream>| stream.read().mode == StreamMode::OnDemand;
         let on_demand = streams.iter().filter(on_demand).count();
         let usage = (open_shards(streams.iter()), on_demand);
-        self.answer(OPERATION, &verdict, usage)
+        self.answer(OPERATION, &faults, usage)
     }
 }
 
-/// What an account may ask for in a second.
+/// The rate limit of DescribeStreamSummary per account.
 pub(in crate::kinesis) fn describe_budget() -> Bucket {
     let rate = f64::from(DESCRIBES_PER_SECOND);
     Bucket::new(rate, rate)

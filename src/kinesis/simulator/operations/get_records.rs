@@ -1,8 +1,8 @@
-//! Reading: the page that follows an iterator.
+//! GetRecords.
 
 use std::time::Duration;
 
-use super::get_shard_iterator::Way;
+use super::get_shard_iterator::IteratorTarget;
 use crate::kinesis::limits::{MAX_BYTES_PER_FETCH, MAX_RECORDS_PER_FETCH};
 use crate::kinesis::simulator::InMemoryKinesis;
 use crate::kinesis::simulator::errors::error;
@@ -14,12 +14,12 @@ use crate::kinesis::{
 };
 use crate::model::{SequenceNumber, StreamIdentity, UnixMillis};
 
-/// Takes the records of a page as they lie in memory.
+/// Receives the records of a page straight from the log.
 pub(in crate::kinesis) trait PageSink: Send {
-    /// Called once, before the records.
+    /// Called once before the records.
     fn begin(&mut self, records: usize, size_bytes: usize);
 
-    /// Called for each record in order.
+    /// Called for each record, in order.
     fn record(
         &mut self,
         data: &[u8],
@@ -30,7 +30,7 @@ pub(in crate::kinesis) trait PageSink: Send {
     );
 }
 
-/// What a page says beside its records.
+/// The part of a GetRecords result that follows the records.
 #[derive(Debug)]
 pub(in crate::kinesis) struct PageEnd {
     pub(in crate::kinesis) last_sequence: Option<SequenceNumber>,
@@ -39,7 +39,7 @@ pub(in crate::kinesis) struct PageEnd {
     pub(in crate::kinesis) children: Vec<ChildShard>,
 }
 
-/// Builds Arrow columns.
+/// Collects records into Arrow columns.
 pub(in crate::kinesis) struct ColumnsSink {
     columns: RecordColumns,
     pub(in crate::kinesis) builder: RecordsPageBuilder,
@@ -71,7 +71,7 @@ impl PageSink for ColumnsSink {
 }
 
 impl InMemoryKinesis {
-    /// GetRecords into `sink`. Without a stream, the iterator alone names it, as on the wire.
+    /// GetRecords into `sink`. Over HTTP the stream may be omitted, because the iterator names it.
     pub(in crate::kinesis) async fn read_page(
         &self,
         stream: Option<&StreamIdentity>,
@@ -80,9 +80,9 @@ impl InMemoryKinesis {
         sink: &mut dyn PageSink,
     ) -> ApiResult<PageEnd> {
         const OPERATION: Operation = Operation::GetRecords;
-        let verdict = self.faults.admit(OPERATION).await?;
+        let faults = self.faults.admit(OPERATION).await?;
         let limit = self.checked_limit(limit)?;
-        let (stream, shard, way) = self.resolve(stream, iterator)?;
+        let (stream, shard, target) = self.resolve(stream, iterator)?;
         let now = self.clock.now();
         if self.options.enforce_limits && !shard.read_budget().admits_fetch(now) {
             return Err(self.throttled(OPERATION, &stream, &shard));
@@ -91,20 +91,20 @@ impl InMemoryKinesis {
             let state = stream.read();
             (state.retention, state.encryption.clone())
         };
-        let Way::From(place) = way else {
+        let IteratorTarget::RecordsFrom(place) = target else {
             let end = PageEnd {
                 last_sequence: None,
-                next: Some(self.iterator(&stream, &shard, way, now)),
+                next: Some(self.iterator(&stream, &shard, target, now)),
                 behind_latest: retention,
                 children: vec![],
             };
-            return self.answer(OPERATION, &verdict, end);
+            return self.answer(OPERATION, &faults, end);
         };
         let end = {
             let content = shard.read();
             let from = place.max(content.oldest(now, retention));
             let from = from.min(content.log.next());
-            let extent = if verdict.empty_page {
+            let extent = if faults.empty_page {
                 Extent {
                     places: from..from,
                     size_bytes: 0,
@@ -123,7 +123,7 @@ impl InMemoryKinesis {
                 now,
             )
         };
-        self.answer(OPERATION, &verdict, end)
+        self.answer(OPERATION, &faults, end)
     }
 
     fn checked_limit(&self, limit: usize) -> ApiResult<usize> {
@@ -152,7 +152,7 @@ impl InMemoryKinesis {
         now: UnixMillis,
     ) -> PageEnd {
         let unread = content.log.arrival_at(place);
-        // A page that does not reach the tip never says that it does.
+        // A page that does not reach the tip never reports a lag of zero.
         let behind_latest = unread.map_or(Duration::ZERO, |arrival| {
             now.since(arrival).max(Duration::from_millis(1))
         });
@@ -162,14 +162,14 @@ impl InMemoryKinesis {
             last_sequence,
             next: ended
                 .is_none()
-                .then(|| self.iterator(stream, shard, Way::From(place), now)),
+                .then(|| self.iterator(stream, shard, IteratorTarget::RecordsFrom(place), now)),
             behind_latest,
             children: ended.map_or_else(Vec::new, |closure| closure.children.clone()),
         }
     }
 }
 
-/// Hands the records of `extent` to `sink`; gives the number of the last.
+/// Passes the records of `extent` to `sink` and returns the last sequence number.
 fn fill(
     sink: &mut dyn PageSink,
     shard: &ShardState,

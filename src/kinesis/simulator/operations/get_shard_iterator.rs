@@ -1,4 +1,4 @@
-//! Shard iterators: where each type starts, and what an iterator that comes back stands for.
+//! GetShardIterator, and resolution of iterators for GetRecords.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use crate::kinesis::simulator::{InMemoryKinesis, TrimmedPosition};
 use crate::kinesis::{ApiError, ApiResult, IteratorPosition, Operation, ShardIterator};
 use crate::model::{SequenceNumber, ShardId, StreamIdentity, UnixMillis};
 
-/// What an iterator leads to.
+/// What an iterator reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::kinesis) enum Way {
-    /// To the records from this place on.
-    From(u64),
-    /// To no record, ever.
-    Nowhere,
+pub(in crate::kinesis) enum IteratorTarget {
+    /// The records from this index on.
+    RecordsFrom(u64),
+    /// No records, ever.
+    Nothing,
 }
 
 impl InMemoryKinesis {
-    /// The shard an iterator reads, and where it leads.
+    /// Resolves an iterator to its stream, its shard, and what it reads.
     pub(in crate::kinesis) fn resolve(
         &self,
         stream: Option<&StreamIdentity>,
         iterator: &ShardIterator,
-    ) -> ApiResult<(Arc<Stream>, Arc<ShardState>, Way)> {
+    ) -> ApiResult<(Arc<Stream>, Arc<ShardState>, IteratorTarget)> {
         const OPERATION: Operation = Operation::GetRecords;
         let invalid = || invalid(OPERATION, "Invalid ShardIterator.");
-        let token = IteratorToken::open(iterator.as_str()).ok_or_else(invalid)?;
+        let token = IteratorToken::decode(iterator.as_str()).ok_or_else(invalid)?;
         let given = stream.map(|stream| self.located(stream));
         if given.is_some_and(|given| given != token.stream) {
             return Err(invalid());
@@ -50,26 +50,26 @@ impl InMemoryKinesis {
         if found.id != token.stream_id {
             return Err(invalid());
         }
-        // An expired shard is still read to its end: the iterator is younger than five minutes.
+        // An expired shard can still be read to its end: the iterator is younger than five minutes.
         let shard = found.read().shards.get(token.shard_index as usize).cloned();
-        let way = if token.pinned {
-            Way::Nowhere
+        let target = if token.pinned {
+            IteratorTarget::Nothing
         } else {
-            Way::From(token.place)
+            IteratorTarget::RecordsFrom(token.place)
         };
-        Ok((found, shard.ok_or_else(invalid)?, way))
+        Ok((found, shard.ok_or_else(invalid)?, target))
     }
 
     pub(in crate::kinesis) fn iterator(
         &self,
         stream: &Stream,
         shard: &ShardState,
-        way: Way,
+        target: IteratorTarget,
         issued_at: UnixMillis,
     ) -> ShardIterator {
-        let (place, pinned) = match way {
-            Way::From(place) => (place, false),
-            Way::Nowhere => (0, true),
+        let (place, pinned) = match target {
+            IteratorTarget::RecordsFrom(place) => (place, false),
+            IteratorTarget::Nothing => (0, true),
         };
         let token = IteratorToken {
             stream: stream.identity.clone(),
@@ -79,7 +79,7 @@ impl InMemoryKinesis {
             pinned,
             issued_at,
         };
-        ShardIterator::new(token.seal())
+        ShardIterator::new(token.encode())
     }
 
     /// GetShardIterator.
@@ -90,7 +90,7 @@ impl InMemoryKinesis {
         position: &IteratorPosition,
     ) -> ApiResult<ShardIterator> {
         const OPERATION: Operation = Operation::GetShardIterator;
-        let verdict = self.faults.admit(OPERATION).await?;
+        let faults = self.faults.admit(OPERATION).await?;
         let stream = self.open_stream(OPERATION, stream)?;
         let now = self.clock.now();
         let (shard, retention) = {
@@ -103,19 +103,19 @@ impl InMemoryKinesis {
         if self.options.enforce_limits && !shard.read_budget().admits_iterator(now) {
             return Err(self.throttled(OPERATION, &stream, &shard));
         }
-        let way = self.way(&stream, &shard, position, retention)?;
-        let iterator = self.iterator(&stream, &shard, way, now);
-        self.answer(OPERATION, &verdict, iterator)
+        let target = self.target(&stream, &shard, position, retention)?;
+        let iterator = self.iterator(&stream, &shard, target, now);
+        self.answer(OPERATION, &faults, iterator)
     }
 
-    /// Where an iterator at `position` leads that is made now.
-    fn way(
+    /// What a new iterator at `position` reads.
+    fn target(
         &self,
         stream: &Stream,
         shard: &ShardState,
         position: &IteratorPosition,
         retention: Duration,
-    ) -> ApiResult<Way> {
+    ) -> ApiResult<IteratorTarget> {
         let now = self.clock.now();
         let content = shard.read();
         let oldest = content.oldest(now, retention);
@@ -143,14 +143,14 @@ impl InMemoryKinesis {
         };
         let pins = self.options.trimmed_positions == TrimmedPosition::Pinned;
         Ok(if trimmed && pins {
-            Way::Nowhere
+            IteratorTarget::Nothing
         } else {
-            Way::From(place.min(content.log.next()))
+            IteratorTarget::RecordsFrom(place.min(content.log.next()))
         })
     }
 
-    /// The place after `number`, which must be of this very shard; it may be trimmed already. The
-    /// starting number of a shard stands before its first record.
+    /// The index after `number`, which must be a number of this shard; the record may be trimmed
+    /// already. The shard's starting number precedes its first record.
     fn place_after(
         &self,
         stream: &Stream,

@@ -1,4 +1,4 @@
-//! Which shards a listing gives, page by page.
+//! ListShards, and the shard pages of DescribeStream.
 
 use crate::kinesis::limits::NEXT_TOKEN_LIFETIME;
 use crate::kinesis::simulator::InMemoryKinesis;
@@ -11,32 +11,32 @@ use crate::model::{StreamIdentity, UnixMillis};
 
 const OPERATION: Operation = Operation::ListShards;
 
-/// Where a page begins.
+/// Where a page starts.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::kinesis) enum PageStart<'a> {
     First {
         stream: &'a StreamIdentity,
         filter: Filter,
-        /// The page begins after the shard with this index.
+        /// The page starts after the shard with this index.
         after: Option<u32>,
     },
     Next(&'a NextToken),
 }
 
 impl InMemoryKinesis {
-    /// One page of ListShards with at most `max_results` shards, from 1 to 10,000; no page has more
-    /// than the options allow.
+    /// One page of ListShards with at most `max_results` shards (1 to 10,000), further limited by
+    /// the options.
     pub(in crate::kinesis) async fn list_shards_page(
         &self,
         start: PageStart<'_>,
         max_results: usize,
     ) -> ApiResult<ShardsPage> {
-        let verdict = self.faults.admit(OPERATION).await?;
+        let faults = self.faults.admit(OPERATION).await?;
         let page = self.shards_page(start, max_results)?;
-        self.answer(OPERATION, &verdict, page)
+        self.answer(OPERATION, &faults, page)
     }
 
-    /// The shards DescribeStream lists, in any state of the stream.
+    /// One page of shards for DescribeStream, in any status of the stream.
     #[cfg(feature = "simulator")]
     pub(in crate::kinesis) fn shards_after(
         &self,
@@ -84,7 +84,7 @@ impl InMemoryKinesis {
         now: UnixMillis,
     ) -> ApiResult<(std::sync::Arc<Stream>, Filter, Option<u32>)> {
         let invalid = || invalid(OPERATION, "NextToken is invalid.");
-        let token = PageToken::open(&token.0).ok_or_else(invalid)?;
+        let token = PageToken::decode(&token.0).ok_or_else(invalid)?;
         if now.since(token.issued_at) > NEXT_TOKEN_LIFETIME {
             let message = "The pagination token has expired.";
             return Err(error(OPERATION, "ExpiredNextTokenException", message));
@@ -122,6 +122,6 @@ fn page_of(
     });
     ShardsPage {
         shards: page.iter().map(|shard| shard.describe()).collect(),
-        next: next.map(|token| NextToken(token.seal())),
+        next: next.map(|token| NextToken(token.encode())),
     }
 }

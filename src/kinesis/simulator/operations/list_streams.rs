@@ -1,11 +1,11 @@
-//! Listing streams page by page.
+//! ListStreams.
 
 use std::sync::Arc;
 
 use super::streams::streams_of;
 use crate::kinesis::limits::NEXT_TOKEN_LIFETIME;
 use crate::kinesis::simulator::InMemoryKinesis;
-use crate::kinesis::simulator::account_region::Home;
+use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::errors::{error, invalid};
 use crate::kinesis::simulator::state::stream::{Stream, StreamMode};
 use crate::kinesis::simulator::state::tokens::StreamsToken;
@@ -14,12 +14,12 @@ use crate::model::{StreamName, UnixMillis};
 
 const OPERATION: Operation = Operation::ListStreams;
 
-/// Where a page of streams begins.
+/// Where a page of streams starts.
 #[derive(Debug, Clone)]
 pub(in crate::kinesis) enum StreamsFrom {
-    /// With the first stream, or the first one after a name.
+    /// At the first stream, or at the first one after a name.
     Start(Option<StreamName>),
-    /// Where the last page ended.
+    /// After the previous page.
     Page(NextToken),
 }
 
@@ -27,7 +27,7 @@ pub(in crate::kinesis) enum StreamsFrom {
 #[derive(Debug)]
 pub(in crate::kinesis) struct StreamsPage {
     pub(in crate::kinesis) streams: Vec<(StreamSummary, StreamMode)>,
-    /// Set when there are more.
+    /// The token for the next page; `None` on the last page.
     pub(in crate::kinesis) next: Option<NextToken>,
 }
 
@@ -35,21 +35,21 @@ impl InMemoryKinesis {
     /// ListStreams.
     pub(in crate::kinesis) async fn streams_page(
         &self,
-        home: &Home,
+        account_region: &AccountRegion,
         from: StreamsFrom,
         limit: usize,
     ) -> ApiResult<StreamsPage> {
-        let verdict = self.faults.admit(OPERATION).await?;
-        self.drop_streams_that_are_gone();
+        let faults = self.faults.admit(OPERATION).await?;
+        self.drop_deleted_streams();
         let now = self.clock.now();
         let after = match from {
             StreamsFrom::Start(after) => after,
-            StreamsFrom::Page(token) => Some(last_of_page(home, &token, now)?),
+            StreamsFrom::Page(token) => Some(last_of_page(account_region, &token, now)?),
         };
         let mut streams: Vec<Arc<Stream>> = {
             let streams = self.streams();
             let follows = |name: &StreamName| after.as_ref().is_none_or(|after| name > after);
-            streams_of(&streams, home)
+            streams_of(&streams, account_region)
                 .filter(|stream| follows(stream.name()))
                 .take(limit.saturating_add(1))
                 .cloned()
@@ -61,7 +61,7 @@ impl InMemoryKinesis {
         let next = last.map(|stream| {
             let after = stream.identity.clone();
             let issued_at = now;
-            NextToken(StreamsToken { after, issued_at }.seal())
+            NextToken(StreamsToken { after, issued_at }.encode())
         });
         let streams = streams.iter();
         let page = StreamsPage {
@@ -70,13 +70,18 @@ impl InMemoryKinesis {
                 .collect(),
             next,
         };
-        self.answer(OPERATION, &verdict, page)
+        self.answer(OPERATION, &faults, page)
     }
 }
 
-fn last_of_page(home: &Home, token: &NextToken, now: UnixMillis) -> ApiResult<StreamName> {
-    let token = StreamsToken::open(&token.0);
-    let is_of_caller = |token: &StreamsToken| home.stream(token.after.name()) == token.after;
+fn last_of_page(
+    account_region: &AccountRegion,
+    token: &NextToken,
+    now: UnixMillis,
+) -> ApiResult<StreamName> {
+    let token = StreamsToken::decode(&token.0);
+    let is_of_caller =
+        |token: &StreamsToken| account_region.stream(token.after.name()) == token.after;
     let Some(token) = token.filter(is_of_caller) else {
         return Err(invalid(OPERATION, "NextToken is invalid."));
     };

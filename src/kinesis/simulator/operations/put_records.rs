@@ -1,4 +1,4 @@
-//! Writing: which shard takes a record, and what it answers.
+//! PutRecords and PutRecord.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::kinesis::{
 };
 use crate::model::{HashKey, StreamIdentity, UnixMillis};
 
-/// A record on its way in, borrowed from wherever it came from.
+/// A record to write, borrowed from the request.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::kinesis) struct Incoming<'a> {
     pub(in crate::kinesis) data: &'a [u8],
-    /// May be absent where the service spreads records.
+    /// Optional if the service chooses the shard.
     pub(in crate::kinesis) partition_key: Option<&'a str>,
     pub(in crate::kinesis) explicit_hash_key: Option<HashKey>,
 }
@@ -44,7 +44,7 @@ impl Incoming<'_> {
 }
 
 impl InMemoryKinesis {
-    /// PutRecord: the one entry's failure is that of the call.
+    /// PutRecord: a failure of the entry fails the call.
     pub(in crate::kinesis) async fn put_one(
         &self,
         stream: &StreamIdentity,
@@ -67,10 +67,10 @@ impl InMemoryKinesis {
         stream: &StreamIdentity,
         entries: &[Incoming<'_>],
     ) -> ApiResult<Vec<PutOutcome>> {
-        let mut verdict = self.faults.admit(operation).await?;
+        let mut faults = self.faults.admit(operation).await?;
         let stream = self.open_stream(operation, stream)?;
-        let outcomes = self.put_now(operation, &stream, entries, verdict.entries.as_mut())?;
-        self.answer(operation, &verdict, outcomes)
+        let outcomes = self.put_now(operation, &stream, entries, faults.entries.as_mut())?;
+        self.answer(operation, &faults, outcomes)
     }
 
     fn put_now(
@@ -80,12 +80,13 @@ impl InMemoryKinesis {
         entries: &[Incoming<'_>],
         mut faults: Option<&mut EntryFaults>,
     ) -> ApiResult<Vec<PutOutcome>> {
-        // Held over the whole call: no shard closes between the choice of it and the write.
+        // Locked during the whole call, so that no shard closes between choosing it and writing to
+        // it.
         let state = stream.read();
         self.check_entries(operation, &state, entries)?;
         let now = self.clock.now();
         let outcomes = entries.iter().map(|entry| {
-            if faults.as_mut().is_some_and(|faults| faults.strikes()) {
+            if faults.as_mut().is_some_and(|faults| faults.should_fail()) {
                 return Err(PutFailure {
                     throttled: false,
                     message: "Internal service failure (injected fault).".to_owned(),
@@ -93,7 +94,7 @@ impl InMemoryKinesis {
             }
             let shard = match state.distribution {
                 RecordDistribution::PartitionKey => state.shard_for(entry.hash_key()),
-                RecordDistribution::Service => state.shard_in_turn(stream.next_turn()),
+                RecordDistribution::Service => state.round_robin_shard(stream.next_round_robin()),
             };
             self.write(stream, &state, shard, entry, now)
         });
@@ -124,7 +125,7 @@ impl InMemoryKinesis {
         })
     }
 
-    /// What fails a call as a whole.
+    /// Checks what fails the call as a whole.
     fn check_entries(
         &self,
         operation: Operation,
@@ -170,13 +171,13 @@ impl InMemoryKinesis {
         number: usize,
         entry: &Incoming<'_>,
     ) -> ApiResult<()> {
-        let taken = match entry.partition_key {
+        let valid = match entry.partition_key {
             None => distribution == RecordDistribution::Service,
-            // Counting is linear, and a key of few bytes has few characters.
+            // Counting characters is linear; a key of few bytes has few characters.
             Some(key) if key.len() <= MAX_PARTITION_KEY_CHARS => !key.is_empty(),
             Some(key) => key.chars().count() <= MAX_PARTITION_KEY_CHARS,
         };
-        if taken {
+        if valid {
             return Ok(());
         }
         let path = path_of(operation, number, "partitionKey");
@@ -188,7 +189,7 @@ impl InMemoryKinesis {
     }
 }
 
-/// How messages name a member of the record with this number, from 1.
+/// How messages name a member of the record with this number, counted from 1.
 fn path_of(operation: Operation, number: usize, member: &str) -> String {
     match operation {
         Operation::PutRecord => member.to_owned(),

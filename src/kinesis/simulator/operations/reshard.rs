@@ -1,4 +1,4 @@
-//! The requests that reshard a stream.
+//! SplitShard, MergeShards and UpdateShardCount.
 
 use crate::kinesis::limits::MAX_TARGET_SHARDS;
 use crate::kinesis::simulator::InMemoryKinesis;
@@ -9,9 +9,9 @@ use crate::kinesis::{ApiResult, Operation};
 use crate::model::{HashKey, ShardId, StreamIdentity, UnixMillis};
 
 impl InMemoryKinesis {
-    /// Closes an open shard and opens two; the second begins with hash key `at`, which must lie
-    /// strictly inside the shard's range (SplitShard). Takes effect at once, whatever the options
-    /// say of how long a stream is `Updating`.
+    /// Closes an open shard and opens two children. The second child starts at hash key `at`, which
+    /// must lie strictly inside the shard's range (SplitShard). Takes effect at once, however long
+    /// the stream stays `Updating`.
     pub async fn split_shard(
         &self,
         stream: &StreamIdentity,
@@ -40,8 +40,8 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// Closes two open shards whose ranges touch and opens one, whose parent is `shard` and whose
-    /// adjacent parent is `adjacent` (MergeShards). Takes effect at once.
+    /// Closes two open shards with adjacent ranges and opens one child, whose parent is `shard` and
+    /// whose adjacent parent is `adjacent` (MergeShards). Takes effect at once.
     pub async fn merge_shards(
         &self,
         stream: &StreamIdentity,
@@ -71,9 +71,9 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// Splits and merges until there are `target` shards of equal ranges, at most twice and at
-    /// least half as many as now (UpdateShardCount with uniform scaling). Takes effect at once; the
-    /// ten changes a day of AWS are not counted.
+    /// Splits and merges until there are `target` shards with equal ranges; `target` must be
+    /// between half and twice the current number (UpdateShardCount with uniform scaling). Takes
+    /// effect at once. AWS's limit of ten changes per day is not simulated.
     pub async fn update_shard_count(&self, stream: &StreamIdentity, target: u32) -> ApiResult<()> {
         const OPERATION: Operation = Operation::UpdateShardCount;
         self.change(OPERATION, stream, |_, state, now| {

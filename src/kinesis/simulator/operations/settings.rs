@@ -1,15 +1,15 @@
-//! What set-up tools set on a stream: encryption, mode, monitoring, warm throughput and a policy.
+//! Stream settings: encryption, mode, monitoring, warm throughput, and resource policy.
 
 use super::tags::check_tags;
 use crate::kinesis::simulator::InMemoryKinesis;
-use crate::kinesis::simulator::account_region::Home;
+use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::errors::{error, invalid};
 use crate::kinesis::simulator::state::settings::{ShardMetric, Tags};
 use crate::kinesis::simulator::state::stream::{NewStream, Stream, StreamMode, StreamState};
 use crate::kinesis::{ApiError, ApiResult, Operation, RecordDistribution};
 use crate::model::{StreamIdentity, StreamName};
 
-/// The settings that descriptions of a stream show.
+/// The settings that stream descriptions show.
 #[derive(Debug)]
 pub(in crate::kinesis) struct DescribedSettings {
     pub(in crate::kinesis) kms_key: Option<String>,
@@ -26,20 +26,20 @@ pub(in crate::kinesis) struct MetricsChange {
 }
 
 impl InMemoryKinesis {
-    /// CreateStream with all that can be set on a stream from its start.
+    /// CreateStream with tags and warm throughput.
     pub(in crate::kinesis) async fn create_with(
         &self,
-        home: &Home,
+        account_region: &AccountRegion,
         name: &StreamName,
         new: &NewStream,
         tags: Tags,
         warm_mib_per_second: Option<u32>,
     ) -> ApiResult<()> {
         const OPERATION: Operation = Operation::CreateStream;
-        let stream = home.stream(name);
+        let stream = account_region.stream(name);
         check_tags(OPERATION, &stream, &tags)?;
         self.check_warm_throughput(OPERATION, &stream, new.mode, warm_mib_per_second)?;
-        self.create(home, name, new).await?;
+        self.create(account_region, name, new).await?;
         let stream = self.any_stream(OPERATION, &stream)?;
         let mut state = stream.write();
         state.settings.tags = tags;
@@ -47,7 +47,7 @@ impl InMemoryKinesis {
         Ok(())
     }
 
-    /// StartStreamEncryption. The key is not looked for, and records are kept as they are.
+    /// StartStreamEncryption. The key is not checked, and records are stored as they are.
     pub(in crate::kinesis) async fn start_encryption(
         &self,
         stream: &StreamIdentity,
@@ -74,13 +74,14 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// Whether records that are written now are encrypted.
+    /// Whether records written now are encrypted.
     pub(in crate::kinesis) fn is_encrypted(&self, stream: &StreamIdentity) -> bool {
         let stream = self.any_stream(Operation::PutRecords, stream);
         stream.is_ok_and(|stream| stream.read().settings.kms_key.is_some())
     }
 
-    /// UpdateStreamMode. The stream keeps its shards; the two changes a day of AWS are not counted.
+    /// UpdateStreamMode. The shards stay as they are. AWS's limit of two changes per day is not
+    /// simulated.
     pub(in crate::kinesis) async fn set_mode(
         &self,
         stream: &StreamIdentity,
@@ -106,7 +107,7 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// UpdateStreamWarmThroughput. It is only remembered: the shards stay as they are.
+    /// UpdateStreamWarmThroughput. The value is only stored; the shards stay as they are.
     pub(in crate::kinesis) async fn set_warm_throughput(
         &self,
         stream: &StreamIdentity,
@@ -131,7 +132,7 @@ impl InMemoryKinesis {
         stream: &StreamIdentity,
         metrics: &[ShardMetric],
     ) -> ApiResult<MetricsChange> {
-        self.adjust(operation, stream, |stream, state| {
+        self.update_settings(operation, stream, |stream, state| {
             let current = &mut state.settings.metrics;
             let before = current.iter().copied().collect();
             if operation == Operation::EnableEnhancedMonitoring {
@@ -148,13 +149,13 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// PutResourcePolicy. The policy allows and denies nothing here.
+    /// PutResourcePolicy. The policy has no effect.
     pub(in crate::kinesis) async fn put_policy(
         &self,
         stream: &StreamIdentity,
         policy: String,
     ) -> ApiResult<()> {
-        self.adjust(Operation::PutResourcePolicy, stream, |_, state| {
+        self.update_settings(Operation::PutResourcePolicy, stream, |_, state| {
             state.settings.policy = Some(policy);
             Ok(())
         })
@@ -164,7 +165,7 @@ impl InMemoryKinesis {
     /// GetResourcePolicy.
     pub(in crate::kinesis) async fn policy(&self, stream: &StreamIdentity) -> ApiResult<String> {
         const OPERATION: Operation = Operation::GetResourcePolicy;
-        self.inspect(OPERATION, stream, |stream, state| {
+        self.read_settings(OPERATION, stream, |stream, state| {
             let policy = state.settings.policy.clone();
             policy.ok_or_else(|| no_policy(OPERATION, stream))
         })
@@ -174,14 +175,14 @@ impl InMemoryKinesis {
     /// DeleteResourcePolicy.
     pub(in crate::kinesis) async fn delete_policy(&self, stream: &StreamIdentity) -> ApiResult<()> {
         const OPERATION: Operation = Operation::DeleteResourcePolicy;
-        self.adjust(OPERATION, stream, |stream, state| {
+        self.update_settings(OPERATION, stream, |stream, state| {
             let policy = state.settings.policy.take();
             policy.map(drop).ok_or_else(|| no_policy(OPERATION, stream))
         })
         .await
     }
 
-    /// What descriptions of a stream say of its settings.
+    /// The settings that stream descriptions show.
     pub(in crate::kinesis) fn described_settings(
         &self,
         operation: Operation,
@@ -197,30 +198,30 @@ impl InMemoryKinesis {
         })
     }
 
-    /// Changes what neither readers nor writers see; the status of the stream stays as it is.
-    pub(in crate::kinesis) async fn adjust<T>(
+    /// Changes settings that readers and writers do not see; the stream stays in its status.
+    pub(in crate::kinesis) async fn update_settings<T>(
         &self,
         operation: Operation,
         stream: &StreamIdentity,
         apply: impl FnOnce(&Stream, &mut StreamState) -> ApiResult<T> + Send,
     ) -> ApiResult<T> {
-        let verdict = self.faults.admit(operation).await?;
+        let faults = self.faults.admit(operation).await?;
         let stream = self.ready_stream(operation, stream)?;
         let done = apply(&stream, &mut stream.write())?;
-        self.answer(operation, &verdict, done)
+        self.answer(operation, &faults, done)
     }
 
-    /// Reads what [`adjust`](Self::adjust) changes, in any state of the stream.
-    pub(in crate::kinesis) async fn inspect<T>(
+    /// Reads these settings in any status of the stream.
+    pub(in crate::kinesis) async fn read_settings<T>(
         &self,
         operation: Operation,
         stream: &StreamIdentity,
         look: impl FnOnce(&Stream, &StreamState) -> ApiResult<T> + Send,
     ) -> ApiResult<T> {
-        let verdict = self.faults.admit(operation).await?;
+        let faults = self.faults.admit(operation).await?;
         let stream = self.any_stream(operation, stream)?;
         let seen = look(&stream, &stream.read())?;
-        self.answer(operation, &verdict, seen)
+        self.answer(operation, &faults, seen)
     }
 }
 

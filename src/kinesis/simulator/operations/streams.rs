@@ -1,4 +1,4 @@
-//! Making, changing and deleting streams.
+//! CreateStream, DeleteStream, and changes of retention, record size and record distribution.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::kinesis::limits::{
     DEFAULT_MAX_RECORD_BYTES, FIRST_ON_DEMAND_SHARDS, LARGEST_MAX_RECORD_BYTES, MAX_RETENTION,
     MIN_RETENTION, SHARDS_PER_ACCOUNT,
 };
-use crate::kinesis::simulator::account_region::Home;
+use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::errors::{error, invalid};
 use crate::kinesis::simulator::state::stream::{NewStream, Stream, StreamMode, StreamState};
 use crate::kinesis::simulator::{InMemoryKinesis, Streams};
@@ -16,25 +16,25 @@ use crate::kinesis::{ApiResult, Operation, RecordDistribution, StreamStatus};
 use crate::model::{StreamIdentity, StreamName, UnixMillis};
 
 impl InMemoryKinesis {
-    /// Creates a stream whose shards the service manages; it begins with four (CreateStream with
-    /// mode `ON_DEMAND`). The simulator never reshards it by itself: use
+    /// Creates an on-demand stream, which starts with four shards (CreateStream with mode
+    /// `ON_DEMAND`). The simulator never reshards it by itself; use
     /// [`split_shard`](Self::split_shard).
     pub async fn create_on_demand_stream(&self, name: &StreamName) -> ApiResult<()> {
         let new = NewStream {
             mode: StreamMode::OnDemand,
             ..NewStream::with_shards(FIRST_ON_DEMAND_SHARDS)
         };
-        self.create(&self.home, name, &new).await
+        self.create(&self.account_region, name, &new).await
     }
 
     pub(in crate::kinesis) async fn create(
         &self,
-        home: &Home,
+        account_region: &AccountRegion,
         name: &StreamName,
         new: &NewStream,
     ) -> ApiResult<()> {
         const OPERATION: Operation = Operation::CreateStream;
-        let verdict = self.faults.admit(OPERATION).await?;
+        let faults = self.faults.admit(OPERATION).await?;
         if new.shard_count == 0 {
             let message = "1 validation error detected: Value '0' at 'shardCount' failed to satisfy \
                            constraint: Member must have value greater than or equal to 1";
@@ -43,57 +43,57 @@ impl InMemoryKinesis {
         check_max_record(OPERATION, new.max_record_bytes)?;
         check_distribution(OPERATION, new.mode, new.distribution)?;
         let now = self.clock.now();
-        let identity = home.stream(name);
+        let identity = account_region.stream(name);
         let arn = identity.arn().ok_or_else(|| {
-            let message = format!("account and region of the simulator make no ARN: {home:?}");
+            let message = format!("cannot build an ARN from {account_region:?}");
             error(OPERATION, "InternalFailure", message)
         })?;
         let arn: Arc<str> = arn.into();
         let mut streams = self.streams_mut();
         if streams
             .get(&arn)
-            .is_some_and(|old| !old.read().is_gone(now))
+            .is_some_and(|old| !old.read().is_deleted(now))
         {
             let message = format!(
                 "Stream {name} under account {} already exists.",
-                home.account()
+                account_region.account()
             );
             return Err(error(OPERATION, "ResourceInUseException", message));
         }
-        check_shard_limit(&streams, home, new)?;
+        check_shard_limit(&streams, account_region, new)?;
         let second = self.creation_seconds.next(now);
         let stream = Stream::new(identity, new, second, now);
         self.enter(&mut stream.write(), StreamStatus::Creating);
         streams.insert(arn, Arc::new(stream));
         drop(streams);
-        self.answer(OPERATION, &verdict, ())
+        self.answer(OPERATION, &faults, ())
     }
 
-    /// Deletes a stream with all its records (DeleteStream).
+    /// Deletes a stream and all its records (DeleteStream).
     pub async fn delete_stream(&self, stream: &StreamIdentity) -> ApiResult<()> {
         const OPERATION: Operation = Operation::DeleteStream;
-        let verdict = self.faults.admit(OPERATION).await?;
+        let faults = self.faults.admit(OPERATION).await?;
         let stream = self.any_stream(OPERATION, stream)?;
         self.enter(&mut stream.write(), StreamStatus::Deleting);
-        self.drop_streams_that_are_gone();
-        self.answer(OPERATION, &verdict, ())
+        self.drop_deleted_streams();
+        self.answer(OPERATION, &faults, ())
     }
 
-    /// The names of all streams of the account and region that tables name no other than, in order
-    /// (ListStreams, all pages of it).
+    /// The names of all streams in the default account and region, in order (ListStreams, all
+    /// pages).
     pub async fn list_streams(&self) -> ApiResult<Vec<StreamName>> {
         const OPERATION: Operation = Operation::ListStreams;
-        let verdict = self.faults.admit(OPERATION).await?;
-        self.drop_streams_that_are_gone();
+        let faults = self.faults.admit(OPERATION).await?;
+        self.drop_deleted_streams();
         let names = {
             let streams = self.streams();
-            let streams = streams_of(&streams, &self.home);
+            let streams = streams_of(&streams, &self.account_region);
             streams.map(|stream| stream.name().clone()).collect()
         };
-        self.answer(OPERATION, &verdict, names)
+        self.answer(OPERATION, &faults, names)
     }
 
-    /// Keeps records longer, up to 365 days; what was gone stays gone
+    /// Increases the retention period, up to 365 days. Records that have expired are not restored
     /// (IncreaseStreamRetentionPeriod).
     pub async fn increase_retention(
         &self,
@@ -112,7 +112,7 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// Keeps records for less time, at least for 24 hours (DecreaseStreamRetentionPeriod).
+    /// Decreases the retention period, down to 24 hours (DecreaseStreamRetentionPeriod).
     pub async fn decrease_retention(
         &self,
         stream: &StreamIdentity,
@@ -127,7 +127,7 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// Takes records of up to `bytes`, data and partition key together, from 1 MiB to 10 MiB
+    /// Sets the largest record to `bytes`, data and partition key together, from 1 MiB to 10 MiB
     /// (UpdateMaxRecordSize).
     pub async fn update_max_record_size(
         &self,
@@ -143,7 +143,7 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// Decides who picks the shard of a record; `Service` (`AUTO`) is for on-demand streams only
+    /// Sets how the shard of a record is chosen; `Service` (`AUTO`) is for on-demand streams only
     /// (UpdateStreamRecordDistributionStrategy).
     pub async fn set_record_distribution(
         &self,
@@ -159,48 +159,52 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// Runs one change of an active stream, which is then `Updating` for a while.
+    /// Applies a change to an active stream, which is `Updating` for a while afterwards.
     pub(in crate::kinesis) async fn change(
         &self,
         operation: Operation,
         stream: &StreamIdentity,
         apply: impl FnOnce(&Stream, &mut StreamState, UnixMillis) -> ApiResult<()> + Send,
     ) -> ApiResult<()> {
-        let verdict = self.faults.admit(operation).await?;
+        let faults = self.faults.admit(operation).await?;
         let stream = self.active_stream(operation, stream)?;
         {
             let mut state = stream.write();
             apply(&stream, &mut state, self.clock.now())?;
             self.enter(&mut state, StreamStatus::Updating);
         }
-        self.answer(operation, &verdict, ())
+        self.answer(operation, &faults, ())
     }
 
     fn enter(&self, state: &mut StreamState, status: StreamStatus) {
         state.enter(status, self.clock.now().plus(self.options.status_delay));
     }
 
-    pub(in crate::kinesis) fn drop_streams_that_are_gone(&self) {
+    pub(in crate::kinesis) fn drop_deleted_streams(&self) {
         let now = self.clock.now();
         self.streams_mut()
-            .retain(|_, stream| !stream.read().is_gone(now));
+            .retain(|_, stream| !stream.read().is_deleted(now));
     }
 }
 
-/// The streams of an account in a region, by name.
+/// The streams of an account and region, by name.
 pub(in crate::kinesis) fn streams_of<'a>(
     streams: &'a Streams,
-    home: &'a Home,
+    account_region: &'a AccountRegion,
 ) -> impl Iterator<Item = &'a Arc<Stream>> {
-    let prefix = home.arn_prefix();
+    let prefix = account_region.arn_prefix();
     let from = streams.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
     from.take_while(move |(arn, _)| arn.starts_with(prefix))
         .map(|(_, stream)| stream)
 }
 
-/// An account has so many shards of provisioned streams in a region.
-fn check_shard_limit(streams: &Streams, home: &Home, new: &NewStream) -> ApiResult<()> {
-    let open = open_shards(streams_of(streams, home));
+/// Checks the limit of provisioned shards per account and region.
+fn check_shard_limit(
+    streams: &Streams,
+    account_region: &AccountRegion,
+    new: &NewStream,
+) -> ApiResult<()> {
+    let open = open_shards(streams_of(streams, account_region));
     let more = match new.mode {
         StreamMode::Provisioned => new.shard_count as usize,
         StreamMode::OnDemand => 0,
@@ -212,8 +216,8 @@ fn check_shard_limit(streams: &Streams, home: &Home, new: &NewStream) -> ApiResu
         "This request would exceed the shard limit for the account {} in {}. Current shard count \
          for the account: {open}. Limit: {SHARDS_PER_ACCOUNT}. Number of additional shards that \
          would have resulted from this request: {more}.",
-        home.account(),
-        home.region()
+        account_region.account(),
+        account_region.region()
     );
     Err(error(
         Operation::CreateStream,
@@ -222,7 +226,7 @@ fn check_shard_limit(streams: &Streams, home: &Home, new: &NewStream) -> ApiResu
     ))
 }
 
-/// The open shards of provisioned streams.
+/// The number of open shards of provisioned streams.
 pub(in crate::kinesis) fn open_shards<'a>(streams: impl Iterator<Item = &'a Arc<Stream>>) -> usize {
     let open = streams.map(|stream| {
         let state = stream.read();

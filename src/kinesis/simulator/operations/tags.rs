@@ -1,4 +1,4 @@
-//! Tags of streams.
+//! Stream tags.
 
 use crate::kinesis::limits::TAGS_PER_STREAM;
 use crate::kinesis::simulator::InMemoryKinesis;
@@ -8,7 +8,7 @@ use crate::kinesis::{ApiError, ApiResult, Operation};
 use crate::model::StreamIdentity;
 
 impl InMemoryKinesis {
-    /// AddTagsToStream and TagResource: adds tags, and replaces those of the same keys.
+    /// AddTagsToStream and TagResource: adds tags and replaces those with the same keys.
     pub(in crate::kinesis) async fn add_tags(
         &self,
         operation: Operation,
@@ -16,7 +16,7 @@ impl InMemoryKinesis {
         tags: Tags,
     ) -> ApiResult<()> {
         check_tags(operation, stream, &tags)?;
-        self.adjust(operation, stream, |stream, state| {
+        self.update_settings(operation, stream, |stream, state| {
             let current = &mut state.settings.tags;
             let new = tags.keys().filter(|key| !current.contains_key(*key));
             if current.len() + new.count() > TAGS_PER_STREAM {
@@ -28,34 +28,34 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// RemoveTagsFromStream and UntagResource; keys that no tag has do no harm.
+    /// RemoveTagsFromStream and UntagResource. Unknown keys are ignored.
     pub(in crate::kinesis) async fn remove_tags(
         &self,
         operation: Operation,
         stream: &StreamIdentity,
         keys: &[String],
     ) -> ApiResult<()> {
-        self.adjust(operation, stream, |_, state| {
+        self.update_settings(operation, stream, |_, state| {
             state.settings.tags.retain(|key, _| !keys.contains(key));
             Ok(())
         })
         .await
     }
 
-    /// ListTagsForStream and ListTagsForResource, all pages of it.
+    /// ListTagsForStream and ListTagsForResource, all pages.
     pub(in crate::kinesis) async fn tags(
         &self,
         operation: Operation,
         stream: &StreamIdentity,
     ) -> ApiResult<Tags> {
-        self.inspect(operation, stream, |_, state| {
+        self.read_settings(operation, stream, |_, state| {
             Ok(state.settings.tags.clone())
         })
         .await
     }
 }
 
-/// The number, the characters and the keys of tags (API reference, AddTagsToStream).
+/// Checks the number, characters and keys of tags (API reference, AddTagsToStream).
 pub(in crate::kinesis) fn check_tags(
     operation: Operation,
     stream: &StreamIdentity,

@@ -1,4 +1,4 @@
-//! What the simulated service stores: streams, shards, records, and the tokens it hands out.
+//! What the simulated service stores: streams, shards, records, and the tokens it issues.
 
 pub(in crate::kinesis) mod rate_limits;
 pub(in crate::kinesis) mod record_log;

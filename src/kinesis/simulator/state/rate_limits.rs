@@ -1,4 +1,4 @@
-//! What a shard takes and gives in a second, kept by token buckets on the injected clock.
+//! Rate limits of shards: token buckets on the injected clock.
 
 use crate::kinesis::limits::{
     FETCHES_PER_SECOND, ITERATORS_PER_SECOND, LARGEST_MAX_RECORD_BYTES, MAX_BYTES_PER_FETCH,
@@ -6,7 +6,7 @@ use crate::kinesis::limits::{
 };
 use crate::model::UnixMillis;
 
-/// Fills at a steady rate up to its capacity, and may be overdrawn.
+/// A token bucket that fills at a steady rate up to its capacity. It can be overdrawn.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::kinesis) struct Bucket {
     capacity: f64,
@@ -33,13 +33,13 @@ impl Bucket {
         self.filled_at = Some(now);
     }
 
-    /// Whether there is room for `amount` at `now`.
+    /// Whether the bucket holds `amount` at `now`.
     fn holds(&mut self, amount: f64, now: UnixMillis) -> bool {
         self.fill(now);
         self.level >= amount
     }
 
-    /// Takes `amount` if there is room for it.
+    /// Takes `amount` if the bucket holds it.
     pub(in crate::kinesis) fn take(&mut self, amount: f64, now: UnixMillis) -> bool {
         let held = self.holds(amount, now);
         if held {
@@ -49,8 +49,8 @@ impl Bucket {
     }
 }
 
-/// 1,000 records and 1 MiB a second; a record above 1 MiB draws on a reserve of 10 MiB that fills
-/// at the same pace (Developer Guide, "Quotas and limits" and "Large records").
+/// 1,000 records and 1 MiB per second. A record above 1 MiB draws from a reserve of 10 MiB that
+/// fills at the same rate (Developer Guide, "Quotas and limits" and "Large records").
 #[derive(Debug)]
 pub(in crate::kinesis) struct WriteBudget {
     records: Bucket,
@@ -69,7 +69,7 @@ impl WriteBudget {
         }
     }
 
-    /// Whether the shard takes a record of `size_bytes` now; a refusal costs nothing.
+    /// Whether the shard accepts a record of `size_bytes` now. A rejection costs nothing.
     pub(in crate::kinesis) fn admits(&mut self, size_bytes: usize, now: UnixMillis) -> bool {
         if !self.records.holds(1.0, now) {
             return false;
@@ -83,8 +83,9 @@ impl WriteBudget {
     }
 }
 
-/// Five calls and 2 MiB a second, shared by all who poll a shard; a page of 10 MiB shuts it for five
-/// seconds (API reference, GetRecords). Also the five iterators a second of GetShardIterator.
+/// Five calls and 2 MiB per second, shared by all polling readers of a shard; a page of 10 MiB
+/// blocks reads for five seconds (API reference, GetRecords). Also the five GetShardIterator calls
+/// per second.
 #[derive(Debug)]
 pub(in crate::kinesis) struct ReadBudget {
     calls: Bucket,
@@ -104,22 +105,22 @@ impl ReadBudget {
         }
     }
 
-    /// Whether the shard answers a GetRecords now.
+    /// Whether the shard serves a GetRecords now.
     pub(in crate::kinesis) fn admits_fetch(&mut self, now: UnixMillis) -> bool {
         self.bytes.holds(1.0, now) && self.calls.take(1.0, now)
     }
 
-    /// Charges the page that was given.
+    /// Charges a returned page.
     pub(in crate::kinesis) fn charge_page(&mut self, size_bytes: usize, now: UnixMillis) {
         self.bytes.fill(now);
-        // What had been saved up does not soften a page of the largest size.
+        // Unused capacity does not shorten the pause after a page of the largest size.
         if size_bytes > MAX_BYTES_PER_FETCH / 2 {
             self.bytes.level = self.bytes.level.min(0.0);
         }
         self.bytes.level -= size_bytes as f64;
     }
 
-    /// Whether the shard gives an iterator now.
+    /// Whether the shard serves a GetShardIterator now.
     pub(in crate::kinesis) fn admits_iterator(&mut self, now: UnixMillis) -> bool {
         self.iterators.take(1.0, now)
     }
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_takes_a_thousand_records_a_second() {
+    fn a_shard_accepts_a_thousand_records_per_second() {
         let mut budget = WriteBudget::new();
         assert_eq!(
             (0..1_500).filter(|_| budget.admits(10, START)).count(),
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_takes_a_mebibyte_a_second_and_now_and_then_a_large_record() {
+    fn a_shard_accepts_one_mebibyte_per_second_and_an_occasional_large_record() {
         let mut budget = WriteBudget::new();
         assert!(budget.admits(1 << 20, START));
         assert!(!budget.admits(1, START));
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_answers_five_fetches_a_second() {
+    fn a_shard_serves_five_fetches_per_second() {
         let mut budget = ReadBudget::new();
         assert_eq!((0..9).filter(|_| budget.admits_fetch(START)).count(), 5);
         assert!(!budget.admits_fetch(after(199)));
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_page_shuts_a_shard_for_five_seconds() {
+    fn the_largest_page_blocks_a_shard_for_five_seconds() {
         let mut budget = ReadBudget::new();
         assert!(budget.admits_fetch(START));
         budget.charge_page(10 << 20, START);

@@ -1,17 +1,17 @@
-//! The records of one shard, packed: sixteen bytes beside payload and key.
+//! The records of one shard, stored compactly: sixteen bytes of overhead per record.
 //!
-//! A record's place is its index, counted from the first record the shard ever took. Arrival times
-//! never fall along a log, so places are found by bisection.
+//! Records are addressed by index, counted from the first record the shard ever stored. Arrival
+//! times never decrease along a log, so an index can be found by time with binary search.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::model::UnixMillis;
 
-/// Payload bytes of a chunk; a larger record has a chunk of its own.
+/// Bytes per chunk; a larger record gets a chunk of its own.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Marks a record without a partition key; real keys are at most 1,024 bytes.
+/// Marks a record without a partition key; real keys have at most 1,024 bytes.
 const NO_KEY: u16 = u16::MAX;
 
 /// The records of a shard in order of arrival.
@@ -30,7 +30,7 @@ struct Chunk {
     records: Vec<Entry>,
 }
 
-/// Where a record ends in its chunk; it starts where the one before it ends, key first.
+/// The end of a record in its chunk. It starts where the previous record ends, with its key first.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     end: u32,
@@ -38,7 +38,7 @@ struct Entry {
     arrival: UnixMillis,
 }
 
-/// A record as it lies in a log.
+/// A record in a log.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::kinesis) struct LoggedRecord<'a> {
     pub(in crate::kinesis) index: u64,
@@ -47,22 +47,22 @@ pub(in crate::kinesis) struct LoggedRecord<'a> {
     pub(in crate::kinesis) data: &'a [u8],
 }
 
-/// Consecutive records and their size.
+/// A range of records and its size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kinesis) struct Extent {
     pub(in crate::kinesis) places: Range<u64>,
-    /// Payload and partition keys.
+    /// Bytes of payloads and partition keys.
     pub(in crate::kinesis) size_bytes: usize,
 }
 
 impl RecordLog {
-    /// The place of the next record.
+    /// The index of the next record to arrive.
     pub(in crate::kinesis) fn next(&self) -> u64 {
         self.next
     }
 
-    /// Adds a record and gives its place and its arrival time: `now`, or that of the record before
-    /// it should the clock have gone back.
+    /// Appends a record and returns its index and arrival time: `now`, or that of the previous
+    /// record if the clock went back.
     pub(in crate::kinesis) fn append(
         &mut self,
         data: &[u8],
@@ -81,7 +81,10 @@ impl RecordLog {
             }
             self.chunks.push_back(Chunk::starting_at(self.next));
         }
-        let chunk = self.chunks.back_mut().expect("one was made if none fitted");
+        let chunk = self
+            .chunks
+            .back_mut()
+            .expect("a chunk was pushed if none had room");
         chunk.bytes.extend_from_slice(key.as_bytes());
         chunk.bytes.extend_from_slice(data);
         chunk.records.push(Entry {
@@ -96,7 +99,8 @@ impl RecordLog {
         (index, arrival)
     }
 
-    /// The first place whose record arrived at `time` or later, the next place if there is none.
+    /// The index of the first record that arrived at `time` or later; the next index if there is
+    /// none.
     pub(in crate::kinesis) fn place_at(&self, time: UnixMillis) -> u64 {
         let older = |entry: &Entry| entry.arrival < time;
         let chunk = self
@@ -108,14 +112,14 @@ impl RecordLog {
         place.max(self.first)
     }
 
-    /// When the record at `place` arrived; `None` past the last one.
+    /// The arrival time of the record at `place`; `None` past the last record.
     pub(in crate::kinesis) fn arrival_at(&self, place: u64) -> Option<UnixMillis> {
         let chunk = self.chunks.get(self.chunk_of(place))?;
-        let entry = chunk.records.get(offset(place, chunk.first))?;
+        let entry = chunk.records.get(position_in_chunk(place, chunk.first))?;
         Some(entry.arrival)
     }
 
-    /// Forgets the records before `place`.
+    /// Drops the records before `place`.
     pub(in crate::kinesis) fn trim(&mut self, place: u64) {
         self.first = self.first.max(place);
         while self.chunks.len() > 1 && self.chunks[1].first <= self.first {
@@ -123,11 +127,12 @@ impl RecordLog {
         }
     }
 
-    /// As many records from `from` on as `limit` and `max_bytes` allow, at least one if there is one.
+    /// As many records from `from` on as `limit` and `max_bytes` allow; at least one if there is
+    /// any.
     pub(in crate::kinesis) fn extent(&self, from: u64, limit: usize, max_bytes: usize) -> Extent {
         let (mut to, mut size_bytes) = (from, 0);
         for chunk in self.chunks.range(self.chunk_of(from)..) {
-            for position in offset(to, chunk.first)..chunk.records.len() {
+            for position in position_in_chunk(to, chunk.first)..chunk.records.len() {
                 let size = chunk.size_of(position);
                 let full = (to - from) as usize == limit || size_bytes + size > max_bytes;
                 if full && to > from {
@@ -146,7 +151,7 @@ impl RecordLog {
         }
     }
 
-    /// The records at `places`, which an [`extent`](Self::extent) gave.
+    /// The records at `places`, a range returned by [`extent`](Self::extent).
     pub(in crate::kinesis) fn records(
         &self,
         places: Range<u64>,
@@ -156,12 +161,12 @@ impl RecordLog {
             .range(self.chunk_of(start)..)
             .take_while(move |chunk| chunk.first < end)
             .flat_map(move |chunk| {
-                let last = offset(end, chunk.first).min(chunk.records.len());
-                (offset(start, chunk.first)..last).map(|position| chunk.record(position))
+                let last = position_in_chunk(end, chunk.first).min(chunk.records.len());
+                (position_in_chunk(start, chunk.first)..last).map(|position| chunk.record(position))
             })
     }
 
-    /// The chunk that holds `place`, or would.
+    /// The index of the chunk that holds `place`, or would hold it.
     fn chunk_of(&self, place: u64) -> usize {
         self.chunks
             .partition_point(|chunk| chunk.first <= place)
@@ -193,7 +198,7 @@ impl Chunk {
         let bytes = &self.bytes[self.start_of(position)..entry.end as usize];
         let has_key = entry.key_bytes != NO_KEY;
         let (key, data) = bytes.split_at(if has_key { entry.key_bytes as usize } else { 0 });
-        let key = str::from_utf8(key).expect("the key was a string when it came");
+        let key = str::from_utf8(key).expect("keys are stored from strings");
         LoggedRecord {
             index: self.first + position as u64,
             arrival: entry.arrival,
@@ -203,7 +208,7 @@ impl Chunk {
     }
 }
 
-fn offset(place: u64, first: u64) -> usize {
+fn position_in_chunk(place: u64, first: u64) -> usize {
     usize::try_from(place.saturating_sub(first)).unwrap_or(usize::MAX)
 }
 
@@ -220,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn records_come_back_as_they_were_over_chunk_borders() {
+    fn records_are_read_back_across_chunk_boundaries() {
         let mut log = RecordLog::default();
         for number in 0..5_000_u32 {
             let key = format!("key-{number}");
@@ -250,12 +255,12 @@ mod tests {
     }
 
     #[test]
-    fn a_record_costs_sixteen_bytes_beside_payload_and_key() {
+    fn a_record_has_sixteen_bytes_of_overhead() {
         assert_eq!(size_of::<Entry>(), 16);
     }
 
     #[test]
-    fn a_page_has_one_record_even_if_that_is_too_large() {
+    fn an_extent_has_at_least_one_record_even_if_it_is_too_large() {
         let log = log_of(&[300_000, 10, 300_000]);
         assert_eq!(log.extent(0, 10, 1_000).places, 0..1);
         assert_eq!(log.extent(1, 10, 1_000).places, 1..2);
@@ -264,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_finds_the_first_record_at_or_after_it() {
+    fn a_time_maps_to_the_first_record_at_or_after_it() {
         let log = log_of(&[10; 4]);
         assert_eq!(log.place_at(UnixMillis(0)), 0);
         assert_eq!(log.place_at(UnixMillis(2_000)), 1);
@@ -275,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn arrival_times_never_fall() {
+    fn arrival_times_never_decrease() {
         let mut log = RecordLog::default();
         log.append(b"", None, UnixMillis(5_000));
         assert_eq!(
@@ -285,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn trimmed_records_free_their_chunks_and_are_not_found_by_time() {
+    fn trimming_frees_chunks_and_hides_records_from_time_lookups() {
         let mut log = log_of(&[200_000; 6]);
         assert_eq!(log.chunks.len(), 6);
         log.trim(4);

@@ -1,4 +1,4 @@
-//! Splits and merges, and the scaling that is made of them.
+//! Splits, merges, and uniform scaling of a stream's shards.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use super::shard::{Closure, ShardState, index_of};
 use super::stream::{StreamState, uniform_ranges};
 use crate::model::{HashKey, HashRange, ShardId, UnixMillis};
 
-/// When a reshard happens, and what the next shards are stamped with.
+/// The time of a reshard, and the source of creation seconds for the new shards.
 pub(in crate::kinesis) struct ReshardTime<'a> {
     pub(in crate::kinesis) now: UnixMillis,
     pub(in crate::kinesis) seconds: &'a CreationSeconds,
 }
 
 impl StreamState {
-    /// Where in the open shards `id` stands; `None` if it is closed.
+    /// The position of `id` among the open shards; `None` if it is closed.
     pub(in crate::kinesis) fn open_position_of(&self, id: &ShardId) -> Option<usize> {
         let range = self.shards.get(index_of(id)? as usize)?.hash_range;
         let position = self.open_position(range.start);
@@ -26,8 +26,8 @@ impl StreamState {
         &self.shards[self.open[position] as usize]
     }
 
-    /// Closes the open shard at `position` and opens two: the second begins with `at`, which lies
-    /// inside the shard's range.
+    /// Closes the open shard at `position` and opens two children. The second child starts at `at`,
+    /// which must lie inside the shard's range.
     pub(in crate::kinesis) fn split(
         &mut self,
         position: usize,
@@ -44,8 +44,8 @@ impl StreamState {
         self.replace(position, &[parent], &[low, high], time);
     }
 
-    /// Closes the open shard at `position` and the one after it and opens one. `parents` are these
-    /// two, in the order in which the child names them.
+    /// Closes the open shard at `position` and the one after it, and opens one child. `parents` are
+    /// these two, in the order in which the child names them.
     pub(in crate::kinesis) fn merge(
         &mut self,
         position: usize,
@@ -59,8 +59,8 @@ impl StreamState {
         self.replace(position, parents, &[whole], time);
     }
 
-    /// Splits and merges until there are `target` shards of equal ranges. Ranges that fit already
-    /// are left alone; shards that are only a step on the way are closed at once, and stay empty.
+    /// Splits and merges until there are `target` shards with equal ranges. Shards whose range
+    /// already fits are kept; intermediate shards are closed at once and stay empty.
     pub(in crate::kinesis) fn scale_uniformly(&mut self, target: u32, time: &ReshardTime<'_>) {
         let ranges = uniform_ranges(target);
         for range in &ranges {

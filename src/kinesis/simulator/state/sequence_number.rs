@@ -1,18 +1,19 @@
-//! Sequence numbers in the layout of the service: 186 bits, printed as 56 decimal digits.
+//! Sequence numbers in the service's layout: 186 bits, printed as 56 decimal digits.
 //!
-//! In hexadecimal: `2`, nine digits of the second the shard was made, the low digit of its index,
-//! sixteen digits of a counter, `00`, nine digits of the second of arrival, eight digits of the
-//! index, `2`. Found by others from real numbers; the service documents none of it.
+//! In hexadecimal: `2`, nine digits of the second in which the shard was created, the low digit of
+//! its index, sixteen digits of a counter, `00`, nine digits of the second of arrival, eight digits
+//! of the index, `2`. The layout is not documented by AWS; it was reverse-engineered by others from
+//! real numbers.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::model::{SequenceNumber, UnixMillis};
 
-/// Decimal digits of every number.
+/// The number of decimal digits.
 pub(in crate::kinesis) const DIGITS: usize = 56;
 
-/// The counter in the ending number of a closed shard: above that of any record.
+/// The counter of a closed shard's ending number, above that of any record.
 pub(in crate::kinesis) const ENDING_COUNTER: u64 = i64::MAX as u64;
 
 const VERSION: u64 = 2;
@@ -22,7 +23,7 @@ const ARRIVAL_SHIFT: u32 = 36;
 const INDEX_SHIFT: u32 = 4;
 const HEAD_SHIFT: u32 = 144;
 
-/// Numbers are added up in limbs of nineteen decimal digits, the most that fit a `u64`.
+/// Numbers are computed in limbs of nineteen decimal digits, the most that fit in a `u64`.
 const LIMB: u128 = 10_u128.pow(LIMB_DIGITS as u32);
 const LIMB_DIGITS: usize = 19;
 
@@ -38,17 +39,17 @@ const HEAD_UNIT: [u128; 3] = {
     [low % LIMB, middle % LIMB, middle / LIMB]
 };
 
-/// What all numbers of one shard share.
+/// The parts that all sequence numbers of one shard share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::kinesis) struct NumberOrigin {
-    /// The second the shard was made, 36 bits; unique among the shards of a simulator.
+    /// The second in which the shard was created, 36 bits; unique among the shards of a simulator.
     pub(in crate::kinesis) created_second: u64,
-    /// The number in the shard's id.
+    /// The number in the shard id.
     pub(in crate::kinesis) shard_index: u32,
 }
 
-/// Gives each new shard the second it was made in: that of the clock, but later than any given
-/// before, so that the numbers of a child lie above those of its parents.
+/// Assigns each new shard a creation second: that of the clock, but always later than the previous
+/// one, so that a child's numbers are above its parents'.
 #[derive(Debug, Default)]
 pub(in crate::kinesis) struct CreationSeconds(AtomicU64);
 
@@ -74,7 +75,7 @@ impl NumberText {
     }
 
     pub(in crate::kinesis) fn to_sequence(&self) -> SequenceNumber {
-        SequenceNumber::new(self.as_str()).expect("56 digits, the first is never zero")
+        SequenceNumber::new(self.as_str()).expect("56 digits, the first of which is never zero")
     }
 }
 
@@ -85,7 +86,7 @@ impl fmt::Debug for NumberText {
 }
 
 impl NumberOrigin {
-    /// The number with `counter` that arrived at `arrival`; higher counters give higher numbers.
+    /// The number with this counter and arrival time. Higher counters give higher numbers.
     pub(in crate::kinesis) fn number(self, counter: u64, arrival: UnixMillis) -> NumberText {
         let head = VERSION << 40 | self.created_second << 4 | u64::from(self.shard_index & 0xF);
         let second = second_of(arrival);
@@ -107,7 +108,7 @@ impl NumberOrigin {
         NumberText(text)
     }
 
-    /// Takes a number apart; `None` when it does not have the layout.
+    /// Parses a number into origin and counter; `None` if it does not have the layout.
     pub(in crate::kinesis) fn parse(number: &SequenceNumber) -> Option<(Self, u64)> {
         let limbs = binary_limbs(number.as_str())?;
         let bits = |from: u32, count: u32| -> u64 {
@@ -131,12 +132,12 @@ impl NumberOrigin {
     }
 }
 
-/// The second of `time`, in the 36 bits a number has for it.
+/// The second of `time` in 36 bits.
 fn second_of(time: UnixMillis) -> u64 {
     u64::try_from(time.0.div_euclid(1_000)).unwrap_or(0) & (u64::MAX >> (64 - SECONDS_BITS))
 }
 
-/// Right-aligned digits of `value`, which fits a limb.
+/// Writes the digits of `value`, right-aligned; `value` must fit a limb.
 fn write_digits(text: &mut [u8], value: u128) {
     let mut rest = u64::try_from(value).unwrap_or(u64::MAX);
     for digit in text.iter_mut().rev() {
@@ -145,7 +146,7 @@ fn write_digits(text: &mut [u8], value: u128) {
     }
 }
 
-/// A decimal of at most 192 bits as three binary limbs, the lowest first.
+/// Parses a decimal of at most 192 bits into three binary limbs, lowest first.
 fn binary_limbs(digits: &str) -> Option<[u64; 3]> {
     let mut limbs = [0_u64; 3];
     for digit in digits.bytes() {
@@ -172,7 +173,7 @@ mod tests {
     };
 
     #[test]
-    fn a_number_is_taken_apart_into_what_it_was_made_of() {
+    fn a_number_parses_into_its_origin_and_counter() {
         for counter in [0, 1, 4_711, u64::from(u32::MAX), ENDING_COUNTER] {
             let number = ORIGIN.number(counter, UnixMillis(1_721_946_999_123));
             assert_eq!(number.as_str().len(), DIGITS);
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_number_has_the_layout_of_a_real_one() {
-        // A number of the service, printed in the Developer Guide's tutorial for the AWS CLI.
+        // A real sequence number, from the AWS CLI tutorial in the Developer Guide.
         let real = SequenceNumber::new("49544985256907370027570885864065577703022652638596431874");
         let real = real.unwrap();
         let (origin, counter) = NumberOrigin::parse(&real).expect("the layout of the service");
@@ -195,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_rise_with_the_counter_whatever_the_arrival() {
+    fn numbers_increase_with_the_counter_regardless_of_arrival() {
         let late = ORIGIN.number(7, UnixMillis(9_000_000)).to_sequence();
         let early = ORIGIN.number(8, UnixMillis(1_000)).to_sequence();
         assert!(late < early);
     }
 
     #[test]
-    fn numbers_of_another_layout_are_not_taken_apart() {
+    fn numbers_of_another_layout_are_not_parsed() {
         for digits in [
             "0",
             "1",

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Tags in the order of their keys.
+/// Tags, ordered by key.
 pub(in crate::kinesis) type Tags = BTreeMap<String, String>;
 
-/// The settings of a stream that neither its shards nor its records depend on.
+/// Settings that have no effect on shards or records.
 #[derive(Debug, Default)]
 pub(in crate::kinesis) struct Settings {
     pub(in crate::kinesis) tags: Tags,
@@ -15,7 +15,7 @@ pub(in crate::kinesis) struct Settings {
     pub(in crate::kinesis) warm_mib_per_second: Option<u32>,
 }
 
-/// A metric that is published for each shard; nothing is published here.
+/// A shard-level metric. The simulator publishes none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::kinesis) enum ShardMetric {
     IncomingBytes,
@@ -38,7 +38,7 @@ impl ShardMetric {
         Self::IteratorAgeMilliseconds,
     ];
 
-    /// The name that the service gives it.
+    /// The name in the API.
     pub(in crate::kinesis) fn name(self) -> &'static str {
         match self {
             Self::IncomingBytes => "IncomingBytes",

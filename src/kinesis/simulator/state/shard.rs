@@ -1,4 +1,4 @@
-//! One shard: who it is, what it holds, and whether it is closed.
+//! One shard: identity, records, and closure.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::model::{HashRange, SequenceNumber, Shard, ShardId, UnixMillis};
 pub(in crate::kinesis) struct ShardState {
     pub(in crate::kinesis) id: ShardId,
     pub(in crate::kinesis) index: u32,
-    /// The shards it was made from: none, one (split) or two (merge).
+    /// The parents: none, one (split) or two (merge).
     pub(in crate::kinesis) parents: Vec<ShardId>,
     pub(in crate::kinesis) hash_range: HashRange,
     pub(in crate::kinesis) origin: NumberOrigin,
@@ -23,17 +23,17 @@ pub(in crate::kinesis) struct ShardState {
     read_budget: Mutex<ReadBudget>,
 }
 
-/// What changes in a shard.
+/// The mutable part of a shard.
 #[derive(Debug)]
 pub(in crate::kinesis) struct Content {
     pub(in crate::kinesis) log: RecordLog,
     pub(in crate::kinesis) closure: Option<Closure>,
     pub(in crate::kinesis) write_budget: WriteBudget,
-    /// Set when retention is about to grow, so that what was gone stays gone.
+    /// Set before the retention period grows, so that an expired shard stays expired.
     expired: bool,
 }
 
-/// How a shard ended.
+/// When a shard was closed, and its children.
 #[derive(Debug, Clone)]
 pub(in crate::kinesis) struct Closure {
     pub(in crate::kinesis) at: UnixMillis,
@@ -82,12 +82,12 @@ impl ShardState {
         budget.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of the record at `place`.
+    /// The sequence number of the record at `place`.
     pub(in crate::kinesis) fn number_at(&self, place: u64, arrival: UnixMillis) -> SequenceNumber {
         self.origin.number(counter_of(place), arrival).to_sequence()
     }
 
-    /// The shard as listings give it.
+    /// The shard as ListShards describes it.
     pub(in crate::kinesis) fn describe(&self) -> Shard {
         let ending = self.read().closure.as_ref().map(|closure| closure.at);
         let mut parents = self.parents.iter().cloned();
@@ -113,18 +113,18 @@ impl ShardState {
 }
 
 impl Content {
-    /// Whether the shard is closed and everything in it is past `retention`.
+    /// Whether the shard is closed and all its records are past `retention`.
     pub(in crate::kinesis) fn is_expired(&self, now: UnixMillis, retention: Duration) -> bool {
         let past = |closure: &Closure| closure.at.plus(retention) <= now;
         self.expired || self.closure.as_ref().is_some_and(past)
     }
 
-    /// The first place that retention leaves readable.
+    /// The index of the oldest record within `retention`.
     pub(in crate::kinesis) fn oldest(&self, now: UnixMillis, retention: Duration) -> u64 {
         self.log.place_at(now.minus(retention))
     }
 
-    /// Makes what is past `retention` unreadable for good.
+    /// Permanently drops records past `retention`.
     pub(in crate::kinesis) fn expire(&mut self, now: UnixMillis, retention: Duration) {
         self.expired = self.is_expired(now, retention);
         let oldest = self.oldest(now, retention);
@@ -132,18 +132,18 @@ impl Content {
     }
 }
 
-/// The counter in the number of the record at `place`, which so is the place after it; the starting
-/// number of a shard has zero.
+/// The counter in the sequence number of the record at `place`. It equals the index after the
+/// record, because counter zero is the shard's starting number.
 pub(in crate::kinesis) fn counter_of(place: u64) -> u64 {
     place + 1
 }
 
-/// `shardId-` and the index in twelve digits.
+/// The shard id: `shardId-` and the index in twelve digits.
 pub(in crate::kinesis) fn shard_id(index: u32) -> ShardId {
     ShardId::new(format!("shardId-{index:012}"))
 }
 
-/// The index in a shard's name, if it is one.
+/// The index in a shard id; `None` if the id has another form.
 pub(in crate::kinesis) fn index_of(id: &ShardId) -> Option<u32> {
     let digits = id.as_str().strip_prefix("shardId-")?;
     let well_formed = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shards_name_gives_its_index_back() {
+    fn a_shard_id_round_trips_to_its_index() {
         assert_eq!(shard_id(37).as_str(), "shardId-000000000037");
         assert_eq!(index_of(&shard_id(37)), Some(37));
         for name in [

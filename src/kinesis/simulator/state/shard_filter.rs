@@ -7,20 +7,20 @@ use super::stream::{Stream, StreamState};
 use crate::kinesis::ShardFilter;
 use crate::model::UnixMillis;
 
-/// All the filters of ListShards.
+/// The filters of ListShards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::kinesis) enum Filter {
-    /// All that still hold records.
+    /// All shards that have not expired.
     FromTrimHorizon,
-    /// Those that were open when the oldest readable record may have come.
+    /// Shards that were open at the trim horizon.
     AtTrimHorizon,
-    /// The open ones.
+    /// Open shards.
     AtLatest,
-    /// Those open at this time.
+    /// Shards that were open at this time.
     AtTimestamp(UnixMillis),
-    /// Those open at this time or later.
+    /// Shards that were open at this time or later.
     FromTimestamp(UnixMillis),
-    /// Those after the shard with this index.
+    /// Shards after the one with this index.
     AfterShard(u32),
 }
 
@@ -34,7 +34,7 @@ impl From<ShardFilter> for Filter {
     }
 }
 
-/// The times between which a stream can be read.
+/// The time span in which a stream can be read.
 pub(in crate::kinesis) struct Horizon {
     oldest: UnixMillis,
     now: UnixMillis,
@@ -50,7 +50,7 @@ impl Horizon {
         }
     }
 
-    /// Whether `shard` passes `filter`. A time before the horizon counts as the horizon.
+    /// Whether `shard` passes `filter`. A time before the trim horizon counts as the trim horizon.
     pub(in crate::kinesis) fn lists(&self, shard: &ShardState, filter: Filter) -> bool {
         let content = shard.read();
         if content.is_expired(self.now, self.retention) {

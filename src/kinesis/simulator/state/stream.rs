@@ -1,4 +1,4 @@
-//! One stream: its settings, its shards, and the way a record finds one.
+//! One stream: settings, shards, and routing of records to shards.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -13,26 +13,26 @@ use crate::model::{HashKey, HashRange, ShardId, StreamIdentity, StreamName, Unix
 /// A stream of the simulator.
 #[derive(Debug)]
 pub(in crate::kinesis) struct Stream {
-    /// Tells a stream from one of the same name before it.
+    /// Distinguishes the stream from an earlier one of the same name.
     pub(in crate::kinesis) id: u64,
     pub(in crate::kinesis) identity: StreamIdentity,
     pub(in crate::kinesis) created_at: UnixMillis,
     state: RwLock<StreamState>,
     listings: Mutex<Bucket>,
-    /// Where the service puts the next record if it spreads them itself.
-    turn: AtomicU64,
+    /// The next position in the round robin of a stream that chooses shards itself.
+    round_robin: AtomicU64,
 }
 
-/// Who decides how many shards there are.
+/// Who manages the number of shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::kinesis) enum StreamMode {
-    /// The owner.
+    /// The owner of the stream.
     Provisioned,
     /// The service.
     OnDemand,
 }
 
-/// How a stream begins.
+/// The settings of a new stream.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::kinesis) struct NewStream {
     pub(in crate::kinesis) mode: StreamMode,
@@ -42,7 +42,7 @@ pub(in crate::kinesis) struct NewStream {
 }
 
 impl NewStream {
-    /// What is not said otherwise: provisioned, 1 MiB records, shards by partition key.
+    /// The defaults: provisioned, 1 MiB records, routing by partition key.
     pub(in crate::kinesis) fn with_shards(shard_count: u32) -> Self {
         Self {
             mode: StreamMode::Provisioned,
@@ -53,12 +53,12 @@ impl NewStream {
     }
 }
 
-/// What changes in a stream.
+/// The mutable part of a stream.
 #[derive(Debug)]
 pub(in crate::kinesis) struct StreamState {
-    /// By index, expired ones too: they are only left out of listings.
+    /// All shards by index, including expired ones, which are only left out of listings.
     pub(in crate::kinesis) shards: Vec<Arc<ShardState>>,
-    /// Indexes of the open shards in the order of their hash ranges, which cover the hash space.
+    /// Indexes of the open shards, ordered by hash range. The ranges cover the hash space.
     pub(in crate::kinesis) open: Vec<u32>,
     pub(in crate::kinesis) retention: Duration,
     pub(in crate::kinesis) max_record_bytes: usize,
@@ -105,7 +105,7 @@ impl Stream {
             created_at: now,
             state: RwLock::new(state),
             listings: Mutex::new(Bucket::new(listings, listings)),
-            turn: AtomicU64::new(0),
+            round_robin: AtomicU64::new(0),
         }
     }
 
@@ -130,9 +130,9 @@ impl Stream {
         listings.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next number in the round of a stream that spreads records itself.
-    pub(in crate::kinesis) fn next_turn(&self) -> u64 {
-        self.turn.fetch_add(1, Ordering::Relaxed)
+    /// The next position in the round robin.
+    pub(in crate::kinesis) fn next_round_robin(&self) -> u64 {
+        self.round_robin.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(in crate::kinesis) fn summary(&self, now: UnixMillis) -> StreamSummary {
@@ -150,7 +150,7 @@ impl Stream {
     }
 }
 
-/// When records were encrypted: the times at which that changed, in turn on and off.
+/// When encryption was turned on and off, alternately.
 #[derive(Debug, Clone, Default)]
 pub(in crate::kinesis) struct Encryption(Vec<UnixMillis>);
 
@@ -170,7 +170,7 @@ impl Encryption {
 }
 
 impl StreamState {
-    /// The state of the stream at `now`; `Deleting` stays until whoever holds the stream drops it.
+    /// The status at `now`. `Deleting` stays until the stream is dropped.
     pub(in crate::kinesis) fn status(&self, now: UnixMillis) -> StreamStatus {
         if self.phase != StreamStatus::Deleting && now >= self.phase_ends {
             StreamStatus::Active
@@ -179,8 +179,8 @@ impl StreamState {
         }
     }
 
-    /// Whether a stream that was deleted is gone by `now`.
-    pub(in crate::kinesis) fn is_gone(&self, now: UnixMillis) -> bool {
+    /// Whether the stream was deleted and the deletion is complete.
+    pub(in crate::kinesis) fn is_deleted(&self, now: UnixMillis) -> bool {
         self.phase == StreamStatus::Deleting && now >= self.phase_ends
     }
 
@@ -189,7 +189,7 @@ impl StreamState {
         self.phase_ends = until;
     }
 
-    /// The shard called `id`, unless it has expired.
+    /// The shard with this id, unless it has expired.
     pub(in crate::kinesis) fn shard(
         &self,
         id: &ShardId,
@@ -199,18 +199,18 @@ impl StreamState {
         (!shard.read().is_expired(now, self.retention)).then_some(shard)
     }
 
-    /// The open shard that takes `key`.
+    /// The open shard that covers `key`.
     pub(in crate::kinesis) fn shard_for(&self, key: HashKey) -> &Arc<ShardState> {
         &self.shards[self.open[self.open_position(key)] as usize]
     }
 
-    /// The open shard whose turn it is.
-    pub(in crate::kinesis) fn shard_in_turn(&self, turn: u64) -> &Arc<ShardState> {
-        let position = turn % self.open.len().max(1) as u64;
+    /// The open shard at this position of the round robin.
+    pub(in crate::kinesis) fn round_robin_shard(&self, round_robin: u64) -> &Arc<ShardState> {
+        let position = round_robin % self.open.len().max(1) as u64;
         &self.shards[self.open[position as usize] as usize]
     }
 
-    /// Where in `open` the shard stands that takes `key`.
+    /// The position in `open` of the shard that covers `key`.
     pub(in crate::kinesis) fn open_position(&self, key: HashKey) -> usize {
         let after = self
             .open
@@ -219,12 +219,12 @@ impl StreamState {
     }
 }
 
-/// The hash space in `count` equal ranges; the last takes what does not divide.
+/// Divides the hash space into `count` equal ranges; the last one takes the remainder.
 pub(in crate::kinesis) fn uniform_ranges(count: u32) -> Vec<HashRange> {
     if count <= 1 {
         return vec![HashRange::ALL];
     }
-    // The width of a range is 2^128 / count, and 2^128 itself does not fit.
+    // The width is 2^128 / count, but 2^128 does not fit in a u128.
     let count = u128::from(count);
     let width = u128::MAX / count + u128::from(u128::MAX % count == count - 1);
     (0..count)

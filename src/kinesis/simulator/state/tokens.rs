@@ -1,32 +1,32 @@
-//! The opaque texts a client carries for us: shard iterators and page tokens.
+//! Encoding of opaque tokens: shard iterators and page tokens.
 
 use super::shard_filter::Filter;
 use crate::model::{StreamIdentity, UnixMillis};
 
-/// A place in a shard, and when the handle on it was given out.
+/// A shard iterator: a read position and when it was issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kinesis) struct IteratorToken {
     pub(in crate::kinesis) stream: StreamIdentity,
     pub(in crate::kinesis) stream_id: u64,
     pub(in crate::kinesis) shard_index: u32,
     pub(in crate::kinesis) place: u64,
-    /// Whether it never leads to a record.
+    /// Whether it never returns records.
     pub(in crate::kinesis) pinned: bool,
     pub(in crate::kinesis) issued_at: UnixMillis,
 }
 
-/// The end of a page of shards, and when it was given out.
+/// The token after a page of shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kinesis) struct PageToken {
     pub(in crate::kinesis) stream: StreamIdentity,
     pub(in crate::kinesis) stream_id: u64,
-    /// The last shard of the page.
+    /// The index of the last shard of the page.
     pub(in crate::kinesis) after: u32,
     pub(in crate::kinesis) filter: Filter,
     pub(in crate::kinesis) issued_at: UnixMillis,
 }
 
-/// The end of a page of streams, and when it was given out.
+/// The token after a page of streams.
 #[cfg(feature = "simulator")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kinesis) struct StreamsToken {
@@ -41,7 +41,7 @@ const PAGE: u8 = 2;
 const STREAMS: u8 = 3;
 
 impl IteratorToken {
-    pub(in crate::kinesis) fn seal(&self) -> String {
+    pub(in crate::kinesis) fn encode(&self) -> String {
         let mut out = vec![ITERATOR];
         out.extend(self.stream_id.to_be_bytes());
         out.extend(self.shard_index.to_be_bytes());
@@ -49,12 +49,12 @@ impl IteratorToken {
         out.push(u8::from(self.pinned));
         out.extend(self.issued_at.0.to_be_bytes());
         out.extend(arn_of(&self.stream));
-        seal(out)
+        encode_bytes(out)
     }
 
-    /// `None` for a text that was not given out here.
-    pub(in crate::kinesis) fn open(text: &str) -> Option<Self> {
-        let bytes = open(text)?;
+    /// Decodes a token; `None` if this simulator did not issue it.
+    pub(in crate::kinesis) fn decode(text: &str) -> Option<Self> {
+        let bytes = decode_bytes(text)?;
         let mut fields = Fields(&bytes);
         (fields.byte()? == ITERATOR).then_some(())?;
         Some(Self {
@@ -69,7 +69,7 @@ impl IteratorToken {
 }
 
 impl PageToken {
-    pub(in crate::kinesis) fn seal(&self) -> String {
+    pub(in crate::kinesis) fn encode(&self) -> String {
         let (kind, argument) = match self.filter {
             Filter::FromTrimHorizon => (0, 0),
             Filter::AtTrimHorizon => (1, 0),
@@ -84,12 +84,12 @@ impl PageToken {
         out.extend(self.after.to_be_bytes());
         out.extend(self.issued_at.0.to_be_bytes());
         out.extend(arn_of(&self.stream));
-        seal(out)
+        encode_bytes(out)
     }
 
-    /// `None` for a text that was not given out here.
-    pub(in crate::kinesis) fn open(text: &str) -> Option<Self> {
-        let bytes = open(text)?;
+    /// Decodes a token; `None` if this simulator did not issue it.
+    pub(in crate::kinesis) fn decode(text: &str) -> Option<Self> {
+        let bytes = decode_bytes(text)?;
         let mut fields = Fields(&bytes);
         (fields.byte()? == PAGE).then_some(())?;
         let (kind, argument) = (fields.byte()?, fields.time()?);
@@ -114,16 +114,16 @@ impl PageToken {
 
 #[cfg(feature = "simulator")]
 impl StreamsToken {
-    pub(in crate::kinesis) fn seal(&self) -> String {
+    pub(in crate::kinesis) fn encode(&self) -> String {
         let mut out = vec![STREAMS];
         out.extend(self.issued_at.0.to_be_bytes());
         out.extend(arn_of(&self.after));
-        seal(out)
+        encode_bytes(out)
     }
 
-    /// `None` for a text that was not given out here.
-    pub(in crate::kinesis) fn open(text: &str) -> Option<Self> {
-        let bytes = open(text)?;
+    /// Decodes a token; `None` if this simulator did not issue it.
+    pub(in crate::kinesis) fn decode(text: &str) -> Option<Self> {
+        let bytes = decode_bytes(text)?;
         let mut fields = Fields(&bytes);
         (fields.byte()? == STREAMS).then_some(())?;
         Some(Self {
@@ -137,13 +137,13 @@ fn arn_of(stream: &StreamIdentity) -> &[u8] {
     stream.arn().unwrap_or_default().as_bytes()
 }
 
-fn seal(mut bytes: Vec<u8>) -> String {
+fn encode_bytes(mut bytes: Vec<u8>) -> String {
     let sum = checksum(&bytes);
     bytes.extend(sum.to_be_bytes());
     base64_simd::STANDARD.encode_to_string(bytes)
 }
 
-fn open(text: &str) -> Option<Vec<u8>> {
+fn decode_bytes(text: &str) -> Option<Vec<u8>> {
     let mut bytes = base64_simd::STANDARD.decode_to_vec(text).ok()?;
     let body = bytes.len().checked_sub(size_of::<u32>())?;
     let sum = checksum(&bytes[..body]).to_be_bytes();
@@ -151,14 +151,14 @@ fn open(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// FNV-1a: enough to tell a text of ours from garbage.
+/// FNV-1a, enough to detect tokens that were not issued by this simulator.
 fn checksum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |sum, byte| {
         (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
     })
 }
 
-/// Reads fixed-size fields off the front.
+/// Reads fixed-size fields from the front.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -184,7 +184,7 @@ impl Fields<'_> {
         self.take().map(i64::from_be_bytes).map(UnixMillis)
     }
 
-    /// The ARN of a stream takes what is left.
+    /// The rest, as the ARN of a stream.
     fn stream(&mut self) -> Option<StreamIdentity> {
         StreamIdentity::parse(str::from_utf8(self.0).ok()?).ok()
     }
@@ -210,12 +210,15 @@ mod tests {
     }
 
     #[test]
-    fn an_iterator_survives_the_round_trip() {
-        assert_eq!(IteratorToken::open(&iterator().seal()), Some(iterator()));
+    fn iterators_round_trip() {
+        assert_eq!(
+            IteratorToken::decode(&iterator().encode()),
+            Some(iterator())
+        );
     }
 
     #[test]
-    fn a_page_token_survives_the_round_trip_with_any_filter() {
+    fn page_tokens_round_trip_with_any_filter() {
         for filter in [
             Filter::FromTrimHorizon,
             Filter::AtTrimHorizon,
@@ -231,22 +234,22 @@ mod tests {
                 filter,
                 issued_at: UnixMillis(9),
             };
-            assert_eq!(PageToken::open(&token.seal()), Some(token));
+            assert_eq!(PageToken::decode(&token.encode()), Some(token));
         }
     }
 
     #[test]
-    fn a_text_that_was_not_given_out_is_not_opened() {
-        let sealed = iterator().seal();
+    fn tokens_not_issued_here_are_rejected() {
+        let encoded = iterator().encode();
         for text in [
             "",
             "garbage",
             "AAAA",
-            &sealed[4..],
-            &sealed.replace('A', "B"),
+            &encoded[4..],
+            &encoded.replace('A', "B"),
         ] {
-            assert_eq!(IteratorToken::open(text), None, "{text}");
+            assert_eq!(IteratorToken::decode(text), None, "{text}");
         }
-        assert_eq!(PageToken::open(&sealed), None);
+        assert_eq!(PageToken::decode(&encoded), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Faults, drawn and scripted.
+//! Random and scripted faults.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn only(operation: Operation, rates: FaultRates) -> InMemoryOptions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_has_written_all_the_same() {
+async fn a_put_with_a_lost_response_is_written() {
     let rates = FaultRates {
         answer_lost: 1.0,
         ..FaultRates::default()
@@ -28,7 +28,7 @@ async fn a_lost_answer_has_written_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_put_can_fail_in_part_and_says_which() {
+async fn a_put_can_fail_partially() {
     let rates = FaultRates {
         failed_entry: 0.3,
         ..FaultRates::default()
@@ -53,7 +53,7 @@ async fn a_put_can_fail_in_part_and_says_which() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_can_be_empty_before_the_tip_and_goes_on_where_it_was() {
+async fn an_injected_empty_page_skips_no_records() {
     let rates = FaultRates {
         empty_page: 1.0,
         ..FaultRates::default()
@@ -70,7 +70,7 @@ async fn a_page_can_be_empty_before_the_tip_and_goes_on_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scripted_failure_changes_nothing_and_is_counted() {
+async fn a_scripted_failure_has_no_effect_and_is_counted() {
     let fixture = Fixture::with_shards(1).await;
     let operation = Operation::PutRecord;
     let error = ApiError::from_code(operation, "InternalFailure", "scripted");

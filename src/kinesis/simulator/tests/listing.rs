@@ -1,10 +1,10 @@
-//! Filters, pages and tokens of listings, and how streams are found.
+//! Filters, pages and tokens of listings, and stream lookup.
 
 use super::super::state::shard_filter::Filter;
 use super::*;
 use crate::kinesis::NextToken;
 
-/// The indexes of the shards a filter lets pass.
+/// The indexes of the shards that pass a filter.
 async fn listed(fixture: &Fixture, filter: Filter) -> Vec<u32> {
     let start = PageStart::First {
         stream: &fixture.stream,
@@ -21,7 +21,7 @@ async fn listed(fixture: &Fixture, filter: Filter) -> Vec<u32> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_filter_gives_the_shards_of_its_time() {
+async fn each_filter_selects_the_shards_of_its_time() {
     let fixture = Fixture::with_shards(1).await;
     let before = fixture.now();
     advance(Duration::from_secs(10)).await;
@@ -58,7 +58,7 @@ async fn each_filter_gives_the_shards_of_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_follow_each_other_without_gap_and_end() {
+async fn pages_cover_all_shards_once() {
     let options = InMemoryOptions {
         max_shards_per_page: 3,
         ..InMemoryOptions::default()
@@ -69,14 +69,14 @@ async fn pages_follow_each_other_without_gap_and_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_has_a_thousand_shards_at_most() {
+async fn a_page_has_at_most_a_thousand_shards() {
     let fixture = Fixture::with_shards(1_001).await;
     assert_eq!(fixture.shards().await.len(), 1_001);
     assert_eq!(fixture.kinesis.calls(Operation::ListShards), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_token_lives_five_minutes() {
+async fn a_page_token_expires_after_five_minutes() {
     let options = InMemoryOptions {
         max_shards_per_page: 1,
         ..InMemoryOptions::default()
@@ -109,7 +109,7 @@ async fn a_page_token_lives_five_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_found_by_its_own_arn_only() {
+async fn a_stream_is_found_only_by_its_own_arn() {
     let fixture = Fixture::with_shards(1).await;
     let summary = fixture
         .kinesis
@@ -131,7 +131,7 @@ async fn a_stream_is_found_by_its_own_arn_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_cannot_be_made_twice_and_is_listed_until_it_is_deleted() {
+async fn a_stream_cannot_be_created_twice_and_is_listed_until_deleted() {
     let fixture = Fixture::with_shards(1).await;
     let name = fixture.stream.name();
     let again = fixture.kinesis.create_stream(name, 1).await;

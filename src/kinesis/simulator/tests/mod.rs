@@ -1,4 +1,4 @@
-//! What a reader or a writer can tell of the simulator.
+//! Behaviour of the simulator as readers and writers observe it.
 
 mod faults;
 mod listing;
@@ -17,7 +17,7 @@ use tokio::time::advance;
 
 const START: UnixMillis = UnixMillis(1_700_000_000_250);
 
-/// A stream of the simulator on paused time, and short ways to use it.
+/// A simulated stream on paused time, with shortcuts.
 struct Fixture {
     kinesis: InMemoryKinesis,
     stream: StreamIdentity,
@@ -47,7 +47,7 @@ impl Fixture {
         self.kinesis.put_record(&self.stream, &entry).await.unwrap()
     }
 
-    /// Splits shard 0, which has the whole hash space, into shards 1 and 2.
+    /// Splits shard 0, which covers the whole hash space, into shards 1 and 2.
     async fn split_the_only_shard(&self) {
         let (parent, half) = (shard::shard_id(0), HashKey(1 << 127));
         let split = self.kinesis.split_shard(&self.stream, &parent, half);
@@ -80,7 +80,7 @@ impl Fixture {
             .await
     }
 
-    /// The page at `position` of a shard.
+    /// The page of a shard at `position`.
     async fn page(&self, shard: u32, position: IteratorPosition) -> RecordsPage {
         let iterator = self.iterator(shard, position).await.unwrap();
         self.fetch(&iterator, 10_000).await.unwrap()

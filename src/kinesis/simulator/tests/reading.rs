@@ -1,9 +1,9 @@
-//! Iterators, pages, lag and caps.
+//! Iterators, pages, lag and page limits.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn each_iterator_type_starts_where_it_says() {
+async fn each_iterator_type_starts_at_its_position() {
     let fixture = Fixture::with_shards(1).await;
     let mut written = Vec::new();
     for text in ["a", "b", "c"] {
@@ -24,7 +24,7 @@ async fn each_iterator_type_starts_where_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timestamp_is_met_to_the_millisecond() {
+async fn timestamps_have_millisecond_precision() {
     let fixture = Fixture::with_shards(1).await;
     for text in ["a", "b", "c"] {
         fixture.put(text).await;
@@ -42,7 +42,7 @@ async fn a_timestamp_is_met_to_the_millisecond() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_starting_number_of_a_shard_stands_before_its_first_record() {
+async fn the_starting_number_of_a_shard_precedes_its_first_record() {
     let fixture = Fixture::with_shards(1).await;
     let start = fixture.shards().await[0].starting_sequence.clone();
     fixture.put("a").await;
@@ -55,7 +55,7 @@ async fn the_starting_number_of_a_shard_stands_before_its_first_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_number_of_another_shard_or_stream_is_refused() {
+async fn a_sequence_number_of_another_shard_or_stream_is_rejected() {
     let fixture = Fixture::with_shards(2).await;
     let other = StreamName::new("other").unwrap();
     fixture.kinesis.create_stream(&other, 2).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_page_stops_at_ten_mebibytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_iterator_lives_five_minutes() {
+async fn an_iterator_expires_after_five_minutes() {
     let fixture = Fixture::with_shards(1).await;
     let iterator = fixture
         .iterator(0, IteratorPosition::TrimHorizon)
@@ -144,7 +144,7 @@ async fn an_iterator_lives_five_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_iterator_that_was_not_given_out_is_refused() {
+async fn an_iterator_not_issued_for_the_stream_is_rejected() {
     let fixture = Fixture::with_shards(1).await;
     let page = fixture.fetch(&ShardIterator::new("garbage"), 1).await;
     assert_eq!(code(page), "InvalidArgumentException");
@@ -170,7 +170,7 @@ async fn a_shard_that_does_not_exist_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn arrival_times_and_keys_come_with_the_records() {
+async fn pages_contain_arrival_times_keys_and_numbers() {
     let fixture = Fixture::with_shards(1).await;
     let written = fixture.put("käse").await;
     let page = fixture.page(0, IteratorPosition::TrimHorizon).await;
@@ -182,7 +182,7 @@ async fn arrival_times_and_keys_come_with_the_records() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_with_limits_answers_five_times_a_second() {
+async fn enforced_limits_allow_five_fetches_per_second() {
     let options = InMemoryOptions {
         enforce_limits: true,
         ..InMemoryOptions::default()

@@ -1,4 +1,4 @@
-//! Splits, merges and scaling, and what readers learn of them.
+//! Splits, merges and scaling as readers observe them.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn ids(indexes: &[u32]) -> Vec<ShardId> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_split_closes_the_parent_and_its_end_names_the_children() {
+async fn a_split_closes_the_parent_whose_last_page_names_the_children() {
     let fixture = Fixture::with_shards(1).await;
     fixture.put("before").await;
     fixture.split_the_only_shard().await;
@@ -47,7 +47,7 @@ async fn a_split_closes_the_parent_and_its_end_names_the_children() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_shard_ends_only_with_its_last_page() {
+async fn a_closed_shard_ends_with_its_last_page_only() {
     let fixture = Fixture::with_shards(1).await;
     for text in ["a", "b"] {
         fixture.put(text).await;
@@ -65,7 +65,7 @@ async fn a_closed_shard_ends_only_with_its_last_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_merge_names_both_parents_in_the_order_of_the_call() {
+async fn a_merged_shard_names_both_parents_in_the_order_of_the_call() {
     let fixture = Fixture::with_shards(2).await;
     let (first, second) = (shard::shard_id(1), shard::shard_id(0));
     let merge = fixture
@@ -83,7 +83,7 @@ async fn a_merge_names_both_parents_in_the_order_of_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_resharded_is_refused_and_the_stream_stays_usable() {
+async fn invalid_reshards_are_rejected_and_the_stream_stays_usable() {
     let fixture = Fixture::with_shards(3).await;
     let (kinesis, stream) = (&fixture.kinesis, &fixture.stream);
     let [first, second, third, none] = [0, 1, 2, 9].map(shard::shard_id);
@@ -104,7 +104,7 @@ async fn what_cannot_be_resharded_is_refused_and_the_stream_stays_usable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scaling_leaves_equal_ranges_and_a_family_for_every_new_shard() {
+async fn scaling_gives_equal_ranges_and_a_closed_parent_for_every_new_shard() {
     for (from, to) in [
         (2, 4),
         (4, 2),
@@ -135,7 +135,7 @@ async fn scaling_leaves_equal_ranges_and_a_family_for_every_new_shard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scaling_goes_at_most_to_double_and_at_least_to_half() {
+async fn scaling_is_limited_to_between_half_and_double() {
     let fixture = Fixture::with_shards(3).await;
     for target in [0, 1, 7] {
         let scaled = fixture
@@ -147,7 +147,7 @@ async fn scaling_goes_at_most_to_double_and_at_least_to_half() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_updating_for_as_long_as_the_options_say() {
+async fn status_changes_take_the_configured_delay() {
     let options = InMemoryOptions {
         status_delay: Duration::from_secs(5),
         ..InMemoryOptions::default()

@@ -1,11 +1,11 @@
-//! What retention takes away.
+//! Expiry of records and shards.
 
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test(start_paused = true)]
-async fn records_leave_when_their_retention_is_over() {
+async fn records_expire_after_the_retention_period() {
     let fixture = Fixture::with_shards(1).await;
     let old = fixture.put("old").await.sequence;
     advance(HOUR).await;
@@ -20,7 +20,7 @@ async fn records_leave_when_their_retention_is_over() {
         fixture.texts(0, IteratorPosition::TrimHorizon).await,
         ["young"]
     );
-    // A number that is trimmed gives no error, on AWS neither: reading goes on with what is left.
+    // As on AWS, a trimmed number is no error: reading continues with what is left.
     assert_eq!(
         fixture.texts(0, IteratorPosition::At(old.clone())).await,
         ["young"]
@@ -32,7 +32,7 @@ async fn records_leave_when_their_retention_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_shard_disappears_with_its_last_record() {
+async fn a_closed_shard_expires_with_its_last_record() {
     let fixture = Fixture::with_shards(1).await;
     fixture.split_the_only_shard().await;
     advance(HOUR * 24 - Duration::from_millis(1)).await;
@@ -50,7 +50,7 @@ async fn a_closed_shard_disappears_with_its_last_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_longer_retention_does_not_bring_back_what_is_gone() {
+async fn increasing_retention_does_not_restore_expired_records() {
     let fixture = Fixture::with_shards(1).await;
     let (kinesis, stream) = (&fixture.kinesis, &fixture.stream);
     fixture.put("gone").await;
@@ -86,7 +86,7 @@ async fn a_longer_retention_does_not_bring_back_what_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trimmed_number_may_lead_to_empty_pages_for_ever() {
+async fn a_pinned_iterator_returns_empty_pages_forever() {
     let options = InMemoryOptions {
         trimmed_positions: TrimmedPosition::Pinned,
         ..InMemoryOptions::default()
@@ -108,7 +108,7 @@ async fn a_trimmed_number_may_lead_to_empty_pages_for_ever() {
             iterator = page.next.unwrap();
         }
     }
-    // Iterators from before, and numbers that are still there, are as they were.
+    // Older iterators, and numbers that are still there, are unaffected.
     assert_eq!(texts(&fixture.fetch(&held, 10).await.unwrap()), ["young"]);
     for position in [IteratorPosition::At(young), IteratorPosition::TrimHorizon] {
         assert_eq!(fixture.texts(0, position).await, ["young"]);

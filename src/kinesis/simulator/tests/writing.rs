@@ -1,11 +1,11 @@
-//! Routing, numbers, sizes and rates of puts.
+//! Routing, sequence numbers, sizes and rates of puts.
 
 use super::*;
 use crate::kinesis::RecordDistribution;
 use std::collections::HashSet;
 
 #[tokio::test(start_paused = true)]
-async fn keys_go_by_md5_and_explicit_hash_keys_go_before() {
+async fn keys_are_routed_by_md5_unless_a_hash_key_is_given() {
     let fixture = Fixture::with_shards(2).await;
     // MD5 of "a" begins with 0x0c, that of "pk1" with 0xf7.
     assert_eq!(
@@ -25,7 +25,7 @@ async fn keys_go_by_md5_and_explicit_hash_keys_go_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn numbers_of_a_shard_rise() {
+async fn sequence_numbers_of_a_shard_increase() {
     let fixture = Fixture::with_shards(1).await;
     let entries = vec![entry("k", b"x"); 100];
     let mut last = fixture.shards().await[0].starting_sequence.clone();
@@ -41,7 +41,7 @@ async fn numbers_of_a_shard_rise() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_spreads_records_does_not_look_at_keys() {
+async fn an_auto_distributed_stream_ignores_keys() {
     let fixture = Fixture::with_shards(2).await;
     let spread = RecordDistribution::Service;
     let refused = fixture
@@ -71,7 +71,7 @@ async fn a_stream_that_spreads_records_does_not_look_at_keys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_much_for_one_call_writes_nothing() {
+async fn an_invalid_call_writes_nothing() {
     let fixture = Fixture::with_shards(1).await;
     let mebibyte = vec![b'x'; 1 << 20];
     let refused: [(&str, Vec<PutEntry>); 6] = [
@@ -108,7 +108,7 @@ async fn what_is_too_much_for_one_call_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_can_be_set_up_for_records_of_ten_mebibytes() {
+async fn a_stream_can_be_configured_for_records_of_ten_mebibytes() {
     let fixture = Fixture::with_shards(1).await;
     let (kinesis, stream) = (&fixture.kinesis, &fixture.stream);
     let large = entry("k", &vec![b'x'; (10 << 20) - 1]);
@@ -125,7 +125,7 @@ async fn a_stream_can_be_set_up_for_records_of_ten_mebibytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_with_limits_takes_a_thousand_records_a_second() {
+async fn enforced_limits_allow_a_thousand_records_per_second() {
     let options = InMemoryOptions {
         enforce_limits: true,
         ..InMemoryOptions::default()

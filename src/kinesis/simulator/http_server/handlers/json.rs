@@ -1,4 +1,4 @@
-//! How shards, streams and states look in JSON.
+//! JSON forms of shards, streams and settings.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -47,7 +47,7 @@ fn hash_range(range: &HashRange) -> Value {
     })
 }
 
-/// What all descriptions of a stream begin with.
+/// The members that all descriptions of a stream share.
 pub(super) fn stream(summary: &StreamSummary, mode: StreamMode) -> Map<String, Value> {
     let mut members = Map::new();
     members.insert("StreamName".into(), summary.stream.name().as_str().into());
@@ -63,7 +63,7 @@ pub(super) fn stream(summary: &StreamSummary, mode: StreamMode) -> Map<String, V
     members
 }
 
-/// A description of a stream with its settings.
+/// The description of a stream with its settings.
 pub(super) fn settings(
     summary: &StreamSummary,
     mode: StreamMode,
@@ -109,7 +109,7 @@ pub(super) fn distribution(distribution: RecordDistribution) -> &'static str {
     }
 }
 
-/// Seconds with milliseconds as their fraction.
+/// Seconds with a fraction of milliseconds.
 pub(super) fn time(time: UnixMillis) -> Value {
     Number::from_f64(time.0 as f64 / 1_000.0).map_or(Value::Null, Value::Number)
 }

@@ -1,4 +1,4 @@
-//! All calls that do not carry data, by the name of the operation.
+//! Dispatches operations by name to their handlers.
 
 mod json;
 pub(super) mod records;
@@ -13,50 +13,48 @@ use crate::kinesis::simulator::http_server::error_response::ErrorResponse;
 use crate::kinesis::simulator::http_server::request::ApiRequest;
 use crate::kinesis::{InMemoryKinesis, Operation};
 
-/// Serves `operation`.
+/// Handles an operation other than GetRecords, PutRecord and PutRecords, which [`records`] handles.
 pub(super) async fn answer(
     kinesis: &InMemoryKinesis,
     operation: &str,
     request: &ApiRequest,
 ) -> Result<Vec<u8>, ErrorResponse> {
     let answer = match operation {
-        "CreateStream" => nothing(streams::create(kinesis, request).await?),
+        "CreateStream" => empty(streams::create(kinesis, request).await?),
         "DecreaseStreamRetentionPeriod" => {
-            nothing(streams::decrease_retention(kinesis, request).await?)
+            empty(streams::decrease_retention(kinesis, request).await?)
         }
-        "DeleteStream" => nothing(kinesis.delete_stream(&request.stream()?).await?),
+        "DeleteStream" => empty(kinesis.delete_stream(&request.stream()?).await?),
         "DescribeLimits" => streams::describe_limits(kinesis, request).await?,
         "DescribeStream" => streams::describe(kinesis, request).await?,
         "DescribeStreamSummary" => streams::describe_summary(kinesis, request).await?,
         "GetShardIterator" => shards::get_iterator(kinesis, request).await?,
         "IncreaseStreamRetentionPeriod" => {
-            nothing(streams::increase_retention(kinesis, request).await?)
+            empty(streams::increase_retention(kinesis, request).await?)
         }
         "ListShards" => shards::list(kinesis, request).await?,
         "ListStreams" => streams::list(kinesis, request).await?,
-        "MergeShards" => nothing(shards::merge(kinesis, request).await?),
-        "SplitShard" => nothing(shards::split(kinesis, request).await?),
-        "UpdateMaxRecordSize" => nothing(streams::update_max_record_size(kinesis, request).await?),
+        "MergeShards" => empty(shards::merge(kinesis, request).await?),
+        "SplitShard" => empty(shards::split(kinesis, request).await?),
+        "UpdateMaxRecordSize" => empty(streams::update_max_record_size(kinesis, request).await?),
         "UpdateShardCount" => shards::update_count(kinesis, request).await?,
         "UpdateStreamRecordDistributionStrategy" => {
-            nothing(streams::update_distribution(kinesis, request).await?)
+            empty(streams::update_distribution(kinesis, request).await?)
         }
-        _ => return of_settings(kinesis, operation, request).await,
+        _ => return answer_settings_operation(kinesis, operation, request).await,
     };
     Ok(body_of(&answer))
 }
 
-/// The calls of set-up tools.
-async fn of_settings(
+/// Handles operations on tags and settings.
+async fn answer_settings_operation(
     kinesis: &InMemoryKinesis,
     operation: &str,
     request: &ApiRequest,
 ) -> Result<Vec<u8>, ErrorResponse> {
     let answer = match operation {
-        "AddTagsToStream" => {
-            nothing(tags::add(kinesis, request, Operation::AddTagsToStream).await?)
-        }
-        "DeleteResourcePolicy" => nothing(kinesis.delete_policy(&request.resource()?).await?),
+        "AddTagsToStream" => empty(tags::add(kinesis, request, Operation::AddTagsToStream).await?),
+        "DeleteResourcePolicy" => empty(kinesis.delete_policy(&request.resource()?).await?),
         "DescribeAccountSettings" => settings::describe_account(kinesis, request).await?,
         "DisableEnhancedMonitoring" => {
             let operation = Operation::DisableEnhancedMonitoring;
@@ -69,18 +67,18 @@ async fn of_settings(
         "GetResourcePolicy" => settings::get_policy(kinesis, request).await?,
         "ListTagsForResource" => tags::list_of_resource(kinesis, request).await?,
         "ListTagsForStream" => tags::list_of_stream(kinesis, request).await?,
-        "PutResourcePolicy" => nothing(settings::put_policy(kinesis, request).await?),
+        "PutResourcePolicy" => empty(settings::put_policy(kinesis, request).await?),
         "RemoveTagsFromStream" => {
-            nothing(tags::remove(kinesis, request, Operation::RemoveTagsFromStream).await?)
+            empty(tags::remove(kinesis, request, Operation::RemoveTagsFromStream).await?)
         }
-        "StartStreamEncryption" => nothing(settings::start_encryption(kinesis, request).await?),
-        "StopStreamEncryption" => nothing(settings::stop_encryption(kinesis, request).await?),
-        "TagResource" => nothing(tags::add(kinesis, request, Operation::TagResource).await?),
-        "UntagResource" => nothing(tags::remove(kinesis, request, Operation::UntagResource).await?),
+        "StartStreamEncryption" => empty(settings::start_encryption(kinesis, request).await?),
+        "StopStreamEncryption" => empty(settings::stop_encryption(kinesis, request).await?),
+        "TagResource" => empty(tags::add(kinesis, request, Operation::TagResource).await?),
+        "UntagResource" => empty(tags::remove(kinesis, request, Operation::UntagResource).await?),
         "UpdateAccountSettings" => settings::update_account(kinesis, request).await?,
-        "UpdateStreamMode" => nothing(settings::update_mode(kinesis, request).await?),
+        "UpdateStreamMode" => empty(settings::update_mode(kinesis, request).await?),
         "UpdateStreamWarmThroughput" => settings::update_warm_throughput(kinesis, request).await?,
-        _ => return Err(ErrorResponse::not_served(operation)),
+        _ => return Err(ErrorResponse::unsupported_operation(operation)),
     };
     Ok(body_of(&answer))
 }
@@ -92,7 +90,7 @@ fn body_of(answer: &Value) -> Vec<u8> {
     }
 }
 
-/// The answer of a call whose answer is empty.
-fn nothing((): ()) -> Value {
+/// The response of an operation without a result.
+fn empty((): ()) -> Value {
     Value::Null
 }

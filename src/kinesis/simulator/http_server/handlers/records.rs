@@ -1,4 +1,4 @@
-//! GetRecords and the puts: the calls that carry data, without a JSON tree for each record.
+//! GetRecords, PutRecord and PutRecords, without building a JSON tree per record.
 
 use std::io::Write;
 
@@ -44,14 +44,14 @@ pub(in crate::kinesis) async fn get_records(
     Ok(out)
 }
 
-/// The records of an answer, as they are written.
+/// Writes the records of a response as JSON.
 struct JsonPage(Vec<u8>);
 
 impl PageSink for JsonPage {
     fn begin(&mut self, records: usize, size_bytes: usize) {
-        /// Names of members, the sequence number and the time of one record.
+        /// Member names, sequence number and time of one record.
         const AROUND_RECORD: usize = 192;
-        /// The end of the answer.
+        /// The end of the response.
         const AROUND_PAGE: usize = 1_024;
         let size = size_bytes.div_ceil(3) * 4 + records * AROUND_RECORD + AROUND_PAGE;
         self.0.reserve(size);
@@ -74,7 +74,8 @@ impl PageSink for JsonPage {
             out,
             format_args!("\",\"ApproximateArrivalTimestamp\":{second}.{milli:03},\"Data\":\""),
         );
-        // Room for the largest page is there already; appending exactly would move it each time.
+        // Room for the page is already reserved; an exact reservation would reallocate for every
+        // record.
         out.reserve(base64_simd::STANDARD.encoded_length(data.len()));
         base64_simd::STANDARD.encode_append(data, out);
         out.push(b'"');
@@ -134,7 +135,7 @@ pub(in crate::kinesis) async fn put_record(
     Ok(out)
 }
 
-/// Ends an answer to a put into an encrypted stream with the type of the encryption.
+/// Appends the encryption type to the response of a put to an encrypted stream.
 fn write_encryption(kinesis: &InMemoryKinesis, stream: &StreamIdentity, out: &mut Vec<u8>) {
     if kinesis.is_encrypted(stream) {
         out.pop();
@@ -144,7 +145,7 @@ fn write_encryption(kinesis: &InMemoryKinesis, stream: &StreamIdentity, out: &mu
 
 const KMS: &[u8] = b",\"EncryptionType\":\"KMS\"}";
 
-/// A record out of a request.
+/// A record from a request.
 struct OwnedEntry {
     data: Vec<u8>,
     partition_key: Option<String>,
@@ -190,12 +191,13 @@ fn write_outcome(out: &mut Vec<u8>, outcome: &PutOutcome) {
     }
 }
 
-/// A JSON string.
+/// Writes a JSON string.
 fn write_text(out: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(out, text).expect("a string is always JSON, and a Vec takes it");
+    serde_json::to_writer(out, text)
+        .expect("a string is always valid JSON, and writing to a Vec cannot fail");
 }
 
-/// Text that needs no escapes.
+/// Writes text that needs no escapes.
 fn write_plain(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    out.write_fmt(text).expect("a Vec takes any text");
+    out.write_fmt(text).expect("writing to a Vec cannot fail");
 }

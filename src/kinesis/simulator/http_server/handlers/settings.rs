@@ -1,4 +1,4 @@
-//! What set-up tools ask for: encryption, mode, monitoring, policies, settings of the account.
+//! Handlers for encryption, mode, monitoring, policies and account settings.
 
 use serde_json::{Map, Value, json};
 
@@ -30,7 +30,8 @@ pub(super) async fn stop_encryption(
     Ok(kinesis.stop_encryption(&stream).await?)
 }
 
-/// Both calls are about one type of encryption; `NONE` is only what descriptions say.
+/// The only encryption type that can be started or stopped is KMS; `NONE` occurs only in
+/// descriptions.
 fn check_kms(members: &Members) -> Result<(), ErrorResponse> {
     match members.required_text("EncryptionType")? {
         "KMS" => Ok(()),
@@ -110,7 +111,7 @@ pub(super) async fn describe_account(
     kinesis: &InMemoryKinesis,
     request: &ApiRequest,
 ) -> Result<Value, ErrorResponse> {
-    let (commitment, now) = kinesis.account_settings(&request.home).await?;
+    let (commitment, now) = kinesis.account_settings(&request.account_region).await?;
     Ok(account(commitment, now))
 }
 
@@ -122,7 +123,9 @@ pub(super) async fn update_account(
         .members
         .required_object("MinimumThroughputBillingCommitment")?;
     let enabled = wanted.required_text("Status")? == "ENABLED";
-    let (commitment, now) = kinesis.set_commitment(&request.home, enabled).await?;
+    let (commitment, now) = kinesis
+        .set_commitment(&request.account_region, enabled)
+        .await?;
     Ok(account(commitment, now))
 }
 

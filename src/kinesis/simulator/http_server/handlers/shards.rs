@@ -1,4 +1,4 @@
-//! Shards: listing and resharding them, and iterators.
+//! Handlers for shard iterators, ListShards and resharding.
 
 use serde_json::{Map, Value, json};
 
@@ -98,8 +98,8 @@ pub(super) async fn list(
     Ok(answer.into())
 }
 
-/// `StreamCreationTimestamp` tells streams of one name apart. Many clients send it without its
-/// milliseconds.
+/// Checks `StreamCreationTimestamp`, which tells streams of the same name apart. Many clients send
+/// it without milliseconds.
 fn check_creation(
     kinesis: &InMemoryKinesis,
     members: &Members,
@@ -108,7 +108,7 @@ fn check_creation(
     let Some(wanted) = members.time("StreamCreationTimestamp")? else {
         return Ok(());
     };
-    let (found, _) = kinesis.look_at(Operation::ListShards, stream)?;
+    let (found, _) = kinesis.peek_summary(Operation::ListShards, stream)?;
     if found.created_at.0.div_euclid(1_000) == wanted.0.div_euclid(1_000) {
         return Ok(());
     }
@@ -139,7 +139,7 @@ fn filter(members: &Members) -> Result<Filter, ErrorResponse> {
     })
 }
 
-/// The shard a page begins after.
+/// The index of the shard that the page starts after.
 pub(super) fn start_of_page(members: &Members) -> Result<Option<u32>, ErrorResponse> {
     members
         .text("ExclusiveStartShardId")?
@@ -182,7 +182,7 @@ pub(super) async fn update_count(
     let stream = request.stream()?;
     check_provisioned(kinesis, OPERATION, &stream)?;
     let target = request.members.required_integer("TargetShardCount")?;
-    let (before, _) = kinesis.look_at(OPERATION, &stream)?;
+    let (before, _) = kinesis.peek_summary(OPERATION, &stream)?;
     let count = u32::try_from(target).unwrap_or(u32::MAX);
     kinesis.update_shard_count(&stream, count).await?;
     Ok(json!({
@@ -193,13 +193,13 @@ pub(super) async fn update_count(
     }))
 }
 
-/// The shards of other streams are the service's business: clients do not reshard them.
+/// Checks that the stream is provisioned. The service itself manages the shards of other streams.
 fn check_provisioned(
     kinesis: &InMemoryKinesis,
     operation: Operation,
     stream: &StreamIdentity,
 ) -> Result<(), ErrorResponse> {
-    let (_, mode) = kinesis.look_at(operation, stream)?;
+    let (_, mode) = kinesis.peek_summary(operation, stream)?;
     match mode {
         StreamMode::Provisioned => Ok(()),
         StreamMode::OnDemand => Err(ErrorResponse::validation(format!(

@@ -1,4 +1,4 @@
-//! Streams: making, listing, describing and changing them.
+//! Handlers for creating, listing, describing and changing streams.
 
 use std::time::Duration;
 
@@ -45,17 +45,17 @@ pub(super) async fn create(
     };
     let tags = request.members.text_map("Tags")?;
     let warm = warm_throughput(&request.members)?;
-    let created = kinesis.create_with(&request.home, &name, &new, tags, warm);
+    let created = kinesis.create_with(&request.account_region, &name, &new, tags, warm);
     Ok(created.await?)
 }
 
-/// The throughput that a stream is kept ready for.
+/// The warm throughput of the request.
 pub(super) fn warm_throughput(members: &Members) -> Result<Option<u32>, ErrorResponse> {
     let warm = members.integer("WarmThroughputMiBps")?;
     Ok(warm.map(|mib| u32::try_from(mib).unwrap_or(u32::MAX)))
 }
 
-/// The mode that StreamModeDetails name.
+/// The mode in StreamModeDetails.
 pub(super) fn mode(details: &Members) -> Result<StreamMode, ErrorResponse> {
     Ok(match details.required_text("StreamMode")? {
         "ON_DEMAND" => StreamMode::OnDemand,
@@ -67,7 +67,7 @@ pub(super) async fn describe_limits(
     kinesis: &InMemoryKinesis,
     request: &ApiRequest,
 ) -> Result<Value, ErrorResponse> {
-    let (shards, on_demand) = kinesis.usage(&request.home).await?;
+    let (shards, on_demand) = kinesis.usage(&request.account_region).await?;
     Ok(json!({
         "ShardLimit": SHARDS_PER_ACCOUNT,
         "OpenShardCount": shards,
@@ -139,7 +139,9 @@ pub(super) async fn list(
             return Err(ErrorResponse::invalid(message));
         }
     };
-    let page = kinesis.streams_page(&request.home, from, limit).await?;
+    let page = kinesis
+        .streams_page(&request.account_region, from, limit)
+        .await?;
     let streams = page.streams.iter();
     let names: Vec<_> = streams
         .clone()
@@ -174,7 +176,7 @@ pub(super) async fn decrease_retention(
     Ok(kinesis.decrease_retention(&stream, retention).await?)
 }
 
-/// A count below zero is as wrong as zero, and said to be so where limits are checked.
+/// A negative count is treated as zero; the limits check rejects both.
 fn retention(members: &Members) -> Result<Duration, ErrorResponse> {
     let hours = members.required_integer("RetentionPeriodHours")?;
     let seconds = u64::try_from(hours).unwrap_or(0).saturating_mul(3_600);

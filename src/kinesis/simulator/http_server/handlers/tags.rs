@@ -1,4 +1,4 @@
-//! Tags, by the stream or by the ARN of a resource.
+//! Handlers for tags, addressed by stream or by resource ARN.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The operations that are served and the members of their requests, as the API model of Kinesis has them.
+//! The supported operations and the members of their requests, from the Kinesis API model.
 
 use super::pattern::Pattern::{self, Any, HashKey, Name, SequenceNumber};
 use super::validation::Shape::{
@@ -64,12 +64,12 @@ const SHARD_FILTER: Shape = Structure(&[
 const STREAM_NAME: Member = optional("StreamName", NAME);
 const STREAM_ARN: Member = optional("StreamARN", ARN);
 const THE_STREAM_ARN: Member = required("StreamARN", ARN);
-/// Not in use at the service yet; it names nothing here either.
+/// The service does not use it yet; it is ignored.
 const STREAM_ID: Member = optional("StreamId", Text(1, 24, Pattern::StreamId));
 const RESOURCE: Member = required("ResourceARN", Text(1, 2_048, Pattern::ResourceArn));
 const DRY_RUN: Member = optional("DryRun", Boolean);
 
-/// The members of the requests of `operation`; `None` if it is not served.
+/// The request members of `operation`; `None` if it is not supported.
 pub(in crate::kinesis) fn members_of(operation: &str) -> Option<&'static [Member]> {
     let found = OPERATIONS.iter().find(|(name, _)| *name == operation);
     found.map(|(_, members)| *members)

@@ -1,4 +1,4 @@
-//! The members of a request, by name and type.
+//! Parsed requests: typed access to their members.
 
 pub(in crate::kinesis) mod api_model;
 mod pattern;
@@ -8,20 +8,20 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::kinesis::simulator::account_region::Home;
+use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::http_server::error_response::ErrorResponse;
 use crate::model::{HashKey, SequenceNumber, ShardId, StreamIdentity, StreamName, UnixMillis};
 use validation::Member;
 
-/// A request, and where its caller is at home.
+/// A request and the account and region of its caller.
 #[derive(Debug)]
 pub(in crate::kinesis) struct ApiRequest {
     pub(in crate::kinesis) members: Members,
-    pub(in crate::kinesis) home: Home,
+    pub(in crate::kinesis) account_region: AccountRegion,
 }
 
 impl ApiRequest {
-    /// The stream, by `StreamARN`, by `StreamName` or by both.
+    /// The stream named by `StreamARN`, `StreamName` or both.
     pub(in crate::kinesis) fn stream(&self) -> Result<StreamIdentity, ErrorResponse> {
         self.stream_if_named()?.ok_or_else(|| {
             ErrorResponse::invalid("Either StreamName or StreamARN must be given, and neither is.")
@@ -35,10 +35,10 @@ impl ApiRequest {
         let Some(arn) = self.members.text("StreamARN")? else {
             return match name {
                 None => Ok(None),
-                Some(_) => Ok(Some(self.home.stream(&self.stream_name()?))),
+                Some(_) => Ok(Some(self.account_region.stream(&self.stream_name()?))),
             };
         };
-        let stream = StreamIdentity::parse(arn).map_err(|_| names_nothing("StreamARN", arn))?;
+        let stream = StreamIdentity::parse(arn).map_err(|_| invalid_value("StreamARN", arn))?;
         match name.filter(|name| *name != stream.name().as_str()) {
             None => Ok(Some(stream)),
             Some(name) => Err(ErrorResponse::invalid(format!(
@@ -49,10 +49,10 @@ impl ApiRequest {
 
     pub(in crate::kinesis) fn stream_name(&self) -> Result<StreamName, ErrorResponse> {
         let name = self.members.required_text("StreamName")?;
-        StreamName::new(name).map_err(|_| names_nothing("StreamName", name))
+        StreamName::new(name).map_err(|_| invalid_value("StreamName", name))
     }
 
-    /// The stream that `ResourceARN` names; there are no other resources here.
+    /// The stream named by `ResourceARN`; there are no other resources.
     pub(in crate::kinesis) fn resource(&self) -> Result<StreamIdentity, ErrorResponse> {
         let arn = self.members.required_text("ResourceARN")?;
         let missing = || ErrorResponse::not_found(format!("Resource {arn} not found."));
@@ -65,8 +65,8 @@ impl ApiRequest {
 pub(in crate::kinesis) struct Members(Map<String, Value>);
 
 impl Members {
-    /// Reads a request body whose members are `of`. Later reads find the members to be of the right
-    /// type and within their limits.
+    /// Parses and validates a request body against the members of its operation. Afterwards all
+    /// members have the right type and are within their limits.
     pub(in crate::kinesis) fn parse(body: &[u8], of: &[Member]) -> Result<Self, ErrorResponse> {
         let members = match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => members,
@@ -113,7 +113,7 @@ impl Members {
         self.integer(name)?.ok_or_else(|| missing(name))
     }
 
-    /// A count, `default` if it is absent.
+    /// A count, or `default` if absent.
     pub(in crate::kinesis) fn count(
         &self,
         name: &str,
@@ -123,7 +123,7 @@ impl Members {
         Ok(count.and_then(Result::ok).unwrap_or(default))
     }
 
-    /// A switch that is off where it is absent.
+    /// A boolean, `false` if absent.
     pub(in crate::kinesis) fn switch(&self, name: &str) -> Result<bool, ErrorResponse> {
         match self.member(name) {
             None => Ok(false),
@@ -132,7 +132,7 @@ impl Members {
         }
     }
 
-    /// Seconds since 1970 with a fraction, to the nearest millisecond.
+    /// A time in seconds since 1970 with a fraction, rounded to the nearest millisecond.
     pub(in crate::kinesis) fn time(&self, name: &str) -> Result<Option<UnixMillis>, ErrorResponse> {
         let Some(value) = self.member(name) else {
             return Ok(None);
@@ -153,7 +153,7 @@ impl Members {
     ) -> Result<Option<SequenceNumber>, ErrorResponse> {
         let number = self
             .text(name)?
-            .map(|digits| SequenceNumber::new(digits).map_err(|_| names_nothing(name, digits)));
+            .map(|digits| SequenceNumber::new(digits).map_err(|_| invalid_value(name, digits)));
         number.transpose()
     }
 
@@ -180,7 +180,7 @@ impl Members {
         self.hash_key(name)?.ok_or_else(|| missing(name))
     }
 
-    /// Bytes in base64, decoded where they lie.
+    /// Base64 data, decoded in place.
     pub(in crate::kinesis) fn take_blob(&mut self, name: &str) -> Result<Vec<u8>, ErrorResponse> {
         let mut bytes = match self.0.remove(name) {
             Some(Value::String(text)) => text.into_bytes(),
@@ -209,7 +209,7 @@ impl Members {
         items.into_iter().map(members).collect()
     }
 
-    /// A list of texts.
+    /// A list of strings.
     pub(in crate::kinesis) fn texts(&self, name: &str) -> Result<Vec<String>, ErrorResponse> {
         let text = |item: &Value| match item {
             Value::String(text) => Ok(text.clone()),
@@ -222,7 +222,7 @@ impl Members {
         }
     }
 
-    /// An object of texts, empty if it is absent.
+    /// An object of strings, empty if absent.
     pub(in crate::kinesis) fn text_map(
         &self,
         name: &str,
@@ -253,8 +253,8 @@ fn missing(name: &str) -> ErrorResponse {
     ErrorResponse::invalid(format!("{name} must be given."))
 }
 
-/// A text that passes its pattern and still means nothing.
-fn names_nothing(name: &str, value: &str) -> ErrorResponse {
+/// A value that matches its pattern but is invalid all the same.
+fn invalid_value(name: &str, value: &str) -> ErrorResponse {
     ErrorResponse::invalid(format!("{name} {value} is invalid."))
 }
 

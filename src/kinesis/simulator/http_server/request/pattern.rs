@@ -1,13 +1,13 @@
-//! What names, ARNs and numbers look like.
+//! Patterns of names, ARNs and numbers in the API model.
 
-/// What a text has to look like as a whole.
+/// A pattern that a whole string must match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::kinesis) enum Pattern {
     Any,
     /// Names of streams, shards and consumers.
     Name,
     StreamArn,
-    /// Of a stream, or of something else that can be tagged and have a policy.
+    /// The ARN of a stream or another resource that can have tags and a policy.
     ResourceArn,
     StreamId,
     HashKey,
@@ -15,7 +15,7 @@ pub(in crate::kinesis) enum Pattern {
 }
 
 impl Pattern {
-    /// The regular expression of the API model.
+    /// The regular expression in the API model.
     pub(in crate::kinesis) fn text(self) -> &'static str {
         match self {
             Self::Any => ".*",
@@ -51,7 +51,7 @@ impl Pattern {
     }
 }
 
-/// `arn:<partition>:kinesis:<region>:<account>:<resource>` of a partition of AWS.
+/// Whether `text` is `arn:<partition>:kinesis:<region>:<account>:<resource>` in an AWS partition.
 fn is_arn(text: &str, is_resource: impl Fn(&str) -> bool) -> bool {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let ["arn", partition, "kinesis", _, account, resource] = parts.as_slice() else {
@@ -68,7 +68,7 @@ fn is_arn(text: &str, is_resource: impl Fn(&str) -> bool) -> bool {
         && is_resource(resource)
 }
 
-/// A decimal without needless zeros.
+/// Whether `text` is a decimal without leading zeros.
 fn is_decimal(text: &str, most_digits: usize) -> bool {
     let digits = text.bytes().all(|digit| digit.is_ascii_digit());
     let first = text.bytes().next();

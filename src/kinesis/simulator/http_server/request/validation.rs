@@ -1,4 +1,4 @@
-//! What a member of a request may be, and the words of the service for one that is something else.
+//! Validates requests against the API model, with the service's error messages.
 
 use std::fmt;
 
@@ -34,32 +34,32 @@ pub(in crate::kinesis) const fn optional(name: &'static str, shape: Shape) -> Me
 /// The type of a value and its limits.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::kinesis) enum Shape {
-    /// With its least and most characters, and what they have to look like.
+    /// A string: minimum and maximum length in characters, and pattern.
     Text(usize, usize, Pattern),
-    /// One of these texts.
+    /// One of these strings.
     OneOf(&'static [&'static str]),
-    /// With its least and its largest value.
+    /// An integer: minimum and maximum.
     Integer(i64, i64),
     Boolean,
-    /// Seconds since 1970, maybe with a fraction.
+    /// Seconds since 1970, optionally with a fraction.
     Timestamp,
-    /// Base64 of at most so many bytes.
+    /// Base64 of at most this many bytes.
     Blob(usize),
-    /// With its least and most items.
+    /// A list: minimum and maximum length, and item shape.
     List(usize, usize, &'static Self),
-    /// With its least and most entries, and the shapes of keys and values.
+    /// A map: minimum and maximum size, and shapes of keys and values.
     Map(usize, usize, &'static Self, &'static Self),
     Structure(&'static [Member]),
 }
 
-/// How many violations one answer names.
+/// The most violations that one response lists.
 const MAX_VIOLATIONS: usize = 10;
 
-/// Checks a request.
+/// Validates the members of a request.
 ///
 /// # Errors
-/// `SerializationException` for the first value of a wrong type; else `ValidationException` with all
-/// that is wrong.
+/// `SerializationException` for the first value of a wrong type; otherwise `ValidationException`
+/// with all violations.
 pub(in crate::kinesis) fn check(
     members: &Map<String, Value>,
     of: &[Member],
@@ -118,7 +118,7 @@ fn check_type(name: &str, value: &Value, shape: &Shape) -> Result<(), ErrorRespo
     Err(ErrorResponse::serialization(message))
 }
 
-/// The type of a value in words.
+/// The type of a value, for messages.
 pub(in crate::kinesis) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -130,7 +130,7 @@ pub(in crate::kinesis) fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// Where a value stands in a request; written out only where something is wrong with it.
+/// The path of a value in a request; formatted only for a violation.
 #[derive(Clone, Copy)]
 enum Path<'a> {
     Request,
@@ -146,7 +146,7 @@ impl fmt::Display for Path<'_> {
                 if !matches!(parent, Self::Request) {
                     write!(f, "{parent}.")?;
                 }
-                // Messages of the service name members with a small first letter.
+                // The service's messages start member names in lower case.
                 let (first, rest) = name.split_at(1);
                 write!(f, "{}{rest}", first.to_ascii_lowercase())
             }
@@ -155,7 +155,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// What is wrong with a request whose types are right.
+/// The violations of a request whose types are right.
 #[derive(Debug, Default)]
 struct Violations(Vec<String>);
 
@@ -183,7 +183,7 @@ impl Violations {
         match (shape, value) {
             (Shape::Structure(of), Value::Object(members)) => self.structure(at, members, of),
             (Shape::List(least, most, item), Value::Array(items)) => {
-                for constraint in beyond("length", items.len(), *least, *most) {
+                for constraint in violated_bounds("length", items.len(), *least, *most) {
                     self.add(format_args!("'[{} items]'", items.len()), at, constraint);
                 }
                 for (number, value) in (1..).zip(items) {
@@ -191,12 +191,12 @@ impl Violations {
                         self.structure(&Path::Item(at, number), members, of);
                     } else {
                         let shown = format_args!("'[{}]'", shown(value));
-                        self.part(at, "Member", shown, &violated(value, item));
+                        self.part(at, "Member", shown, &violated_constraints(value, item));
                     }
                 }
             }
             (Shape::Map(least, most, key_shape, value_shape), Value::Object(entries)) => {
-                for constraint in beyond("length", entries.len(), *least, *most) {
+                for constraint in violated_bounds("length", entries.len(), *least, *most) {
                     self.add(
                         format_args!("'{{{} entries}}'", entries.len()),
                         at,
@@ -205,20 +205,25 @@ impl Violations {
                 }
                 for (key, value) in entries {
                     let shown = format_args!("'{{{key}={}}}'", shown(value));
-                    let wrong_key = violated(&Value::from(key.as_str()), key_shape);
+                    let wrong_key = violated_constraints(&Value::from(key.as_str()), key_shape);
                     self.part(at, "Map keys", shown, &wrong_key);
-                    self.part(at, "Map value", shown, &violated(value, value_shape));
+                    self.part(
+                        at,
+                        "Map value",
+                        shown,
+                        &violated_constraints(value, value_shape),
+                    );
                 }
             }
             _ => {
-                for constraint in violated(value, shape) {
+                for constraint in violated_constraints(value, shape) {
                     self.add(format_args!("'{}'", shown(value)), at, constraint);
                 }
             }
         }
     }
 
-    /// A simple value in a list or map, which the service names by its container.
+    /// A simple value in a list or map. The service names its container.
     fn part(
         &mut self,
         at: &Path<'_>,
@@ -234,15 +239,15 @@ impl Violations {
     }
 }
 
-/// The constraints that a simple value does not satisfy.
-fn violated(value: &Value, shape: &Shape) -> Vec<String> {
+/// The constraints that a simple value violates.
+fn violated_constraints(value: &Value, shape: &Shape) -> Vec<String> {
     match (shape, value) {
         (Shape::Text(least, most, pattern), Value::String(text)) => {
             let unlike = (!pattern.matches(text)).then(|| {
                 let pattern = pattern.text();
                 format!("Member must satisfy regular expression pattern: {pattern}")
             });
-            let length = beyond("length", text.chars().count(), *least, *most);
+            let length = violated_bounds("length", text.chars().count(), *least, *most);
             unlike.into_iter().chain(length).collect()
         }
         (Shape::OneOf(allowed), Value::String(text)) if !allowed.contains(&text.as_str()) => {
@@ -251,11 +256,11 @@ fn violated(value: &Value, shape: &Shape) -> Vec<String> {
         }
         (Shape::Integer(least, most), Value::Number(number)) => {
             let integer = number.as_i64().unwrap_or(*least);
-            beyond("value", integer, *least, *most).collect()
+            violated_bounds("value", integer, *least, *most).collect()
         }
         (Shape::Blob(most), Value::String(text)) => {
             let length = base64_simd::STANDARD.decoded_length(text.as_bytes());
-            beyond("length", length.unwrap_or(0), 0, *most).collect()
+            violated_bounds("length", length.unwrap_or(0), 0, *most).collect()
         }
         _ => Vec::new(),
     }
@@ -269,8 +274,8 @@ fn shown(value: &Value) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// The bounds that `found` is outside of: one, if any.
-fn beyond<T: Copy + PartialOrd + fmt::Display>(
+/// The bound that `found` violates, if any.
+fn violated_bounds<T: Copy + PartialOrd + fmt::Display>(
     what: &'static str,
     found: T,
     least: T,
