@@ -1,23 +1,23 @@
-//! What writers count while they write.
+//! Counters of what writers have written.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::batcher::Settled;
 
-/// What writers count; shared, so that a plan node can show it while they write.
+/// Counters of writers, shared so that a plan node can show them while rows are written.
 #[derive(Debug, Default)]
 pub struct SinkCounters {
-    /// Rows acknowledged.
+    /// Acknowledged rows.
     pub rows: AtomicU64,
-    /// Kinesis records acknowledged.
+    /// Acknowledged Kinesis records.
     pub records: AtomicU64,
-    /// Bytes acknowledged: data and partition keys.
+    /// Acknowledged bytes: data and partition keys.
     pub bytes: AtomicU64,
-    /// Requests answered.
+    /// Completed requests.
     pub calls: AtomicU64,
-    /// Kinesis records refused because of the rate.
+    /// Kinesis records that were throttled.
     pub throttled: AtomicU64,
-    /// Kinesis records sent again, whatever the reason.
+    /// Kinesis records sent again for any reason.
     pub resent: AtomicU64,
 }
 

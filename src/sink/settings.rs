@@ -1,44 +1,44 @@
-//! What a user can set about writing, and what is counted while writing.
+//! Settings of writing, with the defaults of the Spark connector.
 
 use std::time::Duration;
 
 use crate::kinesis::RetryPolicy;
 
-/// How a stream is written. The defaults are those of the Spark connector this crate replaces.
+/// How a stream is written. The defaults are those of the Spark connector that this crate replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkSettings {
-    /// Whether small records are put together into aggregated records
-    /// (`kinesis.sink.aggregationEnabled`). Streams whose service picks the shard never get any.
+    /// Whether small records are packed into aggregated records
+    /// (`kinesis.sink.aggregationEnabled`). Streams whose service chooses the shard never get
+    /// aggregates.
     pub aggregation: bool,
-    /// The largest aggregated record; a larger user record goes alone.
+    /// The largest aggregated record, in bytes. A larger user record is sent plain.
     pub max_aggregate_bytes: usize,
-    /// How long a user record waits for others to share an aggregated record with
+    /// How long a user record waits for others to share an aggregated record
     /// (`kinesis.sink.recordMaxBufferedTimeMs`).
     pub max_buffered: Duration,
-    /// What one writer holds, not yet sent or not yet acknowledged, before it makes its caller
-    /// wait. One row more may be held.
+    /// The most bytes that one writer buffers, unsent or unacknowledged, before
+    /// [`write`](super::SinkWriter::write) waits. One more row may be buffered.
     pub max_buffered_bytes: usize,
-    /// The wait before a refused record is sent again. It doubles with each refusal, up to a second,
-    /// and holds for the records after it too until the service keeps up again
+    /// The wait before a rejected record is sent again. It doubles with each rejection, up to one
+    /// second, and also delays the records after it until the service keeps up again
     /// (`kinesis.sink.flushWaitTimeMs`).
     pub flush_wait: Duration,
-    /// How long a record may be refused before writing fails (`kinesis.sink.recordTtl`). Without it
-    /// nothing that may pass makes writing fail, whatever is asked of the service.
+    /// How long a record may be rejected before writing fails (`kinesis.sink.recordTtl`). If
+    /// `None`, no transient error makes writing fail, whichever call it affects.
     ///
-    /// Counted from its first refusal: waiting in the buffer behind records the shard takes at its
-    /// own pace, for a connection, or for an answer is none. A record that fails has been tried
-    /// twice at least, unless this is zero.
+    /// Counted from the first rejection. Waiting in the buffer, for a connection, or for a response
+    /// does not count. A record that fails was attempted at least twice, unless this is zero.
     pub record_ttl: Option<Duration>,
-    /// Requests in flight at once, of all writers of a [`SinkStream`](super::SinkStream) together;
-    /// at least 1 (`kinesis.sink.maxConnections`).
+    /// The most requests in flight, over all writers of a [`SinkStream`](super::SinkStream); at
+    /// least 1 (`kinesis.sink.maxConnections`).
     pub max_connections: usize,
-    /// How requests about the stream itself are repeated.
+    /// How requests that describe the stream are retried.
     pub retry: RetryPolicy,
 }
 
 impl SinkSettings {
-    /// How long a record may be refused in a statement that ends by itself, where nothing is said (that of
-    /// the Kinesis Producer Library).
+    /// The default time to live in statements that end by themselves, the same as in the Kinesis
+    /// Producer Library.
     pub const RECORD_TTL: Duration = Duration::from_secs(30);
 }
 

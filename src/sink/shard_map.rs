@@ -1,26 +1,27 @@
-//! Which shard the service will pick for a hash key.
+//! Predicts which shard the service chooses for a hash key.
 
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::model::{HashKey, HashRange, Shard, ShardId};
 
-/// The open shards of a stream as they were listed; a reshard makes it wrong, never harmful.
+/// The open shards of a stream when they were listed. After a reshard the prediction is wrong,
+/// which is detected and harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShardMap {
-    /// Ordered by the end of the range.
+    /// Ordered by the end of the hash range.
     shards: Vec<(HashRange, ShardId)>,
 }
 
 impl ShardMap {
-    /// Closed shards are left out.
+    /// Builds the map; closed shards are ignored.
     pub(super) fn new(listed: Vec<Shard>) -> Result<Self> {
         let mut shards: Vec<_> = (listed.into_iter())
             .filter(|shard| !shard.is_closed())
             .map(|shard| (shard.hash_range, shard.id))
             .collect();
         if shards.is_empty() {
-            return Err(Error::internal("the stream lists no open shard"));
+            return Err(Error::internal("the stream has no open shards"));
         }
         shards.sort_by_key(|(range, _)| range.end);
         Ok(Self { shards })
@@ -30,8 +31,8 @@ impl ShardMap {
         self.shards.len()
     }
 
-    /// The place of the shard that takes `key`. Where the listing has a gap, as it may in the
-    /// middle of a reshard, the next shard stands in.
+    /// The index of the shard that covers `key`. If the listing has a gap, as it may during a
+    /// reshard, the next shard is used.
     pub(super) fn index_of(&self, key: HashKey) -> usize {
         let index = self.shards.partition_point(|(range, _)| range.end < key);
         index.min(self.shards.len() - 1)
@@ -68,10 +69,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_key_goes_to_the_open_shard_that_holds_it() {
+    fn a_hash_key_maps_to_the_open_shard_that_covers_it() {
         let mut closed = shard("closed", 0, u128::MAX);
         closed.ending_sequence = Some(SequenceNumber::zero());
-        // Ids need not follow the hash ranges.
+        // Shard ids are not in the order of hash ranges.
         let map = ShardMap::new(vec![
             shard("1", 200, u128::MAX),
             closed,
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_without_open_shards_is_no_map() {
+    fn a_stream_without_open_shards_is_an_error() {
         assert!(ShardMap::new(Vec::new()).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The stream as all of its writers see it: where to send, how much at once, which shards there are.
+//! The stream that writers share: connection limit, cached shard map and limits.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,79 +17,79 @@ use crate::kinesis::{
 };
 use crate::model::{HashKey, ShardId, StreamIdentity};
 
-/// How long a view of the stream serves new writers. Whether the service picks the shard, and how
-/// large a record may be, can be changed while a query runs; a reshard shows by itself.
+/// How long a cached view is used for new writers. The record distribution and the largest record
+/// can change while a query runs; a reshard is detected by itself.
 const VIEW_LIFETIME: Duration = Duration::from_secs(300);
 
-/// How long after the last acknowledgement a view serves new writers. A stream that was deleted and
-/// made anew can have other hash ranges under the same shard ids, which nothing shows; it takes longer
-/// than this.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How long after the last acknowledgement a cached view is used for new writers. A stream that was
+/// deleted and recreated can have other hash ranges under the same shard ids, which nothing
+/// reveals; but that takes longer than this.
+const MAX_IDLE: Duration = Duration::from_secs(30);
 
-/// How long records are refused before that is said, and how often it is said again.
-const BETWEEN_WARNINGS: Duration = Duration::from_secs(30);
+/// How long records are rejected before a warning is logged, and the interval of further warnings.
+const WARNING_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A stream to write to, shared by its writers and kept from batch to batch: the connections are
-/// counted here, and the stream is described here once for all of them.
+/// A stream to write to, shared by its writers and kept across batches. It limits the requests in
+/// flight and describes the stream once for all writers.
 pub struct SinkStream {
     kinesis: Arc<dyn Kinesis>,
     stream: StreamIdentity,
     settings: SinkSettings,
     connections: Semaphore,
-    known: Arc<Known>,
+    shared: Arc<Shared>,
 }
 
-/// What the writers of a stream have found out, kept for those that come.
+/// What the writers of a stream have learned, shared with later writers.
 #[derive(Default)]
-struct Known {
-    view: Mutex<Option<Confirmed>>,
-    /// Held by the one writer that reads the view, while the others wait for what it finds.
+struct Shared {
+    view: Mutex<Option<CachedView>>,
+    /// Held by the writer that reads the view, while the others wait for its result.
     reading: tokio::sync::Mutex<()>,
-    /// The same among writers that never give up, for whom those that do must not wait.
+    /// The same for writers that never give up. Writers that do give up must not wait for them.
     reading_endlessly: tokio::sync::Mutex<()>,
-    /// When it was last said that records are refused.
-    warned: Mutex<Option<Instant>>,
+    /// When the last warning about rejected records was logged.
+    last_warning: Mutex<Option<Instant>>,
 }
 
-/// A view, and when the service was last seen to go by it.
+/// A view, and when the service last acted according to it.
 #[derive(Clone)]
-struct Confirmed {
+struct CachedView {
     view: Arc<StreamView>,
     at: Instant,
 }
 
-/// What is known of the stream.
+/// The properties of the stream that writing depends on.
 #[derive(Debug)]
 pub(super) struct StreamView {
     read_at: Instant,
     pub(super) max_record_bytes: usize,
-    /// `None` where the service picks the shard.
+    /// `None` if the service chooses the shard.
     map: Option<Arc<ShardMap>>,
 }
 
 impl SinkStream {
-    /// Asks the service nothing yet.
+    /// Creates the shared stream; sends no request yet.
     pub fn new(kinesis: Arc<dyn Kinesis>, stream: StreamIdentity, settings: SinkSettings) -> Self {
         Self {
             kinesis,
             stream,
             connections: Semaphore::new(settings.max_connections.max(1)),
             settings,
-            known: Arc::default(),
+            shared: Arc::default(),
         }
     }
 
-    /// The same stream with other settings: both share what is known of the stream, and each counts
-    /// its own connections.
+    /// Returns the same stream with other settings. Both share the cached view; each has its own
+    /// connection limit.
     #[must_use]
     pub fn with_settings(&self, settings: SinkSettings) -> Self {
         Self {
-            known: Arc::clone(&self.known),
+            shared: Arc::clone(&self.shared),
             ..Self::new(Arc::clone(&self.kinesis), self.stream.clone(), settings)
         }
     }
 
-    /// The settings it was made with.
+    /// The settings.
     pub fn settings(&self) -> &SinkSettings {
         &self.settings
     }
@@ -99,47 +99,49 @@ impl SinkStream {
         &self.stream
     }
 
-    /// A view for a new writer: at most five minutes old, and not of a stream nobody has written to
-    /// for a while.
+    /// A view for a new writer: at most five minutes old, and only if the stream was written to
+    /// recently.
     pub(super) async fn view(&self, random: fastrand::Rng) -> Result<Arc<StreamView>> {
-        let fresh = |known: &Confirmed| {
-            known.view.read_at.elapsed() < VIEW_LIFETIME && known.at.elapsed() < SILENCE
+        let fresh = |shared: &CachedView| {
+            shared.view.read_at.elapsed() < VIEW_LIFETIME && shared.at.elapsed() < MAX_IDLE
         };
         self.view_if(fresh, random).await
     }
 
-    /// A view newer than `seen`, which turned out wrong.
+    /// A view newer than `seen`, which was wrong.
     pub(super) async fn newer_view(
         &self,
         seen: &Arc<StreamView>,
         random: fastrand::Rng,
     ) -> Result<Arc<StreamView>> {
-        self.view_if(|known| known.view.read_at > seen.read_at, random)
+        self.view_if(|shared| shared.view.read_at > seen.read_at, random)
             .await
     }
 
-    /// New writers describe the stream again: something about it was not as known.
+    /// Drops the cached view because it was wrong in some respect, so that new writers describe the
+    /// stream again.
     pub(super) fn forget_view(&self) {
-        *self.known() = None;
+        *self.shared() = None;
     }
 
-    /// The known view if it will do, else another; read by one writer at a time, for all of them.
+    /// Returns the cached view if it is acceptable, else reads a new one; one writer reads at a
+    /// time, for all of them.
     async fn view_if(
         &self,
-        will_do: impl Fn(&Confirmed) -> bool,
+        is_acceptable: impl Fn(&CachedView) -> bool,
         random: fastrand::Rng,
     ) -> Result<Arc<StreamView>> {
-        let known = || self.known().clone().filter(|known| will_do(known));
-        if let Some(known) = known() {
-            return Ok(known.view);
+        let shared = || self.shared().clone().filter(|shared| is_acceptable(shared));
+        if let Some(shared) = shared() {
+            return Ok(shared.view);
         }
         let reading = match self.settings.record_ttl {
-            Some(_) => &self.known.reading,
-            None => &self.known.reading_endlessly,
+            Some(_) => &self.shared.reading,
+            None => &self.shared.reading_endlessly,
         };
         let _reading = reading.lock().await;
-        match known() {
-            Some(known) => Ok(known.view),
+        match shared() {
+            Some(shared) => Ok(shared.view),
             None => self.read_view(random).await,
         }
     }
@@ -168,43 +170,44 @@ impl SinkStream {
             max_record_bytes: summary.max_record_bytes,
             map,
         });
-        *self.known() = Some(Confirmed {
+        *self.shared() = Some(CachedView {
             view: Arc::clone(&view),
             at: read_at,
         });
         Ok(view)
     }
 
-    /// Says, now and then, that records are refused since then, the last time for this reason.
-    pub(super) fn warn_of_refusals(&self, since: Instant, failure: &str) {
-        if since.elapsed() < BETWEEN_WARNINGS {
+    /// Logs a warning, at most once per interval, that records have been rejected since `since`;
+    /// `failure` is the last reason.
+    pub(super) fn warn_of_rejections(&self, since: Instant, failure: &str) {
+        if since.elapsed() < WARNING_INTERVAL {
             return;
         }
-        let warned = self.known.warned.lock();
-        let mut warned = warned.unwrap_or_else(PoisonError::into_inner);
-        if warned.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
-            *warned = Some(Instant::now());
-            let refused_for = since.elapsed();
-            tracing::warn!(stream = %self.stream, ?refused_for, failure, "records cannot be written, which is tried again");
+        let last_warning = self.shared.last_warning.lock();
+        let mut last_warning = last_warning.unwrap_or_else(PoisonError::into_inner);
+        if last_warning.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
+            *last_warning = Some(Instant::now());
+            let rejected_for = since.elapsed();
+            tracing::warn!(stream = %self.stream, ?rejected_for, failure, "records are being rejected; retrying");
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<Confirmed>> {
-        let view = &self.known.view;
+    fn shared(&self) -> MutexGuard<'_, Option<CachedView>> {
+        let view = &self.shared.view;
         view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One PutRecords, once there is a connection for it.
+    /// Sends one PutRecords once a connection is free.
     pub(super) async fn put(&self, puts: &[PutEntry]) -> ApiResult<Vec<PutOutcome>> {
-        // Nobody closes the semaphore, so this is a permit.
+        // The semaphore is never closed, so this always gets a permit.
         let _permit = self.connections.acquire().await;
         let asked = Instant::now();
         let answer = self.kinesis.put_records(&self.stream, puts).await;
         match &answer {
             Ok(_) => self
-                .known()
+                .shared()
                 .iter_mut()
-                .for_each(|known| known.at = known.at.max(asked)),
+                .for_each(|shared| shared.at = shared.at.max(asked)),
             Err(error) if error.is_retryable() => {}
             Err(_) => self.forget_view(),
         }
@@ -222,7 +225,7 @@ impl fmt::Debug for SinkStream {
 }
 
 impl StreamView {
-    /// How records are laid out for such a stream.
+    /// How records are mapped to lanes for this stream.
     pub(super) fn layout(&self, settings: &SinkSettings) -> Layout {
         match &self.map {
             None => Layout::Spread,
@@ -231,7 +234,7 @@ impl StreamView {
         }
     }
 
-    /// The shard that takes `key`, as far as is known.
+    /// The shard predicted for `key`, if the key determines the shard.
     pub(super) fn shard_of(&self, key: HashKey) -> Option<&ShardId> {
         let map = self.map.as_ref()?;
         Some(map.id(map.index_of(key)))

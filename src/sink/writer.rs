@@ -1,4 +1,4 @@
-//! One writer: rows in, requests out, back-pressure to whoever brings the rows.
+//! A writer: takes rows, runs requests, and applies back-pressure to its caller.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::{ApiErrorKind, ApiResult, Backoff, PutFailure, PutOutcome, RetryPolicy};
 use crate::model::StreamIdentity;
 
-/// After so many rows of a batch, requests that are ready go out while the rest is taken in.
+/// Ready requests are sent each time this many rows of a batch have been taken.
 const ROWS_BETWEEN_REQUESTS: usize = 512;
 
-/// Writes batches of rows to a stream, from one task.
+/// Writes batches of rows to a stream from one task.
 ///
-/// Requests run on their own between calls; what is buffered waits for the next call. Dropping
-/// the writer abandons both.
+/// Requests run in the background between calls; buffered rows wait for the next call. Dropping the
+/// writer abandons both.
 #[derive(Debug)]
 pub struct SinkWriter {
     stream: Arc<SinkStream>,
@@ -29,14 +29,14 @@ pub struct SinkWriter {
     running: JoinSet<Done>,
     requests: usize,
     reading_view: bool,
-    /// Set while one reshard after another leads records astray.
-    misled: Backoff,
+    /// Backs off while one reshard after another causes mispredictions.
+    mispredicted: Backoff,
     random: fastrand::Rng,
     counters: Arc<SinkCounters>,
     rows: u64,
 }
 
-/// What ran beside the writer and came to its end.
+/// The result of a background task.
 #[derive(Debug)]
 enum Done {
     Put {
@@ -47,7 +47,8 @@ enum Done {
 }
 
 impl SinkWriter {
-    /// Describes the stream first, unless another writer of `stream` has done so lately.
+    /// Creates a writer. Describes the stream first, unless another writer of `stream` did so
+    /// recently.
     pub async fn new(
         stream: Arc<SinkStream>,
         counters: Arc<SinkCounters>,
@@ -57,7 +58,7 @@ impl SinkWriter {
         let settings = stream.settings();
         let limits = Limits::new(settings, view.max_record_bytes);
         let unlimited = RetryPolicy {
-            // The records' time to live is the limit.
+            // The limit is the records' time to live.
             max_retries: u32::MAX,
             ..settings.retry
         };
@@ -67,7 +68,7 @@ impl SinkWriter {
             running: JoinSet::new(),
             requests: 0,
             reading_view: false,
-            misled: Backoff::new(unlimited, random.fork()),
+            mispredicted: Backoff::new(unlimited, random.fork()),
             random,
             counters,
             rows: 0,
@@ -75,15 +76,15 @@ impl SinkWriter {
         })
     }
 
-    /// Takes all rows of `batch`, waiting while the buffer is full; not all are written when it
-    /// returns. The columns are `partitionKey`, `data` and, if wanted, `explicitHashKey`.
+    /// Takes all rows of `batch`, waiting while the buffer is full. Not all of them are written
+    /// when it returns. The columns are `partitionKey`, `data` and, optionally, `explicitHashKey`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidRow`], before any row of this batch is taken; else what made writing of
-    /// this or an earlier batch fail. A writer that failed is to be dropped.
+    /// [`ErrorKind::InvalidRow`] before any row of this batch is taken; otherwise the error that
+    /// made writing this or an earlier batch fail. Drop the writer after an error.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let rows = Rows::new(batch, self.view.max_record_bytes)
-            // The stream may take larger ones by now.
+            // The stream may accept larger records by now.
             .inspect_err(|_| self.stream.forget_view())?;
         let mut now = Instant::now();
         for (index, record) in rows.iter().enumerate() {
@@ -99,10 +100,10 @@ impl SinkWriter {
         self.send()
     }
 
-    /// Waits for the next thing to happen and deals with it; for ever when nothing is buffered.
+    /// Waits for the next event and handles it; waits forever if nothing is buffered.
     ///
-    /// For callers whose rows come slowly: run it beside the wait for the next batch, so that
-    /// `max_buffered` holds and failures show at once. It can be dropped at any point.
+    /// For callers whose rows arrive slowly: run it concurrently with the wait for the next batch,
+    /// so that `max_buffered` is kept and errors surface at once. It is cancel safe.
     pub async fn progress(&mut self) -> Result<()> {
         self.send()?;
         let due = self.batcher.next_due();
@@ -114,9 +115,9 @@ impl SinkWriter {
         self.send()
     }
 
-    /// Writes what is left and waits for all acknowledgements.
+    /// Writes the remaining rows and waits for all acknowledgements.
     ///
-    /// Returns the rows written since the writer was made.
+    /// Returns the number of rows written since the writer was created.
     pub async fn finish(mut self) -> Result<u64> {
         self.batcher.seal_all();
         while self.batcher.unsettled_rows() > 0 {
@@ -125,7 +126,7 @@ impl SinkWriter {
         Ok(self.rows)
     }
 
-    /// Sends what is ready, as far as there are connections.
+    /// Sends ready requests as far as connections are free.
     fn send(&mut self) -> Result<()> {
         while let Some(done) = self.running.try_join_next() {
             self.take(done)?;
@@ -151,7 +152,7 @@ impl SinkWriter {
         Ok(())
     }
 
-    /// A full buffer with nothing to send is full of aggregates that wait for company.
+    /// If the buffer is full but no request is ready, seals the open aggregates.
     fn next_request(&mut self) -> Option<Request> {
         self.batcher.next_request().or_else(|| {
             if self.batcher.is_full() {
@@ -163,9 +164,9 @@ impl SinkWriter {
 
     fn read_view(&mut self) {
         self.reading_view = true;
-        // The first time at once: a reshard is over when it shows.
-        let again = self.misled.failures() > 0;
-        let wait = self.misled.next_wait().filter(|_| again);
+        // The first attempt is immediate: a reshard is complete when it becomes visible.
+        let again = self.mispredicted.failures() > 0;
+        let wait = self.mispredicted.next_wait().filter(|_| again);
         let (stream, seen) = (Arc::clone(&self.stream), Arc::clone(&self.view));
         let random = self.random.fork();
         self.running.spawn(async move {
@@ -176,8 +177,11 @@ impl SinkWriter {
 
     fn take(&mut self, done: Result<Done, JoinError>) -> Result<()> {
         let done = done.map_err(|error| {
-            Error::internal(format!("stream '{}': a request broke off", self.name()))
-                .with_source(error)
+            Error::internal(format!(
+                "stream '{}': a background request panicked",
+                self.name()
+            ))
+            .with_source(error)
         })?;
         let settled = match done {
             Done::Put { request, outcomes } => self.answered(request, outcomes)?,
@@ -200,14 +204,14 @@ impl SinkWriter {
             Ok(outcomes) if outcomes.len() == sent => outcomes,
             Ok(outcomes) => {
                 return Err(Error::internal(format!(
-                    "stream '{}': PutRecords of {sent} records gave {} outcomes",
+                    "stream '{}': PutRecords with {sent} records returned {} outcomes",
                     self.name(),
                     outcomes.len()
                 )));
             }
-            // Any of the records may be written all the same, and is then written twice.
+            // Some of the records may have been written; they will be written twice.
             Err(error) if error.is_retryable() => {
-                tracing::debug!(stream = %self.name(), %error, "request failed, will be sent again");
+                tracing::debug!(stream = %self.name(), %error, "request failed, retrying");
                 let failure = PutFailure {
                     throttled: error.kind() == ApiErrorKind::Throttled,
                     message: error.to_string(),
@@ -216,22 +220,22 @@ impl SinkWriter {
             }
             Err(error) => return Err(error.into_error(format!("stream '{}'", self.name()))),
         };
-        let refused = outcomes.iter().find_map(|outcome| outcome.as_ref().err());
-        let failure = refused.map(|failure| failure.message.clone());
+        let rejected = outcomes.iter().find_map(|outcome| outcome.as_ref().err());
+        let failure = rejected.map(|failure| failure.message.clone());
         let settled = (self.batcher)
             .complete(request, outcomes, Instant::now())
             .map_err(|expired| self.expired(expired))?;
-        if settled.rows > 0 && !self.batcher.is_misled() {
-            self.misled.reset();
+        if settled.rows > 0 && !self.batcher.is_mispredicted() {
+            self.mispredicted.reset();
         }
-        if let (Some(since), Some(failure)) = (settled.refused_since, &failure) {
-            self.stream.warn_of_refusals(since, failure);
+        if let (Some(since), Some(failure)) = (settled.rejected_since, &failure) {
+            self.stream.warn_of_rejections(since, failure);
         }
         Ok(settled)
     }
 
     fn rerouted(&mut self, view: Arc<StreamView>) -> Result<Settled> {
-        tracing::debug!(stream = %self.name(), "records went to other shards than predicted, shards listed anew");
+        tracing::debug!(stream = %self.name(), "records went to other shards than predicted; shards listed again");
         self.reading_view = false;
         self.view = view;
         let layout = self.view.layout(self.stream.settings());
@@ -246,7 +250,7 @@ impl SinkWriter {
         let Expired {
             partition_key,
             hash_key,
-            tries,
+            attempts,
             last_failure,
         } = expired;
         let shard = match self.view.shard_of(hash_key) {
@@ -254,8 +258,8 @@ impl SinkWriter {
             None => String::new(),
         };
         let message = format!(
-            "stream '{}'{shard}: the record of partition key '{}' was refused for {:?} \
-             (kinesis.sink.recordTtl), {tries} times; the last time: {last_failure}",
+            "stream '{}'{shard}: the record with partition key '{}' was rejected for {:?} \
+             (kinesis.sink.recordTtl) in {attempts} attempts; last failure: {last_failure}",
             self.name(),
             shortened(&partition_key),
             self.stream.settings().record_ttl.unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! Kinesis records on their way out: what is put, whom it stands for, what became of it so far.
+//! Kinesis records that are not yet acknowledged, and requests made of them.
 
 use std::sync::Arc;
 
@@ -11,53 +11,54 @@ use crate::kinesis::PutEntry;
 use crate::kinesis::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
 use crate::model::{HashKey, HashRange, ShardId};
 
-/// One Kinesis record that is not acknowledged yet.
+/// One Kinesis record that is not yet acknowledged.
 #[derive(Debug)]
 pub(in crate::sink) struct Entry {
     pub(in crate::sink) put: PutEntry,
-    pub(in crate::sink) tag: Tag,
+    pub(in crate::sink) state: EntryState,
 }
 
-/// What the writer knows of a Kinesis record and the service does not.
+/// What the writer tracks about a record; not sent to the service.
 #[derive(Debug)]
-pub(in crate::sink) struct Tag {
-    /// The lane it belongs to.
+pub(in crate::sink) struct EntryState {
+    /// The lane of the record.
     pub(in crate::sink) lane: usize,
-    /// User records inside.
+    /// The number of user records in it.
     pub(in crate::sink) rows: u64,
-    /// Whether they are wrapped.
+    /// Whether it is an aggregate.
     pub(in crate::sink) aggregated: bool,
-    /// What it counts against the buffer's limit.
+    /// The bytes it counts against the buffer limit.
     pub(in crate::sink) charged_bytes: usize,
     pub(in crate::sink) history: History,
-    /// Set from its first try on.
+    /// Set once it has been sent.
     pub(in crate::sink) admitted: bool,
-    /// Set when it was written to another shard than predicted: it may have to be sent again.
-    pub(in crate::sink) landed: Option<ShardId>,
+    /// The shard it was written to, if not the predicted one. It may have to be sent again.
+    pub(in crate::sink) written_to: Option<ShardId>,
 }
 
-/// The tries of a record, or of the most tried one in an aggregate.
+/// The attempts of a record, or of the record in an aggregate with the most attempts.
 #[derive(Debug, Clone, Default)]
 pub(in crate::sink) struct History {
-    /// When its time to live began. Waiting for a connection or for an answer is no refusal.
-    pub(in crate::sink) first_refused: Option<Instant>,
-    pub(in crate::sink) tries: u32,
+    /// When it was first rejected, which starts its time to live. Waiting for a connection or a
+    /// response is no rejection.
+    pub(in crate::sink) first_rejected: Option<Instant>,
+    pub(in crate::sink) attempts: u32,
     pub(in crate::sink) last_failure: Option<Arc<str>>,
 }
 
 impl History {
-    pub(in crate::sink) fn refused(&mut self, failure: String, now: Instant) {
-        self.first_refused.get_or_insert(now);
+    pub(in crate::sink) fn rejected(&mut self, failure: String, now: Instant) {
+        self.first_rejected.get_or_insert(now);
         self.last_failure = Some(failure.into());
     }
 
-    /// The history of records that go together from now on.
+    /// Merges the history of another record that joins the same aggregate.
     pub(in crate::sink) fn merge(&mut self, other: &Self) {
-        self.first_refused = match (self.first_refused, other.first_refused) {
+        self.first_rejected = match (self.first_rejected, other.first_rejected) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        self.tries = self.tries.max(other.tries);
+        self.attempts = self.attempts.max(other.attempts);
         if self.last_failure.is_none() {
             self.last_failure.clone_from(&other.last_failure);
         }
@@ -65,12 +66,12 @@ impl History {
 }
 
 impl Entry {
-    /// Hands each of its user records to `take`.
+    /// Calls `take` with each user record in it.
     pub(in crate::sink) fn for_each_user_record(
         &self,
         mut take: impl FnMut(&UserRecord<'_>),
     ) -> Result<()> {
-        if !self.tag.aggregated {
+        if !self.state.aggregated {
             take(&UserRecord {
                 partition_key: &self.put.partition_key,
                 explicit_hash_key: self.put.explicit_hash_key,
@@ -79,24 +80,24 @@ impl Entry {
             return Ok(());
         }
         let Opened::Aggregate(records) = open(&self.put.data) else {
-            let message = "an aggregated record of this writer cannot be opened again";
+            let message = "an aggregated record built by this writer cannot be decoded";
             return Err(Error::internal(message));
         };
         records.for_each(|record| take(&record));
         Ok(())
     }
 
-    /// Whether a shard of `range` takes every user record inside.
+    /// Whether `range` covers every user record in it.
     pub(in crate::sink) fn is_within(&self, range: HashRange) -> Result<bool> {
         let mut within = true;
         self.for_each_user_record(|record| within &= range.contains(record.hash_key()))?;
         Ok(within)
     }
 
-    /// A key to name it by: of the first user record.
+    /// The partition key of its first user record, for messages.
     pub(in crate::sink) fn first_key(&self) -> String {
         let mut key = None;
-        // What cannot be opened has its outer key.
+        // If it cannot be decoded, falls back to the outer key.
         let _ = self.for_each_user_record(|record| {
             key.get_or_insert_with(|| record.partition_key.to_owned());
         });
@@ -104,7 +105,7 @@ impl Entry {
     }
 }
 
-/// The put of one user record as it is.
+/// The request entry of one plain user record.
 pub(in crate::sink) fn plain_put(record: &UserRecord<'_>, data: Bytes) -> PutEntry {
     PutEntry {
         data,
@@ -113,8 +114,8 @@ pub(in crate::sink) fn plain_put(record: &UserRecord<'_>, data: Bytes) -> PutEnt
     }
 }
 
-/// The put of an aggregate. Its outer key says nothing, so the hash of its first user record
-/// brings it to the shard it was made for.
+/// The request entry of an aggregate. The outer key carries no information, so the hash key of the
+/// first user record routes the aggregate to its shard.
 pub(in crate::sink) fn aggregate_put(
     data: Bytes,
     outer_key: &Arc<str>,
@@ -127,12 +128,12 @@ pub(in crate::sink) fn aggregate_put(
     }
 }
 
-/// What goes out in one PutRecords: at most 500 records and 10 MiB.
+/// The records of one PutRecords: at most 500 records and 10 MiB.
 #[derive(Debug, Default)]
 pub(in crate::sink) struct Request {
-    /// What the service gets.
+    /// The entries as sent to the service.
     pub(in crate::sink) puts: Vec<PutEntry>,
-    tags: Vec<Tag>,
+    states: Vec<EntryState>,
     size_bytes: usize,
 }
 
@@ -146,19 +147,19 @@ impl Request {
     pub(in crate::sink) fn push(&mut self, entry: Entry) {
         self.size_bytes += entry.put.size_bytes();
         self.puts.push(entry.put);
-        self.tags.push(entry.tag);
+        self.states.push(entry.state);
     }
 
     pub(in crate::sink) fn len(&self) -> usize {
         self.puts.len()
     }
 
-    /// The records again, in the order they were sent.
+    /// The records in the order they were sent.
     pub(in crate::sink) fn into_entries(
         self,
     ) -> impl DoubleEndedIterator<Item = Entry> + ExactSizeIterator {
         (self.puts.into_iter())
-            .zip(self.tags)
-            .map(|(put, tag)| Entry { put, tag })
+            .zip(self.states)
+            .map(|(put, state)| Entry { put, state })
     }
 }

@@ -1,4 +1,4 @@
-//! A lane: records that must not overtake each other.
+//! Lanes: queues of records that must keep their order.
 
 use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};
@@ -9,21 +9,20 @@ use tokio::time::Instant;
 use super::entry::{Entry, History};
 use crate::aggregation::AggregateBuilder;
 
-/// One ordering domain. Its records are sent first in, first out; those that come back refused go
-/// to the front again.
+/// One queue of records in order. Rejected records return to the front.
 #[derive(Debug)]
 pub(in crate::sink) struct Lane {
-    /// Ready to send.
+    /// Records ready to send.
     pub(in crate::sink) sealed: VecDeque<Entry>,
-    /// The aggregate that still takes user records; they come after all of `sealed`.
+    /// The aggregate that still accepts user records; it comes after all of `sealed`.
     pub(in crate::sink) open: Option<Box<OpenAggregate>>,
-    /// Records sent and not answered; at most one in a lane that keeps an order.
+    /// Records sent without a response yet; at most one if the lane keeps order.
     pub(in crate::sink) in_flight: usize,
-    /// Whether it stands in the queue of lanes to send from.
+    /// Whether the lane is queued for sending.
     pub(in crate::sink) queued: bool,
-    /// Set while the next record has to wait.
+    /// Set while the next record must wait.
     pub(in crate::sink) not_before: Option<Instant>,
-    /// The time between two records; zero until the service refuses one.
+    /// The minimum time between two records; zero until the service rejects one.
     pub(in crate::sink) pace: Duration,
 }
 
@@ -38,8 +37,8 @@ impl Lane {
     };
 }
 
-/// The lanes of a writer by index. A lane is allocated when it is first changed: a writer that sends
-/// to few of many shards pays a pointer for each of the others.
+/// The lanes of a writer by index. A lane is allocated on first use, so a writer that sends to few
+/// of many shards pays one pointer for each of the others.
 #[derive(Debug)]
 pub(in crate::sink) struct Lanes(Vec<Option<Box<Lane>>>);
 
@@ -48,17 +47,17 @@ impl Lanes {
         Self(std::iter::repeat_with(|| None).take(count).collect())
     }
 
-    /// How many there can be.
+    /// The number of lanes, allocated or not.
     pub(in crate::sink) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Takes the open aggregate of a lane, if there is one.
+    /// Removes and returns the open aggregate of a lane.
     pub(in crate::sink) fn take_open(&mut self, index: usize) -> Option<Box<OpenAggregate>> {
         self.0[index].as_mut()?.open.take()
     }
 
-    /// The lanes that have been allocated.
+    /// The allocated lanes.
     pub(in crate::sink) fn into_allocated(self) -> impl Iterator<Item = Lane> {
         self.0.into_iter().flatten().map(|lane| *lane)
     }
@@ -84,11 +83,11 @@ impl IndexMut<usize> for Lanes {
     }
 }
 
-/// An aggregate in the making.
+/// An aggregate that still accepts user records.
 #[derive(Debug)]
 pub(in crate::sink) struct OpenAggregate {
     pub(in crate::sink) builder: AggregateBuilder,
-    /// When it goes out, full or not.
+    /// When it is sent, full or not.
     pub(in crate::sink) due: Instant,
     pub(in crate::sink) charged_bytes: usize,
     pub(in crate::sink) history: History,

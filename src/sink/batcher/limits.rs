@@ -1,4 +1,4 @@
-//! How a writer lays records out, and the limits it keeps.
+//! How a writer maps records to lanes, and the limits it keeps.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,34 +7,35 @@ use super::OUTER_KEY;
 use crate::sink::settings::SinkSettings;
 use crate::sink::shard_map::ShardMap;
 
-/// Longer waits than this could not be added to a time.
+/// The longest wait; a longer one could overflow when added to an
+/// [`Instant`](tokio::time::Instant).
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
-/// A record is tried some thirty times in the default time to live, so that many writers of one
-/// saturated shard all get their turn.
+/// The slowest pace of a lane. It allows about thirty attempts within the default time to live, so
+/// that many writers to one saturated shard all get records through.
 const SLOWEST_PACE: Duration = Duration::from_secs(1);
 
-/// How records become Kinesis records.
+/// How user records become Kinesis records.
 #[derive(Debug, Clone)]
 pub(in crate::sink) enum Layout {
-    /// Put together for the shard they are predicted for; a lane per shard.
+    /// Aggregated per predicted shard; one lane per shard.
     Aggregated(Arc<ShardMap>),
-    /// Each alone; a lane per partition key.
+    /// Sent plain; one lane per hashed partition key.
     Single,
-    /// Each alone, to a shard the service picks: there is no order to keep.
+    /// Sent plain, to a shard that the service chooses. There is no order to keep.
     Spread,
 }
 
-/// Limits that hold for one writer.
+/// The limits of one writer.
 #[derive(Debug, Clone)]
 pub(in crate::sink) struct Limits {
     pub(in crate::sink) max_aggregate_bytes: usize,
     pub(in crate::sink) max_buffered: Duration,
     pub(in crate::sink) max_buffered_bytes: usize,
     pub(in crate::sink) record_ttl: Duration,
-    /// The time between two records of a lane after the first refusal.
+    /// The pace of a lane after the first rejection.
     pub(in crate::sink) first_pace: Duration,
-    /// The longest it grows to.
+    /// The slowest pace.
     pub(in crate::sink) slowest_pace: Duration,
 }
 

@@ -1,14 +1,16 @@
-//! Which records go out together, in which order, and when again.
+//! Decides which records are sent together, in which order, and when they are retried.
 //!
-//! Pure: time and chance come in as arguments, requests go out as values.
+//! This module is pure: the current time and random numbers are arguments, requests are return
+//! values.
 //!
-//! Records are spread over lanes, and a lane that keeps an order has one record in flight at most:
-//! PutRecords promises no order among the records of a call, and any of them can fail alone. So the
-//! next record of a lane waits until the one before it is acknowledged.
+//! Records are distributed over lanes. A lane that keeps order has at most one record in flight:
+//! PutRecords guarantees no order among the records of a call, and each of them can fail on its
+//! own. So the next record of a lane waits until the previous one is acknowledged.
 //!
-//! Writers of one saturated shard know nothing of each other. Each lane keeps a pace that doubles
-//! with refusals and shortens slowly, and a window bounds how many records are on trial, so that all
-//! writers get their turn before a time to live ends.
+//! Writers to a saturated shard do not know of each other. To be fair, each lane keeps a pace that
+//! doubles when a record is rejected and shortens slowly after successes, and a window bounds the
+//! number of unacknowledged records. This way every writer gets records through before their time
+//! to live ends.
 
 mod dispatch;
 mod entry;
@@ -31,41 +33,43 @@ pub(super) use entry::Request;
 pub(super) use limits::{Layout, Limits};
 pub(super) use reroute::RerouteError;
 
-use self::entry::{Entry, History, Tag, plain_put};
+use self::entry::{Entry, EntryState, History, plain_put};
 use self::lane::Lanes;
 use self::window::Window;
 use crate::aggregation::{AggregateBuilder, UserRecord};
 
-/// The outer partition key of every aggregate, the one the Kinesis Producer Library uses.
+/// The outer partition key of every aggregate, the same as in the Kinesis Producer Library.
 const OUTER_KEY: &str = "a";
 
-/// Lanes of records that go alone; keys share one by their hash. Enough for eight full requests.
+/// The number of lanes for plain records; partition keys are hashed to a lane. Enough for eight
+/// full requests.
 const KEY_LANES: usize = 4_096;
 
-/// Data of small records is kept together in pieces of this size.
+/// Payloads of small records share allocations of this size.
 const ARENA_BYTES: usize = 64 * 1024;
 
-/// Buffers kept for the next aggregates.
+/// The most idle aggregate builders kept for reuse.
 const SPARE_BUILDERS: usize = 16;
 
-/// The records of one writer from push to acknowledgement.
+/// The unacknowledged records of one writer.
 #[derive(Debug)]
 pub(super) struct Batcher {
     limits: Limits,
     layout: Layout,
     lanes: Lanes,
-    /// Lanes with something new to send, oldest first.
+    /// Lanes with a new record to send, oldest first.
     ready: VecDeque<usize>,
-    /// Lanes with something to send again, oldest first.
-    again: VecDeque<usize>,
+    /// Lanes with a record to retry, oldest first.
+    retries: VecDeque<usize>,
     window: Window,
-    /// When to look at a lane again. What is no longer true when its time comes is passed over.
+    /// When to look at a lane again. Timers are not removed when their reason disappears; they are
+    /// ignored when they fire.
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     in_flight: usize,
     buffered_bytes: usize,
     unsettled_rows: u64,
-    /// A record was written to another shard than predicted.
-    misled: bool,
+    /// Set when a record was written to another shard than predicted.
+    mispredicted: bool,
     spare_builders: Vec<AggregateBuilder>,
     arena: BytesMut,
     outer_key: Arc<str>,
@@ -78,13 +82,13 @@ impl Batcher {
             lanes: lanes_of(&layout),
             limits,
             ready: VecDeque::new(),
-            again: VecDeque::new(),
+            retries: VecDeque::new(),
             window: Window::new(matches!(layout, Layout::Aggregated(_))),
             timers: BinaryHeap::new(),
             in_flight: 0,
             buffered_bytes: 0,
             unsettled_rows: 0,
-            misled: false,
+            mispredicted: false,
             spare_builders: Vec::new(),
             arena: BytesMut::new(),
             outer_key: OUTER_KEY.into(),
@@ -93,23 +97,23 @@ impl Batcher {
         }
     }
 
-    /// Whether the caller should wait before it pushes more.
+    /// Whether the buffer is full, so that the caller should wait before it pushes more.
     pub(super) fn is_full(&self) -> bool {
         self.buffered_bytes >= self.limits.max_buffered_bytes
     }
 
-    /// User records that are not acknowledged.
+    /// The number of user records not yet acknowledged.
     pub(super) fn unsettled_rows(&self) -> u64 {
         self.unsettled_rows
     }
 
-    /// Whether records went to other shards than predicted: nothing is sent until
+    /// Whether records were written to other shards than predicted. Nothing is sent until
     /// [`reroute`](Self::reroute).
-    pub(super) fn is_misled(&self) -> bool {
-        self.misled
+    pub(super) fn is_mispredicted(&self) -> bool {
+        self.mispredicted
     }
 
-    /// Takes one user record.
+    /// Adds one user record.
     pub(super) fn push(&mut self, record: &UserRecord<'_>, now: Instant) {
         self.push_with(record, &History::default(), now);
     }
@@ -126,24 +130,24 @@ impl Batcher {
         {
             return;
         }
-        let data = self.keep(record.data);
+        let data = self.store_payload(record.data);
         let put = plain_put(record, data);
         let charged_bytes = put.size_bytes() + size_of::<Entry>();
         self.buffered_bytes += charged_bytes;
-        let tag = Tag {
+        let state = EntryState {
             lane,
             rows: 1,
             aggregated: false,
             charged_bytes,
             history: history.clone(),
             admitted: false,
-            landed: None,
+            written_to: None,
         };
-        self.lanes[lane].sealed.push_back(Entry { put, tag });
+        self.lanes[lane].sealed.push_back(Entry { put, state });
         self.queue(lane);
     }
 
-    /// Puts the lane in the queue, if there is something it may send.
+    /// Queues the lane if it may send a record now.
     fn queue(&mut self, index: usize) {
         let lane = &mut self.lanes[index];
         let one_at_a_time = !matches!(self.layout, Layout::Spread);
@@ -155,7 +159,7 @@ impl Batcher {
         }
     }
 
-    /// Puts the lane where it was just taken from.
+    /// Puts the lane back at the front of its queue.
     fn queue_first(&mut self, index: usize) {
         self.lanes[index].queued = true;
         self.queue_of(index).push_front(index);
@@ -163,20 +167,20 @@ impl Batcher {
 
     fn queue_of(&mut self, index: usize) -> &mut VecDeque<usize> {
         if self.is_admitted(index) {
-            &mut self.again
+            &mut self.retries
         } else {
             &mut self.ready
         }
     }
 
-    /// Whether what the lane sends next was sent before.
+    /// Whether the lane's next record has been sent before.
     fn is_admitted(&self, index: usize) -> bool {
         let front = self.lanes[index].sealed.front();
-        front.is_some_and(|entry| entry.tag.admitted)
+        front.is_some_and(|entry| entry.state.admitted)
     }
 
-    /// Copies small data next to each other, so that a record costs no allocation of its own.
-    fn keep(&mut self, data: &[u8]) -> Bytes {
+    /// Copies small payloads into a shared allocation, so that most records cost none of their own.
+    fn store_payload(&mut self, data: &[u8]) -> Bytes {
         if data.len() > ARENA_BYTES / 4 {
             return Bytes::copy_from_slice(data);
         }

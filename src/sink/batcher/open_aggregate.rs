@@ -1,17 +1,18 @@
-//! Aggregates while they take user records, and how they become records to send.
+//! Fills open aggregates and seals them into records to send.
 
 use std::cmp::Reverse;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::entry::{Entry, History, Tag, aggregate_put, plain_put};
+use super::entry::{Entry, EntryState, History, aggregate_put, plain_put};
 use super::lane::OpenAggregate;
 use super::{Batcher, SPARE_BUILDERS};
 use crate::aggregation::{AggregateBuilder, Push, UserRecord};
 
 impl Batcher {
-    /// `false` for a record too large for any aggregate; what came before it is sealed then.
+    /// Adds `record` to the lane's open aggregate. Returns `false` if the record is too large for
+    /// any aggregate; the lane's aggregate is then sealed.
     pub(super) fn push_aggregated(
         &mut self,
         lane: usize,
@@ -37,7 +38,8 @@ impl Batcher {
             };
             let before = open.builder.size_bytes();
             if open.builder.try_push(record) == Push::Added {
-                // The whole growth: many small rows are mostly what is around them.
+                // Charges the encoded growth, not only key and data: for many small rows, framing
+                // is most of it.
                 let charged_bytes = open.builder.size_bytes() - before;
                 open.charged_bytes += charged_bytes;
                 open.history.merge(history);
@@ -49,7 +51,7 @@ impl Batcher {
         false
     }
 
-    /// Closes the lane's aggregate. A user record that stayed alone is not wrapped.
+    /// Seals the lane's aggregate. A single user record is not wrapped.
     pub(super) fn seal(&mut self, lane: usize) {
         let Some(mut open) = self.lanes.take_open(lane) else {
             return;
@@ -62,16 +64,16 @@ impl Batcher {
                 let first = first.hash_key();
                 aggregate_put(open.builder.finish(), &self.outer_key, first)
             };
-            let tag = Tag {
+            let state = EntryState {
                 lane,
                 rows: rows as u64,
                 aggregated: rows > 1,
                 charged_bytes: open.charged_bytes,
                 history: open.history,
                 admitted: false,
-                landed: None,
+                written_to: None,
             };
-            self.lanes[lane].sealed.push_back(Entry { put, tag });
+            self.lanes[lane].sealed.push_back(Entry { put, state });
             self.queue(lane);
         }
         if self.spare_builders.len() < SPARE_BUILDERS {
@@ -80,7 +82,7 @@ impl Batcher {
         }
     }
 
-    /// Closes every aggregate now, full or not.
+    /// Seals all open aggregates, full or not.
     pub(in crate::sink) fn seal_all(&mut self) {
         for lane in 0..self.lanes.len() {
             self.seal(lane);

@@ -1,9 +1,10 @@
-//! After a reshard: everything that is not written finds its lane anew.
+//! After a reshard: assigns all unacknowledged records to lanes again.
 //!
-//! A record on another shard than predicted is written, and a reader that opens aggregates by their
-//! content has it. But readers of the Kinesis Client Library drop an aggregate whole as soon as one
-//! user record in it lies outside the shard's hash range. Such an aggregate is therefore sent again,
-//! as new aggregates by the new map: a record that comes twice is better than one that never comes.
+//! A record on another shard than predicted is written, and a reader that de-aggregates by content
+//! sees it. But readers that use the Kinesis Client Library discard a whole aggregate as soon as
+//! one user record lies outside the shard's hash range. Such an aggregate is therefore sent again,
+//! as new aggregates by the new shard map: a record that is written twice is better than one that
+//! is never read.
 
 use std::collections::HashMap;
 
@@ -15,23 +16,24 @@ use super::{Batcher, Expired, Layout, lanes_of};
 use crate::error::{Error, Result};
 use crate::model::{HashRange, ShardId};
 
-/// Why records could not be laid out anew.
+/// Why records could not be rerouted.
 #[derive(Debug)]
 pub(in crate::sink) enum RerouteError {
-    /// A record has been on the way for too long.
+    /// A record was rejected for longer than its time to live.
     Expired(Expired),
-    /// Something is wrong with this crate.
+    /// A bug in this crate.
     Internal(Error),
 }
 
 impl Batcher {
-    /// Whether a new layout is needed, and nothing in flight holds it up any more: lanes of two
-    /// layouts side by side could not keep the order of a key.
+    /// Whether a new layout is needed and no record is in flight any more. Lanes of two layouts
+    /// side by side could not keep the order of a key.
     pub(in crate::sink) fn wants_layout(&self) -> bool {
-        self.misled && self.in_flight == 0
+        self.mispredicted && self.in_flight == 0
     }
 
-    /// Lays all records out by `layout`; for when [`wants_layout`](Self::wants_layout) says so.
+    /// Assigns all records to the lanes of `layout`. Call it once
+    /// [`wants_layout`](Self::wants_layout) returns `true`.
     pub(in crate::sink) fn reroute(
         &mut self,
         layout: Layout,
@@ -40,11 +42,11 @@ impl Batcher {
         self.seal_all();
         let old = std::mem::replace(&mut self.lanes, lanes_of(&layout));
         self.ready.clear();
-        self.again.clear();
+        self.retries.clear();
         self.timers.clear();
-        self.misled = false;
+        self.mispredicted = false;
         self.window
-            .set_open(matches!(layout, Layout::Aggregated(_)));
+            .set_unlimited(matches!(layout, Layout::Aggregated(_)));
         self.layout = layout;
 
         let layout = self.layout.clone();
@@ -56,7 +58,7 @@ impl Batcher {
         for entry in old.into_allocated().flat_map(|lane| lane.sealed) {
             self.reroute_entry(entry, &ranges, &mut settled, now)?;
         }
-        // Some of them have waited for company before.
+        // Some of them have already waited in an aggregate before.
         self.seal_all();
         Ok(settled)
     }
@@ -68,7 +70,7 @@ impl Batcher {
         settled: &mut Settled,
         now: Instant,
     ) -> Result<(), RerouteError> {
-        if let Some(shard) = entry.tag.landed.take() {
+        if let Some(shard) = entry.state.written_to.take() {
             let range = ranges.get(&shard);
             if let Some(&range) = range
                 && entry.is_within(range).map_err(RerouteError::Internal)?
@@ -76,15 +78,16 @@ impl Batcher {
                 self.settle(&entry, settled);
                 return Ok(());
             }
-            let failure = format!("written to {shard}, which does not take all of its hash keys");
-            entry.tag.history.refused(failure, now);
+            let failure =
+                format!("written to {shard}, whose hash range does not cover all of its records");
+            entry.state.history.rejected(failure, now);
             self.check_expiry(&entry, now)
                 .map_err(RerouteError::Expired)?;
             settled.resent += 1;
         }
         self.forget(&entry);
         entry
-            .for_each_user_record(|record| self.push_with(record, &entry.tag.history, now))
+            .for_each_user_record(|record| self.push_with(record, &entry.state.history, now))
             .map_err(RerouteError::Internal)
     }
 }

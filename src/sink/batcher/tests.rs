@@ -1,4 +1,4 @@
-//! The batcher alone, in counted time.
+//! The batcher alone, with explicit time.
 
 use super::entry::Request;
 use super::*;
@@ -40,7 +40,7 @@ fn batcher(layout: Layout) -> Batcher {
     Batcher::new(limits, layout, fastrand::Rng::with_seed(1))
 }
 
-/// A record for the place `hash` with `size` bytes.
+/// Pushes a record with this hash key and `size` bytes of data.
 fn push(batcher: &mut Batcher, hash: u128, size: usize, now: Instant) {
     let data = vec![b'x'; size];
     let record = UserRecord {
@@ -58,7 +58,7 @@ fn written(shard: &str) -> PutOutcome {
     })
 }
 
-fn refused() -> PutOutcome {
+fn rejected() -> PutOutcome {
     Err(PutFailure {
         throttled: true,
         message: "slow down".to_owned(),
@@ -70,7 +70,7 @@ fn sizes(request: &Request) -> Vec<usize> {
 }
 
 #[test]
-fn a_shard_that_nothing_is_written_to_costs_no_lane() {
+fn lanes_are_allocated_only_for_shards_written_to() {
     let now = Instant::now();
     let ends: Vec<u128> = (1..=2_000).map(|n| n * 1_000).collect();
     let mut batcher = batcher(map(&ends));
@@ -89,30 +89,30 @@ fn a_shard_that_nothing_is_written_to_costs_no_lane() {
 }
 
 #[test]
-fn a_lane_has_one_record_in_flight_and_the_next_goes_after_it() {
+fn a_lane_sends_one_record_at_a_time() {
     let now = Instant::now();
     let mut batcher = batcher(map(&[99, u128::MAX]));
-    // Too large for an aggregate, so that each is a record of its own.
+    // Too large for an aggregate, so each is a record of its own.
     for (hash, size) in [(1, 301), (2, 302), (200, 303)] {
         push(&mut batcher, hash, size, now);
     }
     let first = batcher.next_request().unwrap();
     assert_eq!(sizes(&first), [301, 303]);
     assert!(batcher.next_request().is_none());
-    let outcomes = vec![written("to-99"), refused()];
+    let outcomes = vec![written("to-99"), rejected()];
     let settled = batcher.complete(first, outcomes, now).unwrap();
     assert_eq!((settled.rows, settled.resent), (1, 1));
     assert_eq!(sizes(&batcher.next_request().unwrap()), [302]);
 }
 
 #[test]
-fn a_refused_record_goes_before_those_behind_it_and_not_before_its_wait() {
+fn a_rejected_record_is_retried_first_and_after_its_backoff() {
     let now = Instant::now();
     let mut batcher = batcher(map(&[u128::MAX]));
     push(&mut batcher, 1, 301, now);
     push(&mut batcher, 1, 302, now);
     let request = batcher.next_request().unwrap();
-    batcher.complete(request, vec![refused()], now).unwrap();
+    batcher.complete(request, vec![rejected()], now).unwrap();
     assert!(batcher.next_request().is_none());
     let due = batcher.next_due().unwrap();
     assert!((50 * MILLI..=100 * MILLI).contains(&(due - now)));
@@ -123,13 +123,13 @@ fn a_refused_record_goes_before_those_behind_it_and_not_before_its_wait() {
 }
 
 #[test]
-fn an_aggregate_goes_out_when_it_is_full_or_due() {
+fn an_aggregate_is_sent_when_full_or_due() {
     let now = Instant::now();
     let mut batcher = batcher(map(&[u128::MAX]));
     push(&mut batcher, 1, 100, now);
     assert!(batcher.next_request().is_none());
     push(&mut batcher, 1, 100, now + MILLI);
-    // The first had to go, alone and so unwrapped; the second waits in its turn.
+    // The first was sealed, alone and therefore plain; the second waits for the lane.
     let first = batcher.next_request().unwrap();
     assert_eq!(sizes(&first), [100]);
     let id = format!("to-{}", u128::MAX);
@@ -143,10 +143,10 @@ fn an_aggregate_goes_out_when_it_is_full_or_due() {
 }
 
 #[test]
-fn rows_without_data_fill_the_buffer_by_what_is_around_them() {
+fn framing_counts_against_the_buffer_limit() {
     let now = Instant::now();
     let mut batcher = batcher(map(&[u128::MAX]));
-    // Keys and data come to 600 bytes.
+    // Keys and data add up to 600 bytes.
     for _ in 0..200 {
         push(&mut batcher, 1, 0, now);
     }
@@ -154,7 +154,7 @@ fn rows_without_data_fill_the_buffer_by_what_is_around_them() {
 }
 
 #[test]
-fn what_is_settled_no_longer_counts_against_the_buffer() {
+fn acknowledged_records_free_the_buffer() {
     let now = Instant::now();
     for layout in [map(&[u128::MAX]), Layout::Single, Layout::Spread] {
         let id = format!("to-{}", u128::MAX);
@@ -173,7 +173,7 @@ fn what_is_settled_no_longer_counts_against_the_buffer() {
 }
 
 #[test]
-fn once_misled_nothing_goes_out_until_all_is_laid_out_anew() {
+fn after_a_misprediction_nothing_is_sent_until_rerouted() {
     let now = Instant::now();
     let mut batcher = batcher(map(&[99, u128::MAX]));
     for hash in [1, 60, 200] {
@@ -185,7 +185,8 @@ fn once_misled_nothing_goes_out_until_all_is_laid_out_anew() {
     push(&mut batcher, 60, 12, now);
     push(&mut batcher, 1, 13, now);
     batcher.seal_all();
-    // The first half was split at 50: the aggregate of 1 and 60 is where 60 does not belong.
+    // The first half was split at 50: the aggregate of 1 and 60 is on a shard that does not cover
+    // 60.
     let last = format!("to-{}", u128::MAX);
     let outcomes = vec![written("to-49"), written(&last)];
     assert_eq!(batcher.complete(first, outcomes, now).unwrap().rows, 2);
@@ -197,7 +198,7 @@ fn once_misled_nothing_goes_out_until_all_is_laid_out_anew() {
     let request = batcher.next_request().unwrap();
     let mut sent = Vec::new();
     for entry in request.into_entries() {
-        assert_eq!(entry.tag.history.tries, 2);
+        assert_eq!(entry.state.history.attempts, 2);
         entry
             .for_each_user_record(|r| sent.push((r.explicit_hash_key, r.data.len())))
             .unwrap();
@@ -210,7 +211,7 @@ fn once_misled_nothing_goes_out_until_all_is_laid_out_anew() {
 }
 
 #[test]
-fn an_aggregate_whose_new_shard_holds_all_of_it_is_settled() {
+fn an_aggregate_covered_by_its_actual_shard_counts_as_written() {
     let now = Instant::now();
     let mut batcher = batcher(map(&[u128::MAX]));
     push(&mut batcher, 1, 10, now);
@@ -226,7 +227,7 @@ fn an_aggregate_whose_new_shard_holds_all_of_it_is_settled() {
 }
 
 #[test]
-fn a_shard_that_keeps_misleading_ends_with_the_time_to_live() {
+fn repeated_mispredictions_end_with_the_time_to_live() {
     let began = Instant::now();
     let mut batcher = batcher(map(&[u128::MAX]));
     push(&mut batcher, 1, 10, began);
@@ -248,12 +249,15 @@ fn a_shard_that_keeps_misleading_ends_with_the_time_to_live() {
     let Err(RerouteError::Expired(expired)) = batcher.reroute(map(&[u128::MAX]), now) else {
         panic!("should have expired");
     };
-    assert_eq!((expired.tries, expired.partition_key.as_str()), (5, "key"));
+    assert_eq!(
+        (expired.attempts, expired.partition_key.as_str()),
+        (5, "key")
+    );
     assert!(expired.last_failure.contains("unlisted"));
 }
 
 #[test]
-fn the_data_of_small_records_is_kept_whole() {
+fn payloads_in_shared_allocations_stay_intact() {
     let now = Instant::now();
     let mut batcher = batcher(Layout::Spread);
     for size in (0..3_000).step_by(7).chain([100_000]) {

@@ -1,19 +1,21 @@
-//! How many records may be on trial at once, so that one shard's rate does not wear out all of them.
+//! Bounds the number of unacknowledged records, so that a slow shard does not expire all of them.
 
-/// A record on trial is one that was sent and is not acknowledged: in flight, or refused and waiting.
+/// The number of records that may be unacknowledged: in flight, or rejected and waiting for a
+/// retry.
 ///
-/// Once it is refused, its time to live runs. Sent all at once, more records than a shard takes in
-/// that time would only make each other fail; so the number follows what the service takes. Where
-/// a lane is a shard, the lanes' own pace does this, and the window stays open.
+/// A rejected record's time to live is running. If more records were sent at once than a shard
+/// accepts within that time, they would only make each other expire. So the limit follows what the
+/// service accepts. If lanes correspond to shards, the lanes' own pace does this, and the window is
+/// unlimited.
 #[derive(Debug)]
 pub(super) struct Window {
-    /// Set where there is no limit.
-    open: bool,
+    /// Whether there is no limit.
+    unlimited: bool,
     limit_records: usize,
-    on_trial: usize,
+    unacknowledged: usize,
 }
 
-/// Enough to use up what a shard takes, with tries a tenth of a second apart.
+/// Enough to saturate a shard with attempts 100 ms apart.
 const LEAST_RECORDS: usize = 64;
 
 /// One full request.
@@ -23,35 +25,35 @@ const FIRST_RECORDS: usize = 500;
 const MOST_RECORDS: usize = 4_096;
 
 impl Window {
-    pub(super) fn new(open: bool) -> Self {
+    pub(super) fn new(unlimited: bool) -> Self {
         Self {
-            open,
+            unlimited,
             limit_records: FIRST_RECORDS,
-            on_trial: 0,
+            unacknowledged: 0,
         }
     }
 
-    pub(super) fn set_open(&mut self, open: bool) {
-        self.open = open;
+    pub(super) fn set_unlimited(&mut self, unlimited: bool) {
+        self.unlimited = unlimited;
     }
 
-    /// Whether a record that was never sent may be.
+    /// Whether a new record may be sent.
     pub(super) fn allows_new(&self) -> bool {
-        self.open || self.on_trial < self.limit_records
+        self.unlimited || self.unacknowledged < self.limit_records
     }
 
     pub(super) fn admit(&mut self) {
-        self.on_trial += 1;
+        self.unacknowledged += 1;
     }
 
     pub(super) fn release(&mut self) {
-        self.on_trial -= 1;
+        self.unacknowledged -= 1;
     }
 
-    /// Grows by what was taken and shrinks by what was too much: it settles where one record is
-    /// refused for each that is taken.
-    pub(super) fn learn(&mut self, taken: usize, throttled: usize) {
-        self.limit_records = (self.limit_records + taken.div_ceil(2))
+    /// Grows with accepted records and shrinks with throttled ones. It settles where one record is
+    /// throttled for each accepted one.
+    pub(super) fn learn(&mut self, accepted: usize, throttled: usize) {
+        self.limit_records = (self.limit_records + accepted.div_ceil(2))
             .saturating_sub(throttled.div_ceil(2))
             .clamp(LEAST_RECORDS, MOST_RECORDS);
     }
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_follows_what_is_taken_between_its_bounds() {
+    fn the_limit_follows_accepted_and_throttled_records_within_bounds() {
         let mut window = Window::new(false);
         for _ in 0..FIRST_RECORDS {
             assert!(window.allows_new());
@@ -81,11 +83,11 @@ mod tests {
     }
 
     #[test]
-    fn an_open_window_lets_all_through() {
+    fn an_unlimited_window_admits_everything() {
         let mut window = Window::new(true);
         (0..2 * MOST_RECORDS).for_each(|_| window.admit());
         assert!(window.allows_new());
-        window.set_open(false);
+        window.set_unlimited(false);
         assert!(!window.allows_new());
     }
 }

@@ -1,4 +1,4 @@
-//! Arrow columns as strings and bytes, whatever their flavour.
+//! Reads Arrow columns of any string or binary type.
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, FixedSizeBinaryArray, LargeBinaryArray,
@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::DataType;
 
 use crate::error::{Error, Result};
 
-/// A column of bytes; strings count as their UTF-8.
+/// A column of bytes; strings are read as UTF-8.
 #[derive(Debug)]
 pub(in crate::sink) enum Payload {
     Text(Text),
@@ -28,7 +28,7 @@ pub(in crate::sink) enum Text {
 }
 
 impl Payload {
-    /// Takes string and binary columns, also behind a dictionary, and an untyped NULL.
+    /// Accepts string and binary columns, dictionaries of these, and an untyped NULL.
     pub(in crate::sink) fn new(name: &str, array: &ArrayRef) -> Result<Self> {
         Ok(match array.data_type() {
             DataType::Utf8 => Self::Text(Text::Utf8(array.as_string().clone())),
@@ -44,8 +44,8 @@ impl Payload {
             DataType::Null => Self::new(name, &convert(name, array, &DataType::Utf8)?)?,
             other => {
                 return Err(Error::invalid_row(format!(
-                    "column '{name}' is of type {other}: expected a string or binary; \
-                     CAST({name} AS VARCHAR) makes it one"
+                    "column '{name}' has type {other}: expected a string or binary; \
+                     use CAST({name} AS VARCHAR)"
                 )));
             }
         })
@@ -83,7 +83,7 @@ impl Payload {
 }
 
 impl Text {
-    /// Takes what [`Payload::new`] takes; bytes have to be UTF-8.
+    /// Accepts the same types as [`Payload::new`]; binary values must be UTF-8.
     pub(in crate::sink) fn new(name: &str, array: &ArrayRef) -> Result<Self> {
         let payload = match Payload::new(name, array)? {
             Payload::Text(text) => return Ok(text),
@@ -97,7 +97,7 @@ impl Text {
             std::str::from_utf8(bytes).map(Some).map_err(|error| {
                 let text = String::from_utf8_lossy(bytes);
                 Error::invalid_row(format!(
-                    "row {}: {name} '{}' is not UTF-8: expected a string",
+                    "row {}: {name} '{}' is not valid UTF-8: expected a string",
                     row + 1,
                     shortened(&text)
                 ))
@@ -132,7 +132,7 @@ impl Text {
     }
 }
 
-/// The beginning of `text`, short enough for a message.
+/// Shortens `text` for a message.
 pub(in crate::sink) fn shortened(text: &str) -> String {
     const SHOWN_CHARS: usize = 40;
     match text.char_indices().nth(SHOWN_CHARS) {

@@ -1,4 +1,4 @@
-//! From the rows of an Arrow batch to user records, all of them checked before the first is given.
+//! Converts the rows of an Arrow batch to user records, after checking all of them.
 
 mod columns;
 
@@ -16,7 +16,7 @@ const PARTITION_KEY: &str = "partitionKey";
 const DATA: &str = "data";
 const EXPLICIT_HASH_KEY: &str = "explicitHashKey";
 
-/// The rows of one batch as user records.
+/// The checked rows of one batch.
 #[derive(Debug)]
 pub(super) struct Rows {
     partition_keys: Text,
@@ -26,12 +26,12 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Reads columns `partitionKey` and `data` (string or binary) and, where it is there,
-    /// `explicitHashKey`; other columns are left alone. Names match exactly, or else ignoring case.
+    /// Reads the columns `partitionKey`, `data` (string or binary) and, if present,
+    /// `explicitHashKey`; other columns are ignored. Names match exactly, or else ignoring case.
     ///
     /// # Errors
-    /// [`InvalidRow`](crate::ErrorKind::InvalidRow) for the first row that cannot be a record of a
-    /// stream whose records take `max_record_bytes`.
+    /// [`InvalidRow`](crate::ErrorKind::InvalidRow) for the first row that cannot become a record
+    /// of at most `max_record_bytes`.
     pub(super) fn new(batch: &RecordBatch, max_record_bytes: usize) -> Result<Self> {
         let mut rows = Self {
             partition_keys: Text::new(PARTITION_KEY, required(batch, PARTITION_KEY)?)?,
@@ -62,18 +62,18 @@ impl Rows {
     fn check_key(&self, row: usize) -> Result<()> {
         let expected = "expected a string of 1 to 256 characters";
         if self.partition_keys.is_null(row) {
-            return Err(self.wrong(row, &format!("{PARTITION_KEY} is NULL: {expected}")));
+            return Err(self.invalid(row, &format!("{PARTITION_KEY} is NULL: {expected}")));
         }
         let key = self.partition_keys.value(row);
         if key.is_empty() {
-            return Err(self.wrong(row, &format!("{PARTITION_KEY} is empty: {expected}")));
+            return Err(self.invalid(row, &format!("{PARTITION_KEY} is empty: {expected}")));
         }
-        // A string has no more characters than bytes.
+        // A string has at most as many characters as bytes.
         if key.len() > MAX_PARTITION_KEY_CHARS {
             let chars = key.chars().count();
             if chars > MAX_PARTITION_KEY_CHARS {
                 let what = format!("{PARTITION_KEY} has {chars} characters: {expected}");
-                return Err(self.wrong(row, &what));
+                return Err(self.invalid(row, &what));
             }
         }
         Ok(())
@@ -81,12 +81,12 @@ impl Rows {
 
     fn check_data(&self, row: usize, max_record_bytes: usize) -> Result<()> {
         if self.data.is_null(row) {
-            return Err(self.wrong(row, "data is NULL: expected a string or binary"));
+            return Err(self.invalid(row, "data is NULL: expected a string or binary"));
         }
         let data_bytes = self.data.value(row).len();
         let key_bytes = self.partition_keys.value(row).len();
         if data_bytes + key_bytes > max_record_bytes {
-            return Err(self.wrong(
+            return Err(self.invalid(
                 row,
                 &format!(
                     "data of {data_bytes} bytes and {PARTITION_KEY} of {key_bytes} bytes: \
@@ -97,7 +97,7 @@ impl Rows {
         Ok(())
     }
 
-    /// NULL and the empty string leave the shard to the partition key.
+    /// NULL and the empty string mean no explicit hash key.
     fn explicit_hash_key(&self, texts: &Text, row: usize) -> Result<Option<HashKey>> {
         if texts.is_null(row) || texts.value(row).is_empty() {
             return Ok(None);
@@ -108,12 +108,12 @@ impl Rows {
                 "{EXPLICIT_HASH_KEY} '{}': expected a decimal number from 0 to 2^128 - 1",
                 shortened(text)
             );
-            self.wrong(row, &what)
+            self.invalid(row, &what)
         })
     }
 
-    /// Names the row by its key, where it has one, and its number, counted from 1.
-    fn wrong(&self, row: usize, what: &str) -> Error {
+    /// Identifies the row by its number, counted from 1, and its partition key, if any.
+    fn invalid(&self, row: usize, what: &str) -> Error {
         let key = if self.partition_keys.is_null(row) {
             String::new()
         } else {
@@ -141,7 +141,7 @@ fn required<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
         let fields = batch.schema_ref().fields().iter();
         let names: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
         Error::invalid_row(format!(
-            "no column '{name}' among [{}]: expected partitionKey, data and, if wanted, explicitHashKey",
+            "no column '{name}' among [{}]: expected partitionKey, data and, optionally, explicitHashKey",
             names.join(", ")
         ))
     })

@@ -22,12 +22,12 @@ fn strings(values: &[Option<&str>]) -> ArrayRef {
     Arc::new(StringArray::from(values.to_vec()))
 }
 
-/// The message for a batch with one sound row and one of these values.
-fn refused(key: Option<&str>, data: Option<&str>, hash_key: Option<&str>) -> String {
+/// The error message for a batch of one valid row and one row with these values.
+fn rejection_of(key: Option<&str>, data: Option<&str>, hash_key: Option<&str>) -> String {
     let error = Rows::new(
         &batch(vec![
-            (PARTITION_KEY, strings(&[Some("sound"), key])),
-            (DATA, strings(&[Some("sound"), data])),
+            (PARTITION_KEY, strings(&[Some("valid"), key])),
+            (DATA, strings(&[Some("valid"), data])),
             (EXPLICIT_HASH_KEY, strings(&[None, hash_key])),
         ]),
         100,
@@ -38,7 +38,7 @@ fn refused(key: Option<&str>, data: Option<&str>, hash_key: Option<&str>) -> Str
 }
 
 #[test]
-fn any_flavour_of_string_and_binary_gives_the_same_records() {
+fn all_string_and_binary_types_give_the_same_records() {
     let plain = strings(&[Some("é1"), Some("é2")]);
     let dictionary = |value| DataType::Dictionary(Box::new(DataType::Int32), Box::new(value));
     for flavour in [
@@ -61,7 +61,7 @@ fn any_flavour_of_string_and_binary_gives_the_same_records() {
 }
 
 #[test]
-fn fixed_size_binary_is_data_and_empty_data_is_data() {
+fn fixed_size_binary_and_empty_data_are_accepted() {
     let fixed = FixedSizeBinaryArray::try_from_iter([[1, 2], [3, 4]].iter()).unwrap();
     let keys = strings(&[Some("a"), Some("b")]);
     let fixed = batch(vec![
@@ -82,13 +82,13 @@ fn fixed_size_binary_is_data_and_empty_data_is_data() {
 }
 
 #[test]
-fn a_batch_without_rows_is_sound() {
+fn an_empty_batch_is_valid() {
     let empty = batch(vec![(PARTITION_KEY, strings(&[])), (DATA, strings(&[]))]);
     assert_eq!(Rows::new(&empty, 100).unwrap().iter().count(), 0);
 }
 
 #[test]
-fn a_slice_of_a_batch_gives_its_own_rows() {
+fn a_sliced_batch_gives_only_its_rows() {
     let values = strings(&[Some("a"), Some("b"), Some("c")]);
     let hashes = strings(&[Some("1"), None, Some("3")]);
     let sliced = batch(vec![
@@ -106,29 +106,29 @@ fn a_slice_of_a_batch_gives_its_own_rows() {
 }
 
 #[test]
-fn the_first_wrong_row_is_named_with_its_value_and_what_was_expected() {
+fn the_error_names_the_first_invalid_row_its_value_and_the_expectation() {
     assert_eq!(
-        refused(None, Some("x"), None),
+        rejection_of(None, Some("x"), None),
         "row 2 of 2 in its batch: partitionKey is NULL: expected a string of 1 to 256 characters"
     );
-    assert!(refused(Some(""), Some("x"), None).contains("partitionKey is empty"));
+    assert!(rejection_of(Some(""), Some("x"), None).contains("partitionKey is empty"));
     let long_key = "é".repeat(257);
-    let message = refused(Some(&long_key), Some("x"), None);
+    let message = rejection_of(Some(&long_key), Some("x"), None);
     assert!(
         message.contains("257 characters") && message.len() < 250,
         "{message}"
     );
     assert_eq!(
-        refused(Some("k"), None, None),
+        rejection_of(Some("k"), None, None),
         "row 2 of 2 in its batch (partitionKey 'k'): data is NULL: expected a string or binary"
     );
     assert_eq!(
-        refused(Some("k"), Some(&"x".repeat(100)), None),
+        rejection_of(Some("k"), Some(&"x".repeat(100)), None),
         "row 2 of 2 in its batch (partitionKey 'k'): data of 100 bytes and partitionKey of 1 bytes: \
          expected at most 100 bytes together, the stream's largest record"
     );
     for wrong in ["-1", "x", "340282366920938463463374607431768211456"] {
-        let message = refused(Some("k"), Some("x"), Some(wrong));
+        let message = rejection_of(Some("k"), Some("x"), Some(wrong));
         assert!(
             message.contains(wrong) && message.contains("2^128 - 1"),
             "{message}"
@@ -137,7 +137,7 @@ fn the_first_wrong_row_is_named_with_its_value_and_what_was_expected() {
 }
 
 #[test]
-fn keys_may_have_256_characters_of_any_width_and_hash_keys_may_be_empty() {
+fn keys_may_have_256_multibyte_characters_and_hash_keys_may_be_empty() {
     let columns = vec![
         (PARTITION_KEY, strings(&[Some(&"é".repeat(256))])),
         (DATA, strings(&[Some("x")])),
@@ -149,7 +149,7 @@ fn keys_may_have_256_characters_of_any_width_and_hash_keys_may_be_empty() {
 }
 
 #[test]
-fn a_binary_key_that_is_no_string_is_refused() {
+fn a_binary_key_that_is_not_utf8_is_rejected() {
     let keys: ArrayRef = Arc::new(BinaryArray::from(vec![&b"ok"[..], b"\xff\xfe"]));
     let batch = batch(vec![
         (PARTITION_KEY, keys),
@@ -163,7 +163,7 @@ fn a_binary_key_that_is_no_string_is_refused() {
 }
 
 #[test]
-fn a_missing_column_and_a_wrong_type_are_named() {
+fn the_error_names_a_missing_column_or_a_wrong_type() {
     let keys = strings(&[Some("k")]);
     let missing = Rows::new(&batch(vec![(PARTITION_KEY, Arc::clone(&keys))]), 100);
     assert!(
@@ -192,7 +192,7 @@ fn a_missing_column_and_a_wrong_type_are_named() {
 }
 
 #[test]
-fn columns_are_found_ignoring_case() {
+fn column_names_match_ignoring_case() {
     let values = strings(&[Some("k")]);
     let batch = batch(vec![
         ("partitionkey", Arc::clone(&values)),

@@ -1,9 +1,9 @@
-//! What goes out together, and how large it may be.
+//! Aggregates, and the size limits of records and requests.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn small_rows_go_out_as_one_aggregate_per_shard() {
+async fn small_rows_are_sent_as_one_aggregate_per_shard() {
     let service = Service::with_shards(4);
     let (mut writer, counters) = writer_with(&service, SinkSettings::default()).await;
     writer.write(&numbered(0..1_000, 100)).await.unwrap();
@@ -35,7 +35,7 @@ async fn small_rows_go_out_as_one_aggregate_per_shard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn aggregates_keep_their_limit_and_larger_rows_go_alone_in_their_place() {
+async fn aggregates_keep_their_size_limit_and_larger_rows_are_sent_plain_in_order() {
     let service = Service::with_shards(1);
     let mut rows: Vec<_> = (0..300)
         .map(|n| (n.to_string(), vec![b'x'; 1_000]))
@@ -57,7 +57,7 @@ async fn aggregates_keep_their_limit_and_larger_rows_go_alone_in_their_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lone_row_is_not_wrapped_and_keeps_its_keys() {
+async fn a_single_row_is_sent_plain_with_its_keys() {
     let service = Service::with_shards(4);
     let columns: [(&str, ArrayRef); 3] = [
         ("partitionKey", Arc::new(StringArray::from(vec!["lone"]))),
@@ -79,9 +79,13 @@ async fn a_lone_row_is_not_wrapped_and_keeps_its_keys() {
 #[tokio::test(start_paused = true)]
 async fn requests_keep_to_500_records_and_10_mib() {
     let service = Service::with_shards(4);
-    write_all(&service, plain(), &[numbered(0..2_000, 2_000)])
-        .await
-        .unwrap();
+    write_all(
+        &service,
+        without_aggregation(),
+        &[numbered(0..2_000, 2_000)],
+    )
+    .await
+    .unwrap();
     let sizes: Vec<_> = service.state().requests.iter().map(Vec::len).collect();
     assert_eq!(sizes.iter().sum::<usize>(), 2_000);
     assert!(sizes.contains(&500), "{sizes:?}");
@@ -90,7 +94,7 @@ async fn requests_keep_to_500_records_and_10_mib() {
     let rows: Vec<_> = (0..30).map(|n| (n.to_string(), vec![0; MIB - 2])).collect();
     let settings = SinkSettings {
         max_buffered_bytes: 40 * MIB,
-        ..plain()
+        ..without_aggregation()
     };
     write_all(&service, settings, &[batch(&rows)])
         .await
@@ -100,8 +104,8 @@ async fn requests_keep_to_500_records_and_10_mib() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_of_10_mib_goes_to_a_stream_that_takes_it() {
-    for settings in [plain(), SinkSettings::default()] {
+async fn a_record_of_10_mib_is_written_to_a_stream_configured_for_it() {
+    for settings in [without_aggregation(), SinkSettings::default()] {
         let service = Service::with_shards(2);
         service.state().max_record_bytes = 10 * MIB;
         let rows = [("k", vec![1; 10 * MIB - 1]), ("k", vec![2; 3])];
@@ -117,7 +121,7 @@ async fn a_record_of_10_mib_goes_to_a_stream_that_takes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_service_picks_the_shard_nothing_waits_for_its_key() {
+async fn records_do_not_wait_for_their_key_if_the_service_chooses_the_shard() {
     let service = Service::with_shards(2);
     service.state().distribution = RecordDistribution::Service;
     service.state().answers = [Answer::Refuse(vec![0, 499])].into();

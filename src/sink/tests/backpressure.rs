@@ -1,4 +1,4 @@
-//! When rows go out, and how writers share a stream.
+//! Back-pressure, buffering times, and writers that share a stream.
 
 use super::*;
 
@@ -17,7 +17,7 @@ async fn a_full_buffer_makes_the_caller_wait() {
             .collect();
         let began = Instant::now();
         writer.write(&batch(&rows)).await.unwrap();
-        // Nine tenths of it have to be out, and none of it waited for company.
+        // 90 % of the rows must be written, and none waited in an aggregate.
         assert!(service.read().len() >= 850, "{}", service.read().len());
         assert!(began.elapsed() < Duration::from_millis(300));
         assert_eq!(writer.finish().await.unwrap(), 1_000);
@@ -25,7 +25,7 @@ async fn a_full_buffer_makes_the_caller_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_waits_for_company_no_longer_than_it_may() {
+async fn a_row_waits_in_an_aggregate_at_most_the_buffering_time() {
     let service = Service::with_shards(1);
     let mut writer = writer(&service, SinkSettings::default()).await;
     writer.write(&numbered(0..10, 1)).await.unwrap();
@@ -47,11 +47,11 @@ async fn a_row_waits_for_company_no_longer_than_it_may() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_writers_of_a_stream_share_its_connections() {
+async fn writers_of_a_stream_share_its_connection_limit() {
     let service = Service::with_shards(1);
     let settings = SinkSettings {
         max_connections: 2,
-        ..plain()
+        ..without_aggregation()
     };
     let stream = stream(&service, settings);
     let write = async |seed| {
@@ -66,7 +66,7 @@ async fn all_writers_of_a_stream_share_its_connections() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn writers_share_a_saturated_stream_without_failing_and_without_wasting_it() {
+async fn writers_share_a_saturated_stream_fairly_and_efficiently() {
     for (writers, rows_each, aggregation, distribution) in [
         (1, 10_000, true, RecordDistribution::PartitionKey),
         (1, 10_000, false, RecordDistribution::PartitionKey),

@@ -1,4 +1,4 @@
-//! A service that takes records, refuses them as told, and keeps what it took.
+//! A fake service that accepts or rejects records on demand and keeps what it accepted.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -11,16 +11,16 @@ use crate::kinesis::{
 };
 use crate::model::{HashKey, HashRange, SequenceNumber, Shard, ShardId};
 
-/// How the next request is answered.
+/// The response to the next request.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// Takes all but these.
+    /// Accepts all records but these.
     Refuse(Vec<usize>),
-    /// Takes nothing.
+    /// Accepts no record.
     Fail(&'static str),
-    /// Takes all and does not say so.
+    /// Accepts all records, but the response is lost.
     Lose,
-    /// Takes all and leaves one outcome out.
+    /// Accepts all records, but returns one outcome too few.
     Short,
 }
 
@@ -31,15 +31,15 @@ pub(super) struct Service {
 
 #[derive(Debug)]
 pub(super) struct State {
-    /// Open ones, ordered by range; ids are given in the order shards are made.
+    /// Open shards, ordered by range; ids follow the order of creation.
     pub(super) shards: Vec<Shard>,
     made_shards: usize,
     pub(super) answers: VecDeque<Answer>,
-    /// The chance of an entry, and a tenth of it that of a request, to be refused.
-    pub(super) refusals: f64,
-    /// The chance that a shard is split before a request is looked at.
+    /// The probability that an entry is rejected; a tenth of it, that a whole request fails.
+    pub(super) rejections: f64,
+    /// The probability that a shard is split before a request is handled.
     pub(super) splits: f64,
-    /// What all shards together take in a second, with a second's worth at once.
+    /// The bytes per second that all shards together accept, with a burst of one second.
     pub(super) bytes_per_second: Option<f64>,
     filled_at: Option<Instant>,
     pub(super) fill_bytes: f64,
@@ -48,9 +48,9 @@ pub(super) struct State {
     pub(super) latency: Option<Duration>,
     pub(super) distribution: RecordDistribution,
     pub(super) max_record_bytes: usize,
-    /// What was taken, in order.
+    /// Accepted records in order.
     pub(super) log: Vec<(Shard, PutEntry)>,
-    /// The requests, taken or not.
+    /// All requests, accepted or not.
     pub(super) requests: Vec<Vec<PutEntry>>,
     pub(super) descriptions: usize,
     pub(super) listings: usize,
@@ -75,7 +75,7 @@ impl Service {
                 shards: shards.collect(),
                 made_shards: count as usize,
                 answers: VecDeque::new(),
-                refusals: 0.0,
+                rejections: 0.0,
                 splits: 0.0,
                 bytes_per_second: None,
                 filled_at: None,
@@ -98,14 +98,15 @@ impl Service {
         self.state.lock().unwrap()
     }
 
-    /// What a reader gets that opens aggregates: keys and data, in the order of writing.
+    /// Keys and data that a de-aggregating reader sees, in the order of writing.
     pub(super) fn read(&self) -> Vec<(String, Vec<u8>)> {
         let state = self.state();
         let read = state.log.iter().flat_map(|(_, entry)| user_records(entry));
         read.map(|record| (record.0, record.2)).collect()
     }
 
-    /// What a reader gets that also drops an aggregate with a record outside the shard's range.
+    /// The same for a reader that also discards an aggregate with a record outside the shard's
+    /// range.
     pub(super) fn read_strictly(&self) -> Vec<(String, Vec<u8>)> {
         let state = self.state();
         let mut read = Vec::new();
@@ -122,7 +123,7 @@ impl Service {
 }
 
 impl State {
-    /// Splits the shard at `index` in the middle.
+    /// Splits the shard at `index` in half.
     pub(super) fn split(&mut self, index: usize) {
         let parent = self.shards.remove(index);
         let HashRange { start, end } = parent.hash_range;
@@ -152,7 +153,7 @@ impl State {
         }
     }
 
-    /// Whether the rate allows another record.
+    /// Whether the rate limit allows another record.
     fn has_room_for(&mut self, entry: &PutEntry) -> bool {
         let Some(rate) = self.bytes_per_second else {
             return true;
@@ -188,12 +189,12 @@ impl State {
             }
             None => {
                 let chance = self.random.f64() * 20.0;
-                if chance < self.refusals {
+                if chance < self.rejections {
                     return Err(failure("InternalFailure"));
                 }
-                let lost = chance > 20.0 - self.refusals;
+                let lost = chance > 20.0 - self.rejections;
                 let refused: Vec<_> = (0..entries.len())
-                    .filter(|_| self.random.f64() < self.refusals)
+                    .filter(|_| self.random.f64() < self.rejections)
                     .collect();
                 if lost {
                     (entries.iter().enumerate())

@@ -1,4 +1,4 @@
-//! The service as writers see it.
+//! The [`Kinesis`] implementation of the fake service.
 
 use async_trait::async_trait;
 

@@ -1,11 +1,11 @@
-//! What a writer leaves behind, whatever ends it.
+//! Empty input, invalid rows, and dropped writers.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_row_keeps_its_whole_batch_back() {
+async fn an_invalid_row_rejects_its_whole_batch() {
     let service = Service::with_shards(1);
-    let mut writer = writer(&service, plain()).await;
+    let mut writer = writer(&service, without_aggregation()).await;
     let mut rows: Vec<_> = (0..600).map(|n| (n.to_string(), vec![0])).collect();
     rows.push((String::new(), vec![0]));
     let error = writer.write(&batch(&rows)).await.unwrap_err();
@@ -16,7 +16,7 @@ async fn a_wrong_row_keeps_its_whole_batch_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_to_write_sends_nothing() {
+async fn empty_input_sends_no_request() {
     let service = Service::with_shards(1);
     let empty = numbered(0..0, 1);
     assert_eq!(
@@ -37,7 +37,7 @@ async fn nothing_to_write_sends_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_writer_abandons_its_requests() {
     let service = Service::with_shards(1);
-    let mut writer = writer(&service, plain()).await;
+    let mut writer = writer(&service, without_aggregation()).await;
     writer.write(&numbered(0..10, 10)).await.unwrap();
     tokio::task::yield_now().await;
     drop(writer);

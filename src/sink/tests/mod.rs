@@ -1,4 +1,4 @@
-//! Writers against a service that takes, refuses, loses and reshards as told.
+//! Writers against a fake service that throttles, loses responses and reshards on demand.
 
 mod aggregation;
 mod backpressure;
@@ -25,7 +25,7 @@ use fake_kinesis::{Answer, Service, user_records};
 
 const MIB: usize = 1024 * 1024;
 
-fn plain() -> SinkSettings {
+fn without_aggregation() -> SinkSettings {
     SinkSettings {
         aggregation: false,
         ..SinkSettings::default()
@@ -86,7 +86,8 @@ fn outcome_of(result: Result<u64>) -> Error {
     result.unwrap_err()
 }
 
-/// All numbers of each key came, the first as well as the last copies in the order of writing.
+/// Asserts that all numbers of each key were written, with the first copies as well as the last
+/// copies in order.
 fn assert_complete_and_in_order(read: &[(String, Vec<u8>)], rows: usize, keys: usize) {
     let mut by_key: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (key, data) in read {

@@ -1,16 +1,16 @@
-//! Streams whose shards change while they are written.
+//! Resharding while a stream is written.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn resharding_loses_nothing_and_keeps_the_order_for_strict_readers_too() {
+async fn resharding_keeps_all_records_in_order_even_for_kcl_readers() {
     for seed in 0..40 {
         let service = Service::with_shards(2);
         {
             let mut state = service.state();
             state.random = fastrand::Rng::with_seed(seed);
             state.splits = 0.1;
-            state.refusals = 0.1;
+            state.rejections = 0.1;
         }
         let settings = SinkSettings {
             max_aggregate_bytes: 500,
@@ -27,14 +27,14 @@ async fn resharding_loses_nothing_and_keeps_the_order_for_strict_readers_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_aggregate_on_the_wrong_shard_is_opened_and_sent_again_by_the_new_map() {
+async fn an_aggregate_on_a_wrong_shard_is_sent_again_by_the_new_map() {
     let service = Service::with_shards(1);
     let (mut writer, counters) = writer_with(&service, SinkSettings::default()).await;
     service.state().split(0);
     writer.write(&numbered(0..100, 50)).await.unwrap();
     assert_eq!(writer.finish().await.unwrap(), 100);
     let state = service.state();
-    // One by the old map, one for each half by the new.
+    // One aggregate by the old map, two by the new map.
     assert_eq!((state.log.len(), state.listings), (3, 2));
     drop(state);
     assert_eq!(service.read_strictly().len(), 100);
@@ -43,7 +43,7 @@ async fn an_aggregate_on_the_wrong_shard_is_opened_and_sent_again_by_the_new_map
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_on_another_shard_that_holds_all_of_it_stays_there() {
+async fn a_record_covered_by_its_actual_shard_is_not_sent_again() {
     for rows in [numbered(0..1, 1), numbered(0..100, 1)] {
         let service = Service::with_shards(1);
         let mut writer = writer(&service, SinkSettings::default()).await;
@@ -56,7 +56,7 @@ async fn a_record_on_another_shard_that_holds_all_of_it_stays_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_writer_starts_with_what_another_found_out() {
+async fn a_new_writer_reuses_the_shard_map_of_an_earlier_one() {
     let service = Service::with_shards(1);
     let stream = stream(&service, SinkSettings::default());
     service.state().split(0);
@@ -77,7 +77,7 @@ async fn a_new_writer_starts_with_what_another_found_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_starts_to_spread_records_gets_no_more_aggregates() {
+async fn aggregation_stops_when_the_service_starts_to_choose_the_shard() {
     let service = Service::with_shards(8);
     let mut writer = writer(&service, SinkSettings::default()).await;
     service.state().distribution = RecordDistribution::Service;
@@ -93,14 +93,14 @@ async fn a_stream_that_starts_to_spread_records_gets_no_more_aggregates() {
     let state = service.state();
     assert!(!looks_aggregated(&state.log.last().unwrap().1.data));
     drop(state);
-    // An aggregate stays where all of it happens to belong; all others came again.
+    // An aggregate stays if its shard happens to cover all of it; all others were sent again.
     let read = service.read_strictly();
     let distinct: HashSet<_> = read.into_iter().map(|(_, data)| data).collect();
     assert_eq!(distinct.len(), 1_000);
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_writers_read_the_shards_once_and_once_more_after_a_reshard() {
+async fn many_writers_list_the_shards_once_and_once_per_reshard() {
     let service = Service::with_shards(1);
     let stream = stream(&service, SinkSettings::default());
     let open = |seed| {

@@ -1,12 +1,12 @@
-//! What is refused, lost or wrong, and comes again or fails.
+//! Rejected records, lost responses, and permanent failures.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn only_refused_records_are_sent_again() {
+async fn only_rejected_records_are_sent_again() {
     let service = Service::with_shards(1);
     service.state().answers = [Answer::Refuse(vec![1, 3]), Answer::Refuse(vec![0])].into();
-    let (mut writer, counters) = writer_with(&service, plain()).await;
+    let (mut writer, counters) = writer_with(&service, without_aggregation()).await;
     writer.write(&numbered(0..5, 5)).await.unwrap();
     assert_eq!(writer.finish().await.unwrap(), 5);
     let data = |entries: &Vec<PutEntry>| -> Vec<String> {
@@ -32,18 +32,18 @@ async fn a_failed_or_lost_request_is_sent_again_as_a_whole() {
     let written = write_all(&service, SinkSettings::default(), &[numbered(0..10, 2)]).await;
     assert_eq!(written.unwrap(), 10);
     assert_eq!(service.state().requests.len(), 3);
-    // Twice: the acknowledgement of the first copy was lost.
+    // Twice, because the acknowledgement of the first copy was lost.
     assert_eq!(service.read().len(), 20);
 }
 
 #[tokio::test(start_paused = true)]
-async fn order_per_key_survives_refusals_and_lost_acknowledgements() {
+async fn order_per_key_survives_rejections_and_lost_acknowledgements() {
     for (seed, aggregation) in (0..30).flat_map(|seed| [(seed, true), (seed, false)]) {
         let service = Service::with_shards(3);
         {
             let mut state = service.state();
             state.random = fastrand::Rng::with_seed(seed);
-            state.refusals = 0.3;
+            state.rejections = 0.3;
         }
         let settings = SinkSettings {
             aggregation,
@@ -59,10 +59,10 @@ async fn order_per_key_survives_refusals_and_lost_acknowledgements() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_refused_for_its_time_to_live_fails_and_says_where_and_why() {
-    for settings in [plain(), SinkSettings::default()] {
+async fn a_record_rejected_for_its_time_to_live_fails_with_its_shard_and_reason() {
+    for settings in [without_aggregation(), SinkSettings::default()] {
         let service = Service::with_shards(2);
-        service.state().refusals = 1.0;
+        service.state().rejections = 1.0;
         service.state().answers = (0..1_000).map(|_| Answer::Refuse(vec![0])).collect();
         let began = Instant::now();
         let error = outcome_of(write_all(&service, settings, &[numbered(0..10, 1)]).await);
@@ -83,37 +83,39 @@ async fn a_record_refused_for_its_time_to_live_fails_and_says_where_and_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_will_never_be_taken_fails_at_once() {
+async fn permanent_errors_fail_at_once() {
     for (code, kind) in [
         ("ResourceNotFoundException", ErrorKind::NotFound),
         ("AccessDeniedException", ErrorKind::AccessDenied),
     ] {
         let service = Service::with_shards(2);
         service.state().answers = [Answer::Fail(code)].into();
-        let error = outcome_of(write_all(&service, plain(), &[numbered(0..10, 1)]).await);
+        let error =
+            outcome_of(write_all(&service, without_aggregation(), &[numbered(0..10, 1)]).await);
         assert_eq!(error.kind(), kind);
         assert_eq!(service.state().requests.len(), 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_of_another_length_is_an_internal_error() {
+async fn a_response_with_too_few_outcomes_is_an_internal_error() {
     let service = Service::with_shards(1);
     service.state().answers = [Answer::Short].into();
-    let error = outcome_of(write_all(&service, plain(), &[numbered(0..10, 10)]).await);
+    let error =
+        outcome_of(write_all(&service, without_aggregation(), &[numbered(0..10, 10)]).await);
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert!(
-        error.to_string().contains("10 records gave 9 outcomes"),
+        error.to_string().contains("10 records returned 9 outcomes"),
         "{error}"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_queue_for_a_connection_does_not_use_up_a_time_to_live() {
+async fn waiting_for_a_connection_does_not_use_up_the_time_to_live() {
     for aggregation in [true, false] {
         let service = Service::with_shards(1);
         service.state().latency = Some(Duration::from_secs(20));
-        // Whoever comes last has waited for three times its time to live.
+        // The last writer has waited three times its time to live.
         let taken = (0..5).map(|_| Answer::Refuse(vec![]));
         service.state().answers = taken.chain([Answer::Refuse(vec![0])]).collect();
         let settings = SinkSettings {
@@ -135,7 +137,7 @@ async fn the_queue_for_a_connection_does_not_use_up_a_time_to_live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_hangs_for_longer_than_a_time_to_live_has_a_second_try() {
+async fn a_request_slower_than_the_time_to_live_gets_a_second_attempt() {
     let service = Service::with_shards(1);
     service.state().latency = Some(Duration::from_secs(60));
     service.state().answers = [Answer::Fail("RequestTimeout")].into();
@@ -144,10 +146,10 @@ async fn a_request_that_hangs_for_longer_than_a_time_to_live_has_a_second_try() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_comes_seldom_has_its_second_try_too() {
+async fn a_caller_that_calls_rarely_still_gets_a_second_attempt() {
     let service = Service::with_shards(1);
     service.state().answers = [Answer::Refuse(vec![0])].into();
-    let mut writer = writer(&service, plain()).await;
+    let mut writer = writer(&service, without_aggregation()).await;
     for part in 0..3 {
         writer.write(&numbered(part..part + 1, 3)).await.unwrap();
         writer.progress().await.unwrap();

@@ -174,7 +174,7 @@ impl PageReader {
             return Err(error.into_error(format!("{place}: gave up after {tries} tries")));
         };
         let (shard, failures) = (&fetcher.shard, fetcher.backoff.failures());
-        if fetcher.backoff.is_to_be_told() {
+        if fetcher.backoff.should_warn() {
             tracing::warn!(%shard, %error, failures, "a batch cannot be read again, which is tried again");
         } else {
             tracing::debug!(%shard, %error, "GetRecords will be sent again");

@@ -112,7 +112,7 @@ async fn a_time_to_live_that_is_given_holds_in_a_streaming_query_too() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     let text = error.to_string();
     assert!(
-        text.contains("was refused for 5s (kinesis.sink.recordTtl)"),
+        text.contains("was rejected for 5s (kinesis.sink.recordTtl)"),
         "{text}"
     );
 }
