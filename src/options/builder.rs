@@ -1,4 +1,4 @@
-//! Takes options by name.
+//! Collects options by name.
 
 use super::catalog::find;
 use super::draft::Draft;
@@ -6,7 +6,7 @@ use super::{TableOptions, all};
 use crate::error::{Error, Result};
 use crate::model::StreamIdentity;
 
-/// Collects options by name, in any order, then checks them together.
+/// Collects options by name in any order, then checks them together.
 #[derive(Debug, Clone)]
 pub struct OptionsBuilder {
     draft: Draft,
@@ -31,10 +31,11 @@ impl Default for OptionsBuilder {
 }
 
 impl OptionsBuilder {
-    /// Takes one option; names match without regard to case.
+    /// Sets one option; names are matched ignoring case.
     ///
     /// # Errors
-    /// The name is unknown (with the nearest known one), was given before, or does not take `value`.
+    /// The name is unknown (the message suggests the nearest known one), was already set, or does
+    /// not accept `value`.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let option = find(name)?;
         if self.given.contains(&option.name) {
@@ -47,16 +48,16 @@ impl OptionsBuilder {
         option.set(&mut self.draft, value)
     }
 
-    /// Takes the stream from LOCATION.
+    /// Sets the stream from LOCATION.
     ///
     /// # Errors
-    /// It is no stream name or ARN.
+    /// `location` is not a stream name or ARN, or contradicts option `kinesis.streamName`.
     pub fn set_location(&mut self, location: &str) -> Result<()> {
         let stream = StreamIdentity::parse(location)
             .map_err(|error| Error::invalid_option(format!("LOCATION: {error}")))?;
         match &self.draft.stream {
             Some(other) if other.name() != stream.name() => Err(Error::invalid_option(format!(
-                "LOCATION names stream '{stream}', option 'kinesis.streamName' names '{other}': \
+                "LOCATION names stream '{stream}', but option 'kinesis.streamName' names '{other}': \
                  expected the same stream, or only one of them"
             ))),
             Some(other) if other.arn().is_some() => Ok(()),
@@ -67,8 +68,8 @@ impl OptionsBuilder {
         }
     }
 
-    /// The options are those of a table that streaming queries read: it starts with what arrives from
-    /// now on, unless an option says otherwise.
+    /// Marks the table as unbounded: it starts at records that arrive from now on, unless an option
+    /// says otherwise.
     pub fn unbounded(&mut self) {
         self.draft.unbounded = true;
     }

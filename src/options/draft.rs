@@ -1,11 +1,11 @@
-//! Options as they are collected, and the rules across them.
+//! Parsed options before the checks across options, and these checks.
 
 mod credentials;
 mod proxy;
 
 use std::time::Duration;
 
-use super::position::Written;
+use super::position::UnresolvedPosition;
 use super::{
     CommitterKind, DynamoDbSettings, ExtraColumn, HashFilter, MetadataOptions, SinkOptions,
     SourceOptions, TableOptions,
@@ -18,7 +18,7 @@ use crate::model::{
 use credentials::CredentialsDraft;
 use proxy::ProxyDraft;
 
-/// Options as they are collected, before the rules across them are applied.
+/// Parsed options before the checks across options.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
     pub(super) unbounded: bool,
@@ -35,7 +35,7 @@ pub(super) struct Draft {
     pub(super) create_stream: bool,
     pub(super) shard_count: Option<u32>,
     pub(super) extra_columns: Vec<ExtraColumn>,
-    pub(super) starting_position: Option<Written>,
+    pub(super) starting_position: Option<UnresolvedPosition>,
     pub(super) ordered: bool,
     pub(super) max_records_per_shard: Option<u64>,
     pub(super) max_fetch_time: Option<Duration>,
@@ -62,7 +62,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Checks the options together; `given` are the names of those that were said.
+    /// Checks the options together. `given` lists the names of the options that were set.
     pub(super) fn finish(mut self, given: &[&'static str]) -> Result<TableOptions> {
         self.refuse_plain_http()?;
         let retry = checked(
@@ -78,7 +78,7 @@ impl Draft {
         let create_with_shards = self.create_with_shards()?;
         let committer = self.committer(given)?;
         let stream = self.stream.clone().ok_or_else(|| {
-            Error::invalid_option("no stream: expected its name or ARN as LOCATION")
+            Error::invalid_option("no stream is named: expected a stream name or ARN as LOCATION")
         })?;
         let position = self.starting_position(&stream)?;
         let connection = ConnectionSettings {
@@ -116,15 +116,15 @@ impl Draft {
         };
         match urls.into_iter().find_map(plain) {
             Some((name, url)) if !self.allow_http => Err(Error::invalid_option(format!(
-                "option '{name}' = '{url}': expected https:// for another machine, since http:// shows \
-                 records to whoever is on the way; 'kinesis.allowHttp' = 'true' allows it"
+                "option '{name}' = '{url}': expected https:// for a remote host, because http:// exposes \
+                 records on the network; set 'kinesis.allowHttp' = 'true' to allow it"
             ))),
             _ => Ok(()),
         }
     }
 
-    /// The region of the stream. Whatever names it must name the same one; `kinesis.region` is where the
-    /// query is at home, and counts where nothing does.
+    /// The region of the stream. All sources that determine it must agree; `kinesis.region` is the
+    /// fallback, because it is the region of the query.
     fn region_of(&self, stream: &StreamIdentity) -> Result<Option<String>> {
         let endpoint = self.endpoint_url.as_deref().and_then(region_of_endpoint);
         let named = [
@@ -147,7 +147,7 @@ impl Draft {
         match named.find(|(_, other)| *other != region) {
             None => Ok(Some(region)),
             Some((other_what, other)) => Err(Error::invalid_option(format!(
-                "{what} says region '{region}', {other_what} says '{other}': expected the region of \
+                "{what} specifies region '{region}', but {other_what} specifies '{other}': expected the region of \
                  the stream in both"
             ))),
         }
@@ -171,7 +171,7 @@ impl Draft {
 
     fn starting_position(&mut self, stream: &StreamIdentity) -> Result<StartingPosition> {
         match (self.starting_position.take(), self.unbounded) {
-            (Some(written), _) => written.of(stream.name()),
+            (Some(unresolved), _) => unresolved.resolve(stream.name()),
             (None, true) => Ok(StartingPosition::Latest),
             (None, false) => Ok(StartingPosition::TrimHorizon),
         }
@@ -225,7 +225,8 @@ impl Draft {
         }
     }
 
-    /// What keeps the offsets. Settings of a table that is not used are a mistake of some kind.
+    /// Where offsets are stored. DynamoDB settings without the DynamoDB committer are rejected,
+    /// because they would be ignored.
     fn committer(&self, given: &[&'static str]) -> Result<CommitterKind> {
         if self.in_dynamodb {
             let region = self.dynamodb.region.clone();
@@ -247,7 +248,7 @@ impl Draft {
     }
 }
 
-/// The first wait is no longer than the longest; the options are called `first` and `longest`.
+/// Checks that the first wait is at most the longest; `first` and `longest` are the option names.
 fn checked(policy: RetryPolicy, first: &str, longest: &str) -> Result<RetryPolicy> {
     if policy.first_interval <= policy.max_interval {
         return Ok(policy);

@@ -1,8 +1,7 @@
-//! What a user may write in `OPTIONS (…)`: one table of options, their parsers, and the rules
-//! across them.
+//! Table options: the catalog of options in `OPTIONS (…)`, their parsers, and checks across
+//! options.
 //!
-//! The spelling a user chose ends here: behind [`TableOptions`] there are enums, durations and
-//! checked numbers only.
+//! Text ends here: [`TableOptions`] holds only enums, durations and checked numbers.
 
 mod builder;
 mod catalog;

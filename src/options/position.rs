@@ -1,4 +1,4 @@
-//! How a starting position is spelled: a word, a time, or JSON of positions per shard.
+//! Parses starting positions: a keyword, a time, or JSON with positions per shard.
 
 mod json;
 mod shard_position;
@@ -10,37 +10,37 @@ use super::value::Parsed;
 use crate::error::{Error, Result};
 use crate::model::{ShardId, ShardPosition, StartingPosition, StreamName};
 
-/// What was expected where a word or a time was written.
+/// What was expected instead of an invalid keyword or time.
 const EXPECTED: &str = "expected 'LATEST', 'TRIM_HORIZON', 'EARLIEST', \
     'AT_TIMESTAMP 2023-08-30T19:00:05Z' (or with an offset such as -08:00), \
     or a JSON object of positions per shard";
 
-/// A starting position as it was written, before the stream of the table is known.
+/// A parsed starting position before the table's stream is known.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Written {
-    /// The same for all shards.
-    Alike(StartingPosition),
-    /// A place of its own for each shard, source by source.
-    PerShard(Vec<SourcePlaces>),
+pub(super) enum UnresolvedPosition {
+    /// The same position for all shards.
+    AllShards(StartingPosition),
+    /// Positions per shard, for one or more streams.
+    PerShard(Vec<StreamPositions>),
 }
 
-/// The places of the shards of one stream.
+/// The positions of one stream's shards.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct SourcePlaces {
-    /// The stream, where that is said.
+pub(super) struct StreamPositions {
+    /// The stream, if named.
     stream: Option<String>,
-    /// None for a shard that starts with what arrives from now on.
+    /// `None` for a shard that starts at records that arrive from now on.
     shards: BTreeMap<ShardId, Option<ShardPosition>>,
 }
 
-/// Reads a starting position.
-pub(super) fn starting_position(text: &str) -> Parsed<Written> {
+/// Parses a starting position.
+pub(super) fn starting_position(text: &str) -> Parsed<UnresolvedPosition> {
     let text = text.trim();
     if text.starts_with('{') {
-        return json::document(text).map(Written::PerShard);
+        return json::document(text).map(UnresolvedPosition::PerShard);
     }
     if let Some(sources) = json::spark_log(text) {
-        return sources.map(Written::PerShard);
+        return sources.map(UnresolvedPosition::PerShard);
     }
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let position = match (word.to_ascii_uppercase().as_str(), rest) {
@@ -49,20 +49,20 @@ pub(super) fn starting_position(text: &str) -> Parsed<Written> {
         ("AT_TIMESTAMP", time) => StartingPosition::AtTimestamp(time::parse(time)?),
         _ => return Err(EXPECTED.to_owned()),
     };
-    Ok(Written::Alike(position))
+    Ok(UnresolvedPosition::AllShards(position))
 }
 
-impl Written {
-    /// What it means for `stream`.
+impl UnresolvedPosition {
+    /// Resolves the positions for `stream`.
     ///
     /// # Errors
-    /// It has no positions of this stream, or different ones.
-    pub(super) fn of(self, stream: &StreamName) -> Result<StartingPosition> {
+    /// There are no positions for this stream, or several that differ.
+    pub(super) fn resolve(self, stream: &StreamName) -> Result<StartingPosition> {
         let sources = match self {
-            Self::Alike(position) => return Ok(position),
+            Self::AllShards(position) => return Ok(position),
             Self::PerShard(sources) => sources,
         };
-        let fits = |source: &&SourcePlaces| {
+        let fits = |source: &&StreamPositions| {
             let named = source.stream.as_deref();
             named.is_none_or(|named| named == stream.as_str())
         };
@@ -76,18 +76,18 @@ impl Written {
                 several => format!("streams {}", several.join(", ")),
             };
             return Err(refused(&format!(
-                "has positions of {others}, expected those of '{stream}'"
+                "has positions for {others}, expected positions for '{stream}'"
             )));
         };
         if fitting.any(|other| other != found) {
             return Err(refused(&format!(
-                "has positions of stream '{stream}' more than once, and they differ: expected those \
-                 of one source"
+                "has different positions for stream '{stream}' more than once: expected one set \
+                 of positions"
             )));
         }
         if found.shards.is_empty() {
             return Err(refused(
-                "names no shard: expected a position of one at least",
+                "names no shard: expected a position for at least one",
             ));
         }
         let placed = found.shards.iter();

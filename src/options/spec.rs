@@ -1,4 +1,5 @@
-//! What a row of the table of options is. Parser, defaults, README and tests all read it.
+//! The description of one option. The parser, the defaults, the documentation and the tests read
+//! it.
 
 use std::borrow::Cow;
 
@@ -6,29 +7,29 @@ use super::draft::Draft;
 use super::value::{Parsed, may_hold_secret};
 use crate::error::{Error, Result};
 
-/// Which side of a table an option is about.
+/// The part of a table that an option configures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The table itself: stream, endpoint, credentials, columns.
     Table,
-    /// Reading it.
+    /// Reading the stream.
     Source,
-    /// Writing it.
+    /// Writing to the stream.
     Sink,
 }
 
-/// One option.
+/// The description of one option.
 #[derive(Debug)]
 pub struct OptionSpec {
-    /// Its name, as the awslabs Spark connector writes it.
+    /// The name, as in the awslabs Spark connector.
     pub name: &'static str,
-    /// What it is about.
+    /// The part of the table that it configures.
     pub role: Role,
-    /// What holds when it is not given; none where nothing sensible does.
+    /// The default value, if there is a fixed one.
     pub default: Option<&'static str>,
-    /// What it does and takes, as Markdown.
+    /// What it does and which values it accepts, as Markdown.
     pub doc: &'static str,
-    /// Whether its value must not be shown.
+    /// Whether its value must never be shown.
     pub secret: bool,
     set: fn(&mut Draft, &str) -> Parsed<()>,
 }
@@ -69,7 +70,7 @@ impl OptionSpec {
     }
 }
 
-/// As much of a value as a message has room for.
+/// Shortens a value for a message.
 fn shortened(value: &str) -> Cow<'_, str> {
     const LONGEST: usize = 200;
     match value.char_indices().nth(LONGEST) {

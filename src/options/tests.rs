@@ -18,14 +18,14 @@ fn options(pairs: &[(&str, &str)]) -> Result<TableOptions> {
     builder.finish()
 }
 
-fn refusal(pairs: &[(&str, &str)]) -> String {
-    let error = options(pairs).expect_err("these options are wrong");
+fn rejection(pairs: &[(&str, &str)]) -> String {
+    let error = options(pairs).expect_err("these options are invalid");
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
     error.to_string()
 }
 
 #[test]
-fn defaults_are_those_of_the_connector() {
+fn defaults_match_the_connector() {
     let options = options(&[]).unwrap();
     assert_eq!(options.stream.name().as_str(), "words");
     assert_eq!(options.retry.max_retries, 5);
@@ -42,24 +42,24 @@ fn defaults_are_those_of_the_connector() {
 }
 
 #[test]
-fn every_option_has_a_unique_name_and_words_about_it() {
+fn every_option_has_a_unique_name_and_a_description() {
     for (i, option) in all().enumerate() {
         assert!(option.name.starts_with("kinesis."), "{}", option.name);
         assert!(
             option.doc.ends_with('.'),
-            "{}: a sentence ends",
+            "{}: the description must end with a period",
             option.name
         );
-        let twin = all()
+        let duplicate = all()
             .take(i)
             .find(|o| o.name.eq_ignore_ascii_case(option.name));
-        assert!(twin.is_none(), "{} stands there twice", option.name);
+        assert!(duplicate.is_none(), "duplicate option {}", option.name);
         assert!(!(option.secret && option.default.is_some()));
     }
 }
 
-/// A value each option refuses.
-const WRONG: &[(&str, &str)] = &[
+/// An invalid value for each option.
+const INVALID: &[(&str, &str)] = &[
     ("kinesis.streamName", "two words"),
     ("kinesis.endpointUrl", "localhost:4567"),
     ("kinesis.allowHttp", "yes"),
@@ -127,7 +127,7 @@ const WRONG: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn the_options_of_a_proxy_belong_together() {
+fn proxy_options_require_each_other() {
     let proxy = |options: &[(&str, &str)]| {
         let mut builder = OptionsBuilder::default();
         builder.set_location("words").unwrap();
@@ -172,10 +172,11 @@ fn the_options_of_a_proxy_belong_together() {
 }
 
 #[test]
-fn a_wrong_value_of_any_option_names_option_value_and_what_was_expected() {
+fn an_invalid_value_is_rejected_with_option_value_and_expectation() {
     for option in all() {
-        let wrong = WRONG.iter().find(|(name, _)| *name == option.name);
-        let (name, value) = wrong.unwrap_or_else(|| panic!("{} needs a wrong value", option.name));
+        let wrong = INVALID.iter().find(|(name, _)| *name == option.name);
+        let (name, value) =
+            wrong.unwrap_or_else(|| panic!("{} needs an invalid value", option.name));
         let mut builder = OptionsBuilder::default();
         let message = builder.set(name, value).expect_err(name).to_string();
         let shown = if option.secret { "***" } else { value };
@@ -188,43 +189,43 @@ fn a_wrong_value_of_any_option_names_option_value_and_what_was_expected() {
 }
 
 #[test]
-fn names_match_without_regard_to_case() {
+fn option_names_match_ignoring_case() {
     let options = options(&[("KINESIS.GETRECORDS.FETCHINTERVALMS", "5")]).unwrap();
     assert_eq!(options.source.fetch_interval, Duration::from_millis(5));
 }
 
 #[test]
-fn an_unknown_option_names_the_nearest_known_one() {
+fn an_unknown_option_is_rejected_with_the_nearest_known_one() {
     assert_eq!(
-        refusal(&[("kinesis.startPosition", "LATEST")]),
+        rejection(&[("kinesis.startPosition", "LATEST")]),
         "option 'kinesis.startPosition' is not known: expected an option such as \
          'kinesis.startingPosition'"
     );
     assert_eq!(
-        refusal(&[("format.endpointurl", "x")]),
+        rejection(&[("format.endpointurl", "x")]),
         "option 'endpointurl' is not known: expected an option such as 'kinesis.endpointUrl'"
     );
 }
 
 #[test]
-fn an_option_of_the_connector_this_version_lacks_is_told_from_a_typo() {
+fn unsupported_connector_options_have_their_own_error() {
     for (name, expected) in [
         ("kinesis.consumername", "enhanced fan-out"),
         ("kinesis.subscribeToShard.maxRetries", "enhanced fan-out"),
         ("kinesis.subscribeToShard.timeoutSec", "enhanced fan-out"),
     ] {
-        let message = refusal(&[(name, "x")]);
+        let message = rejection(&[(name, "x")]);
         assert!(
-            message.contains("this version does not have") && message.contains(expected),
+            message.contains("this version does not support") && message.contains(expected),
             "{message}"
         );
     }
 }
 
 #[test]
-fn a_url_with_a_password_is_refused_without_showing_it() {
+fn a_url_with_a_password_is_rejected_without_showing_it() {
     for url in ["https://me:canary@host", "http://me:canary@host:4567/x"] {
-        let message = refusal(&[("kinesis.endpointUrl", url)]);
+        let message = rejection(&[("kinesis.endpointUrl", url)]);
         assert!(
             message.contains("expected a URL") && !message.contains("canary"),
             "{message}"
@@ -232,7 +233,7 @@ fn a_url_with_a_password_is_refused_without_showing_it() {
     }
     for url in ["http://:4567", "http://host:port", "https://", "host"] {
         assert!(
-            refusal(&[("kinesis.endpointUrl", url)]).contains("expected a URL"),
+            rejection(&[("kinesis.endpointUrl", url)]).contains("expected a URL"),
             "{url}"
         );
     }
@@ -247,8 +248,8 @@ fn a_url_with_a_password_is_refused_without_showing_it() {
 }
 
 #[test]
-fn an_option_is_given_once() {
-    let message = refusal(&[("kinesis.region", "a"), ("kinesis.REGION", "b")]);
+fn a_duplicate_option_is_rejected() {
+    let message = rejection(&[("kinesis.region", "a"), ("kinesis.REGION", "b")]);
     assert_eq!(message, "option 'kinesis.region' is given twice");
 }
 
@@ -273,17 +274,17 @@ fn location_and_stream_name_must_agree() {
 
 #[test]
 fn rules_across_options_are_checked() {
-    assert!(refusal(&[("kinesis.shardCount", "4")]).contains("kinesis.createStream"));
+    assert!(rejection(&[("kinesis.shardCount", "4")]).contains("kinesis.createStream"));
     let waits = [
         ("kinesis.clientRetryIntervalsMs", "2000"),
         ("kinesis.clientMaxRetryIntervalMs", "1000"),
     ];
-    assert!(refusal(&waits).contains("'kinesis.clientMaxRetryIntervalMs', which is '1000'"));
+    assert!(rejection(&waits).contains("'kinesis.clientMaxRetryIntervalMs', which is '1000'"));
     let waits = [
         ("kinesis.metadataMaxRetryIntervalMs", "10"),
         ("kinesis.metadataRetryIntervalsMs", "20"),
     ];
-    assert!(refusal(&waits).contains("'kinesis.metadataMaxRetryIntervalMs', which is '10'"));
+    assert!(rejection(&waits).contains("'kinesis.metadataMaxRetryIntervalMs', which is '10'"));
     let create = [("kinesis.createStream", "TRUE")];
     assert_eq!(options(&create).unwrap().create_with_shards, Some(1));
 }

@@ -1,4 +1,4 @@
-//! How values are spelled: each parser gives the value, or says what it expected.
+//! Parsers of option values. Each returns the value, or what was expected instead.
 
 use std::fmt::Display;
 use std::net::Ipv6Addr;
@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::model::{is_region, parse_span};
+use crate::model::{is_region, parse_duration};
 
 /// A value, or what was expected instead.
 pub(super) type Parsed<T> = Result<T, String>;
@@ -47,12 +47,12 @@ pub(super) fn bytes(text: &str, range: &RangeInclusive<u64>) -> Parsed<usize> {
         .map_err(|expected| format!("{expected}, in bytes"))
 }
 
-/// A span of time with its unit, within `range`.
+/// A duration with a unit, within `range`.
 pub(super) fn span(text: &str, range: &RangeInclusive<Duration>) -> Parsed<Duration> {
-    let span = parse_span(text).filter(|span| range.contains(span));
+    let span = parse_duration(text).filter(|span| range.contains(span));
     span.ok_or_else(|| {
         format!(
-            "expected a time with its unit such as '50s', '100ms' or '2 minutes', from {:?} to {:?}",
+            "expected a duration with a unit, such as '50s', '100ms' or '2 minutes', from {:?} to {:?}",
             range.start(),
             range.end()
         )
@@ -71,12 +71,12 @@ pub(super) fn boolean(text: &str) -> Parsed<bool> {
 /// Text that is not blank.
 pub(super) fn text(text: &str) -> Parsed<String> {
     match text.trim() {
-        "" => Err("expected a text that is not empty".to_owned()),
+        "" => Err("expected a value that is not empty".to_owned()),
         text => Ok(text.to_owned()),
     }
 }
 
-/// One of `choices`, without regard to case.
+/// One of `choices`, ignoring case.
 pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Parsed<T> {
     let wanted = text.trim();
     let found = choices
@@ -91,13 +91,14 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Parsed<T> {
     })
 }
 
-/// `http://…` or `https://…` with a host and without a query, where `service` answers.
+/// An `http://` or `https://` URL with a host and without a query. `service` is the service in the
+/// example of the error message.
 pub(crate) fn endpoint_url(text: &str, service: &str) -> Parsed<String> {
     let url = text.trim();
     let host = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"))
-        // The SDK ignores a query, and logs it with the signature that may stand there.
+        // The SDK ignores a query but logs it, including any signature in it.
         .filter(|rest| !rest.contains(['?', '#']))
         .map(|rest| rest.split('/').next().unwrap_or(""));
     let well_formed = host.is_some_and(|host| {
@@ -118,7 +119,7 @@ pub(crate) fn endpoint_url(text: &str, service: &str) -> Parsed<String> {
     }
 }
 
-/// The host of a proxy; gives it with its scheme, which is `http` where none is said.
+/// The host of a proxy. Returns it with its scheme, by default `http`.
 pub(super) fn proxy_address(text: &str) -> Parsed<String> {
     let text = text.trim().trim_end_matches('/');
     let (scheme, host) = text.split_once("://").unwrap_or(("http", text));
@@ -133,14 +134,14 @@ pub(super) fn proxy_address(text: &str) -> Parsed<String> {
     match well_formed && matches!(scheme, "http" | "https") {
         true => Ok(format!("{scheme}://{host}")),
         false => Err(
-            "expected the host of a proxy such as 'proxy.corp' or 'http://proxy.corp', its port in \
+            "expected the host of a proxy such as 'proxy.corp' or 'http://proxy.corp'; set its port with \
              'kinesis.sink.proxyPort'"
                 .to_owned(),
         ),
     }
 }
 
-/// A region, by its name.
+/// The name of a region.
 pub(super) fn region(text: &str) -> Parsed<String> {
     let region = text.trim();
     match is_region(region) {
@@ -149,7 +150,7 @@ pub(super) fn region(text: &str) -> Parsed<String> {
     }
 }
 
-/// ARNs of roles, separated by commas. A comma may also stand in the name of a role.
+/// Role ARNs, separated by commas. Role names may contain commas, too.
 pub(super) fn roles(text: &str) -> Parsed<Vec<String>> {
     let mut roles: Vec<String> = Vec::new();
     for part in text.split(',') {
@@ -174,7 +175,8 @@ pub(super) fn roles(text: &str) -> Parsed<Vec<String>> {
     }
 }
 
-/// `arn:<partition>:iam::<account>:role/<path and name>` (IAM User Guide, "IAM identifiers").
+/// Whether `arn` is `arn:<partition>:iam::<account>:role/<path and name>` (IAM User Guide, "IAM
+/// identifiers").
 fn is_role(arn: &str) -> bool {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, "iam", "", account, resource] = parts.as_slice() else {
@@ -189,7 +191,7 @@ fn is_role(arn: &str) -> bool {
         })
 }
 
-/// The name of a session of a role (STS API reference, AssumeRole, `RoleSessionName`).
+/// A role session name (STS API reference, AssumeRole, `RoleSessionName`).
 pub(super) fn session_name(text: &str) -> Parsed<String> {
     let name = text.trim();
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
@@ -199,7 +201,7 @@ pub(super) fn session_name(text: &str) -> Parsed<String> {
     }
 }
 
-/// What a role asks for besides (STS API reference, AssumeRole, `ExternalId`).
+/// The external id of a role (STS API reference, AssumeRole, `ExternalId`).
 pub(super) fn external_id(text: &str) -> Parsed<String> {
     let id = text.trim();
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
@@ -222,40 +224,40 @@ pub(crate) fn table_name(text: &str) -> Parsed<String> {
     )
 }
 
-/// Names of `choices` separated by commas, each once.
+/// Names of `choices` separated by commas, without duplicates.
 pub(super) fn list<T: Copy + PartialEq>(text: &str, choices: &[(&str, T)]) -> Parsed<Vec<T>> {
     let mut values = Vec::new();
     for name in text.split(',') {
         let value = choice(name, choices)
             .map_err(|expected| format!("{expected}, several of them separated by commas"))?;
         if values.contains(&value) {
-            return Err(format!("'{}' stands there twice", name.trim()));
+            return Err(format!("duplicate value '{}'", name.trim()));
         }
         values.push(value);
     }
     Ok(values)
 }
 
-/// A place for what is kept between runs: an absolute path, or a URL without a password. Which schemes
-/// there are is for the one to say who opens it.
+/// A storage location: an absolute path, or a URL without a password. The code that opens it
+/// decides which URL schemes are supported.
 ///
 /// # Errors
-/// What was expected; never the text itself, which may hold a secret.
+/// What was expected. The message never contains the text, which may hold a secret.
 pub(crate) fn location(text: &str) -> Parsed<String> {
     let text = text.trim();
     let well_formed = match text.split_once("://") {
         None => text.starts_with('/'),
         Some((scheme, rest)) => {
             let authority = rest.split('/').next().unwrap_or("");
-            // What stands before an `@` alone is the container of an Azure URL.
+            // A name before `@` without a password is the container in an Azure URL.
             let password = authority
                 .rsplit_once('@')
                 .is_some_and(|(user, _)| user.contains(':'));
-            // A signature may stand in a query.
+            // A query may contain a signature.
             let query = rest.contains('?');
             if scheme.eq_ignore_ascii_case("file") && rest.contains('\\') {
                 return Err(
-                    "expected no backslash, which a file:// URL takes for the end of a folder (in a name: %5C)"
+                    "expected no backslash, which a file:// URL treats as a path separator (%5C in a name)"
                         .to_owned(),
                 );
             }
@@ -271,18 +273,18 @@ pub(crate) fn location(text: &str) -> Parsed<String> {
     }
     Err(
         "expected an absolute path or a URL such as 'file:///var/lib/counts' or 's3://bucket/counts', \
-         without user and password and without a query"
+         without user name, password or query"
             .to_owned(),
     )
 }
 
-/// Whether a value may hold a secret even where it should not: a password before an `@`, or a
-/// signature behind a `?`.
+/// Whether a value may contain a secret even if it should not: a password before an `@`, or a
+/// signature after a `?`.
 pub(crate) fn may_hold_secret(text: &str) -> bool {
     text.contains(['@', '?'])
 }
 
-/// The one of `names` that is written most like `name`.
+/// The one of `names` with the smallest edit distance to `name`.
 pub(crate) fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> &'static str {
     let name = name.to_ascii_lowercase();
     let distance = |known: &&str| strsim::levenshtein(&known.to_ascii_lowercase(), &name);

@@ -169,11 +169,11 @@ async fn an_invalid_option_is_refused_when_the_table_is_created() {
         ("'kinesis.streamName' 'other'", "expected the same stream"),
         (
             "'kinesis.consumerType' 'SubscribeToShard'",
-            "enhanced fan-out is not in this version: expected 'GetRecords'",
+            "this version does not support enhanced fan-out: expected 'GetRecords'",
         ),
         (
             "'kinesis.describeShardInterval' '50'",
-            "expected a time with its unit such as '50s'",
+            "expected a duration with a unit, such as '50s'",
         ),
         (
             "'kinesis.metadataPath' 's3://me:canary@host/x'",

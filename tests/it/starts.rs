@@ -159,7 +159,10 @@ async fn end_offsets_of_a_query_are_valid_starting_positions() {
         );
         if name == "of_entry" {
             let (_, message) = world.refusal(&other).await;
-            assert!(message.contains("expected those of 'nouns'"), "{message}");
+            assert!(
+                message.contains("expected positions for 'nouns'"),
+                "{message}"
+            );
         }
     }
 }

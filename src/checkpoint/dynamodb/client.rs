@@ -92,7 +92,7 @@ fn reached_by(settings: &ConnectionSettings, dynamodb: &DynamoDbSettings) -> Con
     ConnectionSettings {
         endpoint_url: dynamodb.endpoint_url.clone(),
         region: region.or_else(|| streams.and_then(region_of_endpoint)),
-        credentials: dynamodb.credentials_beside(&settings.credentials),
+        credentials: dynamodb.credentials_with_defaults(&settings.credentials),
         allow_http: settings.allow_http,
         // That of the options is for the stream.
         proxy: None,

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::aws::{AwsAccess, ClientConfig, Network};
 use crate::error::Error;
-use crate::model::{ConnectionSettings, Secret, parse_span};
+use crate::model::{ConnectionSettings, Secret, parse_duration};
 
 /// The default chain, asked anew only when what it gave ends. That of the `object_store` crate reads no
 /// profiles.
@@ -135,7 +135,7 @@ impl HttpService for Connection {
 fn client(options: &ClientOptions, network: &Arc<Network>) -> reqwest::Result<reqwest::Client> {
     let said = |key| options.get_config_value(&key);
     let switched = |key| said(key).is_some_and(|value| value == "true");
-    let time = |key| said(key).and_then(|value| parse_span(&value));
+    let time = |key| said(key).and_then(|value| parse_duration(&value));
     let routes = Arc::clone(network);
     let proxy = reqwest::Proxy::custom(move |url| {
         let proxy = routes.proxy(url.as_str()).ok().flatten()?;

@@ -1,4 +1,4 @@
-//! Options of who asks: once for the stream, once for the DynamoDB table of the offsets.
+//! Credential options, for the stream and for the DynamoDB table of offsets.
 
 use std::ops::RangeInclusive;
 
@@ -7,14 +7,14 @@ use crate::model::Secret;
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value::{self, Parsed};
 
-/// How long a session can live, in seconds (STS API reference, AssumeRole, `DurationSeconds`).
+/// The allowed session lengths in seconds (STS API reference, AssumeRole, `DurationSeconds`).
 const SESSION_SECONDS: RangeInclusive<u64> = 900..=43_200;
 
 fn secret(text: &str) -> Parsed<Option<Secret>> {
     value::text(text).map(Secret::new).map(Some)
 }
 
-/// The rows whose names begin with `$prefix`, and which fill `$slot` of the draft.
+/// The options whose names start with `$prefix`; they set field `$slot` of the draft.
 macro_rules! rows {
     ($prefix:literal, $slot:ident, $role:expr, $intro:literal) => {
         &[
@@ -22,7 +22,7 @@ macro_rules! rows {
                 concat!($prefix, "awsAccessKeyId"),
                 $role,
                 None,
-                concat!($intro, "Access key id, together with the secret key."),
+                concat!($intro, "Access key id. Requires the secret key."),
                 |draft, text| put(&mut draft.$slot.access_key_id, secret(text)),
             )
             .secret(),
@@ -30,7 +30,7 @@ macro_rules! rows {
                 concat!($prefix, "awsSecretKey"),
                 $role,
                 None,
-                concat!($intro, "Secret access key."),
+                concat!($intro, "Secret access key. Requires the access key id."),
                 |draft, text| put(&mut draft.$slot.secret_key, secret(text)),
             )
             .secret(),
@@ -38,7 +38,7 @@ macro_rules! rows {
                 concat!($prefix, "sessionToken"),
                 $role,
                 None,
-                concat!($intro, "Token of temporary credentials, with the two keys."),
+                concat!($intro, "Session token of temporary credentials. Requires both keys."),
                 |draft, text| put(&mut draft.$slot.session_token, secret(text)),
             )
             .secret(),
@@ -46,21 +46,21 @@ macro_rules! rows {
                 concat!($prefix, "awsProfile"),
                 $role,
                 None,
-                concat!($intro, "Profile of `~/.aws/config` and `~/.aws/credentials`, instead of keys."),
+                concat!($intro, "Profile in `~/.aws/config` and `~/.aws/credentials`, instead of keys."),
                 |draft, text| put(&mut draft.$slot.profile, value::text(text).map(Some)),
             ),
             OptionSpec::new(
                 concat!($prefix, "credentialProviderClass"),
                 $role,
                 None,
-                concat!($intro, "Name of a provider that the program has registered with `CredentialProviders::register`, instead of keys."),
+                concat!($intro, "Name of a credential provider that the program registered with `CredentialProviders::register`, instead of keys."),
                 |draft, text| put(&mut draft.$slot.provider, value::text(text).map(Some)),
             ),
             OptionSpec::new(
                 concat!($prefix, "credentialProviderParam"),
                 $role,
                 None,
-                concat!($intro, "What that provider is given."),
+                concat!($intro, "Parameter that is passed to that provider."),
                 |draft, text| put(&mut draft.$slot.provider_param, secret(text)),
             )
             .secret(),
@@ -68,21 +68,21 @@ macro_rules! rows {
                 concat!($prefix, "stsRoleArn"),
                 $role,
                 None,
-                concat!($intro, "ARN of a role to assume, by whoever the other options or the environment name. Several, separated by commas, are assumed one after the other."),
+                concat!($intro, "ARN of a role to assume with the credentials from the other options or the environment. Several ARNs, separated by commas, are assumed in sequence."),
                 |draft, text| put(&mut draft.$slot.roles, value::roles(text)),
             ),
             OptionSpec::new(
                 concat!($prefix, "stsSessionName"),
                 $role,
                 None,
-                concat!($intro, "What the sessions of the role are called; `datafusion-kinesis` when not given."),
+                concat!($intro, "Name of the role sessions. Without it: `datafusion-kinesis`."),
                 |draft, text| put(&mut draft.$slot.session_name, value::session_name(text).map(Some)),
             ),
             OptionSpec::new(
                 concat!($prefix, "stsEndpointUrl"),
                 $role,
                 None,
-                concat!($intro, "Endpoint of STS instead of the region's."),
+                concat!($intro, "STS endpoint URL instead of the region's public endpoint."),
                 |draft, text| {
                     put(
                         &mut draft.$slot.sts_endpoint_url,
@@ -94,7 +94,7 @@ macro_rules! rows {
                 concat!($prefix, "stsExternalId"),
                 $role,
                 None,
-                concat!($intro, "External id that the role, the last of several, asks for."),
+                concat!($intro, "External id that the role requires; with several roles, the last one."),
                 |draft, text| put(&mut draft.$slot.external_id, value::external_id(text).map(Secret::new).map(Some)),
             )
             .secret(),
@@ -102,7 +102,7 @@ macro_rules! rows {
                 concat!($prefix, "stsSessionDurationSec"),
                 $role,
                 None,
-                concat!($intro, "How long a session lives, in seconds, 900 to 43200, or 3600 where several roles are assumed; 3600 when not given. Sessions are renewed before they end."),
+                concat!($intro, "Length of a role session in seconds, 900 to 43200, or to 3600 if several roles are assumed. Without it: 3600. Sessions are renewed before they expire."),
                 |draft, text| {
                     put(
                         &mut draft.$slot.session_length,

@@ -1,4 +1,5 @@
-//! The options, one row each: name, role, default, what it takes, what it does, and its parser.
+//! The catalog of table options: one entry per option with name, role, default, description and
+//! parser.
 
 mod credentials;
 mod reading;
@@ -17,7 +18,7 @@ const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 const ANY_WAIT: RangeInclusive<u64> = 0..=DAY_MILLIS;
 const SOME_WAIT: RangeInclusive<u64> = 1..=DAY_MILLIS;
 
-/// Every option of a table, in the order a user reads them.
+/// All options of a table, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
     [
         table::ROWS,
@@ -36,26 +37,29 @@ fn put<T>(slot: &mut T, value: Parsed<T>) -> Parsed<()> {
     Ok(())
 }
 
-const FAN_OUT: &str = "belongs to enhanced fan-out, which this version does not have: expected \
+const FAN_OUT: &str = "configures enhanced fan-out, which this version does not support: expected \
     streams to be read with GetRecords";
-/// Options of the awslabs connector this version does not have, and why, so that they are told from
-/// typos.
-const NOT_HERE: &[(&str, &str)] = &[
+/// Options of the awslabs connector that this version does not support, and why. They are listed so
+/// that their error differs from that of a typo.
+const UNSUPPORTED: &[(&str, &str)] = &[
     ("kinesis.consumerName", FAN_OUT),
     ("kinesis.subscribeToShard.maxRetries", FAN_OUT),
     ("kinesis.subscribeToShard.timeoutSec", FAN_OUT),
 ];
 
-/// The option of this name, without regard to case.
+/// Finds an option by name, ignoring case.
 pub(in crate::options) fn find(name: &str) -> Result<&'static OptionSpec> {
     let name = name.trim();
     if let Some(option) = all().find(|o| o.name.eq_ignore_ascii_case(name)) {
         return Ok(option);
     }
-    if let Some((name, why)) = NOT_HERE.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
+    if let Some((name, why)) = UNSUPPORTED
+        .iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case(name))
+    {
         return Err(Error::invalid_option(format!("option '{name}' {why}")));
     }
-    // DataFusion puts `format.` before a name without a dot.
+    // DataFusion prefixes names without a dot with `format.`.
     let bare = name
         .strip_prefix("format.")
         .map_or_else(|| name.to_owned(), |bare| format!("kinesis.{bare}"));
@@ -66,7 +70,7 @@ pub(in crate::options) fn find(name: &str) -> Result<&'static OptionSpec> {
     )))
 }
 
-/// The options as a table in Markdown.
+/// The options as a Markdown table.
 pub fn markdown() -> String {
     let mut table = String::from("| Option | For | Default | Meaning |\n|---|---|---|---|\n");
     for option in all() {
@@ -83,7 +87,7 @@ pub fn markdown() -> String {
             "| `{}` | {role} | {default} | {} |",
             option.name, option.doc
         )
-        .expect("a String takes all that is written to it");
+        .expect("writing to a String cannot fail");
     }
     table
 }

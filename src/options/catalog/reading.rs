@@ -1,4 +1,4 @@
-//! Options of every read, bounded or not.
+//! Options of all reads, bounded and streaming.
 
 use std::ops::RangeInclusive;
 
@@ -20,7 +20,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.startingPosition",
         Role::Source,
         None,
-        "`TRIM_HORIZON` (or `EARLIEST`), the default; `LATEST`, the default of `UNBOUNDED` tables: all that is put after the query was made, and maybe what was put shortly before, as far as clocks differ; `AT_TIMESTAMP 2023-08-30T19:00:05Z`, or JSON of positions per shard. See [Starting positions](#starting-positions).",
+        "Where reading starts: `TRIM_HORIZON` (or `EARLIEST`), the default; `LATEST`, the default of `UNBOUNDED` tables, which reads all records written after the query was created and, as clocks differ, possibly some written shortly before; `AT_TIMESTAMP 2023-08-30T19:00:05Z`; or JSON with positions per shard. See [starting positions][positions].",
         |draft, text| {
             put(
                 &mut draft.starting_position,
@@ -32,14 +32,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.ordered",
         Role::Source,
         Some("false"),
-        "`true` keeps the rows of a partition key in the order of writing over splits and merges: what is connected by them is read shard after shard. Streaming queries keep it anyway.",
+        "`true` makes a bounded read keep the rows of a partition key in the order of writing across splits and merges, by reading a parent shard to its end before its children. Streaming queries always keep this order.",
         |draft, text| put(&mut draft.ordered, value::boolean(text)),
     ),
     OptionSpec::new(
         "kinesis.maxFetchRecordsPerShard",
         Role::Source,
         None,
-        "The most rows of one shard. In a streaming query those of each batch, 100000 when not given; without `UNBOUNDED` those of the whole read, which goes on to the tip when not given.",
+        "The most rows per shard: in a streaming query, of each batch, without it 100000; in a bounded read, of the whole read, without it all rows up to the tip.",
         |draft, text| {
             put(
                 &mut draft.max_records_per_shard,
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.getRecords.numberOfRecordsPerFetch",
         Role::Source,
         Some("10000"),
-        "The most records of one GetRecords, 1 to 10000.",
+        "The most records of one GetRecords call, 1 to 10000.",
         |draft, text| {
             put(
                 &mut draft.records_per_fetch,
@@ -63,14 +63,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.getRecords.fetchIntervalMs",
         Role::Source,
         Some("200"),
-        "The least time between two GetRecords of a shard; large pages wait longer, as 2 MiB per second and shard demand; `0` turns pacing off.",
+        "Minimum interval between two GetRecords calls of a shard, in milliseconds. The wait is longer after large pages, to keep to 2 MiB per second and shard. `0` turns pacing off.",
         |draft, text| put(&mut draft.fetch_interval, value::millis(text, &ANY_WAIT)),
     ),
     OptionSpec::new(
         "kinesis.aggregation.hashFilter",
         Role::Source,
         Some("per_record"),
-        "User records outside the hash range of their shard: `per_record` leaves out each, `kcl` the whole aggregated record, `none` keeps all.",
+        "How user records outside the hash range of their shard are handled: `per_record` drops each of them, `kcl` drops the whole aggregated record, `none` keeps all.",
         |draft, text| {
             put(
                 &mut draft.hash_filter,

@@ -1,4 +1,4 @@
-//! Options of streaming queries. A bounded read takes them too, and does nothing with them: jobs share
+//! Options of streaming queries. A bounded read accepts and ignores them, so that jobs can share
 //! their options.
 
 use std::ops::RangeInclusive;
@@ -11,31 +11,31 @@ use crate::options::value::{self, Parsed};
 
 const MIB: u64 = 1024 * 1024;
 
-/// No machine has more memory.
+/// More memory than any machine has.
 const LARGEST_BYTES: u64 = MIB * MIB;
 
-/// Much less would make batches of single records.
+/// Smaller batches would hold single records.
 const BATCH_BYTES: RangeInclusive<u64> = MIB..=LARGEST_BYTES;
 
-/// Room for some pages.
+/// At least some pages.
 const BUFFER_BYTES: RangeInclusive<u64> = 16 * MIB..=LARGEST_BYTES;
 
-/// ListShards is limited for the whole stream and all its readers.
+/// ListShards is rate-limited per stream, for all readers together.
 const DISCOVERY: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(24 * 60 * 60);
 
 fn consumer_type(text: &str) -> Parsed<()> {
     if text.trim().eq_ignore_ascii_case("SubscribeToShard") {
         return Err(
-            "enhanced fan-out is not in this version: expected 'GetRecords', or 'polling', which is \
-             the same"
+            "this version does not support enhanced fan-out: expected 'GetRecords' or its synonym \
+             'polling'"
                 .to_owned(),
         );
     }
     value::choice(text, &[("GetRecords", ()), ("polling", ())])
 }
 
-/// Whether it is DynamoDB that keeps offsets.
+/// Committer names, and whether each is DynamoDB.
 const COMMITTERS: [(&str, bool); 2] = [("HDFS", false), ("DYNAMODB", true)];
 
 pub(super) const ROWS: &[OptionSpec] = &[
@@ -43,14 +43,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.consumerType",
         Role::Source,
         Some("GetRecords"),
-        "How records come: `GetRecords`, or `polling`, which is the same.",
+        "How records are read: `GetRecords`, or its synonym `polling`.",
         |_, text| consumer_type(text),
     ),
     OptionSpec::new(
         "kinesis.maxFetchTimePerShardSec",
         Role::Source,
         None,
-        "Streaming only: the longest a batch waits for shards that are behind, in whole seconds, 1 to 86400. Without it a batch takes what has been read.",
+        "Streaming only: the longest time that a batch waits for shards that are behind, in whole seconds, 1 to 86400. Without it: a batch takes the records read so far and does not wait.",
         |draft, text| {
             put(
                 &mut draft.max_fetch_time,
@@ -62,14 +62,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.maxFetchBytesPerBatch",
         Role::Source,
         Some("67108864"),
-        "Streaming only: the most bytes a batch reads, over all shards; 1048576 at least.",
+        "Streaming only: the most bytes of one batch, over all shards; at least 1048576.",
         |draft, text| put(&mut draft.max_batch_bytes, value::bytes(text, &BATCH_BYTES)),
     ),
     OptionSpec::new(
         "kinesis.buffer.maxBytes",
         Role::Source,
         Some("268435456"),
-        "Streaming only: the most bytes read ahead of the batches, over all shards; 16777216 at least.",
+        "Streaming only: the most bytes read ahead of the batches, over all shards; at least 16777216.",
         |draft, text| {
             put(
                 &mut draft.buffer_max_bytes,
@@ -81,7 +81,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.describeShardInterval",
         Role::Source,
         Some("1s"),
-        "Streaming only: the least time between two listings of the shards, such as `50s`, `100ms` or `2 minutes`; `10ms` to `1 day`.",
+        "Streaming only: minimum interval between two listings of the shards, with a unit, such as `50s`, `100ms` or `2 minutes`; `10ms` to `1 day`.",
         |draft, text| {
             put(
                 &mut draft.describe_shard_interval,
@@ -93,28 +93,28 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.failOnDataLoss",
         Role::Source,
         Some("false"),
-        "`true` ends a query, or a read to the tip, that finds records gone which it was to read. Else it goes on without them: the loss is logged as a warning, counted, and told in the last line of the command.",
+        "`true` makes a query, or a bounded read to the tip, fail if records that it must read have expired. With `false` it continues without them: the loss is logged as a warning, counted, and reported in the last line of the command's output.",
         |draft, text| put(&mut draft.fail_on_data_loss, value::boolean(text)),
     ),
     OptionSpec::new(
         "kinesis.metadataCommitterType",
         Role::Source,
         Some("HDFS"),
-        "Streaming only: where offsets are kept. `HDFS` is any object store, local files among them; `DYNAMODB` is a DynamoDB table.",
+        "Streaming only: where offsets are stored. `HDFS` means any object store, including local files; `DYNAMODB` means a DynamoDB table.",
         |draft, text| put(&mut draft.in_dynamodb, value::choice(text, &COMMITTERS)),
     ),
     OptionSpec::new(
         "kinesis.dynamodb.tableName",
         Role::Source,
         None,
-        "With `DYNAMODB`: the table, which is made if it does not exist and may be shared by queries; `kdsc_<region>_<stream>` when not given.",
+        "With `DYNAMODB`: name of the table. It is created if it does not exist, and queries may share it. Without it: `kdsc_<region>_<stream>`.",
         |draft, text| put(&mut draft.dynamodb.table, value::table_name(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.dynamodb.endpointUrl",
         Role::Source,
         None,
-        "With `DYNAMODB`: endpoint instead of the region's public one; `http://` for a server on this machine.",
+        "With `DYNAMODB`: endpoint URL instead of the region's public endpoint; `http://` for a server on this machine.",
         |draft, text| {
             put(
                 &mut draft.dynamodb.endpoint_url,
@@ -126,21 +126,21 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.dynamodb.region",
         Role::Source,
         None,
-        "With `DYNAMODB`: region of the table; `kinesis.region`, or else that of the stream, when not given.",
+        "With `DYNAMODB`: region of the table. Without it: `kinesis.region`, else the region of the stream.",
         |draft, text| put(&mut draft.dynamodb.region, value::region(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.metadataPath",
         Role::Source,
         None,
-        "Streaming only: the place of the offsets, a URL or an absolute path; without it the checkpoint location. With `DYNAMODB` only what the query is called in the table, where it has no checkpoint location.",
+        "Streaming only: location of the offsets, a URL or an absolute path. Without it: the checkpoint location. With `DYNAMODB` it only identifies the query in the table, if the query has no checkpoint location.",
         |draft, text| put(&mut draft.metadata_path, location(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.minBatchesToRetain",
         Role::Source,
         Some("100"),
-        "Streaming only: how many batches stay in the offset log at least, 1 to 1000000.",
+        "Streaming only: minimum number of batches kept in the offset log, 1 to 1000000.",
         |draft, text| {
             put(
                 &mut draft.min_batches_to_retain,
@@ -152,7 +152,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.metadataNumRetries",
         Role::Source,
         Some("5"),
-        "Streaming only: how often in a row a failed request to the offset log is sent again, 0 to 1000.",
+        "Streaming only: the most consecutive retries of a failed request to the offset log, 0 to 1000.",
         |draft, text| {
             put(
                 &mut draft.metadata_max_retries,
@@ -164,7 +164,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.metadataRetryIntervalsMs",
         Role::Source,
         Some("1000"),
-        "Streaming only: the wait before it is sent again; it doubles each time and is spread at random.",
+        "Streaming only: wait before the first such retry, in milliseconds. It doubles with each retry, with random jitter.",
         |draft, text| {
             put(
                 &mut draft.metadata_retry_interval,
@@ -176,7 +176,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.metadataMaxRetryIntervalMs",
         Role::Source,
         Some("10000"),
-        "Streaming only: the longest such wait.",
+        "Streaming only: the longest wait between such retries, in milliseconds.",
         |draft, text| {
             put(
                 &mut draft.metadata_max_retry_interval,
@@ -188,7 +188,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.checkNewRecordThreads",
         Role::Source,
         Some("8"),
-        "Taken for the sake of jobs that set it, 1 to 1000, and without effect: nothing has to look for new records, because every shard has a reader that runs anyway.",
+        "Accepted for compatibility, 1 to 1000, and ignored: every shard has a reader that runs continuously, so no threads are needed to check for new records.",
         |_, text| value::number(text, &(1..=1_000_u32)).map(drop),
     ),
 ];

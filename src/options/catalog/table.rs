@@ -1,4 +1,4 @@
-//! Options of the table itself.
+//! Options of the table itself: stream, endpoint, region, retries, columns.
 
 use std::ops::RangeInclusive;
 
@@ -8,7 +8,7 @@ use crate::options::ExtraColumn;
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value;
 
-/// The most shards of a stream (API reference, UpdateShardCount).
+/// The allowed number of shards (API reference, UpdateShardCount).
 const SHARDS: RangeInclusive<u32> = 1..=10_000;
 
 const EXTRA_COLUMNS: [(&str, ExtraColumn); 3] = [
@@ -22,7 +22,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.streamName",
         Role::Table,
         None,
-        "Name or ARN of the stream; `LOCATION` says the same.",
+        "Name or ARN of the stream. `LOCATION` sets the same.",
         |draft, text| {
             let stream = StreamIdentity::parse(text.trim()).map_err(|error| error.to_string())?;
             draft.stream = Some(stream);
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.endpointUrl",
         Role::Table,
         None,
-        "Endpoint instead of the region's public one: `https://host[:port]`, or `http://` for a server on this machine.",
+        "Endpoint URL instead of the region's public endpoint: `https://host[:port]`, or `http://` for a server on this machine.",
         |draft, text| {
             put(
                 &mut draft.endpoint_url,
@@ -45,42 +45,42 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.allowHttp",
         Role::Table,
         Some("false"),
-        "`true` allows `http://` endpoints on other machines. What is sent there can be read on the way.",
+        "`true` allows `http://` endpoints on other hosts. Anyone on the network path can read what is sent there.",
         |draft, text| put(&mut draft.allow_http, value::boolean(text)),
     ),
     OptionSpec::new(
         "kinesis.region",
         Role::Table,
         None,
-        "Region where the query is at home: of its DynamoDB table, and of the stream where nothing else says that. Without it: the environment's.",
+        "Region of the query: of its DynamoDB table, and of the stream if nothing else determines it. Without it: the region of the environment.",
         |draft, text| put(&mut draft.region, value::region(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.kinesisRegion",
         Role::Table,
         None,
-        "Region of the stream. Without it: the ARN's, that of an endpoint of AWS, or `kinesis.region`.",
+        "Region of the stream. Without it: the region of the stream's ARN, of an AWS endpoint URL, or `kinesis.region`.",
         |draft, text| put(&mut draft.kinesis_region, value::region(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.clientNumRetries",
         Role::Table,
         Some("5"),
-        "How often in a row a throttled or failed request is sent again, 0 to 1000. A running streaming query does not give up, and logs a warning instead.",
+        "The most consecutive retries of a throttled or failed request, 0 to 1000. A running streaming query never gives up; it logs a warning instead.",
         |draft, text| put(&mut draft.max_retries, value::number(text, &(0..=1_000))),
     ),
     OptionSpec::new(
         "kinesis.clientRetryIntervalsMs",
         Role::Table,
         Some("1000"),
-        "Wait before a request is sent again; it doubles each time and is spread at random.",
+        "Wait before the first retry of a request, in milliseconds. It doubles with each retry, with random jitter.",
         |draft, text| put(&mut draft.retry_interval, value::millis(text, &ANY_WAIT)),
     ),
     OptionSpec::new(
         "kinesis.clientMaxRetryIntervalMs",
         Role::Table,
         Some("10000"),
-        "The longest such wait.",
+        "The longest wait between retries, in milliseconds.",
         |draft, text| {
             put(
                 &mut draft.max_retry_interval,
@@ -92,14 +92,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.createStream",
         Role::Table,
         Some("false"),
-        "`true` creates the stream if it does not exist: for local servers and tests.",
+        "`true` creates the stream if it does not exist. Meant for local servers and tests.",
         |draft, text| put(&mut draft.create_stream, value::boolean(text)),
     ),
     OptionSpec::new(
         "kinesis.shardCount",
         Role::Table,
         None,
-        "Shards of a stream that is created, 1 to 10000; 1 when not given.",
+        "Number of shards of a stream that is created, 1 to 10000. Without it: 1.",
         |draft, text| {
             put(
                 &mut draft.shard_count,
@@ -111,7 +111,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.extraColumns",
         Role::Table,
         None,
-        "Further columns, separated by commas: `shardId`, `subSequenceNumber`, `explicitHashKey`.",
+        "Additional columns, separated by commas: `shardId`, `subSequenceNumber`, `explicitHashKey`.",
         |draft, text| put(&mut draft.extra_columns, value::list(text, &EXTRA_COLUMNS)),
     ),
 ];

@@ -10,28 +10,28 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.sink.aggregationEnabled",
         Role::Sink,
         Some("true"),
-        "Packs rows into aggregated records (KPL format).",
+        "`true` packs rows into aggregated records (KPL format).",
         |draft, text| put(&mut draft.aggregation, value::boolean(text)),
     ),
     OptionSpec::new(
         "kinesis.sink.flushWaitTimeMs",
         Role::Sink,
         Some("100"),
-        "Wait before refused records are sent again; it doubles each time and is spread at random.",
+        "Wait before rejected records are sent again, in milliseconds. It doubles with each rejection, with random jitter.",
         |draft, text| put(&mut draft.flush_wait, value::millis(text, &ANY_WAIT)),
     ),
     OptionSpec::new(
         "kinesis.sink.recordMaxBufferedTimeMs",
         Role::Sink,
         Some("1000"),
-        "The longest a row waits for others to share its aggregated record.",
+        "The longest time that a row waits for others to share an aggregated record, in milliseconds.",
         |draft, text| put(&mut draft.max_buffered_time, value::millis(text, &ANY_WAIT)),
     ),
     OptionSpec::new(
         "kinesis.sink.maxConnections",
         Role::Sink,
         Some("1"),
-        "PutRecords in flight at once, 1 to 1000.",
+        "The most PutRecords calls in flight, 1 to 1000.",
         |draft, text| {
             put(
                 &mut draft.max_connections,
@@ -43,7 +43,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.sink.recordTtl",
         Role::Sink,
         None,
-        "Milliseconds a refused record is tried again before the statement fails. When not given: 30000, and in a streaming query as long as it runs.",
+        "How long a rejected record is retried before the statement fails, in milliseconds. Without it: 30000, and no limit in a streaming query.",
         |draft, text| {
             let ttl = value::millis(text, &SOME_WAIT);
             put(&mut draft.record_ttl, ttl.map(Some))
@@ -53,7 +53,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.sink.proxyAddress",
         Role::Table,
         None,
-        "Host of a proxy for the requests of this table to Kinesis and STS, `http://` or `https://` may stand before it. Without it: the environment's.",
+        "Host of a proxy for this table's requests to Kinesis and STS, optionally with `http://` or `https://`. Without it: the proxy of the environment.",
         |draft, text| {
             put(
                 &mut draft.proxy.address,
@@ -65,7 +65,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.sink.proxyPort",
         Role::Table,
         None,
-        "Port of that proxy; 443 when not given.",
+        "Port of that proxy. Without it: 443.",
         |draft, text| {
             put(
                 &mut draft.proxy.port,
@@ -77,14 +77,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.sink.proxyUsername",
         Role::Table,
         None,
-        "User of that proxy, together with the password.",
+        "User name for that proxy. Requires the password.",
         |draft, text| put(&mut draft.proxy.username, value::text(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.sink.proxyPassword",
         Role::Table,
         None,
-        "Password of that user.",
+        "Password for that proxy. Requires the user name.",
         |draft, text| {
             let password = value::text(text).map(Secret::new);
             put(&mut draft.proxy.password, password.map(Some))

@@ -1,11 +1,11 @@
-//! Options of who asks, as they are collected, and the rules across them.
+//! Credential options before and after their checks.
 
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::model::{BaseCredentials, CredentialSettings, RoleSettings, Secret, StaticCredentials};
 
-/// The options of one prefix.
+/// The credential options of one name prefix.
 #[derive(Debug, Clone, Default)]
 pub(in crate::options) struct CredentialsDraft {
     pub(in crate::options) access_key_id: Option<Secret>,
@@ -22,7 +22,7 @@ pub(in crate::options) struct CredentialsDraft {
 }
 
 impl CredentialsDraft {
-    /// Checks the options together, whose names begin with `prefix`.
+    /// Checks the options whose names start with `prefix`.
     pub(super) fn finish(&self, prefix: &str) -> Result<CredentialSettings> {
         Ok(CredentialSettings {
             base: self.base(prefix)?,
@@ -32,7 +32,7 @@ impl CredentialsDraft {
 
     fn base(&self, prefix: &str) -> Result<Option<BaseCredentials>> {
         if self.provider_param.is_some() && self.provider.is_none() {
-            return Err(alone(
+            return Err(requires_option(
                 prefix,
                 "credentialProviderParam",
                 "credentialProviderClass",
@@ -44,12 +44,12 @@ impl CredentialsDraft {
             name,
             param: self.provider_param.clone(),
         });
-        let mut said = [keys, profile, provider].into_iter().flatten();
-        let base = said.next();
-        if said.next().is_some() {
+        let mut bases = [keys, profile, provider].into_iter().flatten();
+        let base = bases.next();
+        if bases.next().is_some() {
             return Err(Error::invalid_option(format!(
                 "options '{prefix}awsAccessKeyId', '{prefix}awsProfile' and \
-                 '{prefix}credentialProviderClass' are each a way to credentials: expected one of them"
+                 '{prefix}credentialProviderClass' each specify credentials: expected only one of them"
             )));
         }
         Ok(base)
@@ -78,22 +78,22 @@ impl CredentialsDraft {
 
     fn role(&self, prefix: &str) -> Result<Option<RoleSettings>> {
         if self.roles.is_empty() {
-            let pointless = [
+            let dependent = [
                 ("stsSessionName", self.session_name.is_some()),
                 ("stsEndpointUrl", self.sts_endpoint_url.is_some()),
                 ("stsExternalId", self.external_id.is_some()),
                 ("stsSessionDurationSec", self.session_length.is_some()),
             ];
-            return match pointless.into_iter().find(|(_, given)| *given) {
+            return match dependent.into_iter().find(|(_, given)| *given) {
                 None => Ok(None),
-                Some((name, _)) => Err(alone(prefix, name, "stsRoleArn")),
+                Some((name, _)) => Err(requires_option(prefix, name, "stsRoleArn")),
             };
         }
         let session_length = self.session_length.unwrap_or(RoleSettings::SESSION_LENGTH);
         if self.roles.len() > 1 && session_length > RoleSettings::SESSION_LENGTH {
             return Err(Error::invalid_option(format!(
-                "option '{prefix}stsSessionDurationSec' = '{}': expected at most {} where one role \
-                 assumes another, which is what STS allows",
+                "option '{prefix}stsSessionDurationSec' = '{}': expected at most {}, which is the limit of STS \
+                 if one role assumes another",
                 session_length.as_secs(),
                 RoleSettings::SESSION_LENGTH.as_secs()
             )));
@@ -111,8 +111,8 @@ impl CredentialsDraft {
     }
 }
 
-/// An option that says nothing without another.
-fn alone(prefix: &str, name: &str, other: &str) -> Error {
+/// The error for an option that has no effect without another one.
+fn requires_option(prefix: &str, name: &str, other: &str) -> Error {
     Error::invalid_option(format!(
         "option '{prefix}{name}': expected only together with '{prefix}{other}'"
     ))

@@ -1,15 +1,15 @@
-//! Options of the proxy, as they are collected, and the rules across them.
+//! Proxy options and their checks.
 
 use crate::error::{Error, Result};
 use crate::model::{ProxyLogin, ProxySettings, Secret};
 
-/// The port of a proxy that names none (Kinesis Producer Library, `ProxyPort`).
+/// The default port of a proxy (Kinesis Producer Library, `ProxyPort`).
 const DEFAULT_PORT: u16 = 443;
 
-/// The four options.
+/// The proxy options.
 #[derive(Debug, Clone, Default)]
 pub(in crate::options) struct ProxyDraft {
-    /// `http://host` or `https://host`, maybe with a port.
+    /// `http://host` or `https://host`.
     pub(in crate::options) address: Option<String>,
     pub(in crate::options) port: Option<u16>,
     pub(in crate::options) username: Option<String>,
@@ -20,14 +20,14 @@ impl ProxyDraft {
     /// Checks the options together.
     pub(super) fn finish(&self) -> Result<Option<ProxySettings>> {
         let Some(address) = &self.address else {
-            let pointless = [
+            let dependent = [
                 ("proxyPort", self.port.is_some()),
                 ("proxyUsername", self.username.is_some()),
                 ("proxyPassword", self.password.is_some()),
             ];
-            return match pointless.into_iter().find(|(_, given)| *given) {
+            return match dependent.into_iter().find(|(_, given)| *given) {
                 None => Ok(None),
-                Some((name, _)) => Err(alone(name, "proxyAddress")),
+                Some((name, _)) => Err(requires_option(name, "proxyAddress")),
             };
         };
         let login = match (&self.username, &self.password) {
@@ -36,8 +36,8 @@ impl ProxyDraft {
                 username: username.clone(),
                 password: password.clone(),
             }),
-            (Some(_), None) => return Err(alone("proxyUsername", "proxyPassword")),
-            (None, Some(_)) => return Err(alone("proxyPassword", "proxyUsername")),
+            (Some(_), None) => return Err(requires_option("proxyUsername", "proxyPassword")),
+            (None, Some(_)) => return Err(requires_option("proxyPassword", "proxyUsername")),
         };
         let port = self.port.unwrap_or(DEFAULT_PORT);
         Ok(Some(ProxySettings {
@@ -47,8 +47,8 @@ impl ProxyDraft {
     }
 }
 
-/// An option that says nothing without another.
-fn alone(name: &str, other: &str) -> Error {
+/// The error for an option that has no effect without another one.
+fn requires_option(name: &str, other: &str) -> Error {
     Error::invalid_option(format!(
         "option 'kinesis.sink.{name}': expected only together with 'kinesis.sink.{other}'"
     ))

@@ -1,4 +1,5 @@
-//! JSON of positions: one object for one stream, an entry of a log of ours, a file of Spark's.
+//! Parses JSON positions: an object per stream, an offset log entry of this crate, or a Spark
+//! offset file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,25 +7,25 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{SourcePlaces, shard_position};
+use super::{StreamPositions, shard_position};
 use crate::model::{ShardId, ShardPosition};
 use crate::options::value::Parsed;
 
-/// An entry of `offsets` of a streaming query, with the ends of what it read of each source; or one
-/// object with the places of shards, and a member `metadata` that may name their stream.
-pub(super) fn document(text: &str) -> Parsed<Vec<SourcePlaces>> {
+/// Parses an entry of a query's `offsets` log, using the ends of its ranges; or an object with one
+/// member per shard and an optional `metadata` that names the stream.
+pub(super) fn document(text: &str) -> Parsed<Vec<StreamPositions>> {
     let Members(members) = serde_json::from_str(text)
         .map_err(|error| format!("expected a JSON object of positions per shard: {error}"))?;
     match members.get("sources") {
-        Some(sources) => entry(sources),
-        None => Ok(vec![object(&members)?]),
+        Some(sources) => log_entry(sources),
+        None => Ok(vec![shard_object(&members)?]),
     }
 }
 
-/// A file of `offsets` in a checkpoint of Spark: `v1`, a line about the batch, and a line for each
-/// source, `-` where it has none. Sources that are no streams are left out. `None` where the text is
-/// something else.
-pub(super) fn spark_log(text: &str) -> Option<Parsed<Vec<SourcePlaces>>> {
+/// Parses a file of `offsets` in a Spark checkpoint: the line `v1`, a line about the batch, and a
+/// line per source, or `-` if the source has no offset. Ignores sources that are not Kinesis
+/// streams. Returns `None` if the text is something else.
+pub(super) fn spark_log(text: &str) -> Option<Parsed<Vec<StreamPositions>>> {
     let (version, lines) = text.split_once('\n')?;
     let version = version.trim_end();
     let number = version.strip_prefix('v')?;
@@ -33,10 +34,10 @@ pub(super) fn spark_log(text: &str) -> Option<Parsed<Vec<SourcePlaces>>> {
     }
     if version != "v1" {
         return Some(Err(format!(
-            "begins as a file of Spark's of version '{version}': expected 'v1'"
+            "looks like a Spark offset file of version '{version}': expected 'v1'"
         )));
     }
-    // The first of them is about the batch.
+    // The first line is about the batch.
     let lines = lines.lines().map(str::trim).zip(2..).skip(1);
     let sources = lines.filter(|(line, _)| line.starts_with('{'));
     let sources = sources.filter_map(|(line, number)| {
@@ -46,19 +47,19 @@ pub(super) fn spark_log(text: &str) -> Option<Parsed<Vec<SourcePlaces>>> {
     Some(sources.collect())
 }
 
-/// `None` where the line is of a source that is no stream.
-fn spark_source(line: &str) -> Parsed<Option<SourcePlaces>> {
+/// `None` if the source is not a Kinesis stream.
+fn spark_source(line: &str) -> Parsed<Option<StreamPositions>> {
     let Members(members) = serde_json::from_str(line)
         .map_err(|error| format!("expected the positions of a source as JSON: {error}"))?;
     let stream = members.get("metadata").and_then(|it| it.get("streamName"));
     match stream {
-        Some(_) => object(&members).map(Some),
+        Some(_) => shard_object(&members).map(Some),
         None => Ok(None),
     }
 }
 
-/// One member for each shard, and `metadata`.
-fn object(members: &Map<String, Value>) -> Parsed<SourcePlaces> {
+/// Parses an object with one member per shard, and `metadata`.
+fn shard_object(members: &Map<String, Value>) -> Parsed<StreamPositions> {
     let mut stream = None;
     if let Some(metadata) = members.get("metadata") {
         let metadata = metadata
@@ -68,14 +69,14 @@ fn object(members: &Map<String, Value>) -> Parsed<SourcePlaces> {
         stream = name.map(str::to_owned);
     }
     let shards = members.iter().filter(|(key, _)| *key != "metadata");
-    Ok(SourcePlaces {
+    Ok(StreamPositions {
         stream,
         shards: places(shards, "")?,
     })
 }
 
-/// What the entry of a batch says of its sources. Members that are not needed here are not looked at.
-fn entry(sources: &Value) -> Parsed<Vec<SourcePlaces>> {
+/// Parses the sources of a log entry; other members are ignored.
+fn log_entry(sources: &Value) -> Parsed<Vec<StreamPositions>> {
     let sources = sources
         .as_array()
         .ok_or("expected a list under 'sources'")?;
@@ -88,7 +89,7 @@ fn entry(sources: &Value) -> Parsed<Vec<SourcePlaces>> {
         let shards = source.get("shards").and_then(Value::as_object);
         let shards =
             shards.ok_or_else(|| format!("expected a JSON object of shards under '{within}'"))?;
-        Ok(SourcePlaces {
+        Ok(StreamPositions {
             stream: Some(stream.to_owned()),
             shards: places(shards.iter(), &format!("{within}."))?,
         })
@@ -109,7 +110,7 @@ fn places<'a>(
         .collect()
 }
 
-/// The members of an object, each of which stands there once.
+/// The members of a JSON object without duplicate keys.
 struct Members(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -131,7 +132,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
         let mut members = Map::new();
         while let Some((key, value)) = map.next_entry::<String, Value>()? {
             if members.contains_key(&key) {
-                return Err(A::Error::custom(format!("'{key}' stands there twice")));
+                return Err(A::Error::custom(format!("duplicate key '{key}'")));
             }
             members.insert(key, value);
         }

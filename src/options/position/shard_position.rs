@@ -1,5 +1,5 @@
-//! How the place of one shard is spelled: as text, as the awslabs connector writes it, or as the range
-//! of a batch.
+//! Parses the position of one shard: as text, in the awslabs connector's form, or as the range of a
+//! batch.
 
 use serde_json::{Map, Value};
 
@@ -10,22 +10,22 @@ use crate::options::value::{self, Parsed};
 const EXPECTED: &str = "expected a position such as 'AFTER 4959', 'AT 4959', 'TRIM_HORIZON', \
     'AT_TIMESTAMP 2023-08-30T19:00:05Z' or 'SHARD_END', or an object with 'iteratorType' or 'upto'";
 
-/// `None` for LATEST: such a shard starts with what arrives from now on.
+/// Returns `None` for `LATEST`: the shard starts at records that arrive from now on.
 pub(super) fn parse(value: &Value) -> Parsed<Option<ShardPosition>> {
     match value {
-        Value::String(text) => written(text),
+        Value::String(text) => position_text(text),
         Value::Object(fields) if fields.contains_key("upto") => match &fields["upto"] {
-            Value::String(text) => written(text).map_err(|error| format!("'upto': {error}")),
+            Value::String(text) => position_text(text).map_err(|error| format!("'upto': {error}")),
             other => Err(format!("'upto' = {other}: expected a position as text")),
         },
-        Value::Object(fields) if fields.contains_key("iteratorType") => connector(fields),
+        Value::Object(fields) if fields.contains_key("iteratorType") => connector_position(fields),
         Value::Object(_) => Err(EXPECTED.to_owned()),
         other => Err(format!("{other}: {EXPECTED}")),
     }
 }
 
-/// A position as it prints, or a word.
-fn written(text: &str) -> Parsed<Option<ShardPosition>> {
+/// Parses a position in its text form, or a keyword.
+fn position_text(text: &str) -> Parsed<Option<ShardPosition>> {
     let text = text.trim();
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let word = word.to_ascii_uppercase();
@@ -46,7 +46,7 @@ fn written(text: &str) -> Parsed<Option<ShardPosition>> {
     Ok(Some(position))
 }
 
-fn connector(fields: &Map<String, Value>) -> Parsed<Option<ShardPosition>> {
+fn connector_position(fields: &Map<String, Value>) -> Parsed<Option<ShardPosition>> {
     let place = string(fields, "iteratorPosition").unwrap_or_default();
     let kind = string(fields, "iteratorType").unwrap_or_default();
     let position = match kind.to_ascii_uppercase().as_str() {
@@ -76,7 +76,7 @@ fn connector(fields: &Map<String, Value>) -> Parsed<Option<ShardPosition>> {
 }
 
 fn sequence(fields: &Map<String, Value>, digits: &str) -> Parsed<SequenceNumber> {
-    // JSON numbers that long lose their last digits.
+    // A JSON number of this length loses its last digits.
     if fields.get("iteratorPosition").is_some_and(Value::is_f64) {
         return Err(format!(
             "'iteratorPosition' = {digits}: expected the sequence number in quotes"
@@ -85,7 +85,7 @@ fn sequence(fields: &Map<String, Value>, digits: &str) -> Parsed<SequenceNumber>
     SequenceNumber::new(digits).map_err(|error| format!("'iteratorPosition': {error}"))
 }
 
-/// The place inside an aggregated record; none when all of it was read.
+/// The index inside an aggregated record; `None` if all of it was read.
 fn sub_sequence(fields: &Map<String, Value>) -> Parsed<Option<u64>> {
     let whole = string(fields, "isLast").is_some_and(|last| last.eq_ignore_ascii_case("true"));
     match string(fields, "subSequenceNumber").as_deref() {
@@ -97,7 +97,7 @@ fn sub_sequence(fields: &Map<String, Value>) -> Parsed<Option<u64>> {
     }
 }
 
-/// A member as text, also where it was written as a bare number or boolean.
+/// A member as text, even if written as a bare number or boolean.
 fn string(fields: &Map<String, Value>, name: &str) -> Option<String> {
     match fields.get(name)? {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! How a point in time is spelled.
+//! Parses timestamps.
 
 use chrono::DateTime;
 
@@ -9,17 +9,18 @@ const EXPECTED: &str = "expected a date and a time with 'Z' or an offset, such a
     '2023-08-30T19:00:05Z', '2023-08-30 19:00:05.250+02:00', or the 13 digits of milliseconds since \
     1970";
 
-/// Date, time and offset, fractions of a second allowed, `T` or a blank between them; or Unix time in
-/// seconds (10 digits) or milliseconds (13 digits). What is finer than a millisecond is cut off.
+/// Parses date, time and UTC offset, with optional fractions of a second and `T` or a space as
+/// separator; or Unix time in seconds (10 digits) or milliseconds (13 digits). Truncates to
+/// milliseconds.
 ///
 /// # Errors
-/// What was expected: also where the offset is missing, and before 1970.
+/// The expected form, also if the offset is missing or the time is before 1970.
 pub(super) fn parse(text: &str) -> Parsed<UnixMillis> {
     let text = text.trim();
     if text.bytes().all(|b| b.is_ascii_digit()) {
         return unix_time(text).ok_or_else(|| EXPECTED.to_owned());
     }
-    // `t` and `z` are as good as `T` and `Z`.
+    // `t` and `z` are accepted for `T` and `Z`.
     let upper = text.to_ascii_uppercase();
     let zoned = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z"];
     let time = zoned
@@ -29,13 +30,14 @@ pub(super) fn parse(text: &str) -> Parsed<UnixMillis> {
         .ok_or(EXPECTED)?;
     if time.0 < 0 || time > UnixMillis::LAST {
         return Err(format!(
-            "{time} is out of range: expected a time from 1970 on"
+            "{time} is out of range: expected a time in 1970 or later"
         ));
     }
     Ok(time)
 }
 
-/// Ten digits were seconds from 2001 on and will be until 2286, thirteen milliseconds: no stream is older.
+/// Ten digits are seconds from 2001 to 2286; thirteen digits are milliseconds in the same years. No
+/// stream is older.
 fn unix_time(digits: &str) -> Option<UnixMillis> {
     let number: i64 = digits.parse().ok()?;
     match digits.len() {

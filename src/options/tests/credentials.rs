@@ -1,4 +1,4 @@
-//! Who asks: for the stream, and for the DynamoDB table of its offsets.
+//! Credentials for the stream and for the DynamoDB table of its offsets.
 
 use super::*;
 use crate::model::{BaseCredentials, CredentialSettings};
@@ -10,7 +10,7 @@ fn credentials(pairs: &[(&str, &str)]) -> CredentialSettings {
     options(pairs).unwrap().connection.credentials
 }
 
-/// Pairs named with one prefix and the other, with what the second needs besides.
+/// Runs `test` with the pairs under both option prefixes.
 fn with_both_prefixes(pairs: &[(&str, &str)], test: impl Fn(&str, &[(&str, &str)])) {
     for prefix in ["kinesis.", "kinesis.dynamodb."] {
         let named: Vec<_> = pairs
@@ -27,9 +27,9 @@ fn with_both_prefixes(pairs: &[(&str, &str)], test: impl Fn(&str, &[(&str, &str)
 }
 
 #[test]
-fn keys_come_in_pairs() {
+fn access_key_id_and_secret_require_each_other() {
     with_both_prefixes(&[("awsSecretKey", "canary")], |prefix, pairs| {
-        let message = refusal(pairs);
+        let message = rejection(pairs);
         let expected = format!("'{prefix}awsAccessKeyId' is missing");
         assert!(
             message.contains(&expected) && !message.contains("canary"),
@@ -37,13 +37,13 @@ fn keys_come_in_pairs() {
         );
     });
     with_both_prefixes(&[("sessionToken", "canary")], |_, pairs| {
-        let message = refusal(pairs);
+        let message = rejection(pairs);
         assert!(!message.contains("canary"), "{message}");
     });
 }
 
 #[test]
-fn there_is_one_way_to_credentials() {
+fn keys_profile_and_provider_are_exclusive() {
     let keys = [("awsAccessKeyId", "AKIDEXAMPLE"), ("awsSecretKey", "hush")];
     let profile = [("awsProfile", "dev")];
     let provider = [("credentialProviderClass", "vault")];
@@ -53,9 +53,9 @@ fn there_is_one_way_to_credentials() {
         (&profile, &provider),
     ] {
         with_both_prefixes(&[one, other].concat(), |prefix, pairs| {
-            let message = refusal(pairs);
+            let message = rejection(pairs);
             assert!(
-                message.contains("expected one of them") && message.contains(prefix),
+                message.contains("expected only one of them") && message.contains(prefix),
                 "{message}"
             );
         });
@@ -63,7 +63,7 @@ fn there_is_one_way_to_credentials() {
 }
 
 #[test]
-fn what_says_nothing_without_another_is_refused() {
+fn dependent_options_are_rejected_without_their_main_option() {
     for (name, value, other) in [
         ("stsSessionName", "nightly", "stsRoleArn"),
         (
@@ -81,7 +81,7 @@ fn what_says_nothing_without_another_is_refused() {
     ] {
         with_both_prefixes(&[(name, value)], |prefix, pairs| {
             assert_eq!(
-                refusal(pairs),
+                rejection(pairs),
                 format!("option '{prefix}{name}': expected only together with '{prefix}{other}'")
             );
         });
@@ -89,7 +89,7 @@ fn what_says_nothing_without_another_is_refused() {
 }
 
 #[test]
-fn a_role_has_a_session_of_an_hour_with_a_name_unless_they_are_given() {
+fn role_sessions_have_a_default_name_and_length() {
     let role = credentials(&[("kinesis.stsRoleArn", READER)]).role.unwrap();
     assert_eq!(role.chain, [READER]);
     assert_eq!(role.session_name, "datafusion-kinesis");
@@ -112,7 +112,7 @@ fn a_role_has_a_session_of_an_hour_with_a_name_unless_they_are_given() {
 }
 
 #[test]
-fn roles_are_listed_in_the_order_they_are_assumed_in() {
+fn roles_are_assumed_in_the_listed_order() {
     let odd = "arn:aws-cn:iam::444455556666:role/a/b,c@d";
     let chain = |list: &str| {
         let given = credentials(&[("kinesis.stsRoleArn", list)]);
@@ -129,22 +129,22 @@ fn roles_are_listed_in_the_order_they_are_assumed_in() {
         &format!("{READER},,{READER}"),
         &format!("{READER} {READER}"),
     ] {
-        let message = refusal(&[("kinesis.stsRoleArn", list)]);
+        let message = rejection(&[("kinesis.stsRoleArn", list)]);
         assert!(message.contains("expected the ARN of a role"), "{message}");
     }
 }
 
 #[test]
-fn sessions_of_a_chain_live_an_hour_at_most() {
+fn sessions_of_chained_roles_last_at_most_an_hour() {
     let two = format!("{READER},{READER}");
     let long = ("kinesis.stsSessionDurationSec", "3601");
     assert!(options(&[("kinesis.stsRoleArn", READER), long]).is_ok());
-    let message = refusal(&[("kinesis.stsRoleArn", &two), long]);
+    let message = rejection(&[("kinesis.stsRoleArn", &two), long]);
     assert!(message.contains("expected at most 3600"), "{message}");
 }
 
 #[test]
-fn a_role_is_assumed_by_whoever_else_is_named() {
+fn a_role_is_assumed_with_the_configured_base_credentials() {
     let given = credentials(&[
         ("kinesis.stsRoleArn", READER),
         ("kinesis.awsProfile", "dev"),
@@ -154,34 +154,34 @@ fn a_role_is_assumed_by_whoever_else_is_named() {
 }
 
 #[test]
-fn the_table_of_the_offsets_has_the_base_of_the_stream_and_not_its_role() {
+fn the_offsets_table_uses_the_streams_base_credentials_but_not_its_role() {
     let of_table = |pairs: &[(&str, &str)]| {
         let options = options(&[pairs, &[IN_DYNAMODB]].concat()).unwrap();
         let CommitterKind::DynamoDb(dynamodb) = options.source.metadata.committer else {
             panic!("not in DynamoDB");
         };
-        dynamodb.credentials_beside(&options.connection.credentials)
+        dynamodb.credentials_with_defaults(&options.connection.credentials)
     };
     let stream = [
         ("kinesis.stsRoleArn", READER),
         ("kinesis.awsProfile", "dev"),
     ];
     let dev = Some(BaseCredentials::Profile("dev".to_owned()));
-    let beside = of_table(&stream);
-    assert_eq!((beside.base, beside.role), (dev.clone(), None));
+    let resolved = of_table(&stream);
+    assert_eq!((resolved.base, resolved.role), (dev.clone(), None));
 
     let writer = "arn:aws:iam::111122223333:role/writer";
-    let beside = of_table(&[&stream[..], &[("kinesis.dynamodb.stsRoleArn", writer)]].concat());
-    assert_eq!(beside.base, dev);
-    assert_eq!(beside.role.unwrap().chain, [writer]);
+    let resolved = of_table(&[&stream[..], &[("kinesis.dynamodb.stsRoleArn", writer)]].concat());
+    assert_eq!(resolved.base, dev);
+    assert_eq!(resolved.role.unwrap().chain, [writer]);
 
-    let beside = of_table(&[&stream[..], &[("kinesis.dynamodb.awsProfile", "ops")]].concat());
+    let resolved = of_table(&[&stream[..], &[("kinesis.dynamodb.awsProfile", "ops")]].concat());
     let ops = Some(BaseCredentials::Profile("ops".to_owned()));
-    assert_eq!((beside.base, beside.role), (ops, None));
+    assert_eq!((resolved.base, resolved.role), (ops, None));
 }
 
 #[test]
-fn no_secret_shows_in_debug_of_options() {
+fn debug_output_of_options_shows_no_secret() {
     let options = options(&[
         ("kinesis.awsAccessKeyId", "AKIACANARY"),
         ("kinesis.awsSecretKey", "canary-secret"),

@@ -1,4 +1,4 @@
-//! Where reading starts.
+//! Starting positions.
 
 use super::*;
 use crate::model::{SequenceNumber, ShardId, ShardPosition, UnixMillis};
@@ -10,7 +10,7 @@ fn position(text: &str) -> Result<StartingPosition> {
 }
 
 #[test]
-fn starting_positions_are_words_or_times() {
+fn starting_positions_are_keywords_or_times() {
     assert_eq!(position(" latest ").unwrap(), StartingPosition::Latest);
     assert_eq!(position("Earliest").unwrap(), StartingPosition::TrimHorizon);
     for text in [
@@ -34,7 +34,7 @@ fn starting_positions_are_words_or_times() {
 }
 
 #[test]
-fn what_is_no_starting_position_is_told_what_is() {
+fn an_invalid_starting_position_is_rejected_with_the_expected_forms() {
     for text in [
         "",
         "AFTER",
@@ -62,7 +62,7 @@ fn what_is_no_starting_position_is_told_what_is() {
     assert!(zone.to_string().contains("with 'Z' or an offset"), "{zone}");
 }
 
-/// What `json` says of shards 0, 1, …; None for those it does not place.
+/// The positions in `json` of shards 0, 1, …; `None` for those without one.
 fn places(json: &str, shards: u32) -> Vec<Option<String>> {
     let position = position(json).unwrap();
     let place = |n| position.position_of(&ShardId::new(format!("shardId-{n:012}")));
@@ -70,7 +70,7 @@ fn places(json: &str, shards: u32) -> Vec<Option<String>> {
 }
 
 #[test]
-fn positions_as_they_print_are_a_starting_position() {
+fn the_text_forms_of_positions_are_accepted() {
     let json = r#"{
         "shardId-000000000000": "AFTER 4959",
         "shardId-000000000001": "after 4959.3",
@@ -93,7 +93,7 @@ fn positions_as_they_print_are_a_starting_position() {
 }
 
 #[test]
-fn an_entry_of_a_checkpoint_is_where_its_batch_ended() {
+fn an_offset_log_entry_gives_the_ends_of_its_ranges() {
     let json = r#"{
         "version": 1, "batch": 12, "epoch": 3, "run": "9f86d081884c7d65",
         "time": "2026-11-20T10:00:00.000Z",
@@ -112,7 +112,7 @@ fn an_entry_of_a_checkpoint_is_where_its_batch_ended() {
     assert!(
         foreign
             .to_string()
-            .contains("positions of streams 'clicks', 'others', expected those of 'words'"),
+            .contains("positions for streams 'clicks', 'others', expected positions for 'words'"),
         "{foreign}"
     );
     let twice = position(&json.replace("clicks", "words")).unwrap_err();
@@ -120,7 +120,7 @@ fn an_entry_of_a_checkpoint_is_where_its_batch_ended() {
 }
 
 #[test]
-fn a_file_of_sparks_offsets_is_a_starting_position() {
+fn a_spark_offset_file_is_accepted() {
     let file = include_str!("../../../tests/data/spark_offsets.txt");
     assert_eq!(
         places(file, 4),
@@ -139,9 +139,9 @@ fn a_file_of_sparks_offsets_is_a_starting_position() {
         (&file.replacen("v1", "v2", 1), "version 'v2': expected 'v1'"),
         (
             &file.replace("\"words\"", "\"verbs\""),
-            "positions of stream 'verbs'",
+            "positions for stream 'verbs'",
         ),
-        ("v1\n{\"batchWatermarkMs\":0}\n-", "positions of no stream"),
+        ("v1\n{\"batchWatermarkMs\":0}\n-", "positions for no stream"),
         (
             "v1\n{\"batchWatermarkMs\":0}\n{\"metadata\":{\"streamName\":\"words\",\"batchId\":\"-1\"}}",
             "names no shard",
@@ -153,7 +153,7 @@ fn a_file_of_sparks_offsets_is_a_starting_position() {
 }
 
 #[test]
-fn the_connectors_offset_json_is_a_starting_position() {
+fn the_offset_json_of_the_connector_is_accepted() {
     let json = r#"{
         "metadata": {"streamName": "words", "batchId": "7"},
         "shardId-000000000000": {"iteratorType": "AFTER_SEQUENCE_NUMBER", "iteratorPosition": "4959", "subSequenceNumber": "3", "isLast": "false"},
@@ -188,12 +188,12 @@ fn the_connectors_offset_json_is_a_starting_position() {
 }
 
 #[test]
-fn positions_of_another_stream_or_of_no_sense_are_refused() {
+fn positions_of_another_stream_or_invalid_json_are_rejected() {
     let message = position(r#"{"metadata": {"streamName": "clicks"}}"#)
         .unwrap_err()
         .to_string();
     assert!(
-        message.contains("stream 'clicks', expected those of 'words'"),
+        message.contains("stream 'clicks', expected positions for 'words'"),
         "{message}"
     );
     for json in [
@@ -228,7 +228,7 @@ fn positions_of_another_stream_or_of_no_sense_are_refused() {
 }
 
 #[test]
-fn what_is_wrong_in_json_is_found_where_it_is() {
+fn json_errors_name_their_location() {
     for (json, expected) in [
         (
             "{\n  \"shardId-0\": \"AFTER 7\",\n  oops\n}",
@@ -236,7 +236,7 @@ fn what_is_wrong_in_json_is_found_where_it_is() {
         ),
         (
             r#"{"shardId-0": "AFTER 7", "shardId-0": "AFTER 8"}"#,
-            "'shardId-0' stands there twice",
+            "duplicate key 'shardId-0'",
         ),
         (
             r#"{"sources": [{"stream": "words", "shards": {"shardId-0": {"upto": "AFTER"}}}]}"#,
@@ -253,7 +253,7 @@ fn what_is_wrong_in_json_is_found_where_it_is() {
 }
 
 #[test]
-fn a_long_value_is_not_repeated_whole() {
+fn a_long_value_is_shortened_in_the_message() {
     let json = format!(r#"{{"shardId-0": "AFTER {}"}}"#, "7é".repeat(5_000));
     let message = position(&json).unwrap_err().to_string();
     let shown = message.split("': ").next().unwrap();

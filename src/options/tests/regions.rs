@@ -1,4 +1,4 @@
-//! Where the stream is, and how it is reached.
+//! Regions and encryption of endpoints.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn region(pairs: &[(&str, &str)]) -> Option<String> {
 }
 
 #[test]
-fn the_region_of_the_stream_is_what_names_it_most_closely() {
+fn the_stream_region_comes_from_the_most_specific_source() {
     let home = ("kinesis.region", "us-east-1");
     let own = ("kinesis.kinesisRegion", "eu-west-1");
     let arn = ("kinesis.streamName", ARN);
@@ -27,7 +27,7 @@ fn the_region_of_the_stream_is_what_names_it_most_closely() {
 }
 
 #[test]
-fn what_names_it_names_the_same() {
+fn contradicting_regions_are_rejected() {
     for pairs in [
         [
             ("kinesis.kinesisRegion", "us-east-1"),
@@ -42,9 +42,9 @@ fn what_names_it_names_the_same() {
             ("kinesis.endpointUrl", FRANKFURT),
         ],
     ] {
-        let message = refusal(&pairs);
+        let message = rejection(&pairs);
         assert!(
-            message.contains("says region '")
+            message.contains("specifies region '")
                 && message.contains("expected the region of the stream"),
             "{message}"
         );
@@ -52,7 +52,7 @@ fn what_names_it_names_the_same() {
 }
 
 #[test]
-fn the_table_of_the_offsets_is_at_home() {
+fn the_offsets_table_is_in_the_region_of_the_query() {
     let dynamodb = |pairs: &[(&str, &str)]| {
         let asked = ("kinesis.metadataCommitterType", "DYNAMODB");
         let options = options(&[pairs, &[asked]].concat()).unwrap();
@@ -76,7 +76,7 @@ fn the_table_of_the_offsets_is_at_home() {
 }
 
 #[test]
-fn other_machines_are_reached_by_https_unless_it_is_allowed() {
+fn http_to_other_hosts_requires_allow_http() {
     let role = (
         "kinesis.stsRoleArn",
         "arn:aws:iam::111122223333:role/reader",
@@ -93,7 +93,7 @@ fn other_machines_are_reached_by_https_unless_it_is_allowed() {
         "kinesis.dynamodb.stsEndpointUrl",
     ] {
         let pairs = [role, own_role, kept, (name, "http://localstack:4566")];
-        let message = refusal(&pairs);
+        let message = rejection(&pairs);
         let expected = format!("option '{name}' = 'http://localstack:4566': expected https://");
         assert!(
             message.starts_with(&expected) && message.contains("'kinesis.allowHttp'"),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn streaming_options_are_those_of_the_connector() {
+fn streaming_options_match_the_connector() {
     let source = options(&[]).unwrap().source;
     assert_eq!(source.max_fetch_time_per_shard, None);
     assert_eq!(source.max_batch_bytes, 64 * 1024 * 1024);
@@ -63,7 +63,7 @@ fn streaming_options_are_those_of_the_connector() {
 }
 
 #[test]
-fn an_interval_of_listings_has_a_unit() {
+fn the_listing_interval_requires_a_unit() {
     for (text, millis) in [("50s", 50_000), ("100ms", 100), ("1 day", 86_400_000)] {
         let interval = options(&[("kinesis.describeShardInterval", text)]).unwrap();
         assert_eq!(
@@ -72,13 +72,13 @@ fn an_interval_of_listings_has_a_unit() {
         );
     }
     for text in ["50", "0s", "9ms", "25 hours", ""] {
-        let message = refusal(&[("kinesis.describeShardInterval", text)]);
+        let message = rejection(&[("kinesis.describeShardInterval", text)]);
         assert!(message.contains("such as '50s', '100ms'"), "{message}");
     }
 }
 
 #[test]
-fn a_place_for_offsets_is_a_path_or_a_url_without_secrets() {
+fn a_metadata_path_is_a_path_or_a_url_without_secrets() {
     for place in [
         "/var/lib/counts?",
         "file:///var/lib/counts",
@@ -100,14 +100,14 @@ fn a_place_for_offsets_is_a_path_or_a_url_without_secrets() {
         "s3://a@b:canary@host/counts",
         "https://host/counts?sig=canary",
     ] {
-        let message = refusal(&[("kinesis.metadataPath", place)]);
+        let message = rejection(&[("kinesis.metadataPath", place)]);
         assert!(message.contains("expected an absolute path"), "{message}");
         assert!(!message.contains("canary"), "{message}");
     }
 }
 
 #[test]
-fn an_unbounded_table_starts_with_what_arrives() {
+fn an_unbounded_table_starts_at_latest_by_default() {
     let start = |given: Option<&str>, unbounded: bool| {
         let mut builder = OptionsBuilder::default();
         builder.set_location("words").unwrap();
@@ -127,7 +127,7 @@ fn an_unbounded_table_starts_with_what_arrives() {
 }
 
 #[test]
-fn offsets_are_kept_in_dynamodb_on_request() {
+fn offsets_are_stored_in_dynamodb_on_request() {
     let committer = |pairs: &[(&str, &str)]| options(pairs).unwrap().source.metadata.committer;
     let asked = ("kinesis.metadataCommitterType", "dynamodb");
     let default = CommitterKind::DynamoDb(Box::default());
@@ -148,7 +148,7 @@ fn offsets_are_kept_in_dynamodb_on_request() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_url_is_answered_with_one_of_its_service() {
+fn an_invalid_endpoint_is_rejected_with_an_example_url_of_its_service() {
     for (name, example) in [
         (
             "kinesis.endpointUrl",
@@ -159,7 +159,7 @@ fn an_endpoint_that_is_no_url_is_answered_with_one_of_its_service() {
             "https://dynamodb.eu-west-1.amazonaws.com",
         ),
     ] {
-        let message = refusal(&[(name, "localhost:8000")]);
+        let message = rejection(&[(name, "localhost:8000")]);
         let expected =
             format!("option '{name}' = 'localhost:8000': expected a URL such as '{example}'");
         assert_eq!(message, expected);
@@ -167,14 +167,14 @@ fn an_endpoint_that_is_no_url_is_answered_with_one_of_its_service() {
 }
 
 #[test]
-fn an_endpoint_has_no_query_that_a_signature_may_stand_in() {
+fn an_endpoint_with_a_query_is_rejected() {
     for name in ["kinesis.endpointUrl", "kinesis.dynamodb.endpointUrl"] {
         for url in [
             "https://host/?X-Amz-Signature=hush",
             "https://host#hush",
             "https://host?hush",
         ] {
-            let message = refusal(&[(name, url)]);
+            let message = rejection(&[(name, url)]);
             assert!(message.contains("expected a URL such as"), "{message}");
             assert!(!message.contains("Signature=hush"), "{message}");
         }
@@ -182,7 +182,7 @@ fn an_endpoint_has_no_query_that_a_signature_may_stand_in() {
 }
 
 #[test]
-fn settings_of_a_table_without_a_committer_that_uses_it_are_refused() {
+fn dynamodb_settings_require_the_dynamodb_committer() {
     for (name, value) in [
         ("kinesis.dynamodb.tableName", "offsets"),
         ("kinesis.dynamodb.endpointUrl", "http://localhost:8000"),
@@ -190,7 +190,7 @@ fn settings_of_a_table_without_a_committer_that_uses_it_are_refused() {
     ] {
         for others in [None, Some(("kinesis.metadataCommitterType", "HDFS"))] {
             let pairs: Vec<_> = others.into_iter().chain([(name, value)]).collect();
-            let message = refusal(&pairs);
+            let message = rejection(&pairs);
             let expected = format!("option '{name}': expected only together with");
             assert!(message.starts_with(&expected), "{message}");
             assert!(message.ends_with("= 'DYNAMODB'"), "{message}");

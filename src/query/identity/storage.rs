@@ -118,7 +118,8 @@ async fn open_dynamodb(
     };
     let connection = |source: &PlanSource| source.table().options().connection.clone();
     let region = |source: &PlanSource| source.table().options().dynamodb_region(dynamodb);
-    let caller = |source: &PlanSource| dynamodb.credentials_beside(&connection(source).credentials);
+    let caller =
+        |source: &PlanSource| dynamodb.credentials_with_defaults(&connection(source).credentials);
     let stream = |source: &PlanSource| source.table().stream_summary().stream.name().clone();
     for other in others {
         let missing = if dynamodb.table.is_none() && stream(other) != stream(first) {
