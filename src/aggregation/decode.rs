@@ -1,4 +1,4 @@
-//! From the bytes of a record to the user records inside.
+//! Decodes aggregated records.
 
 use std::iter::FusedIterator;
 
@@ -8,32 +8,34 @@ use super::wire::{Fields, Malformed, Value};
 use super::{DIGEST_BYTES, MAGIC, MAX_KEY_BYTES, UserRecord};
 use crate::model::HashKey;
 
-/// What a record turned out to be.
+/// The result of decoding a record.
 #[derive(Debug, Clone)]
 pub enum Opened<'a> {
-    /// One record as it is: no aggregate, or something that only begins like one. Checksum,
-    /// protobuf and required fields tell.
+    /// Not an aggregate: the magic bytes, the checksum, the protobuf encoding or a required field
+    /// does not match.
     Plain,
-    /// An aggregate by its checksum whose user records cannot all be told: an index beyond its
-    /// table, a key that is not UTF-8 or longer than any partition key, an explicit hash key that is not a decimal below 2^128.
+    /// An aggregate with a valid checksum but invalid user records: an index outside its table, a
+    /// key that is not UTF-8 or longer than any partition key, or an explicit hash key that is not
+    /// a decimal below 2^128.
     ///
-    /// Keep the record whole, as if it were plain, and count it: giving out the readable part
-    /// would lose the rest without a trace.
+    /// Treat the record like a plain one and count it: returning only the readable user records
+    /// would lose the others silently.
     Damaged,
-    /// The user records, all of them sound.
+    /// An aggregate whose user records are all valid.
     Aggregate(UserRecords<'a>),
 }
 
-/// Whether [`open`] has to be asked at all: the magic bytes and room for a message and a checksum.
+/// Whether `record` may be an aggregate: it has the magic bytes and is long enough for a message
+/// and a checksum. If not, [`open`] need not be called.
 #[inline]
 pub fn looks_aggregated(record: &[u8]) -> bool {
     record.len() > MAGIC.len() + DIGEST_BYTES && record.starts_with(&MAGIC)
 }
 
-/// Opens the data of a Kinesis record; the user records borrow from it.
+/// Decodes the data of a Kinesis record; the user records borrow from it.
 ///
-/// Everything is checked before the first user record comes out, so it is all of them or none.
-/// Costs two passes over the bytes (checksum, fields) and three allocations per aggregate.
+/// All user records are validated before the first one is returned, so the result is all of them or
+/// none. Costs two passes over the bytes (checksum, fields) and three allocations per aggregate.
 pub fn open(record: &[u8]) -> Opened<'_> {
     match parts(record) {
         Some((message, digest)) if Md5::digest(message)[..] == *digest => open_message(message),
@@ -41,13 +43,13 @@ pub fn open(record: &[u8]) -> Opened<'_> {
     }
 }
 
-/// Opens what [`open`] has opened before, without its checksum; a record that does not look like an
-/// aggregate is plain.
+/// Decodes a record that [`open`] has decoded before, without verifying the checksum again. A
+/// record that does not look like an aggregate is plain.
 pub(crate) fn open_checked(record: &[u8]) -> Opened<'_> {
     parts(record).map_or(Opened::Plain, |(message, _)| open_message(message))
 }
 
-/// The message and its checksum, where the record looks like an aggregate.
+/// Splits a record that looks like an aggregate into message and checksum.
 fn parts(record: &[u8]) -> Option<(&[u8], &[u8])> {
     let body = looks_aggregated(record).then(|| &record[MAGIC.len()..])?;
     Some(body.split_at(body.len() - DIGEST_BYTES))
@@ -60,7 +62,7 @@ fn open_message(message: &[u8]) -> Opened<'_> {
     }
 }
 
-/// The user records of one aggregate in the order they were written.
+/// The user records of one aggregate, in the order they were written.
 #[derive(Debug, Clone)]
 pub struct UserRecords<'a> {
     partition_keys: Vec<&'a str>,
@@ -68,7 +70,7 @@ pub struct UserRecords<'a> {
     items: std::vec::IntoIter<Item<'a>>,
 }
 
-/// A user record by its places in the tables, which are in range once [`UserRecords`] exists.
+/// A user record as indexes into the key tables. They are in range once [`UserRecords`] exists.
 #[derive(Debug, Clone, Copy)]
 struct Item<'a> {
     partition_key: usize,
@@ -97,7 +99,7 @@ impl ExactSizeIterator for UserRecords<'_> {}
 
 impl FusedIterator for UserRecords<'_> {}
 
-/// A message as it stands: tables may follow the records that point into them.
+/// A parsed message before validation: the tables may follow the records that refer to them.
 #[derive(Debug, Default)]
 struct Tables<'a> {
     partition_keys: Vec<&'a [u8]>,
@@ -120,7 +122,7 @@ impl<'a> Tables<'a> {
         Ok(tables)
     }
 
-    /// Checks what protobuf does not know: that keys are what they should be and indexes point at one.
+    /// Validates what protobuf does not check: the keys, and that indexes are in range.
     fn resolve(self) -> Opened<'a> {
         let in_range = |item: &Item<'_>| {
             item.partition_key < self.partition_keys.len()
@@ -132,7 +134,7 @@ impl<'a> Tables<'a> {
             return Opened::Damaged;
         }
         let text = |bytes: &&'a [u8]| std::str::from_utf8(bytes).ok();
-        // Any number of user records may point at one key: a long one would open into gigabytes.
+        // Many user records may refer to one key, so an oversized key would expand to gigabytes.
         let keys = self.partition_keys.iter();
         let keys = keys.map(|key| text(key).filter(|key| key.len() <= MAX_KEY_BYTES));
         let partition_keys: Option<_> = keys.collect();
@@ -151,15 +153,15 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// Reads a `Record`. As protobuf has it, the last of repeated fields counts, and a known field
-/// with another wire type is an unknown one.
+/// Parses a `Record`. As protobuf specifies, the last of repeated fields wins, and a known field
+/// with an unexpected wire type is treated as unknown.
 fn read_item(message: &[u8]) -> Result<Item<'_>, Malformed> {
     let (mut partition_key, mut explicit_hash_key, mut data) = (None, None, None);
     let mut fields = Fields::of(message);
     while let Some(field) = fields.next()? {
         match field {
-            (1, Value::Varint(index)) => partition_key = Some(place(index)),
-            (2, Value::Varint(index)) => explicit_hash_key = Some(place(index)),
+            (1, Value::Varint(index)) => partition_key = Some(to_index(index)),
+            (2, Value::Varint(index)) => explicit_hash_key = Some(to_index(index)),
             (3, Value::Bytes(bytes)) => data = Some(bytes),
             _ => {}
         }
@@ -171,7 +173,7 @@ fn read_item(message: &[u8]) -> Result<Item<'_>, Malformed> {
     })
 }
 
-/// An index too large for memory is as far out of range as one can be.
-fn place(index: u64) -> usize {
+/// An index that exceeds `usize` is out of range of any table.
+fn to_index(index: u64) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! From user records to the bytes of one record.
+//! Encodes user records into aggregated records.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -13,19 +13,19 @@ use super::wire::{
 use super::{DIGEST_BYTES, MAGIC, UserRecord};
 use crate::model::HashKey;
 
-/// What became of a user record.
+/// The result of adding a user record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Push {
-    /// It is in.
+    /// It was added.
     Added,
-    /// The aggregate would have grown beyond its limit; nothing has changed.
+    /// The aggregate would exceed its size limit; nothing was changed.
     NoRoom,
 }
 
-/// Builds aggregates, one after the other, in buffers it keeps.
+/// Builds aggregates one after another, reusing its buffers.
 ///
-/// Each key stands in its table once. The explicit-hash-key table holds the ones that were set by
-/// the user, and no computed ones.
+/// Each key is stored once in its table. The explicit hash key table contains only keys set by the
+/// user, none that are computed.
 #[derive(Debug, Clone)]
 pub struct AggregateBuilder {
     max_bytes: usize,
@@ -37,7 +37,7 @@ pub struct AggregateBuilder {
     first: Option<First>,
 }
 
-/// Where the first user record stands, to have it back when it stays the only one.
+/// Where the first user record is stored, to return it if it stays the only one.
 #[derive(Debug, Clone)]
 struct First {
     explicit_hash_key: Option<HashKey>,
@@ -45,7 +45,7 @@ struct First {
 }
 
 impl AggregateBuilder {
-    /// Builds aggregates of at most `max_bytes`, magic and checksum included.
+    /// Creates a builder for aggregates of at most `max_bytes`, including magic bytes and checksum.
     pub fn new(max_bytes: usize) -> Self {
         Self {
             max_bytes,
@@ -58,17 +58,17 @@ impl AggregateBuilder {
         }
     }
 
-    /// The number of user records so far.
+    /// The number of user records added so far.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether no user record was added.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The exact size of what [`finish`](Self::finish) would give now.
+    /// The exact size in bytes of the aggregate that [`finish`](Self::finish) would return now.
     pub fn size_bytes(&self) -> usize {
         MAGIC.len()
             + self.partition_keys.encoded.len()
@@ -77,7 +77,7 @@ impl AggregateBuilder {
             + DIGEST_BYTES
     }
 
-    /// The first user record; where it stays the only one there is no point in wrapping it.
+    /// The first user record. If it stays the only one, it need not be wrapped.
     pub fn first(&self) -> Option<UserRecord<'_>> {
         let first = self.first.as_ref()?;
         Some(UserRecord {
@@ -87,11 +87,11 @@ impl AggregateBuilder {
         })
     }
 
-    /// Adds `record`, if it fits.
+    /// Adds `record` if it fits.
     pub fn try_push(&mut self, record: &UserRecord<'_>) -> Push {
         let hash = self.partition_keys.hash(record.partition_key);
         let known_key = self.partition_keys.find(hash, record.partition_key);
-        let key_index = known_key.unwrap_or(self.partition_keys.places.len());
+        let key_index = known_key.unwrap_or(self.partition_keys.ranges.len());
         let mut grown_bytes = match known_key {
             Some(_) => 0,
             None => bytes_field_bytes(record.partition_key.len()),
@@ -154,7 +154,7 @@ impl AggregateBuilder {
         });
     }
 
-    /// The aggregate; the builder is empty again.
+    /// Returns the aggregate and clears the builder.
     pub fn finish(&mut self) -> Bytes {
         let mut out = Vec::with_capacity(self.size_bytes());
         out.extend_from_slice(&MAGIC);
@@ -167,7 +167,7 @@ impl AggregateBuilder {
         out.into()
     }
 
-    /// Drops what was pushed and keeps the buffers.
+    /// Discards the user records but keeps the buffers.
     pub fn clear(&mut self) {
         self.partition_keys.clear();
         self.explicit_hash_keys.clear();
@@ -178,11 +178,11 @@ impl AggregateBuilder {
     }
 }
 
-/// The partition keys, encoded already, found again by their hash.
+/// The encoded partition keys, found by their hash.
 #[derive(Debug, Clone, Default)]
 struct KeyTable {
     encoded: Vec<u8>,
-    places: Vec<Range<usize>>,
+    ranges: Vec<Range<usize>>,
     by_hash: HashMap<u64, usize>,
     hasher: RandomState,
 }
@@ -193,27 +193,27 @@ impl KeyTable {
     }
 
     fn get(&self, index: usize) -> Option<&str> {
-        let bytes = &self.encoded[self.places.get(index)?.clone()];
+        let bytes = &self.encoded[self.ranges.get(index)?.clone()];
         std::str::from_utf8(bytes).ok()
     }
 
     fn find(&self, hash: u64, key: &str) -> Option<usize> {
         let index = *self.by_hash.get(&hash)?;
-        (self.encoded[self.places[index].clone()] == *key.as_bytes()).then_some(index)
+        (self.encoded[self.ranges[index].clone()] == *key.as_bytes()).then_some(index)
     }
 
-    /// Of two keys with one hash the later is found; the other then gets a second entry, which is
-    /// as valid.
+    /// If two keys have the same hash, the later one is found. The other one may then get a second
+    /// entry, which is valid as well.
     fn insert(&mut self, hash: u64, key: &str) {
         put_bytes_field(&mut self.encoded, 1, key.as_bytes());
         let end = self.encoded.len();
-        self.by_hash.insert(hash, self.places.len());
-        self.places.push(end - key.len()..end);
+        self.by_hash.insert(hash, self.ranges.len());
+        self.ranges.push(end - key.len()..end);
     }
 
     fn clear(&mut self) {
         self.encoded.clear();
-        self.places.clear();
+        self.ranges.clear();
         self.by_hash.clear();
     }
 }

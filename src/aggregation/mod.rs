@@ -1,4 +1,5 @@
-//! The aggregated-record format of the Kinesis Producer Library: many user records in one record.
+//! The aggregated record format of the Kinesis Producer Library: many user records in one Kinesis
+//! record.
 //!
 //! ```text
 //! F3 89 9A C2 | protobuf AggregatedRecord | MD5 of the protobuf bytes
@@ -16,8 +17,8 @@
 //! }
 //! ```
 //!
-//! [`open`] reads it in place, [`AggregateBuilder`] writes it byte for byte as that library does.
-//! Nothing says from outside whether a record is an aggregate, so every record is asked with
+//! [`open`] decodes it in place, and [`AggregateBuilder`] encodes it byte for byte like that
+//! library. No metadata marks a record as an aggregate, so every record is checked with
 //! [`looks_aggregated`], and the checksum decides.
 
 mod decode;
@@ -30,28 +31,30 @@ pub use encode::{AggregateBuilder, Push};
 
 use crate::model::HashKey;
 
-/// The first bytes of an aggregate.
+/// The magic bytes at the start of an aggregate.
 pub(crate) const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
 
-/// The longest partition key: 256 characters (API reference, PutRecords) of up to four bytes.
+/// The longest partition key in bytes: 256 characters (API reference, PutRecords) of up to four
+/// bytes.
 const MAX_KEY_BYTES: usize = 1_024;
 
-/// The length of the checksum at its end.
+/// The length in bytes of the checksum at the end of an aggregate.
 const DIGEST_BYTES: usize = 16;
 
-/// One record as a producer wrote it, out of an aggregate or on the way into one.
+/// One record as its producer wrote it, decoded from an aggregate or to be encoded into one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserRecord<'a> {
-    /// The partition key of this record; the aggregate around it has another.
+    /// The partition key of this record. The enclosing aggregate has a different one.
     pub partition_key: &'a str,
-    /// Set where the producer set one.
+    /// The explicit hash key, if the producer set one.
     pub explicit_hash_key: Option<HashKey>,
     /// The payload.
     pub data: &'a [u8],
 }
 
 impl UserRecord<'_> {
-    /// Where the record belongs: its explicit hash key, else the hash of its partition key.
+    /// The hash key that routes the record: its explicit hash key, else the hash of its partition
+    /// key.
     pub fn hash_key(&self) -> HashKey {
         self.explicit_hash_key
             .unwrap_or_else(|| HashKey::of_partition_key(self.partition_key))

@@ -1,4 +1,4 @@
-//! Both directions against aggregates other libraries made, and against chance.
+//! Encoding and decoding against aggregates of other libraries and random ones.
 
 use md5::{Digest, Md5};
 
@@ -40,13 +40,13 @@ fn opened(record: &[u8]) -> Option<Vec<Owned>> {
     }
 }
 
-/// Magic and checksum around `message`.
+/// Wraps `message` in magic bytes and checksum.
 fn sealed(message: &[u8]) -> Vec<u8> {
     let digest = Md5::digest(message);
     [&MAGIC[..], message, &digest[..]].concat()
 }
 
-/// Aggregates of other libraries with what they were made from.
+/// Aggregates of other libraries, with the user records they were made from.
 fn vectors() -> Vec<(String, Vec<Owned>, Vec<u8>)> {
     let json: serde_json::Value =
         serde_json::from_str(include_str!("../../tests/data/kpl_aggregation.json")).unwrap();
@@ -74,7 +74,7 @@ fn vectors() -> Vec<(String, Vec<Owned>, Vec<u8>)> {
 }
 
 #[test]
-fn aggregates_of_other_libraries_open_to_what_went_in() {
+fn aggregates_of_other_libraries_decode_to_their_records() {
     let vectors = vectors();
     assert_eq!(vectors.len(), 5);
     for (name, records, bytes) in vectors {
@@ -84,7 +84,7 @@ fn aggregates_of_other_libraries_open_to_what_went_in() {
 }
 
 #[test]
-fn the_same_records_give_the_same_bytes_as_other_libraries() {
+fn encoding_gives_the_same_bytes_as_other_libraries() {
     let mut builder = AggregateBuilder::new(usize::MAX);
     for (name, records, bytes) in vectors() {
         for record in &records {
@@ -96,7 +96,7 @@ fn the_same_records_give_the_same_bytes_as_other_libraries() {
 }
 
 #[test]
-fn what_only_begins_like_an_aggregate_is_plain() {
+fn a_record_that_only_starts_like_an_aggregate_is_plain() {
     for (what, hex) in [
         (
             "checksum off by one",
@@ -112,7 +112,7 @@ fn what_only_begins_like_an_aggregate_is_plain() {
         ),
         ("magic alone", "f3899ac2"),
         (
-            "checksum right, protobuf not",
+            "valid checksum, invalid protobuf",
             "f3899ac2ffffffffffffffffc2cb56f4c5bf656faca0986e7eba0308",
         ),
         (
@@ -134,8 +134,8 @@ fn what_only_begins_like_an_aggregate_is_plain() {
 }
 
 #[test]
-fn an_aggregate_with_an_index_out_of_its_table_is_damaged_as_a_whole() {
-    // Its first record is sound, and still nothing of it comes out.
+fn an_index_outside_its_table_damages_the_whole_aggregate() {
+    // Its first record is valid, but none must be returned.
     let bytes = unhex(
         "f3899ac20a03706b311a0608001a026f6b1a0708071a036261641a0908001a0561667465722ef3c959bb21c264385c0e2195fb1bcf",
     );
@@ -147,7 +147,7 @@ fn an_aggregate_with_an_index_out_of_its_table_is_damaged_as_a_whole() {
 }
 
 #[test]
-fn a_key_longer_than_any_partition_key_does_not_multiply_what_it_stands_in() {
+fn a_key_longer_than_any_partition_key_is_damaged() {
     let with_key = |key: &str| {
         let mut builder = AggregateBuilder::new(1 << 20);
         for _ in 0..2 {
@@ -171,7 +171,7 @@ fn a_key_longer_than_any_partition_key_does_not_multiply_what_it_stands_in() {
 }
 
 #[test]
-fn an_aggregate_with_a_key_that_is_none_is_damaged() {
+fn an_aggregate_with_an_invalid_key_is_damaged() {
     let not_utf8 = sealed(b"\x0a\x01\xff\x1a\x05\x08\x00\x1a\x01x");
     assert!(matches!(open(&not_utf8), Opened::Damaged));
     let not_decimal = sealed(b"\x0a\x01a\x12\x02-1\x1a\x07\x08\x00\x10\x00\x1a\x01x");
@@ -179,7 +179,7 @@ fn an_aggregate_with_a_key_that_is_none_is_damaged() {
 }
 
 #[test]
-fn order_of_fields_unknown_fields_and_tags_do_not_matter() {
+fn field_order_unknown_fields_and_tags_are_ignored() {
     let bytes = unhex(
         "f3899ac21a1208011a017822060a017412017622030a01757a037a7a7a0a01610a01623ac0ed4a2d15a6d0cd1435e6ec07f4c6",
     );
@@ -197,13 +197,13 @@ fn order_of_fields_unknown_fields_and_tags_do_not_matter() {
 }
 
 #[test]
-fn an_aggregate_of_nothing_holds_nothing() {
+fn an_empty_aggregate_has_no_records() {
     let bytes = unhex("f3899ac20a03706b31e4a4b73894d456d805f23e62c54ab534");
     assert_eq!(opened(&bytes), Some(vec![]));
 }
 
 #[test]
-fn varints_longer_than_needed_are_read() {
+fn non_minimal_varints_are_accepted() {
     let bytes = unhex("f3899ac20a03706b311a060880001a017126a112da5f581e70d77fdbde5a9bde9a");
     assert_eq!(
         opened(&bytes),
@@ -217,7 +217,7 @@ fn varints_longer_than_needed_are_read() {
 }
 
 #[test]
-fn the_last_of_repeated_fields_counts() {
+fn the_last_of_repeated_fields_wins() {
     let message = b"\x0a\x01a\x0a\x01b\x1a\x0a\x08\x00\x1a\x01x\x08\x01\x1a\x01y";
     assert_eq!(
         opened(&sealed(message)),
@@ -226,7 +226,7 @@ fn the_last_of_repeated_fields_counts() {
 }
 
 #[test]
-fn the_hash_of_a_user_record_is_the_explicit_one_where_there_is_one() {
+fn an_explicit_hash_key_overrides_the_hash_of_the_partition_key() {
     let record = (String::from("a"), Some(HashKey(7)), Vec::new());
     assert_eq!(user_record(&record).hash_key(), HashKey(7));
     let record = (String::from("a"), None, Vec::new());
@@ -237,7 +237,7 @@ fn the_hash_of_a_user_record_is_the_explicit_one_where_there_is_one() {
 }
 
 #[test]
-fn the_first_record_can_be_had_back() {
+fn the_first_record_is_returned_unchanged() {
     let mut builder = AggregateBuilder::new(1_000);
     assert_eq!(builder.first(), None);
     let first = (String::from("é世"), Some(HashKey(9)), b"one".to_vec());
@@ -263,7 +263,7 @@ fn random_record(random: &mut fastrand::Rng) -> Owned {
 }
 
 #[test]
-fn any_records_come_back_and_the_size_is_exact_and_within_the_limit() {
+fn random_records_round_trip_within_the_exact_size() {
     let mut random = fastrand::Rng::with_seed(11);
     for _ in 0..300 {
         let max_bytes = random.usize(20..20_000);
@@ -293,7 +293,7 @@ fn any_records_come_back_and_the_size_is_exact_and_within_the_limit() {
 }
 
 #[test]
-fn changed_bytes_never_panic_and_never_give_wrong_records() {
+fn corrupted_bytes_never_panic_and_never_decode() {
     let mut random = fastrand::Rng::with_seed(12);
     for (_, _, bytes) in vectors() {
         for _ in 0..2_000 {
@@ -308,7 +308,7 @@ fn changed_bytes_never_panic_and_never_give_wrong_records() {
             if changed != bytes {
                 assert_eq!(opened(&changed), None);
             }
-            // With the checksum put right anything may be inside, but it must be told.
+            // With a corrected checksum anything may be inside; decoding must not panic.
             if looks_aggregated(&changed) {
                 let message = &changed[MAGIC.len()..changed.len() - DIGEST_BYTES];
                 opened(&sealed(message));
@@ -318,7 +318,7 @@ fn changed_bytes_never_panic_and_never_give_wrong_records() {
 }
 
 #[test]
-fn what_was_checked_before_is_opened_without_its_checksum() {
+fn open_checked_ignores_the_checksum() {
     for (name, users, record) in vectors() {
         let mut spoilt = record.clone();
         *spoilt.last_mut().unwrap() ^= 1;

@@ -1,10 +1,10 @@
-//! As much of the protobuf wire format as the aggregated record needs.
+//! The part of the protobuf wire format that aggregated records need.
 
-/// The bytes are no protobuf message.
+/// The bytes are not a valid protobuf message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
 
-/// A field's value by its wire type; the fixed-width types occur in unknown fields only.
+/// The value of a field, by wire type. The fixed-width types occur only in unknown fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value<'a> {
     Varint(u64),
@@ -12,17 +12,17 @@ pub(super) enum Value<'a> {
     Fixed,
 }
 
-/// Field number and wire type in one byte, for field numbers below 16.
+/// The tag byte of a varint field with a number below 16: field number and wire type.
 pub(super) const fn tag_of_varint(field: u8) -> u8 {
     field << 3
 }
 
-/// See [`tag_of_varint`].
+/// The tag byte of a bytes field with a number below 16.
 pub(super) const fn tag_of_bytes(field: u8) -> u8 {
     (field << 3) | 2
 }
 
-/// Walks the fields of one message.
+/// Iterates over the fields of one message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
     rest: &'a [u8],
@@ -33,9 +33,9 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
-    /// The next field's number and value; `None` at the end.
+    /// The number and value of the next field; `None` at the end.
     ///
-    /// Groups, given up before this format was made, are malformed.
+    /// Groups are malformed: protobuf had deprecated them before this format existed.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -58,8 +58,8 @@ impl<'a> Fields<'a> {
         Ok(Some((field, value)))
     }
 
-    /// Up to ten bytes; a longer form than needed is read like the shortest one, and bits above
-    /// the 64th are cut off, as other readers do.
+    /// Parses a varint of at most ten bytes. Like other decoders, it accepts non-minimal encodings
+    /// and drops bits above the 64th.
     fn varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0_u64;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The length of `value` as a varint.
+/// The length in bytes of `value` as a varint.
 pub(super) fn varint_bytes(value: usize) -> usize {
     let bits = (usize::BITS - value.leading_zeros()).max(1);
     bits.div_ceil(7) as usize
@@ -94,7 +94,7 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: usize) {
     out.push(value as u8);
 }
 
-/// The length of a bytes field below 16: tag, length, content.
+/// The length in bytes of a bytes field with a number below 16: tag, length, content.
 pub(super) fn bytes_field_bytes(content_bytes: usize) -> usize {
     1 + varint_bytes(content_bytes) + content_bytes
 }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn varints_come_back_and_have_the_length_that_was_counted() {
+    fn varints_round_trip_with_the_computed_length() {
         for value in [
             0,
             1,
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn fixed_width_fields_are_stepped_over() {
+    fn fixed_width_fields_are_skipped() {
         let bytes = [0x79, 1, 2, 3, 4, 5, 6, 7, 8, 0x7D, 1, 2, 3, 4, 0x08, 5];
         let mut fields = Fields::of(&bytes);
         assert_eq!(fields.next(), Ok(Some((15, Value::Fixed))));
@@ -141,17 +141,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_unheard_of_is_malformed() {
+    fn truncated_or_unknown_encodings_are_malformed() {
         for bytes in [
             &[0x08][..],                                             // no value
-            &[0x08, 0x80],                                           // value not ended
-            &[0x0A, 5, b'x'],                                        // shorter than it says
-            &[0x0A, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1], // longer than any memory
-            &[0x09, 1, 2, 3],                                        // fixed 64 cut off
-            &[0x0D, 1],                                              // fixed 32 cut off
+            &[0x08, 0x80],                                           // unterminated value
+            &[0x0A, 5, b'x'],                                        // shorter than its length
+            &[0x0A, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1], // longer than memory
+            &[0x09, 1, 2, 3],                                        // truncated fixed 64
+            &[0x0D, 1],                                              // truncated fixed 32
             &[0x0B, 0x0C],                                           // a group
-            &[0x0E],                                                 // no such wire type
-            &[0x00, 1],                                              // no such field
+            &[0x0E],                                                 // unknown wire type
+            &[0x00, 1],                                              // invalid field number
             &[255; 11],                                              // a varint of eleven bytes
         ] {
             assert_eq!(Fields::of(bytes).next(), Err(Malformed), "{bytes:?}");

@@ -1,9 +1,9 @@
-//! How to reach the service, as plain data.
+//! Connection settings: endpoint, region, credentials, proxy, retry policy.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Text that cannot be printed: `Debug` shows stars, and there is no `Display`.
+/// Text that is never printed: `Debug` shows `***`, and `Display` is not implemented.
 ///
 /// ```compile_fail
 /// let secret = datafusion_kinesis::model::Secret::new("k3y");
@@ -13,12 +13,12 @@ use std::time::Duration;
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes the text in.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for whoever signs requests with it.
+    /// The text itself, for signing requests.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -30,68 +30,69 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// An access key that is written down, with the token of temporary credentials.
+/// An access key, with a session token if it is temporary.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StaticCredentials {
     /// Access key id.
     pub access_key_id: Secret,
     /// Secret access key.
     pub secret_key: Secret,
-    /// Token of temporary credentials.
+    /// Session token of temporary credentials.
     pub session_token: Option<Secret>,
 }
 
-/// Who asks at first, before any role is assumed.
+/// The credentials used directly or to assume the first role.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum BaseCredentials {
     /// An access key.
     Static(StaticCredentials),
-    /// A profile of the files that AWS tools share, by its name.
+    /// A profile of the shared AWS configuration files, by name.
     Profile(String),
-    /// A provider of one's own.
+    /// A credential provider registered by the program.
     Provider {
-        /// The name it was registered by.
+        /// The name it was registered under.
         name: String,
-        /// What it is given.
+        /// The parameter passed to it.
         param: Option<Secret>,
     },
 }
 
-/// Roles to assume, one after the other.
+/// Roles to assume in sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RoleSettings {
-    /// Their ARNs, at least one: each is assumed by the one before it, the first by the base.
+    /// The role ARNs, at least one. Each role is assumed by the previous one, the first by the base
+    /// credentials.
     pub chain: Vec<String>,
-    /// What their sessions are called.
+    /// The name of the sessions.
     pub session_name: String,
-    /// What the last role asks for besides.
+    /// The external id that the last role requires.
     pub external_id: Option<Secret>,
-    /// How long a session of the last role lives.
+    /// How long a session of the last role is valid.
     pub session_length: Duration,
-    /// An endpoint instead of that of the region.
+    /// An STS endpoint instead of the region's.
     pub endpoint_url: Option<String>,
 }
 
 impl RoleSettings {
-    /// What sessions are called where nothing is said.
+    /// The default session name.
     pub const SESSION_NAME: &'static str = "datafusion-kinesis";
 
-    /// How long a session lives where nothing is said (STS API reference, AssumeRole,
-    /// `DurationSeconds`); also the longest of a role that was assumed by another.
+    /// The default session length (STS API reference, AssumeRole, `DurationSeconds`). It is also
+    /// the maximum for a role assumed by another role.
     pub const SESSION_LENGTH: Duration = Duration::from_secs(3_600);
 }
 
-/// Who asks; what is `None` comes from the environment, as with every AWS tool.
+/// Credentials of a caller. `None` means the default of the environment, as in all AWS tools.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CredentialSettings {
-    /// Credentials instead of the default chain.
+    /// Credentials instead of the default provider chain.
     pub base: Option<BaseCredentials>,
-    /// Roles that they assume.
+    /// Roles to assume with them.
     pub role: Option<RoleSettings>,
 }
 
 impl CredentialSettings {
-    /// This access key, and no role.
+    /// An access key without a role.
     pub fn keys(keys: StaticCredentials) -> Self {
         Self {
             base: Some(BaseCredentials::Static(keys)),
@@ -99,8 +100,8 @@ impl CredentialSettings {
         }
     }
 
-    /// What is not said here, by `defaults`: all of them where nothing is said, their base where only a
-    /// role is.
+    /// Fills in what is not set here from `defaults`: everything if nothing is set, the base if
+    /// only a role is set.
     #[must_use]
     pub fn or(&self, defaults: &Self) -> Self {
         if self.base.is_some() {
@@ -114,46 +115,46 @@ impl CredentialSettings {
     }
 }
 
-/// Where the service is and who asks; what is `None` comes from the environment, as with every
-/// AWS tool.
+/// Where the service is and which credentials to use. `None` means the default of the environment,
+/// as in all AWS tools.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ConnectionSettings {
     /// An endpoint instead of the region's public one.
     pub endpoint_url: Option<String>,
-    /// The region to sign for.
+    /// The region to sign requests for.
     pub region: Option<String>,
-    /// Credentials, and roles to assume.
+    /// Credentials and roles to assume.
     pub credentials: CredentialSettings,
-    /// Whether an endpoint beyond this machine may be reached without encryption.
+    /// Whether unencrypted endpoints on other hosts are allowed.
     pub allow_http: bool,
-    /// A proxy instead of those that the environment names.
+    /// A proxy instead of those configured in the environment.
     pub proxy: Option<ProxySettings>,
 }
 
-/// A proxy that options name.
+/// A proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxySettings {
     /// `http://host:port` or `https://host:port`.
     pub url: String,
-    /// Whom the proxy lets through, where it asks.
+    /// The login, if the proxy requires one.
     pub login: Option<ProxyLogin>,
 }
 
-/// A user of a proxy.
+/// The login of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyLogin {
-    /// Name of the user.
+    /// The user name.
     pub username: String,
-    /// Password of the user.
+    /// The password.
     pub password: Secret,
 }
 
-/// How often and how patiently a request is repeated.
+/// How failed requests are retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Repeats after the first try; a success starts the count anew.
+    /// The most consecutive retries after the first attempt; a success resets the count.
     pub max_retries: u32,
-    /// The wait before the first repeat; each later one doubles it.
+    /// The wait before the first retry; it doubles with each further one.
     pub first_interval: Duration,
     /// The longest wait.
     pub max_interval: Duration,
@@ -164,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_secret_shows_in_debug() {
+    fn debug_output_shows_no_secret() {
         let settings = ConnectionSettings {
             credentials: CredentialSettings {
                 role: Some(role()),
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_without_a_base_is_assumed_by_the_default_one() {
+    fn a_role_without_base_credentials_uses_the_default_base() {
         let base = |name: &str| Some(BaseCredentials::Profile(name.to_owned()));
         let defaults = CredentialSettings {
             base: base("default"),

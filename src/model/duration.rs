@@ -1,4 +1,4 @@
-//! Spans of time as people write them: `1 second`, `100ms`, `2 minutes`.
+//! Durations as text: `1 second`, `100ms`, `2 minutes`.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// No span is longer, so that adding one to a point in time gives another.
+/// The longest duration, so that adding one to a time cannot overflow.
 const LONGEST: u64 = 365 * DAY;
 
-/// Milliseconds of a unit, its name in the singular, and how else it is written.
+/// Units: milliseconds, name in the singular, abbreviations.
 const UNITS: [(u64, &str, &[&str]); 5] = [
     (DAY, "day", &["d"]),
     (HOUR, "hour", &["h"]),
@@ -19,10 +19,10 @@ const UNITS: [(u64, &str, &[&str]); 5] = [
     (1, "millisecond", &["ms"]),
 ];
 
-/// Reads whole numbers with units, to the millisecond and up to 365 days: `200 milliseconds`, `50s`,
-/// `1 minute 30 seconds`. The case does not matter. `None` for anything else: a bare number too, for
-/// nobody knows its unit.
-pub(crate) fn parse_span(text: &str) -> Option<Duration> {
+/// Parses whole numbers with units, with millisecond precision and up to 365 days: `200
+/// milliseconds`, `50s`, `1 minute 30 seconds`. Case is ignored. Returns `None` for anything else,
+/// including a number without a unit.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim().to_ascii_lowercase();
     let mut rest = text.as_str();
     let mut millis = 0_u64;
@@ -47,9 +47,9 @@ fn millis_of(unit: &str) -> Option<u64> {
     found.map(|(millis, ..)| *millis)
 }
 
-/// Writes a span as [`parse_span`] reads it, in the largest unit it is whole in; what is less than a
-/// millisecond is left out.
-pub(crate) fn display_span(span: Duration) -> String {
+/// Formats a duration so that [`parse_duration`] can read it, in the largest unit that gives a
+/// whole number. Fractions of a millisecond are dropped.
+pub(crate) fn format_duration(span: Duration) -> String {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let whole = UNITS
         .iter()
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_numbers_with_units() {
+    fn durations_are_numbers_with_units() {
         for (text, millis) in [
             ("1s", 1_000),
             ("50s", 50_000),
@@ -82,12 +82,12 @@ mod tests {
             ("365 days", LONGEST),
         ] {
             let span = Duration::from_millis(millis);
-            assert_eq!(parse_span(text), Some(span), "{text}");
+            assert_eq!(parse_duration(text), Some(span), "{text}");
         }
     }
 
     #[test]
-    fn what_has_no_unit_or_no_sense_is_no_span() {
+    fn text_without_a_valid_unit_is_rejected() {
         for text in [
             "",
             " ",
@@ -105,12 +105,12 @@ mod tests {
             "99999999999999999999 s",
             "18446744073709551615 days",
         ] {
-            assert_eq!(parse_span(text), None, "{text}");
+            assert_eq!(parse_duration(text), None, "{text}");
         }
     }
 
     #[test]
-    fn a_span_reads_what_it_writes() {
+    fn durations_round_trip() {
         for (millis, text) in [
             (0, "0 milliseconds"),
             (1, "1 millisecond"),
@@ -122,8 +122,8 @@ mod tests {
             (86_400_000, "1 day"),
         ] {
             let span = Duration::from_millis(millis);
-            assert_eq!(display_span(span), text);
-            assert_eq!(parse_span(text), Some(span));
+            assert_eq!(format_duration(span), text);
+            assert_eq!(parse_duration(text), Some(span));
         }
     }
 }

@@ -1,9 +1,8 @@
-//! What the URL of an endpoint says: whose it is, where it is, and whether it is encrypted.
+//! What an endpoint URL reveals: whether it is AWS, its region, and whether it is encrypted.
 
 use std::net::IpAddr;
 
-/// What the public names of AWS end in, partition by partition, plain and dual-stack (the partitions of
-/// the SDK).
+/// Suffixes of AWS host names by partition, IPv4 and dual-stack (from the SDK's partitions).
 const SUFFIXES: [&str; 14] = [
     ".amazonaws.com",
     ".api.aws",
@@ -21,7 +20,7 @@ const SUFFIXES: [&str; 14] = [
     ".api.aws.scloud",
 ];
 
-/// The name or address in a URL, without its port.
+/// The host name or address in a URL, without port.
 fn host(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split('/').next()?;
@@ -31,7 +30,7 @@ fn host(url: &str) -> Option<&str> {
     }
 }
 
-/// The labels in front of what the public names of AWS end in.
+/// The labels of an AWS host name before its suffix.
 fn labels_of_aws(url: &str) -> Option<Vec<String>> {
     let host = host(url)?.to_ascii_lowercase();
     let front = SUFFIXES
@@ -40,25 +39,25 @@ fn labels_of_aws(url: &str) -> Option<Vec<String>> {
     Some(front.split('.').map(str::to_owned).collect())
 }
 
-/// Whether AWS itself answers at this URL: publicly, behind FIPS, or inside a VPC.
-pub(crate) fn is_host_of_aws(url: &str) -> bool {
+/// Whether the URL is an endpoint of AWS: public, FIPS, or inside a VPC.
+pub(crate) fn is_aws_host(url: &str) -> bool {
     labels_of_aws(url).is_some()
 }
 
-/// The region in the name of an endpoint of AWS, whichever service it is of.
+/// The region in the host name of an AWS endpoint of any service.
 pub(crate) fn region_of_endpoint(url: &str) -> Option<String> {
     let mut labels = labels_of_aws(url)?;
     if labels.last().is_some_and(|last| last == "vpce") {
         labels.pop();
     }
     if labels == ["sts"] {
-        // The one endpoint without a region that is left.
+        // The only remaining endpoint without a region in its name.
         return Some("us-east-1".to_owned());
     }
     labels.pop().filter(|last| looks_like_region(last))
 }
 
-/// Whether it is built like `eu-west-1` or `us-gov-east-1`.
+/// Whether `text` has the form of `eu-west-1` or `us-gov-east-1`.
 fn looks_like_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -69,13 +68,14 @@ fn looks_like_region(text: &str) -> bool {
     }
 }
 
-/// Whether it can be a region at all. It becomes a part of the host's name, and emulators take any.
+/// Whether `text` is usable as a region. The region becomes part of host names; emulators accept
+/// any.
 pub(crate) fn is_region(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=63).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('-')
 }
 
-/// Whether requests to this URL leave the machine as plain text.
+/// Whether requests to this URL leave the machine unencrypted.
 pub(crate) fn unencrypted(url: &str) -> bool {
     let plain = url
         .split_once("://")
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_of_aws_names_its_region() {
+    fn the_region_is_parsed_from_aws_endpoints() {
         for (url, region) in [
             ("https://kinesis.eu-west-1.amazonaws.com", "eu-west-1"),
             ("https://Kinesis.EU-west-1.amazonaws.com:443/", "eu-west-1"),
@@ -133,12 +133,12 @@ mod tests {
             ("https://dynamodb.sa-east-1.amazonaws.com", "sa-east-1"),
         ] {
             assert_eq!(region_of_endpoint(url).as_deref(), Some(region), "{url}");
-            assert!(is_host_of_aws(url), "{url}");
+            assert!(is_aws_host(url), "{url}");
         }
     }
 
     #[test]
-    fn no_other_endpoint_names_one() {
+    fn other_endpoints_have_no_region() {
         for url in [
             "http://localhost:4567",
             "https://kinesis.eu-west-1.example.com",
@@ -148,13 +148,13 @@ mod tests {
             "kinesis.eu-west-1.amazonaws.com",
         ] {
             assert_eq!(region_of_endpoint(url), None, "{url}");
-            assert!(!is_host_of_aws(url), "{url}");
+            assert!(!is_aws_host(url), "{url}");
         }
         assert_eq!(region_of_endpoint("https://kinesis.amazonaws.com"), None);
     }
 
     #[test]
-    fn plain_http_is_for_this_machine() {
+    fn only_http_to_other_hosts_is_unencrypted() {
         for url in [
             "http://localhost:4567",
             "http://LOCALHOST",
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_fits_into_a_host_name() {
+    fn a_region_is_valid_in_a_host_name() {
         assert!(is_region("eu-west-1") && is_region("local"));
         for text in ["", "eu west", "eu_west_1", "EU-WEST-1", "a.b", "-x", "x/y"] {
             assert!(!is_region(text), "{text}");

@@ -1,4 +1,5 @@
-//! Plain data of a stream: no I/O, no async, nothing of the engine but Arrow types.
+//! Plain data types without I/O or async: streams, shards, positions, offsets, connections,
+//! triggers.
 
 mod connection;
 mod duration;
@@ -16,8 +17,8 @@ pub use connection::{
     BaseCredentials, ConnectionSettings, CredentialSettings, ProxyLogin, ProxySettings,
     RetryPolicy, RoleSettings, Secret, StaticCredentials,
 };
-pub(crate) use duration::{display_span, parse_span};
-pub(crate) use endpoint::{is_host_of_aws, is_region, region_of_endpoint, unencrypted};
+pub(crate) use duration::{format_duration, parse_duration};
+pub(crate) use endpoint::{is_aws_host, is_region, region_of_endpoint, unencrypted};
 pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, StreamRanges};
 pub use position::{ShardPosition, StartingPosition};
 pub use progress::{Committed, SnapshotFiles, StateFiles};

@@ -1,4 +1,4 @@
-//! Batches and what they read: the words the offset log is written in.
+//! Micro-batches and the ranges they read: the contents of the offset log.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::{ShardId, ShardPosition, StartingPosition, StreamName, UnixMillis};
 
-/// The number of a micro-batch, from 0 for the life of a query.
+/// The number of a micro-batch, counted from 0 over the life of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(pub u64);
 
 impl BatchId {
-    /// The batch after this one.
+    /// The next batch.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
@@ -24,7 +24,8 @@ impl fmt::Display for BatchId {
     }
 }
 
-/// Which start of a query writes: each takes the next one, and the newest is the one that counts.
+/// The start of a query that writes to its checkpoint. Each start takes the next epoch, and only
+/// the newest may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
@@ -37,18 +38,19 @@ impl fmt::Display for Epoch {
 /// The positions of all tracked shards of a stream.
 pub type Offsets = BTreeMap<ShardId, ShardPosition>;
 
-/// Where a query starts on a stream: decided once, when the query is created, and kept with it.
+/// Where a query starts reading a stream. Decided once when the query is created, and stored with
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitialPositions {
-    /// Shards with a place of their own; what descends from them starts at its beginning.
+    /// Shards with individual positions; their descendants start at `TRIM_HORIZON`.
     pub shards: Offsets,
-    /// The place of all others.
+    /// The position of all other shards.
     pub others: ShardPosition,
 }
 
 impl InitialPositions {
-    /// What `start` means for a query that is created when the service's clock shows `present` or
-    /// later: "from now on" becomes that time.
+    /// Resolves `start` for a query created when the service's clock shows `present` or later:
+    /// `LATEST` becomes that time.
     pub fn resolve(start: &StartingPosition, present: UnixMillis) -> Self {
         let (shards, others) = match start {
             StartingPosition::Latest => (Offsets::new(), ShardPosition::AtTimestamp(present)),
@@ -64,20 +66,20 @@ impl InitialPositions {
     }
 }
 
-/// What a batch reads of one shard: what comes behind `after`, up to and including `upto`.
+/// What a batch reads from one shard: records after `after`, up to and including `upto`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardRange {
-    /// Where the batch before ended.
+    /// Where the previous batch ended.
     pub after: ShardPosition,
-    /// The last row's place; [`ShardEnd`](ShardPosition::ShardEnd) for all that is left.
+    /// The last row; [`ShardEnd`](ShardPosition::ShardEnd) if the batch reads the shard to its end.
     pub upto: ShardPosition,
-    /// The rows in between when the batch was planned, those that a hash filter leaves out counted;
-    /// `None` where nobody has counted them.
+    /// The number of rows in the range when the batch was planned, including those that a hash
+    /// filter removes; `None` if not counted.
     pub rows: Option<u64>,
 }
 
 impl ShardRange {
-    /// A range of no rows.
+    /// An empty range.
     pub fn empty(position: ShardPosition) -> Self {
         Self {
             after: position.clone(),
@@ -86,15 +88,15 @@ impl ShardRange {
         }
     }
 
-    /// Whether there is nothing between its ends.
+    /// Whether the range is empty.
     pub fn is_empty(&self) -> bool {
         self.after == self.upto
     }
 
-    /// Whether it ends before it begins, as no batch was ever planned.
+    /// Whether the range ends before it starts, which no planned batch does.
     pub(crate) fn is_backwards(&self) -> bool {
         use ShardPosition::{After, At, ShardEnd};
-        // Behind a whole record is behind all the user records in it.
+        // After a whole record means after all user records in it.
         let place = |sub: &Option<u64>| sub.unwrap_or(u64::MAX);
         match (&self.after, &self.upto) {
             (ShardEnd, upto) => *upto != ShardEnd,
@@ -114,41 +116,41 @@ impl ShardRange {
     }
 }
 
-/// What a batch reads of one stream: a range for every tracked shard, empty ones included, so that
-/// the ends of the ranges are the offsets behind the batch.
+/// What a batch reads from one stream. It has a range for every tracked shard, including empty
+/// ones, so the ends of the ranges are the offsets after the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamRanges {
     /// The stream.
     pub stream: StreamName,
-    /// When the stream was made that the positions are of; `None` in entries that do not say it.
+    /// The creation time of the stream that the positions belong to; `None` in entries without it.
     pub created_at: Option<UnixMillis>,
-    /// All that had arrived in the tracked shards by then lies before the ends of the ranges; `None`
-    /// where that is not known.
+    /// All records that had arrived in the tracked shards by this time are before the ends of the
+    /// ranges; `None` if unknown.
     pub read_to: Option<UnixMillis>,
-    /// How long the stream kept its records when the batch was planned, as far as was known; `None` in
-    /// entries that do not say it.
+    /// The stream's retention period when the batch was planned, as far as known; `None` in entries
+    /// without it.
     pub retention: Option<Duration>,
     /// The ranges.
     pub shards: BTreeMap<ShardId, ShardRange>,
 }
 
 impl StreamRanges {
-    /// The offsets behind the batch.
+    /// The offsets after the batch.
     pub fn ends(&self) -> Offsets {
         let end = |(shard, range): (&ShardId, &ShardRange)| (shard.clone(), range.upto.clone());
         self.shards.iter().map(end).collect()
     }
 }
 
-/// A micro-batch as it was planned: all that decides what it computes.
+/// A planned micro-batch: everything that determines its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Its number.
     pub id: BatchId,
-    /// When it was planned; `now()` in the query.
+    /// When it was planned; the value of `now()` in the query.
     pub time: UnixMillis,
-    /// The watermark it was planned with: event times up to it are closed; `None` where the query has
-    /// none, or none yet.
+    /// The watermark when it was planned: event times up to it are closed; `None` if the query has
+    /// no watermark, or not yet.
     pub watermark: Option<UnixMillis>,
     /// What it reads, in the order of the query's sources.
     pub sources: Vec<StreamRanges>,
@@ -159,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_that_ends_before_it_begins_is_told() {
+    fn backwards_ranges_are_detected() {
         let order = ["AT 8", "AFTER 8.0", "AFTER 8.1", "AFTER 8", "AFTER 10.3"];
         let order = order.into_iter().chain(["SHARD_END"]);
         let order: Vec<ShardPosition> = order.map(|place| place.parse().unwrap()).collect();
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn from_now_on_becomes_the_time_of_creation() {
+    fn latest_resolves_to_the_creation_time() {
         let now = UnixMillis(5);
         let resolved = InitialPositions::resolve(&StartingPosition::Latest, now);
         assert_eq!(resolved.others, ShardPosition::AtTimestamp(now));

@@ -1,4 +1,4 @@
-//! Places in a shard: where reading stands, and where a user wants it to start.
+//! Positions in a shard, and starting positions that a user can ask for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,20 +9,20 @@ use chrono::DateTime;
 use super::{SequenceNumber, ShardId, UnixMillis};
 use crate::error::{Error, Result};
 
-/// A shard's place: nothing relative, so that it means the same tomorrow.
+/// A position in a shard. All variants are absolute, so a stored position keeps its meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShardPosition {
     /// Before the oldest record the shard still holds.
     TrimHorizon,
     /// Before the first record that arrived at this time or later.
     AtTimestamp(UnixMillis),
-    /// Before a record.
+    /// Before this record.
     At(SequenceNumber),
-    /// After a record; inside an aggregated record when `sub_sequence` is set.
+    /// After this record, or inside an aggregated record if `sub_sequence` is set.
     After {
         /// The Kinesis record.
         sequence: SequenceNumber,
-        /// The last user record that was read out of it; `None` when all of it was.
+        /// The last user record read from it; `None` if all were read.
         sub_sequence: Option<u64>,
     },
     /// After the last record of a closed shard.
@@ -51,9 +51,9 @@ impl fmt::Display for ShardPosition {
 impl FromStr for ShardPosition {
     type Err = Error;
 
-    /// Reads what [`Display`](fmt::Display) writes.
+    /// Parses the output of [`Display`](fmt::Display).
     fn from_str(text: &str) -> Result<Self> {
-        let unknown = || Error::internal(format!("shard position '{text}' is of no known form"));
+        let unknown = || Error::internal(format!("shard position '{text}' has an unknown form"));
         let (kind, place) = text.split_once(' ').unwrap_or((text, ""));
         Ok(match kind {
             "TRIM_HORIZON" => Self::TrimHorizon,
@@ -62,7 +62,7 @@ impl FromStr for ShardPosition {
             "AT_TIMESTAMP" => {
                 let time = DateTime::parse_from_rfc3339(place).map_err(|_| unknown())?;
                 let time = UnixMillis(time.timestamp_millis());
-                // The offset may lead out of the years that can be written.
+                // The UTC offset may lead out of the supported years.
                 if !time.has_date() {
                     return Err(unknown());
                 }
@@ -83,21 +83,23 @@ impl FromStr for ShardPosition {
     }
 }
 
-/// Where a user wants reading to start. `Latest` is relative, so it is asked for and never stored.
+/// Where a user wants reading to start. `Latest` is relative, so it is resolved when a query is
+/// created and never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartingPosition {
-    /// With what arrives from now on.
+    /// At records that arrive from now on.
     Latest,
-    /// With the oldest record of each shard.
+    /// At the oldest record of each shard.
     TrimHorizon,
-    /// With the first record that arrived at this time or later.
+    /// At the first record that arrived at this time or later.
     AtTimestamp(UnixMillis),
-    /// A place of its own for some shards; the others start with what arrives from now on.
+    /// At individual positions for some shards; the others start at records that arrive from now
+    /// on.
     PerShard(BTreeMap<ShardId, ShardPosition>),
 }
 
 impl StartingPosition {
-    /// The place of `shard`; `None` when it starts with what arrives from now on.
+    /// The position of `shard`; `None` if it starts at records that arrive from now on.
     pub fn position_of(&self, shard: &ShardId) -> Option<ShardPosition> {
         match self {
             Self::Latest => None,
@@ -113,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shard_position_reads_what_it_writes() {
+    fn shard_positions_round_trip() {
         let sequence = SequenceNumber::new("4959").unwrap();
         for position in [
             ShardPosition::TrimHorizon,
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_without_a_place_of_its_own_starts_now() {
+    fn a_shard_without_a_position_starts_from_now_on() {
         let named = ShardId::new("shardId-000000000000");
         let other = ShardId::new("shardId-000000000001");
         let start = StartingPosition::PerShard([(named.clone(), ShardPosition::ShardEnd)].into());

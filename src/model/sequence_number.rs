@@ -1,4 +1,4 @@
-//! Sequence numbers: decimals that order as numbers.
+//! Sequence numbers, which compare numerically.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
-/// A record's number in its shard: a decimal of up to 128 digits that orders as a number.
+/// The sequence number of a record: a decimal of up to 128 digits that compares as a number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SequenceNumber(Arc<str>);
 
 impl SequenceNumber {
-    /// The number before all others.
+    /// The lowest sequence number.
     pub fn zero() -> Self {
         Self("0".into())
     }
 
-    /// Reads `0` or a decimal without leading zeros, 1 to 128 digits (API reference, GetShardIterator).
+    /// Parses `0` or a decimal of 1 to 128 digits without leading zeros (API reference,
+    /// GetShardIterator).
     pub fn new(digits: &str) -> Result<Self> {
         let canonical = digits == "0" || !digits.starts_with('0');
         if (1..=128).contains(&digits.len())
@@ -36,7 +37,7 @@ impl SequenceNumber {
         &self.0
     }
 
-    /// Compares with the digits of another number.
+    /// Compares with another number given as digits.
     pub(crate) fn cmp_digits(&self, digits: &str) -> Ordering {
         let by_length = self.0.len().cmp(&digits.len());
         by_length.then_with(|| (*self.0).cmp(digits))
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sequence_numbers_order_as_numbers() {
+    fn sequence_numbers_compare_numerically() {
         let number = |digits| SequenceNumber::new(digits).unwrap();
         assert!(number("9") < number("10"));
         assert!(

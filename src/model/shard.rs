@@ -1,4 +1,4 @@
-//! Shards: their names, hash ranges and family.
+//! Shards: ids, hash keys, hash ranges and parents.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use md5::{Digest, Md5};
 
 use super::SequenceNumber;
 
-/// The name of a shard, `shardId-000000000000`.
+/// The id of a shard, such as `shardId-000000000000`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(Arc<str>);
 
 impl ShardId {
-    /// Takes a name as the service gives it.
+    /// Wraps an id as the service returned it.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
     }
 
-    /// The text of it.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -29,8 +29,8 @@ impl fmt::Display for ShardId {
     }
 }
 
-/// A place in the 128-bit hash space: the MD5 of a partition key read as a big-endian number,
-/// or an explicit hash key.
+/// A key in the 128-bit hash space: an explicit hash key, or the MD5 of a partition key as a
+/// big-endian number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HashKey(pub u128);
 
@@ -40,10 +40,11 @@ impl HashKey {
         Self(u128::from_be_bytes(Md5::digest(partition_key).into()))
     }
 
-    /// Reads a decimal below 2^128, digits only (API reference, PutRecordsRequestEntry,
-    /// `ExplicitHashKey`); `None` for anything else. Leading zeros do no harm.
+    /// Parses a decimal below 2^128 that consists of digits only (API reference,
+    /// PutRecordsRequestEntry, `ExplicitHashKey`); `None` for anything else. Leading zeros are
+    /// allowed.
     pub fn from_decimal(digits: &str) -> Option<Self> {
-        // `parse` alone would take a plus sign.
+        // `parse` alone would accept a plus sign.
         let only_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
         only_digits.then(|| digits.parse().ok().map(Self))?
     }
@@ -55,7 +56,7 @@ impl fmt::Display for HashKey {
     }
 }
 
-/// The hash keys a shard takes, both ends included.
+/// The hash keys that a shard covers, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HashRange {
     /// The first hash key of the shard.
@@ -71,7 +72,7 @@ impl HashRange {
         end: HashKey(u128::MAX),
     };
 
-    /// Whether the shard takes `key`.
+    /// Whether the range contains `key`.
     pub fn contains(&self, key: HashKey) -> bool {
         self.start <= key && key <= self.end
     }
@@ -80,28 +81,28 @@ impl HashRange {
 /// A shard as ListShards describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shard {
-    /// Its name.
+    /// The shard id.
     pub id: ShardId,
-    /// The shard it was split from, or one of the two it was merged from; may be gone already.
+    /// The shard it was split from, or one of the two it was merged from; it may have expired.
     pub parent: Option<ShardId>,
     /// The other shard it was merged from.
     pub adjacent_parent: Option<ShardId>,
-    /// The hash keys it takes.
+    /// The hash keys that it covers.
     pub hash_range: HashRange,
-    /// The number before its first record.
+    /// The sequence number before its first record.
     pub starting_sequence: SequenceNumber,
-    /// Set once the shard is closed: it takes no more records, and ends when they are read.
+    /// Set once the shard is closed and accepts no more records.
     pub ending_sequence: Option<SequenceNumber>,
 }
 
 impl Shard {
-    /// Whether the shard takes no more records.
+    /// Whether the shard is closed and accepts no more records.
     pub fn is_closed(&self) -> bool {
         self.ending_sequence.is_some()
     }
 }
 
-/// For tests: a shard of this number that was made of those, and takes every key.
+/// Test helper: a shard with this number and these parents that covers all hash keys.
 #[cfg(test)]
 impl Shard {
     pub(crate) fn numbered(number: u32, parents: &[u32]) -> Self {
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_of_a_partition_key_is_its_md5_as_a_number() {
+    fn a_partition_key_hashes_to_its_md5_as_a_number() {
         for (key, hash) in [
             ("pk1", 329_398_341_438_914_906_102_347_661_116_985_167_824),
             ("a", 16_955_237_001_963_240_173_058_271_559_858_726_497),

@@ -1,16 +1,16 @@
-//! Which stream is meant: by name, or by ARN where it is known.
+//! Stream names and ARNs.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
-/// The name of a stream: 1 to 128 of `a-z A-Z 0-9 _ . -` (API reference of CreateStream).
+/// A stream name: 1 to 128 of the characters `a-z A-Z 0-9 _ . -` (API reference, CreateStream).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamName(Arc<str>);
 
 impl StreamName {
-    /// Checks the characters and the length.
+    /// Validates characters and length.
     pub fn new(name: &str) -> Result<Self> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         if (1..=128).contains(&name.len()) && name.chars().all(allowed) {
@@ -22,7 +22,7 @@ impl StreamName {
         }
     }
 
-    /// The text of it.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -34,7 +34,7 @@ impl fmt::Display for StreamName {
     }
 }
 
-/// A stream as a user or the service names it; the ARN is sent to the service whenever it is known.
+/// A stream by name, and by ARN if known. Requests name the stream by its ARN if it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StreamIdentity {
     name: StreamName,
@@ -42,12 +42,12 @@ pub struct StreamIdentity {
 }
 
 impl StreamIdentity {
-    /// A stream of the caller's own account and region.
+    /// A stream in the caller's account and region.
     pub fn named(name: StreamName) -> Self {
         Self { name, arn: None }
     }
 
-    /// Reads a bare name or `arn:<partition>:kinesis:<region>:<account>:stream/<name>`.
+    /// Parses a name or an ARN `arn:<partition>:kinesis:<region>:<account>:stream/<name>`.
     pub fn parse(text: &str) -> Result<Self> {
         if !text.starts_with("arn:") {
             return StreamName::new(text).map(Self::named);
@@ -72,22 +72,22 @@ impl StreamIdentity {
         })
     }
 
-    /// The name, also out of an ARN.
+    /// The name, which is part of the ARN if there is one.
     pub fn name(&self) -> &StreamName {
         &self.name
     }
 
-    /// The ARN, where it is known.
+    /// The ARN, if known.
     pub fn arn(&self) -> Option<&str> {
         self.arn.as_deref()
     }
 
-    /// The region of the ARN, where there is one.
+    /// The region in the ARN, if there is one.
     pub fn arn_region(&self) -> Option<&str> {
         self.arn()?.split(':').nth(3)
     }
 
-    /// The account of the ARN, where there is one.
+    /// The account in the ARN, if there is one.
     pub fn arn_account(&self) -> Option<&str> {
         self.arn()?.split(':').nth(4)
     }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_gives_name_and_region() {
+    fn name_region_and_account_are_parsed_from_an_arn() {
         let arn = "arn:aws-cn:kinesis:cn-north-1:111122223333:stream/clicks";
         let stream = StreamIdentity::parse(arn).unwrap();
         assert_eq!(stream.name().as_str(), "clicks");
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_arn_or_name_says_what_was_expected() {
+    fn an_invalid_name_or_arn_is_rejected_with_the_expected_form() {
         for text in [
             "arn:aws:s3:::bucket",
             "arn:aws:kinesis:eu-west-1:111122223333:consumer/x",

@@ -1,40 +1,40 @@
-//! Points in time as Kinesis counts them, and where "now" comes from.
+//! Timestamps in milliseconds, and clocks.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat};
 
-/// Milliseconds since 1970-01-01T00:00:00Z, the precision of every time Kinesis gives or takes.
+/// Milliseconds since 1970-01-01T00:00:00Z, the precision of all Kinesis timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
-    /// The first moment that has a date of four digits, 0000-01-01T00:00:00Z.
+    /// The earliest time with a four-digit year, 0000-01-01T00:00:00Z.
     pub const FIRST: Self = Self(-62_167_219_200_000);
 
-    /// The last moment that has a date of four digits, 9999-12-31T23:59:59.999Z.
+    /// The latest time with a four-digit year, 9999-12-31T23:59:59.999Z.
     pub const LAST: Self = Self(253_402_300_799_999);
 
-    /// Whether it has a date of four digits, which is what is written and read.
+    /// Whether the year has four digits, as the text format requires.
     pub(crate) fn has_date(self) -> bool {
         (Self::FIRST..=Self::LAST).contains(&self)
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// The duration since `earlier`; zero if `earlier` is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
-    /// This time moved back by `span`.
+    /// This time minus `span`, saturating.
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_sub(millis))
     }
 
-    /// This time moved on by `span`.
+    /// This time plus `span`, saturating.
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
@@ -51,20 +51,20 @@ impl fmt::Display for UnixMillis {
     }
 }
 
-/// Where "now" comes from: the system in production, a counted time in tests.
+/// A source of the current time: the system clock in production, a controlled one in tests.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The present moment.
+    /// The current time.
     fn now(&self) -> UnixMillis;
 }
 
-/// The clock of the machine.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place that asks the system"
+        reason = "the only use of the system clock"
     )]
     fn now(&self) -> UnixMillis {
         let since_epoch = SystemTime::now()
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prints_as_rfc_3339_with_the_milliseconds_it_has() {
+    fn times_print_as_rfc_3339_with_milliseconds_if_any() {
         assert_eq!(
             UnixMillis(1_693_422_005_000).to_string(),
             "2023-08-30T19:00:05Z"
@@ -91,13 +91,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_and_the_last_moment_print_as_dates() {
+    fn the_earliest_and_latest_times_print_as_dates() {
         assert_eq!(UnixMillis::FIRST.to_string(), "0000-01-01T00:00:00Z");
         assert_eq!(UnixMillis::LAST.to_string(), "9999-12-31T23:59:59.999Z");
     }
 
     #[test]
-    fn a_later_time_is_no_negative_span_away() {
+    fn differences_are_never_negative() {
         assert_eq!(UnixMillis(5).since(UnixMillis(9)), Duration::ZERO);
         assert_eq!(UnixMillis(9).since(UnixMillis(5)), Duration::from_millis(4));
         assert_eq!(UnixMillis(9).minus(Duration::from_millis(4)), UnixMillis(5));

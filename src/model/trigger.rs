@@ -1,37 +1,38 @@
-//! When a streaming query runs its batches, and which rows it gives.
+//! Triggers and output modes of streaming queries.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::duration::{display_span, parse_span};
+use super::duration::{format_duration, parse_duration};
 use crate::error::{Error, Result};
 
 /// When a streaming query runs its batches.
 ///
-/// Its text, as in `SET streaming.trigger = '…'`, is `as fast as possible`, an interval such as
-/// `200 milliseconds`, `1 second`, `5 minutes` or `interval 1 second`, `once`, or `available now`; the
-/// case does not matter.
+/// The text form, as in `SET streaming.trigger = '…'`, is `as fast as possible`, an interval such
+/// as `200 milliseconds`, `1 second`, `5 minutes` or `interval 1 second`, `once`, or `available
+/// now`. Case is ignored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Trigger {
-    /// The next batch begins when there is something to read and the one before is done.
+    /// A batch starts as soon as the previous one is done and there are records to read.
     #[default]
     AsFastAsPossible,
-    /// Batches begin this far apart, or when the one before is done where that takes longer.
+    /// Batches start at this interval, or when the previous one is done if that takes longer.
     ProcessingTime(Duration),
-    /// One batch of all there is, and one more for each reshard in between, then the query ends.
+    /// One batch of all available records, plus one more for each reshard in between; then the
+    /// query ends.
     Once,
-    /// As many batches as it takes for all there is, then the query ends.
+    /// As many batches as needed for all available records; then the query ends.
     AvailableNow,
 }
 
 impl Trigger {
-    /// Whether a query with this trigger ends without being stopped.
+    /// Whether a query with this trigger ends by itself.
     pub(crate) fn ends_by_itself(self) -> bool {
         matches!(self, Self::Once | Self::AvailableNow)
     }
 
-    /// The forms of its text.
+    /// The valid text forms, for error messages.
     pub(crate) const EXPECTED: &str = "expected 'as fast as possible', an interval up to 365 days such \
         as '200 milliseconds', '1 second' or '5 minutes', 'once' or 'available now'";
 }
@@ -40,7 +41,7 @@ impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AsFastAsPossible => f.write_str("as fast as possible"),
-            Self::ProcessingTime(interval) => f.write_str(&display_span(*interval)),
+            Self::ProcessingTime(interval) => f.write_str(&format_duration(*interval)),
             Self::Once => f.write_str("once"),
             Self::AvailableNow => f.write_str("available now"),
         }
@@ -50,7 +51,7 @@ impl fmt::Display for Trigger {
 impl FromStr for Trigger {
     type Err = Error;
 
-    /// An interval of zero is as fast as possible.
+    /// An interval of zero means as fast as possible.
     fn from_str(text: &str) -> Result<Self> {
         let lower = text.to_ascii_lowercase();
         let words: Vec<&str> = lower.split_whitespace().collect();
@@ -64,7 +65,7 @@ impl FromStr for Trigger {
             ["interval", interval @ ..] => interval,
             interval => interval,
         };
-        match parse_span(&interval.join(" ")) {
+        match parse_duration(&interval.join(" ")) {
             Some(Duration::ZERO) => Ok(Self::AsFastAsPossible),
             Some(interval) => Ok(Self::ProcessingTime(interval)),
             None => Err(Error::invalid_option(format!(
@@ -75,20 +76,20 @@ impl FromStr for Trigger {
     }
 }
 
-/// Which rows a batch of a streaming query gives.
+/// Which rows a batch of a streaming query outputs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum OutputMode {
-    /// Rows that will never change.
+    /// Only rows that will not change any more.
     #[default]
     Append,
-    /// Rows that are new or have changed since the batch before.
+    /// Rows that are new or changed since the previous batch.
     Update,
-    /// The whole result, every time.
+    /// The whole result after every batch.
     Complete,
 }
 
 impl OutputMode {
-    /// The forms of its text.
+    /// The valid text forms, for error messages.
     pub(crate) const EXPECTED: &str = "expected 'append', 'update' or 'complete'";
 }
 
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trigger_is_words_or_an_interval() {
+    fn a_trigger_is_a_keyword_or_an_interval() {
         for (text, trigger) in [
             ("as fast as possible", Trigger::AsFastAsPossible),
             (" As  Fast as possible ", Trigger::AsFastAsPossible),
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_trigger_says_what_was_expected() {
+    fn an_invalid_trigger_is_rejected_with_the_expected_forms() {
         for text in [
             "",
             "interval",
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trigger_and_a_mode_read_what_they_write() {
+    fn triggers_and_output_modes_round_trip() {
         for trigger in [
             Trigger::AsFastAsPossible,
             every(1),
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_output_mode_says_what_was_expected() {
+    fn an_invalid_output_mode_is_rejected_with_the_expected_forms() {
         let error = "overwrite".parse::<OutputMode>().unwrap_err();
         assert_eq!(
             error.to_string(),
