@@ -1,7 +1,8 @@
-//! One error type for the crate: its kind says what the caller can do, its message says what happened.
+//! The crate's error type. Its kind says what the caller can do, its message says what happened.
 //!
-//! The bridge to DataFusion keeps the kind: an [`Error`] travels inside [`DataFusionError::External`]
-//! and [`Error::find_in`] gets it back, so nobody matches on text.
+//! Conversion to DataFusion keeps the kind: an [`Error`] travels inside
+//! [`DataFusionError::External`], and [`Error::find_in`] finds it again, so no code matches on
+//! message text.
 
 mod datafusion;
 
@@ -13,7 +14,7 @@ use ::datafusion::error::DataFusionError;
 
 pub(crate) use self::datafusion::{described, failure, kind_in, plain_words};
 
-/// The crate's result.
+/// The crate's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 type Source = Arc<dyn StdError + Send + Sync>;
@@ -22,39 +23,41 @@ type Source = Arc<dyn StdError + Send + Sync>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A statement, a table option, a start position, an argument or the way to AWS (a proxy, a certificate)
-    /// is wrong: change it.
+    /// A statement, table option, starting position, argument or network setting (proxy,
+    /// certificate) is invalid: correct it.
     InvalidOption,
-    /// A row cannot be computed (a CAST that fails, an overflow, a division by zero) or cannot become a
-    /// Kinesis record (null or empty key, too large). Another run fails the same: change the statement, or
-    /// leave such rows out.
+    /// A row cannot be computed (a failed CAST, an overflow, a division by zero) or cannot become a
+    /// Kinesis record (null or empty key, too large). A retry fails in the same way: change the
+    /// statement or filter out such rows.
     InvalidRow,
-    /// The stream, shard or consumer does not exist: create it or correct the name.
+    /// The stream, shard or consumer does not exist: create it or correct its name.
     NotFound,
-    /// Credentials are missing, expired, or lack a permission: have them corrected.
+    /// Credentials are missing or expired, or lack a permission: correct them.
     AccessDenied,
-    /// The service throttled or failed for longer than the retry options allow: run it again later.
+    /// The service throttled requests or failed for longer than the retry options allow: try again
+    /// later.
     Unavailable,
-    /// The statement needs more memory or disk than there is. Another run fails the same: raise the limit,
-    /// or ask for less.
+    /// The statement needs more memory or disk than is available. A retry fails in the same way:
+    /// raise the limit or process less data at once.
     ResourcesExhausted,
-    /// A function of the program failed, such as that of `foreach_batch`, or a part of the engine that the
-    /// program has added. The message and the [source](std::error::Error::source) are what it said.
+    /// User code failed, such as a `foreach_batch` function or a DataFusion extension of the
+    /// program. The message and the [source](std::error::Error::source) come from that code.
     UserFunction,
-    /// The statement asks for something this crate does not do: the message names a way out.
+    /// The statement requires a feature that this crate does not support: the message names an
+    /// alternative.
     Unsupported,
-    /// A newer start of the same query has taken over the checkpoint: leave the field to it.
+    /// A newer run of the same query has taken over the checkpoint: stop this run.
     Fenced,
-    /// The checkpoint cannot be read, or is that of another query: the message names the object and
+    /// The checkpoint cannot be read or belongs to another query: the message names the object and
     /// what to do about it.
     Checkpoint,
-    /// Records that were to be read are gone from the stream: decide whether to go on without them.
+    /// Records that the query must read have expired: decide whether to continue without them.
     DataLoss,
-    /// The service or this crate broke its own rules: report it.
+    /// The service or this crate violated an invariant: report it.
     Internal,
 }
 
-/// What went wrong, in words, with its [`ErrorKind`] and its cause.
+/// An error with a message, an [`ErrorKind`] and an optional cause.
 #[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
@@ -63,7 +66,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of `kind`; `message` names the thing, its value, and what was expected.
+    /// Creates an error. `message` names the thing that is wrong, its value, and what was expected.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -72,41 +75,41 @@ impl Error {
         }
     }
 
-    /// Keeps what caused it.
+    /// Attaches the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// Says where it happened, in front of what happened.
+    /// Prepends where the error happened.
     pub(crate) fn in_context(mut self, context: impl fmt::Display) -> Self {
         self.message = format!("{context}: {}", self.message);
         self
     }
 
-    /// Adds a sentence behind what happened and what to do.
+    /// Appends a sentence.
     pub(crate) fn followed_by(mut self, sentence: impl fmt::Display) -> Self {
         self.message = format!("{}. {sentence}", self.message);
         self
     }
 
-    /// A wrong option or argument.
+    /// An invalid option or argument.
     pub fn invalid_option(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidOption, message)
     }
 
-    /// A row that cannot be written.
+    /// A row that cannot be computed or written.
     pub fn invalid_row(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidRow, message)
     }
 
-    /// Something this crate does not do.
+    /// A feature that this crate does not support.
     pub fn unsupported(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unsupported, message)
     }
 
-    /// A broken promise of the service or of this crate.
+    /// A violated invariant of the service or this crate.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
@@ -116,7 +119,7 @@ impl Error {
         self.kind
     }
 
-    /// The crate's error inside a DataFusion error, wherever DataFusion has wrapped it.
+    /// Finds this crate's error inside a DataFusion error, however DataFusion has wrapped it.
     pub fn find_in(error: &DataFusionError) -> Option<&Self> {
         let mut current: &(dyn StdError + 'static) = error;
         loop {
@@ -166,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_found_again_under_any_wrapping_of_datafusion() {
+    fn an_error_is_found_inside_wrapped_datafusion_errors() {
         let inner = DataFusionError::from(Error::invalid_row("row 3"));
         let wrapped = DataFusionError::Context(
             "writing".into(),
@@ -178,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn is_not_found_where_there_is_none() {
+    fn other_datafusion_errors_contain_no_error_of_this_crate() {
         assert!(Error::find_in(&DataFusionError::Plan("no".into())).is_none());
     }
 
     #[test]
-    fn debug_shows_the_chain_of_causes() {
+    fn debug_output_shows_the_chain_of_causes() {
         let error = Error::internal("outer").with_source(Error::internal("inner"));
         assert_eq!(format!("{error:?}"), "Internal: outer\n  caused by: inner");
     }

@@ -1,5 +1,5 @@
-//! What the fuzz targets in `fuzz/` run: the readers of what comes from outside, and what must hold of
-//! them. Each function takes any bytes and panics where something does not hold.
+//! Entry points of the fuzz targets in `fuzz/`: the parsers of external input and their invariants.
+//! Each function accepts any bytes and panics if an invariant does not hold.
 
 use md5::{Digest, Md5};
 use serde_json::{Map, json};
@@ -12,15 +12,15 @@ use crate::error::{ErrorKind, Result};
 use crate::model::{ShardId, ShardPosition, StartingPosition, StreamRanges, UnixMillis};
 use crate::options::{OptionsBuilder, TableOptions, all};
 
-/// The decoder of aggregated records. `bytes` are a record, and the message of one whose checksum is
-/// right: what is opened is packed and opened again to the same user records.
+/// Fuzzes the decoder of aggregated records. `bytes` are used as a record, and as the message of a
+/// record with a valid checksum. Decoded records must survive encoding and decoding unchanged.
 pub fn aggregation(bytes: &[u8]) {
-    expect_same_again(bytes);
+    expect_aggregate_round_trip(bytes);
     let digest = Md5::digest(bytes);
-    expect_same_again(&[&MAGIC[..], bytes, &digest[..]].concat());
+    expect_aggregate_round_trip(&[&MAGIC[..], bytes, &digest[..]].concat());
 }
 
-fn expect_same_again(record: &[u8]) {
+fn expect_aggregate_round_trip(record: &[u8]) {
     let Some(users) = user_records(open(record)) else {
         return;
     };
@@ -49,15 +49,15 @@ fn user_records(opened: Opened<'_>) -> Option<Vec<UserRecord<'_>>> {
     Some(records)
 }
 
-/// The parser of `kinesis.startingPosition`: what is read is written and read again to the same
-/// position, and what is refused says what was expected.
+/// Fuzzes the parser of `kinesis.startingPosition`: a valid position must survive formatting and
+/// parsing unchanged, and an error must say what was expected.
 pub fn starting_position(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
     match read_position(text, "words") {
         Ok(position) => {
-            if let Some(text) = written(&position) {
+            if let Some(text) = format_position(&position) {
                 assert_eq!(read_position(&text, "words").ok(), Some(position), "{text}");
             }
         }
@@ -75,8 +75,8 @@ fn read_position(text: &str, stream: &str) -> Result<StartingPosition> {
     Ok(builder.finish()?.source.starting_position)
 }
 
-/// None where no shard has a place of its own, which is the same as LATEST and has another form.
-fn written(position: &StartingPosition) -> Option<String> {
+/// Returns `None` if no shard has a position, which means LATEST but has no JSON form.
+fn format_position(position: &StartingPosition) -> Option<String> {
     match position {
         StartingPosition::Latest => Some("LATEST".to_owned()),
         StartingPosition::TrimHorizon => Some("TRIM_HORIZON".to_owned()),
@@ -92,27 +92,27 @@ fn written(position: &StartingPosition) -> Option<String> {
     }
 }
 
-/// The options of a table: nothing that is said or shown of them hangs on what a secret is.
+/// Fuzzes table options: neither messages nor debug output may depend on the value of a secret.
 ///
-/// `bytes` are pieces with a zero between them: LOCATION and how the table is made, then one option
-/// each. An odd first byte of an option stands for its name in the table of options.
+/// `bytes` are parts separated by zero bytes: flags and LOCATION first, then one option each. An
+/// option whose first byte is odd uses it as an index into the known option names.
 pub fn options(bytes: &[u8]) {
-    let given = Given::read(bytes);
+    let given = WrittenOptions::read(bytes);
     let shown = given.shown(None);
     if given.options.iter().any(|(name, _)| is_secret(name)) {
         assert_eq!(given.shown(Some("another-secret")), shown);
     }
 }
 
-/// What a user has written about a table.
-struct Given {
+/// The options of a table as a user wrote them.
+struct WrittenOptions {
     unbounded: bool,
     location: Option<String>,
     location_first: bool,
     options: Vec<(String, String)>,
 }
 
-impl Given {
+impl WrittenOptions {
     fn read(bytes: &[u8]) -> Self {
         let mut pieces = bytes.split(|byte| *byte == 0);
         let (how, location) = match pieces.next() {
@@ -127,7 +127,7 @@ impl Given {
         }
     }
 
-    /// What a user gets to see of it; `secret` stands in for every secret.
+    /// What a user sees of the options or their error; `secret` replaces the value of every secret.
     fn shown(&self, secret: Option<&str>) -> String {
         match self.options(secret) {
             Ok(options) => format!("{options:?}"),
@@ -148,7 +148,7 @@ impl Given {
             builder.set_location(location)?;
         }
         for (name, value) in &self.options {
-            // One that is refused by itself, such as a blank one, may show that.
+            // A value that is invalid on its own, such as a blank one, may show that.
             let taken = || OptionsBuilder::default().set(name, value).is_ok();
             let secret = secret.filter(|_| is_secret(name) && taken());
             builder.set(name, secret.unwrap_or(value))?;
@@ -162,7 +162,7 @@ impl Given {
 
 const LONGEST_NAME: usize = 64;
 
-/// The name and the value of an option.
+/// The name and value of an option.
 fn option(piece: &[u8]) -> Option<(String, String)> {
     let (first, rest) = piece.split_first()?;
     if first % 2 == 1 {
@@ -172,7 +172,7 @@ fn option(piece: &[u8]) -> Option<(String, String)> {
     }
     let rest = text(rest);
     let (name, value) = rest.split_once('=').unwrap_or((&rest, ""));
-    // An unknown one is held against each that is known: a long one takes long.
+    // An unknown name is compared with every known one, which is slow for a long name.
     let name = name.chars().take(LONGEST_NAME).collect();
     Some((name, value.to_owned()))
 }
@@ -186,22 +186,25 @@ fn is_secret(name: &str) -> bool {
     all().any(|option| option.secret && called(option.name))
 }
 
-/// The readers of the entries of a checkpoint: what is read is written and read again to the same
-/// value, and an entry of `offsets` is a starting position, too.
+/// Fuzzes the parsers of checkpoint entries: a valid entry must survive formatting and parsing
+/// unchanged, and an entry of `offsets` must be a valid starting position, too.
 ///
-/// `bytes` are an entry of any version, and one without its checksum.
+/// `bytes` are used as an entry of any version, and as one without its checksum.
 pub fn offset_entry(bytes: &[u8]) {
-    expect_same_entry(bytes);
+    expect_entry_round_trip(bytes);
     if let Some(entry) = entry::sealed(bytes.trim_ascii_end()) {
-        expect_same_entry(&entry);
+        expect_entry_round_trip(&entry);
     }
 }
 
-fn expect_same_entry(bytes: &[u8]) {
+fn expect_entry_round_trip(bytes: &[u8]) {
     if let Ok((batch, writer)) = entry::read_offsets(bytes) {
         assert_eq!(entry::read_heading(bytes), Ok((batch.id, writer.clone())));
-        let written = entry::offsets(&batch, &writer).expect("what was read can be written");
-        let starts = batch.sources.iter().filter(|source| is_a_start(source));
+        let written = entry::offsets(&batch, &writer).expect("a parsed entry can be formatted");
+        let starts = batch
+            .sources
+            .iter()
+            .filter(|source| is_starting_position(source));
         for source in starts {
             let twin = |other: &StreamRanges| other.stream == source.stream && other != source;
             if !batch.sources.iter().any(twin) {
@@ -215,21 +218,21 @@ fn expect_same_entry(bytes: &[u8]) {
     if let Ok((batch, mut left, writer)) = entry::read_commit(bytes) {
         assert_eq!(entry::read_heading(bytes), Ok((batch, writer.clone())));
         let written = entry::commit(batch, UnixMillis(0), &left, &writer);
-        // Times of no shard at all are not written.
+        // Empty event times are not written.
         if left.event_times.iter().all(|shards| shards.is_empty()) {
             left.event_times.clear();
         }
-        let again = entry::read_commit(&written.expect("what was read can be written"));
+        let again = entry::read_commit(&written.expect("a parsed entry can be formatted"));
         assert_eq!(again, Ok((batch, left, writer)));
     }
     if let Ok(metadata) = entry::read_metadata(bytes) {
-        let written = entry::metadata(&metadata).expect("what was read can be written");
+        let written = entry::metadata(&metadata).expect("a parsed entry can be formatted");
         assert_eq!(entry::read_metadata(&written), Ok(metadata));
     }
 }
 
-/// Whether a user may start there: some shard, and no time that is out of range for a start.
-fn is_a_start(source: &StreamRanges) -> bool {
+/// Whether it is a valid starting position: it has a shard, and no time before 1970.
+fn is_starting_position(source: &StreamRanges) -> bool {
     let early = |place: &ShardPosition| match place {
         ShardPosition::AtTimestamp(time) => *time < UnixMillis(0),
         _ => false,
@@ -255,11 +258,11 @@ mod tests {
     ];
 
     #[test]
-    fn what_fuzzing_has_found_still_holds() {
+    fn the_corpus_still_passes() {
         let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
         if !fuzz.exists() {
-            let why = "there is no folder 'fuzz'; a packaged crate has none";
-            return skipped("what_fuzzing_has_found_still_holds", why);
+            let why = "the folder 'fuzz' does not exist; a packaged crate does not contain it";
+            return skipped("the_corpus_still_passes", why);
         }
         for (target, run) in TARGETS {
             let inputs = fs::read_dir(fuzz.join("corpus").join(target)).unwrap();

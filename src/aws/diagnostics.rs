@@ -14,7 +14,7 @@ use super::clock_skew::ClockSkew;
 use super::credentials::{ChainSource, CredentialFailure};
 use super::error_chain::causes;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Clock, ConnectionSettings, is_host_of_aws};
+use crate::model::{Clock, ConnectionSettings, is_aws_host};
 
 /// The identity that calls are made as.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl AwsAccess {
 /// Whether there is an STS that knows the caller of these settings.
 fn has_sts(settings: &ConnectionSettings, sdk: &SdkConfig) -> bool {
     let role = settings.credentials.role.as_ref();
-    settings.endpoint_url.as_deref().is_none_or(is_host_of_aws)
+    settings.endpoint_url.as_deref().is_none_or(is_aws_host)
         || role.is_some_and(|role| role.endpoint_url.is_some())
         || sdk.endpoint_url().is_some()
         || std::env::var_os("AWS_ENDPOINT_URL_STS").is_some()

@@ -1,4 +1,4 @@
-//! Errors of the engine as errors of this crate.
+//! Converts DataFusion errors to errors of this crate.
 
 use std::error::Error as StdError;
 use std::io;
@@ -9,16 +9,16 @@ use datafusion::object_store::Error as StoreError;
 
 use super::{Error, ErrorKind};
 
-/// What the engine puts around the message of an error that it takes for its own fault.
-const CALLED_INTERNAL: &str = "Internal error: ";
-const CALLED_A_BUG: &str = "This issue was likely caused by a bug in DataFusion's code. Please help us to \
+/// Text that DataFusion adds to errors that it considers its own bugs.
+const INTERNAL_PREFIX: &str = "Internal error: ";
+const BUG_REPORT_REQUEST: &str = "This issue was likely caused by a bug in DataFusion's code. Please help us to \
     resolve this by filing a bug report in our issue tracker: https://github.com/apache/datafusion/issues";
 
-/// What to do where memory or disk is short.
-const MORE_RESOURCES: &str =
-    "Raise the limit, such as SET datafusion.runtime.memory_limit = '4G', or ask for less at once";
+/// The advice if memory or disk is exhausted.
+const MORE_RESOURCES: &str = "Raise the limit, for example with SET datafusion.runtime.memory_limit = '4G', or process less data at once";
 
-/// The error of this crate inside `error`, or one that says what the engine said.
+/// Converts a DataFusion error. Returns this crate's error if there is one inside, else an error
+/// with DataFusion's message.
 pub(crate) fn failure(error: DataFusionError) -> Error {
     if let Some(ours) = Error::find_in(&error) {
         let wrapped = Error::new(ours.kind(), ours.to_string());
@@ -33,7 +33,7 @@ pub(crate) fn failure(error: DataFusionError) -> Error {
     described(&error).with_source(error)
 }
 
-/// What the caller can do about `error`, be it of this crate or of the engine.
+/// The kind of a DataFusion error, whether it originates in this crate or in DataFusion.
 pub(crate) fn kind_in(error: &DataFusionError) -> ErrorKind {
     match Error::find_in(error) {
         Some(ours) => ours.kind(),
@@ -41,7 +41,7 @@ pub(crate) fn kind_in(error: &DataFusionError) -> ErrorKind {
     }
 }
 
-/// What the engine says in `error`, with what the caller can do about it.
+/// Describes an error that originates in DataFusion: its message and kind.
 pub(crate) fn described(error: &DataFusionError) -> Error {
     let kind = kind_of(error.find_root());
     let message = plain_words(&error.strip_backtrace());
@@ -50,16 +50,16 @@ pub(crate) fn described(error: &DataFusionError) -> Error {
             Error::new(kind, message).followed_by(MORE_RESOURCES)
         }
         ErrorKind::Internal => Error::new(kind, message)
-            .in_context("a fault of the engine, DataFusion, or of this crate; please report it"),
+            .in_context("internal error in DataFusion or in this crate; please report it"),
         _ => Error::new(kind, message),
     }
 }
 
-/// A message of the engine without what it puts around those that it takes for its own faults: most come
-/// from a statement that is wrong.
+/// Removes the text that DataFusion adds to errors that it considers its own bugs, because most of
+/// them come from an invalid statement.
 pub(crate) fn plain_words(message: &str) -> String {
-    let message = message.replace(CALLED_INTERNAL, "");
-    let parts = message.split(CALLED_A_BUG).map(str::trim_end);
+    let message = message.replace(INTERNAL_PREFIX, "");
+    let parts = message.split(BUG_REPORT_REQUEST).map(str::trim_end);
     let mut plain = String::with_capacity(message.len());
     for part in parts {
         plain.push_str(part);
@@ -67,7 +67,7 @@ pub(crate) fn plain_words(message: &str) -> String {
     plain.trim_end().to_owned()
 }
 
-/// What the caller can do about `root`, which has no error of the engine below it.
+/// The kind of `root`, which wraps no further DataFusion error.
 fn kind_of(root: &DataFusionError) -> ErrorKind {
     match root {
         DataFusionError::SQL(..)
@@ -75,7 +75,7 @@ fn kind_of(root: &DataFusionError) -> ErrorKind {
         | DataFusionError::SchemaError(..)
         | DataFusionError::Configuration(_) => ErrorKind::InvalidOption,
         DataFusionError::NotImplemented(_) => ErrorKind::Unsupported,
-        // The functions of the engine say so of arguments that they cannot take.
+        // DataFusion's functions return this error for invalid arguments.
         DataFusionError::Execution(_) => ErrorKind::InvalidRow,
         DataFusionError::ArrowError(error, _) => kind_of_arrow(error),
         DataFusionError::ResourcesExhausted(_) => ErrorKind::ResourcesExhausted,
@@ -102,8 +102,8 @@ fn kind_of_arrow(error: &ArrowError) -> ErrorKind {
         | ArrowError::CDataInterface(_)
         | ArrowError::DictionaryKeyOverflowError
         | ArrowError::RunEndIndexOverflowError => ErrorKind::Internal,
-        // CastError, ParseError, ComputeError, DivideByZero, ArithmeticOverflow, InvalidArgumentError and
-        // those of formats: what is wrong is a value.
+        // CastError, ParseError, ComputeError, DivideByZero, ArithmeticOverflow,
+        // InvalidArgumentError and errors of formats: a value is invalid.
         _ => ErrorKind::InvalidRow,
     }
 }
@@ -144,7 +144,8 @@ fn kind_of_store(error: &StoreError) -> ErrorKind {
     }
 }
 
-/// What neither the engine nor this crate has made is of a function or a table of the program.
+/// The kind of a foreign error. What comes from neither DataFusion nor this crate comes from a
+/// function or table of the program.
 fn kind_of_external(error: &(dyn StdError + 'static)) -> ErrorKind {
     if let Some(error) = error.downcast_ref::<ArrowError>() {
         return kind_of_arrow(error);
@@ -164,7 +165,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn an_error_of_this_crate_comes_out_as_it_went_in() {
+    fn an_error_of_this_crate_is_returned_unchanged() {
         let plain = failure(
             Error::invalid_row("row 3")
                 .with_source(Error::internal("x"))
@@ -178,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_says_is_kept() {
+    fn the_message_of_datafusion_is_kept() {
         let error = failure(DataFusionError::Plan("no column 'x'".into()).context("planning"));
         assert_eq!(error.kind(), ErrorKind::InvalidOption);
         assert!(error.to_string().contains("no column 'x'"), "{error}");
     }
 
     #[test]
-    fn the_kind_says_what_to_do() {
+    fn errors_map_to_kinds() {
         let io = |kind: io::ErrorKind| DataFusionError::IoError(kind.into());
         let store = |error| DataFusionError::ObjectStore(Box::new(error));
         let arrow = |error| DataFusionError::ArrowError(Box::new(error), None);
@@ -213,7 +214,7 @@ mod tests {
                 ErrorKind::Internal,
             ),
             (
-                arrow(ArrowError::ExternalError("a function's".into())),
+                arrow(ArrowError::ExternalError("error of a function".into())),
                 ErrorKind::UserFunction,
             ),
             (
@@ -241,7 +242,7 @@ mod tests {
                 ErrorKind::ResourcesExhausted,
             ),
             (
-                DataFusionError::External("the program's own".into()),
+                DataFusionError::External("error of the program".into()),
                 ErrorKind::UserFunction,
             ),
             (DataFusionError::Internal("x".into()), ErrorKind::Internal),
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn short_memory_names_the_setting_once() {
+    fn exhausted_memory_names_the_setting_once() {
         let full = failure(DataFusionError::ResourcesExhausted("1 GiB".into()));
         assert!(full.to_string().contains("memory_limit"), "{full}");
         let said = failure(DataFusionError::ResourcesExhausted(
@@ -267,9 +268,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_sent_to_another_projects_issue_tracker() {
+    fn the_request_to_report_a_bug_to_datafusion_is_removed() {
         let message = DataFusionError::Internal("no store for s3://bucket".into()).to_string();
-        assert!(message.contains("bug"), "the engine says so: {message}");
+        assert!(
+            message.contains("bug"),
+            "DataFusion asks for a bug report: {message}"
+        );
         assert_eq!(plain_words(&message), "no store for s3://bucket.");
         let nested = DataFusionError::Plan(format!("{message}. No function matches")).to_string();
         let plain = plain_words(&nested);

@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{ResetStatement, Statement};
 
 use crate::error::{Error, Result};
-use crate::model::{OutputMode, Trigger, display_span, parse_span};
+use crate::model::{OutputMode, Trigger, format_duration, parse_duration};
 use crate::options::{location, may_hold_secret, nearest};
 
 /// A session's settings for streaming queries. A query that sets one of them itself overrides it.
@@ -97,7 +97,7 @@ const SETTINGS: [Setting; 8] = [
     Setting {
         name: "watermark_delay",
         description: "How far the watermark of a streaming GROUP BY stays behind the latest event time, such as '10 seconds'; without it there is no watermark.",
-        get: |settings| settings.watermark_delay.map(display_span),
+        get: |settings| settings.watermark_delay.map(format_duration),
         set: |settings, text| assign(&mut settings.watermark_delay, duration(text).map(Some)),
         reset: |settings, default| settings.watermark_delay = default.watermark_delay,
     },
@@ -111,7 +111,7 @@ const SETTINGS: [Setting; 8] = [
     Setting {
         name: "watermark_idle_timeout",
         description: "After this time without a record, such as '1 minute', the watermark follows the clock; the default is 30 seconds if the event time is approximateArrivalTimestamp, else never.",
-        get: |settings| settings.watermark_idle_timeout.map(display_span),
+        get: |settings| settings.watermark_idle_timeout.map(format_duration),
         set: |settings, text| {
             assign(
                 &mut settings.watermark_idle_timeout,
@@ -137,7 +137,7 @@ fn assign<T, E: Into<String>>(slot: &mut T, value: Result<T, E>) -> Result<(), S
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {
-    parse_span(text)
+    parse_duration(text)
         .ok_or("expected a duration up to 365 days, such as '10 seconds' or '0 seconds'")
 }
 

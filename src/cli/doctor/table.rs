@@ -10,7 +10,7 @@ use crate::kinesis::{
     ApiError, ApiErrorKind, ApiResult, Backoff, DryRun, DryRunAnswer, IteratorPosition, Kinesis,
     ListShardsFrom, RetryPolicy, ShardFilter, StreamStatus, StreamSummary,
 };
-use crate::model::{ShardId, is_host_of_aws};
+use crate::model::{ShardId, is_aws_host};
 use crate::options::TableOptions;
 use crate::table::Services;
 
@@ -227,7 +227,7 @@ impl Table {
         let mut variables = std::env::vars_os();
         let elsewhere = |name: &OsStr| name.to_string_lossy().starts_with("AWS_ENDPOINT_URL");
         match &self.options.connection.endpoint_url {
-            Some(url) => is_host_of_aws(url),
+            Some(url) => is_aws_host(url),
             None => !variables.any(|(name, _)| elsewhere(&name)),
         }
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::aws::{AwsAccess, Identity};
 use crate::error::Result;
-use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_host_of_aws};
+use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_aws_host};
 pub(crate) use classify::RequestContext;
 use classify::api_error;
 #[cfg(feature = "dynamodb")]
@@ -94,7 +94,7 @@ impl Kinesis for SdkKinesis {
             .map_err(|error| self.failed(CALL, Some(stream), error))?;
         // Some emulators do not accept an ARN.
         summary(output, |arn| match &self.endpoint {
-            Some(url) if !is_host_of_aws(url) => stream.clone(),
+            Some(url) if !is_aws_host(url) => stream.clone(),
             _ => StreamIdentity::parse(arn).unwrap_or_else(|_| stream.clone()),
         })
     }
