@@ -14,13 +14,13 @@ use datafusion::physical_plan::ExecutionPlan;
 /// `fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self>`. A node with expressions names the
 /// method that returns an iterator of them: `unary_node!("EventTimeExec", expressions = exprs);`.
 macro_rules! unary_node {
-    ($name:literal) => {
+    ($name:expr) => {
         $crate::table::unary_node!(@methods $name, |_node| std::iter::empty());
     };
-    ($name:literal, expressions = $expressions:ident) => {
+    ($name:expr, expressions = $expressions:ident) => {
         $crate::table::unary_node!(@methods $name, |node| Self::$expressions(node));
     };
-    (@methods $name:literal, |$node:ident| $expressions:expr) => {
+    (@methods $name:expr, |$node:ident| $expressions:expr) => {
         fn name(&self) -> &'static str {
             $name
         }

@@ -17,7 +17,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use super::row_error_exec::RowErrorExec;
+use super::ROW_ERROR_EXEC;
 use crate::model::StreamName;
 use crate::table::{KinesisReadExec, KinesisSinkExec, RowCountExec};
 
@@ -74,7 +74,7 @@ fn ends_part(node: &Arc<dyn ExecutionPlan>) -> bool {
         )
     });
     of_groups
-        || node.is::<RowErrorExec>()
+        || node.name() == ROW_ERROR_EXEC
         || node.is::<DataSinkExec>()
         || node.is::<KinesisSinkExec>()
         || node.is::<RowCountExec>()

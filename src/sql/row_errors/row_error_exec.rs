@@ -12,6 +12,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::TryStreamExt;
 use tokio::sync::OnceCell;
 
+use super::ROW_ERROR_EXEC;
 use super::search::search;
 use crate::error::Error;
 use crate::table::KinesisReadExec;
@@ -79,12 +80,12 @@ fn scans(plan: &dyn ExecutionPlan) -> bool {
 
 impl DisplayAs for RowErrorExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RowErrorExec")
+        f.write_str(ROW_ERROR_EXEC)
     }
 }
 
 impl ExecutionPlan for RowErrorExec {
-    unary_node!("RowErrorExec");
+    unary_node!(ROW_ERROR_EXEC);
 
     fn properties(&self) -> &Arc<PlanProperties> {
         self.input.properties()
