@@ -109,3 +109,27 @@ impl AnalyzerRule for TumbleRule {
         expand_tumble(plan)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn groups_expand_to_date_bin_under_the_same_names() {
+        let ctx = SessionContext::new();
+        ctx.register_udf(ScalarUDF::clone(&tumble()));
+        let minute = "tumble(ts, INTERVAL '1 minute')";
+        let statement = format!(
+            "SELECT {minute}, count(*) FROM (SELECT TIMESTAMP '2026-01-01T00:00:07' AS ts) GROUP BY {minute}"
+        );
+        let plan = ctx.state().create_logical_plan(&statement).await.unwrap();
+        let expanded = expand_tumble(plan.clone()).unwrap();
+        assert_eq!(expanded.schema().field_names(), plan.schema().field_names());
+        let text = expanded.display_indent().to_string();
+        assert!(text.contains("groupBy=[[date_bin("), "{text}");
+        let rows = ctx.execute_logical_plan(expanded).await.unwrap();
+        assert_eq!(rows.count().await.unwrap(), 1);
+    }
+}
