@@ -78,7 +78,7 @@ async fn settings_take_effect_and_are_shown() {
     register(&ctx);
     assert_eq!(settings(&ctx), expected);
     let all = run(&ctx, "SHOW ALL VERBOSE").await;
-    assert!(all.contains("When a streaming query runs its batches"));
+    assert!(all.contains("When a streaming query runs batches"));
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn an_invalid_value_is_refused_and_changes_nothing() {
             "accept_changed_query = 'maybe'",
             "expected 'true' or 'false'",
         ),
-        ("query_name = ' '", "not empty"),
+        ("query_name = ' '", "non-empty"),
         ("watermark_idle_timeout = 'soon'", "'10 seconds'"),
     ] {
         let message = refusal(&ctx, &format!("SET streaming.{set}")).await;
