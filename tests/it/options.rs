@@ -165,7 +165,10 @@ async fn an_invalid_option_is_refused_when_the_table_is_created() {
             "startingPosition 'LATEST'",
             "such as 'kinesis.startingPosition'",
         ),
-        ("'kinesis.region' 'a', 'kinesis.Region' 'b'", "duplicate option"),
+        (
+            "'kinesis.region' 'a', 'kinesis.Region' 'b'",
+            "duplicate option",
+        ),
         ("'kinesis.streamName' 'other'", "expected the same stream"),
         (
             "'kinesis.consumerType' 'SubscribeToShard'",
