@@ -1,11 +1,20 @@
+#![doc = include_str!("guide/links.md")]
 #![doc = include_str!("../README.md")]
 //!
 //! # Modules
 //!
-//! [`model`]: plain data. [`options`]: what a user may write. [`aws`]: credentials. [`kinesis`]: the
-//! service, the SDK behind it and the simulator. [`aggregation`]: the KPL format. [`source`] and [`sink`]: between positions, rows
-//! and records. [`checkpoint`]: how far a streaming query is. [`query`]: a statement over an unbounded
-//! table as it runs. The rest of the names below is the face to DataFusion.
+//! The whole documentation is in [`guide`]. Most programs need [`register`], [`sql`](fn@sql) and [`StreamingQuery`] only.
+//!
+//! | Module | Content |
+//! |---|---|
+//! | [`query`] | streaming queries: builder, handle, progress, listeners |
+//! | [`options`] | the options of a table |
+//! | [`model`] | plain data: shards, positions, triggers, output modes |
+//! | [`checkpoint`] | where a query keeps its progress; committers of your own |
+//! | [`aws`] | credentials, and providers of your own |
+//! | [`kinesis`] | the service behind one trait, its SDK client and the simulator |
+//! | [`source`], [`sink`] | reading positions into rows, writing rows as records |
+//! | [`aggregation`] | the aggregated-record format of the Kinesis Producer Library |
 
 pub mod aggregation;
 pub mod aws;
@@ -16,6 +25,8 @@ pub mod cli;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 pub mod kinesis;
 pub mod model;
 pub mod options;

@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["sql"],
     &["state"],
     &["query"],
-    &["session", "fuzzing"],
+    &["session", "fuzzing", "guide"],
     &["cli"],
 ];
 
@@ -107,6 +107,9 @@ fn sources() -> Vec<Source> {
             let path: PathBuf = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|extension| extension != "rs") {
                 continue;
             }
             let file = path.strip_prefix(&root).unwrap();

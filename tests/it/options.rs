@@ -6,26 +6,21 @@ use std::path::Path;
 use datafusion_kinesis::options::{OptionSpec, OptionsBuilder, Role, TableOptions, all, markdown};
 use datafusion_kinesis::{ErrorKind, Result};
 
+use crate::docs::compare;
 use crate::support::{ROOT, World};
 
-const BEGIN: &str = "<!-- options: made from the table in src/options/rows -->\n";
+const BEGIN: &str = "<!-- options: made from the table in src/options/catalog by UPDATE_DOCS=1 \
+    cargo test --all-features --test it options -->\n";
 const END: &str = "<!-- end of options -->";
 
 #[test]
 fn the_documented_option_table_is_current() {
-    let path = Path::new(ROOT).join("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let (head, rest) = readme.split_once(BEGIN).unwrap();
-    let (shown, tail) = rest.split_once(END).unwrap();
+    let path = Path::new(ROOT).join("docs/options.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (head, rest) = page.split_once(BEGIN).unwrap();
+    let (_, tail) = rest.split_once(END).unwrap();
     let table = markdown();
-    if std::env::var_os("UPDATE_README").is_some() {
-        fs::write(&path, format!("{head}{BEGIN}{table}{END}{tail}")).unwrap();
-    } else {
-        assert!(
-            shown == table,
-            "README.md is behind: run with UPDATE_README=1"
-        );
-    }
+    compare(&path, &format!("{head}{BEGIN}{table}{END}{tail}"));
 }
 
 /// A row of the awslabs connector's option tables.
