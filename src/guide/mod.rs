@@ -14,9 +14,9 @@ macro_rules! page {
     ($name:ident, $file:literal, simulator) => {
         #[doc = include_str!("links.md")]
         #[cfg_attr(
-            any(not(doctest), feature = "simulator"),
-            doc = include_str!(concat!("../../docs/", $file))
-        )]
+                    any(not(doctest), feature = "simulator"),
+                    doc = include_str!(concat!("../../docs/", $file))
+                )]
         pub mod $name {}
     };
 }
