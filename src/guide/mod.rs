@@ -4,20 +4,20 @@
 //! Each page is a module here, so that the links between them work in the API documentation as well. There they
 //! resolve by `links.md`, whose definitions come first and so take precedence over those at the end of a page.
 
-/// A page of `docs/` as a module. The code on some pages is compiled only with the feature `simulator`.
+/// A page of `docs/` as a module.
 macro_rules! page {
     ($name:ident, $file:literal) => {
         #[doc = include_str!("links.md")]
         #[doc = include_str!(concat!("../../docs/", $file))]
         pub mod $name {}
     };
-    ($name:ident, $file:literal, simulator) => {
-        #[doc = include_str!("links.md")]
-        #[cfg_attr(
-                    any(not(doctest), feature = "simulator"),
-                    doc = include_str!(concat!("../../docs/", $file))
-                )]
-        pub mod $name {}
+}
+
+/// A page whose code needs the feature `simulator`.
+macro_rules! simulator_page {
+    ($name:ident, $file:literal) => {
+        #[cfg(any(not(doctest), feature = "simulator"))]
+        page!($name, $file);
     };
 }
 
@@ -26,14 +26,14 @@ page!(aws_access, "aws-access.md");
 page!(checkpoints, "checkpoints.md");
 page!(command, "command.md");
 page!(delivery_and_data_loss, "delivery-and-data-loss.md");
-page!(library, "library.md", simulator);
+simulator_page!(library, "library.md");
 page!(limits, "limits.md");
 page!(migrating_from_spark, "migrating-from-spark.md");
 page!(monitoring, "monitoring.md");
 page!(options, "options.md");
 page!(payload_formats, "payload-formats.md");
 page!(performance, "performance.md");
-page!(simulator, "simulator.md", simulator);
+simulator_page!(simulator, "simulator.md");
 page!(sql, "sql.md");
 page!(starting_positions, "starting-positions.md");
 page!(state_and_event_time, "state-and-event-time.md");
