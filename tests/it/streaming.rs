@@ -4,6 +4,7 @@ mod changed;
 mod checkpoints;
 mod committers;
 mod data_loss;
+mod dataframes;
 mod ending;
 pub(crate) mod fencing;
 mod files;

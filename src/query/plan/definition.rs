@@ -7,6 +7,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::error::{Result, failure};
 use crate::sql::logical_plan;
+use crate::table::relist_files;
 
 /// The first line of the text of a plan, which tells it from SQL.
 const PLAN_HEADING: &str = "LogicalPlan:";
@@ -21,11 +22,12 @@ impl QueryDefinition {
     /// The logical plan to run.
     ///
     /// # Errors
-    /// Errors of planning the SQL.
+    /// Errors of planning the SQL; a plan that cannot be walked.
     pub(in crate::query) async fn plan(&self, ctx: &SessionContext) -> Result<LogicalPlan> {
         match self {
             Self::Sql(sql) => logical_plan(ctx, sql).await.map_err(failure),
-            Self::Plan(plan) => Ok(LogicalPlan::clone(plan)),
+            // Otherwise a static table would be read with the files that it had at the first batch.
+            Self::Plan(plan) => relist_files(LogicalPlan::clone(plan)).map_err(failure),
         }
     }
 
