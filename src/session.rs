@@ -1,4 +1,4 @@
-//! What a session is taught, and how it runs a statement.
+//! Registers this crate in a session, and plans single statements.
 
 use std::sync::Arc;
 
@@ -9,23 +9,23 @@ use crate::query::explained;
 use crate::sql::plan_to_run;
 use crate::table::Services;
 
-/// Installs the factory, with the AWS SDK and its environment.
+/// Registers Kinesis tables in a session. Requests go through the AWS SDK with the settings of the
+/// environment.
 ///
-/// Afterwards `CREATE EXTERNAL TABLE t STORED AS "aws-kinesis" LOCATION '<stream name or ARN>'`
-/// makes a table, `SET streaming.trigger = '1 second'` is one of the
-/// [`StreamingSettings`](crate::StreamingSettings), and `read_state('<checkpoint location>')` is a table of
-/// the groups that a streaming `GROUP BY` holds. Register before statements are prepared: the session
-/// forgets those.
+/// Afterwards `CREATE EXTERNAL TABLE t STORED AS "aws-kinesis" LOCATION '<stream name or ARN>'` creates a
+/// table, the [`StreamingSettings`](crate::StreamingSettings) can be set, as in
+/// `SET streaming.trigger = '1 second'`, and `read_state('<checkpoint location>')` returns the groups of a
+/// streaming `GROUP BY`. Call it before preparing statements: it discards prepared statements.
 pub fn register(ctx: &SessionContext) {
     register_with(ctx, Services::default());
 }
 
-/// Installs the factory with other services: defaults for all tables, or a simulator.
+/// Registers Kinesis tables that use `services`, such as defaults for all tables, or a simulator.
 pub fn register_with(ctx: &SessionContext, services: Services) {
     register_shared(ctx, &Arc::new(services));
 }
 
-/// The same with services that others use, too.
+/// Registers Kinesis tables that share `services` with other sessions.
 pub(crate) fn register_shared(ctx: &SessionContext, services: &Arc<Services>) {
     let state = ctx.state_ref();
     let mut state = state.write();
@@ -36,21 +36,21 @@ pub(crate) fn register_shared(ctx: &SessionContext, services: &Arc<Services>) {
 
 /// Plans one statement, as [`SessionContext::sql`] does, with these additions:
 ///
-/// - the columns of Kinesis tables may be written bare in any case (`SELECT partitionKey …`),
-/// - `GROUP BY` takes the windows `tumble`, `hop` and `session`,
-/// - an option that is given twice in `OPTIONS (…)` is an error in whatever case it is written,
-/// - `RESET` knows the settings called `streaming.…`,
-/// - `SHOW TABLES` leaves out the tables of `information_schema`, and `SHOW CREATE TABLE` gives the whole
-///   statement with secret values masked,
-/// - tables over files are listed anew for each read, and a file that does not exist is an error,
-/// - `EXPLAIN` of a statement over unbounded tables gives the plan of its batches, with the output mode and
-///   the watermark that are set,
-/// - columns of a SELECT list that would be called the same are told apart,
-/// - what does not exist here is refused with what exists instead.
+/// - The columns of Kinesis tables may be written without quotes, in any case (`SELECT partitionKey …`).
+/// - `GROUP BY` supports the windows `tumble`, `hop` and `session`.
+/// - Giving an option twice in `OPTIONS (…)` is an error, whatever the case of its name.
+/// - `RESET` supports the `streaming.…` settings.
+/// - `SHOW TABLES` leaves out the tables of `information_schema`, and `SHOW CREATE TABLE` returns the whole
+///   statement with secret values masked.
+/// - File tables list their files for each read, and a file that does not exist is an error.
+/// - `EXPLAIN` of a statement over unbounded tables shows the plan of its batches, with the output mode and
+///   the watermark that are set.
+/// - Columns of a SELECT list with the same name get distinct names.
+/// - An unknown function, table or option is reported with the available alternatives.
 ///
 /// # Errors
-/// Those of planning; for `EXPLAIN` those of a start. [`Error::find_in`](crate::Error::find_in) gives back
-/// what this crate has against a statement.
+/// Errors of planning; for `EXPLAIN` also the errors of a start. [`Error::find_in`](crate::Error::find_in)
+/// returns the error of this crate inside a [`DataFusionError`].
 pub async fn sql(ctx: &SessionContext, sql: &str) -> Result<DataFrame, DataFusionError> {
     let plan = plan_to_run(ctx, sql).await?;
     match explained(&ctx.state(), &plan).await? {

@@ -1,18 +1,29 @@
-//! Streaming queries: a statement over an unbounded table, run batch by batch.
+//! Streaming queries: run a statement over unbounded tables in micro-batches.
 //!
-//! [`StreamingQuery::builder`] checks a statement and starts it in the background; the
-//! [`StreamingQuery`] it gives is the handle.
+//! [`StreamingQuery::builder`] takes a statement, [`start`](StreamingQueryBuilder::start) checks it and starts
+//! it in the background, and the returned [`StreamingQuery`] is the handle.
 //!
 //! ```text
-//!  builder ──checks──▶ recovery ──whose checkpoint──▶ runner ──▶ waiting ──trigger, data──▶ batch
-//!     │                                                 ▲                                     │
-//!     ▼                                                 ╰────────────── next ◀────────────────╯
-//!   handle ◀──────────────── shared: status, progress, wishes, the end ──────────────────▶ runner
+//!  builder ─▶ start ─▶ plan, identity: is it supported? is it this checkpoint's query?
+//!               │
+//!               ▼     what next?               run this batch
+//!  handle ◀─▶ task ◀────────────▶ schedule   task ───────────────▶ batch ─▶ output
+//!               ▲                                                    │
+//!               ╰──── sources: rows, positions                       ╰─▶ events ─▶ handle, listeners
 //! ```
 //!
-//! A batch: its exact ranges are cut off the buffers and written to the log, the plan runs over
-//! them, the commit is written. A start runs the newest batch without a commit again, with the same
-//! ranges and the same time.
+//! | folder | what it does |
+//! |---|---|
+//! | `builder`, `start` | options of a query; the checks of a start |
+//! | `identity` | which query a checkpoint belongs to, where it is stored, which queries are running |
+//! | `plan` | from a statement to the plans of batches; refuses unsupported statements |
+//! | `sources` | readers of the streams, and the positions at which a start resumes |
+//! | `schedule` | pure: decides what to do next, from the time and facts about the sources |
+//! | `batch` | the steps of one batch: log, run, save state, commit, purge |
+//! | `output` | where the rows of a batch go |
+//! | `events` | status, progress and listeners |
+//! | `handle` | the handle: stop, catch up, result |
+//! | `task` | the background task that connects them |
 
 mod batch;
 mod builder;

@@ -1,4 +1,4 @@
-//! Who wants to know what a query does.
+//! Listeners for query progress events.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,67 +9,68 @@ use crate::model::UnixMillis;
 use crate::query::events::StreamingQueryProgress;
 use crate::query::status::QueryEnd;
 
-/// A query has begun to run.
+/// A query has started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamingQueryStarted {
-    /// The query, the same after a restart.
+    /// The id of the query, the same after every restart.
     pub id: String,
-    /// This start of it.
+    /// The id of this run.
     pub run_id: String,
-    /// Its name, where it was given one.
+    /// The name of the query, if it has one.
     pub name: Option<String>,
-    /// When it began.
+    /// When it started.
     pub timestamp: UnixMillis,
 }
 
-/// A query found nothing to read.
+/// A query has had nothing to read for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamingQueryIdle {
-    /// The query, the same after a restart.
+    /// The id of the query, the same after every restart.
     pub id: String,
-    /// This start of it.
+    /// The id of this run.
     pub run_id: String,
-    /// Its name, where it was given one.
+    /// The name of the query, if it has one.
     pub name: Option<String>,
-    /// When it looked.
+    /// The time of the event.
     pub timestamp: UnixMillis,
 }
 
 /// A query has ended.
 #[derive(Debug, Clone)]
 pub struct StreamingQueryTerminated {
-    /// The query, the same after a restart.
+    /// The id of the query, the same after every restart.
     pub id: String,
-    /// This start of it.
+    /// The id of this run.
     pub run_id: String,
-    /// Its name, where it was given one.
+    /// The name of the query, if it has one.
     pub name: Option<String>,
     /// When it ended.
     pub timestamp: UnixMillis,
-    /// Why.
+    /// Why it ended.
     pub end: QueryEnd,
-    /// What ended it; `None` where it was stopped or its trigger was done.
+    /// The error that ended it; `None` if it was stopped or its trigger finished.
     pub error: Option<Arc<Error>>,
 }
 
-/// Is told what a query does, by the task that runs it: a method that takes long holds the query up.
+/// Receives the events of a query. Methods are called by the task that runs the query, so a slow method
+/// delays it.
 ///
-/// A method that panics is logged, and the query goes on.
+/// If a method panics, the panic is logged and the query continues.
 pub trait StreamingQueryListener: Send + Sync {
-    /// The query runs; called before the handle is given out.
+    /// The query has started. Called before `start` returns the handle.
     fn on_started(&self, _event: &StreamingQueryStarted) {}
 
-    /// A batch is done.
+    /// A batch is committed.
     fn on_progress(&self, _progress: &StreamingQueryProgress) {}
 
-    /// There has been nothing to read for ten seconds; called again every ten seconds.
+    /// There has been nothing to read for ten seconds. Called again every ten seconds.
     fn on_idle(&self, _event: &StreamingQueryIdle) {}
 
-    /// The query has ended; nothing follows.
+    /// The query has ended. This is the last event.
     fn on_terminated(&self, _event: &StreamingQueryTerminated) {}
 }
 
-/// The listeners of one query, in the order they were added.
+/// The listeners of a query, in the order in which they were added.
 #[derive(Clone, Default)]
 pub(in crate::query) struct Listeners(Vec<Arc<dyn StreamingQueryListener>>);
 
@@ -79,26 +80,27 @@ impl Listeners {
     }
 
     pub(in crate::query) fn started(&self, event: &StreamingQueryStarted) {
-        self.tell("on_started", |listener| listener.on_started(event));
+        self.notify("on_started", |listener| listener.on_started(event));
     }
 
     pub(in crate::query) fn progress(&self, progress: &StreamingQueryProgress) {
-        self.tell("on_progress", |listener| listener.on_progress(progress));
+        self.notify("on_progress", |listener| listener.on_progress(progress));
     }
 
     pub(in crate::query) fn idle(&self, event: &StreamingQueryIdle) {
-        self.tell("on_idle", |listener| listener.on_idle(event));
+        self.notify("on_idle", |listener| listener.on_idle(event));
     }
 
     pub(in crate::query) fn terminated(&self, event: &StreamingQueryTerminated) {
-        self.tell("on_terminated", |listener| listener.on_terminated(event));
+        self.notify("on_terminated", |listener| listener.on_terminated(event));
     }
 
-    fn tell(&self, method: &'static str, call: impl Fn(&dyn StreamingQueryListener)) {
+    fn notify(&self, method: &'static str, call: impl Fn(&dyn StreamingQueryListener)) {
         for listener in &self.0 {
-            // What a listener leaves half done is its own; nothing of the query is in its hands.
+            // A listener gets shared references to events only, so its panic cannot leave the query in an
+            // inconsistent state.
             if catch_unwind(AssertUnwindSafe(|| call(&**listener))).is_err() {
-                tracing::warn!(method, "a listener panicked; the query goes on");
+                tracing::warn!(method, "a listener panicked; the query continues");
             }
         }
     }
@@ -135,12 +137,12 @@ mod tests {
 
     impl StreamingQueryListener for Panics {
         fn on_idle(&self, _event: &StreamingQueryIdle) {
-            panic!("a listener of the user");
+            panic!("a bug in a listener");
         }
     }
 
     #[test]
-    fn a_listener_that_panics_keeps_nothing_from_the_others() {
+    fn a_panic_in_a_listener_does_not_affect_the_others() {
         let recorder = Arc::new(Recorder::default());
         let mut listeners = Listeners::default();
         listeners.add(Arc::new(Panics));

@@ -1,4 +1,4 @@
-//! The first rows of each batch, printed.
+//! Prints the first rows of each batch.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use crate::model::BatchId;
 
-/// Rows of a batch that are printed; the others are counted.
+/// How many rows of a batch are printed. The others are only counted.
 const SHOWN_ROWS: usize = 20;
 
 const LINE: &str = "-------------------------------------------";
@@ -37,7 +37,7 @@ impl Console {
         Self::new(io::stdout())
     }
 
-    /// Reads all of `rows`, prints the first of them, and gives their number.
+    /// Reads all of `rows`, prints the first ones, and returns their number.
     pub(super) async fn print(
         &self,
         batch: BatchId,
@@ -55,7 +55,7 @@ impl Console {
         }
         let text = page(batch, &schema, &shown, count)?;
         let writer = Arc::clone(&self.writer);
-        // Who is at the other end may take as long as they like.
+        // Writing may block for any time: standard output may be a pipe that nobody reads.
         let written = spawn_blocking(move || {
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             writer.write_all(text.as_bytes())?;

@@ -1,4 +1,4 @@
-//! The function of the user that is given the rows of a batch.
+//! Calls the user's function with the rows of a batch.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,23 +12,23 @@ use super::BatchFunction;
 use crate::error::{Error, ErrorKind};
 use crate::model::BatchId;
 
-/// An error that the rows gave the function, kept to tell it from one of the function itself.
-type Kept = Arc<Mutex<Option<Arc<DataFusionError>>>>;
+/// An error of the rows, recorded to distinguish it from an error of the function.
+type RowError = Arc<Mutex<Option<Arc<DataFusionError>>>>;
 
 /// Calls `function` with the rows of a batch.
 ///
 /// # Errors
-/// What made computing the rows fail, also where the function does not pass it on: rows are missing then.
-/// Else [`UserFunction`](ErrorKind::UserFunction) with what the function said, or an error of this crate
-/// that it has given.
+/// The error of the rows, even if the function does not return it, because then rows are missing. Otherwise
+/// [`UserFunction`](ErrorKind::UserFunction) with the error of the function, or the error itself if it is
+/// one of this crate.
 pub(super) async fn call(
     function: &BatchFunction,
     id: BatchId,
     rows: SendableRecordBatchStream,
 ) -> DataFusionResult<()> {
-    let kept = Kept::default();
-    let done = function(id, keeping(rows, &kept)).await;
-    if let Some(error) = lock(&kept).take() {
+    let row_error = RowError::default();
+    let done = function(id, recording_error(rows, &row_error)).await;
+    if let Some(error) = lock(&row_error).take() {
         return Err(DataFusionError::Shared(error));
     }
     done.map_err(|error| match Error::find_in(&error) {
@@ -41,13 +41,16 @@ pub(super) async fn call(
     })
 }
 
-/// `rows`, whose error is also put into `kept`.
-fn keeping(rows: SendableRecordBatchStream, kept: &Kept) -> SendableRecordBatchStream {
+/// `rows`, with their first error also recorded in `row_error`.
+fn recording_error(
+    rows: SendableRecordBatchStream,
+    row_error: &RowError,
+) -> SendableRecordBatchStream {
     let schema = rows.schema();
-    let kept = Arc::clone(kept);
+    let row_error = Arc::clone(row_error);
     let rows = rows.map_err(move |error| {
         let error = Arc::new(error);
-        lock(&kept).get_or_insert_with(|| Arc::clone(&error));
+        lock(&row_error).get_or_insert_with(|| Arc::clone(&error));
         DataFusionError::Shared(error)
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, rows))

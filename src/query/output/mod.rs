@@ -1,4 +1,4 @@
-//! Where the rows of a batch go.
+//! Runs the plan of a batch and delivers its rows: to a table, a user's function, or the console.
 
 mod console;
 mod foreach_batch;
@@ -31,37 +31,36 @@ type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'st
     + Send
     + Sync;
 
-/// What a function of the user is called as a sink.
+/// The sink description of a user's function.
 pub(in crate::query) const FOREACH_BATCH: &str = "ForeachBatch";
 
-/// Where the rows of each batch of a query go.
+/// The output of a query.
 pub(in crate::query) enum Output {
-    /// Into the table of the statement.
+    /// The target table of the INSERT.
     Insert,
-    /// To a function of the user, which need not read them all.
+    /// A function of the user, which need not read all rows.
     ForeachBatch(Box<BatchFunction>),
-    /// Printed.
+    /// Standard output.
     Console(Console),
 }
 
-/// What a batch has done.
+/// The result of running the plan of a batch.
 #[derive(Debug)]
 pub(in crate::query) struct BatchResult {
-    /// Rows read, in the order of the query's sources; those of a source that is scanned more than
-    /// once count once.
+    /// Rows read, source by source. Rows of a source that is scanned several times count once.
     pub(in crate::query) input_rows: Vec<u64>,
-    /// Ranges that could not be read whole any more, source by source.
+    /// Ranges that could no longer be read completely, source by source.
     pub(in crate::query) lost_ranges: Vec<u64>,
-    /// Rows that reached the output, where it says so.
+    /// Rows written to the output; `None` if unknown.
     pub(in crate::query) output_rows: Option<u64>,
-    /// From the plan of the batch to one that runs.
+    /// The time that physical planning took.
     pub(in crate::query) planning: Duration,
-    /// From there to the end of the output.
+    /// The time that running the plan and writing the output took.
     pub(in crate::query) running: Duration,
 }
 
 impl Output {
-    /// Calls `function` with each batch.
+    /// An output that calls `function` with each batch.
     pub(in crate::query) fn foreach_batch<F, W>(function: F) -> Self
     where
         F: Fn(BatchId, SendableRecordBatchStream) -> W + Send + Sync + 'static,
@@ -70,7 +69,7 @@ impl Output {
         Self::ForeachBatch(Box::new(move |batch, rows| Box::pin(function(batch, rows))))
     }
 
-    /// What it is, for people.
+    /// A description of the output.
     pub(in crate::query) fn sink(&self, plan: &StreamingPlan) -> String {
         match self {
             Self::Insert => plan.sink(),
@@ -79,10 +78,10 @@ impl Output {
         }
     }
 
-    /// Runs one batch to its end; dropping the future abandons it. `state` has the time of the batch.
+    /// Runs one batch. Dropping the future abandons it. `state` is the session of the batch.
     ///
     /// # Errors
-    /// Those of planning, of reading, and of the output.
+    /// Errors of planning, of reading, and of the output.
     pub(in crate::query) async fn run(
         &self,
         state: &SessionState,
@@ -102,12 +101,12 @@ impl Output {
         let plan = in_source_order(state.create_physical_plan(&batch.plan).await?)?;
         let planned = Instant::now();
         let context = state.task_ctx();
-        let given = self.give(Arc::clone(&plan), &context, &batch, id).await;
-        let (plan, output_rows) = match given {
-            Ok(given) => given,
+        let delivered = self.deliver(Arc::clone(&plan), &context, &batch, id).await;
+        let (plan, output_rows) = match delivered {
+            Ok(delivered) => delivered,
             Err(error) => return Err(Box::pin(with_record(&plan, &context, error)).await),
         };
-        let (input_rows, lost_ranges) = read(&*plan, &batch.reads);
+        let (input_rows, lost_ranges) = count_reads(&*plan, &batch.reads);
         Ok(BatchResult {
             input_rows,
             lost_ranges,
@@ -117,8 +116,8 @@ impl Output {
         })
     }
 
-    /// Gives the rows of a batch to where they go: what has run, and their number, where the output says so.
-    async fn give(
+    /// Delivers the rows of a batch. Returns the plan that ran, and the number of rows if it is known.
+    async fn deliver(
         &self,
         plan: Arc<dyn ExecutionPlan>,
         context: &Arc<TaskContext>,
@@ -135,7 +134,7 @@ impl Output {
             false => rows,
         };
         let output_rows = match self {
-            Self::Insert => Some(rows.try_fold(0, inserted).await?),
+            Self::Insert => Some(rows.try_fold(0, add_inserted).await?),
             Self::ForeachBatch(function) => {
                 foreach_batch::call(function, id, rows).await?;
                 None
@@ -156,15 +155,15 @@ impl fmt::Debug for Output {
     }
 }
 
-/// Adds the counts an INSERT gives.
-async fn inserted(sum: u64, counts: RecordBatch) -> DataFusionResult<u64> {
+/// Adds up the counts that an INSERT returns.
+async fn add_inserted(sum: u64, counts: RecordBatch) -> DataFusionResult<u64> {
     let counts = counts.columns().first();
     let counts = counts.and_then(|column| column.as_primitive_opt::<UInt64Type>());
     Ok(sum + counts.map_or(0, |counts| counts.iter().flatten().sum::<u64>()))
 }
 
-/// The rows that scans of each of `reads` gave, and the ranges of it that were not whole.
-fn read(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> (Vec<u64>, Vec<u64>) {
+/// The number of rows that were read for each of `reads`, and the number of its ranges that were incomplete.
+fn count_reads(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> (Vec<u64>, Vec<u64>) {
     let (mut rows, mut lost) = (vec![0; reads.len()], vec![0; reads.len()]);
     let mut nodes = vec![plan];
     while let Some(node) = nodes.pop() {

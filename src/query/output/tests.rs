@@ -9,18 +9,18 @@ use crate::model::UnixMillis;
 use crate::query::plan::state_at;
 use crate::query::plan::tests::world::World;
 
-/// What was written, for the test to read while the writer is in use.
+/// A writer whose content a test can read while it is in use.
 #[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
+struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Paper {
+impl SharedBuffer {
     fn text(&self) -> String {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8(bytes.clone()).unwrap()
     }
 }
 
-impl Write for Paper {
+impl Write for SharedBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -30,7 +30,7 @@ impl Write for Paper {
     }
 }
 
-/// Runs `sql` once over all that is in the streams it reads.
+/// Runs `sql` once over everything in its streams.
 async fn run(world: &World, sql: &str, output: &Output) -> Result<BatchResult> {
     let plan = world.streaming(sql).await.unwrap();
     let reads: Vec<_> = plan.sources.iter().map(|_| world.all()).collect();
@@ -41,7 +41,7 @@ async fn run(world: &World, sql: &str, output: &Output) -> Result<BatchResult> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_insert_writes_the_rows_of_the_batch_and_counts_them() {
+async fn an_insert_writes_and_counts_the_rows_of_the_batch() {
     let world = World::new().await;
     for number in 0..30 {
         world.put("words", &number.to_string()).await;
@@ -50,7 +50,7 @@ async fn an_insert_writes_the_rows_of_the_batch_and_counts_them() {
         SELECT partitionKey, data FROM words WHERE CAST(partitionKey AS INT) < 10";
     let ran = run(&world, sql, &Output::Insert).await.unwrap();
     assert_eq!((ran.input_rows, ran.output_rows), (vec![30], Some(10)));
-    let copied = Output::Console(Console::new(Paper::default()));
+    let copied = Output::Console(Console::new(SharedBuffer::default()));
     world
         .run("CREATE UNBOUNDED EXTERNAL TABLE back STORED AS \"aws-kinesis\" LOCATION 'sink'")
         .await;
@@ -59,7 +59,7 @@ async fn an_insert_writes_the_rows_of_the_batch_and_counts_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_of_a_shard_are_not_dealt_out_to_several_writers() {
+async fn rows_of_a_shard_are_not_repartitioned_before_a_stream_sink() {
     let world = World::new().await;
     let state = world.ctx.state();
     let select = "SELECT partitionKey, data FROM words WHERE partitionKey <> 'x'";
@@ -78,17 +78,17 @@ async fn rows_of_a_shard_are_not_dealt_out_to_several_writers() {
     let select = plan(select).await;
     assert!(
         select.contains("RepartitionExec"),
-        "no reason to look: {select}"
+        "the test is void: {select}"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_count_for_the_source_they_were_read_from() {
+async fn rows_are_counted_per_source() {
     let world = World::new().await;
     for stream in ["words", "words", "clicks"] {
         world.put(stream, "a").await;
     }
-    let output = Output::Console(Console::new(Paper::default()));
+    let output = Output::Console(Console::new(SharedBuffer::default()));
     let sql = "SELECT data FROM clicks UNION ALL SELECT data FROM words UNION ALL
         SELECT data FROM words UNION ALL SELECT c.data FROM clicks AS c JOIN bounded USING (partitionKey)";
     let ran = run(&world, sql, &output).await.unwrap();
@@ -96,7 +96,7 @@ async fn rows_count_for_the_source_they_were_read_from() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_gets_the_batch_and_need_not_read_it() {
+async fn foreach_batch_need_not_read_the_rows() {
     let world = World::new().await;
     world.put("words", "a").await;
     let calls = Arc::new(Mutex::new(Vec::new()));
@@ -123,15 +123,15 @@ async fn a_function_gets_the_batch_and_need_not_read_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_console_shows_the_first_rows_of_a_batch() {
+async fn the_console_prints_the_first_rows_of_a_batch() {
     let world = World::new().await;
-    let paper = Paper::default();
-    let output = Output::Console(Console::new(paper.clone()));
+    let buffer = SharedBuffer::default();
+    let output = Output::Console(Console::new(buffer.clone()));
     world.put("words", "a").await;
     run(&world, "SELECT word FROM w", &output).await.unwrap();
     let line = "-".repeat(43);
     assert_eq!(
-        paper.text(),
+        buffer.text(),
         format!("{line}\nBatch: 7\n{line}\n+------+\n| word |\n+------+\n| a    |\n+------+\n\n")
     );
     for _ in 0..24 {
@@ -139,7 +139,7 @@ async fn the_console_shows_the_first_rows_of_a_batch() {
     }
     let ran = run(&world, "SELECT word FROM w", &output).await.unwrap();
     assert_eq!(ran.output_rows, Some(25));
-    let text = paper.text();
+    let text = buffer.text();
     assert!(text.ends_with("+\nthe first 20 of 25 rows\n\n"), "{text}");
     assert_eq!(text.matches("| b").count(), 19, "{text}");
 }
@@ -148,15 +148,15 @@ async fn the_console_shows_the_first_rows_of_a_batch() {
 async fn a_row_that_cannot_be_computed_fails_the_batch() {
     let world = World::new().await;
     world.put("words", "no number").await;
-    let output = Output::Console(Console::new(Paper::default()));
+    let output = Output::Console(Console::new(SharedBuffer::default()));
     let sql = "SELECT CAST(word AS INT) FROM w";
     let error = run(&world, sql, &output).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidRow);
     assert!(error.to_string().contains("no number"), "{error}");
 }
 
-/// How a batch ends whose rows are those of `sql`, given to `function`.
-async fn ended<W>(
+/// The error of a batch of `sql` with the output `function`.
+async fn error_of<W>(
     sql: &str,
     function: impl Fn(BatchId, SendableRecordBatchStream) -> W + Send + Sync + 'static,
 ) -> (ErrorKind, String)
@@ -173,31 +173,32 @@ where
 const NUMBERS: &str = "SELECT CAST(CAST(data AS VARCHAR) AS INT) FROM words";
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_the_users_function_is_told_from_one_of_the_rows() {
-    let (kind, message) = ended("SELECT data FROM words", |_, _| async {
-        Err(DataFusionError::Execution(
-            "the disk of mine is full".into(),
-        ))
+async fn errors_of_the_function_and_of_the_rows_have_different_kinds() {
+    let (kind, message) = error_of("SELECT data FROM words", |_, _| async {
+        Err(DataFusionError::Execution("the user's disk is full".into()))
     })
     .await;
     assert_eq!(kind, ErrorKind::UserFunction);
-    assert!(message.contains("the disk of mine is full"), "{message}");
-    let (kind, message) = ended(NUMBERS, |_, rows| async move {
+    assert!(message.contains("the user's disk is full"), "{message}");
+    let (kind, message) = error_of(NUMBERS, |_, rows| async move {
         rows.try_collect::<Vec<_>>().await.map(drop)
     })
     .await;
     assert_eq!(kind, ErrorKind::InvalidRow);
     assert!(message.contains("'abc'"), "{message}");
-    let (kind, _) = ended("SELECT data FROM words", |_, _| async {
-        Err(crate::error::Error::new(ErrorKind::Unavailable, "another stream is away").into())
+    let (kind, _) = error_of("SELECT data FROM words", |_, _| async {
+        Err(
+            crate::error::Error::new(ErrorKind::Unavailable, "another stream is unavailable")
+                .into(),
+        )
     })
     .await;
     assert_eq!(kind, ErrorKind::Unavailable);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_whose_rows_failed_does_not_count_as_done_because_the_function_says_nothing() {
-    let (kind, message) = ended(NUMBERS, |_, mut rows| async move {
+async fn a_batch_fails_if_its_rows_failed_even_if_the_function_ignores_it() {
+    let (kind, message) = error_of(NUMBERS, |_, mut rows| async move {
         while let Ok(Some(_)) = rows.try_next().await {}
         Ok(())
     })

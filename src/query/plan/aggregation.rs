@@ -1,4 +1,4 @@
-//! The aggregation of a streaming statement.
+//! Finds the aggregation of a streaming statement, and prepares the session that plans its batches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,40 +21,40 @@ use crate::state::{
     stateful_session,
 };
 
-/// An aggregate that panics in DataFusion 55.2 where its partial step gives up because nearly each row is a
+/// An aggregate that panics in DataFusion 55.2 if the partial step is skipped because almost every row is a
 /// group of its own.
 const PANICS_WHEN_SKIPPED: &str = "percentile_cont(";
 
-/// The default of `streaming.watermark_idle_timeout` where the event time is the time of arrival. Such rows
-/// cannot be late, but for what the clocks of this machine and of the service differ by; the horizon of
-/// retention trusts the clock as far.
+/// The default of `streaming.watermark_idle_timeout` if the event time is the arrival time. Such rows can
+/// only be late by the difference between the clocks of this machine and the service. The retention proofs
+/// of the source rely on the clocks to the same extent.
 const ARRIVAL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// No batch has more groups than rows.
+/// A ratio of groups to rows that is never reached, so that the partial step is never skipped.
 const NEVER_SKIPPED: f64 = 2.0;
 
-/// The aggregation of a streaming statement, and how its groups are given.
+/// The aggregation of a streaming statement, and when its groups are output.
 #[derive(Debug)]
 pub(in crate::query) struct AggregationPlan {
     mode: OutputMode,
     closing: Option<ExpiryColumn>,
-    /// What it is, in words.
+    /// A description for the checkpoint.
     pub(in crate::query) description: StateMetadata,
-    /// The same with names left open.
+    /// The description with patterns for names, so that renaming a column or table is not a change.
     pub(in crate::query) name_patterns: NamePatterns,
-    /// Aggregates whose state grows with each row.
+    /// Aggregates whose state grows with every row.
     pub(in crate::query) growing: Vec<String>,
-    /// How much later than others a row may come; none without a watermark.
+    /// The watermark delay; `None` without a watermark.
     pub(in crate::query) delay: Option<Duration>,
-    /// After how long without a record the watermark follows the clock; none where it never does.
+    /// After how long without a record the watermark follows the clock; `None` if it never does.
     pub(in crate::query) idle_timeout: Option<Duration>,
 }
 
 impl AggregationPlan {
-    /// `state` as it plans the batches.
+    /// The session that plans the batches.
     ///
     /// # Errors
-    /// An engine that is not the one that this crate knows.
+    /// The version of DataFusion is not supported.
     pub(super) fn session(&self, state: &SessionState) -> Result<SessionState> {
         let rule = StateRule {
             mode: self.mode,
@@ -75,7 +75,7 @@ impl AggregationPlan {
     }
 }
 
-/// The aggregation over the streams of `plan`, and the plan with what it needs.
+/// Finds the aggregation over the streams of `plan`, and adds the columns that it needs to the plan.
 pub(super) fn find(
     plan: LogicalPlan,
     sources: &mut [PlanSource],
@@ -118,12 +118,12 @@ pub(super) fn find(
 fn without_delay(setting: &str) -> DataFusionError {
     Error::invalid_option(format!(
         "setting 'streaming.{setting}' is set without 'streaming.watermark_delay': expected both, with a \
-         delay such as '10 seconds', or none"
+         delay such as '10 seconds', or neither"
     ))
     .into()
 }
 
-/// The scans of a statement.
+/// The scans of a statement, for the state module.
 struct Scans<'a>(&'a mut [PlanSource]);
 
 impl Streams for Scans<'_> {
@@ -165,10 +165,10 @@ impl Streams for Scans<'_> {
 }
 
 impl StreamingPlan {
-    /// A state without groups, for the aggregation of the statement; `None` where it has none.
+    /// An empty state store for the aggregation of the statement; `None` if it has no aggregation.
     ///
     /// # Errors
-    /// Those of planning a batch.
+    /// Errors of planning a batch.
     pub(in crate::query) async fn new_state_store(&self) -> Result<Option<StateStore>> {
         if self.aggregation.is_none() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What the readers of a query have to fetch.
+//! Finds the record columns that the readers of a query have to fetch.
 
 use std::sync::Arc;
 
@@ -14,10 +14,11 @@ use super::{PlanSource, with_tables};
 use crate::kinesis::RecordColumns;
 use crate::source::RowColumn;
 
-/// Sets the columns of `sources` and gives the plan they were read off: that of a batch of no rows,
-/// as the optimizer leaves it.
+/// Sets the columns of `sources`, and returns the plan that determines them: the optimized plan of a batch
+/// without rows.
 ///
-/// The time is left open, so that nothing is dropped that a later batch needs.
+/// The plan is optimized without a time, because a condition on `now()` that is false today may be true for
+/// a later batch.
 pub(super) fn find(
     state: &SessionState,
     plan: &LogicalPlan,
@@ -48,7 +49,7 @@ pub(super) fn find(
     Ok(optimized)
 }
 
-/// Adds what `scan` reads.
+/// Adds the columns that `scan` reads.
 fn add(columns: &mut RecordColumns, scan: &TableScan) {
     let fields = scan.projected_schema.fields();
     let reads = |column: RowColumn| fields.iter().any(|field| field.name() == column.name());

@@ -1,4 +1,4 @@
-//! How a streaming statement is explained: by the plan of its batches.
+//! EXPLAIN of a streaming statement: shows the plan of its batches.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use super::sources::streams;
 use crate::error::{Result, failure};
 use crate::sql::StreamingSettings;
 
-/// `plan`, where it is an EXPLAIN of a streaming statement, over a batch of that statement, which itself
-/// cannot be scanned; and the session it is to be planned in. Nothing of the streams is read.
+/// If `plan` is an EXPLAIN of a streaming statement, an EXPLAIN of a batch of that statement, and the
+/// session to plan it in. The statement itself cannot be planned physically. No stream is read.
 ///
 /// # Errors
-/// What a start of the statement would be refused for, with the settings of the session.
+/// The errors with which a start of the statement would be refused, given the settings of the session.
 pub(crate) async fn explained(
     state: &SessionState,
     plan: &LogicalPlan,

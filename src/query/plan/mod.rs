@@ -1,4 +1,4 @@
-//! A statement as a streaming query: which streams it reads, and its plan for one batch.
+//! Turns a statement into a streaming plan: its sources, its aggregation, and the plan of each batch.
 
 mod aggregation;
 mod columns;
@@ -32,13 +32,13 @@ pub(in crate::query) use definition::{QueryDefinition, is_plan_text};
 pub(crate) use explain::explained;
 pub use sources::is_streaming;
 
-/// The plan of a streaming statement, kept as it was written: each batch is optimized anew, because
-/// its time is a constant in it.
+/// The plan of a streaming statement, before optimization. Each batch is optimized separately, because its
+/// time is a constant in the plan.
 #[derive(Debug)]
 pub(in crate::query) struct StreamingPlan {
     plan: LogicalPlan,
     schema: SchemaRef,
-    /// The session it is planned in.
+    /// The session in which batches are planned.
     pub(in crate::query) session: SessionState,
     /// Its aggregation, if it has one.
     pub(in crate::query) aggregation: Option<AggregationPlan>,
@@ -46,17 +46,17 @@ pub(in crate::query) struct StreamingPlan {
     pub(in crate::query) sources: Vec<PlanSource>,
 }
 
-/// An unbounded table a statement reads.
+/// An unbounded table that a statement reads.
 #[derive(Debug)]
 pub(in crate::query) struct PlanSource {
-    /// What the statement calls it.
+    /// Its name in the statement.
     pub(in crate::query) name: String,
     pub(in crate::query) provider: Arc<dyn TableProvider>,
-    /// What stands in the plan for it.
+    /// The table in the plan that scans of this source refer to.
     scanned: Arc<dyn TableProvider>,
-    /// Whether rows say which read of a batch they came from.
+    /// Whether each row carries the number of the read that it came from.
     numbered: bool,
-    /// What all of its scans need.
+    /// The columns that its scans need, all together.
     pub(in crate::query) columns: RecordColumns,
 }
 
@@ -76,7 +76,7 @@ impl PlanSource {
             .expect("only Kinesis tables are found as sources")
     }
 
-    /// It as a table of what a batch reads.
+    /// A table of the rows that a batch reads from this source.
     fn batch_table(&self, reads: Arc<BatchReads>) -> BatchTable {
         let table = BatchTable::new(self.table(), reads);
         match self.numbered {
@@ -85,18 +85,18 @@ impl PlanSource {
         }
     }
 
-    /// Whether the query ends where records of it are gone.
+    /// Whether the query fails if records of this source are lost.
     pub(in crate::query) fn fails_on_data_loss(&self) -> bool {
         self.table().options().source.fail_on_data_loss
     }
 }
 
 impl StreamingPlan {
-    /// Finds what `plan` reads.
+    /// Analyzes `plan`.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where it cannot be right across batches, is no
-    /// query, or reads no stream; what the engine says against it otherwise.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if it is not a query, reads no stream, or would be wrong
+    /// across batches; errors of the optimizer.
     pub(in crate::query) fn new(
         state: &SessionState,
         plan: LogicalPlan,
@@ -107,8 +107,8 @@ impl StreamingPlan {
         let mut sources = sources::find(&plan).map_err(failure)?;
         if sources.is_empty() {
             return Err(Error::unsupported(
-                "the statement reads no unbounded table: make one with CREATE UNBOUNDED EXTERNAL \
-                 TABLE, or run the statement as it is, without StreamingQuery",
+                "the statement reads no unbounded table: create one with CREATE UNBOUNDED EXTERNAL TABLE, \
+                 or run the statement without StreamingQuery",
             ));
         }
         let (plan, aggregation) =
@@ -132,22 +132,23 @@ impl StreamingPlan {
         })
     }
 
-    /// Refuses a statement that reads a file, or a local folder, which does not exist.
+    /// Refuses a statement that reads a file or a local folder that does not exist.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) with the table and the place.
+    /// [`NotFound`](crate::ErrorKind::NotFound) with the table and the path.
     pub(in crate::query) async fn expect_files(&self) -> Result<()> {
         expect_files(&self.session, &self.plan)
             .await
             .map_err(failure)
     }
 
-    /// The plan of a batch that reads `reads`, one for each source.
+    /// The plan of a batch with the given reads, one for each source.
     ///
     /// # Errors
-    /// A plan that cannot be walked.
+    /// The plan cannot be rewritten.
     pub(in crate::query) fn for_batch(&self, reads: &[Arc<BatchReads>]) -> Result<BatchPlan> {
-        // The state is to be seen by batches without rows, too.
+        // An optimized plan must keep the aggregation even if the batch has no rows: the watermark may close
+        // groups.
         let plan = self.over(reads, self.aggregation.is_some())?;
         Ok(BatchPlan {
             plan,
@@ -156,7 +157,7 @@ impl StreamingPlan {
         })
     }
 
-    /// The plan of any batch: it is like the others, and has no rows.
+    /// The plan of a batch without rows, which has the same shape as every other one.
     fn example(&self) -> Result<LogicalPlan> {
         let reads = vec![Arc::default(); self.sources.len()];
         self.over(&reads, true)
@@ -175,13 +176,12 @@ impl StreamingPlan {
         with_tables(self.plan.clone(), &self.sources, &tables).map_err(failure)
     }
 
-    /// Whether it is an INSERT; otherwise it gives rows.
+    /// Whether the statement is an INSERT, and not a SELECT.
     pub(in crate::query) fn inserts(&self) -> bool {
         matches!(self.plan, LogicalPlan::Dml(_))
     }
 
-    /// Where its rows go, for people: `KinesisSink[word_counts]`, `Table[out]`, or `Rows` where the
-    /// statement does not say it.
+    /// A description of the target: `KinesisSink[word_counts]`, `Table[out]`, or `Rows` for a SELECT.
     pub(in crate::query) fn sink(&self) -> String {
         let LogicalPlan::Dml(insert) = &self.plan else {
             return "Rows".to_owned();
@@ -197,16 +197,16 @@ impl StreamingPlan {
         }
     }
 
-    /// The rows it gives, or inserts.
+    /// The schema of the rows that the statement returns or inserts.
     pub(in crate::query) fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 }
 
-/// The session of a batch, in which it is `time`: `now()` and its like give it.
+/// The session of a batch, in which functions such as `now()` return `time`.
 pub(in crate::query) fn state_at(state: &SessionState, time: UnixMillis) -> SessionState {
     let mut state = state.clone();
-    // Makes names of its own for the plan and takes the settings as they are now.
+    // Resets the generator of aliases and takes a snapshot of the settings.
     state.mark_start_execution();
     InStreamingQuery::set(state.config_mut());
     state.execution_props_mut().query_execution_start_time =

@@ -1,8 +1,9 @@
-//! What a streaming query cannot do, refused by name and with a way out.
+//! Refuses statements that a streaming query cannot run, naming the operator and an alternative.
 //!
-//! A batch sees the rows of its ranges only. What is right for each batch by itself is right for the
-//! stream, and so is one aggregation, whose state is kept from batch to batch; everything else is refused
-//! rather than done wrong.
+//! A batch sees only the rows of its own ranges. An operator is therefore correct over the stream if its
+//! result for the stream is the concatenation of its results for the batches. One aggregation is allowed in
+//! addition, because its state is kept between batches. Everything else is refused rather than computed
+//! wrongly.
 
 mod aggregates;
 mod joins;
@@ -15,20 +16,20 @@ use datafusion::logical_expr::{
     DdlStatement, Distinct, Expr, FetchType, Limit, LogicalPlan, Union, WriteOp,
 };
 
-use self::aggregates::{aggregation_in, order_of_rows, stacked};
+use self::aggregates::{aggregation_in, order_dependent, stacked};
 use super::sources::stream_in;
 use crate::error::Error;
 use crate::model::OutputMode;
 
-const STATE: &str = "would need the rows of all batches: foreach_batch can do it for each batch by \
-    itself, and a table without UNBOUNDED as a whole";
+const NEEDS_ALL_ROWS: &str = "would need the rows of all batches: use foreach_batch to run it on each \
+    batch, or a table without UNBOUNDED to run it on all rows";
 
-const EACH_BATCH: &str = "foreach_batch can run one for the rows of each batch";
+const EACH_BATCH: &str = "use foreach_batch to run one on the rows of each batch";
 
-/// Refuses a statement that is no query over streams which each batch can answer by itself.
+/// Refuses a statement that is not a query, or whose result is not the sum of the results of its batches.
 ///
 /// # Errors
-/// [`Unsupported`](crate::ErrorKind::Unsupported), with the innermost operator that is in the way.
+/// [`Unsupported`](crate::ErrorKind::Unsupported), with the innermost unsupported operator.
 pub(super) fn refuse(plan: &LogicalPlan, mode: OutputMode) -> DataFusionResult<()> {
     let mut refusal = statement(plan);
     if refusal.is_none() {
@@ -42,7 +43,7 @@ pub(super) fn refuse(plan: &LogicalPlan, mode: OutputMode) -> DataFusionResult<(
             };
             if let Some(found) = found {
                 refusal = Some(found.message);
-                if found.is_whole {
+                if found.includes_inputs {
                     return Ok(TreeNodeRecursion::Jump);
                 }
             }
@@ -51,31 +52,31 @@ pub(super) fn refuse(plan: &LogicalPlan, mode: OutputMode) -> DataFusionResult<(
     }
     if refusal.is_none() && mode == OutputMode::Complete && aggregation_in(plan)?.is_none() {
         refusal = Some(
-            "output mode 'complete' gives the whole result of an aggregation after each batch, and \
-             the statement has none: expected 'append' or 'update'"
+            "output mode 'complete' outputs the whole result of an aggregation after each batch, but the \
+             statement has no aggregation: expected 'append' or 'update'"
                 .to_owned(),
         );
     }
     refusal.map_or(Ok(()), |refusal| Err(Error::unsupported(refusal).into()))
 }
 
-/// An operator in the way.
+/// An unsupported operator.
 struct Refusal {
     message: String,
-    /// It is planned as several nodes: those below it are not to be named.
-    is_whole: bool,
+    /// Whether the operator is planned as several nodes, so that the nodes below it must not be reported.
+    includes_inputs: bool,
 }
 
 impl From<String> for Refusal {
     fn from(message: String) -> Self {
         Self {
             message,
-            is_whole: false,
+            includes_inputs: false,
         }
     }
 }
 
-/// What is against the kind of a statement.
+/// Why the kind of a statement is unsupported.
 fn statement(plan: &LogicalPlan) -> Option<String> {
     let (name, way_out) = match plan {
         LogicalPlan::Dml(dml) => match &dml.op {
@@ -90,29 +91,28 @@ fn statement(plan: &LogicalPlan) -> Option<String> {
         },
         LogicalPlan::Copy(_) => (
             "COPY TO",
-            "foreach_batch can write a file for each batch, and a table without UNBOUNDED can be \
-             copied",
+            "use foreach_batch to write a file for each batch, or copy a table without UNBOUNDED",
         ),
         LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(_)) => return create_table_as(),
         LogicalPlan::Ddl(_)
         | LogicalPlan::Statement(_)
         | LogicalPlan::DescribeTable(_)
         | LogicalPlan::Explain(_)
-        | LogicalPlan::Analyze(_) => ("the statement", "run it as it is, without StreamingQuery"),
+        | LogicalPlan::Analyze(_) => ("the statement", "run it without StreamingQuery"),
         _ => return None,
     };
     Some(format!(
-        "{name} is no streaming query, expected SELECT or INSERT INTO … SELECT: {way_out}"
+        "{name} is not a streaming query, expected SELECT or INSERT INTO … SELECT: {way_out}"
     ))
 }
 
 fn create_table_as() -> Option<String> {
-    let message = "CREATE TABLE AS over an unbounded table would never be done: create the table, \
-                   then INSERT INTO it";
+    let message = "CREATE TABLE AS over an unbounded table would never end: create the table, then \
+                   INSERT INTO it";
     Some(message.to_owned())
 }
 
-/// What is against a node that reads `stream`.
+/// Why a node that reads `stream` is unsupported.
 fn operator(
     node: &LogicalPlan,
     stream: &str,
@@ -123,25 +123,25 @@ fn operator(
         LogicalPlan::Aggregate(aggregate) => {
             let refusal = match stacked("GROUP BY", &aggregate.input, stream)? {
                 Some(stacked) => Some(stacked),
-                None => order_of_rows(aggregate, &over),
+                None => order_dependent(aggregate, &over),
             };
             return Ok(refusal.map(Refusal::from));
         }
-        LogicalPlan::Distinct(Distinct::On(_)) => format!("DISTINCT ON {over} {STATE}"),
+        LogicalPlan::Distinct(Distinct::On(_)) => format!("DISTINCT ON {over} {NEEDS_ALL_ROWS}"),
         LogicalPlan::Distinct(Distinct::All(input)) => {
             return Ok(stacked("DISTINCT", input, stream)?.map(Refusal::from));
         }
-        LogicalPlan::Window(_) => format!("a window function (OVER) {over} {STATE}"),
+        LogicalPlan::Window(_) => format!("a window function (OVER) {over} {NEEDS_ALL_ROWS}"),
         LogicalPlan::Sort(sort) => match (mode, aggregation_in(&sort.input)?) {
             (OutputMode::Complete, Some(_)) => return Ok(None),
             (_, Some(_)) => format!(
                 "ORDER BY over groups of the unbounded table '{stream}' sorts the whole result, which \
-                 only output mode 'complete' gives: leave it out, or SET streaming.output_mode = \
+                 only output mode 'complete' outputs: leave it out, or SET streaming.output_mode = \
                  'complete'"
             ),
             (_, None) => format!(
-                "ORDER BY {over} has no end to sort up to: leave it out; foreach_batch can sort each \
-                 batch, and a table without UNBOUNDED ends"
+                "ORDER BY {over} would never end: leave it out, sort each batch with foreach_batch, or use \
+                 a table without UNBOUNDED"
             ),
         },
         LogicalPlan::Limit(limit) if mode == OutputMode::Complete => {
@@ -149,12 +149,12 @@ fn operator(
                 (Some(_), true)
                     if matches!(limit.get_fetch_type()?, FetchType::Literal(Some(0))) =>
                 {
-                    format!("LIMIT 0 {over} gives no rows: expected 1 at least, or leave it out")
+                    format!("LIMIT 0 {over} returns no rows: expected at least 1, or leave it out")
                 }
                 (Some(_), true) => return Ok(None),
                 (Some(_), false) => format!(
-                    "{} without ORDER BY over groups of the unbounded table '{stream}' would give any of \
-                     them: add ORDER BY, or leave it out",
+                    "{} without ORDER BY over groups of the unbounded table '{stream}' would return \
+                     arbitrary groups: add ORDER BY, or leave it out",
                     clauses(limit)
                 ),
                 (None, _) => limited(limit, &over),
@@ -162,10 +162,10 @@ fn operator(
         }
         LogicalPlan::Limit(limit) => limited(limit, &over),
         LogicalPlan::RecursiveQuery(_) => format!(
-            "WITH RECURSIVE {over} would start anew with each batch: read a table without UNBOUNDED"
+            "WITH RECURSIVE {over} would start over with each batch: use a table without UNBOUNDED"
         ),
         LogicalPlan::Extension(extension) => format!(
-            "'{}' {over} is not known to be right batch by batch: foreach_batch can run it on the \
+            "'{}' {over} is not known to be correct batch by batch: use foreach_batch to run it on the \
              rows of each batch",
             extension.node.name()
         ),
@@ -176,7 +176,7 @@ fn operator(
     Ok(Some(message.into()))
 }
 
-/// Whether the rows come in an order that the statement says.
+/// Whether the statement defines the order of the rows.
 fn is_sorted(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Sort(_) => true,
@@ -188,8 +188,8 @@ fn is_sorted(plan: &LogicalPlan) -> bool {
 
 fn limited(limit: &Limit, over: &str) -> String {
     format!(
-        "{} {over} would count rows across batches: leave it out; trigger 'available now' ends at the \
-         tip, and a table without UNBOUNDED takes it",
+        "{} {over} would count rows across batches: leave it out, end the query at the tip with trigger \
+         'available now', or use a table without UNBOUNDED",
         clauses(limit)
     )
 }
@@ -202,26 +202,26 @@ fn clauses(limit: &Limit) -> &'static str {
     }
 }
 
-/// Rows that come from no stream would be given again with each batch.
+/// Why a union is unsupported. An input that is not a stream would be repeated by each batch.
 fn repeated(union: &Union, stream: &str) -> DataFusionResult<Option<String>> {
     for input in &union.inputs {
         if aggregation_in(input)?.is_some() {
             return Ok(Some(format!(
                 "UNION ALL with groups of the unbounded table '{stream}' would mix results of several \
-                 aggregations: put the UNION ALL below the GROUP BY, or run a statement for each"
+                 aggregations: put the UNION ALL below the GROUP BY, or run a separate statement for each"
             )));
         }
         if stream_in(input)?.is_none() {
             return Ok(Some(format!(
-                "UNION ALL of the unbounded table '{stream}' and rows that are no stream would give \
-                 those again with each batch: write them by a statement of their own"
+                "UNION ALL of the unbounded table '{stream}' and rows that are not from a stream would \
+                 repeat those rows with each batch: write them with a separate statement"
             )));
         }
     }
     Ok(None)
 }
 
-/// A stream is never there as a whole, which a subquery in an expression would need.
+/// Why a subquery in an expression is unsupported: it would need the whole stream.
 fn subquery(node: &LogicalPlan) -> DataFusionResult<Option<Refusal>> {
     let mut refusal = None;
     node.apply_expressions(|expr| {
@@ -237,8 +237,8 @@ fn subquery(node: &LogicalPlan) -> DataFusionResult<Option<Refusal>> {
                 return Ok(TreeNodeRecursion::Continue);
             };
             refusal = Some(Refusal::from(format!(
-                "{name} that reads the unbounded table '{stream}' would see the rows of one batch \
-                 only: let it read a table without UNBOUNDED, or put the stream into FROM"
+                "{name} that reads the unbounded table '{stream}' would see only the rows of one batch: use \
+                 a table without UNBOUNDED in it, or move the stream into FROM"
             )));
             Ok(TreeNodeRecursion::Stop)
         })

@@ -1,4 +1,4 @@
-//! The unbounded tables of a plan.
+//! Finds the unbounded tables of a plan.
 
 use std::sync::Arc;
 
@@ -16,19 +16,19 @@ use crate::kinesis::RecordColumns;
 use crate::sql::logical_plan;
 use crate::table::KinesisTable;
 
-/// Whether to run a statement is to read a table made with `CREATE UNBOUNDED EXTERNAL TABLE`: then
-/// it is one for [`StreamingQuery`](crate::query), and not for [`sql`](fn@crate::sql).
+/// Whether running a statement reads a table that was created with `CREATE UNBOUNDED EXTERNAL TABLE`. Such
+/// a statement needs a [`StreamingQuery`](crate::query::StreamingQuery) instead of [`sql`](fn@crate::sql).
 ///
-/// EXPLAIN, CREATE VIEW and the like only name a table.
+/// EXPLAIN, CREATE VIEW and similar statements mention a table without reading it.
 ///
 /// # Errors
-/// Those of planning it.
+/// Errors of planning the statement.
 pub async fn is_streaming(ctx: &SessionContext, sql: &str) -> Result<bool> {
     let plan = logical_plan(ctx, sql).await.map_err(failure)?;
     streams(&plan).map_err(failure)
 }
 
-/// Whether to run `plan` is to read an unbounded table.
+/// Whether running `plan` reads an unbounded table.
 pub(super) fn streams(plan: &LogicalPlan) -> DataFusionResult<bool> {
     let reads = match plan {
         LogicalPlan::Explain(_)
@@ -51,7 +51,7 @@ pub(super) fn unbounded(node: &LogicalPlan) -> Option<Arc<dyn TableProvider>> {
     unbounded.then_some(provider)
 }
 
-/// What `plan`, its subqueries included, calls the first unbounded table it scans.
+/// The name of the first unbounded table that `plan` scans, including its subqueries.
 pub(super) fn stream_in(plan: &LogicalPlan) -> DataFusionResult<Option<String>> {
     let mut found = None;
     plan.apply_with_subqueries(|node| match (node, unbounded(node)) {
@@ -64,7 +64,7 @@ pub(super) fn stream_in(plan: &LogicalPlan) -> DataFusionResult<Option<String>> 
     Ok(found)
 }
 
-/// All unbounded tables that `plan` scans, each once.
+/// All unbounded tables that `plan` scans, without duplicates.
 pub(super) fn find(plan: &LogicalPlan) -> DataFusionResult<Vec<PlanSource>> {
     let mut sources: Vec<PlanSource> = Vec::new();
     plan.apply_with_subqueries(|node| {

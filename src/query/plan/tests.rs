@@ -9,7 +9,7 @@ use self::world::World;
 use super::*;
 use crate::error::ErrorKind;
 
-/// The first column of the rows a plan gives, in order of their text.
+/// The first column of the result of a plan, as sorted text.
 async fn rows(state: &SessionState, plan: &LogicalPlan) -> Vec<String> {
     let plan = state.create_physical_plan(plan).await.unwrap();
     let batches = datafusion::physical_plan::collect(plan, state.task_ctx());
@@ -25,7 +25,7 @@ async fn rows(state: &SessionState, plan: &LogicalPlan) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_reads_its_ranges_only() {
+async fn a_batch_reads_only_its_ranges() {
     let world = World::new().await;
     world.put("words", "a").await;
     let plan = world.streaming("SELECT data FROM words").await.unwrap();
@@ -39,7 +39,7 @@ async fn a_batch_reads_its_ranges_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sources_are_tables_and_each_is_found_once() {
+async fn each_unbounded_table_is_one_source() {
     let world = World::new().await;
     let sql = "SELECT data FROM words UNION ALL SELECT data FROM clicks AS c UNION ALL
          SELECT data FROM words AS again";
@@ -63,7 +63,7 @@ async fn sources_are_tables_and_each_is_found_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_columns_a_statement_uses_are_fetched() {
+async fn only_used_columns_are_fetched() {
     let world = World::new().await;
     let none = RecordColumns::DATA_ONLY;
     let (key, number) = (
@@ -92,7 +92,7 @@ async fn only_the_columns_a_statement_uses_are_fetched() {
                 ..none
             },
         ),
-        // What is false today is not for ever.
+        // A condition on the time may become true later.
         (
             "SELECT data FROM words WHERE now() < '2000-01-01' AND partitionKey = 'x'",
             key,
@@ -115,7 +115,7 @@ async fn only_the_columns_a_statement_uses_are_fetched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn now_is_the_time_of_the_batch() {
+async fn now_returns_the_time_of_the_batch() {
     let world = World::new().await;
     world.put("words", "a").await;
     let plan = world
@@ -134,7 +134,7 @@ async fn now_is_the_time_of_the_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_says_where_its_rows_go_and_what_they_are() {
+async fn a_plan_describes_its_target_and_schema() {
     let world = World::new().await;
     let columns = |plan: &StreamingPlan| {
         let schema = plan.schema();
@@ -161,7 +161,7 @@ async fn a_plan_says_where_its_rows_go_and_what_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_statement_streams_where_running_it_reads_an_unbounded_table() {
+async fn a_statement_streams_if_running_it_reads_an_unbounded_table() {
     let world = World::new().await;
     for (sql, expected) in [
         ("SELECT * FROM words", true),
@@ -196,7 +196,7 @@ async fn a_statement_streams_where_running_it_reads_an_unbounded_table() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_was_dropped_is_read_on() {
+async fn a_dropped_table_is_still_read_by_its_query() {
     let world = World::new().await;
     world.put("words", "a").await;
     let plan = world.streaming("SELECT data FROM words").await.unwrap();

@@ -56,7 +56,7 @@ async fn a_limit_of_nothing_is_refused() {
     let query = Lines::default().of(query).start().await;
     let refusal = query.unwrap_err().to_string();
     assert!(
-        refusal.contains("LIMIT 0 over the unbounded table 'words' gives no rows"),
+        refusal.contains("LIMIT 0 over the unbounded table 'words' returns no rows"),
         "{refusal}"
     );
 }

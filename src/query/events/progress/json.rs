@@ -1,4 +1,4 @@
-//! Spark's JSON of a progress: its fields in its order, which a map of `serde_json` would not keep.
+//! Formats progress as Spark's JSON, with its fields in its order, which a `serde_json` map would not keep.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::{Offsets, UnixMillis};
 
-/// An object whose fields stay in the order they are added.
+/// A JSON object whose fields keep the order in which they are added.
 struct Object(String);
 
 impl Object {
@@ -20,7 +20,7 @@ impl Object {
         Self("{".to_owned())
     }
 
-    /// Adds a field whose value is JSON already.
+    /// Adds a field with a JSON value.
     fn raw(mut self, name: &str, json: &str) -> Self {
         if self.0.len() > 1 {
             self.0.push(',');
@@ -43,7 +43,7 @@ impl Object {
         self.number(name, span.as_millis())
     }
 
-    /// With one decimal, a half rounded up; left out where it is not finite.
+    /// Adds a number with one decimal, rounded half up. A number that is not finite is left out.
     fn rate(self, name: &str, rate: f64) -> Self {
         if rate.is_finite() {
             self.raw(name, &format!("{:.1}", (rate * 10.0).round() / 10.0))
@@ -52,7 +52,7 @@ impl Object {
         }
     }
 
-    /// Left out where it has no field.
+    /// Adds an object unless it is empty.
     fn map(self, name: &str, map: Self) -> Self {
         if map.0.len() > 1 {
             self.raw(name, &map.finish())
@@ -111,10 +111,10 @@ fn event_time(times: Option<&EventTimeProgress>) -> Object {
         ("min", times.min),
         ("watermark", times.watermark),
     ];
-    let told = named
+    let known = named
         .into_iter()
         .filter_map(|(name, time)| Some((name, time?)));
-    told.fold(Object::new(), |map, (name, time)| {
+    known.fold(Object::new(), |map, (name, time)| {
         map.text(name, &timestamp(time))
     })
 }
@@ -163,7 +163,7 @@ fn positions(offsets: &Offsets) -> String {
         .finish()
 }
 
-/// Names in order, values as text, as Spark has them.
+/// Sorted names with values as text, as in Spark.
 fn metrics(metrics: &KinesisMetrics) -> Object {
     let behind = |map: Object, name: &str, behind: Option<Duration>| match behind {
         Some(behind) => map.text(name, &behind.as_millis().to_string()),
@@ -196,7 +196,7 @@ fn sink(sink: &SinkProgress) -> String {
         .finish()
 }
 
-/// Always with milliseconds, as Spark writes it.
+/// A timestamp with milliseconds, as in Spark.
 fn timestamp(time: UnixMillis) -> String {
     match DateTime::from_timestamp_millis(time.0) {
         Some(time) => time.to_rfc3339_opts(SecondsFormat::Millis, true),

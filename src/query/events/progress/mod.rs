@@ -1,4 +1,4 @@
-//! What a batch did, and how far the query is behind.
+//! The progress event of a batch: counts, rates, durations, positions, and how far the query is behind.
 
 mod json;
 
@@ -9,154 +9,153 @@ use std::time::Duration;
 
 use crate::model::{BatchId, Offsets, UnixMillis};
 
-/// What a batch did, or that there was none: told to listeners, and kept by the query.
+/// What a batch did. Sent to listeners, and available from the handle of the query.
 ///
-/// [`to_json`](Self::to_json) has the fields of Spark's event of the same name;
-/// [`Display`](fmt::Display) gives one line.
+/// [`to_json`](Self::to_json) has the fields of Spark's event of the same name.
+/// [`Display`](fmt::Display) is a one-line summary.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StreamingQueryProgress {
-    /// The query, the same after a restart.
+    /// The id of the query, the same after every restart.
     pub id: String,
-    /// This start of it.
+    /// The id of this run.
     pub run_id: String,
-    /// Its name, where it was given one.
+    /// The name of the query, if it has one.
     pub name: Option<String>,
     /// When the trigger fired.
     pub timestamp: UnixMillis,
-    /// The batch.
+    /// The number of the batch.
     pub batch_id: BatchId,
-    /// From the trigger to the end of the batch.
+    /// The time from the trigger to the end of the batch.
     pub batch_duration: Duration,
     /// Rows read from all sources.
     pub num_input_rows: u64,
-    /// Rows read over the time since the trigger before; not finite where there was none.
+    /// Rows read per second since the previous trigger. Not finite for the first batch.
     pub input_rows_per_second: f64,
-    /// Rows read over the time the batch took; not finite where it took none.
+    /// Rows read per second of the batch's duration. Not finite if the duration is zero.
     pub processed_rows_per_second: f64,
-    /// What each step took, by Spark's names: `addBatch`, `commitOffsets`, `getBatch`,
+    /// The duration of each step, by Spark's names: `addBatch`, `commitOffsets`, `getBatch`,
     /// `latestOffset`, `queryPlanning`, `triggerExecution`, `walCommit`.
     pub durations: BTreeMap<&'static str, Duration>,
-    /// The times of the rows that were aggregated; `None` without a watermark.
+    /// The event times of the aggregated rows; `None` without a watermark.
     pub event_time: Option<EventTimeProgress>,
-    /// The state of GROUP BY; `None` where the statement has none.
+    /// The state of the GROUP BY; `None` if the statement has none.
     pub state_operator: Option<StateOperatorProgress>,
     /// The sources, in the order of the statement.
     pub sources: Vec<SourceProgress>,
-    /// Where the rows went.
+    /// The sink.
     pub sink: SinkProgress,
-    /// From the start of the batch to its end.
+    /// The time from the start of the batch to its end.
     pub processing_time: Duration,
-    /// From when the batch could have started to when it did.
+    /// The time from when the batch was due to when it started.
     pub scheduling_delay: Duration,
-    /// From when the batch could have started to its end.
+    /// The time from when the batch was due to its end.
     pub total_delay: Duration,
 }
 
-/// What a batch read of one source.
+/// What a batch read from one source.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SourceProgress {
-    /// The stream, as `Kinesis[words]`.
+    /// A description of the source: `Kinesis[words]`.
     pub description: String,
-    /// Where the batch began; `None` where the source has no shard yet.
+    /// The positions before the batch; `None` if the source has no shard yet.
     pub start_offset: Option<Arc<Offsets>>,
-    /// Where the batch ended.
+    /// The positions after the batch.
     pub end_offset: Option<Arc<Offsets>>,
-    /// What has been fetched for the batches to come.
+    /// The positions up to which records have been fetched for later batches.
     pub latest_offset: Option<Arc<Offsets>>,
     /// Rows read.
     pub num_input_rows: u64,
-    /// As for the query.
+    /// As for the query, but for this source.
     pub input_rows_per_second: f64,
-    /// As for the query.
+    /// As for the query, but for this source.
     pub processed_rows_per_second: f64,
-    /// How its readers are.
+    /// The state of the source's readers.
     pub metrics: KinesisMetrics,
 }
 
-/// How the readers of a stream are.
+/// The state of the readers of a stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KinesisMetrics {
-    /// How far the last shard is behind the tip of the stream: how old a record may be at most that no
-    /// batch has taken. It is zero where each shard was read to its tip when it was last asked and no
-    /// row waits in memory; a shard that waits for its parents, or that cannot be read, is as far
-    /// behind as what was taken before it. `None` where there is nothing to read any more, or nothing
-    /// is known of a shard that has not been asked.
+    /// The maximum lag of a shard: an upper bound of the age of records that no batch has taken yet. Zero if
+    /// every shard was at its tip at its last request and no row is buffered. A shard that waits for its
+    /// parents, or that cannot be read, lags as far as the records taken before it. `None` if there is nothing
+    /// left to read, or if nothing is known about a shard that was not read yet.
     pub max_behind_latest: Option<Duration>,
-    /// The mean over the shards that are not read to their end.
+    /// The mean lag of the shards that are not read to their end.
     pub avg_behind_latest: Option<Duration>,
-    /// How far the first of these shards is behind.
+    /// The minimum lag of these shards.
     pub min_behind_latest: Option<Duration>,
-    /// Shards that take records.
+    /// Open shards.
     pub open_shards: usize,
-    /// Shards that were closed and are still read.
+    /// Closed shards that are not read to their end.
     pub draining_shards: usize,
-    /// What is held in memory for the batches to come.
+    /// Bytes buffered in memory for later batches.
     pub prefetched_bytes: usize,
-    /// Calls the service throttled, since the query started.
+    /// Calls that the service throttled since the query started.
     pub throttled_calls: u64,
-    /// Shard iterators that had expired and were made anew, since the query started.
+    /// Expired shard iterators that were renewed since the query started.
     pub iterator_renewals: u64,
-    /// Calls that failed and were sent again, since the query started.
+    /// Failed calls that were retried since the query started.
     pub retries: u64,
-    /// Losses of data that were found since the query started: each is a shard, a range or a stream
-    /// of which records that were to be read are gone, and is logged as a warning with what is known.
+    /// Data losses found since the query started. Each is a shard, a range or a stream with records that were
+    /// to be read and no longer exist, and is logged as a warning with details.
     pub losses: u64,
 }
 
-/// When the rows of a batch happened, and which times are closed.
+/// The event times of the rows of a batch, and its watermark.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventTimeProgress {
-    /// The first row; `None` where no row said when it happened.
+    /// The earliest event time; `None` if no row had one.
     pub min: Option<UnixMillis>,
-    /// The last row.
+    /// The latest event time.
     pub max: Option<UnixMillis>,
-    /// The watermark the batch was run with; `None` where there was none yet.
+    /// The watermark of the batch; `None` if there is none yet.
     pub watermark: Option<UnixMillis>,
 }
 
-/// What a batch did to the state of GROUP BY, and what there is of it.
+/// The state of a GROUP BY, and the changes that a batch made to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StateOperatorProgress {
-    /// Groups that are held.
+    /// Groups in the state.
     pub rows_total: u64,
-    /// Groups that were made or changed.
+    /// Groups that were added or changed.
     pub rows_updated: u64,
-    /// Groups that the watermark has closed.
+    /// Groups that the watermark closed.
     pub rows_removed: u64,
-    /// Rows that came too late, and rows without a time, which belong to no window; each is left out.
+    /// Rows that were dropped because they were later than the watermark, or had no event time and so belong
+    /// to no window.
     pub rows_dropped_by_watermark: u64,
-    /// The memory that the groups take.
+    /// Memory used by the groups.
     pub memory_bytes: usize,
-    /// How many partitions they are dealt out to.
+    /// The number of state partitions.
     pub partitions: usize,
-    /// How long it took to write what has changed.
+    /// How long writing the changes took.
     pub commit_time: Duration,
 }
 
-/// What a batch gave.
+/// What a batch wrote to the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SinkProgress {
-    /// Where the rows went, as `KinesisSink[word_counts]`.
+    /// A description of the sink, such as `KinesisSink[word_counts]`.
     pub description: String,
-    /// Rows given; `None` where the sink does not say.
+    /// Rows written; `None` if unknown.
     pub num_output_rows: Option<u64>,
 }
 
 impl StreamingQueryProgress {
-    /// One JSON object in Spark's field names and order, then `processingTime`, `schedulingDelay` and
-    /// `totalDelay` in milliseconds. What is not a finite number, and maps without entries, are left
-    /// out.
+    /// One JSON object with Spark's fields in Spark's order, followed by `processingTime`, `schedulingDelay`
+    /// and `totalDelay` in milliseconds. Numbers that are not finite and empty maps are left out.
     pub fn to_json(&self) -> String {
         json::progress(self)
     }
 
-    /// How many shard positions it holds.
+    /// The number of shard positions in this event.
     pub(in crate::query) fn positions(&self) -> usize {
         let offsets = |source: &SourceProgress| {
             let (start, end) = (&source.start_offset, &source.end_offset);
@@ -166,7 +165,7 @@ impl StreamingQueryProgress {
         self.sources.iter().map(offsets).sum()
     }
 
-    /// How far the last shard of all sources is behind.
+    /// The maximum lag over all sources.
     fn behind_latest(&self) -> Option<Duration> {
         let sources = self.sources.iter();
         sources
@@ -175,8 +174,8 @@ impl StreamingQueryProgress {
     }
 }
 
-/// `batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 0 ms behind`; `, 90 groups, 3 late` where there is a GROUP
-/// BY and rows came too late; and `, 2 data losses` where there were some since the query started.
+/// `batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 0 ms behind`, with `, 90 groups, 3 late` for a GROUP BY
+/// that dropped late rows, and `, 2 data losses` if there were any since the query started.
 impl fmt::Display for StreamingQueryProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.num_input_rows;
@@ -184,22 +183,22 @@ impl fmt::Display for StreamingQueryProgress {
             f,
             "batch {}: {} {} in {} ms",
             self.batch_id,
-            grouped(u128::from(rows)),
+            with_commas(u128::from(rows)),
             if rows == 1 { "row" } else { "rows" },
-            grouped(self.batch_duration.as_millis())
+            with_commas(self.batch_duration.as_millis())
         )?;
         if self.processed_rows_per_second.is_finite() && rows > 0 {
             let rate = self.processed_rows_per_second.round() as u128;
-            write!(f, ", {} rows/s", grouped(rate))?;
+            write!(f, ", {} rows/s", with_commas(rate))?;
         }
         if let Some(behind) = self.behind_latest() {
-            write!(f, ", {} ms behind", grouped(behind.as_millis()))?;
+            write!(f, ", {} ms behind", with_commas(behind.as_millis()))?;
         }
         if let Some(state) = &self.state_operator {
-            write!(f, ", {} groups", grouped(u128::from(state.rows_total)))?;
+            write!(f, ", {} groups", with_commas(u128::from(state.rows_total)))?;
             match state.rows_dropped_by_watermark {
                 0 => {}
-                late => write!(f, ", {} late", grouped(u128::from(late)))?,
+                late => write!(f, ", {} late", with_commas(u128::from(late)))?,
             }
         }
         let losses = self.sources.iter().map(|source| source.metrics.losses);
@@ -210,7 +209,7 @@ impl fmt::Display for StreamingQueryProgress {
     }
 }
 
-/// Rows per second over `span`; not a number without one, infinite where it is zero.
+/// Rows per second over `span`. Not a number without a span, infinite if it is zero.
 pub(in crate::query) fn rate(rows: u64, span: Option<Duration>) -> f64 {
     match span {
         Some(span) => rows as f64 / span.as_secs_f64(),
@@ -225,15 +224,15 @@ pub(in crate::query) fn data_losses(count: u64) -> String {
     } else {
         "data losses"
     };
-    format!("{} {words}", grouped(u128::from(count)))
+    format!("{} {words}", with_commas(u128::from(count)))
 }
 
-/// Digits with a comma before each three.
-fn grouped(number: u128) -> String {
+/// A number with commas between groups of three digits.
+fn with_commas(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -15,7 +15,7 @@ fn offsets(sequence: &str) -> Option<Arc<Offsets>> {
     ])))
 }
 
-/// The progress of a batch that ended somewhere in so many shards.
+/// The progress of a batch with end positions of `count` shards.
 pub(in crate::query) fn progress_of_shards(count: usize) -> StreamingQueryProgress {
     let shard = |number| ShardId::new(format!("shardId-{number:012}"));
     let ends = (0..count).map(|number| (shard(number), ShardPosition::ShardEnd));
@@ -99,7 +99,7 @@ fn the_json_has_sparks_fields_in_sparks_order() {
 }
 
 #[test]
-fn what_is_no_finite_number_and_what_is_empty_is_left_out() {
+fn numbers_that_are_not_finite_and_empty_values_are_left_out() {
     let mut progress = some_progress();
     progress.name = None;
     progress.input_rows_per_second = rate(5, None);
@@ -120,7 +120,7 @@ fn what_is_no_finite_number_and_what_is_empty_is_left_out() {
 }
 
 #[test]
-fn a_half_is_rounded_up() {
+fn rates_are_rounded_half_up() {
     let mut progress = some_progress();
     for (rate, expected) in [
         (0.0, "0.0"),
@@ -137,7 +137,7 @@ fn a_half_is_rounded_up() {
 }
 
 #[test]
-fn a_source_that_was_not_asked_yet_is_behind_by_nothing_known() {
+fn the_lag_of_a_source_that_was_not_read_yet_is_left_out() {
     let mut progress = some_progress();
     progress.sources[0].metrics = KinesisMetrics::default();
     let json = progress.to_json();
@@ -150,7 +150,7 @@ fn a_source_that_was_not_asked_yet_is_behind_by_nothing_known() {
 }
 
 #[test]
-fn one_line_says_what_the_batch_did() {
+fn display_is_a_one_line_summary() {
     let mut progress = some_progress();
     let line = "batch 12: 1,234 rows in 35 ms, 35,257 rows/s, 1,500 ms behind, 1,002 data losses";
     assert_eq!(progress.to_string(), line);

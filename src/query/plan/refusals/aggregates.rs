@@ -1,5 +1,5 @@
-//! Which aggregations can be kept from batch to batch: one over rows of streams, of which no result
-//! hangs on the order rows come in.
+//! Which aggregations are supported: a single one over the rows of streams, whose results do not depend on
+//! the order of the rows.
 
 use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -7,8 +7,8 @@ use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan};
 
 use crate::query::plan::sources::stream_in;
 
-/// Aggregates that give something else for another order of rows, unless they have one of their own.
-const BY_ORDER: [&str; 5] = [
+/// Aggregates whose result depends on the order of the rows, unless they have an ORDER BY.
+const ORDER_DEPENDENT: [&str; 5] = [
     "first_value",
     "last_value",
     "nth_value",
@@ -16,7 +16,7 @@ const BY_ORDER: [&str; 5] = [
     "string_agg",
 ];
 
-/// What the aggregation over a stream in `plan` is called, if there is one.
+/// The name of the aggregation over a stream in `plan`, if there is one.
 pub(super) fn aggregation_in(plan: &LogicalPlan) -> DataFusionResult<Option<&'static str>> {
     let mut found = None;
     plan.apply(|node| {
@@ -33,7 +33,7 @@ pub(super) fn aggregation_in(plan: &LogicalPlan) -> DataFusionResult<Option<&'st
     Ok(found)
 }
 
-/// What is against an aggregation called `name` over `input`: that it is one of groups.
+/// Why an aggregation `name` over `input` is unsupported: its input is itself aggregated.
 pub(super) fn stacked(
     name: &str,
     input: &LogicalPlan,
@@ -43,25 +43,25 @@ pub(super) fn stacked(
     Ok(below.map(|below| {
         format!(
             "{name} over {below} over the unbounded table '{stream}' would count a group again whenever it \
-             changes: write the inner result into a stream and group that by a statement of its own, or \
-             let foreach_batch do the outer one"
+             changes: write the inner result to a stream and group that with a separate statement, or do the \
+             outer aggregation in foreach_batch"
         )
     }))
 }
 
-/// What is against the aggregates of `aggregate`.
-pub(super) fn order_of_rows(aggregate: &Aggregate, over: &str) -> Option<String> {
-    let hangs = |expr: &Expr| match expr.clone().unalias() {
+/// Why an aggregate function is unsupported: its result depends on the order of the rows.
+pub(super) fn order_dependent(aggregate: &Aggregate, over: &str) -> Option<String> {
+    let depends = |expr: &Expr| match expr.clone().unalias() {
         Expr::AggregateFunction(function) => {
             let name = function.func.name().to_owned();
-            let free = function.params.order_by.is_empty();
-            (free && BY_ORDER.contains(&&*name)).then_some(name)
+            let is_unordered = function.params.order_by.is_empty();
+            (is_unordered && ORDER_DEPENDENT.contains(&&*name)).then_some(name)
         }
         _ => None,
     };
-    let name = aggregate.aggr_expr.iter().find_map(hangs)?;
+    let name = aggregate.aggr_expr.iter().find_map(depends)?;
     Some(format!(
-        "{name}(…) {over} without an order of its own would hang on the order in which shards are read: \
-         write {name}(… ORDER BY …)"
+        "{name}(…) {over} without ORDER BY would depend on the order in which shards are read: write \
+         {name}(… ORDER BY …)"
     ))
 }

@@ -1,5 +1,4 @@
-//! Which joins a batch can do by itself: those that give rows of the stream, each with what a static
-//! table has for it.
+//! Which joins are supported: those with static tables that output the rows of the stream.
 
 use datafusion::common::{JoinType, NullEquality, Result as DataFusionResult};
 use datafusion::logical_expr::Join;
@@ -7,7 +6,7 @@ use datafusion::logical_expr::Join;
 use super::Refusal;
 use crate::query::plan::sources::stream_in;
 
-/// What is against `join`, which reads a stream.
+/// Why `join`, which reads a stream, is unsupported.
 pub(super) fn refusal(join: &Join) -> DataFusionResult<Option<Refusal>> {
     let left = stream_in(&join.left)?;
     let right = stream_in(&join.right)?;
@@ -15,17 +14,16 @@ pub(super) fn refusal(join: &Join) -> DataFusionResult<Option<Refusal>> {
         let stream = left.or(right).unwrap_or_default();
         return Ok(Some(Refusal {
             message: format!(
-                "{name} over the unbounded table '{stream}' would have to know the rows of all \
-                 batches: {way_out}"
+                "{name} over the unbounded table '{stream}' would need the rows of all batches: {way_out}"
             ),
-            is_whole: true,
+            includes_inputs: true,
         }));
     }
     let (stream, is_left) = match (left, right) {
         (Some(left), Some(right)) => {
             return Ok(Some(Refusal::from(format!(
-                "a join of the unbounded tables '{left}' and '{right}' would have to keep the rows \
-                 of both: make one of them a table without UNBOUNDED, or collect its rows in a table"
+                "a join of the unbounded tables '{left}' and '{right}' would have to keep the rows of \
+                 both: use a table without UNBOUNDED for one of them, or collect its rows in a table"
             ))));
         }
         (Some(left), None) => (left, true),
@@ -49,21 +47,22 @@ pub(super) fn refusal(join: &Join) -> DataFusionResult<Option<Refusal>> {
     }
     let side = if is_left { "left" } else { "right" };
     Ok(Some(Refusal::from(format!(
-        "{name} with the unbounded table '{stream}' on the {side} gives rows of the static side, and \
-         which of them match is known at the end of a stream only: use an inner join, or the one that \
-         keeps the rows of the stream"
+        "{name} with the unbounded table '{stream}' on the {side} outputs rows of the static side, and \
+         which of them match is only known at the end of the stream: use an inner join, or the outer join \
+         that keeps the rows of the stream"
     ))))
 }
 
-/// INTERSECT and EXCEPT are planned as joins that take null for equal to null.
+/// INTERSECT and EXCEPT, which are planned as joins that treat nulls as equal.
 fn set_operation(join: &Join) -> Option<(&'static str, &'static str)> {
     match (join.null_equality, join.join_type) {
         (NullEquality::NullEqualsNull, JoinType::LeftSemi) => {
-            Some(("INTERSECT", "use WHERE … IN (SELECT …) of a static table"))
+            Some(("INTERSECT", "use WHERE … IN (SELECT …) with a static table"))
         }
-        (NullEquality::NullEqualsNull, JoinType::LeftAnti) => {
-            Some(("EXCEPT", "use WHERE … NOT IN (SELECT …) of a static table"))
-        }
+        (NullEquality::NullEqualsNull, JoinType::LeftAnti) => Some((
+            "EXCEPT",
+            "use WHERE … NOT IN (SELECT …) with a static table",
+        )),
         _ => None,
     }
 }

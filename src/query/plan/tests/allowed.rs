@@ -1,7 +1,7 @@
 use super::rows;
 use super::world::World;
 
-/// The shapes a batch can do by itself, and what they give for the words "a", "b", "b" of a batch.
+/// Supported statements, and their results for a batch with the words "a", "b" and "b".
 const ALLOWED: &[(&str, &[&str])] = &[
     ("SELECT word FROM w", &["a", "b", "b"]),
     ("SELECT upper(word) FROM w WHERE word = 'b'", &["B", "B"]),
@@ -65,7 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 #[tokio::test(start_paused = true)]
-async fn what_a_batch_can_do_by_itself_runs() {
+async fn supported_statements_run() {
     let world = World::new().await;
     for word in ["a", "b", "b"] {
         world.put("words", word).await;

@@ -5,12 +5,12 @@ use crate::error::ErrorKind;
 use crate::model::OutputMode;
 use crate::sql::StreamingSettings;
 
-/// What is refused: the operator as it is named, and the way out.
+/// Unsupported statements, with the operator and the alternative that the message names.
 const REFUSED: &[(&str, &str, &str)] = &[
     (
         "SELECT partitionKey FROM words UNION SELECT key FROM names",
-        "UNION ALL of the unbounded table 'words' and rows that are no stream",
-        "a statement of their own",
+        "UNION ALL of the unbounded table 'words' and rows that are not from a stream",
+        "a separate statement",
     ),
     (
         "SELECT partitionKey, count(*) FROM words GROUP BY partitionKey",
@@ -30,7 +30,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "SELECT data FROM words UNION ALL SELECT 'x'",
         "UNION ALL of",
-        "a statement of their own",
+        "a separate statement",
     ),
     (
         "SELECT partitionKey FROM words INTERSECT SELECT key FROM names",
@@ -165,7 +165,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "EXPLAIN SELECT data FROM words",
-        "no streaming query",
+        "not a streaming query",
         "without StreamingQuery",
     ),
     (
@@ -176,9 +176,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
 ];
 
 #[tokio::test(start_paused = true)]
-async fn what_needs_state_is_named_with_a_way_out() {
+async fn unsupported_operators_are_named_with_an_alternative() {
     let world = World::new().await;
-    for (sql, name, way_out) in REFUSED {
+    for (sql, name, alternative) in REFUSED {
         let error = match world.streaming(sql).await {
             Err(error) => error,
             Ok(plan) => panic!("{sql}: {plan:?}"),
@@ -186,13 +186,13 @@ async fn what_needs_state_is_named_with_a_way_out() {
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{sql}: {error}");
         let message = error.to_string();
         assert!(
-            message.contains(name) && message.contains(way_out),
+            message.contains(name) && message.contains(alternative),
             "{sql}: {message}"
         );
     }
 }
 
-/// What is refused of groups in output mode `update`, or `complete` where it says so.
+/// Unsupported statements over groups, with their output mode.
 const REFUSED_OF_GROUPS: &[(OutputMode, &str, &str, &str)] = &[
     (
         OutputMode::Update,
@@ -204,13 +204,13 @@ const REFUSED_OF_GROUPS: &[(OutputMode, &str, &str, &str)] = &[
         OutputMode::Update,
         "SELECT count(*) FROM (SELECT DISTINCT word FROM w)",
         "GROUP BY over DISTINCT",
-        "a statement of its own",
+        "a separate statement",
     ),
     (
         OutputMode::Update,
         "SELECT DISTINCT n FROM (SELECT count(*) AS n FROM w GROUP BY word)",
         "DISTINCT over GROUP BY",
-        "a statement of its own",
+        "a separate statement",
     ),
     (
         OutputMode::Update,
@@ -240,7 +240,7 @@ const REFUSED_OF_GROUPS: &[(OutputMode, &str, &str, &str)] = &[
         OutputMode::Update,
         "SELECT word, count(*) FROM w GROUP BY word UNION ALL SELECT word, 1 FROM w",
         "UNION ALL with groups",
-        "a statement for each",
+        "a separate statement for each",
     ),
     (
         OutputMode::Update,
@@ -263,9 +263,9 @@ const REFUSED_OF_GROUPS: &[(OutputMode, &str, &str, &str)] = &[
 ];
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_done_with_groups_is_named_with_a_way_out() {
+async fn unsupported_operators_over_groups_are_named_with_an_alternative() {
     let world = World::new().await;
-    for (mode, sql, name, way_out) in REFUSED_OF_GROUPS {
+    for (mode, sql, name, alternative) in REFUSED_OF_GROUPS {
         let error = match world.streaming_in(sql, *mode).await {
             Err(error) => error,
             Ok(plan) => panic!("{sql}: {plan:?}"),
@@ -273,14 +273,14 @@ async fn what_cannot_be_done_with_groups_is_named_with_a_way_out() {
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{sql}: {error}");
         let message = error.to_string();
         assert!(
-            message.contains(name) && message.contains(way_out),
+            message.contains(name) && message.contains(alternative),
             "{sql}: {message}"
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_innermost_operator_is_named() {
+async fn the_innermost_unsupported_operator_is_named() {
     let world = World::new().await;
     let sql = "INSERT INTO sink (partitionKey, data)
         SELECT word, CAST(n AS VARCHAR) FROM
@@ -290,13 +290,13 @@ async fn the_innermost_operator_is_named() {
     assert_eq!(
         error.to_string(),
         "GROUP BY over DISTINCT over the unbounded table 'words' would count a group again whenever it \
-         changes: write the inner result into a stream and group that by a statement of its own, or let \
-         foreach_batch do the outer one"
+         changes: write the inner result to a stream and group that with a separate statement, or do the \
+         outer aggregation in foreach_batch"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watermark_needs_a_time() {
+async fn a_watermark_needs_an_event_time() {
     let world = World::new().await;
     let refused = async |delay: Option<u64>, column: Option<&str>, sql: &str| {
         let settings = StreamingSettings {
@@ -346,7 +346,7 @@ async fn output_mode_complete_needs_an_aggregation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_engine_has_against_a_statement_is_said_at_the_start() {
+async fn errors_of_the_optimizer_are_reported_at_the_start() {
     let world = World::new().await;
     let sql = "SELECT (SELECT key FROM names WHERE name = partitionKey) FROM words";
     let error = world.streaming(sql).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Streams on a simulator, as unbounded tables, with static tables beside them.
+//! A simulator with streams as unbounded tables, and static tables.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ pub(in crate::query) struct World {
 }
 
 impl World {
-    /// Unbounded tables `words` and `clicks` of a shard each, `bounded` over the stream of `words`, a
-    /// stream `sink`, the view `w`, and a static table `names`.
+    /// Unbounded tables `words` and `clicks` with one shard each, a bounded table `bounded` over the stream
+    /// `words`, a stream `sink`, a view `w`, and a static table `names`.
     pub(in crate::query) async fn new() -> Self {
         let clock: Arc<dyn Clock> =
             Arc::new(TokioClock::starting_at(UnixMillis(1_700_000_000_000)));
@@ -95,7 +95,7 @@ impl World {
         StreamingPlan::new(&self.ctx.state(), plan, settings)
     }
 
-    /// Puts a record whose key and data are `text`.
+    /// Puts a record with `text` as partition key and data.
     pub(in crate::query) async fn put(&self, stream: &str, text: &str) {
         let stream = StreamIdentity::parse(stream).unwrap();
         let entry = PutEntry {
@@ -109,7 +109,7 @@ impl World {
             .for_each(|outcome| drop(outcome.unwrap()));
     }
 
-    /// A batch of all that is in the one shard of a stream.
+    /// Reads of everything in the single shard of a stream.
     pub(in crate::query) fn all(&self) -> Arc<BatchReads> {
         Arc::new(BatchReads {
             reads: vec![ShardRead {
