@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use ::datafusion::error::DataFusionError;
 
-pub(crate) use self::datafusion::{described, failure, kind_in, plain_words};
+pub(crate) use self::datafusion::{
+    datafusion_kind, describe_datafusion, from_datafusion, strip_bug_report,
+};
 
 /// The crate's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

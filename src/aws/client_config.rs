@@ -19,7 +19,7 @@ use super::shared_cache::{InUse, SharedCache};
 use crate::error::{Error, Result};
 use crate::model::{
     BaseCredentials, Clock, ConnectionSettings, CredentialSettings, ProxySettings, RoleSettings,
-    Secret, StaticCredentials, SystemClock, region_of_endpoint, unencrypted,
+    Secret, StaticCredentials, SystemClock, is_unencrypted, region_of_endpoint,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -276,7 +276,7 @@ fn refuse_plain_http(settings: &ConnectionSettings, environment: Option<&str>) -
         role.and_then(|role| role.endpoint_url.as_deref()),
         environment,
     ];
-    match urls.into_iter().flatten().find(|url| unencrypted(url)) {
+    match urls.into_iter().flatten().find(|url| is_unencrypted(url)) {
         Some(url) if !settings.allow_http => Err(Error::invalid_option(format!(
             "endpoint '{url}': expected https:// for a remote host, because http:// exposes records in transit; \
              set option 'kinesis.allowHttp' = 'true' to allow it"

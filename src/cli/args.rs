@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::output::{Format, Output};
-use crate::model::{CredentialSettings, is_region, unencrypted};
+use crate::model::{CredentialSettings, is_region, is_unencrypted};
 use crate::options::endpoint_url;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -231,7 +231,7 @@ fn check_endpoint(connection: &Connection) -> Result<(), String> {
         return Ok(());
     };
     let url = endpoint_url(url, "kinesis")?;
-    match unencrypted(&url) && !connection.allow_http {
+    match is_unencrypted(&url) && !connection.allow_http {
         false => Ok(()),
         true => Err("expected https:// for a remote host; --allow-http allows http://".to_owned()),
     }

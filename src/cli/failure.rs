@@ -13,7 +13,7 @@ use super::redact;
 use super::signals::Stop;
 use super::statements::Statement;
 use crate::Error;
-use crate::error::{described, plain_words};
+use crate::error::{describe_datafusion, strip_bug_report};
 
 const EXCERPT_LINES: usize = 5;
 const EXCERPT_COLUMNS: usize = 160;
@@ -142,7 +142,7 @@ fn words(error: &DataFusionError) -> String {
         }
         DataFusionError::Plan(message)
         | DataFusionError::Execution(message)
-        | DataFusionError::Configuration(message) => plain_words(message),
+        | DataFusionError::Configuration(message) => strip_bug_report(message),
         DataFusionError::SQL(error, _) => {
             chain(error).replacen("sql parser error: ", "syntax error: ", 1)
         }
@@ -152,7 +152,7 @@ fn words(error: &DataFusionError) -> String {
         DataFusionError::ObjectStore(error) => chain(error),
         DataFusionError::External(error) => chain(error.as_ref()),
         // Some error kinds come with advice.
-        other => described(other).to_string(),
+        other => describe_datafusion(other).to_string(),
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use crate::cli::statements::split;
 
-    fn described(error: DataFusionError, sql: &str) -> String {
+    fn shown(error: DataFusionError, sql: &str) -> String {
         Failure::from(error).describe(&split(sql).remove(0))
     }
 
@@ -189,7 +189,7 @@ mod tests {
             .with_source(io::Error::other("no such host"));
         let wrapped = DataFusionError::Context("scan".into(), Box::new(own.into()));
         assert_eq!(
-            described(wrapped, "SELECT 1"),
+            shown(wrapped, "SELECT 1"),
             "region 'x' is unknown: no such host\n    SELECT 1"
         );
     }
@@ -204,11 +204,11 @@ mod tests {
     #[test]
     fn the_engines_layer_names_are_omitted() {
         let external = DataFusionError::External(Box::new(io::Error::other("disk full")));
-        assert_eq!(described(external, "SELECT 1"), "disk full\n    SELECT 1");
+        assert_eq!(shown(external, "SELECT 1"), "disk full\n    SELECT 1");
         let plan = DataFusionError::Plan("table 't' not found".into());
         let shared = DataFusionError::Shared(std::sync::Arc::new(plan));
         assert_eq!(
-            described(shared, "SELECT 1"),
+            shown(shared, "SELECT 1"),
             "table 't' not found\n    SELECT 1"
         );
     }
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn messages_and_excerpts_hide_secrets() {
-        let text = described(
+        let text = shown(
             DataFusionError::Plan("found: hunter2".into()),
             "OPTIONS ('kinesis.AWSSECRETKEY'\n'hunter2')",
         );

@@ -19,7 +19,7 @@ const MORE_RESOURCES: &str = "Raise the limit, for example with SET datafusion.r
 
 /// Converts a DataFusion error. Returns this crate's error if there is one inside, else an error
 /// with DataFusion's message.
-pub(crate) fn failure(error: DataFusionError) -> Error {
+pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     if let Some(ours) = Error::find_in(&error) {
         let wrapped = Error::new(ours.kind(), ours.to_string());
         return match error {
@@ -30,11 +30,11 @@ pub(crate) fn failure(error: DataFusionError) -> Error {
             other => wrapped.with_source(other),
         };
     }
-    described(&error).with_source(error)
+    describe_datafusion(&error).with_source(error)
 }
 
 /// The kind of a DataFusion error, whether it originates in this crate or in DataFusion.
-pub(crate) fn kind_in(error: &DataFusionError) -> ErrorKind {
+pub(crate) fn datafusion_kind(error: &DataFusionError) -> ErrorKind {
     match Error::find_in(error) {
         Some(ours) => ours.kind(),
         None => kind_of(error.find_root()),
@@ -42,9 +42,9 @@ pub(crate) fn kind_in(error: &DataFusionError) -> ErrorKind {
 }
 
 /// Describes an error that originates in DataFusion: its message and kind.
-pub(crate) fn described(error: &DataFusionError) -> Error {
+pub(crate) fn describe_datafusion(error: &DataFusionError) -> Error {
     let kind = kind_of(error.find_root());
-    let message = plain_words(&error.strip_backtrace());
+    let message = strip_bug_report(&error.strip_backtrace());
     match kind {
         ErrorKind::ResourcesExhausted if !message.contains("memory_limit") => {
             Error::new(kind, message).followed_by(MORE_RESOURCES)
@@ -57,7 +57,7 @@ pub(crate) fn described(error: &DataFusionError) -> Error {
 
 /// Removes the text that DataFusion adds to errors that it considers its own bugs, because most of
 /// them come from an invalid statement.
-pub(crate) fn plain_words(message: &str) -> String {
+pub(crate) fn strip_bug_report(message: &str) -> String {
     let message = message.replace(INTERNAL_PREFIX, "");
     let parts = message.split(BUG_REPORT_REQUEST).map(str::trim_end);
     let mut plain = String::with_capacity(message.len());
@@ -166,21 +166,22 @@ mod tests {
 
     #[test]
     fn an_error_of_this_crate_is_returned_unchanged() {
-        let plain = failure(
+        let plain = from_datafusion(
             Error::invalid_row("row 3")
                 .with_source(Error::internal("x"))
                 .into(),
         );
         assert_eq!(format!("{plain:?}"), "InvalidRow: row 3\n  caused by: x");
         let shared = DataFusionError::Shared(Arc::new(Error::invalid_row("row 3").into()));
-        let found = failure(shared.context("writing"));
+        let found = from_datafusion(shared.context("writing"));
         assert_eq!(found.kind(), ErrorKind::InvalidRow);
         assert_eq!(found.to_string(), "row 3");
     }
 
     #[test]
     fn the_message_of_datafusion_is_kept() {
-        let error = failure(DataFusionError::Plan("no column 'x'".into()).context("planning"));
+        let error =
+            from_datafusion(DataFusionError::Plan("no column 'x'".into()).context("planning"));
         assert_eq!(error.kind(), ErrorKind::InvalidOption);
         assert!(error.to_string().contains("no column 'x'"), "{error}");
     }
@@ -249,15 +250,15 @@ mod tests {
         ] {
             let text = error.to_string();
             let shared = DataFusionError::Shared(Arc::new(error)).context("somewhere");
-            assert_eq!(failure(shared).kind(), kind, "{text}");
+            assert_eq!(from_datafusion(shared).kind(), kind, "{text}");
         }
     }
 
     #[test]
     fn exhausted_memory_names_the_setting_once() {
-        let full = failure(DataFusionError::ResourcesExhausted("1 GiB".into()));
+        let full = from_datafusion(DataFusionError::ResourcesExhausted("1 GiB".into()));
         assert!(full.to_string().contains("memory_limit"), "{full}");
-        let said = failure(DataFusionError::ResourcesExhausted(
+        let said = from_datafusion(DataFusionError::ResourcesExhausted(
             "1 GiB. Raise datafusion.runtime.memory_limit".into(),
         ));
         assert_eq!(
@@ -274,9 +275,9 @@ mod tests {
             message.contains("bug"),
             "DataFusion asks for a bug report: {message}"
         );
-        assert_eq!(plain_words(&message), "no store for s3://bucket.");
+        assert_eq!(strip_bug_report(&message), "no store for s3://bucket.");
         let nested = DataFusionError::Plan(format!("{message}. No function matches")).to_string();
-        let plain = plain_words(&nested);
+        let plain = strip_bug_report(&nested);
         assert!(
             !plain.contains("bug") && plain.contains("No function matches"),
             "{plain}"

@@ -76,7 +76,7 @@ pub(crate) fn is_region(text: &str) -> bool {
 }
 
 /// Whether requests to this URL leave the machine unencrypted.
-pub(crate) fn unencrypted(url: &str) -> bool {
+pub(crate) fn is_unencrypted(url: &str) -> bool {
     let plain = url
         .split_once("://")
         .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("http"));
@@ -165,7 +165,7 @@ mod tests {
             "https://kinesis.eu-west-1.amazonaws.com",
             "https://10.0.0.1",
         ] {
-            assert!(!unencrypted(url), "{url}");
+            assert!(!is_unencrypted(url), "{url}");
         }
         for url in [
             "http://localstack:4566",
@@ -175,7 +175,7 @@ mod tests {
             "http://localhost.example.org",
             "http://kinesis.eu-west-1.amazonaws.com",
         ] {
-            assert!(unencrypted(url), "{url}");
+            assert!(is_unencrypted(url), "{url}");
         }
     }
 

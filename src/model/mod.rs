@@ -18,7 +18,7 @@ pub use connection::{
     RetryPolicy, RoleSettings, Secret, StaticCredentials,
 };
 pub(crate) use duration::{format_duration, parse_duration};
-pub(crate) use endpoint::{is_aws_host, is_region, region_of_endpoint, unencrypted};
+pub(crate) use endpoint::{is_aws_host, is_region, is_unencrypted, region_of_endpoint};
 pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, StreamRanges};
 pub use position::{ShardPosition, StartingPosition};
 pub use progress::{Committed, SnapshotFiles, StateFiles};

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::model::{
-    ConnectionSettings, RetryPolicy, StartingPosition, StreamIdentity, region_of_endpoint,
-    unencrypted,
+    ConnectionSettings, RetryPolicy, StartingPosition, StreamIdentity, is_unencrypted,
+    region_of_endpoint,
 };
 use credentials::CredentialsDraft;
 use proxy::ProxyDraft;
@@ -111,7 +111,7 @@ impl Draft {
             ),
         ];
         let plain = |(name, url): (&'static str, &Option<String>)| {
-            let url = url.clone().filter(|url| unencrypted(url))?;
+            let url = url.clone().filter(|url| is_unencrypted(url))?;
             Some((name, url))
         };
         match urls.into_iter().find_map(plain) {

@@ -9,7 +9,7 @@ use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
-use crate::error::{Error, plain_words};
+use crate::error::{Error, strip_bug_report};
 
 const JSON: &str = "SQL has no JSON functions and operators yet: \
     regexp_match(CAST(data AS VARCHAR), '\"name\": *\"([^\"]*)\"')[1] extracts field \"name\" from flat \
@@ -109,11 +109,11 @@ fn plan_hint(message: &str) -> Option<Error> {
     if message.contains("Binary") {
         let problem = match quoted_after(message, "Function '") {
             Some(name) => format!("function '{name}' does not take an argument of type Binary"),
-            None => plain_words(message),
+            None => strip_bug_report(message),
         };
         return Some(Error::invalid_option(format!("{problem}: {BYTES}")));
     }
-    let plain = plain_words(message);
+    let plain = strip_bug_report(message);
     (plain != message).then(|| Error::invalid_option(plain))
 }
 

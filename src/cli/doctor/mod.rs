@@ -26,7 +26,7 @@ use super::nesting;
 use super::redact;
 use super::session::{context, services};
 use super::statements::{Statement, split};
-use crate::error::failure;
+use crate::error::from_datafusion;
 use crate::sql::{StreamingSettings, plan_to_run};
 use crate::table::{KinesisTableBuilder, Services, kinesis_table};
 use report::Section;
@@ -120,7 +120,7 @@ impl Checker {
         if let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(command)) = &plan
             && let Some(builder) = kinesis_table(command, &self.services)
         {
-            let builder = builder.map_err(failure);
+            let builder = builder.map_err(from_datafusion);
             return self.table(place, statement, command, builder).await;
         }
         let checked = statement::check(self, place, statement, plan).await;

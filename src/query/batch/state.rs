@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::read_numbers::shards_by_number;
-use crate::error::{Result, failure};
+use crate::error::{Result, from_datafusion};
 use crate::model::{Batch, BatchId, Committed, UnixMillis};
 use crate::query::events::{EventTimeProgress, StateOperatorProgress};
 use crate::source::BatchReads;
@@ -79,7 +79,7 @@ impl AggregationState {
             );
         }
         if let Some(watermark) = before.watermark {
-            self.store.close(watermark).map_err(failure)?;
+            self.store.close(watermark).map_err(from_datafusion)?;
         }
         self.watermarks = self.delay.map(|delay| {
             Watermarks::new(delay, before, sources)

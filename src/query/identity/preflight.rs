@@ -5,7 +5,7 @@ use datafusion::prelude::SessionContext;
 use super::metadata::log_options;
 use super::statement::{is_same_query, refuse_changed};
 use crate::checkpoint::{Checkpoint, QueryText, open};
-use crate::error::failure;
+use crate::error::from_datafusion;
 use crate::error::{ErrorKind, Result};
 use crate::model::RetryPolicy;
 use crate::options::CommitterKind;
@@ -22,7 +22,7 @@ use crate::sql::{StreamingSettings, logical_plan};
 pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Result<()> {
     let state = ctx.state();
     let settings = StreamingSettings::of(state.config_options());
-    let plan = logical_plan(ctx, sql).await.map_err(failure)?;
+    let plan = logical_plan(ctx, sql).await.map_err(from_datafusion)?;
     let plan = StreamingPlan::new(&state, plan, &settings)?;
     let options = log_options(&plan.sources)?;
     let location = options.path.or(settings.checkpoint_location);

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 pub(in crate::query) use self::console::Console;
 use crate::error::Result;
-use crate::error::failure;
+use crate::error::from_datafusion;
 use crate::model::BatchId;
 use crate::query::plan::{BatchPlan, StreamingPlan};
 use crate::source::BatchReads;
@@ -88,7 +88,9 @@ impl Output {
         batch: BatchPlan,
         id: BatchId,
     ) -> Result<BatchResult> {
-        self.try_run(state, batch, id).await.map_err(failure)
+        self.try_run(state, batch, id)
+            .await
+            .map_err(from_datafusion)
     }
 
     async fn try_run(

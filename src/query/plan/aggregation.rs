@@ -13,7 +13,7 @@ use datafusion::logical_expr::logical_plan::{TableScan, TableScanBuilder};
 use super::sources::stream_in;
 use super::{PlanSource, StreamingPlan};
 use crate::checkpoint::StateMetadata;
-use crate::error::{Error, Result, failure};
+use crate::error::{Error, Result, from_datafusion};
 use crate::model::OutputMode;
 use crate::sql::StreamingSettings;
 use crate::state::{
@@ -176,8 +176,8 @@ impl StreamingPlan {
         let reads = vec![Arc::default(); self.sources.len()];
         let batch = self.for_batch(&reads)?;
         let plan = self.session.create_physical_plan(&batch.plan).await;
-        let plan = plan.map_err(failure)?;
-        let node = stateful_node(&plan).map_err(failure)?;
+        let plan = plan.map_err(from_datafusion)?;
+        let node = stateful_node(&plan).map_err(from_datafusion)?;
         let pool = &self.session.runtime_env().memory_pool;
         let store = StateStore::new(Arc::clone(node.grouping()), node.partitions(), pool);
         Ok(Some(store))

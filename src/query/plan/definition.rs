@@ -5,7 +5,7 @@ use std::fmt;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
-use crate::error::{Result, failure};
+use crate::error::{Result, from_datafusion};
 use crate::sql::logical_plan;
 use crate::table::relist_files;
 
@@ -25,9 +25,9 @@ impl QueryDefinition {
     /// Errors of planning the SQL; a plan that cannot be walked.
     pub(in crate::query) async fn plan(&self, ctx: &SessionContext) -> Result<LogicalPlan> {
         match self {
-            Self::Sql(sql) => logical_plan(ctx, sql).await.map_err(failure),
+            Self::Sql(sql) => logical_plan(ctx, sql).await.map_err(from_datafusion),
             // Otherwise a static table would be read with the files that it had at the first batch.
-            Self::Plan(plan) => relist_files(LogicalPlan::clone(plan)).map_err(failure),
+            Self::Plan(plan) => relist_files(LogicalPlan::clone(plan)).map_err(from_datafusion),
         }
     }
 

@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Explain, LogicalPlan};
 
 use super::StreamingPlan;
 use super::sources::streams;
-use crate::error::{Result, failure};
+use crate::error::{Result, from_datafusion};
 use crate::sql::StreamingSettings;
 
 /// If `plan` is an EXPLAIN of a streaming statement, an EXPLAIN of a batch of that statement, and the
@@ -22,7 +22,7 @@ pub(crate) async fn explained(
     let LogicalPlan::Explain(explain) = plan else {
         return Ok(None);
     };
-    if !streams(&explain.plan).map_err(failure)? {
+    if !streams(&explain.plan).map_err(from_datafusion)? {
         return Ok(None);
     }
     let settings = StreamingSettings::of(state.config_options());

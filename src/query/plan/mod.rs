@@ -18,7 +18,7 @@ use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 
-use crate::error::failure;
+use crate::error::from_datafusion;
 use crate::error::{Error, Result};
 use crate::kinesis::RecordColumns;
 use crate::model::UnixMillis;
@@ -102,9 +102,9 @@ impl StreamingPlan {
         plan: LogicalPlan,
         settings: &StreamingSettings,
     ) -> Result<Self> {
-        let plan = expand_tumble(plan).map_err(failure)?;
-        refusals::refuse(&plan, settings.output_mode).map_err(failure)?;
-        let mut sources = sources::find(&plan).map_err(failure)?;
+        let plan = expand_tumble(plan).map_err(from_datafusion)?;
+        refusals::refuse(&plan, settings.output_mode).map_err(from_datafusion)?;
+        let mut sources = sources::find(&plan).map_err(from_datafusion)?;
         if sources.is_empty() {
             return Err(Error::unsupported(
                 "the statement reads no unbounded table: create one with CREATE UNBOUNDED EXTERNAL TABLE, \
@@ -112,13 +112,13 @@ impl StreamingPlan {
             ));
         }
         let (plan, aggregation) =
-            aggregation::find(plan, &mut sources, settings).map_err(failure)?;
+            aggregation::find(plan, &mut sources, settings).map_err(from_datafusion)?;
         let mut session = match &aggregation {
             Some(aggregation) => aggregation.session(state)?,
             None => state.clone(),
         };
         check_overflow(&mut session);
-        let optimized = columns::find(&session, &plan, &mut sources).map_err(failure)?;
+        let optimized = columns::find(&session, &plan, &mut sources).map_err(from_datafusion)?;
         let rows = match &optimized {
             LogicalPlan::Dml(insert) => insert.input.schema(),
             query => query.schema(),
@@ -139,7 +139,7 @@ impl StreamingPlan {
     pub(in crate::query) async fn expect_files(&self) -> Result<()> {
         expect_files(&self.session, &self.plan)
             .await
-            .map_err(failure)
+            .map_err(from_datafusion)
     }
 
     /// The plan of a batch with the given reads, one for each source.
@@ -173,7 +173,7 @@ impl StreamingPlan {
             Arc::new(table) as Arc<dyn TableProvider>
         });
         let tables: Vec<_> = tables.collect();
-        with_tables(self.plan.clone(), &self.sources, &tables).map_err(failure)
+        with_tables(self.plan.clone(), &self.sources, &tables).map_err(from_datafusion)
     }
 
     /// Whether the statement is an INSERT, and not a SELECT.

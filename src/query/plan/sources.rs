@@ -11,7 +11,7 @@ use datafusion::prelude::SessionContext;
 
 use super::PlanSource;
 use crate::error::Result;
-use crate::error::failure;
+use crate::error::from_datafusion;
 use crate::kinesis::RecordColumns;
 use crate::sql::logical_plan;
 use crate::table::KinesisTable;
@@ -24,8 +24,8 @@ use crate::table::KinesisTable;
 /// # Errors
 /// Errors of planning the statement.
 pub async fn is_streaming(ctx: &SessionContext, sql: &str) -> Result<bool> {
-    let plan = logical_plan(ctx, sql).await.map_err(failure)?;
-    streams(&plan).map_err(failure)
+    let plan = logical_plan(ctx, sql).await.map_err(from_datafusion)?;
+    streams(&plan).map_err(from_datafusion)
 }
 
 /// Whether running `plan` reads an unbounded table.

@@ -5,7 +5,7 @@ use datafusion::arrow::datatypes::Int64Type;
 use datafusion::error::DataFusionError;
 
 use super::expression::FailingExpression;
-use crate::error::{Error, ErrorKind, described, plain_words};
+use crate::error::{Error, ErrorKind, describe_datafusion, strip_bug_report};
 use crate::model::StreamName;
 use crate::options::ExtraColumn;
 use crate::source::RowColumn;
@@ -27,8 +27,8 @@ impl RecordFailure<'_> {
             Some(own) => own.to_string(),
             None => match self.error.find_root() {
                 DataFusionError::ArrowError(error, _) => error.to_string(),
-                DataFusionError::Execution(message) => plain_words(message),
-                _ => described(self.error).to_string(),
+                DataFusionError::Execution(message) => strip_bug_report(message),
+                _ => describe_datafusion(self.error).to_string(),
             },
         };
         let what = match &self.expression {

@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 use super::expression::failing_expression;
 use super::message::RecordFailure;
 use super::plan_part::{PlanPart, parts};
-use crate::error::{Error, ErrorKind, kind_in};
+use crate::error::{Error, ErrorKind, datafusion_kind};
 
 /// After this time the search ends and the error is reported as it is.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ pub(super) async fn search(
     context: &Arc<TaskContext>,
     error: &DataFusionError,
 ) -> Option<Error> {
-    if kind_in(error) != ErrorKind::InvalidRow {
+    if datafusion_kind(error) != ErrorKind::InvalidRow {
         return None;
     }
     let searched = tokio::time::timeout(SEARCH_TIMEOUT, Box::pin(find(plan, context))).await;
@@ -74,7 +74,7 @@ async fn failure_of(
 ) -> Result<Option<DataFusionError>> {
     match part.run(part.height(), records, context).await {
         Ok(_) => Ok(None),
-        Err(error) if kind_in(&error) == ErrorKind::InvalidRow => Ok(Some(error)),
+        Err(error) if datafusion_kind(&error) == ErrorKind::InvalidRow => Ok(Some(error)),
         Err(error) => Err(error),
     }
 }

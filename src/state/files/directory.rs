@@ -11,7 +11,7 @@ use super::compatibility;
 use super::encoding::{FileName, decode, encode};
 use super::snapshot::Snapshot;
 use crate::checkpoint::StateObjects;
-use crate::error::{Error, ErrorKind, Result, failure};
+use crate::error::{Error, ErrorKind, Result, from_datafusion};
 use crate::model::{BatchId, StateFiles};
 use crate::state::memory::StateColumns;
 use crate::state::memory::StateStore;
@@ -64,7 +64,7 @@ impl StateDirectory {
         let parts = files.snapshot.iter().flat_map(|snapshot| &snapshot.parts);
         self.snapshot_bytes = self.each(parts, store, false).await?;
         self.delta_bytes = self.each(files.deltas.iter(), store, true).await?;
-        store.account().map_err(failure)?;
+        store.account().map_err(from_datafusion)?;
         self.files = files;
         Ok(())
     }
@@ -124,7 +124,7 @@ impl StateDirectory {
                         true => store.replace(rows),
                         false => store.load(rows),
                     }
-                    .map_err(failure)?;
+                    .map_err(from_datafusion)?;
                 }
                 Ok(())
             });
@@ -167,7 +167,7 @@ impl StateDirectory {
         let (schema, described) = (Arc::clone(store.schema()), store.describe());
         let encoded = tokio::task::spawn_blocking(move || {
             let content = encode(&schema, &described, &rows);
-            let content = content.map_err(|error| failure(error.into()))?;
+            let content = content.map_err(|error| from_datafusion(error.into()))?;
             let name = FileName::of(batch, false, &content).to_string();
             Ok((name, content))
         });

@@ -80,7 +80,7 @@ async fn write(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) ->
         });
         let made = made.await;
         let made = made.map_err(|error| Error::internal(format!("a snapshot stopped: {error}")))?;
-        let (part, rest) = made.map_err(crate::error::failure)?;
+        let (part, rest) = made.map_err(crate::error::from_datafusion)?;
         let Some((name, part)) = part else {
             return Ok(Written { files, bytes });
         };
