@@ -105,7 +105,6 @@ pub(crate) fn open(location: &str) -> Result<Arc<dyn OffsetCommitter>> {
 /// # Errors
 /// Always, with the feature that is missing.
 #[cfg(not(feature = "dynamodb"))]
-#[expect(clippy::unused_async, reason = "stands in for a way to the service")]
 pub(crate) async fn open_table(
     _access: &AwsAccess,
     _settings: &ConnectionSettings,
