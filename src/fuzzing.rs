@@ -10,7 +10,7 @@ use crate::aggregation::{
 use crate::checkpoint::entry;
 use crate::error::{ErrorKind, Result};
 use crate::model::{ShardId, ShardPosition, StartingPosition, StreamRanges, UnixMillis};
-use crate::options::{OptionsBuilder, TableOptions, all};
+use crate::options::{CheckedOptions, OptionsBuilder, all};
 
 /// Fuzzes the decoder of aggregated records. `bytes` are used as a record, and as the message of a
 /// record with a valid checksum. Decoded records must survive encoding and decoding unchanged.
@@ -138,7 +138,7 @@ impl WrittenOptions {
         }
     }
 
-    fn options(&self, secret: Option<&str>) -> Result<TableOptions> {
+    fn options(&self, secret: Option<&str>) -> Result<CheckedOptions> {
         let mut builder = OptionsBuilder::default();
         if self.unbounded {
             builder.unbounded();

@@ -2,13 +2,14 @@
 
 use super::catalog::find;
 use super::draft::Draft;
-use super::{TableOptions, all};
+use super::position::UnresolvedPosition;
+use super::{CheckedOptions, OptionSpec, all};
 use crate::error::{Error, Result};
-use crate::model::StreamIdentity;
+use crate::model::{StartingPosition, StreamIdentity};
 
 /// Collects options by name in any order, then checks them together.
 #[derive(Debug, Clone)]
-pub struct OptionsBuilder {
+pub(crate) struct OptionsBuilder {
     draft: Draft,
     given: Vec<&'static str>,
 }
@@ -36,8 +37,13 @@ impl OptionsBuilder {
     /// # Errors
     /// The name is unknown (the message suggests the nearest known one), was already set, or does
     /// not accept `value`.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let option = find(name)?;
+        self.give(option)?;
+        option.set(&mut self.draft, value)
+    }
+
+    fn give(&mut self, option: &OptionSpec) -> Result<()> {
         if self.given.contains(&option.name) {
             return Err(Error::invalid_option(format!(
                 "option '{}' is given twice",
@@ -45,14 +51,25 @@ impl OptionsBuilder {
             )));
         }
         self.given.push(option.name);
-        option.set(&mut self.draft, value)
+        Ok(())
+    }
+
+    /// Sets `kinesis.startingPosition`.
+    ///
+    /// # Errors
+    /// It was already set.
+    pub(super) fn set_starting_position(&mut self, position: &StartingPosition) -> Result<()> {
+        self.give(find("kinesis.startingPosition")?)?;
+        let position = UnresolvedPosition::AllShards(position.clone());
+        self.draft.starting_position = Some(position);
+        Ok(())
     }
 
     /// Sets the stream from LOCATION.
     ///
     /// # Errors
     /// `location` is not a stream name or ARN, or contradicts option `kinesis.streamName`.
-    pub fn set_location(&mut self, location: &str) -> Result<()> {
+    pub(crate) fn set_location(&mut self, location: &str) -> Result<()> {
         let stream = StreamIdentity::parse(location)
             .map_err(|error| Error::invalid_option(format!("LOCATION: {error}")))?;
         match &self.draft.stream {
@@ -70,7 +87,7 @@ impl OptionsBuilder {
 
     /// Marks the table as unbounded: it starts at records that arrive from now on, unless an option
     /// says otherwise.
-    pub fn unbounded(&mut self) {
+    pub(crate) fn unbounded(&mut self) {
         self.draft.unbounded = true;
     }
 
@@ -78,7 +95,7 @@ impl OptionsBuilder {
     ///
     /// # Errors
     /// No stream is named, credentials are incomplete, or options contradict each other.
-    pub fn finish(self) -> Result<TableOptions> {
+    pub(crate) fn finish(self) -> Result<CheckedOptions> {
         self.draft.finish(&self.given)
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::position::UnresolvedPosition;
 use super::{
-    CommitterKind, DynamoDbSettings, ExtraColumn, HashFilter, MetadataOptions, SinkOptions,
-    SourceOptions, TableOptions,
+    CheckedOptions, CommitterKind, DynamoDbSettings, ExtraColumn, HashFilter, MetadataOptions,
+    SinkOptions, SourceOptions,
 };
 use crate::error::{Error, Result};
 use crate::model::{
@@ -63,7 +63,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Checks the options together. `given` lists the names of the options that were set.
-    pub(super) fn finish(mut self, given: &[&'static str]) -> Result<TableOptions> {
+    pub(super) fn finish(mut self, given: &[&'static str]) -> Result<CheckedOptions> {
         self.refuse_plain_http()?;
         let retry = checked(
             self.client_retry(),
@@ -88,7 +88,7 @@ impl Draft {
             allow_http: self.allow_http,
             proxy: self.proxy.finish()?,
         };
-        Ok(TableOptions {
+        Ok(CheckedOptions {
             stream,
             connection,
             home_region: self.region.clone(),

@@ -1,23 +1,25 @@
 //! Table options: the catalog of options in `OPTIONS (…)`, their parsers, and checks across
 //! options.
 //!
-//! Text ends here: [`TableOptions`] holds only enums, durations and checked numbers.
+//! Text ends here: `CheckedOptions` holds only enums, durations and checked numbers.
 
 mod builder;
 mod catalog;
+mod checked;
 mod draft;
 mod position;
 mod spec;
 mod table_options;
 mod value;
 
-pub use builder::OptionsBuilder;
+pub(crate) use builder::OptionsBuilder;
 pub use catalog::{all, markdown};
-pub use spec::{OptionSpec, Role};
-pub use table_options::{
-    CommitterKind, DynamoDbSettings, ExtraColumn, HashFilter, MetadataOptions, SinkOptions,
-    SourceOptions, TableOptions,
+pub(crate) use checked::{
+    CheckedOptions, CommitterKind, DynamoDbSettings, MetadataOptions, SinkOptions, SourceOptions,
 };
+pub use checked::{ExtraColumn, HashFilter};
+pub use spec::{OptionSpec, Role};
+pub use table_options::TableOptions;
 #[cfg(feature = "cli")]
 pub(crate) use value::endpoint_url;
 #[cfg(feature = "dynamodb")]

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 
 /// The part of a table that an option configures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Role {
     /// The table itself: stream, endpoint, credentials, columns.
     Table,
@@ -20,6 +21,7 @@ pub enum Role {
 
 /// The description of one option.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct OptionSpec {
     /// The name, as in the awslabs Spark connector.
     pub name: &'static str,

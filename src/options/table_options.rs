@@ -1,187 +1,255 @@
-//! The checked options of a table as typed values.
+//! Options as a program sets them: typed setters over the option table.
 
+use std::fmt;
 use std::time::Duration;
 
-use crate::model::{
-    ConnectionSettings, CredentialSettings, RetryPolicy, StartingPosition, StreamIdentity,
-};
+use super::builder::OptionsBuilder;
+use super::catalog::HASH_FILTERS;
+use super::{ExtraColumn, HashFilter};
+use crate::error::Result;
+use crate::model::{RetryPolicy, StartingPosition, format_duration};
 
-/// All options of one table, parsed and checked.
-#[derive(Debug, Clone, PartialEq)]
+/// Options of one table, for [`KinesisTableBuilder::with_options`](crate::KinesisTableBuilder::with_options).
+///
+/// Each setter sets one option of the [option table](super::all), so defaults, ranges and messages are
+/// those of `OPTIONS (…)`; they are checked when the table is built. Endpoint, region and credentials are
+/// the [`ConnectionSettings`](crate::model::ConnectionSettings) of [`Services::sdk`](crate::Services::sdk),
+/// or options by name.
+///
+/// ```
+/// use std::time::Duration;
+/// use datafusion_kinesis::KinesisTable;
+/// use datafusion_kinesis::model::StartingPosition;
+/// use datafusion_kinesis::options::TableOptions;
+///
+/// let options = TableOptions::default()
+///     .with_starting_position(StartingPosition::TrimHorizon)
+///     .with_fetch_interval(Duration::from_millis(500))
+///     .with("kinesis.region", "eu-west-1");
+/// let table = KinesisTable::builder("words").with_options(options);
+/// table.check()?;
+/// # Ok::<(), datafusion_kinesis::Error>(())
+/// ```
+#[derive(Clone, Default)]
 pub struct TableOptions {
-    /// The stream behind the table.
-    pub stream: StreamIdentity,
-    /// How to connect to the service.
-    pub connection: ConnectionSettings,
-    /// The region of the query's own resources, such as its DynamoDB table (`kinesis.region`).
-    /// `None` means the region of the stream.
-    pub home_region: Option<String>,
-    /// How failed requests are retried.
-    pub retry: RetryPolicy,
-    /// The number of shards of the stream to create if it does not exist; `None` if it must exist.
-    pub create_with_shards: Option<u32>,
-    /// Columns after the five standard ones.
-    pub extra_columns: Vec<ExtraColumn>,
-    /// How the stream is read.
-    pub source: SourceOptions,
-    /// How the stream is written.
-    pub sink: SinkOptions,
+    values: Vec<(String, Value)>,
+}
+
+#[derive(Clone)]
+enum Value {
+    Text(String),
+    Position(StartingPosition),
 }
 
 impl TableOptions {
-    /// The region of the DynamoDB table, if `dynamodb` or these options determine it.
-    pub(crate) fn dynamodb_region(&self, dynamodb: &DynamoDbSettings) -> Option<String> {
-        let own = dynamodb.region.as_ref().or(self.home_region.as_ref());
-        own.or(self.connection.region.as_ref()).cloned()
+    /// Sets an option by the name and with the text of `OPTIONS (…)`.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.values.push((name.into(), Value::Text(value.into())));
+        self
     }
-}
 
-/// An optional column of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ExtraColumn {
-    /// `shardId`, text.
-    ShardId,
-    /// `subSequenceNumber`, the index in an aggregated record, from 0.
-    SubSequenceNumber,
-    /// `explicitHashKey`, text; null if the producer set none.
-    ExplicitHashKey,
-}
+    /// Sets `kinesis.startingPosition`.
+    #[must_use]
+    pub fn with_starting_position(mut self, position: StartingPosition) -> Self {
+        let name = "kinesis.startingPosition".to_owned();
+        self.values.push((name, Value::Position(position)));
+        self
+    }
 
-impl ExtraColumn {
-    /// All optional columns, in schema order.
-    pub const ALL: [Self; 3] = [
-        Self::ShardId,
-        Self::SubSequenceNumber,
-        Self::ExplicitHashKey,
-    ];
+    /// Sets `kinesis.extraColumns`.
+    #[must_use]
+    pub fn with_extra_columns(self, columns: &[ExtraColumn]) -> Self {
+        let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
+        self.with("kinesis.extraColumns", names.join(","))
+    }
 
-    /// The name of the column.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ShardId => "shardId",
-            Self::SubSequenceNumber => "subSequenceNumber",
-            Self::ExplicitHashKey => "explicitHashKey",
+    /// Creates the stream with this many shards if it does not exist: `kinesis.createStream` and
+    /// `kinesis.shardCount`.
+    #[must_use]
+    pub fn with_created_stream(self, shards: u32) -> Self {
+        self.with("kinesis.createStream", "true")
+            .with("kinesis.shardCount", shards.to_string())
+    }
+
+    /// Sets when a failed request to Kinesis is sent again: `kinesis.clientNumRetries`,
+    /// `kinesis.clientRetryIntervalsMs` and `kinesis.clientMaxRetryIntervalMs`.
+    #[must_use]
+    pub fn with_retry(self, retry: RetryPolicy) -> Self {
+        self.with("kinesis.clientNumRetries", retry.max_retries.to_string())
+            .with(
+                "kinesis.clientRetryIntervalsMs",
+                millis(retry.first_interval),
+            )
+            .with(
+                "kinesis.clientMaxRetryIntervalMs",
+                millis(retry.max_interval),
+            )
+    }
+
+    /// Sets `kinesis.ordered`.
+    #[must_use]
+    pub fn with_ordered(self, ordered: bool) -> Self {
+        self.with("kinesis.ordered", ordered.to_string())
+    }
+
+    /// Sets `kinesis.maxFetchRecordsPerShard`.
+    #[must_use]
+    pub fn with_max_records_per_shard(self, records: u64) -> Self {
+        self.with("kinesis.maxFetchRecordsPerShard", records.to_string())
+    }
+
+    /// Sets `kinesis.getRecords.numberOfRecordsPerFetch`.
+    #[must_use]
+    pub fn with_records_per_fetch(self, records: usize) -> Self {
+        self.with(
+            "kinesis.getRecords.numberOfRecordsPerFetch",
+            records.to_string(),
+        )
+    }
+
+    /// Sets `kinesis.getRecords.fetchIntervalMs`.
+    #[must_use]
+    pub fn with_fetch_interval(self, interval: Duration) -> Self {
+        self.with("kinesis.getRecords.fetchIntervalMs", millis(interval))
+    }
+
+    /// Sets `kinesis.aggregation.hashFilter`.
+    #[must_use]
+    pub fn with_hash_filter(self, filter: HashFilter) -> Self {
+        let named = HASH_FILTERS.iter().find(|(_, known)| *known == filter);
+        let (name, _) = named.expect("every filter has a name");
+        self.with("kinesis.aggregation.hashFilter", *name)
+    }
+
+    /// Sets `kinesis.maxFetchTimePerShardSec`.
+    #[must_use]
+    pub fn with_max_fetch_time_per_shard(self, time: Duration) -> Self {
+        self.with("kinesis.maxFetchTimePerShardSec", seconds(time))
+    }
+
+    /// Sets `kinesis.maxFetchBytesPerBatch`.
+    #[must_use]
+    pub fn with_max_batch_bytes(self, bytes: usize) -> Self {
+        self.with("kinesis.maxFetchBytesPerBatch", bytes.to_string())
+    }
+
+    /// Sets `kinesis.buffer.maxBytes`.
+    #[must_use]
+    pub fn with_max_buffered_bytes(self, bytes: usize) -> Self {
+        self.with("kinesis.buffer.maxBytes", bytes.to_string())
+    }
+
+    /// Sets `kinesis.describeShardInterval`.
+    #[must_use]
+    pub fn with_shard_listing_interval(self, interval: Duration) -> Self {
+        self.with("kinesis.describeShardInterval", format_duration(interval))
+    }
+
+    /// Sets `kinesis.failOnDataLoss`.
+    #[must_use]
+    pub fn with_fail_on_data_loss(self, fail: bool) -> Self {
+        self.with("kinesis.failOnDataLoss", fail.to_string())
+    }
+
+    /// Sets `kinesis.metadataPath`.
+    #[must_use]
+    pub fn with_metadata_path(self, path: impl Into<String>) -> Self {
+        self.with("kinesis.metadataPath", path)
+    }
+
+    /// Keeps offsets in the DynamoDB table with this name: `kinesis.metadataCommitterType` and
+    /// `kinesis.dynamodb.tableName`.
+    #[must_use]
+    pub fn with_dynamodb_table(self, name: impl Into<String>) -> Self {
+        self.with("kinesis.metadataCommitterType", "DYNAMODB")
+            .with("kinesis.dynamodb.tableName", name)
+    }
+
+    /// Sets `kinesis.minBatchesToRetain`.
+    #[must_use]
+    pub fn with_min_batches_to_retain(self, batches: u64) -> Self {
+        self.with("kinesis.minBatchesToRetain", batches.to_string())
+    }
+
+    /// Sets when a failed request to the offset log is sent again: `kinesis.metadataNumRetries`,
+    /// `kinesis.metadataRetryIntervalsMs` and `kinesis.metadataMaxRetryIntervalMs`.
+    #[must_use]
+    pub fn with_metadata_retry(self, retry: RetryPolicy) -> Self {
+        self.with("kinesis.metadataNumRetries", retry.max_retries.to_string())
+            .with(
+                "kinesis.metadataRetryIntervalsMs",
+                millis(retry.first_interval),
+            )
+            .with(
+                "kinesis.metadataMaxRetryIntervalMs",
+                millis(retry.max_interval),
+            )
+    }
+
+    /// Sets `kinesis.sink.aggregationEnabled`.
+    #[must_use]
+    pub fn with_aggregation(self, enabled: bool) -> Self {
+        self.with("kinesis.sink.aggregationEnabled", enabled.to_string())
+    }
+
+    /// Sets `kinesis.sink.flushWaitTimeMs`.
+    #[must_use]
+    pub fn with_flush_wait(self, wait: Duration) -> Self {
+        self.with("kinesis.sink.flushWaitTimeMs", millis(wait))
+    }
+
+    /// Sets `kinesis.sink.recordMaxBufferedTimeMs`.
+    #[must_use]
+    pub fn with_max_buffered_time(self, time: Duration) -> Self {
+        self.with("kinesis.sink.recordMaxBufferedTimeMs", millis(time))
+    }
+
+    /// Sets `kinesis.sink.maxConnections`.
+    #[must_use]
+    pub fn with_max_connections(self, connections: usize) -> Self {
+        self.with("kinesis.sink.maxConnections", connections.to_string())
+    }
+
+    /// Sets `kinesis.sink.recordTtl`.
+    #[must_use]
+    pub fn with_record_ttl(self, ttl: Duration) -> Self {
+        self.with("kinesis.sink.recordTtl", millis(ttl))
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        self.values.extend(other.values);
+    }
+
+    pub(crate) fn set_on(&self, builder: &mut OptionsBuilder) -> Result<()> {
+        for (name, value) in &self.values {
+            match value {
+                Value::Text(text) => builder.set(name, text)?,
+                Value::Position(position) => builder.set_starting_position(position)?,
+            }
         }
+        Ok(())
     }
 }
 
-/// How a table is read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SourceOptions {
-    /// Where reading starts.
-    pub starting_position: StartingPosition,
-    /// Whether a bounded read keeps the rows of a partition key in the order of writing across
-    /// splits and merges. A streaming query always does.
-    pub ordered: bool,
-    /// The most rows per shard: of a bounded read, or of each batch of a streaming query. `None`
-    /// means up to the tip for a bounded read, and
-    /// [`STREAMING_RECORDS_PER_SHARD`](Self::STREAMING_RECORDS_PER_SHARD) for a streaming query.
-    pub max_records_per_shard: Option<u64>,
-    /// How long a batch waits for a shard that is behind; `None` means not at all.
-    pub max_fetch_time_per_shard: Option<Duration>,
-    /// The most bytes of one batch, over all shards.
-    pub max_batch_bytes: usize,
-    /// The most bytes read ahead of the batches, over all shards.
-    pub buffer_max_bytes: usize,
-    /// The minimum interval between two listings of the shards.
-    pub describe_shard_interval: Duration,
-    /// Whether a query, or a bounded read, fails when records it must read have expired. Otherwise
-    /// it continues without them and counts the loss.
-    pub fail_on_data_loss: bool,
-    /// The most records of one GetRecords.
-    pub records_per_fetch: usize,
-    /// The minimum interval between two GetRecords calls of one shard.
-    pub fetch_interval: Duration,
-    /// How user records outside the hash range of their shard are handled.
-    pub hash_filter: HashFilter,
-    /// Where a streaming query stores its offsets.
-    pub metadata: MetadataOptions,
-}
-
-impl SourceOptions {
-    /// The default number of rows per shard in a batch of a streaming query.
-    pub const STREAMING_RECORDS_PER_SHARD: u64 = 100_000;
-}
-
-/// Where and how a streaming query stores its offsets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetadataOptions {
-    /// The kind of storage.
-    pub committer: CommitterKind,
-    /// An absolute path or object store URL; `None` means the checkpoint location.
-    pub path: Option<String>,
-    /// The minimum number of batches kept in the log.
-    pub min_batches_to_retain: u64,
-    /// How failed requests to the log are retried.
-    pub retry: RetryPolicy,
-}
-
-/// The storage for the offsets of a streaming query.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CommitterKind {
-    /// An object store, including local files; `HDFS` in options.
-    #[default]
-    ObjectStore,
-    /// A DynamoDB table; `DYNAMODB` in options.
-    DynamoDb(Box<DynamoDbSettings>),
-}
-
-/// Settings of the DynamoDB table for offsets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DynamoDbSettings {
-    /// The table name; `None` means `kdsc_<region>_<stream>`.
-    pub table: Option<String>,
-    /// An endpoint instead of the region's public one.
-    pub endpoint_url: Option<String>,
-    /// The region; `None` means the region of the query.
-    pub region: Option<String>,
-    /// The credentials. What is not set is taken from the stream's options, except for the role,
-    /// which applies to the stream only.
-    pub credentials: CredentialSettings,
-}
-
-impl DynamoDbSettings {
-    /// The credentials for the table, with the stream's base credentials as default. The stream's
-    /// role is not used: in the role's account, the table would not belong to the query.
-    pub(crate) fn credentials_with_defaults(
-        &self,
-        stream: &CredentialSettings,
-    ) -> CredentialSettings {
-        self.credentials.or(&CredentialSettings {
-            base: stream.base.clone(),
-            role: None,
-        })
+/// The names without the values: which values are secret is unknown until they are read, and a wrong name
+/// may be followed by a secret, too.
+impl fmt::Debug for TableOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.values.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
     }
 }
 
-/// How user records outside the hash range of their shard are handled.
-///
-/// A producer with an outdated shard map writes such records after a reshard, and then writes them
-/// again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HashFilter {
-    /// Drops each such user record.
-    PerRecord,
-    /// Drops the whole aggregated record if any user record is outside, as the Kinesis Client
-    /// Library does.
-    Kcl,
-    /// Keeps all user records.
-    None,
+/// As a number of milliseconds. The option refuses a fraction.
+fn millis(span: Duration) -> String {
+    match span.subsec_nanos() % 1_000_000 {
+        0 => span.as_millis().to_string(),
+        _ => (span.as_secs_f64() * 1_000.0).to_string(),
+    }
 }
 
-/// How a table is written.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SinkOptions {
-    /// Whether rows are packed into aggregated records.
-    pub aggregation: bool,
-    /// The wait before rejected records are sent again. It doubles with each rejection.
-    pub flush_wait: Duration,
-    /// The longest time that a row waits for others to share an aggregated record.
-    pub max_buffered_time: Duration,
-    /// The most requests in flight.
-    pub max_connections: usize,
-    /// How long a rejected row is retried before the statement fails. `None` means 30 seconds in a
-    /// bounded statement, and no limit in a streaming query.
-    pub record_ttl: Option<Duration>,
+/// As a number of seconds. The option refuses a fraction.
+fn seconds(span: Duration) -> String {
+    span.as_secs_f64().to_string()
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::error::{ErrorKind, Result};
 use crate::model::{RetryPolicy, StartingPosition};
 
-fn options(pairs: &[(&str, &str)]) -> Result<TableOptions> {
+fn options(pairs: &[(&str, &str)]) -> Result<CheckedOptions> {
     let mut builder = OptionsBuilder::default();
     builder.set_location("words")?;
     for (name, value) in pairs {

@@ -9,14 +9,14 @@ use super::stream_lookup::find_stream;
 use crate::aws::CredentialProviders;
 use crate::error::Result;
 use crate::model::BaseCredentials;
-use crate::options::{CommitterKind, OptionsBuilder, TableOptions};
+use crate::options::{CheckedOptions, CommitterKind, OptionsBuilder, TableOptions};
 use crate::sink::{SinkSettings, SinkStream};
 use crate::source::{RowColumn, reject_future_start};
 
 /// Builds a [`KinesisTable`].
 pub struct KinesisTableBuilder {
     stream: String,
-    options: Vec<(String, String)>,
+    options: TableOptions,
     services: Arc<Services>,
     unbounded: bool,
     seed: Option<u64>,
@@ -27,7 +27,7 @@ impl KinesisTable {
     pub fn builder(stream: impl Into<String>) -> KinesisTableBuilder {
         KinesisTableBuilder {
             stream: stream.into(),
-            options: Vec::new(),
+            options: TableOptions::default(),
             services: Arc::new(Services::default()),
             unbounded: false,
             seed: None,
@@ -39,7 +39,14 @@ impl KinesisTableBuilder {
     /// Sets an option as in `OPTIONS (…)`. [`build`](Self::build) reports invalid options.
     #[must_use]
     pub fn with_option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.options.push((name.into(), value.into()));
+        self.options = self.options.with(name, value);
+        self
+    }
+
+    /// Adds typed options to those already set.
+    #[must_use]
+    pub fn with_options(mut self, options: TableOptions) -> Self {
+        self.options.append(options);
         self
     }
 
@@ -66,11 +73,9 @@ impl KinesisTableBuilder {
     }
 
     /// The options, validated and with defaults filled in. Sends no request.
-    pub(crate) fn options(&self) -> Result<TableOptions> {
+    pub(crate) fn options(&self) -> Result<CheckedOptions> {
         let mut builder = OptionsBuilder::default();
-        for (name, value) in &self.options {
-            builder.set(name, value)?;
-        }
+        self.options.set_on(&mut builder)?;
         builder.set_location(&self.stream)?;
         if self.unbounded {
             builder.unbounded();
@@ -87,6 +92,15 @@ impl KinesisTableBuilder {
         }
         options.connection = self.services.completed(&options.connection);
         Ok(options)
+    }
+
+    /// Checks the options without sending a request. [`build`](Self::build) checks them, too.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption), also for a start more than five seconds in the
+    /// future.
+    pub fn check(&self) -> Result<()> {
+        self.options().map(|_| ())
     }
 
     /// Checks the options and looks up the stream.
@@ -121,20 +135,17 @@ impl KinesisTableBuilder {
     }
 }
 
-/// Omits the values of options. They are not parsed yet, so any of them, even one with a misspelled name, may
-/// hold a secret.
 impl fmt::Debug for KinesisTableBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.options.iter().map(|(name, _)| name).collect();
         f.debug_struct("KinesisTableBuilder")
             .field("stream", &self.stream)
-            .field("options", &names)
+            .field("options", &self.options)
             .field("unbounded", &self.unbounded)
             .finish_non_exhaustive()
     }
 }
 
-fn sink_settings(options: &TableOptions) -> SinkSettings {
+fn sink_settings(options: &CheckedOptions) -> SinkSettings {
     let sink = &options.sink;
     SinkSettings {
         aggregation: sink.aggregation,

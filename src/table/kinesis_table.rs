@@ -9,7 +9,7 @@ use crate::aws::AwsAccess;
 use crate::error::Result;
 use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shards};
 use crate::model::{Clock, HashRange, Shard};
-use crate::options::TableOptions;
+use crate::options::CheckedOptions;
 use crate::sink::SinkStream;
 use crate::source::{
     InFlightLimits, ReadContext, RowColumn, SCAN_PAGES_BYTES, StreamRetention, hash_filter_range,
@@ -20,7 +20,7 @@ use crate::source::{
 #[derive(Debug)]
 pub(super) struct TableConfig {
     pub(super) kinesis: Arc<dyn Kinesis>,
-    pub(super) options: TableOptions,
+    pub(super) options: CheckedOptions,
     pub(super) summary: StreamSummary,
     /// Shared by all INSERTs, so that they do not describe the stream again each time.
     pub(super) sink: SinkStream,
@@ -79,7 +79,7 @@ impl KinesisTable {
 
     /// Its options. Connection settings that were left out are filled in from the defaults of
     /// [`Services`](crate::Services), but not from the environment.
-    pub fn options(&self) -> &TableOptions {
+    pub fn options(&self) -> &CheckedOptions {
         &self.config.options
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::{ApiErrorKind, Backoff, Kinesis, StreamStatus, StreamSummary, with_retries};
 use crate::model::StreamIdentity;
-use crate::options::TableOptions;
+use crate::options::CheckedOptions;
 
 /// How long to wait for a stream to become active; AWS takes well under a minute.
 const CREATION_TIMEOUT: Duration = Duration::from_secs(300);
@@ -21,7 +21,7 @@ const MAX_POLL: Duration = Duration::from_secs(2);
 /// service.
 pub(super) async fn find_stream(
     kinesis: &dyn Kinesis,
-    options: &TableOptions,
+    options: &CheckedOptions,
     random: fastrand::Rng,
 ) -> Result<StreamSummary> {
     let stream = &options.stream;
@@ -88,7 +88,7 @@ pub(super) async fn find_stream(
 /// [`InvalidOption`](ErrorKind::InvalidOption) with both ARNs if they differ.
 async fn check_identity(
     kinesis: &dyn Kinesis,
-    options: &TableOptions,
+    options: &CheckedOptions,
     verb: &str,
     backoff: &mut Backoff,
 ) -> Result<()> {
@@ -125,7 +125,7 @@ async fn check_identity(
 /// Creates the stream. It is no error if another process created it first.
 async fn create(
     kinesis: &dyn Kinesis,
-    options: &TableOptions,
+    options: &CheckedOptions,
     shards: u32,
     backoff: &mut Backoff,
 ) -> Result<()> {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use datafusion_kinesis::options::{OptionSpec, OptionsBuilder, Role, TableOptions, all, markdown};
-use datafusion_kinesis::{ErrorKind, Result};
+use datafusion_kinesis::options::{OptionSpec, Role, TableOptions, all, markdown};
+use datafusion_kinesis::{ErrorKind, KinesisTable, Result};
 
 use crate::docs::compare;
 use crate::support::{ROOT, World};
@@ -67,16 +67,15 @@ impl Listed {
     }
 
     /// The table options with this option set to `value`, and what it requires.
-    fn with(&self, value: &str) -> Result<TableOptions> {
-        let mut builder = OptionsBuilder::default();
-        if self.name != "kinesis.streamName" {
-            builder.set_location("words")?;
-        }
-        for (name, value) in self.needs.iter().copied().chain([(self.name, value)]) {
-            builder.set(name, value)?;
-        }
-        builder.unbounded();
-        builder.finish()
+    fn with(&self, value: &str) -> Result<()> {
+        let is_stream = self.name == "kinesis.streamName";
+        let location = if is_stream { value } else { "words" };
+        let given = self.needs.iter().copied().chain([(self.name, value)]);
+        let options = given.fold(TableOptions::default(), |options, (name, value)| {
+            options.with(name, value)
+        });
+        let table = KinesisTable::builder(location).with_options(options);
+        table.unbounded().check()
     }
 }
 

@@ -8,10 +8,10 @@ use super::report::Section;
 use crate::aws::ClockSkew;
 use crate::kinesis::{
     ApiError, ApiErrorKind, ApiResult, Backoff, DryRun, DryRunAnswer, IteratorPosition, Kinesis,
-    ListShardsFrom, RetryPolicy, ShardFilter, StreamStatus, StreamSummary,
+    ListShardsFrom, ShardFilter, StreamStatus, StreamSummary,
 };
-use crate::model::{ShardId, is_aws_host};
-use crate::options::TableOptions;
+use crate::model::{RetryPolicy, ShardId, is_aws_host};
+use crate::options::CheckedOptions;
 use crate::table::Services;
 
 /// Enough for brief failures; a person is waiting for the result.
@@ -31,7 +31,7 @@ pub(super) struct Uses {
 /// A table with valid options.
 pub(super) struct Table {
     pub(super) name: String,
-    pub(super) options: TableOptions,
+    pub(super) options: CheckedOptions,
     pub(super) uses: Uses,
     pub(super) section: Section,
     kinesis: Option<Arc<dyn Kinesis>>,
@@ -39,7 +39,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(name: String, options: TableOptions, section: Section) -> Self {
+    pub(super) fn new(name: String, options: CheckedOptions, section: Section) -> Self {
         Self {
             name,
             options,

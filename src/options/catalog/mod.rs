@@ -10,6 +10,8 @@ mod writing;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
+pub(super) use reading::HASH_FILTERS;
+
 use super::spec::{OptionSpec, Role};
 use super::value::{Parsed, nearest};
 use crate::error::{Error, Result};

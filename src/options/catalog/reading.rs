@@ -9,7 +9,7 @@ use crate::options::{HashFilter, position, value};
 /// The most records of one GetRecords (API reference, GetRecords, `Limit`).
 const FETCH_RECORDS: RangeInclusive<usize> = 1..=10_000;
 
-const HASH_FILTERS: [(&str, HashFilter); 3] = [
+pub(in crate::options) const HASH_FILTERS: [(&str, HashFilter); 3] = [
     ("per_record", HashFilter::PerRecord),
     ("kcl", HashFilter::Kcl),
     ("none", HashFilter::None),

@@ -1,0 +1,189 @@
+//! The checked options of a table as typed values.
+
+use std::time::Duration;
+
+use crate::model::{
+    ConnectionSettings, CredentialSettings, RetryPolicy, StartingPosition, StreamIdentity,
+};
+
+/// All options of one table, parsed and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckedOptions {
+    /// The stream behind the table.
+    pub(crate) stream: StreamIdentity,
+    /// How to connect to the service.
+    pub(crate) connection: ConnectionSettings,
+    /// The region of the query's own resources, such as its DynamoDB table (`kinesis.region`).
+    /// `None` means the region of the stream.
+    pub(crate) home_region: Option<String>,
+    /// How failed requests are retried.
+    pub(crate) retry: RetryPolicy,
+    /// The number of shards of the stream to create if it does not exist; `None` if it must exist.
+    pub(crate) create_with_shards: Option<u32>,
+    /// Columns after the five standard ones.
+    pub(crate) extra_columns: Vec<ExtraColumn>,
+    /// How the stream is read.
+    pub(crate) source: SourceOptions,
+    /// How the stream is written.
+    pub(crate) sink: SinkOptions,
+}
+
+impl CheckedOptions {
+    /// The region of the DynamoDB table, if `dynamodb` or these options determine it.
+    pub(crate) fn dynamodb_region(&self, dynamodb: &DynamoDbSettings) -> Option<String> {
+        let own = dynamodb.region.as_ref().or(self.home_region.as_ref());
+        own.or(self.connection.region.as_ref()).cloned()
+    }
+}
+
+/// An optional column of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExtraColumn {
+    /// `shardId`, text.
+    ShardId,
+    /// `subSequenceNumber`, the index in an aggregated record, from 0.
+    SubSequenceNumber,
+    /// `explicitHashKey`, text; null if the producer set none.
+    ExplicitHashKey,
+}
+
+impl ExtraColumn {
+    /// All optional columns, in schema order.
+    pub const ALL: [Self; 3] = [
+        Self::ShardId,
+        Self::SubSequenceNumber,
+        Self::ExplicitHashKey,
+    ];
+
+    /// The name of the column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ShardId => "shardId",
+            Self::SubSequenceNumber => "subSequenceNumber",
+            Self::ExplicitHashKey => "explicitHashKey",
+        }
+    }
+}
+
+/// How a table is read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SourceOptions {
+    /// Where reading starts.
+    pub(crate) starting_position: StartingPosition,
+    /// Whether a bounded read keeps the rows of a partition key in the order of writing across
+    /// splits and merges. A streaming query always does.
+    pub(crate) ordered: bool,
+    /// The most rows per shard: of a bounded read, or of each batch of a streaming query. `None`
+    /// means up to the tip for a bounded read, and
+    /// [`STREAMING_RECORDS_PER_SHARD`](Self::STREAMING_RECORDS_PER_SHARD) for a streaming query.
+    pub(crate) max_records_per_shard: Option<u64>,
+    /// How long a batch waits for a shard that is behind; `None` means not at all.
+    pub(crate) max_fetch_time_per_shard: Option<Duration>,
+    /// The most bytes of one batch, over all shards.
+    pub(crate) max_batch_bytes: usize,
+    /// The most bytes read ahead of the batches, over all shards.
+    pub(crate) buffer_max_bytes: usize,
+    /// The minimum interval between two listings of the shards.
+    pub(crate) describe_shard_interval: Duration,
+    /// Whether a query, or a bounded read, fails when records it must read have expired. Otherwise
+    /// it continues without them and counts the loss.
+    pub(crate) fail_on_data_loss: bool,
+    /// The most records of one GetRecords.
+    pub(crate) records_per_fetch: usize,
+    /// The minimum interval between two GetRecords calls of one shard.
+    pub(crate) fetch_interval: Duration,
+    /// How user records outside the hash range of their shard are handled.
+    pub(crate) hash_filter: HashFilter,
+    /// Where a streaming query stores its offsets.
+    pub(crate) metadata: MetadataOptions,
+}
+
+impl SourceOptions {
+    /// The default number of rows per shard in a batch of a streaming query.
+    pub(crate) const STREAMING_RECORDS_PER_SHARD: u64 = 100_000;
+}
+
+/// Where and how a streaming query stores its offsets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MetadataOptions {
+    /// The kind of storage.
+    pub(crate) committer: CommitterKind,
+    /// An absolute path or object store URL; `None` means the checkpoint location.
+    pub(crate) path: Option<String>,
+    /// The minimum number of batches kept in the log.
+    pub(crate) min_batches_to_retain: u64,
+    /// How failed requests to the log are retried.
+    pub(crate) retry: RetryPolicy,
+}
+
+/// The storage for the offsets of a streaming query.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub(crate) enum CommitterKind {
+    /// An object store, including local files; `HDFS` in options.
+    #[default]
+    ObjectStore,
+    /// A DynamoDB table; `DYNAMODB` in options.
+    DynamoDb(Box<DynamoDbSettings>),
+}
+
+/// Settings of the DynamoDB table for offsets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DynamoDbSettings {
+    /// The table name; `None` means `kdsc_<region>_<stream>`.
+    pub(crate) table: Option<String>,
+    /// An endpoint instead of the region's public one.
+    pub(crate) endpoint_url: Option<String>,
+    /// The region; `None` means the region of the query.
+    pub(crate) region: Option<String>,
+    /// The credentials. What is not set is taken from the stream's options, except for the role,
+    /// which applies to the stream only.
+    pub(crate) credentials: CredentialSettings,
+}
+
+impl DynamoDbSettings {
+    /// The credentials for the table, with the stream's base credentials as default. The stream's
+    /// role is not used: in the role's account, the table would not belong to the query.
+    pub(crate) fn credentials_with_defaults(
+        &self,
+        stream: &CredentialSettings,
+    ) -> CredentialSettings {
+        self.credentials.or(&CredentialSettings {
+            base: stream.base.clone(),
+            role: None,
+        })
+    }
+}
+
+/// How user records outside the hash range of their shard are handled.
+///
+/// A producer with an outdated shard map writes such records after a reshard, and then writes them
+/// again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HashFilter {
+    /// Drops each such user record.
+    PerRecord,
+    /// Drops the whole aggregated record if any user record is outside, as the Kinesis Client
+    /// Library does.
+    Kcl,
+    /// Keeps all user records.
+    None,
+}
+
+/// How a table is written.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SinkOptions {
+    /// Whether rows are packed into aggregated records.
+    pub(crate) aggregation: bool,
+    /// The wait before rejected records are sent again. It doubles with each rejection.
+    pub(crate) flush_wait: Duration,
+    /// The longest time that a row waits for others to share an aggregated record.
+    pub(crate) max_buffered_time: Duration,
+    /// The most requests in flight.
+    pub(crate) max_connections: usize,
+    /// How long a rejected row is retried before the statement fails. `None` means 30 seconds in a
+    /// bounded statement, and no limit in a streaming query.
+    pub(crate) record_ttl: Option<Duration>,
+}
