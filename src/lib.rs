@@ -3,7 +3,7 @@
 //!
 //! # Modules
 //!
-//! The whole documentation is in [`guide`]. Most programs need [`register`], [`sql`](fn@sql) and [`StreamingQuery`] only.
+//! The whole documentation is in [`guide`]. Most programs need [`register`], [`sql`](fn@sql) and [`StreamingQuery`](query::StreamingQuery) only.
 //!
 //! | Module | Content |
 //! |---|---|
@@ -13,7 +13,6 @@
 //! | [`checkpoint`] | where a query keeps its progress; committers of your own |
 //! | [`aws`] | credentials, and providers of your own |
 //! | [`kinesis`] | the service behind one trait, its SDK client and the simulator |
-//! | [`source`], [`sink`] | reading positions into rows, writing rows as records |
 //! | [`aggregation`] | the aggregated-record format of the Kinesis Producer Library |
 
 pub mod aggregation;
@@ -32,25 +31,15 @@ pub mod model;
 pub mod options;
 pub mod query;
 mod session;
-pub mod sink;
-pub mod source;
+mod sink;
+mod source;
 mod sql;
 mod state;
 mod table;
 
 mod error;
 
-pub use aws::CredentialProviders;
 pub use error::{Error, ErrorKind, Result};
-pub use model::{OutputMode, Trigger};
-pub use query::{
-    QueryEnd, QueryStatus, StreamingQuery, StreamingQueryBuilder, StreamingQueryListener,
-    StreamingQueryProgress, is_streaming,
-};
 pub use session::{register, register_with, sql};
-pub use sql::{RowErrorExec, StreamingSettings, fail_on_overflow};
-pub use state::{EventTimeExec, StateExec};
-pub use table::{
-    InOrderExec, KinesisReadExec, KinesisSinkExec, KinesisTable, KinesisTableBuilder,
-    KinesisTableFactory, RowCountExec, Services,
-};
+pub use sql::{StreamingSettings, fail_on_overflow};
+pub use table::{KinesisTable, KinesisTableBuilder, KinesisTableFactory, Services};

@@ -11,16 +11,15 @@ use crate::support::Server;
 pub(crate) fn session(server: &Server) -> SessionContext {
     let ctx = SessionContext::new();
     let key = || Secret::new("bench");
-    let defaults = ConnectionSettings {
-        endpoint_url: Some(server.url.clone()),
-        region: Some("us-east-1".to_owned()),
-        credentials: CredentialSettings::keys(StaticCredentials {
-            access_key_id: key(),
-            secret_key: key(),
-            session_token: None,
-        }),
-        ..ConnectionSettings::default()
-    };
+    let keys = CredentialSettings::keys(StaticCredentials {
+        access_key_id: key(),
+        secret_key: key(),
+        session_token: None,
+    });
+    let defaults = ConnectionSettings::default()
+        .with_endpoint_url(&server.url)
+        .with_region("us-east-1")
+        .with_credentials(keys);
     register_with(&ctx, Services::sdk(defaults));
     ctx
 }

@@ -70,6 +70,7 @@ pub trait Kinesis: fmt::Debug + Send + Sync {
 
 /// A call whose permission is checked without making it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum DryRun<'a> {
     /// GetShardIterator for a shard.
     GetShardIterator(&'a ShardId),
@@ -81,6 +82,7 @@ pub enum DryRun<'a> {
 
 /// The result of a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DryRunAnswer {
     /// The caller has permission for the call.
     Allowed,

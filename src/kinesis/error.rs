@@ -14,6 +14,7 @@ pub type ApiResult<T> = Result<T, ApiError>;
     missing_docs,
     reason = "the variants are the operation names of the API"
 )]
+#[non_exhaustive]
 pub enum Operation {
     CreateStream,
     DecreaseStreamRetentionPeriod,
@@ -62,6 +63,7 @@ impl fmt::Display for Operation {
 
 /// What the caller should do about a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ApiErrorKind {
     /// The request rate of the shard or the account is too high: wait, then retry.
     Throttled,

@@ -17,12 +17,11 @@ mod sdk;
 mod simulator;
 mod types;
 
-pub use crate::model::RetryPolicy;
 pub use api::{DryRun, DryRunAnswer, Kinesis};
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
-pub use list_shards::list_all_shards;
+pub(crate) use list_shards::list_all_shards;
 pub use records_page::{RecordColumns, RecordsPage, RecordsPageBuilder};
-pub use retry::{Backoff, with_retries};
+pub(crate) use retry::{Backoff, with_retries};
 pub use sdk::SdkKinesis;
 #[cfg(feature = "dynamodb")]
 pub(crate) use sdk::{ClassifiedError, RequestContext, classify};

@@ -16,6 +16,7 @@ use crate::model::{SequenceNumber, UnixMillis};
 /// Which columns of a page to build. `data` is always built, because a record may be an aggregate
 /// and only its content tells how many rows it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordColumns {
     /// `partitionKey`
     pub partition_key: bool,

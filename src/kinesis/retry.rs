@@ -10,7 +10,7 @@ use crate::model::RetryPolicy;
 /// Exponential backoff of one caller, capped and with jitter so that callers do not retry in
 /// lockstep.
 #[derive(Debug, Clone)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     policy: RetryPolicy,
     endless: bool,
     failures: u32,
@@ -19,7 +19,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// Backs off according to `policy`, with jitter from `random`.
-    pub fn new(policy: RetryPolicy, random: fastrand::Rng) -> Self {
+    pub(crate) fn new(policy: RetryPolicy, random: fastrand::Rng) -> Self {
         Self {
             policy,
             endless: false,
@@ -38,18 +38,18 @@ impl Backoff {
     }
 
     /// Resets the failure count after a success.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// The number of consecutive failures.
-    pub fn failures(&self) -> u32 {
+    pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
     /// The wait before the next attempt, between 50 % and 100 % of the current interval; `None`
     /// once the policy's retries are used up.
-    pub fn next_wait(&mut self) -> Option<Duration> {
+    pub(crate) fn next_wait(&mut self) -> Option<Duration> {
         (self.endless || self.failures < self.policy.max_retries).then(|| self.wait())
     }
 
@@ -86,7 +86,7 @@ impl Backoff {
 ///
 /// # Errors
 /// Returns the last failure, prefixed with `context` (stream, shard) and the number of attempts.
-pub async fn with_retries<T, F, Fut>(
+pub(crate) async fn with_retries<T, F, Fut>(
     backoff: &mut Backoff,
     context: impl fmt::Display,
     mut request: F,

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::limits::{DEFAULT_MAX_RECORD_BYTES, MIN_RETENTION};
 use crate::model::{
     HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, UnixMillis,
 };
 
 /// The parts of DescribeStreamSummary's result that this crate uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamSummary {
     /// The stream as later calls name it: by ARN, unless the server may not accept ARNs.
     pub stream: StreamIdentity,
@@ -28,6 +30,22 @@ pub struct StreamSummary {
     pub max_record_bytes: usize,
     /// How a record's shard is chosen.
     pub distribution: RecordDistribution,
+}
+
+impl StreamSummary {
+    /// An active stream with one shard and the defaults of the service.
+    pub fn new(stream: StreamIdentity, arn: impl Into<Arc<str>>, created_at: UnixMillis) -> Self {
+        Self {
+            stream,
+            arn: arn.into(),
+            status: StreamStatus::Active,
+            created_at,
+            retention: MIN_RETENTION,
+            open_shards: 1,
+            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+            distribution: RecordDistribution::PartitionKey,
+        }
+    }
 }
 
 /// The status of a stream. Reads and writes work in `Active` and `Updating`.
@@ -74,6 +92,7 @@ pub enum ListShardsFrom<'a> {
 
 /// Which shards ListShards returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ShardFilter {
     /// All open and closed shards that have not expired.
     FromTrimHorizon,

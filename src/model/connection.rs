@@ -43,6 +43,7 @@ pub struct StaticCredentials {
 
 /// The credentials used directly or to assume the first role.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum BaseCredentials {
     /// An access key.
     Static(StaticCredentials),
@@ -59,6 +60,7 @@ pub enum BaseCredentials {
 
 /// Roles to assume in sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct RoleSettings {
     /// The role ARNs, at least one. Each role is assumed by the previous one, the first by the base
     /// credentials.
@@ -80,10 +82,22 @@ impl RoleSettings {
     /// The default session length (STS API reference, AssumeRole, `DurationSeconds`). It is also
     /// the maximum for a role assumed by another role.
     pub const SESSION_LENGTH: Duration = Duration::from_secs(3_600);
+
+    /// Assumes the roles of `chain`, given by ARN, one after the other, with default sessions.
+    pub fn new(chain: Vec<String>) -> Self {
+        Self {
+            chain,
+            session_name: Self::SESSION_NAME.to_owned(),
+            external_id: None,
+            session_length: Self::SESSION_LENGTH,
+            endpoint_url: None,
+        }
+    }
 }
 
 /// Credentials of a caller. `None` means the default of the environment, as in all AWS tools.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct CredentialSettings {
     /// Credentials instead of the default provider chain.
     pub base: Option<BaseCredentials>,
@@ -118,6 +132,7 @@ impl CredentialSettings {
 /// Where the service is and which credentials to use. `None` means the default of the environment,
 /// as in all AWS tools.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ConnectionSettings {
     /// An endpoint instead of the region's public one.
     pub endpoint_url: Option<String>,
@@ -131,13 +146,47 @@ pub struct ConnectionSettings {
     pub proxy: Option<ProxySettings>,
 }
 
+impl ConnectionSettings {
+    /// Sets [`endpoint_url`](Self::endpoint_url).
+    #[must_use]
+    pub fn with_endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.endpoint_url = Some(url.into());
+        self
+    }
+
+    /// Sets [`region`](Self::region).
+    #[must_use]
+    pub fn with_region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Sets [`credentials`](Self::credentials).
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: CredentialSettings) -> Self {
+        self.credentials = credentials;
+        self
+    }
+}
+
 /// A proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct ProxySettings {
     /// `http://host:port` or `https://host:port`.
     pub url: String,
     /// The login, if the proxy requires one.
     pub login: Option<ProxyLogin>,
+}
+
+impl ProxySettings {
+    /// The proxy at `url`, without a login.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            login: None,
+        }
+    }
 }
 
 /// The login of a proxy.
@@ -151,6 +200,7 @@ pub struct ProxyLogin {
 
 /// How failed requests are retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RetryPolicy {
     /// The most consecutive retries after the first attempt; a success resets the count.
     pub max_retries: u32,
@@ -158,6 +208,17 @@ pub struct RetryPolicy {
     pub first_interval: Duration,
     /// The longest wait.
     pub max_interval: Duration,
+}
+
+impl RetryPolicy {
+    /// Retries up to `max_retries` times, after `first_interval` at first and at most `max_interval` later.
+    pub const fn new(max_retries: u32, first_interval: Duration, max_interval: Duration) -> Self {
+        Self {
+            max_retries,
+            first_interval,
+            max_interval,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -19,9 +19,10 @@ pub use connection::{
 };
 pub(crate) use duration::{format_duration, parse_duration};
 pub(crate) use endpoint::{is_aws_host, is_region, is_unencrypted, region_of_endpoint};
-pub use offsets::{Batch, BatchId, Epoch, InitialPositions, Offsets, ShardRange, StreamRanges};
+pub(crate) use offsets::{Batch, InitialPositions, ShardRange, StreamRanges};
+pub use offsets::{BatchId, Epoch, Offsets};
 pub use position::{ShardPosition, StartingPosition};
-pub use progress::{Committed, SnapshotFiles, StateFiles};
+pub(crate) use progress::{Committed, SnapshotFiles, StateFiles};
 pub use sequence_number::SequenceNumber;
 pub use shard::{HashKey, HashRange, Shard, ShardId};
 pub use stream::{StreamIdentity, StreamName};

@@ -41,17 +41,17 @@ pub type Offsets = BTreeMap<ShardId, ShardPosition>;
 /// Where a query starts reading a stream. Decided once when the query is created, and stored with
 /// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InitialPositions {
+pub(crate) struct InitialPositions {
     /// Shards with individual positions; their descendants start at `TRIM_HORIZON`.
-    pub shards: Offsets,
+    pub(crate) shards: Offsets,
     /// The position of all other shards.
-    pub others: ShardPosition,
+    pub(crate) others: ShardPosition,
 }
 
 impl InitialPositions {
     /// Resolves `start` for a query created when the service's clock shows `present` or later:
     /// `LATEST` becomes that time.
-    pub fn resolve(start: &StartingPosition, present: UnixMillis) -> Self {
+    pub(crate) fn resolve(start: &StartingPosition, present: UnixMillis) -> Self {
         let (shards, others) = match start {
             StartingPosition::Latest => (Offsets::new(), ShardPosition::AtTimestamp(present)),
             StartingPosition::TrimHorizon => (Offsets::new(), ShardPosition::TrimHorizon),
@@ -68,19 +68,19 @@ impl InitialPositions {
 
 /// What a batch reads from one shard: records after `after`, up to and including `upto`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShardRange {
+pub(crate) struct ShardRange {
     /// Where the previous batch ended.
-    pub after: ShardPosition,
+    pub(crate) after: ShardPosition,
     /// The last row; [`ShardEnd`](ShardPosition::ShardEnd) if the batch reads the shard to its end.
-    pub upto: ShardPosition,
+    pub(crate) upto: ShardPosition,
     /// The number of rows in the range when the batch was planned, including those that a hash
     /// filter removes; `None` if not counted.
-    pub rows: Option<u64>,
+    pub(crate) rows: Option<u64>,
 }
 
 impl ShardRange {
     /// An empty range.
-    pub fn empty(position: ShardPosition) -> Self {
+    pub(crate) fn empty(position: ShardPosition) -> Self {
         Self {
             after: position.clone(),
             upto: position,
@@ -89,7 +89,7 @@ impl ShardRange {
     }
 
     /// Whether the range is empty.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.after == self.upto
     }
 
@@ -119,24 +119,24 @@ impl ShardRange {
 /// What a batch reads from one stream. It has a range for every tracked shard, including empty
 /// ones, so the ends of the ranges are the offsets after the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamRanges {
+pub(crate) struct StreamRanges {
     /// The stream.
-    pub stream: StreamName,
+    pub(crate) stream: StreamName,
     /// The creation time of the stream that the positions belong to; `None` in entries without it.
-    pub created_at: Option<UnixMillis>,
+    pub(crate) created_at: Option<UnixMillis>,
     /// All records that had arrived in the tracked shards by this time are before the ends of the
     /// ranges; `None` if unknown.
-    pub read_to: Option<UnixMillis>,
+    pub(crate) read_to: Option<UnixMillis>,
     /// The stream's retention period when the batch was planned, as far as known; `None` in entries
     /// without it.
-    pub retention: Option<Duration>,
+    pub(crate) retention: Option<Duration>,
     /// The ranges.
-    pub shards: BTreeMap<ShardId, ShardRange>,
+    pub(crate) shards: BTreeMap<ShardId, ShardRange>,
 }
 
 impl StreamRanges {
     /// The offsets after the batch.
-    pub fn ends(&self) -> Offsets {
+    pub(crate) fn ends(&self) -> Offsets {
         let end = |(shard, range): (&ShardId, &ShardRange)| (shard.clone(), range.upto.clone());
         self.shards.iter().map(end).collect()
     }
@@ -144,16 +144,16 @@ impl StreamRanges {
 
 /// A planned micro-batch: everything that determines its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// Its number.
-    pub id: BatchId,
+    pub(crate) id: BatchId,
     /// When it was planned; the value of `now()` in the query.
-    pub time: UnixMillis,
+    pub(crate) time: UnixMillis,
     /// The watermark when it was planned: event times up to it are closed; `None` if the query has
     /// no watermark, or not yet.
-    pub watermark: Option<UnixMillis>,
+    pub(crate) watermark: Option<UnixMillis>,
     /// What it reads, in the order of the query's sources.
-    pub sources: Vec<StreamRanges>,
+    pub(crate) sources: Vec<StreamRanges>,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 /// as `200 milliseconds`, `1 second`, `5 minutes` or `interval 1 second`, `once`, or `available
 /// now`. Case is ignored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Trigger {
     /// A batch starts as soon as the previous one is done and there are records to read.
     #[default]

@@ -17,6 +17,7 @@ pub enum QueryEnd {
 
 /// What a query is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueryStatus {
     /// A description of the current activity.
     pub message: String,

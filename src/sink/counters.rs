@@ -6,19 +6,19 @@ use super::batcher::Settled;
 
 /// Counters of writers, shared so that a plan node can show them while rows are written.
 #[derive(Debug, Default)]
-pub struct SinkCounters {
+pub(crate) struct SinkCounters {
     /// Acknowledged rows.
-    pub rows: AtomicU64,
+    pub(crate) rows: AtomicU64,
     /// Acknowledged Kinesis records.
-    pub records: AtomicU64,
+    pub(crate) records: AtomicU64,
     /// Acknowledged bytes: data and partition keys.
-    pub bytes: AtomicU64,
+    pub(crate) bytes: AtomicU64,
     /// Completed requests.
-    pub calls: AtomicU64,
+    pub(crate) calls: AtomicU64,
     /// Kinesis records that were throttled.
-    pub throttled: AtomicU64,
+    pub(crate) throttled: AtomicU64,
     /// Kinesis records sent again for any reason.
-    pub resent: AtomicU64,
+    pub(crate) resent: AtomicU64,
 }
 
 impl SinkCounters {

@@ -27,10 +27,10 @@ mod shard_map;
 mod stream;
 mod writer;
 
-pub use counters::SinkCounters;
-pub use settings::SinkSettings;
-pub use stream::SinkStream;
-pub use writer::SinkWriter;
+pub(crate) use counters::SinkCounters;
+pub(crate) use settings::SinkSettings;
+pub(crate) use stream::SinkStream;
+pub(crate) use writer::SinkWriter;
 
 #[cfg(test)]
 mod tests;

@@ -2,44 +2,44 @@
 
 use std::time::Duration;
 
-use crate::kinesis::RetryPolicy;
+use crate::model::RetryPolicy;
 
 /// How a stream is written. The defaults are those of the Spark connector that this crate replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SinkSettings {
+pub(crate) struct SinkSettings {
     /// Whether small records are packed into aggregated records
     /// (`kinesis.sink.aggregationEnabled`). Streams whose service chooses the shard never get
     /// aggregates.
-    pub aggregation: bool,
+    pub(crate) aggregation: bool,
     /// The largest aggregated record, in bytes. A larger user record is sent plain.
-    pub max_aggregate_bytes: usize,
+    pub(crate) max_aggregate_bytes: usize,
     /// How long a user record waits for others to share an aggregated record
     /// (`kinesis.sink.recordMaxBufferedTimeMs`).
-    pub max_buffered: Duration,
+    pub(crate) max_buffered: Duration,
     /// The most bytes that one writer buffers, unsent or unacknowledged, before
     /// [`write`](super::SinkWriter::write) waits. One more row may be buffered.
-    pub max_buffered_bytes: usize,
+    pub(crate) max_buffered_bytes: usize,
     /// The wait before a rejected record is sent again. It doubles with each rejection, up to one
     /// second, and also delays the records after it until the service keeps up again
     /// (`kinesis.sink.flushWaitTimeMs`).
-    pub flush_wait: Duration,
+    pub(crate) flush_wait: Duration,
     /// How long a record may be rejected before writing fails (`kinesis.sink.recordTtl`). If
     /// `None`, no transient error makes writing fail, whichever call it affects.
     ///
     /// Counted from the first rejection. Waiting in the buffer, for a connection, or for a response
     /// does not count. A record that fails was attempted at least twice, unless this is zero.
-    pub record_ttl: Option<Duration>,
+    pub(crate) record_ttl: Option<Duration>,
     /// The most requests in flight, over all writers of a [`SinkStream`](super::SinkStream); at
     /// least 1 (`kinesis.sink.maxConnections`).
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
     /// How requests that describe the stream are retried.
-    pub retry: RetryPolicy,
+    pub(crate) retry: RetryPolicy,
 }
 
 impl SinkSettings {
     /// The default time to live in statements that end by themselves, the same as in the Kinesis
     /// Producer Library.
-    pub const RECORD_TTL: Duration = Duration::from_secs(30);
+    pub(crate) const RECORD_TTL: Duration = Duration::from_secs(30);
 }
 
 impl Default for SinkSettings {

@@ -31,7 +31,7 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A stream to write to, shared by its writers and kept across batches. It limits the requests in
 /// flight and describes the stream once for all writers.
-pub struct SinkStream {
+pub(crate) struct SinkStream {
     kinesis: Arc<dyn Kinesis>,
     stream: StreamIdentity,
     settings: SinkSettings,
@@ -69,7 +69,11 @@ pub(super) struct StreamView {
 
 impl SinkStream {
     /// Creates the shared stream; sends no request yet.
-    pub fn new(kinesis: Arc<dyn Kinesis>, stream: StreamIdentity, settings: SinkSettings) -> Self {
+    pub(crate) fn new(
+        kinesis: Arc<dyn Kinesis>,
+        stream: StreamIdentity,
+        settings: SinkSettings,
+    ) -> Self {
         Self {
             kinesis,
             stream,
@@ -82,7 +86,7 @@ impl SinkStream {
     /// Returns the same stream with other settings. Both share the cached view; each has its own
     /// connection limit.
     #[must_use]
-    pub fn with_settings(&self, settings: SinkSettings) -> Self {
+    pub(crate) fn with_settings(&self, settings: SinkSettings) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             ..Self::new(Arc::clone(&self.kinesis), self.stream.clone(), settings)
@@ -90,12 +94,12 @@ impl SinkStream {
     }
 
     /// The settings.
-    pub fn settings(&self) -> &SinkSettings {
+    pub(crate) fn settings(&self) -> &SinkSettings {
         &self.settings
     }
 
     /// The stream's name.
-    pub fn identity(&self) -> &StreamIdentity {
+    pub(crate) fn identity(&self) -> &StreamIdentity {
         &self.stream
     }
 

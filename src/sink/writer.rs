@@ -11,8 +11,8 @@ use super::counters::SinkCounters;
 use super::rows::{Rows, shortened};
 use super::stream::{SinkStream, StreamView};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kinesis::{ApiErrorKind, ApiResult, Backoff, PutFailure, PutOutcome, RetryPolicy};
-use crate::model::StreamIdentity;
+use crate::kinesis::{ApiErrorKind, ApiResult, Backoff, PutFailure, PutOutcome};
+use crate::model::{RetryPolicy, StreamIdentity};
 
 /// Ready requests are sent each time this many rows of a batch have been taken.
 const ROWS_BETWEEN_REQUESTS: usize = 512;
@@ -22,7 +22,7 @@ const ROWS_BETWEEN_REQUESTS: usize = 512;
 /// Requests run in the background between calls; buffered rows wait for the next call. Dropping the
 /// writer abandons both.
 #[derive(Debug)]
-pub struct SinkWriter {
+pub(crate) struct SinkWriter {
     stream: Arc<SinkStream>,
     view: Arc<StreamView>,
     batcher: Batcher,
@@ -49,7 +49,7 @@ enum Done {
 impl SinkWriter {
     /// Creates a writer. Describes the stream first, unless another writer of `stream` did so
     /// recently.
-    pub async fn new(
+    pub(crate) async fn new(
         stream: Arc<SinkStream>,
         counters: Arc<SinkCounters>,
         mut random: fastrand::Rng,
@@ -82,7 +82,7 @@ impl SinkWriter {
     /// # Errors
     /// [`ErrorKind::InvalidRow`] before any row of this batch is taken; otherwise the error that
     /// made writing this or an earlier batch fail. Drop the writer after an error.
-    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub(crate) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let rows = Rows::new(batch, self.view.max_record_bytes)
             // The stream may accept larger records by now.
             .inspect_err(|_| self.stream.forget_view())?;
@@ -104,7 +104,7 @@ impl SinkWriter {
     ///
     /// For callers whose rows arrive slowly: run it concurrently with the wait for the next batch,
     /// so that `max_buffered` is kept and errors surface at once. It is cancel safe.
-    pub async fn progress(&mut self) -> Result<()> {
+    pub(crate) async fn progress(&mut self) -> Result<()> {
         self.send()?;
         let due = self.batcher.next_due();
         tokio::select! {
@@ -118,7 +118,7 @@ impl SinkWriter {
     /// Writes the remaining rows and waits for all acknowledgements.
     ///
     /// Returns the number of rows written since the writer was created.
-    pub async fn finish(mut self) -> Result<u64> {
+    pub(crate) async fn finish(mut self) -> Result<u64> {
         self.batcher.seal_all();
         while self.batcher.unsettled_rows() > 0 {
             self.progress().await?;

@@ -35,7 +35,6 @@ pub(crate) use engine_rules::expect_rules;
 pub(crate) use install::install;
 pub(crate) use overflow::check_overflow;
 pub use overflow::fail_on_overflow;
-pub use row_errors::RowErrorExec;
 pub(crate) use row_errors::with_record;
 pub use settings::StreamingSettings;
 pub(crate) use statement::{READ_STATE, logical_plan, plan_to_run};

@@ -30,6 +30,7 @@ use crate::options::{location, may_hold_secret, nearest};
 /// `SET` refuses an invalid value. `RESET streaming.…` restores the default; it needs
 /// [`sql`](fn@crate::sql).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamingSettings {
     /// When batches run.
     pub trigger: Trigger,

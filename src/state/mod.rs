@@ -26,7 +26,6 @@ pub(crate) use logical::{
     Attached, ExpiryColumn, NamePatterns, Streams, attach, expect_same_aggregation,
 };
 pub(crate) use memory::StateStore;
-pub use physical::{EventTimeExec, StateExec};
 pub(crate) use physical::{
     StateRule, beside_state, in_batch, run_stateful, stateful_node, stateful_session,
 };

@@ -32,7 +32,7 @@ use crate::source::{BatchReads, ReadContext, ReadCounters, RowColumn, RowReader,
 /// memory, `calls`, `throttles` and `retries` of GetRecords, `damaged_aggregates`, `filtered`,
 /// `lost_ranges`, and `millis_behind_latest` as of the last page.
 #[derive(Debug)]
-pub struct KinesisReadExec {
+pub(crate) struct KinesisReadExec {
     input: Arc<dyn ExecutionPlan>,
     context: Arc<ReadContext>,
     columns: Vec<RowColumn>,

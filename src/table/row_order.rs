@@ -75,7 +75,7 @@ pub(super) fn with_sort_kept(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Exe
 ///
 /// It is placed directly above the sort; further up, the sort's columns may not exist any more.
 #[derive(Debug)]
-pub struct InOrderExec {
+pub(crate) struct InOrderExec {
     input: Arc<dyn ExecutionPlan>,
     order: LexOrdering,
 }

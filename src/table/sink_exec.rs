@@ -55,7 +55,7 @@ fn properties(partitions: usize) -> Arc<PlanProperties> {
 /// Metrics: `rows`, Kinesis `records` and `bytes` acknowledged, `calls` of PutRecords, records
 /// `throttled` and `resent`.
 #[derive(Debug)]
-pub struct KinesisSinkExec {
+pub(crate) struct KinesisSinkExec {
     input: Arc<dyn ExecutionPlan>,
     stream: Arc<SinkStream>,
     max_writers: usize,
@@ -196,7 +196,7 @@ async fn write(
 
 /// Sums the counts of all partitions into the one row that an INSERT returns.
 #[derive(Debug)]
-pub struct RowCountExec {
+pub(crate) struct RowCountExec {
     input: Arc<dyn ExecutionPlan>,
     properties: Arc<PlanProperties>,
 }

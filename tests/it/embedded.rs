@@ -64,11 +64,9 @@ async fn a_service_error_keeps_its_code() {
 #[tokio::test]
 async fn shutdown_completes_requests_in_flight() {
     let (kinesis, server) = start().await;
-    let slow = FaultRates {
-        min_latency: Duration::from_millis(200),
-        max_latency: Duration::from_millis(200),
-        ..FaultRates::default()
-    };
+    let slow = FaultRates::default()
+        .with_min_latency(Duration::from_millis(200))
+        .with_max_latency(Duration::from_millis(200));
     kinesis.set_faults(FaultPlan::default().with(Operation::ListStreams, slow));
     let client = crate::sdk::client(&server.endpoint_url());
     let under_way = client.list_streams().send();
@@ -172,11 +170,9 @@ async fn an_on_demand_stream_with_auto_distribution_accepts_records_without_a_ke
 #[tokio::test]
 async fn many_clients_are_served_concurrently() {
     let (kinesis, server) = start().await;
-    let slow = FaultRates {
-        min_latency: Duration::from_millis(100),
-        max_latency: Duration::from_millis(100),
-        ..FaultRates::default()
-    };
+    let slow = FaultRates::default()
+        .with_min_latency(Duration::from_millis(100))
+        .with_max_latency(Duration::from_millis(100));
     kinesis.set_faults(FaultPlan::default().with(Operation::ListStreams, slow));
     let started = tokio::time::Instant::now();
     let clients: Vec<_> = (0..16)

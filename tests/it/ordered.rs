@@ -219,21 +219,13 @@ async fn explain_shows_an_ordered_read() {
 #[tokio::test(start_paused = true)]
 async fn a_split_during_planning_leaves_no_gap() {
     for seed in 0..20 {
-        let world = World::with_options(InMemoryOptions {
-            seed,
-            ..InMemoryOptions::default()
-        });
+        let world = World::with_options(InMemoryOptions::default().with_seed(seed));
         world.table("words", 1, ORDERED).await;
         put(&world, 0, 5).await;
-        let slow = FaultRates {
-            min_latency: Duration::from_secs(2),
-            max_latency: Duration::from_secs(2),
-            ..FaultRates::default()
-        };
-        let gaps = FaultRates {
-            empty_page: 0.5,
-            ..FaultRates::default()
-        };
+        let slow = FaultRates::default()
+            .with_min_latency(Duration::from_secs(2))
+            .with_max_latency(Duration::from_secs(2));
+        let gaps = FaultRates::default().with_empty_page(0.5);
         let faults = FaultPlan::default().with(Operation::ListShards, slow);
         world
             .kinesis

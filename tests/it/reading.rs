@@ -97,22 +97,13 @@ async fn a_scan_ends_at_the_tip_of_its_beginning_while_the_stream_is_written_on(
 #[tokio::test(start_paused = true)]
 async fn throttles_failures_and_expired_iterators_neither_lose_nor_repeat_a_row() {
     for seed in 0..10 {
-        let common = FaultRates {
-            throttled: 0.2,
-            internal_failure: 0.1,
-            connection_lost: 0.1,
-            answer_lost: 0.05,
-            ..FaultRates::default()
-        };
-        let rates = FaultRates {
-            expired_iterator: 0.2,
-            empty_page: 0.2,
-            ..common
-        };
-        let world = World::with_options(InMemoryOptions {
-            seed,
-            ..InMemoryOptions::default()
-        });
+        let common = FaultRates::default()
+            .with_throttled(0.2)
+            .with_internal_failure(0.1)
+            .with_connection_lost(0.1)
+            .with_answer_lost(0.05);
+        let rates = common.with_expired_iterator(0.2).with_empty_page(0.2);
+        let world = World::with_options(InMemoryOptions::default().with_seed(seed));
         world
             .table("words", 3, "'kinesis.getRecords.numberOfRecordsPerFetch' '50', 'kinesis.clientNumRetries' '50'")
             .await;
@@ -138,10 +129,7 @@ async fn iterators_that_are_always_expired_end_the_scan_in_an_error() {
     let world = World::new();
     world.table("words", 1, "").await;
     world.put_numbers("words", 10).await;
-    let rates = FaultRates {
-        expired_iterator: 1.0,
-        ..FaultRates::default()
-    };
+    let rates = FaultRates::default().with_expired_iterator(1.0);
     world
         .kinesis
         .set_faults(FaultPlan::default().with(Operation::GetRecords, rates));

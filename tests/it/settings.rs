@@ -65,14 +65,12 @@ async fn settings_take_effect_and_are_shown() {
             "{text}"
         );
     }
-    let expected = StreamingSettings {
-        trigger: Trigger::ProcessingTime(Duration::from_millis(200)),
-        checkpoint_location: Some("file:///var/lib/counts".to_owned()),
-        output_mode: OutputMode::Update,
-        watermark_idle_timeout: Some(Duration::from_secs(120)),
-        query_name: Some("word counts".to_owned()),
-        ..StreamingSettings::default()
-    };
+    let mut expected = StreamingSettings::default();
+    expected.trigger = Trigger::ProcessingTime(Duration::from_millis(200));
+    expected.checkpoint_location = Some("file:///var/lib/counts".to_owned());
+    expected.output_mode = OutputMode::Update;
+    expected.watermark_idle_timeout = Some(Duration::from_secs(120));
+    expected.query_name = Some("word counts".to_owned());
     assert_eq!(settings(&ctx), expected);
     // Registering again keeps the user's settings.
     register(&ctx);
@@ -124,10 +122,8 @@ async fn an_invalid_value_is_refused_and_changes_nothing() {
             "{message}"
         );
     }
-    let expected = StreamingSettings {
-        trigger: Trigger::ProcessingTime(Duration::from_secs(1)),
-        ..StreamingSettings::default()
-    };
+    let mut expected = StreamingSettings::default();
+    expected.trigger = Trigger::ProcessingTime(Duration::from_secs(1));
     assert_eq!(settings(&ctx), expected);
 }
 
@@ -199,10 +195,8 @@ async fn reset_restores_the_default() {
 
 #[tokio::test]
 async fn a_session_created_with_settings_keeps_them() {
-    let settings = StreamingSettings {
-        trigger: Trigger::AvailableNow,
-        ..StreamingSettings::default()
-    };
+    let mut settings = StreamingSettings::default();
+    settings.trigger = Trigger::AvailableNow;
     let config = SessionConfig::new().with_option_extension(settings.clone());
     let ctx = SessionContext::new_with_config(config);
     register(&ctx);

@@ -1,7 +1,8 @@
 //! Tables that only streaming queries read.
 
 use datafusion_kinesis::model::StartingPosition;
-use datafusion_kinesis::{ErrorKind, KinesisTable, StreamingQuery};
+use datafusion_kinesis::query::StreamingQuery;
+use datafusion_kinesis::{ErrorKind, KinesisTable};
 
 use crate::support::World;
 

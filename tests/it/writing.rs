@@ -42,14 +42,14 @@ async fn rows_of_a_key_stand_in_their_order() {
     world
         .table("ordered", 4, "'kinesis.sink.maxConnections' '4'")
         .await;
-    world.kinesis.set_faults(FaultPlan::default().with(
-        Operation::PutRecords,
-        FaultRates {
-            throttled: 0.1,
-            failed_entry: 0.3,
-            ..FaultRates::default()
-        },
-    ));
+    world.kinesis.set_faults(
+        FaultPlan::default().with(
+            Operation::PutRecords,
+            FaultRates::default()
+                .with_throttled(0.1)
+                .with_failed_entry(0.3),
+        ),
+    );
     world
         .run("INSERT INTO ordered (partitionKey, data) SELECT CAST(value % 7 AS VARCHAR), CAST(value AS VARCHAR) FROM generate_series(1, 20000)")
         .await;
@@ -157,26 +157,23 @@ async fn data_that_is_neither_text_nor_bytes_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn throttles_partial_failures_and_lost_acknowledgements_lose_no_row() {
     for seed in 0..10 {
-        let world = World::with_options(InMemoryOptions {
-            seed,
-            ..InMemoryOptions::default()
-        });
+        let world = World::with_options(InMemoryOptions::default().with_seed(seed));
         let aggregation = seed % 2 == 0;
         let option = format!(
             "'kinesis.sink.aggregationEnabled' '{aggregation}', 'kinesis.sink.maxConnections' '3', 'kinesis.sink.recordTtl' '3600000'"
         );
         world.table("words", 3, &option).await;
-        world.kinesis.set_faults(FaultPlan::default().with(
-            Operation::PutRecords,
-            FaultRates {
-                throttled: 0.1,
-                internal_failure: 0.1,
-                connection_lost: 0.1,
-                answer_lost: 0.1,
-                failed_entry: 0.2,
-                ..FaultRates::default()
-            },
-        ));
+        world.kinesis.set_faults(
+            FaultPlan::default().with(
+                Operation::PutRecords,
+                FaultRates::default()
+                    .with_throttled(0.1)
+                    .with_internal_failure(0.1)
+                    .with_connection_lost(0.1)
+                    .with_answer_lost(0.1)
+                    .with_failed_entry(0.2),
+            ),
+        );
         let written = world
             .number(&format!("INSERT INTO words (partitionKey, data) {NUMBERS}"))
             .await;
@@ -191,10 +188,7 @@ async fn throttles_partial_failures_and_lost_acknowledgements_lose_no_row() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reshard_during_an_insert_loses_no_row() {
-    let world = World::with_options(InMemoryOptions {
-        enforce_limits: true,
-        ..InMemoryOptions::default()
-    });
+    let world = World::with_options(InMemoryOptions::default().with_enforce_limits(true));
     world.table("words", 1, "").await;
     let kinesis = Arc::clone(&world.kinesis);
     let reshard = tokio::spawn(async move {
@@ -317,10 +311,7 @@ async fn a_record_that_stays_refused_fails_the_statement_in_its_time() {
         .await;
     world.kinesis.set_faults(FaultPlan::default().with(
         Operation::PutRecords,
-        FaultRates {
-            failed_entry: 1.0,
-            ..FaultRates::default()
-        },
+        FaultRates::default().with_failed_entry(1.0),
     ));
     let insert = "INSERT INTO words (partitionKey, data) VALUES ('stuck', 'x')";
     let (kind, message) = world.refusal(insert).await;

@@ -81,6 +81,7 @@ impl DynamoDbCommitter {
     ///
     /// # Errors
     /// As of [`connect`](Self::connect), but for the region.
+    #[doc(hidden)]
     pub fn over(client: Client, table: &str, query: &str) -> Result<Self> {
         if query.trim().is_empty() || query.len() > LONGEST_QUERY {
             return Err(Error::invalid_option(format!(

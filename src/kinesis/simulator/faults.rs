@@ -14,6 +14,7 @@ pub const CONNECTION_LOST: &str = "ConnectionLost";
 ///
 /// At most one fault affects a call; they are drawn in the order of the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub struct FaultRates {
     /// `ProvisionedThroughputExceededException`; the call has no effect.
     pub throttled: f64,
@@ -34,6 +35,71 @@ pub struct FaultRates {
     pub min_latency: Duration,
     /// The longest latency of a call. Latencies are drawn uniformly and slept on Tokio's clock.
     pub max_latency: Duration,
+}
+
+impl FaultRates {
+    /// Sets [`throttled`](Self::throttled).
+    #[must_use]
+    pub fn with_throttled(mut self, rate: f64) -> Self {
+        self.throttled = rate;
+        self
+    }
+
+    /// Sets [`internal_failure`](Self::internal_failure).
+    #[must_use]
+    pub fn with_internal_failure(mut self, rate: f64) -> Self {
+        self.internal_failure = rate;
+        self
+    }
+
+    /// Sets [`connection_lost`](Self::connection_lost).
+    #[must_use]
+    pub fn with_connection_lost(mut self, rate: f64) -> Self {
+        self.connection_lost = rate;
+        self
+    }
+
+    /// Sets [`answer_lost`](Self::answer_lost).
+    #[must_use]
+    pub fn with_answer_lost(mut self, rate: f64) -> Self {
+        self.answer_lost = rate;
+        self
+    }
+
+    /// Sets [`expired_iterator`](Self::expired_iterator).
+    #[must_use]
+    pub fn with_expired_iterator(mut self, rate: f64) -> Self {
+        self.expired_iterator = rate;
+        self
+    }
+
+    /// Sets [`empty_page`](Self::empty_page).
+    #[must_use]
+    pub fn with_empty_page(mut self, rate: f64) -> Self {
+        self.empty_page = rate;
+        self
+    }
+
+    /// Sets [`failed_entry`](Self::failed_entry).
+    #[must_use]
+    pub fn with_failed_entry(mut self, rate: f64) -> Self {
+        self.failed_entry = rate;
+        self
+    }
+
+    /// Sets [`min_latency`](Self::min_latency).
+    #[must_use]
+    pub fn with_min_latency(mut self, latency: Duration) -> Self {
+        self.min_latency = latency;
+        self
+    }
+
+    /// Sets [`max_latency`](Self::max_latency).
+    #[must_use]
+    pub fn with_max_latency(mut self, latency: Duration) -> Self {
+        self.max_latency = latency;
+        self
+    }
 }
 
 /// The fault rates per operation. Operations without rates never fail.

@@ -88,6 +88,7 @@ pub struct InMemoryKinesis {
 
 /// Options of an [`InMemoryKinesis`].
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct InMemoryOptions {
     /// The only region to serve; by default any region is served, and requests that name none use
     /// `us-east-1`. Streams of different regions are independent.
@@ -111,9 +112,68 @@ pub struct InMemoryOptions {
     pub trimmed_positions: TrimmedPosition,
 }
 
+impl InMemoryOptions {
+    /// Sets [`region`](Self::region).
+    #[must_use]
+    pub fn with_region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Sets [`account`](Self::account).
+    #[must_use]
+    pub fn with_account(mut self, account: impl Into<String>) -> Self {
+        self.account = Some(account.into());
+        self
+    }
+
+    /// Sets [`enforce_limits`](Self::enforce_limits).
+    #[must_use]
+    pub fn with_enforce_limits(mut self, enforce: bool) -> Self {
+        self.enforce_limits = enforce;
+        self
+    }
+
+    /// Sets [`status_delay`](Self::status_delay).
+    #[must_use]
+    pub fn with_status_delay(mut self, delay: Duration) -> Self {
+        self.status_delay = delay;
+        self
+    }
+
+    /// Sets [`max_shards_per_page`](Self::max_shards_per_page).
+    #[must_use]
+    pub fn with_max_shards_per_page(mut self, shards: usize) -> Self {
+        self.max_shards_per_page = shards;
+        self
+    }
+
+    /// Sets [`seed`](Self::seed).
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets [`faults`](Self::faults).
+    #[must_use]
+    pub fn with_faults(mut self, faults: FaultPlan) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Sets [`trimmed_positions`](Self::trimmed_positions).
+    #[must_use]
+    pub fn with_trimmed_positions(mut self, positions: TrimmedPosition) -> Self {
+        self.trimmed_positions = positions;
+        self
+    }
+}
+
 /// How an iterator at or after a record past its retention behaves. AWS returns no error for it,
 /// and both behaviours have been observed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum TrimmedPosition {
     /// It continues at the oldest record that is left.
     #[default]

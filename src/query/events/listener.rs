@@ -11,6 +11,7 @@ use crate::query::status::QueryEnd;
 
 /// A query has started.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamingQueryStarted {
     /// The id of the query, the same after every restart.
     pub id: String,
@@ -24,6 +25,7 @@ pub struct StreamingQueryStarted {
 
 /// A query has had nothing to read for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamingQueryIdle {
     /// The id of the query, the same after every restart.
     pub id: String,
@@ -37,6 +39,7 @@ pub struct StreamingQueryIdle {
 
 /// A query has ended.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct StreamingQueryTerminated {
     /// The id of the query, the same after every restart.
     pub id: String,

@@ -28,7 +28,8 @@ use crate::model::Clock;
 /// use datafusion::prelude::SessionContext;
 /// use datafusion_kinesis::kinesis::{InMemoryKinesis, InMemoryOptions};
 /// use datafusion_kinesis::model::SystemClock;
-/// use datafusion_kinesis::{QueryEnd, Services, StreamingQuery, register_with, sql};
+/// use datafusion_kinesis::query::{QueryEnd, StreamingQuery};
+/// use datafusion_kinesis::{Services, register_with, sql};
 /// use futures::TryStreamExt;
 ///
 /// # #[tokio::main(flavor = "current_thread")]

@@ -9,7 +9,7 @@ use crate::options::ExtraColumn;
 
 /// A column of a Kinesis table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RowColumn {
+pub(crate) enum RowColumn {
     /// `data`: the payload, as the producer wrote it.
     Data,
     /// `streamName`: the name of the stream.
@@ -29,7 +29,7 @@ pub enum RowColumn {
 
 impl RowColumn {
     /// The five columns every table has, in their order.
-    pub const STANDARD: [Self; 5] = [
+    pub(crate) const STANDARD: [Self; 5] = [
         Self::Data,
         Self::StreamName,
         Self::PartitionKey,
@@ -38,7 +38,7 @@ impl RowColumn {
     ];
 
     /// The name of the column.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Data => "data",
             Self::StreamName => "streamName",
@@ -51,7 +51,7 @@ impl RowColumn {
     }
 
     /// The Arrow type of the column.
-    pub fn data_type(self) -> DataType {
+    pub(crate) fn data_type(self) -> DataType {
         match self {
             Self::Data => DataType::Binary,
             Self::ArrivalTimestamp => {
@@ -71,7 +71,7 @@ impl RowColumn {
     }
 
     /// All columns of a table with `extra` ones.
-    pub fn all(extra: &[ExtraColumn]) -> Vec<Self> {
+    pub(crate) fn all(extra: &[ExtraColumn]) -> Vec<Self> {
         let extra = extra.iter().map(|column| Self::Extra(*column));
         Self::STANDARD.into_iter().chain(extra).collect()
     }
@@ -79,7 +79,7 @@ impl RowColumn {
 
 /// The schema of `columns`; those of a table are nullable, so that a row to be written may leave out
 /// what the service fills in.
-pub fn row_schema(columns: &[RowColumn]) -> SchemaRef {
+pub(crate) fn row_schema(columns: &[RowColumn]) -> SchemaRef {
     let fields = columns.iter().map(|column| column.field());
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

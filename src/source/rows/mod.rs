@@ -10,7 +10,7 @@ mod row_counts;
 
 pub(crate) use self::builder::{Findings, OpenPage, RowBuilder};
 pub(crate) use self::columns::page_columns;
-pub use self::columns::{RowColumn, row_schema};
+pub(crate) use self::columns::{RowColumn, row_schema};
 pub(crate) use self::counted_page::{CountedPage, Extent, RECORD_OVERHEAD_BYTES};
 pub(crate) use self::hash_filter::hash_filter_range;
 pub(crate) use self::page_slice::{PageSlice, RowIndex};

@@ -24,6 +24,5 @@ mod search;
 /// The name of the node. The search stops at it, to not search within its own search.
 const ROW_ERROR_EXEC: &str = "RowErrorExec";
 
-pub use row_error_exec::RowErrorExec;
 pub(in crate::sql) use row_error_exec::RowErrorRule;
 pub(crate) use search::with_record;

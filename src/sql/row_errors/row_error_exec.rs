@@ -20,7 +20,7 @@ use crate::table::unary_node;
 
 /// Passes rows through. If computing them fails, it finds the record and the expression that failed.
 #[derive(Debug)]
-pub struct RowErrorExec {
+pub(crate) struct RowErrorExec {
     input: Arc<dyn ExecutionPlan>,
     /// The result of the search, shared by all partitions.
     found: Arc<OnceCell<Option<Error>>>,

@@ -22,7 +22,7 @@ use crate::table::unary_node;
 
 /// Notes how far each shard has come by the time of its rows, and leaves out rows whose groups are closed.
 #[derive(Debug)]
-pub struct EventTimeExec {
+pub(crate) struct EventTimeExec {
     input: Arc<dyn ExecutionPlan>,
     look: Arc<Look>,
 }

@@ -8,8 +8,6 @@ mod run;
 mod session;
 mod state_exec;
 
-pub use event_time_exec::EventTimeExec;
 pub(crate) use rule::StateRule;
 pub(crate) use run::{beside_state, run_stateful, stateful_node};
 pub(crate) use session::{in_batch, stateful_session};
-pub use state_exec::StateExec;

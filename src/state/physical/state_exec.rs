@@ -39,7 +39,7 @@ use crate::table::unary_node;
 /// All of it runs before a row is given: no node above can keep a group from
 /// reaching the state, as a join with an empty table would.
 #[derive(Debug)]
-pub struct StateExec {
+pub(crate) struct StateExec {
     input: Arc<dyn ExecutionPlan>,
     merge: Arc<Merge>,
     properties: Arc<PlanProperties>,

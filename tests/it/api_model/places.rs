@@ -118,11 +118,11 @@ async fn limits_and_settings_are_those_of_the_caller() {
 
 #[tokio::test]
 async fn one_account_and_region_can_be_all_there_is() {
-    let (_, server) = start_with(InMemoryOptions {
-        account: Some("111122223333".to_owned()),
-        region: Some("eu-west-1".to_owned()),
-        ..InMemoryOptions::default()
-    })
+    let (_, server) = start_with(
+        InMemoryOptions::default()
+            .with_account("111122223333")
+            .with_region("eu-west-1"),
+    )
     .await;
     create(&server, HERE).await;
     let only = arn("eu-west-1", "111122223333");

@@ -63,11 +63,10 @@ impl Cloud {
     /// Gives a session its way to the accounts.
     pub(super) fn register(&self, ctx: &SessionContext, defaults: ConnectionSettings) {
         let region = defaults.region.clone();
-        let services = Services::sdk(ConnectionSettings {
-            endpoint_url: Some(self.accounts.endpoint_url()),
-            region: region.or_else(|| Some(REGION.to_owned())),
-            ..defaults
-        });
+        let defaults = defaults
+            .with_endpoint_url(self.accounts.endpoint_url())
+            .with_region(region.unwrap_or_else(|| REGION.to_owned()));
+        let services = Services::sdk(defaults);
         register_with(ctx, services);
     }
 

@@ -43,14 +43,12 @@ async fn a_table_may_name_a_role_and_leave_its_base_to_the_defaults() {
     cloud.stream(SINK, "words", 1).await;
     let role = cloud.role(SINK, "writer", None);
     let ctx = datafusion::prelude::SessionContext::new();
-    let defaults = ConnectionSettings {
-        credentials: CredentialSettings::keys(StaticCredentials {
-            access_key_id: Secret::new(&cloud.ada.access_key_id),
-            secret_key: Secret::new(&cloud.ada.secret),
-            session_token: None,
-        }),
-        ..ConnectionSettings::default()
-    };
+    let keys = CredentialSettings::keys(StaticCredentials {
+        access_key_id: Secret::new(&cloud.ada.access_key_id),
+        secret_key: Secret::new(&cloud.ada.secret),
+        session_token: None,
+    });
+    let defaults = ConnectionSettings::default().with_credentials(keys);
     cloud.register(&ctx, defaults);
     let options = vec![
         ("stsRoleArn", role.clone()),

@@ -82,13 +82,11 @@ pub(super) struct Ground {
 impl Ground {
     pub(super) async fn new(schedule: &Schedule, location: String) -> Arc<Self> {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
-        let options = InMemoryOptions {
-            enforce_limits: schedule.service.enforces_limits,
-            status_delay: schedule.service.status_delay,
-            max_shards_per_page: schedule.service.shards_per_page,
-            seed: schedule.seed,
-            ..InMemoryOptions::default()
-        };
+        let options = InMemoryOptions::default()
+            .with_enforce_limits(schedule.service.enforces_limits)
+            .with_status_delay(schedule.service.status_delay)
+            .with_max_shards_per_page(schedule.service.shards_per_page)
+            .with_seed(schedule.seed);
         let kinesis = InMemoryKinesis::new(Arc::clone(&clock), options);
         let name = StreamName::new(STREAM).unwrap();
         let created = kinesis.create_stream(&name, schedule.service.shards);
@@ -233,42 +231,24 @@ impl Ground {
 }
 
 fn faults(weather: Weather) -> FaultPlan {
-    let calm = FaultRates {
-        max_latency: Duration::from_millis(5),
-        ..FaultRates::default()
-    };
+    let calm = FaultRates::default().with_max_latency(Duration::from_millis(5));
     let rates = match weather {
         Weather::Calm => calm,
-        Weather::Rough => FaultRates {
-            throttled: 0.05,
-            internal_failure: 0.05,
-            connection_lost: 0.05,
-            answer_lost: 0.1,
-            expired_iterator: 0.05,
-            empty_page: 0.1,
-            failed_entry: 0.1,
-            max_latency: Duration::from_millis(60),
-            ..calm
-        },
-        Weather::Throttled => FaultRates {
-            throttled: 0.6,
-            failed_entry: 0.3,
-            ..calm
-        },
-        Weather::Slow => FaultRates {
-            min_latency: Duration::from_millis(50),
-            max_latency: Duration::from_millis(1_500),
-            ..calm
-        },
-        Weather::Expiring => FaultRates {
-            expired_iterator: 0.4,
-            empty_page: 0.3,
-            ..calm
-        },
-        Weather::Away => FaultRates {
-            connection_lost: 1.0,
-            ..calm
-        },
+        Weather::Rough => calm
+            .with_throttled(0.05)
+            .with_internal_failure(0.05)
+            .with_connection_lost(0.05)
+            .with_answer_lost(0.1)
+            .with_expired_iterator(0.05)
+            .with_empty_page(0.1)
+            .with_failed_entry(0.1)
+            .with_max_latency(Duration::from_millis(60)),
+        Weather::Throttled => calm.with_throttled(0.6).with_failed_entry(0.3),
+        Weather::Slow => calm
+            .with_min_latency(Duration::from_millis(50))
+            .with_max_latency(Duration::from_millis(1_500)),
+        Weather::Expiring => calm.with_expired_iterator(0.4).with_empty_page(0.3),
+        Weather::Away => calm.with_connection_lost(1.0),
     };
     let operations = [
         Operation::DescribeStreamSummary,
@@ -282,10 +262,7 @@ fn faults(weather: Weather) -> FaultPlan {
         // What only GetRecords and PutRecords know would strike others as an error of no sense.
         let strikes = operation == Operation::GetRecords;
         let expired_iterator = if strikes { rates.expired_iterator } else { 0.0 };
-        let rates = FaultRates {
-            expired_iterator,
-            ..rates
-        };
+        let rates = rates.with_expired_iterator(expired_iterator);
         plan.with(operation, rates)
     })
 }

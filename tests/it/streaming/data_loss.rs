@@ -26,10 +26,7 @@ struct Lossy {
 
 impl Lossy {
     async fn new(name: &str, mode: TrimmedPosition, fails: bool) -> Self {
-        let world = World::with_options(InMemoryOptions {
-            trimmed_positions: mode,
-            ..InMemoryOptions::default()
-        });
+        let world = World::with_options(InMemoryOptions::default().with_trimmed_positions(mode));
         let options = format!("{SLOW}, 'kinesis.failOnDataLoss' '{fails}'");
         world.unbounded_table("words", 1, &options).await;
         tokio::time::sleep(2 * DAY).await;

@@ -21,16 +21,11 @@ async fn days(seed: u64) -> (usize, usize) {
     days.settle(&query, 0).await;
     drop(query);
     if days.random.u32(..3) == 0 {
-        let rates = FaultRates {
-            throttled: 0.2,
-            expired_iterator: 0.05,
-            ..FaultRates::default()
-        };
+        let rates = FaultRates::default()
+            .with_throttled(0.2)
+            .with_expired_iterator(0.05);
         let plan = FaultPlan::default().with(Operation::GetRecords, rates);
-        let rates = FaultRates {
-            expired_iterator: 0.0,
-            ..rates
-        };
+        let rates = rates.with_expired_iterator(0.0);
         let plan = plan.with(Operation::GetShardIterator, rates);
         days.world.kinesis.set_faults(plan);
         days.tell("throttled");

@@ -34,18 +34,9 @@ fn all(operation: Operation, rates: FaultRates) -> FaultPlan {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_is_refused_for_an_hour_writes_all_rows_afterwards() {
-    let failed = FaultRates {
-        failed_entry: 1.0,
-        ..FaultRates::default()
-    };
-    let throttled = FaultRates {
-        throttled: 1.0,
-        ..FaultRates::default()
-    };
-    let lost = FaultRates {
-        connection_lost: 1.0,
-        ..FaultRates::default()
-    };
+    let failed = FaultRates::default().with_failed_entry(1.0);
+    let throttled = FaultRates::default().with_throttled(1.0);
+    let lost = FaultRates::default().with_connection_lost(1.0);
     for faults in [
         all(Operation::PutRecords, failed),
         all(Operation::PutRecords, throttled),
@@ -70,10 +61,7 @@ async fn a_sink_that_is_refused_for_an_hour_writes_all_rows_afterwards() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_read_again_waits_for_the_service_too() {
-    let lost = FaultRates {
-        connection_lost: 1.0,
-        ..FaultRates::default()
-    };
+    let lost = FaultRates::default().with_connection_lost(1.0);
     for operation in [
         Operation::ListShards,
         Operation::GetShardIterator,
@@ -102,10 +90,7 @@ async fn a_batch_that_is_read_again_waits_for_the_service_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_time_to_live_that_is_given_holds_in_a_streaming_query_too() {
-    let rates = FaultRates {
-        failed_entry: 1.0,
-        ..FaultRates::default()
-    };
+    let rates = FaultRates::default().with_failed_entry(1.0);
     let faults = all(Operation::PutRecords, rates);
     let (_world, query) = copy("'kinesis.sink.recordTtl' '5000'", faults).await;
     let error = query.await_termination().await.unwrap_err();
@@ -119,10 +104,7 @@ async fn a_time_to_live_that_is_given_holds_in_a_streaming_query_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_is_refused_can_be_stopped() {
-    let rates = FaultRates {
-        throttled: 1.0,
-        ..FaultRates::default()
-    };
+    let rates = FaultRates::default().with_throttled(1.0);
     let (_world, query) = copy("", all(Operation::PutRecords, rates)).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     query.stop().await.unwrap();

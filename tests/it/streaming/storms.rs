@@ -19,19 +19,13 @@ const OPTIONS: &str = "'kinesis.startingPosition' 'TRIM_HORIZON',
     'kinesis.minBatchesToRetain' '1000000'";
 
 fn faults() -> FaultPlan {
-    let rates = FaultRates {
-        throttled: 0.05,
-        internal_failure: 0.05,
-        connection_lost: 0.05,
-        answer_lost: 0.05,
-        max_latency: Duration::from_millis(30),
-        ..FaultRates::default()
-    };
-    let reading = FaultRates {
-        expired_iterator: 0.05,
-        empty_page: 0.1,
-        ..rates
-    };
+    let rates = FaultRates::default()
+        .with_throttled(0.05)
+        .with_internal_failure(0.05)
+        .with_connection_lost(0.05)
+        .with_answer_lost(0.05)
+        .with_max_latency(Duration::from_millis(30));
+    let reading = rates.with_expired_iterator(0.05).with_empty_page(0.1);
     FaultPlan::default()
         .with(Operation::GetRecords, reading)
         .with(Operation::GetShardIterator, rates)

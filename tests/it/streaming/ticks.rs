@@ -133,14 +133,12 @@ async fn a_run_to_its_end_takes_shards_and_rows_as_they_were_when_it_began() {
 #[tokio::test(start_paused = true)]
 async fn all_that_was_written_before_the_call_is_there_when_it_returns() {
     let world = world(4).await;
-    let rates = FaultRates {
-        throttled: 0.2,
-        internal_failure: 0.1,
-        expired_iterator: 0.1,
-        empty_page: 0.2,
-        max_latency: Duration::from_millis(150),
-        ..FaultRates::default()
-    };
+    let rates = FaultRates::default()
+        .with_throttled(0.2)
+        .with_internal_failure(0.1)
+        .with_expired_iterator(0.1)
+        .with_empty_page(0.2)
+        .with_max_latency(Duration::from_millis(150));
     let sink = Sink::default();
     let tick = Trigger::ProcessingTime(Duration::from_secs(2));
     let mut written = 0;

@@ -6,14 +6,14 @@ mod http;
 mod request;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -64,7 +64,8 @@ impl EmbeddedServer {
         address: impl ToSocketAddrs,
         kinesis: Arc<InMemoryKinesis>,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
+        let listener = TcpListener::bind(&addresses[..]).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         Ok(Self {

@@ -9,9 +9,9 @@ mod writing;
 
 use super::state::{shard, stream};
 use super::*;
+use crate::kinesis::Backoff;
 use crate::kinesis::{ApiErrorKind, ShardFilter, list_all_shards};
-use crate::kinesis::{Backoff, RetryPolicy};
-use crate::model::{HashKey, SequenceNumber, Shard, UnixMillis};
+use crate::model::{HashKey, RetryPolicy, SequenceNumber, Shard, UnixMillis};
 use bytes::Bytes;
 use tokio::time::advance;
 

@@ -26,11 +26,9 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) async fn open(account: &str, region: &str) -> Self {
-        let options = InMemoryOptions {
-            account: Some(account.to_owned()),
-            region: Some(region.to_owned()),
-            ..InMemoryOptions::default()
-        };
+        let options = InMemoryOptions::default()
+            .with_account(account)
+            .with_region(region);
         let kinesis = Arc::new(InMemoryKinesis::new(Arc::new(SystemClock), options));
         let server = EmbeddedServer::bind("127.0.0.1:0", Arc::clone(&kinesis));
         Self {

@@ -43,10 +43,7 @@ impl Days {
     pub(super) async fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let modes = [TrimmedPosition::Resumes, TrimmedPosition::Pinned];
-        let options = InMemoryOptions {
-            trimmed_positions: modes[random.usize(..2)],
-            ..InMemoryOptions::default()
-        };
+        let options = InMemoryOptions::default().with_trimmed_positions(modes[random.usize(..2)]);
         let clock = TokioClock::starting_at(EPOCH);
         let skewed = Skewed {
             clock,
