@@ -24,6 +24,7 @@ mod options;
 mod ordered;
 mod peers;
 mod process;
+mod public_api;
 mod reading;
 mod reference_deaggregator;
 mod refused_statements;
