@@ -76,7 +76,7 @@ pub(crate) struct SourceOptions {
     pub(crate) ordered: bool,
     /// The most rows per shard: of a bounded read, or of each batch of a streaming query. `None`
     /// means up to the tip for a bounded read, and
-    /// [`STREAMING_RECORDS_PER_SHARD`](Self::STREAMING_RECORDS_PER_SHARD) for a streaming query.
+    /// 100,000 for a streaming query.
     pub(crate) max_records_per_shard: Option<u64>,
     /// How long a batch waits for a shard that is behind; `None` means not at all.
     pub(crate) max_fetch_time_per_shard: Option<Duration>,
@@ -97,11 +97,6 @@ pub(crate) struct SourceOptions {
     pub(crate) hash_filter: HashFilter,
     /// Where a streaming query stores its offsets.
     pub(crate) metadata: MetadataOptions,
-}
-
-impl SourceOptions {
-    /// The default number of rows per shard in a batch of a streaming query.
-    pub(crate) const STREAMING_RECORDS_PER_SHARD: u64 = 100_000;
 }
 
 /// Where and how a streaming query stores its offsets.

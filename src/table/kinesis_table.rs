@@ -8,7 +8,7 @@ use super::stream_lookup::find_stream;
 use crate::aws::AwsAccess;
 use crate::error::Result;
 use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shards};
-use crate::model::{Clock, HashRange, Shard};
+use crate::model::{Clock, HashRange, Shard, StartingPosition};
 use crate::options::CheckedOptions;
 use crate::sink::SinkStream;
 use crate::source::{
@@ -79,8 +79,13 @@ impl KinesisTable {
 
     /// Its options. Connection settings that were left out are filled in from the defaults of
     /// [`Services`](crate::Services), but not from the environment.
-    pub fn options(&self) -> &CheckedOptions {
+    pub(crate) fn options(&self) -> &CheckedOptions {
         &self.config.options
+    }
+
+    /// Where reading starts.
+    pub fn starting_position(&self) -> &StartingPosition {
+        &self.config.options.source.starting_position
     }
 
     /// Whether it is a source of streaming queries, as by `CREATE UNBOUNDED EXTERNAL TABLE`.

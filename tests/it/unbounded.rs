@@ -156,6 +156,6 @@ async fn it_starts_with_what_arrives_unless_told_otherwise() {
         let provider = world.ctx.table_provider(name).await.unwrap();
         let table = provider.downcast_ref::<KinesisTable>().unwrap();
         assert_eq!(table.is_unbounded(), unbounded, "{name}");
-        assert_eq!(table.options().source.starting_position, start, "{name}");
+        assert_eq!(*table.starting_position(), start, "{name}");
     }
 }
