@@ -1,19 +1,20 @@
 //! Starts a query: checks the statement, the settings and the checkpoint before anything runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::execution::SessionState;
-use tokio::task::AbortHandle;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::batch::{AggregationState, BatchExecutor, History};
 use super::builder::StreamingQueryBuilder;
-use super::events::{EventBus, QueryRun, RunStatus};
+use super::events::{EventBus, Listeners, QueryRun, RunStatus};
+use super::fail_points::StepHook;
 use super::handle::{Control, Inner, StreamingQuery};
 use super::identity::{
-    ChangedQuery, CheckpointStorage, Registration, SessionQueries, StorageSettings,
-    check_statement, identify, log_options, new_uuid, refuse_stop_lock,
+    ChangedQuery, CheckpointStorage, Identity, IdentityCheck, Registration, SessionQueries,
+    StorageSettings, log_options, new_uuid, refuse_stop_lock,
 };
 use super::output::Output;
 use super::plan::StreamingPlan;
@@ -22,7 +23,8 @@ use super::sources::{Sources, describe_streams};
 use super::task::{QueryTask, StopLockWatch};
 use crate::checkpoint::{Checkpoint, QueryText, StateObjects};
 use crate::error::{Error, Result};
-use crate::model::RetryPolicy;
+use crate::kinesis::StreamSummary;
+use crate::model::{Clock, RetryPolicy, Trigger, UnixMillis};
 use crate::sql::StreamingSettings;
 use crate::state::StateDirectory;
 
@@ -54,7 +56,7 @@ impl StreamingQueryBuilder {
             .seed
             .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let run_id = new_uuid(&mut random);
-        let name = settings.query_name;
+        let name = settings.query_name.clone();
         describe_span(name.as_deref(), &plan);
         let options = log_options(&plan.sources)?;
         let storage = StorageSettings {
@@ -85,67 +87,47 @@ impl StreamingQueryBuilder {
             sink: output.sink(&plan),
             statement: Some(self.definition.text()),
         };
-        let metadata = identify(&checkpoint, &plan, &streams, &current, now, &mut random).await?;
         let location = checkpoint.location();
-        let earlier = queries.started_at(&location).filter(|_| is_shared_log);
-        let changed = match (self.accept_changed_query, settings.accept_changed_query) {
-            (true, _) => ChangedQuery::Accepted,
-            (false, true) => ChangedQuery::AcceptedBySession,
-            (false, false) => ChangedQuery::Refused,
+        let check = IdentityCheck {
+            plan: &plan,
+            streams: &streams,
+            current: &current,
+            earlier: queries.started_at(&location).filter(|_| is_shared_log),
+            changed: self.changed_query(&settings),
+            now,
         };
-        let earlier = earlier.as_ref();
-        let has_changed =
-            check_statement(&mut checkpoint, &metadata, earlier, &current, changed).await?;
+        let identity = check.run(&mut checkpoint, &mut random).await?;
         if is_shared_log {
             queries.record_start(location, current);
         }
-        if name.is_none() {
-            Span::current().record("id", &metadata.id);
-        }
-        let run = QueryRun {
-            id: metadata.id.clone(),
-            run_id,
-            name,
-        };
-        let status = Arc::new(RunStatus::new(run));
-        let events = EventBus::new(Arc::clone(&status), self.listeners, Arc::clone(&clock));
-        let events = Arc::new(events);
-        let plan = Arc::new(plan);
-        let schema = plan.schema();
         let trigger = settings.trigger;
-        let until = trigger.ends_by_itself().then_some(now);
-        let executor = BatchExecutor {
-            plan: Arc::clone(&plan),
-            output,
-            log: LogCoverage::new(&metadata, has_changed),
-            checkpoint,
-            state: aggregation,
-            events: Arc::clone(&events),
-            clock: Arc::clone(&clock),
-            hook: self.hook,
-            history: History::default(),
-        };
-        let control = Arc::new(Control::new());
-        let task = QueryTask {
-            metadata,
+        let query = CheckedQuery {
+            run: QueryRun {
+                id: identity.metadata.id.clone(),
+                run_id,
+                name,
+            },
+            identity,
+            until: trigger.ends_by_itself().then_some(now),
             trigger,
-            executor,
-            sources: Sources::new(plan, trigger, until, streams, random),
+            plan: Arc::new(plan),
+            output,
+            checkpoint,
+            aggregation,
             stop_lock: StopLockWatch::new(storage.stop_lock),
-            control: Arc::clone(&control),
-            events,
-            clock: Arc::clone(&clock),
-        };
-        let registration = Arc::new(registration);
-        Ok(StreamingQuery::new(Inner {
-            status,
-            control,
-            schema,
+            streams,
             clock,
-            task: launch(task, &registration),
-            registration,
-            stop_timeout: self.stop_timeout,
-        }))
+            random,
+        };
+        Ok(query.launch(self.listeners, self.hook, registration, self.stop_timeout))
+    }
+
+    fn changed_query(&self, settings: &StreamingSettings) -> ChangedQuery {
+        match (self.accept_changed_query, settings.accept_changed_query) {
+            (true, _) => ChangedQuery::Accepted,
+            (false, true) => ChangedQuery::AcceptedBySession,
+            (false, false) => ChangedQuery::Refused,
+        }
     }
 
     /// The settings of the session, with those of the builder on top.
@@ -242,13 +224,81 @@ fn describe_span(name: Option<&str>, plan: &StreamingPlan) {
     span.record("reads", streams.collect::<Vec<_>>().join(", "));
 }
 
-fn launch(task: QueryTask, registration: &Arc<Registration>) -> AbortHandle {
-    let run = task.events.run();
-    let checkpoint = task.executor.checkpoint.location();
-    tracing::info!(
-        query = %run, id = run.id, run_id = run.run_id, trigger = %task.trigger, checkpoint,
-        "streaming query starts"
-    );
-    task.events.started();
-    task.spawn(Arc::clone(registration))
+/// A query that has passed all checks.
+struct CheckedQuery {
+    run: QueryRun,
+    identity: Identity,
+    trigger: Trigger,
+    /// The frozen tip of a query that ends by itself.
+    until: Option<UnixMillis>,
+    plan: Arc<StreamingPlan>,
+    output: Output,
+    checkpoint: Checkpoint,
+    aggregation: Option<AggregationState>,
+    stop_lock: StopLockWatch,
+    streams: Vec<StreamSummary>,
+    clock: Arc<dyn Clock>,
+    random: fastrand::Rng,
+}
+
+impl CheckedQuery {
+    /// Starts the background task, and returns the handle.
+    fn launch(
+        self,
+        listeners: Listeners,
+        hook: StepHook,
+        registration: Registration,
+        stop_timeout: Duration,
+    ) -> StreamingQuery {
+        if self.run.name.is_none() {
+            Span::current().record("id", &self.run.id);
+        }
+        let (plan, clock, trigger) = (self.plan, self.clock, self.trigger);
+        tracing::info!(
+            query = %self.run, id = self.run.id, run_id = self.run.run_id, %trigger,
+            checkpoint = self.checkpoint.location(),
+            "streaming query starts"
+        );
+        let status = Arc::new(RunStatus::new(self.run));
+        let events = EventBus::new(Arc::clone(&status), listeners, Arc::clone(&clock));
+        let events = Arc::new(events);
+        let Identity {
+            metadata,
+            has_changed,
+        } = self.identity;
+        let executor = BatchExecutor {
+            plan: Arc::clone(&plan),
+            output: self.output,
+            log: LogCoverage::new(&metadata, has_changed),
+            checkpoint: self.checkpoint,
+            state: self.aggregation,
+            events: Arc::clone(&events),
+            clock: Arc::clone(&clock),
+            hook,
+            history: History::default(),
+        };
+        let schema = plan.schema();
+        let control = Arc::new(Control::new());
+        let task = QueryTask {
+            metadata,
+            trigger,
+            executor,
+            sources: Sources::new(plan, trigger, self.until, self.streams, self.random),
+            stop_lock: self.stop_lock,
+            control: Arc::clone(&control),
+            events: Arc::clone(&events),
+            clock: Arc::clone(&clock),
+        };
+        events.started();
+        let registration = Arc::new(registration);
+        StreamingQuery::new(Inner {
+            status,
+            control,
+            schema,
+            clock,
+            task: task.spawn(Arc::clone(&registration)),
+            registration,
+            stop_timeout,
+        })
+    }
 }

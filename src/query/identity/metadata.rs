@@ -12,19 +12,58 @@ use crate::query::plan::{PlanSource, StreamingPlan};
 use crate::source::resolve_latest;
 use crate::state::expect_same_aggregation;
 
+/// What a start compares with its checkpoint.
+#[derive(Debug)]
+pub(in crate::query) struct IdentityCheck<'a> {
+    pub(in crate::query) plan: &'a StreamingPlan,
+    /// The sources of the plan as they are now.
+    pub(in crate::query) streams: &'a [StreamSummary],
+    /// The statement and the sink of this start.
+    pub(in crate::query) current: &'a QueryText,
+    /// The query that this session has last run at the checkpoint.
+    pub(in crate::query) earlier: Option<QueryText>,
+    pub(in crate::query) changed: ChangedQuery,
+    pub(in crate::query) now: UnixMillis,
+}
+
+/// The identity of a query, and whether this start changes its statement or sink.
+#[derive(Debug)]
+pub(in crate::query) struct Identity {
+    pub(in crate::query) metadata: QueryMetadata,
+    pub(in crate::query) has_changed: bool,
+}
+
+impl IdentityCheck<'_> {
+    /// Creates the identity in a new checkpoint, or compares it with the one of the checkpoint.
+    ///
+    /// # Errors
+    /// [`Checkpoint`](ErrorKind::Checkpoint) if the checkpoint belongs to another query, with the difference.
+    pub(in crate::query) async fn run(
+        self,
+        checkpoint: &mut Checkpoint,
+        random: &mut fastrand::Rng,
+    ) -> Result<Identity> {
+        let metadata = identify(checkpoint, &self, random).await?;
+        let earlier = self.earlier.as_ref();
+        let has_changed =
+            check_statement(checkpoint, &metadata, earlier, self.current, self.changed).await?;
+        Ok(Identity {
+            metadata,
+            has_changed,
+        })
+    }
+}
+
 /// The identity of the query that the checkpoint belongs to, which is created if the checkpoint is new.
-/// `streams` are the sources of `plan` as they are now.
 ///
 /// # Errors
 /// [`Checkpoint`](ErrorKind::Checkpoint) if it belongs to a query over other streams, with the difference.
-pub(in crate::query) async fn identify(
+async fn identify(
     checkpoint: &Checkpoint,
-    plan: &StreamingPlan,
-    streams: &[StreamSummary],
-    runs: &QueryText,
-    now: UnixMillis,
+    check: &IdentityCheck<'_>,
     random: &mut fastrand::Rng,
 ) -> Result<QueryMetadata> {
+    let (plan, streams, now) = (check.plan, check.streams, check.now);
     let began = Instant::now();
     let metadata = match checkpoint.metadata().await? {
         Some(found) => found,
@@ -37,7 +76,7 @@ pub(in crate::query) async fn identify(
                 id: new_uuid(random),
                 created_at: now,
                 sources,
-                runs: runs.clone(),
+                runs: check.current.clone(),
                 state: plan
                     .aggregation
                     .as_ref()
@@ -71,7 +110,7 @@ pub(in crate::query) enum ChangedQuery {
 ///
 /// # Errors
 /// [`Checkpoint`](ErrorKind::Checkpoint) with both queries.
-pub(in crate::query) async fn check_statement(
+async fn check_statement(
     checkpoint: &mut Checkpoint,
     metadata: &QueryMetadata,
     earlier: Option<&QueryText>,

@@ -7,7 +7,7 @@ mod registry;
 mod statement;
 mod storage;
 
-pub(super) use self::metadata::{ChangedQuery, check_statement, identify, log_options, new_uuid};
+pub(super) use self::metadata::{ChangedQuery, Identity, IdentityCheck, log_options, new_uuid};
 #[cfg(feature = "cli")]
 pub(crate) use self::preflight::expect_own_checkpoint;
 pub(super) use self::registry::{Registration, SessionQueries};

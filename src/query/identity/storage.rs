@@ -40,8 +40,8 @@ impl CheckpointStorage {
         inserts: bool,
     ) -> Result<Self> {
         let path = settings.log.path.as_deref();
-        let beside = settings.checkpoint_location.or(path);
-        let stop_lock = beside.map(StopLock::at).transpose()?;
+        let state_location = settings.checkpoint_location.or(path);
+        let stop_lock = state_location.map(StopLock::at).transpose()?;
         let log = path.or(settings.checkpoint_location);
         let committer = match (settings.committer, &settings.log.committer, log) {
             (Some(committer), _, _) => committer,
@@ -67,7 +67,7 @@ impl CheckpointStorage {
         exclusive.extend(stop_lock.as_ref().map(|lock| lock.location().to_owned()));
         Ok(Self {
             committer,
-            state: beside.map(str::to_owned),
+            state: state_location.map(str::to_owned),
             stop_lock,
             exclusive,
         })

@@ -174,13 +174,13 @@ fn count_reads(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> (Vec<u64>
         let Some(batch) = scan.and_then(KinesisReadExec::batch_reads) else {
             continue;
         };
-        let place = reads.iter().position(|reads| Arc::ptr_eq(reads, batch));
-        if let (Some(place), Some(metrics)) = (place, node.metrics()) {
-            let given = metrics.output_rows().unwrap_or(0);
-            let gone = metrics.sum_by_name("lost_ranges");
-            let gone = gone.map_or(0, |count| count.as_usize());
-            rows[place] = rows[place].max(given as u64);
-            lost[place] = lost[place].max(gone as u64);
+        let index = reads.iter().position(|reads| Arc::ptr_eq(reads, batch));
+        if let (Some(index), Some(metrics)) = (index, node.metrics()) {
+            let read = metrics.output_rows().unwrap_or(0);
+            let incomplete = metrics.sum_by_name("lost_ranges");
+            let incomplete = incomplete.map_or(0, |count| count.as_usize());
+            rows[index] = rows[index].max(read as u64);
+            lost[index] = lost[index].max(incomplete as u64);
         }
     }
     (rows, lost)

@@ -38,11 +38,11 @@ pub(super) fn find(
     optimized.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && let Ok(provider) = source_as_provider(&scan.source)
-            && let Some(place) = tables
+            && let Some(index) = tables
                 .iter()
                 .position(|table| Arc::ptr_eq(table, &provider))
         {
-            add(&mut sources[place].columns, scan);
+            add(&mut sources[index].columns, scan);
         }
         Ok(TreeNodeRecursion::Continue)
     })?;

@@ -1,4 +1,4 @@
-//! What a query runs, as its user gives it: SQL text or a logical plan.
+//! The definition of a query: SQL text or a logical plan, and the text that identifies it.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::error::{Result, from_datafusion};
 use crate::sql::logical_plan;
 use crate::table::relist_files;
 
-/// The first line of the text of a plan, which tells it from SQL.
+/// The first line of the text of a plan, which distinguishes it from SQL.
 const PLAN_HEADING: &str = "LogicalPlan:";
 
 /// The definition of a query.

@@ -227,10 +227,10 @@ fn with_tables(
         let Ok(found) = source_as_provider(&scan.source) else {
             return Ok(Transformed::no(node));
         };
-        let place = sources
+        let index = sources
             .iter()
             .position(|source| Arc::ptr_eq(&source.scanned, &found));
-        let Some(table) = place.and_then(|place| tables.get(place)) else {
+        let Some(table) = index.and_then(|index| tables.get(index)) else {
             return Ok(Transformed::no(node));
         };
         scan.source = provider_as_source(Arc::clone(table));

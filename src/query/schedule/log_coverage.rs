@@ -1,11 +1,11 @@
 //! When a query without data writes a batch without rows, so that the log says how far it has read.
 //!
-//! A start goes on from the newest entry of the log. For a shard whose position is older than the retention
+//! A start resumes from the newest entry of the log. For a shard whose position is older than the retention
 //! period it has to decide whether records were lost: either none arrived after that position, or those
 //! that did have expired. The entry of a batch therefore records up to which time every shard was read
 //! (`read_to`), and everything that arrived after the start of the retention period is still there. While
 //! no data arrives no batch is planned, the recorded time grows old, and after one retention period the two
-//! cases cannot be told apart any more. An idle query avoids that by writing a batch without rows several
+//! cases can no longer be distinguished. An idle query avoids that by writing a batch without rows several
 //! times per retention period.
 
 use std::time::Duration;
@@ -73,7 +73,7 @@ impl LogCoverage {
     /// Whether a batch without rows is due at `now`: the newest entry is old and the query has read
     /// considerably further since, or the entry lacks the end of a shard or the statement of this start.
     ///
-    /// A query that ends by itself reads everything it is to read first, and leaves the ends of shards to
+    /// A query that ends by itself first reads everything up to its end, and leaves the ends of shards to
     /// batches with rows.
     pub(in crate::query) fn needs_entry(
         &self,

@@ -1,6 +1,8 @@
 //! The scheduler: decides what a query does next between batches. Pure: it is given the time and facts
 //! about the sources, and answers with an action.
 
+mod actions;
+mod facts;
 mod log_coverage;
 mod timers;
 mod trigger;
@@ -9,6 +11,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(super) use self::actions::{Action, Now, Wait, WaitReason};
+pub(super) use self::facts::{Facts, SourceReadiness};
 pub(super) use self::log_coverage::{LogCoverage, ReadProgress};
 use self::timers::Timers;
 use self::trigger::next_fire;
@@ -27,87 +31,6 @@ const CATCH_UP_INTERVAL: Duration = Duration::from_millis(20);
 /// How often a query without data checks whether the clock has moved its watermark past the end of a group.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A point in time on both clocks: the monotonic one for durations, the wall clock for triggers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Now {
-    pub(super) instant: Instant,
-    pub(super) clock: UnixMillis,
-}
-
-/// What to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    /// Log that there has been nothing to read for this long.
-    LogIdle(Duration),
-    /// Tell the listeners that the query is idle.
-    NotifyIdle,
-    /// Look for the STOP_LOCK, and end if it is there.
-    CheckStopLock,
-    /// Plan a batch from the buffered rows, and run it unless it turns out to advance no position.
-    RunBatch,
-    /// Plan and run a batch even if it has no rows: the log has to record how far the query has read, or
-    /// the watermark closes groups.
-    RunEmptyBatch,
-    /// Wait.
-    Wait(Wait),
-    /// End the query.
-    End(QueryEnd),
-}
-
-/// A wait until a deadline, a stop request, or a new caller that waits for the query to catch up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wait {
-    pub(super) reason: WaitReason,
-    pub(super) until: Instant,
-}
-
-/// What a query waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WaitReason {
-    /// The next tick of the trigger. News from the sources does not end the wait.
-    Trigger,
-    /// Shards that are still catching up and may add to the batch.
-    CatchingUp,
-    /// Data, of which there is none.
-    Data,
-}
-
-/// What one source has for a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SourceReadiness {
-    pub(super) readiness: Readiness,
-    /// Whether everything up to the frozen tip of the source is taken.
-    pub(super) is_exhausted: bool,
-}
-
-/// What the scheduler asks about the query and its sources. It asks only when the answer matters: some
-/// answers cost a walk over all shards.
-pub(super) trait Facts {
-    /// Whether a handle has asked the query to stop.
-    fn is_stop_requested(&self) -> bool;
-
-    /// Whether a caller waits for the query to catch up.
-    fn has_catch_up_waiters(&self) -> bool;
-
-    /// What each source has for a trigger that fired at `fired_at`.
-    ///
-    /// # Errors
-    /// The error that ended a reader for good.
-    fn readiness(&self, fired_at: Instant) -> Result<Vec<SourceReadiness>>;
-
-    /// Whether everything up to the frozen tips of all sources is taken.
-    fn is_exhausted(&self) -> bool;
-
-    /// Whether all rows that were in the streams at `time` are taken.
-    fn has_taken_all_before(&self, time: UnixMillis) -> bool;
-
-    /// Whether a batch without rows is due.
-    fn needs_empty_batch(&self, now: UnixMillis) -> bool;
-
-    /// Whether the passing of time alone may close groups.
-    fn closes_groups_by_clock(&self) -> bool;
-}
-
 /// Decides what a query does between batches.
 #[derive(Debug)]
 pub(super) struct Scheduler {
@@ -121,7 +44,7 @@ pub(super) struct Scheduler {
     started: Option<UnixMillis>,
     /// Whether the last action was to wait for data.
     waited_for_data: bool,
-    /// Whether there is a place for a STOP_LOCK.
+    /// Whether the query has a location for a STOP_LOCK.
     has_stop_lock: bool,
     stop_lock_checked: Option<Instant>,
     /// Whether the look at the STOP_LOCK for the next decision is done: a look that takes longer than the

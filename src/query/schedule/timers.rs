@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long the query is idle before the listeners are told, and between two such events.
+/// How long the query is idle before listeners get an event, and the interval of further events.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often an idle query says so in the log, which tells it from one that hangs.
+/// How often an idle query says so in the log, so that it is not taken for one that hangs.
 const LOG_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The least interval between two warnings that batches take longer than the trigger's interval.

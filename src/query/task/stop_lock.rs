@@ -18,7 +18,7 @@ impl StopLockWatch {
         }
     }
 
-    /// Whether the query has a place for a stop lock.
+    /// Whether the query has a location for a stop lock.
     pub(super) fn is_set(&self) -> bool {
         self.lock.is_some()
     }
