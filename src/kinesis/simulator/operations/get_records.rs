@@ -91,7 +91,7 @@ impl InMemoryKinesis {
             let state = stream.read();
             (state.retention, state.encryption.clone())
         };
-        let IteratorTarget::RecordsFrom(place) = target else {
+        let IteratorTarget::RecordsFrom(index) = target else {
             let end = PageEnd {
                 last_sequence: None,
                 next: Some(self.iterator(&stream, &shard, target, now)),
@@ -102,11 +102,11 @@ impl InMemoryKinesis {
         };
         let end = {
             let content = shard.read();
-            let from = place.max(content.oldest(now, retention));
+            let from = index.max(content.oldest(now, retention));
             let from = from.min(content.log.next());
             let extent = if faults.empty_page {
                 Extent {
-                    places: from..from,
+                    indexes: from..from,
                     size_bytes: 0,
                 }
             } else {
@@ -118,7 +118,7 @@ impl InMemoryKinesis {
                 &stream,
                 &shard,
                 &content,
-                extent.places.end,
+                extent.indexes.end,
                 last_sequence,
                 now,
             )
@@ -147,11 +147,11 @@ impl InMemoryKinesis {
         stream: &Stream,
         shard: &ShardState,
         content: &Content,
-        place: u64,
+        index: u64,
         last_sequence: Option<SequenceNumber>,
         now: UnixMillis,
     ) -> PageEnd {
-        let unread = content.log.arrival_at(place);
+        let unread = content.log.arrival_at(index);
         // A page that does not reach the tip never reports a lag of zero.
         let behind_latest = unread.map_or(Duration::ZERO, |arrival| {
             now.since(arrival).max(Duration::from_millis(1))
@@ -162,7 +162,7 @@ impl InMemoryKinesis {
             last_sequence,
             next: ended
                 .is_none()
-                .then(|| self.iterator(stream, shard, IteratorTarget::RecordsFrom(place), now)),
+                .then(|| self.iterator(stream, shard, IteratorTarget::RecordsFrom(index), now)),
             behind_latest,
             children: ended.map_or_else(Vec::new, |closure| closure.children.clone()),
         }
@@ -177,10 +177,10 @@ fn fill(
     extent: &Extent,
     encryption: &Encryption,
 ) -> Option<SequenceNumber> {
-    let records = usize::try_from(extent.places.end - extent.places.start).unwrap_or(usize::MAX);
+    let records = usize::try_from(extent.indexes.end - extent.indexes.start).unwrap_or(usize::MAX);
     sink.begin(records, extent.size_bytes);
     let mut last = None;
-    for record in content.log.records(extent.places.clone()) {
+    for record in content.log.records(extent.indexes.clone()) {
         let LoggedRecord {
             index,
             arrival,

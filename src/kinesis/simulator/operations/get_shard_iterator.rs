@@ -55,7 +55,7 @@ impl InMemoryKinesis {
         let target = if token.pinned {
             IteratorTarget::Nothing
         } else {
-            IteratorTarget::RecordsFrom(token.place)
+            IteratorTarget::RecordsFrom(token.index)
         };
         Ok((found, shard.ok_or_else(invalid)?, target))
     }
@@ -67,15 +67,15 @@ impl InMemoryKinesis {
         target: IteratorTarget,
         issued_at: UnixMillis,
     ) -> ShardIterator {
-        let (place, pinned) = match target {
-            IteratorTarget::RecordsFrom(place) => (place, false),
+        let (index, pinned) = match target {
+            IteratorTarget::RecordsFrom(index) => (index, false),
             IteratorTarget::Nothing => (0, true),
         };
         let token = IteratorToken {
             stream: stream.identity.clone(),
             stream_id: stream.id,
             shard_index: shard.index,
-            place,
+            index,
             pinned,
             issued_at,
         };
@@ -119,7 +119,7 @@ impl InMemoryKinesis {
         let now = self.clock.now();
         let content = shard.read();
         let oldest = content.oldest(now, retention);
-        let (place, trimmed) = match position {
+        let (index, trimmed) = match position {
             IteratorPosition::TrimHorizon => (oldest, false),
             IteratorPosition::Latest => (content.log.next(), false),
             IteratorPosition::AtTimestamp(time) if *time > now => {
@@ -131,13 +131,13 @@ impl InMemoryKinesis {
                 );
                 return Err(invalid(Operation::GetShardIterator, message));
             }
-            IteratorPosition::AtTimestamp(time) => (content.log.place_at(*time), false),
+            IteratorPosition::AtTimestamp(time) => (content.log.index_at_time(*time), false),
             IteratorPosition::At(number) => {
-                let at = self.place_after(stream, shard, number)?.saturating_sub(1);
+                let at = self.index_after(stream, shard, number)?.saturating_sub(1);
                 (at, at < oldest)
             }
             IteratorPosition::After(number) => {
-                let behind = self.place_after(stream, shard, number)?;
+                let behind = self.index_after(stream, shard, number)?;
                 (behind, behind.saturating_sub(1) < oldest)
             }
         };
@@ -145,13 +145,13 @@ impl InMemoryKinesis {
         Ok(if trimmed && pins {
             IteratorTarget::Nothing
         } else {
-            IteratorTarget::RecordsFrom(place.min(content.log.next()))
+            IteratorTarget::RecordsFrom(index.min(content.log.next()))
         })
     }
 
     /// The index after `number`, which must be a number of this shard; the record may be trimmed
     /// already. The shard's starting number precedes its first record.
-    fn place_after(
+    fn index_after(
         &self,
         stream: &Stream,
         shard: &ShardState,

@@ -118,10 +118,10 @@ impl InMemoryKinesis {
         }
         let oldest = content.oldest(now, state.retention);
         content.log.trim(oldest);
-        let (place, arrival) = content.log.append(entry.data, entry.partition_key, now);
+        let (index, arrival) = content.log.append(entry.data, entry.partition_key, now);
         Ok(WrittenRecord {
             shard: shard.id.clone(),
-            sequence: shard.number_at(place, arrival),
+            sequence: shard.number_at(index, arrival),
         })
     }
 

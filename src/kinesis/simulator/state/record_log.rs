@@ -50,7 +50,7 @@ pub(in crate::kinesis) struct LoggedRecord<'a> {
 /// A range of records and its size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kinesis) struct Extent {
-    pub(in crate::kinesis) places: Range<u64>,
+    pub(in crate::kinesis) indexes: Range<u64>,
     /// Bytes of payloads and partition keys.
     pub(in crate::kinesis) size_bytes: usize,
 }
@@ -101,27 +101,27 @@ impl RecordLog {
 
     /// The index of the first record that arrived at `time` or later; the next index if there is
     /// none.
-    pub(in crate::kinesis) fn place_at(&self, time: UnixMillis) -> u64 {
+    pub(in crate::kinesis) fn index_at_time(&self, time: UnixMillis) -> u64 {
         let older = |entry: &Entry| entry.arrival < time;
         let chunk = self
             .chunks
             .partition_point(|chunk| chunk.records.last().is_some_and(older));
-        let place = self.chunks.get(chunk).map_or(self.next, |chunk| {
+        let index = self.chunks.get(chunk).map_or(self.next, |chunk| {
             chunk.first + chunk.records.partition_point(older) as u64
         });
-        place.max(self.first)
+        index.max(self.first)
     }
 
-    /// The arrival time of the record at `place`; `None` past the last record.
-    pub(in crate::kinesis) fn arrival_at(&self, place: u64) -> Option<UnixMillis> {
-        let chunk = self.chunks.get(self.chunk_of(place))?;
-        let entry = chunk.records.get(position_in_chunk(place, chunk.first))?;
+    /// The arrival time of the record at `index`; `None` past the last record.
+    pub(in crate::kinesis) fn arrival_at(&self, index: u64) -> Option<UnixMillis> {
+        let chunk = self.chunks.get(self.chunk_of(index))?;
+        let entry = chunk.records.get(position_in_chunk(index, chunk.first))?;
         Some(entry.arrival)
     }
 
-    /// Drops the records before `place`.
-    pub(in crate::kinesis) fn trim(&mut self, place: u64) {
-        self.first = self.first.max(place);
+    /// Drops the records before `index`.
+    pub(in crate::kinesis) fn trim(&mut self, index: u64) {
+        self.first = self.first.max(index);
         while self.chunks.len() > 1 && self.chunks[1].first <= self.first {
             self.chunks.pop_front();
         }
@@ -137,7 +137,7 @@ impl RecordLog {
                 let full = (to - from) as usize == limit || size_bytes + size > max_bytes;
                 if full && to > from {
                     return Extent {
-                        places: from..to,
+                        indexes: from..to,
                         size_bytes,
                     };
                 }
@@ -146,17 +146,17 @@ impl RecordLog {
             }
         }
         Extent {
-            places: from..to,
+            indexes: from..to,
             size_bytes,
         }
     }
 
-    /// The records at `places`, a range returned by [`extent`](Self::extent).
+    /// The records at `indexes`, a range returned by [`extent`](Self::extent).
     pub(in crate::kinesis) fn records(
         &self,
-        places: Range<u64>,
+        indexes: Range<u64>,
     ) -> impl Iterator<Item = LoggedRecord<'_>> {
-        let Range { start, end } = places;
+        let Range { start, end } = indexes;
         self.chunks
             .range(self.chunk_of(start)..)
             .take_while(move |chunk| chunk.first < end)
@@ -166,10 +166,10 @@ impl RecordLog {
             })
     }
 
-    /// The index of the chunk that holds `place`, or would hold it.
-    fn chunk_of(&self, place: u64) -> usize {
+    /// The index of the chunk that holds `index`, or would hold it.
+    fn chunk_of(&self, index: u64) -> usize {
         self.chunks
-            .partition_point(|chunk| chunk.first <= place)
+            .partition_point(|chunk| chunk.first <= index)
             .saturating_sub(1)
     }
 }
@@ -208,8 +208,8 @@ impl Chunk {
     }
 }
 
-fn position_in_chunk(place: u64, first: u64) -> usize {
-    usize::try_from(place.saturating_sub(first)).unwrap_or(usize::MAX)
+fn position_in_chunk(index: u64, first: u64) -> usize {
+    usize::try_from(index.saturating_sub(first)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -238,9 +238,9 @@ mod tests {
         }
         assert!(log.chunks.len() > 2);
         let extent = log.extent(1_000, 3_000, usize::MAX);
-        assert_eq!(extent.places, 1_000..4_000);
+        assert_eq!(extent.indexes, 1_000..4_000);
         let mut seen = 1_000_u32;
-        for record in log.records(extent.places) {
+        for record in log.records(extent.indexes) {
             assert_eq!(record.index, u64::from(seen));
             assert_eq!(record.data, seen.to_be_bytes().repeat(40));
             assert_eq!(record.arrival, UnixMillis(i64::from(seen)));
@@ -262,19 +262,19 @@ mod tests {
     #[test]
     fn an_extent_has_at_least_one_record_even_if_it_is_too_large() {
         let log = log_of(&[300_000, 10, 300_000]);
-        assert_eq!(log.extent(0, 10, 1_000).places, 0..1);
-        assert_eq!(log.extent(1, 10, 1_000).places, 1..2);
-        assert_eq!(log.extent(1, 10, 11 + 300_001).places, 1..3);
-        assert_eq!(log.extent(3, 10, 1_000).places, 3..3);
+        assert_eq!(log.extent(0, 10, 1_000).indexes, 0..1);
+        assert_eq!(log.extent(1, 10, 1_000).indexes, 1..2);
+        assert_eq!(log.extent(1, 10, 11 + 300_001).indexes, 1..3);
+        assert_eq!(log.extent(3, 10, 1_000).indexes, 3..3);
     }
 
     #[test]
     fn a_time_maps_to_the_first_record_at_or_after_it() {
         let log = log_of(&[10; 4]);
-        assert_eq!(log.place_at(UnixMillis(0)), 0);
-        assert_eq!(log.place_at(UnixMillis(2_000)), 1);
-        assert_eq!(log.place_at(UnixMillis(2_001)), 2);
-        assert_eq!(log.place_at(UnixMillis(4_001)), 4);
+        assert_eq!(log.index_at_time(UnixMillis(0)), 0);
+        assert_eq!(log.index_at_time(UnixMillis(2_000)), 1);
+        assert_eq!(log.index_at_time(UnixMillis(2_001)), 2);
+        assert_eq!(log.index_at_time(UnixMillis(4_001)), 4);
         assert_eq!(log.arrival_at(3), Some(UnixMillis(4_000)));
         assert_eq!(log.arrival_at(4), None);
     }
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(log.chunks.len(), 6);
         log.trim(4);
         assert_eq!(log.chunks.len(), 2);
-        assert_eq!(log.place_at(UnixMillis(0)), 4);
+        assert_eq!(log.index_at_time(UnixMillis(0)), 4);
         assert_eq!(log.next(), 6);
     }
 }

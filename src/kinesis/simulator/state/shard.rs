@@ -82,9 +82,9 @@ impl ShardState {
         budget.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The sequence number of the record at `place`.
-    pub(in crate::kinesis) fn number_at(&self, place: u64, arrival: UnixMillis) -> SequenceNumber {
-        self.origin.number(counter_of(place), arrival).to_sequence()
+    /// The sequence number of the record at `index`.
+    pub(in crate::kinesis) fn number_at(&self, index: u64, arrival: UnixMillis) -> SequenceNumber {
+        self.origin.number(counter_of(index), arrival).to_sequence()
     }
 
     /// The shard as ListShards describes it.
@@ -121,7 +121,7 @@ impl Content {
 
     /// The index of the oldest record within `retention`.
     pub(in crate::kinesis) fn oldest(&self, now: UnixMillis, retention: Duration) -> u64 {
-        self.log.place_at(now.minus(retention))
+        self.log.index_at_time(now.minus(retention))
     }
 
     /// Permanently drops records past `retention`.
@@ -132,10 +132,10 @@ impl Content {
     }
 }
 
-/// The counter in the sequence number of the record at `place`. It equals the index after the
+/// The counter in the sequence number of the record at `index`. It equals the index after the
 /// record, because counter zero is the shard's starting number.
-pub(in crate::kinesis) fn counter_of(place: u64) -> u64 {
-    place + 1
+pub(in crate::kinesis) fn counter_of(index: u64) -> u64 {
+    index + 1
 }
 
 /// The shard id: `shardId-` and the index in twelve digits.

@@ -9,7 +9,7 @@ pub(in crate::kinesis) struct IteratorToken {
     pub(in crate::kinesis) stream: StreamIdentity,
     pub(in crate::kinesis) stream_id: u64,
     pub(in crate::kinesis) shard_index: u32,
-    pub(in crate::kinesis) place: u64,
+    pub(in crate::kinesis) index: u64,
     /// Whether it never returns records.
     pub(in crate::kinesis) pinned: bool,
     pub(in crate::kinesis) issued_at: UnixMillis,
@@ -45,7 +45,7 @@ impl IteratorToken {
         let mut out = vec![ITERATOR];
         out.extend(self.stream_id.to_be_bytes());
         out.extend(self.shard_index.to_be_bytes());
-        out.extend(self.place.to_be_bytes());
+        out.extend(self.index.to_be_bytes());
         out.push(u8::from(self.pinned));
         out.extend(self.issued_at.0.to_be_bytes());
         out.extend(arn_of(&self.stream));
@@ -60,7 +60,7 @@ impl IteratorToken {
         Some(Self {
             stream_id: fields.u64()?,
             shard_index: fields.u32()?,
-            place: fields.u64()?,
+            index: fields.u64()?,
             pinned: fields.byte()? == 1,
             issued_at: fields.time()?,
             stream: fields.stream()?,
@@ -203,7 +203,7 @@ mod tests {
             stream: clicks(),
             stream_id: 17,
             shard_index: 3,
-            place: 4_711,
+            index: 4_711,
             pinned: true,
             issued_at: UnixMillis(1_693_422_005_120),
         }
