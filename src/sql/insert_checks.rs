@@ -1,4 +1,4 @@
-//! Checks of INSERT into a Kinesis table that DataFusion does not make.
+//! Checks on INSERT INTO a Kinesis table that DataFusion does not perform.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -26,6 +26,7 @@ pub(super) struct UnnamedInsert {
 }
 
 impl UnnamedInsert {
+    /// `statement`, if it is one.
     pub(super) async fn of(ctx: &SessionContext, statement: &Statement) -> Option<Self> {
         let Statement::Statement(statement) = statement else {
             return None;
@@ -53,7 +54,7 @@ impl UnnamedInsert {
 
     /// Adds a hint to `error` if the query has another number of columns than the table, whose metadata
     /// columns usually are not written.
-    pub(super) async fn explain(
+    pub(super) async fn with_hint(
         self,
         state: &SessionState,
         error: DataFusionError,

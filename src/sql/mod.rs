@@ -4,8 +4,8 @@
 //! functions, optimizer rules and settings in a session.
 //!
 //! - [`identifiers`]: bare column names of Kinesis tables in any case (`partitionKey`).
-//! - [`derived_tables`]: both rewrites in `FROM (SELECT …)` of a statement that `SessionContext::sql` plans.
 //! - [`windows`]: `tumble`, `hop` and `session` in GROUP BY, `window_start` and `window_end`.
+//! - [`derived_tables`]: both of these in `FROM (SELECT …)` of a statement that `SessionContext::sql` plans.
 //! - [`settings`]: `SET streaming.…`, as [`StreamingSettings`].
 //! - [`overflow`], [`distinct_floats`]: integer overflow is an error; `0.0` and `-0.0` are one DISTINCT value.
 //! - [`row_errors`]: names the record and the expression at which a statement failed.

@@ -89,7 +89,7 @@ async fn plan(ctx: &SessionContext, statement: Statement) -> Result<LogicalPlan,
     let definition = show_create::definition(&statement);
     let mut plan = match (with_distinct_columns(&state, statement).await, unnamed) {
         (Err(error), Some(unnamed)) => {
-            return Err(hints::with_hint(unnamed.explain(&state, error).await));
+            return Err(hints::with_hint(unnamed.with_hint(&state, error).await));
         }
         (plan, _) => plan.map_err(hints::with_hint)?,
     };

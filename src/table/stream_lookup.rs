@@ -47,7 +47,7 @@ pub(super) async fn find_stream(
             }
             (Some((StreamStatus::Creating | StreamStatus::Deleting, _)), _) => {}
             (None, None) => {
-                check_identity(kinesis, options, "refers to", &mut backoff).await?;
+                check_identity(kinesis, options, "its name refers to", &mut backoff).await?;
                 let stream = stream.arn().unwrap_or(stream.name().as_str());
                 return Err(Error::new(
                     ErrorKind::NotFound,
@@ -59,9 +59,9 @@ pub(super) async fn find_stream(
             }
             (None, Some(shards)) if !missing => {
                 missing = true;
-                check_identity(kinesis, options, "refers to", &mut backoff).await?;
+                check_identity(kinesis, options, "its name refers to", &mut backoff).await?;
                 create(kinesis, options, shards, &mut backoff).await?;
-                check_identity(kinesis, options, "creates", &mut backoff).await?;
+                check_identity(kinesis, options, "it was created as", &mut backoff).await?;
                 continue;
             }
             (None, Some(_)) => {}
@@ -89,7 +89,7 @@ pub(super) async fn find_stream(
 async fn check_identity(
     kinesis: &dyn Kinesis,
     options: &CheckedOptions,
-    verb: &str,
+    finding: &str,
     backoff: &mut Backoff,
 ) -> Result<()> {
     let Some(wanted) = options.stream.arn() else {
@@ -115,7 +115,7 @@ async fn check_identity(
     match found.filter(|found| **found != *wanted) {
         None => Ok(()),
         Some(found) => Err(Error::invalid_option(format!(
-            "stream '{wanted}' does not exist; with these credentials and this endpoint, its name {verb} \
+            "stream '{wanted}' does not exist; with these credentials and this endpoint, {finding} \
              '{found}', in another account or region: use that ARN in the table, or credentials and an \
              endpoint of the account and region in the ARN"
         ))),
