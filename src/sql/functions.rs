@@ -16,7 +16,7 @@ pub(super) fn octet_length() -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::from(OctetLength::default()))
 }
 
-/// `octet_length` of text and of bytes; DataFusion's takes text alone.
+/// `octet_length`; DataFusion's accepts strings only.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct OctetLength {
     signature: Signature,

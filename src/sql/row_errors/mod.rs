@@ -21,7 +21,7 @@ mod plan_part;
 mod row_error_exec;
 mod search;
 
-/// The name of the node. The search stops at it, to not search within its own search.
+/// The name of the node. A search excludes it, so that it does not start another search.
 const ROW_ERROR_EXEC: &str = "RowErrorExec";
 
 pub(in crate::sql) use row_error_exec::RowErrorRule;

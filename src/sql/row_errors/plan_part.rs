@@ -134,7 +134,7 @@ impl PlanPart<'_> {
     }
 }
 
-/// `node` with `child` at `index`; scans of streams below its other children give no rows.
+/// `node` with `child` at `index`; scans of streams below its other children return no rows.
 fn with_child(
     node: &Arc<dyn ExecutionPlan>,
     index: usize,

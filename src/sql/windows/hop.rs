@@ -84,14 +84,6 @@ impl HopWindow {
             .take_while(move |window| *window <= pane)
     }
 
-    /// The starts of the panes of the window starting at `window`, in ascending order.
-    #[cfg_attr(not(test), expect(dead_code, reason = "used by tests only"))]
-    pub(crate) fn panes_of(&self, window: i64) -> impl Iterator<Item = i64> + use<> {
-        let (pane, size) = (self.pane(), self.size);
-        successors(Some(window), move |start| start.checked_add(pane))
-            .take_while(move |start| start.checked_sub(window).is_some_and(|at| at < size))
-    }
-
     /// Expands rows of panes to rows of windows: one for each window that contains the row's pane, with the
     /// start of the window instead of that of the pane. A row without a time stays one row.
     ///

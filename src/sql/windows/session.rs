@@ -24,12 +24,6 @@ pub(crate) struct SessionWindow {
 }
 
 impl SessionWindow {
-    /// The gap, in the unit of the columns.
-    #[cfg_attr(not(test), expect(dead_code, reason = "used by tests only"))]
-    pub(crate) fn gap(&self) -> i64 {
-        self.gap
-    }
-
     /// The same window for a batch that has the two columns at other indices.
     pub(crate) fn at(&self, start: usize, end: usize) -> Self {
         Self {

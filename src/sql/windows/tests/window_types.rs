@@ -1,5 +1,7 @@
 //! `HopWindow` and `SessionWindow`, which streaming state uses directly.
 
+use std::iter::successors;
+
 use datafusion::arrow::array::{AsArray, Float64Array, TimestampSecondArray};
 use datafusion::arrow::datatypes::{Int64Type, TimestampSecondType};
 use datafusion::physical_expr::PhysicalExpr;
@@ -11,6 +13,13 @@ use crate::sql::windows::{HopWindow, SessionWindow, windowed};
 
 fn hop(slide: i64, size: i64) -> HopWindow {
     HopWindow::try_new(0, slide, size).unwrap()
+}
+
+/// The starts of the panes of the window that starts at `start`, in ascending order.
+fn panes_of(window: &HopWindow, start: i64) -> impl Iterator<Item = i64> {
+    let (pane, size) = (window.pane(), window.size());
+    successors(Some(start), move |pane_start| pane_start.checked_add(pane))
+        .take_while(move |pane_start| pane_start.checked_sub(start).is_some_and(|at| at < size))
 }
 
 #[test]
@@ -35,10 +44,10 @@ fn windows_of_panes_and_panes_of_windows_agree() {
             assert_eq!(windows, holding.collect::<Vec<i64>>(), "{window:?} {pane}");
             assert!(windows.len() <= window.windows_per_pane());
             for start in windows {
-                assert!(window.panes_of(start).any(|part| part == pane));
+                assert!(panes_of(&window, start).any(|part| part == pane));
             }
         }
-        let panes: Vec<i64> = window.panes_of(-slide).collect();
+        let panes: Vec<i64> = panes_of(&window, -slide).collect();
         assert_eq!(panes.first(), Some(&-slide));
         assert_eq!(panes.last(), Some(&(size - slide - window.pane())));
     }
@@ -53,7 +62,7 @@ fn windows_at_the_limits_of_the_type_do_not_overflow() {
         window.windows_of(last).collect::<Vec<_>>(),
         [last - 10, last]
     );
-    assert_eq!(window.panes_of(last).count(), 1);
+    assert_eq!(panes_of(&window, last).count(), 1);
 }
 
 #[test]
@@ -108,7 +117,6 @@ fn merged_rows_keep_their_order() {
         end: 1,
         gap: 5,
     };
-    assert_eq!(session.gap(), 5);
     assert_eq!(session.keys(3), [0]);
     let rows = parts(&[
         (Some(30), 35, "a"),
