@@ -16,6 +16,12 @@ use crate::table::Services;
 /// table, the [`StreamingSettings`](crate::StreamingSettings) can be set, as in
 /// `SET streaming.trigger = '1 second'`, and `read_state('<checkpoint location>')` returns the groups of a
 /// streaming `GROUP BY`. Call it before preparing statements: it discards prepared statements.
+///
+/// Most SQL additions need [`sql`], which rewrites a statement before planning. [`SessionContext::sql`] applies
+/// two of them to queries in FROM only: `FROM (SELECT partitionKey …)` may name columns without quotes, and may
+/// use windows in `GROUP BY`. Elsewhere it needs quoted names (`"partitionKey"`) and the window functions
+/// `tumble(ts, size)`, `hop(ts, slide, size)`, `session_start(ts, gap)` and `session_end(ts, gap)`, which are
+/// repeated in the SELECT list; `bin_end(tumble(ts, size), size)` is the end of a window.
 pub fn register(ctx: &SessionContext) {
     register_with(ctx, Services::default());
 }

@@ -101,3 +101,21 @@ async fn another_plan_is_refused_until_it_is_accepted() {
     run(sink.of(accepted), place).await;
     assert_eq!(sink.numbers(), (0..20).collect::<Vec<_>>());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_statement_grouped_by_tumble_emits_closed_windows() {
+    let (world, sink) = (world(1).await, Sink::default());
+    world
+        .run("SET streaming.watermark_delay = '0 seconds'")
+        .await;
+    let tumble = "tumble(\"approximateArrivalTimestamp\", INTERVAL '1 minute')";
+    let statement = format!("SELECT {tumble} AS start, count(*) AS n FROM words GROUP BY {tumble}");
+    for numbers in [0..10, 10..11, 11..12] {
+        put(&world, numbers).await;
+        let counts = world.ctx.sql(&statement).await.unwrap();
+        let query = StreamingQuery::builder_from_dataframe(&world.ctx, counts);
+        run(sink.of(query), "memory://dataframe-tumble").await;
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    }
+    assert!(sink.numbers().contains(&10), "{:?}", sink.numbers());
+}
