@@ -134,7 +134,7 @@ fn same_default(option: &Listed, own: &OptionSpec) {
 #[test]
 fn an_option_without_effect_says_why() {
     let threads = all().find(|option| option.name == "kinesis.checkNewRecordThreads");
-    assert!(threads.unwrap().doc.contains("without effect: "));
+    assert!(threads.unwrap().doc.contains("and ignored: "));
 }
 
 fn ddl(options: &str) -> String {

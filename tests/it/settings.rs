@@ -157,7 +157,7 @@ async fn a_location_with_a_secret_is_refused_and_not_shown() {
         let set = format!("SET streaming.checkpoint_location = '{location}'");
         let message = refusal(&ctx, &set).await;
         assert!(
-            message.contains("= '***'") && message.contains("without user and password"),
+            message.contains("= '***'") && message.contains("without user name, password"),
             "{message}"
         );
         let state = format!("{:?}", ctx.state().config_options());

@@ -67,7 +67,10 @@ async fn a_region_that_is_not_the_endpoints_is_told_with_the_option() {
     let elsewhere = with(cloud.keys(), &[("kinesisRegion", "us-east-1")]);
     let (kind, text) = cloud.refusal("words", &elsewhere).await;
     assert_eq!(kind, ErrorKind::AccessDenied);
-    assert!(text.contains("another region"), "{text}");
+    assert!(
+        text.contains("a region other than the endpoint's"),
+        "{text}"
+    );
     assert!(text.contains("'kinesis.kinesisRegion'"), "{text}");
     assert_eq!(cloud.accounts.refused("InvalidSignatureException"), 1);
 }
