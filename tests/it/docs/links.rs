@@ -128,3 +128,23 @@ fn every_page_is_in_the_index_and_in_the_api_documentation() {
         }
     }
 }
+
+#[test]
+fn paths_for_developers_exist() {
+    for page in ["CONTRIBUTING.md", "docs/architecture.md"] {
+        let text = std::fs::read_to_string(root().join(page)).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        let is_path = |quoted: &&str| quoted.contains('/') && !quoted.contains(char::is_whitespace);
+        let folders = [
+            "src/", "tests/", "docs/", "fuzz/", "crates/", "benches/", ".ci/",
+        ];
+        let paths: Vec<&str> = quoted
+            .filter(is_path)
+            .filter(|path| folders.iter().any(|folder| path.starts_with(folder)))
+            .collect();
+        assert!(paths.len() > 10, "{page}: {paths:?}");
+        for path in paths {
+            assert!(root().join(path).exists(), "{page}: {path}");
+        }
+    }
+}
