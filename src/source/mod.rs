@@ -35,9 +35,9 @@ mod starts;
 pub(crate) mod streaming;
 pub(crate) mod watermark;
 
-pub(crate) use context::ReadContext;
+pub(crate) use context::StreamContext;
 pub(crate) use lineage::families;
-pub(crate) use read::{BatchReads, ReadCounters, RowReader, ShardRead, Until};
+pub(crate) use read::{BatchReads, ReadContext, ReadCounters, RowReader, ShardRead, Until};
 pub(crate) use request::{InFlightLimits, SCAN_PAGES_BYTES};
 pub(crate) use retention::StreamRetention;
 #[cfg(test)]

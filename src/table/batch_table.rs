@@ -42,10 +42,8 @@ impl BatchTable {
     /// The table of `reads`, with the schema and options of `table`.
     pub(crate) fn new(table: &KinesisTable, reads: Arc<BatchReads>) -> Self {
         let fetched = reads.reads.len() - buffered(&reads).count();
-        let context = ReadContext {
-            buffered: Some(Arc::clone(&reads)),
-            ..table.read_context(fetched)
-        };
+        let stream = table.stream_context(fetched);
+        let context = ReadContext::for_batch(stream, Arc::clone(&reads));
         Self {
             context: Arc::new(context),
             reads,

@@ -12,7 +12,7 @@ use crate::model::{Clock, HashRange, Shard, StartingPosition};
 use crate::options::CheckedOptions;
 use crate::sink::SinkStream;
 use crate::source::{
-    InFlightLimits, ReadContext, RowColumn, SCAN_PAGES_BYTES, StreamRetention, hash_filter_range,
+    InFlightLimits, RowColumn, SCAN_PAGES_BYTES, StreamContext, StreamRetention, hash_filter_range,
     row_schema,
 };
 
@@ -98,10 +98,10 @@ impl KinesisTable {
         &self.config.summary
     }
 
-    /// The context for reading `shards` shards concurrently.
-    pub(crate) fn read_context(&self, shards: usize) -> ReadContext {
+    /// The stream and its options, for reading `shards` shards concurrently.
+    pub(crate) fn stream_context(&self, shards: usize) -> StreamContext {
         let config = &self.config;
-        ReadContext {
+        StreamContext {
             kinesis: Arc::clone(&config.kinesis),
             stream: config.summary.stream.clone(),
             options: config.options.source.clone(),
@@ -111,8 +111,6 @@ impl KinesisTable {
             shards,
             max_record_bytes: config.summary.max_record_bytes,
             retention: Arc::new(StreamRetention::new(config.summary.retention)),
-            buffered: None,
-            recent: Arc::default(),
         }
     }
 

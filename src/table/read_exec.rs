@@ -78,7 +78,7 @@ impl KinesisReadExec {
 
     /// The stream it reads.
     pub(crate) fn stream(&self) -> &StreamName {
-        self.context.stream.name()
+        self.context.stream_name()
     }
 
     /// A scan that repeats the batch, or the last read of each shard, with the columns that locate each record
@@ -111,7 +111,7 @@ impl KinesisReadExec {
 
     /// The batch that it reads; `None` for a bounded scan.
     pub(crate) fn batch_reads(&self) -> Option<&Arc<BatchReads>> {
-        self.context.buffered.as_ref()
+        self.context.batch.as_ref()
     }
 
     fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
@@ -128,11 +128,11 @@ impl KinesisReadExec {
 
 impl DisplayAs for KinesisReadExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stream = self.context.stream.name();
+        let stream = self.context.stream_name();
         let partitions = self.properties.output_partitioning().partition_count();
-        let reads = match &self.context.buffered {
-            None if self.context.options.ordered => {
-                let families = self.context.shards;
+        let reads = match &self.context.batch {
+            None if self.context.source.options.ordered => {
+                let families = self.context.source.shards;
                 format!("shards={}, families={families}, ordered=true", self.shards)
             }
             None => format!("shards={}", self.shards),

@@ -14,7 +14,7 @@ use super::kinesis_table::KinesisTable;
 use super::pushdown::Bounds;
 use super::read_exec::KinesisReadExec;
 use crate::model::{Shard, ShardPosition};
-use crate::source::{RowColumn, ShardRead, families, resolve_starts, row_schema};
+use crate::source::{ReadContext, RowColumn, ShardRead, families, resolve_starts, row_schema};
 
 /// The parameters of a scan.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub(super) async fn bounded_scan(
     let input = MemorySourceConfig::try_new_exec(&partitions, descriptor_schema(), None)?;
     Ok(Arc::new(KinesisReadExec::new(
         input,
-        Arc::new(table.read_context(concurrent)),
+        Arc::new(ReadContext::new(table.stream_context(concurrent))),
         request.columns,
         request.limit,
         reads.iter().flatten().count(),

@@ -59,7 +59,7 @@ async fn a_start_in_the_future_is_refused_without_a_request() {
                 .await;
             assert_eq!(kind, ErrorKind::InvalidOption);
             for part in [
-                "22:13:26Z' lies in the future",
+                "22:13:26Z' is in the future",
                 "clock shows 2023-11-14T22:13:20Z: expected a time that has passed",
             ] {
                 assert!(message.contains(part), "{message}");

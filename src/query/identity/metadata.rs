@@ -160,7 +160,7 @@ async fn new_source(
     let start = &table.options().source.starting_position;
     let present = match start {
         StartingPosition::Latest | StartingPosition::PerShard(_) => {
-            resolve_latest(&table.read_context(1), now, began, random).await?
+            resolve_latest(&table.stream_context(1), now, began, random).await?
         }
         StartingPosition::TrimHorizon | StartingPosition::AtTimestamp(_) => now,
     };

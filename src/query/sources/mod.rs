@@ -16,7 +16,7 @@ use crate::model::{Batch, Trigger, UnixMillis};
 use crate::source::streaming::{
     Coverage, ReaderStatus, Readiness, StreamBatch, StreamReader, StreamReaderSettings, StreamStart,
 };
-use crate::source::{BatchReads, InFlightLimits, ReadContext, StreamRetention};
+use crate::source::{BatchReads, InFlightLimits, StreamContext, StreamRetention};
 
 /// Describes the streams that `plan` reads as they are now.
 ///
@@ -95,12 +95,12 @@ impl Sources {
             };
             let shards = summary.open_shards as usize;
             let buffers = source.table().options().source.buffer_max_bytes;
-            let context = ReadContext {
+            let context = StreamContext {
                 stream: summary.stream.clone(),
                 max_record_bytes: summary.max_record_bytes,
                 in_flight: Arc::new(InFlightLimits::new(shards, buffers)),
                 retention: Arc::new(StreamRetention::new(summary.retention)),
-                ..source.table().read_context(shards)
+                ..source.table().stream_context(shards)
             };
             let random = self.random.fork();
             readers.push(StreamReader::start(context, start, settings, random).await?);
@@ -131,7 +131,7 @@ impl Sources {
     /// Drops the buffered rows of a committed batch.
     pub(super) fn committed(&self, batch: &Batch) {
         for (reader, ranges) in self.readers.iter().zip(&batch.sources) {
-            reader.committed(&ranges.ends());
+            reader.release(&ranges.ends());
         }
     }
 

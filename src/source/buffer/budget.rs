@@ -1,14 +1,14 @@
-//! How much may be read ahead.
+//! How much may be read ahead of batches.
 
 use crate::kinesis::limits::MAX_BYTES_PER_FETCH;
 
-/// A page is no smaller than this however little room there is, for requests to be worth their cost.
-const LEAST_PAGE_BYTES: usize = 64 * 1024;
+/// The smallest page, however little room there is: smaller ones are not worth a request.
+const MIN_PAGE_BYTES: usize = 64 * 1024;
 
-/// Parts of the memory for pages that are on their way. Where more are, they get what is left.
-const PAGES_IN_FLIGHT: usize = 64;
+/// The free memory is divided among up to this many pages in flight; further ones use what is left.
+const MAX_PAGES_IN_FLIGHT: usize = 64;
 
-/// The memory all buffers of a stream share.
+/// The memory that all buffers of a stream share.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     max_bytes: usize,
@@ -19,31 +19,31 @@ impl Budget {
         Self { max_bytes }
     }
 
-    /// Whether buffers that hold `held` bytes together are full.
+    /// Whether buffers that hold `held` bytes in total are full.
     pub(crate) fn is_full(self, held: usize) -> bool {
         held >= self.max_bytes
     }
 
-    /// How large a page may be for a shard whose buffer holds `own` of the `held` bytes of all
-    /// `shards`; `None` for no page until a batch is through.
+    /// The size of the next page of a shard whose buffer holds `own` of the `held` bytes of all `shards`;
+    /// `None` if it must wait until a batch is committed.
     ///
-    /// A shard may hold as much as is still free, so that one that is alone with its load has half of
-    /// the memory and many have equal parts. One that holds nothing gets a small page even where
-    /// nothing is free, up to twice the memory: it must not starve behind the others.
+    /// A shard may hold as much as is still free. So a single busy shard gets half of the memory, and many get
+    /// equal parts. A shard that holds nothing gets a small page even if nothing is free, up to twice the
+    /// memory, so that others cannot starve it.
     pub(crate) fn page_bytes(self, own: usize, held: usize, shards: usize) -> Option<usize> {
         let free = self.max_bytes.saturating_sub(held);
-        let admitted = if own == 0 {
+        let is_admitted = if own == 0 {
             held < self.max_bytes.saturating_mul(2)
         } else {
             own <= free
         };
-        let in_flight = shards.clamp(1, PAGES_IN_FLIGHT);
-        admitted.then(|| (free / in_flight).clamp(LEAST_PAGE_BYTES, MAX_BYTES_PER_FETCH))
+        let in_flight = shards.clamp(1, MAX_PAGES_IN_FLIGHT);
+        is_admitted.then(|| (free / in_flight).clamp(MIN_PAGE_BYTES, MAX_BYTES_PER_FETCH))
     }
 
-    /// The size of a page where no room is to be had and reading goes on nevertheless.
-    pub(crate) fn least_page_bytes() -> usize {
-        LEAST_PAGE_BYTES
+    /// The size of a page if there is no room and reading continues nevertheless.
+    pub(crate) fn min_page_bytes() -> usize {
+        MIN_PAGE_BYTES
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shard_that_is_alone_with_its_load_has_half_of_the_memory_and_many_have_equal_parts() {
+    fn one_busy_shard_gets_half_of_the_memory_and_many_get_equal_parts() {
         let budget = Budget::of(100 << 20);
         let room = |own: usize, held: usize| budget.page_bytes(own << 20, held << 20, 8);
         assert_eq!(room(0, 0), Some(MAX_BYTES_PER_FETCH));
@@ -60,7 +60,7 @@ mod tests {
         assert!(room(51, 51).is_none());
         assert!(room(20, 80).is_some());
         assert!(room(21, 84).is_none());
-        assert_eq!(room(0, 120), Some(LEAST_PAGE_BYTES));
+        assert_eq!(room(0, 120), Some(MIN_PAGE_BYTES));
         assert_eq!(room(0, 200), None);
     }
 }

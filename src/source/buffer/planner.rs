@@ -1,22 +1,22 @@
-//! How much of what the buffers hold goes into the next batch.
+//! How many of the buffered rows of each shard the next batch takes.
 
 use crate::source::rows::Extent;
 
-/// Rows that are waiting in a shard.
-pub(crate) trait Supply {
-    /// As many rows from the first on as both caps allow, cut by bytes between Kinesis records only.
+/// The rows of a shard that no batch has taken.
+pub(crate) trait PendingRows {
+    /// As many rows from the first one on as both caps allow. The byte cap cuts only between Kinesis records.
     fn extent(&self, rows: u64, bytes: usize) -> Extent;
 
     /// The rows of the first Kinesis record that has any, up to `rows`.
     fn first_record(&self, rows: u64) -> Extent;
 }
 
-/// What a batch reads at most.
+/// The maximum size of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caps {
-    /// Rows of one shard.
+    /// Rows per shard.
     pub(crate) rows_per_shard: u64,
-    /// Bytes of all shards together.
+    /// Bytes over all shards.
     pub(crate) bytes: usize,
 }
 
@@ -27,26 +27,26 @@ impl Caps {
     };
 }
 
-/// A shard and how many batches in a row had no room for its rows.
+/// A shard with pending rows.
 #[derive(Debug)]
-pub(crate) struct Waiting<'a, S> {
-    pub(crate) supply: &'a S,
+pub(crate) struct PendingShard<'a, R> {
+    pub(crate) rows: &'a R,
+    /// How many batches in a row had no room for a row of it.
     pub(crate) passed_over: u32,
 }
 
-/// The rows each of `shards` gives to the next batch.
+/// The number of rows that the next batch takes of each of `shards`.
 ///
-/// What all want is given where it fits. Otherwise bytes are shared as water fills a tub: who wants
-/// little gets all of it, the others the same. A shard whose next record is larger than its part
-/// gets a record out of what is left, those that have waited longest first; the first of them gets
-/// it in any case, so that every shard has its turn and no batch is empty. A batch is larger than
-/// its cap by less than one record.
+/// If everything fits, it takes everything. Otherwise bytes are shared by max-min fairness: shards that want
+/// little get all of it, and the others get equal parts. A shard whose next record is larger than its part gets
+/// one record from what is left, in the order in which they have been passed over. The first one always gets
+/// it. So every shard makes progress, no batch is empty, and a batch exceeds its cap by less than one record.
 ///
-/// Costs a sort of the shards.
-pub(crate) fn plan<S: Supply>(shards: &[Waiting<'_, S>], caps: Caps) -> Vec<u64> {
+/// Sorts the shards.
+pub(crate) fn plan<R: PendingRows>(shards: &[PendingShard<'_, R>], caps: Caps) -> Vec<u64> {
     let wanted: Vec<Extent> = shards
         .iter()
-        .map(|shard| shard.supply.extent(caps.rows_per_shard, usize::MAX))
+        .map(|shard| shard.rows.extent(caps.rows_per_shard, usize::MAX))
         .collect();
     let total = wanted
         .iter()
@@ -54,16 +54,16 @@ pub(crate) fn plan<S: Supply>(shards: &[Waiting<'_, S>], caps: Caps) -> Vec<u64>
     if total <= caps.bytes {
         return wanted.iter().map(|extent| extent.rows).collect();
     }
-    let level = level(
+    let share = fair_share(
         wanted.iter().map(|extent| extent.bytes).collect(),
         caps.bytes,
     );
     let mut given: Vec<Extent> = (shards.iter().zip(&wanted))
         .map(|(shard, wanted)| {
-            if wanted.bytes <= level {
+            if wanted.bytes <= share {
                 *wanted
             } else {
-                shard.supply.extent(caps.rows_per_shard, level)
+                shard.rows.extent(caps.rows_per_shard, share)
             }
         })
         .collect();
@@ -74,7 +74,7 @@ pub(crate) fn plan<S: Supply>(shards: &[Waiting<'_, S>], caps: Caps) -> Vec<u64>
         .collect();
     starved.sort_by_key(|shard| std::cmp::Reverse(shards[*shard].passed_over));
     for (turn, shard) in starved.into_iter().enumerate() {
-        let record = shards[shard].supply.first_record(caps.rows_per_shard);
+        let record = shards[shard].rows.first_record(caps.rows_per_shard);
         if turn == 0 || record.bytes <= left {
             left = left.saturating_sub(record.bytes);
             given[shard] = record;
@@ -83,15 +83,15 @@ pub(crate) fn plan<S: Supply>(shards: &[Waiting<'_, S>], caps: Caps) -> Vec<u64>
     given.iter().map(|extent| extent.rows).collect()
 }
 
-/// The largest part such that `wants`, each up to the part, are no more than `total` together.
-fn level(mut wants: Vec<usize>, total: usize) -> usize {
+/// The largest share such that `wants`, each limited to it, are at most `total` together.
+fn fair_share(mut wants: Vec<usize>, total: usize) -> usize {
     wants.sort_unstable();
     let mut left = total;
     let mut others = wants.len();
     for want in wants {
-        let part = left / others;
-        if want > part {
-            return part;
+        let share = left / others;
+        if want > share {
+            return share;
         }
         left -= want;
         others -= 1;

@@ -1,44 +1,43 @@
-//! What has been read of a shard and no batch is through with yet.
+//! The pages of one shard that were read and are not committed yet.
 
 use std::collections::VecDeque;
 
-use super::planner::Supply;
+use super::planner::PendingRows;
 use crate::model::{ShardPosition, ShardRange, UnixMillis};
-use crate::source::rows::PageSlice;
-use crate::source::rows::{CountedPage, Extent};
+use crate::source::rows::{CountedPage, Extent, PageSlice};
 
-/// The pages of one shard: some taken by a batch that is still running, the others to be taken.
+/// The pages of one shard: those that a running batch has taken, then the pending ones.
 #[derive(Debug)]
 pub(crate) struct ShardBuffer {
     pages: VecDeque<CountedPage>,
-    /// Pages that were let go, so that pages can be told by number.
-    gone: u64,
-    /// The page the next row is taken from, by its place in `pages`, and the row in it.
+    /// The number of pages that were released; the number of a page is this plus its index in `pages`.
+    released: u64,
+    /// The index in `pages` of the page with the next row, and the row in it.
     next_page: usize,
     next_row: u64,
     pending_rows: u64,
-    /// Payloads and keys of the pages these rows lie in.
+    /// The size of the pages with pending rows.
     pending_bytes: usize,
     held_bytes: usize,
-    /// Behind the last row that was taken.
+    /// After the last row that was taken.
     position: ShardPosition,
-    /// Behind the last row that was read.
+    /// After the last row that was read.
     end: ShardPosition,
-    /// All that had arrived by then lies in the pages that were taken whole.
+    /// Every record that had arrived by then is in a page that was taken completely.
     taken_to: Option<UnixMillis>,
-    ended: bool,
-    /// The rows to be taken are known by number only.
-    forgotten: bool,
-    /// Ends of the batches that are not through yet, and the pages they are done with.
-    marks: VecDeque<(ShardPosition, u64)>,
+    has_ended: bool,
+    /// Whether the pending rows are only counted, because their pages were dropped.
+    is_counting_only: bool,
+    /// The ends of batches that are not committed yet, each with the number of the first page after it.
+    batch_ends: VecDeque<(ShardPosition, u64)>,
 }
 
 /// What one batch takes of a shard.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct TakenRows {
     pub(crate) range: ShardRange,
     pub(crate) rows: u64,
-    /// `None` where the rows have to be read again.
+    /// `None` if the rows have to be read again.
     pub(crate) slices: Option<Vec<PageSlice>>,
 }
 
@@ -46,29 +45,29 @@ impl ShardBuffer {
     pub(crate) fn starting_at(position: ShardPosition) -> Self {
         Self {
             pages: VecDeque::new(),
-            gone: 0,
+            released: 0,
             next_page: 0,
             next_row: 0,
             pending_rows: 0,
             pending_bytes: 0,
             held_bytes: 0,
-            ended: position == ShardPosition::ShardEnd,
+            has_ended: position == ShardPosition::ShardEnd,
             end: position.clone(),
             position,
             taken_to: None,
-            forgotten: false,
-            marks: VecDeque::new(),
+            is_counting_only: false,
+            batch_ends: VecDeque::new(),
         }
     }
 
-    /// Adds what was read next.
+    /// Appends the next page.
     pub(crate) fn push(&mut self, page: CountedPage) {
         if page.is_empty() {
             return;
         }
         self.pending_rows += page.rows() - page.skipped();
         self.end = page.end();
-        if self.forgotten {
+        if self.is_counting_only {
             return;
         }
         if self.next_page == self.pages.len() {
@@ -79,65 +78,65 @@ impl ShardBuffer {
         self.pages.push_back(page);
     }
 
-    /// Nothing follows: the shard is closed and read.
+    /// The shard was read to its end.
     pub(crate) fn close(&mut self) {
-        self.ended = true;
+        self.has_ended = true;
         self.end = ShardPosition::ShardEnd;
     }
 
-    /// Lets go of the rows to be taken and of all that come before the next batch; they stay counted.
-    pub(crate) fn forget(&mut self) {
+    /// Drops the pending pages, and those that follow before the next batch; their rows stay counted.
+    pub(crate) fn drop_pages(&mut self) {
         for page in self.pages.drain(self.next_page..) {
             self.held_bytes -= page.held_bytes();
         }
         self.pending_bytes = 0;
-        self.forgotten = true;
+        self.is_counting_only = true;
     }
 
-    /// Rows no batch has taken yet.
+    /// The rows that no batch has taken.
     pub(crate) fn pending_rows(&self) -> u64 {
         self.pending_rows
     }
 
-    /// Payloads and keys of the pages these rows lie in.
+    /// The size of the pages with pending rows.
     pub(crate) fn pending_bytes(&self) -> usize {
         self.pending_bytes
     }
 
-    /// Memory of all pages, those of a running batch included.
+    /// The memory of all pages, including those of a running batch.
     pub(crate) fn held_bytes(&self) -> usize {
         self.held_bytes
     }
 
     /// Whether all rows were taken and no more will come.
     pub(crate) fn is_drained(&self) -> bool {
-        self.ended && self.pending_rows == 0
+        self.has_ended && self.pending_rows == 0
     }
 
-    /// Behind the last row that was taken.
+    /// After the last row that was taken.
     pub(crate) fn position(&self) -> &ShardPosition {
         &self.position
     }
 
-    /// All that had arrived by then lies in the pages that were taken whole.
+    /// Every record that had arrived by then is in a page that was taken completely.
     pub(crate) fn taken_to(&self) -> Option<UnixMillis> {
         self.taken_to
     }
 
-    /// Behind the last row that was read.
+    /// After the last row that was read.
     pub(crate) fn end(&self) -> &ShardPosition {
         &self.end
     }
 
-    /// Cuts off the next `rows` rows, all of them if there are no more; with the last one goes what
-    /// lies behind it and holds no row, the end of the shard included.
-    pub(crate) fn take(&mut self, rows: u64) -> Taken {
+    /// Takes the next `rows` rows, or all if there are fewer. The last row takes with it what follows it and
+    /// has no rows, including the end of the shard.
+    pub(crate) fn take(&mut self, rows: u64) -> TakenRows {
         let after = self.position.clone();
         let rows = rows.min(self.pending_rows);
-        let slices = if self.forgotten {
-            // Only counted: such rows cannot be cut.
+        let slices = if self.is_counting_only {
+            // Counted rows cannot be split.
             self.pending_rows = 0;
-            self.forgotten = false;
+            self.is_counting_only = false;
             None
         } else {
             Some(self.cut(rows))
@@ -146,10 +145,10 @@ impl ShardBuffer {
             self.position = self.end.clone();
         }
         if self.position != after {
-            let done = self.gone + self.next_page as u64;
-            self.marks.push_back((self.position.clone(), done));
+            let next = self.released + self.next_page as u64;
+            self.batch_ends.push_back((self.position.clone(), next));
         }
-        Taken {
+        TakenRows {
             range: ShardRange {
                 after,
                 upto: self.position.clone(),
@@ -171,7 +170,7 @@ impl ShardBuffer {
                 left -= end - self.next_row;
                 self.next_row = end;
                 if end < page.rows() {
-                    self.position = page.position_behind(end);
+                    self.position = page.position_after(end);
                 }
             }
             if self.next_row < page.rows() {
@@ -186,24 +185,24 @@ impl ShardBuffer {
         slices
     }
 
-    /// Lets go of the pages of the batch that ended at `end`, and of those before it.
-    pub(crate) fn committed(&mut self, end: &ShardPosition) {
-        let Some(mark) = self.marks.iter().position(|(ends, _)| ends == end) else {
+    /// Drops the pages of the batch that ended at `end`, and of earlier ones.
+    pub(crate) fn release(&mut self, end: &ShardPosition) {
+        let Some(batch) = self.batch_ends.iter().position(|(ends, _)| ends == end) else {
             return;
         };
-        let Some((_, done)) = self.marks.drain(..=mark).next_back() else {
+        let Some((_, next)) = self.batch_ends.drain(..=batch).next_back() else {
             return;
         };
-        while self.gone < done
+        while self.released < next
             && let Some(page) = self.pages.pop_front()
         {
             self.held_bytes -= page.held_bytes();
             self.next_page = self.next_page.saturating_sub(1);
-            self.gone += 1;
+            self.released += 1;
         }
     }
 
-    /// The pages with rows to be taken, and the first such row of each.
+    /// The pages with pending rows, and the first such row of each.
     fn pending(&self) -> impl Iterator<Item = (&CountedPage, u64)> {
         let pages = self.pages.range(self.next_page.min(self.pages.len())..);
         pages.enumerate().map(|(number, page)| {
@@ -213,9 +212,9 @@ impl ShardBuffer {
     }
 }
 
-impl Supply for ShardBuffer {
+impl PendingRows for ShardBuffer {
     fn extent(&self, rows: u64, bytes: usize) -> Extent {
-        if self.forgotten {
+        if self.is_counting_only {
             return Extent {
                 rows: self.pending_rows,
                 bytes: 0,

@@ -1,40 +1,39 @@
-//! Shards that splits and merges connect. The rows of a partition key lie in one such family, whatever
-//! became of the shards.
+//! Families of shards that are connected by splits and merges. All rows of a partition key are in one family.
 
 use std::collections::HashMap;
 
 use crate::model::{Shard, ShardId};
 
-/// The places of `shards`, which are ordered by id, family by family. Within a family parents come
-/// before children; families are ordered by their first shard.
+/// The indexes of `shards`, which are ordered by id, grouped by family. Parents precede children, and families
+/// are ordered by their first shard.
 ///
-/// Shards that only one which is not listed any more would connect are strangers to each other: each
-/// partition key was written to one of them.
+/// Shards that are connected only by one that is no longer listed count as separate families: each partition
+/// key was written to one of them.
 pub(crate) fn families(shards: &[Shard]) -> Vec<Vec<usize>> {
-    let places: HashMap<&ShardId, usize> =
+    let indexes: HashMap<&ShardId, usize> =
         (shards.iter().map(|shard| &shard.id).zip(0..)).collect();
     let mut forest = Forest::of(shards.len());
-    for (place, shard) in shards.iter().enumerate() {
+    for (index, shard) in shards.iter().enumerate() {
         for parent in shard.parent.iter().chain(&shard.adjacent_parent) {
-            if let Some(parent) = places.get(parent) {
-                forest.join(place, *parent);
+            if let Some(parent) = indexes.get(parent) {
+                forest.join(index, *parent);
             }
         }
     }
     let mut families: Vec<Vec<usize>> = Vec::new();
     let mut family_of: HashMap<usize, usize> = HashMap::new();
-    // Children come after their parents in the order of ids.
-    for place in 0..shards.len() {
-        let family = *family_of.entry(forest.root(place)).or_insert_with(|| {
+    // The ids of children are greater than those of their parents.
+    for index in 0..shards.len() {
+        let family = *family_of.entry(forest.root(index)).or_insert_with(|| {
             families.push(Vec::new());
             families.len() - 1
         });
-        families[family].push(place);
+        families[family].push(index);
     }
     families
 }
 
-/// Disjoint sets of numbers: each number points to another one of its set, the root to itself.
+/// Disjoint sets of numbers: each number points to another one of its set, and the root to itself.
 struct Forest(Vec<usize>);
 
 impl Forest {
@@ -44,7 +43,7 @@ impl Forest {
 
     fn root(&mut self, mut number: usize) -> usize {
         while self.0[number] != number {
-            // Halves the way for those who come later.
+            // Path halving: later lookups take half the steps.
             self.0[number] = self.0[self.0[number]];
             number = self.0[number];
         }
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_splits_and_merges_connect_is_one_family_parents_first() {
+    fn shards_connected_by_splits_and_merges_are_one_family() {
         let shards = [
             Shard::numbered(0, &[]),
             Shard::numbered(1, &[]),
@@ -71,7 +70,7 @@ mod tests {
             Shard::numbered(4, &[1]),
             // Merged from two families.
             Shard::numbered(5, &[4, 2]),
-            // Siblings whose parent is not listed any more.
+            // Siblings whose parent is no longer listed.
             Shard::numbered(8, &[7]),
             Shard::numbered(9, &[7]),
         ];
@@ -83,8 +82,8 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_shards_are_planned_at_once() {
-        // A stream that was doubled and halved: each shard of the middle has two parents.
+    fn ten_thousand_shards_are_grouped_quickly() {
+        // A stream that was doubled and halved: each new shard has two parents.
         let merged = |n: u32| Shard::numbered(5_000 + n, &[n, (n + 1) % 5_000]);
         let shards: Vec<Shard> = (0..5_000)
             .map(|n| Shard::numbered(n, &[]))

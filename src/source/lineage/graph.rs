@@ -1,42 +1,56 @@
-//! Which shards are there, which follow which, and which may be read.
+//! The graph of tracked shards, and which of them may be read.
 //!
-//! A shard is read only when nothing is left of the shards it was made from, so that the rows of a
-//! partition key stay in order over reshards. A parent that is not known any more is no hindrance.
+//! # Why children wait
+//!
+//! The records of a partition key are ordered within a shard. A split or a merge closes the parents and moves
+//! their keys to the children, so all records of a key in a parent are older than those in a child. Rows of a
+//! key therefore stay in order over reshards if a child is read only after each of its parents has been read
+//! to its end *and* all rows of the parents are in batches.
+//!
+//! A parent that is not tracked does not hold its children back: it has expired, or was finished before. So a
+//! shard must stay tracked until it can no longer be listed. A finished shard is remembered while listings
+//! contain it, because otherwise it would look like a new one and be read again.
+//!
+//! # When a shard is lost
+//!
+//! A listing may be older than a shard that its parent has named, so a shard that is not listed is not lost.
+//! It is lost if the service rejects it as unknown ([`Stage::Missing`]), it has been listed before, and the
+//! next listing does not contain it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::model::{Shard, ShardId};
 
-/// What has become of a shard.
+/// The stage of a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Its parents are not read to their end.
+    /// Its parents have not been read to their end.
     Waiting,
     /// It is being read.
     Reading,
-    /// The service says that it does not exist: the next listing decides.
+    /// The service does not know it: the next listing decides whether it is lost.
     Missing,
-    /// Its end is read and all its rows are in batches.
+    /// Its end has been read, and all its rows are in batches.
     Consumed,
-    /// Its end is in the ranges of a batch, too; nothing is left but to remember that.
+    /// Its end is also in the ranges of a batch, so the log records it.
     Finished,
-    /// It is for another run: a frozen tip lies before it.
+    /// It is left to another run, because it continues after the frozen tip.
     Left,
 }
 
 impl Stage {
-    /// Whether children may be read.
-    fn is_past(self) -> bool {
+    /// Whether its children may be read.
+    fn frees_children(self) -> bool {
         matches!(self, Self::Consumed | Self::Finished)
     }
 }
 
-/// Those of `listed`, which are ordered by id, that came into being since the known ones: neither known
-/// nor ancestors of one, which were read before and are listed once more.
+/// The shards of `listed`, which are ordered by id, that were created since the known ones: those that are
+/// neither known nor ancestors of a known one. Ancestors were read before, and are still listed.
 pub(crate) fn new_shards(listed: &[Shard], is_known: impl Fn(&ShardId) -> bool) -> Vec<&Shard> {
     let mut ancestors: HashSet<&ShardId> = HashSet::new();
     let mut new = Vec::new();
-    // Children come after their parents in the order of ids.
+    // The ids of children are greater than those of their parents.
     for shard in listed.iter().rev() {
         if is_known(&shard.id) || ancestors.contains(&shard.id) {
             ancestors.extend(shard.parent.iter().chain(&shard.adjacent_parent));
@@ -47,7 +61,7 @@ pub(crate) fn new_shards(listed: &[Shard], is_known: impl Fn(&ShardId) -> bool) 
     new
 }
 
-/// The tracked shards of a stream as a graph.
+/// The tracked shards of a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Lineage {
     nodes: BTreeMap<ShardId, Node>,
@@ -58,31 +72,31 @@ pub(crate) struct Lineage {
 struct Node {
     parents: Vec<ShardId>,
     stage: Stage,
-    /// Whether it is certain to have been listed: one that its parent named may not be yet.
-    seen: bool,
+    /// Whether it has been listed; a shard that its parent has named may not be listed yet.
+    was_listed: bool,
 }
 
-/// What a listing says of shards that it does not have.
+/// Shards that a listing does not contain.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Unlisted {
-    /// Finished shards, not tracked any more.
+    /// Finished shards, which are no longer tracked.
     pub(crate) dropped: Vec<ShardId>,
-    /// Shards that were not read to their end.
+    /// Shards that were not read to their end, and never can be.
     pub(crate) lost: Vec<ShardId>,
 }
 
 impl Lineage {
-    /// Tracks a shard that was listed, or that is known from before.
+    /// Tracks a shard that was listed, or is known from an earlier run.
     pub(crate) fn track(&mut self, shard: ShardId, parents: Vec<ShardId>, stage: Stage) {
         self.insert(shard, parents, stage, true);
     }
 
-    /// Tracks a shard that its parent has named.
+    /// Tracks a shard that its parent named.
     pub(crate) fn track_child(&mut self, shard: ShardId, parents: Vec<ShardId>) {
         self.insert(shard, parents, Stage::Waiting, false);
     }
 
-    fn insert(&mut self, shard: ShardId, parents: Vec<ShardId>, stage: Stage, seen: bool) {
+    fn insert(&mut self, shard: ShardId, parents: Vec<ShardId>, stage: Stage, was_listed: bool) {
         for parent in &parents {
             let siblings = self.children.entry(parent.clone()).or_default();
             siblings.push(shard.clone());
@@ -90,7 +104,7 @@ impl Lineage {
         let node = Node {
             parents,
             stage,
-            seen,
+            was_listed,
         };
         self.nodes.insert(shard, node);
     }
@@ -100,8 +114,8 @@ impl Lineage {
         self.nodes.get(shard).map_or(&[], |node| &node.parents)
     }
 
-    /// Takes the parents of a tracked shard from a listing that has it at last. Where `waits`, it is
-    /// read only after them.
+    /// Sets the parents of a tracked shard that is listed for the first time. If `waits`, it is read only after
+    /// them.
     pub(crate) fn adopt(&mut self, shard: &ShardId, parents: Vec<ShardId>, waits: bool) {
         for parent in &parents {
             let siblings = self.children.entry(parent.clone()).or_default();
@@ -119,19 +133,19 @@ impl Lineage {
         self.nodes.contains_key(shard)
     }
 
-    /// What has become of `shard`; `None` where it is not tracked.
+    /// The stage of `shard`; `None` if it is not tracked.
     pub(crate) fn stage(&self, shard: &ShardId) -> Option<Stage> {
         self.nodes.get(shard).map(|node| node.stage)
     }
 
-    /// Puts a tracked shard into another stage.
+    /// Changes the stage of a tracked shard.
     pub(crate) fn set_stage(&mut self, shard: &ShardId, stage: Stage) {
         if let Some(node) = self.nodes.get_mut(shard) {
             node.stage = stage;
         }
     }
 
-    /// The shards that may be read from now on, of all: parents before children.
+    /// Starts all shards that may be read; returns them, parents before children.
     pub(crate) fn start_all(&mut self) -> Vec<ShardId> {
         let waiting: Vec<ShardId> = (self.nodes.iter())
             .filter(|(_, node)| node.stage == Stage::Waiting)
@@ -140,7 +154,7 @@ impl Lineage {
         self.start(waiting)
     }
 
-    /// The children of `shard` that may be read from now on.
+    /// Starts the children of `shard` that may be read, and returns them.
     pub(crate) fn start_children(&mut self, shard: &ShardId) -> Vec<ShardId> {
         let children = self.children.get(shard).cloned().unwrap_or_default();
         self.start(children)
@@ -155,12 +169,12 @@ impl Lineage {
     }
 
     fn may_start(&self, shard: &ShardId) -> bool {
-        let past = |parent: &ShardId| self.stage(parent).is_none_or(Stage::is_past);
+        let is_free = |parent: &ShardId| self.stage(parent).is_none_or(Stage::frees_children);
         let node = self.nodes.get(shard);
-        node.is_some_and(|node| node.stage == Stage::Waiting && node.parents.iter().all(past))
+        node.is_some_and(|node| node.stage == Stage::Waiting && node.parents.iter().all(is_free))
     }
 
-    /// Leaves `shard` and all that descend from it to another run; gives those that were waiting.
+    /// Leaves `shard` and its descendants to another run; returns the descendants.
     pub(crate) fn leave(&mut self, shard: &ShardId) -> Vec<ShardId> {
         self.set_stage(shard, Stage::Left);
         let mut left = Vec::new();
@@ -179,22 +193,20 @@ impl Lineage {
         left
     }
 
-    /// Takes note of a listing: drops finished shards that it does not have, and gives those up that
-    /// the service did not know when they were read: they are read as far as they ever will be. A
-    /// listing alone proves nothing: it may be older than the shard.
+    /// Takes in a listing: drops finished shards that it does not contain, and returns missing ones as lost.
     pub(crate) fn observe(&mut self, listed: &HashSet<&ShardId>) -> Unlisted {
         let mut unlisted = Unlisted::default();
         for (shard, node) in &mut self.nodes {
             if listed.contains(shard) {
-                node.seen = true;
+                node.was_listed = true;
                 if node.stage == Stage::Missing {
                     node.stage = Stage::Reading;
                 }
                 continue;
             }
             match node.stage {
-                Stage::Finished if node.seen => unlisted.dropped.push(shard.clone()),
-                Stage::Missing if node.seen => {
+                Stage::Finished if node.was_listed => unlisted.dropped.push(shard.clone()),
+                Stage::Missing if node.was_listed => {
                     node.stage = Stage::Reading;
                     unlisted.lost.push(shard.clone());
                 }

@@ -1,92 +1,173 @@
-//! A place in a shard, and what it takes to ask the service for what follows it.
+//! The pages of one shard by polling GetRecords.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::array::Array;
+use datafusion::physical_plan::metrics::Count;
 use tokio::time::Instant;
 
+use super::{Failure, PageError, PageRequest, PageSource, ShardPage};
 use crate::kinesis::{
-    ApiError, ApiErrorKind, ApiResult, Backoff, IteratorPosition, RecordColumns, RecordsPage,
-    ShardIterator,
+    ApiError, ApiErrorKind, ApiResult, IteratorPosition, RecordColumns, RecordsPage, ShardIterator,
 };
 use crate::model::{ShardId, ShardPosition, UnixMillis};
-use crate::source::context::ReadContext;
-use crate::source::request::wait_after;
-use crate::source::request::{Answer, Claim};
-use crate::source::retention::{Aim, Gap, Sight, Watch, number_of};
+use crate::source::context::StreamContext;
+use crate::source::request::{
+    Answer, Pace, RecordSize, RequestClock, RequestSlot, UnconfirmedCoverage, wait_after,
+};
+use crate::source::retention::{Gap, GapDetector, PageEvidence, Seek, sequence_of};
 
-/// Asks for one shard, page after page. How much, how often in vain, and among how many requests in
-/// flight is up to the caller.
+/// How far this machine's clock may be ahead of the service's before a start in the future is an error.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+/// How a shard is polled.
 #[derive(Debug)]
-pub(crate) struct Fetcher {
-    pub(crate) context: Arc<ReadContext>,
-    pub(crate) shard: ShardId,
-    /// For failures since the last page.
-    pub(crate) backoff: Backoff,
-    /// When the next request may be sent.
-    pub(crate) next_fetch: Instant,
-    /// None before the first page, and when the last one has expired. A failed call does not use up
-    /// its iterator.
-    pub(crate) iterator: Option<ShardIterator>,
-    position: ShardPosition,
-    /// What retention may have taken behind the position.
-    watch: Watch,
-    /// Set when the iterator has expired since the last page: the first time is no failure.
-    renewed: bool,
-    /// What the last page said, if the next one has to confirm it.
-    claim: Option<Claim>,
+pub(crate) struct PollingSettings {
+    pub(crate) clock: RequestClock,
+    pub(crate) pace: Pace,
+    /// Memory that the caller needs for a record besides its payload and key.
+    pub(crate) record_overhead_bytes: usize,
+    /// Counts GetRecords that were sent.
+    pub(crate) calls: Count,
+    /// Counts iterators that had expired.
+    pub(crate) renewals: Count,
 }
 
-impl Fetcher {
-    /// Begins behind `position`; `random` spreads the waits after failures.
-    pub(crate) fn new(
-        context: Arc<ReadContext>,
-        shard: ShardId,
-        position: ShardPosition,
-        watch: Watch,
-        random: fastrand::Rng,
-    ) -> Self {
-        Self {
-            backoff: context.backoff(random),
-            next_fetch: Instant::now(),
-            iterator: None,
-            position,
-            watch,
-            renewed: false,
-            claim: None,
-            context,
-            shard,
+/// Polls one shard, page by page.
+#[derive(Debug)]
+pub(crate) struct PollingPages {
+    context: Arc<StreamContext>,
+    shard: ShardId,
+    settings: PollingSettings,
+    /// Held from `ready` until the request is sent.
+    slot: Option<RequestSlot>,
+    next_request: Instant,
+    /// `None` before the first page, and after it has expired. A failed call does not use up its iterator.
+    iterator: Option<ShardIterator>,
+    position: ShardPosition,
+    gaps: GapDetector,
+    record_size: RecordSize,
+    /// Whether the iterator has expired since the last page: once is normal, again is a failure.
+    was_renewed: bool,
+    /// What the last page covers, if the next one has to confirm it.
+    unconfirmed: Option<UnconfirmedCoverage>,
+}
+
+/// A GetRecords that was sent.
+#[derive(Debug, Clone, Copy)]
+struct SentRequest {
+    at: Instant,
+    /// The same by the request clock.
+    time: UnixMillis,
+    limit: usize,
+}
+
+impl PageSource for PollingPages {
+    async fn ready(&mut self) {
+        tokio::time::sleep_until(self.next_request).await;
+        if self.slot.is_none() {
+            self.slot = Some(self.context.in_flight.slot().await);
         }
     }
 
-    /// Behind the last page.
-    pub(crate) fn position(&self) -> &ShardPosition {
+    async fn next_page(&mut self, request: PageRequest) -> Result<Option<ShardPage>, PageError> {
+        let slot = match self.slot.take() {
+            Some(slot) => slot,
+            None => self.context.in_flight.slot().await,
+        };
+        let (sent, page) = slot.send(self.send(request)).await;
+        match page {
+            Ok(page) => self.arrived(page, sent).await,
+            Err(error) => self.failed(error, sent),
+        }
+    }
+
+    fn pause(&mut self) {
+        self.slot = None;
+    }
+
+    fn position(&self) -> &ShardPosition {
         &self.position
     }
+}
 
-    /// All that had arrived by then was read, or is not wanted.
-    pub(crate) fn read_to(&self) -> Option<UnixMillis> {
-        self.watch.read_to()
-    }
-
-    /// Whether the last page, which was empty, says nothing of what was read.
-    pub(crate) fn is_unsure(&self) -> bool {
-        self.watch.is_unsure()
-    }
-
-    /// Before a request at `now`: an iterator that retention may have overtaken is let go.
-    pub(crate) fn prepare(&mut self, now: UnixMillis) {
-        self.watch.knows(self.context.retention.kept());
-        if self.watch.look(&self.position, now) {
-            self.iterator = None;
+impl PollingPages {
+    /// Begins at `position`.
+    pub(crate) fn new(
+        context: Arc<StreamContext>,
+        shard: ShardId,
+        position: ShardPosition,
+        gaps: GapDetector,
+        settings: PollingSettings,
+    ) -> Self {
+        Self {
+            context,
+            shard,
+            settings,
+            slot: None,
+            next_request: Instant::now(),
+            iterator: None,
+            position,
+            gaps,
+            record_size: RecordSize::assumed(),
+            was_renewed: false,
+            unconfirmed: None,
         }
     }
 
-    /// `columns`, with what the next page is to be understood by.
-    pub(crate) fn columns(&self, columns: RecordColumns) -> RecordColumns {
-        let needed = self.watch.needs_numbers(&self.position);
+    /// One GetRecords, and one GetShardIterator before it if there is no iterator.
+    async fn send(&mut self, request: PageRequest) -> (SentRequest, ApiResult<RecordsPage>) {
+        let context = Arc::clone(&self.context);
+        let memory = context.in_flight.reserve(request.max_bytes);
+        let limit = self.record_size.records_within(memory.bytes());
+        let limit = limit
+            .min(request.max_records)
+            .min(context.options.records_per_fetch);
+        let mut sent = self.sent(limit);
+        self.gaps.update_window(context.retention.window());
+        if self.gaps.begin_request(&self.position, sent.time) {
+            self.iterator = None;
+        }
+        let iterator = match &self.iterator {
+            Some(iterator) => iterator.clone(),
+            None => match self.new_iterator().await {
+                Ok(iterator) => self.iterator.insert(iterator).clone(),
+                Err(error) => return (sent, Err(error)),
+            },
+        };
+        sent = self.sent(limit);
+        self.settings.calls.add(1);
+        let columns = self.needed_columns(request.columns);
+        let (kinesis, stream) = (&context.kinesis, &context.stream);
+        let page = kinesis.get_records(stream, &iterator, limit, columns);
+        (sent, page.await)
+    }
+
+    fn sent(&self, limit: usize) -> SentRequest {
+        SentRequest {
+            at: Instant::now(),
+            time: self.settings.clock.now(),
+            limit,
+        }
+    }
+
+    /// An iterator that seeks where the gap detector wants it: after the last record that was read, at that
+    /// record, or at the oldest one.
+    async fn new_iterator(&self) -> ApiResult<ShardIterator> {
+        let (kinesis, stream) = (&self.context.kinesis, &self.context.stream);
+        let at = match (self.gaps.seek(), sequence_of(&self.position)) {
+            (Seek::Oldest, _) => IteratorPosition::TrimHorizon,
+            (Seek::LastRead, Some(sequence)) => IteratorPosition::At(sequence.clone()),
+            _ => iterator_position(&self.position),
+        };
+        kinesis.get_shard_iterator(stream, &self.shard, &at).await
+    }
+
+    /// `columns`, and those that the gap detector needs.
+    fn needed_columns(&self, columns: RecordColumns) -> RecordColumns {
+        let needed = self.gaps.needs_sequence_numbers(&self.position);
         RecordColumns {
             sequence_number: columns.sequence_number || needed,
             arrival: columns.arrival || needed,
@@ -94,166 +175,189 @@ impl Fetcher {
         }
     }
 
-    /// One request for an iterator after the last record that was read, at that record where it is
-    /// to prove that nothing is gone, or at the start.
-    pub(crate) async fn new_iterator(&self) -> ApiResult<ShardIterator> {
-        let (kinesis, stream) = (&self.context.kinesis, &self.context.stream);
-        let at = match (self.watch.aim(), number_of(&self.position)) {
-            (Aim::Oldest, _) => IteratorPosition::TrimHorizon,
-            (Aim::Record, Some(number)) => IteratorPosition::At(number.clone()),
-            _ => iterator_position(&self.position),
-        };
-        kinesis.get_shard_iterator(stream, &self.shard, &at).await
-    }
-
-    /// One request for a page.
-    pub(crate) async fn get_records(
-        &self,
-        iterator: &ShardIterator,
-        limit: usize,
-        columns: RecordColumns,
-    ) -> ApiResult<RecordsPage> {
-        let (kinesis, stream) = (&self.context.kinesis, &self.context.stream);
-        kinesis.get_records(stream, iterator, limit, columns).await
-    }
-
-    /// What `page` says, asked for `limit` records at `asked_at`.
-    pub(crate) fn answer(
+    async fn arrived(
         &mut self,
-        page: &RecordsPage,
-        asked_at: UnixMillis,
-        limit: usize,
-    ) -> Answer {
-        let answer = Answer::of(page, asked_at, limit, self.context.max_record_bytes);
-        let before = self.claim.take();
-        if self.watch.aim() != Aim::Onward {
-            // It does not begin where the page before ended.
+        page: RecordsPage,
+        sent: SentRequest,
+    ) -> Result<Option<ShardPage>, PageError> {
+        let bytes = page.size_bytes() + page.len() * self.settings.record_overhead_bytes;
+        self.record_size.learn(page.len(), bytes);
+        let answer = self.answer(&page, sent);
+        match self.must_seek_again(&page, &answer, sent).await {
+            Ok(false) => Ok(Some(self.accept(page, &answer, sent))),
+            Ok(true) => Ok(None),
+            Err(error) => self.failed(error, sent),
+        }
+    }
+
+    /// What `page` says about the tip of the shard, together with the page before it.
+    fn answer(&mut self, page: &RecordsPage, sent: SentRequest) -> Answer {
+        let max_record_bytes = self.context.max_record_bytes;
+        let answer = Answer::of(page, sent.time, sent.limit, max_record_bytes);
+        let previous = self.unconfirmed.take();
+        if self.gaps.seek() != Seek::Next {
+            // The page does not continue the previous one.
             return answer;
         }
-        self.claim = answer.claim();
+        self.unconfirmed = answer.unconfirmed();
         Answer {
-            confirmed: before.and_then(|claim| claim.confirmed_by(page)),
+            confirmed: previous.and_then(|previous| previous.confirmed_by(page)),
             ..answer
         }
     }
 
-    /// Before a page that was asked for at `sent` is taken: learns the retention of the stream where that
-    /// decides what the page says. Gives whether the page is to be asked for again, from the last record
-    /// that was read.
-    pub(crate) async fn must_ask_again(
+    /// Whether the page cannot be used, because the last record that was read has to be requested once more.
+    /// Asks for the retention of the stream if the decision depends on it.
+    async fn must_seek_again(
         &mut self,
         page: &RecordsPage,
         answer: &Answer,
-        sent: Instant,
+        sent: SentRequest,
     ) -> ApiResult<bool> {
-        let sight = sight(page, answer);
-        if !self.watch.depends_on_retention(&self.position, sight) {
+        let evidence = evidence(page, answer);
+        if !self.gaps.depends_on_retention(&self.position, evidence) {
             return Ok(false);
         }
-        self.watch.knows(self.context.learn_retention(sent).await?);
-        let again = self.watch.rejects(&self.position, sight);
+        let window = self.context.refresh_retention(sent.at).await?;
+        self.gaps.update_window(window);
+        let again = self.gaps.rejects(&self.position, evidence);
         if again {
             self.iterator = None;
-            self.next_fetch =
-                sent + wait_after(page.size_bytes(), self.context.options.fetch_interval);
+            let interval = self.context.options.fetch_interval;
+            self.next_request = sent.at + wait_after(page.size_bytes(), interval);
         }
         Ok(again)
     }
 
-    /// Moves on behind a page that was asked for at `sent`, with what its answer says; the next is due
-    /// once the pace allows it, and no sooner than `least_wait` after that. Gives what of the page was
-    /// not read before, and what is gone before it.
-    pub(crate) fn move_on(
-        &mut self,
-        page: RecordsPage,
-        answer: &Answer,
-        sent: Instant,
-        least_wait: Duration,
-    ) -> (RecordsPage, Option<Gap>) {
-        self.backoff.reset();
-        self.renewed = false;
+    /// Moves on to the end of `page`.
+    fn accept(&mut self, mut page: RecordsPage, answer: &Answer, sent: SentRequest) -> ShardPage {
+        self.was_renewed = false;
         let wait = wait_after(page.size_bytes(), self.context.options.fetch_interval);
-        self.next_fetch = sent + wait.max(least_wait);
-        let (records, behind) = (page.len(), page.behind_latest);
-        tracing::trace!(shard = %self.shard, records, ?behind, "page");
-        let aim = self.watch.aim();
-        let gap = self.watch.saw(&self.position, sight(&page, answer));
-        let page = match aim {
-            Aim::Onward => page,
-            Aim::Record | Aim::Oldest => without_read(page, &self.position),
+        let least_wait = match page.is_empty() {
+            true => self.settings.pace.after_empty_page,
+            false => Duration::ZERO,
         };
-        if let Some(sequence) = page.last_sequence() {
+        self.next_request = sent.at + wait.max(least_wait);
+        let behind = page.behind_latest;
+        tracing::trace!(shard = %self.shard, records = page.len(), ?behind, "page");
+        let seek = self.gaps.seek();
+        let gap: Option<Gap> = self.gaps.observe(&self.position, evidence(&page, answer));
+        self.iterator = page.next.take();
+        let is_last = self.iterator.is_none();
+        if self.gaps.seek() == Seek::Oldest && seek != Seek::Oldest {
+            self.iterator = None;
+        }
+        let ended = is_last.then(|| std::mem::take(&mut page.children));
+        let records = match seek {
+            Seek::Next => page,
+            Seek::LastRead | Seek::Oldest => without_read(page, &self.position),
+        };
+        if let Some(sequence) = records.last_sequence() {
             self.position = ShardPosition::After {
                 sequence: sequence.clone(),
                 sub_sequence: None,
             };
         }
-        self.iterator.clone_from(&page.next);
-        if self.watch.aim() == Aim::Oldest && aim != Aim::Oldest {
-            self.iterator = None;
+        let is_conclusive = !self.gaps.is_undecided();
+        ShardPage {
+            covered: answer.covered().filter(|_| is_conclusive),
+            read_to: self.gaps.read_to(),
+            at_tip: is_conclusive && !answer.is_full() && behind.unwrap_or_default().is_zero(),
+            // A missing lag may be any lag.
+            found_nothing: is_conclusive && records.is_empty() && behind == Some(Duration::ZERO),
+            gap,
+            ended,
+            records,
         }
-        (page, gap)
     }
 
-    /// Takes note of a failure; gives whether it is none: the iterator has expired, for the first time
-    /// since the last page.
-    pub(crate) fn forgives(&mut self, error: &ApiError) -> bool {
-        if error.kind() != ApiErrorKind::ExpiredIterator {
+    fn failed(
+        &mut self,
+        error: ApiError,
+        sent: SentRequest,
+    ) -> Result<Option<ShardPage>, PageError> {
+        self.next_request = sent.at + self.settings.pace.after_failure;
+        let failure = match error.kind() {
+            ApiErrorKind::ExpiredIterator => {
+                self.settings.renewals.add(1);
+                self.iterator = None;
+                if !std::mem::replace(&mut self.was_renewed, true) {
+                    return Ok(None);
+                }
+                Failure::Transient
+            }
+            ApiErrorKind::NotFound => {
+                self.iterator = None;
+                Failure::UnknownShard
+            }
+            ApiErrorKind::InvalidArgument if self.was_sent_sequence() => {
+                self.iterator = None;
+                Failure::RejectedPosition
+            }
+            ApiErrorKind::InvalidArgument if self.starts_in_near_future() => Failure::StartInFuture,
+            _ if error.is_retryable() => Failure::Transient,
+            _ => Failure::Permanent,
+        };
+        Err(PageError { error, failure })
+    }
+
+    /// Whether the request named a sequence number, or an iterator, of this stream.
+    fn was_sent_sequence(&self) -> bool {
+        self.iterator.is_some() || sequence_of(&self.position).is_some()
+    }
+
+    fn starts_in_near_future(&self) -> bool {
+        let ShardPosition::AtTimestamp(time) = self.position else {
             return false;
-        }
-        self.iterator = None;
-        !std::mem::replace(&mut self.renewed, true)
-    }
-
-    /// Where in the stream it is.
-    pub(crate) fn place(&self) -> String {
-        self.context.place(&self.shard, &self.position)
+        };
+        let now = self.context.clock.now();
+        time.since(now).max(now.since(time)) < MAX_CLOCK_SKEW
     }
 }
 
-/// What `page` tells of the horizon.
-fn sight<'a>(page: &'a RecordsPage, answer: &'a Answer) -> Sight<'a> {
-    let arrived = |record: usize| {
+/// What the gap detector needs to know of `page`.
+fn evidence<'a>(page: &'a RecordsPage, answer: &'a Answer) -> PageEvidence<'a> {
+    let arrival = |record: usize| {
         let times = page.arrival().filter(|times| times.is_valid(record));
         times.map(|times| UnixMillis(times.value(record) / 1_000))
     };
     let first = (!page.is_empty()).then(|| {
-        let number = page
+        let sequence = page
             .sequence_number()
             .map_or("", |numbers| numbers.value(0));
-        (number, arrived(0))
+        (sequence, arrival(0))
     });
-    Sight {
+    PageEvidence {
         answer,
         first,
-        last_arrival: page.len().checked_sub(1).and_then(arrived),
+        last_arrival: page.len().checked_sub(1).and_then(arrival),
         ended: page.next.is_none(),
     }
 }
 
-/// `page` from the first record that `position` stands before or in.
+/// `page` without the records that precede `position`.
 fn without_read(page: RecordsPage, position: &ShardPosition) -> RecordsPage {
-    let (Some(number), Some(numbers)) = (number_of(position), page.sequence_number()) else {
+    let (Some(sequence), Some(numbers)) = (sequence_of(position), page.sequence_number()) else {
         return page;
     };
-    let whole = matches!(
+    let is_read_whole = matches!(
         position,
         ShardPosition::After {
             sub_sequence: None,
             ..
         }
     );
-    let is_read = |digits: &&str| match number.cmp_digits(digits) {
+    let is_read = |digits: &&str| match sequence.cmp_digits(digits) {
         Ordering::Greater => true,
-        Ordering::Equal => whole,
+        Ordering::Equal => is_read_whole,
         Ordering::Less => false,
     };
     let read = numbers.iter().flatten().take_while(is_read).count();
     page.without_first(read)
 }
 
-/// A place inside an aggregated record is reached by reading that record again.
-pub(crate) fn iterator_position(position: &ShardPosition) -> IteratorPosition {
+/// A position inside an aggregated record is reached by reading that record again.
+fn iterator_position(position: &ShardPosition) -> IteratorPosition {
     match position {
         ShardPosition::TrimHorizon => IteratorPosition::TrimHorizon,
         ShardPosition::AtTimestamp(time) => IteratorPosition::AtTimestamp(*time),

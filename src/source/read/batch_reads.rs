@@ -1,4 +1,4 @@
-//! What a batch reads of one stream, and what of it is already in memory.
+//! What a batch reads of one stream, and which of its rows are already in memory.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use super::shard_read::ShardRead;
 use crate::model::ShardId;
 use crate::source::rows::PageSlice;
 
-/// What a batch reads of one stream, ready for a plan.
+/// The reads of one stream in one batch, ready for a plan.
 #[derive(Debug, Default)]
 pub(crate) struct BatchReads {
-    /// Ranges with rows only: from where to which position of which shard.
+    /// One read per shard with rows.
     pub(crate) reads: Vec<ShardRead>,
-    /// Rows of `reads` that are in memory; those of other shards are read from Kinesis.
+    /// The rows of shards that are in memory; other shards are read from Kinesis.
     pub(crate) buffered: HashMap<ShardId, Vec<PageSlice>>,
 }
 
 impl BatchReads {
-    /// Numbers the reads from `base` on, in their order; gives the number that follows the last one.
+    /// Numbers the reads in order, starting at `base`; returns the number after the last one.
     pub(crate) fn number_from(&mut self, base: u32) -> u32 {
         let mut next = base;
         for read in &mut self.reads {

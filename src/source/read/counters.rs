@@ -1,43 +1,41 @@
-//! What reading a shard counts, as metrics of the plan: EXPLAIN ANALYZE shows them.
+//! The counters of a read, as metrics of its plan node: EXPLAIN ANALYZE shows them.
 
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder,
 };
 
-use crate::source::rows::Findings;
-use crate::source::rows::PageSlice;
+use crate::source::rows::{Findings, PageSlice};
 
-/// Counters of one shard's read.
+/// The counters of one partition.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadCounters {
-    /// Rows and time.
+    /// Output rows and time.
     pub(crate) baseline: BaselineMetrics,
     /// Kinesis records; an aggregated one counts once.
     pub(crate) records: Count,
-    /// Data and partition keys of these records.
+    /// The size of their data and partition keys.
     pub(crate) bytes: Count,
-    /// Kinesis records of these that were in memory already.
+    /// The records that were already in memory.
     pub(crate) buffered_records: Count,
     /// GetRecords that were sent.
     pub(crate) calls: Count,
-    /// GetRecords that were throttled.
+    /// Requests that were throttled.
     pub(crate) throttles: Count,
-    /// GetRecords that failed for other reasons and were sent again.
+    /// Requests that failed for other reasons and were retried.
     pub(crate) retries: Count,
-    /// Aggregated records that pointed outside their own tables and were kept whole.
+    /// Aggregated records with an index outside their own tables; each is one row.
     pub(crate) damaged_aggregates: Count,
-    /// User records outside the hash range of their shard, left out.
+    /// User records that the hash filter dropped.
     pub(crate) filtered: Count,
-    /// Reads that found records gone: ranges that could not be read whole any more, and places that
-    /// retention had overtaken. The metric `lost_ranges` of the plan; a streaming query adds those of
-    /// its batches to the losses its readers found.
+    /// Reads that lost records: ranges that can no longer be read completely, and positions whose records have
+    /// expired. A streaming query adds those of its batches to the losses that its readers found.
     pub(crate) lost_ranges: Count,
-    /// How far the last page ended behind the tip.
+    /// The lag of the last page behind the tip.
     pub(crate) millis_behind_latest: Gauge,
 }
 
 impl ReadCounters {
-    /// Counters of `partition`, registered in `metrics`.
+    /// The counters of `partition`, registered in `metrics`.
     pub(crate) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
         let count = |name| MetricBuilder::new(metrics).counter(name, partition);
         Self {
@@ -55,13 +53,14 @@ impl ReadCounters {
                 .gauge("millis_behind_latest", partition),
         }
     }
-    /// Counts what a read takes of a page.
+
+    /// Counts the records of a slice.
     pub(crate) fn add_slice(&self, slice: &PageSlice) {
         self.records.add(slice.records().len());
         self.bytes.add(slice.size_bytes());
     }
 
-    /// Counts what opening pages has come across.
+    /// Counts what was found while a page was turned into rows.
     pub(crate) fn add(&self, findings: Findings) {
         self.damaged_aggregates.add(findings.damaged);
         self.filtered.add(findings.filtered);

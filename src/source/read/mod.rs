@@ -1,8 +1,8 @@
-//! One read of a shard with a known end: up to the tip of a bounded scan, or the exact range of a batch.
+//! One read of a shard that has an end: the tip of a bounded scan, or the exact range of a batch.
 
 mod batch_reads;
+mod context;
 mod counters;
-mod pages;
 mod range_end;
 mod recent_pages;
 mod row_reader;
@@ -12,7 +12,7 @@ mod shard_reader;
 mod tests;
 
 pub(crate) use self::batch_reads::BatchReads;
+pub(crate) use self::context::ReadContext;
 pub(crate) use self::counters::ReadCounters;
-pub(crate) use self::recent_pages::RecentPages;
 pub(crate) use self::row_reader::RowReader;
 pub(crate) use self::shard_read::{ShardRead, Until};

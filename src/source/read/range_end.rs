@@ -1,10 +1,10 @@
-//! Which rows of a page a read takes: where they begin, and where an exact read ends.
+//! Which rows of a page belong to a read: where the unread rows begin, and where an exact range ends.
 //!
-//! Sequence numbers are compared once per page; only the page that holds the end is searched.
+//! Sequence numbers are compared once per page; only the page that contains the end is searched.
 //!
-//! A range is seen to be cut short by its end, and by a start inside a record. Records missing behind
-//! a start between two records leave no trace but the number of rows: numbers have gaps, and the record
-//! before the start may be gone by right.
+//! A truncated range shows at its end, and at a start inside an aggregated record. Records that are missing
+//! after a start between two records show only in the number of rows: sequence numbers have gaps, and the
+//! record before the start may have expired legitimately.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,31 +14,31 @@ use crate::kinesis::RecordsPage;
 use crate::model::{SequenceNumber, ShardPosition};
 use crate::source::rows::RowIndex;
 
-/// Answers at the tip, without a record and one after the other, before what is not there is taken
-/// for lost. One would do if every server told the truth about its tip.
-const LOOKS_AT_TIP: u32 = 3;
+/// How many empty pages in a row must come from the tip before missing records count as lost. One would
+/// suffice if every server reported its tip correctly.
+const MIN_EMPTY_PAGES_AT_TIP: u32 = 3;
 
-/// Why a range can no longer be read whole.
+/// Why a range can no longer be read completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// The record the range starts inside of is gone; this one comes first.
+pub(super) enum RangeLoss {
+    /// The record that the range starts inside has expired; this one comes first.
     Start(String),
-    /// The record the range ends with is gone; this one comes where it should.
+    /// The last record of the range has expired; this one comes in its place.
     End(String),
-    /// The shard ended before.
+    /// The shard ended before the range did.
     ShardEnded,
-    /// The shard holds nothing more, and is not closed.
+    /// The shard is open and holds nothing more.
     Tip,
-    /// Both ends are there, or open, and not all rows between them.
+    /// Both ends were found, but not all rows between them.
     Rows {
-        /// Rows that were there.
-        came: u64,
-        /// Rows when the range was planned.
+        /// The rows that were found.
+        found: u64,
+        /// The rows when the range was planned.
         planned: u64,
     },
 }
 
-impl fmt::Display for Loss {
+impl fmt::Display for RangeLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(found) => {
@@ -47,59 +47,61 @@ impl fmt::Display for Loss {
             Self::End(found) => {
                 write!(f, "the record it ends with is gone, {found} comes instead")
             }
-            Self::ShardEnded => f.write_str("the shard ends before it does"),
-            Self::Tip => f.write_str("the open shard holds no record up to its end"),
-            Self::Rows { came, planned } => {
-                let gone = planned.saturating_sub(*came);
+            Self::ShardEnded => f.write_str("the shard ends before the range does"),
+            Self::Tip => f.write_str("the open shard holds no record up to the end of the range"),
+            Self::Rows { found, planned } => {
+                let gone = planned.saturating_sub(*found);
                 write!(f, "{gone} of its {planned} rows are gone")
             }
         }
     }
 }
 
-/// What a page has of a range.
+/// The part of a page that belongs to a range.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Taken {
-    pub(crate) first: RowIndex,
-    pub(crate) end: RowIndex,
-    /// Whether nothing of the range comes after the page.
-    pub(crate) done: bool,
-    pub(crate) loss: Option<Loss>,
+pub(super) struct RangePart {
+    pub(super) first: RowIndex,
+    pub(super) end: RowIndex,
+    /// Whether no later page contains a part of the range.
+    pub(super) done: bool,
+    pub(super) loss: Option<RangeLoss>,
 }
 
-/// The end of an exact read.
+/// Finds the end of an exact range.
 #[derive(Debug)]
-pub(crate) struct RangeEnd {
+pub(super) struct RangeEnd {
     upto: ShardPosition,
-    looks_at_tip: u32,
+    empty_pages_at_tip: u32,
 }
 
 impl RangeEnd {
-    /// An end with the row at `upto`, or with the shard.
-    pub(crate) fn new(upto: ShardPosition) -> Self {
+    /// The range ends with the row at `upto`, or with the shard.
+    pub(super) fn new(upto: ShardPosition) -> Self {
         Self {
             upto,
-            looks_at_tip: 0,
+            empty_pages_at_tip: 0,
         }
     }
 
-    /// What to take of `page`, which follows `from`; `at_tip` says that the shard held nothing more.
+    /// The part of `page`, which follows `from`, that belongs to the range. `shard_ended` if it is the last
+    /// page of the shard, `at_tip` if the shard held nothing more.
     ///
     /// # Errors
-    /// The end is a place that is found only by going there.
-    pub(crate) fn take(
+    /// The range ends neither at a record nor at the end of the shard.
+    pub(super) fn take(
         &mut self,
         page: &RecordsPage,
         from: &ShardPosition,
+        shard_ended: bool,
         at_tip: bool,
-    ) -> Result<Taken> {
-        self.looks_at_tip = if at_tip && page.is_empty() {
-            self.looks_at_tip + 1
+    ) -> Result<RangePart> {
+        self.empty_pages_at_tip = if at_tip && page.is_empty() {
+            self.empty_pages_at_tip + 1
         } else {
             0
         };
-        let (end, found) = match &self.upto {
-            ShardPosition::ShardEnd => (RowIndex::before(page.len()), page.next.is_none()),
+        let (end, is_found) = match &self.upto {
+            ShardPosition::ShardEnd => (RowIndex::before(page.len()), shard_ended),
             ShardPosition::After {
                 sequence,
                 sub_sequence,
@@ -108,10 +110,11 @@ impl RangeEnd {
                     let (record, order) = search(page, sequence)?;
                     if order != Ordering::Equal {
                         let end = RowIndex::before(record);
-                        let number = number_at(page, record).unwrap_or_default().to_owned();
-                        return Ok(taken(page, from, end, true, Some(Loss::End(number))));
+                        let found = sequence_at(page, record).unwrap_or_default();
+                        let loss = RangeLoss::End(found.to_owned());
+                        return Ok(part(page, from, end, true, Some(loss)));
                     }
-                    (place_behind(record, *sub_sequence), true)
+                    (index_after(record, *sub_sequence), true)
                 }
                 _ => (RowIndex::before(page.len()), false),
             },
@@ -121,30 +124,32 @@ impl RangeEnd {
                 )));
             }
         };
-        let loss = match page.next {
-            _ if found => None,
-            None => Some(Loss::ShardEnded),
-            Some(_) => (self.looks_at_tip >= LOOKS_AT_TIP).then_some(Loss::Tip),
+        let is_at_tip = self.empty_pages_at_tip >= MIN_EMPTY_PAGES_AT_TIP;
+        let loss = match (is_found, shard_ended) {
+            (true, _) => None,
+            (false, true) => Some(RangeLoss::ShardEnded),
+            (false, false) => is_at_tip.then_some(RangeLoss::Tip),
         };
-        Ok(taken(page, from, end, found || loss.is_some(), loss))
+        let done = is_found || loss.is_some();
+        Ok(part(page, from, end, done, loss))
     }
 }
 
-fn taken(
+fn part(
     page: &RecordsPage,
     from: &ShardPosition,
     end: RowIndex,
     done: bool,
-    loss: Option<Loss>,
-) -> Taken {
+    loss: Option<RangeLoss>,
+) -> RangePart {
     let first = first_row(page, from);
-    let start_is_gone = inside(from).is_some() && first.sub == 0;
-    let loss = loss.or_else(|| match number_at(page, 0) {
-        Some(found) if start_is_gone => Some(Loss::Start(found.to_owned())),
-        None if start_is_gone && done => Some(Loss::ShardEnded),
+    let start_is_gone = inside_record(from).is_some() && first.sub == 0;
+    let loss = loss.or_else(|| match sequence_at(page, 0) {
+        Some(found) if start_is_gone => Some(RangeLoss::Start(found.to_owned())),
+        None if start_is_gone && done => Some(RangeLoss::ShardEnded),
         _ => None,
     });
-    Taken {
+    RangePart {
         first,
         end,
         done,
@@ -152,11 +157,12 @@ fn taken(
     }
 }
 
-/// The first record at `sequence` or behind it, and which of the two; there is one.
+/// The index of the first record at or after `sequence`, and `Equal` or `Greater`. The caller knows that there
+/// is one.
 fn search(page: &RecordsPage, sequence: &SequenceNumber) -> Result<(usize, Ordering)> {
-    let numbers = page.sequence_number().ok_or_else(|| {
-        Error::internal("a page of a range has no sequence numbers to find its end by")
-    })?;
+    let numbers = page
+        .sequence_number()
+        .ok_or_else(|| Error::internal("a page of a range has no sequence numbers"))?;
     let (mut low, mut high) = (0, page.len());
     while low < high {
         let middle = low + (high - low) / 2;
@@ -169,8 +175,8 @@ fn search(page: &RecordsPage, sequence: &SequenceNumber) -> Result<(usize, Order
     Ok((low, Ordering::Greater))
 }
 
-/// Behind a user record of `record`, or behind all of them.
-fn place_behind(record: usize, sub: Option<u64>) -> RowIndex {
+/// The index after a user record of `record`, or after all of them.
+fn index_after(record: usize, sub: Option<u64>) -> RowIndex {
     match sub {
         None => RowIndex::before(record + 1),
         Some(sub) => RowIndex {
@@ -180,13 +186,13 @@ fn place_behind(record: usize, sub: Option<u64>) -> RowIndex {
     }
 }
 
-fn number_at(page: &RecordsPage, record: usize) -> Option<&str> {
+fn sequence_at(page: &RecordsPage, record: usize) -> Option<&str> {
     let numbers = page.sequence_number()?;
     (record < page.len()).then(|| numbers.value(record))
 }
 
-/// The record `position` stands in, and how many user records of it were read.
-pub(crate) fn inside(position: &ShardPosition) -> Option<(&SequenceNumber, u64)> {
+/// If `position` is inside an aggregated record: that record, and how many of its user records were read.
+pub(super) fn inside_record(position: &ShardPosition) -> Option<(&SequenceNumber, u64)> {
     match position {
         ShardPosition::After {
             sequence,
@@ -196,11 +202,11 @@ pub(crate) fn inside(position: &ShardPosition) -> Option<(&SequenceNumber, u64)>
     }
 }
 
-/// Where the unread rows of the page that follows `position` begin. A record that is gone takes
-/// none of the next one with it.
-pub(crate) fn first_row(page: &RecordsPage, position: &ShardPosition) -> RowIndex {
-    let read = inside(position)
-        .filter(|(sequence, _)| number_at(page, 0) == Some(sequence.as_str()))
+/// The first unread row of the page that follows `position`. If the record of the position has expired, the
+/// page begins with a later one, which is unread.
+pub(super) fn first_row(page: &RecordsPage, position: &ShardPosition) -> RowIndex {
+    let read = inside_record(position)
+        .filter(|(sequence, _)| sequence_at(page, 0) == Some(sequence.as_str()))
         .map_or(0, |(_, read)| read);
     RowIndex {
         record: 0,

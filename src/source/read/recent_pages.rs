@@ -1,4 +1,4 @@
-//! What a bounded scan has read last, so that a record it has failed at can be found again.
+//! The pages that a bounded scan read last. They are read again to find the record that made a query fail.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,25 +6,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::shard_read::{ShardRead, Until};
 use crate::model::{ShardId, ShardPosition};
 
-/// Pages of a shard that are remembered: more than can be on their way between a scan and what computes.
+/// Remembered pages per shard: more than can be in flight between a scan and the operator that fails.
 const REMEMBERED_PAGES: usize = 8;
 
-/// The places of the pages that were read last of each shard. Noted once a page.
+/// The positions of the last pages of each shard. Updated once per page.
 #[derive(Debug, Default)]
 pub(crate) struct RecentPages(Mutex<BTreeMap<ShardId, Recent>>);
 
 #[derive(Debug)]
 struct Recent {
     read: ShardRead,
-    /// Where the pages began, the oldest first.
+    /// The start of each page, oldest first.
     starts: VecDeque<ShardPosition>,
-    /// Behind the last one.
+    /// The end of the last page.
     end: ShardPosition,
 }
 
 impl RecentPages {
-    /// Notes that `read` has come from `start` to `end` with a page.
-    pub(crate) fn note(&self, read: &ShardRead, start: ShardPosition, end: ShardPosition) {
+    /// Records a page of `read` from `start` to `end`.
+    pub(super) fn record(&self, read: &ShardRead, start: ShardPosition, end: ShardPosition) {
         let mut shards = self.lock();
         let recent = shards.entry(read.shard.clone()).or_insert_with(|| Recent {
             read: read.clone(),
@@ -38,7 +38,7 @@ impl RecentPages {
         recent.end = end;
     }
 
-    /// The reads of the pages that are remembered.
+    /// Reads of the remembered pages.
     pub(crate) fn reads(&self) -> Vec<ShardRead> {
         let shards = self.lock();
         let reads = shards.values().filter_map(|recent| {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_pages_of_each_shard_are_remembered() {
+    fn only_the_last_pages_of_a_shard_are_remembered() {
         let recent = RecentPages::default();
         let read = ShardRead {
             shard: ShardId::new("shardId-000000000000"),
@@ -90,10 +90,10 @@ mod tests {
             }]
         };
         assert_eq!(recent.reads(), []);
-        recent.note(&read, ShardPosition::TrimHorizon, after(1));
+        recent.record(&read, ShardPosition::TrimHorizon, after(1));
         assert_eq!(recent.reads(), expected(ShardPosition::TrimHorizon, 1));
         for page in 1..=REMEMBERED_PAGES {
-            recent.note(&read, after(page), after(page + 1));
+            recent.record(&read, after(page), after(page + 1));
         }
         assert_eq!(recent.reads(), expected(after(1), REMEMBERED_PAGES + 1));
     }

@@ -1,27 +1,26 @@
-//! The rows of one read: from memory where they are there, else from Kinesis.
+//! The rows of one read: from memory if they are buffered, else from Kinesis.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 
+use super::context::ReadContext;
 use super::counters::ReadCounters;
 use super::shard_read::{ShardRead, Until};
 use super::shard_reader::ShardReader;
 use crate::error::Result;
-use crate::source::context::ReadContext;
-use crate::source::rows::PageSlice;
-use crate::source::rows::RowColumn;
-use crate::source::rows::{Findings, OpenPage, RowBuilder};
+use crate::source::pages::PollingPages;
+use crate::source::rows::{Findings, OpenPage, PageSlice, RowBuilder, RowColumn};
 
-/// Gives the rows of one read, batch by batch.
+/// Returns the rows of one read in batches.
 #[derive(Debug)]
 pub(crate) enum RowReader {
     Memory(Box<BufferedReader>),
-    Kinesis(Box<ShardReader>),
+    Kinesis(Box<ShardReader<PollingPages>>),
 }
 
 impl RowReader {
-    /// A reader of `read`; nothing is done before rows are asked for.
+    /// A reader of `read`. It sends no request before the first batch is asked for.
     pub(crate) fn new(
         context: Arc<ReadContext>,
         read: ShardRead,
@@ -32,13 +31,13 @@ impl RowReader {
         match BufferedReader::new(&context, &read, columns, &counters) {
             Some(reader) => Self::Memory(Box::new(reader)),
             None => {
-                let reader = ShardReader::new(context, read, columns, counters, random);
+                let reader = ShardReader::polling(context, read, columns, counters, random);
                 Self::Kinesis(Box::new(reader))
             }
         }
     }
 
-    /// The next rows, at least one; `None` when there is no more.
+    /// The next rows, at least one; `None` at the end.
     ///
     /// # Errors
     /// See [`ShardReader::next_batch`].
@@ -50,7 +49,7 @@ impl RowReader {
     }
 }
 
-/// Rows of a range out of the pages that were fetched ahead.
+/// Reads the rows of a range from pages in memory.
 #[derive(Debug)]
 pub(crate) struct BufferedReader {
     slices: std::vec::IntoIter<PageSlice>,
@@ -60,7 +59,7 @@ pub(crate) struct BufferedReader {
 }
 
 impl BufferedReader {
-    /// `None` where the rows are not in memory.
+    /// `None` if the rows are not in memory.
     fn new(
         context: &ReadContext,
         read: &ShardRead,
@@ -70,7 +69,7 @@ impl BufferedReader {
         let Until::Position(_) = read.until else {
             return None;
         };
-        let slices = context.buffered.as_ref()?.buffered.get(&read.shard)?;
+        let slices = context.batch.as_ref()?.buffered.get(&read.shard)?;
         Some(Self {
             slices: slices.clone().into_iter(),
             rows: context.row_builder(read, columns),

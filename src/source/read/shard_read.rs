@@ -8,41 +8,41 @@ use chrono::DateTime;
 use crate::error::{Error, Result};
 use crate::model::{HashRange, ShardId, ShardPosition, UnixMillis};
 
-/// What is to be read of one shard.
+/// A read of one shard.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ShardRead {
     pub(crate) shard: ShardId,
-    /// Set where user records outside it are left out.
+    /// Set if user records outside it are dropped.
     pub(crate) hash_range: Option<HashRange>,
     pub(crate) start: ShardPosition,
     pub(crate) until: Until,
     /// The most rows.
     pub(crate) limit: Option<u64>,
-    /// The rows an exact range had when it was planned, those that a hash filter leaves out counted;
-    /// `None` where that is not known.
+    /// The rows that an exact range had when it was planned, before the hash filter; `None` if that is not
+    /// known.
     pub(crate) rows: Option<u64>,
-    /// Its number among the reads of a batch, over all sources; 0 where nobody has numbered them.
+    /// Its number among all reads of a batch; 0 outside of batches.
     pub(crate) number: u32,
 }
 
 /// Where a read ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// With all that was there at this time.
+    /// At the tip as of this time: with all records that were there.
     Tip(UnixMillis),
-    /// With all that was there at `tip`, except what follows a record that arrived later than `by`.
+    /// At the tip as of `tip`, or after the first page with a record that arrived later than `by`.
     Arrived {
         /// The time of the tip.
         tip: UnixMillis,
-        /// No record behind one that arrived later is wanted.
+        /// Records after one that arrived later are not wanted.
         by: UnixMillis,
     },
-    /// With the row at this place, which is certain to exist; nowhere where it is the start.
+    /// After the row at this position, which is known to exist; the read is empty if it is the start.
     Position(ShardPosition),
 }
 
 impl Until {
-    /// The time after which nothing is wanted any more, where there is one.
+    /// The arrival time after which no record is wanted, if there is one.
     pub(crate) fn arrived_by(&self) -> Option<UnixMillis> {
         match self {
             Self::Arrived { by, .. } => Some(*by),
@@ -50,7 +50,7 @@ impl Until {
         }
     }
 
-    /// Whether nothing that arrived at `time` or later is wanted.
+    /// Whether no record that arrived at `time` or later is wanted.
     pub(crate) fn is_before(&self, time: UnixMillis) -> bool {
         match self {
             Self::Tip(tip) => time > *tip,
@@ -73,14 +73,16 @@ impl fmt::Display for Until {
 impl FromStr for Until {
     type Err = Error;
 
-    /// Reads what [`Display`](fmt::Display) writes.
+    /// Parses what [`Display`](fmt::Display) writes.
     fn from_str(text: &str) -> Result<Self> {
         let Some(times) = text.strip_prefix("TIP ") else {
             return text.parse().map(Self::Position);
         };
         let time = |time: &str| match DateTime::parse_from_rfc3339(time) {
             Ok(time) => Ok(UnixMillis(time.timestamp_millis())),
-            Err(_) => Err(Error::internal(format!("'{text}' is no end of a read"))),
+            Err(_) => Err(Error::internal(format!(
+                "'{text}' is not the end of a read"
+            ))),
         };
         match times.split_once(" ARRIVED ") {
             None => time(times).map(Self::Tip),

@@ -1,9 +1,10 @@
-//! Where a bounded read ends.
+//! What an answer of GetRecords says about the tip: up to which time it covers its shard.
 //!
-//! Some servers say of every page that it ends at the tip. A page that ends there has less than was asked
-//! for; but where records are large, one that was cut by its size may hold any number of bytes. Such a page
-//! is judged by the next one: it was not cut if that one is empty, or begins with a record that would have
-//! found room in it.
+//! A page that was received at time t with lag b covers everything that had arrived by t − b, unless a limit
+//! cut it off. Lag alone proves nothing, because some servers report no lag on every page; but a page that
+//! ends at the tip is smaller than what was asked for. That test fails if a stream accepts large records: a
+//! page that was cut off by its size may then have any size. The next page decides about such a page. It was
+//! not cut off if the next one begins with a record that would have fitted into it.
 
 use std::time::Duration;
 
@@ -11,49 +12,49 @@ use crate::kinesis::RecordsPage;
 use crate::kinesis::limits::MAX_BYTES_PER_FETCH;
 use crate::model::UnixMillis;
 
-/// The longest partition key, 256 characters: the size of a record may or may not count its key.
+/// The size of the longest partition key, of 256 characters. The size of a record may or may not include its
+/// key.
 const MAX_KEY_BYTES: usize = 1_024;
 
-/// What one answer says about the place of the tip.
+/// One answer, as far as it matters for the tip.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer {
-    /// When the request was sent. The service looked no earlier, so that a slow answer is not taken
-    /// for a later look.
+    /// When the request was sent. The service looked at the shard no earlier, so a slow answer does not count
+    /// as a later look.
     pub(crate) asked_at: UnixMillis,
-    /// How far the page ended behind the tip, where the service said it.
+    /// The lag of the page's end behind the tip, if the service reports it.
     pub(crate) behind_latest: Option<Duration>,
-    /// Records that were asked for.
+    /// The number of records that were requested.
     pub(crate) limit: usize,
-    /// Records that came.
+    /// The number of records that came.
     pub(crate) records: usize,
     /// Their size.
     pub(crate) bytes: usize,
-    /// The largest record that the stream takes.
+    /// The size of the largest record that the stream accepts.
     pub(crate) max_record_bytes: usize,
-    /// All that had arrived by then has been read, by what the page before said that is now known to
-    /// have been whole.
+    /// The time that the previous page covers, if this page confirms it.
     pub(crate) confirmed: Option<UnixMillis>,
 }
 
-/// What a page says of the time that it covers, if it was not cut by its size.
+/// The time that a page covers if it was not cut off by its size.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim {
+pub(crate) struct UnconfirmedCoverage {
     covered: UnixMillis,
     bytes: usize,
 }
 
-impl Claim {
-    /// The time that it covers, where `page` came next and shows that nothing was cut off.
-    pub(crate) fn confirmed_by(self, page: &RecordsPage) -> Option<UnixMillis> {
-        let next = (!page.is_empty()).then(|| page.size_of(0..1))?;
-        let fits = self.bytes + next + MAX_KEY_BYTES <= MAX_BYTES_PER_FETCH;
+impl UnconfirmedCoverage {
+    /// The covered time, if `next` shows that nothing was cut off from the page before it.
+    pub(crate) fn confirmed_by(self, next: &RecordsPage) -> Option<UnixMillis> {
+        let first = (!next.is_empty()).then(|| next.size_of(0..1))?;
+        let fits = self.bytes + first + MAX_KEY_BYTES <= MAX_BYTES_PER_FETCH;
         fits.then_some(self.covered)
     }
 }
 
 impl Answer {
-    /// What `page` says, asked for `limit` records at `asked_at`, of a stream that takes records of this
-    /// size.
+    /// The answer to a request for `limit` records at `asked_at`, from a stream that accepts records of
+    /// `max_record_bytes`.
     pub(crate) fn of(
         page: &RecordsPage,
         asked_at: UnixMillis,
@@ -71,8 +72,8 @@ impl Answer {
         }
     }
 
-    /// Whether more records may have been kept back by a limit of the page. The service stops before
-    /// the record that would break 10 MiB, so a page is full a record's size earlier.
+    /// Whether a limit may have cut the page off. The service stops before the record that would exceed
+    /// 10 MiB, so a page counts as full one record earlier.
     pub(crate) fn is_full(&self) -> bool {
         self.records >= self.limit || self.may_be_cut_by_size()
     }
@@ -81,30 +82,25 @@ impl Answer {
         self.bytes + self.max_record_bytes > MAX_BYTES_PER_FETCH && self.records > 0
     }
 
-    /// What the page says for the next one to confirm.
-    pub(crate) fn claim(&self) -> Option<Claim> {
-        let open = self.records < self.limit && self.may_be_cut_by_size();
-        open.then(|| Claim {
+    /// What the page covers if the next one confirms it; `None` if it needs or allows no confirmation.
+    pub(crate) fn unconfirmed(&self) -> Option<UnconfirmedCoverage> {
+        let is_open = self.records < self.limit && self.may_be_cut_by_size();
+        is_open.then(|| UnconfirmedCoverage {
             covered: self.covered_if_whole(),
             bytes: self.bytes,
         })
     }
 
-    /// Whether all records that were there at `begun_at` have been read by now.
+    /// The time up to which all records have been read; `None` if the page may have been cut off.
     ///
-    /// Lag alone decides nothing: some servers say 0 on full pages, and an empty page with lag is a
-    /// gap before records that are still to come.
-    pub(crate) fn covers(&self, begun_at: UnixMillis) -> bool {
-        self.covered().is_some_and(|covered| covered >= begun_at)
-    }
-
-    /// The time up to which all records have been read; `None` where the page may have been cut.
+    /// Lag alone proves nothing: some servers report 0 on full pages, and an empty page with lag is a gap
+    /// before records that are still to come.
     pub(crate) fn covered(&self) -> Option<UnixMillis> {
         let whole = (!self.is_full()).then(|| self.covered_if_whole());
         whole.or(self.confirmed)
     }
 
-    /// The same also of a page that was cut, where it does not claim to end at the tip.
+    /// Like [`covered`](Self::covered), and also for a page that was cut off, if it admits that more follows.
     pub(crate) fn covered_by_lag(&self) -> Option<UnixMillis> {
         let cut = self.behind().map(|behind| self.asked_at.minus(behind));
         self.covered().max(cut)
@@ -114,9 +110,9 @@ impl Answer {
         self.asked_at.minus(self.behind().unwrap_or_default())
     }
 
-    /// How far the page ended behind the tip, at most; `None` where it says that it did not.
+    /// An upper bound of the lag; `None` if the page claims to end at the tip.
     fn behind(&self) -> Option<Duration> {
-        /// The lag is whole milliseconds, rounded down.
+        /// The lag is rounded down to whole milliseconds.
         const ROUNDING: Duration = Duration::from_millis(1);
         let behind = self.behind_latest.filter(|behind| !behind.is_zero());
         behind.map(|behind| behind + ROUNDING)
@@ -133,6 +129,12 @@ mod tests {
 
     const BEGUN: UnixMillis = UnixMillis(10_000);
 
+    impl Answer {
+        fn covers(&self, time: UnixMillis) -> bool {
+            self.covered().is_some_and(|covered| covered >= time)
+        }
+    }
+
     fn answer(asked_at: i64, behind: Option<u64>, records: usize) -> Answer {
         Answer {
             asked_at: UnixMillis(asked_at),
@@ -146,25 +148,25 @@ mod tests {
     }
 
     #[test]
-    fn a_page_at_the_tip_ends_the_read_with_or_without_records() {
+    fn a_page_at_the_tip_covers_the_shard_with_or_without_records() {
         assert!(answer(10_000, Some(0), 0).covers(BEGUN));
         assert!(answer(10_000, Some(0), 99).covers(BEGUN));
         assert!(answer(10_000, None, 0).covers(BEGUN));
     }
 
     #[test]
-    fn an_empty_page_with_lag_is_a_gap_and_not_the_tip() {
+    fn an_empty_page_with_lag_is_not_the_tip() {
         assert!(!answer(10_000, Some(5_000), 0).covers(BEGUN));
     }
 
     #[test]
-    fn a_busy_stream_ends_once_its_lag_is_younger_than_the_read() {
+    fn a_busy_shard_is_covered_once_its_lag_is_younger_than_the_read() {
         assert!(!answer(12_000, Some(2_000), 50).covers(BEGUN));
         assert!(answer(12_001, Some(2_000), 50).covers(BEGUN));
     }
 
     #[test]
-    fn a_full_page_never_ends_the_read_whatever_lag_it_claims() {
+    fn a_full_page_covers_nothing_whatever_lag_it_reports() {
         assert!(!answer(10_000, Some(0), 100).covers(BEGUN));
         let by_size = Answer {
             bytes: MAX_BYTES_PER_FETCH - 1_000,
@@ -173,7 +175,7 @@ mod tests {
         assert!(!by_size.covers(BEGUN));
     }
 
-    /// The page that follows another one, and begins with a record of this size.
+    /// A page that follows another one, with one record of this size or none.
     fn page(record: Option<usize>) -> RecordsPage {
         let mut page = RecordsPageBuilder::with_capacity(RecordColumns::DATA_ONLY, 1, 0);
         if let Some(bytes) = record {
@@ -183,34 +185,34 @@ mod tests {
     }
 
     #[test]
-    fn where_records_are_large_the_next_page_tells_whether_one_was_cut() {
+    fn the_next_page_shows_whether_a_large_one_was_cut_off() {
         let large = |bytes, records, behind| Answer {
             bytes,
             max_record_bytes: LARGEST_MAX_RECORD_BYTES,
             ..answer(10_000, behind, records)
         };
-        let claimed = |bytes, records, behind, next| {
+        let confirmed = |bytes, records, behind, next| {
             let answer = large(bytes, records, behind);
             assert_eq!(answer.covered(), None);
-            let claim = answer.claim()?;
-            claim.confirmed_by(&page(next))
+            let unconfirmed = answer.unconfirmed()?;
+            unconfirmed.confirmed_by(&page(next))
         };
         for behind in [None, Some(0)] {
-            assert_eq!(claimed(6 * MIB, 1, behind, Some(6 * MIB)), None);
-            assert_eq!(claimed(6 * MIB, 1, behind, Some(100)), Some(BEGUN));
-            // An empty page speaks for itself.
-            assert_eq!(claimed(6 * MIB, 1, behind, None), None);
-            assert_eq!(claimed(6 * MIB, 100, behind, Some(100)), None);
+            assert_eq!(confirmed(6 * MIB, 1, behind, Some(6 * MIB)), None);
+            assert_eq!(confirmed(6 * MIB, 1, behind, Some(100)), Some(BEGUN));
+            // An empty page needs no confirmation, and gives none.
+            assert_eq!(confirmed(6 * MIB, 1, behind, None), None);
+            assert_eq!(confirmed(6 * MIB, 100, behind, Some(100)), None);
         }
-        let late = claimed(6 * MIB, 1, Some(500), Some(100));
+        let late = confirmed(6 * MIB, 1, Some(500), Some(100));
         assert_eq!(late, Some(UnixMillis(9_499)));
         assert!(large(0, 0, None).covers(BEGUN));
-        let confirmed = Answer {
+        let answer_with_confirmation = Answer {
             confirmed: late,
             ..large(6 * MIB, 1, None)
         };
-        assert!(confirmed.covers(UnixMillis(9_499)));
-        assert!(!confirmed.covers(BEGUN));
-        assert!(answer(10_000, Some(0), 1).claim().is_none());
+        assert!(answer_with_confirmation.covers(UnixMillis(9_499)));
+        assert!(!answer_with_confirmation.covers(BEGUN));
+        assert!(answer(10_000, Some(0), 1).unconfirmed().is_none());
     }
 }

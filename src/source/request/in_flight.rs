@@ -1,113 +1,113 @@
-//! Requests in flight: how many there are at once, and how much memory their answers may take.
+//! Limits on the requests of one stream: how many are in flight, and how much memory their answers may take.
 //!
-//! Every shard has one request in flight at most, and no shard waits for the answer to another one. A
-//! request that takes long gives up its slot and goes on: it holds a connection and its share of the
-//! memory, and nothing that another shard needs. Where no memory is left, a request asks for a small
-//! page.
+//! Each shard has at most one request in flight, and no shard waits for the answer to another one. A request
+//! that takes long gives up its slot and goes on: it keeps its connection and its share of the memory, but
+//! nothing that another shard needs. If no memory is left, a request asks for a small page.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Slots for the shards of one stream before they have to share. Each is a connection: together they stay
-/// well below the 1,024 open files that many systems allow a process.
+/// Up to this many shards have a slot each. A slot is a connection: together they stay well below the 1,024
+/// open files that many systems allow a process.
 const OWN_SLOTS: usize = 256;
 
-/// Shards that share a slot beyond that. An idle shard is asked five times a second, so one slot serves
-/// eight of them as long as an answer takes less than 25 ms.
+/// How many further shards share a slot. An idle shard is polled five times per second, so one slot serves
+/// eight of them if an answer takes less than 25 ms.
 const SHARDS_PER_SLOT: usize = 8;
 
-/// The fewest slots: a stream can be split after it was described.
-const LEAST_SLOTS: usize = 64;
+/// The least number of slots: a stream can be split after it was described.
+const MIN_SLOTS: usize = 64;
 
 /// How long a request keeps its slot.
-const PATIENCE: Duration = Duration::from_millis(250);
+const SLOT_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A page is no smaller than this however little memory there is, for requests to be worth their cost.
-const LEAST_PAGE_BYTES: usize = 64 * 1024;
+/// The smallest page, however little memory is left: smaller ones are not worth a request.
+const MIN_PAGE_BYTES: usize = 64 * 1024;
 
-/// What the requests of one stream share.
+/// The slots and the memory that the requests of one stream share.
 #[derive(Debug)]
 pub(crate) struct InFlightLimits {
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     max_bytes: usize,
     reserved_bytes: AtomicUsize,
 }
 
-/// The right to send a request.
+/// The permission to send a request.
 #[derive(Debug)]
-pub(crate) struct Slot<'a> {
-    _permit: Option<SemaphorePermit<'a>>,
+pub(crate) struct RequestSlot {
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Memory for the answer to a request.
 #[derive(Debug)]
-pub(crate) struct Room<'a> {
+pub(crate) struct AnswerMemory<'a> {
     limits: &'a InFlightLimits,
     bytes: usize,
 }
 
 impl InFlightLimits {
-    /// For requests to this many shards, whose answers share `max_bytes`.
+    /// Limits for requests to `shards` shards, whose answers share `max_bytes`.
     pub(crate) fn new(shards: usize, max_bytes: usize) -> Self {
         let shared = shards.saturating_sub(OWN_SLOTS).div_ceil(SHARDS_PER_SLOT);
         let slots = shards.min(OWN_SLOTS) + shared;
         Self {
-            slots: Semaphore::new(slots.max(LEAST_SLOTS)),
+            slots: Arc::new(Semaphore::new(slots.max(MIN_SLOTS))),
             max_bytes,
             reserved_bytes: AtomicUsize::new(0),
         }
     }
 
-    /// Waits for a slot: no longer than other requests keep theirs.
-    pub(crate) async fn slot(&self) -> Slot<'_> {
-        let permit = self.slots.acquire().await;
-        Slot {
+    /// Waits for a free slot; no longer than other requests keep theirs.
+    pub(crate) async fn slot(&self) -> RequestSlot {
+        let permit = Arc::clone(&self.slots).acquire_owned().await;
+        RequestSlot {
             _permit: permit.ok(),
         }
     }
 
-    /// Memory for a page of `wanted` bytes, or for a small one where there is less. Never waits.
-    pub(crate) fn reserve(&self, wanted: usize) -> Room<'_> {
+    /// Reserves memory for a page of `wanted` bytes, or for a smaller one if there is less. Never waits.
+    pub(crate) fn reserve(&self, wanted: usize) -> AnswerMemory<'_> {
         let share = |reserved: usize| {
             let free = self.max_bytes.saturating_sub(reserved);
-            wanted.min(free.max(LEAST_PAGE_BYTES))
+            wanted.min(free.max(MIN_PAGE_BYTES))
         };
         let order = Ordering::Relaxed;
         let reserved = self
             .reserved_bytes
             .fetch_update(order, order, |reserved| Some(reserved + share(reserved)));
-        Room {
+        AnswerMemory {
             limits: self,
             bytes: share(reserved.unwrap_or_else(|reserved| reserved)),
         }
     }
 }
 
-impl Slot<'_> {
-    /// Sends a request, and lets the slot go if the answer takes long.
+impl RequestSlot {
+    /// Sends a request, and gives up the slot if the answer takes long.
     pub(crate) async fn send<T>(self, request: impl Future<Output = T>) -> T {
         let mut request = pin!(request);
         tokio::select! {
             biased;
             answer = &mut request => return answer,
-            () = tokio::time::sleep(PATIENCE) => {}
+            () = tokio::time::sleep(SLOT_TIMEOUT) => {}
         }
         drop(self);
         request.await
     }
 }
 
-impl Room<'_> {
+impl AnswerMemory<'_> {
     /// How large the answer may be.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-impl Drop for Room<'_> {
+impl Drop for AnswerMemory<'_> {
     fn drop(&mut self) {
         self.limits
             .reserved_bytes
@@ -124,21 +124,21 @@ mod tests {
     const MIB: usize = 1024 * 1024;
 
     #[test]
-    fn slots_grow_with_the_shards_and_stay_below_them() {
+    fn slots_grow_more_slowly_than_shards() {
         let slots = |shards| InFlightLimits::new(shards, MIB).slots.available_permits();
         assert_eq!([0, 1, 64, 200, 256].map(slots), [64, 64, 64, 200, 256]);
         assert_eq!([1_000, 10_000].map(slots), [349, 1_474]);
     }
 
     #[test]
-    fn answers_share_the_memory_and_each_request_gets_a_small_page_at_least() {
+    fn answers_share_memory_and_get_at_least_a_small_page() {
         let limits = InFlightLimits::new(4, 10 * MIB);
         let first = limits.reserve(8 * MIB);
         let second = limits.reserve(8 * MIB);
         let third = limits.reserve(8 * MIB);
         let small = limits.reserve(10);
-        let bytes = [&first, &second, &third, &small].map(Room::bytes);
-        assert_eq!(bytes, [8 * MIB, 2 * MIB, LEAST_PAGE_BYTES, 10]);
+        let bytes = [&first, &second, &third, &small].map(AnswerMemory::bytes);
+        assert_eq!(bytes, [8 * MIB, 2 * MIB, MIN_PAGE_BYTES, 10]);
         drop((second, third));
         assert_eq!(limits.reserve(8 * MIB).bytes(), 2 * MIB - 10);
         drop((first, small));
@@ -147,23 +147,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn requests_that_hang_hold_up_others_for_a_moment_only() {
+    async fn hanging_requests_block_others_only_briefly() {
         let limits = InFlightLimits::new(1, MIB);
         let began = Instant::now();
         let hang = async || limits.slot().await.send(pending::<()>()).await;
-        let hung = futures::future::join_all((0..10 * LEAST_SLOTS).map(|_| hang()));
+        let hung = futures::future::join_all((0..10 * MIN_SLOTS).map(|_| hang()));
         let other = async {
             tokio::task::yield_now().await;
             limits.slot().await.send(async { 7 }).await
         };
         tokio::select! {
             biased;
-            _ = hung => unreachable!("nothing ends a request that hangs"),
+            _ = hung => unreachable!("hanging requests never end"),
             answer = timeout(Duration::from_secs(60), other) => assert_eq!(answer.unwrap(), 7),
         }
         let waited = began.elapsed();
         assert!(
-            waited <= 10 * PATIENCE + Duration::from_millis(10),
+            waited <= 10 * SLOT_TIMEOUT + Duration::from_millis(10),
             "{waited:?}"
         );
     }

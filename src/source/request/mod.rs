@@ -1,10 +1,12 @@
-//! One request to the service: how many are in flight, when the next may be sent, and up to which time
+//! One request to the service: how many are in flight, when the next one may be sent, and up to which time
 //! its answer covers the shard.
 
 mod answer;
+mod clock;
 mod in_flight;
 mod pacing;
 
-pub(crate) use self::answer::{Answer, Claim};
-pub(crate) use self::in_flight::{InFlightLimits, Slot};
-pub(crate) use self::pacing::{PageSize, SCAN_PAGES_BYTES, wait_after};
+pub(crate) use self::answer::{Answer, UnconfirmedCoverage};
+pub(crate) use self::clock::RequestClock;
+pub(crate) use self::in_flight::{InFlightLimits, RequestSlot};
+pub(crate) use self::pacing::{Pace, RecordSize, SCAN_PAGES_BYTES, scan_page_bytes, wait_after};

@@ -1,12 +1,21 @@
-//! When a shard may be asked again, and for how much.
+//! When a shard may be asked for its next page, and for how many records.
 
 use std::time::Duration;
 
 use crate::kinesis::limits::READ_BYTES_PER_SECOND;
 
-/// The time from one GetRecords to the next: at least `interval`, and as long as a shard takes to
-/// give `page_bytes` at 2 MiB a second. Asking earlier only earns a throttle. An interval of zero
-/// turns pacing off, for servers without limits.
+/// The least time between requests, beyond what the limits of a shard demand.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pace {
+    /// After a page without records.
+    pub(crate) after_empty_page: Duration,
+    /// After a request that failed. Retries usually wait longer.
+    pub(crate) after_failure: Duration,
+}
+
+/// The time from one GetRecords to the next: `interval`, or the time in which a shard delivers `page_bytes`
+/// at 2 MiB/s if that is longer, because an earlier request would be throttled. An interval of zero turns
+/// pacing off, for servers without limits.
 pub(crate) fn wait_after(page_bytes: usize, interval: Duration) -> Duration {
     if interval.is_zero() {
         return Duration::ZERO;
@@ -15,45 +24,44 @@ pub(crate) fn wait_after(page_bytes: usize, interval: Duration) -> Duration {
     interval.max(Duration::from_micros(micros))
 }
 
-/// What the pages of all shards of a scan may hold together, each before it is turned into rows.
+/// Memory for the pages of all shards of a scan together, before they are turned into rows.
 pub(crate) const SCAN_PAGES_BYTES: usize = 512 * 1024 * 1024;
 
-/// A page is no smaller than this however many shards there are, for requests to be worth their cost.
-const LEAST_PAGE_BYTES: usize = 1024 * 1024;
+/// The smallest page of a scan, however many shards share the memory: smaller ones are not worth a request.
+const MIN_SCAN_PAGE_BYTES: usize = 1024 * 1024;
+
+/// The page size of a scan that reads `shards` concurrently.
+pub(crate) fn scan_page_bytes(shards: usize) -> usize {
+    (SCAN_PAGES_BYTES / shards.max(1)).max(MIN_SCAN_PAGE_BYTES)
+}
 
 /// The size of a record before one has been seen.
 const ASSUMED_RECORD_BYTES: usize = 1_024;
 
-/// How many records to ask a shard for, so that many shards with large records stay within memory.
+/// The mean size of the records of a shard. GetRecords limits a page by records, while memory is limited in
+/// bytes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PageSize {
-    page_bytes: usize,
-    record_bytes: usize,
+pub(crate) struct RecordSize {
+    bytes: usize,
 }
 
-impl PageSize {
-    pub(crate) fn of_scan(shards: usize) -> Self {
+impl RecordSize {
+    pub(crate) fn assumed() -> Self {
         Self {
-            page_bytes: (SCAN_PAGES_BYTES / shards.max(1)).max(LEAST_PAGE_BYTES),
-            record_bytes: ASSUMED_RECORD_BYTES,
+            bytes: ASSUMED_RECORD_BYTES,
         }
     }
 
-    /// Takes the size of records from the last page that had any.
+    /// Takes the mean from a page of this size; keeps the old one if the page has no records.
     pub(crate) fn learn(&mut self, records: usize, bytes: usize) {
         if let Some(mean) = bytes.checked_div(records) {
-            self.record_bytes = mean.max(1);
+            self.bytes = mean.max(1);
         }
     }
 
-    /// How large a page is to be.
-    pub(crate) fn bytes(&self) -> usize {
-        self.page_bytes
-    }
-
-    /// Records that fit into `page_bytes`, at least one.
-    pub(crate) fn records_within(&self, page_bytes: usize) -> usize {
-        (page_bytes / self.record_bytes).max(1)
+    /// The records that fit into a page of this size; at least one.
+    pub(crate) fn records_within(self, page_bytes: usize) -> usize {
+        (page_bytes / self.bytes).max(1)
     }
 }
 
@@ -61,14 +69,8 @@ impl PageSize {
 mod tests {
     use super::*;
 
-    impl PageSize {
-        fn fitting(&self) -> usize {
-            self.records_within(self.bytes())
-        }
-    }
-
     #[test]
-    fn a_small_page_waits_the_interval_and_a_full_one_five_seconds() {
+    fn small_pages_wait_for_the_interval_and_full_ones_for_five_seconds() {
         let interval = Duration::from_millis(200);
         assert_eq!(wait_after(0, interval), interval);
         assert_eq!(wait_after(100_000, interval), interval);
@@ -81,18 +83,19 @@ mod tests {
     }
 
     #[test]
-    fn few_shards_ask_for_whole_pages_and_many_for_what_fits() {
-        let mut few = PageSize::of_scan(8);
-        assert!(few.fitting() > 10_000);
-        few.learn(10, 10 << 20);
-        assert_eq!(few.fitting(), 64);
-        let mut many = PageSize::of_scan(10_000);
-        assert_eq!(many.fitting(), 1_024);
-        many.learn(1_000, 100_000);
-        assert_eq!(many.fitting(), 10_485);
-        many.learn(0, 0);
-        assert_eq!(many.fitting(), 10_485);
-        many.learn(1, 10 << 20);
-        assert_eq!(many.fitting(), 1);
+    fn few_shards_get_full_pages_and_many_share_the_memory() {
+        let mut size = RecordSize::assumed();
+        assert!(size.records_within(scan_page_bytes(8)) > 10_000);
+        size.learn(10, 10 << 20);
+        assert_eq!(size.records_within(scan_page_bytes(8)), 64);
+        let mut size = RecordSize::assumed();
+        let page_bytes = scan_page_bytes(10_000);
+        assert_eq!(size.records_within(page_bytes), 1_024);
+        size.learn(1_000, 100_000);
+        assert_eq!(size.records_within(page_bytes), 10_485);
+        size.learn(0, 0);
+        assert_eq!(size.records_within(page_bytes), 10_485);
+        size.learn(1, 10 << 20);
+        assert_eq!(size.records_within(page_bytes), 1);
     }
 }

@@ -2,125 +2,139 @@
 
 use std::time::Duration;
 
-use super::proof::{Aim, MARGIN, Sight, Watch, number_of};
+use super::proof::{GapDetector, MARGIN, PageEvidence, Seek, sequence_of};
 use super::window::HOUR;
 use crate::kinesis::limits::MIN_RETENTION;
 use crate::model::{SequenceNumber, ShardPosition};
 use crate::source::request::Answer;
 
-/// Empty pages in a row that say that they end at the horizon, before they are taken for those of a
-/// place that leads nowhere.
-pub(crate) const PINNED_PAGES: u32 = 5;
+/// How many empty pages in a row must claim to end at the horizon before their position is taken for one that
+/// leads nowhere.
+pub(super) const MAX_PINNED_PAGES: u32 = 5;
 
-/// Answers at the tip, without a record and one after the other, before a shard is taken for empty.
-const LOOKS_AT_TIP: u32 = 3;
+/// How many empty pages in a row must come from the tip before a shard is taken for empty.
+const MIN_EMPTY_PAGES_AT_TIP: u32 = 3;
 
-impl Watch {
-    /// Whether what a page says depends on how long the stream keeps its records now.
-    pub(crate) fn depends_on_retention(&self, position: &ShardPosition, sight: Sight<'_>) -> bool {
-        let number = number_of(position);
-        let seen = self.seen(number, sight);
-        if seen.pinned_pages >= PINNED_PAGES {
+/// What followed a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// A record.
+    Record,
+    /// The tip, or the end of the shard.
+    TipOrEnd,
+    /// Pages that stay empty: the position leads nowhere.
+    DeadEnd,
+    /// Not decided yet.
+    Undecided,
+}
+
+/// What the pages since the last record show.
+pub(super) struct Finding {
+    pub(super) followed: Followed,
+    pub(super) pinned_pages: u32,
+    pub(super) empty_pages_at_tip: u32,
+}
+
+impl GapDetector {
+    /// Whether the meaning of a page depends on the present retention of the stream.
+    pub(crate) fn depends_on_retention(
+        &self,
+        position: &ShardPosition,
+        evidence: PageEvidence<'_>,
+    ) -> bool {
+        let sequence = sequence_of(position);
+        let finding = self.finding(sequence, evidence);
+        if finding.pinned_pages >= MAX_PINNED_PAGES {
             return true;
         }
-        let asked_at = sight.answer.asked_at;
-        if !self.tells || !self.is_older_than(self.kept.safe_edge(asked_at)) {
+        let asked_at = evidence.answer.asked_at;
+        let horizon = self.window.safe_horizon_of_any_retention(asked_at);
+        if !self.reports_gaps || !self.is_behind(horizon) {
             return false;
         }
-        match self.aim {
-            Aim::Onward if number.is_some() => !self.is_proven && self.passes_whole_hours(sight),
-            _ => self.doubts(number, sight, seen.came) && seen.came != Came::Undecided,
+        match self.seek {
+            Seek::Next if sequence.is_some() => {
+                !self.is_proven && self.passes_whole_hours(evidence)
+            }
+            _ => {
+                self.is_doubtful(sequence, evidence, finding.followed)
+                    && finding.followed != Followed::Undecided
+            }
         }
     }
 
-    /// Whether a page goes from before to behind a time that may be the horizon of a shorter retention:
-    /// whole hours before the request, at least 24.
-    fn passes_whole_hours(&self, sight: Sight<'_>) -> bool {
-        let Some(read_to) = self.past.read_to else {
+    /// Whether a page passes from before to after a time that may be the horizon of a shortened retention: a
+    /// whole number of hours before the request, at least 24.
+    fn passes_whole_hours(&self, evidence: PageEvidence<'_>) -> bool {
+        let Some(read_to) = self.history.read_to else {
             return true;
         };
-        let Answer { asked_at, .. } = *sight.answer;
-        let arrived = sight.first.and_then(|(_, arrived)| arrived);
-        let next = arrived.or_else(|| sight.answer.covered_by_lag());
+        let Answer { asked_at, .. } = *evidence.answer;
+        let arrived = evidence.first.and_then(|(_, arrived)| arrived);
+        let next = arrived.or_else(|| evidence.answer.covered_by_lag());
         let oldest = asked_at.since(read_to) + MARGIN;
         let youngest = asked_at.since(next.unwrap_or(asked_at));
         let youngest = youngest.saturating_sub(MARGIN).max(MIN_RETENTION);
         whole_hours(youngest + HOUR - Duration::from_millis(1)) <= oldest
     }
 
-    /// Whether the record of the position comes first: then nothing behind it is gone.
-    pub(crate) fn proves(
+    /// Whether the record of the position comes first, so that nothing after it has expired.
+    pub(super) fn proves(
         &self,
-        number: Option<&SequenceNumber>,
-        sight: Sight<'_>,
-        came: Came,
+        sequence: Option<&SequenceNumber>,
+        evidence: PageEvidence<'_>,
+        followed: Followed,
     ) -> bool {
-        self.aim == Aim::Record && came == Came::Record && is_first(number, sight)
+        self.seek == Seek::LastRead && followed == Followed::Record && is_first(sequence, evidence)
     }
 
     /// Whether nothing in the page proves that it follows what was read.
-    pub(crate) fn doubts(
+    pub(super) fn is_doubtful(
         &self,
-        number: Option<&SequenceNumber>,
-        sight: Sight<'_>,
-        came: Came,
+        sequence: Option<&SequenceNumber>,
+        evidence: PageEvidence<'_>,
+        followed: Followed,
     ) -> bool {
-        match self.aim {
-            Aim::Onward if number.is_some() => came == Came::Nowhere,
-            Aim::Record => !self.proves(number, sight, came),
-            Aim::Onward | Aim::Oldest => !self.past.is_chosen,
+        match self.seek {
+            Seek::Next if sequence.is_some() => followed == Followed::DeadEnd,
+            Seek::LastRead => !self.proves(sequence, evidence, followed),
+            Seek::Next | Seek::Oldest => !self.history.accepts_any_first,
         }
     }
 
-    /// What the pages since the last record come to, with this one.
-    pub(crate) fn seen(&self, number: Option<&SequenceNumber>, sight: Sight<'_>) -> Seen {
-        let behind = sight.answer.behind_latest.unwrap_or_default();
-        let empty = sight.first.is_none();
-        // The lag of such pages is the retention, and that may have changed.
-        let hours = whole_hours(behind + MARGIN);
-        let like_retention = hours >= MIN_RETENTION && hours + MARGIN >= behind;
-        let beyond = behind + MARGIN >= self.kept.retention;
-        let pinned = empty && !sight.ended && (like_retention || beyond);
-        let pinned_pages = count(self.pinned_pages, pinned);
-        let looks_at_tip = count(self.looks_at_tip, empty && behind.is_zero());
-        let came = if !empty {
-            Came::Record
-        } else if sight.ended || looks_at_tip >= LOOKS_AT_TIP {
-            Came::Nothing
-        } else if number.is_some() && pinned_pages >= PINNED_PAGES && beyond {
-            Came::Nowhere
+    /// What the pages since the last record show, this one included.
+    pub(super) fn finding(
+        &self,
+        sequence: Option<&SequenceNumber>,
+        evidence: PageEvidence<'_>,
+    ) -> Finding {
+        let lag = evidence.answer.behind_latest.unwrap_or_default();
+        let is_empty = evidence.first.is_none();
+        // Empty pages at a dead end have a lag of the whole retention, which may have changed.
+        let hours = whole_hours(lag + MARGIN);
+        let is_like_retention = hours >= MIN_RETENTION && hours + MARGIN >= lag;
+        let is_beyond = lag + MARGIN >= self.window.retention;
+        let is_pinned = is_empty && !evidence.ended && (is_like_retention || is_beyond);
+        let pinned_pages = count(self.pinned_pages, is_pinned);
+        let empty_pages_at_tip = count(self.empty_pages_at_tip, is_empty && lag.is_zero());
+        let followed = if !is_empty {
+            Followed::Record
+        } else if evidence.ended || empty_pages_at_tip >= MIN_EMPTY_PAGES_AT_TIP {
+            Followed::TipOrEnd
+        } else if sequence.is_some() && pinned_pages >= MAX_PINNED_PAGES && is_beyond {
+            Followed::DeadEnd
         } else {
-            Came::Undecided
+            Followed::Undecided
         };
-        Seen {
-            came,
+        Finding {
+            followed,
             pinned_pages,
-            looks_at_tip,
+            empty_pages_at_tip,
         }
     }
 }
 
-/// What the pages since the last record come to.
-pub(crate) struct Seen {
-    pub(crate) came: Came,
-    pub(crate) pinned_pages: u32,
-    pub(crate) looks_at_tip: u32,
-}
-
-/// What followed a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Came {
-    /// A record.
-    Record,
-    /// The tip or the end of the shard.
-    Nothing,
-    /// Pages that stay empty.
-    Nowhere,
-    /// Not enough to tell.
-    Undecided,
-}
-
-/// The whole hours of `span`.
+/// `span`, rounded down to whole hours.
 fn whole_hours(span: Duration) -> Duration {
     Duration::from_secs(span.as_secs() / HOUR.as_secs() * HOUR.as_secs())
 }
@@ -133,7 +147,7 @@ fn count(so_far: u32, one_more: bool) -> u32 {
     }
 }
 
-fn is_first(number: Option<&SequenceNumber>, sight: Sight<'_>) -> bool {
-    let first = sight.first.map(|(number, _)| number);
-    number.is_some_and(|number| Some(number.as_str()) == first)
+fn is_first(sequence: Option<&SequenceNumber>, evidence: PageEvidence<'_>) -> bool {
+    let first = evidence.first.map(|(sequence, _)| sequence);
+    sequence.is_some_and(|sequence| Some(sequence.as_str()) == first)
 }

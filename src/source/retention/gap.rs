@@ -1,47 +1,59 @@
-//! What is told of records that are gone.
+//! The report of records that may have expired unread.
 
 use std::fmt;
 
-use super::window::Kept;
+use super::window::RetentionWindow;
 use crate::model::UnixMillis;
 
-/// What to do about lost records, at the end of a message.
-pub(crate) const WAY_OUT: &str = "'kinesis.failOnDataLoss' = 'false' goes on without what is lost";
+/// How to continue in spite of lost records; the end of error messages.
+pub(crate) const CONTINUE_HINT: &str =
+    "'kinesis.failOnDataLoss' = 'false' continues without the lost records";
 
-/// Records that are gone, as far as that can be told.
+/// Records that may have expired between two pages, as far as that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gap {
-    /// All that had arrived by then was read.
-    pub(crate) read_to: Option<UnixMillis>,
-    /// The number of the oldest record there is, and when it arrived.
-    pub(crate) oldest: Option<(String, Option<UnixMillis>)>,
-    /// How long records stay.
-    pub(crate) kept: Kept,
+    /// Every record that had arrived by then was read.
+    pub(super) read_to: Option<UnixMillis>,
+    /// The oldest record of the shard: its sequence number, and when it arrived.
+    pub(super) oldest: Option<(String, Option<UnixMillis>)>,
+    pub(super) window: RetentionWindow,
 }
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what came after this position may be gone: ")?;
+        f.write_str("records after this position may have expired: ")?;
         match self.read_to {
-            Some(time) => write!(f, "all that had arrived by {time} was read, ")?,
-            None => f.write_str("up to which time all was read is not known, ")?,
+            Some(time) => write!(f, "all records that arrived by {time} were read, ")?,
+            None => f.write_str("it is not known up to which time all records were read, ")?,
         }
         match &self.oldest {
-            Some((number, Some(arrived))) => write!(
+            Some((sequence, Some(arrived))) => write!(
                 f,
-                "the oldest record there is now is {number}, which arrived at {arrived}"
+                "the oldest record now is {sequence}, which arrived at {arrived}"
             )?,
-            Some((number, None)) => write!(f, "the oldest record there is now is {number}")?,
+            Some((sequence, None)) => write!(f, "the oldest record now is {sequence}")?,
             None => f.write_str("the shard holds no record now")?,
         }
-        let hours = self.kept.retention.as_secs() / 3_600;
-        write!(f, ", and the stream keeps records for {hours} hours")?;
-        match self.kept.gone_to {
+        let hours = self.window.retention.as_secs() / 3_600;
+        write!(f, ", and the retention of the stream is {hours} hours")?;
+        match self.window.expired_before {
             Some(time) => write!(
                 f,
-                "; it kept them for less time before, so what arrived before {time} may have gone then"
+                "; it was shorter before, so records that arrived before {time} may have expired then"
             ),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Gap {
+    /// A gap of which nothing is known but the window.
+    pub(crate) fn unknown(window: RetentionWindow) -> Self {
+        Self {
+            read_to: None,
+            oldest: None,
+            window,
         }
     }
 }

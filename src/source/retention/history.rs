@@ -1,61 +1,66 @@
-//! What is known of a shard before it is read.
+//! What is known of a shard before its reader starts.
 
 use std::time::Duration;
 
 use super::proof::MARGIN;
-use super::window::Kept;
+use super::window::RetentionWindow;
 use crate::model::{ShardPosition, UnixMillis};
 
-/// What is known of the time before the place where reading a shard starts.
+/// What is known of the records before a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Past {
-    /// All that had arrived by then was read, or is not wanted.
+pub(crate) struct ReadHistory {
+    /// Every record that had arrived by then was read, or is not wanted.
     pub(crate) read_to: Option<UnixMillis>,
-    /// Whether whatever comes first is what was asked for.
-    pub(crate) is_chosen: bool,
+    /// Whether the first record may be any, because the start asks for whatever is left.
+    pub(crate) accepts_any_first: bool,
 }
 
-/// When a start was asked for, and how long the stream kept records then.
+/// When a start was requested, and the retention of the stream at that time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wish {
+pub(crate) struct StartRequest {
     pub(crate) at: UnixMillis,
     pub(crate) retention: Duration,
 }
 
-impl Past {
-    /// What is known of a start that was asked for, by a reader that is made `now`.
-    pub(crate) fn of_wish(start: &ShardPosition, wish: Wish, now: UnixMillis, kept: Kept) -> Self {
-        let oldest = wish.at.minus(wish.retention).plus(MARGIN);
+impl ReadHistory {
+    /// The history of a start that a user requested, for a reader that starts at `now`.
+    pub(crate) fn of_requested_start(
+        start: &ShardPosition,
+        request: StartRequest,
+        now: UnixMillis,
+        window: RetentionWindow,
+    ) -> Self {
+        let oldest = request.at.minus(request.retention).plus(MARGIN);
         match start {
             ShardPosition::AtTimestamp(time) if *time >= oldest => Self {
                 read_to: Some(now.min(*time)),
-                is_chosen: false,
+                accepts_any_first: false,
             },
-            // Some of it was gone before anybody asked.
+            // Some records had already expired when the start was requested.
             ShardPosition::TrimHorizon | ShardPosition::AtTimestamp(_) => Self {
-                read_to: Some(kept.edge(now)),
-                is_chosen: true,
+                read_to: Some(window.safe_horizon(now)),
+                accepts_any_first: true,
             },
             _ => Self::default(),
         }
     }
 
-    /// What is known of a start that the log has, of a batch that all that had arrived by `read_to`
-    /// lies before.
-    pub(crate) fn of_log(start: &ShardPosition, read_to: Option<UnixMillis>) -> Self {
-        let asked = match start {
+    /// The history of a start that comes from the log, where the last batch had taken every record that had
+    /// arrived by `read_to`.
+    pub(crate) fn of_logged_start(start: &ShardPosition, read_to: Option<UnixMillis>) -> Self {
+        let requested = match start {
             ShardPosition::AtTimestamp(time) => Some(*time),
             _ => None,
         };
         Self {
-            read_to: read_to.max(asked),
-            is_chosen: false,
+            read_to: read_to.max(requested),
+            accepts_any_first: false,
         }
     }
 
-    /// The same of a shard that took its first record after `time`.
+    /// The history of a shard whose first record arrived after `time`.
     #[must_use]
-    pub(crate) fn not_before(self, time: UnixMillis) -> Self {
+    pub(crate) fn with_no_records_before(self, time: UnixMillis) -> Self {
         Self {
             read_to: self.read_to.max(Some(time)),
             ..self

@@ -1,4 +1,38 @@
 //! Whether retention has removed records before they were read.
+//!
+//! # Why a proof is needed
+//!
+//! The service reports no error for a position whose records have expired. Depending on the server, reading
+//! silently goes on with the oldest record that is left, or returns empty pages for ever. A reader therefore
+//! has to prove that it missed nothing.
+//!
+//! # The argument
+//!
+//! Let the *horizon* be the present minus the retention of the stream. Records that arrived after the horizon
+//! are still there, and records of a shard expire in the order in which they arrived.
+//!
+//! 1. Suppose that everything that had arrived by time T has been read. If T is after the horizon, then the
+//!    record that follows the position arrived after the horizon, too, and cannot have expired. This is the
+//!    normal case. It needs no request and no comparison per record.
+//! 2. If T is before the horizon (or within [a minute](proof::MARGIN) of it, because clocks differ and requests
+//!    take time), the last record that was read is requested again. If that record is the first one of the
+//!    answer, then it has not expired, and so nothing after it has. If a later record comes first, the records
+//!    between the two *may* have expired: that is a [`Gap`].
+//! 3. A position without a record (`TRIM_HORIZON`, `AT_TIMESTAMP`) cannot be proved in this way. Whatever
+//!    comes first is a gap, unless starting with whatever is left is what the user asked for
+//!    ([`ReadHistory::accepts_any_first`]).
+//!
+//! # Changes of the retention
+//!
+//! The retention can be changed at any time, and no answer of GetRecords says so.
+//!
+//! - No stream keeps records for less than 24 hours. If T is younger than that, step 1 holds whatever the
+//!   retention is.
+//! - Otherwise a shortened retention is a whole number of hours, at least 24. Its horizon is that many hours
+//!   before a request, and reading jumps over it. So a page that passes from before to after any such time is
+//!   used only after the service has been asked for the present retention. The same goes for every decision
+//!   that there is a gap.
+//! - A longer retention does not bring expired records back: [`RetentionWindow`] remembers the old horizon.
 
 mod evidence;
 mod gap;
@@ -7,8 +41,8 @@ mod proof;
 mod stream_retention;
 mod window;
 
-pub(crate) use self::gap::{Gap, WAY_OUT};
-pub(crate) use self::history::{Past, Wish};
-pub(crate) use self::proof::{Aim, Sight, Watch, number_of};
+pub(crate) use self::gap::{CONTINUE_HINT, Gap};
+pub(crate) use self::history::{ReadHistory, StartRequest};
+pub(crate) use self::proof::{GapDetector, PageEvidence, Seek, sequence_of};
 pub(crate) use self::stream_retention::StreamRetention;
-pub(crate) use self::window::Kept;
+pub(crate) use self::window::RetentionWindow;

@@ -1,45 +1,35 @@
-//! Whether retention has taken records between what was read of a shard and what comes next.
-//!
-//! The service gives no error for a place that retention has overtaken: reading goes on with the
-//! oldest record there is, or its pages stay empty for ever. What was read up to a time younger than
-//! the horizon, which is now less the retention, is followed by all there ever was. Beyond that the
-//! last record that was read is asked for once more: if it comes first, nothing behind it is gone.
-//!
-//! Retention may be shortened behind the reader's back. No stream keeps records for less than 24 hours,
-//! so what was read up to a younger time needs no care. Behind that, a shorter retention than the known
-//! one would show itself: it is a whole number of hours, so the horizon lies that many hours before a
-//! request, and reading jumps over it. A page that passes such a time is not taken before the service
-//! has said what the retention is now. The same holds for each decision that records are gone.
+//! Decides for one reader of a shard whether records before the next page may have expired. The argument is
+//! in the documentation of [`retention`](super).
 
 use std::time::Duration;
 
-use super::evidence::{Came, Seen};
+use super::evidence::{Finding, Followed};
 use super::gap::Gap;
-use super::history::Past;
-use super::window::Kept;
+use super::history::ReadHistory;
+use super::window::RetentionWindow;
 use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
 use crate::source::request::Answer;
 
-/// How near the horizon a reader begins to prove that it has missed nothing, and takes for gone what it
-/// cannot prove. Clocks, and the time a request takes, are no further apart.
-pub(crate) const MARGIN: Duration = Duration::from_secs(60);
+/// How near the horizon a reader starts to prove that it missed nothing. Allows for clocks that differ and for
+/// the duration of requests.
+pub(super) const MARGIN: Duration = Duration::from_secs(60);
 
-/// Where the next iterator is to lead.
+/// Where the next request seeks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Aim {
-    /// To what follows the position.
-    Onward,
-    /// To the record of the position, whether or not it was read.
-    Record,
-    /// To the oldest record: the position leads nowhere.
+pub(crate) enum Seek {
+    /// What follows the position.
+    Next,
+    /// The record of the position, even if it was read already: the proof that it has not expired.
+    LastRead,
+    /// The oldest record, because the position leads nowhere.
     Oldest,
 }
 
-/// A page, as far as it tells of the horizon.
+/// A page, as far as it matters for the proof.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sight<'a> {
+pub(crate) struct PageEvidence<'a> {
     pub(crate) answer: &'a Answer,
-    /// The number of the first record, and when it arrived.
+    /// The sequence number of the first record, and when it arrived.
     pub(crate) first: Option<(&'a str, Option<UnixMillis>)>,
     /// When the last record arrived.
     pub(crate) last_arrival: Option<UnixMillis>,
@@ -47,178 +37,187 @@ pub(crate) struct Sight<'a> {
     pub(crate) ended: bool,
 }
 
-/// Watches one reader of a shard for what it misses.
+/// Finds records that one reader of a shard may have missed.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    pub(super) kept: Kept,
-    pub(super) past: Past,
-    /// Whether what is missing is told; otherwise only pages that stay empty are seen.
-    pub(super) tells: bool,
-    pub(super) aim: Aim,
-    /// Whether the last page has proved the place behind it, which nothing follows yet.
-    pub(super) proven: bool,
-    /// Whether that page came right before the request in flight.
+pub(crate) struct GapDetector {
+    pub(super) window: RetentionWindow,
+    pub(super) history: ReadHistory,
+    /// Whether to report gaps. If not, it only gets readers away from positions that lead nowhere.
+    pub(super) reports_gaps: bool,
+    pub(super) seek: Seek,
+    /// Whether the last page contained the record of the position and nothing else: the next request needs no
+    /// proof.
+    pub(super) next_is_proven: bool,
+    /// Whether the request in flight needs no proof.
     pub(super) is_proven: bool,
-    /// Whether the request in flight may pass over records that a shorter retention has taken.
-    pub(super) is_deep: bool,
-    /// Whether records may be gone, and no page has decided it.
-    pub(super) is_open: bool,
+    /// Whether the request in flight may skip records that a shortened retention has removed.
+    pub(super) may_skip: bool,
+    /// Whether there may be a gap, which no page has decided yet.
+    pub(super) is_gap_open: bool,
     pub(super) pinned_pages: u32,
-    pub(super) looks_at_tip: u32,
+    pub(super) empty_pages_at_tip: u32,
 }
 
-impl Watch {
-    /// Over a reader that starts with what `past` knows.
-    pub(crate) fn new(kept: Kept, past: Past) -> Self {
+impl GapDetector {
+    /// For a reader with this history.
+    pub(crate) fn new(window: RetentionWindow, history: ReadHistory) -> Self {
         Self {
-            kept,
-            past,
-            tells: true,
-            aim: Aim::Onward,
-            proven: false,
+            window,
+            history,
+            reports_gaps: true,
+            seek: Seek::Next,
+            next_is_proven: false,
             is_proven: false,
-            is_deep: false,
-            is_open: false,
+            may_skip: false,
+            is_gap_open: false,
             pinned_pages: 0,
-            looks_at_tip: 0,
+            empty_pages_at_tip: 0,
         }
     }
 
-    /// Over a reader that finds out by itself what it misses, and must not be led nowhere.
-    pub(crate) fn silent(kept: Kept) -> Self {
+    /// For a reader that finds missing records by itself, but must not stay at a position that leads nowhere.
+    pub(crate) fn silent(window: RetentionWindow) -> Self {
         Self {
-            tells: false,
-            ..Self::new(kept, Past::default())
+            reports_gaps: false,
+            ..Self::new(window, ReadHistory::default())
         }
     }
 
-    /// Takes note of what is known of the retention by now.
-    pub(crate) fn knows(&mut self, kept: Kept) {
-        self.kept = kept;
+    /// Uses what is now known of the retention.
+    pub(crate) fn update_window(&mut self, window: RetentionWindow) {
+        self.window = window;
     }
 
-    /// All that had arrived by then was read, or is not wanted.
+    /// Every record that had arrived by then was read, or is not wanted.
     pub(crate) fn read_to(&self) -> Option<UnixMillis> {
-        self.past.read_to
+        self.history.read_to
     }
 
-    /// Where the next iterator is to lead.
-    pub(crate) fn aim(&self) -> Aim {
-        self.aim
+    /// Where the next request seeks.
+    pub(crate) fn seek(&self) -> Seek {
+        self.seek
     }
 
-    /// Whether numbers and arrival times of the next page are needed.
-    pub(crate) fn needs_numbers(&self, position: &ShardPosition) -> bool {
-        let unknown = self.is_deep || number_of(position).is_none();
-        self.aim != Aim::Onward || (self.tells && unknown)
+    /// Whether the proof needs sequence numbers and arrival times of the next page.
+    pub(crate) fn needs_sequence_numbers(&self, position: &ShardPosition) -> bool {
+        let is_unproven = self.may_skip || sequence_of(position).is_none();
+        self.seek != Seek::Next || (self.reports_gaps && is_unproven)
     }
 
-    /// Whether the last page says nothing of what was read: it was empty, and what retention has taken
-    /// is not known yet, or the place may lead nowhere.
-    pub(crate) fn is_unsure(&self) -> bool {
-        self.pinned_pages > 0 || self.is_open
+    /// Whether the last page proves nothing about what was read: it was empty, and it is not decided yet
+    /// whether records have expired or whether the position leads nowhere.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.pinned_pages > 0 || self.is_gap_open
     }
 
-    /// Before a request for what follows `position` at `now`: whether its iterator must be a new one.
-    pub(crate) fn look(&mut self, position: &ShardPosition, now: UnixMillis) -> bool {
-        self.is_proven = std::mem::take(&mut self.proven);
-        self.is_deep = self.tells && self.is_older_than(self.kept.safe_edge(now));
-        !self.is_proven && self.begins_proof(position, now)
+    /// Before a request for what follows `position`: whether it needs a new iterator, because it starts a
+    /// proof.
+    pub(crate) fn begin_request(&mut self, position: &ShardPosition, now: UnixMillis) -> bool {
+        self.is_proven = std::mem::take(&mut self.next_is_proven);
+        let horizon = self.window.safe_horizon_of_any_retention(now);
+        self.may_skip = self.reports_gaps && self.is_behind(horizon);
+        !self.is_proven && self.begin_proof(position, now)
     }
 
-    /// After a page for `position`, and what the retention is now: whether the page is no use because the
-    /// record of the position has to be asked for first.
-    pub(crate) fn rejects(&mut self, position: &ShardPosition, sight: Sight<'_>) -> bool {
-        self.begins_proof(position, sight.answer.asked_at)
+    /// After a page for `position` came and the present retention is known: whether the page must be dropped
+    /// because a proof has to come first.
+    pub(crate) fn rejects(&mut self, position: &ShardPosition, evidence: PageEvidence<'_>) -> bool {
+        self.begin_proof(position, evidence.answer.asked_at)
     }
 
-    fn begins_proof(&mut self, position: &ShardPosition, now: UnixMillis) -> bool {
-        let near = self.is_older_than(self.kept.edge(now));
-        let doubts = self.tells && near && number_of(position).is_some();
-        let begins = doubts && self.aim == Aim::Onward;
+    fn begin_proof(&mut self, position: &ShardPosition, now: UnixMillis) -> bool {
+        let is_near_horizon = self.is_behind(self.window.safe_horizon(now));
+        let needs_proof = self.reports_gaps && is_near_horizon && sequence_of(position).is_some();
+        let begins = needs_proof && self.seek == Seek::Next;
         if begins {
-            self.lead(Aim::Record);
+            self.seek_to(Seek::LastRead);
         }
         begins
     }
 
-    /// Whether not all that had arrived by `time` was read, for all that is known.
-    pub(super) fn is_older_than(&self, time: UnixMillis) -> bool {
-        self.past.read_to.is_none_or(|read_to| read_to < time)
+    /// Whether some record that arrived by `time` may be unread.
+    pub(super) fn is_behind(&self, time: UnixMillis) -> bool {
+        self.history.read_to.is_none_or(|read_to| read_to < time)
     }
 
-    /// Takes note of the page that came for `position`; gives what is gone.
-    pub(crate) fn saw(&mut self, position: &ShardPosition, sight: Sight<'_>) -> Option<Gap> {
-        let number = number_of(position);
-        let Seen {
-            came,
+    /// Takes in the page that came for `position`; returns the gap before it, if there is one.
+    pub(crate) fn observe(
+        &mut self,
+        position: &ShardPosition,
+        evidence: PageEvidence<'_>,
+    ) -> Option<Gap> {
+        let sequence = sequence_of(position);
+        let Finding {
+            followed,
             pinned_pages,
-            looks_at_tip,
-        } = self.seen(number, sight);
+            empty_pages_at_tip,
+        } = self.finding(sequence, evidence);
         self.pinned_pages = pinned_pages;
-        self.looks_at_tip = looks_at_tip;
-        let proven = self.proves(number, sight, came);
-        let doubted = self.doubts(number, sight, came);
-        let overtaken = self.is_older_than(self.kept.edge(sight.answer.asked_at));
-        let missing = self.tells && doubted && overtaken;
-        let leads_nowhere = came == Came::Nowhere && self.aim != Aim::Oldest;
-        self.is_open = missing && (came == Came::Undecided || leads_nowhere);
-        if leads_nowhere {
-            self.lead(Aim::Oldest);
+        self.empty_pages_at_tip = empty_pages_at_tip;
+        let proves = self.proves(sequence, evidence, followed);
+        let is_doubtful = self.is_doubtful(sequence, evidence, followed);
+        let is_expired = self.is_behind(self.window.safe_horizon(evidence.answer.asked_at));
+        let is_gap = self.reports_gaps && is_doubtful && is_expired;
+        let is_dead_end = followed == Followed::DeadEnd && self.seek != Seek::Oldest;
+        self.is_gap_open = is_gap && (followed == Followed::Undecided || is_dead_end);
+        if is_dead_end {
+            self.seek_to(Seek::Oldest);
         }
-        if self.is_open {
+        if self.is_gap_open {
             return None;
         }
-        let gap = missing.then(|| self.gap(sight));
-        if missing {
-            // It is told, and reading goes on with whatever comes first.
-            self.past = Past {
-                read_to: Some(self.kept.horizon(sight.answer.asked_at)),
-                is_chosen: true,
+        let gap = is_gap.then(|| self.gap(evidence));
+        if is_gap {
+            // The gap is reported once; reading goes on with whatever comes first.
+            self.history = ReadHistory {
+                read_to: Some(self.window.horizon(evidence.answer.asked_at)),
+                accepts_any_first: true,
             };
         }
-        match (came, self.aim) {
-            (Came::Record, Aim::Record | Aim::Oldest) => {
-                self.proven = proven && sight.answer.records == 1;
-                self.lead(Aim::Onward);
+        match (followed, self.seek) {
+            (Followed::Record, Seek::LastRead | Seek::Oldest) => {
+                self.next_is_proven = proves && evidence.answer.records == 1;
+                self.seek_to(Seek::Next);
             }
-            (Came::Nothing, Aim::Record) if !sight.ended => self.lead(Aim::Oldest),
+            (Followed::TipOrEnd, Seek::LastRead) if !evidence.ended => {
+                self.seek_to(Seek::Oldest);
+            }
             _ => {}
         }
-        self.learn(sight);
+        self.learn_read_to(evidence);
         gap
     }
 
-    fn lead(&mut self, aim: Aim) {
-        self.aim = aim;
+    fn seek_to(&mut self, seek: Seek) {
+        self.seek = seek;
         self.pinned_pages = 0;
-        self.looks_at_tip = 0;
+        self.empty_pages_at_tip = 0;
     }
 
-    /// Takes from a page up to when all is read. The last one of a shard says nothing of those that
-    /// follow it.
-    fn learn(&mut self, sight: Sight<'_>) {
-        if sight.ended || self.pinned_pages > 0 {
+    /// Takes from a page up to when everything has been read. The last page of a shard says nothing about the
+    /// shards that follow it.
+    fn learn_read_to(&mut self, evidence: PageEvidence<'_>) {
+        if evidence.ended || self.pinned_pages > 0 {
             return;
         }
-        let told = sight.answer.covered_by_lag().or(sight.last_arrival);
-        // From here on what comes next counts.
-        self.past.is_chosen &= told.is_none();
-        self.past.read_to = self.past.read_to.max(told);
+        let read_to = evidence.answer.covered_by_lag().or(evidence.last_arrival);
+        // From now on there is something that the next record has to follow.
+        self.history.accepts_any_first &= read_to.is_none();
+        self.history.read_to = self.history.read_to.max(read_to);
     }
 
-    fn gap(&self, sight: Sight<'_>) -> Gap {
-        let oldest = sight.first;
+    fn gap(&self, evidence: PageEvidence<'_>) -> Gap {
+        let oldest = evidence.first;
         Gap {
-            read_to: self.past.read_to,
-            oldest: oldest.map(|(number, arrived)| (number.to_owned(), arrived)),
-            kept: self.kept,
+            read_to: self.history.read_to,
+            oldest: oldest.map(|(sequence, arrived)| (sequence.to_owned(), arrived)),
+            window: self.window,
         }
     }
 }
 
-/// The record a position stands at or behind.
-pub(crate) fn number_of(position: &ShardPosition) -> Option<&SequenceNumber> {
+/// The record that a position is at or after.
+pub(crate) fn sequence_of(position: &ShardPosition) -> Option<&SequenceNumber> {
     match position {
         ShardPosition::At(sequence) | ShardPosition::After { sequence, .. } => Some(sequence),
         _ => None,

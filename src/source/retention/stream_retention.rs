@@ -1,23 +1,23 @@
-//! How long a stream keeps its records, as far as its readers know.
+//! The retention of a stream, as far as its readers know.
 //!
-//! Retention can change at any time, and no answer of GetRecords says so. The readers of a stream share
-//! what was learnt last. A decision that depends on the present retention asks the service first.
+//! The readers of a stream share what was learned last. A decision that depends on the present retention asks
+//! the service first.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::window::Kept;
+use super::window::RetentionWindow;
 use crate::kinesis::limits::MIN_RETENTION;
 use crate::kinesis::{ApiResult, Kinesis};
 use crate::model::{Clock, StreamIdentity, UnixMillis};
 
-/// The least time between two questions. An account has twenty DescribeStreamSummary a second for all its
-/// streams and programs, and many shards may want to know at once.
-const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+/// The least time between two requests. An account has 20 DescribeStreamSummary per second for all its streams
+/// and programs, and many shards may need the retention at once.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What all readers of a stream know of its retention.
+/// The shared knowledge of a stream's retention.
 #[derive(Debug)]
 pub(crate) struct StreamRetention {
     known: Mutex<Known>,
@@ -27,18 +27,19 @@ pub(crate) struct StreamRetention {
 
 #[derive(Debug)]
 struct Known {
-    kept: Kept,
-    /// When the service was asked for it; `None` before a reader has asked.
+    window: RetentionWindow,
+    /// When the request that gave the retention was sent; `None` if it is still the one from the description of
+    /// the stream.
     asked: Option<Instant>,
-    /// When the service was asked last, with or without an answer.
+    /// When the last request was sent, successful or not.
     tried: Option<Instant>,
 }
 
 impl StreamRetention {
-    /// What a description of the stream says.
+    /// The retention from a description of the stream.
     pub(crate) fn new(retention: Duration) -> Self {
         let known = Known {
-            kept: Kept::for_all(or_default(retention)),
+            window: RetentionWindow::constant(or_default(retention)),
             asked: None,
             tried: None,
         };
@@ -48,62 +49,62 @@ impl StreamRetention {
         }
     }
 
-    /// What is known now.
-    pub(crate) fn kept(&self) -> Kept {
-        self.lock().kept
+    /// The window as it is known now.
+    pub(crate) fn window(&self) -> RetentionWindow {
+        self.lock().window
     }
 
-    /// How long the stream keeps its records, as far as is known.
-    pub(crate) fn present(&self) -> Duration {
-        self.kept().retention
+    /// The retention as it is known now.
+    pub(crate) fn current(&self) -> Duration {
+        self.window().retention
     }
 
-    /// Takes note that the retention was `before` at a time in the past. It may have been that until
-    /// `now`, when the present one was learnt.
-    pub(crate) fn was(&self, before: Duration, now: UnixMillis) {
+    /// Records that the retention was `before` at some time in the past. It may have been so until `now`, when
+    /// the present one was learned.
+    pub(crate) fn record_past(&self, before: Duration, now: UnixMillis) {
         let mut known = self.lock();
-        let present = known.kept.retention;
-        known.kept = Kept::for_all(or_default(before)).changed_to(present, now);
+        let present = known.window.retention;
+        known.window = RetentionWindow::constant(or_default(before)).changed_to(present, now);
     }
 
-    /// What is known of the retention at `since` or later; asks the service if nothing is.
+    /// The window as of `since` or later; asks the service if it is not known.
     ///
     /// # Errors
     /// The one request that was sent failed.
-    pub(crate) async fn learn(
+    pub(crate) async fn refresh(
         &self,
         kinesis: &dyn Kinesis,
         stream: &StreamIdentity,
         clock: &dyn Clock,
         since: Instant,
-    ) -> ApiResult<Kept> {
+    ) -> ApiResult<RetentionWindow> {
         let _asking = self.asking.lock().await;
         let tried = {
             let known = self.lock();
             if known.asked.is_some_and(|asked| asked >= since) {
-                return Ok(known.kept);
+                return Ok(known.window);
             }
             known.tried
         };
         if let Some(tried) = tried {
-            tokio::time::sleep_until(tried + LEAST_INTERVAL).await;
+            tokio::time::sleep_until(tried + MIN_INTERVAL).await;
         }
         let asked = Instant::now();
         self.lock().tried = Some(asked);
         let summary = kinesis.describe_stream(stream).await?;
         let mut known = self.lock();
-        let before = known.kept.retention;
-        known.kept = known
-            .kept
+        let before = known.window.retention;
+        known.window = known
+            .window
             .changed_to(or_default(summary.retention), clock.now());
         known.asked = Some(asked);
-        let present = known.kept.retention;
+        let present = known.window.retention;
         if present != before {
             let hours = |retention: Duration| retention.as_secs() / 3_600;
             let (was, is) = (hours(before), hours(present));
             tracing::info!(%stream, was, is, "the retention of the stream has changed (hours)");
         }
-        Ok(known.kept)
+        Ok(known.window)
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -111,7 +112,7 @@ impl StreamRetention {
     }
 }
 
-/// A server that does not say how long it keeps records keeps them for the default time.
+/// The default retention for servers that do not report one.
 fn or_default(retention: Duration) -> Duration {
     if retention.is_zero() {
         MIN_RETENTION

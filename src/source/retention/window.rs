@@ -1,4 +1,4 @@
-//! Which records a stream still keeps.
+//! Which records of a stream may have expired.
 
 use std::time::Duration;
 
@@ -6,53 +6,55 @@ use super::proof::MARGIN;
 use crate::kinesis::limits::MIN_RETENTION;
 use crate::model::UnixMillis;
 
-/// Retention is set in whole hours.
-pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+/// The unit of retention.
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Which records of a stream may be gone.
+/// The time span of which a stream still has all records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kept {
-    /// How long the stream keeps records, as far as is known.
+pub(crate) struct RetentionWindow {
+    /// The last known retention.
     pub(crate) retention: Duration,
-    /// What arrived before this may have gone under a shorter retention of the past: to keep records
-    /// longer brings none back.
-    pub(crate) gone_to: Option<UnixMillis>,
+    /// Records that arrived before this may have expired under an earlier, shorter retention; a longer one
+    /// does not bring them back.
+    pub(super) expired_before: Option<UnixMillis>,
 }
 
-impl Kept {
-    /// Records of a stream that has always had this retention.
-    pub(crate) fn for_all(retention: Duration) -> Self {
+impl RetentionWindow {
+    /// The window of a stream that has always had this retention.
+    pub(crate) fn constant(retention: Duration) -> Self {
         Self {
             retention,
-            gone_to: None,
+            expired_before: None,
         }
     }
 
-    /// The same after a look at `now` that found another retention. The former one may have applied
+    /// The window after the retention was found to be `retention` at `now`. The former one may have applied
     /// until then.
     #[must_use]
     pub(crate) fn changed_to(self, retention: Duration, now: UnixMillis) -> Self {
-        let gone_to = (retention > self.retention).then(|| self.horizon(now));
+        let expired_before = (retention > self.retention).then(|| self.horizon(now));
         Self {
             retention,
-            gone_to: self.gone_to.max(gone_to),
+            expired_before: self.expired_before.max(expired_before),
         }
     }
 
-    /// What arrived before this may be gone at `now`.
-    pub(crate) fn horizon(self, now: UnixMillis) -> UnixMillis {
+    /// Records that arrived before this may have expired at `now`.
+    pub(super) fn horizon(self, now: UnixMillis) -> UnixMillis {
         let horizon = now.minus(self.retention);
-        self.gone_to.map_or(horizon, |gone_to| gone_to.max(horizon))
+        self.expired_before
+            .map_or(horizon, |expired| expired.max(horizon))
     }
 
-    /// The oldest time that is out of the reach of retention for the next moments.
-    pub(crate) fn edge(self, now: UnixMillis) -> UnixMillis {
+    /// The horizon with a safety margin: records that arrived at this time or later stay for at least the
+    /// duration of a request.
+    pub(super) fn safe_horizon(self, now: UnixMillis) -> UnixMillis {
         self.horizon(now).plus(MARGIN)
     }
 
-    /// The same whatever retention is set without the readers' knowledge.
-    pub(crate) fn safe_edge(self, now: UnixMillis) -> UnixMillis {
+    /// The safe horizon if the retention may have been shortened without the readers' knowledge.
+    pub(super) fn safe_horizon_of_any_retention(self, now: UnixMillis) -> UnixMillis {
         let shortest = now.minus(self.retention.min(MIN_RETENTION)).plus(MARGIN);
-        self.edge(now).max(shortest)
+        self.safe_horizon(now).max(shortest)
     }
 }

@@ -1,4 +1,4 @@
-//! Rows out of aggregated and plain records, mixed.
+//! Builds rows from a mix of aggregated and plain records.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::kinesis::RecordsPage;
 use crate::model::HashKey;
 use crate::options::ExtraColumn;
 
-/// Rows out of aggregated and plain records, mixed. What belongs to the Kinesis record is taken from
-/// the page by index at the end; what belongs to the user record is built as it comes.
+/// Rows from a mix of aggregated and plain records. Columns of user records are built row by row; columns of
+/// Kinesis records are taken from the page by index at the end.
 pub(crate) struct OpenedRows {
     /// The Kinesis record of each row.
     records: Vec<u32>,
@@ -67,7 +67,7 @@ impl OpenedRows {
         partition_key: Option<&str>,
         explicit_hash_key: Option<HashKey>,
     ) {
-        // A page has at most 10,000 records, and a record at most 10 MiB of user records.
+        // Fits: a page has at most 10,000 records, and a record at most 10 MiB.
         self.records.push(u32::try_from(record).unwrap_or(u32::MAX));
         if let Some(column) = &mut self.data {
             column.append_value(data);
@@ -82,7 +82,7 @@ impl OpenedRows {
             match explicit_hash_key {
                 None => column.append_null(),
                 Some(key) => {
-                    write!(column, "{key}").expect("a builder takes all that is written to it");
+                    write!(column, "{key}").expect("writing to a string builder does not fail");
                     column.append_value("");
                 }
             }

@@ -1,7 +1,6 @@
-//! From a page of Kinesis records, or a slice of one, to rows: opens aggregated records, keeps the
-//! asked columns.
+//! Turns slices of pages into rows: opens aggregated records, and selects columns.
 //!
-//! Records that are not aggregated pass through by reference; nothing is copied.
+//! Records that are not aggregated are passed on by reference, without a copy.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,50 +20,52 @@ use crate::error::{Error, Result};
 use crate::model::{HashRange, ShardId, StreamName};
 use crate::options::{ExtraColumn, HashFilter};
 
-/// Rows of a batch, as a rule to the end of a Kinesis record: keeps memory flat where a page of a few
-/// MiB opens into a million rows.
+/// The rows of a batch, rounded up to the end of a Kinesis record. Limits memory if a page of a few MiB contains
+/// a million rows.
 pub(crate) const ROWS_PER_BATCH: usize = 8_192;
 
-/// Rows of a batch at most. A Kinesis record of more rows is opened again for each batch, which costs
-/// its checksum once more.
-const MOST_ROWS_PER_BATCH: usize = 65_536;
+/// The most rows of a batch. A Kinesis record with more rows is opened again for each batch, checksum included.
+const MAX_ROWS_PER_BATCH: usize = 65_536;
 
-/// What the rows of one shard have in common.
+/// Builds the rows of one read.
 #[derive(Debug)]
 pub(crate) struct RowBuilder {
     pub(crate) stream: StreamName,
     pub(crate) shard: ShardId,
-    /// Set where user records outside it are left out.
+    /// Set if user records outside it are dropped.
     pub(crate) hash_range: Option<HashRange>,
     pub(crate) hash_filter: HashFilter,
-    /// What [`RowColumn::ShardNumber`] says of each row.
+    /// The value of [`RowColumn::ShardNumber`].
     pub(crate) number: u32,
     pub(crate) columns: Vec<RowColumn>,
     schema: SchemaRef,
 }
 
-/// What opening pages has come across besides rows.
+/// What was found in pages besides rows.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Findings {
-    /// Aggregated records with a bad table index, kept whole.
+    /// Aggregated records with an index outside their own tables; each is one row.
     pub(crate) damaged: usize,
-    /// User records left out by the hash filter.
+    /// User records that the hash filter dropped.
     pub(crate) filtered: usize,
 }
 
-/// A slice of a page that is being turned into rows, batch by batch.
+/// A slice that is being turned into rows, batch by batch.
 #[derive(Debug)]
 pub(crate) struct OpenPage {
-    /// What is left of it.
+    /// The rest of the slice.
     slice: PageSlice,
-    aggregated: bool,
+    has_aggregates: bool,
 }
 
 impl OpenPage {
     pub(crate) fn new(slice: PageSlice) -> Self {
         let data = slice.page.data();
-        let aggregated = slice.records().any(|i| looks_aggregated(data.value(i)));
-        Self { slice, aggregated }
+        let has_aggregates = slice.records().any(|i| looks_aggregated(data.value(i)));
+        Self {
+            slice,
+            has_aggregates,
+        }
     }
 }
 
@@ -88,20 +89,20 @@ impl RowBuilder {
         }
     }
 
-    /// The same for the read of this number.
+    /// The builder for the read of this number.
     #[must_use]
     pub(crate) fn numbered(self, number: u32) -> Self {
         Self { number, ..self }
     }
 
-    /// The next rows of `open`, at least one; `None` at its end.
+    /// The next rows of `open`, at least one; `None` at the end.
     pub(crate) fn next_batch(
         &self,
         open: &mut OpenPage,
         findings: &mut Findings,
     ) -> Result<Option<RecordBatch>> {
         while !open.slice.is_empty() {
-            let batch = if open.aggregated {
+            let batch = if open.has_aggregates {
                 self.opened(open, findings)?
             } else {
                 let batch = self.plain(&open.slice)?;
@@ -115,16 +116,16 @@ impl RowBuilder {
         Ok(None)
     }
 
-    /// Plain records: their columns as they are.
+    /// The rows of plain records: the columns of the page as they are.
     fn plain(&self, slice: &PageSlice) -> Result<RecordBatch> {
         let page = &slice.page;
         let mut records = slice.records();
-        // One that was given already: it has a single row.
+        // The first record has one row, which was returned already.
         records.start += usize::from(slice.first.sub > 0);
         let (first, rows) = (records.start, records.len());
         let column = |column: &RowColumn| -> Result<ArrayRef> {
             Ok(match column {
-                RowColumn::Data => Arc::new(without_neighbours(page.data().slice(first, rows))),
+                RowColumn::Data => Arc::new(trimmed(page.data().slice(first, rows))),
                 RowColumn::PartitionKey => shared(page.partition_key())?.slice(first, rows),
                 RowColumn::SequenceNumber => shared(page.sequence_number())?.slice(first, rows),
                 RowColumn::ArrivalTimestamp => shared(page.arrival())?.slice(first, rows),
@@ -143,7 +144,7 @@ impl RowBuilder {
         self.batch(columns, rows)
     }
 
-    /// Records from the first of `open` on, aggregated ones opened, until a batch is full.
+    /// The rows of the next records, aggregated ones opened, until the batch is full.
     fn opened(&self, open: &mut OpenPage, findings: &mut Findings) -> Result<RecordBatch> {
         let mut rows = OpenedRows::new(&self.columns);
         let slice = &mut open.slice;
@@ -173,8 +174,8 @@ impl RowBuilder {
         self.batch(columns, count)
     }
 
-    /// Takes the user records `subs` of one Kinesis record; gives the first that the batch had no room
-    /// for, if there is one.
+    /// Adds the user records `subs` of one Kinesis record; returns the first one that the batch has no room for,
+    /// if there is one.
     fn open_aggregate(
         &self,
         record: usize,
@@ -185,10 +186,10 @@ impl RowBuilder {
     ) -> Option<u64> {
         let drop_all =
             self.hash_filter == HashFilter::Kcl && users.clone().any(|user| !self.is_inside(&user));
-        let place = |sub: u64| usize::try_from(sub).unwrap_or(usize::MAX);
-        let users = users.enumerate().take(place(subs.end));
-        for (sub, user) in users.skip(place(subs.start)) {
-            if rows.len() == MOST_ROWS_PER_BATCH {
+        let index = |sub: u64| usize::try_from(sub).unwrap_or(usize::MAX);
+        let users = users.enumerate().take(index(subs.end));
+        for (sub, user) in users.skip(index(subs.start)) {
+            if rows.len() == MAX_ROWS_PER_BATCH {
                 return Some(sub as u64);
             }
             let outside = self.hash_filter == HashFilter::PerRecord && !self.is_inside(&user);
@@ -209,18 +210,20 @@ impl RowBuilder {
     fn batch(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(
-            |error| Error::internal("columns of a page do not fit the schema").with_source(error),
+            |error| {
+                Error::internal("the columns of a page do not match the schema").with_source(error)
+            },
         )
     }
 }
 
-/// The same rows on the same memory, less the bytes around them: a cast to text refuses an array for
-/// any byte it holds, be it of no row.
-fn without_neighbours(rows: BinaryArray) -> BinaryArray {
+/// The same rows in the same memory, without the bytes around them. A cast to text checks every byte of an array,
+/// including those that belong to no row.
+fn trimmed(rows: BinaryArray) -> BinaryArray {
     let (offsets, values, nulls) = rows.into_parts();
     let (begin, end) = (offsets[0], offsets[offsets.len() - 1]);
-    let place = |offset: i32| usize::try_from(offset).expect("offsets of an array never fall");
-    let values = values.slice_with_length(place(begin), place(end - begin));
+    let index = |offset: i32| usize::try_from(offset).expect("offsets of an array never decrease");
+    let values = values.slice_with_length(index(begin), index(end - begin));
     let offsets = match begin {
         0 => offsets,
         _ => OffsetBuffer::new(offsets.iter().map(|offset| offset - begin).collect()),
@@ -240,13 +243,11 @@ pub(crate) fn repeated(text: &str, rows: usize) -> ArrayRef {
     Arc::new(StringArray::new_repeated(text, rows))
 }
 
-/// A column of the page; it is there because the columns of the rows decided what was asked for.
+/// A column of the page. It is there, because the columns of the rows determine what is requested.
 pub(crate) fn shared<A: Array + Clone + 'static>(column: Option<&A>) -> Result<ArrayRef> {
     match column {
         Some(column) => Ok(Arc::new(column.clone())),
-        None => Err(Error::internal(
-            "a column that was asked for is not in the page",
-        )),
+        None => Err(Error::internal("a requested column is not in the page")),
     }
 }
 

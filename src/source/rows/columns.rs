@@ -1,4 +1,4 @@
-//! The columns of a row.
+//! The columns of rows, and their schema.
 
 use std::sync::Arc;
 
@@ -10,25 +10,25 @@ use crate::options::ExtraColumn;
 /// A column of a Kinesis table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum RowColumn {
-    /// `data`: the payload, as the producer wrote it.
+    /// `data`: the payload as the producer wrote it.
     Data,
     /// `streamName`: the name of the stream.
     StreamName,
-    /// `partitionKey`: the producer's key; null where the stream spreads records itself and none
-    /// was given.
+    /// `partitionKey`: the producer's key; null if the stream distributes records itself and the producer gave
+    /// none.
     PartitionKey,
-    /// `sequenceNumber`: the number of the Kinesis record, shared by the rows out of one aggregate.
+    /// `sequenceNumber`: the sequence number of the Kinesis record, shared by all rows of an aggregate.
     SequenceNumber,
-    /// `approximateArrivalTimestamp`: when the service took the record, to the millisecond.
+    /// `approximateArrivalTimestamp`: when the service received the record, in milliseconds.
     ArrivalTimestamp,
-    /// One that a table has on request.
+    /// An extra column that a table asks for.
     Extra(ExtraColumn),
-    /// `__shard`: which read of a batch the row came from, for the query itself; no table shows it.
+    /// `__shard`: the number of the read within its batch. Internal; no table has it.
     ShardNumber,
 }
 
 impl RowColumn {
-    /// The five columns every table has, in their order.
+    /// The five columns of every table, in order.
     pub(crate) const STANDARD: [Self; 5] = [
         Self::Data,
         Self::StreamName,
@@ -70,21 +70,21 @@ impl RowColumn {
         Field::new(self.name(), self.data_type(), self != Self::ShardNumber)
     }
 
-    /// All columns of a table with `extra` ones.
+    /// The columns of a table with these extra columns.
     pub(crate) fn all(extra: &[ExtraColumn]) -> Vec<Self> {
         let extra = extra.iter().map(|column| Self::Extra(*column));
         Self::STANDARD.into_iter().chain(extra).collect()
     }
 }
 
-/// The schema of `columns`; those of a table are nullable, so that a row to be written may leave out
-/// what the service fills in.
+/// The schema of `columns`. The columns of a table are nullable, because rows to be written may omit those that
+/// the service fills in.
 pub(crate) fn row_schema(columns: &[RowColumn]) -> SchemaRef {
     let fields = columns.iter().map(|column| column.field());
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// What a page must hold for rows of `columns`.
+/// The columns of pages that rows of `columns` need.
 pub(crate) fn page_columns(columns: &[RowColumn]) -> RecordColumns {
     RecordColumns {
         partition_key: columns.contains(&RowColumn::PartitionKey),

@@ -1,33 +1,33 @@
-//! A page whose rows are counted, so that it can be cut anywhere, inside an aggregated record too.
+//! A page with counted rows, which can be cut anywhere, even inside an aggregated record.
 
 use datafusion::arrow::array::Array;
 
 use super::page_slice::{PageSlice, RowIndex};
-use super::row_counts::{Counts, check_numbers, count, records_until};
+use super::row_counts::{RowCounts, check_sequence_numbers, count_rows, records_until};
 use crate::error::Result;
 use crate::kinesis::RecordsPage;
 use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
 
-/// Memory of a record beside its payload and key: number, arrival time, offsets.
+/// Memory of a record besides its payload and key: sequence number, arrival time, offsets.
 pub(crate) const RECORD_OVERHEAD_BYTES: usize = 96;
 
-/// Memory of a page beside its records.
+/// Memory of a page besides its records.
 const PAGE_OVERHEAD_BYTES: usize = 1_024;
 
-/// Kinesis records with the number of rows in each.
+/// A page, with the number of rows in each Kinesis record.
 #[derive(Debug)]
 pub(crate) struct CountedPage {
     page: RecordsPage,
-    /// Records of the page that are taken; what is behind them is left for another run.
+    /// The records to use; those after them are left to another run.
     records: usize,
-    counts: Counts,
-    /// Rows that were read before.
+    counts: RowCounts,
+    /// The rows at the start that were read before.
     skipped: u64,
-    /// All that had arrived by then in the shard lies in the page or before it.
+    /// Every record of the shard that had arrived by then is in this page or an earlier one.
     read_to: Option<UnixMillis>,
 }
 
-/// Rows from some place on, and the bytes of the Kinesis records they lie in.
+/// A number of rows, and the size of the Kinesis records that contain them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Extent {
     pub(crate) rows: u64,
@@ -35,21 +35,22 @@ pub(crate) struct Extent {
 }
 
 impl CountedPage {
-    /// Counts the rows of `page`, which has sequence numbers; opens every aggregate once.
+    /// RowCounts the rows of `page`, and opens every aggregated record to do so. The page must have sequence
+    /// numbers.
     ///
-    /// `after` is where reading stood: rows up to it are skipped. Records from the first one on that
-    /// arrived later than `until` are left out, which takes arrival times.
+    /// Skips the rows up to `after`. If `until` is set, drops the first record that arrived later and all after
+    /// it; the page must then have arrival times.
     ///
     /// # Errors
-    /// The sequence numbers are missing or no numbers.
+    /// The sequence numbers are missing or malformed.
     pub(crate) fn new(
         page: RecordsPage,
         after: &ShardPosition,
         until: Option<UnixMillis>,
     ) -> Result<Self> {
-        check_numbers(&page)?;
+        check_sequence_numbers(&page)?;
         let records = records_until(&page, until);
-        let counts = count(&page, records);
+        let counts = count_rows(&page, records);
         let mut counted = Self {
             page,
             records,
@@ -69,64 +70,63 @@ impl CountedPage {
         Ok(counted)
     }
 
-    /// The same with what is known of the time: all that had arrived by then in the shard lies in the
-    /// page or before it.
+    /// The page with the time up to which it and earlier pages contain every record.
     #[must_use]
     pub(crate) fn reading_to(self, read_to: Option<UnixMillis>) -> Self {
         Self { read_to, ..self }
     }
 
-    /// All that had arrived by then in the shard lies in the page or before it.
+    /// Every record of the shard that had arrived by then is in this page or an earlier one.
     pub(crate) fn read_to(&self) -> Option<UnixMillis> {
         self.read_to
     }
 
-    /// When the last record that is taken had arrived, where the page has such times.
+    /// When the last used record arrived, if the page has arrival times.
     pub(crate) fn last_arrival(&self) -> Option<UnixMillis> {
         let last = self.records.checked_sub(1)?;
         let times = self.page.arrival().filter(|times| times.is_valid(last))?;
         Some(UnixMillis(times.value(last).div_euclid(1_000)))
     }
 
-    /// Whether all records of the page are taken.
+    /// Whether all records of the page are used.
     pub(crate) fn is_whole(&self) -> bool {
         self.records == self.page.len()
     }
 
-    /// Whether there is no record to take.
+    /// Whether no record is used.
     pub(crate) fn is_empty(&self) -> bool {
         self.records == 0
     }
 
-    /// Rows that were read before the page came, and lie in it.
+    /// The rows at the start of the page that were read before.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// All rows, those skipped included.
+    /// The rows, including skipped ones.
     pub(crate) fn rows(&self) -> u64 {
         self.rows_before(self.records)
     }
 
-    /// Payloads and keys, as the service counts them.
+    /// The size of payloads and keys, as the service counts them.
     pub(crate) fn size_bytes(&self) -> usize {
         self.page.size_bytes()
     }
 
-    /// What the page takes in memory.
+    /// The memory of the page.
     pub(crate) fn held_bytes(&self) -> usize {
         let counts = match &self.counts {
-            Counts::OnePerRecord => 0,
-            Counts::Before { rows, .. } => rows.len() * size_of::<u64>(),
+            RowCounts::OnePerRecord => 0,
+            RowCounts::Before { rows, .. } => rows.len() * size_of::<u64>(),
         };
         let records = self.page.len() * RECORD_OVERHEAD_BYTES;
         PAGE_OVERHEAD_BYTES + self.page.size_bytes() + records + counts
     }
 
-    /// As many rows from `row` on as both caps allow. The cap of rows cuts anywhere, the one of
-    /// bytes between Kinesis records only.
+    /// As many rows from `row` on as both caps allow. The row cap cuts anywhere, the byte cap only between
+    /// Kinesis records.
     pub(crate) fn extent(&self, row: u64, rows: u64, bytes: usize) -> Extent {
-        let first = self.place(row).record;
+        let first = self.index(row).record;
         let (mut low, mut high) = (first, self.records);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
@@ -142,33 +142,33 @@ impl CountedPage {
         self.extent_to(row, end)
     }
 
-    /// The rows from `row` on of the Kinesis record it lies in, up to `rows`.
+    /// Up to `rows` rows from `row` on, within its Kinesis record.
     pub(crate) fn record_at(&self, row: u64, rows: u64) -> Extent {
-        let end = self.rows_before(self.place(row).record + 1);
+        let end = self.rows_before(self.index(row).record + 1);
         self.extent_to(row, end.min(row.saturating_add(rows)))
     }
 
-    /// Rows `first..end`.
+    /// The rows `first..end`.
     pub(crate) fn slice(&self, first: u64, end: u64) -> PageSlice {
         PageSlice {
             page: self.page.clone(),
-            first: self.place(first),
-            end: self.place(end),
+            first: self.index(first),
+            end: self.index(end),
             checked: self.counts.are_checked(),
         }
     }
 
-    /// The position behind `rows` rows of the page, which are more than none.
-    pub(crate) fn position_behind(&self, rows: u64) -> ShardPosition {
-        let place = self.place(rows);
-        let (record, sub_sequence) = match place.sub.checked_sub(1) {
-            Some(last) => (place.record, Some(last)),
-            None => (place.record.saturating_sub(1), None),
+    /// The position after the first `rows` rows, of which there is at least one.
+    pub(crate) fn position_after(&self, rows: u64) -> ShardPosition {
+        let index = self.index(rows);
+        let (record, sub_sequence) = match index.sub.checked_sub(1) {
+            Some(last) => (index.record, Some(last)),
+            None => (index.record.saturating_sub(1), None),
         };
         self.after(record, sub_sequence)
     }
 
-    /// The position behind the last record that is taken, of which there is one.
+    /// The position after the last used record, of which there is at least one.
     pub(crate) fn end(&self) -> ShardPosition {
         match self.page.last_sequence() {
             Some(last) if self.is_whole() => ShardPosition::After {
@@ -182,14 +182,14 @@ impl CountedPage {
     fn after(&self, record: usize, sub_sequence: Option<u64>) -> ShardPosition {
         let number = SequenceNumber::new(self.number(record));
         ShardPosition::After {
-            sequence: number.expect("the numbers were checked when the page came"),
+            sequence: number.expect("sequence numbers were checked when the page was counted"),
             sub_sequence,
         }
     }
 
     fn number(&self, record: usize) -> &str {
         let numbers = self.page.sequence_number();
-        let numbers = numbers.expect("the numbers were there when the page came");
+        let numbers = numbers.expect("sequence numbers were checked when the page was counted");
         numbers.value(record)
     }
 
@@ -197,31 +197,31 @@ impl CountedPage {
         if end <= row {
             return Extent::default();
         }
-        let behind = match &self.counts {
-            Counts::OnePerRecord => self.place(end).record,
-            Counts::Before { rows, .. } => rows.partition_point(|before| *before < end),
+        let end_record = match &self.counts {
+            RowCounts::OnePerRecord => self.index(end).record,
+            RowCounts::Before { rows, .. } => rows.partition_point(|before| *before < end),
         };
         Extent {
             rows: end - row,
-            bytes: self.bytes(self.place(row).record, behind),
+            bytes: self.bytes(self.index(row).record, end_record),
         }
     }
 
     fn rows_before(&self, record: usize) -> u64 {
         match &self.counts {
-            Counts::OnePerRecord => record as u64,
-            Counts::Before { rows, .. } => rows[record],
+            RowCounts::OnePerRecord => record as u64,
+            RowCounts::Before { rows, .. } => rows[record],
         }
     }
 
-    /// Where `row` lies; behind the last row, the end of the page.
-    fn place(&self, row: u64) -> RowIndex {
+    /// The index of `row`; the end of the page if there are not as many rows.
+    fn index(&self, row: u64) -> RowIndex {
         match &self.counts {
-            Counts::OnePerRecord => RowIndex {
+            RowCounts::OnePerRecord => RowIndex {
                 record: usize::try_from(row).unwrap_or(usize::MAX).min(self.records),
                 sub: 0,
             },
-            Counts::Before { rows, .. } => {
+            RowCounts::Before { rows, .. } => {
                 let record = rows.partition_point(|before| *before <= row) - 1;
                 RowIndex {
                     record,
@@ -231,11 +231,11 @@ impl CountedPage {
         }
     }
 
-    /// Payloads and keys of the records `first..end`.
+    /// The size of payloads and keys of the records `first..end`.
     fn bytes(&self, first: usize, end: usize) -> usize {
         let span = |offsets: &[i32]| {
             let bytes = offsets[end] - offsets[first];
-            usize::try_from(bytes).expect("offsets of an array never fall")
+            usize::try_from(bytes).expect("offsets of an array never decrease")
         };
         let keys = self.page.partition_key();
         span(self.page.data().value_offsets()) + keys.map_or(0, |keys| span(keys.value_offsets()))

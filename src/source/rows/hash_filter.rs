@@ -1,11 +1,11 @@
-//! Which user records belong to their shard.
+//! Which user records belong to their shard: producers with an outdated shard map write some to the wrong one.
 
 use crate::kinesis::RecordDistribution;
 use crate::model::HashRange;
 use crate::options::HashFilter;
 
-/// The hash range user records of `shard` must lie in, where that matters: a producer with an
-/// outdated shard map writes only into shards that were made by a reshard, which have a parent.
+/// The hash range that user records of a shard must be in; `None` if they are not filtered. A producer with an
+/// outdated shard map writes only to shards that were created by a reshard, which have a parent.
 pub(crate) fn hash_filter_range(
     filter: HashFilter,
     distribution: RecordDistribution,

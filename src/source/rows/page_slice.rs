@@ -1,41 +1,40 @@
-//! A cut-out of a page, from one row to another.
+//! A part of a page, from one row to another.
 
 use std::ops::Range;
 
 use crate::kinesis::RecordsPage;
 
-/// Rows of a page from one place to another. A place counts Kinesis records of the page, and user
-/// records in it.
+/// Consecutive rows of a page.
 #[derive(Debug, Clone)]
 pub(crate) struct PageSlice {
-    /// Kinesis records as they were fetched, shared with the buffer.
+    /// The Kinesis records as they were read, shared with the buffer.
     pub(crate) page: RecordsPage,
     /// The first row.
     pub(crate) first: RowIndex,
-    /// The row behind the last one.
+    /// The end of the last row.
     pub(crate) end: RowIndex,
-    /// Whether every record that looks like an aggregate was found to be one by its checksum.
+    /// Whether the checksum of every record that looks aggregated was verified.
     pub(crate) checked: bool,
 }
 
-/// A place between two rows of a page.
+/// An index between two rows of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RowIndex {
-    /// Kinesis records of the page before the place.
+    /// The Kinesis records before it.
     pub(crate) record: usize,
-    /// User records of `record` before the place.
+    /// The user records of `record` before it.
     pub(crate) sub: u64,
 }
 
 impl RowIndex {
-    /// Before the first row of `record`.
+    /// The index before the first row of `record`.
     pub(crate) fn before(record: usize) -> Self {
         Self { record, sub: 0 }
     }
 }
 
 impl PageSlice {
-    /// All rows of `page` from `first` to `end`, which may lie behind its last record.
+    /// The rows of `page` from `first` to `end`, which may be after its last record.
     pub(crate) fn new(page: RecordsPage, first: RowIndex, end: RowIndex) -> Self {
         let end = end.min(RowIndex::before(page.len()));
         Self {
@@ -46,14 +45,14 @@ impl PageSlice {
         }
     }
 
-    /// The Kinesis records its rows are from.
+    /// The Kinesis records that contain its rows.
     pub(crate) fn records(&self) -> Range<usize> {
         let end = self.end.record + usize::from(self.end.sub > 0);
         let end = end.min(self.page.len());
         self.first.record.min(end)..end
     }
 
-    /// Data and partition keys of these records.
+    /// The size of the data and partition keys of these records.
     pub(crate) fn size_bytes(&self) -> usize {
         self.page.size_of(self.records())
     }
@@ -62,7 +61,7 @@ impl PageSlice {
         self.first >= self.end || self.first.record >= self.page.len()
     }
 
-    /// The first user record of `record` behind the slice.
+    /// The first user record of `record` after the slice.
     pub(crate) fn subs_end(&self, record: usize) -> u64 {
         if record == self.end.record {
             self.end.sub

@@ -1,4 +1,4 @@
-//! What there is to know of a page before it is cut: its numbers, its rows, and where it ends.
+//! Counts the rows of a page, and checks its sequence numbers and arrival times.
 
 use datafusion::arrow::array::{Array, StringArray};
 
@@ -9,20 +9,20 @@ use crate::model::UnixMillis;
 
 /// The rows of each record of a page.
 #[derive(Debug)]
-pub(crate) enum Counts {
-    /// No record is an aggregate.
+pub(crate) enum RowCounts {
+    /// No record is aggregated.
     OnePerRecord,
-    /// Some are.
+    /// Some records are aggregated.
     Before {
-        /// Rows before each record, and at last all rows.
+        /// The number of rows before each record, and finally of all rows.
         rows: Vec<u64>,
-        /// Whether each record that looks like an aggregate is one by its checksum.
+        /// Whether the checksum of each record that looks aggregated is right.
         checked: bool,
     },
 }
 
-impl Counts {
-    /// Whether no checksum of an aggregate has to be looked at once more.
+impl RowCounts {
+    /// Whether no checksum needs to be verified again.
     pub(crate) fn are_checked(&self) -> bool {
         match self {
             Self::OnePerRecord => true,
@@ -31,7 +31,7 @@ impl Counts {
     }
 }
 
-/// Records before the first one that arrived later than `until`.
+/// The number of records before the first one that arrived later than `until`.
 pub(crate) fn records_until(page: &RecordsPage, until: Option<UnixMillis>) -> usize {
     let (Some(until), Some(arrival)) = (until, page.arrival()) else {
         return page.len();
@@ -43,10 +43,10 @@ pub(crate) fn records_until(page: &RecordsPage, until: Option<UnixMillis>) -> us
 }
 
 /// Counts the rows of the first `records` records.
-pub(crate) fn count(page: &RecordsPage, records: usize) -> Counts {
+pub(crate) fn count_rows(page: &RecordsPage, records: usize) -> RowCounts {
     let data = page.data();
     if !(0..records).any(|record| looks_aggregated(data.value(record))) {
-        return Counts::OnePerRecord;
+        return RowCounts::OnePerRecord;
     }
     let mut total = 0;
     let mut checked = true;
@@ -64,18 +64,18 @@ pub(crate) fn count(page: &RecordsPage, records: usize) -> Counts {
         };
         rows.push(total);
     }
-    Counts::Before { rows, checked }
+    RowCounts::Before { rows, checked }
 }
 
-/// Checks here, where an error has a way out, that a place can be named by any of the numbers.
-pub(crate) fn check_numbers(page: &RecordsPage) -> Result<()> {
+/// Checks that each sequence number can be part of a position. Later uses of the page cannot return errors.
+pub(crate) fn check_sequence_numbers(page: &RecordsPage) -> Result<()> {
     let Some(numbers) = page.sequence_number() else {
-        return Err(Error::internal("a page came without its sequence numbers"));
+        return Err(Error::internal("a page has no sequence numbers"));
     };
     match (0..numbers.len()).find(|record| !is_number(numbers, *record)) {
         None => Ok(()),
         Some(record) => Err(Error::internal(format!(
-            "the service gave sequence number '{}', expected 1 to 128 decimal digits",
+            "the service returned sequence number '{}', expected 1 to 128 decimal digits",
             numbers.value(record)
         ))),
     }

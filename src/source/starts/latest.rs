@@ -1,4 +1,4 @@
-//! "From now on" as a time that the service has reached.
+//! Resolves `LATEST` to a time that the service's clock has reached.
 
 use std::time::Duration;
 
@@ -9,26 +9,27 @@ use crate::kinesis::{
     ApiErrorKind, Backoff, IteratorPosition, ShardFilter, list_all_shards, with_retries,
 };
 use crate::model::UnixMillis;
-use crate::source::context::ReadContext;
+use crate::source::context::StreamContext;
 
-/// How far our clock is taken to be ahead of the service's, the first time it is found to be.
+/// How far this machine's clock is first assumed to be ahead of the service's, once it is found to be.
 const FIRST_STEP: Duration = Duration::from_secs(1);
 
-/// How far it may be ahead: signatures of requests bear no more.
-const MOST_AHEAD: Duration = Duration::from_secs(300);
+/// How far it may be ahead: the service accepts no request signatures beyond that.
+const MAX_SKEW: Duration = Duration::from_secs(300);
 
-/// A time no later than the service's clock showed at `began`, when ours showed `now`: what was put
-/// since then is read from there on.
+/// A time no later than what the service's clock showed at `began`, when this machine's clock showed `now`.
+/// Records that were put since `began` are read from there on.
 ///
-/// The service refuses times in its future, so it is asked; where it refuses, earlier ones are tried,
-/// one second first and then twice as far each time. With clocks that agree it is `now` less what
-/// asking took. What was put shortly before may be read, too: as far back as our clock is behind, or
-/// up to twice as far as it is ahead.
+/// The service rejects times in its future, which shows whether its clock has reached a time. If it rejects
+/// `now`, earlier times are tried, one second before at first and then twice as far each time. If the clocks
+/// agree, the result is `now` less the duration of the requests. So some records from before `began` may be
+/// read, too: from as long before as this machine's clock is behind, or from up to twice as long as it is
+/// ahead.
 ///
 /// # Errors
-/// A request fails for good, or our clock is ahead by more than five minutes.
+/// A request fails permanently, or this machine's clock is more than five minutes ahead.
 pub(crate) async fn resolve_latest(
-    context: &ReadContext,
+    context: &StreamContext,
     now: UnixMillis,
     began: Instant,
     random: fastrand::Rng,
@@ -39,30 +40,30 @@ pub(crate) async fn resolve_latest(
     let Some(shard) = shards.first().map(|shard| &shard.id) else {
         return Ok(now);
     };
-    let place = format!("stream '{}', shard '{shard}'", stream.name());
+    let location = format!("stream '{}', shard '{shard}'", stream.name());
     let mut ahead = Duration::ZERO;
-    while ahead < 2 * MOST_AHEAD {
+    while ahead < 2 * MAX_SKEW {
         let time = now.minus(ahead);
         let at = IteratorPosition::AtTimestamp(time);
-        let reached = with_retries(&mut backoff, &place, || async {
+        let is_reached = with_retries(&mut backoff, &location, || async {
             match kinesis.get_shard_iterator(stream, shard, &at).await {
                 Err(error) if error.kind() == ApiErrorKind::InvalidArgument => Ok(false),
                 answer => answer.map(|_| true),
             }
         });
-        if reached.await? {
-            // To the next millisecond, which is what the service counts in.
-            let asking = began.elapsed().as_micros().div_ceil(1_000);
-            let asking = Duration::from_millis(u64::try_from(asking).unwrap_or(u64::MAX));
-            return Ok(time.minus(asking));
+        if is_reached.await? {
+            // Rounded up, because the service counts in milliseconds.
+            let elapsed = began.elapsed().as_micros().div_ceil(1_000);
+            let elapsed = Duration::from_millis(u64::try_from(elapsed).unwrap_or(u64::MAX));
+            return Ok(time.minus(elapsed));
         }
         ahead = (2 * ahead).max(FIRST_STEP);
     }
     Err(Error::new(
         ErrorKind::InvalidOption,
         format!(
-            "{place}: the service takes {now} for the future, and five minutes before that, too: \
-             expected a clock of this machine that is right"
+            "{location}: the service considers {now} to be in the future, and also five minutes before: \
+             set the clock of this machine"
         ),
     ))
 }

@@ -6,36 +6,35 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 pub(crate) use self::latest::resolve_latest;
+use super::lineage::new_shards;
 use crate::error::{Error, Result};
 use crate::model::{
     InitialPositions, Offsets, Shard, ShardId, ShardPosition, StartingPosition, UnixMillis,
 };
-use crate::source::lineage::new_shards;
 
-/// How far beyond our clock a start may lie: clocks of machines that are kept right differ by less.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(5);
+/// How far a start may be ahead of this machine's clock: synchronized clocks differ by less.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 
-/// Refuses a start in the future: there is nothing to read, and the service takes it for an error.
+/// Rejects a start in the future: there is nothing to read, and the service treats it as an error.
 ///
 /// # Errors
-/// It lies more than five seconds beyond `now`.
+/// The start is more than five seconds after `now`.
 pub(crate) fn reject_future_start(start: &StartingPosition, now: UnixMillis) -> Result<()> {
-    let is_future = |time: UnixMillis| time > now.plus(CLOCKS_DIFFER);
-    let refused = |place: &str, time: UnixMillis| {
+    let is_future = |time: UnixMillis| time > now.plus(MAX_CLOCK_DIFFERENCE);
+    let rejected = |shard: &str, time: UnixMillis| {
         Err(Error::invalid_option(format!(
-            "option 'kinesis.startingPosition' {place}= 'AT_TIMESTAMP {time}' lies in the future, the \
-             clock shows {now}: expected a time that has passed, or 'LATEST' for what arrives from now \
-             on"
+            "option 'kinesis.startingPosition' {shard}= 'AT_TIMESTAMP {time}' is in the future, the clock \
+             shows {now}: expected a time that has passed, or 'LATEST' to read what arrives from now on"
         )))
     };
     match start {
-        StartingPosition::AtTimestamp(time) if is_future(*time) => refused("", *time),
+        StartingPosition::AtTimestamp(time) if is_future(*time) => rejected("", *time),
         StartingPosition::PerShard(positions) => {
             for (shard, position) in positions {
                 if let ShardPosition::AtTimestamp(time) = position
                     && is_future(*time)
                 {
-                    return refused(&format!("of shard '{shard}' "), *time);
+                    return rejected(&format!("of shard '{shard}' "), *time);
                 }
             }
             Ok(())
@@ -44,55 +43,56 @@ pub(crate) fn reject_future_start(start: &StartingPosition, now: UnixMillis) -> 
     }
 }
 
-/// The place of each of `shards`, which are ordered by id; `None` for one that starts with what
-/// arrives from now on.
+/// The position of each of `shards`, which are ordered by id; `None` for a shard that starts with what arrives
+/// from now on.
 ///
-/// A shard that was made of one with a place starts at its own beginning: what was written to it
-/// comes after what was read of its parent. That holds too where the shards between them, or the one
-/// with a place, are not listed any more. One that a shard with a place was made of was read before.
+/// If positions are given per shard, the others follow from them:
+/// - A descendant of a shard with a position starts at its oldest record: all its records come after those of
+///   its ancestor. That also holds if the shards between them, or the ancestor itself, are no longer listed.
+/// - An ancestor of a shard with a position was read before.
 ///
 /// # Errors
-/// None of the shards with a place exists.
+/// None of the shards with a position is listed.
 pub(crate) fn resolve_starts(
     shards: &[Shard],
     start: &StartingPosition,
 ) -> Result<Vec<Option<ShardPosition>>> {
-    let kin = match start {
-        StartingPosition::PerShard(positions) => Kin::of(shards, positions)?,
-        _ => Kin::default(),
+    let relatives = match start {
+        StartingPosition::PerShard(positions) => Relatives::of(shards, positions)?,
+        _ => Relatives::default(),
     };
-    // Children come after their parents in the order of ids.
+    // The ids of children are greater than those of their parents.
     let mut descendants: HashSet<&ShardId> = HashSet::new();
-    let mut places = Vec::with_capacity(shards.len());
+    let mut starts = Vec::with_capacity(shards.len());
     for shard in shards {
         let id = &shard.id;
         let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
-        let after = |parent| descendants.contains(parent) || start.position_of(parent).is_some();
-        let place = start.position_of(id);
-        if kin.orphans.contains(id) || parents.any(after) {
+        let is_start = |parent| descendants.contains(parent) || start.position_of(parent).is_some();
+        let position = start.position_of(id);
+        if relatives.orphans.contains(id) || parents.any(is_start) {
             descendants.insert(id);
-            places.push(place.or(Some(ShardPosition::TrimHorizon)));
+            starts.push(position.or(Some(ShardPosition::TrimHorizon)));
         } else {
-            let read = kin.ancestors.contains(id);
-            places.push(place.or(read.then_some(ShardPosition::ShardEnd)));
+            let was_read = relatives.ancestors.contains(id);
+            starts.push(position.or(was_read.then_some(ShardPosition::ShardEnd)));
         }
     }
-    Ok(places)
+    Ok(starts)
 }
 
-/// How shards without a place are related to those that have one.
+/// Shards without a position that are related to shards with one.
 #[derive(Debug, Default)]
-struct Kin<'a> {
-    /// What shards with a place were made of: nothing arrives there any more.
+struct Relatives<'a> {
+    /// Ancestors of shards with a position: they are closed.
     ancestors: HashSet<&'a ShardId>,
-    /// What may descend from a shard with a place that is not listed any more: its parents are not
-    /// listed either, and may have been that shard or made of it.
+    /// Possible descendants of a shard with a position that is no longer listed: their parents are not listed
+    /// either, and may have been that shard or its descendants.
     orphans: HashSet<&'a ShardId>,
 }
 
-impl<'a> Kin<'a> {
+impl<'a> Relatives<'a> {
     /// # Errors
-    /// None of the shards with a place is listed.
+    /// None of the shards with a position is listed.
     fn of(shards: &'a [Shard], positions: &BTreeMap<ShardId, ShardPosition>) -> Result<Self> {
         let listed: HashSet<&ShardId> = shards.iter().map(|shard| &shard.id).collect();
         let missing = positions.keys().filter(|shard| !listed.contains(shard));
@@ -107,21 +107,22 @@ impl<'a> Kin<'a> {
             }
             tracing::warn!(
                 ?missing,
-                "shards with a starting position are not listed any more"
+                "shards with a starting position are no longer listed"
             );
         }
         let new = new_shards(shards, |shard| positions.contains_key(shard));
-        let unlisted = |parent: &ShardId| {
-            let later = missing
+        let is_unlisted_descendant = |parent: &ShardId| {
+            let is_later = missing
                 .first()
                 .is_some_and(|first| parent.as_str() > *first);
-            later && !listed.contains(parent)
+            is_later && !listed.contains(parent)
         };
-        let orphan = |shard: &&&Shard| {
+        let is_orphan = |shard: &&&Shard| {
             let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
-            parents.any(unlisted)
+            parents.any(is_unlisted_descendant)
         };
-        let orphans = new.iter().filter(orphan).map(|shard| &shard.id).collect();
+        let orphans = new.iter().filter(is_orphan).map(|shard| &shard.id);
+        let orphans = orphans.collect();
         let mut ancestors = listed;
         for shard in new {
             ancestors.remove(&shard.id);
@@ -131,18 +132,18 @@ impl<'a> Kin<'a> {
     }
 }
 
-/// The place of each of `shards`, which are ordered by id, where a query on them starts.
+/// The position of each of `shards`, which are ordered by id, from the initial positions of a query.
 ///
 /// # Errors
-/// None of the shards with a place exists.
-pub(crate) fn beginning(shards: &[Shard], start: &InitialPositions) -> Result<Offsets> {
+/// None of the shards with a position is listed.
+pub(crate) fn resolve_initial(shards: &[Shard], start: &InitialPositions) -> Result<Offsets> {
     let named = StartingPosition::PerShard(start.shards.clone());
-    let places = resolve_starts(shards, &named)?.into_iter();
-    let placed = shards.iter().zip(places).map(|(shard, place)| {
-        let place = place.unwrap_or_else(|| start.others.clone());
-        (shard.id.clone(), place)
+    let starts = resolve_starts(shards, &named)?.into_iter();
+    let positions = shards.iter().zip(starts).map(|(shard, position)| {
+        let position = position.unwrap_or_else(|| start.others.clone());
+        (shard.id.clone(), position)
     });
-    Ok(placed.collect())
+    Ok(positions.collect())
 }
 
 #[cfg(test)]

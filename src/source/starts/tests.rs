@@ -1,4 +1,4 @@
-//! Where shards start that have no place of their own.
+//! The positions of shards that none is given for.
 
 use super::*;
 use crate::model::{SequenceNumber, UnixMillis};
@@ -15,14 +15,14 @@ fn after(digits: &str) -> ShardPosition {
 }
 
 #[test]
-fn descendants_of_a_shard_with_a_place_start_at_their_beginning() {
+fn descendants_of_a_shard_with_a_position_start_at_their_oldest_record() {
     let shards = [
         shard(0, &[]),
         shard(1, &[]),
         shard(2, &[0]),
         shard(3, &[1]),
         shard(4, &[2, 3]),
-        // Its parent is not listed any more.
+        // Its parent is no longer listed.
         shard(6, &[5]),
     ];
     let named = |n: u32| ShardId::new(format!("shardId-{n:012}"));
@@ -42,47 +42,47 @@ fn descendants_of_a_shard_with_a_place_start_at_their_beginning() {
     );
 }
 
-/// What `starts` gives where the shards of `positions` have a place, as text.
-fn placed(shards: &[Shard], positions: &[(u32, &str)]) -> Vec<String> {
+/// The positions that `resolve_starts` returns, as text, if the shards of `positions` have one.
+fn resolved(shards: &[Shard], positions: &[(u32, &str)]) -> Vec<String> {
     let named = |n: u32| ShardId::new(format!("shardId-{n:012}"));
     let positions = positions
         .iter()
-        .map(|(n, place)| (named(*n), place.parse().unwrap()));
+        .map(|(n, position)| (named(*n), position.parse().unwrap()));
     let start = StartingPosition::PerShard(positions.collect());
-    let places = resolve_starts(shards, &start).unwrap().into_iter();
+    let starts = resolve_starts(shards, &start).unwrap().into_iter();
     let text =
-        |place: Option<ShardPosition>| place.map_or("LATEST".to_owned(), |place| place.to_string());
-    places.map(text).collect()
+        |start: Option<ShardPosition>| start.map_or("LATEST".to_owned(), |start| start.to_string());
+    starts.map(text).collect()
 }
 
 #[test]
-fn descendants_of_shards_that_are_gone_start_at_their_beginning() {
+fn descendants_of_unlisted_shards_start_at_their_oldest_record() {
     let shards = [
-        // Made before the positions were taken, and not named: read to its end by then.
+        // Created before the positions were taken, and not among them: read to its end by then.
         shard(3, &[1]),
         shard(5, &[3]),
-        // Of 6, which was made of 4 and is gone, too.
+        // A child of 6, which was a child of 4 and is not listed either.
         shard(7, &[6]),
         shard(8, &[7]),
     ];
     assert_eq!(
-        placed(&shards, &[(4, "AFTER 7"), (5, "AFTER 9")]),
+        resolved(&shards, &[(4, "AFTER 7"), (5, "AFTER 9")]),
         ["SHARD_END", "AFTER 9", "TRIM_HORIZON", "TRIM_HORIZON"]
     );
     assert_eq!(
-        placed(&shards, &[(0, "AFTER 7"), (5, "AFTER 9")])[0],
+        resolved(&shards, &[(0, "AFTER 7"), (5, "AFTER 9")])[0],
         "SHARD_END",
-        "5 was made of 3"
+        "5 is a child of 3"
     );
     assert_eq!(
-        placed(&shards, &[(5, "AFTER 9")]),
+        resolved(&shards, &[(5, "AFTER 9")]),
         ["SHARD_END", "AFTER 9", "LATEST", "LATEST"],
-        "nothing that was named is gone"
+        "all shards with a position are listed"
     );
 }
 
 #[test]
-fn a_start_in_the_future_is_refused_with_both_times() {
+fn a_start_in_the_future_is_rejected_with_both_times() {
     let now = UnixMillis(1_700_000_000_000);
     let at = |ahead: i64| UnixMillis(now.0 + ahead);
     let per_shard = |time| {
@@ -111,7 +111,7 @@ fn a_start_in_the_future_is_refused_with_both_times() {
 }
 
 #[test]
-fn other_starts_are_the_same_for_all_shards() {
+fn other_starting_positions_apply_to_all_shards() {
     let shards = [shard(0, &[]), shard(1, &[0])];
     let time = UnixMillis(5);
     let at = Some(ShardPosition::AtTimestamp(time));

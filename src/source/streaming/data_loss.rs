@@ -1,79 +1,80 @@
-//! What a stream reader tells of records that are lost.
+//! What happens when a listing or a page shows that records are lost: the query fails, or it counts the loss
+//! and continues.
 
 use std::fmt::Display;
 
 use tokio::time::Instant;
 
-use super::shared_state::Shared;
-use super::state::{Listed, Remade};
+use super::shared_state::SharedState;
+use super::state::{ListingOutcome, RecreatedShard};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Shard, ShardId, ShardPosition};
-use crate::source::retention::WAY_OUT;
+use crate::source::retention::CONTINUE_HINT;
 
-impl Shared {
-    /// Takes in a listing: starts what may be read, and tells of what is lost.
-    pub(crate) fn listed(&self, shards: &[Shard]) {
-        let Listed {
+impl SharedState {
+    /// Takes in a listing: starts shards that may be read now, and reports losses.
+    pub(super) fn listed(&self, shards: &[Shard]) {
+        let ListingOutcome {
             started,
             lost,
-            remade,
+            recreated,
         } = self.with(|state| state.listed(shards));
-        if let Some(remade) = remade {
-            self.remade(&remade);
+        if let Some(recreated) = recreated {
+            self.fail_recreated(&recreated);
         }
         for (shard, position) in lost {
-            let found = "the shard is not there any more and was not read to its end: what it held \
-                         after this position is gone";
-            self.lost(&shard, &position, &found);
+            let reason = "the shard no longer exists and was not read to its end: its records after this \
+                          position are lost";
+            self.report_loss(&shard, &position, &reason);
         }
         self.start(started);
     }
 
-    /// Ends the query: the positions are of a stream that is no more.
-    fn remade(&self, remade: &Remade) {
-        let Remade {
+    /// Ends the query: its positions belong to a stream that no longer exists.
+    fn fail_recreated(&self, recreated: &RecreatedShard) {
+        let RecreatedShard {
             shard,
             position,
-            was,
-            is,
-        } = remade;
-        let place = self.context.place(shard, position);
+            former_start,
+            present_start,
+        } = recreated;
+        let location = self.context.location(shard, position);
         let error = Error::new(
             ErrorKind::DataLoss,
             format!(
-                "{place}: the stream was deleted and made anew, since the records of this shard begin \
-                 after {is} now, and began after {was} when it was read: what the former stream held \
-                 after this position is gone. {WAY_OUT}"
+                "{location}: the stream was deleted and recreated: the records of this shard now begin \
+                 after {present_start}, and began after {former_start} when it was read. The records of the \
+                 former stream after this position are lost. {CONTINUE_HINT}"
             ),
         );
         self.with(|state| {
-            state.remade = true;
+            state.is_recreated = true;
             state.fail(error);
         });
     }
 
-    /// Tells of a loss behind `position`; gives whether reading goes on.
-    pub(crate) fn lost(
+    /// Reports records that are lost after `position`; returns whether reading continues.
+    pub(super) fn report_loss(
         &self,
         shard: &ShardId,
         position: &ShardPosition,
-        found: &dyn Display,
+        reason: &dyn Display,
     ) -> bool {
-        let place = self.context.place(shard, position);
-        let message = format!("{place}: {found}. {WAY_OUT}");
+        let location = self.context.location(shard, position);
+        let message = format!("{location}: {reason}. {CONTINUE_HINT}");
         let error = Error::new(ErrorKind::DataLoss, message);
         if self.context.options.fail_on_data_loss {
             self.fail(error);
             return false;
         }
-        let told = self.with(|state| {
+        let warning = self.with(|state| {
             state.failures.losses += 1;
-            state.loss_warnings.pass(Instant::now())
+            state.loss_warnings.admit(Instant::now())
         });
-        if let Some(not_told) = told {
+        if let Some(suppressed) = warning {
             tracing::warn!(
-                %error, not_told,
-                "records are lost, reading goes on with the oldest there is"
+                %error, suppressed,
+                "records are lost, continuing with the oldest ones that are left"
             );
         }
         true

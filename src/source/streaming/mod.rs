@@ -1,24 +1,23 @@
-//! The readers of a streaming query: one for each shard, living as long as the query, filling buffers
-//! that batches are cut from.
+//! The readers of a streaming query: one task per shard that lives as long as the query and fills a buffer,
+//! from which batches are cut.
 //!
 //! ```text
-//!  discovery ──ListShards──▶ lineage ──may be read──▶ reader of a shard ──GetRecords──▶ buffer
-//!                               ▲                                                        │
-//!                               └──────── all rows taken, end read ◀── take() ◀──────────┘
+//!  supervisor ──ListShards──▶ lineage ──may be read──▶ shard task ──pages──▶ buffer
+//!                                ▲                                             │
+//!                                └────── end read, all rows taken ◀── take() ◀─┘
 //! ```
 //!
-//! Readers never give up on what may pass: throttles and failures of the service hold up their own
-//! shard and nothing else.
+//! Decisions are in [`state`], which is pure. The tasks are thin: they get pages and listings, hand them to the
+//! state, and do what it says. Readers retry temporary failures for ever; a failing shard delays no other one.
 
 mod data_loss;
-mod failures;
 mod settings;
 mod shard_task;
 mod shared_state;
 mod start;
 mod state;
 mod supervisor;
-mod warnings;
+mod warning_limiter;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,85 +28,85 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 pub(crate) use self::settings::StreamReaderSettings;
-use self::shared_state::Shared;
+use self::shared_state::SharedState;
 pub(crate) use self::start::StreamStart;
-use self::state::State;
+use self::state::StreamState;
 pub(crate) use self::state::{
     Activity, Coverage, ReaderStatus, Readiness, ShardActivity, StreamBatch,
 };
-use super::context::ReadContext;
+use super::context::StreamContext;
 use super::lineage::new_shards;
 use super::read::{BatchReads, ShardRead, Until};
-use super::retention::{Past, Wish};
-use super::starts::beginning;
+use super::retention::{ReadHistory, StartRequest};
+use super::starts::resolve_initial;
 use crate::error::Result;
 use crate::kinesis::{Backoff, ShardFilter, list_all_shards};
 use crate::model::{Offsets, Shard, ShardId, ShardPosition, ShardRange, StreamRanges, UnixMillis};
 
-/// Reads all shards of a stream, and all that they are split and merged into. Dropping it ends the
-/// readers.
+/// Reads all shards of a stream, and their descendants. Dropping it ends its tasks.
 #[derive(Debug)]
 pub(crate) struct StreamReader {
-    shared: Arc<Shared>,
-    /// Ends its task, and with it the readers, when it is dropped.
+    shared: Arc<SharedState>,
+    /// Ends the supervisor when it is dropped, and the other tasks with it.
     _supervisor: JoinSet<()>,
 }
 
 impl StreamReader {
-    /// Lists the shards and starts to read those that may be read.
+    /// Lists the shards, and starts reading those that may be read.
     ///
     /// # Errors
-    /// The listing fails for good, or none of the shards with a starting position is listed.
+    /// The listing fails permanently, or none of the shards with an initial position is listed.
     pub(crate) async fn start(
-        context: ReadContext,
-        from: StreamStart,
+        context: StreamContext,
+        start: StreamStart,
         settings: StreamReaderSettings,
         random: fastrand::Rng,
     ) -> Result<Self> {
-        let name = context.stream.name().as_str();
-        // What the readers say in the log names their stream. Of the level of an error, so that it is there for
-        // whatever is logged.
+        let name = context.stream_name().as_str();
+        // Names the stream in all log messages of the tasks. Has level ERROR, so that no filter drops it while
+        // messages pass.
         let span = tracing::error_span!("stream", name);
-        let begun = Self::begin(context, from, settings, random);
+        let begun = Self::begin(context, start, settings, random);
         begun.instrument(span).await
     }
 
     async fn begin(
-        context: ReadContext,
-        from: StreamStart,
+        context: StreamContext,
+        start: StreamStart,
         settings: StreamReaderSettings,
         mut random: fastrand::Rng,
     ) -> Result<Self> {
         let mut backoff = Backoff::endless(context.retry, random.fork());
         let filter = ShardFilter::FromTrimHorizon;
         let asked_at = context.clock.now();
-        let present = context.retention.present();
-        let noted = from.retention().unwrap_or(present);
-        context.retention.was(noted, asked_at);
-        let kept = context.retention.kept();
+        let recorded_retention = start
+            .retention()
+            .unwrap_or_else(|| context.retention.current());
+        context.retention.record_past(recorded_retention, asked_at);
+        let window = context.retention.window();
         let listed =
             list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await?;
-        let read_to = from.read_to(noted);
-        let (offsets, created_at) = match from {
+        let read_to = start.read_to(recorded_retention);
+        let (offsets, created_at) = match start {
             StreamStart::Initial {
                 start, created_at, ..
-            } => (beginning(&listed, &start)?, Some(created_at)),
+            } => (resolve_initial(&listed, &start)?, Some(created_at)),
             StreamStart::Resume { offsets, .. } => (with_new_shards(offsets, &listed), None),
         };
-        let past = |position: &ShardPosition| match created_at {
+        let history = |position: &ShardPosition| match created_at {
             Some(at) => {
-                let wish = Wish {
+                let request = StartRequest {
                     at,
-                    retention: noted,
+                    retention: recorded_retention,
                 };
-                Past::of_wish(position, wish, asked_at, kept)
+                ReadHistory::of_requested_start(position, request, asked_at, window)
             }
-            None => Past::of_log(position, read_to),
+            None => ReadHistory::of_logged_start(position, read_to),
         };
         let (starts, started) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(Arc::new(context), settings, starts));
+        let shared = Arc::new(SharedState::new(Arc::new(context), settings, starts));
         shared.with(|state| state.taken_to = read_to);
-        shared.begin(offsets, past, &listed);
+        shared.begin(offsets, history, &listed);
         let mut supervisor = JoinSet::new();
         let supervising = supervisor::supervise(Arc::clone(&shared), started, random);
         supervisor.spawn(supervising.in_current_span());
@@ -117,31 +116,31 @@ impl StreamReader {
         })
     }
 
-    /// Whether there is a batch to be planned, for a trigger that fired at `fired`.
+    /// Whether there is data for a batch, for a trigger that fired at `fired`.
     ///
     /// # Errors
-    /// A reader ended for good: access is denied, the stream is gone.
+    /// A reader failed permanently: access is denied, or the stream was deleted.
     pub(crate) fn readiness(&self, fired: Instant) -> Result<Readiness> {
         self.shared
             .with(|state| state.readiness(fired, Instant::now()))
     }
 
-    /// Cuts off what the buffers hold, up to the caps. The next call goes on behind it.
+    /// Cuts a batch from the buffers, up to the caps. The next call continues after it.
     ///
-    /// The ranges are those of all tracked shards. Where the readiness was
-    /// [`Ready`](Readiness::Ready) the batch is to be run even if it has no rows: records without rows
-    /// fill memory until it is [`committed`](Self::committed).
+    /// The ranges are those of all tracked shards. If the reader was [`Ready`](Readiness::Ready), the batch must
+    /// be run even if it has no rows, because records without rows fill the memory until they are
+    /// [released](Self::release).
     pub(crate) fn take(&self) -> StreamBatch {
-        let stream = self.shared.context.stream.name().clone();
+        let stream = self.shared.context.stream_name().clone();
         let settings = &self.shared.settings;
         let retention = self.retention();
-        let cut = |state: &mut State| state.take(stream, settings, retention);
-        let (planned, started) = self.shared.with(cut);
+        let cut = |state: &mut StreamState| state.take(stream, settings, retention);
+        let (batch, started) = self.shared.with(cut);
         self.shared.start(started);
-        planned
+        batch
     }
 
-    /// A batch that was planned before this reader started; all of it is read from the service.
+    /// The reads of a batch that was planned by an earlier run; all of it is read from the service.
     pub(crate) fn replay(&self, ranges: &StreamRanges) -> BatchReads {
         let read = |(shard, range): (&ShardId, &ShardRange)| ShardRead {
             shard: shard.clone(),
@@ -161,14 +160,14 @@ impl StreamReader {
         }
     }
 
-    /// Lets go of the rows up to `ends`, where a taken batch ended, and reads on.
-    pub(crate) fn committed(&self, ends: &Offsets) {
-        self.shared.with(|state| state.committed(ends));
-        self.shared.make_room();
+    /// Releases the rows of a committed batch that ended at `ends`, which makes room to read on.
+    pub(crate) fn release(&self, ends: &Offsets) {
+        self.shared.with(|state| state.release(ends));
+        self.shared.notify_room();
     }
 
-    /// Waits until something came, ended or failed since the last [`readiness`](Self::readiness); or a shard
-    /// turned idle, where the settings have it so.
+    /// Waits until rows have arrived, a shard has ended, or a reader has failed since the last check of the
+    /// [readiness](Self::readiness); or until a shard becomes idle, if activity is tracked.
     pub(crate) async fn changed(&self) {
         self.shared.changed().await;
     }
@@ -178,57 +177,58 @@ impl StreamReader {
         self.shared.with(|state| state.is_exhausted())
     }
 
-    /// Whether all rows that were in the stream at `time` were taken. Once that may have become true,
-    /// [`changed`](Self::changed) resolves.
+    /// Whether all rows that were in the stream at `time` were taken. [`changed`](Self::changed) resolves when
+    /// that may have become true.
     pub(crate) fn has_taken_all_before(&self, time: UnixMillis) -> bool {
         self.shared.with(|state| state.has_taken_all_before(time))
     }
 
-    /// All that had arrived by then in the tracked shards is behind the last batch, or would be behind
-    /// one that is [taken](Self::take) now and empties the buffers.
+    /// Every record of the tracked shards that had arrived by then is in a batch, or would be in one that is
+    /// [taken](Self::take) now and empties the buffers.
     pub(crate) fn read_to(&self) -> Option<UnixMillis> {
         let until = self.shared.settings.until;
         self.shared.with(|state| state.read_to(until))
     }
 
-    /// Whether the end of a shard has been read for this long, and no batch was taken since that has it.
+    /// Whether the end of a shard was read at least `age` ago, and no batch since then records it.
     pub(crate) fn has_unlogged_shard_end(&self, age: Duration) -> bool {
-        let since = self.shared.with(|state| state.end_due);
+        let since = self.shared.with(|state| state.unlogged_end_since);
         since.is_some_and(|since| since.elapsed() >= age)
     }
 
-    /// How long the stream keeps its records, as far as is known.
+    /// The retention of the stream, as far as it is known.
     pub(crate) fn retention(&self) -> Duration {
-        self.shared.context.retention.present()
+        self.shared.context.retention.current()
     }
 
-    /// Losses of data that were found since the start.
+    /// The losses of data since the start.
     pub(crate) fn losses(&self) -> u64 {
         self.shared.with(|state| state.failures.losses)
     }
 
-    /// Whether it failed because the stream was deleted and made anew: the positions are of one that
-    /// is no more.
+    /// Whether it failed because the stream was deleted and created again, so that its positions are no longer
+    /// valid.
     pub(crate) fn is_stream_recreated(&self) -> bool {
-        self.shared.with(|state| state.remade)
+        self.shared.with(|state| state.is_recreated)
     }
 
     /// How far the batches that were [taken](Self::take) have come.
     ///
-    /// Costs a walk over the shards.
+    /// Walks over all shards.
     pub(crate) fn coverage(&self) -> Coverage {
         let until = self.shared.settings.until;
         self.shared.with(|state| state.coverage(until))
     }
 
-    /// How far the readers are.
+    /// How far the readers have come.
     pub(crate) fn status(&self) -> ReaderStatus {
         let now = self.shared.now();
-        self.shared.with(|state| state.status(now))
+        let renewals = self.shared.renewals.value() as u64;
+        self.shared.with(|state| state.status(now, renewals))
     }
 }
 
-/// Shards that came into being after the offsets were written start at their beginning.
+/// Adds the shards that were created since the offsets were recorded, from their start.
 fn with_new_shards(mut offsets: Offsets, listed: &[Shard]) -> Offsets {
     for shard in new_shards(listed, |shard| offsets.contains_key(shard)) {
         offsets.insert(shard.id.clone(), ShardPosition::TrimHorizon);

@@ -3,21 +3,22 @@
 use crate::kinesis::{RecordColumns, RecordDistribution};
 use crate::model::UnixMillis;
 
-/// How a query reads a stream.
+/// How a streaming query reads a stream.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamReaderSettings {
-    /// What pages hold besides payloads and sequence numbers.
+    /// The columns of pages besides payloads and sequence numbers.
     pub(crate) columns: RecordColumns,
-    /// When the stream was made, which the ranges say.
+    /// When the stream was created; recorded in the ranges of batches.
     pub(crate) created_at: UnixMillis,
-    /// Who picks the shard of a record: only by key can a record lie in the wrong one.
+    /// How the stream assigns records to shards. Only an assignment by partition key can be wrong.
     pub(crate) distribution: RecordDistribution,
-    /// The tip, where it is frozen: shards not listed now are left out, and rows that arrived later are
-    /// left for the next run.
+    /// The tip, if it is frozen: shards that are not listed yet, and rows that arrive later, are left to the
+    /// next run.
     pub(crate) until: Option<UnixMillis>,
-    /// Whether batches are capped. Without caps one batch holds all up to `until`, except what lies
-    /// behind a reshard; rows that do not fit into memory are read again when the batch runs.
+    /// Whether batches are capped. If not, one batch has all rows up to `until`, except those of shards that
+    /// were created later; rows that do not fit into memory are read again when the batch runs.
     pub(crate) caps: bool,
-    /// Whether batches say how the shards [stand](ShardActivity), and one that turns idle is news.
+    /// Whether batches report the [activity](super::ShardActivity) of shards, and wake the query when a shard
+    /// becomes idle.
     pub(crate) track_activity: bool,
 }

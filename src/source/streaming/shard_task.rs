@@ -1,240 +1,278 @@
-//! The reader of one shard: a task that lives as long as the query.
+//! The task that reads one shard into its buffer; it lives as long as the query.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::physical_plan::metrics::Count;
 use tokio::time::Instant;
 
-use super::shared_state::Shared;
-use super::state::{Arrival, PageEnd, State};
+use super::shared_state::SharedState;
+use super::state::{AfterPage, PageArrival, StreamState};
 use crate::error::Result;
-use crate::kinesis::{ApiResult, RecordsPage};
-use crate::model::{ShardId, ShardPosition, UnixMillis};
-use crate::source::pages::Fetcher;
-use crate::source::request::Answer;
-use crate::source::request::PageSize;
-use crate::source::request::Slot;
-use crate::source::retention::{Past, Watch};
+use crate::kinesis::{ApiError, ApiErrorKind, Backoff};
+use crate::model::{ShardId, ShardPosition};
+use crate::source::pages::{
+    Failure, PageError, PageRequest, PageSource, PollingPages, PollingSettings, ShardPage,
+};
+use crate::source::request::Pace;
+use crate::source::retention::{GapDetector, ReadHistory};
 use crate::source::rows::{CountedPage, RECORD_OVERHEAD_BYTES};
 
-/// The least time between two requests where pacing is off: an idle shard is no reason to spin.
-const IDLE_WAIT: Duration = Duration::from_millis(10);
+/// The least time between two requests if pacing is off: an idle shard must not cause a busy loop.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Fills the buffer of one shard.
+/// Reads one shard into its buffer.
 #[derive(Debug)]
-pub(crate) struct ShardFollower {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) fetcher: Fetcher,
-    page_size: PageSize,
-    /// Listings there were when the service refused the position: the next one tells why it may have.
-    pub(crate) listing_awaited: Option<u64>,
+pub(super) struct ShardTask<S> {
+    shared: Arc<SharedState>,
+    shard: ShardId,
+    pages: S,
+    backoff: Backoff,
+    /// The number of listings when the service rejected the position. The next one shows whether the stream was
+    /// recreated.
+    awaited_listing: Option<u64>,
 }
 
-/// A request that was sent.
-pub(crate) struct Request {
-    pub(crate) sent: Instant,
-    asked_at: UnixMillis,
-    limit: usize,
-}
-
-impl ShardFollower {
-    pub(crate) fn new(shared: Arc<Shared>, shard: ShardId, mut random: fastrand::Rng) -> Self {
+impl ShardTask<PollingPages> {
+    /// A task that polls GetRecords.
+    pub(super) fn polling(shared: Arc<SharedState>, shard: ShardId, random: fastrand::Rng) -> Self {
         let start = shared.with(|state| {
-            let followed = state.shards.get(&shard);
-            followed.map(|followed| (followed.buffer.end().clone(), followed.past))
+            let tracked = state.shards.get(&shard);
+            tracked.map(|tracked| (tracked.buffer.end().clone(), tracked.history))
         });
-        let (position, past) = start.unwrap_or((ShardPosition::ShardEnd, Past::default()));
+        let (position, history) =
+            start.unwrap_or((ShardPosition::ShardEnd, ReadHistory::default()));
         let context = Arc::clone(&shared.context);
-        let watch = Watch::new(context.retention.kept(), past);
+        let settings = PollingSettings {
+            clock: shared.clock.clone(),
+            pace: Pace {
+                after_empty_page: MIN_POLL_INTERVAL,
+                after_failure: poll_interval(&shared),
+            },
+            record_overhead_bytes: RECORD_OVERHEAD_BYTES,
+            calls: Count::new(),
+            renewals: shared.renewals.clone(),
+        };
+        let gaps = GapDetector::new(context.retention.window(), history);
+        let pages = PollingPages::new(context, shard.clone(), position, gaps, settings);
+        Self::new(shared, shard, pages, random)
+    }
+}
+
+impl<S: PageSource> ShardTask<S> {
+    pub(super) fn new(
+        shared: Arc<SharedState>,
+        shard: ShardId,
+        pages: S,
+        random: fastrand::Rng,
+    ) -> Self {
         Self {
-            page_size: PageSize::of_scan(context.shards),
-            fetcher: Fetcher::new(context, shard, position, watch, random.fork()),
-            listing_awaited: None,
+            backoff: Backoff::endless(shared.context.retry, random),
             shared,
+            shard,
+            pages,
+            awaited_listing: None,
         }
     }
 
-    /// Reads until the shard ends, the frozen tip is reached, or something fails for good.
-    pub(crate) async fn run(mut self) {
+    /// Reads until the shard ends, the frozen tip is reached, or a request fails permanently.
+    pub(super) async fn run(mut self) {
         if let (Some(until), ShardPosition::AtTimestamp(time)) =
-            (self.shared.settings.until, self.fetcher.position())
+            (self.shared.settings.until, self.pages.position())
             && *time > until
         {
-            self.shared.with(|state| state.leave(&self.fetcher.shard));
+            self.shared.with(|state| state.leave(&self.shard));
             return;
         }
         loop {
-            tokio::time::sleep_until(self.fetcher.next_fetch).await;
-            if self.shared.with(|state| state.is_done(&self.fetcher.shard)) {
+            self.pages.ready().await;
+            if self.shared.with(|state| state.is_done(&self.shard)) {
                 return;
             }
             if self.is_held_back() {
-                self.fetcher.next_fetch = Instant::now() + self.pace();
+                self.pages.pause();
+                tokio::time::sleep(poll_interval(&self.shared)).await;
                 continue;
             }
-            let (request, answer) = self.ask().await;
-            let goes_on = match answer {
-                Ok(page) => self.arrived(&request, page).await,
-                Err(error) => self.failed(&request, error),
+            let Some(max_bytes) = self.page_room() else {
+                self.pages.pause();
+                self.shared.room(|| self.page_room().is_none()).await;
+                continue;
             };
-            if !goes_on {
+            if !self.next_page(max_bytes).await {
                 return;
             }
         }
     }
 
-    /// Whether to ask the service is of no use before the shards have been listed, or before the parents
-    /// of the shard, which was not listed when its reader began, are read.
+    /// Whether requests are useless until the shards have been listed, or until the parents of the shard have
+    /// been read: it was not listed yet when its task was started.
     fn is_held_back(&self) -> bool {
         self.shared.with(|state| {
-            let unlisted = |listings| listings == state.listings;
-            self.listing_awaited.is_some_and(unlisted) || state.is_held_back(&self.fetcher.shard)
+            let is_unlisted = |listings| listings == state.listings;
+            self.awaited_listing.is_some_and(is_unlisted) || state.is_held_back(&self.shard)
         })
     }
 
-    /// The time between two requests.
-    pub(crate) fn pace(&self) -> Duration {
-        self.shared.context.options.fetch_interval.max(IDLE_WAIT)
+    /// The room for a page in the buffers.
+    fn page_room(&self) -> Option<usize> {
+        self.shared.with(|state| state.page_room(&self.shard))
     }
 
-    /// One GetRecords, with an iterator before it where there is none.
-    async fn ask(&mut self) -> (Request, ApiResult<RecordsPage>) {
-        let shared = Arc::clone(&self.shared);
-        let (slot, page_bytes) = self.admitted(&shared).await;
-        let room = shared.context.in_flight.reserve(page_bytes);
-        let limit = self.page_size.records_within(room.bytes());
-        let limit = limit.min(shared.context.options.records_per_fetch);
-        slot.send(self.send(&shared, limit)).await
-    }
-
-    /// The requests of [`ask`](Self::ask).
-    async fn send(&mut self, shared: &Shared, limit: usize) -> (Request, ApiResult<RecordsPage>) {
-        let mut request = Request {
-            sent: Instant::now(),
-            asked_at: shared.now(),
-            limit,
+    /// Reads a page; returns whether to continue.
+    async fn next_page(&mut self, max_bytes: usize) -> bool {
+        let request = PageRequest {
+            columns: self.shared.page_columns(),
+            max_bytes,
+            max_records: usize::MAX,
         };
-        self.fetcher.prepare(request.asked_at);
-        let iterator = match &self.fetcher.iterator {
-            Some(iterator) => iterator.clone(),
-            None => match self.fetcher.new_iterator().await {
-                Ok(iterator) => self.fetcher.iterator.insert(iterator).clone(),
-                Err(error) => return (request, Err(error)),
-            },
-        };
-        request.sent = Instant::now();
-        request.asked_at = shared.now();
-        let columns = self.fetcher.columns(shared.columns());
-        let answer = self.fetcher.get_records(&iterator, limit, columns);
-        (request, answer.await)
-    }
-
-    /// Waits for a place among the requests in flight and for room in the buffers.
-    async fn admitted<'a>(&self, shared: &'a Shared) -> (Slot<'a>, usize) {
-        loop {
-            let slot = shared.context.in_flight.slot().await;
-            let room = || shared.with(|state| state.page_room(&self.fetcher.shard));
-            if let Some(page_bytes) = room() {
-                return (slot, page_bytes);
+        let from = self.pages.position().clone();
+        match self.pages.next_page(request).await {
+            Ok(page) => {
+                self.awaited_listing = None;
+                match page {
+                    Some(page) => self.arrived(page, &from).await,
+                    None => true,
+                }
             }
-            drop(slot);
-            shared.room(|| room().is_none()).await;
+            Err(error) => match self.failed(error) {
+                Some(wait) => {
+                    tokio::time::sleep(wait).await;
+                    true
+                }
+                None => false,
+            },
         }
     }
 
-    /// Takes in a page; gives whether the shard goes on.
-    async fn arrived(&mut self, request: &Request, page: RecordsPage) -> bool {
-        let least_wait = if page.is_empty() {
-            IDLE_WAIT
-        } else {
-            Duration::ZERO
-        };
-        self.listing_awaited = None;
-        let from = self.fetcher.position().clone();
-        let held = page.size_bytes() + page.len() * RECORD_OVERHEAD_BYTES;
-        self.page_size.learn(page.len(), held);
-        let answer = self.fetcher.answer(&page, request.asked_at, request.limit);
-        match self
-            .fetcher
-            .must_ask_again(&page, &answer, request.sent)
-            .await
-        {
-            Ok(false) => {}
-            Ok(true) => return true,
-            Err(error) => return self.failed(request, error),
-        }
-        let (page, gap) = self
-            .fetcher
-            .move_on(page, &answer, request.sent, least_wait);
-        if let Some(gap) = gap
-            && !self.has_its_beginning(&from).await
-            && !self.shared.lost(&self.fetcher.shard, &from, &gap)
+    /// Takes in the page after `from`; returns whether to continue.
+    async fn arrived(&mut self, mut page: ShardPage, from: &ShardPosition) -> bool {
+        self.backoff.reset();
+        if let Some(gap) = page.gap.take()
+            && !self.has_its_first_records(from).await
+            && !self.shared.report_loss(&self.shard, from, &gap)
         {
             return false;
         }
-        let arrival = match self.arrival(&answer, page, &from) {
+        let arrival = match self.page_arrival(page, from) {
             Ok(arrival) => arrival,
             Err(error) => {
-                let place = self.shared.context.place(&self.fetcher.shard, &from);
-                self.shared.fail(error.in_context(place));
+                let location = self.shared.context.location(&self.shard, from);
+                self.shared.fail(error.in_context(location));
                 return false;
             }
         };
-        let (started, goes_on) = self
+        let (started, continues) = self
             .shared
-            .with(|state| state.arrived(&self.fetcher.shard, arrival));
+            .with(|state| state.arrived(&self.shard, arrival));
         self.shared.start(started);
-        goes_on
+        continues
     }
 
-    /// Whether the first page of a shard that came out of a reshard has all that it began with, which
-    /// a listing tells that is asked for now: it has the parents for as long as their children's first
-    /// records stay.
-    async fn has_its_beginning(&self, from: &ShardPosition) -> bool {
+    /// Whether the first page of a shard from a reshard has its first records in spite of a gap. Requests a
+    /// listing to decide that: parents are listed for as long as the first records of their children are kept.
+    async fn has_its_first_records(&self, from: &ShardPosition) -> bool {
         if *from != ShardPosition::TrimHorizon {
             return false;
         }
         let shared = &self.shared;
         let listing = shared.with(|state| state.listings_begun);
         loop {
-            shared.want_listing();
-            tokio::time::sleep(self.pace()).await;
-            let told = |state: &mut State| state.has_parents_behind(&self.fetcher.shard, listing);
-            if let Some(whole) = shared.with(told) {
-                return whole;
+            shared.request_listing();
+            tokio::time::sleep(poll_interval(shared)).await;
+            let answer =
+                |state: &mut StreamState| state.has_parents_after_listing(&self.shard, listing);
+            if let Some(has_parents) = shared.with(answer) {
+                return has_parents;
             }
         }
     }
 
-    /// Counts the rows of a page that was asked for from `from` on.
-    fn arrival(
-        &self,
-        answer: &Answer,
-        mut page: RecordsPage,
-        from: &ShardPosition,
-    ) -> Result<Arrival> {
-        let (behind, ended) = (page.behind_latest, page.next.is_none());
-        let children = std::mem::take(&mut page.children);
+    /// Counts the rows of the page after `from`.
+    fn page_arrival(&self, page: ShardPage, from: &ShardPosition) -> Result<PageArrival> {
         let until = self.shared.settings.until;
-        let sure = !self.fetcher.is_unsure();
-        // A lag that the service does not say may be any.
-        let found_nothing = sure && page.is_empty() && behind == Some(Duration::ZERO);
-        let page = CountedPage::new(page, from, until)?;
-        let end = if !page.is_whole() {
-            PageEnd::BehindFrozenTip
-        } else if ended {
-            PageEnd::Children(children)
-        } else if sure && until.is_some_and(|until| answer.covers(until)) {
-            PageEnd::AtFrozenTip
+        let is_at_frozen_tip = until.is_some_and(|until| page.covered >= Some(until));
+        let records = CountedPage::new(page.records, from, until)?;
+        let after = if !records.is_whole() {
+            AfterPage::BehindFrozenTip
+        } else if let Some(children) = page.ended {
+            AfterPage::Children(children)
+        } else if is_at_frozen_tip {
+            AfterPage::AtFrozenTip
         } else {
-            PageEnd::More
+            AfterPage::More
         };
-        Ok(Arrival {
-            page: page.reading_to(self.fetcher.read_to()),
-            covered: answer.covered().filter(|_| sure),
-            at_tip: sure && !answer.is_full() && behind.unwrap_or_default().is_zero(),
-            found_nothing,
-            end,
+        Ok(PageArrival {
+            page: records.reading_to(page.read_to),
+            covered: page.covered,
+            at_tip: page.at_tip,
+            found_nothing: page.found_nothing,
+            after,
         })
     }
+
+    /// Handles a failed request; returns how long to wait before the retry, or `None` if the query has failed.
+    fn failed(&mut self, failed: PageError) -> Option<Duration> {
+        let PageError { error, failure } = failed;
+        let may_retry = match failure {
+            Failure::Transient | Failure::StartInFuture => true,
+            Failure::UnknownShard => {
+                self.shared.missing(&self.shard);
+                true
+            }
+            Failure::RejectedPosition => self.await_listing(),
+            Failure::Permanent => false,
+        };
+        if !may_retry {
+            let position = self.pages.position();
+            let location = self.shared.context.location(&self.shard, position);
+            self.shared.fail(error.into_error(location));
+            return None;
+        }
+        self.shared.with(|state| {
+            match error.kind() {
+                ApiErrorKind::Throttled => state.failures.throttled += 1,
+                _ => state.failures.retries += 1,
+            }
+            state.update(&self.shard, |tracked| {
+                tracked.is_failing = true;
+                tracked.found_nothing = false;
+            });
+        });
+        let (wait, is_time_to_warn) = self.backoff.endless_wait();
+        self.log_retry(&error, is_time_to_warn);
+        Some(wait)
+    }
+
+    /// Requests a listing, which shows whether the stream was recreated; once. Returns whether it did.
+    fn await_listing(&mut self) -> bool {
+        let is_first = self.awaited_listing.is_none();
+        if is_first {
+            self.awaited_listing = Some(self.shared.request_listing());
+        }
+        is_first
+    }
+
+    fn log_retry(&self, error: &ApiError, is_time_to_warn: bool) {
+        let (shard, position) = (&self.shard, self.pages.position());
+        let admit = || {
+            self.shared
+                .with(|state| state.warnings.admit(Instant::now()))
+        };
+        if let Some(suppressed) = is_time_to_warn.then(admit).flatten() {
+            let failures = self.backoff.failures();
+            tracing::warn!(
+                %shard, %position, %error, failures, suppressed,
+                "cannot read a shard, retrying; other shards are not affected"
+            );
+        } else {
+            tracing::debug!(%shard, %position, %error, "retrying a request");
+        }
+    }
+}
+
+/// The time between two requests to a shard.
+fn poll_interval(shared: &SharedState) -> Duration {
+    let interval = shared.context.options.fetch_interval;
+    interval.max(MIN_POLL_INTERVAL)
 }

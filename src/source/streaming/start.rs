@@ -4,41 +4,41 @@ use std::time::Duration;
 
 use crate::model::{InitialPositions, Offsets, ShardPosition, UnixMillis};
 
-/// Where reading starts.
+/// Where the readers of a stream start.
 #[derive(Debug, Clone)]
 pub(crate) enum StreamStart {
-    /// Where the query does.
+    /// At the initial positions of the query.
     Initial {
-        /// The places.
+        /// The positions.
         start: InitialPositions,
-        /// When the query was created, and the places were what they say.
+        /// When the query was created and the positions were resolved.
         created_at: UnixMillis,
-        /// How long the stream kept records then; `None` where that is not known.
+        /// The retention of the stream at that time; `None` if it is not known.
         retention: Option<Duration>,
     },
-    /// Behind the last batch.
+    /// After the last batch.
     Resume {
         /// The ends of its ranges.
         offsets: Offsets,
-        /// All that had arrived by then in the shards of the offsets lies before them; `None` where
-        /// that is not known.
+        /// The batches contain every record of these shards that had arrived by then; `None` if that is not
+        /// known.
         read_to: Option<UnixMillis>,
-        /// How long the stream kept records when that was known; `None` where nobody has noted it.
+        /// The retention of the stream at that time; `None` if it was not recorded.
         retention: Option<Duration>,
     },
 }
 
 impl StreamStart {
-    /// How long the stream kept records when what this says was noted.
-    pub(crate) fn retention(&self) -> Option<Duration> {
+    /// The retention of the stream when the start was recorded.
+    pub(super) fn retention(&self) -> Option<Duration> {
         match self {
             Self::Initial { retention, .. } | Self::Resume { retention, .. } => *retention,
         }
     }
 
-    /// All that had arrived by then is behind the start, as far as it was asked for: what retention
-    /// had taken away when the query was made never was.
-    pub(crate) fn read_to(&self, retention: Duration) -> Option<UnixMillis> {
+    /// Every record that had arrived by then precedes the start, or was not requested: what had expired when
+    /// the query was created was never part of it.
+    pub(super) fn read_to(&self, retention: Duration) -> Option<UnixMillis> {
         match self {
             Self::Resume { read_to, .. } => *read_to,
             Self::Initial { start, .. } if !start.shards.is_empty() => None,

@@ -96,7 +96,7 @@ async fn a_query_that_was_down_for_longer_than_retention() {
             if fails {
                 for _ in 0..2 {
                     let message = lossy.failure().await;
-                    for part in ["position AFTER ", "all that had arrived by", "24 hours"] {
+                    for part in ["position AFTER ", "all records that arrived by", "24 hours"] {
                         assert!(message.contains(part), "{part} in {message}");
                     }
                 }

@@ -1,9 +1,9 @@
 use super::*;
 
-/// Plain records of these sizes, a row each.
+/// Plain records of these sizes, with one row each.
 struct Records(Vec<usize>);
 
-impl Supply for Records {
+impl PendingRows for Records {
     fn extent(&self, rows: u64, bytes: usize) -> Extent {
         let mut extent = Extent::default();
         for size in self
@@ -26,9 +26,9 @@ impl Supply for Records {
 }
 
 fn planned(shards: &[(&Records, u32)], rows_per_shard: u64, bytes: usize) -> Vec<u64> {
-    let waiting: Vec<_> = (shards.iter())
-        .map(|(supply, passed_over)| Waiting {
-            supply: *supply,
+    let pending: Vec<_> = (shards.iter())
+        .map(|(rows, passed_over)| PendingShard {
+            rows: *rows,
             passed_over: *passed_over,
         })
         .collect();
@@ -36,24 +36,24 @@ fn planned(shards: &[(&Records, u32)], rows_per_shard: u64, bytes: usize) -> Vec
         rows_per_shard,
         bytes,
     };
-    plan(&waiting, caps)
+    plan(&pending, caps)
 }
 
 #[test]
-fn all_is_taken_where_it_fits() {
+fn everything_is_taken_if_it_fits() {
     let (little, much) = (Records(vec![10; 3]), Records(vec![10; 50]));
     assert_eq!(planned(&[(&little, 0), (&much, 0)], 100, 1_000), [3, 50]);
     assert!(planned(&[], 100, 1_000).is_empty());
 }
 
 #[test]
-fn no_shard_gives_more_rows_than_its_cap() {
+fn no_shard_exceeds_its_row_cap() {
     let (little, much) = (Records(vec![10; 3]), Records(vec![10; 50]));
     assert_eq!(planned(&[(&little, 0), (&much, 0)], 20, 1_000), [3, 20]);
 }
 
 #[test]
-fn who_wants_little_gets_it_and_the_others_the_same() {
+fn small_shards_get_everything_and_the_others_equal_parts() {
     let (little, much, more) = (
         Records(vec![10; 2]),
         Records(vec![10; 50]),
@@ -64,21 +64,21 @@ fn who_wants_little_gets_it_and_the_others_the_same() {
 }
 
 #[test]
-fn a_batch_has_one_record_at_least_and_the_shard_that_waited_longest_gives_it() {
+fn a_batch_has_at_least_one_record_from_the_shard_passed_over_most_often() {
     let large = Records(vec![1_000; 2]);
     let shards = [(&large, 0), (&large, 3), (&large, 1)];
     assert_eq!(planned(&shards, 100, 10), [0, 1, 0]);
 }
 
 #[test]
-fn what_is_left_goes_to_records_larger_than_a_part() {
+fn what_is_left_goes_to_records_larger_than_a_share() {
     let (small, large) = (Records(vec![10; 10]), Records(vec![300; 3]));
-    // The part is 300 of 700; each of the large ones fits once.
+    // The share is 300 of 700; one record of each large shard fits.
     assert_eq!(
         planned(&[(&small, 0), (&large, 0), (&large, 0)], 100, 700),
         [10, 1, 1]
     );
-    // The part is 200, and 400 are left for one of the two.
+    // The share is 200, and 400 are left for one of the two large shards.
     assert_eq!(
         planned(&[(&small, 0), (&large, 0), (&large, 1)], 100, 500),
         [10, 0, 1]
@@ -86,7 +86,7 @@ fn what_is_left_goes_to_records_larger_than_a_part() {
 }
 
 #[test]
-fn nobody_starves_behind_shards_that_always_have_small_records() {
+fn shards_with_large_records_are_not_starved_by_small_ones() {
     let (small, large) = (Records(vec![10; 1_000]), Records(vec![500]));
     let mut passed_over = [0_u32; 4];
     let mut turns = [0; 4];
@@ -104,7 +104,7 @@ fn nobody_starves_behind_shards_that_always_have_small_records() {
 }
 
 #[test]
-fn shares_hold_to_the_caps_whatever_the_shards_hold() {
+fn shares_respect_the_caps_for_any_shards() {
     for seed in 0..300 {
         let mut random = fastrand::Rng::with_seed(seed);
         let largest = random.usize(1..2_000);
@@ -131,7 +131,7 @@ fn shares_hold_to_the_caps_whatever_the_shards_hold() {
 }
 
 #[test]
-fn ten_thousand_shards_are_planned_in_one_sort() {
+fn ten_thousand_shards_are_planned_quickly() {
     let shards: Vec<Records> = (0..10_000).map(|n| Records(vec![n % 997; 20])).collect();
     let shards: Vec<_> = shards.iter().map(|shard| (shard, 0)).collect();
     let rows = planned(&shards, 100, 8 << 20);

@@ -5,7 +5,7 @@ use crate::aggregation::{AggregateBuilder, UserRecord};
 use crate::kinesis::{RecordColumns, RecordsPage, RecordsPageBuilder};
 use crate::model::{SequenceNumber, UnixMillis};
 
-/// An aggregate of this many user records.
+/// An aggregated record with this many user records.
 fn aggregate(rows: usize) -> Vec<u8> {
     let mut builder = AggregateBuilder::new(1 << 20);
     for row in 0..rows {
@@ -18,15 +18,15 @@ fn aggregate(rows: usize) -> Vec<u8> {
     builder.finish().to_vec()
 }
 
-/// An aggregate with a key and no user record.
+/// An aggregated record with a key and no user records.
 fn empty_aggregate() -> Vec<u8> {
     let message = b"\x0a\x01k";
     let digest = Md5::digest(message);
     [&[0xF3, 0x89, 0x9A, 0xC2], message.as_slice(), &digest[..]].concat()
 }
 
-/// A page of records with these numbers of rows, numbered from `first` on; they arrived at their
-/// numbers. No rows is an aggregate without user records.
+/// A page of records with these numbers of rows. Their sequence numbers, which are also their arrival times,
+/// start at `first`. A record without rows is an aggregate without user records.
 fn page(first: usize, rows: &[usize]) -> RecordsPage {
     let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::ALL, rows.len(), 0);
     for (number, rows) in (first..).zip(rows) {
@@ -63,8 +63,8 @@ fn buffer_of(pages: &[(usize, &[usize])]) -> ShardBuffer {
     buffer
 }
 
-/// The rows of slices as numbers of Kinesis records and places in them.
-fn rows_of(taken: &Taken) -> Vec<(String, u64)> {
+/// The rows of slices, as sequence numbers and subsequence numbers.
+fn rows_of(taken: &TakenRows) -> Vec<(String, u64)> {
     let mut rows = Vec::new();
     for slice in taken.slices.as_deref().unwrap_or_default() {
         let numbers = slice.page.sequence_number().unwrap();
@@ -77,8 +77,8 @@ fn rows_of(taken: &Taken) -> Vec<(String, u64)> {
                 },
             };
             for sub in 0..count {
-                let place = crate::source::RowIndex { record, sub };
-                if place >= slice.first && place < slice.end {
+                let index = crate::source::RowIndex { record, sub };
+                if index >= slice.first && index < slice.end {
                     rows.push((numbers.value(record).to_owned(), sub));
                 }
             }
@@ -88,7 +88,7 @@ fn rows_of(taken: &Taken) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn a_cut_names_the_last_row_before_it() {
+fn a_range_ends_with_the_last_row_taken() {
     let mut buffer = buffer_of(&[(10, &[1, 4, 1]), (13, &[2])]);
     assert_eq!(buffer.pending_rows(), 8);
     let taken = buffer.take(3);
@@ -103,7 +103,7 @@ fn a_cut_names_the_last_row_before_it() {
 }
 
 #[test]
-fn records_without_rows_go_with_the_row_before_them() {
+fn records_without_rows_are_taken_with_the_row_before_them() {
     let mut buffer = buffer_of(&[(10, &[1, 0]), (12, &[0, 0]), (14, &[1])]);
     assert_eq!(buffer.pending_rows(), 2);
     let taken = buffer.take(1);
@@ -113,7 +113,7 @@ fn records_without_rows_go_with_the_row_before_them() {
 }
 
 #[test]
-fn a_start_inside_an_aggregate_leaves_what_was_read_of_it() {
+fn a_start_inside_an_aggregate_skips_its_read_rows() {
     let mut buffer = ShardBuffer::starting_at(after(10, Some(1)));
     push(&mut buffer, page(10, &[4, 1]));
     push(&mut buffer, page(12, &[1]));
@@ -122,7 +122,7 @@ fn a_start_inside_an_aggregate_leaves_what_was_read_of_it() {
         rows_of(&taken),
         [("10", 2), ("10", 3), ("11", 0), ("12", 0)].map(|(n, sub)| (n.to_owned(), sub))
     );
-    // The record is gone, or all of it was read.
+    // The record has expired, or was read completely.
     for (first, sub) in [(11, 1), (10, 7)] {
         let mut buffer = ShardBuffer::starting_at(after(10, Some(sub)));
         push(&mut buffer, page(first, &[2, 1]));
@@ -133,7 +133,7 @@ fn a_start_inside_an_aggregate_leaves_what_was_read_of_it() {
 }
 
 #[test]
-fn the_end_of_a_shard_goes_with_its_last_row_or_with_the_next_batch() {
+fn the_shard_end_is_taken_with_the_last_row_or_by_the_next_batch() {
     let mut buffer = buffer_of(&[(10, &[1])]);
     buffer.close();
     assert!(!buffer.is_drained());
@@ -148,31 +148,31 @@ fn the_end_of_a_shard_goes_with_its_last_row_or_with_the_next_batch() {
 }
 
 #[test]
-fn pages_are_let_go_when_the_batch_that_took_them_is_through() {
+fn pages_are_dropped_when_their_batch_is_released() {
     let mut buffer = buffer_of(&[(10, &[1, 1]), (12, &[1]), (13, &[1, 1])]);
     let all = buffer.held_bytes();
     let first = buffer.take(3).range.upto;
     let second = buffer.take(1).range.upto;
     assert_eq!(buffer.held_bytes(), all);
-    buffer.committed(&after(99, None));
+    buffer.release(&after(99, None));
     assert_eq!(buffer.held_bytes(), all);
-    buffer.committed(&first);
+    buffer.release(&first);
     let rest = buffer.held_bytes();
     assert!(rest < all);
-    // The last page is taken in part.
-    buffer.committed(&second);
+    // The last page was taken partly.
+    buffer.release(&second);
     assert_eq!(buffer.held_bytes(), rest);
     let last = buffer.take(1).range.upto;
-    buffer.committed(&last);
+    buffer.release(&last);
     assert_eq!(buffer.held_bytes(), 0);
     push(&mut buffer, page(15, &[1]));
     assert_eq!(rows_of(&buffer.take(1)), [("15".to_owned(), 0)]);
 }
 
 #[test]
-fn what_is_forgotten_is_counted_and_has_to_be_read_again() {
+fn rows_of_dropped_pages_are_counted_and_must_be_read_again() {
     let mut buffer = buffer_of(&[(10, &[1, 3])]);
-    buffer.forget();
+    buffer.drop_pages();
     push(&mut buffer, page(12, &[2]));
     assert_eq!(buffer.held_bytes(), 0);
     let taken = buffer.take(u64::MAX);
@@ -183,7 +183,7 @@ fn what_is_forgotten_is_counted_and_has_to_be_read_again() {
 }
 
 #[test]
-fn records_that_arrived_later_are_cut_off() {
+fn records_that_arrived_later_are_not_taken() {
     let counted = |until: i64| {
         let until = Some(UnixMillis(until));
         CountedPage::new(page(10, &[1, 3, 1]), &ShardPosition::TrimHorizon, until).unwrap()
@@ -196,7 +196,7 @@ fn records_that_arrived_later_are_cut_off() {
 }
 
 #[test]
-fn bytes_cut_between_records_and_rows_anywhere() {
+fn byte_caps_cut_between_records_and_row_caps_anywhere() {
     let buffer = buffer_of(&[(10, &[1, 1]), (12, &[1, 5])]);
     let record = "plain".len() + "k".len();
     let extent = |rows, bytes| buffer.extent(rows, bytes).rows;
@@ -215,7 +215,7 @@ fn bytes_cut_between_records_and_rows_anywhere() {
     assert!(buffer.extent(6, usize::MAX).bytes > aggregate(5).len());
 }
 
-/// Pages of random records; all their rows.
+/// Pages of random records, and all their rows.
 fn random_pages(random: &mut fastrand::Rng) -> (Vec<RecordsPage>, Vec<(String, u64)>) {
     let (mut pages, mut rows, mut number) = (Vec::new(), Vec::new(), 1);
     for _ in 0..random.usize(1..8) {
@@ -233,7 +233,7 @@ fn random_pages(random: &mut fastrand::Rng) -> (Vec<RecordsPage>, Vec<(String, u
 }
 
 #[test]
-fn any_takes_give_each_row_once_and_in_order_over_restarts_too() {
+fn every_row_is_taken_once_and_in_order_even_over_restarts() {
     for seed in 0..500 {
         let mut random = fastrand::Rng::with_seed(seed);
         let (pages, expected) = random_pages(&mut random);
@@ -259,7 +259,7 @@ fn any_takes_give_each_row_once_and_in_order_over_restarts_too() {
             rows.extend(rows_of(&taken));
             last = taken.range.upto;
             if random.bool() {
-                buffer.committed(&last);
+                buffer.release(&last);
             }
             if random.usize(0..10) == 0 {
                 buffer = restarted(&last, &pages);
@@ -270,7 +270,7 @@ fn any_takes_give_each_row_once_and_in_order_over_restarts_too() {
     }
 }
 
-/// A buffer that starts at `position`, with all that the service has behind it.
+/// A buffer that starts at `position`, with all records after it.
 fn restarted(position: &ShardPosition, pages: &[RecordsPage]) -> ShardBuffer {
     let mut buffer = ShardBuffer::starting_at(position.clone());
     for page in pages {

@@ -9,7 +9,7 @@ fn ids(numbers: &[u32]) -> Vec<ShardId> {
     numbers.iter().copied().map(id).collect()
 }
 
-/// Waiting shards by number, each with its parents.
+/// Waiting shards, each with its parents.
 fn lineage(shards: &[(u32, &[u32])]) -> Lineage {
     let mut lineage = Lineage::default();
     for (shard, parents) in shards {
@@ -29,7 +29,7 @@ fn observe(lineage: &mut Lineage, listed: &[u32]) -> Unlisted {
 }
 
 #[test]
-fn a_child_is_read_after_all_its_parents_and_only_once() {
+fn a_child_starts_once_after_all_its_parents() {
     let mut lineage = lineage(&[(0, &[]), (1, &[]), (2, &[0, 1]), (3, &[2])]);
     assert_eq!(lineage.start_all(), ids(&[0, 1]));
     assert_eq!(consume(&mut lineage, 1), []);
@@ -40,7 +40,7 @@ fn a_child_is_read_after_all_its_parents_and_only_once() {
 }
 
 #[test]
-fn a_parent_that_is_not_known_is_no_hindrance() {
+fn an_untracked_parent_does_not_hold_its_children_back() {
     let mut lineage = lineage(&[(7, &[3, 4])]);
     assert_eq!(lineage.start_all(), ids(&[7]));
 }
@@ -59,10 +59,10 @@ fn a_finished_shard_is_remembered_while_it_is_listed() {
 }
 
 #[test]
-fn a_shard_the_service_does_not_know_and_does_not_list_is_lost_once() {
+fn a_shard_unknown_to_the_service_and_not_listed_is_lost_once() {
     let mut lineage = lineage(&[(0, &[]), (1, &[0])]);
     assert_eq!(lineage.start_all(), ids(&[0]));
-    // Shard 0 is being read: whether it is there the service says to its reader.
+    // Shard 0 is being read: its reader finds out whether it still exists.
     assert_eq!(observe(&mut lineage, &[1]), Unlisted::default());
     lineage.set_stage(&id(0), Stage::Missing);
     assert_eq!(observe(&mut lineage, &[0, 1]), Unlisted::default());
@@ -70,13 +70,13 @@ fn a_shard_the_service_does_not_know_and_does_not_list_is_lost_once() {
     lineage.set_stage(&id(0), Stage::Missing);
     assert_eq!(observe(&mut lineage, &[1]).lost, ids(&[0]));
     assert_eq!(observe(&mut lineage, &[1]), Unlisted::default());
-    // Its children wait for the rows that were read of it.
+    // Its children wait until its rows are in batches.
     assert_eq!(lineage.start_all(), []);
     assert_eq!(consume(&mut lineage, 0), ids(&[1]));
 }
 
 #[test]
-fn parents_that_are_told_late_are_waited_for_where_nothing_was_read() {
+fn parents_listed_late_are_waited_for_if_nothing_was_read() {
     for waits in [true, false] {
         let mut lineage = lineage(&[(0, &[]), (1, &[])]);
         assert_eq!(lineage.start_all(), ids(&[0, 1]));
@@ -89,7 +89,7 @@ fn parents_that_are_told_late_are_waited_for_where_nothing_was_read() {
 }
 
 #[test]
-fn a_shard_that_waits_is_not_given_up_for_a_listing_without_it() {
+fn a_waiting_shard_is_not_lost_if_a_listing_does_not_contain_it() {
     let mut lineage = lineage(&[(0, &[]), (1, &[0]), (2, &[1])]);
     lineage.start_all();
     assert_eq!(observe(&mut lineage, &[0]), Unlisted::default());
@@ -97,7 +97,7 @@ fn a_shard_that_waits_is_not_given_up_for_a_listing_without_it() {
 }
 
 #[test]
-fn a_child_its_parent_named_may_be_listed_later() {
+fn a_child_named_by_its_parent_may_be_listed_later() {
     let mut lineage = lineage(&[(0, &[]), (1, &[])]);
     lineage.start_all();
     lineage.track_child(id(2), ids(&[0, 1]));
@@ -110,7 +110,7 @@ fn a_child_its_parent_named_may_be_listed_later() {
 }
 
 #[test]
-fn what_descends_from_a_shard_that_is_left_is_left_too() {
+fn descendants_of_a_left_shard_are_left_too() {
     let mut lineage = lineage(&[(0, &[]), (1, &[]), (2, &[0, 1]), (3, &[2]), (4, &[1])]);
     lineage.start_all();
     assert_eq!(lineage.leave(&id(0)), ids(&[2, 3]));
@@ -118,7 +118,7 @@ fn what_descends_from_a_shard_that_is_left_is_left_too() {
 }
 
 #[test]
-fn what_was_read_before_and_is_listed_once_more_is_not_new() {
+fn listed_ancestors_of_known_shards_are_not_new() {
     let shard = |n: u32, parents: &[u32]| Shard {
         id: id(n),
         parent: parents.first().copied().map(id),
@@ -141,7 +141,7 @@ fn what_was_read_before_and_is_listed_once_more_is_not_new() {
 }
 
 #[test]
-fn ten_thousand_shards_of_one_family_are_read_in_a_moment() {
+fn ten_thousand_generations_start_quickly() {
     let mut lineage = Lineage::default();
     lineage.track(id(0), vec![], Stage::Waiting);
     for shard in 1..10_000 {

@@ -1,4 +1,4 @@
-//! Reads that end with an arrival time.
+//! Reads that end at an arrival time.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::source::pages::altered::Altered;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A shard with a record of each of 600 minutes, read in pages of ten records.
+/// A shard with one record per minute for ten hours, read in pages of ten records.
 async fn ten_hours() -> Fixture {
     let fixture = Fixture::with_records(0, 0, Shape::plain().pages_of(10)).await;
     for minute in 0..600 {
@@ -25,7 +25,7 @@ fn arrived(fixture: &Fixture, by: UnixMillis) -> ShardRead {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_page_is_asked_for_behind_a_record_that_arrived_too_late() {
+async fn no_page_is_requested_after_a_record_that_arrived_too_late() {
     let fixture = ten_hours().await;
     for (minutes, rows, calls) in [(95, 100, 10), (0, 10, 1), (99, 110, 11), (599, 600, 61)] {
         let by = fixture::EPOCH.plus(HOUR / 60 * minutes);
@@ -38,7 +38,7 @@ async fn no_page_is_asked_for_behind_a_record_that_arrived_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_without_late_records_ends_where_its_lag_is_young_enough() {
+async fn a_shard_without_late_records_ends_when_its_coverage_passes_the_time() {
     let fixture = ten_hours().await;
     tokio::time::sleep(10 * HOUR).await;
     fixture.put(b"late".to_vec()).await;
@@ -56,15 +56,15 @@ async fn a_shard_without_late_records_ends_where_its_lag_is_young_enough() {
     assert_eq!(fixture.calls(), before);
 }
 
-/// The page, with the time of every other record four minutes earlier.
+/// Moves the arrival time of every other record four minutes back.
 fn disordered(page: &mut RecordsPage) {
     let columns = RecordColumns::ALL;
     let mut builder = RecordsPageBuilder::with_capacity(columns, page.len(), 0);
     let numbers = page
         .sequence_number()
-        .expect("the test asks for all columns");
-    let keys = page.partition_key().expect("the test asks for all columns");
-    let times = page.arrival().expect("the test asks for all columns");
+        .expect("the test requests all columns");
+    let keys = page.partition_key().expect("the test requests all columns");
+    let times = page.arrival().expect("the test requests all columns");
     for record in 0..page.len() {
         let time = UnixMillis(times.value(record) / 1_000);
         let early = if record % 2 == 1 { 4 } else { 0 };
@@ -82,7 +82,7 @@ fn disordered(page: &mut RecordsPage) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn times_out_of_order_within_the_margin_leave_out_no_row() {
+async fn arrival_times_out_of_order_within_the_margin_drop_no_row() {
     let mut fixture = ten_hours().await;
     fixture.context.kinesis = Arc::new(Altered {
         kinesis: Arc::clone(&fixture.kinesis),

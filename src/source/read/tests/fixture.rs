@@ -1,4 +1,4 @@
-//! A simulated shard of seeded records, and ways to read it.
+//! A simulated shard with seeded records, and ways to read it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -36,8 +36,8 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Behind the row.
-    pub(crate) fn place(&self) -> ShardPosition {
+    /// The position after the row.
+    pub(crate) fn position(&self) -> ShardPosition {
         ShardPosition::After {
             sequence: self.sequence.clone(),
             sub_sequence: (!self.is_last).then_some(self.sub),
@@ -48,7 +48,7 @@ impl Row {
 pub(crate) struct Fixture {
     pub(crate) kinesis: Arc<InMemoryKinesis>,
     pub(crate) stream: StreamIdentity,
-    pub(crate) context: ReadContext,
+    pub(crate) context: StreamContext,
 }
 
 pub(crate) fn at(position: ShardPosition) -> Until {
@@ -76,7 +76,7 @@ impl Fixture {
         Self::with(options, count, shape).await
     }
 
-    /// An empty shard where trimmed positions behave in this way.
+    /// An empty shard whose expired positions behave in this way.
     pub(crate) async fn with_trimmed_positions(mode: TrimmedPosition, shape: Shape) -> Self {
         let options = InMemoryOptions {
             trimmed_positions: mode,
@@ -92,7 +92,7 @@ impl Fixture {
         let name = StreamName::new("words").unwrap();
         kinesis.create_stream(&name, 1).await.unwrap();
         let stream = StreamIdentity::named(name);
-        let context = ReadContext {
+        let context = StreamContext {
             kinesis: Arc::<InMemoryKinesis>::clone(&kinesis),
             stream: stream.clone(),
             options: shape.options,
@@ -106,8 +106,6 @@ impl Fixture {
             shards: 1,
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
             retention: Arc::new(StreamRetention::new(Duration::from_secs(24 * 3_600))),
-            buffered: None,
-            recent: Arc::default(),
         };
         let fixture = Self {
             kinesis,
@@ -135,12 +133,12 @@ impl Fixture {
         self.kinesis.put_record(&self.stream, &entry).await.unwrap();
     }
 
-    /// Has the reader know that the stream takes records of up to 10 MiB.
-    pub(crate) fn takes_large_records(&mut self) {
+    /// Tells the reader that the stream accepts records of up to 10 MiB.
+    pub(crate) fn expect_large_records(&mut self) {
         self.context.max_record_bytes = LARGEST_MAX_RECORD_BYTES;
     }
 
-    /// Makes two shards of the only one.
+    /// Closes the shard by splitting it.
     pub(crate) async fn close(&self) {
         let shard = ShardId::new(SHARD);
         let middle = HashKey(u128::MAX / 2);
@@ -153,7 +151,7 @@ impl Fixture {
         calls(Operation::GetRecords) + calls(Operation::GetShardIterator)
     }
 
-    /// What a read gives, row by row, and what it counted.
+    /// The rows of a read, and its counters.
     async fn try_read(
         &self,
         context: ReadContext,
@@ -176,28 +174,34 @@ impl Fixture {
     }
 
     pub(crate) async fn rows(&self, read: ShardRead) -> Result<Vec<String>> {
-        let (rows, _) = self.try_read(self.context.clone(), read).await;
+        let (rows, _) = self
+            .try_read(ReadContext::new(self.context.clone()), read)
+            .await;
         rows.map(|rows| texts(&rows))
     }
 
-    /// What is left of a range, and how many could not be read whole.
-    pub(crate) async fn rest(&self, read: ShardRead) -> (Vec<String>, usize) {
-        let (rows, counters) = self.try_read(self.context.clone(), read).await;
+    /// The rows that are left of a range, and the number of lost ranges.
+    pub(crate) async fn remaining_rows(&self, read: ShardRead) -> (Vec<String>, usize) {
+        let (rows, counters) = self
+            .try_read(ReadContext::new(self.context.clone()), read)
+            .await;
         (texts(&rows.unwrap()), counters.lost_ranges.value())
     }
 
     pub(crate) async fn all_rows(&self) -> Vec<Row> {
         let now = self.context.clock.now();
         let read = read(ShardPosition::TrimHorizon, Until::Tip(now));
-        let (rows, _) = self.try_read(self.context.clone(), read).await;
+        let (rows, _) = self
+            .try_read(ReadContext::new(self.context.clone()), read)
+            .await;
         rows.unwrap()
     }
 
-    pub(crate) async fn last_place(&self) -> ShardPosition {
-        self.all_rows().await.last().unwrap().place()
+    pub(crate) async fn last_position(&self) -> ShardPosition {
+        self.all_rows().await.last().unwrap().position()
     }
 
-    /// The rows of slices in memory.
+    /// The rows of slices in memory, and the counters.
     pub(crate) async fn buffered_rows(
         &self,
         read: ShardRead,
@@ -207,16 +211,13 @@ impl Fixture {
             reads: vec![read.clone()],
             buffered: HashMap::from([(read.shard.clone(), slices)]),
         };
-        let context = ReadContext {
-            buffered: Some(Arc::new(batch)),
-            ..self.context.clone()
-        };
+        let context = ReadContext::for_batch(self.context.clone(), Arc::new(batch));
         let (rows, counters) = self.try_read(context, read).await;
         (texts(&rows.unwrap()), counters)
     }
 }
 
-/// Some user records with keys all over the hash range.
+/// Some user records with keys from the whole hash range.
 fn aggregate(record: usize, random: &mut fastrand::Rng) -> Vec<u8> {
     let mut builder = AggregateBuilder::new(1 << 20);
     for sub in 0..random.usize(1..7) {

@@ -1,4 +1,4 @@
-//! Reads of streams with large records, from servers that say of no page that more follows it.
+//! Streams with large records, on servers that never report lag.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::source::pages::altered::Altered;
 
 const MIB: usize = 1024 * 1024;
 
-/// Lags as some servers give them.
-const LIES: [fn(&mut RecordsPage); 2] = [
+/// Lags as some servers report them.
+const NO_LAG: [fn(&mut RecordsPage); 2] = [
     |page| page.behind_latest = None,
     |page| page.behind_latest = Some(Duration::ZERO),
 ];
 
-/// A stream that takes records of 10 MiB, and one record of each size in it.
+/// A stream that accepts records of 10 MiB, with one record of each size.
 async fn stream_of(sizes: &[usize]) -> Fixture {
     let mut fixture = Fixture::with_records(0, 0, Shape::plain()).await;
     let larger = fixture
@@ -26,18 +26,18 @@ async fn stream_of(sizes: &[usize]) -> Fixture {
         data.resize(*size, b'x');
         fixture.put(data).await;
     }
-    fixture.takes_large_records();
+    fixture.expect_large_records();
     fixture
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_was_cut_by_its_size_is_not_the_end_of_a_read_to_the_tip() {
+async fn a_page_cut_off_by_its_size_is_not_the_tip() {
     for sizes in [
         vec![6 * MIB; 3],
         vec![MIB, 10 * MIB - 100, MIB, 10 * MIB - 100, 100],
         vec![100, 10 * MIB - 100],
     ] {
-        for page in LIES {
+        for page in NO_LAG {
             let mut fixture = stream_of(&sizes).await;
             fixture.context.kinesis = Arc::new(Altered {
                 kinesis: Arc::clone(&fixture.kinesis),

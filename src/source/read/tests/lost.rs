@@ -1,4 +1,4 @@
-//! Ranges whose rows are gone.
+//! Ranges whose rows have expired.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::model::{SequenceNumber, StreamName};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// The message of a range that cannot be read whole.
+/// The error message of a range that cannot be read completely.
 async fn loss(fixture: &Fixture, start: ShardPosition, upto: ShardPosition) -> String {
     let range = format!("from {start} to {upto}");
     let error = fixture.rows(fixture::read(start, at(upto))).await;
@@ -21,10 +21,10 @@ async fn loss(fixture: &Fixture, start: ShardPosition, upto: ShardPosition) -> S
     message
 }
 
-/// A number behind all there are.
+/// A sequence number after all existing ones.
 fn above(position: &ShardPosition) -> ShardPosition {
     let ShardPosition::After { sequence, .. } = position else {
-        panic!("{position} is behind no record");
+        panic!("{position} is not after a record");
     };
     ShardPosition::After {
         sequence: SequenceNumber::new(&format!("{sequence}0")).unwrap(),
@@ -32,7 +32,7 @@ fn above(position: &ShardPosition) -> ShardPosition {
     }
 }
 
-async fn make_anew(fixture: &Fixture) {
+async fn recreate_stream(fixture: &Fixture) {
     fixture
         .kinesis
         .delete_stream(&fixture.stream)
@@ -43,9 +43,9 @@ async fn make_anew(fixture: &Fixture) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_past_its_retention_is_missed() {
+async fn an_expired_record_is_a_loss() {
     let fixture = Fixture::with_records(0, 5, Shape::plain()).await;
-    let last = fixture.last_place().await;
+    let last = fixture.last_position().await;
     tokio::time::advance(DAY * 2).await;
     fixture.put(b"young".to_vec()).await;
     let young = fixture.all_rows().await.remove(0);
@@ -54,19 +54,19 @@ async fn a_record_past_its_retention_is_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rest_of_a_record_past_its_retention_is_missed() {
+async fn the_rest_of_an_expired_record_is_a_loss() {
     let (fixture, rows) = one_aggregate(Shape::default()).await;
     tokio::time::advance(DAY * 2).await;
     fixture.put(b"young".to_vec()).await;
-    let upto = fixture.last_place().await;
-    let message = loss(&fixture, rows[0].place(), upto).await;
+    let upto = fixture.last_position().await;
+    let message = loss(&fixture, rows[0].position(), upto).await;
     assert!(
         message.contains("the record it starts in is gone"),
         "{message}"
     );
 }
 
-/// A shard that holds one record of several rows.
+/// A shard with one record of several rows.
 async fn one_aggregate(shape: Shape) -> (Fixture, Vec<Row>) {
     for seed in 0..100 {
         let fixture = Fixture::with_records(seed, 1, shape.clone()).await;
@@ -79,9 +79,9 @@ async fn one_aggregate(shape: Shape) -> (Fixture, Vec<Row>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_the_shard_never_had_is_missed_at_its_tip_and_at_its_end() {
+async fn a_missing_record_is_a_loss_at_the_tip_and_at_the_shard_end() {
     let fixture = Fixture::with_records(0, 5, Shape::default().pages_of(2)).await;
-    let upto = above(&fixture.last_place().await);
+    let upto = above(&fixture.last_position().await);
     let message = loss(&fixture, ShardPosition::TrimHorizon, upto.clone()).await;
     assert!(message.contains("the open shard holds no"), "{message}");
     let end = ShardPosition::ShardEnd;
@@ -93,7 +93,7 @@ async fn a_record_the_shard_never_had_is_missed_at_its_tip_and_at_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_not_there_any_more_is_missed() {
+async fn an_expired_shard_is_a_loss() {
     let fixture = Fixture::with_records(0, 5, Shape::default()).await;
     fixture.close().await;
     tokio::time::advance(DAY * 2).await;
@@ -103,11 +103,11 @@ async fn a_shard_that_is_not_there_any_more_is_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_of_a_stream_that_was_made_anew_are_missed() {
+async fn records_of_a_recreated_stream_are_a_loss() {
     let fixture = Fixture::with_records(0, 5, Shape::plain()).await;
     let rows = fixture.all_rows().await;
-    let (first, last) = (rows[0].place(), rows[4].place());
-    make_anew(&fixture).await;
+    let (first, last) = (rows[0].position(), rows[4].position());
+    recreate_stream(&fixture).await;
     let start = ShardPosition::TrimHorizon;
     let message = loss(&fixture, start.clone(), last.clone()).await;
     assert!(message.contains("the open shard holds no"), "{message}");
@@ -120,30 +120,30 @@ async fn records_of_a_stream_that_was_made_anew_are_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_is_read_and_no_more_where_the_options_have_it_so() {
-    let (fixture, old) = one_aggregate(Shape::default().going_on()).await;
+async fn without_fail_on_data_loss_the_remaining_rows_are_read() {
+    let (fixture, old) = one_aggregate(Shape::default().ignoring_loss()).await;
     tokio::time::advance(DAY * 2).await;
     fixture.put(b"young".to_vec()).await;
     fixture.put(b"younger".to_vec()).await;
     let rows = fixture.all_rows().await;
-    let rest = |start, upto| fixture.rest(fixture::read(start, at(upto)));
-    let beginning_gone = rest(old[0].place(), rows[0].place()).await;
+    let rest = |start, upto| fixture.remaining_rows(fixture::read(start, at(upto)));
+    let beginning_gone = rest(old[0].position(), rows[0].position()).await;
     assert_eq!(beginning_gone, (texts(&rows[..1]), 1));
-    let all_gone = rest(ShardPosition::TrimHorizon, old[0].place()).await;
+    let all_gone = rest(ShardPosition::TrimHorizon, old[0].position()).await;
     assert_eq!(all_gone, (vec![], 1));
-    let end_gone = rest(rows[0].place(), above(&rows[1].place())).await;
+    let end_gone = rest(rows[0].position(), above(&rows[1].position())).await;
     assert_eq!(end_gone, (texts(&rows[1..]), 1));
-    let nothing_gone = rest(rows[0].place(), rows[1].place()).await;
+    let nothing_gone = rest(rows[0].position(), rows[1].position()).await;
     assert_eq!(nothing_gone, (texts(&rows[1..]), 0));
-    make_anew(&fixture).await;
-    let stream_gone = rest(rows[0].place(), rows[1].place()).await;
+    recreate_stream(&fixture).await;
+    let stream_gone = rest(rows[0].position(), rows[1].position()).await;
     assert_eq!(stream_gone, (vec![], 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_refuses_is_no_loss() {
-    let fixture = Fixture::with_records(0, 2, Shape::plain().going_on()).await;
-    let upto = fixture.last_place().await;
+async fn access_denied_is_not_a_loss() {
+    let fixture = Fixture::with_records(0, 2, Shape::plain().ignoring_loss()).await;
+    let upto = fixture.last_position().await;
     let error = ApiError::from_code(Operation::GetRecords, "AccessDeniedException", "no");
     fixture.kinesis.fail_next(Operation::GetRecords, error);
     let read = fixture::read(ShardPosition::TrimHorizon, at(upto));
@@ -151,7 +151,7 @@ async fn a_service_that_refuses_is_no_loss() {
     assert_eq!(error.kind(), ErrorKind::AccessDenied);
 }
 
-/// A shard of ten records, one every hour, and all of their rows.
+/// A shard with one record per hour for ten hours, and its rows.
 async fn hourly(mode: TrimmedPosition, shape: Shape) -> (Fixture, Vec<Row>) {
     let fixture = Fixture::with_trimmed_positions(mode, shape).await;
     for hour in 0..10 {
@@ -162,22 +162,22 @@ async fn hourly(mode: TrimmedPosition, shape: Shape) -> (Fixture, Vec<Row>) {
     (fixture, rows)
 }
 
-/// The rows behind the first one, up to the last.
-fn all_behind_the_first(rows: &[Row]) -> ShardRead {
-    let upto = at(rows.last().unwrap().place());
+/// The range of all rows after the first one.
+fn all_after_the_first(rows: &[Row]) -> ShardRead {
+    let upto = at(rows.last().unwrap().position());
     ShardRead {
         rows: Some(rows.len() as u64 - 1),
-        ..fixture::read(rows[0].place(), upto)
+        ..fixture::read(rows[0].position(), upto)
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_whose_beginning_is_gone_has_fewer_rows_than_it_was_planned_with() {
+async fn a_range_with_fewer_rows_than_planned_is_a_loss() {
     for mode in [TrimmedPosition::Resumes, TrimmedPosition::Pinned] {
         let (fixture, rows) = hourly(mode, Shape::plain().pages_of(2)).await;
-        let read = all_behind_the_first(&rows);
+        let read = all_after_the_first(&rows);
         assert_eq!(fixture.rows(read.clone()).await.unwrap(), texts(&rows[1..]));
-        // The first record is gone by right, and leads nowhere.
+        // The record before the range has expired, and its position leads nowhere.
         tokio::time::advance(DAY - DAY * 10 / 24).await;
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(
@@ -191,9 +191,9 @@ async fn a_range_whose_beginning_is_gone_has_fewer_rows_than_it_was_planned_with
         let message = error.to_string();
         assert!(message.contains(": 3 of its 9 rows are gone"), "{message}");
 
-        let (fixture, rows) = hourly(mode, Shape::plain().going_on()).await;
+        let (fixture, rows) = hourly(mode, Shape::plain().ignoring_loss()).await;
         tokio::time::advance(DAY - DAY * 6 / 24).await;
-        let rest = fixture.rest(all_behind_the_first(&rows)).await;
+        let rest = fixture.remaining_rows(all_after_the_first(&rows)).await;
         assert_eq!(rest.1, 1);
         assert!(
             !rest.0.is_empty() && texts(&rows[1..]).ends_with(&rest.0),
@@ -203,7 +203,7 @@ async fn a_range_whose_beginning_is_gone_has_fewer_rows_than_it_was_planned_with
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_without_rows_is_not_asked_for() {
+async fn a_range_without_rows_sends_no_request() {
     let fixture = Fixture::with_records(0, 1, Shape::plain()).await;
     let calls = fixture.calls();
     let read = ShardRead {
@@ -215,30 +215,32 @@ async fn a_range_without_rows_is_not_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_to_the_tip_from_a_place_that_is_gone_says_so_and_ends() {
+async fn a_read_to_the_tip_from_an_expired_position_is_a_loss() {
     for mode in [TrimmedPosition::Resumes, TrimmedPosition::Pinned] {
         let (mut fixture, rows) = hourly(mode, Shape::plain()).await;
         tokio::time::advance(DAY - DAY * 5 / 24).await;
-        let read = fixture::read(rows[0].place(), tip(&fixture));
+        let read = fixture::read(rows[0].position(), tip(&fixture));
         let error = fixture.rows(read.clone()).await.unwrap_err();
         let message = error.to_string();
         assert_eq!(error.kind(), ErrorKind::DataLoss, "{message}");
-        let place = format!(
+        let location = format!(
             "'words', shard 'shardId-000000000000', position {}",
-            rows[0].place()
+            rows[0].position()
         );
-        assert!(message.contains(&place), "{message}");
+        assert!(message.contains(&location), "{message}");
         fixture.context.options.fail_on_data_loss = false;
-        let (rest, losses) = fixture.rest(read).await;
+        let (rest, losses) = fixture.remaining_rows(read).await;
         assert_eq!(losses, 1, "{mode:?}");
         assert!(
             !rest.is_empty() && texts(&rows).ends_with(&rest),
             "{rest:?}"
         );
-        // A place that is there, and the oldest record, lose nothing.
-        let there = rows[rows.len() - 2].place();
+        // An existing position and the oldest record lose nothing.
+        let there = rows[rows.len() - 2].position();
         for start in [there, ShardPosition::TrimHorizon] {
-            let (_, losses) = fixture.rest(fixture::read(start, tip(&fixture))).await;
+            let (_, losses) = fixture
+                .remaining_rows(fixture::read(start, tip(&fixture)))
+                .await;
             assert_eq!(losses, 0);
         }
     }

@@ -1,4 +1,4 @@
-//! Exact reads of a simulated shard.
+//! Reads of a simulated shard.
 
 mod arrived;
 mod fixture;
@@ -6,10 +6,11 @@ mod large;
 mod lost;
 mod pages;
 mod retention;
+mod scripted;
 mod shape;
 
 use self::fixture::{Fixture, Row, at};
-use self::pages::{pages, places, slices};
+use self::pages::{page_positions, pages, slices};
 use self::shape::Shape;
 use std::sync::Arc;
 
@@ -21,17 +22,17 @@ use crate::kinesis::{FaultPlan, FaultRates, Operation, RecordColumns};
 use crate::model::HashRange;
 use crate::model::{ShardPosition, UnixMillis};
 use crate::options::HashFilter;
-use crate::source::context::ReadContext;
+use crate::source::context::StreamContext;
 use crate::source::rows::{PageSlice, RowColumn, RowIndex};
 
-/// What a range from before row `first` to before row `end` may be written as.
+/// The range of the rows `first..end`, with positions in one of their equivalent forms.
 fn range(rows: &[Row], first: usize, end: usize, random: &mut fastrand::Rng) -> ShardRead {
-    let behind = |row: &Row, random: &mut fastrand::Rng| ShardPosition::After {
+    let after = |row: &Row, random: &mut fastrand::Rng| ShardPosition::After {
         sequence: row.sequence.clone(),
         sub_sequence: (!row.is_last || random.bool()).then_some(row.sub),
     };
     let start = match first.checked_sub(1) {
-        Some(before) => behind(&rows[before], random),
+        Some(before) => after(&rows[before], random),
         None => match random.u8(..3) {
             0 => ShardPosition::TrimHorizon,
             1 => ShardPosition::At(rows[0].sequence.clone()),
@@ -41,7 +42,7 @@ fn range(rows: &[Row], first: usize, end: usize, random: &mut fastrand::Rng) -> 
     let upto = if first == end {
         start.clone()
     } else {
-        behind(&rows[end - 1], random)
+        after(&rows[end - 1], random)
     };
     fixture::read(start, Until::Position(upto))
 }
@@ -51,7 +52,7 @@ fn texts(rows: &[Row]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_of_any_two_places_has_the_rows_between_them() {
+async fn any_range_has_exactly_its_rows() {
     for (seed, page) in [(0, 1), (1, 3), (2, 100)] {
         let fixture = Fixture::with_records(seed, 10, Shape::default().pages_of(page)).await;
         let rows = fixture.all_rows().await;
@@ -69,7 +70,7 @@ async fn a_range_of_any_two_places_has_the_rows_between_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn faults_neither_lose_nor_repeat_a_row_of_a_range() {
+async fn faults_do_not_lose_or_repeat_rows_of_a_range() {
     for seed in 0..20 {
         let common = FaultRates {
             throttled: 0.2,
@@ -100,7 +101,7 @@ async fn faults_neither_lose_nor_repeat_a_row_of_a_range() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_in_memory_are_those_that_are_read_again() {
+async fn buffered_rows_equal_rows_from_the_service() {
     for seed in 0..30 {
         let mut random = fastrand::Rng::with_seed(seed);
         let filters = [HashFilter::PerRecord, HashFilter::Kcl, HashFilter::None];
@@ -113,28 +114,28 @@ async fn rows_in_memory_are_those_that_are_read_again() {
             ..HashRange::ALL
         };
         let pages = pages(&fixture).await;
-        let places = places(&pages);
+        let positions = page_positions(&pages);
         for _ in 0..10 {
-            let end = random.usize(1..places.len());
+            let end = random.usize(1..positions.len());
             let first = random.usize(..end);
             let read = ShardRead {
                 hash_range: Some(half),
                 ..fixture::read(
-                    places[first].position.clone(),
-                    Until::Position(places[end].position.clone()),
+                    positions[first].position.clone(),
+                    Until::Position(positions[end].position.clone()),
                 )
             };
-            let slices = slices(&pages, &places[first], &places[end]);
-            let (held, counters) = fixture.buffered_rows(read.clone(), slices).await;
+            let slices = slices(&pages, &positions[first], &positions[end]);
+            let (buffered, counters) = fixture.buffered_rows(read.clone(), slices).await;
             assert_eq!(counters.calls.value(), 0);
             let again = fixture.rows(read).await.unwrap();
-            assert_eq!(held, again, "seed {seed}: {first} {end}");
+            assert_eq!(buffered, again, "seed {seed}: {first} {end}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_to_the_end_of_the_shard_has_all_that_is_left() {
+async fn a_range_to_the_shard_end_has_all_remaining_rows() {
     let fixture = Fixture::with_records(3, 20, Shape::default().pages_of(6)).await;
     let rows = fixture.all_rows().await;
     fixture.close().await;
@@ -150,28 +151,28 @@ async fn a_range_to_the_end_of_the_shard_has_all_that_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_range_asks_for_nothing() {
+async fn an_empty_range_sends_no_request() {
     let fixture = Fixture::with_records(0, 5, Shape::default()).await;
-    let places = [
+    let positions = [
         ShardPosition::TrimHorizon,
         ShardPosition::ShardEnd,
         ShardPosition::AtTimestamp(fixture::EPOCH),
-        fixture.all_rows().await[0].place(),
+        fixture.all_rows().await[0].position(),
     ];
     let asked = fixture.calls();
-    for place in places {
-        let read = fixture::read(place.clone(), at(place));
+    for position in positions {
+        let read = fixture::read(position.clone(), at(position));
         assert_eq!(fixture.rows(read).await.unwrap(), Vec::<String>::new());
     }
     assert_eq!(fixture.calls(), asked);
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_page_is_asked_for_behind_the_end() {
+async fn no_page_is_requested_after_the_end() {
     let fixture = Fixture::with_records(0, 10, Shape::plain().pages_of(5)).await;
     let rows = fixture.all_rows().await;
     for (end, pages) in [(5, 1), (6, 2), (10, 2)] {
-        let until = at(rows[end - 1].place());
+        let until = at(rows[end - 1].position());
         let read = fixture::read(ShardPosition::TrimHorizon, until);
         let before = fixture.kinesis.calls(Operation::GetRecords);
         assert_eq!(fixture.rows(read).await.unwrap(), texts(&rows[..end]));
@@ -181,7 +182,7 @@ async fn no_page_is_asked_for_behind_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_cap_of_a_scan_does_not_cut_a_range() {
+async fn the_row_cap_of_a_scan_does_not_limit_ranges() {
     let fixture = Fixture::with_records(0, 10, Shape::plain().capped_at(3)).await;
     let tip = fixture::read(ShardPosition::TrimHorizon, Until::Tip(fixture::EPOCH));
     assert_eq!(fixture.rows(tip).await.unwrap().len(), 3);

@@ -1,4 +1,4 @@
-//! Pages of a shard as a buffer holds them, and every place in them.
+//! The pages of a shard as a buffer holds them, and every position in them.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use crate::aggregation::{Opened, open};
 use crate::kinesis::{IteratorPosition, Kinesis, RecordsPage};
 use crate::model::{SequenceNumber, ShardId};
 
-/// A place between two user records, where it is in memory and in the shard.
+/// A position between two user records: its index in the pages, and in the shard.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct PagePosition {
     page: usize,
     row: RowIndex,
     pub(crate) position: ShardPosition,
@@ -34,9 +34,9 @@ pub(crate) async fn pages(fixture: &Fixture) -> Vec<RecordsPage> {
     pages
 }
 
-/// Every place, the beginning and the end included.
-pub(crate) fn places(pages: &[RecordsPage]) -> Vec<Place> {
-    let mut places = vec![Place {
+/// Every position, the start and the end included.
+pub(crate) fn page_positions(pages: &[RecordsPage]) -> Vec<PagePosition> {
+    let mut positions = vec![PagePosition {
         page: 0,
         row: RowIndex::before(0),
         position: ShardPosition::TrimHorizon,
@@ -49,7 +49,7 @@ pub(crate) fn places(pages: &[RecordsPage]) -> Vec<Place> {
             };
             let sequence = page.sequence_number().unwrap().value(record);
             let sequence = SequenceNumber::new(sequence).unwrap();
-            places.extend((1..=users).map(|given| Place {
+            positions.extend((1..=users).map(|given| PagePosition {
                 page: number,
                 row: if given == users {
                     RowIndex::before(record + 1)
@@ -63,22 +63,26 @@ pub(crate) fn places(pages: &[RecordsPage]) -> Vec<Place> {
             }));
         }
     }
-    places
+    positions
 }
 
-/// What lies between two places.
-pub(crate) fn slices(pages: &[RecordsPage], first: &Place, end: &Place) -> Vec<PageSlice> {
+/// The rows between two positions.
+pub(crate) fn slices(
+    pages: &[RecordsPage],
+    first: &PagePosition,
+    end: &PagePosition,
+) -> Vec<PageSlice> {
     let slice = |number: usize| {
         let page = pages[number].clone();
         let mut start = RowIndex::before(0);
-        let mut behind = RowIndex::before(page.len());
+        let mut last = RowIndex::before(page.len());
         if number == first.page {
             start = first.row;
         }
         if number == end.page {
-            behind = end.row;
+            last = end.row;
         }
-        PageSlice::new(page, start, behind)
+        PageSlice::new(page, start, last)
     };
     (first.page..=end.page).map(slice).collect()
 }

@@ -1,4 +1,4 @@
-//! Reads of a stream whose retention is shortened.
+//! Reads of a stream while its retention is shortened.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const WEEK: Duration = Duration::from_secs(168 * 3_600);
 
 const MODES: [TrimmedPosition; 2] = [TrimmedPosition::Resumes, TrimmedPosition::Pinned];
 
-/// A shard of a stream that keeps records for a week, with a record of each of the last 60 hours.
+/// A shard with a retention of one week, and one record per hour for the last 60 hours.
 async fn week(mode: TrimmedPosition, shape: Shape) -> Fixture {
     let mut fixture = Fixture::with_trimmed_positions(mode, shape).await;
     let longer = fixture.kinesis.increase_retention(&fixture.stream, WEEK);
@@ -39,7 +39,7 @@ fn slow_shape() -> Shape {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retention_that_is_shortened_under_a_read_to_the_tip_is_a_loss() {
+async fn shortening_the_retention_during_a_read_to_the_tip_is_a_loss() {
     for mode in MODES {
         let fixture = week(mode, slow_shape()).await;
         let now = fixture.context.clock.now();
@@ -50,17 +50,22 @@ async fn a_retention_that_is_shortened_under_a_read_to_the_tip_is_a_loss() {
         });
         let error = rows.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");
-        assert!(error.to_string().contains("for 24 hours"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("retention of the stream is 24 hours"),
+            "{error}"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_range_whose_rows_a_shorter_retention_took_ends() {
+async fn a_range_whose_rows_expired_under_a_shorter_retention_fails() {
     for mode in MODES {
         let fixture = week(mode, Shape::plain()).await;
         let rows = fixture.all_rows().await;
         shorten(&fixture).await;
-        let read = fixture::read(rows[4].place(), Until::Position(rows[10].place()));
+        let read = fixture::read(rows[4].position(), Until::Position(rows[10].position()));
         let read = tokio::time::timeout(HOUR, fixture.rows(read)).await;
         let error = read.expect("the read ends").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");

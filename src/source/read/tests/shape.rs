@@ -1,8 +1,8 @@
-//! What a shard holds, and the options it is read with.
+//! The contents of a shard, and the options to read it with.
 
 use crate::options::{HashFilter, OptionsBuilder, SourceOptions};
 
-/// What records there are, and how they are read.
+/// Which records a shard has, and how it is read.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
     pub(crate) options: SourceOptions,
@@ -45,7 +45,7 @@ impl Shape {
         self
     }
 
-    pub(crate) fn going_on(mut self) -> Self {
+    pub(crate) fn ignoring_loss(mut self) -> Self {
         self.options.fail_on_data_loss = false;
         self
     }

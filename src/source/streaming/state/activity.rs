@@ -1,73 +1,68 @@
-//! Whether there may be rows of a shard that nobody has seen yet.
+//! Which shards may still give rows, for the watermark.
 
 use std::time::Duration;
 
-use super::State;
-use super::shard::{Followed, Progress};
+use super::StreamState;
+use super::shard::{ReadProgress, ShardState};
 use crate::model::{ShardId, UnixMillis};
 
-/// How far the batches that were taken have come in a stream, as far as that counts for a watermark.
+/// How far the taken batches of a stream have come, as far as it matters for a watermark.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Coverage {
-    /// What may come of each tracked shard besides the rows of these batches, ordered by id.
+    /// The tracked shards, ordered by id.
     pub(crate) shards: Vec<ShardActivity>,
-    /// All records that had arrived by then were taken.
+    /// Every record that had arrived by then was taken.
     pub(crate) read_to: Option<UnixMillis>,
     /// No record that was read arrived later.
     pub(crate) last_arrival: Option<UnixMillis>,
 }
 
-/// A tracked shard, as far as its time counts for a watermark.
+/// A tracked shard, as far as it matters for a watermark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShardActivity {
     /// The shard.
     pub(crate) shard: ShardId,
-    /// The shards it was made from, where they are known; they may not be tracked any more.
+    /// The known shards that it was created from; they may no longer be tracked.
     pub(crate) parents: Vec<ShardId>,
-    /// What may come of it.
+    /// Which rows may follow.
     pub(crate) activity: Activity,
-    /// How long no record has arrived in it by the service's clock; zero where a row waits, or nothing is
+    /// How long no record has arrived in it by the service's clock; zero if a row is pending, or nothing is
     /// known.
     pub(crate) quiet: Duration,
 }
 
-/// What may come of a shard.
+/// Which rows of a shard may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Activity {
-    /// Rows that are there already: some wait in memory, or nobody knows better.
+    /// Rows that exist already: some are pending, or it is not known that none are.
     Active,
-    /// Only what is written from now on: all rows are taken, and the service has said since the last one
-    /// came that nothing follows it.
+    /// Only rows that are written from now on: all rows were taken, and the service has said since that nothing
+    /// follows them.
     Idle,
-    /// Nothing: it is read to its end, or lost, and all its rows are taken.
+    /// None: it was read to its end, or is lost, and all its rows were taken.
     Ended,
 }
 
-impl State {
-    /// How far the batches that were taken have come; `until` is the frozen tip.
+impl StreamState {
+    /// How far the taken batches have come; `until` is the frozen tip.
     ///
-    /// Costs a walk over the shards.
-    pub(crate) fn coverage(&self, until: Option<UnixMillis>) -> Coverage {
+    /// Walks over all shards.
+    pub(in crate::source::streaming) fn coverage(&self, until: Option<UnixMillis>) -> Coverage {
+        let shards = self.shards.iter().map(|(id, shard)| ShardActivity {
+            shard: id.clone(),
+            parents: self.lineage.parents(id).to_vec(),
+            activity: shard.activity(),
+            quiet: shard.quiet(until),
+        });
         Coverage {
-            shards: self.standings(until),
+            shards: shards.collect(),
             read_to: self.read_to(until),
             last_arrival: self.last_arrival,
         }
     }
-
-    /// What may come of each tracked shard, ordered by id; `until` is the frozen tip.
-    fn standings(&self, until: Option<UnixMillis>) -> Vec<ShardActivity> {
-        let shards = self.shards.iter().map(|(shard, followed)| ShardActivity {
-            shard: shard.clone(),
-            parents: self.lineage.parents(shard).to_vec(),
-            activity: followed.activity(),
-            quiet: followed.quiet(until),
-        });
-        shards.collect()
-    }
 }
 
-impl Followed {
+impl ShardState {
     fn activity(&self) -> Activity {
         if self.buffer.is_drained() {
             Activity::Ended
@@ -78,7 +73,7 @@ impl Followed {
         }
     }
 
-    /// How long no record has arrived, as far as all that did was read and taken.
+    /// How long no record has arrived, up to the time to which all records were read and taken.
     fn quiet(&self, until: Option<UnixMillis>) -> Duration {
         if self.buffer.pending_rows() > 0 {
             return Duration::ZERO;
@@ -91,11 +86,11 @@ impl Followed {
         }
     }
 
-    /// Whether all its rows are taken, and the last answer of the service was that there are no more.
-    pub(crate) fn is_idle(&self) -> bool {
-        // No answer follows the one at a frozen tip: it says itself whether it held all there was.
-        let asked = matches!(self.progress, Progress::AtTip | Progress::Done);
-        let taken = self.buffer.pending_rows() == 0 && !self.buffer.is_drained();
-        asked && self.found_nothing && taken
+    /// Whether all its rows were taken, and the last answer of the service was that there are no more.
+    pub(super) fn is_idle(&self) -> bool {
+        // No answer follows the one at the frozen tip, so that one decides.
+        let is_polled = matches!(self.progress, ReadProgress::AtTip | ReadProgress::Done);
+        let is_taken = self.buffer.pending_rows() == 0 && !self.buffer.is_drained();
+        is_polled && self.found_nothing && is_taken
     }
 }

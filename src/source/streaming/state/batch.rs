@@ -1,39 +1,38 @@
-//! From the buffers to a batch.
+//! Cuts a batch from the buffers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::State;
+use super::StreamState;
 use super::activity::Coverage;
-use super::shard::{Followed, Progress};
+use super::shard::ShardState;
 use crate::model::{ShardId, StreamName, StreamRanges, UnixMillis};
-use crate::source::buffer::{ShardBuffer, Taken};
-use crate::source::buffer::{Waiting, plan};
+use crate::source::buffer::{PendingShard, ShardBuffer, TakenRows, plan};
 use crate::source::read::{BatchReads, ShardRead, Until};
 use crate::source::streaming::settings::StreamReaderSettings;
 
-/// A batch of one stream.
+/// The part of a batch that comes from one stream.
 #[derive(Debug)]
 pub(crate) struct StreamBatch {
-    /// For every tracked shard.
+    /// The ranges of all tracked shards.
     pub(crate) ranges: StreamRanges,
-    /// The rows in them.
+    /// The reads of the ranges with rows.
     pub(crate) reads: BatchReads,
-    /// How many these are; those a hash filter leaves out are counted.
+    /// The number of rows, before the hash filter.
     pub(crate) rows: u64,
-    /// How far earlier batches have come; nothing where the settings do not have it so.
+    /// How far earlier batches have come; empty if activity is not tracked.
     pub(crate) before: Coverage,
 }
 
-impl State {
-    /// Cuts a batch off; gives it and the shards that may be read from now on.
-    pub(crate) fn take(
+impl StreamState {
+    /// Cuts a batch; returns it, and the shards that may be read now.
+    pub(in crate::source::streaming) fn take(
         &mut self,
         stream: StreamName,
         settings: &StreamReaderSettings,
         retention: Duration,
     ) -> (StreamBatch, Vec<ShardId>) {
-        let mut planned = StreamBatch {
+        let mut batch = StreamBatch {
             ranges: StreamRanges {
                 stream,
                 created_at: Some(settings.created_at),
@@ -43,116 +42,106 @@ impl State {
             },
             reads: BatchReads::default(),
             rows: 0,
-            // Before the cut: rows of this batch have not been seen yet.
+            // Before the cut, because the event times of this batch are not known yet.
             before: if settings.track_activity {
                 self.coverage(settings.until)
             } else {
                 Coverage::default()
             },
         };
-        let (mut drained, mut turned_idle) = (Vec::new(), false);
-        let mut shares = self.shares().into_iter();
-        let row_cap = self.rules.caps.rows_per_shard;
+        let (mut drained, mut became_idle) = (Vec::new(), false);
+        let mut shares = self.row_shares().into_iter();
+        let row_cap = self.config.caps.rows_per_shard;
         let mut ranges = Vec::with_capacity(self.shards.len());
-        for (shard, followed) in &mut self.shards {
-            let before = followed.tally(row_cap);
-            let was_idle = followed.is_idle();
+        for (id, shard) in &mut self.shards {
+            let before = shard.totals(row_cap);
+            let was_idle = shard.is_idle();
             let share = if before.rows > 0 { shares.next() } else { None };
-            let taken = followed.take(share);
-            self.tally.remove(before);
-            self.tally.add(followed.tally(row_cap));
-            turned_idle |= !was_idle && followed.is_idle();
-            if followed.is_over() && !taken.range.is_empty() {
-                drained.push(shard.clone());
+            let taken = shard.take(share);
+            self.totals.remove(before);
+            self.totals.add(shard.totals(row_cap));
+            became_idle |= !was_idle && shard.is_idle();
+            if shard.is_finished() && !taken.range.is_empty() {
+                drained.push(id.clone());
             }
-            ranges.push((shard.clone(), taken.range.clone()));
-            planned.add(shard, followed, taken);
+            ranges.push((id.clone(), taken.range.clone()));
+            batch.add(id, shard, taken);
         }
-        self.version += u64::from(settings.track_activity && turned_idle);
-        planned.ranges.shards = ranges.into_iter().collect();
-        self.end_due = None;
+        self.version += u64::from(settings.track_activity && became_idle);
+        batch.ranges.shards = ranges.into_iter().collect();
+        self.unlogged_end_since = None;
         self.taken_to = self.read_to(settings.until);
-        planned.ranges.read_to = self.taken_to;
+        batch.ranges.read_to = self.taken_to;
         let started = drained
             .iter()
-            .flat_map(|shard| self.consume_if_drained(shard));
+            .flat_map(|shard| self.finish_if_drained(shard));
         let started = started.collect();
-        (planned, started)
+        (batch, started)
     }
 
-    /// All that had arrived by then has been taken, once a batch takes the rows that are waiting: the
-    /// least time over the shards, and none before the one that was told last.
+    /// Batches contain every record that had arrived by then, once a batch takes the pending rows: the minimum
+    /// over the shards, and never less than before.
     ///
-    /// Costs a walk over the shards.
-    pub(crate) fn read_to(&self, until: Option<UnixMillis>) -> Option<UnixMillis> {
-        if self.listing_due {
-            // There is a shard that nobody knows yet.
+    /// Walks over all shards.
+    pub(in crate::source::streaming) fn read_to(
+        &self,
+        until: Option<UnixMillis>,
+    ) -> Option<UnixMillis> {
+        if self.is_listing_due {
+            // There are shards that are not known yet.
             return self.taken_to;
         }
-        let unread = self.shards.iter().filter(|(_, shard)| !shard.is_over());
-        let told = unread.filter(|(id, shard)| !self.has_unread_parent(id, shard));
-        let times = told.map(|(_, shard)| shard.emptied_to().or(self.taken_to));
+        let unread = self.shards.iter().filter(|(_, shard)| !shard.is_finished());
+        // A shard that waits for its parents has no record older than theirs.
+        let counted = unread.filter(|(id, shard)| !self.waits_for_parent(id, shard));
+        let times = counted.map(|(_, shard)| shard.emptied_to().or(self.taken_to));
         let all = match (times.min(), until) {
             (None, until) => until,
-            // What arrived later is left out of the page it came in.
+            // Records that arrived later are not taken.
             (Some(time), Some(until)) => time.min(Some(until)),
             (Some(time), None) => time,
         };
         all.max(self.taken_to)
     }
 
-    /// Whether what a shard took came after what its parents tell of.
-    fn has_unread_parent(&self, id: &ShardId, shard: &Followed) -> bool {
-        shard.progress == Progress::Waiting && self.parents(id).any(|parent| !parent.is_over())
+    fn waits_for_parent(&self, id: &ShardId, shard: &ShardState) -> bool {
+        shard.is_waiting() && self.parents(id).any(|parent| !parent.is_finished())
     }
 
-    /// The rows of each shard that has any.
-    fn shares(&self) -> Vec<u64> {
+    /// How many rows the next batch takes of each shard with pending rows.
+    fn row_shares(&self) -> Vec<u64> {
         let shards = self.shards.values();
         let shards = shards.filter(|shard| shard.buffer.pending_rows() > 0);
-        let waiting: Vec<Waiting<'_, ShardBuffer>> = shards
-            .map(|shard| Waiting {
-                supply: &shard.buffer,
+        let pending: Vec<PendingShard<'_, ShardBuffer>> = shards
+            .map(|shard| PendingShard {
+                rows: &shard.buffer,
                 passed_over: shard.passed_over,
             })
             .collect();
-        plan(&waiting, self.rules.caps)
+        plan(&pending, self.config.caps)
     }
 }
 
-impl Followed {
-    /// Takes its share; none where it has no rows.
-    fn take(&mut self, share: Option<u64>) -> Taken {
+impl ShardState {
+    /// Takes its share of a batch; `None` if it has no rows.
+    fn take(&mut self, share: Option<u64>) -> TakenRows {
         self.passed_over = match share {
             Some(0) => self.passed_over.saturating_add(1),
             _ => 0,
         };
         self.buffer.take(share.unwrap_or(0))
     }
-
-    /// Whether nothing of it is left: it has ended, or is lost.
-    pub(crate) fn is_over(&self) -> bool {
-        self.progress == Progress::Done && self.buffer.pending_rows() == 0
-    }
-
-    /// All that had arrived by then has been taken: what was read, up to the first row that waits.
-    pub(crate) fn emptied_to(&self) -> Option<UnixMillis> {
-        match self.buffer.pending_rows() {
-            0 => self.past.read_to.max(self.taken_to),
-            _ => self.buffer.taken_to().max(self.taken_to),
-        }
-    }
 }
 
 impl StreamBatch {
-    fn add(&mut self, shard: &ShardId, followed: &Followed, taken: Taken) {
+    fn add(&mut self, id: &ShardId, shard: &ShardState, taken: TakenRows) {
         if taken.rows == 0 {
             return;
         }
         self.rows += taken.rows;
         self.reads.reads.push(ShardRead {
-            shard: shard.clone(),
-            hash_range: followed.hash_range,
+            shard: id.clone(),
+            hash_range: shard.hash_range,
             start: taken.range.after,
             until: Until::Position(taken.range.upto),
             limit: None,
@@ -160,7 +149,7 @@ impl StreamBatch {
             number: 0,
         });
         if let Some(slices) = taken.slices {
-            self.reads.buffered.insert(shard.clone(), slices);
+            self.reads.buffered.insert(id.clone(), slices);
         }
     }
 }

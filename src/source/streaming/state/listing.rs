@@ -1,153 +1,157 @@
-//! What a listing says of the shards of a stream.
+//! A listing arrives: new shards are tracked, expired ones dropped or lost, and a recreated stream is noticed.
 
 use std::collections::HashSet;
 
-use super::State;
-use super::shard::{Followed, Progress};
+use super::StreamState;
+use super::shard::{ReadProgress, ShardState};
 use super::tracking::parents_of;
 use crate::model::{SequenceNumber, Shard, ShardId, ShardPosition};
 use crate::source::lineage::{Stage, new_shards};
-use crate::source::retention::Past;
+use crate::source::retention::ReadHistory;
 
-/// What follows a listing.
+/// The consequences of a listing.
 #[derive(Debug, Default)]
-pub(crate) struct Listed {
-    /// Shards that may be read from now on.
-    pub(crate) started: Vec<ShardId>,
-    /// Shards that cannot be read to their end any more, and how far they were.
-    pub(crate) lost: Vec<(ShardId, ShardPosition)>,
-    /// A shard that is of another stream than what was read of it.
-    pub(crate) remade: Option<Remade>,
+pub(in crate::source::streaming) struct ListingOutcome {
+    /// Shards that may be read now.
+    pub(in crate::source::streaming) started: Vec<ShardId>,
+    /// Shards that can no longer be read to their end, and how far they were read.
+    pub(in crate::source::streaming) lost: Vec<(ShardId, ShardPosition)>,
+    /// Set if the stream was recreated.
+    pub(in crate::source::streaming) recreated: Option<RecreatedShard>,
 }
 
-/// A shard of a stream that was made anew.
+/// A shard of a recreated stream.
 #[derive(Debug)]
-pub(crate) struct Remade {
-    pub(crate) shard: ShardId,
-    pub(crate) position: ShardPosition,
-    /// The number before the first record of the shard that was read.
-    pub(crate) was: SequenceNumber,
-    /// The same of the shard there is now.
-    pub(crate) is: SequenceNumber,
+pub(in crate::source::streaming) struct RecreatedShard {
+    pub(in crate::source::streaming) shard: ShardId,
+    /// How far the former shard was read.
+    pub(in crate::source::streaming) position: ShardPosition,
+    /// The sequence number before the first record of the former shard.
+    pub(in crate::source::streaming) former_start: SequenceNumber,
+    /// The same of the present shard.
+    pub(in crate::source::streaming) present_start: SequenceNumber,
 }
 
-impl State {
+impl StreamState {
     /// Takes in a listing.
-    pub(crate) fn listed(&mut self, listed: &[Shard]) -> Listed {
+    pub(in crate::source::streaming) fn listed(&mut self, listed: &[Shard]) -> ListingOutcome {
         self.listings += 1;
         self.last_listing = self.listings_begun;
-        if let Some(remade) = self.remade_in(listed) {
-            return Listed {
-                remade: Some(remade),
-                ..Listed::default()
+        if let Some(recreated) = self.find_recreated(listed) {
+            return ListingOutcome {
+                recreated: Some(recreated),
+                ..ListingOutcome::default()
             };
         }
         for shard in listed {
-            self.meet(shard);
+            self.learn_from_listing(shard);
         }
-        if !self.rules.frozen {
+        if !self.config.is_tip_frozen {
             for shard in new_shards(listed, |shard| self.shards.contains_key(shard)) {
                 let (id, start) = (shard.id.clone(), ShardPosition::TrimHorizon);
-                self.track(id, start, Past::default(), Some(shard));
+                self.track(id, start, ReadHistory::default(), Some(shard));
             }
-            self.version += u64::from(self.listing_due);
-            self.listing_due = false;
+            self.version += u64::from(self.is_listing_due);
+            self.is_listing_due = false;
         }
         let ids: HashSet<&ShardId> = listed.iter().map(|shard| &shard.id).collect();
-        self.note_parents(listed, &ids);
+        self.note_listed_parents(listed, &ids);
         let unlisted = self.lineage.observe(&ids);
-        for shard in &unlisted.dropped {
-            if let Some(followed) = self.shards.remove(shard) {
-                self.tally
-                    .remove(followed.tally(self.rules.caps.rows_per_shard));
+        for id in &unlisted.dropped {
+            if let Some(shard) = self.shards.remove(id) {
+                let row_cap = self.config.caps.rows_per_shard;
+                self.totals.remove(shard.totals(row_cap));
             }
         }
         let lost = unlisted.lost.into_iter();
         let lost: Vec<_> = lost.filter_map(|shard| self.lost(shard)).collect();
         let mut started = Vec::new();
         for (shard, _) in &lost {
-            started.extend(self.consume_if_drained(shard));
+            started.extend(self.finish_if_drained(shard));
         }
         let waiting = self.lineage.start_all();
         started.extend(self.started(waiting));
-        Listed {
+        ListingOutcome {
             started,
             lost,
-            remade: None,
+            recreated: None,
         }
     }
 
-    /// A tracked shard that the listing has with another first number.
-    fn remade_in(&self, listed: &[Shard]) -> Option<Remade> {
+    /// A tracked shard that the listing has with another starting sequence number.
+    fn find_recreated(&self, listed: &[Shard]) -> Option<RecreatedShard> {
         listed.iter().find_map(|shard| {
-            let followed = self.shards.get(&shard.id)?;
-            let was = followed.begins_after.clone()?;
-            (was != shard.starting_sequence).then(|| Remade {
+            let tracked = self.shards.get(&shard.id)?;
+            let former_start = tracked.starts_after.clone()?;
+            (former_start != shard.starting_sequence).then(|| RecreatedShard {
                 shard: shard.id.clone(),
-                position: followed.buffer.end().clone(),
-                was,
-                is: shard.starting_sequence.clone(),
+                position: tracked.buffer.end().clone(),
+                former_start,
+                present_start: shard.starting_sequence.clone(),
             })
         })
     }
 
     /// Takes from a listing what is not known yet of a tracked shard.
-    fn meet(&mut self, shard: &Shard) {
-        let frozen = self.rules.frozen;
-        let Some(known) = self.shards.get_mut(&shard.id) else {
+    fn learn_from_listing(&mut self, listed: &Shard) {
+        let Some(shard) = self.shards.get_mut(&listed.id) else {
             return;
         };
-        known.closed |= shard.is_closed() && !frozen;
-        if known.begins_after.is_some() {
+        shard.is_closed |= listed.is_closed() && !self.config.is_tip_frozen;
+        if shard.starts_after.is_some() {
             return;
         }
-        known.begins_after = Some(shard.starting_sequence.clone());
-        if !self.lineage.parents(&shard.id).is_empty() {
+        shard.starts_after = Some(listed.starting_sequence.clone());
+        if !self.lineage.parents(&listed.id).is_empty() {
             return;
         }
-        // It was tracked before it was listed.
-        let parents = parents_of(shard);
-        let range = self.filter(!parents.is_empty(), shard.hash_range);
-        let unread = self.lineage.stage(&shard.id) == Some(Stage::Missing);
-        self.lineage.adopt(&shard.id, parents, unread);
-        self.update(&shard.id, |followed| {
-            followed.hash_range = range;
-            if unread {
-                followed.progress = Progress::Waiting;
+        // The shard was tracked before it was listed.
+        let parents = parents_of(listed);
+        let range = self.hash_filter_range(!parents.is_empty(), listed.hash_range);
+        let is_unread = self.lineage.stage(&listed.id) == Some(Stage::Missing);
+        self.lineage.adopt(&listed.id, parents, is_unread);
+        self.update(&listed.id, |shard| {
+            shard.hash_range = range;
+            if is_unread {
+                shard.progress = ReadProgress::Waiting;
             }
         });
     }
 
-    /// Takes note of the shards whose parents are listed. A closed shard is for as long as its last record
-    /// would stay: what its children took first is younger, and still there.
-    fn note_parents(&mut self, listed: &[Shard], ids: &HashSet<&ShardId>) {
+    /// Records which shards have a parent in the listing. A closed shard is listed for as long as its last
+    /// record would be kept. The first records of its children are newer, so they are still there, too.
+    fn note_listed_parents(&mut self, listed: &[Shard], ids: &HashSet<&ShardId>) {
         for shard in listed {
             let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
             if parents.any(|parent| ids.contains(parent))
-                && let Some(followed) = self.shards.get_mut(&shard.id)
+                && let Some(shard) = self.shards.get_mut(&shard.id)
             {
-                followed.had_parents = self.last_listing;
+                shard.parents_listed = self.last_listing;
             }
         }
     }
 
-    /// Whether the shard had a parent when the first listing behind that of number `listing` was asked
-    /// for, or a later one; `None` before it has come.
-    pub(crate) fn has_parents_behind(&self, shard: &ShardId, listing: u64) -> Option<bool> {
-        let had_parents = |followed: &Followed| followed.had_parents > listing;
+    /// Whether a listing that was requested after that of number `listing` contained a parent of the shard;
+    /// `None` before there is such a listing.
+    pub(in crate::source::streaming) fn has_parents_after_listing(
+        &self,
+        shard: &ShardId,
+        listing: u64,
+    ) -> Option<bool> {
+        let had_parents = |shard: &ShardState| shard.parents_listed > listing;
         (self.last_listing > listing).then(|| self.shards.get(shard).is_some_and(had_parents))
     }
 
-    /// Reads no more of a shard; gives it and how far it was read. The next batch ends with its end, as
-    /// if it had been read to it, unless the query is to stop before that.
+    /// Stops reading a shard that is lost; returns how far it was read. The next batch contains its end, as if
+    /// it had been read to it, unless the loss fails the query.
     fn lost(&mut self, shard: ShardId) -> Option<(ShardId, ShardPosition)> {
-        let stops = self.rules.fail_on_data_loss;
-        let position = self.update(&shard, |followed| {
-            let position = followed.buffer.end().clone();
-            followed.progress = Progress::Done;
-            if !stops {
-                followed.closed = true;
-                followed.buffer.close();
+        let fails = self.config.fail_on_data_loss;
+        let position = self.update(&shard, |shard| {
+            let position = shard.buffer.end().clone();
+            shard.progress = ReadProgress::Done;
+            if !fails {
+                shard.is_closed = true;
+                shard.buffer.close();
             }
             position
         });

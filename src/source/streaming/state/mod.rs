@@ -1,9 +1,13 @@
-//! What the readers of a stream have come to, all behind one lock that is held for moments.
+//! The state of a stream reader: its shards, their buffers, and what the next batch may take.
+//!
+//! A pure state machine. Tasks feed it pages ([`arrived`](StreamState::arrived)), listings
+//! ([`listed`](StreamState::listed)) and failures; batches are cut from it ([`take`](StreamState::take)). It
+//! returns which shards need a reader, and counts its changes in `version`, so that waiting queries wake up.
 
 mod activity;
 mod batch;
 mod listing;
-mod pages;
+mod page_arrival;
 mod shard;
 mod status;
 mod tracking;
@@ -15,249 +19,261 @@ use tokio::time::Instant;
 
 pub(crate) use self::activity::{Activity, Coverage, ShardActivity};
 pub(crate) use self::batch::StreamBatch;
-pub(crate) use self::listing::{Listed, Remade};
-pub(crate) use self::pages::{Arrival, PageEnd};
-pub(crate) use self::shard::Progress;
-use self::shard::{Followed, Tally};
+pub(super) use self::listing::{ListingOutcome, RecreatedShard};
+pub(super) use self::page_arrival::{AfterPage, PageArrival};
+#[cfg(test)]
+pub(super) use self::shard::ReadProgress;
+use self::shard::{ShardState, Totals};
 pub(crate) use self::status::ReaderStatus;
-use super::warnings::Warnings;
+use super::warning_limiter::WarningLimiter;
 use crate::error::{Error, Result};
 use crate::kinesis::RecordDistribution;
 use crate::model::{HashRange, Offsets, ShardId, UnixMillis};
 use crate::options::HashFilter;
-use crate::source::buffer::Budget;
-use crate::source::buffer::Caps;
+use crate::source::buffer::{Budget, Caps};
 use crate::source::lineage::{Lineage, Stage};
 
-/// Whether there is anything for a batch.
+/// Whether there is data for a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Readiness {
-    /// No row has come.
+    /// There are no rows.
     NoData,
-    /// There are rows, and by `kinesis.maxFetchTimePerShardSec` shards that are catching up have until
-    /// then to bring more.
+    /// There are rows. By `kinesis.maxFetchTimePerShardSec`, shards that are catching up have until then to add
+    /// more.
     WaitUntil(Instant),
     /// There are rows.
     Ready,
 }
 
-/// What does not change while a query runs.
+/// The settings of a stream reader that matter for its state.
 #[derive(Debug)]
-pub(crate) struct Rules {
-    pub(crate) caps: Caps,
-    /// Whether a batch may be less than all there is.
-    pub(crate) capped: bool,
-    pub(crate) max_fetch_time: Option<Duration>,
-    pub(crate) budget: Budget,
-    /// Whether the tip is frozen.
-    pub(crate) frozen: bool,
-    pub(crate) hash_filter: HashFilter,
-    pub(crate) distribution: RecordDistribution,
-    pub(crate) fail_on_data_loss: bool,
-    /// Whether a shard that turns idle is news.
-    pub(crate) track_activity: bool,
+pub(super) struct StateConfig {
+    pub(super) caps: Caps,
+    /// Whether a batch may leave rows for the next one.
+    pub(super) is_capped: bool,
+    pub(super) max_fetch_time: Option<Duration>,
+    pub(super) budget: Budget,
+    pub(super) is_tip_frozen: bool,
+    pub(super) hash_filter: HashFilter,
+    pub(super) distribution: RecordDistribution,
+    pub(super) fail_on_data_loss: bool,
+    /// Whether a shard that becomes idle is a change.
+    pub(super) track_activity: bool,
 }
 
-/// How often calls failed.
+/// Counts of failures since the start.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Failures {
-    pub(crate) throttled: u64,
-    pub(crate) retries: u64,
-    pub(crate) renewals: u64,
-    /// Losses of data that were found.
-    pub(crate) losses: u64,
+pub(super) struct FailureCounts {
+    /// Requests that were throttled.
+    pub(super) throttled: u64,
+    /// Requests that failed otherwise and were retried.
+    pub(super) retries: u64,
+    /// Losses of data.
+    pub(super) losses: u64,
 }
 
-/// The shards and what is in their buffers.
+/// A time to which a query waits for all shards to be read.
+#[derive(Debug, Clone, Copy)]
+struct CatchUpTarget {
+    time: UnixMillis,
+    /// The shards that are not read up to then yet.
+    open_shards: usize,
+}
+
+/// The shards of a stream and their buffers.
 #[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) rules: Rules,
-    pub(crate) shards: BTreeMap<ShardId, Followed>,
-    pub(crate) lineage: Lineage,
-    pub(crate) tally: Tally,
-    pub(crate) failures: Failures,
-    pub(crate) warnings: Warnings,
-    /// Those of records that are lost; the others must not crowd them out.
-    pub(crate) loss_warnings: Warnings,
-    /// Counts changes that a batch may be about; and the count at the last look.
-    pub(crate) version: u64,
-    seen: u64,
+pub(super) struct StreamState {
+    pub(super) config: StateConfig,
+    pub(super) shards: BTreeMap<ShardId, ShardState>,
+    pub(super) lineage: Lineage,
+    totals: Totals,
+    pub(super) failures: FailureCounts,
+    pub(super) warnings: WarningLimiter,
+    /// Separate, so that other warnings do not suppress those about lost records.
+    pub(super) loss_warnings: WarningLimiter,
+    /// Counts the changes that may matter for the next batch.
+    pub(super) version: u64,
+    /// The version when the readiness was last checked.
+    checked_version: u64,
     /// Why the query ends.
     failure: Option<Error>,
-    /// Whether that is because the stream was made anew.
-    pub(crate) remade: bool,
-    /// Somebody waits for all shards to be read at this time, and for so many of them.
-    goal: Option<(UnixMillis, usize)>,
-    /// All that had arrived by then in the shards that are tracked has been taken.
-    pub(crate) taken_to: Option<UnixMillis>,
+    /// Whether it ends because the stream was recreated.
+    pub(super) is_recreated: bool,
+    catch_up_target: Option<CatchUpTarget>,
+    /// The batches contain every record of the tracked shards that had arrived by then.
+    pub(super) taken_to: Option<UnixMillis>,
     /// No record that was read arrived later.
-    pub(crate) last_arrival: Option<UnixMillis>,
-    /// Since when a shard is read to its end and all its rows are taken, and no batch has said so.
-    pub(crate) end_due: Option<Instant>,
-    /// Whether a shard ended and did not say what follows it.
-    pub(crate) listing_due: bool,
-    /// Listings that were taken in.
-    pub(crate) listings: u64,
-    /// Listings that were asked for.
-    pub(crate) listings_begun: u64,
-    /// Which of them was taken in last.
-    pub(crate) last_listing: u64,
+    last_arrival: Option<UnixMillis>,
+    /// Since when the end of a shard has been read and all its rows taken, without a batch that records it.
+    pub(super) unlogged_end_since: Option<Instant>,
+    /// Whether a shard has ended without naming its children, so that a listing has to find them.
+    pub(super) is_listing_due: bool,
+    /// The number of listings that were taken in.
+    pub(super) listings: u64,
+    /// The number of listings that were requested.
+    pub(super) listings_begun: u64,
+    /// The number of the request whose listing was taken in last.
+    last_listing: u64,
 }
 
-impl State {
-    pub(crate) fn new(rules: Rules) -> Self {
+impl StreamState {
+    pub(super) fn new(config: StateConfig) -> Self {
         Self {
-            rules,
+            config,
             shards: BTreeMap::new(),
             lineage: Lineage::default(),
-            tally: Tally::default(),
-            failures: Failures::default(),
-            warnings: Warnings::default(),
-            loss_warnings: Warnings::default(),
+            totals: Totals::default(),
+            failures: FailureCounts::default(),
+            warnings: WarningLimiter::default(),
+            loss_warnings: WarningLimiter::default(),
+            version: 0,
+            checked_version: 0,
+            failure: None,
+            is_recreated: false,
+            catch_up_target: None,
+            taken_to: None,
+            last_arrival: None,
+            unlogged_end_since: None,
+            is_listing_due: false,
             listings: 0,
             listings_begun: 0,
             last_listing: 0,
-            version: 0,
-            seen: 0,
-            failure: None,
-            remade: false,
-            goal: None,
-            taken_to: None,
-            last_arrival: None,
-            end_due: None,
-            listing_due: false,
         }
     }
 
-    pub(crate) fn is_changed(&self) -> bool {
-        self.version != self.seen
+    /// Whether anything has changed since the last check of the readiness.
+    pub(super) fn is_changed(&self) -> bool {
+        self.version != self.checked_version
     }
 
-    /// Ends the query; the first reason counts.
-    pub(crate) fn fail(&mut self, error: Error) {
+    /// Ends the query; the first error counts.
+    pub(super) fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);
         self.version += 1;
     }
 
-    pub(crate) fn readiness(&mut self, fired: Instant, now: Instant) -> Result<Readiness> {
-        self.seen = self.version;
+    /// Whether there is data for a batch, for a trigger that fired at `fired`.
+    pub(super) fn readiness(&mut self, fired: Instant, now: Instant) -> Result<Readiness> {
+        self.checked_version = self.version;
         if let Some(error) = &self.failure {
             return Err(error.clone());
         }
-        if self.tally.rows == 0 {
-            // Records without rows fill memory, too.
-            let stuck = self.tally.blocked > 0 && self.tally.pending_bytes > 0;
-            return Ok(if stuck {
+        if self.totals.rows == 0 {
+            // Records without rows fill the memory, too.
+            let is_stuck = self.totals.blocked > 0 && self.totals.pending_bytes > 0;
+            return Ok(if is_stuck {
                 Readiness::Ready
             } else {
                 Readiness::NoData
             });
         }
-        if !self.rules.capped {
-            let all = self.tally.reading == 0;
-            return Ok(if all {
+        if !self.config.is_capped {
+            let is_all_read = self.totals.reading == 0;
+            return Ok(if is_all_read {
                 Readiness::Ready
             } else {
                 Readiness::NoData
             });
         }
-        let enough = self.tally.pending_bytes >= self.rules.caps.bytes;
-        let deadline = self.rules.max_fetch_time.map(|time| fired + time);
+        let is_enough = self.totals.pending_bytes >= self.config.caps.bytes;
+        let deadline = self.config.max_fetch_time.map(|time| fired + time);
         Ok(match deadline {
-            Some(deadline) if self.tally.catching_up > 0 && !enough && now < deadline => {
+            Some(deadline) if self.totals.catching_up > 0 && !is_enough && now < deadline => {
                 Readiness::WaitUntil(deadline)
             }
             _ => Readiness::Ready,
         })
     }
 
-    pub(crate) fn is_exhausted(&self) -> bool {
-        let Tally {
+    /// Whether all rows up to the frozen tip were taken.
+    pub(super) fn is_exhausted(&self) -> bool {
+        let Totals {
             rows,
             waiting,
             reading,
             ..
-        } = self.tally;
-        self.rules.frozen && rows == 0 && waiting == 0 && reading == 0
+        } = self.totals;
+        self.config.is_tip_frozen && rows == 0 && waiting == 0 && reading == 0
     }
 
-    pub(crate) fn has_taken_all_before(&mut self, time: UnixMillis) -> bool {
+    /// Whether all rows that were in the stream at `time` were taken; counts as a change once they were.
+    pub(super) fn has_taken_all_before(&mut self, time: UnixMillis) -> bool {
         let shards = self.shards.values();
-        let open = shards.filter(|shard| !shard.is_read_at(time)).count();
-        self.goal = Some((time, open));
-        open == 0 && self.tally.rows == 0 && !self.listing_due
+        let open_shards = shards.filter(|shard| !shard.is_read_at(time)).count();
+        self.catch_up_target = Some(CatchUpTarget { time, open_shards });
+        open_shards == 0 && self.totals.rows == 0 && !self.is_listing_due
     }
 
-    /// Changes a shard and all that is counted over the shards; `None` where it is not tracked.
-    pub(crate) fn update<T>(
+    /// Changes a shard, and the totals with it; `None` if the shard is not tracked.
+    pub(super) fn update<T>(
         &mut self,
         shard: &ShardId,
-        change: impl FnOnce(&mut Followed) -> T,
+        change: impl FnOnce(&mut ShardState) -> T,
     ) -> Option<T> {
-        let cap = self.rules.caps.rows_per_shard;
-        let followed = self.shards.get_mut(shard)?;
-        let before = followed.tally(cap);
-        let was_idle = followed.is_idle();
-        let goal = self.goal.as_mut();
-        let goal = goal.filter(|(time, _)| !followed.is_read_at(*time));
-        let result = change(followed);
-        let after = followed.tally(cap);
-        self.tally.remove(before);
-        self.tally.add(after);
-        let turned_idle = self.rules.track_activity && !was_idle && followed.is_idle();
-        self.version += u64::from(turned_idle || after.is_news_after(before));
-        if let Some((time, open)) = goal
-            && followed.is_read_at(*time)
+        let row_cap = self.config.caps.rows_per_shard;
+        let shard = self.shards.get_mut(shard)?;
+        let before = shard.totals(row_cap);
+        let was_idle = shard.is_idle();
+        let target = self.catch_up_target.as_mut();
+        let target = target.filter(|target| !shard.is_read_at(target.time));
+        let result = change(shard);
+        let after = shard.totals(row_cap);
+        self.totals.remove(before);
+        self.totals.add(after);
+        let became_idle = self.config.track_activity && !was_idle && shard.is_idle();
+        self.version += u64::from(became_idle || after.is_change_from(before));
+        if let Some(target) = target
+            && shard.is_read_at(target.time)
         {
-            *open = open.saturating_sub(1);
-            self.version += u64::from(*open == 0);
+            target.open_shards = target.open_shards.saturating_sub(1);
+            self.version += u64::from(target.open_shards == 0);
         }
         Some(result)
     }
 
-    /// Whether a shard with a reader waits for its parents after all.
-    pub(crate) fn is_held_back(&self, shard: &ShardId) -> bool {
-        let followed = self.shards.get(shard);
-        followed.is_some_and(|followed| followed.progress == Progress::Waiting)
+    /// Whether a shard with a reader has to wait for its parents after all.
+    pub(super) fn is_held_back(&self, shard: &ShardId) -> bool {
+        let shard = self.shards.get(shard);
+        shard.is_some_and(ShardState::is_waiting)
     }
 
-    pub(crate) fn is_done(&self, shard: &ShardId) -> bool {
-        let followed = self.shards.get(shard);
-        followed.is_none_or(|followed| followed.progress == Progress::Done)
+    /// Whether nothing more is read of a shard.
+    pub(super) fn is_done(&self, shard: &ShardId) -> bool {
+        let shard = self.shards.get(shard);
+        shard.is_none_or(ShardState::is_done)
     }
 
-    /// The room for the next page of `shard`; `None` for none before a batch is through.
-    pub(crate) fn page_room(&mut self, shard: &ShardId) -> Option<usize> {
-        let (budget, held) = (self.rules.budget, self.tally.held_bytes);
-        let shards = self.tally.reading;
-        let spills = !self.rules.capped;
-        self.update(shard, |followed| {
-            let own = followed.buffer.held_bytes();
+    /// The room for the next page of `shard`; `None` until a batch frees some.
+    pub(super) fn page_room(&mut self, shard: &ShardId) -> Option<usize> {
+        let (budget, held) = (self.config.budget, self.totals.held_bytes);
+        let shards = self.totals.reading;
+        let spills = !self.config.is_capped;
+        self.update(shard, |shard| {
+            let own = shard.buffer.held_bytes();
             let room = budget.page_bytes(own, held, shards);
-            let room = room.or(spills.then(Budget::least_page_bytes));
-            followed.blocked = room.is_none();
-            followed.found_nothing &= room.is_some();
+            let room = room.or(spills.then(Budget::min_page_bytes));
+            shard.is_blocked = room.is_none();
+            shard.found_nothing &= room.is_some();
             room
         })
         .flatten()
     }
 
-    /// The service does not know the shard: the next listing decides whether it is gone.
-    pub(crate) fn missing(&mut self, shard: &ShardId) {
+    /// The service does not know the shard: the next listing decides whether it is lost.
+    pub(super) fn missing(&mut self, shard: &ShardId) {
         if self.lineage.stage(shard) == Some(Stage::Reading) {
             self.lineage.set_stage(shard, Stage::Missing);
         }
     }
 
-    pub(crate) fn committed(&mut self, ends: &Offsets) {
+    /// Releases the rows of a committed batch that ended at `ends`.
+    pub(super) fn release(&mut self, ends: &Offsets) {
         for (shard, end) in ends {
-            self.update(shard, |followed| followed.buffer.committed(end));
+            self.update(shard, |shard| shard.buffer.release(end));
         }
     }
 
-    pub(crate) fn hash_range(&self, shard: &ShardId) -> Option<HashRange> {
-        self.shards
-            .get(shard)
-            .and_then(|followed| followed.hash_range)
+    pub(super) fn hash_range(&self, shard: &ShardId) -> Option<HashRange> {
+        self.shards.get(shard).and_then(|shard| shard.hash_range)
     }
 }

@@ -1,155 +1,179 @@
-//! One shard as a query follows it.
+//! The state of one shard, and totals over all shards.
 
 use crate::model::{HashRange, SequenceNumber, ShardPosition, UnixMillis};
 use crate::source::buffer::ShardBuffer;
-use crate::source::retention::Past;
+use crate::source::retention::ReadHistory;
 
-/// How far the reader of a shard is.
+/// How far a shard has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Not begun: its parents come first.
+pub(in crate::source::streaming) enum ReadProgress {
+    /// Not started: its parents have to be read first.
     Waiting,
-    /// There is more, or may be.
+    /// There is more to read, or there may be.
     CatchingUp,
-    /// The last page held all there was.
+    /// The last page ended at the tip.
     AtTip,
-    /// This run reads no more of it: it has ended, is lost, or goes on behind the frozen tip.
+    /// This run reads no more of it: the shard has ended, is lost, or continues after the frozen tip.
     Done,
 }
 
 /// A shard: its buffer, and what the last answer of the service said.
 #[derive(Debug)]
-pub(crate) struct Followed {
-    /// Set where user records outside it are left out.
-    pub(crate) hash_range: Option<HashRange>,
-    pub(crate) buffer: ShardBuffer,
-    pub(crate) progress: Progress,
-    /// Whether it takes no more records.
-    pub(crate) closed: bool,
-    /// Whether it has more to read and no room for it.
-    pub(crate) blocked: bool,
-    /// Whether the last request failed and waits to be sent again: no batch waits for that.
-    pub(crate) failing: bool,
-    /// Whether the last answer was a page at the tip without a record, or one at a frozen tip that held
-    /// all there was, and no request has failed or waited since.
-    pub(crate) found_nothing: bool,
-    /// All that was there at this time has been read.
-    pub(crate) covered: Option<UnixMillis>,
-    /// All that had arrived by then was read before the first row that waits.
-    pub(crate) taken_to: Option<UnixMillis>,
-    /// When the newest record that was read had arrived; when the reader found nothing first, where it has
-    /// read none.
-    pub(crate) quiet_since: Option<UnixMillis>,
-    /// What is known to have been read, by where reading started and by all pages since; never earlier
-    /// than `covered`. A shard that ended keeps what was known before its last page.
-    pub(crate) past: Past,
-    /// The number before its first record, once it was listed: a stream made anew has shards of the
-    /// same names with other numbers.
-    pub(crate) begins_after: Option<SequenceNumber>,
-    /// The number of the last listing that had a parent of it.
-    pub(crate) had_parents: u64,
-    /// Whether there is a task that reads it.
-    pub(crate) has_reader: bool,
-    /// Batches in a row that had no room for a row of it.
-    pub(crate) passed_over: u32,
+pub(in crate::source::streaming) struct ShardState {
+    /// Set if user records outside it are dropped.
+    pub(super) hash_range: Option<HashRange>,
+    pub(in crate::source::streaming) buffer: ShardBuffer,
+    pub(in crate::source::streaming) progress: ReadProgress,
+    /// Whether the shard accepts no more records.
+    pub(super) is_closed: bool,
+    /// Whether there is more to read, but no room for it.
+    pub(super) is_blocked: bool,
+    /// Whether the last request failed and is to be retried. Batches do not wait for such a shard.
+    pub(in crate::source::streaming) is_failing: bool,
+    /// Whether the last answer was an empty page at the tip, or ended at the frozen tip, and no request has
+    /// failed or waited since.
+    pub(in crate::source::streaming) found_nothing: bool,
+    /// Every record that was there at this time has been read.
+    pub(in crate::source::streaming) covered: Option<UnixMillis>,
+    /// Every record that had arrived by then was read before the first pending row.
+    pub(super) taken_to: Option<UnixMillis>,
+    /// When the newest record that was read had arrived; before the first record, when the reader first found
+    /// nothing.
+    pub(super) quiet_since: Option<UnixMillis>,
+    /// What has been read, from the start and from all pages since; `read_to` is never earlier than `covered`.
+    /// A shard that has ended keeps what was known before its last page.
+    pub(in crate::source::streaming) history: ReadHistory,
+    /// The sequence number before the first record, once the shard has been listed. The shards of a recreated
+    /// stream have the same ids and different sequence numbers.
+    pub(in crate::source::streaming) starts_after: Option<SequenceNumber>,
+    /// The number of the last listing that contained one of its parents.
+    pub(super) parents_listed: u64,
+    pub(super) has_reader: bool,
+    /// In how many batches in a row no row of it had room.
+    pub(super) passed_over: u32,
 }
 
-/// What all shards come to, kept up to date so that no look at it costs a walk over them.
+/// Totals over all shards, kept up to date so that no one has to walk over them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Tally {
-    /// Rows no batch has taken.
-    pub(crate) rows: u64,
-    /// Payloads and keys of these rows.
-    pub(crate) pending_bytes: usize,
-    /// Memory of all buffers.
-    pub(crate) held_bytes: usize,
-    /// Shards whose parents are not read.
-    pub(crate) waiting: usize,
+pub(super) struct Totals {
+    /// Rows that no batch has taken.
+    pub(super) rows: u64,
+    /// The size of the pages with these rows.
+    pub(super) pending_bytes: usize,
+    /// The memory of all buffers.
+    pub(super) held_bytes: usize,
+    /// Shards that wait for their parents.
+    pub(super) waiting: usize,
     /// Shards that are being read.
-    pub(crate) reading: usize,
-    /// Shards a batch may wait for.
-    pub(crate) catching_up: usize,
-    /// Shards that have no room for more.
-    pub(crate) blocked: usize,
+    pub(super) reading: usize,
+    /// Shards that a batch may wait for.
+    pub(super) catching_up: usize,
+    /// Shards without room for the next page.
+    pub(super) blocked: usize,
 }
 
-impl Followed {
-    pub(crate) fn new(
+impl ShardState {
+    pub(super) fn new(
         position: ShardPosition,
-        past: Past,
+        history: ReadHistory,
         hash_range: Option<HashRange>,
-        closed: bool,
+        is_closed: bool,
     ) -> Self {
-        let ended = position == ShardPosition::ShardEnd;
+        let has_ended = position == ShardPosition::ShardEnd;
         Self {
             hash_range,
             buffer: ShardBuffer::starting_at(position),
-            progress: if ended {
-                Progress::Done
+            progress: if has_ended {
+                ReadProgress::Done
             } else {
-                Progress::Waiting
+                ReadProgress::Waiting
             },
-            closed: closed || ended,
-            blocked: false,
-            failing: false,
+            is_closed: is_closed || has_ended,
+            is_blocked: false,
+            is_failing: false,
             found_nothing: false,
             covered: None,
             taken_to: None,
             quiet_since: None,
-            past,
-            begins_after: None,
-            had_parents: 0,
+            history,
+            starts_after: None,
+            parents_listed: 0,
             has_reader: false,
             passed_over: 0,
         }
     }
 
-    /// Takes note that all its records arrived after `time`.
-    pub(crate) fn holds_nothing_before(&mut self, time: UnixMillis) {
+    /// Records that all its records arrived after `time`.
+    pub(super) fn set_no_records_before(&mut self, time: UnixMillis) {
         let start = self.buffer.end();
         if matches!(
             start,
             ShardPosition::TrimHorizon | ShardPosition::AtTimestamp(_)
         ) {
-            self.past = self.past.not_before(time);
+            self.history = self.history.with_no_records_before(time);
         }
     }
 
-    pub(crate) fn is_being_read(&self) -> bool {
-        matches!(self.progress, Progress::CatchingUp | Progress::AtTip)
+    pub(super) fn is_waiting(&self) -> bool {
+        self.progress == ReadProgress::Waiting
     }
 
-    /// Whether the last page held all there was, no request has failed or waited since, and a batch has
-    /// taken all rows.
-    pub(crate) fn is_taken_to_the_tip(&self) -> bool {
-        let looks = self.progress == Progress::AtTip && !self.failing && !self.blocked;
-        looks && self.buffer.pending_rows() == 0
+    pub(super) fn is_done(&self) -> bool {
+        self.progress == ReadProgress::Done
     }
 
-    /// Whether all that was in the shard at `time` has been read.
-    pub(crate) fn is_read_at(&self, time: UnixMillis) -> bool {
-        self.progress == Progress::Done || self.covered.is_some_and(|covered| covered >= time)
+    fn is_being_read(&self) -> bool {
+        matches!(
+            self.progress,
+            ReadProgress::CatchingUp | ReadProgress::AtTip
+        )
     }
 
-    /// The part of the shard in the tally, where a batch takes up to `row_cap` rows of it.
-    pub(crate) fn tally(&self, row_cap: u64) -> Tally {
+    /// Whether nothing is left of it: it has ended or is lost, and all its rows were taken.
+    pub(super) fn is_finished(&self) -> bool {
+        self.is_done() && self.buffer.pending_rows() == 0
+    }
+
+    /// Whether the last page ended at the tip, no request has failed or waited since, and all rows were taken.
+    pub(super) fn is_taken_to_the_tip(&self) -> bool {
+        let is_polled =
+            self.progress == ReadProgress::AtTip && !self.is_failing && !self.is_blocked;
+        is_polled && self.buffer.pending_rows() == 0
+    }
+
+    /// Whether every record that was in the shard at `time` has been read.
+    pub(super) fn is_read_at(&self, time: UnixMillis) -> bool {
+        self.is_done() || self.covered.is_some_and(|covered| covered >= time)
+    }
+
+    /// Every record that had arrived by then was taken, or was read before the first pending row.
+    pub(super) fn emptied_to(&self) -> Option<UnixMillis> {
+        match self.buffer.pending_rows() {
+            0 => self.history.read_to.max(self.taken_to),
+            _ => self.buffer.taken_to().max(self.taken_to),
+        }
+    }
+
+    /// Its contribution to the totals, if a batch takes up to `row_cap` rows of it.
+    pub(super) fn totals(&self, row_cap: u64) -> Totals {
         let rows = self.buffer.pending_rows();
-        let held_up = self.blocked || self.failing;
-        let catching_up = self.progress == Progress::CatchingUp && !held_up && rows < row_cap;
-        Tally {
+        let is_held_up = self.is_blocked || self.is_failing;
+        let is_catching_up =
+            self.progress == ReadProgress::CatchingUp && !is_held_up && rows < row_cap;
+        Totals {
             rows,
             pending_bytes: self.buffer.pending_bytes(),
             held_bytes: self.buffer.held_bytes(),
-            waiting: usize::from(self.progress == Progress::Waiting),
+            waiting: usize::from(self.is_waiting()),
             reading: usize::from(self.is_being_read()),
-            catching_up: usize::from(catching_up),
-            blocked: usize::from(self.blocked && self.is_being_read()),
+            catching_up: usize::from(is_catching_up),
+            blocked: usize::from(self.is_blocked && self.is_being_read()),
         }
     }
 }
 
-impl Tally {
-    pub(crate) fn add(&mut self, part: Self) {
+impl Totals {
+    pub(super) fn add(&mut self, part: Self) {
         self.rows += part.rows;
         self.pending_bytes += part.pending_bytes;
         self.held_bytes += part.held_bytes;
@@ -159,16 +183,7 @@ impl Tally {
         self.blocked += part.blocked;
     }
 
-    /// Whether a shard that came from `before` to this changes what can be done next.
-    pub(crate) fn is_news_after(self, before: Self) -> bool {
-        let unread = |tally: Self| tally.waiting + tally.reading;
-        self.rows > before.rows
-            || self.catching_up < before.catching_up
-            || self.blocked > before.blocked
-            || unread(self) < unread(before)
-    }
-
-    pub(crate) fn remove(&mut self, part: Self) {
+    pub(super) fn remove(&mut self, part: Self) {
         self.rows -= part.rows;
         self.pending_bytes -= part.pending_bytes;
         self.held_bytes -= part.held_bytes;
@@ -176,5 +191,14 @@ impl Tally {
         self.reading -= part.reading;
         self.catching_up -= part.catching_up;
         self.blocked -= part.blocked;
+    }
+
+    /// Whether the step of a shard from `before` to this may matter for the next batch.
+    pub(super) fn is_change_from(self, before: Self) -> bool {
+        let unread = |totals: Self| totals.waiting + totals.reading;
+        self.rows > before.rows
+            || self.catching_up < before.catching_up
+            || self.blocked > before.blocked
+            || unread(self) < unread(before)
     }
 }

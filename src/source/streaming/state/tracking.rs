@@ -1,83 +1,85 @@
-//! Taking up shards, and starting those whose turn it is.
+//! Adds shards to the state, and starts those that may be read.
 
-use super::shard::{Followed, Progress};
-use super::{Rules, State};
+use super::StreamState;
+use super::shard::{ReadProgress, ShardState};
 use crate::model::{HashRange, Shard, ShardId, ShardPosition, UnixMillis};
 use crate::source::lineage::Stage;
-use crate::source::retention::Past;
+use crate::source::retention::ReadHistory;
 use crate::source::rows::hash_filter_range;
 
-impl State {
+impl StreamState {
     /// Tracks a shard from `position` on.
-    pub(crate) fn track(
+    pub(in crate::source::streaming) fn track(
         &mut self,
         id: ShardId,
         position: ShardPosition,
-        mut past: Past,
+        mut history: ReadHistory,
         listed: Option<&Shard>,
     ) {
         let parents = listed.map(parents_of).unwrap_or_default();
-        // What comes first once its parents are read is not what came first when it was asked for.
-        let parent = |parent| self.shards.get(parent);
-        let waits = |parent: &Followed| parent.progress != Progress::Done;
-        past.is_chosen &= !parents.iter().filter_map(parent).any(waits);
-        let range = listed.and_then(|shard| self.filter(!parents.is_empty(), shard.hash_range));
+        // The shard is read later than its parents, so its first record then may not be its first one now.
+        let is_unread = |parent: &ShardState| !parent.is_done();
+        let tracked = parents.iter().filter_map(|parent| self.shards.get(parent));
+        history.accepts_any_first &= !tracked.into_iter().any(is_unread);
+        let range =
+            listed.and_then(|shard| self.hash_filter_range(!parents.is_empty(), shard.hash_range));
         let stage = match position {
             ShardPosition::ShardEnd => Stage::Finished,
             _ => Stage::Waiting,
         };
-        let closed = listed.is_some_and(Shard::is_closed);
+        let is_closed = listed.is_some_and(Shard::is_closed);
         self.lineage.track(id.clone(), parents, stage);
-        let mut followed = Followed::new(position, past, range, closed);
-        followed.begins_after = listed.map(|shard| shard.starting_sequence.clone());
-        self.insert(id, followed);
+        let mut shard = ShardState::new(position, history, range, is_closed);
+        shard.starts_after = listed.map(|shard| shard.starting_sequence.clone());
+        self.insert(id, shard);
     }
 
-    pub(crate) fn filter(&self, has_parent: bool, range: HashRange) -> Option<HashRange> {
-        let Rules {
-            hash_filter,
-            distribution,
-            ..
-        } = self.rules;
-        hash_filter_range(hash_filter, distribution, has_parent, range)
+    /// The hash range that user records of a shard must be in, if they are filtered.
+    pub(super) fn hash_filter_range(
+        &self,
+        has_parent: bool,
+        range: HashRange,
+    ) -> Option<HashRange> {
+        let config = &self.config;
+        hash_filter_range(config.hash_filter, config.distribution, has_parent, range)
     }
 
-    pub(crate) fn insert(&mut self, id: ShardId, followed: Followed) {
-        self.tally
-            .add(followed.tally(self.rules.caps.rows_per_shard));
-        self.shards.insert(id, followed);
+    pub(super) fn insert(&mut self, id: ShardId, shard: ShardState) {
+        self.totals
+            .add(shard.totals(self.config.caps.rows_per_shard));
+        self.shards.insert(id, shard);
     }
 
-    /// Starts shards that the lineage lets go; gives those that need a reader.
-    pub(crate) fn started(&mut self, mut shards: Vec<ShardId>) -> Vec<ShardId> {
-        shards.retain(|shard| {
-            let inherited = self.read_of_parents(shard);
-            let needed = self.update(shard, |followed| {
-                followed.progress = Progress::CatchingUp;
-                if let Some(time) = inherited {
-                    followed.holds_nothing_before(time);
+    /// Marks shards as started; returns those that need a reader.
+    pub(super) fn started(&mut self, mut shards: Vec<ShardId>) -> Vec<ShardId> {
+        shards.retain(|id| {
+            let parents_read_to = self.parents_read_to(id);
+            let needs_reader = self.update(id, |shard| {
+                shard.progress = ReadProgress::CatchingUp;
+                if let Some(time) = parents_read_to {
+                    shard.set_no_records_before(time);
                 }
-                !std::mem::replace(&mut followed.has_reader, true)
+                !std::mem::replace(&mut shard.has_reader, true)
             });
-            needed == Some(true)
+            needs_reader == Some(true)
         });
         shards
     }
 
-    /// All that had arrived by then in the parents of a shard was read: its own records are younger.
-    fn read_of_parents(&self, shard: &ShardId) -> Option<UnixMillis> {
+    /// Up to when the parents of a shard were read: its own records are newer.
+    fn parents_read_to(&self, shard: &ShardId) -> Option<UnixMillis> {
         let parents = self.parents(shard);
-        parents.filter_map(|parent| parent.past.read_to).max()
+        parents.filter_map(|parent| parent.history.read_to).max()
     }
 
-    /// The parents of a shard that are tracked.
-    pub(crate) fn parents(&self, shard: &ShardId) -> impl Iterator<Item = &Followed> {
+    /// The tracked parents of a shard.
+    pub(super) fn parents(&self, shard: &ShardId) -> impl Iterator<Item = &ShardState> {
         let parents = self.lineage.parents(shard).iter();
         parents.filter_map(|parent| self.shards.get(parent))
     }
 }
 
-pub(crate) fn parents_of(shard: &Shard) -> Vec<ShardId> {
+pub(super) fn parents_of(shard: &Shard) -> Vec<ShardId> {
     let parents = shard.parent.iter().chain(&shard.adjacent_parent);
     parents.cloned().collect()
 }

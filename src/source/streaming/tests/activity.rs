@@ -26,7 +26,7 @@ impl StreamReader {
     /// Takes and commits what there is; gives what the batch says of the shards.
     fn pass(&self) -> Vec<Activity> {
         let batch = self.take();
-        self.committed(&batch.ranges.ends());
+        self.release(&batch.ranges.ends());
         activities(&batch.before.shards)
     }
 }
@@ -149,7 +149,7 @@ async fn a_shard_without_room_to_read_on_is_active() {
     assert_eq!(reader.activities(), [Idle, Idle]);
     put(u128::MAX, 60).await;
     assert_eq!(reader.activities(), [Active, Active], "more than is free");
-    reader.committed(&running);
+    reader.release(&running);
     sleep(SECOND).await;
     assert_eq!(reader.activities(), [Idle, Active]);
 }

@@ -68,7 +68,7 @@ async fn the_bytes_of_a_batch_are_capped_over_all_shards() {
         let batch = reader.next().await;
         assert!((1..=20).contains(&batch.rows), "{}", batch.rows);
         rows += batch.rows;
-        reader.committed(&batch.ranges.ends());
+        reader.release(&batch.ranges.ends());
     }
     assert_eq!(rows, 100);
 }
@@ -95,7 +95,7 @@ async fn full_buffers_stop_reading_until_a_batch_is_through() {
     let mut rows = rows_of(&first);
     sleep(Duration::from_secs(60)).await;
     assert_eq!(fixture.kinesis.calls(Operation::GetRecords), calls);
-    reader.committed(&first.ranges.ends());
+    reader.release(&first.ranges.ends());
     rows.extend(reader.rows(500 - rows.len()).await);
     assert_eq!(rows, texts);
     sleep(Duration::from_secs(1)).await;

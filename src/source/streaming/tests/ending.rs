@@ -1,7 +1,7 @@
 use super::*;
 use crate::kinesis::RecordsPageBuilder;
 use crate::source::rows::CountedPage;
-use crate::source::streaming::state::{Arrival, PageEnd};
+use crate::source::streaming::state::{AfterPage, PageArrival};
 
 /// All rows of a run up to the frozen tip, and where it ended.
 async fn run(fixture: &Fixture, from: StreamStart) -> (Vec<String>, Offsets) {
@@ -12,7 +12,7 @@ async fn run(fixture: &Fixture, from: StreamStart) -> (Vec<String>, Offsets) {
         match reader.readiness(Instant::now()).unwrap() {
             Readiness::Ready => {
                 let batch = reader.next().await;
-                reader.committed(&batch.ranges.ends());
+                reader.release(&batch.ranges.ends());
                 rows.extend(rows_of(&batch));
                 ends = Some(batch.ranges.ends());
             }
@@ -112,26 +112,26 @@ async fn a_closed_shard_is_read_to_its_end_and_an_open_one_to_the_tip() {
     fixture.split_the_only_shard().await;
     fixture.settings.until = Some(fixture.now());
     let reader = fixture.read_all().await;
-    let page = |end| {
+    let page = |after| {
         let empty = RecordsPageBuilder::with_capacity(RecordColumns::ALL, 0, 0);
         let empty = empty.finish(None, None, None, vec![]);
-        Arrival {
+        PageArrival {
             page: CountedPage::new(empty, &ShardPosition::TrimHorizon, None).unwrap(),
             covered: None,
             at_tip: true,
             found_nothing: true,
-            end,
+            after,
         }
     };
-    let arrives = |n, end| {
+    let arrives = |n, after| {
         let shared = &reader.shared;
-        shared.with(|state| state.arrived(&shard(n), page(end)))
+        shared.with(|state| state.arrived(&shard(n), page(after)))
     };
-    assert_eq!(arrives(0, PageEnd::AtFrozenTip), (vec![], true));
+    assert_eq!(arrives(0, AfterPage::AtFrozenTip), (vec![], true));
     let children = vec![shard(1), shard(2)];
-    assert_eq!(arrives(0, PageEnd::Children(vec![])), (children, false));
-    assert_eq!(arrives(1, PageEnd::AtFrozenTip), (vec![], false));
+    assert_eq!(arrives(0, AfterPage::Children(vec![])), (children, false));
+    assert_eq!(arrives(1, AfterPage::AtFrozenTip), (vec![], false));
     assert!(!reader.is_exhausted());
-    assert_eq!(arrives(2, PageEnd::BehindFrozenTip), (vec![], false));
+    assert_eq!(arrives(2, AfterPage::BehindFrozenTip), (vec![], false));
     assert!(reader.is_exhausted());
 }

@@ -30,7 +30,7 @@ async fn a_page_that_was_cut_by_its_size_is_not_the_frozen_tip() {
                 Readiness::Ready => {
                     let batch = reader.take();
                     rows += batch.rows;
-                    reader.committed(&batch.ranges.ends());
+                    reader.release(&batch.ranges.ends());
                 }
                 _ => {
                     let change = reader.changed();

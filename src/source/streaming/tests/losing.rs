@@ -16,7 +16,7 @@ async fn a_shard_that_is_not_there_any_more_ends_with_the_next_batch_and_is_forg
     let batch = reader.next().await;
     assert_eq!(rows_of(&batch), ["apple 1"]);
     assert_eq!(batch.ranges.ends()[&shard(77)], gone);
-    reader.committed(&batch.ranges.ends());
+    reader.release(&batch.ranges.ends());
     sleep(Duration::from_secs(60)).await;
     // It alone is no reason for a batch.
     assert_eq!(reader.readiness(Instant::now()).unwrap(), Readiness::NoData);
@@ -31,7 +31,7 @@ async fn a_shard_that_is_not_there_any_more_ends_with_the_next_batch_and_is_forg
     assert_eq!(range.rows, Some(0));
     let again = reader.replay(&batch.ranges);
     assert_eq!(again.reads, batch.reads.reads);
-    reader.committed(&batch.ranges.ends());
+    reader.release(&batch.ranges.ends());
     sleep(Duration::from_secs(60)).await;
     assert!(!reader.take().ranges.shards.contains_key(&shard(77)));
     assert_eq!(reader.status().losses, 1);
@@ -73,7 +73,7 @@ async fn a_shard_that_expires_before_it_is_read_gives_its_rows_and_sets_its_chil
     let held = rows_of(&first);
     assert!((30..100).contains(&held.len()), "{}", held.len());
     assert!(!held.contains(&"k late".to_owned()));
-    reader.committed(&first.ranges.ends());
+    reader.release(&first.ranges.ends());
     let batch = reader.next().await;
     assert_eq!(rows_of(&batch), ["k late"]);
     assert_eq!(batch.ranges.ends()[&shard(0)], ShardPosition::ShardEnd);
@@ -98,7 +98,7 @@ async fn a_run_of_one_batch_ends_though_a_shard_expires_while_it_is_read() {
     let days = Duration::from_secs(4 * 86_400);
     let batch = tokio::time::timeout(days, reader.next()).await.unwrap();
     assert!((10..200).contains(&batch.rows), "{}", batch.rows);
-    reader.committed(&batch.ranges.ends());
+    reader.release(&batch.ranges.ends());
     while !reader.is_exhausted() {
         let _ = reader.readiness(Instant::now());
         tokio::time::timeout(days, reader.changed()).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_shard_that_is_listed_late_gets_its_parents_and_its_hash_range() {
     };
     let first = reader
         .shared
-        .with(|state| state.shards[&shard(0)].begins_after.clone());
+        .with(|state| state.shards[&shard(0)].starts_after.clone());
     let parent = Shard {
         starting_sequence: first.unwrap(),
         ..listed(0, None)

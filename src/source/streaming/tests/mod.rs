@@ -14,6 +14,7 @@ mod overtaken;
 mod read_to;
 mod resharding;
 mod retention;
+mod scripted;
 mod waiting;
 
 use std::sync::Arc;
@@ -141,10 +142,10 @@ impl Fixture {
             .unwrap()
     }
 
-    fn context(&self, kinesis: Arc<dyn Kinesis>) -> ReadContext {
+    fn context(&self, kinesis: Arc<dyn Kinesis>) -> StreamContext {
         let mut options = OptionsBuilder::default();
         options.set_location("words").unwrap();
-        ReadContext {
+        StreamContext {
             kinesis,
             stream: self.stream.clone(),
             options: self.options.clone(),
@@ -157,8 +158,6 @@ impl Fixture {
             shards: self.shards,
             max_record_bytes: self.max_record_bytes,
             retention: Arc::new(StreamRetention::new(self.retention)),
-            buffered: None,
-            recent: Arc::default(),
         }
     }
 
@@ -220,7 +219,7 @@ impl StreamReader {
     /// The rows of the next batch, which is through then.
     async fn next_rows(&self) -> Vec<String> {
         let batch = self.next().await;
-        self.committed(&batch.ranges.ends());
+        self.release(&batch.ranges.ends());
         rows_of(&batch)
     }
 

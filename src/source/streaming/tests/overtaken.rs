@@ -87,7 +87,7 @@ async fn what_retention_took_ends_the_query_where_the_options_have_it_so() {
             ends[&shard(0)]
         );
         assert!(message.starts_with(&place), "{message}");
-        let read = format!("all that had arrived by {read_to} was read");
+        let read = format!("all records that arrived by {read_to} were read");
         let oldest = format!("which arrived at {arrived}");
         for part in [&read, &oldest, "24 hours", "'kinesis.failOnDataLoss'"] {
             assert!(message.contains(part), "{part} in {message}");
@@ -358,7 +358,10 @@ async fn a_stream_that_is_made_anew_ends_the_readers_whatever_the_options_say() 
         fixture.put("k new").await;
         let error = failure(&reader).await;
         assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");
-        assert!(error.to_string().contains("made anew"), "{error}");
+        assert!(
+            error.to_string().contains("deleted and recreated"),
+            "{error}"
+        );
         assert!(reader.is_stream_recreated());
         // Nothing of the other stream was read.
         assert_eq!(reader.take().rows, 0);

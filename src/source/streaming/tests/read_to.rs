@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::source::streaming::state::Progress;
+use crate::source::streaming::state::ReadProgress;
 
 /// Rows with the times they arrived at, and those that were taken.
 #[derive(Default)]
@@ -53,14 +53,14 @@ async fn all_that_arrived_by_the_time_a_batch_names_is_taken() {
             if random.bool() {
                 let batch = reader.take();
                 told.take(&batch);
-                reader.committed(&batch.ranges.ends());
+                reader.release(&batch.ranges.ends());
             }
         }
         for _ in 0..400 {
             sleep(Duration::from_secs(1)).await;
             let batch = reader.take();
             told.take(&batch);
-            reader.committed(&batch.ranges.ends());
+            reader.release(&batch.ranges.ends());
         }
         assert_eq!(told.taken.len(), told.arrived.len(), "seed {seed}");
         let behind = fixture.now().since(told.read_to.unwrap());
@@ -140,7 +140,7 @@ async fn a_shard_that_ended_and_did_not_say_what_follows_holds_the_time() {
     let before = reader.take().ranges.read_to;
     for (due, moves) in [(true, false), (false, true)] {
         sleep(Duration::from_millis(500)).await;
-        reader.shared.with(|state| state.listing_due = due);
+        reader.shared.with(|state| state.is_listing_due = due);
         assert_eq!(reader.take().ranges.read_to > before, moves, "{due}");
     }
 }
@@ -157,7 +157,7 @@ async fn a_closed_shard_that_is_read_on_behind_a_frozen_tip_tells_nothing_of_the
     }
     reader.shared.with(|state| {
         state.update(&shard(1), |followed| {
-            followed.progress = Progress::AtTip;
+            followed.progress = ReadProgress::AtTip;
             followed.covered = Some(until.plus(Duration::from_secs(5)));
         });
     });
@@ -185,7 +185,7 @@ async fn full_pages_and_rows_that_are_left_move_the_time_during_a_catch_up() {
             let batch = reader.take();
             told.take(&batch);
             times.insert(told.read_to);
-            reader.committed(&batch.ranges.ends());
+            reader.release(&batch.ranges.ends());
             sleep(Duration::from_millis(200)).await;
         }
         assert!(reader.status().buffered_rows > 0 && told.taken.len() < 60);

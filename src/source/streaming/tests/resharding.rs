@@ -65,7 +65,7 @@ async fn rows_of_a_key_stay_in_order_over_splits_merges_and_restarts() {
                 let batch = reader.take();
                 rows.extend(rows_of(&batch));
                 ends = batch.ranges.ends();
-                reader.committed(&ends);
+                reader.release(&ends);
             }
             if random.usize(..40) == 0 && !ends.is_empty() {
                 drop(reader);
@@ -134,7 +134,7 @@ async fn a_finished_shard_is_in_the_offsets_while_it_is_listed() {
     fixture.put("apple 2").await;
     let batch = reader.next().await;
     assert_eq!(batch.ranges.shards.len(), 3);
-    reader.committed(&batch.ranges.ends());
+    reader.release(&batch.ranges.ends());
     sleep(Duration::from_secs(25 * 3_600)).await;
     fixture.put("apple 3").await;
     let batch = reader.next().await;

@@ -69,7 +69,7 @@ async fn a_retention_that_is_shortened_behind_a_slow_query_is_a_loss() {
                     tokio::time::timeout(WEEK, reader.changed()).await.unwrap();
                 };
                 assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");
-                assert!(error.to_string().contains("for 24 hours"), "{error}");
+                assert!(error.to_string().contains("stream is 24 hours"), "{error}");
                 assert_eq!(reader.take().rows, 0, "nothing behind the gap is read");
                 continue;
             }
