@@ -253,3 +253,111 @@ fn millis(span: Duration) -> String {
 fn seconds(span: Duration) -> String {
     span.as_secs_f64().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::all;
+
+    fn retry() -> RetryPolicy {
+        RetryPolicy::new(7, Duration::from_millis(1_001), Duration::from_secs(2))
+    }
+
+    fn all_setters() -> TableOptions {
+        TableOptions::default()
+            .with_starting_position(StartingPosition::TrimHorizon)
+            .with_extra_columns(&ExtraColumn::ALL)
+            .with_created_stream(3)
+            .with_retry(retry())
+            .with_ordered(true)
+            .with_max_records_per_shard(10)
+            .with_records_per_fetch(20)
+            .with_fetch_interval(Duration::from_millis(300))
+            .with_hash_filter(HashFilter::Kcl)
+            .with_max_fetch_time_per_shard(Duration::from_secs(4))
+            .with_max_batch_bytes(2 << 20)
+            .with_max_buffered_bytes(32 << 20)
+            .with_shard_listing_interval(Duration::from_millis(1_500))
+            .with_fail_on_data_loss(true)
+            .with_metadata_path("/var/lib/offsets")
+            .with_dynamodb_table("offsets")
+            .with_min_batches_to_retain(5)
+            .with_metadata_retry(retry())
+            .with_aggregation(false)
+            .with_flush_wait(Duration::from_millis(50))
+            .with_max_buffered_time(Duration::from_millis(60))
+            .with_max_connections(8)
+            .with_record_ttl(Duration::from_secs(9))
+    }
+
+    /// Connection settings are typed in `ConnectionSettings`.
+    fn is_text_only(name: &str) -> bool {
+        let rest = name.trim_start_matches("kinesis.");
+        let rest = rest.trim_start_matches("dynamodb.");
+        let connection = ["aws", "credential", "session", "sts", "sink.proxy"];
+        let names = [
+            "streamName",
+            "endpointUrl",
+            "allowHttp",
+            "region",
+            "kinesisRegion",
+            "consumerType",
+            "checkNewRecordThreads",
+        ];
+        connection.iter().any(|start| rest.starts_with(start)) || names.contains(&rest)
+    }
+
+    #[test]
+    fn every_option_except_connection_settings_has_a_typed_setter() {
+        let options = all_setters();
+        let mut set: Vec<_> = options
+            .values
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let mut expected: Vec<_> = all().map(|option| option.name).collect();
+        expected.retain(|name| !is_text_only(name));
+        set.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(set, expected);
+    }
+
+    #[test]
+    fn typed_values_resolve_to_themselves() {
+        let mut builder = OptionsBuilder::default();
+        builder.set_location("words").unwrap();
+        all_setters().set_on(&mut builder).unwrap();
+        let options = builder.finish().unwrap();
+        assert_eq!(options.retry, retry());
+        assert_eq!(options.source.metadata.retry, retry());
+        assert_eq!(options.create_with_shards, Some(3));
+        assert_eq!(options.extra_columns, ExtraColumn::ALL);
+        let source = &options.source;
+        assert_eq!(source.starting_position, StartingPosition::TrimHorizon);
+        assert_eq!(source.hash_filter, HashFilter::Kcl);
+        assert_eq!(source.fetch_interval, Duration::from_millis(300));
+        assert_eq!(
+            source.max_fetch_time_per_shard,
+            Some(Duration::from_secs(4))
+        );
+        assert_eq!(source.describe_shard_interval, Duration::from_millis(1_500));
+        assert_eq!(options.sink.record_ttl, Some(Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn a_duration_finer_than_the_option_is_an_error() {
+        let mut builder = OptionsBuilder::default();
+        let options = TableOptions::default().with_flush_wait(Duration::from_micros(1_500));
+        let error = options.set_on(&mut builder).unwrap_err().to_string();
+        assert!(
+            error.contains("'kinesis.sink.flushWaitTimeMs' = '1.5'"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn debug_output_hides_values() {
+        let options = TableOptions::default().with("kinesis.awsSecretKey", "canary");
+        assert_eq!(format!("{options:?}"), "[\"kinesis.awsSecretKey\"]");
+    }
+}
