@@ -14,7 +14,7 @@ use crate::model::{ShardId, StreamIdentity, StreamName};
 ///
 /// Every implementation keeps this contract:
 /// - Each method sends exactly one request and never retries. The caller is responsible for pacing
-///   and retries (see [`with_retries`](super::with_retries)).
+///   and retries.
 /// - A failed request returns no data and leaves iterators valid. A failed
 ///   [`put_records`](Self::put_records) may have written records all the same, because the
 ///   acknowledgement can be lost.

@@ -41,7 +41,7 @@ impl TableConfig {
 ///
 /// A scan is bounded: it reads every shard, including closed ones, from the starting position to the tip as of
 /// planning, with one partition per shard. Rows of one shard come in shard order. Rows of different shards have
-/// no order, unless [`ordered`](crate::options::SourceOptions::ordered) asks for the order of each partition
+/// no order, unless option `kinesis.ordered` asks for the order of each partition
 /// key. Aggregated records are de-aggregated: one row per user record.
 ///
 /// Only streaming queries read an [`unbounded`](crate::KinesisTableBuilder::unbounded) table; a plain scan of
