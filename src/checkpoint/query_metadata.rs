@@ -11,7 +11,7 @@ pub(crate) struct QueryMetadata {
     pub(crate) id: String,
     /// When it was created.
     pub(crate) created_at: UnixMillis,
-    /// Its sources, in the order of a [`Batch`].
+    /// Its sources, in the order of a [`Batch`](crate::model::Batch).
     pub(crate) sources: Vec<SourceMetadata>,
     /// What it runs, as it was when it was created.
     pub(crate) runs: QueryText,

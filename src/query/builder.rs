@@ -50,7 +50,7 @@ impl StreamingQuery {
     }
 
     /// Defines a query by a [`DataFrame`] over an unbounded table. The frame may come from
-    /// [`sql`](crate::sql), [`SessionContext::sql`] or the methods of `DataFrame`. The query runs in the
+    /// [`sql`](fn@crate::sql), [`SessionContext::sql`] or the methods of `DataFrame`. The query runs in the
     /// session `ctx`, with its settings at the start.
     ///
     /// At every start the checkpoint compares the text of the plan, as `EXPLAIN` shows the logical plan before

@@ -1,6 +1,6 @@
 //! SQL that this crate adds to DataFusion's.
 //!
-//! [`statement`] parses one statement, applies the rewrites below, and plans it. [`install`] registers the
+//! [`statement`] parses one statement, applies the rewrites below, and plans it. [`install`](mod@install) registers the
 //! functions, optimizer rules and settings in a session.
 //!
 //! - [`identifiers`]: bare column names of Kinesis tables in any case (`partitionKey`).

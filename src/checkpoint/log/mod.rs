@@ -90,8 +90,8 @@ impl Checkpoint {
     /// `None` when it has planned no batch yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`] when the log does not fit together, naming the object;
-    /// [`ErrorKind::Fenced`] when somebody took over right behind.
+    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) when the log does not fit together, naming the object;
+    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) when somebody took over right behind.
     pub(crate) async fn take_over(&mut self) -> Result<Option<Recovered>> {
         let above = self.newest_epoch().await?;
         let own = self.retrying(|| self.committer.take_epoch(above)).await?;
@@ -138,7 +138,7 @@ impl Checkpoint {
     /// Writes what `batch` reads; from then on it is run with that and nothing else.
     ///
     /// # Errors
-    /// [`ErrorKind::Fenced`] when a newer start of the query writes here.
+    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) when a newer start of the query writes here.
     pub(crate) async fn log_offsets(&self, batch: &Batch) -> Result<Logged> {
         let writer = self.writer()?;
         let shards: usize = batch.sources.iter().map(|source| source.shards.len()).sum();
@@ -155,7 +155,7 @@ impl Checkpoint {
     /// Writes that `batch` was done at `time` and what it has left for the next one.
     ///
     /// # Errors
-    /// [`ErrorKind::Fenced`] when a newer start of the query writes here.
+    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) when a newer start of the query writes here.
     pub(crate) async fn log_commit(
         &self,
         batch: BatchId,

@@ -12,7 +12,7 @@
 //! A pane is the longest interval whose times all belong to the same windows. Aggregate states, not rows, pass
 //! between the two steps, so each row is aggregated only once, however many windows it belongs to.
 //!
-//! [`rewrite`] expands the calls in the text of a statement to the functions in [`functions`] and [`tumble`];
+//! [`rewrite`] expands the calls in the text of a statement to the functions in [`functions`](mod@functions) and [`tumble`](mod@tumble);
 //! [`physical_rule`] puts [`hop_exec`] or [`session_exec`] into the plan.
 
 mod call;

@@ -16,7 +16,7 @@ use crate::state::memory::Grouping;
 use crate::table::unary_node;
 
 /// Gives the rows of its input, and the stored groups they belong to, which it takes out of the state.
-/// Lives inside of a [`StateExec`](super::StateExec), out of sight of the optimizer.
+/// Lives inside of a [`StateExec`](super::state_exec::StateExec), out of sight of the optimizer.
 #[derive(Debug)]
 pub(crate) struct RestoreExec {
     input: Arc<dyn ExecutionPlan>,
