@@ -22,8 +22,8 @@ use crate::model::{HashKey, ShardId, StreamIdentity};
 const VIEW_LIFETIME: Duration = Duration::from_secs(300);
 
 /// How long after the last acknowledgement a cached view is used for new writers. A stream that was
-/// deleted and recreated can have other hash ranges under the same shard ids, which nothing
-/// reveals; but that takes longer than this.
+/// deleted and recreated can have other hash ranges under the same shard ids, and no response would
+/// reveal it. But recreating a stream takes longer than this.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
 /// How long records are rejected before a warning is logged, and the interval of further warnings.
@@ -106,8 +106,8 @@ impl SinkStream {
     /// A view for a new writer: at most five minutes old, and only if the stream was written to
     /// recently.
     pub(super) async fn view(&self, random: fastrand::Rng) -> Result<Arc<StreamView>> {
-        let fresh = |shared: &CachedView| {
-            shared.view.read_at.elapsed() < VIEW_LIFETIME && shared.at.elapsed() < MAX_IDLE
+        let fresh = |cached: &CachedView| {
+            cached.view.read_at.elapsed() < VIEW_LIFETIME && cached.at.elapsed() < MAX_IDLE
         };
         self.view_if(fresh, random).await
     }
@@ -118,14 +118,14 @@ impl SinkStream {
         seen: &Arc<StreamView>,
         random: fastrand::Rng,
     ) -> Result<Arc<StreamView>> {
-        self.view_if(|shared| shared.view.read_at > seen.read_at, random)
+        self.view_if(|cached| cached.view.read_at > seen.read_at, random)
             .await
     }
 
     /// Drops the cached view because it was wrong in some respect, so that new writers describe the
     /// stream again.
     pub(super) fn forget_view(&self) {
-        *self.shared() = None;
+        *self.cached_view() = None;
     }
 
     /// Returns the cached view if it is acceptable, else reads a new one; one writer reads at a
@@ -135,17 +135,21 @@ impl SinkStream {
         is_acceptable: impl Fn(&CachedView) -> bool,
         random: fastrand::Rng,
     ) -> Result<Arc<StreamView>> {
-        let shared = || self.shared().clone().filter(|shared| is_acceptable(shared));
-        if let Some(shared) = shared() {
-            return Ok(shared.view);
+        let cached = || {
+            self.cached_view()
+                .clone()
+                .filter(|cached| is_acceptable(cached))
+        };
+        if let Some(cached) = cached() {
+            return Ok(cached.view);
         }
         let reading = match self.settings.record_ttl {
             Some(_) => &self.shared.reading,
             None => &self.shared.reading_endlessly,
         };
         let _reading = reading.lock().await;
-        match shared() {
-            Some(shared) => Ok(shared.view),
+        match cached() {
+            Some(cached) => Ok(cached.view),
             None => self.read_view(random).await,
         }
     }
@@ -174,7 +178,7 @@ impl SinkStream {
             max_record_bytes: summary.max_record_bytes,
             map,
         });
-        *self.shared() = Some(CachedView {
+        *self.cached_view() = Some(CachedView {
             view: Arc::clone(&view),
             at: read_at,
         });
@@ -196,7 +200,7 @@ impl SinkStream {
         }
     }
 
-    fn shared(&self) -> MutexGuard<'_, Option<CachedView>> {
+    fn cached_view(&self) -> MutexGuard<'_, Option<CachedView>> {
         let view = &self.shared.view;
         view.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -205,13 +209,13 @@ impl SinkStream {
     pub(super) async fn put(&self, puts: &[PutEntry]) -> ApiResult<Vec<PutOutcome>> {
         // The semaphore is never closed, so this always gets a permit.
         let _permit = self.connections.acquire().await;
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let answer = self.kinesis.put_records(&self.stream, puts).await;
         match &answer {
             Ok(_) => self
-                .shared()
+                .cached_view()
                 .iter_mut()
-                .for_each(|shared| shared.at = shared.at.max(asked)),
+                .for_each(|cached| cached.at = cached.at.max(sent_at)),
             Err(error) if error.is_retryable() => {}
             Err(_) => self.forget_view(),
         }
