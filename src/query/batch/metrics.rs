@@ -65,7 +65,7 @@ impl BatchMetrics {
         self.lap_start = Instant::now();
     }
 
-    /// Records what was saved as state.
+    /// Records the changes of the state and the event times.
     pub(super) fn saved(
         &mut self,
         operator: StateOperatorProgress,

@@ -60,7 +60,7 @@ pub(in crate::query) struct PlanSource {
     pub(in crate::query) columns: RecordColumns,
 }
 
-/// The plan of one batch, and what it reads of each source.
+/// The plan of one batch, and its reads of each source.
 #[derive(Debug)]
 pub(in crate::query) struct BatchPlan {
     pub(in crate::query) plan: LogicalPlan,

@@ -3,7 +3,7 @@ use crate::error::ErrorKind;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A clock for the scheduler, and what it is to hear.
+/// A scheduler with a settable time and settable facts.
 struct Fixture {
     scheduler: Scheduler,
     now: Now,

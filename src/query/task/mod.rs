@@ -1,5 +1,5 @@
-//! The background task of a query: takes the checkpoint over, reruns the uncommitted batch, and then does
-//! what the scheduler says until the query ends.
+//! The background task of a query: takes the checkpoint over, reruns the uncommitted batch, and then carries
+//! out the scheduler's actions until the query ends.
 
 mod facts;
 mod stop_lock;
