@@ -1,26 +1,26 @@
-//! AWS with several accounts on loopback: STS, and a Kinesis for each account behind the check of
-//! who calls. Both know the same users, roles and sessions, and have the same clock.
+//! A local AWS with several accounts: an STS, and a Kinesis per account that authenticates callers.
+//! Both share users, roles, sessions and a clock.
 
-mod across;
-mod assuming;
-mod book;
-mod calling;
-mod clocks;
+mod access_denied;
+mod access_keys;
+mod accounts;
+mod assume_role;
+mod calls;
+mod clock_skew;
 mod cloud;
+mod credential_sources;
+mod cross_account;
 mod directory;
 mod failing_sts;
-mod gate;
-mod keys;
+mod http_server;
+mod observed;
 mod providers;
-mod refused;
 mod renewal;
 mod roles;
-mod serving;
 mod signature;
 mod sts;
 mod tampered;
-mod ways;
 
+pub(crate) use accounts::Accounts;
 pub(crate) use directory::{Directory, Role};
-pub(crate) use gate::Accounts;
 pub(crate) use sts::LocalSts;

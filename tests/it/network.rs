@@ -1,5 +1,5 @@
-//! A network with one way out, and servers whose certificates come from a private authority: requests go
-//! through proxies, and what cannot work is said at once.
+//! A network with proxies, and servers with certificates of a private authority. Requests use the
+//! proxies, and permanent failures are reported at once.
 
 mod certificates;
 mod options;
@@ -31,7 +31,7 @@ pub(crate) fn authority() -> PathBuf {
     PathBuf::from(ROOT).join("tests/data/tls/ca.pem")
 }
 
-/// A task that ends with this value.
+/// A task that is aborted on drop.
 #[derive(Debug)]
 struct Task(JoinHandle<()>);
 
@@ -41,7 +41,7 @@ impl Drop for Task {
     }
 }
 
-/// A server that takes TLS off and passes the rest on; its certificate is for `*.corp.invalid` and
+/// A server that terminates TLS and forwards the rest. Its certificate is for `*.corp.invalid` and
 /// `localhost`.
 #[derive(Debug)]
 pub(crate) struct TlsFront {
@@ -65,7 +65,7 @@ impl TlsFront {
             while let Ok((connection, _)) = listener.accept().await {
                 let tls = tls.clone();
                 tokio::spawn(async move {
-                    // Who does not trust the certificate breaks the connection.
+                    // A client that does not trust the certificate closes the connection.
                     let mut connection = tls.accept(connection).await?;
                     let mut upstream = TcpStream::connect(upstream).await?;
                     copy_bidirectional(&mut connection, &mut upstream).await
@@ -79,7 +79,7 @@ impl TlsFront {
     }
 }
 
-/// A proxy that knows where hosts are, which nobody else does.
+/// A proxy; only it can resolve the hosts.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
@@ -90,7 +90,7 @@ pub(crate) struct Proxy {
 #[derive(Debug)]
 struct Rules {
     hosts: BTreeMap<String, SocketAddr>,
-    /// What `Proxy-Authorization` has to be.
+    /// The required `Proxy-Authorization` header.
     login: Option<&'static str>,
     seen: Arc<Mutex<Vec<String>>>,
 }
@@ -135,7 +135,7 @@ impl Proxy {
     }
 }
 
-/// Passes one connection on, by `CONNECT` or as a request with a whole URL.
+/// Forwards one connection, with `CONNECT` or an absolute URL.
 async fn pass(mut client: TcpStream, rules: Arc<Rules>) -> io::Result<()> {
     let head = read_head(&mut client).await?;
     let line = head.lines().next().unwrap_or("").to_owned();
@@ -177,7 +177,7 @@ async fn read_head(client: &mut TcpStream) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
-/// A simulator.
+/// An embedded simulator.
 async fn simulator() -> EmbeddedServer {
     let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), InMemoryOptions::default());
     EmbeddedServer::bind("127.0.0.1:0", Arc::new(kinesis))
@@ -188,7 +188,7 @@ async fn simulator() -> EmbeddedServer {
 const WRITE_AND_READ: &str = "INSERT INTO t (partitionKey, data) VALUES ('a', 'b'); \
     SELECT CAST(data AS VARCHAR) AS text FROM t";
 
-/// Makes a table with further options, and runs statements on `endpoint` in an environment.
+/// Creates a table with further options and runs statements at `endpoint` in this environment.
 fn run(endpoint: &str, options: &str, environment: &[(&str, &str)]) -> Output {
     let statements = format!(
         "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION 't' \
@@ -206,15 +206,15 @@ fn run(endpoint: &str, options: &str, environment: &[(&str, &str)]) -> Output {
         .unwrap()
 }
 
-/// What a run that has to succeed prints.
+/// The output of a run that must succeed.
 fn printed(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What a run that has to fail says.
-fn complaint(output: &Output) -> String {
+/// The error output of a run that must fail.
+fn error_output(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1));
     String::from_utf8(output.stderr.clone()).unwrap()
 }

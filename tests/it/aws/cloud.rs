@@ -1,4 +1,4 @@
-//! Accounts, an STS, and a session whose tables are reached through both.
+//! Accounts, an STS, and a session whose tables use both.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use super::directory::User;
 use super::{Accounts, Directory, LocalSts, Role};
 use crate::support::{World, entry};
 
-/// Where the user is.
+/// The user's account.
 pub(super) const HOME: &str = "111122223333";
-/// Where streams are read.
+/// The account of the streams that are read.
 pub(super) const SOURCE: &str = "444455556666";
-/// Where streams are written.
+/// The account of the streams that are written.
 pub(super) const SINK: &str = "777788889999";
 
 pub(super) const REGION: &str = "eu-west-1";
 
-/// A user at home, and a session whose tables are on the endpoint of the accounts.
+/// A home-account user, and a session whose tables use the endpoint of the accounts.
 pub(super) struct Cloud {
     pub(super) directory: Arc<Directory>,
     pub(super) sts: LocalSts,
@@ -31,7 +31,7 @@ pub(super) struct Cloud {
     pub(super) world: World,
 }
 
-/// Options of a table, by their names without `kinesis.`.
+/// Table options, by name without `kinesis.`.
 pub(super) type Options = Vec<(&'static str, String)>;
 
 impl Cloud {
@@ -39,7 +39,7 @@ impl Cloud {
         Self::with_defaults(ConnectionSettings::default()).await
     }
 
-    /// Where tables leave something out, `defaults` hold, on the endpoint of the accounts.
+    /// A cloud whose tables default to `defaults`, at the endpoint of the accounts.
     pub(super) async fn with_defaults(defaults: ConnectionSettings) -> Self {
         let directory = Arc::new(Directory::default());
         let ada = directory.add_user(HOME, "ada");
@@ -60,7 +60,7 @@ impl Cloud {
         cloud
     }
 
-    /// Gives a session its way to the accounts.
+    /// Registers the accounts with a session.
     pub(super) fn register(&self, ctx: &SessionContext, defaults: ConnectionSettings) {
         let region = defaults.region.clone();
         let defaults = defaults
@@ -70,7 +70,7 @@ impl Cloud {
         register_with(ctx, services);
     }
 
-    /// A role of an account that trusts the user, with sessions of `millis` where that is said.
+    /// Creates a role that trusts the user, with sessions of `millis` milliseconds if given.
     pub(super) fn role(&self, account: &str, name: &str, millis: Option<u64>) -> String {
         let role = Role {
             session_millis: millis,
@@ -85,7 +85,7 @@ impl Cloud {
         kinesis.create_stream(&name, shards).await.unwrap();
     }
 
-    /// Puts numbers into a stream, past all checks.
+    /// Puts numbers into a stream without authentication.
     pub(super) async fn put(&self, account: &str, stream: &str, numbers: std::ops::Range<u64>) {
         let kinesis = self.accounts.kinesis(account).await;
         let stream = StreamIdentity::parse(stream).unwrap();
@@ -95,12 +95,12 @@ impl Cloud {
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     }
 
-    /// The keys of the user.
+    /// Options with the user's keys.
     pub(super) fn keys(&self) -> Options {
         keys(&self.ada.access_key_id, &self.ada.secret)
     }
 
-    /// Roles that the user assumes.
+    /// Options with roles that the user assumes.
     pub(super) fn through(&self, roles: &str) -> Options {
         let mut options = self.keys();
         options.push(("stsRoleArn", roles.to_owned()));
@@ -108,13 +108,13 @@ impl Cloud {
         options
     }
 
-    /// Makes a table of a stream of the same name.
+    /// Creates a table of a stream of the same name.
     pub(super) async fn table(&self, name: &str, options: &Options) {
         let table = statement("EXTERNAL TABLE", name, name, options);
         self.world.run(&table).await;
     }
 
-    /// Makes an unbounded table that begins with the oldest record.
+    /// Creates an unbounded table that starts at the oldest record.
     pub(super) async fn unbounded(&self, name: &str, options: &Options) {
         let mut options = options.clone();
         options.push(("startingPosition", "TRIM_HORIZON".to_owned()));
@@ -122,13 +122,13 @@ impl Cloud {
         self.world.run(&statement(kind, name, name, &options)).await;
     }
 
-    /// Why a table cannot be made.
+    /// The error of creating a table.
     pub(super) async fn refusal(&self, name: &str, options: &Options) -> (ErrorKind, String) {
         let table = statement("EXTERNAL TABLE", name, name, options);
         self.world.refusal(&table).await
     }
 
-    /// What a stream has, past all checks, as numbers in their order.
+    /// The contents of a stream as sorted numbers, read without authentication.
     pub(super) async fn numbers(&self, account: &str, stream: &str) -> Vec<u64> {
         let ctx = SessionContext::new();
         let kinesis = self.accounts.kinesis(account).await;
@@ -144,7 +144,8 @@ impl Cloud {
     }
 }
 
-/// Waits until a query has processed all that is there; one that would wait for ever fails instead.
+/// Waits until a query has processed all available records; fails the test instead of waiting
+/// forever.
 pub(super) async fn catch_up(query: &StreamingQuery) {
     let caught_up = tokio::time::timeout(Duration::from_secs(60), query.process_all_available());
     caught_up.await.unwrap().unwrap();
@@ -157,7 +158,7 @@ pub(super) fn keys(access_key_id: &str, secret: &str) -> Options {
     ]
 }
 
-/// `options` with more of them.
+/// Adds options.
 pub(super) fn with(mut options: Options, more: &[(&'static str, &str)]) -> Options {
     let more = more
         .iter()
@@ -166,7 +167,7 @@ pub(super) fn with(mut options: Options, more: &[(&'static str, &str)]) -> Optio
     options
 }
 
-/// Makes a table of a stream.
+/// A statement that creates a table of a stream.
 pub(super) fn statement(kind: &str, table: &str, stream: &str, options: &Options) -> String {
     let create = format!("CREATE {kind} {table} STORED AS \"aws-kinesis\" LOCATION '{stream}'");
     if options.is_empty() {

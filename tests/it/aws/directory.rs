@@ -1,4 +1,4 @@
-//! What IAM and STS know: users, roles, sessions of roles, and with them who sends a request.
+//! Users, roles and sessions known to IAM and STS, and the authentication of requests.
 
 mod role;
 
@@ -23,7 +23,7 @@ pub(crate) struct Directory {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// By access key id, as the sessions.
+    /// By access key id, like sessions.
     users: BTreeMap<String, User>,
     sessions: BTreeMap<String, Session>,
     /// By ARN.
@@ -31,7 +31,7 @@ struct Known {
     keys: u64,
 }
 
-/// A user with a key of long life.
+/// A user with a long-term key.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) access_key_id: String,
@@ -46,7 +46,7 @@ impl User {
     }
 }
 
-/// A role that somebody has assumed.
+/// A session of an assumed role.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     pub(super) access_key_id: String,
@@ -55,30 +55,30 @@ pub(super) struct Session {
     pub(super) arn: String,
     account: String,
     role: String,
-    /// On the clock of AWS.
+    /// In the time of AWS.
     pub(super) expires_at: SystemTime,
 }
 
-/// Who has signed a request.
+/// The signer of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) access_key_id: String,
     pub(super) account: String,
-    /// Of the user or of the session.
+    /// ARN of the user or session.
     pub(super) arn: String,
     /// The role of the session.
     pub(super) role: Option<String>,
 }
 
-/// What requests have to be signed for.
+/// The scope that a signature must have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) service: &'a str,
-    /// Any, where there is none.
+    /// `None` accepts any region.
     pub(super) region: Option<&'a str>,
 }
 
-/// Why a request is nobody's.
+/// Why a request cannot be authenticated.
 #[derive(Debug)]
 pub(super) enum Refused {
     Unsigned,
@@ -104,7 +104,7 @@ impl Directory {
         user
     }
 
-    /// Secret keys and tokens of all users and of all sessions there have been.
+    /// Secret keys and tokens of all users and of all sessions so far.
     pub(crate) fn secrets(&self) -> Vec<String> {
         let known = self.known();
         let users = known.users.values().map(|user| user.secret.clone());
@@ -113,14 +113,14 @@ impl Directory {
         users.chain(sessions).collect()
     }
 
-    /// The ARN of the role.
+    /// Adds a role and returns its ARN.
     pub(crate) fn add_role(&self, role: Role) -> String {
         let arn = role.arn();
         self.known().roles.insert(arn.clone(), role);
         arn
     }
 
-    /// What is changed goes for sessions from now on.
+    /// Changes a role for later sessions.
     pub(crate) fn change_role(&self, arn: &str, change: impl FnOnce(&mut Role)) {
         change(self.known().roles.get_mut(arn).unwrap());
     }
@@ -150,7 +150,7 @@ impl Directory {
         session
     }
 
-    /// All sessions of a role are over now, whatever their clients were told.
+    /// Ends all sessions of a role now, regardless of the expiry that clients know.
     pub(crate) fn end_sessions(&self, role: &str) {
         let now = self.now();
         let mut known = self.known();
@@ -160,14 +160,14 @@ impl Directory {
         }
     }
 
-    /// Returns once all sessions of a role are over by themselves.
+    /// Waits until all sessions of a role have expired.
     pub(crate) async fn until_over(&self, role: &str) {
         while let Some(left) = self.left(role) {
             tokio::time::sleep(left).await;
         }
     }
 
-    /// How long the last session of a role lives on.
+    /// Remaining lifetime of the last session of a role.
     fn left(&self, role: &str) -> Option<Duration> {
         let now = self.now();
         let known = self.known();
@@ -177,7 +177,7 @@ impl Directory {
         left.max().filter(|left| !left.is_zero())
     }
 
-    /// How far the clock of AWS is ahead of this machine's (below zero: behind).
+    /// Sets how far the clock of AWS is ahead of the local one; negative if behind.
     pub(crate) fn set_seconds_ahead(&self, seconds: i64) {
         self.seconds_ahead.store(seconds, Ordering::Relaxed);
     }
@@ -189,7 +189,7 @@ impl Directory {
         SystemTime::UNIX_EPOCH + Duration::from_millis(millis.try_into().unwrap())
     }
 
-    /// Who has signed a request, as all services find out.
+    /// Authenticates a request like all services do.
     pub(super) fn caller(
         &self,
         scope: Scope<'_>,
@@ -222,7 +222,7 @@ impl Known {
         format!("{prefix}{:016}", self.keys)
     }
 
-    /// Whose key it is, and its secret.
+    /// The owner of a key, and its secret.
     fn owner(&self, signature: &Signature, now: SystemTime) -> Result<(Caller, String), Refused> {
         let access_key_id = signature.access_key_id.clone();
         if let Some(session) = self.sessions.get(&access_key_id) {
@@ -253,7 +253,7 @@ impl Known {
     }
 }
 
-/// Text of the letters that secrets have.
+/// Random text in the alphabet of secrets.
 fn random(length: usize) -> String {
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let letter = || char::from(letters[fastrand::usize(..letters.len())]);

@@ -1,4 +1,4 @@
-//! An STS in trouble stops nobody whose session lives, and holds up the others for as long as it lasts.
+//! A failing STS affects no query with a valid session, and delays others only while it fails.
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::query::StreamingQuery;
@@ -9,7 +9,7 @@ use super::cloud::{Cloud, SOURCE, catch_up, with};
 
 const COPY: &str = "INSERT INTO copied (partitionKey, data) SELECT partitionKey, data FROM words";
 
-/// A copy within one account, all of it through one role.
+/// A copy within one account that uses one role.
 struct Copy {
     cloud: Cloud,
     role: String,
@@ -17,7 +17,7 @@ struct Copy {
 }
 
 impl Copy {
-    /// Sessions of the role live for so many milliseconds.
+    /// `millis` is the lifetime of the role's sessions.
     async fn start(place: &str, millis: u64) -> Self {
         let cloud = Cloud::new().await;
         cloud.stream(SOURCE, "words", 2).await;
@@ -40,8 +40,8 @@ impl Copy {
         self.cloud.put(SOURCE, "words", numbers).await;
     }
 
-    /// Asserts that what is put from now on is written, and each number once.
-    async fn goes_on(&self, numbers: std::ops::Range<u64>) {
+    /// Puts numbers and asserts that all numbers so far are written exactly once.
+    async fn continues(&self, numbers: std::ops::Range<u64>) {
         let end = numbers.end;
         self.put(numbers).await;
         self.catches_up(end).await;
@@ -61,17 +61,17 @@ impl Copy {
         self.cloud.accounts.keys(SOURCE).len()
     }
 
-    /// Returns once STS was asked `times` more.
+    /// Waits for `times` more STS calls.
     async fn until_asked(&self, times: usize) {
         let asked = self.assumed() + times;
         self.cloud.sts.until_assumed(&self.role, asked).await;
     }
 }
 
-/// A kind of trouble: `true` begins it, `false` ends it.
-type Trouble = fn(&LocalSts, bool);
+/// A kind of failure, turned on with `true` and off with `false`.
+type SetFailure = fn(&LocalSts, bool);
 
-const TROUBLES: [(&str, Trouble); 4] = [
+const FAILURES: [(&str, SetFailure); 4] = [
     ("throttled", |sts, on| {
         sts.throttle_next(if on { 1_000 } else { 0 });
     }),
@@ -82,35 +82,35 @@ const TROUBLES: [(&str, Trouble); 4] = [
     ("hanging", LocalSts::hang),
 ];
 
-async fn goes_on_through((name, trouble): (&str, Trouble)) {
+async fn survives((name, set_failure): (&str, SetFailure)) {
     let copy = Copy::start(&format!("through-{name}"), 9_000).await;
-    copy.goes_on(0..10).await;
-    trouble(&copy.cloud.sts, true);
+    copy.continues(0..10).await;
+    set_failure(&copy.cloud.sts, true);
     copy.until_asked(1).await;
-    copy.goes_on(10..20).await;
+    copy.continues(10..20).await;
     assert_eq!(copy.sessions(), 1, "{name}");
-    trouble(&copy.cloud.sts, false);
+    set_failure(&copy.cloud.sts, false);
     let mut put = 20;
     while copy.sessions() < 2 {
-        copy.goes_on(put..put + 1).await;
+        copy.continues(put..put + 1).await;
         put += 1;
     }
     copy.query.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn no_trouble_of_sts_holds_up_a_query_whose_session_lives() {
-    join_all(TROUBLES.map(goes_on_through)).await;
+async fn a_query_with_a_valid_session_survives_any_sts_failure() {
+    join_all(FAILURES.map(survives)).await;
 }
 
 #[tokio::test]
-async fn a_query_waits_for_an_sts_that_is_down_beyond_the_end_of_its_session() {
+async fn a_query_whose_session_expired_waits_for_sts() {
     let copy = Copy::start("beyond", 2_000).await;
-    copy.goes_on(0..10).await;
+    copy.continues(0..10).await;
     copy.cloud.sts.down(true);
     copy.cloud.directory.until_over(&copy.role).await;
     copy.put(10..20).await;
-    // Three are one try to get credentials, and one may have been under way.
+    // One try to get credentials makes three calls, and one may have been in flight.
     copy.until_asked(7).await;
     assert!(copy.query.is_active());
     let written = copy.cloud.numbers(SOURCE, "copied").await;
@@ -121,9 +121,9 @@ async fn a_query_waits_for_an_sts_that_is_down_beyond_the_end_of_its_session() {
 }
 
 #[tokio::test]
-async fn a_role_that_trusts_no_more_ends_the_query_with_its_session() {
+async fn a_role_that_revokes_trust_ends_the_query_with_its_session() {
     let copy = Copy::start("distrusted", 2_000).await;
-    copy.goes_on(0..10).await;
+    copy.continues(0..10).await;
     copy.cloud
         .directory
         .change_role(&copy.role, |role| role.trusted.clear());
@@ -136,7 +136,7 @@ async fn a_role_that_trusts_no_more_ends_the_query_with_its_session() {
 }
 
 #[tokio::test]
-async fn a_bounded_statement_gives_up_after_its_retries_and_says_what_sts_said() {
+async fn a_bounded_statement_gives_up_after_its_retries_with_the_sts_error() {
     let cloud = Cloud::new().await;
     cloud.stream(SOURCE, "words", 2).await;
     let role = cloud.role(SOURCE, "reader", Some(1_000));

@@ -1,4 +1,4 @@
-//! Providers of credentials that the program has registered.
+//! Credential providers that the program registers.
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::aws::credential_types::Credentials;
@@ -13,7 +13,7 @@ fn provided(name: &str, param: &str) -> Options {
     ]
 }
 
-/// Registers a provider that takes key and secret, with a colon between them.
+/// Registers a provider that takes `key:secret` as its parameter.
 fn register(name: &str) {
     CredentialProviders::register(name, |param| {
         let param = param.ok_or("expected a key and a secret")?;
@@ -25,7 +25,7 @@ fn register(name: &str) {
 }
 
 #[tokio::test]
-async fn a_registered_provider_makes_of_its_parameter_who_asks() {
+async fn a_registered_provider_supplies_the_credentials() {
     let cloud = Cloud::new().await;
     cloud.stream(HOME, "words", 1).await;
     register("split");
@@ -37,7 +37,7 @@ async fn a_registered_provider_makes_of_its_parameter_who_asks() {
 }
 
 #[tokio::test]
-async fn a_registered_provider_may_assume_a_role() {
+async fn a_registered_provider_can_be_the_base_of_a_role() {
     let cloud = Cloud::new().await;
     cloud.stream(SINK, "words", 1).await;
     register("split for a role");
@@ -54,7 +54,7 @@ async fn a_registered_provider_may_assume_a_role() {
 }
 
 #[tokio::test]
-async fn a_provider_that_nobody_knows_is_refused_with_those_that_are_known() {
+async fn an_unregistered_provider_is_refused_with_the_registered_ones() {
     let cloud = Cloud::new().await;
     register("known");
     let (kind, text) = cloud.refusal("words", &provided("unknown", "x")).await;

@@ -1,4 +1,4 @@
-//! Sessions that end while a streaming query runs.
+//! Sessions that expire while a streaming query runs.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use tokio::time::Instant;
 
 use super::cloud::{Cloud, SINK, SOURCE, catch_up, with};
 
-/// How long sessions live; they are renewed in the last third.
+/// Lifetime of sessions, which are renewed in their last third.
 const LIFE: Duration = Duration::from_secs(2);
 
-/// From two tables of one account to another account.
+/// Copies two tables of one account to another account.
 const COPY: &str = "INSERT INTO copied (partitionKey, data)
     SELECT partitionKey, data FROM words UNION ALL SELECT partitionKey, data FROM clicks";
 
-/// The tables of [`COPY`], eight shards to be read; and the roles that read and write.
-async fn ground(life: Option<Duration>) -> (Cloud, [String; 2]) {
+/// The tables of [`COPY`], with eight shards to read, and the roles that read and write.
+async fn copy_world(life: Option<Duration>) -> (Cloud, [String; 2]) {
     let cloud = Cloud::new().await;
     cloud.stream(SOURCE, "words", 4).await;
     cloud.stream(SOURCE, "clicks", 4).await;
@@ -30,7 +30,7 @@ async fn ground(life: Option<Duration>) -> (Cloud, [String; 2]) {
     ];
     let reading = with(cloud.through(&reader), &waits);
     cloud.unbounded("words", &reading).await;
-    // Reached by a client of its own, as the same caller.
+    // Uses its own client, with the same identity.
     let reading = with(reading, &[("allowHttp", "true")]);
     cloud.unbounded("clicks", &reading).await;
     let writing = with(cloud.through(&writer), &waits);
@@ -46,7 +46,7 @@ async fn start(cloud: &Cloud, place: &str) -> StreamingQuery {
         .unwrap()
 }
 
-/// Puts ten numbers into each of the tables that are read, and waits until they are written.
+/// Puts ten numbers into each source table and waits until they are written.
 async fn copy_more(cloud: &Cloud, query: &StreamingQuery, put: &mut u64) {
     cloud.put(SOURCE, "words", *put..*put + 10).await;
     cloud.put(SOURCE, "clicks", *put + 10..*put + 20).await;
@@ -54,7 +54,7 @@ async fn copy_more(cloud: &Cloud, query: &StreamingQuery, put: &mut u64) {
     catch_up(query).await;
 }
 
-/// Asserts that each number was written once, and no batch ran twice.
+/// Asserts that each number was written once and no batch ran twice.
 async fn assert_copied_once(cloud: &Cloud, query: &StreamingQuery, put: u64) {
     assert_eq!(
         cloud.numbers(SINK, "copied").await,
@@ -67,16 +67,16 @@ async fn assert_copied_once(cloud: &Cloud, query: &StreamingQuery, put: u64) {
 }
 
 #[tokio::test]
-async fn a_copy_between_accounts_outlives_its_sessions_and_asks_once_for_each() {
+async fn a_copy_between_accounts_renews_each_session_once() {
     let began = Instant::now();
-    let (cloud, roles) = ground(Some(LIFE)).await;
+    let (cloud, roles) = copy_world(Some(LIFE)).await;
     let query = start(&cloud, "memory://outlives").await;
     let mut put = 0;
     while roles.iter().any(|role| cloud.sts.assumed(role).len() < 4) {
         copy_more(&cloud, &query, &mut put).await;
     }
     query.stop().await.unwrap();
-    // Two thirds of its life at least pass before a session is renewed.
+    // A session lives at least two thirds of its lifetime before it is renewed.
     let sessions = began.elapsed().as_millis() / (LIFE.as_millis() * 2 / 3) + 1;
     for (role, account) in roles.iter().zip([SOURCE, SINK]) {
         let asked = cloud.sts.assumed(role).len();
@@ -88,8 +88,8 @@ async fn a_copy_between_accounts_outlives_its_sessions_and_asks_once_for_each() 
 }
 
 #[tokio::test]
-async fn sessions_that_are_revoked_are_replaced_without_an_error() {
-    let (cloud, roles) = ground(None).await;
+async fn revoked_sessions_are_replaced_without_an_error() {
+    let (cloud, roles) = copy_world(None).await;
     let query = start(&cloud, "memory://revoked").await;
     let mut put = 0;
     copy_more(&cloud, &query, &mut put).await;

@@ -1,4 +1,4 @@
-//! Roles of a table: who assumes which, and what STS is told.
+//! Roles of a table: who assumes them, and with which parameters.
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::model::{
@@ -9,7 +9,7 @@ use super::Role;
 use super::cloud::{Cloud, HOME, Options, SINK, SOURCE, with};
 use super::sts::Call;
 
-/// The only call that would assume a role.
+/// The only call that assumes `role`.
 fn only_call(cloud: &Cloud, role: &str) -> Call {
     let mut calls = cloud.sts.assumed(role);
     assert_eq!(calls.len(), 1, "{calls:?}");
@@ -17,7 +17,7 @@ fn only_call(cloud: &Cloud, role: &str) -> Call {
 }
 
 #[tokio::test]
-async fn a_role_is_assumed_once_by_the_keys_and_signs_everything() {
+async fn a_role_is_assumed_once_and_signs_every_request() {
     let cloud = Cloud::new().await;
     cloud.stream(SINK, "words", 4).await;
     let role = cloud.role(SINK, "writer", None);
@@ -38,7 +38,7 @@ async fn a_role_is_assumed_once_by_the_keys_and_signs_everything() {
 }
 
 #[tokio::test]
-async fn a_table_may_name_a_role_and_leave_its_base_to_the_defaults() {
+async fn a_table_can_set_a_role_and_use_default_base_credentials() {
     let cloud = Cloud::new().await;
     cloud.stream(SINK, "words", 1).await;
     let role = cloud.role(SINK, "writer", None);
@@ -62,7 +62,7 @@ async fn a_table_may_name_a_role_and_leave_its_base_to_the_defaults() {
 }
 
 #[tokio::test]
-async fn what_the_options_say_of_the_session_is_what_sts_hears() {
+async fn session_options_are_sent_to_sts() {
     let cloud = Cloud::new().await;
     cloud.stream(SINK, "words", 1).await;
     let role = cloud.role(SINK, "writer", None);
@@ -84,7 +84,7 @@ async fn what_the_options_say_of_the_session_is_what_sts_hears() {
 }
 
 #[tokio::test]
-async fn a_missing_or_wrong_external_id_is_refused_with_what_to_do() {
+async fn a_missing_or_wrong_external_id_is_refused_with_advice() {
     let cloud = Cloud::new().await;
     cloud.stream(SINK, "words", 1).await;
     let role = cloud.role(SINK, "writer", None);
@@ -109,12 +109,12 @@ async fn a_missing_or_wrong_external_id_is_refused_with_what_to_do() {
             assert!(!text.contains(secret), "{text}");
         }
     }
-    // Each is a refusal for good, and STS was not asked again.
+    // Each error is permanent, so STS was not called again.
     assert_eq!(cloud.sts.assumed(&role).len(), 2);
 }
 
 #[tokio::test]
-async fn a_session_longer_than_the_role_allows_is_refused_in_the_words_of_sts() {
+async fn a_session_longer_than_the_role_allows_is_refused() {
     let cloud = Cloud::new().await;
     cloud.stream(SINK, "words", 1).await;
     let role = cloud.role(SINK, "writer", None);
@@ -125,7 +125,7 @@ async fn a_session_longer_than_the_role_allows_is_refused_in_the_words_of_sts() 
     assert!(text.contains(&role), "{text}");
 }
 
-/// A chain over three accounts: each role trusts the one before it only.
+/// A chain across three accounts, in which each role trusts only the one before it.
 fn chain(cloud: &Cloud) -> [String; 3] {
     let first = cloud.role(HOME, "door", None);
     let second = Role::new(SOURCE, "hall").trusting(&first);
@@ -135,7 +135,7 @@ fn chain(cloud: &Cloud) -> [String; 3] {
     [first, second, third]
 }
 
-/// Asserts what STS heard of the roles before the last, which are `before`.
+/// Asserts the STS calls for the roles `before` the last.
 fn assert_passed_through(cloud: &Cloud, before: &[String]) {
     for role in before {
         let call = only_call(cloud, role);
@@ -157,7 +157,7 @@ fn chained(cloud: &Cloud, roles: &[String]) -> Options {
 }
 
 #[tokio::test]
-async fn a_chain_of_roles_goes_through_accounts_and_the_external_id_to_the_last() {
+async fn a_role_chain_crosses_accounts_and_sends_the_external_id_last() {
     let cloud = Cloud::new().await;
     let roles = chain(&cloud);
     for (length, account) in [(2, SOURCE), (3, SINK)] {
@@ -182,7 +182,7 @@ async fn a_chain_of_roles_goes_through_accounts_and_the_external_id_to_the_last(
 }
 
 #[tokio::test]
-async fn a_chain_that_breaks_says_at_which_role_and_who_asked() {
+async fn a_broken_chain_reports_the_role_and_its_caller() {
     let cloud = Cloud::new().await;
     let [first, second, third] = chain(&cloud);
     cloud

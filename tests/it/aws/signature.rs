@@ -1,4 +1,4 @@
-//! The signature of a request (AWS Signature Version 4), and whether it is right.
+//! Verifies request signatures (AWS Signature Version 4).
 
 use std::time::{Duration, SystemTime};
 
@@ -9,14 +9,14 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use chrono::NaiveDateTime;
 use hyper::http::request::Parts;
 
-/// How far the time of a signature may be from the server's.
+/// Maximum difference between the times of a signature and the server.
 const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
 
 const MISMATCH: &str = "The request signature we calculated does not match the signature you \
     provided. Check your AWS Secret Access Key and signing method. Consult the service \
     documentation for details.";
 
-/// What the headers of a request say about its signature.
+/// The signature in the headers of a request.
 #[derive(Debug)]
 pub(super) struct Signature {
     pub(super) access_key_id: String,
@@ -29,7 +29,7 @@ pub(super) struct Signature {
 }
 
 impl Signature {
-    /// `None` where there is none, or none that can be read.
+    /// `None` if it is missing or malformed.
     pub(super) fn of(head: &Parts) -> Option<Self> {
         let header = |name: &str| head.headers.get(name)?.to_str().ok();
         let fields = header("authorization")?.strip_prefix("AWS4-HMAC-SHA256 ")?;
@@ -56,7 +56,7 @@ impl Signature {
         })
     }
 
-    /// Refuses, in words, what is too old, too new, or not signed with `secret`.
+    /// Returns the message of AWS if the signature is too old, too new, or not made with `secret`.
     pub(super) fn check(
         &self,
         secret: &str,
@@ -76,7 +76,7 @@ impl Signature {
         }
     }
 
-    /// What the signature has to be.
+    /// The expected signature.
     fn again(&self, secret: &str, head: &Parts, body: &[u8]) -> String {
         // The signer adds these itself.
         let added = ["host", "x-amz-date", "x-amz-security-token"];

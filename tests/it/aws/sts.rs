@@ -1,4 +1,4 @@
-//! A small STS: it speaks the Query protocol, and refuses what STS refuses.
+//! A small STS with the Query protocol, which validates requests like STS.
 
 mod actions;
 mod answers;
@@ -13,12 +13,12 @@ use hyper::http::request::Parts;
 
 use self::faults::Faults;
 use self::form::Form;
-use super::book::Book;
 use super::directory::Directory;
-use super::serving::{Answer, Respond, Server};
+use super::http_server::{Answer, Respond, Server};
+use super::observed::Observed;
 use super::signature::Signature;
 
-/// An STS on a port of loopback of its own; ends when it is dropped.
+/// An STS on its own loopback port. Stops when dropped.
 #[derive(Debug)]
 pub(crate) struct LocalSts {
     server: Server,
@@ -28,11 +28,11 @@ pub(crate) struct LocalSts {
 #[derive(Debug)]
 struct Service {
     directory: Arc<Directory>,
-    calls: Book<Vec<Call>>,
+    calls: Observed<Vec<Call>>,
     faults: Faults,
 }
 
-/// A request as it came, however it was answered.
+/// A request as received, whatever the response was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) action: String,
@@ -40,7 +40,7 @@ pub(crate) struct Call {
     pub(crate) session_name: Option<String>,
     pub(crate) duration_seconds: Option<String>,
     pub(crate) external_id: Option<String>,
-    /// Who signed it, and for which region; nothing where it is not signed.
+    /// The signer and the region; `None` if unsigned.
     pub(crate) access_key_id: Option<String>,
     pub(crate) region: Option<String>,
 }
@@ -49,7 +49,7 @@ impl LocalSts {
     pub(crate) async fn start(directory: &Arc<Directory>) -> Self {
         let service = Arc::new(Service {
             directory: Arc::clone(directory),
-            calls: Book::new(Vec::new()),
+            calls: Observed::new(Vec::new()),
             faults: Faults::default(),
         });
         Self {
@@ -62,7 +62,7 @@ impl LocalSts {
         self.server.endpoint_url()
     }
 
-    /// The calls of an action, in their order.
+    /// The calls of an action, in order.
     pub(crate) fn calls(&self, action: &str) -> Vec<Call> {
         let of_action = |calls: &Vec<Call>| {
             let calls = calls.iter().filter(|call| call.action == action);
@@ -71,7 +71,7 @@ impl LocalSts {
         self.service.calls.read(of_action)
     }
 
-    /// The calls that would assume a role, in their order.
+    /// The calls that assume a role, in order.
     pub(crate) fn assumed(&self, role: &str) -> Vec<Call> {
         let of_role = |calls: &Vec<Call>| {
             let calls = calls.iter().filter(|call| call.assumes(role));
@@ -80,7 +80,7 @@ impl LocalSts {
         self.service.calls.read(of_role)
     }
 
-    /// Returns once at least `count` calls would assume a role.
+    /// Waits until at least `count` calls assume a role.
     pub(crate) async fn until_assumed(&self, role: &str, count: usize) {
         let enough = |calls: &Vec<Call>| {
             let calls = calls.iter().filter(|call| call.assumes(role));
@@ -89,22 +89,22 @@ impl LocalSts {
         self.service.calls.until(enough).await;
     }
 
-    /// The next `count` calls are one too many.
+    /// Throttles the next `count` calls.
     pub(crate) fn throttle_next(&self, count: u32) {
         self.service.faults.throttle_next(count);
     }
 
-    /// The next `count` calls fail within the service.
+    /// Fails the next `count` calls with an internal error.
     pub(crate) fn fail_next(&self, count: u32) {
         self.service.faults.fail_next(count);
     }
 
-    /// Whether the service is unavailable.
+    /// Makes the service unavailable, or available again.
     pub(crate) fn down(&self, down: bool) {
         self.service.faults.down(down);
     }
 
-    /// Whether requests wait for their answers, until this is `false` again.
+    /// Delays responses until called with `false`.
     pub(crate) fn hang(&self, hang: bool) {
         self.service.faults.hang(hang);
     }

@@ -1,4 +1,4 @@
-//! Requests that are changed on their way.
+//! Requests that are modified in transit.
 
 use aws_sdk_sts::config::{ConfigBag, RuntimeComponents};
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterce
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
-/// Changes a request that is signed already.
+/// Modifies a request after it was signed.
 #[derive(Debug)]
 pub(super) struct Tampered(pub(super) fn(&mut HttpRequest));
 

@@ -1,17 +1,17 @@
-//! The places that name trusted certificates.
+//! Settings that name trusted certificates.
 
 use std::fs;
 
-use super::{TlsFront, authority, complaint, printed, run, simulator};
+use super::{TlsFront, authority, error_output, printed, run, simulator};
 use crate::process::folder;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_authority_is_trusted_where_it_is_named() {
+async fn a_private_authority_is_trusted_by_any_setting() {
     let simulator = simulator().await;
     let front = TlsFront::before(simulator.local_addr()).await;
     let endpoint = format!("https://localhost:{}", front.address.port());
     let authority = authority().display().to_string();
-    // Another certificate, which has signed nothing.
+    // Another certificate, which signed nothing.
     let other = authority.replace("ca.pem", "server.pem");
     let home = folder("ca-bundle");
     let config = home.join("config");
@@ -30,7 +30,7 @@ async fn a_private_authority_is_trusted_where_it_is_named() {
             by_profile,
             vec![("AWS_CONFIG_FILE", &config), ("AWS_PROFILE", "other")],
         ),
-        // Those of both count.
+        // Both settings apply.
         (
             "",
             vec![("AWS_CA_BUNDLE", &authority), ("SSL_CERT_FILE", "/nowhere")],
@@ -50,17 +50,17 @@ async fn a_private_authority_is_trusted_where_it_is_named() {
         ("AWS_CONFIG_FILE", config.as_str()),
         ("AWS_PROFILE", "other"),
     ];
-    let text = complaint(&run(&endpoint, "", &environment));
+    let text = error_output(&run(&endpoint, "", &environment));
     assert!(text.contains("is not trusted"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_cannot_pass_is_an_error_at_once_that_says_what_to_do() {
+async fn a_refused_certificate_is_an_immediate_error_with_advice() {
     let simulator = simulator().await;
     let front = TlsFront::before(simulator.local_addr()).await;
     let port = front.address.port();
     let authority = authority().display().to_string();
-    let text = complaint(&run(&format!("https://localhost:{port}"), "", &[]));
+    let text = error_output(&run(&format!("https://localhost:{port}"), "", &[]));
     for part in [
         "UnknownIssuer",
         "is not trusted",
@@ -71,13 +71,13 @@ async fn a_certificate_that_cannot_pass_is_an_error_at_once_that_says_what_to_do
     }
     assert!(!text.contains("gave up"), "{text}");
     let environment = [("AWS_CA_BUNDLE", authority.as_str())];
-    let text = complaint(&run(&format!("https://127.0.0.1:{port}"), "", &environment));
+    let text = error_output(&run(&format!("https://127.0.0.1:{port}"), "", &environment));
     assert!(text.contains("is for another host name"), "{text}");
     assert!(!text.contains("gave up"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_without_certificates_is_an_error_that_names_it() {
+async fn a_file_without_certificates_is_reported() {
     let home = folder("no-bundle");
     let empty = home.join("empty.pem");
     fs::write(&empty, "nothing\n").unwrap();
@@ -91,7 +91,7 @@ async fn a_file_without_certificates_is_an_error_that_names_it() {
     ] {
         let file = file.display().to_string();
         let environment = [("AWS_CA_BUNDLE", file.as_str())];
-        let text = complaint(&run("https://localhost:1", "", &environment));
+        let text = error_output(&run("https://localhost:1", "", &environment));
         let named = format!("AWS_CA_BUNDLE = '{file}'");
         assert!(text.contains(&named) && text.contains(why), "{text}");
     }

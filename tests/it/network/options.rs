@@ -1,9 +1,9 @@
-//! The proxy that options of a table name.
+//! A proxy set by table options.
 
-use super::{Proxy, complaint, printed, run, simulator};
+use super::{Proxy, error_output, printed, run, simulator};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_goes_through_the_proxy_of_its_options() {
+async fn a_table_uses_the_proxy_of_its_options() {
     let simulator = simulator().await;
     // "ada:canary@1"
     let login = "Basic YWRhOmNhbmFyeUAx";
@@ -29,10 +29,10 @@ async fn a_table_goes_through_the_proxy_of_its_options() {
         .find(|line| line.contains("canary") || line.contains(&login[6..]));
     assert!(shown.is_none(), "{shown:?}");
     let before = proxy.seen().len();
-    let text = complaint(&run("http://plain.corp.invalid", &options("canary"), &[]));
+    let text = error_output(&run("http://plain.corp.invalid", &options("canary"), &[]));
     assert!(
         text.contains("the proxy requires a user and password"),
         "{text}"
     );
-    assert_eq!(proxy.seen().len(), before + 1, "it is not tried again");
+    assert_eq!(proxy.seen().len(), before + 1, "there is no retry");
 }

@@ -1,9 +1,9 @@
-//! The variables that name proxies.
+//! Proxies set by environment variables.
 
-use super::{Proxy, TlsFront, authority, complaint, printed, run, simulator};
+use super::{Proxy, TlsFront, authority, error_output, printed, run, simulator};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_variable_leads_through_its_proxy() {
+async fn each_variable_selects_its_proxy() {
     let simulator = simulator().await;
     let front = TlsFront::before(simulator.local_addr()).await;
     let hosts = [
@@ -49,16 +49,16 @@ async fn each_variable_leads_through_its_proxy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_of_no_proxy_is_reached_directly() {
+async fn a_no_proxy_host_is_reached_directly() {
     let simulator = simulator().await;
     let proxy = Proxy::to([]).await;
     let url = proxy.url();
-    // Another name of this machine, which needs no entry under its usual ones.
+    // Loopback needs no entry.
     let endpoint = format!("http://127.0.0.1:{}", simulator.local_addr().port());
     printed(&run(&endpoint, "", &[("ALL_PROXY", &url)]));
     for variable in ["NO_PROXY", "no_proxy"] {
         let environment = [("ALL_PROXY", url.as_str()), (variable, "corp.invalid")];
-        let text = complaint(&run("http://plain.corp.invalid", FEW, &environment));
+        let text = error_output(&run("http://plain.corp.invalid", FEW, &environment));
         assert!(
             text.contains("dns error") && !text.contains("proxy"),
             "{text}"
@@ -67,15 +67,15 @@ async fn a_host_of_no_proxy_is_reached_directly() {
     assert_eq!(proxy.seen(), [""; 0]);
 }
 
-/// Fails soon.
+/// Fails after a few fast retries.
 const FEW: &str = ", 'kinesis.clientNumRetries' '1', 'kinesis.clientRetryIntervalsMs' '1'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_that_does_not_get_through_is_named() {
+async fn an_unreachable_host_is_reported_with_its_proxy() {
     let proxy = Proxy::to([]).await;
     let url = proxy.url();
     let environment = [("HTTPS_PROXY", url.as_str())];
-    let text = complaint(&run("https://kinesis.corp.invalid", FEW, &environment));
+    let text = error_output(&run("https://kinesis.corp.invalid", FEW, &environment));
     let named = format!("through proxy '{url}' (HTTPS_PROXY)");
     assert!(
         text.contains("gave up after 2 tries") && text.contains(&named),
@@ -85,9 +85,9 @@ async fn a_proxy_that_does_not_get_through_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_of_a_kind_that_is_not_known_is_an_error_at_once() {
+async fn an_unsupported_proxy_scheme_is_an_immediate_error() {
     let environment = [("ALL_PROXY", "socks5://ada:canary@127.0.0.1:1")];
-    let text = complaint(&run("https://kinesis.corp.invalid", "", &environment));
+    let text = error_output(&run("https://kinesis.corp.invalid", "", &environment));
     assert!(text.contains("ALL_PROXY sets a socks5:// proxy"), "{text}");
     assert!(
         !text.contains("gave up") && !text.contains("canary"),
@@ -96,7 +96,7 @@ async fn a_proxy_of_a_kind_that_is_not_known_is_an_error_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_of_a_proxy_is_sent_and_not_shown() {
+async fn a_proxy_password_is_sent_and_not_shown() {
     let simulator = simulator().await;
     let front = TlsFront::before(simulator.local_addr()).await;
     // "ada:canary@1"
@@ -125,10 +125,10 @@ async fn a_password_of_a_proxy_is_sent_and_not_shown() {
         .find(|line| line.contains("canary") || line.contains(&login[6..]));
     assert!(shown.is_none(), "{shown:?}");
     let before = proxy.seen().len();
-    let text = complaint(&with(""));
+    let text = error_output(&with(""));
     assert!(
         text.contains("the proxy requires a user and password"),
         "{text}"
     );
-    assert_eq!(proxy.seen().len(), before + 1, "it is not tried again");
+    assert_eq!(proxy.seen().len(), before + 1, "there is no retry");
 }

@@ -1,4 +1,4 @@
-//! A role: who may assume it, and for how long.
+//! Roles: who may assume them, and for how long.
 
 use super::Caller;
 
@@ -7,14 +7,14 @@ use super::Caller;
 pub(crate) struct Role {
     pub(crate) account: String,
     pub(crate) name: String,
-    /// Who may assume it: accounts by number, users, roles and sessions by ARN.
+    /// Who may assume it: accounts by number; users, roles and sessions by ARN.
     pub(crate) trusted: Vec<String>,
-    /// What callers have to say, too.
+    /// The external id that callers must pass.
     pub(crate) external_id: Option<String>,
-    /// The token of an identity provider that assumes it without a signature.
+    /// The token of an identity provider that may assume it without a signature.
     pub(crate) web_identity_token: Option<String>,
     pub(crate) max_session_seconds: u64,
-    /// How long sessions live, whatever is asked for.
+    /// Lifetime of sessions, overriding the request.
     pub(crate) session_millis: Option<u64>,
 }
 
@@ -41,7 +41,7 @@ impl Role {
         format!("arn:aws:iam::{}:role/{}", self.account, self.name)
     }
 
-    /// Whether `caller`, who says `external_id`, may assume it.
+    /// Whether `caller` may assume it with `external_id`.
     pub(in crate::aws) fn trusts(&self, caller: &Caller, external_id: Option<&str>) -> bool {
         let principals = [
             Some(&caller.account),

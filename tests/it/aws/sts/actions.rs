@@ -1,4 +1,4 @@
-//! What the service does.
+//! The actions of the service.
 
 use hyper::StatusCode;
 use hyper::http::request::Parts;
@@ -7,7 +7,7 @@ use super::answers::{self, Failure, elements};
 use super::form::Form;
 use crate::aws::directory::{Caller, Directory, Role, Scope};
 
-/// How long a session may live that was started by another.
+/// Maximum lifetime of a session that another session starts.
 const MAX_CHAINED_SECONDS: u64 = 3_600;
 
 pub(super) fn answer(

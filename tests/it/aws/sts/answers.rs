@@ -4,9 +4,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use hyper::StatusCode;
 
 use crate::aws::directory::{Refused, Session};
-use crate::aws::serving::{Answer, REQUEST_ID, text};
+use crate::aws::http_server::{Answer, REQUEST_ID, text};
 
-/// A request that is not answered with its result.
+/// An error response.
 #[derive(Debug)]
 pub(super) struct Failure {
     status: StatusCode,
@@ -23,12 +23,12 @@ impl Failure {
         }
     }
 
-    /// Something about the request is out of its bounds.
+    /// A parameter is out of range.
     pub(super) fn validation(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "ValidationError", message)
     }
 
-    /// The caller may not do it.
+    /// The caller lacks permission.
     pub(super) fn denied(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "AccessDenied", message)
     }
@@ -78,7 +78,7 @@ pub(super) fn respond(answer: Result<String, Failure>) -> Answer {
     }
 }
 
-/// The answer to `action`, with the elements of its result in `result`.
+/// The response to `action`, with the elements of its result.
 pub(super) fn result(action: &str, result: &str) -> String {
     format!(
         "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
@@ -97,7 +97,7 @@ pub(super) fn elements(elements: &[(&str, &str)]) -> String {
     elements.iter().map(element).collect()
 }
 
-/// What both ways to assume a role give.
+/// The result that both ways to assume a role share.
 pub(super) fn session(session: &Session) -> String {
     let expires_at: DateTime<Utc> = session.expires_at.into();
     let expires_at = expires_at.to_rfc3339_opts(SecondsFormat::Millis, true);

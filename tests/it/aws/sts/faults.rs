@@ -1,4 +1,4 @@
-//! What goes wrong at the service, by order of a test.
+//! Faults that tests inject.
 
 use std::sync::Mutex;
 

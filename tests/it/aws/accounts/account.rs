@@ -13,7 +13,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::aws::serving::Answer;
+use crate::aws::http_server::Answer;
 
 type Connection = SendRequest<Full<Bytes>>;
 
@@ -38,7 +38,7 @@ impl Account {
         }
     }
 
-    /// What the account's own Kinesis answers; an error where it ends the connection instead.
+    /// The response of the account's Kinesis, or an error if it closes the connection.
     pub(super) async fn forward(&self, head: Parts, body: Bytes) -> io::Result<Answer> {
         let mut connection = self.connection().await?;
         let request = Request::from_parts(head, Full::new(body));
@@ -59,7 +59,7 @@ impl Account {
         connection.set_nodelay(true)?;
         let handshake = handshake(TokioIo::new(connection)).await;
         let (sender, running) = handshake.map_err(io::Error::other)?;
-        // It ends with the server, or with its sender; the sender has the errors.
+        // Ends with the server or the sender, which reports errors.
         tokio::spawn(async { drop(running.await) });
         Ok(sender)
     }

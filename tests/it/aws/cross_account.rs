@@ -1,4 +1,4 @@
-//! From a stream of one account to a stream of another, each reached through a role of its own.
+//! Copies from a stream of one account to a stream of another, each through its own role.
 
 use datafusion_kinesis::query::StreamingQuery;
 
@@ -6,7 +6,7 @@ use super::cloud::{Cloud, HOME, SINK, SOURCE, catch_up};
 
 const COPY: &str = "INSERT INTO copied (partitionKey, data) SELECT partitionKey, data FROM words";
 
-/// The streams `words` and `copied`, each in both accounts; and the roles that are to reach them.
+/// The streams `words` and `copied` in both accounts, and the roles to reach them.
 async fn accounts() -> (Cloud, [String; 2]) {
     let cloud = Cloud::new().await;
     for account in [SOURCE, SINK] {
@@ -18,7 +18,7 @@ async fn accounts() -> (Cloud, [String; 2]) {
     (cloud, [reader, writer])
 }
 
-/// Asserts that `numbers` were copied, to the account of the sink and nowhere else.
+/// Asserts that exactly `numbers` were copied to the sink account.
 async fn assert_copied(cloud: &Cloud, numbers: std::ops::Range<u64>) {
     let numbers: Vec<u64> = numbers.collect();
     assert_eq!(cloud.numbers(SINK, "copied").await, numbers);
@@ -30,7 +30,7 @@ async fn assert_copied(cloud: &Cloud, numbers: std::ops::Range<u64>) {
 }
 
 #[tokio::test]
-async fn a_bounded_copy_reads_as_one_role_and_writes_as_another() {
+async fn a_bounded_copy_reads_and_writes_with_different_roles() {
     let (cloud, [reader, writer]) = accounts().await;
     cloud.table("words", &cloud.through(&reader)).await;
     cloud.table("copied", &cloud.through(&writer)).await;
@@ -43,7 +43,7 @@ async fn a_bounded_copy_reads_as_one_role_and_writes_as_another() {
 }
 
 #[tokio::test]
-async fn a_streaming_copy_reads_as_one_role_and_writes_as_another() {
+async fn a_streaming_copy_reads_and_writes_with_different_roles() {
     let (cloud, [reader, writer]) = accounts().await;
     cloud.unbounded("words", &cloud.through(&reader)).await;
     cloud.table("copied", &cloud.through(&writer)).await;
@@ -72,7 +72,7 @@ async fn start(cloud: &Cloud, place: &str) -> StreamingQuery {
 
 #[cfg(feature = "dynamodb")]
 #[tokio::test]
-async fn the_offsets_are_kept_as_a_third_role() {
+async fn offsets_are_committed_with_a_third_role() {
     use datafusion_kinesis::checkpoint::{Log, OffsetCommitter};
 
     let (cloud, [reader, writer]) = accounts().await;
@@ -113,7 +113,7 @@ async fn the_offsets_are_kept_as_a_third_role() {
         let calls = cloud.sts.assumed(role);
         assert_eq!(calls.len(), 1, "{role}");
         assert_eq!(calls[0].session_name.as_deref(), Some(name), "{role}");
-        // The keeper is assumed by the keys, not by the reader.
+        // The keeper role is assumed with the keys, not by the reader role.
         let key = Some(cloud.ada.access_key_id.clone());
         assert_eq!(calls[0].access_key_id, key, "{role}");
     }

@@ -1,13 +1,13 @@
-//! Access keys in the options of a table.
+//! Access keys in table options.
 
 use datafusion_kinesis::ErrorKind;
 
-use super::assuming::session;
+use super::assume_role::session;
 use super::cloud::{Cloud, HOME, SINK, keys, with};
 use crate::sdk;
 
 #[tokio::test]
-async fn the_keys_of_the_options_sign_every_request() {
+async fn keys_of_the_options_sign_every_request() {
     let cloud = Cloud::new().await;
     cloud.stream(HOME, "words", 2).await;
     cloud.put(HOME, "words", 0..10).await;
@@ -22,7 +22,7 @@ async fn the_keys_of_the_options_sign_every_request() {
 }
 
 #[tokio::test]
-async fn temporary_keys_need_their_token_and_end() {
+async fn temporary_keys_need_their_token_and_expire() {
     let cloud = Cloud::new().await;
     cloud.stream(SINK, "words", 1).await;
     let role = cloud.role(SINK, "writer", None);
@@ -47,13 +47,13 @@ async fn temporary_keys_need_their_token_and_end() {
         text.contains("(signed as the access key of the options)"),
         "{text}"
     );
-    // There are no others to try it with.
+    // There are no other credentials to retry with.
     assert_eq!(cloud.accounts.refused("ExpiredTokenException"), 1);
     assert!(!text.contains(token), "{text}");
 }
 
 #[tokio::test]
-async fn wrong_keys_are_refused_without_being_shown() {
+async fn wrong_keys_are_refused_and_not_shown() {
     let cloud = Cloud::new().await;
     cloud.stream(HOME, "words", 1).await;
     let wrong = keys(&cloud.ada.access_key_id, "canary-secret");

@@ -1,7 +1,7 @@
-//! Kinesis as accounts see it: who calls is found out, and has the streams of its account only.
+//! A Kinesis per account behind an authenticating endpoint.
 
 mod account;
-mod denials;
+mod permissions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -14,49 +14,49 @@ use hyper::http::request::Parts;
 use tokio::sync::Mutex;
 
 use self::account::Account;
-use self::denials::Denials;
-use super::book::Book;
+use self::permissions::Permissions;
 use super::directory::{Caller, Directory, Refused, Scope};
-use super::serving::{Answer, Respond, Server, text};
+use super::http_server::{Answer, Respond, Server, text};
+use super::observed::Observed;
 
-/// A Kinesis of one region for all accounts; ends when it is dropped.
+/// A Kinesis of one region for all accounts. Stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Accounts {
     server: Server,
-    gate: Arc<Gate>,
+    endpoint: Arc<Endpoint>,
 }
 
 #[derive(Debug)]
-struct Gate {
+struct Endpoint {
     directory: Arc<Directory>,
     region: String,
-    denials: Denials,
+    permissions: Permissions,
     accounts: Mutex<BTreeMap<String, Arc<Account>>>,
-    seen: Book<Seen>,
+    seen: Observed<Seen>,
 }
 
-/// Who has called.
+/// The calls so far.
 #[derive(Debug, Default)]
 struct Seen {
-    /// By account and action; denied calls included.
+    /// By account and action, including denied calls.
     calls: BTreeMap<(String, String), u64>,
     keys: BTreeMap<String, BTreeSet<String>>,
-    /// By code of the error.
+    /// By error code.
     refused: BTreeMap<String, u64>,
 }
 
 impl Accounts {
     pub(crate) async fn start(directory: &Arc<Directory>, region: &str) -> Self {
-        let gate = Arc::new(Gate {
+        let endpoint = Arc::new(Endpoint {
             directory: Arc::clone(directory),
             region: region.to_owned(),
-            denials: Denials::default(),
+            permissions: Permissions::default(),
             accounts: Mutex::default(),
-            seen: Book::new(Seen::default()),
+            seen: Observed::new(Seen::default()),
         });
         Self {
-            server: Server::start(Arc::clone(&gate)).await,
-            gate,
+            server: Server::start(Arc::clone(&endpoint)).await,
+            endpoint,
         }
     }
 
@@ -64,43 +64,42 @@ impl Accounts {
         self.server.endpoint_url()
     }
 
-    /// What an account has, past the gate.
+    /// The Kinesis of an account, without authentication.
     pub(crate) async fn kinesis(&self, account: &str) -> Arc<InMemoryKinesis> {
-        Arc::clone(&self.gate.account(account).await.kinesis)
+        Arc::clone(&self.endpoint.account(account).await.kinesis)
     }
 
-    /// From now on a user, a role or a session, by its ARN, may not do `action`
-    /// (`kinesis:PutRecords`).
+    /// Denies `action` (such as `kinesis:PutRecords`) to the user, role or session with this ARN.
     pub(crate) fn deny(&self, principal: &str, action: &str) {
-        self.gate.denials.deny(principal, action);
+        self.endpoint.permissions.deny(principal, action);
     }
 
-    /// Takes back a [`deny`](Self::deny).
+    /// Revokes a [`deny`](Self::deny).
     pub(crate) fn allow(&self, principal: &str, action: &str) {
-        self.gate.denials.allow(principal, action);
+        self.endpoint.permissions.allow(principal, action);
     }
 
-    /// How often an account has called an action (`PutRecords`).
+    /// Number of calls of an action (such as `PutRecords`) by an account.
     pub(crate) fn calls(&self, account: &str, action: &str) -> u64 {
-        self.gate.seen.read(|seen| seen.calls(account, action))
+        self.endpoint.seen.read(|seen| seen.calls(account, action))
     }
 
-    /// Returns once an account has called an action at least `count` times.
+    /// Waits until an account has called an action at least `count` times.
     pub(crate) async fn until_called(&self, account: &str, action: &str, count: u64) {
         let enough = |seen: &Seen| seen.calls(account, action) >= count;
-        self.gate.seen.until(enough).await;
+        self.endpoint.seen.until(enough).await;
     }
 
     /// The access keys that an account has called with.
     pub(crate) fn keys(&self, account: &str) -> BTreeSet<String> {
         let keys = |seen: &Seen| seen.keys.get(account).cloned();
-        self.gate.seen.read(keys).unwrap_or_default()
+        self.endpoint.seen.read(keys).unwrap_or_default()
     }
 
-    /// How many requests failed at the gate with an error of this code.
+    /// Number of requests that authentication refused with this error code.
     pub(crate) fn refused(&self, code: &str) -> u64 {
         let count = |seen: &Seen| seen.refused.get(code).copied();
-        self.gate.seen.read(count).unwrap_or(0)
+        self.endpoint.seen.read(count).unwrap_or(0)
     }
 }
 
@@ -118,7 +117,7 @@ impl Seen {
     }
 }
 
-impl Gate {
+impl Endpoint {
     async fn account(&self, account: &str) -> Arc<Account> {
         let mut accounts = self.accounts.lock().await;
         if let Some(known) = accounts.get(account) {
@@ -129,7 +128,7 @@ impl Gate {
         opened
     }
 
-    /// Whose account the request goes to; else code and words.
+    /// Authenticates and authorizes a request; the error has a code and a message.
     fn admit(&self, head: &Parts, body: &[u8]) -> Result<Caller, (&'static str, String)> {
         let scope = Scope {
             service: "kinesis",
@@ -142,13 +141,13 @@ impl Gate {
         let action = target.and_then(|target| target.split('.').nth(1));
         let action = action.unwrap_or_default();
         self.seen.note(|seen| seen.note(&caller, action));
-        let checked = self.denials.check(&caller, &self.region, action, body);
+        let checked = self.permissions.check(&caller, &self.region, action, body);
         checked.map_err(|words| ("AccessDeniedException", words))?;
         Ok(caller)
     }
 }
 
-impl Respond for Gate {
+impl Respond for Endpoint {
     fn directory(&self) -> &Directory {
         &self.directory
     }

@@ -1,4 +1,4 @@
-//! Ways to credentials outside of the options: environment, web identity, profiles; and none at all.
+//! Credentials from outside the options: environment, web identity and profiles, or none.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,14 +12,14 @@ use super::cloud::{Cloud, HOME, Options, REGION, SINK, SOURCE, statement};
 use super::directory::User;
 use crate::process::{COMMAND, folder};
 
-/// A command with nothing around it but an empty home and what is put there.
-struct Outside<'a> {
+/// A command with an empty home folder and a controlled environment.
+struct CleanCommand<'a> {
     cloud: &'a Cloud,
     home: PathBuf,
     environment: Vec<(&'static str, String)>,
 }
 
-impl<'a> Outside<'a> {
+impl<'a> CleanCommand<'a> {
     fn of(cloud: &'a Cloud) -> Self {
         let environment = vec![("AWS_EC2_METADATA_DISABLED", "true".to_owned())];
         Self {
@@ -34,7 +34,7 @@ impl<'a> Outside<'a> {
         self
     }
 
-    /// A file in the home whose path is in the environment.
+    /// Writes a file into the home folder and puts its path into the environment.
     fn file(self, name: &'static str, text: &str) -> Self {
         let path = self.home.join(name.to_lowercase());
         fs::write(&path, text).unwrap();
@@ -52,7 +52,7 @@ impl<'a> Outside<'a> {
             .set("AWS_SECRET_ACCESS_KEY", &user.secret)
     }
 
-    /// A token that assumes a role of the account of the source.
+    /// A token that assumes a role of the source account.
     fn web_identity(self) -> Self {
         let role = Role {
             web_identity_token: Some("token-of-a-pod".to_owned()),
@@ -74,7 +74,7 @@ impl<'a> Outside<'a> {
         )
     }
 
-    /// How a statement on the stream `words` ends, in a table with these options.
+    /// Runs a statement on a table of the stream `words` with these options.
     async fn run(&self, arguments: &[&str], options: &Options) -> Output {
         let table = statement("EXTERNAL TABLE", "words", "words", options);
         let text = format!("{table}; SELECT count(*) AS n FROM words");
@@ -94,7 +94,7 @@ impl<'a> Outside<'a> {
         self.account_by(&["--region", REGION], options).await
     }
 
-    /// The same with other arguments than the region.
+    /// The same, with other arguments than the region.
     async fn account_by(&self, arguments: &[&str], options: &Options) -> String {
         let url = self.cloud.accounts.endpoint_url();
         let arguments = [&["--endpoint-url", &url], arguments].concat();
@@ -107,7 +107,7 @@ impl<'a> Outside<'a> {
         account.map_or(printed.clone(), |(account, _)| (*account).to_owned())
     }
 
-    /// What is said where it does not work out.
+    /// The error output of a run that must fail.
     async fn error(&self, arguments: &[&str], options: &Options) -> String {
         let output = self.run(arguments, options).await;
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -131,28 +131,28 @@ fn profile(name: &str) -> Options {
 }
 
 #[tokio::test]
-async fn the_environment_comes_before_web_identity_and_that_before_a_profile() {
+async fn environment_precedes_web_identity_which_precedes_profile() {
     let cloud = three_accounts().await;
     let of_profile = cloud.directory.add_user(SINK, "profile");
-    let outside = Outside::of(&cloud).profile("default", &of_profile);
-    assert_eq!(outside.account(&Options::new()).await, SINK);
-    let outside = outside.web_identity();
-    assert_eq!(outside.account(&Options::new()).await, SOURCE);
+    let command = CleanCommand::of(&cloud).profile("default", &of_profile);
+    assert_eq!(command.account(&Options::new()).await, SINK);
+    let command = command.web_identity();
+    assert_eq!(command.account(&Options::new()).await, SOURCE);
     let calls = cloud.sts.calls("AssumeRoleWithWebIdentity");
     assert_eq!(calls.len(), 1);
-    let outside = outside.keys(&cloud.ada);
-    assert_eq!(outside.account(&Options::new()).await, HOME);
-    // What the table says comes before them all.
-    assert_eq!(outside.account(&profile("default")).await, SINK);
+    let command = command.keys(&cloud.ada);
+    assert_eq!(command.account(&Options::new()).await, HOME);
+    // Table options precede them all.
+    assert_eq!(command.account(&profile("default")).await, SINK);
 }
 
 #[tokio::test]
-async fn a_role_of_the_options_is_assumed_by_who_the_environment_names() {
+async fn a_role_of_the_options_is_assumed_by_the_environment_credentials() {
     let cloud = three_accounts().await;
     let role = cloud.role(SINK, "reader", None);
-    let outside = Outside::of(&cloud).keys(&cloud.ada).sts();
+    let command = CleanCommand::of(&cloud).keys(&cloud.ada).sts();
     let options = vec![("stsRoleArn", role.clone())];
-    assert_eq!(outside.account(&options).await, SINK);
+    assert_eq!(command.account(&options).await, SINK);
     let calls = cloud.sts.assumed(&role);
     assert_eq!(calls.len(), 1);
     let key = cloud.ada.access_key_id.clone();
@@ -163,60 +163,60 @@ async fn a_role_of_the_options_is_assumed_by_who_the_environment_names() {
 #[tokio::test]
 async fn a_role_of_the_options_is_assumed_by_a_web_identity() {
     let cloud = three_accounts().await;
-    let outside = Outside::of(&cloud).web_identity();
+    let command = CleanCommand::of(&cloud).web_identity();
     let pod = format!("arn:aws:iam::{SOURCE}:role/pod");
     let role = Role::new(SINK, "reader").trusting(&pod);
     let role = cloud.directory.add_role(role);
     let options = vec![("stsRoleArn", role)];
-    assert_eq!(outside.account(&options).await, SINK);
+    assert_eq!(command.account(&options).await, SINK);
 }
 
 #[tokio::test]
-async fn a_profile_has_keys_or_a_role_that_another_profile_assumes() {
+async fn a_profile_provides_keys_or_a_role_of_another_profile() {
     let cloud = three_accounts().await;
     let role = cloud.role(SINK, "reader", None);
     let config = format!(
         "[profile away]\nrole_arn = {role}\nsource_profile = own\nrole_session_name = from-file\n"
     );
-    let outside = Outside::of(&cloud)
+    let command = CleanCommand::of(&cloud)
         .profile("own", &cloud.ada)
         .file("AWS_CONFIG_FILE", &config)
         .sts();
-    assert_eq!(outside.account(&profile("own")).await, HOME);
-    assert_eq!(outside.account(&profile("away")).await, SINK);
+    assert_eq!(command.account(&profile("own")).await, HOME);
+    assert_eq!(command.account(&profile("away")).await, SINK);
     let calls = cloud.sts.assumed(&role);
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].session_name.as_deref(), Some("from-file"));
 }
 
 #[tokio::test]
-async fn a_profile_says_the_region_where_nothing_else_does() {
+async fn a_profile_provides_the_region_if_nothing_else_does() {
     let cloud = three_accounts().await;
     let config = format!("[default]\nregion = us-west-2\n[profile own]\nregion = {REGION}\n");
-    let outside = Outside::of(&cloud)
+    let command = CleanCommand::of(&cloud)
         .profile("own", &cloud.ada)
         .file("AWS_CONFIG_FILE", &config);
-    assert_eq!(outside.account_by(&[], &profile("own")).await, HOME);
+    assert_eq!(command.account_by(&[], &profile("own")).await, HOME);
 }
 
 #[tokio::test]
-async fn a_profile_that_is_not_there_is_named() {
+async fn a_missing_profile_is_reported() {
     let cloud = Cloud::new().await;
-    let outside = Outside::of(&cloud).profile("own", &cloud.ada);
+    let command = CleanCommand::of(&cloud).profile("own", &cloud.ada);
     let url = cloud.accounts.endpoint_url();
     let arguments = ["--endpoint-url", &url, "--region", REGION];
-    let text = outside.error(&arguments, &profile("nowhere")).await;
+    let text = command.error(&arguments, &profile("nowhere")).await;
     assert!(text.contains("profile 'nowhere'"), "{text}");
 }
 
 #[tokio::test]
-async fn without_credentials_all_places_are_listed_and_nothing_is_waited_for() {
+async fn without_credentials_all_sources_are_listed_without_delay() {
     let cloud = Cloud::new().await;
     let began = Instant::now();
     let url = cloud.accounts.endpoint_url();
     let arguments = ["--endpoint-url", &url, "--region", REGION];
-    let outside = Outside::of(&cloud);
-    let text = outside.error(&arguments, &Options::new()).await;
+    let command = CleanCommand::of(&cloud);
+    let text = command.error(&arguments, &Options::new()).await;
     assert!(began.elapsed() < Duration::from_secs(10), "{text}");
     for place in [
         "environment: ",
@@ -232,13 +232,13 @@ async fn without_credentials_all_places_are_listed_and_nothing_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_names_no_region_says_where_to_set_one() {
+async fn an_endpoint_without_a_region_says_where_to_set_one() {
     let cloud = Cloud::new().await;
     let url = cloud.accounts.endpoint_url();
     let url = url.replace("127.0.0.1", "localhost");
-    let outside = Outside::of(&cloud).keys(&cloud.ada);
+    let command = CleanCommand::of(&cloud).keys(&cloud.ada);
     let arguments = ["--endpoint-url", &url];
-    let text = outside.error(&arguments, &Options::new()).await;
+    let text = command.error(&arguments, &Options::new()).await;
     for part in [&url, "'kinesis.region'", "AWS_REGION", "ARN"] {
         assert!(text.contains(part), "{part}: {text}");
     }

@@ -1,4 +1,4 @@
-//! What a server has been asked, for tests to read and to wait for.
+//! Records what a server was asked, for tests to read and wait for.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// How long a test waits for something that should come at once.
+/// How long a test waits for something that should happen at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(super) struct Book<T>(watch::Sender<T>);
+pub(super) struct Observed<T>(watch::Sender<T>);
 
-impl<T> Book<T> {
+impl<T> Observed<T> {
     pub(super) fn new(empty: T) -> Self {
         Self(watch::Sender::new(empty))
     }
@@ -25,7 +25,7 @@ impl<T> Book<T> {
         read(&self.0.borrow())
     }
 
-    /// Returns once `true_of` what is noted; a test that would wait for ever fails instead.
+    /// Waits until `true_of` holds; fails the test instead of waiting forever.
     pub(super) async fn until(&self, true_of: impl FnMut(&T) -> bool)
     where
         T: fmt::Debug,
@@ -33,10 +33,6 @@ impl<T> Book<T> {
         let mut noted = self.0.subscribe();
         let came = timeout(PATIENCE, noted.wait_for(true_of)).await;
         let came = came.map(|came| drop(came.unwrap()));
-        assert!(
-            came.is_ok(),
-            "waited in vain; noted: {:?}",
-            *self.0.borrow()
-        );
+        assert!(came.is_ok(), "timed out; recorded: {:?}", *self.0.borrow());
     }
 }

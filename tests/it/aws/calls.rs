@@ -1,4 +1,4 @@
-//! A call lands in the account of its caller, if it is let through at all.
+//! The local Kinesis: authenticated calls reach the account of the caller.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use datafusion_kinesis::kinesis::{ApiError, ApiErrorKind, CONNECTION_LOST, Kinesis, Operation};
 use datafusion_kinesis::model::{StreamIdentity, StreamName};
 
-use super::assuming::session;
+use super::assume_role::session;
 use super::directory::User;
 use super::tampered::Tampered;
 use super::{Accounts, Directory, LocalSts, Role};
@@ -19,16 +19,16 @@ use crate::sdk;
 const HOME: &str = "111122223333";
 const AWAY: &str = "444455556666";
 
-/// A user at home, a role away that trusts it, and a stream `words` in both accounts: of one shard
-/// at home, of two away.
-struct Ground {
+/// A home-account user, a role of another account that trusts the user, and a stream `words` in
+/// both accounts: with one shard at home and two in the other account.
+struct Fixture {
     directory: Arc<Directory>,
     accounts: Accounts,
     user: User,
     role: String,
 }
 
-impl Ground {
+impl Fixture {
     async fn new() -> Self {
         let directory = Arc::new(Directory::default());
         let user = directory.add_user(HOME, "ada");
@@ -55,7 +55,7 @@ impl Ground {
         self.client(self.user.credentials())
     }
 
-    /// What a new session of the role calls with.
+    /// The credentials of a new session of the role.
     async fn session(&self) -> Credentials {
         let sts = LocalSts::start(&self.directory).await;
         let sts = sdk::sts(&sts.endpoint_url(), self.user.credentials());
@@ -65,7 +65,7 @@ impl Ground {
     }
 }
 
-/// The ARN of the stream `words` as the caller sees it, else the code of the error.
+/// The ARN of the stream `words` as the caller sees it, or the error code.
 async fn words(client: &Client) -> Result<String, String> {
     let request = client.describe_stream_summary().stream_name("words");
     let answer = request.send().await;
@@ -79,28 +79,28 @@ fn arn(account: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_caller_has_the_streams_of_its_account() {
-    let ground = Ground::new().await;
-    let user = ground.user();
+async fn each_caller_reaches_the_streams_of_its_account() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user();
     assert_eq!(words(&user).await.unwrap(), arn(HOME));
-    let session = ground.session().await;
+    let session = fixture.session().await;
     let key = session.access_key_id().to_owned();
-    let session = ground.client(session);
+    let session = fixture.client(session);
     assert_eq!(words(&session).await.unwrap(), arn(AWAY));
     let put = session
         .put_record()
         .stream_name("words")
         .data(Blob::new("x"));
     let put = put.partition_key("k").send();
-    let (put, ()) = tokio::join!(put, ground.accounts.until_called(AWAY, "PutRecord", 1));
+    let (put, ()) = tokio::join!(put, fixture.accounts.until_called(AWAY, "PutRecord", 1));
     assert!(put.is_ok(), "{put:?}");
-    let away = ground.accounts.kinesis(AWAY).await;
+    let away = fixture.accounts.kinesis(AWAY).await;
     assert_eq!(away.calls(Operation::PutRecord), 1);
     let stream = StreamIdentity::parse("words").unwrap();
     assert_eq!(away.describe_stream(&stream).await.unwrap().open_shards, 2);
-    assert_eq!(ground.accounts.calls(HOME, "DescribeStreamSummary"), 1);
-    assert_eq!(ground.accounts.calls(HOME, "PutRecord"), 0);
-    assert_eq!(ground.accounts.keys(AWAY), [key].into());
+    assert_eq!(fixture.accounts.calls(HOME, "DescribeStreamSummary"), 1);
+    assert_eq!(fixture.accounts.calls(HOME, "PutRecord"), 0);
+    assert_eq!(fixture.accounts.keys(AWAY), [key].into());
     let request = user.describe_stream_summary().stream_arn(arn(AWAY));
     let error = request.send().await.unwrap_err();
     assert_eq!(error.code(), Some("AccessDeniedException"));
@@ -109,21 +109,23 @@ async fn each_caller_has_the_streams_of_its_account() {
 }
 
 #[tokio::test]
-async fn keys_tokens_signatures_and_regions_have_to_be_right() {
-    let ground = Ground::new().await;
-    let wrong = |key: &str| ground.client(Credentials::new(key, "wrong", None, None, "test"));
-    let error = words(&wrong(&ground.user.access_key_id)).await.unwrap_err();
+async fn wrong_keys_tokens_signatures_and_regions_are_refused() {
+    let fixture = Fixture::new().await;
+    let wrong = |key: &str| fixture.client(Credentials::new(key, "wrong", None, None, "test"));
+    let error = words(&wrong(&fixture.user.access_key_id))
+        .await
+        .unwrap_err();
     assert_eq!(error, "InvalidSignatureException");
     let error = words(&wrong("AKIDNOBODY")).await.unwrap_err();
     assert_eq!(error, "UnrecognizedClientException");
-    let url = ground.accounts.endpoint_url();
-    let elsewhere = sdk::client_as(&url, "us-east-1", ground.user.credentials());
+    let url = fixture.accounts.endpoint_url();
+    let elsewhere = sdk::client_as(&url, "us-east-1", fixture.user.credentials());
     let request = elsewhere.list_streams().send().await.unwrap_err();
     assert_eq!(request.code(), Some("InvalidSignatureException"));
     let told = "Credential should be scoped to a valid region.";
     assert_eq!(request.message(), Some(told));
-    assert_eq!(ground.accounts.refused("InvalidSignatureException"), 2);
-    assert_eq!(ground.accounts.calls(HOME, "ListStreams"), 0);
+    assert_eq!(fixture.accounts.refused("InvalidSignatureException"), 2);
+    assert_eq!(fixture.accounts.calls(HOME, "ListStreams"), 0);
     let changes: [fn(&mut HttpRequest); 3] = [
         |request| {
             let target = "Kinesis_20131202.DescribeLimits";
@@ -137,36 +139,36 @@ async fn keys_tokens_signatures_and_regions_have_to_be_right() {
         },
     ];
     for change in changes {
-        let changed = ground.user().list_streams().customize();
+        let changed = fixture.user().list_streams().customize();
         let changed = changed.interceptor(Tampered(change)).send().await;
         let error = changed.unwrap_err();
         assert_eq!(error.code(), Some("InvalidSignatureException"));
     }
-    assert!(ground.user().list_streams().send().await.is_ok());
+    assert!(fixture.user().list_streams().send().await.is_ok());
 }
 
 #[tokio::test]
-async fn a_session_that_is_over_is_refused() {
-    let ground = Ground::new().await;
-    let client = ground.client(ground.session().await);
+async fn an_expired_session_is_refused() {
+    let fixture = Fixture::new().await;
+    let client = fixture.client(fixture.session().await);
     assert!(words(&client).await.is_ok());
-    ground.directory.end_sessions(&ground.role);
+    fixture.directory.end_sessions(&fixture.role);
     assert_eq!(words(&client).await.unwrap_err(), "ExpiredTokenException");
-    assert_eq!(ground.accounts.refused("ExpiredTokenException"), 1);
-    assert_eq!(ground.accounts.calls(AWAY, "DescribeStreamSummary"), 1);
+    assert_eq!(fixture.accounts.refused("ExpiredTokenException"), 1);
+    assert_eq!(fixture.accounts.calls(AWAY, "DescribeStreamSummary"), 1);
 }
 
 #[tokio::test]
-async fn what_is_denied_is_refused_until_it_is_allowed() {
-    let ground = Ground::new().await;
-    let session = ground.client(ground.session().await);
+async fn a_denied_action_is_refused_until_it_is_allowed() {
+    let fixture = Fixture::new().await;
+    let session = fixture.client(fixture.session().await);
     let action = "kinesis:DescribeStreamSummary";
     let principals = [
-        &ground.role,
+        &fixture.role,
         "arn:aws:sts::444455556666:assumed-role/writer/test",
     ];
     for principal in principals {
-        ground.accounts.deny(principal, action);
+        fixture.accounts.deny(principal, action);
         let request = session.describe_stream_summary().stream_name("words");
         let error = request.send().await.unwrap_err();
         assert_eq!(error.code(), Some("AccessDeniedException"));
@@ -180,17 +182,17 @@ async fn what_is_denied_is_refused_until_it_is_allowed() {
             )
         );
         assert!(session.list_streams().send().await.is_ok());
-        assert!(words(&ground.user()).await.is_ok());
-        ground.accounts.allow(principal, action);
+        assert!(words(&fixture.user()).await.is_ok());
+        fixture.accounts.allow(principal, action);
         assert!(words(&session).await.is_ok());
     }
 }
 
 #[tokio::test]
-async fn faults_of_an_account_pass_the_gate() {
-    let ground = Ground::new().await;
-    let user = ground.user();
-    let home = ground.accounts.kinesis(HOME).await;
+async fn faults_of_an_account_reach_the_client() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user();
+    let home = fixture.accounts.kinesis(HOME).await;
     let operation = Operation::ListStreams;
     home.fail_next(
         operation,
@@ -207,9 +209,9 @@ async fn faults_of_an_account_pass_the_gate() {
 
 #[tokio::test]
 async fn a_client_with_a_wrong_clock_is_refused_once() {
-    let ground = Ground::new().await;
-    ground.directory.set_seconds_ahead(3_600);
-    let user = ground.user();
+    let fixture = Fixture::new().await;
+    fixture.directory.set_seconds_ahead(3_600);
+    let user = fixture.user();
     assert_eq!(words(&user).await.unwrap_err(), "InvalidSignatureException");
     assert!(words(&user).await.is_ok());
 }

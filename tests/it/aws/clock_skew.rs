@@ -1,11 +1,11 @@
-//! A service whose clock is not that of this machine.
+//! Clients whose clock differs from the service's.
 
 use datafusion_kinesis::ErrorKind;
 
 use super::cloud::{Cloud, HOME, SOURCE, with};
 
 #[tokio::test]
-async fn a_clock_ten_minutes_off_is_made_up_for() {
+async fn a_skew_of_ten_minutes_is_corrected() {
     for seconds in [600, -600] {
         let cloud = Cloud::new().await;
         cloud.stream(HOME, "words", 2).await;
@@ -15,14 +15,14 @@ async fn a_clock_ten_minutes_off_is_made_up_for() {
         cloud.table("words", &hasty).await;
         let count = cloud.world.number("SELECT count(*) FROM words").await;
         assert_eq!(count, 10);
-        // The first answer tells the time, and what is signed after it is right.
+        // The first response tells the time, so later signatures are valid.
         let refused = cloud.accounts.refused("InvalidSignatureException");
         assert_eq!(refused, 1, "{seconds}");
     }
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_named_where_nothing_is_tried_again() {
+async fn without_retries_the_error_reports_the_skew() {
     let cloud = Cloud::new().await;
     cloud.stream(HOME, "words", 1).await;
     cloud.directory.set_seconds_ahead(600);
@@ -34,7 +34,7 @@ async fn a_clock_that_is_off_is_named_where_nothing_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_key_that_nobody_knows_is_not_put_down_to_the_clock() {
+async fn an_unknown_key_is_not_blamed_on_the_clock() {
     let cloud = Cloud::new().await;
     cloud.stream(HOME, "words", 1).await;
     cloud.directory.set_seconds_ahead(600);
@@ -50,7 +50,7 @@ async fn a_key_that_nobody_knows_is_not_put_down_to_the_clock() {
 }
 
 #[tokio::test]
-async fn roles_are_assumed_over_clocks_that_are_apart_by_less_than_a_session() {
+async fn roles_are_assumed_despite_a_skew_shorter_than_a_session() {
     for seconds in [600, -600, 7_200] {
         let cloud = Cloud::new().await;
         cloud.stream(SOURCE, "words", 1).await;
@@ -66,7 +66,7 @@ async fn roles_are_assumed_over_clocks_that_are_apart_by_less_than_a_session() {
 }
 
 #[tokio::test]
-async fn sessions_that_come_expired_point_at_the_clock() {
+async fn sessions_that_arrive_expired_point_to_the_clock() {
     let cloud = Cloud::new().await;
     cloud.stream(SOURCE, "words", 1).await;
     cloud.directory.set_seconds_ahead(-7_200);

@@ -1,4 +1,4 @@
-//! A small HTTP server on loopback, whose answers are dated by the clock of AWS.
+//! A small HTTP server on loopback, which dates its responses by the clock of AWS.
 
 use std::convert::identity;
 use std::io;
@@ -22,10 +22,10 @@ use super::directory::Directory;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// The id that every request gets.
+/// The id of every request.
 pub(super) const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000001";
 
-/// Ends when it is dropped, with all of its connections.
+/// Stops when dropped, with all of its connections.
 #[derive(Debug)]
 pub(super) struct Server {
     address: SocketAddr,
@@ -38,7 +38,7 @@ impl Drop for Server {
     }
 }
 
-/// Answers requests; an error closes the connection without an answer.
+/// Handles requests; an error closes the connection without a response.
 pub(super) trait Respond: Send + Sync + 'static {
     fn directory(&self) -> &Directory;
 
@@ -79,7 +79,7 @@ async fn serve(connection: TcpStream, service: Arc<impl Respond>) {
     connection.set_nodelay(true).unwrap();
     let answer = service_fn(|request| answer(Arc::clone(&service), request));
     let serving = http1::Builder::new().serve_connection(TokioIo::new(connection), answer);
-    // A client that is gone, or one that is to see its connection break.
+    // The client is gone, or the test breaks its connection.
     serving.await.map_or_else(drop, identity);
 }
 
@@ -94,7 +94,7 @@ async fn answer(service: Arc<impl Respond>, request: Request<Incoming>) -> io::R
     Ok(answer)
 }
 
-/// An answer of text.
+/// A response with a text body.
 pub(super) fn text(status: StatusCode, content_type: &'static str, body: String) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;

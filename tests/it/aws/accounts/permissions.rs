@@ -1,4 +1,4 @@
-//! Who may do what: everything within the own account, but for what a test forbids.
+//! Permissions: every action within the own account, except those that a test denies.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::aws::directory::Caller;
 
-/// Principals, by ARN, and what each may not do.
+/// Principals by ARN, with the actions denied to them.
 #[derive(Debug, Default)]
-pub(super) struct Denials(Mutex<BTreeSet<(String, String)>>);
+pub(super) struct Permissions(Mutex<BTreeSet<(String, String)>>);
 
-impl Denials {
+impl Permissions {
     pub(super) fn deny(&self, principal: &str, action: &str) {
         let denial = (principal.to_owned(), action.to_owned());
         self.0.lock().unwrap().insert(denial);
@@ -22,7 +22,7 @@ impl Denials {
         self.0.lock().unwrap().remove(&denial);
     }
 
-    /// Refuses in words.
+    /// Returns the message of AWS if the action is denied.
     pub(super) fn check(
         &self,
         caller: &Caller,
@@ -32,7 +32,7 @@ impl Denials {
     ) -> Result<(), String> {
         let action = format!("kinesis:{action}");
         let resource = resource(caller, region, body);
-        // The streams here have no policies of their own, which is what other accounts would need.
+        // Streams have no resource policies here, so other accounts have no access.
         let foreign = resource.split(':').nth(4);
         let foreign = foreign.is_some_and(|account| account != caller.account);
         let denied = [Some(&caller.arn), caller.role.as_ref()]
@@ -55,7 +55,7 @@ impl Denials {
     }
 }
 
-/// The ARN of the stream that a request names, `*` where it names none.
+/// The ARN of the stream that a request names, or `*`.
 fn resource(caller: &Caller, region: &str, body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     if let Some(arn) = body["StreamARN"].as_str() {

@@ -1,10 +1,10 @@
-//! What Kinesis refuses to a caller, and what the error says to do.
+//! Errors of denied actions and their advice.
 
 use datafusion_kinesis::ErrorKind;
 
 use super::cloud::{Cloud, REGION, SOURCE, statement, with};
 
-/// What each operation is needed for.
+/// A statement that needs each operation.
 const NEEDED: [(&str, &str); 4] = [
     ("ListShards", "SELECT * FROM words"),
     ("GetShardIterator", "SELECT * FROM words"),
@@ -15,7 +15,7 @@ const NEEDED: [(&str, &str); 4] = [
     ),
 ];
 
-/// Asserts that `text` names what is denied, and of which stream.
+/// Asserts that `text` names the denied action and its stream.
 fn assert_names(kind: ErrorKind, text: &str, action: &str, stream: &str) {
     assert_eq!(kind, ErrorKind::AccessDenied, "{action}: {text}");
     for part in [
@@ -28,7 +28,7 @@ fn assert_names(kind: ErrorKind, text: &str, action: &str, stream: &str) {
 }
 
 #[tokio::test]
-async fn a_denied_action_is_named_with_its_stream() {
+async fn a_denied_action_is_reported_with_its_stream() {
     let cloud = Cloud::new().await;
     cloud.stream(SOURCE, "words", 1).await;
     cloud.put(SOURCE, "words", 0..3).await;
@@ -49,7 +49,7 @@ async fn a_denied_action_is_named_with_its_stream() {
             let (kind, text) = cloud.world.refusal(statement).await;
             assert_names(kind, &text, operation, named);
             if operation == "GetRecords" && named == "'words'" {
-                // It tells the service no name, which cannot say one then.
+                // GetRecords does not send a stream name, so the service cannot report it.
                 let advice = "allow kinesis:GetRecords on stream 'words'";
                 assert!(text.contains(advice), "{text}");
             }
@@ -61,7 +61,7 @@ async fn a_denied_action_is_named_with_its_stream() {
 }
 
 #[tokio::test]
-async fn a_region_that_is_not_the_endpoints_is_told_with_the_option() {
+async fn a_region_other_than_the_endpoints_is_reported_with_the_option() {
     let cloud = Cloud::new().await;
     cloud.stream(SOURCE, "words", 1).await;
     let elsewhere = with(cloud.keys(), &[("kinesisRegion", "us-east-1")]);

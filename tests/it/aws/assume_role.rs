@@ -1,6 +1,6 @@
-//! Roles are assumed by those they trust only, for as long as they allow.
+//! The local STS: only trusted callers assume roles, for the allowed duration.
 
-mod troubled;
+mod faults;
 
 use std::sync::Arc;
 
@@ -18,15 +18,15 @@ use crate::sdk;
 const HOME: &str = "111122223333";
 const AWAY: &str = "444455556666";
 
-/// A user at home, and a role away that trusts the account of the user.
-struct Ground {
+/// A home-account user, and a role of another account that trusts the home account.
+struct Fixture {
     directory: Arc<Directory>,
     sts: LocalSts,
     user: User,
     role: String,
 }
 
-impl Ground {
+impl Fixture {
     async fn new() -> Self {
         let directory = Arc::new(Directory::default());
         let user = directory.add_user(HOME, "ada");
@@ -71,7 +71,7 @@ pub(super) fn session(said: &aws_sdk_sts::types::Credentials) -> Credentials {
     )
 }
 
-/// Code and words of the refusal.
+/// Code and message of the error.
 async fn refusal(request: AssumeRoleFluentBuilder) -> (String, String) {
     let error = request.send().await.unwrap_err();
     let code = error.code().unwrap_or_default().to_owned();
@@ -90,22 +90,22 @@ async fn caller(client: &Client) -> Result<String, String> {
 }
 
 #[tokio::test]
-async fn a_session_is_of_the_role_and_the_call_is_on_record() {
-    let ground = Ground::new().await;
-    let user = ground.user();
-    assert_eq!(caller(&user).await.unwrap(), ground.user.arn);
-    let request = ground.assume(&user).duration_seconds(900).external_id("x");
+async fn a_session_belongs_to_the_role_and_the_call_is_recorded() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user();
+    assert_eq!(caller(&user).await.unwrap(), fixture.user.arn);
+    let request = fixture.assume(&user).duration_seconds(900).external_id("x");
     let answer = request.send().await.unwrap();
     let arn = format!("arn:aws:sts::{AWAY}:assumed-role/reader/test");
     assert_eq!(answer.assumed_role_user.unwrap().arn, arn);
     let said = answer.credentials.unwrap();
     let life = said.expiration.secs() - now();
     assert!((840..=900).contains(&life), "{life}");
-    let client = ground.client(session(&said));
+    let client = fixture.client(session(&said));
     assert_eq!(caller(&client).await.unwrap(), arn);
 
-    assert_eq!(ground.sts.calls("GetCallerIdentity").len(), 2);
-    let calls = ground.sts.assumed(&ground.role);
+    assert_eq!(fixture.sts.calls("GetCallerIdentity").len(), 2);
+    let calls = fixture.sts.assumed(&fixture.role);
     let [call] = calls.as_slice() else {
         panic!("{calls:?}");
     };
@@ -115,25 +115,25 @@ async fn a_session_is_of_the_role_and_the_call_is_on_record() {
     assert_eq!(call.external_id.as_deref(), Some("x"));
     assert_eq!(
         call.access_key_id.as_ref(),
-        Some(&ground.user.access_key_id)
+        Some(&fixture.user.access_key_id)
     );
     assert_eq!(call.region.as_deref(), Some("us-east-1"));
 }
 
-/// In seconds.
+/// The current time in seconds.
 fn now() -> i64 {
     SystemClock.now().0 / 1_000
 }
 
 #[tokio::test]
-async fn keys_tokens_and_signatures_have_to_be_right() {
-    let ground = Ground::new().await;
+async fn wrong_keys_tokens_and_signatures_are_refused() {
+    let fixture = Fixture::new().await;
     let who = async |key: &str, secret: &str, token: Option<&str>| {
         let token = token.map(str::to_owned);
         let credentials = Credentials::new(key, secret, token, None, "test");
-        caller(&ground.client(credentials)).await.unwrap_err()
+        caller(&fixture.client(credentials)).await.unwrap_err()
     };
-    let user = &ground.user;
+    let user = &fixture.user;
     let (key, secret) = (user.access_key_id.as_str(), user.secret.as_str());
     assert_eq!(who(key, "wrong", None).await, "SignatureDoesNotMatch");
     assert_eq!(
@@ -144,14 +144,14 @@ async fn keys_tokens_and_signatures_have_to_be_right() {
         who(key, secret, Some("token")).await,
         "InvalidClientTokenId"
     );
-    let session = ground.session().await;
+    let session = fixture.session().await;
     let (key, secret) = (session.access_key_id(), session.secret_access_key());
     assert_eq!(who(key, secret, None).await, "InvalidClientTokenId");
     assert_eq!(
         who(key, secret, Some("other")).await,
         "InvalidClientTokenId"
     );
-    let unsigned = ground.user().get_caller_identity().customize();
+    let unsigned = fixture.user().get_caller_identity().customize();
     let unsigned = unsigned.interceptor(Tampered(|request| {
         request.headers_mut().remove("authorization");
     }));
@@ -160,62 +160,62 @@ async fn keys_tokens_and_signatures_have_to_be_right() {
 }
 
 #[tokio::test]
-async fn sessions_end_by_themselves_and_at_once_when_told() {
-    let ground = Ground::new().await;
-    let client = ground.client(ground.session().await);
+async fn sessions_expire_and_can_be_ended() {
+    let fixture = Fixture::new().await;
+    let client = fixture.client(fixture.session().await);
     assert!(caller(&client).await.is_ok());
-    ground.directory.end_sessions(&ground.role);
+    fixture.directory.end_sessions(&fixture.role);
     assert_eq!(caller(&client).await.unwrap_err(), "ExpiredToken");
-    ground
+    fixture
         .directory
-        .change_role(&ground.role, |role| role.session_millis = Some(0));
-    let answer = ground.assume(&ground.user()).send().await.unwrap();
+        .change_role(&fixture.role, |role| role.session_millis = Some(0));
+    let answer = fixture.assume(&fixture.user()).send().await.unwrap();
     let said = answer.credentials.unwrap();
     assert!(said.expiration.secs() <= now());
-    let client = ground.client(session(&said));
+    let client = fixture.client(session(&said));
     assert_eq!(caller(&client).await.unwrap_err(), "ExpiredToken");
 }
 
 #[tokio::test]
-async fn a_role_is_assumed_by_whom_it_trusts() {
-    let ground = Ground::new().await;
-    let user = ground.user();
+async fn only_trusted_principals_can_assume_a_role() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user();
     let trust = |principal: &str| {
         let trusted = vec![principal.to_owned()];
-        ground
+        fixture
             .directory
-            .change_role(&ground.role, |role| role.trusted = trusted);
+            .change_role(&fixture.role, |role| role.trusted = trusted);
     };
     trust("arn:aws:iam::111122223333:user/grace");
-    let (code, words) = refusal(ground.assume(&user)).await;
+    let (code, words) = refusal(fixture.assume(&user)).await;
     assert_eq!(code, "AccessDenied");
     assert_eq!(
         words,
         "User: arn:aws:iam::111122223333:user/ada is not authorized to perform: sts:AssumeRole on \
          resource: arn:aws:iam::444455556666:role/reader"
     );
-    trust(&ground.user.arn);
-    assert!(ground.assume(&user).send().await.is_ok());
-    let between = Role::new(HOME, "between").trusting(&ground.user.arn);
-    let between = ground.directory.add_role(between);
+    trust(&fixture.user.arn);
+    assert!(fixture.assume(&user).send().await.is_ok());
+    let between = Role::new(HOME, "between").trusting(&fixture.user.arn);
+    let between = fixture.directory.add_role(between);
     trust(&between);
-    assert_eq!(self::code(ground.assume(&user)).await, "AccessDenied");
-    let first = ground.assume(&user).role_arn(&between).send().await;
-    let chained = ground.client(session(&first.unwrap().credentials.unwrap()));
-    assert!(ground.assume(&chained).send().await.is_ok());
+    assert_eq!(self::code(fixture.assume(&user)).await, "AccessDenied");
+    let first = fixture.assume(&user).role_arn(&between).send().await;
+    let chained = fixture.client(session(&first.unwrap().credentials.unwrap()));
+    assert!(fixture.assume(&chained).send().await.is_ok());
 }
 
 #[tokio::test]
-async fn external_id_duration_and_name_are_checked() {
-    let ground = Ground::new().await;
-    let user = ground.user();
-    ground.directory.change_role(&ground.role, |role| {
+async fn external_id_duration_and_session_name_are_validated() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user();
+    fixture.directory.change_role(&fixture.role, |role| {
         role.external_id = Some("only this".to_owned());
         role.max_session_seconds = 7_200;
         role.trusted.push(role.arn());
     });
-    let right = || ground.assume(&user).external_id("only this");
-    assert_eq!(code(ground.assume(&user)).await, "AccessDenied");
+    let right = || fixture.assume(&user).external_id("only this");
+    assert_eq!(code(fixture.assume(&user)).await, "AccessDenied");
     assert_eq!(code(right().external_id("that")).await, "AccessDenied");
     for seconds in [899, 7_201, 43_201] {
         let request = right().duration_seconds(seconds);
@@ -226,8 +226,8 @@ async fn external_id_duration_and_name_are_checked() {
         assert_eq!(code(request).await, "ValidationError", "{name}");
     }
     let answer = right().duration_seconds(7_200).send().await.unwrap();
-    let chained = ground.client(session(&answer.credentials.unwrap()));
-    let again = ground.assume(&chained).external_id("only this");
+    let chained = fixture.client(session(&answer.credentials.unwrap()));
+    let again = fixture.assume(&chained).external_id("only this");
     let (code, words) = refusal(again.clone().duration_seconds(3_601)).await;
     assert_eq!(code, "ValidationError");
     assert!(words.contains("role chaining"), "{words}");
@@ -235,25 +235,25 @@ async fn external_id_duration_and_name_are_checked() {
 }
 
 #[tokio::test]
-async fn a_token_of_an_identity_provider_needs_no_signature() {
-    let ground = Ground::new().await;
-    let client = ground.user();
+async fn a_web_identity_token_needs_no_signature() {
+    let fixture = Fixture::new().await;
+    let client = fixture.user();
     let assume = |token: &str| {
         let request = client.assume_role_with_web_identity();
-        let request = request.role_arn(&ground.role).role_session_name("pod");
+        let request = request.role_arn(&fixture.role).role_session_name("pod");
         request.web_identity_token(token).send()
     };
     let error = assume("token+of/pod=").await.unwrap_err();
     assert_eq!(error.code(), Some("AccessDenied"));
-    ground.directory.change_role(&ground.role, |role| {
+    fixture.directory.change_role(&fixture.role, |role| {
         role.web_identity_token = Some("token+of/pod=".to_owned());
     });
     let error = assume("another").await.unwrap_err();
     assert_eq!(error.code(), Some("InvalidIdentityToken"));
     let answer = assume("token+of/pod=").await.unwrap();
-    let client = ground.client(session(&answer.credentials.unwrap()));
+    let client = fixture.client(session(&answer.credentials.unwrap()));
     let arn = format!("arn:aws:sts::{AWAY}:assumed-role/reader/pod");
     assert_eq!(caller(&client).await.unwrap(), arn);
-    let calls = ground.sts.calls("AssumeRoleWithWebIdentity");
+    let calls = fixture.sts.calls("AssumeRoleWithWebIdentity");
     assert!(calls.iter().all(|call| call.access_key_id.is_none()));
 }
