@@ -1,39 +1,39 @@
-//! Streaming queries over a simulated stream, on paused time.
+//! Streaming queries over a simulated stream, with paused time.
 
-mod changed;
-mod checkpoints;
-mod committers;
+mod changed_statement;
+pub(crate) mod checkpoint_log;
+mod crash_points;
+mod damaged_checkpoints;
 mod data_loss;
 mod dataframes;
-mod ending;
+#[cfg(feature = "dynamodb")]
+mod dynamodb_log;
+pub(crate) mod fault_proxy;
 pub(crate) mod fencing;
-mod files;
 mod first_tick;
-pub(crate) mod front;
 mod housekeeping;
 mod idle;
 mod in_order;
-mod killed_anywhere;
+mod joined_files;
+mod latency;
 mod latest;
-pub(crate) mod ledger;
+mod log_locations;
 mod loss_at_random;
 mod many_shards;
-#[cfg(feature = "dynamodb")]
-mod over_dynamodb;
-mod pace;
 mod pipelines;
-mod places;
+mod recreated_stream;
+mod recreated_while_running;
 mod refusals;
-mod refused_writes;
-mod remade;
-mod remade_running;
+mod rejected_writes;
+mod reporting;
 mod rerun;
 mod restarts;
-mod scripted;
+mod scripted_committer;
 mod storms;
-mod telling;
-mod ticks;
-mod watched;
+mod termination;
+mod triggers;
+mod unreliable_stores;
+mod watched_committer;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -51,10 +51,10 @@ use tokio::sync::Notify;
 
 use crate::support::World;
 
-/// Reads from the oldest record on.
+/// Reads from the oldest record.
 pub(crate) const FROM_THE_START: &str = "'kinesis.startingPosition' 'TRIM_HORIZON'";
 
-/// A world with the streams `words`, to be read, and `out`, to be written.
+/// A world with a source stream `words` and a target stream `out`.
 async fn world(shards: u32) -> World {
     let world = World::new();
     world.unbounded_table("words", shards, FROM_THE_START).await;
@@ -62,7 +62,7 @@ async fn world(shards: u32) -> World {
     world
 }
 
-/// The rows of `words` with their keys.
+/// Selects the rows of `words` with their keys.
 pub(crate) fn words(world: &World) -> StreamingQueryBuilder {
     StreamingQuery::builder(
         &world.ctx,
@@ -70,7 +70,8 @@ pub(crate) fn words(world: &World) -> StreamingQueryBuilder {
     )
 }
 
-/// An idempotent sink: batches by number, and proof that a batch that runs again has the same rows.
+/// An idempotent sink that keeps batches by number, and asserts that a rerun batch has the same
+/// rows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sink(Arc<Mutex<BTreeMap<u64, Vec<String>>>>);
 
@@ -102,7 +103,7 @@ impl Sink {
         builder.foreach_batch(move |batch, rows| sink.clone().take(batch, rows))
     }
 
-    /// All rows as numbers, in their order.
+    /// All rows as sorted numbers.
     pub(crate) fn numbers(&self) -> Vec<u64> {
         let taken = self.0.lock().unwrap();
         let mut numbers: Vec<u64> = taken
@@ -125,7 +126,7 @@ impl Sink {
     }
 }
 
-/// Freezes a query where it reaches `step` for the `nth` time.
+/// Freezes a query when it reaches `step` for the `nth` time.
 #[derive(Debug)]
 pub(crate) struct Freeze {
     frozen: Arc<Notify>,

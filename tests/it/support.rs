@@ -38,15 +38,15 @@ impl World {
 
     /// A world whose tables reach the simulator through a wrapper made by `front`. Also returns the
     /// wrapper.
-    pub(crate) fn behind<Front: Kinesis + 'static>(
+    pub(crate) fn behind<FaultProxy: Kinesis + 'static>(
         options: InMemoryOptions,
-        front: impl FnOnce(Arc<InMemoryKinesis>) -> Arc<Front>,
-    ) -> (Self, Arc<Front>) {
+        front: impl FnOnce(Arc<InMemoryKinesis>) -> Arc<FaultProxy>,
+    ) -> (Self, Arc<FaultProxy>) {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
         let kinesis = Arc::new(InMemoryKinesis::new(Arc::clone(&clock), options));
         let ctx = SessionContext::new();
         let front = front(Arc::clone(&kinesis));
-        let service = Arc::<Front>::clone(&front);
+        let service = Arc::<FaultProxy>::clone(&front);
         register_with(&ctx, Services::fixed(service).with_clock(clock));
         (Self { kinesis, ctx }, front)
     }

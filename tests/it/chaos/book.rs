@@ -6,14 +6,14 @@ use datafusion_kinesis::checkpoint::{Log, Put};
 use datafusion_kinesis::model::{BatchId, Epoch, UnixMillis};
 use serde_json::Value;
 
-use crate::streaming::ledger::Ledger;
+use crate::streaming::checkpoint_log::CheckpointLog;
 
 /// What landed.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     /// When the query was created, by the clock of the service.
     pub(super) created: Option<UnixMillis>,
-    pub(super) ledger: Ledger,
+    pub(super) ledger: CheckpointLog,
     /// The newest epoch, and the start that took it.
     newest: Option<(Epoch, usize)>,
     epochs: BTreeMap<usize, Epoch>,
@@ -63,7 +63,7 @@ impl Book {
             Put::Done => {}
         }
         let value: Value = serde_json::from_slice(entry).map_err(|error| error.to_string())?;
-        let Ledger { offsets, commits } = &mut self.ledger;
+        let CheckpointLog { offsets, commits } = &mut self.ledger;
         let (entries, before) = match log {
             Log::Offsets => (&mut *offsets, commits.len() as u64),
             Log::Commits => (&mut *commits, (offsets.len() as u64).saturating_sub(1)),

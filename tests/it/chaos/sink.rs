@@ -17,7 +17,7 @@ use super::groups::{GroupedBatches, Groups, read_groups};
 use super::schedule::{Query, SinkPlan};
 use super::tally::Met;
 use super::writers::counter_in;
-use crate::streaming::ledger::Place;
+use crate::streaming::checkpoint_log::Place;
 
 /// Gives the rows this sink takes.
 pub(super) const SELECT: &str = "SELECT shardId, sequenceNumber, subSequenceNumber, partitionKey,

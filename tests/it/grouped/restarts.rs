@@ -5,7 +5,7 @@ use datafusion_kinesis::query::Step;
 
 use super::*;
 use crate::streaming::Freeze;
-use crate::streaming::fencing::Hold;
+use crate::streaming::fencing::BlockAt;
 
 #[tokio::test(start_paused = true)]
 async fn killed_at_every_step_it_counts_each_row_once() {
@@ -78,7 +78,7 @@ async fn an_older_start_leaves_the_state_of_the_newer_one_alone() {
         let options = format!("{FROM_THE_START}, 'kinesis.minBatchesToRetain' '1'");
         let place = format!("memory://grouped-fenced-at-{step:?}");
         let mut counting = Counting::with_options(&place, &options).await;
-        let hold = Hold::at(step, 2);
+        let hold = BlockAt::at(step, 2);
         counting.put(20).await;
         let older = counting.builder().with_step_hook(hold.hook.clone());
         let older = older.start().await.unwrap();

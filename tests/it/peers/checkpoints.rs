@@ -10,7 +10,7 @@ use datafusion_kinesis::model::Trigger;
 use datafusion_kinesis::query::Step;
 
 use super::trial::Trial;
-use crate::streaming::ledger::put_mixed;
+use crate::streaming::checkpoint_log::put_mixed;
 use crate::streaming::{FROM_THE_START, Freeze};
 use crate::support::folder;
 

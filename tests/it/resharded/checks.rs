@@ -8,7 +8,7 @@ use super::filling::KEYS;
 use super::{PLACED, tables};
 use crate::killed::replay::every_batch_again_from_its_begin;
 use crate::process::csv;
-use crate::streaming::ledger::{Ledger, Place};
+use crate::streaming::checkpoint_log::{CheckpointLog, Place};
 
 /// What was copied more than once.
 pub(super) struct Repeated {
@@ -58,7 +58,7 @@ fn rows(url: &str, data: &str, table: &str) -> BTreeMap<String, Vec<Row>> {
 struct Batches(BTreeMap<String, Vec<(Place, Place, u64)>>);
 
 impl Batches {
-    fn of(ledger: &Ledger) -> Self {
+    fn of(ledger: &CheckpointLog) -> Self {
         let mut ranges = BTreeMap::<String, Vec<_>>::new();
         for batch in ledger.offsets.keys() {
             for (shard, (after, upto)) in ledger.ranges(*batch) {
@@ -80,7 +80,7 @@ impl Batches {
 
 /// Holds that each row is in the stream once, that the batches read those of a key in their order, and that
 /// the copies are these batches in their turn, some of them begun again.
-pub(super) fn check_copies(url: &str, ledger: &Ledger, records: u64) -> Repeated {
+pub(super) fn check_copies(url: &str, ledger: &CheckpointLog, records: u64) -> Repeated {
     let log = Batches::of(ledger);
     let written = rows(url, PLACED, "numbers");
     let copies = rows(url, "CAST(data AS VARCHAR)", "copies");

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::{PLACED, PLACES, setting, tables};
 use crate::process::{Ended, Running, client, folder};
-use crate::streaming::ledger::{Ledger, Place};
+use crate::streaming::checkpoint_log::{CheckpointLog, Place};
 
 /// How long a life goes on after its first batch: so that the batch in flight is hit in all its steps.
 const LIFE_MILLIS: std::ops::Range<u64> = 0..300;
@@ -32,7 +32,7 @@ pub(super) struct Lives {
     random: fastrand::Rng,
     runtime: Runtime,
     /// The log as it was when the last of them ended.
-    pub(super) ledger: Ledger,
+    pub(super) ledger: CheckpointLog,
     pub(super) stopped: usize,
     pub(super) killed: usize,
 }
@@ -44,7 +44,7 @@ impl Lives {
             folder: folder(name),
             random: fastrand::Rng::with_seed(setting("RESHARDED_SEED", 1)),
             runtime: Runtime::new().unwrap(),
-            ledger: Ledger::default(),
+            ledger: CheckpointLog::default(),
             stopped: 0,
             killed: 0,
         }
@@ -108,7 +108,7 @@ impl Lives {
         };
         let logged: Vec<_> = ended.stderr.iter().filter(is_log).collect();
         assert!(logged.is_empty(), "{logged:#?}");
-        let now = self.runtime.block_on(Ledger::of(&self.checkpoint()));
+        let now = self.runtime.block_on(CheckpointLog::of(&self.checkpoint()));
         for (batch, entry) in &self.ledger.offsets {
             assert_eq!(now.offsets.get(batch), Some(entry), "offsets/{batch}");
         }

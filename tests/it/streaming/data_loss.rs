@@ -1,4 +1,4 @@
-//! What a query says of records that retention took before it read them.
+//! Records that expired before a query read them.
 
 use super::*;
 use datafusion_kinesis::kinesis::{InMemoryOptions, TrimmedPosition};
@@ -7,17 +7,17 @@ use datafusion_kinesis::{Error, ErrorKind};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// How long the simulator keeps records.
+/// Retention of the simulator.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 const MODES: [TrimmedPosition; 2] = [TrimmedPosition::Resumes, TrimmedPosition::Pinned];
 
-/// Idle hours pass in few steps.
+/// Polls slowly, so that idle hours take few steps.
 const SLOW: &str = "'kinesis.startingPosition' 'TRIM_HORIZON', \
                     'kinesis.getRecords.fetchIntervalMs' '10000', \
                     'kinesis.describeShardInterval' '60s'";
 
-/// A world with a stream of one shard, older than its retention, and a query's place in it.
+/// A one-shard stream that is older than its retention, and the checkpoint of a query.
 struct Lossy {
     world: World,
     sink: Sink,
@@ -47,18 +47,18 @@ impl Lossy {
         query.start().await.unwrap()
     }
 
-    /// Runs to the tip and stops.
+    /// Runs until caught up, and stops.
     async fn run(&self) {
         let query = self.start().await;
         query.process_all_available().await.unwrap();
         query.stop().await.unwrap();
     }
 
-    /// Why a run ends.
+    /// The error that a run ends with.
     async fn failure(&self) -> String {
         let query = self.start().await;
         let ended = tokio::time::timeout(DAY, query.await_termination()).await;
-        told(&ended.unwrap().unwrap_err())
+        loss_message(&ended.unwrap().unwrap_err())
     }
 
     async fn split(&self) {
@@ -70,8 +70,8 @@ impl Lossy {
     }
 }
 
-/// The message of a loss, which names stream, shard and a way out.
-fn told(error: &Error) -> String {
+/// Returns the message of a data loss, after checking that it names stream, shard and advice.
+fn loss_message(error: &Error) -> String {
     let message = error.to_string();
     assert_eq!(error.kind(), ErrorKind::DataLoss, "{message}");
     for part in [
@@ -84,7 +84,7 @@ fn told(error: &Error) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_that_was_down_for_longer_than_retention() {
+async fn downtime_longer_than_retention_is_a_loss() {
     for mode in MODES {
         for fails in [false, true] {
             let lossy = Lossy::new("down", mode, fails).await;
@@ -110,7 +110,7 @@ async fn a_query_that_was_down_for_longer_than_retention() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backlog_that_is_younger_than_retention_is_read_whole() {
+async fn a_backlog_within_retention_is_read_completely() {
     for mode in MODES {
         let lossy = Lossy::new("backlog", mode, true).await;
         lossy.put(1).await;
@@ -124,7 +124,7 @@ async fn a_backlog_that_is_younger_than_retention_is_read_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_shard_of_a_query_that_was_at_the_tip() {
+async fn an_idle_shard_that_was_caught_up_loses_nothing() {
     for mode in MODES {
         let lossy = Lossy::new("idle", mode, true).await;
         lossy.put(1).await;
@@ -135,7 +135,8 @@ async fn an_idle_shard_of_a_query_that_was_at_the_tip() {
         query.process_all_available().await.unwrap();
         query.stop().await.unwrap();
         tokio::time::sleep(DAY - HOUR).await;
-        // The record before the last one is gone, the last one and the time it was read are not.
+        // The record before the last one has expired; the last one, and the time it was read, have
+        // not.
         lossy.put(3).await;
         lossy.run().await;
         assert_eq!(lossy.sink.numbers(), [1, 2, 3]);
@@ -143,7 +144,7 @@ async fn an_idle_shard_of_a_query_that_was_at_the_tip() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_expired_with_its_children_unread() {
+async fn an_expired_parent_with_unread_children_is_a_loss() {
     for mode in MODES {
         for fails in [false, true] {
             let lossy = Lossy::new("child", mode, fails).await;
@@ -168,7 +169,7 @@ async fn a_shard_that_expired_with_its_children_unread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_was_begun_and_whose_beginning_is_gone() {
+async fn a_rerun_batch_whose_first_records_expired_is_a_loss() {
     for mode in MODES {
         for fails in [false, true] {
             let lossy = Lossy::new("begun", mode, fails).await;
@@ -199,7 +200,7 @@ async fn a_batch_that_was_begun_and_whose_beginning_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bounded_read_from_a_place_that_is_gone() {
+async fn a_bounded_read_from_an_expired_position_is_a_loss() {
     for mode in MODES {
         let lossy = Lossy::new("bounded", mode, false).await;
         lossy.put(1).await;

@@ -1,24 +1,24 @@
-//! Two runs of one query on one checkpoint: the older one stops, wherever it stands.
+//! Two runs of one query on one checkpoint: the older run is fenced, wherever it is.
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::checkpoint::Log;
 
-use super::ledger::{Ledger, PLACED, placed_numbers, put_mixed};
-use super::places::{Keeper, placed};
-use super::watched::{Call, Side, Watched};
+use super::checkpoint_log::{CheckpointLog, PLACED, placed_numbers, put_mixed};
+use super::log_locations::{LogStore, placed};
+use super::watched_committer::{Call, Side, WatchedCommitter};
 use super::*;
 
 const OPTIONS: &str = "'kinesis.startingPosition' 'TRIM_HORIZON',
     'kinesis.maxFetchRecordsPerShard' '15', 'kinesis.extraColumns' 'shardId,subSequenceNumber'";
 
-/// Holds a query at a step until it is let go.
-pub(crate) struct Hold {
+/// Blocks a query at a step until it is released.
+pub(crate) struct BlockAt {
     pub(crate) held: Arc<Notify>,
     pub(crate) go: Arc<Notify>,
     pub(crate) hook: StepHook,
 }
 
-impl Hold {
+impl BlockAt {
     pub(crate) fn at(step: Step, nth: usize) -> Self {
         let (held, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (told, waited, reached) = (Arc::clone(&held), Arc::clone(&go), Mutex::new(0));
@@ -47,7 +47,7 @@ fn run(world: &World, place: &str, sink: &Sink) -> StreamingQueryBuilder {
     placed(sink.of(builder), place)
 }
 
-/// Holds that a message says first what happened, then what to do, and last at which batch.
+/// Asserts that a message has the cause first, then the advice, then the batch.
 fn check_words(message: &str) {
     let at = |part: &str| message.find(part);
     let (cause, advice) = (at("taken over").unwrap(), at("let that one run").unwrap());
@@ -57,7 +57,7 @@ fn check_words(message: &str) {
     assert!(ranges.is_none_or(|ranges| ranges > advice), "{message}");
 }
 
-/// Holds what must be true at the end: one run is fenced, the other one has all rows, once.
+/// Asserts the final state: one run is fenced, and the other has all rows exactly once.
 async fn check(
     place: &str,
     written: u64,
@@ -78,23 +78,23 @@ async fn check(
         (0..written).collect::<Vec<_>>(),
         "{place}"
     );
-    let ledger = Ledger::of(place).await;
+    let ledger = CheckpointLog::of(place).await;
     ledger.check();
     ledger.check_rows(sink);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_older_run_is_fenced_at_whatever_step_it_stands() {
-    at_whatever_step(Keeper::Memory).await;
+async fn the_older_run_is_fenced_at_any_step() {
+    at_any_step(LogStore::Memory).await;
 }
 
-pub(super) async fn at_whatever_step(keeper: Keeper) {
+pub(super) async fn at_any_step(keeper: LogStore) {
     for step in Step::ALL {
         let world = stream().await;
         let place = keeper.place(&format!("fenced-at-{step:?}"));
         let sink = Sink::default();
         let nth = if step < Step::Planned { 1 } else { 2 };
-        let hold = Hold::at(step, nth);
+        let hold = BlockAt::at(step, nth);
         put_mixed(&world, 0, 60).await;
         let older = run(&world, &place, &sink).with_step_hook(hold.hook.clone());
         let older = older.start().await.unwrap();
@@ -105,7 +105,7 @@ pub(super) async fn at_whatever_step(keeper: Keeper) {
         hold.go.notify_one();
         tokio::time::sleep(Duration::from_secs(1)).await;
         put_mixed(&world, 90, 30).await;
-        // Whoever took an epoch last is the newer one.
+        // The run that took an epoch last is the newer one.
         let (fenced, winner) = match step {
             Step::TakingOver => (&newer, &older),
             _ => (&older, &newer),
@@ -115,11 +115,11 @@ pub(super) async fn at_whatever_step(keeper: Keeper) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_older_run_is_fenced_in_whatever_call_it_stands() {
-    in_whatever_call(Keeper::Memory).await;
+async fn the_older_run_is_fenced_in_any_call() {
+    in_any_call(LogStore::Memory).await;
 }
 
-pub(super) async fn in_whatever_call(keeper: Keeper) {
+pub(super) async fn in_any_call(keeper: LogStore) {
     let calls = [
         Call::TakeEpoch,
         Call::Batches(Log::Offsets),
@@ -129,20 +129,20 @@ pub(super) async fn in_whatever_call(keeper: Keeper) {
     ];
     for (call, side) in calls
         .into_iter()
-        .flat_map(|call| [(call, Side::Before), (call, Side::Behind)])
+        .flat_map(|call| [(call, Side::Before), (call, Side::After)])
     {
         let world = stream().await;
         let name = format!("fenced-in-{call:?}-{side:?}").replace(['(', ')'], "-");
         let place = keeper.place(&name);
-        let (sink, committer) = (Sink::default(), Watched::at(&place));
+        let (sink, committer) = (Sink::default(), WatchedCommitter::at(&place));
         match call {
-            // A start looks at the log before it takes its epoch, too.
-            Call::Batches(_) => committer.freeze_behind(Call::TakeEpoch, call, side),
+            // A start also reads the log before it takes its epoch.
+            Call::Batches(_) => committer.freeze_after(Call::TakeEpoch, call, side),
             _ => committer.freeze(call, side),
         }
         put_mixed(&world, 0, 60).await;
         let older = run(&world, &place, &sink);
-        let older = older.with_committer(Arc::<Watched>::clone(&committer));
+        let older = older.with_committer(Arc::<WatchedCommitter>::clone(&committer));
         let older = older.start().await.unwrap();
         committer.frozen().await;
         let newer = run(&world, &place, &sink).start().await.unwrap();
@@ -158,22 +158,22 @@ pub(super) async fn in_whatever_call(keeper: Keeper) {
     }
 }
 
-/// The newer run purges the batch that the older one is about to read.
+/// The newer run purges the batch that the older run is about to read.
 #[tokio::test(start_paused = true)]
-async fn the_older_run_is_fenced_where_what_it_reads_was_purged() {
+async fn the_older_run_is_fenced_when_its_batch_was_purged() {
     for log in [Log::Offsets, Log::Commits] {
         let world = World::new();
         let options = format!("{OPTIONS}, 'kinesis.minBatchesToRetain' '1'");
         world.unbounded_table("words", 3, &options).await;
         let place = format!("memory://purged-{}", log.name());
-        let (sink, committer) = (Sink::default(), Watched::at(&place));
+        let (sink, committer) = (Sink::default(), WatchedCommitter::at(&place));
         put_mixed(&world, 0, 60).await;
         let first = run(&world, &place, &sink).start().await.unwrap();
         first.process_all_available().await.unwrap();
         first.stop().await.unwrap();
-        committer.freeze_behind(Call::TakeEpoch, Call::Get(log), Side::Before);
+        committer.freeze_after(Call::TakeEpoch, Call::Get(log), Side::Before);
         let older = run(&world, &place, &sink);
-        let older = older.with_committer(Arc::<Watched>::clone(&committer));
+        let older = older.with_committer(Arc::<WatchedCommitter>::clone(&committer));
         let older = older.start().await.unwrap();
         committer.frozen().await;
         put_mixed(&world, 60, 60).await;
@@ -187,31 +187,31 @@ async fn the_older_run_is_fenced_where_what_it_reads_was_purged() {
     }
 }
 
-/// The older run's entry lands although the newer run has taken over: it counts for both.
+/// An entry of the older run is written after the newer run took over, and is valid for both.
 #[tokio::test(start_paused = true)]
-async fn an_entry_that_slipped_past_the_fence_counts_for_the_newer_run() {
+async fn an_entry_that_passed_the_fence_is_valid_for_the_newer_run() {
     for log in [Log::Offsets, Log::Commits] {
         let world = stream().await;
         let place = format!("memory://slipped-{}", log.name());
         let sink = Sink::default();
-        let (old, new) = (Watched::at(&place), Watched::at(&place));
+        let (old, new) = (WatchedCommitter::at(&place), WatchedCommitter::at(&place));
         put_mixed(&world, 0, 60).await;
         old.freeze(Call::Put(log), Side::Before);
         let older = run(&world, &place, &sink);
-        let older = older.with_committer(Arc::<Watched>::clone(&old));
+        let older = older.with_committer(Arc::<WatchedCommitter>::clone(&old));
         let older = older.start().await.unwrap();
         old.frozen().await;
         put_mixed(&world, 60, 30).await;
         let slipped = old.last_put.lock().unwrap().clone().unwrap();
         new.overtake(Call::Put(log), slipped.clone());
         let newer = run(&world, &place, &sink);
-        let newer = newer.with_committer(Arc::<Watched>::clone(&new));
+        let newer = newer.with_committer(Arc::<WatchedCommitter>::clone(&new));
         let newer = newer.start().await.unwrap();
         newer.process_all_available().await.unwrap();
         old.thaw();
         tokio::time::sleep(Duration::from_secs(1)).await;
         put_mixed(&world, 90, 30).await;
-        let ledger = Ledger::of(&place).await;
+        let ledger = CheckpointLog::of(&place).await;
         let slipped: serde_json::Value = serde_json::from_slice(&slipped).unwrap();
         let entries = match log {
             Log::Offsets => ledger.offsets,

@@ -1,4 +1,4 @@
-//! The first tick of a trigger that has ticks.
+//! The first tick of a periodic trigger.
 
 use super::*;
 use datafusion_kinesis::model::Trigger;
@@ -6,7 +6,7 @@ use datafusion_kinesis::model::Trigger;
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test(start_paused = true)]
-async fn what_is_there_at_the_start_does_not_wait_for_the_next_tick() {
+async fn available_records_do_not_wait_for_the_first_tick() {
     let world = world(1).await;
     let sink = Sink::default();
     world.put_numbers("words", 20).await;
@@ -16,7 +16,7 @@ async fn what_is_there_at_the_start_does_not_wait_for_the_next_tick() {
     let query = query.start().await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(sink.numbers(), (0..20).collect::<Vec<_>>());
-    // From then on there are ticks.
+    // Later records wait for a tick.
     world.put("words", "k", "20").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(sink.batches(), [0]);
@@ -26,7 +26,7 @@ async fn what_is_there_at_the_start_does_not_wait_for_the_next_tick() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_that_finds_nothing_waits_for_its_tick() {
+async fn a_query_without_records_waits_for_its_tick() {
     let world = world(3).await;
     let sink = Sink::default();
     let query = sink

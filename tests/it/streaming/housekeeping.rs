@@ -1,4 +1,4 @@
-//! What a query deletes beside its batches.
+//! Deletion of old log entries and files in the background.
 
 use super::*;
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use datafusion_kinesis::checkpoint::{
 use datafusion_kinesis::model::{Epoch, OutputMode};
 use datafusion_kinesis::{Error, ErrorKind};
 
-/// How deletions, and looks at what was committed, go.
+/// Behavior of deletions and of reads of commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Deletes {
     Work,
@@ -17,15 +17,15 @@ enum Deletes {
     Hang,
 }
 
-/// A committer that notes each call.
+/// A committer that records its calls.
 #[derive(Debug)]
-struct Noted {
+struct RecordingCommitter {
     inner: ObjectStoreCommitter,
     deletes: Mutex<Deletes>,
     calls: Mutex<Vec<String>>,
 }
 
-impl Noted {
+impl RecordingCommitter {
     fn at(location: &str, deletes: Deletes) -> Arc<Self> {
         Arc::new(Self {
             inner: ObjectStoreCommitter::open(location).unwrap(),
@@ -39,12 +39,12 @@ impl Noted {
         self.calls.lock().unwrap().push(call);
     }
 
-    /// The calls since the last look.
+    /// The calls since the last call of this function.
     fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.calls.lock().unwrap())
     }
 
-    async fn trouble(&self) -> StoreResult<()> {
+    async fn fault(&self) -> StoreResult<()> {
         let deletes = *self.deletes.lock().unwrap();
         match deletes {
             Deletes::Work => Ok(()),
@@ -58,7 +58,7 @@ impl Noted {
 }
 
 #[async_trait]
-impl OffsetCommitter for Noted {
+impl OffsetCommitter for RecordingCommitter {
     fn location(&self) -> String {
         self.inner.location()
     }
@@ -87,7 +87,7 @@ impl OffsetCommitter for Noted {
     async fn get(&self, log: Log, batch: BatchId) -> StoreResult<Option<Bytes>> {
         self.note("get", log, batch);
         if log == Log::Commits {
-            self.trouble().await?;
+            self.fault().await?;
         }
         self.inner.get(log, batch).await
     }
@@ -98,12 +98,12 @@ impl OffsetCommitter for Noted {
 
     async fn remove(&self, log: Log, batch: BatchId) -> StoreResult<()> {
         self.note("remove", log, batch);
-        self.trouble().await?;
+        self.fault().await?;
         self.inner.remove(log, batch).await
     }
 }
 
-/// A world whose queries keep one batch.
+/// A world whose queries retain one batch.
 async fn keeping_one() -> World {
     let world = World::new();
     let options = format!("{FROM_THE_START}, 'kinesis.minBatchesToRetain' '1'");
@@ -117,12 +117,15 @@ async fn batch(world: &World, query: &StreamingQuery, number: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_waits_for_two_writes_and_its_deletions_go_beside_the_next() {
+async fn a_batch_waits_for_two_puts_while_deletions_run_in_parallel() {
     let world = keeping_one().await;
-    let (sink, log) = (Sink::default(), Noted::at("memory://noted", Deletes::Work));
+    let (sink, log) = (
+        Sink::default(),
+        RecordingCommitter::at("memory://noted", Deletes::Work),
+    );
     let query = sink
         .of(words(&world))
-        .with_committer(Arc::<Noted>::clone(&log));
+        .with_committer(Arc::<RecordingCommitter>::clone(&log));
     let query = query.start().await.unwrap();
     batch(&world, &query, 0).await;
     log.calls();
@@ -142,25 +145,25 @@ async fn a_batch_waits_for_two_writes_and_its_deletions_go_beside_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deletions_that_fail_or_hang_hold_up_no_batch_and_end_no_query() {
+async fn failing_or_hanging_deletions_do_not_delay_batches_or_end_the_query() {
     for (name, deletes) in [("fail", Deletes::Fail), ("hang", Deletes::Hang)] {
         let world = keeping_one().await;
         let place = format!("memory://deletions-{name}");
-        let (sink, log) = (Sink::default(), Noted::at(&place, deletes));
+        let (sink, log) = (Sink::default(), RecordingCommitter::at(&place, deletes));
         let query = sink
             .of(words(&world))
-            .with_committer(Arc::<Noted>::clone(&log));
+            .with_committer(Arc::<RecordingCommitter>::clone(&log));
         let query = query.start().await.unwrap();
         for number in 0..20 {
             batch(&world, &query, number).await;
         }
         assert_eq!(sink.numbers(), (0..20).collect::<Vec<_>>(), "{name}");
         query.stop().await.unwrap();
-        // The next start deletes what was left.
-        let log = Noted::at(&place, Deletes::Work);
+        // The next start deletes the remaining entries.
+        let log = RecordingCommitter::at(&place, Deletes::Work);
         let query = sink
             .of(words(&world))
-            .with_committer(Arc::<Noted>::clone(&log));
+            .with_committer(Arc::<RecordingCommitter>::clone(&log));
         let query = query.start().await.unwrap();
         for number in 20..25 {
             batch(&world, &query, number).await;
@@ -172,17 +175,20 @@ async fn deletions_that_fail_or_hang_hold_up_no_batch_and_end_no_query() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_with_groups_goes_on_where_old_files_cannot_be_found_out() {
+async fn a_stateful_query_continues_if_old_files_cannot_be_listed() {
     for (name, deletes) in [("fail", Deletes::Fail), ("hang", Deletes::Hang)] {
         let world = keeping_one().await;
         let place = format!("memory://old-files-{name}");
-        let (sink, log) = (Sink::default(), Noted::at(&place, Deletes::Work));
+        let (sink, log) = (
+            Sink::default(),
+            RecordingCommitter::at(&place, Deletes::Work),
+        );
         let sql = "SELECT partitionKey, CAST(count(*) AS VARCHAR) FROM words GROUP BY partitionKey";
         let query = sink.of(StreamingQuery::builder(&world.ctx, sql));
         let query = query
             .with_output_mode(OutputMode::Update)
             .with_checkpoint_location(&place)
-            .with_committer(Arc::<Noted>::clone(&log));
+            .with_committer(Arc::<RecordingCommitter>::clone(&log));
         let query = query.start().await.unwrap();
         *log.deletes.lock().unwrap() = deletes;
         for number in 0..3 {

@@ -1,10 +1,10 @@
-//! The order in which the rows of a batch come.
+//! The order of rows within a batch.
 
 use super::*;
 
-/// The engine would deal pages out to its workers, who overtake each other.
+/// Repartitioning would let pages overtake each other.
 #[tokio::test(start_paused = true)]
-async fn rows_of_one_shard_come_in_its_order_however_they_are_computed() {
+async fn rows_of_a_shard_keep_their_order() {
     for statement in [
         "SELECT partitionKey, CAST(data AS VARCHAR) FROM words",
         "SELECT partitionKey, upper(CAST(data AS VARCHAR)) FROM words WHERE octet_length(encode(data, 'hex')) > 0",

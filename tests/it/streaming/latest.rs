@@ -1,4 +1,4 @@
-//! "From now on" is when the query was made, whatever happens before its first batch.
+//! LATEST is the time when the query was created, whatever happens before its first batch.
 
 use datafusion_kinesis::kinesis::Kinesis;
 use datafusion_kinesis::model::{HashKey, ShardId, StreamIdentity};
@@ -9,7 +9,7 @@ fn shard(n: u32) -> ShardId {
     ShardId::new(format!("shardId-{n:012}"))
 }
 
-/// Puts a number to every quarter of the hash keys.
+/// Puts a number to each quarter of the hash key range.
 async fn put(world: &World, stream: &str, first: u64) {
     let stream = StreamIdentity::parse(stream).unwrap();
     let entry = |n: u64| {
@@ -26,8 +26,8 @@ async fn wait() {
     tokio::time::sleep(Duration::from_secs(10)).await;
 }
 
-/// Splits the first shard and one of its children, then merges, with numbers from `first` on before,
-/// between and behind.
+/// Splits the first shard and one of its children, then merges, with numbers from `first` on
+/// before, between and after.
 async fn reshard(world: &World, stream: &str, first: u64) {
     let name = StreamIdentity::parse(stream).unwrap();
     put(world, stream, first).await;
@@ -81,7 +81,7 @@ async fn reshards_and_restarts_before_the_first_batch_lose_nothing() {
             }
         }
         reshard(&world, "words", 0).await;
-        // Twice, and only the last one lives.
+        // Starts twice; only the last run continues.
         drop(query().start().await.unwrap());
         wait().await;
         let query = query().start().await.unwrap();
@@ -92,7 +92,7 @@ async fn reshards_and_restarts_before_the_first_batch_lose_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_source_starts_when_the_query_was_made() {
+async fn every_source_starts_at_the_query_creation() {
     let world = World::new();
     world.unbounded_table("words", 2, "").await;
     world.unbounded_table("verbs", 2, "").await;

@@ -1,55 +1,55 @@
-//! Days in the life of a query, at random: up and down, records and reshards now and then, and
-//! retention behind it. A loss is told where records are lost, and nowhere else.
+//! Random histories of a query with downtime, records, reshards and retention. A data loss is
+//! reported exactly where records are lost.
 
-mod days;
+mod history;
 mod records;
 
 use datafusion_kinesis::kinesis::{FaultPlan, FaultRates, Operation};
 
-use self::days::Days;
+use self::history::History;
 use super::*;
 use crate::support::say;
 
-/// How many there are; `LOSS_SEED` picks one that failed.
+/// Number of seeds; `LOSS_SEED` selects a failed one.
 const SEEDS: u64 = 30;
 
-async fn days(seed: u64) -> (usize, usize) {
-    let mut days = Days::new(seed).await;
-    let query = days.query().start().await.unwrap();
+async fn history(seed: u64) -> (usize, usize) {
+    let mut history = History::new(seed).await;
+    let query = history.query().start().await.unwrap();
     query.process_all_available().await.unwrap();
-    days.put().await;
-    days.settle(&query, 0).await;
+    history.put().await;
+    history.settle(&query, 0).await;
     drop(query);
-    if days.random.u32(..3) == 0 {
+    if history.random.u32(..3) == 0 {
         let rates = FaultRates::default()
             .with_throttled(0.2)
             .with_expired_iterator(0.05);
         let plan = FaultPlan::default().with(Operation::GetRecords, rates);
         let rates = rates.with_expired_iterator(0.0);
         let plan = plan.with(Operation::GetShardIterator, rates);
-        days.world.kinesis.set_faults(plan);
-        days.tell("throttled");
+        history.world.kinesis.set_faults(plan);
+        history.log("throttled");
     }
-    for _ in 0..days.random.u32(4..10) {
-        let hours = match days.random.u32(..6) {
-            0..3 => days.random.f64() * 6.0,
-            3 | 4 => days.random.f64() * 17.0,
-            _ => 18.0 + days.random.f64() * 20.0,
+    for _ in 0..history.random.u32(4..10) {
+        let hours = match history.random.u32(..6) {
+            0..3 => history.random.f64() * 6.0,
+            3 | 4 => history.random.f64() * 17.0,
+            _ => 18.0 + history.random.f64() * 20.0,
         };
-        days.pass(Duration::from_secs_f64(hours * 3_600.0)).await;
-        if days.random.u32(..3) == 0 {
-            days.killed().await;
+        history.pass(Duration::from_secs_f64(hours * 3_600.0)).await;
+        if history.random.u32(..3) == 0 {
+            history.killed().await;
         } else {
-            let hours = days.random.f64() * [0.5, 8.0, 30.0][days.random.usize(..3)];
-            days.runs(Duration::from_secs_f64(hours * 3_600.0)).await;
+            let hours = history.random.f64() * [0.5, 8.0, 30.0][history.random.usize(..3)];
+            history.runs(Duration::from_secs_f64(hours * 3_600.0)).await;
         }
     }
-    days.runs(Duration::ZERO).await;
-    (days.told.len(), days.records.arrived.len())
+    history.runs(Duration::ZERO).await;
+    (history.reported.len(), history.records.arrived.len())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loss_is_told_where_there_is_one_and_nowhere_else() {
+async fn a_data_loss_is_reported_exactly_where_records_are_lost() {
     let first = std::env::var("LOSS_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
@@ -57,7 +57,7 @@ async fn a_loss_is_told_where_there_is_one_and_nowhere_else() {
     let (mut lost, mut put) = (0, 0);
     for seed in seeds {
         say(&format!("loss_at_random: seed {seed}"));
-        let (more_lost, more_put) = days(seed).await;
+        let (more_lost, more_put) = history(seed).await;
         lost += more_lost;
         put += more_put;
     }

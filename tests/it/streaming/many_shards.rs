@@ -1,15 +1,15 @@
-//! A thousand shards in one query.
+//! A query over a thousand shards.
 
 use datafusion_kinesis::kinesis::{Kinesis, Operation};
 use datafusion_kinesis::model::{HashKey, ShardId, StreamIdentity, Trigger};
 
-use super::ledger::{Ledger, PLACED, parts, placed_numbers};
+use super::checkpoint_log::{CheckpointLog, PLACED, parts, placed_numbers};
 use super::*;
 use crate::support::entry;
 
 const SHARDS: u128 = 1_000;
 
-/// Puts a number for each thousandth of the hash keys, `first` and up.
+/// Puts a number to each thousandth of the hash key range, from `first` on.
 async fn put_everywhere(world: &World, stream: &StreamIdentity, first: u64) {
     let width = u128::MAX / SHARDS;
     let entries: Vec<_> = (0..SHARDS)
@@ -33,7 +33,7 @@ fn shard(number: u128) -> ShardId {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_shards_are_read_batch_by_batch_over_reshards_and_a_restart() {
+async fn a_thousand_shards_are_read_across_reshards_and_a_restart() {
     let world = World::new();
     let options = format!(
         "{FROM_THE_START}, 'kinesis.extraColumns' 'shardId,subSequenceNumber',
@@ -71,18 +71,18 @@ async fn a_thousand_shards_are_read_batch_by_batch_over_reshards_and_a_restart()
     query.process_all_available().await.unwrap();
     query.stop().await.unwrap();
     assert_eq!(placed_numbers(&sink), (0..3_000).collect::<Vec<_>>());
-    let ledger = Ledger::of(place).await;
+    let ledger = CheckpointLog::of(place).await;
     ledger.check();
     ledger.check_rows(&sink);
     let taken = sink.0.lock().unwrap();
     let shards: std::collections::BTreeSet<_> =
         taken.values().flatten().map(|row| parts(row)[0]).collect();
-    // Twenty splits and ten merges later; only the lower half of what was split gets rows.
+    // After twenty splits and ten merges, only the lower half of each split shard gets rows.
     assert_eq!(shards.len(), 1_000 + 20 + 10);
     let last = ledger.ranges(*ledger.offsets.keys().last().unwrap());
     assert_eq!(last.len(), 1_000 + 40 + 10);
     assert!((3..=8).contains(&taken.len()), "{} batches", taken.len());
-    // Iterators: one for each shard and start, not for each batch.
+    // One iterator per shard and start, not per batch.
     let iterators = world.kinesis.calls(Operation::GetShardIterator);
     assert!(iterators <= 2 * 1_050, "{iterators}");
 }

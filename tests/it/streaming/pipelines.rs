@@ -1,4 +1,4 @@
-//! What goes in at one end comes out at the other.
+//! Pipelines from stream to sink.
 
 use super::*;
 use datafusion_kinesis::model::{StreamIdentity, Trigger};
@@ -33,7 +33,7 @@ async fn a_filter_runs_from_stream_to_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn available_now_takes_what_is_there_and_the_next_run_what_came_since() {
+async fn available_now_reads_existing_records_and_the_next_run_newer_ones() {
     let world = world(4).await;
     let run = |sink: Sink| {
         let query = sink
@@ -67,7 +67,7 @@ async fn available_now_takes_what_is_there_and_the_next_run_what_came_since() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn available_now_keeps_to_the_cap_of_a_batch_and_once_does_not() {
+async fn available_now_respects_the_batch_cap_and_once_does_not() {
     let world = World::new();
     let options = format!("{FROM_THE_START}, 'kinesis.maxFetchRecordsPerShard' '30'");
     world.unbounded_table("words", 2, &options).await;
@@ -93,7 +93,7 @@ async fn available_now_keeps_to_the_cap_of_a_batch_and_once_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_is_a_batch_for_each_generation_of_shards() {
+async fn once_runs_one_batch_per_generation_of_shards() {
     let world = world(1).await;
     let stream = StreamIdentity::parse("words").unwrap();
     for shards in [2, 1] {
@@ -112,7 +112,7 @@ async fn once_is_a_batch_for_each_generation_of_shards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interval_gathers_what_comes_between_its_ticks() {
+async fn a_periodic_trigger_collects_records_between_ticks() {
     let world = world(1).await;
     let sink = Sink::default();
     let trigger = Trigger::ProcessingTime(Duration::from_secs(10));
@@ -136,16 +136,12 @@ async fn an_interval_gathers_what_comes_between_its_ticks() {
         progress.len()
     );
     for batch in progress.iter().skip(1) {
-        assert_eq!(
-            batch.timestamp.0 % 10_000,
-            0,
-            "a batch ran between two ticks"
-        );
+        assert_eq!(batch.timestamp.0 % 10_000, 0, "a batch ran between ticks");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trickle_is_written_as_it_comes() {
+async fn a_trickle_is_written_as_it_arrives() {
     let world = world(2).await;
     let sink = Sink::default();
     let query = sink.of(words(&world)).start().await.unwrap();
@@ -163,7 +159,7 @@ async fn a_trickle_is_written_as_it_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_in_a_query_is_that_of_the_batch() {
+async fn now_is_the_time_of_the_batch() {
     let world = world(1).await;
     let times = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&times);
@@ -197,7 +193,7 @@ async fn the_time_in_a_query_is_that_of_the_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn several_queries_run_side_by_side() {
+async fn several_queries_run_in_parallel() {
     let world = world(2).await;
     world.unbounded_table("clicks", 2, FROM_THE_START).await;
     let sinks = [Sink::default(), Sink::default(), Sink::default()];
@@ -225,7 +221,7 @@ async fn several_queries_run_side_by_side() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn real_threads_and_real_files_change_nothing() {
+async fn real_threads_and_files_give_the_same_result() {
     let world = world(4).await;
     let folder = crate::support::folder("real-threads");
     let query = StreamingQuery::builder(&world.ctx, EVEN)

@@ -1,4 +1,4 @@
-//! What does not start, and why.
+//! Queries that are refused at the start.
 
 use super::*;
 use datafusion_kinesis::ErrorKind;
@@ -29,7 +29,7 @@ async fn an_insert_needs_a_checkpoint_location() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_need_exactly_one_place_to_go_to() {
+async fn a_query_needs_exactly_one_output() {
     let world = world(1).await;
     let (_, message) = refusal(words(&world)).await;
     assert!(message.contains("foreach_batch"), "{message}");
@@ -42,7 +42,7 @@ async fn rows_need_exactly_one_place_to_go_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_statement_fails_before_anything_is_written() {
+async fn an_invalid_statement_fails_before_anything_is_written() {
     let world = world(1).await;
     let folder = crate::support::folder("wrong-statement");
     for sql in [
@@ -114,7 +114,7 @@ async fn a_checkpoint_belongs_to_its_streams() {
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    // Another name of the same stream, another filter and another output may take its place.
+    // Another table of the same stream, another filter and another output may replace it.
     let changed = run("words_again WHERE partitionKey <> 'x'").accept_changed_query();
     changed.start().await.unwrap().stop().await.unwrap();
     let insert = insert(&world).with_checkpoint_location("memory://belongs");
@@ -123,7 +123,7 @@ async fn a_checkpoint_belongs_to_its_streams() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sources_agree_on_their_metadata() {
+async fn sources_must_agree_on_their_metadata_options() {
     let world = world(1).await;
     let options = format!("{FROM_THE_START}, 'kinesis.minBatchesToRetain' '7'");
     world.unbounded_table_again("kept", "words", &options).await;

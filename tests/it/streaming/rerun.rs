@@ -1,13 +1,13 @@
-//! A batch that was begun and whose records are gone when it runs again.
+//! A planned batch whose records have expired when it is rerun.
 
 use datafusion_kinesis::ErrorKind;
 use tokio::time::sleep;
 
-use super::ledger::Ledger;
-use super::remade::{losses, put};
+use super::checkpoint_log::CheckpointLog;
+use super::recreated_stream::{losses, put};
 use super::*;
 
-/// Begins a batch over ten rows, and starts again when retention has taken them.
+/// Plans a batch over ten rows, and starts again after they expired.
 async fn begun_and_gone(fails: bool) -> (Sink, String, StreamingQuery) {
     let world = World::new();
     let options = format!("{FROM_THE_START}, 'kinesis.failOnDataLoss' '{fails}'");
@@ -28,7 +28,7 @@ async fn begun_and_gone(fails: bool) -> (Sink, String, StreamingQuery) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_runs_with_what_is_there_and_the_loss_is_counted() {
+async fn the_batch_runs_with_the_remaining_records_and_the_loss_is_counted() {
     let (sink, _, query) = begun_and_gone(false).await;
     query.process_all_available().await.unwrap();
     assert_eq!(sink.batches(), [0, 1]);
@@ -40,7 +40,7 @@ async fn it_runs_with_what_is_there_and_the_loss_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_the_query_and_is_not_committed_where_that_is_wanted() {
+async fn with_fail_on_data_loss_the_query_ends_without_a_commit() {
     let (_, place, query) = begun_and_gone(true).await;
     let error = query.await_termination().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");
@@ -48,5 +48,5 @@ async fn it_ends_the_query_and_is_not_committed_where_that_is_wanted() {
         error.to_string().contains("shardId-000000000000"),
         "{error}"
     );
-    assert!(Ledger::of(&place).await.commits.is_empty());
+    assert!(CheckpointLog::of(&place).await.commits.is_empty());
 }

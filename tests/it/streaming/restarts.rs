@@ -1,10 +1,10 @@
-//! Killed anywhere and started again, a query goes on as if nothing had happened.
+//! A query that is killed and started again resumes as if nothing had happened.
 
 use super::*;
 use datafusion_kinesis::model::{StreamIdentity, Trigger};
 
-/// Runs a query to `step` of its second batch, or to the first time it has such a step at all,
-/// kills it there, and starts it again.
+/// Kills a query at `step` of its second batch, or at the first occurrence of a step before that,
+/// and starts it again.
 async fn killed_at(step: Step) -> (Sink, Sink) {
     let world = world(3).await;
     let place = format!("memory://killed-at-{step:?}");
@@ -42,7 +42,7 @@ async fn killed_at(step: Step) -> (Sink, Sink) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_killed_at_any_step_loses_nothing_and_repeats_nothing() {
+async fn a_query_killed_at_any_step_loses_and_repeats_nothing() {
     for step in Step::ALL {
         let (sink, calm) = killed_at(step).await;
         assert_eq!(sink.numbers(), calm.numbers(), "{step:?}");
@@ -75,7 +75,7 @@ async fn a_hundred_restarts_lose_nothing() {
             .start()
             .await
             .unwrap();
-        // A batch that was committed may leave nothing to do.
+        // A committed batch may leave nothing to do.
         let _ = tokio::time::timeout(Duration::from_secs(5), freeze.reached()).await;
         ids.push(query.id().to_owned());
     }
@@ -145,7 +145,7 @@ async fn latest_is_the_time_of_the_first_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trigger_that_ends_first_finishes_what_was_begun() {
+async fn a_trigger_that_ends_completes_the_planned_batch_first() {
     for trigger in [Trigger::AvailableNow, Trigger::Once] {
         let world = world(2).await;
         let place = format!("memory://finishes-{trigger}").replace(' ', "-");
@@ -171,7 +171,7 @@ async fn a_trigger_that_ends_first_finishes_what_was_begun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reshard_between_two_runs_loses_nothing() {
+async fn a_reshard_between_runs_loses_nothing() {
     let world = world(2).await;
     let sink = Sink::default();
     let stream = StreamIdentity::parse("words").unwrap();
@@ -201,7 +201,7 @@ async fn a_reshard_between_two_runs_loses_nothing() {
             .unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
         put().await;
-        // Once it is stopped while it runs over the reshard, once the next run meets it.
+        // Half of the runs are stopped during the reshard, the others meet it at their start.
         if shards % 2 == 0 {
             query.process_all_available().await.unwrap();
         }

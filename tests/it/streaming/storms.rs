@@ -1,5 +1,5 @@
-//! Everything at once, by seed: the service and the store fail, the stream is resharded, aggregates
-//! are cut, and the query is killed over and over.
+//! Random faults by seed: the service and the store fail, the stream is resharded, aggregates are
+//! cut, and the query is killed repeatedly.
 
 use std::env;
 
@@ -9,9 +9,9 @@ use datafusion_kinesis::kinesis::{
 };
 use datafusion_kinesis::model::{HashKey, Shard, StreamIdentity};
 
-use super::ledger::{Ledger, PLACED, parts, placed_numbers, put_mixed};
-use super::places::{Keeper, placed};
-use super::watched::Watched;
+use super::checkpoint_log::{CheckpointLog, PLACED, parts, placed_numbers, put_mixed};
+use super::log_locations::{LogStore, placed};
+use super::watched_committer::WatchedCommitter;
 use super::*;
 
 const OPTIONS: &str = "'kinesis.startingPosition' 'TRIM_HORIZON',
@@ -32,7 +32,7 @@ fn faults() -> FaultPlan {
         .with(Operation::ListShards, rates)
 }
 
-/// Splits a shard in its middle, or merges two that lie side by side.
+/// Splits a shard in the middle, or merges two adjacent shards.
 async fn reshard(world: &World, random: &mut fastrand::Rng) {
     let stream = StreamIdentity::parse("words").unwrap();
     let from = ListShardsFrom::Start {
@@ -53,9 +53,9 @@ async fn reshard(world: &World, random: &mut fastrand::Rng) {
     split.await.unwrap();
 }
 
-/// One life of the query: up to a step, or to some moment, or to an error that may pass.
+/// Runs the query until a step, a point in time, or a transient error.
 async fn life(world: &World, place: &str, sink: &Sink, random: &mut fastrand::Rng) -> bool {
-    let committer = Watched::at(place);
+    let committer = WatchedCommitter::at(place);
     committer.fail(0.1, random.u64(..));
     let step = Step::ALL[random.usize(..Step::ALL.len())];
     let freeze = Freeze::at(step, random.usize(1..4));
@@ -74,14 +74,14 @@ async fn life(world: &World, place: &str, sink: &Sink, random: &mut fastrand::Rn
         () = freeze.reached() => true,
         () = tokio::time::sleep(moment) => false,
         error = run => {
-            let passing = error.kind() == ErrorKind::Unavailable;
-            assert!(passing, "{error}");
+            let transient = error.kind() == ErrorKind::Unavailable;
+            assert!(transient, "{error}");
             false
         }
     }
 }
 
-async fn storm(keeper: Keeper, seed: u64, lives: u64) {
+async fn storm(keeper: LogStore, seed: u64, lives: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let world = World::new();
     world.unbounded_table("words", 3, OPTIONS).await;
@@ -101,7 +101,7 @@ async fn storm(keeper: Keeper, seed: u64, lives: u64) {
     }
     assert!(
         frozen >= lives / 4,
-        "{frozen} of {lives} lives came to their step"
+        "{frozen} of {lives} lives reached their step"
     );
     world.kinesis.set_faults(FaultPlan::default());
     let query = sink.of(StreamingQuery::builder(&world.ctx, PLACED));
@@ -109,13 +109,13 @@ async fn storm(keeper: Keeper, seed: u64, lives: u64) {
     query.process_all_available().await.unwrap();
     query.stop().await.unwrap();
     assert_eq!(placed_numbers(&sink), (0..written).collect::<Vec<_>>());
-    let ledger = Ledger::of(&place).await;
+    let ledger = CheckpointLog::of(&place).await;
     ledger.check();
     ledger.check_rows(&sink);
     check_order(&sink);
 }
 
-/// Holds that what was put under one key comes in the order it was put, over batches and reshards.
+/// Asserts that records of one key keep their order across batches and reshards.
 fn check_order(sink: &Sink) {
     let mut last = BTreeMap::<(String, String), (u64, u64)>::new();
     for (batch, rows) in &*sink.0.lock().unwrap() {
@@ -124,23 +124,26 @@ fn check_order(sink: &Sink) {
             let key = (shard.to_owned(), sequence.to_owned());
             let number: u64 = number.parse().unwrap();
             let (before, highest) = last.get(&key).copied().unwrap_or((*batch, 0));
-            assert!(before == *batch || number > highest, "{row} comes late");
+            assert!(
+                before == *batch || number > highest,
+                "{row} is out of order"
+            );
             last.insert(key, (*batch, highest.max(number)));
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_lives_in_a_storm_lose_nothing_and_repeat_nothing() {
+async fn restarts_under_random_faults_lose_and_repeat_nothing() {
     let seeds = match env::var("STORM_SEED") {
         Ok(seed) => vec![(seed.parse().unwrap(), 100)],
         Err(_) => vec![(1, 100), (2, 25), (3, 25)],
     };
-    lives(Keeper::Memory, &seeds).await;
+    lives(LogStore::Memory, &seeds).await;
 }
 
-/// Storms of these seeds, with so many lives each.
-pub(super) async fn lives(keeper: Keeper, seeds: &[(u64, u64)]) {
+/// Runs these seeds, each with its number of restarts.
+pub(super) async fn lives(keeper: LogStore, seeds: &[(u64, u64)]) {
     for &(seed, lives) in seeds {
         let storm = std::panic::AssertUnwindSafe(storm(keeper, seed, lives)).catch_unwind();
         if let Err(panic) = storm.await {

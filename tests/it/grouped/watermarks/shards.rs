@@ -9,7 +9,7 @@
 use datafusion_kinesis::model::{HashKey, ShardId, Trigger};
 
 use super::*;
-use crate::streaming::front::Front;
+use crate::streaming::fault_proxy::FaultProxy;
 
 async fn put_into(world: &World, second: bool, time: &str) {
     let hash_key = HashKey(if second { u128::MAX } else { 0 });
@@ -36,7 +36,7 @@ fn shard(number: u32) -> ShardId {
 #[tokio::test(start_paused = true)]
 async fn rows_of_a_shard_that_is_far_behind_are_kept() {
     for known in [false, true] {
-        let (world, front) = Front::world();
+        let (world, front) = FaultProxy::world();
         world.unbounded_table("words", 2, FROM_THE_START).await;
         let lines = Lines::default();
         let query = start(&world, &lines).await;
@@ -110,7 +110,7 @@ async fn the_children_of_a_shard_begin_where_it_has_ended() {
 /// Shard 0 has a row that arrives behind the frozen tip, so it holds the watermark at its end, too.
 #[tokio::test(start_paused = true)]
 async fn rows_that_the_end_of_a_query_leaves_to_the_next_start_are_not_late() {
-    let (world, front) = Front::world();
+    let (world, front) = FaultProxy::world();
     world.unbounded_table("words", 2, FROM_THE_START).await;
     let lines = Lines::default();
     let available_now = || {

@@ -1,4 +1,4 @@
-//! The records of a query's days, and the clock of its machine.
+//! The records of a history, and the client's clock.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use datafusion_kinesis::kinesis::TokioClock;
 use datafusion_kinesis::model::{Clock, UnixMillis};
 use tokio::time::Instant;
 
-/// How long the simulator keeps records.
+/// Retention of the simulator.
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// A machine whose clock is ahead of the service's, or behind it.
+/// A clock that differs from the service's.
 #[derive(Debug)]
 pub(super) struct Skewed {
     pub(super) clock: TokioClock,
@@ -23,17 +23,17 @@ impl Clock for Skewed {
     }
 }
 
-/// What has become of the records.
+/// What happened to the records.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// When each arrived, by its number.
+    /// Arrival times by number.
     pub(super) arrived: Vec<Instant>,
-    /// Those that are behind a batch for certain.
+    /// Records that are certainly covered by a batch.
     pub(super) settled: BTreeSet<u64>,
 }
 
 impl Records {
-    /// Those that retention has taken and `read` has not.
+    /// Expired records that are not in `read`.
     pub(super) fn gone(&self, read: &BTreeSet<u64>) -> BTreeSet<u64> {
         let now = Instant::now();
         let arrived = (0..).zip(&self.arrived);

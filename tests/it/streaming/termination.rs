@@ -24,7 +24,7 @@ fn waiting(world: &World, go: &Arc<Notify>, begun: &Arc<Notify>) -> StreamingQue
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_waits_for_the_batch_in_flight() {
+async fn stop_waits_for_the_batch_in_flight() {
     let world = world(1).await;
     let (go, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let query = waiting(&world, &go, &begun).start().await.unwrap();
@@ -44,7 +44,7 @@ async fn a_stop_waits_for_the_batch_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_takes_too_long_is_abandoned_and_runs_again() {
+async fn a_batch_that_exceeds_the_stop_timeout_is_abandoned_and_rerun() {
     let world = world(1).await;
     let (go, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let query = waiting(&world, &go, &begun)
@@ -68,7 +68,7 @@ async fn a_batch_that_takes_too_long_is_abandoned_and_runs_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_lock_stops_the_query_and_is_gone() {
+async fn a_stop_lock_stops_the_query_and_is_removed() {
     let world = world(1).await;
     let folder = crate::support::folder("stop-lock");
     let start = || {
@@ -93,7 +93,7 @@ async fn a_stop_lock_stops_the_query_and_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trigger_that_is_done_and_a_stop_lock_are_told_apart() {
+async fn a_finished_trigger_and_a_stop_lock_are_distinguished() {
     let world = world(1).await;
     let folder = crate::support::folder("finished");
     for (lock, end) in [(false, QueryEnd::Finished), (true, QueryEnd::StopLock)] {
@@ -112,7 +112,7 @@ async fn a_trigger_that_is_done_and_a_stop_lock_are_told_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_lock_that_is_older_than_the_start_is_refused_and_stays() {
+async fn a_stop_lock_older_than_the_start_is_refused_and_kept() {
     let world = world(1).await;
     let folder = crate::support::folder("stale-stop-lock");
     fs::create_dir_all(&folder).unwrap();
@@ -209,7 +209,7 @@ async fn a_query_without_handles_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_a_query_that_ends_first_is_an_error() {
+async fn waiting_for_a_query_that_ends_early_is_an_error() {
     let world = world(1).await;
     let (go, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let query = waiting(&world, &go, &begun).with_stop_timeout(Duration::ZERO);

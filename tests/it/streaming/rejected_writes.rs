@@ -1,4 +1,4 @@
-//! What the service refuses for now holds a streaming query up, and does not end it.
+//! Rejected writes and reads delay a streaming query, but do not end it.
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::kinesis::{FaultPlan, FaultRates, Operation};
@@ -7,7 +7,7 @@ use super::*;
 
 const COPY: &str = "INSERT INTO counts (partitionKey, data) SELECT partitionKey, data FROM words";
 
-/// A copy of `words`, which has ten rows, to `counts`, a table with further options.
+/// Copies `words`, which has ten rows, to `counts`, a table with further options.
 async fn copy(options: &str, faults: FaultPlan) -> (World, StreamingQuery) {
     let place = format!("memory://refused-writes-{}", fastrand::u64(..));
     copy_at(&place, options, faults).await
@@ -33,7 +33,7 @@ fn all(operation: Operation, rates: FaultRates) -> FaultPlan {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_is_refused_for_an_hour_writes_all_rows_afterwards() {
+async fn rows_rejected_for_an_hour_are_written_afterwards() {
     let failed = FaultRates::default().with_failed_entry(1.0);
     let throttled = FaultRates::default().with_throttled(1.0);
     let lost = FaultRates::default().with_connection_lost(1.0);
@@ -41,7 +41,7 @@ async fn a_sink_that_is_refused_for_an_hour_writes_all_rows_afterwards() {
         all(Operation::PutRecords, failed),
         all(Operation::PutRecords, throttled),
         all(Operation::PutRecords, lost),
-        // A writer looks at the stream before it writes.
+        // A writer looks up the stream before it writes.
         all(Operation::DescribeStreamSummary, throttled),
         all(Operation::ListShards, lost),
     ] {
@@ -60,7 +60,7 @@ async fn a_sink_that_is_refused_for_an_hour_writes_all_rows_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_is_read_again_waits_for_the_service_too() {
+async fn a_batch_that_is_read_again_waits_for_the_service() {
     let lost = FaultRates::default().with_connection_lost(1.0);
     for operation in [
         Operation::ListShards,
@@ -89,7 +89,7 @@ async fn a_batch_that_is_read_again_waits_for_the_service_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_to_live_that_is_given_holds_in_a_streaming_query_too() {
+async fn a_configured_record_ttl_applies_to_streaming_queries() {
     let rates = FaultRates::default().with_failed_entry(1.0);
     let faults = all(Operation::PutRecords, rates);
     let (_world, query) = copy("'kinesis.sink.recordTtl' '5000'", faults).await;
@@ -103,7 +103,7 @@ async fn a_time_to_live_that_is_given_holds_in_a_streaming_query_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_is_refused_can_be_stopped() {
+async fn a_query_with_rejected_writes_can_be_stopped() {
     let rates = FaultRates::default().with_throttled(1.0);
     let (_world, query) = copy("", all(Operation::PutRecords, rates)).await;
     tokio::time::sleep(Duration::from_secs(60)).await;

@@ -1,4 +1,5 @@
-//! Where logs are kept: `memory://name` as objects in this process, `dynamodb://name` in a table of it.
+//! Log locations of tests: `memory://name` in an object store, `dynamodb://name` in a DynamoDB
+//! table, both in this process.
 
 #[cfg(feature = "dynamodb")]
 use std::sync::LazyLock;
@@ -11,16 +12,16 @@ use super::*;
 #[cfg(feature = "dynamodb")]
 use crate::dynamo::Dynamo;
 
-/// What keeps the logs of a test.
+/// The kind of log store.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Keeper {
+pub(super) enum LogStore {
     Memory,
     #[cfg(feature = "dynamodb")]
     DynamoDb,
 }
 
-impl Keeper {
-    /// A place of that name.
+impl LogStore {
+    /// The location with this name.
     pub(super) fn place(self, name: &str) -> String {
         match self {
             Self::Memory => format!("memory://{name}"),
@@ -30,7 +31,7 @@ impl Keeper {
     }
 }
 
-/// A handle of the log at `place`.
+/// Opens the log at `place`.
 pub(super) fn open(place: &str) -> Arc<dyn OffsetCommitter> {
     #[cfg(feature = "dynamodb")]
     if let Some(query) = place.strip_prefix("dynamodb://") {
@@ -40,7 +41,7 @@ pub(super) fn open(place: &str) -> Arc<dyn OffsetCommitter> {
     Arc::new(ObjectStoreCommitter::open(place).unwrap())
 }
 
-/// The query with its log at `place`.
+/// A query with its log at `place`.
 pub(super) fn placed(builder: StreamingQueryBuilder, place: &str) -> StreamingQueryBuilder {
     match place.starts_with("memory://") {
         true => builder.with_checkpoint_location(place),

@@ -1,4 +1,4 @@
-//! What stands between the tables and the simulator: throttles one shard, freezes a write.
+//! A wrapper of the simulator that throttles one shard and freezes writes.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use datafusion_kinesis::kinesis::{
 };
 use datafusion_kinesis::model::{ShardId, StreamIdentity, StreamName};
 
-use super::watched::Side;
+use super::watched_committer::Side;
 use super::*;
 
 #[derive(Debug)]
-pub(crate) struct Front {
+pub(crate) struct FaultProxy {
     kinesis: Arc<InMemoryKinesis>,
     throttled: Mutex<Option<ShardId>>,
     iterators: Mutex<HashMap<String, ShardId>>,
@@ -22,8 +22,8 @@ pub(crate) struct Front {
     frozen: Notify,
 }
 
-impl Front {
-    /// A world behind it.
+impl FaultProxy {
+    /// A world whose tables use the wrapper.
     pub(crate) fn world() -> (World, Arc<Self>) {
         World::behind(InMemoryOptions::default(), |kinesis| {
             Arc::new(Self {
@@ -36,7 +36,7 @@ impl Front {
         })
     }
 
-    /// From now on all reads of this shard are throttled, and no other's.
+    /// Throttles all reads of this shard from now on, or of none.
     pub(crate) fn throttle(&self, shard: Option<ShardId>) {
         *self.throttled.lock().unwrap() = shard;
     }
@@ -73,7 +73,7 @@ impl Front {
 }
 
 #[async_trait]
-impl Kinesis for Front {
+impl Kinesis for FaultProxy {
     async fn describe_stream(&self, stream: &StreamIdentity) -> ApiResult<StreamSummary> {
         self.kinesis.describe_stream(stream).await
     }
@@ -130,7 +130,7 @@ impl Kinesis for Front {
     ) -> ApiResult<Vec<PutOutcome>> {
         self.pass(Side::Before).await;
         let outcomes = self.kinesis.put_records(stream, entries).await;
-        self.pass(Side::Behind).await;
+        self.pass(Side::After).await;
         outcomes
     }
 

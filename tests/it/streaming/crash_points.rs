@@ -1,15 +1,15 @@
-//! Killed at every step, in every call of its log, between its rows and in its writes, a query goes
-//! on as one that was left alone, batch by batch.
+//! A query that is killed at any step, in any log call, between its rows or in its writes runs the
+//! same batches as an uninterrupted query.
 
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion_kinesis::checkpoint::Log;
 use datafusion_kinesis::model::Trigger;
 use tokio::time::Instant;
 
-use super::front::Front;
-use super::ledger::{Ledger, PLACED, placed_numbers, put_mixed};
-use super::places::{Keeper, placed};
-use super::watched::{Call, Side, Watched};
+use super::checkpoint_log::{CheckpointLog, PLACED, placed_numbers, put_mixed};
+use super::fault_proxy::FaultProxy;
+use super::log_locations::{LogStore, placed};
+use super::watched_committer::{Call, Side, WatchedCommitter};
 use super::*;
 
 const TICK: Trigger = Trigger::ProcessingTime(Duration::from_secs(1));
@@ -18,14 +18,14 @@ const ROWS: u64 = 45;
 /// Where a query is killed.
 #[derive(Debug, Clone, Copy)]
 enum Point {
-    /// At the step, the so-and-so-many-th time.
+    /// At the step, when it is reached for the n-th time.
     Step(Step, usize),
     Call(Call, Side),
-    /// Behind so many parts of the rows of its first batch; the sink has taken them.
+    /// After the sink has taken this many parts of its first batch.
     Rows(usize),
 }
 
-/// A query that is killed beside one that is not, on one stream.
+/// A query that is killed, and one that is not, on the same stream.
 struct Trial {
     world: World,
     place: String,
@@ -38,7 +38,7 @@ struct Trial {
 }
 
 impl Trial {
-    async fn new(keeper: Keeper, name: &str, retained: u64) -> Self {
+    async fn new(keeper: LogStore, name: &str, retained: u64) -> Self {
         let (began, world) = (Instant::now(), World::new());
         let options = format!(
             "{FROM_THE_START}, 'kinesis.maxFetchRecordsPerShard' '8',
@@ -46,7 +46,7 @@ impl Trial {
              'kinesis.minBatchesToRetain' '{retained}'"
         );
         world.unbounded_table("words", 3, &options).await;
-        // A part of the rows for each shard.
+        // One part of the rows per shard.
         world
             .run("SET datafusion.execution.target_partitions = 3")
             .await;
@@ -72,7 +72,7 @@ impl Trial {
 
     /// Runs the query until it is killed at `point`.
     async fn kill_at(&self, point: Point) {
-        let committer = Watched::at(&self.place);
+        let committer = WatchedCommitter::at(&self.place);
         let mut builder = self.builder();
         let mut freeze = None;
         let rows = Arc::new(Notify::new());
@@ -88,7 +88,7 @@ impl Trial {
             }
             Point::Rows(parts) => builder = self.taking(builder, parts, &rows),
         }
-        let builder = builder.with_committer(Arc::<Watched>::clone(&committer));
+        let builder = builder.with_committer(Arc::<WatchedCommitter>::clone(&committer));
         let run = async {
             let _query = builder.start().await.unwrap();
             std::future::pending::<()>().await;
@@ -103,12 +103,12 @@ impl Trial {
         tokio::select! {
             () = run => {}
             reached = tokio::time::timeout(Duration::from_secs(9), reached) => {
-                assert!(reached.is_ok(), "{point:?} is never reached");
+                assert!(reached.is_ok(), "{point:?} was not reached");
             }
         }
     }
 
-    /// A sink that stops for ever behind so many parts of a batch.
+    /// A sink that blocks forever after `parts` parts of a batch.
     fn taking(
         &self,
         builder: StreamingQueryBuilder,
@@ -134,9 +134,10 @@ impl Trial {
         })
     }
 
-    /// New rows; killed at each of `chain` in turn; then left alone, to the end of the rows.
+    /// Puts new rows, kills the query at each point of `chain`, and then runs it to the end of the
+    /// rows.
     async fn survives(&mut self, chain: &[Point]) {
-        // Just behind a tick, so that both have read all of it before the next one.
+        // Just after a tick, so that both queries read all of it before the next one.
         let behind = self.began.elapsed().as_millis() % 1_000;
         tokio::time::sleep(Duration::from_millis(1_005 - behind as u64)).await;
         put_mixed(&self.world, self.written, ROWS).await;
@@ -149,8 +150,8 @@ impl Trial {
         query.process_all_available().await.unwrap();
         query.stop().await.unwrap();
         let (ledger, calm) = (
-            Ledger::of(&self.place).await,
-            Ledger::of(&self.calm_place).await,
+            CheckpointLog::of(&self.place).await,
+            CheckpointLog::of(&self.calm_place).await,
         );
         assert_eq!(ledger.sources(), calm.sources(), "{chain:?}");
         assert!(ledger.commits.keys().eq(calm.commits.keys()), "{chain:?}");
@@ -164,7 +165,7 @@ impl Trial {
     async fn end(self) {
         let expected: Vec<_> = (0..self.written).collect();
         assert_eq!(placed_numbers(&self.sink), expected);
-        let ledger = Ledger::of(&self.place).await;
+        let ledger = CheckpointLog::of(&self.place).await;
         if ledger.offsets.contains_key(&0) {
             ledger.check();
             ledger.check_rows(&self.sink);
@@ -173,11 +174,11 @@ impl Trial {
 }
 
 #[tokio::test(start_paused = true)]
-async fn killed_at_every_step_it_runs_the_batches_of_an_uninterrupted_run() {
-    at_every_step(Keeper::Memory).await;
+async fn killed_at_any_step_it_runs_the_batches_of_an_uninterrupted_run() {
+    at_every_step(LogStore::Memory).await;
 }
 
-pub(super) async fn at_every_step(keeper: Keeper) {
+pub(super) async fn at_every_step(keeper: LogStore) {
     let mut trial = Trial::new(keeper, "at-every-step", 1_000).await;
     for step in Step::ALL {
         trial.survives(&[Point::Step(step, 1)]).await;
@@ -192,11 +193,11 @@ pub(super) async fn at_every_step(keeper: Keeper) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn killed_in_any_call_of_its_log_it_runs_the_batches_of_an_uninterrupted_run() {
-    in_any_call(Keeper::Memory).await;
+async fn killed_in_any_log_call_it_runs_the_batches_of_an_uninterrupted_run() {
+    in_any_call(LogStore::Memory).await;
 }
 
-pub(super) async fn in_any_call(keeper: Keeper) {
+pub(super) async fn in_any_call(keeper: LogStore) {
     let calls = [
         Call::Metadata,
         Call::TakeEpoch,
@@ -209,7 +210,7 @@ pub(super) async fn in_any_call(keeper: Keeper) {
         Call::Remove(Log::Commits),
         Call::Remove(Log::Offsets),
     ];
-    for side in [Side::Before, Side::Behind] {
+    for side in [Side::Before, Side::After] {
         let mut trial = Trial::new(keeper, &format!("in-any-call-{side:?}"), 5).await;
         trial
             .survives(&[Point::Call(Call::CreateMetadata, side)])
@@ -222,22 +223,22 @@ pub(super) async fn in_any_call(keeper: Keeper) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn killed_again_while_it_recovers_it_runs_the_batches_of_an_uninterrupted_run() {
-    again_and_again(Keeper::Memory).await;
+async fn killed_during_recovery_it_runs_the_batches_of_an_uninterrupted_run() {
+    again_and_again(LogStore::Memory).await;
 }
 
-pub(super) async fn again_and_again(keeper: Keeper) {
+pub(super) async fn again_and_again(keeper: LogStore) {
     let mut trial = Trial::new(keeper, "again-and-again", 1_000).await;
     let begun = [
         Point::Step(Step::OffsetsLogged, 1),
         Point::Rows(1),
         Point::Call(Call::Put(Log::Commits), Side::Before),
-        Point::Call(Call::Put(Log::Commits), Side::Behind),
-        Point::Call(Call::Put(Log::Offsets), Side::Behind),
+        Point::Call(Call::Put(Log::Commits), Side::After),
+        Point::Call(Call::Put(Log::Offsets), Side::After),
     ];
     let again = [
-        Point::Call(Call::TakeEpoch, Side::Behind),
-        Point::Call(Call::Get(Log::Offsets), Side::Behind),
+        Point::Call(Call::TakeEpoch, Side::After),
+        Point::Call(Call::Get(Log::Offsets), Side::After),
         Point::Step(Step::ReadersStarted, 1),
         Point::Step(Step::Planned, 1),
         Point::Step(Step::Running, 1),
@@ -253,11 +254,11 @@ pub(super) async fn again_and_again(keeper: Keeper) {
     trial.end().await;
 }
 
-/// A stream as a sink takes a row at least once; a batch that was cut short is written again whole.
+/// Writing to a stream is at least once: an interrupted batch is written again completely.
 #[tokio::test(start_paused = true)]
-async fn killed_in_a_write_it_writes_the_batch_again() {
+async fn killed_during_a_write_it_writes_the_batch_again() {
     const COPY: &str = "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words";
-    let (world, front) = Front::world();
+    let (world, front) = FaultProxy::world();
     world.unbounded_table("words", 3, FROM_THE_START).await;
     world.table("out", 2, "").await;
     let start = || {
@@ -270,7 +271,7 @@ async fn killed_in_a_write_it_writes_the_batch_again() {
         let side = if round % 2 == 0 {
             Side::Before
         } else {
-            Side::Behind
+            Side::After
         };
         let numbers = round * 30..(round + 1) * 30;
         for number in numbers {
@@ -278,8 +279,8 @@ async fn killed_in_a_write_it_writes_the_batch_again() {
             world.put("words", &text, text.clone()).await;
             expected.insert(number, 1);
         }
-        // Behind the write all of the batch is there once too often.
-        let again = u64::from(side == Side::Behind);
+        // Killed after the write, the whole batch is written twice.
+        let again = u64::from(side == Side::After);
         front.freeze(side);
         let query = start().await.unwrap();
         front.frozen().await;
@@ -294,7 +295,7 @@ async fn killed_in_a_write_it_writes_the_batch_again() {
         }
         assert!(
             counts.keys().eq(expected.keys()),
-            "round {round}: rows are lost"
+            "round {round}: lost rows"
         );
         let twice = counts.values().filter(|count| **count == 2).count() as u64;
         assert!(counts.values().all(|count| *count <= 2), "round {round}");

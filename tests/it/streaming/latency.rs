@@ -1,20 +1,20 @@
-//! How soon a row is there, and what a query costs that has nothing to do.
+//! Latency of rows, and the cost of an idle query.
 
 use datafusion_kinesis::kinesis::Operation;
 use datafusion_kinesis::model::{HashKey, ShardId, Trigger};
 use tokio::time::{Instant, sleep};
 
-use super::front::Front;
-use super::ledger::Ledger;
-use super::watched::Watched;
+use super::checkpoint_log::CheckpointLog;
+use super::fault_proxy::FaultProxy;
+use super::watched_committer::WatchedCommitter;
 use super::*;
 use crate::support::entry;
 
-/// From one GetRecords of a shard to the next.
+/// Time between two GetRecords of a shard.
 const POLL: Duration = Duration::from_millis(200);
 const SHARDS: u32 = 8;
 
-/// When each number came.
+/// Arrival time of each number.
 #[derive(Debug, Clone, Default)]
 struct Arrivals(Arc<Mutex<BTreeMap<u64, Instant>>>);
 
@@ -30,7 +30,7 @@ impl Arrivals {
                 for number in sink.numbers() {
                     assert!(
                         taken.insert(number, Instant::now()).is_none(),
-                        "{number} twice"
+                        "duplicate number {number}"
                     );
                 }
                 Ok(())
@@ -38,7 +38,7 @@ impl Arrivals {
         })
     }
 
-    /// How long each of these took.
+    /// The latency of each number.
     fn waits(&self, put: &[(u64, Instant)]) -> Vec<Duration> {
         let taken = self.0.lock().unwrap();
         put.iter()
@@ -52,7 +52,7 @@ fn middle_of(shard: u32) -> HashKey {
     HashKey(width * u128::from(shard) + width / 2)
 }
 
-/// Puts a number into a shard of the eight.
+/// Puts a number into one of the eight shards.
 async fn put(world: &World, shard: u32, number: u64) -> (u64, Instant) {
     let stream = datafusion_kinesis::model::StreamIdentity::parse("words").unwrap();
     let entry = entry("k", number.to_string(), Some(middle_of(shard)));
@@ -61,7 +61,7 @@ async fn put(world: &World, shard: u32, number: u64) -> (u64, Instant) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_of_a_trickle_is_out_within_a_poll_even_where_batches_may_wait() {
+async fn a_trickle_of_rows_arrives_within_one_poll() {
     for wait in ["", ", 'kinesis.maxFetchTimePerShardSec' '30'"] {
         let world = World::new();
         let options = format!("{FROM_THE_START}{wait}");
@@ -83,7 +83,7 @@ async fn a_row_of_a_trickle_is_out_within_a_poll_even_where_batches_may_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_shard_slows_no_other_and_catches_up() {
+async fn a_throttled_shard_delays_no_other_and_catches_up() {
     for (wait, throttled_from_the_start) in [
         ("", false),
         ("", true),
@@ -91,7 +91,7 @@ async fn a_throttled_shard_slows_no_other_and_catches_up() {
         (", 'kinesis.maxFetchTimePerShardSec' '30'", true),
     ] {
         let case = format!("{wait} {throttled_from_the_start}");
-        let (world, front) = Front::world();
+        let (world, front) = FaultProxy::world();
         let options = format!("{FROM_THE_START}{wait}");
         world.unbounded_table("words", SHARDS, &options).await;
         let arrivals = Arrivals::default();
@@ -117,15 +117,11 @@ async fn a_throttled_shard_slows_no_other_and_catches_up() {
             "{case}: {slowest:?}"
         );
         let taken = arrivals.0.lock().unwrap().len();
-        assert_eq!(
-            taken,
-            others.len(),
-            "{case}: a throttled shard gives nothing"
-        );
+        assert_eq!(taken, others.len(), "{case}: rows of the throttled shard");
         let progress = query.last_progress().unwrap();
         assert!(progress.sources[0].metrics.throttled_calls > 5, "{case}");
         front.throttle(None);
-        // No longer than the longest wait between two tries.
+        // At most the longest wait between two tries.
         sleep(Duration::from_secs(10) + POLL).await;
         assert_eq!(arrivals.0.lock().unwrap().len(), 120, "{case}");
         assert_eq!(arrivals.waits(&held).len(), 15, "{case}");
@@ -135,19 +131,19 @@ async fn a_throttled_shard_slows_no_other_and_catches_up() {
     }
 }
 
-/// A query that has had its rows idles for an hour: what it asks and writes in that time.
+/// Counts requests and log writes of a query that idles for an hour after it has read its rows.
 async fn idle_hour(shards: u32, poll_millis: u64, trigger: Trigger, name: &str) {
     const HOUR: Duration = Duration::from_secs(3_600);
     let world = World::new();
     let options = format!("{FROM_THE_START}, 'kinesis.getRecords.fetchIntervalMs' '{poll_millis}'");
     world.unbounded_table("words", shards, &options).await;
     let place = format!("memory://idle-hour-{name}");
-    let committer = Watched::at(&place);
+    let committer = WatchedCommitter::at(&place);
     let sink = Sink::default();
     let query = sink
         .of(words(&world))
         .with_checkpoint_location(&place)
-        .with_committer(Arc::<Watched>::clone(&committer))
+        .with_committer(Arc::<WatchedCommitter>::clone(&committer))
         .with_trigger(trigger);
     let query = query.start().await.unwrap();
     world.put_numbers("words", 500).await;
@@ -162,7 +158,7 @@ async fn idle_hour(shards: u32, poll_millis: u64, trigger: Trigger, name: &str) 
         operations.map(|operation| world.kinesis.calls(operation))
     };
     let (before, calls, batches) = (counts(), committer.calls(), query.recent_progress().len());
-    let ledger = Ledger::of(&place).await;
+    let ledger = CheckpointLog::of(&place).await;
     sleep(HOUR).await;
     let after = counts();
     let spent: Vec<u64> = before.iter().zip(after).map(|(a, b)| b - a).collect();
@@ -173,7 +169,7 @@ async fn idle_hour(shards: u32, poll_millis: u64, trigger: Trigger, name: &str) 
         "{name}: {} GetRecords, {fetches} allowed",
         spent[0]
     );
-    // It does idle, and is not dead.
+    // It is idle but still polling.
     assert!(
         spent[0] >= fetches - 2 * u64::from(shards),
         "{name}: {} GetRecords",
@@ -185,10 +181,10 @@ async fn idle_hour(shards: u32, poll_millis: u64, trigger: Trigger, name: &str) 
         spent[1]
     );
     assert_eq!(spent[2], 0, "{name}");
-    // Every ten minutes it asks how long the stream keeps its records.
+    // The retention of the stream is checked every ten minutes.
     assert_eq!(spent[3], 6, "{name}");
-    assert_eq!(committer.calls(), calls, "{name}: it asked its log");
-    assert_eq!(Ledger::of(&place).await, ledger, "{name}");
+    assert_eq!(committer.calls(), calls, "{name}: log calls");
+    assert_eq!(CheckpointLog::of(&place).await, ledger, "{name}");
     assert_eq!(query.recent_progress().len(), batches, "{name}");
     world.put("words", "k", "500").await;
     query.process_all_available().await.unwrap();
@@ -196,14 +192,14 @@ async fn idle_hour(shards: u32, poll_millis: u64, trigger: Trigger, name: &str) 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_hour_writes_nothing_and_asks_each_shard_once_an_interval() {
+async fn an_idle_hour_writes_nothing_and_polls_once_per_interval() {
     idle_hour(1, 200, Trigger::AsFastAsPossible, "one").await;
     let tick = Trigger::ProcessingTime(Duration::from_secs(1));
     idle_hour(1, 1_000, tick, "ticking").await;
     idle_hour(50, 10_000, Trigger::AsFastAsPossible, "fifty").await;
 }
 
-/// Files tell of each change by the times of their folders.
+/// Folder modification times reveal any change of files.
 #[tokio::test(start_paused = true)]
 async fn an_idle_hour_touches_no_file() {
     let world = world(1).await;

@@ -1,43 +1,43 @@
-//! Queries whose log is in a DynamoDB table: killed, fenced, stormed at, and refused.
+//! Queries whose log is in a DynamoDB table.
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::checkpoint::{DynamoDbCommitter, Log, OffsetCommitter};
 
-use super::places::Keeper;
+use super::log_locations::LogStore;
 use super::*;
-use super::{fencing, killed_anywhere, storms};
+use super::{crash_points, fencing, storms};
 use crate::dynamo::{Dynamo, Fate};
 
-const KEEPER: Keeper = Keeper::DynamoDb;
+const KEEPER: LogStore = LogStore::DynamoDb;
 const BATCHES: u64 = 3;
 
 #[tokio::test(start_paused = true)]
-async fn killed_at_every_step_it_runs_the_batches_of_an_uninterrupted_run() {
-    killed_anywhere::at_every_step(KEEPER).await;
+async fn killed_at_any_step_it_runs_the_batches_of_an_uninterrupted_run() {
+    crash_points::at_every_step(KEEPER).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn killed_in_any_call_of_its_log_it_runs_the_batches_of_an_uninterrupted_run() {
-    killed_anywhere::in_any_call(KEEPER).await;
+async fn killed_in_any_log_call_it_runs_the_batches_of_an_uninterrupted_run() {
+    crash_points::in_any_call(KEEPER).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn killed_again_while_it_recovers_it_runs_the_batches_of_an_uninterrupted_run() {
-    killed_anywhere::again_and_again(KEEPER).await;
+async fn killed_during_recovery_it_runs_the_batches_of_an_uninterrupted_run() {
+    crash_points::again_and_again(KEEPER).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_older_run_is_fenced_at_whatever_step_it_stands() {
-    fencing::at_whatever_step(KEEPER).await;
+async fn the_older_run_is_fenced_at_any_step() {
+    fencing::at_any_step(KEEPER).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_older_run_is_fenced_in_whatever_call_it_stands() {
-    fencing::in_whatever_call(KEEPER).await;
+async fn the_older_run_is_fenced_in_any_call() {
+    fencing::in_any_call(KEEPER).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn lives_in_a_storm_lose_nothing_and_repeat_nothing() {
+async fn restarts_under_random_faults_lose_and_repeat_nothing() {
     storms::lives(KEEPER, &[(1, 40), (2, 25)]).await;
 }
 
@@ -50,8 +50,8 @@ async fn start(world: &World, sink: &Sink, dynamo: &Dynamo) -> StreamingQuery {
     query.start().await.unwrap()
 }
 
-/// Runs a query over some batches, whose put of `log` at `batch` meets these fates, and goes on from
-/// wherever that ended.
+/// Runs a query over some batches, whose put of `log` at `batch` has these fates, and resumes after
+/// it ended.
 async fn meeting(fates: &[Fate], log: Log, at: u64, ends: Option<ErrorKind>) {
     let context = format!("{fates:?} at {}/{at}", log.name());
     let (world, dynamo, sink) = (world(2).await, Dynamo::new(), Sink::default());
@@ -65,7 +65,7 @@ async fn meeting(fates: &[Fate], log: Log, at: u64, ends: Option<ErrorKind>) {
         for n in batch * 10..(batch + 1) * 10 {
             world.put("words", &n.to_string(), n.to_string()).await;
         }
-        // What ended the query is looked at below.
+        // The query may have failed; that is checked below.
         let _ = query.process_all_available().await;
     }
     assert!(dynamo.is_played(), "{context}");
@@ -96,7 +96,7 @@ async fn at_any_put(fates: &[Fate], ends: Option<ErrorKind>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttles_conflicts_and_lost_answers_end_nothing_at_any_put() {
+async fn throttles_conflicts_and_lost_responses_do_not_end_the_query() {
     let throttled = Fate::refused(400, "ProvisionedThroughputExceededException");
     at_any_put(&vec![throttled; 5], None).await;
     at_any_put(
@@ -109,7 +109,7 @@ async fn throttles_conflicts_and_lost_answers_end_nothing_at_any_put() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_stays_away_ends_the_query_and_the_next_start_goes_on() {
+async fn a_permanently_unavailable_table_ends_the_query_and_the_next_start_resumes() {
     let away = Some(ErrorKind::Unavailable);
     at_any_put(&vec![Fate::Lost; 6], away).await;
     let mut fates = vec![Fate::Lost; 6];
@@ -118,7 +118,7 @@ async fn a_table_that_stays_away_ends_the_query_and_the_next_start_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_query_in_a_process_has_its_place_in_a_table() {
+async fn a_table_entry_serves_one_query_of_a_process() {
     let (world, dynamo, sink) = (world(1).await, Dynamo::new(), Sink::default());
     let query = start(&world, &sink, &dynamo).await;
     let second = sink.of(words(&world)).with_committer(committer(&dynamo));
@@ -152,7 +152,7 @@ async fn a_query_without_a_name_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_of_several_streams_says_which_table_and_region() {
+async fn a_query_of_several_streams_must_set_table_and_region() {
     const BOTH: &str = "SELECT partitionKey, CAST(data AS VARCHAR) FROM words
         UNION ALL SELECT partitionKey, CAST(data AS VARCHAR) FROM clicks";
     let dynamodb = "'kinesis.metadataCommitterType' 'DYNAMODB'";

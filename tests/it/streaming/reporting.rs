@@ -1,4 +1,4 @@
-//! What a query tells of itself.
+//! Listeners, progress, status and log messages of a query.
 
 use super::*;
 use crate::peers::heard::Heard;
@@ -9,15 +9,15 @@ use datafusion_kinesis::query::{
 };
 
 #[derive(Debug, Default)]
-struct Diary(Mutex<Vec<String>>);
+struct RecordingListener(Mutex<Vec<String>>);
 
-impl Diary {
+impl RecordingListener {
     fn note(&self, text: impl Into<String>) {
         self.0.lock().unwrap().push(text.into());
     }
 }
 
-impl StreamingQueryListener for Diary {
+impl StreamingQueryListener for RecordingListener {
     fn on_started(&self, event: &StreamingQueryStarted) {
         self.note(format!("started {}", event.name.as_deref().unwrap_or("?")));
     }
@@ -39,10 +39,10 @@ impl StreamingQueryListener for Diary {
 }
 
 #[tokio::test(start_paused = true)]
-async fn listeners_hear_everything_in_its_order() {
+async fn listeners_receive_all_events_in_order() {
     let world = world(1).await;
-    let diary = Arc::new(Diary::default());
-    let listener = Arc::<Diary>::clone(&diary);
+    let diary = Arc::new(RecordingListener::default());
+    let listener = Arc::<RecordingListener>::clone(&diary);
     let query = Sink::default()
         .of(words(&world))
         .with_name("told")
@@ -69,7 +69,7 @@ async fn listeners_hear_everything_in_its_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_says_what_was_read_from_where_to_where() {
+async fn progress_reports_what_was_read() {
     let world = world(2).await;
     let query = Sink::default()
         .of(words(&world))
@@ -84,7 +84,7 @@ async fn progress_says_what_was_read_from_where_to_where() {
     }
     query.process_all_available().await.unwrap();
     let [first, .., last] = &query.recent_progress()[..] else {
-        panic!("there were two batches at least");
+        panic!("expected at least two batches");
     };
     assert_eq!(
         (first.id.as_str(), first.run_id.as_str()),
@@ -121,7 +121,7 @@ async fn an_idle_query_runs_no_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_that_waits_says_so_in_the_log_every_five_minutes() {
+async fn an_idle_query_logs_a_message_every_five_minutes() {
     for trigger in [
         Trigger::AsFastAsPossible,
         Trigger::ProcessingTime(Duration::from_secs(7)),
@@ -139,7 +139,7 @@ async fn a_query_that_waits_says_so_in_the_log_every_five_minutes() {
         for part in ["idle=30", "shards=2", "behind=0ns", "read_to="] {
             assert!(told[0].contains(part), "{part}: {}", told[0]);
         }
-        // A batch is a sign of life, too.
+        // A batch restarts the interval.
         world.put("words", "k", "1").await;
         query.process_all_available().await.unwrap();
         tokio::time::sleep(Duration::from_secs(290)).await;
@@ -149,7 +149,7 @@ async fn a_query_that_waits_says_so_in_the_log_every_five_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_session_says_what_the_builder_does_not() {
+async fn session_settings_apply_unless_the_builder_overrides_them() {
     let world = world(1).await;
     world.put("words", "k", "1").await;
     tokio::time::sleep(Duration::from_millis(5)).await;

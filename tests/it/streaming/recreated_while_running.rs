@@ -1,17 +1,17 @@
-//! A stream that is deleted and made anew while a query reads it.
+//! A stream that is deleted and recreated while a query reads it.
 
 use datafusion_kinesis::ErrorKind;
 use tokio::time::sleep;
 
-use super::ledger::Ledger;
-use super::remade::{everything, losses, put, remake};
+use super::checkpoint_log::CheckpointLog;
+use super::recreated_stream::{everything, losses, put, remake};
 use super::*;
 
-/// Looks so seldom that a stream can be made anew between two looks.
+/// Polls so rarely that a stream can be recreated between two polls.
 const SELDOM: &str = "'kinesis.startingPosition' 'TRIM_HORIZON',
     'kinesis.getRecords.fetchIntervalMs' '60000', 'kinesis.describeShardInterval' '1 minute'";
 
-/// Over a stream that is made anew while a batch is in flight, which ends behind that.
+/// A query whose stream is recreated while a batch is in flight.
 async fn while_a_batch_runs(fails: bool) -> (World, Sink, String, StreamingQuery) {
     let world = World::new();
     let options = format!("{SELDOM}, 'kinesis.failOnDataLoss' '{fails}'");
@@ -53,7 +53,7 @@ async fn while_a_batch_runs(fails: bool) -> (World, Sink, String, StreamingQuery
 }
 
 #[tokio::test(start_paused = true)]
-async fn made_anew_while_a_batch_runs_the_query_goes_on_with_the_new_one() {
+async fn a_stream_recreated_during_a_batch_is_continued_with() {
     let (world, sink, _, query) = while_a_batch_runs(false).await;
     query.process_all_available().await.unwrap();
     everything(&sink, 0..30);
@@ -65,11 +65,11 @@ async fn made_anew_while_a_batch_runs_the_query_goes_on_with_the_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn made_anew_while_a_batch_runs_the_batch_is_not_committed_where_the_query_is_to_fail() {
+async fn with_fail_on_data_loss_the_batch_during_a_recreation_is_not_committed() {
     let (_world, _, place, query) = while_a_batch_runs(true).await;
     let error = query.await_termination().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataLoss);
     assert!(error.to_string().contains("made anew"), "{error}");
-    let ledger = Ledger::of(&place).await;
+    let ledger = CheckpointLog::of(&place).await;
     assert!(ledger.offsets.keys().eq(&[0, 1]) && ledger.commits.keys().eq(&[0]));
 }

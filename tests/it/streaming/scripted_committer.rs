@@ -1,4 +1,4 @@
-//! A committer of its own, whose puts go as a script says.
+//! A committer in memory whose puts follow a script.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,37 +11,37 @@ use datafusion_kinesis::model::{BatchId, Epoch};
 use datafusion_kinesis::{Error, ErrorKind};
 use tokio::sync::Notify;
 
-/// What becomes of a put.
+/// The outcome of a put.
 #[derive(Debug, Clone)]
-pub(super) enum Act {
-    /// It has no effect.
+pub(super) enum Outcome {
+    /// Fails without effect.
     Fails,
-    /// It has its effect, and the answer is lost.
-    LosesAnswer,
+    /// Takes effect, but the response is lost.
+    LosesResponse,
     /// A newer epoch is taken just before.
-    ComesTooLate,
-    /// It passes the look at the epochs, says so, and writes when it is let go.
-    IsHeld {
+    FencedBefore,
+    /// Passes the epoch check, reports it, and writes when released.
+    BlocksBeforeWrite {
         passed: Arc<Notify>,
         go: Arc<Notify>,
     },
-    /// It begins when it is let go.
-    Waits { begun: Arc<Notify>, go: Arc<Notify> },
+    /// Starts when released.
+    BlocksAtStart { begun: Arc<Notify>, go: Arc<Notify> },
 }
 
-/// What was kept, by all handles.
+/// The stored entries, shared by all handles.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     metadata: Mutex<Option<Bytes>>,
     epoch: Mutex<u64>,
     entries: Mutex<BTreeMap<(&'static str, BatchId), Bytes>>,
-    away: AtomicU32,
+    failing: AtomicU32,
 }
 
 impl Store {
-    /// Fails this many of the next calls, whatever they are.
-    pub(super) fn go_away_for(&self, calls: u32) {
-        self.away.store(calls, Ordering::SeqCst);
+    /// Fails the next `calls` calls.
+    pub(super) fn fail_next(&self, calls: u32) {
+        self.failing.store(calls, Ordering::SeqCst);
     }
 
     pub(super) fn batches(&self, log: Log) -> Vec<u64> {
@@ -56,16 +56,16 @@ impl Store {
         Epoch(*epoch)
     }
 
-    fn is_there(&self) -> StoreResult<()> {
+    fn available(&self) -> StoreResult<()> {
         let count = |left: u32| left.checked_sub(1);
-        let away = self
-            .away
+        let failing = self
+            .failing
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count);
-        away.map_or(Ok(()), |_| Err(no_answer()))
+        failing.map_or(Ok(()), |_| Err(no_response()))
     }
 }
 
-fn no_answer() -> StoreError {
+fn no_response() -> StoreError {
     StoreError::transient(Error::new(ErrorKind::Unavailable, "no answer"))
 }
 
@@ -73,26 +73,26 @@ fn no_answer() -> StoreError {
 #[derive(Debug)]
 pub(super) struct Scripted {
     store: Arc<Store>,
-    script: Mutex<Vec<(Log, BatchId, Act)>>,
+    script: Mutex<Vec<(Log, BatchId, Outcome)>>,
 }
 
 impl Scripted {
-    /// Each put of a log and a batch that the script names goes as it says, once for each line.
-    pub(super) fn new(store: &Arc<Store>, script: &[(Log, u64, Act)]) -> Arc<Self> {
+    /// Applies each line of the script once, to the next put of its log and batch.
+    pub(super) fn new(store: &Arc<Store>, script: &[(Log, u64, Outcome)]) -> Arc<Self> {
         let lines = script.iter().cloned();
-        let script = lines.map(|(log, batch, act)| (log, BatchId(batch), act));
+        let script = lines.map(|(log, batch, outcome)| (log, BatchId(batch), outcome));
         Arc::new(Self {
             store: Arc::clone(store),
             script: Mutex::new(script.collect()),
         })
     }
 
-    /// Whether all of the script has come to pass.
-    pub(super) fn is_played(&self) -> bool {
+    /// Whether the whole script was applied.
+    pub(super) fn is_finished(&self) -> bool {
         self.script.lock().unwrap().is_empty()
     }
 
-    fn act(&self, log: Log, batch: BatchId) -> Option<Act> {
+    fn outcome(&self, log: Log, batch: BatchId) -> Option<Outcome> {
         let mut script = self.script.lock().unwrap();
         let line = script
             .iter()
@@ -112,12 +112,12 @@ impl OffsetCommitter for Scripted {
     }
 
     async fn metadata(&self) -> StoreResult<Option<Bytes>> {
-        self.store.is_there()?;
+        self.store.available()?;
         Ok(self.store.metadata.lock().unwrap().clone())
     }
 
     async fn create_metadata(&self, entry: Bytes) -> StoreResult<Put> {
-        self.store.is_there()?;
+        self.store.available()?;
         let mut metadata = self.store.metadata.lock().unwrap();
         Ok(match metadata.clone() {
             Some(found) => Put::Exists(found),
@@ -129,17 +129,17 @@ impl OffsetCommitter for Scripted {
     }
 
     async fn take_epoch(&self, above: Epoch) -> StoreResult<Epoch> {
-        self.store.is_there()?;
+        self.store.available()?;
         Ok(self.store.take_epoch(above.0))
     }
 
     async fn put(&self, epoch: Epoch, log: Log, batch: BatchId, entry: Bytes) -> StoreResult<Put> {
-        self.store.is_there()?;
-        let act = self.act(log, batch);
-        match &act {
-            Some(Act::Fails) => return Err(no_answer()),
-            Some(Act::ComesTooLate) => drop(self.store.take_epoch(0)),
-            Some(Act::Waits { begun, go }) => {
+        self.store.available()?;
+        let outcome = self.outcome(log, batch);
+        match &outcome {
+            Some(Outcome::Fails) => return Err(no_response()),
+            Some(Outcome::FencedBefore) => drop(self.store.take_epoch(0)),
+            Some(Outcome::BlocksAtStart { begun, go }) => {
                 begun.notify_one();
                 go.notified().await;
             }
@@ -149,7 +149,7 @@ impl OffsetCommitter for Scripted {
         if newest > epoch.0 {
             return Ok(Put::Fenced(Epoch(newest)));
         }
-        if let Some(Act::IsHeld { passed, go }) = &act {
+        if let Some(Outcome::BlocksBeforeWrite { passed, go }) = &outcome {
             passed.notify_one();
             go.notified().await;
         }
@@ -161,25 +161,25 @@ impl OffsetCommitter for Scripted {
                 Put::Done
             }
         };
-        match act {
-            Some(Act::LosesAnswer) => Err(no_answer()),
+        match outcome {
+            Some(Outcome::LosesResponse) => Err(no_response()),
             _ => Ok(put),
         }
     }
 
     async fn get(&self, log: Log, batch: BatchId) -> StoreResult<Option<Bytes>> {
-        self.store.is_there()?;
+        self.store.available()?;
         let entries = self.store.entries.lock().unwrap();
         Ok(entries.get(&(log.name(), batch)).cloned())
     }
 
     async fn batches(&self, log: Log) -> StoreResult<Vec<BatchId>> {
-        self.store.is_there()?;
+        self.store.available()?;
         Ok(self.store.batches(log).into_iter().map(BatchId).collect())
     }
 
     async fn remove(&self, log: Log, batch: BatchId) -> StoreResult<()> {
-        self.store.is_there()?;
+        self.store.available()?;
         self.store
             .entries
             .lock()

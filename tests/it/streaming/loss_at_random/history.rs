@@ -1,4 +1,4 @@
-//! One query through its days.
+//! The history of one query.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +17,11 @@ use crate::support::EPOCH;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// For how long a query may be down before it has to doubt, less the time between two of its looks.
+/// How long a query may be down before it suspects a loss, minus the time between two polls.
 const DOWN: Duration = Duration::from_secs(17 * 3_600 + 1_800);
 
-/// A query over a stream, and what has become of both.
-pub(super) struct Days {
+/// A query over a stream, and their history.
+pub(super) struct History {
     pub(super) world: World,
     stream: StreamIdentity,
     shards: u32,
@@ -29,17 +29,17 @@ pub(super) struct Days {
     place: String,
     taken: Arc<Mutex<BTreeSet<u64>>>,
     pub(super) records: Records,
-    /// When all that was there had been read.
+    /// When all available records had been read.
     settled_at: Instant,
-    /// Starts that were killed and had told of a loss, since then.
+    /// Number of killed starts since then that reported a loss.
     heard: u64,
-    /// What is gone and was told.
-    pub(super) told: BTreeSet<u64>,
-    /// What happened so far, for who reads of a failure.
-    story: Vec<String>,
+    /// Expired records whose loss was reported.
+    pub(super) reported: BTreeSet<u64>,
+    /// The history so far, for failure messages.
+    events: Vec<String>,
 }
 
-impl Days {
+impl History {
     pub(super) async fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let modes = [TrimmedPosition::Resumes, TrimmedPosition::Pinned];
@@ -49,7 +49,7 @@ impl Days {
             clock,
             ahead_millis: [0, 0, 180_000, -180_000][random.usize(..4)],
         };
-        let mut story = vec![format!("{:?}, {skewed:?}", options.trimmed_positions)];
+        let mut events = vec![format!("{:?}, {skewed:?}", options.trimmed_positions)];
         let kinesis = Arc::new(InMemoryKinesis::new(Arc::new(clock), options));
         let ctx = SessionContext::new();
         let service: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&kinesis);
@@ -57,7 +57,7 @@ impl Days {
         let world = World { kinesis, ctx };
         let shards = random.u32(1..=3);
         let start = ["TRIM_HORIZON", "LATEST"][random.usize(..2)];
-        story.push(format!("{shards} shards from {start}"));
+        events.push(format!("{shards} shards from {start}"));
         let options = format!(
             "'kinesis.startingPosition' '{start}', 'kinesis.describeShardInterval' '1 hour',
              'kinesis.getRecords.fetchIntervalMs' '900000'"
@@ -78,14 +78,14 @@ impl Days {
             records: Records::default(),
             settled_at: Instant::now(),
             heard: 0,
-            told: BTreeSet::new(),
-            story,
+            reported: BTreeSet::new(),
+            events,
         }
     }
 
-    pub(super) fn tell(&mut self, what: impl Into<String>) {
+    pub(super) fn log(&mut self, what: impl Into<String>) {
         let hours = Instant::now().duration_since(self.settled_at).as_secs_f64() / 3_600.0;
-        self.story.push(format!("+{hours:.2} h: {}", what.into()));
+        self.events.push(format!("+{hours:.2} h: {}", what.into()));
     }
 
     pub(super) async fn put(&mut self) {
@@ -93,7 +93,7 @@ impl Days {
         self.records.arrived.push(Instant::now());
         let key = self.random.u64(..).to_string();
         self.world.put("words", &key, number.to_string()).await;
-        self.tell(format!("record {number}"));
+        self.log(format!("record {number}"));
     }
 
     async fn reshard(&mut self) {
@@ -104,11 +104,11 @@ impl Days {
             .update_shard_count(&self.stream, target)
             .await
             .unwrap();
-        self.tell(format!("{} shards become {target}", self.shards));
+        self.log(format!("{} shards become {target}", self.shards));
         self.shards = target;
     }
 
-    /// Lets this time pass, in which records come and shards change, or nothing does.
+    /// Lets time pass, with or without records and reshards.
     pub(super) async fn pass(&mut self, time: Duration) {
         let until = Instant::now() + time;
         let (records, reshards) = match self.random.u32(..3) {
@@ -116,14 +116,14 @@ impl Days {
             1 => (self.random.u32(..3), self.random.u32(..2)),
             _ => (self.random.u32(..8), self.random.u32(..4)),
         };
-        let mut events: Vec<(Duration, bool)> = Vec::new();
+        let mut schedule: Vec<(Duration, bool)> = Vec::new();
         for event in 0..records + reshards {
             let at = time.mul_f64(self.random.f64());
-            events.push((at, event < records));
+            schedule.push((at, event < records));
         }
-        events.sort();
+        schedule.sort();
         let began = Instant::now();
-        for (at, is_record) in events {
+        for (at, is_record) in schedule {
             tokio::time::sleep_until(began + at).await;
             if is_record {
                 self.put().await;
@@ -145,8 +145,8 @@ impl Days {
                 Ok(())
             }
         });
-        // No look for a stop lock twice a second.
-        query.with_committer(places::open(&self.place))
+        // Without a checkpoint location, no stop lock is polled.
+        query.with_committer(log_locations::open(&self.place))
     }
 
     /// A start that is killed at some step, or before it gets there.
@@ -166,12 +166,12 @@ impl Days {
         }
         let lost = heard.has(&["records are lost"]);
         self.heard += u64::from(lost);
-        self.tell(format!("killed at {step:?}, told of a loss: {lost}"));
+        self.log(format!("killed at {step:?}, reported a loss: {lost}"));
     }
 
-    /// Runs for this time, and reads all there is at first and at last.
+    /// Runs for this time, catching up at the beginning and the end.
     pub(super) async fn runs(&mut self, time: Duration) {
-        self.tell("started");
+        self.log("started");
         let query = self.query().start().await.unwrap();
         self.settle(&query, 0).await;
         let before = losses(&query);
@@ -180,37 +180,41 @@ impl Days {
         if self.random.bool() {
             query.stop().await.unwrap();
         }
-        self.tell("ended");
+        self.log("ended");
     }
 
-    /// Waits until all is read, and holds what was told of losses meanwhile against what is lost.
+    /// Waits until caught up, and compares the reported losses with the expired records.
     pub(super) async fn settle(&mut self, query: &StreamingQuery, before: u64) {
         let all = timeout(DAY, query.process_all_available()).await;
         assert!(
             matches!(all, Ok(Ok(()))),
             "{all:?} {} {:?} {:#?}",
             query.status().message,
-            ledger::Ledger::of(&self.place)
+            checkpoint_log::CheckpointLog::of(&self.place)
                 .await
                 .offsets
                 .last_key_value(),
-            self.story
+            self.events
         );
         sleep(20 * MINUTE).await;
-        let told = losses(query) - before + std::mem::take(&mut self.heard);
+        let reported = losses(query) - before + std::mem::take(&mut self.heard);
         let taken = self.taken.lock().unwrap().clone();
         let lost: BTreeSet<u64> = self.records.gone(&taken);
-        let news = lost.difference(&self.told).count();
+        let news = lost.difference(&self.reported).count();
         let unsettled = self.records.gone(&self.records.settled);
-        let repeated = unsettled.difference(&self.told).count() > 0;
+        let repeated = unsettled.difference(&self.reported).count() > 0;
         let down = Instant::now().duration_since(self.settled_at);
-        self.tell(format!("{told} losses told, {lost:?} lost"));
-        assert!(news == 0 || told > 0, "missed: {:#?}", self.story);
+        self.log(format!("{reported} losses reported, {lost:?} lost"));
+        assert!(
+            news == 0 || reported > 0,
+            "unreported loss: {:#?}",
+            self.events
+        );
         let doubts = down > DOWN && before == 0;
         assert!(
-            told == 0 || repeated || doubts,
-            "a false alarm: {:#?}",
-            self.story
+            reported == 0 || repeated || doubts,
+            "false alarm: {:#?}",
+            self.events
         );
         let there = 0..self.records.arrived.len() as u64;
         let missing: Vec<_> = there
@@ -219,9 +223,9 @@ impl Days {
         assert!(
             missing.is_empty(),
             "{missing:?} not read: {:#?}",
-            self.story
+            self.events
         );
-        self.told.extend(unsettled);
+        self.reported.extend(unsettled);
         self.records.settled = taken;
         self.settled_at = Instant::now();
     }
@@ -229,10 +233,10 @@ impl Days {
 
 fn losses(query: &StreamingQuery) -> u64 {
     let message = query.status().message;
-    let told = message
+    let reported = message
         .rsplit_once('(')
-        .filter(|(_, told)| told.contains("data loss"));
-    told.map_or(0, |(_, told)| {
-        told.split(' ').next().unwrap().parse().unwrap()
+        .filter(|(_, reported)| reported.contains("data loss"));
+    reported.map_or(0, |(_, reported)| {
+        reported.split(' ').next().unwrap().parse().unwrap()
     })
 }

@@ -1,16 +1,17 @@
-//! Queries over a store that loses answers, is away for a while, or has others at it.
+//! Queries on a store that loses responses, is temporarily unavailable, or is shared with another
+//! run.
 
-use super::scripted::{Act, Scripted, Store};
+use super::scripted_committer::{Outcome, Scripted, Store};
 use super::*;
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::checkpoint::{Log, ObjectStoreCommitter, OffsetCommitter};
 
 const LOGS: [Log; 2] = [Log::Offsets, Log::Commits];
 
-/// Batches a run has, of ten rows each.
+/// Batches per run, with ten rows each.
 const BATCHES: u64 = 3;
 
-/// Starts a query over a handle of its own.
+/// Starts a query with its own committer.
 async fn start(world: &World, sink: &Sink, committer: &Arc<Scripted>) -> StreamingQuery {
     let query = sink.of(words(world)).as_in_another_process();
     let committer = Arc::<Scripted>::clone(committer);
@@ -24,7 +25,7 @@ async fn put(world: &World, batch: u64) {
     }
 }
 
-/// Goes on from whatever was left, and expects each row of the first batches once.
+/// Resumes, and asserts that each row was processed exactly once.
 async fn expect_all(world: &World, store: &Arc<Store>, sink: &Sink, context: &str) {
     let query = start(world, sink, &Scripted::new(store, &[])).await;
     query.process_all_available().await.unwrap();
@@ -38,8 +39,11 @@ async fn expect_all(world: &World, store: &Arc<Store>, sink: &Sink, context: &st
     }
 }
 
-/// Runs a query with a script for each put in turn, once over all batches.
-async fn for_every_put(script: impl Fn(Log, u64) -> Vec<(Log, u64, Act)>, ends: Option<ErrorKind>) {
+/// Runs a query over all batches once per put, with the script for that put.
+async fn for_every_put(
+    script: impl Fn(Log, u64) -> Vec<(Log, u64, Outcome)>,
+    ends: Option<ErrorKind>,
+) {
     for (log, at) in LOGS
         .into_iter()
         .flat_map(|log| (0..BATCHES).map(move |at| (log, at)))
@@ -50,10 +54,10 @@ async fn for_every_put(script: impl Fn(Log, u64) -> Vec<(Log, u64, Act)>, ends: 
         let query = start(&world, &sink, &committer).await;
         for batch in 0..BATCHES {
             put(&world, batch).await;
-            // What ended the query is looked at below.
+            // The query may have failed; that is checked below.
             let _ = query.process_all_available().await;
         }
-        assert!(committer.is_played(), "{context}");
+        assert!(committer.is_finished(), "{context}");
         let error = query.error().map(|error| error.kind());
         assert_eq!(error, ends, "{context}");
         query.stop().await.unwrap_or_default();
@@ -62,42 +66,42 @@ async fn for_every_put(script: impl Fn(Log, u64) -> Vec<(Log, u64, Act)>, ends: 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_ends_nothing_at_any_put() {
-    for_every_put(|log, at| vec![(log, at, Act::LosesAnswer)], None).await;
+async fn a_lost_response_to_any_put_does_not_end_the_query() {
+    for_every_put(|log, at| vec![(log, at, Outcome::LosesResponse)], None).await;
     for_every_put(
-        |log, at| vec![(log, at, Act::LosesAnswer), (log, at, Act::Fails)],
+        |log, at| vec![(log, at, Outcome::LosesResponse), (log, at, Outcome::Fails)],
         None,
     )
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_away_for_a_while_ends_nothing_at_any_put() {
-    for_every_put(|log, at| vec![(log, at, Act::Fails); 5], None).await;
+async fn a_temporarily_unavailable_store_does_not_end_the_query() {
+    for_every_put(|log, at| vec![(log, at, Outcome::Fails); 5], None).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_stays_away_ends_the_query_and_the_next_start_goes_on() {
-    let away = Some(ErrorKind::Unavailable);
-    for_every_put(|log, at| vec![(log, at, Act::Fails); 6], away).await;
+async fn a_permanently_unavailable_store_ends_the_query_and_the_next_start_resumes() {
+    let failing = Some(ErrorKind::Unavailable);
+    for_every_put(|log, at| vec![(log, at, Outcome::Fails); 6], failing).await;
     let lost = |log, at| {
-        let mut script = vec![(log, at, Act::LosesAnswer)];
-        script.extend(vec![(log, at, Act::Fails); 5]);
+        let mut script = vec![(log, at, Outcome::LosesResponse)];
+        script.extend(vec![(log, at, Outcome::Fails); 5]);
         script
     };
-    for_every_put(lost, away).await;
+    for_every_put(lost, failing).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_away_at_the_start_is_waited_for() {
+async fn an_unavailable_store_at_the_start_is_waited_for() {
     for calls in 1..=5 {
         let (world, store, sink) = (world(1).await, Arc::<Store>::default(), Sink::default());
-        store.go_away_for(calls);
+        store.fail_next(calls);
         let query = start(&world, &sink, &Scripted::new(&store, &[])).await;
         for batch in 0..BATCHES {
             put(&world, batch).await;
         }
-        store.go_away_for(calls);
+        store.fail_next(calls);
         query.process_all_available().await.unwrap();
         query.stop().await.unwrap();
         expect_all(&world, &store, &sink, &calls.to_string()).await;
@@ -105,18 +109,18 @@ async fn a_store_that_is_away_at_the_start_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_epoch_fences_at_any_put() {
-    let script = |log, at| vec![(log, at, Act::ComesTooLate)];
+async fn a_newer_epoch_fences_any_put() {
+    let script = |log, at| vec![(log, at, Outcome::FencedBefore)];
     for_every_put(script, Some(ErrorKind::Fenced)).await;
 }
 
-/// The older start is past the look at the epochs with its put of `log`, batch 1, when the newer one
-/// takes over, and writes before the newer one comes to the same put.
+/// The older run has passed the epoch check of its put of `log` for batch 1 when the newer run
+/// takes over, and writes before the newer run gets to the same put.
 async fn overtaken(log: Log) {
     let (world, store, sink) = (world(2).await, Arc::default(), Sink::default());
     let notify = || Arc::new(Notify::new());
     let (passed, go, begun, on) = (notify(), notify(), notify(), notify());
-    let held = Act::IsHeld {
+    let held = Outcome::BlocksBeforeWrite {
         passed: Arc::clone(&passed),
         go: Arc::clone(&go),
     };
@@ -125,9 +129,9 @@ async fn overtaken(log: Log) {
     older.process_all_available().await.unwrap();
     put(&world, 1).await;
     passed.notified().await;
-    // The newer one cuts another batch, of more rows.
+    // The newer run plans a larger batch.
     put(&world, 2).await;
-    let waits = Act::Waits {
+    let waits = Outcome::BlocksAtStart {
         begun: Arc::clone(&begun),
         go: Arc::clone(&on),
     };
@@ -139,7 +143,7 @@ async fn overtaken(log: Log) {
         tokio::task::yield_now().await;
     }
     let planned = store.batches(Log::Offsets);
-    assert_eq!(planned, [0, 1], "the older one has written");
+    assert_eq!(planned, [0, 1], "the older run has written");
     on.notify_one();
     let error = older.await_termination().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Fenced, "{error}");
@@ -149,22 +153,22 @@ async fn overtaken(log: Log) {
     assert_eq!(sink.batches(), [0, 1, 2]);
     let second = sink.0.lock().unwrap()[&1].clone();
     let rows: Vec<_> = (10..20).map(|n| n.to_string()).collect();
-    assert_eq!(second, rows, "as the older one has planned it");
+    assert_eq!(second, rows, "as planned by the older run");
     expect_all(&world, &store, &sink, log.name()).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_older_start_has_planned_is_run() {
+async fn a_batch_planned_by_an_older_run_is_executed() {
     overtaken(Log::Offsets).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_older_start_has_committed_is_done() {
+async fn a_batch_committed_by_an_older_run_is_done() {
     overtaken(Log::Commits).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_insert_may_keep_its_progress_in_a_committer() {
+async fn an_insert_can_use_a_committer() {
     let (world, store) = (world(1).await, Arc::<Store>::default());
     let insert = "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words";
     for rows in [10, 20] {

@@ -1,4 +1,4 @@
-//! The log of a query as it stands, and what must hold for any.
+//! The log of a query, and its invariants.
 
 use datafusion_kinesis::checkpoint::Log;
 use datafusion_kinesis::model::SequenceNumber;
@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::*;
 
-/// Both logs, entry by entry.
+/// Both logs by batch.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Ledger {
+pub(crate) struct CheckpointLog {
     pub(crate) offsets: BTreeMap<u64, Value>,
     pub(crate) commits: BTreeMap<u64, Value>,
 }
 
-/// A place in a shard: everything up to this sequence number, and user record in it, is behind.
+/// A position in a shard: everything up to this sequence number and user record has been read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Begin,
@@ -40,9 +40,9 @@ impl Place {
 
 pub(crate) type Ranges = BTreeMap<String, (Place, Place)>;
 
-impl Ledger {
+impl CheckpointLog {
     pub(crate) async fn of(place: &str) -> Self {
-        let committer = places::open(place);
+        let committer = log_locations::open(place);
         let mut ledger = Self::default();
         for log in [Log::Offsets, Log::Commits] {
             for batch in committer.batches(log).await.unwrap() {
@@ -57,7 +57,7 @@ impl Ledger {
         ledger
     }
 
-    /// What the batches read, whenever it was that they looked.
+    /// The ranges of the batches, without the times.
     pub(crate) fn sources(&self) -> BTreeMap<u64, Value> {
         let mut sources = BTreeMap::new();
         for (batch, entry) in &self.offsets {
@@ -85,14 +85,14 @@ impl Ledger {
         ranges.collect()
     }
 
-    /// Holds that the batches are numbered without a gap, each is committed, their ranges join from
-    /// the begin of each shard on, and time and epoch do not go back.
+    /// Asserts that batches are numbered without gaps and committed, that ranges join from the
+    /// beginning of each shard, and that time and epoch never decrease.
     pub(crate) fn check(&self) {
-        assert_eq!(self.empty_batches(), [0; 0], "empty");
+        assert_eq!(self.empty_batches(), [0; 0], "empty batches");
     }
 
-    /// Holds the same, and gives the batches that have no range: an idle query notes how far it has
-    /// looked.
+    /// Asserts the same, and returns the batches without a range, which record the progress of an
+    /// idle query.
     pub(crate) fn empty_batches(&self) -> Vec<u64> {
         let mut empty = Vec::new();
         let batches: Vec<_> = self.offsets.keys().copied().collect();
@@ -126,7 +126,7 @@ impl Ledger {
         empty
     }
 
-    /// Holds that each row of `sink` ([`PLACED`]) is in its batch because its range says so.
+    /// Asserts that each row of `sink` ([`PLACED`]) belongs to the range of its batch.
     pub(crate) fn check_rows(&self, sink: &Sink) {
         for (batch, rows) in &*sink.0.lock().unwrap() {
             let ranges = self.ranges(*batch);
@@ -141,7 +141,7 @@ impl Ledger {
     }
 }
 
-/// Rows with their places: `shard sequence sub data`.
+/// Rows with their positions: `shard sequence sub data`.
 pub(crate) const PLACED: &str = "SELECT partitionKey,
     shardId || ' ' || sequenceNumber || ' ' || CAST(subSequenceNumber AS VARCHAR) || ' ' ||
     CAST(data AS VARCHAR) FROM words";
@@ -151,7 +151,7 @@ pub(crate) fn parts(row: &str) -> [&str; 4] {
     parts.try_into().unwrap()
 }
 
-/// The numbers in the rows of [`PLACED`], ascending.
+/// The sorted numbers in the rows of [`PLACED`].
 pub(crate) fn placed_numbers(sink: &Sink) -> Vec<u64> {
     let taken = sink.0.lock().unwrap();
     let rows = taken.values().flatten();
@@ -160,7 +160,7 @@ pub(crate) fn placed_numbers(sink: &Sink) -> Vec<u64> {
     numbers
 }
 
-/// Puts `count` numbers from `first` on: each third one plain, the others in aggregates of ten.
+/// Puts `count` numbers from `first` on: every third one plain, the others in aggregates of ten.
 pub(crate) async fn put_mixed(world: &World, first: u64, count: u64) {
     use datafusion_kinesis::aggregation::{AggregateBuilder, UserRecord};
     for chunk in (first..first + count).collect::<Vec<_>>().chunks(15) {

@@ -1,5 +1,5 @@
-//! A stream that is deleted and made anew under the same name: what was read of the old one is no
-//! place in the new one.
+//! A stream that was deleted and recreated under the same name: old positions do not apply to the
+//! new stream.
 
 use std::fs;
 
@@ -8,12 +8,12 @@ use datafusion_kinesis::kinesis::Kinesis;
 use datafusion_kinesis::model::{StreamIdentity, StreamName, Trigger};
 use tokio::time::sleep;
 
-use super::ledger::Ledger;
+use super::checkpoint_log::CheckpointLog;
 use super::*;
 
 const FAILS: &str = "'kinesis.startingPosition' 'TRIM_HORIZON', 'kinesis.failOnDataLoss' 'true'";
 
-/// Deletes a stream and makes another one of its name.
+/// Deletes a stream and creates another one with its name.
 pub(super) async fn remake(world: &World, name: &str, shards: u32) {
     let stream = StreamIdentity::parse(name).unwrap();
     world.kinesis.delete_stream(&stream).await.unwrap();
@@ -43,7 +43,7 @@ pub(super) fn everything(sink: &Sink, numbers: std::ops::Range<u64>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn made_anew_between_two_runs_it_is_read_from_its_oldest_record() {
+async fn recreated_between_runs_a_stream_is_read_from_its_oldest_record() {
     let world = world(3).await;
     let sink = Sink::default();
     let start = || {
@@ -68,9 +68,13 @@ async fn made_anew_between_two_runs_it_is_read_from_its_oldest_record() {
     let status = query.status().message;
     assert!(status.ends_with("(1 data loss)"), "{status}");
     let before = &told.sources[0].start_offset;
-    assert_eq!(before.as_ref().unwrap().len(), 2, "no shard of the old one");
+    assert_eq!(
+        before.as_ref().unwrap().len(),
+        2,
+        "no shard of the old stream"
+    );
     query.stop().await.unwrap();
-    // The log is about the new stream from now on.
+    // The log refers to the new stream from now on.
     put(&world, 40..45).await;
     let query = start().await.unwrap();
     query.process_all_available().await.unwrap();
@@ -79,7 +83,7 @@ async fn made_anew_between_two_runs_it_is_read_from_its_oldest_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn made_anew_it_ends_a_query_that_is_to_fail_before_anything_is_written() {
+async fn with_fail_on_data_loss_a_recreated_stream_ends_the_query_before_any_write() {
     let world = World::new();
     world.unbounded_table("words", 6, FAILS).await;
     let place = "memory://remade-fails";
@@ -93,7 +97,7 @@ async fn made_anew_it_ends_a_query_that_is_to_fail_before_anything_is_written() 
     let query = start().await.unwrap();
     query.process_all_available().await.unwrap();
     query.stop().await.unwrap();
-    let before = Ledger::of(place).await;
+    let before = CheckpointLog::of(place).await;
     remake(&world, "words", 1).await;
     put(&world, 20..40).await;
     for _ in 0..2 {
@@ -112,12 +116,12 @@ async fn made_anew_it_ends_a_query_that_is_to_fail_before_anything_is_written() 
             assert!(message.contains(part), "{part}: {message}");
         }
     }
-    assert_eq!(Ledger::of(place).await, before);
+    assert_eq!(CheckpointLog::of(place).await, before);
     everything(&sink, 0..20);
 }
 
 #[tokio::test(start_paused = true)]
-async fn made_anew_before_the_first_batch_it_is_told_from_the_metadata() {
+async fn recreation_before_the_first_batch_is_detected_from_the_metadata() {
     for options in ["", FROM_THE_START] {
         let world = World::new();
         world.unbounded_table("words", 2, options).await;
@@ -139,7 +143,7 @@ async fn made_anew_before_the_first_batch_it_is_told_from_the_metadata() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn made_anew_behind_a_log_that_does_not_say_of_which_stream_it_is() {
+async fn a_log_without_the_creation_time_adopts_the_current_stream() {
     let world = world(1).await;
     let folder = crate::support::folder("remade-unsaid");
     let sink = Sink::default();
@@ -161,7 +165,7 @@ async fn made_anew_behind_a_log_that_does_not_say_of_which_stream_it_is() {
     put(&world, 3..5).await;
     sleep(Duration::from_millis(5)).await;
     assert_eq!(losses(&run().await), 0);
-    // Now the log says it.
+    // Now the log has the creation time.
     remake(&world, "words", 1).await;
     put(&world, 5..8).await;
     sleep(Duration::from_millis(5)).await;
@@ -171,7 +175,7 @@ async fn made_anew_behind_a_log_that_does_not_say_of_which_stream_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_was_begun_keeps_its_number_and_its_ranges_of_other_streams() {
+async fn a_rerun_batch_keeps_its_number_and_the_ranges_of_other_streams() {
     let world = world(2).await;
     world.unbounded_table("others", 2, FROM_THE_START).await;
     let sql = "SELECT partitionKey, CAST(data AS VARCHAR) FROM words
@@ -203,7 +207,7 @@ async fn a_batch_that_was_begun_keeps_its_number_and_its_ranges_of_other_streams
     assert!(again.is_active());
 }
 
-/// Ends a run at `step` of the batch in which the new stream is met, and starts again.
+/// Kills a run at `step` of the batch that first sees the new stream, and starts again.
 async fn killed_at(step: Step, committed: bool) {
     let world = world(2).await;
     let place = format!("memory://remade-killed-{step:?}-{committed}");
@@ -236,7 +240,7 @@ async fn killed_at(step: Step, committed: bool) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn killed_at_any_step_over_a_stream_made_anew_it_loses_and_repeats_nothing_of_that() {
+async fn killed_at_any_step_after_a_recreation_it_loses_and_repeats_nothing() {
     for step in Step::ALL {
         for committed in [false, true] {
             killed_at(step, committed).await;

@@ -1,4 +1,4 @@
-//! When batches run, and where a run ends that ends by itself.
+//! When batches are triggered, and where a self-ending run ends.
 
 use datafusion_kinesis::kinesis::{FaultPlan, FaultRates, Operation};
 use datafusion_kinesis::model::{HashKey, ShardId, StreamIdentity, Trigger};
@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::*;
 use crate::support::EPOCH;
 
-/// When the batches of a query fired, in milliseconds since the world began.
+/// When batches were triggered, in milliseconds since the epoch of the world.
 fn fired(query: &StreamingQuery) -> Vec<i64> {
     let progress = query.recent_progress();
     progress
@@ -17,7 +17,7 @@ fn fired(query: &StreamingQuery) -> Vec<i64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ticks_are_aligned_a_late_batch_is_followed_at_once_and_missed_ticks_are_left_out() {
+async fn ticks_are_aligned_late_batches_run_at_once_and_missed_ticks_are_skipped() {
     let began = Instant::now();
     let world = world(2).await;
     let sink = Sink::default();
@@ -25,7 +25,8 @@ async fn ticks_are_aligned_a_late_batch_is_followed_at_once_and_missed_ticks_are
     let slow = words(&world).foreach_batch(move |batch, rows| {
         let sink = inner.clone();
         async move {
-            // Two ticks and a half; a tick and a bit; and one that ends before the next tick.
+            // One takes two and a half ticks, one a little longer than a tick, one ends before the
+            // next tick.
             let millis = [3, 25_000, 4, 9_000, 12_000];
             let millis = millis.get(batch.0 as usize).copied().unwrap_or(1);
             sleep(Duration::from_millis(millis)).await;
@@ -43,12 +44,12 @@ async fn ticks_are_aligned_a_late_batch_is_followed_at_once_and_missed_ticks_are
         number += 1;
         sleep(Duration::from_millis(700)).await;
     }
-    // Nothing comes for half a minute: no batch.
+    // Nothing arrives for half a minute: no batch.
     sleep_until(began + Duration::from_millis(133_500)).await;
     let last = number;
     world.put("words", "k", last.to_string()).await;
     sleep_until(began + Duration::from_millis(145_000)).await;
-    // The first one is that of the start.
+    // The first batch is that of the start.
     let expected = [
         2_300, 10_000, 35_000, 40_000, 50_000, 62_000, 70_000, 80_000, 90_000, 100_000, 140_000,
     ];
@@ -57,7 +58,7 @@ async fn ticks_are_aligned_a_late_batch_is_followed_at_once_and_missed_ticks_are
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_to_its_end_takes_shards_and_rows_as_they_were_when_it_began() {
+async fn available_now_reads_the_shards_and_rows_present_at_its_start() {
     let world = World::new();
     let options = format!("{FROM_THE_START}, 'kinesis.maxFetchRecordsPerShard' '10'");
     world.unbounded_table("words", 2, &options).await;
@@ -85,7 +86,7 @@ async fn a_run_to_its_end_takes_shards_and_rows_as_they_were_when_it_began() {
         });
     let query = query.start().await.unwrap();
     begun.notified().await;
-    // All that comes now is for the next run: rows, and shards with rows.
+    // Rows and shards from now on belong to the next run.
     sleep(Duration::from_secs(1)).await;
     let late = async |numbers: std::ops::Range<u64>| {
         for number in numbers {
@@ -105,7 +106,7 @@ async fn a_run_to_its_end_takes_shards_and_rows_as_they_were_when_it_began() {
     sleep(Duration::from_secs(30)).await;
     freeze.notify_one();
     let ended = timeout(Duration::from_secs(60), query.await_termination());
-    ended.await.expect("it ends").unwrap();
+    ended.await.expect("the query ends").unwrap();
     assert_eq!(sink.numbers(), (0..100).collect::<Vec<_>>());
     let progress = query.recent_progress();
     assert!(progress.len() >= 5, "{} batches", progress.len());
@@ -116,7 +117,7 @@ async fn a_run_to_its_end_takes_shards_and_rows_as_they_were_when_it_began() {
     );
     for batch in &progress {
         let shards = batch.sources[0].end_offset.as_ref().unwrap();
-        assert_eq!(shards.len(), 2, "a shard came in that was not there");
+        assert_eq!(shards.len(), 2, "a shard was added");
     }
     let next = sink.of(words(&world)).with_checkpoint_location(place);
     let next = next
@@ -131,7 +132,7 @@ async fn a_run_to_its_end_takes_shards_and_rows_as_they_were_when_it_began() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_was_written_before_the_call_is_there_when_it_returns() {
+async fn process_all_available_waits_for_all_earlier_records() {
     let world = world(4).await;
     let rates = FaultRates::default()
         .with_throttled(0.2)
@@ -164,7 +165,7 @@ async fn all_that_was_written_before_the_call_is_there_when_it_returns() {
                 world.put("words", "k", written.to_string()).await;
                 written += 1;
             }
-            // More comes while it is waited for.
+            // More records arrive meanwhile.
             let before = written;
             let writer = async {
                 for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! Checkpoints that somebody has changed between two runs.
+//! Checkpoints that were modified between two runs.
 
 use super::*;
 use std::fs;
@@ -6,8 +6,8 @@ use std::fs;
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::model::Trigger;
 
-/// Runs a query over `words` in a directory, lets `change` at its checkpoint, and gives what the next
-/// start of the query ends with.
+/// Runs a query over `words`, applies `change` to its checkpoint folder, and returns the error of
+/// the next start.
 async fn changed(name: &str, change: impl FnOnce(&std::path::Path)) -> String {
     let world = world(1).await;
     let folder = crate::support::folder(name);
@@ -32,7 +32,7 @@ async fn changed(name: &str, change: impl FnOnce(&std::path::Path)) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_without_its_metadata_is_refused() {
+async fn a_log_without_metadata_is_refused() {
     let error = changed("no-metadata", |place| {
         fs::remove_file(place.join("metadata")).unwrap();
     });
@@ -69,7 +69,7 @@ async fn ranges_of_another_stream_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_that_was_edited_is_refused() {
+async fn an_edited_entry_is_refused() {
     for (entry, from, to) in [
         ("offsets/0", "\"rows\": 1", "\"rows\": 3"),
         ("commits/0", "\"epoch\": 1", "\"epoch\": 0"),

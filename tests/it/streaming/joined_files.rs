@@ -1,11 +1,11 @@
-//! Tables over files that a query joins with: each batch finds them as they are.
+//! Joins with file tables: each batch reads the current files.
 
 use super::*;
 use datafusion_kinesis::{Error, ErrorKind, sql};
 use std::fs;
 use std::path::Path;
 
-/// Names the rows of `words` by the table `names`.
+/// Adds names from the table `names` to the rows of `words`.
 const NAMED: &str = "SELECT partitionKey, coalesce(name, 'nobody') FROM words
                      LEFT JOIN names ON CAST(data AS VARCHAR) = id";
 
@@ -23,7 +23,7 @@ fn write(path: &Path, rows: &str) {
     fs::write(path, format!("id,name\n{rows}\n")).unwrap();
 }
 
-/// Replaces a file at once.
+/// Replaces a file atomically.
 fn replace(path: &Path, rows: &str) {
     let new = path.with_extension("new");
     write(&new, rows);
@@ -31,7 +31,7 @@ fn replace(path: &Path, rows: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn files_of_a_folder_that_come_change_and_go_are_seen_by_the_next_batch() {
+async fn added_changed_and_removed_files_are_seen_by_the_next_batch() {
     let world = world(1).await;
     let folder = crate::support::folder("joined-folder");
     fs::create_dir_all(&folder).unwrap();
@@ -68,7 +68,7 @@ async fn files_of_a_folder_that_come_change_and_go_are_seen_by_the_next_batch() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_is_not_there_is_refused_before_anything_is_written() {
+async fn a_missing_file_is_refused_before_anything_is_written() {
     let world = world(1).await;
     let folder = crate::support::folder("joined-missing");
     fs::create_dir_all(&folder).unwrap();
@@ -94,7 +94,7 @@ async fn a_file_that_is_not_there_is_refused_before_anything_is_written() {
         read.collect().await.unwrap_err();
         world.run("DROP TABLE names").await;
     }
-    // A table that is written is made by that, and an empty file is a table without rows.
+    // Writing to a table creates its folder, and an empty file is a table without rows.
     names(&world, &folder.join("made"), "/").await;
     world.run("INSERT INTO names VALUES ('1', 'one')").await;
     assert!(world.run("SELECT * FROM names").await.contains("one"));
@@ -107,7 +107,7 @@ async fn a_file_that_is_not_there_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_vanishes_ends_the_query_and_its_batch_runs_again() {
+async fn a_file_that_vanishes_ends_the_query_and_its_batch_is_rerun() {
     let world = world(1).await;
     let folder = crate::support::folder("joined-vanishing");
     fs::create_dir_all(&folder).unwrap();

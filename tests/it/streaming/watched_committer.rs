@@ -1,4 +1,4 @@
-//! A committer that counts its calls, fails some of them, and is frozen in the middle of one.
+//! A committer that counts its calls, fails some of them, and freezes within one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +10,7 @@ use datafusion_kinesis::{Error, ErrorKind};
 
 use super::*;
 
-/// What is asked of a committer.
+/// A call of a committer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
     Metadata,
@@ -22,37 +22,37 @@ pub(super) enum Call {
     Remove(Log),
 }
 
-/// Before a call has its effect, or behind that.
+/// Before or after a call takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Before,
-    Behind,
+    After,
 }
 
-/// The log at a place, watched.
+/// A wrapper of the log at a location.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct WatchedCommitter {
     inner: Arc<dyn OffsetCommitter>,
     freeze: Mutex<Option<(Call, Side)>>,
-    /// What is to be frozen once a call like the first one is through.
-    freeze_behind: Mutex<Option<(Call, (Call, Side))>>,
+    /// The call to freeze once the first call has completed.
+    freeze_after: Mutex<Option<(Call, (Call, Side))>>,
     frozen: Notify,
     thaw: Notify,
     calls: AtomicU64,
-    /// How many of the calls fail, half of them with their effect.
+    /// Share of failing calls, half of which take effect.
     faults: Mutex<(f64, fastrand::Rng)>,
-    /// An entry somebody else writes just before the next put of its kind.
+    /// An entry to write as another run, just before the next put of its kind.
     overtaking: Mutex<Option<(Call, Bytes)>>,
-    /// The last entry that was to be put.
+    /// The entry of the last put.
     pub(super) last_put: Mutex<Option<Bytes>>,
 }
 
-impl Watched {
+impl WatchedCommitter {
     pub(super) fn at(place: &str) -> Arc<Self> {
         Arc::new(Self {
-            inner: places::open(place),
+            inner: log_locations::open(place),
             freeze: Mutex::default(),
-            freeze_behind: Mutex::default(),
+            freeze_after: Mutex::default(),
             frozen: Notify::new(),
             thaw: Notify::new(),
             calls: AtomicU64::new(0),
@@ -67,9 +67,9 @@ impl Watched {
         *self.freeze.lock().unwrap() = Some((call, side));
     }
 
-    /// Freezes the first such call that comes behind a call like `first`.
-    pub(super) fn freeze_behind(&self, first: Call, call: Call, side: Side) {
-        *self.freeze_behind.lock().unwrap() = Some((first, (call, side)));
+    /// Freezes the next such call after a call like `first`.
+    pub(super) fn freeze_after(&self, first: Call, call: Call, side: Side) {
+        *self.freeze_after.lock().unwrap() = Some((first, (call, side)));
     }
 
     /// Lets this share of the calls fail.
@@ -77,7 +77,7 @@ impl Watched {
         *self.faults.lock().unwrap() = (share, fastrand::Rng::with_seed(seed));
     }
 
-    /// Has `entry` written by somebody else just before the next call that is like `call`.
+    /// Writes `entry` as another run, just before the next call like `call`.
     pub(super) fn overtake(&self, call: Call, entry: Bytes) {
         *self.overtaking.lock().unwrap() = Some((call, entry));
     }
@@ -105,7 +105,7 @@ impl Watched {
         }
     }
 
-    /// Whether the next call fails, before its effect and behind it.
+    /// Whether the next call fails before, or after, it takes effect.
     fn draw(&self) -> (bool, bool) {
         let mut faults = self.faults.lock().unwrap();
         let (share, random) = &mut *faults;
@@ -122,31 +122,31 @@ impl Watched {
         inner: impl Future<Output = StoreResult<T>> + Send,
     ) -> StoreResult<T> {
         let away = || {
-            let error = Error::new(ErrorKind::Unavailable, "the store is away");
+            let error = Error::new(ErrorKind::Unavailable, "the store is unavailable");
             Err(StoreError::transient(error))
         };
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.pass(call, Side::Before).await;
-        let (before, behind) = self.draw();
+        let (before, after) = self.draw();
         if before {
             return away();
         }
         let result = inner.await;
         let next = self
-            .freeze_behind
+            .freeze_after
             .lock()
             .unwrap()
             .take_if(|(first, _)| *first == call);
         if let Some((_, next)) = next {
             *self.freeze.lock().unwrap() = Some(next);
         }
-        self.pass(call, Side::Behind).await;
-        if behind { away() } else { result }
+        self.pass(call, Side::After).await;
+        if after { away() } else { result }
     }
 }
 
 #[async_trait]
-impl OffsetCommitter for Watched {
+impl OffsetCommitter for WatchedCommitter {
     fn location(&self) -> String {
         self.inner.location()
     }
@@ -176,7 +176,7 @@ impl OffsetCommitter for Watched {
             overtaking.take_if(|(call, _)| *call == Call::Put(log))
         };
         if let Some((_, entry)) = overtaking {
-            // A put that passed the look at the epochs before this one was taken.
+            // A put of another run that passed the epoch check before this run took its epoch.
             self.inner.put(epoch, log, batch, entry).await?;
         }
         let put = self.inner.put(epoch, log, batch, entry);

@@ -1,4 +1,4 @@
-//! Another statement, or another target, at the checkpoint of a query.
+//! Starting another statement, or the same one with another target, on an existing checkpoint.
 
 use super::*;
 use datafusion_kinesis::ErrorKind;
@@ -8,7 +8,7 @@ use std::fs;
 /// Copies all rows of `words` to `out`.
 const COPY: &str = "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words";
 
-/// Copies some of them.
+/// Copies only some rows.
 const SOME: &str = "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words \
                     WHERE partitionKey <> 'x'";
 
@@ -23,7 +23,7 @@ async fn run(query: StreamingQueryBuilder) {
     query.await_termination().await.unwrap();
 }
 
-/// What a start is refused with, which needs both statements, both targets and a way out.
+/// Asserts that a start is refused, with a message that contains `parts` and advice.
 async fn refused(query: StreamingQueryBuilder, parts: &[&str]) {
     let error = query.start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
@@ -32,14 +32,14 @@ async fn refused(query: StreamingQueryBuilder, parts: &[&str]) {
     }
 }
 
-/// The rows of a stream.
+/// The row count of a stream.
 async fn rows(world: &World, table: &str) -> String {
     let sql = format!("SELECT count(*) AS rows FROM {table}");
     world.run(&sql).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_inserts_of_a_session_do_not_share_a_checkpoint() {
+async fn two_inserts_of_a_session_cannot_share_a_checkpoint() {
     let world = world(1).await;
     world.table("other", 1, "").await;
     world.put("words", "k", "1").await;
@@ -54,7 +54,7 @@ async fn two_inserts_of_a_session_do_not_share_a_checkpoint() {
         "of this session",
     ];
     refused(insert(&world, &second, place), &parts).await;
-    // That the session accepts changes does not say that two statements are one query.
+    // Accepting changes does not make two statements of a session one query.
     world
         .run("SET streaming.accept_changed_query = 'true'")
         .await;
@@ -66,7 +66,7 @@ async fn two_inserts_of_a_session_do_not_share_a_checkpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_statement_is_refused_until_it_is_accepted_and_is_the_one_from_then_on() {
+async fn a_changed_statement_is_refused_until_accepted_and_replaces_the_old_one() {
     let (world, folder) = (world(1).await, crate::support::folder("changed-statement"));
     let place = folder.to_str().unwrap();
     let start = |sql: &str| insert(&world, sql, place).as_in_another_process();
@@ -83,10 +83,10 @@ async fn a_changed_statement_is_refused_until_it_is_accepted_and_is_the_one_from
     refused(start(SOME), &parts).await;
     let after = fs::read_dir(folder.join("offsets")).unwrap().count();
     assert_eq!(before, after, "a refused start writes nothing");
-    assert!(!folder.join("epochs/2").exists(), "and fences nobody");
+    assert!(!folder.join("epochs/2").exists(), "and takes no epoch");
     run(start(SOME).accept_changed_query()).await;
     assert!(rows(&world, "out").await.contains("| 2 "));
-    // Once is enough, and the old statement is now the other one.
+    // Accepting once is enough, and the old statement is the changed one now.
     world.put("words", "k", "3").await;
     run(start(SOME)).await;
     refused(start(COPY), &parts).await;
@@ -102,7 +102,7 @@ async fn a_changed_statement_is_refused_until_it_is_accepted_and_is_the_one_from
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_checkpoint_that_was_deleted_takes_another_statement_of_the_session() {
+async fn a_deleted_checkpoint_accepts_another_statement() {
     let (world, folder) = (world(1).await, crate::support::folder("changed-deleted"));
     let place = folder.to_str().unwrap();
     run(insert(&world, COPY, place)).await;
@@ -114,7 +114,7 @@ async fn a_checkpoint_that_was_deleted_takes_another_statement_of_the_session() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_statement_is_known_before_a_row_comes() {
+async fn a_changed_statement_is_recorded_before_any_row() {
     let world = world(1).await;
     let place = "memory://changed-quiet";
     let start = |sql: &str| insert(&world, sql, place).as_in_another_process();
@@ -126,7 +126,7 @@ async fn a_changed_statement_is_known_before_a_row_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_statement_that_runs_once_is_still_one_batch() {
+async fn a_changed_statement_with_trigger_once_is_one_batch() {
     let world = world(3).await;
     let sink = Sink::default();
     let start = |sql: &str| {
@@ -147,7 +147,7 @@ async fn a_changed_statement_that_runs_once_is_still_one_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layout_and_comments_are_no_change() {
+async fn layout_and_comments_are_not_a_change() {
     let world = world(1).await;
     let place = "memory://changed-layout";
     run(insert(&world, COPY, place)).await;
@@ -171,7 +171,7 @@ async fn the_same_statement_with_another_target_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_serves_one_query_of_a_session() {
+async fn a_name_identifies_one_running_query_of_a_session() {
     let (one, other) = (world(1).await, world(1).await);
     let start = |world: &World, place: &str| {
         let query = Sink::default().of(words(world)).with_name("copies");
