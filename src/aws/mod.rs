@@ -1,11 +1,11 @@
 //! Access to AWS, shared by all services: credentials and network.
 //!
 //! ```text
-//! settings ──▶ AwsAccess ──one per caller──▶ Identity ──renews before expiry──▶ source
-//! │                                                               │
-//! ▼                                  access key, profile, registered provider,
-//! configuration of a client                   default chain, or a role that another
-//! Identity assumes
+//!  settings ──▶ AwsAccess ──one per caller──▶ Identity ──renews before expiry──▶ source
+//!                   │                                                               │
+//!                   ▼                                  access key, profile, registered provider,
+//!          configuration of a client                   default chain, or a role that another
+//!                                                      Identity assumes
 //! ```
 
 mod client_config;

@@ -1,4 +1,4 @@
-//! GROUP BY over streams: state between batches, on paused time.
+//! GROUP BY over streams: state between batches, with paused time.
 
 mod arrival;
 mod changed;
@@ -33,7 +33,7 @@ use futures::TryStreamExt;
 use crate::streaming::FROM_THE_START;
 use crate::support::{World, entry};
 
-/// The rows of each batch as lines, sorted, whose columns are parted by blanks.
+/// The rows of each batch as sorted lines with space-separated columns.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<BTreeMap<u64, Vec<String>>>>);
 
@@ -61,7 +61,7 @@ impl Lines {
         all.get(&batch).cloned().unwrap_or_default()
     }
 
-    /// Batches that gave rows.
+    /// Batches that produced rows.
     pub(crate) fn given(&self) -> Vec<Vec<String>> {
         let all = self.0.lock().unwrap();
         all.values()
@@ -82,7 +82,7 @@ impl Lines {
     }
 }
 
-/// A row as a line.
+/// Rows as lines.
 pub(crate) fn text(rows: &RecordBatch) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
     let columns: Vec<ArrayFormatter<'_>> = rows
@@ -107,7 +107,7 @@ pub(crate) async fn world(shards: u32) -> World {
     world
 }
 
-/// A query that accepts a changed statement: these tests are about its groups.
+/// A query that accepts a changed statement, because these tests are about its groups.
 pub(crate) fn grouped(world: &World, sql: &str, mode: OutputMode) -> StreamingQueryBuilder {
     let query = StreamingQuery::builder(&world.ctx, sql).with_output_mode(mode);
     query.accept_changed_query()
@@ -116,7 +116,7 @@ pub(crate) fn grouped(world: &World, sql: &str, mode: OutputMode) -> StreamingQu
 pub(crate) const COUNTS: &str =
     "SELECT CAST(data AS VARCHAR) AS word, count(*) FROM words GROUP BY word";
 
-/// Words that are counted over one start after the other.
+/// Counts words over several starts of a query.
 pub(crate) struct Counting {
     pub(crate) world: World,
     pub(crate) place: String,
@@ -125,7 +125,7 @@ pub(crate) struct Counting {
 }
 
 impl Counting {
-    /// How many words there are.
+    /// Number of distinct words.
     const WORDS: u64 = 7;
 
     pub(crate) async fn new(name: &str) -> Self {
@@ -144,7 +144,7 @@ impl Counting {
         }
     }
 
-    /// Puts so many words.
+    /// Puts `count` words.
     pub(crate) async fn put(&mut self, count: u64) {
         for number in self.written..self.written + count {
             let word = format!("w{}", number % Self::WORDS);
@@ -162,12 +162,12 @@ impl Counting {
             .as_in_another_process()
     }
 
-    /// Counts all that is there.
+    /// Counts all available words.
     pub(crate) async fn run(&self) {
         run(self.builder()).await;
     }
 
-    /// Holds that the newest counts are those of all words.
+    /// Asserts that the newest counts cover all words.
     pub(crate) fn check(&self, context: &str) {
         let count = |word: u64| (self.written + Self::WORDS - 1 - word) / Self::WORDS;
         let expected = (0..Self::WORDS)
@@ -178,14 +178,14 @@ impl Counting {
     }
 }
 
-/// Runs a query to the end of its streams.
+/// Runs a query until it is caught up.
 pub(crate) async fn run(builder: StreamingQueryBuilder) {
     let query = builder.start().await.unwrap();
     query.process_all_available().await.unwrap();
     query.stop().await.unwrap();
 }
 
-/// What a start of a query ends with, be it at once or later.
+/// The error of a query, at its start or later.
 pub(crate) async fn fails(builder: StreamingQueryBuilder) -> Error {
     match builder.start().await {
         Ok(query) => {

@@ -1,9 +1,9 @@
-//! Windows of the time at which the service took a record.
+//! Windows over the arrival time of records.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn windows_of_the_arrival_are_closed_by_what_arrives() {
+async fn windows_by_arrival_time_are_closed_by_later_arrivals() {
     let world = world(2).await;
     let lines = Lines::default();
     let sql = "SELECT window_start, count(*) FROM words
@@ -17,7 +17,7 @@ async fn windows_of_the_arrival_are_closed_by_what_arrives() {
     }
     query.process_all_available().await.unwrap();
     query.stop().await.unwrap();
-    // The clock of the simulation begins at 22:13:20.
+    // The simulated clock starts at 22:13:20.
     let closed = lines.given().concat();
     let expected = ["2023-11-14T22:13:20Z 10", "2023-11-14T22:13:30Z 10"];
     assert_eq!(closed, expected);

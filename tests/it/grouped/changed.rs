@@ -1,4 +1,4 @@
-//! Another statement at the checkpoint of a query: what may change, and what may not.
+//! A changed statement on an existing checkpoint: what may change and what may not.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn start(world: &World, place: &str, sql: &str, mode: OutputMode) -> StreamingQu
     query.with_checkpoint_location(place)
 }
 
-/// All files below a folder with their content.
+/// All files in a folder with their contents.
 fn content(place: &std::path::Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for folder in [".", "offsets", "commits", "state"] {
@@ -31,7 +31,7 @@ fn content(place: &std::path::Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_aggregation_is_refused_with_both_side_by_side_and_writes_nothing() {
+async fn another_aggregation_is_refused_with_a_comparison_and_writes_nothing() {
     let (world, folder) = (world(2).await, folder("grouped-changed"));
     let place = folder.to_str().unwrap();
     world.put_numbers("words", 10).await;
@@ -85,7 +85,7 @@ async fn another_aggregation_is_refused_with_both_side_by_side_and_writes_nothin
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_without_groups_cannot_get_some() {
+async fn groups_cannot_be_added_to_a_query_without_groups() {
     let world = world(2).await;
     let place = "memory://grouped-added";
     world.put_numbers("words", 10).await;

@@ -1,4 +1,4 @@
-//! The files of the state: how many there are, which of them go, and what is said of damaged ones.
+//! State files: their number, their removal, and errors about damaged ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::*;
 use crate::support::{folder, without_checksum};
 
-/// The names of the files of a state.
+/// The names of the state files.
 fn names(place: &Path) -> Vec<String> {
     let files = fs::read_dir(place.join("state")).unwrap();
     let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
@@ -18,7 +18,7 @@ fn names(place: &Path) -> Vec<String> {
     names
 }
 
-/// What the newest commit says of the state.
+/// The state entry of the newest commit.
 fn newest(place: &Path) -> Value {
     let commits = fs::read_dir(place.join("commits")).unwrap();
     let number = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<u64>().ok();
@@ -34,7 +34,7 @@ fn named(state: &Value) -> Vec<String> {
     all.map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
-/// A count of words with its checkpoint in a folder.
+/// A word count with its checkpoint in a folder.
 async fn in_folder(name: &str) -> (Counting, PathBuf) {
     let place = folder(name);
     let options = format!("{FROM_THE_START}, 'kinesis.minBatchesToRetain' '2'");
@@ -43,7 +43,7 @@ async fn in_folder(name: &str) -> (Counting, PathBuf) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_takes_the_place_of_deltas_and_old_files_go() {
+async fn snapshots_replace_deltas_and_old_files_are_removed() {
     let (mut counting, place) = in_folder("grouped-snapshots").await;
     let left = [
         "1-00000000000000000000000000000000.delta",
@@ -58,7 +58,7 @@ async fn a_snapshot_takes_the_place_of_deltas_and_old_files_go() {
         query.stop().await.unwrap();
         counting.check(&format!("start {start}"));
         if start == 0 {
-            // What writers that were killed have left, and what is none of ours.
+            // Leftovers of killed writers, and an unrelated file.
             for name in left.iter().chain(&["notes.txt"]) {
                 fs::write(place.join("state").join(name), b"x").unwrap();
             }
@@ -74,7 +74,7 @@ async fn a_snapshot_takes_the_place_of_deltas_and_old_files_go() {
         assert!(!there.iter().any(|name| name == gone), "{gone}");
     }
     assert!(there.contains(&"notes.txt".to_owned()));
-    // Those of the time since the last look, and those the other entry needs.
+    // Includes files since the last cleanup, and those of the other retained entry.
     assert!(there.len() < 45, "{there:?}");
     counting.run().await;
     counting.put(7).await;
@@ -83,13 +83,14 @@ async fn a_snapshot_takes_the_place_of_deltas_and_old_files_go() {
     fs::remove_dir_all(place).unwrap();
 }
 
-/// Deltas that are small beside the state are not worth a snapshot, until a start had to read too many.
+/// Deltas that are small compared to the state do not cause a snapshot until a start would read too
+/// many.
 #[tokio::test(start_paused = true)]
-async fn no_start_has_to_read_more_than_some_deltas() {
+async fn a_start_reads_a_limited_number_of_deltas() {
     let (counting, place) = in_folder("grouped-deltas").await;
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..8_000 {
-        // Words that no compression makes small.
+        // Incompressible words.
         let word = format!("{:032x}{:032x}", random.u128(..), random.u128(..));
         counting.world.put("words", &word, word.clone()).await;
     }
@@ -115,10 +116,10 @@ async fn no_start_has_to_read_more_than_some_deltas() {
     fs::remove_dir_all(place).unwrap();
 }
 
-/// A name, what is done to a file, and what is said of it.
+/// A name, a modification of a file, and the expected message.
 type Change<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
 
-/// What a start says once `change` was at a file of the state, with the name of that.
+/// The error of a start after `change` was applied to a state file, and the name of that file.
 async fn after(name: &str, change: impl FnOnce(&Path)) -> (String, String) {
     let (mut counting, place) = in_folder(name).await;
     counting.put(10).await;
@@ -136,7 +137,7 @@ async fn after(name: &str, change: impl FnOnce(&Path)) -> (String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_is_damaged_truncated_missing_or_foreign_is_named() {
+async fn a_damaged_truncated_missing_or_foreign_file_is_reported() {
     let cut = |path: &Path| {
         let content = fs::read(path).unwrap();
         fs::write(path, &content[..content.len() / 2]).unwrap();
@@ -169,9 +170,9 @@ async fn a_file_that_is_damaged_truncated_missing_or_foreign_is_named() {
     }
 }
 
-/// The state of another query, under the name of what it holds, which the log was made to name.
+/// A state file of another query, whose name the log was made to refer to.
 #[tokio::test(start_paused = true)]
-async fn a_file_of_another_aggregation_is_refused_with_both_side_by_side() {
+async fn a_file_of_another_aggregation_is_refused_with_a_comparison() {
     let (mut other, elsewhere) = in_folder("grouped-elsewhere").await;
     other.put(5).await;
     let sums = "SELECT CAST(data AS VARCHAR) AS word, max(partitionKey) FROM words GROUP BY word";

@@ -1,4 +1,4 @@
-//! Whoever takes the rows of a batch need not take all of them: the state has them nevertheless.
+//! Consumers that do not read all rows of a batch do not affect the state.
 
 use futures::StreamExt;
 
@@ -7,7 +7,7 @@ use super::*;
 const ALL: &str = "SELECT CAST(data AS VARCHAR) AS word, count(*), min(partitionKey) FROM words
     GROUP BY word";
 
-/// Runs a query that counts into `query`'s hands twice, then holds that the counts are those of all rows.
+/// Runs a query with this output twice, then asserts that the counts cover all rows.
 async fn taken(name: &str, query: impl Fn(StreamingQueryBuilder) -> StreamingQueryBuilder) {
     let mut counting = Counting::new(name).await;
     counting.put(30).await;
@@ -21,7 +21,7 @@ async fn taken(name: &str, query: impl Fn(StreamingQueryBuilder) -> StreamingQue
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_that_reads_nothing_loses_nothing() {
+async fn a_function_that_reads_no_rows_loses_nothing() {
     taken("grouped-unread", |query| {
         query.foreach_batch(|_batch, rows| async move {
             drop(rows);
@@ -32,7 +32,7 @@ async fn a_function_that_reads_nothing_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_that_reads_a_part_loses_nothing() {
+async fn a_function_that_reads_some_rows_loses_nothing() {
     taken("grouped-read-half", |query| {
         query.foreach_batch(|_batch, mut rows| async move {
             rows.next().await.transpose()?;
@@ -42,7 +42,7 @@ async fn a_function_that_reads_a_part_loses_nothing() {
     .await;
 }
 
-/// A join whose other side has no rows asks for none.
+/// A join whose other side is empty reads no rows.
 #[tokio::test(start_paused = true)]
 async fn a_join_with_an_empty_table_loses_nothing() {
     for join in ["JOIN", "LEFT SEMI JOIN"] {
@@ -62,9 +62,9 @@ async fn a_join_with_an_empty_table_loses_nothing() {
     }
 }
 
-/// A condition on the groups' keys is one on the rows; one on aggregates leaves the groups alone.
+/// A condition on group keys is pushed to the rows; one on aggregates does not affect the groups.
 #[tokio::test(start_paused = true)]
-async fn a_having_that_keeps_nothing_loses_nothing() {
+async fn a_having_that_matches_nothing_loses_nothing() {
     let mut counting = Counting::new("grouped-having").await;
     for having in ["count(*) < 0", "min(partitionKey) IS NULL", "count(*) = 1"] {
         counting.put(30).await;

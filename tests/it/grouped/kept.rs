@@ -1,8 +1,8 @@
-//! What a start finds of the state that another has left, whatever it is made of.
+//! State is restored by the next start, for all kinds of keys and aggregates.
 
 use super::*;
 
-/// The newest rows of `sql` over two starts with 3 and 5 partitions, which find these records.
+/// The newest rows of `sql` over two starts with 3 and 5 partitions, which read these records.
 async fn over_two_starts(sql: &str, place: &str, [first, second]: [&[&str]; 2]) -> Lines {
     let (world, lines) = (world(2).await, Lines::default());
     for (partitions, records) in [(3, first), (5, second)] {
@@ -20,7 +20,7 @@ async fn over_two_starts(sql: &str, place: &str, [first, second]: [&[&str]; 2]) 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_takes_in_what_another_has_left() {
+async fn a_start_restores_the_groups_of_the_previous_one() {
     let records: [&[&str]; 2] = [&["a", "b", "a"], &["c", "a"]];
     let lines = over_two_starts(COUNTS, "memory://kept-counts", records).await;
     let expected = [("a", "3"), ("b", "1"), ("c", "1")];
@@ -28,9 +28,9 @@ async fn a_start_takes_in_what_another_has_left() {
     assert_eq!(lines.newest(), BTreeMap::from(expected));
 }
 
-/// Arrow's files have one dictionary for a column, and keys as bytes have none.
+/// Arrow files have one dictionary per column, and keys as bytes have none.
 #[tokio::test(start_paused = true)]
-async fn dictionaries_are_kept() {
+async fn dictionary_columns_are_restored() {
     let sql = "SELECT word, min(word), count(DISTINCT word), count(*) FROM
         (SELECT arrow_cast(CAST(data AS VARCHAR), 'Dictionary(Int32, Utf8)') AS word FROM words)
         GROUP BY word";
@@ -41,7 +41,7 @@ async fn dictionaries_are_kept() {
     assert_eq!(lines.newest(), BTreeMap::from(expected));
 }
 
-/// Each aggregate over the numbers 3, 1, 4, 1 and then 5, 9, 2, 6, with what it comes to.
+/// Each aggregate over the numbers 3, 1, 4, 1 and then 5, 9, 2, 6, with its result.
 const AGGREGATES: [(&str, &str); 36] = [
     ("count(*)", "8"),
     ("count(n)", "8"),
@@ -94,7 +94,7 @@ const AGGREGATES: [(&str, &str); 36] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn every_aggregate_goes_on_where_it_was() {
+async fn every_aggregate_continues_from_its_state() {
     let records: [&[&str]; 2] = [&["0,3", "1,1", "2,4", "3,1"], &["4,5", "5,9", "6,2", "7,6"]];
     for (number, (aggregate, expected)) in AGGREGATES.into_iter().enumerate() {
         let sql = format!(

@@ -1,11 +1,11 @@
-//! Windows of which a batch has a part, and the state another.
+//! Windows with rows both in the batch and in the state.
 
 use super::*;
 
 const TIMES: &str =
     "SELECT to_timestamp_millis(CAST(CAST(data AS VARCHAR) AS BIGINT)) AS ts FROM words";
 
-/// The rows that are given for `batches` of times.
+/// The output rows for `batches` of times.
 async fn given(window: &str, batches: &[&[&str]]) -> Vec<Vec<String>> {
     let (world, lines) = (world(1).await, Lines::default());
     let sql = format!(
@@ -28,20 +28,20 @@ async fn given(window: &str, batches: &[&[&str]]) -> Vec<Vec<String>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_goes_on_with_a_row_that_comes_exactly_a_gap_later() {
+async fn a_row_exactly_one_gap_later_extends_the_session() {
     let session = "session(ts, INTERVAL '10 milliseconds')";
     let given = given(session, &[&["20"], &["30"], &["10"], &["51"]]).await;
     assert_eq!(given, [["20 30 1"], ["20 40 2"], ["10 40 3"], ["51 61 1"]]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_between_two_sessions_makes_them_one() {
+async fn a_row_between_two_sessions_merges_them() {
     let session = "session(ts, INTERVAL '10 milliseconds')";
     let given = given(session, &[&["0", "20"], &["10"]]).await;
     assert_eq!(given, [vec!["0 10 1", "20 30 1"], vec!["0 30 3"]]);
 }
 
-/// The panes that a batch touches have neighbours in common.
+/// The panes of a batch share neighboring windows.
 #[tokio::test(start_paused = true)]
 async fn a_window_counts_the_rows_of_its_panes_once() {
     let hop = "hop(ts, INTERVAL '10 milliseconds', INTERVAL '20 milliseconds')";

@@ -1,9 +1,9 @@
-//! What each output mode gives.
+//! The rows that each output mode returns.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn update_gives_the_groups_that_a_batch_has_touched() {
+async fn update_returns_the_groups_that_a_batch_changed() {
     let world = world(3).await;
     let lines = Lines::default();
     let query = lines.of(grouped(&world, COUNTS, OutputMode::Update));
@@ -28,7 +28,7 @@ async fn update_gives_the_groups_that_a_batch_has_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn complete_gives_all_groups_sorted_and_cut_off() {
+async fn complete_returns_all_groups_sorted_and_limited() {
     let world = world(2).await;
     let lines = Lines::default();
     let sql = format!("{COUNTS} ORDER BY 2 DESC, 1 LIMIT 2");
@@ -47,9 +47,9 @@ async fn complete_gives_all_groups_sorted_and_cut_off() {
     query.stop().await.unwrap();
 }
 
-/// The engine plans nothing for it, where groups would be lost.
+/// The engine would plan an empty result, and the groups would be lost.
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_nothing_is_refused() {
+async fn a_limit_of_zero_is_refused() {
     let world = world(2).await;
     let sql = format!("{COUNTS} ORDER BY 1 LIMIT 0");
     let query = grouped(&world, &sql, OutputMode::Complete);
@@ -62,7 +62,7 @@ async fn a_limit_of_nothing_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn append_gives_a_window_once_when_it_is_closed() {
+async fn append_returns_a_window_once_when_it_is_closed() {
     let world = world(1).await;
     let lines = Lines::default();
     let sql = "SELECT window_start, count(*) FROM
@@ -82,7 +82,7 @@ async fn append_gives_a_window_once_when_it_is_closed() {
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(lines.given().concat(), closed, "after {time}");
     }
-    // Too late, and late but not too late.
+    // One is too late, one is late but within the delay.
     world.put("words", "k", "3").await;
     world.put("words", "k", "11").await;
     world.put("words", "k", "40").await;
@@ -104,7 +104,7 @@ async fn append_gives_a_window_once_when_it_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_condition_without_columns_keeps_no_row_from_its_group() {
+async fn a_having_without_columns_drops_no_row_from_its_group() {
     let world = world(1).await;
     let start = async |having: &str| {
         let lines = Lines::default();
@@ -123,7 +123,7 @@ async fn a_condition_without_columns_keeps_no_row_from_its_group() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_aggregate_without_groups_is_given_no_state_where_there_is_none() {
+async fn a_global_aggregate_without_rows_has_no_state() {
     let world = world(1).await;
     let lines = Lines::default();
     let sql =

@@ -1,4 +1,4 @@
-//! Sums that do not fit their type end a query, whether in one batch or in the state of many.
+//! Sums that overflow end a query, within one batch or across batches.
 
 use datafusion_kinesis::ErrorKind;
 
@@ -15,13 +15,13 @@ fn sums(world: &World, lines: &Lines, sql: &str, place: &str) -> StreamingQueryB
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sum_over_batches_that_does_not_fit_ends_the_query() {
+async fn a_sum_that_overflows_across_batches_ends_the_query() {
     let world = world(2).await;
     let (lines, place) = (Lines::default(), "memory://overflow-of-batches");
     world.put("words", "a", "9223372036854775807").await;
     world.put("words", "b", "1").await;
     run(sums(&world, &lines, SUMS, place)).await;
-    // A start of its own: the sum so far comes out of the checkpoint.
+    // A new start restores the sum from the checkpoint.
     world.put("words", "a", "1").await;
     let error = fails(sums(&world, &lines, SUMS, place)).await;
     assert_eq!(error.kind(), ErrorKind::InvalidRow);
@@ -59,7 +59,7 @@ async fn every_kind_of_sum_in_a_streaming_query_is_checked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_decimal_has_room() {
+async fn a_decimal_sum_does_not_overflow() {
     let world = world(1).await;
     let lines = Lines::default();
     for word in ["9223372036854775807", "1"] {

@@ -1,4 +1,4 @@
-//! Where the state is kept: in memory with a limit, and at the checkpoint location.
+//! Where state is kept: in limited memory, and at the checkpoint location.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use datafusion_kinesis::query::StreamingQuery;
 
 use super::*;
 
-/// Another session on the tables of a world, whose memory is `pool`.
+/// Another session on the tables of a world, with `pool` as its memory.
 fn session(world: &World, pool: Arc<dyn MemoryPool>) -> SessionContext {
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool);
     let runtime = Arc::new(runtime.build().unwrap());
@@ -28,7 +28,7 @@ fn counts(ctx: &SessionContext, lines: &Lines, place: &str) -> StreamingQueryBui
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_state_that_does_not_fit_says_so_and_goes_on_with_more_memory() {
+async fn a_state_that_exceeds_memory_fails_and_resumes_with_more() {
     type Pool = fn(usize) -> Arc<dyn MemoryPool>;
     let pools: [(&str, Pool); 2] = [
         ("greedy", |bytes| Arc::new(GreedyMemoryPool::new(bytes))),
@@ -44,7 +44,7 @@ async fn a_state_that_does_not_fit_says_so_and_goes_on_with_more_memory() {
         let small = session(&world, pool(600_000));
         let error = fails(counts(&small, &lines, &place)).await;
         let text = error.to_string();
-        // Which of the two does not fit hangs on how the pool divides.
+        // Which of the two does not fit depends on how the pool divides its memory.
         let state = "the state of GROUP BY does not fit into memory any more";
         let batch = "the memory does not hold a batch beside the state of GROUP BY";
         let known = [state, batch]
@@ -68,7 +68,7 @@ async fn a_state_that_does_not_fit_says_so_and_goes_on_with_more_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_committer_alone_has_no_place_for_a_state() {
+async fn a_committer_alone_cannot_keep_state() {
     let world = world(1).await;
     let committer = ObjectStoreCommitter::open("memory://grouped-committer-alone").unwrap();
     let query = Lines::default().of(grouped(&world, COUNTS, OutputMode::Update));
@@ -83,7 +83,7 @@ async fn a_committer_alone_has_no_place_for_a_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_committer_with_a_location_keeps_the_state_there() {
+async fn a_committer_with_a_checkpoint_location_keeps_state_there() {
     let mut counting = Counting::new("grouped-committer-state").await;
     let log = "memory://grouped-committer-log";
     for _ in 0..4 {
@@ -99,7 +99,7 @@ async fn a_committer_with_a_location_keeps_the_state_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_select_without_a_checkpoint_counts_in_memory_and_begins_anew() {
+async fn a_select_without_a_checkpoint_counts_in_memory_and_starts_over() {
     let mut counting = Counting::new("").await;
     for _ in 0..2 {
         counting.put(20).await;
@@ -124,7 +124,7 @@ mod over_dynamodb {
     use crate::support::folder;
 
     #[tokio::test(start_paused = true)]
-    async fn a_log_in_a_table_has_its_state_at_the_checkpoint_location() {
+    async fn with_the_log_in_dynamodb_state_is_at_the_checkpoint_location() {
         let (dynamo, place) = (Dynamo::new(), folder("grouped-dynamodb"));
         let options = FROM_THE_START;
         let mut counting = Counting::with_options(place.to_str().unwrap(), options).await;
@@ -142,7 +142,7 @@ mod over_dynamodb {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_a_location_it_is_refused() {
+    async fn without_a_checkpoint_location_it_is_refused() {
         let (world, dynamo) = (world(1).await, Dynamo::new());
         let committer = DynamoDbCommitter::over(dynamo.client(), "offsets", "counts");
         let query = Lines::default().of(grouped(&world, COUNTS, OutputMode::Update));

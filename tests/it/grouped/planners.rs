@@ -1,4 +1,4 @@
-//! A session with a planner of its own keeps it for queries with state.
+//! A session's own query planner is used for stateful queries.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,7 +16,7 @@ use datafusion_kinesis::{Services, register_with};
 use super::*;
 use crate::support::EPOCH;
 
-/// Plans as DataFusion does, and counts how often. It knows no nodes but those of DataFusion.
+/// Plans like DataFusion and counts the plans. It knows only DataFusion's nodes.
 #[derive(Debug, Default)]
 struct CountingPlanner(AtomicUsize);
 
@@ -34,7 +34,7 @@ impl QueryPlanner for CountingPlanner {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_planner_of_the_user_plans_the_batches_of_a_query_with_state() {
+async fn a_custom_planner_plans_the_batches_of_a_stateful_query() {
     let planner = Arc::new(CountingPlanner::default());
     let mut world = World::new();
     let state = SessionStateBuilder::new()
@@ -60,7 +60,7 @@ async fn a_planner_of_the_user_plans_the_batches_of_a_query_with_state() {
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
     query.stop().await.unwrap();
-    // The row of 3 comes behind the watermark.
+    // The row with time 3 is behind the watermark.
     assert_eq!(lines.given().concat(), ["0 2", "10 1"]);
     let planned = planner.0.load(Ordering::Relaxed) - before;
     assert!(planned >= 5, "{planned} plans");

@@ -1,7 +1,7 @@
-//! Whatever is grouped, in however many batches of however many starts: what comes of it is what one query
-//! over all rows gives.
+//! Random aggregations: however many batches and starts there are, the result is that of one query
+//! over all rows.
 //!
-//! `GROUPED_SEED=7` runs one case and prints it; `GROUPED_SEEDS=2000` runs so many.
+//! `GROUPED_SEED=7` runs one case and prints it; `GROUPED_SEEDS=2000` runs that many cases.
 
 mod aggregates;
 mod apart;
@@ -32,16 +32,16 @@ use self::query::Query;
 use self::rows::{Round, Source, Times};
 use crate::support::{World, say};
 
-/// How many cases run where nothing else is said.
+/// Default number of cases.
 const SEEDS: u64 = 100;
 
-/// What the engine says of aggregates that want their rows in one order and in another.
+/// The engine's error for aggregates that require conflicting row orders.
 const CONFLICT: &str = "Conflicting ordering requirements";
 
-/// Room for the plans of the engine, which are built recursively.
+/// Enough for the engine's plans, which are built recursively.
 const STACK_BYTES: usize = 16 << 20;
 
-/// A query, the rows it comes to read, and when it is killed.
+/// A query, the rows it reads, and when it is killed.
 #[derive(Debug)]
 struct Case {
     seed: u64,
@@ -49,7 +49,7 @@ struct Case {
     shards: u32,
     rounds: Vec<Round>,
     lives: Vec<Life>,
-    /// How all rows are computed at once.
+    /// Settings for computing all rows at once.
     once: Life,
 }
 
@@ -87,7 +87,7 @@ impl Case {
         Self::over(&mut random, seed, query, shards, times)
     }
 
-    /// `query` over rows at random.
+    /// `query` over random rows.
     fn over(random: &mut Rng, seed: u64, query: Query, shards: u32, times: Times) -> Self {
         let mut source = Source::new(random, shards, times);
         let count = [2, 3, 4, 6, 8, 24][source.random.usize(..6)];
@@ -103,7 +103,7 @@ impl Case {
             lives: lives.collect(),
             once: Life::draw(random, true),
         };
-        // The engine panics where a partial aggregation gives up on these.
+        // The engine panics when a partial aggregation of these gives up.
         if case.query.sql.contains("percentile_cont(") {
             let lives = case.lives.iter_mut().chain([&mut case.once]);
             lives.for_each(Life::never_give_up);
@@ -111,7 +111,7 @@ impl Case {
         case
     }
 
-    /// What one query over all rows gives.
+    /// The result of one query over all rows.
     async fn at_once(&self) -> Result<Groups, String> {
         let world = World::new();
         self.once.set(&world).await;
@@ -134,10 +134,10 @@ impl Case {
         self.query.groups(&lines(&found))
     }
 
-    /// How many rows the last start has found too late, and the rows of each batch.
+    /// The number of late rows of the last start, and the rows of each batch.
     async fn stream(&self) -> Result<(u64, Vec<Vec<Line>>), String> {
         static RUNS: AtomicU64 = AtomicU64::new(0);
-        // Stores in memory live as long as the process.
+        // In-memory stores live as long as the process.
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let place = format!("memory://grouped-at-random-{run}");
         let given = Given::default();
@@ -167,7 +167,7 @@ impl Case {
     }
 }
 
-/// Runs a case in a runtime of its own; says what is wrong.
+/// Runs a case in its own runtime. Returns what is wrong.
 fn tried(case: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -179,7 +179,7 @@ fn tried(case: impl Future<Output = Result<(), String>>) -> Result<(), String> {
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(text.unwrap_or("a panic without a text").to_owned())
+            Err(text.unwrap_or("panic without a message").to_owned())
         }
     }
 }
@@ -190,7 +190,7 @@ fn number(name: &str) -> Option<u64> {
     Some(number.unwrap_or_else(|_| panic!("{name}={text}: expected a number")))
 }
 
-/// Runs the cases of all seeds on all cores; fails with the first that goes wrong.
+/// Runs the cases of all seeds on all cores. Fails with the first wrong one.
 fn check(run: impl Fn(u64) -> (Case, Result<(), String>) + Sync) {
     let only = number("GROUPED_SEED");
     let seeds = match only {
@@ -228,7 +228,7 @@ fn check(run: impl Fn(u64) -> (Case, Result<(), String>) + Sync) {
 }
 
 #[test]
-fn batches_give_what_one_query_over_all_rows_gives() {
+fn batches_give_the_result_of_one_query_over_all_rows() {
     check(|seed| {
         let case = Case::of(seed);
         let outcome = tried(case.run());

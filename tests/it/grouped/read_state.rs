@@ -1,10 +1,10 @@
-//! What `read_state` shows of a checkpoint.
+//! The table function `read_state`.
 
 use datafusion_kinesis::{ErrorKind, sql};
 
 use super::*;
 
-/// The rows of a statement as lines, sorted.
+/// The rows of a statement as sorted lines.
 async fn rows(world: &World, statement: &str) -> Vec<String> {
     let frame = sql(&world.ctx, statement).await.unwrap();
     let found = frame.collect().await.unwrap();
@@ -19,7 +19,7 @@ async fn groups(world: &World, checkpoint: &str) -> Vec<String> {
     rows(world, &statement).await
 }
 
-/// The columns of what stands at `checkpoint`.
+/// The columns of the state at `checkpoint`.
 async fn columns(world: &World, checkpoint: &str) -> Vec<String> {
     let statement = format!("SELECT * FROM read_state('{checkpoint}')");
     let frame = sql(&world.ctx, &statement).await.unwrap();
@@ -27,7 +27,7 @@ async fn columns(world: &World, checkpoint: &str) -> Vec<String> {
     fields.map(|field| field.name().clone()).collect()
 }
 
-/// A query that has taken one word after the other, and some time to close what they close.
+/// Runs a query that reads one word after the other, with time to close windows.
 async fn ran(
     world: &World,
     checkpoint: &str,
@@ -46,7 +46,7 @@ async fn ran(
     lines
 }
 
-/// A statement whose rows have the time that their data says, in milliseconds.
+/// A statement whose rows have the time in their data, in milliseconds.
 fn timed(select: &str, window: &str) -> String {
     format!(
         "SELECT {select} FROM
@@ -56,7 +56,7 @@ fn timed(select: &str, window: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_gives_the_groups_behind_each_batch_of_the_log() {
+async fn it_returns_the_groups_after_each_batch_of_the_log() {
     let world = world(1).await;
     let at = "memory://read-state-counts/q";
     let words = ["a", "b", "a", "c", "a", "d", "b"].repeat(4);
@@ -88,7 +88,7 @@ async fn it_gives_the_groups_behind_each_batch_of_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_columns_are_those_of_the_groups_and_of_their_state() {
+async fn its_columns_are_the_group_keys_and_the_aggregate_state() {
     let numbers = "(SELECT CAST(CAST(data AS VARCHAR) AS BIGINT) AS n, 'k' || partitionKey AS batch FROM words)";
     for (name, statement, expected, found) in [
         (
@@ -134,7 +134,7 @@ async fn its_columns_are_those_of_the_groups_and_of_their_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closed_windows_are_gone_but_where_all_are_given() {
+async fn closed_windows_are_omitted_except_in_complete_mode() {
     let statement = timed(
         "window_start, count(*)",
         "tumble(ts, INTERVAL '10 milliseconds')",
@@ -155,20 +155,20 @@ async fn closed_windows_are_gone_but_where_all_are_given() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn windows_of_a_calendar_end_as_it_says() {
+async fn calendar_windows_end_by_the_calendar() {
     let world = world(1).await;
     let at = "memory://read-state-months/q";
     let statement = timed("count(*)", "date_trunc('month', ts)");
     let query = grouped(&world, &statement, OutputMode::Append);
     let query = query.with_watermark(Duration::from_secs(1), None);
-    // January 31st, February 1st and 28th, and the last millisecond of that.
+    // January 31st, February 1st and 28th, and the last millisecond of February.
     let times = ["2592000000", "2678400000", "5011200000", "5097599999"];
     ran(&world, at, query, &times).await;
     assert_eq!(groups(&world, at).await, ["1970-02-01T00:00:00 3"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_are_merged_over_batches() {
+async fn sessions_are_merged_across_batches() {
     let world = world(1).await;
     let at = "memory://read-state-sessions/q";
     let statement = timed("count(*)", "session(ts, INTERVAL '10 milliseconds')");
@@ -181,14 +181,14 @@ async fn sessions_are_merged_over_batches() {
     ran(&world, at, query(), &["8"]).await;
     let merged = [session(1, 25, 3), session(40, 50, 1)];
     assert_eq!(groups(&world, at).await, merged);
-    // A row that comes exactly a gap later belongs to it, in whatever batch it comes.
+    // A row exactly one gap later belongs to the session, in any batch.
     ran(&world, at, query(), &["25"]).await;
     let touching = [session(1, 35, 4), session(40, 50, 1)];
     assert_eq!(groups(&world, at).await, touching);
 }
 
 #[tokio::test(start_paused = true)]
-async fn hopping_windows_are_shown_as_panes_until_the_last_window_of_each_ends() {
+async fn hopping_windows_are_shown_as_panes_until_their_last_window_ends() {
     let world = world(1).await;
     let at = "memory://read-state-panes/q";
     let window = "hop(ts, INTERVAL '5 milliseconds', INTERVAL '10 milliseconds')";
@@ -200,7 +200,7 @@ async fn hopping_windows_are_shown_as_panes_until_the_last_window_of_each_ends()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_columns_stay_known_when_all_groups_are_closed() {
+async fn columns_are_known_even_if_all_groups_are_closed() {
     let world = world(1).await;
     let at = "memory://read-state-closed/q";
     let query = grouped(&world, &timed("ts, count(*)", "ts"), OutputMode::Append);
@@ -213,7 +213,7 @@ async fn the_columns_stay_known_when_all_groups_are_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_found_in_any_session_and_read_where_files_are() {
+async fn it_works_in_any_session_and_with_file_urls() {
     let world = world(2).await;
     let folder = crate::support::folder("read-state");
     let at = format!("file://{}", folder.display());
@@ -231,7 +231,7 @@ async fn it_is_found_in_any_session_and_read_where_files_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_there_is_an_error_that_says_so() {
+async fn invalid_arguments_and_missing_state_are_errors() {
     let world = World::new();
     let options = format!("{FROM_THE_START}, 'kinesis.minBatchesToRetain' '2'");
     world.unbounded_table("words", 1, &options).await;
@@ -278,9 +278,10 @@ async fn what_is_not_there_is_an_error_that_says_so() {
     }
 }
 
-/// The engine calls table functions while it plans, and cannot wait: the threads of the runtime can go on.
+/// The engine calls table functions synchronously during planning, so they must not block the
+/// runtime's threads.
 #[tokio::test(start_paused = true)]
-async fn it_is_planned_off_the_threads_of_the_runtime() {
+async fn it_is_planned_off_the_runtime_threads() {
     use std::thread::{self, ThreadId};
 
     use datafusion::arrow::datatypes::Schema;

@@ -1,5 +1,4 @@
-//! Statements at the checkpoint of another one that differ from it in names only, and a watermark that is
-//! added later.
+//! Statements that differ from the checkpoint's only in names, and watermarks added later.
 
 use std::fs;
 
@@ -8,7 +7,7 @@ use datafusion_kinesis::ErrorKind;
 use super::*;
 use crate::support::folder;
 
-/// Runs `sql` at `place` over all that is there, in another process.
+/// Runs `sql` at `place` over all available records, as another process.
 async fn goes_on(world: &World, place: &str, sql: &str) -> Lines {
     let lines = Lines::default();
     let query = lines.of(grouped(world, sql, OutputMode::Update));
@@ -73,9 +72,9 @@ async fn tables_and_columns_may_be_renamed() {
     }
 }
 
-/// As programs before wrote it: without what tells renames from changes.
+/// As older versions wrote it: without the information that distinguishes renames from changes.
 #[tokio::test(start_paused = true)]
-async fn a_checkpoint_that_says_nothing_of_origins_is_gone_on_with() {
+async fn a_checkpoint_without_origins_is_resumed() {
     let (world, folder) = (renamed_world().await, folder("grouped-renamed-old"));
     let place = folder.to_str().unwrap();
     let joined = "SELECT u.partitionKey, count(*) FROM words u JOIN dim d ON u.partitionKey = d.k
@@ -117,7 +116,7 @@ async fn a_checkpoint_that_says_nothing_of_origins_is_gone_on_with() {
     }
 }
 
-/// The metadata as it was written before there were origins, without a checksum.
+/// The metadata as written before origins and checksums existed.
 fn without_origins(text: &str) -> String {
     let mut entry: serde_json::Value = serde_json::from_str(text).unwrap();
     let state = entry["state"].as_object_mut().unwrap();
@@ -133,7 +132,7 @@ fn without_origins(text: &str) -> String {
     serde_json::to_string_pretty(&entry).unwrap()
 }
 
-/// The counts of windows of 10 milliseconds, with or without a watermark.
+/// Counts of windows of 10 milliseconds, with or without a watermark.
 fn windows(world: &World, watermark: Option<Option<&str>>) -> StreamingQueryBuilder {
     let sql = "SELECT arrow_cast(window_start, 'Int64'), count(*) FROM
         (SELECT to_timestamp_millis(CAST(CAST(data AS VARCHAR) AS BIGINT)) AS ts,
@@ -147,7 +146,7 @@ fn windows(world: &World, watermark: Option<Option<&str>>) -> StreamingQueryBuil
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watermark_may_be_added_and_not_be_taken_away() {
+async fn a_watermark_may_be_added_but_not_removed() {
     let world = world(1).await;
     let place = "memory://grouped-watermark-added";
     let start = |watermark| {
@@ -165,7 +164,7 @@ async fn a_watermark_may_be_added_and_not_be_taken_away() {
     world.put("words", "a", "31").await;
     query.process_all_available().await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    // The windows from before are closed by now, and this row comes behind the watermark.
+    // The earlier windows are closed by now, and this row is behind the watermark.
     world.put("words", "a", "2").await;
     query.process_all_available().await.unwrap();
     query.stop().await.unwrap();

@@ -1,4 +1,4 @@
-//! Killed anywhere and started again, a query counts as if nothing had happened.
+//! A query that is killed and started again counts each row once.
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::query::Step;
@@ -8,7 +8,7 @@ use crate::streaming::Freeze;
 use crate::streaming::fencing::BlockAt;
 
 #[tokio::test(start_paused = true)]
-async fn killed_at_every_step_it_counts_each_row_once() {
+async fn killed_at_any_step_it_counts_each_row_once() {
     for (step, nth) in Step::ALL
         .into_iter()
         .flat_map(|step| [(step, 1), (step, 2)])
@@ -50,7 +50,7 @@ async fn killed_fifty_times_it_counts_each_row_once() {
         let freeze = Freeze::at(Step::ALL[random.usize(..Step::ALL.len())], 1);
         let query = counting.builder().with_step_hook(freeze.hook.clone());
         let query = query.start().await.unwrap();
-        // A batch that was committed may leave nothing to do.
+        // A committed batch may leave nothing to do.
         let _ = tokio::time::timeout(Duration::from_secs(5), freeze.reached()).await;
         drop(query);
     }
@@ -70,9 +70,9 @@ async fn another_number_of_partitions_finds_all_groups() {
     }
 }
 
-/// A start that lost its checkpoint to a newer one, wherever it stands, does not harm the state.
+/// A fenced run does not damage the state, wherever it is.
 #[tokio::test(start_paused = true)]
-async fn an_older_start_leaves_the_state_of_the_newer_one_alone() {
+async fn a_fenced_run_does_not_change_the_state_of_the_newer_one() {
     for step in Step::ALL.into_iter().filter(|step| *step >= Step::Planned) {
         let context = format!("{step:?}");
         let options = format!("{FROM_THE_START}, 'kinesis.minBatchesToRetain' '1'");
@@ -106,13 +106,13 @@ async fn an_older_start_leaves_the_state_of_the_newer_one_alone() {
     }
 }
 
-/// Windows of ten milliseconds, of numbers that are times.
+/// Windows of ten milliseconds over numbers that are times.
 pub(super) const WINDOWS: &str = "SELECT window_start, count(*) FROM
     (SELECT to_timestamp_millis(CAST(CAST(data AS VARCHAR) AS BIGINT)) AS ts FROM words)
     GROUP BY tumble(ts, INTERVAL '10 milliseconds')";
 
 #[tokio::test(start_paused = true)]
-async fn a_window_that_is_open_over_restarts_is_given_once_with_all_its_rows() {
+async fn a_window_open_across_restarts_is_returned_once_with_all_rows() {
     let (world, lines) = (world(1).await, Lines::default());
     let builder = || {
         let query = grouped(&world, WINDOWS, OutputMode::Append);

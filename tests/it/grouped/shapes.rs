@@ -1,10 +1,10 @@
-//! Statements of many shapes below one GROUP BY or DISTINCT: subqueries of static tables, fields of
-//! structs and maps, lists that are unnested. Whatever the optimizer makes of them, the groups of all
-//! batches and starts are those of one query over all rows.
+//! Many kinds of statements below a GROUP BY or DISTINCT: subqueries on static tables, struct and
+//! map fields, unnested lists. However they are optimized, the groups of all batches and starts are
+//! those of one query over all rows.
 
 use super::*;
 
-/// `{u}` stands for the table that is read.
+/// `{u}` is the table that is read.
 const SHAPES: [&str; 33] = [
     // Scalar subqueries.
     "SELECT count(*) FROM {u} WHERE CAST(CAST(data AS VARCHAR) AS INT) < (SELECT max(w) FROM dim)",
@@ -44,7 +44,7 @@ const SHAPES: [&str; 33] = [
     "SELECT x['i'] AS k, count(*) FROM (SELECT unnest([named_struct('i', partitionKey)]) x FROM {u}) GROUP BY k",
     "SELECT x, y, count(*) FROM (SELECT unnest(named_struct('x', partitionKey, 'y', CAST(data AS VARCHAR))) FROM {u}) t(x, y)
      GROUP BY x, y",
-    // Expressions that come again.
+    // Repeated expressions.
     "SELECT upper(partitionKey || 'x') AS k, max(upper(partitionKey || 'x')), min(upper(partitionKey || 'x') || 'y')
      FROM {u} GROUP BY upper(partitionKey || 'x')",
     "SELECT sum(n + 1), sum(n + 2), count(DISTINCT n * 2), count(DISTINCT n * 2 + 1)
@@ -55,7 +55,7 @@ const SHAPES: [&str; 33] = [
     "SELECT k, count(*) FROM (SELECT partitionKey k FROM {u} UNION ALL SELECT CAST(data AS VARCHAR) FROM {u}) GROUP BY k",
 ];
 
-/// A world with the stream `u`, and `s` as a table of all that is in it.
+/// A world with the stream `u`, and the bounded table `s` of the same stream.
 async fn world() -> World {
     let world = World::new();
     world.unbounded_table("u", 2, FROM_THE_START).await;
@@ -66,7 +66,7 @@ async fn world() -> World {
     world
 }
 
-/// Rows of a statement over all that is there.
+/// The rows of a statement over all available records.
 async fn at_once(world: &World, shape: &str) -> Vec<String> {
     let frame = datafusion_kinesis::sql(&world.ctx, &shape.replace("{u}", "s")).await;
     let rows = frame.unwrap().collect().await.unwrap();
@@ -76,7 +76,7 @@ async fn at_once(world: &World, shape: &str) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_shape_below_the_groups_gives_what_one_query_gives() {
+async fn any_statement_below_the_groups_gives_the_result_of_one_query() {
     let mut wrong = Vec::new();
     for (number, shape) in SHAPES.iter().enumerate() {
         let world = world().await;
@@ -113,9 +113,9 @@ async fn any_shape_below_the_groups_gives_what_one_query_gives() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What the optimizer calls columns is counted anew by each batch, and does not show.
+/// Names that the optimizer generates differ between batches, and must not be visible.
 #[tokio::test(start_paused = true)]
-async fn generated_names_do_not_show_in_the_columns_of_a_state() {
+async fn generated_names_are_not_visible_in_state_columns() {
     let world = world().await;
     let place = "memory://grouped-shapes-names";
     let sql = "SELECT s['i'] AS k, max(s['i']), count(DISTINCT upper(s['i']) || upper(s['i']))
@@ -138,7 +138,7 @@ async fn generated_names_do_not_show_in_the_columns_of_a_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_of_a_field_is_closed_by_the_watermark() {
+async fn a_window_over_a_struct_field_is_closed_by_the_watermark() {
     let world = world().await;
     let lines = Lines::default();
     let sql = "SELECT arrow_cast(window_start, 'Int64'), max(s['k']) FROM

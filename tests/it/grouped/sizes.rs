@@ -1,18 +1,18 @@
-//! Sizes of windows: months that differ in length, days of time zones, and what is no size.
+//! Window sizes: months of different lengths, days in time zones, and invalid sizes.
 
 use datafusion_kinesis::ErrorKind;
 use fastrand::Rng;
 
 use super::*;
 
-/// A table of timestamps as text, as a stream `words` and as what it holds, `s`.
+/// A stream of timestamps as text, as the streaming table `words` and the bounded table `s`.
 async fn world_of_times() -> World {
     let world = world(1).await;
     world.table_again("s", "words", "").await;
     world
 }
 
-/// Start, end, number and bounds of the rows of windows of times.
+/// Start, end, count, and bounds check of windows of times.
 fn windows(table: &str, window: &str) -> String {
     format!(
         "SELECT CAST(window_start AS VARCHAR), CAST(window_end AS VARCHAR), count(*),
@@ -29,10 +29,10 @@ async fn at_once(world: &World, sql: &str) -> Vec<String> {
     lines
 }
 
-/// Windows of months, whatever the day they start on: each row lies in its window, a window ends where the
-/// next one starts, and batches and starts give each once, as one query gives it.
+/// Windows of months, starting on any day: each row is in its window, a window ends where the next
+/// one starts, and batches and restarts return each window once, like one query.
 #[tokio::test(start_paused = true)]
-async fn windows_of_months_hold_their_rows_and_come_once() {
+async fn month_windows_contain_their_rows_and_are_returned_once() {
     for seed in 0..12 {
         let mut random = Rng::with_seed(seed);
         let world = world_of_times().await;
@@ -47,7 +47,7 @@ async fn windows_of_months_hold_their_rows_and_come_once() {
         let place = format!("memory://grouped-months-{seed}");
         let mut days: Vec<u32> = (0..12).map(|_| random.u32(..900)).collect();
         days.sort_unstable();
-        // A row far behind the others closes their windows.
+        // A much later row closes the windows.
         days.push(5_000);
         for day in days {
             let time = chrono::NaiveDate::from_ymd_opt(2022, 11, 30).unwrap();
@@ -81,9 +81,9 @@ async fn windows_of_months_hold_their_rows_and_come_once() {
     }
 }
 
-/// `date_bin` counts days of 24 hours, and the clock of Berlin has one of 23 and one of 25.
+/// `date_bin` counts days of 24 hours, but Berlin has a day of 23 and one of 25 hours.
 #[tokio::test(start_paused = true)]
-async fn windows_of_days_hold_their_rows_in_a_time_zone() {
+async fn day_windows_in_a_time_zone_contain_their_rows() {
     let world = world_of_times().await;
     for day in ["2024-03-30", "2024-03-31", "2024-10-26", "2024-10-27"] {
         for hour in [0, 22, 23] {
@@ -106,7 +106,7 @@ async fn windows_of_days_hold_their_rows_in_a_time_zone() {
         );
         let sql = match window.starts_with("tumble") {
             true => sql.replace("<=", "<"),
-            // An aggregate of other windows does not take their bounds.
+            // Aggregates of other windows do not have their bounds.
             false => sql.replace(
                 "min(ts) >= window_start AND max(ts) <= window_end",
                 "window_end > window_start",
@@ -121,7 +121,7 @@ async fn windows_of_days_hold_their_rows_in_a_time_zone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sizes_that_are_no_length_of_time_are_refused() {
+async fn window_sizes_that_are_not_positive_are_refused() {
     let world = world_of_times().await;
     world.put("words", "k", "2024-01-01T00:00:00").await;
     for window in [
@@ -165,10 +165,10 @@ async fn sizes_that_are_no_length_of_time_are_refused() {
     }
 }
 
-/// Whether `-0.0` and `0.0` are one value, and which NaNs are, hangs neither on how often the rows are
-/// read nor on what else is aggregated.
+/// Whether `-0.0` equals `0.0`, and which NaNs are equal, depends neither on the number of reads
+/// nor on other aggregates.
 #[tokio::test(start_paused = true)]
-async fn floating_point_values_are_told_apart_alike_everywhere() {
+async fn floating_point_values_are_grouped_consistently() {
     let numbers = |table: &str| {
         format!(
             "(SELECT x * -1.0 AS neg, x, CASE WHEN partitionKey = 'nan' THEN CAST('NaN' AS DOUBLE) * (x - 1.0) ELSE x END AS n FROM
@@ -205,7 +205,7 @@ async fn floating_point_values_are_told_apart_alike_everywhere() {
         let expected = at_once(&world, &sql("s")).await;
         assert_eq!(lines.given().pop(), Some(expected), "{select}");
     }
-    // -0 and 0, 1, and NaNs of two signs.
+    // -0 and 0, 1, and NaNs of both signs.
     assert_eq!(
         at_once(
             &world,

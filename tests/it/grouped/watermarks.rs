@@ -1,22 +1,22 @@
-//! Watermarks batch by batch, as Spark has them where there is one shard; and where several shards make
-//! a difference.
+//! Watermarks, batch by batch: with one shard they behave as in Spark; `shards` covers several
+//! shards.
 //!
 //! | Case | Rule |
 //! |---|---|
-//! | `earlier batches` | the latest time of earlier batches, less the delay, counts for the next batch |
-//! | `never back` | older rows do not take the watermark back |
-//! | `late for no window` | a row behind the watermark is kept where its window is open |
-//! | `late` | a row of a closed window is dropped, and counted |
-//! | `boundary` | a watermark that is the end of a window closes it |
-//! | `no time` | a row without a time is dropped, and counted |
-//! | `nothing comes` | a batch without rows closes windows when the watermark has passed them |
-//! | `append` | gives a window once |
-//! | `update` | closes windows without giving them again |
-//! | `complete` | closes nothing and drops nothing |
-//! | `restart` | the watermark is that of the log |
-//! | `distinct` | rows that a watermark on their column has closed are forgotten |
+//! | `earlier batches` | the latest time of earlier batches, minus the delay, applies to the next batch |
+//! | `never back` | older rows do not move the watermark back |
+//! | `late for no window` | a row behind the watermark is kept if its window is open |
+//! | `late` | a row of a closed window is dropped and counted |
+//! | `boundary` | a watermark equal to the end of a window closes it |
+//! | `no time` | a row without a time is dropped and counted |
+//! | `nothing comes` | a batch without rows closes windows that the watermark has passed |
+//! | `append` | returns a window once |
+//! | `update` | closes windows without returning them again |
+//! | `complete` | closes and drops nothing |
+//! | `restart` | the watermark is restored from the log |
+//! | `distinct` | values closed by a watermark on their column are removed |
 //! | `hop` | a row is late when its last window is closed |
-//! | `session` | sessions that meet are one, which ends with the last row of all |
+//! | `session` | sessions that meet are merged, and end after their last row |
 
 mod quiet;
 mod shards;
@@ -29,8 +29,8 @@ use super::*;
 use crate::streaming::Freeze;
 use crate::support::entry;
 
-/// Rows that come at once, what they have come to once nothing more happens, the watermark of the last
-/// batch, and how many rows were dropped so far.
+/// Rows put at once, the resulting output, the watermark of the last batch, and the number of rows
+/// dropped so far.
 type Round = (
     &'static [&'static str],
     &'static [&'static str],
@@ -46,7 +46,7 @@ struct Case {
     rounds: &'static [Round],
 }
 
-/// The rows' times in milliseconds.
+/// Rows with their time in milliseconds.
 const TIMES: &str =
     "(SELECT to_timestamp_millis(TRY_CAST(CAST(data AS VARCHAR) AS BIGINT)) AS ts FROM words)";
 const TUMBLE: &str = "SELECT CAST(window_start AS BIGINT), count(*) FROM {} \
@@ -57,10 +57,10 @@ const SESSION: &str = "SELECT CAST(window_start AS BIGINT), count(*) FROM {} \
     GROUP BY session(ts, INTERVAL '10 milliseconds')";
 const DISTINCT: &str = "SELECT CAST(ts AS BIGINT) FROM (SELECT DISTINCT ts FROM {})";
 
-/// How late rows may be.
+/// The allowed lateness.
 const DELAY: Duration = Duration::from_millis(5);
 
-/// Another start of the query.
+/// Restarts the query.
 const RESTART: &[&str] = &["restart"];
 
 const fn tumbling(name: &'static str, mode: OutputMode, rounds: &'static [Round]) -> Case {
@@ -211,7 +211,7 @@ const CASES: &[Case] = &[
         rounds: &[
             (&["1", "20"], &["1 1"], Some(15), 0),
             (&["31", "12"], &[], Some(15), 0),
-            // A row is late by itself, also where the session it belonged to is open.
+            // A late row is dropped even if its session is open.
             (&["14", "22"], &[], Some(26), 1),
             (&["60"], &["12 4"], Some(55), 1),
         ],
@@ -240,14 +240,14 @@ fn watermark(query: &StreamingQuery) -> Option<i64> {
     event_time.watermark.map(|watermark| watermark.0)
 }
 
-/// Lets a query come to the end of the stream, and close what it closes.
+/// Waits until a query is caught up and has closed its windows.
 async fn settle(query: &StreamingQuery) {
     query.process_all_available().await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_cases_of_one_shard() {
+async fn watermark_rules_with_one_shard() {
     for Case {
         name,
         sql,
@@ -285,9 +285,10 @@ async fn the_cases_of_one_shard() {
     }
 }
 
-/// Killed at each step behind its plan, the batch runs again with the watermark it had, and closes and drops the same.
+/// Killed at any step after planning, the batch is rerun with the same watermark, and closes and
+/// drops the same.
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_runs_again_has_its_watermark() {
+async fn a_rerun_batch_keeps_its_watermark() {
     let logged = |step: &Step| *step >= Step::OffsetsLogged;
     for step in Step::ALL.into_iter().filter(logged) {
         let (world, lines) = (world(1).await, Lines::default());
@@ -310,14 +311,14 @@ async fn a_batch_that_runs_again_has_its_watermark() {
         settle(&query).await;
         query.stop().await.unwrap();
         let given = lines.given().concat();
-        // The batch was planned with watermark 9, and all windows are open.
+        // The batch was planned with watermark 9, when all windows were open.
         assert_eq!(given, ["0 2", "10 1", "30 1"], "{step:?}");
     }
 }
 
-/// What a watermark has closed takes no memory and is in no later file.
+/// Closed groups use no memory and are in no later file.
 #[tokio::test(start_paused = true)]
-async fn closed_groups_are_gone() {
+async fn closed_groups_are_removed() {
     let (world, lines) = (world(1).await, Lines::default());
     let sql = TUMBLE.replace("{}", TIMES);
     let query = grouped(&world, &sql, OutputMode::Update).with_watermark(DELAY, None);
@@ -335,6 +336,6 @@ async fn closed_groups_are_gone() {
     }
     query.stop().await.unwrap();
     assert!(total <= 3, "{total}");
-    // Of the batches that are remembered, each second one has closed one.
+    // Every second of the remembered batches has closed a group.
     assert!(removed >= 45, "{removed}");
 }

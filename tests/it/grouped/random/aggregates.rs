@@ -1,13 +1,13 @@
-//! Aggregates at random, and how near to each other two results of one have to be.
+//! Random aggregates, and how closely their results must match.
 
 use fastrand::Rng;
 
-/// How near two results have to be.
+/// How closely two results must match.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Near {
-    /// The same, but for the last digits of a number that is a float.
+    /// Equal, except for the last digits of floating point numbers.
     Alike,
-    /// Estimated: no farther from each other than so much.
+    /// Estimates that may differ by this much.
     Roughly(f64),
 }
 
@@ -23,7 +23,7 @@ pub(super) const CONDITIONS: [&str; 7] = [
     "s <> k OR id % 3 = 0",
 ];
 
-/// Those that take one column in their brackets, by the columns they are for.
+/// Functions of one argument, with the columns they apply to.
 const PLAIN: [(&[&str], &[&str]); 6] = [
     (&["count"], &ANY),
     (&["sum", "avg"], &["n", "v", "x", "f"]),
@@ -67,7 +67,7 @@ fn of_one(
     (one_of(random, functions), one_of(random, columns))
 }
 
-/// An aggregate; its results are numbers where that is asked for.
+/// An aggregate with an optional filter.
 pub(super) fn aggregate(random: &mut Rng) -> (String, Near) {
     let (call, near) = call(random);
     match random.u32(..4) {
@@ -79,7 +79,7 @@ pub(super) fn aggregate(random: &mut Rng) -> (String, Near) {
     }
 }
 
-/// DISTINCT over one column alone, which the engine likes to make an aggregation over another of.
+/// DISTINCT over a single column, which the engine likes to rewrite into two aggregations.
 pub(super) fn of_one_column(random: &mut Rng) -> Vec<(String, Near)> {
     let others = ["sum(v)", "max(v)", "min(n)", "sum(DISTINCT v)"];
     let mut calls = vec!["count(DISTINCT v)"];
@@ -88,7 +88,7 @@ pub(super) fn of_one_column(random: &mut Rng) -> Vec<(String, Near)> {
     calls.map(|call| (call.to_owned(), Near::Alike)).collect()
 }
 
-/// A whole number for each group, the same however it is come to.
+/// An integer per group that does not depend on the order of computation.
 pub(super) fn whole(random: &mut Rng) -> String {
     let all = [
         "count(*)",
@@ -132,7 +132,7 @@ fn call(random: &mut Rng) -> (String, Near) {
     (call, Near::Alike)
 }
 
-/// Those that hang on the order of rows.
+/// Aggregates that depend on the row order.
 fn by_order(random: &mut Rng) -> String {
     let (column, order) = (
         one_of(random, &ANY),
@@ -151,7 +151,7 @@ fn by_order(random: &mut Rng) -> String {
     }
 }
 
-/// Those that go by a digest, which hangs on how it was put together.
+/// Aggregates by a digest, which depends on how it was built.
 fn estimated(random: &mut Rng) -> (String, Near) {
     let (column, span) = [("x", 4_000.0), ("v", 25.0)][random.usize(..2)];
     let call = match random.u32(..2) {

@@ -1,5 +1,5 @@
-//! Shards that are far apart in event time, read in small batches under every trigger and over restarts:
-//! no row is late, and each window holds all its rows.
+//! Shards that are far apart in event time, read in small batches with all triggers and across
+//! restarts: no row is late, and each window has all its rows.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::lives::{builder, put};
 use super::rows::Times;
 use super::*;
 
-/// How far shards may be apart.
+/// Distances between shards.
 const DISTANCES: [i64; 4] = [0, 1_000, 60_000, 3_600_000];
 
 /// How a start reads.
@@ -50,7 +50,7 @@ impl Reading {
     }
 }
 
-/// A case of shards that are far apart, and how each of its starts reads.
+/// A case with distant shards, and how each of its starts reads.
 fn apart_case(seed: u64) -> (Case, Kind, Vec<Reading>) {
     let mut random = Rng::with_seed(seed ^ 0xFA4);
     let random = &mut random;
@@ -71,7 +71,7 @@ fn apart_case(seed: u64) -> (Case, Kind, Vec<Reading>) {
     (case, kind, readings)
 }
 
-/// Puts a round before each start, and what closes all windows before the last one.
+/// Puts a round before each start, and rows that close all windows before the last one.
 async fn live(case: &Case, readings: &[Reading], given: &Given) -> Result<(), String> {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
@@ -136,7 +136,7 @@ async fn run(case: &Case, kind: Kind, readings: &[Reading]) -> Result<(), String
 }
 
 #[test]
-fn no_row_is_late_where_shards_are_far_apart_in_event_time() {
+fn no_row_is_late_if_shards_are_far_apart_in_event_time() {
     check(|seed| {
         let (case, kind, readings) = apart_case(seed);
         let outcome = tried(run(&case, kind, &readings));

@@ -1,4 +1,4 @@
-//! Rows as cells that can be held against each other.
+//! Rows as comparable cells.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::aggregates::Near;
 use super::query::Query;
 
-/// What sums in another order may differ by, in parts of the whole.
+/// Relative difference of sums in different orders.
 const LAST_DIGITS: f64 = 1e-9;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +20,7 @@ pub(super) enum Cell {
 
 pub(super) type Line = Vec<Cell>;
 
-/// Groups by what tells them apart, as text.
+/// Groups by their key as text.
 pub(super) type Groups = BTreeMap<Vec<String>, Line>;
 
 pub(super) fn lines(batches: &[RecordBatch]) -> Vec<Line> {
@@ -85,12 +85,12 @@ impl Query {
     /// The groups of `lines`.
     ///
     /// # Errors
-    /// One is there twice.
+    /// A group is duplicated.
     pub(super) fn groups(&self, lines: &[Line]) -> Result<Groups, String> {
         let mut groups = Groups::new();
         for line in lines {
             if let Some(twice) = groups.insert(self.key(line), line.clone()) {
-                return Err(format!("a group is given twice: {twice:?} and {line:?}"));
+                return Err(format!("duplicate group: {twice:?} and {line:?}"));
             }
         }
         Ok(groups)
@@ -117,7 +117,7 @@ impl Query {
         line[..self.keys].iter().map(Cell::key).collect()
     }
 
-    /// What is wrong with the groups of `found`.
+    /// How the groups of `found` differ.
     pub(super) fn differs(&self, expected: &Groups, found: &Groups) -> Option<String> {
         for (key, expected) in expected {
             let Some(found) = found.get(key) else {
@@ -129,7 +129,7 @@ impl Query {
         }
         let mut found = found.iter();
         let surplus = found.find(|(key, _)| !expected.contains_key(*key));
-        surplus.map(|(_, line)| format!("too much: {line:?}"))
+        surplus.map(|(_, line)| format!("unexpected: {line:?}"))
     }
 
     fn alike(&self, expected: &Line, found: &Line) -> bool {
@@ -144,7 +144,7 @@ impl Query {
     }
 }
 
-/// Whether a session is made of one that was there before, among others; times sort as their texts do.
+/// Whether a session contains an earlier one; times sort like their text.
 fn covers(session: &[String], before: &[String]) -> bool {
     let ([start, end, key @ ..], [first, last, other @ ..]) = (session, before) else {
         return false;

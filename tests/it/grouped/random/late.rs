@@ -1,4 +1,5 @@
-//! Rows that come too late, one shard at a time and batch by batch, against windows that are kept here.
+//! Late rows, one shard at a time and batch by batch, compared with a reference implementation of
+//! windows.
 
 use std::iter::once;
 use std::ops::Range;
@@ -11,7 +12,7 @@ use super::compare::{Cell, Groups};
 use super::rows::{Row, Times};
 use super::*;
 
-/// How far a row may be behind those before it.
+/// Maximum lateness of a row.
 const BEHIND: i64 = 4_000;
 
 /// A window, in milliseconds.
@@ -31,7 +32,7 @@ pub(super) struct Window {
     first: i64,
 }
 
-/// What the windows of rows come to, batch by batch.
+/// The reference windows, updated batch by batch.
 pub(super) struct Book {
     kind: Kind,
     delay: i64,
@@ -61,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// The windows of a row alone, the last one first.
+    /// The windows of a row, last one first.
     fn windows(self, time: i64) -> Vec<Range<i64>> {
         let (slide, size) = match self {
             Self::Tumble(size) => (size, size),
@@ -89,7 +90,7 @@ impl Book {
         }
     }
 
-    /// Whether `batches` came to the windows that are kept here, but for those of [`Source::ahead`].
+    /// Compares `batches` with the reference windows, except for rows of [`Source::ahead`].
     pub(super) fn expect(&self, query: &Query, batches: &[Vec<Line>]) -> Result<(), String> {
         let found = match query.mode {
             OutputMode::Append => query.groups(&batches.concat())?,
@@ -188,7 +189,7 @@ impl Window {
     }
 }
 
-/// A statement over windows of `kind`, with what a window holds.
+/// A statement over windows of `kind`, with the contents of each window.
 pub(super) fn windows(random: &mut Rng, kind: Kind) -> Query {
     let sql = format!(
         "SELECT arrow_cast(window_start, 'Int64'), arrow_cast(window_end, 'Int64'), k, count(*), sum(v), \
@@ -211,7 +212,7 @@ fn late_case(seed: u64) -> (Case, Kind) {
     let kind = Kind::draw(random);
     let query = windows(random, kind);
     let mut case = Case::over(random, seed, query, 1, Times::Around(BEHIND));
-    // Each round is a batch, and what it closes is another before the next.
+    // Each round is a batch, and what it closes is another batch before the next.
     for round in &mut case.rounds {
         round.rest = Duration::from_millis(2_500);
     }
@@ -226,13 +227,13 @@ async fn run(case: &Case, kind: Kind) -> Result<(), String> {
     let (late, batches) = case.stream().await?;
     book.expect(&case.query, &batches)?;
     match case.lives.len() {
-        1 if late != book.late => Err(format!("{late} rows too late instead of {}", book.late)),
+        1 if late != book.late => Err(format!("{late} late rows instead of {}", book.late)),
         _ => Ok(()),
     }
 }
 
 #[test]
-fn rows_behind_the_watermark_are_left_out_and_counted() {
+fn rows_behind_the_watermark_are_dropped_and_counted() {
     check(|seed| {
         let (case, kind) = late_case(seed);
         let outcome = tried(run(&case, kind));

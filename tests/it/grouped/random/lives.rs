@@ -1,4 +1,4 @@
-//! A query over rows that come round by round, killed and begun again with other partitions.
+//! Runs a query over rounds of rows, killed and restarted with other settings.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,15 +19,15 @@ use super::rows::{Round, Row};
 use crate::streaming::{FROM_THE_START, Freeze};
 use crate::support::{World, entry};
 
-/// A start of a query, and where it is killed.
+/// The settings of a start, and where it is killed.
 #[derive(Debug, Clone)]
 pub(super) struct Life {
     pub(super) partitions: usize,
-    /// Rows that go through a plan at once.
+    /// Rows per batch within a plan.
     batch_rows: usize,
     /// Rows after which a partial aggregation may give up.
     probed: usize,
-    /// At a step, the so-and-so-many-th time.
+    /// A step, and how often it is reached.
     death: Option<(Step, usize)>,
 }
 
@@ -44,12 +44,12 @@ impl Life {
         }
     }
 
-    /// Has partial aggregations always be such.
+    /// Prevents partial aggregations from giving up.
     pub(super) fn never_give_up(&mut self) {
         self.probed = 100_000;
     }
 
-    /// `builder` with its death, and when that comes.
+    /// `builder` with its kill point, and a future for when it is reached.
     pub(super) fn killed(
         &self,
         builder: StreamingQueryBuilder,
@@ -76,14 +76,14 @@ impl Life {
     }
 }
 
-/// What a query has given.
+/// The rows that a query returned.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Given(Arc<Mutex<Batches>>);
 
 #[derive(Debug, Default)]
 struct Batches {
     rows: BTreeMap<u64, Vec<Line>>,
-    /// A batch that came to something else when it ran again.
+    /// A batch that returned other rows when it was rerun.
     wrong: Option<String>,
 }
 
@@ -120,7 +120,7 @@ impl Given {
     /// The rows of each batch.
     ///
     /// # Errors
-    /// A batch that ran again had others.
+    /// A rerun batch had other rows.
     pub(super) fn batches(&self) -> Result<Vec<Vec<Line>>, String> {
         let given = self.0.lock().unwrap();
         match &given.wrong {
@@ -130,7 +130,7 @@ impl Given {
     }
 }
 
-/// Puts `rows` into their shards of `words`, which are `shards`.
+/// Puts `rows` into their shards of `words`.
 pub(super) async fn put(world: &World, rows: &[Row], shards: u32) {
     let stream = StreamIdentity::parse("words").unwrap();
     let width = u128::MAX / u128::from(shards);
@@ -147,8 +147,8 @@ pub(super) async fn put(world: &World, rows: &[Row], shards: u32) {
     }
 }
 
-/// Runs a query over `rounds` in as many starts as there are `lives`; gives how many rows were too late,
-/// as far as the last one knows.
+/// Runs a query over `rounds` with one start per entry of `lives`. Returns the number of late rows
+/// of the last start.
 pub(super) async fn live(
     query: &Arc<Query>,
     shards: u32,

@@ -1,4 +1,4 @@
-//! Statements at random.
+//! Random statements.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use fastrand::Rng;
 use super::aggregates::{CONDITIONS, Near, aggregate, of_one_column, whole};
 use super::rows::over_rows;
 
-/// A statement, and what is known of the columns it gives.
+/// A statement, and properties of its columns.
 #[derive(Debug, Clone)]
 pub(super) struct Query {
-    /// Over `rows`.
+    /// Reads from `rows`.
     pub(super) sql: String,
     pub(super) mode: OutputMode,
-    /// The delay of rows, where groups are closed.
+    /// The watermark delay, if groups are closed.
     pub(super) delay: Option<Duration>,
-    /// So many columns tell a group from all others; the first ones.
+    /// The first `keys` columns identify a group.
     pub(super) keys: usize,
-    /// How near the others have to be.
+    /// How closely the other columns must match.
     pub(super) near: Vec<Near>,
-    /// Sessions are merged: a later row is in the place of those it covers. Their bounds are the first two
-    /// columns.
+    /// Sessions are merged: a later row replaces those it contains. The first two columns are its
+    /// bounds.
     pub(super) session: bool,
 }
 
@@ -42,10 +42,10 @@ const KEYS: [&str; 15] = [
     "arrow_cast(k, 'Dictionary(Int32, Utf8)')",
     "arrow_cast(n, 'Decimal128(10, 2)')",
 ];
-/// Those that can stand in grouping sets.
+/// Columns that can be in grouping sets.
 const COLUMNS: [&str; 4] = ["k", "n", "b", "f"];
 
-/// A statement in the making.
+/// A statement under construction.
 struct Draft {
     columns: Vec<String>,
     groups: Vec<String>,
@@ -116,7 +116,7 @@ impl Query {
         }
     }
 
-    /// Computes something of the result, and cuts it off where it is whole.
+    /// Computes something from the result, with a limit in complete mode.
     fn wrap(&mut self, random: &mut Rng) {
         if random.u32(..4) == 0 {
             let sql = std::mem::take(&mut self.sql);
@@ -184,7 +184,7 @@ impl Draft {
         self.window = Some(name);
     }
 
-    /// Grouping sets, each row of which says what it is grouped by.
+    /// Grouping sets; each row contains its grouping id.
     fn sets(&mut self, random: &mut Rng, count: usize) {
         let keys = some(random, &COLUMNS, count);
         self.columns.extend(named(&keys));
@@ -210,7 +210,7 @@ impl Draft {
     }
 }
 
-/// An aggregate, or what is computed of two.
+/// An aggregate, or an expression of two.
 fn computed(random: &mut Rng) -> (String, Near) {
     if random.u32(..6) > 0 {
         return aggregate(random);
@@ -219,7 +219,7 @@ fn computed(random: &mut Rng) -> (String, Near) {
     (format!("{one} * 2 + {other}"), Near::Alike)
 }
 
-/// Rows that are there only to drive the time are never left out.
+/// Keeps rows that only advance the event time.
 fn condition(random: &mut Rng) -> String {
     match random.u32(..3) {
         0 => {
@@ -230,7 +230,7 @@ fn condition(random: &mut Rng) -> String {
     }
 }
 
-/// So many of `all`, each once.
+/// `count` distinct elements of `all`.
 fn some<'a>(random: &mut Rng, all: &[&'a str], count: usize) -> Vec<&'a str> {
     let mut left = all.to_vec();
     random.shuffle(&mut left);

@@ -1,4 +1,4 @@
-//! Rows at random: NULLs everywhere, zeros of both signs, numbers that are none, and records without a row.
+//! Random rows: NULLs, zeros of both signs, NaNs, and records without a row.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const FLOATS: [Option<&str>; 6] = [
     None,
 ];
 
-/// The columns of a row and what they are of their field, in the order of the fields.
+/// The columns of a row and the expressions for their fields, in field order.
 const COLUMNS: [(&str, &str, &str); 10] = [
     ("id", "TRY_CAST(", " AS BIGINT)"),
     ("k", "", ""),
@@ -34,12 +34,12 @@ const COLUMNS: [(&str, &str, &str); 10] = [
     ("t", "to_timestamp_millis(TRY_CAST(", " AS BIGINT))"),
 ];
 
-/// `sql` with the rows of the stream `words` in the place of `FROM rows`. A record that is no row has no
+/// `sql` with the rows of the stream `words` in place of `FROM rows`. A record without a row has no
 /// `id`.
 pub(super) fn over_rows(sql: &str) -> String {
     let words: Vec<&str> = sql.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     let columns = (1..).zip(COLUMNS);
-    // What is not asked for costs the planner time.
+    // Unused columns would slow down the planner.
     let columns = columns.filter(|(_, (name, ..))| words.contains(name));
     let columns = columns.map(|(field, (name, before, behind))| {
         format!("{before}NULLIF(split_part(line, ',', {field}), ''){behind} AS {name}")
@@ -50,17 +50,17 @@ pub(super) fn over_rows(sql: &str) -> String {
     sql.replace("FROM rows", &rows)
 }
 
-/// A row on its way into a shard.
+/// A row to be put into a shard.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
-    /// Of no other row; none of a record that is no row.
+    /// Unique; `None` for a record without a row.
     pub(super) id: Option<i64>,
     pub(super) shard: u32,
     pub(super) k: Option<&'static str>,
     pub(super) v: Option<i64>,
     /// Milliseconds.
     pub(super) t: Option<i64>,
-    /// The columns that only statements look at: `n`, `b` and `f`; `x`, `y` and `s`.
+    /// Columns used only by statements: `n`, `b` and `f`; `x`, `y` and `s`.
     others: [String; 2],
 }
 
@@ -76,25 +76,25 @@ impl Row {
     }
 }
 
-/// What is put at once, and how long nothing follows.
+/// Rows put at once, and the pause after them.
 #[derive(Debug, Clone)]
 pub(super) struct Round {
     pub(super) rows: Vec<Row>,
     pub(super) rest: Duration,
 }
 
-/// How the times of rows come.
+/// How event times are distributed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Times {
-    /// Anyhow, and some rows have none.
+    /// Arbitrary, and some rows have none.
     Anyhow,
-    /// All have one, no more than so many milliseconds behind those before.
+    /// All rows have one, at most this many milliseconds behind earlier rows.
     Behind(i64),
-    /// The same, but that some have none.
+    /// The same, but some rows have none.
     Around(i64),
 }
 
-/// Draws rows.
+/// Generates rows.
 pub(super) struct Source<'a> {
     pub(super) random: &'a mut Rng,
     pub(super) shards: u32,
@@ -130,8 +130,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Rows of shards that are `ahead` of the rows before by so much each. The rows of a shard are in order,
-    /// but for `behind` milliseconds, and none is that far behind the latest row of the rounds before.
+    /// Rows of shards that are each `ahead` of the earlier rows. The rows of a shard are ordered up
+    /// to `behind` milliseconds, and none is further than that behind the latest earlier row.
     pub(super) fn apart(&mut self, ahead: &[i64], behind: i64) -> Round {
         let start = self.now + 1;
         let mut times: Vec<i64> = ahead.iter().map(|ahead| start + ahead).collect();
@@ -175,7 +175,7 @@ impl<'a> Source<'a> {
         self.at(id, t)
     }
 
-    /// What closes all groups, or at least makes a batch.
+    /// Closes all groups, or at least makes a batch.
     pub(super) fn last(&mut self) -> Round {
         match self.times {
             Times::Anyhow => Round {
@@ -186,7 +186,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A row of each shard that is far ahead of all others.
+    /// One row per shard, far ahead of all others.
     pub(super) fn ahead(&mut self) -> Round {
         let shards = self.shards;
         let row = |(number, shard): (i64, u32)| {
@@ -205,7 +205,7 @@ impl<'a> Source<'a> {
         let n = written(self.some(|random| random.i32(-2..3).to_string()));
         let b = written(self.some(|random| random.bool().to_string()));
         let f = FLOATS[self.random.usize(..FLOATS.len())].unwrap_or_default();
-        // Sums of them are exact, and hardly one comes twice.
+        // Their sums are exact, and duplicates are rare.
         let wide =
             |random: &mut Rng| (f64::from(random.i32(-2_000_000..2_000_000)) / 1_024.0).to_string();
         let (x, y) = (written(self.some(wide)), written(self.some(wide)));
@@ -220,7 +220,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A value, or none now and then.
+    /// A value, or sometimes none.
     fn some<T>(&mut self, draw: impl FnOnce(&mut Rng) -> T) -> Option<T> {
         (self.random.u32(..8) > 0).then(|| draw(self.random))
     }

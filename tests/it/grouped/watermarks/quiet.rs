@@ -1,11 +1,11 @@
-//! Streams to which nothing comes any more.
+//! Streams that receive no more records.
 //!
 //! | Case | Rule |
 //! |---|---|
-//! | the event time is when a record arrived | the watermark follows the clock, 30 seconds behind it |
-//! | another event time | it stands still, or follows the clock after `streaming.watermark_idle_timeout` |
-//! | `available now` | at its end the watermark is as far as it would be in a query that never stopped |
-//! | a restart | it follows the clock from the last arrival on, not from the start |
+//! | the event time is the arrival time | the watermark follows the clock, 30 seconds behind it |
+//! | another event time | it stops, or follows the clock after `streaming.watermark_idle_timeout` |
+//! | `available now` | at its end the watermark is as far as in a query that never stopped |
+//! | a restart | it follows the clock from the last arrival, not from the start |
 
 use datafusion_kinesis::model::Trigger;
 
@@ -20,7 +20,7 @@ async fn sleep(seconds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_window_by_arrival_is_given_though_nothing_comes() {
+async fn the_last_window_by_arrival_time_is_returned_without_further_records() {
     for trigger in [
         Trigger::AsFastAsPossible,
         Trigger::ProcessingTime(Duration::from_secs(2)),
@@ -32,7 +32,7 @@ async fn the_last_window_by_arrival_is_given_though_nothing_comes() {
         let query = lines.of(query).start().await.unwrap();
         put(&world, &["1", "2", "3"]).await;
         query.process_all_available().await.unwrap();
-        // The window ends up to 5 s behind its rows; then come the delay and the timeout.
+        // The window ends up to 5 s after its rows; delay and timeout come on top.
         sleep(30).await;
         assert_eq!(lines.given().concat(), [""; 0], "{trigger}");
         sleep(9).await;
@@ -46,7 +46,7 @@ async fn the_last_window_by_arrival_is_given_though_nothing_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_event_time_follows_the_clock_only_where_a_setting_says_so() {
+async fn another_event_time_follows_the_clock_only_with_an_idle_timeout() {
     for timeout in [None, Some(Duration::from_secs(60))] {
         let (world, lines) = (world(2).await, Lines::default());
         let sql = TUMBLE.replace("{}", TIMES);
@@ -67,7 +67,7 @@ async fn another_event_time_follows_the_clock_only_where_a_setting_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_available_now_is_as_far_as_a_query_that_never_stopped() {
+async fn available_now_ends_with_the_watermark_of_a_continuous_query() {
     let (world, lines) = (world(2).await, Lines::default());
     let run = async |place: &str| {
         let query = grouped(&world, BY_ARRIVAL, OutputMode::Append)
@@ -95,7 +95,7 @@ async fn the_end_of_available_now_is_as_far_as_a_query_that_never_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_without_a_delay_is_refused() {
+async fn an_idle_timeout_without_a_delay_is_refused() {
     let world = world(1).await;
     let sql = TUMBLE.replace("{}", TIMES);
     let query = grouped(&world, &sql, OutputMode::Update);

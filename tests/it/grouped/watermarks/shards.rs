@@ -1,10 +1,11 @@
-//! Where Spark has one watermark over all partitions, here each shard has its own, and the least counts.
+//! Spark has one watermark over all partitions; here each shard has its own, and the minimum
+//! applies.
 //!
 //! | Case | Rule |
 //! |---|---|
-//! | one shard is far behind | its rows are kept, however far the other one is |
-//! | one shard is idle | it holds nothing up |
-//! | a shard is split | its children begin where it has ended |
+//! | one shard is far behind | its rows are kept, however far ahead the other one is |
+//! | one shard is idle | it does not hold back the watermark |
+//! | a shard is split | its children start at its watermark |
 
 use datafusion_kinesis::model::{HashKey, ShardId, Trigger};
 
@@ -64,7 +65,7 @@ async fn rows_of_a_shard_that_is_far_behind_are_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_idle_holds_nothing_up() {
+async fn an_idle_shard_does_not_hold_back_the_watermark() {
     let (world, lines) = (world(2).await, Lines::default());
     let query = start(&world, &lines).await;
     put_into(&world, false, "1").await;
@@ -80,7 +81,7 @@ async fn a_shard_that_is_idle_holds_nothing_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_children_of_a_shard_begin_where_it_has_ended() {
+async fn children_of_a_split_start_at_the_parents_watermark() {
     let (world, lines) = (world(1).await, Lines::default());
     let query = start(&world, &lines).await;
     put_into(&world, false, "30").await;
@@ -92,7 +93,7 @@ async fn the_children_of_a_shard_begin_where_it_has_ended() {
         .split_shard(&stream, &shard(0), middle)
         .await
         .unwrap();
-    // No batch was planned behind the row, so that the log knows no watermark yet.
+    // No batch was planned after the row, so the log has no watermark yet.
     put_into(&world, false, "12").await;
     put_into(&world, false, "26").await;
     settle(&query).await;
@@ -107,9 +108,9 @@ async fn the_children_of_a_shard_begin_where_it_has_ended() {
     query.stop().await.unwrap();
 }
 
-/// Shard 0 has a row that arrives behind the frozen tip, so it holds the watermark at its end, too.
+/// Shard 0 has a row after the frozen tip, so it also holds back the watermark at the end.
 #[tokio::test(start_paused = true)]
-async fn rows_that_the_end_of_a_query_leaves_to_the_next_start_are_not_late() {
+async fn rows_left_for_the_next_start_are_not_late() {
     let (world, front) = FaultProxy::world();
     world.unbounded_table("words", 2, FROM_THE_START).await;
     let lines = Lines::default();
@@ -132,7 +133,7 @@ async fn rows_that_the_end_of_a_query_leaves_to_the_next_start_are_not_late() {
     assert_eq!(
         watermark(&query),
         None,
-        "of both rows nothing is known before their batch"
+        "both rows are unknown before their batch"
     );
     assert_eq!(lines.given().concat(), [""; 0]);
 
