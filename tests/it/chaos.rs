@@ -1,7 +1,7 @@
-//! Everything at once, drawn from a seed: producers with counted records, reshards, faults of the
-//! service and of the log, clock jumps, and a query that is killed over and over.
+//! Random simulations by seed: producers with counted records, reshards, faults of the service and
+//! of the log, clock jumps, and a query that is killed repeatedly.
 //!
-//! `CHAOS_SEED=7` runs one simulation and prints its trace; `CHAOS_SEEDS=1000` runs so many.
+//! `CHAOS_SEED=7` runs one simulation and prints its trace; `CHAOS_SEEDS=1000` runs that many.
 
 mod book;
 mod events;
@@ -35,26 +35,26 @@ use self::tally::Tally;
 use self::writers::write;
 use crate::support::say;
 
-/// How many simulations run where nothing else is said.
+/// Default number of simulations.
 const SEEDS: u64 = 100;
 
-/// Room for the plans of the engine, which are built recursively.
+/// Enough for the engine's plans, which are built recursively.
 const STACK_BYTES: usize = 16 << 20;
 
-/// By when any simulation is over, by its own clock.
+/// Maximum simulated duration.
 const LONGEST: Duration = Duration::from_secs(48 * 60 * 60);
 
-/// What a simulation came to.
+/// The result of a simulation.
 struct Outcome {
     tally: Tally,
     trace: String,
     wrong: Option<String>,
 }
 
-/// Runs a simulation in a runtime of its own: nothing in it depends on anything but its schedule.
+/// Runs a simulation in its own runtime, so that it depends only on its schedule.
 fn simulate(schedule: &Schedule) -> Outcome {
     static RUNS: AtomicU64 = AtomicU64::new(0);
-    // Stores in memory live as long as the process.
+    // In-memory stores live as long as the process.
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let location = format!("memory://chaos-{run}");
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -68,7 +68,7 @@ fn simulate(schedule: &Schedule) -> Outcome {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         let _clock = runtime.enter();
-        ground.fault(text.unwrap_or("a panic without a text"));
+        ground.fault(text.unwrap_or("a panic without a message"));
     }
     let mut tally = ground.tally.lock().unwrap_or_else(PoisonError::into_inner);
     tally.close();
@@ -79,7 +79,7 @@ fn simulate(schedule: &Schedule) -> Outcome {
     }
 }
 
-/// Everything in its time, then calm, one last start, and the verdict.
+/// Runs the schedule, then calms everything down, runs a last start, and checks the result.
 async fn pass(schedule: &Schedule, ground: &Arc<Ground>) {
     let all = async {
         let began = Instant::now();
@@ -100,11 +100,11 @@ async fn pass(schedule: &Schedule, ground: &Arc<Ground>) {
         ground.clean_up().await;
     };
     if timeout(LONGEST, all).await.is_err() {
-        ground.fault("the simulation does not end");
+        ground.fault("the simulation did not end");
     }
 }
 
-/// Runs the simulations of `seeds` on all cores; gives what they met, or the first that went wrong.
+/// Runs the simulations of `seeds` on all cores. Returns the combined tally, or the first failure.
 fn simulate_all(seeds: Range<u64>, traced: bool) -> Result<Tally, Box<(Schedule, Outcome)>> {
     let next = AtomicU64::new(seeds.start);
     let total = Mutex::new(Tally::default());
@@ -148,7 +148,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn whatever_happens_each_row_arrives_once_and_in_order() {
+fn under_random_faults_each_row_arrives_once_and_in_order() {
     let only = number("CHAOS_SEED");
     let seeds = match only {
         Some(seed) => seed..seed + 1,

@@ -1,7 +1,7 @@
-//! What other systems for streams lose, repeat or die of, each held here as a promise.
+//! Defects that other streaming systems have or had, each tested here as a guarantee.
 //!
-//! Read as a list: `d01_…` to `d13_…` are defects found in the sources of others, and what users of
-//! others report follows in `reports`.
+//! Tests `d01_…` to `d13_…` are about defects found in the sources of other systems; `reports` has
+//! what users of other systems reported.
 
 mod checkpoints;
 mod gate;

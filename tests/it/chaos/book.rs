@@ -1,4 +1,4 @@
-//! The log of the query as it was written: every entry that landed, also those that were purged since.
+//! Records every log entry that was written, including those purged since.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::streaming::checkpoint_log::CheckpointLog;
 
-/// What landed.
+/// The entries written.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    /// When the query was created, by the clock of the service.
+    /// When the query was created, by the service's clock.
     pub(super) created: Option<UnixMillis>,
     pub(super) ledger: CheckpointLog,
     /// The newest epoch, and the start that took it.
@@ -20,13 +20,13 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// The batch that was begun and is not committed.
+    /// The batch that is planned but not committed.
     pub(super) fn begun(&self) -> Option<u64> {
         let newest = self.ledger.offsets.last_key_value()?.0;
         (!self.ledger.commits.contains_key(newest)).then_some(*newest)
     }
 
-    /// Whether a start that is not `life` has the newest epoch.
+    /// Whether another start than `life` has the newest epoch.
     pub(super) fn is_fenced(&self, life: usize) -> bool {
         self.newest.is_some_and(|(_, newest)| newest != life)
     }
@@ -42,7 +42,7 @@ impl Book {
         }
     }
 
-    /// Takes in what became of a put. `is_in_sink` says whether the sink has the rows of the batch.
+    /// Records the result of a put. `is_in_sink` says whether the sink has the rows of the batch.
     pub(super) fn put(
         &mut self,
         life: usize,
@@ -55,7 +55,9 @@ impl Book {
         let newest = self.newest.map(|(epoch, _)| epoch);
         let name = format!("{} of batch {batch} by life {life}", log.name());
         match put {
-            Put::Fenced(_) if own == newest => return Err(format!("{name} is fenced by nobody")),
+            Put::Fenced(_) if own == newest => {
+                return Err(format!("{name} is fenced without a newer epoch"));
+            }
             Put::Fenced(_) | Put::Exists(_) => return Ok(()),
             Put::Done if own != newest => {
                 return Err(format!("{name}: epoch {own:?} writes behind {newest:?}"));
@@ -69,21 +71,18 @@ impl Book {
             Log::Commits => (&mut *commits, (offsets.len() as u64).saturating_sub(1)),
         };
         if batch.0 != entries.len() as u64 || batch.0 != before {
-            return Err(format!(
-                "{name} comes as number {} behind {before}",
-                entries.len()
-            ));
+            return Err(format!("{name} is number {} after {before}", entries.len()));
         }
         if log == Log::Commits && !is_in_sink {
-            return Err(format!("{name} is written, and the sink has no such batch"));
+            return Err(format!("{name} is written, but the sink has no such batch"));
         }
         entries.insert(batch.0, value);
         Ok(())
     }
 
-    /// Takes in that an entry was deleted.
+    /// Records that an entry was deleted.
     pub(super) fn removed(&self, log: Log, batch: BatchId) -> Result<(), String> {
-        // The newest commit and what comes behind it decide where the next start goes on.
+        // The newest commit and later entries determine where the next start resumes.
         let needed = (self.ledger.commits.len() as u64).saturating_sub(1);
         match batch.0 < needed {
             true => Ok(()),

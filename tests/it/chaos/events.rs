@@ -1,4 +1,4 @@
-//! What happens to the stream and to the clock, at its time.
+//! Events of the stream and the clock, at their scheduled times.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use super::ground::Ground;
 use super::schedule::Event;
 use super::tally::Met;
 
-/// More shards make a simulation slow and tell nothing new.
+/// More shards would slow a simulation down without further coverage.
 const MOST_SHARDS: usize = 8;
 
 /// How long a reshard waits for a list of the shards.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Rows that are not in the sink make a lag.
+/// Rows that are not in the sink yet are lag.
 const LAG: usize = 10;
 
 pub(super) async fn happen(ground: &Arc<Ground>, began: Instant, events: &[(Duration, Event)]) {
@@ -38,7 +38,7 @@ pub(super) async fn happen(ground: &Arc<Ground>, began: Instant, events: &[(Dura
 impl Ground {
     pub(super) async fn reshard(&self, event: Event) {
         let Ok(mut shards) = timeout(PATIENCE, self.shards(ShardFilter::AtLatest)).await else {
-            return self.tell(format_args!("{event:?}: the service is away"));
+            return self.tell(format_args!("{event:?}: the service is unavailable"));
         };
         shards.sort_by_key(|shard| shard.hash_range.start);
         loop {
@@ -60,7 +60,7 @@ impl Ground {
         tally.add(Met::ReshardsUnderLag, u64::from(lag >= LAG));
     }
 
-    /// `None` where the stream is not for it.
+    /// `None` if the stream does not allow it.
     async fn try_reshard(&self, event: Event, shards: &[Shard]) -> Option<ApiResult<()>> {
         let chosen = |at: f64, most: usize| (at * most as f64) as usize;
         let Self {

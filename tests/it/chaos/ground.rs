@@ -1,4 +1,4 @@
-//! What all parts of a simulation stand on: the service, the clocks, the trace, and what went wrong.
+//! The shared environment of a simulation: service, clocks, trace, and detected faults.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -26,13 +26,13 @@ use super::verdict::Truth;
 use super::writers::Written;
 use crate::support::EPOCH;
 
-/// The one stream.
+/// The only stream.
 pub(super) const STREAM: &str = "words";
 
-/// How long a stream keeps records that is made without a word about it.
+/// The default retention of a stream.
 const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The clock of the query: that of the service and an offset that jumps.
+/// The clock of the query: the service's clock plus an offset that jumps.
 #[derive(Debug)]
 pub(super) struct JumpingClock {
     service: Arc<dyn Clock>,
@@ -59,21 +59,21 @@ impl Clock for JumpingClock {
 pub(super) struct Ground {
     pub(super) kinesis: Arc<InMemoryKinesis>,
     pub(super) stream: StreamIdentity,
-    /// The service's.
+    /// The service's clock.
     pub(super) clock: Arc<dyn Clock>,
     pub(super) query_clock: Arc<JumpingClock>,
-    /// Where the log of the query is; of this run alone.
+    /// Location of the query's log, unique to this run.
     pub(super) location: String,
-    /// Where its state is.
+    /// Location of its state.
     pub(super) state: Arc<InMemory>,
     pub(super) query: Query,
     pub(super) book: Mutex<Book>,
     pub(super) sink: Mutex<Sink>,
     pub(super) written: Mutex<Written>,
     pub(super) tally: Mutex<Tally>,
-    /// What the stream had when it outlived its retention; `None` where it did not.
+    /// The contents of the stream when it outlived its retention; `None` if it did not.
     pub(super) outlived: Mutex<Option<Truth>>,
-    /// Whether the query has told of a loss.
+    /// Whether the query has reported a loss.
     pub(super) loss_told: AtomicBool,
     trace: Mutex<String>,
     faults: Mutex<Vec<String>>,
@@ -114,7 +114,7 @@ impl Ground {
         })
     }
 
-    /// Notes what happened, with its time.
+    /// Adds to the trace, with the time.
     pub(super) fn tell(&self, what: impl std::fmt::Display) {
         let millis = self.clock.now().since(EPOCH).as_millis();
         let what = what.to_string().replace(&self.location, "the log");
@@ -126,31 +126,31 @@ impl Ground {
         self.trace.lock().unwrap().clone()
     }
 
-    /// Notes that a promise was broken.
+    /// Reports a violated guarantee.
     pub(super) fn fault(&self, what: impl Into<String>) {
         let what = what.into();
         self.tell(format!("WRONG: {what}"));
         self.faults.lock().unwrap().push(what);
     }
 
-    /// The first promise that was broken.
+    /// The first violated guarantee.
     pub(super) fn first_fault(&self) -> Option<String> {
         self.faults.lock().unwrap().first().cloned()
     }
 
-    /// Lets the retention pass of all but what was written last.
+    /// Waits until everything except the newest records has expired.
     pub(super) async fn outlive(&self, retention: Retention, start: Start) {
         let truth = self.truth().await;
         *self.outlived.lock().unwrap() = Some(truth);
         self.tell(format_args!("{retention:?}"));
         let unread = self.book.lock().unwrap().ledger.offsets.is_empty();
-        // A query that begins with the oldest record has no claim to an older one before it has begun.
+        // A query from the oldest record cannot claim records that expired before its start.
         let none = unread && start == Start::TrimHorizon;
         self.loss_told.store(none, Ordering::SeqCst);
         tokio::time::advance(RETENTION.saturating_sub(retention.kept)).await;
     }
 
-    /// Takes note of what a start tells of losses: there is none while the stream keeps its records.
+    /// Records the losses that a start reports; there are none while the stream keeps its records.
     pub(super) fn told(&self, life: usize, losses: u64) {
         if losses == 0 {
             return;
@@ -159,25 +159,25 @@ impl Ground {
         self.loss_told.store(true, Ordering::SeqCst);
         self.tally.lock().unwrap().add(Met::LossesTold, 1);
         if self.outlived.lock().unwrap().is_none() {
-            self.fault(format!("life {life} tells of a loss, and there is none"));
+            self.fault(format!("life {life} reports a loss although there is none"));
         }
     }
 
-    /// Holds that the state that a commit names is there.
+    /// Asserts that the state files named by a commit exist.
     pub(super) fn expect_state(&self, commit: &[u8]) -> Result<(), String> {
         let commit: Value = serde_json::from_slice(commit).map_err(|error| error.to_string())?;
         for name in named_by(&commit) {
             let path = Path::from(format!("state/{name}"));
-            // What is in memory answers at once.
+            // An in-memory store answers at once.
             let found = self.state.head(&path).now_or_never();
             if found.is_none_or(|found| found.is_err()) {
-                return Err(format!("a commit names {path}, which is not there"));
+                return Err(format!("a commit names {path}, which does not exist"));
             }
         }
         Ok(())
     }
 
-    /// Lets go of what the log of the query holds in memory.
+    /// Frees what the log of the query keeps in memory.
     pub(super) async fn clean_up(&self) {
         let store = ObjectStoreCommitter::open(&self.location).unwrap();
         for log in [Log::Offsets, Log::Commits] {
@@ -192,7 +192,7 @@ impl Ground {
         }
     }
 
-    /// By which name a start comes to the state.
+    /// The URL under which a start accesses the state.
     pub(super) fn state_location(&self, life: usize) -> String {
         format!("{}-life-{life}", self.location)
     }
@@ -202,7 +202,7 @@ impl Ground {
         self.kinesis.set_faults(faults(weather));
     }
 
-    /// One listing, over all pages; again until it succeeds.
+    /// A complete listing of the shards, retried until it succeeds.
     pub(super) async fn shards(&self, filter: ShardFilter) -> Vec<Shard> {
         loop {
             match self.try_shards(filter).await {
@@ -259,7 +259,7 @@ fn faults(weather: Weather) -> FaultPlan {
     ];
     let plan = FaultPlan::default();
     operations.into_iter().fold(plan, |plan, operation| {
-        // What only GetRecords and PutRecords know would strike others as an error of no sense.
+        // Errors that only GetRecords and PutRecords have would make no sense for other calls.
         let strikes = operation == Operation::GetRecords;
         let expired_iterator = if strikes { rates.expired_iterator } else { 0.0 };
         let rates = rates.with_expired_iterator(expired_iterator);

@@ -1,5 +1,5 @@
-//! The query with groups: each tells which rows it was made of, so that what a batch adds to it is held
-//! to the same as rows that are copied.
+//! The query with groups. Each group reports the rows it consists of, so that the rows that a batch
+//! adds can be checked like copied rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,18 +21,18 @@ pub(super) const GROUPS: &str = "SELECT partitionKey, count(*), sum(n), min(n), 
         FROM words)
     GROUP BY partitionKey";
 
-/// What a group says of itself.
+/// The contents of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
-    /// How many rows, and sum, least and greatest of their numbers.
+    /// Number of rows, and sum, minimum and maximum of their numbers.
     numbers: [i64; 4],
     rows: BTreeSet<Row>,
 }
 
-/// The groups a batch gives, by their key.
+/// The groups that a batch returns, by key.
 pub(super) type Groups = BTreeMap<String, Group>;
 
-/// The groups that each batch gave.
+/// The groups that each batch returned.
 #[derive(Debug, Default)]
 pub(super) struct GroupedBatches(BTreeMap<u64, Groups>);
 
@@ -41,14 +41,14 @@ impl GroupedBatches {
         self.0.is_empty()
     }
 
-    /// The newest groups of all keys.
+    /// The newest group of each key.
     pub(super) fn newest(&self) -> BTreeMap<&str, &Group> {
         let all = self.0.values().flatten();
         all.map(|(key, group)| (key.as_str(), group)).collect()
     }
 
-    /// Takes in the groups of a batch, in place of those it gave before; gives the rows that it has added
-    /// to them, in the order of their places.
+    /// Stores the groups of a batch, replacing those it returned before. Returns the rows that it
+    /// added, ordered by position.
     pub(super) fn put(&mut self, batch: BatchId, groups: Groups) -> Result<Vec<Row>, String> {
         let mut added = Vec::new();
         for (key, group) in &groups {
@@ -62,7 +62,9 @@ impl GroupedBatches {
             let count = added.len();
             added.extend(group.rows.difference(&before).cloned());
             if added.len() == count {
-                return Err(format!("group '{key}' is given and has not changed"));
+                return Err(format!(
+                    "group '{key}' is returned although it has not changed"
+                ));
             }
         }
         self.0.insert(batch.0, groups);
@@ -72,7 +74,7 @@ impl GroupedBatches {
 }
 
 impl Group {
-    /// Holds that all aggregates are of the same rows.
+    /// Asserts that all aggregates are of the same rows.
     fn check(&self, key: &str) -> Result<(), String> {
         let numbers = || self.rows.iter().map(|row| row.counter as i64);
         let [least, greatest] = [numbers().min(), numbers().max()];
@@ -114,7 +116,7 @@ pub(super) fn read_groups(batches: &[RecordBatch]) -> Result<Groups, DataFusionE
                 .map(|place| read_row(&key, place))
                 .collect::<Result<_, _>>()?;
             if rows.len() != places.len() {
-                let twice = format!("group '{key}' has a row twice");
+                let twice = format!("group '{key}' has a duplicate row");
                 return Err(DataFusionError::External(twice.into()));
             }
             let numbers = [1, 2, 3, 4].map(|column| number(column, row));
@@ -128,7 +130,7 @@ pub(super) fn read_groups(batches: &[RecordBatch]) -> Result<Groups, DataFusionE
     Ok(groups)
 }
 
-/// A row out of `shard sequence sub number`.
+/// Parses a row from `shard sequence sub number`.
 fn read_row(key: &str, text: &str) -> Result<Row, DataFusionError> {
     let parts: Vec<&str> = text.split(' ').collect();
     let [shard, sequence, sub, counter] = parts[..] else {

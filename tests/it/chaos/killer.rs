@@ -1,4 +1,4 @@
-//! Decides when a start is killed, at any await it has.
+//! Decides when a start is killed, at any of its awaits.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -49,8 +49,9 @@ impl Killer {
             let batch = batch.map_or(String::new(), |batch| format!(" of batch {batch}"));
             async move {
                 if step == Step::Purging {
-                    // Deletions run beside the batches. Time moves on only once no thread computes, so this
-                    // orders them behind what a snapshot does in the same moment, in every run of a seed.
+                    // Deletions run in parallel to batches. Time advances only when no thread
+                    // computes, so this orders them after the work of a snapshot at the same time,
+                    // in every run of a seed.
                     sleep(Duration::from_millis(1)).await;
                 }
                 let life = killer.life;
@@ -65,7 +66,7 @@ impl Killer {
         })
     }
 
-    /// Whether the start must go no further.
+    /// Whether the start must not continue.
     fn reached_step(&self, step: Step) -> bool {
         let (at, nth) = match self.ending {
             Ending::Step(at, nth) | Ending::Rounds(at, nth, _) => (at, nth),
@@ -80,7 +81,7 @@ impl Killer {
         matches!(self.ending, Ending::Step(..))
     }
 
-    /// Stops for ever where the start is to be killed in this call of its log.
+    /// Blocks forever if the start is to be killed in this call of its log.
     pub(super) async fn reached_call(&self, number: u64, side: Side) {
         if let Ending::Call(at, on) = self.ending
             && (at, on) == (number, side)

@@ -1,4 +1,4 @@
-//! The starts of the query, one after the other and sometimes one beside the other.
+//! The starts of the query, one after another and sometimes overlapping.
 
 mod life;
 
@@ -14,10 +14,10 @@ use self::life::Life;
 use super::ground::Ground;
 use super::schedule::{Ending, LastPlan, LifePlan, SinkPlan, Start, StorePlan};
 
-/// How long the last start has to come to the end of the stream.
+/// How long the last start has to catch up.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How often the last start may be fenced by one that began before it.
+/// How often the last start may be fenced by an earlier one.
 const LAST_TRIES: usize = 3;
 
 /// All starts of one simulation.
@@ -26,7 +26,7 @@ pub(super) struct Lives {
     start: Start,
     count: usize,
     older: Vec<JoinHandle<()>>,
-    /// Tells the older ones to stop.
+    /// Tells older starts to stop.
     over: watch::Sender<bool>,
 }
 
@@ -41,7 +41,7 @@ impl Lives {
         }
     }
 
-    /// Lets one life after the other pass until `until`.
+    /// Runs one start after another until `until`.
     pub(super) async fn pass(&mut self, plans: &[LifePlan], until: Instant) {
         for plan in plans {
             sleep(plan.wait).await;
@@ -71,7 +71,7 @@ impl Lives {
         tokio::spawn(life.live(self.over.subscribe()))
     }
 
-    /// Runs the query to the end of the stream, with nothing in its way but older starts.
+    /// Runs the query until it is caught up, disturbed only by older starts.
     pub(super) async fn finish(mut self, plan: &LastPlan) {
         if let Some(retention) = plan.retention {
             self.ground.outlive(retention, self.start).await;
@@ -92,13 +92,13 @@ impl Lives {
         for life in self.older {
             match timeout(PATIENCE, life).await {
                 Ok(ended) => ended.unwrap(),
-                Err(_) => self.ground.fault("a fenced start does not end"),
+                Err(_) => self.ground.fault("a fenced start did not end"),
             }
         }
     }
 }
 
-/// A start that nothing befalls.
+/// A start without faults.
 fn life_of(last: &LastPlan, ground: &Ground) -> LifePlan {
     let fails = last.retention.is_some_and(|retention| retention.fails);
     let fails = fails && !ground.loss_told.load(Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! What happens in one simulation: all of it drawn from a seed before anything runs.
+//! The schedule of a simulation, drawn from a seed before anything runs.
 
 mod draw;
 
@@ -18,60 +18,60 @@ pub(super) struct Schedule {
     /// How long writers write and events happen.
     pub(super) length: Duration,
     pub(super) writers: Vec<WriterPlan>,
-    /// In the order of their times.
+    /// Ordered by time.
     pub(super) events: Vec<(Duration, Event)>,
-    /// The starts of the query, one after the other as far as there is time.
+    /// The starts of the query, one after another while there is time.
     pub(super) lives: Vec<LifePlan>,
     pub(super) last: LastPlan,
 }
 
-/// What the query is.
+/// The kind of query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Query {
-    /// Gives the rows as they are.
+    /// Copies the rows.
     Copies,
-    /// Groups them by their key, in output mode `update`.
+    /// Groups the rows by key, in output mode `update`.
     Groups,
 }
 
-/// The start that comes to the end of the stream: nothing fails any more.
+/// The start that catches up, without further faults.
 #[derive(Debug, Clone)]
 pub(super) struct LastPlan {
     pub(super) trigger: Trigger,
     pub(super) partitions: usize,
-    /// How far its clock is set back once it runs, and how long that is before it must have caught up.
+    /// How far its clock is set back while it runs, and how long before it must have caught up.
     pub(super) set_back: Option<(i64, Duration)>,
     /// What happens to the stream right before it must have caught up.
     pub(super) reshard: Option<Event>,
     pub(super) retention: Option<Retention>,
-    /// Writes right before and right behind that.
+    /// Writes right before and right after that.
     pub(super) writer: WriterPlan,
 }
 
-/// The stream is older than it keeps records when the last start begins.
+/// The stream is older than its retention when the last start begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Retention {
-    /// How much of what was written last is still there.
+    /// The share of the newest records that has not expired.
     pub(super) kept: Duration,
-    /// Whether a loss is to end the query; the start behind that goes on without what is lost.
+    /// Whether a loss ends the query. The next start then continues without the lost records.
     pub(super) fails: bool,
 }
 
-/// How the simulated service is.
+/// Behavior of the simulated service.
 #[derive(Debug, Clone)]
 pub(super) struct ServicePlan {
     pub(super) shards: u32,
     pub(super) enforces_limits: bool,
     pub(super) shards_per_page: usize,
-    /// How long a stream is being changed.
+    /// How long a stream is being updated.
     pub(super) status_delay: Duration,
 }
 
-/// Where the query starts to read.
+/// The starting position of the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
     TrimHorizon,
-    /// At the time the stream was made.
+    /// The time when the stream was created.
     AtTimestamp,
     Latest,
 }
@@ -80,42 +80,42 @@ pub(super) enum Start {
 pub(super) struct WriterPlan {
     pub(super) seed: u64,
     pub(super) keys: u32,
-    /// The longest wait between two requests.
+    /// Longest wait between two requests.
     pub(super) pause: Duration,
-    /// The most entries of a request.
+    /// Maximum entries of a request.
     pub(super) entries: usize,
-    /// The share of entries that are aggregates.
+    /// Share of entries that are aggregates.
     pub(super) aggregated: f64,
-    /// Requests that a list of the shards is used for.
+    /// Number of requests for which a list of the shards is used.
     pub(super) map_age: u32,
 }
 
-/// What happens to the stream and to the clock.
+/// Events of the stream and the clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Event {
     Weather(Weather),
     /// Splits an open shard.
     Split {
-        /// Which one, from 0.0 to 1.0 over the hash keys.
+        /// Which shard, from 0.0 to 1.0 over the hash keys.
         at: f64,
-        /// How much of it the first half gets.
+        /// Share of the first part.
         share: f64,
     },
-    /// Merges the open shard there with its neighbour.
+    /// Merges the open shard there with its neighbor.
     Merge {
         at: f64,
     },
-    /// Goes to this many times as many shards.
+    /// Scales to a multiple of the shards.
     Scale {
         factor: f64,
     },
-    /// Sets the clock of the query this far from that of the service.
+    /// Sets the offset of the query's clock from the service's.
     Clock {
         offset_millis: i64,
     },
 }
 
-/// How the service fails.
+/// Failures of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weather {
     Calm,
@@ -123,16 +123,16 @@ pub(super) enum Weather {
     Throttled,
     Slow,
     Expiring,
-    /// Nothing is answered at all.
+    /// No responses at all.
     Away,
 }
 
 /// One start of the query and how it ends.
 #[derive(Debug, Clone)]
 pub(super) struct LifePlan {
-    /// From the end of the life before.
+    /// Measured from the end of the previous start.
     pub(super) wait: Duration,
-    /// When the next start comes although this one still lives.
+    /// When the next start begins although this one is still running.
     pub(super) overlap: Option<Duration>,
     pub(super) ending: Ending,
     /// When it is killed at the latest.
@@ -145,18 +145,18 @@ pub(super) struct LifePlan {
     pub(super) seed: u64,
 }
 
-/// How a life ends, where nothing else ends it.
+/// How a start ends if nothing else ends it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ending {
-    /// Killed at its limit.
+    /// Killed at its time limit.
     Limit,
-    /// Asked to stop at this time.
+    /// Stopped at this time.
     Stop(Duration),
-    /// Killed where it reaches the step for the so-and-so-many-th time.
+    /// Killed when it reaches the step for the n-th time.
     Step(Step, usize),
-    /// Killed so many rounds of the scheduler behind that.
+    /// Killed this many rounds of the scheduler later.
     Rounds(Step, usize, u32),
-    /// Killed in the so-and-so-many-th call of its log, before its effect or behind it.
+    /// Killed in the n-th call of its log, before or after it takes effect.
     Call(u64, Side),
 }
 
@@ -166,30 +166,30 @@ pub(super) enum Side {
     Behind,
 }
 
-/// How the log fails: shares of the calls.
+/// Failures of the log, as shares of the calls.
 #[derive(Debug, Clone)]
 pub(super) struct StorePlan {
-    /// Without an effect.
+    /// Without effect.
     pub(super) fails: f64,
-    /// With it.
+    /// With effect.
     pub(super) loses: f64,
     pub(super) throttles: f64,
     pub(super) latency: Duration,
-    /// From this call on so many fail.
+    /// From this call on, this many calls fail.
     pub(super) outage: Option<(u64, u64)>,
 }
 
-/// How the sink is.
+/// Behavior of the sink.
 #[derive(Debug, Clone)]
 pub(super) struct SinkPlan {
-    /// The share of batches it fails, half of them once they are written.
+    /// Share of batches that it fails, half of them after writing.
     pub(super) fails: f64,
-    /// The longest it takes.
+    /// Its longest delay.
     pub(super) latency: Duration,
 }
 
 impl LifePlan {
-    /// Whether a loss is to end it.
+    /// Whether a loss ends it.
     pub(super) fn fails_on_loss(&self) -> bool {
         let option = ("kinesis.failOnDataLoss", "true".to_owned());
         self.options.contains(&option)

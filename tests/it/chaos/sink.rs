@@ -1,4 +1,4 @@
-//! An idempotent sink: it keeps batches by their numbers, and looks whether each may be.
+//! An idempotent sink that keeps batches by number and validates each of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,17 +19,17 @@ use super::tally::Met;
 use super::writers::counter_in;
 use crate::streaming::checkpoint_log::Place;
 
-/// Gives the rows this sink takes.
+/// Selects the rows for this sink.
 pub(super) const SELECT: &str = "SELECT shardId, sequenceNumber, subSequenceNumber, partitionKey,
     CAST(data AS VARCHAR) FROM words";
 
-/// What a sink that fails says.
-pub(super) const AWAY: &str = "the sink is away";
+/// The error of a failing sink.
+pub(super) const AWAY: &str = "the sink is unavailable";
 
-/// Where a row is in the stream.
+/// The position of a row in the stream.
 pub(super) type RowPlace = (String, SequenceNumber, u64);
 
-/// A row: its place, its key and its number under that key.
+/// A row: its position, its key, and its number under that key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Row {
     pub(super) place: RowPlace,
@@ -37,16 +37,16 @@ pub(super) struct Row {
     pub(super) counter: u64,
 }
 
-/// Batches by number; rows in the order they came.
+/// Batches by number, with rows in order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct Sink {
     pub(super) batches: BTreeMap<u64, Vec<Row>>,
     pub(super) rows: usize,
-    /// What the rows come from where the query has groups.
+    /// The source of the rows, if the query has groups.
     pub(super) groups: GroupedBatches,
 }
 
-/// What a batch gives.
+/// The contents of a batch.
 enum Taken {
     Copies(Vec<Row>),
     Groups(Groups),
@@ -71,8 +71,8 @@ impl Sink {
         self.batches.contains_key(&batch.0)
     }
 
-    /// Keeps a batch; gives whether it was there, with the same rows. Where some may be `lost` since,
-    /// those that are left are a part of what was there.
+    /// Keeps a batch. Returns whether it was there, with the same rows. If some may be `lost`
+    /// since, the remaining rows must be a subset of the earlier ones.
     fn keep(&mut self, batch: BatchId, rows: Vec<Row>, lost: bool) -> Result<bool, String> {
         let Some(before) = self.batches.get(&batch.0) else {
             self.rows += rows.len();
@@ -83,7 +83,7 @@ impl Sink {
             return Ok(true);
         }
         if lost && rows.iter().all(|row| before.contains(row)) {
-            // Groups know nothing any more of what is lost.
+            // Groups no longer contain lost rows.
             if !self.groups.is_empty() {
                 self.rows -= before.len() - rows.len();
                 self.batches.insert(batch.0, rows);
@@ -91,14 +91,14 @@ impl Sink {
             return Ok(true);
         }
         Err(format!(
-            "batch {batch} ran again with other rows: {} before, {} now",
+            "batch {batch} was rerun with other rows: {} before, {} now",
             before.len(),
             rows.len()
         ))
     }
 }
 
-/// Rows as each shard gave them: between shards there is no order.
+/// Rows by shard, in shard order; there is no order between shards.
 fn by_shard(rows: &[Row]) -> BTreeMap<&str, Vec<&Row>> {
     let mut shards = BTreeMap::<_, Vec<_>>::new();
     for row in rows {
@@ -107,14 +107,14 @@ fn by_shard(rows: &[Row]) -> BTreeMap<&str, Vec<&Row>> {
     shards
 }
 
-/// The way of one start to the sink.
+/// The access of one start to the sink.
 #[derive(Debug)]
 pub(super) struct Way {
     ground: Arc<Ground>,
     life: usize,
     plan: SinkPlan,
     random: Mutex<fastrand::Rng>,
-    /// Set once the start has ended: it must write no more.
+    /// Set once the start has ended, after which it must not write.
     over: Mutex<bool>,
 }
 
@@ -172,11 +172,11 @@ impl Way {
             }
         };
         ground.tell(format_args!(
-            "life {life}: sink takes batch {batch}, {} rows",
+            "life {life}: sink stores batch {batch}, {} rows",
             rows.len()
         ));
         if *self.over.lock().unwrap() {
-            ground.fault(format!("life {life} has ended and writes batch {batch}"));
+            ground.fault(format!("life {life} has ended but writes batch {batch}"));
         }
         if let Err(wrong) = self.look(batch, &rows) {
             ground.fault(format!("life {life}, batch {batch}: {wrong}"));
@@ -192,7 +192,7 @@ impl Way {
         }
     }
 
-    /// Whether each row is in its batch because the log says so, in the order of its shard.
+    /// Whether each row is in the range of its batch in the log, and in the order of its shard.
     fn look(&self, batch: BatchId, rows: &[Row]) -> Result<(), String> {
         let book = self.ground.book.lock().unwrap();
         if !book.ledger.offsets.contains_key(&batch.0) {
@@ -211,7 +211,7 @@ impl Way {
             }
             let before = last.insert(shard, place.clone());
             if before.is_some_and(|before| before >= place) {
-                return Err(format!("{row:?} comes out of order"));
+                return Err(format!("{row:?} is out of order"));
             }
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! The committer of one start: a real one that fails and dawdles by plan, with the book kept of it.
+//! The committer of one start: a real one with planned failures and delays, whose calls are
+//! recorded.
 
 mod calls;
 mod state;
@@ -35,7 +36,7 @@ impl Store {
         })
     }
 
-    /// A call that goes by plan; `note` keeps the book when it has its effect.
+    /// A call with its planned fate; `note` records its effect.
     async fn call<T>(
         &self,
         name: &str,

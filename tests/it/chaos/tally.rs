@@ -1,4 +1,4 @@
-//! What the simulations have met, so that they cannot go blind unseen.
+//! Counts what simulations covered, so that missing coverage is noticed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,31 +55,31 @@ impl Met {
         (Self::Starts, "starts"),
         (Self::Kills, "kills"),
         (Self::KillsBeforeCommit, "kills between offsets and commit"),
-        (Self::Fencings, "starts that were fenced"),
-        (Self::Outages, "starts that an outage ended"),
-        (Self::SinkFailures, "starts that their sink ended"),
+        (Self::Fencings, "fenced starts"),
+        (Self::Outages, "starts ended by an outage"),
+        (Self::SinkFailures, "starts ended by their sink"),
         (Self::StoreThrottles, "throttled calls of the committer"),
         (Self::ClockJumps, "clock jumps"),
         (Self::Reshards, "splits, merges and scalings"),
-        (Self::ReshardsUnderLag, "of them under lag"),
+        (Self::ReshardsUnderLag, "reshards under lag"),
         (Self::Batches, "batches"),
-        (Self::BatchesAgain, "batches that came to the sink again"),
+        (Self::BatchesAgain, "batches repeated at the sink"),
         (Self::CutAggregates, "ranges that end inside an aggregate"),
         (Self::Rows, "rows"),
-        (Self::Duplicates, "rows that were put more than once"),
-        (Self::Misplaced, "user records in the shard of others"),
-        (Self::Lost, "rows that retention took"),
-        (Self::LossesTold, "starts that told of a loss"),
+        (Self::Duplicates, "rows put more than once"),
+        (Self::Misplaced, "misplaced user records"),
+        (Self::Lost, "expired rows"),
+        (Self::LossesTold, "starts that reported a loss"),
         (Self::SchedulesWithGroups, "schedules with a GROUP BY"),
         (Self::Groups, "groups at the end"),
-        (Self::Deltas, "deltas of the state"),
-        (Self::Snapshots, "parts of snapshots of it"),
-        (Self::StateFilesRead, "files of it that a start has read"),
-        (Self::StateFilesDeleted, "old files of it that were deleted"),
+        (Self::Deltas, "state deltas"),
+        (Self::Snapshots, "parts of state snapshots"),
+        (Self::StateFilesRead, "state files read by a start"),
+        (Self::StateFilesDeleted, "deleted old state files"),
     ];
 }
 
-/// Counts over one simulation or many.
+/// Counts over one or many simulations.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally(BTreeMap<Met, u64>);
 
@@ -92,7 +92,7 @@ impl Tally {
         self.0.get(&what).copied().unwrap_or_default()
     }
 
-    /// Counts the simulation itself once it is over.
+    /// Counts the simulation itself once it has ended.
     pub(super) fn close(&mut self) {
         self.add(Met::Schedules, 1);
         for (event, schedules) in [
@@ -105,7 +105,7 @@ impl Tally {
         }
     }
 
-    /// What was never met.
+    /// What was never covered.
     pub(super) fn unmet(&self) -> Vec<&'static str> {
         let unmet = Met::ALL.into_iter().filter(|(what, _)| self.of(*what) == 0);
         unmet.map(|(_, name)| name).collect()

@@ -1,4 +1,4 @@
-//! Whether the sink has what the stream had.
+//! Compares the sink with the stream.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,10 +17,10 @@ use super::sink::{Row, RowPlace};
 use super::tally::Met;
 use super::writers::counter_in;
 
-/// The rows of the stream, by their places: what any query must see of it.
+/// The rows of the stream by position, which any query must see.
 pub(super) type Truth = BTreeMap<RowPlace, (String, u64)>;
 
-/// Holds that what was promised is so, of a query that has come to the end of the stream.
+/// Checks the guarantees for a query that has caught up.
 pub(super) async fn pass(ground: &Arc<Ground>, start: Start) {
     let present = ground.truth().await;
     let outlived = ground.outlived.lock().unwrap().take();
@@ -50,9 +50,9 @@ pub(super) async fn pass(ground: &Arc<Ground>, start: Start) {
     let joined = catch_unwind(AssertUnwindSafe(|| book.ledger.empty_batches()));
     let joined = joined.map_err(|panic| panic.downcast_ref::<String>().cloned());
     match joined {
-        // A query that meets a stream after a day notes how far it has looked.
+        // A query that starts a day after the stream logs how far it has read.
         Ok(empty) if lossy || empty.is_empty() => {}
-        wrong => ground.fault(format!("the log does not join: {wrong:?}")),
+        wrong => ground.fault(format!("the log has gaps: {wrong:?}")),
     }
     let mut tally = ground.tally.lock().unwrap();
     tally.add(Met::Batches, book.ledger.offsets.len() as u64);
@@ -72,7 +72,7 @@ fn is_cut(entry: &serde_json::Value) -> bool {
 }
 
 impl Ground {
-    /// Reads the stream past everything that is tested.
+    /// Reads the stream directly from the simulator.
     pub(super) async fn truth(&self) -> Truth {
         let mut truth = Truth::new();
         let mut misplaced = 0;
@@ -100,16 +100,16 @@ impl Ground {
         self.tally.lock().unwrap().add(Met::Duplicates, duplicates);
     }
 
-    /// What retention took and the sink has not was told of.
+    /// Every loss was reported.
     fn check_losses(&self, truth: &Truth, start: Start) -> Result<(), String> {
         let sink = self.sink.lock().unwrap();
         let lost = truth.len() - sink.rows.min(truth.len());
         self.tally.lock().unwrap().add(Met::Lost, lost as u64);
-        // A query that starts with what comes from then on has not asked for all of it.
+        // A query from LATEST has not asked for all records.
         if lost == 0 || start == Start::Latest || self.loss_told.load(Ordering::SeqCst) {
             return Ok(());
         }
-        Err(format!("{lost} rows are lost, and nothing was told of it"))
+        Err(format!("{lost} rows are lost without a report"))
     }
 
     /// The user records of a record.
@@ -147,7 +147,7 @@ impl Ground {
             };
             let page = match page.await {
                 Ok(page) => page,
-                // It was listed, and its retention has ended since: nothing of it is there any more.
+                // The shard has expired after it was listed.
                 Err(error) if error.kind() == ApiErrorKind::NotFound => return Vec::new(),
                 Err(_) => {
                     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -174,8 +174,8 @@ impl Ground {
         }
     }
 
-    /// Each row that is in the stream is in the sink once, and nothing else than what was there; of a
-    /// query that starts with what comes from then on there may be fewer.
+    /// Each row of the stream is in the sink exactly once, and nothing else. A query from LATEST
+    /// may have fewer rows.
     fn check_rows(&self, truth: &Truth, present: &Truth, start: Start) -> Result<(), String> {
         let sink = self.sink.lock().unwrap();
         let mut seen = BTreeSet::new();
@@ -208,7 +208,7 @@ impl Ground {
         }
     }
 
-    /// What was acknowledged is in the sink.
+    /// Acknowledged records are in the sink.
     fn check_acknowledged(&self, start: Start) -> Result<(), String> {
         let sink = self.sink.lock().unwrap();
         let rows = sink.batches.values().flatten();
@@ -230,8 +230,8 @@ impl Ground {
         }
     }
 
-    /// The records of a key come first in the order of their numbers, without a gap where there must be
-    /// none.
+    /// Records of a key first arrive in the order of their numbers, without gaps where none are
+    /// allowed.
     fn check_order(&self, gaps: bool) -> Result<(), String> {
         let sink = self.sink.lock().unwrap();
         let mut next = BTreeMap::<&str, u64>::new();
@@ -242,7 +242,9 @@ impl Ground {
                 let new = seen.insert((&row.key, row.counter));
                 let early = row.counter > *next && !gaps;
                 if early || (new && row.counter < *next) {
-                    return Err(format!("batch {batch}: {row:?} comes before number {next}"));
+                    return Err(format!(
+                        "batch {batch}: {row:?} arrives before number {next}"
+                    ));
                 }
                 *next = (*next).max(row.counter + 1);
             }

@@ -1,4 +1,4 @@
-//! Producers that count their records by key, and send each until it is acknowledged.
+//! Producers that count their records by key, and send each record until it is acknowledged.
 
 mod sending;
 
@@ -18,12 +18,12 @@ use super::schedule::WriterPlan;
 /// A record of a producer: its key, and its number under that key.
 pub(super) type Counted = (Arc<str>, u64);
 
-/// What the producers know.
+/// The records of all producers.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    /// Acknowledged, with the time of the first try.
+    /// Acknowledged records, with the time of the first try.
     pub(super) acknowledged: Vec<(Counted, UnixMillis)>,
-    /// What is in an aggregate.
+    /// Records in aggregates.
     pub(super) aggregates: HashMap<Bytes, Vec<Counted>>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn counter_in(payload: &str) -> Option<u64> {
     payload.split_once(' ')?.0.parse().ok()
 }
 
-/// A record on its way, with what of it is in the stream once it is taken.
+/// A record in flight, and the records it adds to the stream.
 struct Sent {
     entry: PutEntry,
     inside: Vec<Counted>,
@@ -56,12 +56,12 @@ struct Writer {
     plan: WriterPlan,
     random: fastrand::Rng,
     keys: Vec<Key>,
-    /// The shards as they once were.
+    /// The shards as they were at some time.
     map: Vec<Shard>,
     map_age: u32,
 }
 
-/// Writes until `until`, and on until all of it is acknowledged.
+/// Writes until `until`, and then until everything is acknowledged.
 pub(super) async fn write(ground: Arc<Ground>, number: usize, plan: WriterPlan, until: Instant) {
     let keys = (0..plan.keys).map(|key| {
         let name: Arc<str> = format!("w{number}k{key}").into();
@@ -91,7 +91,7 @@ pub(super) async fn write(ground: Arc<Ground>, number: usize, plan: WriterPlan, 
 }
 
 impl Writer {
-    /// Some records; no key is in two of them, because they may be taken in any order.
+    /// Some records with distinct keys, because they may be accepted in any order.
     async fn request(&mut self) -> Vec<Sent> {
         if self.map_age == 0 {
             self.map = self.ground.shards(ShardFilter::AtLatest).await;
@@ -118,7 +118,7 @@ impl Writer {
         request
     }
 
-    /// `key` and those of `free` that the map has in its shard; and the rest.
+    /// `key` and those of `free` that are in the same shard according to the map; and the rest.
     fn beside(&self, key: usize, free: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
         let hash = self.keys[key].hash;
         let shard = self
@@ -150,7 +150,7 @@ impl Writer {
         self.sent(entry, vec![counted])
     }
 
-    /// Some records of each of `keys`, mixed, in one.
+    /// One aggregate with some records of each of `keys`, interleaved.
     fn aggregate(&mut self, keys: &[usize], for_shard: bool) -> Sent {
         let rounds = self.random.usize(1..6);
         let inside = (0..rounds).flat_map(|_| keys.iter());
@@ -160,7 +160,7 @@ impl Writer {
         self.packed(inside, hash)
     }
 
-    /// An aggregate; without a hash key it goes where the key of its first record belongs.
+    /// An aggregate. Without a hash key it goes to the shard of its first record's key.
     fn packed(&mut self, inside: Vec<Counted>, hash: Option<HashKey>) -> Sent {
         let mut builder = AggregateBuilder::new(1 << 20);
         for (key, counter) in &inside {

@@ -1,4 +1,4 @@
-//! Queries that are killed, and logs that lost something.
+//! Killed queries and damaged logs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::streaming::checkpoint_log::put_mixed;
 use crate::streaming::{FROM_THE_START, Freeze};
 use crate::support::folder;
 
-/// Killed at `step` of its second batch, or at the first one it comes to.
+/// Kills the query at `step` of its second batch, or the first time it gets there.
 async fn kill_at(trial: &mut Trial, step: Step) {
     let nth = if step < Step::Planned { 1 } else { 2 };
     let freeze = Freeze::at(step, nth);
@@ -33,10 +33,10 @@ async fn kill_at(trial: &mut Trial, step: Step) {
     drop(query);
 }
 
-/// What a batch reads is known before it runs, and by one log: there is nothing to fetch from a
-/// task that has died.
+/// The ranges of a batch are planned before it runs, in a single log, so nothing must be recovered
+/// from a failed task.
 #[tokio::test(start_paused = true)]
-async fn d04_killed_at_every_step_of_a_batch_a_query_starts_again() {
+async fn d04_killed_at_any_step_of_a_batch_a_query_restarts() {
     let mut trial = Trial::new("d04-killed", 3, FROM_THE_START).await;
     for step in Step::ALL {
         kill_at(&mut trial, step).await;
@@ -61,7 +61,7 @@ async fn with_batches(name: &str, batches: u64) -> (Trial, std::path::PathBuf) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d04_a_batch_whose_commit_is_lost_runs_again_as_it_was() {
+async fn d04_a_batch_without_its_commit_is_rerun_unchanged() {
     let (trial, folder) = with_batches("d04-commit", 3).await;
     fs::remove_file(folder.join("commits/2")).unwrap();
     trial.run().await;
@@ -70,9 +70,9 @@ async fn d04_a_batch_whose_commit_is_lost_runs_again_as_it_was() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// What a write leaves that was cut short is not an entry.
+/// The remains of an interrupted write are not an entry.
 #[tokio::test(start_paused = true)]
-async fn d04_a_write_that_was_cut_short_is_no_entry() {
+async fn d04_an_interrupted_write_leaves_no_entry() {
     let (trial, folder) = with_batches("d04-half", 3).await;
     fs::remove_file(folder.join("commits/2")).unwrap();
     for half in ["offsets/.3.77-0.tmp", "commits/.2.77-1.tmp"] {
@@ -83,9 +83,9 @@ async fn d04_a_write_that_was_cut_short_is_no_entry() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// An entry nobody can read is named together with the way out, and that way loses no row.
+/// An unreadable entry is reported with advice that loses no row.
 #[tokio::test(start_paused = true)]
-async fn d04_a_torn_entry_is_named_and_the_way_out_loses_nothing() {
+async fn d04_a_torn_entry_is_reported_and_the_advice_loses_nothing() {
     for (torn, removed) in [
         ("offsets/2", &["offsets/2", "commits/2"] as &[_]),
         ("commits/2", &["commits/2"]),
@@ -105,7 +105,7 @@ async fn d04_a_torn_entry_is_named_and_the_way_out_loses_nothing() {
         for entry in removed {
             fs::remove_file(folder.join(entry)).unwrap();
         }
-        // A batch that is planned anew may have other rows than it had.
+        // A batch that is planned again may have other rows.
         let before = std::mem::take(&mut trial.journal).rows();
         trial.run().await;
         let rows = before.into_iter().chain(trial.journal.rows());
@@ -120,9 +120,9 @@ fn tear(entry: &Path) {
     fs::write(entry, &text[..text.len() / 2]).unwrap();
 }
 
-/// A batch that runs no task at all, because nobody asks for its rows, is a batch all the same.
+/// A batch whose rows are not read runs no tasks, but still counts as a batch.
 #[tokio::test(start_paused = true)]
-async fn d04_a_batch_whose_rows_nobody_asks_for_breaks_no_chain() {
+async fn d04_a_batch_whose_rows_are_not_read_is_committed() {
     let mut trial = Trial::new("d04-unasked", 2, FROM_THE_START).await;
     for _batch in 0..3 {
         trial.put(10).await;
@@ -138,8 +138,8 @@ async fn d04_a_batch_whose_rows_nobody_asks_for_breaks_no_chain() {
     trial.expect_from(30);
 }
 
-/// Killed right behind the commit of a batch, a hundred times: the next start begins behind the last
-/// row, not at it.
+/// Killed a hundred times right after a commit: the next start resumes after the last row, not at
+/// it.
 #[tokio::test(start_paused = true)]
 async fn d05_a_hundred_restarts_repeat_no_row() {
     let mut trial = Trial::new("d05", 4, FROM_THE_START).await;
@@ -152,8 +152,8 @@ async fn d05_a_hundred_restarts_repeat_no_row() {
     expect_no_batch_twice(&trial);
 }
 
-/// The same, with places that lie inside aggregated records: each batch takes three rows of a shard,
-/// and an aggregate holds ten.
+/// The same with positions inside aggregated records: a batch takes three rows of a shard, and an
+/// aggregate holds ten.
 #[tokio::test(start_paused = true)]
 async fn d05_a_hundred_restarts_inside_aggregates_repeat_no_row() {
     let options = format!("{FROM_THE_START}, 'kinesis.maxFetchRecordsPerShard' '3'");

@@ -1,5 +1,5 @@
-//! What stands between the tables and the simulator: keeps shards from being listed, denies that they
-//! exist, throttles what is written to them, and keeps a list of what was sent.
+//! A wrapper of the simulator that hides shards, denies their existence, throttles writes to them,
+//! and records what was sent.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use datafusion_kinesis::model::{HashKey, HashRange, ShardId, StreamIdentity, Str
 
 use crate::support::World;
 
-/// A record as it was sent once.
+/// A record as sent once.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
     pub(super) request: usize,
@@ -39,7 +39,7 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// A world behind it.
+    /// A world whose tables use the wrapper.
     pub(super) fn world() -> (World, Arc<Self>) {
         World::behind(InMemoryOptions::default(), |kinesis| {
             Arc::new(Self {
@@ -52,18 +52,17 @@ impl Gate {
         })
     }
 
-    /// From now on these shards are neither listed nor named by their parents, and no others are
-    /// kept back.
+    /// Hides exactly these shards from listings and from their parents from now on.
     pub(super) fn hide(&self, shards: impl IntoIterator<Item = ShardId>) {
         *self.hidden.lock().unwrap() = shards.into_iter().collect();
     }
 
-    /// From now on the service says of this shard that it does not exist, and of no other.
+    /// Makes the service report this shard as nonexistent from now on, and no other.
     pub(super) fn deny(&self, shard: Option<ShardId>) {
         *self.denied.lock().unwrap() = shard;
     }
 
-    /// From now on this share of the records of a shard with these hash keys is throttled.
+    /// Throttles this share of the records of a shard with these hash keys from now on.
     pub(super) fn throttle(&self, range: HashRange, share: f64) {
         let random = fastrand::Rng::with_seed(7);
         *self.throttle.lock().unwrap() = Some(Throttle {
@@ -73,7 +72,7 @@ impl Gate {
         });
     }
 
-    /// All records that were sent, each as often as it was.
+    /// All records that were sent, each as often as it was sent.
     pub(super) fn sent(&self) -> Vec<Sent> {
         self.sent.lock().unwrap().clone()
     }

@@ -1,6 +1,6 @@
-//! Shards that the service says do not exist: for a while, or because they are gone.
+//! Shards that the service reports as nonexistent, for a while or because they have expired.
 //!
-//! A place that retention has trimmed gives no error at all; that is `streaming::data_loss`.
+//! A position before the retention causes no error at all; see `streaming::data_loss`.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::heard::Heard;
 use super::trial::{Trial, hours, shard, words};
 use crate::streaming::FROM_THE_START;
 
-/// Long enough for anything that is tried again.
+/// Long enough for any retries.
 const MINUTES: Duration = Duration::from_secs(600);
 
-/// A query that was stopped in the middle of a shard, which was split and is gone since then. Its
-/// children are listed and hold the numbers from 200 on.
+/// A query that was stopped within a shard, which was then split and has expired. Its children are
+/// listed and hold the numbers from 200 on.
 async fn vanished(name: &str, fails: bool) -> Trial {
     let options = format!("{FROM_THE_START}, 'kinesis.failOnDataLoss' '{fails}'");
     let mut trial = Trial::new(name, 1, &options).await;
@@ -31,7 +31,7 @@ async fn vanished(name: &str, fails: bool) -> Trial {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d08_a_vanished_shard_ends_the_query_with_its_name_and_position() {
+async fn d08_an_expired_shard_ends_the_query_with_its_name_and_position() {
     let trial = vanished("d08-fails", true).await;
     let rows = trial.journal.rows();
     for _start in 0..2 {
@@ -49,11 +49,11 @@ async fn d08_a_vanished_shard_ends_the_query_with_its_name_and_position() {
             assert!(message.contains(part), "{part}: {message}");
         }
     }
-    assert_eq!(trial.journal.rows(), rows, "nothing of it is committed");
+    assert_eq!(trial.journal.rows(), rows, "nothing is committed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn d08_a_vanished_shard_is_told_and_its_children_go_on() {
+async fn d08_an_expired_shard_is_reported_and_its_children_are_read() {
     let (heard, _guard) = Heard::listen();
     let mut trial = vanished("d08-goes-on", false).await;
     assert!(!heard.has(&["shardId-000000000000"]));
@@ -71,9 +71,9 @@ async fn d08_a_vanished_shard_is_told_and_its_children_go_on() {
     );
 }
 
-/// What the service does not know for a moment is not at its end.
+/// A shard that is briefly unknown has not ended.
 #[tokio::test(start_paused = true)]
-async fn d08_a_shard_that_is_listed_and_not_found_is_asked_for_again() {
+async fn d08_a_listed_shard_that_is_not_found_is_retried() {
     for fails in [true, false] {
         let (world, gate) = Gate::world();
         let options = format!("{FROM_THE_START}, 'kinesis.failOnDataLoss' '{fails}'");
@@ -86,7 +86,7 @@ async fn d08_a_shard_that_is_listed_and_not_found_is_asked_for_again() {
         let query = trial.start().await;
         sleep(MINUTES).await;
         assert!(query.is_active());
-        // The other shard goes on meanwhile.
+        // The other shard continues meanwhile.
         let meanwhile = trial.journal.rows().len();
         assert!((51..100).contains(&meanwhile), "{meanwhile}");
         query.stop().await.unwrap();
@@ -97,7 +97,7 @@ async fn d08_a_shard_that_is_listed_and_not_found_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d08_a_stream_that_is_deleted_is_an_error_and_not_an_end() {
+async fn d08_a_deleted_stream_is_an_error_and_not_an_end() {
     for fails in [true, false] {
         let options = format!("{FROM_THE_START}, 'kinesis.failOnDataLoss' '{fails}'");
         let mut trial = Trial::new(&format!("d08-deleted-{fails}"), 2, &options).await;

@@ -1,4 +1,4 @@
-//! What the crate logs while a test runs.
+//! Captures what the crate logs while a test runs.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// What this thread logs, each event as one line.
+/// The log of this thread, each event as one line.
 #[derive(Debug, Clone)]
 pub(crate) struct Heard {
     level: Level,
@@ -16,26 +16,26 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    /// Listens to warnings and errors until the guard is dropped.
+    /// Captures warnings and errors until the guard is dropped.
     pub(crate) fn listen() -> (Self, DefaultGuard) {
         Self::listen_to(Level::WARN)
     }
 
-    /// Listens to all of this level and above.
+    /// Captures events of this level and above.
     pub(crate) fn listen_to(level: Level) -> (Self, DefaultGuard) {
         let lines = Arc::default();
         let heard = Self { level, lines };
         (heard.clone(), set_default(heard))
     }
 
-    /// The lines with all of `parts`.
+    /// The lines that contain all of `parts`.
     pub(crate) fn with(&self, parts: &[&str]) -> Vec<String> {
         let lines = self.lines.lock().unwrap();
         let has_all = |line: &&String| parts.iter().all(|part| line.contains(part));
         lines.iter().filter(has_all).cloned().collect()
     }
 
-    /// Whether a line has all of `parts`.
+    /// Whether a line contains all of `parts`.
     pub(crate) fn has(&self, parts: &[&str]) -> bool {
         !self.with(parts).is_empty()
     }

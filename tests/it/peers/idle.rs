@@ -1,4 +1,4 @@
-//! Shards without records are no shards without a place.
+//! Shards without records have a position, too.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use datafusion_kinesis::query::{Step, StepHook};
 use super::trial::{Trial, hours, words};
 use crate::support::entry;
 
-/// From now on, and from a time that is the first of the simulator's.
+/// LATEST, and the simulator's start time.
 const STARTS: [&str; 2] = [
     "'kinesis.startingPosition' 'LATEST'",
     "'kinesis.startingPosition' 'AT_TIMESTAMP 2023-11-14T22:13:20Z'",
 ];
 
-/// Puts a number into the first of two shards, or the second.
+/// Puts a number into the first or second of two shards.
 async fn put_into(trial: &Trial, second: bool, number: u64) {
     let hash_key = HashKey(if second { u128::MAX } else { 0 });
     let (stream, entry) = (words(), entry("k", number.to_string(), Some(hash_key)));
@@ -29,7 +29,7 @@ fn numbers(trial: &Trial) -> Vec<u64> {
     numbers
 }
 
-/// One shard is busy and makes batches; into the other one records come seldom, between triggers.
+/// One shard is busy and makes batches; the other rarely gets records, between triggers.
 #[tokio::test(start_paused = true)]
 async fn d03_records_put_between_triggers_into_an_idle_shard_are_not_lost() {
     for start in STARTS {
@@ -39,7 +39,7 @@ async fn d03_records_put_between_triggers_into_an_idle_shard_are_not_lost() {
         let query = trial.start().await;
         for number in 0..100 {
             put_into(&trial, number % 10 == 9, number).await;
-            // Ticks fall in many places between two puts.
+            // Ticks happen at various times between two puts.
             tokio::time::sleep(Duration::from_millis(3_700)).await;
         }
         query.process_all_available().await.unwrap();
@@ -66,9 +66,9 @@ async fn d03_records_put_into_an_idle_shard_between_restarts_are_not_lost() {
     }
 }
 
-/// A query that never had a batch began all the same.
+/// A query without a batch has a starting position, too.
 #[tokio::test(start_paused = true)]
-async fn d03_a_query_that_has_read_nothing_keeps_its_beginning() {
+async fn d03_a_query_that_has_read_nothing_keeps_its_starting_position() {
     for start in STARTS {
         let mut trial = Trial::new(&format!("d03-nothing-{}", start.len()), 2, start).await;
         for _start in 0..5 {
@@ -82,9 +82,9 @@ async fn d03_a_query_that_has_read_nothing_keeps_its_beginning() {
     }
 }
 
-/// Runs that take what is there and end leave idle shards where they were, too.
+/// Self-ending runs keep the positions of idle shards, too.
 #[tokio::test(start_paused = true)]
-async fn d03_runs_that_end_by_themselves_lose_nothing_between_them() {
+async fn d03_self_ending_runs_lose_nothing_between_them() {
     for start in STARTS {
         let trial = Trial::new(&format!("d03-ends-{}", start.len()), 2, start).await;
         let trial = trial.with_trigger(Trigger::AvailableNow);
@@ -104,7 +104,7 @@ async fn d03_runs_that_end_by_themselves_lose_nothing_between_them() {
     }
 }
 
-/// What comes while a batch is busy with other rows belongs to the next one.
+/// Records that arrive while a batch processes others belong to the next batch.
 #[tokio::test(start_paused = true)]
 async fn d03_records_put_while_a_batch_runs_are_not_lost() {
     let trial = Trial::new("d03-busy", 2, STARTS[0]).await;

@@ -1,4 +1,4 @@
-//! Fewer shards than there are hands to read them, down to none.
+//! Fewer shards than readers, down to none.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::trial::{Trial, shard};
 use crate::streaming::FROM_THE_START;
 
 #[tokio::test(start_paused = true)]
-async fn d06_more_partitions_than_shards_read_each_shard_once() {
+async fn d06_with_more_partitions_than_shards_each_shard_is_read_once() {
     let mut trial = Trial::new("d06-partitions", 2, FROM_THE_START).await;
     trial
         .world
@@ -27,9 +27,9 @@ async fn d06_more_partitions_than_shards_read_each_shard_once() {
     assert_eq!(trial.world.number(keys).await, 16);
 }
 
-/// All shards that are known are closed and read: the query waits for others, over restarts, too.
+/// All known shards are closed and read: the query waits for new ones, across restarts, too.
 #[tokio::test(start_paused = true)]
-async fn d06_a_query_whose_shards_are_all_closed_waits_for_others() {
+async fn d06_a_query_whose_shards_are_all_closed_waits_for_new_ones() {
     let (world, gate) = Gate::world();
     let mut trial = Trial::of(world, "d06-closed", 1, FROM_THE_START).await;
     gate.hide([shard(1), shard(2)]);
@@ -51,7 +51,7 @@ async fn d06_a_query_whose_shards_are_all_closed_waits_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d06_runs_that_end_by_themselves_end_with_all_shards_closed() {
+async fn d06_self_ending_runs_end_if_all_shards_are_closed() {
     for trigger in [Trigger::AvailableNow, Trigger::Once] {
         let (world, gate) = Gate::world();
         let name = format!("d06-ends-{trigger}").replace(' ', "-");
@@ -69,9 +69,9 @@ async fn d06_runs_that_end_by_themselves_end_with_all_shards_closed() {
     }
 }
 
-/// A listing without a single shard is no reason to fail, and none to spin.
+/// An empty listing is neither an error nor a reason to poll in a tight loop.
 #[tokio::test(start_paused = true)]
-async fn d06_a_stream_that_lists_no_shard_is_waited_for() {
+async fn d06_an_empty_shard_listing_is_retried() {
     for start in [
         "TRIM_HORIZON",
         "LATEST",

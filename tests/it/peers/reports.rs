@@ -1,4 +1,4 @@
-//! What users of other systems report, and what was found there besides `d01` to `d13`.
+//! Problems that users of other systems reported, and others found besides `d01` to `d13`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::trial::{Trial, hours};
 use crate::streaming::{FROM_THE_START, Sink, words};
 use crate::support::World;
 
-/// An aggregated record of three, the middle one without a byte.
+/// An aggregated record of three user records, the middle one empty.
 fn with_an_empty_one() -> Bytes {
     let mut builder = AggregateBuilder::new(1 << 20);
     for data in ["2", "", "3"] {
@@ -25,9 +25,9 @@ fn with_an_empty_one() -> Bytes {
     builder.finish()
 }
 
-/// A record without a byte is a record: nothing stops at it, and nothing comes twice behind it.
+/// An empty record is a record: reading does not stop at it, and nothing is repeated after it.
 #[tokio::test(start_paused = true)]
-async fn a_record_of_no_bytes_is_a_row_like_any_other() {
+async fn an_empty_record_is_a_row_like_any_other() {
     let options = format!("{FROM_THE_START}, 'kinesis.maxFetchRecordsPerShard' '1'");
     let world = World::new();
     world.unbounded_table("words", 1, &options).await;
@@ -50,8 +50,8 @@ async fn a_record_of_no_bytes_is_a_row_like_any_other() {
     assert_eq!(sink.rows(), ["1", "", "2", "", "3", "", "4"]);
 }
 
-/// What looks like an aggregate and is none is one row, and so is an aggregate whose end is cut off;
-/// no record beside it is dropped.
+/// Something that only looks like an aggregate is one row, and so is a truncated aggregate; no
+/// record next to it is dropped.
 #[tokio::test(start_paused = true)]
 async fn an_aggregate_that_cannot_be_opened_drops_no_record() {
     let trial = Trial::new("aggregates", 1, FROM_THE_START).await;
@@ -74,10 +74,10 @@ async fn an_aggregate_that_cannot_be_opened_drops_no_record() {
     assert_eq!(trial.world.number(lengths).await, bytes as u64);
 }
 
-/// A stream that is quiet for long is read on when something comes, and costs a batch without rows in
-/// six hours meanwhile; reshards cost one more at most.
+/// A quiet stream is read when records arrive, and meanwhile costs one batch without rows in six
+/// hours; reshards cost at most one more.
 #[tokio::test(start_paused = true)]
-async fn quiet_days_and_reshards_cost_next_to_nothing_and_nothing_gets_stuck() {
+async fn quiet_days_and_reshards_cost_little_and_nothing_gets_stuck() {
     let options = format!(
         "{FROM_THE_START}, 'kinesis.getRecords.fetchIntervalMs' '60000',
          'kinesis.describeShardInterval' '60s'"
@@ -98,9 +98,9 @@ async fn quiet_days_and_reshards_cost_next_to_nothing_and_nothing_gets_stuck() {
     trial.expect_all();
 }
 
-/// An iterator that has expired behind a batch that takes long is made anew where it stood.
+/// An iterator that expired during a long batch is renewed at the same position.
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_takes_longer_than_an_iterator_lives_loses_nothing() {
+async fn a_batch_longer_than_an_iterator_lifetime_loses_nothing() {
     let options = format!(
         "{FROM_THE_START}, 'kinesis.getRecords.fetchIntervalMs' '400000',
          'kinesis.getRecords.numberOfRecordsPerFetch' '10'"
@@ -118,9 +118,9 @@ async fn a_batch_that_takes_longer_than_an_iterator_lives_loses_nothing() {
     );
 }
 
-/// `AvailableNow` again and again, with something new and without.
+/// `AvailableNow` repeatedly, with and without new records.
 #[tokio::test(start_paused = true)]
-async fn runs_that_end_by_themselves_can_be_repeated_for_ever() {
+async fn self_ending_runs_can_be_repeated() {
     let trial = Trial::new("again", 2, FROM_THE_START).await;
     let mut trial = trial.with_trigger(Trigger::AvailableNow);
     for run in 0..20 {
@@ -131,9 +131,9 @@ async fn runs_that_end_by_themselves_can_be_repeated_for_ever() {
     assert_eq!(trial.journal.runs().len(), 7);
 }
 
-/// Two queries over one stream have nothing in common.
+/// Two queries over one stream are independent.
 #[tokio::test(start_paused = true)]
-async fn two_queries_over_one_stream_take_nothing_from_each_other() {
+async fn two_queries_over_one_stream_each_read_everything() {
     let mut trial = Trial::new("first", 2, FROM_THE_START).await;
     let other = Sink::default();
     let start = || {
@@ -151,9 +151,9 @@ async fn two_queries_over_one_stream_take_nothing_from_each_other() {
     assert_eq!(other.numbers(), (0..100).collect::<Vec<_>>());
 }
 
-/// A time to start from is that time, not now.
+/// A starting time is that time, not the current one.
 #[tokio::test(start_paused = true)]
-async fn a_start_at_a_time_begins_there() {
+async fn a_start_at_a_timestamp_begins_there() {
     let mut trial = Trial::new("at-a-time", 2, "").await;
     trial.put(50).await;
     hours(1).await;
@@ -182,9 +182,9 @@ async fn without_retries_everything_is_tried_once() {
     assert_eq!(world.number("SELECT count(*) FROM words").await, 1);
 }
 
-/// A permission that is missing is told, and does not look like a stream without records.
+/// A missing permission is reported, and not mistaken for a stream without records.
 #[tokio::test(start_paused = true)]
-async fn a_missing_permission_ends_the_query_and_is_no_idle_stream() {
+async fn a_missing_permission_ends_the_query() {
     for code in [
         "AccessDeniedException",
         "KMSAccessDeniedException",
@@ -208,9 +208,9 @@ async fn a_missing_permission_ends_the_query_and_is_no_idle_stream() {
     }
 }
 
-/// Words that are options elsewhere are taken in any case.
+/// Option values that are constants elsewhere ignore case.
 #[tokio::test(start_paused = true)]
-async fn words_in_options_are_taken_in_any_case() {
+async fn constants_in_options_ignore_case() {
     for position in ["trim_horizon", "Trim_Horizon", "TRIM_HORIZON"] {
         let option = format!("'KINESIS.STARTINGPOSITION' '{position}'");
         let mut trial = Trial::new(&format!("case-{position}"), 1, &option).await;

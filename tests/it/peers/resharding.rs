@@ -7,14 +7,13 @@ use datafusion_kinesis::model::Trigger;
 use super::trial::{Trial, hours};
 use crate::streaming::FROM_THE_START;
 
-/// Hundred rows of a shard in a batch: a thousand records take ten of them.
+/// A hundred rows of a shard per batch, so a thousand records take ten batches.
 const CAPPED: &str =
     "'kinesis.startingPosition' 'TRIM_HORIZON', 'kinesis.maxFetchRecordsPerShard' '100'";
 
-/// A shard that is closed is not a shard that is read.
+/// A closed shard is not a fully read shard.
 #[tokio::test(start_paused = true)]
-async fn d01_a_shard_split_while_the_query_lags_a_thousand_records_is_read_whole_before_its_children()
- {
+async fn d01_a_shard_split_while_the_query_lags_is_read_completely_before_its_children() {
     let mut trial = Trial::new("d01-split", 1, CAPPED).await;
     trial.put(10).await;
     trial.run().await;
@@ -28,7 +27,7 @@ async fn d01_a_shard_split_while_the_query_lags_a_thousand_records_is_read_whole
 }
 
 #[tokio::test(start_paused = true)]
-async fn d01_a_split_under_a_running_query_that_lags_loses_nothing() {
+async fn d01_a_split_under_a_lagging_query_loses_nothing() {
     let tick = Trigger::ProcessingTime(Duration::from_secs(10));
     let trial = Trial::new("d01-running", 1, CAPPED).await;
     let mut trial = trial.with_trigger(tick);
@@ -43,9 +42,9 @@ async fn d01_a_split_under_a_running_query_that_lags_loses_nothing() {
     trial.expect_before(0, 2);
 }
 
-/// The shard that two were merged into waits for both of them.
+/// The child of a merge waits for both parents.
 #[tokio::test(start_paused = true)]
-async fn d01_two_shards_merged_while_the_query_lags_are_read_whole_before_their_child() {
+async fn d01_two_shards_merged_while_the_query_lags_are_read_completely_before_their_child() {
     let mut trial = Trial::new("d01-merge", 2, CAPPED).await;
     trial.put(10).await;
     trial.run().await;
@@ -69,7 +68,7 @@ async fn d01_a_bounded_read_reads_closed_shards_to_their_end() {
     assert_eq!(trial.world.number(count).await, 1_200);
 }
 
-/// Two shards become four, and the middle two of these one.
+/// Splits two shards into four, and merges the middle two.
 async fn resharded_twice(name: &str, options: &str) -> Trial {
     let mut trial = Trial::new(name, 2, options).await;
     trial.put(100).await;
@@ -82,7 +81,7 @@ async fn resharded_twice(name: &str, options: &str) -> Trial {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d02_a_stream_resharded_twice_before_the_first_start_gives_its_whole_history() {
+async fn d02_a_stream_resharded_twice_before_the_first_start_is_read_completely() {
     let trial = resharded_twice("d02", FROM_THE_START).await;
     trial.run().await;
     trial.expect_all();
@@ -92,12 +91,12 @@ async fn d02_a_stream_resharded_twice_before_the_first_start_gives_its_whole_his
 }
 
 #[tokio::test(start_paused = true)]
-async fn d02_a_run_that_ends_by_itself_reads_all_generations() {
+async fn d02_a_self_ending_run_reads_all_generations() {
     for trigger in [Trigger::AvailableNow, Trigger::Once] {
         let name = format!("d02-{trigger}").replace(' ', "-");
         let trial = resharded_twice(&name, FROM_THE_START).await;
         let trial = trial.with_trigger(trigger);
-        // One batch holds one generation at most.
+        // A batch holds at most one generation.
         for _generation in 0..3 {
             trial.start().await.await_termination().await.unwrap();
         }
@@ -106,14 +105,15 @@ async fn d02_a_run_that_ends_by_itself_reads_all_generations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d02_a_bounded_read_gives_the_whole_history() {
+async fn d02_a_bounded_read_returns_the_whole_history() {
     let trial = resharded_twice("d02-bounded", FROM_THE_START).await;
     trial.world.table_again("history", "words", "").await;
     let count = "SELECT count(DISTINCT data) FROM history";
     assert_eq!(trial.world.number(count).await, 300);
 }
 
-/// Parents that were read are not listed any more: neither a loss nor something to read again.
+/// Parents that were read are no longer listed, which is neither a loss nor a reason to read them
+/// again.
 #[tokio::test(start_paused = true)]
 async fn d07_parents_that_expire_between_restarts_are_not_missed() {
     let options = format!("{FROM_THE_START}, 'kinesis.failOnDataLoss' 'true'");
@@ -137,7 +137,7 @@ async fn d07_parents_that_expire_between_restarts_are_not_missed() {
 #[tokio::test(start_paused = true)]
 async fn d07_parents_that_expire_under_a_running_query_are_not_missed() {
     let options = format!("{FROM_THE_START}, 'kinesis.failOnDataLoss' 'true'");
-    // Days are long where a shard is asked five times a second.
+    // Days take long if a shard is polled five times a second.
     let options = format!(
         "{options}, 'kinesis.getRecords.fetchIntervalMs' '60000', 'kinesis.describeShardInterval' '60s'"
     );
@@ -171,9 +171,9 @@ async fn open_pair(trial: &Trial) -> [u32; 2] {
     open.try_into().unwrap()
 }
 
-/// From now on is from the first start on, for shards that came later, too.
+/// LATEST is the first start, for shards created later, too.
 #[tokio::test(start_paused = true)]
-async fn d13_stop_reshard_write_restart_with_latest_loses_nothing_over_generations() {
+async fn d13_stop_reshard_write_restart_with_latest_loses_nothing() {
     for batches_before in [false, true] {
         let name = format!("d13-{batches_before}");
         let mut trial = Trial::new(&name, 2, "'kinesis.startingPosition' 'LATEST'").await;
@@ -184,7 +184,7 @@ async fn d13_stop_reshard_write_restart_with_latest_loses_nothing_over_generatio
             trial.put(50).await;
             trial.run().await;
         }
-        // Parents, children, grandchildren and theirs, all while the query is down.
+        // Several generations of shards are created while the query is down.
         trial.put(50).await;
         trial.split(0).await;
         trial.put(50).await;

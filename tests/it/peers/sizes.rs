@@ -1,4 +1,4 @@
-//! How large a record and a request may be, by the stream's own setting.
+//! Maximum sizes of records and requests, by the stream's own setting.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,12 +32,12 @@ async fn take_records_of(world: &World, bytes: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d11_the_largest_record_is_that_of_the_stream() {
+async fn d11_the_maximum_record_size_is_that_of_the_stream() {
     let world = World::new();
     world.table("words", 1, "").await;
     for limit in [DEFAULT_MAX_RECORD_BYTES, 3 * MIB, LARGEST_MAX_RECORD_BYTES] {
         take_records_of(&world, limit).await;
-        // What was known of the stream is forgotten with the refusal, at the latest.
+        // A refusal refreshes the cached limit at the latest.
         let _ = world.try_run(&insert(limit)).await;
         assert_eq!(world.number(&insert(limit)).await, 1, "{limit}");
         let (kind, message) = world.refusal(&insert(limit + 1)).await;
@@ -52,9 +52,9 @@ async fn d11_the_largest_record_is_that_of_the_stream() {
     );
 }
 
-/// Requests are filled to what the service takes: 500 records and 10 MiB, not less and never more.
+/// Requests are filled up to the service's limits: 500 records and 10 MiB, no less and never more.
 #[tokio::test(start_paused = true)]
-async fn d11_requests_are_as_large_as_the_service_takes() {
+async fn d11_requests_are_as_large_as_the_service_allows() {
     for (rows, bytes) in [(2_000, 10), (60, 600 * 1_024), (7, 3 * MIB)] {
         let (world, gate) = Gate::world();
         let option = "'kinesis.sink.aggregationEnabled' 'false'";
@@ -82,8 +82,8 @@ async fn d11_requests_are_as_large_as_the_service_takes() {
     }
 }
 
-/// Ten mebibytes in one record are read by a buffer with room for one such record, in batches
-/// that are meant to be smaller.
+/// Records of 10 MiB are read through a buffer with room for one of them, in batches that should be
+/// smaller.
 #[tokio::test(start_paused = true)]
 async fn d11_records_of_ten_mebibytes_are_streamed() {
     let options = format!(

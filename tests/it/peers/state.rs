@@ -1,6 +1,6 @@
-//! State of `GROUP BY` is restored as a whole or not at all: no groups without their keys, no windows
-//! without their rows. What would need state that is not kept is refused by name when the query starts,
-//! before anything is written that a later start could take for a checkpoint.
+//! `GROUP BY` state is restored completely or not at all: no groups without keys, no windows
+//! without rows. Statements that would need unsupported state are refused by name when the query
+//! starts, before anything is written that a later start could take for a checkpoint.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ const REFUSED: &[(&str, OutputMode, &str)] = &[
 ];
 
 #[tokio::test(start_paused = true)]
-async fn d12_a_statement_whose_state_is_not_kept_is_refused_by_name_and_leaves_no_checkpoint() {
+async fn d12_a_statement_with_unsupported_state_is_refused_and_leaves_no_checkpoint() {
     let world = World::new();
     world.unbounded_table("words", 1, FROM_THE_START).await;
     world.unbounded_table("more", 1, FROM_THE_START).await;
@@ -114,10 +114,10 @@ async fn d12_a_running_query_cannot_be_started_again_with_state() {
     std::fs::remove_dir_all(place).unwrap();
 }
 
-/// Killed at each step of a batch that adds to windows which are open: once they are closed, they have
-/// all their rows, under the keys these came with.
+/// Killed at each step of a batch that adds to open windows: once closed, they have all their rows,
+/// under their original keys.
 #[tokio::test(start_paused = true)]
-async fn d12_a_restore_in_the_middle_of_a_window_has_its_keys_and_all_its_rows() {
+async fn d12_state_restored_within_a_window_has_its_keys_and_all_rows() {
     const WINDOWS: &str = "SELECT partitionKey, window_start, count(*), min(n), max(n) FROM
         (SELECT partitionKey, CAST(CAST(data AS VARCHAR) AS BIGINT) AS n FROM words)
         GROUP BY partitionKey, tumble(to_timestamp_millis(n), INTERVAL '100 milliseconds')";
@@ -144,7 +144,7 @@ async fn d12_a_restore_in_the_middle_of_a_window_has_its_keys_and_all_its_rows()
             let freeze = Freeze::at(step, nth as usize);
             let query = builder().with_step_hook(freeze.hook.clone());
             let query = query.start().await.unwrap();
-            // The second time it need not come so far.
+            // The second run may not get that far.
             let _ = tokio::time::timeout(Duration::from_secs(30), freeze.reached()).await;
             drop(query);
         }

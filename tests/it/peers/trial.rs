@@ -1,4 +1,4 @@
-//! One stream, one query over it that stops and starts, and what has come out of it.
+//! One stream, a query over it that stops and starts, and its output.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,12 +16,12 @@ use futures::TryStreamExt;
 
 use crate::support::World;
 
-/// Keys that numbers are put under in turn.
+/// Keys for the numbers, used in turn.
 const KEYS: u64 = 16;
 
 const ROWS: &str = "SELECT shardId, partitionKey, CAST(data AS VARCHAR) FROM words";
 
-/// A row as it came.
+/// A row as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Row {
     pub(super) shard: String,
@@ -29,7 +29,7 @@ pub(super) struct Row {
     pub(super) number: u64,
 }
 
-/// A sink that keeps batches by their number, and the order in which they ran.
+/// A sink that keeps batches by number, and the order in which they ran.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Journal(Arc<Mutex<Kept>>);
 
@@ -66,18 +66,18 @@ impl Journal {
         if let Some(mut before) = before {
             before.sort();
             rows.sort();
-            assert_eq!(before, rows, "batch {batch} ran again with other rows");
+            assert_eq!(before, rows, "batch {batch} was rerun with other rows");
         }
         Ok(())
     }
 
-    /// All rows in the order they came.
+    /// All rows in order of arrival.
     pub(super) fn rows(&self) -> Vec<Row> {
         let kept = self.0.lock().unwrap();
         kept.batches.values().flatten().cloned().collect()
     }
 
-    /// The batches that ran, one that ran twice twice.
+    /// The batches that ran, including reruns.
     pub(super) fn runs(&self) -> Vec<u64> {
         self.0.lock().unwrap().runs.clone()
     }
@@ -138,12 +138,12 @@ impl Trial {
         self.builder().start().await.unwrap()
     }
 
-    /// Starts the query to run for days, at a place where nobody looks for a stop lock.
+    /// Starts the query for days, without polling for a stop lock.
     pub(super) async fn start_for_good(&self) -> StreamingQuery {
         self.without_place().start().await.unwrap()
     }
 
-    /// Starts the query, lets it read all there is, and stops it.
+    /// Starts the query, waits until it is caught up, and stops it.
     pub(super) async fn run(&self) {
         let query = self.start().await;
         query.process_all_available().await.unwrap();
@@ -160,12 +160,12 @@ impl Trial {
         self.written += count;
     }
 
-    /// Holds that no row has come.
+    /// Asserts that no row has arrived.
     pub(super) fn expect_nothing(&self) {
         assert_eq!(self.journal.rows(), []);
     }
 
-    /// Holds that each number from `first` on has come once, and those of a key in their order.
+    /// Asserts that each number from `first` on arrived exactly once, and those of a key in order.
     pub(super) fn expect_from(&self, first: u64) {
         let rows = self.journal.rows();
         let mut numbers: Vec<u64> = rows.iter().map(|row| row.number).collect();
@@ -179,12 +179,13 @@ impl Trial {
         }
     }
 
-    /// Holds that each number has come once, and those of a key in their order.
+    /// Asserts that each number arrived exactly once, and those of a key in order.
     pub(super) fn expect_all(&self) {
         self.expect_from(0);
     }
 
-    /// Holds that all rows of `parent` came before the first of `child`, and that both had some.
+    /// Asserts that all rows of `parent` arrived before the first of `child`, and that both had
+    /// some.
     pub(super) fn expect_before(&self, parent: u32, child: u32) {
         let (rows, of) = (self.journal.rows(), |n| shard(n).as_str().to_owned());
         let last = rows.iter().rposition(|row| row.shard == of(parent));
@@ -203,7 +204,7 @@ impl Trial {
         split.await.unwrap();
     }
 
-    /// Merges two shards that lie side by side.
+    /// Merges two adjacent shards.
     pub(super) async fn merge(&self, first: u32, second: u32) {
         let (stream, pair) = (words(), [shard(first), shard(second)]);
         let merge = self.world.kinesis.merge_shards(&stream, &pair[0], &pair[1]);

@@ -1,4 +1,4 @@
-//! Writes to a stream of which one shard is throttled.
+//! Writes to a stream with a throttled shard.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const FIRST_SHARD: HashRange = HashRange {
     end: HashKey(u128::MAX / 4),
 };
 
-/// Writes five thousand rows to four shards, the first of which takes one record in three tries.
+/// Writes five thousand rows to four shards, the first of which accepts one record in three tries.
 async fn written(aggregation: bool) -> (World, Arc<Gate>) {
     let (world, gate) = Gate::world();
     let options = format!(
@@ -33,13 +33,13 @@ async fn written(aggregation: bool) -> (World, Arc<Gate>) {
     (world, gate)
 }
 
-/// The count a statement gives is of rows that are written, and all of them are.
+/// The count of a statement is the number of rows written, which are all of them.
 #[tokio::test(start_paused = true)]
-async fn d09_a_throttled_shard_loses_no_row_and_the_count_is_true() {
+async fn d09_a_throttled_shard_loses_no_row_and_the_count_is_correct() {
     for aggregation in [true, false] {
         let (world, gate) = written(aggregation).await;
         let refused = gate.sent().iter().filter(|sent| !sent.taken).count();
-        assert!(refused > 0, "something was throttled");
+        assert!(refused > 0, "some records were throttled");
         let count = "SELECT count(*) FROM words";
         assert_eq!(world.number(count).await, 5_000, "{aggregation}");
         let distinct = "SELECT count(DISTINCT data) FROM words";
@@ -47,9 +47,9 @@ async fn d09_a_throttled_shard_loses_no_row_and_the_count_is_true() {
     }
 }
 
-/// Success is not said of what was not taken.
+/// Rejected records are not reported as success.
 #[tokio::test(start_paused = true)]
-async fn d09_a_shard_that_stays_throttled_fails_the_statement() {
+async fn d09_a_permanently_throttled_shard_fails_the_statement() {
     for aggregation in [true, false] {
         let (world, gate) = Gate::world();
         let options = format!("'kinesis.sink.aggregationEnabled' '{aggregation}'");
@@ -61,13 +61,13 @@ async fn d09_a_shard_that_stays_throttled_fails_the_statement() {
     }
 }
 
-/// The records that were taken, in the order they were.
+/// The accepted records, in order.
 fn taken(sent: &[Sent]) -> Vec<&Sent> {
     sent.iter().filter(|sent| sent.taken).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn d10_only_records_that_were_refused_are_sent_again() {
+async fn d10_only_rejected_records_are_sent_again() {
     for aggregation in [true, false] {
         let (_world, gate) = written(aggregation).await;
         let sent = gate.sent();
@@ -79,21 +79,21 @@ async fn d10_only_records_that_were_refused_are_sent_again() {
             );
             assert!(
                 !done.contains(&record),
-                "{record:?} was taken, and is sent again"
+                "{record:?} was accepted, but is sent again"
             );
             if sent.taken {
                 done.insert(record);
             }
         }
         assert_eq!(done.len(), taken(&sent).len());
-        assert!(sent.len() > done.len(), "some were sent again");
+        assert!(sent.len() > done.len(), "some records were sent again");
         assert!(aggregation || done.len() == 5_000);
     }
 }
 
-/// A record waits for the one before it of its key, and for no other key.
+/// A record waits for the one before it with its key, and for no other key.
 #[tokio::test(start_paused = true)]
-async fn d10_later_records_of_a_key_are_held_back_until_it_is_taken() {
+async fn d10_later_records_of_a_key_wait_until_it_is_accepted() {
     let (_world, gate) = written(false).await;
     let mut next: BTreeMap<String, u64> = BTreeMap::new();
     let mut requests: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
@@ -116,7 +116,7 @@ async fn d10_later_records_of_a_key_are_held_back_until_it_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d10_rows_of_a_key_come_in_the_order_they_were_written() {
+async fn d10_rows_of_a_key_arrive_in_the_order_written() {
     for aggregation in [true, false] {
         let (world, _gate) = written(aggregation).await;
         let rows = "SELECT partitionKey || ' ' || CAST(data AS VARCHAR) FROM words";

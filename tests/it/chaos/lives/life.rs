@@ -22,13 +22,13 @@ use super::super::writers::write;
 use super::PATIENCE;
 use crate::support::EPOCH;
 
-/// The time between what happens to the last start.
+/// Time between the disturbances of the last start.
 const LATER: Duration = Duration::from_millis(700);
 
-/// How long before the stream was made a start may be that means all of it.
+/// How long before the creation of the stream a starting time still covers all of it.
 const BEFORE_ALL: Duration = Duration::from_secs(600);
 
-/// The number of the first writer beside a last start.
+/// Number of the first writer that runs during a last start.
 const LATE_WRITERS: usize = 100;
 
 /// One start.
@@ -40,7 +40,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// Lives until it ends, is killed, or is told to stop.
+    /// Runs until it ends, is killed, or is told to stop.
     pub(super) async fn live(self, mut over: watch::Receiver<bool>) {
         let killer = Killer::new(&self.ground, self.number, self.plan.ending);
         let way = self.way();
@@ -53,7 +53,7 @@ impl Life {
                 }
             };
             let over = async {
-                // Who could tell is there as long as this life.
+                // The sender lives as long as this start.
                 let _ = over.wait_for(|over| *over).await;
             };
             tokio::select! {
@@ -79,7 +79,7 @@ impl Life {
         }
     }
 
-    /// Whether it has come to the end of the stream; not where a start before it took over so late.
+    /// Whether it caught up. It did not if an earlier start took over late.
     pub(super) async fn catches_up(self, last: &LastPlan) -> bool {
         let killer = Killer::new(&self.ground, self.number, Ending::Limit);
         let way = self.way();
@@ -88,19 +88,19 @@ impl Life {
             self.disturb(last).await;
             query.process_all_available().await?;
             if last.retention.is_some() {
-                // A batch behind all that was found lost tells of it.
+                // A batch after the loss reports it.
                 self.write_late(last, LATE_WRITERS + self.number).await;
             }
             query.process_all_available().await?;
             let losses = losses(&query);
             self.ground.told(self.number, losses);
             if losses > 0 && self.plan.fails_on_loss() {
-                self.ground.fault("the last start goes on behind a loss");
+                self.ground.fault("the last start continued after a loss");
             }
             query.stop().await
         };
         let Ok(result) = timeout(PATIENCE, run).await else {
-            self.ground.fault("the last start does not catch up");
+            self.ground.fault("the last start did not catch up");
             return true;
         };
         let lost = result.as_ref().err().map(Error::kind) == Some(ErrorKind::DataLoss);
@@ -113,14 +113,14 @@ impl Life {
         let fenced = self.ground.book.lock().unwrap().is_fenced(self.number);
         if !caught_up && !fenced {
             self.ground
-                .fault(format!("the last start fails: {result:?}"));
+                .fault(format!("the last start failed: {result:?}"));
         }
         self.ground
             .tell(format_args!("life {}: {result:?}", self.number));
         caught_up || !fenced
     }
 
-    /// What happens to the last start before it must have caught up.
+    /// Disturbs the last start before it must have caught up.
     async fn disturb(&self, last: &LastPlan) {
         let ground = &self.ground;
         if let Some((millis, before)) = last.set_back {
@@ -131,7 +131,7 @@ impl Life {
         }
         if let Some(event) = last.reshard {
             sleep(LATER).await;
-            // Keys of its own for each try.
+            // Unique keys for each try.
             let writer = self.write_late(last, self.number);
             tokio::join!(writer, ground.reshard(event));
         }
@@ -173,7 +173,7 @@ impl Life {
         query.start().await
     }
 
-    /// The query with groups; each start comes to its state by a way of its own.
+    /// The query with groups. Each start accesses its state under its own URL.
     fn grouping(&self, ctx: &SessionContext, calls: &Arc<Calls>) -> StreamingQueryBuilder {
         let location = self.ground.state_location(self.number);
         let name = location.strip_prefix("memory://").unwrap();
@@ -190,7 +190,7 @@ impl Life {
             .with_clock(Arc::clone(&ground.query_clock) as _);
         let start = match self.start {
             Start::TrimHorizon => "TRIM_HORIZON".to_owned(),
-            // A clock that was set back must not make a future of it.
+            // A clock that was set back must not turn it into a future time.
             Start::AtTimestamp => format!("AT_TIMESTAMP {}", EPOCH.minus(BEFORE_ALL)),
             Start::Latest => "LATEST".to_owned(),
         };
@@ -232,7 +232,7 @@ impl Life {
     }
 }
 
-/// The losses a query has told of.
+/// The number of losses that a query has reported.
 fn losses(query: &StreamingQuery) -> u64 {
     let progress = query.last_progress();
     let sources = progress.iter().flat_map(|progress| &progress.sources);

@@ -40,7 +40,7 @@ impl Schedule {
         if last.retention.is_some() {
             events.iter_mut().for_each(|(_, event)| set_right(event));
         }
-        // Half of them, and others where more are run.
+        // Half of them, and different ones if more simulations run.
         let query = match seed.is_multiple_of(2) {
             true => Query::Groups,
             false => Query::Copies,
@@ -63,7 +63,7 @@ fn millis(random: &mut fastrand::Rng, range: std::ops::Range<u64>) -> Duration {
     Duration::from_millis(random.u64(range))
 }
 
-/// Zero in all but one of `of` cases.
+/// Zero except in one of `of` cases.
 fn seldom(random: &mut fastrand::Rng, of: u32, most: f64) -> f64 {
     let value = random.f64() * most;
     if random.u32(0..of) == 0 { value } else { 0.0 }
@@ -150,7 +150,7 @@ fn life(random: &mut fastrand::Rng) -> LifePlan {
     }
 }
 
-/// By a clock that differs from itself by more than a minute nobody knows what retention takes.
+/// If the clock jumps by more than a minute, it is unknown what has expired.
 fn set_right(event: &mut Event) {
     if let Event::Clock { offset_millis } = event {
         *offset_millis = (*offset_millis).clamp(-25_000, 25_000);
@@ -179,7 +179,7 @@ fn last(random: &mut fastrand::Rng) -> LastPlan {
 }
 
 fn ending(random: &mut fastrand::Rng) -> Ending {
-    // The steps of a batch more often than those of a start.
+    // Steps of a batch are more likely than those of a start.
     let step = Step::ALL[random.usize(0..Step::ALL.len()).max(random.usize(0..8))];
     let nth = match step {
         Step::TakingOver | Step::TakenOver | Step::ReadersStarted => 1,
@@ -215,7 +215,7 @@ fn store(random: &mut fastrand::Rng) -> StorePlan {
     }
 }
 
-/// Options of the table, each given or not.
+/// Options of the table, each with or without a value.
 fn options(random: &mut fastrand::Rng) -> Vec<(&'static str, String)> {
     let mut options = Vec::new();
     let mut some = |random: &mut fastrand::Rng, name, values: &[&str]| {

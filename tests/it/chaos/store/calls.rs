@@ -1,4 +1,4 @@
-//! How the calls of one start to what it stores things in go: by plan, and killed in the middle of one.
+//! Planned fates of the store calls of one start, which may be killed within a call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ pub(in super::super) struct Calls {
     random: Mutex<fastrand::Rng>,
 }
 
-/// What becomes of a call.
+/// The fate of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Works,
@@ -69,8 +69,7 @@ impl Calls {
         (fate, latency)
     }
 
-    /// A call that goes by plan; `note` keeps the book when it has its effect, `passing` makes an error
-    /// that another try may not meet.
+    /// A call with its planned fate; `note` records its effect, `passing` makes a transient error.
     pub(super) async fn make<T, E>(
         &self,
         name: &str,
@@ -86,7 +85,7 @@ impl Calls {
         self.ground
             .tell(format_args!("life {life}: {name} {fate:?}"));
         match fate {
-            Fate::Fails => return Err(passing("the store is away")),
+            Fate::Fails => return Err(passing("the store is unavailable")),
             Fate::Throttled => {
                 let mut tally = self.ground.tally.lock().unwrap();
                 tally.add(Met::StoreThrottles, 1);
@@ -103,7 +102,7 @@ impl Calls {
         self.killer.reached_call(number, Side::Behind).await;
         tokio::time::sleep(latency / 2).await;
         match fate {
-            Fate::LosesAnswer => Err(passing("the answer of the store is lost")),
+            Fate::LosesAnswer => Err(passing("the response of the store is lost")),
             _ => answer,
         }
     }

@@ -1,4 +1,4 @@
-//! The store of the state of one start: the one of all starts, that fails and dawdles by plan.
+//! The state store of one start: the store shared by all starts, with planned failures and delays.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(in super::super) struct StateStore {
     inner: Arc<InMemory>,
 }
 
-/// An error that another try may not meet.
+/// A transient error.
 fn passing(why: &'static str) -> Error {
     Error::Generic {
         store: "chaos",
@@ -33,7 +33,7 @@ fn passing(why: &'static str) -> Error {
     }
 }
 
-/// The files of the state that a commit names.
+/// The state files that a commit names.
 pub(in super::super) fn named_by(commit: &Value) -> Vec<String> {
     let state = &commit["state"];
     let lists = [&state["snapshot"]["parts"], &state["deltas"]];
@@ -43,12 +43,12 @@ pub(in super::super) fn named_by(commit: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Whether it is about the state; what else is at the location is as it is.
+/// Whether the path is part of the state; other objects have no planned failures.
 fn is_state(path: &Path) -> bool {
     path.parts().any(|part| part.as_ref() == "state")
 }
 
-/// The name of a file without what depends on its content.
+/// A file name without the part that depends on its content.
 fn told(path: &Path) -> String {
     let name = path.filename().unwrap_or_default();
     let (batch, rest) = name.split_once('-').unwrap_or((name, ""));
@@ -69,7 +69,7 @@ impl StateStore {
         self.ground.tally.lock().unwrap().add(what, 1);
     }
 
-    /// Nothing may be deleted that the next start would read.
+    /// Checks that a deleted file is not needed by the next start.
     fn deleted(&self, path: &Path) -> std::result::Result<(), String> {
         self.met(Met::StateFilesDeleted);
         let book = self.ground.book.lock().unwrap();
@@ -77,7 +77,9 @@ impl StateStore {
         let needed = newest.map_or(Vec::new(), |(_, commit)| named_by(commit));
         let name = path.filename().unwrap_or_default();
         match needed.iter().any(|needed| needed == name) {
-            true => Err(format!("state {name} is deleted, which the log needs")),
+            true => Err(format!(
+                "state file {name} is deleted although the log needs it"
+            )),
             false => Ok(()),
         }
     }
@@ -93,7 +95,7 @@ impl StateStore {
 
 impl fmt::Display for StateStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the store of the state")
+        f.write_str("the state store")
     }
 }
 

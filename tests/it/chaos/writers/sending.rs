@@ -1,4 +1,4 @@
-//! A request on its way, until all of it is acknowledged.
+//! Sending a request until all of it is acknowledged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +38,8 @@ impl Writer {
         }
     }
 
-    /// Notes what was acknowledged; gives what lies in a shard where its key does not belong, to be
-    /// sent again, one record for each key.
+    /// Records what was acknowledged. Returns the records in a shard that does not own their key,
+    /// to be sent again as one record per key.
     async fn taken(&mut self, sent: Sent, shard: &ShardId) -> Vec<Sent> {
         let mut astray: Vec<(Arc<str>, Vec<Counted>)> = Vec::new();
         let mut home = Vec::new();
@@ -75,7 +75,7 @@ impl Writer {
                 return found.hash_range;
             }
             self.map = self.ground.shards(ShardFilter::FromTrimHorizon).await;
-            // Closed ones take nothing, but may have taken what was sent a moment ago.
+            // Closed shards accept nothing, but may have accepted earlier records.
             self.map_age = 0;
         }
     }
