@@ -1,8 +1,8 @@
-//! What does a micro-batch cost besides its rows?
+//! What does a micro-batch cost apart from its rows?
 //!
-//! `cargo bench --bench batch` prints the time of batches of one row, from the trigger to the commit,
-//! with a log on local files that survives a power failure, beside the two durable files such a log
-//! cannot do without. Reading and writing are in memory.
+//! `cargo bench --bench batch` prints the time of one-row batches from trigger to commit, with a
+//! log of local files that survives a power failure, next to the two durable files that such a log
+//! needs at least. Reading and writing are in memory.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -51,7 +51,7 @@ fn main() {
     }
 }
 
-/// The time from the trigger to the commit of each of many batches of one row.
+/// The times from trigger to commit of many one-row batches.
 async fn one_row_batches(statement: &str, log: &Path) -> Vec<Duration> {
     let kinesis = Arc::new(InMemoryKinesis::new(
         Arc::new(SystemClock),
@@ -103,8 +103,8 @@ async fn one_row_batches(statement: &str, log: &Path) -> Vec<Duration> {
     times
 }
 
-/// What `offsets/N` and `commits/N` cost at least: written aside, forced to the disk, given their
-/// name, and the name forced to the disk.
+/// The minimum cost of `offsets/N` and `commits/N`: written to a temporary file, synced, renamed,
+/// and the folder synced.
 fn two_durable_files(folder: &Path, n: usize) -> Duration {
     let started = Instant::now();
     for name in ["offsets", "commits"] {

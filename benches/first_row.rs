@@ -1,7 +1,7 @@
-//! How long from the start of the process to the first row of a small stream?
+//! How long does it take from the start of the process to the first row of a small stream?
 //!
-//! `cargo bench --bench first_row` prints the median of some starts, beside a start that reads no
-//! stream at all.
+//! `cargo bench --bench first_row` prints the median of several starts, next to a start that reads
+//! no stream.
 
 #[path = "support/fill.rs"]
 mod fill;

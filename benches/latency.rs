@@ -1,8 +1,8 @@
-//! How long from a record's put to its row in the target?
+//! How long does it take from the put of a record to its row in the target?
 //!
-//! `cargo bench --bench latency` puts one record after the other into a server in a process of its
-//! own, over HTTP, and prints when the row came out of a streaming SELECT and when it stood in a second
-//! stream, beside the poll interval, which no polling reader can beat by more than half.
+//! `cargo bench --bench latency` puts one record after another into a server in another process,
+//! over HTTP, and prints when the row was returned by a streaming SELECT and when it was in a
+//! second stream, next to the poll interval, of which any polling reader needs half on average.
 
 #[path = "support/session.rs"]
 mod session;
@@ -47,7 +47,7 @@ fn main() {
     }
 }
 
-/// Tells when a batch is committed.
+/// Signals when a batch is committed.
 #[derive(Debug)]
 struct Committed(mpsc::UnboundedSender<()>);
 
@@ -84,7 +84,7 @@ async fn latencies(statement: &str) -> Vec<Duration> {
     let mut random = fastrand::Rng::with_seed(7);
     let mut times = Vec::with_capacity(RECORDS);
     for _ in 0..RECORDS {
-        // At any moment between two polls.
+        // At a random time between two polls.
         tokio::time::sleep(POLL_INTERVAL.mul_f64(random.f64())).await;
         let put_at = Instant::now();
         put(&client).await;

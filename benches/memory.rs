@@ -1,7 +1,7 @@
 //! How much memory does a count over two million records take?
 //!
-//! `cargo bench --bench memory` fills 16 shards with 2,000,000 records of 100 bytes and prints the peak
-//! memory of the process that counts them, beside that of one that counts a tenth.
+//! `cargo bench --bench memory` fills 16 shards with 2,000,000 records of 100 bytes and prints the
+//! peak memory of the process that counts them, next to one that counts a tenth of them.
 
 #[path = "support/fill.rs"]
 mod fill;
@@ -38,7 +38,7 @@ fn main() {
     }
 }
 
-/// The count, and the peak of resident memory in kB.
+/// The count, and the peak resident memory in kB.
 fn count(server: &Server, stream: &str) -> (usize, usize) {
     let statements = format!(
         "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION '{stream}'; SELECT count(*) AS n FROM t"

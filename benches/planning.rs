@@ -1,7 +1,7 @@
-//! How does the planning of a batch grow with the shards?
+//! How does the planning time of a batch grow with the number of shards?
 //!
-//! `cargo bench --bench planning` prints the time from the trigger to the known ranges of a batch with
-//! a row in each of 1, 100, 1,000 and 10,000 shards, and what that is per shard.
+//! `cargo bench --bench planning` prints the time from the trigger to the planned ranges of a batch
+//! with one row in each of 1, 100, 1,000 and 10,000 shards, in total and per shard.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ async fn batches(shards: u128) -> Vec<Duration> {
         &ctx,
         Services::fixed(Arc::<InMemoryKinesis>::clone(&kinesis)),
     );
-    // Each batch waits until all shards have brought their row.
+    // Each batch waits until the rows of all shards have been read.
     let table = format!(
         "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS
          ('kinesis.createStream' 'true', 'kinesis.shardCount' '{shards}',

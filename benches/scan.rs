@@ -1,8 +1,9 @@
-//! What does a scan cost beside the stock SDK's GetRecords loop on the same pages?
+//! What does a scan cost compared with the plain SDK's GetRecords loop on the same pages?
 //!
-//! `cargo bench --bench scan` prints, for payloads of 100, 1,000 and 10,000 bytes, MB of payload per CPU
-//! second of this process and rows per second, for the loop, for all five columns, and for count(*).
-//! The server is a process of its own. Ratios count, absolute figures are the machine's.
+//! `cargo bench --bench scan` prints, for payloads of 100, 1,000 and 10,000 bytes, MB of payload
+//! per CPU second of this process and rows per second, for the loop, for all five columns, and for
+//! count(*). The server is another process. The ratios matter; absolute numbers depend on the
+//! machine.
 
 #[path = "support/fill.rs"]
 mod fill;
@@ -68,7 +69,7 @@ async fn compare(client: &Client, ctx: &SessionContext, data_bytes: usize, recor
     let [mut bare, mut all, mut count] = [Cost::default(), Cost::default(), Cost::default()];
     for round in 0..=ROUNDS {
         let costs = [&mut bare, &mut all, &mut count];
-        // The first round warms connections and memory up.
+        // The first round warms up connections and memory.
         let mut unused = [Cost::default(), Cost::default(), Cost::default()];
         let [bare, all, count] = if round == 0 { unused.each_mut() } else { costs };
 
@@ -114,7 +115,7 @@ async fn rows(ctx: &SessionContext, query: &str) -> usize {
     rows
 }
 
-/// What one would write by hand: a task per shard that counts records, to the tip.
+/// The hand-written alternative: one task per shard that counts records up to the tip.
 async fn sdk_loop(client: &Client, stream: &str) -> usize {
     let tasks = (0..SHARDS).map(|n| tokio::spawn(sdk_shard(client.clone(), stream.to_owned(), n)));
     let mut records = 0;
@@ -148,11 +149,12 @@ async fn sdk_shard(client: Client, stream: String, shard: i32) -> usize {
     records
 }
 
-/// CPU seconds of this process so far, all threads, user and system; Linux counts in 10 ms.
+/// CPU seconds of this process so far, over all threads, user and system. Linux counts in units of
+/// 10 ms.
 fn cpu_seconds() -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux shows its processes");
-    // The name of the process is in parentheses and may hold spaces.
+    // The process name is in parentheses and may contain spaces.
     let rest = stat.rsplit(')').next().expect("there is a name");
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let ticks = |field: usize| fields[field].parse::<f64>().expect("a number of ticks");

@@ -1,10 +1,11 @@
-//! What does a batch pay for the groups that are held, and what does GROUP BY over batches cost beside the
-//! same rows at once?
+//! What does a batch cost with a large state, and what does GROUP BY over batches cost compared
+//! with the same rows at once?
 //!
-//! `cargo bench --bench state` holds 100,000, 1,000,000 and 10,000,000 groups and prints, for batches that
-//! touch 10,000 of them, the time, the bytes written, and the memory of a group; then the time of a start
-//! that reads the groups; then a batch of many rows beside plain DataFusion over the same rows. Groups have
-//! a text of 12 bytes for a key, a count and a sum. Numbers given as arguments are held instead.
+//! `cargo bench --bench state` keeps 100,000, 1,000,000 and 10,000,000 groups and prints, for
+//! batches that touch 10,000 of them, the time, the bytes written, and the memory per group; then
+//! the time of a start that reads the groups; then a batch of many rows compared with plain
+//! DataFusion over the same rows. Groups have a 12-byte text key, a count and a sum. Numbers of
+//! groups can be given as arguments instead.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,10 +25,11 @@ const HELD: [u64; 3] = [100_000, 1_000_000, 10_000_000];
 const TOUCHED: u64 = 10_000;
 const BATCHES: usize = 41;
 
-/// Rows of a record: a batch is a handful of records, so that reading them costs nothing beside groups.
+/// Rows per record. A batch has few records, so that reading them costs nothing compared with
+/// grouping.
 const ROWS_PER_RECORD: u64 = 10_000;
 
-/// The rows of a record `first,rows,groups`: keys that lie all over the groups.
+/// The rows of a record `first,rows,groups`, with keys spread over all groups.
 const ROWS: &str = "SELECT 'key-' || lpad(CAST(n % groups AS VARCHAR), 8, '0') AS key, n FROM (
     SELECT unnest(range(first, first + 7919 * rows, 7919)) AS n, groups FROM (
     SELECT CAST(split_part(text, ',', 1) AS BIGINT) AS first,
@@ -81,7 +83,7 @@ impl World {
         Self { ctx, kinesis }
     }
 
-    /// Puts `rows` rows over `groups` groups, from the `first` on, as records.
+    /// Puts `rows` rows over `groups` groups, starting at `first`, as records.
     async fn put(&self, first: u64, rows: u64, groups: u64) {
         let stream = StreamIdentity::parse("records").expect("a name");
         let records = (0..rows.div_ceil(ROWS_PER_RECORD)).map(|record| {
@@ -119,7 +121,7 @@ async fn drained(mut rows: SendableRecordBatchStream) -> datafusion::error::Resu
     Ok(())
 }
 
-/// Prints what batches cost with `held` groups, and gives the time of one.
+/// Prints the cost of batches with `held` groups, and returns the time of one.
 async fn held_and_touched(held: u64, folder: &Path) -> Duration {
     let world = World::new().await;
     let query = world.start(folder, Trigger::AsFastAsPossible).await;
@@ -186,7 +188,7 @@ async fn held_and_touched(held: u64, folder: &Path) -> Duration {
     time
 }
 
-/// Waits until no snapshot is being written any more, which takes a core from the batches meanwhile.
+/// Waits until no snapshot is being written, because that takes a core from the batches.
 async fn snapshots_written(folder: &Path) {
     let files = || fs::read_dir(folder.join("state")).map_or(0, Iterator::count);
     let mut before = 0;
@@ -211,7 +213,7 @@ fn delta_bytes(folder: &Path, before: u64) -> u64 {
     sizes[sizes.len() / 2]
 }
 
-/// Prints a batch of `rows` rows beside plain DataFusion over the same.
+/// Prints a batch of `rows` rows next to plain DataFusion over the same rows.
 async fn beside_one_shot(groups: u64, rows: u64, folder: &Path) {
     let world = World::new().await;
     world.put(0, rows, groups).await;

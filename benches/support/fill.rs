@@ -1,4 +1,4 @@
-//! A stream with records on it.
+//! Fills a stream with records.
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;

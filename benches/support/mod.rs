@@ -1,4 +1,4 @@
-//! A server in a process of its own.
+//! A server in its own process.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 /// The built command.
 pub(crate) const COMMAND: &str = env!("CARGO_BIN_EXE_kinesis-sql");
 
-/// `kinesis-sql embedded` on a free port; ends with this value.
+/// `kinesis-sql embedded` on a free port, killed on drop.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Child,
@@ -39,7 +39,7 @@ impl Server {
         }
     }
 
-    /// The SDK as it comes, with its own retries.
+    /// The SDK with its default retries.
     pub(crate) fn client(&self) -> Client {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))

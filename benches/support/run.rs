@@ -1,10 +1,10 @@
-//! The command as a process against a server.
+//! Runs the command as a process against a server.
 
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{COMMAND, Server};
 
-/// The command with `statements`; results come as CSV on a pipe.
+/// The command with `statements`, whose results arrive as CSV on a pipe.
 pub(crate) fn run(server: &Server, statements: &str) -> Child {
     Command::new(COMMAND)
         .args(["--endpoint-url", &server.url, "--region", "us-east-1"])

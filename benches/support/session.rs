@@ -1,4 +1,4 @@
-//! A session whose tables live on a server.
+//! A session whose tables use a server.
 
 use datafusion::prelude::SessionContext;
 use datafusion_kinesis::model::{

@@ -1,5 +1,5 @@
-//! The embedded server against the API model of Kinesis: what each member may be, which errors an operation
-//! has, and what its answers look like. The model is `tests/data/kinesis_model.tsv`.
+//! The embedded server compared with the API model of Kinesis (`tests/data/kinesis_model.tsv`):
+//! constraints of members, errors of operations, and shapes of responses.
 
 mod checking;
 mod places;
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 const MODEL: &str = include_str!("../data/kinesis_model.tsv");
 
-/// The operations of the model that are not served.
+/// Operations of the model that the server does not implement.
 const NOT_SERVED: &[&str] = &[
     "DeregisterStreamConsumer",
     "DescribeStreamConsumer",
@@ -26,7 +26,7 @@ const NOT_SERVED: &[&str] = &[
     "SubscribeToShard",
 ];
 
-/// What the service may answer to any request.
+/// Errors that any request may cause.
 const COMMON_ERRORS: &[&str] = &["SerializationException", "ValidationException"];
 
 /// One operation of the model.
@@ -37,7 +37,7 @@ struct Operation {
     output: Vec<Member>,
 }
 
-/// A member of a request or an answer, at any depth.
+/// A member of a request or response, at any depth.
 #[derive(Debug)]
 struct Member {
     path: &'static str,
@@ -45,7 +45,7 @@ struct Member {
     required: bool,
     min: Option<i64>,
     max: Option<i64>,
-    /// The pattern, or the values of an enum.
+    /// The pattern, or the enum values.
     allowed: &'static str,
 }
 
@@ -91,7 +91,7 @@ async fn start_with(options: InMemoryOptions) -> (Arc<InMemoryKinesis>, Embedded
     (kinesis, server)
 }
 
-/// The answer of the server, or the code and the message of its error.
+/// The server's response, or the code and message of its error.
 async fn call(
     server: &EmbeddedServer,
     operation: &str,
@@ -100,7 +100,7 @@ async fn call(
     call_as(server, "test/20260101/us-east-1", operation, body).await
 }
 
-/// The same for the caller with this access key id, date and region in the signature.
+/// The same, signed with this access key id, date and region.
 async fn call_as(
     server: &EmbeddedServer,
     credential: &str,
@@ -132,7 +132,7 @@ async fn call_as(
     Err((text("__type"), text("message")))
 }
 
-/// The value that `name` has in requests that are right.
+/// A valid value for the member `name`.
 fn example(name: &str) -> Value {
     match name {
         "StreamARN" | "ResourceARN" => json!(ARN),
@@ -172,7 +172,7 @@ fn example(name: &str) -> Value {
 const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/model";
 
 impl Operation {
-    /// A request with the members that have to be there.
+    /// A request with the required members.
     fn request(&self) -> Map<String, Value> {
         let required = |member: &&Member| member.required && !member.path.contains(['.', '[', '{']);
         let members = self.input.iter().filter(required);

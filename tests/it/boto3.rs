@@ -1,4 +1,4 @@
-//! boto3 writes to `kinesis-sql embedded`, and SELECT shows what it wrote.
+//! boto3 writes to `kinesis-sql embedded`, and SELECT returns what it wrote.
 
 use std::process::{Command, Output};
 
@@ -19,7 +19,7 @@ fn stdout(output: &Output) -> String {
 }
 
 #[test]
-fn what_boto3_writes_is_what_select_shows() {
+fn select_returns_what_boto3_wrote() {
     let python = Command::new("python3")
         .args(["-c", "import boto3"])
         .output();

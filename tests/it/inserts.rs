@@ -1,4 +1,5 @@
-//! INSERT after INSERT into one table: what is known of the stream is shared, and does not get stale.
+//! Consecutive INSERTs into one table share what is known about the stream, and it does not become
+//! stale.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,8 @@ fn shard(n: u32) -> ShardId {
     ShardId::new(format!("shardId-{n:012}"))
 }
 
-/// A table `words`, and `strict`, which reads the same stream as the Kinesis Client Library does: an
-/// aggregated record on the wrong shard is left out.
+/// A table `words`, and `strict`, which reads the same stream like the Kinesis Client Library: it
+/// ignores aggregated records on the wrong shard.
 async fn world(shards: u32) -> World {
     let world = World::new();
     world.table("words", shards, "").await;
@@ -28,7 +29,7 @@ async fn world(shards: u32) -> World {
     world
 }
 
-/// Writes rows `from` to `to`; gives the calls of DescribeStreamSummary and ListShards that took.
+/// Writes rows `from` to `to`. Returns the numbers of DescribeStreamSummary and ListShards calls.
 async fn insert(world: &World, from: u32, to: u32) -> (u64, u64) {
     let calls = || {
         let kinesis = &world.kinesis;
@@ -71,7 +72,7 @@ async fn fifty_inserts_describe_the_stream_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inserts_side_by_side_describe_the_stream_once() {
+async fn parallel_inserts_describe_the_stream_once() {
     let world = Arc::new(world(4).await);
     let before = world.kinesis.calls(Operation::ListShards);
     let inserts = (0..20).map(|n| {
@@ -84,7 +85,7 @@ async fn inserts_side_by_side_describe_the_stream_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_known_lasts_five_minutes() {
+async fn stream_descriptions_are_cached_for_five_minutes() {
     let world = world(1).await;
     let mut described = 0;
     for n in 0..36 {
@@ -96,7 +97,7 @@ async fn what_is_known_lasts_five_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reshard_between_inserts_is_found_out_once_and_loses_no_row() {
+async fn a_reshard_between_inserts_is_detected_once_and_loses_no_row() {
     let world = world(2).await;
     assert_eq!(insert(&world, 1, 1_000).await, (1, 1));
     let kinesis = &world.kinesis;
@@ -116,7 +117,7 @@ async fn a_reshard_between_inserts_is_found_out_once_and_loses_no_row() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_insert_into_a_deleted_stream_fails_and_the_next_one_sees_it_remade() {
+async fn an_insert_into_a_deleted_stream_fails_and_the_next_sees_the_recreated_one() {
     let world = world(2).await;
     insert(&world, 1, 1_000).await;
     world.kinesis.delete_stream(&words()).await.unwrap();
@@ -130,7 +131,7 @@ async fn an_insert_into_a_deleted_stream_fails_and_the_next_one_sees_it_remade()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_remade_while_nobody_wrote_is_described_anew() {
+async fn a_stream_recreated_between_inserts_is_described_again() {
     let world = world(2).await;
     insert(&world, 1, 1_000).await;
     remake(&world, 4).await;
@@ -140,7 +141,7 @@ async fn a_stream_remade_while_nobody_wrote_is_described_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_larger_record_is_taken_as_soon_as_the_stream_takes_it() {
+async fn a_larger_record_is_accepted_as_soon_as_the_stream_allows_it() {
     let world = world(1).await;
     let large = "INSERT INTO words (partitionKey, data) SELECT 'a', repeat('x', 2000000)";
     let (kind, message) = world.refusal(large).await;

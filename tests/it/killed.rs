@@ -1,6 +1,6 @@
-//! A streaming INSERT whose process is killed again and again while a writer keeps writing.
+//! A streaming INSERT whose process is killed repeatedly while a writer keeps writing.
 //!
-//! `KILLS` says how often (20), `KILL_SEED` which random moments.
+//! `KILLS` is the number of kills (default 20), `KILL_SEED` selects random times.
 //!
 //! ```text
 //! KILLS=200 KILL_SEED=7 cargo test --test it killed:: -- --nocapture
@@ -33,7 +33,7 @@ use crate::sdk;
 use crate::support::say;
 
 const KEYS: u64 = 16;
-/// So that the batch in flight is hit in all its steps, and now and then the start of the process.
+/// Long enough to hit all steps of the batch in flight, and sometimes the start of the process.
 const LONGEST_LIFE_MILLIS: u64 = 1500;
 
 const STREAMS: &str = "\
@@ -49,7 +49,7 @@ fn setting(name: &str, default: u64) -> u64 {
     value.map_or(default, |value| value.parse().unwrap())
 }
 
-/// A query that copies the numbers, with more options for what it reads.
+/// A query that copies the numbers, with further options of its source.
 fn copying(checkpoint: &Path, options: &str) -> String {
     format!(
         "{STREAMS}
@@ -62,7 +62,7 @@ fn copying(checkpoint: &Path, options: &str) -> String {
     )
 }
 
-/// Writes 0, 1, 2, … until it is told to end.
+/// Writes 0, 1, 2, … until it is told to stop.
 struct Writer {
     end: Arc<AtomicBool>,
     thread: JoinHandle<u64>,
@@ -105,7 +105,7 @@ async fn write(url: &str, end: &AtomicBool) -> u64 {
         let answer = put.send().await.unwrap();
         assert_eq!(answer.failed_record_count(), Some(0));
         next += 20;
-        // A writer has its pace, lest its machine does nothing else.
+        // Paced, so that the machine has time for other work.
         sleep(Duration::from_millis(10)).await;
     }
     next
@@ -118,14 +118,14 @@ fn offsets(checkpoint: &Path) -> BTreeMap<u64, String> {
     };
     let entries = entries.filter_map(|entry| {
         let path = entry.unwrap().path();
-        // What else is there has never become an entry.
+        // Other files never became entries.
         let batch = path.file_name()?.to_str()?.parse().ok()?;
         Some((batch, fs::read_to_string(path).unwrap()))
     });
     entries.collect()
 }
 
-/// The range of each shard in an entry: behind the first sequence number, up to the second.
+/// The range of each shard in an entry: after the first sequence number, up to the second.
 fn ranges(entry: &str) -> BTreeMap<String, (Sequence, Sequence)> {
     let place = |text: &Value| {
         let text = text.as_str().unwrap();
@@ -144,7 +144,7 @@ fn ranges(entry: &str) -> BTreeMap<String, (Sequence, Sequence)> {
     ranges.collect()
 }
 
-/// A sequence number, which is longer than any integer; the one without digits comes before all.
+/// A sequence number, which is larger than any integer type; an empty one sorts first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Sequence {
     length: usize,
@@ -161,14 +161,14 @@ impl Sequence {
     }
 }
 
-/// A number that was written, and where.
+/// A number that was written, and its position.
 struct Written {
     number: u64,
     shard: String,
     sequence: Sequence,
 }
 
-/// The cells of a csv result by the first of them, in the order of the rows.
+/// The cells of a CSV result by their first cell, in row order.
 fn by_key<T>(csv: &str, row: impl Fn(&[&str]) -> T) -> BTreeMap<String, Vec<T>> {
     let mut rows = BTreeMap::<String, Vec<T>>::new();
     for line in csv.lines().skip(1) {
@@ -179,7 +179,7 @@ fn by_key<T>(csv: &str, row: impl Fn(&[&str]) -> T) -> BTreeMap<String, Vec<T>> 
     rows
 }
 
-/// The numbers of each batch for one key, as the log and the stream say.
+/// The numbers of each batch for one key, according to the log and the stream.
 fn batches(written: &[Written], log: &[BTreeMap<String, (Sequence, Sequence)>]) -> Vec<Vec<u64>> {
     let shard = &written[0].shard;
     assert!(written.iter().all(|row| row.shard == *shard));
@@ -194,14 +194,14 @@ fn batches(written: &[Written], log: &[BTreeMap<String, (Sequence, Sequence)>]) 
 }
 
 #[test]
-fn a_query_that_is_killed_loses_nothing_and_reads_the_same_ranges_again() {
+fn a_killed_query_loses_nothing_and_reads_the_same_ranges_again() {
     let (server, checkpoint) = (Server::start(), folder("killed"));
     let query = copying(&checkpoint, "");
     killed_again_and_again(&server, &query, 20, || offsets(&checkpoint));
 }
 
-/// Kills the command in the middle of `query`, so often where nothing else is said; `offsets` gives the
-/// entries of its log.
+/// Kills the command within `query`, this many times by default; `offsets` returns the entries of
+/// its log.
 fn killed_again_and_again(
     server: &Server,
     query: &str,
@@ -215,7 +215,7 @@ fn killed_again_and_again(
     let mut log = BTreeMap::new();
     for kill in 0..kills {
         let running = Running::spawn(server.client().args(["-c", query]));
-        // Not a wait for something: at which moment the process dies is the experiment.
+        // This is no wait for a condition: the time of the kill is the experiment.
         thread::park_timeout(Duration::from_millis(random.u64(0..LONGEST_LIFE_MILLIS)));
         running.kill();
         let now = offsets();

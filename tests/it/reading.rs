@@ -47,7 +47,7 @@ async fn a_row_has_the_columns_of_the_connector() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_shard_is_read_closed_ones_included() {
+async fn every_shard_is_read_including_closed_ones() {
     let world = World::new();
     world.table("words", 2, "").await;
     world.put_numbers("words", 1_000).await;
@@ -70,7 +70,7 @@ async fn every_shard_is_read_closed_ones_included() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scan_ends_at_the_tip_of_its_beginning_while_the_stream_is_written_on() {
+async fn a_scan_ends_at_the_tip_as_of_its_start() {
     let world = World::new();
     world.table("words", 1, "").await;
     world.put_numbers("words", 700).await;
@@ -91,11 +91,11 @@ async fn a_scan_ends_at_the_tip_of_its_beginning_while_the_stream_is_written_on(
     let first = world.number("SELECT count(*) FROM words WHERE partitionKey <> 'late'");
     let first = tokio::time::timeout(Duration::from_secs(60), first).await;
     writer.abort();
-    assert_eq!(first.expect("a busy stream does not hold a scan open"), 700);
+    assert_eq!(first.expect("a busy stream does not keep a scan open"), 700);
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttles_failures_and_expired_iterators_neither_lose_nor_repeat_a_row() {
+async fn throttles_failures_and_expired_iterators_lose_and_repeat_no_row() {
     for seed in 0..10 {
         let common = FaultRates::default()
             .with_throttled(0.2)
@@ -125,7 +125,7 @@ async fn throttles_failures_and_expired_iterators_neither_lose_nor_repeat_a_row(
 }
 
 #[tokio::test(start_paused = true)]
-async fn iterators_that_are_always_expired_end_the_scan_in_an_error() {
+async fn repeatedly_expired_iterators_end_the_scan_with_an_error() {
     let world = World::new();
     world.table("words", 1, "").await;
     world.put_numbers("words", 10).await;
@@ -139,7 +139,7 @@ async fn iterators_that_are_always_expired_end_the_scan_in_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expired_iterator_is_renewed_also_where_nothing_is_retried() {
+async fn an_expired_iterator_is_renewed_even_without_retries() {
     let world = World::new();
     world
         .table(
@@ -158,7 +158,7 @@ async fn an_expired_iterator_is_renewed_also_where_nothing_is_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn children_of_a_shard_with_a_place_start_at_their_beginning() {
+async fn children_of_a_shard_with_a_position_start_at_their_beginning() {
     let world = World::new();
     world.table("words", 1, "").await;
     world.put_numbers("words", 10).await;
@@ -198,7 +198,7 @@ async fn children_of_a_shard_with_a_place_start_at_their_beginning() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_lasts_names_stream_shard_and_place() {
+async fn a_permanent_failure_reports_stream_shard_and_position() {
     let world = World::new();
     world
         .table("words", 1, "'kinesis.clientNumRetries' '2'")
@@ -246,7 +246,7 @@ async fn a_cap_per_shard_counts_rows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scan_starts_where_it_is_told() {
+async fn a_scan_starts_at_the_configured_position() {
     let world = World::new();
     world.table("words", 2, "").await;
     world.put_numbers("words", 100).await;
@@ -272,7 +272,7 @@ async fn a_scan_starts_where_it_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scan_starts_at_a_place_per_shard() {
+async fn a_scan_can_start_at_a_position_per_shard() {
     let world = World::new();
     world
         .table("words", 2, "'kinesis.extraColumns' 'shardId'")
@@ -294,7 +294,7 @@ async fn a_scan_starts_at_a_place_per_shard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_asked_columns_are_read() {
+async fn only_the_selected_columns_are_read() {
     let world = World::new();
     world.table("words", 1, "").await;
     let plan = world
@@ -337,7 +337,7 @@ async fn explain_analyze_shows_what_was_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_where_clause_leaves_out_old_records_and_other_shards() {
+async fn a_where_clause_skips_old_records_and_other_shards() {
     let world = World::new();
     world
         .table("words", 4, "'kinesis.extraColumns' 'shardId'")
@@ -366,7 +366,7 @@ async fn a_where_clause_leaves_out_old_records_and_other_shards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upper_bound_of_the_arrival_time_ends_a_scan_and_changes_no_result() {
+async fn an_upper_bound_on_the_arrival_time_ends_a_scan_without_changing_the_result() {
     let world = World::new();
     world
         .table(
@@ -436,7 +436,7 @@ async fn the_largest_and_the_smallest_records_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_stream_says_how_to_make_it_and_the_table_can() {
+async fn a_missing_stream_error_explains_how_to_create_it() {
     let world = World::new();
     let ddl = "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION 'nowhere'";
     let (kind, message) = world.refusal(ddl).await;
@@ -451,7 +451,7 @@ async fn a_missing_stream_says_how_to_make_it_and_the_table_can() {
     assert!(plan.contains("shards=3"), "{plan}");
 }
 
-/// A stream is created by its name, in the account and region of who asks.
+/// A stream is created by name, in the account and region of the caller.
 #[tokio::test(start_paused = true)]
 async fn a_stream_of_another_account_or_region_fails_at_once_with_both_names() {
     let ours = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks";
@@ -467,7 +467,7 @@ async fn a_stream_of_another_account_or_region_fails_at_once_with_both_names() {
             )
         };
         let started = tokio::time::Instant::now();
-        // The first time the stream is made elsewhere, and then it is there.
+        // The first statement creates the stream elsewhere; then it exists.
         for options in [create, create, ""] {
             let (kind, message) = world.refusal(&ddl(theirs, options)).await;
             assert_eq!(kind, ErrorKind::InvalidOption, "{message}");

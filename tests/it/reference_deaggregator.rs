@@ -1,7 +1,7 @@
-//! Aggregates exchanged with another implementation, the Python library `aws-kinesis-agg`.
+//! Exchanges aggregates with another implementation, the Python library `aws-kinesis-agg`.
 //!
-//! Runs where `python3`, or the interpreter `KINESIS_TEST_PYTHON` names, can import it
-//! (`pip install aws-kinesis-agg six`), and says so where it cannot.
+//! Runs if `python3`, or the interpreter in `KINESIS_TEST_PYTHON`, can import it (`pip install
+//! aws-kinesis-agg six`), and reports otherwise that it was skipped.
 
 use std::env;
 use std::io::Write;
@@ -50,7 +50,7 @@ fn aggregates_are_exchanged_with_the_python_library() {
     }
 }
 
-/// The library takes a record without an explicit hash key for one with the first of the table.
+/// The library treats a record without an explicit hash key as one with the first key of the table.
 fn as_the_library_reads(batch: &[Owned]) -> Value {
     let first = batch.iter().find_map(|record| record.1);
     let read: Vec<Owned> = (batch.iter().cloned())

@@ -1,7 +1,8 @@
-//! A stream whose every shard is split twice and merged back, while a query that copies it is far behind and
-//! is stopped and killed again and again.
+//! A stream whose shards are all split twice and merged back, while a query that copies it lags far
+//! behind and is stopped and killed repeatedly.
 //!
-//! `RESHARDED_SEED` says which moments the query ends at, `RESHARDED_RECORDS` how many records go through the embedded
+//! `RESHARDED_SEED` selects when the query is ended, `RESHARDED_RECORDS` how many records go
+//! through the embedded server, at least 100,000.
 //! server, from 100,000 on.
 //!
 //! ```text
@@ -27,17 +28,18 @@ use crate::support::{say, skipped};
 
 const SHARDS: usize = 4;
 const RECORDS: u64 = 100_000;
-/// Splits and merges in each of the first lives of the query.
+/// Splits and merges during each of the first runs of the query.
 const RESHARDS_PER_LIFE: u32 = 3;
-/// Lives of the query after the stream is full, before the last one, while it is behind the last reshard.
+/// Runs of the query after the stream is full and before the last run, while it is behind the last
+/// reshard.
 const CATCHING_UP: u32 = 10;
 
-/// How the records of a round come, over and over.
+/// The pattern of records, repeated.
 #[derive(Clone, Copy)]
 struct Mix {
-    /// So many as records of their own,
+    /// This many as single records,
     plain: usize,
-    /// then as many in one aggregated record.
+    /// then this many in one aggregated record.
     aggregated: usize,
 }
 
@@ -45,13 +47,13 @@ fn setting(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
-/// Rows with their places: `shard sequence sub data`.
+/// Rows with their positions: `shard sequence sub data`.
 const PLACED: &str =
     "shardId || ' ' || sequenceNumber || ' ' || CAST(subSequenceNumber AS VARCHAR) || ' ' ||
     CAST(data AS VARCHAR)";
 const PLACES: &str = "shardId,subSequenceNumber";
 
-/// The stream and its copy, made where they are not there.
+/// The stream and its copy, created if they do not exist.
 fn tables() -> String {
     format!(
         "CREATE EXTERNAL TABLE numbers STORED AS \"aws-kinesis\" LOCATION 'numbers'
@@ -108,7 +110,7 @@ fn copy_a_resharded_stream(url: &str, name: &str, records: u64, mix: Mix) {
 }
 
 #[test]
-fn a_stream_resharded_under_lag_is_copied_whole_and_in_order() {
+fn a_stream_resharded_under_lag_is_copied_completely_and_in_order() {
     let server = Server::start();
     let mix = Mix {
         plain: 5,
@@ -118,9 +120,9 @@ fn a_stream_resharded_under_lag_is_copied_whole_and_in_order() {
     copy_a_resharded_stream(&server.url, "resharded", records, mix);
 }
 
-/// Its puts take longer the more records a shard holds: these are few, most with many rows.
+/// Its puts become slower as a shard grows, so there are few records, most with many rows.
 #[test]
-fn a_stream_resharded_under_lag_is_copied_whole_and_in_order_on_kinesis_local() {
+fn a_stream_resharded_under_lag_is_copied_completely_and_in_order_on_kinesis_local() {
     let server = match KinesisLocal::start() {
         Ok(server) => server,
         Err(why) => {

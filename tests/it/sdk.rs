@@ -1,4 +1,4 @@
-//! Clients of the AWS SDK, set up for servers on loopback; what fails is not tried again.
+//! Clients of the AWS SDK for servers on loopback, without retries.
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;

@@ -1,4 +1,4 @@
-//! Tables that only streaming queries read.
+//! Unbounded tables, which only streaming queries read.
 
 use datafusion_kinesis::model::StartingPosition;
 use datafusion_kinesis::query::StreamingQuery;
@@ -6,7 +6,8 @@ use datafusion_kinesis::{ErrorKind, KinesisTable};
 
 use crate::support::World;
 
-/// A table `words` of a stream with one record, and a bounded one, `bounded`, of the same stream.
+/// An unbounded table `words` of a stream with one record, and a bounded table `bounded` of the
+/// same stream.
 async fn world() -> World {
     let world = World::new();
     world.table("bounded", 1, "").await;
@@ -18,7 +19,7 @@ async fn world() -> World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plain_read_is_refused_with_the_way_to_read() {
+async fn a_bounded_read_is_refused_with_advice() {
     let world = world().await;
     world.table("out", 1, "").await;
     for statement in [
@@ -41,7 +42,7 @@ async fn a_plain_read_is_refused_with_the_way_to_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_explained_by_the_plan_of_its_batches() {
+async fn explain_shows_the_plan_of_its_batches() {
     let world = world().await;
     world.table("out", 1, "").await;
     world
@@ -81,7 +82,7 @@ const WINDOWS: &str = "SELECT window_start, count(*) FROM words
     GROUP BY tumble(approximateArrivalTimestamp, INTERVAL '1 minute')";
 
 #[tokio::test(start_paused = true)]
-async fn its_groups_are_explained_as_they_are_kept() {
+async fn explain_shows_the_state_of_its_groups() {
     let world = world().await;
     world.run("SET streaming.output_mode = 'update'").await;
     let plan = world.run(&format!("EXPLAIN {WINDOWS}")).await;
@@ -114,7 +115,7 @@ async fn its_groups_are_explained_as_they_are_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_start_refuses_is_not_explained() {
+async fn explain_fails_where_a_start_would() {
     let world = world().await;
     for statement in [
         WINDOWS,
@@ -128,14 +129,14 @@ async fn what_a_start_refuses_is_not_explained() {
         assert_eq!(kind, expected.kind(), "{statement}");
         assert_eq!(message, expected.to_string(), "{statement}");
     }
-    // Nothing is read of what is only named.
+    // A table that is only named is not read.
     world
         .run("EXPLAIN SELECT data FROM bounded ORDER BY data")
         .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_written_like_any_other() {
+async fn it_can_be_written_like_any_table() {
     let world = world().await;
     let insert = "INSERT INTO words (partitionKey, data) VALUES ('a', 'b')";
     assert_eq!(world.number(insert).await, 1);
@@ -143,7 +144,7 @@ async fn it_is_written_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_starts_with_what_arrives_unless_told_otherwise() {
+async fn it_starts_with_new_records_by_default() {
     let world = world().await;
     world
         .run("CREATE UNBOUNDED EXTERNAL TABLE early STORED AS \"aws-kinesis\" LOCATION 'bounded' OPTIONS ('kinesis.startingPosition' 'EARLIEST')")

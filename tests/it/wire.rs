@@ -1,9 +1,9 @@
-//! What any server of the Kinesis API owes its clients, asked over HTTP with the AWS SDK.
+//! Checks of any server with the Kinesis API, made over HTTP with the AWS SDK.
 //!
-//! By default each check starts the embedded server. `KINESIS_WIRE_ENDPOINT` names another endpoint;
-//! `KINESIS_WIRE_SERVER` says which emulator that is, so that what it is known to do otherwise is
-//! printed instead of failing. A divergence that is gone is printed too. Checks sleep for some
-//! milliseconds where the clock of the server has to move on.
+//! By default each check starts the embedded server. `KINESIS_WIRE_ENDPOINT` selects another
+//! endpoint; `KINESIS_WIRE_SERVER` names the emulator there, so that its known divergences are
+//! printed instead of failing. A divergence that no longer exists is printed, too. Checks sleep for
+//! a few milliseconds where the server's clock must advance.
 //!
 //! ```text
 //! KINESIS_WIRE_ENDPOINT=http://127.0.0.1:4567 KINESIS_WIRE_SERVER=kinesalite \
@@ -42,14 +42,14 @@ pub(crate) struct Wire {
     _embedded: Option<EmbeddedServer>,
 }
 
-/// Runs one check and judges its outcome by what is known of the server.
+/// Runs a check, and compares its outcome with the known divergences.
 async fn run<F: Future<Output = ()> + Send + 'static>(name: &str, check: fn(Wire) -> F) {
     let server = env::var("KINESIS_WIRE_SERVER").unwrap_or_default();
     let wire = Wire::start().await;
     let outcome = tokio::spawn(timeout(Duration::from_secs(60), check(wire))).await;
     let failure = match outcome {
         Ok(Ok(())) => None,
-        Ok(Err(_)) => Some("no answer within a minute".to_owned()),
+        Ok(Err(_)) => Some("no response within a minute".to_owned()),
         Err(error) => Some(error.to_string()),
     };
     match (divergences::known(&server, name), failure) {
@@ -134,7 +134,7 @@ impl Wire {
         }
     }
 
-    /// A stream of its own for a check, ready for use.
+    /// A new stream for a check, ready for use.
     async fn stream(&self, shards: i32) -> String {
         static STREAMS: AtomicU32 = AtomicU32::new(0);
         let number = STREAMS.fetch_add(1, Ordering::Relaxed);
@@ -145,7 +145,7 @@ impl Wire {
         name
     }
 
-    /// Waits until the stream is `ACTIVE`; its ARN.
+    /// Waits until the stream is `ACTIVE`, and returns its ARN.
     async fn settle(&self, stream: &str) -> String {
         loop {
             let summary = self.client.describe_stream_summary().stream_name(stream);
@@ -158,7 +158,7 @@ impl Wire {
         }
     }
 
-    /// Puts one record with this text as key and data; its shard and number.
+    /// Puts one record with this text as key and data. Returns its shard and sequence number.
     async fn put(&self, stream: &str, text: &str) -> (String, String) {
         let put = self.client.put_record().stream_name(stream);
         let put = put.partition_key(text).data(Blob::new(text));
@@ -166,7 +166,7 @@ impl Wire {
         (written.shard_id, written.sequence_number)
     }
 
-    /// Puts as many entries, all of which must succeed.
+    /// Puts entries, all of which must succeed.
     async fn put_many(&self, stream: &str, entries: Vec<PutRecordsRequestEntry>) {
         let put = self.client.put_records().stream_name(stream);
         let put = put.set_records(Some(entries)).send().await.unwrap();
@@ -266,7 +266,8 @@ fn entry(key: &str, data: impl Into<Vec<u8>>) -> PutRecordsRequestEntry {
         .unwrap()
 }
 
-/// When a record arrived. The SDK's time may be a little below the millisecond that was sent.
+/// The arrival time of a record. The SDK's value may be slightly below the millisecond that was
+/// sent.
 fn arrival_millis(record: &Record) -> i64 {
     let time = record.approximate_arrival_timestamp.unwrap();
     time.secs() * 1_000 + i64::from((time.subsec_nanos() + 500_000) / 1_000_000)

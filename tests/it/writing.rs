@@ -13,7 +13,7 @@ const NUMBERS: &str =
     "SELECT CAST(value AS VARCHAR), 'payload ' || value FROM generate_series(1, 5000)";
 
 #[tokio::test(start_paused = true)]
-async fn what_is_written_is_what_is_read() {
+async fn written_rows_are_read_back() {
     for aggregation in ["true", "false"] {
         let world = World::new();
         let option = format!("'kinesis.sink.aggregationEnabled' '{aggregation}'");
@@ -37,7 +37,7 @@ async fn what_is_written_is_what_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_of_a_key_stand_in_their_order() {
+async fn rows_of_a_key_keep_their_order() {
     let world = World::new();
     world
         .table("ordered", 4, "'kinesis.sink.maxConnections' '4'")
@@ -69,12 +69,12 @@ async fn rows_of_a_key_stand_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_by_is_the_order_rows_are_written_in() {
+async fn rows_are_written_in_the_order_of_order_by() {
     let world = World::new();
     world.table("unordered", 4, "").await;
     world.table("ordered", 3, "").await;
     world.put_numbers("unordered", 3_000).await;
-    // The order is by a column that is not written.
+    // The ORDER BY column is not written.
     let insert = "INSERT INTO ordered (partitionKey, data)
         SELECT 'k' || (CAST(CAST(data AS VARCHAR) AS INT) % 5), data FROM unordered
         ORDER BY CAST(partitionKey AS INT)";
@@ -94,9 +94,9 @@ async fn an_order_by_is_the_order_rows_are_written_in() {
     }
 }
 
-/// Four partitions are wanted and 32 shards are read: each writer takes several shards.
+/// The target is four partitions and 32 shards are read, so each writer takes several shards.
 #[tokio::test(start_paused = true)]
-async fn a_copy_has_no_more_writers_than_partitions_and_keeps_the_order_of_each_key() {
+async fn a_copy_has_at_most_one_writer_per_partition_and_keeps_the_order_of_each_key() {
     let world = World::new();
     world
         .run("SET datafusion.execution.target_partitions = 4")
@@ -122,7 +122,7 @@ async fn a_copy_has_no_more_writers_than_partitions_and_keeps_the_order_of_each_
 }
 
 #[tokio::test(start_paused = true)]
-async fn fewer_partitions_than_wanted_have_a_writer_each() {
+async fn fewer_partitions_than_the_target_have_one_writer_each() {
     let world = World::new();
     world
         .run("SET datafusion.execution.target_partitions = 4")
@@ -135,7 +135,7 @@ async fn fewer_partitions_than_wanted_have_a_writer_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn data_that_is_neither_text_nor_bytes_is_refused() {
+async fn data_that_is_neither_text_nor_binary_is_refused() {
     let world = World::new();
     world.table("words", 1, "").await;
     for value in ["count(*)", "max(value) + 1"] {
@@ -226,7 +226,7 @@ async fn a_reshard_during_an_insert_loses_no_row() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_cannot_be_a_record_is_named_and_nothing_of_its_batch_is_written() {
+async fn an_invalid_row_is_reported_and_its_batch_is_not_written() {
     let world = World::new();
     world
         .table("words", 1, "'kinesis.extraColumns' 'explicitHashKey'")
@@ -259,7 +259,7 @@ async fn a_row_that_cannot_be_a_record_is_named_and_nothing_of_its_batch_is_writ
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_explicit_hash_key_picks_the_shard() {
+async fn an_explicit_hash_key_selects_the_shard() {
     let world = World::new();
     world
         .table(
@@ -278,7 +278,7 @@ async fn an_explicit_hash_key_picks_the_shard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_copied_with_a_star() {
+async fn a_stream_can_be_copied_with_select_star() {
     let world = World::new();
     world.table("a", 2, "").await;
     world.table("b", 3, "").await;
@@ -304,7 +304,7 @@ async fn explain_analyze_shows_what_was_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_stays_refused_fails_the_statement_in_its_time() {
+async fn a_permanently_rejected_record_fails_the_statement_in_time() {
     let world = World::new();
     world
         .table("words", 1, "'kinesis.sink.recordTtl' '5000'")
@@ -323,7 +323,7 @@ async fn a_record_that_stays_refused_fails_the_statement_in_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn overwriting_and_absent_columns_are_refused() {
+async fn overwrite_and_missing_columns_are_refused() {
     let world = World::new();
     world.table("words", 1, "").await;
     let (kind, message) = world

@@ -1,8 +1,8 @@
-//! Requests whose members are not what the model wants.
+//! Requests with members that violate the model.
 
 use super::*;
 
-/// A wrong value of a member, and what the answer has to say.
+/// An invalid value of a member, and the expected message.
 struct Wrong {
     value: Value,
     code: &'static str,
@@ -20,13 +20,13 @@ impl Wrong {
 }
 
 impl Member {
-    /// The name at the end of the path, without marks of lists and maps.
+    /// The last name of the path, without list and map marks.
     fn name(&self) -> &'static str {
         let name = self.path.rsplit('.').next().unwrap();
         name.split(['[', '{']).next().unwrap()
     }
 
-    /// How messages of the service name it.
+    /// The path as the service's messages write it.
     fn path_in_messages(&self) -> String {
         let path = self.path.trim_end_matches("[]");
         let path = path.trim_end_matches("{key}").trim_end_matches("{value}");
@@ -82,7 +82,7 @@ impl Member {
         wrong.collect()
     }
 
-    /// Values of the right type that the model does not allow.
+    /// Values of the right type that violate the model.
     fn wrong_values(&self) -> Vec<Wrong> {
         let mut wrong = Vec::new();
         if self.required && !self.path.ends_with([']', '}']) {
@@ -152,7 +152,7 @@ impl Member {
 }
 
 #[tokio::test]
-async fn every_member_is_held_against_the_model() {
+async fn every_member_is_validated_against_the_model() {
     let (_, server) = start().await;
     let mut failures = Vec::new();
     let mut requests = 0;
@@ -192,7 +192,7 @@ async fn every_member_is_held_against_the_model() {
 }
 
 #[tokio::test]
-async fn null_is_the_same_as_nothing() {
+async fn null_equals_a_missing_member() {
     let (_, server) = start().await;
     for (name, operation) in served() {
         for member in operation.input.iter().filter(|member| !member.required) {
@@ -212,7 +212,7 @@ async fn null_is_the_same_as_nothing() {
 }
 
 #[tokio::test]
-async fn all_violations_are_named_at_once() {
+async fn all_violations_are_reported_at_once() {
     let (_, server) = start().await;
     let request = json!({ "StreamName": "a b", "ShardId": "", "ShardIteratorType": "OLDEST" });
     let (code, message) = call(&server, "GetShardIterator", &request)
@@ -235,7 +235,7 @@ async fn all_violations_are_named_at_once() {
 }
 
 #[tokio::test]
-async fn operations_that_are_not_served_are_named_as_such() {
+async fn unsupported_operations_are_reported_as_such() {
     let (_, server) = start().await;
     for name in NOT_SERVED {
         let (code, _) = call(&server, name, &json!({})).await.unwrap_err();

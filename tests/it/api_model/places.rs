@@ -1,4 +1,4 @@
-//! Accounts and regions: each has streams of its own.
+//! Accounts and regions have separate streams.
 
 use super::*;
 
@@ -26,7 +26,7 @@ async fn arns(server: &EmbeddedServer, caller: &str) -> Vec<String> {
         .collect()
 }
 
-/// The data of the records that are read from the start, in base64.
+/// The data of all records from the start of the stream, in base64.
 async fn read(server: &EmbeddedServer, caller: &str, mut stream: Value) -> Vec<Value> {
     let iterator = stream.as_object_mut().unwrap();
     iterator.insert("ShardId".into(), json!("shardId-000000000000"));
@@ -42,7 +42,7 @@ async fn read(server: &EmbeddedServer, caller: &str, mut stream: Value) -> Vec<V
 }
 
 #[tokio::test]
-async fn streams_of_other_accounts_and_regions_are_apart() {
+async fn streams_of_other_accounts_and_regions_are_separate() {
     let (_, server) = start().await;
     let abroad = "test/20260101/cn-north-1";
     for caller in [HERE, ELSEWHERE, abroad] {
@@ -72,7 +72,7 @@ async fn streams_of_other_accounts_and_regions_are_apart() {
     call_as(&server, HERE, "PutRecord", &put_here)
         .await
         .unwrap();
-    // An ARN reaches its stream whoever asks.
+    // An ARN identifies its stream for any caller.
     let by_arn = json!({ "StreamARN": elsewhere });
     let put_elsewhere = put(by_arn.clone(), "ZWxzZXdoZXJl");
     call_as(&server, HERE, "PutRecord", &put_elsewhere)
@@ -117,7 +117,7 @@ async fn limits_and_settings_are_those_of_the_caller() {
 }
 
 #[tokio::test]
-async fn one_account_and_region_can_be_all_there_is() {
+async fn the_server_can_be_restricted_to_one_account_and_region() {
     let (_, server) = start_with(
         InMemoryOptions::default()
             .with_account("111122223333")
@@ -156,7 +156,7 @@ async fn one_account_and_region_can_be_all_there_is() {
 }
 
 #[tokio::test]
-async fn a_page_token_is_for_the_account_and_region_it_was_given_to() {
+async fn a_page_token_is_valid_only_for_its_account_and_region() {
     let (_, server) = start().await;
     for name in ["a", "b"] {
         let create = json!({ "StreamName": name, "ShardCount": 1 });

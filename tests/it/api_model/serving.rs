@@ -1,8 +1,8 @@
-//! Requests that are right by themselves: what is answered, and what is refused.
+//! Valid requests: responses, and requests that are refused in context.
 
 use super::*;
 
-/// What `answer` has that the model does not know, or lacks.
+/// Members of `answer` that the model lacks, or required ones that are missing.
 fn faults_of(answer: &Value, output: &[Member]) -> Vec<String> {
     let mut faults = Vec::new();
     check(answer, "", output, &mut faults);
@@ -65,10 +65,10 @@ fn check(value: &Value, at: &str, output: &[Member], faults: &mut Vec<String>) {
 
 fn kind(at: &str, output: &[Member]) -> &'static str {
     let member = output.iter().find(|member| member.path == at);
-    member.map_or("nothing the model knows", |member| member.kind)
+    member.map_or("not in the model", |member| member.kind)
 }
 
-/// A server with the calls that have been made to it.
+/// A server, and the calls made to it.
 pub(super) struct Caller {
     server: EmbeddedServer,
     model: BTreeMap<&'static str, Operation>,
@@ -76,7 +76,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Makes a call that has to be taken, and holds the answer against the model.
+    /// Makes a call that must succeed, and compares the response with the model.
     pub(super) async fn make(&mut self, operation: &'static str, request: Value) -> Value {
         let answer = call(&self.server, operation, &request).await;
         let answer = answer.unwrap_or_else(|error| panic!("{operation} {request}: {error:?}"));
@@ -86,7 +86,7 @@ impl Caller {
         answer
     }
 
-    /// Makes a call that has to be refused with an error that the operation has.
+    /// Makes a call that must fail with an error of the operation.
     pub(super) async fn refuse(
         &self,
         operation: &'static str,
@@ -118,7 +118,7 @@ pub(super) async fn caller() -> Caller {
 }
 
 #[tokio::test]
-async fn answers_are_those_of_the_model() {
+async fn responses_match_the_model() {
     let mut caller = caller().await;
     let name = json!({ "StreamName": "model" });
     for other in ["a", "b", "c"] {
@@ -156,7 +156,7 @@ async fn answers_are_those_of_the_model() {
         let mut iterator =
             json!({ "StreamName": "model", "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" });
         iterator = caller.make("GetShardIterator", iterator).await;
-        // The page at the end of a closed shard names its children.
+        // The last page of a closed shard names its children.
         caller
             .make(
                 "GetRecords",
@@ -217,7 +217,7 @@ async fn answers_are_those_of_the_model() {
 }
 
 #[tokio::test]
-async fn members_that_do_not_go_together_are_refused() {
+async fn members_that_exclude_each_other_are_refused() {
     let caller = caller().await;
     let first = "shardId-000000000000";
     let iterator = |more: Value| {
@@ -297,7 +297,7 @@ async fn members_that_do_not_go_together_are_refused() {
 }
 
 #[tokio::test]
-async fn a_record_is_named_as_its_request_names_it() {
+async fn errors_name_records_as_the_request_does() {
     let caller = caller().await;
     let large = base64_simd::STANDARD.encode_to_string(vec![0; (1 << 20) + 1]);
     let one = |data: &str, key: Value| json!({ "StreamName": "model", "Data": data, "PartitionKey": key });
@@ -333,7 +333,7 @@ async fn a_record_is_named_as_its_request_names_it() {
 }
 
 #[tokio::test]
-async fn pages_of_streams_follow_each_other_by_tokens_that_were_given_out() {
+async fn pages_of_streams_continue_with_issued_tokens() {
     let mut caller = caller().await;
     for name in ["a", "b", "z"] {
         let create = json!({ "StreamName": name, "ShardCount": 1 });
@@ -369,7 +369,7 @@ async fn pages_of_streams_follow_each_other_by_tokens_that_were_given_out() {
 }
 
 #[tokio::test]
-async fn resharding_by_hand_is_for_provisioned_streams() {
+async fn manual_resharding_requires_a_provisioned_stream() {
     let mut caller = caller().await;
     let mode = json!({ "StreamMode": "ON_DEMAND" });
     let create = json!({ "StreamName": "demand", "StreamModeDetails": mode });
@@ -390,7 +390,7 @@ async fn resharding_by_hand_is_for_provisioned_streams() {
 }
 
 #[tokio::test]
-async fn more_shards_than_an_account_may_have_are_a_limit() {
+async fn the_shard_limit_of_an_account_is_enforced() {
     let caller = caller().await;
     let create = json!({ "StreamName": "large", "ShardCount": 20_001 });
     caller

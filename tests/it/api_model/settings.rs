@@ -1,4 +1,4 @@
-//! What set-up tools set: it is kept, shown again, and refused where it has no meaning.
+//! Settings of setup tools are stored, returned, and refused where they are invalid.
 
 use super::serving::{Caller, caller};
 use super::*;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use datafusion_kinesis::model::{Clock, UnixMillis};
 
-/// A clock that moves on by a millisecond whenever it is looked at.
+/// A clock that advances by a millisecond at each reading.
 #[derive(Debug, Default)]
 struct Ticking(AtomicI64);
 
@@ -85,7 +85,7 @@ async fn tags_are_added_replaced_listed_in_pages_and_removed() {
 }
 
 #[tokio::test]
-async fn records_are_encrypted_from_the_start_of_encryption_to_its_end() {
+async fn records_are_encrypted_between_start_and_stop_of_encryption() {
     let kinesis = InMemoryKinesis::new(Arc::new(Ticking::default()), InMemoryOptions::default());
     let server = EmbeddedServer::bind("127.0.0.1:0", Arc::new(kinesis));
     let server = server.await.unwrap();
@@ -190,7 +190,7 @@ async fn warm_throughput_needs_an_on_demand_stream_and_a_commitment() {
 }
 
 #[tokio::test]
-async fn metrics_of_shards_are_switched_on_and_off() {
+async fn shard_metrics_are_enabled_and_disabled() {
     let mut caller = caller().await;
     let metrics = |names: &[&str]| json!({ "StreamName": "model", "ShardLevelMetrics": names });
     let enable = metrics(&["IncomingBytes", "OutgoingBytes"]);
@@ -234,7 +234,7 @@ async fn a_policy_is_kept_until_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn only_kms_can_be_started_and_stopped() {
+async fn only_kms_encryption_can_be_started_and_stopped() {
     let caller = caller().await;
     let none = json!({ "StreamName": "model", "EncryptionType": "NONE", "KeyId": "k" });
     for operation in ["StartStreamEncryption", "StopStreamEncryption"] {

@@ -1,8 +1,8 @@
-//! The same with a query that counts: what it knows outlives every kill.
+//! A counting query that is killed: its state survives every kill.
 
 use super::*;
 
-/// Counts the numbers of each key, into the stream of the copies.
+/// Counts the numbers of each key into the stream of the copies.
 fn query(checkpoint: &Path) -> String {
     format!(
         "{STREAMS}
@@ -20,7 +20,7 @@ fn query(checkpoint: &Path) -> String {
     )
 }
 
-/// Count, sum and greatest number.
+/// Count, sum and maximum.
 type Counts = [u64; 3];
 
 fn counts(text: &str) -> Counts {
@@ -28,7 +28,7 @@ fn counts(text: &str) -> Counts {
     numbers.try_into().unwrap()
 }
 
-/// Those of all numbers below `written` of a key.
+/// The expected values for all numbers of a key below `written`.
 fn expected(key: u64, written: u64) -> Counts {
     let numbers: Vec<u64> = (key..written).step_by(KEYS as usize).collect();
     let sum = numbers.iter().sum();
@@ -36,7 +36,7 @@ fn expected(key: u64, written: u64) -> Counts {
 }
 
 #[test]
-fn a_query_that_counts_is_exact_however_often_it_is_killed() {
+fn a_counting_query_is_exact_however_often_it_is_killed() {
     let (server, checkpoint) = (Server::start(), folder("killed-counting"));
     let query = query(&checkpoint);
     let kills = setting("KILLS", 15);
@@ -45,7 +45,7 @@ fn a_query_that_counts_is_exact_however_often_it_is_killed() {
     let writer = Writer::start(&server.url);
     for _ in 0..kills {
         let running = Running::spawn(server.client().args(["-c", &query]));
-        // Not a wait for something: at which moment the process dies is the experiment.
+        // This is no wait for a condition: the time of the kill is the experiment.
         thread::park_timeout(Duration::from_millis(random.u64(0..LONGEST_LIFE_MILLIS)));
         running.kill();
     }
@@ -54,7 +54,7 @@ fn a_query_that_counts_is_exact_however_often_it_is_killed() {
     let given = by_key(&select(&server, "", "copies"), |row| counts(row[0]));
     for key in 0..KEYS {
         let rows = &given[&format!("key {key}")];
-        assert!(rows.is_sorted(), "key {key}: a count goes back");
+        assert!(rows.is_sorted(), "key {key}: a count decreased");
         assert_eq!(rows.last(), Some(&expected(key, written)), "key {key}");
     }
     let batches = offsets(&checkpoint);
@@ -64,7 +64,7 @@ fn a_query_that_counts_is_exact_however_often_it_is_killed() {
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     let torn = state.iter().find(|name| name.starts_with('.'));
-    assert_eq!(torn, None, "what killed writers have left is tidied away");
+    assert_eq!(torn, None, "leftovers of killed writers are removed");
     say(&format!(
         "{kills} kills: {written} records counted in {newest} batches, {} files of state",
         state.len()

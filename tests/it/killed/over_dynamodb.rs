@@ -1,4 +1,4 @@
-//! The same with the log in a DynamoDB table on loopback.
+//! A killed query with its log in a DynamoDB table on loopback.
 
 use datafusion_kinesis::checkpoint::{DynamoDbCommitter, Log, OffsetCommitter};
 use tokio::runtime::{Builder, Runtime};
@@ -22,7 +22,7 @@ async fn offsets(committer: &DynamoDbCommitter) -> BTreeMap<u64, String> {
 }
 
 #[test]
-fn a_query_that_keeps_its_log_in_dynamodb_loses_nothing_when_it_is_killed() {
+fn a_killed_query_with_its_log_in_dynamodb_loses_nothing() {
     let (server, checkpoint) = (Server::start(), folder("killed-over-dynamodb"));
     let tables = Dynamo::new();
     let url = served(tables.database.clone());
@@ -37,5 +37,5 @@ fn a_query_that_keeps_its_log_in_dynamodb_loses_nothing_when_it_is_killed() {
         runtime.block_on(offsets(&committer))
     });
     let left = fs::read_dir(&checkpoint).unwrap().count();
-    assert_eq!(left, 0, "all of the log is in the table");
+    assert_eq!(left, 0, "the whole log is in the table");
 }

@@ -1,7 +1,7 @@
-//! Whether what a query wrote is its batches, some of them begun more than once.
+//! Checks that the output of a query consists of its batches, some of them begun more than once.
 
-/// Whether `copies` is every batch in its turn, each as often as it was begun: a begin of its numbers any number of
-/// times, then all of them.
+/// Checks that `copies` contains every batch in order, each as often as it was begun: any number of
+/// prefixes of its numbers, then all of them.
 pub(crate) fn every_batch_again_from_its_begin(
     copies: &[u64],
     batches: &[Vec<u64>],
@@ -17,7 +17,7 @@ pub(crate) fn every_batch_again_from_its_begin(
             done = 0;
         }
         if current.get(done) != Some(copy) {
-            return Err(format!("{copy} does not belong at {done} of {current:?}"));
+            return Err(format!("{copy} is wrong at {done} of {current:?}"));
         }
         done += 1;
     }
@@ -29,7 +29,7 @@ pub(crate) fn every_batch_again_from_its_begin(
 }
 
 #[test]
-fn the_check_of_copies_tells_a_repeated_batch_from_a_wrong_one() {
+fn the_check_distinguishes_a_repeated_batch_from_a_wrong_one() {
     let batches = [vec![1, 2, 3], vec![], vec![4, 5]];
     let check = |copies: &[u64]| every_batch_again_from_its_begin(copies, &batches);
     for good in [

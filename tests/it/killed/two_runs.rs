@@ -1,11 +1,11 @@
-//! Several processes on one checkpoint of real files: each newer one ends the older.
+//! Several processes on one checkpoint of real files: each newer one fences the older.
 
 use super::*;
 
 const TAKEOVERS: usize = 4;
 
 #[test]
-fn the_older_of_two_processes_stops_and_nothing_is_lost_or_committed_twice() {
+fn the_older_of_two_processes_is_fenced_and_nothing_is_lost_or_committed_twice() {
     let mut random = fastrand::Rng::with_seed(setting("KILL_SEED", 1));
     let server = Server::start();
     server.csv(STREAMS);
@@ -16,7 +16,7 @@ fn the_older_of_two_processes_stops_and_nothing_is_lost_or_committed_twice() {
     let mut running = spawn();
     let mut log = BTreeMap::new();
     for takeover in 0..TAKEOVERS {
-        // Not a wait for something: where the older one stands is the experiment.
+        // This is no wait for a condition: the state of the older process is the experiment.
         thread::park_timeout(Duration::from_millis(random.u64(300..900)));
         let newer = spawn();
         let ended = std::mem::replace(&mut running, newer).wait();
@@ -38,8 +38,8 @@ fn the_older_of_two_processes_stops_and_nothing_is_lost_or_committed_twice() {
     check(&server, &checkpoint, written);
 }
 
-/// Each number is in one range of one batch, that batch is committed once, and the number is among
-/// the copies: more than once only if its batch was begun by more than one process.
+/// Each number is in one range of one batch, that batch is committed once, and the number was
+/// copied: more than once only if its batch was begun by more than one process.
 fn check(server: &Server, checkpoint: &Path, written: u64) {
     let log = offsets(checkpoint);
     assert!(
@@ -79,7 +79,7 @@ fn check(server: &Server, checkpoint: &Path, written: u64) {
         assert!(times.is_empty(), "{key}: {times:?} are in no batch");
     }
     assert_eq!(total, written);
-    // A takeover finds one batch in flight at most; the last process was killed.
+    // A takeover finds at most one batch in flight; the last process was killed.
     assert!(repeated.len() <= TAKEOVERS + 1, "{repeated:?}");
     say(&format!(
         "{TAKEOVERS} takeovers: {written} records in {} batches, {} of them begun twice",

@@ -1,4 +1,4 @@
-//! What the stream, its copy and the log of the query say together.
+//! Consistency of the stream, its copy, and the log of the query.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ pub(super) struct Repeated {
     pub(super) repeated_batches: usize,
 }
 
-/// A row out of a table: its place in the stream, and its data.
+/// A row of a table: its position in the stream, and its data.
 struct Row {
     shard: String,
     place: Place,
@@ -38,7 +38,7 @@ impl Row {
     }
 }
 
-/// The rows of a table by their keys, as they come.
+/// The rows of a table by key, in order of arrival.
 fn rows(url: &str, data: &str, table: &str) -> BTreeMap<String, Vec<Row>> {
     let tables = tables();
     let rows = csv(
@@ -54,7 +54,7 @@ fn rows(url: &str, data: &str, table: &str) -> BTreeMap<String, Vec<Row>> {
     by_key
 }
 
-/// Which batch reads a place, by the log.
+/// The batch that reads a position, according to the log.
 struct Batches(BTreeMap<String, Vec<(Place, Place, u64)>>);
 
 impl Batches {
@@ -78,8 +78,8 @@ impl Batches {
     }
 }
 
-/// Holds that each row is in the stream once, that the batches read those of a key in their order, and that
-/// the copies are these batches in their turn, some of them begun again.
+/// Asserts that each row is in the stream once, that the batches read the rows of a key in order,
+/// and that the copies are these batches in order, some of them begun again.
 pub(super) fn check_copies(url: &str, ledger: &CheckpointLog, records: u64) -> Repeated {
     let log = Batches::of(ledger);
     let written = rows(url, PLACED, "numbers");
@@ -103,7 +103,7 @@ pub(super) fn check_copies(url: &str, ledger: &CheckpointLog, records: u64) -> R
             assert_eq!(copy.place, original.place);
             if Some(copy.number) > highest {
                 let next = highest.map_or(0, |highest| highest + 1);
-                assert_eq!(copy.number, next, "{key} comes out of order");
+                assert_eq!(copy.number, next, "{key} is out of order");
                 highest = Some(copy.number);
             } else {
                 repeated_batches.insert(log.of_row(copy));

@@ -15,10 +15,10 @@ use crate::sdk;
 
 const STREAM: &str = "numbers";
 pub(super) const KEYS: u64 = 200;
-/// Parts of the hash range so small that no shard is ever smaller: what is aggregated within one belongs
-/// together, whatever the shards are.
+/// Parts of the hash range so small that no shard is ever smaller: records aggregated within one
+/// part belong together whatever the shards are.
 const SLOTS: usize = 4 * SHARDS;
-/// Each shard is split once, then each of those; then pairs are merged, and pairs of those.
+/// Each shard is split once, then each of its children; then pairs are merged, and pairs of those.
 const WAVES: [Wave; 4] = [Wave::Split, Wave::Split, Wave::Merge, Wave::Merge];
 const RESHARDS: u64 = (SHARDS + 2 * SHARDS + 2 * SHARDS + SHARDS) as u64;
 
@@ -35,18 +35,18 @@ pub(super) struct Writer {
     next: u64,
     rows: u64,
     waves: std::array::IntoIter<Wave, 4>,
-    /// Shards of the wave that are still to be split, or pairs to be merged.
+    /// Shards still to be split in this wave, or pairs to be merged.
     due: VecDeque<Vec<Shard>>,
     /// Kinesis records so far.
     pub(super) records: u64,
     /// Splits and merges so far.
     pub(super) reshards: u64,
-    /// Shards that take no more records.
+    /// Shards that accept no more records.
     pub(super) closed_shards: usize,
 }
 
 impl Writer {
-    /// Will put `rows` rows, a multiple of the keys.
+    /// Puts `rows` rows, a multiple of the number of keys.
     pub(super) fn new(url: &str, rows: u64, mix: Mix) -> Self {
         assert!(rows.is_multiple_of(KEYS));
         Self {
@@ -62,7 +62,8 @@ impl Writer {
         }
     }
 
-    /// Puts some rows and does the next split or merge; behind the last one, puts the rest and gives false.
+    /// Puts some rows and does the next split or merge. After the last one, puts the rest and
+    /// returns false.
     pub(super) async fn step(&mut self) -> bool {
         if self.due.is_empty() {
             let open = self.open_shards().await;
@@ -109,7 +110,7 @@ impl Writer {
         self.next = end;
     }
 
-    /// Those that take records, in the order of their hash ranges.
+    /// The shards that accept records, ordered by hash range.
     async fn open_shards(&self) -> Vec<Shard> {
         let listing = self.client.list_shards().stream_name(STREAM).send();
         let listing = listing.await.unwrap();
@@ -162,7 +163,7 @@ fn hash_range(shard: &Shard) -> (u128, u128) {
     (key(&range.starting_hash_key), key(&range.ending_hash_key))
 }
 
-/// Rows of one slot: the first as records of their own, the others in one aggregated record.
+/// The rows of one slot: the first ones as single records, the others in one aggregated record.
 fn entries(rows: &[(String, String)], plain: usize) -> Vec<PutRecordsRequestEntry> {
     let (alone, together) = rows.split_at(plain.min(rows.len()));
     let alone = alone.iter().map(|(key, data)| entry(key, data.as_bytes()));

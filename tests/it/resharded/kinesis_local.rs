@@ -1,4 +1,4 @@
-//! `kinesis-local`, a Kinesis by others, as a process.
+//! `kinesis-local`, another Kinesis emulator, as a process.
 
 use std::env;
 use std::fs::File;
@@ -12,10 +12,10 @@ use tokio::time::{sleep, timeout};
 use crate::process::folder;
 use crate::sdk;
 
-/// Longer than it takes to start.
+/// Longer than its start takes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A server of its own, ended with this value.
+/// A server process, killed on drop.
 pub(super) struct KinesisLocal {
     process: Child,
     pub(super) url: String,
@@ -56,7 +56,7 @@ impl KinesisLocal {
         Ok(server)
     }
 
-    /// Waits until it answers.
+    /// Waits until it responds.
     fn wait(&mut self, log: &Path) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -89,7 +89,7 @@ fn installed() -> PathBuf {
     target.join("ci-node/node_modules/kinesis-local")
 }
 
-/// Two ports that nobody listens to. It would take any other process to be as unlucky as quick.
+/// Two unused ports. Another process could take them only by an unlikely race.
 fn free_ports() -> [u16; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())

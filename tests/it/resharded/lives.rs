@@ -1,4 +1,4 @@
-//! A query whose process ends again and again.
+//! A query whose process is ended repeatedly.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -12,26 +12,26 @@ use super::{PLACED, PLACES, setting, tables};
 use crate::process::{Ended, Running, client, folder};
 use crate::streaming::checkpoint_log::{CheckpointLog, Place};
 
-/// How long a life goes on after its first batch: so that the batch in flight is hit in all its steps.
+/// How long a run continues after its first batch, to hit all steps of the batch in flight.
 const LIFE_MILLIS: std::ops::Range<u64> = 0..300;
-/// How much sooner one in four ends: while the process starts, in its first batch.
+/// How much earlier every fourth run ends: while the process starts, or in its first batch.
 const STARTING_MILLIS: std::ops::Range<u64> = 0..400;
 
-/// The most rows of a shard in a batch, and the trigger.
+/// Maximum rows of a shard per batch, and the trigger.
 type Pace = (&'static str, &'static str);
 
-/// Batches are small and rare: the stream grows faster.
+/// Batches are small and rare, so that the stream grows faster.
 pub(super) const SLOW: Pace = ("20", "100 milliseconds");
 pub(super) const FAST: Pace = ("50", "20 milliseconds");
 const TO_THE_END: Pace = ("5000", "available now");
 
-/// The lives of a query that copies the stream, one after the other.
+/// The runs of a query that copies the stream, one after another.
 pub(super) struct Lives {
     url: String,
     folder: PathBuf,
     random: fastrand::Rng,
     runtime: Runtime,
-    /// The log as it was when the last of them ended.
+    /// The log when the last run ended.
     pub(super) ledger: CheckpointLog,
     pub(super) stopped: usize,
     pub(super) killed: usize,
@@ -75,7 +75,7 @@ impl Lives {
         Running::spawn(client.env("RUST_LOG", log).arg("-f").arg(file))
     }
 
-    /// One life, to some moment after something else has happened. There are rows left for it to read.
+    /// One run, until some time after an event, with rows left to read.
     pub(super) fn live(&mut self, pace: Pace, meanwhile: impl FnOnce(&Runtime)) {
         let running = self.spawn(pace);
         meanwhile(&self.runtime);
@@ -83,7 +83,7 @@ impl Lives {
             0 => (Vec::new(), STARTING_MILLIS),
             _ => (running.until_stderr_contains("query::batch: "), LIFE_MILLIS),
         };
-        // Not a wait for something: at which moment the process ends is the experiment.
+        // This is no wait for a condition: the time of the end is the experiment.
         thread::park_timeout(Duration::from_millis(self.random.u64(millis)));
         let is_killed = self.random.bool();
         running.signal(if is_killed { "-KILL" } else { "-TERM" });
@@ -93,14 +93,15 @@ impl Lives {
             self.killed += 1;
         } else {
             self.stopped += 1;
-            // It may not have come so far as to listen for signals.
+            // The process may not listen for signals yet.
             let code = ended.status.code().or(ended.status.signal());
             assert!(matches!(code, Some(143 | 15)), "{:#?}", ended.stderr);
         }
         self.look_back(&ended);
     }
 
-    /// Holds that there was nothing to warn of but the pace, and that what stood in the log stands there still.
+    /// Asserts that there were no warnings except about pace, and that the existing log entries are
+    /// unchanged.
     fn look_back(&mut self, ended: &Ended) {
         let is_log = |line: &&String| {
             let is_pace = line.contains("falling behind");
@@ -118,7 +119,7 @@ impl Lives {
         self.ledger = now;
     }
 
-    /// Goes on to the end of the stream.
+    /// Runs until caught up.
     pub(super) fn finish(&mut self) {
         let ended = self.spawn(TO_THE_END).wait();
         assert!(ended.status.success(), "{:#?}", ended.stderr);
@@ -126,7 +127,7 @@ impl Lives {
         self.ledger.check();
     }
 
-    /// How many shards are read to their end, by the newest batch.
+    /// Number of shards that were read to their end, according to the newest batch.
     pub(super) fn ended_shards(&self) -> usize {
         let Some(last) = self.ledger.offsets.keys().last() else {
             return 0;

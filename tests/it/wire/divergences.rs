@@ -1,6 +1,6 @@
-//! Where kinesis-local 0.6.2 and kinesalite 3.3.3 are known to answer otherwise than AWS documents.
+//! Known differences of kinesis-local 0.6.2 and kinesalite 3.3.3 from the AWS documentation.
 
-/// Server, check, what is different.
+/// Server, check, and difference.
 const KNOWN: &[(&str, &str, &str)] = &[
     (
         "kinesis-local",
@@ -129,7 +129,7 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// What `server` is known to do otherwise in `check`.
+/// The known difference of `server` in `check`.
 pub(super) fn known(server: &str, check: &str) -> Option<&'static str> {
     let of = |known: &&(&str, &str, &'static str)| (known.0, known.1) == (server, check);
     KNOWN.iter().find(of).map(|known| known.2)

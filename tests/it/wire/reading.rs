@@ -1,4 +1,4 @@
-//! Iterators, pages, lag and caps.
+//! Iterators, pages, lag and limits.
 
 use super::*;
 
@@ -79,7 +79,7 @@ pub(super) async fn a_timestamp_in_the_future_is_refused(wire: Wire) {
 
 pub(super) async fn a_number_of_another_stream_is_refused(wire: Wire) {
     let (stream, other) = (wire.stream(1).await, wire.stream(1).await);
-    // Emulators tell streams apart by the second they were made in.
+    // Emulators distinguish streams by the second of their creation.
     sleep(Duration::from_millis(1_100)).await;
     let third = wire.stream(1).await;
     wire.put(&stream, "a").await;

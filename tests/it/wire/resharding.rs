@@ -1,4 +1,4 @@
-//! Splits, merges and scaling, and what readers learn of them.
+//! Splits, merges and scaling, and what readers see of them.
 
 use aws_sdk_kinesis::types::{ChildShard, ShardFilter, ShardFilterType};
 
@@ -11,7 +11,7 @@ fn is_open(shard: &Shard) -> bool {
     range.ending_sequence_number.is_none()
 }
 
-/// Reads a closed shard to its end, in a few calls at most: the texts, and the children it names.
+/// Reads a closed shard to its end in a few calls. Returns the texts, and the children it names.
 async fn read_to_end(wire: &Wire, stream: &str, shard: &str) -> (Vec<String>, Vec<ChildShard>) {
     let mut iterator = wire.horizon(stream, shard).await;
     let mut seen = Vec::new();
@@ -23,7 +23,7 @@ async fn read_to_end(wire: &Wire, stream: &str, shard: &str) -> (Vec<String>, Ve
             None => return (seen, page.child_shards.unwrap_or_default()),
         }
     }
-    panic!("shard {shard} does not end");
+    panic!("shard {shard} did not end");
 }
 
 pub(super) async fn a_split_closes_the_parent(wire: Wire) {
@@ -125,7 +125,7 @@ fn filter(kind: ShardFilterType) -> ShardFilter {
     ShardFilter::builder().r#type(kind).build().unwrap()
 }
 
-/// A stream whose one shard was split.
+/// A stream whose only shard was split.
 async fn split_stream(wire: &Wire) -> (String, [String; 3]) {
     let stream = wire.stream(1).await;
     let parent = wire.shards(&stream).await.remove(0);
@@ -152,7 +152,7 @@ pub(super) async fn filters_by_time_give_the_shards_of_that_time(wire: Wire) {
     let (stream, ids) = split_stream(&wire).await;
     let kind = ShardFilterType::AtTrimHorizon;
     assert_eq!(listed(&wire, &stream, filter(kind)).await, ids[..1]);
-    // The clock of the server: a record it has stamped after the split.
+    // The server's clock, from a record stamped after the split.
     sleep(Duration::from_millis(30)).await;
     let (shard, _) = wire.put(&stream, "a").await;
     let horizon = wire.horizon(&stream, &shard).await;

@@ -1,4 +1,4 @@
-//! Streams, listings, and what the protocol says to wrong requests.
+//! Streams, listings, and protocol errors.
 
 use aws_sdk_kinesis::types::{StreamMode, StreamModeDetails};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -142,7 +142,7 @@ pub(super) async fn retention_can_be_changed_between_a_day_and_a_year(wire: Wire
     }
 }
 
-/// Sends a request as it is, without the SDK, and gives all of the answer.
+/// Sends a request unchanged, without the SDK, and returns the whole response.
 async fn raw(wire: &Wire, target: &str, body: &str) -> String {
     let host = wire.endpoint.trim_start_matches("http://");
     let mut connection = TcpStream::connect(host).await.unwrap();

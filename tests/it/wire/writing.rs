@@ -7,7 +7,7 @@ use super::*;
 pub(super) async fn keys_go_by_md5_and_explicit_hash_keys_go_before(wire: Wire) {
     let stream = wire.stream(2).await;
     let [low, high] = ["shardId-000000000000", "shardId-000000000001"];
-    // MD5 of "a" begins with 0x0c, that of "pk1" with 0xf7.
+    // The MD5 of "a" begins with 0x0c, that of "pk1" with 0xf7.
     assert_eq!(wire.put(&stream, "a").await.0, low);
     assert_eq!(wire.put(&stream, "pk1").await.0, high);
     let half = 1_u128 << 127;
@@ -78,7 +78,7 @@ pub(super) async fn many_writers_and_a_reader_lose_nothing(wire: Wire) {
     assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 600);
 }
 
-/// Whether a put of these entries is taken.
+/// Whether a put of these entries is accepted.
 async fn is_taken(wire: &Wire, stream: &str, entries: Vec<PutRecordsRequestEntry>) -> bool {
     let put = wire.client.put_records().stream_name(stream);
     let put = put.set_records(Some(entries)).send().await;
