@@ -2,16 +2,16 @@
 --
 --   kinesis-sql --embedded -f sql-examples/01_word_count.sql
 --
--- runs it in the folder of the repository, against an in-memory Kinesis in the same process.
--- Against AWS: leave out --embedded, have credentials and a region in the environment, and mind
--- that the two streams are created (and cost money until they are deleted).
+-- runs it in the repository root, against an in-memory Kinesis in the same process. To run it against
+-- AWS, omit --embedded and set credentials and a region in the environment. Note that the two streams
+-- are created, and cost money until they are deleted.
 
--- The text, a row per line. No character of it is a delimiter or a quote.
+-- The text, one row per line. The delimiter and the quote do not occur in it.
 CREATE EXTERNAL TABLE license (line VARCHAR)
 STORED AS CSV LOCATION 'LICENSE'
 OPTIONS ('format.has_header' 'false', 'format.delimiter' '|', 'format.quote' '~');
 
--- A stream of words. Its partition key picks the shard of a record.
+-- A stream of words. The partition key of a record selects its shard.
 CREATE EXTERNAL TABLE words
 STORED AS "aws-kinesis" LOCATION 'words'
 OPTIONS ('kinesis.createStream' 'true', 'kinesis.shardCount' '4');
@@ -30,7 +30,7 @@ CREATE EXTERNAL TABLE word_counts
 STORED AS "aws-kinesis" LOCATION 'word_counts'
 OPTIONS ('kinesis.createStream' 'true');
 
--- `data` is bytes. CAST fails the statement on a payload that is not UTF-8; TRY_CAST gives NULL.
+-- `data` is binary. CAST fails the statement on a payload that is not UTF-8; TRY_CAST returns NULL.
 INSERT INTO word_counts (partitionKey, data)
 SELECT word AS partitionKey, CAST(count(*) AS VARCHAR) AS data
 FROM (SELECT CAST(data AS VARCHAR) AS word FROM words)

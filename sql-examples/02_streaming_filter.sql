@@ -1,12 +1,12 @@
--- Filters a stream into another one with a streaming query, stops, and goes on where it stopped.
+-- Filters a stream into another one with a streaming query, stops, and resumes where it stopped.
 --
 --   kinesis-sql --embedded -f sql-examples/02_streaming_filter.sql
 --
--- runs it against an in-memory Kinesis in the same process. Against AWS: leave out --embedded, have
--- credentials and a region in the environment, and mind that the two streams are created (and cost
--- money until they are deleted).
+-- runs it against an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and
+-- set credentials and a region in the environment. Note that the two streams are created, and cost money
+-- until they are deleted.
 
--- A stream of temperatures, and one for those that are too high.
+-- A stream of temperatures, and one for alarms about high temperatures.
 CREATE EXTERNAL TABLE readings
 STORED AS "aws-kinesis" LOCATION 'readings'
 OPTIONS ('kinesis.createStream' 'true', 'kinesis.shardCount' '4');
@@ -18,17 +18,17 @@ OPTIONS ('kinesis.createStream' 'true');
 INSERT INTO readings (partitionKey, data)
 VALUES ('boiler', '71'), ('oven', '230'), ('boiler', '96'), ('cellar', '12');
 
--- The stream of temperatures once more, as one that does not end. What is read from it is a streaming
--- query: it starts at the oldest record here, and by default at the newest.
+-- The stream of temperatures once more, as an unbounded table. Statements that read it are streaming
+-- queries. This one starts at the oldest record; the default is the newest.
 CREATE UNBOUNDED EXTERNAL TABLE readings_as_they_come
 STORED AS "aws-kinesis" LOCATION 'readings'
 OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');
 
--- The query reads what is there now and ends. Without this it goes on until Ctrl-C.
+-- The query reads the existing records and ends. Without this setting it runs until Ctrl-C.
 SET streaming.trigger = 'available now';
 
--- Where the query keeps how far it has read. This place lasts as long as the process; one that stays
--- is file:///var/lib/alarms, or an object store.
+-- The checkpoint, where the query keeps its progress. This location lasts as long as the process; use
+-- file:///var/lib/alarms or an object store to keep it.
 SET streaming.checkpoint_location = 'memory://example02';
 
 INSERT INTO alarms (partitionKey, data)
@@ -40,17 +40,17 @@ SELECT partitionKey AS device, CAST(CAST(data AS VARCHAR) AS INT) AS degrees
 FROM alarms
 ORDER BY device, degrees;
 
--- More temperatures come in while no query runs.
+-- More temperatures arrive while no query runs.
 INSERT INTO readings (partitionKey, data)
 VALUES ('boiler', '99'), ('oven', '60'), ('cellar', '95');
 
--- The same query again, with the same checkpoint: it reads only what came in between.
+-- The same query again, with the same checkpoint: it reads only the new records.
 INSERT INTO alarms (partitionKey, data)
 SELECT partitionKey, data
 FROM readings_as_they_come
 WHERE CAST(CAST(data AS VARCHAR) AS INT) > 90;
 
--- So each alarm is there once.
+-- So each alarm was written once.
 SELECT partitionKey AS device, CAST(CAST(data AS VARCHAR) AS INT) AS degrees
 FROM alarms
 ORDER BY device, degrees;

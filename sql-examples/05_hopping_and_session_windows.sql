@@ -1,13 +1,13 @@
--- Two kinds of windows besides those that follow each other: ones that overlap, and ones that last as long
--- as there is something to see.
+-- Two more kinds of windows: hopping windows, which overlap, and session windows, which last as long as
+-- there is activity.
 --
 --   kinesis-sql --embedded -f sql-examples/05_hopping_and_session_windows.sql
 --
--- runs it against an in-memory Kinesis in the same process. Against AWS: leave out --embedded, have
--- credentials and a region in the environment, and mind that the streams are created (and cost money
--- until they are deleted).
+-- runs it against an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and
+-- set credentials and a region in the environment. Note that the streams are created, and cost money
+-- until they are deleted.
 
--- Clicks say when they were made, and by whom: time,visitor.
+-- Clicks contain their time and visitor: time,visitor.
 CREATE EXTERNAL TABLE clicks
 STORED AS "aws-kinesis" LOCATION 'clicks'
 OPTIONS ('kinesis.createStream' 'true', 'kinesis.shardCount' '2');
@@ -33,15 +33,15 @@ CREATE UNBOUNDED EXTERNAL TABLE clicks_as_they_come
 STORED AS "aws-kinesis" LOCATION 'clicks'
 OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');
 
--- A click may come 10 seconds later than others.
+-- A click may arrive 10 seconds late.
 SET streaming.watermark_delay = '10 seconds';
 
 SET streaming.output_mode = 'append';
 
 SET streaming.trigger = 'available now';
 
--- Hopping windows: every 30 seconds the clicks of the minute before. Each click lies in two of them; it is
--- counted once, and the counts are put together.
+-- Hopping windows: every 30 seconds, the clicks of the last minute. Each click is in two windows; it is
+-- counted once, and the counts are combined.
 SET streaming.checkpoint_location = 'memory://example05/hop';
 
 INSERT INTO per_minute (partitionKey, data)
@@ -49,12 +49,12 @@ SELECT to_char(window_end, '%H:%M:%S'), CAST(count(*) AS VARCHAR)
 FROM (SELECT to_timestamp(split_part(CAST(data AS VARCHAR), ',', 1)) AS ts FROM clicks_as_they_come)
 GROUP BY hop(ts, INTERVAL '30 seconds', INTERVAL '1 minute');
 
--- The last clicks hold the watermark at 10:29:50, so that windows which end later are not given yet.
+-- The last clicks keep the watermark at 10:29:50, so later windows are not returned yet.
 SELECT partitionKey AS minute_to, CAST(data AS VARCHAR) AS clicks
 FROM per_minute
 ORDER BY minute_to;
 
--- Session windows: the clicks of a visitor with less than five minutes between one and the next.
+-- Session windows: the clicks of a visitor with less than five minutes between consecutive clicks.
 SET streaming.checkpoint_location = 'memory://example05/session';
 
 INSERT INTO visits (partitionKey, data)
@@ -65,7 +65,7 @@ FROM (
   FROM clicks_as_they_come)
 GROUP BY session(ts, INTERVAL '5 minutes'), visitor;
 
--- From the first click to five minutes after the last one, and how many there were.
+-- From the first click to five minutes after the last one, with the number of clicks.
 SELECT partitionKey AS visitor, CAST(data AS VARCHAR) AS visit
 FROM visits
 ORDER BY visitor, visit;

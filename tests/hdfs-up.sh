@@ -5,7 +5,7 @@
 #     HDFS_TEST_LOCATION=hdfs://127.0.0.1:19000/tests cargo test --all-features --lib hdfs -- --test-threads 16
 #     kill $(cat target/hdfs/pids)
 #
-# Needs Java 11 or later, and Python with venv: Hadoop 2.7 comes out of the package pyspark 2.4.8, 220 MB once.
+# Requires Java 11 or later, and Python with venv. Hadoop 2.7 is taken from the package pyspark 2.4.8 (220 MB, once).
 set -euo pipefail
 work=$(mkdir -p "${1:?usage: hdfs-up.sh FOLDER [PORT]}" && cd "$1" && pwd)
 port=${2:-19000}
@@ -13,9 +13,9 @@ cd "$work"
 
 if [ ! -d jars ]; then
     python3 -m venv python
-    echo 'pypandoc<1.8' >constraints # what the package's setup asks for, in a version it can use
+    echo 'pypandoc<1.8' >constraints # required by the package's setup, in a compatible version
     PIP_CONSTRAINT="$work/constraints" python/bin/pip download --quiet --no-deps --dest . pyspark==2.4.8
-    rm -rf unpacked # of a download that was interrupted
+    rm -rf unpacked # remains of an interrupted download
     mkdir unpacked
     tar -xzf pyspark-2.4.8.tar.gz -C unpacked --strip-components=3 --wildcards 'pyspark-*/deps/jars/*.jar'
     mv unpacked jars
@@ -46,7 +46,7 @@ log4j.appender.out.layout=org.apache.log4j.SimpleLayout
 END
 
 java=(java -Xmx256m -cp 'conf:jars/*')
-# Hadoop of that age looks into what later versions of Java have closed.
+# This version of Hadoop accesses JDK internals that later Java versions no longer export.
 for open in java.security.jgss/sun.security.krb5 java.base/java.lang java.base/java.net java.base/java.nio; do
     java+=(--add-exports "$open=ALL-UNNAMED" --add-opens "$open=ALL-UNNAMED")
 done

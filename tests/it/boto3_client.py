@@ -1,4 +1,4 @@
-"""What boto3 does to a stream: makes it, writes it, splits it, reads it. Prints what it read as JSON."""
+"""Creates, writes, splits and reads a stream with boto3, and prints the records read as JSON."""
 
 import json
 import sys
