@@ -1,6 +1,6 @@
 //! Queries that are defined by a DataFrame or a logical plan, and resume after a restart.
 
-use super::remade::put;
+use super::recreated_stream::put;
 use super::*;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{cast, ident};
