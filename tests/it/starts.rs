@@ -105,7 +105,10 @@ async fn a_where_clause_may_refer_to_the_future() {
 
 /// Runs a query over two streams until it ends, then reshards and adds rows. Returns the end
 /// offsets of the last progress, and the rows of `words` that the query has not read.
-async fn left_behind(world: &World, folder: &std::path::Path) -> (String, BTreeSet<String>) {
+async fn stopped_query_with_backlog(
+    world: &World,
+    folder: &std::path::Path,
+) -> (String, BTreeSet<String>) {
     let start = quoted("TRIM_HORIZON");
     world.unbounded_table("clicks", 1, &start).await;
     world.unbounded_table("words", 2, &start).await;
@@ -141,7 +144,7 @@ async fn left_behind(world: &World, folder: &std::path::Path) -> (String, BTreeS
 async fn end_offsets_of_a_query_are_valid_starting_positions() {
     let world = World::new();
     let folder = folder("starts-at-ends");
-    let (ends, left) = left_behind(&world, &folder).await;
+    let (ends, left) = stopped_query_with_backlog(&world, &folder).await;
     let commits = fs::read_dir(folder.join("commits")).unwrap();
     let newest = commits.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let newest = newest

@@ -8,7 +8,7 @@ use super::*;
 use crate::support::folder;
 
 /// Runs `sql` at `place` over all available records, as another process.
-async fn goes_on(world: &World, place: &str, sql: &str) -> Lines {
+async fn resume(world: &World, place: &str, sql: &str) -> Lines {
     let lines = Lines::default();
     let query = lines.of(grouped(world, sql, OutputMode::Update));
     let query = query.with_checkpoint_location(place).accept_changed_query();
@@ -61,7 +61,7 @@ async fn tables_and_columns_may_be_renamed() {
         let distinct = statements[0].contains("DISTINCT");
         for (start, sql) in statements.iter().enumerate() {
             world.put("words", "a", "x").await;
-            let given = goes_on(&world, &place, sql).await.newest();
+            let given = resume(&world, &place, sql).await.newest();
             let count = (start + 1).to_string();
             let (_, first) = given.first_key_value().unwrap_or((&count, &count));
             match distinct {
@@ -96,7 +96,7 @@ async fn a_checkpoint_without_origins_is_resumed() {
         ),
     ] {
         world.put("words", "a", "x").await;
-        let before = goes_on(&world, place, old).await.newest();
+        let before = resume(&world, place, old).await.newest();
         let count = |given: &BTreeMap<String, String>| -> u64 {
             given["a"].split(' ').next().unwrap().parse().unwrap()
         };
@@ -105,7 +105,7 @@ async fn a_checkpoint_without_origins_is_resumed() {
         fs::write(&path, without_origins(&text)).unwrap();
         for (start, sql) in same.iter().enumerate() {
             world.put("words", "a", "x").await;
-            let given = goes_on(&world, place, sql).await.newest();
+            let given = resume(&world, place, sql).await.newest();
             assert_eq!(count(&given), count(&before) + start as u64 + 1, "{sql}");
         }
         let query = Lines::default().of(grouped(&world, other, OutputMode::Update));

@@ -145,7 +145,7 @@ async fn d05_a_hundred_restarts_repeat_no_row() {
     let mut trial = Trial::new("d05", 4, FROM_THE_START).await;
     for _restart in 0..100 {
         trial.put(5).await;
-        kill_behind_a_commit(&trial).await;
+        kill_after_a_commit(&trial).await;
     }
     trial.run().await;
     trial.expect_all();
@@ -160,7 +160,7 @@ async fn d05_a_hundred_restarts_inside_aggregates_repeat_no_row() {
     let trial = Trial::new("d05-aggregates", 2, &options).await;
     put_mixed(&trial.world, 0, 400).await;
     for _restart in 0..100 {
-        kill_behind_a_commit(&trial).await;
+        kill_after_a_commit(&trial).await;
     }
     trial.run().await;
     let mut numbers: Vec<u64> = trial.journal.rows().iter().map(|row| row.number).collect();
@@ -169,7 +169,7 @@ async fn d05_a_hundred_restarts_inside_aggregates_repeat_no_row() {
     expect_no_batch_twice(&trial);
 }
 
-async fn kill_behind_a_commit(trial: &Trial) {
+async fn kill_after_a_commit(trial: &Trial) {
     let freeze = Freeze::at(Step::CommitLogged, 1);
     let query = trial.builder().with_step_hook(freeze.hook.clone());
     let query = query.start().await.unwrap();
