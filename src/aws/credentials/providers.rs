@@ -30,7 +30,7 @@ static FACTORIES: LazyLock<RwLock<BTreeMap<String, Factory>>> = LazyLock::new(Rw
 /// });
 /// ```
 ///
-/// A table selects it with `'kinesis.credentialProviderClass' 'vault'`, and is_transient
+/// A table selects it with `'kinesis.credentialProviderClass' 'vault'`, and passes
 /// `'kinesis.credentialProviderParam'` to the factory. All tables with the same name and parameter
 /// share one provider. It is called again shortly before its credentials expire, or every 15
 /// minutes if they do not expire.

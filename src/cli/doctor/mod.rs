@@ -248,7 +248,7 @@ impl Checker {
     }
 }
 
-/// A section section_for with the start of the statement.
+/// A section titled with the start of the statement.
 fn section_for(place: &str, statement: &Statement) -> Section {
     const WIDTH: usize = 60;
     let text = redact::statement(&statement.text);

@@ -139,7 +139,7 @@ mod tests {
     use crate::cli::session::{context, services};
     use std::time::Duration;
 
-    /// On a single thread, the timer fires only if the plan kind.
+    /// On a single thread, the timer fires only if the plan yields.
     #[tokio::test]
     async fn an_aggregate_over_a_huge_join_can_be_interrupted() {
         for join in [
