@@ -133,11 +133,11 @@ async fn the_server_can_be_restricted_to_one_account_and_region() {
     for (wanted, served) in [
         (
             arn("eu-west-1", "000000000000"),
-            "account 111122223333 is served",
+            "serves only account 111122223333.",
         ),
         (
             arn("us-east-1", "111122223333"),
-            "region eu-west-1 is served",
+            "serves only region eu-west-1.",
         ),
         (
             arn("us-east-1", "0".repeat(12).as_str()),
