@@ -95,10 +95,10 @@ impl From<&Failure> for Outcome {
     fn from(failure: &Failure) -> Self {
         match failure {
             // As for any command piped to `head`: the reader got what it wanted.
-            Failure::ClosedPipe => Outcome::Done,
-            Failure::Stopped(Stop::Interrupt) => Outcome::Interrupted,
-            Failure::Stopped(Stop::Terminate) => Outcome::Terminated,
-            Failure::Query(_) | Failure::Output(_) => Outcome::Failed,
+            Failure::ClosedPipe => Self::Done,
+            Failure::Stopped(Stop::Interrupt) => Self::Interrupted,
+            Failure::Stopped(Stop::Terminate) => Self::Terminated,
+            Failure::Query(_) | Failure::Output(_) => Self::Failed,
         }
     }
 }

@@ -221,7 +221,7 @@ fn ten_thousand_shards_take_no_time() {
         watermarks.seen(0, &name(place), UnixMillis(50 + place as i64));
     }
     let all = [Coverage {
-        shards: shards,
+        shards,
         ..Coverage::default()
     }];
     assert_eq!(watermarks.advance(&all), Some(UnixMillis(40)));
