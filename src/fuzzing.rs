@@ -206,8 +206,9 @@ fn expect_entry_round_trip(bytes: &[u8]) {
             .iter()
             .filter(|source| is_starting_position(source));
         for source in starts {
-            let twin = |other: &StreamRanges| other.stream == source.stream && other != source;
-            if !batch.sources.iter().any(twin) {
+            let is_duplicate =
+                |other: &StreamRanges| other.stream == source.stream && other != source;
+            if !batch.sources.iter().any(is_duplicate) {
                 let position = read_position(&text(&written), source.stream.as_str());
                 let ends = StartingPosition::PerShard(source.ends());
                 assert_eq!(position.ok(), Some(ends), "{}", text(&written));

@@ -320,10 +320,10 @@ fn corrupted_bytes_never_panic_and_never_decode() {
 #[test]
 fn open_checked_ignores_the_checksum() {
     for (name, users, record) in vectors() {
-        let mut spoilt = record.clone();
-        *spoilt.last_mut().unwrap() ^= 1;
-        assert!(matches!(open(&spoilt), Opened::Plain), "{name}");
-        let Opened::Aggregate(again) = open_checked(&spoilt) else {
+        let mut corrupted = record.clone();
+        *corrupted.last_mut().unwrap() ^= 1;
+        assert!(matches!(open(&corrupted), Opened::Plain), "{name}");
+        let Opened::Aggregate(again) = open_checked(&corrupted) else {
             panic!("{name} was not opened");
         };
         assert_eq!(again.len(), users.len(), "{name}");

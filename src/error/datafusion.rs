@@ -258,13 +258,13 @@ mod tests {
     fn exhausted_memory_names_the_setting_once() {
         let full = from_datafusion(DataFusionError::ResourcesExhausted("1 GiB".into()));
         assert!(full.to_string().contains("memory_limit"), "{full}");
-        let said = from_datafusion(DataFusionError::ResourcesExhausted(
+        let advised = from_datafusion(DataFusionError::ResourcesExhausted(
             "1 GiB. Raise datafusion.runtime.memory_limit".into(),
         ));
         assert_eq!(
-            said.to_string().matches("memory_limit").count(),
+            advised.to_string().matches("memory_limit").count(),
             1,
-            "{said}"
+            "{advised}"
         );
     }
 

@@ -118,8 +118,8 @@ where
     let (kind, code, message) = match error {
         SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes(error)),
         SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse", causes(error)),
-        other if let Some(trouble) = CredentialFailure::find_in(other) => {
-            missing_credentials(trouble)
+        other if let Some(failure) = CredentialFailure::find_in(other) => {
+            missing_credentials(failure)
         }
         SdkError::DispatchFailure(_) => {
             let message = format!("{} (endpoint {})", causes(error), sent.endpoint);
@@ -180,9 +180,9 @@ fn classify_rejected_credentials(
     }
 }
 
-fn missing_credentials(trouble: &CredentialFailure) -> (ApiErrorKind, &'static str, String) {
-    let message = format!("no AWS credentials: {trouble}");
-    match trouble.transient {
+fn missing_credentials(failure: &CredentialFailure) -> (ApiErrorKind, &'static str, String) {
+    let message = format!("no AWS credentials: {failure}");
+    match failure.transient {
         true => (ApiErrorKind::Unavailable, "NoCredentials", message),
         false => (
             ApiErrorKind::Credentials,
@@ -220,8 +220,8 @@ mod tests {
             advised(Operation::GetRecords, "words", denied, "no"),
             "; allow kinesis:GetRecords on stream 'words'"
         );
-        let said = format!("not authorized to perform: kinesis:GetRecords on resource: {ARN}");
-        assert_eq!(advised(Operation::GetRecords, ARN, denied, &said), "");
+        let named = format!("not authorized to perform: kinesis:GetRecords on resource: {ARN}");
+        assert_eq!(advised(Operation::GetRecords, ARN, denied, &named), "");
         let other = format!("not authorized to perform: kinesis:ListShards on resource: {ARN}");
         assert_eq!(
             advised(Operation::GetRecords, ARN, denied, &other),

@@ -84,28 +84,28 @@ pub(super) fn summary(
     identity: impl FnOnce(&str) -> StreamIdentity,
 ) -> ApiResult<StreamSummary> {
     const CALL: Operation = Operation::DescribeStreamSummary;
-    let said = output
+    let description = output
         .stream_description_summary
         .ok_or_else(|| missing(CALL, "StreamDescriptionSummary"))?;
-    let stream = identity(&said.stream_arn);
-    let hours = u64::try_from(said.retention_period_hours).unwrap_or(0);
-    let kib = said.max_record_size_in_kib;
+    let stream = identity(&description.stream_arn);
+    let hours = u64::try_from(description.retention_period_hours).unwrap_or(0);
+    let kib = description.max_record_size_in_kib;
     Ok(StreamSummary {
         stream,
-        arn: said.stream_arn.as_str().into(),
-        status: match said.stream_status {
+        arn: description.stream_arn.as_str().into(),
+        status: match description.stream_status {
             SdkStatus::Creating => StreamStatus::Creating,
             SdkStatus::Deleting => StreamStatus::Deleting,
             SdkStatus::Updating => StreamStatus::Updating,
             _ => StreamStatus::Active,
         },
-        created_at: unix_millis(&said.stream_creation_timestamp),
+        created_at: unix_millis(&description.stream_creation_timestamp),
         retention: Duration::from_secs(hours * 3_600),
-        open_shards: u32::try_from(said.open_shard_count).unwrap_or(0),
+        open_shards: u32::try_from(description.open_shard_count).unwrap_or(0),
         max_record_bytes: kib
             .and_then(|kib| usize::try_from(kib).ok())
             .map_or(DEFAULT_MAX_RECORD_BYTES, |kib| kib * 1024),
-        distribution: match said.record_distribution_strategy {
+        distribution: match description.record_distribution_strategy {
             Some(RecordDistributionStrategy::Auto) => RecordDistribution::Service,
             _ => RecordDistribution::PartitionKey,
         },
@@ -120,17 +120,17 @@ pub(super) fn shards_page(output: ListShardsOutput) -> ApiResult<ShardsPage> {
     })
 }
 
-fn shard(said: SdkShard) -> ApiResult<Shard> {
+fn shard(shard: SdkShard) -> ApiResult<Shard> {
     const CALL: Operation = Operation::ListShards;
-    let numbers = said
+    let numbers = shard
         .sequence_number_range
         .ok_or_else(|| missing(CALL, "SequenceNumberRange"))?;
     let ending = numbers.ending_sequence_number.as_deref();
     Ok(Shard {
-        id: ShardId::new(said.shard_id),
-        parent: said.parent_shard_id.map(ShardId::new),
-        adjacent_parent: said.adjacent_parent_shard_id.map(ShardId::new),
-        hash_range: hash_range(CALL, said.hash_key_range)?,
+        id: ShardId::new(shard.shard_id),
+        parent: shard.parent_shard_id.map(ShardId::new),
+        adjacent_parent: shard.adjacent_parent_shard_id.map(ShardId::new),
+        hash_range: hash_range(CALL, shard.hash_key_range)?,
         starting_sequence: sequence(CALL, &numbers.starting_sequence_number)?,
         ending_sequence: ending.map(|digits| sequence(CALL, digits)).transpose()?,
     })
@@ -190,17 +190,17 @@ pub(super) fn put_outcomes(output: PutRecordsOutput, sent: usize) -> ApiResult<V
     output.records.into_iter().map(put_outcome).collect()
 }
 
-fn put_outcome(said: PutRecordsResultEntry) -> ApiResult<PutOutcome> {
+fn put_outcome(result: PutRecordsResultEntry) -> ApiResult<PutOutcome> {
     const CALL: Operation = Operation::PutRecords;
-    if let Some(code) = said.error_code {
-        let failure = ApiError::from_code(CALL, &code, said.error_message.unwrap_or_default());
+    if let Some(code) = result.error_code {
+        let failure = ApiError::from_code(CALL, &code, result.error_message.unwrap_or_default());
         return Ok(Err(PutFailure {
             throttled: failure.kind() == ApiErrorKind::Throttled,
             message: format!("{code}: {}", failure.message()),
         }));
     }
-    let shard = said.shard_id.ok_or_else(|| missing(CALL, "ShardId"))?;
-    let number = said
+    let shard = result.shard_id.ok_or_else(|| missing(CALL, "ShardId"))?;
+    let number = result
         .sequence_number
         .ok_or_else(|| missing(CALL, "SequenceNumber"))?;
     Ok(Ok(WrittenRecord {

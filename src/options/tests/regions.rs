@@ -54,8 +54,8 @@ fn contradicting_regions_are_rejected() {
 #[test]
 fn the_offsets_table_is_in_the_region_of_the_query() {
     let dynamodb = |pairs: &[(&str, &str)]| {
-        let asked = ("kinesis.metadataCommitterType", "DYNAMODB");
-        let options = options(&[pairs, &[asked]].concat()).unwrap();
+        let in_dynamodb = ("kinesis.metadataCommitterType", "DYNAMODB");
+        let options = options(&[pairs, &[in_dynamodb]].concat()).unwrap();
         match options.source.metadata.committer {
             CommitterKind::DynamoDb(ref dynamodb) => options.dynamodb_region(dynamodb),
             CommitterKind::ObjectStore => panic!("not in DynamoDB"),

@@ -129,14 +129,14 @@ fn an_unbounded_table_starts_at_latest_by_default() {
 #[test]
 fn offsets_are_stored_in_dynamodb_on_request() {
     let committer = |pairs: &[(&str, &str)]| options(pairs).unwrap().source.metadata.committer;
-    let asked = ("kinesis.metadataCommitterType", "dynamodb");
+    let in_dynamodb = ("kinesis.metadataCommitterType", "dynamodb");
     let default = CommitterKind::DynamoDb(Box::default());
-    assert_eq!(committer(&[asked]), default);
+    assert_eq!(committer(&[in_dynamodb]), default);
     let given = committer(&[
         ("kinesis.dynamodb.tableName", "offsets"),
         ("kinesis.dynamodb.endpointUrl", "http://localhost:8000"),
         ("kinesis.dynamodb.region", "eu-west-1"),
-        asked,
+        in_dynamodb,
     ]);
     let expected = DynamoDbSettings {
         table: Some("offsets".to_owned()),

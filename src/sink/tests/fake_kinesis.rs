@@ -239,7 +239,7 @@ pub(super) fn user_records(entry: &PutEntry) -> Vec<(String, HashKey, Vec<u8>)> 
 }
 
 fn failure(code: &str) -> ApiError {
-    ApiError::from_code(Operation::PutRecords, code, "as told")
+    ApiError::from_code(Operation::PutRecords, code, "scripted failure")
 }
 
 fn shard(number: usize, start: u128, end: u128) -> Shard {
