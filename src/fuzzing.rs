@@ -220,8 +220,11 @@ fn expect_entry_round_trip(bytes: &[u8]) {
         assert_eq!(entry::read_heading(bytes), Ok((batch, writer.clone())));
         let written = entry::commit(batch, UnixMillis(0), &left, &writer);
         // Empty event times are not written.
-        if left.event_times.iter().all(|shards| shards.is_empty()) {
-            left.event_times.clear();
+        let operators = left.operators.iter_mut();
+        for input in operators.flat_map(|operator| &mut operator.inputs) {
+            if input.event_times.iter().all(|shards| shards.is_empty()) {
+                input.event_times.clear();
+            }
         }
         let again = entry::read_commit(&written.expect("a parsed entry can be formatted"));
         assert_eq!(again, Ok((batch, left, writer)));

@@ -1,4 +1,4 @@
-//! Where the log of a query is kept: the seam between what is logged and what keeps it.
+//! [`OffsetCommitter`], the trait of the stores that keep the logs of a query, and its contract.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use bytes::Bytes;
 use crate::error::Error;
 use crate::model::{BatchId, Epoch};
 
-/// Which of the two logs of a query.
+/// One of the two logs of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Log {
-    /// What each batch reads, written before it runs.
+    /// What each batch reads; written before the batch runs.
     Offsets,
     /// Which batches are done.
     Commits,
@@ -27,22 +27,22 @@ impl Log {
     }
 }
 
-/// What became of an entry that was to be created.
+/// The outcome of creating an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
-    /// It is there and will outlive a crash.
+    /// The entry was created and is durable.
     Done,
-    /// There was one already, which stays as it is: this one. It may be the caller's own, written
-    /// by a try whose answer was lost.
+    /// The entry existed already, with these bytes, and is unchanged. They may be the caller's own, written
+    /// by an earlier try whose response was lost.
     Exists(Bytes),
-    /// Nothing was written: this newer epoch has been taken.
+    /// Nothing was written: another writer has taken this newer epoch.
     Fenced(Epoch),
 }
 
-/// The result of a [`OffsetCommitter`].
+/// The result of a call of an [`OffsetCommitter`].
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// Why a [`OffsetCommitter`] could not do what it was asked to.
+/// Why a call of an [`OffsetCommitter`] failed.
 #[derive(Debug)]
 pub struct StoreError {
     retryable: bool,
@@ -50,7 +50,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// It may go away by itself: a timeout, throttling, a lost connection.
+    /// A failure that another try may not meet: a timeout, throttling, a lost connection.
     pub fn transient(error: Error) -> Self {
         Self {
             retryable: true,
@@ -58,7 +58,7 @@ impl StoreError {
         }
     }
 
-    /// Another try would end the same.
+    /// A failure that every other try would meet, too.
     pub fn permanent(error: Error) -> Self {
         Self {
             retryable: false,
@@ -71,7 +71,7 @@ impl StoreError {
         self.retryable
     }
 
-    /// What went wrong: the location, the object and the cause.
+    /// The error, which names the location, the object and the cause.
     pub fn into_error(self) -> Error {
         self.error
     }
@@ -89,52 +89,52 @@ impl std::error::Error for StoreError {
     }
 }
 
-/// Keeps the log of one query: its metadata, and per batch an entry in each [`Log`].
+/// Keeps the log of one query: its metadata, and for each batch an entry in each [`Log`].
 ///
-/// It keeps bytes and does not look into them. What it promises:
+/// It stores bytes and does not interpret them. Its contract:
 ///
-/// - **Create-if-absent.** Of any number of writers of one entry, in this process or elsewhere,
-///   exactly one gets [`Put::Done`]; the others get what that one wrote. An entry never changes.
-/// - **Whole or not at all.** Nobody sees a part of an entry, and one that was acknowledged outlives
-///   a crash of the process and of the machine that keeps it.
-/// - **Read your writes.** Whatever was acknowledged is seen by every later call, of every handle.
-/// - **Epochs.** [`take_epoch`](Self::take_epoch) gives each caller a greater number than anyone had
-///   before, and than the one it is told. An epoch belongs to the handle that took it. From when it returns, [`put`](Self::put)
-///   with an older one answers [`Put::Fenced`]; a put that had passed that check just before may
-///   still create its entry, which then stands like any other, so that whoever took over reads the
-///   log and meets it there, at the latest when it writes the same entry.
-/// - **Any call may be sent again** after a failure that [is retryable](StoreError::is_retryable).
-///   The failed try may have had its effect: `put` then finds its own bytes, `take_epoch` skips a
-///   number.
+/// - **Create if absent.** Of any number of writers of one entry, in this process or elsewhere, exactly one
+///   gets [`Put::Done`]; the others get what that one wrote. An entry never changes.
+/// - **All or nothing.** Readers never see a part of an entry, and an acknowledged entry survives a crash of the
+///   process and of the machine that stores it.
+/// - **Read your writes.** Every later call on any handle sees what was acknowledged.
+/// - **Epochs.** [`take_epoch`](Self::take_epoch) returns a greater number than any it returned before, and than
+///   the one it is given. An epoch belongs to the handle that took it. As soon as it has returned,
+///   [`put`](Self::put) with an older epoch returns [`Put::Fenced`]. A put that passed this check just before
+///   may still create its entry, which is then as valid as any other: the newer writer finds it when it
+///   reads the log, or at the latest when it writes the same entry.
+/// - **Retries.** Any call may be repeated after a failure that [is retryable](StoreError::is_retryable). The
+///   failed try may have taken effect: `put` then finds its own bytes, and `take_epoch` skips a number.
 ///
-/// A committer does not retry by itself. Dropping a future of it leaves the call done or not done.
+/// A committer does not retry by itself. A call whose future is dropped has taken effect completely or not at all.
+/// With the feature `conformance`, `checkpoint::conformance` checks this contract on any committer.
 #[async_trait]
 pub trait OffsetCommitter: fmt::Debug + Send + Sync {
-    /// Where it is, for messages; without secrets.
+    /// The location, for messages; without secrets.
     fn location(&self) -> String;
 
-    /// The name of an entry at the location, for messages.
+    /// The name of an entry, for messages.
     fn object(&self, log: Log, batch: BatchId) -> String;
 
-    /// What the query is; `None` before it was created.
+    /// The metadata of the query; `None` before it was created.
     async fn metadata(&self) -> StoreResult<Option<Bytes>>;
 
-    /// Writes what the query is, once; never [`Put::Fenced`].
+    /// Creates the metadata; never returns [`Put::Fenced`].
     async fn create_metadata(&self, entry: Bytes) -> StoreResult<Put>;
 
-    /// Takes the next epoch, one beyond `above` at least, and fences all older writers. The log names
-    /// `above` in its entries: they may have outlived what the committer knows of epochs.
+    /// Takes the next epoch, greater than `above`, and fences all older writers. `above` is the newest epoch that
+    /// the entries of the log name: they may outlive what the committer knows about epochs.
     async fn take_epoch(&self, above: Epoch) -> StoreResult<Epoch>;
 
-    /// Creates the entry of `batch`, unless there is one or a newer epoch than `epoch` was taken.
+    /// Creates the entry of `batch`, unless it exists or a newer epoch than `epoch` was taken.
     async fn put(&self, epoch: Epoch, log: Log, batch: BatchId, entry: Bytes) -> StoreResult<Put>;
 
-    /// The entry of `batch`, where there is one.
+    /// The entry of `batch`; `None` where there is none.
     async fn get(&self, log: Log, batch: BatchId) -> StoreResult<Option<Bytes>>;
 
-    /// The batches that have an entry, ascending.
+    /// The batches that have an entry, in ascending order.
     async fn batches(&self, log: Log) -> StoreResult<Vec<BatchId>>;
 
-    /// Deletes the entry of `batch`; it is no error when there is none.
+    /// Deletes the entry of `batch`; succeeds where there is none.
     async fn remove(&self, log: Log, batch: BatchId) -> StoreResult<()>;
 }

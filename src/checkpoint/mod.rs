@@ -1,12 +1,13 @@
-//! Where a streaming query keeps how far it is: what it is, what each batch reads, which are done.
+//! The checkpoint of a streaming query: its metadata, its offset log and its commit log.
 //!
-//! A log is a set of entries that are created once and never changed ([`OffsetCommitter`]). The
-//! newest entry of `offsets` without one in `commits` is the batch that runs again after a crash;
-//! nothing else decides what to read. An entry is JSON:
+//! A log is a set of entries that are created once and never change ([`OffsetCommitter`]). `offsets/N` says what
+//! batch N reads and is written before the batch runs; `commits/N` says that batch N is done. After a crash the
+//! newest entry of `offsets` without one in `commits` runs again with the same ranges; nothing else decides
+//! what to read. An entry is JSON:
 //!
 //! ```json
 //! {
-//!   "version": 3,
+//!   "version": 4,
 //!   "batch": 12,
 //!   "epoch": 3,
 //!   "run": "9f86d081884c7d65",
@@ -26,28 +27,45 @@
 //! }
 //! ```
 //!
-//! The checksum is the MD5 of the text without it, so that an entry which was edited is not taken for what was
-//! written. Entries of versions 1 and 2 have none.
+//! The checksum is the MD5 of the text without it; an entry that was edited is refused. Entries of versions 1
+//! and 2 have none.
 //!
-//! A query with GROUP BY has the watermark of a batch in its plan, too, and what the batch leaves for the
-//! next one in its commit:
+//! A query with state has operators. `offsets/N` has their watermarks, by operator and input, as
+//! `"watermarks": { "aggregation": ["2026-11-20T09:50:00.000Z"] }`, and `commits/N` has the state of each after the
+//! batch:
 //!
 //! ```json
 //! {
-//!   "version": 3,
+//!   "version": 4,
 //!   "batch": 12,
 //!   "epoch": 3,
 //!   "run": "9f86d081884c7d65",
 //!   "time": "2026-11-20T10:00:00.400Z",
-//!   "watermark": "2026-11-20T09:50:00.000Z",
-//!   "event_times": [{ "shardId-000000000000": "2026-11-20T10:00:00.000Z" }],
-//!   "state": { "snapshot": { "batch": 10, "parts": ["…"] }, "deltas": ["…", "…"] },
+//!   "operators": [
+//!     {
+//!       "id": "aggregation",
+//!       "kind": "aggregation",
+//!       "schema_version": 1,
+//!       "inputs": [
+//!         {
+//!           "watermark": "2026-11-20T09:50:00.000Z",
+//!           "event_times": [{ "shardId-000000000000": "2026-11-20T10:00:00.000Z" }]
+//!         }
+//!       ],
+//!       "files": { "snapshot": { "batch": 10, "parts": ["…"] }, "deltas": ["…", "…"] }
+//!     }
+//!   ],
 //!   "checksum": "…"
 //! }
 //! ```
 //!
-//! `metadata` has the statement that the checkpoint was made for. Where a start has accepted another one,
-//! each entry of `offsets` since then has it as `"query": { "sink": "…", "statement": "…" }`.
+//! An id names an operator for the life of the query, and follows from the plan: `aggregation` is the first
+//! aggregation. Entries before version 4 have one `watermark`, `event_times` and `state` instead, which are read
+//! as those of that operator. An operator of an unknown kind, or with a newer schema version, is refused.
+//!
+//! `metadata` has the statement that the checkpoint was created for, and what each operator computes. When a restart
+//! accepts a changed statement, every later entry of `offsets` has it as
+//! `"query": { "sink": "…", "statement": "…" }`.
 
 mod committer;
 #[cfg(feature = "dynamodb")]
@@ -79,7 +97,10 @@ use crate::options::DynamoDbSettings;
 pub(crate) use log::{Checkpoint, Logged, Recovered};
 #[cfg(feature = "cli")]
 pub(crate) use probe::try_location;
-pub(crate) use query_metadata::{QueryMetadata, QueryText, SourceMetadata, StateMetadata};
+pub(crate) use query_metadata::{
+    AggregationMetadata, OperatorDescription, OperatorMetadata, QueryMetadata, QueryText,
+    SourceMetadata,
+};
 pub(crate) use state_objects::StateObjects;
 pub(crate) use stop_lock::StopLock;
 
@@ -95,15 +116,15 @@ pub use object_committer::ObjectStoreCommitter;
 #[doc(hidden)]
 pub use objects::location::set_memory;
 
-/// The log at `location`, in one of the forms of [`ObjectStoreCommitter::open`].
+/// Opens the log at `location`, in one of the forms of [`ObjectStoreCommitter::open`].
 pub(crate) fn open(location: &str) -> Result<Arc<dyn OffsetCommitter>> {
     Ok(Arc::new(ObjectStoreCommitter::open(location)?))
 }
 
-/// A log in a DynamoDB table, in a build that knows none.
+/// Refuses a log in a DynamoDB table: this build has no DynamoDB.
 ///
 /// # Errors
-/// Always, with the feature that is missing.
+/// Always; names the missing feature.
 #[cfg(not(feature = "dynamodb"))]
 pub(crate) async fn open_table(
     _access: &AwsAccess,
@@ -113,12 +134,12 @@ pub(crate) async fn open_table(
     _query: &str,
 ) -> Result<Arc<dyn OffsetCommitter>> {
     Err(crate::error::Error::unsupported(
-        "option 'kinesis.metadataCommitterType' = 'DYNAMODB': this build knows no DynamoDB, build with \
+        "option 'kinesis.metadataCommitterType' = 'DYNAMODB': this build has no DynamoDB: build with \
          the cargo feature 'dynamodb'",
     ))
 }
 
-/// A log in memory that nobody else can open; it is gone with its last handle.
+/// A log in memory that only this handle can open; it is lost when the handle is dropped.
 pub(crate) fn private() -> Arc<dyn OffsetCommitter> {
     Arc::new(ObjectStoreCommitter::over(objects::location::private()))
 }

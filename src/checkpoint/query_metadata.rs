@@ -2,45 +2,69 @@
 
 use std::time::Duration;
 
-use crate::model::{InitialPositions, StreamIdentity, StreamName, UnixMillis};
+use crate::model::{AGGREGATION, InitialPositions, StreamIdentity, StreamName, UnixMillis};
 
-/// What a query is, decided when it was created.
+/// The entry `metadata`: what was decided when the query was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueryMetadata {
-    /// A UUID that is the same over all starts.
+    /// A UUID, the same after every restart.
     pub(crate) id: String,
     /// When it was created.
     pub(crate) created_at: UnixMillis,
     /// Its sources, in the order of a [`Batch`](crate::model::Batch).
     pub(crate) sources: Vec<SourceMetadata>,
-    /// What it runs, as it was when it was created.
+    /// The statement and the sink it was created with.
     pub(crate) runs: QueryText,
-    /// What it keeps between batches; `None` where it keeps nothing.
-    pub(crate) state: Option<StateMetadata>,
+    /// Its stateful operators; empty where it keeps nothing between batches.
+    pub(crate) operators: Vec<OperatorMetadata>,
 }
 
-/// What a query runs: where its rows go, and its statement.
+impl QueryMetadata {
+    /// The query's aggregation, where it has one.
+    pub(crate) fn aggregation(&self) -> Option<&AggregationMetadata> {
+        let mut operators = self.operators.iter();
+        let found = operators.find(|operator| operator.id == AGGREGATION)?;
+        let OperatorDescription::Aggregation(aggregation) = &found.description;
+        Some(aggregation)
+    }
+}
+
+/// A stateful operator of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OperatorMetadata {
+    /// The name under which commits record the operator's state.
+    pub(crate) id: String,
+    pub(crate) description: OperatorDescription,
+}
+
+/// What an operator computes, by its kind: its state fits no other operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OperatorDescription {
+    Aggregation(AggregationMetadata),
+}
+
+/// The statement of a query and its sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueryText {
-    /// What it writes to, in words.
+    /// The sink, as text.
     pub(crate) sink: String,
-    /// The SQL; `None` where an older version of this program did not write it down.
+    /// The SQL; `None` in checkpoints of versions that did not record it.
     pub(crate) statement: Option<String>,
 }
 
-/// What the state of a query is of, in words: it fits no other aggregation.
+/// The expressions of an aggregation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StateMetadata {
+pub(crate) struct AggregationMetadata {
     /// The expressions of GROUP BY, in their order.
     pub(crate) group_by: Vec<String>,
     /// The aggregates, in their order.
     pub(crate) aggregates: Vec<String>,
-    /// What the watermark goes by; `None` where there is none.
+    /// The event time; `None` without a watermark.
     pub(crate) event_time: Option<String>,
-    /// A digest of what groups and aggregates are made of, whatever tables and columns are called; `None` in
-    /// checkpoints that do not say it.
+    /// A digest of how groups and aggregates derive from the columns of the tables, independent of aliases;
+    /// `None` in checkpoints of versions that did not record it.
     pub(crate) origin: Option<String>,
-    /// The same of what the watermark goes by.
+    /// The same digest for the event time.
     pub(crate) event_time_origin: Option<String>,
 }
 
@@ -49,9 +73,10 @@ pub(crate) struct StateMetadata {
 pub(crate) struct SourceMetadata {
     /// The stream.
     pub(crate) stream: StreamIdentity,
-    /// When the stream was created: another one of the same name has other records.
+    /// When the stream was created: a new stream of the same name has different records.
     pub(crate) created_at: UnixMillis,
-    /// How long the stream kept its records when the query was created; `None` where nobody has noted it.
+    /// The retention of the stream when the query was created; `None` in checkpoints of versions that did not
+    /// record it.
     pub(crate) retention: Option<Duration>,
     /// Where the query starts on it.
     pub(crate) start: InitialPositions,

@@ -19,10 +19,12 @@ pub use connection::{
 };
 pub(crate) use duration::{format_duration, parse_duration};
 pub(crate) use endpoint::{is_aws_host, is_region, is_unencrypted, region_of_endpoint};
-pub(crate) use offsets::{Batch, InitialPositions, ShardRange, StreamRanges};
+pub(crate) use offsets::{Batch, InitialPositions, OperatorWatermarks, ShardRange, StreamRanges};
 pub use offsets::{BatchId, Epoch, Offsets};
 pub use position::{ShardPosition, StartingPosition};
-pub(crate) use progress::{Committed, SnapshotFiles, StateFiles};
+pub(crate) use progress::{
+    AGGREGATION, Committed, InputProgress, OperatorProgress, SnapshotFiles, StateFiles,
+};
 pub use sequence_number::SequenceNumber;
 pub use shard::{HashKey, HashRange, Shard, ShardId};
 pub use stream::{StreamIdentity, StreamName};

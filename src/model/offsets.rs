@@ -142,6 +142,9 @@ impl StreamRanges {
     }
 }
 
+/// For the id of each operator the watermark of each of its inputs, in the order of the plan.
+pub(crate) type OperatorWatermarks = BTreeMap<String, Vec<Option<UnixMillis>>>;
+
 /// A planned micro-batch: everything that determines its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Batch {
@@ -149,11 +152,18 @@ pub(crate) struct Batch {
     pub(crate) id: BatchId,
     /// When it was planned; the value of `now()` in the query.
     pub(crate) time: UnixMillis,
-    /// The watermark when it was planned: event times up to it are closed; `None` if the query has
-    /// no watermark, or not yet.
-    pub(crate) watermark: Option<UnixMillis>,
+    /// The watermarks it was planned with, by operator id and input: event times up to and including them
+    /// are closed. Operators without a watermark, or without one yet, are left out.
+    pub(crate) watermarks: OperatorWatermarks,
     /// What it reads, in the order of the query's sources.
     pub(crate) sources: Vec<StreamRanges>,
+}
+
+impl Batch {
+    /// The watermark of one input of an operator.
+    pub(crate) fn watermark(&self, operator: &str, input: usize) -> Option<UnixMillis> {
+        *self.watermarks.get(operator)?.get(input)?
+    }
 }
 
 #[cfg(test)]

@@ -1,40 +1,73 @@
-//! What a batch with state leaves behind for the next one.
+//! What a committed batch records about a query's stateful operators, for the batch after it.
 
 use std::collections::BTreeMap;
 
 use super::{BatchId, ShardId, UnixMillis};
 
-/// What a batch leaves behind for the next one besides its offsets.
+/// The id of a query's first aggregation, and the kind of any aggregation.
+///
+/// Operator ids are stable names that follow from the plan: the operator's kind, and for every further
+/// operator of a kind its path in the plan.
+pub(crate) const AGGREGATION: &str = "aggregation";
+
+/// What a committed batch leaves for the next one, besides its offsets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Committed {
-    /// The watermark of the batch: event times up to it are closed; `None` where the query has none, or
-    /// none yet.
-    pub(crate) watermark: Option<UnixMillis>,
-    /// The largest event time that was seen in each shard, source by source, of the shards that still
-    /// count; empty where none was seen.
-    pub(crate) event_times: Vec<BTreeMap<ShardId, UnixMillis>>,
-    /// No record that was read arrived later; `None` where the watermark does not follow the clock on a
-    /// quiet stream, or nothing was read yet.
+    /// No record that was read arrived later. `None` where the watermark does not follow the clock on a
+    /// quiet stream, or where nothing has been read yet.
     pub(crate) last_arrival: Option<UnixMillis>,
-    /// The files that hold the state as it is behind the batch; `None` where the query has none.
-    pub(crate) state: Option<StateFiles>,
+    /// The query's stateful operators; empty where it has none.
+    pub(crate) operators: Vec<OperatorProgress>,
 }
 
-/// Names of objects below `state/` at the checkpoint location; together they are the state behind a
-/// batch.
+impl Committed {
+    /// The operator with this id.
+    pub(crate) fn operator(&self, id: &str) -> Option<&OperatorProgress> {
+        self.operators.iter().find(|operator| operator.id == id)
+    }
+}
+
+/// The state of one operator after a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OperatorProgress {
+    /// The operator's name, the same in every batch and after every restart.
+    pub(crate) id: String,
+    /// What the operator does, such as [`AGGREGATION`].
+    pub(crate) kind: String,
+    /// The version of the operator's state: what its files hold and what that means.
+    pub(crate) schema_version: u32,
+    /// The operator's inputs, in the order of the plan.
+    pub(crate) inputs: Vec<InputProgress>,
+    /// The files that hold the state; `None` where the query keeps its state in memory only.
+    pub(crate) files: Option<StateFiles>,
+}
+
+/// Event time on one input of an operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct InputProgress {
+    /// The batch's watermark: event times up to and including it are closed. `None` where the query has
+    /// no watermark, or none yet.
+    pub(crate) watermark: Option<UnixMillis>,
+    /// For each source the largest event time seen in each shard that still counts; empty where none has
+    /// been seen.
+    pub(crate) event_times: Vec<BTreeMap<ShardId, UnixMillis>>,
+}
+
+/// Names of objects below `state/` at the checkpoint location; together they are an operator's state
+/// after a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StateFiles {
     /// The newest snapshot.
     pub(crate) snapshot: Option<SnapshotFiles>,
-    /// What has changed since, batch by batch, the oldest first.
+    /// The changes since that snapshot, oldest first.
     pub(crate) deltas: Vec<String>,
 }
 
-/// The whole state as it was behind a batch.
+/// An operator's whole state after a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SnapshotFiles {
     /// The batch.
     pub(crate) batch: BatchId,
-    /// Names of the objects; each holds a part of the state.
+    /// Names of the objects, each of which holds a part of the state.
     pub(crate) parts: Vec<String>,
 }

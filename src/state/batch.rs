@@ -8,8 +8,7 @@ use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 
-use super::memory::BatchOutput;
-use super::memory::StateStore;
+use super::memory::{BatchOutput, BatchWatermarks, StateStore};
 use crate::model::UnixMillis;
 
 /// What one batch knows of the state, and what it finds out. The nodes of a plan find it in the
@@ -17,12 +16,7 @@ use crate::model::UnixMillis;
 #[derive(Debug)]
 pub(crate) struct StateBatch {
     pub(super) store: Arc<StateStore>,
-    /// Event times up to it are closed.
-    pub(super) watermark: Option<UnixMillis>,
-    /// The watermark of the batch before.
-    pub(super) watermark_before: Option<UnixMillis>,
-    /// Whether it reads anything.
-    pub(super) reads: bool,
+    pub(super) times: BatchWatermarks,
     tally: Mutex<Tally>,
     /// The memory of the rows that it has changed and gives.
     reservation: Mutex<Option<MemoryReservation>>,
@@ -48,17 +42,10 @@ fn size(rows: &RecordBatch) -> usize {
 }
 
 impl StateBatch {
-    pub(crate) fn new(
-        store: Arc<StateStore>,
-        watermark: Option<UnixMillis>,
-        watermark_before: Option<UnixMillis>,
-        reads: bool,
-    ) -> Self {
+    pub(crate) fn new(store: Arc<StateStore>, times: BatchWatermarks) -> Self {
         Self {
             store,
-            watermark,
-            watermark_before,
-            reads,
+            times,
             tally: Mutex::default(),
             reservation: Mutex::default(),
         }

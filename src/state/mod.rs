@@ -21,11 +21,12 @@ mod physical;
 mod read_state;
 
 pub(crate) use batch::StateBatch;
+pub(crate) use files::AGGREGATION_SCHEMA_VERSION;
 pub(crate) use files::{StateDirectory, StatePurger};
 pub(crate) use logical::{
     Attached, ExpiryColumn, NamePatterns, Streams, attach, expect_same_aggregation,
 };
-pub(crate) use memory::StateStore;
+pub(crate) use memory::{BatchWatermarks, StateStore};
 pub(crate) use physical::{
     StateRule, beside_state, in_batch, run_stateful, stateful_node, stateful_session,
 };

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::grouped::{COUNTS, Lines};
 use crate::streaming::{FROM_THE_START, Freeze};
-use crate::support::{World, folder};
+use crate::support::{ROOT, World, folder};
 
 /// A query whose checkpoint is stored.
 struct Case {
@@ -135,11 +135,12 @@ const CASES: &[Case] = &[
     },
 ];
 
+/// How many checkpoints are stored.
+const STORED: usize = 9;
+
 /// The checkpoints that entries of `version` are stored of.
 fn stored(version: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/checkpoints")
-        .join(version)
+    Path::new(ROOT).join("tests/data/checkpoints").join(version)
 }
 
 impl Case {
@@ -252,17 +253,19 @@ fn copy(from: &Path, to: &Path) {
 
 #[tokio::test(start_paused = true)]
 async fn checkpoints_of_earlier_versions_resume() {
-    let mut wrong = Vec::new();
+    let (mut wrong, mut resumed) = (Vec::new(), 0);
     for case in CASES {
         for version in ["1", "2", "3"] {
             let stored = stored(version).join(case.name);
             // Not every query is stored in every version.
             if stored.exists() {
                 wrong.extend(case.resume(&stored).await);
+                resumed += 1;
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(resumed, STORED);
 }
 
 /// Run with `--ignored` by the version whose checkpoints are to be stored, into a folder of that version.

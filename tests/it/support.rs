@@ -14,6 +14,7 @@ use datafusion_kinesis::kinesis::{
 };
 use datafusion_kinesis::model::{Clock, HashKey, StreamIdentity, StreamName, UnixMillis};
 use datafusion_kinesis::{Error, Services, register_with, sql};
+use serde_json::Value;
 
 /// The root of the repository.
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -210,15 +211,26 @@ pub(crate) fn entry(key: &str, data: impl Into<Bytes>, hash_key: Option<HashKey>
     }
 }
 
-/// A checkpoint entry as written before entries had a checksum and the retention, after applying
-/// `change`.
+/// A checkpoint entry as version 2 wrote it, after applying `change`: without a checksum, the retention and the
+/// list of operators.
 pub(crate) fn without_checksum(entry: &str, change: impl FnOnce(String) -> String) -> String {
-    let (members, _) = entry.split_once(",\n  \"checksum\"").unwrap();
-    let older = members.replacen("\"version\": 3", "\"version\": 2", 1);
-    assert_ne!(older, members);
-    let lines = older
-        .lines()
-        .filter(|line| !line.contains("\"retention_hours\""));
-    let older = lines.collect::<Vec<_>>().join("\n");
-    change(format!("{older}\n}}\n"))
+    let mut entry: Value = serde_json::from_str(entry).unwrap();
+    let members = entry.as_object_mut().unwrap();
+    assert!(members.remove("checksum").is_some());
+    members.insert("version".to_owned(), 2.into());
+    for source in members
+        .get_mut("sources")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        source.as_object_mut().unwrap().remove("retention_hours");
+    }
+    if let Some(mut watermarks) = members.remove("watermarks") {
+        members.insert("watermark".to_owned(), watermarks["aggregation"][0].take());
+    }
+    if let Some(mut operators) = members.remove("operators") {
+        members.insert("state".to_owned(), operators[0]["files"].take());
+    }
+    change(serde_json::to_string_pretty(&entry).unwrap() + "\n")
 }

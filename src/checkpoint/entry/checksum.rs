@@ -1,32 +1,32 @@
-//! The checksum at the end of an entry, by which an entry that was edited is told from what was written.
+//! The checksum at the end of an entry, which detects edits.
 //!
-//! An entry that is still JSON can say something else than was written: a later watermark in `commits/N`, and
-//! the rows before it would be dropped as late. The checksum is over the text of the entry without it.
+//! An edited entry may still be valid JSON and do harm: with a later watermark in `commits/N`, rows before it would
+//! be dropped as late. The checksum is the MD5 of the entry's text without it.
 
 use md5::{Digest, Md5};
 
 use super::Unreadable;
 
-/// How an entry ends without its checksum.
+/// The end of an entry before the checksum is added.
 const END: &[u8] = b"\n}";
 
-/// What stands in front of the checksum, the last member of an entry.
+/// The text before the checksum, which is the last member.
 const BEFORE: &[u8] = b",\n  \"checksum\": \"";
 
-/// What stands behind it.
+/// The text after it.
 const BEHIND: &[u8] = b"\"\n}";
 
-/// A JSON object, printed over several lines, with its checksum; `None` where `text` is none.
+/// Adds the checksum to a pretty-printed JSON object; `None` if `text` is not one.
 pub(crate) fn sealed(text: &[u8]) -> Option<Vec<u8>> {
     let members = text.strip_suffix(END)?;
     let checksum = hex(text);
     Some([members, BEFORE, checksum.as_bytes(), BEHIND, b"\n"].concat())
 }
 
-/// The text that was sealed.
+/// The text without its checksum.
 ///
 /// # Errors
-/// It has no checksum, or another one.
+/// The checksum is missing or wrong.
 pub(super) fn opened(entry: &[u8]) -> Result<Vec<u8>, Unreadable> {
     let missing = || Unreadable::foreign("its checksum is missing at the end");
     let text = entry.trim_ascii_end();
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sealed_is_opened_and_no_byte_of_it_can_change() {
+    fn a_sealed_entry_opens_and_detects_any_changed_byte() {
         let text = b"{\n  \"version\": 3,\n  \"batch\": 7\n}";
         let entry = sealed(text).unwrap();
         assert_eq!(opened(&entry).unwrap(), text);

@@ -1,8 +1,7 @@
-//! The text of an entry: JSON that a person can read.
+//! The JSON format of entries, in all its versions.
 //!
-//! An entry with an unknown member is refused. A member that this version does not know may change
-//! what the batch reads or computes, and going on without it would be a guess; whoever adds one
-//! raises the version.
+//! An entry with an unknown member is refused: such a member may change what the batch reads or computes. A change
+//! that adds a member raises the version.
 
 mod checksum;
 mod read;
@@ -15,6 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::query_metadata::QueryText;
 use crate::model::Epoch;
@@ -25,29 +25,35 @@ pub(crate) use read::{read_commit, read_heading, read_metadata, read_offsets};
 pub(crate) use write::{commit, metadata, offsets};
 
 /// The version that is written, and the highest that is read.
-pub(super) const VERSION: u32 = CHECKSUM_VERSION;
+pub(super) const VERSION: u32 = OPERATORS_VERSION;
 
 /// The version that added the watermark and the state of a GROUP BY.
 const STATE_VERSION: u32 = 2;
 
-/// The version that added the checksum, the statement of a query, the retention of a stream, and when the
-/// last record arrived.
+/// The version that added the checksum, the statement of a query, the retention of a stream, and the time of the
+/// last arrival.
 const CHECKSUM_VERSION: u32 = 3;
+
+/// The version that replaced the single state of a query with a list of operators.
+const OPERATORS_VERSION: u32 = 4;
+
+/// The version of an aggregation's state in entries before [`OPERATORS_VERSION`].
+const UNVERSIONED_STATE: u32 = 1;
 
 const SECONDS_PER_HOUR: u64 = 3_600;
 
-/// Which start of a query wrote an entry.
+/// The run of a query that wrote an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Writer {
-    /// The epoch it took.
+    /// Its epoch.
     pub(crate) epoch: Epoch,
-    /// Drawn at random by each start, to tell it from another that counts its epochs anew.
+    /// A random number that distinguishes it from a run of the same epoch, where epochs were lost.
     pub(crate) run: String,
-    /// What it runs, where that is not what the query was created with. Only entries of `offsets` say it.
+    /// Its statement and sink, where they are not those the query was created with; only in `offsets`.
     pub(crate) runs: Option<QueryText>,
 }
 
-/// What an entry is about, and who wrote it: what both logs have in common.
+/// The members that entries of both logs have in common.
 #[derive(Debug, Deserialize)]
 struct HeadingEntry<'a> {
     batch: u64,
@@ -57,7 +63,7 @@ struct HeadingEntry<'a> {
     query: Option<QueryEntry<'a>>,
 }
 
-/// What a query runs.
+/// A changed statement and its sink.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct QueryEntry<'a> {
@@ -74,8 +80,11 @@ struct OffsetsEntry<'a> {
     epoch: u64,
     run: Cow<'a, str>,
     time: TimeText,
+    /// Before [`OPERATORS_VERSION`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     watermark: Option<TimeText>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    watermarks: BTreeMap<Cow<'a, str>, Vec<Option<TimeText>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     query: Option<QueryEntry<'a>>,
     sources: Vec<SourceRanges<'a>>,
@@ -94,7 +103,7 @@ struct SourceRanges<'a> {
     shards: BTreeMap<Cow<'a, str>, Range>,
 }
 
-/// What is read of a shard, or the place where nothing is.
+/// The range of a shard, or its position where nothing is read.
 #[derive(Serialize, Deserialize)]
 #[serde(
     untagged,
@@ -123,17 +132,46 @@ struct CommitEntry<'a> {
     epoch: u64,
     run: Cow<'a, str>,
     time: TimeText,
+    /// Before [`OPERATORS_VERSION`], like `event_times` and `state`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     watermark: Option<TimeText>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    event_times: Vec<BTreeMap<Cow<'a, str>, TimeText>>,
+    event_times: Vec<EventTimes<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_arrival: Option<TimeText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<StateEntry<'a>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    operators: Vec<OperatorEntry<'a>>,
 }
 
-/// The names of the files of a state.
+/// The largest event time of each shard of a source.
+type EventTimes<'a> = BTreeMap<Cow<'a, str>, TimeText>;
+
+/// The state of an operator.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OperatorEntry<'a> {
+    id: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    schema_version: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    inputs: Vec<InputEntry<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    files: Option<StateEntry<'a>>,
+}
+
+/// Event time on an input of an operator.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InputEntry<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watermark: Option<TimeText>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    event_times: Vec<EventTimes<'a>>,
+}
+
+/// The files of an operator's state.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StateEntry<'a> {
@@ -160,11 +198,24 @@ struct MetadataEntry<'a> {
     sink: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     statement: Option<Cow<'a, str>>,
+    /// Before [`OPERATORS_VERSION`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<AggregationEntry<'a>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    operators: Vec<DescribedOperator<'a>>,
 }
 
-/// What the state of a query is of.
+/// An operator and what it computes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DescribedOperator<'a> {
+    id: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    /// By the kind; an [`AggregationEntry`] for an aggregation.
+    description: Value,
+}
+
+/// What an aggregation computes.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AggregationEntry<'a> {
@@ -196,22 +247,24 @@ struct StartEntry<'a> {
     others: PositionText,
 }
 
-/// A retention as it is written.
+/// A retention in the unit of entries.
 fn hours(retention: Duration) -> u64 {
     retention.as_secs() / SECONDS_PER_HOUR
 }
 
-/// A retention as it was written.
+/// The retention that an entry gives.
 fn from_hours(hours: u64) -> Duration {
     Duration::from_secs(hours.saturating_mul(SECONDS_PER_HOUR))
 }
 
-/// Why an entry cannot be read; prints so as to follow its name.
+/// Why an entry cannot be read; its text follows the name of the entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// It has this version, which is higher than ours.
+    /// It has this version, which is newer than ours.
     Newer(u32),
-    /// It is torn, or not of a checkpoint, or of another one.
+    /// It names an operator of a kind that this version does not have.
+    UnknownOperator { id: String, kind: String },
+    /// It is torn or edited, or belongs to something else.
     Foreign(String),
 }
 
@@ -228,6 +281,11 @@ impl fmt::Display for Unreadable {
                 f,
                 "was written by a newer version of this program (entry version {version}, this one \
                  reads up to {VERSION})"
+            ),
+            Self::UnknownOperator { id, kind } => write!(
+                f,
+                "was written by another version of this program: it names operator '{id}' of kind \
+                 '{kind}', which this one does not have"
             ),
             Self::Foreign(reason) => f.write_str(reason),
         }

@@ -1,4 +1,4 @@
-//! How a position and a time are written in an entry.
+//! Positions and times in the JSON of entries.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::{ShardPosition, UnixMillis};
 
-/// A shard position as it prints.
+/// A shard position in its text form.
 pub(super) struct PositionText(pub(super) ShardPosition);
 
 impl Serialize for PositionText {
@@ -40,7 +40,7 @@ impl<'de> Deserialize<'de> for TimeText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<str>::deserialize(deserializer)?;
         let time = DateTime::parse_from_rfc3339(&text)
-            .map_err(|error| D::Error::custom(format!("'{text}' is no time: {error}")))?;
+            .map_err(|error| D::Error::custom(format!("'{text}' is not a time: {error}")))?;
         let time = UnixMillis(time.timestamp_millis());
         if !time.has_date() {
             let reason = format!("'{text}' is not within the years 0000 to 9999 of UTC");

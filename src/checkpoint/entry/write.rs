@@ -1,4 +1,4 @@
-//! From plain data to the text of an entry.
+//! Writes entries.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,14 +6,20 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::values::{PositionText, TimeText};
 use super::{
-    AggregationEntry, CommitEntry, MetadataEntry, OffsetsEntry, PositionText, QueryEntry, Range,
-    Rows, SnapshotEntry, SourceEntry, SourceRanges, StartEntry, StateEntry, TimeText, VERSION,
-    Writer, hours, sealed,
+    AggregationEntry, CommitEntry, DescribedOperator, EventTimes, InputEntry, MetadataEntry,
+    OffsetsEntry, OperatorEntry, QueryEntry, Range, Rows, SnapshotEntry, SourceEntry, SourceRanges,
+    StartEntry, StateEntry, VERSION, Writer, hours, sealed,
 };
-use crate::checkpoint::{QueryMetadata, QueryText, StateMetadata};
+use crate::checkpoint::query_metadata::{
+    AggregationMetadata, OperatorDescription, OperatorMetadata, QueryMetadata, QueryText,
+};
 use crate::error::{Error, Result};
-use crate::model::{Batch, BatchId, Committed, ShardId, StateFiles, StreamRanges, UnixMillis};
+use crate::model::{
+    AGGREGATION, Batch, BatchId, Committed, InputProgress, OperatorProgress, ShardId, StateFiles,
+    StreamRanges, UnixMillis,
+};
 
 /// The entry of a planned batch.
 pub(crate) fn offsets(batch: &Batch, writer: &Writer) -> Result<Bytes> {
@@ -24,10 +30,18 @@ pub(crate) fn offsets(batch: &Batch, writer: &Writer) -> Result<Bytes> {
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
         time: TimeText(batch.time),
-        watermark: batch.watermark.map(TimeText),
+        watermark: None,
+        watermarks: batch.watermarks.iter().map(watermarks).collect(),
         query,
         sources: batch.sources.iter().map(source_ranges).collect(),
     })
+}
+
+fn watermarks<'a>(
+    (id, inputs): (&'a String, &Vec<Option<UnixMillis>>),
+) -> (Cow<'a, str>, Vec<Option<TimeText>>) {
+    let inputs = inputs.iter().map(|time| time.map(TimeText));
+    (id.as_str().into(), inputs.collect())
 }
 
 fn query_entry(runs: &QueryText) -> Option<QueryEntry<'_>> {
@@ -61,32 +75,48 @@ fn source_ranges(source: &StreamRanges) -> SourceRanges<'_> {
     }
 }
 
-/// The entry of a batch that was done at `time` and has left `left`.
+/// The entry of a batch that was committed at `time`.
 pub(crate) fn commit(
     batch: BatchId,
     time: UnixMillis,
     left: &Committed,
     writer: &Writer,
 ) -> Result<Bytes> {
-    let event_times = if left.event_times.iter().all(BTreeMap::is_empty) {
-        Vec::new()
-    } else {
-        left.event_times.iter().map(event_times).collect()
-    };
     encode(&CommitEntry {
         version: VERSION,
         batch: batch.0,
         epoch: writer.epoch.0,
         run: writer.run.as_str().into(),
         time: TimeText(time),
-        watermark: left.watermark.map(TimeText),
-        event_times,
+        watermark: None,
+        event_times: Vec::new(),
         last_arrival: left.last_arrival.map(TimeText),
-        state: left.state.as_ref().map(state_files),
+        state: None,
+        operators: left.operators.iter().map(operator).collect(),
     })
 }
 
-fn event_times(shards: &BTreeMap<ShardId, UnixMillis>) -> BTreeMap<Cow<'_, str>, TimeText> {
+fn operator(operator: &OperatorProgress) -> OperatorEntry<'_> {
+    OperatorEntry {
+        id: operator.id.as_str().into(),
+        kind: operator.kind.as_str().into(),
+        schema_version: operator.schema_version,
+        inputs: operator.inputs.iter().map(input).collect(),
+        files: operator.files.as_ref().map(state_files),
+    }
+}
+
+fn input(input: &InputProgress) -> InputEntry<'_> {
+    // Maps that are all empty carry no information.
+    let any = input.event_times.iter().any(|shards| !shards.is_empty());
+    let sources = input.event_times.iter().filter(|_| any);
+    InputEntry {
+        watermark: input.watermark.map(TimeText),
+        event_times: sources.map(event_times).collect(),
+    }
+}
+
+fn event_times(shards: &BTreeMap<ShardId, UnixMillis>) -> EventTimes<'_> {
     let shards = shards.iter();
     let shards = shards.map(|(shard, time)| (shard.as_str().into(), TimeText(*time)));
     shards.collect()
@@ -103,7 +133,7 @@ fn state_files(files: &StateFiles) -> StateEntry<'_> {
     }
 }
 
-/// The entry of a query.
+/// The entry `metadata`.
 pub(crate) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
     let sources = metadata.sources.iter().map(|source| {
         let name = source.stream.name().as_str();
@@ -120,6 +150,7 @@ pub(crate) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
             },
         }
     });
+    let operators = metadata.operators.iter().map(described_operator);
     encode(&MetadataEntry {
         version: VERSION,
         id: metadata.id.as_str().into(),
@@ -127,11 +158,21 @@ pub(crate) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
         sources: sources.collect(),
         sink: metadata.runs.sink.as_str().into(),
         statement: metadata.runs.statement.as_deref().map(Cow::from),
-        state: metadata.state.as_ref().map(aggregation),
+        state: None,
+        operators: operators.collect::<Result<_>>()?,
     })
 }
 
-fn aggregation(state: &StateMetadata) -> AggregationEntry<'_> {
+fn described_operator(operator: &OperatorMetadata) -> Result<DescribedOperator<'_>> {
+    let OperatorDescription::Aggregation(description) = &operator.description;
+    Ok(DescribedOperator {
+        id: operator.id.as_str().into(),
+        kind: AGGREGATION.into(),
+        description: serde_json::to_value(aggregation(description)).map_err(unwritable)?,
+    })
+}
+
+fn aggregation(state: &AggregationMetadata) -> AggregationEntry<'_> {
     AggregationEntry {
         group_by: texts(&state.group_by),
         aggregates: texts(&state.aggregates),
@@ -146,10 +187,12 @@ fn texts(texts: &[String]) -> Vec<Cow<'_, str>> {
 }
 
 fn encode<T: Serialize>(entry: &T) -> Result<Bytes> {
-    let text = serde_json::to_vec_pretty(entry).map_err(|error| {
-        Error::internal(format!("a checkpoint entry cannot be written: {error}")).with_source(error)
-    })?;
+    let text = serde_json::to_vec_pretty(entry).map_err(unwritable)?;
     let entry = sealed(&text);
-    let entry = entry.ok_or_else(|| Error::internal("a checkpoint entry is no JSON object"))?;
+    let entry = entry.ok_or_else(|| Error::internal("a checkpoint entry is not a JSON object"))?;
     Ok(entry.into())
+}
+
+fn unwritable(error: serde_json::Error) -> Error {
+    Error::internal(format!("a checkpoint entry cannot be written: {error}")).with_source(error)
 }

@@ -1,4 +1,4 @@
-//! What goes wrong with a log: tries that may succeed later, and the words for the rest.
+//! Retries of a log, and its error messages.
 
 use std::fmt;
 use std::sync::PoisonError;
@@ -11,14 +11,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::Backoff;
 use crate::model::{BatchId, Epoch, RetryPolicy};
 
-/// What else to do about an object that is missing or cannot be read.
+/// The alternative to restoring a missing or unreadable object.
 const BEGIN_ANEW: &str = "give the query a new checkpoint location, where it begins at its \
     starting position";
 
-/// What to do about an object that this version cannot read.
+/// What to do about an object that only a newer version can read.
 const NEWER_PROGRAM: &str = "run the query with that version";
 
-/// Sends a request until it succeeds, fails for good, or `retry` allows no more.
+/// Sends a request until it succeeds, fails permanently, or `retry` is exhausted.
 pub(in crate::checkpoint) async fn retrying<T, Fut>(
     retry: RetryPolicy,
     random: fastrand::Rng,
@@ -40,13 +40,13 @@ where
             let message = format!("{error} (gave up after {tries} tries)");
             return Err(Error::new(error.kind(), message).with_source(error));
         };
-        tracing::debug!(%error, ?wait, "checkpoint request failed, will be sent again");
+        tracing::debug!(%error, ?wait, "checkpoint request failed; retrying");
         tokio::time::sleep(wait).await;
     }
 }
 
 impl Checkpoint {
-    /// Sends a request until it succeeds, fails for good, or the policy allows no more.
+    /// Sends a request until it succeeds, fails permanently, or the policy is exhausted.
     pub(super) async fn retrying<T, Fut>(&self, request: impl FnMut() -> Fut) -> Result<T>
     where
         Fut: Future<Output = StoreResult<T>>,
@@ -69,32 +69,33 @@ impl Checkpoint {
 
     pub(super) fn read_metadata(&self, text: &[u8]) -> Result<QueryMetadata> {
         entry::read_metadata(text).map_err(|reason| match reason {
-            Unreadable::Newer(_) => self.broken(format!("metadata {reason}; {NEWER_PROGRAM}")),
+            Unreadable::Newer(_) | Unreadable::UnknownOperator { .. } => {
+                self.broken(format!("metadata {reason}; {NEWER_PROGRAM}"))
+            }
             Unreadable::Foreign(_) => self.broken(format!(
                 "metadata {reason}; restore it from a copy, or {BEGIN_ANEW}"
             )),
         })
     }
 
-    /// A planned batch of nobody knows what.
+    /// Batches exist, and the metadata does not.
     pub(super) fn without_metadata(&self, batch: BatchId) -> Error {
         let there = self.committer.object(Log::Offsets, batch);
         self.broken(format!(
-            "metadata is missing, and {there} is there; restore metadata from a copy, or {BEGIN_ANEW}"
+            "metadata is missing, and {there} exists; restore metadata from a copy, or {BEGIN_ANEW}"
         ))
     }
 
-    /// An entry without the one that goes before it.
+    /// An entry exists without the one that has to precede it.
     pub(super) fn missing(&self, missing: (Log, BatchId), there: (Log, BatchId)) -> Error {
         let object = |(log, batch)| self.committer.object(log, batch);
         let (missing, there) = (object(missing), object(there));
         self.broken(format!(
-            "{missing} is missing, and {there} is there; restore {missing} from a copy, or \
-             {BEGIN_ANEW}"
+            "{missing} is missing, and {there} exists; restore {missing} from a copy, or {BEGIN_ANEW}"
         ))
     }
 
-    /// Refuses an entry that is not the one its name says.
+    /// Refuses an entry whose batch is not the one in its name.
     pub(super) fn expect_batch(&self, log: Log, batch: BatchId, inside: BatchId) -> Result<()> {
         if batch == inside {
             return Ok(());
@@ -105,20 +106,20 @@ impl Checkpoint {
 
     pub(super) fn unreadable(&self, log: Log, batch: BatchId, reason: &Unreadable) -> Error {
         let object = self.committer.object(log, batch);
-        if let Unreadable::Newer(_) = reason {
+        if !matches!(reason, Unreadable::Foreign(_)) {
             return self.broken(format!("{object} {reason}; {NEWER_PROGRAM}"));
         }
         let commit = self.committer.object(Log::Commits, batch);
         let remove = match log {
             Log::Offsets => format!(
-                "remove it and {commit}, knowing that batch {batch} is then planned anew and what \
-                 it wrote may be written again"
+                "remove it and {commit}; batch {batch} is then planned again, and its rows may be written \
+                 again"
             ),
             Log::Commits => {
                 let next = self.committer.object(Log::Offsets, batch.next());
                 format!(
-                    "remove it, and {next} where that is there, knowing that batch {batch} then runs \
-                     again and what it wrote is written again"
+                    "remove it, and {next} if it exists; batch {batch} then runs again, and its rows are \
+                     written again"
                 )
             }
         };
@@ -136,9 +137,9 @@ impl Checkpoint {
         Error::new(
             ErrorKind::Fenced,
             format!(
-                "checkpoint '{location}': this start of the query (epoch {own}, run {}) was taken \
-                 over by epoch {newer}{by}; let that one run, or stop it and start this again; a \
-                 second query needs a checkpoint location of its own",
+                "checkpoint '{location}': this run of the query (epoch {own}, run {}) was taken over by epoch {newer}{by}; let \
+                 that run go on, or stop it and start this one again; a second query needs its own \
+                 checkpoint location",
                 self.run
             ),
         )

@@ -1,4 +1,4 @@
-//! What the query of a log is, and whether a batch is one of it.
+//! The query that a log belongs to: its metadata, its current statement, and its sources.
 
 use super::super::committer::{Log, Put};
 use super::super::entry::{self, Unreadable};
@@ -8,16 +8,17 @@ use crate::error::Result;
 use crate::model::{Batch, StreamName};
 
 impl Checkpoint {
-    /// What the query is; `None` before it was created.
+    /// The metadata of the query; `None` before it was created.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) when it cannot be read, or is gone while batches are there.
+    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where it is unreadable, or missing although
+    /// batches exist.
     pub(crate) async fn metadata(&self) -> Result<Option<QueryMetadata>> {
         let mut found = self.retrying(|| self.committer.metadata()).await?;
         if found.is_none()
             && let Some(batch) = self.batches(Log::Offsets).await?.pop()
         {
-            // Another start may have made both since the first look.
+            // Another run may have created both since the first read.
             found = self.retrying(|| self.committer.metadata()).await?;
             if found.is_none() {
                 return Err(self.without_metadata(batch));
@@ -26,7 +27,7 @@ impl Checkpoint {
         found.map(|text| self.read_metadata(&text)).transpose()
     }
 
-    /// Creates the query, and gives the one that stands: somebody may have been faster.
+    /// Creates the metadata. If another run created it first, returns theirs.
     pub(crate) async fn create_metadata(&self, metadata: &QueryMetadata) -> Result<QueryMetadata> {
         let entry = entry::metadata(metadata)?;
         let put = || self.committer.create_metadata(entry.clone());
@@ -37,10 +38,11 @@ impl Checkpoint {
         }
     }
 
-    /// What the newest start that planned a batch ran, where that is not what the query was created with.
+    /// The statement and sink of the run that planned the newest batch, where they are not those the query was
+    /// created with.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where its entry cannot be read.
+    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where the entry is unreadable.
     pub(crate) async fn runs_since(&self) -> Result<Option<QueryText>> {
         let Some(batch) = self.batches(Log::Offsets).await?.pop() else {
             return Ok(None);
@@ -56,12 +58,12 @@ impl Checkpoint {
         Ok(writer.runs)
     }
 
-    /// Has each entry of `offsets` say that `runs` is what the query runs now.
+    /// Records `runs` as the current statement and sink in every later entry of `offsets`.
     pub(crate) fn set_runs(&mut self, runs: QueryText) {
         self.runs = Some(runs);
     }
 
-    /// Refuses a batch that reads other streams than the query of `metadata`.
+    /// Refuses a batch whose streams are not those of `metadata`.
     ///
     /// # Errors
     /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) with the streams of both.
@@ -72,7 +74,7 @@ impl Checkpoint {
             return Ok(());
         }
         let reason = format!(
-            "is not of this query: it reads {}, expected {}",
+            "belongs to another query: it reads {}, expected {}",
             listed(read),
             listed(sources)
         );

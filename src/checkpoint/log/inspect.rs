@@ -1,4 +1,4 @@
-//! A look at a log from outside: what its batches have left, while its query may go on.
+//! Reads a log from outside, while its query may be running: used by `read_state`.
 
 use std::fmt;
 
@@ -9,19 +9,18 @@ use crate::error::{Error, Result};
 use crate::model::{BatchId, Committed};
 
 impl Checkpoint {
-    /// What `batch` has left, or the newest committed one, and which that is. Nothing is written, and
-    /// nothing is taken over.
+    /// The commit of `batch`, or of the newest committed batch. Writes nothing and takes no epoch.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) where no batch is committed, or this one is not,
-    /// or not any more; [`Checkpoint`](crate::ErrorKind::Checkpoint) where its entry cannot be read.
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) where no batch is committed, or this one is not
+    /// committed or was purged; [`Checkpoint`](crate::ErrorKind::Checkpoint) where its entry is unreadable.
     pub(crate) async fn inspect(&self, batch: Option<BatchId>) -> Result<(BatchId, Committed)> {
         let committed = self.batches(Log::Commits).await?;
         let (Some(oldest), Some(newest)) = (committed.first(), committed.last()) else {
             return Err(self.wrong(
                 "no batch of a streaming query is committed here: expected a checkpoint location with \
-                 its folder 'commits'; a log in DynamoDB, or at another 'kinesis.metadataPath', is not \
-                 found from here",
+                 a folder 'commits'; logs in DynamoDB or at a 'kinesis.metadataPath' cannot be read by \
+                 location",
             ));
         };
         let batch = batch.unwrap_or(*newest);
@@ -30,8 +29,8 @@ impl Checkpoint {
             .await?;
         let Some(entry) = entry else {
             return Err(self.wrong(format!(
-                "batch {batch} is not in the log: expected one from {oldest} to {newest} (how many \
-                 stay is option 'kinesis.minBatchesToRetain')"
+                "batch {batch} is not in the log: expected one from {oldest} to {newest} (option \
+                 'kinesis.minBatchesToRetain' sets how many are retained)"
             )));
         };
         let (inside, left, _) = entry::read_commit(&entry)

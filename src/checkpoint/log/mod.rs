@@ -1,10 +1,11 @@
-//! The log of one query, typed: what is written, what is read back, and who may write.
+//! [`Checkpoint`]: the typed log of one query. Plans and commits batches, recovers, and fences older runs.
 
 mod errors;
 mod identity;
 mod inspect;
 mod purge;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -18,51 +19,51 @@ use crate::model::{Batch, BatchId, Committed, Epoch, RetryPolicy, UnixMillis};
 
 pub(super) use self::errors::retrying;
 
-/// An entry of more shards is written, and one of more bytes read, on a thread that may block: either takes
-/// about a millisecond.
+/// Entries of more shards are written, and larger ones read, on a blocking thread: either takes about a
+/// millisecond.
 const MANY_SHARDS: usize = 1_000;
 const LARGE_ENTRY_BYTES: usize = 256 << 10;
 
-/// The log of one query over a committer.
+/// The log of one query, kept by a committer.
 pub(crate) struct Checkpoint {
     committer: Arc<dyn OffsetCommitter>,
     retry: RetryPolicy,
-    /// Newest committed batches that a purge leaves; at least 1.
+    /// How many of the newest committed batches a purge keeps; at least 1.
     retained: u64,
     random: Mutex<fastrand::Rng>,
-    /// `None` before [`take_over`](Self::take_over).
+    /// `None` until [`take_over`](Self::take_over).
     epoch: Option<Epoch>,
     run: String,
-    /// What this start runs, where that is not what the query was created with.
+    /// The statement and sink of this run, where they are not those the query was created with.
     runs: Option<QueryText>,
-    /// The first batch that a purge has not deleted yet.
+    /// The oldest batch that no purge has deleted.
     oldest: Arc<AtomicU64>,
 }
 
-/// Where a query was left.
+/// The state in which an earlier run left a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Recovered {
     /// The newest batch that was planned.
     pub(crate) batch: Batch,
-    /// Whether it is done; it is to run again otherwise, as it was planned.
+    /// Whether it is committed; if not, it runs again as planned.
     pub(crate) committed: bool,
-    /// What the newest committed batch has left: this one, or the one before it.
+    /// What the newest committed batch left: this one, or the one before it.
     pub(crate) before: Committed,
 }
 
-/// What became of an entry that was to be logged.
+/// The outcome of writing an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Logged {
-    /// It is there and will outlive a crash.
+    /// The entry is written and durable.
     Done,
-    /// Another entry stands in its place, of an older start that was still at it, or of this one:
-    /// the caller takes over anew and goes on from that.
+    /// An older run that was still writing, or this one, wrote another entry for the batch: the caller takes over
+    /// again and resumes from that entry.
     Taken,
 }
 
 impl Checkpoint {
-    /// Keeps the `min_batches_to_retain` newest committed batches, sends failed requests again by
-    /// `retry`, and spreads the waits by `random`.
+    /// Retains the `min_batches_to_retain` newest committed batches, and retries failed requests by `retry` with
+    /// jitter from `random`.
     pub(crate) fn new(
         committer: Arc<dyn OffsetCommitter>,
         retry: RetryPolicy,
@@ -81,17 +82,17 @@ impl Checkpoint {
         }
     }
 
-    /// Where it is, for messages.
+    /// The location, for messages.
     pub(crate) fn location(&self) -> String {
         self.committer.location()
     }
 
-    /// Takes the next epoch, which fences all writers before, and reads where the query was left;
-    /// `None` when it has planned no batch yet.
+    /// Takes the next epoch, which fences all earlier runs, and reads the state in which they left the query;
+    /// `None` where no batch was planned yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) when the log does not fit together, naming the object;
-    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) when somebody took over right behind.
+    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where the log is inconsistent, with the object;
+    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) where another run takes over at the same time.
     pub(crate) async fn take_over(&mut self) -> Result<Option<Recovered>> {
         let above = self.newest_epoch().await?;
         let own = self.retrying(|| self.committer.take_epoch(above)).await?;
@@ -101,7 +102,7 @@ impl Checkpoint {
         let newest = match self.newest(&planned, &committed) {
             Ok(newest) => newest,
             Err(misfit) => {
-                // A newer start at work between the two listings makes them differ, too.
+                // Listings also differ when a newer run writes between them.
                 self.judge_last(Log::Commits, &committed).await?;
                 self.judge_last(Log::Offsets, &planned).await?;
                 return Err(misfit);
@@ -127,7 +128,7 @@ impl Checkpoint {
         }))
     }
 
-    /// What a committed batch has left.
+    /// What a committed batch left for the next one.
     async fn left_by(&self, batch: BatchId) -> Result<Committed> {
         let (inside, left, writer) = self.read(Log::Commits, batch, entry::read_commit).await?;
         self.expect_batch(Log::Commits, batch, inside)?;
@@ -135,10 +136,10 @@ impl Checkpoint {
         Ok(left)
     }
 
-    /// Writes what `batch` reads; from then on it is run with that and nothing else.
+    /// Writes the plan of `batch`; from then on the batch runs with exactly these ranges.
     ///
     /// # Errors
-    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) when a newer start of the query writes here.
+    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) where a newer run of the query has taken over.
     pub(crate) async fn log_offsets(&self, batch: &Batch) -> Result<Logged> {
         let writer = self.writer()?;
         let shards: usize = batch.sources.iter().map(|source| source.shards.len()).sum();
@@ -152,10 +153,10 @@ impl Checkpoint {
         self.put(Log::Offsets, batch.id, entry).await
     }
 
-    /// Writes that `batch` was done at `time` and what it has left for the next one.
+    /// Commits `batch` at `time`, with what it leaves for the next one.
     ///
     /// # Errors
-    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) when a newer start of the query writes here.
+    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) where a newer run of the query has taken over.
     pub(crate) async fn log_commit(
         &self,
         batch: BatchId,
@@ -163,7 +164,13 @@ impl Checkpoint {
         left: &Committed,
     ) -> Result<Logged> {
         let writer = self.writer()?;
-        let shards: usize = left.event_times.iter().map(|source| source.len()).sum();
+        let shards: usize = left
+            .operators
+            .iter()
+            .flat_map(|operator| &operator.inputs)
+            .flat_map(|input| &input.event_times)
+            .map(BTreeMap::len)
+            .sum();
         let entry = match shards > MANY_SHARDS {
             true => {
                 let left = left.clone();
@@ -176,7 +183,7 @@ impl Checkpoint {
 
     fn writer(&self) -> Result<Writer> {
         let epoch = self.epoch.ok_or_else(|| {
-            Error::internal("a checkpoint entry was to be written before an epoch was taken")
+            Error::internal("a checkpoint entry is written before an epoch is taken")
         })?;
         Ok(Writer {
             epoch,
@@ -191,7 +198,7 @@ impl Checkpoint {
         let found = match self.retrying(put).await? {
             Put::Done => return Ok(Logged::Done),
             Put::Fenced(newer) => return Err(self.fenced(newer, None)),
-            // An earlier try of ours, whose answer was lost.
+            // An earlier try of ours whose response was lost.
             Put::Exists(found) if found == entry => return Ok(Logged::Done),
             Put::Exists(found) => found,
         };
@@ -202,8 +209,8 @@ impl Checkpoint {
         Ok(Logged::Taken)
     }
 
-    /// The newest epoch that the newest entries name. An entry that cannot be read counts for nothing
-    /// here: whoever needs it says so.
+    /// The newest epoch that the newest entries name. Unreadable entries are ignored here; reading them later
+    /// reports them.
     async fn newest_epoch(&self) -> Result<Epoch> {
         let mut newest = Epoch(0);
         for log in [Log::Offsets, Log::Commits] {
@@ -229,11 +236,11 @@ impl Checkpoint {
     ) -> Result<T> {
         let found = self.retrying(|| self.committer.get(log, batch)).await?;
         let Some(found) = found else {
-            // A newer start purges what this one was about to read.
+            // A newer run may have purged the entry.
             self.judge_last(log, &self.batches(log).await?).await?;
             let object = self.committer.object(log, batch);
             return Err(self.broken(format!(
-                "{object} was removed just now; start the query again"
+                "{object} was removed while it was read; start the query again"
             )));
         };
         let entry = match found.len() > LARGE_ENTRY_BYTES {
@@ -243,7 +250,10 @@ impl Checkpoint {
         entry.map_err(|reason| self.unreadable(log, batch, &reason))
     }
 
-    /// The newest planned batch, in logs that fit together.
+    /// The newest planned batch.
+    ///
+    /// # Errors
+    /// The logs are inconsistent: an entry is missing.
     fn newest(&self, planned: &[BatchId], committed: &[BatchId]) -> Result<Option<BatchId>> {
         let unplanned = committed
             .iter()
@@ -258,7 +268,7 @@ impl Checkpoint {
         let Some(before) = newest.0.checked_sub(1).map(BatchId) else {
             return Ok(Some(*newest));
         };
-        // A batch is planned when the one before is done; once done itself, it needs nobody.
+        // A batch is planned once the one before is committed. A committed one may be the oldest that is kept.
         if older.last() != Some(&before) && !(done && older.is_empty()) {
             return Err(self.missing((Log::Offsets, before), (Log::Offsets, *newest)));
         }
@@ -268,7 +278,7 @@ impl Checkpoint {
         Ok(Some(*newest))
     }
 
-    /// Refuses the last of these entries if it is of a start that is newer than this one.
+    /// Refuses the last of these entries if a newer run wrote it.
     async fn judge_last(&self, log: Log, batches: &[BatchId]) -> Result<()> {
         let Some(last) = batches.last() else {
             return Ok(());
@@ -280,7 +290,7 @@ impl Checkpoint {
         }
     }
 
-    /// Refuses an entry of a start that is newer than this one.
+    /// Refuses an entry that a newer run wrote.
     fn judge(&self, log: Log, batch: BatchId, writer: &Writer) -> Result<()> {
         let own = self.writer()?;
         if writer.epoch > own.epoch {
@@ -298,8 +308,12 @@ impl Checkpoint {
     }
 }
 
-/// What `work` gives, on a thread that may block.
+/// Runs `work` on a blocking thread.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::internal(format!("an entry of the log was left: {error}")))
+    done.map_err(|error| {
+        Error::internal(format!(
+            "the task that encodes or reads an entry failed: {error}"
+        ))
+    })
 }

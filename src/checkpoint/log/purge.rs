@@ -1,4 +1,4 @@
-//! What a log needs no more is deleted beside its batches: what does that needs nothing of the [`Checkpoint`].
+//! Deletes old entries while batches run: the futures here do not borrow the [`Checkpoint`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,25 +10,25 @@ use super::errors::retrying;
 use crate::error::Result;
 use crate::model::{BatchId, Committed};
 
-/// Batches that one purge deletes at most: a log that is to shrink a lot does so over many batches.
+/// How many batches one purge deletes at most, so that a lower retention takes effect over many batches.
 const PURGE_STEP: usize = 20;
 
 impl Checkpoint {
-    /// Deletes the entries of batches older than the newest ones that are to be kept, `committed`
-    /// being the newest. What cannot be deleted now is left to the next purge, with a warning.
+    /// Deletes the entries of batches that are not retained, `committed` being the newest batch. Logs a warning
+    /// and leaves the rest to the next purge where a deletion fails.
     pub(crate) fn purge(&self, committed: BatchId) -> impl Future<Output = ()> + Send + use<> {
         let (committer, oldest) = (Arc::clone(&self.committer), Arc::clone(&self.oldest));
-        // A deletion carries no epoch, and needs none: a newer start goes on from the newest batch, and
-        // none is deleted but older ones than a batch that this start has committed itself.
+        // Deletions need no epoch: a newer run resumes from the newest batch, and only batches are deleted that are
+        // older than one that this run itself has committed.
         let first_kept = (committed.0 + 1).saturating_sub(self.retained);
         async move {
             let first = oldest.load(Ordering::Relaxed);
-            // Ascending, and the commit first: a log that is purged half has no gap.
+            // In ascending order, commits first, so that an interrupted purge leaves no gap.
             for batch in (first..first_kept).take(PURGE_STEP).map(BatchId) {
                 for log in [Log::Commits, Log::Offsets] {
                     if let Err(error) = committer.remove(log, batch).await {
                         let object = committer.object(log, batch);
-                        tracing::warn!(%object, %error, "an old checkpoint entry stays for now");
+                        tracing::warn!(%object, %error, "cannot delete an old checkpoint entry; the next purge tries again");
                         return;
                     }
                 }
@@ -37,8 +37,8 @@ impl Checkpoint {
         }
     }
 
-    /// What the oldest batch of the log has left; `None` before one is committed, and where another start
-    /// deletes it just now.
+    /// The commit of the oldest batch of the log; `None` before one is committed, and where another run has just
+    /// deleted it.
     pub(crate) fn oldest_left(
         &self,
     ) -> impl Future<Output = Result<Option<Committed>>> + Send + use<> {

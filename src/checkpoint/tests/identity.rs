@@ -14,7 +14,7 @@ async fn torn_metadata_is_named() {
             "metadata is not what was written there",
         ),
         (
-            "{\"version\": 4}",
+            "{\"version\": 5}",
             "metadata was written by a newer version",
         ),
     ] {
@@ -35,7 +35,7 @@ async fn batches_without_metadata_are_nobodys() {
     let place = written(&[("offsets/0", planned(0))]).await;
     let error = start(place.open(), 1).metadata().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
-    let said = "metadata is missing, and offsets/0 is there; restore metadata";
+    let said = "metadata is missing, and offsets/0 exists; restore metadata";
     assert!(error.to_string().contains(said), "{error}");
 }
 
@@ -66,8 +66,9 @@ async fn a_batch_of_other_streams_is_not_of_the_query() {
     ] {
         let error = query.expect_sources(&of(streams), &metadata).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Checkpoint);
-        let said =
-            format!("offsets/7 is not of this query: {read}, expected stream 'clicks' and 'words'");
+        let said = format!(
+            "offsets/7 belongs to another query: {read}, expected stream 'clicks' and 'words'"
+        );
         assert!(error.to_string().contains(&said), "{error}");
     }
 }

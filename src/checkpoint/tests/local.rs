@@ -18,7 +18,7 @@ async fn files_have_plain_names_and_hold_readable_text() {
         .unwrap();
     let text = fs::read_to_string(place.folder().join("offsets/0")).unwrap();
     let expected = r#"{
-  "version": 3,
+  "version": 4,
   "batch": 0,
   "epoch": 1,
   "run": "RUN",

@@ -208,11 +208,11 @@ async fn a_batch_of_many_shards_is_read_back_as_it_was_written() {
         let id = ShardId::new(format!("shardId-{shard:012}"));
         (id, UnixMillis(shard))
     });
-    let left = Committed {
+    let input = InputProgress {
         watermark: Some(UnixMillis(7)),
         event_times: vec![times.collect()],
-        ..Committed::default()
     };
+    let left = aggregated(input, None);
     let logged = first.log_commit(BatchId(0), UnixMillis(1), &left).await;
     assert_eq!(logged.unwrap(), Logged::Done);
     let mut second = start(place.open(), 2);

@@ -21,6 +21,7 @@ mod purging;
 mod s3;
 mod tampering;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[cfg(feature = "dynamodb")]
@@ -28,9 +29,9 @@ use bytes::Bytes;
 
 use super::*;
 use crate::model::{
-    Batch, BatchId, Committed, Epoch, InitialPositions, Offsets, RetryPolicy, ShardId,
-    ShardPosition, ShardRange, StartingPosition, StreamIdentity, StreamName, StreamRanges,
-    UnixMillis,
+    AGGREGATION, Batch, BatchId, Committed, Epoch, InitialPositions, InputProgress, Offsets,
+    OperatorProgress, RetryPolicy, ShardId, ShardPosition, ShardRange, StartingPosition,
+    StateFiles, StreamIdentity, StreamName, StreamRanges, UnixMillis,
 };
 
 pub(crate) use conformance::skipped;
@@ -73,7 +74,7 @@ fn batch(id: u64, shards: u64) -> Batch {
     Batch {
         id: BatchId(id),
         time: UnixMillis(1_700_000_000_000 + i64::try_from(id).unwrap()),
-        watermark: None,
+        watermarks: BTreeMap::new(),
         sources: vec![StreamRanges {
             stream: StreamName::new("clicks").unwrap(),
             created_at: Some(UnixMillis(1_600_000_000_007)),
@@ -81,6 +82,21 @@ fn batch(id: u64, shards: u64) -> Batch {
             retention: Some(Duration::from_secs(48 * 3_600)),
             shards: ranges.collect(),
         }],
+    }
+}
+
+/// What a batch of a query with GROUP BY leaves.
+fn aggregated(input: InputProgress, files: Option<StateFiles>) -> Committed {
+    let operator = OperatorProgress {
+        id: AGGREGATION.to_owned(),
+        kind: AGGREGATION.to_owned(),
+        schema_version: 1,
+        inputs: vec![input],
+        files,
+    };
+    Committed {
+        last_arrival: None,
+        operators: vec![operator],
     }
 }
 
@@ -103,6 +119,6 @@ fn metadata(id: &str) -> QueryMetadata {
             sink: "KinesisSink[word_counts]".to_owned(),
             statement: Some("INSERT INTO word_counts SELECT * FROM words".to_owned()),
         },
-        state: None,
+        operators: Vec::new(),
     }
 }

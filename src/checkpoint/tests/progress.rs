@@ -5,34 +5,42 @@ use std::collections::BTreeMap;
 use super::super::Log;
 use super::tampering::{done, planned, written};
 use super::*;
+use crate::checkpoint::entry::sealed;
 use crate::error::ErrorKind;
-use crate::model::{SnapshotFiles, StateFiles};
+use crate::model::SnapshotFiles;
 
 /// What a query with GROUP BY leaves behind batch `batch`.
 fn left(batch: u64) -> Committed {
     let time = |millis: i64| UnixMillis(1_700_000_000_000 + millis);
     let shard = |number: u64| ShardId::new(format!("shardId-{number:012}"));
     let names = |kind: &str| vec![format!("{kind}-{batch}-a"), format!("{kind}-{batch}-b")];
-    Committed {
+    let input = InputProgress {
         watermark: Some(time(0)),
         event_times: vec![
             BTreeMap::from([(shard(0), time(7)), (shard(1), UnixMillis(-1))]),
             BTreeMap::new(),
         ],
-        last_arrival: Some(time(3)),
-        state: Some(StateFiles {
-            snapshot: Some(SnapshotFiles {
-                batch: BatchId(batch / 2),
-                parts: names("part"),
-            }),
-            deltas: names("delta"),
+    };
+    let files = StateFiles {
+        snapshot: Some(SnapshotFiles {
+            batch: BatchId(batch / 2),
+            parts: names("part"),
         }),
+        deltas: names("delta"),
+    };
+    Committed {
+        last_arrival: Some(time(3)),
+        ..aggregated(input, Some(files))
     }
+}
+
+fn watermarks(time: UnixMillis) -> BTreeMap<String, Vec<Option<UnixMillis>>> {
+    BTreeMap::from([(AGGREGATION.to_owned(), vec![Some(time)])])
 }
 
 fn watermarked(id: u64) -> Batch {
     Batch {
-        watermark: Some(UnixMillis(1_699_999_999_001)),
+        watermarks: watermarks(UnixMillis(1_699_999_999_001)),
         ..batch(id, 3)
     }
 }
@@ -65,23 +73,42 @@ async fn the_newest_commit_says_what_is_behind_it() {
 
 #[tokio::test]
 async fn a_part_of_it_comes_back_as_that_part() {
-    let all = left(3);
+    let all = left(3).operators.remove(0);
     let some = StateFiles {
         snapshot: None,
-        ..all.state.clone().unwrap()
+        ..all.files.clone().unwrap()
     };
-    let of = |watermark, event_times, state| Committed {
-        watermark,
-        event_times,
+    let of = |watermark, event_times, files| {
+        let input = InputProgress {
+            watermark,
+            event_times,
+        };
+        aggregated(input, files)
+    };
+    // Several operators, an operator with two inputs, and one that is never told of event time.
+    let join = OperatorProgress {
+        id: "join".to_owned(),
+        kind: "interval_join".to_owned(),
+        schema_version: 2,
+        inputs: vec![InputProgress::default(), all.inputs[0].clone()],
+        files: None,
+    };
+    let distinct = OperatorProgress {
+        id: "distinct".to_owned(),
+        inputs: Vec::new(),
+        ..join.clone()
+    };
+    let several = Committed {
         last_arrival: None,
-        state,
+        operators: vec![join, distinct, all.clone()],
     };
     let extremes = [UnixMillis::FIRST, UnixMillis::LAST].map(Some);
     for expected in [
         of(extremes[0], Vec::new(), None),
         of(extremes[1], Vec::new(), None),
-        of(all.watermark, Vec::new(), None),
-        of(None, all.event_times.clone(), None),
+        several,
+        of(all.inputs[0].watermark, Vec::new(), None),
+        of(None, all.inputs[0].event_times.clone(), None),
         of(None, Vec::new(), Some(some)),
         of(None, Vec::new(), Some(StateFiles::default())),
     ] {
@@ -92,7 +119,7 @@ async fn a_part_of_it_comes_back_as_that_part() {
         let logged = query.log_commit(BatchId(0), UnixMillis(1), &expected).await;
         assert_eq!(logged.unwrap(), Logged::Done);
         let entry = text(&place, Log::Commits, 0).await;
-        assert!(entry.starts_with("{\n  \"version\": 3,\n"), "{entry}");
+        assert!(entry.starts_with("{\n  \"version\": 4,\n"), "{entry}");
         let found = query.take_over().await.unwrap().unwrap();
         assert_eq!(found.before, expected);
     }
@@ -104,16 +131,12 @@ async fn a_query_without_state_writes_nothing_of_it() {
     let mut query = start(place.open(), 1);
     query.take_over().await.unwrap();
     query.log_offsets(&batch(7, 2)).await.unwrap();
-    // Sources without an event time are nothing to be kept.
-    let nothing = Committed {
-        event_times: vec![BTreeMap::new()],
-        ..Committed::default()
-    };
+    let nothing = Committed::default();
     let logged = query.log_commit(BatchId(7), UnixMillis(1), &nothing).await;
     assert_eq!(logged.unwrap(), Logged::Done);
     let run = format!("{:016x}", fastrand::Rng::with_seed(1).u64(..));
     let head = format!(
-        "{{\n  \"version\": 3,\n  \"batch\": 7,\n  \"epoch\": 1,\n  \"run\": \"{run}\",\n  \"time\": "
+        "{{\n  \"version\": 4,\n  \"batch\": 7,\n  \"epoch\": 1,\n  \"run\": \"{run}\",\n  \"time\": "
     );
     let done = text(&place, Log::Commits, 7).await;
     let time = format!("{head}\"1970-01-01T00:00:00.001Z\",\n  \"checksum\": \"");
@@ -125,7 +148,7 @@ async fn a_query_without_state_writes_nothing_of_it() {
     query.create_metadata(&metadata("a")).await.unwrap();
     let made = place.open().metadata().await.unwrap().unwrap();
     let made = String::from_utf8(made.to_vec()).unwrap();
-    assert!(made.starts_with("{\n  \"version\": 3,\n"), "{made}");
+    assert!(made.starts_with("{\n  \"version\": 4,\n"), "{made}");
     let end = "\"sink\": \"KinesisSink[word_counts]\",\n  \"statement\": \"INSERT INTO word_counts \
                SELECT * FROM words\",\n  \"checksum\": \"";
     assert!(made.contains(end), "{made}");
@@ -142,9 +165,12 @@ async fn entries_with_a_watermark_are_readable() {
     let planned = text(&place, Log::Offsets, 0).await;
     let done = text(&place, Log::Commits, 0).await;
     for (entry, part) in [
-        (&planned, "\"version\": 3"),
-        (&planned, "\"watermark\": \"2023-11-14T22:13:19.001Z\""),
-        (&done, "\"version\": 3"),
+        (&planned, "\"version\": 4"),
+        (
+            &planned,
+            "\"aggregation\": [\n      \"2023-11-14T22:13:19.001Z\"",
+        ),
+        (&done, "\"version\": 4"),
         (&done, "\"watermark\": \"2023-11-14T22:13:20.000Z\""),
         (
             &done,
@@ -166,20 +192,58 @@ async fn what_the_state_of_a_query_is_of_comes_back() {
         let place = Place::memory();
         let query = start(place.open(), 1);
         let made = QueryMetadata {
-            state: Some(StateMetadata {
-                origin: Some("0cc1".to_owned()),
-                event_time_origin: None,
-                group_by: vec!["word".to_owned()],
-                aggregates: vec!["count(*)".to_owned(), "sum(n)".to_owned()],
-                event_time,
-            }),
+            operators: vec![OperatorMetadata {
+                id: AGGREGATION.to_owned(),
+                description: OperatorDescription::Aggregation(AggregationMetadata {
+                    origin: Some("0cc1".to_owned()),
+                    event_time_origin: None,
+                    group_by: vec!["word".to_owned()],
+                    aggregates: vec!["count(*)".to_owned(), "sum(n)".to_owned()],
+                    event_time,
+                }),
+            }],
             ..metadata("a")
         };
         assert_eq!(query.create_metadata(&made).await.unwrap(), made);
         assert_eq!(query.metadata().await.unwrap(), Some(made));
         let text = place.open().metadata().await.unwrap().unwrap();
-        assert!(text.starts_with(b"{\n  \"version\": 3,\n"));
+        assert!(text.starts_with(b"{\n  \"version\": 4,\n"));
     }
+}
+
+#[tokio::test]
+async fn an_operator_of_an_unknown_kind_is_refused_by_name() {
+    let place = Place::memory();
+    let made = metadata("a");
+    start(place.open(), 1).create_metadata(&made).await.unwrap();
+    let text = place.open().metadata().await.unwrap().unwrap();
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    let (members, _) = text.split_once(",\n  \"checksum\"").unwrap();
+    let operator = r#"{"id": "join", "kind": "interval_join", "description": {"keys": []}}"#;
+    let entry = sealed(format!("{members},\n  \"operators\": [{operator}]\n}}").as_bytes());
+    let entry = String::from_utf8(entry.unwrap()).unwrap();
+    let place = written(&[("metadata", entry)]).await;
+    let error = start(place.open(), 1).metadata().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
+    for part in [
+        "operator 'join' of kind 'interval_join'",
+        "run the query with that version",
+    ] {
+        assert!(error.to_string().contains(part), "{part}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn members_of_the_one_state_are_refused_beside_operators() {
+    let state = "\n  \"state\": {\"deltas\": []}";
+    let entry = done(0).replace("\"version\": 1", "\"version\": 4");
+    let members = entry.trim_end_matches('}');
+    let entry = sealed(format!("{members},{state}\n}}").as_bytes()).unwrap();
+    let entry = String::from_utf8(entry).unwrap();
+    let place = written(&[("offsets/0", planned(0)), ("commits/0", entry)]).await;
+    let error = start(place.open(), 1).take_over().await.unwrap_err();
+    let expected = "unknown field `state` in an entry of version 4";
+    assert!(error.to_string().contains(expected), "{error}");
 }
 
 #[tokio::test]
@@ -195,13 +259,13 @@ async fn what_was_left_is_not_guessed_at() {
             "unknown field `watermark` in an entry of version 1",
         ),
         (
-            with(mark).replace("\"version\": 2", "\"version\": 4"),
+            with(mark).replace("\"version\": 2", "\"version\": 5"),
             "commits/0 was written by a newer version",
         ),
         (with("\"watermark\": 5"), "invalid type"),
         (
             with("\"watermark\": \"2026-01-01\""),
-            "'2026-01-01' is no time",
+            "'2026-01-01' is not a time",
         ),
         (with("\"watermarks\": []"), "unknown field `watermarks`"),
         (with("\"event_times\": {}"), "invalid type"),
@@ -245,8 +309,7 @@ async fn the_way_out_of_an_unreadable_commit_names_the_batch_behind_it() {
     ])
     .await;
     let error = start(place.open(), 1).take_over().await.unwrap_err();
-    let said =
-        "or remove it, and offsets/1 where that is there, knowing that batch 0 then runs again";
+    let said = "or remove it, and offsets/1 if it exists; batch 0 then runs again";
     assert!(error.to_string().contains(said), "{error}");
     for (log, batch) in [(Log::Commits, 0), (Log::Offsets, 1)] {
         place.open().remove(log, BatchId(batch)).await.unwrap();
@@ -296,6 +359,6 @@ async fn a_commit_that_is_removed_while_it_is_read_is_told() {
     let query = forgetful(&place, BEFORE_COMMIT);
     let error = start(query, 1).take_over().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
-    let said = "commits/0 was removed just now; start the query again";
+    let said = "commits/0 was removed while it was read; start the query again";
     assert!(error.to_string().contains(said), "{error}");
 }

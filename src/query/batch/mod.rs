@@ -107,7 +107,8 @@ impl BatchExecutor {
     ) -> PlannedBatch {
         let state = self.state.as_mut();
         PlannedBatch::cut(sources, id, times, |coverage| {
-            state.and_then(|state| state.advance_watermark(coverage))
+            let watermarks = state.map(|state| state.advance_watermark(coverage));
+            watermarks.unwrap_or_default()
         })
     }
 
@@ -252,7 +253,7 @@ impl BatchExecutor {
     ) {
         let batch = &planned.batch;
         if let Some(state) = &mut self.state {
-            state.committed(batch, left);
+            state.committed(batch, &left);
         }
         sources.committed(batch);
         self.reach(Step::BuffersDropped, batch.id).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::read_numbers::number_reads;
-use crate::model::{Batch, BatchId, StreamRanges, UnixMillis};
+use crate::model::{Batch, BatchId, OperatorWatermarks, StreamRanges, UnixMillis};
 use crate::query::sources::Sources;
 use crate::source::BatchReads;
 use crate::source::streaming::Coverage;
@@ -31,13 +31,13 @@ pub(in crate::query) struct PlannedBatch {
 }
 
 impl PlannedBatch {
-    /// Cuts a batch from the buffers at `now`. `watermark` gives the watermark of the batch from how far the
+    /// Cuts a batch from the buffers at `now`. `watermarks` gives the watermarks of the batch from how far the
     /// batches before it have come in each source.
     pub(in crate::query) fn cut(
         sources: &Sources,
         id: BatchId,
         times: BatchTimes,
-        watermark: impl FnOnce(&[Coverage]) -> Option<UnixMillis>,
+        watermarks: impl FnOnce(&[Coverage]) -> OperatorWatermarks,
     ) -> Self {
         let fired_at = Instant::now();
         let (mut ranges, mut reads, mut coverage) = (Vec::new(), Vec::new(), Vec::new());
@@ -51,7 +51,7 @@ impl PlannedBatch {
                 id,
                 // Time never goes back from batch to batch, whatever the clock of the machine does.
                 time: times.now.max(times.not_before),
-                watermark: watermark(&coverage),
+                watermarks: watermarks(&coverage),
                 sources: ranges,
             },
             reads: number_reads(reads),

@@ -4,13 +4,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::read_numbers::shards_by_number;
-use crate::error::{Result, from_datafusion};
-use crate::model::{Batch, BatchId, Committed, UnixMillis};
+use crate::error::{Error, ErrorKind, Result, from_datafusion};
+use crate::model::{
+    AGGREGATION, Batch, BatchId, Committed, InputProgress, OperatorProgress, OperatorWatermarks,
+    UnixMillis,
+};
 use crate::query::events::{EventTimeProgress, StateOperatorProgress};
 use crate::source::BatchReads;
 use crate::source::streaming::Coverage;
 use crate::source::watermark::{Watermarks, read_to};
-use crate::state::{StateBatch, StateDirectory, StatePurger, StateStore};
+use crate::state::{
+    AGGREGATION_SCHEMA_VERSION, BatchWatermarks, StateBatch, StateDirectory, StatePurger,
+    StateStore,
+};
 
 /// The groups of an aggregation and its watermark, kept between batches.
 #[derive(Debug)]
@@ -23,8 +29,8 @@ pub(in crate::query) struct AggregationState {
     /// After how long without a record the watermark follows the clock; `None` if it never does.
     idle_timeout: Option<Duration>,
     watermarks: Option<Watermarks>,
-    /// What the newest committed batch left for the next one.
-    before: Committed,
+    /// The event time of the newest committed batch.
+    before: InputProgress,
     /// The batch before which all state files are deleted.
     purged_before: Arc<Mutex<Option<BatchId>>>,
 }
@@ -51,7 +57,7 @@ impl AggregationState {
             delay,
             idle_timeout,
             watermarks: None,
-            before: Committed::default(),
+            before: InputProgress::default(),
             purged_before: Arc::default(),
         }
     }
@@ -67,11 +73,15 @@ impl AggregationState {
         sources: usize,
         last_arrival: Option<UnixMillis>,
     ) -> Result<()> {
+        let operator = only_aggregation(before)?;
+        let input = operator.and_then(|operator| operator.inputs.first());
+        let before = input.cloned().unwrap_or_default();
         self.store.clear();
         if let Some(directory) = &mut self.directory {
             let began = tokio::time::Instant::now();
             // If nothing is committed, files that this start has written so far are void, too.
-            let files = before.state.clone().unwrap_or_default();
+            let files = operator.and_then(|operator| operator.files.clone());
+            let files = files.unwrap_or_default();
             directory.restore(files, &self.store).await?;
             tracing::info!(
                 groups = self.store.len(), bytes = self.store.bytes(), took = ?began.elapsed(),
@@ -82,20 +92,23 @@ impl AggregationState {
             self.store.close(watermark).map_err(from_datafusion)?;
         }
         self.watermarks = self.delay.map(|delay| {
-            Watermarks::new(delay, before, sources)
+            Watermarks::new(delay, &before, sources)
                 .with_idle_timeout(self.idle_timeout, last_arrival)
         });
-        self.before = before.clone();
+        self.before = before;
         Ok(())
     }
 
-    /// The watermark of a batch that is planned now, given how far the batches before it have come in each
-    /// source.
+    /// The watermarks of a batch that is planned now, by operator and input, given how far the batches before
+    /// it have come in each source.
     pub(in crate::query) fn advance_watermark(
         &mut self,
         before: &[Coverage],
-    ) -> Option<UnixMillis> {
-        self.watermarks.as_mut()?.advance(before)
+    ) -> OperatorWatermarks {
+        let watermarks = self.watermarks.as_mut();
+        let watermark = watermarks.and_then(|watermarks| watermarks.advance(before));
+        let watermark = watermark.map(|time| (AGGREGATION.to_owned(), vec![Some(time)]));
+        watermark.into_iter().collect()
     }
 
     /// Whether time alone may close groups, without any record: the watermark follows the clock.
@@ -134,8 +147,12 @@ impl AggregationState {
     pub(super) fn begin(&self, batch: &Batch, reads: &[Arc<BatchReads>]) -> Arc<StateBatch> {
         let reads = reads.iter().any(|reads| !reads.reads.is_empty());
         let store = Arc::clone(&self.store);
-        let before = self.before.watermark;
-        Arc::new(StateBatch::new(store, batch.watermark, before, reads))
+        let times = BatchWatermarks {
+            watermark: batch.watermark(AGGREGATION, 0),
+            previous_watermark: self.before.watermark,
+            has_rows: reads,
+        };
+        Arc::new(StateBatch::new(store, times))
     }
 
     /// Writes the changes that `batch` made to the state.
@@ -147,6 +164,7 @@ impl AggregationState {
     ) -> Result<SavedState> {
         let began = tokio::time::Instant::now();
         let changes = changes.finish();
+        let watermark = batch.watermark(AGGREGATION, 0);
         let (mut event_times, mut last_arrival) = (Vec::new(), None);
         if let Some(watermarks) = &mut self.watermarks {
             let shards = shards_by_number(reads);
@@ -156,11 +174,11 @@ impl AggregationState {
                 }
             }
             // A rerun has the watermark of the first run.
-            watermarks.replayed(batch.watermark);
+            watermarks.replayed(watermark);
             event_times = watermarks.event_times();
             last_arrival = watermarks.last_arrival();
         }
-        let state = match &mut self.directory {
+        let files = match &mut self.directory {
             Some(directory) => {
                 let store = &self.store;
                 Some(directory.write(batch.id, &changes.changed, store).await?)
@@ -170,10 +188,21 @@ impl AggregationState {
         let latest = changes.event_times.values().max().copied();
         Ok(SavedState {
             left: Committed {
-                watermark: batch.watermark,
-                event_times,
                 last_arrival,
-                state,
+                operators: vec![OperatorProgress {
+                    id: AGGREGATION.to_owned(),
+                    kind: AGGREGATION.to_owned(),
+                    schema_version: AGGREGATION_SCHEMA_VERSION,
+                    inputs: self
+                        .delay
+                        .map(|_| InputProgress {
+                            watermark,
+                            event_times,
+                        })
+                        .into_iter()
+                        .collect(),
+                    files,
+                }],
             },
             operator: StateOperatorProgress {
                 rows_total: self.store.len() as u64,
@@ -191,14 +220,16 @@ impl AggregationState {
             event_time: self.delay.map(|_| EventTimeProgress {
                 min: changes.least,
                 max: latest,
-                watermark: batch.watermark,
+                watermark,
             }),
         })
     }
 
     /// `batch` is committed and has left `left`.
-    pub(super) fn committed(&mut self, batch: &Batch, left: Committed) {
-        self.before = left;
+    pub(super) fn committed(&mut self, batch: &Batch, left: &Committed) {
+        let operator = left.operator(AGGREGATION);
+        let input = operator.and_then(|operator| operator.inputs.first());
+        self.before = input.cloned().unwrap_or_default();
         if let Some(directory) = &mut self.directory {
             directory.committed(batch.id, &self.store);
         }
@@ -214,6 +245,39 @@ impl AggregationState {
     }
 }
 
+/// The only operator of the queries that this version runs.
+///
+/// # Errors
+/// [`ErrorKind::Checkpoint`] if the checkpoint has an operator that the query does not have, or state of a newer
+/// version.
+fn only_aggregation(before: &Committed) -> Result<Option<&OperatorProgress>> {
+    for operator in &before.operators {
+        let (id, kind) = (&operator.id, &operator.kind);
+        if id != AGGREGATION || kind != AGGREGATION || operator.inputs.len() > 1 {
+            return Err(Error::new(
+                ErrorKind::Checkpoint,
+                format!(
+                    "the checkpoint holds the state of operator '{id}' ({kind}, {} inputs), which this \
+                     version of the program does not run; run the query with the version that wrote it",
+                    operator.inputs.len()
+                ),
+            ));
+        }
+        if operator.schema_version > AGGREGATION_SCHEMA_VERSION {
+            return Err(Error::new(
+                ErrorKind::Checkpoint,
+                format!(
+                    "the state of operator '{id}' was written by a newer version of this program (state \
+                     version {}, this one reads up to {AGGREGATION_SCHEMA_VERSION}); run the query with \
+                     that version",
+                    operator.schema_version
+                ),
+            ));
+        }
+    }
+    Ok(before.operators.first())
+}
+
 /// Deletes old state files while batches run.
 #[derive(Debug)]
 pub(super) struct StatePurge {
@@ -222,17 +286,20 @@ pub(super) struct StatePurge {
 }
 
 impl StatePurge {
-    /// Deletes the files that no log entry needs: those before the snapshot that the oldest remaining
+    /// Deletes the files that no log entry needs: those before the snapshots that the oldest remaining
     /// commit is based on.
     pub(super) async fn run(self, oldest: &Committed) {
-        let state = oldest.state.as_ref();
-        let snapshot = state.and_then(|state| state.snapshot.as_ref());
+        let snapshots = oldest.operators.iter().map(|operator| {
+            let snapshot = operator.files.as_ref()?.snapshot.as_ref()?;
+            Some(snapshot.batch)
+        });
+        // Operators share a folder, so the operator with the oldest snapshot decides.
+        let first = snapshots.min().flatten();
         let purged_before = || {
             self.purged_before
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        let first = snapshot.map(|snapshot| snapshot.batch);
         let Some(first) = first.filter(|first| Some(*first) > *purged_before()) else {
             return;
         };

@@ -3,10 +3,12 @@
 use tokio::time::Instant;
 
 use super::statement::{is_same_query, refuse_changed, refuse_second};
-use crate::checkpoint::{Checkpoint, QueryMetadata, QueryText, SourceMetadata};
+use crate::checkpoint::{
+    Checkpoint, OperatorDescription, OperatorMetadata, QueryMetadata, QueryText, SourceMetadata,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::StreamSummary;
-use crate::model::{InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
+use crate::model::{AGGREGATION, InitialPositions, StartingPosition, StreamIdentity, UnixMillis};
 use crate::options::MetadataOptions;
 use crate::query::plan::{PlanSource, StreamingPlan};
 use crate::source::resolve_latest;
@@ -77,10 +79,16 @@ async fn identify(
                 created_at: now,
                 sources,
                 runs: check.current.clone(),
-                state: plan
+                operators: plan
                     .aggregation
-                    .as_ref()
-                    .map(|aggregation| aggregation.description.clone()),
+                    .iter()
+                    .map(|aggregation| OperatorMetadata {
+                        id: AGGREGATION.to_owned(),
+                        description: OperatorDescription::Aggregation(
+                            aggregation.description.clone(),
+                        ),
+                    })
+                    .collect(),
             };
             // If another process created it first, use theirs.
             checkpoint.create_metadata(&created).await?
@@ -89,7 +97,7 @@ async fn identify(
     compare_streams(&checkpoint.location(), &metadata, streams)?;
     let state = plan.aggregation.as_ref();
     let state = state.map(|aggregation| (&aggregation.description, &aggregation.name_patterns));
-    expect_same_aggregation(&checkpoint.location(), metadata.state.as_ref(), state)?;
+    expect_same_aggregation(&checkpoint.location(), metadata.aggregation(), state)?;
     Ok(metadata)
 }
 

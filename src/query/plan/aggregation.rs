@@ -12,7 +12,7 @@ use datafusion::logical_expr::logical_plan::{TableScan, TableScanBuilder};
 
 use super::sources::stream_in;
 use super::{PlanSource, StreamingPlan};
-use crate::checkpoint::StateMetadata;
+use crate::checkpoint::AggregationMetadata;
 use crate::error::{Error, Result, from_datafusion};
 use crate::model::OutputMode;
 use crate::sql::StreamingSettings;
@@ -39,7 +39,7 @@ pub(in crate::query) struct AggregationPlan {
     mode: OutputMode,
     closing: Option<ExpiryColumn>,
     /// A description for the checkpoint.
-    pub(in crate::query) description: StateMetadata,
+    pub(in crate::query) description: AggregationMetadata,
     /// The description with patterns for names, so that renaming a column or table is not a change.
     pub(in crate::query) name_patterns: NamePatterns,
     /// Aggregates whose state grows with every row.

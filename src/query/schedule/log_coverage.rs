@@ -180,7 +180,7 @@ mod tests {
         log.logged(&Batch {
             id: BatchId(3),
             time: at(12),
-            watermark: None,
+            watermarks: std::collections::BTreeMap::new(),
             sources: vec![StreamRanges {
                 stream: crate::model::StreamName::new("words").unwrap(),
                 created_at: None,

@@ -42,9 +42,13 @@ impl Sources {
                 if let Some(ranges) = ranges {
                     ranges.shards.clear();
                 }
-                let before = recovered.as_mut().map(|left| &mut left.before.event_times);
-                if let Some(times) = before.and_then(|times| times.get_mut(index)) {
-                    times.clear();
+                let operators = recovered
+                    .iter_mut()
+                    .flat_map(|left| &mut left.before.operators);
+                for input in operators.flat_map(|operator| &mut operator.inputs) {
+                    if let Some(times) = input.event_times.get_mut(index) {
+                        times.clear();
+                    }
                 }
                 oldest_records(now)
             } else if let Some(ranges) = ranges {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::streaming::{Activity, Coverage, ShardActivity};
-use crate::model::{Committed, ShardId, UnixMillis};
+use crate::model::{InputProgress, ShardId, UnixMillis};
 
 /// The event times of a query, shard by shard, and what follows for its watermark.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ struct Count {
 
 impl Watermarks {
     /// Goes on behind what the last batch has left.
-    pub(crate) fn new(delay: Duration, before: &Committed, sources: usize) -> Self {
+    pub(crate) fn new(delay: Duration, before: &InputProgress, sources: usize) -> Self {
         let mut event_times = before.event_times.clone();
         event_times.resize_with(sources, BTreeMap::new);
         Self {

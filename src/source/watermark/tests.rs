@@ -37,10 +37,9 @@ fn coverage(text: &str) -> Coverage {
 
 /// What a start finds that goes on behind `watermarks`.
 fn restarted(watermarks: &Watermarks) -> Watermarks {
-    let before = Committed {
+    let before = InputProgress {
         watermark: watermarks.watermark,
         event_times: watermarks.event_times(),
-        ..Committed::default()
     };
     Watermarks::new(watermarks.delay, &before, watermarks.sources.len())
 }
@@ -48,7 +47,7 @@ fn restarted(watermarks: &Watermarks) -> Watermarks {
 /// Has one batch after another see `shard=time` and be followed by one that is planned where the
 /// shards stand like this; expects that one's watermark, also where every batch is of a new start.
 fn expect(case: &str, steps: &[(&str, &str, Option<i64>)]) {
-    let mut stays = Watermarks::new(DELAY, &Committed::default(), 1);
+    let mut stays = Watermarks::new(DELAY, &InputProgress::default(), 1);
     let mut restarts = stays.clone();
     for (step, (seen, shards, expected)) in steps.iter().enumerate() {
         for watermarks in [&mut stays, &mut restarts] {
@@ -221,7 +220,7 @@ fn a_merged_shard_begins_at_the_least_of_its_parents() {
 
 #[test]
 fn times_of_shards_that_are_over_are_let_go_of_when_the_children_have_them() {
-    let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 2);
+    let mut watermarks = Watermarks::new(DELAY, &InputProgress::default(), 2);
     let mut after = |seen: &[(&str, i64)], shards: &str| -> Vec<(String, i64)> {
         for (shard, time) in seen {
             watermarks.seen(1, &id(shard), UnixMillis(*time));
@@ -252,7 +251,7 @@ fn times_of_shards_that_are_over_are_let_go_of_when_the_children_have_them() {
 
 #[test]
 fn all_shards_of_all_sources_count() {
-    let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 2);
+    let mut watermarks = Watermarks::new(DELAY, &InputProgress::default(), 2);
     watermarks.seen(0, &id("a"), UnixMillis(50));
     watermarks.seen(2, &id("a"), UnixMillis(1));
     let shards = |one: &str, other: &str| [coverage(one), coverage(other)];
@@ -268,10 +267,9 @@ fn all_shards_of_all_sources_count() {
 
 #[test]
 fn a_batch_that_runs_again_has_the_watermark_it_was_planned_with() {
-    let before = Committed {
+    let before = InputProgress {
         watermark: Some(UnixMillis(20)),
         event_times: vec![BTreeMap::from([(id("a"), UnixMillis(30))])],
-        ..Committed::default()
     };
     let mut watermarks = Watermarks::new(DELAY, &before, 1);
     assert_eq!(watermarks.watermark, before.watermark);
@@ -292,11 +290,11 @@ fn times_saturate_where_they_have_no_date() {
         (UnixMillis::FIRST.0, UnixMillis::FIRST),
         (i64::MAX, UnixMillis::LAST.minus(DELAY)),
     ] {
-        let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 1);
+        let mut watermarks = Watermarks::new(DELAY, &InputProgress::default(), 1);
         watermarks.seen(0, &id("a"), UnixMillis(time));
         assert_eq!(watermarks.advance(&[coverage("a:A")]), Some(expected));
     }
-    let mut watermarks = Watermarks::new(Duration::MAX, &Committed::default(), 1);
+    let mut watermarks = Watermarks::new(Duration::MAX, &InputProgress::default(), 1);
     watermarks.seen(0, &id("a"), UnixMillis(50));
     let next = watermarks.advance(&[coverage("a:A")]);
     assert_eq!(next, Some(UnixMillis::FIRST));
@@ -314,7 +312,7 @@ fn read_up_to(read_to: i64, text: &str) -> [Coverage; 1] {
 fn the_watermark_follows_the_clock_once_nothing_has_arrived_for_the_timeout() {
     let timeout = Some(Duration::from_millis(100));
     let mut watermarks =
-        Watermarks::new(DELAY, &Committed::default(), 1).with_idle_timeout(timeout, None);
+        Watermarks::new(DELAY, &InputProgress::default(), 1).with_idle_timeout(timeout, None);
     assert_eq!(watermarks.advance(&read_up_to(9_000, "a:A b:A")), None);
     watermarks.seen(0, &id("a"), UnixMillis(50));
     watermarks.seen(0, &id("b"), UnixMillis(20));
@@ -341,7 +339,7 @@ fn a_shard_that_is_quiet_for_the_timeout_does_not_hold_the_others() {
     for (timeout, expected) in [(Some(100), 70), (Some(101), 40), (None, 40)] {
         let timeout = timeout.map(Duration::from_millis);
         let mut watermarks =
-            Watermarks::new(DELAY, &Committed::default(), 1).with_idle_timeout(timeout, None);
+            Watermarks::new(DELAY, &InputProgress::default(), 1).with_idle_timeout(timeout, None);
         watermarks.seen(0, &id("a"), UnixMillis(50));
         watermarks.seen(0, &id("b"), UnixMillis(80));
         let mut both = coverage("a:A b:A");

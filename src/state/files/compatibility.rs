@@ -1,10 +1,13 @@
 //! Whether a query can resume from a file of its state.
 
+use std::collections::BTreeSet;
+
 use datafusion::DATAFUSION_VERSION;
 use datafusion::arrow::datatypes::Schema;
 
 use super::encoding::Decoded;
-use crate::error::{Error, ErrorKind, Result};
+use super::hash_vectors::hash_vectors;
+use crate::error::{Error, ErrorKind, Result, failure};
 use crate::state::logical::{WAYS_OUT, listed};
 use crate::state::memory::{StateColumns, StateStore, have_same_types};
 
@@ -14,19 +17,9 @@ use crate::state::memory::{StateColumns, StateStore, have_same_types};
 /// # Errors
 /// [`ErrorKind::Checkpoint`].
 pub(crate) fn refuse(place: &str, found: &Decoded, store: &StateStore) -> Result<()> {
-    let (engine, expected) = (&found.engine, store.schema());
+    let expected = store.schema();
     let (before_groups, now_groups) = (&found.groups, store.describe());
-    let minor = |version: &str| version.rsplit_once('.').map(|(minor, _)| minor.to_owned());
-    if minor(engine) != minor(DATAFUSION_VERSION) {
-        return Err(Error::new(
-            ErrorKind::Checkpoint,
-            format!(
-                "{place} was written with DataFusion {engine}, and this program has DataFusion \
-                 {DATAFUSION_VERSION}, whose aggregates may keep their state otherwise: run the query \
-                 with the version it was begun with, or give it a new checkpoint location"
-            ),
-        ));
-    }
+    expect_compatible_engine(place, found)?;
     let columns = |schema: &Schema| -> Vec<String> {
         let fields = schema.fields().iter();
         let column = fields.map(|field| format!("{} {}", field.name(), field.data_type()));
@@ -46,6 +39,52 @@ pub(crate) fn refuse(place: &str, found: &Decoded, store: &StateStore) -> Result
             listed(&now)
         ),
     ))
+}
+
+/// Refuses a file whose states another version of the engine may have made differently: another major version,
+/// one that hashes differently, or another minor version that did not record how it hashes.
+///
+/// # Errors
+/// [`ErrorKind::Checkpoint`].
+fn expect_compatible_engine(place: &str, found: &Decoded) -> Result<()> {
+    let engine = &found.engine;
+    let refused = |what: &str| {
+        Err(Error::new(
+            ErrorKind::Checkpoint,
+            format!(
+                "{place} was written with DataFusion {engine}, and this program has DataFusion \
+                 {DATAFUSION_VERSION}, {what}: run the query with the version it was begun with, or give \
+                 it a new checkpoint location"
+            ),
+        ))
+    };
+    let may_differ = "whose aggregates may keep their state differently";
+    if major(engine) != major(DATAFUSION_VERSION) {
+        return refused(may_differ);
+    }
+    let Some(before) = &found.hashes else {
+        return match minor(engine) == minor(DATAFUSION_VERSION) {
+            true => Ok(()),
+            false => refused(may_differ),
+        };
+    };
+    let groups = found.schema.fields().iter().take(found.groups.groups);
+    let now = hash_vectors(groups).map_err(failure)?;
+    let differs = |of: &&String| before.get(*of) != now.get(*of);
+    let differing: BTreeSet<&String> = before.keys().chain(now.keys()).filter(differs).collect();
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let types: Vec<&str> = differing.into_iter().map(String::as_str).collect();
+    refused(&format!("which hashes {} differently", types.join(", ")))
+}
+
+fn major(version: &str) -> Option<&str> {
+    version.split('.').next()
+}
+
+fn minor(version: &str) -> Option<&str> {
+    version.rsplit_once('.').map(|(minor, _)| minor)
 }
 
 /// Refuses groups of which a watermark has closed some, where the query has none over the same column.
@@ -72,4 +111,69 @@ fn refuse_other_time(
             now.map_or_else(|| "no watermark closes groups".to_owned(), name)
         ),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::datatypes::{DataType, Field};
+
+    use super::*;
+    use crate::state::files::hash_vectors::HashVectors;
+
+    /// A file of groups by a text, written by `engine`, which hashes as `change` leaves it.
+    fn written(engine: &str, change: impl FnOnce(&mut HashVectors)) -> Decoded {
+        let fields = [
+            Field::new("key", DataType::Utf8View, true),
+            Field::new("count", DataType::Int64, true),
+        ];
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        let mut hashes = hash_vectors(schema.fields().iter().take(1)).unwrap();
+        change(&mut hashes);
+        Decoded {
+            schema,
+            groups: StateColumns {
+                groups: 1,
+                ..StateColumns::default()
+            },
+            rows: Vec::new(),
+            engine: engine.to_owned(),
+            hashes: Some(hashes),
+        }
+    }
+
+    #[test]
+    fn a_minor_version_that_hashes_alike_is_accepted() {
+        let major = major(DATAFUSION_VERSION).unwrap();
+        for engine in [DATAFUSION_VERSION, &format!("{major}.99.3")] {
+            expect_compatible_engine("f", &written(engine, |_| {})).unwrap();
+        }
+        let error = expect_compatible_engine("f", &written("1.0.0", |_| {})).unwrap_err();
+        assert!(error.to_string().contains("DataFusion 1.0.0"), "{error}");
+    }
+
+    #[test]
+    fn a_version_that_hashes_differently_is_refused_with_the_types() {
+        let changed = written(DATAFUSION_VERSION, |hashes| {
+            hashes.insert("Utf8View".to_owned(), "0".repeat(16));
+            hashes.remove("sketches");
+        });
+        let error = expect_compatible_engine("f", &changed).unwrap_err();
+        let expected = "which hashes Utf8View, sketches differently";
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+
+    #[test]
+    fn files_without_test_vectors_are_read_by_their_own_minor_version() {
+        let mut found = written(DATAFUSION_VERSION, |_| {});
+        found.hashes = None;
+        expect_compatible_engine("f", &found).unwrap();
+        found.engine = format!("{}.99.0", major(DATAFUSION_VERSION).unwrap());
+        let error = expect_compatible_engine("f", &found).unwrap_err();
+        assert!(
+            error.to_string().contains("may keep their state"),
+            "{error}"
+        );
+    }
 }

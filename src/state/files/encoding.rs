@@ -16,16 +16,20 @@ use datafusion::arrow::ipc::reader::FileReader;
 use datafusion::arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use md5::{Digest, Md5};
 
+use super::hash_vectors::{HashVectors, hash_vectors};
 use crate::model::BatchId;
 use crate::state::memory::StateColumns;
 
-/// The version of what is written.
-const VERSION: &str = "1";
+/// The version of an aggregation's state that is written, and the highest that is read: which columns its
+/// files have, and what they mean.
+pub(crate) const AGGREGATION_SCHEMA_VERSION: u32 = 1;
 
 const VERSION_KEY: &str = "datafusion-kinesis.state";
 /// What the columns mean, as JSON.
 const GROUPS_KEY: &str = "datafusion-kinesis.groups";
 const ENGINE_KEY: &str = "datafusion";
+/// The hash test vectors of the engine, as JSON.
+const HASHES_KEY: &str = "datafusion-kinesis.hashes";
 
 /// `12-<md5>.delta` or `12-<md5>.snapshot`: what batch 12 has changed, or a part of what there was behind
 /// it.
@@ -86,14 +90,22 @@ pub(super) fn encode(
     groups: &StateColumns,
     rows: &[RecordBatch],
 ) -> Result<Bytes, ArrowError> {
-    let groups = serde_json::to_string(groups);
-    let groups = groups.map_err(|error| ArrowError::ExternalError(error.into()))?;
-    let told = HashMap::from([
-        (GROUPS_KEY.to_owned(), groups),
-        (VERSION_KEY.to_owned(), VERSION.to_owned()),
+    let hashes = hash_vectors(schema.fields().iter().take(groups.groups));
+    let hashes = hashes.map_err(|error| ArrowError::ExternalError(error.into()))?;
+    let hashes = serde_json::to_string(&hashes);
+    let hashes = hashes.map_err(|error| ArrowError::ExternalError(error.into()))?;
+    let described = serde_json::to_string(groups);
+    let described = described.map_err(|error| ArrowError::ExternalError(error.into()))?;
+    let metadata = HashMap::from([
+        (HASHES_KEY.to_owned(), hashes),
+        (GROUPS_KEY.to_owned(), described),
+        (
+            VERSION_KEY.to_owned(),
+            AGGREGATION_SCHEMA_VERSION.to_string(),
+        ),
         (ENGINE_KEY.to_owned(), DATAFUSION_VERSION.to_owned()),
     ]);
-    let schema = Arc::new(Schema::clone(schema).with_metadata(told));
+    let schema = Arc::new(Schema::clone(schema).with_metadata(metadata));
     let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD))?;
     let mut writer = FileWriter::try_new_with_options(Vec::new(), &schema, options)?;
     let fields = schema.flattened_fields();
@@ -118,6 +130,8 @@ pub(crate) struct Decoded {
     pub(crate) rows: Vec<RecordBatch>,
     /// The version of DataFusion that wrote it.
     pub(crate) engine: String,
+    /// How that version hashes; `None` in files from before this was recorded.
+    pub(super) hashes: Option<HashVectors>,
 }
 
 impl Decoded {
@@ -162,11 +176,11 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
     let reader = reader.map_err(|error| unreadable(&error))?;
     let schema = reader.schema();
     let told = |key: &str| schema.metadata().get(key).cloned().unwrap_or_default();
-    if told(VERSION_KEY) != VERSION {
+    if told(VERSION_KEY) != AGGREGATION_SCHEMA_VERSION.to_string() {
         let version = told(VERSION_KEY);
         return Err(Unreadable(format!(
             "was written by another version of this program (state version '{version}', this one \
-             reads '{VERSION}'); run the query with that version"
+             reads '{AGGREGATION_SCHEMA_VERSION}'); run the query with that version"
         )));
     }
     let groups = serde_json::from_str(&told(GROUPS_KEY)).ok();
@@ -176,6 +190,7 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
         return Err(Unreadable(reason.to_owned()));
     };
     let engine = told(ENGINE_KEY);
+    let hashes = serde_json::from_str(&told(HASHES_KEY)).ok();
     let plain = Arc::new(Schema::clone(&schema).with_metadata(HashMap::new()));
     let rows = reader.map(|rows| with_columns(rows?, &plain));
     let rows = rows.collect::<Result<_, _>>();
@@ -184,6 +199,7 @@ pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> 
         schema: plain,
         groups,
         engine,
+        hashes,
     })
 }
 

@@ -7,6 +7,8 @@
 mod compatibility;
 mod directory;
 mod encoding;
+mod hash_vectors;
 mod snapshot;
 
 pub(crate) use directory::{StateDirectory, StatePurger};
+pub(crate) use encoding::AGGREGATION_SCHEMA_VERSION;

@@ -15,7 +15,7 @@ use super::compatibility::NamePatterns;
 use super::event_time_node::EventTimeNode;
 use super::row_time::{ExpiryColumn, RowTime, never_closed, row_time};
 use super::streams::Streams;
-use crate::checkpoint::StateMetadata;
+use crate::checkpoint::AggregationMetadata;
 use crate::error::Error;
 use crate::model::OutputMode;
 use crate::source::RowColumn;
@@ -26,7 +26,7 @@ pub(crate) struct Attached {
     pub(crate) plan: LogicalPlan,
     pub(crate) closing: Option<ExpiryColumn>,
     /// What the aggregation is, in words.
-    pub(crate) description: StateMetadata,
+    pub(crate) description: AggregationMetadata,
     /// The same with names left open.
     pub(crate) name_patterns: NamePatterns,
     /// Aggregates whose state grows with each row.
@@ -87,7 +87,7 @@ pub(crate) fn attach(
 /// What is known of an aggregation besides its plan.
 struct Known {
     closing: Option<ExpiryColumn>,
-    description: StateMetadata,
+    description: AggregationMetadata,
     name_patterns: NamePatterns,
 }
 
@@ -124,7 +124,7 @@ fn attached(
     let exprs = || aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
     // The name of a column leaves casts out.
     let text = |expr: &Expr| expr.to_string();
-    let mut description = StateMetadata {
+    let mut description = AggregationMetadata {
         group_by: aggregate.group_expr.iter().map(text).collect(),
         aggregates: aggregate.aggr_expr.iter().map(text).collect(),
         event_time: None,

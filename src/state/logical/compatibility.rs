@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::column_lineage::NamePattern;
-use crate::checkpoint::StateMetadata;
+use crate::checkpoint::AggregationMetadata;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What to do about a query that cannot go on.
@@ -26,8 +26,8 @@ pub(crate) struct NamePatterns {
 /// [`ErrorKind::Checkpoint`].
 pub(crate) fn expect_same_aggregation(
     location: &str,
-    before: Option<&StateMetadata>,
-    now: Option<(&StateMetadata, &NamePatterns)>,
+    before: Option<&AggregationMetadata>,
+    now: Option<(&AggregationMetadata, &NamePatterns)>,
 ) -> Result<()> {
     let goes_on = match (before, now) {
         (None, None) => true,
@@ -38,7 +38,7 @@ pub(crate) fn expect_same_aggregation(
         return Ok(());
     }
     let now = now.map(|(now, _)| now);
-    let lines = |state: Option<&StateMetadata>| match state {
+    let lines = |state: Option<&AggregationMetadata>| match state {
         None => ["no GROUP BY".to_owned(), String::new(), String::new()],
         Some(state) => [
             format!("GROUP BY {}", listed(&state.group_by)),
@@ -66,7 +66,11 @@ pub(crate) fn expect_same_aggregation(
 
 /// Whether a query of `now` can go on with the state of `before`: it is the same up to names, and has a
 /// watermark over the same time if the one before had any.
-fn goes_on(before: &StateMetadata, now: &StateMetadata, name_patterns: &NamePatterns) -> bool {
+fn goes_on(
+    before: &AggregationMetadata,
+    now: &AggregationMetadata,
+    name_patterns: &NamePatterns,
+) -> bool {
     let known = before.origin.is_some();
     let fits = |pattern: &Option<NamePattern>, texts: &[&str]| {
         // Where origins are known, other words are another aggregation.

@@ -12,9 +12,8 @@ use datafusion::common::Result;
 
 use super::columns::StateColumns;
 use super::groups::{ChunkImage, Groups, Layout};
-use crate::model::OutputMode;
+use crate::model::{OutputMode, UnixMillis};
 use crate::sql::windows::HopWindow;
-use crate::state::batch::StateBatch;
 
 /// What the groups of a streaming aggregation are, and which of them a batch gives.
 #[derive(Debug)]
@@ -36,6 +35,26 @@ pub(crate) enum BatchOutput {
     Rows(RecordBatch),
     /// All groups, in the memory of the state.
     All(Vec<ChunkImage>),
+}
+
+/// The event time of a batch, and whether it reads anything.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchWatermarks {
+    /// Event times up to and including it are closed.
+    pub(crate) watermark: Option<UnixMillis>,
+    /// The watermark of the batch before.
+    pub(crate) previous_watermark: Option<UnixMillis>,
+    pub(crate) has_rows: bool,
+}
+
+/// What saving a partition of a batch has come to.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    pub(crate) output: BatchOutput,
+    /// The groups that are new or changed, as they are now.
+    pub(crate) changed: RecordBatch,
+    /// How many groups the watermark has closed.
+    pub(crate) closed: u64,
 }
 
 impl Grouping {
@@ -66,32 +85,35 @@ impl Grouping {
         groups: &mut Groups,
         reduced: &[RecordBatch],
         ahead: Option<RecordBatch>,
-        batch: &StateBatch,
-    ) -> Result<BatchOutput> {
+        batch: &BatchWatermarks,
+    ) -> Result<Saved> {
         let reduced = concat_batches(self.layout.schema(), reduced)?;
         let changed = match self.distinct {
             true => groups.absent(&reduced)?,
             false => reduced,
         };
         groups.put(&changed)?;
-        let given = match ahead {
+        let output = match ahead {
             Some(closing) => BatchOutput::Rows(closing),
             None => self.given(groups, &changed, batch)?,
         };
         let closed = self
             .limit(batch)
             .map_or(Ok(0), |limit| groups.close(limit))?;
-        let mut tally = batch.tally();
-        tally.removed += closed as u64;
-        if changed.num_rows() > 0 {
-            tally.changed.push(changed);
-        }
-        Ok(given)
+        Ok(Saved {
+            output,
+            changed,
+            closed: closed as u64,
+        })
     }
 
     /// What a batch gives before its rows are merged: windows that hop and are closed by its watermark. A
     /// row of it may lie in them and come too late for them, and in time for others of the same pane.
-    pub(crate) fn ahead(&self, groups: &Groups, batch: &StateBatch) -> Result<Option<RecordBatch>> {
+    pub(crate) fn ahead(
+        &self,
+        groups: &Groups,
+        batch: &BatchWatermarks,
+    ) -> Result<Option<RecordBatch>> {
         if self.mode != OutputMode::Append || self.hop.is_none() {
             return Ok(None);
         }
@@ -105,7 +127,7 @@ impl Grouping {
     }
 
     /// What ends here or before is closed.
-    fn limit(&self, batch: &StateBatch) -> Option<i64> {
+    fn limit(&self, batch: &BatchWatermarks) -> Option<i64> {
         let expiry = self.layout.expiry()?;
         let watermark = batch
             .watermark
@@ -117,7 +139,7 @@ impl Grouping {
         &self,
         groups: &Groups,
         changed: &RecordBatch,
-        batch: &StateBatch,
+        batch: &BatchWatermarks,
     ) -> Result<BatchOutput> {
         Ok(match self.mode {
             OutputMode::Complete => BatchOutput::All(groups.image()),
@@ -161,10 +183,10 @@ impl Grouping {
         &self,
         groups: &Groups,
         changed: &RecordBatch,
-        batch: &StateBatch,
+        batch: &BatchWatermarks,
     ) -> Result<RecordBatch> {
         // Without a row nothing has changed, be there a group for all rows or not.
-        if self.layout.groups() == 0 && !batch.reads {
+        if self.layout.groups() == 0 && !batch.has_rows {
             return Ok(changed.slice(0, 0));
         }
         let Some(hop) = &self.hop else {
@@ -189,14 +211,14 @@ impl Grouping {
     }
 
     /// The groups whose event time ends between the watermark before and the one now.
-    fn closing(&self, groups: &Groups, batch: &StateBatch) -> Result<RecordBatch> {
+    fn closing(&self, groups: &Groups, batch: &BatchWatermarks) -> Result<RecordBatch> {
         let (Some(limit), Some(expiry)) = (self.limit(batch), self.layout.expiry()) else {
             return Ok(RecordBatch::new_empty(Arc::clone(self.layout.schema())));
         };
         let Some(hop) = &self.hop else {
             return groups.ending(limit);
         };
-        let before = batch.watermark_before;
+        let before = batch.previous_watermark;
         let before = before.map_or(i64::MIN, |before| expiry.limit(before));
         // The first window of a pane ends that much before the last one.
         let ahead = hop.size() - hop.pane();

@@ -9,7 +9,7 @@ mod store;
 
 pub(crate) use columns::{After, Ends, SessionColumns, StateColumns};
 pub(crate) use expiry::{Expiry, instant, millis};
-pub(crate) use grouping::{BatchOutput, Grouping};
+pub(crate) use grouping::{BatchOutput, BatchWatermarks, Grouping};
 pub(crate) use groups::Layout;
 pub(crate) use schema::{have_same_types, state_schema};
 pub(crate) use store::{StateImage, StateStore};

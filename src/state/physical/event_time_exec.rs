@@ -85,7 +85,7 @@ impl Look {
             |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(&rows)?.into_array(rows.num_rows());
         let times = numbers(&column(&self.time)?)?;
         let shards = column(&self.shard)?;
-        let on_time = match (&self.end, batch.watermark) {
+        let on_time = match (&self.end, batch.times.watermark) {
             (Some(end), watermark) => self.on_time(&times, watermark, || numbers(&column(end)?))?,
             (None, _) => None,
         };

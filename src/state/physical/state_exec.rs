@@ -130,7 +130,9 @@ impl StateExec {
         )?);
         let mut tasks = JoinSet::new();
         for partition in 0..self.partitions() {
-            let ahead = merge.grouping.ahead(&store.partition(partition), &batch)?;
+            let ahead = merge
+                .grouping
+                .ahead(&store.partition(partition), &batch.times)?;
             let rows = reduced.execute(partition, Arc::clone(context))?;
             let (grouping, batch) = (Arc::clone(&merge.grouping), Arc::clone(&batch));
             tasks.spawn(async move {
@@ -170,7 +172,13 @@ async fn save(
     let reduced = reduced.into_iter().map(own);
     let reduced = reduced.collect::<Result<Vec<_>>>()?;
     let mut groups = batch.store.partition(partition);
-    grouping.save(&mut groups, &reduced, ahead, batch)
+    let saved = grouping.save(&mut groups, &reduced, ahead, &batch.times)?;
+    let mut tally = batch.tally();
+    tally.removed += saved.closed;
+    if saved.changed.num_rows() > 0 {
+        tally.changed.push(saved.changed);
+    }
+    Ok(saved.output)
 }
 
 /// `rows` as those of `schema`, which has columns of the same types.

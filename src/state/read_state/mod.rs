@@ -15,7 +15,7 @@ use datafusion::logical_expr::Expr;
 use self::groups::StoredGroups;
 use crate::checkpoint::{Checkpoint, StateObjects, open};
 use crate::error::{Error, Result};
-use crate::model::{BatchId, RetryPolicy};
+use crate::model::{AGGREGATION, BatchId, RetryPolicy};
 use crate::sql::READ_STATE;
 use crate::state::StateDirectory;
 
@@ -78,7 +78,12 @@ impl Place {
         let log = Checkpoint::new(open(&self.location)?, RETRY, 1, fastrand::Rng::new());
         let (batch, left) = log.inspect(self.batch).await?;
         let place = log.location();
-        let Some(files) = left.state else {
+        let operator = left.operator(AGGREGATION).cloned();
+        let input = operator
+            .as_ref()
+            .and_then(|operator| operator.inputs.first());
+        let watermark = input.and_then(|input| input.watermark);
+        let Some(files) = operator.and_then(|operator| operator.files) else {
             return Err(Error::invalid_option(format!(
                 "checkpoint '{place}': batch {batch} has left no state: expected the checkpoint location \
                  of a query with GROUP BY or DISTINCT over an unbounded table"
@@ -95,7 +100,7 @@ impl Place {
             self.location,
             batch,
             files,
-            left.watermark,
+            watermark,
             columns,
             described,
         ))

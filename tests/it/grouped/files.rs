@@ -25,7 +25,7 @@ fn newest(place: &Path) -> Value {
     let newest = commits.filter_map(|entry| number(entry.unwrap())).max();
     let path = place.join(format!("commits/{}", newest.unwrap()));
     let commit: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    commit["state"].clone()
+    commit["operators"][0]["files"].clone()
 }
 
 fn named(state: &Value) -> Vec<String> {

@@ -119,14 +119,16 @@ async fn a_checkpoint_without_origins_is_resumed() {
 /// The metadata as written before origins and checksums existed.
 fn without_origins(text: &str) -> String {
     let mut entry: serde_json::Value = serde_json::from_str(text).unwrap();
-    let state = entry["state"].as_object_mut().unwrap();
+    let mut description = entry["operators"][0]["description"].take();
+    let state = description.as_object_mut().unwrap();
     assert!(state.remove("origin").is_some());
     state.remove("event_time_origin");
     let source = entry["sources"][0].as_object_mut().unwrap();
     source.remove("retention_hours");
     let members = entry.as_object_mut().unwrap();
     members.insert("version".to_owned(), 2.into());
-    for later in ["statement", "checksum"] {
+    members.insert("state".to_owned(), description);
+    for later in ["statement", "checksum", "operators"] {
         members.remove(later);
     }
     serde_json::to_string_pretty(&entry).unwrap()

@@ -165,7 +165,7 @@ fn random_days_have_the_watermark_of_the_rule_and_it_never_goes_back() {
         for source in [0, 0, 1] {
             day.add(source, Vec::new(), true);
         }
-        let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 2);
+        let mut watermarks = Watermarks::new(DELAY, &InputProgress::default(), 2);
         for batch in 0..60 {
             day.pass(&mut random);
             let before = watermarks.watermark;
@@ -216,7 +216,7 @@ fn ten_thousand_shards_take_no_time() {
             quiet: Duration::ZERO,
         })
         .collect();
-    let mut watermarks = Watermarks::new(DELAY, &Committed::default(), 1);
+    let mut watermarks = Watermarks::new(DELAY, &InputProgress::default(), 1);
     for place in 0..10_000 {
         watermarks.seen(0, &name(place), UnixMillis(50 + place as i64));
     }

@@ -35,7 +35,7 @@ fn passing(why: &'static str) -> Error {
 
 /// The state files that a commit names.
 pub(in super::super) fn named_by(commit: &Value) -> Vec<String> {
-    let state = &commit["state"];
+    let state = &commit["operators"][0]["files"];
     let lists = [&state["snapshot"]["parts"], &state["deltas"]];
     let names = lists.into_iter().filter_map(Value::as_array).flatten();
     names
