@@ -68,6 +68,8 @@
 //! `"query": { "sink": "…", "statement": "…" }`.
 
 mod committer;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 pub(crate) mod entry;
