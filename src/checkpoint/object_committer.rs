@@ -1,4 +1,4 @@
-//! The log as objects: local files, S3 and the like.
+//! [`ObjectStoreCommitter`]: a log as objects in local files, S3, Google Cloud Storage, Azure, HDFS or memory.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,33 +19,33 @@ const EPOCHS: &str = "epochs";
 /// Keeps a log as objects below one location: `metadata`, `offsets/<batch>`, `commits/<batch>` and
 /// `epochs/<epoch>`, with plain decimal numbers.
 ///
-/// Whoever takes an epoch creates its object, then deletes those of all older epochs, and before each
-/// entry looks whether its own is still there as it wrote it. Between that look and the entry a newer
-/// epoch may be taken: the entry then stands, and the newer writer finds it when it reads the log or
-/// writes the same entry, and goes on from it. The older one stops at its next entry.
+/// Taking an epoch creates its object and deletes those of all older epochs. Before each entry a writer checks that
+/// the object of its epoch still exists as it wrote it. A newer epoch may be taken between that check and the entry:
+/// the entry is then valid, and the newer writer finds it when it reads the log or writes the same entry, and
+/// resumes from it. The older writer is fenced at its next entry.
 ///
-/// The store must create an object only if it is absent, and list what was just written; S3, Google
-/// Cloud Storage, Azure, HDFS and local file systems with hard links do. It must allow to delete.
+/// The store must support conditional creation, consistent listings, and deletion; S3, Google Cloud Storage, Azure,
+/// HDFS and local file systems with hard links do.
 pub struct ObjectStoreCommitter {
     objects: Arc<dyn Objects>,
-    /// Told apart by it: the epochs of this handle from those of others.
+    /// Distinguishes the epochs of this handle from those of others.
     token: String,
 }
 
 impl ObjectStoreCommitter {
-    /// A log at `location`: `file:///path`, a path (a relative one is taken from the working
-    /// directory), `memory://name/path` (shared by name within the process, gone with it), and with
-    /// the features `aws`, `gcp` and `azure` `s3://bucket/path`, `gs://bucket/path` and
-    /// `abfss://container@account.dfs.core.windows.net/path` or `az://container/path`. Credentials of
-    /// these come from the environment, as the `object_store` crate reads it, those of S3 from the default
-    /// chain of AWS tools, profiles included. With the feature `hdfs`
-    /// also `hdfs://namenode:port/path` and `hdfs://nameservice/path`, the service being one of the
-    /// configuration that `HADOOP_CONF_DIR` or `HADOOP_HOME` names.
+    /// Opens the log at `location`; reads and writes nothing yet. A location is one of:
     ///
-    /// Nothing is read or written yet.
+    /// - `file:///path`, or a path; a relative path starts at the working directory.
+    /// - `memory://name/path`, shared by name within the process and lost with it.
+    /// - `s3://bucket/path` with the feature `aws`. Credentials come from the default chain of the AWS tools,
+    ///   profiles included.
+    /// - `gs://bucket/path` with the feature `gcp`, and `abfss://container@account.dfs.core.windows.net/path` or
+    ///   `az://container/path` with `azure`. Credentials come from the environment, as in the `object_store` crate.
+    /// - `hdfs://namenode:port/path` or `hdfs://nameservice/path` with the feature `hdfs`; the name service is one of
+    ///   the configuration in `HADOOP_CONF_DIR` or `HADOOP_HOME`.
     ///
     /// # Errors
-    /// A location of another form, one with credentials in it, or one whose feature is not built in.
+    /// The location has another form or contains credentials, or its feature is not enabled.
     pub fn open(location: &str) -> Result<Self> {
         location::objects(location).map(Self::over)
     }
@@ -55,13 +55,13 @@ impl ObjectStoreCommitter {
         Self { objects, token }
     }
 
-    /// What the object of an epoch holds when this handle took it.
+    /// The content of an epoch's object if this handle took the epoch.
     fn claim(&self, epoch: u64) -> Bytes {
         let token = &self.token;
         format!("{{\"version\": {VERSION}, \"epoch\": {epoch}, \"token\": \"{token}\"}}\n").into()
     }
 
-    /// The numbers that name the objects in `folder`, ascending.
+    /// The numbers that name the objects in `folder`, in ascending order.
     async fn numbers(&self, folder: &str) -> StoreResult<Vec<u64>> {
         let mut numbers = Vec::new();
         for name in self.objects.list(folder).await? {
@@ -72,8 +72,8 @@ impl ObjectStoreCommitter {
                     return Err(StoreError::permanent(Error::new(
                         ErrorKind::Checkpoint,
                         format!(
-                            "checkpoint '{}': {folder}/{name} is not of this checkpoint, where a \
-                             name is a number; move it away",
+                            "checkpoint '{}': {folder}/{name} does not belong to a checkpoint, \
+                             where names are numbers; move it elsewhere",
                             self.objects.location()
                         ),
                     )));
@@ -93,7 +93,7 @@ impl ObjectStoreCommitter {
             None => Err(StoreError::transient(Error::new(
                 ErrorKind::Unavailable,
                 format!(
-                    "checkpoint '{}': {name} was there and is gone",
+                    "checkpoint '{}': {name} existed and is gone",
                     self.objects.location()
                 ),
             ))),
@@ -105,22 +105,22 @@ impl ObjectStoreCommitter {
         StoreError::permanent(Error::new(
             ErrorKind::Checkpoint,
             format!(
-                "checkpoint '{location}': epoch {} was taken or is named by an entry, and none is \
-                 greater; it was not written by this program: restore the checkpoint from a copy",
+                "checkpoint '{location}': epoch {} is the largest number there is, so this program did not write \
+                 it; restore the checkpoint from a copy",
                 u64::MAX
             ),
         ))
     }
 
-    /// The epoch that has taken over from `own`.
+    /// The epoch that fenced `own`.
     async fn newer_than(&self, own: Epoch) -> StoreResult<Epoch> {
         match self.numbers(EPOCHS).await?.last() {
             Some(newest) if *newest >= own.0 => Ok(Epoch(*newest)),
             _ => Err(StoreError::permanent(Error::new(
                 ErrorKind::Checkpoint,
                 format!(
-                    "checkpoint '{}': {EPOCHS}/{own} was removed while its query runs, so nothing \
-                     keeps a second writer out; start the query again",
+                    "checkpoint '{}': {EPOCHS}/{own} was removed while its query is running, so a \
+                     second writer would not be fenced; start the query again",
                     self.objects.location()
                 ),
             ))),
@@ -150,7 +150,7 @@ impl OffsetCommitter for ObjectStoreCommitter {
         self.objects.read(METADATA).await
     }
 
-    /// Looks first, once in the life of a checkpoint, whether the store keeps what it promises.
+    /// Probes the store first, once in the life of a checkpoint.
     async fn create_metadata(&self, entry: Bytes) -> StoreResult<Put> {
         try_objects(&self.objects).await?;
         self.create(METADATA, entry).await
@@ -165,7 +165,7 @@ impl OffsetCommitter for ObjectStoreCommitter {
             };
             let name = format!("{EPOCHS}/{own}");
             if !self.objects.create(&name, self.claim(own)).await? {
-                continue; // another start was faster
+                continue; // another writer took it
             }
             let mut taken = self.numbers(EPOCHS).await?;
             if taken.pop() == Some(own) {
@@ -177,7 +177,7 @@ impl OffsetCommitter for ObjectStoreCommitter {
                 }
                 return Ok(Epoch(own));
             }
-            // The number was used and deleted between the listing and the creation.
+            // The number was taken and deleted between the listing and the creation.
             self.objects.delete(&name).await?;
         }
     }
@@ -204,13 +204,13 @@ impl OffsetCommitter for ObjectStoreCommitter {
     }
 }
 
-/// The number a name is, when it is written the one way we write it.
+/// The number that a name is, in canonical form.
 fn decimal(name: &str) -> Option<u64> {
     let number: u64 = name.parse().ok()?;
     (number.to_string() == name).then_some(number)
 }
 
-/// Hidden files, and what the `object_store` crate stages a local file as (`7#1`).
+/// Hidden files, and the staging files of the `object_store` crate (`7#1`).
 fn is_hidden(name: &str) -> bool {
     let staged = name.rsplit_once('#').is_some_and(|(_, stage)| {
         !stage.is_empty() && stage.bytes().all(|digit| digit.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! Tries a place for a checkpoint as a query will use it, and leaves nothing behind.
+//! Probes a checkpoint location: does with a temporary object what a query needs.
 
 use std::sync::Arc;
 
@@ -12,26 +12,26 @@ use super::{StoreError, StoreResult};
 use crate::error::Result;
 use crate::error::{Error, ErrorKind};
 
-/// Creates an object at `location`, finds it in every way a query looks for one, and deletes it.
+/// Creates an object at `location`, reads and lists it, and deletes it.
 ///
 /// # Errors
-/// What stands in the way, in the words of the store.
+/// The error of the store that a query would meet.
 #[cfg(feature = "cli")]
 pub(crate) async fn try_location(location: &str) -> Result<()> {
     let objects = location::objects(location)?;
     try_objects(&objects).await.map_err(StoreError::into_error)
 }
 
-/// The same at a location that is open. A log hangs on what is tried here: a store that overwrites lets
-/// two starts of a query go on side by side.
+/// The same with objects that are open. A log relies on what is probed here: with a store that overwrites objects,
+/// two runs of a query would go on side by side.
 ///
 /// # Errors
 /// As [`try_location`].
 pub(super) async fn try_objects(objects: &Arc<dyn Objects>) -> StoreResult<()> {
-    // Hidden names are none of the log, where a query may be at work.
+    // A log ignores hidden names, so this does not disturb a running query.
     let name = format!("offsets/.trial-{:016x}", fastrand::Rng::new().u64(..));
     let tried = try_object(objects, &name).await;
-    // Also what was created by a trial that failed later.
+    // Also after a failure, since the object may have been created.
     let deleted = objects.delete(&name).await;
     tried.and(deleted)
 }
@@ -39,11 +39,11 @@ pub(super) async fn try_objects(objects: &Arc<dyn Objects>) -> StoreResult<()> {
 async fn try_object(objects: &Arc<dyn Objects>, name: &str) -> StoreResult<()> {
     let content = Bytes::from_static(b"{}\n");
     if !objects.create(name, content.clone()).await? {
-        // Nobody else knows the name: a store says so, too, of two writers that are in each other's way.
+        // The name is unique: some stores also report this for concurrent requests.
         return Err(StoreError::transient(Error::new(
             ErrorKind::Unavailable,
             format!(
-                "checkpoint '{}': {name} could not be created, another is in the way",
+                "checkpoint '{}': {name} could not be created because of a conflicting request",
                 objects.location()
             ),
         )));
@@ -51,12 +51,12 @@ async fn try_object(objects: &Arc<dyn Objects>, name: &str) -> StoreResult<()> {
     if objects.create(name, content.clone()).await? {
         return Err(broken(
             objects,
-            "created an object that was there, so nothing keeps two starts of a query apart; expected a \
-             store that honours a conditional PUT (If-None-Match), or use another location",
+            "overwrote an existing object, so it cannot fence two runs of a query; expected a store that \
+             honours a conditional PUT (If-None-Match), or another location",
         ));
     }
     if objects.read(name).await? != Some(content) {
-        return Err(broken(objects, "does not give back what was written"));
+        return Err(broken(objects, "does not return what was written"));
     }
     let (folder, own) = name.split_once('/').unwrap_or(("", name));
     if !objects.list(folder).await?.iter().any(|name| name == own) {

@@ -1,4 +1,4 @@
-//! Where the state of a query is kept: objects below `state/` of its checkpoint location.
+//! The objects below `state/` of a checkpoint location, which hold the state of a query.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,8 +11,8 @@ use crate::model::RetryPolicy;
 
 const FOLDER: &str = "state";
 
-/// The objects below `state/` of a checkpoint location. Each is written once, under a name that says
-/// what is in it, and counts once an entry of `commits` names it.
+/// The objects below `state/` of a checkpoint location. Each is written once, under a name made from its content, and
+/// takes effect when an entry of `commits` names it.
 #[derive(Debug)]
 pub(crate) struct StateObjects {
     objects: Arc<dyn Objects>,
@@ -21,7 +21,7 @@ pub(crate) struct StateObjects {
 }
 
 impl StateObjects {
-    /// Those of `location`; nothing is read yet.
+    /// The objects of `location`; reads nothing yet.
     pub(crate) fn at(location: &str, retry: RetryPolicy, random: fastrand::Rng) -> Result<Self> {
         Ok(Self {
             objects: location::objects(location)?,
@@ -35,12 +35,12 @@ impl StateObjects {
         random.fork()
     }
 
-    /// Where an object is, for messages.
+    /// The location of an object, for messages.
     pub(crate) fn place(&self, name: &str) -> String {
         format!("checkpoint '{}': {FOLDER}/{name}", self.objects.location())
     }
 
-    /// Writes an object. One of that name holds the same already: the name is made of the content.
+    /// Writes an object. An existing object of the same name has the same content.
     pub(crate) async fn create(&self, name: &str, content: &Bytes) -> Result<()> {
         let path = format!("{FOLDER}/{name}");
         let create = || self.objects.create(&path, content.clone());
@@ -51,7 +51,7 @@ impl StateObjects {
     /// The content of an object.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`] where it is not there.
+    /// [`ErrorKind::Checkpoint`] if it does not exist.
     pub(crate) async fn read(&self, name: &str) -> Result<Bytes> {
         let path = format!("{FOLDER}/{name}");
         let found = retrying(self.retry, self.random(), || self.objects.read(&path)).await?;
@@ -59,8 +59,8 @@ impl StateObjects {
             Error::new(
                 ErrorKind::Checkpoint,
                 format!(
-                    "{} is missing, which a commit names; restore it from a copy, or give the \
-                     query a new checkpoint location, where it begins at its starting position",
+                    "{} is missing, and a commit names it; restore it from a copy, or give the query \
+                     a new checkpoint location, where it begins at its starting position",
                     self.place(name)
                 ),
             )
@@ -72,12 +72,12 @@ impl StateObjects {
         retrying(self.retry, self.random(), || self.objects.list(FOLDER)).await
     }
 
-    /// Removes what writers that crashed have left; one at work starts its write again.
+    /// Deletes temporary files of crashed writers; a concurrent writer restarts its write.
     pub(crate) async fn tidy(&self) -> Result<()> {
         retrying(self.retry, self.random(), || self.objects.tidy(FOLDER)).await
     }
 
-    /// Deletes an object; it is no error when there is none.
+    /// Deletes an object; succeeds if it does not exist.
     pub(crate) async fn delete(&self, name: &str) -> Result<()> {
         let path = format!("{FOLDER}/{name}");
         retrying(self.retry, self.random(), || self.objects.delete(&path)).await

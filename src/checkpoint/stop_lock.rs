@@ -1,4 +1,4 @@
-//! How a query is told to stop from outside: an object in its checkpoint.
+//! The object `STOP_LOCK` in a checkpoint, which stops its query from outside.
 
 use std::sync::Arc;
 
@@ -8,28 +8,28 @@ use crate::error::Result;
 /// The name of the object.
 const STOP_LOCK: &str = "STOP_LOCK";
 
-/// The object `STOP_LOCK` of a checkpoint location: whoever creates it asks the query to stop.
+/// The object `STOP_LOCK` of a checkpoint location: creating it asks the query to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct StopLock(Arc<dyn Objects>);
 
 impl StopLock {
-    /// The stop lock of `location`; nothing is read yet.
+    /// The stop lock of `location`; reads nothing yet.
     pub(crate) fn at(location: &str) -> Result<Self> {
         location::objects(location).map(Self)
     }
 
-    /// Where it is, for messages.
+    /// The location, for messages.
     pub(crate) fn location(&self) -> &str {
         self.0.location()
     }
 
-    /// Whether there is one.
+    /// Whether it exists.
     pub(crate) async fn is_there(&self) -> Result<bool> {
         let there = self.0.exists(STOP_LOCK).await;
         there.map_err(super::StoreError::into_error)
     }
 
-    /// Whether there was one; it is removed, so that the next start runs.
+    /// Deletes it, so that the query can start again; returns whether it existed.
     pub(crate) async fn take(&self) -> Result<bool> {
         let there = async {
             let there = self.0.exists(STOP_LOCK).await?;

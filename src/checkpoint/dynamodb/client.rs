@@ -1,4 +1,4 @@
-//! The way to DynamoDB: that of Kinesis, with an endpoint, a region and credentials of its own.
+//! The DynamoDB client: configured like that of the stream, with its own endpoint, region and credentials.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::{ConnectionSettings, StreamName, region_of_endpoint};
 use crate::options::DynamoDbSettings;
 
-/// The log of the query called `query` in `table`, reached by `settings`.
+/// The log of the query called `query` in `table`, with the connection `settings`.
 ///
 /// # Errors
 /// As [`DynamoDbCommitter::connect`].
@@ -36,7 +36,7 @@ pub(super) async fn connect(
     if let Some(url) = &settings.endpoint_url {
         config = config.endpoint_url(url);
     }
-    // Each request is sent once: what may pass is sent again by the policy of the query.
+    // Each request is sent once: the query retries transient errors by its own policy.
     let client = Client::from_conf(config.build());
     let mut committer = DynamoDbCommitter::over(client, table, query)?;
     committer.identity = Some(identity);
@@ -46,7 +46,7 @@ pub(super) async fn connect(
     Ok(committer)
 }
 
-/// The log of a query of `stream`, which is reached by `settings`.
+/// The log of a query of `stream`, whose connection settings are `settings`.
 ///
 /// # Errors
 /// As [`DynamoDbCommitter::connect`].
@@ -61,7 +61,7 @@ pub(crate) async fn open(
     Ok(Arc::new(committer))
 }
 
-/// The same, as what it is.
+/// The same, with its type.
 pub(super) async fn committer(
     access: &AwsAccess,
     settings: &ConnectionSettings,
@@ -84,7 +84,7 @@ pub(super) async fn committer(
     connect(access, &own, &table, query).await
 }
 
-/// How the table is reached, beside a stream that is reached by `settings`.
+/// The connection settings of the table, derived from those of the stream.
 fn reached_by(settings: &ConnectionSettings, dynamodb: &DynamoDbSettings) -> ConnectionSettings {
     let own = dynamodb.region.clone();
     let streams = settings.endpoint_url.as_deref();
@@ -94,7 +94,7 @@ fn reached_by(settings: &ConnectionSettings, dynamodb: &DynamoDbSettings) -> Con
         region: region.or_else(|| streams.and_then(region_of_endpoint)),
         credentials: dynamodb.credentials_with_defaults(&settings.credentials),
         allow_http: settings.allow_http,
-        // That of the options is for the stream.
+        // The proxy of the options is for the stream only.
         proxy: None,
     }
 }

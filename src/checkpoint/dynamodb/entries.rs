@@ -1,5 +1,4 @@
-//! Entries in the table: created in one transaction with the look at the epoch, read whole, removed
-//! whole.
+//! Entries in the table: created, read and deleted with all their parts in one transaction.
 
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, Get, Put as PutAction,
@@ -15,11 +14,12 @@ use super::item::{
 use super::sdk_errors::{Call, Canceled};
 use crate::model::Epoch;
 
-/// What a condition that failed gives: the item as it stands.
-const STANDS: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
+/// Failed conditions return the existing item.
+const RETURN_EXISTING: ReturnValuesOnConditionCheckFailure =
+    ReturnValuesOnConditionCheckFailure::AllOld;
 
 impl DynamoDbCommitter {
-    /// Creates an entry if there is none and, where an `epoch` is given, that is the newest.
+    /// Creates an entry if it does not exist and, if an `epoch` is given, that is the newest.
     pub(super) async fn create(
         &self,
         slot: Slot,
@@ -34,8 +34,8 @@ impl DynamoDbCommitter {
         let puts = items.into_iter().enumerate();
         let puts = puts.map(|(index, item)| self.put_action(item, index == 0));
         let actions = fence.into_iter().chain(puts).collect();
-        // The SDK draws a token for each request: a second try is a transaction of its own, whose
-        // conditions are looked at anew.
+        // The SDK generates a token for each request, so a retry is a new transaction that checks its conditions
+        // again.
         let error = match request.set_transact_items(Some(actions)).send().await {
             Ok(_) => return Ok(Put::Done),
             Err(error) => error,
@@ -53,7 +53,7 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// That this handle has taken the newest epoch.
+    /// The check that this handle has taken the newest epoch.
     pub(super) fn fence(&self, epoch: Epoch) -> TransactWriteItem {
         let check = ConditionCheck::builder()
             .table_name(&self.table)
@@ -63,7 +63,7 @@ impl DynamoDbCommitter {
             .expression_attribute_names("#token", TOKEN)
             .expression_attribute_values(":epoch", AttributeValue::N(epoch.to_string()))
             .expression_attribute_values(":token", AttributeValue::S(self.token.clone()))
-            .return_values_on_condition_check_failure(STANDS)
+            .return_values_on_condition_check_failure(RETURN_EXISTING)
             .build()
             .expect("table, key and condition are given");
         TransactWriteItem::builder().condition_check(check).build()
@@ -77,13 +77,13 @@ impl DynamoDbCommitter {
             put = put
                 .condition_expression("attribute_not_exists(#query)")
                 .expression_attribute_names("#query", QUERY)
-                .return_values_on_condition_check_failure(STANDS);
+                .return_values_on_condition_check_failure(RETURN_EXISTING);
         }
         let put = put.build().expect("table and item are given");
         TransactWriteItem::builder().put(put).build()
     }
 
-    /// Who has taken over from `own`, by the header as it stands.
+    /// The epoch that fenced `own`, from the header.
     fn fenced(&self, own: Epoch, header: Option<&Item>) -> StoreResult<Put> {
         match header.and_then(|header| item::read_number(header, EPOCH)) {
             Some(newest) if newest > own.0 => Ok(Put::Fenced(Epoch(newest))),
@@ -91,7 +91,7 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// The entry that is there already; some servers do not send it along.
+    /// The existing entry; some servers do not return it with the failed condition.
     async fn exists(&self, slot: Slot, found: Option<Item>) -> StoreResult<Put> {
         let found = match found {
             Some(item) if !item.is_empty() => self.whole(slot, item).await?,
@@ -100,7 +100,7 @@ impl DynamoDbCommitter {
         found.map_or_else(|| self.gone(slot), |entry| Ok(Put::Exists(entry)))
     }
 
-    /// An entry, where there is one.
+    /// An entry; `None` if it does not exist.
     pub(super) async fn read(&self, slot: Slot) -> StoreResult<Option<Bytes>> {
         match self.item(slot).await? {
             Some(item) => self.whole(slot, item).await,
@@ -108,7 +108,7 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// An item, where there is one.
+    /// An item; `None` if it does not exist.
     pub(super) async fn item(&self, slot: Slot) -> StoreResult<Option<Item>> {
         self.table_ready().await?;
         let request = self.client.get_item().table_name(&self.table);
@@ -119,7 +119,7 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// The entry of `item`, with its parts; `None` if it is removed meanwhile.
+    /// The entry of `item`, with its parts; `None` if it is deleted meanwhile.
     async fn whole(&self, slot: Slot, mut item: Item) -> StoreResult<Option<Bytes>> {
         let (parts, bytes) = match item::content(&mut item) {
             Some(Content::Text(entry)) => return Ok(Some(entry)),
@@ -132,11 +132,11 @@ impl DynamoDbCommitter {
         }
         match item::unpack(found, bytes) {
             Some(entry) => Ok(Some(entry)),
-            None => Err(self.foreign(slot, "does not go with its parts")),
+            None => Err(self.foreign(slot, "does not match its parts")),
         }
     }
 
-    /// The item of an entry and its parts, as they stood at one moment.
+    /// The item of an entry and its parts, in one consistent read.
     async fn together(&self, slot: Slot, parts: usize) -> StoreResult<Vec<Option<Item>>> {
         let gets = slot.keys(&self.query, parts).map(|key| {
             let get = Get::builder().table_name(&self.table).set_key(Some(key));
@@ -154,7 +154,7 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// Deletes an entry with its parts, where there is one.
+    /// Deletes an entry and its parts, if it exists.
     pub(super) async fn delete(&self, slot: Slot) -> StoreResult<()> {
         self.table_ready().await?;
         let request = self.client.delete_item().table_name(&self.table);
@@ -162,7 +162,7 @@ impl DynamoDbCommitter {
             .set_key(Some(slot.key(&self.query)))
             .condition_expression("attribute_not_exists(#parts)")
             .expression_attribute_names("#parts", PARTS)
-            .return_values_on_condition_check_failure(STANDS)
+            .return_values_on_condition_check_failure(RETURN_EXISTING)
             .send()
             .await;
         let Err(error) = deleted else {
@@ -177,7 +177,7 @@ impl DynamoDbCommitter {
         self.delete_with_parts(slot).await
     }
 
-    /// All at once, so that nobody meets an entry without its parts.
+    /// In one transaction, so that no reader finds an entry without its parts.
     async fn delete_with_parts(&self, slot: Slot) -> StoreResult<()> {
         let actions = slot.keys(&self.query, MOST_PARTS).map(|key| {
             let delete = Delete::builder().table_name(&self.table).set_key(Some(key));
@@ -193,7 +193,7 @@ impl DynamoDbCommitter {
     }
 }
 
-/// The reason of the action at `place`, if that is its condition.
+/// The cancellation reason of the action at `place`, if its condition failed.
 fn failed(reasons: &[CancellationReason], place: usize) -> Option<&CancellationReason> {
     let reason = reasons.get(place)?;
     (reason.code() == Some("ConditionalCheckFailed")).then_some(reason)

@@ -1,4 +1,4 @@
-//! What an item of the table looks like: its key, and an entry in it or beside it.
+//! The items of the table: their keys, and the encoding of an entry in one or several of them.
 
 use std::collections::HashMap;
 
@@ -15,30 +15,30 @@ pub(super) const QUERY: &str = "query";
 pub(super) const ENTRY: &str = "entry";
 /// The entry as text.
 const VALUE: &str = "value";
-/// How many parts the entry has, and its size before it was compressed.
+/// How many parts the entry has, and its uncompressed size.
 pub(super) const PARTS: &str = "parts";
 const BYTES: &str = "bytes";
 /// A part.
 const PACKED: &str = "packed";
-/// Who may write: the newest epoch and the handle that took it.
+/// The newest epoch and the handle that took it.
 pub(super) const EPOCH: &str = "epoch";
 pub(super) const TOKEN: &str = "token";
 
-/// Up to here an entry stays text that people read in the table.
+/// Up to this size an entry is stored as text, so that people can read it in the table.
 const LARGEST_TEXT: usize = 100_000;
-/// An item may have 400 KB with its names and its key (Developer Guide, "Quotas").
+/// An item may have 400 KB including its attribute names and its key (Developer Guide, "Quotas").
 const LARGEST_PART: usize = 350_000;
 /// A transaction may have 4 MB.
 pub(super) const MOST_PARTS: usize = 11;
 pub(super) const LARGEST_PACKED: usize = MOST_PARTS * LARGEST_PART;
-/// Beyond what any entry grows to; whoever edits a table must not fill the memory.
+/// Larger than any entry; keeps an edited table from exhausting the memory.
 const LARGEST_ENTRY: usize = 256 * 1024 * 1024;
-/// Numbers that the parts of an entry have for themselves.
+/// Numbers that are reserved for the parts of an entry.
 const PART_NUMBERS: i128 = 100;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// Where something of a query is: which of its item collections, and the number in it.
+/// The place of an item of a query: its item collection, and its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot {
     collection: &'static str,
@@ -46,12 +46,12 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Who may write.
+    /// The newest epoch.
     pub(super) const HEADER: Self = Self {
         collection: "header",
         number: 0,
     };
-    /// What the query is.
+    /// The metadata of the query.
     pub(super) const METADATA: Self = Self {
         collection: "header",
         number: -1,
@@ -64,7 +64,7 @@ impl Slot {
         }
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     pub(super) fn name(self) -> String {
         match self {
             Self::HEADER => "header".to_owned(),
@@ -77,8 +77,8 @@ impl Slot {
         key(collection(query, self.collection), self.number)
     }
 
-    /// The key of its part `part`, counted from 1. Parts are a collection of their own, so that a
-    /// listing of entries does not come by them.
+    /// The key of its part `part`, counted from 1. Parts have their own collection, so that listings of entries do
+    /// not include them.
     fn part_key(self, query: &str, part: usize) -> Item {
         let parts = format!("{} parts", collection(query, self.collection));
         let part = i128::try_from(part).expect("there are few");
@@ -92,8 +92,7 @@ impl Slot {
     }
 }
 
-/// The partition key of the entries of a log. No two pairs of query and collection have the same: a
-/// collection has no `#`.
+/// The partition key of a query's collection. It is unique because names of collections have no `#`.
 pub(super) fn collection(query: &str, collection: &str) -> String {
     format!("{query}#{collection}")
 }
@@ -105,12 +104,12 @@ fn key(collection: String, entry: i128) -> Item {
     ])
 }
 
-/// The number an attribute holds, if it is one that fits.
+/// The number in an attribute, if it has one in range.
 pub(super) fn read_number(item: &Item, attribute: &str) -> Option<u64> {
     item.get(attribute)?.as_n().ok()?.parse().ok()
 }
 
-/// The item of whoever may write.
+/// The item with the newest epoch.
 pub(super) fn header(query: &str, epoch: u64, token: &str) -> Item {
     let mut item = Slot::HEADER.key(query);
     item.insert(EPOCH.to_owned(), AttributeValue::N(epoch.to_string()));
@@ -118,10 +117,10 @@ pub(super) fn header(query: &str, epoch: u64, token: &str) -> Item {
     item
 }
 
-/// The items of an entry, that of its own key first.
+/// The items of an entry, beginning with that of its own key.
 ///
 /// # Errors
-/// Its size, compressed, where one transaction does not take that much.
+/// The compressed size, if it is too large for one transaction.
 pub(super) fn pack(query: &str, slot: Slot, entry: &[u8]) -> Result<Vec<Item>, usize> {
     let mut main = slot.key(query);
     if let Ok(text) = std::str::from_utf8(entry)
@@ -131,7 +130,7 @@ pub(super) fn pack(query: &str, slot: Slot, entry: &[u8]) -> Result<Vec<Item>, u
         return Ok(vec![main]);
     }
     let packed = zstd::bulk::compress(entry, zstd::DEFAULT_COMPRESSION_LEVEL)
-        .expect("the buffer has the size that the worst case takes");
+        .expect("the buffer has the worst-case size");
     let parts = packed.chunks(LARGEST_PART);
     if parts.len() > MOST_PARTS || entry.len() > LARGEST_ENTRY {
         return Err(packed.len());
@@ -148,16 +147,16 @@ pub(super) fn pack(query: &str, slot: Slot, entry: &[u8]) -> Result<Vec<Item>, u
     Ok(std::iter::once(main).chain(parts).collect())
 }
 
-/// What the item of an entry says.
+/// The content of an entry's item.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// The entry.
     Text(Bytes),
-    /// It is compressed in so many parts.
+    /// The entry is compressed in this many parts.
     Packed { parts: usize, bytes: usize },
 }
 
-/// What is in the item of an entry; `None` in one that is not of this program.
+/// The content of an entry's item; `None` if this program did not write it.
 pub(super) fn content(item: &mut Item) -> Option<Content> {
     if let Some(AttributeValue::S(text)) = item.remove(VALUE) {
         return Some(Content::Text(text.into()));
@@ -168,7 +167,7 @@ pub(super) fn content(item: &mut Item) -> Option<Content> {
     sane.then_some(Content::Packed { parts, bytes })
 }
 
-/// The entry of `bytes` bytes out of its parts; `None` if they are not what was written.
+/// The entry of `bytes` bytes from its parts; `None` if they were changed.
 pub(super) fn unpack(parts: impl Iterator<Item = Option<Item>>, bytes: usize) -> Option<Bytes> {
     let mut packed = Vec::new();
     for part in parts {

@@ -1,4 +1,4 @@
-//! The log as items of a DynamoDB table.
+//! [`DynamoDbCommitter`]: a log as items of a DynamoDB table.
 
 mod client;
 mod entries;
@@ -29,26 +29,26 @@ use item::{ENTRY, EPOCH, Item, QUERY, Slot};
 pub(crate) use probe::try_table;
 use sdk_errors::Call;
 
-/// The longest name of a query, in bytes: a partition key may have 2,048, and what it is of follows.
+/// The longest name of a query, in bytes: a partition key may have 2,048, and a suffix follows the name.
 const LONGEST_QUERY: usize = 2_000;
 
 /// Keeps the log of a query in a DynamoDB table, which many queries may share.
 ///
-/// The table has the partition key `query` (text) and the sort key `entry` (number). It is made where
-/// there is none, billed per request, and waited for. A query called `q` has these items:
+/// The table has the partition key `query` (text) and the sort key `entry` (number). If it does not exist, it is
+/// created with billing per request. A query called `q` has these items:
 ///
 /// | `query` | `entry` | |
 /// |---|---|---|
-/// | `q#header` | 0 | who may write: the newest `epoch`, and the `token` of the handle that took it |
-/// | `q#header` | -1 | what the query is |
-/// | `q#offsets` | batch | what the batch reads |
-/// | `q#commits` | batch | the batch is done |
+/// | `q#header` | 0 | the newest `epoch`, and the `token` of the handle that took it |
+/// | `q#header` | -1 | the metadata of the query |
+/// | `q#offsets` | batch | the plan of the batch |
+/// | `q#commits` | batch | the commit of the batch |
 ///
-/// An entry is JSON in the attribute `value`. One of more than 100,000 bytes is compressed (zstd) into
-/// up to eleven items beside it, under `q#offsets parts`; more than 3.85 MB of that is an error.
+/// An entry is JSON in the attribute `value`. Entries of more than 100,000 bytes are compressed (zstd) into up to
+/// eleven further items, under `q#offsets parts`; more than 3.85 MB of compressed data is an error.
 ///
-/// An entry and the look at the epoch are one transaction: once a newer epoch is taken, no older writer
-/// creates anything. All reads are strongly consistent.
+/// One transaction checks the epoch and creates the entry: once a newer epoch is taken, no older writer creates
+/// anything. All reads are strongly consistent.
 pub struct DynamoDbCommitter {
     client: Client,
     table: String,
@@ -56,36 +56,34 @@ pub struct DynamoDbCommitter {
     /// For messages.
     location: String,
     endpoint: String,
-    /// Who signs, where that is known.
+    /// The identity that signs requests, if known.
     identity: Option<Identity>,
-    /// Told apart by it: the epochs of this handle from those of others.
+    /// Distinguishes the epochs of this handle from those of others.
     token: String,
-    /// Whether the table is known to be usable.
+    /// Set once the table is known to be usable.
     looked: OnceCell<()>,
 }
 
 impl DynamoDbCommitter {
-    /// The log of the query called `query` in `table`, reached by `settings`. Nothing is sent to
+    /// Opens the log of the query called `query` in `table`, with the connection `settings`; sends nothing to
     /// DynamoDB yet.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) when no region is given and none is found,
-    /// for a name of a table that DynamoDB does not take, and for a query without a name or with one
-    /// of more than 2,000 bytes.
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if there is no region, for an invalid table name, and for
+    /// a query name that is empty or has more than 2,000 bytes.
     pub async fn connect(settings: &ConnectionSettings, table: &str, query: &str) -> Result<Self> {
         client::connect(&AwsAccess::new(), settings, table, query).await
     }
 
-    /// The same over a client of one's own. Its retries are best turned off: the query does its own,
-    /// by `kinesis.metadataNumRetries`.
+    /// The same with your own client. Turn off its retries: the query retries by `kinesis.metadataNumRetries`.
     ///
     /// # Errors
-    /// As of [`connect`](Self::connect), but for the region.
+    /// As [`connect`](Self::connect), except for the region.
     #[doc(hidden)]
     pub fn over(client: Client, table: &str, query: &str) -> Result<Self> {
         if query.trim().is_empty() || query.len() > LONGEST_QUERY {
             return Err(Error::invalid_option(format!(
-                "the name '{query}' of a query in a DynamoDB table: expected 1 to {LONGEST_QUERY} bytes"
+                "query name '{query}' in a DynamoDB table: expected 1 to {LONGEST_QUERY} bytes"
             )));
         }
         table_name(table).map_err(|expected| {
@@ -103,8 +101,7 @@ impl DynamoDbCommitter {
         })
     }
 
-    /// Tries to take `own` from whoever has the newest epoch, which is `newest`; `false` if somebody
-    /// was faster.
+    /// Tries to take the epoch `own`, `newest` being the newest so far; `false` if another writer was first.
     async fn claim(&self, own: u64, newest: Option<u64>) -> StoreResult<bool> {
         let header = item::header(&self.query, own, &self.token);
         let request = self.client.put_item().table_name(&self.table);
@@ -127,7 +124,7 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// The numbers of all entries of a log, ascending.
+    /// The numbers of all entries of a log, in ascending order.
     async fn numbers(&self, log: Log) -> StoreResult<Vec<BatchId>> {
         let collection = item::collection(&self.query, log.name());
         let request = self.client.query().table_name(&self.table);

@@ -1,4 +1,4 @@
-//! Tries a table as a query will use it, and leaves nothing behind.
+//! Probes a table: does with a temporary item what a query needs.
 
 use bytes::Bytes;
 
@@ -11,14 +11,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ConnectionSettings, StreamName};
 use crate::options::DynamoDbSettings;
 
-/// What the items of a trial are called, beside those of queries.
+/// The query name of the probe.
 const TRIAL: &str = "trial of a table";
 
-/// Looks at the table, creates an item, reads it and deletes it. Gives the name of the table, and whether
-/// it is there: if not, it is made when a query starts, and not by this.
+/// Checks the table, creates an item, reads it and deletes it. Returns the name of the table, and whether it exists: if
+/// not, a query creates it when it starts, and this does not.
 ///
 /// # Errors
-/// What stands in the way: also a table with another key.
+/// The error that a query would meet, such as a table with another key.
 pub(crate) async fn try_table(
     access: &AwsAccess,
     settings: &ConnectionSettings,
@@ -37,7 +37,7 @@ async fn try_items(committer: &DynamoDbCommitter) -> StoreResult<bool> {
         return Ok(false);
     }
     let entry = Bytes::from_static(b"{}\n");
-    // What a trial has left that was killed.
+    // A killed probe may have left an item.
     committer.delete(Slot::METADATA).await?;
     let written = committer.create_metadata(entry.clone()).await?;
     let read = committer.metadata().await?;
@@ -46,7 +46,7 @@ async fn try_items(committer: &DynamoDbCommitter) -> StoreResult<bool> {
         return Err(StoreError::permanent(Error::new(
             ErrorKind::Checkpoint,
             format!(
-                "checkpoint '{}': the table does not give back what was written",
+                "checkpoint '{}': the table does not return what was written",
                 committer.location
             ),
         )));

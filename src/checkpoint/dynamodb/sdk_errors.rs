@@ -1,4 +1,4 @@
-//! What a failed request means, and what to do about it.
+//! Errors of requests to DynamoDB: what they mean, whether they are transient, and what to do.
 
 use std::error::Error as StdError;
 
@@ -56,17 +56,16 @@ impl Call {
     }
 }
 
-/// Codes that only DynamoDB has and that pass (Developer Guide, "Error handling").
-const PASSING: [&str; 4] = [
+/// Transient codes that only DynamoDB has (Developer Guide, "Error handling").
+const TRANSIENT_CODES: [&str; 4] = [
     "ReplicatedWriteConflictException",
     "ThrottlingError",
     "TransactionConflictException",
     "TransactionInProgressException",
 ];
 
-/// Why a part of a transaction was refused, where a later try may go through (API reference,
-/// TransactWriteItems).
-const PASSING_REASONS: [&str; 5] = [
+/// Transient reasons for the cancellation of a transaction (API reference, TransactWriteItems).
+const TRANSIENT_REASONS: [&str; 5] = [
     "ProvisionedThroughputExceeded",
     "RequestLimitExceeded",
     "ThrottlingError",
@@ -76,7 +75,7 @@ const PASSING_REASONS: [&str; 5] = [
 
 /// A failed transaction.
 pub(super) trait Canceled {
-    /// Why each of its actions was refused, in their order; nothing where that is not what failed.
+    /// The cancellation reason of each action, in order; empty if the transaction failed otherwise.
     fn reasons(&self) -> &[CancellationReason];
 }
 
@@ -99,8 +98,7 @@ impl Canceled for TransactGetItemsError {
 }
 
 impl DynamoDbCommitter {
-    /// Whether a request that failed with `error` may succeed later, in words that say what to do
-    /// if not.
+    /// The error of a failed request, with advice, and whether it is transient.
     pub(super) fn failed<E>(&self, call: Call, error: SdkError<E, HttpResponse>) -> StoreError
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -123,7 +121,9 @@ impl DynamoDbCommitter {
             call.name()
         );
         let (kind, advice) = match kind {
-            _ if PASSING.contains(&code.as_str()) => (ErrorKind::Unavailable, String::new()),
+            _ if TRANSIENT_CODES.contains(&code.as_str()) => {
+                (ErrorKind::Unavailable, String::new())
+            }
             ApiErrorKind::Throttled | ApiErrorKind::Unavailable => {
                 (ErrorKind::Unavailable, String::new())
             }
@@ -135,7 +135,7 @@ impl DynamoDbCommitter {
             ApiErrorKind::Connection => (ErrorKind::InvalidOption, String::new()),
             ApiErrorKind::NotFound => {
                 let advice = format!(
-                    "; table '{}' was deleted while its query runs, start the query again",
+                    "; table '{}' was deleted while its query is running; start the query again",
                     self.table
                 );
                 (ErrorKind::NotFound, advice)
@@ -152,7 +152,7 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// The same for a transaction that was refused for another reason than its conditions.
+    /// The same for a transaction that failed for another reason than its conditions.
     pub(super) fn transaction_failed<E>(
         &self,
         call: Call,
@@ -168,7 +168,7 @@ impl DynamoDbCommitter {
         if reasons.is_empty() {
             return self.failed(call, error);
         }
-        let told: Vec<_> = reasons
+        let reasons_text: Vec<_> = reasons
             .iter()
             .filter(|reason| reason.code().is_some_and(|code| code != "None"))
             .map(|reason| {
@@ -184,13 +184,13 @@ impl DynamoDbCommitter {
             "checkpoint '{}': {} was canceled: {}",
             self.location,
             call.name(),
-            told.join("; ")
+            reasons_text.join("; ")
         );
-        let passing = |reason: &CancellationReason| {
+        let is_transient = |reason: &CancellationReason| {
             let code = reason.code().unwrap_or_default();
-            PASSING_REASONS.contains(&code)
+            TRANSIENT_REASONS.contains(&code)
         };
-        if reasons.iter().any(passing) {
+        if reasons.iter().any(is_transient) {
             return StoreError::transient(Error::new(ErrorKind::Unavailable, text));
         }
         StoreError::permanent(Error::new(ErrorKind::Checkpoint, text))
@@ -203,9 +203,9 @@ impl DynamoDbCommitter {
         let (location, name) = (&self.location, call.name());
         let code = error.code().unwrap_or("no code").to_owned();
         let message = format!(
-            "checkpoint '{location}': the server at endpoint {} has no transactions ({name} failed: \
-             {code}), which keep two starts of a query apart; expected DynamoDB, or a server of its \
-             protocol that has them; an object store does without: 'kinesis.metadataCommitterType' = \
+            "checkpoint '{location}': the server at endpoint {} does not support transactions ({name} \
+             failed: {code}), which fence two runs of a query; expected DynamoDB, or a compatible server \
+             with transactions; an object store does not need them: 'kinesis.metadataCommitterType' = \
              'HDFS'",
             self.endpoint
         );
@@ -213,8 +213,8 @@ impl DynamoDbCommitter {
     }
 }
 
-/// Whether the server does not know the call. DynamoDB has a code for that, others have their own, or the
-/// status of HTTP.
+/// Whether the server does not implement the call. DynamoDB has a code for that; other servers have their own, or
+/// only the HTTP status.
 pub(super) fn is_unknown_operation<E: ProvideErrorMetadata>(
     error: &SdkError<E, HttpResponse>,
 ) -> bool {

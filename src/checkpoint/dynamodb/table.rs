@@ -1,4 +1,4 @@
-//! The table: made where there is none, looked at where there is one.
+//! The table: created if it does not exist, checked if it does.
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ use super::sdk_errors::{Call, is_unknown_operation};
 use crate::error::{Error, ErrorKind};
 use crate::model::Epoch;
 
-/// Between two looks at a table that is being made, which takes some seconds.
+/// The interval of polls while the table is created, which takes some seconds.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long that is waited for at a time.
+/// How long a call waits for the table.
 const LONGEST_CREATION: Duration = Duration::from_secs(60);
 
-/// Its key: name, type, role.
+/// The key of the table: name, type, role.
 const KEY: [(&str, ScalarAttributeType, KeyType); 2] = [
     (QUERY, ScalarAttributeType::S, KeyType::Hash),
     (ENTRY, ScalarAttributeType::N, KeyType::Range),
 ];
 
 impl DynamoDbCommitter {
-    /// Looks at the table once, makes it if there is none, and waits until it can be used. Several
-    /// starts may do so at a time.
+    /// Checks the table once, creates it if it does not exist, and waits until it is active. Several runs may do so at
+    /// the same time.
     pub(super) async fn table_ready(&self) -> StoreResult<()> {
         let look = || async {
             if self.described().await?.is_none() {
@@ -41,7 +41,7 @@ impl DynamoDbCommitter {
         self.looked.get_or_try_init(look).await.copied()
     }
 
-    /// The table; `None` where there is none.
+    /// The table; `None` if it does not exist.
     pub(super) async fn described(&self) -> StoreResult<Option<TableDescription>> {
         let request = self.client.describe_table().table_name(&self.table);
         match request.send().await {
@@ -56,8 +56,8 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// Refuses a server without transactions before anything is made there. Nothing is written: the one
-    /// condition cannot hold where there is no table.
+    /// Refuses a server without transactions before anything is created there. This writes nothing: its condition
+    /// cannot hold without a table.
     pub(super) async fn expect_transactions(&self) -> StoreResult<()> {
         let check = self.fence(Epoch(0));
         let request = self.client.transact_write_items().transact_items(check);
@@ -65,7 +65,7 @@ impl DynamoDbCommitter {
             return Ok(());
         };
         if !is_unknown_operation(&error) {
-            // That there is no table, or that more has to be allowed, is found by who uses it.
+            // Other errors, such as missing permissions, are reported by the calls that follow.
             return Ok(());
         }
         Err(self.transaction_failed(Call::TransactWriteItems, error))
@@ -86,14 +86,17 @@ impl DynamoDbCommitter {
                 .expect("name and role are given");
             request = request.attribute_definitions(attribute).key_schema(element);
         }
-        tracing::info!(table = self.table, "the table is made, which takes a while");
+        tracing::info!(
+            table = self.table,
+            "creating the table, which takes a while"
+        );
         match request
             .billing_mode(BillingMode::PayPerRequest)
             .send()
             .await
         {
             Ok(_) => Ok(()),
-            // Another start was faster.
+            // Another run created it first.
             Err(error)
                 if let Some(error) = error.as_service_error()
                     && error.is_resource_in_use_exception() =>
@@ -107,7 +110,7 @@ impl DynamoDbCommitter {
     async fn wait_for_table(&self) -> StoreResult<()> {
         let began = Instant::now();
         loop {
-            // One that was made just now may not be found everywhere yet.
+            // A new table may not be visible everywhere yet.
             let found = self.described().await?;
             let status = found.as_ref().and_then(|table| table.table_status.clone());
             if let Some(table) = &found {
@@ -124,18 +127,18 @@ impl DynamoDbCommitter {
     }
 
     fn not_usable(&self, status: Option<&TableStatus>) -> StoreError {
-        let status = status.map_or("not there", TableStatus::as_str);
+        let status = status.map_or("missing", TableStatus::as_str);
         let (location, table) = (&self.location, &self.table);
         StoreError::transient(Error::new(
             ErrorKind::Unavailable,
             format!(
                 "checkpoint '{location}': table '{table}' is {status}, expected ACTIVE; start the \
-                 query again when it is"
+                 query again then"
             ),
         ))
     }
 
-    /// Refuses a table that was made for something else.
+    /// Refuses a table with another key.
     fn expect_key(&self, table: &TableDescription) -> StoreResult<()> {
         let kind = |name: &str| {
             let defined = table.attribute_definitions().iter();
@@ -155,8 +158,8 @@ impl DynamoDbCommitter {
         }
         let (location, name) = (&self.location, &self.table);
         Err(StoreError::permanent(Error::invalid_option(format!(
-            "checkpoint '{location}': table '{name}' has the key {}, expected {}: name another table \
-             in 'kinesis.dynamodb.tableName', one that does not exist is made",
+            "checkpoint '{location}': table '{name}' has the key {}, expected {}: set \
+             'kinesis.dynamodb.tableName' to another table, which is created if it does not exist",
             found.join(" and "),
             expected.join(" and ")
         ))))

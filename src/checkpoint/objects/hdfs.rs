@@ -1,7 +1,7 @@
-//! Objects as files of HDFS.
+//! Objects as HDFS files.
 //!
-//! A file of HDFS has its name before it has its content, so an object is written under a temporary
-//! name, closed, and then renamed, which the NameNode does only while no file has the other name.
+//! An HDFS file is visible before it is complete. An object is therefore written under a temporary name, closed, and
+//! renamed; the NameNode refuses to rename to a name that exists.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,16 +17,16 @@ use super::Objects;
 use super::temporary_names;
 use crate::error::{Error, ErrorKind};
 
-/// The longest that a call may take: the client waits for ever.
+/// The time limit of a call; the client has none.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 
-/// Files below a folder, which is made with the first one.
+/// Files below a folder, which the first write creates.
 pub(super) struct HdfsFiles {
     location: String,
-    /// Without a `/` at its end.
+    /// Without a trailing `/`.
     root: String,
     client: OnceCell<Client>,
-    /// In the names of temporary files: those of this handle from those of others.
+    /// Distinguishes the temporary files of this handle from those of others.
     writer: String,
     written: AtomicU64,
 }
@@ -54,13 +54,13 @@ impl HdfsFiles {
         self.path(folder).trim_end_matches('/').to_owned() + "/" + &temporary
     }
 
-    /// The client, made with the first call because it belongs to the runtime that made it.
+    /// The client, created with the first call because it belongs to the runtime that creates it.
     async fn client(&self) -> HdfsResult<&Client> {
         let build = async || ClientBuilder::new().with_url(&self.location).build();
         self.client.get_or_try_init(build).await
     }
 
-    /// The outcome of `call`, if it has one in time.
+    /// Runs `call` with the time limit.
     async fn call<T>(
         &self,
         doing: &str,
@@ -109,7 +109,7 @@ impl Objects for HdfsFiles {
             let deleted = client.delete(&temporary, false).await;
             error.map_or(Ok(false), Err).inspect_err(|_| {
                 if let Err(error) = deleted {
-                    tracing::debug!(%temporary, %error, "left for the next start to tidy away");
+                    tracing::debug!(%temporary, %error, "cannot delete a temporary file; the next start does");
                 }
             })
         };
@@ -160,7 +160,7 @@ impl Objects for HdfsFiles {
     }
 }
 
-/// Writes a file, which is on as many DataNodes as the NameNode demands when this returns.
+/// Writes a file; when this returns, it is on as many DataNodes as the NameNode requires.
 async fn write(client: &Client, path: &str, content: Bytes) -> HdfsResult<()> {
     let mut file = client.create(path, WriteOptions::default()).await?;
     file.write(content).await?;
@@ -180,7 +180,7 @@ fn shown(name: &str) -> &str {
     if name.is_empty() { "it" } else { name }
 }
 
-/// What the error says, and whether it may pass.
+/// The error with its kind, and whether it is transient.
 pub(in crate::checkpoint) fn store_error(
     location: &str,
     doing: &str,
@@ -215,13 +215,13 @@ pub(in crate::checkpoint) fn store_error(
     let what = text.lines().next().unwrap_or_default();
     let name = shown(name);
     let message = format!("checkpoint '{location}': cannot {doing} {name}: {what}");
-    let mut told = Error::new(kind.unwrap_or(ErrorKind::Unavailable), message);
-    // What follows the first line is a stack trace of the server, for nobody here.
+    let mut described = Error::new(kind.unwrap_or(ErrorKind::Unavailable), message);
+    // The first line is followed by a stack trace of the server.
     if text == what {
-        told = told.with_source(error);
+        described = described.with_source(error);
     }
     match kind {
-        Some(_) => StoreError::permanent(told),
-        None => StoreError::transient(told),
+        Some(_) => StoreError::permanent(described),
+        None => StoreError::transient(described),
     }
 }

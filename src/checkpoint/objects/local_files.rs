@@ -1,8 +1,7 @@
-//! Objects as local files that outlive a power cut.
+//! Objects as local files that survive a power failure.
 //!
-//! The `object_store` crate writes local files without flushing them to the disk, so these are
-//! written here: under a temporary name, flushed, then linked to their own name, which fails when
-//! there is one.
+//! The `object_store` crate does not flush local files to disk, so they are written here: under a temporary name,
+//! flushed, then hard-linked to their final name, which fails if the name exists.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind as Io, Write};
@@ -18,10 +17,10 @@ use super::Objects;
 use super::temporary_names;
 use crate::error::{Error, ErrorKind};
 
-/// How often a write starts again because its temporary file was tidied away.
+/// How often a write restarts because its temporary file was deleted by [`Objects::tidy`].
 const TIDIED_TRIES: u32 = 8;
 
-/// Files below a folder, which is made with the first one.
+/// Files below a folder, which the first write creates.
 #[derive(Debug, Clone)]
 pub(super) struct LocalFiles {
     root: Arc<Path>,
@@ -43,7 +42,7 @@ impl LocalFiles {
         path
     }
 
-    /// Runs `work` on the path of `name`, where it may block.
+    /// Runs `work` on the path of `name` on a blocking thread.
     async fn blocking<T: Send + 'static>(
         &self,
         doing: &'static str,
@@ -104,7 +103,7 @@ impl Objects for LocalFiles {
     }
 }
 
-/// What the error says, and whether it may pass.
+/// The error with its kind, and whether it is transient.
 pub(in crate::checkpoint) fn store_error(
     location: &str,
     doing: &str,
@@ -135,7 +134,7 @@ fn if_found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// The names in a folder; none when it is not there yet.
+/// The names in a folder; none if it does not exist.
 fn names(folder: &Path) -> io::Result<Vec<String>> {
     let Some(entries) = if_found(fs::read_dir(folder))? else {
         return Ok(Vec::new());
@@ -144,7 +143,7 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     entries.map(name).collect()
 }
 
-/// Creates a file, flushed with the folder it is in; `false` when there is one.
+/// Creates a file and flushes it and its folder; `false` if it exists.
 fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     let folder = path.parent().unwrap_or(path);
     create_folder(folder)?;
@@ -161,28 +160,29 @@ fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
             Err(error) => return Err(error),
         }
     };
-    // Also when it was there: the one who wrote it may not have come this far.
+    // Also if it existed: its writer may have crashed before this step.
     sync_folder(folder)?;
     Ok(created)
 }
 
-/// Gives a file its name, unless there is one of that name.
+/// Gives a file its final name, unless that exists.
 fn link(temporary: &Path, path: &Path) -> io::Result<()> {
     fs::hard_link(temporary, path).map_err(cannot_link)
 }
 
-/// A file that could be created and cannot be linked is on a file system without links, such as FAT.
+/// Explains a failed link: a file system without hard links, such as FAT, allows only to create files.
 pub(in crate::checkpoint) fn cannot_link(error: io::Error) -> io::Error {
     match error.kind() {
         Io::PermissionDenied | Io::Unsupported => {
-            let message = format!("the file system cannot link files, choose another ({error})");
+            let message =
+                format!("the file system does not support hard links, choose another ({error})");
             io::Error::new(Io::Unsupported, message)
         }
         _ => error,
     }
 }
 
-/// Opens a file beside `path` under a name of its own.
+/// Opens a new temporary file next to `path`.
 fn new_temporary(path: &Path) -> io::Result<(File, PathBuf)> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -202,7 +202,7 @@ fn new_temporary(path: &Path) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// Makes a folder and those it is in, each flushed into the one above.
+/// Creates a folder and its ancestors, and flushes each into its parent.
 fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -213,7 +213,7 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     match fs::create_dir(folder) {
         Err(error) if error.kind() == Io::AlreadyExists => {
             if !folder.is_dir() {
-                let message = format!("'{}' is no folder", folder.display());
+                let message = format!("'{}' is not a folder", folder.display());
                 return Err(io::Error::new(Io::NotADirectory, message));
             }
         }
@@ -227,9 +227,12 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Elsewhere a folder cannot be opened to be flushed, and the file system keeps its own journal.
+/// Other systems cannot open a folder to flush it; their file systems journal it.
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same on every system")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "has the signature of the Unix function"
+)]
 fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! How the place of a checkpoint is spelled.
+//! Checkpoint locations: from a URL or a path to the [`Objects`] there.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -19,16 +19,16 @@ const EXPECTED: &str = "expected file:///path, a path, memory://name/path, s3://
     gs://bucket/path, az://container/path, abfss://container@account.dfs.core.windows.net/path or \
     hdfs://namenode:port/path";
 
-/// What an object store is told besides its location, by the names that the environment has for it,
-/// such as `aws_endpoint`. It goes before the environment.
+/// Settings of an object store by the names of their environment variables, such as `aws_endpoint`. They take
+/// precedence over the environment.
 pub(in crate::checkpoint) type Settings = [(&'static str, String)];
 
-/// The objects at `location`; nothing is read or written yet.
+/// The objects at `location`; reads and writes nothing yet.
 pub(in crate::checkpoint) fn objects(location: &str) -> Result<Arc<dyn Objects>> {
     objects_with(location, &[])
 }
 
-/// The objects at `location`, in a store that is told `settings`.
+/// The objects at `location`, in a store with `settings`.
 pub(in crate::checkpoint) fn objects_with(
     location: &str,
     settings: &Settings,
@@ -50,10 +50,11 @@ pub(in crate::checkpoint) fn objects_with(
             "checkpoint location: not a URL ({error}); {EXPECTED}"
         ))
     })?;
-    refuse_more_than_a_place(&url)?;
+    refuse_credentials_and_query(&url)?;
     if url.scheme() == "file" {
         if location.contains('\\') {
-            let what = "expected no backslash, which a file:// URL takes for the end of a folder (in a name: %5C)";
+            let what =
+                "expected no backslash, which separates folders in a file:// URL (in a name: %5C)";
             return Err(wrong(&url, what));
         }
         let path = url.to_file_path();
@@ -72,14 +73,14 @@ pub(in crate::checkpoint) fn objects_with(
     Ok(Arc::new(StoredObjects::new(store, prefix, location)))
 }
 
-/// Objects in memory that have no location.
+/// Objects in memory without a location.
 pub(in crate::checkpoint) fn private() -> Arc<dyn Objects> {
     let location = "the memory of this run".to_owned();
     let store = Arc::new(InMemory::new());
     Arc::new(StoredObjects::new(store, Path::default(), location))
 }
 
-/// Whether it begins like `s3:`; one letter is a drive.
+/// Whether it begins with a URL scheme; a single letter is a Windows drive.
 fn has_scheme(location: &str) -> bool {
     location.split_once(':').is_some_and(|(scheme, _)| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
@@ -89,9 +90,9 @@ fn has_scheme(location: &str) -> bool {
     })
 }
 
-/// Refuses credentials and what else a URL can carry, without showing them.
-fn refuse_more_than_a_place(url: &Url) -> Result<()> {
-    // The user of an Azure URL is its container.
+/// Refuses credentials, a query and a fragment in a URL, without showing them.
+fn refuse_credentials_and_query(url: &Url) -> Result<()> {
+    // In an Azure URL, the user name is the container.
     let user = !url.username().is_empty() && !matches!(url.scheme(), "abfs" | "abfss");
     if user || url.password().is_some() {
         let what = "holds credentials; leave them out, they are read from the environment";
@@ -105,7 +106,7 @@ fn refuse_more_than_a_place(url: &Url) -> Result<()> {
     Ok(())
 }
 
-/// An error that shows scheme, host and path only.
+/// An error that shows only scheme, host and path.
 fn wrong(url: &Url, what: &str) -> Error {
     let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
     let path = url.path();
@@ -137,14 +138,14 @@ fn memories() -> MutexGuard<'static, Stores> {
     STORES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The store of that name, which lives as long as the process.
+/// The in-memory store with this name, which lives as long as the process.
 fn memory(name: &str) -> Arc<dyn ObjectStore> {
     let mut stores = memories();
     let store = stores.entry(name.to_owned());
     Arc::clone(store.or_insert_with(|| Arc::new(InMemory::new())))
 }
 
-/// For tests: has `store` answer for `memory://name` from now on; none forgets what is there.
+/// For tests: replaces the store of `memory://name`, or drops it and its objects with `None`.
 #[doc(hidden)]
 pub fn set_memory(name: &str, store: Option<Arc<dyn ObjectStore>>) {
     match store {
@@ -157,12 +158,12 @@ pub fn set_memory(name: &str, store: Option<Arc<dyn ObjectStore>>) {
 fn not_built_in(url: &Url, feature: &str) -> Error {
     let scheme = url.scheme();
     Error::unsupported(format!(
-        "checkpoint location '{scheme}://…': this build knows no {scheme}://, build with the cargo \
+        "checkpoint location '{scheme}://…': this build does not support {scheme}://; build with the cargo \
          feature '{feature}'"
     ))
 }
 
-/// One try per request: what may pass is sent again by the policy of the query.
+/// One try per request: the query retries transient errors by its own policy.
 #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
 fn one_try() -> object_store::RetryConfig {
     object_store::RetryConfig {
@@ -185,7 +186,7 @@ fn built<S: ObjectStore>(
     }
 }
 
-/// The settings that a store knows.
+/// The settings that the store has.
 #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
 fn known<Key: std::str::FromStr>(settings: &Settings) -> impl Iterator<Item = (Key, String)> {
     let known = |(name, value): &(&str, String)| Some((name.parse().ok()?, value.clone()));

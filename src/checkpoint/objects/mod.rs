@@ -1,4 +1,4 @@
-//! Named objects at one location: what the log and the stop lock need of a store.
+//! [`Objects`], named objects at a location, and its backends: local files, object stores, HDFS.
 
 #[cfg(feature = "hdfs")]
 pub(super) mod hdfs;
@@ -16,29 +16,28 @@ use bytes::Bytes;
 
 use super::committer::StoreResult;
 
-/// Objects at a location, by their name below it (`metadata`, `offsets/7`).
+/// Objects at a location, named relative to it (`metadata`, `offsets/7`).
 #[async_trait]
 pub(super) trait Objects: fmt::Debug + Send + Sync {
-    /// Where they are, for messages; without secrets.
+    /// The location, for messages; without secrets.
     fn location(&self) -> &str;
 
-    /// Creates an object that is whole and durable when this returns; `false` when there was one of
-    /// that name, which stays as it is.
+    /// Creates an object, which is complete and durable when this returns; `false` if the name is taken.
     async fn create(&self, name: &str, content: Bytes) -> StoreResult<bool>;
 
-    /// The content of an object, where there is one.
+    /// The content of an object; `None` if it does not exist.
     async fn read(&self, name: &str) -> StoreResult<Option<Bytes>>;
 
-    /// Whether there is an object of that name.
+    /// Whether an object exists.
     async fn exists(&self, name: &str) -> StoreResult<bool>;
 
-    /// Deletes an object; it is no error when there is none.
+    /// Deletes an object; succeeds if it does not exist.
     async fn delete(&self, name: &str) -> StoreResult<()>;
 
-    /// The last parts of the names of everything in `folder`, in no order.
+    /// The names of everything in `folder`, without the folder and in no order.
     async fn list(&self, folder: &str) -> StoreResult<Vec<String>>;
 
-    /// Removes what writers that crashed have left in `folder` (the location itself when it is
-    /// empty). A writer at work there starts its write again.
+    /// Deletes temporary files that crashed writers left in `folder` (in the location itself if it is empty). A
+    /// concurrent writer restarts its write.
     async fn tidy(&self, folder: &str) -> StoreResult<()>;
 }

@@ -1,5 +1,4 @@
-//! S3 with the credentials, the proxies and the certificates that streams are reached with when nothing is
-//! said.
+//! S3 with the default credentials, proxies and certificates of this crate's AWS access.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +17,7 @@ use crate::aws::{AwsAccess, ClientConfig, Network};
 use crate::error::Error;
 use crate::model::{ConnectionSettings, Secret, parse_duration};
 
-/// The default chain, asked anew only when what it gave ends. That of the `object_store` crate reads no
-/// profiles.
+/// The default AWS access, resolved once. The default chain of the `object_store` crate reads no profiles.
 #[derive(Debug)]
 pub(super) struct DefaultAccess {
     access: AwsAccess,
@@ -36,7 +34,7 @@ impl DefaultAccess {
 
     async fn resolved(&self) -> Result<&ClientConfig, Error> {
         let settings = ConnectionSettings {
-            // Whether the endpoint of the store may be http:// is for its own settings to say.
+            // The settings of the store decide whether its endpoint may be http://.
             allow_http: true,
             ..ConnectionSettings::default()
         };
@@ -81,8 +79,8 @@ impl CredentialProvider for DefaultCredentials {
     }
 }
 
-/// Makes the HTTP client of a store. That of the `object_store` crate reads proxies by rules of its own,
-/// and no file of certificates.
+/// Creates the HTTP client of a store. That of the `object_store` crate has other rules for proxies, and reads no
+/// certificate file.
 #[derive(Debug)]
 pub(super) struct DefaultConnector(pub(super) Arc<DefaultAccess>);
 
@@ -96,7 +94,7 @@ impl HttpConnector for DefaultConnector {
     }
 }
 
-/// An HTTP client that is made with the first request: the profile has to be read for it.
+/// An HTTP client that is created with the first request, which reads the profile.
 #[derive(Debug)]
 struct Connection {
     access: Arc<DefaultAccess>,
@@ -131,7 +129,7 @@ impl HttpService for Connection {
     }
 }
 
-/// A client that goes `way`, with what the environment may say of `options`.
+/// A client over `way`, with the client options of the store.
 fn client(options: &ClientOptions, network: &Arc<Network>) -> reqwest::Result<reqwest::Client> {
     let said = |key| options.get_config_value(&key);
     let switched = |key| said(key).is_some_and(|value| value == "true");
@@ -148,7 +146,7 @@ fn client(options: &ClientOptions, network: &Arc<Network>) -> reqwest::Result<re
         .timeout(time(ClientConfigKey::Timeout).unwrap_or(TIMEOUT))
         .connect_timeout(time(ClientConfigKey::ConnectTimeout).unwrap_or(CONNECT_TIMEOUT))
         .user_agent(said(ClientConfigKey::UserAgent).unwrap_or_else(|| USER_AGENT.to_owned()))
-        // As in the `object_store` crate: HTTP/2 is slower, and the size of an object is that on the wire.
+        // As in the `object_store` crate: HTTP/2 is slower, and object sizes are those on the wire.
         .http1_only()
         .no_gzip()
         .no_brotli()
@@ -163,7 +161,7 @@ fn client(options: &ClientOptions, network: &Arc<Network>) -> reqwest::Result<re
     builder.build()
 }
 
-/// What the `object_store` crate has where nothing is said.
+/// The defaults of the `object_store` crate.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,4 +1,4 @@
-//! Objects in an object store: S3 and the like, or the memory of the process.
+//! Objects in an object store of the `object_store` crate: S3, Google Cloud Storage, Azure, memory.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use super::Objects;
 use crate::aws::ConnectFailure;
 use crate::error::{Error, ErrorKind};
 
-/// The store lets nobody in.
+/// The credentials are missing or not sufficient.
 const MAY_NOT: &str = "access is denied; expected credentials in the environment that may list, \
     read, create and delete objects there (on S3: s3:ListBucket, s3:GetObject, s3:PutObject, \
     s3:DeleteObject)";
 
-/// There is no place for objects.
-const NO_BUCKET: &str = "there is no such bucket or container; create it, or correct its name";
+/// The bucket does not exist.
+const NO_BUCKET: &str = "the bucket or container does not exist; create it, or correct its name";
 
-/// The store says that the bucket is elsewhere.
-const OTHER_REGION: &str = "the bucket is in another region; expected that one in the environment \
+/// The store redirects to another region.
+const OTHER_REGION: &str = "the bucket is in another region; expected that region in the environment \
     (AWS_REGION)";
 
-/// The client sends nothing in the clear unless it is told to.
+/// The client sends nothing without TLS unless allowed to.
 const NO_TLS: &str = "the endpoint is http://; expected https://, or http:// allowed in the environment \
     (on S3: AWS_ALLOW_HTTP=true)";
 
@@ -38,7 +38,7 @@ pub(super) struct StoredObjects {
 }
 
 impl StoredObjects {
-    /// Objects of `store` below `prefix`; `location` names them in messages.
+    /// Objects of `store` below `prefix`; messages show `location`.
     pub(super) fn new(store: Arc<dyn ObjectStore>, prefix: Path, location: String) -> Self {
         Self {
             store,
@@ -52,29 +52,29 @@ impl StoredObjects {
         self.prefix.parts().chain(below).collect()
     }
 
-    /// What the error says, and whether it may pass.
+    /// The error with its meaning, and whether it is transient.
     fn error(&self, doing: &str, name: &str, error: Store) -> StoreError {
         let (kind, known) = meaning(&error);
         let location = &self.location;
-        // The words of a store are long.
         let colon = if known.is_empty() { "" } else { ": " };
         let message =
             format!("checkpoint '{location}': cannot {doing} {name}: {known}{colon}{error}");
-        let told = Error::new(kind.unwrap_or(ErrorKind::Unavailable), message).with_source(error);
+        let described =
+            Error::new(kind.unwrap_or(ErrorKind::Unavailable), message).with_source(error);
         match kind {
-            Some(_) => StoreError::permanent(told),
-            None => StoreError::transient(told),
+            Some(_) => StoreError::permanent(described),
+            None => StoreError::transient(described),
         }
     }
 }
 
-/// The kind of an error that lasts, and what is wrong and to be done where that is known.
+/// The kind of a permanent error, with an explanation where the cause is known.
 fn meaning(error: &Store) -> (Option<ErrorKind>, &'static str) {
     match error {
         Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
             (Some(ErrorKind::AccessDenied), MAY_NOT)
         }
-        // Where a single object is missing, nobody asks.
+        // Missing objects are handled before: this is a missing bucket.
         Store::NotFound { .. } => (Some(ErrorKind::NotFound), NO_BUCKET),
         Store::InvalidPath { .. } | Store::UnknownConfigurationKey { .. } => {
             (Some(ErrorKind::InvalidOption), "")
@@ -99,21 +99,21 @@ fn causes(error: &Store) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     std::iter::successors(Some(first), |&error| error.source())
 }
 
-/// Whether the way to the store is set up wrongly, such as by a certificate that nobody trusts.
+/// Whether the connection is misconfigured, for example by an untrusted certificate.
 fn is_misconfigured(error: &Store) -> bool {
     let refused = ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent);
-    // Of the file of certificates, and what there is of options.
+    // Errors about the certificate file and other options.
     let ours = causes(error).find_map(|cause| cause.downcast_ref::<Error>());
     refused || ours.is_some_and(|error| error.kind() == ErrorKind::InvalidOption)
 }
 
-/// Whether the client refused to go to an `http://` endpoint, which it says in words only.
+/// Whether the client refused an `http://` endpoint. Only the text of the error shows it.
 fn refused_http(error: &Store) -> bool {
     causes(error).any(|error| error.to_string() == "URL scheme is not allowed")
 }
 
-/// The HTTP status behind an error. The `object_store` crate tells it by type for single objects only;
-/// of listings and deletions it is read off the words of the cause, and nothing where they are others.
+/// The HTTP status that caused an error. The `object_store` crate types it for single objects only; for listings and
+/// deletions this parses the text of the cause, and gives `None` if the text is different.
 fn status(error: &Store) -> Option<u16> {
     causes(error).find_map(|error| {
         let text = error.to_string();
@@ -174,7 +174,7 @@ impl Objects for StoredObjects {
         Ok(all.filter_map(Path::filename).map(str::to_owned).collect())
     }
 
-    /// A store keeps no half-written objects.
+    /// Object stores have no temporary files.
     async fn tidy(&self, _folder: &str) -> StoreResult<()> {
         Ok(())
     }

@@ -1,14 +1,14 @@
-//! Names of files that are still being written.
+//! Names of temporary files.
 
 use std::fmt::Display;
 
-/// The name under which `writer`, a hexadecimal number, writes the file `name` before it gets that
-/// name; `number` is another one each time.
+/// The temporary name of the file `name` while `writer`, a hexadecimal number, writes it; `number` is unique for the
+/// writer.
 pub(super) fn temporary_name(name: impl Display, writer: impl Display, number: u64) -> String {
     format!(".{name}.{writer}-{number}.tmp")
 }
 
-/// Whether [`temporary_name`] makes such names, for the files of a log or of a state.
+/// Whether `name` is a [`temporary_name`] of a file of a log or a state.
 pub(super) fn is_temporary(name: &str) -> bool {
     let parts = || {
         let name = name.strip_prefix('.')?.strip_suffix(".tmp")?;
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_from_those_of_others() {
+    fn names_of_other_files_are_not_temporary() {
         for of in ["metadata", "7", "12-00ff.delta", "12-00ff.snapshot"] {
             assert!(is_temporary(&temporary_name(of, "1f", 3)), "{of}");
         }

@@ -147,7 +147,7 @@ async fn items_of_somebody_else_are_named() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("the item 'q#commits', -3 is not of this checkpoint"),
+        error.contains("the item 'q#commits', -3 does not belong to a checkpoint"),
         "{error}"
     );
     put(&client, "q#offsets", 4, "value", number("1")).await;
@@ -175,5 +175,5 @@ async fn items_of_somebody_else_are_named() {
     )
     .await;
     let error = committer.take_epoch(NONE).await.unwrap_err().to_string();
-    assert!(error.contains("none is greater"), "{error}");
+    assert!(error.contains("is the largest number"), "{error}");
 }

@@ -156,7 +156,7 @@ async fn a_link_to_nowhere_is_no_folder_and_not_tried_again() {
     assert!(!error.is_retryable(), "{error}");
     let error = error.into_error();
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
-    assert!(error.to_string().contains("is no folder"), "{error}");
+    assert!(error.to_string().contains("is not a folder"), "{error}");
 }
 
 #[cfg(target_os = "linux")]

@@ -161,7 +161,7 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
                 "offsets/0",
                 o(0).replace("\"epoch\": 1", "\"epoch\": 18446744073709551615"),
             )],
-            "none is greater",
+            "is the largest number",
         ),
     ] {
         let place = written(&entries).await;

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::Schema;
 
 use super::encoding::Decoded;
 use super::hash_vectors::hash_vectors;
-use crate::error::{Error, ErrorKind, Result, failure};
+use crate::error::{Error, ErrorKind, Result, from_datafusion};
 use crate::state::logical::{WAYS_OUT, listed};
 use crate::state::memory::{StateColumns, StateStore, have_same_types};
 
@@ -69,7 +69,7 @@ fn expect_compatible_engine(place: &str, found: &Decoded) -> Result<()> {
         };
     };
     let groups = found.schema.fields().iter().take(found.groups.groups);
-    let now = hash_vectors(groups).map_err(failure)?;
+    let now = hash_vectors(groups).map_err(from_datafusion)?;
     let differs = |of: &&String| before.get(*of) != now.get(*of);
     let differing: BTreeSet<&String> = before.keys().chain(now.keys()).filter(differs).collect();
     if differing.is_empty() {

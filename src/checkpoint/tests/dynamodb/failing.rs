@@ -220,7 +220,7 @@ async fn a_server_without_transactions_is_named_before_and_after_the_table_exist
             let text = error.to_string();
             assert!(
                 text.starts_with("checkpoint 'dynamodb://offsets/q': ")
-                    && text.contains("has no transactions (TransactWriteItems failed"),
+                    && text.contains("does not support transactions (TransactWriteItems failed"),
                 "{text}"
             );
         };

@@ -106,7 +106,7 @@ async fn a_large_entry_is_there_whole_or_not_at_all() {
     assert!(
         error
             .to_string()
-            .contains("offsets/0 does not go with its parts"),
+            .contains("offsets/0 does not match its parts"),
         "{error}"
     );
     delete(&dynamo.client(), "q#offsets", 0).await;

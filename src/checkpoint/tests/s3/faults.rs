@@ -78,7 +78,7 @@ async fn a_listing_that_is_refused_is_not_asked_for_again() {
             ErrorKind::AccessDenied,
             "s3:ListBucket",
         ),
-        (404, "NoSuchBucket", ErrorKind::NotFound, "no such bucket"),
+        (404, "NoSuchBucket", ErrorKind::NotFound, "does not exist"),
         (
             301,
             "PermanentRedirect",
@@ -102,7 +102,7 @@ async fn a_bucket_that_is_not_there_is_named() {
     assert!(!error.is_retryable(), "{error}");
     let error = error.into_error();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    for said in ["s3://no-such-bucket/q1", "NoSuchBucket", "no such bucket"] {
+    for said in ["s3://no-such-bucket/q1", "NoSuchBucket", "does not exist"] {
         assert!(error.to_string().contains(said), "{error}");
     }
     let error = start(place.open(), 1).create_metadata(&metadata("a")).await;
@@ -124,8 +124,8 @@ async fn an_endpoint_without_tls_is_refused_at_once_and_the_way_to_allow_it_said
 async fn what_is_wrong_is_said_before_the_words_of_the_store() {
     let place = Place::s3().await.moved("s3://no-such-bucket/q1");
     let error = place.open().take_epoch(NONE).await.unwrap_err().to_string();
-    let start = "checkpoint 's3://no-such-bucket/q1': cannot list epochs: there is no such bucket or \
-                 container; create it, or correct its name: ";
+    let start = "checkpoint 's3://no-such-bucket/q1': cannot list epochs: the bucket or \
+                 container does not exist; create it, or correct its name: ";
     assert!(error.starts_with(start), "{error}");
 }
 
@@ -245,7 +245,7 @@ async fn a_store_that_overwrites_is_refused_by_the_first_start() {
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
     let text = error.to_string();
     assert!(
-        text.starts_with("checkpoint 's3://bucket/q': the store created an object that was there")
+        text.starts_with("checkpoint 's3://bucket/q': the store overwrote an existing object")
             && text.contains("If-None-Match"),
         "{text}"
     );
