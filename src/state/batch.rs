@@ -1,4 +1,4 @@
-//! What one batch knows of the state, and what it finds out.
+//! [`StateBatch`]: what the plan nodes of one batch share.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,29 +11,29 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use super::memory::{BatchOutput, BatchWatermarks, StateStore};
 use crate::model::UnixMillis;
 
-/// What one batch knows of the state, and what it finds out. The nodes of a plan find it in the
-/// session they run in.
+/// The state during one batch, and the changes that the batch makes. The nodes of the plan find it in their
+/// session.
 #[derive(Debug)]
 pub(crate) struct StateBatch {
     pub(super) store: Arc<StateStore>,
     pub(super) times: BatchWatermarks,
     tally: Mutex<Tally>,
-    /// The memory of the rows that it has changed and gives.
+    /// The memory of the changed groups and the output.
     reservation: Mutex<Option<MemoryReservation>>,
 }
 
-/// What a batch has found out.
+/// The changes of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// The groups that it has changed or made, as they are now.
+    /// The groups that are new or changed, as they are now.
     pub(crate) changed: Vec<RecordBatch>,
-    /// Groups that the watermark has closed.
+    /// How many groups the watermark has closed.
     pub(crate) removed: u64,
-    /// Rows that came behind the watermark.
+    /// How many rows were dropped as late.
     pub(crate) late: u64,
-    /// The largest event time of each shard, by its number in the batch.
+    /// The largest event time of each shard, by the number of the shard in the batch.
     pub(crate) event_times: BTreeMap<u32, UnixMillis>,
-    /// The least one of all.
+    /// The smallest event time of all.
     pub(crate) least: Option<UnixMillis>,
 }
 
@@ -51,7 +51,7 @@ impl StateBatch {
         }
     }
 
-    /// That of the session a node runs in.
+    /// The batch in whose session a node runs.
     ///
     /// # Errors
     /// The plan does not run as a batch of a streaming query.
@@ -64,11 +64,11 @@ impl StateBatch {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts the memory of the rows that the batch holds beside the state until it is done; `are_changed`
-    /// is whether those it gives are those that it has changed.
+    /// Reserves the memory of the rows that the batch holds besides the state until it is done. `are_changed` says
+    /// that the output shares its memory with the changed groups.
     ///
     /// # Errors
-    /// The pool does not have it; says what to do.
+    /// The memory pool is exhausted; the error says what to do.
     pub(super) fn account(
         &self,
         given: &[BatchOutput],
@@ -78,7 +78,7 @@ impl StateBatch {
         let changed = self.tally().changed.iter().map(size).sum::<usize>();
         let given = given.iter().map(|given| match given {
             BatchOutput::Rows(rows) if !are_changed => size(rows),
-            // In the memory of the state.
+            // Counted already.
             BatchOutput::Rows(_) | BatchOutput::All(_) => 0,
         });
         let bytes = changed + given.sum::<usize>();
@@ -93,7 +93,7 @@ impl StateBatch {
         Ok(())
     }
 
-    /// What was found out, once all has run.
+    /// The changes, once the whole plan has run.
     pub(crate) fn finish(&self) -> Tally {
         std::mem::take(&mut *self.tally())
     }

@@ -1,17 +1,17 @@
-//! State between the batches of a streaming `GROUP BY`.
+//! The state of a streaming `GROUP BY` between batches: plan rewrite, groups in memory, files.
 //!
 //! ```text
 //!  Final ◀── StateExec ◀── Partial ◀── EventTimeExec ◀── … ◀── KinesisReadExec
 //!               │ ▲                        │
-//!      changed  ▼ │ touched                ▼ late rows, how far each shard has come
+//!      changed  ▼ │ touched                ▼ late rows, event time of each shard
 //!            StateStore                StateBatch
 //!               │ ▲
-//!        batch  ▼ │ start
+//!   each batch  ▼ │ restart
 //!            files: a delta for each batch, a snapshot from time to time
 //! ```
 //!
-//! State is what DataFusion's partial aggregates give: group columns and state columns. It stays in
-//! memory ([`StateStore`]) and is written as it changes; a batch pays for the groups that it touches.
+//! State consists of the group columns and state columns of DataFusion's partial aggregates. It is kept in memory
+//! ([`StateStore`]), and each batch writes its changes, so the cost of a batch follows the groups it touches.
 
 mod batch;
 mod files;

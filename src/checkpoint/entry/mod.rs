@@ -270,7 +270,7 @@ pub(crate) enum Unreadable {
 
 impl Unreadable {
     fn foreign(reason: impl fmt::Display) -> Self {
-        Self::Foreign(format!("is not what was written there: {reason}"))
+        Self::Foreign(format!("is not a valid entry: {reason}"))
     }
 }
 

@@ -9,10 +9,7 @@ use crate::error::ErrorKind;
 #[tokio::test]
 async fn torn_metadata_is_named() {
     for (text, expected) in [
-        (
-            "{\"version\": 1, \"id\":",
-            "metadata is not what was written there",
-        ),
+        ("{\"version\": 1, \"id\":", "metadata is not a valid entry"),
         (
             "{\"version\": 5}",
             "metadata was written by a newer version",

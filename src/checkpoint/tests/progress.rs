@@ -252,7 +252,7 @@ async fn what_was_left_is_not_guessed_at() {
     let with = |member: &str| second(done(0)).replace('}', &format!(", {member}}}"));
     let mark = "\"watermark\": \"2026-01-01T00:00:00Z\"";
     for (commit, expected) in [
-        (done(0)[..40].to_owned(), "is not what was written there"),
+        (done(0)[..40].to_owned(), "is not a valid entry"),
         (done(3), "commits/0 holds the entry of batch 3"),
         (
             with(mark).replace("\"version\": 2", "\"version\": 1"),

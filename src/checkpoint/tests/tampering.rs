@@ -61,15 +61,15 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
     for (entries, expected) in [
         (
             vec![("offsets/0", o(0)[..60].to_owned())],
-            "offsets/0 is not what was written there",
+            "offsets/0 is not a valid entry",
         ),
         (
             vec![("offsets/0", "PAR1\0\u{1}".to_owned())],
-            "offsets/0 is not what was written there",
+            "offsets/0 is not a valid entry",
         ),
         (
             vec![("offsets/0", String::new())],
-            "offsets/0 is not what was written there",
+            "offsets/0 is not a valid entry",
         ),
         (
             vec![("offsets/0", o(1))],
@@ -279,12 +279,7 @@ async fn an_entry_that_was_edited_is_refused_although_it_can_be_read() {
             Err(error) => error,
         };
         assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
-        for part in [
-            name,
-            "is not what was written there",
-            "checksum",
-            "restore it",
-        ] {
+        for part in [name, "is not a valid entry", "checksum", "restore it"] {
             assert!(error.to_string().contains(part), "{to}: {part}: {error}");
         }
         // What a copy has is what was written, whatever stands behind it.

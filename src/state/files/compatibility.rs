@@ -1,4 +1,4 @@
-//! Whether a query can resume from a file of its state.
+//! Whether a query can load a state file: the same columns, and an engine that computes states alike.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result, from_datafusion};
 use crate::state::logical::{WAYS_OUT, listed};
 use crate::state::memory::{StateColumns, StateStore, have_same_types};
 
-/// Refuses a file whose columns are not those of the query, or whose states another version of the
-/// engine has made.
+/// Refuses a file whose columns are not those of the query, or whose states another engine may have computed
+/// differently.
 ///
 /// # Errors
 /// [`ErrorKind::Checkpoint`].
@@ -26,7 +26,7 @@ pub(crate) fn refuse(place: &str, found: &Decoded, store: &StateStore) -> Result
         column.collect()
     };
     let (before, now) = (columns(&found.schema), columns(expected));
-    // Columns are told by their places: names may change.
+    // Columns are identified by index: names may change.
     let same = have_same_types(&found.schema, expected);
     if same && before_groups.groups == now_groups.groups {
         return refuse_other_time(place, &found.schema, before_groups, &now_groups);
@@ -87,7 +87,7 @@ fn minor(version: &str) -> Option<&str> {
     version.rsplit_once('.').map(|(minor, _)| minor)
 }
 
-/// Refuses groups of which a watermark has closed some, where the query has none over the same column.
+/// Refuses groups of which a watermark has closed some, if the query has no watermark over the same column.
 fn refuse_other_time(
     place: &str,
     columns: &Schema,

@@ -1,4 +1,4 @@
-//! The files of a query's state: what is written with a batch, and what is read at a start.
+//! [`StateDirectory`]: writes the changes of each batch, and reads the state at a restart.
 
 use std::sync::Arc;
 
@@ -16,22 +16,22 @@ use crate::model::{BatchId, StateFiles};
 use crate::state::memory::StateColumns;
 use crate::state::memory::StateStore;
 
-/// Deltas before a snapshot is worth its bytes, and after which it is taken in any case: a start has to
-/// read them all.
+/// The number of deltas before which no snapshot is taken, and after which one is taken in any case, since a restart
+/// reads all deltas.
 const DELTAS: std::ops::Range<usize> = 10..200;
 
-/// Changed groups of a batch above which each partition has a file of its own: they are compressed side by
-/// side.
+/// The number of changed groups above which each partition writes its own file, so that they are compressed in
+/// parallel.
 const SIDE_BY_SIDE: usize = 50_000;
 
-/// Files that are read ahead at a start.
+/// The number of files that a restart reads ahead.
 const READ_AHEAD: usize = 8;
 
 /// The files of a query's state.
 #[derive(Debug)]
 pub(crate) struct StateDirectory {
     objects: Arc<StateObjects>,
-    /// What is behind the newest batch.
+    /// The files of the state after the newest batch.
     files: StateFiles,
     snapshot_bytes: usize,
     delta_bytes: usize,
@@ -49,11 +49,10 @@ impl StateDirectory {
         }
     }
 
-    /// Takes the state that `files` hold into `store`, which is empty.
+    /// Loads the state in `files` into `store`, which is empty.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`] where a file is missing, is not what was written, or holds the state of
-    /// another aggregation.
+    /// [`ErrorKind::Checkpoint`] if a file is missing, damaged, or of another aggregation.
     pub(crate) async fn restore(
         &mut self,
         files: StateFiles,
@@ -69,10 +68,10 @@ impl StateDirectory {
         Ok(())
     }
 
-    /// What the newest of `files` says of their columns; `None` where there is none.
+    /// The columns of the state, from the newest of `files`; `None` if there are no files.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`] where it is missing, or not what was written.
+    /// [`ErrorKind::Checkpoint`] if it is missing or damaged.
     pub(in crate::state) async fn columns(
         &self,
         files: &StateFiles,
@@ -90,7 +89,7 @@ impl StateDirectory {
         stopped(decoded.await).map(Some)
     }
 
-    /// Takes in one file after the other, the next ones being read meanwhile; gives their bytes.
+    /// Loads one file after the other while the next ones are read; returns their size in bytes.
     async fn each(
         &self,
         names: impl Iterator<Item = &String>,
@@ -133,7 +132,7 @@ impl StateDirectory {
         Ok(bytes)
     }
 
-    /// Writes what `batch` has changed in `store`; gives the files that hold the state behind it.
+    /// Writes the changes of `batch`; returns the files that hold the state after it.
     pub(crate) async fn write(
         &mut self,
         batch: BatchId,
@@ -157,7 +156,7 @@ impl StateDirectory {
         Ok(self.files.clone())
     }
 
-    /// Writes groups that `batch` has changed as a file; gives its name and size.
+    /// Writes changed groups as one file; returns its name and size.
     async fn delta(
         &self,
         batch: BatchId,
@@ -176,7 +175,7 @@ impl StateDirectory {
         Ok((name, content.len()))
     }
 
-    /// Takes a finished snapshot for what it holds.
+    /// Replaces the deltas that a finished snapshot covers.
     async fn adopt(&mut self) {
         if !self.writing.as_ref().is_some_and(Snapshot::is_done) {
             return;
@@ -199,12 +198,12 @@ impl StateDirectory {
                 self.files.snapshot = Some(written.files);
             }
             Err(error) => {
-                tracing::warn!(batch = %snapshot.batch, %error, "a snapshot of the state was not written");
+                tracing::warn!(batch = %snapshot.batch, %error, "cannot write a snapshot of the state; deltas are kept");
             }
         }
     }
 
-    /// `batch` is committed: begins a snapshot where one is due.
+    /// `batch` is committed: starts a snapshot if one is due.
     pub(crate) fn committed(&mut self, batch: BatchId, store: &StateStore) {
         let deltas = self.files.deltas.len();
         let worth = deltas >= DELTAS.start && self.delta_bytes >= self.snapshot_bytes;
@@ -214,19 +213,19 @@ impl StateDirectory {
         }
     }
 
-    /// What deletes old files, beside the batches.
+    /// Deletes old files while batches run.
     pub(crate) fn purger(&self) -> StatePurger {
         StatePurger(Arc::clone(&self.objects))
     }
 }
 
-/// Deletes old files of a state.
+/// Deletes the old files of a state.
 #[derive(Debug)]
 pub(crate) struct StatePurger(Arc<StateObjects>);
 
 impl StatePurger {
-    /// Deletes the files of batches that no entry from the one on needs that has a snapshot of `first`.
-    /// What cannot be deleted now is left to the next time, with a warning.
+    /// Deletes the files before the snapshot of batch `first`. Logs a warning and leaves the rest to the next call if a
+    /// deletion fails.
     pub(crate) async fn purge(&self, first: BatchId) {
         let purged = async {
             for name in self.0.list().await? {
@@ -239,13 +238,17 @@ impl StatePurger {
             Ok::<_, Error>(())
         };
         if let Err(error) = purged.await {
-            tracing::warn!(%error, "old files of the state stay for now");
+            tracing::warn!(%error, "cannot delete old state files; the next purge tries again");
         }
     }
 }
 
 fn stopped<T>(done: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
-    done.unwrap_or_else(|error| Err(Error::internal(format!("a task of the state: {error}"))))
+    done.unwrap_or_else(|error| {
+        Err(Error::internal(format!(
+            "a task that reads or writes state failed: {error}"
+        )))
+    })
 }
 
 fn unreadable(place: &str, reason: &super::encoding::Unreadable) -> Error {

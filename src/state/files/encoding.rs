@@ -1,4 +1,4 @@
-//! What a file of the state holds, and what it is called.
+//! The content and the name of a state file.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,19 +20,18 @@ use super::hash_vectors::{HashVectors, hash_vectors};
 use crate::model::BatchId;
 use crate::state::memory::StateColumns;
 
-/// The version of an aggregation's state that is written, and the highest that is read: which columns its
-/// files have, and what they mean.
+/// The version of an aggregation's state that is written, and the newest that is read: which columns its files have, and
+/// what they mean.
 pub(crate) const AGGREGATION_SCHEMA_VERSION: u32 = 1;
 
 const VERSION_KEY: &str = "datafusion-kinesis.state";
-/// What the columns mean, as JSON.
+/// The meaning of the columns, as JSON.
 const GROUPS_KEY: &str = "datafusion-kinesis.groups";
 const ENGINE_KEY: &str = "datafusion";
 /// The hash test vectors of the engine, as JSON.
 const HASHES_KEY: &str = "datafusion-kinesis.hashes";
 
-/// `12-<md5>.delta` or `12-<md5>.snapshot`: what batch 12 has changed, or a part of what there was behind
-/// it.
+/// `12-<md5>.delta` or `12-<md5>.snapshot`: the changes of batch 12, or a part of the state after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileName {
     pub(crate) batch: BatchId,
@@ -50,7 +49,7 @@ impl FileName {
         }
     }
 
-    /// Reads what [`Display`](fmt::Display) writes; `None` for anything else.
+    /// Parses the text form; `None` for anything else.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let (batch, rest) = name.split_once('-')?;
         let (md5, kind) = rest.split_once('.')?;
@@ -84,7 +83,7 @@ fn md5_of(content: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A file of these rows, which have the columns of `schema`, which mean what `groups` says.
+/// Encodes rows with `schema`, whose columns mean `groups`.
 pub(super) fn encode(
     schema: &SchemaRef,
     groups: &StateColumns,
@@ -113,29 +112,29 @@ pub(super) fn encode(
         .iter()
         .filter(|field| matches!(field.data_type(), DataType::Dictionary(..)));
     match dictionaries.next() {
-        // A file has room for one dictionary of a column.
+        // A file can have only one dictionary for each column.
         Some(_) => writer.write(&concat_batches(&schema, rows)?)?,
         None => rows.iter().try_for_each(|rows| writer.write(rows))?,
     }
     Ok(Bytes::from(writer.into_inner()?))
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug)]
 pub(crate) struct Decoded {
-    /// The columns.
+    /// The schema.
     pub(crate) schema: SchemaRef,
-    /// What they mean.
+    /// The meaning of the columns.
     pub(in crate::state) groups: StateColumns,
     pub(crate) rows: Vec<RecordBatch>,
     /// The version of DataFusion that wrote it.
     pub(crate) engine: String,
-    /// How that version hashes; `None` in files from before this was recorded.
+    /// How that version hashes; `None` in files of versions that did not record it.
     pub(super) hashes: Option<HashVectors>,
 }
 
 impl Decoded {
-    /// The rows with `schema`, which has the same columns: that of a file says more than the plan knows.
+    /// The rows with `schema`, which has the same types: names and nullability may differ.
     pub(crate) fn rows_of(self, schema: &SchemaRef) -> Result<Vec<RecordBatch>, Unreadable> {
         let own = |rows| with_columns(rows, schema);
         let rows = self.rows.into_iter().map(own);
@@ -144,7 +143,7 @@ impl Decoded {
     }
 }
 
-/// Why a file cannot be read; prints so as to follow its name.
+/// Why a file cannot be read; its text follows the name of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable(String);
 
@@ -158,7 +157,7 @@ fn unreadable(error: &ArrowError) -> Unreadable {
     Unreadable(format!("cannot be read: {error}"))
 }
 
-/// `rows` as those of `schema`, be there a column or not.
+/// `rows` with `schema`, also without columns.
 fn with_columns(rows: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let (_, columns, count) = rows.into_parts();
     let options = RecordBatchOptions::new().with_row_count(Some(count));
@@ -169,28 +168,28 @@ fn with_columns(rows: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Ar
 pub(crate) fn decode(name: &str, content: Bytes) -> Result<Decoded, Unreadable> {
     let known = FileName::parse(name).filter(|known| known.md5 == md5_of(&content));
     if known.is_none() {
-        let reason = "is not what was written there: its MD5 is not the one in its name";
+        let reason = "is damaged: its MD5 does not match its name";
         return Err(Unreadable(reason.to_owned()));
     }
     let reader = FileReader::try_new(Cursor::new(content), None);
     let reader = reader.map_err(|error| unreadable(&error))?;
     let schema = reader.schema();
-    let told = |key: &str| schema.metadata().get(key).cloned().unwrap_or_default();
-    if told(VERSION_KEY) != AGGREGATION_SCHEMA_VERSION.to_string() {
-        let version = told(VERSION_KEY);
+    let value = |key: &str| schema.metadata().get(key).cloned().unwrap_or_default();
+    if value(VERSION_KEY) != AGGREGATION_SCHEMA_VERSION.to_string() {
+        let version = value(VERSION_KEY);
         return Err(Unreadable(format!(
             "was written by another version of this program (state version '{version}', this one \
              reads '{AGGREGATION_SCHEMA_VERSION}'); run the query with that version"
         )));
     }
-    let groups = serde_json::from_str(&told(GROUPS_KEY)).ok();
+    let groups = serde_json::from_str(&value(GROUPS_KEY)).ok();
     let groups = groups.filter(|groups: &StateColumns| groups.fits(&schema));
     let Some(groups) = groups else {
-        let reason = "does not say which of its columns are the groups";
+        let reason = "does not describe its columns";
         return Err(Unreadable(reason.to_owned()));
     };
-    let engine = told(ENGINE_KEY);
-    let hashes = serde_json::from_str(&told(HASHES_KEY)).ok();
+    let engine = value(ENGINE_KEY);
+    let hashes = serde_json::from_str(&value(HASHES_KEY)).ok();
     let plain = Arc::new(Schema::clone(&schema).with_metadata(HashMap::new()));
     let rows = reader.map(|rows| with_columns(rows?, &plain));
     let rows = rows.collect::<Result<_, _>>();
@@ -211,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_with_the_columns_of_the_plan() {
+    fn rows_are_read_with_the_schema_of_the_plan() {
         let field = |nullable| Field::new("count", DataType::Int64, nullable);
         let written = Arc::new(Schema::new(vec![field(true)]));
         let counts = Arc::new(Int64Array::from(vec![1, 2]));
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_as_they_are_written_only() {
+    fn only_canonical_names_are_parsed() {
         let name = FileName::of(BatchId(12), true, b"content");
         assert_eq!(FileName::parse(&name.to_string()), Some(name.clone()));
         let md5 = name.md5;

@@ -1,8 +1,7 @@
-//! The state of a query on its way to and from files.
+//! The files of a state: encoding, snapshots, deletion, and the checks before they are read.
 //!
-//! A file is Arrow IPC, compressed with zstd: group columns and state columns as the plan has them, so
-//! that another number of partitions can take them in. Its name ends with the MD5 of what is in it: who
-//! reads it sees whether that is what was written.
+//! A file is Arrow IPC compressed with zstd, with the group columns and state columns of the plan, so it can be loaded
+//! into any number of partitions. Its name contains the MD5 of its content, which a reader verifies.
 
 mod compatibility;
 mod directory;

@@ -1,4 +1,4 @@
-//! Snapshots: the whole state as it was behind a batch, written while the batches go on.
+//! [`Snapshot`]: writes the whole state after a batch while later batches run.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use crate::model::{BatchId, SnapshotFiles};
 use crate::state::memory::StateColumns;
 use crate::state::memory::StateImage;
 
-/// Memory of the groups that go into one part of a snapshot, before they are compressed.
+/// The memory of the groups in one part of a snapshot, before compression.
 const PART_BYTES: usize = 64 << 20;
 
-/// A snapshot that is being written.
+/// A snapshot in progress.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) batch: BatchId,
     task: JoinHandle<Result<Written>>,
 }
 
-/// A snapshot that is written.
+/// A finished snapshot.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) files: SnapshotFiles,
@@ -32,7 +32,7 @@ pub(super) struct Written {
 }
 
 impl Snapshot {
-    /// Begins to write the state as it was behind `batch`.
+    /// Starts to write the state after `batch`.
     pub(super) fn begin(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) -> Self {
         let task = tokio::spawn(write(batch, image, objects).in_current_span());
         Self { batch, task }
@@ -42,12 +42,12 @@ impl Snapshot {
         self.task.is_finished()
     }
 
-    /// Waits for its end.
+    /// Waits until it is finished.
     pub(super) async fn written(&mut self) -> Result<Written> {
         match (&mut self.task).await {
             Ok(written) => written,
             Err(error) => Err(Error::internal(format!(
-                "a snapshot was not written: {error}"
+                "the task of a snapshot failed: {error}"
             ))),
         }
     }
@@ -79,7 +79,8 @@ async fn write(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) ->
             Ok((named, left))
         });
         let made = made.await;
-        let made = made.map_err(|error| Error::internal(format!("a snapshot stopped: {error}")))?;
+        let made =
+            made.map_err(|error| Error::internal(format!("encoding a snapshot failed: {error}")))?;
         let (part, rest) = made.map_err(crate::error::from_datafusion)?;
         let Some((name, part)) = part else {
             return Ok(Written { files, bytes });
@@ -91,17 +92,17 @@ async fn write(batch: BatchId, image: StateImage, objects: Arc<StateObjects>) ->
     }
 }
 
-/// The parts of a snapshot that are not made yet.
+/// The remaining parts of a snapshot.
 struct Parts {
     schema: SchemaRef,
     groups: StateColumns,
     rows: Box<dyn Iterator<Item = datafusion::common::Result<RecordBatch>> + Send>,
-    /// It is made of no rows, too: it says what the columns are.
+    /// The first part is written even without rows: it describes the columns.
     is_first: bool,
 }
 
 impl Parts {
-    /// The next part; `None` behind the last.
+    /// The next part; `None` after the last.
     fn next(&mut self) -> datafusion::common::Result<Option<bytes::Bytes>> {
         let (mut rows, mut bytes) = (Vec::new(), 0);
         while bytes < PART_BYTES {
@@ -128,7 +129,7 @@ mod tests {
     use crate::state::files::encoding::decode;
 
     #[test]
-    fn without_groups_it_is_one_part_that_says_what_the_columns_are() {
+    fn a_snapshot_without_groups_has_one_part_that_describes_the_columns() {
         let fields = ["key", "count"].map(|name| Field::new(name, DataType::Int64, true));
         let schema: SchemaRef = Arc::new(Schema::new(fields.to_vec()));
         let groups = StateColumns {

@@ -1,5 +1,4 @@
-//! The logical side: finds the aggregation of a streaming statement, and puts under it what looks at the
-//! time of rows.
+//! Finds the aggregation of a streaming statement, and inserts the node below it that observes event time.
 
 use std::sync::Arc;
 
@@ -20,27 +19,27 @@ use crate::error::Error;
 use crate::model::OutputMode;
 use crate::source::RowColumn;
 
-/// A statement with an aggregation over streams.
+/// A statement with an aggregation over streams, ready for state.
 #[derive(Debug)]
 pub(crate) struct Attached {
     pub(crate) plan: LogicalPlan,
     pub(crate) closing: Option<ExpiryColumn>,
-    /// What the aggregation is, in words.
+    /// What the aggregation computes, for the checkpoint.
     pub(crate) description: AggregationMetadata,
-    /// The same with names left open.
+    /// The same with table names left open.
     pub(crate) name_patterns: NamePatterns,
-    /// Aggregates whose state grows with each row.
+    /// The aggregates whose state grows with each row.
     pub(crate) growing: Vec<String>,
-    /// Whether the event time is when a record arrived.
+    /// Whether the event time is the arrival time of records.
     pub(crate) by_arrival: bool,
 }
 
-/// The aggregation over streams of `plan`, if there is one; `watermark` is whether there is one, and the
-/// column it is of where that is told.
+/// Finds the aggregation over streams of `plan`; `None` if there is none. `watermark` is `Some` if the query has a
+/// watermark, with its column if the user has set it.
 ///
 /// # Errors
-/// [`Unsupported`](crate::ErrorKind::Unsupported) where `mode` cannot be had,
-/// [`InvalidOption`](crate::ErrorKind::InvalidOption) where the column of the watermark is not found.
+/// [`Unsupported`](crate::ErrorKind::Unsupported) if the aggregation does not support `mode`;
+/// [`InvalidOption`](crate::ErrorKind::InvalidOption) if the column of the watermark does not exist.
 pub(crate) fn attach(
     plan: LogicalPlan,
     mode: OutputMode,
@@ -84,14 +83,14 @@ pub(crate) fn attach(
     }))
 }
 
-/// What is known of an aggregation besides its plan.
-struct Known {
+/// What is known about an aggregation besides its plan.
+struct Properties {
     closing: Option<ExpiryColumn>,
     description: AggregationMetadata,
     name_patterns: NamePatterns,
 }
 
-/// Aggregates that keep all values they have seen.
+/// The aggregates that keep all values.
 fn growing(aggregate: &Aggregate) -> Vec<String> {
     const KEEP_ALL: [&str; 4] = ["median", "percentile_cont", "array_agg", "string_agg"];
     let grows = |expr: &&Expr| match (*expr).clone().unalias() {
@@ -105,7 +104,7 @@ fn growing(aggregate: &Aggregate) -> Vec<String> {
     found.map(|expr| expr.schema_name().to_string()).collect()
 }
 
-/// DISTINCT as what it is: groups without aggregates.
+/// Converts DISTINCT into groups without aggregates.
 fn distinct(input: Arc<LogicalPlan>) -> Result<Aggregate> {
     let columns = input.schema().columns();
     Aggregate::try_new(
@@ -120,9 +119,9 @@ fn attached(
     mode: OutputMode,
     time: Option<RowTime>,
     streams: &mut dyn Streams,
-) -> Result<(LogicalPlan, Known)> {
+) -> Result<(LogicalPlan, Properties)> {
     let exprs = || aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
-    // The name of a column leaves casts out.
+    // The name of a column would omit casts.
     let text = |expr: &Expr| expr.to_string();
     let mut description = AggregationMetadata {
         group_by: aggregate.group_expr.iter().map(text).collect(),
@@ -141,14 +140,14 @@ fn attached(
         never_closed(time.is_some())?;
     }
     let Some(RowTime { time, end, .. }) = time else {
-        let known = Known {
+        let known = Properties {
             closing: None,
             description,
             name_patterns,
         };
         return Ok((LogicalPlan::Aggregate(aggregate), known));
     };
-    // What is complete is never closed: it cannot go on from groups of which some are.
+    // Output mode complete never closes groups, so it cannot resume from a state of which some are closed.
     if mode != OutputMode::Complete {
         let origin = ColumnLineage::new(streams).of_all([&time], &aggregate.input)?;
         description.event_time = Some(text(&time));
@@ -159,7 +158,7 @@ fn attached(
     let node = EventTimeNode {
         shard: Expr::Column(number_of(&input)?),
         time,
-        // What is complete leaves nothing out.
+        // Output mode complete drops no late rows.
         end: end.filter(|_| mode != OutputMode::Complete),
         input,
     };
@@ -168,7 +167,7 @@ fn attached(
     });
     let (groups, aggregates) = (aggregate.group_expr, aggregate.aggr_expr);
     let aggregate = Aggregate::try_new(Arc::new(node), groups, aggregates)?;
-    let known = Known {
+    let known = Properties {
         closing,
         description,
         name_patterns,
@@ -176,7 +175,7 @@ fn attached(
     Ok((LogicalPlan::Aggregate(aggregate), known))
 }
 
-/// The time of the rows of `aggregate`.
+/// The event time of the rows of `aggregate`.
 fn time_of(aggregate: &Aggregate, column: Option<&str>) -> Result<RowTime> {
     let schema = aggregate.input.schema();
     let named = |name: &str| {
@@ -184,21 +183,21 @@ fn time_of(aggregate: &Aggregate, column: Option<&str>) -> Result<RowTime> {
         let found = fields.find(|(_, field)| field.name().eq_ignore_ascii_case(name));
         found.map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name()))
     };
-    let told = match column {
+    let chosen = match column {
         None => None,
         Some(name) => Some(named(name).ok_or_else(|| {
             let names: Vec<&str> = schema.fields().iter().map(|field| &**field.name()).collect();
             Error::invalid_option(format!(
-                "setting 'streaming.watermark_column' = '{name}': expected a column that the GROUP BY \
-                 can see, here {}",
+                "setting 'streaming.watermark_column' = '{name}': expected a column of the input of \
+                 the GROUP BY: {}",
                 names.join(", ")
             ))
         })?),
     };
-    if let Some(found) = row_time(&aggregate.group_expr, told.as_ref())? {
+    if let Some(found) = row_time(&aggregate.group_expr, chosen.as_ref())? {
         return Ok(found);
     }
-    // No window says what the time of a row is.
+    // Without a window the event time is the arrival time, if that is grouped or selected.
     let arrival = named(RowColumn::ArrivalTimestamp.name());
     let arrival = match arrival {
         Some(arrival) => row_time(&aggregate.group_expr, Some(&arrival))?,
@@ -206,14 +205,14 @@ fn time_of(aggregate: &Aggregate, column: Option<&str>) -> Result<RowTime> {
     };
     arrival.ok_or_else(|| {
         Error::invalid_option(
-            "setting 'streaming.watermark_delay': the GROUP BY has no window that says what the time of \
-             a row is: expected streaming.watermark_column with the name of a timestamp column",
+            "setting 'streaming.watermark_delay': the GROUP BY has no window to take the event time \
+             from: expected streaming.watermark_column with the name of a timestamp column",
         )
         .into()
     })
 }
 
-/// Whether `time`, over the rows of `plan`, is the column of a stream that says when a record arrived.
+/// Whether `time`, over the rows of `plan`, is the arrival time of a stream's records.
 fn is_arrival(time: &Expr, plan: &LogicalPlan, streams: &dyn Streams) -> Result<bool> {
     let column = match time {
         Expr::Column(column) => column,
@@ -252,7 +251,7 @@ fn is_arrival(time: &Expr, plan: &LogicalPlan, streams: &dyn Streams) -> Result<
     }
 }
 
-/// `plan` with the number of the shard of each row.
+/// Adds the number of the shard to each row of `plan`.
 fn carry(plan: LogicalPlan, streams: &mut dyn Streams) -> Result<LogicalPlan> {
     if let LogicalPlan::TableScan(scan) = &plan
         && let Some(numbered) = streams.numbered(scan)?
@@ -293,15 +292,15 @@ fn number_of(plan: &LogicalPlan) -> Result<Column> {
     let found = found.map(|(qualifier, field)| Column::new(qualifier.cloned(), field.name()));
     found.ok_or_else(|| {
         Error::unsupported(format!(
-            "a watermark cannot be told over '{}', which hides the shards of its rows: leave \
-             streaming.watermark_delay out, or put the stream into FROM directly",
+            "a watermark is not supported over '{}', which hides the shards of its rows: remove \
+             streaming.watermark_delay, or use the stream in FROM directly",
             plan.display()
         ))
         .into()
     })
 }
 
-/// `plan` with the number as its last column, where the inputs of a union have it.
+/// Moves the number of the shard to the last column, where the inputs of a union have it.
 fn number_last(plan: LogicalPlan) -> Result<LogicalPlan> {
     let number = number_of(&plan)?;
     let columns = plan.schema().columns();

@@ -1,4 +1,4 @@
-//! The node above a streaming aggregation, whose state is of all it says, whatever is made of that.
+//! [`OptimizerBarrier`]: keeps the optimizer from narrowing a streaming aggregation to what the query reads of it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Passes on what the aggregation below it gives. The optimizer would leave out aggregates that nobody
-/// reads and groups that a condition above leaves out: a later start may want them.
+/// Passes on the output of the aggregation below. Without it the optimizer would remove aggregates that the query does
+/// not read, and groups that a filter above drops. The state needs both, as a later statement may read them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Hash)]
 pub(crate) struct OptimizerBarrier {
     pub(crate) input: LogicalPlan,
@@ -54,13 +54,13 @@ impl UserDefinedLogicalNodeCore for OptimizerBarrier {
     }
 }
 
-/// A rule that moves conditions down, kept above a [`OptimizerBarrier`]: a condition without columns, such as one of
-/// `random()` or of the time, stops at no node.
+/// A rule that pushes filters down, made to stop at an [`OptimizerBarrier`]: filters without columns, such as those on
+/// `random()` or the current time, would pass every node.
 #[derive(Debug)]
 pub(crate) struct AboveBarrier(pub(crate) Arc<dyn OptimizerRule + Send + Sync>);
 
 impl AboveBarrier {
-    /// What it is about.
+    /// The name of the wrapped rule.
     pub(crate) const RULE: &str = "push_down_filter";
 }
 
@@ -78,15 +78,15 @@ impl OptimizerRule for AboveBarrier {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        match is_above_whole(&plan) {
+        match is_filter_above_barrier(&plan) {
             true => Ok(Transformed::no(plan)),
             false => self.0.rewrite(plan, config),
         }
     }
 }
 
-/// Whether `plan` is a condition on what an aggregation gives.
-fn is_above_whole(mut plan: &LogicalPlan) -> bool {
+/// Whether `plan` filters the output of an aggregation.
+fn is_filter_above_barrier(mut plan: &LogicalPlan) -> bool {
     let is_filter = matches!(plan, LogicalPlan::Filter(_));
     while let LogicalPlan::Filter(filter) = plan {
         plan = &filter.input;

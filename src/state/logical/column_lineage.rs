@@ -1,5 +1,7 @@
-//! What the groups and aggregates of a statement are made of, down to the columns of its tables: the same
-//! for two statements that differ in the names of tables, sub-selects and columns only.
+//! How groups and aggregates derive from the columns of the tables, as digests that do not depend on aliases.
+//!
+//! Two statements that differ only in the names of tables, subqueries and columns have the same digests. A state is
+//! compatible with a statement of the same digests, so renaming an alias does not invalidate it.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -11,8 +13,7 @@ use md5::{Digest, Md5};
 
 use super::streams::Streams;
 
-/// Finds out what columns are made of. Each column of a plan is looked at once, however often expressions
-/// name it.
+/// Computes the digests of columns. Each column of a plan is visited once, however often expressions use it.
 pub(crate) struct ColumnLineage<'a> {
     streams: &'a dyn Streams,
     found: HashMap<(*const LogicalPlan, usize), String>,
@@ -26,7 +27,7 @@ impl<'a> ColumnLineage<'a> {
         }
     }
 
-    /// A digest of what `exprs` over `input` are made of.
+    /// The digest of `exprs` over `input`.
     pub(crate) fn of_all<'e>(
         &mut self,
         exprs: impl IntoIterator<Item = &'e Expr>,
@@ -40,7 +41,7 @@ impl<'a> ColumnLineage<'a> {
         Ok(digest(&text))
     }
 
-    /// A digest of what `expr` over `input` is made of; that of the column, where it is one.
+    /// The digest of `expr` over `input`; that of the column if it is one.
     fn of_expr(&mut self, expr: &Expr, input: &LogicalPlan) -> Result<String> {
         let expr = expr.clone().unalias_nested().data;
         let text = self.written(&expr, input)?;
@@ -50,7 +51,7 @@ impl<'a> ColumnLineage<'a> {
         })
     }
 
-    /// `expr` with its columns written as digests of what they are made of.
+    /// The text of `expr` with the digests of its columns in place of their names.
     fn written(&mut self, expr: &Expr, input: &LogicalPlan) -> Result<String> {
         let expr = expr.clone().transform_up(|expr| match expr {
             Expr::Alias(alias) => Ok(Transformed::yes(*alias.expr)),
@@ -68,20 +69,19 @@ impl<'a> ColumnLineage<'a> {
         Ok(expr.data()?.to_string())
     }
 
-    /// A digest of what the column at `place` of `plan` is made of.
+    /// The digest of the column at `place` of `plan`.
     fn of(&mut self, plan: &LogicalPlan, place: usize) -> Result<String> {
         let key = (std::ptr::from_ref(plan), place);
         if let Some(known) = self.found.get(&key) {
             return Ok(known.clone());
         }
-        let origin = self.made_of(plan, place)?;
+        let origin = self.compute(plan, place)?;
         self.found.insert(key, origin.clone());
         Ok(origin)
     }
 
-    /// The same, not yet known. A column that is passed on has the digest that it has below: how many nodes
-    /// pass it on is no part of what it is made of.
-    fn made_of(&mut self, plan: &LogicalPlan, place: usize) -> Result<String> {
+    /// Computes the digest. A column that a node passes on keeps its digest, however many nodes do so.
+    fn compute(&mut self, plan: &LogicalPlan, place: usize) -> Result<String> {
         let (qualifier, field) = plan.schema().qualified_field(place);
         let column = Column::new(qualifier.cloned(), field.name());
         Ok(match plan {
@@ -104,7 +104,7 @@ impl<'a> ColumnLineage<'a> {
             }
             LogicalPlan::Unnest(unnest) => {
                 let from = unnest.dependency_indices.get(place);
-                // A struct becomes a column for each of its fields.
+                // A struct is unnested into one column for each field.
                 let columns = unnest.dependency_indices.iter().take(place);
                 let field = columns.filter(|other| Some(*other) == from).count();
                 let from = from.map(|from| self.of(&unnest.input, *from)).transpose()?;
@@ -138,17 +138,16 @@ fn digest(text: &str) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What stands for the name of the table of a column in a [`NamePattern`].
+/// The placeholder for a table name in a [`NamePattern`].
 const TABLE: &str = "\u{1}";
 
-/// The words of an aggregation with the name of the one table that its columns are of left open: the words
-/// of a checkpoint that says nothing of origins are compared with it.
+/// The text of an aggregation whose columns belong to one table, with the name of the table left open. Checkpoints of
+/// versions without digests are compared with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamePattern(Vec<String>);
 
 impl NamePattern {
-    /// The pattern of `exprs` over `input`; `None` where columns of several tables are in sight, which a
-    /// name tells apart.
+    /// The pattern of `exprs` over `input`; `None` if the input has columns of several tables, whose names matter.
     pub(crate) fn of<'e>(
         exprs: impl IntoIterator<Item = &'e Expr>,
         input: &LogicalPlan,
@@ -174,7 +173,7 @@ impl NamePattern {
         texts.collect::<Result<_>>().map(|texts| Some(Self(texts)))
     }
 
-    /// Whether `texts` are these words with one name, or none, for the table.
+    /// Whether `texts` match with one table name, or none.
     pub(crate) fn fits(&self, texts: &[&str]) -> bool {
         if self.0.len() != texts.len() {
             return false;
@@ -203,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_takes_one_name_for_the_table_everywhere() {
+    fn a_pattern_matches_one_table_name_everywhere() {
         let words = ["lower(\u{1}.a)", "sum(\u{1}.b + 1.5)"];
         let pattern = NamePattern(words.map(str::to_owned).to_vec());
         for (texts, fits) in [

@@ -1,4 +1,4 @@
-//! Whether a query can go on with the state that an earlier start has left.
+//! Whether a query can resume from the state of a checkpoint, by what its aggregation computes.
 
 use std::fmt::Write;
 
@@ -6,12 +6,12 @@ use super::column_lineage::NamePattern;
 use crate::checkpoint::AggregationMetadata;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What to do about a query that cannot go on.
-pub(crate) const WAYS_OUT: &str = "Filters, joins, names, what is computed of the aggregates, the output mode, the \
-    number of partitions and the target may change, and a watermark may be added; for the rest give the \
+/// What may change, and what to do otherwise.
+pub(crate) const WAYS_OUT: &str = "Filters, joins, names, expressions over the aggregates, the output mode, the \
+    number of partitions and the target may change, and a watermark may be added; for other changes give the \
     query a new checkpoint location, or run it as it was";
 
-/// The words of an aggregation with names left open.
+/// The text of an aggregation with table names left open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamePatterns {
     /// Groups, then aggregates.
@@ -19,8 +19,7 @@ pub(crate) struct NamePatterns {
     pub(crate) event_time: Option<NamePattern>,
 }
 
-/// Refuses a query that groups or aggregates otherwise than the one of the checkpoint, with both side by
-/// side.
+/// Refuses a query whose groups or aggregates differ from those of the checkpoint, showing both.
 ///
 /// # Errors
 /// [`ErrorKind::Checkpoint`].
@@ -64,8 +63,8 @@ pub(crate) fn expect_same_aggregation(
     ))
 }
 
-/// Whether a query of `now` can go on with the state of `before`: it is the same up to names, and has a
-/// watermark over the same time if the one before had any.
+/// Whether a query of `now` can resume from the state of `before`: it is the same up to names, and has a watermark over
+/// the same event time if the earlier one had a watermark.
 fn goes_on(
     before: &AggregationMetadata,
     now: &AggregationMetadata,
@@ -73,7 +72,7 @@ fn goes_on(
 ) -> bool {
     let known = before.origin.is_some();
     let fits = |pattern: &Option<NamePattern>, texts: &[&str]| {
-        // Where origins are known, other words are another aggregation.
+        // If digests are known, they decide.
         !known && pattern.as_ref().is_some_and(|pattern| pattern.fits(texts))
     };
     let texts = before.group_by.iter().chain(&before.aggregates);
@@ -84,7 +83,7 @@ fn goes_on(
         || (same_counts && known && before.origin == now.origin)
         || (same_counts && fits(&name_patterns.aggregation, &texts));
     let same_time = match (&before.event_time, &now.event_time) {
-        // Nothing was closed so far.
+        // No group has been closed.
         (None, _) => true,
         (Some(_), None) => false,
         (Some(time), Some(now_time)) => {

@@ -1,5 +1,4 @@
-//! The node below an aggregation that looks at the time of its rows: how far each shard has come, and
-//! which rows come too late.
+//! [`EventTimeNode`]: the logical node below an aggregation that observes event time and drops late rows.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -9,22 +8,21 @@ use datafusion::common::{DFSchemaRef, Result, internal_err};
 use datafusion::logical_expr::utils::expr_to_columns;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 
-/// Looks at the time of the rows that are aggregated, and passes them on, but for those that come too
-/// late.
+/// Observes the event time of the rows that are aggregated, and drops late rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct EventTimeNode {
     pub(crate) input: LogicalPlan,
-    /// When a row happened.
+    /// The event time of a row.
     pub(crate) time: Expr,
-    /// The number of its shard in the batch.
+    /// The number of the row's shard in the batch.
     pub(crate) shard: Expr,
-    /// When the last group it belongs to ends; none where rows are never too late.
+    /// The end of the last group that the row belongs to; `None` if rows are never late.
     pub(crate) end: Option<Expr>,
 }
 
 impl PartialOrd for EventTimeNode {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        // An order is only asked for, and used by nobody.
+        // The trait requires an order, which nothing uses.
         let text = |node: &Self| format!("{} {} {:?}", node.time, node.shard, node.end);
         let order = text(self).cmp(&text(other));
         (order != Ordering::Equal || self == other).then_some(order)

@@ -1,4 +1,4 @@
-//! The logical plan of a stateful query: finds its aggregation, and puts nodes below and above it.
+//! The logical plan of a stateful query: finds the aggregation, its event time and its identity, and inserts nodes.
 
 mod attach;
 mod barrier;

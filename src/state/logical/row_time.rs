@@ -1,4 +1,4 @@
-//! Which of the groups of an aggregation are about a piece of time, and so are closed by a watermark.
+//! The event time of an aggregation's rows, and the group column whose end closes groups.
 
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::functions::datetime::date_bin;
@@ -10,34 +10,33 @@ use crate::error::Error;
 use crate::sql::windows::{BinSize, Bins, bin_end};
 use crate::state::memory::After;
 
-/// How the groups of an aggregation are closed.
+/// The group column that closes groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExpiryColumn {
-    /// The group column that is a time.
+    /// Its name.
     pub(crate) column: String,
-    /// Which of the group columns it is, and how many there are.
+    /// Its index among the group columns, and their number.
     pub(crate) place: usize,
     pub(crate) groups: usize,
-    /// How long the time goes on behind what the column says; not at all where windows are merged and have
-    /// a width of their own.
+    /// How long after the column's time the group ends. Windows that are merged compute their end themselves.
     pub(crate) after: After,
 }
 
-/// The time of the rows of an aggregation.
+/// The event time of the rows of an aggregation.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RowTime {
-    /// When a row happened.
+    /// The event time of a row.
     pub(crate) time: Expr,
-    /// When the last group it belongs to ends; none where groups do not.
+    /// The end of the last group that a row belongs to; `None` if groups do not end.
     pub(crate) end: Option<Expr>,
     pub(crate) closing: Option<ExpiryColumn>,
 }
 
-/// The time of the rows that are grouped by `group_expr`, which is `column` where that is told, and that
-/// of a window otherwise. `None` where there is no window.
+/// The event time of the rows that are grouped by `group_expr`: `column` if it is given, otherwise the first argument of
+/// the window function. `None` if there is no window.
 ///
 /// # Errors
-/// A window whose size is no length of time.
+/// The size of a window is not an interval.
 pub(crate) fn row_time(group_expr: &[Expr], column: Option<&Column>) -> Result<Option<RowTime>> {
     let is_it = |time: &Expr| match (time, column) {
         (_, None) => true,
@@ -70,7 +69,7 @@ pub(crate) fn row_time(group_expr: &[Expr], column: Option<&Column>) -> Result<O
     Ok(found.or_else(alone))
 }
 
-/// The window that the group expression at `place` is.
+/// The window of the group expression at `place`; `None` if it is not a window.
 fn window(group_expr: &[Expr], place: usize) -> Result<Option<RowTime>> {
     let group = &group_expr[place];
     let inner = group.clone().unalias();
@@ -128,7 +127,7 @@ fn window(group_expr: &[Expr], place: usize) -> Result<Option<RowTime>> {
     }))
 }
 
-/// How long windows of `date_bin` go on.
+/// The width of the windows of `date_bin`.
 fn after(bins: Bins) -> After {
     let origin = bins.origin;
     match bins.size {
@@ -141,7 +140,7 @@ fn after(bins: Bins) -> After {
     }
 }
 
-/// What an expression without columns is, unless it is something else each time.
+/// The value of a constant expression; `None` if it has columns or is volatile.
 fn constant(expr: &Expr) -> Option<ScalarValue> {
     let simplifier = ExprSimplifier::new(SimplifyContext::default());
     match simplifier.simplify(expr.clone()).ok()? {
@@ -150,7 +149,7 @@ fn constant(expr: &Expr) -> Option<ScalarValue> {
     }
 }
 
-/// How long what `date_trunc` gives is.
+/// The width of the unit of `date_trunc`.
 fn unit_width(unit: &Expr) -> Option<(i32, i32, i64)> {
     let Expr::Literal(unit, _) = unit else {
         return None;
@@ -175,16 +174,16 @@ fn unit_width(unit: &Expr) -> Option<(i32, i32, i64)> {
 /// Refuses output mode 'append' for groups that are never closed.
 ///
 /// # Errors
-/// Always, with the ways out.
+/// Always; names the alternatives.
 pub(crate) fn never_closed(watermark: bool) -> Result<()> {
     let what = match watermark {
-        false => "without a watermark no group is ever finished",
-        true => "no group is about a time that the watermark could pass",
+        false => "without a watermark no group is ever complete",
+        true => "no group has a time that the watermark could pass",
     };
     Err(Error::unsupported(format!(
-        "GROUP BY in output mode 'append' gives a group when it is finished, and {what}: SET \
+        "GROUP BY in output mode 'append' outputs a group when it is complete, and {what}: SET \
          streaming.watermark_delay = '10 seconds' and group by tumble(…), hop(…), session(…) or \
-         date_bin(…) of the rows' time; or SET streaming.output_mode = 'update' (the groups that have \
+         date_bin(…) of the event time; or SET streaming.output_mode = 'update' (the groups that have \
          changed, after each batch) or 'complete' (all groups, after each batch)"
     ))
     .into())

@@ -1,4 +1,4 @@
-//! When a group is closed: its event time ends, and the watermark has come to that.
+//! [`Expiry`]: the end of a group's event time. A watermark at or after the end closes the group.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ use super::columns::{After, Ends};
 use crate::model::UnixMillis;
 use crate::sql::windows::{BinSize, Bins};
 
-/// The end of a group's event time, out of its group columns.
+/// The end of a group's event time, computed from its group columns.
 #[derive(Debug, Clone)]
 pub(crate) struct Expiry {
     ends: Ends,
-    /// The end; the start of a pane where groups are panes.
+    /// The end; the start of the pane if groups are panes.
     expr: Arc<dyn PhysicalExpr>,
     unit: TimeUnit,
 }
 
 impl Expiry {
-    /// Groups with the columns of `schema` end as `ends` says.
+    /// The expiry of groups with the columns of `schema`.
     pub(crate) fn new(ends: Ends, schema: &Schema) -> Result<Self> {
         let field = schema.field(ends.column);
         let DataType::Timestamp(unit, _) = field.data_type() else {
-            return internal_err!("group column '{}' has no times", field.name());
+            return internal_err!("group column '{}' is not a timestamp", field.name());
         };
         let start: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), ends.column));
         let expr = match &ends.after {
@@ -46,13 +46,13 @@ impl Expiry {
         Ok(Self { ends, expr, unit })
     }
 
-    /// What it was made of.
+    /// How groups end.
     pub(crate) fn ends_as(&self) -> &Ends {
         &self.ends
     }
 
-    /// The end of each row, in the unit of the timestamps; the greatest number for a row that never
-    /// ends because it has no event time.
+    /// The end of each row, in the unit of the timestamps; the greatest number for a row without an event time,
+    /// which never ends.
     pub(crate) fn ends(&self, rows: &RecordBatch) -> Result<Vec<i64>> {
         let ends = self.expr.evaluate(rows)?.into_array(rows.num_rows())?;
         let ends = cast(&ends, &DataType::Int64)?;
@@ -61,7 +61,7 @@ impl Expiry {
             After::Pane { slide, size } => start.div_euclid(slide) * slide + size,
             After::Months { months, origin } => {
                 let size = BinSize::Months(months);
-                // A window whose end is out of range never ends.
+                // The end is out of range: the window never ends.
                 Bins { size, origin }
                     .end(start, self.unit)
                     .unwrap_or(i64::MAX)
@@ -77,13 +77,13 @@ impl Expiry {
             .collect())
     }
 
-    /// What ends here or before is closed by `watermark`.
+    /// The greatest end that `watermark` closes.
     pub(crate) fn limit(&self, watermark: UnixMillis) -> i64 {
         instant(watermark, self.unit)
     }
 }
 
-/// A time as timestamps of `unit` count it, rounded down.
+/// A time in `unit`, rounded down.
 pub(crate) fn instant(time: UnixMillis, unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => time.0.div_euclid(1_000),
@@ -93,7 +93,7 @@ pub(crate) fn instant(time: UnixMillis, unit: TimeUnit) -> i64 {
     }
 }
 
-/// The time of an instant of `unit`, rounded down.
+/// The time of a timestamp in `unit`, rounded down.
 pub(crate) fn millis(instant: i64, unit: TimeUnit) -> UnixMillis {
     UnixMillis(match unit {
         TimeUnit::Second => instant.saturating_mul(1_000),

@@ -1,4 +1,4 @@
-//! What the groups of a streaming aggregation are, and which of them a batch gives.
+//! [`Grouping`]: what the groups of an aggregation are, and which of them a batch outputs.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,25 +15,25 @@ use super::groups::{ChunkImage, Groups, Layout};
 use crate::model::{OutputMode, UnixMillis};
 use crate::sql::windows::HopWindow;
 
-/// What the groups of a streaming aggregation are, and which of them a batch gives.
+/// What the groups of an aggregation are, and which of them a batch outputs.
 #[derive(Debug)]
 pub(crate) struct Grouping {
     pub(crate) layout: Arc<Layout>,
-    /// The group columns by which groups are dealt out to partitions.
+    /// The group columns by which groups are partitioned.
     pub(crate) keys: Vec<usize>,
     pub(crate) hop: Option<HopWindow>,
-    /// Whether it has no aggregates: then a group is given once, when it comes.
+    /// Whether there are no aggregates: then a batch outputs the groups that are new.
     pub(crate) distinct: bool,
     pub(crate) mode: OutputMode,
-    /// How many partitions groups are dealt out to.
+    /// The number of partitions.
     pub(crate) partitions: usize,
 }
 
-/// What a partition of a batch gives.
+/// The output of a partition of a batch.
 #[derive(Debug, Clone)]
 pub(crate) enum BatchOutput {
     Rows(RecordBatch),
-    /// All groups, in the memory of the state.
+    /// All groups, sharing the memory of the state.
     All(Vec<ChunkImage>),
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct BatchWatermarks {
     pub(crate) has_rows: bool,
 }
 
-/// What saving a partition of a batch has come to.
+/// The result of saving a partition of a batch.
 #[derive(Debug)]
 pub(crate) struct Saved {
     pub(crate) output: BatchOutput,
@@ -58,7 +58,7 @@ pub(crate) struct Saved {
 }
 
 impl Grouping {
-    /// Groups that are only read, all in one partition.
+    /// Groups that are only read, in one partition.
     pub(crate) fn stored(schema: SchemaRef, described: StateColumns) -> Result<Self> {
         Ok(Self {
             layout: Arc::new(Layout::described(schema, described)?),
@@ -70,16 +70,15 @@ impl Grouping {
         })
     }
 
-    /// What the columns of its state mean.
+    /// What the columns of the state mean.
     pub(crate) fn describe(&self) -> StateColumns {
         let mut described = self.layout.describe();
-        // What is complete stays.
+        // Output mode complete closes no groups.
         described.ends = described.ends.filter(|_| self.mode != OutputMode::Complete);
         described
     }
 
-    /// Puts down what a batch has made of the groups of a partition, closes those that end, and gives
-    /// what belongs to the output.
+    /// Stores the groups that a batch has merged in a partition, closes those that end, and returns the output.
     pub(crate) fn save(
         &self,
         groups: &mut Groups,
@@ -107,8 +106,8 @@ impl Grouping {
         })
     }
 
-    /// What a batch gives before its rows are merged: windows that hop and are closed by its watermark. A
-    /// row of it may lie in them and come too late for them, and in time for others of the same pane.
+    /// The output that a batch determines before it merges its rows: hopping windows that its watermark closes. A row
+    /// of the batch may be too late for such a window, and on time for another window of the same pane.
     pub(crate) fn ahead(
         &self,
         groups: &Groups,
@@ -120,13 +119,13 @@ impl Grouping {
         self.closing(groups, batch).map(Some)
     }
 
-    /// Whether the rows that a batch gives are those that it has changed, in the same memory.
-    pub(crate) fn gives_what_has_changed(&self) -> bool {
+    /// Whether the output of a batch shares its memory with the changed groups.
+    pub(crate) fn outputs_changed_groups(&self) -> bool {
         let appends = self.mode == OutputMode::Append;
         self.distinct || (!appends && self.hop.is_none())
     }
 
-    /// What ends here or before is closed.
+    /// The greatest end that the batch closes.
     fn limit(&self, batch: &BatchWatermarks) -> Option<i64> {
         let expiry = self.layout.expiry()?;
         let watermark = batch
@@ -151,8 +150,8 @@ impl Grouping {
         })
     }
 
-    /// What a partition gives as rows, so many at a time as a rule. Those of all groups are made as they
-    /// are asked for: at once they would take as much memory as the groups.
+    /// The output of a partition in batches of about `rows` rows. The rows of all groups are materialized lazily: at
+    /// once they would take as much memory as the state.
     pub(crate) fn rows(
         self: Arc<Self>,
         given: BatchOutput,
@@ -170,7 +169,7 @@ impl Grouping {
         Box::new(parts.map(move |part| self.expanded(part?)))
     }
 
-    /// Panes as windows; other groups as they are.
+    /// Expands panes into windows; leaves other groups as they are.
     fn expanded(&self, rows: RecordBatch) -> Result<RecordBatch> {
         match &self.hop {
             Some(hop) => hop.expand(&rows),
@@ -178,21 +177,21 @@ impl Grouping {
         }
     }
 
-    /// The groups that a batch has touched.
+    /// The groups that a batch has changed, for output mode update.
     fn updated(
         &self,
         groups: &Groups,
         changed: &RecordBatch,
         batch: &BatchWatermarks,
     ) -> Result<RecordBatch> {
-        // Without a row nothing has changed, be there a group for all rows or not.
+        // Without rows nothing has changed; the group of an aggregation without GROUP BY exists in any case.
         if self.layout.groups() == 0 && !batch.has_rows {
             return Ok(changed.slice(0, 0));
         }
         let Some(hop) = &self.hop else {
             return Ok(changed.clone());
         };
-        // A window of a pane that was touched is made of all its panes.
+        // A window consists of several panes: those of a changed pane need its neighbours, too.
         let panes = groups.find(&neighbours(hop, changed)?)?;
         let touched = self.layout.keys(&hop.expand(changed)?)?;
         let touched: HashSet<&[u8]> = touched.iter().flatten().collect();
@@ -210,7 +209,7 @@ impl Grouping {
         )?)
     }
 
-    /// The groups whose event time ends between the watermark before and the one now.
+    /// The groups that end between the previous watermark and this one, for output mode append.
     fn closing(&self, groups: &Groups, batch: &BatchWatermarks) -> Result<RecordBatch> {
         let (Some(limit), Some(expiry)) = (self.limit(batch), self.layout.expiry()) else {
             return Ok(RecordBatch::new_empty(Arc::clone(self.layout.schema())));
@@ -220,7 +219,7 @@ impl Grouping {
         };
         let before = batch.previous_watermark;
         let before = before.map_or(i64::MIN, |before| expiry.limit(before));
-        // The first window of a pane ends that much before the last one.
+        // The first window of a pane ends this much before its last one.
         let ahead = hop.size() - hop.pane();
         let panes = groups.ending(limit.saturating_add(ahead))?;
         let windows = hop.expand(&panes)?;
@@ -242,7 +241,7 @@ fn starts(hop: &HopWindow, rows: &RecordBatch) -> Result<PrimitiveArray<Int64Typ
     Ok(starts.as_primitive::<Int64Type>().clone())
 }
 
-/// For each pane of `rows` all the panes that share a window with it, with the other columns alike.
+/// For each pane of `rows` the panes that share a window with it, with the same values in the other columns.
 fn neighbours(hop: &HopWindow, rows: &RecordBatch) -> Result<RecordBatch> {
     let panes = starts(hop, rows)?;
     let (mut origins, mut values) = (Vec::new(), Vec::new());

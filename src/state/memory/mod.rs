@@ -1,4 +1,4 @@
-//! The groups of a query in memory.
+//! The groups of a query in memory: their columns, their lookup by key, and when they close.
 
 mod columns;
 mod expiry;

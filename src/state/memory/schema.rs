@@ -1,14 +1,14 @@
-//! The columns of a state: what the plan of one batch happens to say of them does not matter.
+//! The schema of a state, independent of the plan of a single batch.
 //!
-//! Each batch is planned anew. The optimizer numbers the names that it makes (`__common_expr_3`) as it
-//! goes, and a constant of one batch, such as its time, may be null in the next. The files and the memory
-//! of a state outlive a batch, so their columns depend on the places and types of the columns only.
+//! Every batch is planned again. The optimizer numbers the names it generates (`__common_expr_3`) as it goes, and what
+//! cannot be null in one batch, such as a constant, may be null in the next. Memory and files outlive a batch, so
+//! their schema depends only on the order and the types of the columns.
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 
-/// Prefixes of the names that the optimizer makes; a number follows.
+/// Prefixes of the names that the optimizer generates; a number follows.
 const GENERATED: [&str; 4] = [
     "__datafusion_extracted_",
     "__common_expr_",
@@ -16,9 +16,8 @@ const GENERATED: [&str; 4] = [
     "__correlated_sq_",
 ];
 
-/// The columns of a state whose groups have the columns of `planned` in the plan of a batch: generated
-/// names are numbered anew, in the order in which they first stand in `planned`, and each column may hold
-/// nulls.
+/// The schema of a state whose columns are `planned` in the plan of a batch: generated names are renumbered in the
+/// order of their first use, and every column is nullable.
 pub(crate) fn state_schema(planned: &Schema) -> SchemaRef {
     let mut numbers = Vec::new();
     let fields = planned.fields().iter().map(|field| {
@@ -28,7 +27,7 @@ pub(crate) fn state_schema(planned: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Whether columns of `one` can stand for those of `other`: there are as many, of the same types.
+/// Whether both have the same number of columns, of the same types.
 pub(crate) fn have_same_types(one: &Schema, other: &Schema) -> bool {
     let types = |schema: &Schema| -> Vec<_> {
         let fields = schema.fields().iter();
@@ -37,7 +36,7 @@ pub(crate) fn have_same_types(one: &Schema, other: &Schema) -> bool {
     types(one) == types(other)
 }
 
-/// `name` with the numbers of generated names replaced by their place in `numbers`.
+/// `name` with the numbers of generated names replaced by their index in `numbers`.
 fn renumbered(name: &str, numbers: &mut Vec<String>) -> String {
     let mut text = String::with_capacity(name.len());
     let mut rest = name;
@@ -74,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generated_names_are_numbered_in_the_order_in_which_they_stand() {
+    fn generated_names_are_renumbered_in_order_of_first_use() {
         let fields = [
             "key",
             "sum(__common_expr_7)[sum]",

@@ -1,4 +1,4 @@
-//! The groups of a query in memory, dealt out to partitions.
+//! [`StateStore`]: the groups of a query in memory, partitioned by key, and their memory accounting.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ use super::grouping::Grouping;
 use super::groups::{ChunkImage, Groups};
 use crate::model::{OutputMode, UnixMillis};
 
-/// The groups of a query in memory, dealt out to partitions by their key.
+/// The groups of a query in memory, partitioned by key.
 #[derive(Debug)]
 pub(crate) struct StateStore {
     grouping: Arc<Grouping>,
@@ -25,7 +25,7 @@ pub(crate) struct StateStore {
     reservation: Mutex<MemoryReservation>,
 }
 
-/// What to do where memory is short.
+/// What to do when memory is exhausted.
 const MORE_MEMORY: &str = "Raise the limit (SET datafusion.runtime.memory_limit = '4G', or \
     RuntimeEnvBuilder in code), or let a watermark close groups";
 
@@ -38,7 +38,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl StateStore {
-    /// Without groups. Their memory counts in `pool`.
+    /// A store without groups, which reserves memory in `pool`.
     pub(crate) fn new(
         grouping: Arc<Grouping>,
         partitions: usize,
@@ -74,18 +74,18 @@ impl StateStore {
         self.partitions.iter().map(|groups| of(&lock(groups))).sum()
     }
 
-    /// How many groups there are.
+    /// The number of groups.
     pub(crate) fn len(&self) -> usize {
         self.sum(Groups::len)
     }
 
-    /// The memory they take.
+    /// The memory of the groups.
     pub(crate) fn bytes(&self) -> usize {
         self.sum(Groups::bytes)
     }
 
-    /// Whether a group would be closed by this watermark, as far as that can be told without looking at
-    /// each.
+    /// Whether this watermark may close a group: an estimate that is never wrongly `false`, without a visit to each
+    /// group.
     pub(crate) fn may_close(&self, watermark: UnixMillis) -> bool {
         let closes = self.grouping.mode != OutputMode::Complete;
         let Some(expiry) = self.grouping.layout.expiry().filter(|_| closes) else {
@@ -101,10 +101,10 @@ impl StateStore {
         partitions.any(|groups| lock(groups).least_end() <= limit)
     }
 
-    /// Counts the memory that the groups take by now.
+    /// Reserves the memory that the groups now take.
     ///
     /// # Errors
-    /// The pool does not have it; says how much there is of what.
+    /// The memory pool is exhausted; the error says what takes how much.
     pub(crate) fn account(&self) -> Result<()> {
         let (bytes, replaced) = (self.bytes(), self.sum(Groups::replaced_bytes));
         let reservation = lock(&self.reservation);
@@ -113,32 +113,30 @@ impl StateStore {
             let before = mebibytes(reservation.size());
             let snapshot = match mebibytes(replaced) {
                 0 => String::new(),
-                held => format!(
-                    ", a snapshot that is being written holds {held} MiB of groups as they were before"
-                ),
+                held => format!(", a snapshot in progress holds {held} MiB of replaced groups"),
             };
             resources_datafusion_err!(
-                "the state of GROUP BY does not fit into memory any more: {groups} groups take \
+                "the state of GROUP BY no longer fits into memory: {groups} groups take \
                  {after} MiB{snapshot}; {before} MiB before this batch. {MORE_MEMORY} ({})",
                 error.strip_backtrace()
             )
         })
     }
 
-    /// An error of a batch; where memory was short, with what the state takes of it.
+    /// Adds the memory of the state to an error of a batch that exhausted the memory.
     pub(crate) fn beside(&self, error: DataFusionError) -> DataFusionError {
         if !matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
             return error;
         }
         let taken = mebibytes(lock(&self.reservation).size());
         resources_datafusion_err!(
-            "the memory does not hold a batch beside the state of GROUP BY, which takes {taken} MiB of \
-             it. {MORE_MEMORY} ({})",
+            "the memory does not hold a batch besides the state of GROUP BY, which takes {taken} MiB. \
+             {MORE_MEMORY} ({})",
             error.strip_backtrace()
         )
     }
 
-    /// Forgets all groups.
+    /// Drops all groups.
     pub(crate) fn clear(&self) {
         for groups in &self.partitions {
             let mut groups = lock(groups);
@@ -146,12 +144,12 @@ impl StateStore {
         }
     }
 
-    /// Takes in groups that are not there.
+    /// Adds groups that the store does not have.
     pub(crate) fn load(&self, rows: &RecordBatch) -> Result<()> {
         self.dealt(rows, |groups, rows| groups.load(rows))
     }
 
-    /// Takes in groups in place of those that they came from.
+    /// Adds groups, replacing those of the same key.
     pub(crate) fn replace(&self, rows: &RecordBatch) -> Result<()> {
         self.dealt(rows, |groups, rows| {
             groups.take(rows)?;
@@ -159,7 +157,7 @@ impl StateStore {
         })
     }
 
-    /// Closes what `watermark` has closed.
+    /// Drops the groups that `watermark` closes.
     pub(crate) fn close(&self, watermark: UnixMillis) -> Result<()> {
         let closes = self.grouping.mode != OutputMode::Complete;
         let Some(expiry) = self.grouping.layout.expiry().filter(|_| closes) else {
@@ -172,7 +170,7 @@ impl StateStore {
         Ok(())
     }
 
-    /// All groups as they are now, chunk by chunk, whatever happens later.
+    /// A snapshot of all groups, which later changes do not affect.
     pub(crate) fn image(&self) -> StateImage {
         let chunks = self
             .partitions
@@ -184,7 +182,7 @@ impl StateStore {
         }
     }
 
-    /// Gives each partition its rows.
+    /// Partitions `rows` and passes them to `give`.
     fn dealt(
         &self,
         rows: &RecordBatch,
@@ -206,7 +204,7 @@ impl StateStore {
 }
 
 impl Grouping {
-    /// The columns of `schema` by which groups are dealt out to partitions.
+    /// The columns of `schema` by which groups are partitioned.
     pub(crate) fn key_exprs(&self, schema: &Schema) -> Vec<Arc<dyn PhysicalExpr>> {
         let field = |column: &usize| {
             let name = schema.field(*column).name();
@@ -216,7 +214,7 @@ impl Grouping {
     }
 }
 
-/// What a state held at some moment.
+/// A snapshot of a state.
 #[derive(Debug)]
 pub(crate) struct StateImage {
     grouping: Arc<Grouping>,
@@ -234,7 +232,7 @@ impl StateImage {
         self.grouping.describe()
     }
 
-    /// The groups as rows, chunk by chunk.
+    /// The groups as rows, one batch for each chunk.
     pub(crate) fn rows(self) -> impl Iterator<Item = Result<RecordBatch>> {
         let layout = Arc::clone(&self.grouping.layout);
         let chunks = self.chunks.into_iter();
@@ -269,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_that_are_replaced_count_as_long_as_a_snapshot_holds_them() {
+    fn replaced_groups_count_while_a_snapshot_holds_them() {
         let (store, pool) = store(1 << 30);
         store.load(&rows(&store, 1)).unwrap();
         store.account().unwrap();
@@ -286,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_snapshot_is_what_is_too_much_the_error_says_so() {
+    fn the_error_names_the_memory_of_a_snapshot() {
         let (store, _) = store(3 << 20);
         store.load(&rows(&store, 1)).unwrap();
         store.account().unwrap();
@@ -298,7 +296,7 @@ mod tests {
         let images: Vec<StateImage> = images.collect();
         let error = store.account().unwrap_err().to_string();
         drop(images);
-        for part in ["a snapshot that is being written holds", "memory_limit"] {
+        for part in ["a snapshot in progress holds", "memory_limit"] {
             assert!(error.contains(part), "{error}");
         }
         store.account().unwrap();

@@ -1,4 +1,4 @@
-//! What looks at the time of rows as they pass.
+//! [`EventTimeExec`]: observes the event time of rows, and drops late rows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,27 +20,27 @@ use crate::state::batch::StateBatch;
 use crate::state::memory::{instant, millis};
 use crate::table::unary_node;
 
-/// Notes how far each shard has come by the time of its rows, and leaves out rows whose groups are closed.
+/// Records the largest event time of each shard, and drops rows whose groups are closed.
 #[derive(Debug)]
 pub(crate) struct EventTimeExec {
     input: Arc<dyn ExecutionPlan>,
-    look: Arc<Look>,
+    look: Arc<EventTimeExprs>,
 }
 
-/// What is looked at.
+/// The expressions that it evaluates.
 #[derive(Debug)]
-pub(crate) struct Look {
+pub(crate) struct EventTimeExprs {
     time: Arc<dyn PhysicalExpr>,
     unit: TimeUnit,
     shard: Arc<dyn PhysicalExpr>,
     end: Option<Arc<dyn PhysicalExpr>>,
-    /// Windows of a time may be counted in another unit than it.
+    /// The unit of `end`, which may differ from that of the time.
     end_unit: TimeUnit,
 }
 
 impl EventTimeExec {
     /// # Errors
-    /// `time` or `end` is no timestamp.
+    /// `time` or `end` is not a timestamp.
     pub(crate) fn try_new(
         input: Arc<dyn ExecutionPlan>,
         time: Arc<dyn PhysicalExpr>,
@@ -51,13 +51,13 @@ impl EventTimeExec {
         let unit_of = |time: &Arc<dyn PhysicalExpr>| match time.data_type(&schema)? {
             DataType::Timestamp(unit, _) => Ok(unit),
             other => plan_err!(
-                "the event time {time} is of type {other}: expected a timestamp, such as \
-                 to_timestamp(…) gives"
+                "the event time {time} is of type {other}: expected a timestamp, such as from \
+                 to_timestamp(…)"
             ),
         };
         let unit = unit_of(&time)?;
         let end_unit = end.as_ref().map_or(Ok(unit), unit_of)?;
-        let look = Arc::new(Look {
+        let look = Arc::new(EventTimeExprs {
             time,
             unit,
             shard,
@@ -78,8 +78,8 @@ impl EventTimeExec {
     }
 }
 
-impl Look {
-    /// `rows` without those that come too late.
+impl EventTimeExprs {
+    /// `rows` without late rows.
     fn pass(&self, rows: RecordBatch, batch: &StateBatch) -> Result<RecordBatch> {
         let column =
             |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(&rows)?.into_array(rows.num_rows());
@@ -98,7 +98,7 @@ impl Look {
         Ok(filter_record_batch(&rows, &on_time)?)
     }
 
-    /// Which rows belong to a group that is open; `None` for all of them.
+    /// The rows that belong to an open group; `None` if all do.
     fn on_time(
         &self,
         times: &Int64Array,
@@ -107,7 +107,7 @@ impl Look {
     ) -> Result<Option<BooleanArray>> {
         let limit_in = |unit| watermark.map_or(i64::MIN, |watermark| instant(watermark, unit));
         let (limit, least) = (limit_in(self.unit), datafusion::arrow::compute::min(times));
-        // A group ends behind the time of its rows.
+        // A group ends after the time of its rows.
         if times.null_count() == 0 && least.is_none_or(|least| least > limit) {
             return Ok(None);
         }
@@ -118,7 +118,7 @@ impl Look {
         Ok(Some(on_time.collect()))
     }
 
-    /// Keeps the latest time of each shard. Rows come shard after shard, as a rule.
+    /// Records the latest time of each shard. Rows usually come shard by shard.
     fn note(&self, times: &Int64Array, shards: &UInt32Array, batch: &StateBatch) {
         let mut tally = batch.tally();
         let mut keep = |(shard, least, most): (u32, i64, i64)| {

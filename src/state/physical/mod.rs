@@ -1,4 +1,4 @@
-//! The physical plan of a stateful batch: the rule that makes an aggregation stateful, and the nodes it puts there.
+//! The physical plan of a batch with state: the optimizer rule that makes an aggregation stateful, and its nodes.
 
 mod event_time_exec;
 mod planner;

@@ -1,9 +1,9 @@
-//! Plans the nodes of this module with whatever planner the session has.
+//! [`StatePlanner`]: plans stateful queries with the planner of the session.
 //!
-//! A planner of a user knows the nodes of DataFusion and its own. So the logical nodes of this module are
-//! not handed to it: a [`OptimizerBarrier`] has done its work once the plan is optimized, and is left out; an
-//! [`EventTimeNode`] becomes a filter by the function `kinesis_event_time(time, shard[, end])`, in whose place
-//! the first physical rule puts an [`EventTimeExec`].
+//! A user's planner knows DataFusion's nodes and its own, so it must not see the logical nodes of this module. An
+//! [`OptimizerBarrier`] is not needed once the plan is optimized, and is removed. An [`EventTimeNode`] becomes a filter
+//! by the function `kinesis_event_time(time, shard[, end])`, which the first physical rule replaces by an
+//! [`EventTimeExec`].
 
 use std::sync::{Arc, LazyLock};
 
@@ -25,7 +25,7 @@ use super::event_time_exec::EventTimeExec;
 use crate::state::logical::EventTimeNode;
 use crate::state::logical::OptimizerBarrier;
 
-/// The planner of a session, which is given plans without the nodes of this module.
+/// Wraps the planner of a session, and passes it plans without the nodes of this module.
 #[derive(Debug)]
 pub(crate) struct StatePlanner {
     planner: Arc<dyn QueryPlanner + Send + Sync>,
@@ -63,7 +63,7 @@ impl QueryPlanner for StatePlanner {
     }
 }
 
-/// `event_time` as a filter by the marker.
+/// Converts an event time node into a filter by the marker function.
 fn marked(event_time: &EventTimeNode) -> Result<LogicalPlan> {
     let mut arguments = vec![event_time.time.clone(), event_time.shard.clone()];
     arguments.extend(event_time.end.clone());
@@ -72,10 +72,10 @@ fn marked(event_time: &EventTimeNode) -> Result<LogicalPlan> {
     Ok(LogicalPlan::Filter(filter))
 }
 
-/// `node` as the node that looks at the time of rows, where it is a filter by the marker.
+/// Converts a filter by the marker function into an [`EventTimeExec`]; `None` for other nodes.
 ///
 /// # Errors
-/// The event time is no timestamp.
+/// The event time is not a timestamp.
 pub(crate) fn event_time_exec(node: &Arc<dyn ExecutionPlan>) -> Result<Option<EventTimeExec>> {
     let Some(filter) = node.downcast_ref::<FilterExec>() else {
         return Ok(None);
@@ -100,7 +100,7 @@ static MARKER: LazyLock<ScalarUDF> = LazyLock::new(|| {
     })
 });
 
-/// Marks the filter that is an [`EventTimeExec`].
+/// The function that marks a filter which stands for an [`EventTimeExec`].
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Marker {
     signature: Signature,
@@ -121,8 +121,8 @@ impl ScalarUDFImpl for Marker {
 
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         internal_err!(
-            "kinesis_event_time was planned as a filter: the planner of the session has to run the \
-             physical optimizer rules of the session, of which 'kinesis_state' is the first"
+            "kinesis_event_time was evaluated as a filter: the planner of the session has to run the \
+             session's physical optimizer rules, of which 'kinesis_state' is the first"
         )
     }
 }

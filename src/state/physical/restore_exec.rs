@@ -1,4 +1,4 @@
-//! Adds to the rows of a batch the stored groups they belong to.
+//! [`RestoreExec`]: adds the stored groups to the rows of a batch.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use crate::state::batch::StateBatch;
 use crate::state::memory::Grouping;
 use crate::table::unary_node;
 
-/// Gives the rows of its input, and the stored groups they belong to, which it takes out of the state.
-/// Lives inside of a [`StateExec`](super::state_exec::StateExec), out of sight of the optimizer.
+/// Passes on its input, and adds the stored groups of those rows, which it removes from the state. It is inside a
+/// [`StateExec`](super::state_exec::StateExec), hidden from the optimizer.
 #[derive(Debug)]
 pub(crate) struct RestoreExec {
     input: Arc<dyn ExecutionPlan>,
@@ -40,7 +40,7 @@ impl RestoreExec {
     }
 
     fn with_input(&self, _input: Arc<dyn ExecutionPlan>) -> Result<Self> {
-        internal_err!("RestoreExec is no part of a plan that is rewritten")
+        internal_err!("RestoreExec is not part of a plan that is rewritten")
     }
 }
 
@@ -64,14 +64,14 @@ impl ExecutionPlan for RestoreExec {
     ) -> Result<SendableRecordBatchStream> {
         let batch = StateBatch::of(&context)?;
         let input = self.input.execute(partition, context)?;
-        // By place, as the nodes above read them; the plan has names of its own for some.
+        // The nodes above read columns by index; the plan may have other names for some.
         let schema = Arc::clone(self.grouping.layout.schema());
         let adapted: SendableRecordBatchStream = match &self.session {
             _ if self.grouping.distinct => input,
             None => {
                 let rows = input.and_then(move |rows| {
                     let stored = batch.store.partition(partition).take(&rows);
-                    // Aggregates without groups may take it for granted that a batch has a row.
+                    // Aggregates without groups may expect a row in every batch.
                     let some = |rows: &RecordBatch| rows.num_rows() > 0;
                     async move { Ok(stream::iter([rows, stored?].into_iter().filter(some)).map(Ok)) }
                 });

@@ -1,4 +1,4 @@
-//! The physical rule that makes the aggregation of a streaming plan a stateful one.
+//! [`StateRule`]: the optimizer rule that makes the aggregation of a streaming plan stateful.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use crate::table::KinesisReadExec;
 /// Puts a [`StateExec`] between the partial and the final aggregate over a stream:
 /// `Final(Partial(X))` becomes `Final(StateExec(Partial(X)))`.
 ///
-/// It has to be the first rule: later ones take the two for one aggregation of one batch.
+/// It has to be the first rule: later rules take the two for one aggregation of a single batch.
 #[derive(Debug)]
 pub(crate) struct StateRule {
     pub(crate) mode: OutputMode,
-    /// How groups are closed, where they are.
+    /// How groups are closed, if they are.
     pub(crate) closing: Option<ExpiryColumn>,
 }
 
@@ -44,7 +44,7 @@ impl PhysicalOptimizerRule for StateRule {
         plan.transform_down(|node| match aggregation(&node) {
             Some((last, first)) if reads_stream(first) => {
                 let stateful = self.stateful(last, first, partitions)?;
-                // What is below belongs to the batch alone.
+                // The plan below has no state.
                 Ok(Transformed::new(
                     stateful,
                     true,
@@ -65,7 +65,7 @@ impl PhysicalOptimizerRule for StateRule {
     }
 }
 
-/// The final and the partial aggregate of `node`, as the planner makes them.
+/// The final and the partial aggregate of `node`, as the planner creates them.
 fn aggregation(node: &Arc<dyn ExecutionPlan>) -> Option<(&AggregateExec, &AggregateExec)> {
     let last = node.downcast_ref::<AggregateExec>()?;
     let first = last.input().downcast_ref::<AggregateExec>()?;
@@ -153,7 +153,7 @@ impl StateRule {
         Ok(Arc::new(last))
     }
 
-    /// When the groups are closed.
+    /// The expiry of the groups.
     fn expiry(
         &self,
         schema: &Schema,
@@ -174,7 +174,7 @@ impl StateRule {
                 let groups = group_by.expr();
                 let mut names = groups.iter().map(|(_, name)| name);
                 let found = names.position(|name| *name == closing.column);
-                // The optimizer may have a name of its own for the column, and it keeps the places.
+                // The optimizer may rename the column, and keeps the order of columns.
                 let same = groups.len() == closing.groups;
                 let found = found.or(Some(closing.place).filter(|_| same));
                 let column = found.ok_or_else(|| {
@@ -190,7 +190,7 @@ impl StateRule {
     }
 }
 
-/// The group columns by which groups are dealt out: windows that are merged stay together.
+/// The group columns by which groups are partitioned: not by windows that are merged.
 fn keys(groups: usize, hop: Option<&HopWindow>, session: Option<SessionColumns>) -> Vec<usize> {
     let apart = |column: &usize| {
         let of_hop = hop.is_some_and(|hop| hop.column == *column);

@@ -1,4 +1,4 @@
-//! Runs the stateful part of a batch before the rest of its plan.
+//! Runs the stateful part of a plan before the rest of it.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use futures::TryStreamExt;
 use super::state_exec::StateExec;
 use crate::state::batch::StateBatch;
 
-/// Runs the stateful node of `plan`, and gives the plan of what is left to run.
+/// Runs the stateful node of `plan`, and returns the rest of the plan.
 ///
 /// # Errors
-/// Those of reading and computing; and a plan without a stateful node.
+/// The errors of reading and computing, and a plan without a stateful node.
 pub(crate) async fn run_stateful(
     plan: Arc<dyn ExecutionPlan>,
     context: &Arc<TaskContext>,
@@ -28,8 +28,8 @@ pub(crate) async fn run_stateful(
     Ok(plan)
 }
 
-/// `rows`, which the rest of the plan gives: where memory is short, an error says what the state takes
-/// of it and what to do.
+/// Wraps the output `rows` of the plan: where memory is exhausted, the error says how much the state takes and what to
+/// do.
 pub(crate) fn beside_state(
     rows: SendableRecordBatchStream,
     context: &TaskContext,
@@ -43,7 +43,7 @@ pub(crate) fn beside_state(
 /// The stateful node of a plan.
 ///
 /// # Errors
-/// There is none, or more than one: then the plan is not what it was checked to be.
+/// There is none or more than one, which the checks of the statement exclude.
 pub(crate) fn stateful_node(plan: &Arc<dyn ExecutionPlan>) -> Result<&StateExec> {
     let mut found: Vec<&StateExec> = Vec::new();
     let mut nodes = vec![plan];
@@ -54,14 +54,14 @@ pub(crate) fn stateful_node(plan: &Arc<dyn ExecutionPlan>) -> Result<&StateExec>
     match found.as_slice() {
         [node] => Ok(node),
         found => internal_err!(
-            "{} stateful nodes in a plan that is to have one",
+            "expected one stateful node in a plan, found {}",
             found.len()
         ),
     }
 }
 
-/// Runs the scalar subqueries that expressions below the stateful node may read, each once, and takes the
-/// nodes that would run them out of `plan`: they stand above it, and it runs before them.
+/// Runs the scalar subqueries that expressions below the stateful node may read, each once, and removes the nodes that
+/// would run them from `plan`: they are above the stateful node, which runs first.
 async fn with_subqueries_run(
     plan: Arc<dyn ExecutionPlan>,
     context: &Arc<TaskContext>,
@@ -90,7 +90,7 @@ async fn with_subqueries_run(
     .data()
 }
 
-/// The nodes of subqueries on the way from the root of `plan` to its stateful node, the outermost first.
+/// The subquery nodes between the root of `plan` and its stateful node, outermost first.
 fn subqueries_above_state(plan: &Arc<dyn ExecutionPlan>) -> Vec<&ScalarSubqueryExec> {
     let mut paths = vec![(plan, Vec::new())];
     while let Some((node, mut above)) = paths.pop() {

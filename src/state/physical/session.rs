@@ -1,4 +1,4 @@
-//! The session in which the batches of a stateful query are planned and run.
+//! The session that plans and runs the batches of a stateful query.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::sql::expect_rules;
 use crate::state::batch::StateBatch;
 use crate::state::logical::AboveBarrier;
 
-/// Logical rules that are right for the rows of one batch, and not for those of all:
+/// Logical rules that are correct for one batch, but not across batches:
 ///
-/// - DISTINCT in an aggregate would become an aggregate over an aggregate, of which one has no state;
-/// - what is constant in one batch is another constant in the next, so that groups by it have to stay;
-/// - a plan that is found to have no rows would lose its state.
+/// - DISTINCT in an aggregate would become an aggregate over an aggregate, one of which has no state;
+/// - an expression that is constant in one batch has another value in the next, so grouping by it must stay;
+/// - a plan that is found to be empty would lose its state.
 const NO_LOGICAL: [&str; 4] = [
     "single_distinct_aggregation_to_group_by",
     "eliminate_group_by_constant",
@@ -23,18 +23,18 @@ const NO_LOGICAL: [&str; 4] = [
     "propagate_empty_relation",
 ];
 
-/// Physical rules that are right for the rows of one batch only: they leave out groups that need not be
-/// given, and take one part of an aggregation for the whole.
+/// Physical rules that are correct for one batch only: they drop groups that are not output, and take one part of an
+/// aggregation for the whole.
 const NO_PHYSICAL: [&str; 3] = [
     "LimitAggregation",
     "LimitedDistinctAggregation",
     "aggregate_statistics",
 ];
 
-/// `state` as it plans batches with `rule`.
+/// Derives the session that plans batches with `rule`.
 ///
 /// # Errors
-/// The engine does not have a rule that has to be left out, under the name that it is known by.
+/// The engine does not have a rule that has to be removed, under the expected name.
 pub(crate) fn stateful_session(state: &SessionState, rule: StateRule) -> Result<SessionState> {
     expect_rules(&NO_LOGICAL)?;
     expect_rules(&NO_PHYSICAL)?;
@@ -55,14 +55,13 @@ pub(crate) fn stateful_session(state: &SessionState, rule: StateRule) -> Result<
         .with_physical_optimizer_rules(rules)
         .with_query_planner(Arc::new(planner))
         .build();
-    // A stream cannot read fields of a struct or a map apart, and the columns of the state would be called
-    // by the names that the optimizer makes for such fields.
+    // Streams cannot read single fields of a struct or a map, and the columns of the state would get generated names.
     let options = session.config_mut().options_mut();
     options.optimizer.enable_leaf_expression_pushdown = false;
     Ok(session)
 }
 
-/// `state` as it runs `batch`.
+/// Derives the session that runs `batch`.
 pub(crate) fn in_batch(state: &SessionState, batch: &Arc<StateBatch>) -> SessionState {
     let mut state = state.clone();
     state.config_mut().set_extension(Arc::clone(batch));
@@ -77,14 +76,14 @@ mod tests {
     use crate::model::OutputMode;
 
     #[test]
-    fn the_engine_has_the_rules_that_are_left_out() {
+    fn the_engine_has_the_rules_that_are_removed() {
         expect_rules(&NO_LOGICAL).unwrap();
         expect_rules(&NO_PHYSICAL).unwrap();
         expect_rules(&[AboveBarrier::RULE]).unwrap();
     }
 
     #[test]
-    fn a_session_with_state_has_none_of_them() {
+    fn a_stateful_session_has_none_of_the_removed_rules() {
         let rule = StateRule {
             mode: OutputMode::Update,
             closing: None,

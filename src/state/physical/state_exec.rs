@@ -1,5 +1,4 @@
-//! The stateful node of a batch: merges what the batch has with what is stored, and gives what belongs
-//! to the output.
+//! [`StateExec`]: merges the aggregates of a batch with the stored groups, and outputs the result.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -27,17 +26,17 @@ use crate::state::batch::StateBatch;
 use crate::state::memory::{BatchOutput, Grouping, have_same_types};
 use crate::table::unary_node;
 
-/// Merges the partial aggregates of a batch with the state of the groups they belong to, puts the
-/// results into the state, and gives those that belong to the output, as state for the final aggregate.
+/// Merges the partial aggregates of a batch with the stored states of their groups, stores the results, and outputs
+/// those that the output mode asks for, as input of the final aggregate.
 ///
-/// Its insides are nodes of DataFusion that the optimizer does not see:
+/// Inside are nodes of DataFusion that the optimizer does not see:
 ///
 /// ```text
 ///  RepartitionExec (hash of the group) ─▶ RestoreExec ─▶ AggregateExec (PartialReduce) ─▶ save
 /// ```
 ///
-/// All of it runs before a row is given: no node above can keep a group from
-/// reaching the state, as a join with an empty table would.
+/// All of it runs before the first row is output, so no node above can keep a group from reaching the state, as a join
+/// with an empty table could.
 #[derive(Debug)]
 pub(crate) struct StateExec {
     input: Arc<dyn ExecutionPlan>,
@@ -46,17 +45,17 @@ pub(crate) struct StateExec {
     given: OnceLock<Vec<BatchOutput>>,
 }
 
-/// What merges states of a group.
+/// How states of a group are merged.
 #[derive(Debug)]
 pub(crate) struct Merge {
     pub(crate) grouping: Arc<Grouping>,
     pub(crate) session: Option<Arc<SessionWindow>>,
-    /// The columns of the state as the plan of this batch has them.
+    /// The schema of the state in the plan of this batch.
     pub(crate) schema: SchemaRef,
-    /// By the columns of the state.
+    /// The groups, in terms of the columns of the state.
     pub(crate) group_by: PhysicalGroupBy,
     pub(crate) aggregates: Vec<Arc<AggregateFunctionExpr>>,
-    /// Of the rows that are aggregated.
+    /// The schema of the rows that are aggregated.
     pub(crate) input_schema: SchemaRef,
     pub(crate) partitions: usize,
 }
@@ -88,15 +87,15 @@ impl StateExec {
         &self.merge.grouping
     }
 
-    /// How many partitions it has, and the state with it.
+    /// The number of partitions of the node and of the state.
     pub(crate) fn partitions(&self) -> usize {
         self.properties.partitioning.partition_count()
     }
 
-    /// Runs the batch up to here.
+    /// Runs the plan up to this node.
     ///
     /// # Errors
-    /// Those of reading and computing; and where the memory of the session does not hold the state.
+    /// The errors of reading and computing, and if the memory of the session does not hold the state.
     pub(crate) async fn run(&self, context: &Arc<TaskContext>) -> Result<()> {
         let batch = StateBatch::of(context)?;
         let merge = &self.merge;
@@ -143,13 +142,14 @@ impl StateExec {
         let nothing = RecordBatch::new_empty(Arc::clone(planned));
         let mut given = vec![BatchOutput::Rows(nothing); self.partitions()];
         while let Some(done) = tasks.join_next().await {
-            let done = done.map_err(|error| exec_datafusion_err!("a task of a batch: {error}"))?;
+            let done =
+                done.map_err(|error| exec_datafusion_err!("a task of a batch failed: {error}"))?;
             let (partition, rows) = done.map_err(|error| store.beside(error))?;
             given[partition] = rows;
         }
         store.account()?;
-        batch.account(&given, merge.grouping.gives_what_has_changed(), context)?;
-        // A second run would find its groups merged already.
+        batch.account(&given, merge.grouping.outputs_changed_groups(), context)?;
+        // A second run would merge the rows again.
         let first = self.given.set(given);
         first.map_err(|_| internal_datafusion_err!("a stateful plan ran twice"))
     }
@@ -181,7 +181,7 @@ async fn save(
     Ok(saved.output)
 }
 
-/// `rows` as those of `schema`, which has columns of the same types.
+/// `rows` with `schema`, which has the same types.
 fn with_columns(rows: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let (_, columns, count) = rows.into_parts();
     let options = RecordBatchOptions::new().with_row_count(Some(count));
@@ -214,7 +214,7 @@ impl ExecutionPlan for StateExec {
         &self.properties
     }
 
-    /// Rows that are dealt out before they are aggregated would only be dealt out again.
+    /// The node partitions its input itself.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }
@@ -225,7 +225,7 @@ impl ExecutionPlan for StateExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let Some(given) = self.given.get() else {
-            return internal_err!("a stateful plan is executed before it has run");
+            return internal_err!("a stateful plan is read before it has run");
         };
         let grouping = Arc::clone(&self.merge.grouping);
         let batch_size = context.session_config().batch_size();

@@ -1,4 +1,4 @@
-//! Waits where the engine cannot.
+//! Runs asynchronous work where the engine expects a synchronous answer.
 
 use std::thread;
 
@@ -6,13 +6,16 @@ use tokio::runtime::Builder;
 
 use crate::error::{Error, Result};
 
-/// Waits for `work` on a thread of its own, with a runtime of its own: the caller may be on any runtime,
-/// or on none, and its clock may stand still.
+/// Waits for `work` on a new thread with its own runtime: the caller may be on any runtime or none, and its clock may be
+/// paused.
 pub(super) fn wait<T: Send>(work: impl Future<Output = Result<T>> + Send) -> Result<T> {
     let run = || {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
-            Error::internal(format!("no runtime to read the state in: {error}")).with_source(error)
+            Error::internal(format!(
+                "cannot create a runtime to read the state: {error}"
+            ))
+            .with_source(error)
         })?;
         runtime.block_on(work)
     };
@@ -24,8 +27,9 @@ pub(super) fn wait<T: Send>(work: impl Future<Output = Result<T>> + Send) -> Res
     match ended {
         Ok(Ok(found)) => found,
         Ok(Err(_)) => Err(Error::internal("the thread that reads the state panicked")),
-        Err(error) => Err(
-            Error::internal(format!("no thread to read the state on: {error}")).with_source(error),
-        ),
+        Err(error) => Err(Error::internal(format!(
+            "cannot create a thread to read the state: {error}"
+        ))
+        .with_source(error)),
     }
 }

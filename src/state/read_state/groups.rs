@@ -1,4 +1,4 @@
-//! The groups behind a batch, as a table.
+//! [`StoredGroups`]: the groups after a batch, as a table.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::state::StateStore;
 use crate::state::memory::Grouping;
 use crate::state::memory::StateColumns;
 
-/// The column that says which batch the state is behind.
+/// The column with the number of the batch.
 const BATCH: &str = "batch";
 
-/// The groups behind a batch: those that its files hold, less what its watermark has closed.
+/// The groups after a batch: those in its files, except those that its watermark has closed.
 #[derive(Debug)]
 pub(super) struct StoredGroups {
     location: String,
@@ -55,7 +55,7 @@ impl StoredGroups {
         }
     }
 
-    /// Reads the groups; their memory counts in the session's pool meanwhile.
+    /// Reads the groups, which reserve memory in the session's pool meanwhile.
     async fn read(&self, session: &dyn Session) -> Result<Vec<RecordBatch>> {
         let grouping = Grouping::stored(Arc::clone(&self.stored), self.described.clone())?;
         let pool = &session.runtime_env().memory_pool;
@@ -77,8 +77,7 @@ impl StoredGroups {
     }
 }
 
-/// The columns of a state and the number of the batch, each with a name of its own: the first keeps it,
-/// later ones are numbered.
+/// The columns of a state and the number of the batch, with unique names: later duplicates are numbered.
 fn schema(stored: &Schema) -> Schema {
     let batch = Arc::new(Field::new(BATCH, DataType::UInt64, false));
     let mut taken = HashSet::new();
@@ -127,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_column_has_a_name_of_its_own() {
+    fn duplicate_column_names_are_numbered() {
         let fields = ["a", "sum[sum]", "a", "a_2", "batch"];
         let fields = fields.map(|name| Field::new(name, DataType::Int64, true));
         let named = schema(&Schema::new(fields.to_vec()));

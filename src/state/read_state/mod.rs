@@ -1,4 +1,4 @@
-//! `read_state('<checkpoint location>'[, <batch>])`: the groups of a streaming query as a table.
+//! The table function `read_state('<checkpoint location>'[, <batch>])`: the groups of a streaming query.
 
 mod blocking;
 mod groups;
@@ -19,41 +19,41 @@ use crate::model::{AGGREGATION, BatchId, RetryPolicy};
 use crate::sql::READ_STATE;
 use crate::state::StateDirectory;
 
-/// A statement waits for these while it is planned.
+/// Short, because planning a statement waits for these retries.
 const RETRY: RetryPolicy = RetryPolicy {
     max_retries: 3,
     first_interval: Duration::from_millis(200),
     max_interval: Duration::from_secs(1),
 };
 
-/// Makes `state` know the function.
+/// Registers the function.
 pub(crate) fn install(state: &mut SessionState) {
     state.register_udtf(READ_STATE, Arc::new(ReadState));
 }
 
-/// The table function: looks into the log when a statement is planned, since the columns are found there,
-/// and reads the groups when it runs. It keeps the thread that plans until the columns are found:
-/// [`sql`](fn@crate::sql) plans such a statement on a thread that may block.
+/// The table function. It reads the log while a statement is planned, which determines the columns, and the groups when
+/// the statement runs. It blocks the planning thread: [`sql`](fn@crate::sql) plans such a statement on a blocking
+/// thread.
 #[derive(Debug)]
 struct ReadState;
 
 impl TableFunctionImpl for ReadState {
     fn call_with_args(&self, args: TableFunctionArgs) -> DataFusionResult<Arc<dyn TableProvider>> {
-        let place = Place::of(args.exprs())?;
-        Ok(Arc::new(blocking::wait(place.find())?))
+        let arguments = Arguments::parse(args.exprs())?;
+        Ok(Arc::new(blocking::wait(arguments.find())?))
     }
 }
 
-/// Which state is asked for.
+/// The arguments of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct Arguments {
     location: String,
-    /// The newest one without.
+    /// `None` for the newest.
     batch: Option<BatchId>,
 }
 
-impl Place {
-    fn of(args: &[Expr]) -> Result<Self> {
+impl Arguments {
+    fn parse(args: &[Expr]) -> Result<Self> {
         let (location, batch) = match args {
             [location] => (location, None),
             [location, batch] => (location, Some(batch)),
@@ -73,7 +73,7 @@ impl Place {
         })
     }
 
-    /// What is stored there.
+    /// Finds the stored state.
     async fn find(self) -> Result<StoredGroups> {
         let log = Checkpoint::new(open(&self.location)?, RETRY, 1, fastrand::Rng::new());
         let (batch, left) = log.inspect(self.batch).await?;
@@ -85,15 +85,15 @@ impl Place {
         let watermark = input.and_then(|input| input.watermark);
         let Some(files) = operator.and_then(|operator| operator.files) else {
             return Err(Error::invalid_option(format!(
-                "checkpoint '{place}': batch {batch} has left no state: expected the checkpoint location \
-                 of a query with GROUP BY or DISTINCT over an unbounded table"
+                "checkpoint '{place}': batch {batch} has no state: expected the checkpoint location of a \
+                 query with GROUP BY or DISTINCT over an unbounded table"
             )));
         };
         let directory = directory(&self.location)?;
         let Some((columns, described)) = directory.columns(&files).await? else {
             return Err(Error::invalid_option(format!(
-                "checkpoint '{place}': no group has come up to batch {batch}, and so nothing says what the \
-                 columns are: expected a later batch, once there are rows"
+                "checkpoint '{place}': there is no group up to batch {batch}, so the columns are unknown: \
+                 expected a later batch, once there are rows"
             )));
         };
         Ok(StoredGroups::new(
@@ -107,7 +107,7 @@ impl Place {
     }
 }
 
-/// The files of the state at `location`.
+/// The state files at `location`.
 fn directory(location: &str) -> Result<StateDirectory> {
     let objects = StateObjects::at(location, RETRY, fastrand::Rng::new())?;
     Ok(StateDirectory::new(objects))

@@ -150,7 +150,7 @@ async fn a_damaged_truncated_missing_or_foreign_file_is_reported() {
     };
     let empty = |path: &Path| fs::write(path, b"").unwrap();
     let foreign = |path: &Path| fs::write(path, b"ARROW1 of somebody else").unwrap();
-    let changed = "is not what was written there";
+    let changed = "is damaged";
     let changes: [Change<'_>; 5] = [
         ("truncated", &cut, changed),
         ("damaged", &flip, changed),

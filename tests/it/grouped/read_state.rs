@@ -248,8 +248,8 @@ async fn invalid_arguments_and_missing_state_are_errors() {
             format!("'{}'", at("nothing")),
             "no batch of a streaming query is committed here",
         ),
-        (format!("'{}'", at("plain")), "has left no state"),
-        (format!("'{}'", at("none")), "no group has come"),
+        (format!("'{}'", at("plain")), "has no state"),
+        (format!("'{}'", at("none")), "there is no group up to batch"),
         (
             format!("'{}', 0", at("counts")),
             "batch 0 is not in the log: expected one from 2 to 3",

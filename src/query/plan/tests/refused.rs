@@ -19,7 +19,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "SELECT count(*) FROM words",
-        "without a watermark no group is ever finished",
+        "without a watermark no group is ever complete",
         "'complete'",
     ),
     (
@@ -318,7 +318,7 @@ async fn a_watermark_needs_an_event_time() {
         (
             Some(1),
             Some("ts"),
-            "'streaming.watermark_column' = 'ts': expected a column that the GROUP BY can see, here word",
+            "'streaming.watermark_column' = 'ts': expected a column of the input of the GROUP BY: word",
         ),
         (None, Some("word"), "without 'streaming.watermark_delay'"),
     ] {

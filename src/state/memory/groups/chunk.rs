@@ -1,4 +1,4 @@
-//! Groups that were put down together.
+//! [`Chunk`]: groups that were added together.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,34 +10,33 @@ use datafusion::common::Result;
 
 use super::layout::Layout;
 
-/// Keys and states of groups. A snapshot that is being written keeps them when the chunk is gone.
+/// Keys and states of groups. A snapshot in progress keeps them after the chunk is dropped.
 #[derive(Debug)]
 pub(super) struct ChunkColumns {
     pub(super) keys: BinaryArray,
     pub(super) states: Vec<ArrayRef>,
-    /// The memory they take.
+    /// Their memory.
     pub(super) bytes: usize,
 }
 
-/// Groups that were put down together. What becomes of one later is written elsewhere, and the one
-/// here is dead.
+/// Groups that were added together. A later version of a group is in another chunk, and the row here is dead.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) columns: Arc<ChunkColumns>,
-    /// When each ends, where groups end.
+    /// The end of each group, if groups end.
     pub(super) ends: Vec<i64>,
-    /// The least of `ends`, dead groups counted.
+    /// The smallest of `ends`, including dead groups.
     pub(super) least_end: i64,
     /// Start and end of each session.
     pub(super) bounds: Option<(Vec<i64>, Vec<i64>)>,
-    /// A bit for each group that is not dead.
+    /// A bit for each row that is alive.
     live: Vec<u64>,
     pub(super) live_groups: usize,
     pub(super) bytes: usize,
 }
 
 impl Chunk {
-    /// The groups of `rows`, all alive.
+    /// A chunk of `rows`, all alive.
     pub(super) fn new(layout: &Layout, rows: &RecordBatch) -> Result<Self> {
         let ends = match layout.expiry() {
             Some(expiry) => expiry.ends(rows)?,
@@ -47,7 +46,7 @@ impl Chunk {
         Ok(Self::of(keys, states, ends, layout.bounds(rows)?))
     }
 
-    /// The groups at `places` of `chunks`, in this order, in memory of their own.
+    /// Copies the groups at `places` of `chunks` into a new chunk, in this order.
     pub(super) fn merged(chunks: &[&Self], places: &[(usize, usize)]) -> Result<Self> {
         let (keys, states) = gathered(chunks, places)?;
         let ends = chunks.iter().any(|chunk| !chunk.ends.is_empty());
@@ -111,12 +110,12 @@ impl Chunk {
         *word &= !bit;
     }
 
-    /// The places of the groups that are not dead.
+    /// The rows that are alive.
     pub(super) fn live_rows(&self) -> impl Iterator<Item = usize> {
         (0..self.len()).filter(|row| self.is_live(*row))
     }
 
-    /// The groups that are not dead, as they are now.
+    /// A snapshot of the rows that are alive.
     pub(super) fn image(&self) -> ChunkImage {
         let whole = self.live_groups == self.len();
         ChunkImage {
@@ -126,22 +125,22 @@ impl Chunk {
     }
 }
 
-/// What a chunk held at some moment.
+/// A snapshot of a chunk.
 #[derive(Debug, Clone)]
 pub(crate) struct ChunkImage {
     columns: Arc<ChunkColumns>,
-    /// `None` where all were alive.
+    /// `None` if all rows are alive.
     live: Option<Vec<u64>>,
 }
 
 impl ChunkImage {
-    /// The groups as rows of the plan.
+    /// The groups, in the columns of the plan.
     pub(crate) fn rows(self, layout: &Layout) -> Result<RecordBatch> {
         let groups = self.columns.keys.len();
         self.part(layout, 0..groups)
     }
 
-    /// The groups as rows of the plan, so many at most at a time.
+    /// The groups, in the columns of the plan, at most `rows` at a time.
     pub(crate) fn parts(
         self,
         layout: Arc<Layout>,
@@ -171,7 +170,7 @@ impl ChunkImage {
     }
 }
 
-/// Keys and states of the groups at `places` of `chunks`, which are some, in this order.
+/// Keys and states of the groups at `places` of `chunks`, in this order; there is at least one.
 pub(super) fn gathered(
     chunks: &[&Chunk],
     places: &[(usize, usize)],

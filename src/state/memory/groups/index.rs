@@ -1,4 +1,4 @@
-//! Groups in the index: found, taken out, put in.
+//! The index over groups: lookup, removal and insertion by key.
 
 use datafusion::arrow::array::{Array, BinaryArray};
 use hashbrown::hash_table::Entry;
@@ -7,10 +7,10 @@ use super::chunk::Chunk;
 use super::{Groups, RowLocation, meets, spread};
 
 impl Groups {
-    /// Takes the groups of these keys out of the index.
+    /// Removes the groups of these keys from the index.
     ///
-    /// It goes over the keys again and again, a step further each time: then the memory of many keys is
-    /// waited for at once, which with millions of groups is most of the time.
+    /// It makes several passes over the keys, one step of the lookup in each, so that the cache misses of many keys
+    /// overlap. With millions of groups these misses are most of the cost.
     pub(super) fn remove_equal(&mut self, keys: &BinaryArray) -> Vec<RowLocation> {
         let hashes = (0..keys.len()).map(|row| self.hash(keys.value(row)));
         let hashes: Vec<u32> = hashes.collect();
@@ -27,7 +27,7 @@ impl Groups {
         for (row, place) in likely.into_iter().enumerate() {
             let removed = match place {
                 None => None,
-                // A key may come again, and is gone by then.
+                // Duplicate keys find nothing the second time.
                 Some(place) if equal[row] => self.remove_at(place),
                 Some(_) => self.remove(keys.value(row), |_, _| true),
             };
@@ -36,7 +36,7 @@ impl Groups {
         found
     }
 
-    /// Takes the sessions of these keys out of the index that meet the bounds beside the key.
+    /// Removes the sessions of these keys from the index that overlap the bounds next to the key.
     pub(super) fn remove_met(
         &mut self,
         keys: &BinaryArray,
@@ -61,7 +61,7 @@ impl Groups {
         Some(entry.remove().0)
     }
 
-    /// Takes one group out that is sought by `key` and is wanted.
+    /// Removes one group that `key` finds and `wanted` accepts.
     fn remove(
         &mut self,
         key: &[u8],
@@ -82,14 +82,14 @@ impl Groups {
         Some(entry.remove().0)
     }
 
-    /// Puts a group of a chunk in, of which it is known that it is not there.
+    /// Inserts a group that is known to be new.
     pub(super) fn insert(&mut self, chunk: u32, row: usize) {
         let place = self.place_of(chunk, row);
         self.index
             .insert_unique(spread(place.hash), place, |place| spread(place.hash));
     }
 
-    /// Puts a group of a chunk in; whether it was not there.
+    /// Inserts a group; returns whether it was new.
     pub(super) fn insert_new(&mut self, chunk: u32, row: usize) -> bool {
         let place = self.place_of(chunk, row);
         let chunks = &self.chunks;

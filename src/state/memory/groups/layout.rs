@@ -1,4 +1,4 @@
-//! How groups lie in memory: the key of a group as bytes that can be compared, its state as columns.
+//! [`Layout`]: the layout of groups in memory, with keys as comparable bytes and states as columns.
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ use datafusion::error::DataFusionError;
 use crate::state::memory::columns::{SessionColumns, StateColumns};
 use crate::state::memory::expiry::Expiry;
 
-/// What all partitions of a state have in common.
+/// The layout that all partitions of a state share.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    /// Group columns, then state columns, as the plan has them.
+    /// Group columns, then state columns, as in the plan.
     schema: SchemaRef,
-    /// How many group columns there are.
+    /// The number of group columns.
     groups: usize,
     session: Option<SessionColumns>,
     expiry: Option<Expiry>,
-    /// Group columns in the order of their bytes in a key: the bounds of a session come last.
+    /// The group columns in the order of a key: the bounds of a session are last.
     order: Vec<usize>,
-    /// Bytes of the bounds of a session at the end of a key.
+    /// The size of the bounds of a session at the end of a key.
     bounds_bytes: usize,
     converter: RowConverter,
-    /// Types of the state columns in memory: views would keep alive all that once lay beside them.
+    /// The types of the state columns in memory. They are not views, which would keep whole buffers alive.
     stored: Vec<DataType>,
 }
 
 impl Layout {
-    /// Groups of `schema`, the first `groups` columns of which are the key.
+    /// The layout of groups with `schema`, the first `groups` columns of which are the key.
     ///
     /// # Errors
-    /// A group column of a type that cannot be compared.
+    /// A group column has a type that cannot be compared.
     pub(crate) fn new(
         schema: SchemaRef,
         groups: usize,
@@ -74,7 +74,7 @@ impl Layout {
         })
     }
 
-    /// Groups of `schema` as `described` tells of them.
+    /// The layout of groups with `schema`, whose columns mean `described`.
     pub(crate) fn described(schema: SchemaRef, described: StateColumns) -> Result<Self> {
         let expiry = described.ends.map(|ends| Expiry::new(ends, &schema));
         Self::new(
@@ -98,7 +98,7 @@ impl Layout {
         &self.schema
     }
 
-    /// How many group columns there are.
+    /// The number of group columns.
     pub(crate) fn groups(&self) -> usize {
         self.groups
     }
@@ -107,12 +107,12 @@ impl Layout {
         self.expiry.as_ref()
     }
 
-    /// The part of a key by which it is looked for: all but the bounds of a session.
+    /// The part of a key that lookups use: all but the bounds of a session.
     pub(super) fn sought<'a>(&self, key: &'a [u8]) -> &'a [u8] {
         &key[..key.len() - self.bounds_bytes]
     }
 
-    /// The keys of rows that begin with the group columns.
+    /// The keys of rows, whose first columns are the group columns.
     pub(crate) fn keys(&self, rows: &RecordBatch) -> Result<BinaryArray> {
         if self.groups == 0 {
             let offsets = OffsetBuffer::new_zeroed(rows.num_rows());
@@ -126,7 +126,7 @@ impl Layout {
             .try_into_binary()?)
     }
 
-    /// The state columns of `rows`, as they are kept.
+    /// The state columns of `rows`, in the types of memory.
     pub(super) fn states(&self, rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
         let states = rows.columns()[self.groups..].iter().zip(&self.stored);
         let kept = states.map(|(column, stored)| match column.data_type() == stored {
@@ -136,7 +136,7 @@ impl Layout {
         kept.collect()
     }
 
-    /// Rows of these keys and states, as the plan has them.
+    /// The rows of these keys and states, in the types of the plan.
     pub(super) fn rows(&self, keys: BinaryArray, states: &[ArrayRef]) -> Result<RecordBatch> {
         let count = keys.len();
         let mut columns: Vec<Option<ArrayRef>> = vec![None; self.groups];
@@ -158,7 +158,7 @@ impl Layout {
         )?)
     }
 
-    /// `values` in the type that the plan has for `column`: keys come back without dictionaries.
+    /// Casts `values` to the type of `column` in the plan: keys lose their dictionaries.
     fn as_planned(&self, column: usize, values: ArrayRef) -> Result<ArrayRef> {
         let planned = self.schema.field(column).data_type();
         match values.data_type() == planned {
@@ -167,7 +167,7 @@ impl Layout {
         }
     }
 
-    /// Start and end of the session that each row is.
+    /// Start and end of each row's session, if groups are sessions.
     pub(super) fn bounds(&self, rows: &RecordBatch) -> Result<Option<(Vec<i64>, Vec<i64>)>> {
         let Some(SessionColumns { start, end }) = self.session else {
             return Ok(None);
@@ -177,14 +177,14 @@ impl Layout {
     }
 }
 
-/// The numbers of timestamps of any unit; the least for one that is null.
+/// Timestamps of any unit as numbers; null is the smallest number.
 fn instants(column: &ArrayRef) -> Result<Vec<i64>> {
     let numbers = cast(column, &DataType::Int64)?;
     let numbers: &Int64Array = numbers.as_primitive::<Int64Type>();
     Ok(numbers.iter().map(|n| n.unwrap_or(i64::MIN)).collect())
 }
 
-/// A type with the same values that keeps no more memory than they take.
+/// A type for the same values without views.
 fn without_views(data_type: &DataType) -> DataType {
     let inner = |field: &FieldRef| -> FieldRef {
         let plain = without_views(field.data_type());

@@ -1,8 +1,8 @@
-//! The groups of one partition of a state, in memory: found by their key, paid for by what is touched.
+//! [`Groups`]: the groups of one partition in memory, an append-only store with an index.
 //!
-//! A group is never changed in place. A batch takes out the groups it touches, merges them with what
-//! it has, and puts the results down as a new chunk; the old rows are dead. Chunks that are mostly
-//! dead, and small ones, are put together again, so that the work stays in proportion to what is put.
+//! A group is never changed in place. A batch removes the groups it touches, merges them with its rows, and adds the
+//! results as a new chunk; the old rows are dead. Chunks that are small or mostly dead are compacted, in proportion
+//! to what is added, so the cost of a batch follows the groups it touches.
 
 mod chunk;
 mod index;
@@ -22,13 +22,13 @@ pub(crate) use self::chunk::ChunkImage;
 use self::chunk::{Chunk, ChunkColumns, gathered};
 pub(crate) use self::layout::Layout;
 
-/// Groups of a chunk at most, as far as chunks are put together here.
+/// The largest chunk that compaction creates, in groups.
 const CHUNK_GROUPS: usize = 65_536;
 
-/// Where a group lies.
+/// The location of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RowLocation {
-    /// Of the key by which it is sought.
+    /// The hash of the lookup key.
     hash: u32,
     chunk: u32,
     row: u32,
@@ -41,15 +41,15 @@ pub(crate) struct Groups {
     hasher: DefaultHashBuilder,
     index: HashTable<RowLocation>,
     chunks: Vec<Option<Chunk>>,
-    /// Numbers of chunks that are gone.
+    /// Free chunk numbers.
     free: Vec<u32>,
     live: usize,
     chunk_bytes: usize,
-    /// Columns of chunks that are gone, while a snapshot may still hold them.
+    /// Columns of dropped chunks that a snapshot may still hold.
     replaced: Vec<Weak<ChunkColumns>>,
 }
 
-/// Spreads a hash over the bits by which the table places and tells it.
+/// Spreads a hash over all bits that the hash table uses.
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
@@ -68,23 +68,23 @@ impl Groups {
         }
     }
 
-    /// How many groups there are.
+    /// The number of groups.
     pub(crate) fn len(&self) -> usize {
         self.live
     }
 
-    /// The memory they take.
+    /// The memory of the groups.
     pub(crate) fn bytes(&self) -> usize {
         self.index.allocation_size() + self.chunk_bytes
     }
 
-    /// The memory of groups that are replaced by now and still held by a snapshot that is being written.
+    /// The memory of replaced groups that a snapshot in progress still holds.
     pub(crate) fn replaced_bytes(&self) -> usize {
         let held = self.replaced.iter().filter_map(Weak::upgrade);
         held.map(|columns| columns.bytes).sum()
     }
 
-    /// The least end of a group, or less.
+    /// A lower bound of the ends of the groups.
     pub(crate) fn least_end(&self) -> i64 {
         let chunks = self.chunks.iter().flatten();
         chunks
@@ -93,8 +93,8 @@ impl Groups {
             .unwrap_or(i64::MAX)
     }
 
-    /// Takes out the groups that `rows` belong to: those of the same key, and where groups are sessions
-    /// those of them that a row touches. Each is given once.
+    /// Removes and returns the groups of `rows`: those of the same key or, if groups are sessions, those that overlap
+    /// a row. Returns each group once.
     pub(crate) fn take(&mut self, rows: &RecordBatch) -> Result<RecordBatch> {
         if self.live == 0 {
             return self.gather(&[]);
@@ -114,10 +114,10 @@ impl Groups {
         Ok(taken)
     }
 
-    /// Puts down groups that are not there.
+    /// Adds new groups.
     ///
     /// # Errors
-    /// One of them is there, or stands in `rows` twice.
+    /// A group exists already, or occurs in `rows` twice.
     pub(crate) fn put(&mut self, rows: &RecordBatch) -> Result<()> {
         if rows.num_rows() == 0 {
             return Ok(());
@@ -129,14 +129,14 @@ impl Groups {
         let number = self.add(Chunk::new(&self.layout, rows)?);
         if !(0..count).all(|row| self.insert_new(number, row)) {
             return Err(resources_datafusion_err!(
-                "the groups of a batch did not fit into memory at once, so that one of them came twice: \
-                 raise the memory limit (datafusion.runtime.memory_limit)"
+                "the groups of a batch did not fit into memory at once, so the aggregation emitted one of \
+                 them twice: raise the memory limit (datafusion.runtime.memory_limit)"
             ));
         }
         self.settle(number)
     }
 
-    /// Puts down groups of which it is known that they are not there.
+    /// Adds groups that are known to be new.
     pub(crate) fn load(&mut self, rows: &RecordBatch) -> Result<()> {
         if rows.num_rows() == 0 {
             return Ok(());
@@ -190,28 +190,28 @@ impl Groups {
         for number in 0..self.chunks.len() {
             self.drop_if_dead(number);
         }
-        // A table that has shrunk a lot is not worth its memory.
+        // Release the memory of an index that has become mostly empty.
         if self.index.capacity() > 4 * self.live.max(1_024) {
             self.index.shrink_to_fit(|place| spread(place.hash));
         }
         Ok(closed.len())
     }
 
-    /// All groups, chunk by chunk, as they are now; whatever happens later.
+    /// A snapshot of all chunks, which later changes do not affect.
     pub(crate) fn image(&self) -> Vec<ChunkImage> {
         let chunks = self.chunks.iter().flatten();
         chunks.map(Chunk::image).collect()
     }
 
     fn hash(&self, key: &[u8]) -> u32 {
-        // The lower half is as good as the whole.
+        // The lower half is as good as the whole hash.
         self.hasher.hash_one(self.layout.sought(key)) as u32
     }
 
     fn chunk(&self, number: u32) -> &Chunk {
         self.chunks[number as usize]
             .as_ref()
-            .expect("a place of the index is one of a chunk that is there")
+            .expect("the index refers only to existing chunks")
     }
 
     fn key(&self, place: &RowLocation) -> &[u8] {
@@ -243,7 +243,7 @@ impl Groups {
         self.layout.rows(keys, &states)
     }
 
-    /// The chunks that `places` lie in, and where in them.
+    /// The chunks of `places`, and the positions in them.
     fn located(&self, places: &[RowLocation]) -> (Vec<&Chunk>, Vec<(usize, usize)>) {
         let mut numbers: HashMap<u32, usize> = HashMap::new();
         let mut chunks = Vec::new();
@@ -299,8 +299,8 @@ impl Groups {
     }
 }
 
-/// Whether two sessions overlap or touch, and so are one. Those without a time, at the least number, meet
-/// each other only.
+/// Whether two sessions overlap or touch, and so are one. Sessions without a time have the smallest number, and meet
+/// only each other.
 pub(super) fn meets(one: (i64, i64), other: (i64, i64)) -> bool {
     one.0 <= other.1 && other.0 <= one.1
 }

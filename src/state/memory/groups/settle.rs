@@ -1,4 +1,4 @@
-//! Putting chunks together again.
+//! Compaction of chunks.
 
 use std::sync::Arc;
 
@@ -7,12 +7,11 @@ use datafusion::common::Result;
 use super::chunk::Chunk;
 use super::{CHUNK_GROUPS, Groups, RowLocation, spread};
 
-/// Dead or small chunks may cost a batch so many times the groups it puts itself.
+/// A batch may move this many times the groups it adds.
 const MOVED_PER_PUT: usize = 4;
 
 impl Groups {
-    /// Puts the new chunk together with smaller ones before it, and with chunks that are mostly dead, as
-    /// far as that is in proportion to what was put.
+    /// Merges the new chunk with smaller ones and with chunks that are mostly dead, in proportion to what was added.
     pub(super) fn settle(&mut self, newest: u32) -> Result<()> {
         let budget = MOVED_PER_PUT * self.chunk(newest).len();
         let mut moved = vec![newest];
@@ -42,7 +41,7 @@ impl Groups {
         self.merge(&moved)
     }
 
-    /// Makes one chunk of the live groups of `numbers`.
+    /// Merges the live groups of these chunks into one chunk.
     fn merge(&mut self, numbers: &[u32]) -> Result<()> {
         let places: Vec<RowLocation> = numbers
             .iter()
@@ -73,7 +72,7 @@ impl Groups {
         Ok(())
     }
 
-    /// Lets go of a chunk without groups.
+    /// Drops a chunk without live groups.
     pub(super) fn drop_if_dead(&mut self, number: usize) {
         let dead = self.chunks[number].take_if(|chunk| chunk.live_groups == 0);
         if let Some(chunk) = dead {

@@ -60,9 +60,9 @@ fn all(groups: &Groups) -> Vec<Row> {
     rows
 }
 
-/// Batches of random keys against a map, long enough that chunks are put together and let go of.
+/// Batches of random keys against a map, enough of them that chunks are compacted and dropped.
 #[test]
-fn groups_are_what_a_map_would_hold() {
+fn groups_match_a_map_under_random_batches() {
     let layout = layout();
     for seed in 0..20 {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -132,7 +132,7 @@ fn groups_are_what_a_map_would_hold() {
 }
 
 #[test]
-fn an_image_stays_what_it_was() {
+fn later_changes_do_not_affect_a_snapshot() {
     let layout = layout();
     let mut groups = Groups::new(Arc::clone(&layout));
     let first = [
@@ -151,7 +151,7 @@ fn an_image_stays_what_it_was() {
 }
 
 #[test]
-fn a_group_cannot_come_twice() {
+fn a_duplicate_group_is_refused() {
     let layout = layout();
     let mut groups = Groups::new(Arc::clone(&layout));
     let twice = [
@@ -163,7 +163,7 @@ fn a_group_cannot_come_twice() {
 }
 
 #[test]
-fn zeros_of_both_signs_are_one_group() {
+fn positive_and_negative_zero_are_one_group() {
     use datafusion::arrow::array::Float64Array;
     let schema = Arc::new(Schema::new(vec![
         Field::new("key", DataType::Float64, true),
