@@ -121,14 +121,18 @@ async fn who_has_no_header_any_more_does_not_write() {
     let error = put(&old).await.unwrap_err();
     assert!(!error.is_retryable());
     assert!(
-        error.to_string().contains("the header item was removed"),
+        error
+            .to_string()
+            .contains("the header item was deleted or reset"),
         "{error}"
     );
     // The same number, in another hand.
     assert_eq!(new.take_epoch(NONE).await.unwrap(), epoch);
     let error = put(&old).await.unwrap_err();
     assert!(
-        error.to_string().contains("the header item was removed"),
+        error
+            .to_string()
+            .contains("the header item was deleted or reset"),
         "{error}"
     );
     assert_eq!(put(&new).await.unwrap(), Put::Done);

@@ -172,7 +172,8 @@ fn a_file_system_without_links_is_named_and_not_tried_again() {
         let error = said(number);
         assert!(!error.is_retryable(), "{error}");
         let text = error.to_string();
-        let start = "checkpoint '/mnt/stick': cannot write offsets/1: the file system cannot link";
+        let start =
+            "checkpoint '/mnt/stick': cannot write offsets/1: the file system does not support";
         assert!(text.starts_with(start), "{text}");
         assert_eq!(error.into_error().kind(), ErrorKind::Unsupported);
     }

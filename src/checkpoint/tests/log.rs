@@ -128,7 +128,7 @@ async fn an_older_start_stops_and_says_who_took_over() {
         place.location(),
         "(epoch 1,",
         "by epoch 2;",
-        "location of its own",
+        "its own checkpoint location",
     ] {
         assert!(text.contains(part), "{text}");
     }

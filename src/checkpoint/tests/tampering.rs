@@ -121,7 +121,7 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
         ),
         (
             vec![("offsets/0", o(0)), ("commits/0", "{".to_owned())],
-            "commits/0 is not what",
+            "commits/0 is not a valid entry",
         ),
         (
             vec![("offsets/0", o(0)), ("commits/0", newer(c(0)))],
