@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::super::{Log, OffsetCommitter, Put, StoreResult, conformance};
-use super::Place;
+use super::TestLocation;
 use crate::model::{BatchId, Epoch};
 
 /// Reports a skipped test past the test runner, which captures the output of tests that pass.
@@ -19,14 +19,14 @@ pub(crate) fn skipped(test: &str, why: &str) {
     let _ = writeln!(std::io::stderr().lock(), "skipped {test}: {why}");
 }
 
-type NewPlace = fn() -> BoxFuture<'static, Result<Place, &'static str>>;
+type NewLocation = fn() -> BoxFuture<'static, Result<TestLocation, &'static str>>;
 
 /// Runs the suite with a place of its own for each log.
-async fn expect_conformance(name: &str, new: NewPlace) {
+async fn expect_conformance(name: &str, new: NewLocation) {
     if let Err(why) = new().await {
         return skipped(name, why);
     }
-    let places: Arc<Mutex<BTreeMap<String, Place>>> = Arc::default();
+    let places: Arc<Mutex<BTreeMap<String, TestLocation>>> = Arc::default();
     let open = {
         let places = Arc::clone(&places);
         move |log: String| {
@@ -57,15 +57,15 @@ macro_rules! conforms {
 }
 
 conforms! {
-    local_files_conform: Ok(Place::local());
-    memory_conforms: Ok(Place::memory());
-    the_given_location_conforms: Place::below_the_given();
+    local_files_conform: Ok(TestLocation::local());
+    memory_conforms: Ok(TestLocation::memory());
+    the_given_location_conforms: TestLocation::below_the_given();
     #[cfg(all(feature = "aws", feature = "simulator"))]
-    s3_conforms: Ok(Place::s3().await);
+    s3_conforms: Ok(TestLocation::s3().await);
     #[cfg(feature = "hdfs")]
-    hdfs_conforms: Place::hdfs();
+    hdfs_conforms: TestLocation::hdfs();
     #[cfg(feature = "dynamodb")]
-    dynamodb_conforms: Ok(Place::dynamodb());
+    dynamodb_conforms: Ok(TestLocation::dynamodb());
 }
 
 /// A committer that lets older writers in.
@@ -116,7 +116,7 @@ impl OffsetCommitter for Unfenced {
 
 #[tokio::test]
 async fn a_broken_clause_is_reported_by_name() {
-    let place = Place::memory();
+    let place = TestLocation::memory();
     let location = place.location().to_owned();
     let open = move |log: String| {
         let inner = crate::checkpoint::open(&format!("{location}/{log}"));

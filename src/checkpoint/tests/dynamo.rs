@@ -1,5 +1,5 @@
-//! DynamoDB within the process: an HTTP client of the SDK that answers by itself, and fails by script.
-//! It needs no socket, so that it works on paused time.
+//! DynamoDB inside the process: an HTTP client for the SDK that answers requests itself, with scripted faults. It needs
+//! no socket, so it works with paused time.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,21 +13,21 @@ use aws_smithy_runtime_api::client::http::{
 };
 use dynoxide::{Database, DynoxideError};
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Fate {
-    /// As if there were no script.
+    /// No fault.
     Served,
-    /// It does not arrive.
+    /// The request is lost.
     Lost,
-    /// It has its effect, and the answer is lost.
+    /// The request takes effect, and the response is lost.
     AnswerLost,
-    /// It has no effect, and this is the answer: status and body.
+    /// The request has no effect, and has this response: status and body.
     Answered(u16, String),
 }
 
 impl Fate {
-    /// Refused with an error code.
+    /// The request fails with an error code.
     pub(crate) fn refused(status: u16, code: &str) -> Self {
         let body = format!(
             "{{\"__type\":\"com.amazonaws.dynamodb.v20120810#{code}\",\"message\":\"no\"}}"
@@ -35,7 +35,7 @@ impl Fate {
         Self::Answered(status, body)
     }
 
-    /// A transaction that is canceled, its actions for these reasons.
+    /// The transaction is canceled, with these reasons for its actions.
     pub(crate) fn canceled(codes: &[&str]) -> Self {
         let reasons = codes
             .iter()
@@ -84,7 +84,7 @@ impl Dynamo {
         Client::from_conf(config)
     }
 
-    /// The next requests of `operation` end like this, one each.
+    /// Sets the outcomes of the next requests of `operation`.
     pub(crate) fn next(&self, operation: &str, fates: &[Fate]) {
         let lines = fates
             .iter()
@@ -92,13 +92,13 @@ impl Dynamo {
         self.script.lock().unwrap().extend(lines);
     }
 
-    /// How often `operation` was asked for.
+    /// The number of requests of `operation`.
     pub(crate) fn calls(&self, operation: &str) -> usize {
         let calls = self.calls.lock().unwrap();
         calls.iter().filter(|call| *call == operation).count()
     }
 
-    /// Whether all of the script has come to pass.
+    /// Whether all scripted outcomes have been used.
     pub(crate) fn is_played(&self) -> bool {
         self.script.lock().unwrap().is_empty()
     }

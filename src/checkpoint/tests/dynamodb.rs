@@ -1,4 +1,4 @@
-//! What only the committer over DynamoDB has: a table, transactions, parts, and ways to fail.
+//! What is specific to DynamoDB: the table, transactions, large entries, and failures.
 
 mod failing;
 mod large;
@@ -70,7 +70,7 @@ async fn keys(client: &Client) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn queries_share_a_table_and_nothing_else() {
+async fn queries_share_only_the_table() {
     let dynamo = Dynamo::new();
     let names = ["a", "a#offsets", "file:///var/lib/a", "a b"];
     for (index, name) in names.into_iter().enumerate() {
@@ -107,7 +107,7 @@ async fn queries_share_a_table_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn who_has_no_header_any_more_does_not_write() {
+async fn a_writer_without_its_header_item_is_refused() {
     let dynamo = Dynamo::new();
     let (old, new) = (handle(&dynamo, "q"), handle(&dynamo, "q"));
     let epoch = old.take_epoch(NONE).await.unwrap();
@@ -126,7 +126,7 @@ async fn who_has_no_header_any_more_does_not_write() {
             .contains("the header item was deleted or reset"),
         "{error}"
     );
-    // The same number, in another hand.
+    // The same epoch, taken by another handle.
     assert_eq!(new.take_epoch(NONE).await.unwrap(), epoch);
     let error = put(&old).await.unwrap_err();
     assert!(
@@ -139,7 +139,7 @@ async fn who_has_no_header_any_more_does_not_write() {
 }
 
 #[tokio::test]
-async fn items_of_somebody_else_are_named() {
+async fn foreign_items_are_named() {
     let dynamo = Dynamo::new();
     let (client, committer) = (dynamo.client(), handle(&dynamo, "q"));
     committer.metadata().await.unwrap();

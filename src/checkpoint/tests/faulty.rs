@@ -1,4 +1,4 @@
-//! A committer that fails where it is told to.
+//! [`FaultyCommitter`]: injects faults into the calls of a committer.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,22 +11,22 @@ use super::super::{Log, OffsetCommitter, Put, StoreError, StoreResult};
 use crate::error::{Error, ErrorKind};
 use crate::model::{BatchId, Epoch};
 
-/// What becomes of a call.
+/// A fault in a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It has no effect; another try may succeed.
+    /// The call has no effect; a retry may succeed.
     Fails,
-    /// It has its effect, and the answer is lost.
+    /// The call takes effect, and its response is lost.
     LosesAnswer,
-    /// It has no effect, and no other try has.
+    /// The call has no effect, and neither has a retry.
     Refuses,
-    /// A put that passed the look at the epochs just before a newer one was taken.
+    /// A put that passes the check of epochs just before a newer one is taken.
     OvertakesFence,
-    /// A get that looks before the entry is written, or after it is removed.
+    /// A get before the entry is written, or after it is deleted.
     FindsNothing,
 }
 
-/// A committer over another, with faults by the number of the call, counted from 0.
+/// Wraps a committer, with faults by the number of the call, counted from 0.
 #[derive(Debug)]
 pub(crate) struct FaultyCommitter {
     inner: Arc<dyn OffsetCommitter>,
@@ -43,12 +43,12 @@ impl FaultyCommitter {
         })
     }
 
-    /// Calls so far.
+    /// The number of calls so far.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// Puts faults in the way of the next calls, one each.
+    /// Injects one fault into each of the next calls.
     pub(crate) fn next(&self, faults: &[Fault]) {
         let calls = (self.calls()..).zip(faults.iter().copied());
         self.faults.lock().unwrap().extend(calls);

@@ -1,4 +1,4 @@
-//! Files of HDFS: what writers leave among them, and what its errors mean.
+//! HDFS: temporary files of crashed writers, and the meaning of errors.
 
 use hdfs_native::HdfsError;
 
@@ -9,9 +9,9 @@ use super::*;
 use crate::error::ErrorKind;
 
 #[tokio::test]
-async fn what_a_writer_left_goes_with_the_next_start_and_a_loser_leaves_nothing() {
-    let test = "what_a_writer_left_goes_with_the_next_start_and_a_loser_leaves_nothing";
-    let place = match Place::hdfs() {
+async fn temporary_files_are_deleted_at_the_next_start() {
+    let test = "temporary_files_are_deleted_at_the_next_start";
+    let place = match TestLocation::hdfs() {
         Ok(place) => place,
         Err(why) => return skipped(test, why),
     };
@@ -47,7 +47,7 @@ async fn what_a_writer_left_goes_with_the_next_start_and_a_loser_leaves_nothing(
 }
 
 #[tokio::test]
-async fn a_name_node_that_is_away_is_named_and_may_come_back() {
+async fn an_unreachable_name_node_is_named_and_retryable() {
     let error = open("hdfs://127.0.0.1:1/q1")
         .unwrap()
         .take_epoch(NONE)
@@ -63,7 +63,7 @@ async fn a_name_node_that_is_away_is_named_and_may_come_back() {
 }
 
 #[tokio::test]
-async fn a_name_service_that_is_not_configured_is_refused() {
+async fn an_unconfigured_name_service_is_refused() {
     let error = open("hdfs://no-such-service/q1")
         .unwrap()
         .take_epoch(NONE)
@@ -74,7 +74,7 @@ async fn a_name_service_that_is_not_configured_is_refused() {
 }
 
 #[test]
-fn an_error_of_the_server_is_told_by_its_class() {
+fn server_errors_are_classified_by_their_java_class() {
     let class = |class: &str| HdfsError::RPCError(class.to_owned(), "why\n\tat java".to_owned());
     for (error, kind) in [
         (

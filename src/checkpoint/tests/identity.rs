@@ -1,4 +1,4 @@
-//! Logs whose query is not known, or another one.
+//! Logs whose metadata is missing, damaged or of another query.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::*;
 use crate::error::ErrorKind;
 
 #[tokio::test]
-async fn torn_metadata_is_named() {
+async fn invalid_metadata_is_named() {
     for (text, expected) in [
         ("{\"version\": 1, \"id\":", "metadata is not a valid entry"),
         (
@@ -28,7 +28,7 @@ async fn torn_metadata_is_named() {
 }
 
 #[tokio::test]
-async fn batches_without_metadata_are_nobodys() {
+async fn batches_without_metadata_are_refused() {
     let place = written(&[("offsets/0", planned(0))]).await;
     let error = start(place.open(), 1).metadata().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
@@ -37,8 +37,8 @@ async fn batches_without_metadata_are_nobodys() {
 }
 
 #[tokio::test]
-async fn a_batch_of_other_streams_is_not_of_the_query() {
-    let query = start(Place::memory().open(), 1);
+async fn a_batch_of_other_streams_is_refused() {
+    let query = start(TestLocation::memory().open(), 1);
     let of = |streams: &[&str]| Batch {
         sources: streams
             .iter()
@@ -71,8 +71,8 @@ async fn a_batch_of_other_streams_is_not_of_the_query() {
 }
 
 #[tokio::test]
-async fn what_a_query_runs_comes_back_with_its_newest_batch() {
-    let place = Place::memory();
+async fn a_changed_statement_is_read_from_the_newest_batch() {
+    let place = TestLocation::memory();
     let mut query = start(place.open(), 1);
     query.create_metadata(&metadata("a")).await.unwrap();
     query.take_over().await.unwrap();

@@ -1,4 +1,4 @@
-//! Local files: what a crash or a stranger leaves among them.
+//! Local files: names, temporary files of crashed writers, and foreign files.
 
 use std::fs;
 
@@ -7,8 +7,8 @@ use super::*;
 use crate::error::ErrorKind;
 
 #[tokio::test]
-async fn files_have_plain_names_and_hold_readable_text() {
-    let place = Place::local();
+async fn files_have_plain_names_and_readable_text() {
+    let place = TestLocation::local();
     let mut query = start(place.open(), 1);
     query.take_over().await.unwrap();
     query.log_offsets(&batch(0, 2)).await.unwrap();
@@ -63,8 +63,8 @@ async fn files_have_plain_names_and_hold_readable_text() {
 }
 
 #[tokio::test]
-async fn what_a_crash_left_is_not_listed_and_goes_with_the_next_start() {
-    let place = Place::local();
+async fn temporary_files_are_not_listed_and_deleted_at_the_next_start() {
+    let place = TestLocation::local();
     let committer = place.open();
     let epoch = committer.take_epoch(NONE).await.unwrap();
     let put = committer.put(epoch, Log::Offsets, BatchId(3), "x".into());
@@ -88,7 +88,7 @@ async fn what_a_crash_left_is_not_listed_and_goes_with_the_next_start() {
 
 #[tokio::test]
 async fn only_the_newest_epoch_is_kept() {
-    let place = Place::local();
+    let place = TestLocation::local();
     for _ in 0..11 {
         place.open().take_epoch(NONE).await.unwrap();
     }
@@ -98,14 +98,14 @@ async fn only_the_newest_epoch_is_kept() {
 }
 
 #[tokio::test]
-async fn an_object_of_somebody_else_is_named() {
+async fn foreign_files_are_named() {
     for name in [
         "offsets/notes.txt",
         "commits/007",
         "epochs/-1",
         "offsets/1.json",
     ] {
-        let place = Place::local();
+        let place = TestLocation::local();
         let mut query = start(place.open(), 1);
         query.take_over().await.unwrap();
         query.log_offsets(&batch(0, 1)).await.unwrap();
@@ -122,7 +122,7 @@ async fn an_object_of_somebody_else_is_named() {
 
 #[tokio::test]
 async fn a_removed_epoch_stops_its_writer() {
-    let place = Place::local();
+    let place = TestLocation::local();
     let committer = place.open();
     let epoch = committer.take_epoch(NONE).await.unwrap();
     fs::remove_dir_all(place.folder().join("epochs")).unwrap();
@@ -136,8 +136,8 @@ async fn a_removed_epoch_stops_its_writer() {
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_written_is_named() {
-    let place = Place::local();
+async fn a_location_without_write_permission_is_named() {
+    let place = TestLocation::local();
     fs::write(place.folder(), "a file").unwrap();
     let error = place.open().take_epoch(NONE).await.unwrap_err();
     fs::remove_file(place.folder()).unwrap();
@@ -147,8 +147,8 @@ async fn a_place_that_cannot_be_written_is_named() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_to_nowhere_is_no_folder_and_not_tried_again() {
-    let place = Place::local();
+async fn a_dangling_link_in_place_of_a_folder_is_a_permanent_error() {
+    let place = TestLocation::local();
     std::os::unix::fs::symlink("/no such folder/of checkpoints", place.folder()).unwrap();
     let put = place.open().create_metadata("{}".into()).await;
     fs::remove_file(place.folder()).unwrap();
@@ -161,7 +161,7 @@ async fn a_link_to_nowhere_is_no_folder_and_not_tried_again() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_file_system_without_links_is_named_and_not_tried_again() {
+fn a_file_system_without_hard_links_is_a_permanent_error() {
     use super::super::objects::local_files::{cannot_link, store_error};
     let said = |number| {
         let error = cannot_link(std::io::Error::from_raw_os_error(number));
@@ -183,7 +183,7 @@ fn a_file_system_without_links_is_named_and_not_tried_again() {
 
 #[tokio::test]
 async fn a_stop_lock_is_taken_once() {
-    for place in [Place::local(), Place::memory()] {
+    for place in [TestLocation::local(), TestLocation::memory()] {
         let lock = StopLock::at(place.location()).unwrap();
         assert!(!lock.take().await.unwrap(), "there is none yet");
         let objects = objects::location::objects(place.location()).unwrap();

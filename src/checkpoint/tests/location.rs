@@ -1,4 +1,4 @@
-//! How a location is spelled.
+//! The forms of a checkpoint location.
 
 use super::super::objects::location::objects;
 use super::*;
@@ -9,7 +9,7 @@ fn located(location: &str) -> String {
 }
 
 #[test]
-fn a_local_place_is_a_file_url_or_a_path() {
+fn local_locations_are_file_urls_or_paths() {
     assert_eq!(
         located("file:///var/lib/word%20counts"),
         "/var/lib/word counts"
@@ -50,7 +50,7 @@ async fn memory_is_shared_by_name() {
 }
 
 #[test]
-fn a_wrong_location_says_what_was_expected() {
+fn invalid_locations_say_what_is_expected() {
     for (location, expected) in [
         ("", "expected file:///path"),
         ("memory:///x", "memory://name/path"),
@@ -101,7 +101,7 @@ fn credentials_are_refused_and_not_shown() {
 }
 
 #[test]
-fn a_store_that_is_not_built_in_names_its_feature() {
+fn a_store_that_is_not_enabled_names_its_feature() {
     for (location, feature, built_in) in [
         ("s3://bucket/x", "aws", cfg!(feature = "aws")),
         ("gs://bucket/x", "gcp", cfg!(feature = "gcp")),

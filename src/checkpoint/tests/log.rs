@@ -1,16 +1,16 @@
-//! The log of a query over a store that fails, and with others at it.
+//! The log of a query over a failing store, and with concurrent runs.
 
 use super::super::Log;
 use super::*;
 use crate::error::ErrorKind;
 
-fn faulty(place: &Place) -> Arc<FaultyCommitter> {
+fn faulty(place: &TestLocation) -> Arc<FaultyCommitter> {
     FaultyCommitter::new(place.open())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_query_is_created_once() {
-    let place = Place::memory();
+    let place = TestLocation::memory();
     let (first, second) = (start(place.open(), 1), start(faulty(&place), 2));
     assert_eq!(first.metadata().await.unwrap(), None);
     let stands = first.create_metadata(&metadata("a")).await.unwrap();
@@ -21,8 +21,8 @@ async fn a_query_is_created_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_is_no_other_writer() {
-    let place = Place::memory();
+async fn a_lost_response_is_not_another_writer() {
+    let place = TestLocation::memory();
     let committer = faulty(&place);
     let mut query = start(Arc::clone(&committer) as _, 1);
     committer.next(&[Fault::LosesAnswer]);
@@ -40,8 +40,8 @@ async fn a_lost_answer_is_no_other_writer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
-    let place = Place::memory();
+async fn transient_errors_are_retried_by_the_policy() {
+    let place = TestLocation::memory();
     let committer = faulty(&place);
     let mut query = start(Arc::clone(&committer) as _, 1);
     query.take_over().await.unwrap();
@@ -69,8 +69,8 @@ async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_planned_anew_after_a_lost_answer_gives_way_to_the_one_that_stands() {
-    let place = Place::memory();
+async fn a_batch_replanned_after_a_lost_response_yields_to_the_existing_entry() {
+    let place = TestLocation::memory();
     let committer = faulty(&place);
     let mut query = start(Arc::clone(&committer) as _, 1);
     query.take_over().await.unwrap();
@@ -89,8 +89,8 @@ async fn a_batch_planned_anew_after_a_lost_answer_gives_way_to_the_one_that_stan
 }
 
 #[tokio::test]
-async fn an_entry_of_an_older_start_stands() {
-    let place = Place::memory();
+async fn an_entry_of_an_older_run_is_kept() {
+    let place = TestLocation::memory();
     let (mut old, mut new) = (start(place.open(), 1), start(place.open(), 2));
     old.take_over().await.unwrap();
     old.log_offsets(&batch(0, 3)).await.unwrap();
@@ -111,8 +111,8 @@ async fn an_entry_of_an_older_start_stands() {
 }
 
 #[tokio::test]
-async fn an_older_start_stops_and_says_who_took_over() {
-    let place = Place::memory();
+async fn a_fenced_run_stops_and_names_the_newer_one() {
+    let place = TestLocation::memory();
     let committer = faulty(&place);
     let (mut old, mut new) = (
         start(Arc::clone(&committer) as _, 1),
@@ -133,7 +133,7 @@ async fn an_older_start_stops_and_says_who_took_over() {
         assert!(text.contains(part), "{text}");
     }
 
-    // It looked at the epochs before the newer one was taken, and writes after that wrote.
+    // It checks the epoch before the newer one is taken, and writes after the newer run has written.
     committer.next(&[Fault::OvertakesFence]);
     let error = old.log_offsets(&batch(0, 3)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Fenced);
@@ -143,8 +143,8 @@ async fn an_older_start_stops_and_says_who_took_over() {
 }
 
 #[tokio::test]
-async fn a_purge_goes_on_where_it_stopped_and_fails_nothing() {
-    let place = Place::memory();
+async fn a_purge_resumes_after_failures_without_failing_the_batch() {
+    let place = TestLocation::memory();
     let committer = faulty(&place);
     let mut query = Checkpoint::new(
         Arc::clone(&committer) as _,
@@ -186,8 +186,8 @@ async fn a_purge_goes_on_where_it_stopped_and_fails_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_before_an_epoch_is_taken() {
-    let place = Place::memory();
+async fn writing_before_an_epoch_is_taken_is_an_error() {
+    let place = TestLocation::memory();
     let error = start(place.open(), 1)
         .log_offsets(&batch(0, 1))
         .await
@@ -196,10 +196,10 @@ async fn nothing_is_written_before_an_epoch_is_taken() {
     assert_eq!(place.open().batches(Log::Offsets).await.unwrap(), []);
 }
 
-/// Entries of many shards are written and read on other threads, and are the same.
+/// Entries of many shards are encoded and read on blocking threads.
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_many_shards_is_read_back_as_it_was_written() {
-    let place = Place::memory();
+async fn a_batch_of_many_shards_round_trips() {
+    let place = TestLocation::memory();
     let mut first = start(place.open(), 1);
     first.take_over().await.unwrap();
     let planned = batch(0, 3_000);

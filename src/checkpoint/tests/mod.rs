@@ -1,4 +1,4 @@
-//! Committers, the log over them, and where they fail.
+//! Tests of committers, of the log over them, and of their failures.
 
 mod conformance;
 #[cfg(feature = "dynamodb")]
@@ -14,12 +14,12 @@ mod location;
 mod log;
 #[cfg(target_os = "linux")]
 mod mounted;
-mod places;
 mod progress;
 mod purging;
 #[cfg(all(feature = "aws", feature = "simulator"))]
 mod s3;
 mod tampering;
+mod test_location;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,7 +36,7 @@ use crate::model::{
 
 pub(crate) use conformance::skipped;
 pub(crate) use faulty::{Fault, FaultyCommitter};
-pub(crate) use places::Place;
+pub(crate) use test_location::TestLocation;
 
 const RETRY: RetryPolicy = RetryPolicy {
     max_retries: 5,
@@ -44,15 +44,15 @@ const RETRY: RetryPolicy = RetryPolicy {
     max_interval: Duration::from_millis(100),
 };
 
-/// Below all epochs.
+/// Less than any epoch.
 const NONE: Epoch = Epoch(0);
 
-/// The log of a start of a query, drawing its run from `seed`.
+/// The checkpoint of a run of a query, whose run id comes from `seed`.
 fn start(committer: Arc<dyn OffsetCommitter>, seed: u64) -> Checkpoint {
     Checkpoint::new(committer, RETRY, 3, fastrand::Rng::with_seed(seed))
 }
 
-/// A batch of `shards` shards, every fourth of them with nothing to read.
+/// A batch of `shards` shards, every fourth of which has nothing to read.
 fn batch(id: u64, shards: u64) -> Batch {
     let place = |text: String| text.parse::<ShardPosition>().unwrap();
     let ranges = (0..shards).map(|shard| {
@@ -85,7 +85,7 @@ fn batch(id: u64, shards: u64) -> Batch {
     }
 }
 
-/// What a batch of a query with GROUP BY leaves.
+/// The commit of a batch of a query with GROUP BY.
 fn aggregated(input: InputProgress, files: Option<StateFiles>) -> Committed {
     let operator = OperatorProgress {
         id: AGGREGATION.to_owned(),

@@ -1,4 +1,4 @@
-//! Local files on a disk that is full or cannot be written.
+//! Local files on a full or read-only disk.
 
 use std::process::Command;
 
@@ -7,17 +7,17 @@ use super::conformance::skipped;
 use super::*;
 use crate::error::ErrorKind;
 
-/// A small disk in memory with a place on it.
-struct Disk(Place);
+/// A small disk in memory with a location on it.
+struct Disk(TestLocation);
 
 impl Disk {
-    /// One of `size`; root may make it.
+    /// A disk of `size`; mounting it requires root.
     fn of(size: &str) -> Result<Self, &'static str> {
-        let place = Place::local();
+        let place = TestLocation::local();
         std::fs::create_dir(place.folder()).unwrap();
         let options = format!("size={size}");
         let mounted = run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs"], &place);
-        // Dropped only where there is something to unmount.
+        // Created only if the mount succeeded.
         mounted
             .then_some(place)
             .map(Self)
@@ -36,7 +36,7 @@ impl Drop for Disk {
     }
 }
 
-fn run(program: &str, arguments: &[&str], place: &Place) -> bool {
+fn run(program: &str, arguments: &[&str], place: &TestLocation) -> bool {
     let command = Command::new(program)
         .args(arguments)
         .arg(place.folder())
@@ -45,8 +45,8 @@ fn run(program: &str, arguments: &[&str], place: &Place) -> bool {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_waited_for_and_keeps_nothing_half() {
-    let test = "a_full_disk_is_waited_for_and_keeps_nothing_half";
+async fn a_full_disk_is_retried_and_leaves_no_partial_entry() {
+    let test = "a_full_disk_is_retried_and_leaves_no_partial_entry";
     let disk = match Disk::of("64k") {
         Ok(disk) => disk,
         Err(why) => return skipped(test, why),
@@ -75,8 +75,8 @@ async fn a_full_disk_is_waited_for_and_keeps_nothing_half() {
 }
 
 #[tokio::test]
-async fn a_disk_that_is_read_only_is_named_at_once_and_can_be_read() {
-    let test = "a_disk_that_is_read_only_is_named_at_once_and_can_be_read";
+async fn a_read_only_disk_is_a_permanent_error_and_readable() {
+    let test = "a_read_only_disk_is_a_permanent_error_and_readable";
     let disk = match Disk::of("1m") {
         Ok(disk) => disk,
         Err(why) => return skipped(test, why),

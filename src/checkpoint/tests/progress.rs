@@ -1,4 +1,4 @@
-//! What a batch with state leaves behind, and where it is found.
+//! Operators in entries: what a batch with state leaves for the next one.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::checkpoint::entry::sealed;
 use crate::error::ErrorKind;
 use crate::model::SnapshotFiles;
 
-/// What a query with GROUP BY leaves behind batch `batch`.
+/// What a query with GROUP BY leaves after `batch`.
 fn left(batch: u64) -> Committed {
     let time = |millis: i64| UnixMillis(1_700_000_000_000 + millis);
     let shard = |number: u64| ShardId::new(format!("shardId-{number:012}"));
@@ -45,14 +45,14 @@ fn watermarked(id: u64) -> Batch {
     }
 }
 
-async fn text(place: &Place, log: Log, batch: u64) -> String {
+async fn text(place: &TestLocation, log: Log, batch: u64) -> String {
     let found = place.open().get(log, BatchId(batch)).await.unwrap();
     String::from_utf8(found.unwrap().to_vec()).unwrap()
 }
 
 #[tokio::test]
-async fn the_newest_commit_says_what_is_behind_it() {
-    let place = Place::memory();
+async fn the_newest_commit_is_recovered() {
+    let place = TestLocation::memory();
     let mut query = start(place.open(), 1);
     query.take_over().await.unwrap();
     let mut before = Committed::default();
@@ -72,7 +72,7 @@ async fn the_newest_commit_says_what_is_behind_it() {
 }
 
 #[tokio::test]
-async fn a_part_of_it_comes_back_as_that_part() {
+async fn operators_round_trip() {
     let all = left(3).operators.remove(0);
     let some = StateFiles {
         snapshot: None,
@@ -85,7 +85,7 @@ async fn a_part_of_it_comes_back_as_that_part() {
         };
         aggregated(input, files)
     };
-    // Several operators, an operator with two inputs, and one that is never told of event time.
+    // Several operators, one with two inputs, and one without event time.
     let join = OperatorProgress {
         id: "join".to_owned(),
         kind: "interval_join".to_owned(),
@@ -112,7 +112,7 @@ async fn a_part_of_it_comes_back_as_that_part() {
         of(None, Vec::new(), Some(some)),
         of(None, Vec::new(), Some(StateFiles::default())),
     ] {
-        let place = Place::memory();
+        let place = TestLocation::memory();
         let mut query = start(place.open(), 1);
         query.take_over().await.unwrap();
         query.log_offsets(&batch(0, 1)).await.unwrap();
@@ -126,8 +126,8 @@ async fn a_part_of_it_comes_back_as_that_part() {
 }
 
 #[tokio::test]
-async fn a_query_without_state_writes_nothing_of_it() {
-    let place = Place::memory();
+async fn a_query_without_state_records_no_operators() {
+    let place = TestLocation::memory();
     let mut query = start(place.open(), 1);
     query.take_over().await.unwrap();
     query.log_offsets(&batch(7, 2)).await.unwrap();
@@ -156,7 +156,7 @@ async fn a_query_without_state_writes_nothing_of_it() {
 
 #[tokio::test]
 async fn entries_with_a_watermark_are_readable() {
-    let place = Place::memory();
+    let place = TestLocation::memory();
     let mut query = start(place.open(), 1);
     query.take_over().await.unwrap();
     query.log_offsets(&watermarked(0)).await.unwrap();
@@ -187,9 +187,9 @@ async fn entries_with_a_watermark_are_readable() {
 }
 
 #[tokio::test]
-async fn what_the_state_of_a_query_is_of_comes_back() {
+async fn descriptions_of_operators_round_trip() {
     for event_time in [None, Some("event_time".to_owned())] {
-        let place = Place::memory();
+        let place = TestLocation::memory();
         let query = start(place.open(), 1);
         let made = QueryMetadata {
             operators: vec![OperatorMetadata {
@@ -213,7 +213,7 @@ async fn what_the_state_of_a_query_is_of_comes_back() {
 
 #[tokio::test]
 async fn an_operator_of_an_unknown_kind_is_refused_by_name() {
-    let place = Place::memory();
+    let place = TestLocation::memory();
     let made = metadata("a");
     start(place.open(), 1).create_metadata(&made).await.unwrap();
     let text = place.open().metadata().await.unwrap().unwrap();
@@ -247,7 +247,7 @@ async fn members_of_the_one_state_are_refused_beside_operators() {
 }
 
 #[tokio::test]
-async fn what_was_left_is_not_guessed_at() {
+async fn invalid_commits_are_refused() {
     let second = |text: String| text.replace("\"version\": 1", "\"version\": 2");
     let with = |member: &str| second(done(0)).replace('}', &format!(", {member}}}"));
     let mark = "\"watermark\": \"2026-01-01T00:00:00Z\"";
@@ -279,7 +279,7 @@ async fn what_was_left_is_not_guessed_at() {
             "missing field `parts`",
         ),
     ] {
-        // It is needed by the batch that has it, and by the one behind it.
+        // Both a committed batch and the one after it need the commit.
         for next in [&[][..], &[("offsets/1", planned(1))][..]] {
             let mut entries = vec![("offsets/0", planned(0)), ("commits/0", commit.clone())];
             entries.extend_from_slice(next);
@@ -300,7 +300,7 @@ async fn what_was_left_is_not_guessed_at() {
 }
 
 #[tokio::test]
-async fn the_way_out_of_an_unreadable_commit_names_the_batch_behind_it() {
+async fn the_advice_for_an_unreadable_commit_names_the_next_batch() {
     let torn = done(0)[..40].to_owned();
     let place = written(&[
         ("offsets/0", planned(0)),
@@ -318,14 +318,14 @@ async fn the_way_out_of_an_unreadable_commit_names_the_batch_behind_it() {
     assert_eq!((found.batch.id, found.committed), (BatchId(0), false));
 }
 
-/// Calls of a start before it reads the newest epoch off a commit, and before it reads what that left.
+/// The number of calls of a restart before it reads the newest epoch from a commit, and before it reads the commit.
 const BEFORE_EPOCH: usize = 3;
 const BEFORE_COMMIT: usize = 8;
 
 /// A log whose call number `call` finds nothing.
-fn forgetful(place: &Place, call: usize) -> Arc<FaultyCommitter> {
+fn forgetful(place: &TestLocation, call: usize) -> Arc<FaultyCommitter> {
     let committer = FaultyCommitter::new(place.open());
-    // This one harms only what writes.
+    // This fault affects only writes.
     let mut calls = vec![Fault::OvertakesFence; call];
     calls.push(Fault::FindsNothing);
     committer.next(&calls);
@@ -333,7 +333,7 @@ fn forgetful(place: &Place, call: usize) -> Arc<FaultyCommitter> {
 }
 
 #[tokio::test]
-async fn what_a_newer_start_has_left_is_not_taken_for_the_own() {
+async fn commits_of_a_newer_run_fence_this_one() {
     let newer = |text: String| text.replace("\"epoch\": 1", "\"epoch\": 9");
     let place = written(&[
         ("offsets/0", planned(0)),
@@ -341,7 +341,7 @@ async fn what_a_newer_start_has_left_is_not_taken_for_the_own() {
         ("offsets/1", planned(1)),
     ])
     .await;
-    // The newer one writes when this one has looked at the epochs.
+    // The newer run writes after this one has read the epochs.
     let query = forgetful(&place, BEFORE_EPOCH);
     let error = start(query, 1).take_over().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Fenced, "{error}");
@@ -349,7 +349,7 @@ async fn what_a_newer_start_has_left_is_not_taken_for_the_own() {
 }
 
 #[tokio::test]
-async fn a_commit_that_is_removed_while_it_is_read_is_told() {
+async fn a_commit_that_is_purged_while_it_is_read_is_an_error() {
     let place = written(&[
         ("offsets/0", planned(0)),
         ("commits/0", done(0)),

@@ -1,4 +1,4 @@
-//! What a start deletes that does not know yet of a newer one.
+//! Purges of a run that has been fenced without noticing.
 
 use super::super::Log;
 use super::*;
@@ -13,9 +13,9 @@ async fn run(query: &Checkpoint, batches: std::ops::Range<u64>) {
     }
 }
 
-/// Two starts that keep as little as can be; the older one has run ten batches.
-async fn two_starts() -> (Place, Checkpoint, Checkpoint) {
-    let place = Place::memory();
+/// Two runs with the smallest retention; the older one has run ten batches.
+async fn two_starts() -> (TestLocation, Checkpoint, Checkpoint) {
+    let place = TestLocation::memory();
     let start = |seed| Checkpoint::new(place.open(), RETRY, 1, fastrand::Rng::with_seed(seed));
     let (mut old, new) = (start(1), start(2));
     old.take_over().await.unwrap();
@@ -24,7 +24,7 @@ async fn two_starts() -> (Place, Checkpoint, Checkpoint) {
 }
 
 #[tokio::test]
-async fn a_purge_of_an_older_start_leaves_all_that_a_newer_one_needs() {
+async fn a_purge_of_an_older_run_keeps_what_a_newer_one_needs() {
     for ahead in 0..3 {
         for (planned, done) in [(false, false), (true, false), (true, true)] {
             let (place, old, mut new) = two_starts().await;

@@ -1,4 +1,4 @@
-//! A server of S3 on loopback, with faults by the number of the request.
+//! An S3 server on loopback, with faults by the number of the request.
 
 mod bucket;
 mod faults;
@@ -23,14 +23,14 @@ use bucket::Bucket;
 const KEY_ID: &str = "AKIDLOOPBACK";
 const SECRET: &str = "hush";
 
-/// What becomes of a request.
+/// A fault in a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
-    /// It has no effect, and this status and error code for an answer.
+    /// The request has no effect, and fails with this status and error code.
     Answers(u16, &'static str),
-    /// It has no effect, and its connection breaks.
+    /// The request has no effect, and its connection breaks.
     Breaks,
-    /// It has its effect, and its connection breaks.
+    /// The request takes effect, and its connection breaks.
     LosesAnswer,
 }
 
@@ -50,7 +50,7 @@ impl Traffic {
     }
 }
 
-/// The bucket `bucket` behind the S3 protocol, signatures and all; gone with this.
+/// The bucket `bucket` behind the S3 protocol with signatures, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct S3Server {
     address: SocketAddr,
@@ -77,7 +77,7 @@ impl S3Server {
         }
     }
 
-    /// What leads a store here.
+    /// The settings that direct a store here.
     pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
         let endpoint = format!("http://{}", self.address);
         let settings = [
@@ -97,20 +97,20 @@ impl S3Server {
         self.traffic.lock().unwrap().seen.clone()
     }
 
-    /// Puts faults in the way of the next requests, one each.
+    /// Injects one fault into each of the next requests.
     pub(super) fn next(&self, faults: &[Fault]) {
         let mut traffic = self.traffic.lock().unwrap();
         let numbered = (traffic.seen.len()..).zip(faults.iter().copied());
         traffic.by_number.extend(numbered.collect::<Vec<_>>());
     }
 
-    /// Puts a fault in the way of the request of that number, counted from 0.
+    /// Injects a fault into the request with this number, counted from 0.
     pub(super) fn at(&self, number: usize, fault: Fault) {
         let mut traffic = self.traffic.lock().unwrap();
         traffic.by_number.insert(number, fault);
     }
 
-    /// Puts a fault in the way of all requests.
+    /// Injects a fault into all requests.
     pub(super) fn always(&self, fault: Fault) {
         self.traffic.lock().unwrap().always = Some(fault);
     }
@@ -129,7 +129,7 @@ async fn accept(listener: TcpListener, service: S3Service, traffic: Arc<Mutex<Tr
         connections.spawn(async move {
             connection.set_nodelay(true).unwrap();
             let answer = service_fn(|request| answer(&service, &traffic, request));
-            // It ends where a fault or the client breaks it.
+            // It ends when a fault or the client closes it.
             let _ = http1::Builder::new()
                 .serve_connection(TokioIo::new(connection), answer)
                 .await;

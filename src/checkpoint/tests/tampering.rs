@@ -1,4 +1,4 @@
-//! Logs that somebody or something else has changed.
+//! Logs that something else has changed.
 
 use std::fs;
 
@@ -6,9 +6,9 @@ use super::super::{Log, Put};
 use super::*;
 use crate::error::ErrorKind;
 
-/// Writes entries as they are, plans and commits told apart by their name.
-pub(super) async fn written(entries: &[(&str, String)]) -> Place {
-    let place = Place::memory();
+/// Writes entries as they are, to the log in their name.
+pub(super) async fn written(entries: &[(&str, String)]) -> TestLocation {
+    let place = TestLocation::memory();
     let committer = place.open();
     let epoch = committer.take_epoch(NONE).await.unwrap();
     for (name, text) in entries {
@@ -41,7 +41,7 @@ pub(super) fn done(batch: u64) -> String {
 }
 
 #[tokio::test]
-async fn what_an_entry_does_not_say_is_not_known() {
+async fn missing_optional_members_are_unknown() {
     let range = r#"{"after": "AFTER 8", "upto": "AFTER 9.1"}"#;
     let entry = planned(0).replace(r#""SHARD_END""#, range);
     let place = written(&[("metadata", String::new()), ("offsets/0", entry)]).await;
@@ -54,7 +54,7 @@ async fn what_an_entry_does_not_say_is_not_known() {
 }
 
 #[tokio::test]
-async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
+async fn inconsistent_logs_are_refused() {
     let newer = |text: String| text.replace("\"version\": 1", "\"version\": 5, \"plans\": []");
     let more = |text: String| text.replace("\"version\"", "\"lateness\": 5, \"version\"");
     let (o, c) = (planned, done);
@@ -177,8 +177,8 @@ async fn a_log_that_does_not_fit_together_is_not_guessed_at() {
 }
 
 #[tokio::test]
-async fn epochs_that_were_removed_are_not_given_out_again() {
-    let place = Place::local();
+async fn removed_epochs_are_not_reused() {
+    let place = TestLocation::local();
     let (mut first, mut second) = (start(place.open(), 1), start(place.open(), 2));
     for query in [&mut first, &mut second] {
         for _ in 0..3 {
@@ -202,8 +202,8 @@ async fn epochs_that_were_removed_are_not_given_out_again() {
 }
 
 #[tokio::test]
-async fn an_entry_of_another_run_under_the_own_epoch_is_no_older_start() {
-    let place = Place::memory();
+async fn an_entry_of_another_run_with_the_same_epoch_is_refused() {
+    let place = TestLocation::memory();
     let committer = place.open();
     let mut query = start(Arc::clone(&committer), 1);
     query.take_over().await.unwrap();
@@ -217,7 +217,7 @@ async fn an_entry_of_another_run_under_the_own_epoch_is_no_older_start() {
 }
 
 #[tokio::test]
-async fn what_a_purge_left_fits_together() {
+async fn a_partly_purged_log_is_consistent() {
     for entries in [
         vec![("offsets/7", planned(7)), ("commits/7", done(7))],
         vec![
@@ -225,7 +225,7 @@ async fn what_a_purge_left_fits_together() {
             ("commits/7", done(7)),
             ("offsets/8", planned(8)),
         ],
-        // Stopped between the two of batch 6.
+        // The purge stopped between the two entries of batch 6.
         vec![
             ("offsets/6", planned(6)),
             ("offsets/7", planned(7)),
@@ -239,7 +239,7 @@ async fn what_a_purge_left_fits_together() {
 }
 
 #[tokio::test]
-async fn an_entry_that_was_edited_is_refused_although_it_can_be_read() {
+async fn edited_entries_are_refused() {
     for (name, from, to) in [
         ("offsets/0", "\"rows\": 1", "\"rows\": 2"),
         ("offsets/0", "2023-11-14T22:13:20", "2023-11-14T23:13:20"),
@@ -257,7 +257,7 @@ async fn an_entry_that_was_edited_is_refused_although_it_can_be_read() {
         ),
         ("metadata", "KinesisSink[word_counts]", "KinesisSink[other]"),
     ] {
-        let place = Place::local();
+        let place = TestLocation::local();
         let mut query = start(place.open(), 1);
         query.create_metadata(&metadata("a")).await.unwrap();
         query.take_over().await.unwrap();
@@ -282,7 +282,7 @@ async fn an_entry_that_was_edited_is_refused_although_it_can_be_read() {
         for part in [name, "is not a valid entry", "checksum", "restore it"] {
             assert!(error.to_string().contains(part), "{to}: {part}: {error}");
         }
-        // What a copy has is what was written, whatever stands behind it.
+        // Trailing white space, as an editor may add to a copy, is accepted.
         fs::write(&path, format!("{text}\n")).unwrap();
         let mut query = start(place.open(), 3);
         query.metadata().await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Requests that fail, and answers that are lost.
+//! Failed requests and lost responses.
 
 use super::*;
 
@@ -13,7 +13,7 @@ async fn writer(dynamo: &Dynamo) -> (DynamoDbCommitter, Epoch) {
     (committer, epoch)
 }
 
-/// What a put ends with whose transaction ends like this.
+/// The error of a put whose transaction has this outcome.
 async fn put_after(fate: Fate) -> StoreError {
     let dynamo = Dynamo::new();
     let (committer, epoch) = writer(&dynamo).await;
@@ -26,7 +26,7 @@ async fn put_after(fate: Fate) -> StoreError {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again_and_nothing_else() {
+async fn only_transient_errors_are_retryable() {
     for (status, code) in [
         (400, "ProvisionedThroughputExceededException"),
         (400, "ThrottlingException"),
@@ -62,7 +62,7 @@ async fn what_may_pass_is_tried_again_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_answer_that_says_nothing_is_told_by_its_status() {
+async fn a_response_without_a_body_is_classified_by_its_status() {
     let error = put_after(Fate::Answered(502, String::new())).await;
     assert!(error.is_retryable(), "{error}");
     let text = error.to_string();
@@ -73,7 +73,7 @@ async fn an_answer_that_says_nothing_is_told_by_its_status() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_met_another_one_is_tried_again() {
+async fn a_transaction_conflict_is_retryable() {
     for code in [
         "TransactionConflict",
         "ThrottlingError",
@@ -95,7 +95,7 @@ async fn a_transaction_that_met_another_one_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_action_that_is_not_allowed_is_named_with_its_table() {
+async fn a_denied_action_is_named_with_its_table() {
     let error = put_after(Fate::refused(400, "AccessDeniedException")).await;
     assert!(!error.is_retryable());
     let error = error.into_error();
@@ -119,7 +119,7 @@ async fn an_action_that_is_not_allowed_is_named_with_its_table() {
 }
 
 #[tokio::test]
-async fn a_put_whose_answer_was_lost_finds_its_own_entry() {
+async fn a_put_after_a_lost_response_finds_its_own_entry() {
     let dynamo = Dynamo::new();
     let (committer, epoch) = writer(&dynamo).await;
     dynamo.next("TransactWriteItems", &[Fate::AnswerLost]);
@@ -127,7 +127,7 @@ async fn a_put_whose_answer_was_lost_finds_its_own_entry() {
     assert!(put().await.unwrap_err().is_retryable());
     assert_eq!(put().await.unwrap(), Put::Exists(entry()));
 
-    // Somebody has taken over between the two tries.
+    // Another run takes over between the two tries.
     dynamo.next("TransactWriteItems", &[Fate::AnswerLost]);
     let put = || committer.put(epoch, Log::Commits, BatchId(0), entry());
     assert!(put().await.unwrap_err().is_retryable());
@@ -136,7 +136,7 @@ async fn a_put_whose_answer_was_lost_finds_its_own_entry() {
 }
 
 #[tokio::test]
-async fn an_epoch_whose_answer_was_lost_is_skipped() {
+async fn an_epoch_is_skipped_after_a_lost_response() {
     let dynamo = Dynamo::new();
     dynamo.next("PutItem", &[Fate::Served, Fate::AnswerLost]);
     let (first, old) = writer(&dynamo).await;
@@ -149,7 +149,7 @@ async fn an_epoch_whose_answer_was_lost_is_skipped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_goes_on_through_throttles_conflicts_and_lost_answers() {
+async fn a_log_survives_throttling_conflicts_and_lost_responses() {
     let dynamo = Dynamo::new();
     let mut query = log(&dynamo, 1);
     assert_eq!(query.take_over().await.unwrap(), None);
@@ -183,9 +183,9 @@ async fn a_log_goes_on_through_throttles_conflicts_and_lost_answers() {
 }
 
 #[tokio::test]
-async fn no_secret_shows_in_debug_or_errors() {
+async fn debug_and_errors_show_no_secret() {
     let settings = ConnectionSettings {
-        // Nobody listens there.
+        // Nothing listens there.
         endpoint_url: Some("http://127.0.0.1:1".to_owned()),
         region: Some("us-east-1".to_owned()),
         credentials: CredentialSettings::keys(StaticCredentials {
@@ -207,7 +207,7 @@ async fn no_secret_shows_in_debug_or_errors() {
 }
 
 #[tokio::test]
-async fn a_server_without_transactions_is_named_before_and_after_the_table_exists() {
+async fn a_server_without_transactions_is_refused() {
     for answer in [
         Fate::refused(400, "UnknownOperationException"),
         Fate::refused(501, "NotImplemented"),

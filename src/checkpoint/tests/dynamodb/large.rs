@@ -1,8 +1,8 @@
-//! Entries that one item does not hold, and logs that one page does not.
+//! Entries that are larger than an item, and logs that are larger than a page.
 
 use super::*;
 
-/// Two sources of 10,000 shards, with sequence numbers as random as they come.
+/// Two sources of 10,000 shards, with random sequence numbers.
 fn large(id: u64) -> Batch {
     let mut random = fastrand::Rng::with_seed(id);
     let place = |digits: u128| {
@@ -33,7 +33,7 @@ fn large(id: u64) -> Batch {
 }
 
 #[tokio::test]
-async fn two_sources_of_ten_thousand_shards_are_kept_in_parts_and_purged_with_them() {
+async fn large_entries_are_split_into_parts_and_purged_with_them() {
     let dynamo = Dynamo::new();
     let mut query = log(&dynamo, 1);
     query.take_over().await.unwrap();
@@ -75,7 +75,7 @@ async fn two_sources_of_ten_thousand_shards_are_kept_in_parts_and_purged_with_th
 }
 
 #[tokio::test]
-async fn a_large_entry_is_there_whole_or_not_at_all() {
+async fn a_large_entry_is_all_or_nothing() {
     let dynamo = Dynamo::new();
     let committer = handle(&dynamo, "q");
     let epoch = committer.take_epoch(NONE).await.unwrap();
@@ -125,7 +125,7 @@ async fn metadata_may_be_large() {
 }
 
 #[tokio::test]
-async fn a_log_is_listed_over_many_pages() {
+async fn listings_follow_all_pages() {
     let dynamo = Dynamo::new();
     let committer = handle(&dynamo, "q");
     let epoch = committer.take_epoch(NONE).await.unwrap();

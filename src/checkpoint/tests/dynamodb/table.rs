@@ -1,4 +1,4 @@
-//! The table: whose it is, who makes it, and what it is called.
+//! The table: its key, its creation, and its name.
 
 use super::*;
 
@@ -30,11 +30,11 @@ async fn a_table_with_another_key_is_refused_with_both_keys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_somebody_else_makes_meanwhile_is_waited_for() {
+async fn a_table_that_another_run_creates_is_awaited() {
     let dynamo = Dynamo::new();
     assert_eq!(handle(&dynamo, "other").metadata().await.unwrap(), None);
     assert_eq!(dynamo.calls("CreateTable"), 1);
-    // This start has looked before the other one made it.
+    // This run has checked before the other one created it.
     let creating = r#"{"Table": {"TableName": "offsets", "TableStatus": "CREATING",
         "AttributeDefinitions": [{"AttributeName": "query", "AttributeType": "S"},
                                  {"AttributeName": "entry", "AttributeType": "N"}],
@@ -68,7 +68,7 @@ async fn a_table_that_somebody_else_makes_meanwhile_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_query_and_a_table_have_names_that_dynamodb_takes() {
+async fn invalid_names_of_queries_and_tables_are_refused() {
     let client = Dynamo::new().client();
     let longest = "q".repeat(2_000);
     assert!(DynamoDbCommitter::over(client.clone(), "t_1-2.3", &longest).is_ok());

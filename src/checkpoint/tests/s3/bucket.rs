@@ -1,4 +1,4 @@
-//! What the server keeps: one bucket in memory, as consistent as S3 says it is.
+//! The bucket of the server: in memory, with the consistency of S3.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-/// Names on a page of a listing; S3 has a thousand.
+/// The number of names on a page of a listing; S3 has a thousand.
 const PAGE: usize = 50;
 
 /// The bucket `bucket`.
@@ -22,7 +22,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// One of a server that ignores `If-None-Match`.
+    /// A bucket of a server that ignores `If-None-Match`.
     pub(super) fn overwriting() -> Self {
         Self {
             overwrites: true,
@@ -134,7 +134,7 @@ impl S3 for Bucket {
                 Some(format!("{prefix}{first}{by}"))
             });
             if folder.as_ref() == Some(&last) {
-                continue; // said already
+                continue; // listed already
             }
             if keys.len() + folders.len() == most {
                 output.next_continuation_token = Some(last);

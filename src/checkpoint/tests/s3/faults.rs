@@ -1,4 +1,4 @@
-//! A log on S3 where requests fail.
+//! A log on S3 with failing requests.
 
 use super::super::*;
 use super::Fault;
@@ -8,7 +8,7 @@ use crate::error::ErrorKind;
 const PASSING: [Fault; 5] = [
     Fault::Answers(503, "SlowDown"),
     Fault::Answers(500, "InternalError"),
-    // Two writers of one object at once.
+    // Two concurrent writers of an object.
     Fault::Answers(409, "ConditionalRequestConflict"),
     Fault::Breaks,
     Fault::LosesAnswer,
@@ -17,8 +17,8 @@ const PASSING: [Fault; 5] = [
 const ENTRY: &str = "x";
 
 #[tokio::test]
-async fn what_may_pass_is_told_from_what_lasts() {
-    let place = Place::s3().await;
+async fn transient_and_permanent_errors_are_distinguished() {
+    let place = TestLocation::s3().await;
     let (server, committer) = (place.server(), place.open());
     let epoch = committer.take_epoch(NONE).await.unwrap();
     let put = || committer.put(epoch, Log::Offsets, BatchId(0), ENTRY.into());
@@ -64,7 +64,7 @@ async fn what_may_pass_is_told_from_what_lasts() {
 }
 
 #[tokio::test]
-async fn a_listing_that_is_refused_is_not_asked_for_again() {
+async fn a_refused_listing_is_not_retried() {
     for (status, code, kind, said) in [
         (
             403,
@@ -86,7 +86,7 @@ async fn a_listing_that_is_refused_is_not_asked_for_again() {
             "AWS_REGION",
         ),
     ] {
-        let place = Place::s3().await;
+        let place = TestLocation::s3().await;
         place.server().always(Fault::Answers(status, code));
         let error = start(place.open(), 1).take_over().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
@@ -96,8 +96,8 @@ async fn a_listing_that_is_refused_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_not_there_is_named() {
-    let place = Place::s3().await.moved("s3://no-such-bucket/q1");
+async fn a_missing_bucket_is_named() {
+    let place = TestLocation::s3().await.moved("s3://no-such-bucket/q1");
     let error = place.open().take_epoch(NONE).await.unwrap_err();
     assert!(!error.is_retryable(), "{error}");
     let error = error.into_error();
@@ -110,8 +110,8 @@ async fn a_bucket_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn an_endpoint_without_tls_is_refused_at_once_and_the_way_to_allow_it_said() {
-    let place = Place::s3().await.told("aws_allow_http", "false");
+async fn an_http_endpoint_is_refused_with_the_setting_that_allows_it() {
+    let place = TestLocation::s3().await.told("aws_allow_http", "false");
     let error = place.open().take_epoch(NONE).await.unwrap_err();
     assert!(!error.is_retryable(), "{error}");
     let error = error.into_error();
@@ -121,8 +121,8 @@ async fn an_endpoint_without_tls_is_refused_at_once_and_the_way_to_allow_it_said
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_before_the_words_of_the_store() {
-    let place = Place::s3().await.moved("s3://no-such-bucket/q1");
+async fn the_explanation_comes_before_the_text_of_the_store() {
+    let place = TestLocation::s3().await.moved("s3://no-such-bucket/q1");
     let error = place.open().take_epoch(NONE).await.unwrap_err().to_string();
     let start = "checkpoint 's3://no-such-bucket/q1': cannot list epochs: the bucket or \
                  container does not exist; create it, or correct its name: ";
@@ -130,8 +130,8 @@ async fn what_is_wrong_is_said_before_the_words_of_the_store() {
 }
 
 #[tokio::test]
-async fn wrong_keys_are_refused_at_once_and_not_shown() {
-    let place = Place::s3().await;
+async fn wrong_keys_are_a_permanent_error_and_not_shown() {
+    let place = TestLocation::s3().await;
     let place = place.told("aws_secret_access_key", "a-wrong-secret");
     let error = start(place.open(), 1).take_over().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AccessDenied);
@@ -145,8 +145,8 @@ async fn wrong_keys_are_refused_at_once_and_not_shown() {
     assert_eq!(place.server().seen().len(), 1, "one try");
 }
 
-/// What a start of a query does, over a log of two batches that it retains one of.
-async fn run_two_batches(place: &Place) {
+/// What a run of a query does over a log of two batches, of which it retains one.
+async fn run_two_batches(place: &TestLocation) {
     let mut query = Checkpoint::new(place.open(), RETRY, 1, fastrand::Rng::with_seed(7));
     let stands = query.create_metadata(&metadata("a")).await.unwrap();
     assert_eq!(stands, metadata("a"));
@@ -163,8 +163,8 @@ async fn run_two_batches(place: &Place) {
 }
 
 #[tokio::test]
-async fn a_passing_fault_at_any_request_changes_nothing() {
-    let calm = Place::s3().await;
+async fn a_transient_fault_at_any_request_changes_nothing() {
+    let calm = TestLocation::s3().await;
     run_two_batches(&calm).await;
     let requests = calm.server().seen();
     assert!(requests.len() > 10, "{requests:?}");
@@ -175,7 +175,7 @@ async fn a_passing_fault_at_any_request_changes_nothing() {
             if request.starts_with("POST") || (conflict && !request.starts_with("PUT")) {
                 continue;
             }
-            let place = Place::s3().await;
+            let place = TestLocation::s3().await;
             place.server().at(number, fault);
             run_two_batches(&place).await;
             let context = format!("{fault:?} at {number}, {request}");
@@ -201,7 +201,7 @@ async fn a_passing_fault_at_any_request_changes_nothing() {
 
 #[tokio::test]
 async fn a_purge_leaves_to_the_next_what_cannot_be_deleted() {
-    let place = Place::s3().await;
+    let place = TestLocation::s3().await;
     let mut query = Checkpoint::new(place.open(), RETRY, 1, fastrand::Rng::with_seed(7));
     query.take_over().await.unwrap();
     for id in 0..3 {
@@ -221,7 +221,7 @@ async fn a_purge_leaves_to_the_next_what_cannot_be_deleted() {
 
 #[tokio::test]
 async fn a_store_that_stays_away_is_named_with_the_tries() {
-    let place = Place::s3().await;
+    let place = TestLocation::s3().await;
     place.server().always(Fault::Answers(503, "SlowDown"));
     let error = start(place.open(), 1).take_over().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -236,7 +236,7 @@ async fn a_store_that_stays_away_is_named_with_the_tries() {
 }
 
 #[tokio::test]
-async fn a_store_that_overwrites_is_refused_by_the_first_start() {
+async fn a_store_that_overwrites_objects_is_refused() {
     let server = super::S3Server::with(super::Bucket::overwriting()).await;
     let committer = ObjectStoreCommitter::over(objects(&server));
     let error = committer.create_metadata(ENTRY.into()).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Places to keep a log in, each new and gone with its test.
+//! [`TestLocation`]: a new location for a log, deleted after its test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use super::s3::S3Server;
 
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
-/// A new, empty place for the log of one query.
+/// A new, empty location for the log of one query.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct TestLocation {
     location: String,
     settings: Vec<(&'static str, String)>,
     folder: Option<PathBuf>,
@@ -23,12 +23,12 @@ pub(crate) struct Place {
     open: fn(&Self) -> Arc<dyn OffsetCommitter>,
 }
 
-fn open_objects(place: &Place) -> Arc<dyn OffsetCommitter> {
+fn open_objects(place: &TestLocation) -> Arc<dyn OffsetCommitter> {
     let objects = objects_with(&place.location, &place.settings).unwrap();
     Arc::new(ObjectStoreCommitter::over(objects))
 }
 
-impl Place {
+impl TestLocation {
     fn at(location: String) -> Self {
         Self {
             location,
@@ -57,7 +57,7 @@ impl Place {
         Self::at(format!("memory://place-{number}/query"))
     }
 
-    /// A bucket of a server of its own on loopback.
+    /// A bucket of a new server on loopback.
     #[cfg(all(feature = "aws", feature = "simulator"))]
     pub(crate) async fn s3() -> Self {
         let server = S3Server::start().await;
@@ -67,19 +67,19 @@ impl Place {
         place
     }
 
-    /// A prefix below the location in `CHECKPOINT_TEST_LOCATION`, which stays behind.
+    /// A prefix below the location in `CHECKPOINT_TEST_LOCATION`, which is not deleted.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why there is no such location.
     pub(crate) fn below_the_given() -> Result<Self, &'static str> {
         let why = "CHECKPOINT_TEST_LOCATION names no bucket, such as s3://bucket/prefix";
         Self::below("CHECKPOINT_TEST_LOCATION").ok_or(why)
     }
 
-    /// A folder below the location in `HDFS_TEST_LOCATION`, which stays behind.
+    /// A folder below the location in `HDFS_TEST_LOCATION`, which is not deleted.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why there is no such location.
     #[cfg(feature = "hdfs")]
     pub(crate) fn hdfs() -> Result<Self, &'static str> {
         let why = "HDFS_TEST_LOCATION names no place, such as hdfs://127.0.0.1:19000/tests \
@@ -94,8 +94,8 @@ impl Place {
         Some(Self::at(format!("{given}/{run:016x}-{number}")))
     }
 
-    /// A table of its own in a DynamoDB on loopback: one of this process, or the one whose URL is in
-    /// `DYNAMODB_TEST_ENDPOINT`, where the table stays behind.
+    /// A new table in a DynamoDB server on loopback: one in this process, or the one at
+    /// `DYNAMODB_TEST_ENDPOINT`, where the table is not deleted.
     #[cfg(feature = "dynamodb")]
     pub(crate) fn dynamodb() -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -105,14 +105,14 @@ impl Place {
         place
     }
 
-    /// What a user writes to mean it.
+    /// The location as a user writes it.
     pub(crate) fn location(&self) -> &str {
         &self.location
     }
 
-    /// The folder of a local one.
+    /// The folder of a local location.
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.as_deref().expect("a local place")
+        self.folder.as_deref().expect("a local location")
     }
 
     /// The same, at another location.
@@ -129,31 +129,31 @@ impl Place {
         self
     }
 
-    /// What messages call it.
+    /// The location as messages show it.
     #[cfg(all(feature = "aws", feature = "simulator"))]
     pub(crate) fn shown(&self) -> String {
         self.open().location()
     }
 
-    /// The server of one on S3.
+    /// The server of a location on S3.
     #[cfg(all(feature = "aws", feature = "simulator"))]
     pub(crate) fn server(&self) -> &S3Server {
-        self.s3.as_ref().expect("a place on S3")
+        self.s3.as_ref().expect("a location on S3")
     }
 
-    /// A handle of its own.
+    /// Opens a new handle.
     pub(crate) fn open(&self) -> Arc<dyn OffsetCommitter> {
         (self.open)(self)
     }
 }
 
-impl Drop for Place {
+impl Drop for TestLocation {
     fn drop(&mut self) {
         if let Some(folder) = &self.folder
             && folder.exists()
         {
             let removed = fs::remove_dir_all(folder);
-            // A test that fails may have writers at work still.
+            // A failing test may leave running writers.
             assert!(std::thread::panicking() || removed.is_ok(), "{removed:?}");
         }
     }
@@ -172,7 +172,7 @@ mod over_the_wire {
     use super::super::super::{DynamoDbCommitter, OffsetCommitter};
     use crate::model::{ConnectionSettings, CredentialSettings, Secret, StaticCredentials};
 
-    /// The URL of a server; one of this process ends with it.
+    /// The URL of the server; a server in this process ends with it.
     static SERVER: LazyLock<String> = LazyLock::new(|| {
         if let Ok(url) = std::env::var("DYNAMODB_TEST_ENDPOINT") {
             return url;
