@@ -201,15 +201,17 @@ fn amazon(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
         .with_url(url.as_str())
         .with_retry(one_try())
         .with_http_connector(DefaultConnector(Arc::clone(&access)));
-    let told = known(settings).fold(builder, |told, (key, value)| told.with_config(key, value));
-    let told = match settings
+    let builder = known(settings).fold(builder, |builder, (key, value)| {
+        builder.with_config(key, value)
+    });
+    let builder = match settings
         .iter()
         .any(|(name, _)| *name == "aws_access_key_id")
     {
-        true => told,
-        false => told.with_credentials(Arc::new(DefaultCredentials(access))),
+        true => builder,
+        false => builder.with_credentials(Arc::new(DefaultCredentials(access))),
     };
-    built(url, told.build())
+    built(url, builder.build())
 }
 
 #[cfg(not(feature = "aws"))]
@@ -221,8 +223,10 @@ fn amazon(url: &Url, _: &Settings) -> Result<Arc<dyn ObjectStore>> {
 fn google(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
     let builder = object_store::gcp::GoogleCloudStorageBuilder::from_env();
     let builder = builder.with_url(url.as_str()).with_retry(one_try());
-    let told = known(settings).fold(builder, |told, (key, value)| told.with_config(key, value));
-    built(url, told.build())
+    let builder = known(settings).fold(builder, |builder, (key, value)| {
+        builder.with_config(key, value)
+    });
+    built(url, builder.build())
 }
 
 #[cfg(not(feature = "gcp"))]
@@ -234,8 +238,10 @@ fn google(url: &Url, _: &Settings) -> Result<Arc<dyn ObjectStore>> {
 fn microsoft(url: &Url, settings: &Settings) -> Result<Arc<dyn ObjectStore>> {
     let builder = object_store::azure::MicrosoftAzureBuilder::from_env();
     let builder = builder.with_url(url.as_str()).with_retry(one_try());
-    let told = known(settings).fold(builder, |told, (key, value)| told.with_config(key, value));
-    built(url, told.build())
+    let builder = known(settings).fold(builder, |builder, (key, value)| {
+        builder.with_config(key, value)
+    });
+    built(url, builder.build())
 }
 
 #[cfg(not(feature = "azure"))]

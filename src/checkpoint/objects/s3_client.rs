@@ -112,14 +112,14 @@ impl HttpService for Connection {
         network
             .proxy(&url)
             .map_err(|failure| HttpError::new(HttpErrorKind::Unknown, failure))?;
-        let made = async || client(&self.options, network);
-        let client = self.client.get_or_try_init(made).await;
+        let create = async || client(&self.options, network);
+        let client = self.client.get_or_try_init(create).await;
         let client = client.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
-        let lasting = |failure| HttpError::new(HttpErrorKind::Unknown, failure);
+        let unknown = |failure| HttpError::new(HttpErrorKind::Unknown, failure);
         match client.call(request).await {
             Ok(answer) => match network.refused_by_proxy(&url, answer.status().as_u16()) {
                 None => Ok(answer),
-                Some(failure) => Err(lasting(failure)),
+                Some(failure) => Err(unknown(failure)),
             },
             Err(error) => Err(match network.explain(&url, &error) {
                 None => error,
@@ -129,11 +129,11 @@ impl HttpService for Connection {
     }
 }
 
-/// A client over `way`, with the client options of the store.
+/// A client for `network`, with the client options of the store.
 fn client(options: &ClientOptions, network: &Arc<Network>) -> reqwest::Result<reqwest::Client> {
-    let said = |key| options.get_config_value(&key);
-    let switched = |key| said(key).is_some_and(|value| value == "true");
-    let time = |key| said(key).and_then(|value| parse_duration(&value));
+    let option = |key| options.get_config_value(&key);
+    let is_set = |key| option(key).is_some_and(|value| value == "true");
+    let duration = |key| option(key).and_then(|value| parse_duration(&value));
     let routes = Arc::clone(network);
     let proxy = reqwest::Proxy::custom(move |url| {
         let proxy = routes.proxy(url.as_str()).ok().flatten()?;
@@ -141,11 +141,11 @@ fn client(options: &ClientOptions, network: &Arc<Network>) -> reqwest::Result<re
     });
     let mut builder = reqwest::Client::builder()
         .proxy(proxy)
-        .https_only(!switched(ClientConfigKey::AllowHttp))
-        .danger_accept_invalid_certs(switched(ClientConfigKey::AllowInvalidCertificates))
-        .timeout(time(ClientConfigKey::Timeout).unwrap_or(TIMEOUT))
-        .connect_timeout(time(ClientConfigKey::ConnectTimeout).unwrap_or(CONNECT_TIMEOUT))
-        .user_agent(said(ClientConfigKey::UserAgent).unwrap_or_else(|| USER_AGENT.to_owned()))
+        .https_only(!is_set(ClientConfigKey::AllowHttp))
+        .danger_accept_invalid_certs(is_set(ClientConfigKey::AllowInvalidCertificates))
+        .timeout(duration(ClientConfigKey::Timeout).unwrap_or(TIMEOUT))
+        .connect_timeout(duration(ClientConfigKey::ConnectTimeout).unwrap_or(CONNECT_TIMEOUT))
+        .user_agent(option(ClientConfigKey::UserAgent).unwrap_or_else(|| USER_AGENT.to_owned()))
         // As in the `object_store` crate: HTTP/2 is slower, and object sizes are those on the wire.
         .http1_only()
         .no_gzip()

@@ -106,8 +106,8 @@ fn server_errors_are_classified_by_their_java_class() {
         );
         let error = error.into_error();
         let first: &(dyn std::error::Error + 'static) = &error;
-        for told in std::iter::successors(Some(first), |error| error.source()) {
-            assert!(!told.to_string().contains("at java"), "{told}");
+        for cause in std::iter::successors(Some(first), |error| error.source()) {
+            assert!(!cause.to_string().contains("at java"), "{cause}");
         }
         assert_eq!(error.kind(), kind.unwrap_or(ErrorKind::Unavailable));
     }

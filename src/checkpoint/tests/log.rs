@@ -13,10 +13,10 @@ async fn a_query_is_created_once() {
     let place = TestLocation::memory();
     let (first, second) = (start(place.open(), 1), start(faulty(&place), 2));
     assert_eq!(first.metadata().await.unwrap(), None);
-    let stands = first.create_metadata(&metadata("a")).await.unwrap();
-    assert_eq!(stands, metadata("a"));
-    let stands = second.create_metadata(&metadata("b")).await.unwrap();
-    assert_eq!(stands, metadata("a"));
+    let created = first.create_metadata(&metadata("a")).await.unwrap();
+    assert_eq!(created, metadata("a"));
+    let created = second.create_metadata(&metadata("b")).await.unwrap();
+    assert_eq!(created, metadata("a"));
     assert_eq!(second.metadata().await.unwrap(), Some(metadata("a")));
 }
 
@@ -35,8 +35,8 @@ async fn a_lost_response_is_not_another_writer() {
         .await;
     assert_eq!(logged.unwrap(), Logged::Done);
     committer.next(&[Fault::LosesAnswer]);
-    let stands = query.create_metadata(&metadata("a")).await.unwrap();
-    assert_eq!(stands, metadata("a"));
+    let created = query.create_metadata(&metadata("a")).await.unwrap();
+    assert_eq!(created, metadata("a"));
 }
 
 #[tokio::test(start_paused = true)]

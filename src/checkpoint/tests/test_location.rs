@@ -124,7 +124,7 @@ impl TestLocation {
 
     /// The same, with another setting.
     #[cfg(all(feature = "aws", feature = "simulator"))]
-    pub(crate) fn told(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with_setting(mut self, name: &'static str, value: &str) -> Self {
         self.settings.push((name, value.to_owned()));
         self
     }

@@ -111,7 +111,9 @@ async fn a_missing_bucket_is_named() {
 
 #[tokio::test]
 async fn an_http_endpoint_is_refused_with_the_setting_that_allows_it() {
-    let place = TestLocation::s3().await.told("aws_allow_http", "false");
+    let place = TestLocation::s3()
+        .await
+        .with_setting("aws_allow_http", "false");
     let error = place.open().take_epoch(NONE).await.unwrap_err();
     assert!(!error.is_retryable(), "{error}");
     let error = error.into_error();
@@ -132,7 +134,7 @@ async fn the_explanation_comes_before_the_text_of_the_store() {
 #[tokio::test]
 async fn wrong_keys_are_a_permanent_error_and_not_shown() {
     let place = TestLocation::s3().await;
-    let place = place.told("aws_secret_access_key", "a-wrong-secret");
+    let place = place.with_setting("aws_secret_access_key", "a-wrong-secret");
     let error = start(place.open(), 1).take_over().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AccessDenied);
     let shown = format!("{error:?}");
@@ -148,8 +150,8 @@ async fn wrong_keys_are_a_permanent_error_and_not_shown() {
 /// What a run of a query does over a log of two batches, of which it retains one.
 async fn run_two_batches(place: &TestLocation) {
     let mut query = Checkpoint::new(place.open(), RETRY, 1, fastrand::Rng::with_seed(7));
-    let stands = query.create_metadata(&metadata("a")).await.unwrap();
-    assert_eq!(stands, metadata("a"));
+    let created = query.create_metadata(&metadata("a")).await.unwrap();
+    assert_eq!(created, metadata("a"));
     assert_eq!(query.take_over().await.unwrap(), None);
     for id in 0..2 {
         let logged = query.log_offsets(&batch(id, 3)).await;
