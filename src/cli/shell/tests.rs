@@ -1,4 +1,5 @@
 use super::*;
+use crate::cli::statements::Open;
 
 #[test]
 fn commands_are_recognized_with_and_without_a_semicolon() {
