@@ -71,21 +71,21 @@ impl StateBatch {
     /// The memory pool is exhausted; the error says what to do.
     pub(super) fn account(
         &self,
-        given: &[BatchOutput],
+        outputs: &[BatchOutput],
         are_changed: bool,
         context: &TaskContext,
     ) -> Result<()> {
         let changed = self.tally().changed.iter().map(size).sum::<usize>();
-        let given = given.iter().map(|given| match given {
+        let output_bytes = outputs.iter().map(|output| match output {
             BatchOutput::Rows(rows) if !are_changed => size(rows),
             // Counted already.
             BatchOutput::Rows(_) | BatchOutput::All(_) => 0,
         });
-        let bytes = changed + given.sum::<usize>();
+        let bytes = changed + output_bytes.sum::<usize>();
         let consumer = MemoryConsumer::new("groups that a batch has changed");
         let reservation = consumer.register(context.memory_pool());
         let grown = reservation.try_grow(bytes);
-        grown.map_err(|error| self.store.beside(error))?;
+        grown.map_err(|error| self.store.explain_memory(error))?;
         *self
             .reservation
             .lock()

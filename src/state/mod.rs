@@ -28,6 +28,6 @@ pub(crate) use logical::{
 };
 pub(crate) use memory::{BatchWatermarks, StateStore};
 pub(crate) use physical::{
-    StateRule, beside_state, in_batch, run_stateful, stateful_node, stateful_session,
+    StateRule, in_batch, run_stateful, stateful_node, stateful_session, with_memory_errors,
 };
 pub(crate) use read_state::install;

@@ -24,7 +24,7 @@ use crate::model::BatchId;
 use crate::query::plan::{BatchPlan, StreamingPlan};
 use crate::source::BatchReads;
 use crate::sql::with_record;
-use crate::state::{beside_state, run_stateful};
+use crate::state::{run_stateful, with_memory_errors};
 use crate::table::{KinesisReadExec, in_source_order};
 
 type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'static, Result<(), DataFusionError>>
@@ -132,7 +132,7 @@ impl Output {
         };
         let rows = execute_stream(Arc::clone(&plan), Arc::clone(context))?;
         let rows = match batch.has_aggregation {
-            true => beside_state(rows, context)?,
+            true => with_memory_errors(rows, context)?,
             false => rows,
         };
         let output_rows = match self {

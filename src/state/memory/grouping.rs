@@ -61,7 +61,7 @@ impl Grouping {
     /// Groups that are only read, in one partition.
     pub(crate) fn stored(schema: SchemaRef, described: StateColumns) -> Result<Self> {
         Ok(Self {
-            layout: Arc::new(Layout::described(schema, described)?),
+            layout: Arc::new(Layout::of_columns(schema, described)?),
             keys: Vec::new(),
             hop: None,
             distinct: false,
@@ -83,7 +83,7 @@ impl Grouping {
         &self,
         groups: &mut Groups,
         reduced: &[RecordBatch],
-        ahead: Option<RecordBatch>,
+        early_output: Option<RecordBatch>,
         batch: &BatchWatermarks,
     ) -> Result<Saved> {
         let reduced = concat_batches(self.layout.schema(), reduced)?;
@@ -92,9 +92,9 @@ impl Grouping {
             false => reduced,
         };
         groups.put(&changed)?;
-        let output = match ahead {
+        let output = match early_output {
             Some(closing) => BatchOutput::Rows(closing),
-            None => self.given(groups, &changed, batch)?,
+            None => self.output(groups, &changed, batch)?,
         };
         let closed = self
             .limit(batch)
@@ -108,7 +108,7 @@ impl Grouping {
 
     /// The output that a batch determines before it merges its rows: hopping windows that its watermark closes. A row
     /// of the batch may be too late for such a window, and on time for another window of the same pane.
-    pub(crate) fn ahead(
+    pub(crate) fn output_before_merge(
         &self,
         groups: &Groups,
         batch: &BatchWatermarks,
@@ -134,7 +134,7 @@ impl Grouping {
         Some(expiry.limit(watermark))
     }
 
-    fn given(
+    fn output(
         &self,
         groups: &Groups,
         changed: &RecordBatch,

@@ -124,7 +124,7 @@ impl StateStore {
     }
 
     /// Adds the memory of the state to an error of a batch that exhausted the memory.
-    pub(crate) fn beside(&self, error: DataFusionError) -> DataFusionError {
+    pub(crate) fn explain_memory(&self, error: DataFusionError) -> DataFusionError {
         if !matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
             return error;
         }
@@ -146,12 +146,12 @@ impl StateStore {
 
     /// Adds groups that the store does not have.
     pub(crate) fn load(&self, rows: &RecordBatch) -> Result<()> {
-        self.dealt(rows, |groups, rows| groups.load(rows))
+        self.partitioned(rows, |groups, rows| groups.load(rows))
     }
 
     /// Adds groups, replacing those of the same key.
     pub(crate) fn replace(&self, rows: &RecordBatch) -> Result<()> {
-        self.dealt(rows, |groups, rows| {
+        self.partitioned(rows, |groups, rows| {
             groups.take(rows)?;
             groups.put(rows)
         })
@@ -183,7 +183,7 @@ impl StateStore {
     }
 
     /// Partitions `rows` and passes them to `give`.
-    fn dealt(
+    fn partitioned(
         &self,
         rows: &RecordBatch,
         mut give: impl FnMut(&mut Groups, &RecordBatch) -> Result<()>,
@@ -196,8 +196,8 @@ impl StateStore {
             return give(&mut lock(&self.partitions[0]), rows);
         }
         let count = self.partitions.len();
-        let mut dealer = BatchPartitioner::new_hash_partitioner(keys, count, Time::default())?;
-        dealer.partition(rows.clone(), |partition, rows| {
+        let mut partitioner = BatchPartitioner::new_hash_partitioner(keys, count, Time::default())?;
+        partitioner.partition(rows.clone(), |partition, rows| {
             give(&mut lock(&self.partitions[partition]), &rows)
         })
     }

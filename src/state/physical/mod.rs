@@ -9,5 +9,5 @@ mod session;
 mod state_exec;
 
 pub(crate) use rule::StateRule;
-pub(crate) use run::{beside_state, run_stateful, stateful_node};
+pub(crate) use run::{run_stateful, stateful_node, with_memory_errors};
 pub(crate) use session::{in_batch, stateful_session};

@@ -30,13 +30,13 @@ pub(crate) async fn run_stateful(
 
 /// Wraps the output `rows` of the plan: where memory is exhausted, the error says how much the state takes and what to
 /// do.
-pub(crate) fn beside_state(
+pub(crate) fn with_memory_errors(
     rows: SendableRecordBatchStream,
     context: &TaskContext,
 ) -> Result<SendableRecordBatchStream> {
     let batch = StateBatch::of(context)?;
     let schema = rows.schema();
-    let rows = rows.map_err(move |error| batch.store.beside(error));
+    let rows = rows.map_err(move |error| batch.store.explain_memory(error));
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }
 

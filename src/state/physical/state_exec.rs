@@ -42,7 +42,7 @@ pub(crate) struct StateExec {
     input: Arc<dyn ExecutionPlan>,
     merge: Arc<Merge>,
     properties: Arc<PlanProperties>,
-    given: OnceLock<Vec<BatchOutput>>,
+    outputs: OnceLock<Vec<BatchOutput>>,
 }
 
 /// How states of a group are merged.
@@ -78,7 +78,7 @@ impl StateExec {
             input,
             merge,
             properties: Arc::new(properties),
-            given: OnceLock::new(),
+            outputs: OnceLock::new(),
         }
     }
 
@@ -110,7 +110,7 @@ impl StateExec {
             );
         }
         let input = Arc::clone(&self.input);
-        let dealt: Arc<dyn ExecutionPlan> = match self.properties.output_partitioning() {
+        let partitioned: Arc<dyn ExecutionPlan> = match self.properties.output_partitioning() {
             Partitioning::Hash(..) => {
                 let partitioning = self.properties.output_partitioning().clone();
                 Arc::new(RepartitionExec::try_new(input, partitioning)?)
@@ -118,7 +118,7 @@ impl StateExec {
             _ => Arc::new(CoalescePartitionsExec::new(input)),
         };
         let session = merge.session.clone();
-        let restored = RestoreExec::new(dealt, Arc::clone(&merge.grouping), session);
+        let restored = RestoreExec::new(partitioned, Arc::clone(&merge.grouping), session);
         let reduced = Arc::new(AggregateExec::try_new(
             AggregateMode::PartialReduce,
             merge.group_by.clone(),
@@ -129,28 +129,28 @@ impl StateExec {
         )?);
         let mut tasks = JoinSet::new();
         for partition in 0..self.partitions() {
-            let ahead = merge
+            let early_output = merge
                 .grouping
-                .ahead(&store.partition(partition), &batch.times)?;
+                .early_output(&store.partition(partition), &batch.times)?;
             let rows = reduced.execute(partition, Arc::clone(context))?;
             let (grouping, batch) = (Arc::clone(&merge.grouping), Arc::clone(&batch));
             tasks.spawn(async move {
-                let given = save(rows, ahead, &grouping, &batch, partition).await?;
-                Ok::<_, datafusion::error::DataFusionError>((partition, given))
+                let output = save(rows, early_output, &grouping, &batch, partition).await?;
+                Ok::<_, datafusion::error::DataFusionError>((partition, output))
             });
         }
         let nothing = RecordBatch::new_empty(Arc::clone(planned));
-        let mut given = vec![BatchOutput::Rows(nothing); self.partitions()];
+        let mut outputs = vec![BatchOutput::Rows(nothing); self.partitions()];
         while let Some(done) = tasks.join_next().await {
             let done =
                 done.map_err(|error| exec_datafusion_err!("a task of a batch failed: {error}"))?;
-            let (partition, rows) = done.map_err(|error| store.beside(error))?;
-            given[partition] = rows;
+            let (partition, rows) = done.map_err(|error| store.explain_memory(error))?;
+            outputs[partition] = rows;
         }
         store.account()?;
-        batch.account(&given, merge.grouping.outputs_changed_groups(), context)?;
+        batch.account(&outputs, merge.grouping.outputs_changed_groups(), context)?;
         // A second run would merge the rows again.
-        let first = self.given.set(given);
+        let first = self.outputs.set(outputs);
         first.map_err(|_| internal_datafusion_err!("a stateful plan ran twice"))
     }
 
@@ -161,7 +161,7 @@ impl StateExec {
 
 async fn save(
     rows: SendableRecordBatchStream,
-    ahead: Option<RecordBatch>,
+    early_output: Option<RecordBatch>,
     grouping: &Grouping,
     batch: &StateBatch,
     partition: usize,
@@ -172,7 +172,7 @@ async fn save(
     let reduced = reduced.into_iter().map(own);
     let reduced = reduced.collect::<Result<Vec<_>>>()?;
     let mut groups = batch.store.partition(partition);
-    let saved = grouping.save(&mut groups, &reduced, ahead, &batch.times)?;
+    let saved = grouping.save(&mut groups, &reduced, early_output, &batch.times)?;
     let mut tally = batch.tally();
     tally.removed += saved.closed;
     if saved.changed.num_rows() > 0 {
@@ -224,12 +224,12 @@ impl ExecutionPlan for StateExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let Some(given) = self.given.get() else {
+        let Some(outputs) = self.outputs.get() else {
             return internal_err!("a stateful plan is read before it has run");
         };
         let grouping = Arc::clone(&self.merge.grouping);
         let batch_size = context.session_config().batch_size();
-        let rows = grouping.rows(given[partition].clone(), batch_size);
+        let rows = grouping.rows(outputs[partition].clone(), batch_size);
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             self.schema(),
             stream::iter(rows),

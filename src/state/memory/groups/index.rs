@@ -69,14 +69,14 @@ impl Groups {
     ) -> Option<RowLocation> {
         let hash = self.hash(key);
         let (layout, chunks) = (&self.layout, &self.chunks);
-        let sought = layout.sought(key);
+        let sought = layout.lookup_key(key);
         let same = |place: &RowLocation| {
             let chunk = chunks[place.chunk as usize].as_ref();
             let Some(chunk) = chunk.filter(|_| place.hash == hash) else {
                 return false;
             };
             let row = place.row as usize;
-            layout.sought(chunk.columns.keys.value(row)) == sought && wanted(chunk, row)
+            layout.lookup_key(chunk.columns.keys.value(row)) == sought && wanted(chunk, row)
         };
         let entry = self.index.find_entry(spread(hash), same).ok()?;
         Some(entry.remove().0)

@@ -75,7 +75,7 @@ impl Layout {
     }
 
     /// The layout of groups with `schema`, whose columns mean `described`.
-    pub(crate) fn described(schema: SchemaRef, described: StateColumns) -> Result<Self> {
+    pub(crate) fn of_columns(schema: SchemaRef, described: StateColumns) -> Result<Self> {
         let expiry = described.ends.map(|ends| Expiry::new(ends, &schema));
         Self::new(
             schema,
@@ -108,7 +108,7 @@ impl Layout {
     }
 
     /// The part of a key that lookups use: all but the bounds of a session.
-    pub(super) fn sought<'a>(&self, key: &'a [u8]) -> &'a [u8] {
+    pub(super) fn lookup_key<'a>(&self, key: &'a [u8]) -> &'a [u8] {
         &key[..key.len() - self.bounds_bytes]
     }
 

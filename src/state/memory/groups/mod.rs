@@ -205,7 +205,7 @@ impl Groups {
 
     fn hash(&self, key: &[u8]) -> u32 {
         // The lower half is as good as the whole hash.
-        self.hasher.hash_one(self.layout.sought(key)) as u32
+        self.hasher.hash_one(self.layout.lookup_key(key)) as u32
     }
 
     fn chunk(&self, number: u32) -> &Chunk {
