@@ -154,11 +154,11 @@ impl Grouping {
     /// once they would take as much memory as the state.
     pub(crate) fn rows(
         self: Arc<Self>,
-        given: BatchOutput,
+        output: BatchOutput,
         rows: usize,
     ) -> Box<dyn Iterator<Item = Result<RecordBatch>> + Send> {
-        let images = match given {
-            BatchOutput::Rows(given) => return Box::new(std::iter::once(Ok(given))),
+        let images = match output {
+            BatchOutput::Rows(rows) => return Box::new(std::iter::once(Ok(rows))),
             BatchOutput::All(images) => images,
         };
         let layout = Arc::clone(&self.layout);
@@ -199,13 +199,13 @@ impl Grouping {
         let keys = self.layout.keys(&windows)?;
         let starts = starts(hop, &windows)?;
         let closed = self.limit(batch).unwrap_or(i64::MIN);
-        let given = (0..windows.num_rows()).map(|row| {
+        let is_output = (0..windows.num_rows()).map(|row| {
             let open = starts.is_null(row) || starts.value(row).saturating_add(hop.size()) > closed;
             Some(open && touched.contains(keys.value(row)))
         });
         Ok(filter_record_batch(
             &windows,
-            &given.collect::<BooleanArray>(),
+            &is_output.collect::<BooleanArray>(),
         )?)
     }
 
@@ -224,13 +224,13 @@ impl Grouping {
         let panes = groups.ending(limit.saturating_add(ahead))?;
         let windows = hop.expand(&panes)?;
         let starts = starts(hop, &windows)?;
-        let given = starts.iter().map(|start| {
+        let is_output = starts.iter().map(|start| {
             let end = start.map(|start| start.saturating_add(hop.size()));
             Some(end.is_some_and(|end| before < end && end <= limit))
         });
         Ok(filter_record_batch(
             &windows,
-            &given.collect::<BooleanArray>(),
+            &is_output.collect::<BooleanArray>(),
         )?)
     }
 }
