@@ -197,7 +197,7 @@ fn time_of(aggregate: &Aggregate, column: Option<&str>) -> Result<RowTime> {
     if let Some(found) = row_time(&aggregate.group_expr, chosen.as_ref())? {
         return Ok(found);
     }
-    // Without a window the event time is the arrival time, if that is grouped or selected.
+    // Without a window the event time is the arrival time, if the input of the GROUP BY has it.
     let arrival = named(RowColumn::ArrivalTimestamp.name());
     let arrival = match arrival {
         Some(arrival) => row_time(&aggregate.group_expr, Some(&arrival))?,
