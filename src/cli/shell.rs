@@ -22,7 +22,9 @@ use super::signals::Signals;
 use super::statements::{is_complete, open_at_end, split};
 use commands::{Command, HELP, UNKNOWN, explain_open, prompt};
 
+/// Rows of a table that the shell prints.
 const TABLE_LIMIT: usize = 1000;
+
 /// What was typed.
 enum Typed {
     Command(Command),
