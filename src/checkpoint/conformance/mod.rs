@@ -147,6 +147,10 @@ macro_rules! ensure {
 use ensure;
 
 /// Breaks the clause unless `found` is `expected`.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers compare values that they have just made"
+)]
 fn expect<T: PartialEq + fmt::Debug>(what: &str, found: T, expected: T) -> Outcome {
     ensure!(
         found == expected,

@@ -20,7 +20,7 @@ struct Tracked {
 }
 
 impl Tracked {
-    async fn new(fixture: &Fixture) -> Self {
+    fn new(fixture: &Fixture) -> Self {
         let kinesis: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&fixture.kinesis);
         let context = Arc::new(fixture.context(kinesis));
         let (starts, started) = mpsc::unbounded_channel();
@@ -79,7 +79,7 @@ fn gap() -> Gap {
 
 #[tokio::test(start_paused = true)]
 async fn pages_fill_the_buffer_and_an_attempt_without_one_is_repeated() {
-    let tracked = Tracked::new(&Fixture::with_shards(1).await).await;
+    let tracked = Tracked::new(&Fixture::with_shards(1).await);
     let first = ShardPage::scripted(&[1, 2]);
     let second = ShardPage::scripted(&[3]).covering(START);
     tracked
@@ -92,7 +92,7 @@ async fn pages_fill_the_buffer_and_an_attempt_without_one_is_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn transient_failures_are_retried_for_ever_with_growing_waits() {
-    let tracked = Tracked::new(&Fixture::with_shards(1).await).await;
+    let tracked = Tracked::new(&Fixture::with_shards(1).await);
     let code = "ProvisionedThroughputExceededException";
     let script = pages().failures(6, Failure::Transient, code);
     let script = script.failures(1, Failure::StartInFuture, "InvalidArgumentException");
@@ -110,7 +110,7 @@ async fn transient_failures_are_retried_for_ever_with_growing_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_permanent_failure_ends_the_query_with_its_location() {
-    let tracked = Tracked::new(&Fixture::with_shards(1).await).await;
+    let tracked = Tracked::new(&Fixture::with_shards(1).await);
     let script = pages().page(ShardPage::scripted(&[1]));
     let script = script.failures(1, Failure::Permanent, "AccessDeniedException");
     tracked.run(script.page(ShardPage::scripted(&[2]))).await;
@@ -122,7 +122,7 @@ async fn a_permanent_failure_ends_the_query_with_its_location() {
 
 #[tokio::test(start_paused = true)]
 async fn a_position_rejected_before_and_after_a_listing_ends_the_query() {
-    let tracked = Tracked::new(&Fixture::with_shards(1).await).await;
+    let tracked = Tracked::new(&Fixture::with_shards(1).await);
     let code = "InvalidArgumentException";
     let script = pages().failures(2, Failure::RejectedPosition, code);
     let log = script.log();
@@ -143,7 +143,7 @@ async fn a_position_rejected_before_and_after_a_listing_ends_the_query() {
 async fn a_full_buffer_pauses_the_source_until_rows_are_released() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.buffer_max_bytes = 100;
-    let tracked = Tracked::new(&fixture).await;
+    let tracked = Tracked::new(&fixture);
     let script = pages().page(ShardPage::scripted(&[1]));
     let script = script.page(ShardPage::scripted(&[2]));
     let log = script.log();
@@ -171,7 +171,7 @@ async fn a_gap_ends_the_query_or_is_counted() {
     for fails in [true, false] {
         let mut fixture = Fixture::with_shards(1).await;
         fixture.options.fail_on_data_loss = fails;
-        let tracked = Tracked::new(&fixture).await;
+        let tracked = Tracked::new(&fixture);
         let page = ShardPage {
             gap: Some(gap()),
             ..ShardPage::scripted(&[7])
@@ -190,7 +190,7 @@ async fn a_gap_ends_the_query_or_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn children_start_when_the_rows_of_their_parent_are_taken() {
-    let mut tracked = Tracked::new(&Fixture::with_shards(1).await).await;
+    let mut tracked = Tracked::new(&Fixture::with_shards(1).await);
     let child = |n| ChildShard {
         id: shard(n),
         parents: vec![shard(0)],
