@@ -131,7 +131,7 @@ impl StateExec {
         for partition in 0..self.partitions() {
             let early_output = merge
                 .grouping
-                .early_output(&store.partition(partition), &batch.times)?;
+                .output_before_merge(&store.partition(partition), &batch.times)?;
             let rows = reduced.execute(partition, Arc::clone(context))?;
             let (grouping, batch) = (Arc::clone(&merge.grouping), Arc::clone(&batch));
             tasks.spawn(async move {
