@@ -33,6 +33,8 @@ mod retention;
 mod rows;
 mod starts;
 pub(crate) mod streaming;
+#[cfg(test)]
+mod test_service;
 pub(crate) mod watermark;
 
 pub(crate) use context::StreamContext;

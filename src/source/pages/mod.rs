@@ -9,8 +9,6 @@
 //! [`PollingPages`] polls GetRecords. Code above the trait knows nothing of iterators (or subscriptions), and
 //! code below it knows nothing of buffers, lineage or batches.
 
-#[cfg(test)]
-pub(crate) mod altered;
 mod polling;
 #[cfg(test)]
 pub(crate) mod scripted;

@@ -1,11 +1,10 @@
-//! What a page shows: whether it follows what was read, and whether that depends on the present retention.
+//! What a page shows about the records before it.
 
 use std::time::Duration;
 
-use super::proof::{GapDetector, MARGIN, PageEvidence, Seek, sequence_of};
-use super::window::HOUR;
+use super::window::{HOUR, MARGIN};
 use crate::kinesis::limits::MIN_RETENTION;
-use crate::model::{SequenceNumber, ShardPosition};
+use crate::model::{SequenceNumber, UnixMillis};
 use crate::source::request::Answer;
 
 /// How many empty pages in a row must claim to end at the horizon before their position is taken for one that
@@ -14,6 +13,27 @@ pub(super) const MAX_PINNED_PAGES: u32 = 5;
 
 /// How many empty pages in a row must come from the tip before a shard is taken for empty.
 const MIN_EMPTY_PAGES_AT_TIP: u32 = 3;
+
+/// A page, as far as it matters for the proof.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PageEvidence<'a> {
+    pub(crate) answer: &'a Answer,
+    /// The sequence number of the first record, and when it arrived.
+    pub(crate) first: Option<(&'a str, Option<UnixMillis>)>,
+    /// When the last record arrived.
+    pub(crate) last_arrival: Option<UnixMillis>,
+    /// Whether the shard has ended.
+    pub(crate) ended: bool,
+}
+
+/// Empty pages since the last record.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct EmptyPages {
+    /// Those that claim to end at the horizon.
+    pub(super) pinned: u32,
+    /// Those from the tip.
+    pub(super) at_tip: u32,
+}
 
 /// What followed a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,109 +48,58 @@ pub(super) enum Followed {
     Undecided,
 }
 
-/// What the pages since the last record show.
-pub(super) struct Finding {
-    pub(super) followed: Followed,
-    pub(super) pinned_pages: u32,
-    pub(super) empty_pages_at_tip: u32,
-}
-
-impl GapDetector {
-    /// Whether the meaning of a page depends on the present retention of the stream.
-    pub(crate) fn depends_on_retention(
-        &self,
-        position: &ShardPosition,
-        evidence: PageEvidence<'_>,
-    ) -> bool {
-        let sequence = sequence_of(position);
-        let finding = self.finding(sequence, evidence);
-        if finding.pinned_pages >= MAX_PINNED_PAGES {
-            return true;
-        }
-        let asked_at = evidence.answer.asked_at;
-        let horizon = self.window.safe_horizon_of_any_retention(asked_at);
-        if !self.reports_gaps || !self.is_behind(horizon) {
-            return false;
-        }
-        match self.seek {
-            Seek::Next if sequence.is_some() => {
-                !self.is_proven && self.passes_whole_hours(evidence)
-            }
-            _ => {
-                self.is_doubtful(sequence, evidence, finding.followed)
-                    && finding.followed != Followed::Undecided
-            }
-        }
-    }
-
-    /// Whether a page passes from before to after a time that may be the horizon of a shortened retention: a
-    /// whole number of hours before the request, at least 24.
-    fn passes_whole_hours(&self, evidence: PageEvidence<'_>) -> bool {
-        let Some(read_to) = self.history.read_to else {
-            return true;
-        };
-        let Answer { asked_at, .. } = *evidence.answer;
-        let arrived = evidence.first.and_then(|(_, arrived)| arrived);
-        let next = arrived.or_else(|| evidence.answer.covered_by_lag());
-        let oldest = asked_at.since(read_to) + MARGIN;
-        let youngest = asked_at.since(next.unwrap_or(asked_at));
-        let youngest = youngest.saturating_sub(MARGIN).max(MIN_RETENTION);
-        whole_hours(youngest + HOUR - Duration::from_millis(1)) <= oldest
-    }
-
-    /// Whether the record of the position comes first, so that nothing after it has expired.
-    pub(super) fn proves(
-        &self,
+impl PageEvidence<'_> {
+    /// What followed a position, after the page and the `empty` pages before it; `sequence` is the record of
+    /// the position, and `retention` the last known one. Also returns the empty pages including this one.
+    pub(super) fn followed(
+        self,
         sequence: Option<&SequenceNumber>,
-        evidence: PageEvidence<'_>,
-        followed: Followed,
-    ) -> bool {
-        self.seek == Seek::LastRead && followed == Followed::Record && is_first(sequence, evidence)
-    }
-
-    /// Whether nothing in the page proves that it follows what was read.
-    pub(super) fn is_doubtful(
-        &self,
-        sequence: Option<&SequenceNumber>,
-        evidence: PageEvidence<'_>,
-        followed: Followed,
-    ) -> bool {
-        match self.seek {
-            Seek::Next if sequence.is_some() => followed == Followed::DeadEnd,
-            Seek::LastRead => !self.proves(sequence, evidence, followed),
-            Seek::Next | Seek::Oldest => !self.history.accepts_any_first,
-        }
-    }
-
-    /// What the pages since the last record show, this one included.
-    pub(super) fn finding(
-        &self,
-        sequence: Option<&SequenceNumber>,
-        evidence: PageEvidence<'_>,
-    ) -> Finding {
-        let lag = evidence.answer.behind_latest.unwrap_or_default();
-        let is_empty = evidence.first.is_none();
+        empty: EmptyPages,
+        retention: Duration,
+    ) -> (Followed, EmptyPages) {
+        let lag = self.answer.behind_latest.unwrap_or_default();
+        let is_empty = self.first.is_none();
         // Empty pages at a dead end have a lag of the whole retention, which may have changed.
         let hours = whole_hours(lag + MARGIN);
         let is_like_retention = hours >= MIN_RETENTION && hours + MARGIN >= lag;
-        let is_beyond = lag + MARGIN >= self.window.retention;
-        let is_pinned = is_empty && !evidence.ended && (is_like_retention || is_beyond);
-        let pinned_pages = count(self.pinned_pages, is_pinned);
-        let empty_pages_at_tip = count(self.empty_pages_at_tip, is_empty && lag.is_zero());
+        let is_beyond = lag + MARGIN >= retention;
+        let is_pinned = is_empty && !self.ended && (is_like_retention || is_beyond);
+        let empty = EmptyPages {
+            pinned: count(empty.pinned, is_pinned),
+            at_tip: count(empty.at_tip, is_empty && lag.is_zero()),
+        };
         let followed = if !is_empty {
             Followed::Record
-        } else if evidence.ended || empty_pages_at_tip >= MIN_EMPTY_PAGES_AT_TIP {
+        } else if self.ended || empty.at_tip >= MIN_EMPTY_PAGES_AT_TIP {
             Followed::TipOrEnd
-        } else if sequence.is_some() && pinned_pages >= MAX_PINNED_PAGES && is_beyond {
+        } else if sequence.is_some() && empty.pinned >= MAX_PINNED_PAGES && is_beyond {
             Followed::DeadEnd
         } else {
             Followed::Undecided
         };
-        Finding {
-            followed,
-            pinned_pages,
-            empty_pages_at_tip,
-        }
+        (followed, empty)
+    }
+
+    /// Whether the record of the position comes first.
+    pub(super) fn begins_with(self, sequence: Option<&SequenceNumber>) -> bool {
+        let first = self.first.map(|(sequence, _)| sequence);
+        sequence.is_some_and(|sequence| Some(sequence.as_str()) == first)
+    }
+
+    /// Whether the page passes from before to after a time that may be the horizon of a shortened retention: a
+    /// whole number of hours before the request, at least 24. Everything that had arrived by `read_to` was read
+    /// before.
+    pub(super) fn passes_whole_hours(self, read_to: Option<UnixMillis>) -> bool {
+        let Some(read_to) = read_to else {
+            return true;
+        };
+        let Answer { asked_at, .. } = *self.answer;
+        let arrived = self.first.and_then(|(_, arrived)| arrived);
+        let next = arrived.or_else(|| self.answer.covered_by_lag());
+        let oldest = asked_at.since(read_to) + MARGIN;
+        let youngest = asked_at.since(next.unwrap_or(asked_at));
+        let youngest = youngest.saturating_sub(MARGIN).max(MIN_RETENTION);
+        whole_hours(youngest + HOUR - Duration::from_millis(1)) <= oldest
     }
 }
 
@@ -145,9 +114,4 @@ fn count(so_far: u32, one_more: bool) -> u32 {
     } else {
         0
     }
-}
-
-fn is_first(sequence: Option<&SequenceNumber>, evidence: PageEvidence<'_>) -> bool {
-    let first = evidence.first.map(|(sequence, _)| sequence);
-    sequence.is_some_and(|sequence| Some(sequence.as_str()) == first)
 }

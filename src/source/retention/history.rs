@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::proof::MARGIN;
-use super::window::RetentionWindow;
+use super::window::{MARGIN, RetentionWindow};
 use crate::model::{ShardPosition, UnixMillis};
 
 /// What is known of the records before a position.

@@ -14,7 +14,7 @@
 //! 1. Suppose that everything that had arrived by time T has been read. If T is after the horizon, then the
 //!    record that follows the position arrived after the horizon, too, and cannot have expired. This is the
 //!    normal case. It needs no request and no comparison per record.
-//! 2. If T is before the horizon (or within [a minute](proof::MARGIN) of it, because clocks differ and requests
+//! 2. If T is before the horizon (or within [a minute](window::MARGIN) of it, because clocks differ and requests
 //!    take time), the last record that was read is requested again. If that record is the first one of the
 //!    answer, then it has not expired, and so nothing after it has. If a later record comes first, the records
 //!    between the two *may* have expired: that is a [`Gap`].
@@ -41,8 +41,9 @@ mod proof;
 mod stream_retention;
 mod window;
 
+pub(crate) use self::evidence::PageEvidence;
 pub(crate) use self::gap::{CONTINUE_HINT, Gap};
 pub(crate) use self::history::{ReadHistory, StartRequest};
-pub(crate) use self::proof::{GapDetector, PageEvidence, Seek, sequence_of};
+pub(crate) use self::proof::{GapDetector, Seek, sequence_of};
 pub(crate) use self::stream_retention::StreamRetention;
 pub(crate) use self::window::RetentionWindow;

@@ -1,18 +1,11 @@
 //! Decides for one reader of a shard whether records before the next page may have expired. The argument is
 //! in the documentation of [`retention`](super).
 
-use std::time::Duration;
-
-use super::evidence::{Finding, Followed};
+use super::evidence::{EmptyPages, Followed, MAX_PINNED_PAGES, PageEvidence};
 use super::gap::Gap;
 use super::history::ReadHistory;
 use super::window::RetentionWindow;
 use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
-use crate::source::request::Answer;
-
-/// How near the horizon a reader starts to prove that it missed nothing. Allows for clocks that differ and for
-/// the duration of requests.
-pub(super) const MARGIN: Duration = Duration::from_secs(60);
 
 /// Where the next request seeks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,37 +18,24 @@ pub(crate) enum Seek {
     Oldest,
 }
 
-/// A page, as far as it matters for the proof.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PageEvidence<'a> {
-    pub(crate) answer: &'a Answer,
-    /// The sequence number of the first record, and when it arrived.
-    pub(crate) first: Option<(&'a str, Option<UnixMillis>)>,
-    /// When the last record arrived.
-    pub(crate) last_arrival: Option<UnixMillis>,
-    /// Whether the shard has ended.
-    pub(crate) ended: bool,
-}
-
 /// Finds records that one reader of a shard may have missed.
 #[derive(Debug)]
 pub(crate) struct GapDetector {
-    pub(super) window: RetentionWindow,
-    pub(super) history: ReadHistory,
+    window: RetentionWindow,
+    history: ReadHistory,
     /// Whether to report gaps. If not, it only gets readers away from positions that lead nowhere.
-    pub(super) reports_gaps: bool,
-    pub(super) seek: Seek,
+    reports_gaps: bool,
+    seek: Seek,
     /// Whether the last page contained the record of the position and nothing else: the next request needs no
     /// proof.
-    pub(super) next_is_proven: bool,
+    next_is_proven: bool,
     /// Whether the request in flight needs no proof.
-    pub(super) is_proven: bool,
+    is_proven: bool,
     /// Whether the request in flight may skip records that a shortened retention has removed.
-    pub(super) may_skip: bool,
+    may_skip: bool,
     /// Whether there may be a gap, which no page has decided yet.
-    pub(super) is_gap_open: bool,
-    pub(super) pinned_pages: u32,
-    pub(super) empty_pages_at_tip: u32,
+    is_gap_open: bool,
+    empty_pages: EmptyPages,
 }
 
 impl GapDetector {
@@ -70,8 +50,7 @@ impl GapDetector {
             is_proven: false,
             may_skip: false,
             is_gap_open: false,
-            pinned_pages: 0,
-            empty_pages_at_tip: 0,
+            empty_pages: EmptyPages::default(),
         }
     }
 
@@ -107,7 +86,7 @@ impl GapDetector {
     /// Whether the last page proves nothing about what was read: it was empty, and it is not decided yet
     /// whether records have expired or whether the position leads nowhere.
     pub(crate) fn is_undecided(&self) -> bool {
-        self.pinned_pages > 0 || self.is_gap_open
+        self.empty_pages.pinned > 0 || self.is_gap_open
     }
 
     /// Before a request for what follows `position`: whether it needs a new iterator, because it starts a
@@ -125,6 +104,30 @@ impl GapDetector {
         self.begin_proof(position, evidence.answer.asked_at)
     }
 
+    /// Whether the meaning of a page depends on the present retention of the stream.
+    pub(crate) fn depends_on_retention(
+        &self,
+        position: &ShardPosition,
+        evidence: PageEvidence<'_>,
+    ) -> bool {
+        let sequence = sequence_of(position);
+        let (followed, empty_pages) = self.followed(sequence, evidence);
+        if empty_pages.pinned >= MAX_PINNED_PAGES {
+            return true;
+        }
+        let asked_at = evidence.answer.asked_at;
+        let horizon = self.window.safe_horizon_of_any_retention(asked_at);
+        if !self.reports_gaps || !self.is_behind(horizon) {
+            return false;
+        }
+        match self.seek {
+            Seek::Next if sequence.is_some() => {
+                !self.is_proven && evidence.passes_whole_hours(self.history.read_to)
+            }
+            _ => self.is_doubtful(sequence, evidence, followed) && followed != Followed::Undecided,
+        }
+    }
+
     fn begin_proof(&mut self, position: &ShardPosition, now: UnixMillis) -> bool {
         let is_near_horizon = self.is_behind(self.window.safe_horizon(now));
         let needs_proof = self.reports_gaps && is_near_horizon && sequence_of(position).is_some();
@@ -136,7 +139,7 @@ impl GapDetector {
     }
 
     /// Whether some record that arrived by `time` may be unread.
-    pub(super) fn is_behind(&self, time: UnixMillis) -> bool {
+    fn is_behind(&self, time: UnixMillis) -> bool {
         self.history.read_to.is_none_or(|read_to| read_to < time)
     }
 
@@ -147,13 +150,8 @@ impl GapDetector {
         evidence: PageEvidence<'_>,
     ) -> Option<Gap> {
         let sequence = sequence_of(position);
-        let Finding {
-            followed,
-            pinned_pages,
-            empty_pages_at_tip,
-        } = self.finding(sequence, evidence);
-        self.pinned_pages = pinned_pages;
-        self.empty_pages_at_tip = empty_pages_at_tip;
+        let (followed, empty_pages) = self.followed(sequence, evidence);
+        self.empty_pages = empty_pages;
         let proves = self.proves(sequence, evidence, followed);
         let is_doubtful = self.is_doubtful(sequence, evidence, followed);
         let is_expired = self.is_behind(self.window.safe_horizon(evidence.answer.asked_at));
@@ -188,16 +186,49 @@ impl GapDetector {
         gap
     }
 
+    fn followed(
+        &self,
+        sequence: Option<&SequenceNumber>,
+        evidence: PageEvidence<'_>,
+    ) -> (Followed, EmptyPages) {
+        evidence.followed(sequence, self.empty_pages, self.window.retention)
+    }
+
+    /// Whether the record of the position comes first, so that nothing after it has expired.
+    fn proves(
+        &self,
+        sequence: Option<&SequenceNumber>,
+        evidence: PageEvidence<'_>,
+        followed: Followed,
+    ) -> bool {
+        self.seek == Seek::LastRead
+            && followed == Followed::Record
+            && evidence.begins_with(sequence)
+    }
+
+    /// Whether nothing in the page proves that it follows what was read.
+    fn is_doubtful(
+        &self,
+        sequence: Option<&SequenceNumber>,
+        evidence: PageEvidence<'_>,
+        followed: Followed,
+    ) -> bool {
+        match self.seek {
+            Seek::Next if sequence.is_some() => followed == Followed::DeadEnd,
+            Seek::LastRead => !self.proves(sequence, evidence, followed),
+            Seek::Next | Seek::Oldest => !self.history.accepts_any_first,
+        }
+    }
+
     fn seek_to(&mut self, seek: Seek) {
         self.seek = seek;
-        self.pinned_pages = 0;
-        self.empty_pages_at_tip = 0;
+        self.empty_pages = EmptyPages::default();
     }
 
     /// Takes from a page up to when everything has been read. The last page of a shard says nothing about the
     /// shards that follow it.
     fn learn_read_to(&mut self, evidence: PageEvidence<'_>) {
-        if evidence.ended || self.pinned_pages > 0 {
+        if evidence.ended || self.empty_pages.pinned > 0 {
             return;
         }
         let read_to = evidence.answer.covered_by_lag().or(evidence.last_arrival);

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::proof::MARGIN;
 use crate::kinesis::limits::MIN_RETENTION;
 use crate::model::UnixMillis;
+
+/// How near the horizon a reader starts to prove that it missed nothing. Allows for clocks that differ and for
+/// the duration of requests.
+pub(super) const MARGIN: Duration = Duration::from_secs(60);
 
 /// The unit of retention.
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);

@@ -8,13 +8,17 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::take;
 
-use super::builder::{ROWS_PER_BATCH, RowBuilder, repeated, shared};
 use super::columns::RowColumn;
+use super::read_columns::{ReadColumns, of_page};
 use crate::aggregation::UserRecord;
 use crate::error::{Error, Result};
 use crate::kinesis::RecordsPage;
 use crate::model::HashKey;
 use crate::options::ExtraColumn;
+
+/// The rows of a batch, rounded up to the end of a Kinesis record. Limits memory if a page of a few MiB contains
+/// a million rows.
+pub(super) const ROWS_PER_BATCH: usize = 8_192;
 
 /// Rows from a mix of aggregated and plain records. Columns of user records are built row by row; columns of
 /// Kinesis records are taken from the page by index at the end.
@@ -89,7 +93,12 @@ impl OpenedRows {
         }
     }
 
-    pub(crate) fn finish(self, builder: &RowBuilder, page: &RecordsPage) -> Result<Vec<ArrayRef>> {
+    pub(crate) fn finish(
+        self,
+        columns: &[RowColumn],
+        read: &ReadColumns,
+        page: &RecordsPage,
+    ) -> Result<Vec<ArrayRef>> {
         let rows = self.len();
         let records = UInt32Array::from(self.records);
         let of_record = |column: ArrayRef| {
@@ -106,14 +115,14 @@ impl OpenedRows {
             Ok(match column {
                 RowColumn::Data => Arc::new(data.as_mut().ok_or_else(unbuilt)?.finish()),
                 RowColumn::PartitionKey => {
-                    shared(page.partition_key())?;
+                    of_page(page.partition_key())?;
                     Arc::new(partition_key.as_mut().ok_or_else(unbuilt)?.finish())
                 }
-                RowColumn::SequenceNumber => of_record(shared(page.sequence_number())?)?,
-                RowColumn::ArrivalTimestamp => of_record(shared(page.arrival())?)?,
-                RowColumn::StreamName => repeated(builder.stream.as_str(), rows),
-                RowColumn::ShardNumber => Arc::new(UInt32Array::from_value(builder.number, rows)),
-                RowColumn::Extra(ExtraColumn::ShardId) => repeated(builder.shard.as_str(), rows),
+                RowColumn::SequenceNumber => of_record(of_page(page.sequence_number())?)?,
+                RowColumn::ArrivalTimestamp => of_record(of_page(page.arrival())?)?,
+                RowColumn::StreamName => read.stream(rows),
+                RowColumn::ShardNumber => read.number(rows),
+                RowColumn::Extra(ExtraColumn::ShardId) => read.shard(rows),
                 RowColumn::Extra(ExtraColumn::SubSequenceNumber) => {
                     Arc::new(Int64Array::from(sub_sequence.take().ok_or_else(unbuilt)?))
                 }
@@ -122,6 +131,6 @@ impl OpenedRows {
                 }
             })
         };
-        builder.columns.iter().map(column).collect()
+        columns.iter().map(column).collect()
     }
 }

@@ -6,23 +6,19 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
-    UInt32Array, new_null_array,
+    Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, RecordBatchOptions, new_null_array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 
-use super::aggregated::OpenedRows;
+use super::aggregated::{OpenedRows, ROWS_PER_BATCH};
 use super::columns::{RowColumn, row_schema};
 use super::page_slice::{PageSlice, RowIndex};
+use super::read_columns::{ReadColumns, of_page};
 use crate::aggregation::{Opened, UserRecord, UserRecords, looks_aggregated, open, open_checked};
 use crate::error::{Error, Result};
 use crate::model::{HashRange, ShardId, StreamName};
 use crate::options::{ExtraColumn, HashFilter};
-
-/// The rows of a batch, rounded up to the end of a Kinesis record. Limits memory if a page of a few MiB contains
-/// a million rows.
-pub(crate) const ROWS_PER_BATCH: usize = 8_192;
 
 /// The most rows of a batch. A Kinesis record with more rows is opened again for each batch, checksum included.
 const MAX_ROWS_PER_BATCH: usize = 65_536;
@@ -30,14 +26,11 @@ const MAX_ROWS_PER_BATCH: usize = 65_536;
 /// Builds the rows of one read.
 #[derive(Debug)]
 pub(crate) struct RowBuilder {
-    pub(crate) stream: StreamName,
-    pub(crate) shard: ShardId,
+    read: ReadColumns,
     /// Set if user records outside it are dropped.
-    pub(crate) hash_range: Option<HashRange>,
-    pub(crate) hash_filter: HashFilter,
-    /// The value of [`RowColumn::ShardNumber`].
-    pub(crate) number: u32,
-    pub(crate) columns: Vec<RowColumn>,
+    hash_range: Option<HashRange>,
+    hash_filter: HashFilter,
+    columns: Vec<RowColumn>,
     schema: SchemaRef,
 }
 
@@ -79,11 +72,13 @@ impl RowBuilder {
     ) -> Self {
         let schema = row_schema(&columns);
         Self {
-            stream,
-            shard,
+            read: ReadColumns {
+                stream,
+                shard,
+                number: 0,
+            },
             hash_range,
             hash_filter,
-            number: 0,
             columns,
             schema,
         }
@@ -91,8 +86,9 @@ impl RowBuilder {
 
     /// The builder for the read of this number.
     #[must_use]
-    pub(crate) fn numbered(self, number: u32) -> Self {
-        Self { number, ..self }
+    pub(crate) fn numbered(mut self, number: u32) -> Self {
+        self.read.number = number;
+        self
     }
 
     /// The next rows of `open`, at least one; `None` at the end.
@@ -126,12 +122,12 @@ impl RowBuilder {
         let column = |column: &RowColumn| -> Result<ArrayRef> {
             Ok(match column {
                 RowColumn::Data => Arc::new(trimmed(page.data().slice(first, rows))),
-                RowColumn::PartitionKey => shared(page.partition_key())?.slice(first, rows),
-                RowColumn::SequenceNumber => shared(page.sequence_number())?.slice(first, rows),
-                RowColumn::ArrivalTimestamp => shared(page.arrival())?.slice(first, rows),
-                RowColumn::StreamName => repeated(self.stream.as_str(), rows),
-                RowColumn::ShardNumber => Arc::new(UInt32Array::from_value(self.number, rows)),
-                RowColumn::Extra(ExtraColumn::ShardId) => repeated(self.shard.as_str(), rows),
+                RowColumn::PartitionKey => of_page(page.partition_key())?.slice(first, rows),
+                RowColumn::SequenceNumber => of_page(page.sequence_number())?.slice(first, rows),
+                RowColumn::ArrivalTimestamp => of_page(page.arrival())?.slice(first, rows),
+                RowColumn::StreamName => self.read.stream(rows),
+                RowColumn::ShardNumber => self.read.number(rows),
+                RowColumn::Extra(ExtraColumn::ShardId) => self.read.shard(rows),
                 RowColumn::Extra(ExtraColumn::SubSequenceNumber) => {
                     Arc::new(Int64Array::from_value(0, rows))
                 }
@@ -170,7 +166,7 @@ impl RowBuilder {
             slice.first = RowIndex::before(record + 1);
         }
         let count = rows.len();
-        let columns = rows.finish(self, &slice.page)?;
+        let columns = rows.finish(&self.columns, &self.read, &slice.page)?;
         self.batch(columns, count)
     }
 
@@ -236,18 +232,6 @@ fn open_record(data: &[u8], checked: bool) -> Opened<'_> {
         open_checked(data)
     } else {
         open(data)
-    }
-}
-
-pub(crate) fn repeated(text: &str, rows: usize) -> ArrayRef {
-    Arc::new(StringArray::new_repeated(text, rows))
-}
-
-/// A column of the page. It is there, because the columns of the rows determine what is requested.
-pub(crate) fn shared<A: Array + Clone + 'static>(column: Option<&A>) -> Result<ArrayRef> {
-    match column {
-        Some(column) => Ok(Arc::new(column.clone())),
-        None => Err(Error::internal("a requested column is not in the page")),
     }
 }
 

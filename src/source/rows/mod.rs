@@ -6,6 +6,7 @@ mod columns;
 mod counted_page;
 mod hash_filter;
 mod page_slice;
+mod read_columns;
 mod row_counts;
 
 pub(crate) use self::builder::{Findings, OpenPage, RowBuilder};

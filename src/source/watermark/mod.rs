@@ -1,13 +1,27 @@
-//! How far the event times of a query are: up to which no row is to be expected any more.
+//! The event-time watermark of a query: no row older than it is expected any more.
 //!
-//! A watermark is kept per shard, because rows come in order within a shard at best: it is the largest
-//! event time that was seen there, less the delay that rows are allowed. The watermark of the query is
-//! the least of these over the shards that may have rows already, and never goes back. A shard that is
-//! read to its end hands its time on to the shards that were made of it.
+//! # How it is computed
 //!
-//! A row whose event time lies far in the future lifts the watermark of its shard for good, and that
-//! of the query once all other shards are as far or idle. Nobody can tell it from a row of a busy shard;
-//! the statement can leave such rows out.
+//! Rows are ordered at best within a shard, so each shard has its own time: the largest event time that was
+//! seen in it. The watermark is the minimum of these times over the shards that may still have older rows, less
+//! the allowed delay. It never goes back.
+//!
+//! Which shards count follows from what may still come from them:
+//!
+//! - A shard with pending or unread rows counts. If no event time of it is known, it holds the watermark where
+//!   it is, because its rows may be of any time.
+//! - An idle shard does not count: its rows so far were all taken, and those written from now on are taken for
+//!   new. If *no* shard counts, the largest time of all shards is used.
+//! - A shard that waits for its parents counts with the minimum of their times, since its rows follow theirs.
+//!   When it starts, it inherits that time.
+//! - A shard that has ended counts with its time until its children are known, because they continue from
+//!   there. Then it is forgotten, but the largest time of all is kept, for when all shards are idle.
+//!
+//! On a quiet stream, event time can be taken to pass with the clock ([`Watermarks::with_idle_timeout`]).
+//!
+//! A row with an event time far in the future raises the time of its shard for good, and that of the query once
+//! all other shards are as far or idle. It cannot be told from a row of a busy shard; the statement can filter
+//! such rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -15,33 +29,33 @@ use std::time::Duration;
 use super::streaming::{Activity, Coverage, ShardActivity};
 use crate::model::{InputProgress, ShardId, UnixMillis};
 
-/// The event times of a query, shard by shard, and what follows for its watermark.
+/// The event times of the shards of a query, and its watermark.
 #[derive(Debug, Clone)]
 pub(crate) struct Watermarks {
-    /// How far rows may be behind the largest event time of their shard.
+    /// How much older rows may be than the largest event time of their shard.
     delay: Duration,
     watermark: Option<UnixMillis>,
-    /// After how long without a record the watermark follows the clock; none where it never does.
+    /// After how long without a record the watermark follows the clock; `None` if it never does.
     idle_timeout: Option<Duration>,
     /// No record that was read arrived later.
     last_arrival: Option<UnixMillis>,
-    /// The largest event time of each shard that still counts, source by source.
+    /// The largest event time of each shard that still counts, per source.
     sources: Vec<BTreeMap<ShardId, UnixMillis>>,
 }
 
-/// What the shards of one source come to.
+/// The combined times of shards.
 #[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    /// The least event time of the shards that count.
-    least: Option<UnixMillis>,
-    /// Whether there are shards that count.
-    counts: bool,
-    /// Whether there is one among them of which nothing is known.
+struct Combined {
+    /// The minimum event time of the shards that count.
+    minimum: Option<UnixMillis>,
+    /// Whether any shard counts.
+    any: bool,
+    /// Whether the time of one of them is not known.
     holds: bool,
 }
 
 impl Watermarks {
-    /// Goes on behind what the last batch has left.
+    /// Continues from the state of the last batch.
     pub(crate) fn new(delay: Duration, before: &InputProgress, sources: usize) -> Self {
         let mut event_times = before.event_times.clone();
         event_times.resize_with(sources, BTreeMap::new);
@@ -54,8 +68,8 @@ impl Watermarks {
         }
     }
 
-    /// Has the watermark follow the clock once no record has arrived for `timeout`; all that were read so
-    /// far had arrived by `last_arrival`.
+    /// Lets the watermark follow the clock once no record has arrived for `timeout`. All records that were read
+    /// so far had arrived by `last_arrival`.
     #[must_use]
     pub(crate) fn with_idle_timeout(
         self,
@@ -69,25 +83,25 @@ impl Watermarks {
         }
     }
 
-    /// A record was read that had arrived at `time`.
+    /// Records that a record was read that had arrived at `time`.
     pub(crate) fn arrived(&mut self, time: Option<UnixMillis>) {
         if self.idle_timeout.is_some() {
             self.last_arrival = self.last_arrival.max(time);
         }
     }
 
-    /// No record that was read arrived later; `None` where nobody needs to know.
+    /// No record that was read arrived later; `None` if the watermark does not depend on it.
     pub(crate) fn last_arrival(&self) -> Option<UnixMillis> {
         self.last_arrival
     }
 
-    /// Whether the watermark moves while no record comes.
+    /// Whether the watermark moves while no record arrives.
     pub(crate) fn follows_clock(&self) -> bool {
         self.idle_timeout.is_some()
     }
 
-    /// A batch has seen event times up to `time` in `shard`. Times without a date of four digits are
-    /// taken for the next one that has it.
+    /// Records that a batch has seen event times up to `time` in `shard`. Times outside of four-digit years are
+    /// clamped.
     pub(crate) fn seen(&mut self, source: usize, shard: &ShardId, time: UnixMillis) {
         let Some(shards) = self.sources.get_mut(source) else {
             return;
@@ -101,27 +115,27 @@ impl Watermarks {
         }
     }
 
-    /// A batch runs that was planned with this watermark by an earlier start.
+    /// Records that a batch runs which an earlier run planned with this watermark.
     pub(crate) fn replayed(&mut self, watermark: Option<UnixMillis>) {
         self.watermark = self.watermark.max(watermark);
     }
 
-    /// The watermark for a batch that is planned now, where earlier batches have come this far in each
-    /// source; never less than the one before.
+    /// The watermark for a batch that is planned now, if earlier batches have come this far in each source; never
+    /// less than the last one.
     ///
-    /// All that earlier batches have [seen](Self::seen) must have been told.
+    /// Everything that earlier batches have [seen](Self::seen) must have been recorded before.
     pub(crate) fn advance(&mut self, before: &[Coverage]) -> Option<UnixMillis> {
         for coverage in before {
             self.arrived(coverage.last_arrival);
         }
         let by_clock = self.by_clock(read_to(before));
-        let mut all = Count::default();
+        let mut all = Combined::default();
         for (times, coverage) in self.sources.iter_mut().zip(before) {
             inherit(times, &coverage.shards);
-            all.add(look(times, &coverage.shards, self.idle_timeout));
+            all.add(combine(times, &coverage.shards, self.idle_timeout));
         }
-        // Where nothing is left to be read, rows that were seen are as far as it goes.
-        let time = if all.counts { all.least } else { self.latest() };
+        // If no rows are left to be read, the largest time that was seen is the limit.
+        let time = if all.any { all.minimum } else { self.latest() };
         self.forget(before);
         let next = time.filter(|_| !all.holds).map(|time| {
             let time = time.minus(self.delay);
@@ -131,28 +145,28 @@ impl Watermarks {
         self.watermark
     }
 
-    /// No watermark is beyond this before another row is seen, where all records that had arrived by
-    /// `read_to` were; `None` where no row was seen yet.
+    /// An upper bound of the watermark until another row is seen, if all records that had arrived by `read_to`
+    /// were read; `None` if no row was seen yet.
     pub(crate) fn farthest(&self, read_to: Option<UnixMillis>) -> Option<UnixMillis> {
         let seen = self.latest()?.minus(self.delay);
         self.by_clock(read_to).max(Some(seen))
     }
 
-    /// Where the watermark is on a quiet stream.
+    /// The watermark of a quiet stream.
     ///
-    /// Between the last arrival L and `read_to` R no record arrived in any shard, so event time is taken
-    /// to have gone on with the clock: rows that arrive after R are expected to be R − L newer than the
-    /// newest row. The timeout is taken off, so that the watermark does not jump when it is over, and so
-    /// that a timeout larger than what the clocks of this machine and of the service differ by keeps rows
-    /// on time: R is by the one, L by the other.
+    /// Between the last arrival L and `read_to` R, no record arrived in any shard. Event time is assumed to have
+    /// passed with the clock: rows that arrive after R are expected to be R − L newer than the newest row. The
+    /// timeout is subtracted for two reasons. The watermark does not jump when the timeout is over. And as R is by
+    /// this machine's clock and L by the service's, a timeout that is larger than the difference of the clocks
+    /// keeps rows from being late.
     fn by_clock(&self, read_to: Option<UnixMillis>) -> Option<UnixMillis> {
         let quiet = read_to?.since(self.last_arrival?);
         let beyond = quiet.checked_sub(self.idle_timeout?)?;
         Some(self.latest()?.plus(beyond).minus(self.delay))
     }
 
-    /// What the next batch has to know: event times without those of shards that are over and have handed
-    /// them on.
+    /// The event times that the next batch continues from, without those of ended shards whose children have
+    /// inherited them.
     pub(crate) fn event_times(&self) -> Vec<BTreeMap<ShardId, UnixMillis>> {
         self.sources.clone()
     }
@@ -162,119 +176,116 @@ impl Watermarks {
         times.max().copied()
     }
 
-    /// Lets go of the times of shards that are over. The largest time of all stays while its shard is
-    /// tracked: the watermark gets there when all shards are idle.
+    /// Drops the times of ended shards. The largest time of all is kept while its shard is tracked, because the
+    /// watermark reaches it when all shards are idle.
     fn forget(&mut self, before: &[Coverage]) {
-        let mut handed_on = Vec::new();
+        let mut dropped = Vec::new();
         for (source, (times, coverage)) in self.sources.iter_mut().zip(before).enumerate() {
-            let standings = &coverage.shards;
-            let tracked = by_id(standings);
-            let unheard = |standing: &&ShardActivity| !times.contains_key(&standing.shard);
-            let awaited = standings.iter().filter(unheard);
-            let awaited: HashSet<&ShardId> = awaited.flat_map(|child| &child.parents).collect();
+            let shards = &coverage.shards;
+            let tracked = by_id(shards);
+            let has_no_time = |entry: &&ShardActivity| !times.contains_key(&entry.shard);
+            let awaiting = shards.iter().filter(has_no_time);
+            let awaited: HashSet<&ShardId> = awaiting.flat_map(|child| &child.parents).collect();
             times.retain(|shard, _| tracked.contains_key(shard) || awaited.contains(shard));
-            let named = parents_of_any(standings);
-            let over = standings.iter().filter(|standing| is_over(standing));
-            let done = over.map(|standing| &standing.shard);
+            let named = parents_of_any(shards);
+            let ended = shards.iter().filter(|entry| is_ended(entry));
+            let done = ended.map(|entry| &entry.shard);
             let done = done.filter(|shard| named.contains(shard) && !awaited.contains(shard));
             for shard in done {
                 if let Some(time) = times.remove(shard) {
-                    handed_on.push((time, source, shard));
+                    dropped.push((time, source, shard));
                 }
             }
         }
         let latest = self.latest();
-        let largest = handed_on.into_iter().max();
+        let largest = dropped.into_iter().max();
         if let Some((time, source, shard)) = largest.filter(|(time, ..)| Some(*time) > latest) {
             self.sources[source].insert(shard.clone(), time);
         }
     }
 }
 
-impl Count {
-    /// Takes a shard in that counts, with its time.
+impl Combined {
+    /// Adds a shard that counts, with its time.
     fn count(&mut self, time: Option<UnixMillis>) {
-        self.counts = true;
+        self.any = true;
         self.holds |= time.is_none();
-        self.least = least(self.least, time);
+        self.minimum = minimum(self.minimum, time);
     }
 
     fn add(&mut self, other: Self) {
-        self.counts |= other.counts;
+        self.any |= other.any;
         self.holds |= other.holds;
-        self.least = least(self.least, other.least);
+        self.minimum = minimum(self.minimum, other.minimum);
     }
 }
 
-/// Gives shards without an event time the least one of their parents, once all of these are over. One
-/// that becomes known later than its siblings may find nothing, and holds the watermark until its first
-/// row.
-fn inherit(times: &mut BTreeMap<ShardId, UnixMillis>, standings: &[ShardActivity]) {
-    let tracked = by_id(standings);
-    // Parents come before their children in the order of ids.
-    for standing in tracked.values() {
-        let over = |parent| tracked.get(parent).is_none_or(|parent| is_over(parent));
-        if times.contains_key(&standing.shard) || !standing.parents.iter().all(over) {
+/// Gives shards without an event time the minimum time of their parents, once all of these have ended. A shard
+/// that becomes known later than its siblings may find no time, and then holds the watermark until its first row.
+fn inherit(times: &mut BTreeMap<ShardId, UnixMillis>, shards: &[ShardActivity]) {
+    let tracked = by_id(shards);
+    // The ids of children are greater than those of their parents.
+    for entry in tracked.values() {
+        let has_ended = |parent| tracked.get(parent).is_none_or(|parent| is_ended(parent));
+        if times.contains_key(&entry.shard) || !entry.parents.iter().all(has_ended) {
             continue;
         }
-        let parents = standing.parents.iter();
+        let parents = entry.parents.iter();
         let inherited = parents.filter_map(|parent| times.get(parent)).min();
         if let Some(time) = inherited.copied() {
-            times.insert(standing.shard.clone(), time);
+            times.insert(entry.shard.clone(), time);
         }
     }
 }
 
-/// What shards with these times come to.
-fn look(
+/// Combines the times of the shards of one source.
+fn combine(
     times: &BTreeMap<ShardId, UnixMillis>,
-    standings: &[ShardActivity],
+    shards: &[ShardActivity],
     idle_timeout: Option<Duration>,
-) -> Count {
-    let named = parents_of_any(standings);
-    let mut count = Count::default();
+) -> Combined {
+    let named = parents_of_any(shards);
+    let mut combined = Combined::default();
     let mut known: HashMap<&ShardId, UnixMillis> = HashMap::new();
-    for (shard, standing) in by_id(standings) {
-        // A shard that waits for its parents has nothing older than them.
-        let parents = standing.parents.iter();
+    for (shard, entry) in by_id(shards) {
+        // A shard that waits for its parents has no rows older than theirs.
+        let parents = entry.parents.iter();
         let inherited = parents.filter_map(|parent| known.get(parent).or(times.get(parent)));
         let time = times.get(shard).or(inherited.min()).copied();
         known.extend(time.map(|time| (shard, time)));
-        let is_quiet = idle_timeout.is_some_and(|timeout| standing.quiet >= timeout);
-        match standing.activity {
-            Activity::Active if !is_quiet => count.count(time),
-            // Nobody knows its children yet, and they go on from there.
-            Activity::Ended if !named.contains(shard) && time.is_some() => count.count(time),
+        let is_quiet = idle_timeout.is_some_and(|timeout| entry.quiet >= timeout);
+        match entry.activity {
+            Activity::Active if !is_quiet => combined.count(time),
+            // Its children are not known yet, and will continue from its time.
+            Activity::Ended if !named.contains(shard) && time.is_some() => combined.count(time),
             Activity::Active | Activity::Idle | Activity::Ended => {}
         }
     }
-    count
+    combined
 }
 
-/// All records of all sources that had arrived by then were taken.
+/// Every record of all sources that had arrived by then was taken.
 pub(crate) fn read_to(before: &[Coverage]) -> Option<UnixMillis> {
     let times = before.iter().map(|coverage| coverage.read_to);
     times.min().flatten()
 }
 
-fn by_id(standings: &[ShardActivity]) -> BTreeMap<&ShardId, &ShardActivity> {
-    let standings = standings.iter();
-    standings
-        .map(|standing| (&standing.shard, standing))
-        .collect()
+fn by_id(shards: &[ShardActivity]) -> BTreeMap<&ShardId, &ShardActivity> {
+    let shards = shards.iter();
+    shards.map(|entry| (&entry.shard, entry)).collect()
 }
 
-fn parents_of_any(standings: &[ShardActivity]) -> BTreeSet<&ShardId> {
-    let children = standings.iter();
+fn parents_of_any(shards: &[ShardActivity]) -> BTreeSet<&ShardId> {
+    let children = shards.iter();
     children.flat_map(|child| &child.parents).collect()
 }
 
-fn is_over(standing: &ShardActivity) -> bool {
-    standing.activity == Activity::Ended
+fn is_ended(entry: &ShardActivity) -> bool {
+    entry.activity == Activity::Ended
 }
 
-/// The lesser of two times that may not be known.
-fn least(one: Option<UnixMillis>, other: Option<UnixMillis>) -> Option<UnixMillis> {
+/// The minimum of two times, either of which may be unknown.
+fn minimum(one: Option<UnixMillis>, other: Option<UnixMillis>) -> Option<UnixMillis> {
     one.into_iter().chain(other).min()
 }
 

@@ -8,9 +8,9 @@ fn id(name: &str) -> ShardId {
     ShardId::new(name)
 }
 
-/// Shards as `name:state` or `name<parent,parent:state`, states by their first letter.
+/// Shards as `name:activity` or `name<parent,parent:activity`, with A for active, I for idle, O for ended.
 fn coverage(text: &str) -> Coverage {
-    let standing = |text: &str| {
+    let shard = |text: &str| {
         let (shard, activity) = text.split_once(':').unwrap();
         let (shard, parents) = shard.split_once('<').unwrap_or((shard, ""));
         ShardActivity {
@@ -30,12 +30,12 @@ fn coverage(text: &str) -> Coverage {
         }
     };
     Coverage {
-        shards: text.split_whitespace().map(standing).collect(),
+        shards: text.split_whitespace().map(shard).collect(),
         ..Coverage::default()
     }
 }
 
-/// What a start finds that goes on behind `watermarks`.
+/// The watermarks of a restart after `watermarks`.
 fn restarted(watermarks: &Watermarks) -> Watermarks {
     let before = InputProgress {
         watermark: watermarks.watermark,
@@ -44,8 +44,8 @@ fn restarted(watermarks: &Watermarks) -> Watermarks {
     Watermarks::new(watermarks.delay, &before, watermarks.sources.len())
 }
 
-/// Has one batch after another see `shard=time` and be followed by one that is planned where the
-/// shards stand like this; expects that one's watermark, also where every batch is of a new start.
+/// Each step: the event times that a batch has seen, as `shard=time`; the activity of the shards when the next one
+/// is planned; and its expected watermark. Also checks that a restart before every batch changes nothing.
 fn expect(case: &str, steps: &[(&str, &str, Option<i64>)]) {
     let mut stays = Watermarks::new(DELAY, &InputProgress::default(), 1);
     let mut restarts = stays.clone();
@@ -65,7 +65,7 @@ fn expect(case: &str, steps: &[(&str, &str, Option<i64>)]) {
 }
 
 #[test]
-fn the_least_of_the_active_shards_counts() {
+fn the_minimum_over_active_shards_counts() {
     expect(
         "there is none before there are rows",
         &[("", "a:A b:A", None), ("", "a:I b:I", None), ("", "", None)],
@@ -103,7 +103,7 @@ fn the_least_of_the_active_shards_counts() {
 }
 
 #[test]
-fn idle_shards_do_not_count_until_all_are() {
+fn idle_shards_do_not_count_unless_all_are_idle() {
     expect(
         "the other goes on",
         &[
@@ -129,7 +129,7 @@ fn idle_shards_do_not_count_until_all_are() {
 }
 
 #[test]
-fn the_children_of_a_split_begin_where_it_ended() {
+fn children_of_a_split_inherit_its_time() {
     expect(
         "both inherit",
         &[
@@ -188,7 +188,7 @@ fn the_children_of_a_split_begin_where_it_ended() {
 }
 
 #[test]
-fn a_merged_shard_begins_at_the_least_of_its_parents() {
+fn a_merged_shard_inherits_the_minimum_of_its_parents() {
     expect(
         "one ends before the other",
         &[
@@ -219,7 +219,7 @@ fn a_merged_shard_begins_at_the_least_of_its_parents() {
 }
 
 #[test]
-fn times_of_shards_that_are_over_are_let_go_of_when_the_children_have_them() {
+fn times_of_ended_shards_are_dropped_when_their_children_have_them() {
     let mut watermarks = Watermarks::new(DELAY, &InputProgress::default(), 2);
     let mut after = |seen: &[(&str, i64)], shards: &str| -> Vec<(String, i64)> {
         for (shard, time) in seen {
@@ -246,7 +246,7 @@ fn times_of_shards_that_are_over_are_let_go_of_when_the_children_have_them() {
     );
     let merged = of(&[("c", 85)]);
     assert_eq!(after(&[("c", 85)], "a:O b:O c<a,b:A"), merged);
-    assert_eq!(after(&[], "d:A"), [], "nobody knows it any more");
+    assert_eq!(after(&[], "d:A"), [], "it is no longer tracked");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn all_shards_of_all_sources_count() {
 }
 
 #[test]
-fn a_batch_that_runs_again_has_the_watermark_it_was_planned_with() {
+fn a_replayed_batch_has_the_watermark_it_was_planned_with() {
     let before = InputProgress {
         watermark: Some(UnixMillis(20)),
         event_times: vec![BTreeMap::from([(id("a"), UnixMillis(30))])],
@@ -284,7 +284,7 @@ fn a_batch_that_runs_again_has_the_watermark_it_was_planned_with() {
 }
 
 #[test]
-fn times_saturate_where_they_have_no_date() {
+fn event_times_are_clamped_to_four_digit_years() {
     for (time, expected) in [
         (i64::MIN, UnixMillis::FIRST),
         (UnixMillis::FIRST.0, UnixMillis::FIRST),
@@ -300,7 +300,7 @@ fn times_saturate_where_they_have_no_date() {
     assert_eq!(next, Some(UnixMillis::FIRST));
 }
 
-/// A stream of the shards `text` that was read up to `read_to`.
+/// The shards `text` of a stream that was read up to `read_to`.
 fn read_up_to(read_to: i64, text: &str) -> [Coverage; 1] {
     [Coverage {
         read_to: Some(UnixMillis(read_to)),
@@ -309,7 +309,7 @@ fn read_up_to(read_to: i64, text: &str) -> [Coverage; 1] {
 }
 
 #[test]
-fn the_watermark_follows_the_clock_once_nothing_has_arrived_for_the_timeout() {
+fn the_watermark_follows_the_clock_after_the_idle_timeout() {
     let timeout = Some(Duration::from_millis(100));
     let mut watermarks =
         Watermarks::new(DELAY, &InputProgress::default(), 1).with_idle_timeout(timeout, None);
@@ -330,12 +330,12 @@ fn the_watermark_follows_the_clock_once_nothing_has_arrived_for_the_timeout() {
     }
     watermarks.arrived(Some(UnixMillis(10_150)));
     let next = watermarks.advance(&read_up_to(10_200, "a:A b:A"));
-    assert_eq!(next, Some(UnixMillis(70)), "a record came");
+    assert_eq!(next, Some(UnixMillis(70)), "a record arrived");
     assert_eq!(watermarks.last_arrival(), Some(UnixMillis(10_150)));
 }
 
 #[test]
-fn a_shard_that_is_quiet_for_the_timeout_does_not_hold_the_others() {
+fn a_shard_quiet_for_the_idle_timeout_does_not_hold_the_others() {
     for (timeout, expected) in [(Some(100), 70), (Some(101), 40), (None, 40)] {
         let timeout = timeout.map(Duration::from_millis);
         let mut watermarks =

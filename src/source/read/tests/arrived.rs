@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::kinesis::{RecordsPage, RecordsPageBuilder};
 use crate::model::SequenceNumber;
-use crate::source::pages::altered::Altered;
+use crate::source::test_service::TestService;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -84,9 +84,9 @@ fn disordered(page: &mut RecordsPage) {
 #[tokio::test(start_paused = true)]
 async fn arrival_times_out_of_order_within_the_margin_drop_no_row() {
     let mut fixture = ten_hours().await;
-    fixture.context.kinesis = Arc::new(Altered {
-        kinesis: Arc::clone(&fixture.kinesis),
-        page: disordered,
+    fixture.context.kinesis = Arc::new(TestService {
+        alter_page: disordered,
+        ..TestService::over(&fixture.kinesis)
     });
     let margin = HOUR / 60 * 5;
     for minutes in (0..600).step_by(7) {

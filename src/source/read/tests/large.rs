@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::kinesis::RecordsPage;
-use crate::source::pages::altered::Altered;
+use crate::source::test_service::TestService;
 
 const MIB: usize = 1024 * 1024;
 
@@ -37,11 +37,11 @@ async fn a_page_cut_off_by_its_size_is_not_the_tip() {
         vec![MIB, 10 * MIB - 100, MIB, 10 * MIB - 100, 100],
         vec![100, 10 * MIB - 100],
     ] {
-        for page in NO_LAG {
+        for alter_page in NO_LAG {
             let mut fixture = stream_of(&sizes).await;
-            fixture.context.kinesis = Arc::new(Altered {
-                kinesis: Arc::clone(&fixture.kinesis),
-                page,
+            fixture.context.kinesis = Arc::new(TestService {
+                alter_page,
+                ..TestService::over(&fixture.kinesis)
             });
             let now = fixture.context.clock.now();
             let read = fixture::read(ShardPosition::TrimHorizon, Until::Tip(now));

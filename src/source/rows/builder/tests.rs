@@ -8,7 +8,7 @@ use crate::aggregation::AggregateBuilder;
 use crate::kinesis::{RecordColumns, RecordsPage, RecordsPageBuilder};
 use crate::model::{HashKey, UnixMillis};
 
-/// User records in one aggregate.
+/// An aggregated record with these user records.
 fn aggregate(users: &[(&str, Option<u128>, &[u8])]) -> Vec<u8> {
     let mut builder = AggregateBuilder::new(4 << 20);
     for (partition_key, hash_key, data) in users {
@@ -21,7 +21,7 @@ fn aggregate(users: &[(&str, Option<u128>, &[u8])]) -> Vec<u8> {
     builder.finish().to_vec()
 }
 
-/// A page of these records, numbered from 100 on, all with key `outer`.
+/// A page of these records, with sequence numbers from 100 on and the key `outer`.
 fn page(records: &[&[u8]]) -> RecordsPage {
     let mut builder = RecordsPageBuilder::with_capacity(RecordColumns::ALL, records.len(), 0);
     for (i, data) in records.iter().enumerate() {
@@ -98,7 +98,7 @@ fn a_page_of_plain_records_shares_the_memory_of_its_columns() {
 }
 
 #[test]
-fn aggregated_records_become_a_row_per_user_record() {
+fn aggregated_records_become_one_row_per_user_record() {
     let packed = aggregate(&[("k1", None, b"one"), ("k2", Some(7), b"two")]);
     let page = page(&[b"plain", &packed, b"last"]);
     let (batch, findings) = only_batch(&builder(&all_columns(), HashFilter::None, None), page);
@@ -125,7 +125,7 @@ fn aggregated_records_become_a_row_per_user_record() {
 }
 
 #[test]
-fn no_columns_still_count_the_rows() {
+fn a_batch_without_columns_has_a_row_count() {
     let packed = aggregate(&[("k1", None, b"one"), ("k2", None, b"two")]);
     let (batch, _) = only_batch(
         &builder(&[], HashFilter::None, None),
@@ -135,7 +135,7 @@ fn no_columns_still_count_the_rows() {
 }
 
 #[test]
-fn a_record_with_a_bad_table_index_is_kept_whole_and_counted() {
+fn an_aggregate_with_a_bad_table_index_is_one_row_and_counted() {
     let damaged = "f3899ac20a03706b311a0608001a026f6b1a0708071a036261641a0908001a0561667465722ef3\
                    c959bb21c264385c0e2195fb1bcf";
     let damaged: Vec<u8> = (0..damaged.len() / 2)
@@ -163,7 +163,7 @@ fn every_row_has_the_number_of_the_read() {
 }
 
 #[test]
-fn the_hash_filter_leaves_out_records_or_whole_aggregates() {
+fn the_hash_filter_drops_user_records_or_whole_aggregates() {
     let low = HashRange {
         start: HashKey(0),
         end: HashKey(99),
@@ -186,7 +186,7 @@ fn the_hash_filter_leaves_out_records_or_whole_aggregates() {
 }
 
 #[test]
-fn a_record_of_very_many_user_records_is_cut_into_batches() {
+fn a_very_large_aggregate_is_split_into_batches() {
     let numbers: Vec<String> = (0..150_000).map(|n| n.to_string()).collect();
     let users: Vec<_> = numbers.iter().map(|n| ("k", None, n.as_bytes())).collect();
     let packed = aggregate(&users);
@@ -208,7 +208,7 @@ fn a_record_of_very_many_user_records_is_cut_into_batches() {
 }
 
 #[test]
-fn many_user_records_come_in_batches_and_none_is_lost() {
+fn many_user_records_are_split_into_batches() {
     let users: Vec<_> = (0..3_000).map(|_| ("k", None, b"x".as_slice())).collect();
     let packed = aggregate(&users);
     let builder = builder(&[RowColumn::SequenceNumber], HashFilter::None, None);

@@ -1,4 +1,4 @@
-//! Shards that may still have rows nobody has seen, and those that cannot.
+//! Which shards may still have unread rows.
 
 use super::*;
 use crate::kinesis::{ApiError, FaultPlan, FaultRates};
@@ -6,16 +6,16 @@ use Activity::{Active, Ended, Idle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-async fn asking(shards: u32) -> Fixture {
+async fn tracking_activity(shards: u32) -> Fixture {
     let mut fixture = Fixture::with_shards(shards).await;
     fixture.settings.track_activity = true;
     fixture
 }
 
-/// What may come of each shard, in their order.
+/// The activity of each shard, in order.
 fn activities(shards: &[ShardActivity]) -> Vec<Activity> {
-    assert!(shards.is_sorted_by_key(|standing| &standing.shard));
-    shards.iter().map(|standing| standing.activity).collect()
+    assert!(shards.is_sorted_by_key(|shard| &shard.shard));
+    shards.iter().map(|shard| shard.activity).collect()
 }
 
 impl StreamReader {
@@ -23,34 +23,38 @@ impl StreamReader {
         activities(&self.coverage().shards)
     }
 
-    /// Takes and commits what there is; gives what the batch says of the shards.
-    fn pass(&self) -> Vec<Activity> {
+    /// Takes and releases a batch; returns the activity that it reports.
+    fn take_and_release(&self) -> Vec<Activity> {
         let batch = self.take();
         self.release(&batch.ranges.ends());
         activities(&batch.before.shards)
     }
 }
 
-/// Faults that strike every GetRecords.
-fn every(rates: FaultRates) -> FaultPlan {
+/// Faults in every GetRecords.
+fn always(rates: FaultRates) -> FaultPlan {
     FaultPlan::default().with(Operation::GetRecords, rates)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_is_idle_when_nothing_waits_and_the_tip_was_found_empty_since() {
-    let fixture = asking(1).await;
+async fn a_shard_is_idle_after_an_empty_page_at_the_tip_without_pending_rows() {
+    let fixture = tracking_activity(1).await;
     let reader = fixture.read_all().await;
-    assert_eq!(reader.activities(), [Active], "nobody has asked yet");
+    assert_eq!(reader.activities(), [Active], "no request yet");
     sleep(SECOND).await;
     assert_eq!(reader.activities(), [Idle]);
     fixture.put("k 1").await;
     let put = Instant::now();
     while reader.readiness(put).unwrap() != Readiness::Ready {
-        assert_eq!(reader.activities(), [Idle], "as far as anybody knows");
+        assert_eq!(reader.activities(), [Idle], "as far as is known");
         reader.changed().await;
     }
-    assert_eq!(reader.activities(), [Active], "a row waits");
-    assert_eq!(reader.pass(), [Active], "the batch has a row of it");
+    assert_eq!(reader.activities(), [Active], "a row is pending");
+    assert_eq!(
+        reader.take_and_release(),
+        [Active],
+        "the batch has one of its rows"
+    );
     assert_eq!(
         reader.activities(),
         [Active],
@@ -65,29 +69,29 @@ async fn a_shard_is_idle_when_nothing_waits_and_the_tip_was_found_empty_since() 
         [Active],
         "a row waits, whatever came since"
     );
-    assert_eq!(reader.pass(), [Active]);
+    assert_eq!(reader.take_and_release(), [Active]);
     assert_eq!(reader.activities(), [Idle], "the tip was found empty since");
-    assert_eq!(reader.pass(), [Idle]);
+    assert_eq!(reader.take_and_release(), [Idle]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn batches_say_nothing_where_nobody_has_asked() {
+async fn batches_report_no_activity_unless_it_is_tracked() {
     let fixture = Fixture::with_shards(1).await;
     let reader = fixture.read_all().await;
     sleep(SECOND).await;
-    assert_eq!(reader.pass(), []);
+    assert_eq!(reader.take_and_release(), []);
     assert_eq!(reader.activities(), [Idle]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_page_with_lag_is_no_evidence() {
-    let fixture = asking(1).await;
+async fn an_empty_page_with_lag_does_not_make_a_shard_idle() {
+    let fixture = tracking_activity(1).await;
     fixture.put("k 1").await;
     let reader = fixture.read_all().await;
     reader.rows(1).await;
     sleep(SECOND).await;
     assert_eq!(reader.activities(), [Idle]);
-    fixture.kinesis.set_faults(every(FaultRates {
+    fixture.kinesis.set_faults(always(FaultRates {
         empty_page: 1.0,
         ..FaultRates::default()
     }));
@@ -102,7 +106,7 @@ async fn an_empty_page_with_lag_is_no_evidence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_failed_is_no_evidence() {
+async fn a_shard_with_failing_requests_is_active() {
     for rates in [
         FaultRates {
             throttled: 1.0,
@@ -113,14 +117,14 @@ async fn a_request_that_failed_is_no_evidence() {
             ..FaultRates::default()
         },
     ] {
-        let fixture = asking(2).await;
+        let fixture = tracking_activity(2).await;
         let reader = fixture.read_all().await;
         sleep(SECOND).await;
         assert_eq!(reader.activities(), [Idle; 2]);
-        fixture.kinesis.set_faults(every(rates));
+        fixture.kinesis.set_faults(always(rates));
         sleep(SECOND).await;
         assert_eq!(reader.activities(), [Active; 2]);
-        assert_eq!(reader.pass(), [Active; 2]);
+        assert_eq!(reader.take_and_release(), [Active; 2]);
         fixture.kinesis.set_faults(FaultPlan::default());
         sleep(60 * SECOND).await;
         assert_eq!(reader.activities(), [Idle; 2]);
@@ -128,8 +132,8 @@ async fn a_request_that_failed_is_no_evidence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_without_room_to_read_on_is_active() {
-    let mut fixture = asking(2).await;
+async fn a_shard_without_room_in_the_buffers_is_active() {
+    let mut fixture = tracking_activity(2).await;
     fixture.options.buffer_max_bytes = 100_000;
     let reader = fixture.read_all().await;
     let put = async |key: u128, records: usize| {
@@ -148,26 +152,30 @@ async fn a_shard_without_room_to_read_on_is_active() {
     let running = reader.take().ranges.ends();
     assert_eq!(reader.activities(), [Idle, Idle]);
     put(u128::MAX, 60).await;
-    assert_eq!(reader.activities(), [Active, Active], "more than is free");
+    assert_eq!(
+        reader.activities(),
+        [Active, Active],
+        "no room for the next page"
+    );
     reader.release(&running);
     sleep(SECOND).await;
     assert_eq!(reader.activities(), [Idle, Active]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_ended_is_over_when_its_rows_are_taken_and_its_children_know_it() {
-    let fixture = asking(1).await;
+async fn a_shard_has_ended_when_its_last_rows_are_taken() {
+    let fixture = tracking_activity(1).await;
     let reader = fixture.read_all().await;
     fixture.put("apple 1").await;
     fixture.split_the_only_shard().await;
     fixture.put("apple 2").await;
     sleep(5 * SECOND).await;
-    let standings = reader.coverage().shards;
-    assert_eq!(activities(&standings), [Active; 3], "the children wait");
-    let parents: Vec<_> = standings.iter().map(|s| s.parents.as_slice()).collect();
+    let shards = reader.coverage().shards;
+    assert_eq!(activities(&shards), [Active; 3], "the children wait");
+    let parents: Vec<_> = shards.iter().map(|s| s.parents.as_slice()).collect();
     assert_eq!(parents, [&[] as &[_], &[shard(0)], &[shard(0)]]);
     assert_eq!(
-        reader.pass(),
+        reader.take_and_release(),
         [Active; 3],
         "the batch has rows of the parent"
     );
@@ -178,13 +186,13 @@ async fn a_shard_that_ended_is_over_when_its_rows_are_taken_and_its_children_kno
         now == [Ended, Active, Idle] || now == [Ended, Idle, Active],
         "{now:?}"
     );
-    assert_eq!(reader.pass(), now);
+    assert_eq!(reader.take_and_release(), now);
     assert_eq!(reader.activities(), [Ended, Idle, Idle]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_merged_shard_names_both_parents_also_after_a_restart() {
-    let fixture = asking(2).await;
+async fn a_merged_shard_names_both_parents_even_after_a_restart() {
+    let fixture = tracking_activity(2).await;
     fixture.put("apple 1").await;
     fixture.put("pear 1").await;
     let reader = fixture.read_all().await;
@@ -202,7 +210,7 @@ async fn a_merged_shard_names_both_parents_also_after_a_restart() {
     assert_eq!(newest(&reader), merged);
     let ends = reader.take().ranges.ends();
     drop(reader);
-    let reader = fixture.read(behind(ends)).await;
+    let reader = fixture.read(resume_at(ends)).await;
     assert_eq!(
         reader.activities(),
         [Ended, Ended, Active],
@@ -213,8 +221,8 @@ async fn a_merged_shard_names_both_parents_also_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_gone_is_over() {
-    let mut fixture = asking(1).await;
+async fn a_lost_shard_has_ended() {
+    let mut fixture = tracking_activity(1).await;
     fixture.options.fail_on_data_loss = false;
     let reader = fixture.read_all().await;
     let fail = || {
@@ -237,8 +245,8 @@ async fn a_shard_that_is_gone_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_lie_behind_a_frozen_tip_is_active() {
-    let mut fixture = asking(1).await;
+async fn a_shard_with_possible_rows_after_the_frozen_tip_is_active() {
+    let mut fixture = tracking_activity(1).await;
     fixture.put("k 1").await;
     sleep(SECOND).await;
     fixture.settings.until = Some(fixture.now());
@@ -247,7 +255,7 @@ async fn what_may_lie_behind_a_frozen_tip_is_active() {
         reader.changed().await;
     }
     sleep(SECOND).await;
-    assert_eq!(reader.activities(), [Active], "a row waits");
+    assert_eq!(reader.activities(), [Active], "a row is pending");
     let batch = reader.take();
     assert!(reader.is_exhausted());
     assert_eq!(
@@ -262,25 +270,25 @@ async fn what_may_lie_behind_a_frozen_tip_is_active() {
     );
     let ends = batch.ranges.ends();
     let exhausted = async || {
-        let reader = fixture.read(behind(ends.clone())).await;
+        let reader = fixture.read(resume_at(ends.clone())).await;
         sleep(SECOND).await;
         assert!(reader.is_exhausted());
         reader.activities()
     };
     assert_eq!(exhausted().await, [Idle]);
     fixture.put("k 2").await;
-    assert_eq!(exhausted().await, [Active], "a row of the next run");
-    fixture.kinesis.set_faults(every(FaultRates {
+    assert_eq!(exhausted().await, [Active], "it has a row of the next run");
+    fixture.kinesis.set_faults(always(FaultRates {
         empty_page: 1.0,
         ..FaultRates::default()
     }));
-    assert_eq!(exhausted().await, [Active], "its lag tells of that row");
+    assert_eq!(exhausted().await, [Active], "its lag shows that row");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_turns_idle_is_news_once_and_only_where_it_is_asked_for() {
+async fn a_shard_that_becomes_idle_wakes_the_query_once_if_activity_is_tracked() {
     for (asked, waits) in [(true, SECOND), (false, 60 * SECOND)] {
-        let mut fixture = asking(2).await;
+        let mut fixture = tracking_activity(2).await;
         fixture.settings.track_activity = asked;
         let reader = fixture.read_all().await;
         reader.readiness(Instant::now()).unwrap();
@@ -296,22 +304,22 @@ async fn a_shard_that_turns_idle_is_news_once_and_only_where_it_is_asked_for() {
         }
         assert_eq!(reader.readiness(Instant::now()).unwrap(), Readiness::NoData);
         let woken = tokio::time::timeout(60 * SECOND, reader.changed()).await;
-        assert!(woken.is_err(), "empty pages that follow are no news");
+        assert!(woken.is_err(), "further empty pages are no change");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_idle_for_its_rows_are_taken_is_news() {
-    let fixture = asking(1).await;
+async fn a_shard_that_becomes_idle_by_a_batch_wakes_the_query() {
+    let fixture = tracking_activity(1).await;
     let reader = fixture.read_all().await;
     fixture.put("k 1").await;
     sleep(SECOND).await;
     assert_eq!(reader.readiness(Instant::now()).unwrap(), Readiness::Ready);
-    assert_eq!(reader.pass(), [Active]);
+    assert_eq!(reader.take_and_release(), [Active]);
     let woken = tokio::time::timeout(Duration::ZERO, reader.changed()).await;
     assert!(woken.is_ok());
     assert_eq!(reader.readiness(Instant::now()).unwrap(), Readiness::NoData);
-    assert_eq!(reader.pass(), [Idle]);
+    assert_eq!(reader.take_and_release(), [Idle]);
     let woken = tokio::time::timeout(SECOND, reader.changed()).await;
     assert!(woken.is_err());
 }

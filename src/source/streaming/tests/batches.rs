@@ -3,7 +3,7 @@ use md5::{Digest, Md5};
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_holds_what_has_come_and_the_next_one_goes_on_behind_it() {
+async fn a_batch_has_all_buffered_rows_and_the_next_one_continues() {
     let fixture = Fixture::with_shards(2).await;
     let words = ["apple 1", "pear 1", "plum 1", "apple 2"];
     for word in words {
@@ -29,7 +29,7 @@ async fn a_batch_holds_what_has_come_and_the_next_one_goes_on_behind_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_is_cut_at_the_row_cap_inside_an_aggregate_and_a_restart_goes_on_there() {
+async fn a_batch_is_cut_at_the_row_cap_inside_an_aggregate_and_a_restart_continues_there() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.max_records_per_shard = Some(3);
     let texts = numbers(7);
@@ -49,12 +49,12 @@ async fn a_batch_is_cut_at_the_row_cap_inside_an_aggregate_and_a_restart_goes_on
     );
     assert!(inside, "{ends:?}");
     drop(reader);
-    let reader = fixture.read(behind(ends)).await;
+    let reader = fixture.read(resume_at(ends)).await;
     assert_eq!(reader.rows(4).await, texts[3..]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bytes_of_a_batch_are_capped_over_all_shards() {
+async fn the_byte_cap_applies_to_all_shards_together() {
     let mut fixture = Fixture::with_shards(4).await;
     fixture.options.max_batch_bytes = 20_000;
     for number in 0..100 {
@@ -74,7 +74,7 @@ async fn the_bytes_of_a_batch_are_capped_over_all_shards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn full_buffers_stop_reading_until_a_batch_is_through() {
+async fn full_buffers_stop_reading_until_a_batch_is_released() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.buffer_max_bytes = 200_000;
     fixture.options.records_per_fetch = 10;
@@ -103,20 +103,20 @@ async fn full_buffers_stop_reading_until_a_batch_is_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_was_planned_before_is_read_again_from_the_service() {
+async fn a_batch_of_an_earlier_run_is_read_from_the_service() {
     let fixture = Fixture::with_shards(2).await;
     fixture.put("apple 1").await;
     let reader = fixture.read_all().await;
     let batch = reader.next().await;
     drop(reader);
-    let reader = fixture.read(behind(batch.ranges.ends())).await;
+    let reader = fixture.read(resume_at(batch.ranges.ends())).await;
     let again = reader.replay(&batch.ranges);
     assert_eq!(again.reads, batch.reads.reads);
     assert!(again.buffered.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_caps_one_batch_holds_all_up_to_the_tip_whatever_memory_there_is() {
+async fn without_caps_one_batch_has_all_rows_up_to_the_tip() {
     let mut fixture = Fixture::with_shards(2).await;
     fixture.options.buffer_max_bytes = 100_000;
     fixture.options.max_records_per_shard = Some(1);
@@ -137,11 +137,11 @@ async fn without_caps_one_batch_holds_all_up_to_the_tip_whatever_memory_there_is
     fixture.settings.caps = true;
     fixture.put("late 1").await;
     fixture.settings.until = None;
-    let reader = fixture.read(behind(batch.ranges.ends())).await;
+    let reader = fixture.read(resume_at(batch.ranges.ends())).await;
     assert_eq!(reader.next_rows().await, ["late 1"]);
 }
 
-/// An aggregate of a long key and no user record.
+/// An aggregated record with a long key and no user records.
 fn empty_aggregate() -> Bytes {
     let message = [b"\x0a\xe8\x07".as_slice(), &[b'k'; 1_000]].concat();
     let digest = Md5::digest(&message);
@@ -150,7 +150,7 @@ fn empty_aggregate() -> Bytes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_without_rows_do_not_fill_the_buffers_for_ever() {
+async fn records_without_rows_do_not_block_the_buffers() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.buffer_max_bytes = 100_000;
     fixture.options.records_per_fetch = 10;

@@ -1,11 +1,11 @@
-//! Shards where nothing ever came, beside one that is read for long.
+//! Empty shards next to one that is catching up for a long time.
 
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_shard_is_not_lost_because_another_one_was_catching_up() {
+async fn an_empty_shard_is_not_lost_while_another_one_catches_up() {
     let mut fixture = Fixture::with_shards(2).await;
     fixture.settings.created_at = UnixMillis(0);
     fixture.options.fail_on_data_loss = true;

@@ -1,15 +1,15 @@
-//! How far the readers say that they are behind.
+//! The lag that readers report.
 
 use super::*;
 use crate::kinesis::{FaultPlan, FaultRates};
 
 const FIVE_SECONDS: Duration = Duration::from_secs(5);
 
-/// The most a reader at the tip takes to notice what came.
+/// The longest a reader at the tip takes to notice a record.
 const A_POLL: Duration = Duration::from_millis(300);
 
-/// Puts a record to a reader at its tip, and waits for five seconds.
-async fn with_a_row_that_waits() -> (Fixture, StreamReader) {
+/// A reader at the tip with a row that has been pending for five seconds.
+async fn with_a_pending_row() -> (Fixture, StreamReader) {
     let fixture = Fixture::with_shards(1).await;
     let reader = fixture.read_all().await;
     sleep(Duration::from_secs(60)).await;
@@ -20,8 +20,8 @@ async fn with_a_row_that_waits() -> (Fixture, StreamReader) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_that_no_batch_has_taken_are_behind() {
-    let (_fixture, reader) = with_a_row_that_waits().await;
+async fn pending_rows_count_as_lag() {
+    let (_fixture, reader) = with_a_pending_row().await;
     let status = reader.status();
     let behind = status.max_behind_latest.unwrap();
     assert!(behind >= FIVE_SECONDS && behind < FIVE_SECONDS + A_POLL);
@@ -32,8 +32,8 @@ async fn rows_that_no_batch_has_taken_are_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shards_that_wait_for_their_parents_are_behind() {
-    let (fixture, reader) = with_a_row_that_waits().await;
+async fn shards_that_wait_for_their_parents_have_lag() {
+    let (fixture, reader) = with_a_pending_row().await;
     fixture.split_the_only_shard().await;
     fixture.put("k 2").await;
     sleep(FIVE_SECONDS).await;
@@ -46,7 +46,7 @@ async fn shards_that_wait_for_their_parents_are_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_cannot_be_read_falls_behind() {
+async fn the_lag_of_a_failing_shard_grows() {
     let fixture = Fixture::with_shards(1).await;
     let reader = fixture.read_all().await;
     sleep(Duration::from_secs(60)).await;
@@ -62,7 +62,7 @@ async fn a_shard_that_cannot_be_read_falls_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_catch_up_is_as_far_behind_as_the_rows_it_has_taken() {
+async fn the_lag_of_a_catch_up_is_the_age_of_the_taken_rows() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.records_per_fetch = 3;
     fixture.options.max_records_per_shard = Some(3);
@@ -75,7 +75,7 @@ async fn a_catch_up_is_as_far_behind_as_the_rows_it_has_taken() {
     for taken in 1..5 {
         assert_eq!(reader.next_rows().await.len(), 3);
         let behind = reader.status().max_behind_latest.unwrap();
-        // What comes next is that old.
+        // The next row is that old.
         let age = Duration::from_secs(60 * (60 - 3 * taken));
         assert!(
             behind.abs_diff(age) < Duration::from_secs(2),

@@ -1,29 +1,29 @@
-//! Streams with large records, on servers that say of no page that more follows it.
+//! Streams with large records, on servers that never report lag.
 
 use super::*;
 use crate::kinesis::RecordsPage;
-use crate::source::pages::altered::Altered;
+use crate::source::test_service::TestService;
 
 const MIB: usize = 1024 * 1024;
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_was_cut_by_its_size_is_not_the_frozen_tip() {
+async fn a_page_cut_off_by_its_size_is_not_the_frozen_tip() {
     for behind_latest in [None, Some(Duration::ZERO)] {
         let mut fixture = Fixture::with_shards(1).await;
-        fixture.take_large_records().await;
+        fixture.accept_large_records().await;
         for _ in 0..3 {
             fixture.put_bytes("k", vec![b'x'; 6 * MIB].into()).await;
         }
         fixture.settings.until = Some(fixture.now());
-        let page: fn(&mut RecordsPage) = match behind_latest {
+        let alter_page: fn(&mut RecordsPage) = match behind_latest {
             None => |page| page.behind_latest = None,
             Some(_) => |page| page.behind_latest = Some(Duration::ZERO),
         };
-        let service = Arc::new(Altered {
-            kinesis: Arc::clone(&fixture.kinesis),
-            page,
+        let service = Arc::new(TestService {
+            alter_page,
+            ..TestService::over(&fixture.kinesis)
         });
-        let reader = fixture.read_through(service, horizon()).await;
+        let reader = fixture.read_through(service, from_trim_horizon()).await;
         let mut rows = 0;
         while !reader.is_exhausted() {
             match reader.readiness(Instant::now()).unwrap() {

@@ -1,20 +1,20 @@
-//! Readers on a simulated stream, on paused time.
+//! Readers of a simulated stream, on paused time.
 
 mod activity;
 mod batches;
+mod changed_retention;
 mod clocks;
-mod crowded;
-mod ending;
-mod failing;
+mod expired_records;
+mod failures;
+mod frozen_tip;
 mod idle_siblings;
 mod lag;
 mod large;
-mod losing;
-mod overtaken;
+mod lost_shards;
 mod read_to;
 mod resharding;
-mod retention;
 mod scripted;
+mod slow_shards;
 mod waiting;
 
 use std::sync::Arc;
@@ -35,18 +35,18 @@ use crate::source::{InFlightLimits, PageSlice, StreamRetention};
 
 const START: UnixMillis = UnixMillis(1_700_000_000_250);
 
-/// A stream, and a query on it.
+/// A stream, and how it is read.
 struct Fixture {
     kinesis: Arc<InMemoryKinesis>,
     clock: Arc<TokioClock>,
     stream: StreamIdentity,
     options: SourceOptions,
     settings: StreamReaderSettings,
-    /// How long the stream kept records when it was described.
+    /// The retention of the stream when it was described.
     retention: Duration,
-    /// The largest record it took then.
+    /// The size of the largest record it accepted then.
     max_record_bytes: usize,
-    /// How many shards it had then.
+    /// The number of its shards then.
     shards: usize,
 }
 
@@ -86,7 +86,7 @@ impl Fixture {
         self.clock.now()
     }
 
-    /// Puts one record; the first word of the text is its key.
+    /// Puts a record; the first word of the text is its key.
     async fn put(&self, text: &str) {
         let key = text.split(' ').next().unwrap_or(text);
         self.put_bytes(key, Bytes::copy_from_slice(text.as_bytes()))
@@ -102,15 +102,15 @@ impl Fixture {
         self.kinesis.put_record(&self.stream, &entry).await.unwrap();
     }
 
-    /// Has the stream take records of up to 10 MiB.
-    async fn take_large_records(&mut self) {
+    /// Lets the stream accept records of up to 10 MiB.
+    async fn accept_large_records(&mut self) {
         let largest = crate::kinesis::limits::LARGEST_MAX_RECORD_BYTES;
         let larger = self.kinesis.update_max_record_size(&self.stream, largest);
         larger.await.unwrap();
         self.max_record_bytes = largest;
     }
 
-    /// Puts these texts as user records of one Kinesis record.
+    /// Puts one aggregated record with these texts.
     async fn put_aggregate(&self, texts: &[String]) {
         let mut builder = AggregateBuilder::new(1 << 20);
         for text in texts {
@@ -123,7 +123,7 @@ impl Fixture {
         self.put_bytes("k", builder.finish()).await;
     }
 
-    /// Splits shard 0, which has the whole hash space, into shards 1 and 2.
+    /// Splits shard 0, which has the whole hash range, into shards 1 and 2.
     async fn split_the_only_shard(&self) {
         let (parent, half) = (shard(0), HashKey(1 << 127));
         let split = self.kinesis.split_shard(&self.stream, &parent, half);
@@ -162,15 +162,15 @@ impl Fixture {
     }
 
     async fn read_all(&self) -> StreamReader {
-        self.read(horizon()).await
+        self.read(from_trim_horizon()).await
     }
 }
 
-fn horizon() -> StreamStart {
-    beginning_at(ShardPosition::TrimHorizon)
+fn from_trim_horizon() -> StreamStart {
+    initial_at(ShardPosition::TrimHorizon)
 }
 
-fn beginning_at(others: ShardPosition) -> StreamStart {
+fn initial_at(others: ShardPosition) -> StreamStart {
     StreamStart::Initial {
         start: InitialPositions {
             shards: Offsets::new(),
@@ -181,8 +181,8 @@ fn beginning_at(others: ShardPosition) -> StreamStart {
     }
 }
 
-/// Behind these positions; nobody knows what had arrived when they were reached.
-fn behind(offsets: Offsets) -> StreamStart {
+/// After these positions; it is not known what had arrived when they were reached.
+fn resume_at(offsets: Offsets) -> StreamStart {
     StreamStart::Resume {
         offsets,
         read_to: None,
@@ -199,7 +199,7 @@ fn numbers(count: usize) -> Vec<String> {
 }
 
 impl StreamReader {
-    /// The next batch once there is one; it is not through yet.
+    /// The next batch, when there is one; it is not released.
     async fn next(&self) -> StreamBatch {
         let fired = Instant::now();
         loop {
@@ -216,14 +216,14 @@ impl StreamReader {
         }
     }
 
-    /// The rows of the next batch, which is through then.
+    /// The rows of the next batch, which is released.
     async fn next_rows(&self) -> Vec<String> {
         let batch = self.next().await;
         self.release(&batch.ranges.ends());
         rows_of(&batch)
     }
 
-    /// Rows of as many batches as it takes to have `count` of them.
+    /// At least `count` rows, from as many batches as needed.
     async fn rows(&self, count: usize) -> Vec<String> {
         let mut rows = Vec::new();
         while rows.len() < count {
@@ -233,7 +233,7 @@ impl StreamReader {
     }
 }
 
-/// The rows in memory, shard by shard.
+/// The buffered rows, shard by shard.
 fn rows_of(batch: &StreamBatch) -> Vec<String> {
     let mut rows = Vec::new();
     for read in &batch.reads.reads {
@@ -254,8 +254,8 @@ fn rows_of_slice(slice: &PageSlice, rows: &mut Vec<String>) {
             _ => vec![text(data)],
         };
         for (sub, user) in (0..).zip(users) {
-            let place = crate::source::RowIndex { record, sub };
-            if place >= slice.first && place < slice.end {
+            let index = crate::source::RowIndex { record, sub };
+            if index >= slice.first && index < slice.end {
                 rows.push(user);
             }
         }

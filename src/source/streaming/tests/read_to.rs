@@ -1,11 +1,11 @@
-//! How far in time a batch says that all was read.
+//! The time up to which batches contain every record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::source::streaming::state::ReadProgress;
 
-/// Rows with the times they arrived at, and those that were taken.
+/// Rows with their arrival times, and those that were taken.
 #[derive(Default)]
 struct Told {
     arrived: BTreeMap<String, UnixMillis>,
@@ -20,7 +20,7 @@ impl Told {
         self.arrived.insert(text, fixture.now());
     }
 
-    /// Takes in a batch, which must hold all that had arrived by the time it names.
+    /// Takes in a batch, and checks that every record that had arrived by its `read_to` was taken.
     fn take(&mut self, batch: &StreamBatch) {
         self.taken.extend(rows_of(batch));
         let read_to = batch.ranges.read_to;
@@ -34,7 +34,7 @@ impl Told {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_arrived_by_the_time_a_batch_names_is_taken() {
+async fn every_record_that_arrived_by_read_to_is_taken() {
     for seed in 0..20 {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut fixture = Fixture::with_shards(1).await;
@@ -70,7 +70,7 @@ async fn all_that_arrived_by_the_time_a_batch_names_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_has_rows_left_holds_the_time_where_it_was() {
+async fn pending_rows_hold_read_to() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.max_records_per_shard = Some(1);
     let reader = fixture.read_all().await;
@@ -89,7 +89,7 @@ async fn a_shard_that_has_rows_left_holds_the_time_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_arrives_behind_a_frozen_tip_is_not_told_to_be_read() {
+async fn read_to_is_never_after_the_frozen_tip() {
     let mut fixture = Fixture::with_shards(2).await;
     let until = fixture.now();
     fixture.settings.until = Some(until);
@@ -107,20 +107,20 @@ async fn what_arrives_behind_a_frozen_tip_is_not_told_to_be_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_beginning_is_told_by_what_was_asked_for() {
+async fn the_initial_read_to_follows_from_the_requested_start() {
     let mut fixture = Fixture::with_shards(2).await;
     let day = Duration::from_secs(24 * 3_600);
-    // Before this there was nothing.
+    // No record is older.
     let made = START.minus(10 * day);
     fixture.settings.created_at = made;
     let told = async |from| fixture.read(from).await.take().ranges.read_to;
-    // What leaves next nobody asked for.
+    // Records that had expired were not requested.
     let edge = START.minus(day).plus(Duration::from_secs(60));
-    assert_eq!(told(horizon()).await, Some(edge));
-    let at = beginning_at(ShardPosition::AtTimestamp(START));
+    assert_eq!(told(from_trim_horizon()).await, Some(edge));
+    let at = initial_at(ShardPosition::AtTimestamp(START));
     assert_eq!(told(at).await, Some(START));
     let before = Some(made.minus(Duration::from_millis(1)));
-    assert_eq!(told(behind(Offsets::new())).await, before);
+    assert_eq!(told(resume_at(Offsets::new())).await, before);
     let named = StreamStart::Initial {
         start: InitialPositions {
             shards: Offsets::from([(shard(0), ShardPosition::TrimHorizon)]),
@@ -133,7 +133,7 @@ async fn a_beginning_is_told_by_what_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_ended_and_did_not_say_what_follows_holds_the_time() {
+async fn an_ended_shard_without_known_children_holds_read_to() {
     let fixture = Fixture::with_shards(1).await;
     let reader = fixture.read_all().await;
     sleep(Duration::from_secs(10)).await;
@@ -146,7 +146,7 @@ async fn a_shard_that_ended_and_did_not_say_what_follows_holds_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_shard_that_is_read_on_behind_a_frozen_tip_tells_nothing_of_the_others() {
+async fn a_closed_shard_read_past_the_frozen_tip_does_not_raise_read_to() {
     let mut fixture = Fixture::with_shards(2).await;
     let until = fixture.now();
     fixture.settings.until = Some(until);
@@ -165,7 +165,7 @@ async fn a_closed_shard_that_is_read_on_behind_a_frozen_tip_tells_nothing_of_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn full_pages_and_rows_that_are_left_move_the_time_during_a_catch_up() {
+async fn read_to_moves_during_a_catch_up_with_full_pages() {
     for split in [false, true] {
         let mut fixture = Fixture::with_shards(1).await;
         fixture.options.records_per_fetch = 3;
@@ -199,7 +199,7 @@ async fn full_pages_and_rows_that_are_left_move_the_time_during_a_catch_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn children_whose_parents_are_just_taken_hold_the_time_though_others_are_read() {
+async fn children_of_just_taken_parents_hold_read_to() {
     let fixture = Fixture::with_shards(2).await;
     let reader = fixture.read_all().await;
     let mut told = Told::default();
@@ -215,7 +215,7 @@ async fn children_whose_parents_are_just_taken_hold_the_time_though_others_are_r
         }
     }
     sleep(Duration::from_secs(5)).await;
-    // The rows of the parent; the other shard has been read to its tip.
+    // The rows of the parent, while the other shard has been read to its tip.
     told.take(&reader.take());
     assert!(told.taken.len() < told.arrived.len());
     sleep(Duration::from_secs(5)).await;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-/// The numbers of each key in the order of the rows, batch after batch.
+/// The numbers of each key, in the order of the rows.
 fn by_key(rows: &[String]) -> BTreeMap<&str, Vec<usize>> {
     let mut keys: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for row in rows {
@@ -12,7 +12,7 @@ fn by_key(rows: &[String]) -> BTreeMap<&str, Vec<usize>> {
     keys
 }
 
-/// Splits an open shard or merges two, as chance has it.
+/// Splits an open shard or merges two, at random.
 async fn reshard(fixture: &Fixture, random: &mut fastrand::Rng) {
     let mut backoff = Backoff::new(
         crate::model::RetryPolicy {
@@ -69,7 +69,7 @@ async fn rows_of_a_key_stay_in_order_over_splits_merges_and_restarts() {
             }
             if random.usize(..40) == 0 && !ends.is_empty() {
                 drop(reader);
-                reader = fixture.read(behind(ends.clone())).await;
+                reader = fixture.read(resume_at(ends.clone())).await;
             }
         }
         rows.extend(reader.rows(1_500 - rows.len()).await);
@@ -84,7 +84,7 @@ async fn rows_of_a_key_stay_in_order_over_splits_merges_and_restarts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_of_a_child_are_in_no_batch_with_rows_of_its_parents() {
+async fn a_batch_has_no_rows_of_both_a_child_and_its_parent() {
     let fixture = Fixture::with_shards(2).await;
     fixture.put("apple 1").await;
     fixture.put("pear 1").await;
@@ -104,7 +104,7 @@ async fn rows_of_a_child_are_in_no_batch_with_rows_of_its_parents() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_shard_alone_is_no_batch_and_is_in_the_next_one() {
+async fn the_end_of_a_shard_does_not_cause_a_batch_but_is_in_the_next_one() {
     let fixture = Fixture::with_shards(1).await;
     let reader = fixture.read_all().await;
     fixture.put("apple 1").await;

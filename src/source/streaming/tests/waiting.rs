@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_trickle_holds_no_batch_open_even_where_batches_wait() {
+async fn a_trickle_of_records_does_not_hold_a_batch_open() {
     let mut fixture = Fixture::with_shards(2).await;
     fixture.options.max_fetch_time_per_shard = Some(Duration::from_secs(30));
     let reader = fixture.read_all().await;
@@ -16,7 +16,7 @@ async fn a_trickle_holds_no_batch_open_even_where_batches_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_waits_for_a_shard_that_is_catching_up_only_where_it_is_told_to() {
+async fn a_batch_waits_for_a_catching_up_shard_only_with_max_fetch_time() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.records_per_fetch = 10;
     for text in numbers(100) {
@@ -24,7 +24,7 @@ async fn a_batch_waits_for_a_shard_that_is_catching_up_only_where_it_is_told_to(
     }
     let at_once = fixture.read_all().await;
     assert_eq!(at_once.next_rows().await.len(), 10);
-    // To the tip; up to the cap; while the time lasts.
+    // Until the tip, the cap, or the deadline.
     for (cap, seconds, expected) in [(None, 60, 100), (Some(35), 60, 35), (None, 1, 60)] {
         fixture.options.max_records_per_shard = cap;
         fixture.options.max_fetch_time_per_shard = Some(Duration::from_secs(seconds));
@@ -35,7 +35,7 @@ async fn a_batch_waits_for_a_shard_that_is_catching_up_only_where_it_is_told_to(
 }
 
 #[tokio::test(start_paused = true)]
-async fn full_buffers_are_not_waited_for() {
+async fn batches_do_not_wait_for_full_buffers() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.records_per_fetch = 10;
     fixture.options.buffer_max_bytes = 100_000;
@@ -71,7 +71,7 @@ async fn an_idle_hour_costs_one_request_per_shard_and_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_was_there_at_a_time_is_taken_once_every_shard_was_read_since() {
+async fn all_rows_before_a_time_are_taken_once_every_shard_was_read_since() {
     let fixture = Fixture::with_shards(4).await;
     let reader = fixture.read_all().await;
     sleep(Duration::from_secs(1)).await;
@@ -89,7 +89,7 @@ async fn all_that_was_there_at_a_time_is_taken_once_every_shard_was_read_since()
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_was_there_includes_what_lies_behind_a_reshard() {
+async fn all_rows_before_a_time_include_those_after_a_reshard() {
     let fixture = Fixture::with_shards(1).await;
     let reader = fixture.read_all().await;
     fixture.put("apple 1").await;

@@ -1,30 +1,30 @@
-//! Days of a stream at random, against the rule itself, which forgets nothing.
+//! Random histories of a stream, compared with a model that drops nothing.
 
 use super::*;
 
-/// A shard, with all that was ever seen of it.
+/// A shard, with the largest time that was seen in it.
 #[derive(Debug, Clone)]
 struct Shard {
     source: usize,
     parents: Vec<usize>,
     state: Activity,
-    /// Whether the query knows it.
+    /// Whether it is tracked.
     known: bool,
     seen: Option<i64>,
 }
 
-/// All shards there ever were; children come after their parents.
+/// All shards that ever existed; children follow their parents.
 #[derive(Debug, Default)]
-struct Day {
+struct History {
     shards: Vec<Shard>,
     watermark: Option<i64>,
 }
 
-fn name(place: usize) -> ShardId {
-    ShardId::new(format!("shardId-{place:012}"))
+fn name(index: usize) -> ShardId {
+    ShardId::new(format!("shardId-{index:012}"))
 }
 
-impl Day {
+impl History {
     fn add(&mut self, source: usize, parents: Vec<usize>, known: bool) {
         self.shards.push(Shard {
             source,
@@ -35,27 +35,29 @@ impl Day {
         });
     }
 
-    fn is_over(&self, place: usize) -> bool {
-        self.shards[place].state == Activity::Ended
+    fn has_ended(&self, index: usize) -> bool {
+        self.shards[index].state == Activity::Ended
     }
 
     /// Whether rows of it may be read.
-    fn is_read(&self, place: usize) -> bool {
-        let shard = &self.shards[place];
+    fn is_read(&self, index: usize) -> bool {
+        let shard = &self.shards[index];
         let parents = &shard.parents;
-        shard.known && !self.is_over(place) && parents.iter().all(|parent| self.is_over(*parent))
+        shard.known
+            && !self.has_ended(index)
+            && parents.iter().all(|parent| self.has_ended(*parent))
     }
 
-    /// Whether somebody was made of it.
-    fn is_closed(&self, place: usize) -> bool {
+    /// Whether it has children.
+    fn is_closed(&self, index: usize) -> bool {
         let mut shards = self.shards.iter();
-        shards.any(|shard| shard.parents.contains(&place))
+        shards.any(|shard| shard.parents.contains(&index))
     }
 
     /// Splits a shard, or merges two.
     fn reshard(&mut self, random: &mut fastrand::Rng) {
         let open: Vec<usize> = (0..self.shards.len())
-            .filter(|place| self.is_read(*place) && !self.is_closed(*place))
+            .filter(|index| self.is_read(*index) && !self.is_closed(*index))
             .collect();
         let Some(parent) = random.choice(&open).copied() else {
             return;
@@ -64,7 +66,7 @@ impl Day {
         let sibling = open
             .iter()
             .copied()
-            .find(|place| *place != parent && self.shards[*place].source == source);
+            .find(|index| *index != parent && self.shards[*index].source == source);
         let known = random.bool();
         match sibling.filter(|_| random.bool()) {
             Some(sibling) => self.add(source, vec![parent, sibling], known),
@@ -76,23 +78,23 @@ impl Day {
         }
     }
 
-    /// What happens between two batches.
+    /// Random events between two batches.
     fn pass(&mut self, random: &mut fastrand::Rng) {
         if random.u8(..5) == 0 && self.shards.len() < 40 {
             self.reshard(random);
         }
-        for place in 0..self.shards.len() {
+        for index in 0..self.shards.len() {
             // Siblings are listed together.
-            let sibling = place.checked_sub(1).map(|before| &self.shards[before]);
-            let parents = &self.shards[place].parents;
-            self.shards[place].known |= match sibling {
+            let sibling = index.checked_sub(1).map(|before| &self.shards[before]);
+            let parents = &self.shards[index].parents;
+            self.shards[index].known |= match sibling {
                 Some(sibling) if sibling.parents == *parents => sibling.known,
                 _ => random.bool(),
             };
-            if !self.is_read(place) {
+            if !self.is_read(index) {
                 continue;
             }
-            self.shards[place].state = if self.is_closed(place) && random.u8(..3) == 0 {
+            self.shards[index].state = if self.is_closed(index) && random.u8(..3) == 0 {
                 Activity::Ended
             } else if random.u8(..3) == 0 {
                 Activity::Idle
@@ -102,7 +104,7 @@ impl Day {
         }
     }
 
-    /// How far each shard is: no less than the least of the shards it was made from.
+    /// The time of each shard, inherited from its parents if it has none of its own.
     fn times(&self) -> Vec<Option<i64>> {
         let mut times: Vec<Option<i64>> = Vec::new();
         for shard in &self.shards {
@@ -112,26 +114,26 @@ impl Day {
         times
     }
 
-    /// The watermark by the rule.
+    /// The watermark by the model.
     fn expected(&mut self) -> Option<i64> {
         let times = self.times();
-        let counts = |place: &usize| {
+        let counts = |index: &usize| {
             let mut children = self.shards.iter().filter(|child| child.known);
-            let has_heir = children.any(|child| child.parents.contains(place));
-            match self.shards[*place].state {
-                _ if !self.shards[*place].known => false,
+            let has_heir = children.any(|child| child.parents.contains(index));
+            match self.shards[*index].state {
+                _ if !self.shards[*index].known => false,
                 Activity::Active => true,
                 Activity::Idle => false,
-                Activity::Ended => !has_heir && times[*place].is_some(),
+                Activity::Ended => !has_heir && times[*index].is_some(),
             }
         };
         let counting: Vec<usize> = (0..self.shards.len()).filter(counts).collect();
         let next = if counting.is_empty() {
             times.iter().flatten().max().copied()
-        } else if counting.iter().any(|place| times[*place].is_none()) {
+        } else if counting.iter().any(|index| times[*index].is_none()) {
             None
         } else {
-            counting.iter().filter_map(|place| times[*place]).min()
+            counting.iter().filter_map(|index| times[*index]).min()
         };
         self.watermark = self.watermark.max(next.map(|time| time - 10));
         self.watermark
@@ -141,8 +143,8 @@ impl Day {
         let of = |source: usize| {
             let shards = self.shards.iter().enumerate();
             let known = shards.filter(|(_, shard)| shard.known && shard.source == source);
-            let standing = |(place, shard): (usize, &Shard)| ShardActivity {
-                shard: name(place),
+            let standing = |(index, shard): (usize, &Shard)| ShardActivity {
+                shard: name(index),
                 parents: shard.parents.iter().map(|parent| name(*parent)).collect(),
                 activity: shard.state,
                 quiet: Duration::ZERO,
@@ -157,58 +159,58 @@ impl Day {
 }
 
 #[test]
-fn random_days_have_the_watermark_of_the_rule_and_it_never_goes_back() {
+fn random_histories_match_the_model_and_the_watermark_never_goes_back() {
     let (mut moved, mut reshards) = (0, 0);
     for seed in 0..500 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut day = Day::default();
+        let mut history = History::default();
         for source in [0, 0, 1] {
-            day.add(source, Vec::new(), true);
+            history.add(source, Vec::new(), true);
         }
         let mut watermarks = Watermarks::new(DELAY, &InputProgress::default(), 2);
         for batch in 0..60 {
-            day.pass(&mut random);
+            history.pass(&mut random);
             let before = watermarks.watermark;
-            let found = watermarks.advance(&day.coverage());
-            let expected = day.expected().map(UnixMillis);
-            assert_eq!(found, expected, "seed {seed}, batch {batch}, {day:#?}");
+            let found = watermarks.advance(&history.coverage());
+            let expected = history.expected().map(UnixMillis);
+            assert_eq!(found, expected, "seed {seed}, batch {batch}, {history:#?}");
             assert!(found >= before);
             moved += usize::from(found > before);
-            for place in 0..day.shards.len() {
-                let active = day.shards[place].state == Activity::Active;
-                if day.is_read(place) && active && random.bool() {
+            for index in 0..history.shards.len() {
+                let active = history.shards[index].state == Activity::Active;
+                if history.is_read(index) && active && random.bool() {
                     let time = batch * 10 + random.i64(0..100);
-                    let shard = &mut day.shards[place];
+                    let shard = &mut history.shards[index];
                     shard.seen = shard.seen.max(Some(time));
-                    watermarks.seen(shard.source, &name(place), UnixMillis(time));
+                    watermarks.seen(shard.source, &name(index), UnixMillis(time));
                 }
             }
             if random.u8(..4) == 0 {
                 watermarks = restarted(&watermarks);
             }
         }
-        reshards += day.shards.len() - 3;
+        reshards += history.shards.len() - 3;
         let kept: usize = watermarks.event_times().iter().map(BTreeMap::len).sum();
-        let over = (0..day.shards.len()).filter(|place| day.is_over(*place));
+        let over = (0..history.shards.len()).filter(|index| history.has_ended(*index));
         assert!(
-            kept <= day.shards.len() - over.count() + 6,
-            "{kept} {day:#?}"
+            kept <= history.shards.len() - over.count() + 6,
+            "{kept} {history:#?}"
         );
     }
     assert!(moved > 5_000 && reshards > 5_000, "{moved} {reshards}");
 }
 
 #[test]
-fn ten_thousand_shards_take_no_time() {
+fn ten_thousand_shards_are_combined_quickly() {
     let shards: Vec<ShardActivity> = (0..20_000)
-        .map(|place| ShardActivity {
-            shard: name(place),
-            parents: if place < 10_000 {
+        .map(|index| ShardActivity {
+            shard: name(index),
+            parents: if index < 10_000 {
                 Vec::new()
             } else {
-                vec![name(place - 10_000), name((place + 1) % 10_000)]
+                vec![name(index - 10_000), name((index + 1) % 10_000)]
             },
-            activity: if place < 10_000 {
+            activity: if index < 10_000 {
                 Activity::Ended
             } else {
                 Activity::Active
@@ -217,8 +219,8 @@ fn ten_thousand_shards_take_no_time() {
         })
         .collect();
     let mut watermarks = Watermarks::new(DELAY, &InputProgress::default(), 1);
-    for place in 0..10_000 {
-        watermarks.seen(0, &name(place), UnixMillis(50 + place as i64));
+    for index in 0..10_000 {
+        watermarks.seen(0, &name(index), UnixMillis(50 + index as i64));
     }
     let all = [Coverage {
         shards,

@@ -1,4 +1,4 @@
-//! Parts of a page.
+//! Rows of slices of a page.
 
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -7,11 +7,11 @@ use super::*;
 use crate::model::ShardPosition;
 use crate::source::rows::CountedPage;
 
-fn place(record: usize, sub: u64) -> RowIndex {
+fn index(record: usize, sub: u64) -> RowIndex {
     RowIndex { record, sub }
 }
 
-/// Rows of part of a page.
+/// The rows of a slice.
 fn rows_between(
     builder: &RowBuilder,
     page: &RecordsPage,
@@ -34,7 +34,7 @@ fn rows_of(builder: &RowBuilder, slice: PageSlice) -> Vec<String> {
     rows
 }
 
-/// A line per row, with all that is in it.
+/// One line per row, with all its columns.
 fn described(batch: &RecordBatch) -> Vec<String> {
     let columns: Vec<_> = (batch.columns().iter())
         .map(|column| ArrayFormatter::try_new(column, &FormatOptions::default()).unwrap())
@@ -46,35 +46,35 @@ fn described(batch: &RecordBatch) -> Vec<String> {
     (0..batch.num_rows()).map(row).collect()
 }
 
-/// Every place of a page between two rows.
-fn places(records: &[u64]) -> Vec<RowIndex> {
-    let of = |(record, rows): (usize, &u64)| (0..*rows).map(move |sub| place(record, sub));
+/// Every index of a page between two rows.
+fn indexes(records: &[u64]) -> Vec<RowIndex> {
+    let of = |(record, rows): (usize, &u64)| (0..*rows).map(move |sub| index(record, sub));
     let inner = records.iter().enumerate().flat_map(of);
     inner.chain([RowIndex::before(records.len())]).collect()
 }
 
 #[test]
-fn the_rows_of_any_two_places_are_those_between_them() {
+fn a_slice_has_exactly_the_rows_between_its_indexes() {
     let packed = |n: usize| aggregate(&vec![("k", Some(n as u128), b"user".as_slice()); n]);
     let (three, one, four) = (packed(3), packed(1), packed(4));
     let mixed: &[&[u8]] = &[b"a", &three, &one, b"b", b"c", &four];
     let plain: &[&[u8]] = &[b"a", b"b", b"c", b"d"];
     for (records, rows) in [(mixed, &[1, 3, 1, 1, 1, 4][..]), (plain, &[1, 1, 1, 1])] {
         let page = page(records);
-        let places = places(rows);
+        let indexes = indexes(rows);
         for filter in [HashFilter::PerRecord, HashFilter::Kcl, HashFilter::None] {
             let builder = builder(&all_columns(), filter, None);
-            let all = rows_between(&builder, &page, places[0], places[places.len() - 1]);
-            assert_eq!(all.len(), places.len() - 1);
-            for first in 0..places.len() {
-                for end in first..places.len() {
-                    let rows = rows_between(&builder, &page, places[first], places[end]);
+            let all = rows_between(&builder, &page, indexes[0], indexes[indexes.len() - 1]);
+            assert_eq!(all.len(), indexes.len() - 1);
+            for first in 0..indexes.len() {
+                for end in first..indexes.len() {
+                    let rows = rows_between(&builder, &page, indexes[first], indexes[end]);
                     assert_eq!(
                         rows,
                         all[first..end],
                         "{:?} {:?}",
-                        places[first],
-                        places[end]
+                        indexes[first],
+                        indexes[end]
                     );
                 }
             }
@@ -83,18 +83,18 @@ fn the_rows_of_any_two_places_are_those_between_them() {
 }
 
 #[test]
-fn an_end_behind_the_last_user_record_is_that_of_the_record() {
+fn an_end_after_the_last_user_record_is_the_end_of_the_record() {
     let packed = aggregate(&[("k", None, b"0"), ("k", None, b"1")]);
     let builder = builder(&[RowColumn::Data], HashFilter::None, None);
     let page = page(&[&packed, b"plain", b"next"]);
     let rows = |first, end| rows_between(&builder, &page, first, end);
-    assert_eq!(rows(place(0, 1), place(0, 9)), ["31"]);
-    assert_eq!(rows(place(0, 9), place(1, 9)), ["706c61696e"]);
-    assert_eq!(rows(place(1, 9), place(9, 0)), ["6e657874"]);
+    assert_eq!(rows(index(0, 1), index(0, 9)), ["31"]);
+    assert_eq!(rows(index(0, 9), index(1, 9)), ["706c61696e"]);
+    assert_eq!(rows(index(1, 9), index(9, 0)), ["6e657874"]);
 }
 
 #[test]
-fn the_hash_filter_looks_at_a_whole_aggregate_wherever_it_is_cut() {
+fn the_kcl_hash_filter_checks_the_whole_aggregate_of_a_slice() {
     let low = HashRange {
         start: HashKey(0),
         end: HashKey(99),
@@ -103,14 +103,14 @@ fn the_hash_filter_looks_at_a_whole_aggregate_wherever_it_is_cut() {
     let page = page(&[&packed]);
     let rows = |filter| {
         let builder = builder(&[RowColumn::Data], filter, Some(low));
-        rows_between(&builder, &page, place(0, 0), place(0, 1))
+        rows_between(&builder, &page, index(0, 0), index(0, 1))
     };
     assert_eq!(rows(HashFilter::PerRecord), ["696e"]);
     assert_eq!(rows(HashFilter::Kcl), Vec::<String>::new());
 }
 
 #[test]
-fn part_of_a_record_of_very_many_user_records_comes_in_batches_too() {
+fn a_slice_of_a_very_large_aggregate_is_split_into_batches() {
     let users = vec![("k", None, b"x".as_slice()); 150_000];
     let packed = aggregate(&users);
     let builder = builder(
@@ -118,7 +118,7 @@ fn part_of_a_record_of_very_many_user_records_comes_in_batches_too() {
         HashFilter::None,
         None,
     );
-    let slice = PageSlice::new(page(&[&packed]), place(0, 10), place(0, 140_000));
+    let slice = PageSlice::new(page(&[&packed]), index(0, 10), index(0, 140_000));
     let mut open = OpenPage::new(slice);
     let mut sizes = Vec::new();
     let mut next = 10;
@@ -140,7 +140,7 @@ fn part_of_a_record_of_very_many_user_records_comes_in_batches_too() {
 fn a_slice_of_plain_records_shares_the_memory_of_its_page() {
     let page = page(&[b"aaa", b"bbb", b"ccc"]);
     let data = page.data().value_data().as_ptr_range();
-    let slice = PageSlice::new(page, place(0, 1), place(2, 0));
+    let slice = PageSlice::new(page, index(0, 1), index(2, 0));
     assert_eq!((slice.records(), slice.size_bytes()), (0..2, 16));
     let builder = builder(&[RowColumn::Data], HashFilter::None, None);
     let batch = builder.next_batch(&mut OpenPage::new(slice), &mut Findings::default());
@@ -150,10 +150,9 @@ fn a_slice_of_plain_records_shares_the_memory_of_its_page() {
     assert!(data.contains(&column.value(0).as_ptr()));
 }
 
-/// The engine looks at all bytes an array holds when it casts it to text, not only at those of its
-/// rows.
+/// DataFusion checks all bytes of an array when it casts it to text, not only those of its rows.
 #[test]
-fn plain_rows_can_be_text_whatever_their_neighbours_are() {
+fn plain_rows_can_be_cast_to_text_next_to_invalid_utf8() {
     let packed = aggregate(&[("k", None, b"user".as_slice()); 3]);
     let page = page(&[b"\xff", b"a", b"bc", &packed, b"d"]);
     let builder = builder(&[RowColumn::Data], HashFilter::PerRecord, None);
@@ -162,7 +161,7 @@ fn plain_rows_can_be_text_whatever_their_neighbours_are() {
         ..CastOptions::default()
     };
     for (first, end, expected) in [(1, 3, &["a", "bc"][..]), (4, 5, &["d"]), (2, 3, &["bc"])] {
-        let slice = PageSlice::new(page.clone(), place(first, 0), place(end, 0));
+        let slice = PageSlice::new(page.clone(), index(first, 0), index(end, 0));
         let mut open = OpenPage::new(slice);
         let rows = builder.next_batch(&mut open, &mut Findings::default());
         let rows = rows.unwrap().unwrap();
@@ -173,7 +172,7 @@ fn plain_rows_can_be_text_whatever_their_neighbours_are() {
 }
 
 #[test]
-fn what_was_checked_when_it_was_counted_gives_the_same_rows() {
+fn checked_slices_have_the_same_rows() {
     let packed = aggregate(&[("k", None, b"a"), ("k", None, b"b")]);
     let mut spoilt = packed.clone();
     *spoilt.last_mut().unwrap() ^= 1;
@@ -183,7 +182,7 @@ fn what_was_checked_when_it_was_counted_gives_the_same_rows() {
         let page = page(records);
         let builder = builder(&all_columns(), HashFilter::None, None);
         let end = RowIndex::before(page.len());
-        let expected = rows_between(&builder, &page, place(0, 0), end);
+        let expected = rows_between(&builder, &page, index(0, 0), end);
         let counted = CountedPage::new(page, &ShardPosition::TrimHorizon, None).unwrap();
         let slice = counted.slice(0, counted.rows());
         assert_eq!(slice.checked, checked);

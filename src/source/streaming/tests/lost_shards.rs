@@ -1,10 +1,10 @@
-//! Shards that are gone before they are read to their end.
+//! Shards that expire before they are read to their end.
 
 use super::*;
 use crate::error::ErrorKind;
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_not_there_any_more_ends_with_the_next_batch_and_is_forgotten() {
+async fn an_expired_shard_ends_with_the_next_batch_and_is_dropped() {
     let fixture = Fixture::with_shards(1).await;
     let gone = ShardPosition::After {
         sequence: SequenceNumber::new("7").unwrap(),
@@ -12,13 +12,13 @@ async fn a_shard_that_is_not_there_any_more_ends_with_the_next_batch_and_is_forg
     };
     let offsets = Offsets::from([(shard(77), gone.clone())]);
     fixture.put("apple 1").await;
-    let reader = fixture.read(behind(offsets)).await;
+    let reader = fixture.read(resume_at(offsets)).await;
     let batch = reader.next().await;
     assert_eq!(rows_of(&batch), ["apple 1"]);
     assert_eq!(batch.ranges.ends()[&shard(77)], gone);
     reader.release(&batch.ranges.ends());
     sleep(Duration::from_secs(60)).await;
-    // It alone is no reason for a batch.
+    // Its end alone does not cause a batch.
     assert_eq!(reader.readiness(Instant::now()).unwrap(), Readiness::NoData);
     assert_eq!(reader.status().losses, 1);
     fixture.put("apple 2").await;
@@ -38,23 +38,23 @@ async fn a_shard_that_is_not_there_any_more_ends_with_the_next_batch_and_is_forg
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_gone_ends_the_query_where_the_options_have_it_so() {
+async fn an_expired_shard_ends_the_query_with_fail_on_data_loss() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.fail_on_data_loss = true;
     let offsets = Offsets::from([(shard(77), ShardPosition::TrimHorizon)]);
-    let reader = fixture.read(behind(offsets)).await;
+    let reader = fixture.read(resume_at(offsets)).await;
     sleep(Duration::from_secs(60)).await;
     let error = reader.readiness(Instant::now()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataLoss);
     let place = "stream 'words', shard 'shardId-000000000077', position TRIM_HORIZON: ";
     assert!(error.to_string().starts_with(place), "{error}");
-    // A batch that was about to be planned has nothing of it.
+    // The next batch does not contain its end.
     let ends = reader.take().ranges.ends();
     assert_eq!(ends[&shard(77)], ShardPosition::TrimHorizon);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_expires_before_it_is_read_gives_its_rows_and_sets_its_children_free() {
+async fn the_read_rows_of_an_expired_shard_are_taken_and_its_children_start() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.buffer_max_bytes = 100_000;
     fixture.options.records_per_fetch = 10;
@@ -77,13 +77,13 @@ async fn a_shard_that_expires_before_it_is_read_gives_its_rows_and_sets_its_chil
     let batch = reader.next().await;
     assert_eq!(rows_of(&batch), ["k late"]);
     assert_eq!(batch.ranges.ends()[&shard(0)], ShardPosition::ShardEnd);
-    // What its children held at first is gone as well, for all that is known.
+    // The first records of its children may have expired, too.
     sleep(Duration::from_secs(600)).await;
     assert_eq!(reader.status().losses, 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_of_one_batch_ends_though_a_shard_expires_while_it_is_read() {
+async fn a_run_of_one_batch_ends_although_a_shard_expires() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.records_per_fetch = 10;
     fixture.options.fetch_interval = Duration::from_secs(3 * 3_600);
@@ -106,11 +106,11 @@ async fn a_run_of_one_batch_ends_though_a_shard_expires_while_it_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_listed_late_gets_its_parents_and_its_hash_range() {
+async fn a_shard_that_is_listed_late_gets_its_parents_and_hash_range() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.describe_shard_interval = Duration::from_secs(3_600);
     let offsets = [0, 77].map(|n| (shard(n), ShardPosition::TrimHorizon));
-    let reader = fixture.read(behind(offsets.into())).await;
+    let reader = fixture.read(resume_at(offsets.into())).await;
     sleep(Duration::from_secs(10)).await;
     let asked = fixture.kinesis.calls(Operation::GetShardIterator);
     assert!(asked > 2);
@@ -133,7 +133,7 @@ async fn a_shard_that_is_listed_late_gets_its_parents_and_its_hash_range() {
     reader.shared.listed(&[parent, late]);
     let hash_range = reader.shared.with(|state| state.hash_range(&shard(77)));
     assert_eq!(hash_range, Some(crate::model::HashRange::ALL));
-    // It waits for its parent, and is not asked for meanwhile.
+    // It waits for its parent without requests.
     let asked = fixture.kinesis.calls(Operation::GetShardIterator);
     sleep(Duration::from_secs(100)).await;
     assert_eq!(fixture.kinesis.calls(Operation::GetShardIterator), asked);

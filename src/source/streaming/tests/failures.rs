@@ -1,77 +1,18 @@
-use async_trait::async_trait;
+//! Failed requests: which are retried, and which end the query.
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::kinesis::{
-    ApiError, ApiResult, FaultPlan, FaultRates, IteratorPosition, ListShardsFrom, PutOutcome,
-    RecordsPage, ShardIterator, ShardsPage, StreamSummary,
-};
-
-/// A service that throttles one shard for ever.
-#[derive(Debug)]
-struct OneThrottled {
-    kinesis: Arc<InMemoryKinesis>,
-    shard: ShardId,
-}
-
-#[async_trait]
-impl Kinesis for OneThrottled {
-    async fn describe_stream(&self, stream: &StreamIdentity) -> ApiResult<StreamSummary> {
-        self.kinesis.describe_stream(stream).await
-    }
-
-    async fn list_shards(&self, from: ListShardsFrom<'_>) -> ApiResult<ShardsPage> {
-        self.kinesis.list_shards(from).await
-    }
-
-    async fn get_shard_iterator(
-        &self,
-        stream: &StreamIdentity,
-        shard: &ShardId,
-        position: &IteratorPosition,
-    ) -> ApiResult<ShardIterator> {
-        if *shard == self.shard {
-            let code = "ProvisionedThroughputExceededException";
-            return Err(ApiError::from_code(Operation::GetShardIterator, code, ""));
-        }
-        self.kinesis
-            .get_shard_iterator(stream, shard, position)
-            .await
-    }
-
-    async fn get_records(
-        &self,
-        stream: &StreamIdentity,
-        iterator: &ShardIterator,
-        limit: usize,
-        columns: RecordColumns,
-    ) -> ApiResult<RecordsPage> {
-        self.kinesis
-            .get_records(stream, iterator, limit, columns)
-            .await
-    }
-
-    async fn put_records(
-        &self,
-        stream: &StreamIdentity,
-        entries: &[PutEntry],
-    ) -> ApiResult<Vec<PutOutcome>> {
-        self.kinesis.put_records(stream, entries).await
-    }
-
-    async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {
-        self.kinesis.create_stream(name, shard_count).await
-    }
-}
+use crate::kinesis::{ApiError, FaultPlan, FaultRates};
+use crate::source::test_service::TestService;
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_throttled_for_ever_holds_up_no_other() {
+async fn a_throttled_shard_does_not_delay_others() {
     let fixture = Fixture::with_shards(4).await;
-    let service = Arc::new(OneThrottled {
-        kinesis: Arc::clone(&fixture.kinesis),
-        shard: shard(0),
+    let service = Arc::new(TestService {
+        throttled: Some(shard(0)),
+        ..TestService::over(&fixture.kinesis)
     });
-    let reader = fixture.read_through(service, horizon()).await;
+    let reader = fixture.read_through(service, from_trim_horizon()).await;
     for number in 0..200 {
         fixture.put(&format!("{number} x")).await;
     }
@@ -85,15 +26,15 @@ async fn a_shard_that_is_throttled_for_ever_holds_up_no_other() {
         let rows = tokio::time::timeout(Duration::from_millis(250), reader.next_rows()).await;
         delivered += usize::from(rows.is_ok_and(|rows| rows == [text]));
     }
-    // A quarter of the keys is of the shard that is throttled.
+    // A quarter of the keys belongs to the throttled shard.
     assert!((30..50).contains(&delivered), "{delivered}");
     let throttled = reader.status().throttled_calls;
-    // Every 5 to 10 s.
+    // One every 5 to 10 s.
     assert!((360..=730).contains(&throttled), "{throttled}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_of_all_kinds_lose_and_repeat_no_row() {
+async fn faults_do_not_lose_or_repeat_rows() {
     let fixture = Fixture::with_shards(3).await;
     let rates = FaultRates {
         throttled: 0.1,
@@ -137,7 +78,7 @@ async fn failures_of_all_kinds_lose_and_repeat_no_row() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_iterator_that_expired_while_there_was_no_room_is_renewed() {
+async fn an_iterator_that_expires_while_buffers_are_full_is_renewed() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.buffer_max_bytes = 100_000;
     fixture.options.records_per_fetch = 10;
@@ -154,7 +95,7 @@ async fn an_iterator_that_expired_while_there_was_no_room_is_renewed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_for_good_ends_the_query_and_says_where() {
+async fn access_denied_ends_the_query_with_the_location() {
     let fixture = Fixture::with_shards(1).await;
     let reader = fixture.read_all().await;
     fixture.put("apple 1").await;
@@ -176,7 +117,7 @@ async fn a_refusal_for_good_ends_the_query_and_says_where() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_is_deleted_ends_the_query() {
+async fn a_deleted_stream_ends_the_query() {
     let fixture = Fixture::with_shards(2).await;
     let reader = fixture.read_all().await;
     sleep(Duration::from_secs(1)).await;
@@ -196,14 +137,14 @@ async fn a_stream_that_is_deleted_ends_the_query() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_merged_shard_waits_for_a_parent_nobody_has_named_yet() {
+async fn a_merged_shard_waits_for_a_parent_that_is_not_listed_yet() {
     let mut fixture = Fixture::with_shards(2).await;
     fixture.options.describe_shard_interval = Duration::from_secs(5);
-    let service = Arc::new(OneThrottled {
-        kinesis: Arc::clone(&fixture.kinesis),
-        shard: shard(1),
+    let service = Arc::new(TestService {
+        throttled: Some(shard(1)),
+        ..TestService::over(&fixture.kinesis)
     });
-    let reader = fixture.read_through(service, horizon()).await;
+    let reader = fixture.read_through(service, from_trim_horizon()).await;
     let (kinesis, stream) = (&fixture.kinesis, &fixture.stream);
     let at = HashKey(3 << 126);
     kinesis.split_shard(stream, &shard(1), at).await.unwrap();
@@ -213,7 +154,7 @@ async fn a_merged_shard_waits_for_a_parent_nobody_has_named_yet() {
         fixture.put(&format!("{text} x")).await;
     }
     sleep(Duration::from_secs(60)).await;
-    // Shards 2 and 4 come after shard 1, which is throttled.
+    // Shards 2 and 4 descend from shard 1, which is throttled.
     assert_eq!(reader.readiness(Instant::now()).unwrap(), Readiness::NoData);
     let tracked = reader.take().ranges.shards;
     assert_eq!(tracked.keys().count(), 5);

@@ -1,4 +1,4 @@
-//! Streams whose retention changes while they are read, or between two starts.
+//! Streams whose retention changes while they are read, or between runs.
 
 use super::*;
 use crate::error::ErrorKind;
@@ -12,7 +12,7 @@ const WEEK: Duration = Duration::from_secs(168 * 3_600);
 
 const MODES: [TrimmedPosition; 2] = [TrimmedPosition::Resumes, TrimmedPosition::Pinned];
 
-/// A stream that keeps records for a week, and a query that reads one record of it an hour.
+/// A stream with a retention of one week, read at one record per hour.
 async fn slow_reader_of_a_week(mode: TrimmedPosition) -> Fixture {
     let options = InMemoryOptions {
         trimmed_positions: mode,
@@ -41,7 +41,7 @@ impl Fixture {
     }
 }
 
-/// Puts one record every `every`.
+/// Puts records at this interval.
 async fn put_each(fixture: &Fixture, every: Duration, count: usize) -> Vec<String> {
     let texts = numbers(count);
     for text in &texts {
@@ -52,7 +52,7 @@ async fn put_each(fixture: &Fixture, every: Duration, count: usize) -> Vec<Strin
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retention_that_is_shortened_behind_a_slow_query_is_a_loss() {
+async fn shortening_the_retention_behind_a_slow_query_is_a_loss() {
     for mode in MODES {
         for fails in [false, true] {
             let mut fixture = slow_reader_of_a_week(mode).await;
@@ -70,7 +70,7 @@ async fn a_retention_that_is_shortened_behind_a_slow_query_is_a_loss() {
                 };
                 assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");
                 assert!(error.to_string().contains("stream is 24 hours"), "{error}");
-                assert_eq!(reader.take().rows, 0, "nothing behind the gap is read");
+                assert_eq!(reader.take().rows, 0, "nothing after the gap is read");
                 continue;
             }
             let next = reader.next_rows().await;
@@ -81,7 +81,7 @@ async fn a_retention_that_is_shortened_behind_a_slow_query_is_a_loss() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_a_shorter_retention_has_left_of_a_quiet_shard_is_nothing_and_a_loss() {
+async fn a_quiet_shard_emptied_by_a_shorter_retention_is_a_loss() {
     for mode in MODES {
         let mut fixture = slow_reader_of_a_week(mode).await;
         fixture.options.fetch_interval = 40 * HOUR;
@@ -89,8 +89,8 @@ async fn all_that_a_shorter_retention_has_left_of_a_quiet_shard_is_nothing_and_a
         let reader = fixture.read_all().await;
         assert_eq!(reader.next_rows().await, texts[..1]);
         fixture.shorten(DAY).await;
-        // All other records have gone when the next page comes. It takes some pages to be sure; and a
-        // query that looks so seldom may miss more each time.
+        // All other records have expired when the next page comes. It takes several pages to be certain, and a
+        // query that polls this rarely may lose more each time.
         sleep(40 * HOUR * 30).await;
         assert_eq!(reader.take().rows, 0);
         assert!(reader.status().losses >= 1, "{mode:?}");
@@ -98,13 +98,13 @@ async fn all_that_a_shorter_retention_has_left_of_a_quiet_shard_is_nothing_and_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_query_on_a_long_retention_loses_nothing_and_asks_seldom_for_it() {
+async fn a_slow_query_with_a_long_retention_loses_nothing_and_rarely_checks_it() {
     for mode in MODES {
         let mut fixture = slow_reader_of_a_week(mode).await;
         fixture.options.fail_on_data_loss = true;
         fixture.options.records_per_fetch = 7;
         fixture.options.fetch_interval = Duration::from_millis(200);
-        // A dense part, a gap of more than a day, and another dense part.
+        // Many records, none for more than a day, and many records again.
         let mut texts = put_each(&fixture, Duration::from_secs(60), 600).await;
         sleep(30 * HOUR).await;
         texts.extend(put_each(&fixture, Duration::from_secs(60), 600).await);
@@ -125,7 +125,7 @@ async fn a_slow_query_on_a_long_retention_loses_nothing_and_asks_seldom_for_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_longer_retention_does_not_hide_what_the_shorter_one_took() {
+async fn a_longer_retention_does_not_hide_records_expired_under_a_shorter_one() {
     for (noted, losses) in [(Some(DAY), 1), (None, 0), (Some(WEEK), 0)] {
         let mut fixture = Fixture::with_shards(1).await;
         fixture.settings.created_at = UnixMillis(0);
@@ -153,7 +153,7 @@ async fn a_longer_retention_does_not_hide_what_the_shorter_one_took() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_was_there_when_the_query_was_made_is_a_loss_under_a_shorter_retention() {
+async fn a_start_within_the_original_retention_is_a_loss_under_a_shorter_one() {
     for (noted, losses) in [(Some(WEEK), 1), (Some(DAY), 0), (None, 0)] {
         let mut fixture = slow_reader_of_a_week(TrimmedPosition::Resumes).await;
         put_each(&fixture, HOUR, 60).await;
@@ -175,7 +175,7 @@ async fn a_start_that_was_there_when_the_query_was_made_is_a_loss_under_a_shorte
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_that_runs_learns_of_a_longer_retention() {
+async fn a_running_query_notices_a_longer_retention() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.fetch_interval = Duration::from_secs(60);
     let reader = fixture.read_all().await;
@@ -190,7 +190,7 @@ async fn a_query_that_runs_learns_of_a_longer_retention() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_to_learn_the_retention_holds_up_its_shard_and_decides_nothing() {
+async fn a_failed_retention_check_delays_its_shard_and_decides_nothing() {
     let fixture = slow_reader_of_a_week(TrimmedPosition::Resumes).await;
     let texts = put_each(&fixture, HOUR, 60).await;
     let reader = fixture.read_all().await;

@@ -1,4 +1,4 @@
-//! Readers that retention overtakes.
+//! Records that expire before they are read.
 
 use super::*;
 use crate::error::{Error, ErrorKind};
@@ -6,12 +6,12 @@ use crate::kinesis::TrimmedPosition;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// How long the simulator keeps records.
+/// The retention of the simulator.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 const MODES: [TrimmedPosition; 2] = [TrimmedPosition::Resumes, TrimmedPosition::Pinned];
 
-/// A stream where trimmed positions behave in this way. It was there long before the test.
+/// An old stream whose expired positions behave in this way.
 async fn fixture(mode: TrimmedPosition) -> Fixture {
     let options = InMemoryOptions {
         trimmed_positions: mode,
@@ -24,7 +24,7 @@ async fn fixture(mode: TrimmedPosition) -> Fixture {
     fixture
 }
 
-fn behind_at(offsets: Offsets, read_to: UnixMillis) -> StreamStart {
+fn resume_at_time(offsets: Offsets, read_to: UnixMillis) -> StreamStart {
     StreamStart::Resume {
         offsets,
         read_to: Some(read_to),
@@ -32,14 +32,14 @@ fn behind_at(offsets: Offsets, read_to: UnixMillis) -> StreamStart {
     }
 }
 
-/// Reads all there is, and gives where that ended.
+/// Reads all rows, and returns the end.
 async fn read_once(fixture: &Fixture, rows: usize) -> Offsets {
     let reader = fixture.read_all().await;
     assert_eq!(reader.rows(rows).await.len(), rows);
     reader.take().ranges.ends()
 }
 
-/// Why the query ends.
+/// The error that ends the query.
 async fn failure(reader: &StreamReader) -> Error {
     loop {
         if let Err(error) = reader.readiness(Instant::now()) {
@@ -50,7 +50,7 @@ async fn failure(reader: &StreamReader) -> Error {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_retention_took_while_nobody_read_is_counted_and_reading_goes_on() {
+async fn records_that_expired_between_runs_are_counted_as_a_loss() {
     for mode in MODES {
         let fixture = fixture(mode).await;
         fixture.put("k 1").await;
@@ -59,7 +59,7 @@ async fn what_retention_took_while_nobody_read_is_counted_and_reading_goes_on() 
         fixture.put("k 2").await;
         sleep(DAY + HOUR).await;
         fixture.put("k 3").await;
-        let reader = fixture.read(behind_at(ends, read_to)).await;
+        let reader = fixture.read(resume_at_time(ends, read_to)).await;
         assert_eq!(reader.next_rows().await, ["k 3"], "{mode:?}");
         assert_eq!(reader.status().losses, 1, "{mode:?}");
         fixture.put("k 4").await;
@@ -69,7 +69,7 @@ async fn what_retention_took_while_nobody_read_is_counted_and_reading_goes_on() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_retention_took_ends_the_query_where_the_options_have_it_so() {
+async fn expired_records_end_the_query_with_fail_on_data_loss() {
     for mode in MODES {
         let mut fixture = fixture(mode).await;
         fixture.options.fail_on_data_loss = true;
@@ -78,7 +78,7 @@ async fn what_retention_took_ends_the_query_where_the_options_have_it_so() {
         sleep(DAY + HOUR).await;
         let arrived = fixture.now();
         fixture.put("k 3").await;
-        let reader = fixture.read(behind_at(ends.clone(), read_to)).await;
+        let reader = fixture.read(resume_at_time(ends.clone(), read_to)).await;
         let error = failure(&reader).await;
         assert_eq!(error.kind(), ErrorKind::DataLoss);
         let message = error.to_string();
@@ -97,16 +97,16 @@ async fn what_retention_took_ends_the_query_where_the_options_have_it_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_is_still_there_proves_that_nothing_is_gone() {
+async fn a_record_that_has_not_expired_proves_that_nothing_is_lost() {
     for mode in MODES {
         let fixture = fixture(mode).await;
         fixture.put("k 1").await;
         let ends = read_once(&fixture, 1).await;
         fixture.put("k 2").await;
-        // When that was is not known; or a clock says that it was long ago.
+        // The time is not known, or it was long ago by a wrong clock.
         for from in [
-            behind(ends.clone()),
-            behind_at(ends, UnixMillis(START.0 - 1_000 * 3_600_000)),
+            resume_at(ends.clone()),
+            resume_at_time(ends, UnixMillis(START.0 - 1_000 * 3_600_000)),
         ] {
             let reader = fixture.read(from).await;
             assert_eq!(reader.next_rows().await, ["k 2"]);
@@ -117,7 +117,7 @@ async fn a_record_that_is_still_there_proves_that_nothing_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_shard_whose_last_record_is_gone_by_right_has_lost_nothing() {
+async fn an_idle_shard_whose_last_record_expired_has_lost_nothing() {
     for mode in MODES {
         let mut fixture = fixture(mode).await;
         fixture.options.fail_on_data_loss = true;
@@ -128,7 +128,7 @@ async fn an_idle_shard_whose_last_record_is_gone_by_right_has_lost_nothing() {
         let (ends, read_to) = (reader.take().ranges.ends(), fixture.now());
         drop(reader);
         sleep(DAY - HOUR).await;
-        let reader = fixture.read(behind_at(ends, read_to)).await;
+        let reader = fixture.read(resume_at_time(ends, read_to)).await;
         sleep(HOUR).await;
         fixture.put("k 2").await;
         assert_eq!(reader.next_rows().await, ["k 2"], "{mode:?}");
@@ -137,14 +137,14 @@ async fn an_idle_shard_whose_last_record_is_gone_by_right_has_lost_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_is_empty_now_has_lost_what_it_held_only_where_it_was_not_read() {
+async fn an_empty_shard_has_lost_records_only_if_they_were_unread() {
     for mode in MODES {
         let fixture = fixture(mode).await;
         fixture.put("k 1").await;
         let (ends, read_to) = (read_once(&fixture, 1).await, fixture.now());
         for (hours, losses) in [(12, 0), (11, 0), (2, 1)] {
             sleep(HOUR * hours).await;
-            let reader = fixture.read(behind_at(ends.clone(), read_to)).await;
+            let reader = fixture.read(resume_at_time(ends.clone(), read_to)).await;
             sleep(Duration::from_secs(120)).await;
             assert_eq!(reader.status().losses, losses, "{mode:?} {hours}");
         }
@@ -152,7 +152,7 @@ async fn a_shard_that_is_empty_now_has_lost_what_it_held_only_where_it_was_not_r
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_that_is_slower_than_retention_tells_it_each_time() {
+async fn a_query_slower_than_retention_reports_each_loss() {
     for mode in MODES {
         let mut fixture = fixture(mode).await;
         fixture.options.records_per_fetch = 1;
@@ -166,7 +166,7 @@ async fn a_query_that_is_slower_than_retention_tells_it_each_time() {
         while let Ok(more) = tokio::time::timeout(20 * DAY, reader.next_rows()).await {
             rows.extend(more);
         }
-        // A record every ten hours of one every hour.
+        // It reads one record every ten hours, and one arrives every hour.
         let losses = reader.status().losses;
         assert!((1..20).contains(&rows.len()), "{rows:?}");
         assert!(
@@ -180,13 +180,13 @@ async fn a_query_that_is_slower_than_retention_tells_it_each_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_query_that_stays_ahead_of_retention_loses_nothing_and_repeats_nothing() {
+async fn a_slow_query_ahead_of_retention_loses_and_repeats_nothing() {
     for mode in MODES {
         let mut fixture = fixture(mode).await;
         fixture.options.fail_on_data_loss = true;
         fixture.options.records_per_fetch = 2;
         fixture.options.fetch_interval = Duration::from_secs(1);
-        // Nearer to the horizon than a minute, all of them.
+        // All of them are within a minute of the horizon.
         let texts = numbers(20);
         for text in &texts {
             fixture.put(text).await;
@@ -202,12 +202,12 @@ async fn a_slow_query_that_stays_ahead_of_retention_loses_nothing_and_repeats_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_at_a_time_that_was_there_when_it_was_asked_for_can_be_lost() {
+async fn a_start_time_within_retention_when_requested_can_be_lost() {
     for (age, losses) in [(1, 1), (23, 1), (24, 0), (30, 0)] {
         let fixture = fixture(TrimmedPosition::Resumes).await;
         fixture.put("k 1").await;
         let time = UnixMillis(START.0 - age * 3_600_000);
-        let from = beginning_at(ShardPosition::AtTimestamp(time));
+        let from = initial_at(ShardPosition::AtTimestamp(time));
         sleep(DAY + HOUR).await;
         fixture.put("k 2").await;
         let reader = fixture.read(from).await;
@@ -217,7 +217,7 @@ async fn a_start_at_a_time_that_was_there_when_it_was_asked_for_can_be_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_oldest_record_is_what_it_is_for_who_asks_for_it_and_not_for_the_log() {
+async fn trim_horizon_loses_nothing_when_requested_but_may_when_resumed() {
     let mut fixture = fixture(TrimmedPosition::Resumes).await;
     fixture.put("k 1").await;
     sleep(DAY + HOUR).await;
@@ -226,18 +226,18 @@ async fn the_oldest_record_is_what_it_is_for_who_asks_for_it_and_not_for_the_log
     assert_eq!(reader.next_rows().await, ["k 2"]);
     assert_eq!(reader.status().losses, 0);
     let never_read = || Offsets::from([(shard(0), ShardPosition::TrimHorizon)]);
-    let reader = fixture.read(behind(never_read())).await;
+    let reader = fixture.read(resume_at(never_read())).await;
     assert_eq!(reader.next_rows().await, ["k 2"]);
     assert_eq!(reader.status().losses, 1);
-    // A stream that is younger than that has lost nothing yet.
+    // A stream younger than its retention has lost nothing.
     fixture.settings.created_at = UnixMillis(fixture.now().0 - 3_600_000);
-    let reader = fixture.read(behind(never_read())).await;
+    let reader = fixture.read(resume_at(never_read())).await;
     assert_eq!(reader.next_rows().await, ["k 2"]);
     assert_eq!(reader.status().losses, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_has_lost_what_it_held_once_its_parent_is_not_listed_any_more() {
+async fn a_child_has_lost_records_once_its_parent_is_no_longer_listed() {
     for (down, losses) in [(23 * HOUR, 0), (DAY + HOUR, 3)] {
         let fixture = fixture(TrimmedPosition::Resumes).await;
         fixture.put("k 1").await;
@@ -246,17 +246,17 @@ async fn a_child_has_lost_what_it_held_once_its_parent_is_not_listed_any_more() 
         fixture.put("k 2").await;
         sleep(down).await;
         fixture.put("k 3").await;
-        let reader = fixture.read(behind_at(ends, read_to)).await;
+        let reader = fixture.read(resume_at_time(ends, read_to)).await;
         let rows = reader.rows(if losses == 0 { 2 } else { 1 }).await;
         assert_eq!(rows.last().unwrap(), "k 3");
         sleep(HOUR).await;
-        // The parent, and both children, of which the next listing tells.
+        // The parent, and both children that the next listing finds.
         assert_eq!(reader.status().losses, losses);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_waits_long_for_its_parents_has_lost_nothing_while_they_are_listed() {
+async fn a_child_has_lost_nothing_while_its_parents_are_listed() {
     let mut fixture = fixture(TrimmedPosition::Resumes).await;
     fixture.options.fail_on_data_loss = true;
     fixture.options.records_per_fetch = 10;
@@ -272,7 +272,7 @@ async fn a_child_that_waits_long_for_its_parents_has_lost_nothing_while_they_are
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_whose_turn_comes_when_retention_is_past_its_first_record_has_lost_it() {
+async fn a_child_that_starts_after_its_first_record_expired_has_lost_it() {
     for (seconds, losses) in [(10, 0), (60, 2)] {
         let mut fixture = fixture(TrimmedPosition::Resumes).await;
         fixture.options.fail_on_data_loss = losses == 0;
@@ -283,8 +283,8 @@ async fn a_child_whose_turn_comes_when_retention_is_past_its_first_record_has_lo
         fixture.split_the_only_shard().await;
         fixture.put("k 2").await;
         sleep(DAY - Duration::from_secs(30)).await;
-        let reader = fixture.read(behind_at(ends, read_to)).await;
-        // The parent is listed by now, and not any more when its children begin.
+        let reader = fixture.read(resume_at_time(ends, read_to)).await;
+        // The parent is listed now, but no longer when its children start.
         sleep(Duration::from_secs(seconds)).await;
         assert_eq!(reader.rows(1).await, ["k parent"]);
         fixture.put("k 3").await;
@@ -299,9 +299,9 @@ async fn a_child_whose_turn_comes_when_retention_is_past_its_first_record_has_lo
     }
 }
 
-/// What was read of their parents says how young they are.
+/// The read history of the parents shows that the children are new.
 #[tokio::test(start_paused = true)]
-async fn the_children_of_a_shard_that_is_read_at_its_tip_wait_for_no_listing() {
+async fn children_of_a_shard_read_to_its_tip_need_no_listing() {
     let fixture = fixture(TrimmedPosition::Resumes).await;
     let reader = fixture.read_all().await;
     sleep(2 * DAY).await;
@@ -315,14 +315,14 @@ async fn the_children_of_a_shard_that_is_read_at_its_tip_wait_for_no_listing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_to_a_frozen_tip_tells_of_a_loss_before_it_ends() {
+async fn a_run_to_a_frozen_tip_reports_losses() {
     for mode in MODES {
         let mut fixture = fixture(mode).await;
         fixture.put("k 1").await;
         let (ends, read_to) = (read_once(&fixture, 1).await, fixture.now());
         sleep(DAY + HOUR).await;
         fixture.settings.until = Some(fixture.now());
-        let reader = fixture.read(behind_at(ends, read_to)).await;
+        let reader = fixture.read(resume_at_time(ends, read_to)).await;
         while !reader.is_exhausted() {
             assert_eq!(reader.readiness(Instant::now()).unwrap(), Readiness::NoData);
             tokio::time::timeout(HOUR, reader.changed()).await.unwrap();
@@ -331,8 +331,8 @@ async fn a_run_to_a_frozen_tip_tells_of_a_loss_before_it_ends() {
     }
 }
 
-/// Deletes the stream, and makes it anew with this many shards.
-async fn make_anew(fixture: &Fixture, shards: u32) {
+/// Deletes the stream, and creates it again with this many shards.
+async fn recreate(fixture: &Fixture, shards: u32) {
     let (kinesis, stream) = (&fixture.kinesis, &fixture.stream);
     kinesis.delete_stream(stream).await.unwrap();
     sleep(Duration::from_millis(1_500)).await;
@@ -341,10 +341,10 @@ async fn make_anew(fixture: &Fixture, shards: u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_is_made_anew_ends_the_readers_whatever_the_options_say() {
+async fn a_recreated_stream_ends_the_readers_whatever_the_options() {
     for put in [0, 1] {
         let mut fixture = Fixture::with_shards(1).await;
-        // It is not seen that there is no stream in between.
+        // The readers do not notice the time without a stream.
         fixture.options.describe_shard_interval = Duration::from_secs(2);
         for text in numbers(put) {
             fixture.put(&text).await;
@@ -354,7 +354,7 @@ async fn a_stream_that_is_made_anew_ends_the_readers_whatever_the_options_say() 
             reader.rows(put).await;
         }
         sleep(Duration::from_millis(100)).await;
-        make_anew(&fixture, 1).await;
+        recreate(&fixture, 1).await;
         fixture.put("k new").await;
         let error = failure(&reader).await;
         assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");
@@ -363,20 +363,20 @@ async fn a_stream_that_is_made_anew_ends_the_readers_whatever_the_options_say() 
             "{error}"
         );
         assert!(reader.is_stream_recreated());
-        // Nothing of the other stream was read.
+        // Nothing of the new stream was read.
         assert_eq!(reader.take().rows, 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_number_the_service_refuses_for_good_ends_the_query_with_its_reason() {
+async fn a_permanently_rejected_sequence_number_ends_the_query_with_the_reason() {
     let fixture = Fixture::with_shards(1).await;
     let foreign = ShardPosition::After {
         sequence: SequenceNumber::new("7").unwrap(),
         sub_sequence: None,
     };
     let offsets = Offsets::from([(shard(0), foreign)]);
-    let reader = fixture.read(behind(offsets)).await;
+    let reader = fixture.read(resume_at(offsets)).await;
     let listings = fixture.kinesis.calls(Operation::ListShards);
     let error = failure(&reader).await;
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");

@@ -1,9 +1,11 @@
+//! Runs that end at a frozen tip.
+
 use super::*;
 use crate::kinesis::RecordsPageBuilder;
 use crate::source::rows::CountedPage;
 use crate::source::streaming::state::{AfterPage, PageArrival};
 
-/// All rows of a run up to the frozen tip, and where it ended.
+/// All rows of a run up to the frozen tip, and its end.
 async fn run(fixture: &Fixture, from: StreamStart) -> (Vec<String>, Offsets) {
     let reader = fixture.read(from).await;
     let mut rows = Vec::new();
@@ -24,7 +26,7 @@ async fn run(fixture: &Fixture, from: StreamStart) -> (Vec<String>, Offsets) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_ends_with_what_was_there_whatever_is_written_meanwhile_and_the_next_goes_on() {
+async fn a_run_ends_at_the_tip_despite_new_records_and_the_next_one_continues() {
     let mut fixture = Fixture::with_shards(2).await;
     fixture.options.records_per_fetch = 7;
     let mut written = Vec::new();
@@ -44,7 +46,7 @@ async fn a_run_ends_with_what_was_there_whatever_is_written_meanwhile_and_the_ne
     };
     let (mut rows, ends) = tokio::select! {
         biased;
-        done = run(&fixture, horizon()) => done,
+        done = run(&fixture, from_trim_horizon()) => done,
         () = busy => unreachable!("the writer never ends"),
     };
     rows.sort();
@@ -52,7 +54,7 @@ async fn a_run_ends_with_what_was_there_whatever_is_written_meanwhile_and_the_ne
     assert_eq!(rows, written);
     sleep(Duration::from_millis(1)).await;
     fixture.settings.until = Some(fixture.now());
-    let (rows, _) = run(&fixture, behind(ends)).await;
+    let (rows, _) = run(&fixture, resume_at(ends)).await;
     let late = rows.iter().filter(|row| row.ends_with("late")).count();
     assert!(late == rows.len() && late > 10);
     let mut unique = rows.clone();
@@ -62,20 +64,20 @@ async fn a_run_ends_with_what_was_there_whatever_is_written_meanwhile_and_the_ne
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_stream_is_exhausted_at_once() {
+async fn an_empty_stream_is_exhausted() {
     let mut fixture = Fixture::with_shards(2).await;
     fixture.settings.until = Some(fixture.now());
-    let (rows, ends) = run(&fixture, horizon()).await;
+    let (rows, ends) = run(&fixture, from_trim_horizon()).await;
     assert!(rows.is_empty());
     assert_eq!(ends[&shard(0)], ShardPosition::TrimHorizon);
     let later = ShardPosition::AtTimestamp(fixture.now().plus(Duration::from_secs(9)));
-    let (rows, ends) = run(&fixture, beginning_at(later.clone())).await;
+    let (rows, ends) = run(&fixture, initial_at(later.clone())).await;
     assert!(rows.is_empty());
     assert_eq!(ends[&shard(0)], later);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_reads_shards_that_were_split_before_and_leaves_later_ones_to_the_next() {
+async fn a_run_reads_earlier_reshards_and_leaves_later_ones_to_the_next() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.put("apple 1").await;
     fixture.split_the_only_shard().await;
@@ -85,27 +87,27 @@ async fn a_run_reads_shards_that_were_split_before_and_leaves_later_ones_to_the_
     fixture.settings.until = Some(fixture.now());
     sleep(Duration::from_millis(1)).await;
     fixture.put("apple 3").await;
-    let (mut rows, _) = run(&fixture, horizon()).await;
+    let (mut rows, _) = run(&fixture, from_trim_horizon()).await;
     rows.sort();
     assert_eq!(rows, ["apple 1", "apple 2", "pear 1"]);
 
-    // Merged after the tip was frozen: the merged shard is listed, and no row of it is read.
+    // Merged after the tip was frozen: the merged shard is listed, but not read.
     let [left, right] = [shard(1), shard(2)];
     let merge = fixture.kinesis.merge_shards(&fixture.stream, &left, &right);
     merge.await.unwrap();
     fixture.put("apple 4").await;
-    let (mut rows, ends) = run(&fixture, horizon()).await;
+    let (mut rows, ends) = run(&fixture, from_trim_horizon()).await;
     rows.sort();
     assert_eq!(rows, ["apple 1", "apple 2", "pear 1"]);
     assert_eq!(ends[&shard(3)], ShardPosition::TrimHorizon);
     sleep(Duration::from_millis(1)).await;
     fixture.settings.until = Some(fixture.now());
-    let (rows, ends) = run(&fixture, behind(ends)).await;
+    let (rows, ends) = run(&fixture, resume_at(ends)).await;
     assert_eq!(rows, ["apple 3", "apple 4"]);
     assert_eq!(ends[&shard(1)], ShardPosition::ShardEnd);
 }
 
-/// A service may answer once more before it says that a closed shard has ended.
+/// A closed shard may return another page before it ends.
 #[tokio::test(start_paused = true)]
 async fn a_closed_shard_is_read_to_its_end_and_an_open_one_to_the_tip() {
     let mut fixture = Fixture::with_shards(1).await;
