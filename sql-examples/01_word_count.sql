@@ -1,10 +1,11 @@
--- Counts the words of a text with SQL over a stream, and writes the counts to another stream.
+-- Counts the words of a text with SQL over a stream, and writes the counts to another stream. Run it in
+-- the repository root:
 --
 --   kinesis-sql --embedded -f sql-examples/01_word_count.sql
 --
--- runs it in the repository root, against an in-memory Kinesis in the same process. To run it against
--- AWS, omit --embedded and set credentials and a region in the environment. Note that the two streams
--- are created, and cost money until they are deleted.
+-- This uses an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and set
+-- credentials and a region in the environment. Note that the two streams are created, and cost money
+-- until they are deleted.
 
 -- The text, one row per line. The delimiter and the quote do not occur in it.
 CREATE EXTERNAL TABLE license (line VARCHAR)

@@ -1,9 +1,9 @@
--- Filters a stream into another one with a streaming query, stops, and resumes where it stopped.
+-- Filters a stream into another one with a streaming query, stops, and resumes where it stopped. Run it:
 --
 --   kinesis-sql --embedded -f sql-examples/02_streaming_filter.sql
 --
--- runs it against an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and
--- set credentials and a region in the environment. Note that the two streams are created, and cost money
+-- This uses an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and set
+-- credentials and a region in the environment. Note that the two streams are created, and cost money
 -- until they are deleted.
 
 -- A stream of temperatures, and one for alarms about high temperatures.
@@ -18,8 +18,8 @@ OPTIONS ('kinesis.createStream' 'true');
 INSERT INTO readings (partitionKey, data)
 VALUES ('boiler', '71'), ('oven', '230'), ('boiler', '96'), ('cellar', '12');
 
--- The stream of temperatures once more, as an unbounded table. Statements that read it are streaming
--- queries. This one starts at the oldest record; the default is the newest.
+-- The same stream of temperatures, as an unbounded table. Statements that read it are streaming queries.
+-- They start at the oldest record; by default they would read only records that arrive from now on.
 CREATE UNBOUNDED EXTERNAL TABLE readings_as_they_come
 STORED AS "aws-kinesis" LOCATION 'readings'
 OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');

@@ -1,9 +1,9 @@
--- Counts the words of a stream as they arrive, and writes each changed count to another stream.
+-- Counts the words of a stream as they arrive, and writes each changed count to another stream. Run it:
 --
 --   kinesis-sql --embedded -f sql-examples/03_streaming_word_count.sql
 --
--- runs it against an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and
--- set credentials and a region in the environment. Note that the two streams are created, and cost money
+-- This uses an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and set
+-- credentials and a region in the environment. Note that the two streams are created, and cost money
 -- until they are deleted.
 
 -- A stream of lines, and one for the counts.
@@ -18,12 +18,12 @@ OPTIONS ('kinesis.createStream' 'true');
 INSERT INTO lines (partitionKey, data)
 VALUES ('1', 'the quick brown fox'), ('2', 'jumps over'), ('3', 'the lazy dog');
 
--- The stream of lines once more, as an unbounded table from its oldest record.
+-- The same stream of lines, as an unbounded table that is read from its oldest record.
 CREATE UNBOUNDED EXTERNAL TABLE lines_as_they_come
 STORED AS "aws-kinesis" LOCATION 'lines'
 OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');
 
--- The counts are kept between batches. Output mode 'update' returns those that a batch changed.
+-- The counts are kept from batch to batch. Output mode 'update' returns those that a batch changed.
 SET streaming.output_mode = 'update';
 
 -- The query reads the existing records and ends. Without this setting it runs until Ctrl-C.

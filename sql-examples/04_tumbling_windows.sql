@@ -1,10 +1,10 @@
--- Averages per minute of event time. Each minute is returned once, when it is over; late records are
--- waited for up to a limit.
+-- Averages per minute of event time. The result of each minute is returned once, when the minute is over
+-- and late records have had some time to arrive. Run it:
 --
 --   kinesis-sql --embedded -f sql-examples/04_tumbling_windows.sql
 --
--- runs it against an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and
--- set credentials and a region in the environment. Note that the two streams are created, and cost money
+-- This uses an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and set
+-- credentials and a region in the environment. Note that the two streams are created, and cost money
 -- until they are deleted.
 
 -- Readings contain their time: time,device,degrees. They arrive slightly out of order.
@@ -31,7 +31,7 @@ OPTIONS ('kinesis.startingPosition' 'TRIM_HORIZON');
 -- 30 seconds past its end. This is the watermark.
 SET streaming.watermark_delay = '30 seconds';
 
--- Return a minute once, when it is closed.
+-- Return each minute once, when it is closed.
 SET streaming.output_mode = 'append';
 
 SET streaming.trigger = 'available now';
@@ -50,7 +50,7 @@ GROUP BY tumble(ts, INTERVAL '1 minute'), device;
 
 SELECT count(*) AS minutes FROM averages;
 
--- One reading of 10:00 arrives late, but in time; others are far past its end.
+-- One reading of 10:00 arrives late, but not too late. The others are far past the end of that minute.
 INSERT INTO readings (partitionKey, data) VALUES
   ('oven',   '2026-11-20T10:00:55Z,oven,240'),
   ('oven',   '2026-11-20T10:02:35Z,oven,228'),

@@ -1,10 +1,10 @@
 -- Two more kinds of windows: hopping windows, which overlap, and session windows, which last as long as
--- there is activity.
+-- there is activity. Run it:
 --
 --   kinesis-sql --embedded -f sql-examples/05_hopping_and_session_windows.sql
 --
--- runs it against an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and
--- set credentials and a region in the environment. Note that the streams are created, and cost money
+-- This uses an in-memory Kinesis in the same process. To run it against AWS, omit --embedded and set
+-- credentials and a region in the environment. Note that the streams are created, and cost money
 -- until they are deleted.
 
 -- Clicks contain their time and visitor: time,visitor.
@@ -54,7 +54,7 @@ SELECT partitionKey AS minute_to, CAST(data AS VARCHAR) AS clicks
 FROM per_minute
 ORDER BY minute_to;
 
--- Session windows: the clicks of a visitor with less than five minutes between consecutive clicks.
+-- Session windows: the clicks of a visitor with at most five minutes between consecutive clicks.
 SET streaming.checkpoint_location = 'memory://example05/session';
 
 INSERT INTO visits (partitionKey, data)
