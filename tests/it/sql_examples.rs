@@ -94,11 +94,11 @@ fn a_second_run_processes_only_new_records() {
     let first = part(
         &example,
         "INSERT INTO readings",
-        "-- The stream of temperatures once",
+        "-- The same stream of temperatures",
     );
     let query = part(
         &example,
-        "-- The stream of temperatures once",
+        "-- The same stream of temperatures",
         "SELECT partitionKey AS device",
     );
     let second = part(&example, "-- More temperatures", "-- The same query again");
