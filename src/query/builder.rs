@@ -43,8 +43,8 @@ pub struct StreamingQueryBuilder {
 impl StreamingQuery {
     /// Defines a query by SQL: an `INSERT INTO … SELECT` or a `SELECT` that reads an unbounded table.
     ///
-    /// At every start the checkpoint compares the SQL with the one it was created with. Comments, white space
-    /// and the case of unquoted words may change.
+    /// Every start compares the SQL with that of the checkpoint. Comments, white space and the case of
+    /// unquoted words may change.
     pub fn builder(ctx: &SessionContext, sql: impl Into<String>) -> StreamingQueryBuilder {
         StreamingQueryBuilder::new(ctx, QueryDefinition::Sql(sql.into()))
     }
@@ -53,11 +53,11 @@ impl StreamingQuery {
     /// [`sql`](fn@crate::sql), [`SessionContext::sql`] or the methods of `DataFrame`. The query runs in the
     /// session `ctx`, with its settings at the start.
     ///
-    /// At every start the checkpoint compares the text of the plan, as `EXPLAIN` shows the logical plan before
-    /// it is optimized, with the one it was created with. Build the frame by the same calls every time: the
-    /// names of tables, columns and aliases, the order of operators, and literals must stay the same. An
-    /// update of DataFusion may change the text of a plan; then, and when a query moves between SQL and a
-    /// plan, start it once with [`accept_changed_query`](StreamingQueryBuilder::accept_changed_query).
+    /// Every start compares the text of the plan with that of the checkpoint: the logical plan before
+    /// optimization, as `EXPLAIN` shows it. Build the frame by the same calls every time: the names of
+    /// tables, columns and aliases, the order of operators, and literals must stay the same. An update of
+    /// DataFusion may change the text of a plan. In that case, and when a query changes from SQL to a plan or
+    /// back, start it once with [`accept_changed_query`](StreamingQueryBuilder::accept_changed_query).
     pub fn builder_from_dataframe(
         ctx: &SessionContext,
         dataframe: DataFrame,
@@ -65,9 +65,9 @@ impl StreamingQuery {
         Self::builder_from_plan(ctx, dataframe.into_unoptimized_plan())
     }
 
-    /// Defines a query by a [`LogicalPlan`] over an unbounded table, such as one that
-    /// [`LogicalPlanBuilder::insert_into`](datafusion::logical_expr::LogicalPlanBuilder::insert_into) ends.
-    /// What [`builder_from_dataframe`](Self::builder_from_dataframe) says about restarts applies.
+    /// Defines a query by a [`LogicalPlan`] over an unbounded table, such as an INSERT built with
+    /// [`LogicalPlanBuilder::insert_into`](datafusion::logical_expr::LogicalPlanBuilder::insert_into).
+    /// Restarts work as described for [`builder_from_dataframe`](Self::builder_from_dataframe).
     pub fn builder_from_plan(ctx: &SessionContext, plan: LogicalPlan) -> StreamingQueryBuilder {
         StreamingQueryBuilder::new(ctx, QueryDefinition::Plan(Box::new(plan)))
     }
@@ -95,8 +95,8 @@ impl StreamingQueryBuilder {
         }
     }
 
-    /// Sets the name of the query for messages and events. At most one running query of a session may have
-    /// the name.
+    /// Sets the name of the query for messages and events. No two running queries of a session may have the
+    /// same name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -222,7 +222,7 @@ impl StreamingQueryBuilder {
         self
     }
 
-    /// For tests: starts the query as if in a process of its own, unaware of other queries.
+    /// For tests: starts the query as if in another process, unaware of other queries.
     #[doc(hidden)]
     #[must_use]
     pub fn as_in_another_process(mut self) -> Self {

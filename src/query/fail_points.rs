@@ -31,7 +31,7 @@ pub enum Step {
     Ran,
     /// The state files of the batch are about to be written.
     StateSaving,
-    /// The state files are written; they count once the commit names them.
+    /// The state files are written; they take effect once the commit names them.
     StateSaved,
     /// `commits/N` is about to be written.
     CommitLogging,
@@ -72,7 +72,7 @@ impl Step {
 
 type Hook = dyn Fn(Step, Option<BatchId>) -> BoxFuture<'static, ()> + Send + Sync;
 
-/// A hook that the query awaits at each step. It is given the batch from [`Step::Planned`] on.
+/// A hook that the query awaits at each step. From [`Step::Planned`] on, it receives the batch.
 #[doc(hidden)]
 #[derive(Clone, Default)]
 pub struct StepHook(Option<Arc<Hook>>);

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | `builder`, `start` | options of a query; the checks of a start |
 //! | `identity` | which query a checkpoint belongs to, where it is stored, which queries are running |
-//! | `plan` | from a statement to the plans of batches; refuses unsupported statements |
+//! | `plan` | turns a statement into the plans of its batches; refuses unsupported statements |
 //! | `sources` | readers of the streams, and the positions at which a start resumes |
 //! | `schedule` | pure: decides what to do next, from the time and facts about the sources |
 //! | `batch` | the steps of one batch: log, run, save state, commit, purge |

@@ -38,8 +38,8 @@ impl StreamingQueryBuilder {
     /// [`Checkpoint`](crate::ErrorKind::Checkpoint) if the checkpoint belongs to another query or cannot be
     /// read.
     pub async fn start(self) -> Result<StreamingQuery> {
-        // Names the query in everything it logs, from whichever task. The fields are filled in as they become
-        // known. At error level, so that no log filter removes it.
+        // Names the query in everything that it logs from any task. The fields are filled in as they become
+        // known. The level is error, so that no log filter removes the span.
         let span = tracing::error_span!("query", name = Empty, id = Empty, reads = Empty);
         // Boxed to keep the future of the caller small.
         Box::pin(self.check_and_launch()).instrument(span).await
@@ -130,7 +130,7 @@ impl StreamingQueryBuilder {
         }
     }
 
-    /// The settings of the session, with those of the builder on top.
+    /// The settings of the session, overridden by those of the builder.
     fn settings(&mut self, state: &SessionState) -> StreamingSettings {
         let mut settings = StreamingSettings::of(state.config_options());
         if let Some(trigger) = self.trigger {

@@ -37,7 +37,7 @@ struct Spans {
 }
 
 impl BatchMetrics {
-    /// Starts to measure when the planning of `planned` began.
+    /// The metrics of `planned`, measured from the start of its planning.
     pub(super) fn new(planned: &PlannedBatch) -> Self {
         Self {
             lap_start: planned.fired_at,
@@ -49,7 +49,8 @@ impl BatchMetrics {
         }
     }
 
-    /// Records the time since the last call as the duration of `step`, by Spark's name.
+    /// Records the time since the last call as the duration of `step`, a name from Spark's progress
+    /// event.
     pub(super) fn lap(&mut self, step: &'static str) {
         let now = Instant::now();
         self.durations.insert(step, now - self.lap_start);
@@ -75,7 +76,7 @@ impl BatchMetrics {
         self.event_time = event_time;
     }
 
-    /// The progress event of the batch, which is committed. The trigger fired for the batch before it at
+    /// The progress event of the committed batch. The trigger fired for the previous batch at
     /// `previous_trigger`.
     pub(super) fn into_progress(
         mut self,

@@ -1,12 +1,12 @@
 //! The batch executor: runs one batch after another, and records each in the checkpoint.
 //!
-//! | step | what |
+//! | step | what happens |
 //! |---|---|
 //! | plan | exact ranges are cut from the buffers; the time and the watermark are fixed |
-//! | log | `offsets/N` is written: from here on the batch has these ranges, whoever runs it |
+//! | log | `offsets/N` is written: from here on every run of the batch has these ranges |
 //! | run | the plan reads the ranges and writes the output, which is flushed |
 //! | save | changes of the state are written to new files |
-//! | commit | `commits/N` is written, and names the files: the batch is done |
+//! | commit | `commits/N` is written with the names of these files: the batch is done |
 //! | finish | buffered rows are dropped, progress is published, old entries are purged |
 //!
 //! A start reruns the newest batch that is logged and not committed.
@@ -41,7 +41,7 @@ pub(super) struct BatchExecutor {
     pub(super) plan: Arc<StreamingPlan>,
     pub(super) output: Output,
     pub(super) checkpoint: Checkpoint,
-    /// What the newest log entry says about how far the query has read.
+    /// How far the query has read according to the newest log entry.
     pub(super) log: LogCoverage,
     /// The state of the query's aggregation, if it has one.
     pub(super) state: Option<AggregationState>,
@@ -60,7 +60,7 @@ pub(super) struct History {
 }
 
 impl BatchExecutor {
-    /// Takes the checkpoint over from earlier starts, and reads where they left it.
+    /// Takes over the checkpoint from earlier starts, and reads its newest batch.
     ///
     /// # Errors
     /// The checkpoint is inconsistent, belongs to another query, or a newer start has taken it over.
@@ -98,7 +98,7 @@ impl BatchExecutor {
         state.restore(&before, sources, last_arrival).await
     }
 
-    /// Plans the next batch from what is buffered.
+    /// Plans the next batch from the buffered rows.
     pub(super) fn plan(
         &mut self,
         sources: &Sources,
@@ -205,7 +205,7 @@ impl BatchExecutor {
         Ok(())
     }
 
-    /// Writes the state files. Returns what the batch leaves for the next one.
+    /// Writes the state files. Returns what the commit records for the next batch.
     async fn save_state(
         &mut self,
         planned: &PlannedBatch,

@@ -11,14 +11,14 @@ use crate::query::sources::Sources;
 use crate::source::BatchReads;
 use crate::source::streaming::Coverage;
 
-/// How many shards a message names.
+/// How many shards of each source a message names.
 const NAMED_SHARDS: usize = 4;
 
 /// A batch that is ready to run.
 #[derive(Debug)]
 pub(in crate::query) struct PlannedBatch {
     pub(in crate::query) batch: Batch,
-    /// What it reads, source by source.
+    /// Its reads of each source.
     pub(super) reads: Vec<Arc<BatchReads>>,
     /// Whether `offsets/N` is already written.
     pub(super) is_logged: bool,
@@ -31,8 +31,8 @@ pub(in crate::query) struct PlannedBatch {
 }
 
 impl PlannedBatch {
-    /// Cuts a batch from the buffers at `now`. `watermarks` gives the watermarks of the batch from how far the
-    /// batches before it have come in each source.
+    /// Cuts a batch from the buffers at `now`. `watermarks` computes the watermarks of the batch from how far
+    /// the earlier batches have read each source.
     pub(in crate::query) fn cut(
         sources: &Sources,
         id: BatchId,
@@ -49,7 +49,8 @@ impl PlannedBatch {
         Self {
             batch: Batch {
                 id,
-                // Time never goes back from batch to batch, whatever the clock of the machine does.
+                // The time of a batch is never before that of the previous one, even if the machine's clock
+                // goes back.
                 time: times.now.max(times.not_before),
                 watermarks: watermarks(&coverage),
                 sources: ranges,
@@ -62,7 +63,7 @@ impl PlannedBatch {
         }
     }
 
-    /// The rerun of a batch from the log, with the ranges, the time and the watermark that are logged.
+    /// The rerun of a batch from the log, with its logged ranges, time and watermarks.
     pub(in crate::query) fn rerun(sources: &Sources, batch: Batch, now: UnixMillis) -> Self {
         Self {
             reads: number_reads(sources.replay(&batch)),
@@ -74,7 +75,7 @@ impl PlannedBatch {
         }
     }
 
-    /// Whether it advances the position of any shard, which records without rows do, too.
+    /// Whether it advances the position of any shard. Records without rows do so, too.
     pub(in crate::query) fn advances(&self) -> bool {
         let sources = self.batch.sources.iter();
         let mut ranges = sources.flat_map(|source| source.shards.values());
@@ -88,11 +89,11 @@ pub(in crate::query) struct BatchTimes {
     pub(in crate::query) now: UnixMillis,
     /// When the trigger should have fired.
     pub(in crate::query) due: UnixMillis,
-    /// The time of the batch before.
+    /// The time of the previous batch.
     pub(in crate::query) not_before: UnixMillis,
 }
 
-/// The ranges of a batch that are not empty, for messages; of the first few shards of each source.
+/// The non-empty ranges of a batch, as text for messages: those of the first few shards of each source.
 pub(super) fn ranges_text(sources: &[StreamRanges]) -> String {
     let mut text = String::new();
     for source in sources {

@@ -17,7 +17,7 @@ use crate::query::fail_points::{Step, StepHook};
 /// How many batches pass between two purges of state files.
 const BATCHES_PER_STATE_PURGE: u64 = 16;
 
-/// How long a query that ends waits for the purge.
+/// How long an ending query waits for a running purge.
 const WAIT_AT_END: Duration = Duration::from_secs(5);
 
 const NOT_PURGED: &str =

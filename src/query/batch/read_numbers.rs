@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::ShardId;
 use crate::source::BatchReads;
 
-/// Gives each read of a batch a number of its own, across all sources.
+/// Gives each read of a batch a number that is unique across all sources.
 pub(super) fn number_reads(mut sources: Vec<BatchReads>) -> Vec<Arc<BatchReads>> {
     let mut next = 0;
     for reads in &mut sources {

@@ -29,7 +29,7 @@ pub(in crate::query) struct AggregationState {
     /// After how long without a record the watermark follows the clock; `None` if it never does.
     idle_timeout: Option<Duration>,
     watermarks: Option<Watermarks>,
-    /// The event time of the newest committed batch.
+    /// The watermark and event times of the newest committed batch.
     before: InputProgress,
     /// The batch before which all state files are deleted.
     purged_before: Arc<Mutex<Option<BatchId>>>,
@@ -62,7 +62,7 @@ impl AggregationState {
         }
     }
 
-    /// Restores what the newest committed batch left, for a query of `sources` sources. All records in the
+    /// Restores the state of the newest committed batch, for a query of `sources` sources. All records in the
     /// log had arrived by `last_arrival`.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl AggregationState {
         self.store.clear();
         if let Some(directory) = &mut self.directory {
             let began = tokio::time::Instant::now();
-            // If nothing is committed, files that this start has written so far are void, too.
+            // If nothing is committed, the files that this start has written so far are discarded, too.
             let files = operator.and_then(|operator| operator.files.clone());
             let files = files.unwrap_or_default();
             directory.restore(files, &self.store).await?;
@@ -99,8 +99,8 @@ impl AggregationState {
         Ok(())
     }
 
-    /// The watermarks of a batch that is planned now, by operator and input, given how far the batches before
-    /// it have come in each source.
+    /// The watermarks of a batch that is planned now, by operator and input, given how far the earlier
+    /// batches have read each source.
     pub(in crate::query) fn advance_watermark(
         &mut self,
         before: &[Coverage],
@@ -235,7 +235,7 @@ impl AggregationState {
         }
     }
 
-    /// A purge of old state files; `None` if there are no files.
+    /// A purge of old state files; `None` if the state is kept in memory only.
     pub(super) fn purge(&self) -> Option<StatePurge> {
         let directory = self.directory.as_ref()?;
         Some(StatePurge {
@@ -245,7 +245,7 @@ impl AggregationState {
     }
 }
 
-/// The only operator of the queries that this version runs.
+/// The progress of the aggregation, the only stateful operator that this version supports.
 ///
 /// # Errors
 /// [`ErrorKind::Checkpoint`] if the checkpoint has an operator that the query does not have, or state of a newer

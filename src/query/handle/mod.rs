@@ -123,7 +123,8 @@ impl StreamingQuery {
     }
 
     /// The number of data losses found since the start of this run. Each is a shard, a range or a stream
-    /// with records that were to be read and no longer exist. The number is final once the query has ended.
+    /// whose records no longer existed when they were to be read. The number is final once the query has
+    /// ended.
     pub fn data_losses(&self) -> u64 {
         self.inner.status.losses()
     }

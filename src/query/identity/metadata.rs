@@ -22,7 +22,7 @@ pub(in crate::query) struct IdentityCheck<'a> {
     pub(in crate::query) streams: &'a [StreamSummary],
     /// The statement and the sink of this start.
     pub(in crate::query) current: &'a QueryText,
-    /// The query that this session has last run at the checkpoint.
+    /// The query that this session last ran at the checkpoint.
     pub(in crate::query) earlier: Option<QueryText>,
     pub(in crate::query) changed: ChangedQuery,
     pub(in crate::query) now: UnixMillis,
@@ -36,7 +36,7 @@ pub(in crate::query) struct Identity {
 }
 
 impl IdentityCheck<'_> {
-    /// Creates the identity in a new checkpoint, or compares it with the one of the checkpoint.
+    /// Creates the identity in a new checkpoint, or compares it with that of an existing one.
     ///
     /// # Errors
     /// [`Checkpoint`](ErrorKind::Checkpoint) if the checkpoint belongs to another query, with the difference.
@@ -112,9 +112,9 @@ pub(in crate::query) enum ChangedQuery {
     Accepted,
 }
 
-/// Refuses a query that differs from the one of its checkpoint, unless the change is accepted. Every entry
-/// of the log then records the new query. `earlier` is the query that this session has run there before.
-/// Returns whether the query has changed.
+/// Refuses a query that differs from that of its checkpoint, unless the change is accepted. Every entry of
+/// the log then records the new query. `earlier` is the query that this session last ran there. Returns
+/// whether the query has changed.
 ///
 /// # Errors
 /// [`Checkpoint`](ErrorKind::Checkpoint) with both queries.
@@ -129,8 +129,7 @@ async fn check_statement(
     let since = checkpoint.runs_since().await?;
     let was = since.as_ref().unwrap_or(&metadata.runs);
     let changes = !is_same_query(was, runs);
-    // If the checkpoint was deleted and recreated in the meantime, it is right and the session's memory is
-    // not.
+    // If the checkpoint was deleted and recreated in the meantime, the session's record of it is outdated.
     let is_own = !changes && was.statement.is_some();
     if let Some(earlier) = earlier.filter(|earlier| !is_own && !is_same_query(earlier, runs))
         && changed != ChangedQuery::Accepted
@@ -156,7 +155,8 @@ async fn check_statement(
     Ok(changes)
 }
 
-/// A source of a query that is created at `now`, which is `began` on the monotonic clock.
+/// The metadata of a source of a query that is created at `now`. `began` is the same time on the monotonic
+/// clock.
 async fn new_source(
     source: &PlanSource,
     summary: &StreamSummary,
@@ -207,8 +207,8 @@ fn compare_streams(
     }
 }
 
-/// Whether both name the same stream. A name and an ARN are compared by name. Whether the stream was
-/// recreated is checked elsewhere.
+/// Whether both identify the same stream. A name and an ARN are compared by name. Another check detects a
+/// recreated stream.
 fn is_same(one: &StreamIdentity, other: &StreamIdentity) -> bool {
     match (one.arn(), other.arn()) {
         (Some(one), Some(other)) => one == other,

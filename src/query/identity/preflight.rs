@@ -42,7 +42,7 @@ pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Re
     let checkpoint = Checkpoint::new(committer, once, 1, fastrand::Rng::with_seed(0));
     let logged = match logged_query(&checkpoint).await {
         Ok(logged) => logged,
-        // So is a location that cannot be reached.
+        // An unreachable location is reported by another check, too.
         Err(error) if error.kind() != ErrorKind::Checkpoint => return Ok(()),
         Err(error) => return Err(error),
     };

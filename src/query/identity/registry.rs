@@ -1,4 +1,5 @@
-//! The running queries: a checkpoint is used by one query of the process, a name by one of the session.
+//! The running queries. Only one query of a process may use a checkpoint, and only one of a session a
+//! name.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

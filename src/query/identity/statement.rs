@@ -16,7 +16,7 @@ const MAX_SHOWN: usize = 1_000;
 const SHOWN_BEFORE: usize = 100;
 
 /// Whether both queries run the same statement and write to the same sink. An unknown statement equals any
-/// other one.
+/// other.
 pub(super) fn is_same_query(one: &QueryText, other: &QueryText) -> bool {
     let same_statement = match (&one.statement, &other.statement) {
         (Some(one), Some(other)) => same_statement(one, other),

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::{CommitterKind, DynamoDbSettings, MetadataOptions};
 use crate::query::plan::PlanSource;
 
-/// The settings of the builder, the session and the tables that decide about storage.
+/// The settings of the builder, the session and the tables that determine where a query stores its progress.
 #[derive(Debug)]
 pub(in crate::query) struct StorageSettings<'a> {
     pub(in crate::query) committer: Option<Arc<dyn OffsetCommitter>>,
@@ -74,9 +74,9 @@ impl CheckpointStorage {
     }
 }
 
-/// Refuses a start if a STOP_LOCK is left from before. It was meant for an earlier run that ended without
-/// seeing it, and may or may not be meant for this one: running would ignore the request, and ending as if
-/// the work was done would hide that nothing ran.
+/// Refuses a start if there is already a STOP_LOCK. It was meant for an earlier run that ended without
+/// seeing it, and may or may not be meant for this one, too. Running would ignore the request, and ending as
+/// if the work were done would hide that nothing ran.
 ///
 /// # Errors
 /// [`Checkpoint`](ErrorKind::Checkpoint) with the location.

@@ -55,7 +55,7 @@ impl Console {
         }
         let text = page(batch, &schema, &shown, count)?;
         let writer = Arc::clone(&self.writer);
-        // Writing may block for any time: standard output may be a pipe that nobody reads.
+        // Writing may block indefinitely: standard output may be a pipe that nobody reads.
         let written = spawn_blocking(move || {
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             writer.write_all(text.as_bytes())?;

@@ -41,7 +41,7 @@ pub(super) async fn call(
     })
 }
 
-/// `rows`, with their first error also recorded in `row_error`.
+/// Passes `rows` through, and records their first error in `row_error`.
 fn recording_error(
     rows: SendableRecordBatchStream,
     row_error: &RowError,

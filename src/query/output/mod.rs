@@ -38,7 +38,7 @@ pub(in crate::query) const FOREACH_BATCH: &str = "ForeachBatch";
 pub(in crate::query) enum Output {
     /// The target table of the INSERT.
     Insert,
-    /// A function of the user, which need not read all rows.
+    /// A user's function, which need not read all rows.
     ForeachBatch(Box<BatchFunction>),
     /// Standard output.
     Console(Console),

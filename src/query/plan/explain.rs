@@ -10,8 +10,8 @@ use super::sources::streams;
 use crate::error::{Result, from_datafusion};
 use crate::sql::StreamingSettings;
 
-/// If `plan` is an EXPLAIN of a streaming statement, an EXPLAIN of a batch of that statement, and the
-/// session to plan it in. The statement itself cannot be planned physically. No stream is read.
+/// If `plan` is an EXPLAIN of a streaming statement, returns an EXPLAIN of one of its batches, and the
+/// session to plan that in. The statement itself has no physical plan. No stream is read.
 ///
 /// # Errors
 /// The errors with which a start of the statement would be refused, given the settings of the session.

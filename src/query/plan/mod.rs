@@ -56,7 +56,7 @@ pub(in crate::query) struct PlanSource {
     scanned: Arc<dyn TableProvider>,
     /// Whether each row carries the number of the read that it came from.
     numbered: bool,
-    /// The columns that its scans need, all together.
+    /// The union of the columns that its scans need.
     pub(in crate::query) columns: RecordColumns,
 }
 
@@ -65,7 +65,7 @@ pub(in crate::query) struct PlanSource {
 pub(in crate::query) struct BatchPlan {
     pub(in crate::query) plan: LogicalPlan,
     pub(in crate::query) reads: Vec<Arc<BatchReads>>,
-    /// Whether it has an aggregation, and so needs the state even without rows.
+    /// Whether the plan has an aggregation, which needs the state even if the batch has no rows.
     pub(in crate::query) has_aggregation: bool,
 }
 

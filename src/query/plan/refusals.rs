@@ -26,7 +26,8 @@ const NEEDS_ALL_ROWS: &str = "would need the rows of all batches: use foreach_ba
 
 const EACH_BATCH: &str = "use foreach_batch to run one on the rows of each batch";
 
-/// Refuses a statement that is not a query, or whose result is not the sum of the results of its batches.
+/// Refuses a statement that is not a query, or whose result is not the concatenation of the results of its
+/// batches.
 ///
 /// # Errors
 /// [`Unsupported`](crate::ErrorKind::Unsupported), with the innermost unsupported operator.

@@ -17,7 +17,7 @@ pub(in crate::query) struct Now {
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::query) enum Action {
-    /// Log that there has been nothing to read for this long.
+    /// Log how long there has been nothing to read.
     LogIdle(Duration),
     /// Tell the listeners that the query is idle.
     NotifyIdle,

@@ -1,4 +1,4 @@
-//! The facts that the scheduler asks for.
+//! The facts that the scheduler's decisions depend on.
 
 use tokio::time::Instant;
 
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::UnixMillis;
 use crate::source::streaming::Readiness;
 
-/// What one source has for a batch.
+/// Whether one source has data for a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::query) struct SourceReadiness {
     pub(in crate::query) readiness: Readiness,
@@ -14,8 +14,8 @@ pub(in crate::query) struct SourceReadiness {
     pub(in crate::query) is_exhausted: bool,
 }
 
-/// What the scheduler asks about the query and its sources. It asks only when the answer matters: some
-/// answers cost a walk over all shards.
+/// The facts about a query and its sources that the scheduler needs. It calls a method only when the
+/// result matters, because some methods walk over all shards.
 pub(in crate::query) trait Facts {
     /// Whether a handle has asked the query to stop.
     fn is_stop_requested(&self) -> bool;
@@ -23,7 +23,7 @@ pub(in crate::query) trait Facts {
     /// Whether a caller waits for the query to catch up.
     fn has_catch_up_waiters(&self) -> bool;
 
-    /// What each source has for a trigger that fired at `fired_at`.
+    /// Whether each source has data for a trigger that fired at `fired_at`.
     ///
     /// # Errors
     /// The error that ended a reader for good.

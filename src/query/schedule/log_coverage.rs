@@ -1,4 +1,5 @@
-//! When a query without data writes a batch without rows, so that the log says how far it has read.
+//! Decides when a query without data writes a batch without rows, so that the log records how far it has
+//! read.
 //!
 //! A start resumes from the newest entry of the log. For a shard whose position is older than the retention
 //! period it has to decide whether records were lost: either none arrived after that position, or those
@@ -21,7 +22,7 @@ const ENTRIES_PER_RETENTION: u32 = 4;
 /// does. A start that does not know of the end misses the shard once it is no longer listed.
 const MAX_SHARD_END_DELAY: Duration = Duration::from_secs(60);
 
-/// How far the sources are read, as far as the log needs to know.
+/// The facts about how far the sources are read that decide whether the log needs an entry.
 pub(in crate::query) trait ReadProgress {
     /// Whether the query ends at a frozen tip, and has not taken everything up to there.
     fn has_rows_before_end(&self) -> bool;
@@ -39,7 +40,7 @@ pub(in crate::query) trait ReadProgress {
     fn read_to(&self) -> impl Iterator<Item = Option<UnixMillis>>;
 }
 
-/// Up to which time the newest entry of the log says that each source was read.
+/// Up to which time each source was read according to the newest entry of the log.
 #[derive(Debug)]
 pub(in crate::query) struct LogCoverage {
     read_to: Vec<UnixMillis>,
@@ -56,7 +57,7 @@ impl LogCoverage {
         }
     }
 
-    /// The log was read: `newest` is its newest batch.
+    /// Handles a log that was just read, with `newest` as its newest batch.
     pub(in crate::query) fn recovered(&mut self, newest: Option<&Batch>, metadata: &QueryMetadata) {
         self.read_to = match newest {
             Some(batch) => read_to(batch),
@@ -64,7 +65,7 @@ impl LogCoverage {
         };
     }
 
-    /// The entry of `batch` was written.
+    /// Records that the entry of `batch` was written.
     pub(in crate::query) fn logged(&mut self, batch: &Batch) {
         self.read_to = read_to(batch);
         self.has_unlogged_statement = false;
@@ -98,7 +99,7 @@ impl LogCoverage {
     }
 }
 
-/// What the entry of `batch` records. An unknown time counts as infinitely old.
+/// The times that the entry of `batch` records for each source. An unknown time counts as infinitely old.
 fn read_to(batch: &Batch) -> Vec<UnixMillis> {
     let read_to = |source: &StreamRanges| source.read_to.unwrap_or(UnixMillis(i64::MIN));
     batch.sources.iter().map(read_to).collect()

@@ -1,5 +1,5 @@
-//! The scheduler: decides what a query does next between batches. Pure: it is given the time and facts
-//! about the sources, and answers with an action.
+//! The scheduler: decides what a query does next between batches. Pure: maps the time and facts about the
+//! sources to an action.
 
 mod actions;
 mod facts;
@@ -21,11 +21,11 @@ use crate::error::Result;
 use crate::model::{Trigger, UnixMillis};
 use crate::source::streaming::Readiness;
 
-/// The interval between looks at the STOP_LOCK.
+/// How often the query checks for a STOP_LOCK.
 const STOP_LOCK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The poll interval for having caught up, between two ticks of an interval trigger, while a caller waits
-/// for that.
+/// How often a query with an interval trigger checks, between two ticks, whether it has caught up while a
+/// caller waits for that.
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How often a query without data checks whether the clock has moved its watermark past the end of a group.
@@ -37,18 +37,18 @@ pub(super) struct Scheduler {
     trigger: Trigger,
     /// When the trigger fires, or fired for the current batch.
     due: UnixMillis,
-    /// When the trigger fired for the batch to come. Shards that are catching up may hold up the batch for
+    /// When the trigger fired for the next batch. Shards that are catching up may hold up the batch for
     /// some time from here on.
     fired_at: Option<Instant>,
-    /// When the query started; `None` once the first trigger has done its work.
+    /// When the query started; `None` once the work of the first trigger is done.
     started: Option<UnixMillis>,
     /// Whether the last action was to wait for data.
     waited_for_data: bool,
     /// Whether the query has a location for a STOP_LOCK.
     has_stop_lock: bool,
     stop_lock_checked: Option<Instant>,
-    /// Whether the look at the STOP_LOCK for the next decision is done: a look that takes longer than the
-    /// interval must not be followed by another one.
+    /// Whether the STOP_LOCK was already checked for the next decision. Otherwise a check that takes longer
+    /// than the interval would be followed by another one at once.
     stop_lock_fresh: bool,
     timers: Timers,
 }
@@ -147,8 +147,8 @@ impl Scheduler {
         }
     }
 
-    /// A batch has ended at `now`. Returns how long it took if a warning is due that it took longer than
-    /// the interval of the trigger.
+    /// Handles the end of a batch at `now`. Returns how long the batch took if that exceeds the trigger's
+    /// interval and a warning about it is due.
     pub(super) fn batch_done(&mut self, now: Now) -> Option<Duration> {
         self.timers.batch_done(now.instant);
         let took = self.advance(now.clock)?;
@@ -196,7 +196,7 @@ impl Scheduler {
     }
 
     /// Whether a tick without data is over. The first tick waits for the first pages of all shards, so that
-    /// data that is there at the start is not left to the second tick.
+    /// data that exists at the start is not left to the second tick.
     fn is_tick_over(&self, facts: &impl Facts) -> bool {
         self.started
             .is_none_or(|started| facts.has_taken_all_before(started))

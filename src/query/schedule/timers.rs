@@ -7,13 +7,13 @@ use tokio::time::Instant;
 /// How long the query is idle before listeners get an event, and the interval of further events.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often an idle query says so in the log, so that it is not taken for one that hangs.
+/// How often idleness is logged, so that an idle query does not look like one that hangs.
 const LOG_INTERVAL: Duration = Duration::from_secs(300);
 
-/// The least interval between two warnings that batches take longer than the trigger's interval.
+/// The minimum interval between two warnings that batches take longer than the trigger's interval.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Limits how often the same thing is reported.
+/// Limits how often idleness and slow batches are reported.
 #[derive(Debug)]
 pub(super) struct Timers {
     /// When the last batch ended.
@@ -36,7 +36,7 @@ impl Timers {
         }
     }
 
-    /// A batch ended.
+    /// Restarts the idle intervals after a batch.
     pub(super) fn batch_done(&mut self, now: Instant) {
         (self.last_batch, self.idle_since, self.log_idle_since) = (now, now, now);
     }

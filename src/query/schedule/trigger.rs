@@ -7,7 +7,7 @@ use crate::model::{Trigger, UnixMillis};
 /// The next time a trigger fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NextFire {
-    /// The time, which is never before the end of the work.
+    /// The time; never before the end of the work.
     pub(super) at: UnixMillis,
     /// How long the work took, if that was longer than the interval.
     pub(super) fell_behind: Option<Duration>,

@@ -38,7 +38,7 @@ pub(super) async fn describe_streams(
 pub(super) struct Sources {
     plan: Arc<StreamingPlan>,
     trigger: Trigger,
-    /// The frozen tip of a query that ends by itself: it reads what had arrived by this time.
+    /// The frozen tip of a query that ends by itself: it reads the records that had arrived by this time.
     until: Option<UnixMillis>,
     streams: Vec<StreamSummary>,
     /// Empty before [`start`](Self::start) and after [`stop`](Self::stop).
@@ -109,7 +109,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Ends the readers and keeps the losses that they have counted.
+    /// Ends the readers and keeps their counts of losses.
     pub(super) fn stop(&mut self) {
         for (losses, reader) in self.losses.iter_mut().zip(self.readers.drain(..)) {
             *losses += reader.losses();
@@ -135,7 +135,7 @@ impl Sources {
         }
     }
 
-    /// Adds ranges of a batch that could no longer be read whole, source by source.
+    /// Adds, for each source, the number of ranges of a batch that could no longer be read completely.
     pub(super) fn add_losses(&mut self, lost_ranges: &[u64]) {
         for (losses, lost) in self.losses.iter_mut().zip(lost_ranges) {
             *losses += lost;
@@ -184,8 +184,8 @@ impl Sources {
         sources.filter(|(_, reader)| reader.is_stream_recreated())
     }
 
-    /// What each source has for a trigger that fired at `fired_at`. Every reader is asked, because the news
-    /// that woke the query counts as seen from then on.
+    /// Whether each source has data for a trigger that fired at `fired_at`. Calls every reader, because the
+    /// call also marks the changes that woke the query as seen.
     ///
     /// # Errors
     /// The error that ended a reader for good.
@@ -212,12 +212,12 @@ impl Sources {
         readers.all(|reader| reader.has_taken_all_before(time))
     }
 
-    /// How far the batches taken so far have come in each source. Costs a walk over the shards.
+    /// How far the batches taken so far have read each source. Costs a walk over the shards.
     pub(super) fn coverage(&self) -> Vec<Coverage> {
         self.readers.iter().map(StreamReader::coverage).collect()
     }
 
-    /// The number of open shards, and how far the last shard is behind.
+    /// The number of open shards, and the largest lag of any shard.
     pub(super) fn lag(&self) -> (usize, Duration) {
         let (mut shards, mut behind) = (0, Duration::ZERO);
         for reader in &self.readers {
@@ -228,7 +228,7 @@ impl Sources {
         (shards, behind)
     }
 
-    /// Resolves when a reader has news since the last [`readiness`](Self::readiness).
+    /// Resolves when a reader has changed since the last [`readiness`](Self::readiness).
     pub(super) async fn changed(&self) {
         if self.readers.is_empty() {
             return pending().await;

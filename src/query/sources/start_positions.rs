@@ -1,5 +1,5 @@
-//! Where a start reads each stream from: after the newest batch of the log, at the query's starting
-//! position if there is none, or from the oldest record if the stream was recreated.
+//! Decides where a start reads each stream from: after the newest batch of the log, at the query's
+//! starting position if there is none, or from the oldest record if the stream was recreated.
 
 use super::Sources;
 use crate::checkpoint::{QueryMetadata, Recovered};

@@ -1,4 +1,4 @@
-//! The facts about a running query that the scheduler asks for.
+//! The facts about a running query that the scheduler's decisions depend on.
 
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! The background task of a query: takes the checkpoint over, reruns the uncommitted batch, and then carries
+//! The background task of a query: takes over the checkpoint, reruns the uncommitted batch, and then carries
 //! out the scheduler's actions until the query ends.
 
 mod facts;
@@ -45,7 +45,7 @@ pub(super) struct QueryTask {
 /// Why batches stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Interruption {
-    /// The query is done, or was asked to stop.
+    /// The query is done, or a stop was requested.
     End(QueryEnd),
     /// An older start has written an entry: take the checkpoint over again and continue from there.
     Taken,
@@ -57,7 +57,7 @@ enum Interruption {
 #[derive(Debug, Clone, Copy)]
 struct Next {
     id: BatchId,
-    /// The time of the batch before.
+    /// The time of the previous batch.
     not_before: UnixMillis,
 }
 
@@ -224,7 +224,7 @@ impl QueryTask {
         self.executor.run(&mut self.sources, &planned).await
     }
 
-    /// Waits as the scheduler asked, or until a handle wants something.
+    /// Waits as the scheduler decided, or until a request from a handle.
     async fn wait(&self, wait: Wait) {
         let (message, has_data) = match wait.reason {
             WaitReason::Trigger => ("Waiting for next trigger", false),
@@ -232,8 +232,8 @@ impl QueryTask {
             WaitReason::Data => ("Waiting for data to arrive", false),
         };
         self.events.status(message, has_data, has_data);
-        // The scheduler has seen all news of the readers, so what came since the last call would not end
-        // the wait.
+        // The scheduler has already seen all changes of the readers, so those since the last call would not
+        // end the wait.
         self.answer_catch_ups();
         tokio::select! {
             biased;

@@ -1,9 +1,9 @@
-//! Looks for the `STOP_LOCK` in the checkpoint location while a query runs.
+//! Checks for a `STOP_LOCK` in the checkpoint location while a query runs.
 
 use crate::checkpoint::StopLock;
 use crate::query::events::QueryRun;
 
-/// The stop lock of a query, and whether the last look at it failed.
+/// The stop lock of a query, and whether the last check for it failed.
 #[derive(Debug)]
 pub(in crate::query) struct StopLockWatch {
     lock: Option<StopLock>,
@@ -23,8 +23,8 @@ impl StopLockWatch {
         self.lock.is_some()
     }
 
-    /// Whether there was a stop lock; it is removed. A failure is logged once in a row and otherwise ignored:
-    /// if the checkpoint cannot be reached at all, the next batch fails.
+    /// Removes the stop lock, and returns whether there was one. Of consecutive failures only the first is
+    /// logged, and all are ignored: if the checkpoint cannot be reached at all, the next batch fails.
     pub(super) async fn take(&mut self, run: &QueryRun) -> bool {
         let Some(lock) = &self.lock else {
             return false;

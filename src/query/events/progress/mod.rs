@@ -100,8 +100,8 @@ pub struct KinesisMetrics {
     pub iterator_renewals: u64,
     /// Failed calls that were retried since the query started.
     pub retries: u64,
-    /// Data losses found since the query started. Each is a shard, a range or a stream with records that were
-    /// to be read and no longer exist, and is logged as a warning with details.
+    /// Data losses found since the query started. Each is a shard, a range or a stream whose records no
+    /// longer existed when they were to be read, and is logged as a warning with details.
     pub losses: u64,
 }
 

@@ -1,5 +1,5 @@
-//! Which aggregations are supported: a single one over the rows of streams, whose results do not depend on
-//! the order of the rows.
+//! Decides which aggregations are supported: a single one over the rows of streams, whose results do not
+//! depend on the order of the rows.
 
 use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};

@@ -1,4 +1,4 @@
-//! Which joins are supported: those with static tables that output the rows of the stream.
+//! Decides which joins are supported: those with static tables that output the rows of the stream.
 
 use datafusion::common::{JoinType, NullEquality, Result as DataFusionResult};
 use datafusion::logical_expr::Join;
