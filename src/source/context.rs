@@ -32,13 +32,13 @@ impl StreamContext {
         self.stream.name()
     }
 
-    /// Stream, shard and position, as error messages give them.
+    /// Stream, shard and position, as text for error messages.
     pub(crate) fn location(&self, shard: &ShardId, position: &ShardPosition) -> String {
         let stream = self.stream_name();
         format!("stream '{stream}', shard '{shard}', position {position}")
     }
 
-    /// The retention window as of `since` or later; asks the service if needed.
+    /// The retention window as of `since` or later; sends a request if it is not known.
     ///
     /// # Errors
     /// The request failed.

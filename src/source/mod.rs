@@ -10,7 +10,8 @@
 //!   (rows)           └── request: slots, pacing, what an answer covers
 //! ```
 //!
-//! - [`request`]: one request to the service: slots and memory in flight, pacing, what an answer covers.
+//! - [`request`]: one request to the service: slots and memory in flight, pacing, coverage of a
+//!   response.
 //! - [`retention`]: whether retention has removed records before they were read.
 //! - [`pages`]: the pages of one shard, behind the [`PageSource`](pages::PageSource) trait.
 //! - [`rows`]: a page of Kinesis records as rows: opening aggregates, cutting, columns.

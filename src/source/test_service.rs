@@ -1,4 +1,4 @@
-//! The simulator behind a service that a test makes slow, throttled or inaccurate.
+//! A test service: the simulator, with reads that a test makes slow, throttled or inaccurate.
 
 use std::collections::HashSet;
 use std::future::pending;

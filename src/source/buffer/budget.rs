@@ -1,11 +1,11 @@
-//! How much may be read ahead of batches.
+//! How much memory the pages that are read ahead of batches may use.
 
 use crate::kinesis::limits::MAX_BYTES_PER_FETCH;
 
 /// The smallest page, however little room there is: smaller ones are not worth a request.
 const MIN_PAGE_BYTES: usize = 64 * 1024;
 
-/// The free memory is divided among up to this many pages in flight; further ones use what is left.
+/// The free memory is divided among up to this many pages in flight; further pages use the remaining memory.
 const MAX_PAGES_IN_FLIGHT: usize = 64;
 
 /// The memory that all buffers of a stream share.
@@ -27,9 +27,9 @@ impl Budget {
     /// The size of the next page of a shard whose buffer holds `own` of the `held` bytes of all `shards`;
     /// `None` if it must wait until a batch is committed.
     ///
-    /// A shard may hold as much as is still free. So a single busy shard gets half of the memory, and many get
-    /// equal parts. A shard that holds nothing gets a small page even if nothing is free, up to twice the
-    /// memory, so that others cannot starve it.
+    /// A shard may hold as much memory as is still free, so a single busy shard gets half of the memory, and
+    /// many get equal parts. A shard that holds nothing gets a small page even if nothing is free, so that
+    /// other shards cannot starve it; the total may then reach twice the memory.
     pub(crate) fn page_bytes(self, own: usize, held: usize, shards: usize) -> Option<usize> {
         let free = self.max_bytes.saturating_sub(held);
         let is_admitted = if own == 0 {
@@ -41,7 +41,7 @@ impl Budget {
         is_admitted.then(|| (free / in_flight).clamp(MIN_PAGE_BYTES, MAX_BYTES_PER_FETCH))
     }
 
-    /// The size of a page if there is no room and reading continues nevertheless.
+    /// The size of a page if reading continues although there is no room.
     pub(crate) fn min_page_bytes() -> usize {
         MIN_PAGE_BYTES
     }

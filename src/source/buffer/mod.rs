@@ -1,4 +1,4 @@
-//! Pages that were read ahead of batches, and how much of them the next batch takes.
+//! Buffers pages ahead of batches, and plans how many of their rows the next batch takes.
 
 mod budget;
 mod planner;

@@ -1,10 +1,11 @@
-//! How many of the buffered rows of each shard the next batch takes.
+//! Plans how many of the buffered rows of each shard the next batch takes.
 
 use crate::source::rows::Extent;
 
 /// The rows of a shard that no batch has taken.
 pub(crate) trait PendingRows {
-    /// As many rows from the first one on as both caps allow. The byte cap cuts only between Kinesis records.
+    /// As many rows as both caps allow, starting at the first pending one. The byte cap cuts only between
+    /// Kinesis records.
     fn extent(&self, rows: u64, bytes: usize) -> Extent;
 
     /// The rows of the first Kinesis record that has any, up to `rows`.
@@ -31,16 +32,17 @@ impl Caps {
 #[derive(Debug)]
 pub(crate) struct PendingShard<'a, R> {
     pub(crate) rows: &'a R,
-    /// How many batches in a row had no room for a row of it.
+    /// In how many consecutive batches no row of it had room.
     pub(crate) passed_over: u32,
 }
 
-/// The number of rows that the next batch takes of each of `shards`.
+/// The number of rows that the next batch takes from each of `shards`.
 ///
-/// If everything fits, it takes everything. Otherwise bytes are shared by max-min fairness: shards that want
-/// little get all of it, and the others get equal parts. A shard whose next record is larger than its part gets
-/// one record from what is left, in the order in which they have been passed over. The first one always gets
-/// it. So every shard makes progress, no batch is empty, and a batch exceeds its cap by less than one record.
+/// If everything fits, it takes everything. Otherwise bytes are shared by max-min fairness: shards with few
+/// bytes are taken completely, and the others get equal parts. If the next record of a shard is larger than
+/// its part, the shard gets one record from the remaining bytes; those that were passed over most often come
+/// first, and the first one always gets its record. So every shard makes progress, no batch is empty, and a
+/// batch exceeds its cap by less than one record.
 ///
 /// Sorts the shards.
 pub(crate) fn plan<R: PendingRows>(shards: &[PendingShard<'_, R>], caps: Caps) -> Vec<u64> {
@@ -83,7 +85,7 @@ pub(crate) fn plan<R: PendingRows>(shards: &[PendingShard<'_, R>], caps: Caps) -
     given.iter().map(|extent| extent.rows).collect()
 }
 
-/// The largest share such that `wants`, each limited to it, are at most `total` together.
+/// The largest share such that the sum of `wants`, each limited to the share, is at most `total`.
 fn fair_share(mut wants: Vec<usize>, total: usize) -> usize {
     wants.sort_unstable();
     let mut left = total;

@@ -1,4 +1,4 @@
-//! The pages of one shard that were read and are not committed yet.
+//! The pages of one shard that were read but not yet committed.
 
 use std::collections::VecDeque;
 
@@ -78,13 +78,13 @@ impl ShardBuffer {
         self.pages.push_back(page);
     }
 
-    /// The shard was read to its end.
+    /// Records that the shard was read to its end.
     pub(crate) fn close(&mut self) {
         self.has_ended = true;
         self.end = ShardPosition::ShardEnd;
     }
 
-    /// Drops the pending pages, and those that follow before the next batch; their rows stay counted.
+    /// Drops the pending pages, and any that arrive before the next batch; their rows are only counted.
     pub(crate) fn drop_pages(&mut self) {
         for page in self.pages.drain(self.next_page..) {
             self.held_bytes -= page.held_bytes();
@@ -128,8 +128,8 @@ impl ShardBuffer {
         &self.end
     }
 
-    /// Takes the next `rows` rows, or all if there are fewer. The last row takes with it what follows it and
-    /// has no rows, including the end of the shard.
+    /// Takes the next `rows` rows, or all if there are fewer. The records without rows that follow the last
+    /// row, and the end of the shard, are taken with it.
     pub(crate) fn take(&mut self, rows: u64) -> TakenRows {
         let after = self.position.clone();
         let rows = rows.min(self.pending_rows);

@@ -33,7 +33,7 @@ pub(crate) fn families(shards: &[Shard]) -> Vec<Vec<usize>> {
     families
 }
 
-/// Disjoint sets of numbers: each number points to another one of its set, and the root to itself.
+/// Disjoint sets of numbers: each number points to another one of its set, the root to itself.
 struct Forest(Vec<usize>);
 
 impl Forest {

@@ -7,9 +7,9 @@
 //! key therefore stay in order over reshards if a child is read only after each of its parents has been read
 //! to its end *and* all rows of the parents are in batches.
 //!
-//! A parent that is not tracked does not hold its children back: it has expired, or was finished before. So a
-//! shard must stay tracked until it can no longer be listed. A finished shard is remembered while listings
-//! contain it, because otherwise it would look like a new one and be read again.
+//! A parent that is not tracked does not delay its children: it has expired, or was finished earlier.
+//! Therefore a shard must stay tracked until it can no longer be listed. A finished shard is remembered while
+//! listings contain it, because otherwise it would look like a new one and be read again.
 //!
 //! # When a shard is lost
 //!
@@ -21,20 +21,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::model::{Shard, ShardId};
 
-/// The stage of a shard.
+/// How far a shard has been processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Its parents have not been read to their end.
     Waiting,
     /// It is being read.
     Reading,
-    /// The service does not know it: the next listing decides whether it is lost.
+    /// The service rejects it as unknown; the next listing decides whether it is lost.
     Missing,
     /// Its end has been read, and all its rows are in batches.
     Consumed,
     /// Its end is also in the ranges of a batch, so the log records it.
     Finished,
-    /// It is left to another run, because it continues after the frozen tip.
+    /// Left to a later run, because it continues after the frozen tip.
     Left,
 }
 
@@ -45,7 +45,7 @@ impl Stage {
     }
 }
 
-/// The shards of `listed`, which are ordered by id, that were created since the known ones: those that are
+/// The shards among `listed`, which are ordered by id, that were created after the known ones: those that are
 /// neither known nor ancestors of a known one. Ancestors were read before, and are still listed.
 pub(crate) fn new_shards(listed: &[Shard], is_known: impl Fn(&ShardId) -> bool) -> Vec<&Shard> {
     let mut ancestors: HashSet<&ShardId> = HashSet::new();
@@ -81,7 +81,7 @@ struct Node {
 pub(crate) struct Unlisted {
     /// Finished shards, which are no longer tracked.
     pub(crate) dropped: Vec<ShardId>,
-    /// Shards that were not read to their end, and never can be.
+    /// Shards that were not read to their end and never can be.
     pub(crate) lost: Vec<ShardId>,
 }
 
@@ -145,7 +145,7 @@ impl Lineage {
         }
     }
 
-    /// Starts all shards that may be read; returns them, parents before children.
+    /// Marks all shards that may be read as started; returns them, parents before children.
     pub(crate) fn start_all(&mut self) -> Vec<ShardId> {
         let waiting: Vec<ShardId> = (self.nodes.iter())
             .filter(|(_, node)| node.stage == Stage::Waiting)
@@ -154,7 +154,7 @@ impl Lineage {
         self.start(waiting)
     }
 
-    /// Starts the children of `shard` that may be read, and returns them.
+    /// Marks the children of `shard` that may be read as started, and returns them.
     pub(crate) fn start_children(&mut self, shard: &ShardId) -> Vec<ShardId> {
         let children = self.children.get(shard).cloned().unwrap_or_default();
         self.start(children)
@@ -174,7 +174,7 @@ impl Lineage {
         node.is_some_and(|node| node.stage == Stage::Waiting && node.parents.iter().all(is_free))
     }
 
-    /// Leaves `shard` and its descendants to another run; returns the descendants.
+    /// Leaves `shard` and its descendants to a later run; returns the descendants.
     pub(crate) fn leave(&mut self, shard: &ShardId) -> Vec<ShardId> {
         self.set_stage(shard, Stage::Left);
         let mut left = Vec::new();
@@ -193,7 +193,8 @@ impl Lineage {
         left
     }
 
-    /// Takes in a listing: drops finished shards that it does not contain, and returns missing ones as lost.
+    /// Updates the graph from a listing: drops finished shards that it does not contain, and returns missing
+    /// ones as lost.
     pub(crate) fn observe(&mut self, listed: &HashSet<&ShardId>) -> Unlisted {
         let mut unlisted = Unlisted::default();
         for (shard, node) in &mut self.nodes {

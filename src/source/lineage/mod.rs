@@ -1,4 +1,4 @@
-//! How the shards of a stream descend from one another, and which of them may be read.
+//! The graph of splits and merges of a stream's shards, and which shards may be read.
 
 mod families;
 mod graph;

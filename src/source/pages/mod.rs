@@ -6,8 +6,8 @@
 //!  below: shard iterators, pacing, requests in flight, retention proof
 //! ```
 //!
-//! [`PollingPages`] polls GetRecords. Code above the trait knows nothing of iterators (or subscriptions), and
-//! code below it knows nothing of buffers, lineage or batches.
+//! [`PollingPages`] polls GetRecords. Code above the trait does not depend on iterators (or subscriptions),
+//! and code below it does not depend on buffers, lineage or batches.
 
 mod polling;
 #[cfg(test)]
@@ -35,40 +35,40 @@ use crate::source::retention::Gap;
 ///   that any implementation can resume from, never an internal continuation token.
 /// - **Coverage.** [`ShardPage::covered`] is a lower bound: every record that had arrived by then is in this
 ///   page or an earlier one. Implementations return `None` unless they are certain.
-/// - **End.** A page with [`ended`](ShardPage::ended) is the last page of a closed shard; do not ask for
+/// - **End.** A page with [`ended`](ShardPage::ended) is the last page of a closed shard; do not request
 ///   another one.
 /// - **Errors.** A failed call loses nothing: the next one continues at the same position. Implementations
-///   renew expired handles by themselves; they neither wait for a retry nor give up, because how often and how
-///   long to retry is the caller's decision. They do classify failures ([`Failure`]).
+///   renew expired handles, but neither wait for a retry nor give up: the caller decides how often and how
+///   long to retry. They classify failures ([`Failure`]).
 /// - **Cancellation.** `ready` can be dropped and called again. Dropping `next_page` abandons its request; the
 ///   next call continues at the same position.
-/// - **Limits.** The limits of a [`PageRequest`] are for sources that request pages. A source that is sent
-///   pages may return larger ones, of at most one event.
+/// - **Limits.** The limits of a [`PageRequest`] are for sources that request pages. A source to which the
+///   service pushes pages may return larger ones, of at most one event.
 pub(crate) trait PageSource: fmt::Debug + Send {
-    /// Waits until the next page may be asked for: the limits of the shard allow it, and a request slot is
-    /// free, if one is needed. The slot is held until `next_page` or `pause`.
+    /// Waits until the next page may be requested: the limits of the shard allow it, and a request slot is
+    /// free, if one is needed. The slot is reserved until `next_page` or `pause`.
     fn ready(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// The next page, or `None` if this attempt gave none: call again. A caller that wants no page for a
+    /// The next page, or `None` if this attempt returned none: call again. A caller that needs no page for a
     /// while calls [`pause`](Self::pause) instead.
     ///
     /// # Errors
-    /// The request failed, with what that says about the shard.
+    /// The request failed; the error classifies the failure.
     fn next_page(
         &mut self,
         request: PageRequest,
     ) -> impl Future<Output = Result<Option<ShardPage>, PageError>> + Send;
 
-    /// No page is wanted for a while, for example because buffers are full. Gives up what is held at the
-    /// service or in this process: a request slot, or a subscription whose unread events would block others
-    /// on its connection. The next `ready` resumes at the same position.
+    /// Pauses reading, for example while buffers are full. Releases the resources of this process and of the
+    /// service: a request slot, or a subscription whose unread events would block others on its connection.
+    /// The next `ready` resumes at the same position.
     fn pause(&mut self);
 
     /// The start, or the position after the last record that was returned.
     fn position(&self) -> &ShardPosition;
 }
 
-/// What the caller wants of the next page.
+/// The limits and the columns of the next page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageRequest {
     pub(crate) columns: RecordColumns,
@@ -77,7 +77,7 @@ pub(crate) struct PageRequest {
     pub(crate) max_records: usize,
 }
 
-/// A page of Kinesis records, and what it says about its shard.
+/// A page of Kinesis records, and what it shows about its shard.
 #[derive(Debug)]
 pub(crate) struct ShardPage {
     /// The records that were not returned before.
@@ -89,7 +89,7 @@ pub(crate) struct ShardPage {
     pub(crate) read_to: Option<UnixMillis>,
     /// Whether the page ended at the tip of the shard.
     pub(crate) at_tip: bool,
-    /// Whether the service said that there is nothing more: no record, and no lag.
+    /// Whether the service reported that there is nothing more: no record, and no lag.
     pub(crate) found_nothing: bool,
     /// Records that may have expired before they were read, between the previous page and this one.
     pub(crate) gap: Option<Gap>,
@@ -104,12 +104,12 @@ pub(crate) struct PageError {
     pub(crate) failure: Failure,
 }
 
-/// What a failure says about the shard.
+/// The kind of a failure, as it matters for reading the shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Throttled, not reachable, timed out, or in use: retry.
+    /// Throttled, unreachable, timed out, or in use: retry.
     Transient,
-    /// The service does not know the shard: it has expired, or is too new to be known everywhere.
+    /// The service rejects the shard as unknown: it has expired, or is too new to be known on every server.
     UnknownShard,
     /// The service rejects the position, or a handle from it: the stream may have been deleted and created
     /// again.

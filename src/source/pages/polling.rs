@@ -41,7 +41,7 @@ pub(crate) struct PollingPages {
     context: Arc<StreamContext>,
     shard: ShardId,
     settings: PollingSettings,
-    /// Held from `ready` until the request is sent.
+    /// Reserved by `ready`, until the request is sent.
     slot: Option<RequestSlot>,
     next_request: Instant,
     /// `None` before the first page, and after it has expired. A failed call does not use up its iterator.
@@ -59,7 +59,7 @@ pub(crate) struct PollingPages {
 #[derive(Debug, Clone, Copy)]
 struct SentRequest {
     at: Instant,
-    /// The same by the request clock.
+    /// The same time on the request clock.
     time: UnixMillis,
     limit: usize,
 }
@@ -94,7 +94,7 @@ impl PageSource for PollingPages {
 }
 
 impl PollingPages {
-    /// Begins at `position`.
+    /// A source that starts at `position`.
     pub(crate) fn new(
         context: Arc<StreamContext>,
         shard: ShardId,
@@ -153,8 +153,8 @@ impl PollingPages {
         }
     }
 
-    /// An iterator that seeks where the gap detector wants it: after the last record that was read, at that
-    /// record, or at the oldest one.
+    /// An iterator at the position that the gap detector requires: after the last record that was read, at
+    /// that record, or at the oldest one.
     async fn new_iterator(&self) -> ApiResult<ShardIterator> {
         let (kinesis, stream) = (&self.context.kinesis, &self.context.stream);
         let at = match (self.gaps.seek(), sequence_of(&self.position)) {
@@ -190,7 +190,7 @@ impl PollingPages {
         }
     }
 
-    /// What `page` says about the tip of the shard, together with the page before it.
+    /// What `page`, together with the previous one, shows about the tip of the shard.
     fn answer(&mut self, page: &RecordsPage, sent: SentRequest) -> Answer {
         let max_record_bytes = self.context.max_record_bytes;
         let answer = Answer::of(page, sent.time, sent.limit, max_record_bytes);
@@ -206,8 +206,8 @@ impl PollingPages {
         }
     }
 
-    /// Whether the page cannot be used, because the last record that was read has to be requested once more.
-    /// Asks for the retention of the stream if the decision depends on it.
+    /// Whether the page cannot be used, because the last record that was read has to be requested again.
+    /// Requests the retention of the stream if the decision depends on it.
     async fn must_seek_again(
         &mut self,
         page: &RecordsPage,
@@ -229,7 +229,7 @@ impl PollingPages {
         Ok(again)
     }
 
-    /// Moves on to the end of `page`.
+    /// Moves the position to the end of `page`.
     fn accept(&mut self, mut page: RecordsPage, answer: &Answer, sent: SentRequest) -> ShardPage {
         self.was_renewed = false;
         let wait = wait_after(page.size_bytes(), self.context.options.fetch_interval);
@@ -263,7 +263,7 @@ impl PollingPages {
             covered: answer.covered().filter(|_| is_conclusive),
             read_to: self.gaps.read_to(),
             at_tip: is_conclusive && !answer.is_full() && behind.unwrap_or_default().is_zero(),
-            // A missing lag may be any lag.
+            // An unreported lag may have any value.
             found_nothing: is_conclusive && records.is_empty() && behind == Some(Duration::ZERO),
             gap,
             ended,
@@ -315,7 +315,7 @@ impl PollingPages {
     }
 }
 
-/// What the gap detector needs to know of `page`.
+/// The facts about `page` that the gap detector needs.
 fn evidence<'a>(page: &'a RecordsPage, answer: &'a Answer) -> PageEvidence<'a> {
     let arrival = |record: usize| {
         let times = page.arrival().filter(|times| times.is_valid(record));

@@ -1,4 +1,4 @@
-//! What a batch reads of one stream, and which of its rows are already in memory.
+//! The reads of one stream in one batch, and those of their rows that are already in memory.
 
 use std::collections::HashMap;
 

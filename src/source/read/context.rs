@@ -10,7 +10,7 @@ use crate::model::StreamName;
 use crate::source::context::StreamContext;
 use crate::source::rows::{RowBuilder, RowColumn};
 
-/// The stream, and the batch that is read, if it is one.
+/// The stream, and the batch if the reads belong to one.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadContext {
     pub(crate) source: Arc<StreamContext>,
@@ -21,7 +21,7 @@ pub(crate) struct ReadContext {
 }
 
 impl ReadContext {
-    /// For a bounded scan.
+    /// The context of a bounded scan.
     pub(crate) fn new(source: StreamContext) -> Self {
         Self {
             source: Arc::new(source),
@@ -30,7 +30,7 @@ impl ReadContext {
         }
     }
 
-    /// For the reads of `batch`.
+    /// The context of the reads of `batch`.
     pub(crate) fn for_batch(source: StreamContext, batch: Arc<BatchReads>) -> Self {
         Self {
             batch: Some(batch),

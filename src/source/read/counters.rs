@@ -27,8 +27,8 @@ pub(crate) struct ReadCounters {
     pub(crate) damaged_aggregates: Count,
     /// User records that the hash filter dropped.
     pub(crate) filtered: Count,
-    /// Reads that lost records: ranges that can no longer be read completely, and positions whose records have
-    /// expired. A streaming query adds those of its batches to the losses that its readers found.
+    /// Reads that lost records: ranges that can no longer be read completely, and positions whose records
+    /// have expired. A streaming query adds the losses of its batches to those that its readers found.
     pub(crate) lost_ranges: Count,
     /// The lag of the last page behind the tip.
     pub(crate) millis_behind_latest: Gauge,
@@ -60,7 +60,7 @@ impl ReadCounters {
         self.bytes.add(slice.size_bytes());
     }
 
-    /// Counts what was found while a page was turned into rows.
+    /// Adds the findings of converting a page to rows.
     pub(crate) fn add(&self, findings: Findings) {
         self.damaged_aggregates.add(findings.damaged);
         self.filtered.add(findings.filtered);

@@ -1,4 +1,5 @@
-//! One read of a shard that has an end: the tip of a bounded scan, or the exact range of a batch.
+//! Reads one shard up to a known end: the tip of a bounded scan, or the end of an exact range of a
+//! batch.
 
 mod batch_reads;
 mod context;

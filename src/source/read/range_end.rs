@@ -1,10 +1,11 @@
-//! Which rows of a page belong to a read: where the unread rows begin, and where an exact range ends.
+//! Finds the rows of a page that belong to a read: where the unread rows begin, and where an exact range
+//! ends.
 //!
 //! Sequence numbers are compared once per page; only the page that contains the end is searched.
 //!
-//! A truncated range shows at its end, and at a start inside an aggregated record. Records that are missing
-//! after a start between two records show only in the number of rows: sequence numbers have gaps, and the
-//! record before the start may have expired legitimately.
+//! Lost records are detected at the end of a range, and at a start inside an aggregated record. Records that
+//! are missing after a start between two records are detected only by the number of rows: sequence numbers
+//! have gaps, and the record before the start may have expired legitimately.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -21,13 +22,13 @@ const MIN_EMPTY_PAGES_AT_TIP: u32 = 3;
 /// Why a range can no longer be read completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RangeLoss {
-    /// The record that the range starts inside has expired; this one comes first.
+    /// The range starts inside a record that has expired; this record comes first instead.
     Start(String),
-    /// The last record of the range has expired; this one comes in its place.
+    /// The last record of the range has expired; this record follows instead.
     End(String),
     /// The shard ended before the range did.
     ShardEnded,
-    /// The shard is open and holds nothing more.
+    /// The shard is open and has no more records.
     Tip,
     /// Both ends were found, but not all rows between them.
     Rows {
@@ -83,8 +84,8 @@ impl RangeEnd {
         }
     }
 
-    /// The part of `page`, which follows `from`, that belongs to the range. `shard_ended` if it is the last
-    /// page of the shard, `at_tip` if the shard held nothing more.
+    /// The part of `page`, which follows `from`, that belongs to the range. `shard_ended` is set for the last
+    /// page of the shard, `at_tip` if the shard had no more records.
     ///
     /// # Errors
     /// The range ends neither at a record nor at the end of the shard.
@@ -157,8 +158,7 @@ fn part(
     }
 }
 
-/// The index of the first record at or after `sequence`, and `Equal` or `Greater`. The caller knows that there
-/// is one.
+/// The index of the first record at or after `sequence`, and `Equal` or `Greater`. There must be one.
 fn search(page: &RecordsPage, sequence: &SequenceNumber) -> Result<(usize, Ordering)> {
     let numbers = page
         .sequence_number()

@@ -20,7 +20,8 @@ pub(crate) enum RowReader {
 }
 
 impl RowReader {
-    /// A reader of `read`. It sends no request before the first batch is asked for.
+    /// A reader of `read`. It sends no request before the first call of
+    /// [`next_batch`](Self::next_batch).
     pub(crate) fn new(
         context: Arc<ReadContext>,
         read: ShardRead,

@@ -1,4 +1,4 @@
-//! What to read of one shard, and where that read ends.
+//! The description of one read of a shard: its start, its end, and its limits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ pub(crate) struct ShardRead {
     pub(crate) hash_range: Option<HashRange>,
     pub(crate) start: ShardPosition,
     pub(crate) until: Until,
-    /// The most rows.
+    /// The maximum number of rows.
     pub(crate) limit: Option<u64>,
     /// The rows that an exact range had when it was planned, before the hash filter; `None` if that is not
     /// known.
@@ -28,13 +28,13 @@ pub(crate) struct ShardRead {
 /// Where a read ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// At the tip as of this time: with all records that were there.
+    /// At the tip as of this time, after all records that had arrived by then.
     Tip(UnixMillis),
     /// At the tip as of `tip`, or after the first page with a record that arrived later than `by`.
     Arrived {
         /// The time of the tip.
         tip: UnixMillis,
-        /// Records after one that arrived later are not wanted.
+        /// Records after one that arrived later than this are not needed.
         by: UnixMillis,
     },
     /// After the row at this position, which is known to exist; the read is empty if it is the start.
@@ -42,7 +42,7 @@ pub(crate) enum Until {
 }
 
 impl Until {
-    /// The arrival time after which no record is wanted, if there is one.
+    /// The arrival time after which no record is needed, if there is one.
     pub(crate) fn arrived_by(&self) -> Option<UnixMillis> {
         match self {
             Self::Arrived { by, .. } => Some(*by),
@@ -50,7 +50,7 @@ impl Until {
         }
     }
 
-    /// Whether no record that arrived at `time` or later is wanted.
+    /// Whether no record that arrived at `time` or later is needed.
     pub(crate) fn is_before(&self, time: UnixMillis) -> bool {
         match self {
             Self::Tip(tip) => time > *tip,

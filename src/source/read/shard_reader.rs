@@ -31,7 +31,7 @@ pub(crate) struct ShardReader<S> {
     end: End,
     pages: S,
     backoff: Backoff,
-    /// When the reader was made.
+    /// When the reader was created.
     started_at: UnixMillis,
     rows: RowBuilder,
     columns: RecordColumns,
@@ -86,7 +86,7 @@ impl ShardReader<PollingPages> {
                     retention: window.retention,
                 };
                 let history = ReadHistory::of_requested_start(&read.start, request, now, window);
-                // The read began before this reader was made, whatever the clock says.
+                // The read began before this reader was created, even if the clock shows an earlier time.
                 (now.max(*tip), GapDetector::new(window, history))
             }
             // Missing rows show that records are lost.
@@ -111,7 +111,7 @@ impl ShardReader<PollingPages> {
 }
 
 impl<S: PageSource> ShardReader<S> {
-    /// A reader of the rows that `pages` gives.
+    /// A reader of the rows of `pages`.
     pub(super) fn new(
         context: Arc<ReadContext>,
         read: ShardRead,
@@ -252,7 +252,7 @@ impl<S: PageSource> ShardReader<S> {
         }
     }
 
-    /// The page after `from`, over as many attempts as the retry options allow.
+    /// The page after `from`, with as many attempts as the retry options allow.
     async fn next_page(&mut self, from: &ShardPosition) -> Result<ShardPage> {
         let request = PageRequest {
             columns: RecordColumns {
@@ -308,7 +308,7 @@ impl<S: PageSource> ShardReader<S> {
         Ok(wait)
     }
 
-    /// A service that no longer knows the shard or these sequence numbers has lost the range.
+    /// The service no longer knows the shard or these sequence numbers: the range is lost.
     fn range_refused(&mut self, error: Error) -> Result<()> {
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::InvalidOption => {}
@@ -328,8 +328,8 @@ impl<S: PageSource> ShardReader<S> {
         self.report_loss(self.range_error(&RangeLoss::Rows { found, planned }))
     }
 
-    /// Fails, or continues without the lost records if the options say so. A read counts as one loss however
-    /// often it loses records.
+    /// Fails, or continues without the lost records if the options say so. A read counts as one loss, no
+    /// matter how often it loses records.
     fn report_loss(&mut self, loss: Error) -> Result<()> {
         if self.context.source.options.fail_on_data_loss {
             return Err(loss);

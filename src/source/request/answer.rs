@@ -1,10 +1,10 @@
-//! What an answer of GetRecords says about the tip: up to which time it covers its shard.
+//! What a response of GetRecords proves about the tip: up to which time it covers its shard.
 //!
 //! A page that was received at time t with lag b covers everything that had arrived by t − b, unless a limit
 //! cut it off. Lag alone proves nothing, because some servers report no lag on every page; but a page that
-//! ends at the tip is smaller than what was asked for. That test fails if a stream accepts large records: a
-//! page that was cut off by its size may then have any size. The next page decides about such a page. It was
-//! not cut off if the next one begins with a record that would have fitted into it.
+//! ends at the tip is smaller than what was requested. That test fails if a stream accepts large records: a
+//! page that was cut off by its size may then have any size. The next page decides about such a page. The
+//! page was not cut off if the next one begins with a record that would have fitted into it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::model::UnixMillis;
 /// key.
 const MAX_KEY_BYTES: usize = 1_024;
 
-/// One answer, as far as it matters for the tip.
+/// The properties of a response that show whether it reached the tip.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer {
     /// When the request was sent. The service looked at the shard no earlier, so a slow answer does not count
@@ -26,7 +26,7 @@ pub(crate) struct Answer {
     pub(crate) behind_latest: Option<Duration>,
     /// The number of records that were requested.
     pub(crate) limit: usize,
-    /// The number of records that came.
+    /// The number of records returned.
     pub(crate) records: usize,
     /// Their size.
     pub(crate) bytes: usize,
@@ -53,7 +53,7 @@ impl UnconfirmedCoverage {
 }
 
 impl Answer {
-    /// The answer to a request for `limit` records at `asked_at`, from a stream that accepts records of
+    /// The answer to a request for `limit` records at `sent_at`, from a stream that accepts records of
     /// `max_record_bytes`.
     pub(crate) fn of(
         page: &RecordsPage,
@@ -72,8 +72,8 @@ impl Answer {
         }
     }
 
-    /// Whether a limit may have cut the page off. The service stops before the record that would exceed
-    /// 10 MiB, so a page counts as full one record earlier.
+    /// Whether a limit may have cut off the page. The service stops before the record that would exceed 10
+    /// MiB, so a page counts as full one record earlier.
     pub(crate) fn is_full(&self) -> bool {
         self.records >= self.limit || self.may_be_cut_by_size()
     }
@@ -94,13 +94,14 @@ impl Answer {
     /// The time up to which all records have been read; `None` if the page may have been cut off.
     ///
     /// Lag alone proves nothing: some servers report 0 on full pages, and an empty page with lag is a gap
-    /// before records that are still to come.
+    /// before further records.
     pub(crate) fn covered(&self) -> Option<UnixMillis> {
         let whole = (!self.is_full()).then(|| self.covered_if_whole());
         whole.or(self.confirmed)
     }
 
-    /// Like [`covered`](Self::covered), and also for a page that was cut off, if it admits that more follows.
+    /// Like [`covered`](Self::covered), but also for a page that was cut off, if its lag shows that more
+    /// follows.
     pub(crate) fn covered_by_lag(&self) -> Option<UnixMillis> {
         let cut = self.behind().map(|behind| self.asked_at.minus(behind));
         self.covered().max(cut)

@@ -11,7 +11,7 @@ use crate::model::{Clock, UnixMillis};
 pub(crate) enum RequestClock {
     /// The wall clock.
     Wall(Arc<dyn Clock>),
-    /// A time, and from there on a clock that is never set back. A read that ends at a fixed time uses it: a
+    /// Starts at a given time and is never set back. A read that ends at a fixed time uses it, because a
     /// wall clock that is set back would keep the read open.
     Steady {
         /// The time at `began`.

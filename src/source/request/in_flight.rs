@@ -1,8 +1,8 @@
 //! Limits on the requests of one stream: how many are in flight, and how much memory their answers may take.
 //!
-//! Each shard has at most one request in flight, and no shard waits for the answer to another one. A request
-//! that takes long gives up its slot and goes on: it keeps its connection and its share of the memory, but
-//! nothing that another shard needs. If no memory is left, a request asks for a small page.
+//! Each shard has at most one request in flight, and no shard waits for the answer to another one. A slow
+//! request gives up its slot and continues: it keeps its connection and its share of the memory, but does
+//! not block other shards. If no memory is left, a request is for a small page.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const OWN_SLOTS: usize = 256;
 /// eight of them if an answer takes less than 25 ms.
 const SHARDS_PER_SLOT: usize = 8;
 
-/// The least number of slots: a stream can be split after it was described.
+/// The minimum number of slots: shards can be split after the stream was described.
 const MIN_SLOTS: usize = 64;
 
 /// How long a request keeps its slot.
@@ -61,7 +61,7 @@ impl InFlightLimits {
         }
     }
 
-    /// Waits for a free slot; no longer than other requests keep theirs.
+    /// Waits for a free slot, at most as long as a request keeps one.
     pub(crate) async fn slot(&self) -> RequestSlot {
         let permit = Arc::clone(&self.slots).acquire_owned().await;
         RequestSlot {

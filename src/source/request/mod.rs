@@ -1,5 +1,5 @@
-//! One request to the service: how many are in flight, when the next one may be sent, and up to which time
-//! its answer covers the shard.
+//! Requests to the service: how many are in flight, when a shard may send the next one, and up to which
+//! time a response covers the shard.
 
 mod answer;
 mod clock;

@@ -1,10 +1,10 @@
-//! When a shard may be asked for its next page, and for how many records.
+//! Decides when the next page of a shard may be requested, and with how many records.
 
 use std::time::Duration;
 
 use crate::kinesis::limits::READ_BYTES_PER_SECOND;
 
-/// The least time between requests, beyond what the limits of a shard demand.
+/// The minimum time between requests, in addition to the limits of a shard.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
     /// After a page without records.
@@ -52,7 +52,7 @@ impl RecordSize {
         }
     }
 
-    /// Takes the mean from a page of this size; keeps the old one if the page has no records.
+    /// Sets the mean from a page of this size; keeps the old value if the page has no records.
     pub(crate) fn learn(&mut self, records: usize, bytes: usize) {
         if let Some(mean) = bytes.checked_div(records) {
             self.bytes = mean.max(1);

@@ -7,14 +7,14 @@ use crate::kinesis::limits::MIN_RETENTION;
 use crate::model::{SequenceNumber, UnixMillis};
 use crate::source::request::Answer;
 
-/// How many empty pages in a row must claim to end at the horizon before their position is taken for one that
-/// leads nowhere.
+/// How many empty pages in a row must claim to end at the horizon before their position is considered a dead
+/// end.
 pub(super) const MAX_PINNED_PAGES: u32 = 5;
 
-/// How many empty pages in a row must come from the tip before a shard is taken for empty.
+/// How many empty pages in a row must come from the tip before a shard is considered empty.
 const MIN_EMPTY_PAGES_AT_TIP: u32 = 3;
 
-/// A page, as far as it matters for the proof.
+/// The properties of a page that matter for the proof.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageEvidence<'a> {
     pub(crate) answer: &'a Answer,

@@ -5,11 +5,11 @@ use std::fmt;
 use super::window::RetentionWindow;
 use crate::model::UnixMillis;
 
-/// How to continue in spite of lost records; the end of error messages.
+/// How to continue despite lost records; the end of error messages.
 pub(crate) const CONTINUE_HINT: &str =
     "'kinesis.failOnDataLoss' = 'false' continues without the lost records";
 
-/// Records that may have expired between two pages, as far as that is known.
+/// What is known about records that may have expired between two pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gap {
     /// Every record that had arrived by then was read.
@@ -48,7 +48,7 @@ impl fmt::Display for Gap {
 
 #[cfg(test)]
 impl Gap {
-    /// A gap of which nothing is known but the window.
+    /// A gap about which only the window is known.
     pub(crate) fn unknown(window: RetentionWindow) -> Self {
         Self {
             read_to: None,

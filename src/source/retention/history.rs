@@ -1,16 +1,16 @@
-//! What is known of a shard before its reader starts.
+//! What is known about a shard before its reader starts.
 
 use std::time::Duration;
 
 use super::window::{MARGIN, RetentionWindow};
 use crate::model::{ShardPosition, UnixMillis};
 
-/// What is known of the records before a position.
+/// What is known about the records before a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ReadHistory {
     /// Every record that had arrived by then was read, or is not wanted.
     pub(crate) read_to: Option<UnixMillis>,
-    /// Whether the first record may be any, because the start asks for whatever is left.
+    /// Whether any first record is correct, because the start requests the oldest remaining records.
     pub(crate) accepts_any_first: bool,
 }
 

@@ -3,13 +3,13 @@
 //! # Why a proof is needed
 //!
 //! The service reports no error for a position whose records have expired. Depending on the server, reading
-//! silently goes on with the oldest record that is left, or returns empty pages for ever. A reader therefore
+//! silently continues with the oldest remaining record, or returns empty pages forever. A reader therefore
 //! has to prove that it missed nothing.
 //!
 //! # The argument
 //!
 //! Let the *horizon* be the present minus the retention of the stream. Records that arrived after the horizon
-//! are still there, and records of a shard expire in the order in which they arrived.
+//! still exist, and records of a shard expire in the order in which they arrived.
 //!
 //! 1. Suppose that everything that had arrived by time T has been read. If T is after the horizon, then the
 //!    record that follows the position arrived after the horizon, too, and cannot have expired. This is the
@@ -24,14 +24,14 @@
 //!
 //! # Changes of the retention
 //!
-//! The retention can be changed at any time, and no answer of GetRecords says so.
+//! The retention can be changed at any time, and no response of GetRecords shows it.
 //!
 //! - No stream keeps records for less than 24 hours. If T is younger than that, step 1 holds whatever the
 //!   retention is.
 //! - Otherwise a shortened retention is a whole number of hours, at least 24. Its horizon is that many hours
 //!   before a request, and reading jumps over it. So a page that passes from before to after any such time is
-//!   used only after the service has been asked for the present retention. The same goes for every decision
-//!   that there is a gap.
+//!   used only after the present retention has been requested. The same applies to every decision that there
+//!   is a gap.
 //! - A longer retention does not bring expired records back: [`RetentionWindow`] remembers the old horizon.
 
 mod evidence;

@@ -10,7 +10,7 @@ use crate::model::{SequenceNumber, ShardPosition, UnixMillis};
 /// Where the next request seeks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seek {
-    /// What follows the position.
+    /// The record after the position.
     Next,
     /// The record of the position, even if it was read already: the proof that it has not expired.
     LastRead,
@@ -23,7 +23,7 @@ pub(crate) enum Seek {
 pub(crate) struct GapDetector {
     window: RetentionWindow,
     history: ReadHistory,
-    /// Whether to report gaps. If not, it only gets readers away from positions that lead nowhere.
+    /// Whether to report gaps. If not, it only moves readers away from positions that lead nowhere.
     reports_gaps: bool,
     seek: Seek,
     /// Whether the last page contained the record of the position and nothing else: the next request needs no
@@ -39,7 +39,7 @@ pub(crate) struct GapDetector {
 }
 
 impl GapDetector {
-    /// For a reader with this history.
+    /// A detector for a reader with this history.
     pub(crate) fn new(window: RetentionWindow, history: ReadHistory) -> Self {
         Self {
             window,
@@ -54,7 +54,8 @@ impl GapDetector {
         }
     }
 
-    /// For a reader that finds missing records by itself, but must not stay at a position that leads nowhere.
+    /// A detector for a reader that has its own check for missing records, but must not stay at a position
+    /// that leads nowhere.
     pub(crate) fn silent(window: RetentionWindow) -> Self {
         Self {
             reports_gaps: false,
@@ -62,7 +63,7 @@ impl GapDetector {
         }
     }
 
-    /// Uses what is now known of the retention.
+    /// Updates the retention window.
     pub(crate) fn update_window(&mut self, window: RetentionWindow) {
         self.window = window;
     }
@@ -89,8 +90,8 @@ impl GapDetector {
         self.empty_pages.pinned > 0 || self.is_gap_open
     }
 
-    /// Before a request for what follows `position`: whether it needs a new iterator, because it starts a
-    /// proof.
+    /// Call before a request at `position`. Returns whether the request needs a new iterator, because it
+    /// starts a proof.
     pub(crate) fn begin_request(&mut self, position: &ShardPosition, now: UnixMillis) -> bool {
         self.is_proven = std::mem::take(&mut self.next_is_proven);
         let horizon = self.window.safe_horizon_of_any_retention(now);
@@ -98,8 +99,8 @@ impl GapDetector {
         !self.is_proven && self.begin_proof(position, now)
     }
 
-    /// After a page for `position` came and the present retention is known: whether the page must be dropped
-    /// because a proof has to come first.
+    /// Call after a page for `position`, once the present retention is known. Returns whether the page must
+    /// be dropped because a proof is needed first.
     pub(crate) fn rejects(&mut self, position: &ShardPosition, evidence: PageEvidence<'_>) -> bool {
         self.begin_proof(position, evidence.answer.asked_at)
     }
@@ -143,7 +144,7 @@ impl GapDetector {
         self.history.read_to.is_none_or(|read_to| read_to < time)
     }
 
-    /// Takes in the page that came for `position`; returns the gap before it, if there is one.
+    /// Updates the proof with the page for `position`; returns the gap before it, if there is one.
     pub(crate) fn observe(
         &mut self,
         position: &ShardPosition,
@@ -166,7 +167,7 @@ impl GapDetector {
         }
         let gap = is_gap.then(|| self.gap(evidence));
         if is_gap {
-            // The gap is reported once; reading goes on with whatever comes first.
+            // The gap is reported once; reading continues with the first record of the page.
             self.history = ReadHistory {
                 read_to: Some(self.window.horizon(evidence.answer.asked_at)),
                 accepts_any_first: true,
@@ -225,14 +226,13 @@ impl GapDetector {
         self.empty_pages = EmptyPages::default();
     }
 
-    /// Takes from a page up to when everything has been read. The last page of a shard says nothing about the
-    /// shards that follow it.
+    /// Updates `read_to` from a page. The last page of a shard proves nothing about its children.
     fn learn_read_to(&mut self, evidence: PageEvidence<'_>) {
         if evidence.ended || self.empty_pages.pinned > 0 {
             return;
         }
         let read_to = evidence.answer.covered_by_lag().or(evidence.last_arrival);
-        // From now on there is something that the next record has to follow.
+        // From now on the next record must follow those that were read.
         self.history.accepts_any_first &= read_to.is_none();
         self.history.read_to = self.history.read_to.max(read_to);
     }

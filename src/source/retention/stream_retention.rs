@@ -1,7 +1,7 @@
-//! The retention of a stream, as far as its readers know.
+//! The retention of a stream, as known to its readers.
 //!
-//! The readers of a stream share what was learned last. A decision that depends on the present retention asks
-//! the service first.
+//! The readers of a stream share the last known retention. Before a decision that depends on the present
+//! retention, it is requested from the service.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::kinesis::limits::MIN_RETENTION;
 use crate::kinesis::{ApiResult, Kinesis};
 use crate::model::{Clock, StreamIdentity, UnixMillis};
 
-/// The least time between two requests. An account has 20 DescribeStreamSummary per second for all its streams
-/// and programs, and many shards may need the retention at once.
+/// The minimum time between two requests. An account is limited to 20 DescribeStreamSummary calls per second
+/// for all its streams and programs, and many shards may need the retention at once.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The shared knowledge of a stream's retention.
@@ -59,15 +59,15 @@ impl StreamRetention {
         self.window().retention
     }
 
-    /// Records that the retention was `before` at some time in the past. It may have been so until `now`, when
-    /// the present one was learned.
+    /// Records that the retention was `before` at some time in the past. It may have applied until `now`,
+    /// when the present one became known.
     pub(crate) fn record_past(&self, before: Duration, now: UnixMillis) {
         let mut known = self.lock();
         let present = known.window.retention;
         known.window = RetentionWindow::constant(or_default(before)).changed_to(present, now);
     }
 
-    /// The window as of `since` or later; asks the service if it is not known.
+    /// The window as of `since` or later; sends a request if it is not known.
     ///
     /// # Errors
     /// The one request that was sent failed.

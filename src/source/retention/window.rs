@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::kinesis::limits::MIN_RETENTION;
 use crate::model::UnixMillis;
 
-/// How near the horizon a reader starts to prove that it missed nothing. Allows for clocks that differ and for
-/// the duration of requests.
+/// How close to the horizon a reader starts to prove that it missed nothing. Allows for clock differences and
+/// for the duration of requests.
 pub(super) const MARGIN: Duration = Duration::from_secs(60);
 
 /// The unit of retention.
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 
-/// The time span of which a stream still has all records.
+/// The time span whose records a stream still has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RetentionWindow {
     /// The last known retention.

@@ -1,4 +1,4 @@
-//! Turns slices of pages into rows: opens aggregated records, and selects columns.
+//! Converts slices of pages to rows: opens aggregated records, and selects columns.
 //!
 //! Records that are not aggregated are passed on by reference, without a copy.
 
@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::model::{HashRange, ShardId, StreamName};
 use crate::options::{ExtraColumn, HashFilter};
 
-/// The most rows of a batch. A Kinesis record with more rows is opened again for each batch, checksum included.
+/// The maximum number of rows in a batch. A Kinesis record with more rows is opened again for each batch,
+/// including its checksum.
 const MAX_ROWS_PER_BATCH: usize = 65_536;
 
 /// Builds the rows of one read.
@@ -112,7 +113,7 @@ impl RowBuilder {
         Ok(None)
     }
 
-    /// The rows of plain records: the columns of the page as they are.
+    /// The rows of plain records: the unchanged columns of the page.
     fn plain(&self, slice: &PageSlice) -> Result<RecordBatch> {
         let page = &slice.page;
         let mut records = slice.records();
@@ -213,8 +214,8 @@ impl RowBuilder {
     }
 }
 
-/// The same rows in the same memory, without the bytes around them. A cast to text checks every byte of an array,
-/// including those that belong to no row.
+/// The same rows in the same memory, without the bytes around them. A cast to text checks every byte of an
+/// array, including those that do not belong to any row.
 fn trimmed(rows: BinaryArray) -> BinaryArray {
     let (offsets, values, nulls) = rows.into_parts();
     let (begin, end) = (offsets[0], offsets[offsets.len() - 1]);

@@ -14,14 +14,13 @@ pub(crate) enum RowColumn {
     Data,
     /// `streamName`: the name of the stream.
     StreamName,
-    /// `partitionKey`: the producer's key; null if the stream distributes records itself and the producer gave
-    /// none.
+    /// `partitionKey`: the producer's key; null if the service chooses the shard and the producer set none.
     PartitionKey,
     /// `sequenceNumber`: the sequence number of the Kinesis record, shared by all rows of an aggregate.
     SequenceNumber,
     /// `approximateArrivalTimestamp`: when the service received the record, in milliseconds.
     ArrivalTimestamp,
-    /// An extra column that a table asks for.
+    /// An extra column that the options of a table request.
     Extra(ExtraColumn),
     /// `__shard`: the number of the read within its batch. Internal; no table has it.
     ShardNumber,

@@ -18,7 +18,7 @@ const PAGE_OVERHEAD_BYTES: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct CountedPage {
     page: RecordsPage,
-    /// The records to use; those after them are left to another run.
+    /// The number of records to use; later ones are left to another run.
     records: usize,
     counts: RowCounts,
     /// The rows at the start that were read before.
@@ -35,7 +35,7 @@ pub(crate) struct Extent {
 }
 
 impl CountedPage {
-    /// RowCounts the rows of `page`, and opens every aggregated record to do so. The page must have sequence
+    /// Counts the rows of `page`, for which it opens every aggregated record. The page must have sequence
     /// numbers.
     ///
     /// Skips the rows up to `after`. If `until` is set, drops the first record that arrived later and all after

@@ -1,4 +1,5 @@
-//! Which user records belong to their shard: producers with an outdated shard map write some to the wrong one.
+//! Decides which user records belong to their shard: producers with an outdated shard map write some to the
+//! wrong shard.
 
 use crate::kinesis::RecordDistribution;
 use crate::model::HashRange;

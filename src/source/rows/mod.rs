@@ -1,4 +1,4 @@
-//! From pages of Kinesis records to rows: opening aggregates, cutting pages, choosing columns.
+//! Converts pages of Kinesis records to rows: opens aggregates, cuts pages, selects columns.
 
 mod aggregated;
 mod builder;

@@ -7,7 +7,7 @@ use datafusion::arrow::array::{Array, ArrayRef, StringArray, UInt32Array};
 use crate::error::{Error, Result};
 use crate::model::{ShardId, StreamName};
 
-/// What all rows of a read have in common.
+/// The values that all rows of a read share.
 #[derive(Debug)]
 pub(super) struct ReadColumns {
     pub(super) stream: StreamName,
@@ -34,7 +34,8 @@ fn repeated(text: &str, rows: usize) -> ArrayRef {
     Arc::new(StringArray::new_repeated(text, rows))
 }
 
-/// A column of a page. It is there, because the columns of the rows determine what is requested.
+/// A column of a page. It exists, because the columns of the rows determine which columns are
+/// requested.
 pub(super) fn of_page<A: Array + Clone + 'static>(column: Option<&A>) -> Result<ArrayRef> {
     match column {
         Some(column) => Ok(Arc::new(column.clone())),

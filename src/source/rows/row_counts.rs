@@ -67,7 +67,8 @@ pub(crate) fn count_rows(page: &RecordsPage, records: usize) -> RowCounts {
     RowCounts::Before { rows, checked }
 }
 
-/// Checks that each sequence number can be part of a position. Later uses of the page cannot return errors.
+/// Checks that each sequence number can be part of a position. Checked here, because later uses of the page
+/// cannot return errors.
 pub(crate) fn check_sequence_numbers(page: &RecordsPage) -> Result<()> {
     let Some(numbers) = page.sequence_number() else {
         return Err(Error::internal("a page has no sequence numbers"));

@@ -21,10 +21,10 @@ const MAX_SKEW: Duration = Duration::from_secs(300);
 /// Records that were put since `began` are read from there on.
 ///
 /// The service rejects times in its future, which shows whether its clock has reached a time. If it rejects
-/// `now`, earlier times are tried, one second before at first and then twice as far each time. If the clocks
-/// agree, the result is `now` less the duration of the requests. So some records from before `began` may be
-/// read, too: from as long before as this machine's clock is behind, or from up to twice as long as it is
-/// ahead.
+/// `now`, earlier times are tried: first one second earlier, then twice as far back each time. If the clocks
+/// agree, the result is `now` less the duration of the requests. Some records from before `began` may
+/// therefore be read, too: back to the amount by which this machine's clock is behind, or up to twice the
+/// amount by which it is ahead.
 ///
 /// # Errors
 /// A request fails permanently, or this machine's clock is more than five minutes ahead.

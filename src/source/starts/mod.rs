@@ -1,4 +1,4 @@
-//! Where each shard of a stream starts.
+//! Decides where reading each shard of a stream starts.
 
 mod latest;
 
@@ -43,8 +43,8 @@ pub(crate) fn reject_future_start(start: &StartingPosition, now: UnixMillis) -> 
     }
 }
 
-/// The position of each of `shards`, which are ordered by id; `None` for a shard that starts with what arrives
-/// from now on.
+/// The position of each of `shards`, which are ordered by id; `None` for a shard that starts with the records
+/// that arrive from now on.
 ///
 /// If positions are given per shard, the others follow from them:
 /// - A descendant of a shard with a position starts at its oldest record: all its records come after those of

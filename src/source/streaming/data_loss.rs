@@ -1,5 +1,5 @@
-//! What happens when a listing or a page shows that records are lost: the query fails, or it counts the loss
-//! and continues.
+//! Handles a listing or a page that shows lost records: the query fails, or it counts the loss and
+//! continues.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ use crate::model::{Shard, ShardId, ShardPosition};
 use crate::source::retention::CONTINUE_HINT;
 
 impl SharedState {
-    /// Takes in a listing: starts shards that may be read now, and reports losses.
+    /// Handles a listing: starts shards that may be read now, and reports losses.
     pub(super) fn listed(&self, shards: &[Shard]) {
         let ListingOutcome {
             started,

@@ -7,8 +7,9 @@
 //!                                └────── end read, all rows taken ◀── take() ◀─┘
 //! ```
 //!
-//! Decisions are in [`state`], which is pure. The tasks are thin: they get pages and listings, hand them to the
-//! state, and do what it says. Readers retry temporary failures for ever; a failing shard delays no other one.
+//! Decisions are in [`state`], which is pure. The tasks are thin: they get pages and listings, pass them to
+//! the state, and act on its results. Readers retry temporary failures forever; a failing shard delays no
+//! other one.
 
 mod data_loss;
 mod settings;
@@ -140,7 +141,7 @@ impl StreamReader {
         batch
     }
 
-    /// The reads of a batch that was planned by an earlier run; all of it is read from the service.
+    /// The reads of a batch that an earlier run planned. All of them go to the service.
     pub(crate) fn replay(&self, ranges: &StreamRanges) -> BatchReads {
         let read = |(shard, range): (&ShardId, &ShardRange)| ShardRead {
             shard: shard.clone(),
@@ -212,7 +213,7 @@ impl StreamReader {
         self.shared.with(|state| state.is_recreated)
     }
 
-    /// How far the batches that were [taken](Self::take) have come.
+    /// How far the batches that were [taken](Self::take) have read.
     ///
     /// Walks over all shards.
     pub(crate) fn coverage(&self) -> Coverage {
@@ -220,7 +221,7 @@ impl StreamReader {
         self.shared.with(|state| state.coverage(until))
     }
 
-    /// How far the readers have come.
+    /// The status of the readers.
     pub(crate) fn status(&self) -> ReaderStatus {
         let now = self.shared.now();
         let renewals = self.shared.renewals.value() as u64;

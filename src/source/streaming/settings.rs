@@ -10,7 +10,8 @@ pub(crate) struct StreamReaderSettings {
     pub(crate) columns: RecordColumns,
     /// When the stream was created; recorded in the ranges of batches.
     pub(crate) created_at: UnixMillis,
-    /// How the stream assigns records to shards. Only an assignment by partition key can be wrong.
+    /// How the stream assigns records to shards. Records can be in a wrong shard only if the partition key
+    /// determines it.
     pub(crate) distribution: RecordDistribution,
     /// The tip, if it is frozen: shards that are not listed yet, and rows that arrive later, are left to the
     /// next run.

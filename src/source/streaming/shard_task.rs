@@ -18,7 +18,7 @@ use crate::source::request::Pace;
 use crate::source::retention::{GapDetector, ReadHistory};
 use crate::source::rows::{CountedPage, RECORD_OVERHEAD_BYTES};
 
-/// The least time between two requests if pacing is off: an idle shard must not cause a busy loop.
+/// The minimum time between two requests if pacing is off, so that an idle shard does not cause a busy loop.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Reads one shard into its buffer.
@@ -28,8 +28,8 @@ pub(super) struct ShardTask<S> {
     shard: ShardId,
     pages: S,
     backoff: Backoff,
-    /// The number of listings when the service rejected the position. The next one shows whether the stream was
-    /// recreated.
+    /// The number of listings at the time when the service rejected the position. The next one shows whether
+    /// the stream was recreated.
     awaited_listing: Option<u64>,
 }
 
@@ -106,7 +106,7 @@ impl<S: PageSource> ShardTask<S> {
     }
 
     /// Whether requests are useless until the shards have been listed, or until the parents of the shard have
-    /// been read: it was not listed yet when its task was started.
+    /// been read, because the shard was not yet listed when its task started.
     fn is_held_back(&self) -> bool {
         self.shared.with(|state| {
             let is_unlisted = |listings| listings == state.listings;
@@ -145,7 +145,7 @@ impl<S: PageSource> ShardTask<S> {
         }
     }
 
-    /// Takes in the page after `from`; returns whether to continue.
+    /// Handles the page after `from`; returns whether to continue.
     async fn arrived(&mut self, mut page: ShardPage, from: &ShardPosition) -> bool {
         self.backoff.reset();
         if let Some(gap) = page.gap.take()
@@ -169,8 +169,9 @@ impl<S: PageSource> ShardTask<S> {
         continues
     }
 
-    /// Whether the first page of a shard from a reshard has its first records in spite of a gap. Requests a
-    /// listing to decide that: parents are listed for as long as the first records of their children are kept.
+    /// Whether the first page of a shard that a reshard created contains its first records despite a gap.
+    /// Requests a listing to decide that: parents are listed for as long as the first records of their
+    /// children are kept.
     async fn has_its_first_records(&self, from: &ShardPosition) -> bool {
         if *from != ShardPosition::TrimHorizon {
             return false;
@@ -244,7 +245,8 @@ impl<S: PageSource> ShardTask<S> {
         Some(wait)
     }
 
-    /// Requests a listing, which shows whether the stream was recreated; once. Returns whether it did.
+    /// Requests a listing, which shows whether the stream was recreated, unless that was already done.
+    /// Returns whether it did.
     fn await_listing(&mut self) -> bool {
         let is_first = self.awaited_listing.is_none();
         if is_first {

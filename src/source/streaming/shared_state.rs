@@ -103,7 +103,7 @@ impl SharedState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads or changes the state, and wakes those who wait for changes.
+    /// Reads or changes the state, and wakes the tasks that wait for changes.
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut StreamState) -> T) -> T {
         let (result, changed) = {
             let mut state = self.lock();
@@ -142,7 +142,7 @@ impl SharedState {
         self.with(|state| state.fail(error));
     }
 
-    /// Waits until there may be room in the buffers. `is_denied` checks whether there still is none.
+    /// Waits until there may be room in the buffers. `is_denied` checks whether there is still none.
     pub(super) async fn room(&self, mut is_denied: impl FnMut() -> bool) {
         let mut notified = pin!(self.room.notified());
         notified.as_mut().enable();
@@ -156,7 +156,8 @@ impl SharedState {
         self.room.notify_waiters();
     }
 
-    /// The service does not know a shard: requests a listing, which decides whether it is lost.
+    /// Handles a shard that the service does not know: requests a listing, which decides whether it is
+    /// lost.
     pub(super) fn missing(&self, shard: &ShardId) {
         self.with(|state| state.missing(shard));
         self.request_listing();
@@ -184,7 +185,7 @@ impl SharedState {
         }
     }
 
-    /// The present time, as requests use it.
+    /// The present time on the request clock.
     pub(super) fn now(&self) -> UnixMillis {
         self.clock.now()
     }

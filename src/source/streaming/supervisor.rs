@@ -16,7 +16,7 @@ use crate::kinesis::{Backoff, ShardFilter, list_all_shards};
 use crate::model::ShardId;
 
 /// How often the retention of the stream is checked while no decision depends on it. The log, and the time
-/// between two log entries without rows, use the last answer.
+/// between two log entries without rows, use the last known value.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Runs the tasks, and starts one for each shard that `started` receives. Dropping it ends all of them.

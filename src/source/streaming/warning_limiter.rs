@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The most warnings per [`PERIOD`]: an outage affects every shard of a stream, and there may be thousands.
+/// The maximum number of warnings per [`PERIOD`]: an outage affects every shard of a stream, and there may
+/// be thousands.
 const MAX_WARNINGS: u32 = 5;
 
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// Lets the first warnings of a minute through, and counts the others.
+/// Allows the first warnings of a minute, and counts the others.
 #[derive(Debug, Default)]
 pub(super) struct WarningLimiter {
     since: Option<Instant>,

@@ -8,20 +8,21 @@
 //!
 //! Which shards count follows from what may still come from them:
 //!
-//! - A shard with pending or unread rows counts. If no event time of it is known, it holds the watermark where
-//!   it is, because its rows may be of any time.
-//! - An idle shard does not count: its rows so far were all taken, and those written from now on are taken for
-//!   new. If *no* shard counts, the largest time of all shards is used.
+//! - A shard with pending or unread rows counts. If no event time of it is known, it stops the watermark from
+//!   advancing, because its rows may have any time.
+//! - An idle shard does not count: all its rows so far were taken, and those written from now on are assumed
+//!   to be newer. If *no* shard counts, the largest time of all shards is used.
 //! - A shard that waits for its parents counts with the minimum of their times, since its rows follow theirs.
 //!   When it starts, it inherits that time.
 //! - A shard that has ended counts with its time until its children are known, because they continue from
-//!   there. Then it is forgotten, but the largest time of all is kept, for when all shards are idle.
+//!   there. Then its time is dropped, but the largest time of all shards is kept, for when all shards are
+//!   idle.
 //!
 //! On a quiet stream, event time can be taken to pass with the clock ([`Watermarks::with_idle_timeout`]).
 //!
-//! A row with an event time far in the future raises the time of its shard for good, and that of the query once
-//! all other shards are as far or idle. It cannot be told from a row of a busy shard; the statement can filter
-//! such rows.
+//! A row with an event time far in the future raises the time of its shard permanently, and that of the query
+//! once all other shards are idle or have reached that time. Such a row cannot be distinguished from a row of
+//! a busy shard, but the statement can filter it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub(crate) struct Watermarks {
     watermark: Option<UnixMillis>,
     /// After how long without a record the watermark follows the clock; `None` if it never does.
     idle_timeout: Option<Duration>,
-    /// No record that was read arrived later.
+    /// An upper bound of the arrival times of all records read so far.
     last_arrival: Option<UnixMillis>,
     /// The largest event time of each shard that still counts, per source.
     sources: Vec<BTreeMap<ShardId, UnixMillis>>,
@@ -83,7 +84,7 @@ impl Watermarks {
         }
     }
 
-    /// Records that a record was read that had arrived at `time`.
+    /// Records that a record with the arrival time `time` was read.
     pub(crate) fn arrived(&mut self, time: Option<UnixMillis>) {
         if self.idle_timeout.is_some() {
             self.last_arrival = self.last_arrival.max(time);
@@ -115,13 +116,13 @@ impl Watermarks {
         }
     }
 
-    /// Records that a batch runs which an earlier run planned with this watermark.
+    /// Sets the watermark of a batch that an earlier run planned.
     pub(crate) fn replayed(&mut self, watermark: Option<UnixMillis>) {
         self.watermark = self.watermark.max(watermark);
     }
 
-    /// The watermark for a batch that is planned now, if earlier batches have come this far in each source; never
-    /// less than the last one.
+    /// The watermark for a batch that is planned now, given how far earlier batches have read each source;
+    /// never less than the last one.
     ///
     /// Everything that earlier batches have [seen](Self::seen) must have been recorded before.
     pub(crate) fn advance(&mut self, before: &[Coverage]) -> Option<UnixMillis> {
@@ -134,7 +135,7 @@ impl Watermarks {
             inherit(times, &coverage.shards);
             all.add(combine(times, &coverage.shards, self.idle_timeout));
         }
-        // If no rows are left to be read, the largest time that was seen is the limit.
+        // If no unread rows are left, the largest time seen is the limit.
         let time = if all.any { all.minimum } else { self.latest() };
         self.forget(before);
         let next = time.filter(|_| !all.holds).map(|time| {
@@ -220,8 +221,9 @@ impl Combined {
     }
 }
 
-/// Gives shards without an event time the minimum time of their parents, once all of these have ended. A shard
-/// that becomes known later than its siblings may find no time, and then holds the watermark until its first row.
+/// Gives shards without an event time the minimum time of their parents, once all of these have ended. A
+/// shard that becomes known later than its siblings may find no time, and then stops the watermark until its
+/// first row.
 fn inherit(times: &mut BTreeMap<ShardId, UnixMillis>, shards: &[ShardActivity]) {
     let tracked = by_id(shards);
     // The ids of children are greater than those of their parents.

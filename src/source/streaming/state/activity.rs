@@ -1,4 +1,4 @@
-//! Which shards may still give rows, for the watermark.
+//! Determines which shards may still have rows to read, for the watermark.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use super::StreamState;
 use super::shard::{ReadProgress, ShardState};
 use crate::model::{ShardId, UnixMillis};
 
-/// How far the taken batches of a stream have come, as far as it matters for a watermark.
+/// The progress of the taken batches of a stream, as needed for a watermark.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Coverage {
     /// The tracked shards, ordered by id.
     pub(crate) shards: Vec<ShardActivity>,
     /// Every record that had arrived by then was taken.
     pub(crate) read_to: Option<UnixMillis>,
-    /// No record that was read arrived later.
+    /// An upper bound of the arrival times of all records read so far.
     pub(crate) last_arrival: Option<UnixMillis>,
 }
 
-/// A tracked shard, as far as it matters for a watermark.
+/// The facts about a tracked shard that matter for a watermark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShardActivity {
     /// The shard.
@@ -26,8 +26,8 @@ pub(crate) struct ShardActivity {
     pub(crate) parents: Vec<ShardId>,
     /// Which rows may follow.
     pub(crate) activity: Activity,
-    /// How long no record has arrived in it by the service's clock; zero if a row is pending, or nothing is
-    /// known.
+    /// For how long no record has arrived in it, by the service's clock; zero if a row is pending, or
+    /// nothing is known.
     pub(crate) quiet: Duration,
 }
 
@@ -36,15 +36,15 @@ pub(crate) struct ShardActivity {
 pub(crate) enum Activity {
     /// Rows that exist already: some are pending, or it is not known that none are.
     Active,
-    /// Only rows that are written from now on: all rows were taken, and the service has said since that nothing
-    /// follows them.
+    /// Only rows that are written from now on: all rows were taken, and the service has since reported that
+    /// nothing follows them.
     Idle,
     /// None: it was read to its end, or is lost, and all its rows were taken.
     Ended,
 }
 
 impl StreamState {
-    /// How far the taken batches have come; `until` is the frozen tip.
+    /// How far the taken batches have read; `until` is the frozen tip.
     ///
     /// Walks over all shards.
     pub(in crate::source::streaming) fn coverage(&self, until: Option<UnixMillis>) -> Coverage {

@@ -20,7 +20,7 @@ pub(crate) struct StreamBatch {
     pub(crate) reads: BatchReads,
     /// The number of rows, before the hash filter.
     pub(crate) rows: u64,
-    /// How far earlier batches have come; empty if activity is not tracked.
+    /// How far earlier batches have read; empty if activity is not tracked.
     pub(crate) before: Coverage,
 }
 
@@ -108,7 +108,7 @@ impl StreamState {
         shard.is_waiting() && self.parents(id).any(|parent| !parent.is_finished())
     }
 
-    /// How many rows the next batch takes of each shard with pending rows.
+    /// How many rows the next batch takes from each shard with pending rows.
     fn row_shares(&self) -> Vec<u64> {
         let shards = self.shards.values();
         let shards = shards.filter(|shard| shard.buffer.pending_rows() > 0);
@@ -123,7 +123,7 @@ impl StreamState {
 }
 
 impl ShardState {
-    /// Takes its share of a batch; `None` if it has no rows.
+    /// Takes the rows that a batch takes from this shard; none if `share` is `None`.
     fn take(&mut self, share: Option<u64>) -> TakenRows {
         self.passed_over = match share {
             Some(0) => self.passed_over.saturating_add(1),

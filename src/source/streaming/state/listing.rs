@@ -1,4 +1,5 @@
-//! A listing arrives: new shards are tracked, expired ones dropped or lost, and a recreated stream is noticed.
+//! Handles a listing: tracks new shards, drops expired ones or reports them as lost, and detects a recreated
+//! stream.
 
 use std::collections::HashSet;
 
@@ -28,12 +29,12 @@ pub(in crate::source::streaming) struct RecreatedShard {
     pub(in crate::source::streaming) position: ShardPosition,
     /// The sequence number before the first record of the former shard.
     pub(in crate::source::streaming) former_start: SequenceNumber,
-    /// The same of the present shard.
+    /// The sequence number before the first record of the present shard.
     pub(in crate::source::streaming) present_start: SequenceNumber,
 }
 
 impl StreamState {
-    /// Takes in a listing.
+    /// Updates the state from a listing.
     pub(in crate::source::streaming) fn listed(&mut self, listed: &[Shard]) -> ListingOutcome {
         self.listings += 1;
         self.last_listing = self.listings_begun;
@@ -78,7 +79,7 @@ impl StreamState {
         }
     }
 
-    /// A tracked shard that the listing has with another starting sequence number.
+    /// A tracked shard that has another starting sequence number in the listing.
     fn find_recreated(&self, listed: &[Shard]) -> Option<RecreatedShard> {
         listed.iter().find_map(|shard| {
             let tracked = self.shards.get(&shard.id)?;
@@ -92,7 +93,7 @@ impl StreamState {
         })
     }
 
-    /// Takes from a listing what is not known yet of a tracked shard.
+    /// Updates a tracked shard with the facts that only a listing shows.
     fn learn_from_listing(&mut self, listed: &Shard) {
         let Some(shard) = self.shards.get_mut(&listed.id) else {
             return;

@@ -45,7 +45,7 @@ pub(crate) enum Readiness {
     Ready,
 }
 
-/// The settings of a stream reader that matter for its state.
+/// The settings of a stream reader that its state depends on.
 #[derive(Debug)]
 pub(super) struct StateConfig {
     pub(super) caps: Caps,
@@ -102,9 +102,9 @@ pub(super) struct StreamState {
     catch_up_target: Option<CatchUpTarget>,
     /// The batches contain every record of the tracked shards that had arrived by then.
     pub(super) taken_to: Option<UnixMillis>,
-    /// No record that was read arrived later.
+    /// An upper bound of the arrival times of all records read so far.
     last_arrival: Option<UnixMillis>,
-    /// Since when the end of a shard has been read and all its rows taken, without a batch that records it.
+    /// When a shard was first read to its end with all rows taken, without a batch that records it since.
     pub(super) unlogged_end_since: Option<Instant>,
     /// Whether a shard has ended without naming its children, so that a listing has to find them.
     pub(super) is_listing_due: bool,
@@ -146,7 +146,7 @@ impl StreamState {
         self.version != self.checked_version
     }
 
-    /// Ends the query; the first error counts.
+    /// Ends the query with `error`, unless it has already failed.
     pub(super) fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);
         self.version += 1;
@@ -159,7 +159,7 @@ impl StreamState {
             return Err(error.clone());
         }
         if self.totals.rows == 0 {
-            // Records without rows fill the memory, too.
+            // Records without rows also fill the memory.
             let is_stuck = self.totals.blocked > 0 && self.totals.pending_bytes > 0;
             return Ok(if is_stuck {
                 Readiness::Ready
@@ -231,7 +231,7 @@ impl StreamState {
         Some(result)
     }
 
-    /// Whether a shard with a reader has to wait for its parents after all.
+    /// Whether a shard has to wait for its parents although it already has a reader.
     pub(super) fn is_held_back(&self, shard: &ShardId) -> bool {
         let shard = self.shards.get(shard);
         shard.is_some_and(ShardState::is_waiting)
@@ -259,7 +259,7 @@ impl StreamState {
         .flatten()
     }
 
-    /// The service does not know the shard: the next listing decides whether it is lost.
+    /// Handles a shard that the service does not know: the next listing decides whether it is lost.
     pub(super) fn missing(&mut self, shard: &ShardId) {
         if self.lineage.stage(shard) == Some(Stage::Reading) {
             self.lineage.set_stage(shard, Stage::Missing);

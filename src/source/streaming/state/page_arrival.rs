@@ -1,4 +1,4 @@
-//! A page arrives, or a shard ends: buffers fill, and children may start.
+//! Handles a page, or the end of a shard: fills buffers, and starts children.
 
 use tokio::time::Instant;
 
@@ -29,12 +29,12 @@ pub(in crate::source::streaming) enum AfterPage {
     AtFrozenTip,
     /// Records that arrived after the frozen tip.
     BehindFrozenTip,
-    /// Nothing: the shard has ended. Its children, if the service names them.
+    /// Nothing: the shard has ended. Contains its children, if the service names them.
     Children(Vec<ChildShard>),
 }
 
 impl StreamState {
-    /// Takes in a page; returns the shards that may be read now, and whether this one continues.
+    /// Adds a page to the state; returns the shards that may be read now, and whether this one continues.
     pub(in crate::source::streaming) fn arrived(
         &mut self,
         shard: &ShardId,
@@ -83,7 +83,7 @@ impl StreamState {
         }
     }
 
-    /// Leaves the rest of a shard, and its descendants, to another run.
+    /// Leaves the rest of a shard, and its descendants, to a later run.
     pub(in crate::source::streaming) fn leave(&mut self, shard: &ShardId) {
         let left = self.lineage.leave(shard);
         for shard in left.iter().chain([shard]) {
@@ -112,7 +112,7 @@ impl StreamState {
         }
         let mut parents = child.parents.iter();
         if child.parents.is_empty() || !parents.all(|parent| self.lineage.is_tracked(parent)) {
-            // The other parent is too new to be known, or has expired: a listing decides.
+            // The other parent is too new to be known, or has expired; a listing shows which.
             self.is_listing_due = true;
             return;
         }

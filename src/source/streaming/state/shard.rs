@@ -17,7 +17,7 @@ pub(in crate::source::streaming) enum ReadProgress {
     Done,
 }
 
-/// A shard: its buffer, and what the last answer of the service said.
+/// A shard: its buffer, and what the last response of the service showed.
 #[derive(Debug)]
 pub(in crate::source::streaming) struct ShardState {
     /// Set if user records outside it are dropped.
@@ -33,7 +33,7 @@ pub(in crate::source::streaming) struct ShardState {
     /// Whether the last answer was an empty page at the tip, or ended at the frozen tip, and no request has
     /// failed or waited since.
     pub(in crate::source::streaming) found_nothing: bool,
-    /// Every record that was there at this time has been read.
+    /// Every record that had arrived by this time has been read.
     pub(in crate::source::streaming) covered: Option<UnixMillis>,
     /// Every record that had arrived by then was read before the first pending row.
     pub(super) taken_to: Option<UnixMillis>,
@@ -49,11 +49,11 @@ pub(in crate::source::streaming) struct ShardState {
     /// The number of the last listing that contained one of its parents.
     pub(super) parents_listed: u64,
     pub(super) has_reader: bool,
-    /// In how many batches in a row no row of it had room.
+    /// In how many consecutive batches no row of it had room.
     pub(super) passed_over: u32,
 }
 
-/// Totals over all shards, kept up to date so that no one has to walk over them.
+/// Totals over all shards, kept up to date so that no call has to walk over them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Totals {
     /// Rows that no batch has taken.
@@ -193,7 +193,7 @@ impl Totals {
         self.blocked -= part.blocked;
     }
 
-    /// Whether the step of a shard from `before` to this may matter for the next batch.
+    /// Whether a change of a shard's totals from `before` to `self` may matter for the next batch.
     pub(super) fn is_change_from(self, before: Self) -> bool {
         let unread = |totals: Self| totals.waiting + totals.reading;
         self.rows > before.rows

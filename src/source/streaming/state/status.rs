@@ -25,13 +25,13 @@ pub(crate) struct ReaderStatus {
     pub(crate) iterator_renewals: u64,
     /// Losses of data.
     pub(crate) losses: u64,
-    /// The least lag of a shard that was not read to its end, or has pending rows; `None` if there is none, or
-    /// nothing is known. The lag is the time since everything that had arrived was taken; it is zero at the
-    /// tip, if no row is pending.
+    /// The minimum lag of the shards that were not read to their end, or have pending rows; `None` if there
+    /// are none, or nothing is known. The lag is the time since everything that had arrived was taken; it is
+    /// zero at the tip, if no row is pending.
     pub(crate) min_behind_latest: Option<Duration>,
     /// The mean lag of these shards.
     pub(crate) avg_behind_latest: Option<Duration>,
-    /// Their greatest lag.
+    /// Their maximum lag.
     pub(crate) max_behind_latest: Option<Duration>,
     /// The position after the last row that was read, per shard.
     pub(crate) latest: Offsets,
@@ -72,7 +72,8 @@ impl StreamState {
         }
     }
 
-    /// An upper bound of the age of what no batch has taken of a shard; `None` if nothing is left of it.
+    /// An upper bound of the age of those records of a shard that no batch has taken; `None` if none are
+    /// left.
     fn lag(&self, id: &ShardId, shard: &ShardState, now: UnixMillis) -> Option<Duration> {
         if shard.is_finished() {
             return None;

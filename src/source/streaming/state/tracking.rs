@@ -17,7 +17,7 @@ impl StreamState {
         listed: Option<&Shard>,
     ) {
         let parents = listed.map(parents_of).unwrap_or_default();
-        // The shard is read later than its parents, so its first record then may not be its first one now.
+        // The shard is read later than its parents. By then, its present first record may have expired.
         let is_unread = |parent: &ShardState| !parent.is_done();
         let tracked = parents.iter().filter_map(|parent| self.shards.get(parent));
         history.accepts_any_first &= !tracked.into_iter().any(is_unread);

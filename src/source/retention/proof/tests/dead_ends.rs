@@ -78,7 +78,7 @@ fn a_dead_end_is_left_without_a_gap_if_everything_was_read() {
             );
         }
         assert_eq!(detector.seek(), Seek::Oldest);
-        // An idle shard is asked for its oldest record until it has one.
+        // The oldest record of an idle shard is requested until there is one.
         for _ in 0..10 {
             observe_page(&mut detector, "AFTER 7", None, 0);
             assert_eq!(detector.seek(), Seek::Oldest);

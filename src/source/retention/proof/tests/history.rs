@@ -1,4 +1,4 @@
-//! What is known before the first page.
+//! What a detector knows before the first page.
 
 use super::*;
 

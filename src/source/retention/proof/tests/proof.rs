@@ -86,7 +86,7 @@ fn the_end_of_a_shard_decides_at_once() {
     let mut detector = detector(Some(HORIZON - HOUR));
     detector.begin_request(&position("AFTER 7"), NOW);
     let gap = detector.observe(&position("AFTER 7"), evidence).unwrap();
-    // It reports_gaps when what follows it may begin, and not when it was looked at.
+    // The time when its children may begin, not the time of the request.
     assert_eq!(detector.read_to(), Some(UnixMillis(HORIZON)));
     assert_eq!(
         gap.to_string(),
