@@ -50,7 +50,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// A failure that another try may not meet: a timeout, throttling, a lost connection.
+    /// An error that a retry may avoid: a timeout, throttling, a lost connection.
     pub fn transient(error: Error) -> Self {
         Self {
             retryable: true,
@@ -58,7 +58,7 @@ impl StoreError {
         }
     }
 
-    /// A failure that every other try would meet, too.
+    /// An error that every retry would return, too.
     pub fn permanent(error: Error) -> Self {
         Self {
             retryable: false,
@@ -94,7 +94,7 @@ impl std::error::Error for StoreError {
 /// It stores bytes and does not interpret them. Its contract:
 ///
 /// - **Create if absent.** Of any number of writers of one entry, in this process or elsewhere, exactly one
-///   gets [`Put::Done`]; the others get what that one wrote. An entry never changes.
+///   gets [`Put::Done`]; the others get the bytes that it wrote. An entry never changes.
 /// - **All or nothing.** Readers never see a part of an entry, and an acknowledged entry survives a crash of the
 ///   process and of the machine that stores it.
 /// - **Read your writes.** Every later call on any handle sees what was acknowledged.
@@ -106,8 +106,8 @@ impl std::error::Error for StoreError {
 /// - **Retries.** Any call may be repeated after a failure that [is retryable](StoreError::is_retryable). The
 ///   failed try may have taken effect: `put` then finds its own bytes, and `take_epoch` skips a number.
 ///
-/// A committer does not retry by itself. A call whose future is dropped has taken effect completely or not at all.
-/// With the feature `conformance`, `checkpoint::conformance` checks this contract on any committer.
+/// A committer does not retry. A call whose future is dropped has taken effect completely or not at all. With
+/// the feature `conformance`, `checkpoint::conformance` checks this contract on any committer.
 #[async_trait]
 pub trait OffsetCommitter: fmt::Debug + Send + Sync {
     /// The location, for messages; without secrets.
@@ -122,8 +122,8 @@ pub trait OffsetCommitter: fmt::Debug + Send + Sync {
     /// Creates the metadata; never returns [`Put::Fenced`].
     async fn create_metadata(&self, entry: Bytes) -> StoreResult<Put>;
 
-    /// Takes the next epoch, greater than `above`, and fences all older writers. `above` is the newest epoch that
-    /// the entries of the log name: they may outlive what the committer knows about epochs.
+    /// Takes the next epoch, greater than `above`, and fences all older writers. `above` is the newest epoch
+    /// named by the entries of the log, which may outlive the committer's own record of epochs.
     async fn take_epoch(&self, above: Epoch) -> StoreResult<Epoch>;
 
     /// Creates the entry of `batch`, unless it exists or a newer epoch than `epoch` was taken.

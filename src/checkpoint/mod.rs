@@ -1,9 +1,9 @@
 //! The checkpoint of a streaming query: its metadata, its offset log and its commit log.
 //!
-//! A log is a set of entries that are created once and never change ([`OffsetCommitter`]). `offsets/N` says what
-//! batch N reads and is written before the batch runs; `commits/N` says that batch N is done. After a crash the
-//! newest entry of `offsets` without one in `commits` runs again with the same ranges; nothing else decides
-//! what to read. An entry is JSON:
+//! A log is a set of entries that are created once and never change ([`OffsetCommitter`]). `offsets/N`
+//! records what batch N reads, and is written before the batch runs; `commits/N` records that batch N is
+//! done. After a crash the newest entry of `offsets` without one in `commits` runs again with the same
+//! ranges; nothing else decides what to read. An entry is JSON:
 //!
 //! ```json
 //! {
@@ -27,8 +27,8 @@
 //! }
 //! ```
 //!
-//! The checksum is the MD5 of the text without it; an entry that was edited is refused. Entries of versions 1
-//! and 2 have none.
+//! The checksum is the MD5 of the text without the checksum; an edited entry is refused. Entries of versions
+//! 1 and 2 have none.
 //!
 //! A query with state has operators. `offsets/N` has their watermarks, by operator and input, as
 //! `"watermarks": { "aggregation": ["2026-11-20T09:50:00.000Z"] }`, and `commits/N` has the state of each after the
@@ -59,9 +59,10 @@
 //! }
 //! ```
 //!
-//! An id names an operator for the life of the query, and follows from the plan: `aggregation` is the first
-//! aggregation. Entries before version 4 have one `watermark`, `event_times` and `state` instead, which are read
-//! as those of that operator. An operator of an unknown kind, or with a newer schema version, is refused.
+//! An id names an operator for the life of the query, and is derived from the plan: `aggregation` is the
+//! first aggregation. Entries before version 4 have one `watermark`, `event_times` and `state` instead, which
+//! are read as those of that operator. An operator of an unknown kind, or with a newer schema version, is
+//! refused.
 //!
 //! `metadata` has the statement that the checkpoint was created for, and what each operator computes. When a restart
 //! accepts a changed statement, every later entry of `offsets` has it as
@@ -123,7 +124,7 @@ pub(crate) fn open(location: &str) -> Result<Arc<dyn OffsetCommitter>> {
     Ok(Arc::new(ObjectStoreCommitter::open(location)?))
 }
 
-/// Refuses a log in a DynamoDB table: this build has no DynamoDB.
+/// Refuses a log in a DynamoDB table, because this build does not support DynamoDB.
 ///
 /// # Errors
 /// Always; names the missing feature.

@@ -150,7 +150,7 @@ impl OffsetCommitter for ObjectStoreCommitter {
         self.objects.read(METADATA).await
     }
 
-    /// Probes the store first, once in the life of a checkpoint.
+    /// Probes the store first, once per checkpoint.
     async fn create_metadata(&self, entry: Bytes) -> StoreResult<Put> {
         try_objects(&self.objects).await?;
         self.create(METADATA, entry).await
@@ -204,7 +204,7 @@ impl OffsetCommitter for ObjectStoreCommitter {
     }
 }
 
-/// The number that a name is, in canonical form.
+/// The number in a name, if the name is a number in canonical form.
 fn decimal(name: &str) -> Option<u64> {
     let number: u64 = name.parse().ok()?;
     (number.to_string() == name).then_some(number)

@@ -1,10 +1,10 @@
-//! What a checkpoint says about its query: the types of the entry `metadata`.
+//! The types of the entry `metadata`, which describes the query of a checkpoint.
 
 use std::time::Duration;
 
 use crate::model::{AGGREGATION, InitialPositions, StreamIdentity, StreamName, UnixMillis};
 
-/// The entry `metadata`: what was decided when the query was created.
+/// The entry `metadata`: the facts fixed when the query was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueryMetadata {
     /// A UUID, the same after every restart.
@@ -13,14 +13,14 @@ pub(crate) struct QueryMetadata {
     pub(crate) created_at: UnixMillis,
     /// Its sources, in the order of a [`Batch`](crate::model::Batch).
     pub(crate) sources: Vec<SourceMetadata>,
-    /// The statement and the sink it was created with.
+    /// The statement and the sink that it was created with.
     pub(crate) runs: QueryText,
-    /// Its stateful operators; empty where it keeps nothing between batches.
+    /// Its stateful operators; empty if it keeps no state between batches.
     pub(crate) operators: Vec<OperatorMetadata>,
 }
 
 impl QueryMetadata {
-    /// The query's aggregation, where it has one.
+    /// The query's aggregation, if it has one.
     pub(crate) fn aggregation(&self) -> Option<&AggregationMetadata> {
         let mut operators = self.operators.iter();
         let found = operators.find(|operator| operator.id == AGGREGATION)?;
@@ -37,7 +37,7 @@ pub(crate) struct OperatorMetadata {
     pub(crate) description: OperatorDescription,
 }
 
-/// What an operator computes, by its kind: its state fits no other operator.
+/// What an operator computes, by its kind. Its state is valid only for an operator that computes the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OperatorDescription {
     Aggregation(AggregationMetadata),
@@ -78,7 +78,7 @@ pub(crate) struct SourceMetadata {
     /// The retention of the stream when the query was created; `None` in checkpoints of versions that did not
     /// record it.
     pub(crate) retention: Option<Duration>,
-    /// Where the query starts on it.
+    /// Where the query starts to read it.
     pub(crate) start: InitialPositions,
 }
 

@@ -11,8 +11,8 @@ use crate::model::RetryPolicy;
 
 const FOLDER: &str = "state";
 
-/// The objects below `state/` of a checkpoint location. Each is written once, under a name made from its content, and
-/// takes effect when an entry of `commits` names it.
+/// The objects below `state/` of a checkpoint location. Each is written once, under a name derived from its
+/// content, and takes effect when an entry of `commits` names it.
 #[derive(Debug)]
 pub(crate) struct StateObjects {
     objects: Arc<dyn Objects>,

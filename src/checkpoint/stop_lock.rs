@@ -1,4 +1,4 @@
-//! The object `STOP_LOCK` in a checkpoint, which stops its query from outside.
+//! The object `STOP_LOCK` in a checkpoint, with which another process stops the query.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::error::Result;
 /// The name of the object.
 const STOP_LOCK: &str = "STOP_LOCK";
 
-/// The object `STOP_LOCK` of a checkpoint location: creating it asks the query to stop.
+/// The object `STOP_LOCK` of a checkpoint location. Creating it requests the query to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct StopLock(Arc<dyn Objects>);
 

@@ -1,4 +1,4 @@
-//! [`StateBatch`]: what the plan nodes of one batch share.
+//! [`StateBatch`]: the state and the changes of one batch, shared by its plan nodes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,8 +64,8 @@ impl StateBatch {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves the memory of the rows that the batch holds besides the state until it is done. `are_changed` says
-    /// that the output shares its memory with the changed groups.
+    /// Reserves the memory of the rows that the batch holds besides the state until it is done. `are_changed`
+    /// means that the output shares its memory with the changed groups.
     ///
     /// # Errors
     /// The memory pool is exhausted; the error says what to do.

@@ -53,7 +53,7 @@ pub(super) async fn created_once(log: NewLog) -> Outcome {
     expect("metadata", reader.metadata().await?, Some(entry("it")))
 }
 
-/// One put is [`Put::Done`], and all others found what that one wrote.
+/// Checks that one put is [`Put::Done`], and that all others found its bytes.
 async fn expect_one_winner(mut puts: JoinSet<Result<(Bytes, Put), Failure>>) -> Outcome {
     let (mut done, mut found) = (BTreeSet::new(), BTreeSet::new());
     while let Some(put) = puts.join_next().await {
@@ -107,7 +107,7 @@ pub(super) async fn listed_in_order(log: NewLog) -> Outcome {
     let expected = [0, 1, 2, 9, 10, 11, 100].map(BatchId).to_vec();
     expect("offsets", listed, expected)?;
     expect("commits", handle.batches(Log::Commits).await?, Vec::new())?;
-    // Removing what is not there is no error.
+    // Removing a missing entry is not an error.
     for batch in [0, 10, 10].map(BatchId) {
         handle.remove(Log::Offsets, batch).await?;
     }

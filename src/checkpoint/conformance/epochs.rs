@@ -28,7 +28,7 @@ pub(super) async fn older_writer(log: NewLog) -> Outcome {
     }
     new.create(second, Log::Offsets, BatchId(1), &entry("new"))
         .await?;
-    // The last to take an epoch writes, also when it was there before.
+    // The handle that took the newest epoch writes, even if it had an older one before.
     let third = old.take_epoch().await?;
     ensure!(
         third > second,

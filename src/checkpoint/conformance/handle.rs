@@ -65,7 +65,7 @@ impl Handle {
         retrying(|| self.0.put(epoch, log, batch, entry.clone())).await
     }
 
-    /// Creates an entry that nobody else creates.
+    /// Creates an entry that no other writer creates.
     pub(super) async fn create(
         &self,
         epoch: Epoch,

@@ -28,7 +28,7 @@ async fn interrupted<T>(call: impl Future<Output = T>, awaits: u64) -> Option<T>
     .await
 }
 
-/// An entry that no store sends in one piece.
+/// An entry that every store sends in several pieces.
 fn large(by: &str, batch: BatchId) -> Bytes {
     entry(&format!("{by} {batch};").repeat(20_000))
 }
@@ -70,7 +70,7 @@ pub(super) async fn put(log: NewLog) -> Outcome {
     Ok(())
 }
 
-/// Nobody gets an epoch that an interrupted start may believe to have, nor is fenced by one.
+/// No writer gets an epoch that an interrupted start may have taken, or is fenced by one.
 pub(super) async fn take_epoch(log: NewLog) -> Outcome {
     let mut last = NO_EPOCH;
     for awaits in 0..MAX_AWAITS {

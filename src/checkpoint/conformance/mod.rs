@@ -1,7 +1,7 @@
 //! The contract of [`OffsetCommitter`] as a test suite for any committer, with the feature `conformance`.
 //!
-//! [`check`] runs every clause on a log of its own and reports the first one that is broken, by its name. This crate's
-//! committers run the same suite. Run yours in a test on a multi-threaded runtime:
+//! [`check`] runs every clause on a separate log, and reports the name of the first one that is broken. This
+//! crate's committers run the same suite. Run yours in a test on a multi-threaded runtime:
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -9,8 +9,8 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), conformance::Violation> {
-//! // Gives a handle to the log with this name; a name that was not used before is that of a new, empty log.
-//! let open = |log: String| async move {
+//! // Opens a handle to the log with this name; a name that was not used before denotes a new, empty log. let
+//! open = |log: String| async move {
 //!     let committer = ObjectStoreCommitter::open(&format!("memory://conformance/{log}"))?;
 //!     Ok(Arc::new(committer) as Arc<dyn OffsetCommitter>)
 //! };
@@ -72,13 +72,14 @@ pub fn clauses() -> impl Iterator<Item = &'static str> {
     CLAUSES.iter().map(|(name, _)| *name)
 }
 
-/// Checks the whole contract of [`OffsetCommitter`] on the committers that `open` makes.
+/// Checks the whole contract of [`OffsetCommitter`] on the committers that `open` returns.
 ///
-/// `open` is given the name of a log, in lower case letters and hyphens, and returns a handle of its own to that log;
-/// several handles to one log are open at once. Every name stands for a log that is empty at first: include
-/// something new in the location each time the suite runs. The suite creates a few thousand entries.
+/// `open` gets the name of a log, in lower case letters and hyphens, and returns a new handle to that log;
+/// several handles to one log are open at once. Every log must be empty at first, so include something new in
+/// the location each time the suite runs. The suite creates a few thousand entries.
 ///
-/// Requests that fail with a [retryable](StoreError::is_retryable) error are sent again, as the contract says.
+/// Requests that fail with a [retryable](StoreError::is_retryable) error are sent again, as the contract
+/// allows.
 ///
 /// # Errors
 /// The first clause that is broken.
@@ -117,7 +118,7 @@ impl NewLog {
     }
 }
 
-/// Why a clause is broken.
+/// A description of how a clause is broken.
 #[derive(Debug)]
 struct Failure(String);
 

@@ -1,4 +1,4 @@
-//! What a streaming query does with its log.
+//! Uses a log as a streaming query does.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,7 +79,7 @@ pub(super) async fn commit(query: &Checkpoint, id: u64) -> Outcome {
     expect("committing a batch", logged, Logged::Done)
 }
 
-/// A start finds `id` as the newest batch.
+/// Checks that a start finds `id` as the newest batch.
 pub(super) async fn expect_newest(query: &mut Checkpoint, id: u64, committed: bool) -> Outcome {
     let recovered = query.take_over().await?;
     let expected = Recovered {

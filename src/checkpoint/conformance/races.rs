@@ -22,7 +22,7 @@ const WRITERS: usize = 6;
 /// Entries that a writer creates before the next one takes over.
 const LEAD: usize = 4;
 
-/// Of two puts of the same bytes one creates the entry, and the other finds its own bytes.
+/// One of two puts of the same bytes creates the entry, and the other finds its own bytes.
 pub(super) async fn put_twice(log: NewLog) -> Outcome {
     let handle = log.open().await?;
     let epoch = handle.take_epoch().await?;
@@ -33,7 +33,7 @@ pub(super) async fn put_twice(log: NewLog) -> Outcome {
         let exists = Put::Exists(own.clone());
         let both = [first?, second?];
         let expected = [Put::Done, exists.clone()];
-        // A try whose answer was lost may have created it.
+        // A try whose response was lost may have created it.
         let is_one = both.iter().all(|put| expected.contains(put)) && both.contains(&exists);
         ensure!(
             is_one,

@@ -61,7 +61,7 @@ pub(crate) async fn open(
     Ok(Arc::new(committer))
 }
 
-/// The same, with its type.
+/// Like that function, but returns the type of the committer.
 pub(super) async fn committer(
     access: &AwsAccess,
     settings: &ConnectionSettings,

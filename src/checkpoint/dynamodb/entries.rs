@@ -119,7 +119,7 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// The entry of `item`, with its parts; `None` if it is deleted meanwhile.
+    /// The entry of `item`, with its parts; `None` if it is deleted in the meantime.
     async fn whole(&self, slot: Slot, mut item: Item) -> StoreResult<Option<Bytes>> {
         let (parts, bytes) = match item::content(&mut item) {
             Some(Content::Text(entry)) => return Ok(Some(entry)),

@@ -6,7 +6,7 @@ use super::item::{self, ENTRY, Item, Slot};
 use crate::error::{Error, ErrorKind};
 
 impl DynamoDbCommitter {
-    /// An item that this program did not write.
+    /// The error for an item that this program did not write.
     pub(super) fn foreign(&self, slot: Slot, what: &str) -> StoreError {
         let (location, name) = (&self.location, slot.name());
         StoreError::permanent(Error::new(
@@ -19,7 +19,7 @@ impl DynamoDbCommitter {
         ))
     }
 
-    /// An item among the entries of a log whose number is not a batch.
+    /// The error for an item among the entries of a log whose number is not a batch.
     pub(super) fn not_a_batch(&self, log: Log, item: &Item) -> StoreError {
         let number = item.get(ENTRY).and_then(|number| number.as_n().ok());
         let number = number.map_or("?", String::as_str);
@@ -33,7 +33,7 @@ impl DynamoDbCommitter {
         ))
     }
 
-    /// An entry that is too large for one transaction.
+    /// The error for an entry that is too large for one transaction.
     pub(super) fn too_large(&self, slot: Slot, bytes: usize, most: usize) -> StoreError {
         let (location, name) = (&self.location, slot.name());
         StoreError::permanent(Error::new(
@@ -46,7 +46,7 @@ impl DynamoDbCommitter {
         ))
     }
 
-    /// An entry that existed a moment ago.
+    /// The error for an entry that existed a moment ago.
     pub(super) fn gone<T>(&self, slot: Slot) -> StoreResult<T> {
         let (location, name) = (&self.location, slot.name());
         Err(StoreError::transient(Error::new(
@@ -67,7 +67,7 @@ impl DynamoDbCommitter {
         ))
     }
 
-    /// The table has neither the epoch of this handle nor a newer one.
+    /// The error for a table that has neither the epoch of this handle nor a newer one.
     pub(super) fn epoch_removed(&self) -> StoreError {
         let location = &self.location;
         StoreError::permanent(Error::new(

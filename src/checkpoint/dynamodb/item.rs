@@ -38,7 +38,7 @@ const PART_NUMBERS: i128 = 100;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// The place of an item of a query: its item collection, and its number there.
+/// The key of an item of a query: its item collection, and its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot {
     collection: &'static str,

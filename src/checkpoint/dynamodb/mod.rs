@@ -53,7 +53,7 @@ pub struct DynamoDbCommitter {
     client: Client,
     table: String,
     query: String,
-    /// For messages.
+    /// The location, for messages.
     location: String,
     endpoint: String,
     /// The identity that signs requests, if known.
@@ -75,7 +75,8 @@ impl DynamoDbCommitter {
         client::connect(&AwsAccess::new(), settings, table, query).await
     }
 
-    /// The same with your own client. Turn off its retries: the query retries by `kinesis.metadataNumRetries`.
+    /// Like [`connect`](Self::connect), with your own client. Turn off its retries: the query retries by
+    /// `kinesis.metadataNumRetries`.
     ///
     /// # Errors
     /// As [`connect`](Self::connect), except for the region.
@@ -101,7 +102,8 @@ impl DynamoDbCommitter {
         })
     }
 
-    /// Tries to take the epoch `own`, `newest` being the newest so far; `false` if another writer was first.
+    /// Tries to take the epoch `own`, given that `newest` is the newest one so far; `false` if another writer
+    /// was first.
     async fn claim(&self, own: u64, newest: Option<u64>) -> StoreResult<bool> {
         let header = item::header(&self.query, own, &self.token);
         let request = self.client.put_item().table_name(&self.table);

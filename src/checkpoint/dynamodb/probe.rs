@@ -1,4 +1,4 @@
-//! Probes a table: does with a temporary item what a query needs.
+//! Probes a table: performs the operations of a query on a temporary item.
 
 use bytes::Bytes;
 
@@ -14,11 +14,11 @@ use crate::options::DynamoDbSettings;
 /// The query name of the probe.
 const TRIAL: &str = "trial of a table";
 
-/// Checks the table, creates an item, reads it and deletes it. Returns the name of the table, and whether it exists: if
-/// not, a query creates it when it starts, and this does not.
+/// Checks the table, creates an item, reads it and deletes it. Returns the name of the table, and whether it
+/// exists. A missing table is not created here, but by the start of a query.
 ///
 /// # Errors
-/// The error that a query would meet, such as a table with another key.
+/// The error that a query would get, such as that for a table with another key.
 pub(crate) async fn try_table(
     access: &AwsAccess,
     settings: &ConnectionSettings,

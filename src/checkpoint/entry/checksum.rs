@@ -1,7 +1,7 @@
 //! The checksum at the end of an entry, which detects edits.
 //!
-//! An edited entry may still be valid JSON and do harm: with a later watermark in `commits/N`, rows before it would
-//! be dropped as late. The checksum is the MD5 of the entry's text without it.
+//! An edited entry may still be valid JSON and cause harm: with a later watermark in `commits/N`, rows before
+//! it would be dropped as late. The checksum is the MD5 of the entry's text without it.
 
 use md5::{Digest, Md5};
 

@@ -49,7 +49,7 @@ pub(crate) struct Writer {
     pub(crate) epoch: Epoch,
     /// A random number that distinguishes it from a run of the same epoch, where epochs were lost.
     pub(crate) run: String,
-    /// Its statement and sink, where they are not those the query was created with; only in `offsets`.
+    /// Its statement and sink, if they differ from those the query was created with; only in `offsets`.
     pub(crate) runs: Option<QueryText>,
 }
 
@@ -211,7 +211,7 @@ struct MetadataEntry<'a> {
 struct DescribedOperator<'a> {
     id: Cow<'a, str>,
     kind: Cow<'a, str>,
-    /// By the kind; an [`AggregationEntry`] for an aggregation.
+    /// Depends on the kind; an [`AggregationEntry`] for an aggregation.
     description: Value,
 }
 
@@ -260,11 +260,11 @@ fn from_hours(hours: u64) -> Duration {
 /// Why an entry cannot be read; its text follows the name of the entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// It has this version, which is newer than ours.
+    /// It has this version, which is newer than [`VERSION`].
     Newer(u32),
     /// It names an operator of a kind that this version does not have.
     UnknownOperator { id: String, kind: String },
-    /// It is torn or edited, or belongs to something else.
+    /// It is incomplete or edited, or not an entry of this program.
     Foreign(String),
 }
 

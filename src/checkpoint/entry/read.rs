@@ -24,7 +24,7 @@ use crate::model::{
     StreamRanges, UnixMillis,
 };
 
-/// Reads what [`offsets`](super::offsets) writes.
+/// Parses an entry written by [`offsets`](super::offsets).
 pub(crate) fn read_offsets(text: &[u8]) -> Result<(Batch, Writer), Unreadable> {
     let entry: OffsetsEntry<'static> = decode(text)?;
     let mut sources = entry.sources.iter();
@@ -106,7 +106,7 @@ fn shard_range(shard: &str, range: Range) -> Result<ShardRange, Unreadable> {
     Err(Unreadable::foreign(reason))
 }
 
-/// Reads what [`commit`](super::commit) writes.
+/// Parses an entry written by [`commit`](super::commit).
 pub(crate) fn read_commit(text: &[u8]) -> Result<CommitRead, Unreadable> {
     let entry: CommitEntry<'static> = decode(text)?;
     let has_last_arrival = entry.last_arrival.is_some();
@@ -196,7 +196,7 @@ fn texts(texts: Vec<Cow<'_, str>>) -> Vec<String> {
     texts.into_iter().map(Cow::into_owned).collect()
 }
 
-/// Reads what [`metadata`](super::metadata) writes.
+/// Parses an entry written by [`metadata`](super::metadata).
 pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
     let entry: MetadataEntry<'static> = decode(text)?;
     let says_origin = |state: &AggregationEntry<'_>| state.origin.is_some();

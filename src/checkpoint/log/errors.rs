@@ -78,7 +78,7 @@ impl Checkpoint {
         })
     }
 
-    /// Batches exist, and the metadata does not.
+    /// The error if batches exist without metadata.
     pub(super) fn without_metadata(&self, batch: BatchId) -> Error {
         let there = self.committer.object(Log::Offsets, batch);
         self.broken(format!(
@@ -86,7 +86,7 @@ impl Checkpoint {
         ))
     }
 
-    /// An entry exists without the one that has to precede it.
+    /// The error if an entry exists without the one that must precede it.
     pub(super) fn missing(&self, missing: (Log, BatchId), there: (Log, BatchId)) -> Error {
         let object = |(log, batch)| self.committer.object(log, batch);
         let (missing, there) = (object(missing), object(there));

@@ -27,7 +27,7 @@ impl Checkpoint {
         found.map(|text| self.read_metadata(&text)).transpose()
     }
 
-    /// Creates the metadata. If another run created it first, returns theirs.
+    /// Creates the metadata. If another run created it first, returns that.
     pub(crate) async fn create_metadata(&self, metadata: &QueryMetadata) -> Result<QueryMetadata> {
         let entry = entry::metadata(metadata)?;
         let put = || self.committer.create_metadata(entry.clone());
@@ -38,8 +38,8 @@ impl Checkpoint {
         }
     }
 
-    /// The statement and sink of the run that planned the newest batch, where they are not those the query was
-    /// created with.
+    /// The statement and sink of the run that planned the newest batch, if they differ from those the query
+    /// was created with.
     ///
     /// # Errors
     /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where the entry is unreadable.

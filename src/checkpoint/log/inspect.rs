@@ -1,4 +1,4 @@
-//! Reads a log from outside, while its query may be running: used by `read_state`.
+//! Reads a log for `read_state`, while its query may be running.
 
 use std::fmt;
 

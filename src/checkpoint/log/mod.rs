@@ -19,8 +19,8 @@ use crate::model::{Batch, BatchId, Committed, Epoch, RetryPolicy, UnixMillis};
 
 pub(super) use self::errors::retrying;
 
-/// Entries of more shards are written, and larger ones read, on a blocking thread: either takes about a
-/// millisecond.
+/// Entries with more shards are written, and larger entries are read, on a blocking thread: either takes
+/// about a millisecond at these limits.
 const MANY_SHARDS: usize = 1_000;
 const LARGE_ENTRY_BYTES: usize = 256 << 10;
 
@@ -34,20 +34,20 @@ pub(crate) struct Checkpoint {
     /// `None` until [`take_over`](Self::take_over).
     epoch: Option<Epoch>,
     run: String,
-    /// The statement and sink of this run, where they are not those the query was created with.
+    /// The statement and sink of this run, if they differ from those the query was created with.
     runs: Option<QueryText>,
     /// The oldest batch that no purge has deleted.
     oldest: Arc<AtomicU64>,
 }
 
-/// The state in which an earlier run left a query.
+/// The state of a query after its earlier runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Recovered {
     /// The newest batch that was planned.
     pub(crate) batch: Batch,
     /// Whether it is committed; if not, it runs again as planned.
     pub(crate) committed: bool,
-    /// What the newest committed batch left: this one, or the one before it.
+    /// What the newest commit records: that of this batch, or of the one before it.
     pub(crate) before: Committed,
 }
 
@@ -87,8 +87,8 @@ impl Checkpoint {
         self.committer.location()
     }
 
-    /// Takes the next epoch, which fences all earlier runs, and reads the state in which they left the query;
-    /// `None` where no batch was planned yet.
+    /// Takes the next epoch, which fences all earlier runs, and reads the state of the query after them;
+    /// `None` if no batch was planned yet.
     ///
     /// # Errors
     /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where the log is inconsistent, with the object;
@@ -128,7 +128,7 @@ impl Checkpoint {
         }))
     }
 
-    /// What a committed batch left for the next one.
+    /// What the commit of a batch records for the next one.
     async fn left_by(&self, batch: BatchId) -> Result<Committed> {
         let (inside, left, writer) = self.read(Log::Commits, batch, entry::read_commit).await?;
         self.expect_batch(Log::Commits, batch, inside)?;
@@ -153,7 +153,7 @@ impl Checkpoint {
         self.put(Log::Offsets, batch.id, entry).await
     }
 
-    /// Commits `batch` at `time`, with what it leaves for the next one.
+    /// Commits `batch` at `time`, with its progress for the next batch.
     ///
     /// # Errors
     /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) where a newer run of the query has taken over.
@@ -198,7 +198,7 @@ impl Checkpoint {
         let found = match self.retrying(put).await? {
             Put::Done => return Ok(Logged::Done),
             Put::Fenced(newer) => return Err(self.fenced(newer, None)),
-            // An earlier try of ours whose response was lost.
+            // An earlier try of this run, whose response was lost.
             Put::Exists(found) if found == entry => return Ok(Logged::Done),
             Put::Exists(found) => found,
         };
@@ -268,7 +268,8 @@ impl Checkpoint {
         let Some(before) = newest.0.checked_sub(1).map(BatchId) else {
             return Ok(Some(*newest));
         };
-        // A batch is planned once the one before is committed. A committed one may be the oldest that is kept.
+        // A batch is planned once the previous one is committed. A committed batch may be the oldest one in
+        // the log.
         if older.last() != Some(&before) && !(done && older.is_empty()) {
             return Err(self.missing((Log::Offsets, before), (Log::Offsets, *newest)));
         }

@@ -14,8 +14,8 @@ use crate::model::{BatchId, Committed};
 const PURGE_STEP: usize = 20;
 
 impl Checkpoint {
-    /// Deletes the entries of batches that are not retained, `committed` being the newest batch. Logs a warning
-    /// and leaves the rest to the next purge where a deletion fails.
+    /// Deletes the entries of batches that are not retained, given that `committed` is the newest committed
+    /// batch. If a deletion fails, logs a warning and leaves the rest to the next purge.
     pub(crate) fn purge(&self, committed: BatchId) -> impl Future<Output = ()> + Send + use<> {
         let (committer, oldest) = (Arc::clone(&self.committer), Arc::clone(&self.oldest));
         // Deletions need no epoch: a newer run resumes from the newest batch, and only batches are deleted that are
@@ -37,7 +37,7 @@ impl Checkpoint {
         }
     }
 
-    /// The commit of the oldest batch of the log; `None` before one is committed, and where another run has just
+    /// The commit of the oldest batch of the log; `None` before one is committed, or if another run has just
     /// deleted it.
     pub(crate) fn oldest_left(
         &self,

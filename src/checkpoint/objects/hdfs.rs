@@ -1,7 +1,7 @@
 //! Objects as HDFS files.
 //!
-//! An HDFS file is visible before it is complete. An object is therefore written under a temporary name, closed, and
-//! renamed; the NameNode refuses to rename to a name that exists.
+//! An HDFS file is visible before it is complete. An object is therefore written under a temporary name,
+//! closed, and renamed; the NameNode refuses to rename a file to an existing name.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,7 +54,7 @@ impl HdfsFiles {
         self.path(folder).trim_end_matches('/').to_owned() + "/" + &temporary
     }
 
-    /// The client, created with the first call because it belongs to the runtime that creates it.
+    /// The client; created by the first call, because it belongs to the runtime that creates it.
     async fn client(&self) -> HdfsResult<&Client> {
         let build = async || ClientBuilder::new().with_url(&self.location).build();
         self.client.get_or_try_init(build).await

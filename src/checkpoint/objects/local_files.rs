@@ -160,7 +160,7 @@ fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
             Err(error) => return Err(error),
         }
     };
-    // Also if it existed: its writer may have crashed before this step.
+    // Flushed even if it existed, because its writer may have crashed before this step.
     sync_folder(folder)?;
     Ok(created)
 }
@@ -170,7 +170,7 @@ fn link(temporary: &Path, path: &Path) -> io::Result<()> {
     fs::hard_link(temporary, path).map_err(cannot_link)
 }
 
-/// Explains a failed link: a file system without hard links, such as FAT, allows only to create files.
+/// Explains a failed link: a file system without hard links, such as FAT, allows only creating files.
 pub(in crate::checkpoint) fn cannot_link(error: io::Error) -> io::Error {
     match error.kind() {
         Io::PermissionDenied | Io::Unsupported => {

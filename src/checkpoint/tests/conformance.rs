@@ -21,7 +21,7 @@ pub(crate) fn skipped(test: &str, why: &str) {
 
 type NewLocation = fn() -> BoxFuture<'static, Result<TestLocation, &'static str>>;
 
-/// Runs the suite with a place of its own for each log.
+/// Runs the suite with a separate location for each log.
 async fn expect_conformance(name: &str, new: NewLocation) {
     if let Err(why) = new().await {
         return skipped(name, why);

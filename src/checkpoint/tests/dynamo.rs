@@ -1,5 +1,5 @@
-//! DynamoDB inside the process: an HTTP client for the SDK that answers requests itself, with scripted faults. It needs
-//! no socket, so it works with paused time.
+//! DynamoDB in this process: an HTTP client for the SDK that responds without a server, with scripted faults.
+//! It needs no socket, so it works with paused time.
 
 use std::sync::{Arc, Mutex};
 

@@ -167,7 +167,7 @@ fn a_file_system_without_hard_links_is_a_permanent_error() {
         let error = cannot_link(std::io::Error::from_raw_os_error(number));
         store_error("/mnt/stick", "write", "offsets/1", error)
     };
-    // EPERM of vfat and exfat; EOPNOTSUPP and ENOSYS of what is mounted over a network or FUSE.
+    // EPERM of vfat and exfat; EOPNOTSUPP and ENOSYS of network and FUSE mounts.
     for number in [1, 95, 38] {
         let error = said(number);
         assert!(!error.is_retryable(), "{error}");

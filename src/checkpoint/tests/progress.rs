@@ -1,4 +1,4 @@
-//! Operators in entries: what a batch with state leaves for the next one.
+//! Operators in entries: what a commit records for the next batch.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::checkpoint::entry::sealed;
 use crate::error::ErrorKind;
 use crate::model::SnapshotFiles;
 
-/// What a query with GROUP BY leaves after `batch`.
+/// What a query with GROUP BY records in the commit of `batch`.
 fn left(batch: u64) -> Committed {
     let time = |millis: i64| UnixMillis(1_700_000_000_000 + millis);
     let shard = |number: u64| ShardId::new(format!("shardId-{number:012}"));

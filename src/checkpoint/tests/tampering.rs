@@ -6,7 +6,7 @@ use super::super::{Log, Put};
 use super::*;
 use crate::error::ErrorKind;
 
-/// Writes entries as they are, to the log in their name.
+/// Writes entries unchanged, to the log in their name.
 pub(super) async fn written(entries: &[(&str, String)]) -> TestLocation {
     let place = TestLocation::memory();
     let committer = place.open();

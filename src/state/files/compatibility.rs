@@ -1,4 +1,5 @@
-//! Whether a query can load a state file: the same columns, and an engine that computes states alike.
+//! Checks whether a query can load a state file: it needs the same columns, and an engine that computes
+//! states in the same way.
 
 use std::collections::BTreeSet;
 
@@ -41,8 +42,8 @@ pub(crate) fn refuse(place: &str, found: &Decoded, store: &StateStore) -> Result
     ))
 }
 
-/// Refuses a file whose states another version of the engine may have made differently: another major version,
-/// one that hashes differently, or another minor version that did not record how it hashes.
+/// Refuses a file whose states another version of the engine may have computed differently: another major
+/// version, one that hashes differently, or another minor version that did not record how it hashes.
 ///
 /// # Errors
 /// [`ErrorKind::Checkpoint`].
@@ -87,7 +88,8 @@ fn minor(version: &str) -> Option<&str> {
     version.rsplit_once('.').map(|(minor, _)| minor)
 }
 
-/// Refuses groups of which a watermark has closed some, if the query has no watermark over the same column.
+/// Refuses a state some of whose groups a watermark has closed, if the query has no watermark over the same
+/// column.
 fn refuse_other_time(
     place: &str,
     columns: &Schema,
@@ -122,7 +124,7 @@ mod tests {
     use super::*;
     use crate::state::files::hash_vectors::HashVectors;
 
-    /// A file of groups by a text, written by `engine`, which hashes as `change` leaves it.
+    /// A file of groups by a text, written by `engine`, whose hash vectors `change` modifies.
     fn written(engine: &str, change: impl FnOnce(&mut HashVectors)) -> Decoded {
         let fields = [
             Field::new("key", DataType::Utf8View, true),

@@ -16,8 +16,8 @@ use crate::model::{BatchId, StateFiles};
 use crate::state::memory::StateColumns;
 use crate::state::memory::StateStore;
 
-/// The number of deltas before which no snapshot is taken, and after which one is taken in any case, since a restart
-/// reads all deltas.
+/// The numbers of deltas below which no snapshot is taken, and from which one is always taken, because a
+/// restart reads all deltas.
 const DELTAS: std::ops::Range<usize> = 10..200;
 
 /// The number of changed groups above which each partition writes its own file, so that they are compressed in
@@ -52,7 +52,7 @@ impl StateDirectory {
     /// Loads the state in `files` into `store`, which is empty.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`] if a file is missing, damaged, or of another aggregation.
+    /// [`ErrorKind::Checkpoint`] if a file is missing, damaged, or belongs to another aggregation.
     pub(crate) async fn restore(
         &mut self,
         files: StateFiles,
@@ -89,7 +89,7 @@ impl StateDirectory {
         stopped(decoded.await).map(Some)
     }
 
-    /// Loads one file after the other while the next ones are read; returns their size in bytes.
+    /// Loads one file after another while the next ones are read ahead; returns their size in bytes.
     async fn each(
         &self,
         names: impl Iterator<Item = &String>,
@@ -203,7 +203,7 @@ impl StateDirectory {
         }
     }
 
-    /// `batch` is committed: starts a snapshot if one is due.
+    /// Call after `batch` was committed. Starts a snapshot if one is due.
     pub(crate) fn committed(&mut self, batch: BatchId, store: &StateStore) {
         let deltas = self.files.deltas.len();
         let worth = deltas >= DELTAS.start && self.delta_bytes >= self.snapshot_bytes;

@@ -1,8 +1,9 @@
 //! Test vectors of the engine's hash functions.
 //!
-//! Some states hold hashes: the sketch of `approx_distinct`, for one. Such a state is worthless to an engine that
-//! hashes values differently, and nothing in its columns shows that. So every file records how the engine
-//! that wrote it hashes fixed values, and an engine that reads it has to hash them alike.
+//! Some states contain hashes, such as the sketch of `approx_distinct`. An engine that hashes values
+//! differently cannot use such a state, and nothing in its columns shows that. Therefore every file records
+//! how the engine that wrote it hashes fixed values, and an engine that reads it must hash them in the same
+//! way.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ pub(super) fn hash_vectors<'a>(
     Ok(vectors)
 }
 
-/// The types that the hash of a value of `data_type` is made from.
+/// The types that determine the hash of a value of `data_type`.
 fn leaves(data_type: &DataType, found: &mut Vec<DataType>) {
     match data_type {
         DataType::Dictionary(_, values) => leaves(values, found),
@@ -68,7 +69,7 @@ fn leaves(data_type: &DataType, found: &mut Vec<DataType>) {
     }
 }
 
-/// Values of a type, always the same; `None` for a type that can be made from neither numbers nor texts.
+/// Fixed values of a type; `None` for a type that neither numbers nor texts can be cast to.
 fn fixed_values(data_type: &DataType) -> Option<ArrayRef> {
     let texts: ArrayRef = Arc::new(StringArray::from(vec![
         Some(""),

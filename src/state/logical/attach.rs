@@ -26,7 +26,7 @@ pub(crate) struct Attached {
     pub(crate) closing: Option<ExpiryColumn>,
     /// What the aggregation computes, for the checkpoint.
     pub(crate) description: AggregationMetadata,
-    /// The same with table names left open.
+    /// The same, with placeholders for table names.
     pub(crate) name_patterns: NamePatterns,
     /// The aggregates whose state grows with each row.
     pub(crate) growing: Vec<String>,
@@ -83,7 +83,7 @@ pub(crate) fn attach(
     }))
 }
 
-/// What is known about an aggregation besides its plan.
+/// The properties of an aggregation that its plan does not contain.
 struct Properties {
     closing: Option<ExpiryColumn>,
     description: AggregationMetadata,
@@ -147,7 +147,8 @@ fn attached(
         };
         return Ok((LogicalPlan::Aggregate(aggregate), known));
     };
-    // Output mode complete never closes groups, so it cannot resume from a state of which some are closed.
+    // Output mode complete never closes groups, so it cannot resume from a state some of whose groups are
+    // closed.
     if mode != OutputMode::Complete {
         let origin = ColumnLineage::new(streams).of_all([&time], &aggregate.input)?;
         description.event_time = Some(text(&time));

@@ -1,4 +1,5 @@
-//! [`OptimizerBarrier`]: keeps the optimizer from narrowing a streaming aggregation to what the query reads of it.
+//! [`OptimizerBarrier`]: keeps the optimizer from removing parts of a streaming aggregation that the query
+//! does not read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -54,8 +55,8 @@ impl UserDefinedLogicalNodeCore for OptimizerBarrier {
     }
 }
 
-/// A rule that pushes filters down, made to stop at an [`OptimizerBarrier`]: filters without columns, such as those on
-/// `random()` or the current time, would pass every node.
+/// Wraps a rule that pushes filters down, so that it stops at an [`OptimizerBarrier`]. Filters without
+/// columns, such as those on `random()` or the current time, would otherwise pass every node.
 #[derive(Debug)]
 pub(crate) struct AboveBarrier(pub(crate) Arc<dyn OptimizerRule + Send + Sync>);
 

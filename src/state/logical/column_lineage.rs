@@ -41,7 +41,7 @@ impl<'a> ColumnLineage<'a> {
         Ok(digest(&text))
     }
 
-    /// The digest of `expr` over `input`; that of the column if it is one.
+    /// The digest of `expr` over `input`; for a column, the digest of the column.
     fn of_expr(&mut self, expr: &Expr, input: &LogicalPlan) -> Result<String> {
         let expr = expr.clone().unalias_nested().data;
         let text = self.written(&expr, input)?;
@@ -51,7 +51,7 @@ impl<'a> ColumnLineage<'a> {
         })
     }
 
-    /// The text of `expr` with the digests of its columns in place of their names.
+    /// The text of `expr` with the digests of its columns instead of their names.
     fn written(&mut self, expr: &Expr, input: &LogicalPlan) -> Result<String> {
         let expr = expr.clone().transform_up(|expr| match expr {
             Expr::Alias(alias) => Ok(Transformed::yes(*alias.expr)),
@@ -80,7 +80,7 @@ impl<'a> ColumnLineage<'a> {
         Ok(origin)
     }
 
-    /// Computes the digest. A column that a node passes on keeps its digest, however many nodes do so.
+    /// Computes the digest. A column that nodes pass through unchanged keeps its digest.
     fn compute(&mut self, plan: &LogicalPlan, place: usize) -> Result<String> {
         let (qualifier, field) = plan.schema().qualified_field(place);
         let column = Column::new(qualifier.cloned(), field.name());
@@ -141,8 +141,8 @@ fn digest(text: &str) -> String {
 /// The placeholder for a table name in a [`NamePattern`].
 const TABLE: &str = "\u{1}";
 
-/// The text of an aggregation whose columns belong to one table, with the name of the table left open. Checkpoints of
-/// versions without digests are compared with it.
+/// The text of an aggregation whose columns belong to one table, with a placeholder for the name of the
+/// table. Checkpoints of versions without digests are compared with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamePattern(Vec<String>);
 

@@ -1,4 +1,5 @@
-//! Whether a query can resume from the state of a checkpoint, by what its aggregation computes.
+//! Checks whether a query can resume from the state of a checkpoint, by comparing what its aggregation
+//! computes.
 
 use std::fmt::Write;
 
@@ -11,7 +12,7 @@ pub(crate) const WAYS_OUT: &str = "Filters, joins, names, expressions over the a
     number of partitions and the target may change, and a watermark may be added; for other changes give the \
     query a new checkpoint location, or run it as it was";
 
-/// The text of an aggregation with table names left open.
+/// The text of an aggregation with placeholders for table names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamePatterns {
     /// Groups, then aggregates.

@@ -1,4 +1,4 @@
-//! [`Streams`]: what a query knows about the streams of its statement.
+//! [`Streams`]: gives this module access to the streams of a query's statement.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;

@@ -51,8 +51,8 @@ impl Expiry {
         &self.ends
     }
 
-    /// The end of each row, in the unit of the timestamps; the greatest number for a row without an event time,
-    /// which never ends.
+    /// The end of each row, in the unit of the timestamps; the largest number for a row without an event
+    /// time, which never ends.
     pub(crate) fn ends(&self, rows: &RecordBatch) -> Result<Vec<i64>> {
         let ends = self.expr.evaluate(rows)?.into_array(rows.num_rows())?;
         let ends = cast(&ends, &DataType::Int64)?;
@@ -77,7 +77,7 @@ impl Expiry {
             .collect())
     }
 
-    /// The greatest end that `watermark` closes.
+    /// The latest end that `watermark` closes.
     pub(crate) fn limit(&self, watermark: UnixMillis) -> i64 {
         instant(watermark, self.unit)
     }

@@ -1,4 +1,4 @@
-//! [`Grouping`]: what the groups of an aggregation are, and which of them a batch outputs.
+//! [`Grouping`]: the definition of an aggregation's groups, and which of them a batch outputs.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use super::groups::{ChunkImage, Groups, Layout};
 use crate::model::{OutputMode, UnixMillis};
 use crate::sql::windows::HopWindow;
 
-/// What the groups of an aggregation are, and which of them a batch outputs.
+/// The definition of an aggregation's groups, and which of them a batch outputs.
 #[derive(Debug)]
 pub(crate) struct Grouping {
     pub(crate) layout: Arc<Layout>,
     /// The group columns by which groups are partitioned.
     pub(crate) keys: Vec<usize>,
     pub(crate) hop: Option<HopWindow>,
-    /// Whether there are no aggregates: then a batch outputs the groups that are new.
+    /// Whether there are no aggregates, so that a batch outputs the new groups.
     pub(crate) distinct: bool,
     pub(crate) mode: OutputMode,
     /// The number of partitions.
@@ -42,7 +42,7 @@ pub(crate) enum BatchOutput {
 pub(crate) struct BatchWatermarks {
     /// Event times up to and including it are closed.
     pub(crate) watermark: Option<UnixMillis>,
-    /// The watermark of the batch before.
+    /// The watermark of the previous batch.
     pub(crate) previous_watermark: Option<UnixMillis>,
     pub(crate) has_rows: bool,
 }
@@ -51,7 +51,7 @@ pub(crate) struct BatchWatermarks {
 #[derive(Debug)]
 pub(crate) struct Saved {
     pub(crate) output: BatchOutput,
-    /// The groups that are new or changed, as they are now.
+    /// The new and changed groups, with their present states.
     pub(crate) changed: RecordBatch,
     /// How many groups the watermark has closed.
     pub(crate) closed: u64,
@@ -125,7 +125,7 @@ impl Grouping {
         self.distinct || (!appends && self.hop.is_none())
     }
 
-    /// The greatest end that the batch closes.
+    /// The latest end that the batch closes.
     fn limit(&self, batch: &BatchWatermarks) -> Option<i64> {
         let expiry = self.layout.expiry()?;
         let watermark = batch
@@ -150,8 +150,8 @@ impl Grouping {
         })
     }
 
-    /// The output of a partition in batches of about `rows` rows. The rows of all groups are materialized lazily: at
-    /// once they would take as much memory as the state.
+    /// The output of a partition in batches of about `rows` rows. The rows of all groups are materialized
+    /// lazily, because together they would take as much memory as the state.
     pub(crate) fn rows(
         self: Arc<Self>,
         output: BatchOutput,
@@ -169,7 +169,7 @@ impl Grouping {
         Box::new(parts.map(move |part| self.expanded(part?)))
     }
 
-    /// Expands panes into windows; leaves other groups as they are.
+    /// Expands panes into windows; returns other groups unchanged.
     fn expanded(&self, rows: RecordBatch) -> Result<RecordBatch> {
         match &self.hop {
             Some(hop) => hop.expand(&rows),
@@ -191,7 +191,7 @@ impl Grouping {
         let Some(hop) = &self.hop else {
             return Ok(changed.clone());
         };
-        // A window consists of several panes: those of a changed pane need its neighbours, too.
+        // A window consists of several panes: those of a changed pane also need its neighbours.
         let panes = groups.find(&neighbours(hop, changed)?)?;
         let touched = self.layout.keys(&hop.expand(changed)?)?;
         let touched: HashSet<&[u8]> = touched.iter().flatten().collect();

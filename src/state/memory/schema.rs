@@ -1,8 +1,8 @@
 //! The schema of a state, independent of the plan of a single batch.
 //!
-//! Every batch is planned again. The optimizer numbers the names it generates (`__common_expr_3`) as it goes, and what
-//! cannot be null in one batch, such as a constant, may be null in the next. Memory and files outlive a batch, so
-//! their schema depends only on the order and the types of the columns.
+//! Every batch is planned separately. The optimizer numbers the names that it generates (`__common_expr_3`)
+//! consecutively, and a value that cannot be null in one batch, such as a constant, may be null in the next.
+//! Memory and files outlive a batch, so their schema depends only on the order and the types of the columns.
 
 use std::sync::Arc;
 

@@ -84,8 +84,8 @@ impl StateStore {
         self.sum(Groups::bytes)
     }
 
-    /// Whether this watermark may close a group: an estimate that is never wrongly `false`, without a visit to each
-    /// group.
+    /// Whether this watermark may close a group: an estimate that is never wrongly `false`, and does not
+    /// visit each group.
     pub(crate) fn may_close(&self, watermark: UnixMillis) -> bool {
         let closes = self.grouping.mode != OutputMode::Complete;
         let Some(expiry) = self.grouping.layout.expiry().filter(|_| closes) else {
@@ -104,7 +104,7 @@ impl StateStore {
     /// Reserves the memory that the groups now take.
     ///
     /// # Errors
-    /// The memory pool is exhausted; the error says what takes how much.
+    /// The memory pool is exhausted; the error lists the uses of the memory.
     pub(crate) fn account(&self) -> Result<()> {
         let (bytes, replaced) = (self.bytes(), self.sum(Groups::replaced_bytes));
         let reservation = lock(&self.reservation);
@@ -182,7 +182,7 @@ impl StateStore {
         }
     }
 
-    /// Partitions `rows` and passes them to `give`.
+    /// Partitions `rows` and passes them to `insert`.
     fn partitioned(
         &self,
         rows: &RecordBatch,

@@ -1,9 +1,9 @@
 //! [`StatePlanner`]: plans stateful queries with the planner of the session.
 //!
-//! A user's planner knows DataFusion's nodes and its own, so it must not see the logical nodes of this module. An
-//! [`OptimizerBarrier`] is not needed once the plan is optimized, and is removed. An [`EventTimeNode`] becomes a filter
-//! by the function `kinesis_event_time(time, shard[, end])`, which the first physical rule replaces by an
-//! [`EventTimeExec`].
+//! A user's planner knows DataFusion's nodes and its own, so it must not see the logical nodes of this
+//! module. An [`OptimizerBarrier`] is not needed once the plan is optimized, and is removed. An
+//! [`EventTimeNode`] becomes a filter by the function `kinesis_event_time(time, shard[, end])`, which the
+//! first physical rule replaces with an [`EventTimeExec`].
 
 use std::sync::{Arc, LazyLock};
 
@@ -100,7 +100,7 @@ static MARKER: LazyLock<ScalarUDF> = LazyLock::new(|| {
     })
 });
 
-/// The function that marks a filter which stands for an [`EventTimeExec`].
+/// The function that marks a filter to be replaced with an [`EventTimeExec`].
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Marker {
     signature: Signature,

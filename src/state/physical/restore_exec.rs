@@ -15,8 +15,8 @@ use crate::state::batch::StateBatch;
 use crate::state::memory::Grouping;
 use crate::table::unary_node;
 
-/// Passes on its input, and adds the stored groups of those rows, which it removes from the state. It is inside a
-/// [`StateExec`](super::state_exec::StateExec), hidden from the optimizer.
+/// Passes its input through, and adds the stored groups of those rows, which it removes from the state. It is
+/// inside a [`StateExec`](super::state_exec::StateExec), hidden from the optimizer.
 #[derive(Debug)]
 pub(crate) struct RestoreExec {
     input: Arc<dyn ExecutionPlan>,

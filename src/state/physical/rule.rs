@@ -21,11 +21,12 @@ use crate::table::KinesisReadExec;
 /// Puts a [`StateExec`] between the partial and the final aggregate over a stream:
 /// `Final(Partial(X))` becomes `Final(StateExec(Partial(X)))`.
 ///
-/// It has to be the first rule: later rules take the two for one aggregation of a single batch.
+/// It must be the first rule, because later rules assume that the two steps aggregate only a single
+/// batch.
 #[derive(Debug)]
 pub(crate) struct StateRule {
     pub(crate) mode: OutputMode,
-    /// How groups are closed, if they are.
+    /// The column by which groups are closed, if they are.
     pub(crate) closing: Option<ExpiryColumn>,
 }
 

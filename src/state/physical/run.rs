@@ -28,8 +28,8 @@ pub(crate) async fn run_stateful(
     Ok(plan)
 }
 
-/// Wraps the output `rows` of the plan: where memory is exhausted, the error says how much the state takes and what to
-/// do.
+/// Wraps the output `rows` of the plan: if memory is exhausted, the error states how much memory the state
+/// takes and what to do.
 pub(crate) fn with_memory_errors(
     rows: SendableRecordBatchStream,
     context: &TaskContext,

@@ -14,7 +14,8 @@ use crate::state::logical::AboveBarrier;
 /// Logical rules that are correct for one batch, but not across batches:
 ///
 /// - DISTINCT in an aggregate would become an aggregate over an aggregate, one of which has no state;
-/// - an expression that is constant in one batch has another value in the next, so grouping by it must stay;
+/// - an expression that is constant in one batch has another value in the next, so grouping by it must not be
+///   removed;
 /// - a plan that is found to be empty would lose its state.
 const NO_LOGICAL: [&str; 4] = [
     "single_distinct_aggregation_to_group_by",
@@ -23,8 +24,8 @@ const NO_LOGICAL: [&str; 4] = [
     "propagate_empty_relation",
 ];
 
-/// Physical rules that are correct for one batch only: they drop groups that are not output, and take one part of an
-/// aggregation for the whole.
+/// Physical rules that are correct for one batch only: they drop groups that are not output, or treat one
+/// step of an aggregation as the whole.
 const NO_PHYSICAL: [&str; 3] = [
     "LimitAggregation",
     "LimitedDistinctAggregation",

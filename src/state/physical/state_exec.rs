@@ -26,10 +26,10 @@ use crate::state::batch::StateBatch;
 use crate::state::memory::{BatchOutput, Grouping, have_same_types};
 use crate::table::unary_node;
 
-/// Merges the partial aggregates of a batch with the stored states of their groups, stores the results, and outputs
-/// those that the output mode asks for, as input of the final aggregate.
+/// Merges the partial aggregates of a batch with the stored states of their groups, stores the results, and
+/// outputs those that the output mode requires, as input of the final aggregate.
 ///
-/// Inside are nodes of DataFusion that the optimizer does not see:
+/// It contains nodes of DataFusion that the optimizer does not see:
 ///
 /// ```text
 ///  RepartitionExec (hash of the group) ─▶ RestoreExec ─▶ AggregateExec (PartialReduce) ─▶ save
@@ -82,7 +82,7 @@ impl StateExec {
         }
     }
 
-    /// What the groups are.
+    /// The definition of the groups.
     pub(crate) fn grouping(&self) -> &Arc<Grouping> {
         &self.merge.grouping
     }

@@ -1,4 +1,4 @@
-//! Runs asynchronous work where the engine expects a synchronous answer.
+//! Runs asynchronous work where the engine expects a synchronous result.
 
 use std::thread;
 

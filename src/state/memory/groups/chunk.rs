@@ -29,14 +29,14 @@ pub(super) struct Chunk {
     pub(super) least_end: i64,
     /// Start and end of each session.
     pub(super) bounds: Option<(Vec<i64>, Vec<i64>)>,
-    /// A bit for each row that is alive.
+    /// A set bit for each live row.
     live: Vec<u64>,
     pub(super) live_groups: usize,
     pub(super) bytes: usize,
 }
 
 impl Chunk {
-    /// A chunk of `rows`, all alive.
+    /// A chunk of `rows`, all live.
     pub(super) fn new(layout: &Layout, rows: &RecordBatch) -> Result<Self> {
         let ends = match layout.expiry() {
             Some(expiry) => expiry.ends(rows)?,
@@ -110,12 +110,12 @@ impl Chunk {
         *word &= !bit;
     }
 
-    /// The rows that are alive.
+    /// The live rows.
     pub(super) fn live_rows(&self) -> impl Iterator<Item = usize> {
         (0..self.len()).filter(|row| self.is_live(*row))
     }
 
-    /// A snapshot of the rows that are alive.
+    /// A snapshot of the live rows.
     pub(super) fn image(&self) -> ChunkImage {
         let whole = self.live_groups == self.len();
         ChunkImage {
@@ -129,7 +129,7 @@ impl Chunk {
 #[derive(Debug, Clone)]
 pub(crate) struct ChunkImage {
     columns: Arc<ChunkColumns>,
-    /// `None` if all rows are alive.
+    /// `None` if all rows are live.
     live: Option<Vec<u64>>,
 }
 

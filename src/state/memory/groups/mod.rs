@@ -45,7 +45,7 @@ pub(crate) struct Groups {
     free: Vec<u32>,
     live: usize,
     chunk_bytes: usize,
-    /// Columns of dropped chunks that a snapshot may still hold.
+    /// Columns of dropped chunks that a snapshot may still use.
     replaced: Vec<Weak<ChunkColumns>>,
 }
 
@@ -78,7 +78,7 @@ impl Groups {
         self.index.allocation_size() + self.chunk_bytes
     }
 
-    /// The memory of replaced groups that a snapshot in progress still holds.
+    /// The memory of replaced groups that a snapshot in progress still uses.
     pub(crate) fn replaced_bytes(&self) -> usize {
         let held = self.replaced.iter().filter_map(Weak::upgrade);
         held.map(|columns| columns.bytes).sum()
@@ -147,7 +147,7 @@ impl Groups {
         Ok(())
     }
 
-    /// The rows whose groups are not there.
+    /// The rows whose groups do not exist.
     pub(crate) fn absent(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let keys = self.layout.keys(rows)?;
         let absent = (0..keys.len()).map(|row| Some(self.find_whole(keys.value(row)).is_none()));
@@ -155,7 +155,7 @@ impl Groups {
         Ok(filter_record_batch(rows, &absent)?)
     }
 
-    /// The groups of these keys, as far as they are there, each once.
+    /// The existing groups of these keys, each once.
     pub(crate) fn find(&self, keys: &RecordBatch) -> Result<RecordBatch> {
         let keys = self.layout.keys(keys)?;
         let mut seen = HashSet::new();
@@ -165,13 +165,13 @@ impl Groups {
         self.gather(&found)
     }
 
-    /// The groups that end here or before, and stay. Costs a look at the chunks, and a walk through
-    /// those that have one.
+    /// The groups that end at `limit` or before, which are not removed. Checks each chunk, and walks over
+    /// those that may have such a group.
     pub(crate) fn ending(&self, limit: i64) -> Result<RecordBatch> {
         self.gather(&self.ending_places(limit))
     }
 
-    /// Takes out the groups that end here or before; how many there were.
+    /// Removes the groups that end at `limit` or before; returns their number.
     pub(crate) fn close(&mut self, limit: i64) -> Result<usize> {
         let closed = self.ending_places(limit);
         for place in &closed {
@@ -204,7 +204,7 @@ impl Groups {
     }
 
     fn hash(&self, key: &[u8]) -> u32 {
-        // The lower half is as good as the whole hash.
+        // The lower half of the hash is sufficient.
         self.hasher.hash_one(self.layout.lookup_key(key)) as u32
     }
 
