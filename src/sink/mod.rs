@@ -16,8 +16,8 @@
 //! - **Aggregation** if the partition key determines the shard: one open aggregate per predicted
 //!   shard, with outer key `a` and the explicit hash key of its first user record. A user record
 //!   that is alone in its aggregate, or larger than an aggregate may be, is sent plain. Without
-//!   aggregation, the next record of a key waits for the acknowledgement of the previous one, so
-//!   streams with few keys are written slowly.
+//!   aggregation, the next record of a key waits until the previous one is acknowledged, so writing
+//!   is slow if there are few keys.
 
 mod batcher;
 mod counters;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::RetryPolicy;
 
-/// How a stream is written. The defaults are those of the Spark connector that this crate replaces.
+/// How a stream is written. The defaults are those of the awslabs Spark connector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SinkSettings {
     /// Whether small records are packed into aggregated records
@@ -20,7 +20,7 @@ pub(crate) struct SinkSettings {
     /// [`write`](super::SinkWriter::write) waits. One more row may be buffered.
     pub(crate) max_buffered_bytes: usize,
     /// The wait before a rejected record is sent again. It doubles with each rejection, up to one
-    /// second, and also delays the records after it until the service keeps up again
+    /// second, and also delays later records until the service accepts them again
     /// (`kinesis.sink.flushWaitTimeMs`).
     pub(crate) flush_wait: Duration,
     /// How long a record may be rejected before writing fails (`kinesis.sink.recordTtl`). If

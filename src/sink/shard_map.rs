@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::error::{Error, Result};
 use crate::model::{HashKey, HashRange, Shard, ShardId};
 
-/// The open shards of a stream when they were listed. After a reshard the prediction is wrong,
+/// The open shards of a stream when they were listed. After a reshard the prediction may be wrong,
 /// which is detected and harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShardMap {

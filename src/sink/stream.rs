@@ -18,12 +18,12 @@ use crate::kinesis::{
 use crate::model::{HashKey, ShardId, StreamIdentity};
 
 /// How long a cached view is used for new writers. The record distribution and the largest record
-/// can change while a query runs; a reshard is detected by itself.
+/// can change while a query runs; a reshard is detected from the responses.
 const VIEW_LIFETIME: Duration = Duration::from_secs(300);
 
 /// How long after the last acknowledgement a cached view is used for new writers. A stream that was
 /// deleted and recreated can have other hash ranges under the same shard ids, and no response would
-/// reveal it. But recreating a stream takes longer than this.
+/// reveal it. Recreating a stream takes longer than this.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
 /// How long records are rejected before a warning is logged, and the interval of further warnings.
@@ -43,7 +43,7 @@ pub(crate) struct SinkStream {
 #[derive(Default)]
 struct Shared {
     view: Mutex<Option<CachedView>>,
-    /// Held by the writer that reads the view, while the others wait for its result.
+    /// Locked by the writer that reads the view, while the others wait for its result.
     reading: tokio::sync::Mutex<()>,
     /// The same for writers that never give up. Writers that do give up must not wait for them.
     reading_endlessly: tokio::sync::Mutex<()>,
@@ -112,7 +112,7 @@ impl SinkStream {
         self.view_if(fresh, random).await
     }
 
-    /// A view newer than `seen`, which was wrong.
+    /// A view newer than `seen`, which proved wrong.
     pub(super) async fn newer_view(
         &self,
         seen: &Arc<StreamView>,
@@ -122,8 +122,7 @@ impl SinkStream {
             .await
     }
 
-    /// Drops the cached view because it was wrong in some respect, so that new writers describe the
-    /// stream again.
+    /// Drops the cached view after it proved wrong, so that new writers describe the stream again.
     pub(super) fn forget_view(&self) {
         *self.cached_view() = None;
     }

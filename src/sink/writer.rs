@@ -58,7 +58,7 @@ impl SinkWriter {
         let settings = stream.settings();
         let limits = Limits::new(settings, view.max_record_bytes);
         let unlimited = RetryPolicy {
-            // The limit is the records' time to live.
+            // The time to live of the records is the limit.
             max_retries: u32::MAX,
             ..settings.retry
         };
@@ -84,7 +84,7 @@ impl SinkWriter {
     /// made writing this or an earlier batch fail. Drop the writer after an error.
     pub(crate) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let rows = Rows::new(batch, self.view.max_record_bytes)
-            // The stream may accept larger records by now.
+            // The stream may accept larger records now.
             .inspect_err(|_| self.stream.forget_view())?;
         let mut now = Instant::now();
         for (index, record) in rows.iter().enumerate() {
@@ -126,7 +126,7 @@ impl SinkWriter {
         Ok(self.rows)
     }
 
-    /// Sends ready requests as far as connections are free.
+    /// Sends ready requests while connections are free.
     fn send(&mut self) -> Result<()> {
         while let Some(done) = self.running.try_join_next() {
             self.take(done)?;

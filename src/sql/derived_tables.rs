@@ -3,8 +3,8 @@
 //! DataFusion's planner looks up column names itself and has no extension point for them, so bare column
 //! names and windows need [`sql`](fn@crate::sql), which rewrites the text before it is planned. Relations do
 //! have one, and it gets the text of a query in FROM. A statement that is planned by
-//! [`SessionContext::sql`](datafusion::prelude::SessionContext::sql) can therefore use bare column names
-//! and windows inside of `FROM (SELECT …)`.
+//! [`SessionContext::sql`](datafusion::prelude::SessionContext::sql) can therefore use bare column names and
+//! windows inside `FROM (SELECT …)`.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

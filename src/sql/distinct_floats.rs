@@ -88,7 +88,7 @@ fn with_normalized_zeros(expr: &Expr, input: &DFSchema) -> Result<Option<Expr>> 
     Ok(changed.then_some(Expr::AggregateFunction(AggregateFunction { func, params })))
 }
 
-/// The function that returns `0.0` for `-0.0` and every other number as it is.
+/// The function that returns `0.0` for `-0.0`, and every other number unchanged.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct NormalizeZero {
     signature: Signature,

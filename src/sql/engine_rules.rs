@@ -19,8 +19,8 @@ static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Expects DataFusion to have rules called `names`. A session may lack them, since a missing rule does no
-/// harm, but a rule that was renamed in a new version of DataFusion would go unnoticed and run.
+/// Checks that DataFusion has rules called `names`. A session may lack them, since a missing rule does no
+/// harm. But a rule that a new version of DataFusion renamed would run unnoticed.
 ///
 /// # Errors
 /// DataFusion has no rule of one of the names.

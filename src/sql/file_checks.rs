@@ -73,7 +73,7 @@ fn no_format(state: &SessionState, what: &str, format: &str, of_files: bool) -> 
 }
 
 fn refuse_location(state: &SessionState, what: &str, location: &str) -> Result<()> {
-    // Neither a path nor a Windows drive is a URL with a host.
+    // Paths and Windows drives have no host, and are not checked here.
     let url = Url::parse(location).ok().filter(Url::has_host);
     let Some(url) = url else {
         return Ok(());

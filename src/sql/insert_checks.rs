@@ -26,7 +26,7 @@ pub(super) struct UnnamedInsert {
 }
 
 impl UnnamedInsert {
-    /// `statement`, if it is one.
+    /// Returns the INSERT if `statement` is one into a Kinesis table, without a column list.
     pub(super) async fn of(ctx: &SessionContext, statement: &Statement) -> Option<Self> {
         let Statement::Statement(statement) = statement else {
             return None;
@@ -52,8 +52,8 @@ impl UnnamedInsert {
         })
     }
 
-    /// Adds a hint to `error` if the query has another number of columns than the table, whose metadata
-    /// columns usually are not written.
+    /// Adds a hint to `error` if the number of columns of the query differs from that of the table,
+    /// whose metadata columns are usually not written.
     pub(super) async fn with_hint(
         self,
         state: &SessionState,

@@ -9,7 +9,7 @@
 //! - [`settings`]: `SET streaming.…`, as [`StreamingSettings`].
 //! - [`overflow`], [`distinct_floats`]: integer overflow is an error; `0.0` and `-0.0` are one DISTINCT value.
 //! - [`row_errors`]: names the record and the expression at which a statement failed.
-//! - [`insert_checks`]: refuses INSERTs that DataFusion would accept with a wrong result.
+//! - [`insert_checks`]: refuses INSERTs for which DataFusion would write wrong data.
 //! - [`show_create`], [`duplicate_columns`], [`file_checks`], [`hints`]: complete `SHOW CREATE TABLE`
 //!   output, distinct column names, file tables whose format or location does not exist, and error
 //!   messages that name an alternative.

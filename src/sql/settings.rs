@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::{OutputMode, Trigger, format_duration, parse_duration};
 use crate::options::{location, may_hold_secret, nearest};
 
-/// A session's settings for streaming queries. A query that sets one of them itself overrides it.
+/// A session's settings for streaming queries. The builder of a query can override each of them.
 ///
 /// [`register`](crate::register) installs them for `SET` and `SHOW`:
 ///
@@ -221,7 +221,8 @@ impl ExtensionOptions for StreamingSettings {
     }
 }
 
-/// Runs `RESET streaming.…`, which DataFusion does not support for extensions. Whether `statement` was one.
+/// Runs `RESET streaming.…`, which DataFusion does not support for extensions. Returns whether `statement`
+/// was such a RESET.
 pub(super) fn reset(ctx: &SessionContext, statement: &Statement) -> Result<bool> {
     let Statement::Reset(ResetStatement::Variable(variable)) = statement else {
         return Ok(false);

@@ -10,7 +10,7 @@ use crate::options::{all, may_hold_secret};
 
 const MASK: &str = "***";
 
-/// Parts of option names whose values are secret, for tables that are not ours.
+/// Parts of option names whose values are secret, for tables other than Kinesis tables.
 const SECRET_WORDS: [&str; 9] = [
     "secret",
     "token",
@@ -91,7 +91,7 @@ fn list<T: ToString>(items: &[T]) -> String {
     items.join(", ")
 }
 
-/// `CSV` as it is, `"aws-kinesis"` quoted: it is no plain identifier.
+/// `CSV` unchanged; `"aws-kinesis"` in quotes, because it is not a plain identifier.
 fn format_name(name: &str) -> String {
     match name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         true => name.to_owned(),

@@ -99,8 +99,8 @@ async fn plan(ctx: &SessionContext, statement: Statement) -> Result<LogicalPlan,
     relist_files(plan)
 }
 
-/// Plans `statement` as it is. DataFusion calls table functions synchronously during planning, so a
-/// statement that calls [`READ_STATE`] is planned on a thread that may block.
+/// Plans `statement` without rewriting it. DataFusion calls table functions synchronously during
+/// planning, so a statement that calls [`READ_STATE`] is planned on a thread that may block.
 async fn statement_to_plan(
     state: &SessionState,
     statement: Statement,
@@ -133,8 +133,7 @@ fn reads_state(statement: &Statement) -> bool {
     }
 }
 
-/// Plans a statement. If two columns of a SELECT list have the same name, it gets a second try with
-/// distinct names.
+/// Plans a statement. If two columns of a SELECT list have the same name, retries with distinct names.
 async fn with_distinct_columns(
     state: &SessionState,
     mut statement: Statement,
@@ -183,7 +182,7 @@ async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), 
     Ok(())
 }
 
-/// The columns of every table that `node` names. The planner reports names that are no table.
+/// The columns of every table that `node` names. The planner reports names that do not refer to a table.
 async fn tables_of<N: Visit>(ctx: &SessionContext, node: &N) -> Tables {
     let mut names = HashSet::new();
     let _: ControlFlow<()> = visit_relations(node, |name| {

@@ -21,8 +21,8 @@ use super::read_exec::KinesisReadExec;
 use crate::error::Result;
 use crate::source::{BatchReads, PageSlice, ReadContext, RowColumn, ShardRead, row_schema};
 
-/// Exactly the rows of one batch. Its ranges are fixed, so neither filters nor limits of the statement change
-/// what is read.
+/// A table with exactly the rows of one batch. Its ranges are fixed, so neither filters nor limits of the
+/// statement change what is read.
 ///
 /// Shards whose rows are in memory share at most the session's number of target partitions, balanced by bytes.
 /// Each range that must be fetched from Kinesis has a partition of its own. Rows of one shard come in shard

@@ -50,8 +50,8 @@ impl KinesisTableBuilder {
         self
     }
 
-    /// Makes it a source of streaming queries, like `CREATE UNBOUNDED EXTERNAL TABLE`. By default it starts
-    /// with the records that arrive from now on; `kinesis.startingPosition` changes that.
+    /// Makes it a source of streaming queries, like `CREATE UNBOUNDED EXTERNAL TABLE`. By default a new query
+    /// starts with the records that arrive after its creation; `kinesis.startingPosition` changes that.
     #[must_use]
     pub fn unbounded(mut self) -> Self {
         self.unbounded = true;

@@ -81,7 +81,7 @@ fn builder_of(
     if command.unbounded {
         builder = builder.unbounded();
     }
-    // Sorted, so that of several invalid options always the same is reported.
+    // Sorted, so that the same one of several invalid options is always reported.
     for (name, value) in command.options.iter().collect::<BTreeMap<_, _>>() {
         builder = builder.with_option(name, value);
     }

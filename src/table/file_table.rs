@@ -1,8 +1,8 @@
 //! File tables that list their files for every scan.
 //!
 //! DataFusion lists the files of a table once per session, and treats a file that does not exist as an empty
-//! table. A query that joins a stream with such a table would never see a new file, and would drop all rows if the
-//! path is misspelled. Here each scan lists the files again and refuses missing ones.
+//! table. A query that joins a stream with such a table would never see a new file, and would drop all rows
+//! if the path were misspelled. Here each scan lists the files again and refuses missing ones.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) struct FileTable {
     provider: Arc<dyn TableProvider>,
 }
 
-/// Replaces each file table in `plan`, including subqueries, by a [`FileTable`].
+/// Replaces each file table in `plan`, including its subqueries, with a [`FileTable`].
 ///
 /// # Errors
 /// DataFusion cannot rewrite the plan.
@@ -230,7 +230,7 @@ impl TableProvider for FileTable {
                 return Ok(found);
             }
             let has_content = self.expect_files(session).await?;
-            // A file that was missing from the listing may exist by now.
+            // A file that was missing from the listing may exist now.
             if !is_empty || !has_content || is_pruned {
                 return Ok(found);
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use datafusion::prelude::SessionConfig;
 
-/// Session extension of the batches of a streaming query. Inside of one, an INSERT retries records until
-/// the query stops, as reads do; outside, it fails after the default record TTL.
+/// Session extension of the batches of a streaming query. With it, an INSERT retries records until the
+/// query stops, as reads do; without it, an INSERT fails after the default record TTL.
 #[derive(Debug)]
 pub(crate) struct InStreamingQuery;
 

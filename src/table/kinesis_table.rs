@@ -44,8 +44,8 @@ impl TableConfig {
 /// no order, unless option `kinesis.ordered` asks for the order of each partition
 /// key. Aggregated records are de-aggregated: one row per user record.
 ///
-/// Only streaming queries read an [`unbounded`](crate::KinesisTableBuilder::unbounded) table; a plain scan of
-/// it is refused.
+/// An [`unbounded`](crate::KinesisTableBuilder::unbounded) table can be read only by streaming queries; a
+/// plain scan of it fails.
 ///
 /// A lower bound on `approximateArrivalTimestamp` in the WHERE clause moves the start forward, up to five
 /// minutes before the bound. An upper bound ends the read of a shard at the first page that reaches five
@@ -88,7 +88,7 @@ impl KinesisTable {
         &self.config.options.source.starting_position
     }
 
-    /// Whether it is a source of streaming queries, as by `CREATE UNBOUNDED EXTERNAL TABLE`.
+    /// Whether it is a source of streaming queries, like a table of `CREATE UNBOUNDED EXTERNAL TABLE`.
     pub fn is_unbounded(&self) -> bool {
         self.config.unbounded
     }

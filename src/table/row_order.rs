@@ -21,8 +21,9 @@ use datafusion::physical_plan::{
 
 use super::unary_node::unary_node;
 
-/// `plan` without the round-robin repartitioning that the optimizer adds below computing nodes. It distributes
-/// the rows of one partition key over several partitions, where they would overtake each other.
+/// `plan` without the round-robin repartitioning that the optimizer adds below computing nodes.
+/// Repartitioning would distribute the rows of one partition key over several partitions, where they could
+/// overtake each other.
 pub(crate) fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     if let Some(repartition) = plan.downcast_ref::<RepartitionExec>()
         && matches!(repartition.partitioning(), Partitioning::RoundRobinBatch(_))
@@ -71,9 +72,9 @@ pub(super) fn with_sort_kept(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Exe
     plan.replace_children(vec![kept], options)
 }
 
-/// Requires its input sorted in a single partition, and passes it through.
+/// Requires its input to be sorted in a single partition, and passes it through.
 ///
-/// It is placed directly above the sort; further up, the sort's columns may not exist any more.
+/// It is placed directly above the sort; further up, the columns of the sort may be gone.
 #[derive(Debug)]
 pub(crate) struct InOrderExec {
     input: Arc<dyn ExecutionPlan>,

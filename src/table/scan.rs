@@ -1,4 +1,4 @@
-//! Plans a bounded scan: which shards to read, from where to where, in which partitions.
+//! Plans a bounded scan: which shards to read, from which to which position, in which partitions.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub(super) async fn bounded_scan(
     let starts = span.in_scope(|| resolve_starts(&shards, &source.starting_position))?;
     let bounds = Bounds::of(request.filters);
     let read = |(shard, start): (&Shard, Option<ShardPosition>)| {
-        // A shard without a start begins after the end of this read.
+        // A shard without a start position (`LATEST`) has no records within this read.
         let start = start.filter(|_| bounds.allows(&shard.id))?;
         let until = if shard.is_closed() {
             listed_at

@@ -1,4 +1,5 @@
-//! What tables share: Kinesis clients, one for each set of connection settings, credentials and the clock.
+//! What tables share: the credentials, the clock, and one Kinesis client for each set of connection
+//! settings.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

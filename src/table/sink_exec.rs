@@ -50,7 +50,7 @@ fn properties(partitions: usize) -> Arc<PlanProperties> {
 /// Writes the rows of its input to a stream with a limited number of writers. Emits one row count per writer.
 ///
 /// If the input has more partitions than there are writers, a writer reads several partitions concurrently.
-/// Each partition keeps its order, because it belongs to one writer, which gets its batches one by one.
+/// Each partition keeps its order, because a single writer gets its batches one by one.
 ///
 /// Metrics: `rows`, Kinesis `records` and `bytes` acknowledged, `calls` of PutRecords, records
 /// `throttled` and `resent`.

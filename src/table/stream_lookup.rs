@@ -17,8 +17,8 @@ const MAX_POLL: Duration = Duration::from_secs(2);
 /// ask for that.
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound) if it does not exist and is not to be created; any other error of the
-/// service.
+/// [`NotFound`](ErrorKind::NotFound) if it does not exist and the options do not ask to create it; any other
+/// error of the service.
 pub(super) async fn find_stream(
     kinesis: &dyn Kinesis,
     options: &CheckedOptions,
@@ -122,7 +122,7 @@ async fn check_identity(
     }
 }
 
-/// Creates the stream. It is no error if another process created it first.
+/// Creates the stream. It is not an error if another process created it first.
 async fn create(
     kinesis: &dyn Kinesis,
     options: &CheckedOptions,

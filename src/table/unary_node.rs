@@ -1,4 +1,4 @@
-//! The methods of `ExecutionPlan` that all plan nodes with one input implement alike.
+//! The methods of `ExecutionPlan` that all plan nodes with one input implement in the same way.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Builds requests, applies their outcomes, and paces the lanes.
+//! Builds requests, applies their outcomes, and adapts the send intervals of the lanes.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -31,12 +31,12 @@ pub(in crate::sink) struct Settled {
     pub(in crate::sink) bytes: u64,
     pub(in crate::sink) throttled: u64,
     pub(in crate::sink) resent: u64,
-    /// When the longest-rejected of the records rejected now was first rejected.
+    /// The earliest first rejection among the records that this response rejected.
     pub(in crate::sink) rejected_since: Option<Instant>,
 }
 
 impl Batcher {
-    /// Handles the timers that have fired by `now`.
+    /// Handles the timers that are due at `now`.
     pub(in crate::sink) fn advance(&mut self, now: Instant) -> Result<(), Expired> {
         while let Some(Reverse((at, lane))) = self.timers.peek().copied() {
             if at > now {
@@ -45,8 +45,7 @@ impl Batcher {
             self.timers.pop();
             if self.lanes[lane].not_before.is_some_and(|at| at <= now) {
                 self.lanes[lane].not_before = None;
-                // If the caller calls rarely, the time to live may be over before the second
-                // attempt.
+                // If the caller calls rarely, the time to live may end before the second attempt.
                 let front = self.lanes[lane].sealed.front();
                 if let Some(front) = front.filter(|front| front.state.history.attempts > 1) {
                     self.check_expiry(front, now)?;
@@ -60,7 +59,7 @@ impl Batcher {
         Ok(())
     }
 
-    /// When [`advance`](Self::advance) has work next; later than its last call.
+    /// When [`advance`](Self::advance) is due next; always after its last call.
     pub(in crate::sink) fn next_due(&self) -> Option<Instant> {
         self.timers.peek().map(|Reverse((at, _))| *at)
     }
@@ -95,12 +94,12 @@ impl Batcher {
         (request.len() > 0).then_some(request)
     }
 
-    /// Takes a lane off its queue: one with a record to retry, else one with a new record if the
+    /// Removes a lane from its queue: one with a record to retry, else one with a new record if the
     /// window allows it.
     fn next_lane(&mut self) -> Option<usize> {
         self.retries.pop_front().or_else(|| {
             let &index = self.ready.front()?;
-            // A lane without order may have got a record back while it was queued.
+            // A lane that keeps no order may have got a record back while it was queued.
             let allowed = self.window.allows_new() || self.is_admitted(index);
             allowed.then(|| self.ready.pop_front()).flatten()
         })
@@ -115,8 +114,8 @@ impl Batcher {
     ) -> Result<Settled, Expired> {
         let mut settled = Settled::default();
         let mut accepted = Vec::new();
-        // Iterates from the back, so that rejected records return to the front of their lane in
-        // their old order.
+        // Iterates backwards, so that rejected records return to the front of their lane in their
+        // original order.
         for (mut entry, outcome) in request.into_entries().zip(outcomes).rev() {
             let lane = entry.state.lane;
             self.in_flight -= 1;
@@ -158,8 +157,8 @@ impl Batcher {
         Ok(settled)
     }
 
-    /// Doubles the lane's pace. The rejected record is sent next, at the latest when its time to
-    /// live ends.
+    /// Doubles the lane's send interval. The lane's next record is the rejected one; it is sent no
+    /// later than its time to live ends.
     fn slow_down(&mut self, lane: usize, entry: &Entry, now: Instant) {
         if self.lanes[lane].not_before.is_some() {
             return;
@@ -172,8 +171,8 @@ impl Batcher {
         self.hold(lane, not_before);
     }
 
-    /// Shortens the lane's pace by a quarter. A lane that returned to full speed after its first
-    /// success would take all capacity of a saturated shard from the other writers.
+    /// Shortens the lane's send interval by a quarter. A lane that returned to full speed after its
+    /// first success would take all capacity of a saturated shard from the other writers.
     fn speed_up(&mut self, lane: usize, now: Instant) {
         if self.lanes[lane].pace.is_zero() || self.lanes[lane].not_before.is_some() {
             return;
@@ -188,8 +187,8 @@ impl Batcher {
         self.hold(lane, not_before);
     }
 
-    /// Between 50 % and 100 % of the lane's pace from now; the jitter keeps writers from sending in
-    /// lockstep.
+    /// The time after 50 % to 100 % of the lane's send interval; the jitter keeps writers from
+    /// sending in lockstep.
     fn next_slot(&mut self, lane: usize, now: Instant) -> Instant {
         now + (self.lanes[lane].pace).mul_f64(0.5 + self.random.f64() / 2.0)
     }
@@ -225,7 +224,7 @@ impl Batcher {
         settled.bytes += entry.put.size_bytes() as u64;
     }
 
-    /// Removes the record from the batcher's accounts.
+    /// Stops counting the record against the batcher's limits.
     pub(super) fn forget(&mut self, entry: &Entry) {
         self.buffered_bytes -= entry.state.charged_bytes;
         self.unsettled_rows -= entry.state.rows;

@@ -30,7 +30,7 @@ pub(in crate::sink) struct EntryState {
     /// The bytes it counts against the buffer limit.
     pub(in crate::sink) charged_bytes: usize,
     pub(in crate::sink) history: History,
-    /// Set once it has been sent.
+    /// Whether it has been sent, and so counts in the window of unacknowledged records.
     pub(in crate::sink) admitted: bool,
     /// The shard it was written to, if not the predicted one. It may have to be sent again.
     pub(in crate::sink) written_to: Option<ShardId>,
@@ -40,7 +40,7 @@ pub(in crate::sink) struct EntryState {
 #[derive(Debug, Clone, Default)]
 pub(in crate::sink) struct History {
     /// When it was first rejected, which starts its time to live. Waiting for a connection or a
-    /// response is no rejection.
+    /// response is not a rejection.
     pub(in crate::sink) first_rejected: Option<Instant>,
     pub(in crate::sink) attempts: u32,
     pub(in crate::sink) last_failure: Option<Arc<str>>,
@@ -52,7 +52,7 @@ impl History {
         self.last_failure = Some(failure.into());
     }
 
-    /// Merges the history of another record that joins the same aggregate.
+    /// Merges the history of another record that was added to the same aggregate.
     pub(in crate::sink) fn merge(&mut self, other: &Self) {
         self.first_rejected = match (self.first_rejected, other.first_rejected) {
             (Some(a), Some(b)) => Some(a.min(b)),

@@ -1,4 +1,4 @@
-//! How a writer maps records to lanes, and the limits it keeps.
+//! How a writer maps records to lanes, and the limits of its buffers and waits.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,16 +1,16 @@
 //! Decides which records are sent together, in which order, and when they are retried.
 //!
-//! This module is pure: the current time and random numbers are arguments, requests are return
+//! This module is pure: the current time and random numbers are arguments, and requests are return
 //! values.
 //!
 //! Records are distributed over lanes. A lane that keeps order has at most one record in flight:
 //! PutRecords guarantees no order among the records of a call, and each of them can fail on its
-//! own. So the next record of a lane waits until the previous one is acknowledged.
+//! own. Therefore the next record of a lane waits until the previous one is acknowledged.
 //!
-//! Writers to a saturated shard do not know of each other. To be fair, each lane keeps a pace that
-//! doubles when a record is rejected and shortens slowly after successes, and a window bounds the
-//! number of unacknowledged records. This way every writer gets records through before their time
-//! to live ends.
+//! The writers to a saturated shard do not coordinate. To share it fairly, each lane has a minimum
+//! interval between two records, which doubles when a record is rejected and shrinks slowly after
+//! successes. In addition, a window bounds the number of unacknowledged records. This way every
+//! writer gets records through before their time to live ends.
 
 mod dispatch;
 mod entry;
@@ -62,8 +62,8 @@ pub(super) struct Batcher {
     /// Lanes with a record to retry, oldest first.
     retries: VecDeque<usize>,
     window: Window,
-    /// When to look at a lane again. Timers are not removed when their reason disappears; they are
-    /// ignored when they fire.
+    /// When to check a lane again. A timer that is no longer needed is not removed, but ignored
+    /// when it fires.
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     in_flight: usize,
     buffered_bytes: usize,

@@ -33,7 +33,7 @@ impl Batcher {
     }
 
     /// Assigns all records to the lanes of `layout`. Call it once
-    /// [`wants_layout`](Self::wants_layout) returns `true`.
+    /// [`needs_layout`](Self::needs_layout) returns `true`.
     pub(in crate::sink) fn reroute(
         &mut self,
         layout: Layout,
@@ -58,7 +58,7 @@ impl Batcher {
         for entry in old.into_allocated().flat_map(|lane| lane.sealed) {
             self.reroute_entry(entry, &ranges, &mut settled, now)?;
         }
-        // Some of them have already waited in an aggregate before.
+        // Some of the records have already waited in an aggregate.
         self.seal_all();
         Ok(settled)
     }

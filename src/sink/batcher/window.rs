@@ -3,10 +3,10 @@
 /// The number of records that may be unacknowledged: in flight, or rejected and waiting for a
 /// retry.
 ///
-/// A rejected record's time to live is running. If more records were sent at once than a shard
-/// accepts within that time, they would only make each other expire. So the limit follows what the
-/// service accepts. If lanes correspond to shards, the lanes' own pace does this, and the window is
-/// unlimited.
+/// The time to live of a record starts with its first rejection. If more records were sent at once
+/// than a shard accepts within that time, they would only make each other expire. Therefore the
+/// limit follows the number of records that the service accepts. If lanes correspond to shards,
+/// their send intervals have the same effect, and the window is unlimited.
 #[derive(Debug)]
 pub(super) struct Window {
     /// Whether there is no limit.

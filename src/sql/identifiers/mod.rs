@@ -2,7 +2,8 @@
 //!
 //! DataFusion lower-cases bare identifiers, and most columns of a Kinesis table are camelCase. If a bare
 //! name equals, ignoring case, a Kinesis column of a relation in scope, it is quoted with that column's
-//! spelling. If the lower-case name exists, such as a user's alias, it stays as it is.
+//! spelling. If a column with the lower-case name exists, such as a user's alias, the name is not
+//! changed.
 
 mod relations;
 mod scope;
@@ -106,7 +107,8 @@ impl VisitorMut for Quoter<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.relations.enter();
-        // Visited here and not by the walk: a CTE is defined after its own query, unless it is recursive.
+        // Visited here instead of by the walk, because a CTE is defined only after its own query, unless
+        // it is recursive.
         let mut with = query.with.take();
         if let Some(with) = &mut with {
             for Cte { alias, query, .. } in &mut with.cte_tables {
@@ -158,7 +160,8 @@ impl VisitorMut for Quoter<'_> {
             }
         }
         self.scopes.push(inputs);
-        // Visited here and not by the walk: these two resolve names to aliases of the SELECT list first.
+        // Visited here instead of by the walk, because these two resolve names to aliases of the SELECT
+        // list first.
         let (mut having, mut qualify) = (select.having.take(), select.qualify.take());
         self.scopes.push(aliases(select));
         having.visit(self)?;

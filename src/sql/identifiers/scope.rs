@@ -32,7 +32,7 @@ pub(in crate::sql) struct Relation {
 /// The relations that are visible at one point of a statement.
 pub(in crate::sql) type Scope = Vec<Relation>;
 
-/// The one of `columns` that `ident` refers to, if any.
+/// The column among `columns` that `ident` refers to, if any.
 pub(super) fn column(ident: &Ident, columns: &[String]) -> Option<String> {
     let normal = normalized(ident);
     if columns.contains(&normal) {
@@ -58,8 +58,8 @@ pub(in crate::sql) fn column_in(ident: &Ident, scope: &Scope) -> Option<String> 
         .find_map(|relation| column(ident, &relation.columns))
 }
 
-/// The column that `a.b` refers to in the first of `scopes` with a relation `a`; `None` if `a` is no
-/// relation but, for example, a struct.
+/// The column that `a.b` refers to in the first of `scopes` with a relation `a`; `None` if `a` is not
+/// a relation but, for example, a struct.
 pub(super) fn qualified<'a>(
     parts: &[Ident],
     scopes: impl IntoIterator<Item = &'a Scope>,

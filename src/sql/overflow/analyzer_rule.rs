@@ -1,4 +1,4 @@
-//! The analyzer rule that replaces integer arithmetic and `sum` by checked versions.
+//! The analyzer rule that replaces integer arithmetic and `sum` with checked versions.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ use super::avg::CheckedAvg;
 use super::checked_operator::CheckedOperator;
 use super::sum::CheckedSum;
 
-/// Replaces integer arithmetic, `sum`, and `avg` of durations by versions that fail on overflow. It must run
-/// after type coercion, which gives both operands of an operator the same type.
+/// Replaces integer arithmetic, `sum`, and `avg` of durations with versions that fail on overflow. It must
+/// run after type coercion, which gives both operands of an operator the same type.
 #[derive(Debug)]
 pub(super) struct CheckOverflow {
     sum: Arc<AggregateUDF>,

@@ -23,8 +23,8 @@ use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_o
 use super::sum::{GroupSums, RunningSum};
 
 /// DataFusion's `avg` with the same name, types and state, but it fails if the sum of durations does not fit
-/// 64 bits. In nanoseconds that is 292 years, which a million rows can reach. DataFusion sums other types in a
-/// wider one.
+/// 64 bits. In nanoseconds that is 292 years, which a million rows can reach. DataFusion sums other types in
+/// a wider type.
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct CheckedAvg {
     plain: Avg,

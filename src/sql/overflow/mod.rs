@@ -1,4 +1,4 @@
-//! Makes integer overflow an error; DataFusion wraps around.
+//! Makes integer overflow an error, where DataFusion wraps around.
 //!
 //! DataFusion computes `+`, `-`, `*` and negation of integers, and `sum`, modulo 2^64, so a result that is too
 //! large is silently wrong. After type coercion, [`CheckOverflow`] replaces them by checked versions under the

@@ -274,7 +274,7 @@ impl GroupsAccumulator for GroupSums {
     }
 }
 
-/// The sum of distinct values. DataFusion collects the values; this adds them, checked.
+/// The sum of distinct values. DataFusion collects the values; this adds them with overflow checks.
 #[derive(Debug)]
 struct DistinctSum {
     values: Box<dyn Accumulator>,

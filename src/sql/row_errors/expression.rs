@@ -19,7 +19,7 @@ pub(super) struct FailingExpression {
     pub(super) text: String,
     /// Whether it is the predicate of a filter.
     pub(super) filters: bool,
-    /// Whether it fails without a row as well, so that no record is to blame.
+    /// Whether it also fails without a row, so that no record is the cause.
     pub(super) always: bool,
 }
 

@@ -27,7 +27,7 @@ const CONCURRENT_SHARDS: usize = 64;
 /// The nodes between a scan and the first aggregate or sink above it.
 pub(super) struct PlanPart<'a> {
     scan: &'a KinesisReadExec,
-    /// From the scan upwards, each with the index of the child that leads to the scan.
+    /// The nodes from the scan upwards, each with the index of the child that leads to the scan.
     steps: Vec<(Arc<dyn ExecutionPlan>, usize)>,
 }
 

@@ -17,11 +17,10 @@ use super::message::RecordFailure;
 use super::plan_part::{PlanPart, parts};
 use crate::error::{Error, ErrorKind, datafusion_kind};
 
-/// After this time the search ends and the error is reported as it is.
+/// After this time the search ends, and the error is reported without a record.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The error `error` of running `plan`. If it was caused by a row and the record is found, the record is
-/// named.
+/// Adds the record to `error`, an error of running `plan`, if a row caused the error and its record is found.
 pub(crate) async fn with_record(
     plan: &Arc<dyn ExecutionPlan>,
     context: &Arc<TaskContext>,
@@ -106,7 +105,7 @@ async fn bisect(
         return Ok(None);
     };
     let expression = failing_expression(part, &records, context).await;
-    // An expression that fails without a record is not the record's fault.
+    // An expression that fails without a record does not fail because of the record.
     if expression.as_ref().is_some_and(|failing| failing.always) {
         return Ok(None);
     }

@@ -46,7 +46,7 @@ pub(super) struct WindowCall {
 }
 
 impl WindowCall {
-    /// The window call that `expr` is, if it is one.
+    /// Parses `expr`, if it is a window call.
     ///
     /// # Errors
     /// The call has the wrong number or kind of arguments.

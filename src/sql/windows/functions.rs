@@ -51,8 +51,8 @@ impl WindowKind {
 
 /// A group column that is a window.
 ///
-/// Declared volatile: the value is not a function of the row, so the optimizer must not compute it anywhere
-/// but in GROUP BY.
+/// Declared volatile, because the value is not a function of the row and the optimizer must not compute it
+/// outside GROUP BY.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct WindowFunction {
     pub(super) kind: WindowKind,

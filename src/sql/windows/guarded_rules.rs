@@ -1,4 +1,4 @@
-//! Keeps two optimizer rules of DataFusion away from groups that are windows.
+//! Keeps two optimizer rules of DataFusion from changing groups that are windows.
 //!
 //! The optimizer assumes that a group column is a function of the row. It would therefore evaluate
 //! `window_start > …` before rows have a window, and split `count(DISTINCT …)` into two aggregations, the

@@ -44,7 +44,7 @@ impl VisitorMut for Expander<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         self.relations.enter();
-        // Visited here and not by the walk: a CTE is defined after its own query.
+        // Visited here instead of by the walk, because a CTE is defined only after its own query.
         let mut with = query.with.take();
         if let Some(with) = &mut with {
             for Cte { alias, query, .. } in &mut with.cte_tables {
@@ -102,7 +102,7 @@ impl Expander<'_> {
             window: expand_group_by(&mut select.group_by)?,
             taken: columns(&self.relations.inputs(select)),
         };
-        // Aliases take precedence over group columns everywhere but in the SELECT list itself.
+        // Aliases take precedence over group columns everywhere except in the SELECT list itself.
         let aliases = select.projection.iter().filter_map(alias);
         let aliases: Vec<String> = aliases.collect();
 
@@ -165,7 +165,7 @@ fn expand_group_by(group_by: &mut GroupByExpr) -> Result<Option<WindowCall>> {
     }
 }
 
-/// Refuses a window inside of an element of GROUP BY.
+/// Refuses a window nested in an element of GROUP BY.
 fn refuse_nested(group: &mut Expr) -> Result<()> {
     let sets = match group {
         Expr::GroupingSets(sets) | Expr::Rollup(sets) | Expr::Cube(sets) => sets,

@@ -22,8 +22,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::session::SessionWindow;
 use crate::table::unary_node;
 
-/// Assigns rows the sessions they merge into. It collects its whole input partition, which holds all rows of its
-/// keys.
+/// Assigns each row the session that it merges into. Collects a whole input partition, which holds all rows
+/// of its keys.
 #[derive(Debug)]
 pub(super) struct SessionExec {
     input: Arc<dyn ExecutionPlan>,
@@ -60,8 +60,8 @@ impl SessionExec {
     }
 }
 
-/// The output partitioning: a hash partitioning by keys is preserved, since keys do not change; any other is
-/// lost.
+/// The output partitioning. A hash partitioning by keys is preserved, because keys do not change; any other
+/// is lost.
 fn output_partitioning(partitioning: &Partitioning, keys: &[usize]) -> Partitioning {
     let is_key = |expr: &Arc<dyn PhysicalExpr>| {
         let column: Option<&Column> = expr.downcast_ref();
