@@ -28,7 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// block a shard.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A page of 10 MiB over a slow connection takes a while; nothing takes longer.
+/// A page of 10 MiB over a slow connection is the slowest request.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Number of STS requests in a row before loading credentials fails.
@@ -54,7 +54,8 @@ pub(crate) struct AwsAccess {
 /// Settings that determine a network.
 type NetworkKey = (Option<ProxySettings>, CertificateSource);
 
-/// Settings that determine an identity. STS and profiles may answer differently in another region.
+/// Settings that determine an identity. STS and profiles may give different credentials in another
+/// region.
 type IdentityKey = (CredentialSettings, Option<String>, NetworkKey);
 
 /// A network with its open connections.
@@ -122,7 +123,7 @@ impl AwsAccess {
     /// parameter, or the file of trusted certificates cannot be used.
     pub(crate) async fn of(&self, settings: &ConnectionSettings) -> Result<ClientConfig> {
         let mut key = (settings.proxy.clone(), CertificateSource::System);
-        // Only instance metadata may be requested here, for the region, and that is unencrypted.
+        // This loads only the region, at most from instance metadata, which is unencrypted.
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(self.connections(&key)?.client)
             .no_credentials();

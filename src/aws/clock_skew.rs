@@ -1,4 +1,4 @@
-//! Difference between the local clock and the clock of a service.
+//! The difference between the local clock and the clock of a service.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use chrono::DateTime;
 
 use crate::model::UnixMillis;
 
-/// Services refuse signatures that are five minutes off (IAM User Guide, "Troubleshooting signed
-/// requests"), and a request takes a while.
+/// The skew from which signatures may be refused. Services refuse those that are five minutes off
+/// (IAM User Guide, "Troubleshooting signed requests"), and a request takes a while.
 const TOO_FAR: Duration = Duration::from_secs(4 * 60);
 
 /// The difference in milliseconds; positive if the local clock is ahead.

@@ -21,15 +21,15 @@ use crate::model::{Clock, ConnectionSettings, is_aws_host};
 pub(crate) struct Caller {
     /// Source of the credentials, in words.
     pub(crate) identity: String,
-    /// The ARN if there is an STS, or why STS could not be reached.
+    /// The ARN, or why STS could not be reached; `None` if there is no STS.
     pub(crate) arn: Option<Result<String, String>>,
     /// Skew of the local clock, if STS answered.
     pub(crate) skew: Option<ClockSkew>,
 }
 
 impl AwsAccess {
-    /// Asks STS for the caller of these settings. An endpoint outside AWS has no STS unless one is
-    /// configured.
+    /// Requests the caller of these settings from STS. An endpoint outside AWS has no STS unless
+    /// one is configured.
     ///
     /// # Errors
     /// Those of [`of`](Self::of); there are no credentials, or STS refuses them.
@@ -100,7 +100,7 @@ impl AwsAccess {
     }
 }
 
-/// Whether there is an STS that knows the caller of these settings.
+/// Whether these settings have an STS: that of AWS or a configured one.
 fn has_sts(settings: &ConnectionSettings, sdk: &SdkConfig) -> bool {
     let role = settings.credentials.role.as_ref();
     settings.endpoint_url.as_deref().is_none_or(is_aws_host)

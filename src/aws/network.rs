@@ -26,7 +26,7 @@ pub(crate) struct Network {
     pub(crate) certificates: Arc<Certificates>,
 }
 
-/// A connection failure that can be explained better than the libraries do.
+/// A connection failure with a better explanation than that of the libraries.
 #[derive(Debug)]
 pub(crate) struct ConnectFailure {
     /// Whether a retry would fail the same way.

@@ -1,4 +1,4 @@
-//! A cache of shared values: those in use are kept, and of the others the most recently used.
+//! A cache of shared values. Keeps all values in use, and the most recently used of the others.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -36,7 +36,7 @@ pub(super) fn log_to_stderr() {
         .with_env_filter(filter)
         .with_writer(|| escape::EventWriter(io::stderr()))
         .init();
-    // Called once, so the tracer cannot be set already.
+    // Called only once, so the tracer cannot already be set.
     let _ = set_join_set_tracer(&InSpan);
 }
 

@@ -1,4 +1,5 @@
-//! The in-memory Kinesis, within a run (`--embedded`) or alone (`kinesis-sql embedded`).
+//! Runs the in-memory Kinesis, together with statements (`--embedded`) or alone (`kinesis-sql
+//! embedded`).
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub(super) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer
     Ok(server)
 }
 
-/// Runs only a server, until Ctrl-C or SIGTERM. The first line on stdout ends with its URL.
+/// Runs only the server, until Ctrl-C or SIGTERM. The first line on stdout ends with its URL.
 pub(super) async fn serve(options: &Server) -> Result<()> {
     let mut signals = Signals::all().map_err(|error| failed("listen for signals", error))?;
     let behaviour = InMemoryOptions {

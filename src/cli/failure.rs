@@ -94,7 +94,8 @@ impl From<Outcome> for ExitCode {
 impl From<&Failure> for Outcome {
     fn from(failure: &Failure) -> Self {
         match failure {
-            // As for any command piped to `head`: the reader got what it wanted.
+            // A closed pipe is a success, as for any command piped to `head`: the reader needs no
+            // more rows.
             Failure::ClosedPipe => Self::Done,
             Failure::Stopped(Stop::Interrupt) => Self::Interrupted,
             Failure::Stopped(Stop::Terminate) => Self::Terminated,
@@ -151,7 +152,7 @@ fn words(error: &DataFusionError) -> String {
         DataFusionError::IoError(error) => chain(error),
         DataFusionError::ObjectStore(error) => chain(error),
         DataFusionError::External(error) => chain(error.as_ref()),
-        // Some error kinds come with advice.
+        // Adds advice for some kinds of errors.
         other => describe_datafusion(other).to_string(),
     }
 }

@@ -39,7 +39,7 @@ use session::Session;
 pub fn main() -> ExitCode {
     let task = Task::from_command_line();
     log_to_stderr();
-    // The operating system sets the main thread's stack size, so work runs on a thread of our own.
+    // The operating system sets the main thread's stack size, so the work runs on another thread.
     let run = thread::Builder::new().stack_size(STACK_BYTES);
     let outcome = match run.spawn(|| run_task(task)) {
         Ok(running) => running.join().unwrap_or_else(|panic| resume_unwind(panic)),
@@ -52,8 +52,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run_task(task: Task) -> Outcome {
-    // Statements can keep every engine thread busy, so signals are handled on a runtime of their
-    // own.
+    // Statements can keep every engine thread busy, so signals are handled on a separate runtime.
     let engine = runtime(Builder::new_multi_thread());
     let front = runtime(Builder::new_current_thread());
     let (engine, front) = match (engine, front) {
@@ -68,7 +67,7 @@ fn run_task(task: Task) -> Outcome {
         Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
         None => run_sql(task.args, &engine, &front),
     };
-    // Interrupted work may still be computing or printing; do not wait for it.
+    // Does not wait for interrupted work, which may still be computing or printing.
     engine.shutdown_background();
     front.shutdown_background();
     outcome

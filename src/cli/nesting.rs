@@ -3,8 +3,8 @@
 //! Parser, planner, optimizer and execution recurse over expressions and plans, and not all of them
 //! grow their stack: `Expr::clone`, dropping a plan and evaluating an expression do not. A chain
 //! such as `a OR b OR c OR …` becomes a tree as deep as the chain is long, and too deep a tree
-//! overflows the stack, which aborts the process. The [stack](STACK_BYTES) of our threads is large
-//! enough for [`MAX_DEPTH`]; deeper statements are refused before they are parsed.
+//! overflows the stack, which aborts the process. The [stack](STACK_BYTES) of this command's
+//! threads is large enough for [`MAX_DEPTH`]; deeper statements are refused before they are parsed.
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -215,7 +215,7 @@ fn read(level: &mut Level, token: &Token, before_parenthesis: bool) {
                 level.in_from = false;
                 level.operator(Operator::SetOperation);
             }
-            // A WITH table may read the one before it.
+            // A WITH table may read the previous one.
             Keyword::AS if before_parenthesis => level.operator(Operator::SetOperation),
             Keyword::JOIN => level.operator(Operator::Join),
             Keyword::OR => level.operator(Operator::Or),

@@ -99,7 +99,8 @@ pub(super) struct Printer {
     output: Output,
     kind: ResultKind,
     schema: SchemaRef,
-    /// The header waits for the first rows or the end, because a failed statement has no result.
+    /// Whether the header has yet to be printed. It is printed with the first rows or at the end,
+    /// because a failed statement has no result.
     header_due: bool,
     view: View,
     /// Whether a value was cut to fit the table width.
@@ -156,8 +157,8 @@ impl Printer {
         Ok(())
     }
 
-    /// Prints the remaining rows and returns a summary line. The caller prints it, because it knows
-    /// whether the user still waits.
+    /// Prints the remaining rows and returns a summary line. The caller prints it, because only the
+    /// caller knows whether the user is still waiting.
     pub(super) fn finish(mut self) -> Result<Option<String>, Failure> {
         if self.schema.fields().is_empty() {
             return Ok(None);

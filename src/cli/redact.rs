@@ -1,7 +1,7 @@
 //! Keeps credentials out of output, logs and the shell history.
 //!
-//! Works on characters rather than tokens, so that a statement with a missing quote is safe to
-//! print, too.
+//! Works on characters rather than tokens, so that a statement with a missing quote is also safe to
+//! print.
 
 use std::ops::Range;
 use std::sync::LazyLock;

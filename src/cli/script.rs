@@ -103,7 +103,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Runs `statements`, which are the first of `upcoming`, and removes each from there as it
+    /// Runs `statements`, which are the first of `upcoming`, and removes each from `upcoming` as it
     /// starts.
     async fn statements(
         &mut self,

@@ -49,8 +49,8 @@ pub(super) fn services(connection: &Connection) -> Arc<Services> {
 /// A context in which `SHOW TABLES` works, statements can be interrupted, and integer overflow is
 /// an error.
 pub(super) fn context(services: &Arc<Services>) -> Result<SessionContext> {
-    // No time zone: with one, DataFusion 55.2 plans `to_timestamp(text)` with that zone and fails
-    // when it runs.
+    // Without a time zone: DataFusion 55.2 would plan `to_timestamp(text)` with that zone, and fail
+    // at run time.
     let config = SessionConfig::new().with_information_schema(true);
     let state = SessionStateBuilder::new()
         .with_default_features()
@@ -71,9 +71,9 @@ pub(super) async fn plan(ctx: &SessionContext, text: &str) -> DataFusionResult<D
 
 /// Makes nodes that produce many rows from few input rows yield, so that they can be interrupted.
 ///
-/// The engine's leaf nodes yield by themselves, but a join can be busy for minutes with a single
-/// input batch, and an aggregate above it would not notice that the statement was cancelled. This
-/// is an optimizer rule of the session because a streaming query creates its own plans.
+/// The engine's leaf nodes yield, but a join can be busy for minutes with a single input batch, and
+/// an aggregate above it would not notice that the statement was cancelled. This is an optimizer
+/// rule of the session because a streaming query creates its own plans.
 #[derive(Debug)]
 struct Interruptible;
 

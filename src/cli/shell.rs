@@ -25,14 +25,14 @@ use commands::{Command, HELP, UNKNOWN, explain_open, prompt};
 /// Rows of a table that the shell prints.
 const TABLE_LIMIT: usize = 1000;
 
-/// What was typed.
+/// What the user typed.
 enum Typed {
     Command(Command),
     /// Text that ends with a semicolon.
     Statements(String),
 }
 
-/// Runs until the user leaves.
+/// Runs the shell until the user leaves.
 pub(super) async fn run(session: &Session, output: Output) -> Outcome {
     let mut shell = match Shell::open(history_file()) {
         Ok(shell) => shell,

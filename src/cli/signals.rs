@@ -14,7 +14,8 @@ pub(super) enum Stop {
     Terminate,
 }
 
-/// Listens from creation on: signals between two waits are kept, earlier ones are ignored.
+/// Receives signals from its creation on: those between two waits are kept, earlier ones are
+/// ignored.
 #[derive(Debug)]
 pub(super) struct Signals {
     interrupt: Interrupt,

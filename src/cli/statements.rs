@@ -46,8 +46,8 @@ impl Statement {
 
 /// The statements of a text, in order.
 ///
-/// From an invalid token on, such as an unterminated quote, the rest is one statement: the
-/// statements before it can run, and the parser reports the error.
+/// After an invalid token, such as an unterminated quote, the rest of the text is one statement.
+/// The statements before it can run, and the parser reports the error.
 pub(super) fn split(text: &str) -> Vec<Statement> {
     let mut whole = Incoming::new();
     let mut statements = whole.push(text);
@@ -55,7 +55,7 @@ pub(super) fn split(text: &str) -> Vec<Statement> {
     statements
 }
 
-/// Text that arrives in pieces: what follows the last semicolon, and its position.
+/// Splits text that arrives in pieces: stores the text after the last semicolon, and its position.
 pub(super) struct Incoming {
     text: String,
     place: (usize, usize),
@@ -132,7 +132,7 @@ pub(super) fn is_complete(text: &str) -> bool {
             .is_none_or(|last| last.token == Token::SemiColon)
 }
 
-/// What is open at the end of an incomplete text.
+/// The unterminated construct at the end of an incomplete text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Open {
     /// Only the semicolon is missing.
@@ -143,7 +143,7 @@ pub(super) enum Open {
     Comment,
 }
 
-/// The innermost construct that is open at the end of a text.
+/// The innermost unterminated construct at the end of a text.
 pub(super) fn open_at_end(text: &str) -> Open {
     let (tokens, lexed) = tokens(text);
     match lexed {

@@ -5,14 +5,14 @@ use std::io::{self, ErrorKind, Read};
 /// The pipe capacity of most systems.
 const PIECE: usize = 64 * 1024;
 
-/// Bytes read from stdin but not returned yet: an incomplete character.
+/// Reads stdin, and keeps the bytes of an incomplete character until the rest arrives.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     begun: Vec<u8>,
 }
 
 impl Pieces {
-    /// Waits for more text; an empty piece is the end.
+    /// Waits for more text; an empty piece marks the end.
     pub(super) fn next(mut self) -> io::Result<(String, Self)> {
         let mut buffer = vec![0; PIECE];
         loop {

@@ -12,12 +12,12 @@ use crate::model::{ShardId, StreamIdentity, StreamName};
 
 /// The part of Kinesis Data Streams that this crate uses.
 ///
-/// Every implementation keeps this contract:
+/// Every implementation must fulfill this contract:
 /// - Each method sends exactly one request and never retries. The caller is responsible for pacing
 ///   and retries.
 /// - A failed request returns no data and leaves iterators valid. A failed
-///   [`put_records`](Self::put_records) may have written records all the same, because the
-///   acknowledgement can be lost.
+///   [`put_records`](Self::put_records) may still have written records, because the acknowledgement
+///   can be lost.
 /// - Dropping the future abandons the request.
 #[async_trait]
 pub trait Kinesis: fmt::Debug + Send + Sync {

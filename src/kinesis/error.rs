@@ -71,7 +71,7 @@ pub enum ApiErrorKind {
     Unavailable,
     /// The iterator is older than five minutes: request a new one after the last record delivered.
     ExpiredIterator,
-    /// The page token is older than five minutes: start the listing over.
+    /// The page token is older than five minutes: restart the listing.
     ExpiredNextToken,
     /// The stream's status does not allow the call, or the stream already exists.
     ResourceInUse,

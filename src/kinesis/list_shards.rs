@@ -6,7 +6,7 @@ use crate::model::{Shard, StreamIdentity};
 
 /// Returns all shards that pass `filter`, ordered by id.
 ///
-/// If a page token expires between two pages, the listing starts over.
+/// If a page token expires between two pages, the listing restarts.
 pub(crate) async fn list_all_shards(
     kinesis: &dyn Kinesis,
     stream: &StreamIdentity,

@@ -53,8 +53,8 @@ impl Backoff {
         (self.endless || self.failures < self.policy.max_retries).then(|| self.wait())
     }
 
-    /// The wait before the next attempt of a caller that never gives up, and whether the policy's
-    /// retries have been used up once more, which is when to log a warning.
+    /// The wait before the next attempt of a caller that never gives up, and whether to log a
+    /// warning because the policy's retries have been used up again.
     pub(crate) fn endless_wait(&mut self) -> (Duration, bool) {
         let wait = self.wait();
         (wait, self.is_round_used_up())
@@ -65,7 +65,7 @@ impl Backoff {
         self.endless && self.is_round_used_up()
     }
 
-    /// Whether the policy's retries have been used up once more.
+    /// Whether the policy's retries have been used up again.
     fn is_round_used_up(&self) -> bool {
         let round = self.policy.max_retries.saturating_add(1);
         self.failures.is_multiple_of(round)

@@ -20,7 +20,7 @@ pub struct StreamSummary {
     pub arn: Arc<str>,
     /// The current status.
     pub status: StreamStatus,
-    /// The creation time. It tells a stream apart from an earlier one of the same name.
+    /// The creation time. It distinguishes a stream from an earlier one of the same name.
     pub created_at: UnixMillis,
     /// How long the stream keeps records.
     pub retention: Duration,
@@ -82,8 +82,8 @@ pub enum ListShardsFrom<'a> {
     },
     /// After the previous page.
     Page {
-        /// The stream to list. It is for error messages; the request names the stream only by the
-        /// token.
+        /// The stream to list. Only for error messages: in the request, the token identifies the
+        /// stream.
         stream: &'a StreamIdentity,
         /// The token of the previous page.
         token: &'a NextToken,

@@ -17,7 +17,7 @@ use crate::aws::error_chain::causes;
 use crate::aws::network::ConnectFailure;
 use crate::model::{RoleSettings, Secret};
 
-/// Assumes one role, anew for each load.
+/// Assumes one role, again for each load.
 #[derive(Debug)]
 pub(in crate::aws) struct AssumeRole {
     /// Signs as `caller`.
@@ -28,7 +28,7 @@ pub(in crate::aws) struct AssumeRole {
 }
 
 impl AssumeRole {
-    /// `role` of `settings`, assumed by `caller`, as which `client` signs.
+    /// Assumes `role` of `settings` as `caller`; `client` must sign as `caller`.
     pub(in crate::aws) fn new(
         client: Client,
         caller: Identity,

@@ -10,7 +10,7 @@ use crate::model::UnixMillis;
 /// Credentials are renewed at most this long before they expire.
 const LONGEST_RENEWAL_WINDOW: Duration = Duration::from_secs(5 * 60);
 
-/// How often credentials without an expiry are reloaded, because files change.
+/// How often credentials without an expiry are reloaded, because their files may change.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
 /// First and longest wait after a failed renewal.
@@ -51,7 +51,7 @@ struct Current {
 }
 
 impl CachedCredentials {
-    /// What to do for a request at `now`. After `Renew`, no other caller is told to renew until
+    /// What to do for a request at `now`. After `Renew`, no other caller gets `Renew` until
     /// [`loaded`](Self::loaded) or [`failed`](Self::failed) is called.
     pub(in crate::aws) fn next_action(&mut self, now: UnixMillis) -> Action {
         let Some(current) = &self.current else {
@@ -114,7 +114,7 @@ impl CachedCredentials {
         Ok(())
     }
 
-    /// Records a failed load at `now`. The next try waits, longer each time.
+    /// Records a failed load at `now`. The wait before the next try grows each time.
     pub(in crate::aws) fn failed(&mut self, now: UnixMillis, random: f64) {
         let doubled =
             FIRST_WAIT.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
@@ -134,7 +134,8 @@ impl CachedCredentials {
         self.current.as_ref()?.expires
     }
 
-    /// The service reported at `now` that they have expired: load others before the next request.
+    /// Records that the service reported at `now` that the credentials have expired, so that others
+    /// are loaded before the next request.
     pub(in crate::aws) fn reject(&mut self, now: UnixMillis) {
         let fresh = |current: &Current| now.since(current.loaded) < LATE_ANSWERS;
         match self.current.take() {

@@ -15,7 +15,7 @@ use super::failure::CredentialFailure;
 use super::profile::{Profile, ProviderParts};
 use crate::aws::error_chain::causes;
 
-/// The chain's source of some credentials, attached to them as a property.
+/// The source in the chain that provided some credentials, attached to them as a property.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(
     not(feature = "cli"),

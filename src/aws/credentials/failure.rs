@@ -66,7 +66,7 @@ impl CredentialFailure {
         }
     }
 
-    /// Prepends what was tried.
+    /// Prepends `context`, a description of what was tried.
     pub(in crate::aws) fn in_context(mut self, context: impl fmt::Display) -> Self {
         self.text = format!("{context}: {}", self.text);
         self

@@ -20,14 +20,15 @@ use crate::model::Clock;
 #[cfg(feature = "aws")]
 use crate::model::{Secret, StaticCredentials};
 
-/// Longest time a source may take. Sources that ask a person or a remote service are slow.
+/// The longest time that a source may take. Sources that prompt a person or call a remote service
+/// are slow.
 const LONGEST_LOAD: Duration = Duration::from_secs(30);
 
 /// The credentials of one source, shared by all clients that sign with them.
 ///
-/// They are renewed in the background before they expire, and a failing source affects nobody while
-/// they are valid. Without valid credentials, one caller loads them and the others wait for its
-/// result.
+/// They are renewed in the background before they expire, and a failing source affects no request
+/// while they are valid. Without valid credentials, one caller loads them and the others wait for
+/// its result.
 #[derive(Clone)]
 pub(crate) struct Identity(Arc<Shared>);
 
@@ -136,8 +137,8 @@ impl Identity {
         if let Some(credentials) = self.usable() {
             return Ok(credentials);
         }
-        // A caller that waited for a failed load, or comes right after it, does not load again: a
-        // thousand shards send one request.
+        // A caller that waited for a failed load, or starts right after it, does not load again, so
+        // that a thousand shards send one request.
         let another_load_failed = self.0.loads.load(Ordering::Acquire) > loads_before;
         let waits = self.cached().waits(self.0.clock.now());
         if let Some(failure) = self.last_failure().clone()

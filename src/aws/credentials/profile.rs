@@ -7,7 +7,7 @@ use aws_credential_types::provider::{ProvideCredentials, Result as Provided, fut
 
 use aws_sdk_sts::config::SharedHttpClient;
 
-/// What the SDK's providers are configured with.
+/// The parts that the SDK's providers are configured with.
 #[derive(Debug, Clone)]
 pub(in crate::aws) struct ProviderParts {
     http: Option<SharedHttpClient>,

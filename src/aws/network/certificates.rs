@@ -1,4 +1,4 @@
-//! Trusted certificates.
+//! Loads trusted certificates.
 
 use std::fmt;
 use std::fs;
@@ -19,10 +19,11 @@ const SETTING: &str = "ca_bundle";
 /// Source of trusted certificates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(in crate::aws) enum CertificateSource {
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, or the system without them.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, or the system's certificates if they are not set.
     #[default]
     System,
-    /// A file, together with `SSL_CERT_FILE` and `SSL_CERT_DIR` but without the system.
+    /// A file, together with `SSL_CERT_FILE` and `SSL_CERT_DIR` but without the system's
+    /// certificates.
     Bundle {
         path: String,
         named_by: &'static str,
@@ -89,7 +90,7 @@ impl CertificateSource {
             // Loads only what the variables name.
             false => rustls_native_certs::load_native_certs().certs,
         };
-        // Unusable certificates are skipped, as elsewhere: bundles contain hundreds.
+        // Skips unusable certificates, as other tools do: bundles contain hundreds.
         let usable =
             |one: &CertificateDer<'static>| RootCertStore::empty().add(one.clone()).is_ok();
         let mut bundle: Vec<_> = found.into_iter().filter(usable).collect();

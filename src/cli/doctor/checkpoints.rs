@@ -1,4 +1,4 @@
-//! Checks checkpoint locations and tables by writing to them and deleting again.
+//! Checks checkpoint locations and offset tables by writing to them and deleting what was written.
 
 use super::report::Section;
 use super::table::Table;
@@ -22,7 +22,7 @@ pub(super) async fn location(place: &str, location: &str) -> Section {
     section
 }
 
-/// Checks where a table's options keep the offsets of its queries, if they do.
+/// Checks the place where a table's options store the offsets of its queries, if they set one.
 pub(super) async fn of_table(services: &Services, table: &mut Table) {
     let metadata = &table.options.source.metadata;
     if let Some(path) = &metadata.path

@@ -212,8 +212,8 @@ impl Checker {
         Ok(true)
     }
 
-    /// Reports a statement that would fail. If it only fails because of a table that was reported
-    /// before, it is not another problem.
+    /// Reports a statement that would fail. A failure caused only by a table that was already
+    /// reported is not another problem.
     fn refused(&mut self, place: &str, statement: &Statement, error: &DataFusionError) {
         let said = redact::message(&reason(error), &statement.text);
         let mut section = section_for(place, statement);

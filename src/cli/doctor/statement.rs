@@ -167,7 +167,7 @@ fn scans(plan: &LogicalPlan, names: &mut Vec<String>) -> DataFusionResult<()> {
     Ok(())
 }
 
-/// Whether two names refer to the same table, with or without a schema.
+/// Whether two names, each with or without a schema, refer to the same table.
 fn same(one: &str, other: &str) -> bool {
     let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     bare(one) == bare(other)

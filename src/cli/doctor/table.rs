@@ -21,7 +21,7 @@ const RETRIES: RetryPolicy = RetryPolicy {
     max_interval: Duration::from_secs(1),
 };
 
-/// What the statements of the files do with a table.
+/// Whether the statements of the files read or write a table.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Uses {
     pub(super) reads: bool,
@@ -143,7 +143,7 @@ impl Table {
         );
     }
 
-    /// Tries each call that the statements need.
+    /// Checks the permission for each call that the statements need.
     pub(super) async fn permissions(&mut self) {
         let Some(kinesis) = self.kinesis.clone() else {
             return;
@@ -161,7 +161,7 @@ impl Table {
         }
     }
 
-    /// Returns an open shard, which the other checks need.
+    /// Lists the shards, and returns an open one, which the other checks need.
     async fn list(&mut self, kinesis: &dyn Kinesis) -> Option<ShardId> {
         let from = ListShardsFrom::Start {
             stream: &self.options.stream,

@@ -32,8 +32,8 @@ const STOP_LOCK: &str = "stopped by STOP_LOCK in the checkpoint location";
 /// Sent by the query as its batches produce rows.
 enum Event {
     Rows(RecordBatch),
-    /// All rows of a batch were sent. The query continues once they are printed and this is
-    /// answered.
+    /// All rows of a batch were sent. The query continues once this channel reports that they are
+    /// printed.
     Printed(oneshot::Sender<()>),
 }
 
@@ -163,7 +163,7 @@ struct Run<'a> {
     query: StreamingQuery,
     progress: StreamingProgress,
     signals: &'a mut Signals,
-    /// The first signal, and the task that stops the query since then.
+    /// The first signal, and the task that has been stopping the query since then.
     stopping: Option<(Stop, SpawnedTask<()>)>,
 }
 

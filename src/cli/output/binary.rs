@@ -63,7 +63,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Writes bytes as text or as hexadecimal digits. Control characters rule out text, because a
-/// protocol buffer of small numbers is valid UTF-8, too.
+/// protocol buffer of small numbers is also valid UTF-8.
 pub(super) fn write_bytes(bytes: &[u8], out: &mut impl Write) -> fmt::Result {
     let unreadable = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
     if let Ok(text) = str::from_utf8(bytes)

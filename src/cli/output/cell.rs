@@ -1,4 +1,4 @@
-//! Formats values of a batch as escaped text, one at a time and no longer than needed.
+//! Formats values of a batch as escaped text, one at a time, and only as much of each as is shown.
 
 use std::fmt::{self, Write};
 
@@ -101,7 +101,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Any number of zero-width marks may follow a character, so their number is limited, too.
+    /// Any number of zero-width marks may follow a character, so their number is also limited.
     fn is_full(&self) -> bool {
         self.width > self.limit || self.chars > self.limit.saturating_mul(8).saturating_add(64)
     }

@@ -12,7 +12,7 @@ const LINE_EVERY: Duration = Duration::from_millis(200);
 /// Rates are measured over this window: long enough to be steady, short enough to show changes.
 pub(super) const RATE_WINDOW: Duration = Duration::from_secs(2);
 
-/// The progress line of one statement. Draws nothing if stderr is not a terminal.
+/// The line of one statement. Draws nothing if stderr is not a terminal.
 #[derive(Debug)]
 pub(super) struct Line {
     ticks: Option<Interval>,

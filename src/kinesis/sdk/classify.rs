@@ -17,8 +17,8 @@ pub(crate) struct ClassifiedError {
     pub(crate) kind: ApiErrorKind,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// Whether the service responded. If so, code and message carry everything, and the SDK error
-    /// need not be kept as the cause.
+    /// Whether the service responded. If so, code and message contain all information, and the SDK
+    /// error need not be kept as the cause.
     pub(crate) answered: bool,
 }
 

@@ -33,7 +33,7 @@ impl AccountRegion {
     /// The stream with this name in this account and region.
     pub(in crate::kinesis) fn stream(&self, name: &StreamName) -> StreamIdentity {
         // Account and region were validated, so this parses as an ARN. If it did not, the bare name
-        // would work as well.
+        // would also work.
         StreamIdentity::parse(&format!("{}{name}", self.prefix))
             .unwrap_or_else(|_| StreamIdentity::named(name.clone()))
     }

@@ -2,7 +2,7 @@
 
 use crate::kinesis::{ApiError, Operation};
 
-/// An error with a code of the service.
+/// An error with one of the service's codes.
 pub(super) fn error(operation: Operation, code: &str, message: impl Into<String>) -> ApiError {
     ApiError::from_code(operation, code, message)
 }

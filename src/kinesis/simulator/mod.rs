@@ -49,7 +49,7 @@ type Streams = BTreeMap<Arc<str>, Arc<Stream>>;
 /// Sequence numbers have the layout of AWS, keys are routed by MD5, arrival times have millisecond
 /// precision, iterators and page tokens expire, pages are limited to 10,000 records and 10 MiB, the
 /// lag is zero only at the tip, closed shards name their children, and records disappear after the
-/// retention period. A record becomes visible at the latest when its put is acknowledged, and never
+/// retention period. A record becomes visible no later than its put is acknowledged, and never
 /// after a later record of its shard.
 ///
 /// All time comes from the clock and all randomness from the seed: with a [`TokioClock`] on paused
@@ -175,7 +175,7 @@ impl InMemoryOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum TrimmedPosition {
-    /// It continues at the oldest record that is left.
+    /// It continues at the oldest remaining record.
     #[default]
     Resumes,
     /// It returns empty pages forever, with the retention period as the lag. Only an iterator of

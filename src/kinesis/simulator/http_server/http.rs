@@ -22,7 +22,7 @@ use crate::model::is_region;
 /// The largest accepted body: 10 MiB of records in base64, plus framing.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// How much of a larger body is still read, so that the client gets to read the error response.
+/// How much of a larger body is still read, so that the client can read the error response.
 const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
 
 /// How long the next part of a body may take to arrive.

@@ -39,8 +39,8 @@ impl InMemoryKinesis {
         self.answer(operation, &faults, (stream.summary(now), mode))
     }
 
-    /// The result of [`describe`](Self::describe) within another operation, without a call of its
-    /// own.
+    /// The result of [`describe`](Self::describe) within another operation, without counting as a
+    /// call.
     #[cfg(feature = "simulator")]
     pub(in crate::kinesis) fn peek_summary(
         &self,

@@ -125,7 +125,7 @@ impl InMemoryKinesis {
         })
     }
 
-    /// Checks what fails the call as a whole.
+    /// Checks the conditions that fail the whole call.
     fn check_entries(
         &self,
         operation: Operation,

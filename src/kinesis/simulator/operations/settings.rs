@@ -47,7 +47,7 @@ impl InMemoryKinesis {
         Ok(())
     }
 
-    /// StartStreamEncryption. The key is not checked, and records are stored as they are.
+    /// StartStreamEncryption. The key is not checked, and records are stored unencrypted.
     pub(in crate::kinesis) async fn start_encryption(
         &self,
         stream: &StreamIdentity,
@@ -80,7 +80,7 @@ impl InMemoryKinesis {
         stream.is_ok_and(|stream| stream.read().settings.kms_key.is_some())
     }
 
-    /// UpdateStreamMode. The shards stay as they are. AWS's limit of two changes per day is not
+    /// UpdateStreamMode. The shards do not change. AWS's limit of two changes per day is not
     /// simulated.
     pub(in crate::kinesis) async fn set_mode(
         &self,
@@ -107,7 +107,7 @@ impl InMemoryKinesis {
         .await
     }
 
-    /// UpdateStreamWarmThroughput. The value is only stored; the shards stay as they are.
+    /// UpdateStreamWarmThroughput. The value is only stored; the shards do not change.
     pub(in crate::kinesis) async fn set_warm_throughput(
         &self,
         stream: &StreamIdentity,
@@ -198,7 +198,8 @@ impl InMemoryKinesis {
         })
     }
 
-    /// Changes settings that readers and writers do not see; the stream stays in its status.
+    /// Changes settings that readers and writers do not see; the status of the stream does not
+    /// change.
     pub(in crate::kinesis) async fn update_settings<T>(
         &self,
         operation: Operation,

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::model::UnixMillis;
 
-/// Bytes per chunk; a larger record gets a chunk of its own.
+/// Bytes per chunk; a larger record gets its own chunk.
 const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Marks a record without a partition key; real keys have at most 1,024 bytes.

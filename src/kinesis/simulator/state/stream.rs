@@ -150,7 +150,7 @@ impl Stream {
     }
 }
 
-/// When encryption was turned on and off, alternately.
+/// The times at which encryption was alternately turned on and off.
 #[derive(Debug, Clone, Default)]
 pub(in crate::kinesis) struct Encryption(Vec<UnixMillis>);
 

@@ -20,7 +20,7 @@ async fn records_expire_after_the_retention_period() {
         fixture.texts(0, IteratorPosition::TrimHorizon).await,
         ["young"]
     );
-    // As on AWS, a trimmed number is no error: reading continues with what is left.
+    // As on AWS, a trimmed number is not an error: reading continues with the remaining records.
     assert_eq!(
         fixture.texts(0, IteratorPosition::At(old.clone())).await,
         ["young"]
@@ -108,7 +108,7 @@ async fn a_pinned_iterator_returns_empty_pages_forever() {
             iterator = page.next.unwrap();
         }
     }
-    // Older iterators, and numbers that are still there, are unaffected.
+    // Older iterators, and numbers of records that still exist, are unaffected.
     assert_eq!(texts(&fixture.fetch(&held, 10).await.unwrap()), ["young"]);
     for position in [IteratorPosition::At(young), IteratorPosition::TrimHorizon] {
         assert_eq!(fixture.texts(0, position).await, ["young"]);

@@ -98,8 +98,8 @@ pub(super) async fn list(
     Ok(answer.into())
 }
 
-/// Checks `StreamCreationTimestamp`, which tells streams of the same name apart. Many clients send
-/// it without milliseconds.
+/// Checks `StreamCreationTimestamp`, which distinguishes streams of the same name. Many clients
+/// send it without milliseconds.
 fn check_creation(
     kinesis: &InMemoryKinesis,
     members: &Members,

@@ -253,7 +253,7 @@ fn missing(name: &str) -> ErrorResponse {
     ErrorResponse::invalid(format!("{name} must be given."))
 }
 
-/// A value that matches its pattern but is invalid all the same.
+/// A value that matches its pattern but is still invalid.
 fn invalid_value(name: &str, value: &str) -> ErrorResponse {
     ErrorResponse::invalid(format!("{name} {value} is invalid."))
 }
