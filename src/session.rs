@@ -1,4 +1,4 @@
-//! Registers this crate in a session, and plans single statements.
+//! The entry points: registers this crate in a session, and plans single statements.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The part of the protobuf wire format that aggregated records need.
 
-/// The bytes are not a valid protobuf message.
+/// The error for bytes that are not a valid protobuf message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
 

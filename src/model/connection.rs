@@ -95,7 +95,7 @@ impl RoleSettings {
     }
 }
 
-/// Credentials of a caller. `None` means the default of the environment, as in all AWS tools.
+/// The credentials to call AWS with. `None` means the default of the environment, as in all AWS tools.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct CredentialSettings {
@@ -114,8 +114,7 @@ impl CredentialSettings {
         }
     }
 
-    /// Fills in what is not set here from `defaults`: everything if nothing is set, the base if
-    /// only a role is set.
+    /// Fills in unset values from `defaults`: everything if nothing is set, the base if only a role is set.
     #[must_use]
     pub fn or(&self, defaults: &Self) -> Self {
         if self.base.is_some() {

@@ -1,4 +1,5 @@
-//! What an endpoint URL reveals: whether it is AWS, its region, and whether it is encrypted.
+//! What can be inferred from an endpoint URL: whether it belongs to AWS, its region, and whether it
+//! is encrypted.
 
 use std::net::IpAddr;
 
@@ -69,7 +70,7 @@ fn looks_like_region(text: &str) -> bool {
 }
 
 /// Whether `text` is usable as a region. The region becomes part of host names; emulators accept
-/// any.
+/// any region.
 pub(crate) fn is_region(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=63).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('-')

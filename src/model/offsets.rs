@@ -96,7 +96,7 @@ impl ShardRange {
     /// Whether the range ends before it starts, which no planned batch does.
     pub(crate) fn is_backwards(&self) -> bool {
         use ShardPosition::{After, At, ShardEnd};
-        // After a whole record means after all user records in it.
+        // A position after a whole record is after all user records in it.
         let place = |sub: &Option<u64>| sub.unwrap_or(u64::MAX);
         match (&self.after, &self.upto) {
             (ShardEnd, upto) => *upto != ShardEnd,
@@ -122,7 +122,8 @@ impl ShardRange {
 pub(crate) struct StreamRanges {
     /// The stream.
     pub(crate) stream: StreamName,
-    /// The creation time of the stream that the positions belong to; `None` in entries without it.
+    /// The creation time of the stream that the positions belong to; `None` in entries that do not record
+    /// it.
     pub(crate) created_at: Option<UnixMillis>,
     /// All records that had arrived in the tracked shards by this time are before the ends of the
     /// ranges; `None` if unknown.
@@ -142,7 +143,7 @@ impl StreamRanges {
     }
 }
 
-/// For the id of each operator the watermark of each of its inputs, in the order of the plan.
+/// The watermarks of each operator's inputs, by operator id; the inputs are in the order of the plan.
 pub(crate) type OperatorWatermarks = BTreeMap<String, Vec<Option<UnixMillis>>>;
 
 /// A planned micro-batch: everything that determines its result.

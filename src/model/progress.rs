@@ -1,20 +1,20 @@
-//! What a committed batch records about a query's stateful operators, for the batch after it.
+//! What a committed batch records about a query's stateful operators for the next batch.
 
 use std::collections::BTreeMap;
 
 use super::{BatchId, ShardId, UnixMillis};
 
-/// The id of a query's first aggregation, and the kind of any aggregation.
+/// The id of a query's first aggregation, and the kind of all aggregations.
 ///
-/// Operator ids are stable names that follow from the plan: the operator's kind, and for every further
-/// operator of a kind its path in the plan.
+/// Operator ids are stable names derived from the plan: the first operator of a kind is named after the
+/// kind, any further one after its path in the plan.
 pub(crate) const AGGREGATION: &str = "aggregation";
 
-/// What a committed batch leaves for the next one, besides its offsets.
+/// What a commit records for the next batch, besides the offsets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Committed {
-    /// No record that was read arrived later. `None` where the watermark does not follow the clock on a
-    /// quiet stream, or where nothing has been read yet.
+    /// An upper bound of the arrival times of all records read so far. `None` where the watermark does
+    /// not follow the clock on a quiet stream, or where nothing has been read yet.
     pub(crate) last_arrival: Option<UnixMillis>,
     /// The query's stateful operators; empty where it has none.
     pub(crate) operators: Vec<OperatorProgress>,

@@ -91,7 +91,7 @@ pub struct Shard {
     pub hash_range: HashRange,
     /// The sequence number before its first record.
     pub starting_sequence: SequenceNumber,
-    /// Set once the shard is closed and accepts no more records.
+    /// The ending sequence number; set once the shard is closed and accepts no more records.
     pub ending_sequence: Option<SequenceNumber>,
 }
 

@@ -1,4 +1,4 @@
-//! Parsed options before the checks across options, and these checks.
+//! The parsed options of a table, and the checks that involve several options.
 
 mod credentials;
 mod proxy;
@@ -18,7 +18,7 @@ use crate::model::{
 use credentials::CredentialsDraft;
 use proxy::ProxyDraft;
 
-/// Parsed options before the checks across options.
+/// Parsed options, before the checks that involve several options.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
     pub(super) unbounded: bool,

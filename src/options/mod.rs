@@ -1,7 +1,8 @@
 //! Table options: the catalog of options in `OPTIONS (…)`, their parsers, and checks across
 //! options.
 //!
-//! Text ends here: `CheckedOptions` holds only enums, durations and checked numbers.
+//! The result, `CheckedOptions`, is typed: it has enums, durations and checked numbers instead of
+//! text.
 
 mod builder;
 mod catalog;

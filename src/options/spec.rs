@@ -1,5 +1,4 @@
-//! The description of one option. The parser, the defaults, the documentation and the tests read
-//! it.
+//! The description of one option, from which its parser, default and documentation are derived.
 
 use std::borrow::Cow;
 

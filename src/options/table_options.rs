@@ -232,8 +232,8 @@ impl TableOptions {
     }
 }
 
-/// The names without the values: which values are secret is unknown until they are read, and a wrong name
-/// may be followed by a secret, too.
+/// Shows the names without the values: which values are secret is unknown until the names are parsed, and the
+/// value of a misspelled option may also be secret.
 impl fmt::Debug for TableOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.values.iter().map(|(name, _)| name);
@@ -241,7 +241,7 @@ impl fmt::Debug for TableOptions {
     }
 }
 
-/// As a number of milliseconds. The option refuses a fraction.
+/// The duration in milliseconds, as text. The option refuses a fraction.
 fn millis(span: Duration) -> String {
     match span.subsec_nanos() % 1_000_000 {
         0 => span.as_millis().to_string(),
@@ -249,7 +249,7 @@ fn millis(span: Duration) -> String {
     }
 }
 
-/// As a number of seconds. The option refuses a fraction.
+/// The duration in seconds, as text. The option refuses a fraction.
 fn seconds(span: Duration) -> String {
     span.as_secs_f64().to_string()
 }

@@ -1,4 +1,4 @@
-//! Parsers of option values. Each returns the value, or what was expected instead.
+//! Parsers of option values. Each returns the value, or a description of what was expected.
 
 use std::fmt::Display;
 use std::net::Ipv6Addr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::model::{is_region, parse_duration};
 
-/// A value, or what was expected instead.
+/// A value, or a description of what was expected.
 pub(super) type Parsed<T> = Result<T, String>;
 
 /// A whole number within `range`.
@@ -150,7 +150,7 @@ pub(super) fn region(text: &str) -> Parsed<String> {
     }
 }
 
-/// Role ARNs, separated by commas. Role names may contain commas, too.
+/// Role ARNs, separated by commas. Role names may also contain commas.
 pub(super) fn roles(text: &str) -> Parsed<Vec<String>> {
     let mut roles: Vec<String> = Vec::new();
     for part in text.split(',') {
@@ -278,13 +278,13 @@ pub(crate) fn location(text: &str) -> Parsed<String> {
     )
 }
 
-/// Whether a value may contain a secret even if it should not: a password before an `@`, or a
+/// Whether a value that should not contain a secret may contain one: a password before an `@`, or a
 /// signature after a `?`.
 pub(crate) fn may_hold_secret(text: &str) -> bool {
     text.contains(['@', '?'])
 }
 
-/// The one of `names` with the smallest edit distance to `name`.
+/// The name in `names` with the smallest edit distance to `name`.
 pub(crate) fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> &'static str {
     let name = name.to_ascii_lowercase();
     let distance = |known: &&str| strsim::levenshtein(&known.to_ascii_lowercase(), &name);

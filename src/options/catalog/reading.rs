@@ -1,4 +1,4 @@
-//! Options of all reads, bounded and streaming.
+//! Options for reading a stream, in bounded reads and streaming queries.
 
 use std::ops::RangeInclusive;
 

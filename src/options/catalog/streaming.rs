@@ -1,4 +1,4 @@
-//! Options of streaming queries. A bounded read accepts and ignores them, so that jobs can share
+//! Options for streaming queries. A bounded read accepts and ignores them, so that jobs can share
 //! their options.
 
 use std::ops::RangeInclusive;
@@ -14,7 +14,7 @@ const MIB: u64 = 1024 * 1024;
 /// More memory than any machine has.
 const LARGEST_BYTES: u64 = MIB * MIB;
 
-/// Smaller batches would hold single records.
+/// A smaller batch could hold only a single record.
 const BATCH_BYTES: RangeInclusive<u64> = MIB..=LARGEST_BYTES;
 
 /// At least some pages.

@@ -1,4 +1,4 @@
-//! Options of writing.
+//! Options for writing to a stream.
 
 use super::{ANY_WAIT, SOME_WAIT, put};
 use crate::model::Secret;

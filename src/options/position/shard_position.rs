@@ -76,7 +76,7 @@ fn connector_position(fields: &Map<String, Value>) -> Parsed<Option<ShardPositio
 }
 
 fn sequence(fields: &Map<String, Value>, digits: &str) -> Parsed<SequenceNumber> {
-    // A JSON number of this length loses its last digits.
+    // A JSON number of this length would lose its last digits.
     if fields.get("iteratorPosition").is_some_and(Value::is_f64) {
         return Err(format!(
             "'iteratorPosition' = {digits}: expected the sequence number in quotes"

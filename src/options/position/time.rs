@@ -14,7 +14,7 @@ const EXPECTED: &str = "expected a date and a time with 'Z' or an offset, such a
 /// milliseconds.
 ///
 /// # Errors
-/// The expected form, also if the offset is missing or the time is before 1970.
+/// A description of the expected form, also if the offset is missing or the time is before 1970.
 pub(super) fn parse(text: &str) -> Parsed<UnixMillis> {
     let text = text.trim();
     if text.bytes().all(|b| b.is_ascii_digit()) {
@@ -37,7 +37,7 @@ pub(super) fn parse(text: &str) -> Parsed<UnixMillis> {
 }
 
 /// Ten digits are seconds from 2001 to 2286; thirteen digits are milliseconds in the same years. No
-/// stream is older.
+/// stream has records from before 2001.
 fn unix_time(digits: &str) -> Option<UnixMillis> {
     let number: i64 = digits.parse().ok()?;
     match digits.len() {
