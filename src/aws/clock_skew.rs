@@ -29,7 +29,7 @@ impl ClockSkew {
             let (minutes, seconds) = (far.as_secs() / 60, far.as_secs() % 60);
             format!(
                 "the clock of this machine is {minutes} min {seconds} s {side} that of the service: correct it, \
-                 because the service refuses signatures from another time"
+                 because the service refuses requests that are signed with a wrong time"
             )
         })
     }

@@ -138,8 +138,8 @@ impl Network {
                 "the server certificate is for another host name: correct the endpoint".to_owned()
             }
             _ => format!(
-                "the server certificate is not trusted (trusted: {trusted}): set AWS_CA_BUNDLE, or ca_bundle of the \
-                 profile, to a file with the certificate of its authority"
+                "the server certificate is not trusted (trusted: {trusted}): set AWS_CA_BUNDLE, or ca_bundle \
+                 in the profile, to a file with the certificate of its authority"
             ),
         }
     }

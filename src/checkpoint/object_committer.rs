@@ -72,8 +72,8 @@ impl ObjectStoreCommitter {
                     return Err(StoreError::permanent(Error::new(
                         ErrorKind::Checkpoint,
                         format!(
-                            "checkpoint '{}': {folder}/{name} does not belong to a checkpoint, \
-                             where names are numbers; move it elsewhere",
+                            "checkpoint '{}': {folder}/{name} does not belong to a checkpoint: expected a \
+                             number as its name; move it elsewhere",
                             self.objects.location()
                         ),
                     )));
@@ -93,7 +93,7 @@ impl ObjectStoreCommitter {
             None => Err(StoreError::transient(Error::new(
                 ErrorKind::Unavailable,
                 format!(
-                    "checkpoint '{}': {name} existed and is gone",
+                    "checkpoint '{}': {name} existed before, but is gone now",
                     self.objects.location()
                 ),
             ))),
@@ -105,7 +105,7 @@ impl ObjectStoreCommitter {
         StoreError::permanent(Error::new(
             ErrorKind::Checkpoint,
             format!(
-                "checkpoint '{location}': epoch {} is the largest number there is, so this program did not write \
+                "checkpoint '{location}': epoch {} is the largest possible number, so this program did not write \
                  it; restore the checkpoint from a copy",
                 u64::MAX
             ),

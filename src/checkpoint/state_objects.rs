@@ -59,7 +59,7 @@ impl StateObjects {
             Error::new(
                 ErrorKind::Checkpoint,
                 format!(
-                    "{} is missing, and a commit names it; restore it from a copy, or give the query \
+                    "{} is missing, but a commit names it; restore it from a copy, or give the query \
                      a new checkpoint location, where it begins at its starting position",
                     self.place(name)
                 ),

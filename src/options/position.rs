@@ -81,8 +81,7 @@ impl UnresolvedPosition {
         };
         if fitting.any(|other| other != found) {
             return Err(refused(&format!(
-                "has different positions for stream '{stream}' more than once: expected one set \
-                 of positions"
+                "has more than one set of positions for stream '{stream}', and they differ: expected one set"
             )));
         }
         if found.shards.is_empty() {

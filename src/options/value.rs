@@ -168,8 +168,8 @@ pub(super) fn roles(text: &str) -> Parsed<Vec<String>> {
     match roles.iter().all(|role| is_role(role)) {
         true => Ok(roles),
         false => Err(
-            "expected the ARN of a role such as 'arn:aws:iam::111122223333:role/reader', several of \
-             them separated by commas"
+            "expected the ARN of a role such as 'arn:aws:iam::111122223333:role/reader', or several of them, \
+             separated by commas"
                 .to_owned(),
         ),
     }
@@ -229,7 +229,7 @@ pub(super) fn list<T: Copy + PartialEq>(text: &str, choices: &[(&str, T)]) -> Pa
     let mut values = Vec::new();
     for name in text.split(',') {
         let value = choice(name, choices)
-            .map_err(|expected| format!("{expected}, several of them separated by commas"))?;
+            .map_err(|expected| format!("{expected}, or several of them, separated by commas"))?;
         if values.contains(&value) {
             return Err(format!("duplicate value '{}'", name.trim()));
         }

@@ -196,7 +196,7 @@ async fn aggregation_state(
         None if storage.exclusive.is_empty() => None,
         None => {
             return Err(Error::invalid_option(
-                "a streaming GROUP BY keeps its state at the checkpoint location, and there is none: \
+                "a streaming GROUP BY keeps its state at the checkpoint location, but there is none: \
                  expected SET streaming.checkpoint_location = 'file:///some/directory' (or s3://…), or \
                  with_checkpoint_location(…) in code",
             ));

@@ -235,7 +235,7 @@ impl SinkWriter {
     }
 
     fn rerouted(&mut self, view: Arc<StreamView>) -> Result<Settled> {
-        tracing::debug!(stream = %self.name(), "records went to other shards than predicted; shards listed again");
+        tracing::debug!(stream = %self.name(), "records went to shards other than predicted; listed the shards again");
         self.reading_view = false;
         self.view = view;
         let layout = self.view.layout(self.stream.settings());

@@ -56,7 +56,7 @@ impl CertificateSource {
                 path,
                 named_by: match std::env::var_os(VARIABLE) {
                     Some(_) => VARIABLE,
-                    None => "ca_bundle of the profile",
+                    None => "ca_bundle in the profile",
                 },
             },
         }

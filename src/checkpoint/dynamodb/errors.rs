@@ -27,8 +27,8 @@ impl DynamoDbCommitter {
         StoreError::permanent(Error::new(
             ErrorKind::Checkpoint,
             format!(
-                "checkpoint '{location}': the item '{collection}', {number} does not belong to a \
-                 checkpoint, where the sort key is the number of a batch; delete it"
+                "checkpoint '{location}': the item '{collection}', {number} does not belong to a checkpoint: \
+                 expected the number of a batch as the sort key; delete it"
             ),
         ))
     }
@@ -39,7 +39,7 @@ impl DynamoDbCommitter {
         StoreError::permanent(Error::new(
             ErrorKind::Checkpoint,
             format!(
-                "checkpoint '{location}': {name} has {bytes} bytes, compressed; expected at most {most}, \
+                "checkpoint '{location}': {name} has {bytes} bytes when compressed: expected at most {most}, \
                  the limit of a DynamoDB transaction; keep the offsets of this query in an object \
                  store: 'kinesis.metadataCommitterType' = 'HDFS'"
             ),
@@ -51,7 +51,7 @@ impl DynamoDbCommitter {
         let (location, name) = (&self.location, slot.name());
         Err(StoreError::transient(Error::new(
             ErrorKind::Unavailable,
-            format!("checkpoint '{location}': {name} existed and is gone"),
+            format!("checkpoint '{location}': {name} existed before, but is gone now"),
         )))
     }
 
@@ -60,7 +60,7 @@ impl DynamoDbCommitter {
         StoreError::permanent(Error::new(
             ErrorKind::Checkpoint,
             format!(
-                "checkpoint '{location}': epoch {} is the largest number there is, so this program did \
+                "checkpoint '{location}': epoch {} is the largest possible number, so this program did \
                  not write it; restore the table from a backup",
                 u64::MAX
             ),

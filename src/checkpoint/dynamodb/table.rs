@@ -132,8 +132,7 @@ impl DynamoDbCommitter {
         StoreError::transient(Error::new(
             ErrorKind::Unavailable,
             format!(
-                "checkpoint '{location}': table '{table}' is {status}, expected ACTIVE; start the \
-                 query again then"
+                "checkpoint '{location}': table '{table}' is {status}, expected ACTIVE; start the query again once it is"
             ),
         ))
     }

@@ -98,7 +98,7 @@ fn shard_range(shard: &str, range: Range) -> Result<ShardRange, Unreadable> {
     };
     let reason = match range.rows {
         _ if range.is_backwards() => "ends before it begins".to_owned(),
-        Some(rows @ 1..) if range.is_empty() => format!("is empty and has {rows} rows"),
+        Some(rows @ 1..) if range.is_empty() => format!("is empty but has {rows} rows"),
         _ if range.is_empty() => return Ok(ShardRange::empty(range.upto)),
         _ => return Ok(range),
     };

@@ -82,7 +82,7 @@ impl Checkpoint {
     pub(super) fn without_metadata(&self, batch: BatchId) -> Error {
         let there = self.committer.object(Log::Offsets, batch);
         self.broken(format!(
-            "metadata is missing, and {there} exists; restore metadata from a copy, or {BEGIN_ANEW}"
+            "metadata is missing, but {there} exists; restore metadata from a copy, or {BEGIN_ANEW}"
         ))
     }
 
@@ -91,7 +91,7 @@ impl Checkpoint {
         let object = |(log, batch)| self.committer.object(log, batch);
         let (missing, there) = (object(missing), object(there));
         self.broken(format!(
-            "{missing} is missing, and {there} exists; restore {missing} from a copy, or {BEGIN_ANEW}"
+            "{missing} is missing, but {there} exists; restore {missing} from a copy, or {BEGIN_ANEW}"
         ))
     }
 
@@ -137,9 +137,9 @@ impl Checkpoint {
         Error::new(
             ErrorKind::Fenced,
             format!(
-                "checkpoint '{location}': this run of the query (epoch {own}, run {}) was taken over by epoch {newer}{by}; let \
-                 that run go on, or stop it and start this one again; a second query needs its own \
-                 checkpoint location",
+                "checkpoint '{location}': this run of the query (epoch {own}, run {}) was taken over by epoch \
+                 {newer}{by}; let that run continue, or stop it and start this one again; a second query \
+                 needs its own checkpoint location",
                 self.run
             ),
         )

@@ -18,7 +18,7 @@ impl Checkpoint {
         let committed = self.batches(Log::Commits).await?;
         let (Some(oldest), Some(newest)) = (committed.first(), committed.last()) else {
             return Err(self.wrong(
-                "no batch of a streaming query is committed here: expected a checkpoint location with \
+                "no batch of a streaming query has been committed here: expected a checkpoint location with \
                  a folder 'commits'; logs in DynamoDB or at a 'kinesis.metadataPath' cannot be read by \
                  location",
             ));

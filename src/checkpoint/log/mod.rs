@@ -240,7 +240,7 @@ impl Checkpoint {
             self.judge_last(log, &self.batches(log).await?).await?;
             let object = self.committer.object(log, batch);
             return Err(self.broken(format!(
-                "{object} was removed while it was read; start the query again"
+                "{object} was removed while it was being read; start the query again"
             )));
         };
         let entry = match found.len() > LARGE_ENTRY_BYTES {

@@ -109,7 +109,7 @@ impl Objects for HdfsFiles {
             let deleted = client.delete(&temporary, false).await;
             error.map_or(Ok(false), Err).inspect_err(|_| {
                 if let Err(error) = deleted {
-                    tracing::debug!(%temporary, %error, "cannot delete a temporary file; the next start does");
+                    tracing::debug!(%temporary, %error, "cannot delete a temporary file; the next start deletes it");
                 }
             })
         };

@@ -174,8 +174,9 @@ fn link(temporary: &Path, path: &Path) -> io::Result<()> {
 pub(in crate::checkpoint) fn cannot_link(error: io::Error) -> io::Error {
     match error.kind() {
         Io::PermissionDenied | Io::Unsupported => {
-            let message =
-                format!("the file system does not support hard links, choose another ({error})");
+            let message = format!(
+                "the file system does not support hard links: choose another one ({error})"
+            );
             io::Error::new(Io::Unsupported, message)
         }
         _ => error,

@@ -95,7 +95,7 @@ fn refuse_credentials_and_query(url: &Url) -> Result<()> {
     // In an Azure URL, the user name is the container.
     let user = !url.username().is_empty() && !matches!(url.scheme(), "abfs" | "abfss");
     if user || url.password().is_some() {
-        let what = "holds credentials; leave them out, they are read from the environment";
+        let what = "contains credentials: remove them; they are read from the environment";
         return Err(wrong(url, what));
     }
     if url.query().is_some() || url.fragment().is_some() {

@@ -32,7 +32,7 @@ async fn batches_without_metadata_are_refused() {
     let place = written(&[("offsets/0", planned(0))]).await;
     let error = start(place.open(), 1).metadata().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
-    let said = "metadata is missing, and offsets/0 exists; restore metadata";
+    let said = "metadata is missing, but offsets/0 exists; restore metadata";
     assert!(error.to_string().contains(said), "{error}");
 }
 

@@ -359,6 +359,6 @@ async fn a_commit_that_is_purged_while_it_is_read_is_an_error() {
     let query = forgetful(&place, BEFORE_COMMIT);
     let error = start(query, 1).take_over().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
-    let said = "commits/0 was removed while it was read; start the query again";
+    let said = "commits/0 was removed while it was being read; start the query again";
     assert!(error.to_string().contains(said), "{error}");
 }

@@ -102,7 +102,7 @@ async fn inconsistent_logs_are_refused() {
                     r#"{"after": "AFTER 9.2", "upto": "AFTER 9.2", "rows": 3}"#,
                 ),
             )],
-            "the range of shard a is empty and has 3 rows",
+            "the range of shard a is empty but has 3 rows",
         ),
         (
             vec![(
@@ -129,7 +129,7 @@ async fn inconsistent_logs_are_refused() {
         ),
         (
             vec![("offsets/1", o(1))],
-            "offsets/0 is missing, and offsets/1 exists",
+            "offsets/0 is missing, but offsets/1 exists",
         ),
         (
             vec![
@@ -138,15 +138,15 @@ async fn inconsistent_logs_are_refused() {
                 ("offsets/2", o(2)),
                 ("commits/2", c(2)),
             ],
-            "offsets/1 is missing, and offsets/2 exists",
+            "offsets/1 is missing, but offsets/2 exists",
         ),
         (
             vec![("offsets/0", o(0)), ("offsets/1", o(1))],
-            "commits/0 is missing, and offsets/1",
+            "commits/0 is missing, but offsets/1",
         ),
         (
             vec![("commits/0", c(0))],
-            "offsets/0 is missing, and commits/0 exists",
+            "offsets/0 is missing, but commits/0 exists",
         ),
         (
             vec![
@@ -154,7 +154,7 @@ async fn inconsistent_logs_are_refused() {
                 ("commits/0", c(0)),
                 ("commits/1", c(1)),
             ],
-            "offsets/1 is missing, and commits/1 exists",
+            "offsets/1 is missing, but commits/1 exists",
         ),
         (
             vec![(

@@ -16,7 +16,7 @@ pub(super) async fn location(place: &str, location: &str) -> Section {
     if let Ok(lock) = StopLock::at(location)
         && let Ok(true) = lock.is_there().await
     {
-        let detail = "exists, so no query starts: delete the object";
+        let detail = "exists, so no query can start: delete the object";
         section.failed("STOP_LOCK", detail);
     }
     section

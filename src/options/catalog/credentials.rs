@@ -94,7 +94,7 @@ macro_rules! rows {
                 concat!($prefix, "stsExternalId"),
                 $role,
                 None,
-                concat!($intro, "External id that the role requires; with several roles, the last one."),
+                concat!($intro, "External id that the role requires. With several roles, it applies to the last one."),
                 |draft, text| put(&mut draft.$slot.external_id, value::external_id(text).map(Secret::new).map(Some)),
             )
             .secret(),

@@ -32,14 +32,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.ordered",
         Role::Source,
         Some("false"),
-        "`true` makes a bounded read keep the rows of a partition key in the order of writing across splits and merges, by reading a parent shard to its end before its children. Streaming queries always keep this order.",
+        "`true` makes a bounded read keep the rows of a partition key in the order in which they were written, across splits and merges, by reading a parent shard to its end before its children. Streaming queries always keep this order.",
         |draft, text| put(&mut draft.ordered, value::boolean(text)),
     ),
     OptionSpec::new(
         "kinesis.maxFetchRecordsPerShard",
         Role::Source,
         None,
-        "The most rows per shard: in a streaming query, of each batch, without it 100000; in a bounded read, of the whole read, without it all rows up to the tip.",
+        "Maximum number of rows per shard. In a streaming query it applies to each batch (without it: 100000), in a bounded read to the whole read (without it: all rows up to the tip).",
         |draft, text| {
             put(
                 &mut draft.max_records_per_shard,
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.getRecords.numberOfRecordsPerFetch",
         Role::Source,
         Some("10000"),
-        "The most records of one GetRecords call, 1 to 10000.",
+        "Maximum number of records per GetRecords call, 1 to 10000.",
         |draft, text| {
             put(
                 &mut draft.records_per_fetch,

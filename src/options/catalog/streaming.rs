@@ -50,7 +50,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.maxFetchTimePerShardSec",
         Role::Source,
         None,
-        "Streaming only: the longest time that a batch waits for shards that are behind, in whole seconds, 1 to 86400. Without it: a batch takes the records read so far and does not wait.",
+        "Streaming only: maximum time that a batch waits for shards that are behind, in whole seconds, 1 to 86400. Without it: a batch takes the records read so far and does not wait.",
         |draft, text| {
             put(
                 &mut draft.max_fetch_time,
@@ -62,14 +62,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.maxFetchBytesPerBatch",
         Role::Source,
         Some("67108864"),
-        "Streaming only: the most bytes of one batch, over all shards; at least 1048576.",
+        "Streaming only: maximum size of a batch in bytes, over all shards; at least 1048576.",
         |draft, text| put(&mut draft.max_batch_bytes, value::bytes(text, &BATCH_BYTES)),
     ),
     OptionSpec::new(
         "kinesis.buffer.maxBytes",
         Role::Source,
         Some("268435456"),
-        "Streaming only: the most bytes read ahead of the batches, over all shards; at least 16777216.",
+        "Streaming only: maximum number of bytes that are read ahead of the batches, over all shards; at least 16777216.",
         |draft, text| {
             put(
                 &mut draft.buffer_max_bytes,
@@ -152,7 +152,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.metadataNumRetries",
         Role::Source,
         Some("5"),
-        "Streaming only: the most consecutive retries of a failed request to the offset log, 0 to 1000.",
+        "Streaming only: maximum number of consecutive retries of a failed request to the offset log, 0 to 1000.",
         |draft, text| {
             put(
                 &mut draft.metadata_max_retries,
@@ -176,7 +176,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.metadataMaxRetryIntervalMs",
         Role::Source,
         Some("10000"),
-        "Streaming only: the longest wait between such retries, in milliseconds.",
+        "Streaming only: maximum wait between such retries, in milliseconds.",
         |draft, text| {
             put(
                 &mut draft.metadata_max_retry_interval,

@@ -22,7 +22,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.streamName",
         Role::Table,
         None,
-        "Name or ARN of the stream. `LOCATION` sets the same.",
+        "Name or ARN of the stream. The same as `LOCATION`.",
         |draft, text| {
             let stream = StreamIdentity::parse(text.trim()).map_err(|error| error.to_string())?;
             draft.stream = Some(stream);
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.allowHttp",
         Role::Table,
         Some("false"),
-        "`true` allows `http://` endpoints on other hosts. Anyone on the network path can read what is sent there.",
+        "`true` allows `http://` endpoints on other hosts. Anyone on the network path can read what is sent to them.",
         |draft, text| put(&mut draft.allow_http, value::boolean(text)),
     ),
     OptionSpec::new(
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.clientNumRetries",
         Role::Table,
         Some("5"),
-        "The most consecutive retries of a throttled or failed request, 0 to 1000. A running streaming query never gives up; it logs a warning instead.",
+        "Maximum number of consecutive retries of a throttled or failed request, 0 to 1000. A running streaming query never gives up; it logs a warning instead.",
         |draft, text| put(&mut draft.max_retries, value::number(text, &(0..=1_000))),
     ),
     OptionSpec::new(
@@ -80,7 +80,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.clientMaxRetryIntervalMs",
         Role::Table,
         Some("10000"),
-        "The longest wait between retries, in milliseconds.",
+        "Maximum wait between retries, in milliseconds.",
         |draft, text| {
             put(
                 &mut draft.max_retry_interval,

@@ -24,14 +24,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.sink.recordMaxBufferedTimeMs",
         Role::Sink,
         Some("1000"),
-        "The longest time that a row waits for others to share an aggregated record, in milliseconds.",
+        "Maximum time that a row waits for others to share an aggregated record, in milliseconds.",
         |draft, text| put(&mut draft.max_buffered_time, value::millis(text, &ANY_WAIT)),
     ),
     OptionSpec::new(
         "kinesis.sink.maxConnections",
         Role::Sink,
         Some("1"),
-        "The most PutRecords calls in flight, 1 to 1000.",
+        "Maximum number of PutRecords calls in flight, 1 to 1000.",
         |draft, text| {
             put(
                 &mut draft.max_connections,

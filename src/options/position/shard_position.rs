@@ -92,7 +92,7 @@ fn sub_sequence(fields: &Map<String, Value>) -> Parsed<Option<u64>> {
         None | Some("-1") => Ok(None),
         Some(_) if whole => Ok(None),
         Some(digits) => digits.parse().map(Some).map_err(|_| {
-            format!("'subSequenceNumber' = '{digits}': expected a whole number from -1 on")
+            format!("'subSequenceNumber' = '{digits}': expected a whole number of at least -1")
         }),
     }
 }

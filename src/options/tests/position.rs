@@ -116,7 +116,7 @@ fn an_offset_log_entry_gives_the_ends_of_its_ranges() {
         "{foreign}"
     );
     let twice = position(&json.replace("clicks", "words")).unwrap_err();
-    assert!(twice.to_string().contains("more than once"), "{twice}");
+    assert!(twice.to_string().contains("more than one set"), "{twice}");
 }
 
 #[test]

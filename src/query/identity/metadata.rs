@@ -146,7 +146,7 @@ async fn check_statement(
             was = statement,
             wrote_to = was.sink,
             writes_to = runs.sink,
-            "this query continues the checkpoint of another one, as accepted"
+            "this query continues from the checkpoint of another one, because the change was accepted"
         );
     }
     if metadata.runs.statement.is_none() || !is_same_query(&metadata.runs, runs) {
@@ -228,12 +228,12 @@ fn difference(before: &[&StreamIdentity], current: &[&StreamIdentity]) -> Option
         match (before.get(index), current.get(index)) {
             (Some(before), Some(current)) if is_same(before, current) => {}
             (Some(before), Some(current)) => lines.push(format!(
-                "source {number} was stream {}, now is {}",
+                "source {number} was stream {}, and is now {}",
                 named(before),
                 named(current)
             )),
             (Some(before), None) => lines.push(format!(
-                "source {number} was stream {}, now there is none",
+                "source {number} was stream {}, and no longer exists",
                 named(before)
             )),
             (None, Some(current)) => {
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(
             difference(&[&by_arn], &[&elsewhere]).unwrap(),
             format!(
-                "source 1 was stream '{arn}', now is '{}'",
+                "source 1 was stream '{arn}', and is now '{}'",
                 elsewhere.arn().unwrap()
             )
         );
@@ -303,7 +303,7 @@ mod tests {
             "{text}"
         );
         let text = difference(&two, &one).unwrap();
-        assert!(text.ends_with("now there is none"), "{text}");
+        assert!(text.ends_with("and no longer exists"), "{text}");
     }
 
     #[test]

@@ -136,7 +136,7 @@ async fn open_dynamodb(
             continue;
         };
         return Err(Error::invalid_option(format!(
-            "option '{missing}' is missing: expected it where 'kinesis.metadataCommitterType' is \
+            "option '{missing}' is missing: it is required if 'kinesis.metadataCommitterType' is \
              'DYNAMODB' and a query reads different streams, here '{}' and '{}'",
             first.name, other.name
         )));

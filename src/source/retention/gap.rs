@@ -32,7 +32,7 @@ impl fmt::Display for Gap {
                 "the oldest record now is {sequence}, which arrived at {arrived}"
             )?,
             Some((sequence, None)) => write!(f, "the oldest record now is {sequence}")?,
-            None => f.write_str("the shard holds no record now")?,
+            None => f.write_str("the shard now holds no records")?,
         }
         let hours = self.window.retention.as_secs() / 3_600;
         write!(f, ", and the retention of the stream is {hours} hours")?;

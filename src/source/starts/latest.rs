@@ -62,8 +62,8 @@ pub(crate) async fn resolve_latest(
     Err(Error::new(
         ErrorKind::InvalidOption,
         format!(
-            "{location}: the service considers {now} to be in the future, and also five minutes before: \
-             set the clock of this machine"
+            "{location}: the service considers {now} to be in the future, and even the time five minutes \
+             before it: correct the clock of this machine"
         ),
     ))
 }

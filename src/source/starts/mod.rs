@@ -23,8 +23,8 @@ pub(crate) fn reject_future_start(start: &StartingPosition, now: UnixMillis) -> 
     let is_future = |time: UnixMillis| time > now.plus(MAX_CLOCK_DIFFERENCE);
     let rejected = |shard: &str, time: UnixMillis| {
         Err(Error::invalid_option(format!(
-            "option 'kinesis.startingPosition' {shard}= 'AT_TIMESTAMP {time}' is in the future, the clock \
-             shows {now}: expected a time that has passed, or 'LATEST' to read what arrives from now on"
+            "option 'kinesis.startingPosition' {shard}= 'AT_TIMESTAMP {time}' is in the future (the clock \
+             shows {now}): expected a time in the past, or 'LATEST' to read what arrives from now on"
         )))
     };
     match start {
@@ -100,8 +100,8 @@ impl<'a> Relatives<'a> {
         if !missing.is_empty() {
             if missing.len() == positions.len() {
                 return Err(Error::invalid_option(format!(
-                    "option 'kinesis.startingPosition' has a position of shard '{}': expected shards \
-                     of the stream, and none of those given is listed",
+                    "option 'kinesis.startingPosition' has a position for shard '{}': expected shards of the \
+                     stream, but none of those given is listed",
                     missing[0]
                 )));
             }

@@ -54,7 +54,7 @@ fn expect_compatible_engine(place: &str, found: &Decoded) -> Result<()> {
             ErrorKind::Checkpoint,
             format!(
                 "{place} was written with DataFusion {engine}, and this program has DataFusion \
-                 {DATAFUSION_VERSION}, {what}: run the query with the version it was begun with, or give \
+                 {DATAFUSION_VERSION}, {what}: run the query with the version it was started with, or give \
                  it a new checkpoint location"
             ),
         ))
@@ -107,7 +107,7 @@ fn refuse_other_time(
     Err(Error::new(
         ErrorKind::Checkpoint,
         format!(
-            "{place} holds groups of which a watermark has closed some:\n  was: {}\n  now: {}\n\
+            "{place} holds groups, some of which a watermark has closed:\n  was: {}\n  now: {}\n\
              {WAYS_OUT}",
             name(closed_by),
             now.map_or_else(|| "no watermark closes groups".to_owned(), name)

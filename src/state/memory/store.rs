@@ -130,7 +130,7 @@ impl StateStore {
         }
         let taken = mebibytes(lock(&self.reservation).size());
         resources_datafusion_err!(
-            "the memory does not hold a batch besides the state of GROUP BY, which takes {taken} MiB. \
+            "there is not enough memory for a batch in addition to the state of GROUP BY, which takes {taken} MiB. \
              {MORE_MEMORY} ({})",
             error.strip_backtrace()
         )

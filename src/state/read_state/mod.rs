@@ -92,7 +92,7 @@ impl Arguments {
         let directory = directory(&self.location)?;
         let Some((columns, described)) = directory.columns(&files).await? else {
             return Err(Error::invalid_option(format!(
-                "checkpoint '{place}': there is no group up to batch {batch}, so the columns are unknown: \
+                "checkpoint '{place}': there are no groups up to batch {batch}, so the columns are unknown: \
                  expected a later batch, once there are rows"
             )));
         };

@@ -46,7 +46,7 @@ async fn a_state_that_exceeds_memory_fails_and_resumes_with_more() {
         let text = error.to_string();
         // Which of the two does not fit depends on how the pool divides its memory.
         let state = "the state of GROUP BY no longer fits into memory";
-        let batch = "the memory does not hold a batch besides the state of GROUP BY";
+        let batch = "there is not enough memory for a batch in addition to the state of GROUP BY";
         let known = [state, batch]
             .into_iter()
             .find(|words| text.contains(words));

@@ -246,10 +246,13 @@ async fn invalid_arguments_and_missing_state_are_errors() {
     for (arguments, expected) in [
         (
             format!("'{}'", at("nothing")),
-            "no batch of a streaming query is committed here",
+            "no batch of a streaming query has been committed here",
         ),
         (format!("'{}'", at("plain")), "has no state"),
-        (format!("'{}'", at("none")), "there is no group up to batch"),
+        (
+            format!("'{}'", at("none")),
+            "there are no groups up to batch",
+        ),
         (
             format!("'{}', 0", at("counts")),
             "batch 0 is not in the log: expected one from 2 to 3",

@@ -175,7 +175,7 @@ async fn a_watermark_may_be_added_but_not_removed() {
     assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
     let text = error.to_string();
     for part in [
-        "a watermark has closed some",
+        "some of which a watermark has closed",
         "was: a watermark over",
         "now: no watermark",
     ] {

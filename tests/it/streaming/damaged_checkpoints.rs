@@ -38,7 +38,7 @@ async fn a_log_without_metadata_is_refused() {
     });
     let error = error.await;
     assert!(
-        error.contains("metadata is missing, and offsets/0 exists; restore metadata"),
+        error.contains("metadata is missing, but offsets/0 exists; restore metadata"),
         "{error}"
     );
 }

@@ -31,7 +31,7 @@ fn a_dead_end_is_reported_with_the_oldest_record() {
     let day = 24 * 3_600_000;
     for (behind, then, pages, found) in [
         (day, Some("9"), 1, "oldest record now is 9"),
-        (day - 60_000, None, 3, "holds no record"),
+        (day - 60_000, None, 3, "now holds no records"),
     ] {
         let mut detector = detector(Some(HORIZON - HOUR));
         detector.begin_request(&position("AFTER 7"), NOW);

@@ -91,7 +91,7 @@ fn the_end_of_a_shard_decides_at_once() {
     assert_eq!(
         gap.to_string(),
         "records after this position may have expired: all records that arrived by 1970-01-04T03:00:00Z were \
-         read, the shard holds no record now, and the retention of the stream is 24 hours"
+         read, the shard now holds no records, and the retention of the stream is 24 hours"
     );
 }
 
