@@ -174,7 +174,7 @@ pub(crate) struct SinkOptions {
     pub(crate) aggregation: bool,
     /// The wait before rejected records are sent again. It doubles with each rejection.
     pub(crate) flush_wait: Duration,
-    /// Maximum time that a row waits for others to share an aggregated record.
+    /// The maximum time that a row waits for others to share an aggregated record.
     pub(crate) max_buffered_time: Duration,
     /// The most requests in flight.
     pub(crate) max_connections: usize,
