@@ -46,10 +46,10 @@ impl StreamingQueryBuilder {
     }
 
     async fn check_and_launch(mut self) -> Result<StreamingQuery> {
-        let plan = self.definition.plan(&self.ctx).await?;
+        let written = self.definition.plan(&self.ctx).await?;
         let state = self.ctx.state();
         let settings = self.settings(&state);
-        let plan = StreamingPlan::new(&state, plan, &settings)?;
+        let plan = StreamingPlan::new(&state, written.clone(), &settings)?;
         plan.expect_files().await?;
         let output = self.output(&plan)?;
         let mut random = self
@@ -89,7 +89,9 @@ impl StreamingQueryBuilder {
         };
         let location = checkpoint.location();
         let check = IdentityCheck {
+            ctx: &self.ctx,
             plan: &plan,
+            written: &written,
             streams: &streams,
             current: &current,
             earlier: queries.started_at(&location).filter(|_| is_shared_log),

@@ -1,8 +1,10 @@
 //! The identity of a query: created with its checkpoint, and compared at every start.
 
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
 use tokio::time::Instant;
 
-use super::statement::{is_same_query, refuse_changed, refuse_second};
+use super::statement::{continues, is_same_query, refuse_changed, refuse_second};
 use crate::checkpoint::{
     Checkpoint, OperatorDescription, OperatorMetadata, QueryMetadata, QueryText, SourceMetadata,
 };
@@ -15,9 +17,11 @@ use crate::source::resolve_latest;
 use crate::state::expect_same_aggregation;
 
 /// What a start compares with its checkpoint.
-#[derive(Debug)]
 pub(in crate::query) struct IdentityCheck<'a> {
+    pub(in crate::query) ctx: &'a SessionContext,
     pub(in crate::query) plan: &'a StreamingPlan,
+    /// The plan of the statement before it was turned into a streaming plan.
+    pub(in crate::query) written: &'a LogicalPlan,
     /// The sources of the plan as they are now.
     pub(in crate::query) streams: &'a [StreamSummary],
     /// The statement and the sink of this start.
@@ -46,13 +50,52 @@ impl IdentityCheck<'_> {
         random: &mut fastrand::Rng,
     ) -> Result<Identity> {
         let metadata = identify(checkpoint, &self, random).await?;
-        let earlier = self.earlier.as_ref();
-        let has_changed =
-            check_statement(checkpoint, &metadata, earlier, self.current, self.changed).await?;
+        let has_changed = self.check_statement(checkpoint, &metadata).await?;
         Ok(Identity {
             metadata,
             has_changed,
         })
+    }
+
+    /// Refuses a query that differs from the one of its checkpoint, unless the change is accepted. Every entry
+    /// of the log then records the new query. Returns whether the query has changed.
+    ///
+    /// # Errors
+    /// [`Checkpoint`](ErrorKind::Checkpoint) with both queries.
+    async fn check_statement(
+        &self,
+        checkpoint: &mut Checkpoint,
+        metadata: &QueryMetadata,
+    ) -> Result<bool> {
+        let (location, current) = (checkpoint.location(), self.current);
+        let since = checkpoint.runs_since().await?;
+        let was = since.as_ref().unwrap_or(&metadata.runs);
+        let changes = !continues(self.ctx, was, current, self.written).await;
+        // If the checkpoint was deleted and recreated in the meantime, the session's record of it is outdated.
+        let is_own = !changes && was.statement.is_some();
+        if let Some(earlier) = self.earlier.as_ref().filter(|_| !is_own)
+            && self.changed != ChangedQuery::Accepted
+            && !continues(self.ctx, earlier, current, self.written).await
+        {
+            return Err(refuse_second(&location, earlier, current));
+        }
+        if changes && self.changed == ChangedQuery::Refused {
+            return Err(refuse_changed(&location, was, current));
+        }
+        if changes {
+            let statement = was.statement.as_deref().unwrap_or("unknown");
+            tracing::warn!(
+                checkpoint = location,
+                was = statement,
+                wrote_to = was.sink,
+                writes_to = current.sink,
+                "this query continues from the checkpoint of another one, because the change was accepted"
+            );
+        }
+        if metadata.runs.statement.is_none() || !is_same_query(&metadata.runs, current) {
+            checkpoint.set_runs(current.clone());
+        }
+        Ok(changes)
     }
 }
 
@@ -110,49 +153,6 @@ pub(in crate::query) enum ChangedQuery {
     AcceptedBySession,
     /// Yes, by an option of this start.
     Accepted,
-}
-
-/// Refuses a query that differs from that of its checkpoint, unless the change is accepted. Every entry of
-/// the log then records the new query. `earlier` is the query that this session last ran there. Returns
-/// whether the query has changed.
-///
-/// # Errors
-/// [`Checkpoint`](ErrorKind::Checkpoint) with both queries.
-async fn check_statement(
-    checkpoint: &mut Checkpoint,
-    metadata: &QueryMetadata,
-    earlier: Option<&QueryText>,
-    runs: &QueryText,
-    changed: ChangedQuery,
-) -> Result<bool> {
-    let location = checkpoint.location();
-    let since = checkpoint.runs_since().await?;
-    let was = since.as_ref().unwrap_or(&metadata.runs);
-    let changes = !is_same_query(was, runs);
-    // If the checkpoint was deleted and recreated in the meantime, the session's record of it is outdated.
-    let is_own = !changes && was.statement.is_some();
-    if let Some(earlier) = earlier.filter(|earlier| !is_own && !is_same_query(earlier, runs))
-        && changed != ChangedQuery::Accepted
-    {
-        return Err(refuse_second(&location, earlier, runs));
-    }
-    if changes && changed == ChangedQuery::Refused {
-        return Err(refuse_changed(&location, was, runs));
-    }
-    if changes {
-        let statement = was.statement.as_deref().unwrap_or("unknown");
-        tracing::warn!(
-            checkpoint = location,
-            was = statement,
-            wrote_to = was.sink,
-            writes_to = runs.sink,
-            "this query continues from the checkpoint of another one, because the change was accepted"
-        );
-    }
-    if metadata.runs.statement.is_none() || !is_same_query(&metadata.runs, runs) {
-        checkpoint.set_runs(runs.clone());
-    }
-    Ok(changes)
 }
 
 /// The metadata of a source of a query that is created at `now`. `began` is the same time on the monotonic

@@ -3,7 +3,7 @@
 use datafusion::prelude::SessionContext;
 
 use super::metadata::log_options;
-use super::statement::{is_same_query, refuse_changed};
+use super::statement::{continues, refuse_changed};
 use crate::checkpoint::{Checkpoint, QueryText, open};
 use crate::error::from_datafusion;
 use crate::error::{ErrorKind, Result};
@@ -22,8 +22,8 @@ use crate::sql::{StreamingSettings, logical_plan};
 pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Result<()> {
     let state = ctx.state();
     let settings = StreamingSettings::of(state.config_options());
-    let plan = logical_plan(ctx, sql).await.map_err(from_datafusion)?;
-    let plan = StreamingPlan::new(&state, plan, &settings)?;
+    let written = logical_plan(ctx, sql).await.map_err(from_datafusion)?;
+    let plan = StreamingPlan::new(&state, written.clone(), &settings)?;
     let options = log_options(&plan.sources)?;
     let location = options.path.or(settings.checkpoint_location);
     let (CommitterKind::ObjectStore, Some(location), false) =
@@ -54,9 +54,11 @@ pub(crate) async fn expect_own_checkpoint(ctx: &SessionContext, sql: &str) -> Re
         sink,
         statement: Some(sql.trim().to_owned()),
     };
-    match logged.filter(|logged| !is_same_query(logged, &current)) {
-        Some(logged) => Err(refuse_changed(&checkpoint.location(), &logged, &current)),
-        None => Ok(()),
+    match logged {
+        Some(logged) if !continues(ctx, &logged, &current, &written).await => {
+            Err(refuse_changed(&checkpoint.location(), &logged, &current))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::checkpoint::QueryText;
 use crate::error::{Error, ErrorKind};
-use crate::query::plan::is_plan_text;
+use crate::query::plan::{differ_in_aliases_only, is_plan_text};
+use crate::sql::logical_plan;
 
 /// How many characters of a statement a message shows.
 const MAX_SHOWN: usize = 1_000;
@@ -23,6 +26,28 @@ pub(super) fn is_same_query(one: &QueryText, other: &QueryText) -> bool {
         _ => true,
     };
     one.sink == other.sink && same_statement
+}
+
+/// Whether `current`, which is planned as `plan`, is the query `was`: the same statement to the same sink, or
+/// one that differs only in the aliases inside it. To compare aliases, the earlier statement is planned by
+/// the tables of this session; if it cannot be, it counts as another one.
+pub(super) async fn continues(
+    ctx: &SessionContext,
+    was: &QueryText,
+    current: &QueryText,
+    plan: &LogicalPlan,
+) -> bool {
+    if is_same_query(was, current) {
+        return true;
+    }
+    let (Some(before), Some(now)) = (&was.statement, &current.statement) else {
+        return false;
+    };
+    if was.sink != current.sink || is_plan_text(before) || is_plan_text(now) {
+        return false;
+    }
+    let before = logical_plan(ctx, before).await;
+    before.is_ok_and(|before| differ_in_aliases_only(&before, plan))
 }
 
 /// Whether two texts are the same statement. Comments, white space and the case of unquoted words are

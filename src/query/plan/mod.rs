@@ -5,6 +5,7 @@ mod columns;
 mod definition;
 mod explain;
 mod refusals;
+mod renaming;
 mod sources;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::table::{BatchTable, InStreamingQuery, KinesisTable, expect_files};
 pub(in crate::query) use aggregation::AggregationPlan;
 pub(in crate::query) use definition::{QueryDefinition, is_plan_text};
 pub(crate) use explain::explained;
+pub(in crate::query) use renaming::differ_in_aliases_only;
 pub use sources::is_streaming;
 
 /// The plan of a streaming statement, before optimization. Each batch is optimized separately, because its

@@ -102,6 +102,57 @@ async fn a_changed_statement_is_refused_until_accepted_and_replaces_the_old_one(
 }
 
 #[tokio::test(start_paused = true)]
+async fn renamed_aliases_do_not_make_another_statement() {
+    let world = world(1).await;
+    let place = "memory://renamed-aliases";
+    let start = |sql: &str| insert(&world, sql, place).as_in_another_process();
+    let same = [
+        "INSERT INTO out (partitionKey, data) SELECT k, d FROM \
+         (SELECT partitionKey AS k, data AS d FROM words WHERE data <> 'z') WHERE k <> 'x'",
+        "INSERT INTO out (partitionKey, data) SELECT w.id, w.body FROM \
+         (SELECT o.partitionKey AS id, o.data AS body FROM words o WHERE o.data <> 'z') AS w WHERE w.id <> 'x'",
+        "INSERT INTO out (partitionKey, data) WITH c (a, b) AS \
+         (SELECT partitionKey, data FROM words WHERE data <> 'z') SELECT a AS b, b AS a FROM c WHERE a <> 'x'",
+    ];
+    for (number, sql) in same.iter().enumerate() {
+        world.put("words", "k", "1").await;
+        run(start(sql)).await;
+        let copied = rows(&world, "out").await;
+        assert!(copied.contains(&format!("| {} ", number + 1)), "{copied}");
+    }
+    // The columns are swapped, although the names are the same; and another filter.
+    for other in [
+        "INSERT INTO out (partitionKey, data) WITH c (a, b) AS \
+         (SELECT partitionKey, data FROM words WHERE data <> 'z') SELECT b, a FROM c WHERE a <> 'x'",
+        "INSERT INTO out (partitionKey, data) WITH c (a, b) AS \
+         (SELECT partitionKey, data FROM words WHERE data <> 'y') SELECT a, b FROM c WHERE a <> 'x'",
+    ] {
+        refused(start(other), &[other, "KinesisSink[out]"]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn renamed_output_columns_make_another_statement() {
+    let world = world(1).await;
+    world.put("words", "k", "1").await;
+    let sink = Sink::default();
+    let start = |sql: &str| {
+        let query = sink.of(StreamingQuery::builder(&world.ctx, sql));
+        let query = query.with_trigger(Trigger::AvailableNow);
+        query
+            .with_checkpoint_location("memory://renamed-output")
+            .as_in_another_process()
+    };
+    run(start("SELECT w.partitionKey, w.data AS body FROM words w")).await;
+    run(start("SELECT partitionKey, data AS body FROM words")).await;
+    refused(
+        start("SELECT partitionKey, data AS payload FROM words"),
+        &["AS payload"],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deleted_checkpoint_accepts_another_statement() {
     let (world, folder) = (world(1).await, crate::support::folder("changed-deleted"));
     let place = folder.to_str().unwrap();
