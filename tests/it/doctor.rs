@@ -280,7 +280,8 @@ async fn a_wrong_region_is_found() {
     assert_eq!(bad.len(), 2, "{said}");
     for line in bad {
         assert!(
-            line.contains("another region") && line.contains("'kinesis.kinesisRegion'"),
+            line.contains("region other than the endpoint's")
+                && line.contains("'kinesis.kinesisRegion'"),
             "{line}"
         );
     }
