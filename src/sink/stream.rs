@@ -45,8 +45,8 @@ struct Shared {
     view: Mutex<Option<CachedView>>,
     /// Locked by the writer that reads the view, while the others wait for its result.
     reading: tokio::sync::Mutex<()>,
-    /// The same for writers that never give up. Writers that do give up must not wait for them.
-    reading_endlessly: tokio::sync::Mutex<()>,
+    /// The same for writers that never give up, for which the other writers must not wait.
+    reading_without_limit: tokio::sync::Mutex<()>,
     /// When the last warning about rejected records was logged.
     last_warning: Mutex<Option<Instant>>,
 }
@@ -144,7 +144,7 @@ impl SinkStream {
         }
         let reading = match self.settings.record_ttl {
             Some(_) => &self.shared.reading,
-            None => &self.shared.reading_endlessly,
+            None => &self.shared.reading_without_limit,
         };
         let _reading = reading.lock().await;
         match cached() {

@@ -135,7 +135,7 @@ impl SinkWriter {
         self.batcher
             .advance(now)
             .map_err(|expired| self.expired(expired))?;
-        if self.batcher.wants_layout() && !self.reading_view {
+        if self.batcher.needs_layout() && !self.reading_view {
             self.read_view();
         }
         while self.requests < self.stream.settings().max_connections.max(1) {

@@ -163,9 +163,9 @@ impl Batcher {
         if self.lanes[lane].not_before.is_some() {
             return;
         }
-        let (fastest, slowest) = (self.limits.first_pace, self.limits.slowest_pace);
-        let pace = self.lanes[lane].pace.saturating_mul(2);
-        self.lanes[lane].pace = pace.clamp(fastest, slowest);
+        let (first, max) = (self.limits.first_interval, self.limits.max_interval);
+        let interval = self.lanes[lane].send_interval.saturating_mul(2);
+        self.lanes[lane].send_interval = interval.clamp(first, max);
         let expires_at = entry.state.history.first_rejected.unwrap_or(now) + self.limits.record_ttl;
         let not_before = self.next_slot(lane, now).min(expires_at);
         self.hold(lane, not_before);
@@ -174,14 +174,14 @@ impl Batcher {
     /// Shortens the lane's send interval by a quarter. A lane that returned to full speed after its
     /// first success would take all capacity of a saturated shard from the other writers.
     fn speed_up(&mut self, lane: usize, now: Instant) {
-        if self.lanes[lane].pace.is_zero() || self.lanes[lane].not_before.is_some() {
+        if self.lanes[lane].send_interval.is_zero() || self.lanes[lane].not_before.is_some() {
             return;
         }
-        let pace = self.lanes[lane].pace * 3 / 4;
-        self.lanes[lane].pace = if pace < self.limits.first_pace / 8 {
+        let interval = self.lanes[lane].send_interval * 3 / 4;
+        self.lanes[lane].send_interval = if interval < self.limits.first_interval / 8 {
             Duration::ZERO
         } else {
-            pace
+            interval
         };
         let not_before = self.next_slot(lane, now);
         self.hold(lane, not_before);
@@ -190,7 +190,7 @@ impl Batcher {
     /// The time after 50 % to 100 % of the lane's send interval; the jitter keeps writers from
     /// sending in lockstep.
     fn next_slot(&mut self, lane: usize, now: Instant) -> Instant {
-        now + (self.lanes[lane].pace).mul_f64(0.5 + self.random.f64() / 2.0)
+        now + (self.lanes[lane].send_interval).mul_f64(0.5 + self.random.f64() / 2.0)
     }
 
     fn hold(&mut self, lane: usize, not_before: Instant) {

@@ -23,7 +23,7 @@ pub(in crate::sink) struct Lane {
     /// Set while the next record must wait.
     pub(in crate::sink) not_before: Option<Instant>,
     /// The minimum time between two records; zero until the service rejects one.
-    pub(in crate::sink) pace: Duration,
+    pub(in crate::sink) send_interval: Duration,
 }
 
 impl Lane {
@@ -33,7 +33,7 @@ impl Lane {
         in_flight: 0,
         queued: false,
         not_before: None,
-        pace: Duration::ZERO,
+        send_interval: Duration::ZERO,
     };
 }
 

@@ -11,9 +11,9 @@ use crate::sink::shard_map::ShardMap;
 /// [`Instant`](tokio::time::Instant).
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3_600);
 
-/// The slowest pace of a lane. It allows about thirty attempts within the default time to live, so
-/// that many writers to one saturated shard all get records through.
-const SLOWEST_PACE: Duration = Duration::from_secs(1);
+/// The longest send interval of a lane. It allows about thirty attempts within the default time to
+/// live, so that many writers to one saturated shard all get records through.
+const MAX_SEND_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How user records become Kinesis records.
 #[derive(Debug, Clone)]
@@ -33,23 +33,23 @@ pub(in crate::sink) struct Limits {
     pub(in crate::sink) max_buffered: Duration,
     pub(in crate::sink) max_buffered_bytes: usize,
     pub(in crate::sink) record_ttl: Duration,
-    /// The pace of a lane after the first rejection.
-    pub(in crate::sink) first_pace: Duration,
-    /// The slowest pace.
-    pub(in crate::sink) slowest_pace: Duration,
+    /// The send interval of a lane after the first rejection.
+    pub(in crate::sink) first_interval: Duration,
+    /// The longest send interval.
+    pub(in crate::sink) max_interval: Duration,
 }
 
 impl Limits {
     pub(in crate::sink) fn new(settings: &SinkSettings, max_record_bytes: usize) -> Self {
-        let first_pace = (settings.flush_wait).clamp(Duration::from_millis(1), LONGEST_WAIT);
+        let first_interval = (settings.flush_wait).clamp(Duration::from_millis(1), LONGEST_WAIT);
         Self {
             max_aggregate_bytes: (settings.max_aggregate_bytes)
                 .min(max_record_bytes.saturating_sub(OUTER_KEY.len())),
             max_buffered: settings.max_buffered.min(LONGEST_WAIT),
             max_buffered_bytes: settings.max_buffered_bytes,
             record_ttl: (settings.record_ttl).map_or(LONGEST_WAIT, |ttl| ttl.min(LONGEST_WAIT)),
-            first_pace,
-            slowest_pace: SLOWEST_PACE.max(first_pace),
+            first_interval,
+            max_interval: MAX_SEND_INTERVAL.max(first_interval),
         }
     }
 }

@@ -26,9 +26,9 @@ pub(in crate::sink) enum RerouteError {
 }
 
 impl Batcher {
-    /// Whether a new layout is needed and no record is in flight any more. Lanes of two layouts
-    /// side by side could not keep the order of a key.
-    pub(in crate::sink) fn wants_layout(&self) -> bool {
+    /// Whether a new layout is needed and no record is in flight. Lanes of two layouts side by side
+    /// could not keep the order of a key.
+    pub(in crate::sink) fn needs_layout(&self) -> bool {
         self.mispredicted && self.in_flight == 0
     }
 

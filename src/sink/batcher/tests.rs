@@ -190,7 +190,7 @@ fn after_a_misprediction_nothing_is_sent_until_rerouted() {
     let last = format!("to-{}", u128::MAX);
     let outcomes = vec![written("to-49"), written(&last)];
     assert_eq!(batcher.complete(first, outcomes, now).unwrap().rows, 2);
-    assert!(batcher.wants_layout() && batcher.next_request().is_none());
+    assert!(batcher.needs_layout() && batcher.next_request().is_none());
     let settled = batcher.reroute(map(&[49, 99, u128::MAX]), now).unwrap();
     assert_eq!((settled.rows, settled.resent), (0, 1));
     assert_eq!(batcher.unsettled_rows(), 6);

@@ -33,7 +33,7 @@ pub(super) struct Service {
 pub(super) struct State {
     /// Open shards, ordered by range; ids follow the order of creation.
     pub(super) shards: Vec<Shard>,
-    made_shards: usize,
+    created_shards: usize,
     pub(super) answers: VecDeque<Answer>,
     /// The probability that an entry is rejected; a tenth of it, that a whole request fails.
     pub(super) rejections: f64,
@@ -73,7 +73,7 @@ impl Service {
         Arc::new(Self {
             state: Mutex::new(State {
                 shards: shards.collect(),
-                made_shards: count as usize,
+                created_shards: count as usize,
                 answers: VecDeque::new(),
                 rejections: 0.0,
                 splits: 0.0,
@@ -128,11 +128,11 @@ impl State {
         let parent = self.shards.remove(index);
         let HashRange { start, end } = parent.hash_range;
         let middle = start.0 + (end.0 - start.0) / 2;
-        let made = self.made_shards;
-        self.shards.insert(index, shard(made, start.0, middle));
+        let created = self.created_shards;
+        self.shards.insert(index, shard(created, start.0, middle));
         self.shards
-            .insert(index + 1, shard(made + 1, middle + 1, end.0));
-        self.made_shards += 2;
+            .insert(index + 1, shard(created + 1, middle + 1, end.0));
+        self.created_shards += 2;
     }
 
     fn take(&mut self, entry: &PutEntry) -> WrittenRecord {
