@@ -173,7 +173,7 @@ impl OffsetCommitter for ObjectStoreCommitter {
                     self.objects.delete(&format!("{EPOCHS}/{older}")).await?;
                 }
                 for folder in ["", EPOCHS, Log::Offsets.name(), Log::Commits.name()] {
-                    self.objects.tidy(folder).await?;
+                    self.objects.delete_temporaries(folder).await?;
                 }
                 return Ok(Epoch(own));
             }

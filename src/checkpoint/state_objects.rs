@@ -73,8 +73,11 @@ impl StateObjects {
     }
 
     /// Deletes temporary files of crashed writers; a concurrent writer restarts its write.
-    pub(crate) async fn tidy(&self) -> Result<()> {
-        retrying(self.retry, self.random(), || self.objects.tidy(FOLDER)).await
+    pub(crate) async fn delete_temporaries(&self) -> Result<()> {
+        retrying(self.retry, self.random(), || {
+            self.objects.delete_temporaries(FOLDER)
+        })
+        .await
     }
 
     /// Deletes an object; succeeds if it does not exist.

@@ -17,15 +17,15 @@ use crate::model::UnixMillis;
 pub(crate) struct StateBatch {
     pub(super) store: Arc<StateStore>,
     pub(super) times: BatchWatermarks,
-    tally: Mutex<Tally>,
+    changes: Mutex<BatchChanges>,
     /// The memory of the changed groups and the output.
     reservation: Mutex<Option<MemoryReservation>>,
 }
 
 /// The changes of a batch.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    /// The groups that are new or changed, as they are now.
+pub(crate) struct BatchChanges {
+    /// The new and changed groups, with their present states.
     pub(crate) changed: Vec<RecordBatch>,
     /// How many groups the watermark has closed.
     pub(crate) removed: u64,
@@ -46,7 +46,7 @@ impl StateBatch {
         Self {
             store,
             times,
-            tally: Mutex::default(),
+            changes: Mutex::default(),
             reservation: Mutex::default(),
         }
     }
@@ -60,8 +60,8 @@ impl StateBatch {
         found.ok_or_else(|| internal_datafusion_err!("a stateful plan runs outside of a batch"))
     }
 
-    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn changes(&self) -> MutexGuard<'_, BatchChanges> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reserves the memory of the rows that the batch holds besides the state until it is done. `are_changed`
@@ -75,7 +75,7 @@ impl StateBatch {
         are_changed: bool,
         context: &TaskContext,
     ) -> Result<()> {
-        let changed = self.tally().changed.iter().map(size).sum::<usize>();
+        let changed = self.changes().changed.iter().map(size).sum::<usize>();
         let output_bytes = outputs.iter().map(|output| match output {
             BatchOutput::Rows(rows) if !are_changed => size(rows),
             // Counted already.
@@ -94,7 +94,7 @@ impl StateBatch {
     }
 
     /// The changes, once the whole plan has run.
-    pub(crate) fn finish(&self) -> Tally {
-        std::mem::take(&mut *self.tally())
+    pub(crate) fn finish(&self) -> BatchChanges {
+        std::mem::take(&mut *self.changes())
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::super::committer::{Put, StoreResult};
 use super::DynamoDbCommitter;
 use super::item::{
-    self, Content, EPOCH, Item, LARGEST_PACKED, MOST_PARTS, PARTS, QUERY, Slot, TOKEN,
+    self, Content, EPOCH, Item, LARGEST_PACKED, MAX_PARTS, PARTS, QUERY, Slot, TOKEN,
 };
 use super::sdk_errors::{Call, Canceled};
 use crate::model::Epoch;
@@ -179,7 +179,7 @@ impl DynamoDbCommitter {
 
     /// In one transaction, so that no reader finds an entry without its parts.
     async fn delete_with_parts(&self, slot: Slot) -> StoreResult<()> {
-        let actions = slot.keys(&self.query, MOST_PARTS).map(|key| {
+        let actions = slot.keys(&self.query, MAX_PARTS).map(|key| {
             let delete = Delete::builder().table_name(&self.table).set_key(Some(key));
             let delete = delete.build().expect("table and key are given");
             TransactWriteItem::builder().delete(delete).build()

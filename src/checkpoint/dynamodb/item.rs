@@ -29,8 +29,8 @@ const LARGEST_TEXT: usize = 100_000;
 /// An item may have 400 KB including its attribute names and its key (Developer Guide, "Quotas").
 const LARGEST_PART: usize = 350_000;
 /// A transaction may have 4 MB.
-pub(super) const MOST_PARTS: usize = 11;
-pub(super) const LARGEST_PACKED: usize = MOST_PARTS * LARGEST_PART;
+pub(super) const MAX_PARTS: usize = 11;
+pub(super) const LARGEST_PACKED: usize = MAX_PARTS * LARGEST_PART;
 /// Larger than any entry; keeps an edited table from exhausting the memory.
 const LARGEST_ENTRY: usize = 256 * 1024 * 1024;
 /// Numbers that are reserved for the parts of an entry.
@@ -132,7 +132,7 @@ pub(super) fn pack(query: &str, slot: Slot, entry: &[u8]) -> Result<Vec<Item>, u
     let packed = zstd::bulk::compress(entry, zstd::DEFAULT_COMPRESSION_LEVEL)
         .expect("the buffer has the worst-case size");
     let parts = packed.chunks(LARGEST_PART);
-    if parts.len() > MOST_PARTS || entry.len() > LARGEST_ENTRY {
+    if parts.len() > MAX_PARTS || entry.len() > LARGEST_ENTRY {
         return Err(packed.len());
     }
     let count = AttributeValue::N(parts.len().to_string());
@@ -163,7 +163,7 @@ pub(super) fn content(item: &mut Item) -> Option<Content> {
     }
     let size = |attribute| usize::try_from(read_number(item, attribute)?).ok();
     let (parts, bytes) = (size(PARTS)?, size(BYTES)?);
-    let sane = (1..=MOST_PARTS).contains(&parts) && bytes <= LARGEST_ENTRY;
+    let sane = (1..=MAX_PARTS).contains(&parts) && bytes <= LARGEST_ENTRY;
     sane.then_some(Content::Packed { parts, bytes })
 }
 

@@ -60,8 +60,8 @@ pub struct DynamoDbCommitter {
     identity: Option<Identity>,
     /// Distinguishes the epochs of this handle from those of others.
     token: String,
-    /// Set once the table is known to be usable.
-    looked: OnceCell<()>,
+    /// Set once the table was found to be usable.
+    checked: OnceCell<()>,
 }
 
 impl DynamoDbCommitter {
@@ -98,7 +98,7 @@ impl DynamoDbCommitter {
             table: table.to_owned(),
             query: query.to_owned(),
             token: format!("{:032x}", fastrand::Rng::new().u128(..)),
-            looked: OnceCell::new(),
+            checked: OnceCell::new(),
         })
     }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::model::Epoch;
 
 /// The interval of polls while the table is created, which takes some seconds.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long a call waits for the table.
 const LONGEST_CREATION: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ impl DynamoDbCommitter {
             }
             self.wait_for_table().await
         };
-        self.looked.get_or_try_init(look).await.copied()
+        self.checked.get_or_try_init(look).await.copied()
     }
 
     /// The table; `None` if it does not exist.
@@ -119,7 +119,7 @@ impl DynamoDbCommitter {
             match &status {
                 Some(TableStatus::Active | TableStatus::Updating) => return Ok(()),
                 None | Some(TableStatus::Creating) if began.elapsed() < LONGEST_CREATION => {
-                    sleep(LOOK_INTERVAL).await;
+                    sleep(POLL_INTERVAL).await;
                 }
                 _ => return Err(self.not_usable(status.as_ref())),
             }

@@ -14,13 +14,13 @@ const END: &[u8] = b"\n}";
 const BEFORE: &[u8] = b",\n  \"checksum\": \"";
 
 /// The text after it.
-const BEHIND: &[u8] = b"\"\n}";
+const AFTER: &[u8] = b"\"\n}";
 
 /// Adds the checksum to a pretty-printed JSON object; `None` if `text` is not one.
 pub(crate) fn sealed(text: &[u8]) -> Option<Vec<u8>> {
     let members = text.strip_suffix(END)?;
     let checksum = hex(text);
-    Some([members, BEFORE, checksum.as_bytes(), BEHIND, b"\n"].concat())
+    Some([members, BEFORE, checksum.as_bytes(), AFTER, b"\n"].concat())
 }
 
 /// The text without its checksum.
@@ -30,7 +30,7 @@ pub(crate) fn sealed(text: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn opened(entry: &[u8]) -> Result<Vec<u8>, Unreadable> {
     let missing = || Unreadable::foreign("its checksum is missing at the end");
     let text = entry.trim_ascii_end();
-    let text = text.strip_suffix(BEHIND).ok_or_else(missing)?;
+    let text = text.strip_suffix(AFTER).ok_or_else(missing)?;
     let place = text
         .windows(BEFORE.len())
         .rposition(|part| part == BEFORE)

@@ -12,7 +12,7 @@ use crate::kinesis::Backoff;
 use crate::model::{BatchId, Epoch, RetryPolicy};
 
 /// The alternative to restoring a missing or unreadable object.
-const BEGIN_ANEW: &str = "give the query a new checkpoint location, where it begins at its \
+const NEW_LOCATION: &str = "give the query a new checkpoint location, where it begins at its \
     starting position";
 
 /// What to do about an object that only a newer version can read.
@@ -73,7 +73,7 @@ impl Checkpoint {
                 self.broken(format!("metadata {reason}; {NEWER_PROGRAM}"))
             }
             Unreadable::Foreign(_) => self.broken(format!(
-                "metadata {reason}; restore it from a copy, or {BEGIN_ANEW}"
+                "metadata {reason}; restore it from a copy, or {NEW_LOCATION}"
             )),
         })
     }
@@ -82,7 +82,7 @@ impl Checkpoint {
     pub(super) fn without_metadata(&self, batch: BatchId) -> Error {
         let there = self.committer.object(Log::Offsets, batch);
         self.broken(format!(
-            "metadata is missing, but {there} exists; restore metadata from a copy, or {BEGIN_ANEW}"
+            "metadata is missing, but {there} exists; restore metadata from a copy, or {NEW_LOCATION}"
         ))
     }
 
@@ -91,7 +91,7 @@ impl Checkpoint {
         let object = |(log, batch)| self.committer.object(log, batch);
         let (missing, there) = (object(missing), object(there));
         self.broken(format!(
-            "{missing} is missing, but {there} exists; restore {missing} from a copy, or {BEGIN_ANEW}"
+            "{missing} is missing, but {there} exists; restore {missing} from a copy, or {NEW_LOCATION}"
         ))
     }
 

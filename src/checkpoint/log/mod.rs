@@ -103,8 +103,8 @@ impl Checkpoint {
             Ok(newest) => newest,
             Err(misfit) => {
                 // Listings also differ when a newer run writes between them.
-                self.judge_last(Log::Commits, &committed).await?;
-                self.judge_last(Log::Offsets, &planned).await?;
+                self.refuse_newer_last(Log::Commits, &committed).await?;
+                self.refuse_newer_last(Log::Offsets, &planned).await?;
                 return Err(misfit);
             }
         };
@@ -115,7 +115,7 @@ impl Checkpoint {
         self.oldest.store(planned[0].0, Ordering::Relaxed);
         let (batch, writer) = self.read(Log::Offsets, newest, entry::read_offsets).await?;
         self.expect_batch(Log::Offsets, newest, batch.id)?;
-        self.judge(Log::Offsets, newest, &writer)?;
+        self.refuse_newer(Log::Offsets, newest, &writer)?;
         let done = committed.last() == Some(&newest);
         let before = match committed.last() {
             Some(committed) => self.left_by(*committed).await?,
@@ -132,7 +132,7 @@ impl Checkpoint {
     async fn left_by(&self, batch: BatchId) -> Result<Committed> {
         let (inside, left, writer) = self.read(Log::Commits, batch, entry::read_commit).await?;
         self.expect_batch(Log::Commits, batch, inside)?;
-        self.judge(Log::Commits, batch, &writer)?;
+        self.refuse_newer(Log::Commits, batch, &writer)?;
         Ok(left)
     }
 
@@ -205,7 +205,7 @@ impl Checkpoint {
         let (inside, writer) =
             entry::read_heading(&found).map_err(|reason| self.unreadable(log, batch, &reason))?;
         self.expect_batch(log, batch, inside)?;
-        self.judge(log, batch, &writer)?;
+        self.refuse_newer(log, batch, &writer)?;
         Ok(Logged::Taken)
     }
 
@@ -237,7 +237,8 @@ impl Checkpoint {
         let found = self.retrying(|| self.committer.get(log, batch)).await?;
         let Some(found) = found else {
             // A newer run may have purged the entry.
-            self.judge_last(log, &self.batches(log).await?).await?;
+            self.refuse_newer_last(log, &self.batches(log).await?)
+                .await?;
             let object = self.committer.object(log, batch);
             return Err(self.broken(format!(
                 "{object} was removed while it was being read; start the query again"
@@ -280,19 +281,19 @@ impl Checkpoint {
     }
 
     /// Refuses the last of these entries if a newer run wrote it.
-    async fn judge_last(&self, log: Log, batches: &[BatchId]) -> Result<()> {
+    async fn refuse_newer_last(&self, log: Log, batches: &[BatchId]) -> Result<()> {
         let Some(last) = batches.last() else {
             return Ok(());
         };
         let found = self.retrying(|| self.committer.get(log, *last)).await?;
         match found.map(|found| entry::read_heading(&found)) {
-            Some(Ok((_, writer))) => self.judge(log, *last, &writer),
+            Some(Ok((_, writer))) => self.refuse_newer(log, *last, &writer),
             _ => Ok(()),
         }
     }
 
     /// Refuses an entry that a newer run wrote.
-    fn judge(&self, log: Log, batch: BatchId, writer: &Writer) -> Result<()> {
+    fn refuse_newer(&self, log: Log, batch: BatchId, writer: &Writer) -> Result<()> {
         let own = self.writer()?;
         if writer.epoch > own.epoch {
             return Err(self.fenced(writer.epoch, Some((log, batch, &writer.run))));

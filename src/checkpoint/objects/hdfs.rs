@@ -149,7 +149,7 @@ impl Objects for HdfsFiles {
         Ok(listed.iter().map(|file| last(&file.path)).collect())
     }
 
-    async fn tidy(&self, folder: &str) -> StoreResult<()> {
+    async fn delete_temporaries(&self, folder: &str) -> StoreResult<()> {
         let prefix = if folder.is_empty() { "" } else { "/" };
         for name in self.list(folder).await? {
             if temporary_names::is_temporary(&name) {

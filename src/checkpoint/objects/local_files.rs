@@ -17,8 +17,8 @@ use super::Objects;
 use super::temporary_names;
 use crate::error::{Error, ErrorKind};
 
-/// How often a write restarts because its temporary file was deleted by [`Objects::tidy`].
-const TIDIED_TRIES: u32 = 8;
+/// How often a write restarts because its temporary file was deleted by [`Objects::delete_temporaries`].
+const MAX_WRITE_TRIES: u32 = 8;
 
 /// Files below a folder, which the first write creates.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl Objects for LocalFiles {
         self.blocking("list", folder, names).await
     }
 
-    async fn tidy(&self, folder: &str) -> StoreResult<()> {
+    async fn delete_temporaries(&self, folder: &str) -> StoreResult<()> {
         self.blocking("tidy", folder, |path| {
             for name in names(path)?
                 .iter()
@@ -156,7 +156,7 @@ fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
         match linked {
             Ok(()) => break true,
             Err(error) if error.kind() == Io::AlreadyExists => break false,
-            Err(error) if error.kind() == Io::NotFound && tries < TIDIED_TRIES => tries += 1,
+            Err(error) if error.kind() == Io::NotFound && tries < MAX_WRITE_TRIES => tries += 1,
             Err(error) => return Err(error),
         }
     };

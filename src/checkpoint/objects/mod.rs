@@ -39,5 +39,5 @@ pub(super) trait Objects: fmt::Debug + Send + Sync {
 
     /// Deletes temporary files that crashed writers left in `folder` (in the location itself if it is empty). A
     /// concurrent writer restarts its write.
-    async fn tidy(&self, folder: &str) -> StoreResult<()>;
+    async fn delete_temporaries(&self, folder: &str) -> StoreResult<()>;
 }

@@ -175,7 +175,7 @@ impl Objects for StoredObjects {
     }
 
     /// Object stores have no temporary files.
-    async fn tidy(&self, _folder: &str) -> StoreResult<()> {
+    async fn delete_temporaries(&self, _folder: &str) -> StoreResult<()> {
         Ok(())
     }
 }

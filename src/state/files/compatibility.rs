@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::Schema;
 use super::encoding::Decoded;
 use super::hash_vectors::hash_vectors;
 use crate::error::{Error, ErrorKind, Result, from_datafusion};
-use crate::state::logical::{WAYS_OUT, listed};
+use crate::state::logical::{ALTERNATIVES, listed};
 use crate::state::memory::{StateColumns, StateStore, have_same_types};
 
 /// Refuses a file whose columns are not those of the query, or whose states another engine may have computed
@@ -35,7 +35,7 @@ pub(crate) fn refuse(place: &str, found: &Decoded, store: &StateStore) -> Result
     Err(Error::new(
         ErrorKind::Checkpoint,
         format!(
-            "{place} holds the state of another aggregation:\n  was: {}\n  now: {}\n{WAYS_OUT}",
+            "{place} holds the state of another aggregation:\n  was: {}\n  now: {}\n{ALTERNATIVES}",
             listed(&before),
             listed(&now)
         ),
@@ -108,7 +108,7 @@ fn refuse_other_time(
         ErrorKind::Checkpoint,
         format!(
             "{place} holds groups, some of which a watermark has closed:\n  was: {}\n  now: {}\n\
-             {WAYS_OUT}",
+             {ALTERNATIVES}",
             name(closed_by),
             now.map_or_else(|| "no watermark closes groups".to_owned(), name)
         ),

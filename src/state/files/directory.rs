@@ -22,7 +22,7 @@ const DELTAS: std::ops::Range<usize> = 10..200;
 
 /// The number of changed groups above which each partition writes its own file, so that they are compressed in
 /// parallel.
-const SIDE_BY_SIDE: usize = 50_000;
+const MIN_PARALLEL_GROUPS: usize = 50_000;
 
 /// The number of files that a restart reads ahead.
 const READ_AHEAD: usize = 8;
@@ -59,7 +59,7 @@ impl StateDirectory {
         store: &Arc<StateStore>,
     ) -> Result<()> {
         self.writing = None;
-        self.objects.tidy().await?;
+        self.objects.delete_temporaries().await?;
         let parts = files.snapshot.iter().flat_map(|snapshot| &snapshot.parts);
         self.snapshot_bytes = self.each(parts, store, false).await?;
         self.delta_bytes = self.each(files.deltas.iter(), store, true).await?;
@@ -144,7 +144,7 @@ impl StateDirectory {
             return Ok(self.files.clone());
         }
         let groups: usize = changed.iter().map(RecordBatch::num_rows).sum();
-        let files: Vec<Vec<RecordBatch>> = match groups > SIDE_BY_SIDE {
+        let files: Vec<Vec<RecordBatch>> = match groups > MIN_PARALLEL_GROUPS {
             true => changed.iter().map(|rows| vec![rows.clone()]).collect(),
             false => vec![changed.to_vec()],
         };

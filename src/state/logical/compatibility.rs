@@ -8,7 +8,7 @@ use crate::checkpoint::AggregationMetadata;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What may change, and what to do otherwise.
-pub(crate) const WAYS_OUT: &str = "Filters, joins, names, expressions over the aggregates, the output mode, the \
+pub(crate) const ALTERNATIVES: &str = "Filters, joins, names, expressions over the aggregates, the output mode, the \
     number of partitions and the target may change, and a watermark may be added; for other changes give the \
     query a new checkpoint location, or run it as it was";
 
@@ -59,7 +59,7 @@ pub(crate) fn expect_same_aggregation(
     Err(Error::new(
         ErrorKind::Checkpoint,
         format!(
-            "checkpoint '{location}' holds the state of another aggregation:{difference}\n{WAYS_OUT}"
+            "checkpoint '{location}' holds the state of another aggregation:{difference}\n{ALTERNATIVES}"
         ),
     ))
 }

@@ -10,7 +10,7 @@ mod streams;
 
 pub(crate) use attach::{Attached, attach};
 pub(crate) use barrier::{AboveBarrier, OptimizerBarrier};
-pub(crate) use compatibility::{NamePatterns, WAYS_OUT, expect_same_aggregation, listed};
+pub(crate) use compatibility::{ALTERNATIVES, NamePatterns, expect_same_aggregation, listed};
 pub(crate) use event_time_node::EventTimeNode;
 pub(crate) use row_time::ExpiryColumn;
 pub(crate) use streams::Streams;

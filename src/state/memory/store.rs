@@ -186,19 +186,19 @@ impl StateStore {
     fn partitioned(
         &self,
         rows: &RecordBatch,
-        mut give: impl FnMut(&mut Groups, &RecordBatch) -> Result<()>,
+        mut insert: impl FnMut(&mut Groups, &RecordBatch) -> Result<()>,
     ) -> Result<()> {
         if rows.schema_ref() != self.schema() {
             return internal_err!("rows of another state");
         }
         let keys = self.grouping.key_exprs(self.schema());
         if keys.is_empty() || self.partitions.len() == 1 {
-            return give(&mut lock(&self.partitions[0]), rows);
+            return insert(&mut lock(&self.partitions[0]), rows);
         }
         let count = self.partitions.len();
         let mut partitioner = BatchPartitioner::new_hash_partitioner(keys, count, Time::default())?;
         partitioner.partition(rows.clone(), |partition, rows| {
-            give(&mut lock(&self.partitions[partition]), &rows)
+            insert(&mut lock(&self.partitions[partition]), &rows)
         })
     }
 }

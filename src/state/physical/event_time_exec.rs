@@ -94,7 +94,7 @@ impl EventTimeExprs {
             return Ok(rows);
         };
         let late = rows.num_rows() - on_time.true_count();
-        batch.tally().late += late as u64;
+        batch.changes().late += late as u64;
         Ok(filter_record_batch(&rows, &on_time)?)
     }
 
@@ -120,12 +120,12 @@ impl EventTimeExprs {
 
     /// Records the latest time of each shard. Rows usually come shard by shard.
     fn note(&self, times: &Int64Array, shards: &UInt32Array, batch: &StateBatch) {
-        let mut tally = batch.tally();
+        let mut changes = batch.changes();
         let mut keep = |(shard, least, most): (u32, i64, i64)| {
             let (least, most) = (millis(least, self.unit), millis(most, self.unit));
-            let known = tally.event_times.entry(shard).or_insert(most);
+            let known = changes.event_times.entry(shard).or_insert(most);
             *known = most.max(*known);
-            tally.least = Some(tally.least.map_or(least, |before| before.min(least)));
+            changes.least = Some(changes.least.map_or(least, |before| before.min(least)));
         };
         let mut run: Option<(u32, i64, i64)> = None;
         for (time, shard) in times.iter().zip(shards.values()) {

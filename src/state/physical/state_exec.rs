@@ -173,10 +173,10 @@ async fn save(
     let reduced = reduced.collect::<Result<Vec<_>>>()?;
     let mut groups = batch.store.partition(partition);
     let saved = grouping.save(&mut groups, &reduced, early_output, &batch.times)?;
-    let mut tally = batch.tally();
-    tally.removed += saved.closed;
+    let mut changes = batch.changes();
+    changes.removed += saved.closed;
     if saved.changed.num_rows() > 0 {
-        tally.changed.push(saved.changed);
+        changes.changed.push(saved.changed);
     }
     Ok(saved.output)
 }

@@ -5,9 +5,9 @@
 //! to what is added, so the cost of a batch follows the groups it touches.
 
 mod chunk;
+mod compaction;
 mod index;
 mod layout;
-mod settle;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -133,7 +133,7 @@ impl Groups {
                  them twice: raise the memory limit (datafusion.runtime.memory_limit)"
             ));
         }
-        self.settle(number)
+        self.compact(number)
     }
 
     /// Adds groups that are known to be new.

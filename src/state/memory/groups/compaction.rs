@@ -7,12 +7,12 @@ use datafusion::common::Result;
 use super::chunk::Chunk;
 use super::{CHUNK_GROUPS, Groups, RowLocation, spread};
 
-/// A batch may move this many times the groups it adds.
+/// The maximum number of groups that compaction moves for each group that a batch adds.
 const MOVED_PER_PUT: usize = 4;
 
 impl Groups {
     /// Merges the new chunk with smaller ones and with chunks that are mostly dead, in proportion to what was added.
-    pub(super) fn settle(&mut self, newest: u32) -> Result<()> {
+    pub(super) fn compact(&mut self, newest: u32) -> Result<()> {
         let budget = MOVED_PER_PUT * self.chunk(newest).len();
         let mut moved = vec![newest];
         let mut groups = self.chunk(newest).live_groups;
