@@ -40,7 +40,7 @@ pub(crate) enum Stage {
 
 impl Stage {
     /// Whether its children may be read.
-    fn frees_children(self) -> bool {
+    fn allows_children(self) -> bool {
         matches!(self, Self::Consumed | Self::Finished)
     }
 }
@@ -169,7 +169,7 @@ impl Lineage {
     }
 
     fn may_start(&self, shard: &ShardId) -> bool {
-        let is_free = |parent: &ShardId| self.stage(parent).is_none_or(Stage::frees_children);
+        let is_free = |parent: &ShardId| self.stage(parent).is_none_or(Stage::allows_children);
         let node = self.nodes.get(shard);
         node.is_some_and(|node| node.stage == Stage::Waiting && node.parents.iter().all(is_free))
     }

@@ -50,19 +50,19 @@ pub(crate) struct ShardReader<S> {
 #[derive(Debug)]
 enum End {
     Tip {
-        /// Done when all records that were there at this time have been read.
-        begun_at: UnixMillis,
-        /// Done also after a record that arrived later.
+        /// The read ends when all records that had arrived by this time have been read.
+        tip: UnixMillis,
+        /// The read also ends after a record that arrived later than this.
         arrived_by: Option<UnixMillis>,
     },
     Range(RangeEnd),
 }
 
 impl End {
-    /// The end of a read to the tip as of `begun_at`.
-    fn at_tip(begun_at: UnixMillis, arrived_by: Option<UnixMillis>) -> Self {
+    /// The end of a read to the tip as of `tip`.
+    fn at_tip(tip: UnixMillis, arrived_by: Option<UnixMillis>) -> Self {
         Self::Tip {
-            begun_at: arrived_by.map_or(begun_at, |by| begun_at.min(by)),
+            tip: arrived_by.map_or(tip, |by| tip.min(by)),
             arrived_by,
         }
     }
@@ -217,12 +217,9 @@ impl<S: PageSource> ShardReader<S> {
         let from = self.pages.position().clone();
         let page = self.next_page(&from).await;
         match &mut self.end {
-            End::Tip {
-                begun_at,
-                arrived_by,
-            } => {
+            End::Tip { tip, arrived_by } => {
                 let page = page?;
-                let at_tip = page.covered.is_some_and(|covered| covered >= *begun_at);
+                let at_tip = page.covered.is_some_and(|covered| covered >= *tip);
                 let is_past = arrived_by.is_some_and(|by| page.records.has_arrived_after(by));
                 self.done = page.ended.is_some() || at_tip || is_past;
                 if let Some(gap) = page.gap {

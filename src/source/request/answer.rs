@@ -19,9 +19,9 @@ const MAX_KEY_BYTES: usize = 1_024;
 /// The properties of a response that show whether it reached the tip.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer {
-    /// When the request was sent. The service looked at the shard no earlier, so a slow answer does not count
-    /// as a later look.
-    pub(crate) asked_at: UnixMillis,
+    /// When the request was sent. The service may have read the shard right then, so a slow response proves
+    /// nothing about later times.
+    pub(crate) sent_at: UnixMillis,
     /// The lag of the page's end behind the tip, if the service reports it.
     pub(crate) behind_latest: Option<Duration>,
     /// The number of records that were requested.
@@ -57,12 +57,12 @@ impl Answer {
     /// `max_record_bytes`.
     pub(crate) fn of(
         page: &RecordsPage,
-        asked_at: UnixMillis,
+        sent_at: UnixMillis,
         limit: usize,
         max_record_bytes: usize,
     ) -> Self {
         Self {
-            asked_at,
+            sent_at,
             behind_latest: page.behind_latest,
             limit,
             records: page.len(),
@@ -103,12 +103,12 @@ impl Answer {
     /// Like [`covered`](Self::covered), but also for a page that was cut off, if its lag shows that more
     /// follows.
     pub(crate) fn covered_by_lag(&self) -> Option<UnixMillis> {
-        let cut = self.behind().map(|behind| self.asked_at.minus(behind));
+        let cut = self.behind().map(|behind| self.sent_at.minus(behind));
         self.covered().max(cut)
     }
 
     fn covered_if_whole(&self) -> UnixMillis {
-        self.asked_at.minus(self.behind().unwrap_or_default())
+        self.sent_at.minus(self.behind().unwrap_or_default())
     }
 
     /// An upper bound of the lag; `None` if the page claims to end at the tip.
@@ -136,9 +136,9 @@ mod tests {
         }
     }
 
-    fn answer(asked_at: i64, behind: Option<u64>, records: usize) -> Answer {
+    fn answer(sent_at: i64, behind: Option<u64>, records: usize) -> Answer {
         Answer {
-            asked_at: UnixMillis(asked_at),
+            sent_at: UnixMillis(sent_at),
             behind_latest: behind.map(Duration::from_millis),
             limit: 100,
             records,

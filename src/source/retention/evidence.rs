@@ -93,11 +93,11 @@ impl PageEvidence<'_> {
         let Some(read_to) = read_to else {
             return true;
         };
-        let Answer { asked_at, .. } = *self.answer;
+        let Answer { sent_at, .. } = *self.answer;
         let arrived = self.first.and_then(|(_, arrived)| arrived);
         let next = arrived.or_else(|| self.answer.covered_by_lag());
-        let oldest = asked_at.since(read_to) + MARGIN;
-        let youngest = asked_at.since(next.unwrap_or(asked_at));
+        let oldest = sent_at.since(read_to) + MARGIN;
+        let youngest = sent_at.since(next.unwrap_or(sent_at));
         let youngest = youngest.saturating_sub(MARGIN).max(MIN_RETENTION);
         whole_hours(youngest + HOUR - Duration::from_millis(1)) <= oldest
     }

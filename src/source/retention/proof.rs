@@ -102,7 +102,7 @@ impl GapDetector {
     /// Call after a page for `position`, once the present retention is known. Returns whether the page must
     /// be dropped because a proof is needed first.
     pub(crate) fn rejects(&mut self, position: &ShardPosition, evidence: PageEvidence<'_>) -> bool {
-        self.begin_proof(position, evidence.answer.asked_at)
+        self.begin_proof(position, evidence.answer.sent_at)
     }
 
     /// Whether the meaning of a page depends on the present retention of the stream.
@@ -116,8 +116,8 @@ impl GapDetector {
         if empty_pages.pinned >= MAX_PINNED_PAGES {
             return true;
         }
-        let asked_at = evidence.answer.asked_at;
-        let horizon = self.window.safe_horizon_of_any_retention(asked_at);
+        let sent_at = evidence.answer.sent_at;
+        let horizon = self.window.safe_horizon_of_any_retention(sent_at);
         if !self.reports_gaps || !self.is_behind(horizon) {
             return false;
         }
@@ -155,7 +155,7 @@ impl GapDetector {
         self.empty_pages = empty_pages;
         let proves = self.proves(sequence, evidence, followed);
         let is_doubtful = self.is_doubtful(sequence, evidence, followed);
-        let is_expired = self.is_behind(self.window.safe_horizon(evidence.answer.asked_at));
+        let is_expired = self.is_behind(self.window.safe_horizon(evidence.answer.sent_at));
         let is_gap = self.reports_gaps && is_doubtful && is_expired;
         let is_dead_end = followed == Followed::DeadEnd && self.seek != Seek::Oldest;
         self.is_gap_open = is_gap && (followed == Followed::Undecided || is_dead_end);
@@ -169,7 +169,7 @@ impl GapDetector {
         if is_gap {
             // The gap is reported once; reading continues with the first record of the page.
             self.history = ReadHistory {
-                read_to: Some(self.window.horizon(evidence.answer.asked_at)),
+                read_to: Some(self.window.horizon(evidence.answer.sent_at)),
                 accepts_any_first: true,
             };
         }

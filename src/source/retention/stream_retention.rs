@@ -21,8 +21,8 @@ const MIN_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct StreamRetention {
     known: Mutex<Known>,
-    /// Held by the reader that asks the service; others use its answer.
-    asking: tokio::sync::Mutex<()>,
+    /// Locked by the reader that sends the request; the others use its result.
+    requesting: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -30,9 +30,9 @@ struct Known {
     window: RetentionWindow,
     /// When the request that gave the retention was sent; `None` if it is still the one from the description of
     /// the stream.
-    asked: Option<Instant>,
+    requested_at: Option<Instant>,
     /// When the last request was sent, successful or not.
-    tried: Option<Instant>,
+    attempted_at: Option<Instant>,
 }
 
 impl StreamRetention {
@@ -40,12 +40,12 @@ impl StreamRetention {
     pub(crate) fn new(retention: Duration) -> Self {
         let known = Known {
             window: RetentionWindow::constant(or_default(retention)),
-            asked: None,
-            tried: None,
+            requested_at: None,
+            attempted_at: None,
         };
         Self {
             known: Mutex::new(known),
-            asking: tokio::sync::Mutex::default(),
+            requesting: tokio::sync::Mutex::default(),
         }
     }
 
@@ -78,26 +78,29 @@ impl StreamRetention {
         clock: &dyn Clock,
         since: Instant,
     ) -> ApiResult<RetentionWindow> {
-        let _asking = self.asking.lock().await;
-        let tried = {
+        let _requesting = self.requesting.lock().await;
+        let attempted_at = {
             let known = self.lock();
-            if known.asked.is_some_and(|asked| asked >= since) {
+            if known
+                .requested_at
+                .is_some_and(|requested_at| requested_at >= since)
+            {
                 return Ok(known.window);
             }
-            known.tried
+            known.attempted_at
         };
-        if let Some(tried) = tried {
-            tokio::time::sleep_until(tried + MIN_INTERVAL).await;
+        if let Some(attempted_at) = attempted_at {
+            tokio::time::sleep_until(attempted_at + MIN_INTERVAL).await;
         }
-        let asked = Instant::now();
-        self.lock().tried = Some(asked);
+        let requested_at = Instant::now();
+        self.lock().attempted_at = Some(requested_at);
         let summary = kinesis.describe_stream(stream).await?;
         let mut known = self.lock();
         let before = known.window.retention;
         known.window = known
             .window
             .changed_to(or_default(summary.retention), clock.now());
-        known.asked = Some(asked);
+        known.requested_at = Some(requested_at);
         let present = known.window.retention;
         if present != before {
             let hours = |retention: Duration| retention.as_secs() / 3_600;

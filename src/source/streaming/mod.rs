@@ -79,11 +79,11 @@ impl StreamReader {
     ) -> Result<Self> {
         let mut backoff = Backoff::endless(context.retry, random.fork());
         let filter = ShardFilter::FromTrimHorizon;
-        let asked_at = context.clock.now();
+        let sent_at = context.clock.now();
         let recorded_retention = start
             .retention()
             .unwrap_or_else(|| context.retention.current());
-        context.retention.record_past(recorded_retention, asked_at);
+        context.retention.record_past(recorded_retention, sent_at);
         let window = context.retention.window();
         let listed =
             list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await?;
@@ -100,7 +100,7 @@ impl StreamReader {
                     at,
                     retention: recorded_retention,
                 };
-                ReadHistory::of_requested_start(position, request, asked_at, window)
+                ReadHistory::of_requested_start(position, request, sent_at, window)
             }
             None => ReadHistory::of_logged_start(position, read_to),
         };

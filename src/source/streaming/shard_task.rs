@@ -177,7 +177,7 @@ impl<S: PageSource> ShardTask<S> {
             return false;
         }
         let shared = &self.shared;
-        let listing = shared.with(|state| state.listings_begun);
+        let listing = shared.with(|state| state.listings_requested);
         loop {
             shared.request_listing();
             tokio::time::sleep(poll_interval(shared)).await;

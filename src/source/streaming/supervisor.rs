@@ -61,7 +61,7 @@ async fn discover_shards(shared: Arc<SharedState>, random: fastrand::Rng) {
         tokio::time::sleep_until(listed_at + context.options.describe_shard_interval).await;
         listed_at = Instant::now();
         let filter = ShardFilter::FromTrimHorizon;
-        shared.with(|state| state.listings_begun += 1);
+        shared.with(|state| state.listings_requested += 1);
         match list_all_shards(&*context.kinesis, &context.stream, filter, &mut backoff).await {
             Ok(shards) => shared.listed(&shards),
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -51,8 +51,8 @@ struct Combined {
     minimum: Option<UnixMillis>,
     /// Whether any shard counts.
     any: bool,
-    /// Whether the time of one of them is not known.
-    holds: bool,
+    /// Whether the time of one of them is unknown, which stops the watermark.
+    has_unknown: bool,
 }
 
 impl Watermarks {
@@ -138,7 +138,7 @@ impl Watermarks {
         // If no unread rows are left, the largest time seen is the limit.
         let time = if all.any { all.minimum } else { self.latest() };
         self.forget(before);
-        let next = time.filter(|_| !all.holds).map(|time| {
+        let next = time.filter(|_| !all.has_unknown).map(|time| {
             let time = time.minus(self.delay);
             time.max(UnixMillis::FIRST)
         });
@@ -210,13 +210,13 @@ impl Combined {
     /// Adds a shard that counts, with its time.
     fn count(&mut self, time: Option<UnixMillis>) {
         self.any = true;
-        self.holds |= time.is_none();
+        self.has_unknown |= time.is_none();
         self.minimum = minimum(self.minimum, time);
     }
 
     fn add(&mut self, other: Self) {
         self.any |= other.any;
-        self.holds |= other.holds;
+        self.has_unknown |= other.has_unknown;
         self.minimum = minimum(self.minimum, other.minimum);
     }
 }

@@ -37,7 +37,7 @@ impl StreamState {
     /// Updates the state from a listing.
     pub(in crate::source::streaming) fn listed(&mut self, listed: &[Shard]) -> ListingOutcome {
         self.listings += 1;
-        self.last_listing = self.listings_begun;
+        self.last_listing = self.listings_requested;
         if let Some(recreated) = self.find_recreated(listed) {
             return ListingOutcome {
                 recreated: Some(recreated),
@@ -56,7 +56,7 @@ impl StreamState {
             self.is_listing_due = false;
         }
         let ids: HashSet<&ShardId> = listed.iter().map(|shard| &shard.id).collect();
-        self.note_listed_parents(listed, &ids);
+        self.record_listed_parents(listed, &ids);
         let unlisted = self.lineage.observe(&ids);
         for id in &unlisted.dropped {
             if let Some(shard) = self.shards.remove(id) {
@@ -120,8 +120,8 @@ impl StreamState {
     }
 
     /// Records which shards have a parent in the listing. A closed shard is listed for as long as its last
-    /// record would be kept. The first records of its children are newer, so they are still there, too.
-    fn note_listed_parents(&mut self, listed: &[Shard], ids: &HashSet<&ShardId>) {
+    /// record would be kept. The first records of its children are newer, so they are kept at least as long.
+    fn record_listed_parents(&mut self, listed: &[Shard], ids: &HashSet<&ShardId>) {
         for shard in listed {
             let mut parents = shard.parent.iter().chain(&shard.adjacent_parent);
             if parents.any(|parent| ids.contains(parent))

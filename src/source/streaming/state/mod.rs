@@ -111,7 +111,7 @@ pub(super) struct StreamState {
     /// The number of listings that were taken in.
     pub(super) listings: u64,
     /// The number of listings that were requested.
-    pub(super) listings_begun: u64,
+    pub(super) listings_requested: u64,
     /// The number of the request whose listing was taken in last.
     last_listing: u64,
 }
@@ -136,7 +136,7 @@ impl StreamState {
             unlogged_end_since: None,
             is_listing_due: false,
             listings: 0,
-            listings_begun: 0,
+            listings_requested: 0,
             last_listing: 0,
         }
     }

@@ -214,7 +214,7 @@ async fn a_merged_shard_names_both_parents_even_after_a_restart() {
     assert_eq!(
         reader.activities(),
         [Ended, Ended, Active],
-        "nobody has asked"
+        "no request has been sent"
     );
     sleep(SECOND).await;
     assert_eq!(newest(&reader), merged);
@@ -287,9 +287,9 @@ async fn a_shard_with_possible_rows_after_the_frozen_tip_is_active() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_becomes_idle_wakes_the_query_once_if_activity_is_tracked() {
-    for (asked, waits) in [(true, SECOND), (false, 60 * SECOND)] {
+    for (is_tracked, waits) in [(true, SECOND), (false, 60 * SECOND)] {
         let mut fixture = tracking_activity(2).await;
-        fixture.settings.track_activity = asked;
+        fixture.settings.track_activity = is_tracked;
         let reader = fixture.read_all().await;
         reader.readiness(Instant::now()).unwrap();
         sleep(SECOND).await;

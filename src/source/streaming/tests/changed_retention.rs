@@ -110,16 +110,16 @@ async fn a_slow_query_with_a_long_retention_loses_nothing_and_rarely_checks_it()
         texts.extend(put_each(&fixture, Duration::from_secs(60), 600).await);
         sleep(30 * HOUR).await;
         let reader = fixture.read_all().await;
-        let asked = || fixture.kinesis.calls(Operation::DescribeStreamSummary);
-        let (before, began) = (asked(), Instant::now());
+        let calls = || fixture.kinesis.calls(Operation::DescribeStreamSummary);
+        let (before, began) = (calls(), Instant::now());
         assert_eq!(reader.rows(texts.len()).await, texts, "{mode:?}");
         assert!(
             began.elapsed() < Duration::from_secs(120),
             "{:?}",
             began.elapsed()
         );
-        let asked = asked() - before;
-        assert!((1..60).contains(&asked), "{asked}");
+        let calls = calls() - before;
+        assert!((1..60).contains(&calls), "{calls}");
         assert_eq!(reader.status().losses, 0);
     }
 }

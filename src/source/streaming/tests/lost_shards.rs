@@ -112,8 +112,8 @@ async fn a_shard_that_is_listed_late_gets_its_parents_and_hash_range() {
     let offsets = [0, 77].map(|n| (shard(n), ShardPosition::TrimHorizon));
     let reader = fixture.read(resume_at(offsets.into())).await;
     sleep(Duration::from_secs(10)).await;
-    let asked = fixture.kinesis.calls(Operation::GetShardIterator);
-    assert!(asked > 2);
+    let calls = fixture.kinesis.calls(Operation::GetShardIterator);
+    assert!(calls > 2);
     let listed = |n, parent| Shard {
         id: shard(n),
         parent,
@@ -134,8 +134,8 @@ async fn a_shard_that_is_listed_late_gets_its_parents_and_hash_range() {
     let hash_range = reader.shared.with(|state| state.hash_range(&shard(77)));
     assert_eq!(hash_range, Some(crate::model::HashRange::ALL));
     // It waits for its parent without requests.
-    let asked = fixture.kinesis.calls(Operation::GetShardIterator);
+    let calls = fixture.kinesis.calls(Operation::GetShardIterator);
     sleep(Duration::from_secs(100)).await;
-    assert_eq!(fixture.kinesis.calls(Operation::GetShardIterator), asked);
+    assert_eq!(fixture.kinesis.calls(Operation::GetShardIterator), calls);
     assert_eq!(reader.status().losses, 0);
 }

@@ -7,13 +7,13 @@ use crate::source::streaming::state::ReadProgress;
 
 /// Rows with their arrival times, and those that were taken.
 #[derive(Default)]
-struct Told {
+struct ReadToCheck {
     arrived: BTreeMap<String, UnixMillis>,
     taken: BTreeSet<String>,
     read_to: Option<UnixMillis>,
 }
 
-impl Told {
+impl ReadToCheck {
     async fn put(&mut self, fixture: &Fixture, key: u32) {
         let text = format!("{key} {}", self.arrived.len());
         fixture.put(&text).await;
@@ -27,8 +27,11 @@ impl Told {
         assert!(read_to >= self.read_to, "{read_to:?} {:?}", self.read_to);
         self.read_to = read_to;
         for (text, arrived) in &self.arrived {
-            let told = Some(*arrived) <= read_to;
-            assert!(!told || self.taken.contains(text), "'{text}' {read_to:?}");
+            let covered = Some(*arrived) <= read_to;
+            assert!(
+                !covered || self.taken.contains(text),
+                "'{text}' {read_to:?}"
+            );
         }
     }
 }
@@ -41,10 +44,10 @@ async fn every_record_that_arrived_by_read_to_is_taken() {
         fixture.options.max_records_per_shard = Some(random.u64(1..6));
         fixture.options.records_per_fetch = random.usize(1..8);
         let reader = fixture.read_all().await;
-        let mut told = Told::default();
+        let mut check = ReadToCheck::default();
         for step in 0..120 {
             for _ in 0..random.u32(..4) {
-                told.put(&fixture, random.u32(..50)).await;
+                check.put(&fixture, random.u32(..50)).await;
             }
             sleep(Duration::from_millis(random.u64(1..300))).await;
             if step == 60 {
@@ -52,20 +55,20 @@ async fn every_record_that_arrived_by_read_to_is_taken() {
             }
             if random.bool() {
                 let batch = reader.take();
-                told.take(&batch);
+                check.take(&batch);
                 reader.release(&batch.ranges.ends());
             }
         }
         for _ in 0..400 {
             sleep(Duration::from_secs(1)).await;
             let batch = reader.take();
-            told.take(&batch);
+            check.take(&batch);
             reader.release(&batch.ranges.ends());
         }
-        assert_eq!(told.taken.len(), told.arrived.len(), "seed {seed}");
-        let behind = fixture.now().since(told.read_to.unwrap());
+        assert_eq!(check.taken.len(), check.arrived.len(), "seed {seed}");
+        let behind = fixture.now().since(check.read_to.unwrap());
         assert!(behind <= Duration::from_secs(1), "seed {seed}: {behind:?}");
-        assert_eq!(reader.read_to(), told.read_to);
+        assert_eq!(reader.read_to(), check.read_to);
     }
 }
 
@@ -113,14 +116,14 @@ async fn the_initial_read_to_follows_from_the_requested_start() {
     // No record is older.
     let made = START.minus(10 * day);
     fixture.settings.created_at = made;
-    let told = async |from| fixture.read(from).await.take().ranges.read_to;
+    let read_to = async |from| fixture.read(from).await.take().ranges.read_to;
     // Records that had expired were not requested.
     let edge = START.minus(day).plus(Duration::from_secs(60));
-    assert_eq!(told(from_trim_horizon()).await, Some(edge));
+    assert_eq!(read_to(from_trim_horizon()).await, Some(edge));
     let at = initial_at(ShardPosition::AtTimestamp(START));
-    assert_eq!(told(at).await, Some(START));
+    assert_eq!(read_to(at).await, Some(START));
     let before = Some(made.minus(Duration::from_millis(1)));
-    assert_eq!(told(resume_at(Offsets::new())).await, before);
+    assert_eq!(read_to(resume_at(Offsets::new())).await, before);
     let named = StreamStart::Initial {
         start: InitialPositions {
             shards: Offsets::from([(shard(0), ShardPosition::TrimHorizon)]),
@@ -129,7 +132,7 @@ async fn the_initial_read_to_follows_from_the_requested_start() {
         created_at: START,
         retention: None,
     };
-    assert_eq!(told(named).await, Some(edge));
+    assert_eq!(read_to(named).await, Some(edge));
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,9 +173,9 @@ async fn read_to_moves_during_a_catch_up_with_full_pages() {
         let mut fixture = Fixture::with_shards(1).await;
         fixture.options.records_per_fetch = 3;
         fixture.options.max_records_per_shard = Some(4);
-        let mut told = Told::default();
+        let mut check = ReadToCheck::default();
         for number in 0..60 {
-            told.put(&fixture, number).await;
+            check.put(&fixture, number).await;
             sleep(Duration::from_secs(60)).await;
         }
         if split {
@@ -183,17 +186,17 @@ async fn read_to_moves_during_a_catch_up_with_full_pages() {
         let mut times = BTreeSet::new();
         for _ in 0..10 {
             let batch = reader.take();
-            told.take(&batch);
-            times.insert(told.read_to);
+            check.take(&batch);
+            times.insert(check.read_to);
             reader.release(&batch.ranges.ends());
             sleep(Duration::from_millis(200)).await;
         }
-        assert!(reader.status().buffered_rows > 0 && told.taken.len() < 60);
+        assert!(reader.status().buffered_rows > 0 && check.taken.len() < 60);
         assert!(times.len() > 5, "split {split}: {times:?}");
-        let newest = told
+        let newest = check
             .arrived
             .values()
-            .filter(|time| Some(**time) <= told.read_to);
+            .filter(|time| Some(**time) <= check.read_to);
         assert!(newest.count() > 30, "split {split}");
     }
 }
@@ -202,11 +205,11 @@ async fn read_to_moves_during_a_catch_up_with_full_pages() {
 async fn children_of_just_taken_parents_hold_read_to() {
     let fixture = Fixture::with_shards(2).await;
     let reader = fixture.read_all().await;
-    let mut told = Told::default();
+    let mut check = ReadToCheck::default();
     for round in 0..2 {
         sleep(Duration::from_secs(5)).await;
         for key in 0..20 {
-            told.put(&fixture, key).await;
+            check.put(&fixture, key).await;
         }
         if round == 0 {
             let (parent, half) = (shard(0), HashKey(1 << 126));
@@ -216,9 +219,9 @@ async fn children_of_just_taken_parents_hold_read_to() {
     }
     sleep(Duration::from_secs(5)).await;
     // The rows of the parent, while the other shard has been read to its tip.
-    told.take(&reader.take());
-    assert!(told.taken.len() < told.arrived.len());
+    check.take(&reader.take());
+    assert!(check.taken.len() < check.arrived.len());
     sleep(Duration::from_secs(5)).await;
-    told.take(&reader.take());
-    assert_eq!(told.taken.len(), told.arrived.len());
+    check.take(&reader.take());
+    assert_eq!(check.taken.len(), check.arrived.len());
 }

@@ -92,9 +92,9 @@ fn pages_pinned_at_the_horizon_report_one_gap_and_no_time() {
     detector.begin_request(&position("AFTER 7"), NOW);
     let mut gaps = 0;
     for page in 0..20 {
-        let asked_at = UnixMillis(NOW.0 + 1_000 * page);
+        let sent_at = UnixMillis(NOW.0 + 1_000 * page);
         let pinned = Answer {
-            asked_at,
+            sent_at,
             ..answer(0, 24 * 3_600_000)
         };
         gaps += usize::from(observe_answer(&mut detector, "AFTER 7", None, &pinned).is_some());

@@ -50,9 +50,9 @@ fn the_history_depends_on_where_the_start_comes_from() {
 }
 
 /// Observes an empty page at the tip, requested at this time.
-fn observe_idle(detector: &mut GapDetector, at: &str, asked_at: UnixMillis) {
+fn observe_idle(detector: &mut GapDetector, at: &str, sent_at: UnixMillis) {
     let answer = Answer {
-        asked_at,
+        sent_at,
         ..answer(0, 0)
     };
     assert_eq!(observe_answer(detector, at, None, &answer), None);
@@ -80,7 +80,7 @@ fn after_its_first_answer_a_reader_reports_gaps_whatever_its_start() {
         assert_eq!(detector.read_to(), Some(NOW));
         detector.begin_request(&position(at), later);
         let answer = Answer {
-            asked_at: later,
+            sent_at: later,
             ..answer(1, 0)
         };
         assert!(

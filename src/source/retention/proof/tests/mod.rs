@@ -37,7 +37,7 @@ fn detector(read_to: Option<i64>) -> GapDetector {
 /// An answer with `records` of 100 records, `behind` milliseconds before the tip.
 fn answer(records: usize, behind: u64) -> Answer {
     Answer {
-        asked_at: NOW,
+        sent_at: NOW,
         behind_latest: Some(Duration::from_millis(behind)),
         limit: 100,
         records,
