@@ -83,11 +83,11 @@ pub(super) fn with_hint(error: DataFusionError) -> DataFusionError {
 
 /// The error of parsing `sql`, with a hint if there is one.
 pub(super) fn with_syntax_hint(error: DataFusionError, sql: &str) -> DataFusionError {
-    let squeezed: String = sql.split_whitespace().collect();
-    let squeezed = squeezed.to_lowercase();
+    let without_spaces: String = sql.split_whitespace().collect();
+    let without_spaces = without_spaces.to_lowercase();
     let windows = ["tumble", "hop", "session", "cumulate"];
     let mut windows = windows.map(|window| format!("table({window}(")).into_iter();
-    match windows.find(|window| squeezed.contains(window.as_str())) {
+    match windows.find(|window| without_spaces.contains(window.as_str())) {
         Some(window) => {
             let window = window.to_uppercase();
             Error::unsupported(format!("{window}…)) is not supported: {WINDOWS}")).into()

@@ -33,11 +33,11 @@ pub(crate) fn in_source_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Ex
     // These two preserve the order within each partition, but report it only for an order by columns.
     let preserves = plan.is::<UnionExec>() || plan.is::<CoalescePartitionsExec>();
     let children = plan.children();
-    let keeps = plan.maintains_input_order();
+    let maintains_order = plan.maintains_input_order();
     let mut ordered = Vec::with_capacity(children.len());
-    for (child, keeps) in children.iter().zip(keeps) {
+    for (child, maintains) in children.iter().zip(maintains_order) {
         let child = Arc::clone(child);
-        ordered.push(if keeps || preserves {
+        ordered.push(if maintains || preserves {
             in_source_order(child)?
         } else {
             child

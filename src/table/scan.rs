@@ -35,7 +35,7 @@ pub(super) async fn bounded_scan(
     request: ScanRequest<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let source = &table.options().source;
-    let begun_at = table.clock().now();
+    let tip = table.clock().now();
     let shards = table.shards().await?;
     // A shard that is listed as closed was closed before this time, so it is read to its end.
     let listed_at = table.clock().now();
@@ -46,11 +46,7 @@ pub(super) async fn bounded_scan(
     let read = |(shard, start): (&Shard, Option<ShardPosition>)| {
         // A shard without a start position (`LATEST`) has no records within this read.
         let start = start.filter(|_| bounds.allows(&shard.id))?;
-        let until = if shard.is_closed() {
-            listed_at
-        } else {
-            begun_at
-        };
+        let until = if shard.is_closed() { listed_at } else { tip };
         Some(ShardRead {
             hash_range: table.hash_filter_range(shard),
             start: bounds.start(start),

@@ -109,7 +109,7 @@ impl Services {
             clients.get_or_insert(settings.clone(), Client::default())
         };
         let connected = client.0.get_or_try_init(|| async {
-            let client = SdkKinesis::over(&self.access, settings).await?;
+            let client = SdkKinesis::shared(&self.access, settings).await?;
             Ok::<_, Error>(Arc::new(client) as Arc<dyn Kinesis>)
         });
         connected.await.cloned()

@@ -152,13 +152,18 @@ impl BatchExecutor {
         let state = state.map(|state| state.begin(batch, &planned.reads));
         self.run_plan(sources, planned, state.as_ref(), &mut metrics)
             .await?;
-        let left = self
+        let committed = self
             .save_state(planned, state.as_deref(), &mut metrics)
             .await?;
-        if self.commit(sources, batch, &left, &mut metrics).await? == Logged::Taken {
+        if self
+            .commit(sources, batch, &committed, &mut metrics)
+            .await?
+            == Logged::Taken
+        {
             return Ok(Logged::Taken);
         }
-        self.finish_batch(sources, planned, left, metrics).await;
+        self.finish_batch(sources, planned, committed, metrics)
+            .await;
         Ok(Logged::Done)
     }
 
@@ -214,14 +219,14 @@ impl BatchExecutor {
     ) -> Result<Committed> {
         let batch = &planned.batch;
         self.reach(Step::StateSaving, batch.id).await;
-        let mut left = Committed::default();
+        let mut committed = Committed::default();
         if let (Some(changes), Some(state)) = (changes, &mut self.state) {
             let saved = state.save(batch, &planned.reads, changes).await?;
             metrics.saved(saved.operator, saved.event_time);
-            left = saved.left;
+            committed = saved.committed;
         }
         self.reach(Step::StateSaved, batch.id).await;
-        Ok(left)
+        Ok(committed)
     }
 
     /// Writes `commits/N`.
@@ -229,13 +234,13 @@ impl BatchExecutor {
         &self,
         sources: &Sources,
         batch: &Batch,
-        left: &Committed,
+        committed: &Committed,
         metrics: &mut BatchMetrics,
     ) -> Result<Logged> {
         self.reach(Step::CommitLogging, batch.id).await;
         sources.expect_not_recreated()?;
         let now = self.clock.now();
-        let logged = self.checkpoint.log_commit(batch.id, now, left).await?;
+        let logged = self.checkpoint.log_commit(batch.id, now, committed).await?;
         if logged == Logged::Done {
             metrics.lap("commitOffsets");
             self.reach(Step::CommitLogged, batch.id).await;
@@ -248,12 +253,12 @@ impl BatchExecutor {
         &mut self,
         sources: &Sources,
         planned: &PlannedBatch,
-        left: Committed,
+        committed: Committed,
         metrics: BatchMetrics,
     ) {
         let batch = &planned.batch;
         if let Some(state) = &mut self.state {
-            state.committed(batch, &left);
+            state.committed(batch, &committed);
         }
         sources.committed(batch);
         self.reach(Step::BuffersDropped, batch.id).await;

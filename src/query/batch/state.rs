@@ -38,8 +38,8 @@ pub(in crate::query) struct AggregationState {
 /// The saved state of a batch.
 #[derive(Debug)]
 pub(super) struct SavedState {
-    /// What the batch leaves for the next one, for its commit.
-    pub(super) left: Committed,
+    /// What the commit records for the next batch.
+    pub(super) committed: Committed,
     pub(super) operator: StateOperatorProgress,
     pub(super) event_time: Option<EventTimeProgress>,
 }
@@ -187,7 +187,7 @@ impl AggregationState {
         };
         let latest = changes.event_times.values().max().copied();
         Ok(SavedState {
-            left: Committed {
+            committed: Committed {
                 last_arrival,
                 operators: vec![OperatorProgress {
                     id: AGGREGATION.to_owned(),
@@ -225,9 +225,9 @@ impl AggregationState {
         })
     }
 
-    /// `batch` is committed and has left `left`.
-    pub(super) fn committed(&mut self, batch: &Batch, left: &Committed) {
-        let operator = left.operator(AGGREGATION);
+    /// Updates the state after the commit of `batch`, which recorded `committed`.
+    pub(super) fn committed(&mut self, batch: &Batch, committed: &Committed) {
+        let operator = committed.operator(AGGREGATION);
         let input = operator.and_then(|operator| operator.inputs.first());
         self.before = input.cloned().unwrap_or_default();
         if let Some(directory) = &mut self.directory {

@@ -99,7 +99,7 @@ impl Output {
         batch: BatchPlan,
         id: BatchId,
     ) -> DataFusionResult<BatchResult> {
-        let begun = Instant::now();
+        let start = Instant::now();
         let plan = in_source_order(state.create_physical_plan(&batch.plan).await?)?;
         let planned = Instant::now();
         let context = state.task_ctx();
@@ -113,7 +113,7 @@ impl Output {
             input_rows,
             lost_ranges,
             output_rows,
-            planning: planned - begun,
+            planning: planned - start,
             running: planned.elapsed(),
         })
     }

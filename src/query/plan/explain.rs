@@ -31,7 +31,7 @@ pub(crate) async fn explained(
     streaming.expect_files().await?;
     streaming.new_state_store().await?;
     let explain = Explain {
-        plan: Arc::new(streaming.example()?),
+        plan: Arc::new(streaming.without_rows()?),
         ..explain.clone()
     };
     Ok(Some((streaming.session, LogicalPlan::Explain(explain))))

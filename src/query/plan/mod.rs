@@ -151,7 +151,7 @@ impl StreamingPlan {
     pub(in crate::query) fn for_batch(&self, reads: &[Arc<BatchReads>]) -> Result<BatchPlan> {
         // An optimized plan must keep the aggregation even if the batch has no rows: the watermark may close
         // groups.
-        let plan = self.over(reads, self.aggregation.is_some())?;
+        let plan = self.with_reads(reads, self.aggregation.is_some())?;
         Ok(BatchPlan {
             plan,
             reads: reads.to_vec(),
@@ -159,13 +159,13 @@ impl StreamingPlan {
         })
     }
 
-    /// The plan of a batch without rows, which has the same shape as every other one.
-    fn example(&self) -> Result<LogicalPlan> {
+    /// The plan of a batch without rows, which has the same shape as that of any other batch.
+    fn without_rows(&self) -> Result<LogicalPlan> {
         let reads = vec![Arc::default(); self.sources.len()];
-        self.over(&reads, true)
+        self.with_reads(&reads, true)
     }
 
-    fn over(&self, reads: &[Arc<BatchReads>], never_empty: bool) -> Result<LogicalPlan> {
+    fn with_reads(&self, reads: &[Arc<BatchReads>], never_empty: bool) -> Result<LogicalPlan> {
         let tables = self.sources.iter().zip(reads).map(|(source, reads)| {
             let table = source.batch_table(Arc::clone(reads));
             let table = match never_empty {

@@ -351,6 +351,6 @@ async fn errors_of_the_optimizer_are_reported_at_the_start() {
     let sql = "SELECT (SELECT key FROM names WHERE name = partitionKey) FROM words";
     let error = world.streaming(sql).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption, "{error}");
-    let said = "Correlated scalar subquery must be aggregated";
-    assert!(error.to_string().contains(said), "{error}");
+    let message = "Correlated scalar subquery must be aggregated";
+    assert!(error.to_string().contains(message), "{error}");
 }
