@@ -112,8 +112,8 @@ impl AwsAccess {
             certificates: Arc::new(certificates.load()?),
         });
         let client = Client::new(&network);
-        let made = Connections { network, client };
-        Ok(known.get_or_insert(key.clone(), made))
+        let created = Connections { network, client };
+        Ok(known.get_or_insert(key.clone(), created))
     }
 
     /// The configuration of clients with these settings.
@@ -162,12 +162,12 @@ impl AwsAccess {
         if let Some(known) = self.identities().get(&key) {
             return Ok(known);
         }
-        let made = match &credentials.role {
+        let created = match &credentials.role {
             None => self.base(credentials.base.as_ref(), sdk)?,
             Some(role) => self.assumed(credentials.base.clone(), role, sdk, network)?,
         };
         // If another caller created it first, use theirs.
-        Ok(self.identities().get_or_insert(key, made))
+        Ok(self.identities().get_or_insert(key, created))
     }
 
     fn identities(&self) -> MutexGuard<'_, SharedCache<IdentityKey, Identity>> {

@@ -22,7 +22,7 @@ impl ClockSkew {
     }
 
     /// The problem to report if signatures are refused because of the skew.
-    pub(crate) fn complaint(self) -> Option<String> {
+    pub(crate) fn problem(self) -> Option<String> {
         let far = Duration::from_millis(self.0.unsigned_abs());
         (far > TOO_FAR).then(|| {
             let side = if self.0 > 0 { "ahead of" } else { "behind" };
@@ -43,12 +43,12 @@ mod tests {
     fn only_skew_that_breaks_signatures_is_reported() {
         // 2023-11-14T22:13:20Z
         let now = UnixMillis(1_700_000_000_000);
-        let complaint = |date: &str| ClockSkew::of(date, now).unwrap().complaint();
-        assert_eq!(complaint("Tue, 14 Nov 2023 22:13:20 GMT"), None);
-        assert_eq!(complaint("Tue, 14 Nov 2023 22:09:20 GMT"), None);
-        let ahead = complaint("Tue, 14 Nov 2023 22:03:10 GMT").unwrap();
+        let problem = |date: &str| ClockSkew::of(date, now).unwrap().problem();
+        assert_eq!(problem("Tue, 14 Nov 2023 22:13:20 GMT"), None);
+        assert_eq!(problem("Tue, 14 Nov 2023 22:09:20 GMT"), None);
+        let ahead = problem("Tue, 14 Nov 2023 22:03:10 GMT").unwrap();
         assert!(ahead.contains("10 min 10 s ahead of"), "{ahead}");
-        let behind = complaint("Tue, 14 Nov 2023 23:13:20 GMT").unwrap();
+        let behind = problem("Tue, 14 Nov 2023 23:13:20 GMT").unwrap();
         assert!(behind.contains("60 min 0 s behind"), "{behind}");
         assert_eq!(ClockSkew::of("yesterday", now), None);
     }

@@ -99,7 +99,7 @@ impl Network {
             Some(rustls::Error::InvalidCertificate(refused)) => Some(self.refused(refused)),
             _ => None,
         };
-        let login = proxy.filter(|_| wants_login(error));
+        let login = proxy.filter(|_| requires_login(error));
         let login = login.map(|_| NO_LOGIN.to_owned());
         let known = certificate.or(login);
         let permanent = known.is_some();
@@ -152,7 +152,7 @@ const NO_LOGIN: &str = "the proxy requires a user and password: expected \
 const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
 
 /// Whether a proxy required a login. The HTTP libraries report that only as text.
-fn wants_login(error: &(dyn StdError + 'static)) -> bool {
+fn requires_login(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(current) = cause {
         if current.to_string() == "tunnel error: proxy authorization required" {

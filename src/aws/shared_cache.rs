@@ -56,11 +56,11 @@ impl<K: Clone + Eq + Hash, V: InUse> SharedCache<K, V> {
             last_use,
         };
         self.entries.insert(key, entry);
-        self.let_go();
+        self.evict_unused();
         value
     }
 
-    fn let_go(&mut self) {
+    fn evict_unused(&mut self) {
         let entries = self.entries.iter();
         let unused = entries.filter(|(_, entry)| !entry.value.is_in_use());
         let mut unused: Vec<_> = unused

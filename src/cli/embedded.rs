@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, Result};
 const REGION: &str = "us-east-1";
 
 /// Starts a server on a free loopback port and points `connection` at it.
-pub(super) async fn beside(connection: &mut Connection) -> Result<EmbeddedServer> {
+pub(super) async fn start_for_run(connection: &mut Connection) -> Result<EmbeddedServer> {
     let server = start(0, InMemoryOptions::default()).await?;
     connection.endpoint_url = Some(server.endpoint_url());
     connection.region.get_or_insert_with(|| REGION.to_owned());

@@ -126,19 +126,19 @@ pub(super) fn chain(error: &dyn StdError) -> String {
 
 /// The crate's own error if there is one, or the engine's message without the names of its layers.
 pub(super) fn reason(error: &DataFusionError) -> String {
-    hints::without_parser_setting(&words(error))
+    hints::without_parser_setting(&text(error))
 }
 
-fn words(error: &DataFusionError) -> String {
+fn text(error: &DataFusionError) -> String {
     if let Some(own) = Error::find_in(error) {
         return chain(own);
     }
     match error {
-        DataFusionError::Context(what, inner) => format!("{what}: {}", words(inner)),
-        DataFusionError::Diagnostic(_, inner) => words(inner),
-        DataFusionError::Shared(inner) => words(inner),
+        DataFusionError::Context(what, inner) => format!("{what}: {}", text(inner)),
+        DataFusionError::Diagnostic(_, inner) => text(inner),
+        DataFusionError::Shared(inner) => text(inner),
         DataFusionError::Collection(errors) => {
-            let reasons: Vec<_> = errors.iter().map(words).collect();
+            let reasons: Vec<_> = errors.iter().map(text).collect();
             reasons.join("\n")
         }
         DataFusionError::Plan(message)

@@ -79,7 +79,7 @@ fn runtime(mut builder: Builder) -> io::Result<Runtime> {
 
 fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
     let _server = if args.embedded {
-        match engine.block_on(embedded::beside(&mut args.connection)) {
+        match engine.block_on(embedded::start_for_run(&mut args.connection)) {
             Ok(server) => Some(server),
             Err(error) => return report(Err(error)),
         }

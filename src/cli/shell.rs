@@ -208,8 +208,8 @@ impl Shell {
 
 /// Loads the history, or starts an empty one. Returns whether the history file is usable.
 fn load(editor: &mut Editor<(), DefaultHistory>, path: &Path) -> bool {
-    let made = path.parent().map(fs::create_dir_all);
-    if let Some(Err(error)) = made {
+    let created = path.parent().map(fs::create_dir_all);
+    if let Some(Err(error)) = created {
         tracing::debug!(%error, "history not available");
         return false;
     }

@@ -8,7 +8,7 @@ const PIECE: usize = 64 * 1024;
 /// Reads stdin, and keeps the bytes of an incomplete character until the rest arrives.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
-    begun: Vec<u8>,
+    incomplete: Vec<u8>,
 }
 
 impl Pieces {
@@ -29,14 +29,14 @@ impl Pieces {
 
     /// The characters completed by `bytes`. An incomplete character at the end is an error.
     fn text(&mut self, bytes: &[u8]) -> io::Result<String> {
-        self.begun.extend_from_slice(bytes);
-        let complete = match str::from_utf8(&self.begun) {
+        self.incomplete.extend_from_slice(bytes);
+        let complete = match str::from_utf8(&self.incomplete) {
             Ok(text) => text.len(),
             Err(error) if error.error_len().is_none() && !bytes.is_empty() => error.valid_up_to(),
             Err(_) => return Err(not_text()),
         };
-        let begun = self.begun.split_off(complete);
-        let text = std::mem::replace(&mut self.begun, begun);
+        let rest = self.incomplete.split_off(complete);
+        let text = std::mem::replace(&mut self.incomplete, rest);
         String::from_utf8(text).map_err(|_| not_text())
     }
 }

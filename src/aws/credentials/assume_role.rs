@@ -70,38 +70,38 @@ impl AssumeRole {
         if answer.is_some_and(|(_, code)| code.starts_with("ExpiredToken"))
             && !self.caller.expired()
         {
-            return CredentialFailure::permanent(self.said(error));
+            return CredentialFailure::permanent(self.sts_message(error));
         }
         match answer {
             None if ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent) => {
                 CredentialFailure::permanent(format!("AssumeRole failed: {}", causes(error)))
             }
             None => CredentialFailure::transient(format!("AssumeRole failed: {}", causes(error))),
-            answer if is_transient(answer) => CredentialFailure::transient(self.said(error)),
+            answer if is_transient(answer) => CredentialFailure::transient(self.sts_message(error)),
             Some((_, "AccessDenied")) => CredentialFailure::permanent(format!(
                 "{}; allow sts:AssumeRole on '{}' for the caller, and make sure that the role's trust policy names \
                  the caller and the external id, if it requires one",
-                self.said(error),
+                self.sts_message(error),
                 self.role
             )),
-            Some(_) => CredentialFailure::permanent(self.said(error)),
+            Some(_) => CredentialFailure::permanent(self.sts_message(error)),
         }
     }
 
-    /// The error of STS.
-    fn said(&self, error: &SdkError<AssumeRoleError, HttpResponse>) -> String {
+    /// The error that STS returned, as text for a message.
+    fn sts_message(&self, error: &SdkError<AssumeRoleError, HttpResponse>) -> String {
         let service = error.as_service_error();
         let code = service.and_then(ProvideErrorMetadata::code);
         let message = service.and_then(ProvideErrorMetadata::message);
         let (code, message) = (code.unwrap_or("no code"), message.unwrap_or("no message"));
-        let said = format!(
+        let message = format!(
             "AssumeRole by {} failed: {code}: {message}",
             self.caller.name()
         );
         // STS repeats a malformed external id in its message.
         match &self.settings.external_id {
-            Some(id) => said.replace(id.reveal(), "***"),
-            None => said,
+            Some(id) => message.replace(id.reveal(), "***"),
+            None => message,
         }
     }
 }

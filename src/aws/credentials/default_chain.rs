@@ -71,7 +71,7 @@ impl DefaultChain {
                 }
                 Err(error) => error,
             };
-            tried.push(format!("{source}: {}", why(&error)));
+            tried.push(format!("{source}: {}", reason(&error)));
             if !matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
                 let failure = CredentialFailure::of(&error);
                 return Err(failure.with_text(listed(&tried)).into());
@@ -82,7 +82,7 @@ impl DefaultChain {
 }
 
 /// Why a source has no credentials, without the SDK's generic message.
-fn why(error: &CredentialsError) -> String {
+fn reason(error: &CredentialsError) -> String {
     match (error, error.source()) {
         (CredentialsError::CredentialsNotLoaded(_), Some(cause)) => causes(cause),
         (CredentialsError::CredentialsNotLoaded(_), None) => "not configured".to_owned(),

@@ -170,8 +170,8 @@ impl Checker {
         let (options, builder) = match checked {
             Ok(checked) => checked,
             Err(error) => {
-                let said = redact::message(&error.to_string(), &statement.text);
-                section.failed("options", said);
+                let message = redact::message(&error.to_string(), &statement.text);
+                section.failed("options", message);
                 self.absent.push(name);
                 return self.found.push(Found::Checked(section));
             }
@@ -179,7 +179,7 @@ impl Checker {
         section.passed("options", format!("stream '{}'", options.stream));
         let mut table = Table::new(name.clone(), options, section);
         table.check_access(&self.services).await;
-        let registered = match table.is_there() {
+        let registered = match table.is_accessible() {
             true => self.register(command, builder).await,
             false => Ok(false),
         };
@@ -215,15 +215,15 @@ impl Checker {
     /// Reports a statement that would fail. A failure caused only by a table that was already
     /// reported is not another problem.
     fn refused(&mut self, place: &str, statement: &Statement, error: &DataFusionError) {
-        let said = redact::message(&reason(error), &statement.text);
+        let message = redact::message(&reason(error), &statement.text);
         let mut section = section_for(place, statement);
         let absent = |name: &&String| {
             let bare = name.rsplit('.').next().unwrap_or(name);
-            said.contains(&format!(".{bare}' not found"))
+            message.contains(&format!(".{bare}' not found"))
         };
         match self.absent.iter().find(absent) {
             Some(name) => section.unknown("statement", format!("table {name} is missing")),
-            None => section.failed("statement", said),
+            None => section.failed("statement", message),
         }
         self.found.push(Found::Checked(section));
     }

@@ -24,13 +24,13 @@ pub(super) async fn check(
 ) -> DataFusionResult<Option<&'static str>> {
     match &plan {
         // Running it would read its rows.
-        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(made)) => {
-            note_uses(checker, &made.input)?;
-            let schema = Arc::clone(made.input.schema().inner());
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) => {
+            record_uses(checker, &create.input)?;
+            let schema = Arc::clone(create.input.schema().inner());
             let table = EmptyTable::new(schema);
             checker
                 .ctx
-                .register_table(made.name.clone(), Arc::new(table))?;
+                .register_table(create.name.clone(), Arc::new(table))?;
             Ok(None)
         }
         LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => {
@@ -39,7 +39,7 @@ pub(super) async fn check(
         }
         LogicalPlan::EmptyRelation(_) => Ok(None),
         _ => {
-            note_uses(checker, &plan)?;
+            record_uses(checker, &plan)?;
             planned(checker, place, statement, &plan).await.map(Some)
         }
     }
@@ -127,12 +127,13 @@ fn check_has_checkpoint(checker: &mut Checker, plan: &LogicalPlan) -> DataFusion
     let settings = StreamingSettings::of(checker.ctx.state().config_options());
     let mut read = Vec::new();
     scans(plan, &mut read)?;
-    let keeps = checker.tables().any(|table| {
+    let stores_offsets = checker.tables().any(|table| {
         let metadata = &table.options.source.metadata;
-        let keeps = metadata.path.is_some() || metadata.committer != CommitterKind::ObjectStore;
-        keeps && read.iter().any(|name| same(&table.name, name))
+        let stores_offsets =
+            metadata.path.is_some() || metadata.committer != CommitterKind::ObjectStore;
+        stores_offsets && read.iter().any(|name| same(&table.name, name))
     });
-    if keeps || settings.checkpoint_location.is_some() {
+    if stores_offsets || settings.checkpoint_location.is_some() {
         return Ok(());
     }
     Err(Error::invalid_option(
@@ -142,7 +143,7 @@ fn check_has_checkpoint(checker: &mut Checker, plan: &LogicalPlan) -> DataFusion
 }
 
 /// Records which tables are read and which are written.
-fn note_uses(checker: &mut Checker, plan: &LogicalPlan) -> DataFusionResult<()> {
+fn record_uses(checker: &mut Checker, plan: &LogicalPlan) -> DataFusionResult<()> {
     let mut read = Vec::new();
     scans(plan, &mut read)?;
     let written = match plan {

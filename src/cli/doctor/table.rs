@@ -51,7 +51,7 @@ impl Table {
     }
 
     /// Whether the stream's status allows reading and writing.
-    pub(super) fn is_there(&self) -> bool {
+    pub(super) fn is_accessible(&self) -> bool {
         self.stream.as_ref().is_some_and(|stream| {
             matches!(stream.status, StreamStatus::Active | StreamStatus::Updating)
         })
@@ -85,7 +85,7 @@ impl Table {
             }
             Err(error) if error.kind() == ApiErrorKind::NotFound => self.missing(),
             Err(error) => {
-                self.section.failed("stream", self.explained(&error));
+                self.section.failed("stream", self.explain(&error));
                 // Other required calls may still be allowed.
                 if error.kind() == ApiErrorKind::AccessDenied {
                     self.kinesis = Some(kinesis);
@@ -110,8 +110,8 @@ impl Table {
                         self.section.unknown("credentials", detail);
                     }
                 }
-                match caller.skew.map(ClockSkew::complaint) {
-                    Some(Some(complaint)) => self.section.failed("clock", complaint),
+                match caller.skew.map(ClockSkew::problem) {
+                    Some(Some(problem)) => self.section.failed("clock", problem),
                     Some(None) => self.section.passed("clock", "agrees with AWS"),
                     None => {}
                 }
@@ -180,7 +180,7 @@ impl Table {
                 first.map(|shard| shard.id)
             }
             Err(error) => {
-                self.section.failed("ListShards", self.explained(&error));
+                self.section.failed("ListShards", self.explain(&error));
                 None
             }
         }
@@ -194,7 +194,7 @@ impl Table {
             Ok(iterator) => iterator,
             Err(error) => {
                 self.section
-                    .failed("GetShardIterator", self.explained(&error));
+                    .failed("GetShardIterator", self.explain(&error));
                 return self
                     .section
                     .unknown("GetRecords", "not checked: requires GetShardIterator");
@@ -203,7 +203,7 @@ impl Table {
         self.section.passed("GetShardIterator", "");
         let call = DryRun::GetRecords(&iterator);
         let answer = with_retries(|| kinesis.dry_run(stream, call)).await;
-        self.tried("GetRecords", answer);
+        self.report_dry_run("GetRecords", answer);
     }
 
     async fn writing(&mut self, kinesis: &dyn Kinesis, shard: &ShardId) {
@@ -219,7 +219,7 @@ impl Table {
             true => with_retries(|| kinesis.dry_run(stream, DryRun::PutRecords)).await,
             false => Ok(DryRunAnswer::Unknown),
         };
-        self.tried("PutRecords", answer);
+        self.report_dry_run("PutRecords", answer);
     }
 
     /// Whether the service is certainly AWS itself.
@@ -232,19 +232,19 @@ impl Table {
         }
     }
 
-    fn tried(&mut self, check: &'static str, answer: ApiResult<DryRunAnswer>) {
+    fn report_dry_run(&mut self, check: &'static str, answer: ApiResult<DryRunAnswer>) {
         match answer {
             Ok(DryRunAnswer::Allowed) => self.section.passed(check, "allowed (dry run)"),
             Ok(DryRunAnswer::Unknown) => {
                 let detail = "not checked: the server does not support dry runs";
                 self.section.unknown(check, detail);
             }
-            Err(error) => self.section.failed(check, self.explained(&error)),
+            Err(error) => self.section.failed(check, self.explain(&error)),
         }
     }
 
     /// The error message, with advice.
-    fn explained(&self, error: &ApiError) -> String {
+    fn explain(&self, error: &ApiError) -> String {
         let region = self.options.connection.region.as_deref();
         match (error.kind(), region) {
             (ApiErrorKind::Unavailable, Some(region)) => format!(

@@ -113,8 +113,8 @@ async fn execute(
     };
     let task = Arc::new(frame.task_ctx());
     let plan = frame.create_physical_plan().await?;
-    let begun = Event::Started(kind, Arc::clone(&plan));
-    if events.send(begun).await.is_err() {
+    let started = Event::Started(kind, Arc::clone(&plan));
+    if events.send(started).await.is_err() {
         return Ok(());
     }
     let mut batches = execute_stream(plan, task)?;

@@ -82,7 +82,7 @@ pub(super) async fn run_streaming(
     };
     let printer = Printer::new(output, ResultKind::Rows, &run.query.schema(), started);
     let printer = run.until_ended(printer, &mut events).await?;
-    let inserts = !gives_rows(&statement.text);
+    let inserts = !returns_rows(&statement.text);
     if !inserts {
         let finishing = tokio::task::spawn_blocking(move || printer.finish_frames());
         if let Some(line) = run.wait(finishing).await?.map_err(panicked)?? {
@@ -118,14 +118,14 @@ async fn start(
     events: mpsc::Sender<Event>,
 ) -> DataFusionResult<StreamingQuery> {
     let mut builder = StreamingQuery::builder(&ctx, text.as_str()).with_listener(tally);
-    if gives_rows(&text) {
+    if returns_rows(&text) {
         builder = builder.foreach_batch(move |_, rows| forward(rows, events.clone()));
     }
     Ok(builder.start().await?)
 }
 
-/// Whether a streaming statement returns rows. The alternative is an `INSERT`.
-fn gives_rows(text: &str) -> bool {
+/// Whether a streaming statement returns rows, and so is not an `INSERT`.
+fn returns_rows(text: &str) -> bool {
     let statement = DFParser::parse_sql(text)
         .ok()
         .and_then(|mut s| s.pop_front());
@@ -180,7 +180,7 @@ impl Run<'_> {
             let event = tokio::select! {
                 biased;
                 stop = self.signals.next() => {
-                    self.heard(stop)?;
+                    self.handle_signal(stop)?;
                     continue;
                 }
                 () = self.progress.due() => {
@@ -209,14 +209,14 @@ impl Run<'_> {
         loop {
             tokio::select! {
                 biased;
-                stop = self.signals.next() => self.heard(stop)?,
+                stop = self.signals.next() => self.handle_signal(stop)?,
                 done = &mut work => return Ok(done),
             }
         }
     }
 
     /// Handles a signal: the first one starts stopping the query, the second one fails.
-    fn heard(&mut self, stop: Stop) -> Result<(), Failure> {
+    fn handle_signal(&mut self, stop: Stop) -> Result<(), Failure> {
         self.progress.hide_echo();
         if self.stopping.is_some() {
             return Err(Failure::Stopped(stop));

@@ -107,7 +107,7 @@ impl Page {
             cut |= match self.line_breaks {
                 LineBreaks::Escaped => self.line(&mut *out, values, &widths)?,
                 LineBreaks::Kept => {
-                    self.broken(&mut *out, values.map(|(text, _)| text), &widths)?
+                    self.multiline_row(&mut *out, values.map(|(text, _)| text), &widths)?
                 }
             };
         }
@@ -150,7 +150,7 @@ impl Page {
     }
 
     /// Prints a row whose values may have several lines.
-    fn broken<'a>(
+    fn multiline_row<'a>(
         &self,
         out: &mut impl Write,
         values: impl Iterator<Item = &'a str>,

@@ -169,10 +169,10 @@ fn classify_rejected_credentials(
         return ApiErrorKind::Credentials;
     }
     let skew = date.and_then(|date| ClockSkew::of(date, SystemClock.now()));
-    match skew.and_then(ClockSkew::complaint) {
-        Some(complaint) if SIGNATURE_CODES.contains(&code) => {
+    match skew.and_then(ClockSkew::problem) {
+        Some(problem) if SIGNATURE_CODES.contains(&code) => {
             message.push_str("; ");
-            message.push_str(&complaint);
+            message.push_str(&problem);
             // The SDK now knows the service's time and signs the next request with it.
             ApiErrorKind::Unavailable
         }

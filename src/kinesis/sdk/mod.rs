@@ -43,11 +43,11 @@ impl SdkKinesis {
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if no region is configured or found, the
     /// endpoint is not encrypted, or the credential provider is unknown.
     pub async fn connect(settings: &ConnectionSettings) -> Result<Self> {
-        Self::over(&AwsAccess::new(), settings).await
+        Self::shared(&AwsAccess::new(), settings).await
     }
 
     /// Like [`connect`](Self::connect), but shares the connections and identities of `access`.
-    pub(crate) async fn over(access: &AwsAccess, settings: &ConnectionSettings) -> Result<Self> {
+    pub(crate) async fn shared(access: &AwsAccess, settings: &ConnectionSettings) -> Result<Self> {
         let (client, identity) = client::client(access, settings).await?;
         let endpoint = settings.endpoint_url.clone();
         Ok(Self {

@@ -76,7 +76,7 @@ impl InMemoryKinesis {
     }
 
     /// The error message if the options exclude the account or region of this ARN.
-    pub(super) fn out_of_reach(&self, stream: &StreamIdentity) -> Option<String> {
+    pub(super) fn not_served(&self, stream: &StreamIdentity) -> Option<String> {
         let differs = |only: &Option<String>, found: Option<&str>| {
             let found = found.unwrap_or_default();
             only.as_deref()

@@ -143,7 +143,7 @@ impl InMemoryKinesis {
 
     fn stream_not_found(&self, operation: Operation, wanted: &StreamIdentity) -> ApiError {
         let located = self.located(wanted);
-        let message = self.out_of_reach(&located).unwrap_or_else(|| {
+        let message = self.not_served(&located).unwrap_or_else(|| {
             let account = located.arn_account().unwrap_or_default();
             format!(
                 "Stream {} under account {account} not found.",
