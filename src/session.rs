@@ -44,7 +44,7 @@ pub(crate) fn register_shared(ctx: &SessionContext, services: &Arc<Services>) {
 ///
 /// - The columns of Kinesis tables may be written without quotes, in any case (`SELECT partitionKey …`).
 /// - `GROUP BY` supports the windows `tumble`, `hop` and `session`.
-/// - Giving an option twice in `OPTIONS (…)` is an error, whatever the case of its name.
+/// - Giving an option twice in `OPTIONS (…)` is an error, even with different letter case.
 /// - `RESET` supports the `streaming.…` settings.
 /// - `SHOW TABLES` leaves out the tables of `information_schema`, and `SHOW CREATE TABLE` returns the whole
 ///   statement with secret values masked.

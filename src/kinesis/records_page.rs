@@ -13,8 +13,8 @@ use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use super::{ChildShard, ShardIterator};
 use crate::model::{SequenceNumber, UnixMillis};
 
-/// Which columns of a page to build. `data` is always built, because a record may be an aggregate
-/// and only its content tells how many rows it holds.
+/// Which columns of a page to build. `data` is always built, because a record may be an aggregate,
+/// and only its content shows how many rows it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordColumns {

@@ -128,8 +128,8 @@ pub(crate) struct StreamRanges {
     /// All records that had arrived in the tracked shards by this time are before the ends of the
     /// ranges; `None` if unknown.
     pub(crate) read_to: Option<UnixMillis>,
-    /// The stream's retention period when the batch was planned, as far as known; `None` in entries
-    /// without it.
+    /// The last known retention period of the stream when the batch was planned; `None` in entries that
+    /// do not record it.
     pub(crate) retention: Option<Duration>,
     /// The ranges.
     pub(crate) shards: BTreeMap<ShardId, ShardRange>,

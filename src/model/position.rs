@@ -1,4 +1,4 @@
-//! Positions in a shard, and starting positions that a user can ask for.
+//! Positions in a shard, and the starting positions that a user can choose.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -83,8 +83,8 @@ impl FromStr for ShardPosition {
     }
 }
 
-/// Where a user wants reading to start. `Latest` is relative, so it is resolved when a query is
-/// created and never stored.
+/// Where reading starts, as chosen by a user. `Latest` is relative, so it is resolved when a query
+/// is created and never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartingPosition {
     /// At records that arrive from now on.

@@ -196,7 +196,7 @@ impl StreamingQueryBuilder {
     ///
     /// An error of the function ends the query: with [`UserFunction`](crate::ErrorKind::UserFunction), unless
     /// it is an [`Error`](crate::Error) of this crate or an error of the rows. A batch whose rows failed is
-    /// not committed, whatever the function returns.
+    /// never committed, even if the function returns `Ok`.
     #[must_use]
     pub fn foreach_batch<F, Fut>(mut self, function: F) -> Self
     where

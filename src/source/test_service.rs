@@ -16,7 +16,7 @@ use crate::model::{ShardId, StreamIdentity, StreamName};
 /// The simulator, with reads that a test changes.
 #[derive(Debug)]
 pub(super) struct TestService {
-    kinesis: Arc<InMemoryKinesis>,
+    pub(super) kinesis: Arc<InMemoryKinesis>,
     /// Shards whose iterators are never returned.
     pub(super) hanging: HashSet<ShardId>,
     /// A shard whose iterators are always throttled.

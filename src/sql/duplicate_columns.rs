@@ -21,7 +21,7 @@ pub(super) fn is_duplicate(error: &DataFusionError) -> bool {
 }
 
 /// Makes the names in each SELECT list of `statement` distinct. Columns and aliases keep their names, an
-/// expression is named as it is written, and duplicates get a number.
+/// expression is named by its text, and duplicates get a number.
 pub(super) fn make_distinct(statement: &mut Statement) {
     // The visitor never breaks.
     let _: ControlFlow<()> = match statement {
@@ -67,7 +67,7 @@ impl VisitorMut for Namer {
                 name = format!("{wanted}_{number}");
                 number += 1;
             }
-            // A column under its own name gets no alias: it stays a column of its table.
+            // A column under its own name gets no alias, so that it remains a column of its table.
             if !is_column || name != wanted {
                 *item = SelectItem::ExprWithAlias {
                     expr: expr.clone(),

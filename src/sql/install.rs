@@ -32,7 +32,7 @@ fn install_rules(state: &mut SessionState) {
         return;
     }
     // SessionState has no setter for its rules, so it is rebuilt. The builder would give the new state
-    // another id, and would no longer create the default catalog when the user asks for it later.
+    // another id, and would not create the default catalog if a setting requests it later.
     let options = &state.config().options().catalog;
     let creates_catalog = options.create_default_catalog_and_schema;
     let mut builder = SessionStateBuilder::new_from_existing(state.clone())

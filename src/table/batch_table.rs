@@ -24,8 +24,8 @@ use crate::source::{BatchReads, PageSlice, ReadContext, RowColumn, ShardRead, ro
 /// A table with exactly the rows of one batch. Its ranges are fixed, so neither filters nor limits of the
 /// statement change what is read.
 ///
-/// Shards whose rows are in memory share at most the session's number of target partitions, balanced by bytes.
-/// Each range that must be fetched from Kinesis has a partition of its own. Rows of one shard come in shard
+/// Shards whose rows are in memory share at most the session's number of target partitions, balanced by
+/// bytes. Each range that must be fetched from Kinesis has its own partition. Rows of one shard come in shard
 /// order.
 #[derive(Debug)]
 pub(crate) struct BatchTable {

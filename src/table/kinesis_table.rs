@@ -39,10 +39,10 @@ impl TableConfig {
 
 /// A Kinesis stream as a DataFusion table.
 ///
-/// A scan is bounded: it reads every shard, including closed ones, from the starting position to the tip as of
-/// planning, with one partition per shard. Rows of one shard come in shard order. Rows of different shards have
-/// no order, unless option `kinesis.ordered` asks for the order of each partition
-/// key. Aggregated records are de-aggregated: one row per user record.
+/// A scan is bounded: it reads every shard, including closed ones, from the starting position to the tip as
+/// of planning, with one partition per shard. Rows of one shard come in shard order. Rows of different shards
+/// have no order, unless option `kinesis.ordered` preserves the order of each partition key. Aggregated
+/// records are de-aggregated: one row per user record.
 ///
 /// An [`unbounded`](crate::KinesisTableBuilder::unbounded) table can be read only by streaming queries; a
 /// plain scan of it fails.

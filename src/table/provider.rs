@@ -91,7 +91,7 @@ impl TableProvider for KinesisTable {
             ))
             .into());
         }
-        // Each writer holds buffers for every shard it writes to.
+        // Each writer has buffers for every shard that it writes to.
         let max_writers = state.config().target_partitions();
         let writers = writers(input.output_partitioning().partition_count(), max_writers).max(1);
         let mut settings = SinkSettings {

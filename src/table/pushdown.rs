@@ -111,7 +111,7 @@ impl Bounds {
     }
 }
 
-/// How far `filter` narrows the read. It is applied to the rows in any case.
+/// How far `filter` narrows the read. DataFusion applies the filter to the rows in every case.
 pub(super) fn support(filter: &Expr) -> TableProviderFilterPushDown {
     if Bounds::of(std::slice::from_ref(filter)) == Bounds::default() {
         TableProviderFilterPushDown::Unsupported

@@ -39,7 +39,7 @@ enum ClientSource {
         defaults: Box<ConnectionSettings>,
         clients: Mutex<SharedCache<ConnectionSettings, Client>>,
     },
-    /// One client for every table, whatever its options.
+    /// One client for every table, regardless of its options.
     Fixed(Arc<dyn Kinesis>),
 }
 

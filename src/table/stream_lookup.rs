@@ -14,11 +14,11 @@ const FIRST_POLL: Duration = Duration::from_millis(50);
 const MAX_POLL: Duration = Duration::from_secs(2);
 
 /// Describes the stream of a table. Waits while it is being created or deleted, and creates it if the options
-/// ask for that.
+/// request that.
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound) if it does not exist and the options do not ask to create it; any other
-/// error of the service.
+/// [`NotFound`](ErrorKind::NotFound) if it does not exist and the options do not request its creation; any
+/// other error of the service.
 pub(super) async fn find_stream(
     kinesis: &dyn Kinesis,
     options: &CheckedOptions,

@@ -117,7 +117,7 @@ pub(super) fn header(query: &str, epoch: u64, token: &str) -> Item {
     item
 }
 
-/// The items of an entry, beginning with that of its own key.
+/// The items of an entry, beginning with the one under the entry's own key.
 ///
 /// # Errors
 /// The compressed size, if it is too large for one transaction.

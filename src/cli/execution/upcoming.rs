@@ -34,7 +34,8 @@ pub(super) async fn warning(ctx: &SessionContext, upcoming: &[Upcoming]) -> Opti
     None
 }
 
-/// Whether a statement is streaming, as far as this is known before the statements in between run.
+/// Whether a statement is streaming, to the extent that this is known before the statements in
+/// between run.
 async fn streams(ctx: &SessionContext, text: &str) -> bool {
     let parsed = DFParser::parse_sql(text);
     let Some(ParsedStatement::Statement(statement)) =

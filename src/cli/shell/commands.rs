@@ -21,7 +21,7 @@ flight, and at once with a second Ctrl-C.";
 
 pub(super) const UNKNOWN: &str = "unknown command; \\? for help";
 
-/// A shell command typed on a line of its own.
+/// A shell command, typed on a separate line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
     Quit,

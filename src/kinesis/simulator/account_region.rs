@@ -47,7 +47,7 @@ impl AccountRegion {
     }
 }
 
-/// The AWS partition of a region, as far as ARNs distinguish them.
+/// The AWS partition that the ARNs of a region name.
 fn partition_of(region: &str) -> &'static str {
     match region.split('-').next() {
         Some("cn") => "aws-cn",

@@ -115,7 +115,7 @@ impl FaultPlan {
     }
 }
 
-/// Faults of a call that is processed nevertheless.
+/// The faults of a call that is processed despite them.
 #[derive(Debug, Default)]
 pub(super) struct CallFaults {
     pub(super) answer_lost: bool,

@@ -1,7 +1,7 @@
 //! Deletes old log entries and state files in the background.
 //!
 //! A batch is done once it is committed. Deleting must neither delay the next batch nor end the query:
-//! whatever cannot be deleted now is left to a later batch, with a warning.
+//! objects that cannot be deleted now are left to a later batch, with a warning.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::UnixMillis;
 use crate::query::status::QueryEnd;
 
-/// How a handle asks the query to stop. Later variants override earlier ones.
+/// The stop that a handle requests. Later variants override earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::query) enum StopRequest {
     /// Keep running.
@@ -50,7 +50,7 @@ impl Control {
         }
     }
 
-    /// Asks the query to stop. A request is never withdrawn or weakened.
+    /// Requests a stop. A request is never withdrawn or weakened.
     pub(super) fn request_stop(&self, request: StopRequest) {
         self.stop.send_if_modified(|current| {
             let stronger = request > *current;

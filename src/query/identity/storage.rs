@@ -29,9 +29,9 @@ pub(in crate::query) struct CheckpointStorage {
 }
 
 impl CheckpointStorage {
-    /// Opens the storage. The log is kept by the given committer, else in DynamoDB if the tables ask for it,
-    /// else at the metadata path, else at the checkpoint location. The stop lock is at the checkpoint
-    /// location, else at the metadata path.
+    /// Opens the storage. The log is stored by the given committer, else in DynamoDB if the options of the
+    /// tables select it, else at the metadata path, else at the checkpoint location. The stop lock is at the
+    /// checkpoint location, else at the metadata path.
     ///
     /// # Errors
     /// An invalid location, or none for an INSERT; a query in DynamoDB without a name.

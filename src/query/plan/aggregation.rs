@@ -21,8 +21,8 @@ use crate::state::{
     stateful_session,
 };
 
-/// An aggregate that panics in DataFusion 55.2 if the partial step is skipped because almost every row is a
-/// group of its own.
+/// An aggregate that panics in DataFusion 55.2 if the partial step is skipped because almost every row
+/// forms a separate group.
 const PANICS_WHEN_SKIPPED: &str = "percentile_cont(";
 
 /// The default of `streaming.watermark_idle_timeout` if the event time is the arrival time. Such rows can

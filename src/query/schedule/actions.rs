@@ -21,7 +21,7 @@ pub(in crate::query) enum Action {
     LogIdle(Duration),
     /// Tell the listeners that the query is idle.
     NotifyIdle,
-    /// Look for the STOP_LOCK, and end if it is there.
+    /// Check for a STOP_LOCK, and end if there is one.
     CheckStopLock,
     /// Plan a batch from the buffered rows, and run it unless it turns out to advance no position.
     RunBatch,

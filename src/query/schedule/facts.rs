@@ -17,7 +17,7 @@ pub(in crate::query) struct SourceReadiness {
 /// The facts about a query and its sources that the scheduler needs. It calls a method only when the
 /// result matters, because some methods walk over all shards.
 pub(in crate::query) trait Facts {
-    /// Whether a handle has asked the query to stop.
+    /// Whether a handle has requested a stop.
     fn is_stop_requested(&self) -> bool;
 
     /// Whether a caller waits for the query to catch up.
@@ -26,7 +26,7 @@ pub(in crate::query) trait Facts {
     /// Whether each source has data for a trigger that fired at `fired_at`.
     ///
     /// # Errors
-    /// The error that ended a reader for good.
+    /// The permanent error of a reader.
     fn readiness(&self, fired_at: Instant) -> Result<Vec<SourceReadiness>>;
 
     /// Whether everything up to the frozen tips of all sources is taken.

@@ -19,7 +19,7 @@ use crate::model::{Batch, StreamRanges, UnixMillis};
 const ENTRIES_PER_RETENTION: u32 = 4;
 
 /// How long the end of a shard waits for a batch with rows that records it, before a batch without rows
-/// does. A start that does not know of the end misses the shard once it is no longer listed.
+/// does. A start that does not know about the end misses the shard once it is no longer listed.
 const MAX_SHARD_END_DELAY: Duration = Duration::from_secs(60);
 
 /// The facts about how far the sources are read that decide whether the log needs an entry.

@@ -85,7 +85,7 @@ impl Scheduler {
     /// Decides what to do at `now`.
     ///
     /// # Errors
-    /// The error that ended a reader for good.
+    /// The permanent error of a reader.
     pub(super) fn next(&mut self, now: Now, facts: &impl Facts) -> Result<Action> {
         if std::mem::take(&mut self.waited_for_data) {
             self.due = now.clock;

@@ -18,7 +18,7 @@ use crate::source::streaming::{
 };
 use crate::source::{BatchReads, InFlightLimits, StreamContext, StreamRetention};
 
-/// Describes the streams that `plan` reads as they are now.
+/// Requests the present descriptions of the streams that `plan` reads.
 ///
 /// # Errors
 /// A stream does not exist, or the service refuses the request.
@@ -188,7 +188,7 @@ impl Sources {
     /// call also marks the changes that woke the query as seen.
     ///
     /// # Errors
-    /// The error that ended a reader for good.
+    /// The permanent error of a reader.
     pub(super) fn readiness(&self, fired_at: Instant) -> Result<Vec<SourceReadiness>> {
         let readiness = |reader: &StreamReader| {
             let readiness = reader.readiness(fired_at)?;

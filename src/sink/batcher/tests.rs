@@ -92,7 +92,7 @@ fn lanes_are_allocated_only_for_shards_written_to() {
 fn a_lane_sends_one_record_at_a_time() {
     let now = Instant::now();
     let mut batcher = batcher(map(&[99, u128::MAX]));
-    // Too large for an aggregate, so each is a record of its own.
+    // Too large for an aggregate, so each is a separate record.
     for (hash, size) in [(1, 301), (2, 302), (200, 303)] {
         push(&mut batcher, hash, size, now);
     }

@@ -24,8 +24,8 @@ impl Budget {
         held >= self.max_bytes
     }
 
-    /// The size of the next page of a shard whose buffer holds `own` of the `held` bytes of all `shards`;
-    /// `None` if it must wait until a batch is committed.
+    /// The size of the next page of a shard whose buffer has `own` of the `held` bytes of all `shards`;
+    /// `None` if the shard must wait until a batch is committed.
     ///
     /// A shard may hold as much memory as is still free, so a single busy shard gets half of the memory, and
     /// many get equal parts. A shard that holds nothing gets a small page even if nothing is free, so that

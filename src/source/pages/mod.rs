@@ -93,7 +93,7 @@ pub(crate) struct ShardPage {
     pub(crate) found_nothing: bool,
     /// Records that may have expired before they were read, between the previous page and this one.
     pub(crate) gap: Option<Gap>,
-    /// Set if the shard is closed and this is its last page: its children, as far as the service names them.
+    /// The children that the service names; set if the shard is closed and this is its last page.
     pub(crate) ended: Option<Vec<ChildShard>>,
 }
 

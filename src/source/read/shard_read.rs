@@ -28,9 +28,10 @@ pub(crate) struct ShardRead {
 /// Where a read ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// At the tip as of this time, after all records that had arrived by then.
+    /// After all records that had arrived by this time, the time of the tip.
     Tip(UnixMillis),
-    /// At the tip as of `tip`, or after the first page with a record that arrived later than `by`.
+    /// After all records that had arrived by `tip`, or after the first page with a record that arrived
+    /// later than `by`.
     Arrived {
         /// The time of the tip.
         tip: UnixMillis,

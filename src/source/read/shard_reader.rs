@@ -59,7 +59,7 @@ enum End {
 }
 
 impl End {
-    /// The end of a read to the tip as of `tip`.
+    /// The end of a read to the tip at the time `tip`.
     fn at_tip(tip: UnixMillis, arrived_by: Option<UnixMillis>) -> Self {
         Self::Tip {
             tip: arrived_by.map_or(tip, |by| tip.min(by)),

@@ -18,16 +18,16 @@
 //!    take time), the last record that was read is requested again. If that record is the first one of the
 //!    answer, then it has not expired, and so nothing after it has. If a later record comes first, the records
 //!    between the two *may* have expired: that is a [`Gap`].
-//! 3. A position without a record (`TRIM_HORIZON`, `AT_TIMESTAMP`) cannot be proved in this way. Whatever
-//!    comes first is a gap, unless starting with whatever is left is what the user asked for
+//! 3. A position without a record (`TRIM_HORIZON`, `AT_TIMESTAMP`) cannot be proved in this way. Any first record
+//!    means a gap, unless the user requested a start at the oldest remaining record
 //!    ([`ReadHistory::accepts_any_first`]).
 //!
 //! # Changes of the retention
 //!
 //! The retention can be changed at any time, and no response of GetRecords shows it.
 //!
-//! - No stream keeps records for less than 24 hours. If T is younger than that, step 1 holds whatever the
-//!   retention is.
+//! - No stream keeps records for less than 24 hours. If T is younger than that, step 1 holds for every
+//!   retention.
 //! - Otherwise a shortened retention is a whole number of hours, at least 24. Its horizon is that many hours
 //!   before a request, and reading jumps over it. So a page that passes from before to after any such time is
 //!   used only after the present retention has been requested. The same applies to every decision that there

@@ -49,12 +49,12 @@ impl StreamRetention {
         }
     }
 
-    /// The window as it is known now.
+    /// The last known window.
     pub(crate) fn window(&self) -> RetentionWindow {
         self.lock().window
     }
 
-    /// The retention as it is known now.
+    /// The last known retention.
     pub(crate) fn current(&self) -> Duration {
         self.window().retention
     }

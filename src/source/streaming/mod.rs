@@ -197,7 +197,7 @@ impl StreamReader {
         since.is_some_and(|since| since.elapsed() >= age)
     }
 
-    /// The retention of the stream, as far as it is known.
+    /// The last known retention of the stream.
     pub(crate) fn retention(&self) -> Duration {
         self.shared.context.retention.current()
     }

@@ -87,7 +87,7 @@ impl<'a> Relations<'a> {
                 SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
                     names.extend(inputs.iter().flat_map(|input| input.columns.clone()));
                 }
-                // The generated name of an expression is never that of a Kinesis column.
+                // An expression never gets the name of a Kinesis column.
                 _ => {}
             }
         }

@@ -41,8 +41,8 @@ impl SessionWindow {
     }
 
     /// Assigns each of `rows`, which is a session or part of one, the start and end of the session that it
-    /// merges into. Rows may come in any order and keep it. `keys` are the other group columns. Rows without a
-    /// time stay as they are and form one group per key.
+    /// merges into. Rows may come in any order and keep it. `keys` are the other group columns. Rows without
+    /// a time are not changed, and form one group per key.
     ///
     /// # Errors
     /// The columns are not timestamps, or the keys cannot be compared.

@@ -184,7 +184,7 @@ impl Grouping {
         changed: &RecordBatch,
         batch: &BatchWatermarks,
     ) -> Result<RecordBatch> {
-        // Without rows nothing has changed; the group of an aggregation without GROUP BY exists in any case.
+        // Without rows nothing has changed. The group of an aggregation without GROUP BY always exists.
         if self.layout.groups() == 0 && !batch.has_rows {
             return Ok(changed.slice(0, 0));
         }

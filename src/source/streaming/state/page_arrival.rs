@@ -25,7 +25,7 @@ pub(in crate::source::streaming) struct PageArrival {
 pub(in crate::source::streaming) enum AfterPage {
     /// Another page.
     More,
-    /// Nothing before the frozen tip. A shard that is known to be closed is read to its end nevertheless.
+    /// Nothing before the frozen tip. A shard that is known to be closed is still read to its end.
     AtFrozenTip,
     /// Records that arrived after the frozen tip.
     BehindFrozenTip,

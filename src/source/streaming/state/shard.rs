@@ -28,7 +28,7 @@ pub(in crate::source::streaming) struct ShardState {
     pub(super) is_closed: bool,
     /// Whether there is more to read, but no room for it.
     pub(super) is_blocked: bool,
-    /// Whether the last request failed and is to be retried. Batches do not wait for such a shard.
+    /// Whether the last request failed and will be retried. Batches do not wait for such a shard.
     pub(in crate::source::streaming) is_failing: bool,
     /// Whether the last answer was an empty page at the tip, or ended at the frozen tip, and no request has
     /// failed or waited since.
