@@ -1,4 +1,4 @@
-//! Probes a checkpoint location: does with a temporary object what a query needs.
+//! Probes a checkpoint location: performs the operations of a query on a temporary object.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::error::{Error, ErrorKind};
 /// Creates an object at `location`, reads and lists it, and deletes it.
 ///
 /// # Errors
-/// The error of the store that a query would meet.
+/// The error of the store that a query would get.
 #[cfg(feature = "cli")]
 pub(crate) async fn try_location(location: &str) -> Result<()> {
     let objects = location::objects(location)?;
     try_objects(&objects).await.map_err(StoreError::into_error)
 }
 
-/// The same with objects that are open. A log relies on what is probed here: with a store that overwrites objects,
-/// two runs of a query would go on side by side.
+/// Like [`try_location`], with opened objects. A log relies on the operations that are probed here: with a
+/// store that overwrites objects, two runs of a query would continue concurrently.
 ///
 /// # Errors
 /// As [`try_location`].
@@ -31,7 +31,7 @@ pub(super) async fn try_objects(objects: &Arc<dyn Objects>) -> StoreResult<()> {
     // A log ignores hidden names, so this does not disturb a running query.
     let name = format!("offsets/.trial-{:016x}", fastrand::Rng::new().u64(..));
     let tried = try_object(objects, &name).await;
-    // Also after a failure, since the object may have been created.
+    // Deletes the object even after a failure, because it may have been created.
     let deleted = objects.delete(&name).await;
     tried.and(deleted)
 }

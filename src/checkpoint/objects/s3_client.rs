@@ -34,7 +34,7 @@ impl DefaultAccess {
 
     async fn resolved(&self) -> Result<&ClientConfig, Error> {
         let settings = ConnectionSettings {
-            // The settings of the store decide whether its endpoint may be http://.
+            // The settings of the store determine whether its endpoint may be http://.
             allow_http: true,
             ..ConnectionSettings::default()
         };
@@ -94,7 +94,7 @@ impl HttpConnector for DefaultConnector {
     }
 }
 
-/// An HTTP client that is created with the first request, which reads the profile.
+/// An HTTP client that is created by the first request, because that reads the profile.
 #[derive(Debug)]
 struct Connection {
     access: Arc<DefaultAccess>,
@@ -146,7 +146,7 @@ fn client(options: &ClientOptions, network: &Arc<Network>) -> reqwest::Result<re
         .timeout(duration(ClientConfigKey::Timeout).unwrap_or(TIMEOUT))
         .connect_timeout(duration(ClientConfigKey::ConnectTimeout).unwrap_or(CONNECT_TIMEOUT))
         .user_agent(option(ClientConfigKey::UserAgent).unwrap_or_else(|| USER_AGENT.to_owned()))
-        // As in the `object_store` crate: HTTP/2 is slower, and object sizes are those on the wire.
+        // As in the `object_store` crate: HTTP/2 is slower, and compression would hide the size of an object.
         .http1_only()
         .no_gzip()
         .no_brotli()

@@ -13,19 +13,19 @@ use super::Objects;
 use crate::aws::ConnectFailure;
 use crate::error::{Error, ErrorKind};
 
-/// The credentials are missing or not sufficient.
-const MAY_NOT: &str = "access is denied; expected credentials in the environment that may list, \
+/// The advice if credentials are missing or not sufficient.
+const ACCESS_DENIED: &str = "access is denied; expected credentials in the environment that may list, \
     read, create and delete objects there (on S3: s3:ListBucket, s3:GetObject, s3:PutObject, \
     s3:DeleteObject)";
 
-/// The bucket does not exist.
+/// The advice if the bucket does not exist.
 const NO_BUCKET: &str = "the bucket or container does not exist; create it, or correct its name";
 
-/// The store redirects to another region.
+/// The advice if the store redirects to another region.
 const OTHER_REGION: &str = "the bucket is in another region; expected that region in the environment \
     (AWS_REGION)";
 
-/// The client sends nothing without TLS unless allowed to.
+/// The advice if the client refuses to send a request without TLS.
 const NO_TLS: &str = "the endpoint is http://; expected https://, or http:// allowed in the environment \
     (on S3: AWS_ALLOW_HTTP=true)";
 
@@ -52,7 +52,7 @@ impl StoredObjects {
         self.prefix.parts().chain(below).collect()
     }
 
-    /// The error with its meaning, and whether it is transient.
+    /// Converts an error: adds its meaning, and whether it is transient.
     fn error(&self, doing: &str, name: &str, error: Store) -> StoreError {
         let (kind, known) = meaning(&error);
         let location = &self.location;
@@ -72,9 +72,9 @@ impl StoredObjects {
 fn meaning(error: &Store) -> (Option<ErrorKind>, &'static str) {
     match error {
         Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
-            (Some(ErrorKind::AccessDenied), MAY_NOT)
+            (Some(ErrorKind::AccessDenied), ACCESS_DENIED)
         }
-        // Missing objects are handled before: this is a missing bucket.
+        // Missing objects are handled earlier, so this is a missing bucket.
         Store::NotFound { .. } => (Some(ErrorKind::NotFound), NO_BUCKET),
         Store::InvalidPath { .. } | Store::UnknownConfigurationKey { .. } => {
             (Some(ErrorKind::InvalidOption), "")
@@ -85,7 +85,7 @@ fn meaning(error: &Store) -> (Option<ErrorKind>, &'static str) {
         _ if refused_http(error) => (Some(ErrorKind::InvalidOption), NO_TLS),
         _ if is_misconfigured(error) => (Some(ErrorKind::InvalidOption), ""),
         _ => match status(error) {
-            Some(401 | 403) => (Some(ErrorKind::AccessDenied), MAY_NOT),
+            Some(401 | 403) => (Some(ErrorKind::AccessDenied), ACCESS_DENIED),
             Some(404) => (Some(ErrorKind::NotFound), NO_BUCKET),
             Some(301) => (Some(ErrorKind::InvalidOption), OTHER_REGION),
             _ => (None, ""),
@@ -112,8 +112,8 @@ fn refused_http(error: &Store) -> bool {
     causes(error).any(|error| error.to_string() == "URL scheme is not allowed")
 }
 
-/// The HTTP status that caused an error. The `object_store` crate types it for single objects only; for listings and
-/// deletions this parses the text of the cause, and gives `None` if the text is different.
+/// The HTTP status that caused an error. The `object_store` crate provides it for single objects only; for
+/// listings and deletions this parses the text of the cause, and returns `None` if the text has another form.
 fn status(error: &Store) -> Option<u16> {
     causes(error).find_map(|error| {
         let text = error.to_string();
