@@ -298,8 +298,8 @@ async fn a_shard_that_becomes_idle_wakes_the_query_once_if_activity_is_tracked()
         reader.next_rows().await;
         assert_eq!(reader.readiness(Instant::now()).unwrap(), Readiness::NoData);
         let woken = tokio::time::timeout(waits, reader.changed()).await;
-        assert_eq!(woken.is_ok(), asked);
-        if asked {
+        assert_eq!(woken.is_ok(), is_tracked);
+        if is_tracked {
             assert_eq!(reader.activities(), [Idle, Idle]);
         }
         assert_eq!(reader.readiness(Instant::now()).unwrap(), Readiness::NoData);
