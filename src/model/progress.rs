@@ -1,4 +1,4 @@
-//! What a committed batch records about a query's stateful operators for the next batch.
+//! The watermarks and state files that a commit records for the next batch.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! From shard positions to Arrow rows.
+//! Reads shards from given positions, and returns their records as Arrow rows.
 //!
 //! ```text
 //!  bounded reads (read)        streaming readers (streaming) ── buffers and planning (buffer)

@@ -1,4 +1,4 @@
-//! SQL that this crate adds to DataFusion's.
+//! What this crate adds to DataFusion's SQL.
 //!
 //! [`statement`] parses one statement, applies the rewrites below, and plans it. [`install`](mod@install) registers the
 //! functions, optimizer rules and settings in a session.

@@ -1,4 +1,4 @@
-//! Marks the session of a streaming query's batches.
+//! Marks a session in which the batches of a streaming query are planned.
 
 use std::sync::Arc;
 

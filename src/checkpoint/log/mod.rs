@@ -1,4 +1,5 @@
-//! [`Checkpoint`]: the typed log of one query. Plans and commits batches, recovers, and fences older runs.
+//! [`Checkpoint`]: the typed log of one query. Writes `offsets/N` and `commits/N`, recovers after a restart,
+//! and fences older runs.
 
 mod errors;
 mod identity;

@@ -1,5 +1,5 @@
-//! The catalog of table options: one entry per option with name, role, default, description and
-//! parser.
+//! The catalog of table options: one entry per option with name, role, default, description and parser.
+//! Finds options by name, and suggests the nearest name for an unknown one.
 
 mod credentials;
 mod reading;

@@ -1,4 +1,4 @@
-//! A planned batch: its exact ranges, its reads, and when it was planned.
+//! A batch that is planned but has not run: the range of each shard, and the reads that return its rows.
 
 use std::fmt::Write;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The state of a query's aggregation: its groups, their files, and its watermark.
+//! Loads the state of a query's aggregation at a start, and saves it with the watermark after each batch.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The actions that the scheduler decides on.
+//! [`Action`]: what the scheduler can choose to do next: run a batch, wait, end the query.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The facts that the scheduler's decisions depend on.
+//! [`Facts`]: the input of the scheduler's decisions.
 
 use tokio::time::Instant;
 

@@ -1,5 +1,4 @@
-//! Decides when a query without data writes a batch without rows, so that the log records how far it has
-//! read.
+//! Decides when an idle query writes an empty batch, so that the log records how far the query has read.
 //!
 //! A start resumes from the newest entry of the log. For a shard whose position is older than the retention
 //! period it has to decide whether records were lost: either none arrived after that position, or those

@@ -1,4 +1,4 @@
-//! The facts about a running query that the scheduler's decisions depend on.
+//! Gathers the input of the scheduler's decisions from a running query.
 
 use tokio::time::Instant;
 

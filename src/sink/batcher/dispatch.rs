@@ -1,4 +1,5 @@
-//! Builds requests, applies their outcomes, and adapts the send intervals of the lanes.
+//! Builds requests from the lanes, returns rejected records to them for a retry, and slows lanes whose shard is
+//! throttled.
 
 use std::cmp::Reverse;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Lanes: queues of records that must keep their order.
+//! Lanes: queues of records that are sent in order, usually one per shard.
 
 use std::collections::VecDeque;
 use std::ops::{Index, IndexMut};

@@ -1,4 +1,4 @@
-//! Bounds the number of unacknowledged records, so that a slow shard does not expire all of them.
+//! Limits the number of unacknowledged records, so that records do not expire while they wait for each other.
 
 /// The number of records that may be unacknowledged: in flight, or rejected and waiting for a
 /// retry.

@@ -1,4 +1,4 @@
-//! What a response of GetRecords proves about the tip: up to which time it covers its shard.
+//! Up to which arrival time a GetRecords response covers its shard.
 //!
 //! A page that was received at time t with lag b covers everything that had arrived by t − b, unless a limit
 //! cut it off. Lag alone proves nothing, because some servers report no lag on every page; but a page that

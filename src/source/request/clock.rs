@@ -1,4 +1,4 @@
-//! The time at which a request is sent.
+//! [`RequestClock`]: stamps each request with the time at which it is sent.
 
 use std::sync::Arc;
 

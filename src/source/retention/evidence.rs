@@ -1,4 +1,4 @@
-//! What a page shows about the records before it.
+//! What a page shows about the records before it: whether they may have expired.
 
 use std::time::Duration;
 

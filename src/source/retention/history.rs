@@ -1,4 +1,4 @@
-//! What is known about a shard before its reader starts.
+//! What the log and the listing say about a shard before its reader starts.
 
 use std::time::Duration;
 

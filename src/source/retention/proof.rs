@@ -1,5 +1,5 @@
-//! Decides for one reader of a shard whether records before the next page may have expired. The argument is
-//! in the documentation of [`retention`](super).
+//! Decides for one reader of a shard whether records may have expired before it read them.
+//! [`retention`](super) explains why the decision is correct.
 
 use super::evidence::{EmptyPages, Followed, MAX_PINNED_PAGES, PageEvidence};
 use super::gap::Gap;

@@ -1,4 +1,4 @@
-//! Which records of a stream may have expired.
+//! The arrival times at which records of a stream may already have expired.
 
 use std::time::Duration;
 

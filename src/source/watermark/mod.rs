@@ -1,4 +1,5 @@
-//! The event-time watermark of a query: no row older than it is expected any more.
+//! The event-time watermark of a query, computed from the watermarks of its shards. Rows older than it
+//! are late.
 //!
 //! # How it is computed
 //!

@@ -1,4 +1,4 @@
-//! [`Streams`]: gives this module access to the streams of a query's statement.
+//! [`Streams`]: which tables of a statement are streams, and which one each scan reads.
 
 use datafusion::common::Result;
 use datafusion::logical_expr::LogicalPlan;

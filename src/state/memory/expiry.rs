@@ -1,4 +1,4 @@
-//! [`Expiry`]: the end of a group's event time. A watermark at or after the end closes the group.
+//! [`Expiry`]: decides which watermark closes a group, and so when the group is evicted.
 
 use std::sync::Arc;
 

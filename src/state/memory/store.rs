@@ -1,4 +1,5 @@
-//! [`StateStore`]: the groups of a query in memory, partitioned by key, and their memory accounting.
+//! [`StateStore`]: the groups of a query in memory, partitioned by key: loads, replaces and evicts them, and
+//! accounts for their memory.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,5 @@
-//! Runs the stateful part of a plan before the rest of it.
+//! Runs the stateful part of a plan to its end before the rest of it, so that the state is complete before a
+//! row is output.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Handles a page, or the end of a shard: fills buffers, and starts children.
+//! Handles the arrival of a page: adds it to the buffer. Records the end of a shard, and starts its children.
 
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! [`Chunk`]: groups that were added together.
+//! [`Chunk`]: groups that one batch stored together.
 
 use std::ops::Range;
 use std::sync::Arc;

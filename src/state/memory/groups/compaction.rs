@@ -1,4 +1,4 @@
-//! Compaction of chunks.
+//! Merges small chunks, and chunks whose groups were mostly replaced or evicted.
 
 use std::sync::Arc;
 
