@@ -129,12 +129,12 @@ pub trait OffsetCommitter: fmt::Debug + Send + Sync {
     /// Creates the entry of `batch`, unless it exists or a newer epoch than `epoch` was taken.
     async fn put(&self, epoch: Epoch, log: Log, batch: BatchId, entry: Bytes) -> StoreResult<Put>;
 
-    /// The entry of `batch`; `None` where there is none.
+    /// The entry of `batch`; `None` if there is none.
     async fn get(&self, log: Log, batch: BatchId) -> StoreResult<Option<Bytes>>;
 
     /// The batches that have an entry, in ascending order.
     async fn batches(&self, log: Log) -> StoreResult<Vec<BatchId>>;
 
-    /// Deletes the entry of `batch`; succeeds where there is none.
+    /// Deletes the entry of `batch`; succeeds if there is none.
     async fn remove(&self, log: Log, batch: BatchId) -> StoreResult<()>;
 }

@@ -137,7 +137,7 @@ impl RecordsPage {
         latest.is_some_and(|micros| micros > time.0.saturating_mul(1_000))
     }
 
-    /// The arrival times in microseconds, UTC, if requested; null where the service reports none.
+    /// The arrival times in microseconds, UTC, if requested; null if the service reports none.
     pub fn arrival(&self) -> Option<&TimestampMicrosecondArray> {
         self.arrival.as_ref()
     }

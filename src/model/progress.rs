@@ -13,10 +13,10 @@ pub(crate) const AGGREGATION: &str = "aggregation";
 /// What a commit records for the next batch, besides the offsets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Committed {
-    /// An upper bound of the arrival times of all records read so far. `None` where the watermark does
-    /// not follow the clock on a quiet stream, or where nothing has been read yet.
+    /// An upper bound of the arrival times of all records read so far. `None` if the watermark does
+    /// not follow the clock on a quiet stream, or if nothing has been read yet.
     pub(crate) last_arrival: Option<UnixMillis>,
-    /// The query's stateful operators; empty where it has none.
+    /// The query's stateful operators; empty if it has none.
     pub(crate) operators: Vec<OperatorProgress>,
 }
 
@@ -38,17 +38,17 @@ pub(crate) struct OperatorProgress {
     pub(crate) schema_version: u32,
     /// The operator's inputs, in the order of the plan.
     pub(crate) inputs: Vec<InputProgress>,
-    /// The files that hold the state; `None` where the query keeps its state in memory only.
+    /// The files that hold the state; `None` if the query keeps its state in memory only.
     pub(crate) files: Option<StateFiles>,
 }
 
 /// Event time on one input of an operator.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InputProgress {
-    /// The batch's watermark: event times up to and including it are closed. `None` where the query has
+    /// The batch's watermark: event times up to and including it are closed. `None` if the query has
     /// no watermark, or none yet.
     pub(crate) watermark: Option<UnixMillis>,
-    /// For each source the largest event time seen in each shard that still counts; empty where none has
+    /// For each source the largest event time seen in each shard that still counts; empty if none has
     /// been seen.
     pub(crate) event_times: Vec<BTreeMap<ShardId, UnixMillis>>,
 }

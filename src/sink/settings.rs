@@ -8,8 +8,8 @@ use crate::model::RetryPolicy;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SinkSettings {
     /// Whether small records are packed into aggregated records
-    /// (`kinesis.sink.aggregationEnabled`). Streams whose service chooses the shard never get
-    /// aggregates.
+    /// (`kinesis.sink.aggregationEnabled`). Never the case for streams in which the
+    /// service chooses the shard.
     pub(crate) aggregation: bool,
     /// The largest aggregated record, in bytes. A larger user record is sent plain.
     pub(crate) max_aggregate_bytes: usize,

@@ -24,7 +24,7 @@ use crate::options::{location, may_hold_secret, nearest};
 /// | `streaming.query_name` | | any text |
 /// | `streaming.watermark_delay` | | a duration such as `10 seconds`: how far the watermark stays behind the latest event time |
 /// | `streaming.watermark_column` | the first argument of the window | the column that holds the event time |
-/// | `streaming.watermark_idle_timeout` | `30 seconds` where the event time is `approximateArrivalTimestamp`, else none | a duration: when no record has arrived for this long, the watermark follows the clock |
+/// | `streaming.watermark_idle_timeout` | `30 seconds` if the event time is `approximateArrivalTimestamp`, else none | a duration: when no record has arrived for this long, the watermark follows the clock |
 /// | `streaming.accept_changed_query` | `false` | `true` lets a changed statement resume from the checkpoint of the old one |
 ///
 /// `SET` refuses an invalid value. `RESET streaming.…` restores the default; it needs

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! State consists of the group columns and state columns of DataFusion's partial aggregates. It is kept in memory
-//! ([`StateStore`]), and each batch writes its changes, so the cost of a batch follows the groups it touches.
+//! ([`StateStore`]), and each batch writes its changes, so the cost of a batch depends on the groups it touches.
 
 mod batch;
 mod files;

@@ -44,7 +44,7 @@ enum ClientSource {
 }
 
 impl Services {
-    /// Uses the AWS SDK. `defaults` apply where a table's options leave a setting out.
+    /// Uses the AWS SDK. `defaults` apply to settings that a table's options leave out.
     pub fn sdk(defaults: ConnectionSettings) -> Self {
         Self {
             source: ClientSource::Sdk {

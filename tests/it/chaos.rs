@@ -79,7 +79,7 @@ fn simulate(schedule: &Schedule) -> Outcome {
     }
 }
 
-/// Runs the schedule, then calms everything down, runs a last start, and checks the result.
+/// Runs the schedule, then ends all faults, runs a last start, and checks the result.
 async fn pass(schedule: &Schedule, ground: &Arc<Ground>) {
     let all = async {
         let began = Instant::now();

@@ -215,7 +215,7 @@ fn killed_again_and_again(
     let mut log = BTreeMap::new();
     for kill in 0..kills {
         let running = Running::spawn(server.client().args(["-c", query]));
-        // This is no wait for a condition: the time of the kill is the experiment.
+        // This does not wait for a condition: the time of the kill is what is tested.
         thread::park_timeout(Duration::from_millis(random.u64(0..LONGEST_LIFE_MILLIS)));
         running.kill();
         let now = offsets();

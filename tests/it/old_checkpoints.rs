@@ -1,4 +1,4 @@
-//! Checkpoints of earlier versions of this crate resume.
+//! Queries resume from checkpoints of earlier versions of this crate.
 //!
 //! `tests/data/checkpoints/<version>/<query>` holds small checkpoints, by the version of their entries. Each
 //! was written over the simulator while this module put records at fixed times. A test puts the same
@@ -138,7 +138,7 @@ const CASES: &[Case] = &[
 /// How many checkpoints are stored.
 const STORED: usize = 9;
 
-/// The checkpoints that entries of `version` are stored of.
+/// The folder of the checkpoints whose entries have this version.
 fn stored(version: &str) -> PathBuf {
     Path::new(ROOT).join("tests/data/checkpoints").join(version)
 }
@@ -194,7 +194,7 @@ impl Case {
         drop(query);
     }
 
-    /// Resumes the query on a copy of the checkpoint at `stored`; gives the rows where they are not those expected.
+    /// Resumes the query on a copy of the checkpoint at `stored`; returns the rows if they are not those expected.
     async fn resume(&self, stored: &Path) -> Option<String> {
         let context = stored.display();
         let (world, began, lines) = (self.world().await, Instant::now(), Lines::default());

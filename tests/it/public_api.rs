@@ -76,7 +76,7 @@ fn signatures_name_only_the_crates_they_are_meant_to() {
     assert!(foreign.is_empty(), "{}", foreign.join("\n"));
 }
 
-/// Enums that are closed by intent, so that callers can match on them without a wildcard: a new variant
+/// Enums that are closed deliberately, so that callers can match on them without a wildcard: a new variant
 /// is a breaking change.
 const CLOSED_ENUMS: &[&str] = &[
     "aggregation::Opened",

@@ -3,7 +3,6 @@
 //!
 //! `RESHARDED_SEED` selects when the query is ended, `RESHARDED_RECORDS` how many records go
 //! through the embedded server, at least 100,000.
-//! server, from 100,000 on.
 //!
 //! ```text
 //! RESHARDED_RECORDS=1000000 RESHARDED_SEED=7 cargo test --all-features --test it resharded::

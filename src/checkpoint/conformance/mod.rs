@@ -9,8 +9,8 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), conformance::Violation> {
-//! // Opens a handle to the log with this name; a name that was not used before denotes a new, empty log. let
-//! open = |log: String| async move {
+//! // Opens a handle to the log with this name; a name that was not used before denotes a new, empty log.
+//! let open = |log: String| async move {
 //!     let committer = ObjectStoreCommitter::open(&format!("memory://conformance/{log}"))?;
 //!     Ok(Arc::new(committer) as Arc<dyn OffsetCommitter>)
 //! };

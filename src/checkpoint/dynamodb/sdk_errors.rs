@@ -152,7 +152,7 @@ impl DynamoDbCommitter {
         }
     }
 
-    /// The same for a transaction that failed for another reason than its conditions.
+    /// The same for a transaction that failed for a reason other than its conditions.
     pub(super) fn transaction_failed<E>(
         &self,
         call: Call,

@@ -47,7 +47,7 @@ const SECONDS_PER_HOUR: u64 = 3_600;
 pub(crate) struct Writer {
     /// Its epoch.
     pub(crate) epoch: Epoch,
-    /// A random number that distinguishes it from a run of the same epoch, where epochs were lost.
+    /// A random number that distinguishes it from a run of the same epoch, in case epochs were lost.
     pub(crate) run: String,
     /// Its statement and sink, if they differ from those the query was created with; only in `offsets`.
     pub(crate) runs: Option<QueryText>,
@@ -103,7 +103,7 @@ struct SourceRanges<'a> {
     shards: BTreeMap<Cow<'a, str>, Range>,
 }
 
-/// The range of a shard, or its position where nothing is read.
+/// The range of a shard, or its position if nothing is read.
 #[derive(Serialize, Deserialize)]
 #[serde(
     untagged,
@@ -232,7 +232,7 @@ struct AggregationEntry<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SourceEntry<'a> {
-    /// The ARN where it is known, the name otherwise.
+    /// The ARN if it is known, the name otherwise.
     stream: Cow<'a, str>,
     created_at: TimeText,
     #[serde(default, skip_serializing_if = "Option::is_none")]

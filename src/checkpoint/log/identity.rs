@@ -11,7 +11,7 @@ impl Checkpoint {
     /// The metadata of the query; `None` before it was created.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where it is unreadable, or missing although
+    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) if it is unreadable, or missing although
     /// batches exist.
     pub(crate) async fn metadata(&self) -> Result<Option<QueryMetadata>> {
         let mut found = self.retrying(|| self.committer.metadata()).await?;
@@ -42,7 +42,7 @@ impl Checkpoint {
     /// was created with.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where the entry is unreadable.
+    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) if the entry is unreadable.
     pub(crate) async fn runs_since(&self) -> Result<Option<QueryText>> {
         let Some(batch) = self.batches(Log::Offsets).await?.pop() else {
             return Ok(None);

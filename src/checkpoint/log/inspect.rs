@@ -12,8 +12,8 @@ impl Checkpoint {
     /// The commit of `batch`, or of the newest committed batch. Writes nothing and takes no epoch.
     ///
     /// # Errors
-    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) where no batch is committed, or this one is not
-    /// committed or was purged; [`Checkpoint`](crate::ErrorKind::Checkpoint) where its entry is unreadable.
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if no batch is committed, or this one is not
+    /// committed or was purged; [`Checkpoint`](crate::ErrorKind::Checkpoint) if its entry is unreadable.
     pub(crate) async fn inspect(&self, batch: Option<BatchId>) -> Result<(BatchId, Committed)> {
         let committed = self.batches(Log::Commits).await?;
         let (Some(oldest), Some(newest)) = (committed.first(), committed.last()) else {

@@ -92,8 +92,8 @@ impl Checkpoint {
     /// `None` if no batch was planned yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where the log is inconsistent, with the object;
-    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) where another run takes over at the same time.
+    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) if the log is inconsistent, with the object;
+    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) if another run takes over at the same time.
     pub(crate) async fn take_over(&mut self) -> Result<Option<Recovered>> {
         let above = self.newest_epoch().await?;
         let own = self.retrying(|| self.committer.take_epoch(above)).await?;
@@ -140,7 +140,7 @@ impl Checkpoint {
     /// Writes the plan of `batch`; from then on the batch runs with exactly these ranges.
     ///
     /// # Errors
-    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) where a newer run of the query has taken over.
+    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) if a newer run of the query has taken over.
     pub(crate) async fn log_offsets(&self, batch: &Batch) -> Result<Logged> {
         let writer = self.writer()?;
         let shards: usize = batch.sources.iter().map(|source| source.shards.len()).sum();
@@ -157,7 +157,7 @@ impl Checkpoint {
     /// Commits `batch` at `time`, with its progress for the next batch.
     ///
     /// # Errors
-    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) where a newer run of the query has taken over.
+    /// [`ErrorKind::Fenced`](crate::ErrorKind::Fenced) if a newer run of the query has taken over.
     pub(crate) async fn log_commit(
         &self,
         batch: BatchId,

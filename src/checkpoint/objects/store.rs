@@ -68,7 +68,7 @@ impl StoredObjects {
     }
 }
 
-/// The kind of a permanent error, with an explanation where the cause is known.
+/// The kind of a permanent error, with an explanation if the cause is known.
 fn meaning(error: &Store) -> (Option<ErrorKind>, &'static str) {
     match error {
         Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {

@@ -23,7 +23,7 @@ use crate::model::{
     HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, UnixMillis,
 };
 
-/// The response lacks a member that the API promises.
+/// The response lacks a member that the API guarantees.
 pub(super) fn missing(operation: Operation, member: &str) -> ApiError {
     let message = format!("the response has no {member}");
     ApiError::new(

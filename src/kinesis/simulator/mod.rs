@@ -171,7 +171,7 @@ impl InMemoryOptions {
 }
 
 /// How an iterator at or after a record past its retention behaves. AWS returns no error for it,
-/// and both behaviours have been observed there.
+/// and both behaviors have been observed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum TrimmedPosition {

@@ -29,7 +29,7 @@ pub(super) fn is_same_query(one: &QueryText, other: &QueryText) -> bool {
 }
 
 /// Whether `current`, which is planned as `plan`, is the query `was`: the same statement to the same sink, or
-/// one that differs only in the aliases inside it. To compare aliases, the earlier statement is planned by
+/// one that differs only in the aliases inside it. To compare aliases, the earlier statement is planned with
 /// the tables of this session; if it cannot be, it counts as another one.
 pub(super) async fn continues(
     ctx: &SessionContext,

@@ -79,9 +79,9 @@ fn canonical_text(plan: &LogicalPlan) -> Result<Option<String>> {
         }
         LogicalPlan::Union(_) => "union".to_owned(),
         LogicalPlan::Distinct(Distinct::All(_)) => "distinct".to_owned(),
-        // A display of values shows the first rows only.
+        // The displayed form of values shows the first rows only.
         LogicalPlan::Values(values) => format!("{:?}", values.values),
-        // The names in the display make any other node differ from its renamed form, never equal another one.
+        // The names shown for any other node can make equal nodes look different, but not the reverse.
         other => format!("{} {:?}", other.display(), other.expressions()),
     };
     for input in plan.inputs() {

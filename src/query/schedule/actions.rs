@@ -44,7 +44,7 @@ pub(in crate::query) struct Wait {
 /// What a query waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::query) enum WaitReason {
-    /// The next tick of the trigger. News from the sources does not end the wait.
+    /// The next tick of the trigger. Changes in the sources do not end the wait.
     Trigger,
     /// Shards that are still catching up and may add to the batch.
     CatchingUp,

@@ -68,7 +68,7 @@ pub(super) struct Batcher {
     in_flight: usize,
     buffered_bytes: usize,
     unsettled_rows: u64,
-    /// Set when a record was written to another shard than predicted.
+    /// Set when a record was written to a shard other than predicted.
     mispredicted: bool,
     spare_builders: Vec<AggregateBuilder>,
     arena: BytesMut,
@@ -107,7 +107,7 @@ impl Batcher {
         self.unsettled_rows
     }
 
-    /// Whether records were written to other shards than predicted. Nothing is sent until
+    /// Whether records were written to shards other than predicted. Nothing is sent until
     /// [`reroute`](Self::reroute).
     pub(super) fn is_mispredicted(&self) -> bool {
         self.mispredicted

@@ -1,6 +1,6 @@
 //! After a reshard: assigns all unacknowledged records to lanes again.
 //!
-//! A record on another shard than predicted is written, and a reader that de-aggregates by content
+//! A record on a shard other than predicted is written, and a reader that de-aggregates by content
 //! sees it. But readers that use the Kinesis Client Library discard a whole aggregate if one of its
 //! user records is outside the shard's hash range. Such an aggregate is therefore sent again, as
 //! new aggregates by the new shard map: a record that is written twice is better than one that is

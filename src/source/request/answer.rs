@@ -3,8 +3,8 @@
 //! A page that was received at time t with lag b covers everything that had arrived by t − b, unless a limit
 //! cut it off. Lag alone proves nothing, because some servers report no lag on every page; but a page that
 //! ends at the tip is smaller than what was requested. That test fails if a stream accepts large records: a
-//! page that was cut off by its size may then have any size. The next page decides about such a page. The
-//! page was not cut off if the next one begins with a record that would have fitted into it.
+//! page that was cut off by its size may then have any size. The next page settles the question: if it begins
+//! with a record that would have fitted into the earlier page, that page was not cut off.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! Each shard has at most one request in flight, and no shard waits for the answer to another one. A slow
 //! request gives up its slot and continues: it keeps its connection and its share of the memory, but does
-//! not block other shards. If no memory is left, a request is for a small page.
+//! not block other shards. If no memory is left, a request asks for a small page.
 
 use std::pin::pin;
 use std::sync::Arc;

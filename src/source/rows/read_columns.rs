@@ -34,7 +34,7 @@ fn repeated(text: &str, rows: usize) -> ArrayRef {
     Arc::new(StringArray::new_repeated(text, rows))
 }
 
-/// A column of a page. It exists, because the columns of the rows determine which columns are
+/// A column of a page. It exists because the columns of the rows determine which columns are
 /// requested.
 pub(super) fn of_page<A: Array + Clone + 'static>(column: Option<&A>) -> Result<ArrayRef> {
     match column {

@@ -1,7 +1,7 @@
 //! Makes integer overflow an error, where DataFusion wraps around.
 //!
 //! DataFusion computes `+`, `-`, `*` and negation of integers, and `sum`, modulo 2^64, so a result that is too
-//! large is silently wrong. After type coercion, [`CheckOverflow`] replaces them by checked versions under the
+//! large is silently wrong. After type coercion, [`CheckOverflow`] replaces them with checked versions under the
 //! same column names. DataFusion itself checks decimals, timestamps and intervals; floating-point numbers
 //! become infinite; `avg` sums in a wider type, except for durations, which
 //! [`CheckedAvg`](avg::CheckedAvg) handles.

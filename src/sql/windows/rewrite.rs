@@ -132,7 +132,7 @@ impl Expander<'_> {
     }
 }
 
-/// Replaces the window in `group_by` by the expressions to group by, and returns it.
+/// Replaces the window in `group_by` with the expressions to group by, and returns it.
 fn expand_group_by(group_by: &mut GroupByExpr) -> Result<Option<WindowCall>> {
     let GroupByExpr::Expressions(groups, modifiers) = group_by else {
         return Ok(None);
@@ -193,7 +193,7 @@ fn bare(expr: &Expr) -> &Expr {
     }
 }
 
-/// Replaces an ordinal in ORDER BY by the alias of its column. The planner accepts ordinals of group columns
+/// Replaces an ordinal in ORDER BY with the alias of its column. The planner accepts ordinals of group columns
 /// and aggregates only, and `window_end` is a computed column.
 fn replace_ordinal(by: &mut Expr, projection: &[SelectItem]) {
     let Expr::Value(ValueWithSpan {

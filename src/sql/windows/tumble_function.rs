@@ -2,7 +2,7 @@
 //!
 //! [`sql`](fn@crate::sql) expands `tumble` to `date_bin` before planning. The function makes it known to
 //! [`SessionContext::sql`](datafusion::prelude::SessionContext::sql) and to data frames, and
-//! [`expand_tumble`] replaces it by the same `date_bin` in the plan.
+//! [`expand_tumble`] replaces it with the same `date_bin` in the plan.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ impl ScalarUDFImpl for Tumble {
     }
 }
 
-/// Replaces `tumble(ts, size[, origin])` in `plan` by `date_bin(size, ts[, origin])`. Columns keep their
+/// Replaces `tumble(ts, size[, origin])` in `plan` with `date_bin(size, ts[, origin])`. Columns keep their
 /// names.
 pub(crate) fn expand_tumble(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|plan| {

@@ -191,7 +191,7 @@ impl Grouping {
         let Some(hop) = &self.hop else {
             return Ok(changed.clone());
         };
-        // A window consists of several panes: those of a changed pane also need its neighbours.
+        // A window consists of several panes: those of a changed pane also need its neighbors.
         let panes = groups.find(&neighbours(hop, changed)?)?;
         let touched = self.layout.keys(&hop.expand(changed)?)?;
         let touched: HashSet<&[u8]> = touched.iter().flatten().collect();

@@ -19,7 +19,7 @@ use crate::state::batch::StateBatch;
 /// Runs the stateful node of `plan`, and returns the rest of the plan.
 ///
 /// # Errors
-/// The errors of reading and computing, and a plan without a stateful node.
+/// Reading or computing fails, or the plan has no stateful node.
 pub(crate) async fn run_stateful(
     plan: Arc<dyn ExecutionPlan>,
     context: &Arc<TaskContext>,

@@ -95,7 +95,7 @@ impl StateExec {
     /// Runs the plan up to this node.
     ///
     /// # Errors
-    /// The errors of reading and computing, and if the memory of the session does not hold the state.
+    /// Reading or computing fails, or the state does not fit into the memory of the session.
     pub(crate) async fn run(&self, context: &Arc<TaskContext>) -> Result<()> {
         let batch = StateBatch::of(context)?;
         let merge = &self.merge;

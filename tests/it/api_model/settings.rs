@@ -1,4 +1,4 @@
-//! Settings of setup tools are stored, returned, and refused where they are invalid.
+//! Settings of setup tools are stored, returned, and refused if they are invalid.
 
 use super::serving::{Caller, caller};
 use super::*;

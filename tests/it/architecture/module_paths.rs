@@ -54,7 +54,7 @@ pub(super) fn use_declarations(code: &str, own: &[String]) -> Vec<(Vec<String>, 
     declarations
 }
 
-/// Adds the paths of the tree that `text` starts with, below `base`; gives what follows the tree.
+/// Adds the paths of the tree that `text` starts with, below `base`; returns what follows the tree.
 fn expand<'a>(text: &'a str, base: &[String], paths: &mut Vec<Vec<String>>) -> &'a str {
     let mut path = base.to_vec();
     let mut rest = text.trim_start();
@@ -70,7 +70,7 @@ fn expand<'a>(text: &'a str, base: &[String], paths: &mut Vec<Vec<String>>) -> &
                     return rest;
                 }
                 let next = expand(rest, &path, paths);
-                // What is no tree ends the group, so that the walk always moves on.
+                // Anything that is not a tree ends the group, so that the walk always advances.
                 rest = if next.len() < rest.len() { next } else { "" };
             }
         }
@@ -92,7 +92,7 @@ fn expand<'a>(text: &'a str, base: &[String], paths: &mut Vec<Vec<String>>) -> &
     }
 }
 
-/// `text` behind `as name`.
+/// `text` after `as name`.
 fn without_rename(text: &str) -> &str {
     let Some(renamed) = text.trim_start().strip_prefix("as ") else {
         return text;

@@ -19,7 +19,7 @@ fn without_literals(text: &str) -> String {
     code
 }
 
-/// The end of the comment or literal that starts at `at`; `at` itself where none starts.
+/// The end of the comment or literal that starts at `at`; `at` itself if none starts there.
 fn literal_end(chars: &[char], at: usize) -> usize {
     let rest = &chars[at..];
     let after_word = at > 0 && (chars[at - 1].is_alphanumeric() || chars[at - 1] == '_');
@@ -129,7 +129,7 @@ impl RustSource {
     }
 }
 
-/// `text` from the first thing on that is no attribute.
+/// `text` without the attributes at its start.
 fn after_attributes(text: &str) -> &str {
     let mut text = text.trim_start();
     while let Some(rest) = text.strip_prefix("#[") {
@@ -143,7 +143,7 @@ fn after_attributes(text: &str) -> &str {
     text
 }
 
-/// Where the item that `text` starts with ends.
+/// The end of the item that `text` starts with.
 fn item_end(text: &str) -> usize {
     let ends_with_semicolon = ["use ", "const ", "static ", "type ", "let "]
         .iter()

@@ -15,7 +15,7 @@ async fn a_skew_of_ten_minutes_is_corrected() {
         cloud.table("words", &hasty).await;
         let count = cloud.world.number("SELECT count(*) FROM words").await;
         assert_eq!(count, 10);
-        // The first response tells the time, so later signatures are valid.
+        // The first response contains the time, so later signatures are valid.
         let refused = cloud.accounts.refused("InvalidSignatureException");
         assert_eq!(refused, 1, "{seconds}");
     }

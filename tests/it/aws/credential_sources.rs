@@ -94,7 +94,7 @@ impl<'a> CleanCommand<'a> {
         self.account_by(&["--region", REGION], options).await
     }
 
-    /// The same, with other arguments than the region.
+    /// The same, with arguments other than the region.
     async fn account_by(&self, arguments: &[&str], options: &Options) -> String {
         let url = self.cloud.accounts.endpoint_url();
         let arguments = [&["--endpoint-url", &url], arguments].concat();

@@ -26,7 +26,7 @@ impl Book {
         (!self.ledger.commits.contains_key(newest)).then_some(*newest)
     }
 
-    /// Whether another start than `life` has the newest epoch.
+    /// Whether a start other than `life` has the newest epoch.
     pub(super) fn is_fenced(&self, life: usize) -> bool {
         self.newest.is_some_and(|(_, newest)| newest != life)
     }

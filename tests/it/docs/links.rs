@@ -10,7 +10,7 @@ fn definitions(text: &str) -> BTreeMap<&str, &str> {
     lines.filter_map(|line| line.split_once("]: ")).collect()
 }
 
-/// What GitHub and rustdoc call a heading in a link.
+/// The anchor of a heading, as GitHub and rustdoc derive it.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter_map(|c| match c {
         ' ' => Some('-'),

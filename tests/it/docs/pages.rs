@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::support::ROOT;
 
-/// How far a block can be tried.
+/// How much of a block can be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trial {
     Run,
-    /// Tables are created, other statements are planned only.
+    /// Tables are created; other statements are only planned.
     Plan,
     Parse,
 }
@@ -19,7 +19,7 @@ pub(super) enum Trial {
 pub(super) struct Block {
     pub(super) language: String,
     pub(super) text: String,
-    /// What the reader does not see and the block needs, from a comment `<!-- setup … -->` above it.
+    /// What the block needs but the reader does not see, from a comment `<!-- setup … -->` above it.
     pub(super) setup: String,
     /// From a comment `<!-- plan: why -->` or `<!-- parse: why -->` above it.
     pub(super) trial: Trial,

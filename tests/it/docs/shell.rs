@@ -1,4 +1,4 @@
-//! Command lines of `kinesis-sql` are accepted, and the reference names the options that there are.
+//! Command lines of `kinesis-sql` are accepted, and the reference names all existing options.
 
 use std::collections::BTreeSet;
 

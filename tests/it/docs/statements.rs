@@ -19,7 +19,7 @@ const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 struct Reader {
     ctx: SessionContext,
     kinesis: Arc<InMemoryKinesis>,
-    /// Where checkpoints of this page are, instead of on disk.
+    /// Where the checkpoints of this page are kept, instead of on disk.
     checkpoints: String,
 }
 

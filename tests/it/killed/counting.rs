@@ -45,7 +45,7 @@ fn a_counting_query_is_exact_however_often_it_is_killed() {
     let writer = Writer::start(&server.url);
     for _ in 0..kills {
         let running = Running::spawn(server.client().args(["-c", &query]));
-        // This is no wait for a condition: the time of the kill is the experiment.
+        // This does not wait for a condition: the time of the kill is what is tested.
         thread::park_timeout(Duration::from_millis(random.u64(0..LONGEST_LIFE_MILLIS)));
         running.kill();
     }

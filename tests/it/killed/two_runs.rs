@@ -16,7 +16,7 @@ fn the_older_of_two_processes_is_fenced_and_nothing_is_lost_or_committed_twice()
     let mut running = spawn();
     let mut log = BTreeMap::new();
     for takeover in 0..TAKEOVERS {
-        // This is no wait for a condition: the state of the older process is the experiment.
+        // This does not wait for a condition: the state of the older process is what is tested.
         thread::park_timeout(Duration::from_millis(random.u64(300..900)));
         let newer = spawn();
         let ended = std::mem::replace(&mut running, newer).wait();

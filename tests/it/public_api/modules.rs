@@ -83,7 +83,7 @@ impl Modules {
                 self.resolve(module, &target)
             }
             _ if is_local => self.descend(module.to_vec(), path),
-            // Generic parameters have associated types, crates have lower case.
+            // Generic parameters have associated types, names of crates are in lower case.
             None if path.len() == 1 || first.starts_with(char::is_uppercase) => Resolved::Builtin,
             _ => Resolved::Foreign(first.clone()),
         }

@@ -2,7 +2,7 @@
 
 use quote::ToTokens;
 
-/// What the printer of tokens separates, and source text does not.
+/// Tokens that the printer separates although source text does not.
 const CLOSER: &[(&str, &str)] = &[
     (" :: ", "::"),
     (":: ", "::"),

@@ -83,7 +83,7 @@ impl Lives {
             0 => (Vec::new(), STARTING_MILLIS),
             _ => (running.until_stderr_contains("query::batch: "), LIFE_MILLIS),
         };
-        // This is no wait for a condition: the time of the end is the experiment.
+        // This does not wait for a condition: the time of the end is what is tested.
         thread::park_timeout(Duration::from_millis(self.random.u64(millis)));
         let is_killed = self.random.bool();
         running.signal(if is_killed { "-KILL" } else { "-TERM" });

@@ -1,4 +1,4 @@
-//! Behaviour of the simulator as readers and writers observe it.
+//! Behavior of the simulator as readers and writers observe it.
 
 mod faults;
 mod listing;

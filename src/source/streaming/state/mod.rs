@@ -38,8 +38,8 @@ use crate::source::lineage::{Lineage, Stage};
 pub(crate) enum Readiness {
     /// There are no rows.
     NoData,
-    /// There are rows. By `kinesis.maxFetchTimePerShardSec`, shards that are catching up have until then to add
-    /// more.
+    /// There are rows. Shards that are catching up have until then to add more
+    /// (`kinesis.maxFetchTimePerShardSec`).
     WaitUntil(Instant),
     /// There are rows.
     Ready,

@@ -36,7 +36,7 @@ impl Groups {
         found
     }
 
-    /// Removes the sessions of these keys from the index that overlap the bounds next to the key.
+    /// Removes from the index the sessions of these keys that overlap the bounds given with the key.
     pub(super) fn remove_met(
         &mut self,
         keys: &BinaryArray,

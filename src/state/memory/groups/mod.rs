@@ -2,7 +2,7 @@
 //!
 //! A group is never changed in place. A batch removes the groups it touches, merges them with its rows, and adds the
 //! results as a new chunk; the old rows are dead. Chunks that are small or mostly dead are compacted, in proportion
-//! to what is added, so the cost of a batch follows the groups it touches.
+//! to what is added, so the cost of a batch depends on the groups it touches.
 
 mod chunk;
 mod compaction;
@@ -299,7 +299,7 @@ impl Groups {
     }
 }
 
-/// Whether two sessions overlap or touch, and so are one. Sessions without a time have the smallest number, and meet
+/// Whether two sessions overlap or touch, and so are one. Sessions without a time have the smallest number, and touch
 /// only each other.
 pub(super) fn meets(one: (i64, i64), other: (i64, i64)) -> bool {
     one.0 <= other.1 && other.0 <= one.1

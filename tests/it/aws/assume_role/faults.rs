@@ -1,4 +1,4 @@
-//! The local STS with faults, or with another time than its clients.
+//! The local STS with faults, or with a time that differs from that of its clients.
 
 use super::{Fixture, caller, now};
 

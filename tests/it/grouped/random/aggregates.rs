@@ -79,7 +79,7 @@ pub(super) fn aggregate(random: &mut Rng) -> (String, Near) {
     }
 }
 
-/// DISTINCT over a single column, which the engine likes to rewrite into two aggregations.
+/// DISTINCT over a single column, which the engine tends to rewrite into two aggregations.
 pub(super) fn of_one_column(random: &mut Rng) -> Vec<(String, Near)> {
     let others = ["sum(v)", "max(v)", "min(n)", "sum(DISTINCT v)"];
     let mut calls = vec!["count(DISTINCT v)"];
