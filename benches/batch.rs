@@ -1,8 +1,8 @@
 //! What does a micro-batch cost apart from its rows?
 //!
 //! `cargo bench --bench batch` prints the time of one-row batches from trigger to commit, with a
-//! log of local files that survives a power failure, next to the two durable files that such a log
-//! needs at least. Reading and writing are in memory.
+//! log of local files that survives a power failure, next to the cost of the two durable files that
+//! such a log needs at a minimum. Reading and writing are in memory.
 
 use std::fs::{self, File};
 use std::io::Write;

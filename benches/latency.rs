@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench latency` puts one record after another into a server in another process,
 //! over HTTP, and prints when the row was returned by a streaming SELECT and when it was in a
-//! second stream, next to the poll interval, of which any polling reader needs half on average.
+//! second stream, next to the poll interval. On average, any polling reader waits half of it.
 
 #[path = "support/session.rs"]
 mod session;

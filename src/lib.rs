@@ -3,7 +3,7 @@
 //!
 //! # Modules
 //!
-//! The whole documentation is in [`guide`]. Most programs need [`register`], [`sql`](fn@sql) and [`StreamingQuery`](query::StreamingQuery) only.
+//! The whole documentation is in [`guide`]. Most programs need only [`register`], [`sql`](fn@sql) and [`StreamingQuery`](query::StreamingQuery).
 //!
 //! | Module | Content |
 //! |---|---|

@@ -80,7 +80,7 @@ impl FromStr for Trigger {
 /// Which rows a batch of a streaming query outputs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum OutputMode {
-    /// Only rows that will not change any more.
+    /// Only rows that will no longer change.
     #[default]
     Append,
     /// Rows that are new or changed since the previous batch.

@@ -75,8 +75,7 @@ pub(crate) struct SourceOptions {
     /// splits and merges. A streaming query always does.
     pub(crate) ordered: bool,
     /// The most rows per shard: of a bounded read, or of each batch of a streaming query. `None`
-    /// means up to the tip for a bounded read, and
-    /// 100,000 for a streaming query.
+    /// means up to the tip for a bounded read, and 100,000 for a streaming query.
     pub(crate) max_records_per_shard: Option<u64>,
     /// How long a batch waits for a shard that is behind; `None` means not at all.
     pub(crate) max_fetch_time_per_shard: Option<Duration>,

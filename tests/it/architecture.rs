@@ -48,7 +48,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("rustyline::", &["cli/"]),
 ];
 
-/// Modules that decide without I/O: they need no runtime to be tested.
+/// Modules that decide without I/O, so their tests need no runtime.
 const PURE: &[&str] = &[
     "aggregation/",
     "model/",

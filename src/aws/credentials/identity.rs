@@ -26,8 +26,8 @@ const LONGEST_LOAD: Duration = Duration::from_secs(30);
 
 /// The credentials of one source, shared by all clients that sign with them.
 ///
-/// They are renewed in the background before they expire, and a failing source affects no request
-/// while they are valid. Without valid credentials, one caller loads them and the others wait for
+/// They are renewed in the background before they expire, and a failing source does not affect
+/// requests while they are valid. Without valid credentials, one caller loads them and the others wait for
 /// its result.
 #[derive(Clone)]
 pub(crate) struct Identity(Arc<Shared>);

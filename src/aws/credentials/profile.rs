@@ -33,7 +33,7 @@ impl ProviderParts {
     }
 }
 
-/// The SDK's provider reads the files only once; this one notices changed files.
+/// The SDK's provider reads the files only once; this one reads them again for each load.
 #[derive(Debug)]
 pub(in crate::aws) struct Profile {
     /// `None` means the profile that the environment selects.

@@ -18,8 +18,8 @@ impl Checkpoint {
     /// batch. If a deletion fails, logs a warning and leaves the rest to the next purge.
     pub(crate) fn purge(&self, committed: BatchId) -> impl Future<Output = ()> + Send + use<> {
         let (committer, oldest) = (Arc::clone(&self.committer), Arc::clone(&self.oldest));
-        // Deletions need no epoch: a newer run resumes from the newest batch, and only batches are deleted that are
-        // older than one that this run itself has committed.
+        // Deletions need no epoch: a newer run resumes from the newest batch, and only batches older than
+        // one that this run itself has committed are deleted.
         let first_kept = (committed.0 + 1).saturating_sub(self.retained);
         async move {
             let first = oldest.load(Ordering::Relaxed);

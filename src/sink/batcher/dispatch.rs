@@ -100,7 +100,7 @@ impl Batcher {
     fn next_lane(&mut self) -> Option<usize> {
         self.retries.pop_front().or_else(|| {
             let &index = self.ready.front()?;
-            // A lane that keeps no order may have got a record back while it was queued.
+            // A lane without an order may have got a record back while it was queued.
             let allowed = self.window.allows_new() || self.is_admitted(index);
             allowed.then(|| self.ready.pop_front()).flatten()
         })

@@ -32,7 +32,7 @@
 //!   before a request, and reading jumps over it. So a page that passes from before to after any such time is
 //!   used only after the present retention has been requested. The same applies to every decision that there
 //!   is a gap.
-//! - A longer retention does not bring expired records back: [`RetentionWindow`] remembers the old horizon.
+//! - A longer retention does not bring expired records back: [`RetentionWindow`] keeps the old horizon.
 
 mod evidence;
 mod gap;

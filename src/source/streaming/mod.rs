@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Decisions are in [`state`], which is pure. The tasks are thin: they get pages and listings, pass them to
-//! the state, and act on its results. Readers retry temporary failures forever; a failing shard delays no
-//! other one.
+//! the state, and act on its results. Readers retry temporary failures forever; a failing shard does not
+//! delay the others.
 
 mod data_loss;
 mod settings;

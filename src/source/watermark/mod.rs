@@ -1,5 +1,5 @@
 //! The event-time watermark of a query, computed from the watermarks of its shards. Rows older than it
-//! are late.
+//! are no longer expected.
 //!
 //! # How it is computed
 //!

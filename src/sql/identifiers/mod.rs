@@ -87,7 +87,7 @@ struct Quoter<'a> {
     scopes: Vec<Scope>,
     /// WITH clauses that were taken out to visit them early; put back after their query.
     withs: Vec<Option<With>>,
-    /// HAVING and QUALIFY clauses that were taken out likewise.
+    /// HAVING and QUALIFY clauses that were taken out for the same reason.
     having_and_qualify: Vec<(Option<Expr>, Option<Expr>)>,
 }
 

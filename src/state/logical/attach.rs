@@ -159,7 +159,7 @@ fn attached(
     let node = EventTimeNode {
         shard: Expr::Column(number_of(&input)?),
         time,
-        // Output mode complete drops no late rows.
+        // Output mode complete does not drop late rows.
         end: end.filter(|_| mode != OutputMode::Complete),
         input,
     };

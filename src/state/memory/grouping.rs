@@ -73,7 +73,7 @@ impl Grouping {
     /// What the columns of the state mean.
     pub(crate) fn describe(&self) -> StateColumns {
         let mut described = self.layout.describe();
-        // Output mode complete closes no groups.
+        // Output mode complete never closes groups.
         described.ends = described.ends.filter(|_| self.mode != OutputMode::Complete);
         described
     }

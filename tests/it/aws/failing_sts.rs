@@ -1,4 +1,4 @@
-//! A failing STS affects no query with a valid session, and delays others only while it fails.
+//! A failing STS does not affect queries with a valid session, and delays others only while it fails.
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::query::StreamingQuery;

@@ -83,7 +83,7 @@ async fn d04_an_interrupted_write_leaves_no_entry() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// An unreadable entry is reported with advice that loses no row.
+/// An unreadable entry is reported with advice that does not lose rows.
 #[tokio::test(start_paused = true)]
 async fn d04_a_torn_entry_is_reported_and_the_advice_loses_nothing() {
     for (torn, removed) in [

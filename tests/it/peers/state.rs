@@ -1,6 +1,6 @@
 //! `GROUP BY` state is restored completely or not at all: no groups without keys, no windows
 //! without rows. Statements that would need unsupported state are refused by name when the query
-//! starts, before anything is written that a later start could take for a checkpoint.
+//! starts, before it writes anything that a later start could take for a checkpoint.
 
 use std::time::Duration;
 

@@ -101,8 +101,8 @@ async fn answer(
     }
 }
 
-/// The caller, from the signature: `Credential=<access key
-/// id>/<date>/<region>/kinesis/aws4_request`.
+/// The caller, from the signature:
+/// `Credential=<access key id>/<date>/<region>/kinesis/aws4_request`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Caller<'a> {
     /// An access key id of twelve digits, which no real one has, is used as the account.
