@@ -179,5 +179,5 @@ async fn foreign_items_are_named() {
     )
     .await;
     let error = committer.take_epoch(NONE).await.unwrap_err().to_string();
-    assert!(error.contains("is the largest number"), "{error}");
+    assert!(error.contains("is the largest possible number"), "{error}");
 }

@@ -161,7 +161,7 @@ async fn inconsistent_logs_are_refused() {
                 "offsets/0",
                 o(0).replace("\"epoch\": 1", "\"epoch\": 18446744073709551615"),
             )],
-            "is the largest number",
+            "is the largest possible number",
         ),
     ] {
         let place = written(&entries).await;

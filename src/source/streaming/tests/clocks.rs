@@ -44,7 +44,7 @@ async fn a_clock_that_is_an_hour_ahead_is_rejected() {
     let error = resolve_latest(&context, now, Instant::now(), random).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
-    assert!(error.to_string().contains("set the clock"), "{error}");
+    assert!(error.to_string().contains("correct the clock"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
