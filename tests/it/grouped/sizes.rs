@@ -146,7 +146,7 @@ async fn window_sizes_that_are_not_positive_are_refused() {
         let (kind, text) = world.refusal(&sql("s")).await;
         assert_eq!(kind, ErrorKind::InvalidOption, "{window}: {text}");
         assert!(
-            text.contains("expected a positive length of time"),
+            text.contains("expected a positive duration"),
             "{window}: {text}"
         );
         for delay in [None, Some(Duration::ZERO)] {
@@ -158,7 +158,7 @@ async fn window_sizes_that_are_not_positive_are_refused() {
             let error = fails(Lines::default().of(query)).await;
             let text = error.to_string();
             assert!(
-                text.contains("expected a positive length of time"),
+                text.contains("expected a positive duration"),
                 "{window}: {text}"
             );
         }

@@ -58,7 +58,7 @@ async fn d08_an_expired_shard_is_reported_and_its_children_are_read() {
     let mut trial = vanished("d08-goes-on", false).await;
     assert!(!heard.has(&["shardId-000000000000"]));
     trial.run().await;
-    let told = heard.has(&["shardId-000000000000", "AFTER 4", "is gone"]);
+    let told = heard.has(&["shardId-000000000000", "AFTER 4", "no longer exists"]);
     assert!(told, "{heard:?}");
     trial.put(100).await;
     trial.run().await;
