@@ -110,7 +110,7 @@ fn log_lines_name_the_query_and_the_stream() {
     );
     let ended = run("csv", &statements);
     assert_eq!(ended.status.code(), Some(0), "{:#?}", ended.stderr);
-    let missing = "not listed any more";
+    let missing = "no longer listed";
     for (said, spans) in [
         ("keep every value", "query{name=\"alarms\"}: "),
         (missing, "query{name=\"alarms\"}:stream{name=\"words\"}: "),

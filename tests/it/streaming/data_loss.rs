@@ -157,7 +157,7 @@ async fn an_expired_parent_with_unread_children_is_a_loss() {
             if fails {
                 let message = lossy.failure().await;
                 assert!(message.contains("shardId-000000000000"), "{message}");
-                assert!(message.contains("not there any more"), "{message}");
+                assert!(message.contains("no longer exists"), "{message}");
                 assert_eq!(lossy.sink.numbers(), [1]);
             } else {
                 lossy.run().await;

@@ -50,7 +50,10 @@ fn run(world: &World, place: &str, sink: &Sink) -> StreamingQueryBuilder {
 /// Asserts that a message has the cause first, then the advice, then the batch.
 fn check_words(message: &str) {
     let at = |part: &str| message.find(part);
-    let (cause, advice) = (at("taken over").unwrap(), at("let that one run").unwrap());
+    let (cause, advice) = (
+        at("taken over").unwrap(),
+        at("let that run continue").unwrap(),
+    );
     assert!(cause < advice, "{message}");
     let (batch, ranges) = (at("batch "), at("stream 'words'"));
     assert!(batch.is_none_or(|batch| batch > advice), "{message}");

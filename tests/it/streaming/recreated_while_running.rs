@@ -69,7 +69,10 @@ async fn with_fail_on_data_loss_the_batch_during_a_recreation_is_not_committed()
     let (_world, _, place, query) = while_a_batch_runs(true).await;
     let error = query.await_termination().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataLoss);
-    assert!(error.to_string().contains("made anew"), "{error}");
+    assert!(
+        error.to_string().contains("deleted and recreated"),
+        "{error}"
+    );
     let ledger = CheckpointLog::of(&place).await;
     assert!(ledger.offsets.keys().eq(&[0, 1]) && ledger.commits.keys().eq(&[0]));
 }

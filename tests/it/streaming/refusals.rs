@@ -108,7 +108,7 @@ async fn a_checkpoint_belongs_to_its_streams() {
         "memory://belongs",
         "source 1",
         "words",
-        "now is",
+        "and is now",
         "clicks",
         "location of its own",
     ] {
