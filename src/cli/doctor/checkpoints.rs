@@ -72,6 +72,10 @@ async fn dynamodb(services: &Services, table: &mut Table) {
 }
 
 #[cfg(not(feature = "dynamodb"))]
+#[expect(
+    clippy::unused_async,
+    reason = "it has the signature that it has with the feature"
+)]
 async fn dynamodb(_: &Services, table: &mut Table) {
     table.section.failed(
         "DynamoDB",
