@@ -83,10 +83,10 @@ fn format_position(position: &StartingPosition) -> Option<String> {
         StartingPosition::AtTimestamp(time) => Some(format!("AT_TIMESTAMP {time}")),
         StartingPosition::PerShard(shards) if shards.is_empty() => None,
         StartingPosition::PerShard(shards) => {
-            let place = |(shard, place): (&ShardId, &ShardPosition)| {
-                (shard.as_str().to_owned(), json!(place.to_string()))
+            let entry = |(shard, position): (&ShardId, &ShardPosition)| {
+                (shard.as_str().to_owned(), json!(position.to_string()))
             };
-            let shards: Map<_, _> = shards.iter().map(place).collect();
+            let shards: Map<_, _> = shards.iter().map(entry).collect();
             Some(json!({ "sources": [{ "stream": "words", "shards": shards }] }).to_string())
         }
     }
@@ -237,7 +237,7 @@ fn expect_entry_round_trip(bytes: &[u8]) {
 
 /// Whether it is a valid starting position: it has a shard, and no time before 1970.
 fn is_starting_position(source: &StreamRanges) -> bool {
-    let early = |place: &ShardPosition| match place {
+    let early = |position: &ShardPosition| match position {
         ShardPosition::AtTimestamp(time) => *time < UnixMillis(0),
         _ => false,
     };

@@ -36,7 +36,7 @@ impl StateObjects {
     }
 
     /// The location of an object, for messages.
-    pub(crate) fn place(&self, name: &str) -> String {
+    pub(crate) fn describe(&self, name: &str) -> String {
         format!("checkpoint '{}': {FOLDER}/{name}", self.objects.location())
     }
 
@@ -61,7 +61,7 @@ impl StateObjects {
                 format!(
                     "{} is missing, but a commit names it; restore it from a copy, or give the query \
                      a new checkpoint location, where it begins at its starting position",
-                    self.place(name)
+                    self.describe(name)
                 ),
             )
         })

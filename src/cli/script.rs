@@ -67,7 +67,7 @@ fn upcoming(scripts: &[(&Script, Option<Vec<Statement>>)]) -> Vec<Upcoming> {
         .filter_map(|(script, statements)| Some((script, statements.as_ref()?)));
     let all = known.flat_map(|(script, statements)| {
         statements.iter().map(move |statement| Upcoming {
-            place: format!("{script}:{}", statement.line()),
+            origin: format!("{script}:{}", statement.line()),
             text: statement.text.clone(),
         })
     });

@@ -14,7 +14,7 @@ use super::redact;
 pub(super) struct Statement {
     pub(super) text: String,
     /// Line and column of its first token, both from 1.
-    place: (usize, usize),
+    position: (usize, usize),
 }
 
 /// Masks the values of secret options.
@@ -22,7 +22,7 @@ impl fmt::Debug for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Statement")
             .field("text", &redact::statement(&self.text))
-            .field("place", &self.place)
+            .field("position", &self.position)
             .finish()
     }
 }
@@ -30,13 +30,13 @@ impl fmt::Debug for Statement {
 impl Statement {
     /// The line of its first token, from 1.
     pub(super) fn line(&self) -> usize {
-        self.place.0
+        self.position.0
     }
 
     /// The text padded with the white space before it, so that positions in parser messages are
     /// positions in the file.
     pub(super) fn in_place(&self) -> String {
-        let (line, column) = self.place;
+        let (line, column) = self.position;
         let mut text = "\n".repeat(line - 1);
         text.push_str(&" ".repeat(column - 1));
         text.push_str(&self.text);
@@ -58,20 +58,20 @@ pub(super) fn split(text: &str) -> Vec<Statement> {
 /// Splits text that arrives in pieces: stores the text after the last semicolon, and its position.
 pub(super) struct Incoming {
     text: String,
-    place: (usize, usize),
+    position: (usize, usize),
 }
 
 impl Incoming {
     pub(super) fn new() -> Self {
         Self {
             text: String::new(),
-            place: (1, 1),
+            position: (1, 1),
         }
     }
 
     /// Adds a piece and returns the statements that it completes.
     pub(super) fn push(&mut self, piece: &str) -> Vec<Statement> {
-        let first = self.text.is_empty() && self.place == (1, 1);
+        let first = self.text.is_empty() && self.position == (1, 1);
         // Some editors prepend a byte order mark, which is not SQL.
         let piece = match first {
             true => piece.trim_start_matches('\u{feff}'),
@@ -82,7 +82,7 @@ impl Incoming {
             return Vec::new();
         }
         let (tokens, _) = tokens(&self.text);
-        let mut reader = Reader::new(&self.text, self.place);
+        let mut reader = Reader::new(&self.text, self.position);
         let mut statements = Vec::new();
         let mut open: Option<Start> = None;
         let mut rest = None;
@@ -100,7 +100,7 @@ impl Incoming {
         }
         if let Some(rest) = rest {
             self.text.drain(..rest.offset);
-            self.place = rest.place;
+            self.position = rest.position;
         }
         statements
     }
@@ -114,7 +114,7 @@ impl Incoming {
             .map(|token| token.span.start);
         let broken = || tokens.last().map_or(Location::of(1, 1), |t| t.span.end);
         let begin = word.or_else(|| lexed.is_err().then(broken))?;
-        let start = Reader::new(&self.text, self.place).start(begin);
+        let start = Reader::new(&self.text, self.position).start(begin);
         Some(start.statement(&self.text, self.text.len()))
     }
 }
@@ -179,14 +179,14 @@ fn tokens(text: &str) -> (Vec<TokenWithSpan>, Result<(), TokenizerError>) {
 /// Where a statement starts.
 struct Start {
     offset: usize,
-    place: (usize, usize),
+    position: (usize, usize),
 }
 
 impl Start {
     fn statement(self, text: &str, end: usize) -> Statement {
         Statement {
             text: text[self.offset..end].trim_end().to_owned(),
-            place: self.place,
+            position: self.position,
         }
     }
 }
@@ -214,11 +214,11 @@ impl<'a> Reader<'a> {
         let offset = self.advance(location);
         let number = |n: u64| usize::try_from(n).unwrap_or(1);
         let (line, column) = (number(self.line), number(self.column));
-        let place = match line {
+        let position = match line {
             1 => (self.origin.0, self.origin.1 + column - 1),
             _ => (self.origin.0 + line - 1, column),
         };
-        Start { offset, place }
+        Start { offset, position }
     }
 
     fn advance(&mut self, to: Location) -> usize {

@@ -97,7 +97,7 @@ impl ShardRange {
     pub(crate) fn is_backwards(&self) -> bool {
         use ShardPosition::{After, At, ShardEnd};
         // A position after a whole record is after all user records in it.
-        let place = |sub: &Option<u64>| sub.unwrap_or(u64::MAX);
+        let row = |sub: &Option<u64>| sub.unwrap_or(u64::MAX);
         match (&self.after, &self.upto) {
             (ShardEnd, upto) => *upto != ShardEnd,
             (
@@ -109,7 +109,7 @@ impl ShardRange {
                     sequence: b,
                     sub_sequence: sub_b,
                 },
-            ) => (a, place(sub_a)) > (b, place(sub_b)),
+            ) => (a, row(sub_a)) > (b, row(sub_b)),
             (At(a), After { sequence: b, .. }) => a > b,
             _ => false,
         }
@@ -175,7 +175,7 @@ mod tests {
     fn backwards_ranges_are_detected() {
         let order = ["AT 8", "AFTER 8.0", "AFTER 8.1", "AFTER 8", "AFTER 10.3"];
         let order = order.into_iter().chain(["SHARD_END"]);
-        let order: Vec<ShardPosition> = order.map(|place| place.parse().unwrap()).collect();
+        let order: Vec<ShardPosition> = order.map(|text| text.parse().unwrap()).collect();
         for (first, after) in order.iter().enumerate() {
             for (last, upto) in order.iter().enumerate().skip(1) {
                 let (after, upto) = (after.clone(), upto.clone());

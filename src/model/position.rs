@@ -54,13 +54,13 @@ impl FromStr for ShardPosition {
     /// Parses the output of [`Display`](fmt::Display).
     fn from_str(text: &str) -> Result<Self> {
         let unknown = || Error::internal(format!("shard position '{text}' has an unknown form"));
-        let (kind, place) = text.split_once(' ').unwrap_or((text, ""));
+        let (kind, argument) = text.split_once(' ').unwrap_or((text, ""));
         Ok(match kind {
             "TRIM_HORIZON" => Self::TrimHorizon,
             "SHARD_END" => Self::ShardEnd,
-            "AT" => Self::At(SequenceNumber::new(place)?),
+            "AT" => Self::At(SequenceNumber::new(argument)?),
             "AT_TIMESTAMP" => {
-                let time = DateTime::parse_from_rfc3339(place).map_err(|_| unknown())?;
+                let time = DateTime::parse_from_rfc3339(argument).map_err(|_| unknown())?;
                 let time = UnixMillis(time.timestamp_millis());
                 // The UTC offset may lead out of the supported years.
                 if !time.has_date() {
@@ -69,8 +69,8 @@ impl FromStr for ShardPosition {
                 Self::AtTimestamp(time)
             }
             "AFTER" => {
-                let (sequence, sub) = match place.split_once('.') {
-                    None => (place, None),
+                let (sequence, sub) = match argument.split_once('.') {
+                    None => (argument, None),
                     Some((sequence, sub)) => (sequence, Some(sub)),
                 };
                 Self::After {

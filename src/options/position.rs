@@ -90,7 +90,8 @@ impl UnresolvedPosition {
             ));
         }
         let placed = found.shards.iter();
-        let placed = placed.filter_map(|(shard, place)| Some((shard.clone(), place.clone()?)));
+        let placed =
+            placed.filter_map(|(shard, position)| Some((shard.clone(), position.clone()?)));
         Ok(StartingPosition::PerShard(placed.collect()))
     }
 }

@@ -2,7 +2,7 @@
 //! constraints of members, errors of operations, and shapes of responses.
 
 mod checking;
-mod places;
+mod regions;
 mod serving;
 mod settings;
 

@@ -8,7 +8,6 @@ mod kept;
 mod merged;
 mod modes;
 mod overflow;
-mod places;
 mod planners;
 mod random;
 mod read_state;
@@ -16,6 +15,7 @@ mod renamed;
 mod restarts;
 mod shapes;
 mod sizes;
+mod state_storage;
 mod watermarks;
 
 use std::collections::BTreeMap;

@@ -141,13 +141,13 @@ impl Certificates {
 /// The number of certificates and their sources.
 impl fmt::Display for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut places = named_variables();
+        let mut sources = named_variables();
         if let CertificateSource::Bundle { path, named_by } = &self.source {
-            places.insert(0, format!("'{path}' ({named_by})"));
+            sources.insert(0, format!("'{path}' ({named_by})"));
         }
-        match places.as_slice() {
+        match sources.as_slice() {
             [] => write!(f, "{} from the system", self.count),
-            places => write!(f, "{} from {}", self.count, places.join(" and ")),
+            sources => write!(f, "{} from {}", self.count, sources.join(" and ")),
         }
     }
 }

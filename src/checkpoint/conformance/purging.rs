@@ -61,7 +61,7 @@ async fn expect_intact(reader: &Handle, entries: &[Bytes]) -> Outcome {
         let found = reader.get(Log::Offsets, batch).await?;
         let expected = usize::try_from(batch.0)
             .ok()
-            .and_then(|place| entries.get(place));
+            .and_then(|index| entries.get(index));
         let is_intact = found.is_none_or(|found| Some(&found) == expected);
         ensure!(is_intact, "entry {batch} is torn");
     }

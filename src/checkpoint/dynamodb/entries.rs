@@ -193,8 +193,8 @@ impl DynamoDbCommitter {
     }
 }
 
-/// The cancellation reason of the action at `place`, if its condition failed.
-fn failed(reasons: &[CancellationReason], place: usize) -> Option<&CancellationReason> {
-    let reason = reasons.get(place)?;
+/// The cancellation reason of the action at `index`, if its condition failed.
+fn failed(reasons: &[CancellationReason], index: usize) -> Option<&CancellationReason> {
+    let reason = reasons.get(index)?;
     (reason.code() == Some("ConditionalCheckFailed")).then_some(reason)
 }

@@ -31,11 +31,11 @@ pub(super) fn opened(entry: &[u8]) -> Result<Vec<u8>, Unreadable> {
     let missing = || Unreadable::foreign("its checksum is missing at the end");
     let text = entry.trim_ascii_end();
     let text = text.strip_suffix(AFTER).ok_or_else(missing)?;
-    let place = text
+    let offset = text
         .windows(BEFORE.len())
         .rposition(|part| part == BEFORE)
         .ok_or_else(missing)?;
-    let (members, checksum) = text.split_at(place);
+    let (members, checksum) = text.split_at(offset);
     let text = [members, END].concat();
     if hex(&text).as_bytes() != &checksum[BEFORE.len()..] {
         let reason = "its checksum does not match, so it was edited or damaged";
@@ -59,11 +59,11 @@ mod tests {
         let entry = sealed(text).unwrap();
         assert_eq!(opened(&entry).unwrap(), text);
         assert_eq!(opened(entry.trim_ascii_end()).unwrap(), text);
-        for place in 0..entry.len() - 1 {
+        for offset in 0..entry.len() - 1 {
             let mut other = entry.clone();
-            other[place] ^= 1;
-            assert!(opened(&other).is_err(), "{place}");
-            assert!(opened(&entry[..place]).is_err(), "{place}");
+            other[offset] ^= 1;
+            assert!(opened(&other).is_err(), "{offset}");
+            assert!(opened(&entry[..offset]).is_err(), "{offset}");
         }
         assert_eq!(sealed(b"{}"), None);
         assert!(opened(b"").is_err());

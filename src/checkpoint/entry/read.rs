@@ -89,7 +89,7 @@ fn query_text(entry: QueryEntry<'_>) -> QueryText {
 
 fn shard_range(shard: &str, range: Range) -> Result<ShardRange, Unreadable> {
     let range = match range {
-        Range::Empty(place) => ShardRange::empty(place.0),
+        Range::Empty(position) => ShardRange::empty(position.0),
         Range::Rows(rows) => ShardRange {
             after: rows.after.0,
             upto: rows.upto.0,
@@ -222,7 +222,7 @@ pub(crate) fn read_metadata(text: &[u8]) -> Result<QueryMetadata, Unreadable> {
     let sources = entry.sources.into_iter().map(|source| {
         let stream = StreamIdentity::parse(&source.stream);
         let shards = source.start.shards.into_iter();
-        let shards = shards.map(|(shard, place)| (ShardId::new(&*shard), place.0));
+        let shards = shards.map(|(shard, position)| (ShardId::new(&*shard), position.0));
         Ok(SourceMetadata {
             stream: stream.map_err(Unreadable::foreign)?,
             created_at: source.created_at.0,

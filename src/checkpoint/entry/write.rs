@@ -139,7 +139,7 @@ pub(crate) fn metadata(metadata: &QueryMetadata) -> Result<Bytes> {
         let name = source.stream.name().as_str();
         let shards = source.start.shards.iter();
         let shards =
-            shards.map(|(shard, place)| (shard.as_str().into(), PositionText(place.clone())));
+            shards.map(|(shard, position)| (shard.as_str().into(), PositionText(position.clone())));
         SourceEntry {
             stream: source.stream.arn().unwrap_or(name).into(),
             created_at: TimeText(source.created_at),

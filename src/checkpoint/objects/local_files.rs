@@ -110,8 +110,8 @@ pub(in crate::checkpoint) fn store_error(
     name: &str,
     error: io::Error,
 ) -> StoreError {
-    let place = if name.is_empty() { "it" } else { name };
-    let message = format!("checkpoint '{location}': cannot {doing} {place}: {error}");
+    let target = if name.is_empty() { "it" } else { name };
+    let message = format!("checkpoint '{location}': cannot {doing} {target}: {error}");
     let kind = match error.kind() {
         Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::AccessDenied,
         Io::NotADirectory | Io::IsADirectory | Io::InvalidInput | Io::InvalidFilename => {

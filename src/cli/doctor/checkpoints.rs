@@ -6,9 +6,9 @@ use crate::checkpoint::{StopLock, try_location};
 use crate::options::CommitterKind;
 use crate::table::Services;
 
-/// Checks a checkpoint location that is set at `place`.
-pub(super) async fn location(place: &str, location: &str) -> Section {
-    let mut section = Section::new(format!("{place}  checkpoint '{location}'"));
+/// Checks a checkpoint location that is set at `origin`.
+pub(super) async fn location(origin: &str, location: &str) -> Section {
+    let mut section = Section::new(format!("{origin}  checkpoint '{location}'"));
     match try_location(location).await {
         Ok(()) => section.passed("location", "written, read, listed and deleted"),
         Err(error) => section.failed("location", chain(&error)),
@@ -22,7 +22,7 @@ pub(super) async fn location(place: &str, location: &str) -> Section {
     section
 }
 
-/// Checks the place where a table's options store the offsets of its queries, if they set one.
+/// Checks where a table's options store the offsets of its queries, if they say so.
 pub(super) async fn of_table(services: &Services, table: &mut Table) {
     let metadata = &table.options.source.metadata;
     if let Some(path) = &metadata.path

@@ -61,8 +61,8 @@ pub(super) async fn run(doctor: &Doctor) -> Outcome {
     };
     for (file, text) in texts {
         for statement in split(&text) {
-            let place = format!("{file}:{}", statement.line());
-            Box::pin(checker.statement(&place, &statement)).await;
+            let origin = format!("{file}:{}", statement.line());
+            Box::pin(checker.statement(&origin, &statement)).await;
         }
     }
     let sections = checker.sections().await;
@@ -88,7 +88,7 @@ struct Checker {
 
 /// A streaming statement that was seen.
 struct Streaming {
-    place: String,
+    origin: String,
     text: String,
     /// Its checkpoint location.
     log: Option<String>,
@@ -100,51 +100,51 @@ enum Found {
     /// A table. Its permissions are checked once all statements are known.
     Table(Box<Table>),
     /// A checkpoint location, where it is first set.
-    Location { place: String, location: String },
+    Location { origin: String, location: String },
     /// A statement that has been checked.
     Checked(Section),
 }
 
 impl Checker {
-    async fn statement(&mut self, place: &str, statement: &Statement) {
+    async fn statement(&mut self, origin: &str, statement: &Statement) {
         if let Err(error) = nesting::check(&statement.text) {
-            return self.refused(place, statement, &error.into());
+            return self.refused(origin, statement, &error.into());
         }
         let plan = match plan_to_run(&self.ctx, &statement.in_place()).await {
             Ok(plan) => plan,
             Err(error) => {
                 let error = with_tables(&self.ctx, error);
-                return self.refused(place, statement, &error);
+                return self.refused(origin, statement, &error);
             }
         };
         if let LogicalPlan::Ddl(DdlStatement::CreateExternalTable(command)) = &plan
             && let Some(builder) = kinesis_table(command, &self.services)
         {
             let builder = builder.map_err(from_datafusion);
-            return self.table(place, statement, command, builder).await;
+            return self.table(origin, statement, command, builder).await;
         }
-        let checked = statement::check(self, place, statement, plan).await;
+        let checked = statement::check(self, origin, statement, plan).await;
         match checked {
             Ok(None) => {}
             Ok(Some(detail)) => {
-                let mut section = section_for(place, statement);
+                let mut section = section_for(origin, statement);
                 section.passed("statement", detail);
                 self.found.push(Found::Checked(section));
             }
-            Err(error) => self.refused(place, statement, &error),
+            Err(error) => self.refused(origin, statement, &error),
         }
         let settings = StreamingSettings::of(self.ctx.state().config_options());
         if let Some(location) = settings.checkpoint_location
             && !self.knows(&location)
         {
-            let place = place.to_owned();
-            self.found.push(Found::Location { place, location });
+            let origin = origin.to_owned();
+            self.found.push(Found::Location { origin, location });
         }
     }
 
-    fn knows(&self, place: &str) -> bool {
+    fn knows(&self, checkpoint: &str) -> bool {
         self.found.iter().any(|found| match found {
-            Found::Location { location, .. } => location == place,
+            Found::Location { location, .. } => location == checkpoint,
             _ => false,
         })
     }
@@ -159,13 +159,13 @@ impl Checker {
 
     async fn table(
         &mut self,
-        place: &str,
+        origin: &str,
         statement: &Statement,
         command: &CreateExternalTable,
         builder: crate::Result<KinesisTableBuilder>,
     ) {
         let name = command.name.to_string();
-        let mut section = Section::new(format!("{place}  table {name}"));
+        let mut section = Section::new(format!("{origin}  table {name}"));
         let checked = builder.and_then(|builder| Ok((builder.options()?, builder)));
         let (options, builder) = match checked {
             Ok(checked) => checked,
@@ -214,9 +214,9 @@ impl Checker {
 
     /// Reports a statement that would fail. A failure caused only by a table that was already
     /// reported is not another problem.
-    fn refused(&mut self, place: &str, statement: &Statement, error: &DataFusionError) {
+    fn refused(&mut self, origin: &str, statement: &Statement, error: &DataFusionError) {
         let message = redact::message(&reason(error), &statement.text);
-        let mut section = section_for(place, statement);
+        let mut section = section_for(origin, statement);
         let absent = |name: &&String| {
             let bare = name.rsplit('.').next().unwrap_or(name);
             message.contains(&format!(".{bare}' not found"))
@@ -238,8 +238,8 @@ impl Checker {
                     checkpoints::of_table(&self.services, &mut table).await;
                     table.section
                 }
-                Found::Location { place, location } => {
-                    checkpoints::location(&place, &location).await
+                Found::Location { origin, location } => {
+                    checkpoints::location(&origin, &location).await
                 }
                 Found::Checked(section) => section,
             });
@@ -249,11 +249,11 @@ impl Checker {
 }
 
 /// A section titled with the start of the statement.
-fn section_for(place: &str, statement: &Statement) -> Section {
+fn section_for(origin: &str, statement: &Statement) -> Section {
     const WIDTH: usize = 60;
     let text = redact::statement(&statement.text);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut = words.char_indices().nth(WIDTH);
     let shown = cut.map_or(words.clone(), |(end, _)| format!("{}…", &words[..end]));
-    Section::new(format!("{place}  {shown}"))
+    Section::new(format!("{origin}  {shown}"))
 }

@@ -122,8 +122,8 @@ mod tests {
         let mut words = Section::new("a.sql:1  words");
         words.passed("options", "");
         words.failed("GetRecords", "denied\nallow it");
-        let mut place = Section::new("checkpoint");
-        place.unknown("table", "created at the first start");
+        let mut checkpoint = Section::new("checkpoint");
+        checkpoint.unknown("table", "created at the first start");
         let expected = "\
 a.sql:1  words
   ✓ options
@@ -135,7 +135,7 @@ checkpoint
 
 1 problem found
 ";
-        assert_eq!(text(&[words, place]), expected);
+        assert_eq!(text(&[words, checkpoint]), expected);
         assert_eq!(text(&[]), "no problems found\n");
     }
 }

@@ -18,7 +18,7 @@ use crate::sql::StreamingSettings;
 /// others.
 pub(super) async fn check(
     checker: &mut Checker,
-    place: &str,
+    origin: &str,
     statement: &Statement,
     plan: LogicalPlan,
 ) -> DataFusionResult<Option<&'static str>> {
@@ -40,7 +40,7 @@ pub(super) async fn check(
         LogicalPlan::EmptyRelation(_) => Ok(None),
         _ => {
             record_uses(checker, &plan)?;
-            planned(checker, place, statement, &plan).await.map(Some)
+            planned(checker, origin, statement, &plan).await.map(Some)
         }
     }
 }
@@ -48,7 +48,7 @@ pub(super) async fn check(
 /// Plans the statement as a run would.
 async fn planned(
     checker: &mut Checker,
-    place: &str,
+    origin: &str,
     statement: &Statement,
     plan: &LogicalPlan,
 ) -> DataFusionResult<&'static str> {
@@ -65,7 +65,7 @@ async fn planned(
         check_has_checkpoint(checker, plan)?;
     }
     crate::sql(&checker.ctx, &format!("EXPLAIN {}", statement.text)).await?;
-    check_can_start(checker, place, statement, plan)?;
+    check_can_start(checker, origin, statement, plan)?;
     expect_own_checkpoint(&checker.ctx, &statement.text).await?;
     Ok("would start, and run until it is stopped or its trigger ends it")
 }
@@ -74,7 +74,7 @@ async fn planned(
 /// its checkpoint with another one.
 fn check_can_start(
     checker: &mut Checker,
-    place: &str,
+    origin: &str,
     statement: &Statement,
     plan: &LogicalPlan,
 ) -> DataFusionResult<()> {
@@ -88,7 +88,7 @@ fn check_can_start(
     });
     drop(tables);
     let now = Streaming {
-        place: place.to_owned(),
+        origin: origin.to_owned(),
         text: statement.text.clone(),
         log: path.or(settings.checkpoint_location),
         ends_by_itself: settings.trigger.ends_by_itself(),
@@ -102,7 +102,7 @@ fn check_can_start(
         reasons.push(format!(
             "starts only when the streaming query of {} is stopped, which does not end by itself: run it from a file \
              of its own in a separate process, or SET streaming.trigger = 'available now' before that query",
-            before.place
+            before.origin
         ));
     }
     let sharing = checker.streaming.iter().find(|before| {
@@ -112,7 +112,7 @@ fn check_can_start(
         reasons.push(format!(
             "uses the checkpoint of {}, '{log}', and would be refused: SET streaming.checkpoint_location to a \
              separate location before it",
-            before.place
+            before.origin
         ));
     }
     checker.streaming.push(now);

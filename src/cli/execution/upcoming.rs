@@ -11,7 +11,7 @@ use crate::sql::StreamingSettings;
 #[derive(Debug)]
 pub(in crate::cli) struct Upcoming {
     /// File and line.
-    pub(in crate::cli) place: String,
+    pub(in crate::cli) origin: String,
     pub(in crate::cli) text: String,
 }
 
@@ -22,10 +22,10 @@ pub(super) async fn warning(ctx: &SessionContext, upcoming: &[Upcoming]) -> Opti
     if settings.trigger.ends_by_itself() {
         return None;
     }
-    for Upcoming { place, text } in upcoming {
+    for Upcoming { origin, text } in upcoming {
         if streams(ctx, text).await {
             return Some(format!(
-                "{place}: this streaming statement starts only after the query before it is stopped, because that query \
+                "{origin}: this streaming statement starts only after the query before it is stopped, because that query \
                  does not end by itself: run each in a process of its own, or \
                  SET streaming.trigger = 'available now'"
             ));

@@ -71,7 +71,7 @@ fn shard_object(members: &Map<String, Value>) -> Parsed<StreamPositions> {
     let shards = members.iter().filter(|(key, _)| *key != "metadata");
     Ok(StreamPositions {
         stream,
-        shards: places(shards, "")?,
+        shards: positions(shards, "")?,
     })
 }
 
@@ -91,21 +91,21 @@ fn log_entry(sources: &Value) -> Parsed<Vec<StreamPositions>> {
             shards.ok_or_else(|| format!("expected a JSON object of shards under '{within}'"))?;
         Ok(StreamPositions {
             stream: Some(stream.to_owned()),
-            shards: places(shards.iter(), &format!("{within}."))?,
+            shards: positions(shards.iter(), &format!("{within}."))?,
         })
     };
     sources.iter().enumerate().map(source).collect()
 }
 
-fn places<'a>(
+fn positions<'a>(
     shards: impl Iterator<Item = (&'a String, &'a Value)>,
     within: &str,
 ) -> Parsed<BTreeMap<ShardId, Option<ShardPosition>>> {
     shards
         .map(|(shard, value)| {
-            let place = shard_position::parse(value);
-            let place = place.map_err(|error| format!("under '{within}{shard}' {error}"))?;
-            Ok((ShardId::new(shard.as_str()), place))
+            let position = shard_position::parse(value);
+            let position = position.map_err(|error| format!("under '{within}{shard}' {error}"))?;
+            Ok((ShardId::new(shard.as_str()), position))
         })
         .collect()
 }

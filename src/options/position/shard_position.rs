@@ -37,8 +37,8 @@ fn position_text(text: &str) -> Parsed<Option<ShardPosition>> {
             let time = time::parse(time).map_err(|expected| format!("'{text}': {expected}"))?;
             ShardPosition::AtTimestamp(time)
         }
-        ("AT" | "AFTER", place) => {
-            let position = format!("{word} {place}").parse();
+        ("AT" | "AFTER", argument) => {
+            let position = format!("{word} {argument}").parse();
             position.map_err(|_| format!("'{text}': {EXPECTED}"))?
         }
         _ => return Err(format!("'{text}': {EXPECTED}")),
@@ -47,7 +47,7 @@ fn position_text(text: &str) -> Parsed<Option<ShardPosition>> {
 }
 
 fn connector_position(fields: &Map<String, Value>) -> Parsed<Option<ShardPosition>> {
-    let place = string(fields, "iteratorPosition").unwrap_or_default();
+    let argument = string(fields, "iteratorPosition").unwrap_or_default();
     let kind = string(fields, "iteratorType").unwrap_or_default();
     let position = match kind.to_ascii_uppercase().as_str() {
         "LATEST" => return Ok(None),
@@ -55,14 +55,14 @@ fn connector_position(fields: &Map<String, Value>) -> Parsed<Option<ShardPositio
         "SHARD_END" => ShardPosition::ShardEnd,
         "AT_TIMESTAMP" => {
             let range = 0..=UnixMillis::LAST.0;
-            let millis = value::number(&place, &range).map_err(|expected| {
-                format!("'iteratorPosition' = '{place}': {expected}, milliseconds since 1970")
+            let millis = value::number(&argument, &range).map_err(|expected| {
+                format!("'iteratorPosition' = '{argument}': {expected}, milliseconds since 1970")
             })?;
             ShardPosition::AtTimestamp(UnixMillis(millis))
         }
-        "AT_SEQUENCE_NUMBER" => ShardPosition::At(sequence(fields, &place)?),
+        "AT_SEQUENCE_NUMBER" => ShardPosition::At(sequence(fields, &argument)?),
         "AFTER_SEQUENCE_NUMBER" => ShardPosition::After {
-            sequence: sequence(fields, &place)?,
+            sequence: sequence(fields, &argument)?,
             sub_sequence: sub_sequence(fields)?,
         },
         _ => {

@@ -131,7 +131,7 @@ impl Streams for Scans<'_> {
         Ok(stream_in(plan)?.is_some())
     }
 
-    fn place_of(&self, scan: &TableScan) -> Option<usize> {
+    fn index_of(&self, scan: &TableScan) -> Option<usize> {
         let found = source_as_provider(&scan.source).ok()?;
         let mut sources = self.0.iter();
         sources.position(|source| Arc::ptr_eq(&source.provider, &found))

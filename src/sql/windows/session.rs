@@ -80,9 +80,9 @@ impl SessionWindow {
         }
 
         let mut columns = rows.columns().to_vec();
-        for (place, values) in [(self.start, merged_starts), (self.end, merged_ends)] {
+        for (index, values) in [(self.start, merged_starts), (self.end, merged_ends)] {
             let merged = Int64Array::new(values.into(), starts.nulls().cloned());
-            columns[place] = times(merged, rows.column(place).data_type())?;
+            columns[index] = times(merged, rows.column(index).data_type())?;
         }
         Ok(RecordBatch::try_new(rows.schema(), columns)?)
     }

@@ -169,14 +169,14 @@ fn with_sessions(
         .map(|part| part.project(&columns))
         .collect::<Result<_, _>>()?;
     let whole = concat_batches(&first.schema().project(&columns)?.into(), &narrow)?;
-    let places: Vec<usize> = (2..columns.len()).collect();
-    let merged = window.at(0, 1).assign(&whole, &places)?;
+    let indexes: Vec<usize> = (2..columns.len()).collect();
+    let merged = window.at(0, 1).assign(&whole, &indexes)?;
     let mut from = 0;
     let mut sessions = Vec::with_capacity(parts.len());
     for part in parts {
         let mut columns = part.columns().to_vec();
-        for (place, column) in [(window.start, 0), (window.end, 1)] {
-            columns[place] = merged.column(column).slice(from, part.num_rows());
+        for (index, column) in [(window.start, 0), (window.end, 1)] {
+            columns[index] = merged.column(column).slice(from, part.num_rows());
         }
         from += part.num_rows();
         sessions.push(RecordBatch::try_new(part.schema(), columns)?);

@@ -17,10 +17,10 @@ use crate::state::memory::{StateColumns, StateStore, have_same_types};
 ///
 /// # Errors
 /// [`ErrorKind::Checkpoint`].
-pub(crate) fn refuse(place: &str, found: &Decoded, store: &StateStore) -> Result<()> {
+pub(crate) fn refuse(location: &str, found: &Decoded, store: &StateStore) -> Result<()> {
     let expected = store.schema();
     let (before_groups, now_groups) = (&found.groups, store.describe());
-    expect_compatible_engine(place, found)?;
+    expect_compatible_engine(location, found)?;
     let columns = |schema: &Schema| -> Vec<String> {
         let fields = schema.fields().iter();
         let column = fields.map(|field| format!("{} {}", field.name(), field.data_type()));
@@ -30,12 +30,12 @@ pub(crate) fn refuse(place: &str, found: &Decoded, store: &StateStore) -> Result
     // Columns are identified by index: names may change.
     let same = have_same_types(&found.schema, expected);
     if same && before_groups.groups == now_groups.groups {
-        return refuse_other_time(place, &found.schema, before_groups, &now_groups);
+        return refuse_other_time(location, &found.schema, before_groups, &now_groups);
     }
     Err(Error::new(
         ErrorKind::Checkpoint,
         format!(
-            "{place} holds the state of another aggregation:\n  was: {}\n  now: {}\n{ALTERNATIVES}",
+            "{location} holds the state of another aggregation:\n  was: {}\n  now: {}\n{ALTERNATIVES}",
             listed(&before),
             listed(&now)
         ),
@@ -47,13 +47,13 @@ pub(crate) fn refuse(place: &str, found: &Decoded, store: &StateStore) -> Result
 ///
 /// # Errors
 /// [`ErrorKind::Checkpoint`].
-fn expect_compatible_engine(place: &str, found: &Decoded) -> Result<()> {
+fn expect_compatible_engine(location: &str, found: &Decoded) -> Result<()> {
     let engine = &found.engine;
     let refused = |what: &str| {
         Err(Error::new(
             ErrorKind::Checkpoint,
             format!(
-                "{place} was written with DataFusion {engine}, and this program has DataFusion \
+                "{location} was written with DataFusion {engine}, and this program has DataFusion \
                  {DATAFUSION_VERSION}, {what}: run the query with the version it was started with, or give \
                  it a new checkpoint location"
             ),
@@ -91,7 +91,7 @@ fn minor(version: &str) -> Option<&str> {
 /// Refuses a state some of whose groups a watermark has closed, if the query has no watermark over the same
 /// column.
 fn refuse_other_time(
-    place: &str,
+    location: &str,
     columns: &Schema,
     before: &StateColumns,
     now: &StateColumns,
@@ -107,7 +107,7 @@ fn refuse_other_time(
     Err(Error::new(
         ErrorKind::Checkpoint,
         format!(
-            "{place} holds groups, some of which a watermark has closed:\n  was: {}\n  now: {}\n\
+            "{location} holds groups, some of which a watermark has closed:\n  was: {}\n  now: {}\n\
              {ALTERNATIVES}",
             name(closed_by),
             now.map_or_else(|| "no watermark closes groups".to_owned(), name)

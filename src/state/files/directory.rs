@@ -81,9 +81,10 @@ impl StateDirectory {
             return Ok(None);
         };
         let content = self.objects.read(name).await?;
-        let (name, place) = (name.clone(), self.objects.place(name));
+        let (name, location) = (name.clone(), self.objects.describe(name));
         let decoded = tokio::task::spawn_blocking(move || {
-            let decoded = decode(&name, content).map_err(|reason| unreadable(&place, &reason))?;
+            let decoded =
+                decode(&name, content).map_err(|reason| unreadable(&location, &reason))?;
             Ok((decoded.schema, decoded.groups))
         });
         stopped(decoded.await).map(Some)
@@ -102,11 +103,11 @@ impl StateDirectory {
             async move {
                 let content = objects.read(&name).await?;
                 let bytes = content.len();
-                let place = objects.place(&name);
+                let location = objects.describe(&name);
                 let rows = tokio::task::spawn_blocking(move || {
-                    let unreadable = |reason| unreadable(&place, &reason);
+                    let unreadable = |reason| unreadable(&location, &reason);
                     let decoded = decode(&name, content).map_err(unreadable)?;
-                    compatibility::refuse(&place, &decoded, &store)?;
+                    compatibility::refuse(&location, &decoded, &store)?;
                     decoded.rows_of(store.schema()).map_err(unreadable)
                 });
                 Ok::<_, Error>((bytes, stopped(rows.await)?))
@@ -251,11 +252,11 @@ fn stopped<T>(done: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
     })
 }
 
-fn unreadable(place: &str, reason: &super::encoding::Unreadable) -> Error {
+fn unreadable(location: &str, reason: &super::encoding::Unreadable) -> Error {
     Error::new(
         ErrorKind::Checkpoint,
         format!(
-            "{place} {reason}; restore it from a copy, or give the query a new checkpoint location, \
+            "{location} {reason}; restore it from a copy, or give the query a new checkpoint location, \
              where it begins at its starting position"
         ),
     )

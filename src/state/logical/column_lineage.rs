@@ -57,7 +57,7 @@ impl<'a> ColumnLineage<'a> {
             Expr::Alias(alias) => Ok(Transformed::yes(*alias.expr)),
             Expr::Column(column) => {
                 let origin = match input.schema().index_of_column(&column) {
-                    Ok(place) => self.of(input, place)?,
+                    Ok(index) => self.of(input, index)?,
                     Err(_) => digest(&column.name),
                 };
                 Ok(Transformed::yes(Expr::Column(Column::new_unqualified(
@@ -69,33 +69,33 @@ impl<'a> ColumnLineage<'a> {
         Ok(expr.data()?.to_string())
     }
 
-    /// The digest of the column at `place` of `plan`.
-    fn of(&mut self, plan: &LogicalPlan, place: usize) -> Result<String> {
-        let key = (std::ptr::from_ref(plan), place);
+    /// The digest of the column at `index` of `plan`.
+    fn of(&mut self, plan: &LogicalPlan, index: usize) -> Result<String> {
+        let key = (std::ptr::from_ref(plan), index);
         if let Some(known) = self.found.get(&key) {
             return Ok(known.clone());
         }
-        let origin = self.compute(plan, place)?;
+        let origin = self.compute(plan, index)?;
         self.found.insert(key, origin.clone());
         Ok(origin)
     }
 
     /// Computes the digest. A column that nodes pass through unchanged keeps its digest.
-    fn compute(&mut self, plan: &LogicalPlan, place: usize) -> Result<String> {
-        let (qualifier, field) = plan.schema().qualified_field(place);
+    fn compute(&mut self, plan: &LogicalPlan, index: usize) -> Result<String> {
+        let (qualifier, field) = plan.schema().qualified_field(index);
         let column = Column::new(qualifier.cloned(), field.name());
         Ok(match plan {
-            LogicalPlan::TableScan(scan) => match self.streams.place_of(scan) {
+            LogicalPlan::TableScan(scan) => match self.streams.index_of(scan) {
                 Some(stream) => digest(&format!("stream {stream} {}", column.name)),
                 None => digest(&format!("table {} {}", scan.table_name, column.name)),
             },
             LogicalPlan::Projection(projection) => {
-                self.of_expr(&projection.expr[place], &projection.input)?
+                self.of_expr(&projection.expr[index], &projection.input)?
             }
-            LogicalPlan::SubqueryAlias(alias) => self.of(&alias.input, place)?,
+            LogicalPlan::SubqueryAlias(alias) => self.of(&alias.input, index)?,
             LogicalPlan::Aggregate(aggregate) => {
                 let exprs = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
-                match exprs.clone().nth(place) {
+                match exprs.clone().nth(index) {
                     Some(expr) if exprs.count() == aggregate.schema.fields().len() => {
                         self.of_expr(expr, &aggregate.input)?
                     }
@@ -103,9 +103,9 @@ impl<'a> ColumnLineage<'a> {
                 }
             }
             LogicalPlan::Unnest(unnest) => {
-                let from = unnest.dependency_indices.get(place);
+                let from = unnest.dependency_indices.get(index);
                 // A struct is unnested into one column for each field.
-                let columns = unnest.dependency_indices.iter().take(place);
+                let columns = unnest.dependency_indices.iter().take(index);
                 let field = columns.filter(|other| Some(*other) == from).count();
                 let from = from.map(|from| self.of(&unnest.input, *from)).transpose()?;
                 digest(&format!("unnest {field} {}", from.unwrap_or_default()))
@@ -114,18 +114,18 @@ impl<'a> ColumnLineage<'a> {
                 let mut text = String::from("union");
                 for input in &union.inputs {
                     text.push(' ');
-                    text.push_str(&self.of(input, place)?);
+                    text.push_str(&self.of(input, index)?);
                 }
                 digest(&text)
             }
             other => {
                 let inputs = other.inputs();
                 let mut inputs = inputs.into_iter().filter_map(|input| {
-                    let place = input.schema().index_of_column(&column).ok()?;
-                    Some((input, place))
+                    let index = input.schema().index_of_column(&column).ok()?;
+                    Some((input, index))
                 });
                 match inputs.next() {
-                    Some((input, place)) => self.of(input, place)?,
+                    Some((input, index)) => self.of(input, index)?,
                     None => digest(&format!("column {}", column.name)),
                 }
             }
@@ -184,11 +184,11 @@ impl NamePattern {
             words.eq(texts.iter().copied())
         };
         let mut pairs = self.0.iter().zip(texts);
-        let Some((place, text)) = pairs.find_map(|(words, text)| Some((words.find(&open)?, *text)))
+        let Some((index, text)) = pairs.find_map(|(words, text)| Some((words.find(&open)?, *text)))
         else {
             return same("");
         };
-        let Some(rest) = text.get(place..) else {
+        let Some(rest) = text.get(index..) else {
             return false;
         };
         let dots = rest.match_indices('.').map(|(dot, _)| dot + 1);

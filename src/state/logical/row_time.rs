@@ -16,7 +16,7 @@ pub(crate) struct ExpiryColumn {
     /// Its name.
     pub(crate) column: String,
     /// Its index among the group columns, and their number.
-    pub(crate) place: usize,
+    pub(crate) index: usize,
     pub(crate) groups: usize,
     /// How long after the column's time the group ends. Windows that are merged compute their end themselves.
     pub(crate) after: After,
@@ -44,34 +44,34 @@ pub(crate) fn row_time(group_expr: &[Expr], column: Option<&Column>) -> Result<O
         _ => false,
     };
     let mut found = None;
-    for place in 0..group_expr.len() {
-        let window = window(group_expr, place)?;
+    for index in 0..group_expr.len() {
+        let window = window(group_expr, index)?;
         found = found.or(window.filter(|window| is_it(&window.time)));
     }
     let alone = || {
         let column = column?;
-        let place = group_expr.iter().position(|group| {
+        let index = group_expr.iter().position(|group| {
             matches!(group.clone().unalias(), Expr::Column(group) if group.name == column.name)
         });
         let time = Expr::Column(column.clone());
-        let closing = |place| ExpiryColumn {
+        let closing = |index| ExpiryColumn {
             column: column.name.clone(),
-            place,
+            index,
             groups: group_expr.len(),
             after: After::Nothing,
         };
         Some(RowTime {
-            end: place.map(|_| time.clone()),
-            closing: place.map(closing),
+            end: index.map(|_| time.clone()),
+            closing: index.map(closing),
             time,
         })
     };
     Ok(found.or_else(alone))
 }
 
-/// The window of the group expression at `place`; `None` if it is not a window.
-fn window(group_expr: &[Expr], place: usize) -> Result<Option<RowTime>> {
-    let group = &group_expr[place];
+/// The window of the group expression at `index`; `None` if it is not a window.
+fn window(group_expr: &[Expr], index: usize) -> Result<Option<RowTime>> {
+    let group = &group_expr[index];
     let inner = group.clone().unalias();
     let Expr::ScalarFunction(ScalarFunction { func, args }) = &inner else {
         return Ok(None);
@@ -120,7 +120,7 @@ fn window(group_expr: &[Expr], place: usize) -> Result<Option<RowTime>> {
         end: Some(end),
         closing: Some(ExpiryColumn {
             column,
-            place,
+            index,
             groups: group_expr.len(),
             after,
         }),

@@ -10,7 +10,7 @@ pub(crate) trait Streams {
     fn is_read_by(&self, plan: &LogicalPlan) -> Result<bool>;
 
     /// The index of the stream that `scan` reads, if it reads one.
-    fn place_of(&self, scan: &TableScan) -> Option<usize>;
+    fn index_of(&self, scan: &TableScan) -> Option<usize>;
 
     /// Adds the number of the shard as the last column of `scan`; `None` if it does not read a stream.
     fn numbered(&mut self, scan: &TableScan) -> Result<Option<LogicalPlan>>;

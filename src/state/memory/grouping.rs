@@ -263,8 +263,8 @@ fn neighbours(hop: &HopWindow, rows: &RecordBatch) -> Result<RecordBatch> {
         }
     }
     let origins = UInt32Array::from(origins);
-    let column = |(place, column): (usize, &ArrayRef)| -> Result<ArrayRef> {
-        if place != hop.column {
+    let column = |(index, column): (usize, &ArrayRef)| -> Result<ArrayRef> {
+        if index != hop.column {
             return Ok(take(column, &origins, None)?);
         }
         let values = PrimitiveArray::<Int64Type>::from(values.clone());

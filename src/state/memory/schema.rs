@@ -51,14 +51,14 @@ fn renumbered(name: &str, numbers: &mut Vec<String>) -> String {
         let digits = rest[number..].bytes().take_while(u8::is_ascii_digit);
         let end = number + digits.count();
         let generated = &rest[start..end];
-        let place = numbers.iter().position(|known| known == generated);
-        let place = place.unwrap_or_else(|| {
+        let index = numbers.iter().position(|known| known == generated);
+        let index = index.unwrap_or_else(|| {
             numbers.push(generated.to_owned());
             numbers.len() - 1
         });
         text.push_str(&rest[..number]);
         if end > number {
-            text.push_str(&(place + 1).to_string());
+            text.push_str(&(index + 1).to_string());
         }
         rest = &rest[end..];
     }

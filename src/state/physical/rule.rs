@@ -177,7 +177,7 @@ impl StateRule {
                 let found = names.position(|name| *name == closing.column);
                 // The optimizer may rename the column, and keeps the order of columns.
                 let same = groups.len() == closing.groups;
-                let found = found.or(Some(closing.place).filter(|_| same));
+                let found = found.or(Some(closing.index).filter(|_| same));
                 let column = found.ok_or_else(|| {
                     plan_datafusion_err!(
                         "the group column '{}' that closes groups is not in the plan",

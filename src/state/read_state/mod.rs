@@ -77,7 +77,7 @@ impl Arguments {
     async fn find(self) -> Result<StoredGroups> {
         let log = Checkpoint::new(open(&self.location)?, RETRY, 1, fastrand::Rng::new());
         let (batch, left) = log.inspect(self.batch).await?;
-        let place = log.location();
+        let location = log.location();
         let operator = left.operator(AGGREGATION).cloned();
         let input = operator
             .as_ref()
@@ -85,14 +85,14 @@ impl Arguments {
         let watermark = input.and_then(|input| input.watermark);
         let Some(files) = operator.and_then(|operator| operator.files) else {
             return Err(Error::invalid_option(format!(
-                "checkpoint '{place}': batch {batch} has no state: expected the checkpoint location of a \
+                "checkpoint '{location}': batch {batch} has no state: expected the checkpoint location of a \
                  query with GROUP BY or DISTINCT over an unbounded table"
             )));
         };
         let directory = directory(&self.location)?;
         let Some((columns, described)) = directory.columns(&files).await? else {
             return Err(Error::invalid_option(format!(
-                "checkpoint '{place}': there are no groups up to batch {batch}, so the columns are unknown: \
+                "checkpoint '{location}': there are no groups up to batch {batch}, so the columns are unknown: \
                  expected a later batch, once there are rows"
             )));
         };

@@ -46,11 +46,11 @@ impl Chunk {
         Ok(Self::of(keys, states, ends, layout.bounds(rows)?))
     }
 
-    /// Copies the groups at `places` of `chunks` into a new chunk, in this order.
-    pub(super) fn merged(chunks: &[&Self], places: &[(usize, usize)]) -> Result<Self> {
-        let (keys, states) = gathered(chunks, places)?;
+    /// Copies the groups at `locations` of `chunks` into a new chunk, in this order.
+    pub(super) fn merged(chunks: &[&Self], locations: &[(usize, usize)]) -> Result<Self> {
+        let (keys, states) = gathered(chunks, locations)?;
         let ends = chunks.iter().any(|chunk| !chunk.ends.is_empty());
-        let ends = places
+        let ends = locations
             .iter()
             .filter(|_| ends)
             .map(|(chunk, row)| chunks[*chunk].ends[*row]);
@@ -58,7 +58,7 @@ impl Chunk {
             let (starts, ends) = chunks[*chunk].bounds.as_ref()?;
             Some((starts[*row], ends[*row]))
         };
-        let bounds = places
+        let bounds = locations
             .iter()
             .map(bound)
             .collect::<Option<(Vec<_>, Vec<_>)>>();
@@ -170,14 +170,14 @@ impl ChunkImage {
     }
 }
 
-/// Keys and states of the groups at `places` of `chunks`, in this order; there is at least one.
+/// Keys and states of the groups at `locations` of `chunks`, in this order; there is at least one.
 pub(super) fn gathered(
     chunks: &[&Chunk],
-    places: &[(usize, usize)],
+    locations: &[(usize, usize)],
 ) -> Result<(BinaryArray, Vec<ArrayRef>)> {
     let column = |column: fn(&Chunk, usize) -> &dyn Array, number: usize| {
         let arrays: Vec<&dyn Array> = chunks.iter().map(|chunk| column(chunk, number)).collect();
-        interleave(&arrays, places)
+        interleave(&arrays, locations)
     };
     let keys = column(|chunk, _| &chunk.columns.keys, 0)?;
     let width = chunks.first().map_or(0, |chunk| chunk.columns.states.len());

@@ -43,7 +43,7 @@ impl Groups {
 
     /// Merges the live groups of these chunks into one chunk.
     fn merge(&mut self, numbers: &[u32]) -> Result<()> {
-        let places: Vec<RowLocation> = numbers
+        let locations: Vec<RowLocation> = numbers
             .iter()
             .flat_map(|number| {
                 let rows = self.chunk(*number).live_rows();
@@ -54,15 +54,16 @@ impl Groups {
                 })
             })
             .collect();
-        let (chunks, located) = self.located(&places);
+        let (chunks, located) = self.located(&locations);
         let merged = Chunk::merged(&chunks, &located)?;
         let number = self.add(merged);
-        for (row, old) in places.iter().enumerate() {
+        for (row, old) in locations.iter().enumerate() {
             let hash = self.hash(self.key(old));
-            let same = |place: &RowLocation| place.chunk == old.chunk && place.row == old.row;
-            if let Some(place) = self.index.find_mut(spread(hash), same) {
-                place.chunk = number;
-                place.row = row as u32;
+            let same =
+                |location: &RowLocation| location.chunk == old.chunk && location.row == old.row;
+            if let Some(location) = self.index.find_mut(spread(hash), same) {
+                location.chunk = number;
+                location.row = row as u32;
             }
             self.kill(*old);
         }

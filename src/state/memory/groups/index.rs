@@ -15,20 +15,21 @@ impl Groups {
         let hashes = (0..keys.len()).map(|row| self.hash(keys.value(row)));
         let hashes: Vec<u32> = hashes.collect();
         let likely = hashes.iter().map(|hash| {
-            let same = |place: &RowLocation| place.hash == *hash;
+            let same = |location: &RowLocation| location.hash == *hash;
             self.index.find(spread(*hash), same).copied()
         });
         let likely: Vec<Option<RowLocation>> = likely.collect();
-        let equal = likely.iter().enumerate().map(|(row, place)| {
-            place.is_some_and(|place| key_at(&self.chunks, &place) == Some(keys.value(row)))
+        let equal = likely.iter().enumerate().map(|(row, location)| {
+            location
+                .is_some_and(|location| key_at(&self.chunks, &location) == Some(keys.value(row)))
         });
         let equal: Vec<bool> = equal.collect();
         let mut found = Vec::new();
-        for (row, place) in likely.into_iter().enumerate() {
-            let removed = match place {
+        for (row, location) in likely.into_iter().enumerate() {
+            let removed = match location {
                 None => None,
                 // Duplicate keys find nothing the second time.
-                Some(place) if equal[row] => self.remove_at(place),
+                Some(location) if equal[row] => self.remove_at(location),
                 Some(_) => self.remove(keys.value(row), |_, _| true),
             };
             found.extend(removed);
@@ -48,16 +49,16 @@ impl Groups {
                 let bounds = chunk.bounds.as_ref();
                 bounds.is_none_or(|(starts, ends)| meets((starts[row], ends[row]), touched))
             };
-            while let Some(place) = self.remove(keys.value(row), met) {
-                found.push(place);
+            while let Some(location) = self.remove(keys.value(row), met) {
+                found.push(location);
             }
         }
         found
     }
 
-    fn remove_at(&mut self, place: RowLocation) -> Option<RowLocation> {
-        let same = |other: &RowLocation| *other == place;
-        let entry = self.index.find_entry(spread(place.hash), same).ok()?;
+    fn remove_at(&mut self, location: RowLocation) -> Option<RowLocation> {
+        let same = |other: &RowLocation| *other == location;
+        let entry = self.index.find_entry(spread(location.hash), same).ok()?;
         Some(entry.remove().0)
     }
 
@@ -70,12 +71,12 @@ impl Groups {
         let hash = self.hash(key);
         let (layout, chunks) = (&self.layout, &self.chunks);
         let sought = layout.lookup_key(key);
-        let same = |place: &RowLocation| {
-            let chunk = chunks[place.chunk as usize].as_ref();
-            let Some(chunk) = chunk.filter(|_| place.hash == hash) else {
+        let same = |location: &RowLocation| {
+            let chunk = chunks[location.chunk as usize].as_ref();
+            let Some(chunk) = chunk.filter(|_| location.hash == hash) else {
                 return false;
             };
-            let row = place.row as usize;
+            let row = location.row as usize;
             layout.lookup_key(chunk.columns.keys.value(row)) == sought && wanted(chunk, row)
         };
         let entry = self.index.find_entry(spread(hash), same).ok()?;
@@ -84,30 +85,33 @@ impl Groups {
 
     /// Inserts a group that is known to be new.
     pub(super) fn insert(&mut self, chunk: u32, row: usize) {
-        let place = self.place_of(chunk, row);
+        let location = self.location_of(chunk, row);
         self.index
-            .insert_unique(spread(place.hash), place, |place| spread(place.hash));
+            .insert_unique(spread(location.hash), location, |location| {
+                spread(location.hash)
+            });
     }
 
     /// Inserts a group; returns whether it was new.
     pub(super) fn insert_new(&mut self, chunk: u32, row: usize) -> bool {
-        let place = self.place_of(chunk, row);
+        let location = self.location_of(chunk, row);
         let chunks = &self.chunks;
-        let key = key_at(chunks, &place);
-        let same = |other: &RowLocation| other.hash == place.hash && key_at(chunks, other) == key;
-        let entry = self
-            .index
-            .entry(spread(place.hash), same, |place| spread(place.hash));
+        let key = key_at(chunks, &location);
+        let same =
+            |other: &RowLocation| other.hash == location.hash && key_at(chunks, other) == key;
+        let entry = self.index.entry(spread(location.hash), same, |location| {
+            spread(location.hash)
+        });
         match entry {
             Entry::Occupied(_) => false,
             Entry::Vacant(vacant) => {
-                vacant.insert(place);
+                vacant.insert(location);
                 true
             }
         }
     }
 
-    fn place_of(&self, chunk: u32, row: usize) -> RowLocation {
+    fn location_of(&self, chunk: u32, row: usize) -> RowLocation {
         RowLocation {
             hash: self.hash(self.chunk(chunk).columns.keys.value(row)),
             chunk,
@@ -116,7 +120,7 @@ impl Groups {
     }
 }
 
-fn key_at<'a>(chunks: &'a [Option<Chunk>], place: &RowLocation) -> Option<&'a [u8]> {
-    let chunk = chunks[place.chunk as usize].as_ref()?;
-    Some(chunk.columns.keys.value(place.row as usize))
+fn key_at<'a>(chunks: &'a [Option<Chunk>], location: &RowLocation) -> Option<&'a [u8]> {
+    let chunk = chunks[location.chunk as usize].as_ref()?;
+    Some(chunk.columns.keys.value(location.row as usize))
 }

@@ -148,8 +148,8 @@ impl Layout {
             }
         }
         let mut columns: Vec<ArrayRef> = columns.into_iter().flatten().collect();
-        for (place, column) in (self.groups..).zip(states) {
-            columns.push(self.as_planned(place, Arc::clone(column))?);
+        for (index, column) in (self.groups..).zip(states) {
+            columns.push(self.as_planned(index, Arc::clone(column))?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         let schema = Arc::clone(&self.schema);

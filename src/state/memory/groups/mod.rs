@@ -108,8 +108,8 @@ impl Groups {
             }
         };
         let taken = self.gather(&found)?;
-        for place in found {
-            self.kill(place);
+        for location in found {
+            self.kill(location);
         }
         Ok(taken)
     }
@@ -124,7 +124,7 @@ impl Groups {
         }
         let count = rows.num_rows();
         if count > self.live {
-            self.index.reserve(count, |place| spread(place.hash));
+            self.index.reserve(count, |location| spread(location.hash));
         }
         let number = self.add(Chunk::new(&self.layout, rows)?);
         if !(0..count).all(|row| self.insert_new(number, row)) {
@@ -160,7 +160,7 @@ impl Groups {
         let keys = self.layout.keys(keys)?;
         let mut seen = HashSet::new();
         let found = (0..keys.len()).filter_map(|row| self.find_whole(keys.value(row)));
-        let found = found.filter(|place| seen.insert((place.chunk, place.row)));
+        let found = found.filter(|location| seen.insert((location.chunk, location.row)));
         let found: Vec<RowLocation> = found.collect();
         self.gather(&found)
     }
@@ -174,25 +174,26 @@ impl Groups {
     /// Removes the groups that end at `limit` or before; returns their number.
     pub(crate) fn close(&mut self, limit: i64) -> Result<usize> {
         let closed = self.ending_places(limit);
-        for place in &closed {
+        for location in &closed {
             let key = self
-                .chunk(place.chunk)
+                .chunk(location.chunk)
                 .columns
                 .keys
-                .value(place.row as usize);
+                .value(location.row as usize);
             let hash = self.hash(key);
-            let same = |other: &RowLocation| other.chunk == place.chunk && other.row == place.row;
+            let same =
+                |other: &RowLocation| other.chunk == location.chunk && other.row == location.row;
             if let Ok(entry) = self.index.find_entry(spread(hash), same) {
                 entry.remove();
             }
-            self.kill(*place);
+            self.kill(*location);
         }
         for number in 0..self.chunks.len() {
             self.drop_if_dead(number);
         }
         // Release the memory of an index that has become mostly empty.
         if self.index.capacity() > 4 * self.live.max(1_024) {
-            self.index.shrink_to_fit(|place| spread(place.hash));
+            self.index.shrink_to_fit(|location| spread(location.hash));
         }
         Ok(closed.len())
     }
@@ -214,65 +215,65 @@ impl Groups {
             .expect("the index refers only to existing chunks")
     }
 
-    fn key(&self, place: &RowLocation) -> &[u8] {
-        self.chunk(place.chunk)
+    fn key(&self, location: &RowLocation) -> &[u8] {
+        self.chunk(location.chunk)
             .columns
             .keys
-            .value(place.row as usize)
+            .value(location.row as usize)
     }
 
     fn find_whole(&self, key: &[u8]) -> Option<RowLocation> {
         let hash = self.hash(key);
-        let same = |place: &RowLocation| place.hash == hash && self.key(place) == key;
+        let same = |location: &RowLocation| location.hash == hash && self.key(location) == key;
         self.index.find(spread(hash), same).copied()
     }
 
-    fn kill(&mut self, place: RowLocation) {
-        if let Some(chunk) = &mut self.chunks[place.chunk as usize] {
-            chunk.kill(place.row as usize);
+    fn kill(&mut self, location: RowLocation) {
+        if let Some(chunk) = &mut self.chunks[location.chunk as usize] {
+            chunk.kill(location.row as usize);
             self.live -= 1;
         }
     }
 
-    fn gather(&self, places: &[RowLocation]) -> Result<RecordBatch> {
-        if places.is_empty() {
+    fn gather(&self, locations: &[RowLocation]) -> Result<RecordBatch> {
+        if locations.is_empty() {
             return Ok(RecordBatch::new_empty(Arc::clone(self.layout.schema())));
         }
-        let (chunks, places) = self.located(places);
-        let (keys, states) = gathered(&chunks, &places)?;
+        let (chunks, locations) = self.located(locations);
+        let (keys, states) = gathered(&chunks, &locations)?;
         self.layout.rows(keys, &states)
     }
 
-    /// The chunks of `places`, and the positions in them.
-    fn located(&self, places: &[RowLocation]) -> (Vec<&Chunk>, Vec<(usize, usize)>) {
+    /// The chunks of `locations`, and the positions in them.
+    fn located(&self, locations: &[RowLocation]) -> (Vec<&Chunk>, Vec<(usize, usize)>) {
         let mut numbers: HashMap<u32, usize> = HashMap::new();
         let mut chunks = Vec::new();
-        let places = places.iter().map(|place| {
-            let number = *numbers.entry(place.chunk).or_insert_with(|| {
-                chunks.push(self.chunk(place.chunk));
+        let locations = locations.iter().map(|location| {
+            let number = *numbers.entry(location.chunk).or_insert_with(|| {
+                chunks.push(self.chunk(location.chunk));
                 chunks.len() - 1
             });
-            (number, place.row as usize)
+            (number, location.row as usize)
         });
-        let places = places.collect();
-        (chunks, places)
+        let locations = locations.collect();
+        (chunks, locations)
     }
 
     fn ending_places(&self, limit: i64) -> Vec<RowLocation> {
-        let mut places = Vec::new();
+        let mut locations = Vec::new();
         for (number, chunk) in self.chunks.iter().enumerate() {
             let Some(chunk) = chunk.as_ref().filter(|chunk| chunk.least_end <= limit) else {
                 continue;
             };
             let rows = chunk.ends.iter().enumerate();
             let rows = rows.filter(|(row, end)| **end <= limit && chunk.is_live(*row));
-            places.extend(rows.map(|(row, _)| RowLocation {
+            locations.extend(rows.map(|(row, _)| RowLocation {
                 hash: 0,
                 chunk: number as u32,
                 row: row as u32,
             }));
         }
-        places
+        locations
     }
 
     fn add(&mut self, chunk: Chunk) -> u32 {
@@ -292,7 +293,7 @@ impl Groups {
 
     fn index_chunk(&mut self, number: u32) {
         let rows = self.chunk(number).len();
-        self.index.reserve(rows, |place| spread(place.hash));
+        self.index.reserve(rows, |location| spread(location.hash));
         for row in 0..rows {
             self.insert(number, row);
         }
