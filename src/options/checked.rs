@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::format::FormatOptions;
 use crate::model::{
     ConnectionSettings, CredentialSettings, RetryPolicy, StartingPosition, StreamIdentity,
 };
@@ -20,8 +21,10 @@ pub(crate) struct CheckedOptions {
     pub(crate) retry: RetryPolicy,
     /// The number of shards of the stream to create if it does not exist; `None` if it must exist.
     pub(crate) create_with_shards: Option<u32>,
-    /// Columns after the five standard ones.
-    pub(crate) extra_columns: Vec<ExtraColumn>,
+    /// Metadata columns after the standard ones, or after those of the payload.
+    pub(crate) columns: Vec<RequestedColumn>,
+    /// How payloads are decoded and encoded; `None` means that they are not.
+    pub(crate) format: Option<FormatOptions>,
     /// How the stream is read.
     pub(crate) source: SourceOptions,
     /// How the stream is written.
@@ -33,6 +36,51 @@ impl CheckedOptions {
     pub(crate) fn dynamodb_region(&self, dynamodb: &DynamoDbSettings) -> Option<String> {
         let own = dynamodb.region.as_ref().or(self.home_region.as_ref());
         own.or(self.connection.region.as_ref()).cloned()
+    }
+}
+
+/// A column of `kinesis.extraColumns`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestedColumn {
+    pub(crate) column: MetadataColumn,
+    /// Its name in the table.
+    pub(crate) name: String,
+}
+
+/// What a record has besides the fields of its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MetadataColumn {
+    Data,
+    StreamName,
+    PartitionKey,
+    SequenceNumber,
+    ArrivalTimestamp,
+    Extra(ExtraColumn),
+}
+
+impl MetadataColumn {
+    /// All of them, those of every table first.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Data,
+        Self::StreamName,
+        Self::PartitionKey,
+        Self::SequenceNumber,
+        Self::ArrivalTimestamp,
+        Self::Extra(ExtraColumn::ShardId),
+        Self::Extra(ExtraColumn::SubSequenceNumber),
+        Self::Extra(ExtraColumn::ExplicitHashKey),
+    ];
+
+    /// The name that it has unless the table gives it another.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::StreamName => "streamName",
+            Self::PartitionKey => "partitionKey",
+            Self::SequenceNumber => "sequenceNumber",
+            Self::ArrivalTimestamp => "approximateArrivalTimestamp",
+            Self::Extra(column) => column.name(),
+        }
     }
 }
 

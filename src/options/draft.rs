@@ -1,14 +1,15 @@
 //! The parsed options of a table, and the checks that involve several options.
 
 mod credentials;
+mod format;
 mod proxy;
 
 use std::time::Duration;
 
 use super::position::UnresolvedPosition;
 use super::{
-    CheckedOptions, CommitterKind, DynamoDbSettings, ExtraColumn, HashFilter, MetadataOptions,
-    SinkOptions, SourceOptions,
+    CheckedOptions, CommitterKind, DynamoDbSettings, HashFilter, MetadataColumn, MetadataOptions,
+    RequestedColumn, SinkOptions, SourceOptions,
 };
 use crate::error::{Error, Result};
 use crate::model::{
@@ -16,6 +17,8 @@ use crate::model::{
     region_of_endpoint,
 };
 use credentials::CredentialsDraft;
+use format::FormatDraft;
+pub(super) use format::{DraftFormat, DraftOnError};
 use proxy::ProxyDraft;
 
 /// Parsed options, before the checks that involve several options.
@@ -34,7 +37,8 @@ pub(super) struct Draft {
     pub(super) max_retry_interval: Duration,
     pub(super) create_stream: bool,
     pub(super) shard_count: Option<u32>,
-    pub(super) extra_columns: Vec<ExtraColumn>,
+    pub(super) columns: Vec<RequestedColumn>,
+    pub(super) format: FormatDraft,
     pub(super) starting_position: Option<UnresolvedPosition>,
     pub(super) ordered: bool,
     pub(super) max_records_per_shard: Option<u64>,
@@ -80,6 +84,7 @@ impl Draft {
         let stream = self.stream.clone().ok_or_else(|| {
             Error::invalid_option("no stream is named: expected a stream name or ARN as LOCATION")
         })?;
+        let format = self.format.finish(given, &stream)?;
         let position = self.starting_position(&stream)?;
         let connection = ConnectionSettings {
             endpoint_url: self.endpoint_url.clone(),
@@ -94,10 +99,25 @@ impl Draft {
             home_region: self.region.clone(),
             retry,
             create_with_shards,
-            extra_columns: self.extra_columns.clone(),
+            columns: self.requested_columns(format.is_some())?,
+            format,
             sink: self.sink(),
             source: self.source(position, metadata_retry, committer),
         })
+    }
+
+    /// The columns of `kinesis.extraColumns`. A table whose payload is not decoded has the standard columns
+    /// anyway.
+    fn requested_columns(&self, is_decoded: bool) -> Result<Vec<RequestedColumn>> {
+        let extra = |column: &&RequestedColumn| matches!(column.column, MetadataColumn::Extra(_));
+        match self.columns.iter().find(|column| !extra(column)) {
+            Some(column) if !is_decoded => Err(Error::invalid_option(format!(
+                "option 'kinesis.extraColumns': '{}' is a column of every table without 'kinesis.format': \
+                 expected shardId, subSequenceNumber or explicitHashKey",
+                column.column.name()
+            ))),
+            _ => Ok(self.columns.clone()),
+        }
     }
 
     fn refuse_plain_http(&self) -> Result<()> {

@@ -8,6 +8,7 @@ mod builder;
 mod catalog;
 mod checked;
 mod draft;
+mod format;
 mod position;
 mod spec;
 mod table_options;
@@ -16,9 +17,12 @@ mod value;
 pub(crate) use builder::OptionsBuilder;
 pub use catalog::{all, markdown};
 pub(crate) use checked::{
-    CheckedOptions, CommitterKind, DynamoDbSettings, MetadataOptions, SinkOptions, SourceOptions,
+    CheckedOptions, CommitterKind, DynamoDbSettings, MetadataColumn, MetadataOptions,
+    RequestedColumn, SinkOptions, SourceOptions,
 };
 pub use checked::{ExtraColumn, HashFilter};
+pub use format::{Compression, Framing, OnMismatch, TimestampFormat};
+pub(crate) use format::{Format, FormatOptions, JsonOptions, OnError};
 pub use spec::{OptionSpec, Role};
 pub use table_options::TableOptions;
 #[cfg(feature = "cli")]

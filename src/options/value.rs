@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::{MetadataColumn, RequestedColumn};
 use crate::model::{is_region, parse_duration};
 
 /// A value, or a description of what was expected.
@@ -224,18 +225,58 @@ pub(crate) fn table_name(text: &str) -> Parsed<String> {
     )
 }
 
-/// Names of `choices` separated by commas, without duplicates.
-pub(super) fn list<T: Copy + PartialEq>(text: &str, choices: &[(&str, T)]) -> Parsed<Vec<T>> {
-    let mut values = Vec::new();
-    for name in text.split(',') {
-        let value = choice(name, choices)
-            .map_err(|expected| format!("{expected}, or several of them, separated by commas"))?;
-        if values.contains(&value) {
-            return Err(format!("duplicate value '{}'", name.trim()));
-        }
-        values.push(value);
+/// A path of field names from the root of a JSON document, such as `$.logEvents`.
+pub(super) fn json_path(text: &str) -> Parsed<Vec<String>> {
+    let expected = || "expected a path of field names, such as `$.logEvents` or `$.a.b`".to_owned();
+    let path = text.trim().strip_prefix("$.").ok_or_else(expected)?;
+    let names: Vec<String> = path.split('.').map(str::to_owned).collect();
+    let is_name = |name: &String| !name.is_empty() && !name.contains(['[', ']', '*']);
+    names
+        .iter()
+        .all(is_name)
+        .then_some(names)
+        .ok_or_else(expected)
+}
+
+/// One ASCII character; `\t` is a tab.
+pub(super) fn ascii(text: &str) -> Parsed<u8> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Ok(*byte),
+        _ => Err("expected one ASCII character, or `\\t` for a tab".to_owned()),
     }
-    Ok(values)
+}
+
+/// Names of metadata columns separated by commas, each optionally with a name in the table: `shardId AS shard`.
+pub(super) fn columns(text: &str) -> Parsed<Vec<RequestedColumn>> {
+    let known = MetadataColumn::ALL.map(|column| (column.name(), column));
+    let mut columns: Vec<RequestedColumn> = Vec::new();
+    for item in text.split(',') {
+        let words: Vec<&str> = item.split_whitespace().collect();
+        let (name, alias) = match words.as_slice() {
+            [name] => (*name, None),
+            [name, keyword, alias] if keyword.eq_ignore_ascii_case("as") => (*name, Some(*alias)),
+            _ => (item, None),
+        };
+        let column = choice(name, &known).map_err(|expected| {
+            format!("{expected}, or several of them, separated by commas, each optionally with AS and a name")
+        })?;
+        let name = alias.map_or_else(|| column.name().to_owned(), sql_name);
+        let is_same = |other: &RequestedColumn| other.name == name || other.column == column;
+        if columns.iter().any(is_same) {
+            return Err(format!("duplicate value '{}'", item.trim()));
+        }
+        columns.push(RequestedColumn { column, name });
+    }
+    Ok(columns)
+}
+
+/// A name as SQL reads it: in lower case unless it is quoted.
+fn sql_name(text: &str) -> String {
+    let quoted = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    quoted.map_or_else(|| text.to_lowercase(), str::to_owned)
 }
 
 /// A storage location: an absolute path, or a URL without a password. The code that opens it

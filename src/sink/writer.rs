@@ -100,6 +100,11 @@ impl SinkWriter {
         self.send()
     }
 
+    /// The largest record that the stream takes, in bytes of data and partition key.
+    pub(crate) fn max_record_bytes(&self) -> usize {
+        self.view.max_record_bytes
+    }
+
     /// Waits for the next event and handles it; waits forever if nothing is buffered.
     ///
     /// For callers whose rows arrive slowly: run it concurrently with the wait for the next batch,

@@ -46,5 +46,5 @@ pub(crate) use retention::StreamRetention;
 #[cfg(test)]
 pub(crate) use rows::RowIndex;
 pub(crate) use rows::{PageSlice, hash_filter_range};
-pub(crate) use rows::{RowColumn, row_schema};
+pub(crate) use rows::{RowColumn, page_columns, row_schema};
 pub(crate) use starts::{reject_future_start, resolve_latest, resolve_starts};

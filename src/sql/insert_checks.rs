@@ -79,8 +79,10 @@ pub(super) fn refuse_numbers(plan: &LogicalPlan) -> Result<(), DataFusionError> 
         LogicalPlan::Dml(insert) => insert,
         _ => return Ok(()),
     };
-    let is_kinesis = source_as_provider(&insert.target)
-        .is_ok_and(|provider| provider.downcast_ref::<KinesisTable>().is_some());
+    let is_kinesis = source_as_provider(&insert.target).is_ok_and(|provider| {
+        let table = provider.downcast_ref::<KinesisTable>();
+        table.is_some_and(|table| !table.is_decoded())
+    });
     let LogicalPlan::Projection(projection) = &*insert.input else {
         return Ok(());
     };
@@ -145,8 +147,7 @@ pub(super) async fn refuse_absent_columns(
         let written = column.to_string();
         let written = written.trim_matches('"');
         let absent = ExtraColumn::ALL.into_iter().find(|extra| {
-            extra.name().eq_ignore_ascii_case(written)
-                && !table.options().extra_columns.contains(extra)
+            extra.name().eq_ignore_ascii_case(written) && !table.has_column(extra.name())
         });
         if let Some(extra) = absent {
             return Err(Error::invalid_option(format!(

@@ -15,11 +15,12 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use super::columns::TableColumns;
 use super::descriptor::{descriptor_schema, encode_all};
 use super::kinesis_table::KinesisTable;
 use super::read_exec::KinesisReadExec;
 use crate::error::Result;
-use crate::source::{BatchReads, PageSlice, ReadContext, RowColumn, ShardRead, row_schema};
+use crate::source::{BatchReads, PageSlice, ReadContext, ShardRead};
 
 /// A table with exactly the rows of one batch. Its ranges are fixed, so neither filters nor limits of the
 /// statement change what is read.
@@ -31,8 +32,8 @@ use crate::source::{BatchReads, PageSlice, ReadContext, RowColumn, ShardRead, ro
 pub(crate) struct BatchTable {
     context: Arc<ReadContext>,
     reads: Arc<BatchReads>,
-    columns: Vec<RowColumn>,
-    schema: SchemaRef,
+    table: KinesisTable,
+    columns: TableColumns,
     seed: u64,
     /// Whether a batch without ranges still gets a read node instead of an `EmptyExec`.
     never_empty: bool,
@@ -47,8 +48,8 @@ impl BatchTable {
         Self {
             context: Arc::new(context),
             reads,
-            columns: RowColumn::all(&table.options().extra_columns),
-            schema: table.schema(),
+            table: table.clone(),
+            columns: table.config.columns.clone(),
             seed: table.random().u64(..),
             never_empty: false,
         }
@@ -56,8 +57,7 @@ impl BatchTable {
 
     /// Adds a last column with the number of the read that each row comes from.
     pub(crate) fn with_shard_numbers(mut self) -> Self {
-        self.columns.push(RowColumn::ShardNumber);
-        self.schema = row_schema(&self.columns);
+        self.columns.push_shard_number();
         self
     }
 
@@ -124,7 +124,7 @@ fn balanced(sizes: impl Iterator<Item = usize>, max_groups: usize) -> Vec<Vec<us
 #[async_trait]
 impl TableProvider for BatchTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        self.columns.schema()
     }
 
     fn table_type(&self) -> TableType {
@@ -138,22 +138,20 @@ impl TableProvider for BatchTable {
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let columns: Vec<RowColumn> = match projection {
-            None => self.columns.clone(),
-            Some(indices) => indices.iter().map(|index| self.columns[*index]).collect(),
-        };
+        let output = self.columns.projected(projection);
         let mut partitions = self.partitions(state.config().target_partitions())?;
         if partitions.is_empty() && self.never_empty {
             partitions.push(Vec::new());
         }
         if partitions.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(row_schema(&columns))));
+            return Ok(Arc::new(EmptyExec::new(output.1)));
         }
         let input = MemorySourceConfig::try_new_exec(&partitions, descriptor_schema(), None)?;
         let context = Arc::clone(&self.context);
         let shards = self.reads.reads.len();
-        let plan = KinesisReadExec::new(input, context, columns, None, shards, self.seed);
-        Ok(Arc::new(plan))
+        let reads = self.columns.reads(&output.0);
+        let read = KinesisReadExec::new(input, context, reads.clone(), None, shards, self.seed);
+        Ok(self.table.decoded(Arc::new(read), reads, output, true))
     }
 }
 

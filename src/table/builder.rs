@@ -3,20 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::Fields;
+
+use super::columns::TableColumns;
 use super::kinesis_table::{KinesisTable, TableConfig};
 use super::services::Services;
 use super::stream_lookup::find_stream;
 use crate::aws::CredentialProviders;
 use crate::error::Result;
-use crate::model::BaseCredentials;
-use crate::options::{CheckedOptions, CommitterKind, OptionsBuilder, TableOptions};
+use crate::kinesis::{Backoff, Kinesis, with_retries};
+use crate::model::{BaseCredentials, StreamIdentity};
+use crate::options::{
+    CheckedOptions, CommitterKind, FormatOptions, OnError, OptionsBuilder, TableOptions,
+};
 use crate::sink::{SinkSettings, SinkStream};
-use crate::source::{RowColumn, reject_future_start};
+use crate::source::reject_future_start;
 
 /// Builds a [`KinesisTable`].
 pub struct KinesisTableBuilder {
     stream: String,
     options: TableOptions,
+    columns: Fields,
     services: Arc<Services>,
     unbounded: bool,
     seed: Option<u64>,
@@ -28,6 +35,7 @@ impl KinesisTable {
         KinesisTableBuilder {
             stream: stream.into(),
             options: TableOptions::default(),
+            columns: Fields::empty(),
             services: Arc::new(Services::default()),
             unbounded: false,
             seed: None,
@@ -47,6 +55,14 @@ impl KinesisTableBuilder {
     #[must_use]
     pub fn with_options(mut self, options: TableOptions) -> Self {
         self.options.append(options);
+        self
+    }
+
+    /// Declares the columns of the payload, like the column list of `CREATE EXTERNAL TABLE`. Option
+    /// `kinesis.format` says how they are decoded and encoded.
+    #[must_use]
+    pub fn with_columns(mut self, columns: impl Into<Fields>) -> Self {
+        self.columns = columns.into();
         self
     }
 
@@ -100,7 +116,7 @@ impl KinesisTableBuilder {
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption), also for a start more than five seconds in the
     /// future.
     pub fn check(&self) -> Result<()> {
-        self.options().map(|_| ())
+        TableColumns::new(&self.options()?, &self.columns).map(|_| ())
     }
 
     /// Checks the options and looks up the stream.
@@ -111,6 +127,7 @@ impl KinesisTableBuilder {
     /// other error of the service.
     pub async fn build(self) -> Result<KinesisTable> {
         let options = self.options()?;
+        let columns = TableColumns::new(&options, &self.columns)?;
         let clock = self.services.clock();
         let seed = self.seed.unwrap_or_else(|| fastrand::Rng::new().u64(..));
         let kinesis = self.services.connect(&options.connection).await?;
@@ -121,9 +138,17 @@ impl KinesisTableBuilder {
             summary.stream.clone(),
             sink_settings(&options),
         );
+        let dead_letters = match &options.format {
+            Some(FormatOptions {
+                on_error: OnError::DeadLetter(target),
+                ..
+            }) => Some(dead_letter_stream(&kinesis, target, &options, seed).await?),
+            _ => None,
+        };
         Ok(KinesisTable::new(TableConfig {
             sink,
-            columns: RowColumn::all(&options.extra_columns),
+            columns,
+            dead_letters,
             kinesis,
             options,
             summary,
@@ -143,6 +168,29 @@ impl fmt::Debug for KinesisTableBuilder {
             .field("unbounded", &self.unbounded)
             .finish_non_exhaustive()
     }
+}
+
+/// The stream for documents that cannot be parsed. It must exist: a query would otherwise find out with the first
+/// bad document.
+async fn dead_letter_stream(
+    kinesis: &Arc<dyn Kinesis>,
+    target: &StreamIdentity,
+    options: &CheckedOptions,
+    seed: u64,
+) -> Result<SinkStream> {
+    let mut backoff = Backoff::new(options.retry, fastrand::Rng::with_seed(seed));
+    let context = format!("option 'kinesis.format.deadLetterStream' = '{target}'");
+    let summary = with_retries(&mut backoff, &context, || kinesis.describe_stream(target)).await?;
+    let settings = SinkSettings {
+        // Each dead letter is a record of its own, for any consumer.
+        aggregation: false,
+        ..sink_settings(options)
+    };
+    Ok(SinkStream::new(
+        Arc::clone(kinesis),
+        summary.stream,
+        settings,
+    ))
 }
 
 fn sink_settings(options: &CheckedOptions) -> SinkSettings {

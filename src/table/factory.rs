@@ -77,7 +77,9 @@ fn builder_of(
         ))
         .into());
     };
-    let mut builder = KinesisTable::builder(location).with_services(Arc::clone(services));
+    let mut builder = KinesisTable::builder(location)
+        .with_services(Arc::clone(services))
+        .with_columns(command.schema.fields().clone());
     if command.unbounded {
         builder = builder.unbounded();
     }
@@ -90,9 +92,7 @@ fn builder_of(
 
 /// Refuses clauses that have no meaning for a stream.
 fn refuse_clauses(command: &CreateExternalTable) -> DataFusionResult<()> {
-    let refused = if !command.schema.fields().is_empty() {
-        "a column list: the columns of a stream are fixed; see option 'kinesis.extraColumns'"
-    } else if !command.table_partition_cols.is_empty() {
+    let refused = if !command.table_partition_cols.is_empty() {
         "PARTITIONED BY: the partitions of a stream are its shards"
     } else if !command.order_exprs.is_empty() {
         "WITH ORDER: rows of different shards have no order"

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::physical_plan::ExecutionPlan;
 
+use super::columns::{TableColumn, TableColumns};
+use super::decode_exec::{DecodeConfig, KinesisDecodeExec};
 use super::stream_lookup::find_stream;
 use crate::aws::AwsAccess;
 use crate::error::Result;
-use crate::kinesis::{Backoff, Kinesis, ShardFilter, StreamSummary, list_all_shards};
+use crate::kinesis::{
+    Backoff, Kinesis, RecordColumns, ShardFilter, StreamSummary, list_all_shards,
+};
 use crate::model::{Clock, HashRange, Shard, StartingPosition};
 use crate::options::CheckedOptions;
 use crate::sink::SinkStream;
 use crate::source::{
     InFlightLimits, RowColumn, SCAN_PAGES_BYTES, StreamContext, StreamRetention, hash_filter_range,
-    row_schema,
 };
 
 /// The immutable parts of a table.
@@ -25,7 +29,9 @@ pub(super) struct TableConfig {
     /// Shared by all INSERTs, so that they do not describe the stream again each time.
     pub(super) sink: SinkStream,
     pub(super) unbounded: bool,
-    pub(super) columns: Vec<RowColumn>,
+    pub(super) columns: TableColumns,
+    /// The stream for documents that cannot be parsed, if they go to one.
+    pub(super) dead_letters: Option<SinkStream>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) access: Arc<AwsAccess>,
     pub(super) seed: u64,
@@ -54,7 +60,7 @@ impl TableConfig {
 /// Columns: `data` Binary, `streamName` Utf8, `partitionKey` Utf8, `sequenceNumber` Utf8,
 /// `approximateArrivalTimestamp` Timestamp(Microsecond, UTC), and the
 /// requested [`ExtraColumn`](crate::options::ExtraColumn)s; all nullable.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct KinesisTable {
     pub(super) config: Arc<TableConfig>,
     pub(super) schema: SchemaRef,
@@ -65,7 +71,7 @@ pub struct KinesisTable {
 impl KinesisTable {
     pub(super) fn new(config: TableConfig) -> Self {
         Self {
-            schema: row_schema(&config.columns),
+            schema: config.columns.schema(),
             config: Arc::new(config),
             definition: None,
         }
@@ -91,6 +97,61 @@ impl KinesisTable {
     /// Whether it is a source of streaming queries, like a table of `CREATE UNBOUNDED EXTERNAL TABLE`.
     pub fn is_unbounded(&self) -> bool {
         self.config.unbounded
+    }
+
+    /// The columns of pages that reading the columns with these names needs.
+    pub(crate) fn page_columns<'a>(
+        &self,
+        names: impl Iterator<Item = &'a String>,
+    ) -> RecordColumns {
+        self.config.columns.page_columns(names)
+    }
+
+    /// What Kinesis knows about a record that the column `name` holds, if it is no column of the payload.
+    pub(crate) fn read_column(&self, name: &str) -> Option<RowColumn> {
+        self.config.columns.read_column(name)
+    }
+
+    /// Whether it has a column `name`.
+    pub(crate) fn has_column(&self, name: &str) -> bool {
+        self.schema.index_of(name).is_ok()
+    }
+
+    /// Whether payloads are decoded to columns.
+    pub(crate) fn is_decoded(&self) -> bool {
+        self.config.columns.payload().is_some()
+    }
+
+    /// `read`, which reads the columns `input`, with payloads decoded to the columns `output` if the table has
+    /// a format.
+    pub(super) fn decoded(
+        &self,
+        read: Arc<dyn ExecutionPlan>,
+        input: Vec<RowColumn>,
+        (output, schema): (Vec<TableColumn>, SchemaRef),
+        is_streaming: bool,
+    ) -> Arc<dyn ExecutionPlan> {
+        let config = &self.config;
+        let Some(payload) = config.columns.payload() else {
+            return read;
+        };
+        let dead_letters = config.dead_letters.as_ref().map(|stream| {
+            let mut settings = stream.settings().clone();
+            if is_streaming {
+                settings.record_ttl = config.options.sink.record_ttl;
+            }
+            Arc::new(stream.with_settings(settings))
+        });
+        let decode = DecodeConfig {
+            payload: Arc::clone(payload),
+            input,
+            output,
+            schema,
+            stream_name: config.summary.stream.name().to_string(),
+            dead_letters,
+            seed: config.seed,
+        };
+        Arc::new(KinesisDecodeExec::new(read, Arc::new(decode)))
     }
 
     /// The description of the stream as of the table's creation.

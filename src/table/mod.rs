@@ -7,6 +7,7 @@
 //!
 //! ```text
 //!  SELECT: KinesisReadExec ◀── DataSourceExec(one descriptor row and one partition per shard)
+//!          (kinesis.format: KinesisDecodeExec ◀── KinesisReadExec)
 //!          (kinesis.ordered: a partition per family of shards; a batch: BatchTable, one row per range)
 //!  INSERT: RowCountExec ◀── KinesisSinkExec(some writers, each for several partitions) ◀── input
 //!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
@@ -14,6 +15,9 @@
 
 mod batch_table;
 mod builder;
+mod columns;
+mod dead_letters;
+mod decode_exec;
 mod descriptor;
 mod factory;
 mod file_table;

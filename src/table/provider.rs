@@ -44,7 +44,11 @@ impl TableProvider for KinesisTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(filters.iter().map(|filter| support(filter)).collect())
+        let columns = &self.config.columns;
+        Ok(filters
+            .iter()
+            .map(|filter| support(filter, columns))
+            .collect())
     }
 
     async fn scan(
@@ -64,17 +68,16 @@ impl TableProvider for KinesisTable {
             ))
             .into());
         }
-        let columns = match projection {
-            None => config.columns.clone(),
-            Some(indices) => indices.iter().map(|index| config.columns[*index]).collect(),
-        };
+        let output = config.columns.projected(projection);
+        let input = config.columns.reads(&output.0);
         let request = ScanRequest {
-            columns,
+            columns: input.clone(),
             filters,
-            limit,
+            limit: limit.filter(|_| config.columns.has_one_row_per_record()),
             partitions: state.config().target_partitions(),
         };
-        bounded_scan(self, request).await
+        let read = bounded_scan(self, request).await?;
+        Ok(self.decoded(read, input, output, false))
     }
 
     async fn insert_into(

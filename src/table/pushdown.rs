@@ -8,6 +8,7 @@ use std::time::Duration;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 
+use super::columns::TableColumns;
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::options::ExtraColumn;
 use crate::source::{RowColumn, Until};
@@ -31,11 +32,12 @@ pub(super) struct Bounds {
 
 impl Bounds {
     /// The bounds of the conjunction of `filters`.
-    pub(super) fn of(filters: &[Expr]) -> Self {
-        filters.iter().fold(Self::default(), Self::and)
+    pub(super) fn of(filters: &[Expr], columns: &TableColumns) -> Self {
+        let and = |bounds: Self, filter| bounds.and(filter, columns);
+        filters.iter().fold(Self::default(), and)
     }
 
-    fn and(self, filter: &Expr) -> Self {
+    fn and(self, filter: &Expr, columns: &TableColumns) -> Self {
         let Self {
             arrived_from,
             arrived_to,
@@ -45,20 +47,22 @@ impl Bounds {
                 left,
                 op: Operator::And,
                 right,
-            }) => return self.and(left).and(right),
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) => compared(left, *op, right),
+            }) => return self.and(left, columns).and(right, columns),
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => compared(left, *op, right, columns),
             Expr::Between(between) if !between.negated => {
-                let from = compared(&between.expr, Operator::GtEq, &between.low);
-                let to = compared(&between.expr, Operator::LtEq, &between.high);
+                let from = compared(&between.expr, Operator::GtEq, &between.low, columns);
+                let to = compared(&between.expr, Operator::LtEq, &between.high, columns);
                 Self {
                     arrived_to: to.arrived_to,
                     ..from
                 }
             }
-            Expr::InList(list) if !list.negated && is_column(&list.expr, SHARD_ID) => Self {
-                shards: list.list.iter().map(text).collect(),
-                ..Self::default()
-            },
+            Expr::InList(list) if !list.negated && is_column(&list.expr, SHARD_ID, columns) => {
+                Self {
+                    shards: list.list.iter().map(text).collect(),
+                    ..Self::default()
+                }
+            }
             _ => Self::default(),
         };
         Self {
@@ -112,8 +116,8 @@ impl Bounds {
 }
 
 /// How far `filter` narrows the read. DataFusion applies the filter to the rows in every case.
-pub(super) fn support(filter: &Expr) -> TableProviderFilterPushDown {
-    if Bounds::of(std::slice::from_ref(filter)) == Bounds::default() {
+pub(super) fn support(filter: &Expr, columns: &TableColumns) -> TableProviderFilterPushDown {
+    if Bounds::of(std::slice::from_ref(filter), columns) == Bounds::default() {
         TableProviderFilterPushDown::Unsupported
     } else {
         TableProviderFilterPushDown::Inexact
@@ -123,7 +127,7 @@ pub(super) fn support(filter: &Expr) -> TableProviderFilterPushDown {
 const ARRIVAL: RowColumn = RowColumn::ArrivalTimestamp;
 const SHARD_ID: RowColumn = RowColumn::Extra(ExtraColumn::ShardId);
 
-fn compared(left: &Expr, op: Operator, right: &Expr) -> Bounds {
+fn compared(left: &Expr, op: Operator, right: &Expr, columns: &TableColumns) -> Bounds {
     let (column, op, value) = match right {
         Expr::Column(_) => match op.swap() {
             Some(op) => (right, op, left),
@@ -133,18 +137,20 @@ fn compared(left: &Expr, op: Operator, right: &Expr) -> Bounds {
     };
     let from_below = matches!(op, Operator::Gt | Operator::GtEq | Operator::Eq);
     let from_above = matches!(op, Operator::Lt | Operator::LtEq | Operator::Eq);
-    let time = is_column(column, ARRIVAL).then(|| millis(value)).flatten();
+    let time = is_column(column, ARRIVAL, columns)
+        .then(|| millis(value))
+        .flatten();
     Bounds {
         arrived_from: time.filter(|_| from_below),
         arrived_to: time.filter(|_| from_above),
-        shards: (op == Operator::Eq && is_column(column, SHARD_ID))
+        shards: (op == Operator::Eq && is_column(column, SHARD_ID, columns))
             .then(|| text(value).map(|shard| [shard].into()))
             .flatten(),
     }
 }
 
-fn is_column(expr: &Expr, column: RowColumn) -> bool {
-    matches!(expr, Expr::Column(found) if found.name == column.name())
+fn is_column(expr: &Expr, column: RowColumn, columns: &TableColumns) -> bool {
+    matches!(expr, Expr::Column(found) if columns.read_column(&found.name) == Some(column))
 }
 
 fn text(expr: &Expr) -> Option<String> {
@@ -175,6 +181,8 @@ fn millis(expr: &Expr) -> Option<UnixMillis> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::OptionsBuilder;
+    use datafusion::arrow::datatypes::Fields;
     use datafusion::logical_expr::{ident, lit};
 
     fn at(millis: i64) -> Expr {
@@ -188,6 +196,17 @@ mod tests {
         ident("approximateArrivalTimestamp")
     }
 
+    fn columns() -> TableColumns {
+        let mut options = OptionsBuilder::default();
+        options.set_location("words").unwrap();
+        options.set("kinesis.extraColumns", "shardId").unwrap();
+        TableColumns::new(&options.finish().unwrap(), &Fields::empty()).unwrap()
+    }
+
+    fn bounds(filters: &[Expr]) -> Bounds {
+        Bounds::of(filters, &columns())
+    }
+
     #[test]
     fn the_latest_lower_bound_applies() {
         let filters = [
@@ -196,13 +215,13 @@ mod tests {
             arrival().lt(at(80_000)),
             ident("partitionKey").eq(lit("x")),
         ];
-        assert_eq!(Bounds::of(&filters).arrived_from, Some(UnixMillis(7_000)));
+        assert_eq!(bounds(&filters).arrived_from, Some(UnixMillis(7_000)));
     }
 
     #[test]
     fn the_earliest_upper_bound_applies() {
         let tip = UnixMillis(10_000_000);
-        let until = |filters: &[Expr]| Bounds::of(filters).until(tip);
+        let until = |filters: &[Expr]| bounds(filters).until(tip);
         let by = |millis: i64| Until::Arrived {
             tip,
             by: UnixMillis(millis),
@@ -224,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_bound_moves_the_start_forward_up_to_the_margin() {
-        let bounds = Bounds::of(&[arrival().gt(at(1_000_000))]);
+        let bounds = bounds(&[arrival().gt(at(1_000_000))]);
         let from = ShardPosition::AtTimestamp(UnixMillis(700_000));
         assert_eq!(bounds.start(ShardPosition::TrimHorizon), from);
         let early = ShardPosition::AtTimestamp(UnixMillis(1));
@@ -240,11 +259,11 @@ mod tests {
     #[test]
     fn bounds_out_of_range_do_not_move_the_start() {
         for millis in [i64::MIN / 1_000, -5, 0, 299_999] {
-            let bounds = Bounds::of(&[arrival().gt(at(millis))]);
+            let bounds = bounds(&[arrival().gt(at(millis))]);
             let start = bounds.start(ShardPosition::TrimHorizon);
             assert_eq!(start, ShardPosition::TrimHorizon, "{millis}");
         }
-        let bounds = Bounds::of(&[arrival().gt(at(i64::MAX / 1_000))]);
+        let bounds = bounds(&[arrival().gt(at(i64::MAX / 1_000))]);
         let start = bounds.start(ShardPosition::TrimHorizon);
         assert_eq!(start, ShardPosition::AtTimestamp(UnixMillis::LAST));
     }
@@ -257,7 +276,7 @@ mod tests {
             shard().in_list(vec![lit("b"), lit("c")], false),
             lit("c").eq(shard()),
         ];
-        let bounds = Bounds::of(&filters);
+        let bounds = bounds(&filters);
         assert!(bounds.allows(&ShardId::new("c")));
         assert!(!bounds.allows(&ShardId::new("b")));
     }
@@ -273,11 +292,14 @@ mod tests {
             Expr::Not(Box::new(arrival().gt(at(5)))),
         ] {
             assert_eq!(
-                Bounds::of(std::slice::from_ref(&filter)),
+                bounds(std::slice::from_ref(&filter)),
                 Bounds::default(),
                 "{filter}"
             );
-            assert_eq!(support(&filter), TableProviderFilterPushDown::Unsupported);
+            assert_eq!(
+                support(&filter, &columns()),
+                TableProviderFilterPushDown::Unsupported
+            );
         }
     }
 }

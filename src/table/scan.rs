@@ -42,7 +42,7 @@ pub(super) async fn bounded_scan(
     // Warnings about the starting position name the stream.
     let span = tracing::error_span!("stream", name = table.options().stream.to_string());
     let starts = span.in_scope(|| resolve_starts(&shards, &source.starting_position))?;
-    let bounds = Bounds::of(request.filters);
+    let bounds = Bounds::of(request.filters, &table.config.columns);
     let read = |(shard, start): (&Shard, Option<ShardPosition>)| {
         // A shard without a start position (`LATEST`) has no records within this read.
         let start = start.filter(|_| bounds.allows(&shard.id))?;

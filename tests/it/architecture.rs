@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["model"],
     &["aws"],
     &["kinesis", "aggregation", "options"],
-    &["source", "sink", "checkpoint"],
+    &["source", "sink", "checkpoint", "format"],
     &["table"],
     &["sql"],
     &["state"],

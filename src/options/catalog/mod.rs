@@ -2,6 +2,7 @@
 //! Finds options by name, and suggests the nearest name for an unknown one.
 
 mod credentials;
+mod format;
 mod reading;
 mod streaming;
 mod table;
@@ -25,6 +26,7 @@ pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
     [
         table::ROWS,
         credentials::ROWS,
+        format::ROWS,
         reading::ROWS,
         streaming::ROWS,
         credentials::DYNAMODB_ROWS,

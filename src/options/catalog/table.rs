@@ -4,18 +4,11 @@ use std::ops::RangeInclusive;
 
 use super::{ANY_WAIT, put};
 use crate::model::StreamIdentity;
-use crate::options::ExtraColumn;
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value;
 
 /// The allowed number of shards (API reference, UpdateShardCount).
 const SHARDS: RangeInclusive<u32> = 1..=10_000;
-
-const EXTRA_COLUMNS: [(&str, ExtraColumn); 3] = [
-    ("shardId", ExtraColumn::ShardId),
-    ("subSequenceNumber", ExtraColumn::SubSequenceNumber),
-    ("explicitHashKey", ExtraColumn::ExplicitHashKey),
-];
 
 pub(super) const ROWS: &[OptionSpec] = &[
     OptionSpec::new(
@@ -111,7 +104,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.extraColumns",
         Role::Table,
         None,
-        "Additional columns, separated by commas: `shardId`, `subSequenceNumber`, `explicitHashKey`.",
-        |draft, text| put(&mut draft.extra_columns, value::list(text, &EXTRA_COLUMNS)),
+        "Additional columns, separated by commas: `shardId`, `subSequenceNumber`, `explicitHashKey`, and with `kinesis.format` also `data`, `streamName`, `partitionKey`, `sequenceNumber`, `approximateArrivalTimestamp`. `shardId AS shard` gives a column another name.",
+        |draft, text| put(&mut draft.columns, value::columns(text)),
     ),
 ];

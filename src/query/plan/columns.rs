@@ -12,7 +12,6 @@ use datafusion::logical_expr::logical_plan::TableScan;
 
 use super::{PlanSource, with_tables};
 use crate::kinesis::RecordColumns;
-use crate::source::RowColumn;
 
 /// Sets the columns of `sources`, and returns the plan that determines them: the optimized plan of a batch
 /// without rows.
@@ -42,7 +41,7 @@ pub(super) fn find(
                 .iter()
                 .position(|table| Arc::ptr_eq(table, &provider))
         {
-            add(&mut sources[index].columns, scan);
+            add(&mut sources[index], scan);
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
@@ -50,10 +49,15 @@ pub(super) fn find(
 }
 
 /// Adds the columns that `scan` reads.
-fn add(columns: &mut RecordColumns, scan: &TableScan) {
-    let fields = scan.projected_schema.fields();
-    let reads = |column: RowColumn| fields.iter().any(|field| field.name() == column.name());
-    columns.partition_key |= reads(RowColumn::PartitionKey);
-    columns.sequence_number |= reads(RowColumn::SequenceNumber);
-    columns.arrival |= reads(RowColumn::ArrivalTimestamp);
+fn add(source: &mut PlanSource, scan: &TableScan) {
+    let names = scan
+        .projected_schema
+        .fields()
+        .iter()
+        .map(|field| field.name());
+    let read = source.table().page_columns(names);
+    let columns = &mut source.columns;
+    columns.partition_key |= read.partition_key;
+    columns.sequence_number |= read.sequence_number;
+    columns.arrival |= read.arrival;
 }

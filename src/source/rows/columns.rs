@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::kinesis::RecordColumns;
-use crate::options::ExtraColumn;
+use crate::options::{ExtraColumn, MetadataColumn};
 
 /// A column of a Kinesis table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,14 +65,22 @@ impl RowColumn {
         }
     }
 
-    fn field(self) -> Field {
+    /// The column as a field of a schema.
+    pub(crate) fn field(self) -> Field {
         Field::new(self.name(), self.data_type(), self != Self::ShardNumber)
     }
+}
 
-    /// The columns of a table with these extra columns.
-    pub(crate) fn all(extra: &[ExtraColumn]) -> Vec<Self> {
-        let extra = extra.iter().map(|column| Self::Extra(*column));
-        Self::STANDARD.into_iter().chain(extra).collect()
+impl From<MetadataColumn> for RowColumn {
+    fn from(column: MetadataColumn) -> Self {
+        match column {
+            MetadataColumn::Data => Self::Data,
+            MetadataColumn::StreamName => Self::StreamName,
+            MetadataColumn::PartitionKey => Self::PartitionKey,
+            MetadataColumn::SequenceNumber => Self::SequenceNumber,
+            MetadataColumn::ArrivalTimestamp => Self::ArrivalTimestamp,
+            MetadataColumn::Extra(column) => Self::Extra(column),
+        }
     }
 }
 

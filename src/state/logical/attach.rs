@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
+use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Extension, LogicalPlan, LogicalPlanBuilder, Projection, Union,
 };
@@ -18,6 +19,7 @@ use crate::checkpoint::AggregationMetadata;
 use crate::error::Error;
 use crate::model::OutputMode;
 use crate::source::RowColumn;
+use crate::table::KinesisTable;
 
 /// A statement with an aggregation over streams, ready for state.
 #[derive(Debug)]
@@ -228,9 +230,13 @@ fn is_arrival(time: &Expr, plan: &LogicalPlan, streams: &dyn Streams) -> Result<
     };
     let nth = |input: &LogicalPlan| Expr::Column(input.schema().columns().swap_remove(index));
     match plan {
-        LogicalPlan::TableScan(_) => {
-            let is_it = column.name == RowColumn::ArrivalTimestamp.name();
-            Ok(is_it && streams.is_read_by(plan)?)
+        LogicalPlan::TableScan(scan) => {
+            let provider = source_as_provider(&scan.source)?;
+            let read = match provider.downcast_ref::<KinesisTable>() {
+                Some(table) => table.read_column(&column.name),
+                None => None,
+            };
+            Ok(read == Some(RowColumn::ArrivalTimestamp) && streams.is_read_by(plan)?)
         }
         LogicalPlan::Projection(projection) => {
             is_arrival(&projection.expr[index], &projection.input, streams)

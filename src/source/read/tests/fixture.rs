@@ -157,7 +157,10 @@ impl Fixture {
         context: ReadContext,
         read: ShardRead,
     ) -> (Result<Vec<Row>>, ReadCounters) {
-        let columns = RowColumn::all(&ExtraColumn::ALL);
+        let columns = RowColumn::STANDARD
+            .into_iter()
+            .chain(ExtraColumn::ALL.map(RowColumn::Extra))
+            .collect();
         let counters = ReadCounters::new(&ExecutionPlanMetricsSet::new(), 0);
         let random = fastrand::Rng::with_seed(1);
         let context = Arc::new(context);

@@ -47,7 +47,10 @@ fn whole(page: RecordsPage) -> OpenPage {
 }
 
 fn all_columns() -> Vec<RowColumn> {
-    RowColumn::all(&ExtraColumn::ALL)
+    RowColumn::STANDARD
+        .into_iter()
+        .chain(ExtraColumn::ALL.map(RowColumn::Extra))
+        .collect()
 }
 
 fn only_batch(builder: &RowBuilder, page: RecordsPage) -> (RecordBatch, Findings) {

@@ -1,0 +1,358 @@
+//! Decodes the records of one partition.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, BinaryArray};
+use datafusion::arrow::datatypes::{DataType, Fields};
+
+use super::columns::Column;
+use super::json::JsonDecoder;
+use super::schema::{PayloadColumn, PayloadSchema};
+use super::text::TextDecoder;
+use super::{MAX_BATCH_BYTES, compression};
+use crate::error::{Error, Result};
+use crate::options::{Format, OnError};
+
+/// Decoded rows are handed on once there are this many, the engine's default batch size.
+const BATCH_ROWS: usize = 8_192;
+
+/// Decodes records to the columns that a query reads.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    schema: Arc<PayloadSchema>,
+    /// The columns to return, in order.
+    projection: Vec<PayloadColumn>,
+    /// The fields that are decoded, and the column of rescued fields if it is read.
+    fields: Vec<usize>,
+    columns: Vec<Column>,
+    errors: Option<Column>,
+    documents: DocumentDecoder,
+}
+
+/// The decoder of a format.
+#[derive(Debug)]
+enum DocumentDecoder {
+    Json(JsonDecoder),
+    Text(TextDecoder),
+}
+
+/// Rows that were decoded from some records.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    /// The columns of the projection.
+    pub(crate) columns: Vec<ArrayRef>,
+    /// The index of the record that each row comes from, in ascending order.
+    pub(crate) records: Vec<u32>,
+    /// The documents for the dead-letter stream, if there is one.
+    pub(crate) skipped: Vec<BadDocument>,
+    /// How many documents could not be parsed.
+    pub(crate) bad_documents: usize,
+    /// How many of them have no row.
+    pub(crate) skipped_documents: usize,
+    /// How many values did not fit their columns.
+    pub(crate) mismatches: u64,
+    /// The index of the first record that was not decoded.
+    pub(crate) next: usize,
+}
+
+/// A document for the dead-letter stream.
+#[derive(Debug)]
+pub(crate) struct BadDocument {
+    /// The index of its record.
+    pub(crate) record: usize,
+    /// Its bytes, as found after decompression and framing; for a record that could not be decompressed, the
+    /// record.
+    pub(crate) document: Vec<u8>,
+    /// Why it cannot be parsed.
+    pub(crate) reason: DocumentFailure,
+}
+
+/// Why a document cannot be parsed, or a value does not fit its column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DocumentFailure {
+    /// Where in the document, counted from 0.
+    pub(crate) byte: Option<usize>,
+    /// The path of the field, separated by dots.
+    pub(crate) field: Option<String>,
+    pub(crate) reason: String,
+}
+
+/// A document without a row, or a reason for the statement to fail.
+#[derive(Debug)]
+pub(super) enum DocumentError {
+    /// The document cannot be parsed.
+    Bad(DocumentFailure),
+    /// A value does not fit its column, and the options say that the statement fails.
+    Unfit(DocumentFailure),
+}
+
+impl DocumentFailure {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            byte: None,
+            field: None,
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn at(byte: usize, reason: impl Into<String>) -> Self {
+        Self {
+            byte: Some(byte),
+            ..Self::new(reason)
+        }
+    }
+}
+
+impl fmt::Display for DocumentFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(field) = &self.field {
+            write!(f, "field '{field}': ")?;
+        }
+        f.write_str(&self.reason)?;
+        match self.byte {
+            Some(byte) => write!(f, " (byte {byte})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<DocumentFailure> for DocumentError {
+    fn from(failure: DocumentFailure) -> Self {
+        Self::Bad(failure)
+    }
+}
+
+/// Takes the documents of one record.
+#[derive(Debug)]
+pub(super) struct Documents<'a> {
+    /// The columns to append each row to: the decoded fields, then that of rescued fields.
+    pub(super) columns: &'a mut [Column],
+    /// How many values did not fit their columns.
+    pub(super) mismatches: u64,
+    errors: Option<&'a mut Column>,
+    on_error: &'a OnError,
+    record: usize,
+    records: &'a mut Vec<u32>,
+    skipped: &'a mut Vec<BadDocument>,
+    bad_documents: usize,
+    failure: Option<DocumentFailure>,
+}
+
+impl Documents<'_> {
+    /// The number of rows so far.
+    pub(super) fn rows(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Removes the rows from `rows` on, and what was appended for an unfinished row.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        for column in self.columns.iter_mut().chain(self.errors.as_deref_mut()) {
+            column.truncate(rows);
+        }
+        self.records.truncate(rows);
+    }
+
+    /// Ends a row, after one value was appended to each column. `reason` says why a value is NULL that is not
+    /// NULL in the document.
+    pub(super) fn finish_row(&mut self, reason: Option<&str>) {
+        if let Some(errors) = &mut self.errors {
+            push_reason(errors, reason);
+        }
+        self.records.push(self.record as u32);
+    }
+
+    /// Takes a document without a row.
+    pub(super) fn bad(&mut self, document: &[u8], error: impl Into<DocumentError>) {
+        let failure = match error.into() {
+            DocumentError::Bad(failure) => failure,
+            DocumentError::Unfit(failure) => {
+                self.failure.get_or_insert(failure);
+                return;
+            }
+        };
+        self.bad_documents += 1;
+        match self.on_error {
+            OnError::Fail => {
+                self.failure.get_or_insert(failure);
+            }
+            OnError::Null => {
+                self.columns.iter_mut().for_each(Column::push_null);
+                self.finish_row(Some(&failure.to_string()));
+            }
+            OnError::Skip => {}
+            OnError::DeadLetter(_) => self.skipped.push(BadDocument {
+                record: self.record,
+                document: document.to_vec(),
+                reason: failure,
+            }),
+        }
+    }
+}
+
+fn push_reason(errors: &mut Column, reason: Option<&str>) {
+    // A string column takes any string.
+    match reason {
+        Some(reason) if errors.push_str(reason).is_ok() => {}
+        _ => errors.push_null(),
+    }
+}
+
+impl Decoder {
+    /// A decoder for the columns of `schema` with these indices.
+    ///
+    /// # Errors
+    /// A column has a type that a payload cannot have.
+    pub(crate) fn new(schema: &Arc<PayloadSchema>, projection: &[usize]) -> Result<Self> {
+        let projection: Vec<_> = (projection.iter())
+            .map(|index| schema.column(*index))
+            .collect();
+        let rescues = projection.contains(&PayloadColumn::Rescued);
+        let has_errors = projection.contains(&PayloadColumn::Error);
+        // What could not be decoded is only known once everything was tried.
+        let all = rescues || has_errors;
+        let fields = 0..schema.fields.len();
+        let fields: Vec<usize> = fields
+            .filter(|field| all || projection.contains(&PayloadColumn::Field(*field)))
+            .collect();
+        let types = fields.iter().map(|field| schema.fields[*field].data_type());
+        let text = &DataType::Utf8View;
+        let columns = types.chain(rescues.then_some(text)).map(Column::new);
+        Ok(Self {
+            columns: columns.collect::<Result<_>>()?,
+            errors: has_errors.then(|| Column::new(text)).transpose()?,
+            documents: DocumentDecoder::new(schema, &fields, rescues)?,
+            schema: Arc::clone(schema),
+            projection,
+            fields,
+        })
+    }
+
+    /// Decodes records of `data` from index `first` on, until there are enough rows for a batch.
+    ///
+    /// # Errors
+    /// [`InvalidRow`](crate::ErrorKind::InvalidRow) for the first record that ends the statement. No rows are
+    /// left in the decoder.
+    pub(crate) fn decode(&mut self, data: &BinaryArray, first: usize) -> Result<Decoded> {
+        let mut decoded = Decoded {
+            columns: Vec::new(),
+            records: Vec::with_capacity((data.len() - first).min(BATCH_ROWS)),
+            skipped: Vec::new(),
+            bad_documents: 0,
+            skipped_documents: 0,
+            mismatches: 0,
+            next: first,
+        };
+        let mut bytes = 0;
+        while decoded.next < data.len()
+            && decoded.records.len() < BATCH_ROWS
+            && bytes < MAX_BATCH_BYTES
+        {
+            let record = match data.is_null(decoded.next) {
+                true => &[][..],
+                false => data.value(decoded.next),
+            };
+            bytes += self.record(record, &mut decoded)?;
+            decoded.next += 1;
+        }
+        decoded.columns = self.finish(decoded.records.len())?;
+        Ok(decoded)
+    }
+
+    /// Decodes one record. Returns its size after decompression.
+    fn record(&mut self, record: &[u8], decoded: &mut Decoded) -> Result<usize> {
+        let schema = Arc::clone(&self.schema);
+        let options = &schema.options;
+        let mut documents = Documents {
+            columns: &mut self.columns,
+            mismatches: 0,
+            errors: self.errors.as_mut(),
+            on_error: &options.on_error,
+            record: decoded.next,
+            records: &mut decoded.records,
+            skipped: &mut decoded.skipped,
+            bad_documents: 0,
+            failure: None,
+        };
+        let limit = options.max_decompressed_bytes;
+        let mut bytes = record.len();
+        match compression::decompressed(record, options.compression, limit) {
+            Ok(payload) => {
+                bytes = payload.len();
+                match &mut self.documents {
+                    DocumentDecoder::Json(json) => json.decode(&payload, &mut documents),
+                    DocumentDecoder::Text(text) => text.decode(&payload, &mut documents),
+                }
+            }
+            Err(failure) => documents.bad(record, failure),
+        }
+        let (mismatches, bad_documents) = (documents.mismatches, documents.bad_documents);
+        if let Some(failure) = documents.failure {
+            let format = options.format.name();
+            self.clear();
+            return Err(Error::invalid_row(format!(
+                "the payload cannot be decoded as {format}: {failure}; see option 'kinesis.format.onError'"
+            )));
+        }
+        decoded.mismatches += mismatches;
+        decoded.bad_documents += bad_documents;
+        if options.on_error != OnError::Null {
+            decoded.skipped_documents += bad_documents;
+        }
+        Ok(bytes)
+    }
+
+    fn clear(&mut self) {
+        for column in self.columns.iter_mut().chain(&mut self.errors) {
+            column.truncate(0);
+        }
+    }
+
+    /// The columns of the projection, which have `rows` rows.
+    fn finish(&mut self, rows: usize) -> Result<Vec<ArrayRef>> {
+        let finished = self.columns.iter_mut().map(Column::finish);
+        let finished: Vec<ArrayRef> = finished.collect::<Result<_>>()?;
+        let errors = self.errors.as_mut().map(Column::finish).transpose()?;
+        debug_assert!(finished.iter().all(|column| column.len() == rows));
+        let columns = self.projection.iter().map(|column| match column {
+            PayloadColumn::Field(field) => {
+                let index = self.fields.iter().position(|decoded| decoded == field);
+                index.and_then(|index| finished.get(index))
+            }
+            PayloadColumn::Rescued => finished.last(),
+            PayloadColumn::Error => errors.as_ref(),
+        });
+        columns
+            .map(|column| {
+                let column =
+                    column.ok_or_else(|| Error::internal("a projected column was not decoded"));
+                column.map(Arc::clone)
+            })
+            .collect()
+    }
+}
+
+impl DocumentDecoder {
+    fn new(schema: &PayloadSchema, fields: &[usize], rescues: bool) -> Result<Self> {
+        let options = &schema.options;
+        let decoded: Fields = fields
+            .iter()
+            .map(|field| Arc::clone(&schema.fields[*field]))
+            .collect();
+        let conversions = (options.timestamps, options.on_mismatch);
+        Ok(match &options.format {
+            Format::Json(json) => Self::Json(JsonDecoder::new(
+                &decoded,
+                json,
+                options.framing,
+                rescues,
+                conversions,
+            )),
+            Format::Text => Self::Text(TextDecoder::new(schema)),
+            other => {
+                let what = format!("format '{}' is not supported yet", other.name());
+                return Err(Error::unsupported(what));
+            }
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Finds the column of a key.
+
+/// The most distinct keys of one object that are remembered. Objects used as maps have new keys in each document.
+const MAX_REMEMBERED: usize = 256;
+
+/// The fields that an object may have. Names match exactly, or else ignoring ASCII case, because SQL turns names
+/// without quotes into lower case.
+#[derive(Debug)]
+pub(super) struct Keys {
+    names: Vec<String>,
+    /// The keys seen so far, in the order of the first document. Producers usually write the same keys in the
+    /// same order, so the next key is compared with one remembered key instead of all names.
+    remembered: Vec<(Box<str>, Option<Match>)>,
+}
+
+/// The field that a key belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Match {
+    pub(super) field: usize,
+    pub(super) is_exact: bool,
+}
+
+impl Keys {
+    pub(super) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            names: names.into_iter().map(str::to_owned).collect(),
+            remembered: Vec::new(),
+        }
+    }
+
+    pub(super) fn name(&self, field: usize) -> &str {
+        &self.names[field]
+    }
+
+    /// The field of `key`. `next` is where the object's next key probably is in the remembered ones; it starts at
+    /// 0 for each object.
+    pub(super) fn find(&mut self, key: &str, next: &mut usize) -> Option<Match> {
+        if let Some((remembered, found)) = self.remembered.get(*next)
+            && **remembered == *key
+        {
+            *next += 1;
+            return *found;
+        }
+        let mut keys = self.remembered.iter();
+        if let Some(index) = keys.position(|(remembered, _)| **remembered == *key) {
+            *next = index + 1;
+            return self.remembered[index].1;
+        }
+        let found = self.search(key);
+        if self.remembered.len() < MAX_REMEMBERED {
+            self.remembered.push((key.into(), found));
+            *next = self.remembered.len();
+        }
+        found
+    }
+
+    fn search(&self, key: &str) -> Option<Match> {
+        let exact = self.names.iter().position(|name| name == key);
+        let same = || {
+            let mut names = self.names.iter();
+            names.position(|name| name.eq_ignore_ascii_case(key))
+        };
+        let field = exact.or_else(same)?;
+        Some(Match {
+            field,
+            is_exact: exact.is_some(),
+        })
+    }
+}

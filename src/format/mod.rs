@@ -1,0 +1,28 @@
+//! Payloads to columns and back.
+//!
+//! Reading: a record is decompressed, cut into documents, and each document becomes one row of columns, or none.
+//! [`PayloadSchema`] says what a table's payload looks like, and a [`Decoder`] decodes the records of one
+//! partition.
+//!
+//! ```text
+//!  record ─▶ decompress ─▶ frame ─▶ document ─▶ one value in each column
+//!                 │           │          │
+//!                 └───────────┴──────────┴──▶ a bad document: fails, or is a row of NULLs, or is skipped
+//! ```
+//!
+//! Which rows a record gives depends only on the structure of its payload: never on the columns that a query
+//! reads, nor on whether values fit their columns. So `count(*)` agrees with `SELECT *`.
+
+mod columns;
+mod compression;
+mod decoder;
+mod json;
+mod schema;
+mod text;
+
+pub(crate) use self::decoder::{BadDocument, Decoded, Decoder};
+pub(crate) use self::schema::PayloadSchema;
+
+/// Decoded rows are handed on once their columns have this many bytes. Together with the largest record it keeps
+/// offsets within 32 bits.
+const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;

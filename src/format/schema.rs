@@ -1,0 +1,140 @@
+//! What the payload of a table looks like: its columns and its format.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+
+use super::columns::Column;
+use crate::error::{Error, Result};
+use crate::options::{Format, FormatOptions};
+
+/// The columns and the format of a table's payload.
+///
+/// The columns are those of the CREATE statement, or those that the format determines; then the column of
+/// rescued fields and that of errors, if the options name them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PayloadSchema {
+    pub(super) options: FormatOptions,
+    /// The columns that have a value in each document.
+    pub(super) fields: Fields,
+}
+
+/// What a column of a payload holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PayloadColumn {
+    /// The field of a document with this index.
+    Field(usize),
+    /// The fields that no column has.
+    Rescued,
+    /// Why the document or a value of it could not be decoded.
+    Error,
+}
+
+impl PayloadSchema {
+    /// The payload of a table with these declared columns.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if the format needs declared columns and there are none,
+    /// or has its own and there are some; [`Unsupported`](crate::ErrorKind::Unsupported) for a type that a payload
+    /// cannot have.
+    pub(crate) fn new(options: FormatOptions, declared: &Fields) -> Result<Self> {
+        let format = options.format.name();
+        if options.format.has_fixed_columns() != declared.is_empty() {
+            return Err(Error::invalid_option(match declared.is_empty() {
+                true => format!(
+                    "option 'kinesis.format' = '{format}': expected a column list, such as CREATE EXTERNAL TABLE \
+                     t (id BIGINT, name VARCHAR)"
+                ),
+                false => format!(
+                    "option 'kinesis.format' = '{format}': expected no column list, because the format determines \
+                     the columns"
+                ),
+            }));
+        }
+        let fields: Fields = declared.clone();
+        for field in &fields {
+            Column::new(field.data_type())
+                .map_err(|error| error.in_context(format!("column '{}'", field.name())))?;
+            refuse_not_null(field)?;
+        }
+        if options.format == Format::Text && fields.len() != 1 {
+            return Err(Error::invalid_option(format!(
+                "option 'kinesis.format' = 'text': expected one column for the text, found {}",
+                fields.len()
+            )));
+        }
+        let schema = Self { options, fields };
+        let columns = schema.columns();
+        for (index, column) in columns.iter().enumerate() {
+            if columns[..index]
+                .iter()
+                .any(|other| other.name() == column.name())
+            {
+                return Err(Error::invalid_option(format!(
+                    "duplicate column '{}': expected different names of columns, also in \
+                     'kinesis.format.errorColumn' and 'kinesis.json.rescuedColumn'",
+                    column.name()
+                )));
+            }
+        }
+        Ok(schema)
+    }
+
+    /// The options of the format.
+    pub(crate) fn options(&self) -> &FormatOptions {
+        &self.options
+    }
+
+    /// All columns, in order.
+    pub(crate) fn columns(&self) -> Fields {
+        let text = |name: &String| Arc::new(Field::new(name, DataType::Utf8View, true));
+        let additional: Vec<FieldRef> = self
+            .rescued_column()
+            .into_iter()
+            .chain(&self.options.error_column)
+            .map(text)
+            .collect();
+        self.fields.iter().cloned().chain(additional).collect()
+    }
+
+    /// What the column with this index holds.
+    pub(super) fn column(&self, index: usize) -> PayloadColumn {
+        match index.checked_sub(self.fields.len()) {
+            None => PayloadColumn::Field(index),
+            Some(0) if self.rescued_column().is_some() => PayloadColumn::Rescued,
+            Some(_) => PayloadColumn::Error,
+        }
+    }
+
+    fn rescued_column(&self) -> Option<&String> {
+        match &self.options.format {
+            Format::Json(json) => json.rescued_column.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether each record gives exactly one row, so that a limit on rows is one on records.
+    pub(crate) fn is_one_row_per_record(&self) -> bool {
+        use crate::options::{Framing, OnError};
+        let explodes = match &self.options.format {
+            Format::Json(json) => json.explode.is_some(),
+            Format::CloudWatchLogs => true,
+            _ => false,
+        };
+        let keeps_bad = matches!(self.options.on_error, OnError::Fail | OnError::Null);
+        !explodes && keeps_bad && self.options.framing == Framing::Record
+    }
+}
+
+/// Any document can lack any field.
+fn refuse_not_null(field: &Field) -> Result<()> {
+    match field.is_nullable() {
+        true => Ok(()),
+        false => Err(Error::unsupported(format!(
+            "column '{}' is NOT NULL: a document can lack any field; remove NOT NULL, or filter with WHERE \"{}\" IS \
+             NOT NULL",
+            field.name(),
+            field.name()
+        ))),
+    }
+}

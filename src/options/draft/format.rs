@@ -1,0 +1,203 @@
+//! Checks of the options of the payload format against each other.
+
+use crate::error::{Error, Result};
+use crate::model::StreamIdentity;
+use crate::options::format::{
+    Compression, CsvOptions, Format, FormatOptions, Framing, JsonOptions, OnError, OnMismatch,
+    TimestampFormat,
+};
+
+/// Parsed format options, before they are checked together.
+#[derive(Debug, Clone, Default)]
+pub(in crate::options) struct FormatDraft {
+    pub(in crate::options) format: Option<DraftFormat>,
+    pub(in crate::options) on_error: DraftOnError,
+    pub(in crate::options) dead_letter_stream: Option<StreamIdentity>,
+    pub(in crate::options) on_mismatch: OnMismatch,
+    pub(in crate::options) error_column: Option<String>,
+    pub(in crate::options) compression: Option<Compression>,
+    pub(in crate::options) max_decompressed_bytes: usize,
+    pub(in crate::options) framing: Option<Framing>,
+    pub(in crate::options) explode: Option<Vec<String>>,
+    pub(in crate::options) rescued_column: Option<String>,
+    pub(in crate::options) timestamps: Option<TimestampFormat>,
+    pub(in crate::options) fail_on_missing_field: bool,
+    pub(in crate::options) delimiter: Option<u8>,
+    pub(in crate::options) quote: Option<u8>,
+    pub(in crate::options) escape: Option<u8>,
+    pub(in crate::options) null_literal: Option<String>,
+}
+
+/// The values of `kinesis.format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::options) enum DraftFormat {
+    Raw,
+    Json,
+    Text,
+    Csv,
+    CloudWatchLogs,
+    DynamoDb,
+}
+
+/// The values of `kinesis.format.onError`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::options) enum DraftOnError {
+    #[default]
+    Fail,
+    Null,
+    Skip,
+    DeadLetter,
+}
+
+/// The options that only some formats have, by the start of their names, with these formats.
+const FORMAT_SPECIFIC: [(&str, &[DraftFormat]); 5] = [
+    (
+        "kinesis.json.timestampFormat",
+        &[DraftFormat::Json, DraftFormat::Csv, DraftFormat::Text],
+    ),
+    ("kinesis.json.", &[DraftFormat::Json]),
+    ("kinesis.csv.", &[DraftFormat::Csv]),
+    (
+        "kinesis.format.framing",
+        &[DraftFormat::Json, DraftFormat::Csv, DraftFormat::Text],
+    ),
+    (
+        "kinesis.format.",
+        &[
+            DraftFormat::Json,
+            DraftFormat::Text,
+            DraftFormat::Csv,
+            DraftFormat::CloudWatchLogs,
+            DraftFormat::DynamoDb,
+        ],
+    ),
+];
+
+impl FormatDraft {
+    /// Checks the options together; `None` means that payloads are not decoded. `given` lists the names of the
+    /// options that were set, and `stream` is the table's stream.
+    pub(super) fn finish(
+        &self,
+        given: &[&'static str],
+        stream: &StreamIdentity,
+    ) -> Result<Option<FormatOptions>> {
+        let format = self.format.unwrap_or(DraftFormat::Raw);
+        refuse_other_formats(format, given)?;
+        let format = match format {
+            DraftFormat::Raw => return Ok(None),
+            DraftFormat::Json => Format::Json(JsonOptions {
+                explode: self.explode.clone(),
+                rescued_column: self.rescued_column.clone(),
+                fail_on_missing_field: self.fail_on_missing_field,
+            }),
+            DraftFormat::Text => Format::Text,
+            DraftFormat::Csv => Format::Csv(self.csv()?),
+            DraftFormat::CloudWatchLogs => Format::CloudWatchLogs,
+            DraftFormat::DynamoDb => Format::DynamoDb,
+        };
+        let (framing, compression) = match format {
+            // Subscriptions compress; a collector in between may have decompressed.
+            Format::CloudWatchLogs => (Framing::Concatenated, Compression::Auto),
+            _ => Default::default(),
+        };
+        let framing = self.framing.unwrap_or(framing);
+        if !matches!(format, Format::Json(_) | Format::CloudWatchLogs)
+            && matches!(framing, Framing::Concatenated | Framing::Array)
+        {
+            return Err(Error::invalid_option(format!(
+                "option 'kinesis.format.framing': expected 'record' or 'newline' with 'kinesis.format' = '{}', \
+                 because only JSON documents show where they end",
+                format.name()
+            )));
+        }
+        Ok(Some(FormatOptions {
+            on_error: self.on_error(stream)?,
+            on_mismatch: self.on_mismatch,
+            error_column: self.error_column.clone(),
+            compression: self.compression.unwrap_or(compression),
+            max_decompressed_bytes: self.max_decompressed_bytes,
+            framing,
+            timestamps: self.timestamps.unwrap_or_default(),
+            format,
+        }))
+    }
+
+    fn csv(&self) -> Result<CsvOptions> {
+        let options = CsvOptions {
+            delimiter: self.delimiter.unwrap_or(b','),
+            quote: self.quote.unwrap_or(b'"'),
+            escape: self.escape,
+            null_literal: self.null_literal.clone(),
+        };
+        let same = options.delimiter == options.quote || options.escape == Some(options.delimiter);
+        match same {
+            false => Ok(options),
+            true => Err(Error::invalid_option(
+                "options 'kinesis.csv.delimiter', 'kinesis.csv.quote' and 'kinesis.csv.escape': expected the \
+                 delimiter to differ from the others",
+            )),
+        }
+    }
+
+    fn on_error(&self, stream: &StreamIdentity) -> Result<OnError> {
+        let on_error = match (self.on_error, &self.dead_letter_stream) {
+            (DraftOnError::DeadLetter, Some(target)) if target.name() == stream.name() => {
+                return Err(Error::invalid_option(format!(
+                    "option 'kinesis.format.deadLetterStream' = '{target}': expected another stream than the \
+                     table's own, which would read its dead letters again"
+                )));
+            }
+            (DraftOnError::DeadLetter, Some(target)) => OnError::DeadLetter(target.clone()),
+            (DraftOnError::DeadLetter, None) => {
+                return Err(Error::invalid_option(
+                    "option 'kinesis.format.onError' = 'dead_letter': expected together with \
+                     'kinesis.format.deadLetterStream'",
+                ));
+            }
+            (_, Some(target)) => {
+                return Err(Error::invalid_option(format!(
+                    "option 'kinesis.format.deadLetterStream' = '{target}': expected only together with \
+                     'kinesis.format.onError' = 'dead_letter'"
+                )));
+            }
+            (DraftOnError::Fail, None) => OnError::Fail,
+            (DraftOnError::Null, None) => OnError::Null,
+            (DraftOnError::Skip, None) => OnError::Skip,
+        };
+        Ok(on_error)
+    }
+}
+
+/// Refuses options of formats other than `format`, which would be ignored.
+fn refuse_other_formats(format: DraftFormat, given: &[&'static str]) -> Result<()> {
+    for name in given {
+        let mut specific = FORMAT_SPECIFIC.iter();
+        let Some((_, formats)) = specific.find(|(start, _)| name.starts_with(start)) else {
+            continue;
+        };
+        if !formats.contains(&format) {
+            let names: Vec<String> = formats
+                .iter()
+                .map(|format| format!("'{}'", format.name()))
+                .collect();
+            return Err(Error::invalid_option(format!(
+                "option '{name}': expected only together with 'kinesis.format' = {}",
+                names.join(" or ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl DraftFormat {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Json => "json",
+            Self::Text => "text",
+            Self::Csv => "csv",
+            Self::CloudWatchLogs => "cloudwatch_logs",
+            Self::DynamoDb => "dynamodb",
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The payload format of a table as typed values.
+
+use datafusion::arrow::datatypes::TimeUnit;
+
+use crate::model::StreamIdentity;
+
+/// How the payload of a record becomes rows, and rows become payloads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FormatOptions {
+    /// The format of one document.
+    pub(crate) format: Format,
+    /// How documents are compressed when read.
+    pub(crate) compression: Compression,
+    /// The most bytes that one record may decompress to.
+    pub(crate) max_decompressed_bytes: usize,
+    /// How documents are arranged in a record.
+    pub(crate) framing: Framing,
+    /// What happens to a document that cannot be parsed.
+    pub(crate) on_error: OnError,
+    /// What happens to a value that does not fit its column.
+    pub(crate) on_mismatch: OnMismatch,
+    /// The name of the column with the reason why a document or value could not be decoded.
+    pub(crate) error_column: Option<String>,
+    /// How timestamps are written in text formats.
+    pub(crate) timestamps: TimestampFormat,
+}
+
+/// The format of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// JSON objects.
+    Json(JsonOptions),
+    /// The whole document is the value of the table's only column.
+    Text,
+    /// Lines of comma-separated values, in the order of the columns.
+    Csv(CsvOptions),
+    /// What CloudWatch Logs subscriptions deliver.
+    CloudWatchLogs,
+    /// What DynamoDB writes about changed items.
+    DynamoDb,
+}
+
+impl Format {
+    /// The value of option `kinesis.format`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "json",
+            Self::Text => "text",
+            Self::Csv(_) => "csv",
+            Self::CloudWatchLogs => "cloudwatch_logs",
+            Self::DynamoDb => "dynamodb",
+        }
+    }
+
+    /// Whether the format itself determines the columns of the table.
+    pub(crate) fn has_fixed_columns(&self) -> bool {
+        matches!(self, Self::CloudWatchLogs | Self::DynamoDb)
+    }
+}
+
+/// Options of format `json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct JsonOptions {
+    /// The array whose elements are rows; the names of the fields that lead to it.
+    pub(crate) explode: Option<Vec<String>>,
+    /// The name of the column with the fields that no column has, as JSON.
+    pub(crate) rescued_column: Option<String>,
+    /// Whether a document without a field of a column fails the statement.
+    pub(crate) fail_on_missing_field: bool,
+}
+
+/// Options of format `csv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CsvOptions {
+    /// The character between values.
+    pub(crate) delimiter: u8,
+    /// The character around values that contain delimiters.
+    pub(crate) quote: u8,
+    /// The character before a quote within a quoted value; `None` means a second quote.
+    pub(crate) escape: Option<u8>,
+    /// The unquoted text that means NULL; `None` means no text.
+    pub(crate) null_literal: Option<String>,
+}
+
+/// How a record is compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// By the first bytes of each record: gzip, Zstandard, or not at all.
+    Auto,
+    /// gzip, one or more members.
+    Gzip,
+    /// Zstandard, one or more frames.
+    Zstd,
+}
+
+/// How documents are arranged in a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Framing {
+    /// The record is one document.
+    #[default]
+    Record,
+    /// Each line is a document; blank lines are skipped.
+    Newline,
+    /// JSON documents one after the other, with or without whitespace between them.
+    Concatenated,
+    /// A JSON array, whose elements are the documents.
+    Array,
+}
+
+/// What happens to a document that cannot be parsed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub(crate) enum OnError {
+    /// The statement fails.
+    #[default]
+    Fail,
+    /// It becomes a row of NULLs.
+    Null,
+    /// It is skipped and counted.
+    Skip,
+    /// It is written to this stream, and skipped.
+    DeadLetter(StreamIdentity),
+}
+
+/// What happens to a value that does not fit its column.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnMismatch {
+    /// It becomes NULL.
+    #[default]
+    Null,
+    /// The statement fails.
+    Fail,
+}
+
+/// How timestamps are written in text formats.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimestampFormat {
+    /// Text such as `2026-11-30T08:00:00Z`; without an offset it is UTC.
+    #[default]
+    Rfc3339,
+    /// The number of these units since 1970. Text as above is read, too.
+    Epoch(TimeUnit),
+}
