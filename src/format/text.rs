@@ -1,5 +1,6 @@
 //! Documents of plain text.
 
+use super::columns::type_name;
 use super::decoder::{DocumentError, DocumentFailure, Documents};
 use super::schema::PayloadSchema;
 use crate::options::{Framing, OnMismatch, TimestampFormat};
@@ -59,7 +60,7 @@ impl TextDecoder {
         if pushed.is_ok() {
             return out.finish_row(None);
         }
-        let data_type = column.data_type().clone();
+        let data_type = type_name(column.data_type());
         let failure = DocumentFailure {
             byte: None,
             field: Some(self.name.clone()),

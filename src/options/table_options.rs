@@ -257,7 +257,7 @@ fn seconds(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::all;
+    use crate::options::{MetadataColumn, all};
 
     fn retry() -> RetryPolicy {
         RetryPolicy::new(7, Duration::from_millis(1_001), Duration::from_secs(2))
@@ -331,7 +331,9 @@ mod tests {
         assert_eq!(options.retry, retry());
         assert_eq!(options.source.metadata.retry, retry());
         assert_eq!(options.create_with_shards, Some(3));
-        assert_eq!(options.extra_columns, ExtraColumn::ALL);
+        let columns = options.columns.iter().map(|requested| requested.column);
+        let columns: Vec<_> = columns.collect();
+        assert_eq!(columns, ExtraColumn::ALL.map(MetadataColumn::Extra));
         let source = &options.source;
         assert_eq!(source.starting_position, StartingPosition::TrimHorizon);
         assert_eq!(source.hash_filter, HashFilter::Kcl);

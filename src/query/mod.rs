@@ -41,9 +41,9 @@ mod task;
 
 pub use builder::StreamingQueryBuilder;
 pub use events::{
-    EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
-    StreamingQueryIdle, StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
-    StreamingQueryTerminated,
+    EventTimeProgress, KinesisMetrics, PayloadProgress, SinkProgress, SourceProgress,
+    StateOperatorProgress, StreamingQueryIdle, StreamingQueryListener, StreamingQueryProgress,
+    StreamingQueryStarted, StreamingQueryTerminated,
 };
 #[doc(hidden)]
 pub use fail_points::{Step, StepHook};

@@ -70,6 +70,15 @@ impl KinesisDecodeExec {
         }
     }
 
+    /// The same node over `input`, but without dead letters: for running records a second time.
+    pub(crate) fn without_dead_letters(&self, input: Arc<dyn ExecutionPlan>) -> Self {
+        let config = DecodeConfig {
+            dead_letters: None,
+            ..self.config.as_ref().clone()
+        };
+        Self::new(input, Arc::new(config))
+    }
+
     fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
         Ok(Self::new(input, Arc::clone(&self.config)))
     }

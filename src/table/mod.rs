@@ -35,6 +35,7 @@ mod unary_node;
 
 pub(crate) use batch_table::BatchTable;
 pub use builder::KinesisTableBuilder;
+pub(crate) use decode_exec::KinesisDecodeExec;
 pub use factory::KinesisTableFactory;
 pub(crate) use factory::install;
 #[cfg(feature = "cli")]

@@ -7,6 +7,7 @@ mod append;
 mod numbers;
 mod text;
 mod times;
+mod type_name;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::arrow::error::ArrowError;
 
 pub(crate) use self::append::Mismatch;
+pub(crate) use self::type_name::type_name;
 use crate::error::{Error, Result};
 
 /// The values of one column, or of one field of a nested column.

@@ -8,14 +8,14 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use super::object::{Object, ObjectVisitor};
-use crate::format::columns::{Column, Mismatch};
+use crate::format::columns::{Column, Mismatch, type_name};
 use crate::options::TimestampFormat;
 
 /// How the values of a column are read.
 #[derive(Debug)]
 pub(super) enum Shape {
     Leaf,
-    List(Box<Shape>),
+    List(Box<Self>),
     Object(Object),
 }
 
@@ -66,7 +66,7 @@ impl Findings {
         self.mismatches += 1;
         self.is_incomplete = true;
         if self.first.is_none() {
-            let data_type = column.data_type();
+            let data_type = type_name(column.data_type());
             let reason = match mismatch {
                 Mismatch::Type => format!("{} is no {data_type}", shortened(value)),
                 Mismatch::Range => format!("{} is not exactly a {data_type}", shortened(value)),
@@ -186,7 +186,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a value of type {}", self.column.data_type())
+        write!(f, "a value of type {}", type_name(self.column.data_type()))
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {

@@ -12,7 +12,7 @@ use crate::query::events::{
     EventTimeProgress, KinesisMetrics, QueryRun, SinkProgress, SourceProgress,
     StateOperatorProgress, StreamingQueryProgress, rate,
 };
-use crate::query::output::BatchResult;
+use crate::query::output::{BatchResult, SourceCounts};
 use crate::query::plan::PlanSource;
 use crate::query::sources::Sources;
 use crate::source::streaming::ReaderStatus;
@@ -22,7 +22,7 @@ use crate::source::streaming::ReaderStatus;
 pub(super) struct BatchMetrics {
     lap_start: Instant,
     durations: BTreeMap<&'static str, Duration>,
-    input_rows: Vec<u64>,
+    sources: Vec<SourceCounts>,
     output_rows: Option<u64>,
     event_time: Option<EventTimeProgress>,
     state_operator: Option<StateOperatorProgress>,
@@ -42,7 +42,7 @@ impl BatchMetrics {
         Self {
             lap_start: planned.fired_at,
             durations: BTreeMap::new(),
-            input_rows: vec![0; planned.reads.len()],
+            sources: vec![SourceCounts::default(); planned.reads.len()],
             output_rows: None,
             event_time: None,
             state_operator: None,
@@ -61,7 +61,7 @@ impl BatchMetrics {
     pub(super) fn ran(&mut self, result: BatchResult) {
         self.durations.insert("queryPlanning", result.planning);
         self.durations.insert("addBatch", result.running);
-        self.input_rows = result.input_rows;
+        self.sources = result.sources;
         self.output_rows = result.output_rows;
         self.lap_start = Instant::now();
     }
@@ -93,11 +93,11 @@ impl BatchMetrics {
             processing: Some(took),
         };
         let statuses = sources.statuses();
-        let sources = statuses.zip(&planned.batch.sources).zip(&self.input_rows);
-        let sources = sources.map(|(((source, status), ranges), rows)| {
-            source_progress(source, status, ranges, *rows, spans)
+        let sources = statuses.zip(&planned.batch.sources).zip(&self.sources);
+        let sources = sources.map(|(((source, status), ranges), counts)| {
+            source_progress(source, status, ranges, counts, spans)
         });
-        let rows = self.input_rows.iter().sum();
+        let rows = self.sources.iter().map(|counts| counts.rows).sum();
         let delay = planned.fired.since(planned.due);
         StreamingQueryProgress {
             id: run.id.clone(),
@@ -128,9 +128,10 @@ fn source_progress(
     source: &PlanSource,
     status: ReaderStatus,
     ranges: &StreamRanges,
-    rows: u64,
+    counts: &SourceCounts,
     spans: Spans,
 ) -> SourceProgress {
+    let rows = counts.rows;
     let starts = ranges.shards.iter();
     let starts = starts.map(|(shard, range)| (shard.clone(), range.after.clone()));
     let unless_empty = |offsets: Offsets| (!offsets.is_empty()).then(|| Arc::new(offsets));
@@ -142,6 +143,7 @@ fn source_progress(
         num_input_rows: rows,
         input_rows_per_second: rate(rows, spans.input),
         processed_rows_per_second: rate(rows, spans.processing),
+        payload: counts.payload.clone(),
         metrics: KinesisMetrics {
             max_behind_latest: status.max_behind_latest,
             avg_behind_latest: status.avg_behind_latest,

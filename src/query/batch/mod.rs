@@ -205,7 +205,7 @@ impl BatchExecutor {
         self.reach(Step::Running, id).await;
         let result = self.output.run(&session, plan, id).await?;
         self.reach(Step::Ran, id).await;
-        sources.add_losses(&result.lost_ranges);
+        sources.add_losses(result.sources.iter().map(|counts| counts.lost_ranges));
         metrics.ran(result);
         Ok(())
     }

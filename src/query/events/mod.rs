@@ -15,8 +15,8 @@ pub use self::listener::{
 };
 pub(super) use self::progress::rate;
 pub use self::progress::{
-    EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
-    StreamingQueryProgress,
+    EventTimeProgress, KinesisMetrics, PayloadProgress, SinkProgress, SourceProgress,
+    StateOperatorProgress, StreamingQueryProgress,
 };
 pub(super) use self::run::QueryRun;
 pub(super) use self::run_status::RunStatus;

@@ -1,8 +1,10 @@
 //! Runs the plan of a batch and delivers its rows: to a table, a user's function, or the console.
 
 mod console;
+mod counts;
 mod foreach_batch;
 
+pub(in crate::query) use self::counts::SourceCounts;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +24,9 @@ use crate::error::Result;
 use crate::error::from_datafusion;
 use crate::model::BatchId;
 use crate::query::plan::{BatchPlan, StreamingPlan};
-use crate::source::BatchReads;
 use crate::sql::with_record;
 use crate::state::{run_stateful, with_memory_errors};
-use crate::table::{KinesisReadExec, in_source_order};
+use crate::table::in_source_order;
 
 type BatchFunction = dyn Fn(BatchId, SendableRecordBatchStream) -> BoxFuture<'static, Result<(), DataFusionError>>
     + Send
@@ -47,10 +48,8 @@ pub(in crate::query) enum Output {
 /// The result of running the plan of a batch.
 #[derive(Debug)]
 pub(in crate::query) struct BatchResult {
-    /// Rows read, source by source. Rows of a source that is scanned several times count once.
-    pub(in crate::query) input_rows: Vec<u64>,
-    /// Ranges that could no longer be read completely, source by source.
-    pub(in crate::query) lost_ranges: Vec<u64>,
+    /// What was read, source by source. Rows of a source that is scanned several times count once.
+    pub(in crate::query) sources: Vec<SourceCounts>,
     /// Rows written to the output; `None` if unknown.
     pub(in crate::query) output_rows: Option<u64>,
     /// The time that physical planning took.
@@ -108,10 +107,8 @@ impl Output {
             Ok(delivered) => delivered,
             Err(error) => return Err(Box::pin(with_record(&plan, &context, error)).await),
         };
-        let (input_rows, lost_ranges) = count_reads(&*plan, &batch.reads);
         Ok(BatchResult {
-            input_rows,
-            lost_ranges,
+            sources: counts::of(&*plan, &batch.reads),
             output_rows,
             planning: planned - start,
             running: planned.elapsed(),
@@ -162,28 +159,6 @@ async fn add_inserted(sum: u64, counts: RecordBatch) -> DataFusionResult<u64> {
     let counts = counts.columns().first();
     let counts = counts.and_then(|column| column.as_primitive_opt::<UInt64Type>());
     Ok(sum + counts.map_or(0, |counts| counts.iter().flatten().sum::<u64>()))
-}
-
-/// The number of rows that were read for each of `reads`, and the number of its ranges that were incomplete.
-fn count_reads(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> (Vec<u64>, Vec<u64>) {
-    let (mut rows, mut lost) = (vec![0; reads.len()], vec![0; reads.len()]);
-    let mut nodes = vec![plan];
-    while let Some(node) = nodes.pop() {
-        nodes.extend(node.children().into_iter().map(|child| &**child));
-        let scan = node.downcast_ref::<KinesisReadExec>();
-        let Some(batch) = scan.and_then(KinesisReadExec::batch_reads) else {
-            continue;
-        };
-        let index = reads.iter().position(|reads| Arc::ptr_eq(reads, batch));
-        if let (Some(index), Some(metrics)) = (index, node.metrics()) {
-            let read = metrics.output_rows().unwrap_or(0);
-            let incomplete = metrics.sum_by_name("lost_ranges");
-            let incomplete = incomplete.map_or(0, |count| count.as_usize());
-            rows[index] = rows[index].max(read as u64);
-            lost[index] = lost[index].max(incomplete as u64);
-        }
-    }
-    (rows, lost)
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl Sources {
     }
 
     /// Adds, for each source, the number of ranges of a batch that could no longer be read completely.
-    pub(super) fn add_losses(&mut self, lost_ranges: &[u64]) {
+    pub(super) fn add_losses(&mut self, lost_ranges: impl Iterator<Item = u64>) {
         for (losses, lost) in self.losses.iter_mut().zip(lost_ranges) {
             *losses += lost;
         }

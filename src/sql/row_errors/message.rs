@@ -15,8 +15,16 @@ pub(super) struct RecordFailure<'a> {
     pub(super) stream: &'a StreamName,
     /// The record as a batch of one row, with the columns that locate it.
     pub(super) records: &'a RecordBatch,
-    pub(super) expression: Option<FailingExpression>,
+    pub(super) cause: Cause,
     pub(super) error: &'a DataFusionError,
+}
+
+/// What fails for a record.
+pub(super) enum Cause {
+    /// Its payload cannot be decoded.
+    Payload,
+    /// An expression, if it is known.
+    Expression(Option<FailingExpression>),
 }
 
 impl RecordFailure<'_> {
@@ -31,19 +39,21 @@ impl RecordFailure<'_> {
                 _ => describe_datafusion(self.error).to_string(),
             },
         };
-        let what = match &self.expression {
-            Some(failing) => format!("{} fails: {cause}", failing.text),
-            None => cause,
-        };
-        Error::new(
-            ErrorKind::InvalidRow,
-            format!(
-                "stream '{}', shard '{shard}', sequence number {sequence}{}: {what}. {}",
-                self.stream,
-                self.user_record(),
-                self.hint(sequence)
+        let record = format!(
+            "stream '{}', shard '{shard}', sequence number {sequence}{}",
+            self.stream,
+            self.user_record()
+        );
+        let message = match &self.cause {
+            Cause::Payload => format!("{record}: {cause}"),
+            Cause::Expression(None) => format!("{record}: {cause}. {}", hint(None, sequence)),
+            Cause::Expression(Some(failing)) => format!(
+                "{record}: {} fails: {cause}. {}",
+                failing.text,
+                hint(Some(failing), sequence)
             ),
-        )
+        };
+        Error::new(ErrorKind::InvalidRow, message)
     }
 
     /// Its number within an aggregated record, unless it is the first or only user record.
@@ -59,31 +69,31 @@ impl RecordFailure<'_> {
         }
     }
 
-    fn hint(&self, sequence: &str) -> String {
-        let failing = self.expression.as_ref();
-        let casts = failing.is_none_or(|failing| failing.text.contains("CAST("));
-        let filters = failing.is_some_and(|failing| failing.filters);
-        let cast = match casts {
-            true => "use TRY_CAST instead of CAST to get NULL; ",
-            false => "",
-        };
-        match filters {
-            true => format!(
-                "{cast}to skip the record, wrap the condition in CASE WHEN \"sequenceNumber\" <> '{sequence}' \
-                 THEN … END"
-            ),
-            false => {
-                format!("{cast}to skip the record, add WHERE \"sequenceNumber\" <> '{sequence}'")
-            }
-        }
-    }
-
     fn text(&self, column: RowColumn) -> &str {
         let column = self.records.column_by_name(column.name());
         let column = column.and_then(|column| column.as_string_opt::<i32>());
         match column {
             Some(texts) if texts.is_valid(0) => texts.value(0),
             _ => "unknown",
+        }
+    }
+}
+
+/// What to do about a record with this sequence number.
+fn hint(failing: Option<&FailingExpression>, sequence: &str) -> String {
+    let casts = failing.is_none_or(|failing| failing.text.contains("CAST("));
+    let filters = failing.is_some_and(|failing| failing.filters);
+    let cast = match casts {
+        true => "use TRY_CAST instead of CAST to get NULL; ",
+        false => "",
+    };
+    match filters {
+        true => format!(
+            "{cast}to skip the record, wrap the condition in CASE WHEN \"sequenceNumber\" <> '{sequence}' \
+                 THEN … END"
+        ),
+        false => {
+            format!("{cast}to skip the record, add WHERE \"sequenceNumber\" <> '{sequence}'")
         }
     }
 }

@@ -19,7 +19,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::ROW_ERROR_EXEC;
 use crate::model::StreamName;
-use crate::table::{KinesisReadExec, KinesisSinkExec, RowCountExec};
+use crate::table::{KinesisDecodeExec, KinesisReadExec, KinesisSinkExec, RowCountExec};
 
 /// How many shards a search reads concurrently.
 const CONCURRENT_SHARDS: usize = 64;
@@ -85,6 +85,13 @@ impl PlanPart<'_> {
         self.scan.stream()
     }
 
+    /// The number of nodes up to the one that decodes payloads; 0 if there is none.
+    pub(super) fn decoding_height(&self) -> usize {
+        let mut steps = self.steps.iter();
+        let decoding = steps.position(|(step, _)| step.is::<KinesisDecodeExec>());
+        decoding.map_or(0, |index| index + 1)
+    }
+
     /// The number of nodes above the scan.
     pub(super) fn height(&self) -> usize {
         self.steps.len()
@@ -140,6 +147,9 @@ fn with_child(
     index: usize,
     child: &Arc<dyn ExecutionPlan>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(decode) = node.downcast_ref::<KinesisDecodeExec>() {
+        return Ok(Arc::new(decode.without_dead_letters(Arc::clone(child))));
+    }
     let mut children = Vec::with_capacity(node.children().len());
     for (number, other) in node.children().into_iter().enumerate() {
         children.push(match number == index {

@@ -13,7 +13,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::TryStreamExt;
 
 use super::expression::failing_expression;
-use super::message::RecordFailure;
+use super::message::{Cause, RecordFailure};
 use super::plan_part::{PlanPart, parts};
 use crate::error::{Error, ErrorKind, datafusion_kind};
 
@@ -104,6 +104,16 @@ async fn bisect(
     let Some(error) = failure_of(part, &records, context).await? else {
         return Ok(None);
     };
+    let decoded = part.run(part.decoding_height(), &records, context).await;
+    if let Err(error) = decoded {
+        let failure = RecordFailure {
+            stream: part.stream(),
+            records: &records,
+            cause: Cause::Payload,
+            error: &error,
+        };
+        return Ok(Some(failure.describe()));
+    }
     let expression = failing_expression(part, &records, context).await;
     // An expression that fails without a record does not fail because of the record.
     if expression.as_ref().is_some_and(|failing| failing.always) {
@@ -112,7 +122,7 @@ async fn bisect(
     let failure = RecordFailure {
         stream: part.stream(),
         records: &records,
-        expression,
+        cause: Cause::Expression(expression),
         error: &error,
     };
     Ok(Some(failure.describe()))

@@ -7,8 +7,8 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use super::{
-    EventTimeProgress, KinesisMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
-    StreamingQueryProgress,
+    EventTimeProgress, KinesisMetrics, PayloadProgress, SinkProgress, SourceProgress,
+    StateOperatorProgress, StreamingQueryProgress,
 };
 use crate::model::{Offsets, UnixMillis};
 
@@ -150,7 +150,7 @@ fn source(source: &SourceProgress) -> String {
         .number("numInputRows", source.num_input_rows)
         .rate("inputRowsPerSecond", source.input_rows_per_second)
         .rate("processedRowsPerSecond", source.processed_rows_per_second)
-        .map("metrics", metrics(&source.metrics))
+        .map("metrics", metrics(&source.metrics, source.payload.as_ref()))
         .finish()
 }
 
@@ -164,7 +164,7 @@ fn positions(offsets: &Offsets) -> String {
 }
 
 /// Sorted names with values as text, as in Spark.
-fn metrics(metrics: &KinesisMetrics) -> Object {
+fn metrics(metrics: &KinesisMetrics, payload: Option<&PayloadProgress>) -> Object {
     let behind = |map: Object, name: &str, behind: Option<Duration>| match behind {
         Some(behind) => map.text(name, &behind.as_millis().to_string()),
         None => map,
@@ -173,16 +173,29 @@ fn metrics(metrics: &KinesisMetrics) -> Object {
         Object::new(),
         "avgMsBehindLatest",
         metrics.avg_behind_latest,
-    )
-    .text("dataLosses", &metrics.losses.to_string())
-    .text("drainingShards", &metrics.draining_shards.to_string())
-    .text("iteratorRenewals", &metrics.iterator_renewals.to_string());
+    );
+    let map = match payload {
+        None => map,
+        Some(payload) => map.text("badDocuments", &payload.bad_documents.to_string()),
+    };
+    let map = map
+        .text("dataLosses", &metrics.losses.to_string())
+        .text("drainingShards", &metrics.draining_shards.to_string())
+        .text("iteratorRenewals", &metrics.iterator_renewals.to_string());
     let map = behind(map, "maxMsBehindLatest", metrics.max_behind_latest);
-    behind(map, "minMsBehindLatest", metrics.min_behind_latest)
+    let map = behind(map, "minMsBehindLatest", metrics.min_behind_latest)
         .text("openShards", &metrics.open_shards.to_string())
         .text("prefetchedBytes", &metrics.prefetched_bytes.to_string())
-        .text("retries", &metrics.retries.to_string())
-        .text("throttledCalls", &metrics.throttled_calls.to_string())
+        .text("retries", &metrics.retries.to_string());
+    let map = match payload {
+        None => map,
+        Some(payload) => map.text("skippedDocuments", &payload.skipped_documents.to_string()),
+    };
+    let map = map.text("throttledCalls", &metrics.throttled_calls.to_string());
+    match payload {
+        None => map,
+        Some(payload) => map.text("typeMismatches", &payload.type_mismatches.to_string()),
+    }
 }
 
 fn sink(sink: &SinkProgress) -> String {

@@ -71,8 +71,31 @@ pub struct SourceProgress {
     pub input_rows_per_second: f64,
     /// As for the query, but for this source.
     pub processed_rows_per_second: f64,
+    /// What decoding payloads found; `None` if the table has no format.
+    pub payload: Option<PayloadProgress>,
     /// The state of the source's readers.
     pub metrics: KinesisMetrics,
+}
+
+/// What decoding the payloads of a batch found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PayloadProgress {
+    /// Documents that could not be parsed.
+    pub bad_documents: u64,
+    /// Documents of these that have no row: they were skipped, or written to the dead-letter stream.
+    pub skipped_documents: u64,
+    /// Values that did not fit their columns and became NULL.
+    pub type_mismatches: u64,
+}
+
+impl PayloadProgress {
+    /// Takes the counts of another scan of the same records.
+    pub(in crate::query) fn include(&mut self, other: &Self) {
+        self.bad_documents = self.bad_documents.max(other.bad_documents);
+        self.skipped_documents = self.skipped_documents.max(other.skipped_documents);
+        self.type_mismatches = self.type_mismatches.max(other.type_mismatches);
+    }
 }
 
 /// The state of the readers of a stream.

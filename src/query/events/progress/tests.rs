@@ -35,6 +35,7 @@ fn some_progress() -> StreamingQueryProgress {
         num_input_rows: 1_234,
         input_rows_per_second: 1_234.25,
         processed_rows_per_second: 35_257.1,
+        payload: None,
         metrics: KinesisMetrics {
             max_behind_latest: Some(millis(1_500)),
             avg_behind_latest: Some(millis(750)),

@@ -157,7 +157,7 @@ impl Fixture {
         context: ReadContext,
         read: ShardRead,
     ) -> (Result<Vec<Row>>, ReadCounters) {
-        let columns = RowColumn::STANDARD
+        let columns: Vec<RowColumn> = RowColumn::STANDARD
             .into_iter()
             .chain(ExtraColumn::ALL.map(RowColumn::Extra))
             .collect();

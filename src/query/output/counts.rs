@@ -1,0 +1,65 @@
+//! What a batch read, from the metrics of its plan.
+
+use std::sync::Arc;
+
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::query::events::PayloadProgress;
+use crate::source::BatchReads;
+use crate::table::{KinesisDecodeExec, KinesisReadExec};
+
+/// What a batch read from one source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::query) struct SourceCounts {
+    /// Records, before payloads are decoded.
+    pub(in crate::query) rows: u64,
+    /// Ranges that could no longer be read completely.
+    pub(in crate::query) lost_ranges: u64,
+    /// What decoding found; `None` if payloads are not decoded.
+    pub(in crate::query) payload: Option<PayloadProgress>,
+}
+
+/// The counts for each of `reads`. A source that is scanned several times counts once.
+pub(super) fn of(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> Vec<SourceCounts> {
+    let mut sources = vec![SourceCounts::default(); reads.len()];
+    // Each node with the decoding node above it, if the nodes between pass records on as they are.
+    let mut nodes = vec![(plan, None)];
+    while let Some((node, decoding)) = nodes.pop() {
+        let decoding = match node.downcast_ref::<KinesisDecodeExec>() {
+            Some(decoding) => Some(decoding),
+            None => decoding,
+        };
+        let children = node.children().into_iter().map(|child| &**child);
+        nodes.extend(children.map(|child| (child, decoding)));
+        let scan = node.downcast_ref::<KinesisReadExec>();
+        let Some(batch) = scan.and_then(KinesisReadExec::batch_reads) else {
+            continue;
+        };
+        let index = reads.iter().position(|reads| Arc::ptr_eq(reads, batch));
+        if let (Some(index), Some(metrics)) = (index, node.metrics()) {
+            let source = &mut sources[index];
+            let rows = metrics.output_rows().unwrap_or(0) as u64;
+            let lost = metrics.sum_by_name("lost_ranges");
+            let lost = lost.map_or(0, |count| count.as_usize() as u64);
+            source.rows = source.rows.max(rows);
+            source.lost_ranges = source.lost_ranges.max(lost);
+            if let Some(found) = decoding.and_then(payload) {
+                source.payload.get_or_insert_default().include(&found);
+            }
+        }
+    }
+    sources
+}
+
+fn payload(decoding: &KinesisDecodeExec) -> Option<PayloadProgress> {
+    let metrics = decoding.metrics()?;
+    let count = |name| {
+        let count = metrics.sum_by_name(name);
+        count.map_or(0, |count| count.as_usize() as u64)
+    };
+    Some(PayloadProgress {
+        bad_documents: count("bad_documents"),
+        skipped_documents: count("skipped_documents"),
+        type_mismatches: count("type_mismatches"),
+    })
+}
