@@ -5,6 +5,8 @@
 //! count(*). The server is another process. The ratios matter; absolute numbers depend on the
 //! machine.
 
+#[path = "support/cpu.rs"]
+mod cpu;
 #[path = "support/fill.rs"]
 mod fill;
 #[path = "support/session.rs"]
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::ShardIteratorType;
+use cpu::cpu_seconds;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
 use datafusion_kinesis::sql;
@@ -147,16 +150,4 @@ async fn sdk_shard(client: Client, stream: String, shard: i32) -> usize {
     }
     std::hint::black_box(bytes);
     records
-}
-
-/// CPU seconds of this process so far, over all threads, user and system. Linux counts in units of
-/// 10 ms.
-fn cpu_seconds() -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux shows its processes");
-    // The process name is in parentheses and may contain spaces.
-    let rest = stat.rsplit(')').next().expect("there is a name");
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let ticks = |field: usize| fields[field].parse::<f64>().expect("a number of ticks");
-    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
 }

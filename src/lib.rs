@@ -17,6 +17,9 @@
 
 pub mod aggregation;
 pub mod aws;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod benching;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["sql"],
     &["state"],
     &["query"],
-    &["session", "fuzzing", "guide"],
+    &["session", "benching", "fuzzing", "guide"],
     &["cli"],
 ];
 

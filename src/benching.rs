@@ -1,0 +1,46 @@
+//! Entry points of the benches into parts that are not public.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, BinaryArray};
+use datafusion::arrow::datatypes::Fields;
+
+use crate::error::{Error, Result};
+use crate::format::{Decoder, PayloadSchema};
+use crate::options::OptionsBuilder;
+
+/// Decodes payloads as a table with option `kinesis.format` does.
+#[derive(Debug)]
+pub struct PayloadDecoder(Decoder);
+
+impl PayloadDecoder {
+    /// A decoder for the columns with the indices `projection` of a table with these columns and this format.
+    ///
+    /// # Errors
+    /// The format does not exist, or does not suit the columns.
+    pub fn new(format: &str, columns: &Fields, projection: &[usize]) -> Result<Self> {
+        let mut options = OptionsBuilder::default();
+        options.set_location("bench")?;
+        options.set("kinesis.format", format)?;
+        let format = options.finish()?.format;
+        let format =
+            format.ok_or_else(|| Error::invalid_option("format 'raw' has nothing to decode"))?;
+        let schema = Arc::new(PayloadSchema::new(format, columns)?);
+        Ok(Self(Decoder::new(&schema, projection)?))
+    }
+
+    /// Decodes all of `records`. Returns the columns of each batch of rows.
+    ///
+    /// # Errors
+    /// A record cannot be decoded.
+    pub fn decode(&mut self, records: &BinaryArray) -> Result<Vec<Vec<ArrayRef>>> {
+        let mut batches = Vec::new();
+        let mut next = 0;
+        while next < records.len() {
+            let decoded = self.0.decode(records, next)?;
+            next = decoded.next;
+            batches.push(decoded.columns);
+        }
+        Ok(batches)
+    }
+}
