@@ -85,6 +85,8 @@ pub(super) enum DocumentError {
     Bad(DocumentFailure),
     /// A value does not fit its column, and the options say that the statement fails.
     Unfit(DocumentFailure),
+    /// A field is missing, and the options say that the statement fails.
+    Missing(DocumentFailure),
 }
 
 impl DocumentFailure {
@@ -136,7 +138,8 @@ pub(super) struct Documents<'a> {
     records: &'a mut Vec<u32>,
     skipped: &'a mut Vec<BadDocument>,
     bad_documents: usize,
-    failure: Option<DocumentFailure>,
+    /// The first reason for the statement to fail, and the option that decides so.
+    failure: Option<(DocumentFailure, &'static str)>,
 }
 
 impl Documents<'_> {
@@ -162,20 +165,24 @@ impl Documents<'_> {
         self.records.push(self.record as u32);
     }
 
+    fn fail(&mut self, failure: DocumentFailure, option: &'static str) {
+        self.failure.get_or_insert((failure, option));
+    }
+
     /// Takes a document without a row.
     pub(super) fn bad(&mut self, document: &[u8], error: impl Into<DocumentError>) {
         let failure = match error.into() {
             DocumentError::Bad(failure) => failure,
             DocumentError::Unfit(failure) => {
-                self.failure.get_or_insert(failure);
-                return;
+                return self.fail(failure, "kinesis.format.onTypeMismatch");
+            }
+            DocumentError::Missing(failure) => {
+                return self.fail(failure, "kinesis.json.failOnMissingField");
             }
         };
         self.bad_documents += 1;
         match self.on_error {
-            OnError::Fail => {
-                self.failure.get_or_insert(failure);
-            }
+            OnError::Fail => self.fail(failure, "kinesis.format.onError"),
             OnError::Null => {
                 self.columns.iter_mut().for_each(Column::push_null);
                 self.finish_row(Some(&failure.to_string()));
@@ -287,11 +294,11 @@ impl Decoder {
             Err(failure) => documents.bad(record, failure),
         }
         let (mismatches, bad_documents) = (documents.mismatches, documents.bad_documents);
-        if let Some(failure) = documents.failure {
+        if let Some((failure, option)) = documents.failure {
             let format = options.format.name();
             self.clear();
             return Err(Error::invalid_row(format!(
-                "the payload cannot be decoded as {format}: {failure}; see option 'kinesis.format.onError'"
+                "the payload cannot be decoded as {format}: {failure}; see option '{option}'"
             )));
         }
         decoded.mismatches += mismatches;

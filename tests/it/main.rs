@@ -22,6 +22,7 @@ mod network;
 mod old_checkpoints;
 mod options;
 mod ordered;
+mod payloads;
 mod peers;
 mod process;
 mod public_api;

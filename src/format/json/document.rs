@@ -146,7 +146,11 @@ impl JsonDecoder {
             (Ok(()), Some(finding)) => out.finish_row(Some(&described(&finding))),
             (Err(_), Some(finding)) => {
                 out.truncate(start);
-                return Err(DocumentError::Unfit(located(text, &finding)));
+                let failure = located(text, &finding);
+                return Err(match finding.is_missing {
+                    true => DocumentError::Missing(failure),
+                    false => DocumentError::Unfit(failure),
+                });
             }
             (Err(error), None) => {
                 out.truncate(start);
@@ -208,14 +212,14 @@ impl JsonDecoder {
             let mut deserializer = serde_json::Deserializer::from_str(raw.get());
             if let Err(error) = seed.deserialize(&mut deserializer) {
                 if self.findings.in_progress && self.findings.fail_on_mismatch {
-                    self.findings.within(key);
+                    self.findings.within(self.root.keys.name(found.field));
                     return Err(error);
                 }
                 column.truncate(row);
                 self.findings.unreadable(column, raw.get());
                 column.push_null();
             }
-            self.findings.within(key);
+            self.findings.within(self.root.keys.name(found.field));
             self.findings.in_progress = false;
             if self.findings.is_incomplete && own {
                 rescued.add(key, raw);
@@ -324,8 +328,13 @@ fn at_path<'a>(text: &'a str, path: &[String]) -> serde_json::Result<Option<&'a 
         if !value.get().starts_with('{') {
             return Ok(None);
         }
-        let mut entries = entries(value.get())?.into_iter().rev();
-        match entries.find(|(key, _)| key == name) {
+        // As for columns: the last key that matches exactly, or else ignoring case.
+        let entries = entries(value.get())?;
+        let last = |same: fn(&str, &str) -> bool| {
+            let mut entries = entries.iter().rev();
+            entries.find(|(key, _)| same(key, name))
+        };
+        match last(|key, name| key == name).or_else(|| last(str::eq_ignore_ascii_case)) {
             Some((_, inner)) => value = inner,
             None => return Ok(None),
         }
@@ -389,7 +398,10 @@ fn failure_of(text: &str, error: &serde_json::Error) -> DocumentFailure {
         .take(error.line().saturating_sub(1))
         .map(str::len)
         .sum();
-    let byte = (before + error.column().saturating_sub(1)).min(text.len());
+    let byte = match error.is_eof() {
+        true => text.len(),
+        false => (before + error.column().saturating_sub(1)).min(text.len()),
+    };
     DocumentFailure::at(byte, format!("is not valid JSON: {reason}"))
 }
 

@@ -58,6 +58,8 @@ pub(super) struct Finding {
     /// The names of the fields that lead to it, the innermost first.
     pub(super) path: Vec<String>,
     pub(super) reason: String,
+    /// The document has no such field.
+    pub(super) is_missing: bool,
 }
 
 impl Findings {
@@ -71,7 +73,7 @@ impl Findings {
                 Mismatch::Type => format!("{} is no {data_type}", shortened(value)),
                 Mismatch::Range => format!("{} is not exactly a {data_type}", shortened(value)),
             };
-            self.report(reason);
+            self.report(reason, false);
         }
         self.fail_on_mismatch
     }
@@ -82,10 +84,11 @@ impl Findings {
     }
 
     /// Remembers the first finding of a document.
-    pub(super) fn report(&mut self, reason: String) {
+    pub(super) fn report(&mut self, reason: String, is_missing: bool) {
         self.first = Some(Finding {
             path: Vec::new(),
             reason,
+            is_missing,
         });
         self.in_progress = true;
     }
