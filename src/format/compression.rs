@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use super::decoder::DocumentFailure;
+use super::documents::DocumentFailure;
 use crate::options::Compression;
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];

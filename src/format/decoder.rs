@@ -1,12 +1,12 @@
 //! Decodes the records of one partition.
 
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray};
 use datafusion::arrow::datatypes::{DataType, Fields};
 
 use super::columns::Column;
+use super::documents::{BadDocument, Documents};
 use super::json::JsonDecoder;
 use super::schema::{PayloadColumn, PayloadSchema};
 use super::text::TextDecoder;
@@ -54,155 +54,6 @@ pub(crate) struct Decoded {
     pub(crate) mismatches: u64,
     /// The index of the first record that was not decoded.
     pub(crate) next: usize,
-}
-
-/// A document for the dead-letter stream.
-#[derive(Debug)]
-pub(crate) struct BadDocument {
-    /// The index of its record.
-    pub(crate) record: usize,
-    /// Its bytes, as found after decompression and framing; for a record that could not be decompressed, the
-    /// record.
-    pub(crate) document: Vec<u8>,
-    /// Why it cannot be parsed.
-    pub(crate) reason: DocumentFailure,
-}
-
-/// Why a document cannot be parsed, or a value does not fit its column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DocumentFailure {
-    /// Where in the document, counted from 0.
-    pub(crate) byte: Option<usize>,
-    /// The path of the field, separated by dots.
-    pub(crate) field: Option<String>,
-    pub(crate) reason: String,
-}
-
-/// A document without a row, or a reason for the statement to fail.
-#[derive(Debug)]
-pub(super) enum DocumentError {
-    /// The document cannot be parsed.
-    Bad(DocumentFailure),
-    /// A value does not fit its column, and the options say that the statement fails.
-    Unfit(DocumentFailure),
-    /// A field is missing, and the options say that the statement fails.
-    Missing(DocumentFailure),
-}
-
-impl DocumentFailure {
-    pub(super) fn new(reason: impl Into<String>) -> Self {
-        Self {
-            byte: None,
-            field: None,
-            reason: reason.into(),
-        }
-    }
-
-    pub(super) fn at(byte: usize, reason: impl Into<String>) -> Self {
-        Self {
-            byte: Some(byte),
-            ..Self::new(reason)
-        }
-    }
-}
-
-impl fmt::Display for DocumentFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(field) = &self.field {
-            write!(f, "field '{field}': ")?;
-        }
-        f.write_str(&self.reason)?;
-        match self.byte {
-            Some(byte) => write!(f, " (byte {byte})"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl From<DocumentFailure> for DocumentError {
-    fn from(failure: DocumentFailure) -> Self {
-        Self::Bad(failure)
-    }
-}
-
-/// Takes the documents of one record.
-#[derive(Debug)]
-pub(super) struct Documents<'a> {
-    /// The columns to append each row to: the decoded fields, then that of rescued fields.
-    pub(super) columns: &'a mut [Column],
-    /// How many values did not fit their columns.
-    pub(super) mismatches: u64,
-    errors: Option<&'a mut Column>,
-    on_error: &'a OnError,
-    record: usize,
-    records: &'a mut Vec<u32>,
-    skipped: &'a mut Vec<BadDocument>,
-    bad_documents: usize,
-    /// The first reason for the statement to fail, and the option that decides so.
-    failure: Option<(DocumentFailure, &'static str)>,
-}
-
-impl Documents<'_> {
-    /// The number of rows so far.
-    pub(super) fn rows(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Removes the rows from `rows` on, and what was appended for an unfinished row.
-    pub(super) fn truncate(&mut self, rows: usize) {
-        for column in self.columns.iter_mut().chain(self.errors.as_deref_mut()) {
-            column.truncate(rows);
-        }
-        self.records.truncate(rows);
-    }
-
-    /// Ends a row, after one value was appended to each column. `reason` says why a value is NULL that is not
-    /// NULL in the document.
-    pub(super) fn finish_row(&mut self, reason: Option<&str>) {
-        if let Some(errors) = &mut self.errors {
-            push_reason(errors, reason);
-        }
-        self.records.push(self.record as u32);
-    }
-
-    fn fail(&mut self, failure: DocumentFailure, option: &'static str) {
-        self.failure.get_or_insert((failure, option));
-    }
-
-    /// Takes a document without a row.
-    pub(super) fn bad(&mut self, document: &[u8], error: impl Into<DocumentError>) {
-        let failure = match error.into() {
-            DocumentError::Bad(failure) => failure,
-            DocumentError::Unfit(failure) => {
-                return self.fail(failure, "kinesis.format.onTypeMismatch");
-            }
-            DocumentError::Missing(failure) => {
-                return self.fail(failure, "kinesis.json.failOnMissingField");
-            }
-        };
-        self.bad_documents += 1;
-        match self.on_error {
-            OnError::Fail => self.fail(failure, "kinesis.format.onError"),
-            OnError::Null => {
-                self.columns.iter_mut().for_each(Column::push_null);
-                self.finish_row(Some(&failure.to_string()));
-            }
-            OnError::Skip => {}
-            OnError::DeadLetter(_) => self.skipped.push(BadDocument {
-                record: self.record,
-                document: document.to_vec(),
-                reason: failure,
-            }),
-        }
-    }
-}
-
-fn push_reason(errors: &mut Column, reason: Option<&str>) {
-    // A string column takes any string.
-    match reason {
-        Some(reason) if errors.push_str(reason).is_ok() => {}
-        _ => errors.push_null(),
-    }
 }
 
 impl Decoder {

@@ -16,11 +16,13 @@
 mod columns;
 mod compression;
 mod decoder;
+mod documents;
 mod json;
 mod schema;
 mod text;
 
-pub(crate) use self::decoder::{BadDocument, Decoded, Decoder};
+pub(crate) use self::decoder::{Decoded, Decoder};
+pub(crate) use self::documents::BadDocument;
 pub(crate) use self::schema::PayloadSchema;
 
 /// Decoded rows are handed on once their columns have this many bytes. Together with the largest record it keeps

@@ -1,7 +1,7 @@
 //! Documents of plain text.
 
 use super::columns::type_name;
-use super::decoder::{DocumentError, DocumentFailure, Documents};
+use super::documents::{DocumentError, DocumentFailure, Documents};
 use super::schema::PayloadSchema;
 use crate::options::{Framing, OnMismatch, TimestampFormat};
 

@@ -3,17 +3,9 @@
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit, i256};
 
+use super::mismatch::Mismatch;
 use super::{Column, Values, end, numbers, text, times};
 use crate::options::TimestampFormat;
-
-/// A value does not fit the type of its column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mismatch {
-    /// It has another type.
-    Type,
-    /// It has the right type, but the column's type cannot represent it exactly.
-    Range,
-}
 
 type Appended = Result<(), Mismatch>;
 

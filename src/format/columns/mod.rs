@@ -4,6 +4,7 @@
 //! every value after a row, at any nesting.
 
 mod append;
+mod mismatch;
 mod numbers;
 mod text;
 mod times;
@@ -24,7 +25,7 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::arrow::error::ArrowError;
 
-pub(crate) use self::append::Mismatch;
+pub(crate) use self::mismatch::Mismatch;
 pub(crate) use self::type_name::type_name;
 use crate::error::{Error, Result};
 

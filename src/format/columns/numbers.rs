@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use datafusion::arrow::datatypes::i256;
 
-use super::append::Mismatch;
+use super::mismatch::Mismatch;
 
 /// The most digits of a decimal (`DECIMAL(76, …)`, Arrow's `Decimal256`).
 const MAX_DIGITS: usize = 76;

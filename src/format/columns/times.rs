@@ -6,7 +6,7 @@ use datafusion::arrow::compute::kernels::cast_utils::{
 };
 use datafusion::arrow::datatypes::{DataType, Date32Type, TimeUnit, i256};
 
-use super::append::Mismatch;
+use super::mismatch::Mismatch;
 use super::numbers;
 
 /// The value of a date, time of day or timestamp that is written as `text`, in the units of `data_type`.

@@ -6,10 +6,10 @@ use datafusion::arrow::datatypes::Fields;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::object::{Object, ObjectVisitor};
-use super::value::{Finding, Findings, ValueSeed};
+use super::findings::{Finding, Findings};
+use super::value::{Object, ObjectVisitor, ValueSeed};
 use crate::format::columns::Column;
-use crate::format::decoder::{DocumentError, DocumentFailure, Documents};
+use crate::format::documents::{DocumentError, DocumentFailure, Documents};
 use crate::options::{Framing, JsonOptions, OnMismatch, TimestampFormat};
 
 /// The most bytes that the rows of one document may have, so that offsets into a column fit into 32 bits.

@@ -4,8 +4,8 @@
 //! only checked for its grammar. So whether a document is valid does not depend on which fields a query reads.
 
 mod document;
+mod findings;
 mod keys;
-mod object;
 mod value;
 
 pub(super) use self::document::JsonDecoder;

@@ -1,4 +1,4 @@
-//! A JSON value into a column of any type.
+//! A JSON value into a column of any type, and the fields of an object into columns.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::object::{Object, ObjectVisitor};
+use super::findings::Findings;
+use super::keys::{Keys, Match};
 use crate::format::columns::{Column, Mismatch, type_name};
 use crate::options::TimestampFormat;
 
@@ -31,82 +32,6 @@ impl Shape {
             }
             _ => Self::Leaf,
         }
-    }
-}
-
-/// What reading a document has found besides its values.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    pub(super) timestamps: TimestampFormat,
-    /// Whether a field that is missing ends the document.
-    pub(super) fail_on_missing: bool,
-    /// Whether a value that does not fit ends the document.
-    pub(super) fail_on_mismatch: bool,
-    /// The values that did not fit their columns.
-    pub(super) mismatches: u64,
-    /// The first of them in this document.
-    pub(super) first: Option<Finding>,
-    /// Whether the path of `first` is not complete.
-    pub(super) in_progress: bool,
-    /// Whether the current value has a field that no column has, or a value that does not fit.
-    pub(super) is_incomplete: bool,
-}
-
-/// A value that does not fit, or a field that is missing.
-#[derive(Debug)]
-pub(super) struct Finding {
-    /// The names of the fields that lead to it, the innermost first.
-    pub(super) path: Vec<String>,
-    pub(super) reason: String,
-    /// The document has no such field.
-    pub(super) is_missing: bool,
-}
-
-impl Findings {
-    /// Whether reading must end.
-    fn mismatch(&mut self, column: &Column, value: &str, mismatch: Mismatch) -> bool {
-        self.mismatches += 1;
-        self.is_incomplete = true;
-        if self.first.is_none() {
-            let data_type = type_name(column.data_type());
-            let reason = match mismatch {
-                Mismatch::Type => format!("{} is no {data_type}", shortened(value)),
-                Mismatch::Range => format!("{} is not exactly a {data_type}", shortened(value)),
-            };
-            self.report(reason, false);
-        }
-        self.fail_on_mismatch
-    }
-
-    /// Counts a value that is valid JSON, but cannot be read.
-    pub(super) fn unreadable(&mut self, column: &Column, value: &str) {
-        self.mismatch(column, value, Mismatch::Range);
-    }
-
-    /// Remembers the first finding of a document.
-    pub(super) fn report(&mut self, reason: String, is_missing: bool) {
-        self.first = Some(Finding {
-            path: Vec::new(),
-            reason,
-            is_missing,
-        });
-        self.in_progress = true;
-    }
-
-    /// Adds the name of the field around a finding that was reported while its value was read.
-    pub(super) fn within(&mut self, name: &str) {
-        if let (true, Some(first)) = (self.in_progress, &mut self.first) {
-            first.path.push(name.to_owned());
-        }
-    }
-}
-
-/// Shortens a value for a message.
-fn shortened(text: &str) -> String {
-    const SHOWN_CHARS: usize = 40;
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
 
@@ -255,5 +180,136 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         }
         self.column.finish_struct();
         Ok(())
+    }
+}
+
+/// How the fields of an object are read.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) keys: Keys,
+    pub(super) shapes: Vec<Shape>,
+    /// How each field of the current object was matched, if it was.
+    pub(super) matched: Vec<Option<Match>>,
+}
+
+impl Object {
+    pub(super) fn new<'a>(fields: impl Iterator<Item = (&'a str, &'a DataType)>) -> Self {
+        let (names, types): (Vec<_>, Vec<_>) = fields.unzip();
+        Self {
+            shapes: types.into_iter().map(Shape::of).collect(),
+            matched: vec![None; names.len()],
+            keys: Keys::new(names),
+        }
+    }
+
+    /// Starts an object.
+    pub(super) fn start(&mut self) {
+        self.matched.fill(None);
+    }
+
+    /// Whether the value of a key that matches `found` is wanted. A key that matches exactly wins over one that
+    /// does not; of several equal ones, the last wins.
+    pub(super) fn takes(&mut self, found: Match, column: &mut Column, row: usize) -> bool {
+        let earlier = &mut self.matched[found.field];
+        if earlier.is_some_and(|earlier| earlier.is_exact && !found.is_exact) {
+            return false;
+        }
+        if earlier.replace(found).is_some() {
+            column.truncate(row);
+        }
+        true
+    }
+
+    /// Appends NULL to the columns of fields that the object lacks. Returns `false` if that ends the document.
+    pub(super) fn fill(&mut self, columns: &mut [Column], findings: &mut Findings) -> bool {
+        for (field, column) in columns.iter_mut().enumerate() {
+            if self.matched[field].is_none() {
+                if findings.fail_on_missing {
+                    findings.report("is missing".to_owned(), true);
+                    findings.within(self.keys.name(field));
+                    return false;
+                }
+                column.push_null();
+            }
+        }
+        true
+    }
+}
+
+/// Reads one object: appends one value to each of `columns`.
+pub(super) struct ObjectVisitor<'a> {
+    pub(super) object: &'a mut Object,
+    pub(super) columns: &'a mut [Column],
+    pub(super) findings: &'a mut Findings,
+}
+
+impl ObjectVisitor<'_> {
+    pub(super) fn fields<'de, A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let Self {
+            object,
+            columns,
+            findings,
+        } = self;
+        // All columns have the same length between objects.
+        let row = columns.first().map_or(0, Column::len);
+        object.start();
+        let mut next = 0;
+        loop {
+            let seed = KeySeed {
+                keys: &mut object.keys,
+                next: &mut next,
+            };
+            let Some(found) = entries.next_key_seed(seed)? else {
+                break;
+            };
+            let Some(found) =
+                found.filter(|found| object.takes(*found, &mut columns[found.field], row))
+            else {
+                findings.is_incomplete = true;
+                entries.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            // A finding of an earlier field has its path already.
+            let had_finding = findings.in_progress;
+            let value = entries.next_value_seed(ValueSeed {
+                shape: &mut object.shapes[found.field],
+                column: &mut columns[found.field],
+                findings,
+            });
+            if !had_finding {
+                findings.within(object.keys.name(found.field));
+            }
+            value?;
+        }
+        match object.fill(columns, findings) {
+            true => Ok(()),
+            false => Err(serde::de::Error::custom("a field is missing")),
+        }
+    }
+}
+
+/// Finds the field of a key without keeping the key.
+pub(super) struct KeySeed<'a> {
+    pub(super) keys: &'a mut Keys,
+    pub(super) next: &'a mut usize,
+}
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = Option<Match>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed<'_> {
+    type Value = Option<Match>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.keys.find(key, self.next))
     }
 }
