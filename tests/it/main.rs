@@ -16,6 +16,7 @@ mod dynamo;
 mod embedded;
 mod grouped;
 mod inserts;
+mod json;
 #[cfg(unix)]
 mod killed;
 mod network;
