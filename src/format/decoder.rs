@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Fields};
 use super::columns::Column;
 use super::documents::{BadDocument, Documents};
 use super::json::JsonDecoder;
+use super::presets::{CloudWatchLogsDecoder, DynamoDbDecoder};
 use super::schema::{PayloadColumn, PayloadSchema};
 use super::text::TextDecoder;
 use super::{MAX_BATCH_BYTES, compression};
@@ -35,6 +36,8 @@ pub(crate) struct Decoder {
 enum DocumentDecoder {
     Json(JsonDecoder),
     Text(TextDecoder),
+    CloudWatchLogs(CloudWatchLogsDecoder),
+    DynamoDb(DynamoDbDecoder),
 }
 
 /// Rows that were decoded from some records.
@@ -131,6 +134,7 @@ impl Decoder {
             skipped: &mut decoded.skipped,
             bad_documents: 0,
             failure: None,
+            expanded: 0,
         };
         let limit = options.max_decompressed_bytes;
         let mut bytes = record.len();
@@ -140,16 +144,19 @@ impl Decoder {
                 match &mut self.documents {
                     DocumentDecoder::Json(json) => json.decode(&payload, &mut documents),
                     DocumentDecoder::Text(text) => text.decode(&payload, &mut documents),
+                    DocumentDecoder::CloudWatchLogs(logs) => logs.decode(&payload, &mut documents),
+                    DocumentDecoder::DynamoDb(changes) => changes.decode(&payload, &mut documents),
                 }
             }
             Err(failure) => documents.bad(record, failure),
         }
         let (mismatches, bad_documents) = (documents.mismatches, documents.bad_documents);
-        if let Some((failure, option)) = documents.failure {
+        bytes = bytes.saturating_add(documents.expanded);
+        if let Some(failure) = documents.failure {
             let format = options.format.name();
             self.clear();
             return Err(Error::invalid_row(format!(
-                "the payload cannot be decoded as {format}: {failure}; see option '{option}'"
+                "the payload cannot be decoded as {format}: {failure}; see option 'kinesis.format.onError'"
             )));
         }
         decoded.mismatches += mismatches;
@@ -207,6 +214,10 @@ impl DocumentDecoder {
                 conversions,
             )),
             Format::Text => Self::Text(TextDecoder::new(schema)),
+            Format::CloudWatchLogs => {
+                Self::CloudWatchLogs(CloudWatchLogsDecoder::new(fields, options.on_mismatch))
+            }
+            Format::DynamoDb => Self::DynamoDb(DynamoDbDecoder::new(fields, options.on_mismatch)),
             other => {
                 let what = format!("format '{}' is not supported yet", other.name());
                 return Err(Error::unsupported(what));

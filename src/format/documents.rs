@@ -1,9 +1,13 @@
-//! The documents of one record: their rows, and those that have none.
+//! The documents of a record, and why some of them have no row.
 
 use std::fmt;
 
 use super::columns::Column;
 use crate::options::OnError;
+
+/// The most bytes that the rows of one record may have when they repeat parts of their document. Then offsets into
+/// a column fit into 32 bits.
+const MAX_EXPANDED_BYTES: usize = 1 << 30;
 
 /// A document for the dead-letter stream.
 #[derive(Debug)]
@@ -34,8 +38,6 @@ pub(super) enum DocumentError {
     Bad(DocumentFailure),
     /// A value does not fit its column, and the options say that the statement fails.
     Unfit(DocumentFailure),
-    /// A field is missing, and the options say that the statement fails.
-    Missing(DocumentFailure),
 }
 
 impl DocumentFailure {
@@ -74,6 +76,20 @@ impl From<DocumentFailure> for DocumentError {
     }
 }
 
+impl DocumentError {
+    /// The error with another position, which `byte` gives for the present one.
+    pub(super) fn moved(self, byte: impl FnOnce(Option<usize>) -> Option<usize>) -> Self {
+        let moved = |failure: DocumentFailure| DocumentFailure {
+            byte: byte(failure.byte),
+            ..failure
+        };
+        match self {
+            Self::Bad(failure) => Self::Bad(moved(failure)),
+            Self::Unfit(failure) => Self::Unfit(moved(failure)),
+        }
+    }
+}
+
 /// Takes the documents of one record.
 #[derive(Debug)]
 pub(super) struct Documents<'a> {
@@ -81,21 +97,38 @@ pub(super) struct Documents<'a> {
     pub(super) columns: &'a mut [Column],
     /// How many values did not fit their columns.
     pub(super) mismatches: u64,
+    /// The column of reasons, if it is read.
     pub(super) errors: Option<&'a mut Column>,
     pub(super) on_error: &'a OnError,
     /// The index of the record.
     pub(super) record: usize,
-    /// The index of the record of each row.
+    /// The index of the record that each row comes from.
     pub(super) records: &'a mut Vec<u32>,
     /// The documents for the dead-letter stream.
     pub(super) skipped: &'a mut Vec<BadDocument>,
     /// How many documents could not be parsed.
     pub(super) bad_documents: usize,
-    /// The first reason for the statement to fail, and the option that decides so.
-    pub(super) failure: Option<(DocumentFailure, &'static str)>,
+    /// Why the statement fails.
+    pub(super) failure: Option<DocumentFailure>,
+    /// The bytes that the rows may have beyond those of the payload.
+    pub(super) expanded: usize,
 }
 
 impl Documents<'_> {
+    /// Counts the bytes of a row that repeats parts of its document.
+    ///
+    /// # Errors
+    /// The rows of the record would be too large for a batch.
+    pub(super) fn expand(&mut self, bytes: usize) -> Result<(), DocumentFailure> {
+        self.expanded = self.expanded.saturating_add(bytes);
+        match self.expanded > MAX_EXPANDED_BYTES {
+            true => Err(DocumentFailure::new(format!(
+                "the rows of the record have more than {MAX_EXPANDED_BYTES} bytes"
+            ))),
+            false => Ok(()),
+        }
+    }
+
     /// The number of rows so far.
     pub(super) fn rows(&self) -> usize {
         self.records.len()
@@ -118,24 +151,20 @@ impl Documents<'_> {
         self.records.push(self.record as u32);
     }
 
-    fn fail(&mut self, failure: DocumentFailure, option: &'static str) {
-        self.failure.get_or_insert((failure, option));
-    }
-
     /// Takes a document without a row.
     pub(super) fn bad(&mut self, document: &[u8], error: impl Into<DocumentError>) {
         let failure = match error.into() {
             DocumentError::Bad(failure) => failure,
             DocumentError::Unfit(failure) => {
-                return self.fail(failure, "kinesis.format.onTypeMismatch");
-            }
-            DocumentError::Missing(failure) => {
-                return self.fail(failure, "kinesis.json.failOnMissingField");
+                self.failure.get_or_insert(failure);
+                return;
             }
         };
         self.bad_documents += 1;
         match self.on_error {
-            OnError::Fail => self.fail(failure, "kinesis.format.onError"),
+            OnError::Fail => {
+                self.failure.get_or_insert(failure);
+            }
             OnError::Null => {
                 self.columns.iter_mut().for_each(Column::push_null);
                 self.finish_row(Some(&failure.to_string()));

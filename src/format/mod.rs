@@ -18,6 +18,7 @@ mod compression;
 mod decoder;
 mod documents;
 mod json;
+mod presets;
 mod schema;
 mod text;
 
@@ -28,3 +29,6 @@ pub(crate) use self::schema::PayloadSchema;
 /// Decoded rows are handed on once their columns have this many bytes. Together with the largest record it keeps
 /// offsets within 32 bits.
 const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod testing;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 
 use super::columns::Column;
+use super::presets;
 use crate::error::{Error, Result};
 use crate::options::{Format, FormatOptions};
 
@@ -51,7 +52,7 @@ impl PayloadSchema {
                 ),
             }));
         }
-        let fields: Fields = declared.clone();
+        let fields = presets::columns(&options.format).unwrap_or_else(|| declared.clone());
         for field in &fields {
             Column::new(field.data_type())
                 .map_err(|error| error.in_context(format!("column '{}'", field.name())))?;

@@ -4,7 +4,7 @@
 use datafusion::arrow::datatypes::{DataType, TimeUnit, i256};
 
 use super::mismatch::Mismatch;
-use super::{Column, Values, end, numbers, text, times};
+use super::{Column, Values, numbers, text, times};
 use crate::options::TimestampFormat;
 
 type Appended = Result<(), Mismatch>;
@@ -172,8 +172,10 @@ impl Column {
         let Values::Bytes { ends, bytes } = &mut self.values else {
             return Err(Mismatch::Type);
         };
+        // Only the reasons of millions of bad documents in one record can be as large.
+        let end = i32::try_from(bytes.len() + value.len()).map_err(|_| Mismatch::Range)?;
         bytes.extend_from_slice(value);
-        ends.push(end(bytes.len()));
+        ends.push(end);
         self.nulls.append_non_null();
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Why a value cannot be appended.
+//! Why a value does not fit a column.
 
 /// A value does not fit the type of its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,17 +3,17 @@
 use std::fmt;
 
 use datafusion::arrow::datatypes::Fields;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::failures::{failure_of, offset};
 use super::findings::{Finding, Findings};
-use super::value::{Object, ObjectVisitor, ValueSeed};
+use super::framing::each_document;
+use super::shape::Object;
+use super::value::{ObjectVisitor, append_field};
 use crate::format::columns::Column;
 use crate::format::documents::{DocumentError, DocumentFailure, Documents};
 use crate::options::{Framing, JsonOptions, OnMismatch, TimestampFormat};
-
-/// The most bytes that the rows of one document may have, so that offsets into a column fit into 32 bits.
-const MAX_EXPLODED_BYTES: usize = 1 << 30;
 
 /// Decodes JSON documents.
 #[derive(Debug)]
@@ -54,56 +54,10 @@ impl JsonDecoder {
 
     /// Decodes the documents of one record.
     pub(in crate::format) fn decode(&mut self, record: &[u8], out: &mut Documents<'_>) {
-        let record = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record);
-        // Checked once, so that skipped strings are, too.
-        let text = match std::str::from_utf8(record) {
-            Ok(text) => text,
-            Err(error) => {
-                let byte = error.valid_up_to();
-                return out.bad(record, DocumentFailure::at(byte, "is not valid UTF-8"));
-            }
-        };
-        match self.framing {
-            Framing::Record => self.document(text, out),
-            Framing::Newline => {
-                for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                    self.document(line, out);
-                }
-            }
-            Framing::Concatenated => self.concatenated(text, out),
-            Framing::Array => self.array(text, out),
-        }
-    }
-
-    fn concatenated(&mut self, text: &str, out: &mut Documents<'_>) {
-        let deserializer = serde_json::Deserializer::from_str(text);
-        let mut documents = deserializer.into_iter::<&RawValue>();
-        loop {
-            let start = documents.byte_offset();
-            match documents.next() {
-                None => return,
-                Some(Ok(document)) => self.document(document.get(), out),
-                // Where the next document starts cannot be known.
-                Some(Err(error)) => {
-                    let rest = &text[start..];
-                    // The position counts from the start of the record.
-                    let failure = failure_of(text, &error);
-                    return out.bad(rest.trim_start().as_bytes(), failure);
-                }
-            }
-        }
-    }
-
-    fn array(&mut self, text: &str, out: &mut Documents<'_>) {
-        // The whole array must be valid before any of its elements counts.
-        match serde_json::from_str::<Vec<&RawValue>>(text) {
-            Ok(documents) => {
-                for document in documents {
-                    self.document(document.get(), out);
-                }
-            }
-            Err(error) => out.bad(text.as_bytes(), failure_of(text, &error)),
-        }
+        let framing = self.framing;
+        each_document(record, framing, out, |document, out| {
+            self.document(document, out);
+        });
     }
 
     /// Decodes one document, to one row or, with a path to explode, to one for each element.
@@ -116,9 +70,10 @@ impl JsonDecoder {
                 rows
             }
         };
-        out.mismatches += std::mem::take(&mut self.findings.mismatches);
-        if let Err(failure) = rows {
-            out.bad(text.as_bytes(), failure);
+        let mismatches = std::mem::take(&mut self.findings.mismatches);
+        match rows {
+            Ok(()) => out.mismatches += mismatches,
+            Err(failure) => out.bad(text.as_bytes(), failure),
         }
     }
 
@@ -130,29 +85,28 @@ impl JsonDecoder {
         out: &mut Documents<'_>,
     ) -> Result<(), DocumentError> {
         let start = out.rows();
-        self.findings.first = None;
-        self.findings.in_progress = false;
+        let mismatches = self.findings.mismatches;
+        self.findings.start();
         let mut read = match self.rescues || parent.is_some() {
             false => self.fast(text, out),
             true => self.careful(text, parent, out),
         };
-        if read.is_err() && self.findings.first.is_none() && is_grammatical(text) {
+        if read.is_err() && !self.findings.has_ended && is_grammatical(text) {
             // A value that is valid JSON, but too large for the parser, such as 1e999.
             out.truncate(start);
+            self.findings.start();
+            self.findings.mismatches = mismatches;
             read = self.careful(text, parent, out);
         }
-        match (read, self.findings.first.take()) {
+        let first = self.findings.first.take();
+        match (read, first) {
             (Ok(()), None) => out.finish_row(None),
-            (Ok(()), Some(finding)) => out.finish_row(Some(&described(&finding))),
-            (Err(_), Some(finding)) => {
+            (Ok(()), Some(finding)) => out.finish_row(Some(&finding.to_string())),
+            (Err(_), Some(finding)) if self.findings.has_ended => {
                 out.truncate(start);
-                let failure = located(text, &finding);
-                return Err(match finding.is_missing {
-                    true => DocumentError::Missing(failure),
-                    false => DocumentError::Unfit(failure),
-                });
+                return Err(DocumentError::Unfit(located(text, finding)));
             }
-            (Err(error), None) => {
+            (Err(error), _) => {
                 out.truncate(start);
                 return Err(DocumentError::Bad(failure_of(text, &error)));
             }
@@ -204,23 +158,12 @@ impl JsonDecoder {
             };
             self.findings.is_incomplete = false;
             let column = &mut columns[found.field];
-            let seed = ValueSeed {
-                shape: &mut self.root.shapes[found.field],
-                column,
-                findings: &mut self.findings,
-            };
-            let mut deserializer = serde_json::Deserializer::from_str(raw.get());
-            if let Err(error) = seed.deserialize(&mut deserializer) {
-                if self.findings.in_progress && self.findings.fail_on_mismatch {
-                    self.findings.within(self.root.keys.name(found.field));
-                    return Err(error);
-                }
-                column.truncate(row);
-                self.findings.unreadable(column, raw.get());
-                column.push_null();
+            let shape = &mut self.root.shapes[found.field];
+            let has_ended = append_field(raw, shape, column, &mut self.findings);
+            self.findings.within_path(&[key]);
+            if has_ended {
+                return Err(serde::de::Error::custom("a value does not fit its column"));
             }
-            self.findings.within(self.root.keys.name(found.field));
-            self.findings.in_progress = false;
             if self.findings.is_incomplete && own {
                 rescued.add(key, raw);
             }
@@ -261,27 +204,30 @@ impl JsonDecoder {
         // Each row can repeat all fields around the array. Counted whether or not they are read, so that the
         // same documents are refused.
         let repeated = text.len() - array.get().len();
-        let mut expanded = 0_usize;
-        for element in elements {
-            expanded = expanded.saturating_add(repeated + element.get().len());
+        for raw in elements {
             let wrapped;
-            let element = match element.get().starts_with('{') {
-                true => element.get(),
+            let element = match raw.get().starts_with('{') {
+                true => raw.get(),
                 // An element that is no object is the value of a field with the array's name.
                 false => {
                     let name = serde_json::Value::from(path[path.len() - 1].as_str());
-                    wrapped = format!("{{{name}:{}}}", element.get());
+                    wrapped = format!("{{{name}:{}}}", raw.get());
                     &wrapped
                 }
             };
-            let row = match expanded > MAX_EXPLODED_BYTES {
-                true => Err(DocumentFailure::new(format!(
-                    "the elements of '$.{}', with the fields around them, have more than {MAX_EXPLODED_BYTES} bytes",
-                    path.join(".")
-                ))
-                .into()),
-                false => self.row(element, Some(&parent), out),
+            let expanded = out.expand(repeated + raw.get().len());
+            let row = match expanded {
+                Ok(()) => self.row(element, Some(&parent), out),
+                Err(failure) => Err(failure.into()),
             };
+            let row = row.map_err(|error| {
+                error.moved(|byte| {
+                    // Bytes count from the start of the document.
+                    let start = offset(text, raw.get())?;
+                    let inner = byte.filter(|_| element.len() == raw.get().len());
+                    Some(start + inner.unwrap_or(0))
+                })
+            });
             if let Err(error) = row {
                 out.truncate(start);
                 return Err(error);
@@ -328,13 +274,8 @@ fn at_path<'a>(text: &'a str, path: &[String]) -> serde_json::Result<Option<&'a 
         if !value.get().starts_with('{') {
             return Ok(None);
         }
-        // As for columns: the last key that matches exactly, or else ignoring case.
-        let entries = entries(value.get())?;
-        let last = |same: fn(&str, &str) -> bool| {
-            let mut entries = entries.iter().rev();
-            entries.find(|(key, _)| same(key, name))
-        };
-        match last(|key, name| key == name).or_else(|| last(str::eq_ignore_ascii_case)) {
+        let mut entries = entries(value.get())?.into_iter().rev();
+        match entries.find(|(key, _)| key == name) {
             Some((_, inner)) => value = inner,
             None => return Ok(None),
         }
@@ -387,38 +328,13 @@ impl<'de> Visitor<'de> for RootVisitor<'_> {
     }
 }
 
-/// Why `text` is no valid document, with the byte where the parser stopped.
-fn failure_of(text: &str, error: &serde_json::Error) -> DocumentFailure {
-    let message = error.to_string();
-    let reason = message
-        .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(reason, _)| reason);
-    let before: usize = text
-        .split_inclusive('\n')
-        .take(error.line().saturating_sub(1))
-        .map(str::len)
-        .sum();
-    let byte = match error.is_eof() {
-        true => text.len(),
-        false => (before + error.column().saturating_sub(1)).min(text.len()),
-    };
-    DocumentFailure::at(byte, format!("is not valid JSON: {reason}"))
-}
-
-/// The finding as text: the path of the field, and the reason.
-fn described(finding: &Finding) -> String {
-    let path: Vec<&str> = finding.path.iter().rev().map(String::as_str).collect();
-    format!("field '{}': {}", path.join("."), finding.reason)
-}
-
 /// The finding with the byte of its value in `text`, if that is not inside an array.
-fn located(text: &str, finding: &Finding) -> DocumentFailure {
+fn located(text: &str, finding: Finding) -> DocumentFailure {
     let path: Vec<String> = finding.path.iter().rev().cloned().collect();
     let value = at_path(text, &path).ok().flatten();
-    let byte = value.map(|value| value.get().as_ptr() as usize - text.as_ptr() as usize);
     DocumentFailure {
-        byte,
-        field: Some(path.join(".")),
-        reason: finding.reason.clone(),
+        byte: value.and_then(|value| offset(text, value.get())),
+        field: Some(finding.path()),
+        reason: finding.reason,
     }
 }

@@ -1,4 +1,6 @@
-//! What reading a document has found besides its values.
+//! What reading a JSON document finds besides its values.
+
+use std::fmt;
 
 use crate::format::columns::{Column, Mismatch, type_name};
 use crate::options::TimestampFormat;
@@ -15,49 +17,60 @@ pub(super) struct Findings {
     pub(super) mismatches: u64,
     /// The first of them in this document.
     pub(super) first: Option<Finding>,
+    /// Whether `first` ended the document. Otherwise a document that cannot be read further is not valid.
+    pub(super) has_ended: bool,
     /// Whether the path of `first` is not complete.
     pub(super) in_progress: bool,
     /// Whether the current value has a field that no column has, or a value that does not fit.
     pub(super) is_incomplete: bool,
 }
 
-/// A value that does not fit, or a field that is missing.
+/// A value that does not fit, or a field that is missing. Shown with its path.
 #[derive(Debug)]
 pub(super) struct Finding {
     /// The names of the fields that lead to it, the innermost first.
     pub(super) path: Vec<String>,
     pub(super) reason: String,
-    /// The document has no such field.
-    pub(super) is_missing: bool,
+}
+
+impl Finding {
+    /// The names of the fields, separated by dots.
+    pub(super) fn path(&self) -> String {
+        let names: Vec<&str> = self.path.iter().rev().map(String::as_str).collect();
+        names.join(".")
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "field '{}': {}", self.path(), self.reason)
+    }
 }
 
 impl Findings {
-    /// Whether reading must end.
-    pub(super) fn mismatch(&mut self, column: &Column, value: &str, mismatch: Mismatch) -> bool {
+    /// Starts a row.
+    pub(super) fn start(&mut self) {
+        self.first = None;
+        self.has_ended = false;
+        self.in_progress = false;
+    }
+
+    /// Counts a value that does not fit, for the reason that `reason` returns. Returns whether reading must end.
+    pub(super) fn unfit(&mut self, reason: impl FnOnce() -> String) -> bool {
         self.mismatches += 1;
         self.is_incomplete = true;
         if self.first.is_none() {
-            let data_type = type_name(column.data_type());
-            let reason = match mismatch {
-                Mismatch::Type => format!("{} is no {data_type}", shortened(value)),
-                Mismatch::Range => format!("{} is not exactly a {data_type}", shortened(value)),
-            };
-            self.report(reason, false);
+            self.report(reason());
         }
-        self.fail_on_mismatch
-    }
-
-    /// Counts a value that is valid JSON, but cannot be read.
-    pub(super) fn unreadable(&mut self, column: &Column, value: &str) {
-        self.mismatch(column, value, Mismatch::Range);
+        self.has_ended = self.fail_on_mismatch;
+        self.has_ended
     }
 
     /// Remembers the first finding of a document.
-    pub(super) fn report(&mut self, reason: String, is_missing: bool) {
+    pub(super) fn report(&mut self, reason: String) {
         self.first = Some(Finding {
             path: Vec::new(),
             reason,
-            is_missing,
         });
         self.in_progress = true;
     }
@@ -67,6 +80,23 @@ impl Findings {
         if let (true, Some(first)) = (self.in_progress, &mut self.first) {
             first.path.push(name.to_owned());
         }
+    }
+
+    /// Adds the names that lead to a value, after it was read.
+    pub(super) fn within_path(&mut self, path: &[&str]) {
+        for name in path.iter().rev() {
+            self.within(name);
+        }
+        self.in_progress = false;
+    }
+}
+
+/// Why the value that is written as `value` does not fit `column`.
+pub(super) fn unfit_reason(column: &Column, value: &str, mismatch: Mismatch) -> String {
+    let (value, data_type) = (shortened(value), type_name(column.data_type()));
+    match mismatch {
+        Mismatch::Type => format!("{value} is no {data_type}"),
+        Mismatch::Range => format!("{value} is not exactly a {data_type}"),
     }
 }
 

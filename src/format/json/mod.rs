@@ -4,11 +4,18 @@
 //! only checked for its grammar. So whether a document is valid does not depend on which fields a query reads.
 
 mod document;
+mod failures;
+mod fields;
 mod findings;
+mod framing;
 mod keys;
+mod shape;
 mod value;
 
 pub(super) use self::document::JsonDecoder;
+pub(super) use self::fields::{FieldValue, RowValues, values_of};
+pub(super) use self::framing::each_document;
+pub(super) use self::shape::Shape;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! A JSON value into a column of any type, and the fields of an object into columns.
+//! JSON values into columns of any type.
 
 use std::fmt;
 
@@ -7,32 +7,37 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::findings::Findings;
+use super::findings::{Findings, unfit_reason};
 use super::keys::{Keys, Match};
+use super::shape::{Object, Shape};
 use crate::format::columns::{Column, Mismatch, type_name};
 use crate::options::TimestampFormat;
 
-/// How the values of a column are read.
-#[derive(Debug)]
-pub(super) enum Shape {
-    Leaf,
-    List(Box<Self>),
-    Object(Object),
-}
-
-impl Shape {
-    pub(super) fn of(data_type: &DataType) -> Self {
-        match data_type {
-            DataType::List(item) => Self::List(Box::new(Self::of(item.data_type()))),
-            DataType::Struct(fields) => {
-                let fields = fields
-                    .iter()
-                    .map(|field| (field.name().as_str(), field.data_type()));
-                Self::Object(Object::new(fields))
-            }
-            _ => Self::Leaf,
-        }
+/// Appends the value `raw` to `column`, or NULL if it does not fit. Returns whether reading must end.
+pub(super) fn append_field(
+    raw: &RawValue,
+    shape: &mut Shape,
+    column: &mut Column,
+    findings: &mut Findings,
+) -> bool {
+    let row = column.len();
+    let seed = ValueSeed {
+        shape,
+        column,
+        findings,
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+    if seed.deserialize(&mut deserializer).is_ok() {
+        return false;
     }
+    // A value that is valid JSON, but that the parser cannot read, such as 1e999.
+    column.truncate(row);
+    let reason = || unfit_reason(column, raw.get(), Mismatch::Range);
+    if findings.has_ended || findings.unfit(reason) {
+        return true;
+    }
+    column.push_null();
+    false
 }
 
 /// Appends one value to `column`.
@@ -61,7 +66,11 @@ impl ValueSeed<'_> {
     }
 
     fn replace<E: serde::de::Error>(self, found: &str, mismatch: Mismatch) -> Result<(), E> {
-        if self.findings.mismatch(self.column, found, mismatch) {
+        let column = &*self.column;
+        if self
+            .findings
+            .unfit(|| unfit_reason(column, found, mismatch))
+        {
             return Err(ended());
         }
         self.column.push_null();
@@ -180,59 +189,6 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         }
         self.column.finish_struct();
         Ok(())
-    }
-}
-
-/// How the fields of an object are read.
-#[derive(Debug)]
-pub(super) struct Object {
-    pub(super) keys: Keys,
-    pub(super) shapes: Vec<Shape>,
-    /// How each field of the current object was matched, if it was.
-    pub(super) matched: Vec<Option<Match>>,
-}
-
-impl Object {
-    pub(super) fn new<'a>(fields: impl Iterator<Item = (&'a str, &'a DataType)>) -> Self {
-        let (names, types): (Vec<_>, Vec<_>) = fields.unzip();
-        Self {
-            shapes: types.into_iter().map(Shape::of).collect(),
-            matched: vec![None; names.len()],
-            keys: Keys::new(names),
-        }
-    }
-
-    /// Starts an object.
-    pub(super) fn start(&mut self) {
-        self.matched.fill(None);
-    }
-
-    /// Whether the value of a key that matches `found` is wanted. A key that matches exactly wins over one that
-    /// does not; of several equal ones, the last wins.
-    pub(super) fn takes(&mut self, found: Match, column: &mut Column, row: usize) -> bool {
-        let earlier = &mut self.matched[found.field];
-        if earlier.is_some_and(|earlier| earlier.is_exact && !found.is_exact) {
-            return false;
-        }
-        if earlier.replace(found).is_some() {
-            column.truncate(row);
-        }
-        true
-    }
-
-    /// Appends NULL to the columns of fields that the object lacks. Returns `false` if that ends the document.
-    pub(super) fn fill(&mut self, columns: &mut [Column], findings: &mut Findings) -> bool {
-        for (field, column) in columns.iter_mut().enumerate() {
-            if self.matched[field].is_none() {
-                if findings.fail_on_missing {
-                    findings.report("is missing".to_owned(), true);
-                    findings.within(self.keys.name(field));
-                    return false;
-                }
-                column.push_null();
-            }
-        }
-        true
     }
 }
 
