@@ -12,11 +12,13 @@ use tokio::time::Instant;
 use super::line::{Line, RATE_WINDOW, grouped, lag};
 
 const READ_NODE: &str = "KinesisReadExec";
+const DECODE_NODE: &str = "KinesisDecodeExec";
 const WRITE_NODE: &str = "KinesisSinkExec";
 const RECORDS: &str = "records";
 const BYTES: &str = "bytes";
 const LAG: &str = "millis_behind_latest";
 const LOSSES: &str = "lost_ranges";
+const SKIPPED: &str = "skipped_documents";
 
 /// The counters of all Kinesis nodes of a plan at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,19 +68,15 @@ impl Counters {
     }
 }
 
-/// Number of data losses found by the reads of a plan.
-fn losses(plan: &dyn ExecutionPlan) -> u64 {
-    let mut lost = 0;
-    if plan.name() == READ_NODE
-        && let Some(metrics) = plan.metrics()
-    {
-        lost += metrics
-            .sum_by_name(LOSSES)
-            .map_or(0, |found| found.as_usize() as u64);
-    }
-    let children = plan.children();
-    let children = children.iter().map(|child| losses(child.as_ref()));
-    lost + children.sum::<u64>()
+/// The sum of a counter over all nodes of a plan with this name.
+fn total(plan: &dyn ExecutionPlan, node: &str, counter: &str) -> u64 {
+    let metrics = plan.metrics().filter(|_| plan.name() == node);
+    let own = metrics.and_then(|metrics| metrics.sum_by_name(counter));
+    let own = own.map_or(0, |found| found.as_usize() as u64);
+    let children = plan.children().into_iter();
+    own + children
+        .map(|child| total(child.as_ref(), node, counter))
+        .sum::<u64>()
 }
 
 /// The contents of one progress line.
@@ -181,7 +179,17 @@ impl BoundedProgress {
 
     /// Number of data losses so far.
     pub(in crate::cli) fn losses(&self) -> u64 {
-        self.plan.as_deref().map_or(0, losses)
+        self.total(READ_NODE, LOSSES)
+    }
+
+    /// Number of documents that have been skipped so far because they cannot be parsed.
+    pub(in crate::cli) fn skipped(&self) -> u64 {
+        self.total(DECODE_NODE, SKIPPED)
+    }
+
+    fn total(&self, node: &str, counter: &str) -> u64 {
+        let plan = self.plan.as_deref();
+        plan.map_or(0, |plan| total(plan, node, counter))
     }
 
     /// Removes the line, for other output or the prompt.

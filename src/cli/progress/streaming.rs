@@ -23,6 +23,7 @@ struct Done {
     newest: Option<BatchId>,
     behind: Duration,
     losses: u64,
+    skipped: u64,
 }
 
 impl Tally {
@@ -46,6 +47,9 @@ impl Tally {
         if let Some(losses) = losses(done.losses) {
             summary = format!("{summary}, {losses}");
         }
+        if let Some(skipped) = skipped(done.skipped) {
+            summary = format!("{summary}, {skipped}");
+        }
         summary
     }
 }
@@ -60,7 +64,11 @@ impl StreamingQueryListener for Tally {
         let behind = sources.clone();
         let behind = behind.filter_map(|source| source.metrics.max_behind_latest);
         done.behind = behind.max().unwrap_or_default();
-        done.losses = sources.map(|source| source.metrics.losses).sum();
+        done.losses = sources.clone().map(|source| source.metrics.losses).sum();
+        let payloads = sources.filter_map(|source| source.payload.as_ref());
+        done.skipped += payloads
+            .map(|payload| payload.skipped_documents)
+            .sum::<u64>();
     }
 }
 
@@ -73,6 +81,12 @@ pub(in crate::cli) fn losses(count: u64) -> Option<String> {
             counted()
         )
     })
+}
+
+/// A message about documents that were skipped; `None` if there are none.
+pub(in crate::cli) fn skipped(count: u64) -> Option<String> {
+    let counted = || counted(count, "document", "documents");
+    (count > 0).then(|| format!("{} skipped that cannot be parsed", counted()))
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {
@@ -163,7 +177,7 @@ impl StreamingProgress {
     }
 }
 
-/// The closing line of a streaming statement. It is printed on a terminal, after data loss, and for
+/// The closing line of a streaming statement. It is printed on a terminal, after data loss or skipped documents, and for
 /// an `INSERT`, as for any other `INSERT`.
 pub(in crate::cli) fn closing_note(
     tally: &Tally,
@@ -173,7 +187,7 @@ pub(in crate::cli) fn closing_note(
     if io::stderr().is_terminal() {
         return Some(crate::cli::output::timed(&tally.summary(), started));
     }
-    let lost = tally.done().losses > 0;
+    let lost = tally.done().losses > 0 || tally.done().skipped > 0;
     (inserts || lost).then(|| tally.summary())
 }
 

@@ -104,7 +104,7 @@ fn counters_are_summed_and_the_largest_lag_is_shown() {
     let source = Counting::over(empty(), READ_NODE, &[(3, 300, 10), (4, 400, 4200)]);
     let other = Counting::over(source, "FilterExec", &[(1000, 1000, 99_999)]);
     let sink = Counting::over(other, WRITE_NODE, &[(5, 50, 0)]);
-    assert_eq!(losses(sink.as_ref()), 4);
+    assert_eq!(total(sink.as_ref(), READ_NODE, LOSSES), 4);
     assert_eq!(
         Counters::of(sink.as_ref()),
         Counters {

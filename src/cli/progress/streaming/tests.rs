@@ -17,6 +17,7 @@ fn the_line_shows_batch_rate_lag_and_status() {
         newest: Some(BatchId(12)),
         behind: Duration::from_millis(240),
         losses: 0,
+        skipped: 0,
     };
     assert_eq!(
         line(done, 3400.4, "Waiting for data"),
