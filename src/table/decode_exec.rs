@@ -108,6 +108,10 @@ impl ExecutionPlan for KinesisDecodeExec {
         vec![false]
     }
 
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
     fn execute(
         &self,
         partition: usize,
