@@ -13,7 +13,7 @@ mod support;
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
@@ -27,6 +27,7 @@ use datafusion_kinesis::sql;
 use serde_json::{Map, Value, json};
 use session::session;
 use support::Server;
+use tokio::time::Instant;
 
 const RECORDS: usize = 8_192;
 const ROUNDS: usize = 9;

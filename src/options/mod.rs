@@ -24,7 +24,7 @@ pub use checked::{ExtraColumn, HashFilter};
 pub use format::{Compression, Framing, OnMismatch, TimestampFormat};
 pub(crate) use format::{Format, FormatOptions, JsonOptions, OnError};
 pub use spec::{OptionSpec, Role};
-pub use table_options::TableOptions;
+pub use table_options::{BadDocuments, PayloadFormat, TableOptions};
 #[cfg(feature = "cli")]
 pub(crate) use value::endpoint_url;
 #[cfg(feature = "dynamodb")]

@@ -1,7 +1,11 @@
 //! Options as a program sets them: typed setters over the option table.
 
+mod format;
+
 use std::fmt;
 use std::time::Duration;
+
+pub use self::format::{BadDocuments, PayloadFormat};
 
 use super::builder::OptionsBuilder;
 use super::catalog::HASH_FILTERS;
@@ -257,7 +261,10 @@ fn seconds(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{MetadataColumn, all};
+    use crate::options::{
+        Compression, Format, Framing, MetadataColumn, OnError, OnMismatch, TimestampFormat, all,
+    };
+    use datafusion::arrow::datatypes::TimeUnit;
 
     fn retry() -> RetryPolicy {
         RetryPolicy::new(7, Duration::from_millis(1_001), Duration::from_secs(2))
@@ -288,6 +295,34 @@ mod tests {
             .with_max_buffered_time(Duration::from_millis(60))
             .with_max_connections(8)
             .with_record_ttl(Duration::from_secs(9))
+            .with_format(PayloadFormat::Json)
+            .with_bad_documents(BadDocuments::DeadLetter("dead".to_owned()))
+            .with_type_mismatches(OnMismatch::Fail)
+            .with_error_column("why")
+            .with_compression(Compression::Auto)
+            .with_max_decompressed_bytes(1 << 20)
+            .with_framing(Framing::Newline)
+            .with_exploded_array("$.items")
+            .with_rescued_column("rest")
+            .with_timestamp_format(TimestampFormat::Epoch(TimeUnit::Millisecond))
+            .with_fail_on_missing_field(true)
+    }
+
+    /// Set by `csv_setters`, because they do not go with JSON.
+    const CSV_OPTIONS: [&str; 4] = [
+        "kinesis.csv.delimiter",
+        "kinesis.csv.quote",
+        "kinesis.csv.escape",
+        "kinesis.csv.nullLiteral",
+    ];
+
+    fn csv_setters() -> TableOptions {
+        TableOptions::default()
+            .with_format(PayloadFormat::Csv)
+            .with_csv_delimiter(';')
+            .with_csv_quote('\'')
+            .with_csv_escape('\\')
+            .with_csv_null_literal("-")
     }
 
     /// Connection settings are typed in `ConnectionSettings`.
@@ -317,6 +352,7 @@ mod tests {
             .collect();
         let mut expected: Vec<_> = all().map(|option| option.name).collect();
         expected.retain(|name| !is_text_only(name));
+        set.extend(CSV_OPTIONS);
         set.sort_unstable();
         expected.sort_unstable();
         assert_eq!(set, expected);
@@ -344,6 +380,37 @@ mod tests {
         );
         assert_eq!(source.describe_shard_interval, Duration::from_millis(1_500));
         assert_eq!(options.sink.record_ttl, Some(Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn typed_formats_resolve_to_themselves() {
+        let format = |options: TableOptions| {
+            let mut builder = OptionsBuilder::default();
+            builder.set_location("words").unwrap();
+            options.set_on(&mut builder).unwrap();
+            builder.finish().unwrap().format.unwrap()
+        };
+        let json = format(all_setters());
+        assert_eq!(json.compression, Compression::Auto);
+        assert_eq!(json.framing, Framing::Newline);
+        assert_eq!(json.on_mismatch, OnMismatch::Fail);
+        assert_eq!(json.max_decompressed_bytes, 1 << 20);
+        assert_eq!(
+            json.timestamps,
+            TimestampFormat::Epoch(TimeUnit::Millisecond)
+        );
+        let OnError::DeadLetter(stream) = json.on_error else {
+            panic!("{:?}", json.on_error);
+        };
+        assert_eq!(stream.name().as_str(), "dead");
+        let Format::Csv(csv) = format(csv_setters()).format else {
+            panic!("the format is not CSV");
+        };
+        assert_eq!(
+            (csv.delimiter, csv.quote, csv.escape),
+            (b';', b'\'', Some(b'\\'))
+        );
+        assert_eq!(csv.null_literal.as_deref(), Some("-"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use datafusion::logical_expr::planner::{
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, TableFactor, visit_relations};
 
 use super::identifiers::{Tables, quote_query};
+use super::json::group_operators;
 use super::windows::expand_windows;
 
 /// Rewrites the text of derived tables. The rewrites change nothing in a query that is rewritten already.
@@ -30,6 +31,8 @@ impl RelationPlanner for DerivedTablePlanner {
     ) -> Result<RelationPlanning> {
         if let TableFactor::Derived { subquery, .. } = &mut relation {
             let tables = tables_of(subquery, context);
+            let dialect = context.context_provider().options().sql_parser.dialect;
+            group_operators(&mut **subquery, dialect);
             quote_query(subquery, &tables);
             expand_windows(&mut **subquery, &tables)?;
         }

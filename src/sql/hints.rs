@@ -11,10 +11,9 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
 use crate::error::{Error, strip_bug_report};
 
-const JSON: &str = "SQL has no JSON functions and operators yet: \
-    regexp_match(CAST(data AS VARCHAR), '\"name\": *\"([^\"]*)\"')[1] extracts field \"name\" from flat \
-    JSON; in a program, SessionContext::register_udf adds functions, such as those of the crate \
-    datafusion-functions-json";
+const JSON: &str = "data->>'name' is a field of JSON as text, data->'a'->'b' a nested one as JSON, and data ? 'name' \
+    says whether it exists; json_get_int(data, 'a', 'b'), json_get_float, json_get_bool and json_get_str give typed \
+    values, json_get_array a list; or declare the fields as columns with 'kinesis.format' 'json'";
 
 const COMPRESSED: &str = "SQL has no function that decompresses payloads yet: encode and decode support \
     base64 and hex; in a program, SessionContext::register_udf adds such a function";
@@ -121,7 +120,7 @@ fn not_implemented_hint(message: &str) -> Option<Error> {
     let operator = message.strip_prefix("Operator ");
     let operator = operator.and_then(|rest| rest.split_once(' '));
     match operator {
-        Some((operator @ ("->" | "->>" | "#>" | "#>>" | "@>" | "@?" | "@@"), _)) => Some(
+        Some((operator @ ("@>" | "<@" | "@?" | "@@" | "#-" | "?&" | "?|"), _)) => Some(
             Error::unsupported(format!("operator {operator} is not supported: {JSON}")),
         ),
         _ if message.contains("SQL type JSON") => Some(Error::unsupported(format!(

@@ -10,6 +10,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use super::derived_tables::DerivedTablePlanner;
 use super::distinct_floats::DistinctFloats;
 use super::functions::octet_length;
+use super::json;
 use super::row_errors::RowErrorRule;
 use super::settings::StreamingSettings;
 use super::windows::{self, GuardedRule, TumbleRule, WindowRule};
@@ -23,6 +24,9 @@ pub(crate) fn install(state: &mut SessionState) {
         if let Err(error) = state.register_udf(function) {
             tracing::warn!("function {name} is not registered: {error}");
         }
+    }
+    if let Err(error) = json::install(state) {
+        tracing::warn!("the JSON functions are not registered: {error}");
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`identifiers`]: bare column names of Kinesis tables in any case (`partitionKey`).
 //! - [`windows`]: `tumble`, `hop` and `session` in GROUP BY, `window_start` and `window_end`.
 //! - [`derived_tables`]: both of these in `FROM (SELECT …)` of a statement that `SessionContext::sql` plans.
+//! - [`json`]: JSON functions and operators, also on binary columns.
 //! - [`settings`]: `SET streaming.…`, as [`StreamingSettings`].
 //! - [`overflow`], [`distinct_floats`]: integer overflow is an error; `0.0` and `-0.0` are one DISTINCT value.
 //! - [`row_errors`]: names the record and the expression at which a statement failed.
@@ -24,6 +25,7 @@ mod hints;
 mod identifiers;
 mod insert_checks;
 mod install;
+mod json;
 mod overflow;
 mod row_errors;
 mod settings;

@@ -19,6 +19,7 @@ use super::file_checks;
 use super::hints;
 use super::identifiers::{Tables, quote_columns, quote_query, table_reference};
 use super::insert_checks::{UnnamedInsert, refuse_absent_columns, refuse_numbers};
+use super::json;
 use super::settings;
 use super::show_create;
 use super::windows;
@@ -74,8 +75,11 @@ fn is_show_tables(statement: &Statement) -> bool {
 async fn parse(ctx: &SessionContext, sql: &str) -> Result<Statement, DataFusionError> {
     let state = ctx.state();
     let dialect = state.config_options().sql_parser.dialect;
-    let statement = state.sql_to_statement(sql, &dialect);
-    let mut statement = statement.map_err(|error| hints::with_syntax_hint(error, sql))?;
+    let mut statement = match state.sql_to_statement(sql, &dialect) {
+        Ok(statement) => statement,
+        Err(error) => json::parse_question_marks(&state, sql)
+            .ok_or_else(|| hints::with_syntax_hint(error, sql))?,
+    };
     if is_show_tables(&statement) && state.config_options().catalog.information_schema {
         statement = state.sql_to_statement(SHOW_TABLES, &dialect)?;
     }
@@ -150,12 +154,14 @@ async fn with_distinct_columns(
 
 async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), DataFusionError> {
     windows::register_bin_end(ctx);
+    let dialect = ctx.state().config_options().sql_parser.dialect;
     match statement {
         Statement::Statement(statement) => {
             let tables = tables_of(ctx, &**statement).await;
             if let SqlStatement::Insert(insert) = &**statement {
                 refuse_absent_columns(ctx, insert).await?;
             }
+            json::group_operators(&mut **statement, dialect);
             quote_columns(statement, &tables);
             windows::expand_windows(statement, &tables)?;
         }
@@ -163,6 +169,7 @@ async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), 
             file_checks::refuse_copy(&ctx.state(), copy)?;
             if let CopyToSource::Query(query) = &mut copy.source {
                 let tables = tables_of(ctx, &**query as &Query).await;
+                json::group_operators(&mut **query, dialect);
                 quote_query(query, &tables);
                 windows::expand_windows(query, &tables)?;
             }

@@ -45,7 +45,7 @@ impl TableColumns {
         let payload = match &options.format {
             None if declared.is_empty() => None,
             None => {
-                return Err(Error::invalid_option(
+                return Err(Error::unsupported(
                     "a column list: expected together with option 'kinesis.format', such as 'json'; without it the \
                      columns of a stream are fixed, see option 'kinesis.extraColumns'",
                 ));

@@ -40,7 +40,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("rustls::", &["aws/"]),
     ("reqwest::", &["checkpoint/objects/s3_client.rs"]),
     ("aws_sdk_dynamodb::", &["checkpoint/dynamodb/"]),
-    ("zstd::", &["checkpoint/dynamodb/"]),
+    ("zstd::", &["checkpoint/dynamodb/", "format/"]),
     ("object_store::", &["checkpoint/"]),
     ("hdfs_native::", &["checkpoint/objects/hdfs.rs"]),
     ("hyper::", &["kinesis/simulator/http_server/"]),

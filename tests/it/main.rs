@@ -16,12 +16,14 @@ mod dynamo;
 mod embedded;
 mod grouped;
 mod inserts;
+mod json;
 #[cfg(unix)]
 mod killed;
 mod network;
 mod old_checkpoints;
 mod options;
 mod ordered;
+mod payloads;
 mod peers;
 mod process;
 mod public_api;

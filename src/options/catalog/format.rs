@@ -27,24 +27,24 @@ const ON_ERROR: [(&str, DraftOnError); 4] = [
     ("dead_letter", DraftOnError::DeadLetter),
 ];
 
-const ON_MISMATCH: [(&str, OnMismatch); 2] =
+pub(in crate::options) const ON_MISMATCH: [(&str, OnMismatch); 2] =
     [("null", OnMismatch::Null), ("fail", OnMismatch::Fail)];
 
-const COMPRESSIONS: [(&str, Compression); 4] = [
+pub(in crate::options) const COMPRESSIONS: [(&str, Compression); 4] = [
     ("none", Compression::None),
     ("auto", Compression::Auto),
     ("gzip", Compression::Gzip),
     ("zstd", Compression::Zstd),
 ];
 
-const FRAMINGS: [(&str, Framing); 4] = [
+pub(in crate::options) const FRAMINGS: [(&str, Framing); 4] = [
     ("record", Framing::Record),
     ("newline", Framing::Newline),
     ("concatenated", Framing::Concatenated),
     ("array", Framing::Array),
 ];
 
-const TIMESTAMPS: [(&str, TimestampFormat); 5] = [
+pub(in crate::options) const TIMESTAMPS: [(&str, TimestampFormat); 5] = [
     ("rfc3339", TimestampFormat::Rfc3339),
     ("epoch_s", TimestampFormat::Epoch(TimeUnit::Second)),
     ("epoch_ms", TimestampFormat::Epoch(TimeUnit::Millisecond)),
@@ -108,8 +108,8 @@ pub(super) const ROWS: &[OptionSpec] = &[
     OptionSpec::new(
         "kinesis.format.compression",
         Role::Table,
-        None,
-        "Compression of records: `none` (the default), `gzip` (any number of members), `zstd`, or, only for reading, `auto`, by the first bytes of each record (the default of `cloudwatch_logs`).",
+        Some("none"),
+        "Compression of records: `none`, `gzip` (any number of members), `zstd`, or, only for reading, `auto`, by the first bytes of each record.",
         |draft, text| {
             put(
                 &mut draft.format.compression,

@@ -65,6 +65,21 @@ fn the_summary_counts_in_words() {
     }
 }
 
+#[test]
+fn the_summary_counts_skipped_documents() {
+    let done = Done {
+        batches: 2,
+        rows: 7,
+        skipped: 3,
+        ..Done::default()
+    };
+    let tally = Tally(Mutex::new(done));
+    let summary = "2 batches, 7 rows read, 3 documents skipped that cannot be parsed";
+    assert_eq!(tally.summary(), summary);
+    let note = closing_note(&tally, Instant::now(), false);
+    assert!(note.is_some_and(|note| note.starts_with(summary)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_rate_covers_only_its_window() {
     let mut progress = StreamingProgress::start(Arc::default());

@@ -1,0 +1,71 @@
+//! A declared column as event time of a streaming query.
+
+use datafusion_kinesis::model::{OutputMode, Trigger};
+use datafusion_kinesis::query::StreamingQuery;
+
+use crate::support::World;
+
+const CLICKS: &str = "CREATE UNBOUNDED EXTERNAL TABLE clicks
+    (url VARCHAR, ts TIMESTAMP, geo STRUCT<country VARCHAR>) STORED AS \"aws-kinesis\" LOCATION 'raw'
+    OPTIONS ('kinesis.format' 'json', 'kinesis.startingPosition' 'TRIM_HORIZON',
+             'kinesis.format.onError' 'skip')";
+
+#[tokio::test(start_paused = true)]
+async fn windows_and_watermarks_follow_a_declared_timestamp() {
+    let world = World::new();
+    world.table("raw", 2, "").await;
+    world.table("out", 1, "").await;
+    world.run(CLICKS).await;
+    world
+        .run("SET streaming.watermark_delay = '10 seconds'")
+        .await;
+    let statement = "INSERT INTO out (partitionKey, data)
+        SELECT url, CAST(window_start AS VARCHAR) || '=' || CAST(count(*) AS VARCHAR) FROM clicks
+        WHERE geo['country'] = 'DE' GROUP BY tumble(ts, INTERVAL '1 minute'), url";
+    let start = || {
+        let query = StreamingQuery::builder(&world.ctx, statement);
+        let query = query.with_checkpoint_location("memory://windows");
+        let query = query.with_output_mode(OutputMode::Append);
+        query.with_trigger(Trigger::AvailableNow)
+    };
+    for (key, minute, second, country) in [
+        ("1", 0, 5, "DE"),
+        ("2", 0, 50, "DE"),
+        ("3", 0, 55, "FR"),
+        ("4", 1, 1, "DE"),
+    ] {
+        let click = format!(
+            r#"{{"url":"/a","ts":"2026-11-30T08:0{minute}:{second:02}Z","geo":{{"country":"{country}"}}}}"#
+        );
+        world.put("raw", key, click).await;
+        world.put("raw", key, "not JSON").await;
+    }
+    let query = start().start().await.unwrap();
+    query.await_termination().await.unwrap();
+    let progress = query.last_progress().unwrap();
+    let payload = progress.sources[0].payload.clone();
+    assert!(payload.is_some(), "{progress}");
+    let skipped: u64 = query
+        .recent_progress()
+        .iter()
+        .flat_map(|batch| batch.sources[0].payload.clone())
+        .map(|payload| payload.skipped_documents)
+        .sum();
+    assert_eq!(skipped, 4);
+    // Rows of both shards move the watermark beyond the first window.
+    for key in ["1", "2", "3", "4"] {
+        let click = r#"{"url":"/late","ts":"2026-11-30T08:10:00Z","geo":{"country":"DE"}}"#;
+        world.put("raw", key, click).await;
+    }
+    start()
+        .start()
+        .await
+        .unwrap()
+        .await_termination()
+        .await
+        .unwrap();
+    let rows = world
+        .lines("SELECT CAST(data AS VARCHAR) FROM out ORDER BY 1")
+        .await;
+    assert_eq!(rows, ["2026-11-30T08:00:00=2", "2026-11-30T08:01:00=1"]);
+}
