@@ -10,6 +10,8 @@
 //!                 └───────────┴──────────┴──▶ a bad document: fails, or is a row of NULLs, or is skipped
 //! ```
 //!
+//! Writing: an [`Encoder`](encode::Encoder) turns each row into one document, which is compressed.
+//!
 //! Which rows a record gives depends only on the structure of its payload: never on the columns that a query
 //! reads, nor on whether values fit their columns. So `count(*)` agrees with `SELECT *`.
 
@@ -17,6 +19,11 @@ mod columns;
 mod compression;
 mod decoder;
 mod documents;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the plan node that encodes follows")
+)]
+mod encode;
 mod json;
 mod presets;
 mod schema;

@@ -67,6 +67,8 @@ pub(crate) struct JsonOptions {
     pub(crate) rescued_column: Option<String>,
     /// Whether a document without a field of a column fails the statement.
     pub(crate) fail_on_missing_field: bool,
+    /// Whether fields that are NULL are written.
+    pub(crate) null_fields: NullFields,
 }
 
 /// Options of format `csv`.
@@ -136,6 +138,17 @@ pub enum OnMismatch {
     Null,
     /// The statement fails.
     Fail,
+}
+
+/// Whether fields that are NULL are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NullFields {
+    /// They are left out.
+    #[default]
+    Omit,
+    /// They are written as `null`.
+    Keep,
 }
 
 /// How timestamps are written in text formats.

@@ -262,7 +262,8 @@ fn seconds(span: Duration) -> String {
 mod tests {
     use super::*;
     use crate::options::{
-        Compression, Format, Framing, MetadataColumn, OnError, OnMismatch, TimestampFormat, all,
+        Compression, Format, Framing, MetadataColumn, NullFields, OnError, OnMismatch,
+        TimestampFormat, all,
     };
     use datafusion::arrow::datatypes::TimeUnit;
 
@@ -306,6 +307,7 @@ mod tests {
             .with_rescued_column("rest")
             .with_timestamp_format(TimestampFormat::Epoch(TimeUnit::Millisecond))
             .with_fail_on_missing_field(true)
+            .with_null_fields(NullFields::Keep)
     }
 
     /// Set by `csv_setters`, because they do not go with JSON.

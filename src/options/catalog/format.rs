@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::TimeUnit;
 use super::put;
 use crate::model::StreamIdentity;
 use crate::options::draft::{DraftFormat, DraftOnError};
-use crate::options::format::{Compression, Framing, OnMismatch, TimestampFormat};
+use crate::options::format::{Compression, Framing, NullFields, OnMismatch, TimestampFormat};
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value;
 
@@ -51,6 +51,9 @@ pub(in crate::options) const TIMESTAMPS: [(&str, TimestampFormat); 5] = [
     ("epoch_us", TimestampFormat::Epoch(TimeUnit::Microsecond)),
     ("epoch_ns", TimestampFormat::Epoch(TimeUnit::Nanosecond)),
 ];
+
+pub(in crate::options) const NULL_FIELDS: [(&str, NullFields); 2] =
+    [("omit", NullFields::Omit), ("keep", NullFields::Keep)];
 
 /// A record has at most 10 MiB; a thousandfold expansion is no payload of a producer any more.
 const DECOMPRESSED_BYTES: RangeInclusive<u64> = 1..=1 << 30;
@@ -213,6 +216,18 @@ pub(super) const ROWS: &[OptionSpec] = &[
         |draft, text| {
             draft.format.null_literal = Some(text.to_owned());
             Ok(())
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.sink.nullFields",
+        Role::Sink,
+        Some("omit"),
+        "Whether fields that are NULL are written to JSON, at any nesting: `omit` leaves them out, `keep` writes `null`. Elements of arrays are always written.",
+        |draft, text| {
+            put(
+                &mut draft.format.null_fields,
+                value::choice(text, &NULL_FIELDS),
+            )
         },
     ),
 ];

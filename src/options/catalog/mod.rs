@@ -11,7 +11,7 @@ mod writing;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
-pub(super) use format::{COMPRESSIONS, FRAMINGS, ON_MISMATCH, TIMESTAMPS};
+pub(super) use format::{COMPRESSIONS, FRAMINGS, NULL_FIELDS, ON_MISMATCH, TIMESTAMPS};
 pub(super) use reading::HASH_FILTERS;
 
 use super::spec::{OptionSpec, Role};

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::model::StreamIdentity;
 use crate::options::format::{
-    Compression, CsvOptions, Format, FormatOptions, Framing, JsonOptions, OnError, OnMismatch,
-    TimestampFormat,
+    Compression, CsvOptions, Format, FormatOptions, Framing, JsonOptions, NullFields, OnError,
+    OnMismatch, TimestampFormat,
 };
 
 /// Parsed format options, before they are checked together.
@@ -22,6 +22,7 @@ pub(in crate::options) struct FormatDraft {
     pub(in crate::options) rescued_column: Option<String>,
     pub(in crate::options) timestamps: Option<TimestampFormat>,
     pub(in crate::options) fail_on_missing_field: bool,
+    pub(in crate::options) null_fields: NullFields,
     pub(in crate::options) delimiter: Option<u8>,
     pub(in crate::options) quote: Option<u8>,
     pub(in crate::options) escape: Option<u8>,
@@ -50,12 +51,13 @@ pub(in crate::options) enum DraftOnError {
 }
 
 /// The options that only some formats have, by the start of their names, with these formats.
-const FORMAT_SPECIFIC: [(&str, &[DraftFormat]); 5] = [
+const FORMAT_SPECIFIC: [(&str, &[DraftFormat]); 6] = [
     (
         "kinesis.json.timestampFormat",
         &[DraftFormat::Json, DraftFormat::Csv, DraftFormat::Text],
     ),
     ("kinesis.json.", &[DraftFormat::Json]),
+    ("kinesis.sink.nullFields", &[DraftFormat::Json]),
     ("kinesis.csv.", &[DraftFormat::Csv]),
     (
         "kinesis.format.framing",
@@ -89,6 +91,7 @@ impl FormatDraft {
                 explode: self.explode.clone(),
                 rescued_column: self.rescued_column.clone(),
                 fail_on_missing_field: self.fail_on_missing_field,
+                null_fields: self.null_fields,
             }),
             DraftFormat::Text => Format::Text,
             DraftFormat::Csv => Format::Csv(self.csv()?),

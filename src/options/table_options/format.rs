@@ -1,8 +1,8 @@
 //! Setters of the payload format.
 
 use super::TableOptions;
-use crate::options::catalog::{COMPRESSIONS, FRAMINGS, ON_MISMATCH, TIMESTAMPS};
-use crate::options::{Compression, Framing, OnMismatch, TimestampFormat};
+use crate::options::catalog::{COMPRESSIONS, FRAMINGS, NULL_FIELDS, ON_MISMATCH, TIMESTAMPS};
+use crate::options::{Compression, Framing, NullFields, OnMismatch, TimestampFormat};
 
 /// The format of the payload, for [`TableOptions::with_format`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +144,13 @@ impl TableOptions {
     #[must_use]
     pub fn with_csv_null_literal(self, text: impl Into<String>) -> Self {
         self.with("kinesis.csv.nullLiteral", text)
+    }
+
+    /// Sets `kinesis.sink.nullFields`.
+    #[must_use]
+    pub fn with_null_fields(self, null_fields: NullFields) -> Self {
+        let name = name_of(&NULL_FIELDS, null_fields);
+        self.with("kinesis.sink.nullFields", name)
     }
 }
 

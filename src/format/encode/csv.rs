@@ -1,0 +1,152 @@
+//! Rows as lines of CSV, and single values as text.
+
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::datatypes::Fields;
+
+use super::EncodeError;
+use super::documents::EncodedDocuments;
+use super::scalars::Scalars;
+use crate::error::Result;
+use crate::format::documents::DocumentFailure;
+use crate::options::{CsvOptions, TimestampFormat};
+
+/// A column of a line.
+#[derive(Debug)]
+struct LineColumn<'a> {
+    name: &'a str,
+    nulls: Option<&'a NullBuffer>,
+    scalars: Scalars<'a>,
+}
+
+impl LineColumn<'_> {
+    fn is_null(&self, row: usize) -> bool {
+        self.nulls.is_some_and(|nulls| nulls.is_null(row))
+    }
+
+    fn write(&self, row: usize, out: &mut Vec<u8>) -> std::result::Result<(), EncodeError> {
+        let written = self.scalars.write(row, out);
+        written.map_err(|reason| self.failure(reason))
+    }
+
+    fn failure(&self, reason: String) -> EncodeError {
+        EncodeError::Value(DocumentFailure {
+            byte: None,
+            field: Some(self.name.to_owned()),
+            reason,
+        })
+    }
+}
+
+fn line_columns<'a>(
+    fields: &'a Fields,
+    columns: &'a [ArrayRef],
+    timestamps: TimestampFormat,
+) -> Result<Vec<LineColumn<'a>>> {
+    let columns = fields.iter().zip(columns).map(|(field, column)| {
+        Ok(LineColumn {
+            name: field.name(),
+            nulls: column.nulls(),
+            scalars: Scalars::new(column, timestamps)?,
+        })
+    });
+    columns.collect()
+}
+
+/// Adds the value of the only column of each row.
+///
+/// # Errors
+/// A value that is NULL, or a time that has no text.
+pub(super) fn write_text(
+    fields: &Fields,
+    columns: &[ArrayRef],
+    timestamps: TimestampFormat,
+    rows: usize,
+    documents: &mut EncodedDocuments,
+) -> std::result::Result<(), EncodeError> {
+    for column in line_columns(fields, columns, timestamps)? {
+        for row in 0..rows {
+            documents.push_with(|out| {
+                if column.is_null(row) {
+                    let reason = "NULL is no text: expected a value".to_owned();
+                    return Err(column.failure(reason));
+                }
+                match column.scalars.bytes(row) {
+                    Some(bytes) => out.extend_from_slice(bytes),
+                    None => column.write(row, out)?,
+                }
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds one line for each row of `columns`, without a line break at its end.
+///
+/// # Errors
+/// A time that has no text.
+pub(super) fn write(
+    fields: &Fields,
+    columns: &[ArrayRef],
+    options: &CsvOptions,
+    timestamps: TimestampFormat,
+    rows: usize,
+    documents: &mut EncodedDocuments,
+) -> std::result::Result<(), EncodeError> {
+    let columns = line_columns(fields, columns, timestamps)?;
+    let null = options.null_literal.as_deref().unwrap_or_default();
+    for row in 0..rows {
+        documents.push_with(|out| {
+            for (index, column) in columns.iter().enumerate() {
+                if index > 0 {
+                    out.push(options.delimiter);
+                }
+                if column.is_null(row) {
+                    out.extend_from_slice(null.as_bytes());
+                    continue;
+                }
+                let start = out.len();
+                column.write(row, out)?;
+                if needs_quotes(&out[start..], options, columns.len()) {
+                    quote(start, options, out);
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether a value would be read as something else without quotes.
+fn needs_quotes(value: &[u8], options: &CsvOptions, columns: usize) -> bool {
+    let is_special = |byte: &u8| {
+        matches!(byte, b'\n' | b'\r')
+            || *byte == options.delimiter
+            || *byte == options.quote
+            || Some(*byte) == options.escape
+    };
+    let null = options.null_literal.as_deref();
+    // A line that is empty is no line.
+    value.iter().any(is_special)
+        || null.is_some_and(|null| null.as_bytes() == value)
+        || (columns == 1 && value.trim_ascii().is_empty())
+}
+
+/// Puts what was written from `start` on in quotes.
+fn quote(start: usize, options: &CsvOptions, out: &mut Vec<u8>) {
+    let is_escaped = |byte: u8| byte == options.quote || Some(byte) == options.escape;
+    let escape = options.escape.unwrap_or(options.quote);
+    let end = out.len();
+    out.push(options.quote);
+    // The quoted value is written behind the plain one and then moved to its place.
+    for index in start..end {
+        let byte = out[index];
+        if is_escaped(byte) {
+            out.push(escape);
+        }
+        out.push(byte);
+    }
+    out.push(options.quote);
+    out.drain(start..end);
+}

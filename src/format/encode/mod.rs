@@ -1,0 +1,147 @@
+//! Rows to payloads: each row becomes one document, which is compressed if the table's options say so.
+//!
+//! ```text
+//!  columns ─▶ document of a row ─▶ compress ─▶ value of a binary column
+//! ```
+//!
+//! A batch is encoded as a whole before any of it is written. So a row that cannot be encoded fails its statement
+//! without writing a part of its batch.
+
+mod compressor;
+mod csv;
+mod documents;
+mod json;
+mod numbers;
+mod scalars;
+mod times;
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, LargeBinaryArray};
+use datafusion::arrow::datatypes::DataType;
+
+use self::documents::EncodedDocuments;
+use super::documents::DocumentFailure;
+use super::schema::PayloadSchema;
+use crate::error::{Error, Result};
+use crate::options::Format;
+
+/// Encodes rows of the declared columns of a table.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    schema: Arc<PayloadSchema>,
+    documents: EncodedDocuments,
+}
+
+/// Why a row has no document: a value that the format cannot represent.
+#[derive(Debug)]
+pub(super) enum EncodeError {
+    /// A value that the format cannot represent.
+    Value(DocumentFailure),
+    /// A defect.
+    Internal(Error),
+}
+
+impl From<Error> for EncodeError {
+    fn from(error: Error) -> Self {
+        Self::Internal(error)
+    }
+}
+
+impl Encoder {
+    /// An encoder for the declared columns of `schema`.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the format can only be read, or has no form for the type of
+    /// a column; [`InvalidOption`](crate::ErrorKind::InvalidOption) if the compression is chosen by reading.
+    pub(crate) fn new(schema: &Arc<PayloadSchema>) -> Result<Self> {
+        let options = schema.options();
+        let format = options.format.name();
+        match &options.format {
+            Format::Json(_) => {}
+            Format::Text | Format::Csv(_) => refuse_nested(schema, format)?,
+            _ => {
+                return Err(Error::unsupported(format!(
+                    "a table with 'kinesis.format' = '{format}' can only be read: write to a table of the stream \
+                     with another format, such as 'json'"
+                )));
+            }
+        }
+        Ok(Self {
+            documents: EncodedDocuments::new(options.compression)?,
+            schema: Arc::clone(schema),
+        })
+    }
+
+    /// The document of each row of `columns`, which are the declared columns with their types and have `rows` rows.
+    /// No value is NULL.
+    ///
+    /// # Errors
+    /// [`InvalidRow`](crate::ErrorKind::InvalidRow) for the first row with a value that the format cannot represent.
+    /// `describe` names a row, given its index. No documents are left in the encoder.
+    pub(crate) fn encode(
+        &mut self,
+        columns: &[ArrayRef],
+        rows: usize,
+        describe: impl Fn(usize) -> String,
+    ) -> Result<LargeBinaryArray> {
+        let written = self.write(columns, rows);
+        let row = self.documents.len();
+        let documents = self.documents.finish();
+        match written {
+            Ok(()) => documents,
+            Err(EncodeError::Internal(error)) => Err(error),
+            Err(EncodeError::Value(failure)) => {
+                let format = self.schema.options.format.name();
+                Err(Error::invalid_row(format!(
+                    "{}: it cannot be encoded as {format}: {failure}",
+                    describe(row)
+                )))
+            }
+        }
+    }
+
+    /// Appends a document for each row, up to the first that has none.
+    fn write(&mut self, columns: &[ArrayRef], rows: usize) -> std::result::Result<(), EncodeError> {
+        let options = &self.schema.options;
+        let (fields, documents) = (&self.schema.fields, &mut self.documents);
+        match &options.format {
+            Format::Json(json) => json::write(
+                fields,
+                columns,
+                json.null_fields,
+                options.timestamps,
+                rows,
+                documents,
+            ),
+            Format::Text => csv::write_text(fields, columns, options.timestamps, rows, documents),
+            Format::Csv(csv) => {
+                csv::write(fields, columns, csv, options.timestamps, rows, documents)
+            }
+            other => Err(EncodeError::Internal(Error::internal(format!(
+                "format '{}' has no encoder",
+                other.name()
+            )))),
+        }
+    }
+}
+
+/// Refuses columns of arrays and structs, which these formats cannot represent.
+fn refuse_nested(schema: &PayloadSchema, format: &str) -> Result<()> {
+    let is_nested = |data_type: &DataType| data_type.is_nested();
+    match schema
+        .fields
+        .iter()
+        .find(|field| is_nested(field.data_type()))
+    {
+        None => Ok(()),
+        Some(field) => Err(Error::unsupported(format!(
+            "column '{}' has type {}, which 'kinesis.format' = '{format}' cannot represent: use 'json'",
+            field.name(),
+            field.data_type()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
