@@ -1,6 +1,9 @@
 //! What happens to documents that cannot be parsed, and to values that do not fit.
 
 use datafusion_kinesis::ErrorKind;
+use datafusion_kinesis::model::{OutputMode, Trigger};
+use datafusion_kinesis::query::StreamingQuery;
+use futures::TryStreamExt;
 
 use super::{COLUMNS, clicks, decoded};
 
@@ -169,4 +172,53 @@ async fn rescued_fields_are_kept_as_json() {
             ""
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_streaming_query_that_fails_names_the_record() {
+    let world = clicks(&MIXED).await;
+    world
+        .run(&format!(
+            "CREATE UNBOUNDED EXTERNAL TABLE live {COLUMNS} STORED AS \"aws-kinesis\" LOCATION 'raw'
+             OPTIONS ('kinesis.format' 'json', 'kinesis.startingPosition' 'TRIM_HORIZON')"
+        ))
+        .await;
+    let query = StreamingQuery::builder(&world.ctx, "SELECT url, count(*) FROM live GROUP BY url")
+        .with_checkpoint_location("memory://payload-fails")
+        .with_output_mode(OutputMode::Update)
+        .with_trigger(Trigger::AvailableNow)
+        .foreach_batch(|_, rows| async move {
+            let _: Vec<_> = rows.try_collect().await?;
+            Ok(())
+        });
+    let error = query
+        .start()
+        .await
+        .unwrap()
+        .await_termination()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRow);
+    let message = error.to_string();
+    for part in [
+        "stream 'raw', shard 'shardId-000000000000', sequence number 4",
+        "cannot be decoded as json",
+        "(byte 23)",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fields_of_structs_and_items_of_arrays_are_reached_in_sql() {
+    let world = clicks(&MIXED[..1]).await;
+    decoded(&world, "clicks", COLUMNS, "").await;
+    for query in [
+        "SELECT url FROM clicks WHERE geo.country = 'DE'",
+        "SELECT url FROM clicks WHERE clicks.geo.country = 'DE' AND geo['lat'] > 1",
+        "SELECT c.url FROM clicks AS c WHERE c.geo.country = 'DE' AND tags[2] = 'y'",
+        "SELECT CLICKS.URL FROM clicks WHERE GEO.COUNTRY = 'DE'",
+    ] {
+        assert_eq!(world.lines(query).await, ["/a"], "{query}");
+    }
 }
