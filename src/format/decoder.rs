@@ -6,6 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, BinaryArray};
 use datafusion::arrow::datatypes::{DataType, Fields};
 
 use super::columns::Column;
+use super::csv::CsvDecoder;
 use super::documents::{BadDocument, Documents};
 use super::json::JsonDecoder;
 use super::presets::{CloudWatchLogsDecoder, DynamoDbDecoder};
@@ -35,6 +36,7 @@ pub(crate) struct Decoder {
 #[derive(Debug)]
 enum DocumentDecoder {
     Json(JsonDecoder),
+    Csv(CsvDecoder),
     Text(TextDecoder),
     CloudWatchLogs(CloudWatchLogsDecoder),
     DynamoDb(DynamoDbDecoder),
@@ -143,6 +145,7 @@ impl Decoder {
                 bytes = payload.len();
                 match &mut self.documents {
                     DocumentDecoder::Json(json) => json.decode(&payload, &mut documents),
+                    DocumentDecoder::Csv(csv) => csv.decode(&payload, &mut documents),
                     DocumentDecoder::Text(text) => text.decode(&payload, &mut documents),
                     DocumentDecoder::CloudWatchLogs(logs) => logs.decode(&payload, &mut documents),
                     DocumentDecoder::DynamoDb(changes) => changes.decode(&payload, &mut documents),
@@ -213,15 +216,12 @@ impl DocumentDecoder {
                 rescues,
                 conversions,
             )),
+            Format::Csv(csv) => Self::Csv(CsvDecoder::new(schema, csv, fields)),
             Format::Text => Self::Text(TextDecoder::new(schema)),
             Format::CloudWatchLogs => {
                 Self::CloudWatchLogs(CloudWatchLogsDecoder::new(fields, options.on_mismatch))
             }
             Format::DynamoDb => Self::DynamoDb(DynamoDbDecoder::new(fields, options.on_mismatch)),
-            other => {
-                let what = format!("format '{}' is not supported yet", other.name());
-                return Err(Error::unsupported(what));
-            }
         })
     }
 }

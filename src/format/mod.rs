@@ -17,6 +17,7 @@
 
 mod columns;
 mod compression;
+mod csv;
 mod decoder;
 mod documents;
 #[cfg_attr(

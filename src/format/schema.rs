@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 
 use super::columns::Column;
-use super::presets;
+use super::{csv, presets};
 use crate::error::{Error, Result};
 use crate::options::{Format, FormatOptions};
 
@@ -57,6 +57,9 @@ impl PayloadSchema {
             Column::new(field.data_type())
                 .map_err(|error| error.in_context(format!("column '{}'", field.name())))?;
             refuse_not_null(field)?;
+        }
+        if let Format::Csv(_) = options.format {
+            csv::refuse_nested(&fields)?;
         }
         if options.format == Format::Text && fields.len() != 1 {
             return Err(Error::invalid_option(format!(

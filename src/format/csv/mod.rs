@@ -1,0 +1,198 @@
+//! Comma-separated values: a line of values, in the order of the declared columns.
+//!
+//! A document is valid if it has one value for each declared column, its quotes are closed, and it is UTF-8. This
+//! is checked whatever columns a query reads.
+
+mod line;
+
+use super::columns::{Column, type_name};
+use super::documents::{DocumentError, DocumentFailure, Documents};
+use super::schema::PayloadSchema;
+use crate::error::{Error, Result};
+use crate::options::{CsvOptions, Framing, OnMismatch, TimestampFormat};
+use datafusion::arrow::datatypes::{DataType, Fields};
+
+use self::line::{Line, LineReader, Place};
+
+/// Refuses columns that a line of values cannot have.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for an array or a struct.
+pub(super) fn refuse_nested(fields: &Fields) -> Result<()> {
+    let nested = fields.iter().find(|field| field.data_type().is_nested());
+    match nested {
+        None => Ok(()),
+        Some(field) => Err(Error::unsupported(format!(
+            "column '{}' has type {}: 'kinesis.format' = 'csv' has no nested values; expected a scalar type, such as \
+             VARCHAR for the text of the value",
+            field.name(),
+            type_name(field.data_type())
+        ))),
+    }
+}
+
+/// Decodes each line to one value in each column.
+#[derive(Debug)]
+pub(super) struct CsvDecoder {
+    lines: LineReader,
+    framing: Framing,
+    timestamps: TimestampFormat,
+    on_mismatch: OnMismatch,
+    null_literal: Option<String>,
+    /// The names of the declared columns, one for each value of a line.
+    names: Vec<String>,
+    /// The columns that are decoded, as indices into `names`.
+    decoded: Vec<usize>,
+    /// A value without its escapes.
+    unescaped: String,
+}
+
+impl CsvDecoder {
+    /// A decoder of the columns of `schema` with the indices `decoded`.
+    pub(super) fn new(schema: &PayloadSchema, csv: &CsvOptions, decoded: &[usize]) -> Self {
+        let options = &schema.options;
+        let names = schema.fields.iter().map(|field| field.name().clone());
+        let names: Vec<String> = names.collect();
+        Self {
+            lines: LineReader::new(csv, names.len()),
+            framing: options.framing,
+            timestamps: options.timestamps,
+            on_mismatch: options.on_mismatch,
+            null_literal: csv.null_literal.clone(),
+            names,
+            decoded: decoded.to_vec(),
+            unescaped: String::new(),
+        }
+    }
+
+    /// Decodes the lines of one record.
+    pub(super) fn decode(&mut self, record: &[u8], out: &mut Documents<'_>) {
+        let record = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record);
+        if self.framing != Framing::Newline {
+            let line = self.lines.read(record);
+            if line.next < record.len() && line.failure.is_none() {
+                let reason = "has a line end within its line: expected one line, or 'kinesis.format.framing' = \
+                              'newline'";
+                return out.bad(record, DocumentFailure::at(line.end, reason));
+            }
+            return self.document(&record[..line.end], &line, out);
+        }
+        let mut rest = record;
+        while !rest.is_empty() {
+            let line = self.lines.read(rest);
+            let (document, next) = (&rest[..line.end], &rest[line.next..]);
+            // An empty line has no value, not even of one column.
+            if !document.is_empty() {
+                self.document(document, &line, out);
+            }
+            rest = next;
+        }
+    }
+
+    fn document(&mut self, document: &[u8], line: &Line, out: &mut Documents<'_>) {
+        let text = match self.checked(document, line) {
+            Ok(text) => text,
+            Err(failure) => return out.bad(document, failure),
+        };
+        let row = out.rows();
+        match self.row(text, out) {
+            Ok(None) => out.finish_row(None),
+            Ok(Some(mismatch)) => out.finish_row(Some(&mismatch.to_string())),
+            Err(mismatch) => {
+                out.truncate(row);
+                out.bad(document, DocumentError::Unfit(mismatch));
+            }
+        }
+    }
+
+    /// The text of a valid document.
+    fn checked<'a>(
+        &self,
+        document: &'a [u8],
+        line: &Line,
+    ) -> std::result::Result<&'a str, DocumentFailure> {
+        let failure = |byte, value: usize, reason: String| DocumentFailure {
+            byte: Some(byte),
+            field: self.names.get(value).cloned(),
+            reason,
+        };
+        if let Some(found) = &line.failure {
+            return Err(failure(found.byte, found.value, found.reason.to_owned()));
+        }
+        if line.values != self.names.len() {
+            let byte = line.surplus.unwrap_or(line.end);
+            let reason = format!("has {} values: expected {}", line.values, self.names.len());
+            return Err(DocumentFailure::at(byte, reason));
+        }
+        std::str::from_utf8(document).map_err(|error| {
+            let byte = error.valid_up_to();
+            let mut places = self.lines.places().iter();
+            let value = places.position(|place| byte < place.end);
+            let value = value.unwrap_or(self.names.len());
+            failure(byte, value, "is not valid UTF-8".to_owned())
+        })
+    }
+
+    /// Appends one value to each column. Returns the first value that does not fit its column; as an error, if
+    /// the statement fails.
+    fn row(
+        &mut self,
+        text: &str,
+        out: &mut Documents<'_>,
+    ) -> std::result::Result<Option<DocumentFailure>, DocumentFailure> {
+        let mut first = None;
+        for (column, index) in out.columns.iter_mut().zip(&self.decoded) {
+            let place = self.lines.places()[*index];
+            let mut value = &text[place.start..place.end];
+            if place.is_escaped {
+                self.lines.unescape(value, &mut self.unescaped);
+                value = &self.unescaped;
+            }
+            if !place.is_quoted && self.is_null(value, column.data_type()) {
+                column.push_null();
+                continue;
+            }
+            if column.push_text(value, self.timestamps).is_ok() {
+                continue;
+            }
+            out.mismatches += 1;
+            let mismatch = || self.mismatch(*index, place, value, column);
+            if self.on_mismatch == OnMismatch::Fail {
+                return Err(mismatch());
+            }
+            if first.is_none() {
+                first = Some(mismatch());
+            }
+            column.push_null();
+        }
+        Ok(first)
+    }
+
+    /// Whether an unquoted value means NULL.
+    fn is_null(&self, value: &str, data_type: &DataType) -> bool {
+        match &self.null_literal {
+            Some(literal) => value == literal,
+            None => value.is_empty() && !data_type.is_string(),
+        }
+    }
+
+    fn mismatch(
+        &self,
+        index: usize,
+        place: Place,
+        value: &str,
+        column: &Column,
+    ) -> DocumentFailure {
+        const SHOWN_CHARS: usize = 40;
+        let shown: String = value.chars().take(SHOWN_CHARS).collect();
+        let more = if shown.len() < value.len() { "…" } else { "" };
+        DocumentFailure {
+            byte: Some(place.start),
+            field: Some(self.names[index].clone()),
+            reason: format!("'{shown}{more}' is no {}", type_name(column.data_type())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
