@@ -1,6 +1,8 @@
 //! Entry points of the fuzz targets in `fuzz/`: the parsers of external input and their invariants.
 //! Each function accepts any bytes and panics if an invariant does not hold.
 
+mod payloads;
+
 use md5::{Digest, Md5};
 use serde_json::{Map, json};
 
@@ -11,6 +13,8 @@ use crate::checkpoint::entry;
 use crate::error::{ErrorKind, Result};
 use crate::model::{ShardId, ShardPosition, StartingPosition, StreamRanges, UnixMillis};
 use crate::options::{CheckedOptions, OptionsBuilder, all};
+
+pub use self::payloads::csv;
 
 /// Fuzzes the decoder of aggregated records. `bytes` are used as a record, and as the message of a
 /// record with a valid checksum. Decoded records must survive encoding and decoding unchanged.
@@ -254,8 +258,9 @@ mod tests {
 
     type Target = fn(&[u8]);
 
-    const TARGETS: [(&str, Target); 4] = [
+    const TARGETS: [(&str, Target); 5] = [
         ("aggregation", aggregation),
+        ("csv", csv),
         ("offset_entry", offset_entry),
         ("options", options),
         ("starting_position", starting_position),

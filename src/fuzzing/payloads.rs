@@ -1,0 +1,82 @@
+//! Entry points of the fuzz targets for payload formats.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::BinaryArray;
+use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+
+use crate::format::{Decoded, Decoder, PayloadSchema};
+use crate::options::OptionsBuilder;
+
+/// Fuzzes the reader of CSV payloads. The first byte chooses options, and the rest is a record. Which rows there
+/// are, and each value, must not depend on the columns that are read.
+pub fn csv(bytes: &[u8]) {
+    let Some((choice, record)) = bytes.split_first() else {
+        return;
+    };
+    let pick = |bit: u8, text: &'static str| (choice & (1 << bit) != 0).then_some(text);
+    let on_error = pick(0, "null").unwrap_or("skip");
+    let framing = pick(1, "newline").unwrap_or("record");
+    let mut options = vec![
+        ("kinesis.format", "csv"),
+        ("kinesis.format.onError", on_error),
+        ("kinesis.format.framing", framing),
+    ];
+    let given = [
+        ("kinesis.csv.delimiter", pick(2, ";")),
+        ("kinesis.csv.quote", pick(3, "'")),
+        ("kinesis.csv.escape", pick(4, "\\")),
+        ("kinesis.csv.nullLiteral", pick(5, "")),
+    ];
+    options.extend(
+        given
+            .iter()
+            .filter_map(|(name, value)| value.map(|value| (*name, value))),
+    );
+    let columns = [
+        ("n", DataType::Int64),
+        ("text", DataType::Utf8View),
+        ("at", DataType::Timestamp(TimeUnit::Microsecond, None)),
+        ("money", DataType::Decimal128(12, 3)),
+        ("bytes", DataType::Binary),
+    ];
+    expect_same_rows(&payload(&options, &columns), record);
+}
+
+/// The payload of a table with these options and columns, which must be valid.
+fn payload(options: &[(&str, &str)], columns: &[(&str, DataType)]) -> Arc<PayloadSchema> {
+    let mut builder = OptionsBuilder::default();
+    builder.set_location("words").expect("a valid name");
+    for (name, value) in options {
+        builder.set(name, value).expect("a valid option");
+    }
+    let checked = builder.finish().expect("valid options");
+    let format = checked.format.expect("a format is set");
+    let fields = columns
+        .iter()
+        .map(|(name, data_type)| Field::new(*name, data_type.clone(), true));
+    let payload = PayloadSchema::new(format, &fields.collect::<Fields>());
+    Arc::new(payload.expect("columns that suit the format"))
+}
+
+/// Decodes `record` to all columns, to each column, and to none.
+fn expect_same_rows(payload: &Arc<PayloadSchema>, record: &[u8]) {
+    let indices: Vec<usize> = (0..payload.columns().len()).collect();
+    let all = decode(payload, &indices, record);
+    let none = decode(payload, &[], record);
+    assert_eq!(none.records, all.records);
+    assert_eq!(none.bad_documents, all.bad_documents);
+    for index in indices {
+        let one = decode(payload, &[index], record);
+        assert_eq!(one.records, all.records);
+        assert_eq!(&one.columns[0], &all.columns[index]);
+    }
+}
+
+fn decode(payload: &Arc<PayloadSchema>, projection: &[usize], record: &[u8]) -> Decoded {
+    let mut decoder = Decoder::new(payload, projection).expect("columns that suit the format");
+    let records = BinaryArray::from_vec(vec![record]);
+    decoder
+        .decode(&records, 0)
+        .expect("no document ends the statement")
+}
