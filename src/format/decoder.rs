@@ -155,11 +155,11 @@ impl Decoder {
         }
         let (mismatches, bad_documents) = (documents.mismatches, documents.bad_documents);
         bytes = bytes.saturating_add(documents.expanded);
-        if let Some(failure) = documents.failure {
+        if let Some((failure, option)) = documents.failure {
             let format = options.format.name();
             self.clear();
             return Err(Error::invalid_row(format!(
-                "the payload cannot be decoded as {format}: {failure}; see option 'kinesis.format.onError'"
+                "the payload cannot be decoded as {format}: {failure}; see option '{option}'"
             )));
         }
         decoded.mismatches += mismatches;

@@ -38,6 +38,8 @@ pub(super) enum DocumentError {
     Bad(DocumentFailure),
     /// A value does not fit its column, and the options say that the statement fails.
     Unfit(DocumentFailure),
+    /// A field is missing, and the options say that the statement fails.
+    Missing(DocumentFailure),
 }
 
 impl DocumentFailure {
@@ -86,6 +88,7 @@ impl DocumentError {
         match self {
             Self::Bad(failure) => Self::Bad(moved(failure)),
             Self::Unfit(failure) => Self::Unfit(moved(failure)),
+            Self::Missing(failure) => Self::Missing(moved(failure)),
         }
     }
 }
@@ -108,8 +111,8 @@ pub(super) struct Documents<'a> {
     pub(super) skipped: &'a mut Vec<BadDocument>,
     /// How many documents could not be parsed.
     pub(super) bad_documents: usize,
-    /// Why the statement fails.
-    pub(super) failure: Option<DocumentFailure>,
+    /// The first reason for the statement to fail, and the option that decides so.
+    pub(super) failure: Option<(DocumentFailure, &'static str)>,
     /// The bytes that the rows may have beyond those of the payload.
     pub(super) expanded: usize,
 }
@@ -151,20 +154,24 @@ impl Documents<'_> {
         self.records.push(self.record as u32);
     }
 
+    fn fail(&mut self, failure: DocumentFailure, option: &'static str) {
+        self.failure.get_or_insert((failure, option));
+    }
+
     /// Takes a document without a row.
     pub(super) fn bad(&mut self, document: &[u8], error: impl Into<DocumentError>) {
         let failure = match error.into() {
             DocumentError::Bad(failure) => failure,
             DocumentError::Unfit(failure) => {
-                self.failure.get_or_insert(failure);
-                return;
+                return self.fail(failure, "kinesis.format.onTypeMismatch");
+            }
+            DocumentError::Missing(failure) => {
+                return self.fail(failure, "kinesis.json.failOnMissingField");
             }
         };
         self.bad_documents += 1;
         match self.on_error {
-            OnError::Fail => {
-                self.failure.get_or_insert(failure);
-            }
+            OnError::Fail => self.fail(failure, "kinesis.format.onError"),
             OnError::Null => {
                 self.columns.iter_mut().for_each(Column::push_null);
                 self.finish_row(Some(&failure.to_string()));

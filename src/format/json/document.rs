@@ -104,7 +104,12 @@ impl JsonDecoder {
             (Ok(()), Some(finding)) => out.finish_row(Some(&finding.to_string())),
             (Err(_), Some(finding)) if self.findings.has_ended => {
                 out.truncate(start);
-                return Err(DocumentError::Unfit(located(text, finding)));
+                let is_missing = finding.is_missing;
+                let failure = located(text, finding);
+                return Err(match is_missing {
+                    true => DocumentError::Missing(failure),
+                    false => DocumentError::Unfit(failure),
+                });
             }
             (Err(error), _) => {
                 out.truncate(start);
@@ -160,7 +165,8 @@ impl JsonDecoder {
             let column = &mut columns[found.field];
             let shape = &mut self.root.shapes[found.field];
             let has_ended = append_field(raw, shape, column, &mut self.findings);
-            self.findings.within_path(&[key]);
+            self.findings
+                .within_path(&[self.root.keys.name(found.field)]);
             if has_ended {
                 return Err(serde::de::Error::custom("a value does not fit its column"));
             }
@@ -197,7 +203,7 @@ impl JsonDecoder {
         let parent = Parent {
             fields: fields
                 .into_iter()
-                .filter(|(key, _)| *key != path[0])
+                .filter(|(key, _)| !key.eq_ignore_ascii_case(&path[0]))
                 .collect(),
         };
         let start = out.rows();
@@ -274,8 +280,13 @@ fn at_path<'a>(text: &'a str, path: &[String]) -> serde_json::Result<Option<&'a 
         if !value.get().starts_with('{') {
             return Ok(None);
         }
-        let mut entries = entries(value.get())?.into_iter().rev();
-        match entries.find(|(key, _)| key == name) {
+        // As for columns: the last key that matches exactly, or else ignoring case.
+        let entries = entries(value.get())?;
+        let last = |same: fn(&str, &str) -> bool| {
+            let mut entries = entries.iter().rev();
+            entries.find(|(key, _)| same(key, name))
+        };
+        match last(|key, name| key == name).or_else(|| last(str::eq_ignore_ascii_case)) {
             Some((_, inner)) => value = inner,
             None => return Ok(None),
         }

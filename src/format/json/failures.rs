@@ -13,7 +13,10 @@ pub(super) fn failure_of(text: &str, error: &serde_json::Error) -> DocumentFailu
         .take(error.line().saturating_sub(1))
         .map(str::len)
         .sum();
-    let byte = (before + error.column().saturating_sub(1)).min(text.len());
+    let byte = match error.is_eof() {
+        true => text.len(),
+        false => (before + error.column().saturating_sub(1)).min(text.len()),
+    };
     DocumentFailure::at(byte, format!("is not valid JSON: {reason}"))
 }
 

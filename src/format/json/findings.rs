@@ -31,6 +31,8 @@ pub(super) struct Finding {
     /// The names of the fields that lead to it, the innermost first.
     pub(super) path: Vec<String>,
     pub(super) reason: String,
+    /// The document has no such field.
+    pub(super) is_missing: bool,
 }
 
 impl Finding {
@@ -60,17 +62,18 @@ impl Findings {
         self.mismatches += 1;
         self.is_incomplete = true;
         if self.first.is_none() {
-            self.report(reason());
+            self.report(reason(), false);
         }
         self.has_ended = self.fail_on_mismatch;
         self.has_ended
     }
 
     /// Remembers the first finding of a document.
-    pub(super) fn report(&mut self, reason: String) {
+    pub(super) fn report(&mut self, reason: String, is_missing: bool) {
         self.first = Some(Finding {
             path: Vec::new(),
             reason,
+            is_missing,
         });
         self.in_progress = true;
     }

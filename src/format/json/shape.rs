@@ -71,7 +71,7 @@ impl Object {
         for (field, column) in columns.iter_mut().enumerate() {
             if self.matched[field].is_none() {
                 if findings.fail_on_missing {
-                    findings.report("is missing".to_owned());
+                    findings.report("is missing".to_owned(), true);
                     findings.has_ended = true;
                     findings.within(self.keys.name(field));
                     return false;
