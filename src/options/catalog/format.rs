@@ -111,8 +111,8 @@ pub(super) const ROWS: &[OptionSpec] = &[
     OptionSpec::new(
         "kinesis.format.compression",
         Role::Table,
-        Some("none"),
-        "Compression of records: `none`, `gzip` (any number of members), `zstd`, or, only for reading, `auto`, by the first bytes of each record.",
+        None,
+        "Compression of records: `none` (the default), `gzip` (any number of members), `zstd`, or, only for reading, `auto`, by the first bytes of each record (the default of `cloudwatch_logs`).",
         |draft, text| {
             put(
                 &mut draft.format.compression,
