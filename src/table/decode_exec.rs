@@ -108,8 +108,10 @@ impl ExecutionPlan for KinesisDecodeExec {
         vec![false]
     }
 
+    // Rows keep their order, but an order by a column of the input says nothing about the columns of the output:
+    // the optimizer would push a sort below this node.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![false]
     }
 
     fn execute(
