@@ -39,7 +39,7 @@ pub(super) fn decompressed(
 }
 
 /// Reads all of `decoder`, but not more than `limit` bytes.
-fn bounded(
+pub(super) fn bounded(
     decoder: impl Read,
     compressed: usize,
     limit: usize,

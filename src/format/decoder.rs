@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray};
 use datafusion::arrow::datatypes::{DataType, Fields};
 
+use super::avro::AvroDecoder;
 use super::columns::Column;
 use super::csv::CsvDecoder;
 use super::documents::{BadDocument, Documents};
@@ -35,6 +36,7 @@ pub(crate) struct Decoder {
 /// The decoder of a format.
 #[derive(Debug)]
 enum DocumentDecoder {
+    Avro(AvroDecoder),
     Json(JsonDecoder),
     Csv(CsvDecoder),
     Text(TextDecoder),
@@ -122,7 +124,7 @@ impl Decoder {
         Ok(decoded)
     }
 
-    /// Decodes one record. Returns its size after decompression.
+    /// Decodes one record. Returns about how many bytes its rows have.
     fn record(&mut self, record: &[u8], decoded: &mut Decoded) -> Result<usize> {
         let schema = Arc::clone(&self.schema);
         let options = &schema.options;
@@ -144,6 +146,7 @@ impl Decoder {
             Ok(payload) => {
                 bytes = payload.len();
                 match &mut self.documents {
+                    DocumentDecoder::Avro(avro) => avro.decode(&payload, &mut documents),
                     DocumentDecoder::Json(json) => json.decode(&payload, &mut documents),
                     DocumentDecoder::Csv(csv) => csv.decode(&payload, &mut documents),
                     DocumentDecoder::Text(text) => text.decode(&payload, &mut documents),
@@ -209,6 +212,13 @@ impl DocumentDecoder {
             .collect();
         let conversions = (options.timestamps, options.on_mismatch);
         Ok(match &options.format {
+            Format::Avro(avro) => Self::Avro(AvroDecoder::new(
+                schema.avro_schema()?,
+                &decoded,
+                schema.fields.len(),
+                avro.framing,
+                options,
+            )),
             Format::Json(json) => Self::Json(JsonDecoder::new(
                 &decoded,
                 json,

@@ -15,6 +15,7 @@
 //! Which rows a record gives depends only on the structure of its payload: never on the columns that a query
 //! reads, nor on whether values fit their columns. So `count(*)` agrees with `SELECT *`.
 
+mod avro;
 mod columns;
 mod compression;
 mod csv;

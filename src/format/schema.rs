@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 
+use super::avro::AvroSchema;
 use super::columns::Column;
 use super::{csv, presets};
 use crate::error::{Error, Result};
-use crate::options::{Format, FormatOptions};
+use crate::options::{AvroOptions, AvroSchemaSource, Format, FormatOptions};
 
 /// The columns and the format of a table's payload.
 ///
@@ -18,6 +19,8 @@ pub(crate) struct PayloadSchema {
     pub(super) options: FormatOptions,
     /// The columns that have a value in each document.
     pub(super) fields: Fields,
+    /// The schema of Avro documents.
+    avro: Option<Arc<AvroSchema>>,
 }
 
 /// What a column of a payload holds.
@@ -67,7 +70,15 @@ impl PayloadSchema {
                 fields.len()
             )));
         }
-        let schema = Self { options, fields };
+        let avro = match &options.format {
+            Format::Avro(avro) => Some(avro_schema(avro, &fields)?),
+            _ => None,
+        };
+        let schema = Self {
+            options,
+            fields,
+            avro,
+        };
         let columns = schema.columns();
         for (index, column) in columns.iter().enumerate() {
             if columns[..index]
@@ -87,6 +98,15 @@ impl PayloadSchema {
     /// The options of the format.
     pub(crate) fn options(&self) -> &FormatOptions {
         &self.options
+    }
+
+    /// The schema of Avro documents.
+    ///
+    /// # Errors
+    /// The format is another one, which is a defect.
+    pub(super) fn avro_schema(&self) -> Result<&Arc<AvroSchema>> {
+        let schema = self.avro.as_ref();
+        schema.ok_or_else(|| Error::internal("a table of another format has no Avro schema"))
     }
 
     /// All columns, in order.
@@ -128,6 +148,37 @@ impl PayloadSchema {
         let keeps_bad = matches!(self.options.on_error, OnError::Fail | OnError::Null);
         !explodes && keeps_bad && self.options.framing == Framing::Record
     }
+}
+
+/// The schema of Avro documents with these columns.
+fn avro_schema(options: &AvroOptions, columns: &Fields) -> Result<Arc<AvroSchema>> {
+    let AvroSchemaSource::Text(text) = &options.schema else {
+        return Err(Error::internal("the file of the Avro schema was not read"));
+    };
+    let in_option = |error: Error| error.in_context("option 'kinesis.avro.schema'");
+    let schema = AvroSchema::parse(text).map_err(in_option)?;
+    match schema.top_level_fields() {
+        Some(names) => {
+            let is_known = |column: &&FieldRef| {
+                let same = |name: &&str| name.eq_ignore_ascii_case(column.name());
+                names.iter().any(same)
+            };
+            if let Some(column) = columns.iter().find(|column| !is_known(column)) {
+                return Err(Error::invalid_option(format!(
+                    "column '{}': expected a field of the schema in 'kinesis.avro.schema', which has: {}",
+                    column.name(),
+                    names.join(", ")
+                )));
+            }
+        }
+        None if columns.len() != 1 => {
+            return Err(in_option(Error::invalid_option(
+                "the schema is no record: expected one column, which takes the whole document",
+            )));
+        }
+        None => {}
+    }
+    Ok(Arc::new(schema))
 }
 
 /// Any document can lack any field.

@@ -1,5 +1,7 @@
 //! The payload format of a table as typed values.
 
+use std::path::PathBuf;
+
 use datafusion::arrow::datatypes::TimeUnit;
 
 use crate::model::StreamIdentity;
@@ -34,6 +36,8 @@ pub(crate) enum Format {
     Text,
     /// Lines of comma-separated values, in the order of the columns.
     Csv(CsvOptions),
+    /// Avro's binary encoding.
+    Avro(AvroOptions),
     /// What CloudWatch Logs subscriptions deliver.
     CloudWatchLogs,
     /// What DynamoDB writes about changed items.
@@ -47,6 +51,7 @@ impl Format {
             Self::Json(_) => "json",
             Self::Text => "text",
             Self::Csv(_) => "csv",
+            Self::Avro(_) => "avro",
             Self::CloudWatchLogs => "cloudwatch_logs",
             Self::DynamoDb => "dynamodb",
         }
@@ -82,6 +87,39 @@ pub(crate) struct CsvOptions {
     pub(crate) escape: Option<u8>,
     /// The unquoted text that means NULL; `None` means no text.
     pub(crate) null_literal: Option<String>,
+}
+
+/// Options of format `avro`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AvroOptions {
+    /// The schema that documents were written with.
+    pub(crate) schema: AvroSchemaSource,
+    /// The header before a document.
+    pub(crate) framing: AvroFraming,
+}
+
+/// Where an Avro schema is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AvroSchemaSource {
+    /// It is this JSON.
+    Text(String),
+    /// It is in this file, which is read when the table is made.
+    File(PathBuf),
+}
+
+/// The header before an Avro document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AvroFraming {
+    /// There is none.
+    #[default]
+    None,
+    /// That of Avro's single-object encoding, with the fingerprint of the schema.
+    SingleObject,
+    /// That of Confluent's serializers, with the id of the schema in a registry.
+    Confluent,
+    /// That of AWS Glue's serializers, with the id of the schema's version in a registry.
+    Glue,
 }
 
 /// How a record is compressed.

@@ -21,8 +21,10 @@ pub(crate) use checked::{
     RequestedColumn, SinkOptions, SourceOptions,
 };
 pub use checked::{ExtraColumn, HashFilter};
-pub use format::{Compression, Framing, NullFields, OnMismatch, TimestampFormat};
-pub(crate) use format::{CsvOptions, Format, FormatOptions, JsonOptions, OnError};
+pub use format::{AvroFraming, Compression, Framing, NullFields, OnMismatch, TimestampFormat};
+pub(crate) use format::{
+    AvroOptions, AvroSchemaSource, CsvOptions, Format, FormatOptions, JsonOptions, OnError,
+};
 pub use spec::{OptionSpec, Role};
 pub use table_options::{BadDocuments, PayloadFormat, TableOptions};
 #[cfg(feature = "cli")]

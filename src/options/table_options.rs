@@ -1,5 +1,6 @@
 //! Options as a program sets them: typed setters over the option table.
 
+mod avro;
 mod format;
 
 use std::fmt;
@@ -262,8 +263,8 @@ fn seconds(span: Duration) -> String {
 mod tests {
     use super::*;
     use crate::options::{
-        Compression, Format, Framing, MetadataColumn, NullFields, OnError, OnMismatch,
-        TimestampFormat, all,
+        AvroFraming, AvroOptions, AvroSchemaSource, Compression, Format, Framing, MetadataColumn,
+        NullFields, OnError, OnMismatch, TimestampFormat, all,
     };
     use datafusion::arrow::datatypes::TimeUnit;
 
@@ -327,6 +328,16 @@ mod tests {
             .with_csv_null_literal("-")
     }
 
+    /// Set by `avro_setters`, because they do not go with JSON.
+    const AVRO_OPTIONS: [&str; 2] = ["kinesis.avro.schema", "kinesis.avro.framing"];
+
+    fn avro_setters() -> TableOptions {
+        TableOptions::default()
+            .with_format(PayloadFormat::Avro)
+            .with_avro_schema("words.avsc")
+            .with_avro_framing(AvroFraming::Glue)
+    }
+
     /// Connection settings are typed in `ConnectionSettings`.
     fn is_text_only(name: &str) -> bool {
         let rest = name.trim_start_matches("kinesis.");
@@ -355,6 +366,7 @@ mod tests {
         let mut expected: Vec<_> = all().map(|option| option.name).collect();
         expected.retain(|name| !is_text_only(name));
         set.extend(CSV_OPTIONS);
+        set.extend(AVRO_OPTIONS);
         set.sort_unstable();
         expected.sort_unstable();
         assert_eq!(set, expected);
@@ -392,6 +404,11 @@ mod tests {
             options.set_on(&mut builder).unwrap();
             builder.finish().unwrap().format.unwrap()
         };
+        let avro = Format::Avro(AvroOptions {
+            schema: AvroSchemaSource::File("words.avsc".into()),
+            framing: AvroFraming::Glue,
+        });
+        assert_eq!(format(avro_setters()).format, avro);
         let json = format(all_setters());
         assert_eq!(json.compression, Compression::Auto);
         assert_eq!(json.framing, Framing::Newline);

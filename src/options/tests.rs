@@ -124,6 +124,8 @@ const INVALID: &[(&str, &str)] = &[
     ("kinesis.sink.proxyPort", "0"),
     ("kinesis.sink.proxyUsername", " "),
     ("kinesis.sink.proxyPassword", " "),
+    ("kinesis.avro.schema", "https://schemas/words.avsc"),
+    ("kinesis.avro.framing", "header"),
 ];
 
 #[test]

@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{MetadataColumn, RequestedColumn};
+use url::Url;
+
+use super::{AvroSchemaSource, MetadataColumn, RequestedColumn};
 use crate::model::{is_region, parse_duration};
 
 /// A value, or a description of what was expected.
@@ -236,6 +238,23 @@ pub(super) fn json_path(text: &str) -> Parsed<Vec<String>> {
         .all(is_name)
         .then_some(names)
         .ok_or_else(expected)
+}
+
+/// An Avro schema: its JSON, or the path or `file://` URL of a file that has it.
+pub(super) fn avro_schema(text: &str) -> Parsed<AvroSchemaSource> {
+    let text = text.trim();
+    let expected = || "expected the JSON of an Avro schema, or the path of a file that has it";
+    if text.starts_with(['{', '[', '"']) {
+        return Ok(AvroSchemaSource::Text(text.to_owned()));
+    }
+    let path = match text.split_once("://") {
+        None if text.is_empty() => return Err(expected().to_owned()),
+        None => return Ok(AvroSchemaSource::File(text.into())),
+        Some(_) => Url::parse(text).ok().filter(|url| url.scheme() == "file"),
+    };
+    let path = path.and_then(|url| url.to_file_path().ok());
+    path.map(AvroSchemaSource::File)
+        .ok_or_else(|| expected().to_owned())
 }
 
 /// One ASCII character; `\t` is a tab.

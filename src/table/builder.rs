@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::Fields;
 
 use super::columns::TableColumns;
 use super::kinesis_table::{KinesisTable, TableConfig};
+use super::schema_files;
 use super::services::Services;
 use super::stream_lookup::find_stream;
 use crate::aws::CredentialProviders;
@@ -88,7 +89,7 @@ impl KinesisTableBuilder {
         self
     }
 
-    /// The options, validated and with defaults filled in. Sends no request.
+    /// The options, validated and with defaults filled in. Reads files that they name, but sends no request.
     pub(crate) fn options(&self) -> Result<CheckedOptions> {
         let mut builder = OptionsBuilder::default();
         self.options.set_on(&mut builder)?;
@@ -107,6 +108,9 @@ impl KinesisTableBuilder {
             CredentialProviders::expect(name)?;
         }
         options.connection = self.services.completed(&options.connection);
+        if let Some(format) = &mut options.format {
+            schema_files::read(&mut format.format)?;
+        }
         Ok(options)
     }
 

@@ -28,6 +28,7 @@ mod pushdown;
 mod read_exec;
 mod row_order;
 mod scan;
+mod schema_files;
 mod services;
 mod sink_exec;
 mod stream_lookup;

@@ -110,8 +110,11 @@ fn power_of_ten(exponent: u32) -> Option<i256> {
 }
 
 /// `value` · 10^-`scale` in decimal.
-pub(super) fn decimal_text(value: i256, scale: i32) -> String {
-    if scale <= 0 {
+pub(crate) fn decimal_text(value: i256, scale: i32) -> String {
+    if scale == 0 {
+        return value.to_string();
+    }
+    if scale < 0 {
         return format!("{value}e{}", scale.unsigned_abs());
     }
     let text = value.to_string();

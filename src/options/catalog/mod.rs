@@ -1,6 +1,7 @@
 //! The catalog of table options: one entry per option with name, role, default, description and parser.
 //! Finds options by name, and suggests the nearest name for an unknown one.
 
+mod avro;
 mod credentials;
 mod format;
 mod reading;
@@ -11,6 +12,7 @@ mod writing;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
+pub(super) use avro::AVRO_FRAMINGS;
 pub(super) use format::{COMPRESSIONS, FRAMINGS, NULL_FIELDS, ON_MISMATCH, TIMESTAMPS};
 pub(super) use reading::HASH_FILTERS;
 
@@ -28,6 +30,7 @@ pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
         table::ROWS,
         credentials::ROWS,
         format::ROWS,
+        avro::ROWS,
         reading::ROWS,
         streaming::ROWS,
         credentials::DYNAMODB_ROWS,

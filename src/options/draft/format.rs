@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::model::StreamIdentity;
 use crate::options::format::{
-    Compression, CsvOptions, Format, FormatOptions, Framing, JsonOptions, NullFields, OnError,
-    OnMismatch, TimestampFormat,
+    AvroFraming, AvroOptions, AvroSchemaSource, Compression, CsvOptions, Format, FormatOptions,
+    Framing, JsonOptions, NullFields, OnError, OnMismatch, TimestampFormat,
 };
 
 /// Parsed format options, before they are checked together.
@@ -27,6 +27,8 @@ pub(in crate::options) struct FormatDraft {
     pub(in crate::options) quote: Option<u8>,
     pub(in crate::options) escape: Option<u8>,
     pub(in crate::options) null_literal: Option<String>,
+    pub(in crate::options) avro_schema: Option<AvroSchemaSource>,
+    pub(in crate::options) avro_framing: Option<AvroFraming>,
 }
 
 /// The values of `kinesis.format`.
@@ -36,6 +38,7 @@ pub(in crate::options) enum DraftFormat {
     Json,
     Text,
     Csv,
+    Avro,
     CloudWatchLogs,
     DynamoDb,
 }
@@ -51,11 +54,17 @@ pub(in crate::options) enum DraftOnError {
 }
 
 /// The options that only some formats have, by the start of their names, with these formats.
-const FORMAT_SPECIFIC: [(&str, &[DraftFormat]); 6] = [
+const FORMAT_SPECIFIC: &[(&str, &[DraftFormat])] = &[
     (
         "kinesis.json.timestampFormat",
-        &[DraftFormat::Json, DraftFormat::Csv, DraftFormat::Text],
+        &[
+            DraftFormat::Json,
+            DraftFormat::Csv,
+            DraftFormat::Text,
+            DraftFormat::Avro,
+        ],
     ),
+    ("kinesis.avro.", &[DraftFormat::Avro]),
     ("kinesis.json.", &[DraftFormat::Json]),
     ("kinesis.sink.nullFields", &[DraftFormat::Json]),
     ("kinesis.csv.", &[DraftFormat::Csv]),
@@ -69,6 +78,7 @@ const FORMAT_SPECIFIC: [(&str, &[DraftFormat]); 6] = [
             DraftFormat::Json,
             DraftFormat::Text,
             DraftFormat::Csv,
+            DraftFormat::Avro,
             DraftFormat::CloudWatchLogs,
             DraftFormat::DynamoDb,
         ],
@@ -95,6 +105,7 @@ impl FormatDraft {
             }),
             DraftFormat::Text => Format::Text,
             DraftFormat::Csv => Format::Csv(self.csv()?),
+            DraftFormat::Avro => Format::Avro(self.avro()?),
             DraftFormat::CloudWatchLogs => Format::CloudWatchLogs,
             DraftFormat::DynamoDb => Format::DynamoDb,
         };
@@ -140,6 +151,19 @@ impl FormatDraft {
                  delimiter to differ from the others",
             )),
         }
+    }
+
+    fn avro(&self) -> Result<AvroOptions> {
+        let Some(schema) = self.avro_schema.clone() else {
+            return Err(Error::invalid_option(
+                "option 'kinesis.format' = 'avro': expected together with 'kinesis.avro.schema', the schema that \
+                 documents were written with",
+            ));
+        };
+        Ok(AvroOptions {
+            schema,
+            framing: self.avro_framing.unwrap_or_default(),
+        })
     }
 
     fn on_error(&self, stream: &StreamIdentity) -> Result<OnError> {
@@ -199,6 +223,7 @@ impl DraftFormat {
             Self::Json => "json",
             Self::Text => "text",
             Self::Csv => "csv",
+            Self::Avro => "avro",
             Self::CloudWatchLogs => "cloudwatch_logs",
             Self::DynamoDb => "dynamodb",
         }

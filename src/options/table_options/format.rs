@@ -16,6 +16,8 @@ pub enum PayloadFormat {
     Text,
     /// Lines of comma-separated values.
     Csv,
+    /// Avro's binary encoding.
+    Avro,
     /// What CloudWatch Logs subscriptions deliver.
     CloudWatchLogs,
     /// What DynamoDB writes about changed items.
@@ -45,6 +47,7 @@ impl TableOptions {
             PayloadFormat::Json => "json",
             PayloadFormat::Text => "text",
             PayloadFormat::Csv => "csv",
+            PayloadFormat::Avro => "avro",
             PayloadFormat::CloudWatchLogs => "cloudwatch_logs",
             PayloadFormat::DynamoDb => "dynamodb",
         };
@@ -155,7 +158,7 @@ impl TableOptions {
 }
 
 /// The text of `value` in the option table.
-fn name_of<T: Copy + PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
+pub(super) fn name_of<T: Copy + PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
     let named = names.iter().find(|(_, known)| *known == value);
     named.expect("every value has a name").0
 }

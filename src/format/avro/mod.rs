@@ -1,0 +1,20 @@
+//! Avro documents to rows.
+//!
+//! A schema and the columns of a query are compiled once to a plan that says what to do with each value. Fields
+//! without a column are walked over, too, so whether a document is valid does not depend on which columns a
+//! query reads.
+
+mod decoder;
+mod framing;
+mod input;
+mod plan;
+mod rows;
+mod scalar;
+mod schema;
+mod walk;
+
+pub(super) use self::decoder::AvroDecoder;
+pub(super) use self::schema::AvroSchema;
+
+#[cfg(test)]
+mod tests;
