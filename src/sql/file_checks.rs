@@ -46,6 +46,11 @@ pub(super) fn refuse_copy(state: &SessionState, copy: &CopyToStatement) -> Resul
         if of_files && state.get_file_format_factory(format).is_none() {
             return Err(no_format(state, &what, format, of_files));
         }
+        if upper == "AVRO" {
+            return Err(Error::unsupported(format!(
+                "{what}: files of format AVRO can be read, but not written: expected PARQUET, CSV, JSON or ARROW"
+            )));
+        }
     }
     refuse_location(state, &what, &copy.target)
 }

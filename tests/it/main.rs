@@ -14,6 +14,7 @@ mod doctor;
 #[path = "../../src/checkpoint/tests/dynamo.rs"]
 mod dynamo;
 mod embedded;
+mod files;
 mod grouped;
 mod inserts;
 mod json;
