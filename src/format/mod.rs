@@ -29,6 +29,7 @@ mod encode;
 mod json;
 mod presets;
 mod schema;
+mod sources;
 mod text;
 
 pub(crate) use self::decoder::{Decoded, Decoder};

@@ -11,11 +11,13 @@
 //! - [`overflow`], [`distinct_floats`]: integer overflow is an error; `0.0` and `-0.0` are one DISTINCT value.
 //! - [`row_errors`]: names the record and the expression at which a statement failed.
 //! - [`insert_checks`]: refuses INSERTs for which DataFusion would write wrong data.
+//! - [`describe`]: `DESCRIBE` shows where the columns of a Kinesis table come from.
 //! - [`show_create`], [`duplicate_columns`], [`file_checks`], [`hints`]: complete `SHOW CREATE TABLE`
 //!   output, distinct column names, file tables whose format or location does not exist, and error
 //!   messages that name an alternative.
 
 mod derived_tables;
+mod describe;
 mod distinct_floats;
 mod duplicate_columns;
 mod engine_rules;

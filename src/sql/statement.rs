@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use super::describe;
 use super::duplicate_columns;
 use super::file_checks;
 use super::hints;
@@ -89,6 +90,9 @@ async fn parse(ctx: &SessionContext, sql: &str) -> Result<Statement, DataFusionE
 
 async fn plan(ctx: &SessionContext, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
     let state = ctx.state();
+    if let Some(plan) = describe::plan(ctx, &statement).await? {
+        return Ok(plan);
+    }
     let unnamed = UnnamedInsert::of(ctx, &statement).await;
     let definition = show_create::definition(&statement);
     let mut plan = match (with_distinct_columns(&state, statement).await, unnamed) {

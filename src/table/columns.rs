@@ -91,6 +91,18 @@ impl TableColumns {
         self.payload.as_ref()
     }
 
+    /// Where each column comes from.
+    pub(super) fn sources(&self) -> impl Iterator<Item = String> {
+        self.columns
+            .iter()
+            .map(|column| match (column, &self.payload) {
+                (TableColumn::Payload(index), Some(payload)) => payload.source(*index),
+                (TableColumn::Read(RowColumn::Data), _) => "payload".to_owned(),
+                (TableColumn::Read(column), _) => format!("metadata '{}'", column.name()),
+                (TableColumn::Payload(_), None) => String::new(),
+            })
+    }
+
     /// The columns with these indices, with their fields.
     pub(super) fn projected(
         &self,

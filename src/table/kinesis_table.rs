@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::columns::{TableColumn, TableColumns};
@@ -115,6 +115,12 @@ impl KinesisTable {
     /// Whether it has a column `name`.
     pub(crate) fn has_column(&self, name: &str) -> bool {
         self.schema.index_of(name).is_ok()
+    }
+
+    /// Its columns, each with where it comes from, such as `json field 'userId'` or `metadata 'shardId'`.
+    pub(crate) fn described(&self) -> Vec<(FieldRef, String)> {
+        let fields = self.schema.fields().iter().cloned();
+        fields.zip(self.config.columns.sources()).collect()
     }
 
     /// Whether payloads are decoded to columns.

@@ -8,6 +8,7 @@ mod aws;
 mod boto3;
 mod chaos;
 mod command;
+mod describe;
 mod docs;
 mod doctor;
 #[cfg(feature = "dynamodb")]
