@@ -3,9 +3,12 @@
 //! `-f` and `-c` form one ordered list. Clap's derive does not keep that order, so it is rebuilt
 //! from the argument indices.
 
+mod infer;
+
 use std::fmt;
 use std::path::PathBuf;
 
+pub(super) use self::infer::{Infer, SampleFormat};
 use super::output::{Format, Output};
 use crate::model::{CredentialSettings, is_region, is_unencrypted};
 use crate::options::endpoint_url;
@@ -67,7 +70,13 @@ pub(super) struct Args {
     #[arg(short, long = "file", value_name = "FILE")]
     file: Vec<PathBuf>,
     /// Run the given statements; repeatable, and can be mixed with -f
-    #[arg(short, long = "command", value_name = "SQL")]
+    // A statement may begin with a comment.
+    #[arg(
+        short,
+        long = "command",
+        value_name = "SQL",
+        allow_hyphen_values = true
+    )]
     command_text: Vec<String>,
     /// Output format of results on stdout
     #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
@@ -130,6 +139,8 @@ pub(super) struct Connection {
 pub(super) enum Command {
     /// Check what the statements in files need, without reading or writing records
     Doctor(Box<Doctor>),
+    /// Print the statement that declares a stream as a table, from a sample of its records
+    Infer(Box<Infer>),
     /// Run only the in-memory Kinesis, on loopback, until Ctrl-C
     Embedded(Server),
 }
@@ -213,6 +224,7 @@ impl Task {
         let mut task = Self::from_arg_matches(matches)?;
         let connection = match &task.command {
             Some(Command::Doctor(doctor)) => &doctor.connection,
+            Some(Command::Infer(infer)) => &infer.connection,
             _ => &task.args.connection,
         };
         check_endpoint(connection).map_err(|expected| {

@@ -11,6 +11,7 @@ mod escape;
 mod execution;
 mod failure;
 mod hints;
+mod infer;
 mod nesting;
 mod output;
 mod progress;
@@ -64,6 +65,7 @@ fn run_task(task: Task) -> Outcome {
     };
     let outcome = match task.command {
         Some(Command::Doctor(files)) => engine.block_on(doctor::run(&files)),
+        Some(Command::Infer(arguments)) => engine.block_on(infer::run(&arguments)),
         Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
         None => run_sql(task.args, &engine, &front),
     };

@@ -26,6 +26,8 @@ mod documents;
     expect(dead_code, reason = "the plan node that encodes follows")
 )]
 mod encode;
+#[cfg(feature = "cli")]
+pub(crate) mod infer;
 mod json;
 mod presets;
 mod schema;

@@ -17,6 +17,7 @@ mod dynamo;
 mod embedded;
 mod files;
 mod grouped;
+mod infer;
 mod inserts;
 mod json;
 #[cfg(unix)]

@@ -28,6 +28,13 @@ fn files_and_commands_keep_their_order() {
 }
 
 #[test]
+fn a_command_may_begin_with_a_comment() {
+    let task = task(&["-c", "-- one\nSELECT 1", "-x"]).unwrap();
+    assert_eq!(task.args.scripts, [text("-- one\nSELECT 1")]);
+    assert!(task.args.expanded);
+}
+
+#[test]
 fn without_arguments_a_shell_prints_tables() {
     let args = task(&[]).unwrap().args;
     assert_eq!(args.scripts, []);

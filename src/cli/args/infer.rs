@@ -1,0 +1,55 @@
+//! Arguments of `kinesis-sql infer`.
+
+use super::Connection;
+
+const INFER_AFTER_HELP: &str = "\
+The statement is ready to be run. Its comments say for each column in how many documents the field was,
+how often it was NULL, and a sample value; these are data of the stream. Compression (gzip, Zstandard),
+JSON in every framing, CSV, messages of CloudWatch Logs and DynamoDB, and the headers of Avro are
+recognized; Protobuf cannot be.
+
+A stream is never inferred by a statement: types must not change with what a stream happens to hold.";
+
+/// Arguments of `infer`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = INFER_AFTER_HELP)]
+pub(in crate::cli) struct Infer {
+    /// Name or ARN of the stream
+    #[arg(value_name = "STREAM")]
+    pub(in crate::cli) stream: String,
+    /// Maximum number of records to read, spread over the shards, from the oldest on
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = sample_size)]
+    pub(in crate::cli) records: usize,
+    /// Format of the payloads
+    #[arg(long, value_enum, default_value_t = SampleFormat::Auto, value_name = "FORMAT")]
+    pub(in crate::cli) format: SampleFormat,
+    #[command(flatten)]
+    pub(in crate::cli) connection: Connection,
+}
+
+/// The most records of a sample.
+const MAX_SAMPLE: usize = 1_000_000;
+
+fn sample_size(text: &str) -> Result<usize, String> {
+    let size = text.parse().ok();
+    size.filter(|size| (1..=MAX_SAMPLE).contains(size))
+        .ok_or_else(|| format!("expected a number from 1 to {MAX_SAMPLE}"))
+}
+
+/// How the payloads are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(in crate::cli) enum SampleFormat {
+    /// Whatever most of the records look like
+    Auto,
+    /// JSON objects
+    Json,
+    /// Lines of delimited values
+    Csv,
+    /// Plain text
+    Text,
+    /// What CloudWatch Logs subscriptions deliver
+    CloudwatchLogs,
+    /// What DynamoDB writes about changed items
+    Dynamodb,
+}

@@ -1,0 +1,257 @@
+//! Prints what was inferred as a CREATE EXTERNAL TABLE statement with comments.
+
+use std::fmt::{self, Display, Write};
+
+use datafusion::sql::sqlparser::ast::{Ident, Value};
+
+use super::framing::JsonFraming;
+use super::names;
+use super::payload::AvroHeader;
+use super::{Inferred, InferredFormat};
+
+/// What the statement says besides what was inferred.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Declared<'a> {
+    /// The name or ARN of the stream.
+    pub(crate) location: &'a str,
+    /// The name of the stream.
+    pub(crate) stream: &'a str,
+    /// The region of the stream, if the statement should name it.
+    pub(crate) region: Option<&'a str>,
+}
+
+impl Inferred {
+    /// The statement that declares the table, with what was found as comments.
+    pub(crate) fn statement(&self, declared: Declared<'_>) -> String {
+        let mut text = String::new();
+        self.write(declared, &mut text)
+            .expect("writing to a String cannot fail");
+        text
+    }
+
+    fn write(&self, declared: Declared<'_>, text: &mut String) -> fmt::Result {
+        writeln!(
+            text,
+            "-- Stream '{}': {}, {}, {} bad.",
+            comment(declared.stream),
+            counted(self.records, "record"),
+            counted(self.documents, "document"),
+            self.bad_documents
+        )?;
+        if let Some(reason) = &self.first_bad {
+            writeln!(text, "-- The first bad one: {}.", comment(reason))?;
+        }
+        for line in self.notes() {
+            writeln!(text, "-- {line}")?;
+        }
+        write!(
+            text,
+            "CREATE EXTERNAL TABLE {}",
+            table_name(declared.stream)
+        )?;
+        if self.has_columns() {
+            self.write_columns(text)?;
+        }
+        write!(
+            text,
+            "\nSTORED AS \"aws-kinesis\" LOCATION {}",
+            literal(declared.location)
+        )?;
+        let options: Vec<String> = self
+            .options(declared)
+            .into_iter()
+            .map(|(name, value)| format!("{} {}", literal(name), literal(value)))
+            .collect();
+        if !options.is_empty() {
+            write!(text, "\nOPTIONS (\n  {}\n)", options.join(",\n  "))?;
+        }
+        text.push_str(";\n");
+        Ok(())
+    }
+
+    /// Whether there is a column list.
+    fn has_columns(&self) -> bool {
+        let is_declared = matches!(
+            self.format,
+            InferredFormat::Json(_) | InferredFormat::Csv { .. } | InferredFormat::Text { .. }
+        );
+        is_declared && self.columns.declared().next().is_some()
+    }
+
+    fn write_columns(&self, text: &mut String) -> fmt::Result {
+        let columns: Vec<_> = self.columns.declared().collect();
+        text.push_str(" (\n");
+        for (index, (name, field)) in columns.iter().enumerate() {
+            let comma = match index + 1 < columns.len() {
+                true => ",",
+                false => "",
+            };
+            write!(
+                text,
+                "  {name} {}{comma}  -- in {} of {}",
+                field.sql_type(),
+                field.present,
+                self.documents
+            )?;
+            if field.nulls > 0 {
+                write!(text, ", {} NULL", field.nulls)?;
+            }
+            match &field.sample {
+                Some(sample) => writeln!(text, ", such as {}", comment(sample))?,
+                None if field.is_only_null() => writeln!(text, ", its type is not known")?,
+                None => text.push('\n'),
+            }
+        }
+        text.push(')');
+        Ok(())
+    }
+
+    fn options<'a>(&self, declared: Declared<'a>) -> Vec<(&'static str, &'a str)> {
+        let mut options = Vec::new();
+        if let Some(region) = declared.region {
+            options.push(("kinesis.region", region));
+        }
+        let is_empty = !self.has_columns();
+        let (format, framing) = match &self.format {
+            InferredFormat::Json(_) | InferredFormat::Csv { .. } | InferredFormat::Text { .. }
+                if is_empty =>
+            {
+                return options;
+            }
+            InferredFormat::Json(framing) => ("json", framing.option()),
+            InferredFormat::Csv { by_line, .. } => ("csv", by_line.then_some("newline")),
+            InferredFormat::Text { by_line } => ("text", by_line.then_some("newline")),
+            InferredFormat::CloudWatchLogs => ("cloudwatch_logs", None),
+            InferredFormat::DynamoDb => ("dynamodb", None),
+            InferredFormat::Nothing | InferredFormat::Avro(_) | InferredFormat::Binary => {
+                return options;
+            }
+        };
+        options.push(("kinesis.format", format));
+        if let Some(framing) = framing {
+            options.push(("kinesis.format.framing", framing));
+        }
+        if let InferredFormat::Csv { delimiter, .. } = &self.format
+            && let Some(delimiter) = delimiter.option()
+        {
+            options.push(("kinesis.csv.delimiter", delimiter));
+        }
+        if self.compression.is_some() {
+            options.push(("kinesis.format.compression", "auto"));
+        }
+        if self.bad_documents > 0 {
+            options.push(("kinesis.format.onError", "null"));
+        }
+        options
+    }
+
+    /// What the reader has to know, without line ends.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let compressed = match self.compression.is_some() {
+            true => ", of which some or all are compressed",
+            false => "",
+        };
+        match &self.format {
+            InferredFormat::Nothing => {
+                notes.push("There is nothing to infer columns from.".to_owned());
+            }
+            InferredFormat::Binary => notes.push(format!(
+                "The payloads{compressed} are binary in no known format, or Protobuf, which cannot be recognized."
+            )),
+            InferredFormat::Avro(header) => {
+                let header = described(header);
+                notes.push(format!("The payloads{compressed} are {header}."));
+                notes.push(
+                    "To read their fields, declare columns with 'kinesis.format' 'avro' and the schema.".to_owned(),
+                );
+            }
+            _ if self.bad_documents > 0 => notes.push(
+                "A bad document is a row of NULLs here; see option 'kinesis.format.onError'.".to_owned(),
+            ),
+            _ => {}
+        }
+        if self.has_columns() {
+            notes.push("The types fit this sample; later documents may have others.".to_owned());
+        }
+        if self.columns.left_out() {
+            notes.push(
+                "Some fields are left out: there are too many, or they have no printable name."
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+}
+
+impl JsonFraming {
+    /// The value of option `kinesis.format.framing`; `None` for the default.
+    fn option(self) -> Option<&'static str> {
+        match self {
+            Self::Record => None,
+            Self::Newline => Some("newline"),
+            Self::Concatenated => Some("concatenated"),
+            Self::Array => Some("array"),
+        }
+    }
+}
+
+fn described(header: &AvroHeader) -> String {
+    match header {
+        AvroHeader::SingleObject(fingerprint) => {
+            let fingerprint = u64::from_le_bytes(*fingerprint);
+            format!(
+                "Avro single objects ('kinesis.avro.framing' 'single_object'), the first with the schema fingerprint \
+                 {fingerprint:016x}"
+            )
+        }
+        AvroHeader::Confluent(id) => format!(
+            "Avro, JSON or Protobuf with the header of a Confluent registry ('kinesis.avro.framing' 'confluent'), the \
+             first with schema id {id}"
+        ),
+        AvroHeader::Glue(version) => {
+            let version = uuid::Uuid::from_bytes(*version);
+            format!(
+                "Avro, JSON or Protobuf with the header of AWS Glue ('kinesis.avro.framing' 'glue'), the first with \
+                 schema version {version}"
+            )
+        }
+    }
+}
+
+/// A name for the table of `stream`: its letters and digits.
+fn table_name(stream: &str) -> String {
+    let word = |c: char| match c.is_ascii_alphanumeric() {
+        true => c.to_ascii_lowercase(),
+        false => '_',
+    };
+    let name: String = stream.chars().map(word).collect();
+    let name = match name.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("t{name}"),
+        false => name,
+    };
+    let [name] = names::identifiers([name.as_str()].into_iter())
+        .try_into()
+        .unwrap_or_else(|_| [Ident::with_quote('"', name).to_string()]);
+    name
+}
+
+fn literal(text: &str) -> impl Display {
+    Value::SingleQuotedString(text.to_owned())
+}
+
+/// `text` in a comment, which ends at the end of its line.
+fn comment(text: &str) -> String {
+    let clean = |c: char| match names::is_unprintable(c) {
+        true => ' ',
+        false => c,
+    };
+    text.chars().map(clean).collect()
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}

@@ -1,0 +1,93 @@
+//! Reads the JSON documents of a sample.
+
+use serde_json::value::RawValue;
+
+use super::Inferred;
+use super::entries::entries;
+use super::framing::JsonFraming;
+use super::observed::Fields;
+use super::payload::{Kind, Payload};
+
+/// The framing that suits all `payloads`, as far as one does.
+pub(super) fn framing(payloads: &[Payload<'_>]) -> JsonFraming {
+    let count = |wanted: JsonFraming| {
+        let is = |payload: &&Payload<'_>| payload.kind == Kind::Json(wanted);
+        payloads.iter().filter(is).count()
+    };
+    let records = count(JsonFraming::Record);
+    let (newline, concatenated) = (
+        count(JsonFraming::Newline),
+        count(JsonFraming::Concatenated),
+    );
+    if count(JsonFraming::Array) > records + newline + concatenated {
+        return JsonFraming::Array;
+    }
+    let is_long = |payload: &Payload<'_>| {
+        payload.kind == Kind::Json(JsonFraming::Record) && payload.lines().count() > 1
+    };
+    match (newline, concatenated) {
+        (0, 0) => JsonFraming::Record,
+        (_, 0) if !payloads.iter().any(is_long) => JsonFraming::Newline,
+        _ => JsonFraming::Concatenated,
+    }
+}
+
+/// Reads the documents of `payload` into `inferred`.
+pub(super) fn read(payload: &Payload<'_>, framing: JsonFraming, inferred: &mut Inferred) {
+    let text = match payload.text() {
+        Ok(text) => text,
+        Err(error) => {
+            let reason = format!("is not UTF-8: {error}");
+            return inferred.bad(payload.number, &reason);
+        }
+    };
+    match framing {
+        JsonFraming::Record => document(text, payload.number, inferred),
+        JsonFraming::Newline => {
+            for line in payload.lines() {
+                document(line, payload.number, inferred);
+            }
+        }
+        JsonFraming::Concatenated => {
+            for found in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
+                match found {
+                    Ok(found) => document(found.get(), payload.number, inferred),
+                    Err(error) => return bad(&error, payload.number, inferred),
+                }
+            }
+        }
+        JsonFraming::Array => match serde_json::from_str::<Vec<&RawValue>>(text) {
+            Ok(found) => {
+                for found in found {
+                    document(found.get(), payload.number, inferred);
+                }
+            }
+            Err(error) => bad(&error, payload.number, inferred),
+        },
+    }
+}
+
+fn bad(error: &serde_json::Error, number: usize, inferred: &mut Inferred) {
+    inferred.bad(number, &format!("is not valid JSON: {error}"));
+}
+
+/// Reads one document.
+fn document(text: &str, number: usize, inferred: &mut Inferred) {
+    match entries(text) {
+        Ok(entries) => {
+            inferred.documents += 1;
+            observe(&entries, &mut inferred.columns);
+        }
+        Err(error) => bad(&error, number, inferred),
+    }
+}
+
+/// Adds the fields of one object to `fields`.
+fn observe(entries: &[(String, &RawValue)], fields: &mut Fields) {
+    fields.start_object();
+    for (name, value) in entries {
+        if let Some(field) = fields.field(name) {
+            field.observe_json(value.get());
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Infers the format and the columns of payloads from a sample, and prints the statement that declares them.
+//!
+//! [`infer`] recognizes how each record is compressed and what it holds ([`payload`]), settles on what most of them
+//! hold, and reads the documents of these: [`json`] and [`delimited`] collect which values each field has
+//! ([`observed`]). [`declaration`] prints the result. Nothing here reads or writes anything.
+
+mod declaration;
+mod delimited;
+mod entries;
+mod framing;
+mod json;
+mod names;
+mod numbers;
+mod observed;
+mod payload;
+
+pub(crate) use self::declaration::Declared;
+use self::delimited::Delimiter;
+use self::framing::JsonFraming;
+use self::observed::Fields;
+use self::payload::{Kind, Payload};
+use super::compression;
+use crate::options::Compression;
+
+/// The most bytes that one record may decompress to, the default of `kinesis.format.maxDecompressedBytes`.
+const MAX_DECOMPRESSED_BYTES: usize = 64 * 1024 * 1024;
+
+/// What the payloads are taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestedFormat {
+    /// What most of them look like.
+    Auto,
+    /// JSON objects.
+    Json,
+    /// Lines of delimited values.
+    Csv,
+    /// Plain text.
+    Text,
+    /// What CloudWatch Logs subscriptions deliver.
+    CloudWatchLogs,
+    /// What DynamoDB writes about changed items.
+    DynamoDb,
+}
+
+/// What the sample shows.
+#[derive(Debug)]
+pub(crate) struct Inferred {
+    format: InferredFormat,
+    /// How records are compressed, if some are.
+    compression: Option<Compression>,
+    records: usize,
+    documents: usize,
+    bad_documents: usize,
+    /// The first bad document, and why it is bad.
+    first_bad: Option<String>,
+    columns: Fields,
+}
+
+/// The format of the sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum InferredFormat {
+    /// There are no records, or only empty ones.
+    Nothing,
+    Json(JsonFraming),
+    Csv {
+        delimiter: Delimiter,
+        by_line: bool,
+    },
+    Text {
+        by_line: bool,
+    },
+    CloudWatchLogs,
+    DynamoDb,
+    /// Avro with a header that names its schema, which has to be looked up.
+    Avro(payload::AvroHeader),
+    Binary,
+}
+
+/// Infers the format and the columns of `records`.
+pub(crate) fn infer<'a>(
+    records: impl Iterator<Item = &'a [u8]>,
+    requested: RequestedFormat,
+) -> Inferred {
+    let mut inferred = Inferred {
+        format: InferredFormat::Nothing,
+        compression: None,
+        records: 0,
+        documents: 0,
+        bad_documents: 0,
+        first_bad: None,
+        columns: Fields::default(),
+    };
+    let mut payloads = Vec::new();
+    for record in records {
+        inferred.records += 1;
+        match compression::decompressed(record, Compression::Auto, MAX_DECOMPRESSED_BYTES) {
+            Ok(bytes) => {
+                if let std::borrow::Cow::Owned(_) = &bytes {
+                    inferred.compression = Some(Compression::Auto);
+                }
+                payloads.push(Payload::new(inferred.records, bytes));
+            }
+            Err(failure) => {
+                inferred.compression = Some(Compression::Auto);
+                inferred.bad(inferred.records, &failure.to_string());
+            }
+        }
+    }
+    inferred.settle(&payloads, requested);
+    inferred
+}
+
+impl Inferred {
+    /// Settles on a format, and reads the documents of all payloads.
+    fn settle(&mut self, payloads: &[Payload<'_>], requested: RequestedFormat) {
+        self.format = match requested {
+            RequestedFormat::Auto => match payload::most_frequent(payloads) {
+                None => InferredFormat::Nothing,
+                Some(Kind::CloudWatchLogs) => InferredFormat::CloudWatchLogs,
+                Some(Kind::DynamoDb) => InferredFormat::DynamoDb,
+                Some(Kind::Json(_)) => InferredFormat::Json(json::framing(payloads)),
+                Some(Kind::Avro(header)) => InferredFormat::Avro(header),
+                Some(Kind::Binary) => InferredFormat::Binary,
+                Some(Kind::Text) => match delimited::detect(payloads) {
+                    Some(delimiter) => csv(delimiter, payloads),
+                    None => text(payloads),
+                },
+            },
+            RequestedFormat::Json => InferredFormat::Json(json::framing(payloads)),
+            RequestedFormat::Csv => csv(delimited::most_likely(payloads), payloads),
+            RequestedFormat::Text => text(payloads),
+            RequestedFormat::CloudWatchLogs => InferredFormat::CloudWatchLogs,
+            RequestedFormat::DynamoDb => InferredFormat::DynamoDb,
+        };
+        for payload in payloads.iter().filter(|payload| !payload.is_blank()) {
+            match self.format.clone() {
+                InferredFormat::Nothing => {}
+                InferredFormat::Json(framing) => json::read(payload, framing, self),
+                InferredFormat::Csv { delimiter, .. } => delimited::read(payload, delimiter, self),
+                InferredFormat::Text { by_line } => delimited::read_text(payload, by_line, self),
+                InferredFormat::CloudWatchLogs => self.expect(payload, &Kind::CloudWatchLogs),
+                InferredFormat::DynamoDb => self.expect(payload, &Kind::DynamoDb),
+                InferredFormat::Avro(header) => self.expect(payload, &Kind::Avro(header)),
+                InferredFormat::Binary => self.documents += 1,
+            }
+        }
+    }
+
+    /// Counts a payload that should be of `kind`.
+    fn expect(&mut self, payload: &Payload<'_>, kind: &Kind) {
+        match payload.kind.is_like(kind) {
+            true => self.documents += 1,
+            false => self.bad(payload.number, &format!("is {}", payload.kind)),
+        }
+    }
+
+    /// Counts a document of record `number` that cannot be read.
+    fn bad(&mut self, number: usize, reason: &str) {
+        self.bad_documents += 1;
+        if self.first_bad.is_none() {
+            self.first_bad = Some(format!("record {number} {reason}"));
+        }
+    }
+}
+
+fn csv(delimiter: Delimiter, payloads: &[Payload<'_>]) -> InferredFormat {
+    InferredFormat::Csv {
+        delimiter,
+        by_line: payloads.iter().any(|payload| payload.lines().count() > 1),
+    }
+}
+
+/// Text, line by line if the records are batches of lines.
+fn text(payloads: &[Payload<'_>]) -> InferredFormat {
+    let batches = payloads
+        .iter()
+        .filter(|payload| payload.lines().count() > 1 && payload.bytes.ends_with(b"\n"));
+    InferredFormat::Text {
+        by_line: batches.count() * 2 > payloads.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

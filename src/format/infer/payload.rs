@@ -1,0 +1,181 @@
+//! Recognizes what a payload holds.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::entries::entries;
+use super::framing::{self, Documents, JsonFraming};
+
+/// The content of a record after decompression.
+#[derive(Debug)]
+pub(super) struct Payload<'a> {
+    /// The number of the record, from 1.
+    pub(super) number: usize,
+    pub(super) bytes: Cow<'a, [u8]>,
+    pub(super) kind: Kind,
+}
+
+/// What a payload holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    CloudWatchLogs,
+    DynamoDb,
+    Json(JsonFraming),
+    Avro(AvroHeader),
+    Text,
+    Binary,
+}
+
+/// The header of an Avro payload, which says what schema it was written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AvroHeader {
+    /// Avro's own, with the fingerprint of the schema.
+    SingleObject([u8; 8]),
+    /// Of a Confluent registry, with the id of the schema.
+    Confluent(u32),
+    /// Of AWS Glue, with the id of the version of the schema.
+    Glue([u8; 16]),
+}
+
+/// Ids of a Confluent registry count up from 1. Anything larger is a coincidence.
+const MAX_CONFLUENT_ID: u32 = 10_000_000;
+
+impl<'a> Payload<'a> {
+    pub(super) fn new(number: usize, bytes: Cow<'a, [u8]>) -> Self {
+        Self {
+            number,
+            kind: kind_of(&bytes),
+            bytes,
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub(super) fn is_blank(&self) -> bool {
+        self.bytes.trim_ascii().is_empty()
+    }
+
+    /// As text, without a byte order mark.
+    pub(super) fn text(&self) -> Result<&str, std::str::Utf8Error> {
+        text_of(&self.bytes)
+    }
+
+    /// Its lines that are not blank; none if it is not text.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        let lines = self.text().unwrap_or_default().lines();
+        lines.filter(|line| !line.trim().is_empty())
+    }
+}
+
+fn text_of(bytes: &[u8]) -> Result<&str, std::str::Utf8Error> {
+    std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+}
+
+impl Kind {
+    /// Whether both are the same format, with whatever schema or framing.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        use AvroHeader::{Confluent, Glue, SingleObject};
+        match (self, other) {
+            (Self::Json(_), Self::Json(_)) => true,
+            (Self::Avro(one), Self::Avro(other)) => matches!(
+                (one, other),
+                (SingleObject(_), SingleObject(_))
+                    | (Confluent(_), Confluent(_))
+                    | (Glue(_), Glue(_))
+            ),
+            _ => self == other,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CloudWatchLogs => "log messages of CloudWatch",
+            Self::DynamoDb => "a change of a DynamoDB item",
+            Self::Json(_) => "JSON",
+            Self::Avro(_) => "Avro with a header",
+            Self::Text => "text",
+            Self::Binary => "binary",
+        })
+    }
+}
+
+fn kind_of(bytes: &[u8]) -> Kind {
+    if let Some(header) = avro_header(bytes) {
+        return Kind::Avro(header);
+    }
+    let Ok(text) = text_of(bytes) else {
+        return Kind::Binary;
+    };
+    if text.trim_start().starts_with(['{', '[']) {
+        match framing::documents(text) {
+            Documents::Objects(framing, first) => {
+                return preset_of(first).unwrap_or(Kind::Json(framing));
+            }
+            // A damaged object is JSON that will be reported as bad.
+            Documents::Bad if text.trim_start().starts_with('{') => {
+                return Kind::Json(JsonFraming::Record);
+            }
+            Documents::Bad | Documents::Other => {}
+        }
+    }
+    let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    match text.contains(is_control) {
+        true => Kind::Binary,
+        false => Kind::Text,
+    }
+}
+
+/// The service whose messages have the form of the object `document`.
+fn preset_of(document: &str) -> Option<Kind> {
+    let fields = entries(document).ok()?;
+    let starts = |name: &str, start: char| {
+        let mut fields = fields.iter();
+        fields.any(|(field, value)| field == name && value.get().starts_with(start))
+    };
+    if starts("messageType", '"') && starts("logEvents", '[') {
+        return Some(Kind::CloudWatchLogs);
+    }
+    if starts("eventName", '"') && starts("dynamodb", '{') {
+        return Some(Kind::DynamoDb);
+    }
+    None
+}
+
+fn avro_header(bytes: &[u8]) -> Option<AvroHeader> {
+    match bytes {
+        [0xc3, 0x01, rest @ ..] => {
+            let fingerprint = rest.first_chunk::<8>()?;
+            Some(AvroHeader::SingleObject(*fingerprint))
+        }
+        [0x00, rest @ ..] if rest.len() > 4 => {
+            let id = u32::from_be_bytes(*rest.first_chunk::<4>()?);
+            (1..=MAX_CONFLUENT_ID)
+                .contains(&id)
+                .then_some(AvroHeader::Confluent(id))
+        }
+        [0x03, 0x00 | 0x05, rest @ ..] => {
+            let version = rest.first_chunk::<16>()?;
+            Some(AvroHeader::Glue(*version))
+        }
+        _ => None,
+    }
+}
+
+/// What most of `payloads` hold; `None` if all are blank.
+pub(super) fn most_frequent(payloads: &[Payload<'_>]) -> Option<Kind> {
+    let mut counts: Vec<(Kind, usize)> = Vec::new();
+    for payload in payloads.iter().filter(|payload| !payload.is_blank()) {
+        match counts
+            .iter_mut()
+            .find(|(kind, _)| kind.is_like(&payload.kind))
+        {
+            Some((_, count)) => *count += 1,
+            None => counts.push((payload.kind, 1)),
+        }
+    }
+    // The first of the most frequent ones.
+    let most = counts.iter().map(|(_, count)| *count).max()?;
+    let found = counts.into_iter().find(|(_, count)| *count == most);
+    found.map(|(kind, _)| kind)
+}

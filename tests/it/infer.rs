@@ -1,0 +1,152 @@
+//! `kinesis-sql infer`: the printed statement runs as it is.
+
+use std::process::Output;
+
+use crate::process::{Server, client};
+
+/// Creates the stream `name` with two shards, and writes `records` as `(key, data)` expressions.
+fn filled(server: &Server, name: &str, records: &[String]) {
+    let values: Vec<String> = records
+        .iter()
+        .enumerate()
+        .map(|(index, data)| format!("('{index}', {data})"))
+        .collect();
+    server.csv(&format!(
+        "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION '{name}'
+           OPTIONS ('kinesis.createStream' 'true', 'kinesis.shardCount' '2');
+         INSERT INTO t (partitionKey, data) VALUES {}",
+        values.join(", ")
+    ));
+}
+
+fn infer(server: &Server, arguments: &[&str]) -> Output {
+    let mut command = client_of(server, arguments);
+    command.output().unwrap()
+}
+
+fn client_of(server: &Server, arguments: &[&str]) -> std::process::Command {
+    let mut command = crate::process::command();
+    let with_keys = client(&server.url);
+    for (name, value) in with_keys.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    command.arg("infer").args(arguments).args([
+        "--endpoint-url",
+        &server.url,
+        "--region",
+        "us-east-1",
+    ]);
+    command
+}
+
+/// The statement that is printed for the stream.
+fn statement(server: &Server, arguments: &[&str]) -> String {
+    let output = infer(server, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn text(data: &str) -> String {
+    format!("'{}'", data.replace('\'', "''"))
+}
+
+#[test]
+fn the_statement_of_json_runs_as_printed() {
+    let server = Server::start();
+    let records = [
+        r#"{"userId": 7, "Order": "a", "ts": "2026-11-30T08:00:00Z", "geo": {"country": "DE", "lat": 1.5, "Group": 2}}"#,
+        r#"{"userId": 9, "big": 123456789012345678901234567890, "tags": ["x", "it's"], "items": [{"id": 1}, {"id": null}]}"#,
+        r#"{"id": 1, "ID": 2, "a b": true, "nested": [[1], []], "none": null, "amount": 12345678901234567.25}"#,
+        "{broken",
+    ];
+    filled(&server, "my-clicks", &records.map(text));
+    let create = statement(&server, &["my-clicks"]);
+    assert!(create.contains("4 records, 3 documents, 1 bad"), "{create}");
+    assert!(create.contains("'kinesis.region' 'us-east-1'"), "{create}");
+    let rows = server.csv(&format!(
+        "{create} SELECT userId, \"order\", ts, geo.country, geo.\"group\", tags[2], items[1]['id'], \"id\", \"ID\", \"a b\",
+           big, nested[1][1], amount
+         FROM my_clicks WHERE userId IS NOT NULL OR \"a b\" ORDER BY userId"
+    ));
+    let mut lines = rows.lines().skip(1);
+    assert_eq!(lines.next(), Some("7,a,2026-11-30T08:00:00,DE,2,,,,,,,,"));
+    assert_eq!(
+        lines.next(),
+        Some("9,,,,,it's,1,,,,123456789012345678901234567890,,")
+    );
+    assert_eq!(
+        lines.next(),
+        Some(",,,,,,,1,2,true,,1,12345678901234567.25")
+    );
+    let all = server.csv(&format!("{create} SELECT count(*) FROM my_clicks"));
+    assert_eq!(all.lines().last(), Some("4"));
+    server.csv(&format!("{create} SELECT * FROM my_clicks"));
+}
+
+#[test]
+fn framings_compression_and_text_run_as_printed() {
+    let server = Server::start();
+    // printf '{"v":1}\n{"v":2}\n' | gzip -n
+    let gzip =
+        "decode('1f8b0800000000000003ab562a53b232ace5aa06d146b55c00e964f60410000000', 'hex')";
+    for (stream, records, expected) in [
+        (
+            "lines",
+            vec![text("{\"v\":1}\n{\"v\":2}"), text("{\"v\":3}")],
+            "v\n1\n2\n3\n",
+        ),
+        ("glued", vec![text("{\"v\":1}{\"v\":2}")], "v\n1\n2\n"),
+        ("array", vec![text("[{\"v\":1},{\"v\":2}]")], "v\n1\n2\n"),
+        (
+            "gzip",
+            vec![gzip.to_owned(), text("{\"v\":3}")],
+            "v\n1\n2\n3\n",
+        ),
+        (
+            "text",
+            vec![text("hello"), text("world")],
+            "message\nhello\nworld\n",
+        ),
+        ("binary", vec!["decode('00ff', 'hex')".to_owned()], "0x00ff"),
+    ] {
+        filled(&server, stream, &records);
+        let create = statement(&server, &[stream]);
+        let (_, rest) = create.split_once("TABLE ").unwrap();
+        let name = rest.split_whitespace().next().unwrap();
+        let rows = server.csv(&format!("{create} SELECT * FROM {name} ORDER BY 1"));
+        match stream {
+            // With all standard columns.
+            "binary" => assert!(rows.contains(expected), "{rows}"),
+            _ => assert_eq!(rows, expected, "{create}"),
+        }
+    }
+}
+
+#[test]
+fn the_sample_is_spread_over_the_shards_and_limited() {
+    let server = Server::start();
+    let records: Vec<String> = (0..200).map(|v| text(&format!("{{\"v\":{v}}}"))).collect();
+    filled(&server, "many", &records);
+    let all = statement(&server, &["many"]);
+    assert!(all.contains("200 records, 200 documents, 0 bad"), "{all}");
+    let some = statement(&server, &["many", "--records", "10"]);
+    assert!(some.contains("10 records, 10 documents"), "{some}");
+    let forced = statement(&server, &["many", "--format", "text", "--records", "3"]);
+    assert!(forced.contains("message VARCHAR"), "{forced}");
+}
+
+#[test]
+fn a_stream_that_does_not_exist_is_named() {
+    let server = Server::start();
+    let output = infer(&server, &["absent"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("'absent'"), "{errors}");
+    let output = infer(&server, &["absent", "--records", "0"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("expected a number from 1"), "{errors}");
+}
