@@ -1,6 +1,7 @@
 //! Tables of decoded payloads for the tests of all formats.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::array::{Array, BinaryArray};
 use datafusion::arrow::datatypes::{DataType, Fields};
@@ -37,6 +38,15 @@ pub(super) fn declared(columns: &str) -> Fields {
     if columns.is_empty() {
         return Fields::empty();
     }
+    static DECLARED: Mutex<BTreeMap<String, Fields>> = Mutex::new(BTreeMap::new());
+    let mut known = DECLARED.lock().unwrap();
+    let fields = known
+        .entry(columns.to_owned())
+        .or_insert_with(|| planned(columns));
+    fields.clone()
+}
+
+fn planned(columns: &str) -> Fields {
     let sql = format!("CREATE EXTERNAL TABLE t ({columns}) STORED AS x LOCATION 'y'");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -124,7 +124,11 @@ impl Column {
                 };
             }
         };
-        let value = numbers::rescaled(value, wanted - scale, precision)?;
+        let places = wanted.checked_sub(scale).ok_or(Mismatch::Range);
+        let value = match value == i256::ZERO {
+            true => value,
+            false => numbers::rescaled(value, places?, precision)?,
+        };
         match &mut self.values {
             Values::Decimal128(vec) => vec.push(value.to_i128().ok_or(Mismatch::Range)?),
             Values::Decimal256(vec) => vec.push(value),

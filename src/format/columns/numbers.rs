@@ -41,7 +41,8 @@ pub(super) fn integer(text: &str) -> Result<i128, Mismatch> {
         return Ok(value);
     }
     let (value, scale) = decimal(text)?;
-    let value = rescaled(value, -scale, MAX_DIGITS as u8)?;
+    let places = scale.checked_neg().ok_or(Mismatch::Range)?;
+    let value = rescaled(value, places, MAX_DIGITS as u8)?;
     value.to_i128().ok_or(Mismatch::Range)
 }
 

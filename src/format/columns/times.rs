@@ -61,7 +61,8 @@ pub(super) fn epoch(text: &str, from: TimeUnit, to: TimeUnit) -> Result<i64, Mis
     }
     // A fraction, or an exponent.
     let (value, scale) = numbers::decimal(text)?;
-    let places = digits(to) - digits(from) - scale;
+    let places = (digits(to) - digits(from)).checked_sub(scale);
+    let places = places.ok_or(Mismatch::Range)?;
     let power = i256::from_i128(10)
         .checked_pow(places.unsigned_abs())
         .ok_or(Mismatch::Range)?;

@@ -91,12 +91,16 @@ impl JsonDecoder {
             false => self.fast(text, out),
             true => self.careful(text, parent, out),
         };
-        if read.is_err() && !self.findings.has_ended && is_grammatical(text) {
-            // A value that is valid JSON, but too large for the parser, such as 1e999.
+        if read.is_err() && !self.findings.has_ended {
             out.truncate(start);
             self.findings.start();
             self.findings.mismatches = mismatches;
-            read = self.careful(text, parent, out);
+            // Where its grammar breaks does not depend on which columns are read. If it does not, there is a value
+            // that is too large for the parser, such as 1e999.
+            read = match serde_json::from_str::<IgnoredAny>(text) {
+                Ok(_) => self.careful(text, parent, out),
+                Err(error) => Err(error),
+            };
         }
         let first = self.findings.first.take();
         match (read, first) {
@@ -292,10 +296,6 @@ fn at_path<'a>(text: &'a str, path: &[String]) -> serde_json::Result<Option<&'a 
         }
     }
     Ok(Some(value))
-}
-
-fn is_grammatical(text: &str) -> bool {
-    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// The fields that no column has, as a JSON object.

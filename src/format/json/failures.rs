@@ -1,5 +1,7 @@
 //! Where a document is not valid JSON.
 
+use serde_json::error::Category;
+
 use crate::format::documents::DocumentFailure;
 
 /// Why `text` is no valid document, with the byte where the parser stopped.
@@ -13,9 +15,11 @@ pub(super) fn failure_of(text: &str, error: &serde_json::Error) -> DocumentFailu
         .take(error.line().saturating_sub(1))
         .map(str::len)
         .sum();
-    let byte = match error.is_eof() {
-        true => text.len(),
-        false => (before + error.column().saturating_sub(1)).min(text.len()),
+    let byte = match error.classify() {
+        Category::Eof => text.len(),
+        // The document has another type.
+        Category::Data => text.len() - text.trim_start().len(),
+        _ => (before + error.column().saturating_sub(1)).min(text.len()),
     };
     DocumentFailure::at(byte, format!("is not valid JSON: {reason}"))
 }
