@@ -14,7 +14,7 @@ use crate::error::{ErrorKind, Result};
 use crate::model::{ShardId, ShardPosition, StartingPosition, StreamRanges, UnixMillis};
 use crate::options::{CheckedOptions, OptionsBuilder, all};
 
-pub use self::payloads::csv;
+pub use self::payloads::{csv, json};
 
 /// Fuzzes the decoder of aggregated records. `bytes` are used as a record, and as the message of a
 /// record with a valid checksum. Decoded records must survive encoding and decoding unchanged.
@@ -258,9 +258,10 @@ mod tests {
 
     type Target = fn(&[u8]);
 
-    const TARGETS: [(&str, Target); 5] = [
+    const TARGETS: [(&str, Target); 6] = [
         ("aggregation", aggregation),
         ("csv", csv),
+        ("json", json),
         ("offset_entry", offset_entry),
         ("options", options),
         ("starting_position", starting_position),

@@ -1,9 +1,11 @@
 //! Entry points of the fuzz targets for payload formats.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::BinaryArray;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use serde_json::value::RawValue;
 
 use crate::format::{Decoded, Decoder, PayloadSchema};
 use crate::options::OptionsBuilder;
@@ -41,6 +43,52 @@ pub fn csv(bytes: &[u8]) {
         ("bytes", DataType::Binary),
     ];
     expect_same_rows(&payload(&options, &columns), record);
+}
+
+/// Fuzzes the reader of JSON payloads and of the formats that are written in JSON. The first byte chooses options,
+/// and the rest is a record. Which rows there are, and each value, must not depend on the columns that are read. A
+/// record that serde_json reads as an object must be a row.
+pub fn json(bytes: &[u8]) {
+    let Some((choice, record)) = bytes.split_first() else {
+        return;
+    };
+    let on_error = ["skip", "null"][usize::from(choice & 1)];
+    let mut options = vec![("kinesis.format.onError", on_error)];
+    let framing = ["record", "newline", "concatenated", "array"][usize::from(choice >> 1 & 3)];
+    match choice >> 3 & 3 {
+        2 => options.push(("kinesis.format", "cloudwatch_logs")),
+        3 => options.push(("kinesis.format", "dynamodb")),
+        explodes => {
+            options.push(("kinesis.format", "json"));
+            options.push(("kinesis.format.framing", framing));
+            if explodes == 1 {
+                options.push(("kinesis.json.explode", "$.list"));
+            }
+            if choice & 32 != 0 {
+                options.push(("kinesis.json.rescuedColumn", "rest"));
+            }
+            if choice & 64 != 0 {
+                options.push(("kinesis.json.timestampFormat", "epoch_ms"));
+            }
+        }
+    }
+    let list = DataType::List(Field::new_list_field(DataType::Decimal128(12, 3), true).into());
+    let structure = [("n", DataType::Int32), ("v", DataType::Utf8View)];
+    let structure = structure.map(|(name, data_type)| Field::new(name, data_type, true));
+    let columns = [
+        ("v", DataType::Utf8View),
+        ("n", DataType::Int64),
+        ("at", DataType::Timestamp(TimeUnit::Microsecond, None)),
+        ("list", list),
+        ("object", DataType::Struct(structure.into_iter().collect())),
+    ];
+    let is_json = options.contains(&("kinesis.format", "json"));
+    let payload = payload(&options, if is_json { &columns } else { &[] });
+    expect_same_rows(&payload, record);
+    let is_object = serde_json::from_slice::<BTreeMap<String, &RawValue>>(record).is_ok();
+    if is_json && choice & 0b1_1111 == 0 && is_object && std::str::from_utf8(record).is_ok() {
+        assert_eq!(decode(&payload, &[], record).records.len(), 1);
+    }
 }
 
 /// The payload of a table with these options and columns, which must be valid.
