@@ -330,3 +330,47 @@ async fn streaming_queries_use_fields_everywhere() {
         assert_eq!(lines.given(), [expected], "{sql}");
     }
 }
+
+/// The engine moves calls with a column of text and literals towards the scan.
+#[tokio::test(start_paused = true)]
+async fn streaming_queries_use_fields_of_text_columns() {
+    const WINDOWED: &str = "SELECT line->>'url' AS url, max(json_get_int(line, 'n')), count(*) FROM lines \
+        WHERE line->'geo' ? 'country' OR line->>'n' IS NOT NULL \
+        GROUP BY tumble(approximateArrivalTimestamp, INTERVAL '1 day'), line->>'url'";
+    const JOINED: &str = "SELECT name, line->>'url', count(*) FROM lines \
+        JOIN names ON line->'geo'->>'country' = code GROUP BY name, line->>'url'";
+    const WATERMARKED: &str = "SELECT line->>'url' AS url, count(*) FROM lines WHERE line ? 'url' \
+        GROUP BY hop(approximateArrivalTimestamp, INTERVAL '1 day', INTERVAL '1 day'), line->>'url'";
+    for (number, (sql, expected)) in [
+        (WINDOWED, vec!["/x 42 2", "/y 9 1"]),
+        (JOINED, vec!["Germany /x 1"]),
+        (WATERMARKED, vec!["/x 2", "/y 1"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let world = World::new();
+        world.unbounded_table("raw", 2, FROM_THE_START).await;
+        world
+            .run(&format!(
+                "CREATE UNBOUNDED EXTERNAL TABLE lines (line VARCHAR) STORED AS \"aws-kinesis\" LOCATION 'raw'
+                 OPTIONS ('kinesis.format' 'text', 'kinesis.format.onError' 'skip',
+                          'kinesis.extraColumns' 'approximateArrivalTimestamp', {FROM_THE_START})"
+            ))
+            .await;
+        world
+            .run("CREATE TABLE names (code VARCHAR, name VARCHAR) AS VALUES ('DE', 'Germany')")
+            .await;
+        put(&world, "raw").await;
+        for start in 0..2 {
+            let lines = Lines::default();
+            let query = lines.of(grouped(&world, sql, OutputMode::Complete));
+            let query = query.with_checkpoint_location(format!("memory://json-text-{number}"));
+            run(query.as_in_another_process()).await;
+            match start {
+                0 => assert_eq!(lines.given(), [expected.clone()], "{sql}"),
+                _ => assert!(lines.given().len() <= 1, "{sql}"),
+            }
+        }
+    }
+}

@@ -61,3 +61,6 @@ pub(super) fn install(state: &mut SessionState) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
