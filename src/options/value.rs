@@ -257,6 +257,14 @@ pub(super) fn avro_schema(text: &str) -> Parsed<AvroSchemaSource> {
         .ok_or_else(|| expected().to_owned())
 }
 
+/// Any text on one line, also none.
+pub(super) fn line(text: &str) -> Parsed<String> {
+    match text.contains(['\n', '\r']) {
+        false => Ok(text.to_owned()),
+        true => Err("expected text without line breaks".to_owned()),
+    }
+}
+
 /// One ASCII character; `\t` is a tab.
 pub(super) fn ascii(text: &str) -> Parsed<u8> {
     match text.as_bytes() {

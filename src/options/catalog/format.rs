@@ -214,10 +214,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         Role::Table,
         None,
         "Unquoted CSV text that means NULL. Without it, an empty unquoted value is NULL, and in a VARCHAR column the empty string.",
-        |draft, text| {
-            draft.format.null_literal = Some(text.to_owned());
-            Ok(())
-        },
+        |draft, text| put(&mut draft.format.null_literal, value::line(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.sink.nullFields",
