@@ -11,6 +11,8 @@ use super::csv::CsvDecoder;
 use super::documents::{BadDocument, Documents};
 use super::json::JsonDecoder;
 use super::presets::{CloudWatchLogsDecoder, DynamoDbDecoder};
+#[cfg(feature = "protobuf")]
+use super::protobuf::ProtobufDecoder;
 use super::schema::{PayloadColumn, PayloadSchema};
 use super::text::TextDecoder;
 use super::{MAX_BATCH_BYTES, compression};
@@ -40,6 +42,8 @@ enum DocumentDecoder {
     Json(JsonDecoder),
     Csv(CsvDecoder),
     Text(TextDecoder),
+    #[cfg(feature = "protobuf")]
+    Protobuf(ProtobufDecoder),
     CloudWatchLogs(CloudWatchLogsDecoder),
     DynamoDb(DynamoDbDecoder),
 }
@@ -150,6 +154,8 @@ impl Decoder {
                     DocumentDecoder::Json(json) => json.decode(&payload, &mut documents),
                     DocumentDecoder::Csv(csv) => csv.decode(&payload, &mut documents),
                     DocumentDecoder::Text(text) => text.decode(&payload, &mut documents),
+                    #[cfg(feature = "protobuf")]
+                    DocumentDecoder::Protobuf(message) => message.decode(&payload, &mut documents),
                     DocumentDecoder::CloudWatchLogs(logs) => logs.decode(&payload, &mut documents),
                     DocumentDecoder::DynamoDb(changes) => changes.decode(&payload, &mut documents),
                 }
@@ -228,6 +234,19 @@ impl DocumentDecoder {
             )),
             Format::Csv(csv) => Self::Csv(CsvDecoder::new(schema, csv, fields)),
             Format::Text => Self::Text(TextDecoder::new(schema)),
+            #[cfg(feature = "protobuf")]
+            Format::Protobuf(protobuf) => Self::Protobuf(ProtobufDecoder::new(
+                schema.protobuf()?,
+                options,
+                protobuf.framing,
+                &decoded,
+            )?),
+            #[cfg(not(feature = "protobuf"))]
+            Format::Protobuf(_) => {
+                return Err(Error::internal(
+                    "a table cannot have this format without its feature",
+                ));
+            }
             Format::CloudWatchLogs => {
                 Self::CloudWatchLogs(CloudWatchLogsDecoder::new(fields, options.on_mismatch))
             }

@@ -30,6 +30,8 @@ mod encode;
 pub(crate) mod infer;
 mod json;
 mod presets;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod schema;
 mod sources;
 mod text;

@@ -6,6 +6,8 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 
 use super::avro::AvroSchema;
 use super::columns::Column;
+#[cfg(feature = "protobuf")]
+use super::protobuf::{self, Descriptor};
 use super::{csv, presets};
 use crate::error::{Error, Result};
 use crate::options::{AvroOptions, AvroSchemaSource, Format, FormatOptions};
@@ -21,6 +23,9 @@ pub(crate) struct PayloadSchema {
     pub(super) fields: Fields,
     /// The schema of Avro documents.
     avro: Option<Arc<AvroSchema>>,
+    /// The descriptors of Protobuf messages.
+    #[cfg(feature = "protobuf")]
+    protobuf: Option<Arc<Descriptor>>,
 }
 
 /// What a column of a payload holds.
@@ -74,7 +79,16 @@ impl PayloadSchema {
             Format::Avro(avro) => Some(avro_schema(avro, &fields)?),
             _ => None,
         };
+        #[cfg(not(feature = "protobuf"))]
+        if let Format::Protobuf(_) = options.format {
+            return Err(Error::unsupported(
+                "option 'kinesis.format' = 'protobuf': this program was built without cargo feature 'protobuf' of \
+                 datafusion-kinesis; expected another format",
+            ));
+        }
         let schema = Self {
+            #[cfg(feature = "protobuf")]
+            protobuf: protobuf::descriptor(&options, &fields)?,
             options,
             fields,
             avro,
@@ -107,6 +121,16 @@ impl PayloadSchema {
     pub(super) fn avro_schema(&self) -> Result<&Arc<AvroSchema>> {
         let schema = self.avro.as_ref();
         schema.ok_or_else(|| Error::internal("a table of another format has no Avro schema"))
+    }
+
+    /// The descriptors of Protobuf messages.
+    ///
+    /// # Errors
+    /// The format is another one, which is a defect.
+    #[cfg(feature = "protobuf")]
+    pub(super) fn protobuf(&self) -> Result<&Arc<Descriptor>> {
+        let descriptor = self.protobuf.as_ref();
+        descriptor.ok_or_else(|| Error::internal("a table of another format has no descriptors"))
     }
 
     /// All columns, in order.

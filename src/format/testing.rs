@@ -1,6 +1,7 @@
 //! Tables of decoded payloads for the tests of all formats.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::array::{Array, BinaryArray};
@@ -12,7 +13,7 @@ use datafusion::prelude::SessionContext;
 use super::documents::BadDocument;
 use super::{Decoder, PayloadSchema};
 use crate::error::Result;
-use crate::options::OptionsBuilder;
+use crate::options::{DescriptorSource, Format, OptionsBuilder};
 
 /// A table with a payload format.
 #[derive(Debug)]
@@ -76,7 +77,13 @@ impl TestTable {
         for (name, value) in options {
             builder.set(&format!("kinesis.{name}"), value)?;
         }
-        let format = builder.finish()?.format.expect("a format is set");
+        let mut format = builder.finish()?.format.expect("a format is set");
+        // As the builder of tables does.
+        if let Format::Protobuf(protobuf) = &mut format.format
+            && let DescriptorSource::File(path) = &protobuf.descriptors
+        {
+            protobuf.descriptors = DescriptorSource::Bytes(fs::read(path).unwrap());
+        }
         Ok(Self {
             schema: Arc::new(PayloadSchema::new(format, fields)?),
         })

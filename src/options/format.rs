@@ -1,5 +1,6 @@
 //! The payload format of a table as typed values.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use datafusion::arrow::datatypes::TimeUnit;
@@ -38,6 +39,8 @@ pub(crate) enum Format {
     Csv(CsvOptions),
     /// Avro's binary encoding.
     Avro(AvroOptions),
+    /// Protobuf messages.
+    Protobuf(ProtobufOptions),
     /// What CloudWatch Logs subscriptions deliver.
     CloudWatchLogs,
     /// What DynamoDB writes about changed items.
@@ -52,6 +55,7 @@ impl Format {
             Self::Text => "text",
             Self::Csv(_) => "csv",
             Self::Avro(_) => "avro",
+            Self::Protobuf(_) => "protobuf",
             Self::CloudWatchLogs => "cloudwatch_logs",
             Self::DynamoDb => "dynamodb",
         }
@@ -120,6 +124,46 @@ pub enum AvroFraming {
     Confluent,
     /// That of AWS Glue's serializers, with the id of the schema's version in a registry.
     Glue,
+}
+
+/// Options of format `protobuf`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProtobufOptions {
+    /// The descriptors of the message and of all that it uses.
+    pub(crate) descriptors: DescriptorSource,
+    /// The full name of the message.
+    pub(crate) message: String,
+    /// The header before a message.
+    pub(crate) framing: ProtobufFraming,
+}
+
+/// Where a set of Protobuf descriptors is.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum DescriptorSource {
+    /// It is in this file, which is read when the table is made.
+    File(PathBuf),
+    /// It is these bytes.
+    Bytes(Vec<u8>),
+}
+
+impl fmt::Debug for DescriptorSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Bytes(bytes) => write!(f, "Bytes(<{} bytes>)", bytes.len()),
+        }
+    }
+}
+
+/// The header before a Protobuf message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtobufFraming {
+    /// There is none.
+    #[default]
+    None,
+    /// That of Confluent's serializers, with the id of the schema in a registry and the place of the message in it.
+    Confluent,
 }
 
 /// How a record is compressed.

@@ -21,9 +21,14 @@ pub(crate) use checked::{
     RequestedColumn, SinkOptions, SourceOptions,
 };
 pub use checked::{ExtraColumn, HashFilter};
-pub use format::{AvroFraming, Compression, Framing, NullFields, OnMismatch, TimestampFormat};
+#[cfg(feature = "protobuf")]
+pub(crate) use format::ProtobufOptions;
+pub use format::{
+    AvroFraming, Compression, Framing, NullFields, OnMismatch, ProtobufFraming, TimestampFormat,
+};
 pub(crate) use format::{
-    AvroOptions, AvroSchemaSource, CsvOptions, Format, FormatOptions, JsonOptions, OnError,
+    AvroOptions, AvroSchemaSource, CsvOptions, DescriptorSource, Format, FormatOptions,
+    JsonOptions, OnError,
 };
 pub use spec::{OptionSpec, Role};
 pub use table_options::{BadDocuments, PayloadFormat, TableOptions};

@@ -2,6 +2,7 @@
 
 mod avro;
 mod format;
+mod protobuf;
 
 use std::fmt;
 use std::time::Duration;
@@ -262,9 +263,10 @@ fn seconds(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::format::ProtobufOptions;
     use crate::options::{
-        AvroFraming, AvroOptions, AvroSchemaSource, Compression, Format, Framing, MetadataColumn,
-        NullFields, OnError, OnMismatch, TimestampFormat, all,
+        AvroFraming, AvroOptions, AvroSchemaSource, Compression, DescriptorSource, Format, Framing,
+        MetadataColumn, NullFields, OnError, OnMismatch, ProtobufFraming, TimestampFormat, all,
     };
     use datafusion::arrow::datatypes::TimeUnit;
 
@@ -338,6 +340,21 @@ mod tests {
             .with_avro_framing(AvroFraming::Glue)
     }
 
+    /// Set by `protobuf_setters`, because they do not go with JSON.
+    const PROTOBUF_OPTIONS: [&str; 3] = [
+        "kinesis.protobuf.descriptorFile",
+        "kinesis.protobuf.message",
+        "kinesis.protobuf.framing",
+    ];
+
+    fn protobuf_setters() -> TableOptions {
+        TableOptions::default()
+            .with_format(PayloadFormat::Protobuf)
+            .with_protobuf_descriptor_file("words.desc")
+            .with_protobuf_message("text.Word")
+            .with_protobuf_framing(ProtobufFraming::Confluent)
+    }
+
     /// Connection settings are typed in `ConnectionSettings`.
     fn is_text_only(name: &str) -> bool {
         let rest = name.trim_start_matches("kinesis.");
@@ -367,6 +384,7 @@ mod tests {
         expected.retain(|name| !is_text_only(name));
         set.extend(CSV_OPTIONS);
         set.extend(AVRO_OPTIONS);
+        set.extend(PROTOBUF_OPTIONS);
         set.sort_unstable();
         expected.sort_unstable();
         assert_eq!(set, expected);
@@ -409,6 +427,12 @@ mod tests {
             framing: AvroFraming::Glue,
         });
         assert_eq!(format(avro_setters()).format, avro);
+        let protobuf = Format::Protobuf(ProtobufOptions {
+            descriptors: DescriptorSource::File("words.desc".into()),
+            message: "text.Word".to_owned(),
+            framing: ProtobufFraming::Confluent,
+        });
+        assert_eq!(format(protobuf_setters()).format, protobuf);
         let json = format(all_setters());
         assert_eq!(json.compression, Compression::Auto);
         assert_eq!(json.framing, Framing::Newline);

@@ -1,27 +1,38 @@
 //! Reads the files of schemas that options name.
 
-use std::fs;
+use std::path::Path;
+use std::{fs, io};
 
 use crate::error::{Error, Result};
-use crate::options::{AvroSchemaSource, Format};
+use crate::options::{AvroSchemaSource, DescriptorSource, Format};
 
-/// Replaces the file of a schema by its text.
+/// Replaces the file of a schema by its content.
 ///
 /// # Errors
 /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if the file cannot be read.
 pub(super) fn read(format: &mut Format) -> Result<()> {
-    let Format::Avro(avro) = format else {
-        return Ok(());
-    };
-    if let AvroSchemaSource::File(path) = &avro.schema {
-        let text = fs::read_to_string(path).map_err(|error| {
-            let what = format!(
-                "option 'kinesis.avro.schema': file '{}' cannot be read: {error}",
-                path.display()
-            );
-            Error::invalid_option(what).with_source(error)
-        })?;
-        avro.schema = AvroSchemaSource::Text(text);
+    match format {
+        Format::Avro(avro) => {
+            if let AvroSchemaSource::File(path) = &avro.schema {
+                let text = fs::read_to_string(path);
+                let text = text.map_err(|error| unreadable("kinesis.avro.schema", path, error))?;
+                avro.schema = AvroSchemaSource::Text(text);
+            }
+        }
+        Format::Protobuf(protobuf) => {
+            if let DescriptorSource::File(path) = &protobuf.descriptors {
+                let option = "kinesis.protobuf.descriptorFile";
+                let bytes = fs::read(path).map_err(|error| unreadable(option, path, error))?;
+                protobuf.descriptors = DescriptorSource::Bytes(bytes);
+            }
+        }
+        _ => {}
     }
     Ok(())
+}
+
+fn unreadable(option: &str, path: &Path, error: io::Error) -> Error {
+    let path = path.display();
+    let what = format!("option '{option}': file '{path}' cannot be read: {error}");
+    Error::invalid_option(what).with_source(error)
 }

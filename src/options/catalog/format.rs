@@ -11,12 +11,13 @@ use crate::options::format::{Compression, Framing, NullFields, OnMismatch, Times
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value;
 
-const FORMATS: [(&str, DraftFormat); 7] = [
+const FORMATS: [(&str, DraftFormat); 8] = [
     ("raw", DraftFormat::Raw),
     ("json", DraftFormat::Json),
     ("text", DraftFormat::Text),
     ("csv", DraftFormat::Csv),
     ("avro", DraftFormat::Avro),
+    ("protobuf", DraftFormat::Protobuf),
     ("cloudwatch_logs", DraftFormat::CloudWatchLogs),
     ("dynamodb", DraftFormat::DynamoDb),
 ];
@@ -64,7 +65,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.format",
         Role::Table,
         Some("raw"),
-        "Format of the payload: `raw`, `json`, `text`, `csv`, `avro`, `cloudwatch_logs` or `dynamodb`. With any but `raw`, the table has the columns of its column list (or those of the format) instead of `data`. See [payload formats](formats.md).",
+        "Format of the payload: `raw`, `json`, `text`, `csv`, `avro`, `protobuf`, `cloudwatch_logs` or `dynamodb`. With any but `raw`, the table has the columns of its column list (or those of the format) instead of `data`. See [payload formats](formats.md).",
         |draft, text| {
             put(
                 &mut draft.format.format,
@@ -168,7 +169,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.json.timestampFormat",
         Role::Table,
         None,
-        "How timestamps are written in JSON, CSV and text, and as numbers without a logical type in Avro: `rfc3339` (the default), `epoch_s`, `epoch_ms`, `epoch_us` or `epoch_ns`. Text in RFC 3339 is always read.",
+        "How timestamps are written in JSON, CSV and text, and as numbers without a logical type in Avro and Protobuf: `rfc3339` (the default), `epoch_s`, `epoch_ms`, `epoch_us` or `epoch_ns`. Text in RFC 3339 is always read.",
         |draft, text| {
             put(
                 &mut draft.format.timestamps,

@@ -4,6 +4,7 @@
 mod avro;
 mod credentials;
 mod format;
+mod protobuf;
 mod reading;
 mod streaming;
 mod table;
@@ -14,6 +15,7 @@ use std::ops::RangeInclusive;
 
 pub(super) use avro::AVRO_FRAMINGS;
 pub(super) use format::{COMPRESSIONS, FRAMINGS, NULL_FIELDS, ON_MISMATCH, TIMESTAMPS};
+pub(super) use protobuf::PROTOBUF_FRAMINGS;
 pub(super) use reading::HASH_FILTERS;
 
 use super::spec::{OptionSpec, Role};
@@ -31,6 +33,7 @@ pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
         credentials::ROWS,
         format::ROWS,
         avro::ROWS,
+        protobuf::ROWS,
         reading::ROWS,
         streaming::ROWS,
         credentials::DYNAMODB_ROWS,

@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::model::StreamIdentity;
 use crate::options::format::{
-    AvroFraming, AvroOptions, AvroSchemaSource, Compression, CsvOptions, Format, FormatOptions,
-    Framing, JsonOptions, NullFields, OnError, OnMismatch, TimestampFormat,
+    AvroFraming, AvroOptions, AvroSchemaSource, Compression, CsvOptions, DescriptorSource, Format,
+    FormatOptions, Framing, JsonOptions, NullFields, OnError, OnMismatch, ProtobufFraming,
+    ProtobufOptions, TimestampFormat,
 };
 
 /// Parsed format options, before they are checked together.
@@ -29,6 +30,9 @@ pub(in crate::options) struct FormatDraft {
     pub(in crate::options) null_literal: Option<String>,
     pub(in crate::options) avro_schema: Option<AvroSchemaSource>,
     pub(in crate::options) avro_framing: Option<AvroFraming>,
+    pub(in crate::options) descriptors: Option<DescriptorSource>,
+    pub(in crate::options) message: Option<String>,
+    pub(in crate::options) protobuf_framing: Option<ProtobufFraming>,
 }
 
 /// The values of `kinesis.format`.
@@ -39,6 +43,7 @@ pub(in crate::options) enum DraftFormat {
     Text,
     Csv,
     Avro,
+    Protobuf,
     CloudWatchLogs,
     DynamoDb,
 }
@@ -62,8 +67,10 @@ const FORMAT_SPECIFIC: &[(&str, &[DraftFormat])] = &[
             DraftFormat::Csv,
             DraftFormat::Text,
             DraftFormat::Avro,
+            DraftFormat::Protobuf,
         ],
     ),
+    ("kinesis.protobuf.", &[DraftFormat::Protobuf]),
     ("kinesis.avro.", &[DraftFormat::Avro]),
     ("kinesis.json.", &[DraftFormat::Json]),
     ("kinesis.sink.nullFields", &[DraftFormat::Json]),
@@ -79,6 +86,7 @@ const FORMAT_SPECIFIC: &[(&str, &[DraftFormat])] = &[
             DraftFormat::Text,
             DraftFormat::Csv,
             DraftFormat::Avro,
+            DraftFormat::Protobuf,
             DraftFormat::CloudWatchLogs,
             DraftFormat::DynamoDb,
         ],
@@ -106,6 +114,7 @@ impl FormatDraft {
             DraftFormat::Text => Format::Text,
             DraftFormat::Csv => Format::Csv(self.csv()?),
             DraftFormat::Avro => Format::Avro(self.avro()?),
+            DraftFormat::Protobuf => Format::Protobuf(self.protobuf()?),
             DraftFormat::CloudWatchLogs => Format::CloudWatchLogs,
             DraftFormat::DynamoDb => Format::DynamoDb,
         };
@@ -163,6 +172,20 @@ impl FormatDraft {
         Ok(AvroOptions {
             schema,
             framing: self.avro_framing.unwrap_or_default(),
+        })
+    }
+
+    fn protobuf(&self) -> Result<ProtobufOptions> {
+        let (Some(descriptors), Some(message)) = (&self.descriptors, &self.message) else {
+            return Err(Error::invalid_option(
+                "option 'kinesis.format' = 'protobuf': expected together with 'kinesis.protobuf.descriptorFile' and \
+                 'kinesis.protobuf.message', which describe the messages",
+            ));
+        };
+        Ok(ProtobufOptions {
+            descriptors: descriptors.clone(),
+            message: message.trim_start_matches('.').to_owned(),
+            framing: self.protobuf_framing.unwrap_or_default(),
         })
     }
 
@@ -224,6 +247,7 @@ impl DraftFormat {
             Self::Text => "text",
             Self::Csv => "csv",
             Self::Avro => "avro",
+            Self::Protobuf => "protobuf",
             Self::CloudWatchLogs => "cloudwatch_logs",
             Self::DynamoDb => "dynamodb",
         }

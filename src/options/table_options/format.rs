@@ -18,6 +18,8 @@ pub enum PayloadFormat {
     Csv,
     /// Avro's binary encoding.
     Avro,
+    /// Protobuf messages.
+    Protobuf,
     /// What CloudWatch Logs subscriptions deliver.
     CloudWatchLogs,
     /// What DynamoDB writes about changed items.
@@ -48,6 +50,7 @@ impl TableOptions {
             PayloadFormat::Text => "text",
             PayloadFormat::Csv => "csv",
             PayloadFormat::Avro => "avro",
+            PayloadFormat::Protobuf => "protobuf",
             PayloadFormat::CloudWatchLogs => "cloudwatch_logs",
             PayloadFormat::DynamoDb => "dynamodb",
         };
