@@ -11,6 +11,7 @@ use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::prelude::SessionContext;
 
 use super::documents::BadDocument;
+use super::encode::Encoder;
 use super::{Decoder, PayloadSchema};
 use crate::error::Result;
 use crate::options::{DescriptorSource, Format, OptionsBuilder};
@@ -131,6 +132,14 @@ impl TestTable {
     /// Why `record` cannot be decoded.
     pub(super) fn failure(&self, record: impl AsRef<[u8]>) -> String {
         self.decode(&[record]).unwrap_err().to_string()
+    }
+
+    pub(super) fn encoder(&self) -> Encoder {
+        self.try_encoder().unwrap()
+    }
+
+    pub(super) fn try_encoder(&self) -> Result<Encoder> {
+        Encoder::new(&self.schema)
     }
 
     pub(super) fn decoder(&self, projection: &[usize]) -> Decoder {

@@ -143,6 +143,9 @@ const INVALID: &[(&str, &str)] = &[
     ("kinesis.sink.nullFields", "drop"),
     ("kinesis.avro.schema", "https://schemas/words.avsc"),
     ("kinesis.avro.framing", "header"),
+    ("kinesis.protobuf.descriptorFile", " "),
+    ("kinesis.protobuf.message", " "),
+    ("kinesis.protobuf.framing", "glue"),
 ];
 
 #[test]

@@ -22,9 +22,13 @@ use datafusion::arrow::datatypes::DataType;
 
 use self::documents::EncodedDocuments;
 use super::documents::DocumentFailure;
+#[cfg(feature = "protobuf")]
+use super::protobuf::MessageEncoder;
 use super::schema::PayloadSchema;
 use crate::error::{Error, Result};
 use crate::options::Format;
+#[cfg(feature = "protobuf")]
+use crate::options::ProtobufFraming;
 
 /// Encodes rows of the declared columns of a table.
 #[derive(Debug)]
@@ -60,6 +64,16 @@ impl Encoder {
         match &options.format {
             Format::Json(_) => {}
             Format::Text | Format::Csv(_) => refuse_nested(schema, format)?,
+            #[cfg(feature = "protobuf")]
+            Format::Protobuf(protobuf) => {
+                if protobuf.framing != ProtobufFraming::None {
+                    return Err(Error::unsupported(
+                        "a table with 'kinesis.protobuf.framing' = 'confluent' can only be read, because the id of the \
+                         schema in a registry is not known: write to a table with 'none'",
+                    ));
+                }
+                MessageEncoder::new(schema.protobuf()?, options, &schema.fields)?;
+            }
             _ => {
                 return Err(Error::unsupported(format!(
                     "a table with 'kinesis.format' = '{format}' can only be read: write to a table of the stream \
@@ -117,6 +131,16 @@ impl Encoder {
             Format::Text => csv::write_text(fields, columns, options.timestamps, rows, documents),
             Format::Csv(csv) => {
                 csv::write(fields, columns, csv, options.timestamps, rows, documents)
+            }
+            #[cfg(feature = "protobuf")]
+            Format::Protobuf(_) => {
+                let encoder = MessageEncoder::new(self.schema.protobuf()?, options, fields)?;
+                (0..rows).try_for_each(|row| {
+                    documents.push_with(|out| {
+                        let encoded = encoder.encode(columns, row, out);
+                        encoded.map_err(EncodeError::Value)
+                    })
+                })
             }
             other => Err(EncodeError::Internal(Error::internal(format!(
                 "format '{}' has no encoder",

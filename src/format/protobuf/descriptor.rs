@@ -297,6 +297,13 @@ impl Enumeration {
         let found = values.find(|(value, _)| *value == number);
         found.map(|(_, name)| name.as_str())
     }
+
+    /// The number of the value with this name.
+    pub(super) fn number_of(&self, name: &str) -> Option<i32> {
+        let mut values = self.values.iter();
+        let found = values.find(|(_, value)| value == name);
+        found.map(|(number, _)| *number)
+    }
 }
 
 /// Collects the messages that are reached from one, each once.

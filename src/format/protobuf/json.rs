@@ -164,7 +164,7 @@ impl<'a> Writer<'a> {
         match (field.kind, values.last()) {
             (FieldKind::Scalar(kind), Some((raw, _))) if field.absent == Absent::Zero => {
                 let value = scalar::decoded(kind, *raw, self.record);
-                value == scalar::zero(kind, self.descriptor) && !is_negative_zero(value)
+                scalar::is_zero(value, kind, self.descriptor)
             }
             _ => false,
         }
@@ -292,10 +292,6 @@ impl<'a> Writer<'a> {
             false => Err(Unrepresentable),
         }
     }
-}
-
-fn is_negative_zero(value: Scalar<'_>) -> bool {
-    matches!(value, Scalar::Float(value) if value == 0.0 && value.is_sign_negative())
 }
 
 fn spans(values: &[(Raw, WireType)]) -> Vec<Span> {

@@ -7,6 +7,7 @@
 mod check;
 mod confluent;
 mod descriptor;
+mod encode;
 mod extract;
 mod json;
 mod parts;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{Fields, TimeUnit};
 
 pub(super) use self::descriptor::Descriptor;
+pub(super) use self::encode::MessageEncoder;
 use self::extract::{Budget, Extraction, Findings, Slot};
 use self::plan::{MessagePlan, Planner};
 use self::wire::Span;

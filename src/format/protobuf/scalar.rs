@@ -65,6 +65,13 @@ pub(super) fn zero(kind: ScalarKind, descriptor: &Descriptor) -> Scalar<'static>
     }
 }
 
+/// Whether it is the zero of type `kind`, bit by bit.
+pub(super) fn is_zero(value: Scalar<'_>, kind: ScalarKind, descriptor: &Descriptor) -> bool {
+    let is_negative_zero =
+        matches!(value, Scalar::Float(value) if value == 0.0 && value.is_sign_negative());
+    value == zero(kind, descriptor) && !is_negative_zero
+}
+
 /// The default of a field of type `kind`.
 pub(super) fn stated(kind: ScalarKind, default: &StatedDefault) -> Scalar<'_> {
     match (default, kind) {

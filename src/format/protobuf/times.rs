@@ -1,7 +1,11 @@
 //! Timestamps and durations of the well-known types, which have seconds and nanoseconds.
 
 use chrono::{DateTime, Datelike, SecondsFormat};
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::array::{ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{
+    DataType, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
+};
 
 use crate::format::columns::{Column, Mismatch};
 
@@ -26,12 +30,7 @@ pub(super) fn push_timestamp(
         return Err(Mismatch::Range);
     }
     let since_1970 = i128::from(seconds) * NANOS + i128::from(nanos);
-    let value = since_1970.div_euclid(match unit {
-        TimeUnit::Second => NANOS,
-        TimeUnit::Millisecond => 1_000_000,
-        TimeUnit::Microsecond => 1_000,
-        TimeUnit::Nanosecond => 1,
-    });
+    let value = since_1970.div_euclid(nanos_of(unit));
     let value = i64::try_from(value).map_err(|_| Mismatch::Range)?;
     column.push_instant(value, unit)
 }
@@ -75,4 +74,52 @@ fn is_duration(seconds: i64, nanos: i32) -> bool {
     let same_sign = seconds == 0 || nanos == 0 || (seconds < 0) == (nanos < 0);
     let seconds_fit = (-MAX_DURATION_SECONDS..=MAX_DURATION_SECONDS).contains(&seconds);
     same_sign && seconds_fit && i128::from(nanos).abs() < NANOS
+}
+
+/// The instant in `row` of a timestamp column, in `unit` after 1970, rounded down.
+pub(super) fn since_1970(column: &ArrayRef, row: usize, unit: TimeUnit) -> Option<i128> {
+    let (value, own) = match column.data_type() {
+        DataType::Timestamp(TimeUnit::Second, _) => (
+            column.as_primitive::<TimestampSecondType>().value(row),
+            NANOS,
+        ),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => (
+            column.as_primitive::<TimestampMillisecondType>().value(row),
+            1_000_000,
+        ),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => (
+            column.as_primitive::<TimestampMicrosecondType>().value(row),
+            1_000,
+        ),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => (
+            column.as_primitive::<TimestampNanosecondType>().value(row),
+            1,
+        ),
+        _ => return None,
+    };
+    Some((i128::from(value) * own).div_euclid(nanos_of(unit)))
+}
+
+/// Seconds and nanoseconds of the timestamp in `row` of a column.
+pub(super) fn timestamp_parts(column: &ArrayRef, row: usize) -> Option<(i64, i32)> {
+    let nanos = since_1970(column, row, TimeUnit::Nanosecond)?;
+    let seconds = i64::try_from(nanos.div_euclid(NANOS)).ok()?;
+    let rest = i32::try_from(nanos.rem_euclid(NANOS)).ok()?;
+    Some((seconds, rest))
+}
+
+/// Seconds and nanoseconds of the duration in `row` of a column of nanoseconds. Both have the same sign.
+pub(super) fn duration_parts(column: &ArrayRef, row: usize) -> Option<(i64, i32)> {
+    let nanos = column.as_primitive_opt::<Int64Type>()?.value(row);
+    let rest = i32::try_from(nanos % 1_000_000_000).ok()?;
+    Some((nanos / 1_000_000_000, rest))
+}
+
+fn nanos_of(unit: TimeUnit) -> i128 {
+    match unit {
+        TimeUnit::Second => NANOS,
+        TimeUnit::Millisecond => 1_000_000,
+        TimeUnit::Microsecond => 1_000,
+        TimeUnit::Nanosecond => 1,
+    }
 }

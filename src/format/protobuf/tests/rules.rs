@@ -1,6 +1,11 @@
 //! What values mean for columns.
 
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BinaryArray, Int32Array, Int64Array, StringViewArray};
+
 use super::table;
+use crate::error::ErrorKind;
 
 #[test]
 fn absent_fields_are_defaults_or_null() {
@@ -159,4 +164,138 @@ fn maps_are_lists_of_entries_or_json() {
         table(columns, "test.Everything", &[]).row([0x82, 0x02, 2, 0x08, 3]),
         "[{value: {name: }, key: 3}]"
     );
+}
+
+/// Reads `record`, and writes it again.
+fn rewritten(columns: &str, message: &str, record: &[u8]) -> Result<Vec<u8>, String> {
+    let table = table(columns, message, &[]);
+    let all: Vec<usize> = (0..table.columns().len()).collect();
+    let records = BinaryArray::from_vec(vec![record]);
+    let decoded = table.decoder(&all).decode(&records, 0).unwrap();
+    let written = table
+        .encoder()
+        .encode(&decoded.columns, 1, |_| "row 0".to_owned());
+    match written {
+        Ok(written) => Ok(written.value(0).to_vec()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn groups_structs_and_maps_are_written() {
+    let columns = "id BIGINT, count INT, packed INT[], address STRUCT<city VARCHAR, zip INT>, \
+                   line STRUCT<amount INT>[], notes STRUCT<key VARCHAR, value VARCHAR>[]";
+    let record = [
+        &[0x08, 1, 0x18, 0, 0x52, 2, 1, 2, 0x63, 0x10, 5, 0x64][..],
+        &[0x6B, 0x08, 1, 0x6C, 0x6B, 0x6C],
+        &[0x7A, 6, 0x0A, 1, b'k', 0x12, 1, b'v'],
+    ];
+    let record = record.concat();
+    let written = rewritten(columns, "legacy.Order", &record);
+    assert_eq!(written.unwrap(), record);
+    // Fields without presence are left out if they are zero.
+    let columns = "int64_value BIGINT, maybe_int BIGINT, inner STRUCT<name VARCHAR>";
+    let written = rewritten(
+        columns,
+        "test.Everything",
+        &[0x20, 0, 0x88, 1, 0, 0xF2, 1, 0],
+    );
+    assert_eq!(written.unwrap(), [0x88, 1, 0, 0xF2, 1, 0]);
+}
+
+#[test]
+fn values_without_a_message_name_their_field() {
+    let null = rewritten("id BIGINT, note VARCHAR", "legacy.Order", &[0x08, 1]);
+    assert_eq!(null.unwrap(), [0x08, 1]);
+    // A number of an enum without a name is text such as 9, which is written as the number.
+    let color = rewritten("color VARCHAR", "test.Everything", &[0x80, 1, 9]);
+    assert_eq!(color.unwrap(), [0x80, 1, 9]);
+    // The item 300 does not fit, and becomes NULL.
+    let list = rewritten(
+        "numbers TINYINT[]",
+        "test.Everything",
+        &[0xA2, 1, 2, 0xAC, 2],
+    );
+    let message = list.unwrap_err();
+    assert!(
+        message
+            .contains("row 0: it cannot be encoded as protobuf: field 'numbers': has a NULL item"),
+        "{message}"
+    );
+    // The name is no value of the enum.
+    let text = table("color VARCHAR", "test.Everything", &[]);
+    let blue: ArrayRef = Arc::new(StringViewArray::from(vec!["BLUE"]));
+    let error = text
+        .encoder()
+        .encode(&[blue], 1, |_| "row 0".to_owned())
+        .unwrap_err();
+    let expected = "field 'color': 'BLUE' is no value of enum test.Color";
+    assert!(error.to_string().contains(expected), "{error}");
+    // The number does not fit.
+    let wide = table("int32_value BIGINT", "test.Everything", &[]);
+    let large: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40]));
+    let error = wide
+        .encoder()
+        .encode(&[large], 1, |_| "row 0".to_owned())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("is out of the range of"),
+        "{error}"
+    );
+    // Both members of a oneof.
+    let both = table(
+        "choice_number INT, choice_text VARCHAR",
+        "test.Everything",
+        &[],
+    );
+    let number: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+    let name: ArrayRef = Arc::new(StringViewArray::from(vec!["x"]));
+    let error = both
+        .encoder()
+        .encode(&[number, name], 1, |_| "row 0".to_owned())
+        .unwrap_err();
+    let expected = "field 'choice_text': belongs to one oneof with 'choice_number'";
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
+fn tables_that_can_only_be_read_refuse_to_write() {
+    for (columns, message, options, expected) in [
+        (
+            "inner VARCHAR",
+            "test.Everything",
+            &[][..],
+            "column 'inner' can only be read: expected STRUCT",
+        ),
+        (
+            "counts VARCHAR",
+            "test.Everything",
+            &[],
+            "expected an array of structs",
+        ),
+        ("at VARCHAR", "test.Everything", &[], "expected TIMESTAMP"),
+        (
+            "int64_value DOUBLE",
+            "test.Everything",
+            &[],
+            "expected an integer type",
+        ),
+        (
+            "note VARCHAR",
+            "legacy.Order",
+            &[],
+            "Protobuf field 'id' is required: expected a column",
+        ),
+        (
+            "int64_value BIGINT",
+            "test.Everything",
+            &[("protobuf.framing", "confluent")],
+            "write to a table with 'none'",
+        ),
+    ] {
+        let table = table(columns, message, options);
+        let error = table.try_encoder().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
 }
