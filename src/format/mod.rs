@@ -10,7 +10,7 @@
 //!                 └───────────┴──────────┴──▶ a bad document: fails, or is a row of NULLs, or is skipped
 //! ```
 //!
-//! Writing: an [`Encoder`](encode::Encoder) turns each row into one document, which is compressed.
+//! Writing: an [`Encoder`] turns each row into one document, which is compressed.
 //!
 //! Which rows a record gives depends only on the structure of its payload: never on the columns that a query
 //! reads, nor on whether values fit their columns. So `count(*)` agrees with `SELECT *`.
@@ -21,10 +21,6 @@ mod compression;
 mod csv;
 mod decoder;
 mod documents;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the plan node that encodes follows")
-)]
 mod encode;
 #[cfg(feature = "cli")]
 pub(crate) mod infer;
@@ -38,6 +34,7 @@ mod text;
 
 pub(crate) use self::decoder::{Decoded, Decoder};
 pub(crate) use self::documents::BadDocument;
+pub(crate) use self::encode::Encoder;
 pub(crate) use self::schema::PayloadSchema;
 
 /// Decoded rows are handed on once their columns have this many bytes. Together with the largest record it keeps

@@ -133,6 +133,11 @@ impl PayloadSchema {
         descriptor.ok_or_else(|| Error::internal("a table of another format has no descriptors"))
     }
 
+    /// The columns that have a value in each document; the first of [`columns`](Self::columns).
+    pub(crate) fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
     /// All columns, in order.
     pub(crate) fn columns(&self) -> Fields {
         let text = |name: &String| Arc::new(Field::new(name, DataType::Utf8View, true));

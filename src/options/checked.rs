@@ -228,4 +228,19 @@ pub(crate) struct SinkOptions {
     /// How long a rejected row is retried before the statement fails. `None` means 30 seconds in a
     /// bounded statement, and no limit in a streaming query.
     pub(crate) record_ttl: Option<Duration>,
+    /// The partition key of a row of declared columns. `None` means the column `partitionKey` if the table has
+    /// it, else a random one.
+    pub(crate) partition_key: Option<KeySource>,
+    /// The explicit hash key of a row of declared columns, as an SQL expression. `None` means the column
+    /// `explicitHashKey` if the table has it.
+    pub(crate) explicit_hash_key: Option<String>,
+}
+
+/// Where the partition key of a row comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    /// A random number.
+    Random,
+    /// A column, or an SQL expression over the columns of the table.
+    Expression(String),
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::position::UnresolvedPosition;
 use super::{
-    CheckedOptions, CommitterKind, DynamoDbSettings, HashFilter, MetadataColumn, MetadataOptions,
-    RequestedColumn, SinkOptions, SourceOptions,
+    CheckedOptions, CommitterKind, DynamoDbSettings, HashFilter, KeySource, MetadataColumn,
+    MetadataOptions, RequestedColumn, SinkOptions, SourceOptions,
 };
 use crate::error::{Error, Result};
 use crate::model::{
@@ -62,6 +62,8 @@ pub(super) struct Draft {
     pub(super) max_buffered_time: Duration,
     pub(super) max_connections: usize,
     pub(super) record_ttl: Option<Duration>,
+    pub(super) partition_key: Option<KeySource>,
+    pub(super) explicit_hash_key: Option<String>,
     pub(super) proxy: ProxyDraft,
 }
 
@@ -231,6 +233,8 @@ impl Draft {
             max_buffered_time: self.max_buffered_time,
             max_connections: self.max_connections,
             record_ttl: self.record_ttl,
+            partition_key: self.partition_key.clone(),
+            explicit_hash_key: self.explicit_hash_key.clone(),
         }
     }
 

@@ -17,7 +17,7 @@ mod value;
 pub(crate) use builder::OptionsBuilder;
 pub use catalog::{all, markdown};
 pub(crate) use checked::{
-    CheckedOptions, CommitterKind, DynamoDbSettings, MetadataColumn, MetadataOptions,
+    CheckedOptions, CommitterKind, DynamoDbSettings, KeySource, MetadataColumn, MetadataOptions,
     RequestedColumn, SinkOptions, SourceOptions,
 };
 pub use checked::{ExtraColumn, HashFilter};

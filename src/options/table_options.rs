@@ -223,6 +223,18 @@ impl TableOptions {
         self.with("kinesis.sink.recordTtl", millis(ttl))
     }
 
+    /// Sets `kinesis.sink.partitionKey` to a column, an SQL expression or `random`.
+    #[must_use]
+    pub fn with_partition_key(self, expression: impl Into<String>) -> Self {
+        self.with("kinesis.sink.partitionKey", expression)
+    }
+
+    /// Sets `kinesis.sink.explicitHashKey` to a column or an SQL expression.
+    #[must_use]
+    pub fn with_explicit_hash_key(self, expression: impl Into<String>) -> Self {
+        self.with("kinesis.sink.explicitHashKey", expression)
+    }
+
     pub(crate) fn append(&mut self, other: Self) {
         self.values.extend(other.values);
     }
@@ -311,6 +323,8 @@ mod tests {
             .with_timestamp_format(TimestampFormat::Epoch(TimeUnit::Millisecond))
             .with_fail_on_missing_field(true)
             .with_null_fields(NullFields::Keep)
+            .with_partition_key("id")
+            .with_explicit_hash_key("hash")
     }
 
     /// Set by `csv_setters`, because they do not go with JSON.

@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::identifiers::table_reference;
 use crate::error::Error;
-use crate::options::ExtraColumn;
+use crate::options::MetadataColumn;
 use crate::source::RowColumn;
 use crate::table::KinesisTable;
 
@@ -22,6 +22,8 @@ use crate::table::KinesisTable;
 pub(super) struct UnnamedInsert {
     target: ObjectName,
     columns: usize,
+    /// The columns that are usually written.
+    written: Vec<String>,
     source: Box<Query>,
 }
 
@@ -44,8 +46,13 @@ impl UnnamedInsert {
             .table_provider(table_reference(ctx, target)?)
             .await
             .ok()?;
-        provider.downcast_ref::<KinesisTable>()?;
+        let table = provider.downcast_ref::<KinesisTable>()?;
+        let written = match table.payload_fields() {
+            None => vec!["partitionKey".to_owned(), "data".to_owned()],
+            Some(fields) => fields.iter().map(|field| in_sql(field.name())).collect(),
+        };
         Some(Self {
+            written,
             target: target.clone(),
             columns: provider.schema().fields().len(),
             source: insert.source.clone()?,
@@ -62,16 +69,26 @@ impl UnnamedInsert {
         let source = Statement::Statement(Box::new(SqlStatement::Query(self.source)));
         match state.statement_to_plan(source).await {
             Ok(source) if source.schema().fields().len() != self.columns => error.context(format!(
-                "name the columns to write: INSERT INTO {} (partitionKey, data) …",
-                self.target
+                "name the columns to write: INSERT INTO {} ({}) …",
+                self.target,
+                self.written.join(", ")
             )),
             _ => error,
         }
     }
 }
 
-/// Refuses an INSERT whose `data` is neither string nor binary. DataFusion would cast a number to its
-/// in-memory bytes, which no consumer expects.
+/// The name of a column as SQL reads it.
+fn in_sql(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    match name.chars().all(is_plain) {
+        true => name.to_owned(),
+        false => format!("\"{}\"", name.replace('"', "\"\"")),
+    }
+}
+
+/// Refuses an INSERT of numbers into `data`, or into a binary column of a payload. DataFusion would cast a number
+/// to its in-memory bytes, which no consumer expects.
 pub(super) fn refuse_numbers(plan: &LogicalPlan) -> Result<(), DataFusionError> {
     let insert = match plan {
         LogicalPlan::Explain(explain) => return refuse_numbers(&explain.plan),
@@ -79,40 +96,48 @@ pub(super) fn refuse_numbers(plan: &LogicalPlan) -> Result<(), DataFusionError> 
         LogicalPlan::Dml(insert) => insert,
         _ => return Ok(()),
     };
-    let is_kinesis = source_as_provider(&insert.target).is_ok_and(|provider| {
-        let table = provider.downcast_ref::<KinesisTable>();
-        table.is_some_and(|table| !table.is_decoded())
-    });
     let LogicalPlan::Projection(projection) = &*insert.input else {
         return Ok(());
     };
-    let data = projection
-        .expr
-        .iter()
-        .find(|expr| expr.schema_name().to_string() == RowColumn::Data.name());
-    let Some(data) = data.map(|expr| expr.clone().unalias()) else {
+    let Ok(provider) = source_as_provider(&insert.target) else {
         return Ok(());
     };
-    // DataFusion casts the rows of VALUES below the projection.
-    let cast = match (&data, &*projection.input) {
-        (Expr::Column(column), LogicalPlan::Values(values)) => {
-            let index = values.schema.index_of_column(column)?;
-            values
-                .values
-                .iter()
-                .find_map(|row| numeric_cast(&row[index], &values.schema))
+    let Some(table) = provider.downcast_ref::<KinesisTable>() else {
+        return Ok(());
+    };
+    let binary: Vec<String> = match table.payload_fields() {
+        None => vec![RowColumn::Data.name().to_owned()],
+        Some(fields) => (fields.iter())
+            .filter(|field| field.data_type().is_binary())
+            .map(|field| field.name().clone())
+            .collect(),
+    };
+    for expr in &projection.expr {
+        let name = expr.schema_name().to_string();
+        if binary.contains(&name)
+            && let Some(found) = inserted_number(expr, &projection.input)?
+        {
+            return Err(Error::invalid_row(format!(
+                "table '{}': column '{name}' has type {found}: expected a string or binary; convert it with \
+                 CAST(… AS VARCHAR)",
+                insert.table_name
+            ))
+            .into());
         }
-        (data, input) => numeric_cast(data, input.schema()),
+    }
+    Ok(())
+}
+
+/// The type that `expr`, a column of an INSERT over `input`, casts to binary, unless it is a string or binary type.
+fn inserted_number(expr: &Expr, input: &LogicalPlan) -> Result<Option<DataType>, DataFusionError> {
+    let expr = expr.clone().unalias();
+    // DataFusion casts the rows of VALUES below the projection.
+    let (Expr::Column(column), LogicalPlan::Values(values)) = (&expr, input) else {
+        return Ok(numeric_cast(&expr, input.schema()));
     };
-    let (true, Some(found)) = (is_kinesis, cast) else {
-        return Ok(());
-    };
-    Err(Error::invalid_row(format!(
-        "table '{}': column 'data' has type {found}: expected a string or binary; convert it with \
-         CAST(… AS VARCHAR)",
-        insert.table_name
-    ))
-    .into())
+    let index = values.schema.index_of_column(column)?;
+    let mut rows = values.values.iter();
+    Ok(rows.find_map(|row| numeric_cast(&row[index], &values.schema)))
 }
 
 /// The type that `expr` casts from, unless it is a string or binary type.
@@ -140,20 +165,23 @@ pub(super) async fn refuse_absent_columns(
     let Ok(provider) = ctx.table_provider(reference).await else {
         return Ok(());
     };
-    let Some(table) = provider.downcast_ref::<KinesisTable>() else {
+    if !provider.is::<KinesisTable>() {
         return Ok(());
-    };
+    }
+    let schema = provider.schema();
     for column in &insert.columns {
         let written = column.to_string();
         let written = written.trim_matches('"');
-        let absent = ExtraColumn::ALL.into_iter().find(|extra| {
-            extra.name().eq_ignore_ascii_case(written) && !table.has_column(extra.name())
-        });
-        if let Some(extra) = absent {
+        // Found in any case, as DataFusion finds the columns of a Kinesis table.
+        let mut fields = schema.fields().iter();
+        if fields.any(|field| field.name().eq_ignore_ascii_case(written)) {
+            continue;
+        }
+        let mut known = MetadataColumn::ALL.into_iter().map(MetadataColumn::name);
+        if let Some(name) = known.find(|name| name.eq_ignore_ascii_case(written)) {
             return Err(Error::invalid_option(format!(
                 "table '{target}' has no column '{name}': add it with option \
-                 'kinesis.extraColumns' = '{name}'",
-                name = extra.name()
+                 'kinesis.extraColumns' = '{name}'"
             ))
             .into());
         }

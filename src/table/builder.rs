@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use datafusion::arrow::datatypes::Fields;
 
@@ -160,6 +161,7 @@ impl KinesisTableBuilder {
             clock,
             access: self.services.access(),
             seed,
+            inserts: AtomicU64::new(0),
         }))
     }
 }

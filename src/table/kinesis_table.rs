@@ -1,8 +1,9 @@
 //! One stream as a table: its options, clients and schema.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::arrow::datatypes::{FieldRef, Fields, SchemaRef};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::columns::{TableColumn, TableColumns};
@@ -35,6 +36,8 @@ pub(super) struct TableConfig {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) access: Arc<AwsAccess>,
     pub(super) seed: u64,
+    /// How many INSERTs were planned, so that each has other random partition keys.
+    pub(super) inserts: AtomicU64,
 }
 
 impl TableConfig {
@@ -112,20 +115,18 @@ impl KinesisTable {
         self.config.columns.read_column(name)
     }
 
-    /// Whether it has a column `name`.
-    pub(crate) fn has_column(&self, name: &str) -> bool {
-        self.schema.index_of(name).is_ok()
-    }
-
     /// Its columns, each with where it comes from, such as `json field 'userId'` or `metadata 'shardId'`.
     pub(crate) fn described(&self) -> Vec<(FieldRef, String)> {
         let fields = self.schema.fields().iter().cloned();
         fields.zip(self.config.columns.sources()).collect()
     }
 
-    /// Whether payloads are decoded to columns.
-    pub(crate) fn is_decoded(&self) -> bool {
-        self.config.columns.payload().is_some()
+    /// The columns that have a value in each payload, if payloads are decoded to columns.
+    pub(crate) fn payload_fields(&self) -> Option<&Fields> {
+        self.config
+            .columns
+            .payload()
+            .map(|payload| payload.fields())
     }
 
     /// `read`, which reads the columns `input`, with payloads decoded to the columns `output` if the table has

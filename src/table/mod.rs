@@ -10,6 +10,7 @@
 //!          (kinesis.format: KinesisDecodeExec ◀── KinesisReadExec)
 //!          (kinesis.ordered: a partition per family of shards; a batch: BatchTable, one row per range)
 //!  INSERT: RowCountExec ◀── KinesisSinkExec(some writers, each for several partitions) ◀── input
+//!          (kinesis.format: KinesisSinkExec ◀── KinesisEncodeExec ◀── input)
 //!          (ORDER BY: … ◀── InOrderExec ◀── SortExec)
 //! ```
 
@@ -19,6 +20,8 @@ mod columns;
 mod dead_letters;
 mod decode_exec;
 mod descriptor;
+mod encode_exec;
+mod encode_plan;
 mod factory;
 mod file_table;
 mod in_streaming_query;
@@ -37,6 +40,7 @@ mod unary_node;
 pub(crate) use batch_table::BatchTable;
 pub use builder::KinesisTableBuilder;
 pub(crate) use decode_exec::KinesisDecodeExec;
+pub(crate) use encode_exec::KinesisEncodeExec;
 pub use factory::KinesisTableFactory;
 pub(crate) use factory::install;
 #[cfg(feature = "cli")]

@@ -11,6 +11,7 @@ use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
+use super::encode_plan::encoded;
 use super::in_streaming_query::InStreamingQuery;
 use super::kinesis_table::KinesisTable;
 use super::pushdown::support;
@@ -106,6 +107,7 @@ impl TableProvider for KinesisTable {
         }
         let stream = Arc::new(config.sink.with_settings(settings));
         let input = with_sort_kept(input)?;
+        let input = encoded(config, state, input)?;
         let sink = KinesisSinkExec::try_new(input, stream, max_writers, config.seed)?;
         Ok(Arc::new(RowCountExec::new(Arc::new(sink))))
     }

@@ -2,6 +2,7 @@
 
 use super::{ANY_WAIT, SOME_WAIT, put};
 use crate::model::Secret;
+use crate::options::KeySource;
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value;
 
@@ -48,6 +49,26 @@ pub(super) const ROWS: &[OptionSpec] = &[
             let ttl = value::millis(text, &SOME_WAIT);
             put(&mut draft.record_ttl, ttl.map(Some))
         },
+    ),
+    OptionSpec::new(
+        "kinesis.sink.partitionKey",
+        Role::Sink,
+        None,
+        "Partition key of a row that is written to a table with `kinesis.format`: a column, an SQL expression over the columns of the table, or `random`. Without it: the column `partitionKey` if `kinesis.extraColumns` has it, else `random`.",
+        |draft, text| {
+            let source = value::text(text).map(|text| match text.eq_ignore_ascii_case("random") {
+                true => KeySource::Random,
+                false => KeySource::Expression(text),
+            });
+            put(&mut draft.partition_key, source.map(Some))
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.sink.explicitHashKey",
+        Role::Sink,
+        None,
+        "Explicit hash key of such a row, which chooses its shard instead of the partition key: a column or an SQL expression, of a number from 0 to 2^128 - 1 or NULL. Without it: the column `explicitHashKey` if `kinesis.extraColumns` has it, else none.",
+        |draft, text| put(&mut draft.explicit_hash_key, value::text(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.sink.proxyAddress",

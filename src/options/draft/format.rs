@@ -58,6 +58,9 @@ pub(in crate::options) enum DraftOnError {
     DeadLetter,
 }
 
+/// The formats that can be written.
+const WRITTEN: &[DraftFormat] = &[DraftFormat::Json, DraftFormat::Text, DraftFormat::Csv];
+
 /// The options that only some formats have, by the start of their names, with these formats.
 const FORMAT_SPECIFIC: &[(&str, &[DraftFormat])] = &[
     (
@@ -74,6 +77,8 @@ const FORMAT_SPECIFIC: &[(&str, &[DraftFormat])] = &[
     ("kinesis.avro.", &[DraftFormat::Avro]),
     ("kinesis.json.", &[DraftFormat::Json]),
     ("kinesis.sink.nullFields", &[DraftFormat::Json]),
+    ("kinesis.sink.partitionKey", WRITTEN),
+    ("kinesis.sink.explicitHashKey", WRITTEN),
     ("kinesis.csv.", &[DraftFormat::Csv]),
     (
         "kinesis.format.framing",

@@ -23,6 +23,8 @@ pub(super) struct RecordFailure<'a> {
 pub(super) enum Cause {
     /// Its payload cannot be decoded.
     Payload,
+    /// The row that was computed from it cannot be written.
+    Encoding,
     /// An expression, if it is known.
     Expression(Option<FailingExpression>),
 }
@@ -45,7 +47,7 @@ impl RecordFailure<'_> {
             self.user_record()
         );
         let message = match &self.cause {
-            Cause::Payload => format!("{record}: {cause}"),
+            Cause::Payload | Cause::Encoding => format!("{record}: {cause}"),
             Cause::Expression(None) => format!("{record}: {cause}. {}", hint(None, sequence)),
             Cause::Expression(Some(failing)) => format!(
                 "{record}: {} fails: {cause}. {}",

@@ -19,7 +19,9 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::ROW_ERROR_EXEC;
 use crate::model::StreamName;
-use crate::table::{KinesisDecodeExec, KinesisReadExec, KinesisSinkExec, RowCountExec};
+use crate::table::{
+    KinesisDecodeExec, KinesisEncodeExec, KinesisReadExec, KinesisSinkExec, RowCountExec,
+};
 
 /// How many shards a search reads concurrently.
 const CONCURRENT_SHARDS: usize = 64;
@@ -90,6 +92,12 @@ impl PlanPart<'_> {
         let mut steps = self.steps.iter();
         let decoding = steps.position(|(step, _)| step.is::<KinesisDecodeExec>());
         decoding.map_or(0, |index| index + 1)
+    }
+
+    /// The number of nodes below the one that encodes rows, if there is one.
+    pub(super) fn encoding_height(&self) -> Option<usize> {
+        let mut steps = self.steps.iter();
+        steps.position(|(step, _)| step.is::<KinesisEncodeExec>())
     }
 
     /// The number of nodes above the scan.

@@ -119,10 +119,16 @@ async fn bisect(
     if expression.as_ref().is_some_and(|failing| failing.always) {
         return Ok(None);
     }
+    let cause = match (expression, part.encoding_height()) {
+        (None, Some(height)) if part.run(height, &records, context).await.is_ok() => {
+            Cause::Encoding
+        }
+        (expression, _) => Cause::Expression(expression),
+    };
     let failure = RecordFailure {
         stream: part.stream(),
         records: &records,
-        cause: Cause::Expression(expression),
+        cause,
         error: &error,
     };
     Ok(Some(failure.describe()))
