@@ -120,6 +120,8 @@ const INVALID: &[(&str, &str)] = &[
     ("kinesis.sink.recordMaxBufferedTimeMs", "soon"),
     ("kinesis.sink.maxConnections", "0"),
     ("kinesis.sink.recordTtl", "0"),
+    ("kinesis.sink.partitionKey", " "),
+    ("kinesis.sink.explicitHashKey", ""),
     ("kinesis.sink.proxyAddress", "socks5://proxy"),
     ("kinesis.sink.proxyPort", "0"),
     ("kinesis.sink.proxyUsername", " "),

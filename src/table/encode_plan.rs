@@ -7,7 +7,9 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, cast};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{self, Literal};
 use datafusion::physical_plan::ExecutionPlan;
@@ -219,14 +221,29 @@ impl KeyPlanner<'_> {
         let columns = expr.column_refs();
         self.names
             .extend(columns.iter().map(|column| column.name.clone()));
-        let expr: Arc<dyn PhysicalExpr> = self
-            .state
-            .create_physical_expr(cast(expr, DataType::Utf8View), &self.df_schema()?)?;
+        let schema = self.df_schema()?;
+        let expr = self.simplified(cast(expr, DataType::Utf8View), &schema)?;
+        let expr: Arc<dyn PhysicalExpr> = self.state.create_physical_expr(expr, &schema)?;
         Ok(KeyExpression {
             option,
             text: text.to_owned(),
             expr,
         })
+    }
+
+    /// The expression as the optimizer of a statement leaves it. Some functions, such as `coalesce`, exist only
+    /// before, and `now()` becomes a constant.
+    fn simplified(&self, expr: Expr, schema: &DFSchema) -> Result<Expr> {
+        let config = self.state.config().options();
+        let time = self.state.execution_props().query_execution_start_time;
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(schema.clone()))
+            .with_config_options(Arc::clone(config))
+            .with_query_execution_start_time(time)
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        let coerced = simplifier.coerce(expr, schema)?;
+        simplifier.simplify(coerced)
     }
 
     fn df_schema(&self) -> Result<DFSchema> {

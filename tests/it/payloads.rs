@@ -5,6 +5,7 @@ mod policies;
 mod random;
 mod tables;
 mod windows;
+mod writing;
 
 use crate::support::World;
 

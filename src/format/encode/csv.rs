@@ -127,8 +127,9 @@ fn needs_quotes(value: &[u8], options: &CsvOptions, columns: usize) -> bool {
             || Some(*byte) == options.escape
     };
     let null = options.null_literal.as_deref();
-    // A line that is empty is no line.
+    // An empty line is no line, and a mark at the start of a record is removed.
     value.iter().any(is_special)
+        || value.starts_with(b"\xef\xbb\xbf")
         || null.is_some_and(|null| null.as_bytes() == value)
         || (columns == 1 && value.trim_ascii().is_empty())
 }

@@ -586,3 +586,41 @@ fn random_values_of_every_type_survive_text() {
         assert_eq!(decoded(&schema, &documents), [values], "{data_type}");
     }
 }
+
+#[test]
+fn random_rows_of_every_type_survive_csv() {
+    let types = scalar_types();
+    for seed in 0..100 {
+        let mut random = Rng::with_seed(seed);
+        let chosen: Vec<DataType> = (0..random.usize(1..5))
+            .map(|index| types[(seed as usize + 7 * index) % types.len()].clone())
+            .collect();
+        let fields: Fields = (chosen.iter().enumerate())
+            .map(|(index, data_type)| Field::new(format!("c{index}"), data_type.clone(), true))
+            .collect();
+        let options = [
+            ("kinesis.format", "csv"),
+            (
+                "kinesis.csv.delimiter",
+                [",", ";", "\\t"][random.usize(..3)],
+            ),
+            ("kinesis.csv.quote", ["\"", "'"][random.usize(..2)]),
+            ("kinesis.csv.escape", ["\\", "\"", "'"][random.usize(..3)]),
+            (
+                "kinesis.csv.nullLiteral",
+                ["NULL", "-", "a"][random.usize(..3)],
+            ),
+        ];
+        let rows = random.usize(..30);
+        let columns: Vec<ArrayRef> = (chosen.iter())
+            .map(|data_type| random_column(data_type, rows, &mut random))
+            .collect();
+        let schema = schema(&fields, &options);
+        let documents = encoded(&schema, &columns).unwrap();
+        assert_eq!(
+            decoded(&schema, &documents),
+            columns,
+            "seed {seed}, {options:?}"
+        );
+    }
+}

@@ -157,6 +157,15 @@ impl FormatDraft {
             escape: self.escape,
             null_literal: self.null_literal.clone(),
         };
+        let is_special = |byte: u8| byte == options.delimiter || byte == options.quote;
+        if let Some(null) = options.null_literal.as_ref()
+            && null.bytes().any(is_special)
+        {
+            return Err(Error::invalid_option(format!(
+                "option 'kinesis.csv.nullLiteral' = '{null}': expected a text without delimiters and quotes, which \
+                 is written and read without quotes"
+            )));
+        }
         let same = options.delimiter == options.quote || options.escape == Some(options.delimiter);
         match same {
             false => Ok(options),
