@@ -121,7 +121,7 @@ impl Checker {
             && let Some(builder) = kinesis_table(command, &self.services)
         {
             let builder = builder.map_err(from_datafusion);
-            return self.table(origin, statement, command, builder).await;
+            return Box::pin(self.table(origin, statement, command, builder)).await;
         }
         let checked = statement::check(self, origin, statement, plan).await;
         match checked {
