@@ -58,8 +58,14 @@ pub(in crate::options) enum DraftOnError {
     DeadLetter,
 }
 
-/// The formats that can be written.
-const WRITTEN: &[DraftFormat] = &[DraftFormat::Json, DraftFormat::Text, DraftFormat::Csv];
+/// The formats whose tables can be written.
+const WRITTEN: &[DraftFormat] = &[
+    DraftFormat::Json,
+    DraftFormat::Text,
+    DraftFormat::Csv,
+    DraftFormat::Avro,
+    DraftFormat::Protobuf,
+];
 
 /// The options that only some formats have, by the start of their names, with these formats.
 const FORMAT_SPECIFIC: &[(&str, &[DraftFormat])] = &[
