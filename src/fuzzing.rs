@@ -2,6 +2,8 @@
 //! Each function accepts any bytes and panics if an invariant does not hold.
 
 mod payloads;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 
 use md5::{Digest, Md5};
 use serde_json::{Map, json};
@@ -15,6 +17,8 @@ use crate::model::{ShardId, ShardPosition, StartingPosition, StreamRanges, UnixM
 use crate::options::{CheckedOptions, OptionsBuilder, all};
 
 pub use self::payloads::{csv, json};
+#[cfg(feature = "protobuf")]
+pub use self::protobuf::protobuf;
 
 /// Fuzzes the decoder of aggregated records. `bytes` are used as a record, and as the message of a
 /// record with a valid checksum. Decoded records must survive encoding and decoding unchanged.
@@ -258,12 +262,14 @@ mod tests {
 
     type Target = fn(&[u8]);
 
-    const TARGETS: [(&str, Target); 6] = [
+    const TARGETS: &[(&str, Target)] = &[
         ("aggregation", aggregation),
         ("csv", csv),
         ("json", json),
         ("offset_entry", offset_entry),
         ("options", options),
+        #[cfg(feature = "protobuf")]
+        ("protobuf", protobuf),
         ("starting_position", starting_position),
     ];
 

@@ -108,7 +108,7 @@ fn payload(options: &[(&str, &str)], columns: &[(&str, DataType)]) -> Arc<Payloa
 }
 
 /// Decodes `record` to all columns, to each column, and to none.
-fn expect_same_rows(payload: &Arc<PayloadSchema>, record: &[u8]) {
+pub(super) fn expect_same_rows(payload: &Arc<PayloadSchema>, record: &[u8]) {
     let indices: Vec<usize> = (0..payload.columns().len()).collect();
     let all = decode(payload, &indices, record);
     let none = decode(payload, &[], record);
