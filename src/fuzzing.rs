@@ -1,6 +1,7 @@
 //! Entry points of the fuzz targets in `fuzz/`: the parsers of external input and their invariants.
 //! Each function accepts any bytes and panics if an invariant does not hold.
 
+mod avro;
 mod payloads;
 #[cfg(feature = "protobuf")]
 mod protobuf;
@@ -16,6 +17,7 @@ use crate::error::{ErrorKind, Result};
 use crate::model::{ShardId, ShardPosition, StartingPosition, StreamRanges, UnixMillis};
 use crate::options::{CheckedOptions, OptionsBuilder, all};
 
+pub use self::avro::avro;
 pub use self::payloads::{csv, json};
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::protobuf;
@@ -264,6 +266,7 @@ mod tests {
 
     const TARGETS: &[(&str, Target)] = &[
         ("aggregation", aggregation),
+        ("avro", avro),
         ("csv", csv),
         ("json", json),
         ("offset_entry", offset_entry),

@@ -7,6 +7,7 @@ use datafusion::arrow::array::BinaryArray;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use serde_json::value::RawValue;
 
+use crate::error::Result;
 use crate::format::{Decoded, Decoder, PayloadSchema};
 use crate::options::OptionsBuilder;
 
@@ -92,7 +93,15 @@ pub fn json(bytes: &[u8]) {
 }
 
 /// The payload of a table with these options and columns, which must be valid.
-fn payload(options: &[(&str, &str)], columns: &[(&str, DataType)]) -> Arc<PayloadSchema> {
+pub(super) fn payload(options: &[(&str, &str)], columns: &[(&str, DataType)]) -> Arc<PayloadSchema> {
+    try_payload(options, columns).expect("columns that suit the format")
+}
+
+/// The payload of a table with these options, which must be valid, if they suit these columns.
+pub(super) fn try_payload(
+    options: &[(&str, &str)],
+    columns: &[(&str, DataType)],
+) -> Result<Arc<PayloadSchema>> {
     let mut builder = OptionsBuilder::default();
     builder.set_location("words").expect("a valid name");
     for (name, value) in options {
@@ -103,8 +112,7 @@ fn payload(options: &[(&str, &str)], columns: &[(&str, DataType)]) -> Arc<Payloa
     let fields = columns
         .iter()
         .map(|(name, data_type)| Field::new(*name, data_type.clone(), true));
-    let payload = PayloadSchema::new(format, &fields.collect::<Fields>());
-    Arc::new(payload.expect("columns that suit the format"))
+    PayloadSchema::new(format, &fields.collect::<Fields>()).map(Arc::new)
 }
 
 /// Decodes `record` to all columns, to each column, and to none.
