@@ -218,13 +218,18 @@ impl DocumentDecoder {
             .collect();
         let conversions = (options.timestamps, options.on_mismatch);
         Ok(match &options.format {
-            Format::Avro(avro) => Self::Avro(AvroDecoder::new(
-                schema.avro_schema()?,
-                &decoded,
-                schema.fields.len(),
-                avro.framing,
-                options,
-            )),
+            Format::Avro(avro) => {
+                schema.expect_avro_schema(avro)?;
+                let avro_schema = schema.avro_schema()?;
+                let all = schema.fields.len();
+                Self::Avro(AvroDecoder::new(
+                    avro_schema,
+                    &decoded,
+                    all,
+                    avro.framing,
+                    options,
+                ))
+            }
             Format::Json(json) => Self::Json(JsonDecoder::new(
                 &decoded,
                 json,

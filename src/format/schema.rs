@@ -10,7 +10,7 @@ use super::columns::Column;
 use super::protobuf::{self, Descriptor};
 use super::{csv, presets};
 use crate::error::{Error, Result};
-use crate::options::{AvroOptions, AvroSchemaSource, Format, FormatOptions};
+use crate::options::{AvroFraming, AvroOptions, AvroSchemaSource, Format, FormatOptions};
 
 /// The columns and the format of a table's payload.
 ///
@@ -138,6 +138,22 @@ impl PayloadSchema {
         &self.fields
     }
 
+    /// Refuses to read documents that may have been written with another schema than the derived one.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if the options have no schema and the documents no
+    /// fingerprint.
+    pub(super) fn expect_avro_schema(&self, options: &AvroOptions) -> Result<()> {
+        if options.schema.is_some() || options.framing == AvroFraming::SingleObject {
+            return Ok(());
+        }
+        Err(Error::invalid_option(format!(
+            "reading 'kinesis.format' = 'avro': expected option 'kinesis.avro.schema', the schema that documents were \
+             written with; INSERT into this table writes with {}",
+            AvroSchema::json_of(&self.fields)?
+        )))
+    }
+
     /// All columns, in order.
     pub(crate) fn columns(&self) -> Fields {
         let text = |name: &String| Arc::new(Field::new(name, DataType::Utf8View, true));
@@ -181,8 +197,12 @@ impl PayloadSchema {
 
 /// The schema of Avro documents with these columns.
 fn avro_schema(options: &AvroOptions, columns: &Fields) -> Result<Arc<AvroSchema>> {
-    let AvroSchemaSource::Text(text) = &options.schema else {
-        return Err(Error::internal("the file of the Avro schema was not read"));
+    let text = match &options.schema {
+        Some(AvroSchemaSource::Text(text)) => text,
+        Some(AvroSchemaSource::File(_)) => {
+            return Err(Error::internal("the file of the Avro schema was not read"));
+        }
+        None => return AvroSchema::parse(&AvroSchema::json_of(columns)?).map(Arc::new),
     };
     let in_option = |error: Error| error.in_context("option 'kinesis.avro.schema'");
     let schema = AvroSchema::parse(text).map_err(in_option)?;

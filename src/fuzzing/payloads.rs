@@ -93,7 +93,10 @@ pub fn json(bytes: &[u8]) {
 }
 
 /// The payload of a table with these options and columns, which must be valid.
-pub(super) fn payload(options: &[(&str, &str)], columns: &[(&str, DataType)]) -> Arc<PayloadSchema> {
+pub(super) fn payload(
+    options: &[(&str, &str)],
+    columns: &[(&str, DataType)],
+) -> Arc<PayloadSchema> {
     try_payload(options, columns).expect("columns that suit the format")
 }
 

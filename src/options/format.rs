@@ -96,8 +96,9 @@ pub(crate) struct CsvOptions {
 /// Options of format `avro`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AvroOptions {
-    /// The schema that documents were written with.
-    pub(crate) schema: AvroSchemaSource,
+    /// The schema that documents were written with; without it, rows are written with a schema that is derived from
+    /// the columns.
+    pub(crate) schema: Option<AvroSchemaSource>,
     /// The header before a document.
     pub(crate) framing: AvroFraming,
 }

@@ -437,7 +437,7 @@ mod tests {
             builder.finish().unwrap().format.unwrap()
         };
         let avro = Format::Avro(AvroOptions {
-            schema: AvroSchemaSource::File("words.avsc".into()),
+            schema: Some(AvroSchemaSource::File("words.avsc".into())),
             framing: AvroFraming::Glue,
         });
         assert_eq!(format(avro_setters()).format, avro);

@@ -13,10 +13,10 @@ use crate::options::{AvroSchemaSource, DescriptorSource, Format};
 pub(super) fn read(format: &mut Format) -> Result<()> {
     match format {
         Format::Avro(avro) => {
-            if let AvroSchemaSource::File(path) = &avro.schema {
+            if let Some(AvroSchemaSource::File(path)) = &avro.schema {
                 let text = fs::read_to_string(path);
                 let text = text.map_err(|error| unreadable("kinesis.avro.schema", path, error))?;
-                avro.schema = AvroSchemaSource::Text(text);
+                avro.schema = Some(AvroSchemaSource::Text(text));
             }
         }
         Format::Protobuf(protobuf) => {

@@ -1,5 +1,6 @@
 //! Payloads as columns: policies for bad documents, event time, dead letters, restarts.
 
+mod avro;
 mod dead_letters;
 mod policies;
 mod random;

@@ -9,7 +9,7 @@ use crate::format::documents::DocumentFailure;
 use crate::options::AvroFraming;
 
 /// The first bytes of the single-object encoding.
-const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
+pub(super) const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
 const CONFLUENT_MAGIC: u8 = 0;
 const GLUE_MAGIC: u8 = 3;
 const GLUE_UNCOMPRESSED: u8 = 0;

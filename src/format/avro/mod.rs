@@ -1,10 +1,11 @@
-//! Avro documents to rows.
+//! Avro documents to rows, and rows to documents.
 //!
 //! A schema and the columns of a query are compiled once to a plan that says what to do with each value. Fields
 //! without a column are walked over, too, so whether a document is valid does not depend on which columns a
 //! query reads.
 
 mod decoder;
+mod encode;
 mod framing;
 mod input;
 mod plan;
@@ -14,6 +15,7 @@ mod schema;
 mod walk;
 
 pub(super) use self::decoder::AvroDecoder;
+pub(super) use self::encode::AvroRows;
 pub(super) use self::schema::AvroSchema;
 
 #[cfg(test)]

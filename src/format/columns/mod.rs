@@ -26,7 +26,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::arrow::error::ArrowError;
 
 pub(crate) use self::mismatch::Mismatch;
-pub(crate) use self::numbers::decimal_text;
+pub(crate) use self::numbers::{decimal_text, rescaled};
 pub(crate) use self::type_name::type_name;
 use crate::error::{Error, Result};
 

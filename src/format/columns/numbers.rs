@@ -87,7 +87,7 @@ pub(super) fn decimal(text: &str) -> Result<(i256, i32), Mismatch> {
 }
 
 /// `value` · 10^`places`, if that is an integer of at most `precision` digits.
-pub(super) fn rescaled(value: i256, places: i32, precision: u8) -> Result<i256, Mismatch> {
+pub(crate) fn rescaled(value: i256, places: i32, precision: u8) -> Result<i256, Mismatch> {
     if value == i256::ZERO {
         return Ok(value);
     }

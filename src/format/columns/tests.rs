@@ -145,7 +145,7 @@ fn any_way_to_write_a_decimal_gives_the_same_value() {
             let mut column = Column::new(&DataType::Decimal256(76, 30)).unwrap();
             column.push_number(text).map(|()| column.finish().unwrap())
         };
-        let expected = numbers::rescaled(i256::from_i128(value.into()), 30 - scale, 76).unwrap();
+        let expected = rescaled(i256::from_i128(value.into()), 30 - scale, 76).unwrap();
         for text in [&text, &shifted] {
             let array = read(text).unwrap_or_else(|mismatch| panic!("{text}: {mismatch:?}"));
             assert_eq!(

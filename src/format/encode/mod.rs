@@ -17,18 +17,19 @@ mod times;
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, LargeBinaryArray};
+use datafusion::arrow::array::{ArrayRef, LargeBinaryArray, new_empty_array};
 use datafusion::arrow::datatypes::DataType;
 
 use self::documents::EncodedDocuments;
+use super::avro::AvroRows;
 use super::documents::DocumentFailure;
 #[cfg(feature = "protobuf")]
 use super::protobuf::MessageEncoder;
 use super::schema::PayloadSchema;
 use crate::error::{Error, Result};
-use crate::options::Format;
 #[cfg(feature = "protobuf")]
 use crate::options::ProtobufFraming;
+use crate::options::{AvroFraming, Format};
 
 /// Encodes rows of the declared columns of a table.
 #[derive(Debug)]
@@ -64,6 +65,13 @@ impl Encoder {
         match &options.format {
             Format::Json(_) => {}
             Format::Text | Format::Csv(_) => refuse_nested(schema, format)?,
+            Format::Avro(avro) => {
+                let fields = schema.fields.iter();
+                let empty: Vec<ArrayRef> = fields
+                    .map(|field| new_empty_array(field.data_type()))
+                    .collect();
+                avro_rows(schema, &empty, avro.framing)?;
+            }
             #[cfg(feature = "protobuf")]
             Format::Protobuf(protobuf) => {
                 if protobuf.framing != ProtobufFraming::None {
@@ -132,6 +140,13 @@ impl Encoder {
             Format::Csv(csv) => {
                 csv::write(fields, columns, csv, options.timestamps, rows, documents)
             }
+            Format::Avro(avro) => {
+                let avro = avro_rows(&self.schema, columns, avro.framing)?;
+                for row in 0..rows {
+                    documents.push_with(|out| avro.write(row, out).map_err(EncodeError::Value))?;
+                }
+                Ok(())
+            }
             #[cfg(feature = "protobuf")]
             Format::Protobuf(_) => {
                 let encoder = MessageEncoder::new(self.schema.protobuf()?, options, fields)?;
@@ -148,6 +163,23 @@ impl Encoder {
             )))),
         }
     }
+}
+
+/// The rows of `columns` as Avro documents.
+fn avro_rows<'a>(
+    schema: &'a PayloadSchema,
+    columns: &'a [ArrayRef],
+    framing: AvroFraming,
+) -> Result<AvroRows<'a>> {
+    let columns: Vec<&ArrayRef> = columns.iter().collect();
+    let timestamps = schema.options.timestamps;
+    AvroRows::new(
+        schema.avro_schema()?,
+        &schema.fields,
+        &columns,
+        framing,
+        timestamps,
+    )
 }
 
 /// Refuses columns of arrays and structs, which these formats cannot represent.

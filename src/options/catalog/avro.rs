@@ -17,7 +17,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.avro.schema",
         Role::Table,
         None,
-        "Schema of Avro documents: its JSON, or the path or `file://` URL of a file that has it, which is read when the table is made.",
+        "Schema of Avro documents: its JSON, or the path or `file://` URL of a file that has it, which is read when the table is made. Without it, INSERT derives a schema from the columns, whose fields can all be null, and only documents with `single_object` headers of that schema can be read.",
         |draft, text| {
             put(
                 &mut draft.format.avro_schema,
@@ -29,7 +29,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.avro.framing",
         Role::Table,
         None,
-        "Header before an Avro document: `none` (the default), `single_object` (`C3 01` and the fingerprint of the schema, which is checked), `confluent` (`00` and a schema id of 4 bytes) or `glue` (`03`, the compression and a schema version of 16 bytes).",
+        "Header before an Avro document: `none` (the default), `single_object` (`C3 01` and the fingerprint of the schema, which is checked), `confluent` (`00` and a schema id of 4 bytes) or `glue` (`03`, the compression and a schema version of 16 bytes). Only `none` and `single_object` can be written.",
         |draft, text| {
             put(
                 &mut draft.format.avro_framing,

@@ -183,16 +183,15 @@ impl FormatDraft {
     }
 
     fn avro(&self) -> Result<AvroOptions> {
-        let Some(schema) = self.avro_schema.clone() else {
+        let framing = self.avro_framing.unwrap_or_default();
+        let schema = self.avro_schema.clone();
+        if schema.is_none() && matches!(framing, AvroFraming::Confluent | AvroFraming::Glue) {
             return Err(Error::invalid_option(
-                "option 'kinesis.format' = 'avro': expected together with 'kinesis.avro.schema', the schema that \
-                 documents were written with",
+                "option 'kinesis.avro.framing' = 'confluent' or 'glue': expected together with \
+                 'kinesis.avro.schema', the schema that documents were written with",
             ));
-        };
-        Ok(AvroOptions {
-            schema,
-            framing: self.avro_framing.unwrap_or_default(),
-        })
+        }
+        Ok(AvroOptions { schema, framing })
     }
 
     fn protobuf(&self) -> Result<ProtobufOptions> {

@@ -3,9 +3,10 @@
 //! Types refer to each other by index, because a named type can contain itself.
 
 mod canonical;
+mod derive;
 mod parse;
 
-use datafusion::arrow::datatypes::TimeUnit;
+use datafusion::arrow::datatypes::{Fields, TimeUnit};
 
 use crate::error::{Error, Result};
 
@@ -100,6 +101,14 @@ impl AvroSchema {
             root,
             has_bytes,
         })
+    }
+
+    /// The JSON of a schema for rows of `columns`: a record whose fields can all be null.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if the name of a column is not allowed in Avro.
+    pub(in crate::format) fn json_of(columns: &Fields) -> Result<String> {
+        derive::derive(columns)
     }
 
     /// The type of a document.

@@ -2,7 +2,7 @@ mod conversions;
 mod framings;
 mod malformed;
 mod schemas;
-mod vectors;
+pub(super) mod vectors;
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::format::{Decoded, Decoder, PayloadSchema};
 use crate::options::{FormatOptions, OptionsBuilder};
 
 /// A table with these options.
-fn options(schema: &str, more: &[(&str, &str)]) -> FormatOptions {
+pub(super) fn options(schema: &str, more: &[(&str, &str)]) -> FormatOptions {
     let mut builder = OptionsBuilder::default();
     builder.set_location("words").unwrap();
     builder.set("kinesis.format", "avro").unwrap();
@@ -25,7 +25,7 @@ fn options(schema: &str, more: &[(&str, &str)]) -> FormatOptions {
     builder.finish().unwrap().format.unwrap()
 }
 
-fn fields(columns: &[(&str, DataType)]) -> Fields {
+pub(super) fn fields(columns: &[(&str, DataType)]) -> Fields {
     let field = |(name, data_type): &(&str, DataType)| Field::new(*name, data_type.clone(), true);
     columns.iter().map(field).collect()
 }
@@ -59,7 +59,7 @@ fn value(avro_type: &str, column: DataType, record: &[u8]) -> String {
     shown(&decoded.columns[0], 0)
 }
 
-fn in_record(avro_type: &str) -> String {
+pub(super) fn in_record(avro_type: &str) -> String {
     format!(r#"{{"type":"record","name":"R","fields":[{{"name":"v","type":{avro_type}}}]}}"#)
 }
 
@@ -84,6 +84,6 @@ fn time() -> DataType {
     DataType::Time64(TimeUnit::Nanosecond)
 }
 
-fn list(item: DataType) -> DataType {
+pub(super) fn list(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new("item", item, true)))
 }

@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use super::{list, options, payload, time, timestamp};
 use crate::format::{Decoder, PayloadSchema};
 
-struct Vector {
-    schema: String,
-    columns: Fields,
-    datum: Vec<u8>,
+pub(in crate::format::avro) struct Vector {
+    pub(in crate::format::avro) schema: String,
+    pub(in crate::format::avro) columns: Fields,
+    pub(in crate::format::avro) datum: Vec<u8>,
     row: Vec<Value>,
 }
 
-fn vectors() -> Vec<Vector> {
+pub(in crate::format::avro) fn vectors() -> Vec<Vector> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/avro/vectors.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
     text.lines()
