@@ -5,10 +5,10 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 
 use super::avro::AvroSchema;
-use super::columns::Column;
+use super::columns::{Column, type_name};
+use super::presets;
 #[cfg(feature = "protobuf")]
 use super::protobuf::{self, Descriptor};
-use super::{csv, presets};
 use crate::error::{Error, Result};
 use crate::options::{AvroFraming, AvroOptions, AvroSchemaSource, Format, FormatOptions};
 
@@ -67,7 +67,7 @@ impl PayloadSchema {
             refuse_not_null(field)?;
         }
         if let Format::Csv(_) = options.format {
-            csv::refuse_nested(&fields)?;
+            refuse_nested(&fields)?;
         }
         if options.format == Format::Text && fields.len() != 1 {
             return Err(Error::invalid_option(format!(
@@ -228,6 +228,23 @@ fn avro_schema(options: &AvroOptions, columns: &Fields) -> Result<Arc<AvroSchema
         None => {}
     }
     Ok(Arc::new(schema))
+}
+
+/// Refuses columns that a line of values cannot have.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for an array or a struct.
+fn refuse_nested(fields: &Fields) -> Result<()> {
+    let nested = fields.iter().find(|field| field.data_type().is_nested());
+    match nested {
+        None => Ok(()),
+        Some(field) => Err(Error::unsupported(format!(
+            "column '{}' has type {}: 'kinesis.format' = 'csv' has no nested values; expected a scalar type, such as \
+             VARCHAR for the text of the value",
+            field.name(),
+            type_name(field.data_type())
+        ))),
+    }
 }
 
 /// Any document can lack any field.

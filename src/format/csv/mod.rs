@@ -8,28 +8,10 @@ mod line;
 use super::columns::{Column, type_name};
 use super::documents::{DocumentError, DocumentFailure, Documents};
 use super::schema::PayloadSchema;
-use crate::error::{Error, Result};
 use crate::options::{CsvOptions, Framing, OnMismatch, TimestampFormat};
-use datafusion::arrow::datatypes::{DataType, Fields};
+use datafusion::arrow::datatypes::DataType;
 
 use self::line::{Line, LineReader, Place};
-
-/// Refuses columns that a line of values cannot have.
-///
-/// # Errors
-/// [`Unsupported`](crate::ErrorKind::Unsupported) for an array or a struct.
-pub(super) fn refuse_nested(fields: &Fields) -> Result<()> {
-    let nested = fields.iter().find(|field| field.data_type().is_nested());
-    match nested {
-        None => Ok(()),
-        Some(field) => Err(Error::unsupported(format!(
-            "column '{}' has type {}: 'kinesis.format' = 'csv' has no nested values; expected a scalar type, such as \
-             VARCHAR for the text of the value",
-            field.name(),
-            type_name(field.data_type())
-        ))),
-    }
-}
 
 /// Decodes each line to one value in each column.
 #[derive(Debug)]
@@ -106,11 +88,7 @@ impl CsvDecoder {
     }
 
     /// The text of a valid document.
-    fn checked<'a>(
-        &self,
-        document: &'a [u8],
-        line: &Line,
-    ) -> std::result::Result<&'a str, DocumentFailure> {
+    fn checked<'a>(&self, document: &'a [u8], line: &Line) -> Result<&'a str, DocumentFailure> {
         let failure = |byte, value: usize, reason: String| DocumentFailure {
             byte: Some(byte),
             field: self.names.get(value).cloned(),
@@ -139,7 +117,7 @@ impl CsvDecoder {
         &mut self,
         text: &str,
         out: &mut Documents<'_>,
-    ) -> std::result::Result<Option<DocumentFailure>, DocumentFailure> {
+    ) -> Result<Option<DocumentFailure>, DocumentFailure> {
         let mut first = None;
         for (column, index) in out.columns.iter_mut().zip(&self.decoded) {
             let place = self.lines.places()[*index];

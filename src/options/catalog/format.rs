@@ -65,7 +65,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.format",
         Role::Table,
         Some("raw"),
-        "Format of the payload: `raw`, `json`, `text`, `csv`, `avro`, `protobuf`, `cloudwatch_logs` or `dynamodb`. With any but `raw`, the table has the columns of its column list (or those of the format) instead of `data`. See [payload formats](formats.md).",
+        "Format of the payload: `raw`, `json`, `text`, `csv`, `avro`, `protobuf`, `cloudwatch_logs` or `dynamodb`. With any but `raw`, the table has the columns of its column list (or those of the format) instead of `data`. See [payload formats][payloads].",
         |draft, text| {
             put(
                 &mut draft.format.format,
