@@ -16,6 +16,13 @@ impl PayloadSchema {
         match &self.options.format {
             Format::Text => "payload as text".to_owned(),
             Format::Csv(_) => format!("{format} value {}", index + 1),
+            #[cfg(feature = "protobuf")]
+            Format::Protobuf(_) => {
+                let column = self.fields[index].name();
+                let message = self.protobuf().ok();
+                let field = message.and_then(|message| message.field_name(column));
+                format!("{format} field '{}'", field.unwrap_or(column))
+            }
             _ => format!("{format} field '{}'", self.fields[index].name()),
         }
     }

@@ -134,6 +134,10 @@ impl TestTable {
         self.decode(&[record]).unwrap_err().to_string()
     }
 
+    pub(super) fn source(&self, index: usize) -> String {
+        self.schema.source(index)
+    }
+
     pub(super) fn encoder(&self) -> Encoder {
         self.try_encoder().unwrap()
     }

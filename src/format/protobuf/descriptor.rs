@@ -187,6 +187,12 @@ impl Descriptor {
         Ok(descriptor)
     }
 
+    /// The name of the payload's field that a column with this name holds.
+    pub(in crate::format) fn field_name(&self, column: &str) -> Option<&str> {
+        let field = self.message(self.root()).field_of_column(column)?;
+        Some(&field.name)
+    }
+
     /// The message of the payload.
     pub(super) fn root(&self) -> MessageId {
         MessageId(0)

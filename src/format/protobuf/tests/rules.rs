@@ -81,6 +81,8 @@ fn names_match_ignoring_case_and_as_in_json() {
     let columns = "INT64_VALUE BIGINT, stringvalue VARCHAR, \"boolValue\" BOOLEAN";
     let row = table(columns, "test.Everything", &[]).row([0x20, 5, 0x72, 1, b'x', 0x68, 1]);
     assert_eq!(row, "5 | x | true");
+    let source = table(columns, "test.Everything", &[]).source(1);
+    assert_eq!(source, "protobuf field 'string_value'");
 }
 
 #[test]
