@@ -33,7 +33,7 @@ async fn written(world: &World) -> Vec<String> {
         .await
 }
 
-async fn puts(world: &World) -> u64 {
+fn puts(world: &World) -> u64 {
     world.kinesis.calls(Operation::PutRecords)
 }
 
@@ -146,7 +146,7 @@ async fn a_row_that_cannot_be_encoded_fails_before_its_batch_is_written() {
         assert_eq!(kind, ErrorKind::InvalidRow);
         assert!(message.starts_with(expected), "{message}");
     }
-    assert_eq!(puts(&world).await, 0);
+    assert_eq!(puts(&world), 0);
     // The record that the row came from is named.
     world.run("INSERT INTO out VALUES (1, 2.5), (7, 0)").await;
     let (_, message) = world
@@ -208,7 +208,7 @@ async fn inserts_that_miss_the_columns_are_told_the_columns() {
         number.starts_with("table 'out': column 'bits' has type Int64: expected"),
         "{number}"
     );
-    assert_eq!(puts(&world).await, 0);
+    assert_eq!(puts(&world), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +238,7 @@ async fn tables_that_cannot_be_written_are_refused_by_explain_too() {
         assert!(message.starts_with(expected), "{message}");
         let explained = world.run("EXPLAIN INSERT INTO out VALUES (1)").await;
         assert!(explained.contains(expected), "{explained}");
-        assert_eq!(puts(&world).await, 0);
+        assert_eq!(puts(&world), 0);
     }
     let world = target(1, "", "'kinesis.format' 'cloudwatch_logs'").await;
     let columns = world.lines("DESCRIBE out").await;
@@ -369,7 +369,7 @@ async fn streaming_and_bounded_statements_write_alike() {
         )
     };
     let started = || async {
-        let query = StreamingQuery::builder(&world.ctx, &statement("words"))
+        let query = StreamingQuery::builder(&world.ctx, statement("words"))
             .with_checkpoint_location("memory://written")
             .with_trigger(Trigger::AvailableNow);
         query.start().await.unwrap().await_termination().await
