@@ -27,14 +27,14 @@ async fn a_row_has_the_columns_of_the_connector() {
     assert_eq!(
         columns,
         [
-            "| data | Binary | YES |",
-            "| streamName | Utf8 | YES |",
-            "| partitionKey | Utf8 | YES |",
-            "| sequenceNumber | Utf8 | YES |",
-            "| approximateArrivalTimestamp | Timestamp(µs, \"UTC\") | YES |",
-            "| shardId | Utf8 | YES |",
-            "| subSequenceNumber | Int64 | YES |",
-            "| explicitHashKey | Utf8 | YES |",
+            "| data | Binary | YES | payload |",
+            "| streamName | Utf8 | YES | metadata 'streamName' |",
+            "| partitionKey | Utf8 | YES | metadata 'partitionKey' |",
+            "| sequenceNumber | Utf8 | YES | metadata 'sequenceNumber' |",
+            "| approximateArrivalTimestamp | Timestamp(µs, \"UTC\") | YES | metadata 'approximateArrivalTimestamp' |",
+            "| shardId | Utf8 | YES | metadata 'shardId' |",
+            "| subSequenceNumber | Int64 | YES | metadata 'subSequenceNumber' |",
+            "| explicitHashKey | Utf8 | YES | metadata 'explicitHashKey' |",
         ]
     );
     let row = world

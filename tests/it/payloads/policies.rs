@@ -50,7 +50,7 @@ async fn null_keeps_the_row_and_the_error_column_says_why() {
 | partitionKey | userid | url | why                                          |
 +--------------+--------+-----+----------------------------------------------+
 | 0            | 1      | /a  |                                              |
-| 1            |        |     | is not valid JSON: trailing comma (byte 23)  |
+| 1            |        |     | is not valid JSON: key must be a string (byte 23) |
 | 2            |        | /c  | field 'userid': \"three\" is no BIGINT         |
 | 3            | 4      | /d  |                                              |
 +--------------+--------+-----+----------------------------------------------+";
