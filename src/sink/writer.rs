@@ -88,8 +88,8 @@ impl SinkWriter {
             .inspect_err(|_| self.stream.forget_view())?;
         let mut now = Instant::now();
         for (index, record) in rows.iter().enumerate() {
-            while self.batcher.is_full() {
-                self.progress().await?;
+            if self.batcher.is_full() {
+                self.wait_while(Batcher::is_full).await?;
                 now = Instant::now();
             }
             self.batcher.push(&record, now);
@@ -111,13 +111,32 @@ impl SinkWriter {
     /// so that `max_buffered` is kept and errors surface at once. It is cancel safe.
     pub(crate) async fn progress(&mut self) -> Result<()> {
         self.send()?;
+        self.next_event().await?;
+        self.send()
+    }
+
+    /// Waits while `condition` holds.
+    ///
+    /// The condition is checked after each call of [`send`](Self::send), which takes the requests that have ended:
+    /// the last one may end before the wait for it begins, and then no further event would come.
+    async fn wait_while(&mut self, condition: impl Fn(&Batcher) -> bool) -> Result<()> {
+        loop {
+            self.send()?;
+            if !condition(&self.batcher) {
+                return Ok(());
+            }
+            self.next_event().await?;
+        }
+    }
+
+    /// Waits for a request to end or for a record to be due; waits forever if there is neither.
+    async fn next_event(&mut self) -> Result<()> {
         let due = self.batcher.next_due();
         tokio::select! {
-            Some(done) = self.running.join_next() => self.take(done)?,
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            Some(done) = self.running.join_next() => self.take(done),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(()),
             else => std::future::pending().await,
         }
-        self.send()
     }
 
     /// Writes the remaining rows and waits for all acknowledgements.
@@ -125,9 +144,8 @@ impl SinkWriter {
     /// Returns the number of rows written since the writer was created.
     pub(crate) async fn finish(mut self) -> Result<u64> {
         self.batcher.seal_all();
-        while self.batcher.unsettled_rows() > 0 {
-            self.progress().await?;
-        }
+        self.wait_while(|batcher| batcher.unsettled_rows() > 0)
+            .await?;
         Ok(self.rows)
     }
 

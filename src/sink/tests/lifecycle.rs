@@ -53,3 +53,32 @@ fn a_writer_can_move_between_threads_while_it_writes() {
     }
     let _ = write;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_ended_before_finish_does_not_hang_it() {
+    let service = Service::with_shards(1);
+    let mut writer = writer(&service, without_aggregation()).await;
+    writer.write(&numbered(0..3, 3)).await.unwrap();
+    // The request ends while nobody polls the writer.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let finished = tokio::time::timeout(Duration::from_secs(60), writer.finish()).await;
+    assert_eq!(finished.expect("the writer ends").unwrap(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_ended_before_the_next_batch_does_not_hang_a_full_writer() {
+    let service = Service::with_shards(1);
+    let settings = SinkSettings {
+        max_buffered_bytes: 1,
+        ..without_aggregation()
+    };
+    let mut writer = writer(&service, settings).await;
+    for n in 0..3 {
+        let row = numbered(n..n + 1, 1);
+        let written = writer.write(&row);
+        let written = tokio::time::timeout(Duration::from_secs(60), written).await;
+        written.expect("the row is taken").unwrap();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    assert_eq!(writer.finish().await.unwrap(), 3);
+}
