@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::failures::{failure_of, offset};
 use super::findings::{Finding, Findings};
 use super::framing::each_document;
+use super::keys::Match;
 use super::shape::Object;
 use super::value::{ObjectVisitor, append_field};
 use crate::format::columns::Column;
@@ -87,11 +88,17 @@ impl JsonDecoder {
         let start = out.rows();
         let mismatches = self.findings.mismatches;
         self.findings.start();
-        let mut read = match self.rescues || parent.is_some() {
-            false => self.fast(text, out),
-            true => self.careful(text, parent, out),
+        let is_fast = !self.rescues && parent.is_none();
+        let mut read = match is_fast {
+            true => self.fast(text, out),
+            false => self.careful(text, parent, out),
         };
-        if read.is_err() && !self.findings.has_ended {
+        // The fast way also looks at values that a later field of the same name replaces.
+        let is_final = match &read {
+            Ok(()) => !(self.findings.has_duplicates && self.findings.first.is_some()),
+            Err(_) => self.findings.has_ended && !is_fast,
+        };
+        if !is_final {
             out.truncate(start);
             self.findings.start();
             self.findings.mismatches = mismatches;
@@ -148,33 +155,35 @@ impl JsonDecoder {
             true => out.columns.split_at_mut(out.columns.len() - 1),
             false => (&mut *out.columns, &mut [][..]),
         };
-        let row = columns.first().map_or(0, Column::len);
-        self.root.start();
-        let (mut next, mut own) = (0, true);
-        for (index, (key, raw)) in entries.iter().chain(parent).enumerate() {
-            own &= index < entries.len();
-            let found = self.root.keys.find(key, &mut next);
+        // Columns take the last of several fields, so all keys are matched before any value is read.
+        let mut taken = vec![None; self.root.shapes.len()];
+        self.match_keys(&entries, 0, &mut taken);
+        let own = taken.clone();
+        self.match_keys(parent, entries.len(), &mut taken);
+        for (field, taken) in taken.iter_mut().enumerate() {
             // An element's own field wins over one of its document.
-            let is_free = |field: usize| own || self.root.matched[field].is_none();
-            let found = found.filter(|found| is_free(found.field));
-            let found =
-                found.filter(|found| self.root.takes(*found, &mut columns[found.field], row));
-            let Some(found) = found else {
-                if own {
+            *taken = own[field].or(*taken);
+            self.root.matched[field] = taken.map(|(_, found)| found);
+        }
+        for (index, (key, raw)) in entries.iter().chain(parent).enumerate() {
+            let mut fields = taken.iter();
+            let field = fields.position(|taken| taken.is_some_and(|(entry, _)| entry == index));
+            let is_own = index < entries.len();
+            let Some(field) = field else {
+                if is_own {
                     rescued.add(key, raw);
                 }
                 continue;
             };
             self.findings.is_incomplete = false;
-            let column = &mut columns[found.field];
-            let shape = &mut self.root.shapes[found.field];
+            let column = &mut columns[field];
+            let shape = &mut self.root.shapes[field];
             let has_ended = append_field(raw, shape, column, &mut self.findings);
-            self.findings
-                .within_path(&[self.root.keys.name(found.field)]);
+            self.findings.within_path(&[self.root.keys.name(field)]);
             if has_ended {
                 return Err(serde::de::Error::custom("a value does not fit its column"));
             }
-            if self.findings.is_incomplete && own {
+            if self.findings.is_incomplete && is_own {
                 rescued.add(key, raw);
             }
         }
@@ -185,6 +194,26 @@ impl JsonDecoder {
             rescued.push_to(column);
         }
         Ok(())
+    }
+
+    /// Finds the entry that each field takes: the last one that matches exactly, or else the last that matches.
+    /// `first` is the index of the first entry.
+    fn match_keys(
+        &mut self,
+        entries: &[(String, &RawValue)],
+        first: usize,
+        taken: &mut [Option<(usize, Match)>],
+    ) {
+        let mut next = 0;
+        for (index, (key, _)) in entries.iter().enumerate() {
+            let Some(found) = self.root.keys.find(key, &mut next) else {
+                continue;
+            };
+            let earlier = &mut taken[found.field];
+            if !earlier.is_some_and(|(_, earlier)| earlier.is_exact && !found.is_exact) {
+                *earlier = Some((first + index, found));
+            }
+        }
     }
 
     fn exploded(

@@ -19,6 +19,8 @@ pub(super) struct Findings {
     pub(super) first: Option<Finding>,
     /// Whether `first` ended the document. Otherwise a document that cannot be read further is not valid.
     pub(super) has_ended: bool,
+    /// Whether a field was replaced by a later one of the same name.
+    pub(super) has_duplicates: bool,
     /// Whether the path of `first` is not complete.
     pub(super) in_progress: bool,
     /// Whether the current value has a field that no column has, or a value that does not fit.
@@ -54,6 +56,7 @@ impl Findings {
     pub(super) fn start(&mut self) {
         self.first = None;
         self.has_ended = false;
+        self.has_duplicates = false;
         self.in_progress = false;
     }
 

@@ -218,9 +218,10 @@ impl ObjectVisitor<'_> {
             let Some(found) = entries.next_key_seed(seed)? else {
                 break;
             };
-            let Some(found) =
-                found.filter(|found| object.takes(*found, &mut columns[found.field], row))
-            else {
+            let Some(found) = found.filter(|found| {
+                findings.has_duplicates |= object.matched[found.field].is_some();
+                object.takes(*found, &mut columns[found.field], row)
+            }) else {
                 findings.is_incomplete = true;
                 entries.next_value::<IgnoredAny>()?;
                 continue;

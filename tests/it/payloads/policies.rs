@@ -222,3 +222,48 @@ async fn fields_of_structs_and_items_of_arrays_are_reached_in_sql() {
         assert_eq!(world.lines(query).await, ["/a"], "{query}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_a_later_field_replaces_does_not_count() {
+    let world = clicks(&[
+        r#"{"I":"x","i":6}"#,
+        r#"{"i":"x","i":6}"#,
+        r#"{"i":6,"I":5}"#,
+        r#"{"I":5,"i":6}"#,
+        r#"{"i":"x","I":5}"#,
+    ])
+    .await;
+    let options = ", 'kinesis.format.errorColumn' 'why', 'kinesis.json.rescuedColumn' 'rest'";
+    decoded(&world, "t", "(i BIGINT)", options).await;
+    let rows = world
+        .lines("SELECT concat_ws(' ', coalesce(CAST(i AS VARCHAR), '-'), rest, why) FROM t")
+        .await;
+    assert_eq!(
+        rows,
+        [
+            r#"6 {"I":"x"}"#,
+            r#"6 {"i":"x"}"#,
+            r#"6 {"I":5}"#,
+            r#"6 {"I":5}"#,
+            r#"- {"i":"x","I":5} field 'i': "x" is no BIGINT"#,
+        ]
+    );
+    decoded(
+        &world,
+        "errors",
+        "(i BIGINT)",
+        ", 'kinesis.format.errorColumn' 'why'",
+    )
+    .await;
+    let why = world.lines("SELECT why FROM errors").await;
+    assert_eq!(why, ["", "", "", "", "field 'i': \"x\" is no BIGINT"]);
+    decoded(
+        &world,
+        "strict",
+        "(i BIGINT)",
+        ", 'kinesis.format.onTypeMismatch' 'fail'",
+    )
+    .await;
+    let (_, message) = world.refusal("SELECT i FROM strict").await;
+    assert!(message.contains("(byte 5)"), "{message}");
+}
