@@ -62,15 +62,17 @@ impl TableColumns {
         };
         let (columns, fields): (Vec<_>, Vec<_>) = first.into_iter().chain(requested).unzip();
         for (index, field) in fields.iter().enumerate() {
-            if fields[..index]
-                .iter()
-                .any(|other| other.name() == field.name())
-            {
+            // SQL finds metadata columns in any case.
+            let TableColumn::Read(column) = columns[index] else {
+                continue;
+            };
+            let mut others = fields[..index].iter();
+            if others.any(|other| other.name().eq_ignore_ascii_case(field.name())) {
                 return Err(Error::invalid_option(format!(
                     "duplicate column '{}': expected another name for one of them, such as \
                      'kinesis.extraColumns' = '{} AS name'",
                     field.name(),
-                    field.name()
+                    column.name()
                 )));
             }
         }

@@ -29,7 +29,21 @@ use super::schema::PayloadSchema;
 use crate::error::{Error, Result};
 #[cfg(feature = "protobuf")]
 use crate::options::ProtobufFraming;
-use crate::options::{AvroFraming, Format};
+use crate::options::{AvroFraming, Format, FormatOptions, Framing};
+
+/// Refuses options with which the table could not read what it writes: a record is one document.
+fn refuse_arrays(options: &FormatOptions) -> Result<()> {
+    let explodes = matches!(&options.format, Format::Json(json) if json.explode.is_some());
+    let option = match (explodes, options.framing) {
+        (true, _) => "kinesis.json.explode",
+        (false, Framing::Array) => "kinesis.format.framing' = 'array",
+        _ => return Ok(()),
+    };
+    Err(Error::unsupported(format!(
+        "a table with '{option}' can only be read, because a row is written as one document: write to a table of the \
+         stream without this option"
+    )))
+}
 
 /// Encodes rows of the declared columns of a table.
 #[derive(Debug)]
@@ -62,6 +76,7 @@ impl Encoder {
     pub(crate) fn new(schema: &Arc<PayloadSchema>) -> Result<Self> {
         let options = schema.options();
         let format = options.format.name();
+        refuse_arrays(options)?;
         match &options.format {
             Format::Json(_) => {}
             Format::Text | Format::Csv(_) => refuse_nested(schema, format)?,

@@ -110,6 +110,11 @@ async fn options_and_columns_that_do_not_fit_are_refused_when_the_table_is_made(
             "duplicate column 'a'",
         ),
         (
+            "(partitionKey VARCHAR)",
+            "'kinesis.format' 'json', 'kinesis.extraColumns' 'partitionKey'",
+            "'kinesis.extraColumns' = 'partitionKey AS name'",
+        ),
+        (
             "(a INT)",
             "'kinesis.format' 'json', 'kinesis.format.errorColumn' 'a'",
             "duplicate column 'a'",

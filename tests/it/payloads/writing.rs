@@ -403,3 +403,26 @@ async fn streaming_and_bounded_statements_write_alike() {
     );
     assert_eq!(world.number("SELECT count(*) FROM raw").await, 4);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_cannot_read_single_documents_is_not_written() {
+    let world = World::new();
+    world.table("raw", 1, "").await;
+    for (table, option) in [
+        ("exploded", "'kinesis.json.explode' '$.items'"),
+        ("arrays", "'kinesis.format.framing' 'array'"),
+    ] {
+        world
+            .run(&format!(
+                "CREATE EXTERNAL TABLE {table} (a INT) STORED AS \"aws-kinesis\" LOCATION 'raw'
+                 OPTIONS ('kinesis.format' 'json', {option})"
+            ))
+            .await;
+        let (kind, message) = world
+            .refusal(&format!("INSERT INTO {table} VALUES (1)"))
+            .await;
+        assert_eq!(kind, ErrorKind::Unsupported);
+        assert!(message.contains("can only be read"), "{message}");
+    }
+    assert_eq!(world.number("SELECT count(*) FROM raw").await, 0);
+}
