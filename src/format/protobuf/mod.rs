@@ -74,7 +74,7 @@ impl ProtobufDecoder {
     /// A decoder of `columns`.
     ///
     /// # Errors
-    /// As [`descriptor`].
+    /// As [`descriptor()`].
     pub(super) fn new(
         descriptor: &Arc<Descriptor>,
         options: &FormatOptions,
