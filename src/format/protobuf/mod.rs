@@ -7,6 +7,7 @@
 mod check;
 mod confluent;
 mod descriptor;
+mod descriptor_set;
 mod encode;
 mod extract;
 mod json;
