@@ -3,10 +3,10 @@
 use serde_json::value::RawValue;
 
 use super::Inferred;
-use super::entries::entries;
 use super::framing::JsonFraming;
 use super::observed::Fields;
 use super::payload::{Kind, Payload};
+use crate::format::json::entries;
 
 /// The framing that suits all `payloads`, as far as one does.
 pub(super) fn framing(payloads: &[Payload<'_>]) -> JsonFraming {

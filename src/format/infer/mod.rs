@@ -6,7 +6,6 @@
 
 mod declaration;
 mod delimited;
-mod entries;
 mod framing;
 mod json;
 mod names;

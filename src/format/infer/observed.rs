@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use super::entries::entries;
 use super::names;
 use super::numbers::Numbers;
+use crate::format::json::entries;
 
 /// The most fields of an object that become columns, or fields of a STRUCT. An object with more of them is a map, whose
 /// keys are data.

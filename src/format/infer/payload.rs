@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::entries::entries;
 use super::framing::{self, Documents, JsonFraming};
+use crate::format::json::entries;
 
 /// The content of a record after decompression.
 #[derive(Debug)]

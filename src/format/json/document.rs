@@ -6,6 +6,7 @@ use datafusion::arrow::datatypes::Fields;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::entries::entries;
 use super::failures::{failure_of, offset};
 use super::findings::{Finding, Findings};
 use super::framing::each_document;
@@ -165,11 +166,15 @@ impl JsonDecoder {
             *taken = own[field].or(*taken);
             self.root.matched[field] = taken.map(|(_, found)| found);
         }
+        let mut fields = vec![None; entries.len() + parent.len()];
+        for (field, taken) in taken.iter().enumerate() {
+            if let Some((entry, _)) = taken {
+                fields[*entry] = Some(field);
+            }
+        }
         for (index, (key, raw)) in entries.iter().chain(parent).enumerate() {
-            let mut fields = taken.iter();
-            let field = fields.position(|taken| taken.is_some_and(|(entry, _)| entry == index));
             let is_own = index < entries.len();
-            let Some(field) = field else {
+            let Some(field) = fields[index] else {
                 if is_own {
                     rescued.add(key, raw);
                 }
@@ -280,30 +285,6 @@ impl JsonDecoder {
 #[derive(Debug)]
 struct Parent<'a> {
     fields: Vec<(String, &'a RawValue)>,
-}
-
-/// The entries of the object `text`, in order.
-fn entries(text: &str) -> serde_json::Result<Vec<(String, &RawValue)>> {
-    struct Entries;
-    impl<'de> Visitor<'de> for Entries {
-        type Value = Vec<(String, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut entries = Vec::new();
-            while let Some(entry) = map.next_entry()? {
-                entries.push(entry);
-            }
-            Ok(entries)
-        }
-    }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let entries = deserializer.deserialize_any(Entries)?;
-    deserializer.end()?;
-    Ok(entries)
 }
 
 /// The value at `path` within the object `text`; `None` if there is none.

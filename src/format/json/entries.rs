@@ -10,14 +10,14 @@ use serde_json::value::RawValue;
 ///
 /// # Errors
 /// It is not an object.
-pub(super) fn entries(text: &str) -> serde_json::Result<Vec<(String, &RawValue)>> {
+pub(in crate::format) fn entries(text: &str) -> serde_json::Result<Vec<(String, &RawValue)>> {
     struct Entries;
 
     impl<'de> Visitor<'de> for Entries {
         type Value = Vec<(String, &'de RawValue)>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
+            f.write_str("a JSON object")
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -30,7 +30,7 @@ pub(super) fn entries(text: &str) -> serde_json::Result<Vec<(String, &RawValue)>
     }
 
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let entries = deserializer.deserialize_map(Entries)?;
+    let entries = deserializer.deserialize_any(Entries)?;
     deserializer.end()?;
     Ok(entries)
 }

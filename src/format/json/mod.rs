@@ -4,6 +4,7 @@
 //! only checked for its grammar. So whether a document is valid does not depend on which fields a query reads.
 
 mod document;
+mod entries;
 mod failures;
 mod fields;
 mod findings;
@@ -13,6 +14,7 @@ mod shape;
 mod value;
 
 pub(super) use self::document::JsonDecoder;
+pub(super) use self::entries::entries;
 pub(super) use self::fields::{FieldValue, RowValues, values_of};
 pub(super) use self::framing::each_document;
 pub(super) use self::shape::Shape;
