@@ -12,11 +12,11 @@ use super::args::{Infer, SampleFormat};
 use super::console::{print_message, print_note};
 use super::failure::{Outcome, reason};
 use super::session::{context, services};
-use crate::format::infer::{Declared, RequestedFormat, infer};
+use crate::format::infer::{Declared, MAX_SAMPLE_BYTES, RequestedFormat, infer};
 use crate::table::KinesisTable;
 
 /// Reading ends when the sample has this many bytes, so that large records do not fill the memory.
-const MAX_SAMPLE_BYTES: usize = 64 * 1024 * 1024;
+const MAX_READ_BYTES: usize = 64 * 1024 * 1024;
 
 /// The most records of one GetRecords call.
 const MAX_PAGE_RECORDS: usize = 10_000;
@@ -46,7 +46,7 @@ pub(super) async fn run(arguments: &Infer) -> Outcome {
     let records = sample
         .iter()
         .flat_map(|records| records.iter().map(Option::unwrap_or_default));
-    let inferred = infer(records, arguments.format.into());
+    let inferred = infer(records, arguments.format.into(), MAX_SAMPLE_BYTES);
     let stream = &table.options().stream;
     let statement = inferred.statement(Declared {
         location: &arguments.stream,
@@ -91,7 +91,7 @@ async fn sampled(
         .limit(0, Some(arguments.records))?;
     let mut batches = frame.execute_stream().await?;
     let (mut sample, mut bytes) = (Vec::new(), 0);
-    while bytes < MAX_SAMPLE_BYTES
+    while bytes < MAX_READ_BYTES
         && let Some(batch) = batches.try_next().await?
     {
         let Some(records) = payloads(&batch) else {

@@ -24,6 +24,10 @@ use crate::options::Compression;
 /// The most bytes that one record may decompress to, the default of `kinesis.format.maxDecompressedBytes`.
 const MAX_DECOMPRESSED_BYTES: usize = 64 * 1024 * 1024;
 
+/// The sample ends when its payloads have this many bytes after decompression. Compressed records can be a thousand
+/// times smaller.
+pub(crate) const MAX_SAMPLE_BYTES: usize = 256 * 1024 * 1024;
+
 /// What the payloads are taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestedFormat {
@@ -75,10 +79,11 @@ enum InferredFormat {
     Binary,
 }
 
-/// Infers the format and the columns of `records`.
+/// Infers the format and the columns of `records`, of the first of them whose payloads have `max_bytes`.
 pub(crate) fn infer<'a>(
     records: impl Iterator<Item = &'a [u8]>,
     requested: RequestedFormat,
+    max_bytes: usize,
 ) -> Inferred {
     let mut inferred = Inferred {
         format: InferredFormat::Nothing,
@@ -90,13 +95,18 @@ pub(crate) fn infer<'a>(
         columns: Fields::default(),
     };
     let mut payloads = Vec::new();
+    let mut payload_bytes = 0;
     for record in records {
+        if payload_bytes >= max_bytes {
+            break;
+        }
         inferred.records += 1;
         match compression::decompressed(record, Compression::Auto, MAX_DECOMPRESSED_BYTES) {
             Ok(bytes) => {
                 if let std::borrow::Cow::Owned(_) = &bytes {
                     inferred.compression = Some(Compression::Auto);
                 }
+                payload_bytes += bytes.len();
                 payloads.push(Payload::new(inferred.records, bytes));
             }
             Err(failure) => {

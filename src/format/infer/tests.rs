@@ -11,7 +11,7 @@ const DECLARED: Declared<'_> = Declared {
 /// The statement for `records`.
 fn statement<T: AsRef<[u8]>>(records: &[T], requested: RequestedFormat) -> String {
     let records = records.iter().map(AsRef::as_ref);
-    infer(records, requested).statement(DECLARED)
+    infer(records, requested, MAX_SAMPLE_BYTES).statement(DECLARED)
 }
 
 fn auto<T: AsRef<[u8]>>(records: &[T]) -> String {
@@ -330,9 +330,23 @@ fn tables_are_named_like_their_streams() {
             stream,
             region: Some("eu-west-1"),
         };
-        let text =
-            infer([&b"{\"v\":1}"[..]].into_iter(), RequestedFormat::Auto).statement(declared);
+        let text = infer(
+            [&b"{\"v\":1}"[..]].into_iter(),
+            RequestedFormat::Auto,
+            MAX_SAMPLE_BYTES,
+        )
+        .statement(declared);
         assert!(text.contains(&format!("TABLE {table} (")), "{text}");
         assert!(text.contains("'kinesis.region' 'eu-west-1'"), "{text}");
     }
+}
+
+#[test]
+fn records_that_expand_end_the_sample() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    Write::write_all(&mut encoder, &vec![b' '; 1 << 20]).unwrap();
+    let bomb = encoder.finish().unwrap();
+    let records = std::iter::repeat_n(&bomb[..], 1_000);
+    let inferred = infer(records, RequestedFormat::Auto, 3 << 20);
+    assert_eq!(inferred.records, 3);
 }
