@@ -121,7 +121,13 @@ impl Decoder {
                 true => &[][..],
                 false => data.value(decoded.next),
             };
-            bytes += self.record(record, &mut decoded)?;
+            match self.record(record, &mut decoded) {
+                Ok(size_bytes) => bytes += size_bytes,
+                Err(error) => {
+                    self.clear();
+                    return Err(error);
+                }
+            }
             decoded.next += 1;
         }
         decoded.columns = self.finish(decoded.records.len())?;
@@ -130,8 +136,7 @@ impl Decoder {
 
     /// Decodes one record. Returns about how many bytes its rows have.
     fn record(&mut self, record: &[u8], decoded: &mut Decoded) -> Result<usize> {
-        let schema = Arc::clone(&self.schema);
-        let options = &schema.options;
+        let options = &self.schema.options;
         let mut documents = Documents {
             columns: &mut self.columns,
             mismatches: 0,
@@ -166,7 +171,6 @@ impl Decoder {
         bytes = bytes.saturating_add(documents.expanded);
         if let Some((failure, option)) = documents.failure {
             let format = options.format.name();
-            self.clear();
             return Err(Error::invalid_row(format!(
                 "the payload cannot be decoded as {format}: {failure}; see option '{option}'"
             )));
