@@ -291,7 +291,7 @@ fn random_keys(rows: usize, random: &mut fastrand::Rng) -> Result<StringViewArra
     let mut bytes = Vec::with_capacity(rows * KEY_BYTES);
     for _ in 0..rows {
         let number = random.u64(..);
-        let digits = (0..KEY_BYTES).map(|place| DIGITS[(number >> (4 * place)) as usize & 15]);
+        let digits = (0..KEY_BYTES).map(|digit| DIGITS[(number >> (4 * digit)) as usize & 15]);
         bytes.extend(digits);
     }
     let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(KEY_BYTES, rows));

@@ -2,21 +2,21 @@
 
 use crate::options::CsvOptions;
 
-/// Reads lines, and keeps the places of the values of the last one.
+/// Reads lines, and keeps the ranges of the values of the last one.
 #[derive(Debug)]
 pub(super) struct LineReader {
     delimiter: u8,
     quote: u8,
     /// The character before a quote within a quoted value. A doubled quote is always read.
     escape: u8,
-    /// How many values a line should have. The places of more are not kept.
+    /// How many values a line should have. The ranges of more are not kept.
     expected: usize,
-    places: Vec<Place>,
+    ranges: Vec<ValueRange>,
 }
 
 /// Where a value is in its line, without quotes around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ValueRange {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) is_quoted: bool,
@@ -56,19 +56,19 @@ impl LineReader {
             quote: csv.quote,
             escape: csv.escape.unwrap_or(csv.quote),
             expected,
-            places: Vec::with_capacity(expected),
+            ranges: Vec::with_capacity(expected),
         }
     }
 
-    /// The places of the values of the last line: all, or as many as expected.
-    pub(super) fn places(&self) -> &[Place] {
-        &self.places
+    /// The ranges of the values of the last line: all, or as many as expected.
+    pub(super) fn ranges(&self) -> &[ValueRange] {
+        &self.ranges
     }
 
     /// Reads the line at the start of `text`. It ends at a line feed, a carriage return or both, outside of
     /// quotes. A line with an error in its quotes ends where it would if text after a closing quote was allowed.
     pub(super) fn read(&mut self, text: &[u8]) -> Line {
-        self.places.clear();
+        self.ranges.clear();
         let mut line = Line {
             end: 0,
             next: 0,
@@ -78,11 +78,11 @@ impl LineReader {
         };
         let mut start = 0;
         loop {
-            let (place, mut end, mut failure) = match text.get(start) {
+            let (range, mut end, mut failure) = match text.get(start) {
                 Some(byte) if *byte == self.quote => self.quoted(text, start),
                 _ => self.unquoted(text, start),
             };
-            if place.is_quoted && failure.is_none() {
+            if range.is_quoted && failure.is_none() {
                 let value_end = self.end_of_value(text, end);
                 if value_end > end {
                     failure = Some((end, "has text after its closing quote"));
@@ -98,7 +98,7 @@ impl LineReader {
                 });
             }
             if line.values < self.expected {
-                self.places.push(place);
+                self.ranges.push(range);
             } else {
                 line.surplus.get_or_insert(start);
             }
@@ -117,19 +117,27 @@ impl LineReader {
     }
 
     /// The value at `start`, and its end.
-    fn unquoted(&self, text: &[u8], start: usize) -> (Place, usize, Option<(usize, &'static str)>) {
+    fn unquoted(
+        &self,
+        text: &[u8],
+        start: usize,
+    ) -> (ValueRange, usize, Option<(usize, &'static str)>) {
         let end = self.end_of_value(text, start);
-        let place = Place {
+        let range = ValueRange {
             start,
             end,
             is_quoted: false,
             is_escaped: false,
         };
-        (place, end, None)
+        (range, end, None)
     }
 
     /// The quoted value at `start`, and the end of its closing quote.
-    fn quoted(&self, text: &[u8], start: usize) -> (Place, usize, Option<(usize, &'static str)>) {
+    fn quoted(
+        &self,
+        text: &[u8],
+        start: usize,
+    ) -> (ValueRange, usize, Option<(usize, &'static str)>) {
         let mut is_escaped = false;
         let mut at = start + 1;
         let (end, failure) = loop {
@@ -145,13 +153,13 @@ impl LineReader {
             is_escaped = true;
             at = (at + 2).min(text.len());
         };
-        let place = Place {
+        let range = ValueRange {
             start: start + 1,
             end,
             is_quoted: true,
             is_escaped,
         };
-        (place, (end + 1).min(text.len()), failure)
+        (range, (end + 1).min(text.len()), failure)
     }
 
     /// The end of the text from `start` on that has no delimiter and no line end.
@@ -161,7 +169,7 @@ impl LineReader {
         found.map_or(text.len(), |found| start + found)
     }
 
-    /// Replaces `unescaped` with the quoted value `text` without its escapes.
+    /// Reranges `unescaped` with the quoted value `text` without its escapes.
     pub(super) fn unescape(&self, text: &str, unescaped: &mut String) {
         unescaped.clear();
         let (quote, escape) = (char::from(self.quote), char::from(self.escape));

@@ -11,7 +11,7 @@ use super::schema::PayloadSchema;
 use crate::options::{CsvOptions, Framing, OnMismatch, TimestampFormat};
 use datafusion::arrow::datatypes::DataType;
 
-use self::line::{Line, LineReader, Place};
+use self::line::{Line, LineReader, ValueRange};
 
 /// Decodes each line to one value in each column.
 #[derive(Debug)]
@@ -104,8 +104,8 @@ impl CsvDecoder {
         }
         std::str::from_utf8(document).map_err(|error| {
             let byte = error.valid_up_to();
-            let mut places = self.lines.places().iter();
-            let value = places.position(|place| byte < place.end);
+            let mut ranges = self.lines.ranges().iter();
+            let value = ranges.position(|range| byte < range.end);
             let value = value.unwrap_or(self.names.len());
             failure(byte, value, "is not valid UTF-8".to_owned())
         })
@@ -120,13 +120,13 @@ impl CsvDecoder {
     ) -> Result<Option<DocumentFailure>, DocumentFailure> {
         let mut first = None;
         for (column, index) in out.columns.iter_mut().zip(&self.decoded) {
-            let place = self.lines.places()[*index];
-            let mut value = &text[place.start..place.end];
-            if place.is_escaped {
+            let range = self.lines.ranges()[*index];
+            let mut value = &text[range.start..range.end];
+            if range.is_escaped {
                 self.lines.unescape(value, &mut self.unescaped);
                 value = &self.unescaped;
             }
-            if !place.is_quoted && self.is_null(value, column.data_type()) {
+            if !range.is_quoted && self.is_null(value, column.data_type()) {
                 column.push_null();
                 continue;
             }
@@ -134,7 +134,7 @@ impl CsvDecoder {
                 continue;
             }
             out.mismatches += 1;
-            let mismatch = || self.mismatch(*index, place, value, column);
+            let mismatch = || self.mismatch(*index, range, value, column);
             if self.on_mismatch == OnMismatch::Fail {
                 return Err(mismatch());
             }
@@ -157,7 +157,7 @@ impl CsvDecoder {
     fn mismatch(
         &self,
         index: usize,
-        place: Place,
+        range: ValueRange,
         value: &str,
         column: &Column,
     ) -> DocumentFailure {
@@ -165,7 +165,7 @@ impl CsvDecoder {
         let shown: String = value.chars().take(SHOWN_CHARS).collect();
         let more = if shown.len() < value.len() { "…" } else { "" };
         DocumentFailure {
-            byte: Some(place.start),
+            byte: Some(range.start),
             field: Some(self.names[index].clone()),
             reason: format!("'{shown}{more}' is no {}", type_name(column.data_type())),
         }

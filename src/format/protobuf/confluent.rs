@@ -1,4 +1,4 @@
-//! The header of Confluent's clients: a zero byte, the id of the schema in 4 bytes, and the place of the message in
+//! The header of Confluent's clients: a zero byte, the id of the schema in 4 bytes, and the path of the message in
 //! its file.
 
 use super::descriptor::Descriptor;

@@ -7,7 +7,7 @@ use super::wire::WireType;
 pub(in crate::format) struct Descriptor {
     pub(super) messages: Vec<Message>,
     pub(super) enums: Vec<Enumeration>,
-    /// The place of the message in its file: its index, or those of the messages around it and its own.
+    /// The path of the message in its file: its index, or those of the messages around it and its own.
     pub(super) indexes: Vec<i32>,
 }
 
@@ -154,7 +154,7 @@ impl Descriptor {
         &self.enums[id.0]
     }
 
-    /// The place of the message in its file.
+    /// The path of the message in its file.
     pub(super) fn indexes(&self) -> &[i32] {
         &self.indexes
     }

@@ -229,7 +229,7 @@ fn stated(value: &Value) -> Option<StatedDefault> {
     })
 }
 
-/// The place of `message` in its file. A path in a descriptor has the number of a list before each index.
+/// The path of `message` in its file. In a descriptor, a path has the number of a list before each index.
 fn indexes(message: &MessageDescriptor) -> Vec<i32> {
     message.path().iter().skip(1).step_by(2).copied().collect()
 }

@@ -103,19 +103,19 @@ fn timestamps_are_written_in_the_units_of_the_option_without_loss() {
 
 #[test]
 fn null_fields_are_left_out_or_kept() {
-    let place = DataType::Struct(fields(&[
+    let geo = DataType::Struct(fields(&[
         ("lat", DataType::Float64),
         ("name", DataType::Utf8),
     ]));
     let list = DataType::new_list(DataType::Int64, true);
     let fields = fields(&[
         ("id", DataType::Int64),
-        ("geo", place.clone()),
+        ("geo", geo.clone()),
         ("tags", list.clone()),
     ]);
     let columns = [
         column(&DataType::Int64, &["1", "null"]),
-        column(&place, &[r#"{"name":"here"}"#, "null"]),
+        column(&geo, &[r#"{"name":"here"}"#, "null"]),
         column(&list, &["[1,null]", "[]"]),
     ];
     let written = |nulls: &[(&str, &str)]| {
@@ -143,20 +143,20 @@ fn null_fields_are_left_out_or_kept() {
 #[test]
 fn a_number_that_json_lacks_fails_with_its_row_and_field() {
     let items = DataType::new_list(DataType::Float64, true);
-    let place = DataType::Struct(fields(&[("lats", items)]));
-    let fields = fields(&[("geo", place.clone())]);
+    let geo = DataType::Struct(fields(&[("lats", items)]));
+    let fields = fields(&[("geo", geo.clone())]);
     let numbers: ArrayRef = Arc::new(Float64Array::from(vec![0.5, 1.5, f64::NAN]));
     let field = Arc::new(Field::new_list_field(DataType::Float64, true));
     let offsets = OffsetBuffer::from_lengths([1, 2]);
     let lists = ListArray::new(field, offsets, numbers, None);
-    let DataType::Struct(inner) = place else {
+    let DataType::Struct(inner) = geo else {
         unreachable!()
     };
-    let places = StructArray::new(inner, vec![Arc::new(lists)], None);
+    let structs = StructArray::new(inner, vec![Arc::new(lists)], None);
     let schema = schema(&fields, &[("kinesis.format", "json")]);
     let mut encoder = Encoder::new(&schema).unwrap();
     let describe = |row: usize| format!("row {}", row + 1);
-    let columns: [ArrayRef; 1] = [Arc::new(places)];
+    let columns: [ArrayRef; 1] = [Arc::new(structs)];
     let error = encoder.encode(&columns, 2, describe).unwrap_err();
     assert_eq!(
         error.to_string(),
