@@ -14,6 +14,7 @@ mod shape;
 mod value;
 
 pub(super) use self::document::JsonDecoder;
+#[cfg(feature = "cli")]
 pub(super) use self::entries::entries;
 pub(super) use self::fields::{FieldValue, RowValues, values_of};
 pub(super) use self::framing::each_document;
