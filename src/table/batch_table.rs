@@ -151,7 +151,8 @@ impl TableProvider for BatchTable {
         let shards = self.reads.reads.len();
         let reads = self.columns.reads(&output.0);
         let read = KinesisReadExec::new(input, context, reads.clone(), None, shards, self.seed);
-        Ok(self.table.decoded(Arc::new(read), reads, output, true))
+        let read = Arc::new(read);
+        Ok(self.table.decoded(read, reads, output, true)?)
     }
 }
 

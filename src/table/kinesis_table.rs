@@ -11,6 +11,7 @@ use super::decode_exec::{DecodeConfig, KinesisDecodeExec};
 use super::stream_lookup::find_stream;
 use crate::aws::AwsAccess;
 use crate::error::Result;
+use crate::format::Decoder;
 use crate::kinesis::{
     Backoff, Kinesis, RecordColumns, ShardFilter, StreamSummary, list_all_shards,
 };
@@ -129,19 +130,32 @@ impl KinesisTable {
             .map(|payload| payload.fields())
     }
 
+    /// Refuses to read a table that can only be written.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if the options do not say how payloads are decoded.
+    pub(crate) fn expect_readable(&self) -> Result<()> {
+        let payload = self.config.columns.payload();
+        payload.map_or(Ok(()), |payload| Decoder::new(payload, &[]).map(|_| ()))
+    }
+
     /// `read`, which reads the columns `input`, with payloads decoded to the columns `output` if the table has
     /// a format.
+    ///
+    /// # Errors
+    /// Those of [`expect_readable`](Self::expect_readable).
     pub(super) fn decoded(
         &self,
         read: Arc<dyn ExecutionPlan>,
         input: Vec<RowColumn>,
         (output, schema): (Vec<TableColumn>, SchemaRef),
         is_streaming: bool,
-    ) -> Arc<dyn ExecutionPlan> {
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let config = &self.config;
         let Some(payload) = config.columns.payload() else {
-            return read;
+            return Ok(read);
         };
+        self.expect_readable()?;
         let dead_letters = config.dead_letters.as_ref().map(|stream| {
             let mut settings = stream.settings().clone();
             if is_streaming {
@@ -158,7 +172,7 @@ impl KinesisTable {
             dead_letters,
             seed: config.seed,
         };
-        Arc::new(KinesisDecodeExec::new(read, Arc::new(decode)))
+        Ok(Arc::new(KinesisDecodeExec::new(read, Arc::new(decode))))
     }
 
     /// The description of the stream as of the table's creation.

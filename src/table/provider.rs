@@ -78,7 +78,7 @@ impl TableProvider for KinesisTable {
             partitions: state.config().target_partitions(),
         };
         let read = bounded_scan(self, request).await?;
-        Ok(self.decoded(read, input, output, false))
+        Ok(self.decoded(read, input, output, false)?)
     }
 
     async fn insert_into(

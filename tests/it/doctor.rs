@@ -2,6 +2,7 @@
 
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
+mod formats;
 #[cfg(all(feature = "aws", feature = "dynamodb"))]
 mod network;
 #[cfg(feature = "aws")]

@@ -180,12 +180,12 @@ impl Checker {
         let mut table = Table::new(name.clone(), options, section);
         table.check_access(&self.services).await;
         let registered = match table.is_accessible() {
-            true => self.register(command, builder).await,
-            false => Ok(false),
+            true => self.register(command, builder).await.map(Some),
+            false => Ok(None),
         };
         match registered {
-            Ok(true) => {}
-            Ok(false) => self.absent.push(name),
+            Ok(Some(unreadable)) => table.unreadable = unreadable,
+            Ok(None) => self.absent.push(name),
             Err(error) => {
                 table.section.failed("table", reason(&error));
                 self.absent.push(name);
@@ -194,22 +194,23 @@ impl Checker {
         self.found.push(Found::Table(Box::new(table)));
     }
 
-    /// Registers the table for the statements that follow.
+    /// Registers the table for the statements that follow. Returns why it cannot be read, if it can only be written.
     async fn register(
         &self,
         command: &CreateExternalTable,
         builder: KinesisTableBuilder,
-    ) -> Result<bool, DataFusionError> {
+    ) -> Result<Option<String>, DataFusionError> {
         if command.if_not_exists && self.ctx.table_exist(command.name.clone())? {
-            return Ok(true);
+            return Ok(None);
         }
         let table = builder.build().await?;
+        let unreadable = table.expect_readable().err();
         if command.or_replace {
             self.ctx.deregister_table(command.name.clone())?;
         }
         self.ctx
             .register_table(command.name.clone(), Arc::new(table))?;
-        Ok(true)
+        Ok(unreadable.map(|error| error.to_string()))
     }
 
     /// Reports a statement that would fail. A failure caused only by a table that was already

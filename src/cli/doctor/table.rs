@@ -1,16 +1,17 @@
 //! Checks one table: credentials, clock, stream, and permissions.
 
-use std::ffi::OsStr;
+mod dead_letters;
+mod permissions;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::Section;
 use crate::aws::ClockSkew;
 use crate::kinesis::{
-    ApiError, ApiErrorKind, ApiResult, Backoff, DryRun, DryRunAnswer, IteratorPosition, Kinesis,
-    ListShardsFrom, ShardFilter, StreamStatus, StreamSummary,
+    ApiError, ApiErrorKind, ApiResult, Backoff, Kinesis, StreamStatus, StreamSummary,
 };
-use crate::model::{RetryPolicy, ShardId, is_aws_host};
+use crate::model::RetryPolicy;
 use crate::options::CheckedOptions;
 use crate::table::Services;
 
@@ -34,6 +35,10 @@ pub(super) struct Table {
     pub(super) options: CheckedOptions,
     pub(super) uses: Uses,
     pub(super) section: Section,
+    /// Why the table cannot be read, if it can only be written.
+    pub(super) unreadable: Option<String>,
+    /// Whether the dead-letter stream cannot be used.
+    lacks_dead_letters: bool,
     kinesis: Option<Arc<dyn Kinesis>>,
     stream: Option<StreamSummary>,
 }
@@ -45,16 +50,17 @@ impl Table {
             options,
             uses: Uses::default(),
             section,
+            unreadable: None,
+            lacks_dead_letters: false,
             kinesis: None,
             stream: None,
         }
     }
 
-    /// Whether the stream's status allows reading and writing.
+    /// Whether the table can be made.
     pub(super) fn is_accessible(&self) -> bool {
-        self.stream.as_ref().is_some_and(|stream| {
-            matches!(stream.status, StreamStatus::Active | StreamStatus::Updating)
-        })
+        let mut stream = self.stream.iter();
+        stream.any(|stream| is_usable(stream.status)) && !self.lacks_dead_letters
     }
 
     /// Checks network, credentials, clock and stream.
@@ -79,7 +85,7 @@ impl Table {
         let found = with_retries(|| kinesis.describe_stream(stream)).await;
         match found {
             Ok(found) => {
-                self.kinesis = Some(kinesis);
+                self.kinesis = Some(Arc::clone(&kinesis));
                 self.section.passed("stream", described(&found));
                 self.stream = Some(found);
             }
@@ -88,10 +94,11 @@ impl Table {
                 self.section.failed("stream", self.explain(&error));
                 // Other required calls may still be allowed.
                 if error.kind() == ApiErrorKind::AccessDenied {
-                    self.kinesis = Some(kinesis);
+                    self.kinesis = Some(Arc::clone(&kinesis));
                 }
             }
         }
+        self.check_dead_letter_stream(&*kinesis).await;
     }
 
     async fn credentials(&mut self, services: &Services) -> bool {
@@ -126,10 +133,7 @@ impl Table {
 
     fn missing(&mut self) {
         let stream = &self.options.stream;
-        let region = match &self.options.connection.region {
-            Some(region) => format!("region '{region}'"),
-            None => "the region of the environment".to_owned(),
-        };
+        let region = self.region();
         if self.options.create_with_shards.is_some() {
             let detail = format!("'{stream}' does not exist in {region}; CREATE TABLE creates it");
             return self.section.unknown("stream", detail);
@@ -143,103 +147,11 @@ impl Table {
         );
     }
 
-    /// Checks the permission for each call that the statements need.
-    pub(super) async fn permissions(&mut self) {
-        let Some(kinesis) = self.kinesis.clone() else {
-            return;
-        };
-        let Some(shard) = self.list(&*kinesis).await else {
-            return;
-        };
-        // A table that no statement uses is checked for both.
-        let unused = !self.uses.reads && !self.uses.writes;
-        if self.uses.reads || unused {
-            self.reading(&*kinesis, &shard).await;
-        }
-        if self.uses.writes || unused {
-            self.writing(&*kinesis, &shard).await;
-        }
-    }
-
-    /// Lists the shards, and returns an open one, which the other checks need.
-    async fn list(&mut self, kinesis: &dyn Kinesis) -> Option<ShardId> {
-        let from = ListShardsFrom::Start {
-            stream: &self.options.stream,
-            filter: ShardFilter::AtLatest,
-        };
-        let page = with_retries(|| kinesis.list_shards(from)).await;
-        match page {
-            Ok(page) => {
-                let first = page.shards.into_iter().next();
-                match &first {
-                    Some(_) => self.section.passed("ListShards", ""),
-                    None => self
-                        .section
-                        .failed("ListShards", "the stream has no open shard"),
-                }
-                first.map(|shard| shard.id)
-            }
-            Err(error) => {
-                self.section.failed("ListShards", self.explain(&error));
-                None
-            }
-        }
-    }
-
-    async fn reading(&mut self, kinesis: &dyn Kinesis, shard: &ShardId) {
-        const LATEST: IteratorPosition = IteratorPosition::Latest;
-        let stream = &self.options.stream;
-        let iterator = with_retries(|| kinesis.get_shard_iterator(stream, shard, &LATEST)).await;
-        let iterator = match iterator {
-            Ok(iterator) => iterator,
-            Err(error) => {
-                self.section
-                    .failed("GetShardIterator", self.explain(&error));
-                return self
-                    .section
-                    .unknown("GetRecords", "not checked: requires GetShardIterator");
-            }
-        };
-        self.section.passed("GetShardIterator", "");
-        let call = DryRun::GetRecords(&iterator);
-        let answer = with_retries(|| kinesis.dry_run(stream, call)).await;
-        self.report_dry_run("GetRecords", answer);
-    }
-
-    async fn writing(&mut self, kinesis: &dyn Kinesis, shard: &ShardId) {
-        let stream = &self.options.stream;
-        // A service that does not support dry runs would write the record, so another call tests
-        // for support first.
-        let call = DryRun::GetShardIterator(shard);
-        let known = match with_retries(|| kinesis.dry_run(stream, call)).await {
-            Ok(answer) => answer == DryRunAnswer::Allowed,
-            Err(error) => error.kind() == ApiErrorKind::AccessDenied && self.is_aws(),
-        };
-        let answer = match known {
-            true => with_retries(|| kinesis.dry_run(stream, DryRun::PutRecords)).await,
-            false => Ok(DryRunAnswer::Unknown),
-        };
-        self.report_dry_run("PutRecords", answer);
-    }
-
-    /// Whether the service is certainly AWS itself.
-    fn is_aws(&self) -> bool {
-        let mut variables = std::env::vars_os();
-        let elsewhere = |name: &OsStr| name.to_string_lossy().starts_with("AWS_ENDPOINT_URL");
-        match &self.options.connection.endpoint_url {
-            Some(url) => is_aws_host(url),
-            None => !variables.any(|(name, _)| elsewhere(&name)),
-        }
-    }
-
-    fn report_dry_run(&mut self, check: &'static str, answer: ApiResult<DryRunAnswer>) {
-        match answer {
-            Ok(DryRunAnswer::Allowed) => self.section.passed(check, "allowed (dry run)"),
-            Ok(DryRunAnswer::Unknown) => {
-                let detail = "not checked: the server does not support dry runs";
-                self.section.unknown(check, detail);
-            }
-            Err(error) => self.section.failed(check, self.explain(&error)),
+    /// The region as it is named in messages.
+    fn region(&self) -> String {
+        match &self.options.connection.region {
+            Some(region) => format!("region '{region}'"),
+            None => "the region of the environment".to_owned(),
         }
     }
 
@@ -253,6 +165,11 @@ impl Table {
             _ => error.to_string(),
         }
     }
+}
+
+/// Whether a stream with this status can be read and written.
+fn is_usable(status: StreamStatus) -> bool {
+    matches!(status, StreamStatus::Active | StreamStatus::Updating)
 }
 
 /// Describes a stream.

@@ -98,7 +98,8 @@ impl StreamingPlan {
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if it is not a query, reads no stream, or would be wrong
-    /// across batches; errors of the optimizer.
+    /// across batches; [`InvalidOption`](crate::ErrorKind::InvalidOption) if a table can only be written; errors of
+    /// the optimizer.
     pub(in crate::query) fn new(
         state: &SessionState,
         plan: LogicalPlan,
@@ -112,6 +113,9 @@ impl StreamingPlan {
                 "the statement reads no unbounded table: create one with CREATE UNBOUNDED EXTERNAL TABLE, \
                  or run the statement without StreamingQuery",
             ));
+        }
+        for source in &sources {
+            source.table().expect_readable()?;
         }
         let (plan, aggregation) =
             aggregation::find(plan, &mut sources, settings).map_err(from_datafusion)?;

@@ -1,0 +1,98 @@
+//! What the doctor finds about payload formats: the dead-letter stream, and formats that cannot be read.
+
+use datafusion_kinesis::kinesis::Kinesis;
+use datafusion_kinesis::model::StreamName;
+
+use super::{Fixture, HOME, marked, one_problem, problem, records};
+
+/// A table whose bad documents go to `dead`.
+const EVENTS: &str =
+    "CREATE EXTERNAL TABLE events (id BIGINT) STORED AS \"aws-kinesis\" LOCATION 'counts'
+    OPTIONS ('kinesis.format' 'json', 'kinesis.format.onError' 'dead_letter',
+             'kinesis.format.deadLetterStream' 'dead');";
+
+async fn with_dead_letters(name: &str) -> Fixture {
+    let fixture = Fixture::new(name).await;
+    let dead = StreamName::new("dead").unwrap();
+    let home = fixture.accounts.kinesis(HOME).await;
+    home.create_stream(&dead, 2).await.unwrap();
+    fixture
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_dead_letter_stream_is_one_problem() {
+    let fixture = Fixture::new("no-dead-letters").await;
+    let found = problem(&fixture, &format!("{EVENTS} SELECT id FROM events;"));
+    for part in [
+        "✗ dead letters",
+        "'dead' does not exist in region 'eu-west-1'",
+        "kinesis.format.deadLetterStream",
+    ] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writing_to_the_dead_letter_stream_is_checked() {
+    let fixture = with_dead_letters("dead-letters").await;
+    let statements = format!("{EVENTS} SELECT id FROM events;");
+    let (said, code) = fixture.doctor(&statements);
+    assert_eq!(code, Some(0), "{said}");
+    let passed = marked(&said, '✓');
+    let is_dead = |line: &&&str| line.contains("dead letters");
+    let dead: Vec<_> = passed.iter().filter(is_dead).collect();
+    assert!(
+        dead.len() == 2
+            && dead[0].contains("stream 'dead' is active")
+            && dead[1].contains("PutRecords"),
+        "{said}"
+    );
+    assert_eq!(
+        records(&*fixture.accounts.kinesis(HOME).await, "dead").await,
+        0
+    );
+
+    // The table itself is only read.
+    fixture.accounts.deny(&fixture.user, "kinesis:PutRecords");
+    let (said, code) = fixture.doctor(&statements);
+    let found = one_problem(&said, code);
+    for part in ["✗ dead letters", "kinesis:PutRecords", "'dead'"] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+
+    // A table that is only written has no dead letters.
+    let (said, _) = fixture.doctor(&format!("{EVENTS} INSERT INTO events VALUES (1);"));
+    assert!(
+        !marked(&said, '✗')
+            .iter()
+            .any(|line| line.contains("dead letters")),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_avro_table_without_a_schema_can_only_be_written() {
+    let fixture = Fixture::new("avro").await;
+    let table =
+        "CREATE EXTERNAL TABLE events (id BIGINT) STORED AS \"aws-kinesis\" LOCATION 'counts'
+        OPTIONS ('kinesis.format' 'avro');";
+    let found = problem(&fixture, &format!("{table} SELECT id FROM events;"));
+    assert!(found.contains("kinesis.avro.schema"), "{found}");
+    let streaming = table.replace("EXTERNAL", "UNBOUNDED EXTERNAL");
+    let found = problem(&fixture, &format!("{streaming} SELECT id FROM events;"));
+    assert!(found.contains("kinesis.avro.schema"), "{found}");
+
+    let (said, code) = fixture.doctor(table);
+    assert_eq!(code, Some(0), "{said}");
+    let open = marked(&said, '–');
+    assert!(
+        open.len() == 1
+            && open[0].contains("writing works, reading fails")
+            && open[0].contains("kinesis.avro.schema"),
+        "{said}"
+    );
+
+    let (said, code) = fixture.doctor(&format!("{table} INSERT INTO events VALUES (1);"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(marked(&said, '–').is_empty(), "{said}");
+}
