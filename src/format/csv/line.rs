@@ -1,10 +1,11 @@
 //! Finds the values of one line, without copying them.
 
+use crate::format::documents::DocumentFailure;
 use crate::options::CsvOptions;
 
 /// Reads lines, and keeps the ranges of the values of the last one.
 #[derive(Debug)]
-pub(super) struct LineReader {
+pub(in crate::format) struct LineReader {
     delimiter: u8,
     quote: u8,
     /// The character before a quote within a quoted value. A doubled quote is always read.
@@ -16,41 +17,57 @@ pub(super) struct LineReader {
 
 /// Where a value is in its line, without quotes around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ValueRange {
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(in crate::format) struct ValueRange {
+    pub(in crate::format) start: usize,
+    pub(in crate::format) end: usize,
     pub(super) is_quoted: bool,
     /// Whether it has escapes to remove.
-    pub(super) is_escaped: bool,
+    pub(in crate::format) is_escaped: bool,
 }
 
 /// A line that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(in crate::format) struct Line {
     /// Where the line ends, without its line end.
-    pub(super) end: usize,
+    pub(in crate::format) end: usize,
     /// Where the next line starts.
-    pub(super) next: usize,
+    pub(in crate::format) next: usize,
     /// How many values it has, at least one.
-    pub(super) values: usize,
+    pub(in crate::format) values: usize,
     /// Where the first value after the expected ones starts.
     pub(super) surplus: Option<usize>,
     /// The first error in its quotes.
-    pub(super) failure: Option<QuoteFailure>,
+    pub(in crate::format) failure: Option<QuoteFailure>,
 }
 
 /// An error in the quotes of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct QuoteFailure {
-    pub(super) byte: usize,
+pub(in crate::format) struct QuoteFailure {
+    pub(in crate::format) byte: usize,
     /// The index of the value.
     pub(super) value: usize,
-    pub(super) reason: &'static str,
+    pub(in crate::format) reason: &'static str,
+}
+
+impl Line {
+    /// Refuses a line without exactly `expected` values.
+    ///
+    /// # Errors
+    /// Where the first value too many starts, or where the line ends.
+    pub(in crate::format) fn expect_values(&self, expected: usize) -> Result<(), DocumentFailure> {
+        if self.values == expected {
+            return Ok(());
+        }
+        let plural = if self.values == 1 { "" } else { "s" };
+        let reason = format!("has {} value{plural}: expected {expected}", self.values);
+        let byte = self.surplus.unwrap_or(self.end);
+        Err(DocumentFailure::at(byte, reason))
+    }
 }
 
 impl LineReader {
     /// A reader of lines with `expected` values.
-    pub(super) fn new(csv: &CsvOptions, expected: usize) -> Self {
+    pub(in crate::format) fn new(csv: &CsvOptions, expected: usize) -> Self {
         Self {
             delimiter: csv.delimiter,
             quote: csv.quote,
@@ -61,13 +78,13 @@ impl LineReader {
     }
 
     /// The ranges of the values of the last line: all, or as many as expected.
-    pub(super) fn ranges(&self) -> &[ValueRange] {
+    pub(in crate::format) fn ranges(&self) -> &[ValueRange] {
         &self.ranges
     }
 
     /// Reads the line at the start of `text`. It ends at a line feed, a carriage return or both, outside of
     /// quotes. A line with an error in its quotes ends where it would if text after a closing quote was allowed.
-    pub(super) fn read(&mut self, text: &[u8]) -> Line {
+    pub(in crate::format) fn read(&mut self, text: &[u8]) -> Line {
         self.ranges.clear();
         let mut line = Line {
             end: 0,
@@ -169,8 +186,8 @@ impl LineReader {
         found.map_or(text.len(), |found| start + found)
     }
 
-    /// Reranges `unescaped` with the quoted value `text` without its escapes.
-    pub(super) fn unescape(&self, text: &str, unescaped: &mut String) {
+    /// Replaces `unescaped` with the quoted value `text` without its escapes.
+    pub(in crate::format) fn unescape(&self, text: &str, unescaped: &mut String) {
         unescaped.clear();
         let (quote, escape) = (char::from(self.quote), char::from(self.escape));
         let mut chars = text.chars();

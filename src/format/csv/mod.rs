@@ -3,7 +3,7 @@
 //! A document is valid if it has one value for each declared column, its quotes are closed, and it is UTF-8. This
 //! is checked whatever columns a query reads.
 
-mod line;
+pub(super) mod line;
 
 use super::columns::{Column, type_name};
 use super::documents::{DocumentError, DocumentFailure, Documents};
@@ -97,11 +97,7 @@ impl CsvDecoder {
         if let Some(found) = &line.failure {
             return Err(failure(found.byte, found.value, found.reason.to_owned()));
         }
-        if line.values != self.names.len() {
-            let byte = line.surplus.unwrap_or(line.end);
-            let reason = format!("has {} values: expected {}", line.values, self.names.len());
-            return Err(DocumentFailure::at(byte, reason));
-        }
+        line.expect_values(self.names.len())?;
         std::str::from_utf8(document).map_err(|error| {
             let byte = error.valid_up_to();
             let mut ranges = self.lines.ranges().iter();

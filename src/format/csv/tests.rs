@@ -226,8 +226,8 @@ fn null_literals_are_unquoted() {
 fn a_bad_document_names_its_byte_and_field() {
     let table = csv(&[], "id VARCHAR, name VARCHAR");
     for (record, expected) in [
-        (&b"1"[..], "has 1 values: expected 2 (byte 1)"),
-        (b"", "has 1 values: expected 2 (byte 0)"),
+        (&b"1"[..], "has 1 value: expected 2 (byte 1)"),
+        (b"", "has 1 value: expected 2 (byte 0)"),
         (b"1,2,3,4", "has 4 values: expected 2 (byte 4)"),
         (b"1,\"a", "field 'name': has no closing quote (byte 2)"),
         (

@@ -1,12 +1,13 @@
 //! Prints what was inferred as a CREATE EXTERNAL TABLE statement with comments.
 
+mod framed;
+
 use std::fmt::{self, Display, Write};
 
 use datafusion::sql::sqlparser::ast::{Ident, Value};
 
 use super::framing::JsonFraming;
 use super::names;
-use super::payload::AvroHeader;
 use super::{Inferred, InferredFormat};
 
 /// What the statement says besides what was inferred.
@@ -123,7 +124,7 @@ impl Inferred {
             InferredFormat::Text { by_line } => ("text", by_line.then_some("newline")),
             InferredFormat::CloudWatchLogs => ("cloudwatch_logs", None),
             InferredFormat::DynamoDb => ("dynamodb", None),
-            InferredFormat::Nothing | InferredFormat::Avro(_) | InferredFormat::Binary => {
+            InferredFormat::Nothing | InferredFormat::Framed { .. } | InferredFormat::Binary => {
                 return options;
             }
         };
@@ -159,13 +160,11 @@ impl Inferred {
             InferredFormat::Binary => notes.push(format!(
                 "The payloads{compressed} are binary in no known format, or Protobuf, which cannot be recognized."
             )),
-            InferredFormat::Avro(header) => {
-                let header = described(header);
-                notes.push(format!("The payloads{compressed} are {header}."));
-                notes.push(
-                    "To read their fields, declare columns with 'kinesis.format' 'avro' and the schema.".to_owned(),
-                );
-            }
+            InferredFormat::Framed { header, is_json } => notes.extend(framed::notes(
+                header,
+                *is_json,
+                self.compression.is_some(),
+            )),
             _ if self.bad_documents > 0 => notes.push(
                 "A bad document is a row of NULLs here; see option 'kinesis.format.onError'.".to_owned(),
             ),
@@ -192,29 +191,6 @@ impl JsonFraming {
             Self::Newline => Some("newline"),
             Self::Concatenated => Some("concatenated"),
             Self::Array => Some("array"),
-        }
-    }
-}
-
-fn described(header: &AvroHeader) -> String {
-    match header {
-        AvroHeader::SingleObject(fingerprint) => {
-            let fingerprint = u64::from_le_bytes(*fingerprint);
-            format!(
-                "Avro single objects ('kinesis.avro.framing' 'single_object'), the first with the schema fingerprint \
-                 {fingerprint:016x}"
-            )
-        }
-        AvroHeader::Confluent(id) => format!(
-            "Avro, JSON or Protobuf with the header of a Confluent registry ('kinesis.avro.framing' 'confluent'), the \
-             first with schema id {id}"
-        ),
-        AvroHeader::Glue(version) => {
-            let version = uuid::Uuid::from_bytes(*version);
-            format!(
-                "Avro, JSON or Protobuf with the header of AWS Glue ('kinesis.avro.framing' 'glue'), the first with \
-                 schema version {version}"
-            )
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Reads lines of text and of delimited values.
 
 use super::Inferred;
-use super::observed::Fields;
+use super::observed::{Field, Fields, MAX_FIELDS};
 use super::payload::Payload;
+use crate::format::csv::line::{Line, LineReader};
+use crate::format::documents::DocumentFailure;
+use crate::options::CsvOptions;
 
 /// The character between values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,12 +22,18 @@ const ALIKE_PERCENT: usize = 95;
 impl Delimiter {
     const ALL: [Self; 4] = [Self::Comma, Self::Tab, Self::Semicolon, Self::Pipe];
 
-    fn byte(self) -> char {
-        match self {
-            Self::Comma => ',',
-            Self::Tab => '\t',
-            Self::Semicolon => ';',
-            Self::Pipe => '|',
+    /// The options of a table whose lines have this delimiter.
+    fn csv(self) -> CsvOptions {
+        CsvOptions {
+            delimiter: match self {
+                Self::Comma => b',',
+                Self::Tab => b'\t',
+                Self::Semicolon => b';',
+                Self::Pipe => b'|',
+            },
+            quote: b'"',
+            escape: None,
+            null_literal: None,
         }
     }
 
@@ -41,10 +50,10 @@ impl Delimiter {
 
 /// How the lines of a sample divide.
 #[derive(Debug, Clone, Copy)]
-struct Division {
-    delimiter: Delimiter,
+pub(super) struct Division {
+    pub(super) delimiter: Delimiter,
     /// The most frequent number of values.
-    values: usize,
+    pub(super) values: usize,
     lines: usize,
     /// The lines with that number of values.
     alike: usize,
@@ -53,12 +62,18 @@ struct Division {
 impl Division {
     fn of(payloads: &[Payload<'_>], delimiter: Delimiter) -> Self {
         let mut counts: Vec<usize> = Vec::new();
-        for line in payloads.iter().flat_map(Payload::lines) {
-            let values = values(line, delimiter).len();
-            if counts.len() <= values {
-                counts.resize(values + 1, 0);
+        let mut sampler = LineSampler::new(delimiter, 0);
+        for payload in payloads {
+            let mut rest = payload.text().unwrap_or_default();
+            while let Some((text, line)) = sampler.next_line(&mut rest) {
+                if text.trim().is_empty() {
+                    continue;
+                }
+                if counts.len() <= line.values {
+                    counts.resize(line.values + 1, 0);
+                }
+                counts[line.values] += 1;
             }
-            counts[values] += 1;
         }
         let most = counts.iter().copied().max().unwrap_or_default();
         Self {
@@ -70,7 +85,7 @@ impl Division {
     }
 
     fn is_regular(&self) -> bool {
-        self.values > 1 && self.alike * 100 >= self.lines * ALIKE_PERCENT
+        (2..=MAX_FIELDS).contains(&self.values) && self.alike * 100 >= self.lines * ALIKE_PERCENT
     }
 }
 
@@ -79,35 +94,99 @@ fn divisions(payloads: &[Payload<'_>]) -> impl Iterator<Item = Division> {
     all.map(|delimiter| Division::of(payloads, delimiter))
 }
 
-/// The delimiter of lines that clearly are delimited values, and not sentences with commas.
-pub(super) fn detect(payloads: &[Payload<'_>]) -> Option<Delimiter> {
+/// How lines divide that clearly are delimited values, and not sentences with commas.
+pub(super) fn detect(payloads: &[Payload<'_>]) -> Option<Division> {
     let regular = divisions(payloads).filter(Division::is_regular);
     let division = regular.max_by_key(|division| division.values)?;
     let mut fields = Fields::default();
-    let text = payloads.iter().flat_map(Payload::lines);
-    for line in text.filter(|line| values(line, division.delimiter).len() == division.values) {
-        observe(line, division.delimiter, &mut fields);
+    let mut sampler = LineSampler::new(division.delimiter, division.values);
+    for payload in payloads {
+        let mut rest = payload.text().unwrap_or_default();
+        while let Some((text, line)) = sampler.next_line(&mut rest) {
+            // A line that does not divide alike says nothing.
+            let _ = sampler.add(text, &line, &mut fields);
+        }
     }
-    let is_typed = |field: &super::observed::Field| field.sql_type() != "VARCHAR";
+    let is_typed = |field: &Field| field.sql_type() != "VARCHAR";
     let typed = fields.declared().any(|(_, field)| is_typed(field));
-    (typed || division.values > 2).then_some(division.delimiter)
+    (typed || division.values > 2).then_some(division)
 }
 
-/// The delimiter that divides the lines best.
-pub(super) fn most_likely(payloads: &[Payload<'_>]) -> Delimiter {
+/// How the lines divide best.
+pub(super) fn most_likely(payloads: &[Payload<'_>]) -> Division {
     let divided = divisions(payloads).filter(|division| division.values > 1);
     let best = divided.max_by_key(|division| division.alike);
-    best.map_or(Delimiter::Comma, |division| division.delimiter)
+    best.unwrap_or(Division {
+        delimiter: Delimiter::Comma,
+        values: 1,
+        lines: 0,
+        alike: 0,
+    })
 }
 
-/// Reads the lines of `payload` into `inferred`.
-pub(super) fn read(payload: &Payload<'_>, delimiter: Delimiter, inferred: &mut Inferred) {
-    if let Err(error) = payload.text() {
-        return inferred.bad(payload.number, &format!("is not UTF-8: {error}"));
+/// Reads lines of values as a table does.
+pub(super) struct LineSampler {
+    reader: LineReader,
+    values: usize,
+    unescaped: String,
+}
+
+impl LineSampler {
+    /// A reader of lines with `values` values.
+    pub(super) fn new(delimiter: Delimiter, values: usize) -> Self {
+        Self {
+            reader: LineReader::new(&delimiter.csv(), values),
+            values,
+            unescaped: String::new(),
+        }
     }
-    for line in payload.lines() {
-        inferred.documents += 1;
-        observe(line, delimiter, &mut inferred.columns);
+
+    /// Reads the only line of `payload`, or all of its lines, into `inferred`.
+    pub(super) fn read(&mut self, payload: &Payload<'_>, by_line: bool, inferred: &mut Inferred) {
+        let mut rest = match payload.text() {
+            Ok(text) => text,
+            Err(error) => return inferred.bad(payload.number, &format!("is not UTF-8: {error}")),
+        };
+        while let Some((text, line)) = self.next_line(&mut rest) {
+            if text.is_empty() && by_line {
+                continue;
+            }
+            match self.add(text, &line, &mut inferred.columns) {
+                Ok(()) => inferred.documents += 1,
+                Err(failure) => inferred.bad(payload.number, &failure.reason),
+            }
+        }
+    }
+
+    /// Takes the line at the start of `rest`, without its line end; `None` after the last.
+    fn next_line<'a>(&mut self, rest: &mut &'a str) -> Option<(&'a str, Line)> {
+        if rest.is_empty() {
+            return None;
+        }
+        let line = self.reader.read(rest.as_bytes());
+        let text = &rest[..line.end];
+        *rest = &rest[line.next..];
+        Some((text, line))
+    }
+
+    /// Adds the values of the line that was read last, from `text`.
+    fn add(&mut self, text: &str, line: &Line, fields: &mut Fields) -> Result<(), DocumentFailure> {
+        if let Some(failure) = &line.failure {
+            return Err(DocumentFailure::at(failure.byte, failure.reason));
+        }
+        line.expect_values(self.values)?;
+        fields.start_object();
+        for (index, range) in self.reader.ranges().iter().enumerate() {
+            let mut value = &text[range.start..range.end];
+            if range.is_escaped {
+                self.reader.unescape(value, &mut self.unescaped);
+                value = &self.unescaped;
+            }
+            if let Some(field) = fields.field(&format!("c{}", index + 1)) {
+                field.observe_text(value);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -128,35 +207,4 @@ pub(super) fn read_text(payload: &Payload<'_>, by_line: bool, inferred: &mut Inf
         true => payload.lines().for_each(document),
         false => document(text),
     }
-}
-
-fn observe(line: &str, delimiter: Delimiter, fields: &mut Fields) {
-    fields.start_object();
-    for (index, value) in values(line, delimiter).iter().enumerate() {
-        if let Some(field) = fields.field(&format!("c{}", index + 1)) {
-            field.observe_text(value);
-        }
-    }
-}
-
-/// The values of a line. A quote inside quotes is doubled.
-fn values(line: &str, delimiter: Delimiter) -> Vec<String> {
-    let mut values = vec![String::new()];
-    let mut is_quoted = false;
-    let mut chars = line.trim_end_matches('\r').chars().peekable();
-    while let Some(c) = chars.next() {
-        let Some(value) = values.last_mut() else {
-            break;
-        };
-        match c {
-            '"' if is_quoted && chars.peek() == Some(&'"') => {
-                value.push('"');
-                chars.next();
-            }
-            '"' if is_quoted || value.is_empty() => is_quoted = !is_quoted,
-            c if c == delimiter.byte() && !is_quoted => values.push(String::new()),
-            c => value.push(c),
-        }
-    }
-    values
 }

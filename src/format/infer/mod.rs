@@ -1,12 +1,13 @@
 //! Infers the format and the columns of payloads from a sample, and prints the statement that declares them.
 //!
-//! [`infer`] recognizes how each record is compressed and what it holds ([`payload`]), settles on what most of them
+//! [`infer`] recognizes how each record is compressed and what it holds ([`payload`], [`header`]), settles on what most of them
 //! hold, and reads the documents of these: [`json`] and [`delimited`] collect which values each field has
 //! ([`observed`]). [`declaration`] prints the result. Nothing here reads or writes anything.
 
 mod declaration;
 mod delimited;
 mod framing;
+mod header;
 mod json;
 mod names;
 mod numbers;
@@ -14,8 +15,9 @@ mod observed;
 mod payload;
 
 pub(crate) use self::declaration::Declared;
-use self::delimited::Delimiter;
+use self::delimited::{Delimiter, Division, LineSampler};
 use self::framing::JsonFraming;
+use self::header::Header;
 use self::observed::Fields;
 use self::payload::{Kind, Payload};
 use super::compression;
@@ -67,6 +69,8 @@ enum InferredFormat {
     Json(JsonFraming),
     Csv {
         delimiter: Delimiter,
+        /// How many values a line has.
+        values: usize,
         by_line: bool,
     },
     Text {
@@ -74,8 +78,11 @@ enum InferredFormat {
     },
     CloudWatchLogs,
     DynamoDb,
-    /// Avro with a header that names its schema, which has to be looked up.
-    Avro(payload::AvroHeader),
+    /// Documents with a header that names their schema, which has to be looked up.
+    Framed {
+        header: Header,
+        is_json: bool,
+    },
     Binary,
 }
 
@@ -128,10 +135,13 @@ impl Inferred {
                 Some(Kind::CloudWatchLogs) => InferredFormat::CloudWatchLogs,
                 Some(Kind::DynamoDb) => InferredFormat::DynamoDb,
                 Some(Kind::Json(_)) => InferredFormat::Json(json::framing(payloads)),
-                Some(Kind::Avro(header)) => InferredFormat::Avro(header),
+                Some(Kind::Framed(header)) => InferredFormat::Framed {
+                    header,
+                    is_json: header.is_before_json(payloads.iter().map(|payload| &*payload.bytes)),
+                },
                 Some(Kind::Binary) => InferredFormat::Binary,
                 Some(Kind::Text) => match delimited::detect(payloads) {
-                    Some(delimiter) => csv(delimiter, payloads),
+                    Some(division) => csv(division, payloads),
                     None => text(payloads),
                 },
             },
@@ -145,11 +155,17 @@ impl Inferred {
             match self.format.clone() {
                 InferredFormat::Nothing => {}
                 InferredFormat::Json(framing) => json::read(payload, framing, self),
-                InferredFormat::Csv { delimiter, .. } => delimited::read(payload, delimiter, self),
+                InferredFormat::Csv {
+                    delimiter,
+                    values,
+                    by_line,
+                } => LineSampler::new(delimiter, values).read(payload, by_line, self),
                 InferredFormat::Text { by_line } => delimited::read_text(payload, by_line, self),
                 InferredFormat::CloudWatchLogs => self.expect(payload, &Kind::CloudWatchLogs),
                 InferredFormat::DynamoDb => self.expect(payload, &Kind::DynamoDb),
-                InferredFormat::Avro(header) => self.expect(payload, &Kind::Avro(header)),
+                InferredFormat::Framed { header, .. } => {
+                    self.expect(payload, &Kind::Framed(header));
+                }
                 InferredFormat::Binary => self.documents += 1,
             }
         }
@@ -172,9 +188,10 @@ impl Inferred {
     }
 }
 
-fn csv(delimiter: Delimiter, payloads: &[Payload<'_>]) -> InferredFormat {
+fn csv(division: Division, payloads: &[Payload<'_>]) -> InferredFormat {
     InferredFormat::Csv {
-        delimiter,
+        delimiter: division.delimiter,
+        values: division.values,
         by_line: payloads.iter().any(|payload| payload.lines().count() > 1),
     }
 }

@@ -19,12 +19,15 @@ pub(super) struct Numbers {
     beyond_bigint: bool,
     /// A DOUBLE would round one of them.
     beyond_double: bool,
+    /// One of them is larger than any DOUBLE.
+    is_infinite: bool,
 }
 
 impl Numbers {
     /// Adds a number that is written as `text`, in the grammar of JSON.
     pub(super) fn observe(&mut self, text: &str) {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
+        self.is_infinite |= text.parse::<f64>().is_ok_and(f64::is_infinite);
         if unsigned.contains(['e', 'E']) {
             self.has_exponent = true;
             return;
@@ -56,6 +59,8 @@ impl Numbers {
         };
         match precision {
             Some(precision) if needs_decimal => format!("DECIMAL({precision}, {})", self.scale),
+            // A VARCHAR takes any number as it is written.
+            _ if self.is_infinite => "VARCHAR".to_owned(),
             _ => "DOUBLE".to_owned(),
         }
     }

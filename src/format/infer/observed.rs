@@ -10,7 +10,7 @@ use crate::format::json::entries;
 
 /// The most fields of an object that become columns, or fields of a STRUCT. An object with more of them is a map, whose
 /// keys are data.
-const MAX_FIELDS: usize = 500;
+pub(super) const MAX_FIELDS: usize = 500;
 
 /// The deepest nesting that becomes a type; below it is JSON as text.
 const MAX_DEPTH: usize = 16;

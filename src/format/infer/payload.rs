@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::framing::{self, Documents, JsonFraming};
+use super::header::Header;
 use crate::format::json::entries;
 
 /// The content of a record after decompression.
@@ -21,24 +22,11 @@ pub(super) enum Kind {
     CloudWatchLogs,
     DynamoDb,
     Json(JsonFraming),
-    Avro(AvroHeader),
+    /// With a header that names a schema.
+    Framed(Header),
     Text,
     Binary,
 }
-
-/// The header of an Avro payload, which says what schema it was written with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AvroHeader {
-    /// Avro's own, with the fingerprint of the schema.
-    SingleObject([u8; 8]),
-    /// Of a Confluent registry, with the id of the schema.
-    Confluent(u32),
-    /// Of AWS Glue, with the id of the version of the schema.
-    Glue([u8; 16]),
-}
-
-/// Ids of a Confluent registry count up from 1. Anything larger is a coincidence.
-const MAX_CONFLUENT_ID: u32 = 10_000_000;
 
 impl<'a> Payload<'a> {
     pub(super) fn new(number: usize, bytes: Cow<'a, [u8]>) -> Self {
@@ -73,15 +61,9 @@ fn text_of(bytes: &[u8]) -> Result<&str, std::str::Utf8Error> {
 impl Kind {
     /// Whether both are the same format, with whatever schema or framing.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        use AvroHeader::{Confluent, Glue, SingleObject};
         match (self, other) {
             (Self::Json(_), Self::Json(_)) => true,
-            (Self::Avro(one), Self::Avro(other)) => matches!(
-                (one, other),
-                (SingleObject(_), SingleObject(_))
-                    | (Confluent(_), Confluent(_))
-                    | (Glue(_), Glue(_))
-            ),
+            (Self::Framed(one), Self::Framed(other)) => one.is_like(other),
             _ => self == other,
         }
     }
@@ -93,7 +75,7 @@ impl fmt::Display for Kind {
             Self::CloudWatchLogs => "log messages of CloudWatch",
             Self::DynamoDb => "a change of a DynamoDB item",
             Self::Json(_) => "JSON",
-            Self::Avro(_) => "Avro with a header",
+            Self::Framed(_) => "a document with the header of a schema",
             Self::Text => "text",
             Self::Binary => "binary",
         })
@@ -101,8 +83,8 @@ impl fmt::Display for Kind {
 }
 
 fn kind_of(bytes: &[u8]) -> Kind {
-    if let Some(header) = avro_header(bytes) {
-        return Kind::Avro(header);
+    if let Some(header) = Header::of(bytes) {
+        return Kind::Framed(header);
     }
     let Ok(text) = text_of(bytes) else {
         return Kind::Binary;
@@ -142,30 +124,11 @@ fn preset_of(document: &str) -> Option<Kind> {
     None
 }
 
-fn avro_header(bytes: &[u8]) -> Option<AvroHeader> {
-    match bytes {
-        [0xc3, 0x01, rest @ ..] => {
-            let fingerprint = rest.first_chunk::<8>()?;
-            Some(AvroHeader::SingleObject(*fingerprint))
-        }
-        [0x00, rest @ ..] if rest.len() > 4 => {
-            let id = u32::from_be_bytes(*rest.first_chunk::<4>()?);
-            (1..=MAX_CONFLUENT_ID)
-                .contains(&id)
-                .then_some(AvroHeader::Confluent(id))
-        }
-        [0x03, 0x00 | 0x05, rest @ ..] => {
-            let version = rest.first_chunk::<16>()?;
-            Some(AvroHeader::Glue(*version))
-        }
-        _ => None,
-    }
-}
-
 /// What most of `payloads` hold; `None` if all are blank.
 pub(super) fn most_frequent(payloads: &[Payload<'_>]) -> Option<Kind> {
     let mut counts: Vec<(Kind, usize)> = Vec::new();
-    for payload in payloads.iter().filter(|payload| !payload.is_blank()) {
+    let filled = payloads.iter().filter(|payload| !payload.is_blank());
+    for payload in filled.clone() {
         match counts
             .iter_mut()
             .find(|(kind, _)| kind.is_like(&payload.kind))
@@ -176,6 +139,11 @@ pub(super) fn most_frequent(payloads: &[Payload<'_>]) -> Option<Kind> {
     }
     // The first of the most frequent ones.
     let most = counts.iter().map(|(_, count)| *count).max()?;
-    let found = counts.into_iter().find(|(_, count)| *count == most);
-    found.map(|(kind, _)| kind)
+    let (kind, _) = counts.into_iter().find(|(_, count)| *count == most)?;
+    Some(match kind {
+        Kind::Framed(header) if !header.is_plausible(filled.map(|payload| &*payload.bytes)) => {
+            Kind::Binary
+        }
+        kind => kind,
+    })
 }
