@@ -65,7 +65,7 @@ fn run_task(task: Task) -> Outcome {
     };
     let outcome = match task.command {
         Some(Command::Doctor(files)) => engine.block_on(doctor::run(&files)),
-        Some(Command::Infer(arguments)) => engine.block_on(infer::run(&arguments)),
+        Some(Command::Infer(arguments)) => engine.block_on(infer::run(*arguments)),
         Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
         None => run_sql(task.args, &engine, &front),
     };

@@ -150,3 +150,104 @@ fn a_stream_that_does_not_exist_is_named() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("expected a number from 1"), "{errors}");
 }
+
+#[test]
+fn the_statements_of_presets_run_as_printed() {
+    let server = Server::start();
+    let event = r#"{"id":"1","timestamp":1764489600000,"message":"hello"}"#;
+    let logs = format!(
+        r#"{{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","subscriptionFilters":[],"logEvents":[{event},{event}]}}"#
+    );
+    let change = r#"{"awsRegion":"us-east-1","eventID":"1","eventName":"INSERT","tableName":"t","dynamodb":{"Keys":{"id":{"N":"7"}}},"eventSource":"aws:dynamodb"}"#;
+    filled(&server, "logs", &[text(&logs), text("{broken")]);
+    let create = statement(&server, &["logs"]);
+    let rows = server.csv(&format!("{create} SELECT loggroup, message FROM logs"));
+    let expected = ["g,hello", "g,hello"];
+    assert!(
+        rows.lines().filter(|line| expected.contains(line)).count() == 2,
+        "{rows}"
+    );
+
+    filled(&server, "changes", &[text(change)]);
+    for arguments in [&["changes"][..], &["changes", "--format", "dynamodb"]] {
+        let create = statement(&server, arguments);
+        let rows = server.csv(&format!(
+            "{create} SELECT tablename, keys->>'id' FROM changes"
+        ));
+        assert_eq!(rows.lines().last(), Some("t,7"), "{create}");
+    }
+}
+
+#[test]
+fn json_behind_a_header_is_read_as_the_comment_says() {
+    let server = Server::start();
+    filled(
+        &server,
+        "framed",
+        &["X'000000000C7B2276223A317D'".to_owned()],
+    );
+    let create = statement(&server, &["framed"]);
+    let (_, advice) = create.split_once("SQL does: ").unwrap();
+    let expr = advice
+        .lines()
+        .next()
+        .unwrap()
+        .trim_end_matches('.')
+        .replace("field", "v");
+    let rows = server.csv(&format!("{create} SELECT {expr} FROM framed"));
+    assert_eq!(rows.lines().last(), Some("1"), "{create}");
+}
+
+#[test]
+fn ragged_lines_are_rows_of_nulls() {
+    let server = Server::start();
+    filled(&server, "ragged", &["1,x", "2,y,z", "3,w"].map(text));
+    let create = statement(&server, &["ragged", "--format", "csv"]);
+    assert!(create.contains("2 documents, 1 bad"), "{create}");
+    let rows = server.csv(&format!("{create} SELECT c1, c2 FROM ragged ORDER BY c1"));
+    assert_eq!(rows, "c1,c2\n1,x\n3,w\n,\n");
+}
+
+#[test]
+fn statements_fill_the_embedded_kinesis() {
+    let file = crate::support::folder("infer-embedded").with_extension("sql");
+    let statements = "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION 'clicks'
+          OPTIONS ('kinesis.createStream' 'true');
+        INSERT INTO t (partitionKey, data) VALUES ('a', '{\"v\": 1}');";
+    std::fs::write(&file, statements).unwrap();
+    let embedded = |arguments: &[&str]| {
+        let mut command = crate::process::command();
+        command
+            .args(["infer", "clicks"])
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    let path = file.to_str().unwrap();
+    let output = embedded(&["--embedded", "-f", path]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        printed.starts_with("-- Stream 'clicks': 1 record, 1 document"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("v BIGINT") && !printed.contains("region"),
+        "{printed}"
+    );
+
+    for arguments in [&["--embedded"][..], &["-f", path]] {
+        assert_eq!(embedded(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    std::fs::write(
+        &file,
+        format!("{statements}\nINSERT INTO t (data) VALUES ("),
+    )
+    .unwrap();
+    let output = embedded(&["--embedded", "-f", path]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains(&format!("{path}:4: ")), "{errors}");
+    assert_eq!(output.status.code(), Some(1));
+    std::fs::remove_file(&file).unwrap();
+}

@@ -1,12 +1,14 @@
 //! Arguments of `kinesis-sql infer`.
 
+use std::path::PathBuf;
+
 use super::Connection;
 
 const INFER_AFTER_HELP: &str = "\
 The statement is ready to be run. Its comments say for each column in how many documents the field was,
 how often it was NULL, and a sample value; these are data of the stream. Compression (gzip, Zstandard),
 JSON in every framing, CSV, messages of CloudWatch Logs and DynamoDB, and the headers of Avro are
-recognized; Protobuf cannot be.
+recognized; Protobuf cannot be. For Avro, the comments say which options to set; the schema has to be given.
 
 A stream is never inferred by a statement: types must not change with what a stream happens to hold.";
 
@@ -17,6 +19,12 @@ pub(in crate::cli) struct Infer {
     /// Name or ARN of the stream
     #[arg(value_name = "STREAM")]
     pub(in crate::cli) stream: String,
+    /// Start an in-memory Kinesis in this process, and fill it with the statements of -f
+    #[arg(long, conflicts_with = "endpoint_url", requires = "file")]
+    pub(in crate::cli) embedded: bool,
+    /// With --embedded: first run the statements in a file; repeatable
+    #[arg(short, long = "file", value_name = "FILE", requires = "embedded")]
+    pub(in crate::cli) file: Vec<PathBuf>,
     /// Maximum number of records to read, spread over the shards, from the oldest on
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = sample_size)]
     pub(in crate::cli) records: usize,

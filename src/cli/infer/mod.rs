@@ -1,6 +1,8 @@
 //! `kinesis-sql infer`: prints the statement that declares a stream as a table, from a sample of its records.
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, BinaryArray, RecordBatch};
@@ -10,8 +12,11 @@ use futures::TryStreamExt;
 
 use super::args::{Infer, SampleFormat};
 use super::console::{print_message, print_note};
-use super::failure::{Outcome, reason};
-use super::session::{context, services};
+use super::embedded;
+use super::failure::{Failure, Outcome, chain, reason};
+use super::session::{context, plan, services};
+use super::statements::split;
+use crate::Services;
 use crate::format::infer::{Declared, MAX_SAMPLE_BYTES, RequestedFormat, infer};
 use crate::table::KinesisTable;
 
@@ -35,13 +40,23 @@ impl From<SampleFormat> for RequestedFormat {
 }
 
 /// Reads a sample and prints the statement.
-pub(super) async fn run(arguments: &Infer) -> Outcome {
-    let (table, sample) = match sampled(arguments).await {
+pub(super) async fn run(mut arguments: Infer) -> Outcome {
+    // What a statement names is what the user gave.
+    let region = arguments.connection.region.clone();
+    let _server = match arguments.embedded {
+        false => None,
+        true => match embedded::start_for_run(&mut arguments.connection).await {
+            Ok(server) => Some(server),
+            Err(error) => return failed(&chain(&error)),
+        },
+    };
+    let services = services(&arguments.connection);
+    if let Err(message) = run_files(&services, &arguments.file).await {
+        return failed(&message);
+    }
+    let (table, sample) = match sampled(&services, &arguments).await {
         Ok(sampled) => sampled,
-        Err(error) => {
-            print_message(&reason(&error));
-            return Outcome::Failed;
-        }
+        Err(error) => return failed(&reason(&error)),
     };
     let records = sample
         .iter()
@@ -51,9 +66,9 @@ pub(super) async fn run(arguments: &Infer) -> Outcome {
     let statement = inferred.statement(Declared {
         location: &arguments.stream,
         stream: stream.name().as_str(),
-        region: arguments.connection.region.as_deref(),
+        region: region.as_deref(),
     });
-    if arguments.connection.endpoint_url.is_some() {
+    if arguments.connection.endpoint_url.is_some() && !arguments.embedded {
         print_note(
             "the statement does not name --endpoint-url: give it again to run the statement",
         );
@@ -63,14 +78,39 @@ pub(super) async fn run(arguments: &Infer) -> Outcome {
     Outcome::Done
 }
 
+fn failed(message: &str) -> Outcome {
+    print_message(message);
+    Outcome::Failed
+}
+
+/// Runs the statements of files, which fill the streams, and drops their results.
+async fn run_files(services: &Arc<Services>, files: &[PathBuf]) -> Result<(), String> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let ctx = context(services).map_err(|error| chain(&error))?;
+    for path in files {
+        let file = path.display();
+        let text = fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
+        for statement in split(&text) {
+            let ran = async { plan(&ctx, &statement.in_place()).await?.collect().await };
+            ran.await.map_err(|error| {
+                let failure = Failure::from(error).describe(&statement);
+                format!("{file}:{}: {failure}", statement.line())
+            })?;
+        }
+    }
+    Ok(())
+}
+
 /// The table of the stream, and the payloads of up to the requested number of records, from the oldest on, of all shards.
 async fn sampled(
+    services: &Arc<Services>,
     arguments: &Infer,
 ) -> Result<(Arc<KinesisTable>, Vec<BinaryArray>), DataFusionError> {
-    let services = services(&arguments.connection);
     let builder = || {
         KinesisTable::builder(&arguments.stream)
-            .with_services(Arc::clone(&services))
+            .with_services(Arc::clone(services))
             .with_option("kinesis.startingPosition", "TRIM_HORIZON")
     };
     let stream = builder().build().await?;
@@ -84,7 +124,7 @@ async fn sampled(
             share.min(MAX_PAGE_RECORDS).to_string(),
         );
     let table = Arc::new(table.build().await?);
-    let ctx = context(&services)?;
+    let ctx = context(services)?;
     let frame = ctx.read_table(Arc::<KinesisTable>::clone(&table))?;
     let frame = frame
         .select(vec![col("data")])?
