@@ -11,12 +11,12 @@ use datafusion::arrow::datatypes::{Fields, TimeUnit};
 use crate::error::{Error, Result};
 
 /// The index of a type in its schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct TypeId(usize);
 
 /// The schema of a document.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::format) struct AvroSchema {
+pub(crate) struct AvroSchema {
     types: Vec<AvroType>,
     root: TypeId,
     /// Whether each value of the type with this index has at least one byte.
@@ -93,8 +93,16 @@ impl AvroSchema {
     /// # Errors
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if it is no JSON or no valid schema.
     pub(in crate::format) fn parse(json: &str) -> Result<Self> {
-        let (types, root) = parse::parse(json)
-            .map_err(|reason| Error::invalid_option(format!("the Avro schema: {reason}")))?;
+        Self::with_references(json, &[])
+            .map_err(|reason| Error::invalid_option(format!("the Avro schema: {reason}")))
+    }
+
+    /// The schema that `json` describes with the named types of `references`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn with_references(json: &str, references: &[String]) -> Result<Self, String> {
+        let (types, root) = parse::parse(json, references)?;
         let has_bytes = has_bytes(&types);
         Ok(Self {
             types,

@@ -10,13 +10,21 @@ use super::{AvroField, AvroType, Kind, Logical, TypeId};
 /// What is wrong with a schema.
 type Parsed<T> = Result<T, String>;
 
-/// The types of the schema that `json` describes, and the index of its root.
-pub(super) fn parse(json: &str) -> Parsed<(Vec<AvroType>, TypeId)> {
-    let json: Value = serde_json::from_str(json)
-        .map_err(|error| format!("expected JSON such as {{\"type\": \"record\", …}}: {error}"))?;
+/// The types of the schema that `json` describes, and the index of its root. It can use the named types of
+/// `references`, each of which can use those of the ones before it.
+pub(super) fn parse(json: &str, references: &[String]) -> Parsed<(Vec<AvroType>, TypeId)> {
     let mut parser = Parser::default();
-    let root = parser.schema(&json, "")?;
+    for reference in references {
+        let parsed = value(reference).and_then(|json| parser.schema(&json, ""));
+        parsed.map_err(|reason| format!("a schema that it refers to: {reason}"))?;
+    }
+    let root = parser.schema(&value(json)?, "")?;
     Ok((parser.types, root))
+}
+
+fn value(json: &str) -> Parsed<Value> {
+    serde_json::from_str(json)
+        .map_err(|error| format!("expected JSON such as {{\"type\": \"record\", …}}: {error}"))
 }
 
 #[derive(Default)]

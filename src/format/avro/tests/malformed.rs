@@ -1,6 +1,6 @@
 //! Documents that are not valid, and those that would need much memory.
 
-use datafusion::arrow::datatypes::{DataType, Fields};
+use datafusion::arrow::datatypes::{DataType, Field, Fields};
 
 use super::{decode, failure, fields, in_record, list};
 
@@ -184,11 +184,7 @@ fn deep_documents_are_refused() {
 fn the_field_of_a_malformed_value_is_named() {
     let schema = r#"{"type":"record","name":"R","fields":[
         {"name":"geo","type":{"type":"record","name":"G","fields":[{"name":"country","type":"string"}]}}]}"#;
-    let geo = Fields::from(vec![datafusion::arrow::datatypes::Field::new(
-        "country",
-        DataType::Utf8View,
-        true,
-    )]);
+    let geo = Fields::from(vec![Field::new("country", DataType::Utf8View, true)]);
     for column in [DataType::Struct(geo), DataType::Utf8View] {
         let reason = failure(schema, &fields(&[("geo", column)]), &[], &[2, 0xff]);
         assert!(
@@ -211,4 +207,35 @@ fn a_bad_document_is_a_row_of_nulls_if_the_options_say_so() {
     assert_eq!([shown(0, 0), shown(0, 1), shown(0, 2)], ["1", "NULL", "2"]);
     assert_eq!(shown(1, 1), "has 1 bytes after its last value (byte 1)");
     assert_eq!(decoded.bad_documents, 1);
+}
+
+/// Two records of each level contain a union of the two of the next, so the paths double with each level.
+#[test]
+fn unions_of_records_with_unions_are_compiled_once_each() {
+    const LEVELS: usize = 28;
+    fn record(name: char, level: usize, inner: &str) -> String {
+        format!(
+            r#"{{"type":"record","name":"{name}{level}","fields":[{{"name":"v","type":{inner}}}]}}"#
+        )
+    }
+    let mut inner = r#""int""#.to_owned();
+    for level in (0..LEVELS).rev() {
+        // The second record names the types that the first defines.
+        let again = match level + 1 {
+            LEVELS => r#""int""#.to_owned(),
+            next => format!(r#"["A{next}","B{next}"]"#),
+        };
+        let (a, b) = (record('A', level, &inner), record('B', level, &again));
+        inner = format!("[{a},{b}]");
+    }
+    let mut column = DataType::Int64;
+    for _ in 1..LEVELS {
+        column = DataType::Struct(Fields::from(vec![Field::new("v", column, true)]));
+    }
+    // The second branch of each union, then the number 3.
+    let document = [&[2_u8; LEVELS][..], &[6]].concat();
+    let decoded = decode(&inner, &fields(&[("v", column)]), &[], &[&document]).unwrap();
+    let value = super::shown(&decoded.columns[0], 0);
+    assert_eq!(value.matches("v: ").count(), LEVELS - 1);
+    assert!(value.contains("v: 3}"), "{value}");
 }
