@@ -34,6 +34,7 @@ pub mod kinesis;
 pub mod model;
 pub mod options;
 pub mod query;
+mod schema_registry;
 mod session;
 mod sink;
 mod source;

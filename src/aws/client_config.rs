@@ -79,10 +79,6 @@ pub(crate) struct ClientConfig {
     /// The identity that signs requests.
     pub(crate) identity: Identity,
     /// Proxies and certificates, for clients that do not use the SDK.
-    #[cfg_attr(
-        not(any(feature = "aws", feature = "cli")),
-        expect(dead_code, reason = "used by S3 and the command")
-    )]
     pub(crate) network: Arc<Network>,
 }
 

@@ -15,6 +15,7 @@ mod credentials;
 mod diagnostics;
 mod error_chain;
 mod network;
+mod requests;
 mod shared_cache;
 
 /// Provider types, in the version that [`CredentialProviders`] takes.
@@ -28,4 +29,5 @@ pub(crate) use error_chain::causes;
 pub(crate) use network::ConnectFailure;
 #[cfg(feature = "aws")]
 pub(crate) use network::Network;
+pub(crate) use requests::{Answer, Request, RequestFailure, RequestSender};
 pub(crate) use shared_cache::{InUse, SharedCache};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray};
 use datafusion::arrow::datatypes::{DataType, Fields};
 
-use super::avro::AvroDecoder;
+use super::avro::{AvroDecoder, AvroSchema};
 use super::columns::Column;
 use super::csv::CsvDecoder;
 use super::documents::{BadDocument, Documents};
@@ -17,6 +17,7 @@ use super::schema::{PayloadColumn, PayloadSchema};
 use super::text::TextDecoder;
 use super::{MAX_BATCH_BYTES, compression};
 use crate::error::{Error, Result};
+use crate::model::SchemaId;
 use crate::options::{Format, OnError};
 
 /// Decoded rows are handed on once there are this many, the engine's default batch size.
@@ -65,6 +66,8 @@ pub(crate) struct Decoded {
     pub(crate) mismatches: u64,
     /// The index of the first record that was not decoded.
     pub(crate) next: usize,
+    /// The schema that must be [added](Decoder::add_schema) before that record can be decoded.
+    pub(crate) missing_schema: Option<SchemaId>,
 }
 
 impl Decoder {
@@ -111,6 +114,7 @@ impl Decoder {
             skipped_documents: 0,
             mismatches: 0,
             next: first,
+            missing_schema: None,
         };
         let mut bytes = 0;
         while decoded.next < data.len()
@@ -122,6 +126,7 @@ impl Decoder {
                 false => data.value(decoded.next),
             };
             match self.record(record, &mut decoded) {
+                Ok(_) if decoded.missing_schema.is_some() => break,
                 Ok(size_bytes) => bytes += size_bytes,
                 Err(error) => {
                     self.clear();
@@ -134,7 +139,14 @@ impl Decoder {
         Ok(decoded)
     }
 
-    /// Decodes one record. Returns about how many bytes its rows have.
+    /// Takes a schema of the registry, or the reason why documents that name it cannot be decoded.
+    pub(crate) fn add_schema(&mut self, id: SchemaId, schema: Result<Arc<AvroSchema>, String>) {
+        if let DocumentDecoder::Avro(avro) = &mut self.documents {
+            avro.add_schema(id, schema);
+        }
+    }
+
+    /// Decodes one record, unless its schema is missing. Returns about how many bytes its rows have.
     fn record(&mut self, record: &[u8], decoded: &mut Decoded) -> Result<usize> {
         let options = &self.schema.options;
         let mut documents = Documents {
@@ -155,7 +167,13 @@ impl Decoder {
             Ok(payload) => {
                 bytes = payload.len();
                 match &mut self.documents {
-                    DocumentDecoder::Avro(avro) => avro.decode(&payload, &mut documents),
+                    DocumentDecoder::Avro(avro) => {
+                        decoded.missing_schema = avro.missing_schema(&payload);
+                        if decoded.missing_schema.is_some() {
+                            return Ok(0);
+                        }
+                        avro.decode(&payload, &mut documents);
+                    }
                     DocumentDecoder::Json(json) => json.decode(&payload, &mut documents),
                     DocumentDecoder::Csv(csv) => csv.decode(&payload, &mut documents),
                     DocumentDecoder::Text(text) => text.decode(&payload, &mut documents),
@@ -224,11 +242,11 @@ impl DocumentDecoder {
         Ok(match &options.format {
             Format::Avro(avro) => {
                 schema.expect_avro_schema(avro)?;
-                let avro_schema = schema.avro_schema()?;
                 let all = schema.fields.len();
+                let avro_schema = schema.avro.as_ref();
                 Self::Avro(AvroDecoder::new(
                     avro_schema,
-                    &decoded,
+                    decoded,
                     all,
                     avro.framing,
                     options,

@@ -32,6 +32,7 @@ mod schema;
 mod sources;
 mod text;
 
+pub(crate) use self::avro::AvroSchema;
 pub(crate) use self::decoder::{Decoded, Decoder};
 pub(crate) use self::documents::BadDocument;
 pub(crate) use self::encode::Encoder;

@@ -21,8 +21,8 @@ pub(crate) struct PayloadSchema {
     pub(super) options: FormatOptions,
     /// The columns that have a value in each document.
     pub(super) fields: Fields,
-    /// The schema of Avro documents.
-    avro: Option<Arc<AvroSchema>>,
+    /// The schema of Avro documents, if all have the same.
+    pub(super) avro: Option<Arc<AvroSchema>>,
     /// The descriptors of Protobuf messages.
     #[cfg(feature = "protobuf")]
     protobuf: Option<Arc<Descriptor>>,
@@ -76,7 +76,7 @@ impl PayloadSchema {
             )));
         }
         let avro = match &options.format {
-            Format::Avro(avro) => Some(avro_schema(avro, &fields)?),
+            Format::Avro(avro) => avro_schema(avro, &fields)?,
             _ => None,
         };
         #[cfg(not(feature = "protobuf"))]
@@ -114,13 +114,18 @@ impl PayloadSchema {
         &self.options
     }
 
-    /// The schema of Avro documents.
+    /// The schema to write Avro documents with.
     ///
     /// # Errors
-    /// The format is another one, which is a defect.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the schemas of documents are in a registry.
     pub(super) fn avro_schema(&self) -> Result<&Arc<AvroSchema>> {
         let schema = self.avro.as_ref();
-        schema.ok_or_else(|| Error::internal("a table of another format has no Avro schema"))
+        schema.ok_or_else(|| {
+            Error::unsupported(
+                "a table with 'kinesis.schemaRegistry.type' can only be read: write to a table with \
+                 'kinesis.avro.framing' = 'none' or 'single_object'",
+            )
+        })
     }
 
     /// The descriptors of Protobuf messages.
@@ -149,7 +154,7 @@ impl PayloadSchema {
         }
         Err(Error::invalid_option(format!(
             "reading 'kinesis.format' = 'avro': expected option 'kinesis.avro.schema', the schema that documents were \
-             written with; INSERT into this table writes with {}",
+             written with, or 'kinesis.schemaRegistry.type', the registry that has it; INSERT into this table writes with {}",
             AvroSchema::json_of(&self.fields)?
         )))
     }
@@ -195,14 +200,18 @@ impl PayloadSchema {
     }
 }
 
-/// The schema of Avro documents with these columns.
-fn avro_schema(options: &AvroOptions, columns: &Fields) -> Result<Arc<AvroSchema>> {
+/// The schema of Avro documents with these columns; `None` if each document names its own.
+fn avro_schema(options: &AvroOptions, columns: &Fields) -> Result<Option<Arc<AvroSchema>>> {
     let text = match &options.schema {
         Some(AvroSchemaSource::Text(text)) => text,
         Some(AvroSchemaSource::File(_)) => {
             return Err(Error::internal("the file of the Avro schema was not read"));
         }
-        None => return AvroSchema::parse(&AvroSchema::json_of(columns)?).map(Arc::new),
+        Some(AvroSchemaSource::Registry(_)) => return Ok(None),
+        None => {
+            let schema = AvroSchema::parse(&AvroSchema::json_of(columns)?)?;
+            return Ok(Some(Arc::new(schema)));
+        }
     };
     let in_option = |error: Error| error.in_context("option 'kinesis.avro.schema'");
     let schema = AvroSchema::parse(text).map_err(in_option)?;
@@ -227,7 +236,7 @@ fn avro_schema(options: &AvroOptions, columns: &Fields) -> Result<Arc<AvroSchema
         }
         None => {}
     }
-    Ok(Arc::new(schema))
+    Ok(Some(Arc::new(schema)))
 }
 
 /// Refuses columns that a line of values cannot have.

@@ -176,7 +176,7 @@ impl ApiError {
 
 /// Classifies the service's error codes (API reference, "Errors" of each operation, and "Common
 /// Errors").
-pub(super) fn kind_of_code(code: &str) -> ApiErrorKind {
+pub(crate) fn kind_of_code(code: &str) -> ApiErrorKind {
     match code {
         "ProvisionedThroughputExceededException"
         | "LimitExceededException"

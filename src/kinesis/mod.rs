@@ -18,6 +18,7 @@ mod simulator;
 mod types;
 
 pub use api::{DryRun, DryRunAnswer, Kinesis};
+pub(crate) use error::kind_of_code;
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
 pub(crate) use list_shards::list_all_shards;
 pub use records_page::{RecordColumns, RecordsPage, RecordsPageBuilder};

@@ -7,6 +7,7 @@ mod endpoint;
 mod offsets;
 mod position;
 mod progress;
+mod schema_id;
 mod sequence_number;
 mod shard;
 mod stream;
@@ -25,6 +26,7 @@ pub use position::{ShardPosition, StartingPosition};
 pub(crate) use progress::{
     AGGREGATION, Committed, InputProgress, OperatorProgress, SnapshotFiles, StateFiles,
 };
+pub(crate) use schema_id::SchemaId;
 pub use sequence_number::SequenceNumber;
 pub use shard::{HashKey, HashRange, Shard, ShardId};
 pub use stream::{StreamIdentity, StreamName};

@@ -3,6 +3,7 @@
 mod credentials;
 mod format;
 mod proxy;
+mod registry;
 
 use std::time::Duration;
 
@@ -127,6 +128,7 @@ impl Draft {
             ("kinesis.endpointUrl", &self.endpoint_url),
             ("kinesis.stsEndpointUrl", &self.credentials.sts_endpoint_url),
             ("kinesis.dynamodb.endpointUrl", &self.dynamodb.endpoint_url),
+            ("kinesis.schemaRegistry.url", &self.format.registry.url),
             (
                 "kinesis.dynamodb.stsEndpointUrl",
                 &self.dynamodb_credentials.sts_endpoint_url,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use datafusion::arrow::datatypes::TimeUnit;
 
-use crate::model::StreamIdentity;
+use crate::model::{Secret, StreamIdentity};
 
 /// How the payload of a record becomes rows, and rows become payloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +110,44 @@ pub(crate) enum AvroSchemaSource {
     Text(String),
     /// It is in this file, which is read when the table is made.
     File(PathBuf),
+    /// Each document names its own in a registry.
+    Registry(SchemaRegistryOptions),
+}
+
+/// A registry of schemas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SchemaRegistryOptions {
+    /// One with the REST interface of Confluent's registry.
+    Confluent {
+        /// The URL that its paths follow.
+        url: String,
+        /// The user and password, or API key and secret, of each request.
+        login: Option<RegistryLogin>,
+    },
+    /// AWS Glue, with the credentials of the table.
+    Glue {
+        /// An endpoint instead of the region's public one.
+        endpoint_url: Option<String>,
+        /// The region; `None` means that of the stream.
+        region: Option<String>,
+    },
+}
+
+/// A user and password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RegistryLogin {
+    pub(crate) username: Secret,
+    pub(crate) password: Secret,
+}
+
+/// The kind of a schema registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SchemaRegistryType {
+    /// Confluent's, or another with the same REST interface.
+    Confluent,
+    /// AWS Glue's.
+    Glue,
 }
 
 /// The header before an Avro document.

@@ -24,11 +24,12 @@ pub use checked::{ExtraColumn, HashFilter};
 #[cfg(feature = "protobuf")]
 pub(crate) use format::ProtobufOptions;
 pub use format::{
-    AvroFraming, Compression, Framing, NullFields, OnMismatch, ProtobufFraming, TimestampFormat,
+    AvroFraming, Compression, Framing, NullFields, OnMismatch, ProtobufFraming, SchemaRegistryType,
+    TimestampFormat,
 };
 pub(crate) use format::{
     AvroOptions, AvroSchemaSource, CsvOptions, DescriptorSource, Format, FormatOptions,
-    JsonOptions, OnError,
+    JsonOptions, OnError, RegistryLogin, SchemaRegistryOptions,
 };
 pub use spec::{OptionSpec, Role};
 pub use table_options::{BadDocuments, PayloadFormat, TableOptions};

@@ -3,6 +3,7 @@
 mod avro;
 mod format;
 mod protobuf;
+mod registry;
 
 use std::fmt;
 use std::time::Duration;
@@ -275,10 +276,12 @@ fn seconds(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::format::ProtobufOptions;
+    use crate::model::Secret;
+    use crate::options::format::{ProtobufOptions, RegistryLogin};
     use crate::options::{
         AvroFraming, AvroOptions, AvroSchemaSource, Compression, DescriptorSource, Format, Framing,
-        MetadataColumn, NullFields, OnError, OnMismatch, ProtobufFraming, TimestampFormat, all,
+        MetadataColumn, NullFields, OnError, OnMismatch, ProtobufFraming, SchemaRegistryOptions,
+        SchemaRegistryType, TimestampFormat, all,
     };
     use datafusion::arrow::datatypes::TimeUnit;
 
@@ -354,6 +357,30 @@ mod tests {
             .with_avro_framing(AvroFraming::Glue)
     }
 
+    /// Set by the setters below, because they do not go with JSON.
+    const REGISTRY_OPTIONS: [&str; 5] = [
+        "kinesis.schemaRegistry.type",
+        "kinesis.schemaRegistry.url",
+        "kinesis.schemaRegistry.username",
+        "kinesis.schemaRegistry.password",
+        "kinesis.schemaRegistry.region",
+    ];
+
+    fn confluent_setters() -> TableOptions {
+        let secret = |text: &str| Secret::new(text);
+        TableOptions::default()
+            .with_format(PayloadFormat::Avro)
+            .with_schema_registry_url("https://registry:8081/api")
+            .with_schema_registry_login(&secret("key"), &secret("canary"))
+    }
+
+    fn glue_setters() -> TableOptions {
+        TableOptions::default()
+            .with_format(PayloadFormat::Avro)
+            .with_schema_registry(SchemaRegistryType::Glue)
+            .with_schema_registry_region("eu-west-3")
+    }
+
     /// Set by `protobuf_setters`, because they do not go with JSON.
     const PROTOBUF_OPTIONS: [&str; 3] = [
         "kinesis.protobuf.descriptorFile",
@@ -399,6 +426,7 @@ mod tests {
         set.extend(CSV_OPTIONS);
         set.extend(AVRO_OPTIONS);
         set.extend(PROTOBUF_OPTIONS);
+        set.extend(REGISTRY_OPTIONS);
         set.sort_unstable();
         expected.sort_unstable();
         assert_eq!(set, expected);
@@ -441,6 +469,29 @@ mod tests {
             framing: AvroFraming::Glue,
         });
         assert_eq!(format(avro_setters()).format, avro);
+        let registry = |options| match format(options).format {
+            Format::Avro(AvroOptions {
+                schema: Some(AvroSchemaSource::Registry(registry)),
+                framing,
+            }) => (registry, framing),
+            other => panic!("{other:?}"),
+        };
+        let confluent = SchemaRegistryOptions::Confluent {
+            url: "https://registry:8081/api".to_owned(),
+            login: Some(RegistryLogin {
+                username: Secret::new("key"),
+                password: Secret::new("canary"),
+            }),
+        };
+        assert_eq!(
+            registry(confluent_setters()),
+            (confluent, AvroFraming::Confluent)
+        );
+        let glue = SchemaRegistryOptions::Glue {
+            endpoint_url: None,
+            region: Some("eu-west-3".to_owned()),
+        };
+        assert_eq!(registry(glue_setters()), (glue, AvroFraming::Glue));
         let protobuf = Format::Protobuf(ProtobufOptions {
             descriptors: DescriptorSource::File("words.desc".into()),
             message: "text.Word".to_owned(),

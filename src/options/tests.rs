@@ -1,6 +1,7 @@
 mod credentials;
 mod position;
 mod regions;
+mod registry;
 mod streaming;
 
 use std::time::Duration;
@@ -115,6 +116,11 @@ const INVALID: &[(&str, &str)] = &[
     ("kinesis.metadataRetryIntervalsMs", "1s"),
     ("kinesis.metadataMaxRetryIntervalMs", "-5"),
     ("kinesis.checkNewRecordThreads", "0"),
+    ("kinesis.schemaRegistry.type", "apicurio"),
+    ("kinesis.schemaRegistry.url", "registry:8081"),
+    ("kinesis.schemaRegistry.username", " "),
+    ("kinesis.schemaRegistry.password", ""),
+    ("kinesis.schemaRegistry.region", "eu west"),
     ("kinesis.sink.aggregationEnabled", "1"),
     ("kinesis.sink.flushWaitTimeMs", "-1"),
     ("kinesis.sink.recordMaxBufferedTimeMs", "soon"),

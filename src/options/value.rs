@@ -97,6 +97,11 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Parsed<T> {
 /// An `http://` or `https://` URL with a host and without a query. `service` is the service in the
 /// example of the error message.
 pub(crate) fn endpoint_url(text: &str, service: &str) -> Parsed<String> {
+    http_url(text, &format!("https://{service}.eu-west-1.amazonaws.com"))
+}
+
+/// An HTTP URL with neither user nor query. `example` is one for the message.
+pub(super) fn http_url(text: &str, example: &str) -> Parsed<String> {
     let url = text.trim();
     let host = url
         .strip_prefix("https://")
@@ -116,9 +121,7 @@ pub(crate) fn endpoint_url(text: &str, service: &str) -> Parsed<String> {
     if well_formed {
         Ok(url.to_owned())
     } else {
-        Err(format!(
-            "expected a URL such as 'https://{service}.eu-west-1.amazonaws.com'"
-        ))
+        Err(format!("expected a URL such as '{example}'"))
     }
 }
 

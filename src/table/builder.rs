@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::Fields;
 
 use super::columns::TableColumns;
 use super::kinesis_table::{KinesisTable, TableConfig};
+use super::registered_schemas::RegisteredSchemas;
 use super::schema_files;
 use super::services::Services;
 use super::stream_lookup::find_stream;
@@ -16,8 +17,10 @@ use crate::error::Result;
 use crate::kinesis::{Backoff, Kinesis, with_retries};
 use crate::model::{BaseCredentials, StreamIdentity};
 use crate::options::{
-    CheckedOptions, CommitterKind, FormatOptions, OnError, OptionsBuilder, TableOptions,
+    AvroOptions, AvroSchemaSource, CheckedOptions, CommitterKind, Format, FormatOptions, OnError,
+    OptionsBuilder, TableOptions,
 };
+use crate::schema_registry::SchemaRegistry;
 use crate::sink::{SinkSettings, SinkStream};
 use crate::source::reject_future_start;
 
@@ -150,10 +153,27 @@ impl KinesisTableBuilder {
             }) => Some(dead_letter_stream(&kinesis, target, &options, seed).await?),
             _ => None,
         };
+        let schemas = match options.format.as_ref().map(|format| &format.format) {
+            Some(Format::Avro(AvroOptions {
+                schema: Some(AvroSchemaSource::Registry(registry)),
+                ..
+            })) => {
+                let access = self.services.access();
+                let registry = SchemaRegistry::connect(registry, &options.connection, &access);
+                let clock = Arc::clone(&clock);
+                Some(RegisteredSchemas::new(
+                    registry.await?,
+                    options.retry,
+                    clock,
+                ))
+            }
+            _ => None,
+        };
         Ok(KinesisTable::new(TableConfig {
             sink,
             columns,
             dead_letters,
+            schemas,
             kinesis,
             options,
             summary,

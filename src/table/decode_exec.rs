@@ -21,8 +21,10 @@ use futures::StreamExt;
 
 use super::columns::TableColumn;
 use super::dead_letters::{self, DeadLetters};
+use super::registered_schemas::RegisteredSchemas;
 use super::unary_node::unary_node;
 use crate::format::{Decoded, Decoder, PayloadSchema};
+use crate::model::SchemaId;
 use crate::sink::SinkStream;
 use crate::source::RowColumn;
 
@@ -39,6 +41,10 @@ pub(super) struct DecodeConfig {
     pub(super) stream_name: String,
     /// The stream for dead letters, if documents that cannot be parsed go there.
     pub(super) dead_letters: Option<Arc<SinkStream>>,
+    /// The schemas that documents name, if they are in a registry.
+    pub(super) schemas: Option<Arc<RegisteredSchemas>>,
+    /// Whether a streaming query reads, which waits for a registry.
+    pub(super) is_streaming: bool,
     pub(super) seed: u64,
 }
 
@@ -168,6 +174,7 @@ struct PartitionDecoder {
     /// Where each column of the output comes from.
     output: Vec<OutputColumn>,
     dead_letters: Option<(DeadLetters, Vec<usize>)>,
+    random: fastrand::Rng,
     counters: DecodeCounters,
 }
 
@@ -203,13 +210,13 @@ impl PartitionDecoder {
                 TableColumn::Read(column) => OutputColumn::Input(index_of(*column)?),
             });
         }
+        let random = fastrand::Rng::with_seed(config.seed.wrapping_add(partition as u64));
         let dead_letters = match &config.dead_letters {
             None => None,
             Some(target) => {
                 let columns = dead_letters::COLUMNS.into_iter().map(index_of);
-                let random = fastrand::Rng::with_seed(config.seed.wrapping_add(partition as u64));
                 let stream_name = config.stream_name.clone();
-                let letters = DeadLetters::new(Arc::clone(target), stream_name, random);
+                let letters = DeadLetters::new(Arc::clone(target), stream_name, random.clone());
                 Some((letters, columns.collect::<Result<Vec<_>>>()?))
             }
         };
@@ -220,6 +227,7 @@ impl PartitionDecoder {
             data: index_of(RowColumn::Data)?,
             output,
             dead_letters,
+            random,
             config,
             counters,
         })
@@ -252,6 +260,9 @@ impl PartitionDecoder {
                     .collect();
                 letters.write(&decoded.skipped, &columns).await?;
             }
+            if let Some(id) = decoded.missing_schema {
+                self.look_up(id).await?;
+            }
             let batch = self.batch(&decoded, &records)?;
             if decoded.next < records.num_rows() {
                 self.records = Some((records, decoded.next));
@@ -260,6 +271,16 @@ impl PartitionDecoder {
                 return Ok(Some(batch.record_output(&self.counters.baseline)));
             }
         }
+    }
+
+    /// Looks up a schema that the next record needs.
+    async fn look_up(&mut self, id: SchemaId) -> Result<()> {
+        let schemas = self.config.schemas.as_ref();
+        let schemas = schemas.ok_or_else(|| internal_datafusion_err!("{id} has no registry"))?;
+        let random = self.random.fork();
+        let schema = schemas.get(id, self.config.is_streaming, random).await?;
+        self.decoder.add_schema(id, schema);
+        Ok(())
     }
 
     fn count(&self, decoded: &Decoded) {

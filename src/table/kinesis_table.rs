@@ -8,6 +8,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::columns::{TableColumn, TableColumns};
 use super::decode_exec::{DecodeConfig, KinesisDecodeExec};
+use super::registered_schemas::RegisteredSchemas;
 use super::stream_lookup::find_stream;
 use crate::aws::AwsAccess;
 use crate::error::Result;
@@ -34,6 +35,8 @@ pub(super) struct TableConfig {
     pub(super) columns: TableColumns,
     /// The stream for documents that cannot be parsed, if they go to one.
     pub(super) dead_letters: Option<SinkStream>,
+    /// The schemas that documents name, if they are in a registry.
+    pub(super) schemas: Option<Arc<RegisteredSchemas>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) access: Arc<AwsAccess>,
     pub(super) seed: u64,
@@ -170,6 +173,8 @@ impl KinesisTable {
             schema,
             stream_name: config.summary.stream.name().to_string(),
             dead_letters,
+            schemas: config.schemas.clone(),
+            is_streaming,
             seed: config.seed,
         };
         Ok(Arc::new(KinesisDecodeExec::new(read, Arc::new(decode))))

@@ -29,6 +29,7 @@ mod kinesis_table;
 mod provider;
 mod pushdown;
 mod read_exec;
+mod registered_schemas;
 mod row_order;
 mod scan;
 mod schema_files;

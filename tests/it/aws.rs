@@ -23,4 +23,5 @@ mod tampered;
 
 pub(crate) use accounts::Accounts;
 pub(crate) use directory::{Directory, Role};
+pub(crate) use signature::Signature;
 pub(crate) use sts::LocalSts;

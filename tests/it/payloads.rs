@@ -4,6 +4,8 @@ mod avro;
 mod dead_letters;
 mod policies;
 mod random;
+mod registries;
+mod registry_server;
 mod tables;
 mod windows;
 mod writing;

@@ -59,9 +59,7 @@ impl InUse for Client {
 
 /// An SDK client that connects through `proxy`, or directly.
 fn connecting(network: &Network, proxy: Option<&Proxy>) -> SharedHttpClient {
-    let proxy = proxy
-        .map(|proxy| ProxyConfig::all(proxy.url().reveal()).expect("the proxy URL was validated"));
-    let context = network.certificates.tls_context();
+    let (proxy, context) = (config(proxy), network.certificates.tls_context());
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder().pool_idle_timeout(POOL_IDLE_TIMEOUT);
         connector
@@ -72,6 +70,32 @@ fn connecting(network: &Network, proxy: Option<&Proxy>) -> SharedHttpClient {
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(context.clone())
             .build()
+    })
+}
+
+fn config(proxy: Option<&Proxy>) -> Option<ProxyConfig> {
+    proxy.map(|proxy| ProxyConfig::all(proxy.url().reveal()).expect("the proxy URL was validated"))
+}
+
+/// A connector without timeouts, for requests that no SDK client sends.
+pub(in crate::aws) fn connector(network: &Arc<Network>) -> SharedHttpConnector {
+    let connector = |proxy| {
+        let mut connector = Connector::builder().pool_idle_timeout(POOL_IDLE_TIMEOUT);
+        connector.set_proxy_config(config(proxy));
+        SharedHttpConnector::new(
+            connector
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(network.certificates.tls_context())
+                .build(),
+        )
+    };
+    let proxied = network.proxies.usable().into_iter();
+    SharedHttpConnector::new(Routing {
+        network: Arc::clone(network),
+        direct: connector(None),
+        proxied: proxied
+            .map(|proxy| (proxy.clone(), connector(Some(proxy))))
+            .collect(),
     })
 }
 

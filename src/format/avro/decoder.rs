@@ -4,21 +4,26 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Fields;
+use hashbrown::HashMap;
 
-use super::framing::{Unframed, unframed};
+use super::framing::{self, NamedSchema, Unframed, unframed};
 use super::input::{Input, Malformed};
 use super::plan::Root;
 use super::rows::{Misfit, RowReader};
 use super::schema::AvroSchema;
 use super::walk::Walk;
 use crate::format::documents::{DocumentError, DocumentFailure, Documents};
+use crate::model::SchemaId;
 use crate::options::{AvroFraming, FormatOptions, OnMismatch, TimestampFormat};
 
 /// Decodes Avro documents.
 #[derive(Debug)]
 pub(in crate::format) struct AvroDecoder {
-    /// How documents of the table's schema are decoded.
-    program: Program,
+    /// The columns to decode.
+    fields: Fields,
+    /// The number of columns that the table has.
+    all: usize,
+    programs: Programs,
     framing: AvroFraming,
     timestamps: TimestampFormat,
     on_mismatch: OnMismatch,
@@ -28,34 +33,71 @@ pub(in crate::format) struct AvroDecoder {
     json: Vec<u8>,
 }
 
+/// How documents are decoded.
+#[derive(Debug)]
+enum Programs {
+    /// All have one schema, with this fingerprint.
+    One { program: Program, fingerprint: u64 },
+    /// Each names its schema in a registry. A schema that was looked up has a program, or a reason why its
+    /// documents cannot be decoded.
+    Registered(HashMap<SchemaId, Result<Program, String>>),
+}
+
 /// How documents of one schema are decoded.
 #[derive(Debug)]
 struct Program {
     schema: Arc<AvroSchema>,
-    fingerprint: u64,
     root: Root,
 }
 
 impl AvroDecoder {
-    /// A decoder of `fields`, for documents of `schema` in a table with `all` declared columns.
+    /// A decoder of `fields` in a table with `all` declared columns, for documents of `schema`; `None` if each
+    /// document names its own.
     pub(in crate::format) fn new(
-        schema: &Arc<AvroSchema>,
-        fields: &Fields,
+        schema: Option<&Arc<AvroSchema>>,
+        fields: Fields,
         all: usize,
         framing: AvroFraming,
         options: &FormatOptions,
     ) -> Self {
-        Self {
-            program: Program {
-                root: Root::new(schema, fields, all),
+        let programs = match schema {
+            Some(schema) => Programs::One {
+                program: Program::new(schema, &fields, all),
                 fingerprint: schema.fingerprint(),
-                schema: Arc::clone(schema),
             },
+            None => Programs::Registered(HashMap::new()),
+        };
+        Self {
+            fields,
+            all,
+            programs,
             framing,
             timestamps: options.timestamps,
             on_mismatch: options.on_mismatch,
             max_decompressed_bytes: options.max_decompressed_bytes,
             json: Vec::new(),
+        }
+    }
+
+    /// The schema that must be looked up in a registry before this record can be decoded.
+    pub(in crate::format) fn missing_schema(&self, record: &[u8]) -> Option<SchemaId> {
+        match &self.programs {
+            Programs::One { .. } => None,
+            Programs::Registered(known) => {
+                framing::schema_id(record, self.framing).filter(|id| !known.contains_key(id))
+            }
+        }
+    }
+
+    /// Takes a schema of the registry, or the reason why documents that name it cannot be decoded.
+    pub(in crate::format) fn add_schema(
+        &mut self,
+        id: SchemaId,
+        schema: Result<Arc<AvroSchema>, String>,
+    ) {
+        if let Programs::Registered(known) = &mut self.programs {
+            let program = schema.map(|schema| Program::new(&schema, &self.fields, self.all));
+            known.insert(id, program);
         }
     }
 
@@ -75,17 +117,7 @@ impl AvroDecoder {
         document: &Unframed<'_>,
         out: &mut Documents<'_>,
     ) -> Result<(), DocumentError> {
-        let program = &self.program;
-        if let Some(found) = document.fingerprint
-            && found != program.fingerprint
-        {
-            return Err(DocumentFailure::new(format!(
-                "was written with the schema of fingerprint {found:016x}: expected that of 'kinesis.avro.schema', \
-                 {:016x}",
-                program.fingerprint
-            ))
-            .into());
-        }
+        let program = self.programs.of(document.schema)?;
         let start = out.rows();
         let mut reader = RowReader {
             walk: Walk::new(&program.schema, Input::new(&document.bytes, document.start)),
@@ -115,6 +147,40 @@ impl AvroDecoder {
             None => out.finish_row(None),
         }
         Ok(())
+    }
+}
+
+impl Program {
+    fn new(schema: &Arc<AvroSchema>, fields: &Fields, all: usize) -> Self {
+        Self {
+            root: Root::new(schema, fields, all),
+            schema: Arc::clone(schema),
+        }
+    }
+}
+
+impl Programs {
+    /// The program for a document whose header names this schema.
+    fn of(&self, named: NamedSchema) -> Result<&Program, DocumentFailure> {
+        match (self, named) {
+            (
+                Self::One {
+                    fingerprint: expected,
+                    ..
+                },
+                NamedSchema::Fingerprint(found),
+            ) if found != *expected => Err(DocumentFailure::new(format!(
+                "was written with the schema of fingerprint {found:016x}: expected that of 'kinesis.avro.schema', \
+                 {expected:016x}"
+            ))),
+            (Self::One { program, .. }, _) => Ok(program),
+            (Self::Registered(known), NamedSchema::Registered(id)) => match known.get(&id) {
+                Some(Ok(program)) => Ok(program),
+                Some(Err(reason)) => Err(DocumentFailure::new(reason)),
+                None => Err(DocumentFailure::new(format!("{id} was not looked up"))),
+            },
+            (Self::Registered(_), _) => Err(DocumentFailure::new("names no schema in a registry")),
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use flate2::bufread::ZlibDecoder;
+use uuid::Uuid;
 
 use crate::format::compression;
 use crate::format::documents::DocumentFailure;
+use crate::model::SchemaId;
 use crate::options::AvroFraming;
 
 /// The first bytes of the single-object encoding.
@@ -15,11 +17,22 @@ const GLUE_MAGIC: u8 = 3;
 const GLUE_UNCOMPRESSED: u8 = 0;
 const GLUE_ZLIB: u8 = 5;
 
+/// The schema that a header names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NamedSchema {
+    /// None.
+    None,
+    /// The one with this fingerprint.
+    Fingerprint(u64),
+    /// The one with this id in a registry.
+    Registered(SchemaId),
+}
+
 /// A record without its header.
 #[derive(Debug)]
 pub(super) struct Unframed<'a> {
-    /// The fingerprint of its schema, if the header has it.
-    pub(super) fingerprint: Option<u64>,
+    /// What the header says about its schema.
+    pub(super) schema: NamedSchema,
     /// The document starts with byte `start` of this.
     pub(super) bytes: Cow<'a, [u8]>,
     pub(super) start: usize,
@@ -34,13 +47,13 @@ pub(super) fn unframed(
     framing: AvroFraming,
     limit: usize,
 ) -> Result<Unframed<'_>, DocumentFailure> {
-    let whole = |fingerprint, rest: &[u8]| Unframed {
-        fingerprint,
+    let whole = |schema, rest: &[u8]| Unframed {
+        schema,
         start: record.len() - rest.len(),
         bytes: Cow::Borrowed(record),
     };
     match framing {
-        AvroFraming::None => Ok(whole(None, record)),
+        AvroFraming::None => Ok(whole(NamedSchema::None, record)),
         AvroFraming::SingleObject => {
             let rest = after_magic(
                 record,
@@ -48,21 +61,24 @@ pub(super) fn unframed(
                 "C3 01 of the single-object encoding",
             )?;
             let (fingerprint, rest) = id(record, rest, "a fingerprint")?;
-            Ok(whole(Some(u64::from_le_bytes(fingerprint)), rest))
+            let schema = NamedSchema::Fingerprint(u64::from_le_bytes(fingerprint));
+            Ok(whole(schema, rest))
         }
         AvroFraming::Confluent => {
             let rest = after_magic(record, &[CONFLUENT_MAGIC], "00 of Confluent's format")?;
-            let (_, rest) = id::<4>(record, rest, "a schema id")?;
-            Ok(whole(None, rest))
+            let (id, rest) = id(record, rest, "a schema id")?;
+            let id = SchemaId::Confluent(u32::from_be_bytes(id));
+            Ok(whole(NamedSchema::Registered(id), rest))
         }
         AvroFraming::Glue => {
             let rest = after_magic(record, &[GLUE_MAGIC], "03 of AWS Glue's format")?;
             let ([compression], rest) = id(record, rest, "a compression")?;
-            let (_, rest) = id::<16>(record, rest, "a schema version")?;
+            let (version, rest) = id(record, rest, "a schema version")?;
+            let schema = NamedSchema::Registered(SchemaId::Glue(Uuid::from_bytes(version)));
             match compression {
-                GLUE_UNCOMPRESSED => Ok(whole(None, rest)),
+                GLUE_UNCOMPRESSED => Ok(whole(schema, rest)),
                 GLUE_ZLIB => Ok(Unframed {
-                    fingerprint: None,
+                    schema,
                     bytes: Cow::Owned(inflated(rest, limit)?),
                     start: 0,
                 }),
@@ -71,6 +87,24 @@ pub(super) fn unframed(
                     format!("has compression {other:02X}: expected 00 (none) or 05 (zlib)"),
                 )),
             }
+        }
+    }
+}
+
+/// The id of the schema in a registry that the header of a record names, if it is complete.
+pub(super) fn schema_id(record: &[u8], framing: AvroFraming) -> Option<SchemaId> {
+    match framing {
+        AvroFraming::None | AvroFraming::SingleObject => None,
+        AvroFraming::Confluent => {
+            let (id, _) = record
+                .strip_prefix(&[CONFLUENT_MAGIC])?
+                .split_first_chunk()?;
+            Some(SchemaId::Confluent(u32::from_be_bytes(*id)))
+        }
+        AvroFraming::Glue => {
+            let (_, rest) = record.strip_prefix(&[GLUE_MAGIC])?.split_first()?;
+            let (version, _) = rest.split_first_chunk()?;
+            Some(SchemaId::Glue(Uuid::from_bytes(*version)))
         }
     }
 }

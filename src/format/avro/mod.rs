@@ -16,7 +16,7 @@ mod walk;
 
 pub(super) use self::decoder::AvroDecoder;
 pub(super) use self::encode::AvroRows;
-pub(super) use self::schema::AvroSchema;
+pub(crate) use self::schema::AvroSchema;
 
 #[cfg(test)]
 mod tests;

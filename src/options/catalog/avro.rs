@@ -17,7 +17,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.avro.schema",
         Role::Table,
         None,
-        "Schema of Avro documents: its JSON, or the path or `file://` URL of a file that has it, which is read when the table is made. Without it, INSERT derives a schema from the columns, whose fields can all be null, and only documents with `single_object` headers of that schema can be read.",
+        "Schema of Avro documents: its JSON, or the path or `file://` URL of a file that has it, which is read when the table is made. Without it, INSERT derives a schema from the columns, whose fields can all be null, and only documents with `single_object` headers of that schema can be read. Not with a schema registry.",
         |draft, text| {
             put(
                 &mut draft.format.avro_schema,

@@ -6,6 +6,7 @@ mod credentials;
 mod format;
 mod protobuf;
 mod reading;
+mod registry;
 mod streaming;
 mod table;
 mod writing;
@@ -17,6 +18,7 @@ pub(super) use avro::AVRO_FRAMINGS;
 pub(super) use format::{COMPRESSIONS, FRAMINGS, NULL_FIELDS, ON_MISMATCH, TIMESTAMPS};
 pub(super) use protobuf::PROTOBUF_FRAMINGS;
 pub(super) use reading::HASH_FILTERS;
+pub(super) use registry::REGISTRY_TYPES;
 
 use super::spec::{OptionSpec, Role};
 use super::value::{Parsed, nearest};
@@ -33,6 +35,7 @@ pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
         credentials::ROWS,
         format::ROWS,
         avro::ROWS,
+        registry::ROWS,
         protobuf::ROWS,
         reading::ROWS,
         streaming::ROWS,

@@ -1,11 +1,12 @@
 //! Checks of the options of the payload format against each other.
 
+use super::registry::RegistryDraft;
 use crate::error::{Error, Result};
 use crate::model::StreamIdentity;
 use crate::options::format::{
     AvroFraming, AvroOptions, AvroSchemaSource, Compression, CsvOptions, DescriptorSource, Format,
     FormatOptions, Framing, JsonOptions, NullFields, OnError, OnMismatch, ProtobufFraming,
-    ProtobufOptions, TimestampFormat,
+    ProtobufOptions, SchemaRegistryOptions, TimestampFormat,
 };
 
 /// Parsed format options, before they are checked together.
@@ -30,6 +31,7 @@ pub(in crate::options) struct FormatDraft {
     pub(in crate::options) null_literal: Option<String>,
     pub(in crate::options) avro_schema: Option<AvroSchemaSource>,
     pub(in crate::options) avro_framing: Option<AvroFraming>,
+    pub(in crate::options) registry: RegistryDraft,
     pub(in crate::options) descriptors: Option<DescriptorSource>,
     pub(in crate::options) message: Option<String>,
     pub(in crate::options) protobuf_framing: Option<ProtobufFraming>,
@@ -81,6 +83,7 @@ const FORMAT_SPECIFIC: &[(&str, &[DraftFormat])] = &[
     ),
     ("kinesis.protobuf.", &[DraftFormat::Protobuf]),
     ("kinesis.avro.", &[DraftFormat::Avro]),
+    ("kinesis.schemaRegistry.", &[DraftFormat::Avro]),
     ("kinesis.json.", &[DraftFormat::Json]),
     ("kinesis.sink.nullFields", &[DraftFormat::Json]),
     ("kinesis.sink.partitionKey", WRITTEN),
@@ -183,15 +186,43 @@ impl FormatDraft {
     }
 
     fn avro(&self) -> Result<AvroOptions> {
+        if let Some(registry) = self.registry.finish()? {
+            return self.avro_of(registry);
+        }
         let framing = self.avro_framing.unwrap_or_default();
         let schema = self.avro_schema.clone();
         if schema.is_none() && matches!(framing, AvroFraming::Confluent | AvroFraming::Glue) {
             return Err(Error::invalid_option(
                 "option 'kinesis.avro.framing' = 'confluent' or 'glue': expected together with \
-                 'kinesis.avro.schema', the schema that documents were written with",
+                 'kinesis.schemaRegistry.type', the registry of the schemas, or with 'kinesis.avro.schema', the \
+                 schema that all documents were written with",
             ));
         }
         Ok(AvroOptions { schema, framing })
+    }
+
+    /// Documents whose schemas are in `registry`.
+    fn avro_of(&self, registry: SchemaRegistryOptions) -> Result<AvroOptions> {
+        let (framing, name) = match registry {
+            SchemaRegistryOptions::Confluent { .. } => (AvroFraming::Confluent, "confluent"),
+            SchemaRegistryOptions::Glue { .. } => (AvroFraming::Glue, "glue"),
+        };
+        if self.avro_framing.is_some_and(|given| given != framing) {
+            return Err(Error::invalid_option(format!(
+                "option 'kinesis.avro.framing': expected '{name}', whose headers have the ids of schemas in the \
+                 registry of 'kinesis.schemaRegistry.type' = '{name}'"
+            )));
+        }
+        if self.avro_schema.is_some() {
+            return Err(Error::invalid_option(
+                "option 'kinesis.avro.schema': expected only without 'kinesis.schemaRegistry.type' and \
+                 'kinesis.schemaRegistry.url', because the registry has the schemas",
+            ));
+        }
+        Ok(AvroOptions {
+            schema: Some(AvroSchemaSource::Registry(registry)),
+            framing,
+        })
     }
 
     fn protobuf(&self) -> Result<ProtobufOptions> {

@@ -18,11 +18,11 @@ const MISMATCH: &str = "The request signature we calculated does not match the s
 
 /// The signature in the headers of a request.
 #[derive(Debug)]
-pub(super) struct Signature {
-    pub(super) access_key_id: String,
-    pub(super) session_token: Option<String>,
-    pub(super) region: String,
-    pub(super) service: String,
+pub(crate) struct Signature {
+    pub(crate) access_key_id: String,
+    pub(crate) session_token: Option<String>,
+    pub(crate) region: String,
+    pub(crate) service: String,
     signed_at: SystemTime,
     signed_headers: Vec<String>,
     digits: String,
@@ -30,7 +30,7 @@ pub(super) struct Signature {
 
 impl Signature {
     /// `None` if it is missing or malformed.
-    pub(super) fn of(head: &Parts) -> Option<Self> {
+    pub(crate) fn of(head: &Parts) -> Option<Self> {
         let header = |name: &str| head.headers.get(name)?.to_str().ok();
         let fields = header("authorization")?.strip_prefix("AWS4-HMAC-SHA256 ")?;
         let field = |name: &str| {
@@ -57,7 +57,7 @@ impl Signature {
     }
 
     /// Returns the message of AWS if the signature is too old, too new, or not made with `secret`.
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         secret: &str,
         now: SystemTime,

@@ -1,6 +1,7 @@
 mod conversions;
 mod framings;
 mod malformed;
+mod registered;
 mod schemas;
 pub(super) mod vectors;
 

@@ -1,0 +1,228 @@
+//! Registries with the REST interface of Confluent's: Confluent, Karapace, Apicurio, Redpanda.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::lookup::{LookupFailure, RegisteredSchema, excerpt};
+use crate::aws::{Answer, AwsAccess, Request, RequestSender};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{ConnectionSettings, SchemaId, Secret};
+use crate::options::RegistryLogin;
+
+/// The error code of an id that the registry does not have (Schema Registry API reference, "Schemas").
+const SCHEMA_NOT_FOUND: u32 = 40_403;
+
+/// The most schemas that one schema may refer to, directly or not.
+const MAX_REFERENCES: usize = 1_000;
+
+/// A registry.
+#[derive(Debug)]
+pub(crate) struct ConfluentRegistry {
+    url: Url,
+    /// The header of each request that says who asks.
+    authorization: Option<Secret>,
+    sender: RequestSender,
+}
+
+/// A schema as the registry describes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Described {
+    schema: String,
+    /// Left out for Avro.
+    #[serde(default)]
+    schema_type: Option<String>,
+    #[serde(default)]
+    references: Vec<Reference>,
+}
+
+/// A version of a subject, whose types a schema uses.
+#[derive(Deserialize, Clone, PartialEq, Eq, Hash)]
+struct Reference {
+    subject: String,
+    version: i64,
+}
+
+/// An answer without a schema.
+#[derive(Deserialize, Default)]
+struct Refusal {
+    #[serde(default)]
+    error_code: u32,
+    #[serde(default)]
+    message: String,
+}
+
+impl ConfluentRegistry {
+    pub(super) async fn connect(
+        url: &str,
+        login: Option<&RegistryLogin>,
+        connection: &ConnectionSettings,
+        access: &AwsAccess,
+    ) -> Result<Self> {
+        let url = Url::parse(url).map_err(|error| {
+            Error::invalid_option(format!(
+                "option 'kinesis.schemaRegistry.url' = '{url}': {error}"
+            ))
+        })?;
+        // The registry is no endpoint of AWS: only proxies and certificates are used.
+        let settings = ConnectionSettings {
+            endpoint_url: None,
+            ..connection.clone()
+        };
+        Ok(Self {
+            url,
+            authorization: login.map(basic_authentication),
+            sender: access.requests(&settings).await?,
+        })
+    }
+
+    /// The URL of the options.
+    pub(super) fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The schema with this id, and the schemas that it refers to.
+    pub(super) async fn schema(&self, id: SchemaId) -> Result<RegisteredSchema, LookupFailure> {
+        let SchemaId::Confluent(number) = id else {
+            let error = Error::internal(format!("{id} is of another registry"));
+            return Err(LookupFailure::Permanent(error));
+        };
+        let number = number.to_string();
+        let described = self.described(id, &["schemas", "ids", &number]).await?;
+        let mut references = Vec::new();
+        self.collect(described.references, &mut references).await?;
+        Ok(RegisteredSchema {
+            text: described.schema,
+            references,
+        })
+    }
+
+    /// Appends the schemas of `roots`, each after those that it refers to.
+    async fn collect(
+        &self,
+        roots: Vec<Reference>,
+        texts: &mut Vec<String>,
+    ) -> Result<(), LookupFailure> {
+        /// What to do next.
+        enum Step {
+            Visit(Reference),
+            Append(String),
+        }
+        let mut seen = HashSet::new();
+        let mut steps: Vec<Step> = roots.into_iter().rev().map(Step::Visit).collect();
+        while let Some(step) = steps.pop() {
+            let reference = match step {
+                Step::Append(text) => {
+                    texts.push(text);
+                    continue;
+                }
+                Step::Visit(reference) if !seen.insert(reference.clone()) => continue,
+                Step::Visit(reference) => reference,
+            };
+            if seen.len() > MAX_REFERENCES {
+                return Err(LookupFailure::NoSchema(format!(
+                    "names a schema that refers to more than {MAX_REFERENCES} others, in"
+                )));
+            }
+            let version = reference.version.to_string();
+            let path = ["subjects", &reference.subject, "versions", &version];
+            let described = self.described(&reference, &path).await?;
+            steps.push(Step::Append(described.schema));
+            let further = described.references.into_iter().rev();
+            steps.extend(further.map(Step::Visit));
+        }
+        Ok(())
+    }
+
+    /// The schema at `path`; `name` is its name in messages.
+    async fn described(
+        &self,
+        name: impl fmt::Display,
+        path: &[&str],
+    ) -> Result<Described, LookupFailure> {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        // A schema stays readable after its subject was deleted, as its documents are.
+        url.query_pairs_mut().append_pair("deleted", "true");
+        let accept = "application/vnd.schemaregistry.v1+json, application/json";
+        let mut headers = vec![("accept", accept.to_owned())];
+        if let Some(authorization) = &self.authorization {
+            headers.push(("authorization", authorization.reveal().to_owned()));
+        }
+        let request = Request {
+            method: "GET",
+            url: url.as_str(),
+            headers,
+            body: Vec::new(),
+            signed_for: None,
+        };
+        let answer = self.sender.send(request).await?;
+        let described = read(&answer).map_err(|failure| match failure {
+            LookupFailure::NoSchema(_) => {
+                LookupFailure::NoSchema(format!("names {name}, which does not exist in"))
+            }
+            other => other,
+        })?;
+        match described.schema_type.as_deref() {
+            None | Some("AVRO") => Ok(described),
+            Some(other) => Err(LookupFailure::NoSchema(format!(
+                "names {name}, which is of type {other} instead of AVRO, in"
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "version {} of subject '{}'", self.version, self.subject)
+    }
+}
+
+/// The header of basic authentication (RFC 7617).
+fn basic_authentication(login: &RegistryLogin) -> Secret {
+    let pair = format!("{}:{}", login.username.reveal(), login.password.reveal());
+    let encoded = base64_simd::STANDARD.encode_to_string(pair);
+    Secret::new(format!("Basic {encoded}"))
+}
+
+/// The schema in an answer.
+fn read(answer: &Answer) -> Result<Described, LookupFailure> {
+    if answer.status == 200 {
+        return serde_json::from_slice(&answer.body).map_err(|error| {
+            LookupFailure::Permanent(Error::invalid_option(format!(
+                "the answer is not that of a registry ({error}): expected its URL in option \
+                 'kinesis.schemaRegistry.url', found '{}'",
+                excerpt(&answer.body)
+            )))
+        });
+    }
+    let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let said = match refusal.message.is_empty() {
+        true => excerpt(&answer.body),
+        false => refusal.message,
+    };
+    let status = answer.status;
+    let error = |kind, what: &str| Error::new(kind, format!("{what} (status {status}: {said})"));
+    Err(match status {
+        // The registry answers 404 with this code for an id, and with others for a subject or version.
+        404 if refusal.error_code == SCHEMA_NOT_FOUND || refusal.error_code / 100 == 404 => {
+            LookupFailure::NoSchema(String::new())
+        }
+        401 | 403 => LookupFailure::Permanent(error(
+            ErrorKind::AccessDenied,
+            "access is denied: expected valid 'kinesis.schemaRegistry.username' and \
+             'kinesis.schemaRegistry.password' that may read schemas",
+        )),
+        408 | 429 | 500.. => LookupFailure::Unavailable(error(ErrorKind::Unavailable, "it failed")),
+        _ => LookupFailure::Permanent(error(
+            ErrorKind::InvalidOption,
+            "the answer is not that of a registry: expected its URL in option \
+             'kinesis.schemaRegistry.url'",
+        )),
+    })
+}

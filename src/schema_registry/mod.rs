@@ -1,0 +1,104 @@
+//! Registries of schemas: the schema that a document names by its id.
+
+mod confluent;
+mod glue;
+mod lookup;
+
+use std::fmt;
+
+use confluent::ConfluentRegistry;
+use glue::GlueRegistry;
+use lookup::LookupFailure;
+pub(crate) use lookup::RegisteredSchema;
+
+use crate::aws::AwsAccess;
+use crate::error::Result;
+use crate::kinesis::Backoff;
+use crate::model::{ConnectionSettings, SchemaId};
+use crate::options::SchemaRegistryOptions;
+
+/// A registry of schemas.
+#[derive(Debug)]
+pub(crate) enum SchemaRegistry {
+    Confluent(ConfluentRegistry),
+    Glue(GlueRegistry),
+}
+
+impl SchemaRegistry {
+    /// The registry of these options, for a table with this connection. Sends no request to it.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if there is no region, or the connection cannot be used.
+    pub(crate) async fn connect(
+        options: &SchemaRegistryOptions,
+        connection: &ConnectionSettings,
+        access: &AwsAccess,
+    ) -> Result<Self> {
+        match options {
+            SchemaRegistryOptions::Confluent { url, login } => {
+                let registry = ConfluentRegistry::connect(url, login.as_ref(), connection, access);
+                registry.await.map(Self::Confluent)
+            }
+            SchemaRegistryOptions::Glue {
+                endpoint_url,
+                region,
+            } => {
+                let region = region.as_deref();
+                let registry =
+                    GlueRegistry::connect(endpoint_url.as_deref(), region, connection, access);
+                registry.await.map(Self::Glue)
+            }
+        }
+    }
+
+    /// The schema with this id, or why documents that name it cannot be decoded. Retries according to `backoff`.
+    ///
+    /// # Errors
+    /// [`AccessDenied`](crate::ErrorKind::AccessDenied) if the registry refuses the caller,
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if it does not answer for longer than the retries last,
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if the URL is not that of a registry.
+    pub(crate) async fn look_up(
+        &self,
+        id: SchemaId,
+        backoff: &mut Backoff,
+    ) -> Result<Result<RegisteredSchema, String>> {
+        loop {
+            let found = match self {
+                Self::Confluent(registry) => registry.schema(id).await,
+                Self::Glue(registry) => registry.schema(id).await,
+            };
+            let error = match found {
+                Ok(schema) => {
+                    backoff.reset();
+                    return Ok(Ok(schema));
+                }
+                Err(LookupFailure::NoSchema(reason)) => {
+                    backoff.reset();
+                    return Ok(Err(format!("{reason} {self}")));
+                }
+                Err(LookupFailure::Permanent(error)) => return Err(error.in_context(self)),
+                Err(LookupFailure::Unavailable(error)) => error,
+            };
+            let Some(wait) = backoff.next_wait() else {
+                let attempts = backoff.failures() + 1;
+                return Err(error.in_context(format!("{self}: gave up after {attempts} tries")));
+            };
+            if backoff.should_warn() {
+                let failures = backoff.failures();
+                tracing::warn!(registry = %self, %error, failures, "a schema cannot be looked up; retrying for as long as the query runs");
+            } else {
+                tracing::debug!(registry = %self, %error, ?wait, "a schema cannot be looked up, retrying");
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+impl fmt::Display for SchemaRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Confluent(registry) => write!(f, "schema registry '{}'", registry.url()),
+            Self::Glue(registry) => write!(f, "schema registry '{}'", registry.url()),
+        }
+    }
+}
