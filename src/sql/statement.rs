@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use super::column_lists;
 use super::describe;
 use super::duplicate_columns;
 use super::file_checks;
@@ -187,6 +188,7 @@ async fn rewrite(ctx: &SessionContext, statement: &mut Statement) -> Result<(), 
                 }
             }
             file_checks::refuse_table(&ctx.state(), create)?;
+            column_lists::refuse(create)?;
         }
         Statement::Reset(_) => {}
     }

@@ -1,11 +1,12 @@
 //! The factory for `CREATE [UNBOUNDED] EXTERNAL TABLE … STORED AS "aws-kinesis"`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider, TableProviderFactory};
-use datafusion::common::Result as DataFusionResult;
+use datafusion::common::{Constraint, Result as DataFusionResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::CreateExternalTable;
 
@@ -59,9 +60,7 @@ pub(crate) fn kinesis_table(
     command: &CreateExternalTable,
     services: &Arc<Services>,
 ) -> Option<DataFusionResult<KinesisTableBuilder>> {
-    let format = command.file_type.to_ascii_uppercase();
-    let ours = FORMATS.contains(&format.as_str());
-    ours.then(|| builder_of(command, services))
+    is_kinesis_format(&command.file_type).then(|| builder_of(command, services))
 }
 
 fn builder_of(
@@ -97,11 +96,49 @@ fn refuse_clauses(command: &CreateExternalTable) -> DataFusionResult<()> {
     } else if !command.order_exprs.is_empty() {
         "WITH ORDER: rows of different shards have no order"
     } else {
-        return Ok(());
+        return refuse_checks(command);
     };
-    Err(Error::unsupported(format!(
-        "table '{}' does not support {refused}",
-        command.name
-    ))
-    .into())
+    Err(refusal(&command.name, refused).into())
+}
+
+/// The error for a part of the statement that creates the table `name`.
+pub(crate) fn refusal(name: &impl fmt::Display, refused: &str) -> Error {
+    Error::unsupported(format!("table '{name}' does not support {refused}"))
+}
+
+/// Why a table has no keys and checks.
+pub(crate) const NO_CHECKS: &str = "nothing checks the records of a stream; remove it, and filter or deduplicate in \
+                                    queries";
+
+/// Refuses defaults and keys of columns, which would have no effect.
+fn refuse_checks(command: &CreateExternalTable) -> DataFusionResult<()> {
+    let columns = |indices: &[usize]| {
+        let names: Vec<&str> = (indices.iter())
+            .filter_map(|index| command.schema.fields().get(*index))
+            .map(|field| field.name().as_str())
+            .collect();
+        names.join(", ")
+    };
+    let refused = match command.constraints.iter().next() {
+        Some(Constraint::PrimaryKey(key)) => format!("PRIMARY KEY ({}): {NO_CHECKS}", columns(key)),
+        Some(Constraint::Unique(key)) => format!("UNIQUE ({}): {NO_CHECKS}", columns(key)),
+        None => {
+            let defaults = command.column_defaults.iter().collect::<BTreeMap<_, _>>();
+            let Some((column, default)) = defaults.into_iter().next() else {
+                return Ok(());
+            };
+            let default = default.human_display();
+            let quoted = column.replace('"', "\"\"");
+            format!(
+                "DEFAULT {default} for column '{column}': a field that a document lacks is NULL; remove DEFAULT, and \
+                 read coalesce(\"{quoted}\", {default})"
+            )
+        }
+    };
+    Err(refusal(&command.name, &refused).into())
+}
+
+/// Whether `format`, the name after `STORED AS`, is that of a Kinesis table.
+pub(crate) fn is_kinesis_format(format: &str) -> bool {
+    FORMATS.contains(&format.to_ascii_uppercase().as_str())
 }

@@ -43,9 +43,9 @@ pub use builder::KinesisTableBuilder;
 pub(crate) use decode_exec::KinesisDecodeExec;
 pub(crate) use encode_exec::KinesisEncodeExec;
 pub use factory::KinesisTableFactory;
-pub(crate) use factory::install;
 #[cfg(feature = "cli")]
 pub(crate) use factory::kinesis_table;
+pub(crate) use factory::{NO_CHECKS, install, is_kinesis_format, refusal};
 pub(crate) use file_table::{expect_files, relist_files};
 pub(crate) use in_streaming_query::InStreamingQuery;
 pub use kinesis_table::KinesisTable;

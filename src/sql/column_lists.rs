@@ -1,0 +1,46 @@
+//! Refuses parts of a column list that a Kinesis table would ignore.
+
+use datafusion::sql::parser::CreateExternalTable;
+use datafusion::sql::sqlparser::ast::{ColumnOption, TableConstraint};
+
+use crate::error::Result;
+use crate::table::{NO_CHECKS, is_kinesis_format, refusal};
+
+/// Refuses options and constraints of the columns of a Kinesis table. DataFusion itself reports some of them as not
+/// implemented, drops others, and passes on DEFAULT, PRIMARY KEY and UNIQUE, which the table refuses.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported), with the part and the column.
+pub(super) fn refuse(create: &CreateExternalTable) -> Result<()> {
+    if !is_kinesis_format(&create.file_type) {
+        return Ok(());
+    }
+    let is_passed_on = |constraint: &&TableConstraint| {
+        matches!(
+            constraint,
+            TableConstraint::PrimaryKey(_) | TableConstraint::Unique(_)
+        )
+    };
+    let mut constraints = create.constraints.iter();
+    if let Some(constraint) = constraints.find(|constraint| !is_passed_on(constraint)) {
+        let refused = format!("{constraint}: {NO_CHECKS}");
+        return Err(refusal(&create.name, &refused));
+    }
+    for column in &create.columns {
+        for option in &column.options {
+            let reason = match &option.option {
+                ColumnOption::Null
+                | ColumnOption::NotNull
+                | ColumnOption::Comment(_)
+                | ColumnOption::Default(_)
+                | ColumnOption::PrimaryKey(_)
+                | ColumnOption::Unique(_) => continue,
+                ColumnOption::Check(_) | ColumnOption::ForeignKey(_) => NO_CHECKS,
+                _ => "it would have no effect; expected a name and a type",
+            };
+            let refused = format!("{} for column '{}': {reason}", option.option, column.name);
+            return Err(refusal(&create.name, &refused));
+        }
+    }
+    Ok(())
+}
