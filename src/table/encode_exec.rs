@@ -228,7 +228,7 @@ impl PartitionEncoder {
         Ok(RecordBatch::try_new(self.config.schema(), records)?)
     }
 
-    /// Refuses a value for a column that Kinesis sets.
+    /// Refuses a value for a column that only reading fills.
     fn refuse_unwritable(&self, batch: &RecordBatch) -> Result<()> {
         for index in &self.config.unwritable {
             let column = batch.column(*index);

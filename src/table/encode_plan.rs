@@ -49,9 +49,11 @@ pub(super) fn encoded(
         names: Vec::new(),
     };
     let (partition_keys, explicit_hash_keys, used) = keys.plan(table)?;
+    let fields = payload.fields().len();
     let is_refused = |(index, column): (usize, &TableColumn)| {
         let is_used = used.iter().any(|name| name == schema.field(index).name());
-        (matches!(column, TableColumn::Read(_)) && !is_used).then_some(index)
+        let is_written = matches!(column, TableColumn::Payload(field) if *field < fields);
+        (!is_written && !is_used).then_some(index)
     };
     let insert = table.inserts.fetch_add(1, Ordering::Relaxed);
     let config = EncodeConfig {

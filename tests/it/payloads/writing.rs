@@ -161,12 +161,14 @@ async fn a_row_that_cannot_be_encoded_fails_before_its_batch_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn columns_that_kinesis_sets_are_refused_unless_they_are_null() {
+async fn columns_that_only_reading_fills_are_refused_unless_they_are_null() {
     let options = "'kinesis.format' 'json', 'kinesis.extraColumns' 'sequenceNumber AS seq, data AS bytes',
         'kinesis.format.onError' 'null', 'kinesis.format.errorColumn' 'why', 'kinesis.json.rescuedColumn' 'rest'";
     let world = target(1, "(id BIGINT)", options).await;
     world.put("raw", "k", r#"{"id":1,"more":true}"#).await;
-    let (kind, message) = world.refusal("INSERT INTO out SELECT * FROM out").await;
+    let (kind, message) = world
+        .refusal("INSERT INTO out SELECT id, NULL, NULL, seq, bytes FROM out")
+        .await;
     assert_eq!(kind, ErrorKind::InvalidRow);
     let expected = "column 'seq' cannot be written, but is '4";
     assert!(message.contains(expected), "{message}");
@@ -174,12 +176,25 @@ async fn columns_that_kinesis_sets_are_refused_unless_they_are_null() {
         message.contains("INSERT INTO … (\"id\") SELECT …"),
         "{message}"
     );
-    // What reading adds to the payload is left out.
+    for (row, column) in [
+        ("2, '{\"more\":1}', NULL", "rest"),
+        ("2, NULL, 'why'", "why"),
+    ] {
+        let (kind, message) = world
+            .refusal(&format!("INSERT INTO out SELECT {row}, NULL, NULL"))
+            .await;
+        assert_eq!(kind, ErrorKind::InvalidRow);
+        let expected =
+            format!("row 1 of 1 in its batch: column '{column}' cannot be written, but is ");
+        assert!(message.starts_with(&expected), "{message}");
+    }
     world
-        .run("INSERT INTO out SELECT id + 1, rest, 'why', NULL, NULL FROM out")
+        .run("INSERT INTO out SELECT id + 1, NULL, NULL, NULL, NULL FROM out")
         .await;
+    world.run("INSERT INTO out (id) VALUES (3)").await;
     let documents = world.lines("SELECT CAST(data AS VARCHAR) FROM raw").await;
-    assert_eq!(documents, [r#"{"id":1,"more":true}"#, r#"{"id":2}"#]);
+    let expected = [r#"{"id":1,"more":true}"#, r#"{"id":2}"#, r#"{"id":3}"#];
+    assert_eq!(documents, expected);
 }
 
 #[tokio::test(start_paused = true)]
