@@ -254,6 +254,7 @@ impl DocumentDecoder {
             }
             Format::Json(json) => Self::Json(JsonDecoder::new(
                 &decoded,
+                &schema.fields,
                 json,
                 options.framing,
                 rescues,

@@ -25,6 +25,7 @@ mod encode;
 #[cfg(feature = "cli")]
 pub(crate) mod infer;
 mod json;
+mod names;
 mod presets;
 #[cfg(feature = "protobuf")]
 mod protobuf;
@@ -36,6 +37,7 @@ pub(crate) use self::avro::AvroSchema;
 pub(crate) use self::decoder::{Decoded, Decoder};
 pub(crate) use self::documents::BadDocument;
 pub(crate) use self::encode::Encoder;
+pub(crate) use self::names::refuse_same_names;
 pub(crate) use self::schema::PayloadSchema;
 
 /// Decoded rows are handed on once their columns have this many bytes. Together with the largest record it keeps

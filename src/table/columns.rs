@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{Field, Fields, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
-use crate::format::PayloadSchema;
+use crate::format::{PayloadSchema, refuse_same_names};
 use crate::kinesis::RecordColumns;
 use crate::options::{CheckedOptions, OnError};
 use crate::source::{RowColumn, page_columns};
@@ -50,7 +50,10 @@ impl TableColumns {
                      columns of a stream are fixed, see option 'kinesis.extraColumns'",
                 ));
             }
-            Some(format) => Some(Arc::new(PayloadSchema::new(format.clone(), declared)?)),
+            Some(format) => {
+                refuse_same_names(&format.format, declared)?;
+                Some(Arc::new(PayloadSchema::new(format.clone(), declared)?))
+            }
         };
         let first: Vec<(TableColumn, Field)> = match &payload {
             None => RowColumn::STANDARD

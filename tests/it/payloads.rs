@@ -2,6 +2,7 @@
 
 mod avro;
 mod dead_letters;
+mod declarations;
 mod policies;
 mod random;
 mod registries;

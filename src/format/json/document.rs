@@ -29,9 +29,11 @@ pub(in crate::format) struct JsonDecoder {
 }
 
 impl JsonDecoder {
-    /// A decoder of `fields`. With `rescues` there is one more column, for the fields that no column has.
+    /// A decoder of `fields`, which are some of the columns `all`. With `rescues` there is one more column, for the
+    /// fields that no column has.
     pub(in crate::format) fn new(
         fields: &Fields,
+        all: &Fields,
         options: &JsonOptions,
         framing: Framing,
         rescues: bool,
@@ -40,8 +42,13 @@ impl JsonDecoder {
         let fields = fields
             .iter()
             .map(|field| (field.name().as_str(), field.data_type()));
+        let mut root = Object::new(fields);
+        // What a column takes must not depend on which columns are read.
+        root.keys = root
+            .keys
+            .with_others(all.iter().map(|field| field.name().as_str()));
         Self {
-            root: Object::new(fields),
+            root,
             framing,
             explode: options.explode.clone(),
             rescues,

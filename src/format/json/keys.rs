@@ -8,6 +8,8 @@ const MAX_REMEMBERED: usize = 256;
 #[derive(Debug)]
 pub(super) struct Keys {
     names: Vec<String>,
+    /// The names of fields that are not decoded. A key with such a name belongs to no other field.
+    others: Vec<String>,
     /// The keys seen so far, in the order of the first document. Producers usually write the same keys in the
     /// same order, so the next key is compared with one remembered key instead of all names.
     remembered: Vec<(Box<str>, Option<Match>)>,
@@ -24,8 +26,15 @@ impl Keys {
     pub(super) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             names: names.into_iter().map(str::to_owned).collect(),
+            others: Vec::new(),
             remembered: Vec::new(),
         }
+    }
+
+    /// Adds the names of fields that are not decoded.
+    pub(super) fn with_others<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Self {
+        self.others.extend(names.map(str::to_owned));
+        self
     }
 
     pub(super) fn name(&self, field: usize) -> &str {
@@ -58,7 +67,8 @@ impl Keys {
         let exact = self.names.iter().position(|name| name == key);
         let same = || {
             let mut names = self.names.iter();
-            names.position(|name| name.eq_ignore_ascii_case(key))
+            let same = names.position(|name| name.eq_ignore_ascii_case(key));
+            same.filter(|_| !self.others.iter().any(|name| name == key))
         };
         let field = exact.or_else(same)?;
         Some(Match {
