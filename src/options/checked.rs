@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::format::FormatOptions;
+use super::format::{AvroSchemaSource, Format, FormatOptions, SchemaRegistryOptions};
 use crate::model::{
     ConnectionSettings, CredentialSettings, RetryPolicy, StartingPosition, StreamIdentity,
 };
@@ -36,6 +36,17 @@ impl CheckedOptions {
     pub(crate) fn dynamodb_region(&self, dynamodb: &DynamoDbSettings) -> Option<String> {
         let own = dynamodb.region.as_ref().or(self.home_region.as_ref());
         own.or(self.connection.region.as_ref()).cloned()
+    }
+
+    /// The registry with the schemas of documents, if there is one.
+    pub(crate) fn schema_registry(&self) -> Option<&SchemaRegistryOptions> {
+        match &self.format.as_ref()?.format {
+            Format::Avro(avro) => match avro.schema.as_ref()? {
+                AvroSchemaSource::Registry(registry) => Some(registry),
+                AvroSchemaSource::Text(_) | AvroSchemaSource::File(_) => None,
+            },
+            _ => None,
+        }
     }
 }
 

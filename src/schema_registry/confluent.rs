@@ -81,7 +81,7 @@ impl ConfluentRegistry {
 
     /// The URL of the options.
     pub(super) fn url(&self) -> &str {
-        self.url.as_str()
+        self.url.as_str().trim_end_matches('/')
     }
 
     /// The schema with this id, and the schemas that it refers to.

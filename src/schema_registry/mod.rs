@@ -94,6 +94,21 @@ impl SchemaRegistry {
     }
 }
 
+#[cfg(feature = "cli")]
+impl SchemaRegistry {
+    /// Asks for a schema that hardly exists, to see whether the registry answers this caller.
+    ///
+    /// # Errors
+    /// Those of [`look_up`](Self::look_up).
+    pub(crate) async fn probe(&self, backoff: &mut Backoff) -> Result<()> {
+        let id = match self {
+            Self::Confluent(_) => SchemaId::Confluent(i32::MAX.unsigned_abs()),
+            Self::Glue(_) => SchemaId::Glue(uuid::Uuid::nil()),
+        };
+        self.look_up(id, backoff).await.map(|_| ())
+    }
+}
+
 impl fmt::Display for SchemaRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -17,8 +17,7 @@ use crate::error::Result;
 use crate::kinesis::{Backoff, Kinesis, with_retries};
 use crate::model::{BaseCredentials, StreamIdentity};
 use crate::options::{
-    AvroOptions, AvroSchemaSource, CheckedOptions, CommitterKind, Format, FormatOptions, OnError,
-    OptionsBuilder, TableOptions,
+    CheckedOptions, CommitterKind, FormatOptions, OnError, OptionsBuilder, TableOptions,
 };
 use crate::schema_registry::SchemaRegistry;
 use crate::sink::{SinkSettings, SinkStream};
@@ -153,11 +152,8 @@ impl KinesisTableBuilder {
             }) => Some(dead_letter_stream(&kinesis, target, &options, seed).await?),
             _ => None,
         };
-        let schemas = match options.format.as_ref().map(|format| &format.format) {
-            Some(Format::Avro(AvroOptions {
-                schema: Some(AvroSchemaSource::Registry(registry)),
-                ..
-            })) => {
+        let schemas = match options.schema_registry() {
+            Some(registry) => {
                 let access = self.services.access();
                 let registry = SchemaRegistry::connect(registry, &options.connection, &access);
                 let clock = Arc::clone(&clock);
@@ -167,7 +163,7 @@ impl KinesisTableBuilder {
                     clock,
                 ))
             }
-            _ => None,
+            None => None,
         };
         Ok(KinesisTable::new(TableConfig {
             sink,

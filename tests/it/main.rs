@@ -33,6 +33,7 @@ mod public_api;
 mod reading;
 mod reference_deaggregator;
 mod refused_statements;
+mod registry_server;
 #[cfg(unix)]
 mod resharded;
 mod row_errors;

@@ -6,7 +6,6 @@ mod declarations;
 mod policies;
 mod random;
 mod registries;
-mod registry_server;
 mod tables;
 mod windows;
 mod writing;

@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod permissions;
+mod registry;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +100,7 @@ impl Table {
             }
         }
         self.check_dead_letter_stream(&*kinesis).await;
+        self.check_schema_registry(services).await;
     }
 
     async fn credentials(&mut self, services: &Services) -> bool {

@@ -3,7 +3,10 @@
 use datafusion_kinesis::kinesis::Kinesis;
 use datafusion_kinesis::model::StreamName;
 
+use serde_json::json;
+
 use super::{Fixture, HOME, marked, one_problem, problem, records};
+use crate::registry_server::RegistryServer;
 
 /// A table whose bad documents go to `dead`.
 const EVENTS: &str =
@@ -95,4 +98,33 @@ async fn an_avro_table_without_a_schema_can_only_be_written() {
     let (said, code) = fixture.doctor(&format!("{table} INSERT INTO events VALUES (1);"));
     assert_eq!(code, Some(0), "{said}");
     assert!(marked(&said, '–').is_empty(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_registry_is_asked() {
+    let fixture = Fixture::new("registry").await;
+    let not_found = json!({ "error_code": 40403, "message": "Schema not found" }).to_string();
+    let server = RegistryServer::start(move |_, _| (404, not_found.clone())).await;
+    let statements = format!(
+        "CREATE EXTERNAL TABLE events (id BIGINT) STORED AS \"aws-kinesis\" LOCATION 'counts'
+           OPTIONS ('kinesis.format' 'avro', 'kinesis.schemaRegistry.url' '{}',
+             'kinesis.schemaRegistry.username' 'me', 'kinesis.schemaRegistry.password' 'canary');
+         SELECT id FROM events;",
+        server.url()
+    );
+    let (said, code) = fixture.doctor(&statements);
+    assert_eq!(code, Some(0), "{said}");
+    let expected = format!("schema registry '{}' answers", server.url());
+    let passed = marked(&said, '✓');
+    assert!(passed.iter().any(|line| line.contains(&expected)), "{said}");
+    server.change(|_, _| (401, json!({ "message": "Unauthorized" }).to_string()));
+    let found = problem(&fixture, &statements);
+    for part in [
+        "✗ schema registry",
+        "Unauthorized",
+        "kinesis.schemaRegistry.password",
+    ] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+    assert!(!found.contains("canary"), "{found}");
 }

@@ -11,8 +11,8 @@ use flate2::write::ZlibEncoder;
 use hyper::http::request::Parts;
 use serde_json::json;
 
-use super::registry_server::RegistryServer;
 use crate::aws::Signature;
+use crate::registry_server::RegistryServer;
 use crate::support::World;
 
 /// Answers as Confluent's registry with two schemas of clicks; the second refers to another one.

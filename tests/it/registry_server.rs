@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 type Respond = dyn Fn(&Parts, &[u8]) -> (u16, String) + Send + Sync;
 
 /// Stops when dropped.
-pub(super) struct RegistryServer {
+pub(crate) struct RegistryServer {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -37,7 +37,7 @@ impl Drop for RegistryServer {
 
 impl RegistryServer {
     /// Answers each request with a status and a body.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         respond: impl Fn(&Parts, &[u8]) -> (u16, String) + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -52,12 +52,12 @@ impl RegistryServer {
         }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Answers further requests differently.
-    pub(super) fn change(
+    pub(crate) fn change(
         &self,
         respond: impl Fn(&Parts, &[u8]) -> (u16, String) + Send + Sync + 'static,
     ) {
@@ -65,7 +65,7 @@ impl RegistryServer {
     }
 
     /// The path and query of each request so far, in order.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.shared.requests.lock().unwrap().clone()
     }
 }
