@@ -1,5 +1,6 @@
 //! Decodes the records of one partition.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray};
@@ -7,15 +8,15 @@ use datafusion::arrow::datatypes::{DataType, Fields};
 
 use super::avro::{AvroDecoder, AvroSchema};
 use super::columns::Column;
+use super::compression;
 use super::csv::CsvDecoder;
 use super::documents::{BadDocument, Documents};
-use super::json::JsonDecoder;
+use super::json::{self, JsonDecoder};
 use super::presets::{CloudWatchLogsDecoder, DynamoDbDecoder};
 #[cfg(feature = "protobuf")]
 use super::protobuf::ProtobufDecoder;
 use super::schema::{PayloadColumn, PayloadSchema};
 use super::text::TextDecoder;
-use super::{MAX_BATCH_BYTES, compression};
 use crate::error::{Error, Result};
 use crate::model::SchemaId;
 use crate::options::{Format, OnError};
@@ -34,6 +35,27 @@ pub(crate) struct Decoder {
     columns: Vec<Column>,
     errors: Option<Column>,
     documents: DocumentDecoder,
+    /// The record that is not wholly decoded.
+    paused: Option<Paused>,
+    /// After how many rows a batch is full.
+    pub(crate) batch_rows: usize,
+}
+
+/// A record of which some documents are decoded.
+#[derive(Debug)]
+struct Paused {
+    payload: Payload,
+    /// Where to go on.
+    at: usize,
+    /// See [`Documents::repeated`].
+    repeated: usize,
+}
+
+/// The decompressed payload of a record, kept for the next batch.
+#[derive(Debug)]
+enum Payload {
+    Bytes(Vec<u8>),
+    Text(String),
 }
 
 /// The decoder of a format.
@@ -97,10 +119,13 @@ impl Decoder {
             schema: Arc::clone(schema),
             projection,
             fields,
+            paused: None,
+            batch_rows: BATCH_ROWS,
         })
     }
 
-    /// Decodes records of `data` from index `first` on, until there are enough rows for a batch.
+    /// Decodes records of `data` from index `first` on, until there are enough rows for a batch. A record of many
+    /// documents can be cut: then it counts as not decoded, and the next call goes on in it.
     ///
     /// # Errors
     /// [`InvalidRow`](crate::ErrorKind::InvalidRow) for the first record that ends the statement. No rows are
@@ -117,23 +142,26 @@ impl Decoder {
             missing_schema: None,
         };
         let mut bytes = 0;
-        while decoded.next < data.len()
-            && decoded.records.len() < BATCH_ROWS
-            && bytes < MAX_BATCH_BYTES
-        {
+        while decoded.next < data.len() {
             let record = match data.is_null(decoded.next) {
                 true => &[][..],
                 false => data.value(decoded.next),
             };
-            match self.record(record, &mut decoded) {
+            let is_full = match self.record(record, &mut decoded, &mut bytes) {
                 Ok(_) if decoded.missing_schema.is_some() => break,
-                Ok(size_bytes) => bytes += size_bytes,
+                Ok(is_full) => is_full,
                 Err(error) => {
                     self.clear();
                     return Err(error);
                 }
+            };
+            if self.paused.is_some() {
+                break;
             }
             decoded.next += 1;
+            if is_full {
+                break;
+            }
         }
         decoded.columns = self.finish(decoded.records.len())?;
         Ok(decoded)
@@ -146,9 +174,11 @@ impl Decoder {
         }
     }
 
-    /// Decodes one record, unless its schema is missing. Returns about how many bytes its rows have.
-    fn record(&mut self, record: &[u8], decoded: &mut Decoded) -> Result<usize> {
+    /// Decodes one record, unless its schema is missing, or goes on in it. Returns whether there are enough rows for a
+    /// batch, which has `bytes` bytes.
+    fn record(&mut self, record: &[u8], decoded: &mut Decoded, bytes: &mut usize) -> Result<bool> {
         let options = &self.schema.options;
+        let paused = self.paused.take();
         let mut documents = Documents {
             columns: &mut self.columns,
             mismatches: 0,
@@ -159,34 +189,35 @@ impl Decoder {
             skipped: &mut decoded.skipped,
             bad_documents: 0,
             failure: None,
+            earlier_bytes: *bytes,
+            decoded_bytes: 0,
             expanded: 0,
+            repeated: paused.as_ref().map_or(0, |paused| paused.repeated),
+            batch_rows: self.batch_rows,
         };
-        let limit = options.max_decompressed_bytes;
-        let mut bytes = record.len();
-        match compression::decompressed(record, options.compression, limit) {
-            Ok(payload) => {
-                bytes = payload.len();
-                match &mut self.documents {
-                    DocumentDecoder::Avro(avro) => {
-                        decoded.missing_schema = avro.missing_schema(&payload);
+        self.paused = match paused {
+            Some(paused) => self.documents.resume(paused, &mut documents),
+            None => {
+                let limit = options.max_decompressed_bytes;
+                match compression::decompressed(record, options.compression, limit) {
+                    Ok(payload) => {
+                        decoded.missing_schema = self.documents.missing_schema(&payload);
                         if decoded.missing_schema.is_some() {
-                            return Ok(0);
+                            return Ok(false);
                         }
-                        avro.decode(&payload, &mut documents);
+                        self.documents.decode(payload, &mut documents)
                     }
-                    DocumentDecoder::Json(json) => json.decode(&payload, &mut documents),
-                    DocumentDecoder::Csv(csv) => csv.decode(&payload, &mut documents),
-                    DocumentDecoder::Text(text) => text.decode(&payload, &mut documents),
-                    #[cfg(feature = "protobuf")]
-                    DocumentDecoder::Protobuf(message) => message.decode(&payload, &mut documents),
-                    DocumentDecoder::CloudWatchLogs(logs) => logs.decode(&payload, &mut documents),
-                    DocumentDecoder::DynamoDb(changes) => changes.decode(&payload, &mut documents),
+                    Err(failure) => {
+                        documents.decoded_bytes = record.len();
+                        documents.bad(record, failure);
+                        None
+                    }
                 }
             }
-            Err(failure) => documents.bad(record, failure),
-        }
+        };
         let (mismatches, bad_documents) = (documents.mismatches, documents.bad_documents);
-        bytes = bytes.saturating_add(documents.expanded);
+        *bytes = documents.batch_bytes();
+        let is_full = documents.is_full();
         if let Some((failure, option)) = documents.failure {
             let format = options.format.name();
             return Err(Error::invalid_row(format!(
@@ -198,12 +229,18 @@ impl Decoder {
         if options.on_error != OnError::Null {
             decoded.skipped_documents += bad_documents;
         }
-        Ok(bytes)
+        Ok(is_full)
     }
 
     fn clear(&mut self) {
         for column in self.columns.iter_mut().chain(&mut self.errors) {
             column.truncate(0);
+        }
+        self.paused = None;
+        match &mut self.documents {
+            DocumentDecoder::Json(json) => json.reset(),
+            DocumentDecoder::CloudWatchLogs(logs) => logs.reset(),
+            _ => {}
         }
     }
 
@@ -280,5 +317,80 @@ impl DocumentDecoder {
             }
             Format::DynamoDb => Self::DynamoDb(DynamoDbDecoder::new(fields, options.on_mismatch)),
         })
+    }
+
+    /// The schema of the registry that must be added before `payload` can be decoded.
+    fn missing_schema(&self, payload: &[u8]) -> Option<SchemaId> {
+        match self {
+            Self::Avro(avro) => avro.missing_schema(payload),
+            _ => None,
+        }
+    }
+
+    /// Decodes the documents of `payload`, until there are enough rows for a batch. Returns what is left.
+    fn decode(&mut self, payload: Cow<'_, [u8]>, out: &mut Documents<'_>) -> Option<Paused> {
+        let len = payload.len();
+        let rest = match self {
+            Self::Avro(avro) => {
+                avro.decode(&payload, out);
+                None
+            }
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf(message) => {
+                message.decode(&payload, out);
+                None
+            }
+            Self::Csv(csv) => {
+                let next = csv.decode(&payload, 0, out);
+                next.map(|at| (Payload::Bytes(payload.into_owned()), at))
+            }
+            Self::Text(text) => {
+                let next = text.decode(&payload, 0, out);
+                next.map(|at| (Payload::Bytes(payload.into_owned()), at))
+            }
+            Self::Json(_) | Self::CloudWatchLogs(_) | Self::DynamoDb(_) => {
+                let text = json::text_of(payload, out);
+                text.and_then(|text| {
+                    let next = self.decode_text(&text, 0, out);
+                    next.map(|at| (Payload::Text(text.into_owned()), at))
+                })
+            }
+        };
+        out.decoded_bytes = rest.as_ref().map_or(len, |(_, at)| *at);
+        rest.map(|(payload, at)| Paused {
+            payload,
+            at,
+            repeated: out.repeated,
+        })
+    }
+
+    /// Goes on where decoding paused. Returns what is left.
+    fn resume(&mut self, paused: Paused, out: &mut Documents<'_>) -> Option<Paused> {
+        let (start, payload) = (paused.at, &paused.payload);
+        let next = match (self, payload) {
+            (Self::Csv(csv), Payload::Bytes(bytes)) => csv.decode(bytes, start, out),
+            (Self::Text(text), Payload::Bytes(bytes)) => text.decode(bytes, start, out),
+            (decoder, Payload::Text(text)) => decoder.decode_text(text, start, out),
+            // The other formats have one document in a record.
+            (_, Payload::Bytes(_)) => None,
+        };
+        next.map(|at| Paused {
+            at,
+            repeated: out.repeated,
+            ..paused
+        })
+    }
+
+    /// Decodes the documents of `text` from `at` on. Returns where to go on if there are enough rows for a batch.
+    fn decode_text(&mut self, text: &str, at: usize, out: &mut Documents<'_>) -> Option<usize> {
+        match self {
+            Self::Json(json) => json.decode(text, at, out),
+            Self::CloudWatchLogs(logs) => logs.decode(text, at, out),
+            Self::DynamoDb(changes) => {
+                changes.decode(text, out);
+                None
+            }
+            _ => None,
+        }
     }
 }

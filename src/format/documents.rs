@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use super::MAX_BATCH_BYTES;
 use super::columns::Column;
 use crate::options::OnError;
 
-/// The most bytes that the rows of one record may have when they repeat parts of their document. Then offsets into
-/// a column fit into 32 bits.
-const MAX_EXPANDED_BYTES: usize = 1 << 30;
+/// The most bytes that the rows of one record may have when they repeat parts of their documents. Then the work for
+/// a small record has an end.
+const MAX_REPEATED_BYTES: usize = 1 << 30;
 
 /// A document for the dead-letter stream.
 #[derive(Debug)]
@@ -113,20 +114,41 @@ pub(super) struct Documents<'a> {
     pub(super) bad_documents: usize,
     /// The first reason for the statement to fail, and the option that decides so.
     pub(super) failure: Option<(DocumentFailure, &'static str)>,
+    /// How many bytes of payload the batch has from before this call.
+    pub(super) earlier_bytes: usize,
+    /// How many bytes of the payload were decoded in this call, as far as known.
+    pub(super) decoded_bytes: usize,
     /// The bytes that the rows may have beyond those of the payload.
     pub(super) expanded: usize,
+    /// The bytes that the rows of the record have where they repeat parts of their documents. Kept while decoding of
+    /// the record pauses.
+    pub(super) repeated: usize,
+    /// After how many rows a batch is full.
+    pub(super) batch_rows: usize,
 }
 
 impl Documents<'_> {
-    /// Counts the bytes of a row that repeats parts of its document.
+    /// About how many bytes the rows and dead letters of the batch have.
+    pub(super) fn batch_bytes(&self) -> usize {
+        let payload = self.earlier_bytes + self.decoded_bytes;
+        payload.saturating_add(self.expanded)
+    }
+
+    /// Whether decoding has to pause, because there are enough rows for a batch. Dead letters count as rows.
+    pub(super) fn is_full(&self) -> bool {
+        self.records.len() + self.skipped.len() >= self.batch_rows
+            || self.batch_bytes() >= MAX_BATCH_BYTES
+    }
+
+    /// Announces a row of so many bytes that repeats parts of its document.
     ///
     /// # Errors
-    /// The rows of the record would be too large for a batch.
-    pub(super) fn expand(&mut self, bytes: usize) -> Result<(), DocumentFailure> {
-        self.expanded = self.expanded.saturating_add(bytes);
-        match self.expanded > MAX_EXPANDED_BYTES {
+    /// The rows of the record have too many bytes.
+    pub(super) fn repeat(&mut self, bytes: usize) -> Result<(), DocumentFailure> {
+        self.repeated = self.repeated.saturating_add(bytes);
+        match self.repeated > MAX_REPEATED_BYTES {
             true => Err(DocumentFailure::new(format!(
-                "the rows of the record have more than {MAX_EXPANDED_BYTES} bytes"
+                "the rows of the record have more than {MAX_REPEATED_BYTES} bytes"
             ))),
             false => Ok(()),
         }

@@ -40,9 +40,14 @@ pub(crate) use self::encode::Encoder;
 pub(crate) use self::names::refuse_same_names;
 pub(crate) use self::schema::PayloadSchema;
 
-/// Decoded rows are handed on once their columns have this many bytes. Together with the largest record it keeps
-/// offsets within 32 bits.
+/// Decoded rows are handed on once their columns have about this many bytes. Together with the largest document it
+/// keeps offsets within 32 bits.
 const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
+
+/// What a text in UTF-8 may start with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

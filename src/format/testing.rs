@@ -163,7 +163,9 @@ impl Rows {
         let mut next = 0;
         while next < data.len() {
             let decoded = decoder.decode(&data, next)?;
-            assert!(decoded.next > next, "no record was decoded");
+            let size = decoded.records.len() + decoded.skipped.len();
+            assert!(decoded.next > next || size > 0, "nothing was decoded");
+            assert!(size <= decoder.batch_rows, "the batch has {size} rows");
             next = decoded.next;
             let options = FormatOptions::default().with_null("NULL");
             let columns: Vec<_> = (decoded.columns.iter())

@@ -30,16 +30,30 @@ impl TextDecoder {
         }
     }
 
-    pub(super) fn decode(&self, record: &[u8], out: &mut Documents<'_>) {
+    /// Decodes the documents of one record from `at` on. Returns where to go on if there are enough rows.
+    pub(super) fn decode(
+        &self,
+        record: &[u8],
+        mut at: usize,
+        out: &mut Documents<'_>,
+    ) -> Option<usize> {
         if self.framing != Framing::Newline {
-            return self.document(record, out);
+            self.document(record, out);
+            return None;
         }
-        for line in record.split(|byte| *byte == b'\n') {
+        for line in record[at..].split_inclusive(|byte| *byte == b'\n') {
+            if out.is_full() {
+                return Some(at);
+            }
+            at += line.len();
+            out.decoded_bytes += line.len();
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if !line.trim_ascii().is_empty() {
                 self.document(line, out);
             }
         }
+        None
     }
 
     fn document(&self, document: &[u8], out: &mut Documents<'_>) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::BinaryArray;
+use datafusion::arrow::array::{Array, BinaryArray};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use serde_json::value::RawValue;
 
@@ -118,24 +118,65 @@ pub(super) fn try_payload(
     PayloadSchema::new(format, &fields.collect::<Fields>()).map(Arc::new)
 }
 
-/// Decodes `record` to all columns, to each column, and to none.
+/// Decodes `record` to all columns, to each column, and to none, also in batches of few rows.
 pub(super) fn expect_same_rows(payload: &Arc<PayloadSchema>, record: &[u8]) {
     let indices: Vec<usize> = (0..payload.columns().len()).collect();
     let all = decode(payload, &indices, record);
     let none = decode(payload, &[], record);
     assert_eq!(none.records, all.records);
     assert_eq!(none.bad_documents, all.bad_documents);
-    for index in indices {
-        let one = decode(payload, &[index], record);
+    for index in &indices {
+        let one = decode(payload, &[*index], record);
         assert_eq!(one.records, all.records);
-        assert_eq!(&one.columns[0], &all.columns[index]);
+        assert_eq!(&one.columns[0], &all.columns[*index]);
+    }
+    for batch_rows in [1, 3] {
+        expect_same_batches(payload, &indices, record, batch_rows, &all);
     }
 }
 
-fn decode(payload: &Arc<PayloadSchema>, projection: &[usize], record: &[u8]) -> Decoded {
-    let mut decoder = Decoder::new(payload, projection).expect("columns that suit the format");
+/// Decodes `record` in batches of `batch_rows` rows, which must be those of `whole`.
+fn expect_same_batches(
+    payload: &Arc<PayloadSchema>,
+    projection: &[usize],
+    record: &[u8],
+    batch_rows: usize,
+    whole: &Decoded,
+) {
+    let mut decoder = decoder(payload, projection);
+    decoder.batch_rows = batch_rows;
     let records = BinaryArray::from_vec(vec![record]);
-    decoder
-        .decode(&records, 0)
-        .expect("no document ends the statement")
+    let (mut rows, mut bad_documents, mut mismatches) = (0, 0, 0);
+    loop {
+        let decoded = decode_next(&mut decoder, &records);
+        let len = decoded.records.len();
+        assert!(len <= batch_rows);
+        for (some, all) in decoded.columns.iter().zip(&whole.columns) {
+            assert_eq!(some.as_ref(), all.slice(rows, len).as_ref());
+        }
+        rows += len;
+        bad_documents += decoded.bad_documents;
+        mismatches += decoded.mismatches;
+        if decoded.next > 0 {
+            break;
+        }
+    }
+    assert_eq!(rows, whole.records.len());
+    assert_eq!(bad_documents, whole.bad_documents);
+    assert_eq!(mismatches, whole.mismatches);
+}
+
+fn decode(payload: &Arc<PayloadSchema>, projection: &[usize], record: &[u8]) -> Decoded {
+    let mut decoder = decoder(payload, projection);
+    decoder.batch_rows = usize::MAX;
+    decode_next(&mut decoder, &BinaryArray::from_vec(vec![record]))
+}
+
+fn decoder(payload: &Arc<PayloadSchema>, projection: &[usize]) -> Decoder {
+    Decoder::new(payload, projection).expect("columns that suit the format")
+}
+
+fn decode_next(decoder: &mut Decoder, records: &BinaryArray) -> Decoded {
+    let decoded = decoder.decode(records, 0);
+    decoded.expect("no document ends the statement")
 }

@@ -5,6 +5,7 @@
 
 pub(super) mod line;
 
+use super::BYTE_ORDER_MARK;
 use super::columns::{Column, type_name};
 use super::documents::{DocumentError, DocumentFailure, Documents};
 use super::schema::PayloadSchema;
@@ -47,28 +48,44 @@ impl CsvDecoder {
         }
     }
 
-    /// Decodes the lines of one record.
-    pub(super) fn decode(&mut self, record: &[u8], out: &mut Documents<'_>) {
-        let record = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record);
+    /// Decodes the lines of one record from `at` on. Returns where to go on if there are enough rows.
+    pub(super) fn decode(
+        &mut self,
+        record: &[u8],
+        mut at: usize,
+        out: &mut Documents<'_>,
+    ) -> Option<usize> {
+        if at == 0 && record.starts_with(BYTE_ORDER_MARK) {
+            at = BYTE_ORDER_MARK.len();
+        }
         if self.framing != Framing::Newline {
-            let line = self.lines.read(record);
-            if line.next < record.len() && line.failure.is_none() {
-                let reason = "has a line end within its line: expected one line, or 'kinesis.format.framing' = \
-                              'newline'";
-                return out.bad(record, DocumentFailure::at(line.end, reason));
-            }
-            return self.document(&record[..line.end], &line, out);
+            self.only_line(&record[at..], out);
+            return None;
         }
-        let mut rest = record;
-        while !rest.is_empty() {
+        while at < record.len() {
+            if out.is_full() {
+                return Some(at);
+            }
+            let rest = &record[at..];
             let line = self.lines.read(rest);
-            let (document, next) = (&rest[..line.end], &rest[line.next..]);
             // An empty line has no value, not even of one column.
-            if !document.is_empty() {
-                self.document(document, &line, out);
+            if line.end > 0 {
+                self.document(&rest[..line.end], &line, out);
             }
-            rest = next;
+            at += line.next;
+            out.decoded_bytes += line.next;
         }
+        None
+    }
+
+    fn only_line(&mut self, record: &[u8], out: &mut Documents<'_>) {
+        let line = self.lines.read(record);
+        if line.next < record.len() && line.failure.is_none() {
+            let reason = "has a line end within its line: expected one line, or 'kinesis.format.framing' = \
+                          'newline'";
+            return out.bad(record, DocumentFailure::at(line.end, reason));
+        }
+        self.document(&record[..line.end], &line, out);
     }
 
     fn document(&mut self, document: &[u8], line: &Line, out: &mut Documents<'_>) {

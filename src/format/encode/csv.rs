@@ -8,6 +8,7 @@ use super::EncodeError;
 use super::documents::EncodedDocuments;
 use super::scalars::Scalars;
 use crate::error::Result;
+use crate::format::BYTE_ORDER_MARK;
 use crate::format::documents::DocumentFailure;
 use crate::options::{CsvOptions, TimestampFormat};
 
@@ -129,7 +130,7 @@ fn needs_quotes(value: &[u8], options: &CsvOptions, columns: usize) -> bool {
     let null = options.null_literal.as_deref();
     // An empty line is no line, and a mark at the start of a record is removed.
     value.iter().any(is_special)
-        || value.starts_with(b"\xef\xbb\xbf")
+        || value.starts_with(BYTE_ORDER_MARK)
         || null.is_some_and(|null| null.as_bytes() == value)
         || (columns == 1 && value.trim_ascii().is_empty())
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::framing::{self, Documents, JsonFraming};
 use super::header::Header;
+use crate::format::BYTE_ORDER_MARK;
 use crate::format::json::entries;
 
 /// The content of a record after decompression.
@@ -55,7 +56,7 @@ impl<'a> Payload<'a> {
 }
 
 fn text_of(bytes: &[u8]) -> Result<&str, std::str::Utf8Error> {
-    std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+    std::str::from_utf8(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes))
 }
 
 impl Kind {

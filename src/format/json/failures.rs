@@ -25,7 +25,7 @@ pub(super) fn failure_of(text: &str, error: &serde_json::Error) -> DocumentFailu
 }
 
 /// Where `part` starts in `text`, if it is a part of it.
-pub(super) fn offset(text: &str, part: &str) -> Option<usize> {
+pub(in crate::format) fn offset(text: &str, part: &str) -> Option<usize> {
     let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
     (start + part.len() <= text.len()).then_some(start)
 }

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use super::attribute_values::plain_json;
 use crate::format::columns::Column;
 use crate::format::documents::{DocumentError, DocumentFailure, Documents};
-use crate::format::json::{FieldValue, RowValues, Shape, each_document, values_of};
-use crate::options::{Framing, OnMismatch, TimestampFormat};
+use crate::format::json::{FieldValue, RowValues, Shape, values_of};
+use crate::options::{OnMismatch, TimestampFormat};
 
 const RECORD: [&str; 8] = [
     "eventID",
@@ -104,14 +104,12 @@ impl DynamoDbDecoder {
     }
 
     /// Decodes the change of one record.
-    pub(in crate::format) fn decode(&mut self, record: &[u8], out: &mut Documents<'_>) {
-        each_document(record, Framing::Record, out, |change, out| {
-            let start = out.rows();
-            if let Err(error) = self.change(change, out) {
-                out.truncate(start);
-                out.bad(change.as_bytes(), error);
-            }
-        });
+    pub(in crate::format) fn decode(&mut self, change: &str, out: &mut Documents<'_>) {
+        let start = out.rows();
+        if let Err(error) = self.change(change, out) {
+            out.truncate(start);
+            out.bad(change.as_bytes(), error);
+        }
     }
 
     fn change(&mut self, text: &str, out: &mut Documents<'_>) -> Result<(), DocumentError> {

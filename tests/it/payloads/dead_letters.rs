@@ -143,3 +143,35 @@ async fn a_document_that_is_too_large_for_a_dead_letter_is_named_without_its_dat
     assert_eq!(letter["data"], serde_json::Value::Null);
     assert_eq!(letter["dataBytes"], 900 * 1_024);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_many_documents_spreads_over_several_batches() {
+    let world = World::new();
+    world.table("raw", 1, "").await;
+    world.table("dead", 1, "").await;
+    let options = "'kinesis.format' 'json', 'kinesis.format.framing' 'newline', 'kinesis.extraColumns' 'partitionKey AS pk',
+        'kinesis.format.onError' 'dead_letter', 'kinesis.format.deadLetterStream' 'dead'";
+    world
+        .run(&format!(
+            "CREATE EXTERNAL TABLE clicks (n BIGINT) STORED AS \"aws-kinesis\" LOCATION 'raw' OPTIONS ({options})"
+        ))
+        .await;
+    let lines = |range: std::ops::Range<u64>| -> String {
+        let line = |n| match n % 100 {
+            7 => format!("{{\"n\":{n}\n"),
+            _ => format!("{{\"n\":{n}}}\n"),
+        };
+        range.map(line).collect()
+    };
+    world.put("raw", "a", lines(0..20_000)).await;
+    world.put("raw", "b", lines(20_000..20_100)).await;
+    let counts = "SELECT concat_ws(',', pk, count(*), count(DISTINCT n), min(n), max(n))
+        FROM clicks GROUP BY pk ORDER BY pk";
+    let rows = world.lines(counts).await;
+    assert_eq!(
+        rows,
+        ["a,19800,19800,0,19999", "b,99,99,20000,20099"],
+        "{rows:?}"
+    );
+    assert_eq!(world.number("SELECT count(*) FROM dead").await, 201);
+}

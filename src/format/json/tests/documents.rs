@@ -221,6 +221,21 @@ fn positions_in_elements_count_from_the_start_of_the_document() {
 }
 
 #[test]
+fn a_bad_element_counts_before_values_that_do_not_fit() {
+    let options = [
+        ("json.explode", "$.items"),
+        ("format.onTypeMismatch", "fail"),
+        ("format.onError", "skip"),
+    ];
+    let table = json("v INT", &options);
+    let document = r#"{"items":[{"v":"x"},{"\ud800":1}]}"#;
+    for projection in [&[][..], &[0]] {
+        let decoded = table.decode_columns(projection, &[document]).unwrap();
+        assert_eq!((decoded.rows.len(), decoded.bad_documents), (0, 1));
+    }
+}
+
+#[test]
 fn rescued_fields_of_elements_are_their_own() {
     let options = [("json.explode", "$.items"), ("json.rescuedColumn", "rest")];
     let table = json("v INT", &options);

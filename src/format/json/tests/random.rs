@@ -86,7 +86,7 @@ fn document(random: &mut fastrand::Rng) -> Vec<u8> {
     text
 }
 
-/// Rows that are decoded in random batches by one decoder.
+/// Rows that are decoded in random batches of any size by one decoder.
 fn in_batches(
     table: &TestTable,
     projection: &[usize],
@@ -94,6 +94,7 @@ fn in_batches(
     random: &mut fastrand::Rng,
 ) -> Rows {
     let mut decoder = table.decoder(projection);
+    decoder.batch_rows = random.usize(1..6);
     let mut rows = Rows::default();
     let mut first = 0;
     while first < records.len() {
@@ -159,6 +160,9 @@ fn any_projection_and_any_batches_give_the_same_rows() {
                 "{}",
                 context()
             );
+            if projection.len() == columns {
+                assert_eq!(some.mismatches, all.mismatches, "{}", context());
+            }
             let letters = |rows: &Rows| -> Vec<(usize, Vec<u8>)> {
                 rows.bad
                     .iter()

@@ -1,0 +1,3 @@
+//! Tests that concern several formats.
+
+mod long_records;
