@@ -23,7 +23,7 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 
 use super::unary_node::unary_node;
-use crate::error::Error;
+use crate::error::{Error, describe_datafusion};
 use crate::format::{Encoder, PayloadSchema};
 use crate::options::ExtraColumn;
 use crate::source::RowColumn;
@@ -256,7 +256,36 @@ impl PartitionEncoder {
 }
 
 impl KeyExpression {
+    /// The keys of the rows of `batch`.
+    ///
+    /// # Errors
+    /// [`InvalidRow`](crate::ErrorKind::InvalidRow) with the first row for which the expression fails.
     fn evaluate(&self, batch: &RecordBatch) -> Result<StringViewArray> {
+        let failure = match self.values(batch) {
+            Ok(keys) => return Ok(keys),
+            Err(failure) => failure,
+        };
+        let rows = batch.num_rows();
+        // Evaluated again, one by one, to find the row.
+        let fails = |row| Some((row, self.values(&batch.slice(row, 1)).err()?));
+        let Some((row, failure)) = (0..rows).find_map(fails) else {
+            return Err(failure);
+        };
+        let reason = describe_datafusion(&failure);
+        let (kind, reason) = (
+            reason.kind(),
+            format!(
+                "{}: the expression '{}' of option '{}' fails: {reason}: expected one with a value for each row",
+                row_name(row, rows),
+                self.text,
+                self.option
+            ),
+        );
+        Err(Error::new(kind, reason).into())
+    }
+
+    /// The values of the expression.
+    pub(super) fn values(&self, batch: &RecordBatch) -> Result<StringViewArray> {
         let keys = self.expr.evaluate(batch)?.into_array(batch.num_rows())?;
         let keys = keys.as_string_view_opt().cloned();
         keys.ok_or_else(|| internal_datafusion_err!("a key has another type than Utf8View"))

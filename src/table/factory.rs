@@ -45,11 +45,12 @@ pub(crate) fn install(state: &mut SessionState, services: &Arc<Services>) {
 impl TableProviderFactory for KinesisTableFactory {
     async fn create(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         command: &CreateExternalTable,
     ) -> DataFusionResult<Arc<dyn TableProvider>> {
         let builder = builder_of(command, &self.services)?;
         let table = builder.build().await?;
+        table.check_keys(state)?;
         Ok(Arc::new(table.with_definition(command.definition.clone())))
     }
 }

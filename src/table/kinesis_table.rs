@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use datafusion::arrow::datatypes::{FieldRef, Fields, SchemaRef};
+use datafusion::catalog::Session;
+use datafusion::execution::SessionState;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::columns::{TableColumn, TableColumns};
 use super::decode_exec::{DecodeConfig, KinesisDecodeExec};
 use super::registered_schemas::RegisteredSchemas;
+use super::sink_keys::SinkKeys;
 use super::stream_lookup::find_stream;
 use crate::aws::AwsAccess;
 use crate::error::Result;
@@ -140,6 +143,19 @@ impl KinesisTable {
     pub(crate) fn expect_readable(&self) -> Result<()> {
         let payload = self.config.columns.payload();
         payload.map_or(Ok(()), |payload| Decoder::new(payload, &[]).map(|_| ()))
+    }
+
+    /// Refuses keys of written rows that do not suit the columns. The expressions may use the functions of `session`.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) with the option.
+    pub(crate) fn check_keys(&self, session: &dyn Session) -> datafusion::common::Result<()> {
+        let config = &self.config;
+        // Another session cannot parse expressions, but may never need to.
+        if config.columns.payload().is_none() || !session.as_any().is::<SessionState>() {
+            return Ok(());
+        }
+        SinkKeys::plan(&config.options.sink, &config.columns, session).map(|_| ())
     }
 
     /// `read`, which reads the columns `input`, with payloads decoded to the columns `output` if the table has

@@ -35,6 +35,7 @@ mod scan;
 mod schema_files;
 mod services;
 mod sink_exec;
+mod sink_keys;
 mod stream_lookup;
 mod unary_node;
 

@@ -3,6 +3,7 @@
 mod avro;
 mod dead_letters;
 mod declarations;
+mod keys;
 mod policies;
 mod random;
 mod registries;

@@ -204,6 +204,7 @@ impl Checker {
             return Ok(None);
         }
         let table = builder.build().await?;
+        table.check_keys(&self.ctx.state())?;
         let unreadable = table.expect_readable().err();
         if command.or_replace {
             self.ctx.deregister_table(command.name.clone())?;
