@@ -35,7 +35,7 @@ pub(super) fn encoded(
     Encoder::new(payload)?;
     let (columns, schema) = table.columns.projected(None);
     let input = with_columns_of(&schema, input, table)?;
-    let keys = SinkKeys::plan(&table.options.sink, &table.columns, state)?;
+    let keys = SinkKeys::plan(&table.options.sink, &table.columns, &*table.clock, state)?;
     let fields = payload.fields().len();
     let is_refused = |(index, column): (usize, &TableColumn)| {
         let is_used = keys

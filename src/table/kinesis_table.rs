@@ -155,7 +155,8 @@ impl KinesisTable {
         if config.columns.payload().is_none() || !session.as_any().is::<SessionState>() {
             return Ok(());
         }
-        SinkKeys::plan(&config.options.sink, &config.columns, session).map(|_| ())
+        let (sink, clock) = (&config.options.sink, &*config.clock);
+        SinkKeys::plan(sink, &config.columns, clock, session).map(|_| ())
     }
 
     /// `read`, which reads the columns `input`, with payloads decoded to the columns `output` if the table has

@@ -4,8 +4,8 @@ mod reasons;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use chrono::DateTime;
 use datafusion::arrow::array::{Array, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::Session;
@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Ident, visit_expressions_
 use super::columns::{TableColumn, TableColumns};
 use super::encode_exec::{KeyExpression, PartitionKeys};
 use crate::error::Error;
+use crate::model::Clock;
 use crate::options::{ExtraColumn, KeySource, SinkOptions};
 use crate::source::RowColumn;
 
@@ -35,18 +36,20 @@ pub(super) struct SinkKeys {
 }
 
 impl SinkKeys {
-    /// The keys of rows with these columns.
+    /// The keys of rows with these columns. `clock` gives the time of a statement that has none yet.
     ///
     /// # Errors
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) if an expression does not suit the columns, or has no value.
     pub(super) fn plan(
         sink: &SinkOptions,
         columns: &TableColumns,
+        clock: &dyn Clock,
         state: &dyn Session,
     ) -> Result<Self> {
         let (columns, schema) = columns.projected(None);
         let mut planner = KeyPlanner {
             state,
+            clock,
             schema: &schema,
             columns: &columns,
             names: Vec::new(),
@@ -71,6 +74,7 @@ impl SinkKeys {
 
 struct KeyPlanner<'a> {
     state: &'a dyn Session,
+    clock: &'a dyn Clock,
     schema: &'a SchemaRef,
     columns: &'a [TableColumn],
     /// The columns that the expressions use.
@@ -179,11 +183,11 @@ impl KeyPlanner<'_> {
         let config = self.state.config().options();
         // Nothing is running yet when the table is made.
         let time = self.state.execution_props().query_execution_start_time;
-        let time = time.unwrap_or_else(|| SystemTime::now().into());
+        let time = time.or_else(|| DateTime::from_timestamp_millis(self.clock.now().0));
         let context = SimplifyContext::builder()
             .with_schema(Arc::new(schema.clone()))
             .with_config_options(Arc::clone(config))
-            .with_query_execution_start_time(Some(time))
+            .with_query_execution_start_time(time)
             .build();
         let simplifier = ExprSimplifier::new(context);
         let coerced = simplifier.coerce(expr, schema)?;
