@@ -29,7 +29,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A page of 10 MiB over a slow connection is the slowest request.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Number of STS requests in a row before loading credentials fails.
 const STS_ATTEMPTS: u32 = 3;

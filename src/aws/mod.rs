@@ -22,7 +22,7 @@ mod shared_cache;
 pub use aws_credential_types as credential_types;
 pub use credentials::{CredentialProviders, ProviderError};
 
-pub(crate) use client_config::{AwsAccess, ClientConfig, timeouts};
+pub(crate) use client_config::{ATTEMPT_TIMEOUT, AwsAccess, ClientConfig, timeouts};
 pub(crate) use clock_skew::ClockSkew;
 pub(crate) use credentials::{CredentialFailure, Identity};
 pub(crate) use error_chain::causes;

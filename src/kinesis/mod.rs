@@ -16,6 +16,7 @@ mod sdk;
 #[cfg(any(test, feature = "simulator"))]
 mod simulator;
 mod types;
+mod wire;
 
 pub use api::{DryRun, DryRunAnswer, Kinesis};
 pub(crate) use error::kind_of_code;

@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use datafusion::arrow::array::{
-    Array, BinaryArray, BinaryBuilder, StringArray, StringBuilder, TimestampMicrosecondArray,
+    Array, BinaryArray, StringArray, StringBuilder, TimestampMicrosecondArray,
     TimestampMicrosecondBuilder,
 };
+use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
 use datafusion::arrow::compute::max;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
@@ -146,7 +147,9 @@ impl RecordsPage {
 /// Builds a [`RecordsPage`] record by record without one allocation per record.
 #[derive(Debug)]
 pub struct RecordsPageBuilder {
-    data: BinaryBuilder,
+    /// The payloads one after the other, and where each starts.
+    data: Vec<u8>,
+    offsets: Vec<i32>,
     partition_key: Option<StringBuilder>,
     sequence_number: Option<StringBuilder>,
     arrival: Option<TimestampMicrosecondBuilder>,
@@ -159,8 +162,11 @@ impl RecordsPageBuilder {
         /// Sequence numbers currently have 56 digits.
         const SEQUENCE_BYTES: usize = 56;
         let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let mut offsets = Vec::with_capacity(records + 1);
+        offsets.push(0);
         Self {
-            data: BinaryBuilder::with_capacity(records, data_bytes),
+            data: Vec::with_capacity(data_bytes),
+            offsets,
             partition_key: columns
                 .partition_key
                 .then(|| StringBuilder::with_capacity(records, records * 16)),
@@ -182,8 +188,37 @@ impl RecordsPageBuilder {
         sequence_number: &str,
         arrival: Option<UnixMillis>,
     ) {
-        self.size_bytes += data.len() + partition_key.map_or(0, str::len);
-        self.data.append_value(data);
+        self.data.extend_from_slice(data);
+        self.push_rest(partition_key, sequence_number, arrival);
+    }
+
+    /// Adds the next record of the shard, with its data in base64.
+    ///
+    /// # Errors
+    /// The data is no valid base64; no record was added.
+    pub(super) fn push_base64(
+        &mut self,
+        data: &[u8],
+        partition_key: Option<&str>,
+        sequence_number: &str,
+        arrival: Option<UnixMillis>,
+    ) -> Result<(), base64_simd::Error> {
+        base64_simd::STANDARD.decode_append(data, &mut self.data)?;
+        self.push_rest(partition_key, sequence_number, arrival);
+        Ok(())
+    }
+
+    /// Ends a record whose data was appended.
+    fn push_rest(
+        &mut self,
+        partition_key: Option<&str>,
+        sequence_number: &str,
+        arrival: Option<UnixMillis>,
+    ) {
+        let end = i32::try_from(self.data.len()).expect("a page has less than 2 GiB");
+        let start = self.offsets.last().copied().unwrap_or_default();
+        self.size_bytes += start.abs_diff(end) as usize + partition_key.map_or(0, str::len);
+        self.offsets.push(end);
         if let Some(column) = &mut self.partition_key {
             column.append_option(partition_key);
         }
@@ -204,7 +239,11 @@ impl RecordsPageBuilder {
         children: Vec<ChildShard>,
     ) -> RecordsPage {
         RecordsPage {
-            data: self.data.finish(),
+            data: BinaryArray::new(
+                OffsetBuffer::new(self.offsets.into()),
+                Buffer::from_vec(self.data),
+                None,
+            ),
             partition_key: self.partition_key.as_mut().map(StringBuilder::finish),
             sequence_number: self.sequence_number.as_mut().map(StringBuilder::finish),
             arrival: self

@@ -6,6 +6,7 @@ mod api_model;
 mod architecture;
 mod aws;
 mod boto3;
+mod broken_answers;
 mod chaos;
 mod command;
 mod describe;

@@ -4,7 +4,6 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use aws_sdk_kinesis::operation::describe_stream_summary::DescribeStreamSummaryOutput;
-use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
 use aws_sdk_kinesis::operation::list_shards::ListShardsOutput;
 use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
 use aws_sdk_kinesis::primitives::{Blob, DateTime};
@@ -15,9 +14,8 @@ use aws_sdk_kinesis::types::{
 
 use crate::kinesis::limits::DEFAULT_MAX_RECORD_BYTES;
 use crate::kinesis::{
-    ApiError, ApiErrorKind, ApiResult, ChildShard, NextToken, Operation, PutEntry, PutFailure,
-    PutOutcome, RecordColumns, RecordDistribution, RecordsPage, RecordsPageBuilder, ShardIterator,
-    ShardsPage, StreamStatus, StreamSummary, WrittenRecord,
+    ApiError, ApiErrorKind, ApiResult, NextToken, Operation, PutEntry, PutFailure, PutOutcome,
+    RecordDistribution, ShardsPage, StreamStatus, StreamSummary, WrittenRecord,
 };
 use crate::model::{
     HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, UnixMillis,
@@ -134,44 +132,6 @@ fn shard(shard: SdkShard) -> ApiResult<Shard> {
         starting_sequence: sequence(CALL, &numbers.starting_sequence_number)?,
         ending_sequence: ending.map(|digits| sequence(CALL, digits)).transpose()?,
     })
-}
-
-pub(super) fn records_page(
-    output: GetRecordsOutput,
-    columns: RecordColumns,
-) -> ApiResult<RecordsPage> {
-    const CALL: Operation = Operation::GetRecords;
-    let data_bytes = output.records.iter().map(|r| r.data.as_ref().len()).sum();
-    let mut page = RecordsPageBuilder::with_capacity(columns, output.records.len(), data_bytes);
-    let last = output.records.last().map(|r| r.sequence_number.as_str());
-    let last = last.map(|digits| sequence(CALL, digits)).transpose()?;
-    // Consumes the records, so each is freed as soon as it is copied.
-    for record in output.records {
-        page.push(
-            record.data.as_ref(),
-            record.partition_key.as_deref(),
-            &record.sequence_number,
-            record
-                .approximate_arrival_timestamp
-                .as_ref()
-                .map(unix_millis),
-        );
-    }
-    let behind = output.millis_behind_latest;
-    let children = output.child_shards.unwrap_or_default().into_iter();
-    let children = children.map(|child| {
-        Ok(ChildShard {
-            id: ShardId::new(child.shard_id),
-            parents: child.parent_shards.into_iter().map(ShardId::new).collect(),
-            hash_range: hash_range(CALL, child.hash_key_range)?,
-        })
-    });
-    Ok(page.finish(
-        last,
-        output.next_shard_iterator.map(ShardIterator::new),
-        behind.map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0))),
-        children.collect::<ApiResult<_>>()?,
-    ))
 }
 
 pub(super) fn put_entry(entry: &PutEntry) -> ApiResult<PutRecordsRequestEntry> {

@@ -1,5 +1,6 @@
 //! The AWS SDK as an implementation of [`Kinesis`]. No other module names the SDK's Kinesis crate.
 
+mod body;
 mod classify;
 mod client;
 mod convert;
@@ -16,16 +17,20 @@ use bytes::Bytes;
 use super::{
     ApiError, ApiResult, DryRun, DryRunAnswer, IteratorPosition, Kinesis, ListShardsFrom,
     Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardFilter, ShardIterator,
-    ShardsPage, StreamSummary,
+    ShardsPage, StreamSummary, wire,
 };
 use crate::aws::{AwsAccess, Identity};
 use crate::error::Result;
 use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_aws_host};
+use body::TakeBody;
 pub(crate) use classify::RequestContext;
 use classify::api_error;
 #[cfg(feature = "dynamodb")]
 pub(crate) use classify::{ClassifiedError, classify};
-use convert::{date_time, put_outcomes, records_page, shards_page, summary};
+use convert::{date_time, put_outcomes, shards_page, summary};
+
+/// A larger body is decoded beside the threads that do I/O, because that takes more than a millisecond.
+const LARGE_BODY_BYTES: usize = 1 << 20;
 
 /// Kinesis through the AWS SDK: one request per call, with the SDK's own retries turned off.
 #[derive(Debug, Clone)]
@@ -155,6 +160,7 @@ impl Kinesis for SdkKinesis {
         limit: usize,
         columns: RecordColumns,
     ) -> ApiResult<RecordsPage> {
+        const CALL: Operation = Operation::GetRecords;
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let request = self
             .client
@@ -162,11 +168,14 @@ impl Kinesis for SdkKinesis {
             .shard_iterator(iterator.as_str())
             .limit(limit)
             .set_stream_arn(stream.arn().map(str::to_owned));
-        let output = request
+        let body = TakeBody::default();
+        request
+            .customize()
+            .interceptor(body.clone())
             .send()
             .await
-            .map_err(|error| self.failed(Operation::GetRecords, Some(stream), error))?;
-        records_page(output, columns)
+            .map_err(|error| self.failed(CALL, Some(stream), error))?;
+        decoded(body.read(CALL).await?, columns).await
     }
 
     async fn put_records(
@@ -228,6 +237,21 @@ impl Kinesis for SdkKinesis {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The page in the body of an answer to GetRecords.
+async fn decoded(body: Vec<u8>, columns: RecordColumns) -> ApiResult<RecordsPage> {
+    const CALL: Operation = Operation::GetRecords;
+    let is_large = body.len() > LARGE_BODY_BYTES;
+    let decode = move || wire::json::records_page(&body, columns);
+    let page = match is_large {
+        false => decode(),
+        true => {
+            let decoding = tokio::task::spawn_blocking(decode).await;
+            decoding.map_err(|error| body::undecodable(CALL, error))?
+        }
+    };
+    page.map_err(|error| body::undecodable(CALL, error))
 }
 
 /// The record of a PutRecords dry run. Servers that support dry runs never write it.

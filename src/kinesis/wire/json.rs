@@ -1,0 +1,247 @@
+//! Answers in JSON (`application/x-amz-json-1.1`).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::super::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
+use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, UnixMillis};
+
+/// The page in an answer to GetRecords.
+///
+/// # Errors
+/// The answer is no JSON, or lacks a member that the service always sends.
+pub(in crate::kinesis) fn records_page(
+    body: &[u8],
+    columns: RecordColumns,
+) -> Result<RecordsPage, serde_json::Error> {
+    // Most of an answer is payload, of which three bytes are four characters.
+    let builder = RecordsPageBuilder::with_capacity(columns, 0, body.len() / 4 * 3);
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let page = PageSeed(builder).deserialize(&mut json)?;
+    json.end()?;
+    Ok(page)
+}
+
+/// The whole answer.
+struct PageSeed(RecordsPageBuilder);
+
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum Member {
+    Records,
+    NextShardIterator,
+    MillisBehindLatest,
+    ChildShards,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> DeserializeSeed<'de> for PageSeed {
+    type Value = RecordsPage;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<RecordsPage, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PageSeed {
+    type Value = RecordsPage;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an answer to GetRecords")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<RecordsPage, A::Error> {
+        let (mut last, mut next, mut behind_latest, mut children) = (None, None, None, Vec::new());
+        while let Some(member) = members.next_key()? {
+            match member {
+                Member::Records => last = members.next_value_seed(RecordsSeed(&mut self.0))?,
+                Member::NextShardIterator => {
+                    next = members
+                        .next_value::<Option<String>>()?
+                        .map(ShardIterator::new);
+                }
+                Member::MillisBehindLatest => {
+                    let millis = members.next_value::<Option<i64>>()?;
+                    behind_latest =
+                        millis.map(|millis| Duration::from_millis(millis.try_into().unwrap_or(0)));
+                }
+                Member::ChildShards => {
+                    let found = members.next_value::<Option<Vec<Child>>>()?;
+                    let found = found.unwrap_or_default().into_iter().map(Child::into_shard);
+                    children = found.collect::<Result<_, _>>().map_err(A::Error::custom)?;
+                }
+                Member::Other => {
+                    members.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(self.0.finish(last, next, behind_latest, children))
+    }
+}
+
+/// The array of records. Gives the sequence number of the last one.
+struct RecordsSeed<'a>(&'a mut RecordsPageBuilder);
+
+impl<'de> DeserializeSeed<'de> for RecordsSeed<'_> {
+    type Value = Option<SequenceNumber>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RecordsSeed<'_> {
+    type Value = Option<SequenceNumber>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<Self::Value, A::Error> {
+        let mut last = None;
+        while let Some(number) = records.next_element_seed(RecordSeed(self.0))? {
+            last = Some(number);
+        }
+        let last = last.map(|digits| SequenceNumber::new(&digits));
+        last.transpose().map_err(A::Error::custom)
+    }
+}
+
+/// One record. Gives its sequence number.
+struct RecordSeed<'a>(&'a mut RecordsPageBuilder);
+
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum RecordMember {
+    Data,
+    PartitionKey,
+    SequenceNumber,
+    ApproximateArrivalTimestamp,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> DeserializeSeed<'de> for RecordSeed<'_> {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RecordSeed<'_> {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let (mut data, mut key, mut number, mut arrival) = (None, None, None, None);
+        while let Some(member) = members.next_key()? {
+            match member {
+                RecordMember::Data => data = Some(members.next_value::<Characters>()?.0),
+                RecordMember::PartitionKey => key = members.next_value::<Option<Text>>()?,
+                RecordMember::SequenceNumber => number = Some(members.next_value::<Text>()?.0),
+                RecordMember::ApproximateArrivalTimestamp => {
+                    arrival = members.next_value::<Option<f64>>()?.map(unix_millis);
+                }
+                RecordMember::Other => {
+                    members.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let data = data.ok_or_else(|| A::Error::missing_field("Data"))?;
+        let number = number.ok_or_else(|| A::Error::missing_field("SequenceNumber"))?;
+        let key = key.as_ref().map(|key| &*key.0);
+        let pushed = self.0.push_base64(&data, key, &number, arrival);
+        match pushed {
+            Ok(()) => Ok(number),
+            Err(reason) => Err(A::Error::custom(format!("record {number}: {reason}"))),
+        }
+    }
+}
+
+/// Seconds with a fraction, as milliseconds. As seconds, the number lost precision; rounding to the nearest
+/// millisecond restores it.
+fn unix_millis(seconds: f64) -> UnixMillis {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a time outside the range is the earliest or latest"
+    )]
+    let millis = (seconds * 1_000.0).round() as i64;
+    UnixMillis(millis)
+}
+
+/// A text, borrowed from the answer if it has no escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The characters of a text that need not be UTF-8.
+struct Characters<'a>(Cow<'a, [u8]>);
+
+impl<'de> Deserialize<'de> for Characters<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct CharactersVisitor;
+
+        impl<'de> Visitor<'de> for CharactersVisitor {
+            type Value = Characters<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Characters(Cow::Borrowed(bytes)))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Characters(Cow::Owned(bytes.to_vec())))
+            }
+        }
+
+        json.deserialize_bytes(CharactersVisitor)
+    }
+}
+
+/// A child shard as the service describes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Child {
+    shard_id: String,
+    parent_shards: Vec<String>,
+    hash_key_range: ChildRange,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChildRange {
+    starting_hash_key: String,
+    ending_hash_key: String,
+}
+
+impl Child {
+    fn into_shard(self) -> Result<ChildShard, String> {
+        let bound = |digits: &str| {
+            let key = digits.parse().map(HashKey);
+            key.map_err(|_| format!("hash key '{digits}' is no decimal number below 2^128"))
+        };
+        Ok(ChildShard {
+            hash_range: HashRange {
+                start: bound(&self.hash_key_range.starting_hash_key)?,
+                end: bound(&self.hash_key_range.ending_hash_key)?,
+            },
+            id: ShardId::new(self.shard_id),
+            parents: self.parent_shards.into_iter().map(ShardId::new).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

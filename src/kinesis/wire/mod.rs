@@ -1,0 +1,3 @@
+//! The bodies of requests and answers, decoded straight into columns.
+
+pub(super) mod json;
