@@ -5,6 +5,7 @@ mod avro;
 mod payloads;
 #[cfg(feature = "protobuf")]
 mod protobuf;
+mod tables;
 
 use md5::{Digest, Md5};
 use serde_json::{Map, json};
@@ -18,7 +19,7 @@ use crate::model::{ShardId, ShardPosition, StartingPosition, StreamRanges, UnixM
 use crate::options::{CheckedOptions, OptionsBuilder, all};
 
 pub use self::avro::avro;
-pub use self::payloads::{csv, json};
+pub use self::payloads::{compression, csv, json, presets, text};
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::protobuf;
 
@@ -126,7 +127,7 @@ impl WrittenOptions {
     fn read(bytes: &[u8]) -> Self {
         let mut pieces = bytes.split(|byte| *byte == 0);
         let (how, location) = match pieces.next() {
-            Some([how, location @ ..]) => (*how, text(location)),
+            Some([how, location @ ..]) => (*how, lossy(location)),
             _ => (0, String::new()),
         };
         Self {
@@ -178,16 +179,16 @@ fn option(piece: &[u8]) -> Option<(String, String)> {
     if first % 2 == 1 {
         let known: Vec<_> = all().map(|option| option.name).collect();
         let name = known[usize::from(first / 2) % known.len()];
-        return Some((name.to_owned(), text(rest)));
+        return Some((name.to_owned(), lossy(rest)));
     }
-    let rest = text(rest);
+    let rest = lossy(rest);
     let (name, value) = rest.split_once('=').unwrap_or((&rest, ""));
     // An unknown name is compared with every known one, which is slow for a long name.
     let name = name.chars().take(LONGEST_NAME).collect();
     Some((name, value.to_owned()))
 }
 
-fn text(bytes: &[u8]) -> String {
+fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -219,9 +220,9 @@ fn expect_entry_round_trip(bytes: &[u8]) {
             let is_duplicate =
                 |other: &StreamRanges| other.stream == source.stream && other != source;
             if !batch.sources.iter().any(is_duplicate) {
-                let position = read_position(&text(&written), source.stream.as_str());
+                let position = read_position(&lossy(&written), source.stream.as_str());
                 let ends = StartingPosition::PerShard(source.ends());
-                assert_eq!(position.ok(), Some(ends), "{}", text(&written));
+                assert_eq!(position.ok(), Some(ends), "{}", lossy(&written));
             }
         }
         assert_eq!(entry::read_offsets(&written), Ok((batch, writer)));
@@ -267,13 +268,16 @@ mod tests {
     const TARGETS: &[(&str, Target)] = &[
         ("aggregation", aggregation),
         ("avro", avro),
+        ("compression", compression),
         ("csv", csv),
         ("json", json),
         ("offset_entry", offset_entry),
         ("options", options),
+        ("presets", presets),
         #[cfg(feature = "protobuf")]
         ("protobuf", protobuf),
         ("starting_position", starting_position),
+        ("text", text),
     ];
 
     #[test]

@@ -2,7 +2,7 @@
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
-use super::payloads::{expect_same_rows, payload, try_payload};
+use super::tables::{expect_same_rows, payload, try_payload};
 
 /// A schema with every kind of type, some of them recursive.
 const AVRO_SCHEMA: &str = r#"{"type": "record", "name": "R", "fields": [

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, BinaryArray};
-use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use datafusion::arrow::array::{ArrayRef, AsArray, BinaryArray};
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use serde_json::value::RawValue;
 
-use crate::error::Result;
-use crate::format::{Decoded, Decoder, PayloadSchema};
-use crate::options::OptionsBuilder;
+use super::tables::{decode, expect_same_rows, payload};
+use crate::format::Encoder;
 
 /// Fuzzes the reader of CSV payloads. The first byte chooses options, and the rest is a record. Which rows there
 /// are, and each value, must not depend on the columns that are read.
@@ -46,32 +45,31 @@ pub fn csv(bytes: &[u8]) {
     expect_same_rows(&payload(&options, &columns), record);
 }
 
-/// Fuzzes the reader of JSON payloads and of the formats that are written in JSON. The first byte chooses options,
-/// and the rest is a record. Which rows there are, and each value, must not depend on the columns that are read. A
-/// record that serde_json reads as an object must be a row.
+/// Fuzzes the reader of JSON payloads. The first byte chooses options, and the rest is a record. Which rows there are,
+/// and each value, must not depend on the columns that are read. A record that serde_json reads as an object must be a
+/// row.
 pub fn json(bytes: &[u8]) {
     let Some((choice, record)) = bytes.split_first() else {
         return;
     };
     let on_error = ["skip", "null"][usize::from(choice & 1)];
-    let mut options = vec![("kinesis.format.onError", on_error)];
     let framing = ["record", "newline", "concatenated", "array"][usize::from(choice >> 1 & 3)];
-    match choice >> 3 & 3 {
-        2 => options.push(("kinesis.format", "cloudwatch_logs")),
-        3 => options.push(("kinesis.format", "dynamodb")),
-        explodes => {
-            options.push(("kinesis.format", "json"));
-            options.push(("kinesis.format.framing", framing));
-            if explodes == 1 {
-                options.push(("kinesis.json.explode", "$.list"));
-            }
-            if choice & 32 != 0 {
-                options.push(("kinesis.json.rescuedColumn", "rest"));
-            }
-            if choice & 64 != 0 {
-                options.push(("kinesis.json.timestampFormat", "epoch_ms"));
-            }
-        }
+    let mut options = vec![
+        ("kinesis.format", "json"),
+        ("kinesis.format.onError", on_error),
+        ("kinesis.format.framing", framing),
+    ];
+    if choice & 8 != 0 {
+        options.push(("kinesis.json.explode", "$.list"));
+    }
+    if choice & 16 != 0 {
+        options.push(("kinesis.format.errorColumn", "why"));
+    }
+    if choice & 32 != 0 {
+        options.push(("kinesis.json.rescuedColumn", "rest"));
+    }
+    if choice & 64 != 0 {
+        options.push(("kinesis.json.timestampFormat", "epoch_ms"));
     }
     let list = DataType::List(Field::new_list_field(DataType::Decimal128(12, 3), true).into());
     let structure = [("n", DataType::Int32), ("v", DataType::Utf8View)];
@@ -83,100 +81,123 @@ pub fn json(bytes: &[u8]) {
         ("list", list),
         ("object", DataType::Struct(structure.into_iter().collect())),
     ];
-    let is_json = options.contains(&("kinesis.format", "json"));
-    let payload = payload(&options, if is_json { &columns } else { &[] });
+    let payload = payload(&options, &columns);
     expect_same_rows(&payload, record);
     let is_object = serde_json::from_slice::<BTreeMap<String, &RawValue>>(record).is_ok();
-    if is_json && choice & 0b1_1111 == 0 && is_object && std::str::from_utf8(record).is_ok() {
+    if choice & 0b1111 == 0 && is_object && std::str::from_utf8(record).is_ok() {
         assert_eq!(decode(&payload, &[], record).records.len(), 1);
     }
 }
 
-/// The payload of a table with these options and columns, which must be valid.
-pub(super) fn payload(
-    options: &[(&str, &str)],
-    columns: &[(&str, DataType)],
-) -> Arc<PayloadSchema> {
-    try_payload(options, columns).expect("columns that suit the format")
-}
-
-/// The payload of a table with these options, which must be valid, if they suit these columns.
-pub(super) fn try_payload(
-    options: &[(&str, &str)],
-    columns: &[(&str, DataType)],
-) -> Result<Arc<PayloadSchema>> {
-    let mut builder = OptionsBuilder::default();
-    builder.set_location("words").expect("a valid name");
-    for (name, value) in options {
-        builder.set(name, value).expect("a valid option");
+/// Fuzzes the readers of messages that AWS services write. The first byte chooses options, and the rest is a record.
+/// Which rows there are, and each value, must not depend on the columns that are read.
+pub fn presets(bytes: &[u8]) {
+    let Some((choice, record)) = bytes.split_first() else {
+        return;
+    };
+    let pick = |bit: u8, texts: [&'static str; 2]| texts[usize::from(choice >> bit & 1)];
+    let mut options = vec![
+        ("kinesis.format", pick(1, ["cloudwatch_logs", "dynamodb"])),
+        ("kinesis.format.onError", pick(0, ["skip", "null"])),
+        ("kinesis.format.compression", pick(2, ["none", "auto"])),
+        ("kinesis.format.maxDecompressedBytes", "65536"),
+    ];
+    if choice & 8 != 0 {
+        options.push(("kinesis.format.errorColumn", "why"));
     }
-    let checked = builder.finish().expect("valid options");
-    let format = checked.format.expect("a format is set");
-    let fields = columns
-        .iter()
-        .map(|(name, data_type)| Field::new(*name, data_type.clone(), true));
-    PayloadSchema::new(format, &fields.collect::<Fields>()).map(Arc::new)
+    expect_same_rows(&payload(&options, &[]), record);
 }
 
-/// Decodes `record` to all columns, to each column, and to none, also in batches of few rows.
-pub(super) fn expect_same_rows(payload: &Arc<PayloadSchema>, record: &[u8]) {
-    let indices: Vec<usize> = (0..payload.columns().len()).collect();
-    let all = decode(payload, &indices, record);
-    let none = decode(payload, &[], record);
-    assert_eq!(none.records, all.records);
-    assert_eq!(none.bad_documents, all.bad_documents);
-    for index in &indices {
-        let one = decode(payload, &[*index], record);
-        assert_eq!(one.records, all.records);
-        assert_eq!(&one.columns[0], &all.columns[*index]);
+/// Fuzzes the reader of text. The first byte chooses options, and the rest is a record. The rows of text must be the
+/// lines that are not blank, or the record.
+pub fn text(bytes: &[u8]) {
+    let Some((choice, record)) = bytes.split_first() else {
+        return;
+    };
+    let on_error = ["skip", "null"][usize::from(choice & 1)];
+    let framing = ["record", "newline"][usize::from(choice >> 1 & 1)];
+    let options = [
+        ("kinesis.format", "text"),
+        ("kinesis.format.onError", on_error),
+        ("kinesis.format.framing", framing),
+        ("kinesis.format.errorColumn", "why"),
+    ];
+    let types = [
+        DataType::Utf8View,
+        DataType::Binary,
+        DataType::Int64,
+        DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Decimal128(12, 3),
+        DataType::Float64,
+        DataType::Date32,
+        DataType::Boolean,
+    ];
+    let data_type = types[usize::from(choice >> 2 & 7)].clone();
+    let payload = payload(&options, &[("line", data_type.clone())]);
+    expect_same_rows(&payload, record);
+    if data_type == DataType::Utf8View
+        && let Ok(text) = std::str::from_utf8(record)
+    {
+        let lines: Vec<&str> = match framing {
+            "newline" => lines(text).collect(),
+            _ => vec![text],
+        };
+        let decoded = decode(&payload, &[0], record);
+        let found: Vec<_> = decoded.columns[0]
+            .as_string_view()
+            .iter()
+            .flatten()
+            .collect();
+        assert_eq!(found, lines);
     }
-    for batch_rows in [1, 3] {
-        expect_same_batches(payload, &indices, record, batch_rows, &all);
+}
+
+/// The lines of a text that are not blank.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.split('\n');
+    let lines = lines.map(|line| line.strip_suffix('\r').unwrap_or(line));
+    lines.filter(|line| !line.trim_ascii().is_empty())
+}
+
+/// Fuzzes the reader and the writer of compressed records. The first byte chooses the compression, and the rest is a
+/// record, and a payload that must survive being written and read.
+pub fn compression(bytes: &[u8]) {
+    let Some((choice, record)) = bytes.split_first() else {
+        return;
+    };
+    const MAX_BYTES: usize = 4_096;
+    let table = |compression: &str| {
+        let options = [
+            ("kinesis.format", "text"),
+            ("kinesis.format.onError", "skip"),
+            ("kinesis.format.compression", compression),
+            ("kinesis.format.maxDecompressedBytes", "4096"),
+        ];
+        payload(&options, &[("bytes", DataType::Binary)])
+    };
+    let read = |compression: &str, record: &[u8]| {
+        let decoded = decode(&table(compression), &[0], record);
+        let column = decoded.columns[0].as_binary::<i32>();
+        column.iter().flatten().next().map(<[u8]>::to_vec)
+    };
+    let compression = ["gzip", "zstd"][usize::from(choice & 1)];
+    let payload = read(compression, record);
+    if let Some(payload) = &payload {
+        assert!(payload.len() <= MAX_BYTES);
     }
-}
-
-/// Decodes `record` in batches of `batch_rows` rows, which must be those of `whole`.
-fn expect_same_batches(
-    payload: &Arc<PayloadSchema>,
-    projection: &[usize],
-    record: &[u8],
-    batch_rows: usize,
-    whole: &Decoded,
-) {
-    let mut decoder = decoder(payload, projection);
-    decoder.batch_rows = batch_rows;
-    let records = BinaryArray::from_vec(vec![record]);
-    let (mut rows, mut bad_documents, mut mismatches) = (0, 0, 0);
-    loop {
-        let decoded = decode_next(&mut decoder, &records);
-        let len = decoded.records.len();
-        assert!(len <= batch_rows);
-        for (some, all) in decoded.columns.iter().zip(&whole.columns) {
-            assert_eq!(some.as_ref(), all.slice(rows, len).as_ref());
-        }
-        rows += len;
-        bad_documents += decoded.bad_documents;
-        mismatches += decoded.mismatches;
-        if decoded.next > 0 {
-            break;
-        }
+    let magic = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"];
+    let automatic = read("auto", record);
+    match magic.iter().position(|magic| record.starts_with(magic)) {
+        Some(found) if found == usize::from(choice & 1) => assert_eq!(automatic, payload),
+        Some(_) => {}
+        None => assert_eq!(automatic.as_deref(), Some(record)),
     }
-    assert_eq!(rows, whole.records.len());
-    assert_eq!(bad_documents, whole.bad_documents);
-    assert_eq!(mismatches, whole.mismatches);
-}
-
-fn decode(payload: &Arc<PayloadSchema>, projection: &[usize], record: &[u8]) -> Decoded {
-    let mut decoder = decoder(payload, projection);
-    decoder.batch_rows = usize::MAX;
-    decode_next(&mut decoder, &BinaryArray::from_vec(vec![record]))
-}
-
-fn decoder(payload: &Arc<PayloadSchema>, projection: &[usize]) -> Decoder {
-    Decoder::new(payload, projection).expect("columns that suit the format")
-}
-
-fn decode_next(decoder: &mut Decoder, records: &BinaryArray) -> Decoded {
-    let decoded = decoder.decode(records, 0);
-    decoded.expect("no document ends the statement")
+    let mut encoder = Encoder::new(&table(compression)).expect("bytes can be written");
+    let column: ArrayRef = Arc::new(BinaryArray::from_vec(vec![record]));
+    let written = encoder.encode(&[column], 1, |_| String::new());
+    let written = written.expect("bytes can be written");
+    for compression in [compression, "auto"] {
+        let expected = (record.len() <= MAX_BYTES).then(|| record.to_vec());
+        assert_eq!(read(compression, written.value(0)), expected);
+    }
 }

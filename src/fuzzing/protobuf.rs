@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
-use super::payloads::expect_same_rows;
+use super::tables::expect_same_rows;
 use crate::format::PayloadSchema;
 use crate::options::{DescriptorSource, Format, OptionsBuilder};
 
