@@ -1,10 +1,29 @@
-//! Refuses parts of a column list that a Kinesis table would ignore.
+//! The column list of a Kinesis table: what is refused, and time zones.
 
-use datafusion::sql::parser::CreateExternalTable;
+use datafusion::execution::SessionState;
+use datafusion::sql::parser::{CreateExternalTable, Statement};
 use datafusion::sql::sqlparser::ast::{ColumnOption, TableConstraint};
 
 use crate::error::Result;
 use crate::table::{NO_CHECKS, is_kinesis_format, refusal};
+
+/// The time zone of columns that are declared with one, if the session has none. `approximateArrivalTimestamp` has it,
+/// too.
+const TIME_ZONE: &str = "UTC";
+
+/// Lets `state` plan TIMESTAMP WITH TIME ZONE in the column list of a Kinesis table as such. DataFusion gives it the
+/// time zone of the session; without one, which is the default, it would plan a TIMESTAMP.
+pub(super) fn set_time_zone(state: &mut SessionState, statement: &Statement) {
+    let Statement::CreateExternalTable(create) = statement else {
+        return;
+    };
+    if is_kinesis_format(&create.file_type) {
+        let execution = &mut state.config_mut().options_mut().execution;
+        execution
+            .time_zone
+            .get_or_insert_with(|| TIME_ZONE.to_owned());
+    }
+}
 
 /// Refuses options and constraints of the columns of a Kinesis table. DataFusion itself reports some of them as not
 /// implemented, drops others, and passes on DEFAULT, PRIMARY KEY and UNIQUE, which the table refuses.

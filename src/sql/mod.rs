@@ -12,7 +12,8 @@
 //! - [`row_errors`]: names the record and the expression at which a statement failed.
 //! - [`insert_checks`]: refuses INSERTs for which DataFusion would write wrong data.
 //! - [`describe`]: `DESCRIBE` shows where the columns of a Kinesis table come from.
-//! - [`column_lists`]: refuses parts of the column list of a Kinesis table that would have no effect.
+//! - [`column_lists`]: refuses parts of the column list of a Kinesis table that would have no effect, and gives
+//!   TIMESTAMP WITH TIME ZONE in it a time zone.
 //! - [`show_create`], [`duplicate_columns`], [`file_checks`], [`hints`]: complete `SHOW CREATE TABLE`
 //!   output, distinct column names, file tables whose format or location does not exist, and error
 //!   messages that name an alternative.

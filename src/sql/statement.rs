@@ -90,7 +90,8 @@ async fn parse(ctx: &SessionContext, sql: &str) -> Result<Statement, DataFusionE
 }
 
 async fn plan(ctx: &SessionContext, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
-    let state = ctx.state();
+    let mut state = ctx.state();
+    column_lists::set_time_zone(&mut state, &statement);
     if let Some(plan) = describe::plan(ctx, &statement).await? {
         return Ok(plan);
     }

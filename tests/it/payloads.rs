@@ -8,6 +8,7 @@ mod policies;
 mod random;
 mod registries;
 mod tables;
+mod time_zones;
 mod windows;
 mod writing;
 
