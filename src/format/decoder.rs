@@ -49,6 +49,8 @@ struct Paused {
     at: usize,
     /// See [`Documents::repeated`].
     repeated: usize,
+    /// See [`Documents::header`].
+    header: Vec<u8>,
 }
 
 /// The decompressed payload of a record, kept for the next batch.
@@ -193,6 +195,7 @@ impl Decoder {
             decoded_bytes: 0,
             expanded: 0,
             repeated: paused.as_ref().map_or(0, |paused| paused.repeated),
+            header: Vec::new(),
             batch_rows: self.batch_rows,
         };
         self.paused = match paused {
@@ -275,7 +278,6 @@ impl DocumentDecoder {
             .iter()
             .map(|field| Arc::clone(&schema.fields[*field]))
             .collect();
-        let conversions = (options.timestamps, options.on_mismatch);
         Ok(match &options.format {
             Format::Avro(avro) => {
                 schema.expect_avro_schema(avro)?;
@@ -293,9 +295,8 @@ impl DocumentDecoder {
                 &decoded,
                 &schema.fields,
                 json,
-                options.framing,
+                options,
                 rescues,
-                conversions,
             )),
             Format::Csv(csv) => Self::Csv(CsvDecoder::new(schema, csv, fields)),
             Format::Text => Self::Text(TextDecoder::new(schema)),
@@ -349,7 +350,11 @@ impl DocumentDecoder {
                 next.map(|at| (Payload::Bytes(payload.into_owned()), at))
             }
             Self::Json(_) | Self::CloudWatchLogs(_) | Self::DynamoDb(_) => {
-                let text = json::text_of(payload, out);
+                let document = match self {
+                    Self::Json(json) => json.without_header(payload, out),
+                    _ => Some(payload),
+                };
+                let text = document.and_then(|document| json::text_of(document, out));
                 text.and_then(|text| {
                     let next = self.decode_text(&text, 0, out);
                     next.map(|at| (Payload::Text(text.into_owned()), at))
@@ -361,11 +366,13 @@ impl DocumentDecoder {
             payload,
             at,
             repeated: out.repeated,
+            header: std::mem::take(&mut out.header),
         })
     }
 
     /// Goes on where decoding paused. Returns what is left.
-    fn resume(&mut self, paused: Paused, out: &mut Documents<'_>) -> Option<Paused> {
+    fn resume(&mut self, mut paused: Paused, out: &mut Documents<'_>) -> Option<Paused> {
+        out.header = std::mem::take(&mut paused.header);
         let (start, payload) = (paused.at, &paused.payload);
         let next = match (self, payload) {
             (Self::Csv(csv), Payload::Bytes(bytes)) => csv.decode(bytes, start, out),
@@ -377,6 +384,7 @@ impl DocumentDecoder {
         next.map(|at| Paused {
             at,
             repeated: out.repeated,
+            header: std::mem::take(&mut out.header),
             ..paused
         })
     }

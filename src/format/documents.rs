@@ -123,6 +123,9 @@ pub(super) struct Documents<'a> {
     /// The bytes that the rows of the record have where they repeat parts of their documents. Kept while decoding of
     /// the record pauses.
     pub(super) repeated: usize,
+    /// What the record has before its document, which bad documents keep: then the same table can read a dead letter.
+    /// Kept while decoding of the record pauses.
+    pub(super) header: Vec<u8>,
     /// After how many rows a batch is full.
     pub(super) batch_rows: usize,
 }
@@ -182,7 +185,9 @@ impl Documents<'_> {
 
     /// Takes a document without a row.
     pub(super) fn bad(&mut self, document: &[u8], error: impl Into<DocumentError>) {
-        let failure = match error.into() {
+        let start = self.header.len();
+        let error = error.into().moved(|byte| byte.map(|byte| start + byte));
+        let failure = match error {
             DocumentError::Bad(failure) => failure,
             DocumentError::Unfit(failure) => {
                 return self.fail(failure, "kinesis.format.onTypeMismatch");
@@ -201,7 +206,7 @@ impl Documents<'_> {
             OnError::Skip => {}
             OnError::DeadLetter(_) => self.skipped.push(BadDocument {
                 record: self.record,
-                document: document.to_vec(),
+                document: [&self.header, document].concat(),
                 reason: failure,
             }),
         }

@@ -22,6 +22,7 @@ mod csv;
 mod decoder;
 mod documents;
 mod encode;
+mod header;
 #[cfg(feature = "cli")]
 pub(crate) mod infer;
 mod json;

@@ -70,6 +70,8 @@ impl Format {
 /// Options of format `json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct JsonOptions {
+    /// The registry whose serializers wrote a header before each document.
+    pub(crate) header: Option<SchemaRegistryType>,
     /// The array whose elements are rows; the names of the fields that lead to it.
     pub(crate) explode: Option<Vec<String>>,
     /// The name of the column with the fields that no column has, as JSON.

@@ -320,7 +320,8 @@ mod tests {
             .with_error_column("why")
             .with_compression(Compression::Auto)
             .with_max_decompressed_bytes(1 << 20)
-            .with_framing(Framing::Newline)
+            .with_framing(Framing::Record)
+            .with_json_header(SchemaRegistryType::Glue)
             .with_exploded_array("$.items")
             .with_rescued_column("rest")
             .with_timestamp_format(TimestampFormat::Epoch(TimeUnit::Millisecond))
@@ -341,6 +342,7 @@ mod tests {
     fn csv_setters() -> TableOptions {
         TableOptions::default()
             .with_format(PayloadFormat::Csv)
+            .with_framing(Framing::Newline)
             .with_csv_delimiter(';')
             .with_csv_quote('\'')
             .with_csv_escape('\\')
@@ -500,7 +502,11 @@ mod tests {
         assert_eq!(format(protobuf_setters()).format, protobuf);
         let json = format(all_setters());
         assert_eq!(json.compression, Compression::Auto);
-        assert_eq!(json.framing, Framing::Newline);
+        assert_eq!(json.framing, Framing::Record);
+        let Format::Json(of_json) = &json.format else {
+            panic!("the format is not JSON");
+        };
+        assert_eq!(of_json.header, Some(SchemaRegistryType::Glue));
         assert_eq!(json.on_mismatch, OnMismatch::Fail);
         assert_eq!(json.max_decompressed_bytes, 1 << 20);
         assert_eq!(
@@ -511,7 +517,9 @@ mod tests {
             panic!("{:?}", json.on_error);
         };
         assert_eq!(stream.name().as_str(), "dead");
-        let Format::Csv(csv) = format(csv_setters()).format else {
+        let csv = format(csv_setters());
+        assert_eq!(csv.framing, Framing::Newline);
+        let Format::Csv(csv) = csv.format else {
             panic!("the format is not CSV");
         };
         assert_eq!(

@@ -140,6 +140,7 @@ const INVALID: &[(&str, &str)] = &[
     ("kinesis.format.compression", "snappy"),
     ("kinesis.format.maxDecompressedBytes", "0"),
     ("kinesis.format.framing", "lines"),
+    ("kinesis.json.header", "single_object"),
     ("kinesis.json.explode", "$.items[*]"),
     ("kinesis.json.rescuedColumn", " "),
     ("kinesis.json.timestampFormat", "iso"),

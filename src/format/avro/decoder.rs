@@ -1,18 +1,18 @@
 //! One record's Avro document to a row.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Fields;
 use hashbrown::HashMap;
 
-use super::framing::{self, NamedSchema, Unframed, unframed};
+use super::framing::{self, NamedSchema, unframed};
 use super::input::{Input, Malformed};
 use super::plan::Root;
 use super::rows::{Misfit, RowReader};
 use super::schema::AvroSchema;
 use super::walk::Walk;
 use crate::format::documents::{DocumentError, DocumentFailure, Documents};
+use crate::format::header::Unframed;
 use crate::model::SchemaId;
 use crate::options::{AvroFraming, FormatOptions, OnMismatch, TimestampFormat};
 
@@ -114,7 +114,7 @@ impl AvroDecoder {
 
     fn document(
         &mut self,
-        document: &Unframed<'_>,
+        document: &Unframed<'_, NamedSchema>,
         out: &mut Documents<'_>,
     ) -> Result<(), DocumentError> {
         let program = self.programs.of(document.schema)?;
@@ -127,11 +127,7 @@ impl AvroDecoder {
             first: None,
         };
         let read = reader.document(&program.root, out.columns);
-        let decompressed = match &document.bytes {
-            Cow::Borrowed(_) => 0,
-            Cow::Owned(bytes) => bytes.len(),
-        };
-        let expanded = decompressed + reader.walk.additional_bytes();
+        let expanded = document.decompressed() + reader.walk.additional_bytes();
         out.expanded = out.expanded.saturating_add(expanded);
         out.mismatches += reader.mismatches;
         if let Err(malformed) = read {

@@ -78,7 +78,14 @@ impl Encoder {
         let format = options.format.name();
         refuse_arrays(options)?;
         match &options.format {
-            Format::Json(_) => {}
+            Format::Json(json) => {
+                if json.header.is_some() {
+                    return Err(Error::unsupported(
+                        "a table with 'kinesis.json.header' can only be read, because the id of the schema in a registry \
+                         is not known: write to a table with 'none'",
+                    ));
+                }
+            }
             Format::Text | Format::Csv(_) => refuse_nested(schema, format)?,
             Format::Avro(avro) => {
                 let fields = schema.fields.iter();

@@ -1,5 +1,7 @@
 //! One record's JSON documents to rows.
 
+use std::borrow::Cow;
+
 use datafusion::arrow::datatypes::Fields;
 
 use super::explode::Exploder;
@@ -7,7 +9,8 @@ use super::findings::Findings;
 use super::framing::each_document;
 use super::rows::RowDecoder;
 use crate::format::documents::Documents;
-use crate::options::{Framing, JsonOptions, OnMismatch, TimestampFormat};
+use crate::format::header;
+use crate::options::{FormatOptions, Framing, JsonOptions, OnMismatch, SchemaRegistryType};
 
 /// Decodes JSON documents.
 #[derive(Debug)]
@@ -15,6 +18,10 @@ pub(in crate::format) struct JsonDecoder {
     rows: RowDecoder,
     framing: Framing,
     exploder: Option<Exploder>,
+    /// The registry whose serializers wrote a header before the document of each record.
+    registry: Option<SchemaRegistryType>,
+    /// The most bytes that a document behind a header may decompress to.
+    max_decompressed_bytes: usize,
 }
 
 impl JsonDecoder {
@@ -23,21 +30,57 @@ impl JsonDecoder {
     pub(in crate::format) fn new(
         fields: &Fields,
         all: &Fields,
-        options: &JsonOptions,
-        framing: Framing,
+        json: &JsonOptions,
+        options: &FormatOptions,
         rescues: bool,
-        (timestamps, on_mismatch): (TimestampFormat, OnMismatch),
     ) -> Self {
         let findings = Findings {
-            timestamps,
-            fail_on_missing: options.fail_on_missing_field,
-            fail_on_mismatch: on_mismatch == OnMismatch::Fail,
+            timestamps: options.timestamps,
+            fail_on_missing: json.fail_on_missing_field,
+            fail_on_mismatch: options.on_mismatch == OnMismatch::Fail,
             ..Findings::default()
         };
         Self {
             rows: RowDecoder::new(fields, all, rescues, findings),
-            framing,
-            exploder: options.explode.as_deref().map(Exploder::new),
+            framing: options.framing,
+            exploder: json.explode.as_deref().map(Exploder::new),
+            registry: json.header,
+            max_decompressed_bytes: options.max_decompressed_bytes,
+        }
+    }
+
+    /// The payload of a record without its header, if it has to have one. A payload without it is taken as a bad
+    /// document.
+    pub(in crate::format) fn without_header<'a>(
+        &self,
+        payload: Cow<'a, [u8]>,
+        out: &mut Documents<'_>,
+    ) -> Option<Cow<'a, [u8]>> {
+        let Some(registry) = self.registry else {
+            return Some(payload);
+        };
+        let limit = self.max_decompressed_bytes;
+        match header::unframed(&payload, registry, "kinesis.json.header", limit) {
+            Ok(unframed) => {
+                let start = unframed.start;
+                out.expanded = out.expanded.saturating_add(unframed.decompressed());
+                out.header = unframed.bytes[..start].to_vec();
+                let decompressed = match unframed.bytes {
+                    Cow::Borrowed(_) => None,
+                    Cow::Owned(bytes) => Some(Cow::Owned(bytes)),
+                };
+                Some(match decompressed.unwrap_or(payload) {
+                    Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[start..]),
+                    Cow::Owned(mut bytes) => {
+                        bytes.drain(..start);
+                        Cow::Owned(bytes)
+                    }
+                })
+            }
+            Err(failure) => {
+                out.bad(&payload, failure);
+                None
+            }
         }
     }
 
@@ -53,6 +96,7 @@ impl JsonDecoder {
             rows,
             framing,
             exploder,
+            ..
         } = self;
         let Some(exploder) = exploder else {
             return each_document(text, at, *framing, out, |document, out| {

@@ -3,9 +3,10 @@
 
 use super::descriptor::Descriptor;
 use crate::format::documents::DocumentFailure;
+use crate::format::header;
+use crate::options::SchemaRegistryType;
 
-const MAGIC: u8 = 0;
-const ID_BYTES: usize = 4;
+const OPTION: &str = "kinesis.protobuf.framing";
 
 /// The longest path to a message.
 const MAX_INDEXES: i64 = 100;
@@ -18,12 +19,10 @@ pub(super) fn payload_start(
     record: &[u8],
     descriptor: &Descriptor,
 ) -> Result<usize, DocumentFailure> {
-    match record.first() {
-        Some(&MAGIC) if record.len() > 1 + ID_BYTES => {}
-        Some(&MAGIC) | None => return Err(failure(record.len(), "ends within its header")),
-        Some(_) => return Err(failure(0, "does not start with byte 0")),
-    }
-    let mut at = 1 + ID_BYTES;
+    // Nothing is decompressed.
+    let header = header::unframed(record, SchemaRegistryType::Confluent, OPTION, 0)?;
+    let start = header.start;
+    let mut at = start;
     let count = zigzag(record, &mut at)?;
     let indexes = match count {
         // Short for [0].
@@ -33,10 +32,7 @@ pub(super) fn payload_start(
             indexes.collect::<Result<_, _>>()?
         }
         _ => {
-            return Err(failure(
-                1 + ID_BYTES,
-                "has an invalid number of message indexes",
-            ));
+            return Err(failure(start, "has an invalid number of message indexes"));
         }
     };
     let expected = descriptor.indexes().iter().map(|index| i64::from(*index));
@@ -46,13 +42,13 @@ pub(super) fn payload_start(
             "has message indexes {indexes:?}: expected {:?} for '{name}'",
             expected.collect::<Vec<_>>()
         );
-        return Err(DocumentFailure::at(1 + ID_BYTES, reason));
+        return Err(DocumentFailure::at(start, reason));
     }
     Ok(at)
 }
 
 fn failure(byte: usize, what: &str) -> DocumentFailure {
-    let reason = format!("has no Confluent header ('kinesis.protobuf.framing'): it {what}");
+    let reason = format!("has no Confluent header ('{OPTION}'): it {what}");
     DocumentFailure::at(byte, reason)
 }
 

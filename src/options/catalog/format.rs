@@ -7,7 +7,9 @@ use datafusion::arrow::datatypes::TimeUnit;
 use super::put;
 use crate::model::StreamIdentity;
 use crate::options::draft::{DraftFormat, DraftOnError};
-use crate::options::format::{Compression, Framing, NullFields, OnMismatch, TimestampFormat};
+use crate::options::format::{
+    Compression, Framing, NullFields, OnMismatch, SchemaRegistryType, TimestampFormat,
+};
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value;
 
@@ -44,6 +46,12 @@ pub(in crate::options) const FRAMINGS: [(&str, Framing); 4] = [
     ("newline", Framing::Newline),
     ("concatenated", Framing::Concatenated),
     ("array", Framing::Array),
+];
+
+pub(in crate::options) const JSON_HEADERS: [(&str, Option<SchemaRegistryType>); 3] = [
+    ("none", None),
+    ("confluent", Some(SchemaRegistryType::Confluent)),
+    ("glue", Some(SchemaRegistryType::Glue)),
 ];
 
 pub(in crate::options) const TIMESTAMPS: [(&str, TimestampFormat); 5] = [
@@ -143,6 +151,18 @@ pub(super) const ROWS: &[OptionSpec] = &[
             put(
                 &mut draft.format.framing,
                 value::choice(text, &FRAMINGS).map(Some),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.json.header",
+        Role::Source,
+        Some("none"),
+        "Header that the serializers of a schema registry write before a JSON document: `none`, `confluent` (`00` and a schema id of 4 bytes) or `glue` (`03`, the compression and a schema version of 16 bytes). It is checked and removed, and the document decompressed; the schema is not looked up. Only with framing `record`.",
+        |draft, text| {
+            put(
+                &mut draft.format.json_header,
+                value::choice(text, &JSON_HEADERS),
             )
         },
     ),

@@ -15,7 +15,9 @@ use std::fmt::Write;
 use std::ops::RangeInclusive;
 
 pub(super) use avro::AVRO_FRAMINGS;
-pub(super) use format::{COMPRESSIONS, FRAMINGS, NULL_FIELDS, ON_MISMATCH, TIMESTAMPS};
+pub(super) use format::{
+    COMPRESSIONS, FRAMINGS, JSON_HEADERS, NULL_FIELDS, ON_MISMATCH, TIMESTAMPS,
+};
 pub(super) use protobuf::PROTOBUF_FRAMINGS;
 pub(super) use reading::HASH_FILTERS;
 pub(super) use registry::REGISTRY_TYPES;

@@ -6,7 +6,7 @@ use crate::model::StreamIdentity;
 use crate::options::format::{
     AvroFraming, AvroOptions, AvroSchemaSource, Compression, CsvOptions, DescriptorSource, Format,
     FormatOptions, Framing, JsonOptions, NullFields, OnError, OnMismatch, ProtobufFraming,
-    ProtobufOptions, SchemaRegistryOptions, TimestampFormat,
+    ProtobufOptions, SchemaRegistryOptions, SchemaRegistryType, TimestampFormat,
 };
 
 /// Parsed format options, before they are checked together.
@@ -20,6 +20,7 @@ pub(in crate::options) struct FormatDraft {
     pub(in crate::options) compression: Option<Compression>,
     pub(in crate::options) max_decompressed_bytes: usize,
     pub(in crate::options) framing: Option<Framing>,
+    pub(in crate::options) json_header: Option<SchemaRegistryType>,
     pub(in crate::options) explode: Option<Vec<String>>,
     pub(in crate::options) rescued_column: Option<String>,
     pub(in crate::options) timestamps: Option<TimestampFormat>,
@@ -120,6 +121,7 @@ impl FormatDraft {
         let format = match format {
             DraftFormat::Raw => return Ok(None),
             DraftFormat::Json => Format::Json(JsonOptions {
+                header: self.json_header,
                 explode: self.explode.clone(),
                 rescued_column: self.rescued_column.clone(),
                 fail_on_missing_field: self.fail_on_missing_field,
@@ -146,6 +148,14 @@ impl FormatDraft {
                  because only JSON documents show where they end",
                 format.name()
             )));
+        }
+        if matches!(&format, Format::Json(json) if json.header.is_some())
+            && framing != Framing::Record
+        {
+            return Err(Error::invalid_option(
+                "option 'kinesis.json.header': expected only with 'kinesis.format.framing' = 'record', because the \
+                 serializers of a registry write one header and one document into a record",
+            ));
         }
         Ok(Some(FormatOptions {
             on_error: self.on_error(stream)?,

@@ -1,8 +1,12 @@
 //! Setters of the payload format.
 
 use super::TableOptions;
-use crate::options::catalog::{COMPRESSIONS, FRAMINGS, NULL_FIELDS, ON_MISMATCH, TIMESTAMPS};
-use crate::options::{Compression, Framing, NullFields, OnMismatch, TimestampFormat};
+use crate::options::catalog::{
+    COMPRESSIONS, FRAMINGS, JSON_HEADERS, NULL_FIELDS, ON_MISMATCH, TIMESTAMPS,
+};
+use crate::options::{
+    Compression, Framing, NullFields, OnMismatch, SchemaRegistryType, TimestampFormat,
+};
 
 /// The format of the payload, for [`TableOptions::with_format`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +105,13 @@ impl TableOptions {
     #[must_use]
     pub fn with_framing(self, framing: Framing) -> Self {
         self.with("kinesis.format.framing", name_of(&FRAMINGS, framing))
+    }
+
+    /// Sets `kinesis.json.header` to the header of the serializers of this registry.
+    #[must_use]
+    pub fn with_json_header(self, registry: SchemaRegistryType) -> Self {
+        let name = name_of(&JSON_HEADERS, Some(registry));
+        self.with("kinesis.json.header", name)
     }
 
     /// Sets `kinesis.json.explode` to a path such as `$.logEvents`.

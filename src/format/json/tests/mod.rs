@@ -1,4 +1,5 @@
 mod documents;
+mod headers;
 mod hostile;
 mod mismatches;
 mod random;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use super::headers::{confluent, glue, glue_zlib};
 use super::json;
 use crate::format::testing::{Rows, TestTable};
 
@@ -220,6 +221,36 @@ fn what_serde_json_reads_as_an_object_is_a_row() {
                 entries.is_ok() && utf8,
                 "JSON_SEED={seed} {shown}"
             );
+        }
+    }
+}
+
+#[test]
+fn a_header_changes_no_row() {
+    for seed in seeds() {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let policy = random.choice(["null", "skip"]).unwrap();
+        let mut options = vec![("format.onError", policy)];
+        if random.bool() {
+            options.push(("json.explode", "$.e"));
+        }
+        let documents: Vec<_> = (0..30).map(|_| document(&mut random)).collect();
+        let plain = json(COLUMNS, &options).decode(&documents).unwrap();
+        for header in ["confluent", "glue"] {
+            let behind = |document: &Vec<u8>| match (header, random.bool()) {
+                ("confluent", _) => confluent(document),
+                (_, false) => glue(document),
+                (_, true) => glue_zlib(document),
+            };
+            let records: Vec<_> = documents.iter().map(behind).collect();
+            let mut options = options.clone();
+            options.push(("json.header", header));
+            let found = json(COLUMNS, &options).decode(&records).unwrap();
+            let context = format!("JSON_SEED={seed} {options:?}");
+            assert_eq!(found.rows, plain.rows, "{context}");
+            assert_eq!(found.records, plain.records, "{context}");
+            assert_eq!(found.bad_documents, plain.bad_documents, "{context}");
+            assert_eq!(found.mismatches, plain.mismatches, "{context}");
         }
     }
 }

@@ -188,11 +188,17 @@ fn confluent_headers_select_the_message() {
     assert_eq!(first.row([&header(&[0])[..], &[0x20, 9]].concat()), "9");
     assert_eq!(first.row([&header(&[2, 0])[..], &[0x20, 9]].concat()), "9");
     for (record, expected) in [
-        (vec![], "ends within its header (byte 0)"),
-        (vec![0, 0, 0], "ends within its header (byte 3)"),
+        (
+            vec![],
+            "is empty: expected 00 of Confluent's format ('kinesis.protobuf.framing') (byte 0)",
+        ),
+        (
+            vec![0, 0, 0],
+            "ends within its header: expected a schema id of 4 bytes (byte 3)",
+        ),
         (
             vec![8, 1, 0, 0, 0, 0],
-            "does not start with byte 0 (byte 0)",
+            "starts with 08: expected 00 of Confluent's format",
         ),
         (header(&[]), "ends within its header (byte 5)"),
         (header(&[4, 4]), "ends within its header (byte 7)"),
