@@ -74,7 +74,10 @@ impl Inferred {
     fn has_columns(&self) -> bool {
         let is_declared = matches!(
             self.format,
-            InferredFormat::Json(_) | InferredFormat::Csv { .. } | InferredFormat::Text { .. }
+            InferredFormat::Json(_)
+                | InferredFormat::JsonBehind { .. }
+                | InferredFormat::Csv { .. }
+                | InferredFormat::Text { .. }
         );
         is_declared && self.columns.declared().next().is_some()
     }
@@ -114,23 +117,30 @@ impl Inferred {
         }
         let is_empty = !self.has_columns();
         let (format, framing) = match &self.format {
-            InferredFormat::Json(_) | InferredFormat::Csv { .. } | InferredFormat::Text { .. }
+            InferredFormat::Json(_)
+            | InferredFormat::JsonBehind { .. }
+            | InferredFormat::Csv { .. }
+            | InferredFormat::Text { .. }
                 if is_empty =>
             {
                 return options;
             }
             InferredFormat::Json(framing) => ("json", framing.option()),
+            InferredFormat::JsonBehind { .. } => ("json", None),
             InferredFormat::Csv { by_line, .. } => ("csv", by_line.then_some("newline")),
             InferredFormat::Text { by_line } => ("text", by_line.then_some("newline")),
             InferredFormat::CloudWatchLogs => ("cloudwatch_logs", None),
             InferredFormat::DynamoDb => ("dynamodb", None),
-            InferredFormat::Nothing | InferredFormat::Framed { .. } | InferredFormat::Binary => {
+            InferredFormat::Nothing | InferredFormat::Framed(_) | InferredFormat::Binary => {
                 return options;
             }
         };
         options.push(("kinesis.format", format));
         if let Some(framing) = framing {
             options.push(("kinesis.format.framing", framing));
+        }
+        if let InferredFormat::JsonBehind { registry, .. } = &self.format {
+            options.push(("kinesis.json.header", framed::name(*registry)));
         }
         if let InferredFormat::Csv { delimiter, .. } = &self.format
             && let Some(delimiter) = delimiter.option()
@@ -160,15 +170,24 @@ impl Inferred {
             InferredFormat::Binary => notes.push(format!(
                 "The payloads{compressed} are binary in no known format, or Protobuf, which cannot be recognized."
             )),
-            InferredFormat::Framed { header, is_json } => notes.extend(framed::notes(
-                header,
-                *is_json,
-                self.compression.is_some(),
+            InferredFormat::Framed(header) => {
+                notes.extend(framed::notes(header, self.compression.is_some()));
+            }
+            InferredFormat::JsonBehind { header, .. } => notes.push(format!(
+                "The payloads{compressed} are JSON{}; it is not looked up.",
+                framed::described(header)
             )),
-            _ if self.bad_documents > 0 => notes.push(
-                "A bad document is a row of NULLs here; see option 'kinesis.format.onError'.".to_owned(),
-            ),
             _ => {}
+        }
+        let is_decoded = !matches!(
+            self.format,
+            InferredFormat::Nothing | InferredFormat::Framed(_) | InferredFormat::Binary
+        );
+        if self.bad_documents > 0 && is_decoded {
+            notes.push(
+                "A bad document is a row of NULLs here; see option 'kinesis.format.onError'."
+                    .to_owned(),
+            );
         }
         if self.has_columns() {
             notes.push("The types fit this sample; later documents may have others.".to_owned());

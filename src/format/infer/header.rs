@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::format::json::entries;
+use crate::options::SchemaRegistryType;
 
 /// The header before a document, which says what schema it was written with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,15 +63,13 @@ impl Header {
             && schemas.len() <= FEW_SCHEMAS.max(framed / RECORDS_PER_SCHEMA)
     }
 
-    /// Whether most documents after a header of this kind are JSON objects, which a registry also has schemas for.
-    pub(super) fn is_before_json<'a>(&self, payloads: impl Iterator<Item = &'a [u8]>) -> bool {
-        let (mut framed, mut json) = (0, 0);
-        for (_, document) in payloads.filter_map(|payload| self.split(payload)) {
-            let text = std::str::from_utf8(document);
-            framed += 1;
-            json += usize::from(text.is_ok_and(|text| entries(text).is_ok()));
+    /// The registry whose serializers write headers of this kind.
+    pub(super) fn registry(&self) -> Option<SchemaRegistryType> {
+        match self {
+            Self::SingleObject(_) => None,
+            Self::Confluent(_) => Some(SchemaRegistryType::Confluent),
+            Self::Glue(_) => Some(SchemaRegistryType::Glue),
         }
-        json * 2 > framed
     }
 
     /// The header of `payload`, if it is of this kind, and the document after it.

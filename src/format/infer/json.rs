@@ -1,11 +1,14 @@
 //! Reads the JSON documents of a sample.
 
+use std::str::Utf8Error;
+
 use serde_json::value::RawValue;
 
 use super::Inferred;
 use super::framing::JsonFraming;
+use super::header::Header;
 use super::observed::Fields;
-use super::payload::{Kind, Payload};
+use super::payload::{Kind, Payload, text_of};
 use crate::format::json::entries;
 
 /// The framing that suits all `payloads`, as far as one does.
@@ -36,10 +39,7 @@ pub(super) fn framing(payloads: &[Payload<'_>]) -> JsonFraming {
 pub(super) fn read(payload: &Payload<'_>, framing: JsonFraming, inferred: &mut Inferred) {
     let text = match payload.text() {
         Ok(text) => text,
-        Err(error) => {
-            let reason = format!("is not UTF-8: {error}");
-            return inferred.bad(payload.number, &reason);
-        }
+        Err(error) => return no_text(error, payload.number, inferred),
     };
     match framing {
         JsonFraming::Record => document(text, payload.number, inferred),
@@ -65,6 +65,19 @@ pub(super) fn read(payload: &Payload<'_>, framing: JsonFraming, inferred: &mut I
             Err(error) => bad(&error, payload.number, inferred),
         },
     }
+}
+
+/// Reads the document of `payload` behind a header like `header` into `inferred`.
+pub(super) fn read_behind(payload: &Payload<'_>, header: Header, inferred: &mut Inferred) {
+    match payload.behind(header).map(text_of) {
+        Ok(Ok(text)) => document(text, payload.number, inferred),
+        Ok(Err(error)) => no_text(error, payload.number, inferred),
+        Err(reason) => inferred.bad(payload.number, &reason),
+    }
+}
+
+fn no_text(error: Utf8Error, number: usize, inferred: &mut Inferred) {
+    inferred.bad(number, &format!("is not UTF-8: {error}"));
 }
 
 fn bad(error: &serde_json::Error, number: usize, inferred: &mut Inferred) {

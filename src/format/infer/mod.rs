@@ -21,7 +21,7 @@ use self::header::Header;
 use self::observed::Fields;
 use self::payload::{Kind, Payload};
 use super::compression;
-use crate::options::Compression;
+use crate::options::{Compression, SchemaRegistryType};
 
 /// The most bytes that one record may decompress to, the default of `kinesis.format.maxDecompressedBytes`.
 const MAX_DECOMPRESSED_BYTES: usize = 64 * 1024 * 1024;
@@ -67,6 +67,11 @@ enum InferredFormat {
     /// There are no records, or only empty ones.
     Nothing,
     Json(JsonFraming),
+    /// JSON behind the header of the serializers of a registry.
+    JsonBehind {
+        header: Header,
+        registry: SchemaRegistryType,
+    },
     Csv {
         delimiter: Delimiter,
         /// How many values a line has.
@@ -79,10 +84,7 @@ enum InferredFormat {
     CloudWatchLogs,
     DynamoDb,
     /// Documents with a header that names their schema, which has to be looked up.
-    Framed {
-        header: Header,
-        is_json: bool,
-    },
+    Framed(Header),
     Binary,
 }
 
@@ -113,8 +115,9 @@ pub(crate) fn infer<'a>(
                 if let std::borrow::Cow::Owned(_) = &bytes {
                     inferred.compression = Some(Compression::Auto);
                 }
-                payload_bytes += bytes.len();
-                payloads.push(Payload::new(inferred.records, bytes));
+                let payload = Payload::new(inferred.records, bytes);
+                payload_bytes += payload.size();
+                payloads.push(payload);
             }
             Err(failure) => {
                 inferred.compression = Some(Compression::Auto);
@@ -135,17 +138,20 @@ impl Inferred {
                 Some(Kind::CloudWatchLogs) => InferredFormat::CloudWatchLogs,
                 Some(Kind::DynamoDb) => InferredFormat::DynamoDb,
                 Some(Kind::Json(_)) => InferredFormat::Json(json::framing(payloads)),
-                Some(Kind::Framed(header)) => InferredFormat::Framed {
-                    header,
-                    is_json: header.is_before_json(payloads.iter().map(|payload| &*payload.bytes)),
-                },
+                Some(Kind::Framed(header)) => {
+                    json_behind(header, payloads).unwrap_or(InferredFormat::Framed(header))
+                }
                 Some(Kind::Binary) => InferredFormat::Binary,
                 Some(Kind::Text) => match delimited::detect(payloads) {
                     Some(division) => csv(division, payloads),
                     None => text(payloads),
                 },
             },
-            RequestedFormat::Json => InferredFormat::Json(json::framing(payloads)),
+            RequestedFormat::Json => match payload::most_frequent(payloads) {
+                Some(Kind::Framed(header)) => json_behind(header, payloads),
+                _ => None,
+            }
+            .unwrap_or_else(|| InferredFormat::Json(json::framing(payloads))),
             RequestedFormat::Csv => csv(delimited::most_likely(payloads), payloads),
             RequestedFormat::Text => text(payloads),
             RequestedFormat::CloudWatchLogs => InferredFormat::CloudWatchLogs,
@@ -155,6 +161,9 @@ impl Inferred {
             match self.format.clone() {
                 InferredFormat::Nothing => {}
                 InferredFormat::Json(framing) => json::read(payload, framing, self),
+                InferredFormat::JsonBehind { header, .. } => {
+                    json::read_behind(payload, header, self);
+                }
                 InferredFormat::Csv {
                     delimiter,
                     values,
@@ -163,9 +172,7 @@ impl Inferred {
                 InferredFormat::Text { by_line } => delimited::read_text(payload, by_line, self),
                 InferredFormat::CloudWatchLogs => self.expect(payload, &Kind::CloudWatchLogs),
                 InferredFormat::DynamoDb => self.expect(payload, &Kind::DynamoDb),
-                InferredFormat::Framed { header, .. } => {
-                    self.expect(payload, &Kind::Framed(header));
-                }
+                InferredFormat::Framed(header) => self.expect(payload, &Kind::Framed(header)),
                 InferredFormat::Binary => self.documents += 1,
             }
         }
@@ -186,6 +193,13 @@ impl Inferred {
             self.first_bad = Some(format!("record {number} {reason}"));
         }
     }
+}
+
+/// JSON documents behind a header like `header`, if most are.
+fn json_behind(header: Header, payloads: &[Payload<'_>]) -> Option<InferredFormat> {
+    let registry = header.registry()?;
+    let are_json = payload::are_json_behind(header, payloads);
+    are_json.then_some(InferredFormat::JsonBehind { header, registry })
 }
 
 fn csv(division: Division, payloads: &[Payload<'_>]) -> InferredFormat {

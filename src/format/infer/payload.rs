@@ -3,10 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::MAX_DECOMPRESSED_BYTES;
 use super::framing::{self, Documents, JsonFraming};
 use super::header::Header;
 use crate::format::BYTE_ORDER_MARK;
+use crate::format::documents::DocumentFailure;
+use crate::format::header::unframed;
 use crate::format::json::entries;
+use crate::options::SchemaRegistryType;
 
 /// The content of a record after decompression.
 #[derive(Debug)]
@@ -15,6 +19,8 @@ pub(super) struct Payload<'a> {
     pub(super) number: usize,
     pub(super) bytes: Cow<'a, [u8]>,
     pub(super) kind: Kind,
+    /// It with its document decompressed, if its header says that it is compressed.
+    inflated: Option<Result<Vec<u8>, DocumentFailure>>,
 }
 
 /// What a payload holds.
@@ -31,10 +37,33 @@ pub(super) enum Kind {
 
 impl<'a> Payload<'a> {
     pub(super) fn new(number: usize, bytes: Cow<'a, [u8]>) -> Self {
+        let kind = kind_of(&bytes);
         Self {
             number,
-            kind: kind_of(&bytes),
+            inflated: inflated(kind, &bytes),
+            kind,
             bytes,
+        }
+    }
+
+    /// How many bytes it takes in memory.
+    pub(super) fn size(&self) -> usize {
+        let inflated = self.inflated.iter().flatten().map(Vec::len);
+        self.bytes.len() + inflated.sum::<usize>()
+    }
+
+    /// The document behind the header, which is like `header`.
+    ///
+    /// # Errors
+    /// There is no such header, or the document cannot be decompressed.
+    pub(super) fn behind(&self, header: Header) -> Result<&[u8], String> {
+        match (self.kind, &self.inflated) {
+            (Kind::Framed(found), inflated) if found.is_like(&header) => match inflated {
+                None => Ok(&self.bytes[found.bytes()..]),
+                Some(Ok(bytes)) => Ok(&bytes[found.bytes()..]),
+                Some(Err(failure)) => Err(failure.to_string()),
+            },
+            (kind, _) => Err(format!("is {kind}")),
         }
     }
 
@@ -55,7 +84,40 @@ impl<'a> Payload<'a> {
     }
 }
 
-fn text_of(bytes: &[u8]) -> Result<&str, std::str::Utf8Error> {
+/// The payload with its document decompressed, if the header of AWS Glue's serializers says that it is compressed.
+fn inflated(kind: Kind, bytes: &[u8]) -> Option<Result<Vec<u8>, DocumentFailure>> {
+    let Kind::Framed(Header::Glue(_)) = kind else {
+        return None;
+    };
+    let option = "kinesis.json.header";
+    match unframed(
+        bytes,
+        SchemaRegistryType::Glue,
+        option,
+        MAX_DECOMPRESSED_BYTES,
+    ) {
+        Ok(document) => match document.bytes {
+            Cow::Owned(bytes) => Some(Ok(bytes)),
+            Cow::Borrowed(_) => None,
+        },
+        Err(failure) => Some(Err(failure)),
+    }
+}
+
+/// Whether most documents behind a header like `header` are JSON objects, which a registry also has schemas for.
+pub(super) fn are_json_behind(header: Header, payloads: &[Payload<'_>]) -> bool {
+    let (mut framed, mut json) = (0, 0);
+    for document in payloads
+        .iter()
+        .filter_map(|payload| payload.behind(header).ok())
+    {
+        framed += 1;
+        json += usize::from(text_of(document).is_ok_and(|text| entries(text).is_ok()));
+    }
+    json * 2 > framed
+}
+
+pub(super) fn text_of(bytes: &[u8]) -> Result<&str, std::str::Utf8Error> {
     std::str::from_utf8(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes))
 }
 

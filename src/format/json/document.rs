@@ -9,7 +9,7 @@ use super::findings::Findings;
 use super::framing::each_document;
 use super::rows::RowDecoder;
 use crate::format::documents::Documents;
-use crate::format::header;
+use crate::format::{BYTE_ORDER_MARK, header};
 use crate::options::{FormatOptions, Framing, JsonOptions, OnMismatch, SchemaRegistryType};
 
 /// Decodes JSON documents.
@@ -62,7 +62,10 @@ impl JsonDecoder {
         let limit = self.max_decompressed_bytes;
         match header::unframed(&payload, registry, "kinesis.json.header", limit) {
             Ok(unframed) => {
-                let start = unframed.start;
+                let mut start = unframed.start;
+                if unframed.bytes[start..].starts_with(BYTE_ORDER_MARK) {
+                    start += BYTE_ORDER_MARK.len();
+                }
                 out.expanded = out.expanded.saturating_add(unframed.decompressed());
                 out.header = unframed.bytes[..start].to_vec();
                 let decompressed = match unframed.bytes {

@@ -1,31 +1,22 @@
 //! What to do about documents with a header that names their schema.
 
 use crate::format::infer::header::Header;
+use crate::options::SchemaRegistryType;
 
 /// What the reader has to know: what the documents are, and what to declare to read them.
-pub(super) fn notes(header: &Header, is_json: bool, is_compressed: bool) -> Vec<String> {
+pub(super) fn notes(header: &Header, is_compressed: bool) -> Vec<String> {
     let compressed = match is_compressed {
         true => ", of which some or all are compressed",
         false => "",
     };
-    let content = match (header, is_json) {
-        (Header::SingleObject(_), _) => "Avro single objects",
-        (_, true) => "JSON",
-        (_, false) => "Avro",
+    let content = match header {
+        Header::SingleObject(_) => "Avro single objects",
+        Header::Confluent(_) | Header::Glue(_) => "Avro",
     };
     let described = described(header);
     let mut notes = vec![format!(
         "The payloads{compressed} are {content}{described}."
     )];
-    if is_json {
-        // In hexadecimal, because text functions take no bytes.
-        notes.push(format!(
-            "No format reads JSON behind such a header, but SQL does: decode(substr(encode(data, 'hex'), {}), \
-             'hex')->>'field'",
-            2 * header.bytes() + 1
-        ));
-        return notes;
-    }
     notes.push("To read their fields, declare them as columns, with these options:".to_owned());
     let mut options = vec![
         "'kinesis.format' 'avro',".to_owned(),
@@ -56,14 +47,18 @@ pub(super) fn notes(header: &Header, is_json: bool, is_compressed: bool) -> Vec<
 
 /// The value of option `kinesis.avro.framing`.
 fn framing(header: &Header) -> &'static str {
-    match header {
-        Header::SingleObject(_) => "single_object",
-        Header::Confluent(_) => "confluent",
-        Header::Glue(_) => "glue",
+    header.registry().map_or("single_object", name)
+}
+
+/// The name of a registry in options.
+pub(super) fn name(registry: SchemaRegistryType) -> &'static str {
+    match registry {
+        SchemaRegistryType::Confluent => "confluent",
+        SchemaRegistryType::Glue => "glue",
     }
 }
 
-fn described(header: &Header) -> String {
+pub(super) fn described(header: &Header) -> String {
     match header {
         Header::SingleObject(fingerprint) => {
             let fingerprint = u64::from_le_bytes(*fingerprint);

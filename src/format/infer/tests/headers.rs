@@ -1,5 +1,8 @@
 //! Payloads with a header that names their Avro schema.
 
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+
 use super::*;
 
 fn single_object(body: &[u8]) -> Vec<u8> {
@@ -77,12 +80,64 @@ fn comments_say_what_to_set_and_what_is_missing() {
 }
 
 #[test]
-fn json_behind_a_header_is_named() {
-    let text = auto(&[confluent(12, b"{\"v\":1}"), confluent(12, b"{\"v\":2}")]);
-    assert!(
-        text.contains("JSON with the header of a Confluent registry") && !text.contains("'avro'"),
-        "{text}"
+fn json_behind_a_header_is_declared() {
+    let zlib = |document: &[u8]| {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(document).unwrap();
+        [&[3, 5][..], &[0xab; 16], &encoder.finish().unwrap()].concat()
+    };
+    for (records, header, described) in [
+        (
+            [confluent(12, b"{\"v\":1}"), confluent(13, b"{\"v\":2.5}")],
+            "confluent",
+            "JSON with the header of a Confluent registry, the first with schema id 12",
+        ),
+        (
+            [glue(b"{\"v\":1}"), zlib(b"{\"v\":2.5}")],
+            "glue",
+            "JSON with the header of AWS Glue",
+        ),
+    ] {
+        let expected = format!("'kinesis.format' 'json',\n  'kinesis.json.header' '{header}'\n");
+        for requested in [RequestedFormat::Auto, RequestedFormat::Json] {
+            let text = statement(&records, requested);
+            for part in [&expected, described, "v DOUBLE", "2 documents, 0 bad"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+    let mut damaged = zlib(b"{\"v\":1}");
+    damaged.truncate(22);
+    let records = [
+        confluent(12, b"{\"v\":1}"),
+        confluent(12, b"{\"v\""),
+        damaged,
+        confluent(12, b"{}"),
+        b"{\"v\":1}".to_vec(),
+    ];
+    let text = auto(&records);
+    for part in [
+        "2 documents, 3 bad",
+        "record 2 is not valid JSON",
+        "'kinesis.format.onError' 'null'",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = auto(&[zlib(b"{\"v\":1}"), glue(b"{}"), records[2].clone()]);
+    assert!(text.contains("record 3 is not valid zlib data"), "{text}");
+}
+
+#[test]
+fn documents_that_expand_end_the_sample() {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
+    let bomb = [&[3, 5][..], &[0xab; 16], &encoder.finish().unwrap()].concat();
+    let inferred = infer(
+        std::iter::repeat_n(&bomb[..], 1_000),
+        RequestedFormat::Auto,
+        3 << 20,
     );
+    assert_eq!(inferred.records, 3);
 }
 
 #[test]
