@@ -69,9 +69,23 @@ fn damaged_records_are_refused() {
                 "{failure}"
             );
         }
+        for rest in [&b"rest"[..], b"\0", &record[..1]] {
+            let failure = read(&[&record[..], rest].concat(), compression).unwrap_err();
+            let expected = format!(
+                "has {} after its {name} data, which ends at byte {}",
+                match rest.len() {
+                    1 => "1 byte".to_owned(),
+                    bytes => format!("{bytes} bytes"),
+                },
+                record.len()
+            );
+            assert!(failure.starts_with(&expected), "{failure}");
+        }
+        let twice = [&record[..], &record[..record.len() - 1]].concat();
+        let failure = read(&twice, compression).unwrap_err();
         assert!(
-            read(&[&record[..], b"rest"].concat(), compression).is_err(),
-            "{name}"
+            failure.starts_with(&format!("is not valid {name} data: ")),
+            "{failure}"
         );
         assert!(read(b"{}", compression).is_err(), "{name}");
     }
