@@ -10,7 +10,7 @@ use super::scalars::Scalars;
 use crate::error::Result;
 use crate::format::BYTE_ORDER_MARK;
 use crate::format::documents::DocumentFailure;
-use crate::options::{CsvOptions, TimestampFormat};
+use crate::options::{CsvOptions, FormatOptions, Framing, TimestampFormat};
 
 /// A column of a line.
 #[derive(Debug)]
@@ -54,20 +54,38 @@ fn line_columns<'a>(
     columns.collect()
 }
 
+/// The framing of tables that read by lines, in messages.
+const BY_LINE: &str = "'kinesis.format.framing' = 'newline'";
+
+/// Refuses a text of which reading by lines would make another value, several or none.
+fn expect_line(text: &[u8]) -> std::result::Result<(), String> {
+    let why = if text.contains(&b'\n') {
+        "has a line end, where reading would split it"
+    } else if text.ends_with(b"\r") {
+        "ends in a carriage return, which reading would remove"
+    } else if text.trim_ascii().is_empty() {
+        "is blank, and reading would skip it"
+    } else {
+        return Ok(());
+    };
+    Err(format!("{why}: expected one line of text with {BY_LINE}"))
+}
+
 /// Adds the value of the only column of each row.
 ///
 /// # Errors
-/// A value that is NULL, or a time that has no text.
+/// A value that is NULL, or a time that has no text; one that is not a line, if tables are read by lines.
 pub(super) fn write_text(
     fields: &Fields,
     columns: &[ArrayRef],
-    timestamps: TimestampFormat,
+    options: &FormatOptions,
     rows: usize,
     documents: &mut EncodedDocuments,
 ) -> std::result::Result<(), EncodeError> {
-    for column in line_columns(fields, columns, timestamps)? {
+    for column in line_columns(fields, columns, options.timestamps)? {
         for row in 0..rows {
             documents.push_with(|out| {
+                let start = out.len();
                 if column.is_null(row) {
                     let reason = "NULL is no text: expected a value".to_owned();
                     return Err(column.failure(reason));
@@ -76,7 +94,12 @@ pub(super) fn write_text(
                     Some(bytes) => out.extend_from_slice(bytes),
                     None => column.write(row, out)?,
                 }
-                Ok(())
+                match options.framing {
+                    Framing::Newline => {
+                        expect_line(&out[start..]).map_err(|reason| column.failure(reason))
+                    }
+                    _ => Ok(()),
+                }
             })?;
         }
     }
@@ -86,22 +109,23 @@ pub(super) fn write_text(
 /// Adds one line for each row of `columns`, without a line break at its end.
 ///
 /// # Errors
-/// A time that has no text.
+/// A time that has no text; a NULL that is an empty line, if tables are read by lines.
 pub(super) fn write(
     fields: &Fields,
     columns: &[ArrayRef],
-    options: &CsvOptions,
-    timestamps: TimestampFormat,
+    csv: &CsvOptions,
+    options: &FormatOptions,
     rows: usize,
     documents: &mut EncodedDocuments,
 ) -> std::result::Result<(), EncodeError> {
-    let columns = line_columns(fields, columns, timestamps)?;
-    let null = options.null_literal.as_deref().unwrap_or_default();
+    let columns = line_columns(fields, columns, options.timestamps)?;
+    let null = csv.null_literal.as_deref().unwrap_or_default();
     for row in 0..rows {
         documents.push_with(|out| {
+            let line = out.len();
             for (index, column) in columns.iter().enumerate() {
                 if index > 0 {
-                    out.push(options.delimiter);
+                    out.push(csv.delimiter);
                 }
                 if column.is_null(row) {
                     out.extend_from_slice(null.as_bytes());
@@ -109,11 +133,19 @@ pub(super) fn write(
                 }
                 let start = out.len();
                 column.write(row, out)?;
-                if needs_quotes(&out[start..], options, columns.len()) {
-                    quote(start, options, out);
+                if needs_quotes(&out[start..], csv, columns.len()) {
+                    quote(start, csv, out);
                 }
             }
-            Ok(())
+            match columns.as_slice() {
+                [column] if out.len() == line && options.framing == Framing::Newline => {
+                    Err(column.failure(format!(
+                        "NULL is an empty line, which reading with {BY_LINE} skips: expected a value, or a text for \
+                         NULL in option 'kinesis.csv.nullLiteral'"
+                    )))
+                }
+                _ => Ok(()),
+            }
         })?;
     }
     Ok(())

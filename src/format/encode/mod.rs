@@ -158,10 +158,8 @@ impl Encoder {
                 rows,
                 documents,
             ),
-            Format::Text => csv::write_text(fields, columns, options.timestamps, rows, documents),
-            Format::Csv(csv) => {
-                csv::write(fields, columns, csv, options.timestamps, rows, documents)
-            }
+            Format::Text => csv::write_text(fields, columns, options, rows, documents),
+            Format::Csv(csv) => csv::write(fields, columns, csv, options, rows, documents),
             Format::Avro(avro) => {
                 let avro = avro_rows(&self.schema, columns, avro.framing)?;
                 for row in 0..rows {

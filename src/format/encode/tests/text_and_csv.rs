@@ -94,3 +94,63 @@ fn csv_values_are_quoted_only_when_needed() {
     ];
     assert_eq!(csv(&options, &rows), expected);
 }
+
+/// Encodes the only column of a table with framing `newline`, and decodes it again.
+fn by_line(
+    format: &str,
+    data_type: DataType,
+    values: ArrayRef,
+    options: &[(&str, &str)],
+) -> Result<ArrayRef> {
+    let mut all = vec![
+        ("kinesis.format", format),
+        ("kinesis.format.framing", "newline"),
+    ];
+    all.extend(options);
+    let schema = schema(&fields(&[("v", data_type)]), &all);
+    let documents = encoded(&schema, &[values])?;
+    Ok(decoded(&schema, &documents).remove(0))
+}
+
+#[test]
+fn text_that_is_not_one_line_is_refused_by_framing_newline() {
+    let text = |value: &str| {
+        let values: ArrayRef = Arc::new(StringViewArray::from(vec!["fine", value]));
+        by_line("text", DataType::Utf8View, Arc::clone(&values), &[]).map(|read| (values, read))
+    };
+    for value in ["", " \t", "a\nb", "\n", "a\r", "a\r\n"] {
+        let error = text(value).unwrap_err().to_string();
+        assert!(
+            error.starts_with("row 2: it cannot be encoded as text: field 'v': ")
+                && error.contains("'kinesis.format.framing' = 'newline'"),
+            "{value:?}: {error}"
+        );
+    }
+    for value in [" a ", "a\rb", "\u{feff}a", "\""] {
+        let (written, read) = text(value).unwrap();
+        assert_eq!(&written, &read, "{value:?}");
+    }
+}
+
+#[test]
+fn a_null_that_is_an_empty_line_of_csv_is_refused_by_framing_newline() {
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
+    let strings: ArrayRef = Arc::new(StringViewArray::from(vec![
+        Some("a"),
+        None,
+        Some(""),
+        Some("b\nc"),
+        Some(" "),
+    ]));
+    for (data_type, values) in [(DataType::Int64, numbers), (DataType::Utf8View, strings)] {
+        let csv = |options| by_line("csv", data_type.clone(), Arc::clone(&values), options);
+        let error = csv(&[]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("row 2: it cannot be encoded as csv: field 'v': NULL ")
+                && error.contains("'kinesis.csv.nullLiteral'"),
+            "{error}"
+        );
+        let read = csv(&[("kinesis.csv.nullLiteral", "-")]).unwrap();
+        assert_eq!(&read, &values);
+    }
+}
