@@ -1,10 +1,12 @@
-//! Takes the bodies of answers from the SDK, which would decode them to one struct per record.
+//! Gives the SDK the bodies of requests, and takes those of answers from it: it would have one struct per record.
 
 use std::error::Error as StdError;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_kinesis::config::http::HttpResponse;
-use aws_sdk_kinesis::config::interceptors::BeforeDeserializationInterceptorContextMut;
+use aws_sdk_kinesis::config::interceptors::{
+    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
+};
 use aws_sdk_kinesis::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_kinesis::error::BoxError;
 use http_body_util::BodyExt;
@@ -15,20 +17,38 @@ use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, Operation};
 /// The largest body that is read. The service sends at most 10 MiB of payload, as 14 MiB of base64, besides keys.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
-/// Keeps the answer of a request if it is a success, and leaves an empty one to the SDK. Refusals stay with the SDK.
+/// An interceptor of one request.
 #[derive(Debug, Clone, Default)]
-pub(super) struct TakeBody(Arc<Mutex<Option<HttpResponse>>>);
+pub(super) struct Bodies(Arc<Mutex<Exchanged>>);
 
-impl TakeBody {
+#[derive(Debug, Default)]
+struct Exchanged {
+    /// The body to send instead of that of the SDK.
+    request: Option<Vec<u8>>,
+    /// The answer, if it is a success. The SDK gets an empty one, and all refusals.
+    answer: Option<HttpResponse>,
+}
+
+impl Bodies {
+    /// Sends `request` instead of the body of the SDK.
+    pub(super) fn sending(request: Vec<u8>) -> Self {
+        Self(Arc::new(Mutex::new(Exchanged {
+            request: Some(request),
+            answer: None,
+        })))
+    }
+
+    fn exchanged(&self) -> MutexGuard<'_, Exchanged> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The body of the answer.
     ///
     /// # Errors
     /// The connection breaks, the body is too late or too large, or there was no answer.
-    pub(super) async fn read(self, operation: Operation) -> ApiResult<Vec<u8>> {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(answer) = taken else {
-            return Err(bad_answer(operation, "there is no answer"));
-        };
+    pub(super) async fn answer(self, operation: Operation) -> ApiResult<Vec<u8>> {
+        let answer = self.exchanged().answer.take();
+        let answer = answer.ok_or_else(|| bad_answer(operation, "there is no answer"))?;
         let read = tokio::time::timeout(ATTEMPT_TIMEOUT, collected(operation, answer));
         read.await.unwrap_or_else(|_| {
             let message = format!("the body took more than {} s", ATTEMPT_TIMEOUT.as_secs());
@@ -42,9 +62,24 @@ impl TakeBody {
     }
 }
 
-impl Intercept for TakeBody {
+impl Intercept for Bodies {
     fn name(&self) -> &'static str {
-        "TakeBody"
+        "Bodies"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(body) = self.exchanged().request.take() {
+            let request = context.request_mut();
+            let length = body.len().to_string();
+            request.headers_mut().insert("content-length", length);
+            *request.body_mut() = body.into();
+        }
+        Ok(())
     }
 
     fn modify_before_deserialization(
@@ -58,11 +93,10 @@ impl Intercept for TakeBody {
             let body = std::mem::replace(answer.body_mut(), "{}".into());
             let mut taken = HttpResponse::new(answer.status(), body);
             if let Some(length) = answer.headers().get("content-length") {
-                taken
-                    .headers_mut()
-                    .insert("content-length", length.to_owned());
+                let length = length.to_owned();
+                taken.headers_mut().insert("content-length", length);
             }
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
+            self.exchanged().answer = Some(taken);
         }
         Ok(())
     }

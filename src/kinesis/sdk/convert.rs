@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::operation::describe_stream_summary::DescribeStreamSummaryOutput;
 use aws_sdk_kinesis::operation::list_shards::ListShardsOutput;
-use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
 use aws_sdk_kinesis::primitives::{Blob, DateTime};
 use aws_sdk_kinesis::types::{
-    HashKeyRange, PutRecordsRequestEntry, PutRecordsResultEntry, RecordDistributionStrategy,
-    Shard as SdkShard, StreamStatus as SdkStatus,
+    HashKeyRange, PutRecordsRequestEntry, RecordDistributionStrategy, Shard as SdkShard,
+    StreamStatus as SdkStatus,
 };
 
 use crate::kinesis::limits::DEFAULT_MAX_RECORD_BYTES;
 use crate::kinesis::{
-    ApiError, ApiErrorKind, ApiResult, NextToken, Operation, PutEntry, PutFailure, PutOutcome,
-    RecordDistribution, ShardsPage, StreamStatus, StreamSummary, WrittenRecord,
+    ApiError, ApiErrorKind, ApiResult, NextToken, Operation, PutEntry, RecordDistribution,
+    ShardsPage, StreamStatus, StreamSummary,
 };
 use crate::model::{
     HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, UnixMillis,
@@ -141,32 +140,6 @@ pub(super) fn put_entry(entry: &PutEntry) -> ApiResult<PutRecordsRequestEntry> {
         .set_explicit_hash_key(entry.explicit_hash_key.map(|key| key.to_string()))
         .build()
         .map_err(|error| unbuildable(Operation::PutRecords, error))
-}
-
-pub(super) fn put_outcomes(output: PutRecordsOutput, sent: usize) -> ApiResult<Vec<PutOutcome>> {
-    if output.records.len() != sent {
-        return Err(missing(Operation::PutRecords, "outcome for each entry"));
-    }
-    output.records.into_iter().map(put_outcome).collect()
-}
-
-fn put_outcome(result: PutRecordsResultEntry) -> ApiResult<PutOutcome> {
-    const CALL: Operation = Operation::PutRecords;
-    if let Some(code) = result.error_code {
-        let failure = ApiError::from_code(CALL, &code, result.error_message.unwrap_or_default());
-        return Ok(Err(PutFailure {
-            throttled: failure.kind() == ApiErrorKind::Throttled,
-            message: format!("{code}: {}", failure.message()),
-        }));
-    }
-    let shard = result.shard_id.ok_or_else(|| missing(CALL, "ShardId"))?;
-    let number = result
-        .sequence_number
-        .ok_or_else(|| missing(CALL, "SequenceNumber"))?;
-    Ok(Ok(WrittenRecord {
-        shard: ShardId::new(shard),
-        sequence: sequence(CALL, &number)?,
-    }))
 }
 
 #[cfg(test)]

@@ -22,12 +22,12 @@ use super::{
 use crate::aws::{AwsAccess, Identity};
 use crate::error::Result;
 use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_aws_host};
-use body::TakeBody;
+use body::Bodies;
 pub(crate) use classify::RequestContext;
 use classify::api_error;
 #[cfg(feature = "dynamodb")]
 pub(crate) use classify::{ClassifiedError, classify};
-use convert::{date_time, put_outcomes, shards_page, summary};
+use convert::{date_time, shards_page, summary};
 
 /// A larger body is decoded beside the threads that do I/O, because that takes more than a millisecond.
 const LARGE_BODY_BYTES: usize = 1 << 20;
@@ -168,14 +168,14 @@ impl Kinesis for SdkKinesis {
             .shard_iterator(iterator.as_str())
             .limit(limit)
             .set_stream_arn(stream.arn().map(str::to_owned));
-        let body = TakeBody::default();
+        let bodies = Bodies::default();
         request
             .customize()
-            .interceptor(body.clone())
+            .interceptor(bodies.clone())
             .send()
             .await
             .map_err(|error| self.failed(CALL, Some(stream), error))?;
-        decoded(body.read(CALL).await?, columns).await
+        decoded(bodies.answer(CALL).await?, columns).await
     }
 
     async fn put_records(
@@ -184,16 +184,20 @@ impl Kinesis for SdkKinesis {
         entries: &[PutEntry],
     ) -> ApiResult<Vec<PutOutcome>> {
         const CALL: Operation = Operation::PutRecords;
-        let sent = entries
-            .iter()
-            .map(convert::put_entry)
-            .collect::<ApiResult<Vec<_>>>()?;
-        let output = addressed!(self.client.put_records(), stream)
-            .set_records(Some(sent))
+        let bodies = Bodies::sending(wire::json::put_records(stream, entries));
+        addressed!(self.client.put_records(), stream)
+            .set_records(Some(Vec::new()))
+            .customize()
+            .interceptor(bodies.clone())
             .send()
             .await
             .map_err(|error| self.failed(CALL, Some(stream), error))?;
-        put_outcomes(output, entries.len())
+        let outcomes = wire::json::put_outcomes(&bodies.answer(CALL).await?);
+        let outcomes = outcomes.map_err(|error| body::undecodable(CALL, error))?;
+        match outcomes.len() == entries.len() {
+            true => Ok(outcomes),
+            false => Err(convert::missing(CALL, "outcome for each entry")),
+        }
     }
 
     async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {

@@ -1,4 +1,4 @@
-//! Answers in JSON (`application/x-amz-json-1.1`).
+//! Answers to GetRecords.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::super::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
+use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
 use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, UnixMillis};
 
 /// The page in an answer to GetRecords.
