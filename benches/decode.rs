@@ -7,6 +7,8 @@
 
 #[path = "support/cpu.rs"]
 mod cpu;
+#[path = "support/documents.rs"]
+mod documents;
 #[path = "support/session.rs"]
 mod session;
 mod support;
@@ -20,11 +22,12 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use cpu::cpu_seconds;
 use datafusion::arrow::array::{Array, BinaryArray, RecordBatch};
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
+use datafusion::arrow::datatypes::{Fields, Schema};
 use datafusion::arrow::json::ReaderBuilder;
 use datafusion_kinesis::benching::PayloadDecoder;
 use datafusion_kinesis::sql;
-use serde_json::{Map, Value, json};
+use documents::documents;
+use serde_json::Value;
 use session::session;
 use support::Server;
 use tokio::time::Instant;
@@ -35,7 +38,7 @@ const ROUNDS: usize = 9;
 fn main() {
     println!("document        columns         arrow-json   serde_json::Value        ours   ratio");
     for (name, extra) in [("350 B", 4), ("1,150 B", 25)] {
-        let (fields, documents) = documents(extra);
+        let (fields, documents) = documents(RECORDS, extra);
         for (columns, projection, target) in [
             ("two", vec![0, 5], 1.7),
             ("all", (0..fields.len()).collect(), 1.5),
@@ -115,85 +118,6 @@ fn by_value(schema: &Schema, documents: &BinaryArray) -> usize {
         rows += 1;
     }
     rows
-}
-
-/// Documents with ten fields and some more, and the fields' types.
-fn documents(extra: usize) -> (Fields, BinaryArray) {
-    let field = |name: &str, data_type: DataType| Field::new(name, data_type, true);
-    let geo = Fields::from(vec![
-        field("country", DataType::Utf8View),
-        field("lat", DataType::Float64),
-        field("lon", DataType::Float64),
-    ]);
-    let tags = Arc::new(field("item", DataType::Utf8View));
-    let mut fields = vec![
-        field("user_id", DataType::Int64),
-        field("session", DataType::Utf8View),
-        field("ts", DataType::Timestamp(TimeUnit::Millisecond, None)),
-        field("price", DataType::Float64),
-        field("ok", DataType::Boolean),
-        field("url", DataType::Utf8View),
-        field("agent", DataType::Utf8View),
-        field("geo", DataType::Struct(geo)),
-        field("tags", DataType::List(tags)),
-        field("count", DataType::Int64),
-    ];
-    for n in 0..extra {
-        let data_type = match n % 3 {
-            0 => DataType::Int64,
-            1 => DataType::Utf8View,
-            _ => DataType::Float64,
-        };
-        fields.push(field(&format!("extra_{n}"), data_type));
-    }
-    let mut random = fastrand::Rng::with_seed(1);
-    let documents = (0..RECORDS).map(|_| document(extra, &mut random));
-    let documents: Vec<String> = documents.collect();
-    let documents = documents.iter().map(|document| Some(document.as_bytes()));
-    (fields.into(), documents.collect())
-}
-
-fn document(extra: usize, random: &mut fastrand::Rng) -> String {
-    let mut fields = Map::new();
-    let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-    add("user_id", json!(random.i64(0..1 << 40)));
-    add("session", json!(format!("{:032x}", random.u128(..))));
-    add(
-        "ts",
-        json!(format!(
-            "2026-11-30T08:{:02}:{:02}.123Z",
-            random.u8(0..60),
-            random.u8(0..60)
-        )),
-    );
-    add("price", json!(random.f64() * 100.0));
-    add("ok", json!(random.bool()));
-    add(
-        "url",
-        json!(format!(
-            "https://example.com/items/{}?page={}",
-            random.u32(..),
-            random.u8(..)
-        )),
-    );
-    add("agent", json!("Mozilla/5.0 (X11; Linux x86_64)"));
-    add(
-        "geo",
-        json!({"country": "DE", "lat": random.f64() * 90.0, "lon": random.f64() * 180.0}),
-    );
-    add("tags", json!(["new", format!("tag-{}", random.u8(..))]));
-    add("count", json!(random.u8(..)));
-    for n in 0..extra {
-        add(
-            &format!("extra_{n}"),
-            match n % 3 {
-                0 => json!(random.u32(..)),
-                1 => json!(format!("text {:016x}", random.u64(..))),
-                _ => json!(random.f64()),
-            },
-        );
-    }
-    Value::Object(fields).to_string()
 }
 
 /// The CPU of GROUP BY over a field of JSON records read from a server, compared with GROUP BY over the same bytes

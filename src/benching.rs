@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BinaryArray};
+use datafusion::arrow::array::{Array, ArrayRef, BinaryArray, LargeBinaryArray};
 use datafusion::arrow::datatypes::Fields;
 
 use crate::error::{Error, Result};
-use crate::format::{Decoder, PayloadSchema};
+use crate::format::{Decoder, Encoder, PayloadSchema};
 use crate::options::OptionsBuilder;
 
 /// Decodes payloads as a table with option `kinesis.format` does.
@@ -19,14 +19,7 @@ impl PayloadDecoder {
     /// # Errors
     /// The format does not exist, or does not suit the columns.
     pub fn new(format: &str, columns: &Fields, projection: &[usize]) -> Result<Self> {
-        let mut options = OptionsBuilder::default();
-        options.set_location("bench")?;
-        options.set("kinesis.format", format)?;
-        let format = options.finish()?.format;
-        let format =
-            format.ok_or_else(|| Error::invalid_option("format 'raw' has nothing to decode"))?;
-        let schema = Arc::new(PayloadSchema::new(format, columns)?);
-        Ok(Self(Decoder::new(&schema, projection)?))
+        Ok(Self(Decoder::new(&schema(format, columns)?, projection)?))
     }
 
     /// Decodes all of `records`. Returns the columns of each batch of rows.
@@ -43,4 +36,37 @@ impl PayloadDecoder {
         }
         Ok(batches)
     }
+}
+
+/// Encodes rows as a table with option `kinesis.format` does.
+#[derive(Debug)]
+pub struct PayloadEncoder(Encoder);
+
+impl PayloadEncoder {
+    /// An encoder for a table with these columns and this format.
+    ///
+    /// # Errors
+    /// The format does not exist, or does not suit the columns.
+    pub fn new(format: &str, columns: &Fields) -> Result<Self> {
+        Ok(Self(Encoder::new(&schema(format, columns)?)?))
+    }
+
+    /// The document of each row of `columns`.
+    ///
+    /// # Errors
+    /// A row cannot be encoded.
+    pub fn encode(&mut self, columns: &[ArrayRef]) -> Result<LargeBinaryArray> {
+        let rows = columns.first().map_or(0, |column| column.len());
+        self.0.encode(columns, rows, |row| format!("row {row}"))
+    }
+}
+
+/// What the payload of a table with these columns and this format looks like.
+fn schema(format: &str, columns: &Fields) -> Result<Arc<PayloadSchema>> {
+    let mut options = OptionsBuilder::default();
+    options.set_location("bench")?;
+    options.set("kinesis.format", format)?;
+    let format = options.finish()?.format;
+    let format = format.ok_or_else(|| Error::invalid_option("format 'raw' has no columns"))?;
+    Ok(Arc::new(PayloadSchema::new(format, columns)?))
 }
