@@ -14,7 +14,7 @@ use super::services::Services;
 use super::stream_lookup::find_stream;
 use crate::aws::CredentialProviders;
 use crate::error::Result;
-use crate::kinesis::{Backoff, Kinesis, with_retries};
+use crate::kinesis::Kinesis;
 use crate::model::{BaseCredentials, StreamIdentity};
 use crate::options::{
     CheckedOptions, CommitterKind, FormatOptions, OnError, OptionsBuilder, TableOptions,
@@ -139,7 +139,7 @@ impl KinesisTableBuilder {
         let seed = self.seed.unwrap_or_else(|| fastrand::Rng::new().u64(..));
         let kinesis = self.services.connect(&options.connection).await?;
         let random = fastrand::Rng::with_seed(seed);
-        let summary = find_stream(&*kinesis, &options, random).await?;
+        let summary = find_stream(&*kinesis, &options.stream, &options, random).await?;
         let sink = SinkStream::new(
             Arc::clone(&kinesis),
             summary.stream.clone(),
@@ -192,17 +192,21 @@ impl fmt::Debug for KinesisTableBuilder {
     }
 }
 
-/// The stream for documents that cannot be parsed. It must exist: a query would otherwise find out with the first
-/// bad document.
+/// The stream for documents that cannot be parsed, created if the options say so. It must exist: a query would
+/// otherwise find out with the first bad document.
 async fn dead_letter_stream(
     kinesis: &Arc<dyn Kinesis>,
     target: &StreamIdentity,
     options: &CheckedOptions,
     seed: u64,
 ) -> Result<SinkStream> {
-    let mut backoff = Backoff::new(options.retry, fastrand::Rng::with_seed(seed));
-    let context = format!("option 'kinesis.format.deadLetterStream' = '{target}'");
-    let summary = with_retries(&mut backoff, &context, || kinesis.describe_stream(target)).await?;
+    let random = fastrand::Rng::with_seed(seed);
+    let found = find_stream(&**kinesis, target, options, random).await;
+    let summary = found.map_err(|error| {
+        error.in_context(format!(
+            "option 'kinesis.format.deadLetterStream' = '{target}'"
+        ))
+    })?;
     let settings = SinkSettings {
         // Each dead letter is a record of its own, for any consumer.
         aggregation: false,

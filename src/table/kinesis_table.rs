@@ -243,7 +243,8 @@ impl KinesisTable {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if it was deleted, or any other error of the service.
     pub(crate) async fn describe(&self, random: fastrand::Rng) -> Result<StreamSummary> {
-        find_stream(&*self.config.kinesis, &self.config.options, random).await
+        let options = &self.config.options;
+        find_stream(&*self.config.kinesis, &options.stream, options, random).await
     }
 
     /// All shards within the retention period, ordered by id.

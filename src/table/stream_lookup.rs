@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::{ApiErrorKind, Backoff, Kinesis, StreamStatus, StreamSummary, with_retries};
-use crate::model::StreamIdentity;
+use crate::model::{StreamIdentity, StreamName};
 use crate::options::CheckedOptions;
 
 /// How long to wait for a stream to become active; AWS takes well under a minute.
@@ -13,7 +13,7 @@ const CREATION_TIMEOUT: Duration = Duration::from_secs(300);
 const FIRST_POLL: Duration = Duration::from_millis(50);
 const MAX_POLL: Duration = Duration::from_secs(2);
 
-/// Describes the stream of a table. Waits while it is being created or deleted, and creates it if the options
+/// Describes a stream of a table. Waits while it is being created or deleted, and creates it if the options
 /// request that.
 ///
 /// # Errors
@@ -21,10 +21,10 @@ const MAX_POLL: Duration = Duration::from_secs(2);
 /// other error of the service.
 pub(super) async fn find_stream(
     kinesis: &dyn Kinesis,
+    stream: &StreamIdentity,
     options: &CheckedOptions,
     random: fastrand::Rng,
 ) -> Result<StreamSummary> {
-    let stream = &options.stream;
     let mut backoff = Backoff::new(options.retry, random);
     let subject = || format!("stream '{}'", stream.name());
     let mut missing = false;
@@ -47,7 +47,7 @@ pub(super) async fn find_stream(
             }
             (Some((StreamStatus::Creating | StreamStatus::Deleting, _)), _) => {}
             (None, None) => {
-                check_identity(kinesis, options, "its name refers to", &mut backoff).await?;
+                check_identity(kinesis, stream, "its name refers to", &mut backoff).await?;
                 let stream = stream.arn().unwrap_or(stream.name().as_str());
                 return Err(Error::new(
                     ErrorKind::NotFound,
@@ -59,9 +59,9 @@ pub(super) async fn find_stream(
             }
             (None, Some(shards)) if !missing => {
                 missing = true;
-                check_identity(kinesis, options, "its name refers to", &mut backoff).await?;
-                create(kinesis, options, shards, &mut backoff).await?;
-                check_identity(kinesis, options, "it was created as", &mut backoff).await?;
+                check_identity(kinesis, stream, "its name refers to", &mut backoff).await?;
+                create(kinesis, stream.name(), shards, &mut backoff).await?;
+                check_identity(kinesis, stream, "it was created as", &mut backoff).await?;
                 continue;
             }
             (None, Some(_)) => {}
@@ -88,14 +88,14 @@ pub(super) async fn find_stream(
 /// [`InvalidOption`](ErrorKind::InvalidOption) with both ARNs if they differ.
 async fn check_identity(
     kinesis: &dyn Kinesis,
-    options: &CheckedOptions,
+    stream: &StreamIdentity,
     finding: &str,
     backoff: &mut Backoff,
 ) -> Result<()> {
-    let Some(wanted) = options.stream.arn() else {
+    let Some(wanted) = stream.arn() else {
         return Ok(());
     };
-    let named = StreamIdentity::named(options.stream.name().clone());
+    let named = StreamIdentity::named(stream.name().clone());
     let found = with_retries(backoff, format!("stream '{wanted}'"), || async {
         match kinesis.describe_stream(&named).await {
             // A caller may have access to the stream of the ARN only.
@@ -125,11 +125,10 @@ async fn check_identity(
 /// Creates the stream. It is not an error if another process created it first.
 async fn create(
     kinesis: &dyn Kinesis,
-    options: &CheckedOptions,
+    name: &StreamName,
     shards: u32,
     backoff: &mut Backoff,
 ) -> Result<()> {
-    let name = options.stream.name();
     with_retries(backoff, format!("stream '{name}'"), || async {
         match kinesis.create_stream(name, shards).await {
             Err(error) if error.kind() == ApiErrorKind::ResourceInUse => Ok(()),

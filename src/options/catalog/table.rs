@@ -85,7 +85,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.createStream",
         Role::Table,
         Some("false"),
-        "`true` creates the stream if it does not exist. Meant for local servers and tests.",
+        "`true` creates the stream and the dead-letter stream if they do not exist. Meant for local servers and tests.",
         |draft, text| put(&mut draft.create_stream, value::boolean(text)),
     ),
     OptionSpec::new(
@@ -104,7 +104,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.extraColumns",
         Role::Table,
         None,
-        "Additional columns, separated by commas: `shardId`, `subSequenceNumber`, `explicitHashKey`, and with `kinesis.format` also `data`, `streamName`, `partitionKey`, `sequenceNumber`, `approximateArrivalTimestamp`. `shardId AS shard` gives a column another name.",
+        "Additional columns, separated by commas: `shardId`, `subSequenceNumber`, `explicitHashKey`, and with `kinesis.format` also `data`, `streamName`, `partitionKey`, `sequenceNumber`, `approximateArrivalTimestamp`. `shardId AS shard` gives a column another name, in lower case unless it is quoted: `shardId AS \"Shard\"`.",
         |draft, text| put(&mut draft.columns, value::columns(text)),
     ),
 ];

@@ -33,6 +33,13 @@ async fn a_missing_dead_letter_stream_is_one_problem() {
     ] {
         assert!(found.contains(part), "{part}: {found}");
     }
+
+    let created = EVENTS.replace("OPTIONS (", "OPTIONS ('kinesis.createStream' 'true', ");
+    let (said, code) = fixture.doctor(&created);
+    assert_eq!(code, Some(0), "{said}");
+    let open = marked(&said, '–');
+    assert!(open[0].contains("CREATE TABLE creates it"), "{said}");
+    assert_eq!(fixture.accounts.calls(HOME, "CreateStream"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -175,3 +175,31 @@ async fn a_record_of_many_documents_spreads_over_several_batches() {
     );
     assert_eq!(world.number("SELECT count(*) FROM dead").await, 201);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_dead_letter_stream_is_created_with_the_stream() {
+    let world = World::new();
+    let create = |options: &str| {
+        format!(
+            "CREATE EXTERNAL TABLE clicks (n BIGINT) STORED AS \"aws-kinesis\" LOCATION 'clicks'
+             OPTIONS ('kinesis.format' 'json', 'kinesis.format.onError' 'dead_letter',
+                      'kinesis.format.deadLetterStream' 'dead-clicks'{options})"
+        )
+    };
+    world.table("clicks", 1, "").await;
+    world.run("DROP TABLE clicks").await;
+    let (_, message) = world.refusal(&create("")).await;
+    assert!(
+        message.starts_with("option 'kinesis.format.deadLetterStream' = 'dead-clicks': stream 'dead-clicks' does not exist"),
+        "{message}"
+    );
+    world
+        .run(&create(
+            ", 'kinesis.createStream' 'true', 'kinesis.shardCount' '2'",
+        ))
+        .await;
+    world.put("clicks", "k", r#"{"n":"#).await;
+    assert_eq!(world.number("SELECT count(*) FROM clicks").await, 0);
+    world.table_again("dead", "dead-clicks", "").await;
+    assert_eq!(world.number("SELECT count(*) FROM dead").await, 1);
+}

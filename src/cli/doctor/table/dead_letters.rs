@@ -34,6 +34,14 @@ impl Table {
                 detail
             }
             Err(error) if error.kind() == ApiErrorKind::NotFound => {
+                if self.options.create_with_shards.is_some() {
+                    let detail = format!(
+                        "stream '{target}' does not exist in {}; CREATE TABLE creates it",
+                        self.region()
+                    );
+                    self.lacks_dead_letters = true;
+                    return self.section.unknown(CHECK, detail);
+                }
                 format!(
                     "stream '{target}' does not exist in {} for this caller: create it, or correct option \
                      'kinesis.format.deadLetterStream'",
