@@ -1,5 +1,7 @@
 //! Parsers of option values. Each returns the value, or a description of what was expected.
 
+mod columns;
+
 use std::fmt::Display;
 use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
@@ -8,7 +10,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{AvroSchemaSource, MetadataColumn, RequestedColumn};
+pub(super) use self::columns::columns;
+use super::AvroSchemaSource;
 use crate::model::{is_region, parse_duration};
 
 /// A value, or a description of what was expected.
@@ -275,38 +278,6 @@ pub(super) fn ascii(text: &str) -> Parsed<u8> {
         [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Ok(*byte),
         _ => Err("expected one ASCII character, or `\\t` for a tab".to_owned()),
     }
-}
-
-/// Names of metadata columns separated by commas, each optionally with a name in the table: `shardId AS shard`.
-pub(super) fn columns(text: &str) -> Parsed<Vec<RequestedColumn>> {
-    let known = MetadataColumn::ALL.map(|column| (column.name(), column));
-    let mut columns: Vec<RequestedColumn> = Vec::new();
-    for item in text.split(',') {
-        let words: Vec<&str> = item.split_whitespace().collect();
-        let (name, alias) = match words.as_slice() {
-            [name] => (*name, None),
-            [name, keyword, alias] if keyword.eq_ignore_ascii_case("as") => (*name, Some(*alias)),
-            _ => (item, None),
-        };
-        let column = choice(name, &known).map_err(|expected| {
-            format!("{expected}, or several of them, separated by commas, each optionally with AS and a name")
-        })?;
-        let name = alias.map_or_else(|| column.name().to_owned(), sql_name);
-        let is_same = |other: &RequestedColumn| other.name == name || other.column == column;
-        if columns.iter().any(is_same) {
-            return Err(format!("duplicate value '{}'", item.trim()));
-        }
-        columns.push(RequestedColumn { column, name });
-    }
-    Ok(columns)
-}
-
-/// A name as SQL reads it: in lower case unless it is quoted.
-fn sql_name(text: &str) -> String {
-    let quoted = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
-    quoted.map_or_else(|| text.to_lowercase(), str::to_owned)
 }
 
 /// A storage location: an absolute path, or a URL without a password. The code that opens it

@@ -54,7 +54,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.sink.partitionKey",
         Role::Sink,
         None,
-        "Partition key of a row that is written to a table with `kinesis.format`: a column, an SQL expression over the columns of the table, or `random`. Without it: the column `partitionKey` if `kinesis.extraColumns` has it, else `random`.",
+        "Partition key of a row that is written to a table with `kinesis.format`: a column, an SQL expression over the columns of the table, or `random`, in any case, for a new key for each row; a column of that name is `\"random\"`. Without it: the column `partitionKey` if `kinesis.extraColumns` has it, else `random`.",
         |draft, text| {
             let source = value::text(text).map(|text| match text.eq_ignore_ascii_case("random") {
                 true => KeySource::Random,

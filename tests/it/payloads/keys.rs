@@ -101,3 +101,21 @@ async fn constants_and_functions_are_keys() {
     }
     assert_eq!(world.number("SELECT count(*) FROM raw").await, 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn random_is_a_column_only_in_quotes() {
+    let world = World::new();
+    world.table("raw", 1, "").await;
+    for (value, is_column) in [("random", false), ("RANDOM", false), ("\"random\"", true)] {
+        world
+            .run(&format!(
+                "CREATE EXTERNAL TABLE out (random VARCHAR) STORED AS \"aws-kinesis\" LOCATION 'raw'
+                 OPTIONS ('kinesis.format' 'json', 'kinesis.sink.partitionKey' '{value}')"
+            ))
+            .await;
+        world.run("INSERT INTO out VALUES ('mine')").await;
+        let mine = "SELECT count(*) FROM raw WHERE partitionKey = 'mine'";
+        assert_eq!(world.number(mine).await, u64::from(is_column), "{value}");
+        world.run("DROP TABLE out").await;
+    }
+}

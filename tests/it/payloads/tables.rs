@@ -37,6 +37,35 @@ async fn metadata_columns_follow_the_declared_ones_under_their_own_names() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn names_after_as_are_in_lower_case_unless_they_are_quoted() {
+    let world = clicks(&[r#"{"id":7}"#]).await;
+    for (name, column) in [
+        ("Key", "key"),
+        ("\"Key\"", "\"Key\""),
+        ("\"The, key\"", "\"The, key\""),
+        ("\"a \"\"key\"\"\"", "\"a \"\"key\"\"\""),
+    ] {
+        let options = format!(", 'kinesis.extraColumns' 'shardId , partitionKey AS {name}'");
+        decoded(&world, "t", "(id BIGINT)", &options).await;
+        let keys = world.lines(&format!("SELECT {column} FROM t")).await;
+        assert_eq!(keys, ["0"], "{name}");
+        world.run("DROP TABLE t").await;
+    }
+    for name in ["\"\"", "\"a", "a\"b", "\"a\"b\"", "\"a\" b"] {
+        let (_, message) = world
+            .refusal(&format!(
+                "CREATE EXTERNAL TABLE t STORED AS \"aws-kinesis\" LOCATION 'raw'
+                 OPTIONS ('kinesis.extraColumns' 'shardId AS {name}')"
+            ))
+            .await;
+        assert!(
+            message.starts_with("option 'kinesis.extraColumns' = "),
+            "{name}: {message}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_declared_column_with_the_name_of_a_metadata_column_is_the_payload() {
     let world =
         clicks(&[r#"{"shardId":"mine","approximateArrivalTimestamp":"1999-01-01T00:00:00Z"}"#])
