@@ -20,6 +20,22 @@ pub(crate) fn refuse_same_names(format: &Format, columns: &Fields) -> Result<()>
     .check(columns)
 }
 
+/// Whether a column can have the name: it is not empty, and a terminal shows it as it is.
+#[cfg(feature = "cli")]
+pub(super) fn can_be_declared(name: &str) -> bool {
+    !name.is_empty() && !name.contains(is_unprintable)
+}
+
+/// Whether `c` is a control character, a line end, or changes the direction of text.
+#[cfg(feature = "cli")]
+pub(super) fn is_unprintable(c: char) -> bool {
+    let controls_direction = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    c.is_control() || controls_direction || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 struct Names<'a> {
     format: &'a Format,
     has_schema: bool,

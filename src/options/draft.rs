@@ -19,6 +19,8 @@ use crate::model::{
 };
 use credentials::CredentialsDraft;
 use format::FormatDraft;
+#[cfg(feature = "cli")]
+pub(crate) use format::is_of_format;
 pub(super) use format::{DraftFormat, DraftOnError};
 use proxy::ProxyDraft;
 

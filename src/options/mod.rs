@@ -21,6 +21,8 @@ pub(crate) use checked::{
     RequestedColumn, SinkOptions, SourceOptions,
 };
 pub use checked::{ExtraColumn, HashFilter};
+#[cfg(feature = "cli")]
+pub(crate) use draft::is_of_format;
 #[cfg(feature = "protobuf")]
 pub(crate) use format::ProtobufOptions;
 pub use format::{

@@ -21,7 +21,7 @@ const MAX_IDS: usize = 10_000;
 
 /// A registry, and the schemas that it gave.
 #[derive(Debug)]
-pub(super) struct RegisteredSchemas {
+pub(crate) struct RegisteredSchemas {
     registry: SchemaRegistry,
     retry: RetryPolicy,
     clock: Arc<dyn Clock>,
@@ -37,7 +37,7 @@ enum Known {
 }
 
 impl RegisteredSchemas {
-    pub(super) fn new(
+    pub(crate) fn new(
         registry: SchemaRegistry,
         retry: RetryPolicy,
         clock: Arc<dyn Clock>,
@@ -55,7 +55,7 @@ impl RegisteredSchemas {
     ///
     /// # Errors
     /// Those of [`SchemaRegistry::look_up`]; if `is_streaming`, an unavailable registry is none.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         id: SchemaId,
         is_streaming: bool,

@@ -1,5 +1,7 @@
 //! `kinesis-sql infer`: the printed statement runs as it is.
 
+mod options;
+
 use std::process::Output;
 
 use crate::process::{Server, client};

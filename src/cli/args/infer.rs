@@ -1,5 +1,6 @@
 //! Arguments of `kinesis-sql infer`.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::Connection;
@@ -8,7 +9,9 @@ const INFER_AFTER_HELP: &str = "\
 The statement is ready to be run. Its comments say for each column in how many documents the field was,
 how often it was NULL, and a sample value; these are data of the stream. Compression (gzip, Zstandard),
 JSON in every framing, CSV, messages of CloudWatch Logs and DynamoDB, and the headers of Avro are
-recognized; Protobuf cannot be. For Avro, the comments say which options to set; the schema has to be given.
+recognized; Protobuf cannot be. For Avro, columns come from the schemas that -o gives: of a registry
+(kinesis.schemaRegistry.url or .type) or of a file (kinesis.avro.schema). Without them, comments say which
+options to set. The statement repeats the options of -o, with '...' in place of secrets.
 
 A stream is never inferred by a statement: types must not change with what a stream happens to hold.";
 
@@ -28,6 +31,9 @@ pub(in crate::cli) struct Infer {
     /// Maximum number of records to read, spread over the shards, from the oldest on
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = sample_size)]
     pub(in crate::cli) records: usize,
+    /// Option of the table as in OPTIONS, such as kinesis.schemaRegistry.url=https://…; repeatable
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(in crate::cli) option: Vec<OptionText>,
     /// Format of the payloads
     #[arg(long, value_enum, default_value_t = SampleFormat::Auto, value_name = "FORMAT")]
     pub(in crate::cli) format: SampleFormat,
@@ -60,4 +66,23 @@ pub(in crate::cli) enum SampleFormat {
     CloudwatchLogs,
     /// What DynamoDB writes about changed items
     Dynamodb,
+    /// Avro with the schemas that the options give
+    Avro,
+}
+
+/// An option of the table with its value.
+#[derive(Clone)]
+pub(in crate::cli) struct OptionText(pub(in crate::cli) String);
+
+impl From<String> for OptionText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// Omits the option, which may be a secret.
+impl fmt::Debug for OptionText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OptionText(..)")
+    }
 }

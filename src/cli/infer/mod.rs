@@ -1,35 +1,31 @@
 //! `kinesis-sql infer`: prints the statement that declares a stream as a table, from a sample of its records.
 
+mod given;
+mod sample;
+mod schemas;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, BinaryArray, RecordBatch};
-use datafusion::error::DataFusionError;
-use datafusion::logical_expr::col;
-use futures::TryStreamExt;
-
+use self::given::Given;
+use self::sample::Sample;
 use super::args::{Infer, SampleFormat};
 use super::console::{print_message, print_note};
 use super::embedded;
 use super::failure::{Failure, Outcome, chain, reason};
 use super::session::{context, plan, services};
 use super::statements::split;
-use crate::Services;
-use crate::format::infer::{Declared, MAX_SAMPLE_BYTES, RequestedFormat, infer};
+use crate::format::infer::{Declared, Inferred, MAX_SAMPLE_BYTES, RequestedFormat, infer};
 use crate::table::KinesisTable;
-
-/// Reading ends when the sample has this many bytes, so that large records do not fill the memory.
-const MAX_READ_BYTES: usize = 64 * 1024 * 1024;
-
-/// The most records of one GetRecords call.
-const MAX_PAGE_RECORDS: usize = 10_000;
+use crate::{Result, Services};
 
 impl From<SampleFormat> for RequestedFormat {
     fn from(format: SampleFormat) -> Self {
         match format {
-            SampleFormat::Auto => Self::Auto,
+            // Avro needs schemas, which are asked instead of the sample.
+            SampleFormat::Auto | SampleFormat::Avro => Self::Auto,
             SampleFormat::Json => Self::Json,
             SampleFormat::Csv => Self::Csv,
             SampleFormat::Text => Self::Text,
@@ -43,6 +39,12 @@ impl From<SampleFormat> for RequestedFormat {
 pub(super) async fn run(mut arguments: Infer) -> Outcome {
     // What a statement names is what the user gave.
     let region = arguments.connection.region.clone();
+    let given = Given::parse(arguments.option.iter().map(|option| option.0.as_str()));
+    let checked = given.and_then(|given| Ok((given.are_avro(arguments.format)?, given)));
+    let (are_avro, given) = match checked {
+        Ok(checked) => checked,
+        Err(error) => return failed(&chain(&error)),
+    };
     let _server = match arguments.embedded {
         false => None,
         true => match embedded::start_for_run(&mut arguments.connection).await {
@@ -54,20 +56,28 @@ pub(super) async fn run(mut arguments: Infer) -> Outcome {
     if let Err(message) = run_files(&services, &arguments.file).await {
         return failed(&message);
     }
-    let (table, sample) = match sampled(&services, &arguments).await {
-        Ok(sampled) => sampled,
+    let sample = match Sample::read(&services, &arguments, &given).await {
+        Ok(sample) => sample,
         Err(error) => return failed(&reason(&error)),
     };
-    let records = sample
-        .iter()
-        .flat_map(|records| records.iter().map(Option::unwrap_or_default));
-    let inferred = infer(records, arguments.format.into(), MAX_SAMPLE_BYTES);
-    let stream = &table.options().stream;
-    let statement = inferred.statement(Declared {
+    let inferred = match inferred(&sample, &arguments, &given, are_avro, &services).await {
+        Ok(inferred) => inferred,
+        Err(error) => return failed(&chain(&error)),
+    };
+    let (shown, has_hidden) = given.shown();
+    let declared = Declared {
         location: &arguments.stream,
-        stream: stream.name().as_str(),
+        stream: sample.table.options().stream.name().as_str(),
         region: region.as_deref(),
-    });
+        given: &shown,
+    };
+    if let Err(error) = check(&inferred, declared, &given) {
+        return failed(&chain(&error));
+    }
+    let statement = inferred.statement(declared);
+    if has_hidden {
+        print_note("the statement has '...' in place of secrets: replace it to run the statement");
+    }
     if arguments.connection.endpoint_url.is_some() && !arguments.embedded {
         print_note(
             "the statement does not name --endpoint-url: give it again to run the statement",
@@ -76,6 +86,41 @@ pub(super) async fn run(mut arguments: Infer) -> Outcome {
     // If stdout is closed, nobody reads the statement.
     let _ = write!(io::stdout(), "{statement}");
     Outcome::Done
+}
+
+/// What the sample shows.
+async fn inferred(
+    sample: &Sample,
+    arguments: &Infer,
+    given: &Given,
+    are_avro: bool,
+    services: &Arc<Services>,
+) -> Result<Inferred> {
+    if are_avro {
+        let table = KinesisTable::builder(&arguments.stream).with_services(Arc::clone(services));
+        let options = given
+            .set_on(table.with_option("kinesis.format", "avro"))
+            .options()?;
+        let has = (
+            given.has("kinesis.avro.framing"),
+            given.has("kinesis.format.compression"),
+        );
+        return schemas::inferred(sample, &options, has, services).await;
+    }
+    let payloads = sample.payloads.iter();
+    let records = payloads.flat_map(|records| records.iter().map(Option::unwrap_or_default));
+    Ok(infer(records, arguments.format.into(), MAX_SAMPLE_BYTES))
+}
+
+/// Checks the options of the statement together.
+fn check(inferred: &Inferred, declared: Declared<'_>, given: &Given) -> Result<()> {
+    let mut table = given.set_on(KinesisTable::builder(declared.location));
+    for (name, value) in inferred.options(&declared) {
+        if !given.has(name) {
+            table = table.with_option(name, value);
+        }
+    }
+    table.options().map(|_| ())
 }
 
 fn failed(message: &str) -> Outcome {
@@ -101,48 +146,4 @@ async fn run_files(services: &Arc<Services>, files: &[PathBuf]) -> Result<(), St
         }
     }
     Ok(())
-}
-
-/// The table of the stream, and the payloads of up to the requested number of records, from the oldest on, of all shards.
-async fn sampled(
-    services: &Arc<Services>,
-    arguments: &Infer,
-) -> Result<(Arc<KinesisTable>, Vec<BinaryArray>), DataFusionError> {
-    let builder = || {
-        KinesisTable::builder(&arguments.stream)
-            .with_services(Arc::clone(services))
-            .with_option("kinesis.startingPosition", "TRIM_HORIZON")
-    };
-    let stream = builder().build().await?;
-    // Each shard gives its share, so that one busy shard is not the whole sample.
-    let shards = stream.stream_summary().open_shards.max(1) as usize;
-    let share = arguments.records.div_ceil(shards);
-    let table = builder()
-        .with_option("kinesis.maxFetchRecordsPerShard", share.to_string())
-        .with_option(
-            "kinesis.getRecords.numberOfRecordsPerFetch",
-            share.min(MAX_PAGE_RECORDS).to_string(),
-        );
-    let table = Arc::new(table.build().await?);
-    let ctx = context(services)?;
-    let frame = ctx.read_table(Arc::<KinesisTable>::clone(&table))?;
-    let frame = frame
-        .select(vec![col("data")])?
-        .limit(0, Some(arguments.records))?;
-    let mut batches = frame.execute_stream().await?;
-    let (mut sample, mut bytes) = (Vec::new(), 0);
-    while bytes < MAX_READ_BYTES
-        && let Some(batch) = batches.try_next().await?
-    {
-        let Some(records) = payloads(&batch) else {
-            continue;
-        };
-        bytes += records.value_data().len();
-        sample.push(records);
-    }
-    Ok((table, sample))
-}
-
-fn payloads(batch: &RecordBatch) -> Option<BinaryArray> {
-    batch.column(0).as_any().downcast_ref().cloned()
 }

@@ -17,6 +17,8 @@ mod walk;
 pub(super) use self::decoder::AvroDecoder;
 pub(super) use self::encode::AvroRows;
 pub(crate) use self::schema::AvroSchema;
+#[cfg(feature = "cli")]
+pub(super) use self::schema::{SchemaColumns, columns};
 
 #[cfg(test)]
 mod tests;

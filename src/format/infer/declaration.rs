@@ -1,5 +1,6 @@
 //! Prints what was inferred as a CREATE EXTERNAL TABLE statement with comments.
 
+mod avro;
 mod framed;
 
 use std::fmt::{self, Display, Write};
@@ -19,6 +20,16 @@ pub(crate) struct Declared<'a> {
     pub(crate) stream: &'a str,
     /// The region of the stream, if the statement should name it.
     pub(crate) region: Option<&'a str>,
+    /// The options of the table that the user gave, as they are to be shown.
+    pub(crate) given: &'a [(&'static str, String)],
+}
+
+/// A column of the statement.
+struct DeclaredColumn {
+    /// The name as an identifier.
+    name: String,
+    sql_type: String,
+    comment: String,
 }
 
 impl Inferred {
@@ -59,7 +70,7 @@ impl Inferred {
             literal(declared.location)
         )?;
         let options: Vec<String> = self
-            .options(declared)
+            .options(&declared)
             .into_iter()
             .map(|(name, value)| format!("{} {}", literal(name), literal(value)))
             .collect();
@@ -72,6 +83,9 @@ impl Inferred {
 
     /// Whether there is a column list.
     fn has_columns(&self) -> bool {
+        if let InferredFormat::Avro(_) = self.format {
+            return true;
+        }
         let is_declared = matches!(
             self.format,
             InferredFormat::Json(_)
@@ -83,38 +97,68 @@ impl Inferred {
     }
 
     fn write_columns(&self, text: &mut String) -> fmt::Result {
-        let columns: Vec<_> = self.columns.declared().collect();
+        let columns = match &self.format {
+            InferredFormat::Avro(avro) => avro::columns(&avro.columns),
+            _ => self.observed_columns(),
+        };
         text.push_str(" (\n");
-        for (index, (name, field)) in columns.iter().enumerate() {
+        for (index, column) in columns.iter().enumerate() {
             let comma = match index + 1 < columns.len() {
                 true => ",",
                 false => "",
             };
-            write!(
+            let (name, sql_type) = (&column.name, &column.sql_type);
+            writeln!(
                 text,
-                "  {name} {}{comma}  -- in {} of {}",
-                field.sql_type(),
-                field.present,
-                self.documents
+                "  {name} {sql_type}{comma}  -- {}",
+                comment(&column.comment)
             )?;
-            if field.nulls > 0 {
-                write!(text, ", {} NULL", field.nulls)?;
-            }
-            match &field.sample {
-                Some(sample) => writeln!(text, ", such as {}", comment(sample))?,
-                None if field.is_only_null() => writeln!(text, ", its type is not known")?,
-                None => text.push('\n'),
-            }
         }
         text.push(')');
         Ok(())
     }
 
-    fn options<'a>(&self, declared: Declared<'a>) -> Vec<(&'static str, &'a str)> {
+    /// The columns for the fields of documents, with what was seen of them.
+    fn observed_columns(&self) -> Vec<DeclaredColumn> {
+        let declared = self.columns.declared();
+        declared
+            .map(|(name, field)| {
+                let mut comment = format!("in {} of {}", field.present, self.documents);
+                if field.nulls > 0 {
+                    comment += &format!(", {} NULL", field.nulls);
+                }
+                match &field.sample {
+                    Some(sample) => comment += &format!(", such as {sample}"),
+                    None if field.is_only_null() => comment += ", its type is not known",
+                    None => {}
+                }
+                DeclaredColumn {
+                    name,
+                    sql_type: field.sql_type(),
+                    comment,
+                }
+            })
+            .collect()
+    }
+
+    /// All options of the statement, each with its value.
+    pub(crate) fn options<'a>(&self, declared: &Declared<'a>) -> Vec<(&'static str, &'a str)> {
         let mut options = Vec::new();
-        if let Some(region) = declared.region {
+        let is_given = |name: &str| declared.given.iter().any(|(given, _)| *given == name);
+        if let Some(region) = declared.region
+            && !is_given("kinesis.region")
+        {
             options.push(("kinesis.region", region));
         }
+        let given = declared.given.iter();
+        options.extend(given.map(|(name, value)| (*name, value.as_str())));
+        let inferred = self.inferred_options().into_iter();
+        options.extend(inferred.filter(|(name, _)| !is_given(name)));
+        options
+    }
+
+    fn inferred_options(&self) -> Vec<(&'static str, &'static str)> {
+        let mut options = Vec::new();
         let is_empty = !self.has_columns();
         let (format, framing) = match &self.format {
             InferredFormat::Json(_)
@@ -129,6 +173,7 @@ impl Inferred {
             InferredFormat::JsonBehind { .. } => ("json", None),
             InferredFormat::Csv { by_line, .. } => ("csv", by_line.then_some("newline")),
             InferredFormat::Text { by_line } => ("text", by_line.then_some("newline")),
+            InferredFormat::Avro(_) => ("avro", None),
             InferredFormat::CloudWatchLogs => ("cloudwatch_logs", None),
             InferredFormat::DynamoDb => ("dynamodb", None),
             InferredFormat::Nothing | InferredFormat::Framed(_) | InferredFormat::Binary => {
@@ -138,6 +183,11 @@ impl Inferred {
         options.push(("kinesis.format", format));
         if let Some(framing) = framing {
             options.push(("kinesis.format.framing", framing));
+        }
+        if let InferredFormat::Avro(avro) = &self.format
+            && let Some(framing) = avro.framing_option()
+        {
+            options.push(("kinesis.avro.framing", framing));
         }
         if let InferredFormat::JsonBehind { registry, .. } = &self.format {
             options.push(("kinesis.json.header", framed::name(*registry)));
@@ -170,6 +220,7 @@ impl Inferred {
             InferredFormat::Binary => notes.push(format!(
                 "The payloads{compressed} are binary in no known format, or Protobuf, which cannot be recognized."
             )),
+            InferredFormat::Avro(avro) => notes.extend(avro::notes(avro, compressed)),
             InferredFormat::Framed(header) => {
                 notes.extend(framed::notes(header, self.compression.is_some()));
             }
@@ -189,7 +240,7 @@ impl Inferred {
                     .to_owned(),
             );
         }
-        if self.has_columns() {
+        if self.has_columns() && !matches!(self.format, InferredFormat::Avro(_)) {
             notes.push("The types fit this sample; later documents may have others.".to_owned());
         }
         if self.columns.left_out() {

@@ -2,8 +2,10 @@
 //!
 //! [`infer`] recognizes how each record is compressed and what it holds ([`payload`], [`header`]), settles on what most of them
 //! hold, and reads the documents of these: [`json`] and [`delimited`] collect which values each field has
-//! ([`observed`]). [`declaration`] prints the result. Nothing here reads or writes anything.
+//! ([`observed`]). For Avro with known schemas, [`avro`] asks these instead. [`declaration`] prints the result. Nothing
+//! here reads or writes anything.
 
+mod avro;
 mod declaration;
 mod delimited;
 mod framing;
@@ -14,6 +16,8 @@ mod numbers;
 mod observed;
 mod payload;
 
+use self::avro::InferredAvro;
+pub(crate) use self::avro::{SampleSchemas, infer_avro, schema_ids};
 pub(crate) use self::declaration::Declared;
 use self::delimited::{Delimiter, Division, LineSampler};
 use self::framing::JsonFraming;
@@ -83,6 +87,8 @@ enum InferredFormat {
     },
     CloudWatchLogs,
     DynamoDb,
+    /// Avro documents with known schemas.
+    Avro(InferredAvro),
     /// Documents with a header that names their schema, which has to be looked up.
     Framed(Header),
     Binary,
@@ -94,15 +100,7 @@ pub(crate) fn infer<'a>(
     requested: RequestedFormat,
     max_bytes: usize,
 ) -> Inferred {
-    let mut inferred = Inferred {
-        format: InferredFormat::Nothing,
-        compression: None,
-        records: 0,
-        documents: 0,
-        bad_documents: 0,
-        first_bad: None,
-        columns: Fields::default(),
-    };
+    let mut inferred = Inferred::new();
     let mut payloads = Vec::new();
     let mut payload_bytes = 0;
     for record in records {
@@ -130,6 +128,18 @@ pub(crate) fn infer<'a>(
 }
 
 impl Inferred {
+    fn new() -> Self {
+        Self {
+            format: InferredFormat::Nothing,
+            compression: None,
+            records: 0,
+            documents: 0,
+            bad_documents: 0,
+            first_bad: None,
+            columns: Fields::default(),
+        }
+    }
+
     /// Settles on a format, and reads the documents of all payloads.
     fn settle(&mut self, payloads: &[Payload<'_>], requested: RequestedFormat) {
         self.format = match requested {
@@ -173,7 +183,7 @@ impl Inferred {
                 InferredFormat::CloudWatchLogs => self.expect(payload, &Kind::CloudWatchLogs),
                 InferredFormat::DynamoDb => self.expect(payload, &Kind::DynamoDb),
                 InferredFormat::Framed(header) => self.expect(payload, &Kind::Framed(header)),
-                InferredFormat::Binary => self.documents += 1,
+                InferredFormat::Avro(_) | InferredFormat::Binary => self.documents += 1,
             }
         }
     }

@@ -8,6 +8,8 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+pub(super) use crate::format::names::{can_be_declared, is_unprintable};
+
 /// The identifier of each of `names`, in quotes where it needs them.
 ///
 /// SQL lower-cases a name without quotes, and decoding ignores case, so `userId` needs none; but names that differ only
@@ -32,20 +34,6 @@ pub(super) fn identifiers<'a>(names: impl Iterator<Item = &'a str> + Clone) -> V
             Ident::with_quote('"', name.replace('"', "\"\"")).to_string()
         })
         .collect()
-}
-
-/// Whether a column can have the name: it is not empty, and a terminal shows it as it is.
-pub(super) fn can_be_declared(name: &str) -> bool {
-    !name.is_empty() && !name.contains(is_unprintable)
-}
-
-/// Whether `c` is a control character, a line end, or changes the direction of text.
-pub(super) fn is_unprintable(c: char) -> bool {
-    let controls_direction = matches!(
-        c,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    );
-    c.is_control() || controls_direction || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 fn is_word(byte: u8) -> bool {

@@ -1,3 +1,4 @@
+mod avro;
 mod delimited;
 mod headers;
 
@@ -9,6 +10,7 @@ const DECLARED: Declared<'_> = Declared {
     location: "clicks",
     stream: "clicks",
     region: None,
+    given: &[],
 };
 
 /// The statement for `records`.
@@ -282,6 +284,7 @@ fn tables_are_named_like_their_streams() {
             location: "arn:aws:kinesis:eu-west-1:1:stream/x",
             stream,
             region: Some("eu-west-1"),
+            given: &[],
         };
         let text = infer(
             [&b"{\"v\":1}"[..]].into_iter(),

@@ -108,6 +108,14 @@ const FORMAT_SPECIFIC: &[(&str, &[DraftFormat])] = &[
     ),
 ];
 
+/// Whether the option with this name is one of formats, so that tables without a format have no use for it.
+#[cfg(feature = "cli")]
+pub(crate) fn is_of_format(name: &str) -> bool {
+    FORMAT_SPECIFIC
+        .iter()
+        .any(|(start, _)| name.starts_with(start))
+}
+
 impl FormatDraft {
     /// Checks the options together; `None` means that payloads are not decoded. `given` lists the names of the
     /// options that were set, and `stream` is the table's stream.

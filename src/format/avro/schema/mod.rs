@@ -3,11 +3,15 @@
 //! Types refer to each other by index, because a named type can contain itself.
 
 mod canonical;
+#[cfg(feature = "cli")]
+mod columns;
 mod derive;
 mod parse;
 
 use datafusion::arrow::datatypes::{Fields, TimeUnit};
 
+#[cfg(feature = "cli")]
+pub(in crate::format) use self::columns::{SchemaColumns, columns};
 use crate::error::{Error, Result};
 
 /// The index of a type in its schema.
