@@ -42,7 +42,7 @@ pub(super) fn services(connection: &Connection) -> Arc<Services> {
         region: connection.region.clone(),
         credentials: connection.credentials.clone(),
         allow_http: connection.allow_http,
-        proxy: None,
+        ..ConnectionSettings::default()
     }))
 }
 

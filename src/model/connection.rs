@@ -143,6 +143,21 @@ pub struct ConnectionSettings {
     pub allow_http: bool,
     /// A proxy instead of those configured in the environment.
     pub proxy: Option<ProxySettings>,
+    /// The format of the requests that carry records.
+    pub wire_format: WireFormat,
+}
+
+/// The format of GetRecords and PutRecords.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WireFormat {
+    /// CBOR at endpoints of AWS, unless a server refuses it, and JSON elsewhere.
+    #[default]
+    Auto,
+    /// JSON, which all servers speak.
+    Json,
+    /// CBOR, which is a quarter smaller. Not every emulator speaks it.
+    Cbor,
 }
 
 impl ConnectionSettings {
@@ -164,6 +179,13 @@ impl ConnectionSettings {
     #[must_use]
     pub fn with_credentials(mut self, credentials: CredentialSettings) -> Self {
         self.credentials = credentials;
+        self
+    }
+
+    /// Sets [`wire_format`](Self::wire_format).
+    #[must_use]
+    pub fn with_wire_format(mut self, format: WireFormat) -> Self {
+        self.wire_format = format;
         self
     }
 }

@@ -16,7 +16,7 @@ mod trigger;
 
 pub use connection::{
     BaseCredentials, ConnectionSettings, CredentialSettings, ProxyLogin, ProxySettings,
-    RetryPolicy, RoleSettings, Secret, StaticCredentials,
+    RetryPolicy, RoleSettings, Secret, StaticCredentials, WireFormat,
 };
 pub(crate) use duration::{format_duration, parse_duration};
 pub(crate) use endpoint::{is_aws_host, is_region, is_unencrypted, region_of_endpoint};

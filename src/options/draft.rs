@@ -14,7 +14,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::model::{
-    ConnectionSettings, RetryPolicy, StartingPosition, StreamIdentity, is_unencrypted,
+    ConnectionSettings, RetryPolicy, StartingPosition, StreamIdentity, WireFormat, is_unencrypted,
     region_of_endpoint,
 };
 use credentials::CredentialsDraft;
@@ -31,6 +31,7 @@ pub(super) struct Draft {
     pub(super) stream: Option<StreamIdentity>,
     pub(super) endpoint_url: Option<String>,
     pub(super) allow_http: bool,
+    pub(super) wire_format: WireFormat,
     pub(super) region: Option<String>,
     pub(super) kinesis_region: Option<String>,
     pub(super) credentials: CredentialsDraft,
@@ -97,6 +98,7 @@ impl Draft {
             credentials: self.credentials.finish("kinesis.")?,
             allow_http: self.allow_http,
             proxy: self.proxy.finish()?,
+            wire_format: self.wire_format,
         };
         Ok(CheckedOptions {
             stream,

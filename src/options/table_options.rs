@@ -407,6 +407,7 @@ mod tests {
             "streamName",
             "endpointUrl",
             "allowHttp",
+            "wireFormat",
             "region",
             "kinesisRegion",
             "consumerType",

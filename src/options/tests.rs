@@ -64,6 +64,7 @@ const INVALID: &[(&str, &str)] = &[
     ("kinesis.streamName", "two words"),
     ("kinesis.endpointUrl", "localhost:4567"),
     ("kinesis.allowHttp", "yes"),
+    ("kinesis.wireFormat", "xml"),
     ("kinesis.region", "eu west"),
     ("kinesis.kinesisRegion", "EU_WEST_1"),
     ("kinesis.awsAccessKeyId", ""),

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use crate::aws::{AwsAccess, InUse, SharedCache};
 use crate::error::{Error, Result};
 use crate::kinesis::{Kinesis, SdkKinesis};
-use crate::model::{Clock, ConnectionSettings, SystemClock};
+use crate::model::{Clock, ConnectionSettings, SystemClock, WireFormat};
 
 /// Provides tables with Kinesis clients and a clock.
 #[derive(Debug)]
@@ -95,6 +95,10 @@ impl Services {
             credentials: settings.credentials.or(&defaults.credentials),
             allow_http: settings.allow_http || defaults.allow_http,
             proxy: settings.proxy.clone().or_else(|| defaults.proxy.clone()),
+            wire_format: match settings.wire_format {
+                WireFormat::Auto => defaults.wire_format,
+                format => format,
+            },
         }
     }
 

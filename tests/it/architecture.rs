@@ -38,6 +38,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("aws_smithy_http_client::", &["aws/"]),
     ("aws_smithy_runtime_api::", &["aws/"]),
     ("aws_sigv4::", &["aws/"]),
+    ("minicbor::", &["kinesis/"]),
     ("rustls::", &["aws/"]),
     ("reqwest::", &["checkpoint/objects/s3_client.rs"]),
     ("aws_sdk_dynamodb::", &["checkpoint/dynamodb/"]),

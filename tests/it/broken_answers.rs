@@ -4,29 +4,45 @@ use datafusion_kinesis::kinesis::{
     ApiError, ApiErrorKind, Kinesis, RecordColumns, RecordsPage, SdkKinesis, ShardIterator,
 };
 use datafusion_kinesis::model::{
-    ConnectionSettings, CredentialSettings, Secret, StaticCredentials, StreamIdentity,
+    ConnectionSettings, CredentialSettings, Secret, StaticCredentials, StreamIdentity, WireFormat,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// What a server that sends `answer` and closes the connection gives to GetRecords.
+/// What a server that sends `answer` and closes the connection gives to GetRecords in JSON.
 async fn answered(answer: Vec<u8>) -> Result<RecordsPage, ApiError> {
+    let (page, request) = exchanged(WireFormat::Json, answer).await;
+    assert!(request.contains("content-type: application/x-amz-json-1.1\r\n"));
+    page
+}
+
+/// As [`answered`], in CBOR.
+async fn answered_in_cbor(answer: Vec<u8>) -> Result<RecordsPage, ApiError> {
+    let (page, request) = exchanged(WireFormat::Cbor, answer).await;
+    assert!(request.contains("content-type: application/x-amz-cbor-1.1\r\n"));
+    page
+}
+
+/// The result of GetRecords, and the request that was sent.
+async fn exchanged(format: WireFormat, answer: Vec<u8>) -> (Result<RecordsPage, ApiError>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.unwrap();
         let mut request = Vec::new();
-        // The request ends with the JSON of the iterator.
-        while !request.ends_with(b"}") {
+        // The request ends with the map of its members, in either format.
+        while !request.ends_with(b"}") && !request.ends_with(&[0xff]) {
             connection.read_buf(&mut request).await.unwrap();
         }
         connection.write_all(&answer).await.unwrap();
         connection.shutdown().await.unwrap();
+        String::from_utf8_lossy(&request).to_ascii_lowercase()
     });
     let secret = |text: &str| Secret::new(text);
     let mut settings = ConnectionSettings::default();
     settings.endpoint_url = Some(format!("http://{address}"));
     settings.region = Some("eu-west-1".to_owned());
+    settings.wire_format = format;
     settings.credentials = CredentialSettings::keys(StaticCredentials {
         access_key_id: secret("key"),
         secret_key: secret("secret"),
@@ -37,8 +53,7 @@ async fn answered(answer: Vec<u8>) -> Result<RecordsPage, ApiError> {
     let iterator = ShardIterator::new("AAAA".to_owned());
     let page = kinesis.get_records(&stream, &iterator, 10, RecordColumns::ALL);
     let page = page.await;
-    serving.await.unwrap();
-    page
+    (page, serving.await.unwrap())
 }
 
 fn http(status: &str, headers: &str, body: &str) -> Vec<u8> {
@@ -102,4 +117,50 @@ async fn a_refusal_keeps_its_code_and_message() {
         .unwrap_err();
     assert_eq!(error.kind(), ApiErrorKind::ExpiredIterator);
     assert_eq!(error.message(), "Iterator expired.");
+}
+
+/// An answer in CBOR.
+fn cbor(status: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/x-amz-cbor-1.1\r\ncontent-length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// One record with number 1 and data `a`.
+const CBOR: &[u8] = b"\xa1\x67Records\x81\xa2\x64Data\x41a\x6eSequenceNumber\x611";
+
+#[tokio::test]
+async fn answers_in_cbor_and_in_json_to_requests_in_cbor_are_read() {
+    let length = format!("content-length: {}\r\n", BODY.len());
+    for answer in [cbor("200 OK", CBOR), http("200 OK", &length, BODY)] {
+        let page = answered_in_cbor(answer).await.unwrap();
+        assert_eq!((page.len(), page.data().value(0)), (1, &b"a"[..]));
+    }
+    let error = answered_in_cbor(cbor("200 OK", &CBOR[..20]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.code()),
+        (ApiErrorKind::Unavailable, "BadResponse"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_in_cbor_keeps_its_code_and_message() {
+    let code = b"x#ExpiredIteratorException";
+    let body = [
+        b"\xbf\x66__type\x78",
+        &[code.len() as u8][..],
+        code,
+        b"\x67Message\x68Too late\xff",
+    ]
+    .concat();
+    let error = answered_in_cbor(cbor("400 Bad Request", &body))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ApiErrorKind::ExpiredIterator, "{error}");
+    assert_eq!(error.message(), "Too late");
 }

@@ -96,5 +96,6 @@ fn reached_by(settings: &ConnectionSettings, dynamodb: &DynamoDbSettings) -> Con
         allow_http: settings.allow_http,
         // The proxy of the options is for the stream only.
         proxy: None,
+        ..ConnectionSettings::default()
     }
 }

@@ -1,6 +1,5 @@
 //! Gives the SDK the bodies of requests, and takes those of answers from it: it would have one struct per record.
 
-use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_kinesis::config::http::HttpResponse;
@@ -12,28 +11,36 @@ use aws_sdk_kinesis::error::BoxError;
 use http_body_util::BodyExt;
 
 use crate::aws::{ATTEMPT_TIMEOUT, causes};
+use crate::kinesis::wire::{Format, Refusal, Undecodable, cbor_refusal};
 use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, Operation};
 
 /// The largest body that is read. The service sends at most 10 MiB of payload, as 14 MiB of base64, besides keys.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// An interceptor of one request.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Bodies(Arc<Mutex<Exchanged>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Exchanged {
     /// The body to send instead of that of the SDK.
-    request: Option<Vec<u8>>,
-    /// The answer, if it is a success. The SDK gets an empty one, and all refusals.
+    request: Option<(Format, Vec<u8>)>,
+    /// The answer, if the SDK gets an empty one instead: a success, or a refusal in CBOR, which it does not know.
     answer: Option<HttpResponse>,
+}
+
+/// A body, and its format.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) format: Format,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Bodies {
     /// Sends `request` instead of the body of the SDK.
-    pub(super) fn sending(request: Vec<u8>) -> Self {
+    pub(super) fn sending(format: Format, request: Vec<u8>) -> Self {
         Self(Arc::new(Mutex::new(Exchanged {
-            request: Some(request),
+            request: Some((format, request)),
             answer: None,
         })))
     }
@@ -45,8 +52,8 @@ impl Bodies {
     /// The body of the answer.
     ///
     /// # Errors
-    /// The connection breaks, the body is too late or too large, or there was no answer.
-    pub(super) async fn answer(self, operation: Operation) -> ApiResult<Vec<u8>> {
+    /// The connection breaks, the body is too late or too large, or the SDK has the answer.
+    pub(super) async fn answer(&self, operation: Operation) -> ApiResult<Body> {
         let answer = self.exchanged().answer.take();
         let answer = answer.ok_or_else(|| bad_answer(operation, "there is no answer"))?;
         let read = tokio::time::timeout(ATTEMPT_TIMEOUT, collected(operation, answer));
@@ -59,6 +66,15 @@ impl Bodies {
                 message,
             ))
         })
+    }
+
+    /// The refusal in the answer, if the SDK cannot read it.
+    pub(super) async fn refusal(&self, operation: Operation) -> Option<Refusal> {
+        let body = self.answer(operation).await.ok()?;
+        match body.format {
+            Format::Cbor => cbor_refusal(&body.bytes).ok(),
+            Format::Json => None,
+        }
     }
 }
 
@@ -73,10 +89,11 @@ impl Intercept for Bodies {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(body) = self.exchanged().request.take() {
+        if let Some((format, body)) = self.exchanged().request.take() {
             let request = context.request_mut();
-            let length = body.len().to_string();
-            request.headers_mut().insert("content-length", length);
+            let (headers, length) = (request.headers_mut(), body.len().to_string());
+            headers.insert("content-length", length);
+            headers.insert("content-type", format.content_type());
             *request.body_mut() = body.into();
         }
         Ok(())
@@ -89,12 +106,20 @@ impl Intercept for Bodies {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let answer = context.response_mut();
-        if answer.status().is_success() {
-            let body = std::mem::replace(answer.body_mut(), "{}".into());
+        let format = Format::of(answer.headers().get("content-type"));
+        let is_success = answer.status().is_success();
+        if is_success || format == Format::Cbor {
+            let rest = match is_success {
+                true => "{}",
+                // Without a code, the SDK reports an unreadable answer instead of a refusal.
+                false => "{\"__type\":\"Unread\"}",
+            };
+            let body = std::mem::replace(answer.body_mut(), rest.into());
             let mut taken = HttpResponse::new(answer.status(), body);
-            if let Some(length) = answer.headers().get("content-length") {
-                let length = length.to_owned();
-                taken.headers_mut().insert("content-length", length);
+            for name in ["content-length", "content-type"] {
+                if let Some(value) = answer.headers().get(name) {
+                    taken.headers_mut().insert(name, value.to_owned());
+                }
             }
             self.exchanged().answer = Some(taken);
         }
@@ -102,7 +127,8 @@ impl Intercept for Bodies {
     }
 }
 
-async fn collected(operation: Operation, answer: HttpResponse) -> ApiResult<Vec<u8>> {
+async fn collected(operation: Operation, answer: HttpResponse) -> ApiResult<Body> {
+    let format = Format::of(answer.headers().get("content-type"));
     let length = answer.headers().get("content-length");
     let length = length.and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut bytes = Vec::with_capacity(length.min(MAX_BODY_BYTES));
@@ -119,7 +145,7 @@ async fn collected(operation: Operation, answer: HttpResponse) -> ApiResult<Vec<
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(bytes)
+    Ok(Body { format, bytes })
 }
 
 /// An answer that cannot be read. A retry may get a better one.
@@ -128,9 +154,6 @@ pub(super) fn bad_answer(operation: Operation, message: impl Into<String>) -> Ap
 }
 
 /// An answer that cannot be decoded.
-pub(super) fn undecodable(
-    operation: Operation,
-    error: impl StdError + Send + Sync + 'static,
-) -> ApiError {
+pub(super) fn undecodable(operation: Operation, error: Undecodable) -> ApiError {
     bad_answer(operation, error.to_string()).with_source(error)
 }

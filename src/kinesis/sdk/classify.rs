@@ -8,6 +8,7 @@ use aws_sdk_kinesis::operation::RequestId;
 
 use crate::aws::{ClockSkew, ConnectFailure, CredentialFailure, Identity, causes};
 use crate::kinesis::error::kind_of_code;
+use crate::kinesis::wire::Refusal;
 use crate::kinesis::{ApiError, ApiErrorKind, Operation};
 use crate::model::{Clock, StreamIdentity, SystemClock};
 
@@ -32,17 +33,18 @@ pub(crate) struct RequestContext<'a> {
 }
 
 /// Converts an SDK error. Keeps the service's code and message if it responded; otherwise separates
-/// network errors from missing credentials.
+/// network errors from missing credentials. `refusal` is the response if the SDK could not read it.
 pub(super) fn api_error<E>(
     operation: Operation,
     stream: Option<&StreamIdentity>,
     sent: RequestContext<'_>,
     error: SdkError<E, HttpResponse>,
+    refusal: Option<Refusal>,
 ) -> ApiError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let mut failure = classify(sent, &error);
+    let mut failure = classify_with(sent, &error, refusal);
     if failure.kind == ApiErrorKind::AccessDenied {
         let advice = advice(operation, stream, &failure);
         failure.message.push_str(&advice);
@@ -84,6 +86,7 @@ fn advice(
 }
 
 /// Classifies `error`.
+#[cfg(feature = "dynamodb")]
 pub(crate) fn classify<E>(
     sent: RequestContext<'_>,
     error: &SdkError<E, HttpResponse>,
@@ -91,11 +94,31 @@ pub(crate) fn classify<E>(
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
+    classify_with(sent, error, None)
+}
+
+fn classify_with<E>(
+    sent: RequestContext<'_>,
+    error: &SdkError<E, HttpResponse>,
+    refusal: Option<Refusal>,
+) -> ClassifiedError
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
     if let SdkError::ServiceError(answer) = error {
         let status = answer.raw().status().as_u16();
-        let code = answer.err().code();
-        let code = code.map_or_else(|| format!("HTTP {status}"), str::to_owned);
-        let mut message = answer.err().message().unwrap_or("no message").to_owned();
+        let (code, message) = match refusal {
+            Some(Refusal { code, message }) => (Some(code), Some(message)),
+            None => {
+                let answer = answer.err();
+                (
+                    answer.code().map(str::to_owned),
+                    answer.message().map(str::to_owned),
+                )
+            }
+        };
+        let code = code.unwrap_or_else(|| format!("HTTP {status}"));
+        let mut message = message.unwrap_or_else(|| "no message".to_owned());
         if let Some(id) = error.request_id() {
             message = format!("{message} (request {id})");
         }

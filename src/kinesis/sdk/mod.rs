@@ -4,8 +4,10 @@ mod body;
 mod classify;
 mod client;
 mod convert;
+mod wire_choice;
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_kinesis::Client;
@@ -15,19 +17,21 @@ use aws_sdk_kinesis::types::{ShardFilterType, ShardIteratorType};
 use bytes::Bytes;
 
 use super::{
-    ApiError, ApiResult, DryRun, DryRunAnswer, IteratorPosition, Kinesis, ListShardsFrom,
-    Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardFilter, ShardIterator,
-    ShardsPage, StreamSummary, wire,
+    ApiError, ApiErrorKind, ApiResult, DryRun, DryRunAnswer, IteratorPosition, Kinesis,
+    ListShardsFrom, Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardFilter,
+    ShardIterator, ShardsPage, StreamSummary,
 };
 use crate::aws::{AwsAccess, Identity};
 use crate::error::Result;
+use crate::kinesis::wire::Format;
 use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_aws_host};
-use body::Bodies;
+use body::{Bodies, Body};
 pub(crate) use classify::RequestContext;
 use classify::api_error;
 #[cfg(feature = "dynamodb")]
 pub(crate) use classify::{ClassifiedError, classify};
 use convert::{date_time, shards_page, summary};
+use wire_choice::WireChoice;
 
 /// A larger body is decoded beside the threads that do I/O, because that takes more than a millisecond.
 const LARGE_BODY_BYTES: usize = 1 << 20;
@@ -38,6 +42,7 @@ pub struct SdkKinesis {
     client: Client,
     endpoint: Option<String>,
     identity: Identity,
+    wire: Arc<WireChoice>,
 }
 
 impl SdkKinesis {
@@ -59,6 +64,7 @@ impl SdkKinesis {
             client,
             endpoint,
             identity,
+            wire: Arc::new(WireChoice::new(settings)),
         })
     }
 
@@ -75,7 +81,31 @@ impl SdkKinesis {
             endpoint: self.endpoint.as_deref().unwrap_or("of the region"),
             identity: Some(&self.identity),
         };
-        api_error(operation, stream, sent, error)
+        api_error(operation, stream, sent, error, None)
+    }
+
+    /// The error of a request whose body `bodies` replaced, in `format`.
+    async fn refused<E>(
+        &self,
+        (operation, stream): (Operation, &StreamIdentity),
+        (format, bodies): (Format, &Bodies),
+        error: SdkError<E, HttpResponse>,
+    ) -> ApiError
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        let refusal = bodies.refusal(operation).await;
+        let sent = RequestContext {
+            endpoint: self.endpoint.as_deref().unwrap_or("of the region"),
+            identity: Some(&self.identity),
+        };
+        let failure = api_error(operation, Some(stream), sent, error, refusal);
+        match self.wire.falls_back(format, status, failure.code()) {
+            // A retry is sent in JSON.
+            true => failure.with_kind(ApiErrorKind::Unavailable),
+            false => failure,
+        }
     }
 }
 
@@ -162,19 +192,15 @@ impl Kinesis for SdkKinesis {
     ) -> ApiResult<RecordsPage> {
         const CALL: Operation = Operation::GetRecords;
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
-        let request = self
-            .client
-            .get_records()
-            .shard_iterator(iterator.as_str())
-            .limit(limit)
-            .set_stream_arn(stream.arn().map(str::to_owned));
-        let bodies = Bodies::default();
-        request
-            .customize()
-            .interceptor(bodies.clone())
-            .send()
-            .await
-            .map_err(|error| self.failed(CALL, Some(stream), error))?;
+        let format = self.wire.format();
+        let bodies = Bodies::sending(format, format.get_records(stream, iterator, limit));
+        // The ARN also determines the endpoint.
+        let request = self.client.get_records().shard_iterator(iterator.as_str());
+        let request = request.set_stream_arn(stream.arn().map(str::to_owned));
+        let sent = request.customize().interceptor(bodies.clone()).send().await;
+        if let Err(error) = sent {
+            return Err(self.refused((CALL, stream), (format, &bodies), error).await);
+        }
         decoded(bodies.answer(CALL).await?, columns).await
     }
 
@@ -184,15 +210,15 @@ impl Kinesis for SdkKinesis {
         entries: &[PutEntry],
     ) -> ApiResult<Vec<PutOutcome>> {
         const CALL: Operation = Operation::PutRecords;
-        let bodies = Bodies::sending(wire::json::put_records(stream, entries));
-        addressed!(self.client.put_records(), stream)
-            .set_records(Some(Vec::new()))
-            .customize()
-            .interceptor(bodies.clone())
-            .send()
-            .await
-            .map_err(|error| self.failed(CALL, Some(stream), error))?;
-        let outcomes = wire::json::put_outcomes(&bodies.answer(CALL).await?);
+        let format = self.wire.format();
+        let bodies = Bodies::sending(format, format.put_records(stream, entries));
+        let request = addressed!(self.client.put_records(), stream).set_records(Some(Vec::new()));
+        let sent = request.customize().interceptor(bodies.clone()).send().await;
+        if let Err(error) = sent {
+            return Err(self.refused((CALL, stream), (format, &bodies), error).await);
+        }
+        let answer = bodies.answer(CALL).await?;
+        let outcomes = answer.format.put_outcomes(&answer.bytes);
         let outcomes = outcomes.map_err(|error| body::undecodable(CALL, error))?;
         match outcomes.len() == entries.len() {
             true => Ok(outcomes),
@@ -243,16 +269,16 @@ impl Kinesis for SdkKinesis {
     }
 }
 
-/// The page in the body of an answer to GetRecords.
-async fn decoded(body: Vec<u8>, columns: RecordColumns) -> ApiResult<RecordsPage> {
+/// The page in an answer to GetRecords.
+async fn decoded(answer: Body, columns: RecordColumns) -> ApiResult<RecordsPage> {
     const CALL: Operation = Operation::GetRecords;
-    let is_large = body.len() > LARGE_BODY_BYTES;
-    let decode = move || wire::json::records_page(&body, columns);
+    let is_large = answer.bytes.len() > LARGE_BODY_BYTES;
+    let decode = move || answer.format.records_page(&answer.bytes, columns);
     let page = match is_large {
         false => decode(),
         true => {
             let decoding = tokio::task::spawn_blocking(decode).await;
-            decoding.map_err(|error| body::undecodable(CALL, error))?
+            decoding.map_err(|error| body::undecodable(CALL, error.into()))?
         }
     };
     page.map_err(|error| body::undecodable(CALL, error))

@@ -1,3 +1,97 @@
-//! The bodies of requests and answers, decoded straight into columns.
+//! The bodies of GetRecords and PutRecords: requests written from entries, answers decoded straight into columns.
+//!
+//! The SDK has one struct per record for both. It still builds, signs and sends the requests.
 
-pub(super) mod json;
+mod cbor;
+mod json;
+mod put_outcome;
+
+use std::error::Error as StdError;
+
+pub(super) use cbor::Refusal;
+
+use super::{PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator};
+use crate::model::StreamIdentity;
+
+/// The format of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Cbor,
+}
+
+/// Why a body cannot be decoded.
+pub(super) type Undecodable = Box<dyn StdError + Send + Sync>;
+
+impl Format {
+    /// The value of the header `content-type`.
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/x-amz-json-1.1",
+            Self::Cbor => "application/x-amz-cbor-1.1",
+        }
+    }
+
+    /// The format of an answer with this header. What is not CBOR is JSON, as servers name it in several ways.
+    pub(super) fn of(content_type: Option<&str>) -> Self {
+        match content_type.is_some_and(|name| name.starts_with(Self::Cbor.content_type())) {
+            true => Self::Cbor,
+            false => Self::Json,
+        }
+    }
+
+    /// The body of a GetRecords request.
+    pub(super) fn get_records(
+        self,
+        stream: &StreamIdentity,
+        iterator: &ShardIterator,
+        limit: i32,
+    ) -> Vec<u8> {
+        match self {
+            Self::Json => json::get_records(stream, iterator, limit),
+            Self::Cbor => cbor::get_records(stream, iterator, limit),
+        }
+    }
+
+    /// The body of a PutRecords request.
+    pub(super) fn put_records(self, stream: &StreamIdentity, entries: &[PutEntry]) -> Vec<u8> {
+        match self {
+            Self::Json => json::put_records(stream, entries),
+            Self::Cbor => cbor::put_records(stream, entries),
+        }
+    }
+
+    /// The page in an answer to GetRecords.
+    ///
+    /// # Errors
+    /// The answer is malformed, or lacks a member that the service always sends.
+    pub(super) fn records_page(
+        self,
+        body: &[u8],
+        columns: RecordColumns,
+    ) -> Result<RecordsPage, Undecodable> {
+        Ok(match self {
+            Self::Json => json::records_page(body, columns)?,
+            Self::Cbor => cbor::records_page(body, columns)?,
+        })
+    }
+
+    /// The outcome of each entry, in an answer to PutRecords.
+    ///
+    /// # Errors
+    /// As [`records_page`](Self::records_page).
+    pub(super) fn put_outcomes(self, body: &[u8]) -> Result<Vec<PutOutcome>, Undecodable> {
+        Ok(match self {
+            Self::Json => json::put_outcomes(body)?,
+            Self::Cbor => cbor::put_outcomes(body)?,
+        })
+    }
+}
+
+/// The error code and message in a refusal in CBOR.
+///
+/// # Errors
+/// The answer is malformed, or has no error code.
+pub(super) fn cbor_refusal(body: &[u8]) -> Result<Refusal, Undecodable> {
+    Ok(cbor::refusal(body)?)
+}

@@ -3,12 +3,18 @@
 use std::ops::RangeInclusive;
 
 use super::{ANY_WAIT, put};
-use crate::model::StreamIdentity;
+use crate::model::{StreamIdentity, WireFormat};
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value;
 
 /// The allowed number of shards (API reference, UpdateShardCount).
 const SHARDS: RangeInclusive<u32> = 1..=10_000;
+
+const WIRE_FORMATS: [(&str, WireFormat); 3] = [
+    ("auto", WireFormat::Auto),
+    ("json", WireFormat::Json),
+    ("cbor", WireFormat::Cbor),
+];
 
 pub(super) const ROWS: &[OptionSpec] = &[
     OptionSpec::new(
@@ -40,6 +46,13 @@ pub(super) const ROWS: &[OptionSpec] = &[
         Some("false"),
         "`true` allows `http://` endpoints on other hosts. Anyone on the network path can read what is sent to them.",
         |draft, text| put(&mut draft.allow_http, value::boolean(text)),
+    ),
+    OptionSpec::new(
+        "kinesis.wireFormat",
+        Role::Table,
+        Some("auto"),
+        "Format of GetRecords and PutRecords: `json`, which all servers speak; `cbor`, which is a quarter smaller; or `auto`, CBOR at endpoints of AWS, unless one refuses it, and JSON elsewhere.",
+        |draft, text| put(&mut draft.wire_format, value::choice(text, &WIRE_FORMATS)),
     ),
     OptionSpec::new(
         "kinesis.region",

@@ -1,4 +1,4 @@
-//! Answers to GetRecords.
+//! Requests of GetRecords, and the answers to them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,20 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
-use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, UnixMillis};
+use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity, UnixMillis};
+
+/// The body of a request.
+pub(in crate::kinesis) fn get_records(
+    stream: &StreamIdentity,
+    iterator: &ShardIterator,
+    limit: i32,
+) -> Vec<u8> {
+    let mut body = serde_json::json!({ "ShardIterator": iterator.as_str(), "Limit": limit });
+    if let Some(arn) = stream.arn() {
+        body["StreamARN"] = arn.into();
+    }
+    body.to_string().into_bytes()
+}
 
 /// The page in an answer to GetRecords.
 ///

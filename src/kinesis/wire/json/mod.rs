@@ -3,5 +3,5 @@
 mod get_records;
 mod put_records;
 
-pub(in crate::kinesis) use get_records::records_page;
-pub(in crate::kinesis) use put_records::{put_outcomes, put_records};
+pub(super) use get_records::{get_records, records_page};
+pub(super) use put_records::{put_outcomes, put_records};

@@ -1,11 +1,11 @@
 //! Requests of PutRecords, and the answers to them.
 
 use serde::Deserialize;
+use serde::de::Error;
 
-use crate::kinesis::{
-    ApiError, ApiErrorKind, Operation, PutEntry, PutFailure, PutOutcome, WrittenRecord,
-};
-use crate::model::{SequenceNumber, ShardId, StreamIdentity};
+use crate::kinesis::wire::put_outcome::{Written, put_outcome};
+use crate::kinesis::{PutEntry, PutOutcome};
+use crate::model::StreamIdentity;
 
 /// The body of a request that writes these entries.
 pub(in crate::kinesis) fn put_records(stream: &StreamIdentity, entries: &[PutEntry]) -> Vec<u8> {
@@ -53,47 +53,16 @@ struct Answer<'a> {
     records: Vec<Written<'a>>,
 }
 
-/// The outcome of one entry.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Written<'a> {
-    #[serde(default)]
-    shard_id: Option<&'a str>,
-    #[serde(default)]
-    sequence_number: Option<&'a str>,
-    #[serde(default)]
-    error_code: Option<String>,
-    #[serde(default)]
-    error_message: Option<String>,
-}
-
 /// The outcome of each entry, in the order of the request.
 ///
 /// # Errors
 /// The answer is no JSON, or lacks a member that the service always sends.
 pub(in crate::kinesis) fn put_outcomes(body: &[u8]) -> Result<Vec<PutOutcome>, serde_json::Error> {
     let answer: Answer = serde_json::from_slice(body)?;
-    answer.records.into_iter().map(outcome).collect()
-}
-
-fn outcome(written: Written<'_>) -> Result<PutOutcome, serde_json::Error> {
-    use serde::de::Error;
-    if let Some(code) = written.error_code {
-        let message = written.error_message.unwrap_or_default();
-        let failure = ApiError::from_code(Operation::PutRecords, &code, message);
-        return Ok(Err(PutFailure {
-            throttled: failure.kind() == ApiErrorKind::Throttled,
-            message: format!("{code}: {}", failure.message()),
-        }));
-    }
-    let missing = serde_json::Error::missing_field;
-    let shard = written.shard_id.ok_or_else(|| missing("ShardId"))?;
-    let digits = written.sequence_number;
-    let digits = digits.ok_or_else(|| missing("SequenceNumber"))?;
-    Ok(Ok(WrittenRecord {
-        shard: ShardId::new(shard),
-        sequence: SequenceNumber::new(digits).map_err(serde_json::Error::custom)?,
-    }))
+    let outcomes = answer.records.into_iter().map(put_outcome);
+    outcomes
+        .map(|outcome| outcome.map_err(serde_json::Error::custom))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,99 @@
+//! Which format the requests of a client have.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::kinesis::wire::Format;
+use crate::model::{ConnectionSettings, WireFormat, is_aws_host};
+
+/// The format of requests, which changes once if the server refuses CBOR.
+#[derive(Debug)]
+pub(super) struct WireChoice {
+    is_cbor: AtomicBool,
+    falls_back: bool,
+}
+
+impl WireChoice {
+    /// The choice for a client of these settings.
+    pub(super) fn new(settings: &ConnectionSettings) -> Self {
+        let endpoint = settings.endpoint_url.as_deref();
+        let is_cbor = match settings.wire_format {
+            WireFormat::Auto => endpoint.is_none_or(is_aws_host),
+            WireFormat::Json => false,
+            WireFormat::Cbor => true,
+        };
+        Self {
+            is_cbor: AtomicBool::new(is_cbor),
+            falls_back: settings.wire_format == WireFormat::Auto,
+        }
+    }
+
+    /// The format of the next request.
+    pub(super) fn format(&self) -> Format {
+        match self.is_cbor.load(Ordering::Relaxed) {
+            true => Format::Cbor,
+            false => Format::Json,
+        }
+    }
+
+    /// Changes to JSON if a refusal of a request in `format` means that the server, or something on the way to it,
+    /// does not know CBOR. Nothing was done then, so a retry in JSON is safe.
+    pub(super) fn falls_back(&self, format: Format, status: Option<u16>, code: &str) -> bool {
+        const CODES: [&str; 2] = ["SerializationException", "UnknownOperationException"];
+        let is_unknown = matches!(status, Some(404 | 415)) || CODES.contains(&code);
+        let falls_back = self.falls_back && format == Format::Cbor && is_unknown;
+        if falls_back {
+            self.is_cbor.store(false, Ordering::Relaxed);
+        }
+        falls_back
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice(format: WireFormat, endpoint: Option<&str>) -> WireChoice {
+        let settings = ConnectionSettings {
+            endpoint_url: endpoint.map(str::to_owned),
+            wire_format: format,
+            ..ConnectionSettings::default()
+        };
+        WireChoice::new(&settings)
+    }
+
+    #[test]
+    fn endpoints_of_aws_get_cbor_and_others_json() {
+        let vpc = "https://vpce-1-2.kinesis.eu-west-1.vpce.amazonaws.com";
+        for (endpoint, expected) in [
+            (None, Format::Cbor),
+            (Some(vpc), Format::Cbor),
+            (Some("http://localhost:4567"), Format::Json),
+        ] {
+            assert_eq!(choice(WireFormat::Auto, endpoint).format(), expected);
+            assert_eq!(choice(WireFormat::Json, endpoint).format(), Format::Json);
+            assert_eq!(choice(WireFormat::Cbor, endpoint).format(), Format::Cbor);
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_know_cbor_gets_json_from_then_on() {
+        for (status, code) in [
+            (Some(415), "HTTP 415"),
+            (Some(404), "UnknownOperationException"),
+            (Some(400), "SerializationException"),
+        ] {
+            let choice = choice(WireFormat::Auto, None);
+            assert!(!choice.falls_back(Format::Cbor, Some(400), "ResourceNotFoundException"));
+            assert!(!choice.falls_back(Format::Cbor, None, "Timeout"));
+            assert_eq!(choice.format(), Format::Cbor);
+            assert!(choice.falls_back(Format::Cbor, status, code));
+            assert_eq!(choice.format(), Format::Json);
+            // A request that was in flight at the time is retried, too; one in JSON fails.
+            assert!(choice.falls_back(Format::Cbor, status, code));
+            assert!(!choice.falls_back(Format::Json, status, code));
+        }
+        let forced = choice(WireFormat::Cbor, None);
+        assert!(!forced.falls_back(Format::Cbor, Some(415), ""));
+        assert_eq!(forced.format(), Format::Cbor);
+    }
+}

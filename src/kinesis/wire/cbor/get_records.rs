@@ -1,0 +1,145 @@
+//! Requests of GetRecords, and the answers to them.
+
+use std::time::Duration;
+
+use minicbor::encode::{Encoder, Error};
+
+use super::reading::{Malformed, Reader};
+use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
+use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity};
+
+/// The body of a request.
+pub(in crate::kinesis) fn get_records(
+    stream: &StreamIdentity,
+    iterator: &ShardIterator,
+    limit: i32,
+) -> Vec<u8> {
+    let mut body = Vec::new();
+    written(stream, iterator, limit, &mut body).expect("writing to memory cannot fail");
+    body
+}
+
+fn written(
+    stream: &StreamIdentity,
+    iterator: &ShardIterator,
+    limit: i32,
+    body: &mut Vec<u8>,
+) -> Result<(), Error<std::convert::Infallible>> {
+    let mut body = Encoder::new(body);
+    body.begin_map()?;
+    body.str("ShardIterator")?.str(iterator.as_str())?;
+    body.str("Limit")?.i32(limit)?;
+    if let Some(arn) = stream.arn() {
+        body.str("StreamARN")?.str(arn)?;
+    }
+    body.end()?;
+    Ok(())
+}
+
+/// The page in an answer.
+///
+/// # Errors
+/// The answer is no CBOR, or lacks a member that the service always sends.
+pub(in crate::kinesis) fn records_page(
+    body: &[u8],
+    columns: RecordColumns,
+) -> Result<RecordsPage, Malformed> {
+    let mut page = RecordsPageBuilder::with_capacity(columns, 0, body.len());
+    let (mut last, mut next, mut behind_latest, mut children) = (None, None, None, Vec::new());
+    let mut reader = Reader::new(body);
+    reader.map(|reader, member| {
+        match member {
+            "Records" => last = records(reader, &mut page)?,
+            "NextShardIterator" => {
+                let iterator = reader.optional_text()?;
+                next = iterator.map(|text| ShardIterator::new(text.into_owned()));
+            }
+            "MillisBehindLatest" => {
+                let millis = reader.integer()?;
+                behind_latest =
+                    millis.map(|millis| Duration::from_millis(millis.try_into().unwrap_or(0)));
+            }
+            "ChildShards" => {
+                children.clear();
+                reader.array(|reader| {
+                    children.push(child(reader)?);
+                    Ok(())
+                })?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    reader.finish()?;
+    Ok(page.finish(last, next, behind_latest, children))
+}
+
+/// Appends records. Gives the sequence number of the last one.
+fn records(
+    reader: &mut Reader<'_>,
+    page: &mut RecordsPageBuilder,
+) -> Result<Option<SequenceNumber>, Malformed> {
+    let mut last = None;
+    reader.array(|reader| {
+        let (mut data, mut key, mut number, mut arrival) = (None, None, None, None);
+        reader.map(|reader, member| {
+            match member {
+                "Data" => data = Some(reader.bytes()?),
+                "PartitionKey" => key = reader.optional_text()?,
+                "SequenceNumber" => number = Some(reader.text()?),
+                "ApproximateArrivalTimestamp" => arrival = reader.time()?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        let data = data.ok_or_else(|| Malformed::missing("Data"))?;
+        let number = number.ok_or_else(|| Malformed::missing("SequenceNumber"))?;
+        page.push(&data, key.as_deref(), &number, arrival);
+        last = Some(number);
+        Ok(())
+    })?;
+    let last = last.map(|digits| SequenceNumber::new(&digits));
+    last.transpose()
+        .map_err(|error| Malformed::new(error.to_string()))
+}
+
+fn child(reader: &mut Reader<'_>) -> Result<ChildShard, Malformed> {
+    let (mut id, mut parents, mut start, mut end) = (None, Vec::new(), None, None);
+    reader.map(|reader, member| {
+        match member {
+            "ShardId" => id = Some(ShardId::new(reader.text()?)),
+            "ParentShards" => reader.array(|reader| {
+                parents.push(ShardId::new(reader.text()?));
+                Ok(())
+            })?,
+            "HashKeyRange" => reader.map(|reader, bound| {
+                match bound {
+                    "StartingHashKey" => start = Some(hash_key(&reader.text()?)?),
+                    "EndingHashKey" => end = Some(hash_key(&reader.text()?)?),
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            })?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    let missing = |member| move || Malformed::missing(member);
+    Ok(ChildShard {
+        id: id.ok_or_else(missing("ShardId"))?,
+        parents,
+        hash_range: HashRange {
+            start: start.ok_or_else(missing("StartingHashKey"))?,
+            end: end.ok_or_else(missing("EndingHashKey"))?,
+        },
+    })
+}
+
+fn hash_key(digits: &str) -> Result<HashKey, Malformed> {
+    let key = digits.parse().map(HashKey);
+    key.map_err(|_| {
+        Malformed::new(format!(
+            "hash key '{digits}' is no decimal number below 2^128"
+        ))
+    })
+}

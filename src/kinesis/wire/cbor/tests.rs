@@ -1,0 +1,211 @@
+//! Bodies that the AWS SDK for Java 2.57.8 sent and read, and variants of them.
+
+use std::time::Duration;
+
+use super::*;
+use crate::kinesis::{PutEntry, RecordColumns, RecordsPage, ShardIterator};
+use crate::model::{HashKey, StreamIdentity};
+use datafusion::arrow::array::Array;
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+/// A page with one record. `time` is its arrival time, `data` its payload.
+fn answer(time: &str, data: &str) -> Vec<u8> {
+    bytes(&format!(
+        "a3 714e65787453686172644974657261746f72 644e455854 724d696c6c6973426568696e644c6174657374 190bb8
+         675265636f726473 81 a4 6e53657175656e63654e756d626572 623439
+         781b417070726f78696d6174654172726976616c54696d657374616d70 {time}
+         6444617461 {data} 6c506172746974696f6e4b6579 62706b"
+    ))
+}
+
+/// Tag 1 and milliseconds.
+const TIME: &str = "c1 1b00000190ec01d057";
+const HELLO: &str = "4568656c6c6f";
+
+fn page(body: &[u8]) -> RecordsPage {
+    records_page(body, RecordColumns::ALL).unwrap()
+}
+
+#[test]
+fn a_page_is_read_as_the_java_sdk_reads_it() {
+    // Maps, arrays and byte strings of unknown length.
+    let indefinite = bytes(
+        "bf714e65787453686172644974657261746f72644e455854724d696c6c6973426568696e644c6174657374190bb867
+         5265636f7264739fbf6e53657175656e63654e756d626572623439781b417070726f78696d61746541727269
+         76616c54696d657374616d70c11b00000190ec01d05764446174615f426865436c6c6fff6c50617274697469
+         6f6e4b657962706bffffff",
+    );
+    for body in [answer(TIME, HELLO), indefinite] {
+        let page = page(&body);
+        assert_eq!((page.len(), page.data().value(0)), (1, &b"hello"[..]));
+        assert_eq!(page.partition_key().unwrap().value(0), "pk");
+        assert_eq!(page.sequence_number().unwrap().value(0), "49");
+        assert_eq!(page.last_sequence().unwrap().as_str(), "49");
+        assert_eq!(page.arrival().unwrap().value(0), 1_721_946_460_247_000);
+        assert_eq!(page.behind_latest, Some(Duration::from_secs(3)));
+        assert_eq!(page.size_bytes(), 7);
+        assert_eq!(page.next.unwrap().as_str(), "NEXT");
+    }
+}
+
+#[test]
+fn times_are_read_in_the_forms_of_all_servers() {
+    for (time, micros) in [
+        ("1b00000190ec01d057", 1_721_946_460_247_000_i64),
+        ("fb42790ec01d057000", 1_721_946_460_247_000),
+        ("c1fb41d9a8b4570fced9", 1_721_946_460_247_000),
+        ("c11a66a2d49c", 1_721_947_292_000_000),
+        ("1a66a2d49c", 1_721_947_292_000_000),
+    ] {
+        let page = page(&answer(time, HELLO));
+        assert_eq!(page.arrival().unwrap().value(0), micros, "{time}");
+    }
+    assert!(page(&answer("f6", HELLO)).arrival().unwrap().is_null(0));
+}
+
+#[test]
+fn data_is_bytes_or_base64_text() {
+    // "aGVsbG8=", at once and in two parts.
+    for data in [
+        "6861475673624738 3d",
+        "7f 6461475673 64 6247383d ff",
+        "40",
+        "5f ff",
+        "60",
+    ] {
+        let expected = match data.len() > 5 {
+            true => &b"hello"[..],
+            false => b"",
+        };
+        assert_eq!(
+            page(&answer(TIME, data)).data().value(0),
+            expected,
+            "{data}"
+        );
+    }
+}
+
+#[test]
+fn the_last_page_of_a_shard_has_children_and_no_iterator() {
+    let child = "a3 6753686172644964 6173 6c506172656e74536861726473 82 6161 6162
+        6c486173684b657952616e6765 a2 6f5374617274696e67486173684b6579 6130 6d456e64696e67486173684b6579 6139";
+    let body = bytes(&format!(
+        "a4 675265636f726473 80 724d696c6c6973426568696e644c6174657374 00
+         6b4368696c64536861726473 81 {child} 634e6577 a1 6161 9f 01 f6 ff"
+    ));
+    let page = page(&body);
+    assert!(page.is_empty() && page.next.is_none() && page.last_sequence().is_none());
+    let [child] = page.children.as_slice() else {
+        panic!("{:?}", page.children);
+    };
+    assert_eq!((child.id.as_str(), child.parents.len()), ("s", 2));
+    assert_eq!(
+        (child.hash_range.start, child.hash_range.end),
+        (HashKey(0), HashKey(9))
+    );
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let whole = answer(TIME, HELLO);
+    for end in 0..whole.len() {
+        let cut = records_page(&whole[..end], RecordColumns::ALL);
+        assert!(cut.is_err(), "{end}");
+    }
+    let longer = [&whole[..], &[0]].concat();
+    let error = records_page(&longer, RecordColumns::ALL).unwrap_err();
+    assert_eq!(error.to_string(), "1 bytes follow the answer");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_an_error_and_not_a_lost_record() {
+    let records = |record: &str| bytes(&format!("a1 675265636f726473 81 {record}"));
+    let data = "6444617461";
+    let number = "6e53657175656e63654e756d626572";
+    for (record, expected) in [
+        (format!("a1 {number} 6131"), "missing member 'Data'"),
+        (format!("a1 {data} 40"), "missing member 'SequenceNumber'"),
+        (format!("a2 {data} f6 {number} 6131"), "unexpected type"),
+        (format!("a2 {data} 6161 {number} 6131"), "no valid base64"),
+        (format!("a2 {data} 40 {number} 6178"), "sequence number 'x'"),
+        (format!("a2 {data} 40 {number} 01"), "unexpected type"),
+        ("f6".to_owned(), "unexpected type"),
+        // A map, and a string, that say they are longer than the body.
+        ("bb7fffffffffffffff".to_owned(), "end of input"),
+        (format!("a1 {data} 5b7fffffffffffffff"), "end of input"),
+    ] {
+        let error = records_page(&records(&record), RecordColumns::ALL).unwrap_err();
+        assert!(error.to_string().contains(expected), "{record}: {error}");
+    }
+}
+
+#[test]
+fn requests_of_get_records_are_those_of_the_java_sdk() {
+    let stream = StreamIdentity::parse("words").unwrap();
+    let body = get_records(&stream, &ShardIterator::new("AAAA".to_owned()), 10_000);
+    let expected = "bf 6d53686172644974657261746f72 6441414141 654c696d6974 192710 ff";
+    assert_eq!(body, bytes(expected));
+}
+
+#[test]
+fn requests_of_put_records_are_those_of_the_java_sdk() {
+    let stream = StreamIdentity::parse("s").unwrap();
+    let entry = |data: Vec<u8>, key: &str, hash: Option<u128>| PutEntry {
+        data: data.into(),
+        partition_key: key.into(),
+        explicit_hash_key: hash.map(HashKey),
+    };
+    let entries = [
+        entry(b"hello".to_vec(), "pk", Some(0)),
+        entry(vec![0; 300], "é", None),
+    ];
+    let expected = format!(
+        "bf 675265636f726473 9f bf 6444617461 4568656c6c6f 6f4578706c69636974486173684b6579 6130
+         6c506172746974696f6e4b6579 62706b ff bf 6444617461 59012c {} 6c506172746974696f6e4b6579 62c3a9 ff ff
+         6a53747265616d4e616d65 6173 ff",
+        "00".repeat(300)
+    );
+    assert_eq!(put_records(&stream, &entries), bytes(&expected));
+}
+
+#[test]
+fn each_entry_has_its_outcome() {
+    let body = bytes(
+        "a2 71 4661696c65645265636f7264436f756e74 01 675265636f726473 9f
+         bf 6753686172644964 6173 6e53657175656e63654e756d626572 6137 ff
+         a2 694572726f72436f6465 6f496e7465726e616c4661696c757265 6c4572726f724d657373616765 626e6f ff",
+    );
+    let outcomes = put_outcomes(&body).unwrap();
+    let written = outcomes[0].as_ref().unwrap();
+    assert_eq!(
+        (written.shard.as_str(), written.sequence.as_str()),
+        ("s", "7")
+    );
+    let failure = outcomes[1].as_ref().unwrap_err();
+    assert_eq!(
+        (failure.throttled, failure.message.as_str()),
+        (false, "InternalFailure: no")
+    );
+    for end in 0..body.len() {
+        assert!(put_outcomes(&body[..end]).is_err(), "{end}");
+    }
+    assert!(put_outcomes(&[0xa0]).is_err());
+}
+
+#[test]
+fn a_refusal_has_a_code_without_namespace_and_a_message() {
+    for message in ["676d657373616765", "674d657373616765"] {
+        let body = bytes(&format!("a2 665f5f74797065 65 6123436f64 {message} 626e6f"));
+        let expected = Refusal {
+            code: "Cod".to_owned(),
+            message: "no".to_owned(),
+        };
+        assert_eq!(refusal(&body).unwrap(), expected);
+    }
+    assert!(refusal(b"{}").is_err() && refusal(&[0xa0]).is_err());
+}
