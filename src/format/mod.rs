@@ -20,6 +20,7 @@ mod columns;
 mod compression;
 mod csv;
 mod decoder;
+mod document_decoder;
 mod documents;
 mod encode;
 mod header;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::{Field, TimeUnit};
+use datafusion::arrow::datatypes::{Decimal256Type, Field, TimeUnit};
 
 use super::*;
 use crate::error::ErrorKind;

@@ -4,6 +4,7 @@
 //! rest is skipped. A value of a scalar field replaces an earlier one, and messages are merged, so nothing is
 //! appended before the whole message was seen, except to lists.
 
+mod append;
 mod check;
 mod confluent;
 mod descriptor;
@@ -13,7 +14,9 @@ mod extract;
 mod json;
 mod parts;
 mod plan;
+mod planner;
 mod scalar;
+mod slots;
 mod times;
 mod wire;
 
@@ -23,8 +26,10 @@ use datafusion::arrow::datatypes::{Fields, TimeUnit};
 
 pub(super) use self::descriptor::Descriptor;
 pub(super) use self::encode::MessageEncoder;
-use self::extract::{Budget, Extraction, Findings, Slot};
-use self::plan::{MessagePlan, Planner};
+use self::extract::Extraction;
+use self::plan::MessagePlan;
+use self::planner::Planner;
+use self::slots::{Budget, Findings, Slot};
 use self::wire::Span;
 use super::documents::{DocumentError, DocumentFailure, Documents};
 use crate::error::Result;
