@@ -4,11 +4,9 @@ use super::super::args::SampleFormat;
 use super::super::redact;
 use crate::Error;
 use crate::error::Result;
+use crate::format::infer::HIDDEN;
 use crate::options::{OptionsBuilder, all, is_of_format};
 use crate::table::KinesisTableBuilder;
-
-/// What a secret value is shown as.
-const HIDDEN: &str = "...";
 
 /// Options that give the schemas of Avro documents.
 const SCHEMA_SOURCES: [&str; 3] = [
@@ -104,18 +102,17 @@ impl Given {
         })
     }
 
-    /// The options as they can be shown, and whether some are hidden.
-    pub(super) fn shown(&self) -> (Vec<(&'static str, String)>, bool) {
-        let mut has_hidden = false;
+    /// The options as they can be shown.
+    pub(super) fn shown(&self) -> Vec<(&'static str, String)> {
         let shown = |(name, value): &(&'static str, String)| {
             let written = format!("'{name}' '{}'", value.replace('\'', "''"));
-            let is_secret = redact::statement(&written) != written;
-            has_hidden |= is_secret;
-            match is_secret {
+            // A schema may have fields that are called like secret options.
+            let may_be_secret = *name != "kinesis.avro.schema";
+            match may_be_secret && redact::statement(&written) != written {
                 true => (*name, HIDDEN.to_owned()),
                 false => (*name, value.clone()),
             }
         };
-        (self.values.iter().map(shown).collect(), has_hidden)
+        self.values.iter().map(shown).collect()
     }
 }

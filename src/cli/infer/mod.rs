@@ -64,7 +64,7 @@ pub(super) async fn run(mut arguments: Infer) -> Outcome {
         Ok(inferred) => inferred,
         Err(error) => return failed(&chain(&error)),
     };
-    let (shown, has_hidden) = given.shown();
+    let shown = given.shown();
     let declared = Declared {
         location: &arguments.stream,
         stream: sample.table.options().stream.name().as_str(),
@@ -75,9 +75,6 @@ pub(super) async fn run(mut arguments: Infer) -> Outcome {
         return failed(&chain(&error));
     }
     let statement = inferred.statement(declared);
-    if has_hidden {
-        print_note("the statement has '...' in place of secrets: replace it to run the statement");
-    }
     if arguments.connection.endpoint_url.is_some() && !arguments.embedded {
         print_note(
             "the statement does not name --endpoint-url: give it again to run the statement",

@@ -75,6 +75,50 @@ pub(crate) fn infer_avro(
     options: &FormatOptions,
     is_any_header: bool,
 ) -> Result<Inferred> {
+    let (usable, unusable) = usable(schemas)?;
+    let columns = columns(&usable);
+    if columns.columns.is_empty() {
+        return Err(Error::invalid_option(
+            "there is nothing to infer columns from: the schema is a record without fields",
+        ));
+    }
+    let fields = columns.columns.iter();
+    let fields: Fields = fields
+        .map(|column| Field::new(&column.name, column.data_type.clone(), true))
+        .collect();
+    let sample = Sample {
+        records,
+        schemas,
+        fields,
+    };
+    let (decoded, framing) = match is_any_header {
+        true => sample.decode_behind_any_header(options)?,
+        false => (sample.decode(options)?, None),
+    };
+    let is_compressed = |record: Option<&[u8]>| {
+        let limit = options.max_decompressed_bytes;
+        let record = record.unwrap_or_default();
+        let found = compression::decompressed(record, Compression::Auto, limit);
+        !matches!(found, Ok(Cow::Borrowed(_)))
+    };
+    let mut all = records.iter().flat_map(|records| records.iter());
+    Ok(Inferred {
+        compression: all.any(is_compressed).then_some(Compression::Auto),
+        format: InferredFormat::Avro(InferredAvro {
+            columns,
+            framing,
+            mismatches: decoded.mismatches,
+            schemas: usable.into_iter().map(|(name, _)| name).collect(),
+            unusable,
+        }),
+        ..decoded.inferred
+    })
+}
+
+/// Schemas with their names, and why others cannot be used.
+type UsableSchemas = (Vec<(String, Arc<AvroSchema>)>, Vec<String>);
+
+fn usable(schemas: &SampleSchemas) -> Result<UsableSchemas> {
     let (mut usable, mut unusable) = (Vec::new(), Vec::new());
     match schemas {
         SampleSchemas::One(text) => {
@@ -98,58 +142,7 @@ pub(crate) fn infer_avro(
             "there is no schema to infer columns from: {reason}"
         )));
     }
-    let columns = columns(&usable);
-    if columns.columns.is_empty() {
-        return Err(Error::invalid_option(
-            "there is nothing to infer columns from: the schema is a record without fields",
-        ));
-    }
-    let fields = columns.columns.iter();
-    let fields: Fields = fields
-        .map(|column| Field::new(&column.name, column.data_type.clone(), true))
-        .collect();
-    let sample = Sample {
-        records,
-        schemas,
-        fields,
-    };
-    let mut decoded = sample.decode(options)?;
-    let mut framing = None;
-    if is_any_header {
-        framing = Some(AvroFraming::None);
-        let others = [
-            AvroFraming::SingleObject,
-            AvroFraming::Confluent,
-            AvroFraming::Glue,
-        ];
-        for other in others {
-            if decoded.bad_documents == 0 {
-                break;
-            }
-            let found = sample.decode(&with_framing(options, other))?;
-            if found.bad_documents < decoded.bad_documents {
-                (decoded, framing) = (found, Some(other));
-            }
-        }
-    }
-    let is_compressed = |record: Option<&[u8]>| {
-        let limit = options.max_decompressed_bytes;
-        let record = record.unwrap_or_default();
-        let found = compression::decompressed(record, Compression::Auto, limit);
-        !matches!(found, Ok(Cow::Borrowed(_)))
-    };
-    let mut all = records.iter().flat_map(|records| records.iter());
-    Ok(Inferred {
-        compression: all.any(is_compressed).then_some(Compression::Auto),
-        format: InferredFormat::Avro(InferredAvro {
-            columns,
-            framing,
-            mismatches: decoded.mismatches,
-            schemas: usable.into_iter().map(|(name, _)| name).collect(),
-            unusable,
-        }),
-        ..decoded.inferred
-    })
+    Ok((usable, unusable))
 }
 
 fn with_framing(options: &FormatOptions, framing: AvroFraming) -> FormatOptions {
@@ -178,6 +171,29 @@ struct DecodedSample {
 }
 
 impl Sample<'_> {
+    /// Decodes the documents of one schema with the header that suits most of them.
+    fn decode_behind_any_header(
+        &self,
+        options: &FormatOptions,
+    ) -> Result<(DecodedSample, Option<AvroFraming>)> {
+        let (mut decoded, mut framing) = (self.decode(options)?, AvroFraming::None);
+        let others = [
+            AvroFraming::SingleObject,
+            AvroFraming::Confluent,
+            AvroFraming::Glue,
+        ];
+        for other in others {
+            if decoded.bad_documents == 0 {
+                break;
+            }
+            let found = self.decode(&with_framing(options, other))?;
+            if found.bad_documents < decoded.bad_documents {
+                (decoded, framing) = (found, other);
+            }
+        }
+        Ok((decoded, Some(framing)))
+    }
+
     fn decode(&self, options: &FormatOptions) -> Result<DecodedSample> {
         let options = FormatOptions {
             // The stream is never written to: bad documents are collected with their reasons.

@@ -11,6 +11,9 @@ use super::framing::JsonFraming;
 use super::names;
 use super::{Inferred, InferredFormat};
 
+/// What a secret value is shown as.
+pub(crate) const HIDDEN: &str = "...";
+
 /// What the statement says besides what was inferred.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Declared<'a> {
@@ -55,6 +58,12 @@ impl Inferred {
         }
         for line in self.notes() {
             writeln!(text, "-- {line}")?;
+        }
+        if declared.given.iter().any(|(_, value)| value == HIDDEN) {
+            writeln!(
+                text,
+                "-- Replace '{HIDDEN}' by the secrets that belong there."
+            )?;
         }
         write!(
             text,

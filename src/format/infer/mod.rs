@@ -18,7 +18,7 @@ mod payload;
 
 use self::avro::InferredAvro;
 pub(crate) use self::avro::{SampleSchemas, infer_avro, schema_ids};
-pub(crate) use self::declaration::Declared;
+pub(crate) use self::declaration::{Declared, HIDDEN};
 use self::delimited::{Delimiter, Division, LineSampler};
 use self::framing::JsonFraming;
 use self::header::Header;

@@ -1,11 +1,15 @@
 //! The columns that hold all documents of some schemas: the inverse of [`derive`](super::derive).
 
+mod notes;
+mod scalars;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, Fields};
 
-use super::{AvroField, AvroSchema, AvroType, Kind, Logical, TypeId};
+use self::scalars::{common, scalar};
+use super::{AvroField, AvroSchema, AvroType, Kind, TypeId};
 use crate::format::names::can_be_declared;
 
 /// The name of the only column for documents that are no records.
@@ -227,153 +231,4 @@ impl<'a> Typer<'a> {
         }
         merged
     }
-
-    /// The Avro type of a column, with the names of the schemas if that is not the same in all.
-    fn note(&self, parts: &[Part]) -> String {
-        let mut found: Vec<(String, Vec<usize>)> = Vec::new();
-        for part in parts {
-            let name = self.describe(*part);
-            match found.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, schemas)) => schemas.push(part.0),
-                None => found.push((name, vec![part.0])),
-            }
-        }
-        if let [(name, schemas)] = found.as_slice()
-            && schemas.len() >= self.schemas.len()
-        {
-            return name.clone();
-        }
-        let notes = found.iter().map(|(name, schemas)| {
-            let names: Vec<&str> = schemas
-                .iter()
-                .map(|schema| self.schemas[*schema].0.as_str())
-                .collect();
-            match names.iter().all(|name| name.is_empty()) {
-                true => name.clone(),
-                false => format!("{name} in {}", names.join(", ")),
-            }
-        });
-        notes.collect::<Vec<_>>().join("; ")
-    }
-
-    /// The Avro type in a few words.
-    fn describe(&self, part: Part) -> String {
-        let avro_type = self.get(part);
-        let inner = |id: &TypeId| self.shallow((part.0, *id));
-        match &avro_type.kind {
-            Kind::Array(item) => format!("array of {}", inner(item)),
-            Kind::Map(value) => format!("map of {}", inner(value)),
-            Kind::Union(branches) => {
-                let branches: Vec<String> = branches.iter().map(inner).collect();
-                branches.join(" or ")
-            }
-            _ => self.shallow(part),
-        }
-    }
-
-    fn shallow(&self, part: Part) -> String {
-        let avro_type = self.get(part);
-        match (&avro_type.kind, avro_type.logical) {
-            (Kind::Record { name, .. } | Kind::Enum { name, .. }, _) => {
-                format!("{} {name}", avro_type.name())
-            }
-            (_, None) => avro_type.name().to_owned(),
-            (_, Some(logical)) => format!("{} ({})", avro_type.name(), logical_name(logical)),
-        }
-    }
-}
-
-/// The name of a logical type in a schema.
-fn logical_name(logical: Logical) -> String {
-    let unit = |unit| match unit {
-        TimeUnit::Second => "seconds",
-        TimeUnit::Millisecond => "millis",
-        TimeUnit::Microsecond => "micros",
-        TimeUnit::Nanosecond => "nanos",
-    };
-    match logical {
-        Logical::Decimal { precision, scale } => format!("decimal {precision}, {scale}"),
-        Logical::Uuid => "uuid".to_owned(),
-        Logical::Date => "date".to_owned(),
-        Logical::TimeOfDay(found) => format!("time-{}", unit(found)),
-        Logical::Timestamp {
-            unit: found,
-            is_local,
-        } => {
-            let local = if is_local { "local-" } else { "" };
-            format!("{local}timestamp-{}", unit(found))
-        }
-    }
-}
-
-/// The type of a column for values that are no records, arrays or maps.
-fn scalar(avro_type: &AvroType) -> Option<DataType> {
-    let time = DataType::Time64(TimeUnit::Nanosecond);
-    Some(match (&avro_type.kind, avro_type.logical) {
-        (Kind::Boolean, _) => DataType::Boolean,
-        (Kind::Int, Some(Logical::Date)) => DataType::Date32,
-        (Kind::Int | Kind::Long, Some(Logical::TimeOfDay(_))) => time,
-        (Kind::Int, _) => DataType::Int32,
-        (Kind::Long, Some(Logical::Timestamp { unit, .. })) => DataType::Timestamp(unit, None),
-        (Kind::Long, _) => DataType::Int64,
-        (Kind::Float, _) => DataType::Float32,
-        (Kind::Double, _) => DataType::Float64,
-        (Kind::String | Kind::Enum { .. }, _) | (_, Some(Logical::Uuid)) => DataType::Utf8View,
-        (Kind::Bytes | Kind::Fixed { .. }, Some(Logical::Decimal { precision, scale })) => {
-            decimal(precision, scale).unwrap_or(DataType::Binary)
-        }
-        (Kind::Bytes | Kind::Fixed { .. }, _) => DataType::Binary,
-        _ => return None,
-    })
-}
-
-/// The type of decimals with so many digits, if there is one.
-fn decimal(precision: u8, scale: u8) -> Option<DataType> {
-    let signed = i8::try_from(scale).ok()?;
-    match precision {
-        0..=38 => Some(DataType::Decimal128(precision, signed)),
-        39..=76 => Some(DataType::Decimal256(precision, signed)),
-        _ => None,
-    }
-}
-
-/// The type of a column that takes the values of both.
-fn common(one: DataType, other: &DataType) -> DataType {
-    if one == *other {
-        return one;
-    }
-    let widened = match (&one, other) {
-        (DataType::Int32, DataType::Int64) | (DataType::Int64, DataType::Int32) => {
-            Some(DataType::Int64)
-        }
-        (
-            DataType::Int32 | DataType::Float32 | DataType::Float64,
-            DataType::Int32 | DataType::Float32 | DataType::Float64,
-        ) => Some(DataType::Float64),
-        (DataType::Timestamp(one, _), DataType::Timestamp(other, _)) => {
-            Some(DataType::Timestamp(*one.max(other), None))
-        }
-        _ => digits(&one)
-            .zip(digits(other))
-            .and_then(|(one, other)| widest(one, other)),
-    };
-    widened.unwrap_or(DataType::Utf8View)
-}
-
-/// How many digits a number has before and after the point.
-fn digits(data_type: &DataType) -> Option<(u8, u8)> {
-    match data_type {
-        DataType::Int32 => Some((10, 0)),
-        DataType::Int64 => Some((19, 0)),
-        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
-            let scale = u8::try_from(*scale).ok()?;
-            Some((precision.checked_sub(scale)?, scale))
-        }
-        _ => None,
-    }
-}
-
-fn widest(one: (u8, u8), other: (u8, u8)) -> Option<DataType> {
-    let (whole, scale) = (one.0.max(other.0), one.1.max(other.1));
-    decimal(whole.checked_add(scale)?, scale)
 }

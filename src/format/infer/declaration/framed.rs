@@ -41,6 +41,9 @@ pub(super) fn notes(header: &Header, is_compressed: bool) -> Vec<String> {
             "If they are Protobuf: 'kinesis.format' 'protobuf' with 'kinesis.protobuf.framing' 'confluent'.".to_owned(),
         );
     }
+    notes.push(
+        "kinesis-sql infer prints the columns if -o NAME=VALUE gives it the schema or the registry.".to_owned(),
+    );
     notes.push("Until then, the table has the payloads as bytes:".to_owned());
     notes
 }
