@@ -119,17 +119,6 @@ async fn a_connection_with_an_incomplete_request_times_out() {
 }
 
 #[tokio::test]
-async fn cbor_is_refused_with_an_explanation() {
-    let (_, server) = start().await;
-    let request = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-                   Content-Type: application/x-amz-cbor-1.1\r\n\
-                   X-Amz-Target: Kinesis_20131202.ListStreams\r\nContent-Length: 1\r\n\r\n\u{20}";
-    let answer = exchange(&server, request.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 415"), "{answer}");
-    assert!(answer.contains("application/x-amz-json-1.1"), "{answer}");
-}
-
-#[tokio::test]
 async fn an_on_demand_stream_with_auto_distribution_accepts_records_without_a_key() {
     let (_, server) = start().await;
     let client = crate::sdk::client(&server.endpoint_url());

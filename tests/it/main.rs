@@ -7,6 +7,7 @@ mod architecture;
 mod aws;
 mod boto3;
 mod broken_answers;
+mod cbor;
 mod chaos;
 mod command;
 mod describe;

@@ -12,6 +12,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
+use super::cbor;
 use super::error_response::{ErrorResponse, body_of};
 use super::handlers::{self, records};
 use super::request::api_model::members_of;
@@ -29,6 +30,7 @@ const MAX_DRAINED_BYTES: usize = 4 * MAX_BODY_BYTES;
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
+const CBOR: HeaderValue = HeaderValue::from_static("application/x-amz-cbor-1.1");
 
 /// Ends the connection without a response.
 #[derive(Debug)]
@@ -48,7 +50,13 @@ pub(super) async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, ConnectionLost> {
     let (head, body) = request.into_parts();
-    let answer = match read_body(body).await {
+    let content_type = text_of(&head.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+    let is_cbor = content_type.starts_with("application/x-amz-cbor");
+    let body = match read_body(body).await {
+        Ok(body) if is_cbor => cbor::to_json(&body).map_err(ErrorResponse::serialization),
+        body => body,
+    };
+    let answer = match body {
         Ok(body) => answer(kinesis, &head, &body).await,
         Err(failure) => Err(failure),
     };
@@ -62,10 +70,14 @@ pub(super) async fn respond(
         }) => (status, body_of(&code, &message)),
     };
     tracing::trace!(%status, target = ?head.headers.get("x-amz-target"), "request handled");
+    let (content_type, body) = match is_cbor {
+        true => (CBOR, cbor::from_json(&body)),
+        false => (JSON, body),
+    };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CONTENT_TYPE, content_type);
     headers.insert("x-amzn-requestid", request_id());
     Ok(response)
 }
@@ -131,16 +143,6 @@ fn operation_of(head: &Parts) -> Result<&str, ErrorResponse> {
             head.method
         );
         return Err(ErrorResponse::unknown_operation(message));
-    }
-    let content_type = text_of(&head.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
-    if content_type.starts_with("application/x-amz-cbor") {
-        let message = format!("{content_type} is not supported; send application/x-amz-json-1.1.");
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(ErrorResponse::new(
-            status,
-            "SerializationException",
-            message,
-        ));
     }
     text_of(&head.headers, "x-amz-target")
         .and_then(|target| target.strip_prefix("Kinesis_20131202."))

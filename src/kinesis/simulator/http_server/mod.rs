@@ -1,5 +1,6 @@
 //! An HTTP server for the simulator, for AWS SDKs, boto3 and the AWS CLI on loopback.
 
+mod cbor;
 mod error_response;
 mod handlers;
 mod http;
@@ -19,7 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::InMemoryKinesis;
 
-/// An [`InMemoryKinesis`] behind the AWS JSON 1.1 protocol over HTTP/1.1.
+/// An [`InMemoryKinesis`] behind the AWS JSON 1.1 and CBOR 1.1 protocols over HTTP/1.1.
 ///
 /// It supports all API operations on streams and accounts, except those for enhanced fan-out,
 /// queues and channels, which fail with `UnknownOperationException`. Every operation accepts a
