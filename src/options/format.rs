@@ -138,7 +138,7 @@ pub(crate) enum SchemaRegistryOptions {
 /// A user and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RegistryLogin {
-    pub(crate) username: Secret,
+    pub(crate) username: String,
     pub(crate) password: Secret,
 }
 

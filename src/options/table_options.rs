@@ -369,11 +369,10 @@ mod tests {
     ];
 
     fn confluent_setters() -> TableOptions {
-        let secret = |text: &str| Secret::new(text);
         TableOptions::default()
             .with_format(PayloadFormat::Avro)
             .with_schema_registry_url("https://registry:8081/api")
-            .with_schema_registry_login(&secret("key"), &secret("canary"))
+            .with_schema_registry_login("key", &Secret::new("canary"))
     }
 
     fn glue_setters() -> TableOptions {
@@ -482,7 +481,7 @@ mod tests {
         let confluent = SchemaRegistryOptions::Confluent {
             url: "https://registry:8081/api".to_owned(),
             login: Some(RegistryLogin {
-                username: Secret::new("key"),
+                username: "key".to_owned(),
                 password: Secret::new("canary"),
             }),
         };

@@ -185,7 +185,7 @@ impl fmt::Display for Reference {
 
 /// The header of basic authentication (RFC 7617).
 fn basic_authentication(login: &RegistryLogin) -> Secret {
-    let pair = format!("{}:{}", login.username.reveal(), login.password.reveal());
+    let pair = format!("{}:{}", login.username, login.password.reveal());
     let encoded = base64_simd::STANDARD.encode_to_string(pair);
     Secret::new(format!("Basic {encoded}"))
 }

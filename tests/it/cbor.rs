@@ -140,6 +140,7 @@ async fn requests_of_the_java_sdk_are_answered_in_cbor() {
         let body: Vec<u8> = digits.chunks(2).map(byte).collect();
         let head = format!(
             "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-amz-cbor-1.1\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=key/20261130/eu-west-1/kinesis/aws4_request\r\n\
              X-Amz-Target: Kinesis_20131202.{operation}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );

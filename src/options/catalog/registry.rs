@@ -4,16 +4,12 @@ use super::put;
 use crate::model::Secret;
 use crate::options::format::SchemaRegistryType;
 use crate::options::spec::{OptionSpec, Role};
-use crate::options::value::{self, Parsed};
+use crate::options::value;
 
 pub(in crate::options) const REGISTRY_TYPES: [(&str, SchemaRegistryType); 2] = [
     ("confluent", SchemaRegistryType::Confluent),
     ("glue", SchemaRegistryType::Glue),
 ];
-
-fn secret(text: &str) -> Parsed<Option<Secret>> {
-    value::text(text).map(Secret::new).map(Some)
-}
 
 pub(super) const ROWS: &[OptionSpec] = &[
     OptionSpec::new(
@@ -43,15 +39,20 @@ pub(super) const ROWS: &[OptionSpec] = &[
         Role::Source,
         None,
         "User, or API key, that `confluent` requires. Requires the password.",
-        |draft, text| put(&mut draft.format.registry.username, secret(text)),
-    )
-    .secret(),
+        |draft, text| {
+            let username = value::text(text).map(Some);
+            put(&mut draft.format.registry.username, username)
+        },
+    ),
     OptionSpec::new(
         "kinesis.schemaRegistry.password",
         Role::Source,
         None,
         "Password, or API secret, of that user.",
-        |draft, text| put(&mut draft.format.registry.password, secret(text)),
+        |draft, text| {
+            let password = value::text(text).map(Secret::new);
+            put(&mut draft.format.registry.password, password.map(Some))
+        },
     )
     .secret(),
     OptionSpec::new(

@@ -9,7 +9,7 @@ use crate::options::format::{RegistryLogin, SchemaRegistryOptions, SchemaRegistr
 pub(in crate::options) struct RegistryDraft {
     pub(in crate::options) kind: Option<SchemaRegistryType>,
     pub(in crate::options) url: Option<String>,
-    pub(in crate::options) username: Option<Secret>,
+    pub(in crate::options) username: Option<String>,
     pub(in crate::options) password: Option<Secret>,
     pub(in crate::options) region: Option<String>,
 }
@@ -53,7 +53,7 @@ impl RegistryDraft {
         };
         if login
             .as_ref()
-            .is_some_and(|login| login.username.reveal().contains(':'))
+            .is_some_and(|login| login.username.contains(':'))
         {
             return Err(Error::invalid_option(
                 "option 'kinesis.schemaRegistry.username': expected a name without ':', which basic authentication \

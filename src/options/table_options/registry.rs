@@ -22,8 +22,12 @@ impl TableOptions {
 
     /// Sets `kinesis.schemaRegistry.username` and `kinesis.schemaRegistry.password`.
     #[must_use]
-    pub fn with_schema_registry_login(self, username: &Secret, password: &Secret) -> Self {
-        self.with("kinesis.schemaRegistry.username", username.reveal())
+    pub fn with_schema_registry_login(
+        self,
+        username: impl Into<String>,
+        password: &Secret,
+    ) -> Self {
+        self.with("kinesis.schemaRegistry.username", username)
             .with("kinesis.schemaRegistry.password", password.reveal())
     }
 
