@@ -6,6 +6,7 @@ mod payloads;
 #[cfg(feature = "protobuf")]
 mod protobuf;
 mod tables;
+mod wire;
 
 use md5::{Digest, Md5};
 use serde_json::{Map, json};
@@ -22,6 +23,7 @@ pub use self::avro::avro;
 pub use self::payloads::{compression, csv, json, presets, text};
 #[cfg(feature = "protobuf")]
 pub use self::protobuf::protobuf;
+pub use self::wire::wire;
 
 /// Fuzzes the decoder of aggregated records. `bytes` are used as a record, and as the message of a
 /// record with a valid checksum. Decoded records must survive encoding and decoding unchanged.
@@ -278,6 +280,7 @@ mod tests {
         ("protobuf", protobuf),
         ("starting_position", starting_position),
         ("text", text),
+        ("wire", wire),
     ];
 
     #[test]

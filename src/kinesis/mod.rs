@@ -39,3 +39,5 @@ pub use types::{
     RecordDistribution, ShardFilter, ShardIterator, ShardsPage, StreamStatus, StreamSummary,
     WrittenRecord,
 };
+#[cfg(any(test, fuzzing))]
+pub(crate) use wire::Format as WireBody;

@@ -15,17 +15,17 @@ use crate::model::StreamIdentity;
 
 /// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Json,
     Cbor,
 }
 
 /// Why a body cannot be decoded.
-pub(super) type Undecodable = Box<dyn StdError + Send + Sync>;
+pub(crate) type Undecodable = Box<dyn StdError + Send + Sync>;
 
 impl Format {
     /// The value of the header `content-type`.
-    pub(super) fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/x-amz-json-1.1",
             Self::Cbor => "application/x-amz-cbor-1.1",
@@ -33,7 +33,7 @@ impl Format {
     }
 
     /// The format of an answer with this header. What is not CBOR is JSON, as servers name it in several ways.
-    pub(super) fn of(content_type: Option<&str>) -> Self {
+    pub(crate) fn of(content_type: Option<&str>) -> Self {
         match content_type.is_some_and(|name| name.starts_with(Self::Cbor.content_type())) {
             true => Self::Cbor,
             false => Self::Json,
@@ -41,7 +41,7 @@ impl Format {
     }
 
     /// The body of a GetRecords request.
-    pub(super) fn get_records(
+    pub(crate) fn get_records(
         self,
         stream: &StreamIdentity,
         iterator: &ShardIterator,
@@ -54,7 +54,7 @@ impl Format {
     }
 
     /// The body of a PutRecords request.
-    pub(super) fn put_records(self, stream: &StreamIdentity, entries: &[PutEntry]) -> Vec<u8> {
+    pub(crate) fn put_records(self, stream: &StreamIdentity, entries: &[PutEntry]) -> Vec<u8> {
         match self {
             Self::Json => json::put_records(stream, entries),
             Self::Cbor => cbor::put_records(stream, entries),
@@ -65,7 +65,7 @@ impl Format {
     ///
     /// # Errors
     /// The answer is malformed, or lacks a member that the service always sends.
-    pub(super) fn records_page(
+    pub(crate) fn records_page(
         self,
         body: &[u8],
         columns: RecordColumns,
@@ -80,7 +80,7 @@ impl Format {
     ///
     /// # Errors
     /// As [`records_page`](Self::records_page).
-    pub(super) fn put_outcomes(self, body: &[u8]) -> Result<Vec<PutOutcome>, Undecodable> {
+    pub(crate) fn put_outcomes(self, body: &[u8]) -> Result<Vec<PutOutcome>, Undecodable> {
         Ok(match self {
             Self::Json => json::put_outcomes(body)?,
             Self::Cbor => cbor::put_outcomes(body)?,
