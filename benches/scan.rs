@@ -1,14 +1,16 @@
 //! What does a scan cost compared with the plain SDK's GetRecords loop on the same pages?
 //!
 //! `cargo bench --bench scan` prints, for payloads of 100, 1,000 and 10,000 bytes, MB of payload
-//! per CPU second of this process and rows per second, for the loop, for all five columns, and for
-//! count(*). The server is another process. The ratios matter; absolute numbers depend on the
-//! machine.
+//! per CPU second of this process and rows per second, for the loop, for all five columns in JSON and in CBOR, and
+//! for count(*), and for receiving the same pages in CBOR without decoding them. The server is another process. The
+//! ratios matter; absolute numbers depend on the machine.
 
 #[path = "support/cpu.rs"]
 mod cpu;
 #[path = "support/fill.rs"]
 mod fill;
+#[path = "support/raw.rs"]
+mod raw;
 #[path = "support/session.rs"]
 mod session;
 mod support;
@@ -56,54 +58,102 @@ fn main() {
         let client = server.client();
         let ctx = session(&server);
         for (data_bytes, records) in CASES {
-            compare(&client, &ctx, data_bytes, records).await;
+            compare(&server, &client, &ctx, (data_bytes, records)).await;
         }
     });
 }
 
-async fn compare(client: &Client, ctx: &SessionContext, data_bytes: usize, records: usize) {
+/// A way to read a stream.
+#[derive(Clone, Copy)]
+enum Reader {
+    SdkLoop,
+    Json,
+    Cbor,
+    Count,
+    Receive,
+}
+
+/// Each way, its name, and the CPU that it may take as a share of the loop's at each of the [`CASES`].
+const READERS: [(Reader, &str, [&str; 3]); 5] = [
+    (Reader::SdkLoop, "SDK loop", ["", "", ""]),
+    (Reader::Json, "JSON", ["0.45", "0.35", "0.50"]),
+    (Reader::Cbor, "CBOR", ["0.35", "0.25", "0.40"]),
+    (Reader::Count, "count(*)", ["", "", ""]),
+    (Reader::Receive, "receiving", ["", "", ""]),
+];
+
+async fn compare(
+    server: &Server,
+    client: &Client,
+    ctx: &SessionContext,
+    (data_bytes, records): (usize, usize),
+) {
     let stream = format!("payload{data_bytes}");
     fill(client, &stream, SHARDS, records, data_bytes).await;
-    let ddl = format!(
-        "CREATE EXTERNAL TABLE {stream} STORED AS \"aws-kinesis\" LOCATION '{stream}'
-         OPTIONS ('kinesis.getRecords.fetchIntervalMs' '0')"
-    );
-    sql(ctx, &ddl).await.expect("the table is made");
-    let [mut bare, mut all, mut count] = [Cost::default(), Cost::default(), Cost::default()];
-    for round in 0..=ROUNDS {
-        let costs = [&mut bare, &mut all, &mut count];
-        // The first round warms up connections and memory.
-        let mut unused = [Cost::default(), Cost::default(), Cost::default()];
-        let [bare, all, count] = if round == 0 { unused.each_mut() } else { costs };
-
-        let (cpu, started) = (cpu_seconds(), Instant::now());
-        assert_eq!(sdk_loop(client, &stream).await, records);
-        bare.add(cpu, started);
-
-        let (cpu, started) = (cpu_seconds(), Instant::now());
-        assert_eq!(rows(ctx, &format!("SELECT * FROM {stream}")).await, records);
-        all.add(cpu, started);
-
-        let (cpu, started) = (cpu_seconds(), Instant::now());
-        assert_eq!(
-            rows(ctx, &format!("SELECT count(*) FROM {stream}")).await,
-            1
+    for format in ["json", "cbor"] {
+        let ddl = format!(
+            "CREATE EXTERNAL TABLE {stream}_{format} STORED AS \"aws-kinesis\" LOCATION '{stream}'
+             OPTIONS ('kinesis.getRecords.fetchIntervalMs' '0', 'kinesis.wireFormat' '{format}')"
         );
-        count.add(cpu, started);
+        sql(ctx, &ddl).await.expect("the table is made");
+    }
+    let mut costs = READERS.map(|_| Cost::default());
+    for round in 0..=ROUNDS {
+        for ((reader, ..), cost) in READERS.iter().zip(&mut costs) {
+            // The first round warms up connections and memory.
+            let mut unused = Cost::default();
+            let cost = if round == 0 { &mut unused } else { cost };
+            let (cpu, started) = (cpu_seconds(), Instant::now());
+            match reader {
+                Reader::SdkLoop => assert_eq!(sdk_loop(client, &stream).await, records),
+                Reader::Json => {
+                    let query = format!("SELECT * FROM {stream}_json");
+                    assert_eq!(rows(ctx, &query).await, records);
+                }
+                Reader::Cbor => {
+                    let query = format!("SELECT * FROM {stream}_cbor");
+                    assert_eq!(rows(ctx, &query).await, records);
+                }
+                Reader::Count => {
+                    let query = format!("SELECT count(*) FROM {stream}_json");
+                    assert_eq!(rows(ctx, &query).await, 1);
+                }
+                Reader::Receive => {
+                    let bytes = receive(server, client, &stream).await;
+                    assert!(bytes > data_bytes * records);
+                }
+            }
+            cost.add(cpu, started);
+        }
     }
     let megabytes = (data_bytes * records * ROUNDS) as f64 / 1e6;
-    for (name, cost, target) in [
-        ("SDK loop", &bare, ""),
-        ("five columns", &all, "at most 1.30"),
-        ("count(*)", &count, "at most 1.15"),
-    ] {
+    let case = CASES.iter().position(|(bytes, _)| *bytes == data_bytes);
+    for ((_, name, targets), cost) in READERS.iter().zip(&costs) {
         println!(
-            "{data_bytes:>6} B     {name:<12}  {:>12.0}  {:>10.0}   {:>6.2}  {target}",
+            "{data_bytes:>6} B     {name:<12}  {:>12.0}  {:>10.0}   {:>6.2}  {}",
             megabytes / cost.cpu_seconds,
             (records * ROUNDS) as f64 / cost.wall.as_secs_f64(),
-            cost.cpu_seconds / bare.cpu_seconds,
+            cost.cpu_seconds / costs[0].cpu_seconds,
+            case.map_or("", |case| targets[case]),
         );
     }
+}
+
+/// Receives all pages in CBOR. Gives the number of their bytes.
+async fn receive(server: &Server, client: &Client, stream: &str) -> usize {
+    let mut tasks = Vec::new();
+    for shard in 0..SHARDS {
+        let iterator = iterator(client, stream, shard).await;
+        let url = server.url.clone();
+        tasks.push(tokio::spawn(async move {
+            raw::receive_shard(&url, iterator.expect("an iterator")).await
+        }));
+    }
+    let mut bytes = 0;
+    for task in tasks {
+        bytes += task.await.expect("a shard is received");
+    }
+    bytes
 }
 
 async fn rows(ctx: &SessionContext, query: &str) -> usize {
@@ -128,13 +178,17 @@ async fn sdk_loop(client: &Client, stream: &str) -> usize {
     records
 }
 
-async fn sdk_shard(client: Client, stream: String, shard: i32) -> usize {
+async fn iterator(client: &Client, stream: &str, shard: i32) -> Option<String> {
     let start = client
         .get_shard_iterator()
         .stream_name(stream)
         .shard_id(format!("shardId-{shard:012}"))
         .shard_iterator_type(ShardIteratorType::TrimHorizon);
-    let mut iterator = start.send().await.expect("an iterator").shard_iterator;
+    start.send().await.expect("an iterator").shard_iterator
+}
+
+async fn sdk_shard(client: Client, stream: String, shard: i32) -> usize {
+    let mut iterator = iterator(&client, &stream, shard).await;
     let (mut records, mut bytes) = (0, 0);
     while let Some(place) = iterator {
         let request = client.get_records().shard_iterator(place).limit(10_000);

@@ -162,6 +162,9 @@ pub(super) struct Server {
     /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 4567)]
     pub(super) port: u16,
+    /// Serve HTTPS, with a certificate for localhost that is made for this run and written to FILE in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(super) tls: Option<PathBuf>,
     /// Apply the service's throughput limits
     #[arg(long)]
     pub(super) enforce_limits: bool,

@@ -1,7 +1,9 @@
 //! Runs the in-memory Kinesis, together with statements (`--embedded`) or alone (`kinesis-sql
 //! embedded`).
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{Connection, Server};
@@ -35,7 +37,10 @@ pub(super) async fn serve(options: &Server) -> Result<()> {
         region: options.region.clone(),
         ..InMemoryOptions::default()
     };
-    let server = start(options.port, behaviour).await?;
+    let server = match &options.tls {
+        None => start(options.port, behaviour).await?,
+        Some(file) => start_with_tls(options.port, behaviour, file).await?,
+    };
     // If stdout is closed, the line is not needed.
     let _ = writeln!(
         io::stdout(),
@@ -52,6 +57,22 @@ async fn start(port: u16, options: InMemoryOptions) -> Result<EmbeddedServer> {
     EmbeddedServer::bind(("127.0.0.1", port), Arc::new(kinesis))
         .await
         .map_err(|error| failed(&format!("listen on port {port} of 127.0.0.1"), error))
+}
+
+/// Starts a server with TLS, and writes its certificate to `file`.
+async fn start_with_tls(
+    port: u16,
+    options: InMemoryOptions,
+    file: &Path,
+) -> Result<EmbeddedServer> {
+    let kinesis = InMemoryKinesis::new(Arc::new(SystemClock), options);
+    let server = EmbeddedServer::bind_with_tls(("127.0.0.1", port), Arc::new(kinesis))
+        .await
+        .map_err(|error| failed(&format!("listen on port {port} of 127.0.0.1"), error))?;
+    let certificate = server.certificate().unwrap_or_default();
+    fs::write(file, certificate)
+        .map_err(|error| failed(&format!("write '{}'", file.display()), error))?;
+    Ok(server)
 }
 
 fn failed(what: &str, error: io::Error) -> Error {

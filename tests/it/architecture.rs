@@ -46,6 +46,8 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("object_store::", &["checkpoint/"]),
     ("hdfs_native::", &["checkpoint/objects/hdfs.rs"]),
     ("hyper::", &["kinesis/simulator/http_server/"]),
+    ("rcgen::", &["kinesis/simulator/http_server/"]),
+    ("tokio_rustls::", &["kinesis/simulator/http_server/"]),
     ("clap::", &["cli/"]),
     ("rustyline::", &["cli/"]),
 ];

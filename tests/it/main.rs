@@ -19,6 +19,7 @@ mod dynamo;
 mod embedded;
 mod files;
 mod grouped;
+mod http_versions;
 mod infer;
 mod inserts;
 mod json;

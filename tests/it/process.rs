@@ -50,8 +50,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A server with further arguments.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let mut process = Command::new(COMMAND)
             .args(["embedded", "--port", "0"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -1,26 +1,28 @@
 //! An HTTP server for the simulator, for AWS SDKs, boto3 and the AWS CLI on loopback.
 
 mod cbor;
+mod connection;
 mod error_response;
 mod handlers;
 mod http;
 mod request;
+mod tls;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use super::InMemoryKinesis;
+use tls::OwnCertificate;
 
-/// An [`InMemoryKinesis`] behind the AWS JSON 1.1 and CBOR 1.1 protocols over HTTP/1.1.
+/// An [`InMemoryKinesis`] behind the AWS JSON 1.1 and CBOR 1.1 protocols over HTTP/1.1 and
+/// HTTP/2, for clients that begin with it.
 ///
 /// It supports all API operations on streams and accounts, except those for enhanced fan-out,
 /// queues and channels, which fail with `UnknownOperationException`. Every operation accepts a
@@ -51,6 +53,8 @@ use super::InMemoryKinesis;
 #[derive(Debug)]
 pub struct EmbeddedServer {
     address: SocketAddr,
+    /// The certificate in PEM, if it serves TLS.
+    certificate: Option<String>,
     stop: watch::Sender<bool>,
     accepting: AbortOnDrop,
 }
@@ -65,15 +69,42 @@ impl EmbeddedServer {
         address: impl ToSocketAddrs,
         kinesis: Arc<InMemoryKinesis>,
     ) -> io::Result<Self> {
+        Self::listen(address, kinesis, None).await
+    }
+
+    /// As [`bind`](Self::bind), over TLS, with a new key and [certificate](Self::certificate) for `localhost` and
+    /// the loopback addresses.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), or the system has no random numbers.
+    pub async fn bind_with_tls(
+        address: impl ToSocketAddrs,
+        kinesis: Arc<InMemoryKinesis>,
+    ) -> io::Result<Self> {
+        Self::listen(address, kinesis, Some(OwnCertificate::new()?)).await
+    }
+
+    async fn listen(
+        address: impl ToSocketAddrs,
+        kinesis: Arc<InMemoryKinesis>,
+        certificate: Option<OwnCertificate>,
+    ) -> io::Result<Self> {
         let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
         let listener = TcpListener::bind(&addresses[..]).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
+        let (acceptor, certificate) = certificate.map(|own| (own.acceptor, own.pem)).unzip();
         Ok(Self {
             address,
+            certificate,
             stop,
-            accepting: AbortOnDrop(tokio::spawn(accept(listener, kinesis, stopped))),
+            accepting: AbortOnDrop(tokio::spawn(accept(listener, acceptor, kinesis, stopped))),
         })
+    }
+
+    /// The certificate in PEM, for clients to trust; `None` without TLS.
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
     }
 
     /// The address it listens on.
@@ -81,9 +112,12 @@ impl EmbeddedServer {
         self.address
     }
 
-    /// The endpoint URL for clients, `http://<address>:<port>`.
+    /// The endpoint URL for clients, `http://<address>:<port>`, or `https://…` with TLS.
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.address)
+        match self.certificate {
+            None => format!("http://{}", self.address),
+            Some(_) => format!("https://{}", self.address),
+        }
     }
 
     /// Stops accepting connections, completes the requests in flight, and ends. Dropping the server
@@ -96,11 +130,6 @@ impl EmbeddedServer {
         }
     }
 }
-
-/// How long a request's head may take, from the opening of the connection or the previous response.
-/// A partial head or an idle connection is closed after that. The AWS SDK for Rust closes idle
-/// connections after 90 seconds, so it never sends a request on a connection that is being closed.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The pause before accepting again, for file descriptors to become free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -117,6 +146,7 @@ impl Drop for AbortOnDrop {
 
 async fn accept(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     kinesis: Arc<InMemoryKinesis>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -130,7 +160,8 @@ async fn accept(
         match accepted {
             Ok((connection, _)) => {
                 let kinesis = Arc::clone(&kinesis);
-                connections.spawn(serve(connection, kinesis, stopped.clone()));
+                let serving = connection::serve(connection, tls.clone(), kinesis, stopped.clone());
+                connections.spawn(serving);
             }
             // Transient errors: the connection broke before it was accepted, or no file descriptor
             // is free.
@@ -142,31 +173,4 @@ async fn accept(
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
-}
-
-async fn serve(
-    connection: TcpStream,
-    kinesis: Arc<InMemoryKinesis>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    if let Err(error) = connection.set_nodelay(true) {
-        tracing::debug!(%error, "embedded server could not disable Nagle's algorithm");
-    }
-    let service = service_fn(|request| http::respond(&kinesis, request));
-    let serving = http1::Builder::new()
-        .half_close(true)
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(connection), service);
-    let mut serving = std::pin::pin!(serving);
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        _ = stopped.changed() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::trace!(%error, "connection ended");
-    }
 }
