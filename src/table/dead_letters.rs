@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::format::BadDocument;
 use crate::model::UnixMillis;
 use crate::options::ExtraColumn;
-use crate::sink::{SinkCounters, SinkStream, SinkWriter};
+use crate::sink::{SinkStream, SinkWriter};
 use crate::source::RowColumn;
 
 /// The columns of a record that its dead letters name.
@@ -52,8 +52,6 @@ pub(super) struct DeadLetters {
     target: Arc<SinkStream>,
     /// The stream that is read.
     stream_name: String,
-    /// Opened with the first dead letter.
-    writer: Option<SinkWriter>,
     random: fastrand::Rng,
 }
 
@@ -62,12 +60,12 @@ impl DeadLetters {
         Self {
             target,
             stream_name,
-            writer: None,
             random,
         }
     }
 
-    /// Writes `documents`. `columns` are the columns of their records, in the order of [`COLUMNS`].
+    /// Writes `documents`, and waits until they are acknowledged. `columns` are the columns of their records, in
+    /// the order of [`COLUMNS`].
     ///
     /// # Errors
     /// The stream cannot be written.
@@ -76,40 +74,20 @@ impl DeadLetters {
         documents: &[BadDocument],
         columns: &[ArrayRef],
     ) -> Result<()> {
-        if documents.is_empty() {
-            return Ok(());
-        }
-        let mut writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => {
-                let counters = Arc::new(SinkCounters::default());
-                let target = Arc::clone(&self.target);
-                let writer = SinkWriter::new(target, counters, self.random.clone()).await;
-                writer.map_err(|error| self.in_context(error))?
-            }
-        };
+        let (target, counters) = (Arc::clone(&self.target), Arc::default());
+        let writer = SinkWriter::new(target, counters, self.random.fork()).await;
+        let mut writer = writer.map_err(|error| self.in_context(error))?;
         let letters = self.letters(documents, columns, writer.max_record_bytes())?;
         let written = writer.write(&letters).await;
         written.map_err(|error| self.in_context(error))?;
-        self.writer = Some(writer);
+        let finished = writer.finish().await;
+        finished.map_err(|error| self.in_context(error))?;
         Ok(())
     }
 
     fn in_context(&self, error: Error) -> Error {
         let target = self.target.identity();
         error.in_context(format!("dead-letter stream '{target}'"))
-    }
-
-    /// Waits until all dead letters are acknowledged.
-    ///
-    /// # Errors
-    /// The stream cannot be written.
-    pub(super) async fn flush(&mut self) -> Result<()> {
-        if let Some(writer) = self.writer.take() {
-            let finished = writer.finish().await;
-            finished.map_err(|error| self.in_context(error))?;
-        }
-        Ok(())
     }
 
     /// One row for each document: its partition key, and the dead letter as JSON.

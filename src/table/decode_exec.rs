@@ -233,18 +233,13 @@ impl PartitionDecoder {
         })
     }
 
-    /// The next rows; `None` after the last, when all dead letters are written.
+    /// The next rows; `None` after the last. The dead letters of their records are written before.
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             let Some((records, first)) = self.records.take() else {
                 match self.input.next().await {
                     Some(records) => self.records = Some((records?, 0)),
-                    None => {
-                        if let Some((letters, _)) = &mut self.dead_letters {
-                            letters.flush().await?;
-                        }
-                        return Ok(None);
-                    }
+                    None => return Ok(None),
                 }
                 continue;
             };
@@ -253,13 +248,16 @@ impl PartitionDecoder {
                 self.decoder
                     .decode(records.column(self.data).as_binary::<i32>(), first)?
             };
-            self.count(&decoded);
-            if let Some((letters, columns)) = &mut self.dead_letters {
+            // Before the rows, because a LIMIT drops this node once it has enough of them.
+            if let Some((letters, columns)) = &mut self.dead_letters
+                && !decoded.skipped.is_empty()
+            {
                 let columns: Vec<ArrayRef> = (columns.iter())
                     .map(|index| Arc::clone(records.column(*index)))
                     .collect();
                 letters.write(&decoded.skipped, &columns).await?;
             }
+            self.count(&decoded);
             if let Some(id) = decoded.missing_schema {
                 self.look_up(id).await?;
             }

@@ -203,3 +203,40 @@ async fn the_dead_letter_stream_is_created_with_the_stream() {
     world.table_again("dead", "dead-clicks", "").await;
     assert_eq!(world.number("SELECT count(*) FROM dead").await, 1);
 }
+
+/// A LIMIT ends the reading as soon as it has enough rows.
+#[tokio::test(start_paused = true)]
+async fn what_a_limit_counts_as_skipped_is_written() {
+    let world = world().await;
+    for n in 0..300 {
+        let document = match n % 10 {
+            0 => "{".to_owned(),
+            _ => format!("{{\"n\":{n}}}"),
+        };
+        world.put("raw", &n.to_string(), document).await;
+    }
+    let mut written = 0;
+    for statement in [
+        "SELECT n FROM clicks LIMIT 1",
+        "INSERT INTO out (partitionKey, data) SELECT 'k', CAST(n AS VARCHAR) FROM clicks LIMIT 50",
+        "SELECT count(*) FROM clicks",
+    ] {
+        let analyzed = world.run(&format!("EXPLAIN ANALYZE {statement}")).await;
+        let counted: Vec<u64> = analyzed
+            .split("skipped_documents=")
+            .skip(1)
+            .map(|rest| {
+                let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+                digits.unwrap().parse().unwrap()
+            })
+            .collect();
+        assert!(!counted.is_empty(), "{analyzed}");
+        let letters = world.number("SELECT count(*) FROM dead").await;
+        assert!(
+            letters - written >= counted.iter().sum(),
+            "{statement}: {counted:?}"
+        );
+        assert!(counted.iter().sum::<u64>() > 0, "{analyzed}");
+        written = letters;
+    }
+}
