@@ -238,3 +238,61 @@ async fn the_sink_reports_a_row_that_cannot_be_written() {
     assert_eq!(kind, ErrorKind::InvalidRow);
     assert!(message.contains("in its batch"), "{message}");
 }
+
+/// The condition that the message of a failing statement gives.
+async fn advised(world: &World, statement: &str) -> String {
+    let (_, message) = world.refusal(statement).await;
+    let (_, advice) = message.split_once("add WHERE ").expect(&message);
+    advice.split(", with ").next().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_advice_leaves_out_one_record_of_an_aggregate() {
+    let world = World::new();
+    world
+        .table("words", 1, "'kinesis.extraColumns' 'subSequenceNumber'")
+        .await;
+    world
+        .run("INSERT INTO words (partitionKey, data) VALUES ('a', '1'), ('b', 'x'), ('c', '3')")
+        .await;
+    let query = "SELECT CAST(CAST(data AS VARCHAR) AS INT) FROM words";
+    let condition = advised(&world, query).await;
+    let rest = world
+        .lines(&format!("{query} WHERE {condition} ORDER BY 1"))
+        .await;
+    assert_eq!(rest, ["1", "3"], "{condition}");
+    // A table without the column says so.
+    world.table_again("bare", "words", "").await;
+    let (_, message) = world.refusal(&query.replace("words", "bare")).await;
+    let expected = ", with 'kinesis.extraColumns' = 'subSequenceNumber' in the table";
+    assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_advice_names_columns_that_a_decoded_table_must_ask_for() {
+    let world = World::new();
+    world.table("raw", 1, "").await;
+    for text in [r#"{"n":"1"}"#, r#"{"n":"x"}"#] {
+        world.put("raw", "k", text).await;
+    }
+    for (table, options) in [
+        ("plain", ""),
+        ("numbered", ", 'kinesis.extraColumns' 'sequenceNumber'"),
+    ] {
+        world
+            .run(&format!(
+                "CREATE EXTERNAL TABLE {table} (n VARCHAR) STORED AS \"aws-kinesis\" LOCATION 'raw'
+                 OPTIONS ('kinesis.format' 'json' {options})"
+            ))
+            .await;
+    }
+    let (_, message) = world.refusal("SELECT CAST(n AS INT) FROM plain").await;
+    let expected = ", with 'kinesis.extraColumns' = 'sequenceNumber' in the table";
+    assert!(message.contains(expected), "{message}");
+    let query = "SELECT CAST(n AS INT) FROM numbered";
+    let condition = advised(&world, query).await;
+    assert_eq!(
+        world.lines(&format!("{query} WHERE {condition}")).await,
+        ["1"]
+    );
+}

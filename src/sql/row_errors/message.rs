@@ -15,6 +15,10 @@ pub(super) struct RecordFailure<'a> {
     pub(super) stream: &'a StreamName,
     /// The record as a batch of one row, with the columns that locate it.
     pub(super) records: &'a RecordBatch,
+    /// Whether it is the only user record with its sequence number.
+    pub(super) is_alone: bool,
+    /// Whether its payload is decoded to columns, so that the table has the others on request only.
+    pub(super) is_decoded: bool,
     pub(super) cause: Cause,
     pub(super) error: &'a DataFusionError,
 }
@@ -48,27 +52,30 @@ impl RecordFailure<'_> {
         );
         let message = match &self.cause {
             Cause::Payload | Cause::Encoding => format!("{record}: {cause}"),
-            Cause::Expression(None) => format!("{record}: {cause}. {}", hint(None, sequence)),
+            Cause::Expression(None) => format!("{record}: {cause}. {}", self.hint(None, sequence)),
             Cause::Expression(Some(failing)) => format!(
                 "{record}: {} fails: {cause}. {}",
                 failing.text,
-                hint(Some(failing), sequence)
+                self.hint(Some(failing), sequence)
             ),
         };
         Error::new(ErrorKind::InvalidRow, message)
     }
 
-    /// Its number within an aggregated record, unless it is the first or only user record.
+    /// Names it within an aggregated record, unless it is the first or only user record.
     fn user_record(&self) -> String {
-        let column = RowColumn::Extra(ExtraColumn::SubSequenceNumber);
-        let column = self.records.column_by_name(column.name());
-        let column = column.and_then(|column| column.as_primitive_opt::<Int64Type>());
-        match column {
-            Some(subs) if subs.is_valid(0) && subs.value(0) > 0 => {
-                format!(", user record {}", subs.value(0))
-            }
+        match self.index() {
+            Some(index) if index > 0 => format!(", user record {index}"),
             _ => String::new(),
         }
+    }
+
+    /// Its index within an aggregated record.
+    fn index(&self) -> Option<i64> {
+        let column = RowColumn::Extra(ExtraColumn::SubSequenceNumber);
+        let column = self.records.column_by_name(column.name())?;
+        let subs = column.as_primitive_opt::<Int64Type>()?;
+        subs.is_valid(0).then(|| subs.value(0))
     }
 
     fn text(&self, column: RowColumn) -> &str {
@@ -79,23 +86,40 @@ impl RecordFailure<'_> {
             _ => "unknown",
         }
     }
-}
 
-/// What to do about a record with this sequence number.
-fn hint(failing: Option<&FailingExpression>, sequence: &str) -> String {
-    let casts = failing.is_none_or(|failing| failing.text.contains("CAST("));
-    let filters = failing.is_some_and(|failing| failing.filters);
-    let cast = match casts {
-        true => "use TRY_CAST instead of CAST to get NULL; ",
-        false => "",
-    };
-    match filters {
-        true => format!(
-            "{cast}to skip the record, wrap the condition in CASE WHEN \"sequenceNumber\" <> '{sequence}' \
-                 THEN … END"
-        ),
-        false => {
-            format!("{cast}to skip the record, add WHERE \"sequenceNumber\" <> '{sequence}'")
+    /// What to do about it.
+    fn hint(&self, failing: Option<&FailingExpression>, sequence: &str) -> String {
+        let casts = failing.is_none_or(|failing| failing.text.contains("CAST("));
+        let filters = failing.is_some_and(|failing| failing.filters);
+        let cast = match casts {
+            true => "use TRY_CAST instead of CAST to get NULL; ",
+            false => "",
+        };
+        // The other user records of an aggregated record have the same sequence number.
+        let (others, sub) = match self.index().filter(|_| !self.is_alone) {
+            None => (format!("\"sequenceNumber\" <> '{sequence}'"), ""),
+            Some(index) => (
+                format!(
+                    "NOT (\"sequenceNumber\" = '{sequence}' AND \"subSequenceNumber\" = {index})"
+                ),
+                "subSequenceNumber",
+            ),
+        };
+        let columns = match (self.is_decoded, sub) {
+            (false, "") => String::new(),
+            (false, sub) => format!(", with 'kinesis.extraColumns' = '{sub}' in the table"),
+            (true, "") => {
+                ", with 'kinesis.extraColumns' = 'sequenceNumber' in the table".to_owned()
+            }
+            (true, sub) => {
+                format!(", with 'kinesis.extraColumns' = 'sequenceNumber, {sub}' in the table")
+            }
+        };
+        match filters {
+            true => format!(
+                "{cast}to skip the record, wrap the condition in CASE WHEN {others} THEN … END{columns}"
+            ),
+            false => format!("{cast}to skip the record, add WHERE {others}{columns}"),
         }
     }
 }

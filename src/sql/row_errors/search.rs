@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::array::{RecordBatch, UInt64Array};
+use datafusion::arrow::array::{AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::compute::take_record_batch;
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
@@ -16,6 +16,7 @@ use super::expression::failing_expression;
 use super::message::{Cause, RecordFailure};
 use super::plan_part::{PlanPart, parts};
 use crate::error::{Error, ErrorKind, datafusion_kind};
+use crate::source::RowColumn;
 
 /// After this time the search ends, and the error is reported without a record.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -92,6 +93,7 @@ async fn bisect(
     mut records: RecordBatch,
     context: &Arc<TaskContext>,
 ) -> Result<Option<Error>> {
+    let all = records.clone();
     while records.num_rows() > 1 {
         let half = records.num_rows() / 2;
         let first = copied(&records, 0..half)?;
@@ -109,6 +111,8 @@ async fn bisect(
         let failure = RecordFailure {
             stream: part.stream(),
             records: &records,
+            is_alone: is_alone(&records, &all),
+            is_decoded: true,
             cause: Cause::Payload,
             error: &error,
         };
@@ -128,8 +132,26 @@ async fn bisect(
     let failure = RecordFailure {
         stream: part.stream(),
         records: &records,
+        is_alone: is_alone(&records, &all),
+        is_decoded: part.decoding_height() > 0,
         cause,
         error: &error,
     };
     Ok(Some(failure.describe()))
+}
+
+/// Whether no other of `all` records has the sequence number of the only one in `record`. Others have it if they come
+/// from the same aggregated record.
+fn is_alone(record: &RecordBatch, all: &RecordBatch) -> bool {
+    let numbers = |records: &RecordBatch| {
+        let column = records.column_by_name(RowColumn::SequenceNumber.name())?;
+        column.as_string_opt::<i32>().cloned()
+    };
+    let (Some(record), Some(all)) = (numbers(record), numbers(all)) else {
+        return true;
+    };
+    let same = all
+        .iter()
+        .filter(|number| *number == record.iter().next().flatten());
+    same.count() <= 1
 }
