@@ -164,3 +164,22 @@ async fn a_refusal_in_cbor_keeps_its_code_and_message() {
     assert_eq!(error.kind(), ApiErrorKind::ExpiredIterator, "{error}");
     assert_eq!(error.message(), "Too late");
 }
+
+#[tokio::test]
+async fn a_server_that_does_not_know_cbor_is_named_as_such() {
+    for (status, body) in [
+        ("415 Unsupported Media Type", ""),
+        ("404 Not Found", "<html>no</html>"),
+    ] {
+        let length = format!("content-length: {}\r\n", body.len());
+        let error = answered_in_cbor(http(status, &length, body))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ApiErrorKind::InvalidArgument);
+        let error = error.to_string();
+        assert!(
+            error.contains(&status[..3]) && error.contains("'kinesis.wireFormat'"),
+            "{error}"
+        );
+    }
+}

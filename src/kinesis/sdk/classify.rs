@@ -140,7 +140,11 @@ where
     }
     let (kind, code, message) = match error {
         SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes(error)),
-        SdkError::ResponseError(_) => (ApiErrorKind::Unavailable, "BadResponse", causes(error)),
+        SdkError::ResponseError(answer) => {
+            let status = answer.raw().status().as_u16();
+            let message = format!("{} (HTTP {status})", causes(error));
+            (ApiErrorKind::Unavailable, "BadResponse", message)
+        }
         other if let Some(failure) = CredentialFailure::find_in(other) => {
             missing_credentials(failure)
         }

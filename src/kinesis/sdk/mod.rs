@@ -31,7 +31,7 @@ use classify::api_error;
 #[cfg(feature = "dynamodb")]
 pub(crate) use classify::{ClassifiedError, classify};
 use convert::{date_time, shards_page, summary};
-use wire_choice::WireChoice;
+use wire_choice::{Refused, WireChoice};
 
 /// A larger body is decoded beside the threads that do I/O, because that takes more than a millisecond.
 const LARGE_BODY_BYTES: usize = 1 << 20;
@@ -101,10 +101,22 @@ impl SdkKinesis {
             identity: Some(&self.identity),
         };
         let failure = api_error(operation, Some(stream), sent, error, refusal);
-        match self.wire.falls_back(format, status, failure.code()) {
+        match self.wire.refused(format, status, failure.code()) {
+            Refused::ForAnotherReason => failure,
             // A retry is sent in JSON.
-            true => failure.with_kind(ApiErrorKind::Unavailable),
-            false => failure,
+            Refused::CborOnce => failure.with_kind(ApiErrorKind::Unavailable),
+            Refused::CborOfTheOptions => {
+                let message = format!(
+                    "{}; the server does not know CBOR: set option 'kinesis.wireFormat' to 'auto' or 'json'",
+                    failure.message()
+                );
+                ApiError::new(
+                    ApiErrorKind::InvalidArgument,
+                    operation,
+                    failure.code(),
+                    message,
+                )
+            }
         }
     }
 }

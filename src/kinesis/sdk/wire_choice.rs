@@ -35,17 +35,31 @@ impl WireChoice {
         }
     }
 
-    /// Changes to JSON if a refusal of a request in `format` means that the server, or something on the way to it,
-    /// does not know CBOR. Nothing was done then, so a retry in JSON is safe.
-    pub(super) fn falls_back(&self, format: Format, status: Option<u16>, code: &str) -> bool {
+    /// What a refusal of a request in `format` means for CBOR. Changes to JSON if the settings allow it: nothing was
+    /// done, so a retry in JSON is safe.
+    pub(super) fn refused(&self, format: Format, status: Option<u16>, code: &str) -> Refused {
         const CODES: [&str; 2] = ["SerializationException", "UnknownOperationException"];
         let is_unknown = matches!(status, Some(404 | 415)) || CODES.contains(&code);
-        let falls_back = self.falls_back && format == Format::Cbor && is_unknown;
-        if falls_back {
-            self.is_cbor.store(false, Ordering::Relaxed);
+        if format != Format::Cbor || !is_unknown {
+            return Refused::ForAnotherReason;
         }
-        falls_back
+        if !self.falls_back {
+            return Refused::CborOfTheOptions;
+        }
+        self.is_cbor.store(false, Ordering::Relaxed);
+        Refused::CborOnce
     }
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Not because of CBOR.
+    ForAnotherReason,
+    /// The server, or something on the way to it, does not know CBOR. Further requests are in JSON.
+    CborOnce,
+    /// As before, but the options demand CBOR.
+    CborOfTheOptions,
 }
 
 #[cfg(test)]
@@ -83,17 +97,27 @@ mod tests {
             (Some(400), "SerializationException"),
         ] {
             let choice = choice(WireFormat::Auto, None);
-            assert!(!choice.falls_back(Format::Cbor, Some(400), "ResourceNotFoundException"));
-            assert!(!choice.falls_back(Format::Cbor, None, "Timeout"));
+            for (status, code) in [(Some(400), "ResourceNotFoundException"), (None, "Timeout")] {
+                let refused = choice.refused(Format::Cbor, status, code);
+                assert_eq!(refused, Refused::ForAnotherReason);
+            }
             assert_eq!(choice.format(), Format::Cbor);
-            assert!(choice.falls_back(Format::Cbor, status, code));
+            assert_eq!(
+                choice.refused(Format::Cbor, status, code),
+                Refused::CborOnce
+            );
             assert_eq!(choice.format(), Format::Json);
             // A request that was in flight at the time is retried, too; one in JSON fails.
-            assert!(choice.falls_back(Format::Cbor, status, code));
-            assert!(!choice.falls_back(Format::Json, status, code));
+            assert_eq!(
+                choice.refused(Format::Cbor, status, code),
+                Refused::CborOnce
+            );
+            let in_json = choice.refused(Format::Json, status, code);
+            assert_eq!(in_json, Refused::ForAnotherReason);
         }
         let forced = choice(WireFormat::Cbor, None);
-        assert!(!forced.falls_back(Format::Cbor, Some(415), ""));
+        let refused = forced.refused(Format::Cbor, Some(415), "");
+        assert_eq!(refused, Refused::CborOfTheOptions);
         assert_eq!(forced.format(), Format::Cbor);
     }
 }
