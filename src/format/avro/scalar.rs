@@ -104,7 +104,8 @@ impl Scalar<'_> {
             Self::Boolean(value) => column.push_bool(value),
             Self::Integer(value) => column.push_integer(value.into()),
             Self::Float(value) => push_float(column, value),
-            Self::Double(value) => column.push_float(value),
+            Self::Double(value) if !column.data_type().is_string() => column.push_float(value),
+            Self::Double(_) => return column.push_str(&self.to_string()),
             Self::Bytes(bytes) => return column.push_bytes(bytes),
             Self::Text(text) if column.data_type().is_binary() => {
                 return column.push_bytes(text.as_bytes());
@@ -195,6 +196,11 @@ fn push_float(column: &mut Column, value: f32) -> Result<(), Mismatch> {
     }
 }
 
+/// Whether the number is shown without an exponent, as JavaScript does. Others would have up to 300 zeros.
+fn has_few_zeros(value: f64) -> bool {
+    !value.is_finite() || value == 0.0 || (1e-7..1e21).contains(&value.abs())
+}
+
 /// The integer in two's complement, if it has at most 256 bits.
 fn unscaled(bytes: &[u8]) -> Option<i256> {
     const SIZE: usize = 32;
@@ -231,8 +237,10 @@ impl fmt::Display for Scalar<'_> {
             Self::Null => f.write_str("null"),
             Self::Boolean(value) => write!(f, "{value}"),
             Self::Integer(value) => write!(f, "{value}"),
-            Self::Float(value) => write!(f, "{value}"),
-            Self::Double(value) => write!(f, "{value}"),
+            Self::Float(value) if has_few_zeros(value.into()) => write!(f, "{value}"),
+            Self::Float(value) => write!(f, "{value:e}"),
+            Self::Double(value) if has_few_zeros(value) => write!(f, "{value}"),
+            Self::Double(value) => write!(f, "{value:e}"),
             Self::Bytes(bytes) => f.write_str(&base64_simd::STANDARD.encode_to_string(bytes)),
             Self::Text(text) | Self::Symbol(text) => f.write_str(text),
             Self::Uuid(bytes) => match uuid::Uuid::from_slice(bytes) {

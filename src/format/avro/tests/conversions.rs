@@ -44,6 +44,35 @@ fn numbers_fit_every_column_that_is_wide_enough() {
 }
 
 #[test]
+fn a_double_is_text_with_the_digits_that_read_back_the_same() {
+    for (number, text) in [
+        (1.5, "1.5"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (2.0, "2"),
+        (-0.0, "-0"),
+        (1e300, "1e300"),
+        (-2.5e-9, "-2.5e-9"),
+        (f64::NAN, "NaN"),
+        (f64::NEG_INFINITY, "-inf"),
+    ] {
+        let bytes = number.to_le_bytes();
+        assert_eq!(value(r#""double""#, DataType::Utf8View, &bytes), text);
+        let union = [&[2][..], &bytes].concat();
+        let branches = r#"["null","double","string"]"#;
+        assert_eq!(value(branches, DataType::Utf8, &union), text);
+        let array = [&[2][..], &bytes, &[0]].concat();
+        let items = r#"{"type":"array","items":"double"}"#;
+        let expected = format!("[{text}]");
+        assert_eq!(value(items, list(DataType::Utf8View), &array), expected);
+        if number.is_finite() {
+            assert_eq!(value(items, DataType::Utf8View, &array), expected);
+        }
+    }
+    let float = 1e30_f32.to_le_bytes();
+    assert_eq!(value(r#""float""#, DataType::Utf8View, &float), "1e30");
+}
+
+#[test]
 fn strings_bytes_and_enums_fit_their_columns() {
     assert_eq!(value(r#""string""#, DataType::Utf8, &string("é")), "é");
     assert_eq!(value(r#""string""#, DataType::Binary, &string("é")), "c3a9");

@@ -242,6 +242,18 @@ fn schemas_that_disagree_have_a_type_that_both_fit() {
 }
 
 #[test]
+fn a_fraction_fits_the_column_of_a_double_and_a_long() {
+    let fields = [
+        r#"{"name":"v","type":"double"}"#,
+        r#"{"name":"v","type":"long"}"#,
+    ];
+    let records: [(u32, &[u8]); 2] = [(1, &1.5_f64.to_le_bytes()), (2, &[4])];
+    let text = of_registry(&fields, &records);
+    assert!(text.contains("v VARCHAR"), "{text}");
+    assert!(!text.contains("fit the column"), "{text}");
+}
+
+#[test]
 fn fields_of_the_newest_schema_come_first() {
     let first = r#"{"name":"userId","type":"int"},{"name":"old","type":"string"},{"name":"URL","type":"string"}"#;
     let second = r#"{"name":"url","type":"string"},{"name":"userId","type":"long"}"#;
