@@ -16,14 +16,16 @@ impl SequenceNumber {
         Self("0".into())
     }
 
+    /// Whether [`new`](Self::new) accepts `digits`.
+    pub(crate) fn is_valid(digits: &str) -> bool {
+        let canonical = digits == "0" || !digits.starts_with('0');
+        (1..=128).contains(&digits.len()) && canonical && digits.bytes().all(|b| b.is_ascii_digit())
+    }
+
     /// Parses `0` or a decimal of 1 to 128 digits without leading zeros (API reference,
     /// GetShardIterator).
     pub fn new(digits: &str) -> Result<Self> {
-        let canonical = digits == "0" || !digits.starts_with('0');
-        if (1..=128).contains(&digits.len())
-            && canonical
-            && digits.bytes().all(|b| b.is_ascii_digit())
-        {
+        if Self::is_valid(digits) {
             Ok(Self(digits.into()))
         } else {
             Err(Error::invalid_option(format!(

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use super::lookup::{LookupFailure, RegisteredSchema, excerpt};
@@ -13,7 +14,7 @@ use crate::model::{ConnectionSettings, SchemaId, Secret};
 use crate::options::RegistryLogin;
 
 /// The error code of an id that the registry does not have (Schema Registry API reference, "Schemas").
-const SCHEMA_NOT_FOUND: u32 = 40_403;
+const SCHEMA_NOT_FOUND: i64 = 40_403;
 
 /// The most schemas that one schema may refer to, directly or not.
 const MAX_REFERENCES: usize = 1_000;
@@ -24,6 +25,8 @@ pub(crate) struct ConfluentRegistry {
     url: Url,
     /// The header of each request that says who asks.
     authorization: Option<Secret>,
+    /// What must not be quoted from an answer.
+    secrets: Vec<Secret>,
     sender: RequestSender,
 }
 
@@ -36,7 +39,7 @@ struct Described {
     #[serde(default)]
     schema_type: Option<String>,
     #[serde(default)]
-    references: Vec<Reference>,
+    references: Option<Vec<Reference>>,
 }
 
 /// A version of a subject, whose types a schema uses.
@@ -46,13 +49,13 @@ struct Reference {
     version: i64,
 }
 
-/// An answer without a schema.
+/// An answer without a schema. Registries differ in what they leave out.
 #[derive(Deserialize, Default)]
 struct Refusal {
     #[serde(default)]
-    error_code: u32,
+    error_code: Value,
     #[serde(default)]
-    message: String,
+    message: Value,
 }
 
 impl ConfluentRegistry {
@@ -75,6 +78,7 @@ impl ConfluentRegistry {
         Ok(Self {
             url,
             authorization: login.map(basic_authentication),
+            secrets: login.map(secrets_of).unwrap_or_default(),
             sender: access.requests(&settings).await?,
         })
     }
@@ -93,7 +97,8 @@ impl ConfluentRegistry {
         let number = number.to_string();
         let described = self.described(id, &["schemas", "ids", &number]).await?;
         let mut references = Vec::new();
-        self.collect(described.references, &mut references).await?;
+        self.collect(described.references.unwrap_or_default(), &mut references)
+            .await?;
         Ok(RegisteredSchema {
             text: described.schema,
             references,
@@ -131,7 +136,7 @@ impl ConfluentRegistry {
             let path = ["subjects", &reference.subject, "versions", &version];
             let described = self.described(&reference, &path).await?;
             steps.push(Step::Append(described.schema));
-            let further = described.references.into_iter().rev();
+            let further = described.references.unwrap_or_default().into_iter().rev();
             steps.extend(further.map(Step::Visit));
         }
         Ok(())
@@ -162,7 +167,7 @@ impl ConfluentRegistry {
             signed_for: None,
         };
         let answer = self.sender.send(request).await?;
-        let described = read(&answer).map_err(|failure| match failure {
+        let described = self.read(&answer).map_err(|failure| match failure {
             LookupFailure::NoSchema(_) => {
                 LookupFailure::NoSchema(format!("names {name}, which does not exist in"))
             }
@@ -171,9 +176,60 @@ impl ConfluentRegistry {
         match described.schema_type.as_deref() {
             None | Some("AVRO") => Ok(described),
             Some(other) => Err(LookupFailure::NoSchema(format!(
-                "names {name}, which is of type {other} instead of AVRO, in"
+                "names {name}, which is of type {} instead of AVRO, in",
+                excerpt(other.as_bytes())
             ))),
         }
+    }
+
+    /// The schema in an answer.
+    fn read(&self, answer: &Answer) -> Result<Described, LookupFailure> {
+        if answer.status == 200 {
+            return serde_json::from_slice(&answer.body).map_err(|error| {
+                LookupFailure::Permanent(Error::invalid_option(format!(
+                    "the answer is not that of a registry ({error}): expected its URL in option \
+                 'kinesis.schemaRegistry.url', found '{}'",
+                    self.quoted(&answer.body)
+                )))
+            });
+        }
+        let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let said = match refusal.message.as_str() {
+            None | Some("") => self.quoted(&answer.body),
+            Some(message) => self.quoted(message.as_bytes()),
+        };
+        let code = refusal.error_code.as_i64().unwrap_or_default();
+        let status = answer.status;
+        let error =
+            |kind, what: &str| Error::new(kind, format!("{what} (status {status}: {said})"));
+        Err(match status {
+            // The registry answers 404 with this code for an id, and with others for a subject or version.
+            404 if code == SCHEMA_NOT_FOUND || code / 100 == 404 => {
+                LookupFailure::NoSchema(String::new())
+            }
+            401 | 403 => LookupFailure::Permanent(error(
+                ErrorKind::AccessDenied,
+                "access is denied: expected valid 'kinesis.schemaRegistry.username' and \
+             'kinesis.schemaRegistry.password' that may read schemas",
+            )),
+            408 | 429 | 500.. => {
+                LookupFailure::Unavailable(error(ErrorKind::Unavailable, "it failed"))
+            }
+            _ => LookupFailure::Permanent(error(
+                ErrorKind::InvalidOption,
+                "the answer is not that of a registry: expected its URL in option \
+             'kinesis.schemaRegistry.url'",
+            )),
+        })
+    }
+
+    /// The beginning of an answer, for a message. A server may repeat the headers of a request.
+    fn quoted(&self, body: &[u8]) -> String {
+        let mut text = String::from_utf8_lossy(body).into_owned();
+        for secret in &self.secrets {
+            text = text.replace(secret.reveal(), "***");
+        }
+        excerpt(text.as_bytes())
     }
 }
 
@@ -185,44 +241,15 @@ impl fmt::Display for Reference {
 
 /// The header of basic authentication (RFC 7617).
 fn basic_authentication(login: &RegistryLogin) -> Secret {
-    let pair = format!("{}:{}", login.username, login.password.reveal());
-    let encoded = base64_simd::STANDARD.encode_to_string(pair);
-    Secret::new(format!("Basic {encoded}"))
+    Secret::new(format!("Basic {}", encoded(login)))
 }
 
-/// The schema in an answer.
-fn read(answer: &Answer) -> Result<Described, LookupFailure> {
-    if answer.status == 200 {
-        return serde_json::from_slice(&answer.body).map_err(|error| {
-            LookupFailure::Permanent(Error::invalid_option(format!(
-                "the answer is not that of a registry ({error}): expected its URL in option \
-                 'kinesis.schemaRegistry.url', found '{}'",
-                excerpt(&answer.body)
-            )))
-        });
-    }
-    let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let said = match refusal.message.is_empty() {
-        true => excerpt(&answer.body),
-        false => refusal.message,
-    };
-    let status = answer.status;
-    let error = |kind, what: &str| Error::new(kind, format!("{what} (status {status}: {said})"));
-    Err(match status {
-        // The registry answers 404 with this code for an id, and with others for a subject or version.
-        404 if refusal.error_code == SCHEMA_NOT_FOUND || refusal.error_code / 100 == 404 => {
-            LookupFailure::NoSchema(String::new())
-        }
-        401 | 403 => LookupFailure::Permanent(error(
-            ErrorKind::AccessDenied,
-            "access is denied: expected valid 'kinesis.schemaRegistry.username' and \
-             'kinesis.schemaRegistry.password' that may read schemas",
-        )),
-        408 | 429 | 500.. => LookupFailure::Unavailable(error(ErrorKind::Unavailable, "it failed")),
-        _ => LookupFailure::Permanent(error(
-            ErrorKind::InvalidOption,
-            "the answer is not that of a registry: expected its URL in option \
-             'kinesis.schemaRegistry.url'",
-        )),
-    })
+fn encoded(login: &RegistryLogin) -> String {
+    let pair = format!("{}:{}", login.username, login.password.reveal());
+    base64_simd::STANDARD.encode_to_string(pair)
+}
+
+/// The password in the forms in which a server may repeat it.
+fn secrets_of(login: &RegistryLogin) -> Vec<Secret> {
+    vec![Secret::new(encoded(login)), login.password.clone()]
 }

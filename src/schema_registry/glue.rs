@@ -29,8 +29,10 @@ struct SchemaVersion {
 struct Refusal {
     #[serde(rename = "__type", default)]
     code: String,
-    #[serde(alias = "Message", default)]
-    message: String,
+    #[serde(rename = "Message", default)]
+    message: Option<String>,
+    #[serde(rename = "message", default)]
+    lower_case_message: Option<String>,
 }
 
 impl GlueRegistry {
@@ -101,7 +103,8 @@ impl GlueRegistry {
                 references: Vec::new(),
             }),
             other => Err(LookupFailure::NoSchema(format!(
-                "names {id}, which is of type {other} instead of AVRO, in"
+                "names {id}, which is of type {} instead of AVRO, in",
+                excerpt(other.as_bytes())
             ))),
         }
     }
@@ -111,18 +114,17 @@ impl GlueRegistry {
             return serde_json::from_slice(&answer.body).map_err(|error| {
                 LookupFailure::Permanent(Error::invalid_option(format!(
                     "the answer is not that of AWS Glue ({error}): expected an endpoint of it in option \
-                     'kinesis.schemaRegistry.url', found '{}'",
-                    excerpt(&answer.body)
+                     'kinesis.schemaRegistry.url'"
                 )))
             });
         }
         let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
-        // The code may have a namespace before it.
+        // The code may have a namespace before it, and a URL after it.
         let code = refusal.code.rsplit('#').next().unwrap_or_default();
-        let said = match refusal.message.is_empty() {
-            true => excerpt(&answer.body),
-            false => refusal.message,
-        };
+        let code = code.split(':').next().unwrap_or_default();
+        // The rest of the answer is not quoted: a server may repeat the headers of a request.
+        let said = refusal.message.or(refusal.lower_case_message);
+        let said = excerpt(said.unwrap_or_default().as_bytes());
         let status = answer.status;
         let message = format!("GetSchemaVersion of {id} failed: {code}: {said} (status {status})");
         let permanent = |kind| LookupFailure::Permanent(Error::new(kind, message.clone()));

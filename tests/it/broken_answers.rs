@@ -98,6 +98,8 @@ async fn an_answer_that_breaks_off_is_an_error_to_retry() {
             "connection: close\r\n",
             "<html>maintenance</html>",
         ),
+        http("200 OK", "connection: close\r\n", "{}"),
+        http("206 Partial Content", "connection: close\r\n", "{}"),
     ] {
         let error = answered(answer).await.unwrap_err();
         assert_eq!(

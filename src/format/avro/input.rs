@@ -123,7 +123,12 @@ impl<'a> Input<'a> {
 
     /// Counts a value without bytes.
     pub(super) fn free_value(&mut self) -> Result<(), Malformed> {
-        match self.free.checked_sub(1) {
+        self.count_free(1)
+    }
+
+    /// Counts values without bytes.
+    pub(super) fn count_free(&mut self, values: usize) -> Result<(), Malformed> {
+        match self.free.checked_sub(values) {
             Some(free) => {
                 self.free = free;
                 Ok(())

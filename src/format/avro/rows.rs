@@ -46,7 +46,9 @@ impl<'a> RowReader<'a> {
             (Root::Row(record), columns) => return self.record(record, columns),
             (Root::Union(branches), columns) => {
                 let branch = self.walk.input.branch(branches.len())?;
-                return self.root(&branches[branch], columns);
+                self.walk.enter()?;
+                self.root(&branches[branch], columns)?;
+                self.walk.leave();
             }
             (Root::Value(plan), [column]) => return self.value(plan, column),
             (Root::Value(Plan::Scalar(id)) | Root::Skip(id), columns) => {
@@ -69,6 +71,7 @@ impl<'a> RowReader<'a> {
 
     fn record(&mut self, record: &RecordPlan, columns: &mut [Column]) -> Result<(), Malformed> {
         let fields = self.walk.start_record(record.id)?;
+        self.walk.enter()?;
         for (field, plan) in fields.iter().zip(&record.fields) {
             let Some((column, plan)) = plan else {
                 let data_type = field.data_type;
@@ -89,6 +92,7 @@ impl<'a> RowReader<'a> {
         for column in &record.absent {
             columns[*column].push_null();
         }
+        self.walk.leave();
         Ok(())
     }
 
@@ -97,7 +101,10 @@ impl<'a> RowReader<'a> {
             Plan::Scalar(id) => self.scalar(*id, column),
             Plan::Union(branches) => {
                 let branch = self.walk.input.branch(branches.len())?;
-                self.value(&branches[branch], column)
+                self.walk.enter()?;
+                self.value(&branches[branch], column)?;
+                self.walk.leave();
+                Ok(())
             }
             Plan::Record(record) => {
                 if let Some(columns) = column.struct_fields() {
@@ -107,6 +114,7 @@ impl<'a> RowReader<'a> {
                 Ok(())
             }
             Plan::List { item, item_type } => {
+                self.walk.enter()?;
                 let mut items = Items::new(self.walk.schema.has_bytes(*item_type));
                 while let Some(column) = column.list_item()
                     && items.next(&mut self.walk.input)?
@@ -114,6 +122,7 @@ impl<'a> RowReader<'a> {
                     self.value(item, column)?;
                 }
                 column.finish_list();
+                self.walk.leave();
                 Ok(())
             }
             Plan::Json(id) => self.json(*id, column),

@@ -43,6 +43,15 @@ impl<'a> Walk<'a> {
         &mut self,
         walk: impl FnOnce(&mut Self) -> Result<T, Malformed>,
     ) -> Result<T, Malformed> {
+        self.enter()?;
+        let walked = walk(self)?;
+        self.leave();
+        Ok(walked)
+    }
+
+    /// Goes one level deeper. What is read and what is skipped must count the same levels, so that a document is
+    /// valid whatever columns a query reads.
+    pub(super) fn enter(&mut self) -> Result<(), Malformed> {
         if self.depth == MAX_DEPTH {
             return Err(Malformed {
                 byte: self.input.position(),
@@ -50,21 +59,24 @@ impl<'a> Walk<'a> {
             });
         }
         self.depth += 1;
-        let walked = walk(self)?;
+        Ok(())
+    }
+
+    /// Ends a level.
+    pub(super) fn leave(&mut self) {
         self.depth -= 1;
-        Ok(walked)
     }
 
     /// The fields of a record, which starts.
     pub(super) fn start_record(&mut self, id: TypeId) -> Result<&'a [AvroField], Malformed> {
-        let schema = self.schema;
-        if !schema.has_bytes(id) {
-            self.input.free_value()?;
+        let fields: &[AvroField] = match &self.schema.get(id).kind {
+            Kind::Record { fields, .. } => fields,
+            _ => &[],
+        };
+        if !self.schema.has_bytes(id) {
+            self.input.count_free(fields.len().max(1))?;
         }
-        match &schema.get(id).kind {
-            Kind::Record { fields, .. } => Ok(fields),
-            _ => Ok(&[]),
-        }
+        Ok(fields)
     }
 
     /// Reads the index of a branch of the union.

@@ -68,13 +68,19 @@ impl Bodies {
         })
     }
 
-    /// The refusal in the answer, if the SDK cannot read it.
-    pub(super) async fn refusal(&self, operation: Operation) -> Option<Refusal> {
-        let body = self.answer(operation).await.ok()?;
-        match body.format {
-            Format::Cbor => cbor_refusal(&body.bytes).ok(),
-            Format::Json => None,
+    /// The refusal in the answer; `None` if the SDK has the answer.
+    ///
+    /// # Errors
+    /// The answer cannot be read.
+    pub(super) async fn refusal(&self, operation: Operation) -> ApiResult<Option<Refusal>> {
+        if self.exchanged().answer.is_none() {
+            return Ok(None);
         }
+        let body = self.answer(operation).await?;
+        let refusal = cbor_refusal(&body.bytes);
+        refusal
+            .map(Some)
+            .map_err(|error| undecodable(operation, error))
     }
 }
 
@@ -107,7 +113,7 @@ impl Intercept for Bodies {
     ) -> Result<(), BoxError> {
         let answer = context.response_mut();
         let format = Format::of(answer.headers().get("content-type"));
-        let is_success = answer.status().is_success();
+        let is_success = answer.status().as_u16() == 200;
         if is_success || format == Format::Cbor {
             let rest = match is_success {
                 true => "{}",

@@ -20,11 +20,12 @@ use crate::model::{
     HashKey, HashRange, SequenceNumber, Shard, ShardId, StreamIdentity, UnixMillis,
 };
 
-/// The response lacks a member that the API guarantees.
+/// The response lacks a member that the API guarantees. It may come from something on the way to the service, so a
+/// retry may get a better one.
 pub(super) fn missing(operation: Operation, member: &str) -> ApiError {
     let message = format!("the response has no {member}");
     ApiError::new(
-        ApiErrorKind::Other,
+        ApiErrorKind::Unavailable,
         operation,
         "IncompleteResponse",
         message,
@@ -110,7 +111,9 @@ pub(super) fn summary(
 }
 
 pub(super) fn shards_page(output: ListShardsOutput) -> ApiResult<ShardsPage> {
-    let shards = output.shards.unwrap_or_default().into_iter().map(shard);
+    let shards = output.shards;
+    let shards = shards.ok_or_else(|| missing(Operation::ListShards, "Shards"))?;
+    let shards = shards.into_iter().map(shard);
     Ok(ShardsPage {
         shards: shards.collect::<ApiResult<_>>()?,
         next: output.next_token.map(NextToken),

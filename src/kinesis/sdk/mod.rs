@@ -95,7 +95,10 @@ impl SdkKinesis {
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         let status = error.raw_response().map(|answer| answer.status().as_u16());
-        let refusal = bodies.refusal(operation).await;
+        let refusal = match bodies.refusal(operation).await {
+            Ok(refusal) => refusal,
+            Err(error) => return error,
+        };
         let sent = RequestContext {
             endpoint: self.endpoint.as_deref().unwrap_or("of the region"),
             identity: Some(&self.identity),

@@ -7,11 +7,12 @@ mod json;
 mod put_outcome;
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 pub(super) use cbor::Refusal;
 
 use super::{PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator};
-use crate::model::StreamIdentity;
+use crate::model::{SequenceNumber, StreamIdentity, UnixMillis};
 
 /// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Format {
 
     /// The format of an answer with this header. What is not CBOR is JSON, as servers name it in several ways.
     pub(crate) fn of(content_type: Option<&str>) -> Self {
-        match content_type.is_some_and(|name| name.starts_with(Self::Cbor.content_type())) {
+        match content_type.is_some_and(|name| name.to_ascii_lowercase().contains("cbor")) {
             true => Self::Cbor,
             false => Self::Json,
         }
@@ -94,4 +95,35 @@ impl Format {
 /// The answer is malformed, or has no error code.
 pub(super) fn cbor_refusal(body: &[u8]) -> Result<Refusal, Undecodable> {
     Ok(cbor::refusal(body)?)
+}
+
+/// The time of an arrival. The number of milliseconds may have lost precision as a float; rounding restores it.
+///
+/// # Errors
+/// It is no number, or a year after 9999.
+fn unix_millis(millis: f64) -> Result<UnixMillis, String> {
+    const END_OF_9999: f64 = 253_402_300_800_000.0;
+    match millis.abs() < END_OF_9999 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is below 2^53")]
+        true => Ok(UnixMillis(millis.round() as i64)),
+        false => Err(format!("{millis} ms is no time of an arrival")),
+    }
+}
+
+/// How far a page is behind the tip.
+fn behind(millis: f64) -> Duration {
+    Duration::try_from_secs_f64(millis.max(0.0) / 1_000.0).unwrap_or(Duration::MAX)
+}
+
+/// Checks the sequence number of a record.
+///
+/// # Errors
+/// It is none.
+fn check_number(digits: &str) -> Result<(), String> {
+    match SequenceNumber::is_valid(digits) {
+        true => Ok(()),
+        false => SequenceNumber::new(digits)
+            .map(drop)
+            .map_err(|error| error.to_string()),
+    }
 }

@@ -7,6 +7,9 @@ use serde::Deserialize;
 use crate::kinesis::{ApiError, ApiErrorKind, Operation, PutFailure, PutOutcome, WrittenRecord};
 use crate::model::{SequenceNumber, ShardId};
 
+/// How much of an error message is kept.
+const MAX_MESSAGE_CHARS: usize = 500;
+
 /// What an answer says about an entry.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -26,8 +29,9 @@ pub(super) struct Written<'a> {
 /// # Errors
 /// The answer lacks a member that the service always sends.
 pub(super) fn put_outcome(written: Written<'_>) -> Result<PutOutcome, String> {
-    if let Some(code) = written.error_code {
+    if let Some(code) = written.error_code.filter(|code| !code.is_empty()) {
         let message = written.error_message.unwrap_or_default();
+        let message: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
         let failure = ApiError::from_code(Operation::PutRecords, &code, message);
         return Ok(Err(PutFailure {
             throttled: failure.kind() == ApiErrorKind::Throttled,

@@ -349,3 +349,40 @@ async fn glue_is_asked_with_the_credentials_of_the_table() {
         "{error}"
     );
 }
+
+/// A server may repeat the headers of a request, and may leave members out in its own way.
+#[tokio::test]
+async fn an_answer_is_quoted_without_secrets_and_in_part() {
+    let world = stream(&[document(1, FIRST)]).await;
+    let server = RegistryServer::start(clicks).await;
+    let login =
+        ", 'kinesis.schemaRegistry.username' 'me', 'kinesis.schemaRegistry.password' 'canary',
+        'kinesis.clientNumRetries' '0'";
+    confluent(&world, &server, login).await;
+    for status in [200, 400, 403, 500] {
+        for is_json in [false, true] {
+            server.change(move |head, _| {
+                let sent = head.headers["authorization"].to_str().unwrap();
+                let said = format!("{sent} canary {}", "x".repeat(100_000));
+                match is_json {
+                    false => (status, said),
+                    true => (
+                        status,
+                        json!({ "message": said, "error_code": "no" }).to_string(),
+                    ),
+                }
+            });
+            let (_, error) = world.refusal("SELECT userid FROM clicks").await;
+            let is_shown = ["canary", "bWU6Y2FuYXJ5"].map(|secret| error.contains(secret));
+            assert_eq!(is_shown, [false, false], "{error}");
+            assert!(error.len() < 2_000, "{} bytes", error.len());
+        }
+    }
+    server.change(|_, _| {
+        let schema = r#"{"type":"record","name":"C","fields":[{"name":"userId","type":"long"},
+            {"name":"url","type":["null","string"]}]}"#;
+        let answer = json!({ "schema": schema, "schemaType": null, "references": null });
+        (200, answer.to_string())
+    });
+    assert_eq!(world.lines("SELECT userid FROM clicks").await, ["7"]);
+}

@@ -1,6 +1,6 @@
 //! Parses schemas in their JSON form.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use datafusion::arrow::datatypes::TimeUnit;
 use serde_json::{Map, Value};
@@ -72,19 +72,15 @@ impl Parser {
             .iter()
             .map(|branch| self.schema(branch, namespace))
             .collect::<Parsed<Vec<_>>>()?;
-        for (index, branch) in branches.iter().enumerate() {
-            let kind = &self.types[branch.0].kind;
-            if matches!(kind, Kind::Union(_)) {
+        let mut names = HashSet::with_capacity(branches.len());
+        for branch in &branches {
+            let branch = &self.types[branch.0];
+            if matches!(branch.kind, Kind::Union(_)) {
                 return Err("a union contains a union".to_owned());
             }
-            let is_same = |other: &TypeId| {
-                branch_name(&self.types[other.0]) == branch_name(&self.types[branch.0])
-            };
-            if branches[..index].iter().any(is_same) {
-                return Err(format!(
-                    "a union contains two types '{}'",
-                    branch_name(&self.types[branch.0])
-                ));
+            let name = branch_name(branch);
+            if !names.insert(name) {
+                return Err(format!("a union contains two types '{name}'"));
             }
         }
         Ok(self.add(Kind::Union(branches), None))
@@ -173,12 +169,13 @@ impl Parser {
         self.define(&name, id)?;
         let inner = name.rsplit_once('.').map_or("", |(namespace, _)| namespace);
         let mut parsed: Vec<AvroField> = Vec::with_capacity(fields.len());
+        let mut names = HashSet::with_capacity(fields.len());
         for field in fields {
             let field_name = field.get("name").and_then(Value::as_str);
             let field_name = field_name.filter(|name| !name.is_empty());
             let field_name =
                 field_name.ok_or_else(|| format!("record '{name}' has a field without a name"))?;
-            if parsed.iter().any(|field| field.name == field_name) {
+            if !names.insert(field_name) {
                 return Err(format!("record '{name}' has two fields '{field_name}'"));
             }
             let data_type = field

@@ -239,3 +239,39 @@ fn unions_of_records_with_unions_are_compiled_once_each() {
     assert_eq!(value.matches("v: ").count(), LEVELS - 1);
     assert!(value.contains("v: 3}"), "{value}");
 }
+
+/// Levels are counted the same whether values are read, written as JSON or skipped.
+#[test]
+fn how_deep_a_document_may_be_does_not_depend_on_the_columns() {
+    let schema = r#"{"type":"record","name":"Doc","fields":[{"name":"id","type":"int"},
+        {"name":"n","type":{"type":"record","name":"Node","fields":[{"name":"v","type":"int"},
+            {"name":"next","type":["null","Node"]}]}}]}"#;
+    let text = DataType::Utf8View;
+    let node = |next: DataType| {
+        DataType::Struct(Fields::from(vec![
+            Field::new("v", DataType::Int32, true),
+            Field::new("next", next, true),
+        ]))
+    };
+    let columns = [
+        fields(&[("id", DataType::Int32)]),
+        fields(&[("n", text.clone())]),
+        fields(&[("n", node(text.clone()))]),
+        fields(&[("n", node(node(node(text))))]),
+    ];
+    let mut kept = Vec::new();
+    for nodes in 120..136 {
+        let document = [&[2][..], &[2; 2].repeat(nodes - 1), &[2, 0]].concat();
+        let rows = columns.each_ref().map(|columns| {
+            let skip = [("kinesis.format.onError", "skip")];
+            let decoded = decode(schema, columns, &skip, &[&document]).unwrap();
+            decoded.records.len()
+        });
+        assert!(
+            rows.iter().all(|count| *count == rows[0]),
+            "{nodes} nodes: {rows:?}"
+        );
+        kept.push(rows[0]);
+    }
+    assert!(kept.contains(&0) && kept.contains(&1), "{kept:?}");
+}

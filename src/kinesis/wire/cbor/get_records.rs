@@ -1,10 +1,9 @@
 //! Requests of GetRecords, and the answers to them.
 
-use std::time::Duration;
-
 use minicbor::encode::{Encoder, Error};
 
 use super::reading::{Malformed, Reader};
+use crate::kinesis::wire::{behind, check_number};
 use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
 use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity};
 
@@ -45,23 +44,24 @@ pub(in crate::kinesis) fn records_page(
     columns: RecordColumns,
 ) -> Result<RecordsPage, Malformed> {
     let mut page = RecordsPageBuilder::with_capacity(columns, 0, body.len());
-    let (mut last, mut next, mut behind_latest, mut children) = (None, None, None, Vec::new());
+    let (mut found, mut next, mut behind_latest, mut children) = (None, None, None, Vec::new());
     let mut reader = Reader::new(body);
     reader.map(|reader, member| {
         match member {
-            "Records" => last = records(reader, &mut page)?,
+            "Records" if found.is_some() => {
+                return Err(Malformed::new("duplicate member 'Records'"));
+            }
+            "Records" => found = Some(records(reader, &mut page)?),
             "NextShardIterator" => {
                 let iterator = reader.optional_text()?;
                 next = iterator.map(|text| ShardIterator::new(text.into_owned()));
             }
             "MillisBehindLatest" => {
-                let millis = reader.integer()?;
-                behind_latest =
-                    millis.map(|millis| Duration::from_millis(millis.try_into().unwrap_or(0)));
+                behind_latest = reader.number()?.map(behind);
             }
             "ChildShards" => {
                 children.clear();
-                reader.array(|reader| {
+                reader.optional_array(|reader| {
                     children.push(child(reader)?);
                     Ok(())
                 })?;
@@ -71,6 +71,8 @@ pub(in crate::kinesis) fn records_page(
         Ok(true)
     })?;
     reader.finish()?;
+    // Without them it is no answer to GetRecords, and its missing iterator would end the shard.
+    let last = found.ok_or_else(|| Malformed::missing("Records"))?;
     Ok(page.finish(last, next, behind_latest, children))
 }
 
@@ -94,6 +96,7 @@ fn records(
         })?;
         let data = data.ok_or_else(|| Malformed::missing("Data"))?;
         let number = number.ok_or_else(|| Malformed::missing("SequenceNumber"))?;
+        check_number(&number).map_err(Malformed::new)?;
         page.push(&data, key.as_deref(), &number, arrival);
         last = Some(number);
         Ok(())

@@ -7,6 +7,7 @@ use std::fmt;
 use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error};
 
+use crate::kinesis::wire::unix_millis;
 use crate::model::UnixMillis;
 
 /// Why an answer cannot be read.
@@ -68,16 +69,24 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads an array, each element by `element`. Null is an array without elements.
+    /// Reads an array, each element by `element`.
     pub(super) fn array(
         &mut self,
         element: impl FnMut(&mut Self) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        if self.if_any()?.is_none() {
-            return Ok(());
-        }
         let length = self.0.array()?;
         self.repeat(length, element)
+    }
+
+    /// As [`array`](Self::array); null is an array without elements.
+    pub(super) fn optional_array(
+        &mut self,
+        element: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        match self.if_any()? {
+            None => Ok(()),
+            Some(_) => self.array(element),
+        }
     }
 
     /// Runs `read` for each of `length` parts; `None` means up to a break.
@@ -151,11 +160,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An integer, or `None` for null.
-    pub(super) fn integer(&mut self) -> Result<Option<i64>, Malformed> {
+    /// A number, or `None` for null.
+    pub(super) fn number(&mut self) -> Result<Option<f64>, Malformed> {
         match self.if_any()? {
             None => Ok(None),
-            Some(_) => Ok(Some(self.0.i64()?)),
+            Some(Type::F32 | Type::F64) => Ok(Some(self.0.f64()?)),
+            #[expect(clippy::cast_precision_loss, reason = "times have less than 53 bits")]
+            Some(_) => Ok(Some(self.0.i64()? as f64)),
         }
     }
 
@@ -164,32 +175,16 @@ impl<'a> Reader<'a> {
     /// The service sends milliseconds as a tagged integer. Emulators also leave out the tag, or send seconds, as an
     /// integer or a float. A number below 10^11 is seconds: as milliseconds it would be a time before March 1973.
     pub(super) fn time(&mut self) -> Result<Option<UnixMillis>, Malformed> {
-        const LEAST_MILLIS: i64 = 100_000_000_000;
-        if self.if_any()?.is_none() {
-            return Ok(None);
-        }
+        const LEAST_MILLIS: f64 = 1e11;
         if self.0.datatype()? == Type::Tag {
             self.0.tag()?;
         }
-        let is_float = matches!(self.0.datatype()?, Type::F32 | Type::F64);
-        let millis = match is_float {
-            true => millis_of(self.0.f64()?, LEAST_MILLIS),
-            false => match self.0.i64()? {
-                seconds if seconds.abs() < LEAST_MILLIS => seconds * 1_000,
-                millis => millis,
-            },
-        };
-        Ok(Some(UnixMillis(millis)))
+        let time = self
+            .number()?
+            .map(|number| match number.abs() < LEAST_MILLIS {
+                true => unix_millis(number * 1_000.0),
+                false => unix_millis(number),
+            });
+        time.transpose().map_err(Malformed::new)
     }
-}
-
-/// Milliseconds, from a number of seconds if that is below `least_millis`.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "a time outside the range is the earliest or latest"
-)]
-fn millis_of(number: f64, least_millis: i64) -> i64 {
-    let is_seconds = number.abs() < least_millis as f64;
-    (if is_seconds { number * 1_000.0 } else { number }).round() as i64
 }

@@ -209,3 +209,29 @@ fn a_refusal_has_a_code_without_namespace_and_a_message() {
     }
     assert!(refusal(b"{}").is_err() && refusal(&[0xa0]).is_err());
 }
+
+/// Its missing iterator would otherwise end the shard.
+#[test]
+fn an_answer_without_records_is_no_page() {
+    for body in ["a0", "a1 6161 01"] {
+        let error = records_page(&bytes(body), RecordColumns::ALL).unwrap_err();
+        assert_eq!(error.to_string(), "missing member 'Records'");
+    }
+    let twice = bytes("a2 675265636f726473 80 675265636f726473 80");
+    let error = records_page(&twice, RecordColumns::ALL).unwrap_err();
+    assert!(error.to_string().contains("duplicate member"), "{error}");
+}
+
+#[test]
+fn a_time_that_cannot_be_is_an_error() {
+    for time in [
+        "3b7fffffffffffffff",
+        "1b7fffffffffffffff",
+        "fb7ff8000000000000",
+        "fb7ff0000000000000",
+    ] {
+        let error = records_page(&answer(time, HELLO), RecordColumns::ALL).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("no time of an arrival"), "{time}: {error}");
+    }
+}

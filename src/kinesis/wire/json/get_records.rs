@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::super::{behind, check_number, unix_millis};
 use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
-use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity, UnixMillis};
+use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity};
 
 /// The body of a request.
 pub(in crate::kinesis) fn get_records(
@@ -69,19 +69,24 @@ impl<'de> Visitor<'de> for PageSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<RecordsPage, A::Error> {
-        let (mut last, mut next, mut behind_latest, mut children) = (None, None, None, Vec::new());
+        let (mut records, mut next, mut behind_latest, mut children) =
+            (None, None, None, Vec::new());
         while let Some(member) = members.next_key()? {
             match member {
-                Member::Records => last = members.next_value_seed(RecordsSeed(&mut self.0))?,
+                Member::Records if records.is_some() => {
+                    return Err(A::Error::duplicate_field("Records"));
+                }
+                Member::Records => {
+                    records = Some(members.next_value_seed(RecordsSeed(&mut self.0))?);
+                }
                 Member::NextShardIterator => {
                     next = members
                         .next_value::<Option<String>>()?
                         .map(ShardIterator::new);
                 }
                 Member::MillisBehindLatest => {
-                    let millis = members.next_value::<Option<i64>>()?;
-                    behind_latest =
-                        millis.map(|millis| Duration::from_millis(millis.try_into().unwrap_or(0)));
+                    let millis = members.next_value::<Option<f64>>()?;
+                    behind_latest = millis.map(behind);
                 }
                 Member::ChildShards => {
                     let found = members.next_value::<Option<Vec<Child>>>()?;
@@ -93,6 +98,8 @@ impl<'de> Visitor<'de> for PageSeed {
                 }
             }
         }
+        // Without them it is no answer to GetRecords, and its missing iterator would end the shard.
+        let last = records.ok_or_else(|| A::Error::missing_field("Records"))?;
         Ok(self.0.finish(last, next, behind_latest, children))
     }
 }
@@ -162,7 +169,9 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                 RecordMember::PartitionKey => key = members.next_value::<Option<Text>>()?,
                 RecordMember::SequenceNumber => number = Some(members.next_value::<Text>()?.0),
                 RecordMember::ApproximateArrivalTimestamp => {
-                    arrival = members.next_value::<Option<f64>>()?.map(unix_millis);
+                    let seconds = members.next_value::<Option<f64>>()?;
+                    let millis = seconds.map(|seconds| unix_millis(seconds * 1_000.0));
+                    arrival = millis.transpose().map_err(A::Error::custom)?;
                 }
                 RecordMember::Other => {
                     members.next_value::<IgnoredAny>()?;
@@ -171,6 +180,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
         }
         let data = data.ok_or_else(|| A::Error::missing_field("Data"))?;
         let number = number.ok_or_else(|| A::Error::missing_field("SequenceNumber"))?;
+        check_number(&number).map_err(A::Error::custom)?;
         let key = key.as_ref().map(|key| &*key.0);
         let pushed = self.0.push_base64(&data, key, &number, arrival);
         match pushed {
@@ -178,17 +188,6 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
             Err(reason) => Err(A::Error::custom(format!("record {number}: {reason}"))),
         }
     }
-}
-
-/// Seconds with a fraction, as milliseconds. As seconds, the number lost precision; rounding to the nearest
-/// millisecond restores it.
-fn unix_millis(seconds: f64) -> UnixMillis {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a time outside the range is the earliest or latest"
-    )]
-    let millis = (seconds * 1_000.0).round() as i64;
-    UnixMillis(millis)
 }
 
 /// A text, borrowed from the answer if it has no escapes.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use datafusion::arrow::array::Array;
 
@@ -69,7 +71,6 @@ fn members_may_be_missing_null_or_unknown() {
     assert!(page.partition_key().unwrap().is_null(0));
     assert!(page.arrival().unwrap().is_null(0));
     assert_eq!((page.behind_latest, page.next.is_none()), (None, true));
-    assert!(records_page(b"{}", RecordColumns::ALL).unwrap().is_empty());
 }
 
 #[test]
@@ -144,4 +145,40 @@ fn times_keep_their_milliseconds() {
         );
         assert_eq!(page(&body).arrival().unwrap().value(0), millis * 1_000);
     }
+}
+
+/// Its missing iterator would otherwise end the shard.
+#[test]
+fn an_answer_without_records_is_no_page() {
+    for body in [
+        "{}",
+        r#"{"message":"busy"}"#,
+        r#"{"NextShardIterator":"A"}"#,
+    ] {
+        assert!(refusal(body).contains("missing field `Records`"), "{body}");
+    }
+    let twice = r#"{"Records":[],"Records":[]}"#;
+    assert!(refusal(twice).contains("duplicate field `Records`"));
+}
+
+#[test]
+fn a_time_or_number_that_cannot_be_is_an_error() {
+    for (record, expected) in [
+        (
+            r#""SequenceNumber":"1","ApproximateArrivalTimestamp":1e300"#,
+            "no time of an arrival",
+        ),
+        (
+            r#""SequenceNumber":"1","ApproximateArrivalTimestamp":-1e12"#,
+            "no time of an arrival",
+        ),
+        (r#""SequenceNumber":"1x""#, "sequence number '1x'"),
+    ] {
+        let records =
+            format!(r#"{{"Records":[{{"Data":"",{record}}},{{"Data":"","SequenceNumber":"2"}}]}}"#);
+        let error = refusal(&records);
+        assert!(error.contains(expected), "{record}: {error}");
+    }
+    let behind = page(r#"{"Records":[],"MillisBehindLatest":1500.0}"#).behind_latest;
+    assert_eq!(behind, Some(Duration::from_millis(1_500)));
 }
