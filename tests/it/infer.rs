@@ -1,6 +1,7 @@
 //! `kinesis-sql infer`: the printed statement runs as it is.
 
 mod options;
+mod sample;
 
 use std::process::Output;
 
@@ -49,6 +50,12 @@ fn statement(server: &Server, arguments: &[&str]) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {errors}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+fn errors_of(output: &Output) -> String {
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn text(data: &str) -> String {

@@ -4,9 +4,9 @@ use super::super::args::SampleFormat;
 use super::super::redact;
 use crate::Error;
 use crate::error::Result;
-use crate::format::infer::HIDDEN;
+use crate::format::infer::{HIDDEN, Inferred, Reading};
 use crate::options::{OptionsBuilder, all, is_of_format};
-use crate::table::KinesisTableBuilder;
+use crate::table::{KinesisTable, KinesisTableBuilder};
 
 /// Options that give the schemas of Avro documents.
 const SCHEMA_SOURCES: [&str; 3] = [
@@ -22,6 +22,18 @@ const NOT_FOR_SAMPLES: [&str; 5] = [
     "kinesis.extraColumns",
     "kinesis.maxFetchRecordsPerShard",
     "kinesis.getRecords.numberOfRecordsPerFetch",
+];
+
+/// Options that say how the documents of a sample are found.
+const READING: [&str; 8] = [
+    "kinesis.format.compression",
+    "kinesis.format.maxDecompressedBytes",
+    "kinesis.format.framing",
+    "kinesis.json.header",
+    "kinesis.json.explode",
+    "kinesis.csv.delimiter",
+    "kinesis.csv.quote",
+    "kinesis.csv.escape",
 ];
 
 /// Options of the table, by name.
@@ -81,6 +93,58 @@ impl Given {
                  the registry that has it",
             )),
             (None, _) => Ok(false),
+        }
+    }
+
+    /// How the options say that the sample is read, which is taken for `format`.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) for options that do not suit each other.
+    pub(super) fn reading(&self, stream: &str, format: SampleFormat) -> Result<Reading> {
+        if !self.values.iter().any(|(name, _)| is_of_format(name)) {
+            return Ok(Reading::default());
+        }
+        let is_csv = |(name, _): &(&'static str, String)| name.starts_with("kinesis.csv.");
+        let name = match format {
+            SampleFormat::Csv => "csv",
+            SampleFormat::Text => "text",
+            SampleFormat::CloudwatchLogs => "cloudwatch_logs",
+            SampleFormat::Dynamodb => "dynamodb",
+            SampleFormat::Auto if self.values.iter().any(is_csv) => "csv",
+            SampleFormat::Auto | SampleFormat::Json | SampleFormat::Avro => "json",
+        };
+        let table = KinesisTable::builder(stream).with_option("kinesis.format", name);
+        let options = self.set_on(table).options()?;
+        let reading = |format| Reading::new(&format, |name| self.has(name));
+        Ok(options.format.map(reading).unwrap_or_default())
+    }
+
+    /// Refuses options with which no document of the sample can be read.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption)
+    pub(super) fn expect_readable(&self, inferred: &Inferred) -> Result<()> {
+        let reading = |(name, _): &&(&'static str, String)| READING.contains(name);
+        let names = self.values.iter().filter(reading);
+        let names: Vec<String> = names
+            .map(|(name, value)| format!("'{name}' = '{value}'"))
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let plural = if names.len() == 1 { "" } else { "s" };
+        let names = names.join(", ");
+        match inferred.all_bad() {
+            Some(reason) => Err(Error::invalid_option(format!(
+                "option{plural} {names}: no document of the sample can be read: {reason}; expected other values, or \
+                 none, so that they are inferred"
+            ))),
+            None if self.has("kinesis.json.explode") && inferred.is_without_documents() => {
+                Err(Error::invalid_option(format!(
+                    "option{plural} {names}: no document of the sample has an array with elements there"
+                )))
+            }
+            None => Ok(()),
         }
     }
 

@@ -9,6 +9,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::Fields;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+
 use self::given::Given;
 use self::sample::Sample;
 use super::args::{Infer, SampleFormat};
@@ -19,7 +23,7 @@ use super::session::{context, plan, services};
 use super::statements::split;
 use crate::format::infer::{Declared, Inferred, MAX_SAMPLE_BYTES, RequestedFormat, infer};
 use crate::table::KinesisTable;
-use crate::{Result, Services};
+use crate::{Error, Result, Services};
 
 impl From<SampleFormat> for RequestedFormat {
     fn from(format: SampleFormat) -> Self {
@@ -60,7 +64,7 @@ pub(super) async fn run(mut arguments: Infer) -> Outcome {
         Ok(sample) => sample,
         Err(error) => return failed(&reason(&error)),
     };
-    let inferred = match inferred(&sample, &arguments, &given, are_avro, &services).await {
+    let mut inferred = match inferred(&sample, &arguments, &given, are_avro, &services).await {
         Ok(inferred) => inferred,
         Err(error) => return failed(&chain(&error)),
     };
@@ -71,8 +75,9 @@ pub(super) async fn run(mut arguments: Infer) -> Outcome {
         region: region.as_deref(),
         given: &shown,
     };
-    if let Err(error) = check(&inferred, declared, &given) {
-        return failed(&chain(&error));
+    let checked = check(&mut inferred, declared, &given, &sample, &services).await;
+    if let Err(message) = checked {
+        return failed(&message);
     }
     let statement = inferred.statement(declared);
     if arguments.connection.endpoint_url.is_some() && !arguments.embedded {
@@ -106,18 +111,49 @@ async fn inferred(
     }
     let payloads = sample.payloads.iter();
     let records = payloads.flat_map(|records| records.iter().map(Option::unwrap_or_default));
-    Ok(infer(records, arguments.format.into(), MAX_SAMPLE_BYTES))
+    let reading = given.reading(&arguments.stream, arguments.format)?;
+    let requested = arguments.format.into();
+    let inferred = infer(records, requested, &reading, MAX_SAMPLE_BYTES);
+    given.expect_readable(&inferred)?;
+    Ok(inferred)
 }
 
-/// Checks the options of the statement together.
-fn check(inferred: &Inferred, declared: Declared<'_>, given: &Given) -> Result<()> {
+/// Decodes the sample with the table that the statement declares, so that its comments are true.
+async fn check(
+    inferred: &mut Inferred,
+    declared: Declared<'_>,
+    given: &Given,
+    sample: &Sample,
+    services: &Arc<Services>,
+) -> Result<(), String> {
+    let columns = columns_of(&inferred.statement(declared), services).await;
+    let columns = columns.map_err(|error| reason(&error))?;
     let mut table = given.set_on(KinesisTable::builder(declared.location));
     for (name, value) in inferred.options(&declared) {
         if !given.has(name) {
             table = table.with_option(name, value);
         }
     }
-    table.options().map(|_| ())
+    let table = table.with_columns(columns.clone());
+    let checked = table.check().and_then(|()| match table.options()?.format {
+        None => Ok(()),
+        Some(format) => {
+            inferred.decode(&sample.payloads, &columns, &format)?;
+            given.expect_readable(inferred)
+        }
+    });
+    checked.map_err(|error| chain(&error))
+}
+
+/// The columns that a statement declares.
+async fn columns_of(statement: &str, services: &Arc<Services>) -> DataFusionResult<Fields> {
+    let ctx = context(services)?;
+    match ctx.state().create_logical_plan(statement).await? {
+        LogicalPlan::Ddl(DdlStatement::CreateExternalTable(table)) => {
+            Ok(table.schema.fields().clone())
+        }
+        _ => Err(Error::internal("the statement declares no table").into()),
+    }
 }
 
 fn failed(message: &str) -> Outcome {

@@ -20,7 +20,7 @@ pub(in crate::format) struct LineReader {
 pub(in crate::format) struct ValueRange {
     pub(in crate::format) start: usize,
     pub(in crate::format) end: usize,
-    pub(super) is_quoted: bool,
+    pub(in crate::format) is_quoted: bool,
     /// Whether it has escapes to remove.
     pub(in crate::format) is_escaped: bool,
 }

@@ -4,17 +4,18 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, BinaryArray};
+use datafusion::arrow::array::BinaryArray;
 use datafusion::arrow::datatypes::{Field, Fields};
 
+use super::decoded::{self, Counts, FoundSchema};
+use super::header::Header;
 use super::{Inferred, InferredFormat};
 use crate::error::{Error, Result};
 use crate::format::avro::{AvroSchema, SchemaColumns, columns};
-use crate::format::{Decoder, PayloadSchema, compression, header};
-use crate::model::{SchemaId, StreamIdentity};
+use crate::format::{compression, header};
+use crate::model::SchemaId;
 use crate::options::{
-    AvroFraming, AvroOptions, Compression, Format, FormatOptions, OnError, OnMismatch,
-    SchemaRegistryType,
+    AvroFraming, AvroOptions, Compression, Format, FormatOptions, SchemaRegistryType,
 };
 
 /// The schemas of the documents of a sample.
@@ -23,7 +24,7 @@ pub(crate) enum SampleSchemas {
     /// All documents have this one.
     One(String),
     /// They name these, the newest first: each is known, or there is a reason why it cannot be used.
-    Registered(Vec<(SchemaId, Result<Arc<AvroSchema>, String>)>),
+    Registered(Vec<FoundSchema>),
 }
 
 /// What the sample shows about Avro documents.
@@ -32,8 +33,6 @@ pub(super) struct InferredAvro {
     pub(super) columns: SchemaColumns,
     /// The header of documents that all have one schema.
     pub(super) framing: Option<AvroFraming>,
-    /// How many values do not fit their columns.
-    pub(super) mismatches: u64,
     /// The names of the schemas, the newest first.
     pub(super) schemas: Vec<String>,
     /// Why other schemas cannot be used.
@@ -102,17 +101,20 @@ pub(crate) fn infer_avro(
         !matches!(found, Ok(Cow::Borrowed(_)))
     };
     let mut all = records.iter().flat_map(|records| records.iter());
-    Ok(Inferred {
+    let mut inferred = Inferred {
         compression: all.any(is_compressed).then_some(Compression::Auto),
         format: InferredFormat::Avro(InferredAvro {
             columns,
             framing,
-            mismatches: decoded.mismatches,
             schemas: usable.into_iter().map(|(name, _)| name).collect(),
             unusable,
         }),
-        ..decoded.inferred
-    })
+        records: decoded.records,
+        documents: decoded.documents,
+        ..Inferred::new()
+    };
+    inferred.take(decoded);
+    Ok(inferred)
 }
 
 /// Schemas with their names, and why others cannot be used.
@@ -163,76 +165,64 @@ struct Sample<'a> {
     fields: Fields,
 }
 
-/// What decoding the sample shows.
-struct DecodedSample {
-    inferred: Inferred,
-    bad_documents: usize,
-    mismatches: u64,
-}
-
 impl Sample<'_> {
     /// Decodes the documents of one schema with the header that suits most of them.
     fn decode_behind_any_header(
         &self,
         options: &FormatOptions,
-    ) -> Result<(DecodedSample, Option<AvroFraming>)> {
+    ) -> Result<(Counts, Option<AvroFraming>)> {
         let (mut decoded, mut framing) = (self.decode(options)?, AvroFraming::None);
         let others = [
             AvroFraming::SingleObject,
             AvroFraming::Confluent,
             AvroFraming::Glue,
         ];
+        let seen = self.header(options);
         for other in others {
             if decoded.bad_documents == 0 {
                 break;
             }
             let found = self.decode(&with_framing(options, other))?;
-            if found.bad_documents < decoded.bad_documents {
+            // A schema that suits no document does not hide their header.
+            let is_seen = found.bad_documents == decoded.bad_documents && seen == Some(other);
+            if found.bad_documents < decoded.bad_documents || is_seen {
                 (decoded, framing) = (found, other);
             }
         }
         Ok((decoded, Some(framing)))
     }
 
-    fn decode(&self, options: &FormatOptions) -> Result<DecodedSample> {
-        let options = FormatOptions {
-            // The stream is never written to: bad documents are collected with their reasons.
-            on_error: OnError::DeadLetter(StreamIdentity::parse("none")?),
-            on_mismatch: OnMismatch::Null,
-            error_column: None,
-            ..options.clone()
-        };
-        let schema = Arc::new(PayloadSchema::new(options, &self.fields)?);
-        let all: Vec<usize> = (0..self.fields.len()).collect();
-        let mut decoder = Decoder::new(&schema, &all)?;
-        if let SampleSchemas::Registered(found) = self.schemas {
-            for (id, schema) in found {
-                decoder.add_schema(*id, schema.clone());
+    /// The header that so many records have that it is no coincidence.
+    fn header(&self, options: &FormatOptions) -> Option<AvroFraming> {
+        let records = self.records.iter().flat_map(|records| records.iter());
+        let payloads: Vec<Cow<'_, [u8]>> = records
+            .flatten()
+            .filter_map(|record| {
+                let limit = options.max_decompressed_bytes;
+                compression::decompressed(record, options.compression, limit).ok()
+            })
+            .collect();
+        let mut kinds: Vec<Header> = Vec::new();
+        for header in payloads.iter().filter_map(|payload| Header::of(payload)) {
+            if !kinds.iter().any(|kind| kind.is_like(&header)) {
+                kinds.push(header);
             }
         }
-        let (mut inferred, mut mismatches) = (Inferred::new(), 0);
-        for records in self.records {
-            let mut next = 0;
-            while next < records.len() {
-                let decoded = decoder.decode(records, next)?;
-                for bad in &decoded.skipped {
-                    inferred.bad(inferred.records + bad.record + 1, &bad.reason.to_string());
-                }
-                inferred.documents += decoded.records.len();
-                mismatches += decoded.mismatches;
-                next = decoded.next;
-                if let Some(id) = decoded.missing_schema {
-                    // There are more ids than were looked up.
-                    decoder.add_schema(id, Err(format!("names {id}, which was not looked up")));
-                }
-            }
-            inferred.records += records.len();
-        }
-        Ok(DecodedSample {
-            bad_documents: inferred.bad_documents,
-            inferred,
-            mismatches,
+        let is_plausible =
+            |kind: &Header| kind.is_plausible(payloads.iter().map(|payload| &**payload));
+        Some(match kinds.into_iter().find(is_plausible)? {
+            Header::SingleObject(_) => AvroFraming::SingleObject,
+            Header::Confluent(_) => AvroFraming::Confluent,
+            Header::Glue(_) => AvroFraming::Glue,
         })
+    }
+
+    fn decode(&self, options: &FormatOptions) -> Result<Counts> {
+        let schemas = match self.schemas {
+            SampleSchemas::One(_) => &[][..],
+            SampleSchemas::Registered(found) => found,
+        };
+        decoded::counts(self.records, usize::MAX, &self.fields, options, schemas)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod avro;
 mod framed;
+mod notes;
 
 use std::fmt::{self, Display, Write};
 
@@ -56,7 +57,7 @@ impl Inferred {
         if let Some(reason) = &self.first_bad {
             writeln!(text, "-- The first bad one: {}.", comment(reason))?;
         }
-        for line in self.notes() {
+        for line in self.notes(&declared) {
             writeln!(text, "-- {line}")?;
         }
         if declared.given.iter().any(|(_, value)| value == HIDDEN) {
@@ -132,7 +133,7 @@ impl Inferred {
         let declared = self.columns.declared();
         declared
             .map(|(name, field)| {
-                let mut comment = format!("in {} of {}", field.present, self.documents);
+                let mut comment = format!("in {} of {}", field.present, self.columns.objects());
                 if field.nulls > 0 {
                     comment += &format!(", {} NULL", field.nulls);
                 }
@@ -213,52 +214,6 @@ impl Inferred {
             options.push(("kinesis.format.onError", "null"));
         }
         options
-    }
-
-    /// What the reader has to know, without line ends.
-    fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        let compressed = match self.compression.is_some() {
-            true => ", of which some or all are compressed",
-            false => "",
-        };
-        match &self.format {
-            InferredFormat::Nothing => {
-                notes.push("There is nothing to infer columns from.".to_owned());
-            }
-            InferredFormat::Binary => notes.push(format!(
-                "The payloads{compressed} are binary in no known format, or Protobuf, which cannot be recognized."
-            )),
-            InferredFormat::Avro(avro) => notes.extend(avro::notes(avro, compressed)),
-            InferredFormat::Framed(header) => {
-                notes.extend(framed::notes(header, self.compression.is_some()));
-            }
-            InferredFormat::JsonBehind { header, .. } => notes.push(format!(
-                "The payloads{compressed} are JSON{}; it is not looked up.",
-                framed::described(header)
-            )),
-            _ => {}
-        }
-        let is_decoded = !matches!(
-            self.format,
-            InferredFormat::Nothing | InferredFormat::Framed(_) | InferredFormat::Binary
-        );
-        if self.bad_documents > 0 && is_decoded {
-            notes.push(
-                "A bad document is a row of NULLs here; see option 'kinesis.format.onError'."
-                    .to_owned(),
-            );
-        }
-        if self.has_columns() && !matches!(self.format, InferredFormat::Avro(_)) {
-            notes.push("The types fit this sample; later documents may have others.".to_owned());
-        }
-        if self.columns.left_out() {
-            notes.push(
-                "Some fields are left out: there are too many, or they have no printable name."
-                    .to_owned(),
-            );
-        }
-        notes
     }
 }
 

@@ -3,47 +3,29 @@
 use super::Inferred;
 use super::observed::{Field, Fields, MAX_FIELDS};
 use super::payload::Payload;
+use super::reading::Reading;
 use crate::format::csv::line::{Line, LineReader};
 use crate::format::documents::DocumentFailure;
 use crate::options::CsvOptions;
 
 /// The character between values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Delimiter {
-    Comma,
-    Tab,
-    Semicolon,
-    Pipe,
-}
+pub(super) struct Delimiter(pub(super) u8);
 
 /// Of a hundred lines, how many must have the same number of values.
 const ALIKE_PERCENT: usize = 95;
 
 impl Delimiter {
-    const ALL: [Self; 4] = [Self::Comma, Self::Tab, Self::Semicolon, Self::Pipe];
+    const COMMA: Self = Self(b',');
+    const KNOWN: [Self; 4] = [Self::COMMA, Self(b'\t'), Self(b';'), Self(b'|')];
 
-    /// The options of a table whose lines have this delimiter.
-    fn csv(self) -> CsvOptions {
-        CsvOptions {
-            delimiter: match self {
-                Self::Comma => b',',
-                Self::Tab => b'\t',
-                Self::Semicolon => b';',
-                Self::Pipe => b'|',
-            },
-            quote: b'"',
-            escape: None,
-            null_literal: None,
-        }
-    }
-
-    /// The value of option `kinesis.csv.delimiter`; `None` for the default.
+    /// The value of option `kinesis.csv.delimiter`; `None` for the default, and for one that the user gave.
     pub(super) fn option(self) -> Option<&'static str> {
-        match self {
-            Self::Comma => None,
-            Self::Tab => Some("\\t"),
-            Self::Semicolon => Some(";"),
-            Self::Pipe => Some("|"),
+        match self.0 {
+            b'\t' => Some("\\t"),
+            b';' => Some(";"),
+            b'|' => Some("|"),
+            _ => None,
         }
     }
 }
@@ -60,9 +42,9 @@ pub(super) struct Division {
 }
 
 impl Division {
-    fn of(payloads: &[Payload<'_>], delimiter: Delimiter) -> Self {
+    fn of(payloads: &[Payload<'_>], delimiter: Delimiter, reading: &Reading) -> Self {
         let mut counts: Vec<usize> = Vec::new();
-        let mut sampler = LineSampler::new(delimiter, 0);
+        let mut sampler = LineSampler::new(&reading.lines(delimiter.0), 0);
         for payload in payloads {
             let mut rest = payload.text().unwrap_or_default();
             while let Some((text, line)) = sampler.next_line(&mut rest) {
@@ -89,17 +71,25 @@ impl Division {
     }
 }
 
-fn divisions(payloads: &[Payload<'_>]) -> impl Iterator<Item = Division> {
-    let all = Delimiter::ALL.into_iter();
-    all.map(|delimiter| Division::of(payloads, delimiter))
+/// How the lines divide at the given delimiter, or at each that is known.
+fn divisions(payloads: &[Payload<'_>], reading: &Reading) -> impl Iterator<Item = Division> {
+    let all = match reading.delimiter {
+        Some(given) => vec![Delimiter(given)],
+        None => Delimiter::KNOWN.to_vec(),
+    };
+    let free = |delimiter: &Delimiter| {
+        delimiter.0 != reading.csv.quote && Some(delimiter.0) != reading.csv.escape
+    };
+    let all = all.into_iter().filter(free);
+    all.map(|delimiter| Division::of(payloads, delimiter, reading))
 }
 
 /// How lines divide that clearly are delimited values, and not sentences with commas.
-pub(super) fn detect(payloads: &[Payload<'_>]) -> Option<Division> {
-    let regular = divisions(payloads).filter(Division::is_regular);
+pub(super) fn detect(payloads: &[Payload<'_>], reading: &Reading) -> Option<Division> {
+    let regular = divisions(payloads, reading).filter(Division::is_regular);
     let division = regular.max_by_key(|division| division.values)?;
     let mut fields = Fields::default();
-    let mut sampler = LineSampler::new(division.delimiter, division.values);
+    let mut sampler = LineSampler::new(&reading.lines(division.delimiter.0), division.values);
     for payload in payloads {
         let mut rest = payload.text().unwrap_or_default();
         while let Some((text, line)) = sampler.next_line(&mut rest) {
@@ -113,11 +103,11 @@ pub(super) fn detect(payloads: &[Payload<'_>]) -> Option<Division> {
 }
 
 /// How the lines divide best.
-pub(super) fn most_likely(payloads: &[Payload<'_>]) -> Division {
-    let divided = divisions(payloads).filter(|division| division.values > 1);
+pub(super) fn most_likely(payloads: &[Payload<'_>], reading: &Reading) -> Division {
+    let divided = divisions(payloads, reading).filter(|division| division.values > 1);
     let best = divided.max_by_key(|division| division.alike);
     best.unwrap_or(Division {
-        delimiter: Delimiter::Comma,
+        delimiter: reading.delimiter.map_or(Delimiter::COMMA, Delimiter),
         values: 1,
         lines: 0,
         alike: 0,
@@ -127,15 +117,17 @@ pub(super) fn most_likely(payloads: &[Payload<'_>]) -> Division {
 /// Reads lines of values as a table does.
 pub(super) struct LineSampler {
     reader: LineReader,
+    null_literal: Option<String>,
     values: usize,
     unescaped: String,
 }
 
 impl LineSampler {
     /// A reader of lines with `values` values.
-    pub(super) fn new(delimiter: Delimiter, values: usize) -> Self {
+    pub(super) fn new(options: &CsvOptions, values: usize) -> Self {
         Self {
-            reader: LineReader::new(&delimiter.csv(), values),
+            reader: LineReader::new(options, values),
+            null_literal: options.null_literal.clone(),
             values,
             unescaped: String::new(),
         }
@@ -183,7 +175,14 @@ impl LineSampler {
                 value = &self.unescaped;
             }
             if let Some(field) = fields.field(&format!("c{}", index + 1)) {
-                field.observe_text(value);
+                let is_null = match &self.null_literal {
+                    Some(literal) => value == literal,
+                    None => value.is_empty(),
+                };
+                match is_null && !range.is_quoted {
+                    true => field.observe_null(),
+                    false => field.observe_text(value),
+                }
             }
         }
         Ok(())

@@ -2,11 +2,13 @@
 //!
 //! [`infer`] recognizes how each record is compressed and what it holds ([`payload`], [`header`]), settles on what most of them
 //! hold, and reads the documents of these: [`json`] and [`delimited`] collect which values each field has
-//! ([`observed`]). For Avro with known schemas, [`avro`] asks these instead. [`declaration`] prints the result. Nothing
+//! ([`observed`]). For Avro with known schemas, [`avro`] asks these instead. What the user knows about the payloads
+//! ([`reading`]) is not inferred. [`decoded`] decodes the sample with the result, and [`declaration`] prints it. Nothing
 //! here reads or writes anything.
 
 mod avro;
 mod declaration;
+mod decoded;
 mod delimited;
 mod framing;
 mod header;
@@ -15,6 +17,7 @@ mod names;
 mod numbers;
 mod observed;
 mod payload;
+mod reading;
 
 use self::avro::InferredAvro;
 pub(crate) use self::avro::{SampleSchemas, infer_avro, schema_ids};
@@ -24,11 +27,9 @@ use self::framing::JsonFraming;
 use self::header::Header;
 use self::observed::Fields;
 use self::payload::{Kind, Payload};
+pub(crate) use self::reading::Reading;
 use super::compression;
-use crate::options::{Compression, SchemaRegistryType};
-
-/// The most bytes that one record may decompress to, the default of `kinesis.format.maxDecompressedBytes`.
-const MAX_DECOMPRESSED_BYTES: usize = 64 * 1024 * 1024;
+use crate::options::{Compression, Framing, SchemaRegistryType};
 
 /// The sample ends when its payloads have this many bytes after decompression. Compressed records can be a thousand
 /// times smaller.
@@ -62,6 +63,8 @@ pub(crate) struct Inferred {
     bad_documents: usize,
     /// The first bad document, and why it is bad.
     first_bad: Option<String>,
+    /// How many values do not fit their columns.
+    mismatches: u64,
     columns: Fields,
 }
 
@@ -94,10 +97,12 @@ enum InferredFormat {
     Binary,
 }
 
-/// Infers the format and the columns of `records`, of the first of them whose payloads have `max_bytes`.
+/// Infers the format and the columns of `records`, of the first of them whose payloads have `max_bytes`. `reading` says
+/// what is known about them.
 pub(crate) fn infer<'a>(
     records: impl Iterator<Item = &'a [u8]>,
     requested: RequestedFormat,
+    reading: &Reading,
     max_bytes: usize,
 ) -> Inferred {
     let mut inferred = Inferred::new();
@@ -108,12 +113,14 @@ pub(crate) fn infer<'a>(
             break;
         }
         inferred.records += 1;
-        match compression::decompressed(record, Compression::Auto, MAX_DECOMPRESSED_BYTES) {
+        let limit = reading.max_decompressed_bytes;
+        let compression = reading.compression.unwrap_or(Compression::Auto);
+        match compression::decompressed(record, compression, limit) {
             Ok(bytes) => {
                 if let std::borrow::Cow::Owned(_) = &bytes {
                     inferred.compression = Some(Compression::Auto);
                 }
-                let payload = Payload::new(inferred.records, bytes);
+                let payload = Payload::new(inferred.records, bytes, limit);
                 payload_bytes += payload.size();
                 payloads.push(payload);
             }
@@ -123,7 +130,7 @@ pub(crate) fn infer<'a>(
             }
         }
     }
-    inferred.settle(&payloads, requested);
+    inferred.settle(&payloads, requested, reading);
     inferred
 }
 
@@ -136,49 +143,55 @@ impl Inferred {
             documents: 0,
             bad_documents: 0,
             first_bad: None,
+            mismatches: 0,
             columns: Fields::default(),
         }
     }
 
     /// Settles on a format, and reads the documents of all payloads.
-    fn settle(&mut self, payloads: &[Payload<'_>], requested: RequestedFormat) {
+    fn settle(&mut self, payloads: &[Payload<'_>], requested: RequestedFormat, reading: &Reading) {
         self.format = match requested {
             RequestedFormat::Auto => match payload::most_frequent(payloads) {
                 None => InferredFormat::Nothing,
                 Some(Kind::CloudWatchLogs) => InferredFormat::CloudWatchLogs,
                 Some(Kind::DynamoDb) => InferredFormat::DynamoDb,
-                Some(Kind::Json(_)) => InferredFormat::Json(json::framing(payloads)),
+                Some(Kind::Json(_)) => json(payloads, reading),
                 Some(Kind::Framed(header)) => {
                     json_behind(header, payloads).unwrap_or(InferredFormat::Framed(header))
                 }
                 Some(Kind::Binary) => InferredFormat::Binary,
-                Some(Kind::Text) => match delimited::detect(payloads) {
-                    Some(division) => csv(division, payloads),
-                    None => text(payloads),
+                Some(Kind::Text) => match delimited::detect(payloads, reading) {
+                    Some(division) => csv(division, payloads, reading),
+                    None => text(payloads, reading),
                 },
             },
             RequestedFormat::Json => match payload::most_frequent(payloads) {
                 Some(Kind::Framed(header)) => json_behind(header, payloads),
                 _ => None,
             }
-            .unwrap_or_else(|| InferredFormat::Json(json::framing(payloads))),
-            RequestedFormat::Csv => csv(delimited::most_likely(payloads), payloads),
-            RequestedFormat::Text => text(payloads),
+            .unwrap_or_else(|| json(payloads, reading)),
+            RequestedFormat::Csv => {
+                csv(delimited::most_likely(payloads, reading), payloads, reading)
+            }
+            RequestedFormat::Text => text(payloads, reading),
             RequestedFormat::CloudWatchLogs => InferredFormat::CloudWatchLogs,
             RequestedFormat::DynamoDb => InferredFormat::DynamoDb,
         };
         for payload in payloads.iter().filter(|payload| !payload.is_blank()) {
             match self.format.clone() {
                 InferredFormat::Nothing => {}
-                InferredFormat::Json(framing) => json::read(payload, framing, self),
+                InferredFormat::Json(framing) => json::read(payload, framing, reading, self),
                 InferredFormat::JsonBehind { header, .. } => {
-                    json::read_behind(payload, header, self);
+                    json::read_behind(payload, header, reading, self);
                 }
                 InferredFormat::Csv {
                     delimiter,
                     values,
                     by_line,
-                } => LineSampler::new(delimiter, values).read(payload, by_line, self),
+                } => {
+                    let mut lines = LineSampler::new(&reading.lines(delimiter.0), values);
+                    lines.read(payload, by_line, self);
+                }
                 InferredFormat::Text { by_line } => delimited::read_text(payload, by_line, self),
                 InferredFormat::CloudWatchLogs => self.expect(payload, &Kind::CloudWatchLogs),
                 InferredFormat::DynamoDb => self.expect(payload, &Kind::DynamoDb),
@@ -212,16 +225,35 @@ fn json_behind(header: Header, payloads: &[Payload<'_>]) -> Option<InferredForma
     are_json.then_some(InferredFormat::JsonBehind { header, registry })
 }
 
-fn csv(division: Division, payloads: &[Payload<'_>]) -> InferredFormat {
+/// JSON in the given framing, or in the one that suits most.
+fn json(payloads: &[Payload<'_>], reading: &Reading) -> InferredFormat {
+    InferredFormat::Json(match reading.framing {
+        Some(Framing::Record) => JsonFraming::Record,
+        Some(Framing::Newline) => JsonFraming::Newline,
+        Some(Framing::Concatenated) => JsonFraming::Concatenated,
+        Some(Framing::Array) => JsonFraming::Array,
+        None => json::framing(payloads),
+    })
+}
+
+fn csv(division: Division, payloads: &[Payload<'_>], reading: &Reading) -> InferredFormat {
     InferredFormat::Csv {
         delimiter: division.delimiter,
         values: division.values,
-        by_line: payloads.iter().any(|payload| payload.lines().count() > 1),
+        by_line: match reading.framing {
+            Some(framing) => framing == Framing::Newline,
+            None => payloads.iter().any(|payload| payload.lines().count() > 1),
+        },
     }
 }
 
 /// Text, line by line if the records are batches of lines.
-fn text(payloads: &[Payload<'_>]) -> InferredFormat {
+fn text(payloads: &[Payload<'_>], reading: &Reading) -> InferredFormat {
+    if let Some(framing) = reading.framing {
+        return InferredFormat::Text {
+            by_line: framing == Framing::Newline,
+        };
+    }
     let batches = payloads
         .iter()
         .filter(|payload| payload.lines().count() > 1 && payload.bytes.ends_with(b"\n"));

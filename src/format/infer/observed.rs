@@ -96,6 +96,11 @@ impl Fields {
         all.filter(|(_, field)| names::can_be_declared(&field.name))
     }
 
+    /// How many objects there were.
+    pub(super) fn objects(&self) -> u64 {
+        self.objects
+    }
+
     /// Whether some fields were left out.
     pub(super) fn left_out(&self) -> bool {
         self.too_many
@@ -153,13 +158,14 @@ impl Field {
         self.shape.observe_json(json, 0);
     }
 
+    /// Adds text that means NULL.
+    pub(super) fn observe_null(&mut self) {
+        self.nulls += 1;
+    }
+
     /// Adds the value that is written as `text` in a line of delimited values.
     pub(super) fn observe_text(&mut self, text: &str) {
         let trimmed = text.trim();
-        if trimmed.is_empty() {
-            self.nulls += 1;
-            return;
-        }
         self.sample.get_or_insert_with(|| shortened(text));
         if serde_json::from_str::<serde_json::Number>(trimmed).is_ok() {
             self.shape.number(trimmed);

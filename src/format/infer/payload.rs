@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::MAX_DECOMPRESSED_BYTES;
 use super::framing::{self, Documents, JsonFraming};
 use super::header::Header;
 use crate::format::BYTE_ORDER_MARK;
@@ -36,11 +35,12 @@ pub(super) enum Kind {
 }
 
 impl<'a> Payload<'a> {
-    pub(super) fn new(number: usize, bytes: Cow<'a, [u8]>) -> Self {
+    /// `limit` is how many bytes it may have after decompression.
+    pub(super) fn new(number: usize, bytes: Cow<'a, [u8]>, limit: usize) -> Self {
         let kind = kind_of(&bytes);
         Self {
             number,
-            inflated: inflated(kind, &bytes),
+            inflated: inflated(kind, &bytes, limit),
             kind,
             bytes,
         }
@@ -85,17 +85,12 @@ impl<'a> Payload<'a> {
 }
 
 /// The payload with its document decompressed, if the header of AWS Glue's serializers says that it is compressed.
-fn inflated(kind: Kind, bytes: &[u8]) -> Option<Result<Vec<u8>, DocumentFailure>> {
+fn inflated(kind: Kind, bytes: &[u8], limit: usize) -> Option<Result<Vec<u8>, DocumentFailure>> {
     let Kind::Framed(Header::Glue(_)) = kind else {
         return None;
     };
     let option = "kinesis.json.header";
-    match unframed(
-        bytes,
-        SchemaRegistryType::Glue,
-        option,
-        MAX_DECOMPRESSED_BYTES,
-    ) {
+    match unframed(bytes, SchemaRegistryType::Glue, option, limit) {
         Ok(document) => match document.bytes {
             Cow::Owned(bytes) => Some(Ok(bytes)),
             Cow::Borrowed(_) => None,

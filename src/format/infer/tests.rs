@@ -16,7 +16,7 @@ const DECLARED: Declared<'_> = Declared {
 /// The statement for `records`.
 fn statement<T: AsRef<[u8]>>(records: &[T], requested: RequestedFormat) -> String {
     let records = records.iter().map(AsRef::as_ref);
-    infer(records, requested, MAX_SAMPLE_BYTES).statement(DECLARED)
+    infer(records, requested, &Reading::default(), MAX_SAMPLE_BYTES).statement(DECLARED)
 }
 
 fn auto<T: AsRef<[u8]>>(records: &[T]) -> String {
@@ -289,6 +289,7 @@ fn tables_are_named_like_their_streams() {
         let text = infer(
             [&b"{\"v\":1}"[..]].into_iter(),
             RequestedFormat::Auto,
+            &Reading::default(),
             MAX_SAMPLE_BYTES,
         )
         .statement(declared);
@@ -303,6 +304,6 @@ fn records_that_expand_end_the_sample() {
     Write::write_all(&mut encoder, &vec![b' '; 1 << 20]).unwrap();
     let bomb = encoder.finish().unwrap();
     let records = std::iter::repeat_n(&bomb[..], 1_000);
-    let inferred = infer(records, RequestedFormat::Auto, 3 << 20);
+    let inferred = infer(records, RequestedFormat::Auto, &Reading::default(), 3 << 20);
     assert_eq!(inferred.records, 3);
 }

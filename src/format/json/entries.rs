@@ -36,7 +36,7 @@ pub(in crate::format) fn entries(text: &str) -> serde_json::Result<Vec<(String, 
 }
 
 /// The value at `path` within the object `text`; `None` if there is none.
-pub(super) fn at_path<'a>(
+pub(in crate::format) fn at_path<'a>(
     text: &'a str,
     path: &[String],
 ) -> serde_json::Result<Option<&'a RawValue>> {

@@ -19,7 +19,7 @@ mod value;
 pub(super) use self::document::JsonDecoder;
 pub(super) use self::elements::{Elements, check_object};
 #[cfg(feature = "cli")]
-pub(super) use self::entries::entries;
+pub(super) use self::entries::{at_path, entries};
 pub(super) use self::failures::offset;
 pub(super) use self::fields::{FieldValue, RowValues, values_of};
 pub(super) use self::framing::{each_document, text_of};

@@ -1,11 +1,9 @@
 //! Options of the table that `infer` takes, first of all those that give the schemas of Avro documents.
 
-use std::process::Output;
-
 use hyper::http::request::Parts;
 use serde_json::json;
 
-use super::{filled, infer, statement, text};
+use super::{errors_of, filled, infer, statement, text};
 use crate::process::Server;
 use crate::registry_server::RegistryServer;
 
@@ -55,12 +53,6 @@ fn second() -> String {
     let lat = 1.5_f64.to_le_bytes();
     let rest = [0xd0, 0x0f, 2, 125, 2, 2, b'x', 0];
     hex(2, &[&[2, 2, b'g', 16, 2, b'o'][..], &lat, &rest].concat())
-}
-
-fn errors_of(output: &Output) -> String {
-    assert!(output.stdout.is_empty(), "{output:?}");
-    assert_eq!(output.status.code(), Some(1));
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,10 +45,14 @@ fn sql_type(data_type: &DataType) -> String {
     }
 }
 
-/// What the reader has to know. `compressed` says whether payloads are.
-pub(super) fn notes(avro: &InferredAvro, compressed: &str) -> Vec<String> {
+/// What the reader has to know. `compressed` says whether payloads are, and `suits` whether a document is valid, or there
+/// are none.
+pub(super) fn notes(avro: &InferredAvro, compressed: &str, suits: bool) -> Vec<String> {
     let mut notes = Vec::new();
     match avro.schemas.as_slice() {
+        [name] if name.is_empty() && !suits => notes.push(format!(
+            "No document suits the given schema: the payloads{compressed} were written with another one, or are no Avro."
+        )),
         [name] if name.is_empty() => {
             notes.push(format!(
                 "The payloads{compressed} are Avro with the given schema."
@@ -62,17 +66,6 @@ pub(super) fn notes(avro: &InferredAvro, compressed: &str) -> Vec<String> {
     let unusable = avro.unusable.iter();
     notes.extend(unusable.map(|reason| format!("A record {}.", super::comment(reason))));
     notes.push("The types fit these schemas; later ones may have others.".to_owned());
-    match avro.mismatches {
-        0 => {}
-        count => notes.push(format!(
-            "{} not fit the column and {} NULL; 'kinesis.format.errorColumn' says why.",
-            match count {
-                1 => "1 value does".to_owned(),
-                count => format!("{count} values do"),
-            },
-            if count == 1 { "is" } else { "are" }
-        )),
-    }
     if avro.columns.left_out {
         notes.push(
             "Some fields are left out: they differ from others only in case, or have no printable name.".to_owned(),

@@ -135,6 +135,7 @@ fn documents_that_expand_end_the_sample() {
     let inferred = infer(
         std::iter::repeat_n(&bomb[..], 1_000),
         RequestedFormat::Auto,
+        &Reading::default(),
         3 << 20,
     );
     assert_eq!(inferred.records, 3);
