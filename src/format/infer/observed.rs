@@ -52,6 +52,8 @@ struct Shape {
     numbers: Option<Numbers>,
     /// Text that is a point in time.
     times: bool,
+    /// Text that is a date.
+    dates: bool,
     /// Other text.
     texts: bool,
     items: Option<Box<Self>>,
@@ -189,9 +191,10 @@ impl Shape {
     }
 
     fn text(&mut self, text: &str) {
-        match is_time(text) {
-            true => self.times = true,
-            false => self.texts = true,
+        match (is_time(text), is_date(text)) {
+            (true, _) => self.times = true,
+            (_, true) => self.dates = true,
+            _ => self.texts = true,
         }
     }
 
@@ -231,7 +234,7 @@ impl Shape {
         let kinds = [
             self.booleans,
             self.numbers.is_some(),
-            self.times || self.texts,
+            self.times || self.dates || self.texts,
             self.items.is_some(),
             self.objects.is_some(),
             self.deep,
@@ -242,8 +245,10 @@ impl Shape {
         if self.booleans {
             return "BOOLEAN".to_owned();
         }
-        if self.times && !self.texts {
-            return "TIMESTAMP".to_owned();
+        match (self.times, self.dates, self.texts) {
+            (true, false, false) => return "TIMESTAMP".to_owned(),
+            (false, true, false) => return "DATE".to_owned(),
+            _ => {}
         }
         match (&self.numbers, &self.items, &self.objects) {
             (Some(numbers), ..) => numbers.sql_type(),
@@ -258,6 +263,18 @@ impl Shape {
 fn is_time(text: &str) -> bool {
     let time = chrono::DateTime::parse_from_rfc3339(text);
     time.is_ok_and(|time| time.timestamp_nanos_opt().is_some())
+}
+
+/// Whether `text` is a date such as `2026-11-30`.
+fn is_date(text: &str) -> bool {
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = text.split('-').collect();
+    let [year, month, day] = parts.as_slice() else {
+        return false;
+    };
+    [year.len(), month.len(), day.len()] == [4, 2, 2]
+        && parts.iter().all(|part| is_digits(part))
+        && text.parse::<chrono::NaiveDate>().is_ok()
 }
 
 /// The start of a value, in which control characters are spaces.

@@ -22,6 +22,7 @@ fn delimited_lines_are_told_from_sentences() {
         let option = format!("'kinesis.csv.delimiter' '{shown}'");
         assert!(auto(&lines).contains(&option), "{delimiter}");
     }
+    assert_eq!(columns(&["2026-11-30,a", ",b"]), ["c1 DATE", "c2 VARCHAR"]);
     let codes = ["c1 VARCHAR", "c2 VARCHAR", "c3 VARCHAR"];
     assert_eq!(columns(&["007,,a", "1,x,b"]), codes);
     let batch = auto(&["1,x\n2,y\n"]);
