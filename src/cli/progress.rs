@@ -5,4 +5,4 @@ mod line;
 mod streaming;
 
 pub(super) use bounded::BoundedProgress;
-pub(super) use streaming::{StreamingProgress, Tally, closing_note, losses, skipped};
+pub(super) use streaming::{StreamingProgress, Tally, closing_note, losses, skipped, unfit};

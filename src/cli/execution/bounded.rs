@@ -16,7 +16,7 @@ use super::unless_stopped;
 use crate::cli::console::{print_message, print_note};
 use crate::cli::failure::{Failure, panicked};
 use crate::cli::output::{Output, Printer, ResultKind};
-use crate::cli::progress::{BoundedProgress, losses, skipped};
+use crate::cli::progress::{BoundedProgress, losses, skipped, unfit};
 use crate::cli::session::{Session, plan};
 use crate::cli::signals::Signals;
 use crate::cli::statements::Statement;
@@ -64,7 +64,7 @@ pub(super) async fn run_bounded(
         }
         printer = unless_stopped(signals, move || print(event, printer, output, started)).await?;
     }
-    let (lost, left_out) = (progress.losses(), progress.skipped());
+    let (lost, left_out, nulls) = (progress.losses(), progress.skipped(), progress.unfit());
     drop(progress);
     task.join().await.map_err(panicked)??;
     let line = match printer {
@@ -79,6 +79,9 @@ pub(super) async fn run_bounded(
     }
     if let Some(skipped) = skipped(left_out) {
         print_message(&skipped);
+    }
+    if let Some(unfit) = unfit(nulls) {
+        print_message(&unfit);
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ const BYTES: &str = "bytes";
 const LAG: &str = "millis_behind_latest";
 const LOSSES: &str = "lost_ranges";
 const SKIPPED: &str = "skipped_documents";
+const UNFIT: &str = "type_mismatches";
 
 /// The counters of all Kinesis nodes of a plan at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -185,6 +186,11 @@ impl BoundedProgress {
     /// Number of documents that have been skipped so far because they cannot be parsed.
     pub(in crate::cli) fn skipped(&self) -> u64 {
         self.total(DECODE_NODE, SKIPPED)
+    }
+
+    /// Number of values that did not fit their columns so far.
+    pub(in crate::cli) fn unfit(&self) -> u64 {
+        self.total(DECODE_NODE, UNFIT)
     }
 
     fn total(&self, node: &str, counter: &str) -> u64 {

@@ -24,6 +24,7 @@ struct Done {
     behind: Duration,
     losses: u64,
     skipped: u64,
+    unfit: u64,
 }
 
 impl Tally {
@@ -50,6 +51,9 @@ impl Tally {
         if let Some(skipped) = skipped(done.skipped) {
             summary = format!("{summary}, {skipped}");
         }
+        if let Some(unfit) = unfit(done.unfit) {
+            summary = format!("{summary}, {unfit}");
+        }
         summary
     }
 }
@@ -65,10 +69,10 @@ impl StreamingQueryListener for Tally {
         let behind = behind.filter_map(|source| source.metrics.max_behind_latest);
         done.behind = behind.max().unwrap_or_default();
         done.losses = sources.clone().map(|source| source.metrics.losses).sum();
-        let payloads = sources.filter_map(|source| source.payload.as_ref());
-        done.skipped += payloads
-            .map(|payload| payload.skipped_documents)
-            .sum::<u64>();
+        for payload in sources.filter_map(|source| source.payload.as_ref()) {
+            done.skipped += payload.skipped_documents;
+            done.unfit += payload.type_mismatches;
+        }
     }
 }
 
@@ -87,6 +91,17 @@ pub(in crate::cli) fn losses(count: u64) -> Option<String> {
 pub(in crate::cli) fn skipped(count: u64) -> Option<String> {
     let counted = || counted(count, "document", "documents");
     (count > 0).then(|| format!("{} skipped that cannot be parsed", counted()))
+}
+
+/// A message about values that did not fit their columns; `None` if there are none.
+pub(in crate::cli) fn unfit(count: u64) -> Option<String> {
+    let counted = || counted(count, "value does", "values do");
+    (count > 0).then(|| {
+        format!(
+            "{} not fit the type of the column (NULL instead: see option 'kinesis.format.errorColumn')",
+            counted()
+        )
+    })
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {

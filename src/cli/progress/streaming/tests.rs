@@ -18,6 +18,7 @@ fn the_line_shows_batch_rate_lag_and_status() {
         behind: Duration::from_millis(240),
         losses: 0,
         skipped: 0,
+        unfit: 0,
     };
     assert_eq!(
         line(done, 3400.4, "Waiting for data"),
@@ -66,15 +67,17 @@ fn the_summary_counts_in_words() {
 }
 
 #[test]
-fn the_summary_counts_skipped_documents() {
+fn the_summary_counts_skipped_documents_and_unfit_values() {
     let done = Done {
         batches: 2,
         rows: 7,
         skipped: 3,
+        unfit: 1,
         ..Done::default()
     };
     let tally = Tally(Mutex::new(done));
-    let summary = "2 batches, 7 rows read, 3 documents skipped that cannot be parsed";
+    let summary = "2 batches, 7 rows read, 3 documents skipped that cannot be parsed, 1 value does not fit the type \
+                   of the column (NULL instead: see option 'kinesis.format.errorColumn')";
     assert_eq!(tally.summary(), summary);
     let note = closing_note(&tally, Instant::now(), false);
     assert!(note.is_some_and(|note| note.starts_with(summary)));
