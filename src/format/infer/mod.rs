@@ -1,7 +1,7 @@
 //! Infers the format and the columns of payloads from a sample, and prints the statement that declares them.
 //!
 //! [`infer`] recognizes how each record is compressed and what it holds ([`payload`], [`header`]), settles on what most of them
-//! hold, and reads the documents of these: [`json`] and [`delimited`] collect which values each field has
+//! hold, and reads the documents of these: [`mod@json`] and [`delimited`] collect which values each field has
 //! ([`observed`]). For Avro with known schemas, [`avro`] asks these instead. What the user knows about the payloads
 //! ([`reading`]) is not inferred. [`decoded`] decodes the sample with the result, and [`declaration`] prints it. Nothing
 //! here reads or writes anything.
