@@ -23,7 +23,7 @@ pub(crate) use error::kind_of_code;
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
 pub(crate) use list_shards::list_all_shards;
 pub use records_page::{RecordColumns, RecordsPage, RecordsPageBuilder};
-pub(crate) use retry::{Backoff, with_retries};
+pub(crate) use retry::{Backoff, RequestError, with_retries};
 pub use sdk::SdkKinesis;
 #[cfg(feature = "dynamodb")]
 pub(crate) use sdk::{ClassifiedError, RequestContext, classify};

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::ApiResult;
-use crate::error::Result;
+use super::ApiError;
+use crate::error::{Error, Result};
 use crate::model::RetryPolicy;
 
 /// Exponential backoff of one caller, capped and with jitter so that callers do not retry in
@@ -82,18 +82,38 @@ impl Backoff {
     }
 }
 
+/// The error of one request, of any service.
+pub(crate) trait RequestError: fmt::Display {
+    /// Whether a retry of the same request may succeed.
+    fn is_retryable(&self) -> bool;
+
+    /// Converts into the crate's error; `context` names what was asked.
+    fn into_error(self, context: impl fmt::Display) -> Error;
+}
+
+impl RequestError for ApiError {
+    fn is_retryable(&self) -> bool {
+        self.is_retryable()
+    }
+
+    fn into_error(self, context: impl fmt::Display) -> Error {
+        self.into_error(context)
+    }
+}
+
 /// Sends a request until it succeeds, fails permanently, or `backoff` gives up.
 ///
 /// # Errors
 /// Returns the last failure, prefixed with `context` (stream, shard) and the number of attempts.
-pub(crate) async fn with_retries<T, F, Fut>(
+pub(crate) async fn with_retries<T, E, F, Fut>(
     backoff: &mut Backoff,
     context: impl fmt::Display,
     mut request: F,
 ) -> Result<T>
 where
+    E: RequestError,
     F: FnMut() -> Fut,
-    Fut: Future<Output = ApiResult<T>>,
+    Fut: Future<Output = Result<T, E>>,
 {
     loop {
         let error = match request().await {

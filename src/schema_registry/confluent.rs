@@ -92,20 +92,27 @@ impl ConfluentRegistry {
     pub(super) async fn schema(&self, id: SchemaId) -> Result<RegisteredSchema, LookupFailure> {
         let SchemaId::Confluent(number) = id else {
             let error = Error::internal(format!("{id} is of another registry"));
-            return Err(LookupFailure::Permanent(error));
+            return Err(LookupFailure::permanent(error));
         };
         let number = number.to_string();
         let described = self.described(id, &["schemas", "ids", &number]).await?;
         let mut references = Vec::new();
-        self.collect(described.references.unwrap_or_default(), &mut references)
-            .await?;
+        let roots = described.references.unwrap_or_default();
+        let collected = self.collect(roots, &mut references).await;
+        collected.map_err(|failure| match failure {
+            LookupFailure::NoSchema(reason) => {
+                LookupFailure::NoSchema(format!("names {id}, which {reason}"))
+            }
+            other => other,
+        })?;
         Ok(RegisteredSchema {
             text: described.schema,
             references,
         })
     }
 
-    /// Appends the schemas of `roots`, each after those that it refers to.
+    /// Appends the schemas of `roots`, each after those that it refers to. A failure says what the schema with these
+    /// roots does.
     async fn collect(
         &self,
         roots: Vec<Reference>,
@@ -129,7 +136,7 @@ impl ConfluentRegistry {
             };
             if seen.len() > MAX_REFERENCES {
                 return Err(LookupFailure::NoSchema(format!(
-                    "names a schema that refers to more than {MAX_REFERENCES} others, in"
+                    "refers to more than {MAX_REFERENCES} others, in"
                 )));
             }
             let version = reference.version.to_string();
@@ -186,9 +193,11 @@ impl ConfluentRegistry {
     fn read(&self, answer: &Answer) -> Result<Described, LookupFailure> {
         if answer.status == 200 {
             return serde_json::from_slice(&answer.body).map_err(|error| {
-                LookupFailure::Permanent(Error::invalid_option(format!(
-                    "the answer is not that of a registry ({error}): expected its URL in option \
-                 'kinesis.schemaRegistry.url', found '{}'",
+                LookupFailure::permanent(Error::invalid_option(format!(
+                    "the answer is not that of a registry ({}): expected its URL in option \
+                     'kinesis.schemaRegistry.url', found '{}'",
+                    // The error quotes what is of another type.
+                    self.quoted(error.to_string().as_bytes()),
                     self.quoted(&answer.body)
                 )))
             });
@@ -207,18 +216,18 @@ impl ConfluentRegistry {
             404 if code == SCHEMA_NOT_FOUND || code / 100 == 404 => {
                 LookupFailure::NoSchema(String::new())
             }
-            401 | 403 => LookupFailure::Permanent(error(
+            401 | 403 => LookupFailure::permanent(error(
                 ErrorKind::AccessDenied,
                 "access is denied: expected valid 'kinesis.schemaRegistry.username' and \
-             'kinesis.schemaRegistry.password' that may read schemas",
+                 'kinesis.schemaRegistry.password' that may read schemas",
             )),
             408 | 429 | 500.. => {
-                LookupFailure::Unavailable(error(ErrorKind::Unavailable, "it failed"))
+                LookupFailure::unavailable(format!("it failed (status {status}: {said})"))
             }
-            _ => LookupFailure::Permanent(error(
+            _ => LookupFailure::permanent(error(
                 ErrorKind::InvalidOption,
                 "the answer is not that of a registry: expected its URL in option \
-             'kinesis.schemaRegistry.url'",
+                 'kinesis.schemaRegistry.url'",
             )),
         })
     }

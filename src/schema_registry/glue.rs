@@ -81,7 +81,7 @@ impl GlueRegistry {
     pub(super) async fn schema(&self, id: SchemaId) -> Result<RegisteredSchema, LookupFailure> {
         let SchemaId::Glue(version) = id else {
             let error = Error::internal(format!("{id} is of another registry"));
-            return Err(LookupFailure::Permanent(error));
+            return Err(LookupFailure::permanent(error));
         };
         let body = serde_json::json!({ "SchemaVersionId": version.to_string() });
         let content_type = "application/x-amz-json-1.1".to_owned();
@@ -111,11 +111,12 @@ impl GlueRegistry {
 
     fn read(&self, id: SchemaId, answer: &Answer) -> Result<SchemaVersion, LookupFailure> {
         if answer.status == 200 {
-            return serde_json::from_slice(&answer.body).map_err(|error| {
-                LookupFailure::Permanent(Error::invalid_option(format!(
-                    "the answer is not that of AWS Glue ({error}): expected an endpoint of it in option \
-                     'kinesis.schemaRegistry.url'"
-                )))
+            // The error is not shown: it quotes what is of another type, and a server may repeat headers.
+            return serde_json::from_slice(&answer.body).map_err(|_| {
+                LookupFailure::permanent(Error::invalid_option(
+                    "the answer is not that of AWS Glue: expected an endpoint of it in option \
+                     'kinesis.schemaRegistry.url'",
+                ))
             });
         }
         let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -127,9 +128,8 @@ impl GlueRegistry {
         let said = excerpt(said.unwrap_or_default().as_bytes());
         let status = answer.status;
         let message = format!("GetSchemaVersion of {id} failed: {code}: {said} (status {status})");
-        let permanent = |kind| LookupFailure::Permanent(Error::new(kind, message.clone()));
-        let unavailable =
-            || LookupFailure::Unavailable(Error::new(ErrorKind::Unavailable, message.clone()));
+        let permanent = |kind| LookupFailure::permanent(Error::new(kind, message.clone()));
+        let unavailable = || LookupFailure::unavailable(message.clone());
         Err(match (code, kind_of_code(code)) {
             ("EntityNotFoundException", _) => {
                 LookupFailure::NoSchema(format!("names {id}, which does not exist in"))

@@ -1,7 +1,10 @@
 //! What a request for a schema gives.
 
+use std::fmt;
+
 use crate::aws::RequestFailure;
 use crate::error::{Error, ErrorKind};
+use crate::kinesis::RequestError;
 
 /// The schema of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,15 +14,54 @@ pub(crate) struct RegisteredSchema {
     pub(crate) references: Vec<String>,
 }
 
-/// Why a request gave no schema.
+/// Why a lookup gave no schema.
 #[derive(Debug)]
 pub(super) enum LookupFailure {
     /// The registry has no Avro schema with this id, so documents that name it cannot be decoded.
     NoSchema(String),
-    /// A retry may succeed.
-    Unavailable(Error),
-    /// A retry would fail in the same way.
-    Permanent(Error),
+    /// The request failed.
+    Failed(FailedRequest),
+}
+
+/// A failed request.
+#[derive(Debug)]
+pub(super) struct FailedRequest {
+    is_retryable: bool,
+    error: Error,
+}
+
+impl LookupFailure {
+    /// A request that may succeed if it is sent again.
+    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+        Self::Failed(FailedRequest {
+            is_retryable: true,
+            error: Error::new(ErrorKind::Unavailable, message),
+        })
+    }
+
+    /// A request that would fail in the same way again.
+    pub(super) fn permanent(error: Error) -> Self {
+        Self::Failed(FailedRequest {
+            is_retryable: false,
+            error,
+        })
+    }
+}
+
+impl fmt::Display for FailedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl RequestError for FailedRequest {
+    fn is_retryable(&self) -> bool {
+        self.is_retryable
+    }
+
+    fn into_error(self, context: impl fmt::Display) -> Error {
+        self.error.in_context(context)
+    }
 }
 
 /// A failure without an answer.
@@ -30,12 +72,10 @@ impl From<RequestFailure> for LookupFailure {
             (true, true) => ErrorKind::AccessDenied,
             (true, false) => ErrorKind::InvalidOption,
         };
-        let is_permanent = failure.is_permanent;
-        let error = Error::new(kind, failure.to_string()).with_source(failure);
-        match is_permanent {
-            true => Self::Permanent(error),
-            false => Self::Unavailable(error),
-        }
+        Self::Failed(FailedRequest {
+            is_retryable: !failure.is_permanent,
+            error: Error::new(kind, failure.to_string()).with_source(failure),
+        })
     }
 }
 

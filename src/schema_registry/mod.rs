@@ -13,7 +13,7 @@ pub(crate) use lookup::RegisteredSchema;
 
 use crate::aws::AwsAccess;
 use crate::error::Result;
-use crate::kinesis::Backoff;
+use crate::kinesis::{Backoff, with_retries};
 use crate::model::{ConnectionSettings, SchemaId};
 use crate::options::SchemaRegistryOptions;
 
@@ -62,35 +62,18 @@ impl SchemaRegistry {
         id: SchemaId,
         backoff: &mut Backoff,
     ) -> Result<Result<RegisteredSchema, String>> {
-        loop {
+        with_retries(backoff, self, || async {
             let found = match self {
                 Self::Confluent(registry) => registry.schema(id).await,
                 Self::Glue(registry) => registry.schema(id).await,
             };
-            let error = match found {
-                Ok(schema) => {
-                    backoff.reset();
-                    return Ok(Ok(schema));
-                }
-                Err(LookupFailure::NoSchema(reason)) => {
-                    backoff.reset();
-                    return Ok(Err(format!("{reason} {self}")));
-                }
-                Err(LookupFailure::Permanent(error)) => return Err(error.in_context(self)),
-                Err(LookupFailure::Unavailable(error)) => error,
-            };
-            let Some(wait) = backoff.next_wait() else {
-                let attempts = backoff.failures() + 1;
-                return Err(error.in_context(format!("{self}: gave up after {attempts} tries")));
-            };
-            if backoff.should_warn() {
-                let failures = backoff.failures();
-                tracing::warn!(registry = %self, %error, failures, "a schema cannot be looked up; retrying for as long as the query runs");
-            } else {
-                tracing::debug!(registry = %self, %error, ?wait, "a schema cannot be looked up, retrying");
+            match found {
+                Ok(schema) => Ok(Ok(schema)),
+                Err(LookupFailure::NoSchema(reason)) => Ok(Err(format!("{reason} {self}"))),
+                Err(LookupFailure::Failed(failure)) => Err(failure),
             }
-            tokio::time::sleep(wait).await;
-        }
+        })
+        .await
     }
 }
 

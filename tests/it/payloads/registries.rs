@@ -46,6 +46,15 @@ fn clicks(head: &Parts, _: &[u8]) -> (u16, String) {
             200,
             json!({ "schema": "syntax = \"proto3\";", "schemaType": "PROTOBUF" }).to_string(),
         ),
+        "/api/schemas/ids/4" => {
+            let references = json!([{ "name": "x", "subject": "gone", "version": 1 }]);
+            let answer = json!({ "schema": click(id), "references": references });
+            (200, answer.to_string())
+        }
+        path if path.starts_with("/api/subjects/gone/") => (
+            404,
+            json!({ "error_code": 40401, "message": "Subject not found" }).to_string(),
+        ),
         "/api/schemas/ids/6" => (200, json!({ "schema": "{\"type\":\"recrd\"}" }).to_string()),
         path if path.starts_with("/api/schemas/ids/") => (
             404,
@@ -127,6 +136,7 @@ async fn a_document_whose_schema_cannot_be_used_is_a_bad_document() {
     let documents = [
         document(1, FIRST),
         document(3, FIRST),
+        document(4, FIRST),
         document(5, FIRST),
         document(6, FIRST),
         b"no header".to_vec(),
@@ -144,6 +154,9 @@ async fn a_document_whose_schema_cannot_be_used_is_a_bad_document() {
         reasons,
         [
             format!("names schema 3, which does not exist in {registry}"),
+            format!(
+                "names schema 4, which names version 1 of subject 'gone', which does not exist in {registry}"
+            ),
             format!("names schema 5, which is of type PROTOBUF instead of AVRO, in {registry}"),
             format!(
                 "names schema 6 of {registry}, which is invalid: type 'recrd' is not known: expected a primitive \
@@ -153,7 +166,7 @@ async fn a_document_whose_schema_cannot_be_used_is_a_bad_document() {
                 .to_owned(),
         ]
     );
-    assert_eq!(world.number("SELECT count(*) FROM clicks").await, 6);
+    assert_eq!(world.number("SELECT count(*) FROM clicks").await, 7);
     assert_eq!(world.number("SELECT count(userid) FROM clicks").await, 2);
     world.run("DROP TABLE clicks").await;
     confluent(&world, &server, "").await;
@@ -360,17 +373,18 @@ async fn an_answer_is_quoted_without_secrets_and_in_part() {
         'kinesis.clientNumRetries' '0'";
     confluent(&world, &server, login).await;
     for status in [200, 400, 403, 500] {
-        for is_json in [false, true] {
+        for form in 0..4 {
             server.change(move |head, _| {
                 let sent = head.headers["authorization"].to_str().unwrap();
                 let said = format!("{sent} canary {}", "x".repeat(100_000));
-                match is_json {
-                    false => (status, said),
-                    true => (
-                        status,
-                        json!({ "message": said, "error_code": "no" }).to_string(),
-                    ),
-                }
+                let answer = match form {
+                    0 => said,
+                    1 => json!({ "message": said, "error_code": "no" }).to_string(),
+                    // The parser quotes what is of another type.
+                    2 => json!(said).to_string(),
+                    _ => json!({ "schema": "\"int\"", "references": said }).to_string(),
+                };
+                (status, answer)
             });
             let (_, error) = world.refusal("SELECT userid FROM clicks").await;
             let is_shown = ["canary", "bWU6Y2FuYXJ5"].map(|secret| error.contains(secret));
