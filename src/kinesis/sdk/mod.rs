@@ -77,11 +77,15 @@ impl SdkKinesis {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let sent = RequestContext {
+        api_error(operation, stream, self.sent(), error, None)
+    }
+
+    /// How requests are sent.
+    fn sent(&self) -> RequestContext<'_> {
+        RequestContext {
             endpoint: self.endpoint.as_deref().unwrap_or("of the region"),
             identity: Some(&self.identity),
-        };
-        api_error(operation, stream, sent, error, None)
+        }
     }
 
     /// The error of a request whose body `bodies` replaced, in `format`.
@@ -99,11 +103,7 @@ impl SdkKinesis {
             Ok(refusal) => refusal,
             Err(error) => return error,
         };
-        let sent = RequestContext {
-            endpoint: self.endpoint.as_deref().unwrap_or("of the region"),
-            identity: Some(&self.identity),
-        };
-        let failure = api_error(operation, Some(stream), sent, error, refusal);
+        let failure = api_error(operation, Some(stream), self.sent(), error, refusal);
         match self.wire.refused(format, status, failure.code()) {
             Refused::ForAnotherReason => failure,
             // A retry is sent in JSON.

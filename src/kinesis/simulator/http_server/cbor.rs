@@ -253,28 +253,23 @@ impl<'de> Visitor<'de> for Converted<'_> {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        match self.member {
-            Member::Time => self.time(number),
-            _ => written!(self.answer.f64(number).map(drop)),
-        }
+        self.number(number, |answer| written!(answer.f64(number).map(drop)));
         Ok(())
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "times have less than 53 bits")]
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        match self.member {
-            #[expect(clippy::cast_precision_loss, reason = "seconds have less than 53 bits")]
-            Member::Time => self.time(number as f64),
-            _ => written!(self.answer.u64(number).map(drop)),
-        }
+        self.number(number as f64, |answer| {
+            written!(answer.u64(number).map(drop))
+        });
         Ok(())
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "times have less than 53 bits")]
     fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        match self.member {
-            #[expect(clippy::cast_precision_loss, reason = "seconds have less than 53 bits")]
-            Member::Time => self.time(number as f64),
-            _ => written!(self.answer.i64(number).map(drop)),
-        }
+        self.number(number as f64, |answer| {
+            written!(answer.i64(number).map(drop))
+        });
         Ok(())
     }
 
@@ -290,7 +285,11 @@ impl<'de> Visitor<'de> for Converted<'_> {
 }
 
 impl Converted<'_> {
-    fn time(self, seconds: f64) {
+    /// Writes a number: `seconds` if it is a time, or else as `write` does.
+    fn number(self, seconds: f64, write: impl FnOnce(&mut Encoder<Vec<u8>>)) {
+        if !matches!(self.member, Member::Time) {
+            return write(self.answer);
+        }
         #[expect(
             clippy::cast_possible_truncation,
             reason = "times have less than 53 bits"
