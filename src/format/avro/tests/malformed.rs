@@ -243,9 +243,6 @@ fn unions_of_records_with_unions_are_compiled_once_each() {
 /// Levels are counted the same whether values are read, written as JSON or skipped.
 #[test]
 fn how_deep_a_document_may_be_does_not_depend_on_the_columns() {
-    let schema = r#"{"type":"record","name":"Doc","fields":[{"name":"id","type":"int"},
-        {"name":"n","type":{"type":"record","name":"Node","fields":[{"name":"v","type":"int"},
-            {"name":"next","type":["null","Node"]}]}}]}"#;
     let text = DataType::Utf8View;
     let node = |next: DataType| {
         DataType::Struct(Fields::from(vec![
@@ -253,25 +250,39 @@ fn how_deep_a_document_may_be_does_not_depend_on_the_columns() {
             Field::new("next", next, true),
         ]))
     };
-    let columns = [
-        fields(&[("id", DataType::Int32)]),
-        fields(&[("n", text.clone())]),
-        fields(&[("n", node(text.clone()))]),
-        fields(&[("n", node(node(node(text))))]),
-    ];
-    let mut kept = Vec::new();
-    for nodes in 120..136 {
-        let document = [&[2][..], &[2; 2].repeat(nodes - 1), &[2, 0]].concat();
-        let rows = columns.each_ref().map(|columns| {
-            let skip = [("kinesis.format.onError", "skip")];
-            let decoded = decode(schema, columns, &skip, &[&document]).unwrap();
-            decoded.records.len()
-        });
-        assert!(
-            rows.iter().all(|count| *count == rows[0]),
-            "{nodes} nodes: {rows:?}"
+    // A node refers to the next by a union, or has it as the only item of an array.
+    for (next_type, is_list) in [
+        (r#"["null","Node"]"#, false),
+        (r#"{"type":"array","items":"Node"}"#, true),
+    ] {
+        let next: fn(DataType) -> DataType = if is_list { list } else { |next| next };
+        let schema = format!(
+            r#"{{"type":"record","name":"Doc","fields":[{{"name":"id","type":"int"}},
+                {{"name":"n","type":{{"type":"record","name":"Node","fields":[{{"name":"v","type":"int"}},
+                    {{"name":"next","type":{next_type}}}]}}}}]}}"#
         );
-        kept.push(rows[0]);
+        let columns = [
+            fields(&[("id", DataType::Int32)]),
+            fields(&[("n", text.clone())]),
+            fields(&[("n", node(text.clone()))]),
+            fields(&[("n", node(next(node(next(node(text.clone()))))))]),
+        ];
+        let mut kept = Vec::new();
+        for nodes in 120..136 {
+            let ends = if is_list { nodes - 1 } else { 0 };
+            let inner = [2; 2].repeat(nodes - 1);
+            let document = [&[2][..], &inner, &[2, 0], &vec![0; ends]].concat();
+            let rows = columns.each_ref().map(|columns| {
+                let skip = [("kinesis.format.onError", "skip")];
+                let decoded = decode(&schema, columns, &skip, &[&document]).unwrap();
+                decoded.records.len()
+            });
+            assert!(
+                rows.iter().all(|count| *count == rows[0]),
+                "{next_type}, {nodes} nodes: {rows:?}"
+            );
+            kept.push(rows[0]);
+        }
+        assert!(kept.contains(&0) && kept.contains(&1), "{kept:?}");
     }
-    assert!(kept.contains(&0) && kept.contains(&1), "{kept:?}");
 }
