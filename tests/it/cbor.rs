@@ -123,13 +123,16 @@ async fn requests_of_the_java_sdk_are_answered_in_cbor() {
         .create_stream(&StreamName::new("s").unwrap(), 1)
         .await
         .unwrap();
-    // ListShards with MaxResults 1000 and the filter AT_LATEST, PutRecord, and an unknown operation.
+    // CreateStream of another stream, ListShards with MaxResults 1000 and the filter AT_LATEST, PutRecord, and an
+    // unknown operation.
+    let create = "bf6a53747265616d4e616d6561746a5368617264436f756e7401ff";
     let shards = "bf6a53747265616d4e616d656173\
         6a4d6178526573756c74731903e86b536861726446696c746572bf6454797065 6941545f4c4154455354 ffff";
     let put =
         "bf64446174614568656c6c6f6c506172746974696f6e4b657962706b6a53747265616d4e616d656173ff";
     for (operation, body, status, expected) in [
-        ("ListShards", shards, 200, &b"shardId-000000000000"[..]),
+        ("CreateStream", create, 200, &b"content-length: 0"[..]),
+        ("ListShards", shards, 200, b"shardId-000000000000"),
         ("PutRecord", put, 200, b"SequenceNumber"),
         ("PutRecord", "bf", 400, b"SerializationException"),
         ("PutWords", "a0", 400, b"UnknownOperationException"),

@@ -153,8 +153,12 @@ fn write_float(json: &mut Vec<u8>, number: f64) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// The CBOR of an answer in JSON, which this server wrote.
+/// The CBOR of an answer in JSON, which this server wrote. An operation without a result has an empty body in
+/// both formats.
 pub(super) fn from_json(json: &[u8]) -> Vec<u8> {
+    if json.is_empty() {
+        return Vec::new();
+    }
     let mut answer = Encoder::new(Vec::with_capacity(json.len()));
     let seed = Converted {
         answer: &mut answer,
