@@ -7,10 +7,17 @@ use bytes::Bytes;
 use datafusion_kinesis::kinesis::{EmbeddedServer, InMemoryKinesis, InMemoryOptions};
 use datafusion_kinesis::model::SystemClock;
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http2;
+use hyper::client::conn::{http1, http2};
 use hyper::{Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::process::{Server, csv};
 use crate::support::folder;
@@ -34,6 +41,53 @@ async fn clients_that_begin_with_http2_are_served() {
         .await
         .unwrap();
     let connection = TcpStream::connect(server.local_addr()).await.unwrap();
+    is_served_over_http2(server, connection).await;
+}
+
+/// The AWS SDK for Java does so in its asynchronous client.
+#[tokio::test]
+async fn clients_that_begin_with_http2_in_tls_without_negotiating_are_served() {
+    let server = EmbeddedServer::bind_with_tls("127.0.0.1:0", kinesis())
+        .await
+        .unwrap();
+    let connection = encrypted(&server).await;
+    is_served_over_http2(server, connection).await;
+}
+
+#[tokio::test]
+async fn clients_that_begin_with_http1_in_tls_without_negotiating_are_served() {
+    let server = EmbeddedServer::bind_with_tls("127.0.0.1:0", kinesis())
+        .await
+        .unwrap();
+    let connection = encrypted(&server).await;
+    let (mut sender, serving) = http1::handshake(TokioIo::new(connection)).await.unwrap();
+    let serving = tokio::spawn(serving);
+    let answer = sender.send_request(request("ListStreams", "{}")).await;
+    assert_eq!(answer.unwrap().status(), 200);
+    server.shutdown().await;
+    serving.await.unwrap().unwrap();
+}
+
+/// A connection to a server with TLS, by a client that names no protocol.
+async fn encrypted(server: &EmbeddedServer) -> TlsStream<TcpStream> {
+    let certificate = CertificateDer::from_pem_slice(server.certificate().unwrap().as_bytes());
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.unwrap()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connection = TcpStream::connect(server.local_addr()).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connector = TlsConnector::from(Arc::new(client));
+    connector.connect(name, connection).await.unwrap()
+}
+
+async fn is_served_over_http2(
+    server: EmbeddedServer,
+    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
     let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(connection));
     let (mut sender, serving) = handshake.await.unwrap();
     let serving = tokio::spawn(serving);

@@ -1,6 +1,6 @@
 //! One connection: HTTP/1.1 or HTTP/2, with or without TLS.
 
-use std::io;
+use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::http::respond;
-use super::tls::is_http2;
+use super::tls::{HTTP2, negotiated};
 use crate::kinesis::InMemoryKinesis;
 
 /// How long a request's head may take, from the opening of the connection or the previous response.
@@ -24,9 +25,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The first bytes of a client that knows that the server speaks HTTP/2 (RFC 9113, 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI";
-
-/// The pause before looking again for the first bytes of a connection.
-const PEEK_PAUSE: Duration = Duration::from_millis(10);
 
 /// How often a client of HTTP/2 is asked whether it is still there, and how long it may take to answer.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -53,24 +51,12 @@ pub(super) async fn serve(
         tracing::debug!(%error, "embedded server could not disable Nagle's algorithm");
     }
     let ended = match tls {
-        None => plain(connection, kinesis, stopped).await,
+        None => by_first_bytes(connection, kinesis, stopped).await,
         Some(tls) => encrypted(connection, tls, kinesis, stopped).await,
     };
     if let Err(error) = ended {
         tracing::trace!(%error, "connection ended");
     }
-}
-
-async fn plain(
-    connection: TcpStream,
-    kinesis: Arc<InMemoryKinesis>,
-    mut stopped: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let version = tokio::select! {
-        version = timeout(HEAD_TIMEOUT, version_of(&connection)) => version??,
-        _ = stopped.changed() => return Ok(()),
-    };
-    exchange(TokioIo::new(connection), version, kinesis, stopped).await
 }
 
 async fn encrypted(
@@ -83,26 +69,44 @@ async fn encrypted(
         accepted = timeout(HEAD_TIMEOUT, tls.accept(connection)) => accepted??,
         _ = stopped.changed() => return Ok(()),
     };
-    let version = match is_http2(&connection) {
-        true => Version::Http2,
-        false => Version::Http1,
+    let version = match negotiated(&connection) {
+        Some(HTTP2) => Version::Http2,
+        Some(_) => Version::Http1,
+        // Clients that know that the server speaks HTTP/2 may begin with it without negotiating. The AWS SDK for
+        // Java does so with Kinesis.
+        None => return by_first_bytes(connection, kinesis, stopped).await,
     };
     exchange(TokioIo::new(connection), version, kinesis, stopped).await
 }
 
-/// The version that the first bytes of a client show. They stay unread.
-async fn version_of(connection: &TcpStream) -> io::Result<Version> {
-    let mut first = [0; HTTP2_PREFACE.len()];
-    loop {
-        let length = connection.peek(&mut first).await?;
-        if length == first.len() || !HTTP2_PREFACE.starts_with(&first[..length]) || length == 0 {
-            return Ok(match first == HTTP2_PREFACE {
-                true => Version::Http2,
-                false => Version::Http1,
-            });
+/// Serves a client whose first bytes show the version.
+async fn by_first_bytes(
+    connection: impl AsyncRead + AsyncWrite + Send + 'static,
+    kinesis: Arc<InMemoryKinesis>,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let (mut reader, writer) = tokio::io::split(connection);
+    let first = tokio::select! {
+        first = timeout(HEAD_TIMEOUT, first_bytes(&mut reader)) => first??,
+        _ = stopped.changed() => return Ok(()),
+    };
+    let version = match first.starts_with(HTTP2_PREFACE) {
+        true => Version::Http2,
+        false => Version::Http1,
+    };
+    let all = tokio::io::join(Cursor::new(first).chain(reader), writer);
+    exchange(TokioIo::new(all), version, kinesis, stopped).await
+}
+
+/// The first bytes of a client, enough to show the version.
+async fn first_bytes(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut first = Vec::new();
+    while first.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&first) {
+        if reader.read_buf(&mut first).await? == 0 {
+            break;
         }
-        sleep(PEEK_PAUSE).await;
     }
+    Ok(first)
 }
 
 async fn exchange(

@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 /// The names and addresses that the certificate is for.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-const HTTP2: &[u8] = b"h2";
+pub(super) const HTTP2: &[u8] = b"h2";
 
 /// A new key with its certificate.
 pub(super) struct OwnCertificate {
@@ -46,7 +46,7 @@ impl OwnCertificate {
     }
 }
 
-/// Whether the client chose HTTP/2.
-pub(super) fn is_http2(connection: &TlsStream<TcpStream>) -> bool {
-    connection.get_ref().1.alpn_protocol() == Some(HTTP2)
+/// The protocol that client and server agreed on, if the client named any.
+pub(super) fn negotiated(connection: &TlsStream<TcpStream>) -> Option<&[u8]> {
+    connection.get_ref().1.alpn_protocol()
 }
