@@ -9,6 +9,7 @@ mod boto3;
 mod broken_answers;
 mod cbor;
 mod chaos;
+mod clients;
 mod command;
 mod describe;
 mod docs;
