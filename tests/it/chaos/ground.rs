@@ -8,7 +8,7 @@ use std::time::Duration;
 use datafusion_kinesis::checkpoint::{Log, ObjectStoreCommitter, OffsetCommitter, set_memory};
 use datafusion_kinesis::kinesis::{
     FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, Kinesis, ListShardsFrom, Operation,
-    ShardFilter, TokioClock,
+    ShardFilter,
 };
 use datafusion_kinesis::model::{Clock, Shard, StreamIdentity, StreamName, UnixMillis};
 use futures::FutureExt;
@@ -18,6 +18,7 @@ use object_store::path::Path;
 use serde_json::Value;
 
 use super::book::Book;
+use super::over_http::{OverHttp, SharedClock};
 use super::schedule::{Query, Retention, Schedule, Start, Weather};
 use super::sink::Sink;
 use super::store::named_by;
@@ -58,6 +59,8 @@ impl Clock for JumpingClock {
 #[derive(Debug)]
 pub(super) struct Ground {
     pub(super) kinesis: Arc<InMemoryKinesis>,
+    /// How queries and writers use it, if not directly.
+    over_http: Option<Arc<OverHttp>>,
     pub(super) stream: StreamIdentity,
     /// The service's clock.
     pub(super) clock: Arc<dyn Clock>,
@@ -81,7 +84,8 @@ pub(super) struct Ground {
 
 impl Ground {
     pub(super) async fn new(schedule: &Schedule, location: String) -> Arc<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(EPOCH));
+        let shared = Arc::new(SharedClock::starting_at(EPOCH));
+        let clock: Arc<dyn Clock> = Arc::<SharedClock>::clone(&shared);
         let options = InMemoryOptions::default()
             .with_enforce_limits(schedule.service.enforces_limits)
             .with_status_delay(schedule.service.status_delay)
@@ -92,8 +96,14 @@ impl Ground {
         let created = kinesis.create_stream(&name, schedule.service.shards);
         created.await.unwrap();
         tokio::time::sleep(schedule.service.status_delay).await;
+        let kinesis = Arc::new(kinesis);
+        let over_http = schedule.service.over_http.map(|format| {
+            let kinesis = Arc::clone(&kinesis);
+            Arc::new(OverHttp::new(kinesis, shared, format, schedule.seed))
+        });
         Arc::new(Self {
-            kinesis: Arc::new(kinesis),
+            kinesis,
+            over_http,
             stream: StreamIdentity::named(name),
             query_clock: Arc::new(JumpingClock {
                 service: Arc::clone(&clock),
@@ -114,10 +124,21 @@ impl Ground {
         })
     }
 
+    /// The service of queries and writers.
+    pub(super) fn service(&self) -> Arc<dyn Kinesis> {
+        match &self.over_http {
+            None => Arc::<InMemoryKinesis>::clone(&self.kinesis),
+            Some(over_http) => Arc::<OverHttp>::clone(over_http),
+        }
+    }
+
     /// Adds to the trace, with the time.
     pub(super) fn tell(&self, what: impl std::fmt::Display) {
         let millis = self.clock.now().since(EPOCH).as_millis();
-        let what = what.to_string().replace(&self.location, "the log");
+        let mut what = what.to_string().replace(&self.location, "the log");
+        if let Some(over_http) = &self.over_http {
+            what = over_http.without_names(&what);
+        }
         let mut trace = self.trace.lock().unwrap();
         writeln!(trace, "{millis:>8} ms: {what}").unwrap();
     }
@@ -199,7 +220,12 @@ impl Ground {
 
     pub(super) fn set_weather(&self, weather: Weather) {
         self.tell(format!("weather {weather:?}"));
-        self.kinesis.set_faults(faults(weather));
+        let mut rates = rates(weather);
+        if let Some(over_http) = &self.over_http {
+            over_http.set_latency(rates.min_latency, rates.max_latency);
+            rates = (rates.with_min_latency(Duration::ZERO)).with_max_latency(Duration::ZERO);
+        }
+        self.kinesis.set_faults(plan(rates));
     }
 
     /// A complete listing of the shards, retried until it succeeds.
@@ -230,9 +256,9 @@ impl Ground {
     }
 }
 
-fn faults(weather: Weather) -> FaultPlan {
+fn rates(weather: Weather) -> FaultRates {
     let calm = FaultRates::default().with_max_latency(Duration::from_millis(5));
-    let rates = match weather {
+    match weather {
         Weather::Calm => calm,
         Weather::Rough => calm
             .with_throttled(0.05)
@@ -249,7 +275,10 @@ fn faults(weather: Weather) -> FaultPlan {
             .with_max_latency(Duration::from_millis(1_500)),
         Weather::Expiring => calm.with_expired_iterator(0.4).with_empty_page(0.3),
         Weather::Away => calm.with_connection_lost(1.0),
-    };
+    }
+}
+
+fn plan(rates: FaultRates) -> FaultPlan {
     let operations = [
         Operation::DescribeStreamSummary,
         Operation::GetRecords,

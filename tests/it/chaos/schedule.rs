@@ -5,7 +5,7 @@ mod draw;
 use std::fmt;
 use std::time::Duration;
 
-use datafusion_kinesis::model::Trigger;
+use datafusion_kinesis::model::{Trigger, WireFormat};
 use datafusion_kinesis::query::Step;
 
 /// One simulation.
@@ -65,6 +65,8 @@ pub(super) struct ServicePlan {
     pub(super) shards_per_page: usize,
     /// How long a stream is being updated.
     pub(super) status_delay: Duration,
+    /// The format of requests if they are sent over HTTP.
+    pub(super) over_http: Option<WireFormat>,
 }
 
 /// The starting position of the query.

@@ -30,6 +30,8 @@ pub(super) enum Met {
     Lost,
     LossesTold,
     SchedulesWithGroups,
+    SchedulesInJson,
+    SchedulesInCbor,
     Groups,
     Deltas,
     Snapshots,
@@ -38,7 +40,7 @@ pub(super) enum Met {
 }
 
 impl Met {
-    const ALL: [(Self, &str); 28] = [
+    const ALL: [(Self, &str); 30] = [
         (Self::Schedules, "schedules"),
         (
             Self::SchedulesWithReshardUnderLag,
@@ -71,6 +73,8 @@ impl Met {
         (Self::Lost, "expired rows"),
         (Self::LossesTold, "starts that reported a loss"),
         (Self::SchedulesWithGroups, "schedules with a GROUP BY"),
+        (Self::SchedulesInJson, "schedules over HTTP in JSON"),
+        (Self::SchedulesInCbor, "schedules over HTTP in CBOR"),
         (Self::Groups, "groups at the end"),
         (Self::Deltas, "state deltas"),
         (Self::Snapshots, "parts of state snapshots"),

@@ -186,8 +186,8 @@ impl Life {
 
     async fn table(&self) -> Result<KinesisTable, Error> {
         let ground = &self.ground;
-        let services = Services::fixed(Arc::clone(&ground.kinesis) as _)
-            .with_clock(Arc::clone(&ground.query_clock) as _);
+        let services =
+            Services::fixed(ground.service()).with_clock(Arc::clone(&ground.query_clock) as _);
         let start = match self.start {
             Start::TrimHorizon => "TRIM_HORIZON".to_owned(),
             // A clock that was set back must not turn it into a future time.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use datafusion_kinesis::model::Trigger;
+use datafusion_kinesis::model::{Trigger, WireFormat};
 use datafusion_kinesis::query::Step;
 
 use super::{
@@ -29,6 +29,7 @@ impl Schedule {
             enforces_limits: random.u32(0..3) == 0,
             shards_per_page: random.usize(1..8),
             status_delay: millis(random, 0..1_000),
+            over_http: over_http(seed),
         };
         let writers = (0..random.u32(1..4)).map(|_| writer(random)).collect();
         let mut events: Vec<_> = (0..random.u32(6..24))
@@ -57,6 +58,15 @@ impl Schedule {
             last,
         }
     }
+}
+
+/// A tenth of the simulations, in either format with and without groups.
+fn over_http(seed: u64) -> Option<WireFormat> {
+    let (tens, ones) = (seed / 10, seed % 10);
+    (tens % 10 == ones).then_some(match tens % 4 {
+        1 | 2 => WireFormat::Cbor,
+        _ => WireFormat::Json,
+    })
 }
 
 fn millis(random: &mut fastrand::Rng, range: std::ops::Range<u64>) -> Duration {

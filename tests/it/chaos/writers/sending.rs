@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion_kinesis::kinesis::{Kinesis, ShardFilter};
+use datafusion_kinesis::kinesis::ShardFilter;
 use datafusion_kinesis::model::{HashKey, HashRange, ShardId};
 
 use super::{Counted, Sent, Writer};
@@ -13,11 +13,8 @@ impl Writer {
     pub(super) async fn send(&mut self, mut pending: Vec<Sent>) {
         while !pending.is_empty() {
             let entries: Vec<_> = pending.iter().map(|sent| sent.entry.clone()).collect();
-            let put = self
-                .ground
-                .kinesis
-                .put_records(&self.ground.stream, &entries);
-            let outcomes = put.await;
+            let service = self.ground.service();
+            let outcomes = service.put_records(&self.ground.stream, &entries).await;
             let Ok(outcomes) = outcomes else {
                 self.tell(&format!("no answer for {}", entries.len()));
                 self.wait().await;
