@@ -14,12 +14,13 @@ use aws_sdk_sts::config::timeout::TimeoutConfig;
 use super::credentials::{
     AssumeRole, CredentialProviders, DefaultChain, Identity, Profile, ProviderParts,
 };
+use super::endpoint::refuse_plain_http;
 use super::network::{CertificateSource, Client, Network, Proxies};
 use super::shared_cache::{InUse, SharedCache};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{
     BaseCredentials, Clock, ConnectionSettings, CredentialSettings, ProxySettings, RoleSettings,
-    Secret, StaticCredentials, SystemClock, is_unencrypted, region_of_endpoint,
+    Secret, StaticCredentials, SystemClock, region_of_endpoint,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -263,21 +264,4 @@ fn static_keys(keys: &StaticCredentials) -> Credentials {
         None,
         "options",
     )
-}
-
-/// Refuses `http://` to a remote host, whether from the settings or the environment.
-fn refuse_plain_http(settings: &ConnectionSettings, environment: Option<&str>) -> Result<()> {
-    let role = settings.credentials.role.as_ref();
-    let urls = [
-        settings.endpoint_url.as_deref(),
-        role.and_then(|role| role.endpoint_url.as_deref()),
-        environment,
-    ];
-    match urls.into_iter().flatten().find(|url| is_unencrypted(url)) {
-        Some(url) if !settings.allow_http => Err(Error::invalid_option(format!(
-            "endpoint '{url}': expected https:// for a remote host, because http:// exposes records in transit; \
-             set option 'kinesis.allowHttp' = 'true' to allow it"
-        ))),
-        _ => Ok(()),
-    }
 }

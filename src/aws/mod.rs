@@ -13,6 +13,7 @@ mod clock_skew;
 mod credentials;
 #[cfg(feature = "cli")]
 mod diagnostics;
+mod endpoint;
 mod error_chain;
 mod network;
 mod requests;
@@ -25,6 +26,7 @@ pub use credentials::{CredentialProviders, ProviderError};
 pub(crate) use client_config::{ATTEMPT_TIMEOUT, AwsAccess, ClientConfig, timeouts};
 pub(crate) use clock_skew::ClockSkew;
 pub(crate) use credentials::{CredentialFailure, Identity};
+pub(crate) use endpoint::endpoint_of;
 pub(crate) use error_chain::causes;
 pub(crate) use network::ConnectFailure;
 #[cfg(feature = "aws")]

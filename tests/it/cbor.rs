@@ -1,6 +1,9 @@
 //! CBOR, at the embedded server and with tables.
 
-use std::sync::Arc;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::sync::{Arc, Mutex};
+use std::{fs, thread};
 
 use datafusion::prelude::SessionContext;
 use datafusion_kinesis::kinesis::{
@@ -15,6 +18,7 @@ use datafusion_kinesis::{Services, register_with, sql};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::process::{Server, command, folder};
 use crate::support::entry;
 
 async fn start() -> EmbeddedServer {
@@ -179,4 +183,89 @@ async fn a_table_reads_and_writes_in_cbor() {
         .unwrap()
         .to_string();
     assert!(shown.contains("| 1000     | 1000"), "{shown}");
+}
+
+/// The server may be one that does not know CBOR, and takes the bytes of a put for something else.
+#[test]
+fn a_server_that_the_environment_names_gets_json() {
+    let folder = folder("named-by-a-profile");
+    let profile = folder.join("config");
+    for (number, variable) in ["AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL", ""]
+        .into_iter()
+        .enumerate()
+    {
+        let server = Server::start();
+        let (url, sent) = overheard(&server.url);
+        fs::write(&profile, format!("[default]\nendpoint_url = {url}\n")).unwrap();
+        let statements = format!(
+            "CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words-{number}'
+             OPTIONS ('kinesis.createStream' 'true');
+             INSERT INTO words (partitionKey, data) VALUES ('a', 'hello');
+             SELECT CAST(data AS VARCHAR) AS word FROM words"
+        );
+        let mut client = command();
+        client
+            .args(["--region", "us-east-1", "--output", "csv"])
+            .args(["-c", &statements])
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test");
+        match variable {
+            "" => client.env("AWS_CONFIG_FILE", &profile),
+            variable => client.env(variable, &url),
+        };
+        let output = client.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("word\nhello"), "{variable}: {said}{errors}");
+        let sent = String::from_utf8_lossy(&sent.lock().unwrap()).to_ascii_lowercase();
+        assert!(sent.contains("kinesis_20131202.putrecords"), "{variable}");
+        assert!(!sent.contains("cbor"), "{variable}");
+    }
+}
+
+#[test]
+fn an_unencrypted_remote_server_that_the_environment_names_is_refused() {
+    let mut client = command();
+    client
+        .args(["--region", "us-east-1", "-c"])
+        .arg("CREATE EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words'")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_ENDPOINT_URL_KINESIS", "http://kinesis.test:4567");
+    let output = client.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        errors.contains("endpoint 'http://kinesis.test:4567': expected https://"),
+        "{errors}"
+    );
+}
+
+/// A server in front of the one at `url`, and what clients send to it.
+fn overheard(url: &str) -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let own_url = format!("http://{}", listener.local_addr().unwrap());
+    let sent = Arc::<Mutex<Vec<u8>>>::default();
+    let (heard, server) = (
+        Arc::clone(&sent),
+        url.trim_start_matches("http://").to_owned(),
+    );
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut server = std::net::TcpStream::connect(&server).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let heard = Arc::clone(&heard);
+            thread::spawn(move || {
+                let mut part = [0; 1 << 16];
+                while let Ok(length @ 1..) = from.read(&mut part) {
+                    heard.lock().unwrap().extend_from_slice(&part[..length]);
+                    to.write_all(&part[..length]).unwrap();
+                }
+                let _ = to.shutdown(Shutdown::Write);
+            });
+            thread::spawn(move || io::copy(&mut server, &mut client));
+        }
+    });
+    (own_url, sent)
 }

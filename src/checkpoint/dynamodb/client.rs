@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::config::{Builder, Region, StalledStreamProtectionConfig};
 
 use super::super::OffsetCommitter;
 use super::DynamoDbCommitter;
-use crate::aws::{AwsAccess, ClientConfig, timeouts};
+use crate::aws::{AwsAccess, ClientConfig, endpoint_of, timeouts};
 use crate::error::{Error, Result};
 use crate::model::{ConnectionSettings, StreamName, region_of_endpoint};
 use crate::options::DynamoDbSettings;
@@ -33,15 +33,16 @@ pub(super) async fn connect(
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts());
-    if let Some(url) = &settings.endpoint_url {
+    let endpoint = endpoint_of("DynamoDB", settings, &sdk)?;
+    if let Some(url) = &endpoint {
         config = config.endpoint_url(url);
     }
     // Each request is sent once: the query retries transient errors by its own policy.
     let client = Client::from_conf(config.build());
     let mut committer = DynamoDbCommitter::over(client, table, query)?;
     committer.identity = Some(identity);
-    if let Some(url) = &settings.endpoint_url {
-        committer.endpoint.clone_from(url);
+    if let Some(url) = endpoint {
+        committer.endpoint = url;
     }
     Ok(committer)
 }

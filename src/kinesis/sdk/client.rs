@@ -4,16 +4,16 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::{Builder, StalledStreamProtectionConfig};
 
-use crate::aws::{AwsAccess, ClientConfig, Identity, timeouts};
+use crate::aws::{AwsAccess, ClientConfig, Identity, endpoint_of, timeouts};
 use crate::error::{Error, Result};
 use crate::model::ConnectionSettings;
 
-/// Builds the client. The endpoint is set on this client only; on the shared configuration it would
-/// also apply to STS.
+/// Builds the client. Also returns its endpoint, if it is not that of the region. It is set on this
+/// client only; on the shared configuration it would also apply to STS.
 pub(super) async fn client(
     access: &AwsAccess,
     settings: &ConnectionSettings,
-) -> Result<(Client, Identity)> {
+) -> Result<(Client, Identity, Option<String>)> {
     let ClientConfig { sdk, identity, .. } = access.of(settings).await?;
     if sdk.region().is_none() {
         return Err(no_region(settings.endpoint_url.as_deref()));
@@ -22,10 +22,11 @@ pub(super) async fn client(
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts());
-    if let Some(url) = &settings.endpoint_url {
+    let endpoint = endpoint_of("Kinesis", settings, &sdk)?;
+    if let Some(url) = &endpoint {
         config = config.endpoint_url(url);
     }
-    Ok((Client::from_conf(config.build()), identity))
+    Ok((Client::from_conf(config.build()), identity, endpoint))
 }
 
 fn no_region(endpoint: Option<&str>) -> Error {

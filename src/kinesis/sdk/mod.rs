@@ -58,13 +58,13 @@ impl SdkKinesis {
 
     /// Like [`connect`](Self::connect), but shares the connections and identities of `access`.
     pub(crate) async fn shared(access: &AwsAccess, settings: &ConnectionSettings) -> Result<Self> {
-        let (client, identity) = client::client(access, settings).await?;
-        let endpoint = settings.endpoint_url.clone();
+        let (client, identity, endpoint) = client::client(access, settings).await?;
+        let wire = WireChoice::new(settings.wire_format, endpoint.as_deref());
         Ok(Self {
             client,
             endpoint,
             identity,
-            wire: Arc::new(WireChoice::new(settings)),
+            wire: Arc::new(wire),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::kinesis::wire::Format;
-use crate::model::{ConnectionSettings, WireFormat, is_aws_host};
+use crate::model::{WireFormat, is_aws_host};
 
 /// The format of requests, which changes once if the server refuses CBOR.
 #[derive(Debug)]
@@ -13,17 +13,17 @@ pub(super) struct WireChoice {
 }
 
 impl WireChoice {
-    /// The choice for a client of these settings.
-    pub(super) fn new(settings: &ConnectionSettings) -> Self {
-        let endpoint = settings.endpoint_url.as_deref();
-        let is_cbor = match settings.wire_format {
+    /// The choice for a client of `endpoint`, or of AWS if there is none. A put in CBOR could be garbled silently by a
+    /// server that does not know it.
+    pub(super) fn new(format: WireFormat, endpoint: Option<&str>) -> Self {
+        let is_cbor = match format {
             WireFormat::Auto => endpoint.is_none_or(is_aws_host),
             WireFormat::Json => false,
             WireFormat::Cbor => true,
         };
         Self {
             is_cbor: AtomicBool::new(is_cbor),
-            falls_back: settings.wire_format == WireFormat::Auto,
+            falls_back: format == WireFormat::Auto,
         }
     }
 
@@ -66,15 +66,6 @@ pub(super) enum Refused {
 mod tests {
     use super::*;
 
-    fn choice(format: WireFormat, endpoint: Option<&str>) -> WireChoice {
-        let settings = ConnectionSettings {
-            endpoint_url: endpoint.map(str::to_owned),
-            wire_format: format,
-            ..ConnectionSettings::default()
-        };
-        WireChoice::new(&settings)
-    }
-
     #[test]
     fn endpoints_of_aws_get_cbor_and_others_json() {
         let vpc = "https://vpce-1-2.kinesis.eu-west-1.vpce.amazonaws.com";
@@ -83,9 +74,18 @@ mod tests {
             (Some(vpc), Format::Cbor),
             (Some("http://localhost:4567"), Format::Json),
         ] {
-            assert_eq!(choice(WireFormat::Auto, endpoint).format(), expected);
-            assert_eq!(choice(WireFormat::Json, endpoint).format(), Format::Json);
-            assert_eq!(choice(WireFormat::Cbor, endpoint).format(), Format::Cbor);
+            assert_eq!(
+                WireChoice::new(WireFormat::Auto, endpoint).format(),
+                expected
+            );
+            assert_eq!(
+                WireChoice::new(WireFormat::Json, endpoint).format(),
+                Format::Json
+            );
+            assert_eq!(
+                WireChoice::new(WireFormat::Cbor, endpoint).format(),
+                Format::Cbor
+            );
         }
     }
 
@@ -96,7 +96,7 @@ mod tests {
             (Some(404), "UnknownOperationException"),
             (Some(400), "SerializationException"),
         ] {
-            let choice = choice(WireFormat::Auto, None);
+            let choice = WireChoice::new(WireFormat::Auto, None);
             for (status, code) in [(Some(400), "ResourceNotFoundException"), (None, "Timeout")] {
                 let refused = choice.refused(Format::Cbor, status, code);
                 assert_eq!(refused, Refused::ForAnotherReason);
@@ -115,7 +115,7 @@ mod tests {
             let in_json = choice.refused(Format::Json, status, code);
             assert_eq!(in_json, Refused::ForAnotherReason);
         }
-        let forced = choice(WireFormat::Cbor, None);
+        let forced = WireChoice::new(WireFormat::Cbor, None);
         let refused = forced.refused(Format::Cbor, Some(415), "");
         assert_eq!(refused, Refused::CborOfTheOptions);
         assert_eq!(forced.format(), Format::Cbor);
