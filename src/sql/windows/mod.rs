@@ -15,7 +15,9 @@
 //! [`rewrite`] expands the calls in the text of a statement to the functions in [`functions`](mod@functions) and [`tumble`](mod@tumble);
 //! [`physical_rule`] puts [`hop_exec`] or [`session_exec`] into the plan.
 
+mod bins;
 mod call;
+mod date_bin;
 mod functions;
 mod group_window;
 mod guarded_rules;
@@ -35,6 +37,8 @@ use std::sync::Arc;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 
+pub(crate) use self::bins::{BinSize, Bins};
+pub(crate) use self::date_bin::date_bin;
 use self::functions::{WindowFunction, WindowKind};
 pub(crate) use self::group_window::{GroupWindow, windowed};
 pub(super) use self::guarded_rules::GuardedRule;
@@ -43,7 +47,7 @@ pub(super) use self::physical_rule::WindowRule;
 pub(super) use self::rewrite::expand_windows;
 pub(crate) use self::session::SessionWindow;
 use self::tumble::BIN_END;
-pub(crate) use self::tumble::{BinSize, Bins, bin_end};
+pub(crate) use self::tumble::bin_end;
 pub(super) use self::tumble_function::TumbleRule;
 pub(crate) use self::tumble_function::expand_tumble;
 use self::tumble_function::tumble;

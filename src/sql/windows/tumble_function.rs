@@ -2,7 +2,7 @@
 //!
 //! [`sql`](fn@crate::sql) expands `tumble` to `date_bin` before planning. The function makes it known to
 //! [`SessionContext::sql`](datafusion::prelude::SessionContext::sql) and to data frames, and
-//! [`expand_tumble`] replaces it with the same `date_bin` in the plan.
+//! [`expand_tumble`] replaces it with the same `date_bin` in the plan, and DataFusion's `date_bin` with ours.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::functions::datetime::date_bin;
+use datafusion::functions::datetime::date_bin::DateBinFunc;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::date_bin::date_bin;
 use crate::error::Error;
 
 const SIGNATURE: &str = "tumble(timestamp, INTERVAL size[, origin])";
@@ -68,8 +69,8 @@ impl ScalarUDFImpl for Tumble {
     }
 }
 
-/// Replaces `tumble(ts, size[, origin])` in `plan` with `date_bin(size, ts[, origin])`. Columns keep their
-/// names.
+/// Replaces `tumble(ts, size[, origin])` in `plan` with `date_bin(size, ts[, origin])`, and DataFusion's
+/// `date_bin` with [`date_bin`]. Columns keep their names.
 pub(crate) fn expand_tumble(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|plan| {
         let names = NamePreserver::new(&plan);
@@ -90,6 +91,9 @@ fn expand(expr: Expr) -> Transformed<Expr> {
     match expr {
         Expr::ScalarFunction(ScalarFunction { func, mut args }) if func.inner().is::<Tumble>() => {
             args.swap(0, 1);
+            Transformed::yes(date_bin().call(args))
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args }) if func.inner().is::<DateBinFunc>() => {
             Transformed::yes(date_bin().call(args))
         }
         other => Transformed::no(other),

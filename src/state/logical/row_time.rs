@@ -1,13 +1,12 @@
 //! The event time of an aggregation's rows, and the group column whose end closes groups.
 
 use datafusion::common::{Column, Result, ScalarValue};
-use datafusion::functions::datetime::date_bin;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext};
 
 use crate::error::Error;
-use crate::sql::windows::{BinSize, Bins, bin_end};
+use crate::sql::windows::{BinSize, Bins, bin_end, date_bin};
 use crate::state::memory::After;
 
 /// The group column that closes groups.

@@ -33,6 +33,10 @@ impl Expiry {
         let start: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), ends.column));
         let expr = match &ends.after {
             After::Nothing | After::Months { .. } | After::Pane { .. } => start,
+            // Computed without the calendar, which does not reach over the whole range of a timestamp.
+            After::Interval {
+                months: 0, days: 0, ..
+            } => start,
             After::Interval {
                 months,
                 days,
@@ -57,15 +61,19 @@ impl Expiry {
         let ends = self.expr.evaluate(rows)?.into_array(rows.num_rows())?;
         let ends = cast(&ends, &DataType::Int64)?;
         let ends = ends.as_primitive::<Int64Type>();
+        // A window whose end is out of range never ends.
+        let end_of = |size, origin, start| {
+            let bins = Bins { size, origin };
+            bins.end(start, self.unit).unwrap_or(i64::MAX)
+        };
         let end = |start: i64| match self.ends.after {
             After::Pane { slide, size } => start.div_euclid(slide) * slide + size,
-            After::Months { months, origin } => {
-                let size = BinSize::Months(months);
-                // The end is out of range: the window never ends.
-                Bins { size, origin }
-                    .end(start, self.unit)
-                    .unwrap_or(i64::MAX)
-            }
+            After::Months { months, origin } => end_of(BinSize::Months(months), origin, start),
+            After::Interval {
+                months: 0,
+                days: 0,
+                nanos,
+            } => end_of(BinSize::Nanos(nanos), 0, start),
             After::Nothing | After::Interval { .. } => start,
         };
         if ends.null_count() == 0 {

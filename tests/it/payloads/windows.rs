@@ -69,3 +69,57 @@ async fn windows_and_watermarks_follow_a_declared_timestamp() {
         .await;
     assert_eq!(rows, ["2026-11-30T08:00:00=2", "2026-11-30T08:01:00=1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn windows_hold_times_that_nanoseconds_do_not_reach() {
+    for window in [
+        "tumble(ts, INTERVAL '1 minute')",
+        "hop(ts, INTERVAL '1 minute', INTERVAL '1 minute')",
+        "date_bin(INTERVAL '1 minute', ts)",
+    ] {
+        let world = World::new();
+        world.table("raw", 1, "").await;
+        world.table("out", 1, "").await;
+        world
+            .run(
+                "CREATE UNBOUNDED EXTERNAL TABLE clicks (ts TIMESTAMP(3)) STORED AS \"aws-kinesis\"
+                 LOCATION 'raw' OPTIONS ('kinesis.format' 'json', 'kinesis.startingPosition' 'TRIM_HORIZON')",
+            )
+            .await;
+        world.run("SET streaming.watermark_delay = '1 hour'").await;
+        let start = match window.starts_with("date_bin") {
+            true => window,
+            false => "window_start",
+        };
+        let statement = format!(
+            "INSERT INTO out (partitionKey, data)
+             SELECT 'k', CAST({start} AS VARCHAR) || '=' || CAST(count(*) AS VARCHAR) FROM clicks GROUP BY {window}"
+        );
+        // Each run moves the watermark beyond the windows of the run before.
+        for times in [
+            ["1600-02-29T08:00:05Z", "1600-02-29T08:00:55Z"],
+            ["2026-11-30T08:00:05Z", "2026-11-30T08:00:55Z"],
+            ["2300-01-01T00:00:05Z", "2300-01-01T00:00:55Z"],
+            ["2400-01-01T00:00:05Z", "2400-01-01T00:00:55Z"],
+        ] {
+            for ts in times {
+                world.put("raw", "k", format!(r#"{{"ts":"{ts}"}}"#)).await;
+            }
+            let query = StreamingQuery::builder(&world.ctx, &statement)
+                .with_checkpoint_location(format!("memory://all-years/{}", &window[..3]))
+                .with_output_mode(OutputMode::Append)
+                .with_trigger(Trigger::AvailableNow);
+            let query = query.start().await.unwrap();
+            query.await_termination().await.unwrap();
+        }
+        let rows = world
+            .lines("SELECT CAST(data AS VARCHAR) FROM out ORDER BY 1")
+            .await;
+        let expected = [
+            "1600-02-29T08:00:00=2",
+            "2026-11-30T08:00:00=2",
+            "2300-01-01T00:00:00=2",
+        ];
+        assert_eq!(rows, expected, "{window}");
+    }
+}

@@ -79,3 +79,76 @@ async fn order_by_accepts_ordinals() {
         ]
     );
 }
+
+#[tokio::test]
+async fn windows_reach_over_all_years() {
+    let millis = DataType::Timestamp(TimeUnit::Millisecond, None);
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+    for (kind, per_second) in [(SECONDS, 1), (millis, 1_000), (micros, 1_000_000)] {
+        let ctx = context(4);
+        // 0001-01-01T00:00:07 and 9999-12-31T23:59:59.
+        let rows =
+            [-62_135_596_793, 253_402_300_799].map(|time| (Some(time * per_second), None, 1));
+        register_rows(&ctx, &rows, &kind);
+        for (window, expected) in [
+            (
+                "tumble(ts, INTERVAL '1 minute')",
+                [
+                    -62_135_596_800,
+                    -62_135_596_740,
+                    253_402_300_740,
+                    253_402_300_800,
+                ],
+            ),
+            (
+                "date_bin(INTERVAL '1 minute', ts, TIMESTAMP '1970-01-01T00:00:05')",
+                [
+                    -62_135_596_795,
+                    -62_135_596_735,
+                    253_402_300_745,
+                    253_402_300_805,
+                ],
+            ),
+            (
+                "tumble(ts, INTERVAL '1 month')",
+                [
+                    -62_135_596_800,
+                    -62_132_918_400,
+                    253_399_622_400,
+                    253_402_300_800,
+                ],
+            ),
+            (
+                "hop(ts, INTERVAL '1 minute', INTERVAL '1 minute')",
+                [
+                    -62_135_596_800,
+                    -62_135_596_740,
+                    253_402_300_740,
+                    253_402_300_800,
+                ],
+            ),
+        ] {
+            let group = match window.starts_with("date_bin") {
+                true => format!(
+                    "SELECT s, e FROM (SELECT {window} AS s, bin_end({window}, INTERVAL '1 minute', TIMESTAMP '1970-01-01T00:00:05') AS e FROM t)"
+                ),
+                false => {
+                    format!("SELECT window_start AS s, window_end AS e FROM t GROUP BY {window}")
+                }
+            };
+            let statement = format!(
+                "SELECT CAST(CAST(s AS BIGINT) AS VARCHAR), CAST(CAST(e AS BIGINT) AS VARCHAR) FROM ({group}) ORDER BY s"
+            );
+            let [a, b, c, d] = expected.map(|time: i64| time * per_second);
+            let found = run(&ctx, &statement).await.unwrap();
+            assert_eq!(
+                found,
+                [format!("{a}|{b}"), format!("{c}|{d}")],
+                "{window} of {kind}"
+            );
+        }
+        let constant = "SELECT CAST(date_bin(INTERVAL '1 day', arrow_cast('9999-12-31T05:00:00', \
+                        'Timestamp(Millisecond, None)')) AS VARCHAR)";
+        assert_eq!(run(&ctx, constant).await.unwrap(), ["9999-12-31T00:00:00"]);
+    }
+}
