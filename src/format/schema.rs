@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 
-use super::avro::AvroSchema;
+use super::avro::{self, AvroSchema};
 use super::columns::{Column, type_name};
 use super::presets;
 #[cfg(feature = "protobuf")]
 use super::protobuf::{self, Descriptor};
 use crate::error::{Error, Result};
-use crate::options::{AvroFraming, AvroOptions, AvroSchemaSource, Format, FormatOptions};
+use crate::options::{
+    AvroFraming, AvroOptions, AvroSchemaSource, Format, FormatOptions, TimestampFormat,
+};
 
 /// The columns and the format of a table's payload.
 ///
@@ -76,7 +78,7 @@ impl PayloadSchema {
             )));
         }
         let avro = match &options.format {
-            Format::Avro(avro) => avro_schema(avro, &fields)?,
+            Format::Avro(avro) => avro_schema(avro, &fields, options.timestamps)?,
             _ => None,
         };
         #[cfg(not(feature = "protobuf"))]
@@ -201,7 +203,11 @@ impl PayloadSchema {
 }
 
 /// The schema of Avro documents with these columns; `None` if each document names its own.
-fn avro_schema(options: &AvroOptions, columns: &Fields) -> Result<Option<Arc<AvroSchema>>> {
+fn avro_schema(
+    options: &AvroOptions,
+    columns: &Fields,
+    timestamps: TimestampFormat,
+) -> Result<Option<Arc<AvroSchema>>> {
     let text = match &options.schema {
         Some(AvroSchemaSource::Text(text)) => text,
         Some(AvroSchemaSource::File(_)) => {
@@ -213,29 +219,9 @@ fn avro_schema(options: &AvroOptions, columns: &Fields) -> Result<Option<Arc<Avr
             return Ok(Some(Arc::new(schema)));
         }
     };
-    let in_option = |error: Error| error.in_context("option 'kinesis.avro.schema'");
-    let schema = AvroSchema::parse(text).map_err(in_option)?;
-    match schema.top_level_fields() {
-        Some(names) => {
-            let is_known = |column: &&FieldRef| {
-                let same = |name: &&str| name.eq_ignore_ascii_case(column.name());
-                names.iter().any(same)
-            };
-            if let Some(column) = columns.iter().find(|column| !is_known(column)) {
-                return Err(Error::invalid_option(format!(
-                    "column '{}': expected a field of the schema in 'kinesis.avro.schema', which has: {}",
-                    column.name(),
-                    names.join(", ")
-                )));
-            }
-        }
-        None if columns.len() != 1 => {
-            return Err(in_option(Error::invalid_option(
-                "the schema is no record: expected one column, which takes the whole document",
-            )));
-        }
-        None => {}
-    }
+    let schema = AvroSchema::parse(text)
+        .map_err(|error| error.in_context("option 'kinesis.avro.schema'"))?;
+    avro::expect_fitting(&schema, columns, timestamps)?;
     Ok(Some(Arc::new(schema)))
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct FormatOptions {
     pub(crate) on_error: OnError,
     /// What happens to a value that does not fit its column.
     pub(crate) on_mismatch: OnMismatch,
+    /// Whether a document without a field of a column fails the statement.
+    pub(crate) fail_on_missing_field: bool,
     /// The name of the column with the reason why a document or value could not be decoded.
     pub(crate) error_column: Option<String>,
     /// How timestamps are written in text formats.
@@ -76,8 +78,6 @@ pub(crate) struct JsonOptions {
     pub(crate) explode: Option<Vec<String>>,
     /// The name of the column with the fields that no column has, as JSON.
     pub(crate) rescued_column: Option<String>,
-    /// Whether a document without a field of a column fails the statement.
-    pub(crate) fail_on_missing_field: bool,
     /// Whether fields that are NULL are written.
     pub(crate) null_fields: NullFields,
 }

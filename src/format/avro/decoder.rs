@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::framing::{self, NamedSchema, unframed};
 use super::input::{Input, Malformed};
 use super::plan::Root;
-use super::rows::{Misfit, RowReader};
+use super::rows::{Misfit, Missing, RowReader};
 use super::schema::AvroSchema;
 use super::walk::Walk;
 use crate::format::documents::{DocumentError, DocumentFailure, Documents};
@@ -27,6 +27,7 @@ pub(in crate::format) struct AvroDecoder {
     framing: AvroFraming,
     timestamps: TimestampFormat,
     on_mismatch: OnMismatch,
+    fail_on_missing_field: bool,
     /// The most bytes that one document may decompress to.
     max_decompressed_bytes: usize,
     /// For JSON texts.
@@ -74,6 +75,7 @@ impl AvroDecoder {
             framing,
             timestamps: options.timestamps,
             on_mismatch: options.on_mismatch,
+            fail_on_missing_field: options.fail_on_missing_field,
             max_decompressed_bytes: options.max_decompressed_bytes,
             json: Vec::new(),
         }
@@ -125,6 +127,7 @@ impl AvroDecoder {
             json: &mut self.json,
             mismatches: 0,
             first: None,
+            missing: None,
         };
         let read = reader.document(&program.root, out.columns);
         let expanded = document.decompressed() + reader.walk.additional_bytes();
@@ -133,6 +136,10 @@ impl AvroDecoder {
         if let Err(malformed) = read {
             out.truncate(start);
             return Err(failure(malformed, &reader.walk.path).into());
+        }
+        if let (true, Some(missing)) = (self.fail_on_missing_field, reader.missing) {
+            out.truncate(start);
+            return Err(DocumentError::Missing(lacking(&missing)));
         }
         match reader.first {
             Some(misfit) if self.on_mismatch == OnMismatch::Fail => {
@@ -193,6 +200,18 @@ fn unfit(misfit: Misfit<'_>) -> DocumentFailure {
         byte: Some(misfit.byte),
         field: joined(&misfit.path),
         reason: misfit.reason,
+    }
+}
+
+fn lacking(missing: &Missing<'_>) -> DocumentFailure {
+    let around = missing.path.iter().copied();
+    let path: Vec<&str> = std::iter::once(missing.name.as_str())
+        .chain(around)
+        .collect();
+    DocumentFailure {
+        byte: None,
+        field: joined(&path),
+        reason: "is missing in the schema of the document".to_owned(),
     }
 }
 

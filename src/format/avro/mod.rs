@@ -6,6 +6,7 @@
 
 mod decoder;
 mod encode;
+mod fit;
 mod framing;
 mod input;
 mod plan;
@@ -16,6 +17,7 @@ mod walk;
 
 pub(super) use self::decoder::AvroDecoder;
 pub(super) use self::encode::AvroRows;
+pub(super) use self::fit::expect_fitting;
 pub(crate) use self::schema::AvroSchema;
 #[cfg(feature = "cli")]
 pub(super) use self::schema::{SchemaColumns, columns};

@@ -30,8 +30,8 @@ pub(super) struct RecordPlan {
     pub(super) id: TypeId,
     /// For each field of the record, the column that takes it and how; `None` if it is skipped.
     pub(super) fields: Vec<Option<(usize, Plan)>>,
-    /// The columns that no field has.
-    pub(super) absent: Vec<usize>,
+    /// The columns that no field has, with their names.
+    pub(super) absent: Vec<(usize, String)>,
 }
 
 /// What is done with a document.
@@ -47,6 +47,28 @@ pub(super) enum Root {
     Misfit(TypeId),
     /// A document is one of several types.
     Union(Vec<Self>),
+}
+
+/// The field of a record that each column takes. A field belongs to the column with the same name, or else to the
+/// first that differs only in case. Of several fields, the column takes the one with the same name, or else the last.
+pub(super) fn taken(fields: &[AvroField], columns: &Fields) -> Vec<Option<usize>> {
+    let mut takes: Vec<Option<usize>> = vec![None; columns.len()];
+    for (index, field) in fields.iter().enumerate() {
+        let name = &field.name;
+        let exact = columns.iter().position(|column| column.name() == name);
+        let same = || {
+            let mut columns = columns.iter();
+            columns.position(|column| column.name().eq_ignore_ascii_case(name))
+        };
+        let Some(column) = exact.or_else(same) else {
+            continue;
+        };
+        let taken = takes[column].map(|taken| &fields[taken].name);
+        if taken != Some(columns[column].name()) {
+            takes[column] = Some(index);
+        }
+    }
+    takes
 }
 
 /// Compiles the plans of one schema.
@@ -91,26 +113,9 @@ impl Planner<'_> {
         plans
     }
 
-    /// What is done with a record whose fields have these columns. A field belongs to the column with the same
-    /// name, or else to the first that differs only in case. Of several fields, the column takes the one with the
-    /// same name, or else the last.
+    /// What is done with a record whose fields have these columns.
     fn record(&mut self, id: TypeId, fields: &[AvroField], columns: &Fields) -> RecordPlan {
-        let mut takes: Vec<Option<usize>> = vec![None; columns.len()];
-        for (index, field) in fields.iter().enumerate() {
-            let name = &field.name;
-            let exact = columns.iter().position(|column| column.name() == name);
-            let same = || {
-                let mut columns = columns.iter();
-                columns.position(|column| column.name().eq_ignore_ascii_case(name))
-            };
-            let Some(column) = exact.or_else(same) else {
-                continue;
-            };
-            let taken = takes[column].map(|taken| &fields[taken].name);
-            if taken != Some(columns[column].name()) {
-                takes[column] = Some(index);
-            }
-        }
+        let takes = taken(fields, columns);
         let field = |(index, field): (usize, &AvroField)| {
             let column = takes.iter().position(|taken| *taken == Some(index))?;
             let data_type = columns[column].data_type();
@@ -119,8 +124,9 @@ impl Planner<'_> {
         RecordPlan {
             id,
             fields: fields.iter().enumerate().map(field).collect(),
-            absent: (takes.iter().enumerate())
-                .filter_map(|(column, taken)| taken.is_none().then_some(column))
+            absent: (takes.iter().zip(columns).enumerate())
+                .filter(|(_, (taken, _))| taken.is_none())
+                .map(|(column, (_, field))| (column, field.name().clone()))
                 .collect(),
         }
     }

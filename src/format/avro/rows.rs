@@ -19,6 +19,16 @@ pub(super) struct RowReader<'a> {
     pub(super) mismatches: u64,
     /// The first of them.
     pub(super) first: Option<Misfit<'a>>,
+    /// The first column that the document has no field for.
+    pub(super) missing: Option<Missing<'a>>,
+}
+
+/// A column without a field.
+#[derive(Debug)]
+pub(super) struct Missing<'a> {
+    /// The names of the fields around it, the innermost first.
+    pub(super) path: Vec<&'a str>,
+    pub(super) name: String,
 }
 
 /// A value that does not fit its column.
@@ -79,18 +89,25 @@ impl<'a> RowReader<'a> {
                 continue;
             };
             // A misfit of an earlier field has its path already.
-            let had_misfit = self.first.is_some();
+            let (had_misfit, had_missing) = (self.first.is_some(), self.missing.is_some());
             let read = self.value(plan, &mut columns[*column]);
             if let (false, Some(first)) = (had_misfit, &mut self.first) {
                 first.path.push(&field.name);
+            }
+            if let (false, Some(missing)) = (had_missing, &mut self.missing) {
+                missing.path.push(&field.name);
             }
             if read.is_err() {
                 self.walk.path.push(&field.name);
             }
             read?;
         }
-        for column in &record.absent {
+        for (column, name) in &record.absent {
             columns[*column].push_null();
+            self.missing.get_or_insert_with(|| Missing {
+                path: Vec::new(),
+                name: name.clone(),
+            });
         }
         self.walk.leave();
         Ok(())

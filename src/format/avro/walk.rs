@@ -69,10 +69,7 @@ impl<'a> Walk<'a> {
 
     /// The fields of a record, which starts.
     pub(super) fn start_record(&mut self, id: TypeId) -> Result<&'a [AvroField], Malformed> {
-        let fields: &[AvroField] = match &self.schema.get(id).kind {
-            Kind::Record { fields, .. } => fields,
-            _ => &[],
-        };
+        let fields = self.schema.fields(id);
         if !self.schema.has_bytes(id) {
             self.input.count_free(fields.len().max(1))?;
         }

@@ -36,7 +36,7 @@ impl JsonDecoder {
     ) -> Self {
         let findings = Findings {
             timestamps: options.timestamps,
-            fail_on_missing: json.fail_on_missing_field,
+            fail_on_missing: options.fail_on_missing_field,
             fail_on_mismatch: options.on_mismatch == OnMismatch::Fail,
             ..Findings::default()
         };

@@ -201,7 +201,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.json.failOnMissingField",
         Role::Source,
         Some("false"),
-        "`true` fails the statement if a document lacks a field that the statement reads. Otherwise the field is NULL.",
+        "`true` fails the statement if a JSON document, or the schema of an Avro document, lacks a field that the statement reads. Otherwise the field is NULL.",
         |draft, text| {
             put(
                 &mut draft.format.fail_on_missing_field,

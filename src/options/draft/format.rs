@@ -85,6 +85,10 @@ const FORMAT_SPECIFIC: &[(&str, &[DraftFormat])] = &[
     ("kinesis.protobuf.", &[DraftFormat::Protobuf]),
     ("kinesis.avro.", &[DraftFormat::Avro]),
     ("kinesis.schemaRegistry.", &[DraftFormat::Avro]),
+    (
+        "kinesis.json.failOnMissingField",
+        &[DraftFormat::Json, DraftFormat::Avro],
+    ),
     ("kinesis.json.", &[DraftFormat::Json]),
     ("kinesis.sink.nullFields", &[DraftFormat::Json]),
     ("kinesis.sink.partitionKey", WRITTEN),
@@ -132,7 +136,6 @@ impl FormatDraft {
                 header: self.json_header,
                 explode: self.explode.clone(),
                 rescued_column: self.rescued_column.clone(),
-                fail_on_missing_field: self.fail_on_missing_field,
                 null_fields: self.null_fields,
             }),
             DraftFormat::Text => Format::Text,
@@ -165,16 +168,18 @@ impl FormatDraft {
                  serializers of a registry write one header and one document into a record",
             ));
         }
-        Ok(Some(FormatOptions {
+        let options = FormatOptions {
             on_error: self.on_error(stream)?,
             on_mismatch: self.on_mismatch,
+            fail_on_missing_field: self.fail_on_missing_field,
             error_column: self.error_column.clone(),
             compression: self.compression.unwrap_or(compression),
             max_decompressed_bytes: self.max_decompressed_bytes,
             framing,
             timestamps: self.timestamps.unwrap_or_default(),
             format,
-        }))
+        };
+        Ok(Some(options))
     }
 
     fn csv(&self) -> Result<CsvOptions> {

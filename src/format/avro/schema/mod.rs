@@ -148,20 +148,12 @@ impl AvroSchema {
         canonical::form(self)
     }
 
-    /// The records that a document can be: the type of the schema itself, or the branches of its union.
-    pub(in crate::format) fn top_level_fields(&self) -> Option<Vec<&str>> {
-        let branches = match &self.get(self.root).kind {
-            Kind::Union(branches) => branches.as_slice(),
-            _ => std::slice::from_ref(&self.root),
-        };
-        let mut names = None;
-        for branch in branches {
-            if let Kind::Record { fields, .. } = &self.get(*branch).kind {
-                let fields = fields.iter().map(|field| field.name.as_str());
-                names.get_or_insert_with(Vec::new).extend(fields);
-            }
+    /// The fields of the record with this index; none for another type.
+    pub(super) fn fields(&self, id: TypeId) -> &[AvroField] {
+        match &self.get(id).kind {
+            Kind::Record { fields, .. } => fields,
+            _ => &[],
         }
-        names
     }
 }
 

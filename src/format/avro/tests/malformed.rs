@@ -147,7 +147,7 @@ fn blocks_that_lie_about_their_items_are_refused() {
 
 #[test]
 fn many_items_without_bytes_are_refused() {
-    let columns = fields(&[("v", list(DataType::Int32))]);
+    let columns = fields(&[("v", list(DataType::Binary))]);
     for item in [r#""null""#, r#"{"type":"fixed","name":"F","size":0}"#] {
         let schema = in_record(&format!(r#"{{"type":"array","items":{item}}}"#));
         let record = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20, 0];

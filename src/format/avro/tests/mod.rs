@@ -11,6 +11,7 @@ use datafusion::arrow::array::{ArrayRef, BinaryArray};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use datafusion::arrow::util::display::array_value_to_string;
 
+use crate::error::ErrorKind;
 use crate::format::{Decoded, Decoder, PayloadSchema};
 use crate::options::{FormatOptions, OptionsBuilder};
 
@@ -58,6 +59,14 @@ fn value(avro_type: &str, column: DataType, record: &[u8]) -> String {
     let decoded = decode(&schema, &fields(&[("v", column)]), &[], &[record]).unwrap();
     assert_eq!(decoded.records, [0]);
     shown(&decoded.columns[0], 0)
+}
+
+/// Why a table with column "v" of this type is refused for a record with one field "v" of type `avro_type`.
+fn refusal(avro_type: &str, column: DataType) -> String {
+    let refused = payload(&in_record(avro_type), &fields(&[("v", column)]), &[]);
+    let error = refused.expect_err("no value can fit");
+    assert_eq!(error.kind(), ErrorKind::InvalidOption);
+    error.to_string()
 }
 
 pub(super) fn in_record(avro_type: &str) -> String {

@@ -139,3 +139,53 @@ fn a_table_of_a_registry_cannot_be_written() {
     let expected = "a table with 'kinesis.schemaRegistry.type' can only be read";
     assert!(error.to_string().starts_with(expected), "{error}");
 }
+
+#[test]
+fn a_column_that_a_schema_lacks_is_null_or_fails_the_statement() {
+    let geo = DataType::Struct(fields(&[
+        ("country", DataType::Utf8View),
+        ("lat", DataType::Float64),
+    ]));
+    let columns = fields(&[("n", DataType::Int64), ("geo", geo)]);
+    let point = r#"{"type":"record","name":"G","fields":[{"name":"lat","type":"double"}]}"#;
+    let own = schema(&format!(r#"{N},{{"name":"geo","type":{point}}}"#), &[]).unwrap();
+    let record = [&[0, 0, 0, 0, 1, 14][..], &1.5_f64.to_le_bytes()].concat();
+    let records = BinaryArray::from_iter_values([&record]);
+    let decode = |more: &[(&str, &str)], columns: &Fields, projection: &[usize]| {
+        let mut decoder = Decoder::new(&payload(columns, more), projection).unwrap();
+        decoder.add_schema(SchemaId::Confluent(1), Ok(Arc::clone(&own)));
+        decoder.decode(&records, 0)
+    };
+    let decoded = decode(&[], &columns, &[0, 1]).unwrap();
+    assert_eq!(values(&decoded, 1), ["{country: , lat: 1.5}"]);
+    let fail = [("kinesis.json.failOnMissingField", "true")];
+    let error = decode(&fail, &columns, &[0, 1]).unwrap_err().to_string();
+    let expected = "field 'geo.country': is missing in the schema of the document; see option \
+        'kinesis.json.failOnMissingField'";
+    assert!(error.ends_with(expected), "{error}");
+    // Only what is read matters.
+    let decoded = decode(&fail, &columns, &[0]).unwrap();
+    assert_eq!(values(&decoded, 0), ["7"]);
+    let other = fields(&[("n", DataType::Int64), ("w", DataType::Utf8View)]);
+    let error = decode(&fail, &other, &[0, 1]).unwrap_err().to_string();
+    assert!(error.contains("field 'w': is missing"), "{error}");
+}
+
+#[test]
+fn a_value_that_its_column_never_takes_has_a_reason_or_fails() {
+    let columns = fields(&[("w", DataType::Int64)]);
+    let own = schema(W, &[]).unwrap();
+    let records = BinaryArray::from_iter_values([&[0, 0, 0, 0, 1, 2, b'x'][..]]);
+    let decode = |more: &[(&str, &str)], projection: &[usize]| {
+        let mut decoder = Decoder::new(&payload(&columns, more), projection).unwrap();
+        decoder.add_schema(SchemaId::Confluent(1), Ok(Arc::clone(&own)));
+        decoder.decode(&records, 0)
+    };
+    let expected = "field 'w': the string x is no BIGINT (byte 5)";
+    let decoded = decode(&[("kinesis.format.errorColumn", "why")], &[0, 1]).unwrap();
+    assert_eq!(decoded.mismatches, 1);
+    assert_eq!(values(&decoded, 0), ["NULL"]);
+    assert_eq!(values(&decoded, 1), [expected]);
+    let error = decode(&[("kinesis.format.onTypeMismatch", "fail")], &[0]).unwrap_err();
+    assert!(error.to_string().contains(expected), "{error}");
+}
