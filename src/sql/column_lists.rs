@@ -2,7 +2,9 @@
 
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::{CreateExternalTable, Statement};
-use datafusion::sql::sqlparser::ast::{ColumnOption, TableConstraint};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CharacterLength, ColumnOption, DataType, TableConstraint,
+};
 
 use crate::error::Result;
 use crate::table::{NO_CHECKS, is_kinesis_format, refusal};
@@ -25,8 +27,8 @@ pub(super) fn set_time_zone(state: &mut SessionState, statement: &Statement) {
     }
 }
 
-/// Refuses options and constraints of the columns of a Kinesis table. DataFusion itself reports some of them as not
-/// implemented, drops others, and passes on DEFAULT, PRIMARY KEY and UNIQUE, which the table refuses.
+/// Refuses options, constraints and lengths of the columns of a Kinesis table. DataFusion itself reports some of them as not
+/// implemented, drops others, such as lengths, and passes on DEFAULT, PRIMARY KEY and UNIQUE, which the table refuses.
 ///
 /// # Errors
 /// [`Unsupported`](crate::ErrorKind::Unsupported), with the part and the column.
@@ -46,6 +48,13 @@ pub(super) fn refuse(create: &CreateExternalTable) -> Result<()> {
         return Err(refusal(&create.name, &refused));
     }
     for column in &create.columns {
+        if let Some((data_type, expected)) = with_length(&column.data_type) {
+            let refused = format!(
+                "{data_type} for column '{}': its length would have no effect; expected {expected}",
+                column.name
+            );
+            return Err(refusal(&create.name, &refused));
+        }
         for option in &column.options {
             let reason = match &option.option {
                 ColumnOption::Null
@@ -62,4 +71,28 @@ pub(super) fn refuse(create: &CreateExternalTable) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A type with a length, which the planner drops, and what to write instead.
+fn with_length(data_type: &DataType) -> Option<(&DataType, &'static str)> {
+    const TEXT: &str =
+        "VARCHAR, and a condition on length(…) or left(…) in the statements that need it";
+    match data_type {
+        // Without a length, it is 1.
+        DataType::Char(_) | DataType::String(Some(_)) => Some((data_type, TEXT)),
+        DataType::Varchar(Some(CharacterLength::IntegerLength { .. })) => Some((data_type, TEXT)),
+        DataType::Float(info) if info.to_string() != "" => {
+            Some((data_type, "REAL or DOUBLE PRECISION"))
+        }
+        DataType::Array(
+            ArrayElemTypeDef::AngleBracket(item)
+            | ArrayElemTypeDef::SquareBracket(item, _)
+            | ArrayElemTypeDef::Parenthesis(item),
+        ) => with_length(item),
+        DataType::Struct(fields, _) => {
+            let mut fields = fields.iter();
+            fields.find_map(|field| with_length(&field.field_type))
+        }
+        _ => None,
+    }
 }

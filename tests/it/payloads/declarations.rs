@@ -41,6 +41,21 @@ async fn constraints_and_defaults_are_refused() {
             "FOREIGN KEY (id) REFERENCES x(id)",
         ),
         ("id VARCHAR COLLATE de", "COLLATE de"),
+        (
+            "id BIGINT, c CHAR(3)",
+            "CHAR(3) for column 'c': its length would have no effect; expected VARCHAR",
+        ),
+        ("c CHAR", "CHAR for column 'c'"),
+        ("c VARCHAR(10)", "VARCHAR(10) for column 'c'"),
+        ("c VARCHAR(10)[]", "VARCHAR(10) for column 'c'"),
+        (
+            "c STRUCT<a INT, b VARCHAR(10)>",
+            "VARCHAR(10) for column 'c'",
+        ),
+        (
+            "c FLOAT(53)",
+            "FLOAT(53) for column 'c': its length would have no effect; expected REAL or DOUBLE PRECISION",
+        ),
         ("id BIGINT GENERATED ALWAYS AS IDENTITY", "GENERATED ALWAYS"),
     ] {
         let (kind, message) = refusal(&world, columns, JSON).await;
@@ -50,7 +65,13 @@ async fn constraints_and_defaults_are_refused() {
             "{columns}: {message}"
         );
     }
-    decoded(&world, "t", "(id BIGINT NULL COMMENT 'the number')", "").await;
+    decoded(
+        &world,
+        "t",
+        "(id BIGINT NULL COMMENT 'the number', f FLOAT, v VARCHAR)",
+        "",
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
