@@ -24,23 +24,25 @@ impl Extraction<'_> {
         column: &mut Column,
     ) -> Extracted {
         let value = scalar::decoded(kind, raw, self.record);
-        self.push(field, value, Some(byte), column)
+        self.push(field, (value, kind), Some(byte), column)
     }
 
     fn push(
         &mut self,
         field: &FieldPlan,
-        value: Scalar<'_>,
+        (value, kind): (Scalar<'_>, ScalarKind),
         byte: Option<usize>,
         column: &mut Column,
     ) -> Extracted {
         let added = match (value, byte) {
-            (Scalar::Enum(..), _) => scalar::added_bytes(value, self.descriptor),
-            (_, None) => scalar::added_bytes(value, self.descriptor),
-            _ => 0,
+            // Their bytes are in the record.
+            (Scalar::Text(_) | Scalar::Bytes(_), Some(_)) => 0,
+            _ if !column.data_type().is_string() && !column.data_type().is_binary() => 0,
+            _ => scalar::added_bytes(value, self.descriptor),
         };
         let pushed = self.budget.take(added);
-        let pushed = pushed.and_then(|()| scalar::push(value, column, self.descriptor, self.epoch));
+        let pushed =
+            pushed.and_then(|()| scalar::push(value, kind, column, self.descriptor, self.epoch));
         self.settle(field, pushed, byte, column)
     }
 
@@ -112,11 +114,14 @@ impl Extraction<'_> {
                     Ok(())
                 }
                 (AbsentPlan::Stated(default), ValuePlan::Scalar(kind)) => {
-                    self.push(field, scalar::stated(*kind, default), None, column)
+                    self.push(field, (scalar::stated(*kind, default), *kind), None, column)
                 }
-                (_, ValuePlan::Scalar(kind)) => {
-                    self.push(field, scalar::zero(*kind, self.descriptor), None, column)
-                }
+                (_, ValuePlan::Scalar(kind)) => self.push(
+                    field,
+                    (scalar::zero(*kind, self.descriptor), *kind),
+                    None,
+                    column,
+                ),
                 (_, value) => self.value(field, value, &[], column),
             },
         }
@@ -144,7 +149,7 @@ impl Extraction<'_> {
                     Some(raw) => scalar::decoded(*kind, raw, self.record),
                     None => scalar::zero(*kind, self.descriptor),
                 };
-                return self.push(field, value, byte, column);
+                return self.push(field, (value, *kind), byte, column);
             }
             ValuePlan::Timestamp | ValuePlan::Duration => {
                 let seconds = last_integer(self.record, spans, 1)?;

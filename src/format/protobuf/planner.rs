@@ -167,9 +167,9 @@ impl Planner<'_> {
     /// The types of columns that can hold one value of `field`.
     fn expected(self, field: &Field) -> &'static str {
         let id = match field.kind {
-            FieldKind::Scalar(ScalarKind::Bool) => return "BOOLEAN",
+            FieldKind::Scalar(ScalarKind::Bool) => return "BOOLEAN or VARCHAR",
             FieldKind::Scalar(ScalarKind::Double | ScalarKind::Float) => {
-                return "a numeric type, such as DOUBLE";
+                return "a numeric type, such as DOUBLE, or VARCHAR";
             }
             FieldKind::Scalar(ScalarKind::Bytes) => return "BYTEA or VARCHAR",
             FieldKind::Scalar(ScalarKind::Enum(_)) => return "VARCHAR or an integer type",
@@ -177,7 +177,7 @@ impl Planner<'_> {
                 return "VARCHAR, BYTEA, or a decimal, date, time or timestamp";
             }
             FieldKind::Scalar(_) => {
-                return "a numeric type, such as BIGINT, or TIMESTAMP together with \
+                return "a numeric type, such as BIGINT, VARCHAR, or TIMESTAMP together with \
                         'kinesis.json.timestampFormat' = 'epoch_ms'";
             }
             FieldKind::Message(id) | FieldKind::Group(id) => id,
@@ -185,7 +185,7 @@ impl Planner<'_> {
         match self.descriptor.message(id).well_known {
             Some(WellKnown::Timestamp) => "TIMESTAMP, VARCHAR or STRUCT",
             Some(WellKnown::Duration) => "BIGINT for nanoseconds, VARCHAR or STRUCT",
-            Some(WellKnown::Wrapper) => "the type of the wrapped value",
+            Some(WellKnown::Wrapper) => "the type of the wrapped value, or VARCHAR",
             _ => "STRUCT, or VARCHAR for JSON text",
         }
     }

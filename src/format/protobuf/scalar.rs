@@ -89,13 +89,14 @@ pub(super) fn stated(kind: ScalarKind, default: &StatedDefault) -> Scalar<'_> {
 /// timestamps.
 pub(super) fn fits(kind: ScalarKind, data_type: &DataType, epoch: Option<TimeUnit>) -> bool {
     match kind {
+        // As text, like any other value.
+        _ if data_type.is_string() => true,
         ScalarKind::Bool => *data_type == DataType::Boolean,
         ScalarKind::Double | ScalarKind::Float => data_type.is_numeric(),
-        ScalarKind::Bytes => data_type.is_string() || data_type.is_binary(),
-        ScalarKind::Enum(_) => data_type.is_string() || data_type.is_integer(),
+        ScalarKind::Bytes => data_type.is_binary(),
+        ScalarKind::Enum(_) => data_type.is_integer(),
         ScalarKind::String => {
-            data_type.is_string()
-                || data_type.is_binary()
+            data_type.is_binary()
                 || data_type.is_temporal()
                 || matches!(
                     data_type,
@@ -109,28 +110,56 @@ pub(super) fn fits(kind: ScalarKind, data_type: &DataType, epoch: Option<TimeUni
     }
 }
 
+/// The longest text of a number, such as `-2.2250738585072014e-308`.
+const MAX_NUMBER_CHARS: usize = 24;
+
 /// How many bytes the text of a value may have that is not in the record.
 pub(super) fn added_bytes(value: Scalar<'_>, descriptor: &Descriptor) -> usize {
     match value {
+        Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_) => MAX_NUMBER_CHARS,
         Scalar::Enum(id, number) => {
             let name = descriptor.enumeration(id).name_of(number);
             name.map_or(0, str::len)
         }
         Scalar::Text(text) | Scalar::Bytes(text) => text.len(),
-        _ => 0,
     }
 }
 
-/// Appends a value to a column that [`fits`].
+/// The text of a number or boolean of type `kind`, as in the JSON of Protobuf, but never in quotes.
+fn number_text(value: Scalar<'_>, kind: ScalarKind) -> Option<String> {
+    Some(match value {
+        Scalar::Bool(value) => value.to_string(),
+        Scalar::Integer(value) => value.to_string(),
+        Scalar::Float(value) if value.is_nan() => "NaN".to_owned(),
+        Scalar::Float(value) if value.is_infinite() => {
+            let text = if value > 0.0 { "Infinity" } else { "-Infinity" };
+            text.to_owned()
+        }
+        // The shortest text that is the same number of 32 bits.
+        Scalar::Float(value) if kind == ScalarKind::Float => {
+            serde_json::to_string(&(value as f32)).ok()?
+        }
+        Scalar::Float(value) => serde_json::to_string(&value).ok()?,
+        Scalar::Text(_) | Scalar::Bytes(_) | Scalar::Enum(..) => return None,
+    })
+}
+
+/// Appends a value of type `kind` to a column that [`fits`].
 ///
 /// # Errors
 /// The column cannot represent the value.
 pub(super) fn push(
     value: Scalar<'_>,
+    kind: ScalarKind,
     column: &mut Column,
     descriptor: &Descriptor,
     epoch: Option<TimeUnit>,
 ) -> Result<(), Mismatch> {
+    if column.data_type().is_string()
+        && let Some(text) = number_text(value, kind)
+    {
+        return column.push_str(&text);
+    }
     match value {
         Scalar::Bool(value) => column.push_bool(value),
         Scalar::Float(value) => column.push_float(value),

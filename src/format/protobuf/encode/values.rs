@@ -15,7 +15,8 @@ use super::super::wire::WireType;
 pub(super) fn expected_type(kind: ScalarKind, data_type: &DataType) -> Option<&'static str> {
     let is_text = data_type.is_string() || data_type.is_binary();
     match kind {
-        ScalarKind::Bool | ScalarKind::Enum(_) | ScalarKind::Bytes => None,
+        ScalarKind::Enum(_) | ScalarKind::Bytes => None,
+        ScalarKind::Bool => is_text.then_some("BOOLEAN"),
         ScalarKind::String => (!is_text).then_some("VARCHAR"),
         ScalarKind::Double | ScalarKind::Float => {
             (!data_type.is_floating() && !data_type.is_integer()).then_some("DOUBLE")

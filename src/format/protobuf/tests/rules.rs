@@ -129,6 +129,43 @@ fn times_are_timestamps_durations_text_or_integers() {
 }
 
 #[test]
+fn text_columns_take_numbers_and_booleans() {
+    let columns = "int64_value VARCHAR, bool_value VARCHAR, numbers VARCHAR[], float_value VARCHAR, double_value VARCHAR";
+    let everything = table(columns, "test.Everything", &[]);
+    // int64_value = -1, bool_value = true, numbers = [1, 300]
+    let minus_one = [
+        0x20, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1,
+    ];
+    let integers = [&minus_one[..], &[0x68, 1, 0xA2, 0x01, 3, 1, 0xAC, 0x02]].concat();
+    let row = |float: f32, double: f64| {
+        let floats = [
+            &[0x15][..],
+            &float.to_le_bytes(),
+            &[0x09],
+            &double.to_le_bytes(),
+        ]
+        .concat();
+        everything.row([&integers[..], &floats].concat())
+    };
+    assert_eq!(row(0.1, 1e300), "-1 | true | [1, 300] | 0.1 | 1e+300");
+    let special = row(f32::NEG_INFINITY, f64::NAN);
+    assert_eq!(special, "-1 | true | [1, 300] | -Infinity | NaN");
+    assert_eq!(everything.row([]), "0 | false | [] | 0.0 | 0.0");
+    let error = everything.try_encoder().unwrap_err().to_string();
+    assert!(
+        error.contains("column 'int64_value' can only be read: expected an integer type"),
+        "{error}"
+    );
+    let error = table("bool_value VARCHAR", "test.Everything", &[])
+        .try_encoder()
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("expected BOOLEAN in a table"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_value_that_does_not_fit_is_null_or_fails() {
     let columns = "int64_value TINYINT, numbers TINYINT[], last BIGINT";
     // int64_value = 300, numbers = [1, 300]

@@ -135,8 +135,8 @@ fn columns_must_suit_the_message() {
             "column 'name': Protobuf message 'test.Everything' has no such field; expected one of double_value, ",
         ),
         (
-            "int64_value VARCHAR",
-            "column 'int64_value' has type VARCHAR, but Protobuf field 'int64_value' is int64: expected a numeric type",
+            "int64_value BOOLEAN",
+            "column 'int64_value' has type BOOLEAN, but Protobuf field 'int64_value' is int64: expected a numeric type",
         ),
         (
             "numbers BIGINT",
