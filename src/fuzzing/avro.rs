@@ -28,12 +28,14 @@ pub fn avro(bytes: &[u8]) {
     };
     let on_error = if choice & 1 == 0 { "skip" } else { "null" };
     let framing = ["none", "single_object", "confluent", "glue"][usize::from(choice >> 1 & 3)];
-    let options = [
+    let mut options = vec![
         ("kinesis.format", "avro"),
         ("kinesis.format.onError", on_error),
-        ("kinesis.format.maxDecompressedBytes", "65536"),
         ("kinesis.avro.framing", framing),
     ];
+    if framing == "glue" {
+        options.push(("kinesis.format.maxDecompressedBytes", "65536"));
+    }
     if choice & 0x80 == 0 {
         let columns = [
             ("n", DataType::Int32),

@@ -78,7 +78,9 @@ pub fn json(bytes: &[u8]) {
             "glue"
         };
         options.push(("kinesis.json.header", header));
-        options.push(("kinesis.format.maxDecompressedBytes", "65536"));
+        if header == "glue" {
+            options.push(("kinesis.format.maxDecompressedBytes", "65536"));
+        }
     }
     let list = DataType::List(Field::new_list_field(DataType::Decimal128(12, 3), true).into());
     let structure = [("n", DataType::Int32), ("v", DataType::Utf8View)];
@@ -109,8 +111,10 @@ pub fn presets(bytes: &[u8]) {
         ("kinesis.format", pick(1, ["cloudwatch_logs", "dynamodb"])),
         ("kinesis.format.onError", pick(0, ["skip", "null"])),
         ("kinesis.format.compression", pick(2, ["none", "auto"])),
-        ("kinesis.format.maxDecompressedBytes", "65536"),
     ];
+    if pick(2, ["none", "auto"]) == "auto" {
+        options.push(("kinesis.format.maxDecompressedBytes", "65536"));
+    }
     if choice & 8 != 0 {
         options.push(("kinesis.format.errorColumn", "why"));
     }

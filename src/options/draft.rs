@@ -4,6 +4,7 @@ mod credentials;
 mod format;
 mod proxy;
 mod registry;
+mod useless;
 
 use std::time::Duration;
 

@@ -30,6 +30,47 @@ pub(crate) struct FormatOptions {
     pub(crate) timestamps: TimestampFormat,
 }
 
+impl FormatOptions {
+    /// The option and its value with which a table can only be read; `None` if rows can be written.
+    pub(crate) fn read_only_by(&self) -> Option<&'static str> {
+        let of_format = match &self.format {
+            Format::Json(json) if json.header.is_some() => Some("'kinesis.json.header'"),
+            Format::Json(json) if json.explode.is_some() => Some("'kinesis.json.explode'"),
+            Format::Avro(AvroOptions {
+                schema: Some(AvroSchemaSource::Registry(_)),
+                ..
+            }) => Some("a schema registry"),
+            Format::Avro(avro) => match avro.framing {
+                AvroFraming::Confluent => Some("'kinesis.avro.framing' = 'confluent'"),
+                AvroFraming::Glue => Some("'kinesis.avro.framing' = 'glue'"),
+                AvroFraming::None | AvroFraming::SingleObject => None,
+            },
+            Format::Protobuf(protobuf) if protobuf.framing == ProtobufFraming::Confluent => {
+                Some("'kinesis.protobuf.framing' = 'confluent'")
+            }
+            Format::CloudWatchLogs => Some("'kinesis.format' = 'cloudwatch_logs'"),
+            Format::DynamoDb => Some("'kinesis.format' = 'dynamodb'"),
+            Format::Json(_) | Format::Text | Format::Csv(_) | Format::Protobuf(_) => None,
+        };
+        let of_records = match (self.framing, self.compression) {
+            (Framing::Array, _) => Some("'kinesis.format.framing' = 'array'"),
+            (_, Compression::Auto) => Some("'kinesis.format.compression' = 'auto'"),
+            _ => None,
+        };
+        of_format.or(of_records)
+    }
+
+    /// Whether a record, or its document, can be compressed.
+    pub(crate) fn can_be_compressed(&self) -> bool {
+        self.compression != Compression::None
+            || match &self.format {
+                Format::Json(json) => json.header == Some(SchemaRegistryType::Glue),
+                Format::Avro(avro) => avro.framing == AvroFraming::Glue,
+                _ => false,
+            }
+    }
+}
+
 /// The format of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Format {

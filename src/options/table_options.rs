@@ -326,6 +326,18 @@ mod tests {
             .with_rescued_column("rest")
             .with_timestamp_format(TimestampFormat::Epoch(TimeUnit::Millisecond))
             .with_fail_on_missing_field(true)
+    }
+
+    /// Set by `written_setters`, because they do not go with what can only be read.
+    const WRITTEN_OPTIONS: [&str; 3] = [
+        "kinesis.sink.nullFields",
+        "kinesis.sink.partitionKey",
+        "kinesis.sink.explicitHashKey",
+    ];
+
+    fn written_setters() -> TableOptions {
+        TableOptions::default()
+            .with_format(PayloadFormat::Json)
             .with_null_fields(NullFields::Keep)
             .with_partition_key("id")
             .with_explicit_hash_key("hash")
@@ -426,6 +438,7 @@ mod tests {
         let mut expected: Vec<_> = all().map(|option| option.name).collect();
         expected.retain(|name| !is_text_only(name));
         set.extend(CSV_OPTIONS);
+        set.extend(WRITTEN_OPTIONS);
         set.extend(AVRO_OPTIONS);
         set.extend(PROTOBUF_OPTIONS);
         set.extend(REGISTRY_OPTIONS);
@@ -517,6 +530,10 @@ mod tests {
             panic!("{:?}", json.on_error);
         };
         assert_eq!(stream.name().as_str(), "dead");
+        let Format::Json(written) = format(written_setters()).format else {
+            panic!("the format is not JSON");
+        };
+        assert_eq!(written.null_fields, NullFields::Keep);
         let csv = format(csv_setters());
         assert_eq!(csv.framing, Framing::Newline);
         let Format::Csv(csv) = csv.format else {

@@ -1,6 +1,7 @@
 //! Checks of the options of the payload format against each other.
 
 use super::registry::RegistryDraft;
+use super::useless;
 use crate::error::{Error, Result};
 use crate::model::StreamIdentity;
 use crate::options::format::{
@@ -179,6 +180,7 @@ impl FormatDraft {
             timestamps: self.timestamps.unwrap_or_default(),
             format,
         };
+        useless::refuse(&options, given)?;
         Ok(Some(options))
     }
 
