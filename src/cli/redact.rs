@@ -20,8 +20,9 @@ static SECRET_OPTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 /// Options and settings whose value is secret if it contains credentials: before an `@` or after a
 /// `?`.
-const URL_OPTIONS: [&str; 4] = [
+const URL_OPTIONS: [&str; 5] = [
     "endpointurl",
+    "schemaregistry.url",
     "checkpoint_location",
     "metadatapath",
     "proxyaddress",

@@ -128,6 +128,15 @@ pub(super) fn http_url(text: &str, example: &str) -> Parsed<String> {
     }
 }
 
+/// Whether the host of a URL has a user before it.
+pub(super) fn has_user(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .contains('@')
+}
+
 /// The host of a proxy. Returns it with its scheme, by default `http`.
 pub(super) fn proxy_address(text: &str) -> Parsed<String> {
     let text = text.trim().trim_end_matches('/');

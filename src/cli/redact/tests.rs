@@ -42,6 +42,18 @@ fn every_way_to_write_the_option_is_masked() {
 }
 
 #[test]
+fn a_password_in_the_url_of_a_registry_is_masked() {
+    let sql = "OPTIONS ('kinesis.schemaRegistry.url' 'https://me:hidden@registry:8081')";
+    assert_eq!(
+        statement(sql),
+        "OPTIONS ('kinesis.schemaRegistry.url' '***')"
+    );
+    assert!(holds_credentials(sql));
+    let plain = "OPTIONS ('kinesis.schemaRegistry.url' 'https://registry:8081')";
+    assert_eq!(statement(plain), plain);
+}
+
+#[test]
 fn a_missing_quote_does_not_prevent_masking() {
     let redacted = statement("LOCATION 's OPTIONS ('kinesis.awsSecretKey' 'hidden')");
     assert_eq!(

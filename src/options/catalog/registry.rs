@@ -30,7 +30,14 @@ pub(super) const ROWS: &[OptionSpec] = &[
         None,
         "URL of the registry, with its path if it has one. Required by `confluent`; for `glue` an endpoint instead of the region's public one.",
         |draft, text| {
-            let url = value::http_url(text, "https://registry.example.com:8081");
+            const EXAMPLE: &str = "https://registry.example.com:8081";
+            let url = match value::has_user(text) {
+                true => Err(format!(
+                    "expected a URL without user and password, such as '{EXAMPLE}', and these in \
+                     'kinesis.schemaRegistry.username' and 'kinesis.schemaRegistry.password'"
+                )),
+                false => value::http_url(text, EXAMPLE),
+            };
             put(&mut draft.format.registry.url, url.map(Some))
         },
     ),

@@ -102,3 +102,17 @@ fn a_user_with_a_colon_cannot_be_sent() {
         "{message}"
     );
 }
+
+#[test]
+fn a_url_with_a_password_is_refused_without_showing_it() {
+    for url in [
+        "https://me:canary@registry:8081",
+        "http://me:canary@registry/api?x",
+    ] {
+        let error = rejection(&[AVRO, ("kinesis.schemaRegistry.url", url)]);
+        assert!(!error.contains("canary"), "{error}");
+        let advice = "expected a URL without user and password, such as 'https://registry.example.com:8081', and \
+            these in 'kinesis.schemaRegistry.username' and 'kinesis.schemaRegistry.password'";
+        assert!(error.ends_with(advice), "{error}");
+    }
+}
