@@ -87,7 +87,10 @@ impl Table {
         match found {
             Ok(found) => {
                 self.kinesis = Some(Arc::clone(&kinesis));
-                self.section.passed("stream", described(&found));
+                match is_usable(found.status) {
+                    true => self.section.passed("stream", described(&found)),
+                    false => self.section.failed("stream", described(&found)),
+                }
                 self.stream = Some(found);
             }
             Err(error) if error.kind() == ApiErrorKind::NotFound => self.missing(),

@@ -124,6 +124,14 @@ async fn the_schema_registry_is_asked() {
     let expected = format!("schema registry '{}' answers", server.url());
     let passed = marked(&said, '✓');
     assert!(passed.iter().any(|line| line.contains(&expected)), "{said}");
+    // Nothing is written to a table that can only be read.
+    let unused = statements.replace("SELECT id FROM events;", "");
+    let (said, code) = fixture.doctor(&unused);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("GetRecords") && !said.contains("PutRecords"),
+        "{said}"
+    );
     server.change(|_, _| (401, json!({ "message": "Unauthorized" }).to_string()));
     let found = problem(&fixture, &statements);
     for part in [

@@ -18,13 +18,15 @@ impl Table {
         let Some(shard) = self.list(&*kinesis).await else {
             return;
         };
-        // A table that no statement uses is checked for both.
+        // A table that no statement uses is checked for all that it can do.
         let unused = !self.uses.reads && !self.uses.writes;
         if self.uses.reads || unused {
             self.reading(&*kinesis, &shard).await;
             self.writing_dead_letters(&*kinesis).await;
         }
-        if self.uses.writes || unused {
+        let format = self.options.format.as_ref();
+        let is_read_only = format.is_some_and(|format| format.read_only_by().is_some());
+        if self.uses.writes || (unused && !is_read_only) {
             self.writing(&*kinesis, &shard).await;
         }
         if let (true, Some(why)) = (unused, &self.unreadable) {
