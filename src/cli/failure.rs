@@ -114,10 +114,18 @@ pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let detail = error.to_string();
-        if !text.contains(&detail) {
-            text.push_str(": ");
-            text.push_str(&detail);
+        // The engine puts the names of its layers before the message.
+        let detail = match error.downcast_ref::<DataFusionError>() {
+            Some(error) => self::text(error),
+            None => error.to_string(),
+        };
+        match detail.strip_prefix(&text) {
+            Some(more) => text.push_str(more),
+            None if text.contains(&detail) => {}
+            None => {
+                text.push_str(": ");
+                text.push_str(&detail);
+            }
         }
         cause = error.source();
     }

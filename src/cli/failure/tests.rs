@@ -55,3 +55,21 @@ fn messages_and_excerpts_hide_secrets() {
     );
     assert!(!text.contains("hunter2"), "{text}");
 }
+
+#[test]
+fn the_message_of_an_error_that_the_engine_has_shared_is_shown_once() {
+    let own = Error::new(crate::ErrorKind::AccessDenied, "access is denied")
+        .with_source(io::Error::other("401"));
+    let shared = DataFusionError::Shared(std::sync::Arc::new(own.into()));
+    for wrapped in [
+        shared,
+        DataFusionError::from(Error::internal("x")).context("reading"),
+    ] {
+        let message = crate::error::from_datafusion(wrapped);
+        let shown = reason(&message.into());
+        assert!(
+            ["access is denied: 401", "x"].contains(&shown.as_str()),
+            "{shown}"
+        );
+    }
+}
