@@ -49,7 +49,11 @@ impl UnnamedInsert {
         let table = provider.downcast_ref::<KinesisTable>()?;
         let written = match table.payload_fields() {
             None => vec!["partitionKey".to_owned(), "data".to_owned()],
-            Some(fields) => fields.iter().map(|field| in_sql(field.name())).collect(),
+            Some(fields) => {
+                let keys = table.key_columns();
+                let names = fields.iter().map(|field| field.name()).chain(keys);
+                names.map(|name| in_sql(name)).collect()
+            }
         };
         Some(Self {
             written,

@@ -20,7 +20,7 @@ use crate::kinesis::{
     Backoff, Kinesis, RecordColumns, ShardFilter, StreamSummary, list_all_shards,
 };
 use crate::model::{Clock, HashRange, Shard, StartingPosition};
-use crate::options::CheckedOptions;
+use crate::options::{CheckedOptions, ExtraColumn};
 use crate::sink::SinkStream;
 use crate::source::{
     InFlightLimits, RowColumn, SCAN_PAGES_BYTES, StreamContext, StreamRetention, hash_filter_range,
@@ -134,6 +134,27 @@ impl KinesisTable {
             .columns
             .payload()
             .map(|payload| payload.fields())
+    }
+
+    /// The metadata columns that have the keys of written rows.
+    pub(crate) fn key_columns(&self) -> impl Iterator<Item = &String> {
+        let sink = &self.config.options.sink;
+        let keys = [
+            (RowColumn::PartitionKey, sink.partition_key.is_none()),
+            (
+                RowColumn::Extra(ExtraColumn::ExplicitHashKey),
+                sink.explicit_hash_key.is_none(),
+            ),
+        ];
+        let is_key = move |name: &String| {
+            let column = self.read_column(name);
+            keys.iter()
+                .any(|(key, is_used)| *is_used && column == Some(*key))
+        };
+        let fields = self.schema.fields().iter();
+        fields
+            .map(|field| field.name())
+            .filter(move |name| is_key(name))
     }
 
     /// Refuses to read a table that can only be written.

@@ -209,6 +209,33 @@ async fn inserts_that_miss_the_columns_are_told_the_columns() {
     let error = world.try_run("INSERT INTO out SELECT 1").await.unwrap_err();
     let hint = "name the columns to write: INSERT INTO out (id, \"Name\", bits) …";
     assert!(message(error).contains(hint));
+    for (options, columns) in [
+        (
+            "'kinesis.extraColumns' 'sequenceNumber, partitionKey'",
+            "id, \"partitionKey\"",
+        ),
+        (
+            "'kinesis.extraColumns' 'partitionKey AS pk, explicitHashKey'",
+            "id, pk, \"explicitHashKey\"",
+        ),
+        (
+            "'kinesis.extraColumns' 'partitionKey', 'kinesis.sink.partitionKey' 'id'",
+            "id",
+        ),
+    ] {
+        let world = target(
+            1,
+            "(id BIGINT)",
+            &format!("'kinesis.format' 'json', {options}"),
+        )
+        .await;
+        let error = world
+            .try_run("INSERT INTO out SELECT 1, 2, 3, 4, 5")
+            .await
+            .unwrap_err();
+        let hint = format!("name the columns to write: INSERT INTO out ({columns}) …");
+        assert!(message(error).contains(&hint), "{options}");
+    }
     let (_, absent) = world
         .refusal("INSERT INTO out (id, partitionKey) VALUES (1, 'a')")
         .await;
