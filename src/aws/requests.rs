@@ -50,6 +50,8 @@ pub(crate) struct Request<'a> {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The code of an error of AWS, which may be only in this header.
+    pub(crate) error_type: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -119,10 +121,12 @@ impl RequestSender {
             RequestFailure::new(permanent || error.is_user(), causes(&error))
         })?;
         let status = answer.status().as_u16();
+        let error_type = answer.headers().get("x-amzn-errortype").map(str::to_owned);
         let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES);
         match body.collect().await {
             Ok(body) => Ok(Answer {
                 status,
+                error_type,
                 body: body.to_bytes(),
             }),
             Err(error) => Err(RequestFailure::new(

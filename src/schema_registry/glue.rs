@@ -120,9 +120,13 @@ impl GlueRegistry {
             });
         }
         let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let code = match refusal.code.as_str() {
+            "" => answer.error_type.as_deref().unwrap_or_default(),
+            code => code,
+        };
         // The code may have a namespace before it, and a URL after it.
-        let code = refusal.code.rsplit('#').next().unwrap_or_default();
         let code = code.split(':').next().unwrap_or_default();
+        let code = code.rsplit('#').next().unwrap_or_default().trim();
         // The rest of the answer is not quoted: a server may repeat the headers of a request.
         let said = refusal.message.or(refusal.lower_case_message);
         let said = excerpt(said.unwrap_or_default().as_bytes());

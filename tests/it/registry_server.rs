@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -27,6 +28,8 @@ struct Shared {
     respond: Mutex<Arc<Respond>>,
     /// The path and query of each request.
     requests: Mutex<Vec<String>>,
+    /// A header of each answer.
+    header: Mutex<Option<(&'static str, &'static str)>>,
 }
 
 impl Drop for RegistryServer {
@@ -44,6 +47,7 @@ impl RegistryServer {
         let shared = Arc::new(Shared {
             respond: Mutex::new(Arc::new(respond)),
             requests: Mutex::default(),
+            header: Mutex::default(),
         });
         Self {
             address: listener.local_addr().unwrap(),
@@ -62,6 +66,11 @@ impl RegistryServer {
         respond: impl Fn(&Parts, &[u8]) -> (u16, String) + Send + Sync + 'static,
     ) {
         *self.shared.respond.lock().unwrap() = Arc::new(respond);
+    }
+
+    /// Adds a header to further answers.
+    pub(crate) fn add_header(&self, name: &'static str, value: &'static str) {
+        *self.shared.header.lock().unwrap() = Some((name, value));
     }
 
     /// The path and query of each request so far, in order.
@@ -94,5 +103,9 @@ async fn answer(
     let (status, text) = respond(&head, &body);
     let mut answer = Response::new(Full::new(Bytes::from(text)));
     *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    if let Some((name, value)) = *shared.header.lock().unwrap() {
+        let value = HeaderValue::from_static(value);
+        answer.headers_mut().insert(name, value);
+    }
     Ok(answer)
 }

@@ -363,6 +363,39 @@ async fn glue_is_asked_with_the_credentials_of_the_table() {
     );
 }
 
+#[tokio::test]
+async fn an_error_of_glue_may_have_its_code_only_in_a_header() {
+    let world = stream(&[glue_document(VERSION, 0, &[14])]).await;
+    let server = RegistryServer::start(|_, _| (400, "{\"Message\":\"no\"}".to_owned())).await;
+    server.add_header(
+        "x-amzn-errortype",
+        "EntityNotFoundException:http://internal.amazon.com/coral/com.amazonaws.glue/#x",
+    );
+    let options = format!(
+        "'kinesis.schemaRegistry.type' 'glue', 'kinesis.schemaRegistry.url' '{}',
+         'kinesis.schemaRegistry.region' 'eu-west-3', 'kinesis.awsAccessKeyId' 'AKIA',
+         'kinesis.awsSecretKey' 'x'",
+        server.url()
+    );
+    table(&world, "EXTERNAL TABLE", &options).await;
+    let (kind, error) = world.refusal("SELECT userid FROM clicks").await;
+    assert_eq!(kind, ErrorKind::InvalidRow, "{error}");
+    assert!(
+        error.contains("does not exist in schema registry"),
+        "{error}"
+    );
+    // The table remembers that there is no such schema.
+    world.run("DROP TABLE clicks").await;
+    table(&world, "EXTERNAL TABLE", &options).await;
+    server.add_header("x-amzn-errortype", "AccessDeniedException");
+    let (kind, error) = world.refusal("SELECT userid FROM clicks").await;
+    assert_eq!(kind, ErrorKind::AccessDenied, "{error}");
+    assert!(
+        error.contains("AccessDeniedException: no (status 400)"),
+        "{error}"
+    );
+}
+
 /// A server may repeat the headers of a request, and may leave members out in its own way.
 #[tokio::test]
 async fn an_answer_is_quoted_without_secrets_and_in_part() {
