@@ -280,6 +280,9 @@ impl CheckedQuery {
             history: History::default(),
         };
         let schema = plan.schema();
+        let tables = plan.sources.iter().map(|source| source.table());
+        let registries = tables.filter_map(|table| table.registered_schemas().cloned());
+        let registries = registries.collect();
         let control = Arc::new(Control::new());
         let task = QueryTask {
             metadata,
@@ -301,6 +304,7 @@ impl CheckedQuery {
             task: task.spawn(Arc::clone(&registration)),
             registration,
             stop_timeout,
+            registries,
         })
     }
 }

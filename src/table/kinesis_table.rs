@@ -157,6 +157,11 @@ impl KinesisTable {
             .filter(move |name| is_key(name))
     }
 
+    /// The schemas that documents name, if they are in a registry.
+    pub(crate) fn registered_schemas(&self) -> Option<&Arc<RegisteredSchemas>> {
+        self.config.schemas.as_ref()
+    }
+
     /// Refuses to read a table that can only be written.
     ///
     /// # Errors

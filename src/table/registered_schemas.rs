@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use crate::error::Result;
 use crate::format::AvroSchema;
@@ -19,6 +19,9 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 /// The most ids that are remembered. Streams have a few; only bytes that are no header give more.
 const MAX_IDS: usize = 10_000;
 
+/// How long a streaming query may wait for a schema before a stop no longer waits for it.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+
 /// A registry, and the schemas that it gave.
 #[derive(Debug)]
 pub(crate) struct RegisteredSchemas {
@@ -26,6 +29,17 @@ pub(crate) struct RegisteredSchemas {
     retry: RetryPolicy,
     clock: Arc<dyn Clock>,
     known: Mutex<HashMap<SchemaId, Arc<OnceCell<Known>>>>,
+    /// How many partitions of streaming queries wait for a schema.
+    waiting: watch::Sender<usize>,
+}
+
+/// A partition that waits for a schema, until it is dropped.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
+    }
 }
 
 /// What is known about an id.
@@ -47,6 +61,7 @@ impl RegisteredSchemas {
             retry,
             clock,
             known: Mutex::default(),
+            waiting: watch::Sender::default(),
         })
     }
 
@@ -61,12 +76,29 @@ impl RegisteredSchemas {
         is_streaming: bool,
         random: fastrand::Rng,
     ) -> Result<Result<Arc<AvroSchema>, String>> {
+        let _waiting = is_streaming.then(|| {
+            self.waiting.send_modify(|waiting| *waiting += 1);
+            Waiting(&self.waiting)
+        });
         let cell = self.cell(id);
         let known = cell.get_or_try_init(|| self.look_up(id, is_streaming, random));
         Ok(match known.await? {
             Known::Schema(schema) => Ok(Arc::clone(schema)),
             Known::NoSchema(reason, _) => Err(reason.clone()),
         })
+    }
+
+    /// Returns once a streaming query waits for a schema for longer than a registry takes that works.
+    pub(crate) async fn is_stuck(&self) {
+        let mut waiting = self.waiting.subscribe();
+        loop {
+            // Neither fails, because the sender lives as long as `self`.
+            let _ = waiting.wait_for(|waiting| *waiting > 0).await;
+            let answered = waiting.wait_for(|waiting| *waiting == 0);
+            if tokio::time::timeout(LONG_WAIT, answered).await.is_err() {
+                return;
+            }
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<SchemaId, Arc<OnceCell<Known>>>> {

@@ -2,12 +2,15 @@
 
 mod control;
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::SchemaRef;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 pub(super) use self::control::{Control, StopRequest};
 use super::events::{RunStatus, StreamingQueryProgress};
@@ -15,6 +18,7 @@ use super::identity::Registration;
 use super::status::{QueryEnd, QueryStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Clock;
+use crate::table::RegisteredSchemas;
 
 /// A streaming query that runs in the background, in micro-batches.
 ///
@@ -79,6 +83,8 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) registration: Arc<Registration>,
     pub(super) stop_timeout: Duration,
+    /// The registries that a batch may wait for.
+    pub(super) registries: Vec<Arc<RegisteredSchemas>>,
     pub(super) task: AbortHandle,
 }
 
@@ -86,6 +92,17 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.task.abort();
         self.registration.release();
+    }
+}
+
+impl Inner {
+    /// Returns once a batch has waited for a schema registry for longer than one takes that works.
+    async fn waits_for_registry(&self) {
+        let stuck = self.registries.iter().map(|registry| registry.is_stuck());
+        let mut stuck: FuturesUnordered<_> = stuck.collect();
+        if stuck.next().await.is_none() {
+            pending::<()>().await;
+        }
     }
 }
 
@@ -183,8 +200,9 @@ impl StreamingQuery {
         ))
     }
 
-    /// Ends the query after the batch in flight. A batch that takes longer than the builder's stop timeout
-    /// is abandoned without a commit and rerun at the next start. Returns once the query has ended; it may
+    /// Ends the query after the batch in flight. A batch that takes longer than the builder's stop timeout, or
+    /// that waits for a schema registry which does not answer, is abandoned without a commit and rerun at the
+    /// next start. Returns once the query has ended; it may
     /// be called any number of times, from any task.
     ///
     /// # Errors
@@ -192,14 +210,19 @@ impl StreamingQuery {
     pub async fn stop(&self) -> Result<()> {
         let control = &self.inner.control;
         control.request_stop(StopRequest::AfterBatch);
-        let limit = self.inner.stop_timeout;
-        if let Ok(result) = timeout(limit, control.wait_for_end()).await {
-            return result;
+        let (limit, query) = (self.inner.stop_timeout, &self.inner.status.run);
+        tokio::select! {
+            biased;
+            result = control.wait_for_end() => return result,
+            () = sleep(limit) => tracing::warn!(
+                %query, ?limit,
+                "the batch in flight did not end in time and is abandoned; the next start reruns it"
+            ),
+            () = self.inner.waits_for_registry() => tracing::warn!(
+                %query,
+                "the batch in flight waits for a schema registry and is abandoned; the next start reruns it"
+            ),
         }
-        tracing::warn!(
-            query = %self.inner.status.run, ?limit,
-            "the batch in flight did not end in time and is abandoned; the next start reruns it"
-        );
         control.request_stop(StopRequest::Now);
         control.wait_for_end().await
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use datafusion_kinesis::ErrorKind;
 use datafusion_kinesis::model::{Clock, SystemClock, Trigger};
-use datafusion_kinesis::query::StreamingQuery;
+use datafusion_kinesis::query::{QueryEnd, StreamingQuery};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use hyper::http::request::Parts;
@@ -394,6 +394,34 @@ async fn an_error_of_glue_may_have_its_code_only_in_a_header() {
         error.contains("AccessDeniedException: no (status 400)"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_registry_that_does_not_answer() {
+    let world = stream(&[document(1, FIRST)]).await;
+    world.table("out", 1, "").await;
+    let server = RegistryServer::start(|_, _| (500, String::new())).await;
+    let url = format!("'kinesis.schemaRegistry.url' '{}/api'", server.url());
+    table(&world, "UNBOUNDED EXTERNAL TABLE", &url).await;
+    let statement =
+        "INSERT INTO out (partitionKey, data) SELECT 'k', CAST(userid AS VARCHAR) FROM clicks";
+    let start = || {
+        StreamingQuery::builder(&world.ctx, statement)
+            .with_checkpoint_location("memory://stopped-lookup")
+            .with_trigger(Trigger::AvailableNow)
+            .with_stop_timeout(Duration::from_secs(3_600))
+    };
+    let query = start().start().await.unwrap();
+    while server.requests().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    query.stop().await.unwrap();
+    assert_eq!(query.end(), Some(QueryEnd::Stopped));
+    server.change(clicks);
+    let query = start().start().await.unwrap();
+    query.await_termination().await.unwrap();
+    let written = world.lines("SELECT CAST(data AS VARCHAR) FROM out").await;
+    assert_eq!(written, ["7"]);
 }
 
 /// A server may repeat the headers of a request, and may leave members out in its own way.
