@@ -95,6 +95,64 @@ async fn one_statement_puts_dead_letters_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn dead_letters_are_put_back_with_compression_and_framing() {
+    let world = World::new();
+    world.table("raw", 1, "").await;
+    world.table("dead", 1, "").await;
+    let gzip = "'kinesis.format.compression' 'gzip'";
+    for (table, columns, location, options) in [
+        (
+            "compressed",
+            "document VARCHAR",
+            "raw",
+            format!("'kinesis.format' 'text', 'kinesis.extraColumns' 'partitionKey', {gzip}"),
+        ),
+        (
+            "clicks",
+            "n BIGINT",
+            "raw",
+            format!(
+                "'kinesis.format' 'json', 'kinesis.format.framing' 'array', 'kinesis.extraColumns' 'partitionKey',
+                 'kinesis.format.onError' 'dead_letter', 'kinesis.format.deadLetterStream' 'dead', {gzip}"
+            ),
+        ),
+        (
+            "letters",
+            "partitionKey VARCHAR, data BYTEA",
+            "dead",
+            "'kinesis.format' 'json'".to_owned(),
+        ),
+    ] {
+        world
+            .run(&format!(
+                "CREATE EXTERNAL TABLE {table} ({columns}) STORED AS \"aws-kinesis\" LOCATION '{location}'
+                 OPTIONS ({options})"
+            ))
+            .await;
+    }
+    // An element that is no object, and an array that is cut off.
+    world
+        .run(
+            "INSERT INTO compressed (partitionKey, document)
+             VALUES ('a', '[{\"n\":1},2]'), ('b', '[{\"n\":3}')",
+        )
+        .await;
+    assert_eq!(world.lines("SELECT n FROM clicks").await, ["1"]);
+    world
+        .run(
+            "INSERT INTO compressed (partitionKey, document)
+             SELECT partitionKey, CASE WHEN document LIKE '[%' THEN document || ']'
+                                       ELSE '[{\"n\":' || document || '}]' END
+             FROM (SELECT partitionKey, CAST(data AS VARCHAR) AS document FROM letters)",
+        )
+        .await;
+    let rows = world
+        .lines("SELECT partitionKey || '=' || n FROM clicks ORDER BY 1")
+        .await;
+    assert_eq!(rows, ["a=1", "a=2", "b=3"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn dead_letters_are_written_before_their_batch_is_committed() {
     let world = world().await;
     world.put("raw", "a", "bad").await;
