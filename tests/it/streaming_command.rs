@@ -52,6 +52,26 @@ fn a_batch_without_matching_rows_prints_nothing() {
 }
 
 #[test]
+fn the_summary_counts_rows_without_an_event_time() {
+    let statements = format!(
+        "CREATE EXTERNAL TABLE raw STORED AS \"aws-kinesis\" LOCATION 'times' OPTIONS ('kinesis.createStream' 'true');
+         INSERT INTO raw (partitionKey, data) VALUES ('a', '{{\"ts\":\"2300-01-01T00:00:00Z\"}}'), ('b', '{{}}');
+         CREATE UNBOUNDED EXTERNAL TABLE live (ts TIMESTAMP(3)) STORED AS \"aws-kinesis\" LOCATION 'times'
+           OPTIONS ('kinesis.format' 'json', 'kinesis.startingPosition' 'TRIM_HORIZON');
+         {AVAILABLE_NOW}
+         SET streaming.checkpoint_location = 'memory://times';
+         SET streaming.watermark_delay = '1 second';
+         CREATE TABLE kept (minute TIMESTAMP(3), n BIGINT);
+         INSERT INTO kept SELECT window_start, count(*) FROM live GROUP BY tumble(ts, INTERVAL '1 minute');"
+    );
+    let ended = run("csv", &statements);
+    let summary = ended.stderr.last().unwrap();
+    let expected =
+        ", 2 rows read, 1 row dropped that came after the watermark or had no event time";
+    assert!(summary.ends_with(expected), "{summary}");
+}
+
+#[test]
 fn csv_prints_its_header_once_even_without_rows() {
     let statements = format!("{TWO_RECORDS}{AVAILABLE_NOW}{SELECT}{SELECT}");
     let ended = run("csv", &statements);

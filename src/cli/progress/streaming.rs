@@ -25,6 +25,8 @@ struct Done {
     losses: u64,
     skipped: u64,
     unfit: u64,
+    /// Rows without a window that is still open.
+    dropped: u64,
 }
 
 impl Tally {
@@ -54,6 +56,12 @@ impl Tally {
         if let Some(unfit) = unfit(done.unfit) {
             summary = format!("{summary}, {unfit}");
         }
+        if done.dropped > 0 {
+            let dropped = counted(done.dropped, "row", "rows");
+            summary = format!(
+                "{summary}, {dropped} dropped that came after the watermark or had no event time"
+            );
+        }
         summary
     }
 }
@@ -72,6 +80,9 @@ impl StreamingQueryListener for Tally {
         for payload in sources.filter_map(|source| source.payload.as_ref()) {
             done.skipped += payload.skipped_documents;
             done.unfit += payload.type_mismatches;
+        }
+        if let Some(state) = &progress.state_operator {
+            done.dropped += state.rows_dropped_by_watermark;
         }
     }
 }
@@ -192,8 +203,8 @@ impl StreamingProgress {
     }
 }
 
-/// The closing line of a streaming statement. It is printed on a terminal, after data loss or skipped documents, and for
-/// an `INSERT`, as for any other `INSERT`.
+/// The closing line of a streaming statement. It is printed on a terminal, if rows or values are missing, and for an
+/// `INSERT`, as for any other `INSERT`.
 pub(in crate::cli) fn closing_note(
     tally: &Tally,
     started: Instant,
@@ -202,8 +213,15 @@ pub(in crate::cli) fn closing_note(
     if io::stderr().is_terminal() {
         return Some(crate::cli::output::timed(&tally.summary(), started));
     }
-    let lost = tally.done().losses > 0 || tally.done().skipped > 0;
-    (inserts || lost).then(|| tally.summary())
+    let Done {
+        losses,
+        skipped,
+        unfit,
+        dropped,
+        ..
+    } = *tally.done();
+    let is_incomplete = losses + skipped + unfit + dropped > 0;
+    (inserts || is_incomplete).then(|| tally.summary())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ fn the_line_shows_batch_rate_lag_and_status() {
         losses: 0,
         skipped: 0,
         unfit: 0,
+        dropped: 0,
     };
     assert_eq!(
         line(done, 3400.4, "Waiting for data"),
@@ -78,6 +79,20 @@ fn the_summary_counts_skipped_documents_and_unfit_values() {
     let tally = Tally(Mutex::new(done));
     let summary = "2 batches, 7 rows read, 3 documents skipped that cannot be parsed, 1 value does not fit the type \
                    of the column (NULL instead: see option 'kinesis.format.errorColumn')";
+    assert_eq!(tally.summary(), summary);
+    let note = closing_note(&tally, Instant::now(), false);
+    assert!(note.is_some_and(|note| note.starts_with(summary)));
+}
+
+#[test]
+fn the_summary_counts_dropped_rows() {
+    let done = Done {
+        batches: 2,
+        dropped: 1_203,
+        ..Done::default()
+    };
+    let tally = Tally(Mutex::new(done));
+    let summary = "2 batches, 0 rows read, 1,203 rows dropped that came after the watermark or had no event time";
     assert_eq!(tally.summary(), summary);
     let note = closing_note(&tally, Instant::now(), false);
     assert!(note.is_some_and(|note| note.starts_with(summary)));
