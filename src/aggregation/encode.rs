@@ -1,10 +1,10 @@
 //! Encodes user records into aggregated records.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::ops::Range;
 
 use bytes::Bytes;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use md5::{Digest, Md5};
 
 use super::wire::{
@@ -183,13 +183,14 @@ impl AggregateBuilder {
 struct KeyTable {
     encoded: Vec<u8>,
     ranges: Vec<Range<usize>>,
-    by_hash: HashMap<u64, usize>,
-    hasher: RandomState,
+    /// Indexes into `ranges`.
+    index: HashTable<usize>,
+    hasher: DefaultHashBuilder,
 }
 
 impl KeyTable {
     fn hash(&self, key: &str) -> u64 {
-        self.hasher.hash_one(key)
+        self.hasher.hash_one(key.as_bytes())
     }
 
     fn get(&self, index: usize) -> Option<&str> {
@@ -198,22 +199,23 @@ impl KeyTable {
     }
 
     fn find(&self, hash: u64, key: &str) -> Option<usize> {
-        let index = *self.by_hash.get(&hash)?;
-        (self.encoded[self.ranges[index].clone()] == *key.as_bytes()).then_some(index)
+        let is_key = |index: &usize| self.encoded[self.ranges[*index].clone()] == *key.as_bytes();
+        self.index.find(hash, is_key).copied()
     }
 
-    /// If two keys have the same hash, the later one is found. The other one may then get a second
-    /// entry, which is valid as well.
+    /// Adds a key that the table does not have.
     fn insert(&mut self, hash: u64, key: &str) {
         put_bytes_field(&mut self.encoded, 1, key.as_bytes());
         let end = self.encoded.len();
-        self.by_hash.insert(hash, self.ranges.len());
+        let (encoded, ranges, hasher) = (&self.encoded, &self.ranges, &self.hasher);
+        let rehash = |index: &usize| hasher.hash_one(&encoded[ranges[*index].clone()]);
+        self.index.insert_unique(hash, ranges.len(), rehash);
         self.ranges.push(end - key.len()..end);
     }
 
     fn clear(&mut self) {
         self.encoded.clear();
         self.ranges.clear();
-        self.by_hash.clear();
+        self.index.clear();
     }
 }
