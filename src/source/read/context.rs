@@ -53,8 +53,8 @@ impl ReadContext {
     /// A builder of rows with `columns` from the pages of `read`.
     pub(super) fn row_builder(&self, read: &ShardRead, columns: &[RowColumn]) -> RowBuilder {
         RowBuilder::new(
-            self.stream_name().clone(),
-            read.shard.clone(),
+            self.stream_name(),
+            &read.shard,
             read.hash_range,
             self.source.options.hash_filter,
             columns.to_vec(),

@@ -96,7 +96,7 @@ impl OpenedRows {
     pub(crate) fn finish(
         self,
         columns: &[RowColumn],
-        read: &ReadColumns,
+        read: &mut ReadColumns,
         page: &RecordsPage,
     ) -> Result<Vec<ArrayRef>> {
         let rows = self.len();

@@ -65,19 +65,15 @@ impl OpenPage {
 
 impl RowBuilder {
     pub(crate) fn new(
-        stream: StreamName,
-        shard: ShardId,
+        stream: &StreamName,
+        shard: &ShardId,
         hash_range: Option<HashRange>,
         hash_filter: HashFilter,
         columns: Vec<RowColumn>,
     ) -> Self {
         let schema = row_schema(&columns);
         Self {
-            read: ReadColumns {
-                stream,
-                shard,
-                number: 0,
-            },
+            read: ReadColumns::new(stream, shard),
             hash_range,
             hash_filter,
             columns,
@@ -94,7 +90,7 @@ impl RowBuilder {
 
     /// The next rows of `open`, at least one; `None` at the end.
     pub(crate) fn next_batch(
-        &self,
+        &mut self,
         open: &mut OpenPage,
         findings: &mut Findings,
     ) -> Result<Option<RecordBatch>> {
@@ -114,21 +110,22 @@ impl RowBuilder {
     }
 
     /// The rows of plain records: the unchanged columns of the page.
-    fn plain(&self, slice: &PageSlice) -> Result<RecordBatch> {
+    fn plain(&mut self, slice: &PageSlice) -> Result<RecordBatch> {
         let page = &slice.page;
         let mut records = slice.records();
         // The first record has one row, which was returned already.
         records.start += usize::from(slice.first.sub > 0);
         let (first, rows) = (records.start, records.len());
+        let read = &mut self.read;
         let column = |column: &RowColumn| -> Result<ArrayRef> {
             Ok(match column {
                 RowColumn::Data => Arc::new(trimmed(page.data().slice(first, rows))),
                 RowColumn::PartitionKey => of_page(page.partition_key())?.slice(first, rows),
                 RowColumn::SequenceNumber => of_page(page.sequence_number())?.slice(first, rows),
                 RowColumn::ArrivalTimestamp => of_page(page.arrival())?.slice(first, rows),
-                RowColumn::StreamName => self.read.stream(rows),
-                RowColumn::ShardNumber => self.read.number(rows),
-                RowColumn::Extra(ExtraColumn::ShardId) => self.read.shard(rows),
+                RowColumn::StreamName => read.stream(rows),
+                RowColumn::ShardNumber => read.number(rows),
+                RowColumn::Extra(ExtraColumn::ShardId) => read.shard(rows),
                 RowColumn::Extra(ExtraColumn::SubSequenceNumber) => {
                     Arc::new(Int64Array::from_value(0, rows))
                 }
@@ -142,7 +139,7 @@ impl RowBuilder {
     }
 
     /// The rows of the next records, aggregated ones opened, until the batch is full.
-    fn opened(&self, open: &mut OpenPage, findings: &mut Findings) -> Result<RecordBatch> {
+    fn opened(&mut self, open: &mut OpenPage, findings: &mut Findings) -> Result<RecordBatch> {
         let mut rows = OpenedRows::new(&self.columns);
         let slice = &mut open.slice;
         while !slice.is_empty() && rows.len() < ROWS_PER_BATCH {
@@ -167,7 +164,7 @@ impl RowBuilder {
             slice.first = RowIndex::before(record + 1);
         }
         let count = rows.len();
-        let columns = rows.finish(&self.columns, &self.read, &slice.page)?;
+        let columns = rows.finish(&self.columns, &mut self.read, &slice.page)?;
         self.batch(columns, count)
     }
 

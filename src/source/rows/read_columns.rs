@@ -10,19 +10,27 @@ use crate::model::{ShardId, StreamName};
 /// The values that all rows of a read share.
 #[derive(Debug)]
 pub(super) struct ReadColumns {
-    pub(super) stream: StreamName,
-    pub(super) shard: ShardId,
+    stream: Repeated,
+    shard: Repeated,
     /// The number of the read in its batch.
     pub(super) number: u32,
 }
 
 impl ReadColumns {
-    pub(super) fn stream(&self, rows: usize) -> ArrayRef {
-        repeated(self.stream.as_str(), rows)
+    pub(super) fn new(stream: &StreamName, shard: &ShardId) -> Self {
+        Self {
+            stream: Repeated::new(stream.as_str()),
+            shard: Repeated::new(shard.as_str()),
+            number: 0,
+        }
     }
 
-    pub(super) fn shard(&self, rows: usize) -> ArrayRef {
-        repeated(self.shard.as_str(), rows)
+    pub(super) fn stream(&mut self, rows: usize) -> ArrayRef {
+        self.stream.column(rows)
+    }
+
+    pub(super) fn shard(&mut self, rows: usize) -> ArrayRef {
+        self.shard.column(rows)
     }
 
     pub(super) fn number(&self, rows: usize) -> ArrayRef {
@@ -30,8 +38,31 @@ impl ReadColumns {
     }
 }
 
-fn repeated(text: &str, rows: usize) -> ArrayRef {
-    Arc::new(StringArray::new_repeated(text, rows))
+/// A text that all rows have. The batches of a read share one column of it.
+#[derive(Debug)]
+struct Repeated {
+    text: Arc<str>,
+    column: StringArray,
+}
+
+impl Repeated {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            column: StringArray::new_null(0),
+        }
+    }
+
+    fn column(&mut self, rows: usize) -> ArrayRef {
+        let known = self.column.len();
+        if rows > known {
+            self.column = StringArray::new_repeated(&self.text, rows);
+        } else if rows < known / 2 {
+            // A part of a larger column counts with the memory of the whole one.
+            return Arc::new(StringArray::new_repeated(&self.text, rows));
+        }
+        Arc::new(self.column.slice(0, rows))
+    }
 }
 
 /// A column of a page. It exists because the columns of the rows determine which columns are

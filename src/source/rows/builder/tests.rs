@@ -33,8 +33,8 @@ fn page(records: &[&[u8]]) -> RecordsPage {
 
 fn builder(columns: &[RowColumn], filter: HashFilter, range: Option<HashRange>) -> RowBuilder {
     RowBuilder::new(
-        StreamName::new("words").unwrap(),
-        ShardId::new("shardId-0"),
+        &StreamName::new("words").unwrap(),
+        &ShardId::new("shardId-0"),
         range,
         filter,
         columns.to_vec(),
@@ -53,7 +53,7 @@ fn all_columns() -> Vec<RowColumn> {
         .collect()
 }
 
-fn only_batch(builder: &RowBuilder, page: RecordsPage) -> (RecordBatch, Findings) {
+fn only_batch(builder: &mut RowBuilder, page: RecordsPage) -> (RecordBatch, Findings) {
     let mut open = whole(page);
     let mut findings = Findings::default();
     let batch = builder
@@ -87,7 +87,7 @@ fn some(texts: &[&str]) -> Vec<Option<String>> {
 fn a_page_of_plain_records_shares_the_memory_of_its_columns() {
     let page = page(&[b"a", b"bc"]);
     let data = page.data().value_data().as_ptr();
-    let (batch, _) = only_batch(&builder(&all_columns(), HashFilter::None, None), page);
+    let (batch, _) = only_batch(&mut builder(&all_columns(), HashFilter::None, None), page);
     assert_eq!(
         batch.column(0).as_binary::<i32>().value_data().as_ptr(),
         data
@@ -104,7 +104,7 @@ fn a_page_of_plain_records_shares_the_memory_of_its_columns() {
 fn aggregated_records_become_one_row_per_user_record() {
     let packed = aggregate(&[("k1", None, b"one"), ("k2", Some(7), b"two")]);
     let page = page(&[b"plain", &packed, b"last"]);
-    let (batch, findings) = only_batch(&builder(&all_columns(), HashFilter::None, None), page);
+    let (batch, findings) = only_batch(&mut builder(&all_columns(), HashFilter::None, None), page);
     assert_eq!(
         texts(&batch, "data"),
         some(&["plain", "one", "two", "last"])
@@ -131,7 +131,7 @@ fn aggregated_records_become_one_row_per_user_record() {
 fn a_batch_without_columns_has_a_row_count() {
     let packed = aggregate(&[("k1", None, b"one"), ("k2", None, b"two")]);
     let (batch, _) = only_batch(
-        &builder(&[], HashFilter::None, None),
+        &mut builder(&[], HashFilter::None, None),
         page(&[&packed, b"x"]),
     );
     assert_eq!((batch.num_rows(), batch.num_columns()), (3, 0));
@@ -145,7 +145,7 @@ fn an_aggregate_with_a_bad_table_index_is_one_row_and_counted() {
         .map(|i| u8::from_str_radix(&damaged[2 * i..2 * i + 2], 16).unwrap())
         .collect();
     let (batch, findings) = only_batch(
-        &builder(&all_columns(), HashFilter::None, None),
+        &mut builder(&all_columns(), HashFilter::None, None),
         page(&[&damaged]),
     );
     assert_eq!(batch.column(0).as_binary::<i32>().value(0), damaged);
@@ -156,10 +156,10 @@ fn an_aggregate_with_a_bad_table_index_is_one_row_and_counted() {
 fn every_row_has_the_number_of_the_read() {
     let packed = aggregate(&[("k1", None, b"one"), ("k2", None, b"two")]);
     let columns = [RowColumn::ShardNumber, RowColumn::Data];
-    let builder = builder(&columns, HashFilter::None, None).numbered(9);
+    let mut builder = builder(&columns, HashFilter::None, None).numbered(9);
     let mixed: [&[u8]; 2] = [&packed, b"last"];
     for (records, rows) in [(&mixed[..], 3), (&[b"plain".as_slice()], 1)] {
-        let (batch, _) = only_batch(&builder, page(records));
+        let (batch, _) = only_batch(&mut builder, page(records));
         let numbers = batch.column(0).as_primitive::<UInt32Type>();
         assert_eq!(numbers.values(), vec![9; rows].as_slice());
     }
@@ -174,8 +174,8 @@ fn the_hash_filter_drops_user_records_or_whole_aggregates() {
     let mixed = aggregate(&[("k", Some(5), b"in"), ("k", Some(500), b"out")]);
     let inside = aggregate(&[("k", Some(6), b"in2"), ("k", Some(7), b"in3")]);
     let read = |filter, range| {
-        let builder = builder(&[RowColumn::Data], filter, range);
-        let (batch, findings) = only_batch(&builder, page(&[&mixed, &inside]));
+        let mut builder = builder(&[RowColumn::Data], filter, range);
+        let (batch, findings) = only_batch(&mut builder, page(&[&mixed, &inside]));
         (texts(&batch, "data"), findings.filtered)
     };
     assert_eq!(
@@ -194,7 +194,7 @@ fn a_very_large_aggregate_is_split_into_batches() {
     let users: Vec<_> = numbers.iter().map(|n| ("k", None, n.as_bytes())).collect();
     let packed = aggregate(&users);
     assert!(packed.len() > 1_000_000);
-    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
+    let mut builder = builder(&[RowColumn::Data], HashFilter::None, None);
     let mut open = whole(page(&[&packed, b"last"]));
     let mut rows = Vec::new();
     let mut sizes = Vec::new();
@@ -214,7 +214,7 @@ fn a_very_large_aggregate_is_split_into_batches() {
 fn many_user_records_are_split_into_batches() {
     let users: Vec<_> = (0..3_000).map(|_| ("k", None, b"x".as_slice())).collect();
     let packed = aggregate(&users);
-    let builder = builder(&[RowColumn::SequenceNumber], HashFilter::None, None);
+    let mut builder = builder(&[RowColumn::SequenceNumber], HashFilter::None, None);
     let mut open = whole(page(&[packed.as_slice(); 10]));
     let mut sizes = Vec::new();
     while let Some(batch) = builder

@@ -13,7 +13,7 @@ fn index(record: usize, sub: u64) -> RowIndex {
 
 /// The rows of a slice.
 fn rows_between(
-    builder: &RowBuilder,
+    builder: &mut RowBuilder,
     page: &RecordsPage,
     first: RowIndex,
     end: RowIndex,
@@ -21,7 +21,7 @@ fn rows_between(
     rows_of(builder, PageSlice::new(page.clone(), first, end))
 }
 
-fn rows_of(builder: &RowBuilder, slice: PageSlice) -> Vec<String> {
+fn rows_of(builder: &mut RowBuilder, slice: PageSlice) -> Vec<String> {
     let mut open = OpenPage::new(slice);
     let mut rows = Vec::new();
     while let Some(batch) = builder
@@ -63,12 +63,12 @@ fn a_slice_has_exactly_the_rows_between_its_indexes() {
         let page = page(records);
         let indexes = indexes(rows);
         for filter in [HashFilter::PerRecord, HashFilter::Kcl, HashFilter::None] {
-            let builder = builder(&all_columns(), filter, None);
-            let all = rows_between(&builder, &page, indexes[0], indexes[indexes.len() - 1]);
+            let mut builder = builder(&all_columns(), filter, None);
+            let all = rows_between(&mut builder, &page, indexes[0], indexes[indexes.len() - 1]);
             assert_eq!(all.len(), indexes.len() - 1);
             for first in 0..indexes.len() {
                 for end in first..indexes.len() {
-                    let rows = rows_between(&builder, &page, indexes[first], indexes[end]);
+                    let rows = rows_between(&mut builder, &page, indexes[first], indexes[end]);
                     assert_eq!(
                         rows,
                         all[first..end],
@@ -85,9 +85,9 @@ fn a_slice_has_exactly_the_rows_between_its_indexes() {
 #[test]
 fn an_end_after_the_last_user_record_is_the_end_of_the_record() {
     let packed = aggregate(&[("k", None, b"0"), ("k", None, b"1")]);
-    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
+    let mut builder = builder(&[RowColumn::Data], HashFilter::None, None);
     let page = page(&[&packed, b"plain", b"next"]);
-    let rows = |first, end| rows_between(&builder, &page, first, end);
+    let mut rows = |first, end| rows_between(&mut builder, &page, first, end);
     assert_eq!(rows(index(0, 1), index(0, 9)), ["31"]);
     assert_eq!(rows(index(0, 9), index(1, 9)), ["706c61696e"]);
     assert_eq!(rows(index(1, 9), index(9, 0)), ["6e657874"]);
@@ -102,8 +102,8 @@ fn the_kcl_hash_filter_checks_the_whole_aggregate_of_a_slice() {
     let packed = aggregate(&[("k", Some(5), b"in"), ("k", Some(500), b"out")]);
     let page = page(&[&packed]);
     let rows = |filter| {
-        let builder = builder(&[RowColumn::Data], filter, Some(low));
-        rows_between(&builder, &page, index(0, 0), index(0, 1))
+        let mut builder = builder(&[RowColumn::Data], filter, Some(low));
+        rows_between(&mut builder, &page, index(0, 0), index(0, 1))
     };
     assert_eq!(rows(HashFilter::PerRecord), ["696e"]);
     assert_eq!(rows(HashFilter::Kcl), Vec::<String>::new());
@@ -113,7 +113,7 @@ fn the_kcl_hash_filter_checks_the_whole_aggregate_of_a_slice() {
 fn a_slice_of_a_very_large_aggregate_is_split_into_batches() {
     let users = vec![("k", None, b"x".as_slice()); 150_000];
     let packed = aggregate(&users);
-    let builder = builder(
+    let mut builder = builder(
         &[RowColumn::Extra(ExtraColumn::SubSequenceNumber)],
         HashFilter::None,
         None,
@@ -142,7 +142,7 @@ fn a_slice_of_plain_records_shares_the_memory_of_its_page() {
     let data = page.data().value_data().as_ptr_range();
     let slice = PageSlice::new(page, index(0, 1), index(2, 0));
     assert_eq!((slice.records(), slice.size_bytes()), (0..2, 16));
-    let builder = builder(&[RowColumn::Data], HashFilter::None, None);
+    let mut builder = builder(&[RowColumn::Data], HashFilter::None, None);
     let batch = builder.next_batch(&mut OpenPage::new(slice), &mut Findings::default());
     let batch = batch.unwrap().unwrap();
     let column = batch.column(0).as_binary::<i32>();
@@ -155,7 +155,7 @@ fn a_slice_of_plain_records_shares_the_memory_of_its_page() {
 fn plain_rows_can_be_cast_to_text_next_to_invalid_utf8() {
     let packed = aggregate(&[("k", None, b"user".as_slice()); 3]);
     let page = page(&[b"\xff", b"a", b"bc", &packed, b"d"]);
-    let builder = builder(&[RowColumn::Data], HashFilter::PerRecord, None);
+    let mut builder = builder(&[RowColumn::Data], HashFilter::PerRecord, None);
     let strict = CastOptions {
         safe: false,
         ..CastOptions::default()
@@ -180,12 +180,12 @@ fn checked_slices_have_the_same_rows() {
     let mixed: &[&[u8]] = &[&packed, &spoilt];
     for (records, checked) in [(sound, true), (mixed, false)] {
         let page = page(records);
-        let builder = builder(&all_columns(), HashFilter::None, None);
+        let mut builder = builder(&all_columns(), HashFilter::None, None);
         let end = RowIndex::before(page.len());
-        let expected = rows_between(&builder, &page, index(0, 0), end);
+        let expected = rows_between(&mut builder, &page, index(0, 0), end);
         let counted = CountedPage::new(page, &ShardPosition::TrimHorizon, None).unwrap();
         let slice = counted.slice(0, counted.rows());
         assert_eq!(slice.checked, checked);
-        assert_eq!(rows_of(&builder, slice), expected);
+        assert_eq!(rows_of(&mut builder, slice), expected);
     }
 }
