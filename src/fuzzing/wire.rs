@@ -1,6 +1,6 @@
 //! Fuzzes the decoders of answers from servers.
 
-use crate::kinesis::{PutEntry, RecordColumns, RecordsPage, WireBody};
+use crate::kinesis::{BufferPool, PutEntry, RecordColumns, RecordsPage, WireBody};
 use crate::model::StreamIdentity;
 use serde_json::Value;
 
@@ -9,10 +9,11 @@ const FORMATS: [WireBody; 2] = [WireBody::Json, WireBody::Cbor];
 /// Fuzzes the decoders of answers to GetRecords and PutRecords in JSON and CBOR. Which columns are built must not
 /// change which records there are, and decoded records must survive being written in both formats.
 pub fn wire(bytes: &[u8]) {
+    let pool = BufferPool::default();
     for format in FORMATS {
         let _ = format.put_outcomes(bytes);
-        let all = format.records_page(bytes, RecordColumns::ALL);
-        let data = format.records_page(bytes, RecordColumns::DATA_ONLY);
+        let all = format.records_page(bytes, RecordColumns::ALL, &pool);
+        let data = format.records_page(bytes, RecordColumns::DATA_ONLY, &pool);
         let (page, data) = match (all, data) {
             (Ok(all), Ok(data)) => (all, data),
             (Err(_), Err(_)) => continue,

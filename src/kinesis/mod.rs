@@ -7,6 +7,7 @@
 //! above never handle one struct per record.
 
 mod api;
+mod buffer_pool;
 mod error;
 pub mod limits;
 mod list_shards;
@@ -19,6 +20,8 @@ mod types;
 mod wire;
 
 pub use api::{DryRun, DryRunAnswer, Kinesis};
+#[cfg(any(test, fuzzing))]
+pub(crate) use buffer_pool::BufferPool;
 pub(crate) use error::kind_of_code;
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
 pub(crate) use list_shards::list_all_shards;

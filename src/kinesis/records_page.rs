@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use datafusion::arrow::array::{
-    Array, BinaryArray, StringArray, StringBuilder, TimestampMicrosecondArray,
+    Array, BinaryArray, NullBufferBuilder, StringArray, TimestampMicrosecondArray,
     TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
 use datafusion::arrow::compute::max;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 
+use super::buffer_pool::BufferPool;
 use super::{ChildShard, ShardIterator};
 use crate::model::{SequenceNumber, UnixMillis};
 
@@ -147,13 +148,44 @@ impl RecordsPage {
 /// Builds a [`RecordsPage`] record by record without one allocation per record.
 #[derive(Debug)]
 pub struct RecordsPageBuilder {
-    /// The payloads one after the other, and where each starts.
-    data: Vec<u8>,
-    offsets: Vec<i32>,
-    partition_key: Option<StringBuilder>,
-    sequence_number: Option<StringBuilder>,
+    data: Values,
+    partition_key: Option<(Values, NullBufferBuilder)>,
+    sequence_number: Option<Values>,
     arrival: Option<TimestampMicrosecondBuilder>,
     size_bytes: usize,
+    pool: BufferPool,
+}
+
+/// Byte strings one after the other, and where each starts.
+#[derive(Debug)]
+struct Values {
+    bytes: Vec<u8>,
+    offsets: Vec<i32>,
+}
+
+impl Values {
+    /// Values in the memory of `bytes`, which is empty.
+    fn in_memory(bytes: Vec<u8>, values: usize) -> Self {
+        let mut offsets = Vec::with_capacity(values + 1);
+        offsets.push(0);
+        Self { bytes, offsets }
+    }
+
+    fn push(&mut self, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.end();
+    }
+
+    /// Ends a value whose bytes were appended.
+    fn end(&mut self) {
+        let end = i32::try_from(self.bytes.len()).expect("a page has less than 2 GiB");
+        self.offsets.push(end);
+    }
+
+    fn into_parts(self, pool: &BufferPool) -> (OffsetBuffer<i32>, Buffer) {
+        let offsets = OffsetBuffer::new(self.offsets.into());
+        (offsets, pool.shared(self.bytes))
+    }
 }
 
 impl RecordsPageBuilder {
@@ -161,22 +193,41 @@ impl RecordsPageBuilder {
     pub fn with_capacity(columns: RecordColumns, records: usize, data_bytes: usize) -> Self {
         /// Sequence numbers currently have 56 digits.
         const SEQUENCE_BYTES: usize = 56;
+        let bytes = [data_bytes, records * 16, records * SEQUENCE_BYTES];
+        Self::new(columns, records, bytes, BufferPool::default())
+    }
+
+    /// A builder for the records in a body of `body_bytes`, of which at most `data_bytes` are payload.
+    pub(super) fn for_body(
+        columns: RecordColumns,
+        body_bytes: usize,
+        data_bytes: usize,
+        pool: &BufferPool,
+    ) -> Self {
+        // Sequence numbers are a quarter of a body with records of 100 bytes, and less with longer ones.
+        let bytes = [data_bytes, body_bytes / 8, body_bytes / 4];
+        Self::new(columns, 0, bytes, pool.clone())
+    }
+
+    fn new(
+        columns: RecordColumns,
+        records: usize,
+        [data, keys, numbers]: [usize; 3],
+        pool: BufferPool,
+    ) -> Self {
         let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        let mut offsets = Vec::with_capacity(records + 1);
-        offsets.push(0);
+        let values = |bytes| Values::in_memory(pool.take(bytes), records);
         Self {
-            data: Vec::with_capacity(data_bytes),
-            offsets,
+            data: values(data),
             partition_key: columns
                 .partition_key
-                .then(|| StringBuilder::with_capacity(records, records * 16)),
-            sequence_number: columns
-                .sequence_number
-                .then(|| StringBuilder::with_capacity(records, records * SEQUENCE_BYTES)),
+                .then(|| (values(keys), NullBufferBuilder::new(records))),
+            sequence_number: columns.sequence_number.then(|| values(numbers)),
             arrival: columns
                 .arrival
                 .then(|| TimestampMicrosecondBuilder::with_capacity(records).with_data_type(utc)),
             size_bytes: 0,
+            pool,
         }
     }
 
@@ -188,11 +239,22 @@ impl RecordsPageBuilder {
         sequence_number: &str,
         arrival: Option<UnixMillis>,
     ) {
-        self.data.extend_from_slice(data);
-        self.push_rest(partition_key, sequence_number, arrival);
+        self.push_digits(data, partition_key, sequence_number.as_bytes(), arrival);
     }
 
-    /// Adds the next record of the shard, with its data in base64.
+    /// Adds the next record of the shard, with a sequence number that was found to be digits.
+    pub(super) fn push_digits(
+        &mut self,
+        data: &[u8],
+        partition_key: Option<&str>,
+        sequence_number: &[u8],
+        arrival: Option<UnixMillis>,
+    ) {
+        self.data.push(data);
+        self.push_rest(data.len(), partition_key, sequence_number, arrival);
+    }
+
+    /// As [`push_digits`](Self::push_digits), with the data in base64.
     ///
     /// # Errors
     /// The data is no valid base64; no record was added.
@@ -200,30 +262,31 @@ impl RecordsPageBuilder {
         &mut self,
         data: &[u8],
         partition_key: Option<&str>,
-        sequence_number: &str,
+        sequence_number: &[u8],
         arrival: Option<UnixMillis>,
     ) -> Result<(), base64_simd::Error> {
-        base64_simd::STANDARD.decode_append(data, &mut self.data)?;
-        self.push_rest(partition_key, sequence_number, arrival);
+        let before = self.data.bytes.len();
+        base64_simd::STANDARD.decode_append(data, &mut self.data.bytes)?;
+        self.data.end();
+        let data_bytes = self.data.bytes.len() - before;
+        self.push_rest(data_bytes, partition_key, sequence_number, arrival);
         Ok(())
     }
 
-    /// Ends a record whose data was appended.
     fn push_rest(
         &mut self,
+        data_bytes: usize,
         partition_key: Option<&str>,
-        sequence_number: &str,
+        sequence_number: &[u8],
         arrival: Option<UnixMillis>,
     ) {
-        let end = i32::try_from(self.data.len()).expect("a page has less than 2 GiB");
-        let start = self.offsets.last().copied().unwrap_or_default();
-        self.size_bytes += start.abs_diff(end) as usize + partition_key.map_or(0, str::len);
-        self.offsets.push(end);
-        if let Some(column) = &mut self.partition_key {
-            column.append_option(partition_key);
+        self.size_bytes += data_bytes + partition_key.map_or(0, str::len);
+        if let Some((values, nulls)) = &mut self.partition_key {
+            values.push(partition_key.unwrap_or_default().as_bytes());
+            nulls.append(partition_key.is_some());
         }
-        if let Some(column) = &mut self.sequence_number {
-            column.append_value(sequence_number);
+        if let Some(values) = &mut self.sequence_number {
+            values.push(sequence_number);
         }
         if let Some(column) = &mut self.arrival {
             column.append_option(arrival.map(|time| time.0.saturating_mul(1_000)));
@@ -238,14 +301,16 @@ impl RecordsPageBuilder {
         behind_latest: Option<Duration>,
         children: Vec<ChildShard>,
     ) -> RecordsPage {
+        let text = |values: Values, nulls| {
+            let (offsets, bytes) = values.into_parts(&self.pool);
+            StringArray::try_new(offsets, bytes, nulls).expect("each value was text when pushed")
+        };
+        let (offsets, bytes) = self.data.into_parts(&self.pool);
         RecordsPage {
-            data: BinaryArray::new(
-                OffsetBuffer::new(self.offsets.into()),
-                Buffer::from_vec(self.data),
-                None,
-            ),
-            partition_key: self.partition_key.as_mut().map(StringBuilder::finish),
-            sequence_number: self.sequence_number.as_mut().map(StringBuilder::finish),
+            data: BinaryArray::new(offsets, bytes, None),
+            partition_key: (self.partition_key)
+                .map(|(values, mut nulls)| text(values, nulls.finish())),
+            sequence_number: self.sequence_number.map(|values| text(values, None)),
             arrival: self
                 .arrival
                 .as_mut()

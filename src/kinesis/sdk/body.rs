@@ -11,6 +11,7 @@ use aws_sdk_kinesis::error::BoxError;
 use http_body_util::BodyExt;
 
 use crate::aws::{ATTEMPT_TIMEOUT, causes};
+use crate::kinesis::buffer_pool::BufferPool;
 use crate::kinesis::wire::{Format, Refusal, Undecodable, cbor_refusal};
 use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, Operation};
 
@@ -49,14 +50,14 @@ impl Bodies {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The body of the answer.
+    /// The body of the answer, in memory of `pool`.
     ///
     /// # Errors
     /// The connection breaks, the body is too late or too large, or the SDK has the answer.
-    pub(super) async fn answer(&self, operation: Operation) -> ApiResult<Body> {
+    pub(super) async fn answer(&self, operation: Operation, pool: &BufferPool) -> ApiResult<Body> {
         let answer = self.exchanged().answer.take();
         let answer = answer.ok_or_else(|| bad_answer(operation, "there is no answer"))?;
-        let read = tokio::time::timeout(ATTEMPT_TIMEOUT, collected(operation, answer));
+        let read = tokio::time::timeout(ATTEMPT_TIMEOUT, collected(operation, answer, pool));
         read.await.unwrap_or_else(|_| {
             let message = format!("the body took more than {} s", ATTEMPT_TIMEOUT.as_secs());
             Err(ApiError::new(
@@ -76,7 +77,7 @@ impl Bodies {
         if self.exchanged().answer.is_none() {
             return Ok(None);
         }
-        let body = self.answer(operation).await?;
+        let body = self.answer(operation, &BufferPool::default()).await?;
         let refusal = cbor_refusal(&body.bytes);
         refusal
             .map(Some)
@@ -133,11 +134,15 @@ impl Intercept for Bodies {
     }
 }
 
-async fn collected(operation: Operation, answer: HttpResponse) -> ApiResult<Body> {
+async fn collected(
+    operation: Operation,
+    answer: HttpResponse,
+    pool: &BufferPool,
+) -> ApiResult<Body> {
     let format = Format::of(answer.headers().get("content-type"));
     let length = answer.headers().get("content-length");
     let length = length.and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(length.min(MAX_BODY_BYTES));
+    let mut bytes = pool.take(length.min(MAX_BODY_BYTES));
     let mut body = answer.into_body();
     while let Some(frame) = body.frame().await {
         let frame =

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::aws::{AwsAccess, Identity};
 use crate::error::Result;
+use crate::kinesis::buffer_pool::BufferPool;
 use crate::kinesis::wire::Format;
 use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_aws_host};
 use body::{Bodies, Body};
@@ -43,6 +44,7 @@ pub struct SdkKinesis {
     endpoint: Option<String>,
     identity: Identity,
     wire: Arc<WireChoice>,
+    pool: BufferPool,
 }
 
 impl SdkKinesis {
@@ -65,6 +67,7 @@ impl SdkKinesis {
             endpoint,
             identity,
             wire: Arc::new(wire),
+            pool: BufferPool::default(),
         })
     }
 
@@ -216,7 +219,8 @@ impl Kinesis for SdkKinesis {
         if let Err(error) = sent {
             return Err(self.refused((CALL, stream), (format, &bodies), error).await);
         }
-        decoded(bodies.answer(CALL).await?, columns).await
+        let answer = bodies.answer(CALL, &self.pool).await?;
+        decoded(answer, columns, &self.pool).await
     }
 
     async fn put_records(
@@ -232,9 +236,10 @@ impl Kinesis for SdkKinesis {
         if let Err(error) = sent {
             return Err(self.refused((CALL, stream), (format, &bodies), error).await);
         }
-        let answer = bodies.answer(CALL).await?;
+        let answer = bodies.answer(CALL, &self.pool).await?;
         let outcomes = answer.format.put_outcomes(&answer.bytes);
         let outcomes = outcomes.map_err(|error| body::undecodable(CALL, error))?;
+        self.pool.give_back(answer.bytes);
         match outcomes.len() == entries.len() {
             true => Ok(outcomes),
             false => Err(convert::missing(CALL, "outcome for each entry")),
@@ -285,10 +290,19 @@ impl Kinesis for SdkKinesis {
 }
 
 /// The page in an answer to GetRecords.
-async fn decoded(answer: Body, columns: RecordColumns) -> ApiResult<RecordsPage> {
+async fn decoded(
+    answer: Body,
+    columns: RecordColumns,
+    pool: &BufferPool,
+) -> ApiResult<RecordsPage> {
     const CALL: Operation = Operation::GetRecords;
     let is_large = answer.bytes.len() > LARGE_BODY_BYTES;
-    let decode = move || answer.format.records_page(&answer.bytes, columns);
+    let pool = pool.clone();
+    let decode = move || {
+        let page = answer.format.records_page(&answer.bytes, columns, &pool);
+        pool.give_back(answer.bytes);
+        page
+    };
     let page = match is_large {
         false => decode(),
         true => {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub(super) use cbor::Refusal;
 
+use super::buffer_pool::BufferPool;
 use super::{PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator};
 use crate::model::{SequenceNumber, StreamIdentity, UnixMillis};
 
@@ -62,7 +63,7 @@ impl Format {
         }
     }
 
-    /// The page in an answer to GetRecords.
+    /// The page in an answer to GetRecords, in memory of `pool`.
     ///
     /// # Errors
     /// The answer is malformed, or lacks a member that the service always sends.
@@ -70,10 +71,11 @@ impl Format {
         self,
         body: &[u8],
         columns: RecordColumns,
+        pool: &BufferPool,
     ) -> Result<RecordsPage, Undecodable> {
         Ok(match self {
-            Self::Json => json::records_page(body, columns)?,
-            Self::Cbor => cbor::records_page(body, columns)?,
+            Self::Json => json::records_page(body, columns, pool)?,
+            Self::Cbor => cbor::records_page(body, columns, pool)?,
         })
     }
 
@@ -104,8 +106,9 @@ pub(super) fn cbor_refusal(body: &[u8]) -> Result<Refusal, Undecodable> {
 fn unix_millis(millis: f64) -> Result<UnixMillis, String> {
     const END_OF_9999: f64 = 253_402_300_800_000.0;
     match millis.abs() < END_OF_9999 {
+        // `f64::round` would be a call of the C library for each record.
         #[expect(clippy::cast_possible_truncation, reason = "it is below 2^53")]
-        true => Ok(UnixMillis(millis.round() as i64)),
+        true => Ok(UnixMillis((millis + 0.5_f64.copysign(millis)) as i64)),
         false => Err(format!("{millis} ms is no time of an arrival")),
     }
 }
@@ -119,11 +122,16 @@ fn behind(millis: f64) -> Duration {
 ///
 /// # Errors
 /// It is none.
-fn check_number(digits: &str) -> Result<(), String> {
+fn check_number(digits: &[u8]) -> Result<(), String> {
     match SequenceNumber::is_valid(digits) {
         true => Ok(()),
-        false => SequenceNumber::new(digits)
+        false => SequenceNumber::new(&String::from_utf8_lossy(digits))
             .map(drop)
             .map_err(|error| error.to_string()),
     }
+}
+
+/// The sequence number of the last record of a page, which was checked.
+fn last_number(digits: &[u8]) -> Result<SequenceNumber, String> {
+    SequenceNumber::new(&String::from_utf8_lossy(digits)).map_err(|error| error.to_string())
 }

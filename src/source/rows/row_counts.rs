@@ -1,11 +1,11 @@
 //! Counts the rows of a page, and checks its sequence numbers and arrival times.
 
-use datafusion::arrow::array::{Array, StringArray};
+use datafusion::arrow::array::Array;
 
 use crate::aggregation::{Opened, looks_aggregated, open};
 use crate::error::{Error, Result};
 use crate::kinesis::RecordsPage;
-use crate::model::UnixMillis;
+use crate::model::{SequenceNumber, UnixMillis};
 
 /// The rows of each record of a page.
 #[derive(Debug)]
@@ -73,18 +73,12 @@ pub(crate) fn check_sequence_numbers(page: &RecordsPage) -> Result<()> {
     let Some(numbers) = page.sequence_number() else {
         return Err(Error::internal("a page has no sequence numbers"));
     };
-    match (0..numbers.len()).find(|record| !is_number(numbers, *record)) {
+    let is_valid = |record: &usize| SequenceNumber::is_valid(numbers.value(*record).as_bytes());
+    match (0..numbers.len()).find(|record| !is_valid(record)) {
         None => Ok(()),
         Some(record) => Err(Error::internal(format!(
             "the service returned sequence number '{}', expected 1 to 128 decimal digits",
             numbers.value(record)
         ))),
     }
-}
-
-fn is_number(numbers: &StringArray, record: usize) -> bool {
-    let digits = numbers.value(record).as_bytes();
-    matches!(digits.len(), 1..=128)
-        && digits.iter().all(u8::is_ascii_digit)
-        && (digits[0] != b'0' || digits.len() == 1)
 }

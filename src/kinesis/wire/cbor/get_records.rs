@@ -3,7 +3,8 @@
 use minicbor::encode::{Encoder, Error};
 
 use super::reading::{Malformed, Reader};
-use crate::kinesis::wire::{behind, check_number};
+use crate::kinesis::buffer_pool::BufferPool;
+use crate::kinesis::wire::{behind, check_number, last_number};
 use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
 use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity};
 
@@ -42,24 +43,25 @@ fn written(
 pub(in crate::kinesis) fn records_page(
     body: &[u8],
     columns: RecordColumns,
+    pool: &BufferPool,
 ) -> Result<RecordsPage, Malformed> {
-    let mut page = RecordsPageBuilder::with_capacity(columns, 0, body.len());
+    let mut page = RecordsPageBuilder::for_body(columns, body.len(), body.len(), pool);
     let (mut found, mut next, mut behind_latest, mut children) = (None, None, None, Vec::new());
     let mut reader = Reader::new(body);
     reader.map(|reader, member| {
         match member {
-            "Records" if found.is_some() => {
+            b"Records" if found.is_some() => {
                 return Err(Malformed::new("duplicate member 'Records'"));
             }
-            "Records" => found = Some(records(reader, &mut page)?),
-            "NextShardIterator" => {
+            b"Records" => found = Some(records(reader, &mut page)?),
+            b"NextShardIterator" => {
                 let iterator = reader.optional_text()?;
                 next = iterator.map(|text| ShardIterator::new(text.into_owned()));
             }
-            "MillisBehindLatest" => {
+            b"MillisBehindLatest" => {
                 behind_latest = reader.number()?.map(behind);
             }
-            "ChildShards" => {
+            b"ChildShards" => {
                 children.clear();
                 reader.optional_array(|reader| {
                     children.push(child(reader)?);
@@ -86,10 +88,10 @@ fn records(
         let (mut data, mut key, mut number, mut arrival) = (None, None, None, None);
         reader.map(|reader, member| {
             match member {
-                "Data" => data = Some(reader.bytes()?),
-                "PartitionKey" => key = reader.optional_text()?,
-                "SequenceNumber" => number = Some(reader.text()?),
-                "ApproximateArrivalTimestamp" => arrival = reader.time()?,
+                b"Data" => data = Some(reader.bytes()?),
+                b"PartitionKey" => key = reader.optional_text()?,
+                b"SequenceNumber" => number = Some(reader.text_bytes()?),
+                b"ApproximateArrivalTimestamp" => arrival = reader.time()?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -97,28 +99,27 @@ fn records(
         let data = data.ok_or_else(|| Malformed::missing("Data"))?;
         let number = number.ok_or_else(|| Malformed::missing("SequenceNumber"))?;
         check_number(&number).map_err(Malformed::new)?;
-        page.push(&data, key.as_deref(), &number, arrival);
+        page.push_digits(&data, key.as_deref(), &number, arrival);
         last = Some(number);
         Ok(())
     })?;
-    let last = last.map(|digits| SequenceNumber::new(&digits));
-    last.transpose()
-        .map_err(|error| Malformed::new(error.to_string()))
+    let last = last.map(|digits| last_number(&digits));
+    last.transpose().map_err(Malformed::new)
 }
 
 fn child(reader: &mut Reader<'_>) -> Result<ChildShard, Malformed> {
     let (mut id, mut parents, mut start, mut end) = (None, Vec::new(), None, None);
     reader.map(|reader, member| {
         match member {
-            "ShardId" => id = Some(ShardId::new(reader.text()?)),
-            "ParentShards" => reader.array(|reader| {
+            b"ShardId" => id = Some(ShardId::new(reader.text()?)),
+            b"ParentShards" => reader.array(|reader| {
                 parents.push(ShardId::new(reader.text()?));
                 Ok(())
             })?,
-            "HashKeyRange" => reader.map(|reader, bound| {
+            b"HashKeyRange" => reader.map(|reader, bound| {
                 match bound {
-                    "StartingHashKey" => start = Some(hash_key(&reader.text()?)?),
-                    "EndingHashKey" => end = Some(hash_key(&reader.text()?)?),
+                    b"StartingHashKey" => start = Some(hash_key(&reader.text()?)?),
+                    b"EndingHashKey" => end = Some(hash_key(&reader.text()?)?),
                     _ => return Ok(false),
                 }
                 Ok(true)

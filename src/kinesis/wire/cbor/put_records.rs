@@ -51,7 +51,7 @@ pub(in crate::kinesis) fn put_outcomes(body: &[u8]) -> Result<Vec<PutOutcome>, M
     let mut outcomes = None;
     let mut reader = Reader::new(body);
     reader.map(|reader, member| {
-        if member != "Records" {
+        if member != b"Records" {
             return Ok(false);
         }
         let mut found = Vec::new();
@@ -59,10 +59,10 @@ pub(in crate::kinesis) fn put_outcomes(body: &[u8]) -> Result<Vec<PutOutcome>, M
             let mut written = Written::default();
             reader.map(|reader, member| {
                 match member {
-                    "ShardId" => written.shard_id = reader.optional_text()?,
-                    "SequenceNumber" => written.sequence_number = reader.optional_text()?,
-                    "ErrorCode" => written.error_code = reader.optional_text()?,
-                    "ErrorMessage" => written.error_message = reader.optional_text()?,
+                    b"ShardId" => written.shard_id = reader.optional_text()?,
+                    b"SequenceNumber" => written.sequence_number = reader.optional_text()?,
+                    b"ErrorCode" => written.error_code = reader.optional_text()?,
+                    b"ErrorMessage" => written.error_message = reader.optional_text()?,
                     _ => return Ok(false),
                 }
                 Ok(true)

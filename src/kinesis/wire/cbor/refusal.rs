@@ -19,8 +19,8 @@ pub(in crate::kinesis) fn refusal(body: &[u8]) -> Result<Refusal, Malformed> {
     let mut reader = Reader::new(body);
     reader.map(|reader, member| {
         match member {
-            "__type" => code = reader.optional_text()?,
-            "message" | "Message" => message = reader.optional_text()?,
+            b"__type" => code = reader.optional_text()?,
+            b"message" | b"Message" => message = reader.optional_text()?,
             _ => return Ok(false),
         }
         Ok(true)

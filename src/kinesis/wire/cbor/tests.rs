@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::reading::Malformed;
 use super::*;
+use crate::kinesis::buffer_pool::BufferPool;
 use crate::kinesis::{PutEntry, RecordColumns, RecordsPage, ShardIterator};
 use crate::model::{HashKey, StreamIdentity};
 use datafusion::arrow::array::Array;
@@ -27,8 +29,12 @@ fn answer(time: &str, data: &str) -> Vec<u8> {
 const TIME: &str = "c1 1b00000190ec01d057";
 const HELLO: &str = "4568656c6c6f";
 
+fn read(body: &[u8]) -> Result<RecordsPage, Malformed> {
+    records_page(body, RecordColumns::ALL, &BufferPool::default())
+}
+
 fn page(body: &[u8]) -> RecordsPage {
-    records_page(body, RecordColumns::ALL).unwrap()
+    read(body).unwrap()
 }
 
 #[test]
@@ -114,11 +120,11 @@ fn the_last_page_of_a_shard_has_children_and_no_iterator() {
 fn every_truncation_is_an_error() {
     let whole = answer(TIME, HELLO);
     for end in 0..whole.len() {
-        let cut = records_page(&whole[..end], RecordColumns::ALL);
+        let cut = read(&whole[..end]);
         assert!(cut.is_err(), "{end}");
     }
     let longer = [&whole[..], &[0]].concat();
-    let error = records_page(&longer, RecordColumns::ALL).unwrap_err();
+    let error = read(&longer).unwrap_err();
     assert_eq!(error.to_string(), "1 bytes follow the answer");
 }
 
@@ -130,16 +136,19 @@ fn a_record_that_cannot_be_read_is_an_error_and_not_a_lost_record() {
     for (record, expected) in [
         (format!("a1 {number} 6131"), "missing member 'Data'"),
         (format!("a1 {data} 40"), "missing member 'SequenceNumber'"),
-        (format!("a2 {data} f6 {number} 6131"), "unexpected type"),
+        (format!("a2 {data} f6 {number} 6131"), "found null"),
         (format!("a2 {data} 6161 {number} 6131"), "no valid base64"),
         (format!("a2 {data} 40 {number} 6178"), "sequence number 'x'"),
-        (format!("a2 {data} 40 {number} 01"), "unexpected type"),
-        ("f6".to_owned(), "unexpected type"),
+        (format!("a2 {data} 40 {number} 01"), "expected a text"),
+        ("f6".to_owned(), "expected a map"),
         // A map, and a string, that say they are longer than the body.
-        ("bb7fffffffffffffff".to_owned(), "end of input"),
-        (format!("a1 {data} 5b7fffffffffffffff"), "end of input"),
+        ("bb7fffffffffffffff".to_owned(), "ends inside a value"),
+        (
+            format!("a1 {data} 5b7fffffffffffffff"),
+            "ends inside a value",
+        ),
     ] {
-        let error = records_page(&records(&record), RecordColumns::ALL).unwrap_err();
+        let error = read(&records(&record)).unwrap_err();
         assert!(error.to_string().contains(expected), "{record}: {error}");
     }
 }
@@ -214,11 +223,11 @@ fn a_refusal_has_a_code_without_namespace_and_a_message() {
 #[test]
 fn an_answer_without_records_is_no_page() {
     for body in ["a0", "a1 6161 01"] {
-        let error = records_page(&bytes(body), RecordColumns::ALL).unwrap_err();
+        let error = read(&bytes(body)).unwrap_err();
         assert_eq!(error.to_string(), "missing member 'Records'");
     }
     let twice = bytes("a2 675265636f726473 80 675265636f726473 80");
-    let error = records_page(&twice, RecordColumns::ALL).unwrap_err();
+    let error = read(&twice).unwrap_err();
     assert!(error.to_string().contains("duplicate member"), "{error}");
 }
 
@@ -230,7 +239,7 @@ fn a_time_that_cannot_be_is_an_error() {
         "fb7ff8000000000000",
         "fb7ff0000000000000",
     ] {
-        let error = records_page(&answer(time, HELLO), RecordColumns::ALL).unwrap_err();
+        let error = read(&answer(time, HELLO)).unwrap_err();
         let error = error.to_string();
         assert!(error.contains("no time of an arrival"), "{time}: {error}");
     }

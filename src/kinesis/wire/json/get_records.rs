@@ -6,7 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::super::{behind, check_number, unix_millis};
+use super::super::{behind, check_number, last_number, unix_millis};
+use crate::kinesis::buffer_pool::BufferPool;
 use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
 use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity};
 
@@ -30,9 +31,11 @@ pub(in crate::kinesis) fn get_records(
 pub(in crate::kinesis) fn records_page(
     body: &[u8],
     columns: RecordColumns,
+    pool: &BufferPool,
 ) -> Result<RecordsPage, serde_json::Error> {
-    // Most of an answer is payload, of which three bytes are four characters.
-    let builder = RecordsPageBuilder::with_capacity(columns, 0, body.len() / 4 * 3);
+    // Three bytes of payload are four characters.
+    let data_bytes = body.len() / 4 * 3;
+    let builder = RecordsPageBuilder::for_body(columns, body.len(), data_bytes, pool);
     let mut json = serde_json::Deserializer::from_slice(body);
     let page = PageSeed(builder).deserialize(&mut json)?;
     json.end()?;
@@ -127,7 +130,7 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
         while let Some(number) = records.next_element_seed(RecordSeed(self.0))? {
             last = Some(number);
         }
-        let last = last.map(|digits| SequenceNumber::new(&digits));
+        let last = last.map(|digits| last_number(&digits));
         last.transpose().map_err(A::Error::custom)
     }
 }
@@ -135,19 +138,8 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
 /// One record. Gives its sequence number.
 struct RecordSeed<'a>(&'a mut RecordsPageBuilder);
 
-#[derive(Deserialize)]
-#[serde(field_identifier)]
-enum RecordMember {
-    Data,
-    PartitionKey,
-    SequenceNumber,
-    ApproximateArrivalTimestamp,
-    #[serde(other)]
-    Other,
-}
-
 impl<'de> DeserializeSeed<'de> for RecordSeed<'_> {
-    type Value = Cow<'de, str>;
+    type Value = Cow<'de, [u8]>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
@@ -155,7 +147,7 @@ impl<'de> DeserializeSeed<'de> for RecordSeed<'_> {
 }
 
 impl<'de> Visitor<'de> for RecordSeed<'_> {
-    type Value = Cow<'de, str>;
+    type Value = Cow<'de, [u8]>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a record")
@@ -163,17 +155,17 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let (mut data, mut key, mut number, mut arrival) = (None, None, None, None);
-        while let Some(member) = members.next_key()? {
-            match member {
-                RecordMember::Data => data = Some(members.next_value::<Characters>()?.0),
-                RecordMember::PartitionKey => key = members.next_value::<Option<Text>>()?,
-                RecordMember::SequenceNumber => number = Some(members.next_value::<Text>()?.0),
-                RecordMember::ApproximateArrivalTimestamp => {
+        while let Some(Characters(member)) = members.next_key()? {
+            match &*member {
+                b"Data" => data = Some(members.next_value::<Characters>()?.0),
+                b"PartitionKey" => key = members.next_value::<Option<Text>>()?,
+                b"SequenceNumber" => number = Some(members.next_value::<Characters>()?.0),
+                b"ApproximateArrivalTimestamp" => {
                     let seconds = members.next_value::<Option<f64>>()?;
                     let millis = seconds.map(|seconds| unix_millis(seconds * 1_000.0));
                     arrival = millis.transpose().map_err(A::Error::custom)?;
                 }
-                RecordMember::Other => {
+                _ => {
                     members.next_value::<IgnoredAny>()?;
                 }
             }
@@ -185,7 +177,10 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
         let pushed = self.0.push_base64(&data, key, &number, arrival);
         match pushed {
             Ok(()) => Ok(number),
-            Err(reason) => Err(A::Error::custom(format!("record {number}: {reason}"))),
+            Err(reason) => {
+                let number = String::from_utf8_lossy(&number);
+                Err(A::Error::custom(format!("record {number}: {reason}")))
+            }
         }
     }
 }

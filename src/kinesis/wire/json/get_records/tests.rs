@@ -12,11 +12,11 @@ const ANSWER: &str = concat!(
 );
 
 fn page(body: &str) -> RecordsPage {
-    records_page(body.as_bytes(), RecordColumns::ALL).unwrap()
+    records_page(body.as_bytes(), RecordColumns::ALL, &BufferPool::default()).unwrap()
 }
 
 fn refusal(body: &str) -> String {
-    let decoded = records_page(body.as_bytes(), RecordColumns::ALL);
+    let decoded = records_page(body.as_bytes(), RecordColumns::ALL, &BufferPool::default());
     decoded.expect_err("the answer is not valid").to_string()
 }
 
@@ -81,7 +81,12 @@ fn escaped_data_is_read() {
 
 #[test]
 fn columns_that_are_not_asked_for_are_not_built() {
-    let page = records_page(ANSWER.as_bytes(), RecordColumns::DATA_ONLY).unwrap();
+    let page = records_page(
+        ANSWER.as_bytes(),
+        RecordColumns::DATA_ONLY,
+        &BufferPool::default(),
+    )
+    .unwrap();
     assert_eq!((page.len(), page.size_bytes()), (2, 10));
     assert!(page.partition_key().is_none() && page.sequence_number().is_none());
     assert_eq!(page.last_sequence().unwrap().as_str(), "18");
@@ -91,7 +96,10 @@ fn columns_that_are_not_asked_for_are_not_built() {
 fn every_truncation_is_an_error() {
     for end in 0..ANSWER.len() {
         let cut = &ANSWER.as_bytes()[..end];
-        assert!(records_page(cut, RecordColumns::ALL).is_err(), "{end}");
+        assert!(
+            records_page(cut, RecordColumns::ALL, &BufferPool::default()).is_err(),
+            "{end}"
+        );
     }
     assert!(refusal(&format!("{ANSWER}x")).starts_with("trailing characters"));
 }
