@@ -12,7 +12,7 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
-use fill::fill;
+use fill::{fill, random_payloads};
 use run::run;
 use support::Server;
 use tokio::time::Instant;
@@ -23,7 +23,7 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let server = runtime.block_on(async {
         let server = Server::start();
-        fill(&server.client(), "small", 4, 100, 100).await;
+        fill(&server.client(), "small", 4, 100, random_payloads(100)).await;
         server
     });
     let read = "CREATE EXTERNAL TABLE small STORED AS \"aws-kinesis\" LOCATION 'small'; \

@@ -11,7 +11,7 @@ mod support;
 
 use std::time::Duration;
 
-use fill::fill;
+use fill::{fill, random_payloads};
 use run::run;
 use support::Server;
 
@@ -24,8 +24,22 @@ fn main() {
     let server = runtime.block_on(async {
         let server = Server::start();
         let client = server.client();
-        fill(&client, "tenth", SHARDS, RECORDS / 10, DATA_BYTES).await;
-        fill(&client, "whole", SHARDS, RECORDS, DATA_BYTES).await;
+        fill(
+            &client,
+            "tenth",
+            SHARDS,
+            RECORDS / 10,
+            random_payloads(DATA_BYTES),
+        )
+        .await;
+        fill(
+            &client,
+            "whole",
+            SHARDS,
+            RECORDS,
+            random_payloads(DATA_BYTES),
+        )
+        .await;
         server
     });
     for (stream, records) in [("tenth", RECORDS / 10), ("whole", RECORDS)] {

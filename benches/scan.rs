@@ -11,6 +11,8 @@ mod cpu;
 mod fill;
 #[path = "support/raw.rs"]
 mod raw;
+#[path = "support/sdk_loop.rs"]
+mod sdk_loop;
 #[path = "support/session.rs"]
 mod session;
 mod support;
@@ -18,18 +20,19 @@ mod support;
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::types::ShardIteratorType;
 use cpu::cpu_seconds;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
 use datafusion_kinesis::sql;
-use fill::fill;
+use fill::{fill, random_payloads};
 use futures::StreamExt;
+use sdk_loop::iterator;
 use session::session;
 use support::Server;
 use tokio::time::Instant;
 
 const SHARDS: i32 = 8;
+const PAGE_RECORDS: i32 = 1_000;
 const ROUNDS: usize = 5;
 const CASES: [(usize, usize); 3] = [(100, 400_000), (1_000, 100_000), (10_000, 20_000)];
 
@@ -89,11 +92,13 @@ async fn compare(
     (data_bytes, records): (usize, usize),
 ) {
     let stream = format!("payload{data_bytes}");
-    fill(client, &stream, SHARDS, records, data_bytes).await;
+    let payload = random_payloads(data_bytes);
+    fill(client, &stream, SHARDS, records, payload).await;
     for format in ["json", "cbor"] {
         let ddl = format!(
             "CREATE EXTERNAL TABLE {stream}_{format} STORED AS \"aws-kinesis\" LOCATION '{stream}'
-             OPTIONS ('kinesis.getRecords.fetchIntervalMs' '0', 'kinesis.wireFormat' '{format}')"
+             OPTIONS ('kinesis.getRecords.fetchIntervalMs' '0', 'kinesis.wireFormat' '{format}',
+             'kinesis.getRecords.numberOfRecordsPerFetch' '{PAGE_RECORDS}')"
         );
         sql(ctx, &ddl).await.expect("the table is made");
     }
@@ -146,7 +151,7 @@ async fn receive(server: &Server, client: &Client, stream: &str) -> usize {
         let iterator = iterator(client, stream, shard).await;
         let url = server.url.clone();
         tasks.push(tokio::spawn(async move {
-            raw::receive_shard(&url, iterator.expect("an iterator")).await
+            raw::receive_shard(&url, iterator.expect("an iterator"), PAGE_RECORDS).await
         }));
     }
     let mut bytes = 0;
@@ -168,40 +173,16 @@ async fn rows(ctx: &SessionContext, query: &str) -> usize {
     rows
 }
 
-/// The hand-written alternative: one task per shard that counts records up to the tip.
+/// The hand-written alternative: counts the records and their bytes.
 async fn sdk_loop(client: &Client, stream: &str) -> usize {
-    let tasks = (0..SHARDS).map(|n| tokio::spawn(sdk_shard(client.clone(), stream.to_owned(), n)));
-    let mut records = 0;
-    for task in tasks.collect::<Vec<_>>() {
-        records += task.await.expect("a shard is read");
-    }
-    records
-}
-
-async fn iterator(client: &Client, stream: &str, shard: i32) -> Option<String> {
-    let start = client
-        .get_shard_iterator()
-        .stream_name(stream)
-        .shard_id(format!("shardId-{shard:012}"))
-        .shard_iterator_type(ShardIteratorType::TrimHorizon);
-    start.send().await.expect("an iterator").shard_iterator
-}
-
-async fn sdk_shard(client: Client, stream: String, shard: i32) -> usize {
-    let mut iterator = iterator(&client, &stream, shard).await;
-    let (mut records, mut bytes) = (0, 0);
-    while let Some(place) = iterator {
-        let request = client.get_records().shard_iterator(place).limit(10_000);
-        let page = request.send().await.expect("a page");
-        for record in &page.records {
-            records += 1;
-            bytes += record.data.as_ref().len();
-        }
-        if page.millis_behind_latest == Some(0) {
-            break;
-        }
-        iterator = page.next_shard_iterator;
-    }
-    std::hint::black_box(bytes);
-    records
+    let counts = sdk_loop::read_shards(client, stream, SHARDS, PAGE_RECORDS, |counts, records| {
+        let (all, bytes): &mut (usize, usize) = counts;
+        *all += records.len();
+        *bytes += records
+            .iter()
+            .map(|record| record.data.as_ref().len())
+            .sum::<usize>();
+    });
+    let counts = std::hint::black_box(counts.await);
+    counts.iter().map(|(records, _)| records).sum()
 }

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// The bytes of all pages of a shard, from `iterator` up to the tip.
-pub(crate) async fn receive_shard(url: &str, mut iterator: String) -> usize {
+pub(crate) async fn receive_shard(url: &str, mut iterator: String, limit: i32) -> usize {
     let address = url.trim_start_matches("http://").to_owned();
     let connection = TcpStream::connect(&address).await.expect("a connection");
     let (mut sender, serving) = handshake(TokioIo::new(connection))
@@ -17,7 +17,7 @@ pub(crate) async fn receive_shard(url: &str, mut iterator: String) -> usize {
     let serving = tokio::spawn(serving);
     let mut bytes = 0;
     loop {
-        let body = page(&mut sender, &address, &iterator).await;
+        let body = page(&mut sender, &address, &iterator, limit).await;
         bytes += body.len();
         if integer_after(&body, b"MillisBehindLatest") == Some(0) {
             break;
@@ -29,10 +29,17 @@ pub(crate) async fn receive_shard(url: &str, mut iterator: String) -> usize {
     bytes
 }
 
-async fn page(sender: &mut SendRequest<Full<Bytes>>, address: &str, iterator: &str) -> Bytes {
+async fn page(
+    sender: &mut SendRequest<Full<Bytes>>,
+    address: &str,
+    iterator: &str,
+    limit: i32,
+) -> Bytes {
     let length = u16::try_from(iterator.len()).expect("an iterator is short");
     let request = [
-        &b"\xa1\x6dShardIterator\x79"[..],
+        &b"\xa2\x65Limit\x1a"[..],
+        &limit.to_be_bytes(),
+        b"\x6dShardIterator\x79",
         &length.to_be_bytes(),
         iterator.as_bytes(),
     ];
