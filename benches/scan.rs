@@ -3,7 +3,7 @@
 //! `cargo bench --bench scan` prints, for payloads of 100, 1,000 and 10,000 bytes, MB of payload
 //! per CPU second of this process and rows per second, for the loop, for all five columns in JSON and in CBOR, and
 //! for count(*), and for receiving the same pages in CBOR without decoding them. The server is another process. The
-//! ratios matter; absolute numbers depend on the machine.
+//! ratios matter; absolute numbers depend on the machine. `-- 1000 CBOR` measures only these, for a profiler.
 
 #[path = "support/cpu.rs"]
 mod cpu;
@@ -61,6 +61,12 @@ fn main() {
         let client = server.client();
         let ctx = session(&server);
         for (data_bytes, records) in CASES {
+            if !is_chosen(
+                &data_bytes.to_string(),
+                &CASES.map(|(bytes, _)| bytes.to_string()),
+            ) {
+                continue;
+            }
             compare(&server, &client, &ctx, (data_bytes, records)).await;
         }
     });
@@ -85,6 +91,13 @@ const READERS: [(Reader, &str, [&str; 3]); 5] = [
     (Reader::Receive, "receiving", ["", "", ""]),
 ];
 
+/// Whether the arguments contain `name`, or none of `names`.
+fn is_chosen(name: &str, names: &[String]) -> bool {
+    let mut arguments = std::env::args().skip(1);
+    arguments.any(|argument| argument == name)
+        || !std::env::args().any(|argument| names.contains(&argument))
+}
+
 async fn compare(
     server: &Server,
     client: &Client,
@@ -104,7 +117,10 @@ async fn compare(
     }
     let mut costs = READERS.map(|_| Cost::default());
     for round in 0..=ROUNDS {
-        for ((reader, ..), cost) in READERS.iter().zip(&mut costs) {
+        for ((reader, name, _), cost) in READERS.iter().zip(&mut costs) {
+            if !is_chosen(name, &READERS.map(|(_, name, _)| name.to_owned())) {
+                continue;
+            }
             // The first round warms up connections and memory.
             let mut unused = Cost::default();
             let cost = if round == 0 { &mut unused } else { cost };

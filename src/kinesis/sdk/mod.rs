@@ -34,9 +34,6 @@ pub(crate) use classify::{ClassifiedError, classify};
 use convert::{date_time, shards_page, summary};
 use wire_choice::{Refused, WireChoice};
 
-/// A larger body is decoded beside the threads that do I/O, because that takes more than a millisecond.
-const LARGE_BODY_BYTES: usize = 1 << 20;
-
 /// Kinesis through the AWS SDK: one request per call, with the SDK's own retries turned off.
 #[derive(Debug, Clone)]
 pub struct SdkKinesis {
@@ -296,7 +293,8 @@ async fn decoded(
     pool: &BufferPool,
 ) -> ApiResult<RecordsPage> {
     const CALL: Operation = Operation::GetRecords;
-    let is_large = answer.bytes.len() > LARGE_BODY_BYTES;
+    // Beside the threads that do I/O.
+    let is_large = answer.bytes.len() > answer.format.bytes_per_millisecond();
     let pool = pool.clone();
     let decode = move || {
         let page = answer.format.records_page(&answer.bytes, columns, &pool);
