@@ -126,6 +126,7 @@ fn streaming(folder: &Path) -> String {
            'kinesis.startingPosition' 'TRIM_HORIZON',
            'kinesis.getRecords.numberOfRecordsPerFetch' '{PAGE_RECORDS}');
          SET streaming.trigger = 'available now';
+         SET streaming.output_mode = 'update';
          SET streaming.checkpoint_location = '{}';
          SELECT data, count(*) FROM grouped GROUP BY data;",
         folder.display()

@@ -168,6 +168,7 @@ async fn hash_and_send(url: &str, stream: &str) {
         }
         row += rows_per_request;
         let request = signed(address, body.clone());
+        sender.ready().await.expect("an open connection");
         let answer = sender.send_request(request).await.expect("an answer");
         assert!(answer.status().is_success(), "{answer:?}");
         answer.into_body().collect().await.expect("a body");

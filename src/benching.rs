@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::Fields;
 
 use crate::error::{Error, Result};
 use crate::format::{Decoder, Encoder, PayloadSchema};
+use crate::kinesis::{BufferPool, RecordColumns, RecordsPage, WireBody};
 use crate::options::OptionsBuilder;
 
 /// Decodes payloads as a table with option `kinesis.format` does.
@@ -58,6 +59,42 @@ impl PayloadEncoder {
     pub fn encode(&mut self, columns: &[ArrayRef]) -> Result<LargeBinaryArray> {
         let rows = columns.first().map_or(0, |column| column.len());
         self.0.encode(columns, rows, |row| format!("row {row}"))
+    }
+}
+
+/// Decodes answers to GetRecords into pages, whose memory it uses again.
+#[derive(Debug)]
+pub struct PageDecoder {
+    format: WireBody,
+    pool: BufferPool,
+}
+
+impl PageDecoder {
+    /// A decoder of answers in JSON.
+    pub fn json() -> Self {
+        Self {
+            format: WireBody::Json,
+            pool: BufferPool::default(),
+        }
+    }
+
+    /// A decoder of answers in CBOR.
+    pub fn cbor() -> Self {
+        Self {
+            format: WireBody::Cbor,
+            pool: BufferPool::default(),
+        }
+    }
+
+    /// The page with all columns in the body of an answer.
+    ///
+    /// # Errors
+    /// The answer is malformed.
+    pub fn decode(&self, body: &[u8]) -> Result<RecordsPage> {
+        let page = self
+            .format
+            .records_page(body, RecordColumns::ALL, &self.pool);
+        page.map_err(|error| Error::internal(error.to_string()))
     }
 }
 

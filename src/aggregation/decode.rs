@@ -6,7 +6,7 @@ use md5::{Digest, Md5};
 
 use super::wire::{Fields, Malformed, Value};
 use super::{DIGEST_BYTES, MAGIC, MAX_KEY_BYTES, UserRecord};
-use crate::model::HashKey;
+use crate::model::{HashKey, md5_of_each};
 
 /// The result of decoding a record.
 #[derive(Debug, Clone)]
@@ -41,6 +41,18 @@ pub fn open(record: &[u8]) -> Opened<'_> {
         Some((message, digest)) if Md5::digest(message)[..] == *digest => open_message(message),
         _ => Opened::Plain,
     }
+}
+
+/// Whether the checksum of each record that looks like an aggregate is right. It verifies several at once, so it takes
+/// less time than [`open`] of each.
+pub(crate) fn are_intact<'a>(records: impl Iterator<Item = &'a [u8]>) -> bool {
+    let aggregates: Vec<_> = records.filter_map(parts).collect();
+    let mut checksums = aggregates.iter().map(|(_, checksum)| *checksum);
+    let mut intact = true;
+    md5_of_each(aggregates.iter().map(|(message, _)| *message), |digest| {
+        intact &= checksums.next() == Some(&digest[..]);
+    });
+    intact
 }
 
 /// Decodes a record that [`open`] has decoded before, without verifying the checksum again. A

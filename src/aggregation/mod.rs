@@ -25,8 +25,8 @@ mod decode;
 mod encode;
 mod wire;
 
-pub(crate) use decode::open_checked;
 pub use decode::{Opened, UserRecords, looks_aggregated, open};
+pub(crate) use decode::{are_intact, open_checked};
 pub use encode::{AggregateBuilder, Push};
 
 use crate::model::HashKey;

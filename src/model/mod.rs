@@ -4,6 +4,7 @@
 mod connection;
 mod duration;
 mod endpoint;
+mod md5_lanes;
 mod offsets;
 mod position;
 mod progress;
@@ -20,6 +21,7 @@ pub use connection::{
 };
 pub(crate) use duration::{format_duration, parse_duration};
 pub(crate) use endpoint::{is_aws_host, is_region, is_unencrypted, region_of_endpoint};
+pub(crate) use md5_lanes::md5_of_each;
 pub(crate) use offsets::{Batch, InitialPositions, OperatorWatermarks, ShardRange, StreamRanges};
 pub use offsets::{BatchId, Epoch, Offsets};
 pub use position::{ShardPosition, StartingPosition};

@@ -86,13 +86,17 @@ impl SinkWriter {
         let rows = Rows::new(batch, self.view.max_record_bytes)
             // The stream may accept larger records now.
             .inspect_err(|_| self.stream.forget_view())?;
+        let needs_hash_keys = self.batcher.needs_hash_keys();
+        let hash_keys = needs_hash_keys.then(|| rows.hash_keys()).flatten();
+        let hash_keys = hash_keys.unwrap_or_default();
         let mut now = Instant::now();
         for (index, record) in rows.iter().enumerate() {
             if self.batcher.is_full() {
                 self.wait_while(Batcher::is_full).await?;
                 now = Instant::now();
             }
-            self.batcher.push(&record, now);
+            self.batcher
+                .push(&record, hash_keys.get(index).copied(), now);
             if (index + 1) % ROWS_BETWEEN_REQUESTS == 0 {
                 self.send()?;
             }

@@ -37,6 +37,7 @@ use self::entry::{Entry, EntryState, History, plain_put};
 use self::lane::Lanes;
 use self::window::Window;
 use crate::aggregation::{AggregateBuilder, UserRecord};
+use crate::model::HashKey;
 
 /// The outer partition key of every aggregate, the same as in the Kinesis Producer Library.
 const OUTER_KEY: &str = "a";
@@ -113,14 +114,32 @@ impl Batcher {
         self.mispredicted
     }
 
-    /// Adds one user record.
-    pub(super) fn push(&mut self, record: &UserRecord<'_>, now: Instant) {
-        self.push_with(record, &History::default(), now);
+    /// Whether the lane of a record depends on its hash key.
+    pub(super) fn needs_hash_keys(&self) -> bool {
+        matches!(&self.layout, Layout::Aggregated(map) if map.len() > 1)
     }
 
-    fn push_with(&mut self, record: &UserRecord<'_>, history: &History, now: Instant) {
+    /// Adds one user record. `hash_key` is its hash key, if it was computed before.
+    pub(super) fn push(
+        &mut self,
+        record: &UserRecord<'_>,
+        hash_key: Option<HashKey>,
+        now: Instant,
+    ) {
+        self.push_with(record, hash_key, &History::default(), now);
+    }
+
+    fn push_with(
+        &mut self,
+        record: &UserRecord<'_>,
+        hash_key: Option<HashKey>,
+        history: &History,
+        now: Instant,
+    ) {
         let lane = match &self.layout {
-            Layout::Aggregated(map) if map.len() > 1 => map.index_of(record.hash_key()),
+            Layout::Aggregated(map) if map.len() > 1 => {
+                map.index_of(hash_key.unwrap_or_else(|| record.hash_key()))
+            }
             Layout::Aggregated(_) | Layout::Spread => 0,
             Layout::Single => lane_of_key(record.partition_key),
         };

@@ -87,7 +87,7 @@ impl Batcher {
         }
         self.forget(&entry);
         entry
-            .for_each_user_record(|record| self.push_with(record, &entry.state.history, now))
+            .for_each_user_record(|record| self.push_with(record, None, &entry.state.history, now))
             .map_err(RerouteError::Internal)
     }
 }

@@ -48,7 +48,7 @@ fn push(batcher: &mut Batcher, hash: u128, size: usize, now: Instant) {
         explicit_hash_key: Some(HashKey(hash)),
         data: &data,
     };
-    batcher.push(&record, now);
+    batcher.push(&record, None, now);
 }
 
 fn written(shard: &str) -> PutOutcome {

@@ -59,6 +59,13 @@ impl Rows {
         })
     }
 
+    /// The hash key of each row, if no row may have an explicit one.
+    pub(super) fn hash_keys(&self) -> Option<Vec<HashKey>> {
+        let keys = (0..self.len).map(|row| self.partition_keys.value(row));
+        let computed = self.explicit_hash_keys.is_none();
+        computed.then(|| HashKey::of_partition_keys(keys))
+    }
+
     fn check_key(&self, row: usize) -> Result<()> {
         let expected = "expected a string of 1 to 256 characters";
         if self.partition_keys.is_null(row) {

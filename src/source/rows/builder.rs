@@ -15,7 +15,9 @@ use super::aggregated::{OpenedRows, ROWS_PER_BATCH};
 use super::columns::{RowColumn, row_schema};
 use super::page_slice::{PageSlice, RowIndex};
 use super::read_columns::{ReadColumns, of_page};
-use crate::aggregation::{Opened, UserRecord, UserRecords, looks_aggregated, open, open_checked};
+use crate::aggregation::{
+    Opened, UserRecord, UserRecords, are_intact, looks_aggregated, open, open_checked,
+};
 use crate::error::{Error, Result};
 use crate::model::{HashRange, ShardId, StreamName};
 use crate::options::{ExtraColumn, HashFilter};
@@ -50,6 +52,10 @@ pub(crate) struct OpenPage {
     /// The rest of the slice.
     slice: PageSlice,
     has_aggregates: bool,
+    /// The records before this one were looked at for damage.
+    verified_to: usize,
+    /// Whether the checksums of those that were looked at last are right.
+    intact: bool,
 }
 
 impl OpenPage {
@@ -57,9 +63,23 @@ impl OpenPage {
         let data = slice.page.data();
         let has_aggregates = slice.records().any(|i| looks_aggregated(data.value(i)));
         Self {
+            intact: slice.checked,
+            verified_to: if slice.checked { usize::MAX } else { 0 },
             slice,
             has_aggregates,
         }
+    }
+
+    /// Whether the checksum of `record` is known to be right, if it looks aggregated.
+    fn is_intact(&mut self, record: usize) -> bool {
+        /// Verified together, which takes about as long as building their rows.
+        const RECORDS: usize = 32;
+        if record >= self.verified_to {
+            let data = self.slice.page.data();
+            self.verified_to = (record + RECORDS).min(data.len());
+            self.intact = are_intact((record..self.verified_to).map(|record| data.value(record)));
+        }
+        self.intact
     }
 }
 
@@ -141,12 +161,13 @@ impl RowBuilder {
     /// The rows of the next records, aggregated ones opened, until the batch is full.
     fn opened(&mut self, open: &mut OpenPage, findings: &mut Findings) -> Result<RecordBatch> {
         let mut rows = OpenedRows::new(&self.columns);
-        let slice = &mut open.slice;
-        while !slice.is_empty() && rows.len() < ROWS_PER_BATCH {
-            let RowIndex { record, sub } = slice.first;
+        while !open.slice.is_empty() && rows.len() < ROWS_PER_BATCH {
+            let RowIndex { record, sub } = open.slice.first;
+            let is_intact = open.is_intact(record);
+            let slice = &mut open.slice;
             let data = slice.page.data().value(record);
             let subs = sub..slice.subs_end(record);
-            match open_record(data, slice.checked) {
+            match open_record(data, is_intact) {
                 Opened::Aggregate(users) => {
                     let full = self.open_aggregate(record, users, subs, &mut rows, findings);
                     if let Some(sub) = full {
@@ -164,7 +185,7 @@ impl RowBuilder {
             slice.first = RowIndex::before(record + 1);
         }
         let count = rows.len();
-        let columns = rows.finish(&self.columns, &mut self.read, &slice.page)?;
+        let columns = rows.finish(&self.columns, &mut self.read, &open.slice.page)?;
         self.batch(columns, count)
     }
 

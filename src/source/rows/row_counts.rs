@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::Array;
 
-use crate::aggregation::{Opened, looks_aggregated, open};
+use crate::aggregation::{Opened, are_intact, looks_aggregated, open, open_checked};
 use crate::error::{Error, Result};
 use crate::kinesis::RecordsPage;
 use crate::model::{SequenceNumber, UnixMillis};
@@ -48,19 +48,16 @@ pub(crate) fn count_rows(page: &RecordsPage, records: usize) -> RowCounts {
     if !(0..records).any(|record| looks_aggregated(data.value(record))) {
         return RowCounts::OnePerRecord;
     }
+    let checked = are_intact((0..records).map(|record| data.value(record)));
+    let open = if checked { open_checked } else { open };
     let mut total = 0;
-    let mut checked = true;
     let mut rows = Vec::with_capacity(records + 1);
     rows.push(total);
     for record in 0..records {
         let data = data.value(record);
         total += match open(data) {
             Opened::Aggregate(users) => users.len() as u64,
-            Opened::Damaged => 1,
-            Opened::Plain => {
-                checked &= !looks_aggregated(data);
-                1
-            }
+            Opened::Damaged | Opened::Plain => 1,
         };
         rows.push(total);
     }
