@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use datafusion::arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray};
 use datafusion::arrow::compute::cast;
@@ -15,6 +15,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_kinesis::benching::PageDecoder;
 use datafusion_kinesis::kinesis::RecordsPage;
+use tokio::time::Instant;
 
 const CASES: [(usize, usize); 3] = [(100, 1_000), (1_000, 1_000), (10_000, 1_000)];
 const ROUNDS: usize = 200;
