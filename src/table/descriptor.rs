@@ -3,7 +3,7 @@
 //! Descriptors are plain data, so a plan can be split, serialized and cached like any other, and no node
 //! depends on the index of its partition.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::{
     Array, ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array,
@@ -14,29 +14,31 @@ use crate::error::{Error, Result};
 use crate::model::{HashKey, HashRange, ShardId};
 use crate::source::ShardRead;
 
-/// The schema of descriptors.
+/// The schema of descriptors. A plan has one descriptor per shard, and they share it.
 pub(super) fn descriptor_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new("shardId", DataType::Utf8, false),
-        Field::new("hashRangeStart", DataType::Utf8, true),
-        Field::new("hashRangeEnd", DataType::Utf8, true),
-        Field::new("start", DataType::Utf8, false),
-        Field::new("until", DataType::Utf8, false),
-        Field::new("limit", DataType::UInt64, true),
-        Field::new("rows", DataType::UInt64, true),
-        Field::new("number", DataType::UInt32, false),
-    ]))
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+        Arc::new(Schema::new(vec![
+            Field::new("shardId", DataType::Utf8, false),
+            Field::new("hashRangeStart", DataType::Utf8, true),
+            Field::new("hashRangeEnd", DataType::Utf8, true),
+            Field::new("start", DataType::Utf8, false),
+            Field::new("until", DataType::Utf8, false),
+            Field::new("limit", DataType::UInt64, true),
+            Field::new("rows", DataType::UInt64, true),
+            Field::new("number", DataType::UInt32, false),
+        ]))
+    });
+    Arc::clone(&SCHEMA)
 }
 
 /// Encodes each of `reads` as one row.
 pub(super) fn encode_all(reads: &[&ShardRead]) -> Result<RecordBatch> {
     let bound = |key: fn(&HashRange) -> HashKey| -> ArrayRef {
         let key = |read: &&ShardRead| read.hash_range.as_ref().map(|range| key(range).to_string());
-        Arc::new(reads.iter().map(key).collect::<StringArray>())
+        texts(reads.iter().map(key))
     };
     let text = |text: fn(&ShardRead) -> String| -> ArrayRef {
-        let rows = reads.iter().map(|read| Some(text(read)));
-        Arc::new(rows.collect::<StringArray>())
+        texts(reads.iter().map(|read| Some(text(read))))
     };
     let count = |count: fn(&ShardRead) -> Option<u64>| -> ArrayRef {
         let rows = reads.iter().map(|read| count(read));
@@ -56,6 +58,13 @@ pub(super) fn encode_all(reads: &[&ShardRead]) -> Result<RecordBatch> {
     RecordBatch::try_new(descriptor_schema(), columns).map_err(|error| {
         Error::internal("a descriptor does not match its schema").with_source(error)
     })
+}
+
+/// A column of short texts, without the 1 KiB that is reserved for longer ones.
+fn texts(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
+    let mut column: StringArray = values.collect();
+    column.shrink_to_fit();
+    Arc::new(column)
 }
 
 /// Decodes the rows of `batch`.
