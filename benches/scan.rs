@@ -1,9 +1,10 @@
 //! What does a scan cost compared with the plain SDK's GetRecords loop on the same pages?
 //!
-//! `cargo bench --bench scan` prints, for payloads of 100, 1,000 and 10,000 bytes, MB of payload
-//! per CPU second of this process and rows per second, for the loop, for all five columns in JSON and in CBOR, and
-//! for count(*), and for receiving the same pages in CBOR without decoding them. The server is another process. The
-//! ratios matter; absolute numbers depend on the machine. `-- 1000 CBOR` measures only these, for a profiler.
+//! `cargo bench --bench scan` prints, for payloads of 100, 1,000 and 10,000 bytes and for records with 20 aggregated
+//! ones of 200 bytes, MB of payload per CPU second of this process and rows per second: for the loop, for all five
+//! columns in JSON and in CBOR, for count(*), and for receiving the same pages in CBOR without decoding them. Pages have
+//! at most 1,000 records. The server is another process. The ratios matter; absolute numbers depend on the machine.
+//! `-- 1000 CBOR` measures only these, for a profiler.
 
 #[path = "support/cpu.rs"]
 mod cpu;
@@ -23,6 +24,7 @@ use aws_sdk_kinesis::Client;
 use cpu::cpu_seconds;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
+use datafusion_kinesis::aggregation::{AggregateBuilder, Opened, Push, UserRecord, open};
 use datafusion_kinesis::sql;
 use fill::{fill, random_payloads};
 use futures::StreamExt;
@@ -34,7 +36,63 @@ use tokio::time::Instant;
 const SHARDS: i32 = 8;
 const PAGE_RECORDS: i32 = 1_000;
 const ROUNDS: usize = 5;
-const CASES: [(usize, usize); 3] = [(100, 400_000), (1_000, 100_000), (10_000, 20_000)];
+
+/// A stream that is read.
+struct Case {
+    name: &'static str,
+    records: usize,
+    /// The rows of a record. With more than one it is aggregated, as the Kinesis Producer Library does it.
+    rows_per_record: usize,
+    row_bytes: usize,
+}
+
+const CASES: [Case; 4] = [
+    Case::plain("100", 100, 400_000),
+    Case::plain("1000", 1_000, 100_000),
+    Case::plain("10000", 10_000, 20_000),
+    Case {
+        name: "20x200",
+        records: 20_000,
+        rows_per_record: 20,
+        row_bytes: 200,
+    },
+];
+
+impl Case {
+    const fn plain(name: &'static str, row_bytes: usize, records: usize) -> Self {
+        Self {
+            name,
+            records,
+            rows_per_record: 1,
+            row_bytes,
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.records * self.rows_per_record
+    }
+
+    /// The data of the records.
+    fn payloads(&self) -> impl FnMut(usize) -> Vec<u8> {
+        let mut row = random_payloads(self.row_bytes);
+        let rows = self.rows_per_record;
+        move |record| match rows {
+            1 => row(record),
+            _ => {
+                let mut builder = AggregateBuilder::new(1 << 20);
+                for index in 0..rows {
+                    let pushed = builder.try_push(&UserRecord {
+                        partition_key: &format!("key-{record}-{index}"),
+                        explicit_hash_key: None,
+                        data: &row(index),
+                    });
+                    assert_eq!(pushed, Push::Added);
+                }
+                builder.finish().to_vec()
+            }
+        }
+    }
+}
 
 /// CPU and wall time of the rounds of one way to read.
 #[derive(Default)]
@@ -60,14 +118,10 @@ fn main() {
         let server = Server::start();
         let client = server.client();
         let ctx = session(&server);
-        for (data_bytes, records) in CASES {
-            if !is_chosen(
-                &data_bytes.to_string(),
-                &CASES.map(|(bytes, _)| bytes.to_string()),
-            ) {
-                continue;
+        for (index, case) in CASES.iter().enumerate() {
+            if is_chosen(case.name, &CASES.each_ref().map(|case| case.name)) {
+                compare(&server, &client, &ctx, (index, case)).await;
             }
-            compare(&server, &client, &ctx, (data_bytes, records)).await;
         }
     });
 }
@@ -83,30 +137,29 @@ enum Reader {
 }
 
 /// Each way, its name, and the CPU that it may take as a share of the loop's at each of the [`CASES`].
-const READERS: [(Reader, &str, [&str; 3]); 5] = [
-    (Reader::SdkLoop, "SDK loop", ["", "", ""]),
-    (Reader::Json, "JSON", ["0.45", "0.35", "0.50"]),
-    (Reader::Cbor, "CBOR", ["0.35", "0.25", "0.40"]),
-    (Reader::Count, "count(*)", ["", "", ""]),
-    (Reader::Receive, "receiving", ["", "", ""]),
+const READERS: [(Reader, &str, [&str; 4]); 5] = [
+    (Reader::SdkLoop, "SDK loop", ["", "", "", ""]),
+    (Reader::Json, "JSON", ["0.45", "0.35", "0.50", "0.25"]),
+    (Reader::Cbor, "CBOR", ["0.35", "0.25", "0.40", "0.25"]),
+    (Reader::Count, "count(*)", ["", "", "", ""]),
+    (Reader::Receive, "receiving", ["", "", "", ""]),
 ];
 
 /// Whether the arguments contain `name`, or none of `names`.
-fn is_chosen(name: &str, names: &[String]) -> bool {
+fn is_chosen(name: &str, names: &[&str]) -> bool {
     let mut arguments = std::env::args().skip(1);
     arguments.any(|argument| argument == name)
-        || !std::env::args().any(|argument| names.contains(&argument))
+        || !std::env::args().any(|argument| names.contains(&&*argument))
 }
 
 async fn compare(
     server: &Server,
     client: &Client,
     ctx: &SessionContext,
-    (data_bytes, records): (usize, usize),
+    (index, case): (usize, &Case),
 ) {
-    let stream = format!("payload{data_bytes}");
-    let payload = random_payloads(data_bytes);
-    fill(client, &stream, SHARDS, records, payload).await;
+    let stream = format!("payload{}", case.name);
+    fill(client, &stream, SHARDS, case.records, case.payloads()).await;
     for format in ["json", "cbor"] {
         let ddl = format!(
             "CREATE EXTERNAL TABLE {stream}_{format} STORED AS \"aws-kinesis\" LOCATION '{stream}'
@@ -118,7 +171,7 @@ async fn compare(
     let mut costs = READERS.map(|_| Cost::default());
     for round in 0..=ROUNDS {
         for ((reader, name, _), cost) in READERS.iter().zip(&mut costs) {
-            if !is_chosen(name, &READERS.map(|(_, name, _)| name.to_owned())) {
+            if !is_chosen(name, &READERS.map(|(_, name, _)| name)) {
                 continue;
             }
             // The first round warms up connections and memory.
@@ -126,14 +179,14 @@ async fn compare(
             let cost = if round == 0 { &mut unused } else { cost };
             let (cpu, started) = (cpu_seconds(), Instant::now());
             match reader {
-                Reader::SdkLoop => assert_eq!(sdk_loop(client, &stream).await, records),
+                Reader::SdkLoop => assert_eq!(sdk_loop(client, &stream).await, case.rows()),
                 Reader::Json => {
                     let query = format!("SELECT * FROM {stream}_json");
-                    assert_eq!(rows(ctx, &query).await, records);
+                    assert_eq!(rows(ctx, &query).await, case.rows());
                 }
                 Reader::Cbor => {
                     let query = format!("SELECT * FROM {stream}_cbor");
-                    assert_eq!(rows(ctx, &query).await, records);
+                    assert_eq!(rows(ctx, &query).await, case.rows());
                 }
                 Reader::Count => {
                     let query = format!("SELECT count(*) FROM {stream}_json");
@@ -141,21 +194,21 @@ async fn compare(
                 }
                 Reader::Receive => {
                     let bytes = receive(server, client, &stream).await;
-                    assert!(bytes > data_bytes * records);
+                    assert!(bytes > case.row_bytes * case.rows());
                 }
             }
             cost.add(cpu, started);
         }
     }
-    let megabytes = (data_bytes * records * ROUNDS) as f64 / 1e6;
-    let case = CASES.iter().position(|(bytes, _)| *bytes == data_bytes);
+    let megabytes = (case.row_bytes * case.rows() * ROUNDS) as f64 / 1e6;
     for ((_, name, targets), cost) in READERS.iter().zip(&costs) {
         println!(
-            "{data_bytes:>6} B     {name:<12}  {:>12.0}  {:>10.0}   {:>6.2}  {}",
+            "{:>6} B     {name:<12}  {:>12.0}  {:>10.0}   {:>6.2}  {}",
+            case.name,
             megabytes / cost.cpu_seconds,
-            (records * ROUNDS) as f64 / cost.wall.as_secs_f64(),
+            (case.rows() * ROUNDS) as f64 / cost.wall.as_secs_f64(),
             cost.cpu_seconds / costs[0].cpu_seconds,
-            case.map_or("", |case| targets[case]),
+            targets[index],
         );
     }
 }
@@ -189,15 +242,26 @@ async fn rows(ctx: &SessionContext, query: &str) -> usize {
     rows
 }
 
-/// The hand-written alternative: counts the records and their bytes.
+/// The hand-written alternative: counts the rows and their bytes. It opens aggregated records with the functions of
+/// this library.
 async fn sdk_loop(client: &Client, stream: &str) -> usize {
     let counts = sdk_loop::read_shards(client, stream, SHARDS, PAGE_RECORDS, |counts, records| {
         let (all, bytes): &mut (usize, usize) = counts;
-        *all += records.len();
-        *bytes += records
-            .iter()
-            .map(|record| record.data.as_ref().len())
-            .sum::<usize>();
+        for record in records {
+            let data = record.data.as_ref();
+            match open(data) {
+                Opened::Aggregate(users) => {
+                    for user in users {
+                        *all += 1;
+                        *bytes += user.data.len();
+                    }
+                }
+                Opened::Plain | Opened::Damaged => {
+                    *all += 1;
+                    *bytes += data.len();
+                }
+            }
+        }
     });
     let counts = std::hint::black_box(counts.await);
     counts.iter().map(|(records, _)| records).sum()
