@@ -114,7 +114,7 @@ fn bounded(format: &str) -> String {
         "CREATE EXTERNAL TABLE grouped STORED AS \"aws-kinesis\" LOCATION 'grouped' OPTIONS (
            'kinesis.getRecords.fetchIntervalMs' '0', 'kinesis.wireFormat' '{format}',
            'kinesis.getRecords.numberOfRecordsPerFetch' '{PAGE_RECORDS}');
-         SELECT data, count(*) FROM grouped GROUP BY data;"
+         SELECT octet_length(data), count(*) FROM grouped GROUP BY data;"
     )
 }
 
@@ -128,7 +128,7 @@ fn streaming(folder: &Path) -> String {
          SET streaming.trigger = 'available now';
          SET streaming.output_mode = 'update';
          SET streaming.checkpoint_location = '{}';
-         SELECT data, count(*) FROM grouped GROUP BY data;",
+         SELECT octet_length(data), count(*) FROM grouped GROUP BY data;",
         folder.display()
     )
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use datafusion::arrow::buffer::Buffer;
 
 /// The memory that is kept for later, in bytes.
-const KEPT_BYTES: usize = 32 << 20;
+const KEPT_BYTES: usize = 16 << 20;
 
 /// Smaller buffers are left to the allocator, which reuses them itself. The capacities of larger ones are multiples
 /// of it, so that bodies of similar lengths fit into the same buffers.
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn the_memory_that_is_kept_is_bounded() {
         let pool = BufferPool::default();
-        for bytes in [20 << 20, 8 << 20, 16 << 20, 33 << 20] {
+        for bytes in [10 << 20, 4 << 20, 8 << 20, 17 << 20] {
             pool.give_back(Vec::with_capacity(bytes));
             assert!(kept(&pool).iter().sum::<usize>() <= KEPT_BYTES);
         }
