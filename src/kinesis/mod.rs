@@ -20,6 +20,7 @@ mod types;
 mod wire;
 
 pub use api::{DryRun, DryRunAnswer, Kinesis};
+#[cfg(any(test, fuzzing, feature = "cli"))]
 pub(crate) use buffer_pool::BufferPool;
 pub(crate) use error::kind_of_code;
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
@@ -41,4 +42,5 @@ pub use types::{
     RecordDistribution, ShardFilter, ShardIterator, ShardsPage, StreamStatus, StreamSummary,
     WrittenRecord,
 };
+#[cfg(any(test, fuzzing, feature = "cli"))]
 pub(crate) use wire::Format as WireBody;

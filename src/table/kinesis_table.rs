@@ -69,7 +69,7 @@ impl TableConfig {
 ///
 /// Columns: `data` Binary, `streamName` Utf8, `partitionKey` Utf8, `sequenceNumber` Utf8,
 /// `approximateArrivalTimestamp` Timestamp(Microsecond, UTC), and the
-/// requested [`ExtraColumn`](crate::options::ExtraColumn)s; all nullable.
+/// requested [`ExtraColumn`]s; all nullable.
 #[derive(Debug, Clone)]
 pub struct KinesisTable {
     pub(super) config: Arc<TableConfig>,

@@ -51,7 +51,6 @@ pub(crate) use file_table::{expect_files, relist_files};
 pub(crate) use in_streaming_query::InStreamingQuery;
 pub use kinesis_table::KinesisTable;
 pub(crate) use read_exec::KinesisReadExec;
-#[cfg(feature = "cli")]
 pub(crate) use registered_schemas::RegisteredSchemas;
 pub(crate) use row_order::in_source_order;
 pub use services::Services;
