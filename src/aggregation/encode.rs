@@ -3,15 +3,14 @@
 use std::hash::BuildHasher;
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
-use md5::{Digest, Md5};
 
 use super::wire::{
     bytes_field_bytes, put_bytes_field, put_varint, tag_of_bytes, tag_of_varint, varint_bytes,
 };
 use super::{DIGEST_BYTES, MAGIC, UserRecord};
-use crate::model::HashKey;
+use crate::model::{HashKey, md5_of_each};
 
 /// The result of adding a user record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,13 +155,20 @@ impl AggregateBuilder {
 
     /// Returns the aggregate and clears the builder.
     pub fn finish(&mut self) -> Bytes {
+        let mut aggregate = [self.finish_without_checksum()];
+        add_checksums(aggregate.iter_mut());
+        let [aggregate] = aggregate;
+        aggregate
+    }
+
+    /// As [`finish`](Self::finish), with zeros for the checksum until [`add_checksums`].
+    pub(crate) fn finish_without_checksum(&mut self) -> Bytes {
         let mut out = Vec::with_capacity(self.size_bytes());
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&self.partition_keys.encoded);
         out.extend_from_slice(&self.explicit_hash_keys);
         out.extend_from_slice(&self.records);
-        let digest = Md5::digest(&out[MAGIC.len()..]);
-        out.extend_from_slice(&digest);
+        out.extend_from_slice(&[0; DIGEST_BYTES]);
         self.clear();
         out.into()
     }
@@ -175,6 +181,25 @@ impl AggregateBuilder {
         self.records.clear();
         self.len = 0;
         self.first = None;
+    }
+}
+
+/// Computes the checksums of aggregates that have none. Several at once take less time than one after the other.
+pub(crate) fn add_checksums<'a>(aggregates: impl Iterator<Item = &'a mut Bytes>) {
+    let aggregates: Vec<&mut Bytes> = aggregates.collect();
+    let messages = aggregates.iter().map(|aggregate| {
+        let end = aggregate.len() - DIGEST_BYTES;
+        &aggregate[MAGIC.len()..end]
+    });
+    let mut digests = Vec::with_capacity(aggregates.len());
+    md5_of_each(messages, |digest| digests.push(digest));
+    for (aggregate, digest) in aggregates.into_iter().zip(digests) {
+        // No copy, because nothing else has these bytes yet.
+        let bytes = std::mem::take(aggregate).try_into_mut();
+        let mut bytes = bytes.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        let end = bytes.len() - DIGEST_BYTES;
+        bytes[end..].copy_from_slice(&digest);
+        *aggregate = bytes.freeze();
     }
 }
 

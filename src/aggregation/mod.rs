@@ -27,6 +27,7 @@ mod wire;
 
 pub use decode::{Opened, UserRecords, looks_aggregated, open};
 pub(crate) use decode::{are_intact, open_checked};
+pub(crate) use encode::add_checksums;
 pub use encode::{AggregateBuilder, Push};
 
 use crate::model::HashKey;

@@ -293,6 +293,35 @@ fn random_records_round_trip_within_the_exact_size() {
 }
 
 #[test]
+fn checksums_that_are_added_later_are_those_of_finish() {
+    let mut random = fastrand::Rng::with_seed(13);
+    for count in 0..=6 {
+        let mut finished = Vec::new();
+        let mut unfinished = Vec::new();
+        for _ in 0..count {
+            let mut builder = AggregateBuilder::new(1 << 20);
+            for _ in 0..random.usize(1..50) {
+                let record = random_record(&mut random);
+                assert_eq!(builder.try_push(&user_record(&record)), Push::Added);
+            }
+            finished.push(builder.clone().finish());
+            unfinished.push(builder.finish_without_checksum());
+        }
+        assert!(unfinished.iter().all(|bytes| opened(bytes).is_none()));
+        assert_eq!(
+            are_intact(unfinished.iter().map(|bytes| &bytes[..])),
+            count == 0
+        );
+        // Bytes that are shared are copied.
+        let shared = unfinished.first().cloned();
+        add_checksums(unfinished.iter_mut());
+        assert_eq!(unfinished, finished);
+        assert!(are_intact(finished.iter().map(|bytes| &bytes[..])));
+        assert!(shared.is_none_or(|bytes| opened(&bytes).is_none()));
+    }
+}
+
+#[test]
 fn corrupted_bytes_never_panic_and_never_decode() {
     let mut random = fastrand::Rng::with_seed(12);
     for (_, _, bytes) in vectors() {

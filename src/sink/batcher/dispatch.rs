@@ -92,6 +92,7 @@ impl Batcher {
             request.push(entry);
             self.queue(index);
         }
+        request.add_checksums();
         (request.len() > 0).then_some(request)
     }
 

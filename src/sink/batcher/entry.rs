@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::aggregation::{Opened, UserRecord, open};
+use crate::aggregation::{Opened, UserRecord, add_checksums, open_checked};
 use crate::error::{Error, Result};
 use crate::kinesis::PutEntry;
 use crate::kinesis::limits::{MAX_BYTES_PER_PUT, MAX_RECORDS_PER_PUT};
@@ -27,6 +27,8 @@ pub(in crate::sink) struct EntryState {
     pub(in crate::sink) rows: u64,
     /// Whether it is an aggregate.
     pub(in crate::sink) aggregated: bool,
+    /// Whether the checksum of the aggregate was computed, if it is one.
+    pub(in crate::sink) has_checksum: bool,
     /// The bytes it counts against the buffer limit.
     pub(in crate::sink) charged_bytes: usize,
     pub(in crate::sink) history: History,
@@ -79,7 +81,7 @@ impl Entry {
             });
             return Ok(());
         }
-        let Opened::Aggregate(records) = open(&self.put.data) else {
+        let Opened::Aggregate(records) = open_checked(&self.put.data) else {
             let message = "an aggregated record built by this writer cannot be decoded";
             return Err(Error::internal(message));
         };
@@ -148,6 +150,16 @@ impl Request {
         self.size_bytes += entry.put.size_bytes();
         self.puts.push(entry.put);
         self.states.push(entry.state);
+    }
+
+    /// Computes the checksums that the aggregates among the records lack.
+    pub(in crate::sink) fn add_checksums(&mut self) {
+        let records = self.puts.iter_mut().zip(&mut self.states);
+        let lacking = records.filter(|(_, state)| !state.has_checksum);
+        add_checksums(lacking.map(|(put, state)| {
+            state.has_checksum = true;
+            &mut put.data
+        }));
     }
 
     pub(in crate::sink) fn len(&self) -> usize {

@@ -157,6 +157,7 @@ impl Batcher {
             lane,
             rows: 1,
             aggregated: false,
+            has_checksum: true,
             charged_bytes,
             history: history.clone(),
             admitted: false,

@@ -62,12 +62,17 @@ impl Batcher {
                 plain_put(&first, Bytes::copy_from_slice(first.data))
             } else {
                 let first = first.hash_key();
-                aggregate_put(open.builder.finish(), &self.outer_key, first)
+                aggregate_put(
+                    open.builder.finish_without_checksum(),
+                    &self.outer_key,
+                    first,
+                )
             };
             let state = EntryState {
                 lane,
                 rows: rows as u64,
                 aggregated: rows > 1,
+                has_checksum: rows == 1,
                 charged_bytes: open.charged_bytes,
                 history: open.history,
                 admitted: false,
