@@ -127,6 +127,7 @@ impl AvroDecoder {
             json: &mut self.json,
             mismatches: 0,
             first: None,
+            finds_missing: self.fail_on_missing_field,
             missing: None,
         };
         let read = reader.document(&program.root, out.columns);
@@ -137,7 +138,7 @@ impl AvroDecoder {
             out.truncate(start);
             return Err(failure(malformed, &reader.walk.path).into());
         }
-        if let (true, Some(missing)) = (self.fail_on_missing_field, reader.missing) {
+        if let Some(missing) = reader.missing {
             out.truncate(start);
             return Err(DocumentError::Missing(lacking(&missing)));
         }

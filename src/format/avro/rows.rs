@@ -19,7 +19,9 @@ pub(super) struct RowReader<'a> {
     pub(super) mismatches: u64,
     /// The first of them.
     pub(super) first: Option<Misfit<'a>>,
-    /// The first column that the document has no field for.
+    /// Whether a column without a field is to be found.
+    pub(super) finds_missing: bool,
+    /// The first column that the document has no field for, if it is to be found.
     pub(super) missing: Option<Missing<'a>>,
 }
 
@@ -104,10 +106,12 @@ impl<'a> RowReader<'a> {
         }
         for (column, name) in &record.absent {
             columns[*column].push_null();
-            self.missing.get_or_insert_with(|| Missing {
-                path: Vec::new(),
-                name: name.clone(),
-            });
+            if self.finds_missing {
+                self.missing.get_or_insert_with(|| Missing {
+                    path: Vec::new(),
+                    name: name.clone(),
+                });
+            }
         }
         self.walk.leave();
         Ok(())
