@@ -6,7 +6,8 @@ use datafusion::arrow::datatypes::{Int64Type, UInt32Type};
 use super::*;
 use crate::aggregation::AggregateBuilder;
 use crate::kinesis::{RecordColumns, RecordsPage, RecordsPageBuilder};
-use crate::model::{HashKey, UnixMillis};
+use crate::model::{HashKey, ShardPosition, UnixMillis};
+use crate::source::rows::CountedPage;
 
 /// An aggregated record with these user records.
 fn aggregate(users: &[(&str, Option<u128>, &[u8])]) -> Vec<u8> {
@@ -125,6 +126,41 @@ fn aggregated_records_become_one_row_per_user_record() {
     let arrival = arrival.as_any().downcast_ref::<TimestampMicrosecondArray>();
     assert_eq!(arrival.unwrap().values(), &[0, 1_000, 1_000, 2_000]);
     assert_eq!(findings, Findings::default());
+}
+
+/// Checksums are verified for many records at once: a wrong one must not spoil the others, nor be missed among them.
+#[test]
+fn a_record_with_a_wrong_checksum_is_plain_wherever_it_is() {
+    const RECORDS: usize = 70;
+    let whole = aggregate(&[("k1", None, b"one"), ("k2", None, b"two")]);
+    let mut wrong = whole.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let wrong_at = [vec![], vec![5], vec![0, 33, 69], (0..RECORDS).collect()];
+    for wrong_at in wrong_at {
+        let record = |at: usize| match wrong_at.contains(&at) {
+            true => &wrong[..],
+            false => &whole[..],
+        };
+        let records: Vec<&[u8]> = (0..RECORDS).map(record).collect();
+        let rows = records.iter().flat_map(|record| match *record == wrong {
+            true => vec![&wrong[..]],
+            false => vec![&b"one"[..], b"two"],
+        });
+        let rows: Vec<&[u8]> = rows.collect();
+        let mut builder = builder(&[RowColumn::Data], HashFilter::None, None);
+        let (batch, findings) = only_batch(&mut builder, page(&records));
+        let data = batch.column(0).as_binary::<i32>();
+        assert_eq!(data.iter().flatten().collect::<Vec<_>>(), rows);
+        assert_eq!(findings, Findings::default());
+        let counted = CountedPage::new(page(&records), &ShardPosition::TrimHorizon, None);
+        let counted = counted.unwrap();
+        assert_eq!(counted.rows(), rows.len() as u64);
+        let mut open = OpenPage::new(counted.slice(0, counted.rows()));
+        let batch = builder.next_batch(&mut open, &mut Findings::default());
+        let batch = batch.unwrap().unwrap();
+        let data = batch.column(0).as_binary::<i32>();
+        assert_eq!(data.iter().flatten().collect::<Vec<_>>(), rows);
+    }
 }
 
 #[test]
