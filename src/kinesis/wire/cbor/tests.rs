@@ -128,6 +128,127 @@ fn every_truncation_is_an_error() {
     assert_eq!(error.to_string(), "1 bytes follow the answer");
 }
 
+/// A head with any of the lengths that can encode its argument.
+fn head(random: &mut fastrand::Rng, major: u8, argument: u64, body: &mut Vec<u8>) {
+    let least = match argument {
+        0..24 => 0,
+        24..0x100 => 1,
+        0x100..0x1_0000 => 2,
+        0x1_0000..0x1_0000_0000 => 3,
+        _ => 4,
+    };
+    let length = random.u8(least..=4);
+    let bytes = argument.to_be_bytes();
+    match length {
+        0 => body.push(major << 5 | argument as u8),
+        _ => {
+            body.push(major << 5 | (23 + length));
+            body.extend_from_slice(&bytes[8 - (1 << (length - 1))..]);
+        }
+    }
+}
+
+/// A string at once, or in chunks.
+fn string(random: &mut fastrand::Rng, major: u8, bytes: &[u8], body: &mut Vec<u8>) {
+    if random.bool() {
+        head(random, major, bytes.len() as u64, body);
+        return body.extend_from_slice(bytes);
+    }
+    body.push(major << 5 | 31);
+    for chunk in bytes.chunks(random.usize(1..9)) {
+        head(random, major, chunk.len() as u64, body);
+        body.extend_from_slice(chunk);
+    }
+    body.push(0xFF);
+}
+
+fn text(random: &mut fastrand::Rng, text: &str, body: &mut Vec<u8>) {
+    string(random, 3, text.as_bytes(), body);
+}
+
+/// Starts a map or an array of this many parts. Returns whether it needs a break.
+fn start(random: &mut fastrand::Rng, major: u8, parts: u64, body: &mut Vec<u8>) -> bool {
+    let is_open = random.bool();
+    match is_open {
+        true => body.push(major << 5 | 31),
+        false => head(random, major, parts, body),
+    }
+    is_open
+}
+
+#[test]
+fn random_forms_of_a_page_are_read_and_random_changes_never_panic() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..500 {
+        let rows: Vec<(Vec<u8>, String, u64)> = (0..random.usize(0..20))
+            .map(|row| {
+                let data = (0..random.usize(0..300)).map(|_| random.u8(..)).collect();
+                let key = "kü€".chars().cycle().take(random.usize(1..20)).collect();
+                (data, key, 1_700_000_000_000 + row as u64)
+            })
+            .collect();
+        let mut body = Vec::new();
+        let is_open = start(&mut random, 5, 1, &mut body);
+        text(&mut random, "Records", &mut body);
+        let are_open = start(&mut random, 4, rows.len() as u64, &mut body);
+        for (row, (data, key, time)) in rows.iter().enumerate() {
+            let has_break = start(&mut random, 5, 5, &mut body);
+            let mut members = [0, 1, 2, 3, 4];
+            random.shuffle(&mut members);
+            for member in members {
+                let random = &mut random;
+                match member {
+                    0 => {
+                        text(random, "Data", &mut body);
+                        string(random, 2, data, &mut body);
+                    }
+                    1 => {
+                        text(random, "PartitionKey", &mut body);
+                        text(random, key, &mut body);
+                    }
+                    2 => {
+                        text(random, "SequenceNumber", &mut body);
+                        text(random, &format!("4{row}"), &mut body);
+                    }
+                    3 => {
+                        text(random, "ApproximateArrivalTimestamp", &mut body);
+                        if random.bool() {
+                            body.push(0xC1);
+                        }
+                        head(random, 0, *time, &mut body);
+                    }
+                    _ => {
+                        text(random, "New", &mut body);
+                        body.extend_from_slice(&[0x9F, 0xF6, 0xA1, 0x61, b'x', 0x5F, 0xFF, 0xFF]);
+                    }
+                }
+            }
+            body.extend(has_break.then_some(0xFF));
+        }
+        body.extend(are_open.then_some(0xFF));
+        body.extend(is_open.then_some(0xFF));
+
+        let page = page(&body);
+        assert_eq!(page.len(), rows.len());
+        for (row, (data, key, time)) in rows.iter().enumerate() {
+            assert_eq!(page.data().value(row), data);
+            assert_eq!(page.partition_key().unwrap().value(row), key);
+            assert_eq!(
+                page.sequence_number().unwrap().value(row),
+                format!("4{row}")
+            );
+            assert_eq!(page.arrival().unwrap().value(row), *time as i64 * 1_000);
+        }
+        for _ in 0..20 {
+            let mut changed = body.clone();
+            let at = random.usize(..changed.len());
+            changed[at] = random.u8(..);
+            let _ = read(&changed);
+            assert!(read(&body[..at]).is_err());
+        }
+    }
+}
+
 #[test]
 fn a_record_that_cannot_be_read_is_an_error_and_not_a_lost_record() {
     let records = |record: &str| bytes(&format!("a1 675265636f726473 81 {record}"));
