@@ -10,7 +10,7 @@ use crate::model::{ConnectionSettings, is_unencrypted};
 /// a service; `None` if it is that of the region.
 ///
 /// # Errors
-/// It is unencrypted without permission.
+/// It is an `http://` URL of a remote host, and `kinesis.allowHttp` is not set.
 pub(crate) fn endpoint_of(
     service: &str,
     settings: &ConnectionSettings,
@@ -25,10 +25,11 @@ pub(crate) fn endpoint_of(
         .profile("endpoint_url")
         .build()
         .expect("all parts are set");
-    let named = sdk.service_config().and_then(|said| said.load_config(key));
-    let named = named.or_else(|| sdk.endpoint_url().map(str::to_owned));
-    refuse_plain_http(settings, named.as_deref())?;
-    Ok(named)
+    let configured = sdk.service_config();
+    let url = configured.and_then(|configured| configured.load_config(key));
+    let url = url.or_else(|| sdk.endpoint_url().map(str::to_owned));
+    refuse_plain_http(settings, url.as_deref())?;
+    Ok(url)
 }
 
 /// Refuses `http://` to a remote host, whether from the settings or the environment.

@@ -136,13 +136,14 @@ fn behind(millis: f64) -> Duration {
 fn check_number(digits: &[u8]) -> Result<(), String> {
     match SequenceNumber::is_valid(digits) {
         true => Ok(()),
-        false => SequenceNumber::new(&String::from_utf8_lossy(digits))
-            .map(drop)
-            .map_err(|error| error.to_string()),
+        false => sequence_number(digits).map(drop),
     }
 }
 
-/// The sequence number of the last record of a page, which was checked.
-fn last_number(digits: &[u8]) -> Result<SequenceNumber, String> {
+/// The sequence number of a record.
+///
+/// # Errors
+/// It is none.
+fn sequence_number(digits: &[u8]) -> Result<SequenceNumber, String> {
     SequenceNumber::new(&String::from_utf8_lossy(digits)).map_err(|error| error.to_string())
 }

@@ -4,7 +4,7 @@ use minicbor::encode::{Encoder, Error};
 
 use super::reading::{Malformed, Reader};
 use crate::kinesis::buffer_pool::BufferPool;
-use crate::kinesis::wire::{behind, check_number, last_number};
+use crate::kinesis::wire::{behind, check_number, sequence_number};
 use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
 use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity};
 
@@ -103,7 +103,7 @@ fn records(
         last = Some(number);
         Ok(())
     })?;
-    let last = last.map(|digits| last_number(&digits));
+    let last = last.map(|digits| sequence_number(&digits));
     last.transpose().map_err(Malformed::new)
 }
 

@@ -51,7 +51,8 @@ const BREAK: u8 = 0xFF;
 /// Reads one value of an answer after the other.
 ///
 /// It is written for pages of many small records: names and strings are compared and returned as the bytes they
-/// are, and only what has to be text is checked.
+/// are, and only what has to be text is checked. The functions that run for each member are always inlined. Otherwise
+/// their results would be passed through memory, which doubles the time per record (`benches/wire`).
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     position: usize,

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::super::{behind, check_number, last_number, unix_millis};
+use super::super::{behind, check_number, sequence_number, unix_millis};
 use crate::kinesis::buffer_pool::BufferPool;
 use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
 use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity};
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for RecordsSeed<'_> {
         while let Some(number) = records.next_element_seed(RecordSeed(self.0))? {
             last = Some(number);
         }
-        let last = last.map(|digits| last_number(&digits));
+        let last = last.map(|digits| sequence_number(&digits));
         last.transpose().map_err(A::Error::custom)
     }
 }
