@@ -73,3 +73,27 @@ pub(super) fn of_page<A: Array + Clone + 'static>(column: Option<&A>) -> Result<
         None => Err(Error::internal("a requested column is not in the page")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::AsArray;
+
+    use super::*;
+
+    #[test]
+    fn batches_of_similar_sizes_share_the_column_of_a_text() {
+        let mut repeated = Repeated::new("words");
+        let start = |column: &ArrayRef| column.as_string::<i32>().value_data().as_ptr();
+        let first = repeated.column(1_000);
+        let similar = repeated.column(600);
+        let small = repeated.column(10);
+        assert_eq!(start(&first), start(&similar));
+        assert_ne!(start(&first), start(&small));
+        let larger = repeated.column(2_000);
+        for (column, rows) in [(first, 1_000), (similar, 600), (small, 10), (larger, 2_000)] {
+            let texts = column.as_string::<i32>();
+            assert_eq!(texts.len(), rows);
+            assert!(texts.iter().all(|text| text == Some("words")));
+        }
+    }
+}
