@@ -10,24 +10,21 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use super::credentials::{
     AssumeRole, CredentialProviders, DefaultChain, Identity, Profile, ProviderParts,
 };
 use super::endpoint::refuse_plain_http;
-use super::network::{CertificateSource, Client, Network, Proxies};
+use super::network::{
+    CONNECT_TIMEOUT, CertificateSource, Client, Network, Proxies, READ_TIMEOUT, connector,
+};
 use super::shared_cache::{InUse, SharedCache};
 use crate::error::Result;
 use crate::model::{
     BaseCredentials, Clock, ConnectionSettings, CredentialSettings, ProxySettings, RoleSettings,
     Secret, StaticCredentials, SystemClock, region_of_endpoint,
 };
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The service answers within seconds or not at all. Without this timeout, a lost response would
-/// block a shard.
-const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A page of 10 MiB over a slow connection is the slowest request.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -64,6 +61,7 @@ type IdentityKey = (CredentialSettings, Option<String>, NetworkKey);
 struct Connections {
     network: Arc<Network>,
     client: Client,
+    connector: SharedHttpConnector,
 }
 
 impl InUse for Connections {
@@ -81,6 +79,8 @@ pub(crate) struct ClientConfig {
     pub(crate) identity: Identity,
     /// Proxies and certificates, for clients that do not use the SDK.
     pub(crate) network: Arc<Network>,
+    /// Sends requests that no client of the SDK sends.
+    pub(crate) connector: SharedHttpConnector,
 }
 
 impl AwsAccess {
@@ -92,6 +92,11 @@ impl AwsAccess {
             connections: Mutex::default(),
             identities: Mutex::default(),
         }
+    }
+
+    /// The clock of signatures.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     fn connections(&self, key: &NetworkKey) -> Result<Connections> {
@@ -108,8 +113,11 @@ impl AwsAccess {
             },
             certificates: Arc::new(certificates.load()?),
         });
-        let client = Client::new(&network);
-        let created = Connections { network, client };
+        let created = Connections {
+            client: Client::new(&network),
+            connector: connector(&network),
+            network,
+        };
         Ok(known.get_or_insert(key.clone(), created))
     }
 
@@ -136,7 +144,11 @@ impl AwsAccess {
         let sdk = loader.load().await;
         refuse_plain_http(settings, sdk.endpoint_url())?;
         key.1 = CertificateSource::of(&sdk);
-        let Connections { network, client } = self.connections(&key)?;
+        let Connections {
+            network,
+            client,
+            connector,
+        } = self.connections(&key)?;
         let sdk = sdk.to_builder().http_client(client).build();
         let identity = self.identity(&settings.credentials, &sdk, &key)?;
         let sdk = signing(&sdk, &identity);
@@ -144,6 +156,7 @@ impl AwsAccess {
             sdk,
             identity,
             network,
+            connector,
         })
     }
 

@@ -1,10 +1,12 @@
 //! The difference between the local clock and the clock of a service.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::DateTime;
 
-use crate::model::UnixMillis;
+use crate::model::{Clock, UnixMillis};
 
 /// The skew from which signatures may be refused. Services refuse those that are five minutes off
 /// (IAM User Guide, "Troubleshooting signed requests"), and a request takes a while.
@@ -15,7 +17,7 @@ const TOO_FAR: Duration = Duration::from_secs(4 * 60);
 pub(crate) struct ClockSkew(i64);
 
 impl ClockSkew {
-    /// Computes the skew from the `Date` header of a response received at `now`.
+    /// Computes the skew from the `Date` header of a response received at `now`, or to a request signed then.
     pub(crate) fn of(date: &str, now: UnixMillis) -> Option<Self> {
         let date = DateTime::parse_from_rfc2822(date).ok()?;
         Some(Self(now.0.saturating_sub(date.timestamp_millis())))
@@ -35,6 +37,42 @@ impl ClockSkew {
     }
 }
 
+/// The clock of a service, as far as its answers tell. Signatures have its time.
+#[derive(Debug)]
+pub(crate) struct ServiceClock {
+    local: Arc<dyn Clock>,
+    /// How far the local clock is ahead.
+    skew_millis: AtomicI64,
+}
+
+impl ServiceClock {
+    /// A clock with the time of `local` until it is corrected.
+    pub(crate) fn new(local: Arc<dyn Clock>) -> Self {
+        Self {
+            local,
+            skew_millis: AtomicI64::new(0),
+        }
+    }
+
+    /// Corrects the clock by the `Date` header of an answer, if it is so far off that signatures may be refused.
+    pub(crate) fn correct(&self, date: &str) {
+        let Some(ClockSkew(millis)) = ClockSkew::of(date, self.local.now()) else {
+            return;
+        };
+        let applied = self.skew_millis.load(Ordering::Relaxed);
+        if Duration::from_millis(millis.abs_diff(applied)) > TOO_FAR {
+            self.skew_millis.store(millis, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Clock for ServiceClock {
+    fn now(&self) -> UnixMillis {
+        let skew = self.skew_millis.load(Ordering::Relaxed);
+        UnixMillis(self.local.now().0.saturating_sub(skew))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +89,29 @@ mod tests {
         let behind = problem("Tue, 14 Nov 2023 23:13:20 GMT").unwrap();
         assert!(behind.contains("60 min 0 s behind"), "{behind}");
         assert_eq!(ClockSkew::of("yesterday", now), None);
+    }
+
+    #[test]
+    fn the_clock_of_a_service_follows_skew_that_breaks_signatures() {
+        #[derive(Debug)]
+        struct At(AtomicI64);
+        impl Clock for At {
+            fn now(&self) -> UnixMillis {
+                UnixMillis(self.0.load(Ordering::Relaxed))
+            }
+        }
+        let local = Arc::new(At(AtomicI64::new(1_700_000_000_000)));
+        let service = ServiceClock::new(Arc::clone(&local) as Arc<dyn Clock>);
+        let ahead = |millis: i64| service.now().0 - 1_700_000_000_000 - millis;
+        service.correct("Tue, 14 Nov 2023 22:14:20 GMT");
+        assert_eq!(ahead(0), 0, "a minute does not matter");
+        service.correct("Tue, 14 Nov 2023 22:23:20 GMT");
+        assert_eq!(ahead(600_000), 0);
+        service.correct("Tue, 14 Nov 2023 22:22:20 GMT");
+        assert_eq!(ahead(600_000), 0, "close enough");
+        // The local clock is corrected.
+        local.0.fetch_add(600_000, Ordering::Relaxed);
+        service.correct("Tue, 14 Nov 2023 22:23:20 GMT");
+        assert_eq!(ahead(600_000), 0);
     }
 }

@@ -18,13 +18,14 @@ mod error_chain;
 mod network;
 mod requests;
 mod shared_cache;
+mod signing;
 
 /// Provider types, in the version that [`CredentialProviders`] takes.
 pub use aws_credential_types as credential_types;
 pub use credentials::{CredentialProviders, ProviderError};
 
 pub(crate) use client_config::{ATTEMPT_TIMEOUT, AwsAccess, ClientConfig, timeouts};
-pub(crate) use clock_skew::ClockSkew;
+pub(crate) use clock_skew::{ClockSkew, ServiceClock};
 pub(crate) use credentials::{CredentialFailure, Identity};
 pub(crate) use endpoint::endpoint_of;
 pub(crate) use error_chain::causes;
@@ -33,3 +34,4 @@ pub(crate) use network::ConnectFailure;
 pub(crate) use network::Network;
 pub(crate) use requests::{Answer, Request, RequestFailure, RequestSender};
 pub(crate) use shared_cache::{InUse, SharedCache};
+pub(crate) use signing::{SignatureScope, UnsignedRequest, signature};

@@ -3,21 +3,17 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use aws_credential_types::provider::ProvideCredentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
-use aws_smithy_runtime_api::client::identity::Identity as SigningIdentity;
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 
 use super::client_config::{AwsAccess, ClientConfig};
-use super::credentials::CredentialFailure;
 use super::error_chain::causes;
-use super::network::{self, ConnectFailure};
+use super::network::ConnectFailure;
+use super::signing::{SignatureScope, UnsignedRequest, signature};
 use crate::error::Result as CrateResult;
 use crate::model::{Clock, ConnectionSettings};
 
@@ -31,7 +27,6 @@ const MAX_ANSWER_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct RequestSender {
     config: ClientConfig,
-    connector: SharedHttpConnector,
     clock: Arc<dyn Clock>,
 }
 
@@ -84,15 +79,6 @@ impl RequestFailure {
 }
 
 impl RequestSender {
-    /// A sender with this configuration. `clock` has the time of signatures.
-    fn new(config: ClientConfig, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            connector: network::connector(&config.network),
-            config,
-            clock,
-        }
-    }
-
     /// The configuration that it was made of.
     pub(crate) fn config(&self) -> &ClientConfig {
         &self.config
@@ -115,7 +101,7 @@ impl RequestSender {
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<Answer, RequestFailure> {
-        let answer = self.connector.call(request).await.map_err(|error| {
+        let answer = self.config.connector.call(request).await.map_err(|error| {
             let permanent =
                 ConnectFailure::find_in(&error).is_some_and(|failure| failure.permanent);
             RequestFailure::new(permanent || error.is_user(), causes(&error))
@@ -155,49 +141,34 @@ impl RequestSender {
         Ok(prepared)
     }
 
-    fn now(&self) -> SystemTime {
-        let millis = u64::try_from(self.clock.now().0).unwrap_or_default();
-        UNIX_EPOCH + Duration::from_millis(millis)
-    }
-
     /// The headers with the signature of a request.
     async fn signature(
         &self,
         request: &Request<'_>,
-        service: &str,
+        service: &'static str,
         region: &str,
     ) -> Result<Vec<(&'static str, String)>, RequestFailure> {
-        let credentials = self.config.identity.provide_credentials().await;
-        let credentials = credentials.map_err(|error| {
-            let failure = CredentialFailure::of(&error);
-            RequestFailure {
-                lacks_credentials: true,
-                ..RequestFailure::new(!failure.transient, failure.to_string())
-            }
+        let credentials = self.config.identity.credentials().await;
+        let credentials = credentials.map_err(|failure| RequestFailure {
+            lacks_credentials: true,
+            ..RequestFailure::new(!failure.transient, failure.to_string())
         })?;
-        let unsigned = |error: &(dyn StdError + 'static)| {
-            RequestFailure::new(true, format!("it cannot be signed: {}", causes(error)))
-        };
-        let identity = SigningIdentity::from(credentials);
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name(service)
-            .time(self.now())
-            .settings(SigningSettings::default())
-            .build();
-        let params = params.map_err(|error| unsigned(&error))?.into();
         let headers = request.headers.iter();
-        let headers = headers.map(|(name, value)| (*name, value.as_str()));
-        let body = SignableBody::Bytes(&request.body);
-        let signable = SignableRequest::new(request.method, request.url, headers, body);
-        let signable = signable.map_err(|error| unsigned(&error))?;
-        let signed = sign(signable, &params).map_err(|error| unsigned(&error))?;
-        let (headers, _) = signed.into_parts().0.into_parts();
-        let headers = headers.iter();
-        Ok(headers
-            .map(|header| (header.name(), header.value().to_owned()))
-            .collect())
+        let headers: Vec<_> = headers
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let unsigned = UnsignedRequest {
+            method: request.method,
+            url: request.url,
+            headers: &headers,
+            body: &request.body,
+        };
+        let scope = SignatureScope {
+            service,
+            region,
+            time: self.clock.now(),
+        };
+        signature(credentials, scope, &unsigned).map_err(|text| RequestFailure::new(true, text))
     }
 }
 
@@ -211,6 +182,9 @@ impl AwsAccess {
         settings: &ConnectionSettings,
     ) -> CrateResult<RequestSender> {
         let config = self.of(settings).await?;
-        Ok(RequestSender::new(config, Arc::clone(&self.clock)))
+        Ok(RequestSender {
+            config,
+            clock: Arc::clone(&self.clock),
+        })
     }
 }

@@ -25,6 +25,12 @@ use crate::aws::shared_cache::InUse;
 /// and a failed PutRecords may have written its records.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
+pub(in crate::aws) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The service answers within seconds or not at all. Without this timeout, a lost response would
+/// block a shard.
+pub(in crate::aws) const READ_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// An HTTP client of the SDK, shared by its clones.
 #[derive(Debug, Clone)]
 pub(in crate::aws) struct Client(Arc<Clients>);
@@ -77,11 +83,17 @@ fn config(proxy: Option<&Proxy>) -> Option<ProxyConfig> {
     proxy.map(|proxy| ProxyConfig::all(proxy.url().reveal()).expect("the proxy URL was validated"))
 }
 
-/// A connector without timeouts, for requests that no SDK client sends.
+/// A connector for requests that no SDK client sends.
 pub(in crate::aws) fn connector(network: &Arc<Network>) -> SharedHttpConnector {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .build();
     let connector = |proxy| {
         let mut connector = Connector::builder().pool_idle_timeout(POOL_IDLE_TIMEOUT);
-        connector.set_proxy_config(config(proxy));
+        connector
+            .set_proxy_config(config(proxy))
+            .set_connector_settings(Some(settings.clone()));
         SharedHttpConnector::new(
             connector
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))

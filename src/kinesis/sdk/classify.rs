@@ -1,4 +1,4 @@
-//! Classifies SDK errors by what the caller should do next.
+//! Classifies errors by what the caller should do next.
 
 use std::error::Error as StdError;
 
@@ -8,19 +8,31 @@ use aws_sdk_kinesis::operation::RequestId;
 
 use crate::aws::{ClockSkew, ConnectFailure, CredentialFailure, Identity, causes};
 use crate::kinesis::error::kind_of_code;
-use crate::kinesis::wire::Refusal;
 use crate::kinesis::{ApiError, ApiErrorKind, Operation};
-use crate::model::{Clock, StreamIdentity, SystemClock};
+use crate::model::{Clock, StreamIdentity, SystemClock, UnixMillis};
 
-/// An SDK error of any service, classified by what the caller should do next.
+/// An error of any service, classified by what the caller should do next.
 #[derive(Debug)]
 pub(crate) struct ClassifiedError {
     pub(crate) kind: ApiErrorKind,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// Whether the service responded. If so, code and message contain all information, and the SDK
+    /// Whether the service responded. If so, code and message contain all information, and the
     /// error need not be kept as the cause.
     pub(crate) answered: bool,
+}
+
+/// The answer of a service that refuses a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RefusedRequest<'a> {
+    pub(super) status: u16,
+    pub(super) code: Option<&'a str>,
+    pub(super) message: Option<&'a str>,
+    pub(super) request_id: Option<&'a str>,
+    /// The answer's `Date` header.
+    pub(super) date: Option<&'a str>,
+    /// The time in the signature.
+    pub(super) signed_at: UnixMillis,
 }
 
 /// How a request was sent.
@@ -33,27 +45,36 @@ pub(crate) struct RequestContext<'a> {
 }
 
 /// Converts an SDK error. Keeps the service's code and message if it responded; otherwise separates
-/// network errors from missing credentials. `refusal` is the response if the SDK could not read it.
+/// network errors from missing credentials.
 pub(super) fn api_error<E>(
     operation: Operation,
     stream: Option<&StreamIdentity>,
     sent: RequestContext<'_>,
     error: SdkError<E, HttpResponse>,
-    refusal: Option<Refusal>,
 ) -> ApiError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let mut failure = classify_with(sent, &error, refusal);
+    let failure = classify(sent, &error);
+    let answered = failure.answered;
+    let api = advised(operation, stream, failure);
+    match answered {
+        true => api,
+        false => api.with_source(error),
+    }
+}
+
+/// The error of a call, with advice about permissions.
+pub(super) fn advised(
+    operation: Operation,
+    stream: Option<&StreamIdentity>,
+    mut failure: ClassifiedError,
+) -> ApiError {
     if failure.kind == ApiErrorKind::AccessDenied {
         let advice = advice(operation, stream, &failure);
         failure.message.push_str(&advice);
     }
-    let api = ApiError::new(failure.kind, operation, failure.code, failure.message);
-    match failure.answered {
-        true => api,
-        false => api.with_source(error),
-    }
+    ApiError::new(failure.kind, operation, failure.code, failure.message)
 }
 
 /// Which permission to grant, unless the service's message already names it.
@@ -85,8 +106,7 @@ fn advice(
     }
 }
 
-/// Classifies `error`.
-#[cfg(feature = "dynamodb")]
+/// Classifies an error of the SDK.
 pub(crate) fn classify<E>(
     sent: RequestContext<'_>,
     error: &SdkError<E, HttpResponse>,
@@ -94,49 +114,16 @@ pub(crate) fn classify<E>(
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    classify_with(sent, error, None)
-}
-
-fn classify_with<E>(
-    sent: RequestContext<'_>,
-    error: &SdkError<E, HttpResponse>,
-    refusal: Option<Refusal>,
-) -> ClassifiedError
-where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
     if let SdkError::ServiceError(answer) = error {
-        let status = answer.raw().status().as_u16();
-        let (code, message) = match refusal {
-            Some(Refusal { code, message }) => (Some(code), Some(message)),
-            None => {
-                let answer = answer.err();
-                (
-                    answer.code().map(str::to_owned),
-                    answer.message().map(str::to_owned),
-                )
-            }
+        let refused = RefusedRequest {
+            status: answer.raw().status().as_u16(),
+            code: answer.err().code(),
+            message: answer.err().message(),
+            request_id: error.request_id(),
+            date: answer.raw().headers().get("date"),
+            signed_at: SystemClock.now(),
         };
-        let code = code.unwrap_or_else(|| format!("HTTP {status}"));
-        let mut message = message.unwrap_or_else(|| "no message".to_owned());
-        if let Some(id) = error.request_id() {
-            message = format!("{message} (request {id})");
-        }
-        let kind = match kind_of_code(&code) {
-            ApiErrorKind::Other if status >= 500 => ApiErrorKind::Unavailable,
-            ApiErrorKind::Other if status == 429 => ApiErrorKind::Throttled,
-            ApiErrorKind::Credentials => {
-                let date = answer.raw().headers().get("date");
-                classify_rejected_credentials(&code, date, sent.identity, &mut message)
-            }
-            kind => kind,
-        };
-        return ClassifiedError {
-            kind,
-            code,
-            message,
-            answered: true,
-        };
+        return classify_refused(sent.identity, refused);
     }
     let (kind, code, message) = match error {
         SdkError::TimeoutError(_) => (ApiErrorKind::Unavailable, "Timeout", causes(error)),
@@ -146,19 +133,56 @@ where
             (ApiErrorKind::Unavailable, "BadResponse", message)
         }
         other if let Some(failure) = CredentialFailure::find_in(other) => {
-            missing_credentials(failure)
+            return missing_credentials(failure);
         }
-        SdkError::DispatchFailure(_) => {
-            let message = format!("{} (endpoint {})", causes(error), sent.endpoint);
-            let permanent = ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent);
-            let kind = match permanent {
-                true => ApiErrorKind::Connection,
-                false => ApiErrorKind::Unavailable,
-            };
-            (kind, "ConnectionFailure", message)
-        }
+        SdkError::DispatchFailure(_) => return unreached(sent.endpoint, error),
         _ => (ApiErrorKind::Other, "ConstructionFailure", causes(error)),
     };
+    unanswered(kind, code, message)
+}
+
+/// Classifies a refusal.
+pub(super) fn classify_refused(
+    identity: Option<&Identity>,
+    refused: RefusedRequest<'_>,
+) -> ClassifiedError {
+    let status = refused.status;
+    let code = refused.code.map(str::to_owned);
+    let code = code.unwrap_or_else(|| format!("HTTP {status}"));
+    let mut message = refused.message.unwrap_or("no message").to_owned();
+    if let Some(id) = refused.request_id {
+        message = format!("{message} (request {id})");
+    }
+    let kind = match kind_of_code(&code) {
+        ApiErrorKind::Other if status >= 500 => ApiErrorKind::Unavailable,
+        ApiErrorKind::Other if status == 429 => ApiErrorKind::Throttled,
+        ApiErrorKind::Credentials => {
+            let skew = refused.date;
+            let skew = skew.and_then(|date| ClockSkew::of(date, refused.signed_at));
+            classify_rejected_credentials(&code, skew, identity, &mut message)
+        }
+        kind => kind,
+    };
+    ClassifiedError {
+        kind,
+        code,
+        message,
+        answered: true,
+    }
+}
+
+/// Classifies the error of a request that has no answer because of the connection.
+pub(super) fn unreached(endpoint: &str, error: &(dyn StdError + 'static)) -> ClassifiedError {
+    let message = format!("{} (endpoint {endpoint})", causes(error));
+    let permanent = ConnectFailure::find_in(error).is_some_and(|failure| failure.permanent);
+    let kind = match permanent {
+        true => ApiErrorKind::Connection,
+        false => ApiErrorKind::Unavailable,
+    };
+    unanswered(kind, "ConnectionFailure", message)
+}
+
+fn unanswered(kind: ApiErrorKind, code: &str, message: String) -> ClassifiedError {
     ClassifiedError {
         kind,
         code: code.to_owned(),
@@ -171,11 +195,10 @@ where
 /// User Guide, "Troubleshooting signed requests").
 const SIGNATURE_CODES: [&str; 2] = ["InvalidSignatureException", "SignatureDoesNotMatch"];
 
-/// Classifies rejected credentials and adds advice to `message`. `date` is the response's `Date`
-/// header.
+/// Classifies rejected credentials and adds advice to `message`. `skew` is that of the time in the signature.
 fn classify_rejected_credentials(
     code: &str,
-    date: Option<&str>,
+    skew: Option<ClockSkew>,
     identity: Option<&Identity>,
     message: &mut String,
 ) -> ApiErrorKind {
@@ -195,28 +218,28 @@ fn classify_rejected_credentials(
         );
         return ApiErrorKind::Credentials;
     }
-    let skew = date.and_then(|date| ClockSkew::of(date, SystemClock.now()));
     match skew.and_then(ClockSkew::problem) {
         Some(problem) if SIGNATURE_CODES.contains(&code) => {
             message.push_str("; ");
             message.push_str(&problem);
-            // The SDK now knows the service's time and signs the next request with it.
+            // The next request is signed with the service's time.
             ApiErrorKind::Unavailable
         }
         _ => ApiErrorKind::Credentials,
     }
 }
 
-fn missing_credentials(failure: &CredentialFailure) -> (ApiErrorKind, &'static str, String) {
+/// Classifies the error of a request without credentials.
+pub(super) fn missing_credentials(failure: &CredentialFailure) -> ClassifiedError {
     let message = format!("no AWS credentials: {failure}");
-    match failure.transient {
-        true => (ApiErrorKind::Unavailable, "NoCredentials", message),
+    let (kind, message) = match failure.transient {
+        true => (ApiErrorKind::Unavailable, message),
         false => (
             ApiErrorKind::Credentials,
-            "NoCredentials",
             format!("{message}; {HOW_TO_SET_CREDENTIALS}"),
         ),
-    }
+    };
+    unanswered(kind, "NoCredentials", message)
 }
 
 const HOW_TO_SET_CREDENTIALS: &str = "set options 'kinesis.awsAccessKeyId' and \

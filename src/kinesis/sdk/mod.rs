@@ -4,6 +4,8 @@ mod body;
 mod classify;
 mod client;
 mod convert;
+mod data_plane;
+mod endpoints;
 mod wire_choice;
 
 use std::error::Error as StdError;
@@ -21,25 +23,27 @@ use super::{
     ListShardsFrom, Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardFilter,
     ShardIterator, ShardsPage, StreamSummary,
 };
-use crate::aws::{AwsAccess, Identity};
+use crate::aws::{AwsAccess, Identity, ServiceClock};
 use crate::error::Result;
 use crate::kinesis::buffer_pool::BufferPool;
-use crate::kinesis::wire::Format;
 use crate::model::{ConnectionSettings, ShardId, StreamIdentity, StreamName, is_aws_host};
-use body::{Bodies, Body};
+use body::Body;
 pub(crate) use classify::RequestContext;
 use classify::api_error;
 #[cfg(feature = "dynamodb")]
 pub(crate) use classify::{ClassifiedError, classify};
 use convert::{date_time, shards_page, summary};
+use data_plane::{Call, DataPlane, FailedCall};
 use wire_choice::{Refused, WireChoice};
 
 /// Kinesis through the AWS SDK: one request per call, with the SDK's own retries turned off.
 #[derive(Debug, Clone)]
 pub struct SdkKinesis {
     client: Client,
+    data_plane: Arc<DataPlane>,
     endpoint: Option<String>,
     identity: Identity,
+    clock: Arc<ServiceClock>,
     wire: Arc<WireChoice>,
     pool: BufferPool,
 }
@@ -57,12 +61,14 @@ impl SdkKinesis {
 
     /// Like [`connect`](Self::connect), but shares the connections and identities of `access`.
     pub(crate) async fn shared(access: &AwsAccess, settings: &ConnectionSettings) -> Result<Self> {
-        let (client, identity, endpoint) = client::client(access, settings).await?;
-        let wire = WireChoice::new(settings.wire_format, endpoint.as_deref());
+        let clients = client::clients(access, settings).await?;
+        let wire = WireChoice::new(settings.wire_format, clients.endpoint.as_deref());
         Ok(Self {
-            client,
-            endpoint,
-            identity,
+            client: clients.client,
+            data_plane: Arc::new(clients.data_plane),
+            endpoint: clients.endpoint,
+            identity: clients.identity,
+            clock: clients.clock,
             wire: Arc::new(wire),
             pool: BufferPool::default(),
         })
@@ -77,7 +83,11 @@ impl SdkKinesis {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        api_error(operation, stream, self.sent(), error, None)
+        let date = error.raw_response();
+        if let Some(date) = date.and_then(|answer| answer.headers().get("date")) {
+            self.clock.correct(date);
+        }
+        api_error(operation, stream, self.sent(), error)
     }
 
     /// How requests are sent.
@@ -88,39 +98,26 @@ impl SdkKinesis {
         }
     }
 
-    /// The error of a request whose body `bodies` replaced, in `format`.
-    async fn refused<E>(
-        &self,
-        (operation, stream): (Operation, &StreamIdentity),
-        (format, bodies): (Format, &Bodies),
-        error: SdkError<E, HttpResponse>,
-    ) -> ApiError
-    where
-        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-    {
-        let status = error.raw_response().map(|answer| answer.status().as_u16());
-        let refusal = match bodies.refusal(operation).await {
-            Ok(refusal) => refusal,
-            Err(error) => return error,
+    /// Sends a request with a body of our own.
+    async fn send(&self, call: Call<'_>, body: Vec<u8>) -> ApiResult<Body> {
+        let sent = self.data_plane.send(call, body, &self.pool).await;
+        let FailedCall { status, error } = match sent {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
         };
-        let failure = api_error(operation, Some(stream), self.sent(), error, refusal);
-        match self.wire.refused(format, status, failure.code()) {
-            Refused::ForAnotherReason => failure,
+        Err(match self.wire.refused(call.format, status, error.code()) {
+            Refused::ForAnotherReason => error,
             // A retry is sent in JSON.
-            Refused::CborOnce => failure.with_kind(ApiErrorKind::Unavailable),
+            Refused::CborOnce => error.with_kind(ApiErrorKind::Unavailable),
             Refused::CborOfTheOptions => {
                 let message = format!(
                     "{}; the server does not know CBOR: set option 'kinesis.wireFormat' to 'auto' or 'json'",
-                    failure.message()
+                    error.message()
                 );
-                ApiError::new(
-                    ApiErrorKind::InvalidArgument,
-                    operation,
-                    failure.code(),
-                    message,
-                )
+                let kind = ApiErrorKind::InvalidArgument;
+                ApiError::new(kind, call.operation, error.code(), message)
             }
-        }
+        })
     }
 }
 
@@ -205,18 +202,15 @@ impl Kinesis for SdkKinesis {
         limit: usize,
         columns: RecordColumns,
     ) -> ApiResult<RecordsPage> {
-        const CALL: Operation = Operation::GetRecords;
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let format = self.wire.format();
-        let bodies = Bodies::sending(format, format.get_records(stream, iterator, limit));
-        // The ARN also determines the endpoint.
-        let request = self.client.get_records().shard_iterator(iterator.as_str());
-        let request = request.set_stream_arn(stream.arn().map(str::to_owned));
-        let sent = request.customize().interceptor(bodies.clone()).send().await;
-        if let Err(error) = sent {
-            return Err(self.refused((CALL, stream), (format, &bodies), error).await);
-        }
-        let answer = bodies.answer(CALL, &self.pool).await?;
+        let body = format.get_records(stream, iterator, limit);
+        let call = Call {
+            operation: Operation::GetRecords,
+            stream,
+            format,
+        };
+        let answer = self.send(call, body).await?;
         decoded(answer, columns, &self.pool).await
     }
 
@@ -227,13 +221,13 @@ impl Kinesis for SdkKinesis {
     ) -> ApiResult<Vec<PutOutcome>> {
         const CALL: Operation = Operation::PutRecords;
         let format = self.wire.format();
-        let bodies = Bodies::sending(format, format.put_records(stream, entries));
-        let request = addressed!(self.client.put_records(), stream).set_records(Some(Vec::new()));
-        let sent = request.customize().interceptor(bodies.clone()).send().await;
-        if let Err(error) = sent {
-            return Err(self.refused((CALL, stream), (format, &bodies), error).await);
-        }
-        let answer = bodies.answer(CALL, &self.pool).await?;
+        let body = format.put_records(stream, entries);
+        let call = Call {
+            operation: CALL,
+            stream,
+            format,
+        };
+        let answer = self.send(call, body).await?;
         let outcomes = answer.format.put_outcomes(&answer.bytes);
         let outcomes = outcomes.map_err(|error| body::undecodable(CALL, error))?;
         self.pool.give_back(answer.bytes);

@@ -1,6 +1,6 @@
 //! The bodies of GetRecords and PutRecords: requests written from entries, answers decoded straight into columns.
 //!
-//! The SDK has one struct per record for both. It still builds, signs and sends the requests.
+//! The SDK has one struct per record for both.
 
 mod cbor;
 mod json;
@@ -8,8 +8,6 @@ mod put_outcome;
 
 use std::error::Error as StdError;
 use std::time::Duration;
-
-pub(super) use cbor::Refusal;
 
 use super::buffer_pool::BufferPool;
 use super::{PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator};
@@ -88,6 +86,17 @@ impl Format {
         })
     }
 
+    /// The refusal in an answer with an error.
+    ///
+    /// # Errors
+    /// It is malformed CBOR. What is not CBOR may be the page of a proxy.
+    pub(super) fn refusal(self, body: &[u8]) -> Result<Refusal, Undecodable> {
+        Ok(match self {
+            Self::Json => json::refusal(body),
+            Self::Cbor => cbor::refusal(body)?,
+        })
+    }
+
     /// The outcome of each entry, in an answer to PutRecords.
     ///
     /// # Errors
@@ -100,12 +109,21 @@ impl Format {
     }
 }
 
-/// The error code and message in a refusal in CBOR.
-///
-/// # Errors
-/// The answer is malformed, or has no error code.
-pub(super) fn cbor_refusal(body: &[u8]) -> Result<Refusal, Undecodable> {
-    Ok(cbor::refusal(body)?)
+/// Why a server refused a request, as far as its answer tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The error code, without its namespace.
+    pub(super) code: Option<String>,
+    pub(super) message: Option<String>,
+}
+
+impl Refusal {
+    /// The error code in `name`, which may have a namespace before it and a URL behind it (AWS JSON 1.1 protocol,
+    /// "Operation error serialization").
+    pub(super) fn code(name: &str) -> String {
+        let name = name.rsplit('#').next().unwrap_or(name);
+        name.split(':').next().unwrap_or(name).to_owned()
+    }
 }
 
 /// The time of an arrival. The number of milliseconds may have lost precision as a float; rounding restores it.

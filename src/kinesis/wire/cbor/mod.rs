@@ -11,7 +11,6 @@ mod refusal;
 
 pub(super) use get_records::{get_records, records_page};
 pub(super) use put_records::{put_outcomes, put_records};
-pub(in crate::kinesis) use refusal::Refusal;
 pub(super) use refusal::refusal;
 
 #[cfg(test)]

@@ -1,19 +1,14 @@
 //! Refused requests.
 
-use super::reading::{Malformed, Reader};
+use std::borrow::Cow;
 
-/// Why a server refused a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kinesis) struct Refusal {
-    /// The error code, without its namespace.
-    pub(in crate::kinesis) code: String,
-    pub(in crate::kinesis) message: String,
-}
+use super::reading::{Malformed, Reader};
+use crate::kinesis::wire::Refusal;
 
 /// The refusal in an answer.
 ///
 /// # Errors
-/// The answer is no CBOR, or has no error code.
+/// The answer is no CBOR.
 pub(in crate::kinesis) fn refusal(body: &[u8]) -> Result<Refusal, Malformed> {
     let (mut code, mut message) = (None, None);
     let mut reader = Reader::new(body);
@@ -26,9 +21,8 @@ pub(in crate::kinesis) fn refusal(body: &[u8]) -> Result<Refusal, Malformed> {
         Ok(true)
     })?;
     reader.finish()?;
-    let code = code.ok_or_else(|| Malformed::missing("__type"))?;
     Ok(Refusal {
-        code: code.rsplit('#').next().unwrap_or_default().to_owned(),
-        message: message.unwrap_or_default().into_owned(),
+        code: code.as_deref().map(Refusal::code),
+        message: message.map(Cow::into_owned),
     })
 }

@@ -2,6 +2,8 @@
 
 mod get_records;
 mod put_records;
+mod refusal;
 
 pub(super) use get_records::{get_records, records_page};
 pub(super) use put_records::{put_outcomes, put_records};
+pub(super) use refusal::refusal;
