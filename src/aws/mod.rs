@@ -24,6 +24,7 @@ mod signing;
 pub use aws_credential_types as credential_types;
 pub use credentials::{CredentialProviders, ProviderError};
 
+pub(crate) use aws_config::SdkConfig;
 pub(crate) use client_config::{ATTEMPT_TIMEOUT, AwsAccess, ClientConfig, timeouts};
 pub(crate) use clock_skew::{ClockSkew, ServiceClock};
 pub(crate) use credentials::{CredentialFailure, Identity};

@@ -36,7 +36,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("aws_sdk_sts::", &["aws/"]),
     ("aws_credential_types::", &["aws/"]),
     ("aws_smithy_http_client::", &["aws/"]),
-    ("aws_smithy_runtime_api::", &["aws/"]),
+    ("aws_smithy_runtime_api::", &["aws/", "kinesis/sdk/"]),
     ("aws_sigv4::", &["aws/"]),
     ("minicbor::", &["kinesis/"]),
     ("rustls::", &["aws/"]),

@@ -1,5 +1,9 @@
 //! Answers to GetRecords that break off or are no answer are errors to retry, never lost records.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use datafusion_kinesis::kinesis::{
     ApiError, ApiErrorKind, Kinesis, RecordColumns, RecordsPage, SdkKinesis, ShardIterator,
 };
@@ -38,6 +42,12 @@ async fn exchanged(format: WireFormat, answer: Vec<u8>) -> (Result<RecordsPage, 
         connection.shutdown().await.unwrap();
         String::from_utf8_lossy(&request).to_ascii_lowercase()
     });
+    let kinesis = client(format, address).await;
+    let page = get_records(&kinesis).await;
+    (page, serving.await.unwrap())
+}
+
+async fn client(format: WireFormat, address: SocketAddr) -> SdkKinesis {
     let secret = |text: &str| Secret::new(text);
     let mut settings = ConnectionSettings::default();
     settings.endpoint_url = Some(format!("http://{address}"));
@@ -48,12 +58,14 @@ async fn exchanged(format: WireFormat, answer: Vec<u8>) -> (Result<RecordsPage, 
         secret_key: secret("secret"),
         session_token: None,
     });
-    let kinesis = SdkKinesis::connect(&settings).await.unwrap();
+    SdkKinesis::connect(&settings).await.unwrap()
+}
+
+async fn get_records(kinesis: &SdkKinesis) -> Result<RecordsPage, ApiError> {
     let stream = StreamIdentity::parse("words").unwrap();
     let iterator = ShardIterator::new("AAAA".to_owned());
     let page = kinesis.get_records(&stream, &iterator, 10, RecordColumns::ALL);
-    let page = page.await;
-    (page, serving.await.unwrap())
+    page.await
 }
 
 fn http(status: &str, headers: &str, body: &str) -> Vec<u8> {
@@ -119,6 +131,60 @@ async fn a_refusal_keeps_its_code_and_message() {
         .unwrap_err();
     assert_eq!(error.kind(), ApiErrorKind::ExpiredIterator);
     assert_eq!(error.message(), "Iterator expired.");
+}
+
+#[tokio::test]
+async fn a_refusal_may_have_its_code_in_a_header_only_or_no_code() {
+    let named = "content-length: 0\r\nx-amzn-requestid: 17\r\n\
+        x-amzn-errortype: ProvisionedThroughputExceededException:http://internal.amazon.com/coral/\r\n";
+    let error = answered(http("400 Bad Request", named, "")).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ApiErrorKind::Throttled);
+    assert_eq!(error.code(), "ProvisionedThroughputExceededException");
+    assert!(error.message().contains("request 17"), "{error}");
+    for (status, kind) in [
+        ("400 Bad Request", ApiErrorKind::Other),
+        ("429 Too Many Requests", ApiErrorKind::Throttled),
+        ("502 Bad Gateway", ApiErrorKind::Unavailable),
+    ] {
+        let page = http(status, "connection: close\r\n", "<html>gateway</html>");
+        let error = answered(page).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{status}");
+        let code = format!("HTTP {}", &status[..3]);
+        assert_eq!(error.code(), code);
+    }
+}
+
+/// The host behind a connection may be the one that fails.
+#[tokio::test]
+async fn a_connection_with_a_server_error_is_not_used_again() {
+    for (status, connections) in [("400 Bad Request", 1), ("503 Service Unavailable", 2)] {
+        let answer = http(status, "content-length: 2\r\n", "{}");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let kinesis = client(WireFormat::Json, listener.local_addr().unwrap()).await;
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&accepted);
+        let serving = tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let answer = answer.clone();
+                tokio::spawn(async move {
+                    let mut request = Vec::new();
+                    while connection.read_buf(&mut request).await.unwrap_or(0) > 0 {
+                        if request.ends_with(b"}") {
+                            request.clear();
+                            connection.write_all(&answer).await.unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        for _ in 0..2 {
+            get_records(&kinesis).await.unwrap_err();
+        }
+        assert_eq!(accepted.load(Ordering::Relaxed), connections, "{status}");
+        serving.abort();
+    }
 }
 
 /// An answer in CBOR.

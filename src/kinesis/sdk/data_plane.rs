@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 
-use super::body::{Body, collected, undecodable};
+use super::body::{Body, bad_answer, collected, undecodable};
 use super::classify::{
     ClassifiedError, RefusedRequest, advised, classify_refused, missing_credentials, unreached,
 };
@@ -123,6 +123,9 @@ impl DataPlane {
         let status = answer.status().as_u16();
         if status == 200 {
             return Ok(collected(operation, answer, pool).await?);
+        }
+        if status < 400 {
+            return Err(bad_answer(operation, format!("unexpected HTTP status {status}")).into());
         }
         if status >= 500
             && let Some(connection) = connection.get()

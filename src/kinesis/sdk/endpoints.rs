@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_config::SdkConfig;
 use aws_sdk_kinesis::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 
-use crate::aws::causes;
+use crate::aws::{SdkConfig, causes};
 
 /// Resolves the endpoint of GetRecords and PutRecords, which may depend on the ARN of the stream and on the account.
 #[derive(Debug)]
