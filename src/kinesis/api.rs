@@ -5,8 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::{
-    ApiResult, IteratorPosition, ListShardsFrom, PutEntry, PutOutcome, RecordColumns, RecordsPage,
-    ShardIterator, ShardsPage, StreamSummary,
+    ApiResult, FanOut, IteratorPosition, ListShardsFrom, PutEntry, PutOutcome, RecordColumns,
+    RecordsPage, ShardIterator, ShardsPage, StreamSummary,
 };
 use crate::model::{ShardId, StreamIdentity, StreamName};
 
@@ -58,6 +58,11 @@ pub trait Kinesis: fmt::Debug + Send + Sync {
     /// Creates a provisioned stream, which accepts records once its status is `Active`
     /// (CreateStream).
     async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()>;
+
+    /// The calls of enhanced fan-out; `None`, the default, for an implementation without them.
+    fn fan_out(&self) -> Option<&dyn FanOut> {
+        None
+    }
 
     /// Checks whether the caller has permission for `call` without making it (`DryRun`). A denied
     /// permission is returned as an error. The default implementation is for servers without dry

@@ -53,6 +53,11 @@ pub enum Operation {
     UpdateAccountSettings,
     UpdateStreamMode,
     UpdateStreamWarmThroughput,
+    DeregisterStreamConsumer,
+    DescribeStreamConsumer,
+    ListStreamConsumers,
+    RegisterStreamConsumer,
+    SubscribeToShard,
 }
 
 impl fmt::Display for Operation {

@@ -9,6 +9,7 @@
 mod api;
 mod buffer_pool;
 mod error;
+mod fan_out;
 pub mod limits;
 mod list_shards;
 mod records_page;
@@ -24,6 +25,10 @@ pub use api::{DryRun, DryRunAnswer, Kinesis};
 pub(crate) use buffer_pool::BufferPool;
 pub(crate) use error::kind_of_code;
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
+pub use fan_out::{
+    ConsumerId, ConsumerStatus, ConsumerSummary, ConsumersPage, FanOut, Subscription,
+    SubscriptionEvent,
+};
 pub(crate) use list_shards::list_all_shards;
 pub use records_page::{RecordColumns, RecordsPage, RecordsPageBuilder};
 pub(crate) use retry::{Backoff, RequestError, with_retries};

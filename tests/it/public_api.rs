@@ -83,6 +83,8 @@ const CLOSED_ENUMS: &[&str] = &[
     "aggregation::Push",
     "checkpoint::Log",
     "checkpoint::Put",
+    "kinesis::ConsumerId",
+    "kinesis::ConsumerStatus",
     "kinesis::IteratorPosition",
     "kinesis::ListShardsFrom",
     "kinesis::RecordDistribution",
