@@ -71,7 +71,7 @@ impl InUse for Connections {
 }
 
 /// What service clients are built from. The endpoint depends on the service and is not included.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ClientConfig {
     /// HTTP client, region if given or found, and credentials.
     pub(crate) sdk: SdkConfig,
@@ -81,6 +81,13 @@ pub(crate) struct ClientConfig {
     pub(crate) network: Arc<Network>,
     /// Sends requests that no client of the SDK sends.
     pub(crate) connector: SharedHttpConnector,
+}
+
+impl ClientConfig {
+    /// A connector with connections of its own.
+    pub(crate) fn new_connector(&self) -> SharedHttpConnector {
+        connector(&self.network)
+    }
 }
 
 impl AwsAccess {

@@ -102,6 +102,17 @@ fn advice(
     let action = format!("kinesis:{operation}");
     match failure.message.contains(&action) && failure.message.contains(&named) {
         true => String::new(),
+        // Policies name the consumer for these (Service Authorization Reference, "Actions defined by Kinesis").
+        false
+            if matches!(
+                operation,
+                Operation::SubscribeToShard
+                    | Operation::DescribeStreamConsumer
+                    | Operation::DeregisterStreamConsumer
+            ) =>
+        {
+            format!("; allow {action} on the consumers of {named}, <ARN of the stream>/consumer/*")
+        }
         false => format!("; allow {action} on {named}"),
     }
 }
@@ -276,6 +287,20 @@ mod tests {
         assert_eq!(
             advised(Operation::GetRecords, ARN, denied, &other),
             format!("; allow kinesis:GetRecords on {ARN}")
+        );
+    }
+
+    #[test]
+    fn permissions_of_subscriptions_are_those_of_consumers() {
+        let advice = advised(
+            Operation::SubscribeToShard,
+            ARN,
+            "AccessDeniedException",
+            "no",
+        );
+        assert!(
+            advice.starts_with("; allow kinesis:SubscribeToShard on the consumers of arn:"),
+            "{advice}"
         );
     }
 

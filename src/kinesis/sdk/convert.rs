@@ -46,7 +46,7 @@ pub(super) fn date_time(time: UnixMillis) -> DateTime {
 }
 
 /// Rounds to the nearest millisecond: the SDK parses seconds as a float, which loses precision.
-fn unix_millis(time: &DateTime) -> UnixMillis {
+pub(super) fn unix_millis(time: &DateTime) -> UnixMillis {
     let millis = (i64::from(time.subsec_nanos()) + 500_000) / 1_000_000;
     UnixMillis(time.secs().saturating_mul(1_000).saturating_add(millis))
 }

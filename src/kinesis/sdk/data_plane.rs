@@ -1,4 +1,4 @@
-//! Sends GetRecords and PutRecords with bodies of our own.
+//! Sends GetRecords, PutRecords and SubscribeToShard with bodies of our own.
 //!
 //! The clients of the SDK would have one struct per record, and spend more CPU on a call than the connection does.
 //! This uses the parts of the SDK that matter for a call: its credentials, endpoint rules, signatures and connections.
@@ -13,20 +13,23 @@ use super::body::{Body, bad_answer, collected, undecodable};
 use super::classify::{
     ClassifiedError, RefusedRequest, advised, classify_refused, missing_credentials, unreached,
 };
-use super::endpoints::DataEndpoints;
+use super::connections::SubscriptionConnectors;
+use super::endpoints::{DataEndpoints, NamedArn};
+use super::subscription::SdkSubscription;
 use crate::aws::{
     ATTEMPT_TIMEOUT, ClientConfig, Identity, ServiceClock, SignatureScope, UnsignedRequest, causes,
     signature,
 };
 use crate::kinesis::buffer_pool::BufferPool;
 use crate::kinesis::wire::{Format, Refusal};
-use crate::kinesis::{ApiError, ApiErrorKind, Operation};
-use crate::model::{Clock, StreamIdentity, UnixMillis};
+use crate::kinesis::{ApiError, ApiErrorKind, Operation, RecordColumns};
+use crate::model::{Clock, ConsumerArn, StreamIdentity, UnixMillis};
 
 /// Sends requests about the records of streams.
 #[derive(Debug)]
 pub(super) struct DataPlane {
     connector: SharedHttpConnector,
+    subscriptions: SubscriptionConnectors,
     identity: Identity,
     region: String,
     endpoints: DataEndpoints,
@@ -39,6 +42,8 @@ pub(super) struct DataPlane {
 pub(super) struct Call<'a> {
     pub(super) operation: Operation,
     pub(super) stream: &'a StreamIdentity,
+    /// The consumer of a subscription, by whose ARN the service is found then.
+    pub(super) consumer: Option<&'a ConsumerArn>,
     pub(super) format: Format,
 }
 
@@ -80,6 +85,7 @@ impl DataPlane {
         }
         Self {
             connector: config.connector.clone(),
+            subscriptions: SubscriptionConnectors::new(config.clone()),
             identity: config.identity.clone(),
             region: region.to_owned(),
             endpoints: DataEndpoints::new(&config.sdk, region, endpoint),
@@ -98,7 +104,11 @@ impl DataPlane {
         body: Vec<u8>,
         pool: &BufferPool,
     ) -> Result<Body, FailedCall> {
-        let sent = tokio::time::timeout(ATTEMPT_TIMEOUT, self.exchange(call, body, pool)).await;
+        let sent = async {
+            let answer = self.accepted(&self.connector, call, body).await?;
+            Ok(collected(call.operation, answer, pool).await?)
+        };
+        let sent = tokio::time::timeout(ATTEMPT_TIMEOUT, sent).await;
         sent.unwrap_or_else(|_| {
             let message = format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs());
             let kind = ApiErrorKind::Unavailable;
@@ -106,23 +116,41 @@ impl DataPlane {
         })
     }
 
-    async fn exchange(
+    /// Sends a request whose answer is a stream of events, and waits until the service accepts it.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub(super) async fn subscribe(
         &self,
         call: Call<'_>,
         body: Vec<u8>,
+        columns: RecordColumns,
         pool: &BufferPool,
-    ) -> Result<Body, FailedCall> {
+    ) -> Result<SdkSubscription, ApiError> {
+        let (connector, lease) = self.subscriptions.lease();
+        let accepted = self.accepted(&connector, call, body).await;
+        let answer = accepted.map_err(|failed| failed.error)?;
+        Ok(SdkSubscription::new(answer, columns, pool.clone(), lease))
+    }
+
+    /// The answer to a request, with its body unread.
+    async fn accepted(
+        &self,
+        connector: &SharedHttpConnector,
+        call: Call<'_>,
+        body: Vec<u8>,
+    ) -> Result<HttpResponse, FailedCall> {
         let Call { operation, .. } = call;
         let failed = |failure: ClassifiedError| advised(operation, Some(call.stream), failure);
         let signed_at = self.clock.now();
         let (url, mut request) = self.request(call, body, signed_at).await?;
         let connection = CaptureSmithyConnection::new();
         request.add_extension(connection.clone());
-        let answer = self.connector.call(request).await;
+        let answer = connector.call(request).await;
         let answer = answer.map_err(|error| failed(unreached(&url, &error)).with_source(error))?;
         let status = answer.status().as_u16();
         if status == 200 {
-            return Ok(collected(operation, answer, pool).await?);
+            return Ok(answer);
         }
         if status < 400 {
             return Err(bad_answer(operation, format!("unexpected HTTP status {status}")).into());
@@ -150,6 +178,7 @@ impl DataPlane {
         let Call {
             operation,
             stream,
+            consumer,
             format,
         } = call;
         let credentials = self.identity.credentials().await;
@@ -158,7 +187,11 @@ impl DataPlane {
         let unbuildable =
             |why: String| ApiError::new(ApiErrorKind::Other, operation, "ConstructionFailure", why);
         let account_id = credentials.account_id().map(|id| id.as_str());
-        let url = self.endpoints.url(stream.arn(), account_id).await;
+        let arn = match consumer {
+            Some(consumer) => Some(NamedArn::Consumer(consumer.as_str())),
+            None => stream.arn().map(NamedArn::Stream),
+        };
+        let url = self.endpoints.url(arn, account_id).await;
         let url = url.map_err(unbuildable)?;
         let target = format!("Kinesis_20131202.{operation}");
         let headers = [

@@ -6,7 +6,7 @@ use aws_sdk_kinesis::config::endpoint::{DefaultResolver, Params, ResolveEndpoint
 
 use crate::aws::{SdkConfig, causes};
 
-/// Resolves the endpoint of GetRecords and PutRecords, which may depend on the ARN of the stream and on the account.
+/// Resolves the endpoint of calls about records, which may depend on the ARN in the request and on the account.
 #[derive(Debug)]
 pub(super) struct DataEndpoints {
     resolver: DefaultResolver,
@@ -20,9 +20,33 @@ pub(super) struct DataEndpoints {
     last: Mutex<Option<Resolved>>,
 }
 
+/// The ARN in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NamedArn<'a> {
+    Stream(&'a str),
+    Consumer(&'a str),
+}
+
+impl<'a> NamedArn<'a> {
+    fn stream(self) -> Option<&'a str> {
+        match self {
+            Self::Stream(arn) => Some(arn),
+            Self::Consumer(_) => None,
+        }
+    }
+
+    fn consumer(self) -> Option<&'a str> {
+        match self {
+            Self::Stream(_) => None,
+            Self::Consumer(arn) => Some(arn),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Resolved {
     stream_arn: Option<String>,
+    consumer_arn: Option<String>,
     account_id: Option<String>,
     url: Arc<str>,
 }
@@ -42,16 +66,18 @@ impl DataEndpoints {
         }
     }
 
-    /// The URL for requests about a stream, signed by credentials of `account_id` if that is known.
+    /// The URL for requests that name `arn`, signed by credentials of `account_id` if that is known.
     ///
     /// # Errors
     /// The rules know none, or the endpoint of the options is no URL.
     pub(super) async fn url(
         &self,
-        stream_arn: Option<&str>,
+        arn: Option<NamedArn<'_>>,
         account_id: Option<&str>,
     ) -> Result<Arc<str>, String> {
-        if let Some(known) = self.known(stream_arn, account_id) {
+        let stream_arn = arn.and_then(NamedArn::stream);
+        let consumer_arn = arn.and_then(NamedArn::consumer);
+        if let Some(known) = self.known(stream_arn, consumer_arn, account_id) {
             return Ok(known);
         }
         let params = Params::builder()
@@ -63,6 +89,7 @@ impl DataEndpoints {
             .set_account_id(account_id.map(str::to_owned))
             .operation_type("data")
             .set_stream_arn(stream_arn.map(str::to_owned))
+            .set_consumer_arn(consumer_arn.map(str::to_owned))
             .build();
         let params = params.map_err(|error| causes(&error))?;
         let endpoint = self.resolver.resolve_endpoint(&params).await;
@@ -70,6 +97,7 @@ impl DataEndpoints {
         let url: Arc<str> = format!("{}/", endpoint.url().trim_end_matches('/')).into();
         let resolved = Resolved {
             stream_arn: stream_arn.map(str::to_owned),
+            consumer_arn: consumer_arn.map(str::to_owned),
             account_id: account_id.map(str::to_owned),
             url: Arc::clone(&url),
         };
@@ -77,11 +105,17 @@ impl DataEndpoints {
         Ok(url)
     }
 
-    fn known(&self, stream_arn: Option<&str>, account_id: Option<&str>) -> Option<Arc<str>> {
+    fn known(
+        &self,
+        stream_arn: Option<&str>,
+        consumer_arn: Option<&str>,
+        account_id: Option<&str>,
+    ) -> Option<Arc<str>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let last = last.as_ref()?;
-        let is_same =
-            last.stream_arn.as_deref() == stream_arn && last.account_id.as_deref() == account_id;
+        let is_same = last.stream_arn.as_deref() == stream_arn
+            && last.consumer_arn.as_deref() == consumer_arn
+            && last.account_id.as_deref() == account_id;
         is_same.then(|| Arc::clone(&last.url))
     }
 }
@@ -94,10 +128,12 @@ mod tests {
     async fn the_endpoint_follows_the_region_the_arn_and_the_options() {
         let sdk = SdkConfig::builder().build();
         let arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/words";
+        let consumer = format!("{arn}/consumer/sql:1525898737");
+        let (arn, consumer) = (NamedArn::Stream(arn), NamedArn::Consumer(&consumer));
         let of_region = DataEndpoints::new(&sdk, "eu-west-1", None);
         let public = of_region.url(None, None).await.unwrap();
         assert_eq!(&*public, "https://kinesis.eu-west-1.amazonaws.com/");
-        for _ in 0..2 {
+        for arn in [arn, arn, consumer] {
             let of_account = of_region.url(Some(arn), None).await.unwrap();
             assert_eq!(
                 &*of_account,

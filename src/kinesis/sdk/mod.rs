@@ -3,9 +3,12 @@
 mod body;
 mod classify;
 mod client;
+mod connections;
 mod convert;
 mod data_plane;
 mod endpoints;
+mod fan_out;
+mod subscription;
 mod wire_choice;
 
 use std::error::Error as StdError;
@@ -19,7 +22,7 @@ use aws_sdk_kinesis::types::{ShardFilterType, ShardIteratorType};
 use bytes::Bytes;
 
 use super::{
-    ApiError, ApiErrorKind, ApiResult, DryRun, DryRunAnswer, IteratorPosition, Kinesis,
+    ApiError, ApiErrorKind, ApiResult, DryRun, DryRunAnswer, FanOut, IteratorPosition, Kinesis,
     ListShardsFrom, Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardFilter,
     ShardIterator, ShardsPage, StreamSummary,
 };
@@ -208,6 +211,7 @@ impl Kinesis for SdkKinesis {
         let call = Call {
             operation: Operation::GetRecords,
             stream,
+            consumer: None,
             format,
         };
         let answer = self.send(call, body).await?;
@@ -225,6 +229,7 @@ impl Kinesis for SdkKinesis {
         let call = Call {
             operation: CALL,
             stream,
+            consumer: None,
             format,
         };
         let answer = self.send(call, body).await?;
@@ -235,6 +240,10 @@ impl Kinesis for SdkKinesis {
             true => Ok(outcomes),
             false => Err(convert::missing(CALL, "outcome for each entry")),
         }
+    }
+
+    fn fan_out(&self) -> Option<&dyn FanOut> {
+        Some(self)
     }
 
     async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {

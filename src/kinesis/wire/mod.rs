@@ -10,8 +10,11 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::buffer_pool::BufferPool;
-use super::{PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator};
-use crate::model::{SequenceNumber, StreamIdentity, UnixMillis};
+use super::{
+    IteratorPosition, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator,
+    SubscriptionEvent,
+};
+use crate::model::{ConsumerArn, SequenceNumber, ShardId, StreamIdentity, UnixMillis};
 
 /// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +89,22 @@ impl Format {
         })
     }
 
+    /// The event in a message of a subscription, in memory of `pool`.
+    ///
+    /// # Errors
+    /// As [`records_page`](Self::records_page).
+    pub(super) fn subscription_event(
+        self,
+        body: &[u8],
+        columns: RecordColumns,
+        pool: &BufferPool,
+    ) -> Result<SubscriptionEvent, Undecodable> {
+        Ok(match self {
+            Self::Json => json::subscription_event(body, columns, pool)?,
+            Self::Cbor => cbor::subscription_event(body, columns, pool)?,
+        })
+    }
+
     /// The refusal in an answer with an error.
     ///
     /// # Errors
@@ -124,6 +143,15 @@ impl Refusal {
         let name = name.rsplit('#').next().unwrap_or(name);
         name.split(':').next().unwrap_or(name).to_owned()
     }
+}
+
+/// The body of a SubscribeToShard request, which is always JSON: what is pushed is JSON, too.
+pub(super) fn subscribe_to_shard(
+    consumer: &ConsumerArn,
+    shard: &ShardId,
+    position: &IteratorPosition,
+) -> Vec<u8> {
+    json::subscribe_to_shard(consumer, shard, position)
 }
 
 /// The time of an arrival. The number of milliseconds may have lost precision as a float; rounding restores it.

@@ -1,11 +1,13 @@
-//! Requests of GetRecords, and the answers to them.
+//! Requests of GetRecords, the answers to them, and the events of subscriptions, which are alike.
 
 use minicbor::encode::{Encoder, Error};
 
 use super::reading::{Malformed, Reader};
 use crate::kinesis::buffer_pool::BufferPool;
 use crate::kinesis::wire::{behind, check_number, sequence_number};
-use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
+use crate::kinesis::{
+    ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator, SubscriptionEvent,
+};
 use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity};
 
 /// The body of a request.
@@ -45,8 +47,21 @@ pub(in crate::kinesis) fn records_page(
     columns: RecordColumns,
     pool: &BufferPool,
 ) -> Result<RecordsPage, Malformed> {
+    subscription_event(body, columns, pool).map(|event| event.page)
+}
+
+/// The event in a message of a subscription.
+///
+/// # Errors
+/// As [`records_page`].
+pub(in crate::kinesis) fn subscription_event(
+    body: &[u8],
+    columns: RecordColumns,
+    pool: &BufferPool,
+) -> Result<SubscriptionEvent, Malformed> {
     let mut page = RecordsPageBuilder::for_body(columns, body.len(), body.len(), pool);
     let (mut found, mut next, mut behind_latest, mut children) = (None, None, None, Vec::new());
+    let mut continuation = None;
     let mut reader = Reader::new(body);
     reader.map(|reader, member| {
         match member {
@@ -60,6 +75,11 @@ pub(in crate::kinesis) fn records_page(
             }
             b"MillisBehindLatest" => {
                 behind_latest = reader.number()?.map(behind);
+            }
+            b"ContinuationSequenceNumber" => {
+                let number = reader.optional_text()?;
+                let number = number.map(|digits| sequence_number(digits.as_bytes()));
+                continuation = number.transpose().map_err(Malformed::new)?;
             }
             b"ChildShards" => {
                 children.clear();
@@ -75,7 +95,10 @@ pub(in crate::kinesis) fn records_page(
     reader.finish()?;
     // Without them it is no answer to GetRecords, and its missing iterator would end the shard.
     let last = found.ok_or_else(|| Malformed::missing("Records"))?;
-    Ok(page.finish(last, next, behind_latest, children))
+    Ok(SubscriptionEvent {
+        page: page.finish(last, next, behind_latest, children),
+        continuation,
+    })
 }
 
 /// Appends records. Gives the sequence number of the last one.

@@ -9,7 +9,7 @@ mod put_records;
 mod reading;
 mod refusal;
 
-pub(super) use get_records::{get_records, records_page};
+pub(super) use get_records::{get_records, records_page, subscription_event};
 pub(super) use put_records::{put_outcomes, put_records};
 pub(super) use refusal::refusal;
 

@@ -1,4 +1,4 @@
-//! Requests of GetRecords, and the answers to them.
+//! Requests of GetRecords, the answers to them, and the events of subscriptions, which are alike.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::super::{behind, check_number, sequence_number, unix_millis};
 use crate::kinesis::buffer_pool::BufferPool;
-use crate::kinesis::{ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator};
+use crate::kinesis::{
+    ChildShard, RecordColumns, RecordsPage, RecordsPageBuilder, ShardIterator, SubscriptionEvent,
+};
 use crate::model::{HashKey, HashRange, SequenceNumber, ShardId, StreamIdentity};
 
 /// The body of a request.
@@ -33,17 +35,29 @@ pub(in crate::kinesis) fn records_page(
     columns: RecordColumns,
     pool: &BufferPool,
 ) -> Result<RecordsPage, serde_json::Error> {
+    subscription_event(body, columns, pool).map(|event| event.page)
+}
+
+/// The event in a message of a subscription.
+///
+/// # Errors
+/// As [`records_page`].
+pub(in crate::kinesis) fn subscription_event(
+    body: &[u8],
+    columns: RecordColumns,
+    pool: &BufferPool,
+) -> Result<SubscriptionEvent, serde_json::Error> {
     // Three bytes of payload are four characters.
     let data_bytes = body.len() / 4 * 3;
     let builder = RecordsPageBuilder::for_body(columns, body.len(), data_bytes, pool);
     let mut json = serde_json::Deserializer::from_slice(body);
-    let page = PageSeed(builder).deserialize(&mut json)?;
+    let event = EventSeed(builder).deserialize(&mut json)?;
     json.end()?;
-    Ok(page)
+    Ok(event)
 }
 
-/// The whole answer.
-struct PageSeed(RecordsPageBuilder);
+/// The whole answer or event.
+struct EventSeed(RecordsPageBuilder);
 
 #[derive(Deserialize)]
 #[serde(field_identifier)]
@@ -51,29 +65,31 @@ enum Member {
     Records,
     NextShardIterator,
     MillisBehindLatest,
+    ContinuationSequenceNumber,
     ChildShards,
     #[serde(other)]
     Other,
 }
 
-impl<'de> DeserializeSeed<'de> for PageSeed {
-    type Value = RecordsPage;
+impl<'de> DeserializeSeed<'de> for EventSeed {
+    type Value = SubscriptionEvent;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<RecordsPage, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for PageSeed {
-    type Value = RecordsPage;
+impl<'de> Visitor<'de> for EventSeed {
+    type Value = SubscriptionEvent;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an answer to GetRecords")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<RecordsPage, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Self::Value, A::Error> {
         let (mut records, mut next, mut behind_latest, mut children) =
             (None, None, None, Vec::new());
+        let mut continuation = None;
         while let Some(member) = members.next_key()? {
             match member {
                 Member::Records if records.is_some() => {
@@ -91,6 +107,11 @@ impl<'de> Visitor<'de> for PageSeed {
                     let millis = members.next_value::<Option<f64>>()?;
                     behind_latest = millis.map(behind);
                 }
+                Member::ContinuationSequenceNumber => {
+                    let number = members.next_value::<Option<String>>()?;
+                    let number = number.map(|digits| sequence_number(digits.as_bytes()));
+                    continuation = number.transpose().map_err(A::Error::custom)?;
+                }
                 Member::ChildShards => {
                     let found = members.next_value::<Option<Vec<Child>>>()?;
                     let found = found.unwrap_or_default().into_iter().map(Child::into_shard);
@@ -103,7 +124,10 @@ impl<'de> Visitor<'de> for PageSeed {
         }
         // Without them it is no answer to GetRecords, and its missing iterator would end the shard.
         let last = records.ok_or_else(|| A::Error::missing_field("Records"))?;
-        Ok(self.0.finish(last, next, behind_latest, children))
+        Ok(SubscriptionEvent {
+            page: self.0.finish(last, next, behind_latest, children),
+            continuation,
+        })
     }
 }
 
