@@ -9,7 +9,7 @@ use bytes::Bytes;
 use datafusion::arrow::buffer::Buffer;
 
 /// The memory that is kept for later, in bytes.
-const KEPT_BYTES: usize = 16 << 20;
+const KEPT_BYTES: usize = 32 << 20;
 
 /// Smaller buffers are left to the allocator, which reuses them itself. The capacities of larger ones are multiples
 /// of it, so that bodies of similar lengths fit into the same buffers.

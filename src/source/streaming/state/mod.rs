@@ -61,6 +61,10 @@ pub(super) struct StateConfig {
     pub(super) track_activity: bool,
 }
 
+/// How long a batch is filled while shards are read towards a frozen tip. Nobody waits for the first rows of such a
+/// query, and a few large batches take less work than many small ones.
+const FILLING_TIME: Duration = Duration::from_secs(1);
+
 /// Counts of failures since the start.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct FailureCounts {
@@ -175,8 +179,17 @@ impl StreamState {
                 Readiness::NoData
             });
         }
-        let is_enough = self.totals.pending_bytes >= self.config.caps.bytes;
-        let deadline = self.config.max_fetch_time.map(|time| fired + time);
+        let full_bytes = self.config.caps.bytes;
+        let (waits, enough_bytes) = match self.config.max_fetch_time {
+            Some(time) => (Some(time), full_bytes),
+            // The next batch is read while this one is processed.
+            None => (
+                self.config.is_tip_frozen.then_some(FILLING_TIME),
+                full_bytes / 2,
+            ),
+        };
+        let is_enough = self.totals.pending_bytes >= enough_bytes;
+        let deadline = waits.map(|time| fired + time);
         Ok(match deadline {
             Some(deadline) if self.totals.catching_up > 0 && !is_enough && now < deadline => {
                 Readiness::WaitUntil(deadline)

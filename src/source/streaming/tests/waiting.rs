@@ -35,6 +35,31 @@ async fn a_batch_waits_for_a_catching_up_shard_only_with_max_fetch_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_of_a_frozen_stream_is_filled_for_a_second_to_half_its_size_or_to_the_tip() {
+    let mut fixture = Fixture::with_shards(1).await;
+    fixture.options.records_per_fetch = 10;
+    for text in numbers(100) {
+        fixture.put(&text).await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    fixture.settings.until = Some(fixture.now());
+    // A page of 10 records every 200 ms.
+    for (full_bytes, expected) in [(1 << 20, 60), (150, 25)] {
+        fixture.options.max_batch_bytes = full_bytes;
+        let reader = fixture.read_all().await;
+        let began = Instant::now();
+        let rows = reader.next_rows().await.len();
+        assert!(rows.abs_diff(expected) <= 10, "{full_bytes}: {rows}");
+        assert!(began.elapsed() <= Duration::from_millis(1_100));
+        let rest = reader.rows(100 - rows).await.len();
+        assert_eq!(rest, 100 - rows);
+        // The last rows do not wait: the shard is at the tip.
+        let whole = Duration::from_millis(2_000);
+        assert!(began.elapsed() <= whole, "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn batches_do_not_wait_for_full_buffers() {
     let mut fixture = Fixture::with_shards(1).await;
     fixture.options.records_per_fetch = 10;
