@@ -57,7 +57,14 @@ impl ConsumerArn {
 
     /// The ARN of the stream.
     pub fn stream_arn(&self) -> &str {
-        Self::parts(&self.0).map_or(&*self.0, |(stream, _)| stream)
+        let (stream, _) = Self::parts(&self.0).expect("the form was checked");
+        stream
+    }
+
+    /// The name of the consumer.
+    pub fn name(&self) -> ConsumerName {
+        let (_, name) = Self::parts(&self.0).expect("the form was checked");
+        name
     }
 
     /// The ARN of the stream, and the name of the consumer.
@@ -76,6 +83,19 @@ impl fmt::Display for ConsumerArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Who registers and deregisters a consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ConsumerLifecycle {
+    /// A query registers it unless it exists, and deregisters at its end what it has registered.
+    #[default]
+    Managed,
+    /// A query registers it unless it exists, and never deregisters it.
+    Reuse,
+    /// It must exist.
+    External,
 }
 
 #[cfg(test)]

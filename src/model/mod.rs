@@ -20,7 +20,7 @@ pub use connection::{
     BaseCredentials, ConnectionSettings, CredentialSettings, ProxyLogin, ProxySettings,
     RetryPolicy, RoleSettings, Secret, StaticCredentials, WireFormat,
 };
-pub use consumer::{ConsumerArn, ConsumerName};
+pub use consumer::{ConsumerArn, ConsumerLifecycle, ConsumerName};
 pub(crate) use duration::{format_duration, parse_duration};
 pub(crate) use endpoint::{is_aws_host, is_region, is_unencrypted, region_of_endpoint};
 pub(crate) use md5_lanes::md5_of_each;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::format::{AvroSchemaSource, Format, FormatOptions, SchemaRegistryOptions};
 use crate::model::{
-    ConnectionSettings, CredentialSettings, RetryPolicy, StartingPosition, StreamIdentity,
+    ConnectionSettings, ConsumerArn, ConsumerLifecycle, ConsumerName, CredentialSettings,
+    RetryPolicy, StartingPosition, StreamIdentity,
 };
 
 /// All options of one table, parsed and checked.
@@ -125,9 +126,37 @@ impl ExtraColumn {
     }
 }
 
+/// How a streaming query gets the records of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ConsumerType {
+    /// It requests them; all readers of a shard share 2 MB and five requests per second.
+    #[default]
+    GetRecords,
+    /// The service pushes them to a registered consumer (enhanced fan-out), with 2 MB per second of its own.
+    SubscribeToShard,
+}
+
+/// How a streaming query subscribes to shards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FanOutOptions {
+    /// The name of the consumer.
+    pub(crate) consumer: ConsumerName,
+    /// Its ARN, if it must be this one.
+    pub(crate) arn: Option<ConsumerArn>,
+    /// Who registers and deregisters it.
+    pub(crate) lifecycle: ConsumerLifecycle,
+    /// How long the service may take to accept a subscription.
+    pub(crate) timeout: Duration,
+    /// The failures in a row of one shard after which the query fails.
+    pub(crate) max_retries: u32,
+}
+
 /// How a table is read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SourceOptions {
+    /// How a streaming query subscribes to shards; `None` if it requests records.
+    pub(crate) fan_out: Option<FanOutOptions>,
     /// Where reading starts.
     pub(crate) starting_position: StartingPosition,
     /// Whether a bounded read keeps the rows of a partition key in the order of writing across

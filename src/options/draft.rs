@@ -1,6 +1,7 @@
 //! The parsed options of a table, and the checks that involve several options.
 
 mod credentials;
+mod fan_out;
 mod format;
 mod proxy;
 mod registry;
@@ -10,8 +11,8 @@ use std::time::Duration;
 
 use super::position::UnresolvedPosition;
 use super::{
-    CheckedOptions, CommitterKind, DynamoDbSettings, HashFilter, KeySource, MetadataColumn,
-    MetadataOptions, RequestedColumn, SinkOptions, SourceOptions,
+    CheckedOptions, CommitterKind, DynamoDbSettings, FanOutOptions, HashFilter, KeySource,
+    MetadataColumn, MetadataOptions, RequestedColumn, SinkOptions, SourceOptions,
 };
 use crate::error::{Error, Result};
 use crate::model::{
@@ -19,6 +20,7 @@ use crate::model::{
     region_of_endpoint,
 };
 use credentials::CredentialsDraft;
+use fan_out::FanOutDraft;
 use format::FormatDraft;
 #[cfg(feature = "cli")]
 pub(crate) use format::is_of_format;
@@ -51,6 +53,7 @@ pub(super) struct Draft {
     pub(super) max_batch_bytes: usize,
     pub(super) buffer_max_bytes: usize,
     pub(super) describe_shard_interval: Duration,
+    pub(super) fan_out: FanOutDraft,
     pub(super) fail_on_data_loss: bool,
     pub(super) in_dynamodb: bool,
     pub(super) dynamodb: DynamoDbSettings,
@@ -93,6 +96,7 @@ impl Draft {
         })?;
         let format = self.format.finish(given, &stream)?;
         let position = self.starting_position(&stream)?;
+        let fan_out = self.fan_out.finish(given, &stream)?;
         let connection = ConnectionSettings {
             endpoint_url: self.endpoint_url.clone(),
             region: self.region_of(&stream)?,
@@ -110,7 +114,7 @@ impl Draft {
             columns: self.requested_columns(format.is_some())?,
             format,
             sink: self.sink(),
-            source: self.source(position, metadata_retry, committer),
+            source: self.source(position, metadata_retry, (committer, fan_out)),
         })
     }
 
@@ -210,9 +214,10 @@ impl Draft {
         self,
         starting_position: StartingPosition,
         metadata_retry: RetryPolicy,
-        committer: CommitterKind,
+        (committer, fan_out): (CommitterKind, Option<FanOutOptions>),
     ) -> SourceOptions {
         SourceOptions {
+            fan_out,
             starting_position,
             ordered: self.ordered,
             max_records_per_shard: self.max_records_per_shard,

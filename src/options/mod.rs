@@ -17,10 +17,10 @@ mod value;
 pub(crate) use builder::OptionsBuilder;
 pub use catalog::{all, markdown};
 pub(crate) use checked::{
-    CheckedOptions, CommitterKind, DynamoDbSettings, KeySource, MetadataColumn, MetadataOptions,
-    RequestedColumn, SinkOptions, SourceOptions,
+    CheckedOptions, CommitterKind, DynamoDbSettings, FanOutOptions, KeySource, MetadataColumn,
+    MetadataOptions, RequestedColumn, SinkOptions, SourceOptions,
 };
-pub use checked::{ExtraColumn, HashFilter};
+pub use checked::{ConsumerType, ExtraColumn, HashFilter};
 #[cfg(feature = "cli")]
 pub(crate) use draft::is_of_format;
 #[cfg(feature = "protobuf")]

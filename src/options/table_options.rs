@@ -11,10 +11,10 @@ use std::time::Duration;
 pub use self::format::{BadDocuments, PayloadFormat};
 
 use super::builder::OptionsBuilder;
-use super::catalog::HASH_FILTERS;
-use super::{ExtraColumn, HashFilter};
+use super::catalog::{CONSUMER_TYPES, HASH_FILTERS, LIFECYCLES};
+use super::{ConsumerType, ExtraColumn, HashFilter};
 use crate::error::Result;
-use crate::model::{RetryPolicy, StartingPosition, format_duration};
+use crate::model::{ConsumerLifecycle, RetryPolicy, StartingPosition, format_duration};
 
 /// Options of one table, for [`KinesisTableBuilder::with_options`](crate::KinesisTableBuilder::with_options).
 ///
@@ -151,6 +151,47 @@ impl TableOptions {
     #[must_use]
     pub fn with_shard_listing_interval(self, interval: Duration) -> Self {
         self.with("kinesis.describeShardInterval", format_duration(interval))
+    }
+
+    /// Sets `kinesis.consumerType`.
+    #[must_use]
+    pub fn with_consumer_type(self, consumer_type: ConsumerType) -> Self {
+        let mut named = CONSUMER_TYPES.iter();
+        let named = named.find(|(_, known)| *known == consumer_type);
+        let (name, _) = named.expect("every consumer type has a name");
+        self.with("kinesis.consumerType", *name)
+    }
+
+    /// Sets `kinesis.consumerName`.
+    #[must_use]
+    pub fn with_consumer_name(self, name: impl Into<String>) -> Self {
+        self.with("kinesis.consumerName", name)
+    }
+
+    /// Sets `kinesis.consumerArn`.
+    #[must_use]
+    pub fn with_consumer_arn(self, arn: impl Into<String>) -> Self {
+        self.with("kinesis.consumerArn", arn)
+    }
+
+    /// Sets `kinesis.consumerLifecycle`.
+    #[must_use]
+    pub fn with_consumer_lifecycle(self, lifecycle: ConsumerLifecycle) -> Self {
+        let named = LIFECYCLES.iter().find(|(_, known)| *known == lifecycle);
+        let (name, _) = named.expect("every lifecycle has a name");
+        self.with("kinesis.consumerLifecycle", *name)
+    }
+
+    /// Sets `kinesis.subscribeToShard.timeoutSec`.
+    #[must_use]
+    pub fn with_subscribe_timeout(self, timeout: Duration) -> Self {
+        self.with("kinesis.subscribeToShard.timeoutSec", seconds(timeout))
+    }
+
+    /// Sets `kinesis.subscribeToShard.maxRetries`.
+    #[must_use]
+    pub fn with_subscribe_max_retries(self, retries: u32) -> Self {
+        self.with("kinesis.subscribeToShard.maxRetries", retries.to_string())
     }
 
     /// Sets `kinesis.failOnDataLoss`.
@@ -301,6 +342,14 @@ mod tests {
             .with_fetch_interval(Duration::from_millis(300))
             .with_hash_filter(HashFilter::Kcl)
             .with_max_fetch_time_per_shard(Duration::from_secs(4))
+            .with_consumer_type(ConsumerType::SubscribeToShard)
+            .with_consumer_arn(
+                "arn:aws:kinesis:eu-west-1:111122223333:stream/words/consumer/sql:1525898737",
+            )
+            .with_consumer_name("sql")
+            .with_consumer_lifecycle(ConsumerLifecycle::External)
+            .with_subscribe_timeout(Duration::from_secs(7))
+            .with_subscribe_max_retries(3)
             .with_max_batch_bytes(2 << 20)
             .with_max_buffered_bytes(32 << 20)
             .with_shard_listing_interval(Duration::from_millis(1_500))
@@ -421,7 +470,6 @@ mod tests {
             "wireFormat",
             "region",
             "kinesisRegion",
-            "consumerType",
             "checkNewRecordThreads",
         ];
         connection.iter().any(|start| rest.starts_with(start)) || names.contains(&rest)
@@ -468,6 +516,13 @@ mod tests {
             Some(Duration::from_secs(4))
         );
         assert_eq!(source.describe_shard_interval, Duration::from_millis(1_500));
+        let fan_out = source.fan_out.as_ref().unwrap();
+        assert_eq!(fan_out.consumer.as_str(), "sql");
+        assert_eq!(fan_out.lifecycle, ConsumerLifecycle::External);
+        assert_eq!(
+            (fan_out.timeout, fan_out.max_retries),
+            (Duration::from_secs(7), 3)
+        );
         assert_eq!(options.sink.record_ttl, Some(Duration::from_secs(9)));
     }
 

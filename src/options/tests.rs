@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::error::{ErrorKind, Result};
+use crate::model::ConsumerLifecycle;
 use crate::model::{RetryPolicy, StartingPosition};
 
 fn options(pairs: &[(&str, &str)]) -> Result<CheckedOptions> {
@@ -90,7 +91,12 @@ const INVALID: &[(&str, &str)] = &[
     ("kinesis.getRecords.numberOfRecordsPerFetch", "10001"),
     ("kinesis.getRecords.fetchIntervalMs", "0.5"),
     ("kinesis.aggregation.hashFilter", "some"),
-    ("kinesis.consumerType", "SubscribeToShard"),
+    ("kinesis.consumerType", "auto"),
+    ("kinesis.consumerName", "two words"),
+    ("kinesis.consumerArn", "sql"),
+    ("kinesis.consumerLifecycle", "keep"),
+    ("kinesis.subscribeToShard.timeoutSec", "0"),
+    ("kinesis.subscribeToShard.maxRetries", "-1"),
     ("kinesis.maxFetchTimePerShardSec", "30s"),
     ("kinesis.maxFetchBytesPerBatch", "64MB"),
     ("kinesis.buffer.maxBytes", "16777215"),
@@ -240,17 +246,47 @@ fn an_unknown_option_is_rejected_with_the_nearest_known_one() {
 }
 
 #[test]
-fn unsupported_connector_options_have_their_own_error() {
-    for (name, expected) in [
-        ("kinesis.consumername", "enhanced fan-out"),
-        ("kinesis.subscribeToShard.maxRetries", "enhanced fan-out"),
-        ("kinesis.subscribeToShard.timeoutSec", "enhanced fan-out"),
+fn fan_out_needs_a_consumer_and_polling_none() {
+    const FAN_OUT: (&str, &str) = ("kinesis.consumerType", "subscribetoshard");
+    const ARN: &str = "arn:aws:kinesis:eu-west-1:111122223333:stream/words/consumer/sql:1525898737";
+    const OTHER: &str =
+        "arn:aws:kinesis:eu-west-1:111122223333:stream/clicks/consumer/sql:1525898737";
+    let name = ("kinesis.consumerName", "sql");
+    let arn = ("kinesis.consumerArn", ARN);
+    let chosen = |given: &[(&str, &str)]| options(given).unwrap().source.fan_out.unwrap();
+    let managed = chosen(&[FAN_OUT, name]);
+    assert_eq!((managed.consumer.as_str(), managed.arn), ("sql", None));
+    assert_eq!(managed.lifecycle, ConsumerLifecycle::Managed);
+    assert_eq!(managed.timeout, Duration::from_secs(60));
+    assert_eq!(managed.max_retries, 10);
+    let existing = chosen(&[FAN_OUT, arn]);
+    assert_eq!(existing.consumer.as_str(), "sql");
+    assert_eq!(existing.lifecycle, ConsumerLifecycle::External);
+    for (given, expected) in [
+        (&[FAN_OUT][..], "expected 'kinesis.consumerName'"),
+        (
+            &[name],
+            "expected only together with 'kinesis.consumerType'",
+        ),
+        (
+            &[("kinesis.subscribeToShard.timeoutSec", "5")],
+            "expected only together with 'kinesis.consumerType'",
+        ),
+        (
+            &[FAN_OUT, arn, ("kinesis.consumerName", "other")],
+            "expected the name in 'kinesis.consumerArn'",
+        ),
+        (
+            &[FAN_OUT, arn, ("kinesis.consumerLifecycle", "reuse")],
+            "expected 'external'",
+        ),
+        (
+            &[FAN_OUT, ("kinesis.consumerArn", OTHER)],
+            "expected a consumer of stream 'words'",
+        ),
     ] {
-        let message = rejection(&[(name, "x")]);
-        assert!(
-            message.contains("this version does not support") && message.contains(expected),
-            "{message}"
-        );
+        let message = rejection(given);
+        assert!(message.contains(expected), "{message}");
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) mod watermark;
 
 pub(crate) use context::StreamContext;
 pub(crate) use lineage::families;
+pub(crate) use pages::{StreamConsumer, SubscribedSettings};
 pub(crate) use read::{BatchReads, ReadContext, ReadCounters, RowReader, ShardRead, Until};
 pub(crate) use request::{InFlightLimits, SCAN_PAGES_BYTES};
 pub(crate) use retention::StreamRetention;

@@ -92,10 +92,6 @@ fn every_connector_option_keeps_its_name_default_and_rules() {
             assert_eq!(error.kind(), ErrorKind::InvalidOption);
             assert!(error.to_string().contains(option.name), "{error}");
         }
-        if option.taken.is_empty() {
-            refused_for_fan_out(option);
-            continue;
-        }
         let own = all().find(|own| own.name == option.name);
         let own = own.unwrap_or_else(|| panic!("{} is missing", option.name));
         same_default(option, own);
@@ -110,13 +106,6 @@ fn every_connector_option_keeps_its_name_default_and_rules() {
             }
         }
     }
-}
-
-/// Options of enhanced fan-out are distinguished from typos.
-fn refused_for_fan_out(option: &Listed) {
-    let error = option.with(option.refused[0]).unwrap_err();
-    assert!(error.to_string().contains("enhanced fan-out"), "{error}");
-    assert!(option.departure.contains("enhanced fan-out"), "{option:?}");
 }
 
 /// The default equals the connector's; a default that applies only to streaming queries is in the
@@ -166,7 +155,7 @@ async fn an_invalid_option_is_refused_when_the_table_is_created() {
         ("'kinesis.streamName' 'other'", "expected the same stream"),
         (
             "'kinesis.consumerType' 'SubscribeToShard'",
-            "this version does not support enhanced fan-out: expected 'GetRecords'",
+            "expected 'kinesis.consumerName'",
         ),
         (
             "'kinesis.describeShardInterval' '50'",

@@ -21,6 +21,7 @@ pub(super) use format::{
 pub(super) use protobuf::PROTOBUF_FRAMINGS;
 pub(super) use reading::HASH_FILTERS;
 pub(super) use registry::REGISTRY_TYPES;
+pub(super) use streaming::{CONSUMER_TYPES, LIFECYCLES};
 
 use super::spec::{OptionSpec, Role};
 use super::value::{Parsed, nearest};
@@ -53,27 +54,11 @@ fn put<T>(slot: &mut T, value: Parsed<T>) -> Parsed<()> {
     Ok(())
 }
 
-const FAN_OUT: &str = "configures enhanced fan-out, which this version does not support: expected \
-    streams to be read with GetRecords";
-/// Options of the awslabs connector that this version does not support, and why. They are listed so
-/// that their error differs from that of a typo.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("kinesis.consumerName", FAN_OUT),
-    ("kinesis.subscribeToShard.maxRetries", FAN_OUT),
-    ("kinesis.subscribeToShard.timeoutSec", FAN_OUT),
-];
-
 /// Finds an option by name, ignoring case.
 pub(in crate::options) fn find(name: &str) -> Result<&'static OptionSpec> {
     let name = name.trim();
     if let Some(option) = all().find(|o| o.name.eq_ignore_ascii_case(name)) {
         return Ok(option);
-    }
-    if let Some((name, why)) = UNSUPPORTED
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case(name))
-    {
-        return Err(Error::invalid_option(format!("option '{name}' {why}")));
     }
     // DataFusion prefixes names without a dot with `format.`.
     let bare = name

@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{ANY_WAIT, put};
-use crate::options::location;
+use crate::model::{ConsumerArn, ConsumerLifecycle, ConsumerName};
 use crate::options::spec::{OptionSpec, Role};
 use crate::options::value::{self, Parsed};
+use crate::options::{ConsumerType, location};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -24,15 +25,30 @@ const BUFFER_BYTES: RangeInclusive<u64> = 16 * MIB..=LARGEST_BYTES;
 const DISCOVERY: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(24 * 60 * 60);
 
-fn consumer_type(text: &str) -> Parsed<()> {
-    if text.trim().eq_ignore_ascii_case("SubscribeToShard") {
-        return Err(
-            "this version does not support enhanced fan-out: expected 'GetRecords' or its synonym \
-             'polling'"
-                .to_owned(),
-        );
-    }
-    value::choice(text, &[("GetRecords", ()), ("polling", ())])
+/// The longest wait for the service to accept a subscription, in seconds.
+const SUBSCRIBE_SECONDS: RangeInclusive<u64> = 1..=3_600;
+
+/// Names of consumer types. Those after the second are synonyms.
+pub(in crate::options) const CONSUMER_TYPES: [(&str, ConsumerType); 4] = [
+    ("GetRecords", ConsumerType::GetRecords),
+    ("SubscribeToShard", ConsumerType::SubscribeToShard),
+    ("polling", ConsumerType::GetRecords),
+    ("fan-out", ConsumerType::SubscribeToShard),
+];
+
+pub(in crate::options) const LIFECYCLES: [(&str, ConsumerLifecycle); 3] = [
+    ("managed", ConsumerLifecycle::Managed),
+    ("reuse", ConsumerLifecycle::Reuse),
+    ("external", ConsumerLifecycle::External),
+];
+
+fn consumer_name(text: &str) -> Parsed<ConsumerName> {
+    ConsumerName::new(text.trim())
+        .map_err(|_| "expected 1 to 128 of the characters a-z A-Z 0-9 _ . -".to_owned())
+}
+
+fn consumer_arn(text: &str) -> Parsed<ConsumerArn> {
+    ConsumerArn::new(text.trim()).map_err(|error| error.to_string())
 }
 
 /// Committer names, and whether each is DynamoDB.
@@ -43,8 +59,63 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.consumerType",
         Role::Source,
         Some("GetRecords"),
-        "How records are read: `GetRecords`, or its synonym `polling`.",
-        |_, text| consumer_type(text),
+        "Streaming only: `GetRecords`, or its synonym `polling`, requests records. `SubscribeToShard`, or its synonym `fan-out`, has the service push them (enhanced fan-out), which costs extra.",
+        |draft, text| {
+            put(
+                &mut draft.fan_out.consumer_type,
+                value::choice(text, &CONSUMER_TYPES),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.consumerName",
+        Role::Source,
+        None,
+        "With `SubscribeToShard`: the name of the consumer, one for each query, of 1 to 128 of the characters `a-z A-Z 0-9 _ . -`.",
+        |draft, text| put(&mut draft.fan_out.name, consumer_name(text).map(Some)),
+    ),
+    OptionSpec::new(
+        "kinesis.consumerArn",
+        Role::Source,
+        None,
+        "With `SubscribeToShard`: the ARN of an existing consumer of the stream, instead of a name.",
+        |draft, text| put(&mut draft.fan_out.arn, consumer_arn(text).map(Some)),
+    ),
+    OptionSpec::new(
+        "kinesis.consumerLifecycle",
+        Role::Source,
+        Some("managed"),
+        "With `SubscribeToShard`: `managed` registers the consumer unless it exists, and deregisters at the end of the query what it has registered. `reuse` never deregisters it. `external` expects that it exists.",
+        |draft, text| {
+            put(
+                &mut draft.fan_out.lifecycle,
+                value::choice(text, &LIFECYCLES),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.subscribeToShard.timeoutSec",
+        Role::Source,
+        Some("60"),
+        "With `SubscribeToShard`: maximum time for the service to accept a subscription, in whole seconds, 1 to 3600.",
+        |draft, text| {
+            put(
+                &mut draft.fan_out.timeout,
+                value::seconds(text, &SUBSCRIBE_SECONDS),
+            )
+        },
+    ),
+    OptionSpec::new(
+        "kinesis.subscribeToShard.maxRetries",
+        Role::Source,
+        Some("10"),
+        "With `SubscribeToShard`: the number of retries in a row for one shard before the query fails.",
+        |draft, text| {
+            put(
+                &mut draft.fan_out.max_retries,
+                value::number(text, &(0..=u32::MAX)),
+            )
+        },
     ),
     OptionSpec::new(
         "kinesis.maxFetchTimePerShardSec",

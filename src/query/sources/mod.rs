@@ -16,7 +16,9 @@ use crate::model::{Batch, Trigger, UnixMillis};
 use crate::source::streaming::{
     Coverage, ReaderStatus, Readiness, StreamBatch, StreamReader, StreamReaderSettings, StreamStart,
 };
-use crate::source::{BatchReads, InFlightLimits, StreamContext, StreamRetention};
+use crate::source::{
+    BatchReads, InFlightLimits, StreamConsumer, StreamContext, StreamRetention, SubscribedSettings,
+};
 
 /// Requests the present descriptions of the streams that `plan` reads.
 ///
@@ -46,6 +48,8 @@ pub(super) struct Sources {
     /// Data losses per source that the current readers do not count: those of earlier readers and those
     /// found by reruns of batches.
     losses: Vec<u64>,
+    /// The consumers of enhanced fan-out, per source, once they were needed.
+    consumers: Vec<Option<Arc<StreamConsumer>>>,
     random: fastrand::Rng,
 }
 
@@ -59,6 +63,7 @@ impl Sources {
     ) -> Self {
         Self {
             losses: vec![0; streams.len()],
+            consumers: vec![None; streams.len()],
             plan,
             trigger,
             until,
@@ -76,21 +81,58 @@ impl Sources {
     /// Describes the streams again, after one was recreated.
     pub(super) async fn describe(&mut self) -> Result<()> {
         self.streams = describe_streams(&self.plan, &mut self.random).await?;
+        // Consumers go with their stream.
+        self.consumers.fill(None);
         Ok(())
+    }
+
+    /// Deregisters the consumers that the query has registered and may deregister. Call it after
+    /// [`stop`](Self::stop), when no other start of the query uses them.
+    pub(super) async fn end(&mut self) {
+        for consumer in self.consumers.iter_mut().filter_map(Option::take) {
+            consumer.end().await;
+        }
+    }
+
+    /// How source `index` subscribes to shards; `None` if it polls them.
+    async fn subscribed(&mut self, index: usize) -> Result<Option<SubscribedSettings>> {
+        let table = self.plan.sources[index].table();
+        let fan_out = table.options().source.fan_out.as_ref();
+        // Up to a frozen tip, the exact ends of shards matter more than latency.
+        let Some(fan_out) = fan_out.filter(|_| self.until.is_none()) else {
+            return Ok(None);
+        };
+        let consumer = match &self.consumers[index] {
+            Some(consumer) => Arc::clone(consumer),
+            None => {
+                let context = table.stream_context(1);
+                let arn = Arc::clone(&self.streams[index].arn);
+                let random = self.random.fork();
+                let started = StreamConsumer::start(&context, arn, fan_out, random);
+                Arc::clone(self.consumers[index].insert(Arc::new(started.await?)))
+            }
+        };
+        Ok(Some(SubscribedSettings {
+            consumer,
+            timeout: fan_out.timeout,
+            max_retries: fan_out.max_retries,
+        }))
     }
 
     /// Starts to read each source at its position in `starts`.
     pub(super) async fn start(&mut self, starts: Vec<StreamStart>) -> Result<()> {
         let mut readers = Vec::with_capacity(starts.len());
-        let aggregation = self.plan.aggregation.as_ref();
         for (index, start) in starts.into_iter().enumerate() {
+            let subscribed = self.subscribed(index).await?;
             let (source, summary) = (&self.plan.sources[index], &self.streams[index]);
+            let aggregation = self.plan.aggregation.as_ref();
             let settings = StreamReaderSettings {
                 columns: source.columns,
                 created_at: summary.created_at,
                 distribution: summary.distribution,
                 until: self.until,
                 caps: self.trigger != Trigger::Once,
+                subscribed,
                 track_activity: aggregation.is_some_and(|aggregation| aggregation.delay.is_some()),
             };
             let shards = summary.open_shards as usize;

@@ -102,6 +102,7 @@ impl QueryTask {
             match self.read_from(starts, recovered).await? {
                 Interruption::End(end) => {
                     self.executor.finish().await;
+                    self.sources.end().await;
                     return Ok(end);
                 }
                 Interruption::Taken => tracing::info!(

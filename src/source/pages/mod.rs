@@ -6,16 +6,18 @@
 //!  below: shard iterators, pacing, requests in flight, retention proof
 //! ```
 //!
-//! [`PollingPages`] polls GetRecords. Code above the trait does not depend on iterators (or subscriptions),
+//! [`PollingPages`] polls GetRecords, and [`SubscribedPages`] takes what SubscribeToShard pushes. Code above the trait does not depend on iterators (or subscriptions),
 //! and code below it does not depend on buffers, lineage or batches.
 
 mod polling;
 #[cfg(test)]
 pub(crate) mod scripted;
+mod subscribed;
 
 use std::fmt;
 
 pub(crate) use self::polling::{PollingPages, PollingSettings};
+pub(crate) use self::subscribed::{StreamConsumer, SubscribedPages, SubscribedSettings};
 use crate::kinesis::{ApiError, ChildShard, RecordColumns, RecordsPage};
 use crate::model::{ShardPosition, UnixMillis};
 use crate::source::retention::Gap;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::{Failure, PageError, PageRequest, PageSource, ShardPage};
 use crate::kinesis::{
     ApiError, ApiErrorKind, ApiResult, IteratorPosition, RecordColumns, RecordsPage, ShardIterator,
+    SubscriptionEvent,
 };
 use crate::model::{ShardId, ShardPosition, UnixMillis};
 use crate::source::context::StreamContext;
@@ -214,7 +215,7 @@ impl PollingPages {
         answer: &Answer,
         sent: SentRequest,
     ) -> ApiResult<bool> {
-        let evidence = evidence(page, answer);
+        let evidence = evidence(page, answer, page.next.is_none());
         if !self.gaps.depends_on_retention(&self.position, evidence) {
             return Ok(false);
         }
@@ -238,15 +239,59 @@ impl PollingPages {
             false => Duration::ZERO,
         };
         self.next_request = sent.at + wait.max(least_wait);
+        let seek = self.gaps.seek();
+        let iterator = page.next.take();
+        let page = self.take_in(page, answer, iterator.is_none());
+        let must_seek_oldest = self.gaps.seek() == Seek::Oldest && seek != Seek::Oldest;
+        self.iterator = iterator.filter(|_| !must_seek_oldest);
+        page
+    }
+
+    /// Moves the position to the end of the event of a subscription, which continues at the position. The service
+    /// pushed it after `pushed_after`.
+    pub(super) fn accept_event(
+        &mut self,
+        event: SubscriptionEvent,
+        pushed_after: UnixMillis,
+    ) -> ShardPage {
+        let page = event.page;
+        self.iterator = None;
+        // Events have no limit of ours, so one with records may be the first of several.
+        let limit = page.len().max(1);
+        let max_record_bytes = self.context.max_record_bytes;
+        let answer = Answer::of(&page, pushed_after, limit, max_record_bytes);
+        let claims_tip = page.behind_latest == Some(Duration::ZERO);
+        let is_last = event.continuation.is_none() && !page.children.is_empty();
+        let page = self.take_in(page, &answer, is_last);
+        let is_conclusive = !self.gaps.is_undecided();
+        ShardPage {
+            at_tip: claims_tip && is_conclusive,
+            ..page
+        }
+    }
+
+    /// Whether the last pages prove what was read, so that a subscription may continue at the position.
+    pub(super) fn is_proven(&self) -> bool {
+        self.gaps.seek() == Seek::Next && !self.gaps.is_undecided()
+    }
+
+    /// Whether a request at the position must prove first that no record has expired.
+    pub(super) fn begins_proof(&mut self) -> bool {
+        self.gaps.update_window(self.context.retention.window());
+        let now = self.settings.clock.now();
+        let begins = self.gaps.begin_request(&self.position, now);
+        if begins {
+            self.iterator = None;
+        }
+        begins || self.gaps.seek() != Seek::Next || self.gaps.may_skip()
+    }
+
+    fn take_in(&mut self, mut page: RecordsPage, answer: &Answer, is_last: bool) -> ShardPage {
         let behind = page.behind_latest;
         tracing::trace!(shard = %self.shard, records = page.len(), ?behind, "page");
         let seek = self.gaps.seek();
-        let gap: Option<Gap> = self.gaps.observe(&self.position, evidence(&page, answer));
-        self.iterator = page.next.take();
-        let is_last = self.iterator.is_none();
-        if self.gaps.seek() == Seek::Oldest && seek != Seek::Oldest {
-            self.iterator = None;
-        }
+        let evidence = evidence(&page, answer, is_last);
+        let gap: Option<Gap> = self.gaps.observe(&self.position, evidence);
         let ended = is_last.then(|| std::mem::take(&mut page.children));
         let records = match seek {
             Seek::Next => page,
@@ -277,28 +322,30 @@ impl PollingPages {
         sent: SentRequest,
     ) -> Result<Option<ShardPage>, PageError> {
         self.next_request = sent.at + self.settings.pace.after_failure;
-        let failure = match error.kind() {
-            ApiErrorKind::ExpiredIterator => {
-                self.settings.renewals.add(1);
-                self.iterator = None;
-                if !std::mem::replace(&mut self.was_renewed, true) {
-                    return Ok(None);
-                }
-                Failure::Transient
+        if error.kind() == ApiErrorKind::ExpiredIterator {
+            self.settings.renewals.add(1);
+            self.iterator = None;
+            if !std::mem::replace(&mut self.was_renewed, true) {
+                return Ok(None);
             }
-            ApiErrorKind::NotFound => {
-                self.iterator = None;
-                Failure::UnknownShard
-            }
-            ApiErrorKind::InvalidArgument if self.was_sent_sequence() => {
-                self.iterator = None;
-                Failure::RejectedPosition
-            }
+        }
+        let failure = self.classify(&error);
+        if matches!(failure, Failure::UnknownShard | Failure::RejectedPosition) {
+            self.iterator = None;
+        }
+        Err(PageError { error, failure })
+    }
+
+    /// What the error of a request at the position means.
+    pub(super) fn classify(&self, error: &ApiError) -> Failure {
+        match error.kind() {
+            ApiErrorKind::ExpiredIterator => Failure::Transient,
+            ApiErrorKind::NotFound => Failure::UnknownShard,
+            ApiErrorKind::InvalidArgument if self.was_sent_sequence() => Failure::RejectedPosition,
             ApiErrorKind::InvalidArgument if self.starts_in_near_future() => Failure::StartInFuture,
             _ if error.is_retryable() => Failure::Transient,
             _ => Failure::Permanent,
-        };
-        Err(PageError { error, failure })
+        }
     }
 
     /// Whether the request named a sequence number, or an iterator, of this stream.
@@ -316,7 +363,7 @@ impl PollingPages {
 }
 
 /// The facts about `page` that the gap detector needs.
-fn evidence<'a>(page: &'a RecordsPage, answer: &'a Answer) -> PageEvidence<'a> {
+fn evidence<'a>(page: &'a RecordsPage, answer: &'a Answer, ended: bool) -> PageEvidence<'a> {
     let arrival = |record: usize| {
         let times = page.arrival().filter(|times| times.is_valid(record));
         times.map(|times| UnixMillis(times.value(record) / 1_000))
@@ -331,7 +378,7 @@ fn evidence<'a>(page: &'a RecordsPage, answer: &'a Answer) -> PageEvidence<'a> {
         answer,
         first,
         last_arrival: page.len().checked_sub(1).and_then(arrival),
-        ended: page.next.is_none(),
+        ended,
     }
 }
 
@@ -357,7 +404,7 @@ fn without_read(page: RecordsPage, position: &ShardPosition) -> RecordsPage {
 }
 
 /// A position inside an aggregated record is reached by reading that record again.
-fn iterator_position(position: &ShardPosition) -> IteratorPosition {
+pub(super) fn iterator_position(position: &ShardPosition) -> IteratorPosition {
     match position {
         ShardPosition::TrimHorizon => IteratorPosition::TrimHorizon,
         ShardPosition::AtTimestamp(time) => IteratorPosition::AtTimestamp(*time),

@@ -99,6 +99,11 @@ impl GapDetector {
         !self.is_proven && self.begin_proof(position, now)
     }
 
+    /// Whether the request in flight may skip records that a shortened retention has removed.
+    pub(crate) fn may_skip(&self) -> bool {
+        self.may_skip
+    }
+
     /// Call after a page for `position`, once the present retention is known. Returns whether the page must
     /// be dropped because a proof is needed first.
     pub(crate) fn rejects(&mut self, position: &ShardPosition, evidence: PageEvidence<'_>) -> bool {

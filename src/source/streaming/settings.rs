@@ -2,6 +2,7 @@
 
 use crate::kinesis::{RecordColumns, RecordDistribution};
 use crate::model::UnixMillis;
+use crate::source::pages::SubscribedSettings;
 
 /// How a streaming query reads a stream.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub(crate) struct StreamReaderSettings {
     /// Whether batches are capped. If not, one batch has all rows up to `until`, except those of shards that
     /// were created later; rows that do not fit into memory are read again when the batch runs.
     pub(crate) caps: bool,
+    /// How shards are subscribed to; `None` if they are polled. A frozen tip is polled.
+    pub(crate) subscribed: Option<SubscribedSettings>,
     /// Whether batches report the [activity](super::ShardActivity) of shards, and wake the query when a shard
     /// becomes idle.
     pub(crate) track_activity: bool,

@@ -13,6 +13,7 @@ use crate::kinesis::{ApiError, ApiErrorKind, Backoff};
 use crate::model::{ShardId, ShardPosition};
 use crate::source::pages::{
     Failure, PageError, PageRequest, PageSource, PollingPages, PollingSettings, ShardPage,
+    SubscribedPages, SubscribedSettings,
 };
 use crate::source::request::Pace;
 use crate::source::retention::{GapDetector, ReadHistory};
@@ -36,27 +37,46 @@ pub(super) struct ShardTask<S> {
 impl ShardTask<PollingPages> {
     /// A task that polls GetRecords.
     pub(super) fn polling(shared: Arc<SharedState>, shard: ShardId, random: fastrand::Rng) -> Self {
-        let start = shared.with(|state| {
-            let tracked = state.shards.get(&shard);
-            tracked.map(|tracked| (tracked.buffer.end().clone(), tracked.history))
-        });
-        let (position, history) =
-            start.unwrap_or((ShardPosition::ShardEnd, ReadHistory::default()));
-        let context = Arc::clone(&shared.context);
-        let settings = PollingSettings {
-            clock: shared.clock.clone(),
-            pace: Pace {
-                after_empty_page: MIN_POLL_INTERVAL,
-                after_failure: poll_interval(&shared),
-            },
-            record_overhead_bytes: RECORD_OVERHEAD_BYTES,
-            calls: Count::new(),
-            renewals: shared.renewals.clone(),
-        };
-        let gaps = GapDetector::new(context.retention.window(), history);
-        let pages = PollingPages::new(context, shard.clone(), position, gaps, settings);
+        let pages = polling_pages(&shared, &shard);
         Self::new(shared, shard, pages, random)
     }
+}
+
+impl ShardTask<SubscribedPages> {
+    /// A task that takes what SubscribeToShard pushes.
+    pub(super) fn subscribed(
+        shared: Arc<SharedState>,
+        shard: ShardId,
+        settings: SubscribedSettings,
+        random: fastrand::Rng,
+    ) -> Self {
+        let context = Arc::clone(&shared.context);
+        let polling = polling_pages(&shared, &shard);
+        let pages = SubscribedPages::new(context, shard.clone(), polling, settings);
+        Self::new(shared, shard, pages, random)
+    }
+}
+
+/// The pages of a shard from the end of its buffer on.
+fn polling_pages(shared: &SharedState, shard: &ShardId) -> PollingPages {
+    let start = shared.with(|state| {
+        let tracked = state.shards.get(shard);
+        tracked.map(|tracked| (tracked.buffer.end().clone(), tracked.history))
+    });
+    let (position, history) = start.unwrap_or((ShardPosition::ShardEnd, ReadHistory::default()));
+    let context = Arc::clone(&shared.context);
+    let settings = PollingSettings {
+        clock: shared.clock.clone(),
+        pace: Pace {
+            after_empty_page: MIN_POLL_INTERVAL,
+            after_failure: poll_interval(shared),
+        },
+        record_overhead_bytes: RECORD_OVERHEAD_BYTES,
+        calls: Count::new(),
+        renewals: shared.renewals.clone(),
+    };
+    let gaps = GapDetector::new(context.retention.window(), history);
+    PollingPages::new(context, shard.clone(), position, gaps, settings)
 }
 
 impl<S: PageSource> ShardTask<S> {

@@ -34,8 +34,17 @@ pub(super) async fn supervise(
         tokio::select! {
             biased;
             Some(shard) = started.recv() => {
-                let task = ShardTask::polling(Arc::clone(&shared), shard, random.fork());
-                tasks.spawn(task.run().in_current_span());
+                let (shared, random) = (Arc::clone(&shared), random.fork());
+                match shared.settings.subscribed.clone() {
+                    None => {
+                        let task = ShardTask::polling(shared, shard, random);
+                        tasks.spawn(task.run().in_current_span());
+                    }
+                    Some(settings) => {
+                        let task = ShardTask::subscribed(shared, shard, settings, random);
+                        tasks.spawn(task.run().in_current_span());
+                    }
+                }
             }
             Some(ended) = tasks.join_next() => {
                 if let Err(error) = ended {

@@ -74,6 +74,7 @@ impl Fixture {
                 distribution: RecordDistribution::PartitionKey,
                 until: None,
                 caps: true,
+                subscribed: None,
                 track_activity: false,
             },
             retention: Duration::from_secs(24 * 3_600),

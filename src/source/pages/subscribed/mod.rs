@@ -1,0 +1,308 @@
+//! The pages of one shard by enhanced fan-out: events that the service pushes.
+//!
+//! ```text
+//!   Polling ──a page proves what was read──▶ Waiting ──earliest time──▶ Subscribing ──accepted──▶ Open
+//!      ▲                                        ▲                            │                      │
+//!      │                                        └───────── refused ──────────┘                      │
+//!      │                                        └──────── five minutes, error, silence, pause ──────┘
+//!      └── records behind the position may have expired
+//! ```
+//!
+//! - **Proofs.** A subscription says nothing about records that expired before it began. So the first page, and the
+//!   first one after an interruption so long that records may have expired, is polled.
+//! - **Position.** The continuation of an event is where the next subscription begins, but it need not be the number of
+//!   a record. So it stays in here, and the position of the pages is always that of a record.
+//! - **Late events.** Events are taken from the open subscription alone, and an older one is dropped before the next
+//!   call is sent, so no event of an older subscription can arrive.
+//! - **Coverage.** Events do not say when they were sent. The first one is sent after the request of the subscription.
+//!   An event that arrives when its reader has waited for seconds is sent after the wait began, less the time that an
+//!   event takes: had it been on the way longer, it would have arrived earlier. A second is deducted for that time.
+
+mod consumer;
+mod parked;
+mod schedule;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub(crate) use self::consumer::StreamConsumer;
+use self::parked::ParkedSubscription;
+use self::schedule::SubscribeSchedule;
+use super::polling::{PollingPages, iterator_position};
+use super::{Failure, PageError, PageRequest, PageSource, ShardPage};
+use crate::kinesis::{
+    ApiError, ApiErrorKind, IteratorPosition, Operation, RecordColumns, Subscription,
+    SubscriptionEvent,
+};
+use crate::model::{SequenceNumber, ShardId, ShardPosition, UnixMillis};
+use crate::source::context::StreamContext;
+
+/// Events arrive about every five seconds, with or without records. A subscription that is silent for longer is dead.
+const LONGEST_SILENCE: Duration = Duration::from_secs(35);
+
+/// A wait that is much longer than an event is on the way.
+const TELLING_SILENCE: Duration = Duration::from_secs(2);
+
+/// How long an event may have been on the way.
+const ON_THE_WAY: Duration = Duration::from_secs(1);
+
+/// How a shard is subscribed to.
+#[derive(Debug, Clone)]
+pub(crate) struct SubscribedSettings {
+    pub(crate) consumer: Arc<StreamConsumer>,
+    /// How long the service may take to accept a subscription.
+    pub(crate) timeout: Duration,
+    /// The failures in a row after which reading fails.
+    pub(crate) max_retries: u32,
+}
+
+/// Reads one shard by subscriptions.
+#[derive(Debug)]
+pub(crate) struct SubscribedPages {
+    context: Arc<StreamContext>,
+    shard: ShardId,
+    settings: SubscribedSettings,
+    /// Has the position and the proof, also while a subscription is open.
+    polling: PollingPages,
+    reading: Reading,
+    schedule: SubscribeSchedule,
+    /// Where the next subscription begins, if it is behind the position.
+    continuation: Option<SequenceNumber>,
+}
+
+#[derive(Debug)]
+enum Reading {
+    /// The next page is polled.
+    Polling,
+    /// The next page needs a subscription.
+    Waiting,
+    Open(OpenSubscription),
+    /// Nobody wants a page at present.
+    Parked(ParkedSubscription),
+}
+
+/// A subscription whose events are read.
+#[derive(Debug)]
+struct OpenSubscription {
+    /// Never locked, because it is only used by its owner; a subscription need not be `Sync`, but tasks must.
+    events: Mutex<Box<dyn Subscription>>,
+    /// The next event is sent after this time.
+    pushed_after: UnixMillis,
+}
+
+impl PageSource for SubscribedPages {
+    async fn ready(&mut self) {
+        if let Reading::Parked(parked) = &mut self.reading {
+            self.reading = match parked.take() {
+                Some(open) => Reading::Open(open),
+                None => Reading::Waiting,
+            };
+        }
+        match self.reading {
+            Reading::Polling => self.polling.ready().await,
+            Reading::Waiting => {
+                if let Some(earliest) = self.schedule.earliest() {
+                    tokio::time::sleep_until(earliest).await;
+                }
+            }
+            Reading::Open(_) | Reading::Parked(_) => {}
+        }
+    }
+
+    async fn next_page(&mut self, request: PageRequest) -> Result<Option<ShardPage>, PageError> {
+        match self.reading {
+            Reading::Polling => self.polled(request).await,
+            Reading::Open(_) => self.event().await,
+            Reading::Waiting | Reading::Parked(_) => self.subscribe().await,
+        }
+    }
+
+    fn pause(&mut self) {
+        self.polling.pause();
+        if let Reading::Open(_) = self.reading
+            && let Reading::Open(open) = std::mem::replace(&mut self.reading, Reading::Waiting)
+        {
+            self.reading = Reading::Parked(ParkedSubscription::new(open));
+        }
+    }
+
+    fn position(&self) -> &ShardPosition {
+        self.polling.position()
+    }
+}
+
+impl SubscribedPages {
+    /// A source that starts at the position of `polling`.
+    pub(crate) fn new(
+        context: Arc<StreamContext>,
+        shard: ShardId,
+        polling: PollingPages,
+        settings: SubscribedSettings,
+    ) -> Self {
+        Self {
+            context,
+            shard,
+            settings,
+            polling,
+            reading: Reading::Polling,
+            schedule: SubscribeSchedule::default(),
+            continuation: None,
+        }
+    }
+
+    async fn polled(&mut self, request: PageRequest) -> Result<Option<ShardPage>, PageError> {
+        let page = self.polling.next_page(request).await?;
+        if page.is_some() && self.polling.is_proven() {
+            self.reading = Reading::Waiting;
+            self.continuation = None;
+        }
+        Ok(page)
+    }
+
+    /// Subscribes at the position; gives no page.
+    async fn subscribe(&mut self) -> Result<Option<ShardPage>, PageError> {
+        self.reading = Reading::Waiting;
+        if self.polling.begins_proof() {
+            self.reading = Reading::Polling;
+            return Ok(None);
+        }
+        let kinesis = Arc::clone(&self.context.kinesis);
+        let Some(fan_out) = kinesis.fan_out() else {
+            // The consumer could not have been registered.
+            let message = "this implementation of Kinesis has no enhanced fan-out";
+            return Err(self.refused(error(ApiErrorKind::Other, "Unsupported", message)));
+        };
+        let position = match &self.continuation {
+            Some(continuation) => IteratorPosition::After(continuation.clone()),
+            None => iterator_position(self.polling.position()),
+        };
+        let consumer = self.settings.consumer.arn();
+        // The proof needs both, whatever the query reads.
+        let columns = RecordColumns::ALL;
+        let sent_at = self.context.clock.now();
+        self.schedule.called(Instant::now());
+        let call = fan_out.subscribe_to_shard(&consumer, &self.shard, &position, columns);
+        let accepted = match tokio::time::timeout(self.settings.timeout, call).await {
+            Ok(accepted) => accepted,
+            Err(_) => {
+                let seconds = self.settings.timeout.as_secs();
+                let message = format!(
+                    "the service did not accept the subscription within {seconds} s \
+                     ('kinesis.subscribeToShard.timeoutSec')"
+                );
+                Err(error(ApiErrorKind::Unavailable, "Timeout", message))
+            }
+        };
+        match accepted {
+            Ok(events) => {
+                self.schedule.accepted(Instant::now());
+                tracing::debug!(shard = %self.shard, ?position, "subscribed");
+                self.reading = Reading::Open(OpenSubscription {
+                    events: Mutex::new(events),
+                    pushed_after: sent_at,
+                });
+                Ok(None)
+            }
+            Err(error) if error.kind() == ApiErrorKind::NotFound => {
+                match self.settings.consumer.renew(&consumer).await {
+                    Ok(true) => Ok(None),
+                    Ok(false) => Err(self.refused(error)),
+                    Err(error) => Err(self.refused(error)),
+                }
+            }
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    /// The page in the next event.
+    async fn event(&mut self) -> Result<Option<ShardPage>, PageError> {
+        let Reading::Open(open) = &mut self.reading else {
+            return Ok(None);
+        };
+        let (waits_from, time) = (Instant::now(), self.context.clock.now());
+        let events = open.events.get_mut();
+        let events = events.unwrap_or_else(PoisonError::into_inner);
+        let next = tokio::time::timeout(LONGEST_SILENCE, events.next()).await;
+        match next {
+            Ok(Some(Ok(event))) => {
+                if waits_from.elapsed() >= TELLING_SILENCE {
+                    open.pushed_after = open.pushed_after.max(time.minus(ON_THE_WAY));
+                }
+                let pushed_after = open.pushed_after;
+                Ok(Some(self.accept(event, pushed_after)))
+            }
+            Ok(Some(Err(error))) => {
+                self.reading = Reading::Waiting;
+                Err(self.refused(error))
+            }
+            Ok(None) => {
+                tracing::debug!(shard = %self.shard, "the subscription has ended");
+                self.reading = Reading::Waiting;
+                Ok(None)
+            }
+            Err(_) => {
+                self.reading = Reading::Waiting;
+                let seconds = LONGEST_SILENCE.as_secs();
+                let message = format!("the subscription was silent for {seconds} s");
+                Err(self.refused(error(ApiErrorKind::Unavailable, "Timeout", message)))
+            }
+        }
+    }
+
+    fn accept(&mut self, event: SubscriptionEvent, pushed_after: UnixMillis) -> ShardPage {
+        self.schedule.delivered();
+        match &event.continuation {
+            Some(continuation) => self.continuation = Some(continuation.clone()),
+            None if event.page.children.is_empty() => {
+                // It claims that the shard has ended, but names no children: ask again.
+                self.reading = Reading::Waiting;
+                if !event.page.is_empty() {
+                    self.continuation = None;
+                }
+            }
+            None => {}
+        }
+        self.polling.accept_event(event, pushed_after)
+    }
+
+    /// The failure of a subscription.
+    fn refused(&mut self, error: ApiError) -> PageError {
+        let failures = self.schedule.failed();
+        let failure = match error.kind() {
+            ApiErrorKind::ResourceInUse => Failure::Transient,
+            _ => self.polling.classify(&error),
+        };
+        let advice = match error.kind() {
+            ApiErrorKind::ResourceInUse => format!(
+                "; another reader may have subscribed as consumer '{}': give each query a consumer of its own \
+                 ('kinesis.consumerName')",
+                self.settings.consumer.name()
+            ),
+            _ => String::new(),
+        };
+        let is_last = failure == Failure::Transient && failures > self.settings.max_retries;
+        let (failure, retries) = match is_last {
+            true => (
+                Failure::Permanent,
+                format!(
+                    "; {failures} failures in a row exceed 'kinesis.subscribeToShard.maxRetries' = {}",
+                    self.settings.max_retries
+                ),
+            ),
+            false => (failure, String::new()),
+        };
+        let message = format!("{}{advice}{retries}", error.message());
+        let code = error.code().to_owned();
+        let said = ApiError::new(error.kind(), Operation::SubscribeToShard, code, message);
+        PageError {
+            error: said.with_source(error),
+            failure,
+        }
+    }
+}
+
+fn error(kind: ApiErrorKind, code: &str, message: impl Into<String>) -> ApiError {
+    ApiError::new(kind, Operation::SubscribeToShard, code, message)
+}
