@@ -2,6 +2,7 @@
 //! constraints of members, errors of operations, and shapes of responses.
 
 mod checking;
+mod consumers;
 mod regions;
 mod serving;
 mod settings;
@@ -16,15 +17,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const MODEL: &str = include_str!("../data/kinesis_model.tsv");
-
-/// Operations of the model that the server does not implement.
-const NOT_SERVED: &[&str] = &[
-    "DeregisterStreamConsumer",
-    "DescribeStreamConsumer",
-    "ListStreamConsumers",
-    "RegisterStreamConsumer",
-    "SubscribeToShard",
-];
 
 /// Errors that any request may cause.
 const COMMON_ERRORS: &[&str] = &["SerializationException", "ValidationException"];
@@ -71,12 +63,6 @@ fn model() -> BTreeMap<&'static str, Operation> {
             _ => operation.output.push(member),
         }
     }
-    operations
-}
-
-fn served() -> BTreeMap<&'static str, Operation> {
-    let mut operations = model();
-    operations.retain(|name, _| !NOT_SERVED.contains(name));
     operations
 }
 
@@ -137,6 +123,9 @@ fn example(name: &str) -> Value {
     match name {
         "StreamARN" | "ResourceARN" => json!(ARN),
         "StreamName" => json!("model"),
+        "ConsumerName" => json!("sql"),
+        "ConsumerARN" => json!(format!("{ARN}/consumer/sql:1700000000")),
+        "StartingPosition" => json!({ "Type": "LATEST" }),
         "StreamId" => json!("abcdefghijklmnopqrst-u1v"),
         "ShardId" | "ShardToMerge" | "ShardToSplit" | "ExclusiveStartShardId" => {
             json!("shardId-000000000000")

@@ -24,19 +24,22 @@ pub use http_server::EmbeddedServer;
 
 use super::limits::MAX_SHARDS_PER_PAGE;
 use super::{
-    ApiError, ApiResult, DryRun, DryRunAnswer, IteratorPosition, Kinesis, ListShardsFrom,
-    Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator, ShardsPage,
-    StreamSummary, WrittenRecord,
+    ApiError, ApiResult, ConsumerId, ConsumerSummary, ConsumersPage, DryRun, DryRunAnswer, FanOut,
+    IteratorPosition, Kinesis, ListShardsFrom, NextToken, Operation, PutEntry, PutOutcome,
+    RecordColumns, RecordsPage, ShardIterator, ShardsPage, StreamSummary, Subscription,
+    WrittenRecord,
 };
-use crate::model::{Clock, ShardId, StreamIdentity, StreamName};
+use crate::model::{Clock, ConsumerArn, ConsumerName, ShardId, StreamIdentity, StreamName};
 use account_region::AccountRegion;
 use faults::Faults;
 #[cfg(feature = "simulator")]
 use operations::account_settings::Commitments;
+use operations::consumers::{ConsumerTimes, DEFAULT_CONSUMERS_PER_PAGE};
 use operations::describe::describe_budget;
 use operations::get_records::ColumnsSink;
 use operations::list_shards::PageStart;
 use operations::put_records::Incoming;
+use operations::subscribe_to_shard::ColumnsSubscription;
 use state::rate_limits::Bucket;
 use state::sequence_number::CreationSeconds;
 use state::stream::{NewStream, Stream};
@@ -55,9 +58,12 @@ type Streams = BTreeMap<Arc<str>, Arc<Stream>>;
 /// All time comes from the clock and all randomness from the seed: with a [`TokioClock`] on paused
 /// time, a test with faults is deterministic.
 ///
-/// Not simulated: enhanced fan-out, and automatic resharding of on-demand streams. Tags,
-/// encryption, monitoring, policies and warm throughput can be set over HTTP (`EmbeddedServer`) and
-/// are stored, but have no effect.
+/// Subscriptions ([`FanOut`](super::FanOut)) push records as they arrive, and an event without records every five
+/// seconds. They end after five minutes, with their shard, when another one takes over, and when their consumer or
+/// stream goes. These times run on Tokio's time.
+///
+/// Not simulated: automatic resharding of on-demand streams. Tags, encryption, monitoring, policies
+/// and warm throughput can be set over HTTP (`EmbeddedServer`) and are stored, but have no effect.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -80,8 +86,9 @@ pub struct InMemoryKinesis {
     account_region: AccountRegion,
     streams: RwLock<Streams>,
     describes: Mutex<Bucket>,
-    faults: Faults,
+    faults: Arc<Faults>,
     creation_seconds: CreationSeconds,
+    consumer_times: ConsumerTimes,
     #[cfg(feature = "simulator")]
     commitments: Commitments,
 }
@@ -96,12 +103,14 @@ pub struct InMemoryOptions {
     /// The only account to serve; by default any account is served, and requests that name none use
     /// `000000000000`. Streams of different accounts are independent.
     pub account: Option<String>,
-    /// Whether shards, ListShards and DescribeStreamSummary throttle requests above their rate
+    /// Whether shards, subscriptions, ListShards and DescribeStreamSummary throttle above their rate
     /// limits, as on AWS; default `false`. Sizes and counts of a single call are always checked.
     pub enforce_limits: bool,
-    /// How long a stream stays `Creating`, `Updating` or `Deleting`; default zero.
+    /// How long a stream stays `Creating`, `Updating` or `Deleting`; default zero. A consumer stays `Creating` or
+    /// `Deleting` as long, but at least 100 ms.
     pub status_delay: Duration,
-    /// The most shards on one page of ListShards; default 1,000, as on AWS.
+    /// The most shards on one page of ListShards, and consumers on one of ListStreamConsumers; default
+    /// 1,000, as on AWS.
     pub max_shards_per_page: usize,
     /// The seed of the faults; default 0.
     pub seed: u64,
@@ -203,12 +212,13 @@ impl InMemoryKinesis {
     pub fn new(clock: Arc<dyn Clock>, options: InMemoryOptions) -> Self {
         Self {
             clock,
-            faults: Faults::new(options.seed, options.faults.clone()),
+            faults: Arc::new(Faults::new(options.seed, options.faults.clone())),
             account_region: account_region::account_region_of(&options, None, None),
             options,
             streams: RwLock::default(),
             describes: Mutex::new(describe_budget()),
             creation_seconds: CreationSeconds::default(),
+            consumer_times: ConsumerTimes::default(),
             #[cfg(feature = "simulator")]
             commitments: Commitments::default(),
         }
@@ -223,6 +233,12 @@ impl InMemoryKinesis {
     /// failures are used in order, before random ones.
     pub fn fail_next(&self, operation: Operation, error: ApiError) {
         self.faults.fail_next(operation, error);
+    }
+
+    /// Makes the next event of a subscription fail with `error` instead, which ends that subscription. Scripted
+    /// failures are used in order, before random ones.
+    pub fn fail_next_event(&self, error: ApiError) {
+        self.faults.fail_next_event(error);
     }
 
     /// The number of calls of `operation`, including failed ones.
@@ -312,6 +328,52 @@ impl Kinesis for InMemoryKinesis {
             &NewStream::with_shards(shard_count),
         )
         .await
+    }
+
+    fn fan_out(&self) -> Option<&dyn FanOut> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl FanOut for InMemoryKinesis {
+    async fn register_consumer(
+        &self,
+        stream_arn: &str,
+        name: &ConsumerName,
+    ) -> ApiResult<ConsumerSummary> {
+        self.register(stream_arn, name, BTreeMap::new()).await
+    }
+
+    async fn describe_consumer(&self, consumer: ConsumerId<'_>) -> ApiResult<ConsumerSummary> {
+        self.consumer(consumer).await
+    }
+
+    async fn list_consumers(
+        &self,
+        stream_arn: &str,
+        next: Option<&NextToken>,
+    ) -> ApiResult<ConsumersPage> {
+        self.consumers_page(stream_arn, next, DEFAULT_CONSUMERS_PER_PAGE)
+            .await
+    }
+
+    async fn deregister_consumer(&self, consumer: &ConsumerArn) -> ApiResult<()> {
+        self.deregister(ConsumerId::Arn(consumer)).await
+    }
+
+    async fn subscribe_to_shard(
+        &self,
+        consumer: &ConsumerArn,
+        shard: &ShardId,
+        position: &IteratorPosition,
+        columns: RecordColumns,
+    ) -> ApiResult<Box<dyn Subscription>> {
+        let subscription = self.subscribe(consumer, shard, position).await?;
+        Ok(Box::new(ColumnsSubscription {
+            subscription,
+            columns,
+        }))
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) async fn caller() -> Caller {
     let (_, server) = start().await;
     let mut caller = Caller {
         server,
-        model: served(),
+        model: model(),
         made: BTreeSet::new(),
     };
     let create = json!({ "StreamName": "model", "ShardCount": 2 });
@@ -208,8 +208,19 @@ async fn responses_match_the_model() {
     let warm = json!({ "StreamName": "model", "WarmThroughputMiBps": 10 });
     caller.make("UpdateStreamWarmThroughput", warm).await;
     caller.make("DescribeStreamSummary", name.clone()).await;
-    caller.make("DeleteStream", name).await;
-    let missing: Vec<_> = served()
+    let sql = json!({ "StreamARN": ARN, "ConsumerName": "sql", "Tags": { "team": "streams" } });
+    caller.make("RegisterStreamConsumer", sql).await;
+    let sql = json!({ "StreamARN": ARN, "ConsumerName": "sql" });
+    caller.make("DescribeStreamConsumer", sql.clone()).await;
+    let list = json!({ "StreamARN": ARN, "MaxResults": 1 });
+    caller.make("ListStreamConsumers", list).await;
+    caller.make("DescribeStreamSummary", name.clone()).await;
+    caller.make("DeregisterStreamConsumer", sql).await;
+    // Its answer is an event stream, which other tests read.
+    caller.made.insert("SubscribeToShard");
+    let delete = json!({ "StreamName": "model", "EnforceConsumerDeletion": true });
+    caller.make("DeleteStream", delete).await;
+    let missing: Vec<_> = model()
         .into_keys()
         .filter(|name| !caller.made.contains(name))
         .collect();

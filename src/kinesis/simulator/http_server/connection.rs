@@ -115,9 +115,10 @@ async fn exchange(
     kinesis: Arc<InMemoryKinesis>,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
+    let ends_answers = stopped.clone();
     let service = service_fn(move |request| {
-        let kinesis = Arc::clone(&kinesis);
-        async move { respond(&kinesis, request).await }
+        let (kinesis, stopped) = (Arc::clone(&kinesis), ends_answers.clone());
+        async move { respond(&kinesis, request, stopped).await }
     });
     /// Serves until the connection ends; once stopped, until the requests in flight are answered.
     macro_rules! serve {

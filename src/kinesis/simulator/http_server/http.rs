@@ -1,22 +1,25 @@
 //! Reads HTTP requests, calls the operation, and writes HTTP responses.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::body::{Body, ConnectionLost, complete};
 use super::cbor;
 use super::error_response::{ErrorResponse, body_of};
-use super::handlers::{self, records};
+use super::event_stream::{EVENT_STREAM, growing};
+use super::handlers::{self, consumers, records};
 use super::request::api_model::members_of;
 use super::request::{ApiRequest, Members};
+use crate::kinesis::simulator::operations::subscribe_to_shard::ShardSubscription;
 use crate::kinesis::{InMemoryKinesis, Kinesis};
 use crate::model::is_region;
 
@@ -32,23 +35,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const CBOR: HeaderValue = HeaderValue::from_static("application/x-amz-cbor-1.1");
 
-/// Ends the connection without a response.
-#[derive(Debug)]
-pub(super) struct ConnectionLost;
-
-impl fmt::Display for ConnectionLost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a fault closed the connection")
-    }
-}
-
-impl std::error::Error for ConnectionLost {}
-
 /// Handles one request. Fails only if the connection must break.
 pub(super) async fn respond(
     kinesis: &InMemoryKinesis,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, ConnectionLost> {
+    stopped: watch::Receiver<bool>,
+) -> Result<Response<Body>, ConnectionLost> {
     let (head, body) = request.into_parts();
     let content_type = text_of(&head.headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     let is_cbor = content_type.starts_with("application/x-amz-cbor");
@@ -61,7 +53,14 @@ pub(super) async fn respond(
         Err(failure) => Err(failure),
     };
     let (status, body) = match answer {
-        Ok(body) => (StatusCode::OK, body),
+        Ok(Answer::Body(body)) => (StatusCode::OK, body),
+        Ok(Answer::Events(subscription)) => {
+            let mut response = Response::new(growing(subscription, is_cbor, stopped));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, EVENT_STREAM);
+            headers.insert("x-amzn-requestid", request_id());
+            return Ok(response);
+        }
         Err(ErrorResponse::ConnectionLost) => return Err(ConnectionLost),
         Err(ErrorResponse::Response {
             status,
@@ -74,7 +73,7 @@ pub(super) async fn respond(
         true => (CBOR, cbor::from_json(&body)),
         false => (JSON, body),
     };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(complete(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
@@ -82,14 +81,20 @@ pub(super) async fn respond(
     Ok(response)
 }
 
-/// The operations that support `DryRun` (API reference).
+/// What a request is answered with.
+enum Answer {
+    Body(Vec<u8>),
+    Events(ShardSubscription),
+}
+
+/// The operations that support `DryRun` (API reference), apart from SubscribeToShard.
 const WITH_DRY_RUN: [&str; 4] = ["GetRecords", "GetShardIterator", "PutRecord", "PutRecords"];
 
 async fn answer(
     kinesis: &InMemoryKinesis,
     head: &Parts,
     body: &[u8],
-) -> Result<Vec<u8>, ErrorResponse> {
+) -> Result<Answer, ErrorResponse> {
     let operation = operation_of(head)?;
     let Some(members) = members_of(operation) else {
         return Err(ErrorResponse::unsupported_operation(operation));
@@ -105,12 +110,17 @@ async fn answer(
         }
         return Err(ErrorResponse::dry_run());
     }
-    match operation {
-        "GetRecords" => records::get_records(kinesis, &request).await,
-        "PutRecord" => records::put_record(kinesis, request).await,
-        "PutRecords" => records::put_records(kinesis, request).await,
-        _ => handlers::answer(kinesis, operation, &request).await,
-    }
+    let body = match operation {
+        "GetRecords" => records::get_records(kinesis, &request).await?,
+        "PutRecord" => records::put_record(kinesis, request).await?,
+        "PutRecords" => records::put_records(kinesis, request).await?,
+        "SubscribeToShard" => {
+            let subscription = consumers::subscribe(kinesis, &request).await?;
+            return Ok(Answer::Events(subscription));
+        }
+        _ => handlers::answer(kinesis, operation, &request).await?,
+    };
+    Ok(Answer::Body(body))
 }
 
 /// The caller, from the signature:

@@ -1,8 +1,10 @@
 //! An HTTP server for the simulator, for AWS SDKs, boto3 and the AWS CLI on loopback.
 
+mod body;
 mod cbor;
 mod connection;
 mod error_response;
+mod event_stream;
 mod handlers;
 mod http;
 mod request;
@@ -24,10 +26,11 @@ use tls::OwnCertificate;
 /// An [`InMemoryKinesis`] behind the AWS JSON 1.1 and CBOR 1.1 protocols over HTTP/1.1 and
 /// HTTP/2, for clients that begin with it.
 ///
-/// It supports all API operations on streams and accounts, except those for enhanced fan-out,
-/// queues and channels, which fail with `UnknownOperationException`. Every operation accepts a
-/// stream name or ARN, and `DryRun` works where the API has it. Settings that have no effect in a
-/// simulator are stored and returned: tags, encryption, monitoring, policies, warm throughput.
+/// It supports all API operations on streams, consumers and accounts, but not those for queues and
+/// channels, which fail with `UnknownOperationException`. Every operation accepts a
+/// stream name or ARN where the API does, and `DryRun` works where the API has it. Settings that
+/// have no effect in a simulator are stored and returned: tags, encryption, monitoring, policies,
+/// warm throughput. SubscribeToShard answers with an event stream, over both versions of HTTP.
 ///
 /// Streams belong to an account and region, and different ones are independent. A bare stream name
 /// is looked up in the region of the signature's credential scope and in account `000000000000`, or
@@ -120,8 +123,8 @@ impl EmbeddedServer {
         }
     }
 
-    /// Stops accepting connections, completes the requests in flight, and ends. Dropping the server
-    /// aborts them instead.
+    /// Stops accepting connections, completes the requests in flight, ends subscriptions, and ends.
+    /// Dropping the server aborts them instead.
     pub async fn shutdown(mut self) {
         // Sending fails only if the task has already ended.
         let _ = self.stop.send(true);

@@ -7,7 +7,7 @@ use crate::kinesis::limits::{MAX_BYTES_PER_FETCH, MAX_RECORDS_PER_FETCH};
 use crate::kinesis::simulator::InMemoryKinesis;
 use crate::kinesis::simulator::errors::error;
 use crate::kinesis::simulator::state::record_log::{Extent, LoggedRecord};
-use crate::kinesis::simulator::state::shard::{Content, ShardState, counter_of};
+use crate::kinesis::simulator::state::shard::{Closure, Content, ShardState, counter_of};
 use crate::kinesis::simulator::state::stream::{Encryption, Stream};
 use crate::kinesis::{
     ApiResult, ChildShard, Operation, RecordColumns, RecordsPageBuilder, ShardIterator,
@@ -151,26 +151,43 @@ impl InMemoryKinesis {
         last_sequence: Option<SequenceNumber>,
         now: UnixMillis,
     ) -> PageEnd {
-        let unread = content.log.arrival_at(index);
-        // A page that does not reach the tip never reports a lag of zero.
-        let behind_latest = unread.map_or(Duration::ZERO, |arrival| {
-            now.since(arrival).max(Duration::from_millis(1))
-        });
-        let closure = content.closure.as_ref();
-        let ended = closure.filter(|_| unread.is_none());
+        let tip = Tip::after(content, index, now);
+        let ended = tip.closure;
         PageEnd {
             last_sequence,
             next: ended
                 .is_none()
                 .then(|| self.iterator(stream, shard, IteratorTarget::RecordsFrom(index), now)),
-            behind_latest,
+            behind_latest: tip.behind_latest,
             children: ended.map_or_else(Vec::new, |closure| closure.children.clone()),
         }
     }
 }
 
+/// How a reader that has read up to an index stands to the tip of the shard.
+pub(in crate::kinesis) struct Tip<'a> {
+    pub(in crate::kinesis) behind_latest: Duration,
+    /// Set after the last record of a closed shard.
+    pub(in crate::kinesis) closure: Option<&'a Closure>,
+}
+
+impl<'a> Tip<'a> {
+    pub(in crate::kinesis) fn after(content: &'a Content, index: u64, now: UnixMillis) -> Self {
+        let unread = content.log.arrival_at(index);
+        // A page that does not reach the tip never reports a lag of zero.
+        let behind_latest = unread.map_or(Duration::ZERO, |arrival| {
+            now.since(arrival).max(Duration::from_millis(1))
+        });
+        let closure = content.closure.as_ref().filter(|_| unread.is_none());
+        Self {
+            behind_latest,
+            closure,
+        }
+    }
+}
+
 /// Passes the records of `extent` to `sink` and returns the last sequence number.
-fn fill(
+pub(in crate::kinesis) fn fill(
     sink: &mut dyn PageSink,
     shard: &ShardState,
     content: &Content,

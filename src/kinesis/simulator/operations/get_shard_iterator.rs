@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::kinesis::limits::ITERATOR_LIFETIME;
 use crate::kinesis::simulator::errors::{error, invalid};
-use crate::kinesis::simulator::state::sequence_number::NumberOrigin;
+use crate::kinesis::simulator::state::sequence_number::{NumberOrigin, NumberParts, second_of};
 use crate::kinesis::simulator::state::shard::{ShardState, shard_id};
 use crate::kinesis::simulator::state::stream::Stream;
 use crate::kinesis::simulator::state::tokens::IteratorToken;
@@ -103,14 +103,15 @@ impl InMemoryKinesis {
         if self.options.enforce_limits && !shard.read_budget().admits_iterator(now) {
             return Err(self.throttled(OPERATION, &stream, &shard));
         }
-        let target = self.target(&stream, &shard, position, retention)?;
+        let target = self.target(OPERATION, &stream, &shard, position, retention)?;
         let iterator = self.iterator(&stream, &shard, target, now);
         self.answer(OPERATION, &faults, iterator)
     }
 
-    /// What a new iterator at `position` reads.
-    fn target(
+    /// What a new iterator or subscription at `position` reads.
+    pub(in crate::kinesis) fn target(
         &self,
+        operation: Operation,
         stream: &Stream,
         shard: &ShardState,
         position: &IteratorPosition,
@@ -119,6 +120,10 @@ impl InMemoryKinesis {
         let now = self.clock.now();
         let content = shard.read();
         let oldest = content.oldest(now, retention);
+        // A number above a trimmed record is not itself trimmed if it is younger.
+        let is_trimmed = |index: u64, number: &NumberParts| {
+            index < oldest && number.second <= second_of(now.minus(retention))
+        };
         let (index, trimmed) = match position {
             IteratorPosition::TrimHorizon => (oldest, false),
             IteratorPosition::Latest => (content.log.next(), false),
@@ -129,16 +134,22 @@ impl InMemoryKinesis {
                      currentTimestampInMillis: {}",
                     time.0, now.0
                 );
-                return Err(invalid(Operation::GetShardIterator, message));
+                return Err(invalid(operation, message));
             }
             IteratorPosition::AtTimestamp(time) => (content.log.index_at_time(*time), false),
             IteratorPosition::At(number) => {
-                let at = self.index_after(stream, shard, number)?.saturating_sub(1);
-                (at, at < oldest)
+                let number = parts_of(operation, stream, shard, number)?;
+                let at = number.counter.saturating_sub(1);
+                let found = content.log.arrival_at(at).filter(|_| at >= oldest);
+                // The continuation after an event without records is above the last record, with its counter.
+                let is_above = found.is_some_and(|arrival| second_of(arrival) < number.second);
+                let index = if is_above { number.counter } else { at };
+                (index, is_trimmed(at, &number))
             }
             IteratorPosition::After(number) => {
-                let behind = self.index_after(stream, shard, number)?;
-                (behind, behind.saturating_sub(1) < oldest)
+                let number = parts_of(operation, stream, shard, number)?;
+                let last = number.counter.saturating_sub(1);
+                (number.counter, is_trimmed(last, &number))
             }
         };
         let pins = self.options.trimmed_positions == TrimmedPosition::Pinned;
@@ -148,35 +159,35 @@ impl InMemoryKinesis {
             IteratorTarget::RecordsFrom(index.min(content.log.next()))
         })
     }
+}
 
-    /// The index after `number`, which must be a number of this shard; the record may be trimmed
-    /// already. The shard's starting number precedes its first record.
-    fn index_after(
-        &self,
-        stream: &Stream,
-        shard: &ShardState,
-        number: &SequenceNumber,
-    ) -> ApiResult<u64> {
-        let foreign = |why: String| -> ApiError {
-            let message = format!(
-                "StartingSequenceNumber {number} used in GetShardIterator on shard {} in stream {} \
-                 under account {} is invalid{why}.",
-                shard.id,
-                stream.name(),
-                stream.account()
-            );
-            invalid(Operation::GetShardIterator, message)
-        };
-        match NumberOrigin::parse(number) {
-            None => Err(foreign(String::new())),
-            Some((origin, _)) if origin.shard_index != shard.index => {
-                let other = shard_id(origin.shard_index);
-                Err(foreign(format!(" because it encodes {other}")))
-            }
-            Some((origin, _)) if origin != shard.origin => Err(foreign(
-                " because it did not come from this stream".to_owned(),
-            )),
-            Some((_, counter)) => Ok(counter),
+/// The parts of `number`, which must be a number of this shard; the record may be trimmed already. The counter is
+/// the index after the record, because the shard's starting number precedes its first record.
+fn parts_of(
+    operation: Operation,
+    stream: &Stream,
+    shard: &ShardState,
+    number: &SequenceNumber,
+) -> ApiResult<NumberParts> {
+    let foreign = |why: String| -> ApiError {
+        let message = format!(
+            "StartingSequenceNumber {number} used in {operation} on shard {} in stream {} under \
+             account {} is invalid{why}.",
+            shard.id,
+            stream.name(),
+            stream.account()
+        );
+        invalid(operation, message)
+    };
+    match NumberOrigin::parse(number) {
+        None => Err(foreign(String::new())),
+        Some(parts) if parts.origin.shard_index != shard.index => {
+            let other = shard_id(parts.origin.shard_index);
+            Err(foreign(format!(" because it encodes {other}")))
         }
+        Some(parts) if parts.origin != shard.origin => Err(foreign(
+            " because it did not come from this stream".to_owned(),
+        )),
+        Some(parts) => Ok(parts),
     }
 }

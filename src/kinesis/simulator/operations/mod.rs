@@ -2,6 +2,7 @@
 
 #[cfg(feature = "simulator")]
 pub(in crate::kinesis) mod account_settings;
+pub(in crate::kinesis) mod consumers;
 pub(in crate::kinesis) mod describe;
 pub(in crate::kinesis) mod get_records;
 pub(in crate::kinesis) mod get_shard_iterator;
@@ -13,5 +14,6 @@ pub(in crate::kinesis) mod reshard;
 #[cfg(feature = "simulator")]
 pub(in crate::kinesis) mod settings;
 pub(in crate::kinesis) mod streams;
+pub(in crate::kinesis) mod subscribe_to_shard;
 #[cfg(feature = "simulator")]
 pub(in crate::kinesis) mod tags;

@@ -119,6 +119,8 @@ impl InMemoryKinesis {
         let oldest = content.oldest(now, state.retention);
         content.log.trim(oldest);
         let (index, arrival) = content.log.append(entry.data, entry.partition_key, now);
+        drop(content);
+        shard.wake_subscriptions();
         Ok(WrittenRecord {
             shard: shard.id.clone(),
             sequence: shard.number_at(index, arrival),

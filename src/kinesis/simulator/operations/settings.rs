@@ -15,6 +15,7 @@ pub(in crate::kinesis) struct DescribedSettings {
     pub(in crate::kinesis) kms_key: Option<String>,
     pub(in crate::kinesis) metrics: Vec<ShardMetric>,
     pub(in crate::kinesis) warm_mib_per_second: Option<u32>,
+    pub(in crate::kinesis) consumers: usize,
 }
 
 /// The metrics of a stream before and after a change.
@@ -189,12 +190,14 @@ impl InMemoryKinesis {
         stream: &StreamIdentity,
     ) -> ApiResult<DescribedSettings> {
         let stream = self.any_stream(operation, stream)?;
+        let consumers = self.consumers(&stream).len();
         let state = stream.read();
         let settings = &state.settings;
         Ok(DescribedSettings {
             kms_key: settings.kms_key.clone(),
             metrics: settings.metrics.iter().copied().collect(),
             warm_mib_per_second: settings.warm_mib_per_second,
+            consumers,
         })
     }
 

@@ -69,12 +69,39 @@ impl InMemoryKinesis {
         self.answer(OPERATION, &faults, ())
     }
 
-    /// Deletes a stream and all its records (DeleteStream).
+    /// Deletes a stream and all its records (DeleteStream). Fails if the stream has consumers.
     pub async fn delete_stream(&self, stream: &StreamIdentity) -> ApiResult<()> {
+        self.delete(stream, false).await
+    }
+
+    /// Deletes a stream with all its records and consumers, whose subscriptions end (DeleteStream with
+    /// `EnforceConsumerDeletion`).
+    pub async fn delete_stream_and_consumers(&self, stream: &StreamIdentity) -> ApiResult<()> {
+        self.delete(stream, true).await
+    }
+
+    pub(in crate::kinesis) async fn delete(
+        &self,
+        stream: &StreamIdentity,
+        enforce_consumer_deletion: bool,
+    ) -> ApiResult<()> {
         const OPERATION: Operation = Operation::DeleteStream;
         let faults = self.faults.admit(OPERATION).await?;
         let stream = self.any_stream(OPERATION, stream)?;
-        self.enter(&mut stream.write(), StreamStatus::Deleting);
+        {
+            let mut consumers = self.consumers(&stream);
+            if consumers.len() > 0 && !enforce_consumer_deletion {
+                let message = format!(
+                    "Stream {} under account {} has consumers. Deregister them first, or set \
+                     EnforceConsumerDeletion.",
+                    stream.name(),
+                    stream.account()
+                );
+                return Err(error(OPERATION, "ResourceInUseException", message));
+            }
+            consumers.delete_all();
+            self.enter(&mut stream.write(), StreamStatus::Deleting);
+        }
         self.drop_deleted_streams();
         self.answer(OPERATION, &faults, ())
     }

@@ -1,11 +1,13 @@
-//! Stream tags.
+//! Tags of streams and consumers.
+
+use std::fmt;
 
 use crate::kinesis::limits::TAGS_PER_STREAM;
 use crate::kinesis::simulator::InMemoryKinesis;
 use crate::kinesis::simulator::errors::invalid;
 use crate::kinesis::simulator::state::settings::Tags;
-use crate::kinesis::{ApiError, ApiResult, Operation};
-use crate::model::StreamIdentity;
+use crate::kinesis::{ApiError, ApiResult, ConsumerId, Operation};
+use crate::model::{ConsumerArn, StreamIdentity};
 
 impl InMemoryKinesis {
     /// AddTagsToStream and TagResource: adds tags and replaces those with the same keys.
@@ -42,6 +44,61 @@ impl InMemoryKinesis {
         .await
     }
 
+    /// TagResource for a consumer.
+    pub(in crate::kinesis) async fn add_consumer_tags(
+        &self,
+        consumer: &ConsumerArn,
+        tags: Tags,
+    ) -> ApiResult<()> {
+        const OPERATION: Operation = Operation::TagResource;
+        check_tags(OPERATION, consumer, &tags)?;
+        self.change_consumer_tags(OPERATION, consumer, |current| {
+            let new = tags.keys().filter(|key| !current.contains_key(*key));
+            if current.len() + new.count() > TAGS_PER_STREAM {
+                return Err(too_many(OPERATION, consumer));
+            }
+            current.extend(tags);
+            Ok(())
+        })
+        .await
+    }
+
+    /// UntagResource for a consumer.
+    pub(in crate::kinesis) async fn remove_consumer_tags(
+        &self,
+        consumer: &ConsumerArn,
+        keys: &[String],
+    ) -> ApiResult<()> {
+        self.change_consumer_tags(Operation::UntagResource, consumer, |current| {
+            current.retain(|key, _| !keys.contains(key));
+            Ok(())
+        })
+        .await
+    }
+
+    /// ListTagsForResource for a consumer.
+    pub(in crate::kinesis) async fn consumer_tags(
+        &self,
+        consumer: &ConsumerArn,
+    ) -> ApiResult<Tags> {
+        self.change_consumer_tags(Operation::ListTagsForResource, consumer, |current| {
+            Ok(current.clone())
+        })
+        .await
+    }
+
+    async fn change_consumer_tags<T>(
+        &self,
+        operation: Operation,
+        consumer: &ConsumerArn,
+        change: impl FnOnce(&mut Tags) -> ApiResult<T> + Send,
+    ) -> ApiResult<T> {
+        let faults = self.faults.admit(operation).await?;
+        let wanted = ConsumerId::Arn(consumer);
+        let done = self.with_consumer(operation, wanted, |found| change(found.tags()))?;
+        self.answer(operation, &faults, done)
+    }
+
     /// ListTagsForStream and ListTagsForResource, all pages.
     pub(in crate::kinesis) async fn tags(
         &self,
@@ -58,11 +115,11 @@ impl InMemoryKinesis {
 /// Checks the number, characters and keys of tags (API reference, AddTagsToStream).
 pub(in crate::kinesis) fn check_tags(
     operation: Operation,
-    stream: &StreamIdentity,
+    resource: &impl fmt::Display,
     tags: &Tags,
 ) -> ApiResult<()> {
     if tags.len() > TAGS_PER_STREAM {
-        return Err(too_many(operation, stream));
+        return Err(too_many(operation, resource));
     }
     let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_./=+-%@:".contains(c);
     if !tags
@@ -80,10 +137,10 @@ pub(in crate::kinesis) fn check_tags(
     Ok(())
 }
 
-fn too_many(operation: Operation, stream: &StreamIdentity) -> ApiError {
+fn too_many(operation: Operation, resource: &impl fmt::Display) -> ApiError {
     let message = format!(
-        "Failed to add tags to stream {stream} because a given stream cannot have more than \
-         {TAGS_PER_STREAM} tags associated with it."
+        "Failed to add tags to {resource} because a resource cannot have more than {TAGS_PER_STREAM} tags associated \
+         with it."
     );
     invalid(operation, message)
 }

@@ -1,5 +1,6 @@
 //! What the simulated service stores: streams, shards, records, and the tokens it issues.
 
+pub(in crate::kinesis) mod consumers;
 pub(in crate::kinesis) mod rate_limits;
 pub(in crate::kinesis) mod record_log;
 pub(in crate::kinesis) mod reshard;

@@ -1,5 +1,7 @@
 //! Rate limits of shards: token buckets on the injected clock.
 
+use std::time::Duration;
+
 use crate::kinesis::limits::{
     FETCHES_PER_SECOND, ITERATORS_PER_SECOND, LARGEST_MAX_RECORD_BYTES, MAX_BYTES_PER_FETCH,
     READ_BYTES_PER_SECOND, WRITE_BYTES_PER_SECOND, WRITE_RECORDS_PER_SECOND,
@@ -123,6 +125,44 @@ impl ReadBudget {
     /// Whether the shard serves a GetShardIterator now.
     pub(in crate::kinesis) fn admits_iterator(&mut self, now: UnixMillis) -> bool {
         self.iterators.take(1.0, now)
+    }
+}
+
+/// One SubscribeToShard call per second and 2 MiB per second, for each consumer of a shard (API reference,
+/// SubscribeToShard).
+#[derive(Debug)]
+pub(in crate::kinesis) struct PushBudget {
+    calls: Bucket,
+    bytes: Bucket,
+}
+
+impl PushBudget {
+    pub(in crate::kinesis) fn new() -> Self {
+        let bytes = READ_BYTES_PER_SECOND as f64;
+        Self {
+            calls: Bucket::new(1.0, 1.0),
+            bytes: Bucket::new(bytes, bytes),
+        }
+    }
+
+    /// Whether the shard accepts a SubscribeToShard now.
+    pub(in crate::kinesis) fn admits_call(&mut self, now: UnixMillis) -> bool {
+        self.calls.take(1.0, now)
+    }
+
+    /// How long the next event has to wait. An event may overdraw the budget.
+    pub(in crate::kinesis) fn wait(&mut self, now: UnixMillis) -> Duration {
+        self.bytes.fill(now);
+        let missing = 1.0 - self.bytes.level;
+        // Whole milliseconds, as the clock; rounded up, so that the wait is long enough.
+        let millis = (missing.max(0.0) / self.bytes.per_second * 1_000.0).ceil();
+        Duration::from_millis(millis as u64)
+    }
+
+    /// Charges an event.
+    pub(in crate::kinesis) fn charge_event(&mut self, size_bytes: usize, now: UnixMillis) {
+        self.bytes.fill(now);
+        self.bytes.level -= size_bytes as f64;
     }
 }
 

@@ -98,10 +98,12 @@ impl StreamState {
         let named: Vec<_> = children.iter().map(|child| child.as_child()).collect();
         let closing = position..position + parents.len();
         for position in closing.clone() {
-            self.open_shard(position).write().closure = Some(Closure {
+            let parent = self.open_shard(position);
+            parent.write().closure = Some(Closure {
                 at: time.now,
                 children: named.clone(),
             });
+            parent.wake_subscriptions();
         }
         let opened = children.iter().map(|child| child.index);
         self.open.splice(closing, opened);

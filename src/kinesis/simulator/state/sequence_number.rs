@@ -48,6 +48,15 @@ pub(in crate::kinesis) struct NumberOrigin {
     pub(in crate::kinesis) shard_index: u32,
 }
 
+/// The parts of a sequence number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::kinesis) struct NumberParts {
+    pub(in crate::kinesis) origin: NumberOrigin,
+    pub(in crate::kinesis) counter: u64,
+    /// The second of arrival.
+    pub(in crate::kinesis) second: u64,
+}
+
 /// Assigns each new shard a creation second: that of the clock, but always later than the previous
 /// one, so that a child's numbers are above its parents'.
 #[derive(Debug, Default)]
@@ -108,8 +117,8 @@ impl NumberOrigin {
         NumberText(text)
     }
 
-    /// Parses a number into origin and counter; `None` if it does not have the layout.
-    pub(in crate::kinesis) fn parse(number: &SequenceNumber) -> Option<(Self, u64)> {
+    /// Parses a number into its parts; `None` if it does not have the layout.
+    pub(in crate::kinesis) fn parse(number: &SequenceNumber) -> Option<NumberParts> {
         let limbs = binary_limbs(number.as_str())?;
         let bits = |from: u32, count: u32| -> u64 {
             let (limb, offset) = ((from / 64) as usize, from % 64);
@@ -128,12 +137,16 @@ impl NumberOrigin {
             && bits(72, 8) == 0
             && bits(HEAD_SHIFT, 4) == u64::from(origin.shard_index & 0xF)
             && bits(184, 8) == VERSION;
-        well_formed.then(|| (origin, bits(COUNTER_SHIFT, 64)))
+        well_formed.then(|| NumberParts {
+            origin,
+            counter: bits(COUNTER_SHIFT, 64),
+            second: bits(ARRIVAL_SHIFT, SECONDS_BITS),
+        })
     }
 }
 
 /// The second of `time` in 36 bits.
-fn second_of(time: UnixMillis) -> u64 {
+pub(in crate::kinesis) fn second_of(time: UnixMillis) -> u64 {
     u64::try_from(time.0.div_euclid(1_000)).unwrap_or(0) & (u64::MAX >> (64 - SECONDS_BITS))
 }
 
@@ -178,7 +191,12 @@ mod tests {
             let number = ORIGIN.number(counter, UnixMillis(1_721_946_999_123));
             assert_eq!(number.as_str().len(), DIGITS);
             let parsed = NumberOrigin::parse(&number.to_sequence());
-            assert_eq!(parsed, Some((ORIGIN, counter)), "{number:?}");
+            let parts = NumberParts {
+                origin: ORIGIN,
+                counter,
+                second: 1_721_946_999,
+            };
+            assert_eq!(parsed, Some(parts), "{number:?}");
         }
     }
 
@@ -187,12 +205,13 @@ mod tests {
         // A real sequence number, from the AWS CLI tutorial in the Developer Guide.
         let real = SequenceNumber::new("49544985256907370027570885864065577703022652638596431874");
         let real = real.unwrap();
-        let (origin, counter) = NumberOrigin::parse(&real).expect("the layout of the service");
-        assert_eq!(origin.shard_index, 0);
-        let limbs = binary_limbs(real.as_str()).unwrap();
-        let arrival_second = (limbs[0] >> 36 | limbs[1] << 28) & 0xF_FFFF_FFFF;
-        let arrival = UnixMillis(i64::try_from(arrival_second).unwrap() * 1_000);
-        assert_eq!(origin.number(counter, arrival).to_sequence(), real);
+        let parts = NumberOrigin::parse(&real).expect("the layout of the service");
+        assert_eq!(parts.origin.shard_index, 0);
+        let arrival = UnixMillis(i64::try_from(parts.second).unwrap() * 1_000);
+        assert_eq!(
+            parts.origin.number(parts.counter, arrival).to_sequence(),
+            real
+        );
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use super::rate_limits::{ReadBudget, WriteBudget};
 use super::record_log::RecordLog;
 use super::sequence_number::{ENDING_COUNTER, NumberOrigin};
@@ -21,6 +24,8 @@ pub(in crate::kinesis) struct ShardState {
     pub(in crate::kinesis) created_at: UnixMillis,
     content: RwLock<Content>,
     read_budget: Mutex<ReadBudget>,
+    /// Wakes subscriptions when records arrive and when the shard closes.
+    changed: Notify,
 }
 
 /// The mutable part of a shard.
@@ -66,6 +71,7 @@ impl ShardState {
             created_at,
             content: RwLock::new(content),
             read_budget: Mutex::new(ReadBudget::new()),
+            changed: Notify::new(),
         }
     }
 
@@ -75,6 +81,16 @@ impl ShardState {
 
     pub(in crate::kinesis) fn write(&self) -> RwLockWriteGuard<'_, Content> {
         self.content.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Completes at the next change after this call.
+    pub(in crate::kinesis) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Wakes subscriptions after a change.
+    pub(in crate::kinesis) fn wake_subscriptions(&self) {
+        self.changed.notify_waiters();
     }
 
     pub(in crate::kinesis) fn read_budget(&self) -> MutexGuard<'_, ReadBudget> {

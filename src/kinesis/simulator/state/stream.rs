@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use super::consumers::Consumers;
 use super::rate_limits::Bucket;
 use super::shard::{ShardState, index_of};
 use crate::kinesis::limits::{DEFAULT_MAX_RECORD_BYTES, LISTINGS_PER_SECOND, MIN_RETENTION};
@@ -19,6 +20,8 @@ pub(in crate::kinesis) struct Stream {
     pub(in crate::kinesis) created_at: UnixMillis,
     state: RwLock<StreamState>,
     listings: Mutex<Bucket>,
+    /// Locked before the state, never while it is locked.
+    consumers: Mutex<Consumers>,
     /// The next position in the round robin of a stream that chooses shards itself.
     round_robin: AtomicU64,
 }
@@ -105,6 +108,7 @@ impl Stream {
             created_at: now,
             state: RwLock::new(state),
             listings: Mutex::new(Bucket::new(listings, listings)),
+            consumers: Mutex::default(),
             round_robin: AtomicU64::new(0),
         }
     }
@@ -128,6 +132,12 @@ impl Stream {
     pub(in crate::kinesis) fn listings(&self) -> MutexGuard<'_, Bucket> {
         let listings = self.listings.lock();
         listings.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The consumers, including those whose deregistration is complete.
+    pub(in crate::kinesis) fn consumers(&self) -> MutexGuard<'_, Consumers> {
+        let consumers = self.consumers.lock();
+        consumers.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next position in the round robin.

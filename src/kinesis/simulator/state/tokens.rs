@@ -1,7 +1,7 @@
 //! Encoding of opaque tokens: shard iterators and page tokens.
 
 use super::shard_filter::Filter;
-use crate::model::{StreamIdentity, UnixMillis};
+use crate::model::{ConsumerName, StreamIdentity, UnixMillis};
 
 /// A shard iterator: a read position and when it was issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,16 @@ pub(in crate::kinesis) struct PageToken {
     pub(in crate::kinesis) issued_at: UnixMillis,
 }
 
+/// The token after a page of consumers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::kinesis) struct ConsumersToken {
+    pub(in crate::kinesis) stream: StreamIdentity,
+    pub(in crate::kinesis) stream_id: u64,
+    /// The last consumer of the page.
+    pub(in crate::kinesis) after: ConsumerName,
+    pub(in crate::kinesis) issued_at: UnixMillis,
+}
+
 /// The token after a page of streams.
 #[cfg(feature = "simulator")]
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +49,7 @@ const ITERATOR: u8 = 1;
 const PAGE: u8 = 2;
 #[cfg(feature = "simulator")]
 const STREAMS: u8 = 3;
+const CONSUMERS: u8 = 4;
 
 impl IteratorToken {
     pub(in crate::kinesis) fn encode(&self) -> String {
@@ -107,6 +118,33 @@ impl PageToken {
             stream_id: fields.u64()?,
             after: fields.u32()?,
             issued_at: fields.time()?,
+            stream: fields.stream()?,
+        })
+    }
+}
+
+impl ConsumersToken {
+    pub(in crate::kinesis) fn encode(&self) -> String {
+        let name = self.after.as_str().as_bytes();
+        let mut out = vec![CONSUMERS];
+        out.extend(self.stream_id.to_be_bytes());
+        out.extend(self.issued_at.0.to_be_bytes());
+        // A name has at most 128 characters, all of them ASCII.
+        out.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        out.extend(name);
+        out.extend(arn_of(&self.stream));
+        encode_bytes(out)
+    }
+
+    /// Decodes a token; `None` if this simulator did not issue it.
+    pub(in crate::kinesis) fn decode(text: &str) -> Option<Self> {
+        let bytes = decode_bytes(text)?;
+        let mut fields = Fields(&bytes);
+        (fields.byte()? == CONSUMERS).then_some(())?;
+        Some(Self {
+            stream_id: fields.u64()?,
+            issued_at: fields.time()?,
+            after: fields.consumer()?,
             stream: fields.stream()?,
         })
     }
@@ -184,6 +222,14 @@ impl Fields<'_> {
         self.take().map(i64::from_be_bytes).map(UnixMillis)
     }
 
+    /// The name of a consumer, behind its length.
+    fn consumer(&mut self) -> Option<ConsumerName> {
+        let length = self.byte()?;
+        let (name, rest) = self.0.split_at_checked(length.into())?;
+        self.0 = rest;
+        ConsumerName::new(str::from_utf8(name).ok()?).ok()
+    }
+
     /// The rest, as the ARN of a stream.
     fn stream(&mut self) -> Option<StreamIdentity> {
         StreamIdentity::parse(str::from_utf8(self.0).ok()?).ok()
@@ -236,6 +282,17 @@ mod tests {
             };
             assert_eq!(PageToken::decode(&token.encode()), Some(token));
         }
+    }
+
+    #[test]
+    fn page_tokens_of_consumers_round_trip() {
+        let token = ConsumersToken {
+            stream: clicks(),
+            stream_id: 17,
+            after: ConsumerName::new("sql.1").unwrap(),
+            issued_at: UnixMillis(9),
+        };
+        assert_eq!(ConsumersToken::decode(&token.encode()), Some(token));
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! Behavior of the simulator as readers and writers observe it.
 
+mod consumers;
 mod faults;
 mod listing;
 mod reading;
 mod resharding;
 mod retention;
+mod subscription_faults;
+mod subscriptions;
 mod writing;
 
 use super::state::{shard, stream};
 use super::*;
 use crate::kinesis::Backoff;
-use crate::kinesis::{ApiErrorKind, ShardFilter, list_all_shards};
+use crate::kinesis::{
+    ApiErrorKind, ConsumerStatus, ShardFilter, SubscriptionEvent, list_all_shards,
+};
 use crate::model::{HashKey, RetryPolicy, SequenceNumber, Shard, UnixMillis};
 use bytes::Bytes;
 use tokio::time::advance;
@@ -67,6 +72,37 @@ impl Fixture {
             .unwrap()
     }
 
+    /// The ARN of the stream.
+    async fn arn(&self) -> String {
+        let summary = self.kinesis.describe_stream(&self.stream).await;
+        summary.unwrap().arn.to_string()
+    }
+
+    async fn register(&self, name: &str) -> ApiResult<ConsumerSummary> {
+        let stream = self.arn().await;
+        let name = consumer_name(name);
+        self.kinesis.register_consumer(&stream, &name).await
+    }
+
+    /// Registers a consumer and waits until it is active.
+    async fn consumer(&self, name: &str) -> ConsumerArn {
+        let arn = self.register(name).await.unwrap().arn;
+        advance(Duration::from_millis(100)).await;
+        arn
+    }
+
+    async fn subscribe(
+        &self,
+        consumer: &ConsumerArn,
+        shard: u32,
+        position: IteratorPosition,
+    ) -> ApiResult<Box<dyn Subscription>> {
+        let (shard, columns) = (shard::shard_id(shard), RecordColumns::ALL);
+        self.kinesis
+            .subscribe_to_shard(consumer, &shard, &position, columns)
+            .await
+    }
+
     async fn iterator(&self, shard: u32, position: IteratorPosition) -> ApiResult<ShardIterator> {
         let shard = shard::shard_id(shard);
         self.kinesis
@@ -89,6 +125,10 @@ impl Fixture {
     async fn texts(&self, shard: u32, position: IteratorPosition) -> Vec<String> {
         texts(&self.page(shard, position).await)
     }
+}
+
+fn consumer_name(name: &str) -> ConsumerName {
+    ConsumerName::new(name).unwrap()
 }
 
 fn entry(key: &str, data: &[u8]) -> PutEntry {

@@ -5,7 +5,9 @@ use serde_json::{Map, Number, Value, json};
 use crate::kinesis::simulator::operations::settings::DescribedSettings;
 use crate::kinesis::simulator::state::settings::ShardMetric;
 use crate::kinesis::simulator::state::stream::StreamMode;
-use crate::kinesis::{ChildShard, RecordDistribution, StreamStatus, StreamSummary};
+use crate::kinesis::{
+    ChildShard, ConsumerStatus, ConsumerSummary, RecordDistribution, StreamStatus, StreamSummary,
+};
 use crate::model::{HashRange, Shard, ShardId, UnixMillis};
 
 pub(super) fn shard(shard: &Shard) -> Value {
@@ -45,6 +47,22 @@ fn hash_range(range: &HashRange) -> Value {
         "StartingHashKey": range.start.to_string(),
         "EndingHashKey": range.end.to_string(),
     })
+}
+
+pub(super) fn consumer(consumer: &ConsumerSummary) -> Map<String, Value> {
+    let status = match consumer.status {
+        ConsumerStatus::Creating => "CREATING",
+        ConsumerStatus::Active => "ACTIVE",
+        ConsumerStatus::Deleting => "DELETING",
+    };
+    let members: [(&str, Value); 4] = [
+        ("ConsumerName", consumer.name.as_str().into()),
+        ("ConsumerARN", consumer.arn.as_str().into()),
+        ("ConsumerStatus", status.into()),
+        ("ConsumerCreationTimestamp", time(consumer.created_at)),
+    ];
+    let members = members.map(|(name, value)| (name.to_owned(), value));
+    members.into_iter().collect()
 }
 
 /// The members that all descriptions of a stream share.

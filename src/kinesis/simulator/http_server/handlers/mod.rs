@@ -1,5 +1,6 @@
 //! Dispatches operations by name to their handlers.
 
+pub(super) mod consumers;
 mod json;
 pub(super) mod records;
 mod settings;
@@ -13,7 +14,8 @@ use crate::kinesis::simulator::http_server::error_response::ErrorResponse;
 use crate::kinesis::simulator::http_server::request::ApiRequest;
 use crate::kinesis::{InMemoryKinesis, Operation};
 
-/// Handles an operation other than GetRecords, PutRecord and PutRecords, which [`records`] handles.
+/// Handles an operation other than GetRecords, PutRecord and PutRecords, which [`records`] handles, and
+/// SubscribeToShard.
 pub(super) async fn answer(
     kinesis: &InMemoryKinesis,
     operation: &str,
@@ -24,7 +26,7 @@ pub(super) async fn answer(
         "DecreaseStreamRetentionPeriod" => {
             empty(streams::decrease_retention(kinesis, request).await?)
         }
-        "DeleteStream" => empty(kinesis.delete_stream(&request.stream()?).await?),
+        "DeleteStream" => empty(streams::delete(kinesis, request).await?),
         "DescribeLimits" => streams::describe_limits(kinesis, request).await?,
         "DescribeStream" => streams::describe(kinesis, request).await?,
         "DescribeStreamSummary" => streams::describe_summary(kinesis, request).await?,
@@ -41,6 +43,10 @@ pub(super) async fn answer(
         "UpdateStreamRecordDistributionStrategy" => {
             empty(streams::update_distribution(kinesis, request).await?)
         }
+        "DeregisterStreamConsumer" => empty(consumers::deregister(kinesis, request).await?),
+        "DescribeStreamConsumer" => consumers::describe(kinesis, request).await?,
+        "ListStreamConsumers" => consumers::list(kinesis, request).await?,
+        "RegisterStreamConsumer" => consumers::register(kinesis, request).await?,
         _ => return answer_settings_operation(kinesis, operation, request).await,
     };
     Ok(body_of(&answer))

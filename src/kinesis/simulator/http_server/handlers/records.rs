@@ -1,6 +1,7 @@
 //! GetRecords, PutRecord and PutRecords, without building a JSON tree per record.
 
 use std::io::Write;
+use std::time::Duration;
 
 use super::json;
 use crate::kinesis::limits::MAX_RECORDS_PER_FETCH;
@@ -8,7 +9,7 @@ use crate::kinesis::simulator::http_server::error_response::ErrorResponse;
 use crate::kinesis::simulator::http_server::request::{ApiRequest, Members};
 use crate::kinesis::simulator::operations::get_records::PageSink;
 use crate::kinesis::simulator::operations::put_records::{Incoming, failure_code};
-use crate::kinesis::{InMemoryKinesis, Operation, PutOutcome, ShardIterator};
+use crate::kinesis::{ChildShard, InMemoryKinesis, Operation, PutOutcome, ShardIterator};
 use crate::model::{HashKey, StreamIdentity, UnixMillis};
 
 /// GetRecords.
@@ -20,32 +21,47 @@ pub(in crate::kinesis) async fn get_records(
     let iterator = ShardIterator::new(members.required_text("ShardIterator")?);
     let limit = members.count("Limit", MAX_RECORDS_PER_FETCH)?;
     let stream = request.stream_if_named()?;
-    let mut page = JsonPage(Vec::new());
+    let mut page = JsonPage::default();
     let end = kinesis
         .read_page(stream.as_ref(), &iterator, limit, &mut page)
         .await?;
-    let mut out = page.0;
-    if out.last() == Some(&b',') {
-        out.pop();
-    }
-    out.push(b']');
-    if let Some(next) = &end.next {
-        out.extend_from_slice(b",\"NextShardIterator\":");
-        write_text(&mut out, next.as_str());
-    }
-    let millis = end.behind_latest.as_millis();
-    write_plain(&mut out, format_args!(",\"MillisBehindLatest\":{millis}"));
-    if !end.children.is_empty() {
-        let children: Vec<_> = end.children.iter().map(json::child).collect();
-        let children = serde_json::Value::from(children);
-        write_plain(&mut out, format_args!(",\"ChildShards\":{children}"));
-    }
-    out.push(b'}');
-    Ok(out)
+    let next = end.next.as_ref().map(ShardIterator::as_str);
+    Ok(page.finish("NextShardIterator", next, end.behind_latest, &end.children))
 }
 
-/// Writes the records of a response as JSON.
-struct JsonPage(Vec<u8>);
+/// Writes records as JSON, as GetRecords and the events of SubscribeToShard have them.
+#[derive(Debug, Default)]
+pub(in crate::kinesis) struct JsonPage(Vec<u8>);
+
+impl JsonPage {
+    /// The JSON. `next` is the member `name`, from where the reader continues.
+    pub(in crate::kinesis) fn finish(
+        self,
+        name: &str,
+        next: Option<&str>,
+        behind_latest: Duration,
+        children: &[ChildShard],
+    ) -> Vec<u8> {
+        let mut out = self.0;
+        if out.last() == Some(&b',') {
+            out.pop();
+        }
+        out.push(b']');
+        if let Some(next) = next {
+            write_plain(&mut out, format_args!(",\"{name}\":"));
+            write_text(&mut out, next);
+        }
+        let millis = behind_latest.as_millis();
+        write_plain(&mut out, format_args!(",\"MillisBehindLatest\":{millis}"));
+        if !children.is_empty() {
+            let children: Vec<_> = children.iter().map(json::child).collect();
+            let children = serde_json::Value::from(children);
+            write_plain(&mut out, format_args!(",\"ChildShards\":{children}"));
+        }
+        out.push(b'}');
+        out
+    }
+}
 
 impl PageSink for JsonPage {
     fn begin(&mut self, records: usize, size_bytes: usize) {

@@ -26,9 +26,20 @@ pub(super) async fn get_iterator(
     Ok(json!({ "ShardIterator": iterator.as_str() }))
 }
 
+/// The position of an iterator.
 fn position(members: &Members) -> Result<IteratorPosition, ErrorResponse> {
-    let kind = members.required_text("ShardIteratorType")?;
-    let number = members.sequence_number("StartingSequenceNumber")?;
+    position_of(members, "ShardIteratorType", "StartingSequenceNumber")
+}
+
+/// The position in members with these names, and in `Timestamp`.
+pub(super) fn position_of(
+    members: &Members,
+    kind: &str,
+    number: &str,
+) -> Result<IteratorPosition, ErrorResponse> {
+    let number_name = number;
+    let kind = members.required_text(kind)?;
+    let number = members.sequence_number(number)?;
     let position = match (kind, number) {
         ("AT_SEQUENCE_NUMBER", Some(number)) => IteratorPosition::At(number),
         ("AFTER_SEQUENCE_NUMBER", Some(number)) => IteratorPosition::After(number),
@@ -47,9 +58,9 @@ fn position(members: &Members) -> Result<IteratorPosition, ErrorResponse> {
             let found = if number.is_some() { "also a" } else { "no" };
             return Err(ErrorResponse::invalid(format!(
                 "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and \
-                 StartingSequenceNumber or (2) TRIM_HORIZON or LATEST and no \
-                 StartingSequenceNumber. Request specified {kind} and {found} \
-                 StartingSequenceNumber."
+                 {number_name} or (2) TRIM_HORIZON or LATEST and no \
+                 {number_name}. Request specified {kind} and {found} \
+                 {number_name}."
             )));
         }
     };
@@ -80,7 +91,7 @@ pub(super) async fn list(
         }
         None => {
             let stream = request.stream()?;
-            check_creation(kinesis, members, &stream)?;
+            check_creation(kinesis, Operation::ListShards, members, &stream)?;
             let start = PageStart::First {
                 stream: &stream,
                 filter: filter(members)?,
@@ -100,15 +111,16 @@ pub(super) async fn list(
 
 /// Checks `StreamCreationTimestamp`, which distinguishes streams of the same name. Many clients
 /// send it without milliseconds.
-fn check_creation(
+pub(super) fn check_creation(
     kinesis: &InMemoryKinesis,
+    operation: Operation,
     members: &Members,
     stream: &StreamIdentity,
 ) -> Result<(), ErrorResponse> {
     let Some(wanted) = members.time("StreamCreationTimestamp")? else {
         return Ok(());
     };
-    let (found, _) = kinesis.peek_summary(Operation::ListShards, stream)?;
+    let (found, _) = kinesis.peek_summary(operation, stream)?;
     if found.created_at.0.div_euclid(1_000) == wanted.0.div_euclid(1_000) {
         return Ok(());
     }

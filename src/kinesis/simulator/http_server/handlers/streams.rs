@@ -63,6 +63,14 @@ pub(super) fn mode(details: &Members) -> Result<StreamMode, ErrorResponse> {
     })
 }
 
+pub(super) async fn delete(
+    kinesis: &InMemoryKinesis,
+    request: &ApiRequest,
+) -> Result<(), ErrorResponse> {
+    let enforce = request.members.switch("EnforceConsumerDeletion")?;
+    Ok(kinesis.delete(&request.stream()?, enforce).await?)
+}
+
 pub(super) async fn describe_limits(
     kinesis: &InMemoryKinesis,
     request: &ApiRequest,
@@ -106,7 +114,7 @@ pub(super) async fn describe_summary(
     let mut description = json::settings(&summary, mode, &settings);
     let more: [(&str, Value); 4] = [
         ("OpenShardCount", summary.open_shards.into()),
-        ("ConsumerCount", 0.into()),
+        ("ConsumerCount", settings.consumers.into()),
         (
             "MaxRecordSizeInKiB",
             (summary.max_record_bytes / KIB).into(),

@@ -1,4 +1,4 @@
-//! Handlers for tags, addressed by stream or by resource ARN.
+//! Handlers for tags of streams and consumers, addressed by stream or by resource ARN.
 
 use serde_json::{Value, json};
 
@@ -6,15 +6,18 @@ use crate::kinesis::simulator::http_server::error_response::ErrorResponse;
 use crate::kinesis::simulator::http_server::request::ApiRequest;
 use crate::kinesis::simulator::state::settings::Tags;
 use crate::kinesis::{InMemoryKinesis, Operation};
-use crate::model::StreamIdentity;
+use crate::model::{ConsumerArn, StreamIdentity};
 
 pub(super) async fn add(
     kinesis: &InMemoryKinesis,
     request: &ApiRequest,
     operation: Operation,
 ) -> Result<(), ErrorResponse> {
-    let stream = tagged(request, operation)?;
     let tags = request.members.text_map("Tags")?;
+    if let Some(consumer) = tagged_consumer(request, operation)? {
+        return Ok(kinesis.add_consumer_tags(&consumer, tags).await?);
+    }
+    let stream = tagged(request, operation)?;
     Ok(kinesis.add_tags(operation, &stream, tags).await?)
 }
 
@@ -23,8 +26,11 @@ pub(super) async fn remove(
     request: &ApiRequest,
     operation: Operation,
 ) -> Result<(), ErrorResponse> {
-    let stream = tagged(request, operation)?;
     let keys = request.members.texts("TagKeys")?;
+    if let Some(consumer) = tagged_consumer(request, operation)? {
+        return Ok(kinesis.remove_consumer_tags(&consumer, &keys).await?);
+    }
+    let stream = tagged(request, operation)?;
     Ok(kinesis.remove_tags(operation, &stream, &keys).await?)
 }
 
@@ -47,16 +53,27 @@ pub(super) async fn list_of_resource(
     kinesis: &InMemoryKinesis,
     request: &ApiRequest,
 ) -> Result<Value, ErrorResponse> {
-    let stream = request.resource()?;
-    let tags: Tags = kinesis
-        .tags(Operation::ListTagsForResource, &stream)
-        .await?;
+    let operation = Operation::ListTagsForResource;
+    let tags: Tags = match request.consumer_resource()? {
+        Some(consumer) => kinesis.consumer_tags(&consumer).await?,
+        None => kinesis.tags(operation, &request.resource()?).await?,
+    };
     let tags: Vec<_> = tags.iter().map(tag).collect();
     Ok(json!({ "Tags": tags }))
 }
 
 fn tag((key, value): (&String, &String)) -> Value {
     json!({ "Key": key, "Value": value })
+}
+
+fn tagged_consumer(
+    request: &ApiRequest,
+    operation: Operation,
+) -> Result<Option<ConsumerArn>, ErrorResponse> {
+    match operation {
+        Operation::TagResource | Operation::UntagResource => request.consumer_resource(),
+        _ => Ok(None),
+    }
 }
 
 fn tagged(request: &ApiRequest, operation: Operation) -> Result<StreamIdentity, ErrorResponse> {

@@ -11,6 +11,7 @@ const INT: i64 = i32::MAX as i64;
 
 const NAME: Shape = Text(1, 128, Name);
 const ARN: Shape = Text(1, 2_048, Pattern::StreamArn);
+const CONSUMER_ARN: Shape = Text(1, 2_048, Pattern::ConsumerArn);
 const TOKEN: Shape = Text(1, 1_048_576, Any);
 const NUMBER: Shape = Text(0, usize::MAX, SequenceNumber);
 const HASH_KEY: Shape = Text(0, usize::MAX, HashKey);
@@ -58,6 +59,19 @@ const SHARD_FILTER: Shape = Structure(&[
         ]),
     ),
     optional("ShardId", NAME),
+    optional("Timestamp", Timestamp),
+]);
+
+const POSITION_TYPE: Shape = OneOf(&[
+    "AT_SEQUENCE_NUMBER",
+    "AFTER_SEQUENCE_NUMBER",
+    "TRIM_HORIZON",
+    "LATEST",
+    "AT_TIMESTAMP",
+]);
+const STARTING_POSITION: Shape = Structure(&[
+    required("Type", POSITION_TYPE),
+    optional("SequenceNumber", NUMBER),
     optional("Timestamp", Timestamp),
 ]);
 
@@ -151,16 +165,7 @@ const OPERATIONS: &[(&str, &[Member])] = &[
             STREAM_ARN,
             STREAM_ID,
             required("ShardId", NAME),
-            required(
-                "ShardIteratorType",
-                OneOf(&[
-                    "AT_SEQUENCE_NUMBER",
-                    "AFTER_SEQUENCE_NUMBER",
-                    "TRIM_HORIZON",
-                    "LATEST",
-                    "AT_TIMESTAMP",
-                ]),
-            ),
+            required("ShardIteratorType", POSITION_TYPE),
             optional("StartingSequenceNumber", NUMBER),
             optional("Timestamp", Timestamp),
             DRY_RUN,
@@ -257,7 +262,25 @@ const OPERATIONS: &[(&str, &[Member])] = &[
         &[STREAM_NAME, STREAM_ARN, STREAM_ID, required("Tags", TAGS)],
     ),
     ("DeleteResourcePolicy", &[RESOURCE, STREAM_ID]),
+    (
+        "DeregisterStreamConsumer",
+        &[
+            STREAM_ARN,
+            optional("ConsumerName", NAME),
+            optional("ConsumerARN", CONSUMER_ARN),
+            STREAM_ID,
+        ],
+    ),
     ("DescribeAccountSettings", &[]),
+    (
+        "DescribeStreamConsumer",
+        &[
+            STREAM_ARN,
+            optional("ConsumerName", NAME),
+            optional("ConsumerARN", CONSUMER_ARN),
+            STREAM_ID,
+        ],
+    ),
     (
         "DisableEnhancedMonitoring",
         &[
@@ -277,6 +300,16 @@ const OPERATIONS: &[(&str, &[Member])] = &[
         ],
     ),
     ("GetResourcePolicy", &[RESOURCE, STREAM_ID]),
+    (
+        "ListStreamConsumers",
+        &[
+            THE_STREAM_ARN,
+            optional("NextToken", TOKEN),
+            optional("MaxResults", Integer(1, 10_000)),
+            optional("StreamCreationTimestamp", Timestamp),
+            STREAM_ID,
+        ],
+    ),
     ("ListTagsForResource", &[RESOURCE, STREAM_ID]),
     (
         "ListTagsForStream",
@@ -294,6 +327,15 @@ const OPERATIONS: &[(&str, &[Member])] = &[
             RESOURCE,
             STREAM_ID,
             required("Policy", Text(0, usize::MAX, Any)),
+        ],
+    ),
+    (
+        "RegisterStreamConsumer",
+        &[
+            THE_STREAM_ARN,
+            required("ConsumerName", NAME),
+            STREAM_ID,
+            optional("Tags", TAGS),
         ],
     ),
     (
@@ -323,6 +365,16 @@ const OPERATIONS: &[(&str, &[Member])] = &[
             STREAM_ID,
             required("EncryptionType", ENCRYPTION),
             required("KeyId", KEY_ID),
+        ],
+    ),
+    (
+        "SubscribeToShard",
+        &[
+            required("ConsumerARN", CONSUMER_ARN),
+            STREAM_ID,
+            required("ShardId", NAME),
+            required("StartingPosition", STARTING_POSITION),
+            DRY_RUN,
         ],
     ),
     (

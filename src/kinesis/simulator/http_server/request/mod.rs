@@ -10,7 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::kinesis::simulator::account_region::AccountRegion;
 use crate::kinesis::simulator::http_server::error_response::ErrorResponse;
-use crate::model::{HashKey, SequenceNumber, ShardId, StreamIdentity, StreamName, UnixMillis};
+use crate::model::{
+    ConsumerArn, ConsumerName, HashKey, SequenceNumber, ShardId, StreamIdentity, StreamName,
+    UnixMillis,
+};
 use validation::Member;
 
 /// A request and the account and region of its caller.
@@ -50,6 +53,29 @@ impl ApiRequest {
     pub(in crate::kinesis) fn stream_name(&self) -> Result<StreamName, ErrorResponse> {
         let name = self.members.required_text("StreamName")?;
         StreamName::new(name).map_err(|_| invalid_value("StreamName", name))
+    }
+
+    /// The stream named by `StreamARN`, in operations that take no name.
+    pub(in crate::kinesis) fn stream_arn(&self) -> Result<&str, ErrorResponse> {
+        self.members.required_text("StreamARN")
+    }
+
+    pub(in crate::kinesis) fn consumer_name(&self) -> Result<ConsumerName, ErrorResponse> {
+        let name = self.members.required_text("ConsumerName")?;
+        ConsumerName::new(name).map_err(|_| invalid_value("ConsumerName", name))
+    }
+
+    pub(in crate::kinesis) fn consumer_arn(&self) -> Result<ConsumerArn, ErrorResponse> {
+        let arn = self.members.required_text("ConsumerARN")?;
+        ConsumerArn::new(arn).map_err(|_| invalid_value("ConsumerARN", arn))
+    }
+
+    /// The consumer named by `ResourceARN`; `None` if it names something else.
+    pub(in crate::kinesis) fn consumer_resource(
+        &self,
+    ) -> Result<Option<ConsumerArn>, ErrorResponse> {
+        let arn = self.members.required_text("ResourceARN")?;
+        Ok(ConsumerArn::new(arn).ok())
     }
 
     /// The stream named by `ResourceARN`; there are no other resources.

@@ -9,6 +9,7 @@ pub(in crate::kinesis) enum Pattern {
     StreamArn,
     /// The ARN of a stream or another resource that can have tags and a policy.
     ResourceArn,
+    ConsumerArn,
     StreamId,
     HashKey,
     SequenceNumber,
@@ -22,6 +23,9 @@ impl Pattern {
             Self::Name => "[a-zA-Z0-9_.-]+",
             Self::StreamArn => r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+",
             Self::ResourceArn => r"arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel|queue)/\S+",
+            Self::ConsumerArn => {
+                r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+"
+            }
             Self::StreamId => "[a-z0-9]{20}-[a-z0-9]{3}",
             Self::HashKey => r"^(0|([1-9]\d{0,38}))$",
             Self::SequenceNumber => r"^(0|([1-9]\d{0,128}))$",
@@ -41,6 +45,20 @@ impl Pattern {
             Self::ResourceArn => is_arn(text, |resource| {
                 let kinds = ["stream/", "channel/", "queue/"];
                 kinds.iter().any(|kind| resource.contains(kind))
+            }),
+            Self::ConsumerArn => is_arn(text, |resource| {
+                let parts = resource
+                    .strip_prefix("stream/")
+                    .and_then(|rest| rest.split_once("/consumer/"));
+                parts.is_some_and(|(stream, consumer)| {
+                    let named = |name: &str| !name.is_empty() && name.bytes().all(is_name);
+                    let is_time = |time: &str| {
+                        !time.is_empty() && time.bytes().all(|digit| digit.is_ascii_digit())
+                    };
+                    let consumer = consumer.split_once(':');
+                    named(stream)
+                        && consumer.is_some_and(|(name, time)| named(name) && is_time(time))
+                })
             }),
             Self::StreamId => text.split_once('-').is_some_and(|(id, end)| {
                 (id.len(), end.len()) == (20, 3) && is_id(id) && is_id(end)

@@ -1,119 +1,18 @@
 //! Injected faults, scripted one by one or drawn at random from a seed.
 
+mod rates;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+pub use rates::{FaultPlan, FaultRates};
 
 use crate::kinesis::{ApiError, ApiErrorKind, ApiResult, Operation};
 
 /// The error code of a broken connection. The service never sends it; clients see a broken
 /// connection instead. The HTTP server closes the connection for it.
 pub const CONNECTION_LOST: &str = "ConnectionLost";
-
-/// How often calls of one operation fail: probabilities from 0.0 (never) to 1.0 (always).
-///
-/// At most one fault affects a call; they are drawn in the order of the fields.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[non_exhaustive]
-pub struct FaultRates {
-    /// `ProvisionedThroughputExceededException`; the call has no effect.
-    pub throttled: f64,
-    /// `InternalFailure`; the call has no effect.
-    pub internal_failure: f64,
-    /// The connection breaks before the request is processed; the call has no effect.
-    pub connection_lost: f64,
-    /// The connection breaks after the request was processed, so its effect stays. For PutRecords
-    /// this is the lost acknowledgement that makes a client write twice.
-    pub answer_lost: f64,
-    /// `ExpiredIteratorException` although the iterator has not expired (GetRecords).
-    pub expired_iterator: f64,
-    /// An empty page although there are records; its lag is above zero (GetRecords).
-    pub empty_page: f64,
-    /// Per entry: it is not written and fails with `InternalFailure` (PutRecords).
-    pub failed_entry: f64,
-    /// The shortest latency of a call.
-    pub min_latency: Duration,
-    /// The longest latency of a call. Latencies are drawn uniformly and slept on Tokio's clock.
-    pub max_latency: Duration,
-}
-
-impl FaultRates {
-    /// Sets [`throttled`](Self::throttled).
-    #[must_use]
-    pub fn with_throttled(mut self, rate: f64) -> Self {
-        self.throttled = rate;
-        self
-    }
-
-    /// Sets [`internal_failure`](Self::internal_failure).
-    #[must_use]
-    pub fn with_internal_failure(mut self, rate: f64) -> Self {
-        self.internal_failure = rate;
-        self
-    }
-
-    /// Sets [`connection_lost`](Self::connection_lost).
-    #[must_use]
-    pub fn with_connection_lost(mut self, rate: f64) -> Self {
-        self.connection_lost = rate;
-        self
-    }
-
-    /// Sets [`answer_lost`](Self::answer_lost).
-    #[must_use]
-    pub fn with_answer_lost(mut self, rate: f64) -> Self {
-        self.answer_lost = rate;
-        self
-    }
-
-    /// Sets [`expired_iterator`](Self::expired_iterator).
-    #[must_use]
-    pub fn with_expired_iterator(mut self, rate: f64) -> Self {
-        self.expired_iterator = rate;
-        self
-    }
-
-    /// Sets [`empty_page`](Self::empty_page).
-    #[must_use]
-    pub fn with_empty_page(mut self, rate: f64) -> Self {
-        self.empty_page = rate;
-        self
-    }
-
-    /// Sets [`failed_entry`](Self::failed_entry).
-    #[must_use]
-    pub fn with_failed_entry(mut self, rate: f64) -> Self {
-        self.failed_entry = rate;
-        self
-    }
-
-    /// Sets [`min_latency`](Self::min_latency).
-    #[must_use]
-    pub fn with_min_latency(mut self, latency: Duration) -> Self {
-        self.min_latency = latency;
-        self
-    }
-
-    /// Sets [`max_latency`](Self::max_latency).
-    #[must_use]
-    pub fn with_max_latency(mut self, latency: Duration) -> Self {
-        self.max_latency = latency;
-        self
-    }
-}
-
-/// The fault rates per operation. Operations without rates never fail.
-#[derive(Debug, Clone, Default)]
-pub struct FaultPlan(HashMap<Operation, FaultRates>);
-
-impl FaultPlan {
-    /// Sets the `rates` of `operation`.
-    #[must_use]
-    pub fn with(mut self, operation: Operation, rates: FaultRates) -> Self {
-        self.0.insert(operation, rates);
-        self
-    }
-}
 
 /// The faults of a call that is processed despite them.
 #[derive(Debug, Default)]
@@ -137,6 +36,15 @@ impl EntryFaults {
     }
 }
 
+/// The end of a subscription by a fault.
+#[derive(Debug)]
+pub(super) enum EventFault {
+    /// The subscription fails.
+    Failed(ApiError),
+    /// The subscription ends without an error.
+    Ended,
+}
+
 /// Counts calls and injects faults.
 #[derive(Debug)]
 pub(super) struct Faults {
@@ -144,10 +52,18 @@ pub(super) struct Faults {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     plan: FaultPlan,
     operations: HashMap<Operation, OperationState>,
+    events: EventState,
+}
+
+/// Events of subscriptions have a random sequence of their own.
+#[derive(Debug)]
+struct EventState {
+    scripted: VecDeque<ApiError>,
+    random: fastrand::Rng,
 }
 
 /// Each operation has its own random sequence, so that an additional call of one operation does not
@@ -166,6 +82,10 @@ impl Faults {
             state: Mutex::new(State {
                 plan,
                 operations: HashMap::new(),
+                events: EventState {
+                    scripted: VecDeque::new(),
+                    random: fastrand::Rng::with_seed(!seed),
+                },
             }),
         }
     }
@@ -200,6 +120,34 @@ impl Faults {
         outcome
     }
 
+    pub(super) fn fail_next_event(&self, error: ApiError) {
+        self.locked(|state, _| state.events.scripted.push_back(error));
+    }
+
+    /// The fault that replaces an event of a subscription.
+    pub(super) fn of_event(&self) -> Option<EventFault> {
+        const OPERATION: Operation = Operation::SubscribeToShard;
+        self.locked(|state, _| {
+            if let Some(error) = state.events.scripted.pop_front() {
+                return Some(EventFault::Failed(error));
+            }
+            let rates = state.plan.of(OPERATION);
+            let mut point = state.events.random.f64();
+            let mut should_fail = |rate: f64| hits(&mut point, rate);
+            if should_fail(rates.failed_event) {
+                let message = "Internal service failure (injected fault).";
+                let code = "InternalFailureException";
+                return Some(EventFault::Failed(ApiError::from_code(
+                    OPERATION, code, message,
+                )));
+            }
+            if should_fail(rates.broken_event) {
+                return Some(EventFault::Failed(connection_lost(OPERATION)));
+            }
+            should_fail(rates.early_end).then_some(EventFault::Ended)
+        })
+    }
+
     fn locked<T>(&self, with: impl FnOnce(&mut State, u64) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         with(&mut state, self.seed)
@@ -211,7 +159,7 @@ impl Faults {
         with: impl FnOnce(&mut OperationState, &FaultRates) -> T,
     ) -> T {
         self.locked(|state, seed| {
-            let rates = state.plan.0.get(&operation).copied().unwrap_or_default();
+            let rates = state.plan.of(operation);
             let of = state.operations.entry(operation);
             let of = of.or_insert_with(|| OperationState {
                 calls: 0,
@@ -239,17 +187,20 @@ fn latency(random: &mut fastrand::Rng, rates: &FaultRates) -> Duration {
     rates.min_latency + spread.mul_f64(random.f64())
 }
 
+/// Whether a fault of this rate is drawn. `point` is a random number less the rates before.
+fn hits(point: &mut f64, rate: f64) -> bool {
+    let hit = (0.0..rate).contains(point);
+    *point -= rate;
+    hit
+}
+
 fn draw(
     random: &mut fastrand::Rng,
     rates: &FaultRates,
     operation: Operation,
 ) -> ApiResult<CallFaults> {
     let mut point = random.f64();
-    let mut should_fail = |rate: f64| {
-        let hit = (0.0..rate).contains(&point);
-        point -= rate;
-        hit
-    };
+    let mut should_fail = |rate: f64| hits(&mut point, rate);
     let fail = |code, message: &str| Err(ApiError::from_code(operation, code, message));
     if should_fail(rates.throttled) {
         let code = "ProvisionedThroughputExceededException";
@@ -293,6 +244,9 @@ mod tests {
         expired_iterator: 0.1,
         empty_page: 0.1,
         failed_entry: 0.0,
+        failed_event: 0.0,
+        broken_event: 0.0,
+        early_end: 0.0,
         min_latency: Duration::from_millis(1),
         max_latency: Duration::from_millis(9),
     };
