@@ -49,6 +49,7 @@ mod sql_examples;
 mod starts;
 mod streaming;
 mod streaming_command;
+mod subscriptions;
 mod support;
 mod unbounded;
 mod wire;

@@ -12,6 +12,21 @@ fn http() -> SharedHttpClient {
     Builder::new().tls_provider(ring).build_https()
 }
 
+/// An HTTP client that trusts the certificate in `pem` alone.
+fn http_trusting(pem: &str) -> SharedHttpClient {
+    let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let trusted = tls::TrustStore::empty().with_pem_certificate(pem.as_bytes());
+    let context = tls::TlsContext::builder().with_trust_store(trusted).build();
+    let builder = Builder::new().tls_provider(ring);
+    builder.tls_context(context.unwrap()).build_https()
+}
+
+/// A client of the server at `endpoint` with this certificate, which speaks HTTP/2 if the server does.
+pub(crate) fn client_trusting(endpoint: &str, pem: &str) -> Client {
+    let made_up = Credentials::new("test", "test", None, None, "test");
+    client_through(http_trusting(pem), endpoint, "us-east-1", made_up)
+}
+
 /// A client of `endpoint` with made-up credentials.
 pub(crate) fn client(endpoint: &str) -> Client {
     let made_up = Credentials::new("test", "test", None, None, "test");
@@ -24,12 +39,21 @@ pub(crate) fn client_as(
     region: &'static str,
     credentials: impl ProvideCredentials + 'static,
 ) -> Client {
+    client_through(http(), endpoint, region, credentials)
+}
+
+fn client_through(
+    http: SharedHttpClient,
+    endpoint: &str,
+    region: &'static str,
+    credentials: impl ProvideCredentials + 'static,
+) -> Client {
     let config = aws_sdk_kinesis::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
         .credentials_provider(credentials)
         .retry_config(RetryConfig::disabled())
-        .http_client(http())
+        .http_client(http)
         .endpoint_url(endpoint)
         .build();
     Client::from_conf(config)
