@@ -9,6 +9,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,11 +42,14 @@ public final class Round {
 
     private final KinesisClient kinesis;
     private final KinesisClient faulty;
+    /** Only asynchronous clients subscribe. */
+    private final KinesisAsyncClient subscriber;
     private final String stream;
 
-    private Round(KinesisClient kinesis, KinesisClient faulty, String stream) {
+    private Round(KinesisClient kinesis, KinesisClient faulty, KinesisAsyncClient subscriber, String stream) {
         this.kinesis = kinesis;
         this.faulty = faulty;
+        this.subscriber = subscriber;
         this.stream = stream;
     }
 
@@ -54,8 +58,9 @@ public final class Round {
         for (int at = 2; at < arguments.length; at++) {
             String endpoint = arguments[at];
             String stream = arguments[0] + "-" + at;
-            new Round(sync(endpoint, DEFAULT), sync(faulty, AT_ONCE), stream + "-sync").pass();
-            new Round(async(endpoint, DEFAULT), async(faulty, AT_ONCE), stream + "-async").pass();
+            KinesisAsyncClient async = async(endpoint, DEFAULT);
+            new Round(sync(endpoint, DEFAULT), sync(faulty, AT_ONCE), async, stream + "-sync").pass();
+            new Round(awaited(async), awaited(async(faulty, AT_ONCE)), async, stream + "-async").pass();
         }
         System.out.println("passed");
         System.exit(0);
@@ -74,9 +79,12 @@ public final class Round {
         return connect(KinesisClient.builder(), endpoint, config);
     }
 
+    private static KinesisAsyncClient async(String endpoint, Consumer<ClientOverrideConfiguration.Builder> config) {
+        return connect(KinesisAsyncClient.builder(), endpoint, config);
+    }
+
     /** An asynchronous client, each of whose answers is awaited. */
-    private static KinesisClient async(String endpoint, Consumer<ClientOverrideConfiguration.Builder> config) {
-        KinesisAsyncClient client = connect(KinesisAsyncClient.builder(), endpoint, config);
+    private static KinesisClient awaited(KinesisAsyncClient client) {
         return (KinesisClient) Proxy.newProxyInstance(
                 Round.class.getClassLoader(), new Class<?>[] {KinesisClient.class}, (proxy, method, arguments) -> {
                     Object answer = KinesisAsyncClient.class
@@ -174,6 +182,7 @@ public final class Round {
         checkRecords(shard);
         checkErrors(shard);
         checkResharding(shard);
+        checkFanOut(shard);
         checkTags();
         kinesis.deleteStream(request -> request.streamName(stream).enforceConsumerDeletion(true));
         fails(ResourceNotFoundException.class, () -> kinesis.listShards(request -> request.streamName(stream)));
@@ -275,6 +284,50 @@ public final class Round {
         ListShardsResponse page = kinesis.listShards(request -> request.streamName(stream).maxResults(3));
         equal(3, page.shards().size());
         equal(1, kinesis.listShards(request -> request.nextToken(page.nextToken())).shards().size());
+    }
+
+    private void checkFanOut(String shard) {
+        String arn = settled().streamARN();
+        String consumer = kinesis.registerStreamConsumer(request -> request.streamARN(arn).consumerName("round"))
+                .consumer()
+                .consumerARN();
+        ConsumerDescription described;
+        do {
+            described = kinesis.describeStreamConsumer(request -> request.consumerARN(consumer)).consumerDescription();
+        } while (described.consumerStatus() != ConsumerStatus.ACTIVE);
+        recent(described.consumerCreationTimestamp());
+
+        List<SubscribeToShardEvent> events = subscribe(consumer, shard);
+        List<software.amazon.awssdk.services.kinesis.model.Record> pushed = new ArrayList<>();
+        events.forEach(event -> pushed.addAll(event.records()));
+        equal(read(shard, from -> from.shardIteratorType(TRIM_HORIZON)), pushed);
+        SubscribeToShardEvent last = events.get(events.size() - 1);
+        equal(true, last.continuationSequenceNumber() == null);
+        equal(List.of(shard), last.childShards().get(1).parentShards());
+
+        fails(ResourceInUseException.class, () -> subscribe(consumer, shard));
+        kinesis.deregisterStreamConsumer(request -> request.consumerARN(consumer));
+    }
+
+    /** All events of a subscription from the oldest record on. */
+    private List<SubscribeToShardEvent> subscribe(String consumer, String shard) {
+        List<SubscribeToShardEvent> events = Collections.synchronizedList(new ArrayList<>());
+        var visitor = SubscribeToShardResponseHandler.Visitor.builder()
+                .onSubscribeToShardEvent(events::add)
+                .build();
+        var handler = SubscribeToShardResponseHandler.builder().subscriber(visitor).build();
+        try {
+            subscriber
+                    .subscribeToShard(
+                            request -> request.consumerARN(consumer)
+                                    .shardId(shard)
+                                    .startingPosition(from -> from.type(TRIM_HORIZON)),
+                            handler)
+                    .join();
+        } catch (CompletionException error) {
+            throw (KinesisException) error.getCause();
+        }
+        return events;
     }
 
     private void checkTags() {

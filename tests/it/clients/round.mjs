@@ -140,6 +140,32 @@ const { Shards, NextToken } = await kinesis.listShards({ StreamName, MaxResults:
 assert.equal(Shards.length, 3);
 assert.equal((await kinesis.listShards({ NextToken })).Shards.length, 1);
 
+// Enhanced fan-out.
+const { StreamARN } = await settled();
+const { Consumer } = await kinesis.registerStreamConsumer({ StreamARN, ConsumerName: "round" });
+const { ConsumerARN } = Consumer;
+for (;;) {
+  const { ConsumerDescription } = await kinesis.describeStreamConsumer({ ConsumerARN });
+  if (ConsumerDescription.ConsumerStatus === "ACTIVE") break;
+}
+const subscribe = (ShardId, Type) => kinesis.subscribeToShard({ ConsumerARN, ShardId, StartingPosition: { Type } });
+const pushed = [];
+let end;
+for await (const { SubscribeToShardEvent } of (await subscribe(shard.ShardId, "TRIM_HORIZON")).EventStream) {
+  end = SubscribeToShardEvent;
+  pushed.push(...end.Records);
+}
+assert.deepEqual(pushed.map((record) => record.SequenceNumber), numbers);
+pushed.forEach((record, n) => assert.deepEqual(Buffer.from(record.Data), Buffer.from(expected[n].Data)));
+assert.equal(end.ContinuationSequenceNumber, undefined);
+assert.deepEqual(end.ChildShards.map((child) => child.ShardId), [left, right]);
+assert.equal(await failure(subscribe(shard.ShardId, "TRIM_HORIZON")), "ResourceInUseException");
+const live = await subscribe(merged.ShardId, "LATEST");
+const { SequenceNumber } = await kinesis.putRecord({ StreamName, ...put });
+const { value } = await live.EventStream[Symbol.asyncIterator]().next();
+assert.deepEqual(value.SubscribeToShardEvent.Records.map((record) => record.SequenceNumber), [SequenceNumber]);
+await kinesis.deregisterStreamConsumer({ ConsumerARN });
+
 // Tags.
 await kinesis.addTagsToStream({ StreamName, Tags: { team: "données", empty: "" } });
 const { Tags } = await kinesis.listTagsForStream({ StreamName });

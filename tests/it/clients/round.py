@@ -147,6 +147,39 @@ page = kinesis.list_shards(StreamName=stream, MaxResults=3)
 equal(3, len(page["Shards"]))
 equal(1, len(kinesis.list_shards(NextToken=page["NextToken"])["Shards"]))
 
+# Enhanced fan-out.
+arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+consumer = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="round")["Consumer"]["ConsumerARN"]
+while kinesis.describe_stream_consumer(ConsumerARN=consumer)["ConsumerDescription"]["ConsumerStatus"] != "ACTIVE":
+    pass
+fails("ResourceInUseException", "register_stream_consumer", StreamARN=arn, ConsumerName="round")
+oldest = {"Type": "TRIM_HORIZON"}
+pushed, last = [], None
+for event in kinesis.subscribe_to_shard(ConsumerARN=consumer, ShardId=shard, StartingPosition=oldest)["EventStream"]:
+    last = event["SubscribeToShardEvent"]
+    pushed += last["Records"]
+expected = [(record["Data"], record["SequenceNumber"]) for record in records]
+equal(expected, [(record["Data"], record["SequenceNumber"]) for record in pushed])
+assert "ContinuationSequenceNumber" not in last
+equal([left, right], [child["ShardId"] for child in last["ChildShards"]])
+fails(
+    "ResourceInUseException",
+    "subscribe_to_shard",
+    ConsumerARN=consumer,
+    ShardId=shard,
+    StartingPosition=oldest,
+)
+open_shard = open_shards()[0]["ShardId"]
+latest = {"Type": "LATEST"}
+live = kinesis.subscribe_to_shard(ConsumerARN=consumer, ShardId=open_shard, StartingPosition=latest)["EventStream"]
+number = kinesis.put_record(StreamName=stream, **record)["SequenceNumber"]
+event = next(iter(live))["SubscribeToShardEvent"]
+equal([number], [record["SequenceNumber"] for record in event["Records"]])
+equal(0, event["MillisBehindLatest"])
+live.close()
+equal(1, len(kinesis.list_stream_consumers(StreamARN=arn)["Consumers"]))
+fails("ResourceInUseException", "delete_stream", StreamName=stream)
+
 # Tags.
 tags = {"team": "données", "empty": ""}
 kinesis.add_tags_to_stream(StreamName=stream, Tags=tags)
