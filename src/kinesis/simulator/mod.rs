@@ -3,6 +3,7 @@
 mod account_region;
 mod clock;
 mod errors;
+mod fan_out;
 mod faults;
 #[cfg(feature = "simulator")]
 mod http_server;
@@ -24,22 +25,20 @@ pub use http_server::EmbeddedServer;
 
 use super::limits::MAX_SHARDS_PER_PAGE;
 use super::{
-    ApiError, ApiResult, ConsumerId, ConsumerSummary, ConsumersPage, DryRun, DryRunAnswer, FanOut,
-    IteratorPosition, Kinesis, ListShardsFrom, NextToken, Operation, PutEntry, PutOutcome,
-    RecordColumns, RecordsPage, ShardIterator, ShardsPage, StreamSummary, Subscription,
-    WrittenRecord,
+    ApiError, ApiResult, DryRun, DryRunAnswer, FanOut, IteratorPosition, Kinesis, ListShardsFrom,
+    Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator, ShardsPage,
+    StreamSummary, WrittenRecord,
 };
-use crate::model::{Clock, ConsumerArn, ConsumerName, ShardId, StreamIdentity, StreamName};
+use crate::model::{Clock, ShardId, StreamIdentity, StreamName};
 use account_region::AccountRegion;
 use faults::Faults;
 #[cfg(feature = "simulator")]
 use operations::account_settings::Commitments;
-use operations::consumers::{ConsumerTimes, DEFAULT_CONSUMERS_PER_PAGE};
+use operations::consumers::ConsumerTimes;
 use operations::describe::describe_budget;
 use operations::get_records::ColumnsSink;
 use operations::list_shards::PageStart;
 use operations::put_records::Incoming;
-use operations::subscribe_to_shard::ColumnsSubscription;
 use state::rate_limits::Bucket;
 use state::sequence_number::CreationSeconds;
 use state::stream::{NewStream, Stream};
@@ -332,48 +331,6 @@ impl Kinesis for InMemoryKinesis {
 
     fn fan_out(&self) -> Option<&dyn FanOut> {
         Some(self)
-    }
-}
-
-#[async_trait]
-impl FanOut for InMemoryKinesis {
-    async fn register_consumer(
-        &self,
-        stream_arn: &str,
-        name: &ConsumerName,
-    ) -> ApiResult<ConsumerSummary> {
-        self.register(stream_arn, name, BTreeMap::new()).await
-    }
-
-    async fn describe_consumer(&self, consumer: ConsumerId<'_>) -> ApiResult<ConsumerSummary> {
-        self.consumer(consumer).await
-    }
-
-    async fn list_consumers(
-        &self,
-        stream_arn: &str,
-        next: Option<&NextToken>,
-    ) -> ApiResult<ConsumersPage> {
-        self.consumers_page(stream_arn, next, DEFAULT_CONSUMERS_PER_PAGE)
-            .await
-    }
-
-    async fn deregister_consumer(&self, consumer: &ConsumerArn) -> ApiResult<()> {
-        self.deregister(ConsumerId::Arn(consumer)).await
-    }
-
-    async fn subscribe_to_shard(
-        &self,
-        consumer: &ConsumerArn,
-        shard: &ShardId,
-        position: &IteratorPosition,
-        columns: RecordColumns,
-    ) -> ApiResult<Box<dyn Subscription>> {
-        let subscription = self.subscribe(consumer, shard, position).await?;
-        Ok(Box::new(ColumnsSubscription {
-            subscription,
-            columns,
-        }))
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::body::{Body, ConnectionLost};
 use super::cbor;
 use super::handlers::records::JsonPage;
-use crate::kinesis::simulator::operations::subscribe_to_shard::{EventEnd, ShardSubscription};
+use crate::kinesis::simulator::operations::shard_subscription::{EventEnd, ShardSubscription};
 use crate::kinesis::{ApiError, ApiResult, CONNECTION_LOST};
 
 pub(super) const EVENT_STREAM: HttpHeaderValue =

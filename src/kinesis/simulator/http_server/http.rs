@@ -19,7 +19,7 @@ use super::event_stream::{EVENT_STREAM, growing};
 use super::handlers::{self, consumers, records};
 use super::request::api_model::members_of;
 use super::request::{ApiRequest, Members};
-use crate::kinesis::simulator::operations::subscribe_to_shard::ShardSubscription;
+use crate::kinesis::simulator::operations::shard_subscription::ShardSubscription;
 use crate::kinesis::{InMemoryKinesis, Kinesis};
 use crate::model::is_region;
 

@@ -13,6 +13,7 @@ pub(in crate::kinesis) mod put_records;
 pub(in crate::kinesis) mod reshard;
 #[cfg(feature = "simulator")]
 pub(in crate::kinesis) mod settings;
+pub(in crate::kinesis) mod shard_subscription;
 pub(in crate::kinesis) mod streams;
 pub(in crate::kinesis) mod subscribe_to_shard;
 #[cfg(feature = "simulator")]

@@ -14,9 +14,12 @@ use super::state::{shard, stream};
 use super::*;
 use crate::kinesis::Backoff;
 use crate::kinesis::{
-    ApiErrorKind, ConsumerStatus, ShardFilter, SubscriptionEvent, list_all_shards,
+    ApiErrorKind, ConsumerId, ConsumerStatus, ConsumerSummary, NextToken, ShardFilter,
+    Subscription, SubscriptionEvent, list_all_shards,
 };
-use crate::model::{HashKey, RetryPolicy, SequenceNumber, Shard, UnixMillis};
+use crate::model::{
+    ConsumerArn, ConsumerName, HashKey, RetryPolicy, SequenceNumber, Shard, UnixMillis,
+};
 use bytes::Bytes;
 use tokio::time::advance;
 

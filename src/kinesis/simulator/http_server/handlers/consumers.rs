@@ -7,7 +7,7 @@ use super::shards::{check_creation, position_of};
 use crate::kinesis::simulator::http_server::error_response::ErrorResponse;
 use crate::kinesis::simulator::http_server::request::ApiRequest;
 use crate::kinesis::simulator::operations::consumers::DEFAULT_CONSUMERS_PER_PAGE;
-use crate::kinesis::simulator::operations::subscribe_to_shard::ShardSubscription;
+use crate::kinesis::simulator::operations::shard_subscription::ShardSubscription;
 use crate::kinesis::simulator::operations::tags::check_tags;
 use crate::kinesis::{ConsumerId, InMemoryKinesis, NextToken, Operation};
 use crate::model::{ConsumerArn, ConsumerName};
