@@ -14,9 +14,14 @@ use aws_sdk_kinesis::types::{
     SubscribeToShardEventStream,
 };
 use datafusion_kinesis::kinesis::{
-    EmbeddedServer, FaultPlan, FaultRates, InMemoryKinesis, InMemoryOptions, Operation,
+    ApiErrorKind, ConsumerId, EmbeddedServer, FaultPlan, FaultRates, InMemoryKinesis,
+    InMemoryOptions, IteratorPosition, Kinesis, Operation, RecordColumns, SdkKinesis,
+    SubscriptionEvent,
 };
-use datafusion_kinesis::model::{Clock, HashKey, ShardId, StreamIdentity, SystemClock, UnixMillis};
+use datafusion_kinesis::model::{
+    Clock, ConnectionSettings, ConsumerArn, CredentialSettings, HashKey, Secret, ShardId,
+    StaticCredentials, StreamIdentity, SystemClock, UnixMillis,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -279,6 +284,55 @@ async fn a_slow_client_gets_every_record() {
         }
         assert_eq!(read, 21);
     }
+}
+
+#[tokio::test]
+async fn the_client_of_this_crate_gets_what_the_simulator_pushes() {
+    let world = World::start(false).await;
+    world.put("word").await;
+    let keys = StaticCredentials {
+        access_key_id: Secret::new("key"),
+        secret_key: Secret::new("secret"),
+        session_token: None,
+    };
+    let settings = ConnectionSettings::default()
+        .with_endpoint_url(world.server.endpoint_url())
+        .with_region("us-east-1")
+        .with_credentials(CredentialSettings::keys(keys));
+    let client = SdkKinesis::connect(&settings).await.unwrap();
+    let (consumer, shard) = (
+        ConsumerArn::new(&world.consumer).unwrap(),
+        ShardId::new(SHARD),
+    );
+    let words = StreamIdentity::parse("words").unwrap();
+    let split = world.kinesis.split_shard(&words, &shard, HashKey(1 << 127));
+    split.await.unwrap();
+    let mut events = Vec::new();
+    let both: [&dyn Kinesis; 2] = [&client, &*world.kinesis];
+    for kinesis in both {
+        let fan_out = kinesis.fan_out().unwrap();
+        let described = fan_out.describe_consumer(ConsumerId::Arn(&consumer));
+        let described = described.await.unwrap();
+        let listed = fan_out.list_consumers(consumer.stream_arn(), None).await;
+        assert_eq!(listed.unwrap().consumers, [described]);
+        let (from, columns) = (IteratorPosition::TrimHorizon, RecordColumns::ALL);
+        let subscribed = fan_out.subscribe_to_shard(&consumer, &shard, &from, columns);
+        let mut subscription = subscribed.await.unwrap();
+        events.push(subscription.next().await.unwrap().unwrap());
+        assert!(subscription.next().await.is_none());
+        let early = fan_out.subscribe_to_shard(&consumer, &shard, &from, columns);
+        assert_eq!(early.await.unwrap_err().kind(), ApiErrorKind::ResourceInUse);
+        world.wait(5_000);
+    }
+    let [theirs, ours] = events.try_into().unwrap();
+    let SubscriptionEvent { page, continuation } = ours;
+    assert_eq!((continuation, page.len()), (None, 1));
+    assert_eq!(theirs.continuation, None);
+    assert_eq!(theirs.page.children, page.children);
+    assert_eq!(theirs.page.behind_latest, page.behind_latest);
+    assert_eq!(theirs.page.data(), page.data());
+    assert_eq!(theirs.page.sequence_number(), page.sequence_number());
+    assert_eq!(theirs.page.arrival(), page.arrival());
 }
 
 /// The AWS SDK for Java sends CBOR by default, and decodes events as CBOR then.
