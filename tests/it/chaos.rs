@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{env, thread};
 
+use datafusion_kinesis::kinesis::Operation;
 use datafusion_kinesis::model::WireFormat;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -74,6 +75,8 @@ fn simulate(schedule: &Schedule) -> Outcome {
         ground.fault(text.unwrap_or("a panic without a message"));
     }
     let mut tally = ground.tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let subscriptions = ground.kinesis.calls(Operation::SubscribeToShard);
+    tally.add(Met::Subscriptions, subscriptions);
     match schedule.service.over_http {
         None => {}
         Some(WireFormat::Cbor) => tally.add(Met::SchedulesInCbor, 1),

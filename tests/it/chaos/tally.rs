@@ -12,6 +12,8 @@ pub(super) enum Met {
     SchedulesWithKillBeforeCommit,
     SchedulesWithThrottledStore,
     Starts,
+    Subscribing,
+    Subscriptions,
     Kills,
     KillsBeforeCommit,
     Fencings,
@@ -40,7 +42,7 @@ pub(super) enum Met {
 }
 
 impl Met {
-    const ALL: [(Self, &str); 30] = [
+    const ALL: [(Self, &str); 32] = [
         (Self::Schedules, "schedules"),
         (
             Self::SchedulesWithReshardUnderLag,
@@ -55,6 +57,8 @@ impl Met {
             "schedules with a throttled committer",
         ),
         (Self::Starts, "starts"),
+        (Self::Subscribing, "starts that subscribe to shards"),
+        (Self::Subscriptions, "subscriptions"),
         (Self::Kills, "kills"),
         (Self::KillsBeforeCommit, "kills between offsets and commit"),
         (Self::Fencings, "fenced starts"),

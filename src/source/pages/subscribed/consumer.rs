@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::{
     ApiError, ApiErrorKind, ApiResult, Backoff, ConsumerId, ConsumerStatus, ConsumerSummary,
@@ -17,6 +19,9 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a consumer may take to become active, or to disappear. It takes seconds.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The time in which a consumer is registered anew once. If it is deregistered again, somebody does so on purpose.
+const RENEWED_ONCE: Duration = Duration::from_secs(600);
 
 /// The consumer of one streaming query.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ struct Registered {
     arn: ConsumerArn,
     /// Whether this query has registered it.
     is_ours: bool,
-    was_renewed: bool,
+    renewed_at: Option<Instant>,
 }
 
 impl StreamConsumer {
@@ -92,7 +97,7 @@ impl StreamConsumer {
         current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Handles a refusal of `arn` as unknown. Registers the consumer anew, once, if it no longer exists. Returns
+    /// Handles a refusal of `arn` as unknown. Registers the consumer anew if it no longer exists, but not twice in a row. Returns
     /// whether another ARN is in use now.
     ///
     /// # Errors
@@ -115,7 +120,9 @@ impl StreamConsumer {
             Err(error) if error.kind() != ApiErrorKind::NotFound => return Err(error),
             Ok(_) | Err(_) => {}
         }
-        if registered.was_renewed || self.lifecycle == ConsumerLifecycle::External {
+        let was_renewed = registered.renewed_at;
+        let was_renewed = was_renewed.is_some_and(|renewed| renewed.elapsed() < RENEWED_ONCE);
+        if was_renewed || self.lifecycle == ConsumerLifecycle::External {
             let message = format!(
                 "consumer '{}' was deregistered while the query used it: give each query a consumer of its own \
                  ('kinesis.consumerName')",
@@ -136,7 +143,7 @@ impl StreamConsumer {
         *current = Registered {
             arn: created.arn,
             is_ours: true,
-            was_renewed: true,
+            renewed_at: Some(Instant::now()),
         };
         Ok(true)
     }
@@ -172,7 +179,7 @@ struct Registration<'a> {
 impl Registration<'_> {
     /// The consumer, once it is active.
     async fn active(&self, backoff: &mut Backoff) -> Result<Registered> {
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let mut is_ours = false;
         loop {
             let consumer = match self.described(backoff).await? {
@@ -200,7 +207,7 @@ impl Registration<'_> {
                 return Ok(Registered {
                     arn: consumer.arn,
                     is_ours,
-                    was_renewed: false,
+                    renewed_at: None,
                 });
             }
             if began.elapsed() > STATUS_TIMEOUT {

@@ -6,6 +6,7 @@ mod changed_retention;
 mod clocks;
 mod expired_records;
 mod failures;
+mod fan_out;
 mod frozen_tip;
 mod idle_siblings;
 mod lag;

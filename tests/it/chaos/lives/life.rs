@@ -200,10 +200,25 @@ impl Life {
             .with_option("kinesis.startingPosition", start)
             .with_option("kinesis.extraColumns", "shardId,subSequenceNumber")
             .unbounded();
+        if self.subscribes() {
+            // Starts that overlap take each other's subscriptions.
+            table = table
+                .with_option("kinesis.consumerType", "SubscribeToShard")
+                .with_option("kinesis.consumerName", "chaos")
+                .with_option("kinesis.subscribeToShard.maxRetries", "1000000");
+            ground.tally.lock().unwrap().add(Met::Subscribing, 1);
+        }
         for (name, value) in &self.plan.options {
             table = table.with_option(*name, value);
         }
         table.build().await
+    }
+
+    /// A third of the starts subscribe to shards, so that most queries change between that and polling.
+    fn subscribes(&self) -> bool {
+        let service = self.ground.service();
+        let draw = self.plan.seed.wrapping_add(self.number as u64);
+        service.fan_out().is_some() && draw.is_multiple_of(3)
     }
 
     fn killed(&self) {
