@@ -262,9 +262,9 @@ async fn a_subscription_ends_with_its_client_and_with_the_server() {
     }
 }
 
-/// A client that reads slowly gets everything, while the server holds little of it.
+/// More events are ready than the connection holds.
 #[tokio::test]
-async fn a_slow_client_gets_every_record() {
+async fn a_client_that_is_behind_gets_every_record() {
     for has_tls in [false, true] {
         let world = World::start(has_tls).await;
         let data = "x".repeat(900_000);
@@ -280,7 +280,6 @@ async fn a_slow_client_gets_every_record() {
             if texts(&event).last() == Some(&"end") {
                 break;
             }
-            tokio::task::yield_now().await;
         }
         assert_eq!(read, 21);
     }

@@ -57,7 +57,7 @@ type Streams = BTreeMap<Arc<str>, Arc<Stream>>;
 /// All time comes from the clock and all randomness from the seed: with a [`TokioClock`] on paused
 /// time, a test with faults is deterministic.
 ///
-/// Subscriptions ([`FanOut`](super::FanOut)) push records as they arrive, and an event without records every five
+/// Subscriptions ([`FanOut`]) push records as they arrive, and an event without records every five
 /// seconds. They end after five minutes, with their shard, when another one takes over, and when their consumer or
 /// stream goes. These times run on Tokio's time.
 ///
