@@ -119,7 +119,7 @@ impl ShardSubscription {
         }
     }
 
-    /// The next event, with its records in `sink`, as [`Subscription::next`] describes it.
+    /// The next event, with its records in `sink`, as [`Subscription::next`](crate::kinesis::Subscription::next) describes it.
     pub(in crate::kinesis) async fn next_into(
         &mut self,
         sink: &mut dyn PageSink,
