@@ -2,8 +2,11 @@
 //!
 //! `cargo bench --bench latency` puts one record after another into a server in another process,
 //! over HTTP, and prints when the row was returned by a streaming SELECT and when it was in a
-//! second stream, next to the poll interval. On average, any polling reader waits half of it.
+//! second stream, with each consumer type, next to the poll interval. On average, any polling reader waits half of it.
+//! Then it prints what 100 idle shards cost with each type.
 
+#[path = "support/cpu.rs"]
+mod cpu;
 #[path = "support/session.rs"]
 mod session;
 mod support;
@@ -14,6 +17,7 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
+use cpu::cpu_seconds;
 use datafusion::prelude::SessionContext;
 use datafusion_kinesis::query::{StreamingQuery, StreamingQueryListener, StreamingQueryProgress};
 use datafusion_kinesis::sql;
@@ -29,22 +33,59 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
-    println!("poll interval:                {POLL_INTERVAL:>8.0?}");
-    for (target, statement) in [
-        ("row of a SELECT", "SELECT data FROM words"),
-        (
-            "row acknowledged by a stream",
-            "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words",
-        ),
-    ] {
-        let mut times = runtime.block_on(latencies(statement));
-        times.sort();
-        let [p50, p99] = [times.len() / 2, times.len() * 99 / 100].map(|place| times[place]);
-        let ratio = p50.as_secs_f64() / POLL_INTERVAL.as_secs_f64();
-        println!(
-            "{target:<29} p50 {p50:>7.0?} (at most 250 ms)  p99 {p99:>7.0?}  ratio {ratio:.2}"
-        );
+    println!("poll interval:                            {POLL_INTERVAL:>8.0?}");
+    for (consumer, options, most) in CONSUMERS {
+        for (target, statement) in [
+            ("row of a SELECT", "SELECT data FROM words"),
+            (
+                "row acknowledged by a stream",
+                "INSERT INTO out (partitionKey, data) SELECT partitionKey, data FROM words",
+            ),
+        ] {
+            let mut times = runtime.block_on(latencies(options, statement));
+            times.sort();
+            let [p50, p99] = [times.len() / 2, times.len() * 99 / 100].map(|place| times[place]);
+            let ratio = p50.as_secs_f64() / POLL_INTERVAL.as_secs_f64();
+            println!(
+                "{consumer:<11} {target:<29} p50 {p50:>7.1?} (at most {most} ms)  p99 {p99:>7.1?}  ratio {ratio:.3}"
+            );
+        }
     }
+    let [polling, pushed] = CONSUMERS.map(|(_, options, _)| runtime.block_on(idle(options)));
+    println!(
+        "{IDLE_SHARDS} idle shards, CPU of {} s: polling {polling:.2} s, fan-out {pushed:.2} s, ratio {:.2} (at most 0.33)",
+        IDLE_TIME.as_secs(),
+        pushed / polling
+    );
+}
+
+/// The consumer types, their options, and the most milliseconds that half of the rows may take.
+const CONSUMERS: [(&str, &str, u32); 2] = [
+    ("GetRecords", "'kinesis.consumerType' 'GetRecords'", 250),
+    (
+        "fan-out",
+        "'kinesis.consumerType' 'SubscribeToShard', 'kinesis.consumerName' 'bench'",
+        60,
+    ),
+];
+
+const IDLE_SHARDS: usize = 100;
+const IDLE_TIME: Duration = Duration::from_secs(20);
+
+/// The CPU that this process takes while it reads idle shards.
+async fn idle(options: &str) -> f64 {
+    let server = Server::start();
+    let ctx = with_tables(&server, options, IDLE_SHARDS).await;
+    let query = StreamingQuery::builder(&ctx, "SELECT data FROM words");
+    let query = query.foreach_batch(|_, _| async { Ok(()) });
+    let query = query.start().await.expect("the query starts");
+    // The first pages are polled, and subscriptions begin.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = cpu_seconds();
+    tokio::time::sleep(IDLE_TIME).await;
+    let took = cpu_seconds() - before;
+    query.stop().await.expect("the query stops");
+    took
 }
 
 /// Signals when a batch is committed.
@@ -57,10 +98,10 @@ impl StreamingQueryListener for Committed {
     }
 }
 
-async fn latencies(statement: &str) -> Vec<Duration> {
+async fn latencies(options: &str, statement: &str) -> Vec<Duration> {
     let server = Server::start();
     let client = server.client();
-    let ctx = with_tables(&server).await;
+    let ctx = with_tables(&server, options, 1).await;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-latency");
     let _ = std::fs::remove_dir_all(&folder);
     let (sender, mut arrived) = mpsc::unbounded_channel();
@@ -101,15 +142,19 @@ async fn put(client: &Client) {
     put.expect("the record is put");
 }
 
-async fn with_tables(server: &Server) -> SessionContext {
+async fn with_tables(server: &Server, options: &str, shards: usize) -> SessionContext {
     let ctx = session(server);
     for table in [
-        "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS
-         ('kinesis.createStream' 'true', 'kinesis.startingPosition' 'TRIM_HORIZON')",
+        format!(
+            "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS
+             ('kinesis.createStream' 'true', 'kinesis.shardCount' '{shards}',
+              'kinesis.startingPosition' 'TRIM_HORIZON', {options})"
+        ),
         "CREATE EXTERNAL TABLE out STORED AS \"aws-kinesis\" LOCATION 'out' OPTIONS
-         ('kinesis.createStream' 'true')",
+         ('kinesis.createStream' 'true')"
+            .to_owned(),
     ] {
-        sql(&ctx, table).await.expect("the table is made");
+        sql(&ctx, &table).await.expect("the table is made");
     }
     ctx
 }
