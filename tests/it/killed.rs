@@ -200,6 +200,15 @@ fn a_killed_query_loses_nothing_and_reads_the_same_ranges_again() {
     killed_again_and_again(&server, &query, 20, || offsets(&checkpoint));
 }
 
+/// A start subscribes five seconds after the subscription of a killed one at the earliest, and polls its first page.
+#[test]
+fn a_killed_query_that_subscribes_loses_nothing_and_reads_the_same_ranges_again() {
+    let (server, checkpoint) = (Server::start(), folder("killed-subscribing"));
+    let options = ", 'kinesis.consumerType' 'SubscribeToShard', 'kinesis.consumerName' 'copying'";
+    let query = copying(&checkpoint, options);
+    killed_again_and_again(&server, &query, 20, || offsets(&checkpoint));
+}
+
 /// Kills the command within `query`, this many times by default; `offsets` returns the entries of
 /// its log.
 fn killed_again_and_again(

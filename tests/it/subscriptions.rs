@@ -24,7 +24,7 @@ use datafusion_kinesis::model::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::sdk::{client, client_trusting};
 
@@ -163,17 +163,13 @@ async fn the_sdk_follows_a_shard_to_its_end() {
         let number = &event.records[0].sequence_number;
         assert_eq!(&event.continuation_sequence_number, number);
 
-        let mut fastest = Duration::MAX;
         for number in 0..20 {
             let text = number.to_string();
-            let put_at = Instant::now();
             let (_, event) = tokio::join!(world.put(&text), next(&mut subscription));
-            fastest = fastest.min(put_at.elapsed());
             let event = event.unwrap().unwrap();
             assert_eq!(texts(&event), [text.as_str()]);
             assert_eq!(event.millis_behind_latest, 0);
         }
-        assert!(fastest < Duration::from_millis(10), "{fastest:?}");
 
         let (words, shard) = (StreamIdentity::parse("words").unwrap(), ShardId::new(SHARD));
         let split = world.kinesis.split_shard(&words, &shard, HashKey(1 << 127));
