@@ -3,10 +3,7 @@
 //! `cargo bench --bench latency` puts one record after another into a server in another process,
 //! over HTTP, and prints when the row was returned by a streaming SELECT and when it was in a
 //! second stream, with each consumer type, next to the poll interval. On average, any polling reader waits half of it.
-//! Then it prints what 100 idle shards cost with each type.
 
-#[path = "support/cpu.rs"]
-mod cpu;
 #[path = "support/session.rs"]
 mod session;
 mod support;
@@ -17,7 +14,6 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
-use cpu::cpu_seconds;
 use datafusion::prelude::SessionContext;
 use datafusion_kinesis::query::{StreamingQuery, StreamingQueryListener, StreamingQueryProgress};
 use datafusion_kinesis::sql;
@@ -51,12 +47,6 @@ fn main() {
             );
         }
     }
-    let [polling, pushed] = CONSUMERS.map(|(_, options, _)| runtime.block_on(idle(options)));
-    println!(
-        "{IDLE_SHARDS} idle shards, CPU of {} s: polling {polling:.2} s, fan-out {pushed:.2} s, ratio {:.2} (at most 0.33)",
-        IDLE_TIME.as_secs(),
-        pushed / polling
-    );
 }
 
 /// The consumer types, their options, and the most milliseconds that half of the rows may take.
@@ -68,25 +58,6 @@ const CONSUMERS: [(&str, &str, u32); 2] = [
         60,
     ),
 ];
-
-const IDLE_SHARDS: usize = 100;
-const IDLE_TIME: Duration = Duration::from_secs(20);
-
-/// The CPU that this process takes while it reads idle shards.
-async fn idle(options: &str) -> f64 {
-    let server = Server::start();
-    let ctx = with_tables(&server, options, IDLE_SHARDS).await;
-    let query = StreamingQuery::builder(&ctx, "SELECT data FROM words");
-    let query = query.foreach_batch(|_, _| async { Ok(()) });
-    let query = query.start().await.expect("the query starts");
-    // The first pages are polled, and subscriptions begin.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let before = cpu_seconds();
-    tokio::time::sleep(IDLE_TIME).await;
-    let took = cpu_seconds() - before;
-    query.stop().await.expect("the query stops");
-    took
-}
 
 /// Signals when a batch is committed.
 #[derive(Debug)]
@@ -101,7 +72,7 @@ impl StreamingQueryListener for Committed {
 async fn latencies(options: &str, statement: &str) -> Vec<Duration> {
     let server = Server::start();
     let client = server.client();
-    let ctx = with_tables(&server, options, 1).await;
+    let ctx = with_tables(&server, options).await;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-latency");
     let _ = std::fs::remove_dir_all(&folder);
     let (sender, mut arrived) = mpsc::unbounded_channel();
@@ -142,13 +113,12 @@ async fn put(client: &Client) {
     put.expect("the record is put");
 }
 
-async fn with_tables(server: &Server, options: &str, shards: usize) -> SessionContext {
+async fn with_tables(server: &Server, options: &str) -> SessionContext {
     let ctx = session(server);
     for table in [
         format!(
             "CREATE UNBOUNDED EXTERNAL TABLE words STORED AS \"aws-kinesis\" LOCATION 'words' OPTIONS
-             ('kinesis.createStream' 'true', 'kinesis.shardCount' '{shards}',
-              'kinesis.startingPosition' 'TRIM_HORIZON', {options})"
+             ('kinesis.createStream' 'true', 'kinesis.startingPosition' 'TRIM_HORIZON', {options})"
         ),
         "CREATE EXTERNAL TABLE out STORED AS \"aws-kinesis\" LOCATION 'out' OPTIONS
          ('kinesis.createStream' 'true')"
