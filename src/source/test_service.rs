@@ -8,8 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::kinesis::{
-    ApiError, ApiResult, InMemoryKinesis, IteratorPosition, Kinesis, ListShardsFrom, Operation,
-    PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator, ShardsPage, StreamSummary,
+    ApiError, ApiResult, FanOut, InMemoryKinesis, IteratorPosition, Kinesis, ListShardsFrom,
+    Operation, PutEntry, PutOutcome, RecordColumns, RecordsPage, ShardIterator, ShardsPage,
+    StreamSummary,
 };
 use crate::model::{ShardId, StreamIdentity, StreamName};
 
@@ -25,6 +26,8 @@ pub(super) struct TestService {
     pub(super) latency: Duration,
     /// Changes every page.
     pub(super) alter_page: fn(&mut RecordsPage),
+    /// Subscriptions other than those of the simulator.
+    pub(super) fan_out: Option<Arc<dyn FanOut>>,
 }
 
 impl TestService {
@@ -36,6 +39,7 @@ impl TestService {
             throttled: None,
             latency: Duration::ZERO,
             alter_page: |_| {},
+            fan_out: None,
         }
     }
 
@@ -99,6 +103,10 @@ impl Kinesis for TestService {
         entries: &[PutEntry],
     ) -> ApiResult<Vec<PutOutcome>> {
         self.kinesis.put_records(stream, entries).await
+    }
+
+    fn fan_out(&self) -> Option<&dyn FanOut> {
+        self.fan_out.as_deref().or_else(|| self.kinesis.fan_out())
     }
 
     async fn create_stream(&self, name: &StreamName, shard_count: u32) -> ApiResult<()> {

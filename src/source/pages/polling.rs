@@ -270,20 +270,16 @@ impl PollingPages {
         }
     }
 
-    /// Whether the last pages prove what was read, so that a subscription may continue at the position.
-    pub(super) fn is_proven(&self) -> bool {
-        self.gaps.seek() == Seek::Next && !self.gaps.is_undecided()
-    }
-
-    /// Whether a request at the position must prove first that no record has expired.
-    pub(super) fn begins_proof(&mut self) -> bool {
+    /// Whether the next page must be polled, to prove that no record has expired that was not read. A subscription at
+    /// the position would not show that.
+    pub(super) fn needs_proof(&mut self) -> bool {
         self.gaps.update_window(self.context.retention.window());
         let now = self.settings.clock.now();
         let begins = self.gaps.begin_request(&self.position, now);
         if begins {
             self.iterator = None;
         }
-        begins || self.gaps.seek() != Seek::Next || self.gaps.may_skip()
+        begins || self.gaps.seek() != Seek::Next || self.gaps.is_undecided() || self.gaps.may_skip()
     }
 
     fn take_in(&mut self, mut page: RecordsPage, answer: &Answer, is_last: bool) -> ShardPage {

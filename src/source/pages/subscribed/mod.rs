@@ -154,7 +154,7 @@ impl SubscribedPages {
 
     async fn polled(&mut self, request: PageRequest) -> Result<Option<ShardPage>, PageError> {
         let page = self.polling.next_page(request).await?;
-        if page.is_some() && self.polling.is_proven() {
+        if page.is_some() {
             self.reading = Reading::Waiting;
             self.continuation = None;
         }
@@ -164,7 +164,7 @@ impl SubscribedPages {
     /// Subscribes at the position; gives no page.
     async fn subscribe(&mut self) -> Result<Option<ShardPage>, PageError> {
         self.reading = Reading::Waiting;
-        if self.polling.begins_proof() {
+        if self.polling.needs_proof() {
             self.reading = Reading::Polling;
             return Ok(None);
         }

@@ -325,3 +325,34 @@ async fn a_shard_that_is_far_behind_is_polled_until_no_record_can_expire() {
     assert_eq!(reader.next_rows().await, ["k new"]);
     assert!(fixture.kinesis.calls(Operation::SubscribeToShard) > 1);
 }
+
+/// A subscription says nothing about records that expired before it began.
+#[tokio::test(start_paused = true)]
+async fn records_that_expire_while_a_query_does_not_read_are_a_loss() {
+    let mut fixture = Fixture::with_shards(1).await.subscribing().await;
+    let two_days = 2 * 24 * 60 * MINUTE;
+    let longer = fixture
+        .kinesis
+        .increase_retention(&fixture.stream, two_days);
+    longer.await.unwrap();
+    fixture.retention = two_days;
+    fixture.options.buffer_max_bytes = 50_000;
+    let reader = fixture.read_all().await;
+    let text = |number: usize| format!("k {number} {}", "x".repeat(1_000));
+    for number in 0..300 {
+        fixture.put(&text(number)).await;
+    }
+    // The buffer is full, and the rest expires because the retention becomes shorter than the query knows.
+    sleep(30 * 60 * MINUTE).await;
+    let day = 24 * 60 * MINUTE;
+    let shorter = fixture.kinesis.decrease_retention(&fixture.stream, day);
+    shorter.await.unwrap();
+    fixture.put("k new").await;
+    let mut rows = Vec::new();
+    while rows.last().is_none_or(|row| row != "k new") {
+        rows.extend(reader.next_rows().await);
+    }
+    assert!((10..250).contains(&rows.len()), "{}", rows.len());
+    assert_eq!(reader.losses(), 1);
+    assert_eq!(fixture.kinesis.calls(Operation::SubscribeToShard), 1);
+}

@@ -15,6 +15,7 @@ mod lost_shards;
 mod read_to;
 mod resharding;
 mod scripted;
+mod scripted_subscriptions;
 mod slow_shards;
 mod waiting;
 
