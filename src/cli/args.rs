@@ -3,12 +3,16 @@
 //! `-f` and `-c` form one ordered list. Clap's derive does not keep that order, so it is rebuilt
 //! from the argument indices.
 
+mod consumers;
 mod infer;
+mod option;
 
 use std::fmt;
 use std::path::PathBuf;
 
+pub(super) use self::consumers::Consumers;
 pub(super) use self::infer::{Infer, SampleFormat};
+pub(super) use self::option::OptionText;
 use super::output::{Format, Output};
 use crate::model::{CredentialSettings, is_region, is_unencrypted};
 use crate::options::endpoint_url;
@@ -78,6 +82,30 @@ pub(super) struct Args {
         allow_hyphen_values = true
     )]
     command_text: Vec<String>,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    /// `-f` and `-c` in command line order.
+    #[arg(skip)]
+    pub(super) scripts: Vec<Script>,
+}
+
+/// Omits the statements, which may contain credentials.
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Args")
+            .field("embedded", &self.embedded)
+            .field("shown", &self.shown)
+            .field("connection", &self.connection)
+            .field("scripts", &self.scripts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How results are printed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Shown {
     /// Output format of results on stdout
     #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     output: Format,
@@ -87,34 +115,17 @@ pub(super) struct Args {
     /// Print each row as a record, one line per column, with full values
     #[arg(short = 'x', long)]
     expanded: bool,
-    #[command(flatten)]
-    pub(super) connection: Connection,
-    /// `-f` and `-c` in command line order.
-    #[arg(skip)]
-    pub(super) scripts: Vec<Script>,
 }
 
-impl Args {
+impl Shown {
     /// Output settings for results.
-    pub(super) fn shown(&self) -> Output {
+    pub(super) fn output(&self) -> Output {
         Output {
             format: self.output,
             table_limit: None,
             width: self.width.into(),
             expanded: self.expanded,
         }
-    }
-}
-
-/// Omits the statements, which may contain credentials.
-impl fmt::Debug for Args {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Args")
-            .field("embedded", &self.embedded)
-            .field("output", &self.output)
-            .field("connection", &self.connection)
-            .field("scripts", &self.scripts)
-            .finish_non_exhaustive()
     }
 }
 
@@ -141,6 +152,8 @@ pub(super) enum Command {
     Doctor(Box<Doctor>),
     /// Print the statement that declares a stream as a table, from a sample of its records
     Infer(Box<Infer>),
+    /// List the consumers of a stream (enhanced fan-out), or deregister one
+    Consumers(Box<Consumers>),
     /// Run only the in-memory Kinesis, on loopback, until Ctrl-C
     Embedded(Server),
 }
@@ -228,6 +241,7 @@ impl Task {
         let connection = match &task.command {
             Some(Command::Doctor(doctor)) => &doctor.connection,
             Some(Command::Infer(infer)) => &infer.connection,
+            Some(Command::Consumers(consumers)) => &consumers.connection,
             _ => &task.args.connection,
         };
         check_endpoint(connection).map_err(|expected| {

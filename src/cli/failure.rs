@@ -35,13 +35,21 @@ impl Failure {
     /// The message and the first lines of the statement, both without the statement's secrets.
     pub(super) fn describe(&self, statement: &Statement) -> String {
         let message = match self {
-            Self::Query(error) => redact::message(&reason(error), &statement.text),
+            Self::Query(_) => redact::message(&self.message(), &statement.text),
+            _ => self.message(),
+        };
+        format!("{message}\n{}", excerpt(&statement.text))
+    }
+
+    /// The message.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Query(error) => reason(error),
             Self::Stopped(Stop::Interrupt) => "interrupted".to_owned(),
             Self::Stopped(Stop::Terminate) => "terminated".to_owned(),
             Self::ClosedPipe => "the reader of stdout is gone".to_owned(),
             Self::Output(error) => format!("cannot write the results: {error}"),
-        };
-        format!("{message}\n{}", excerpt(&statement.text))
+        }
     }
 }
 

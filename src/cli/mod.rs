@@ -5,6 +5,7 @@
 
 mod args;
 mod console;
+mod consumers;
 mod doctor;
 mod embedded;
 mod escape;
@@ -16,6 +17,7 @@ mod nesting;
 mod output;
 mod progress;
 mod redact;
+mod requests;
 mod script;
 mod session;
 mod shell;
@@ -66,6 +68,7 @@ fn run_task(task: Task) -> Outcome {
     let outcome = match task.command {
         Some(Command::Doctor(files)) => engine.block_on(doctor::run(&files)),
         Some(Command::Infer(arguments)) => engine.block_on(infer::run(*arguments)),
+        Some(Command::Consumers(arguments)) => engine.block_on(consumers::run(&arguments)),
         Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
         None => run_sql(task.args, &engine, &front),
     };
@@ -93,11 +96,11 @@ fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
         Err(error) => return report(Err(error)),
     };
     if !args.scripts.is_empty() {
-        front.block_on(script::run(&session, &args.scripts, args.shown()))
+        front.block_on(script::run(&session, &args.scripts, args.shown.output()))
     } else if io::stdin().is_terminal() {
-        front.block_on(shell::run(&session, args.shown()))
+        front.block_on(shell::run(&session, args.shown.output()))
     } else {
-        front.block_on(script::run(&session, &[Script::Stdin], args.shown()))
+        front.block_on(script::run(&session, &[Script::Stdin], args.shown.output()))
     }
 }
 

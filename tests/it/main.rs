@@ -11,6 +11,7 @@ mod cbor;
 mod chaos;
 mod clients;
 mod command;
+mod consumers;
 mod describe;
 mod docs;
 mod doctor;

@@ -1,9 +1,8 @@
 //! Arguments of `kinesis-sql infer`.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use super::Connection;
+use super::{Connection, OptionText};
 
 const INFER_AFTER_HELP: &str = "\
 The statement is ready to be run. Its comments say for each column in how many documents the field was,
@@ -68,21 +67,4 @@ pub(in crate::cli) enum SampleFormat {
     Dynamodb,
     /// Avro with the schemas that the options give
     Avro,
-}
-
-/// An option of the table with its value.
-#[derive(Clone)]
-pub(in crate::cli) struct OptionText(pub(in crate::cli) String);
-
-impl From<String> for OptionText {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-/// Omits the option, which may be a secret.
-impl fmt::Debug for OptionText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OptionText(..)")
-    }
 }

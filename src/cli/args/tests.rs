@@ -31,14 +31,14 @@ fn files_and_commands_keep_their_order() {
 fn a_command_may_begin_with_a_comment() {
     let task = task(&["-c", "-- one\nSELECT 1", "-x"]).unwrap();
     assert_eq!(task.args.scripts, [text("-- one\nSELECT 1")]);
-    assert!(task.args.expanded);
+    assert!(task.args.shown.expanded);
 }
 
 #[test]
 fn without_arguments_a_shell_prints_tables() {
     let args = task(&[]).unwrap().args;
     assert_eq!(args.scripts, []);
-    assert_eq!(args.output, Format::Table);
+    assert_eq!(args.shown.output, Format::Table);
     assert_eq!(args.connection, Connection::default());
     assert!(!args.embedded);
 }
@@ -109,4 +109,25 @@ fn debug_output_omits_statements() {
 fn embedded_conflicts_with_an_endpoint() {
     assert!(task(&["--embedded", "--endpoint-url", "http://localhost:1"]).is_err());
     assert!(task(&["-c", "SELECT 1", "embedded"]).is_err());
+}
+
+#[test]
+fn deregistering_prints_no_table() {
+    let of_stream = ["consumers", "--stream", "words"];
+    let Some(Command::Consumers(listed)) = task(&of_stream).unwrap().command else {
+        panic!("not the consumers");
+    };
+    assert_eq!(listed.stream, "words");
+    assert!(listed.deregister.is_none());
+    assert!(task(&["consumers"]).is_err());
+    let deregister = [&of_stream[..], &["--deregister", "alarms"]].concat();
+    assert!(task(&deregister).is_ok());
+    for (option, value) in [("--output", "json"), ("--width", "80")] {
+        assert!(task(&[&deregister[..], &[option, value]].concat()).is_err());
+    }
+    let error = task(&[&of_stream[..], &["--deregister", "a b"]].concat()).unwrap_err();
+    assert!(error.to_string().contains("expected 1 to 128"), "{error}");
+    let plain = ["--endpoint-url", "http://localstack:4566"];
+    let error = task(&[&of_stream[..], &plain].concat()).unwrap_err();
+    assert!(error.to_string().contains("--allow-http"), "{error}");
 }

@@ -5,23 +5,13 @@ mod permissions;
 mod registry;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::report::Section;
 use crate::aws::ClockSkew;
-use crate::kinesis::{
-    ApiError, ApiErrorKind, ApiResult, Backoff, Kinesis, StreamStatus, StreamSummary,
-};
-use crate::model::RetryPolicy;
+use crate::cli::requests::with_retries;
+use crate::kinesis::{ApiError, ApiErrorKind, Kinesis, StreamStatus, StreamSummary};
 use crate::options::CheckedOptions;
 use crate::table::Services;
-
-/// Enough for brief failures; a person is waiting for the result.
-const RETRIES: RetryPolicy = RetryPolicy {
-    max_retries: 2,
-    first_interval: Duration::from_millis(200),
-    max_interval: Duration::from_secs(1),
-};
 
 /// Whether the statements of the files read or write a table.
 #[derive(Debug, Clone, Copy, Default)]
@@ -190,22 +180,4 @@ fn described(stream: &StreamSummary) -> String {
         "{status}; open shards: {}, retention: {hours} h",
         stream.open_shards
     )
-}
-
-/// Calls with retries.
-async fn with_retries<T, F, Fut>(call: F) -> ApiResult<T>
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = ApiResult<T>>,
-{
-    let mut backoff = Backoff::new(RETRIES, fastrand::Rng::new());
-    loop {
-        match call().await {
-            Err(error) if error.is_retryable() => match backoff.next_wait() {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error),
-            },
-            answer => return answer,
-        }
-    }
 }

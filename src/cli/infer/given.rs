@@ -1,6 +1,6 @@
 //! The options of the table that the user gives to `infer`.
 
-use super::super::args::SampleFormat;
+use super::super::args::{OptionText, SampleFormat};
 use super::super::redact;
 use crate::Error;
 use crate::error::Result;
@@ -46,17 +46,11 @@ impl Given {
     ///
     /// # Errors
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) for the first that the option table does not accept.
-    pub(super) fn parse<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Self> {
+    pub(super) fn parse(texts: &[OptionText]) -> Result<Self> {
         let mut checked = OptionsBuilder::default();
         let mut values = Vec::new();
         for text in texts {
-            // What is no option may be a secret.
-            let (name, value) = text.split_once('=').ok_or_else(|| {
-                Error::invalid_option(
-                    "argument '--option': expected NAME=VALUE, such as \
-                     kinesis.schemaRegistry.url=https://registry.example.com:8081",
-                )
-            })?;
+            let (name, value) = text.parts()?;
             checked.set(name, value)?;
             let mut known = all().map(|option| option.name);
             if let Some(name) = known.find(|known| known.eq_ignore_ascii_case(name.trim())) {

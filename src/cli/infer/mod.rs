@@ -43,7 +43,7 @@ impl From<SampleFormat> for RequestedFormat {
 pub(super) async fn run(mut arguments: Infer) -> Outcome {
     // What a statement names is what the user gave.
     let region = arguments.connection.region.clone();
-    let given = Given::parse(arguments.option.iter().map(|option| option.0.as_str()));
+    let given = Given::parse(&arguments.option);
     let checked = given.and_then(|given| Ok((given.are_avro(arguments.format)?, given)));
     let (are_avro, given) = match checked {
         Ok(checked) => checked,

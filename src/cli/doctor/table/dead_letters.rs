@@ -1,6 +1,7 @@
 //! Checks the dead-letter stream of a table.
 
-use super::{Table, described, is_usable, with_retries};
+use super::{Table, described, is_usable};
+use crate::cli::requests::with_retries;
 use crate::kinesis::{ApiErrorKind, DryRunAnswer, Kinesis};
 use crate::model::StreamIdentity;
 use crate::options::{FormatOptions, OnError};

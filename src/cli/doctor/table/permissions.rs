@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 
-use super::{Table, with_retries};
+use super::Table;
+use crate::cli::requests::with_retries;
 use crate::kinesis::{
     ApiErrorKind, ApiResult, DryRun, DryRunAnswer, IteratorPosition, Kinesis, ListShardsFrom,
     ShardFilter,

@@ -1,6 +1,7 @@
 //! Checks the schema registry of a table.
 
-use super::{RETRIES, Table};
+use super::Table;
+use crate::cli::requests::RETRIES;
 use crate::kinesis::Backoff;
 use crate::schema_registry::SchemaRegistry;
 use crate::table::Services;
