@@ -2,6 +2,7 @@
 
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
+mod fan_out;
 mod formats;
 #[cfg(all(feature = "aws", feature = "dynamodb"))]
 mod network;

@@ -93,6 +93,9 @@ fn check_can_start(
         log: path.or(settings.checkpoint_location),
         ends_by_itself: settings.trigger.ends_by_itself(),
     };
+    for table in checker.tables().filter(|_| !now.ends_by_itself) {
+        table.uses.follows |= read.iter().any(|name| same(&table.name, name));
+    }
     let mut reasons = Vec::new();
     if let Some(before) = checker
         .streaming

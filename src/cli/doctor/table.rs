@@ -1,6 +1,7 @@
 //! Checks one table: credentials, clock, stream, and permissions.
 
 mod dead_letters;
+mod fan_out;
 mod permissions;
 mod registry;
 
@@ -13,10 +14,12 @@ use crate::kinesis::{ApiError, ApiErrorKind, Kinesis, StreamStatus, StreamSummar
 use crate::options::CheckedOptions;
 use crate::table::Services;
 
-/// Whether the statements of the files read or write a table.
+/// What the statements of the files do with a table.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Uses {
     pub(super) reads: bool,
+    /// Whether a statement reads it until the query is stopped.
+    pub(super) follows: bool,
     pub(super) writes: bool,
 }
 

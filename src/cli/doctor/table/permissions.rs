@@ -23,6 +23,7 @@ impl Table {
         let unused = !self.uses.reads && !self.uses.writes;
         if self.uses.reads || unused {
             self.reading(&*kinesis, &shard).await;
+            self.subscribing(&*kinesis, unused).await;
             self.writing_dead_letters(&*kinesis).await;
         }
         let format = self.options.format.as_ref();
