@@ -26,6 +26,7 @@ page!(aws_access, "aws-access.md");
 page!(checkpoints, "checkpoints.md");
 page!(command, "command.md");
 page!(delivery_and_data_loss, "delivery-and-data-loss.md");
+page!(enhanced_fan_out, "enhanced-fan-out.md");
 page!(formats, "formats.md");
 simulator_page!(library, "library.md");
 page!(limits, "limits.md");

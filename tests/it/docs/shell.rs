@@ -69,7 +69,13 @@ fn options(text: &str) -> BTreeSet<String> {
 #[test]
 fn the_reference_names_every_option() {
     let mut known = BTreeSet::new();
-    for subcommand in [&[][..], &["doctor"], &["infer"], &["embedded"]] {
+    for subcommand in [
+        &[][..],
+        &["doctor"],
+        &["infer"],
+        &["consumers"],
+        &["embedded"],
+    ] {
         let output = command().args(subcommand).arg("--help").output().unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
         known.extend(options(help.split("\nOptions:").nth(1).unwrap()));
