@@ -147,7 +147,13 @@ impl DataPlane {
         let connection = CaptureSmithyConnection::new();
         request.add_extension(connection.clone());
         let answer = connector.call(request).await;
-        let answer = answer.map_err(|error| failed(unreached(&url, &error)).with_source(error))?;
+        let answer = answer.map_err(|error| {
+            // It may be dead. Over HTTP/2, requests would go to it for as long as others keep it from being idle.
+            if let Some(connection) = connection.get() {
+                connection.poison();
+            }
+            failed(unreached(&url, &error)).with_source(error)
+        })?;
         let status = answer.status().as_u16();
         if status == 200 {
             return Ok(answer);
@@ -265,3 +271,6 @@ impl DataPlane {
         advised(operation, Some(call.stream), failure)
     }
 }
+
+#[cfg(test)]
+mod tests;
