@@ -19,7 +19,7 @@ use super::identity::{
 use super::output::Output;
 use super::plan::StreamingPlan;
 use super::schedule::LogCoverage;
-use super::sources::{Sources, describe_streams};
+use super::sources::{Sources, describe_streams, refuse_shared_consumers};
 use super::task::{QueryTask, StopLockWatch};
 use crate::checkpoint::{Checkpoint, QueryText, StateObjects};
 use crate::error::{Error, Result};
@@ -82,6 +82,9 @@ impl StreamingQueryBuilder {
         let mut checkpoint = Checkpoint::new(storage.committer, retry, retained, random.fork());
         let clock = plan.sources[0].table().clock();
         let streams = describe_streams(&plan, &mut random).await?;
+        if !settings.trigger.ends_by_itself() {
+            refuse_shared_consumers(&plan, &streams)?;
+        }
         let now = clock.now();
         let current = QueryText {
             sink: output.sink(&plan),

@@ -21,6 +21,7 @@ mod log_locations;
 mod loss_at_random;
 mod many_shards;
 mod pipelines;
+mod pushed;
 mod recreated_stream;
 mod recreated_while_running;
 mod refusals;

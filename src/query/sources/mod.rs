@@ -1,5 +1,6 @@
 //! The streams of a query: describes them, starts their readers, and cuts batches from all of them.
 
+mod shared_consumers;
 mod start_positions;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use futures::future::{pending, select_all};
 use tokio::time::Instant;
 
+pub(super) use self::shared_consumers::refuse_shared_consumers;
 use super::plan::{PlanSource, StreamingPlan};
 use super::schedule::{ReadProgress, SourceReadiness};
 use crate::error::Result;
