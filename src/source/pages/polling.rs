@@ -271,8 +271,11 @@ impl PollingPages {
     }
 
     /// Whether the next page must be polled, to prove that no record has expired that was not read. A subscription at
-    /// the position would not show that.
+    /// the position would not show that. A proof that is good for one request is left to a request.
     pub(super) fn needs_proof(&mut self) -> bool {
+        if self.gaps.is_next_proven() {
+            return true;
+        }
         self.gaps.update_window(self.context.retention.window());
         let now = self.settings.clock.now();
         let begins = self.gaps.begin_request(&self.position, now);

@@ -78,6 +78,11 @@ impl GapDetector {
         self.seek
     }
 
+    /// Whether the next request needs no proof, but the one after it may.
+    pub(crate) fn is_next_proven(&self) -> bool {
+        self.next_is_proven
+    }
+
     /// Whether the proof needs sequence numbers and arrival times of the next page.
     pub(crate) fn needs_sequence_numbers(&self, position: &ShardPosition) -> bool {
         let is_unproven = self.may_skip || sequence_of(position).is_none();

@@ -8,8 +8,9 @@
 //!      └── records behind the position may have expired
 //! ```
 //!
-//! - **Proofs.** A subscription says nothing about records that expired before it began. So the first page, and the
-//!   first one after an interruption so long that records may have expired, is polled.
+//! - **Proofs.** A subscription says nothing about records that expired before it began, or while it lags behind. So the
+//!   first page is polled, and so is the next one whenever records after the position may have expired: an event that
+//!   arrives then is dropped.
 //! - **Position.** The continuation of an event is where the next subscription begins, but it need not be the number of
 //!   a record. So it stays in here, and the position of the pages is always that of a record.
 //! - **Late events.** Events are taken from the open subscription alone, and an older one is dropped before the next
@@ -227,6 +228,11 @@ impl SubscribedPages {
         let next = tokio::time::timeout(LONGEST_SILENCE, events.next()).await;
         match next {
             Ok(Some(Ok(event))) => {
+                if self.polling.needs_proof() {
+                    // The service skips records that expire while a subscription lags behind, and does not say so.
+                    self.reading = Reading::Polling;
+                    return Ok(None);
+                }
                 if waits_from.elapsed() >= TELLING_SILENCE {
                     open.pushed_after = open.pushed_after.max(time.minus(ON_THE_WAY));
                 }

@@ -37,7 +37,7 @@ impl Fixture {
     }
 
     /// Lets readers subscribe.
-    async fn subscribing(mut self) -> Self {
+    pub(super) async fn subscribing(mut self) -> Self {
         let consumer = self.consumer_with(ConsumerLifecycle::Managed).await;
         self.settings.subscribed = Some(SubscribedSettings {
             consumer: Arc::new(consumer.unwrap()),

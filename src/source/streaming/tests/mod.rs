@@ -12,6 +12,7 @@ mod idle_siblings;
 mod lag;
 mod large;
 mod lost_shards;
+mod pushed_events;
 mod read_to;
 mod resharding;
 mod scripted;
