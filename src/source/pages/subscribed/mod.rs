@@ -5,7 +5,7 @@
 //!      ▲                                        ▲                            │                      │
 //!      │                                        └───────── refused ──────────┘                      │
 //!      │                                        └──────── five minutes, error, silence, pause ──────┘
-//!      └── records behind the position may have expired
+//!      └── records behind the position may have expired, or events claim the end but name no children
 //! ```
 //!
 //! - **Proofs.** A subscription says nothing about records that expired before it began, or while it lags behind. So the
@@ -71,6 +71,8 @@ pub(crate) struct SubscribedPages {
     schedule: SubscribeSchedule,
     /// Where the next subscription begins, if it is behind the position.
     continuation: Option<SequenceNumber>,
+    /// Whether the last event had no records, and claimed that the shard has ended, but named no children.
+    claimed_end: bool,
 }
 
 #[derive(Debug)]
@@ -150,6 +152,7 @@ impl SubscribedPages {
             reading: Reading::Polling,
             schedule: SubscribeSchedule::default(),
             continuation: None,
+            claimed_end: false,
         }
     }
 
@@ -259,12 +262,21 @@ impl SubscribedPages {
 
     fn accept(&mut self, event: SubscriptionEvent, pushed_after: UnixMillis) -> ShardPage {
         self.schedule.delivered();
+        let is_empty = event.page.is_empty();
         match &event.continuation {
-            Some(continuation) => self.continuation = Some(continuation.clone()),
+            Some(continuation) => {
+                self.continuation = Some(continuation.clone());
+                self.claimed_end = false;
+            }
             None if event.page.children.is_empty() => {
-                // It claims that the shard has ended, but names no children: ask again.
-                self.reading = Reading::Waiting;
-                if !event.page.is_empty() {
+                // It claims that the shard has ended, but names no children: ask again. If the answer is the same, a
+                // polled page shows whether it has.
+                let claimed_before = std::mem::replace(&mut self.claimed_end, is_empty);
+                self.reading = match is_empty && claimed_before {
+                    true => Reading::Polling,
+                    false => Reading::Waiting,
+                };
+                if !is_empty {
                     self.continuation = None;
                 }
             }

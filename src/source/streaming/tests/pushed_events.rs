@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::kinesis::{
     ApiError, ApiResult, ConsumerId, ConsumerSummary, ConsumersPage, FanOut, IteratorPosition,
-    NextToken, RecordsPageBuilder, Subscription, SubscriptionEvent,
+    NextToken, RecordsPage, RecordsPageBuilder, Subscription, SubscriptionEvent,
 };
 use crate::model::{ConsumerArn, ConsumerName};
 use crate::source::test_service::TestService;
@@ -17,6 +17,10 @@ use crate::source::test_service::TestService;
 #[derive(Debug, Clone)]
 struct PushService {
     kinesis: Arc<InMemoryKinesis>,
+    /// Changes every event.
+    alter: fn(&mut SubscriptionEvent),
+    /// Changes every page that is polled.
+    alter_page: fn(&mut RecordsPage),
     /// How many events without records come before those of the simulator, five seconds apart.
     empty_events: u32,
     /// When the record that they do not reach arrived.
@@ -30,6 +34,8 @@ impl PushService {
     fn over(kinesis: &Arc<InMemoryKinesis>) -> Self {
         Self {
             kinesis: Arc::clone(kinesis),
+            alter: |_| {},
+            alter_page: |_| {},
             empty_events: 0,
             next_arrived: Instant::now(),
             unknown: 0,
@@ -41,6 +47,7 @@ impl PushService {
 #[derive(Debug)]
 struct AlteredSubscription {
     inner: Box<dyn Subscription>,
+    alter: fn(&mut SubscriptionEvent),
     empty_events: u32,
     /// When the record that such an event does not reach arrived.
     next_arrived: Instant,
@@ -60,7 +67,11 @@ impl Subscription for AlteredSubscription {
                 continuation: self.continuation.clone(),
             }));
         }
-        self.inner.next().await
+        let event = self.inner.next().await?;
+        Some(event.map(|mut event| {
+            (self.alter)(&mut event);
+            event
+        }))
     }
 }
 
@@ -116,6 +127,7 @@ impl FanOut for PushService {
         };
         Ok(Box::new(AlteredSubscription {
             inner,
+            alter: self.alter,
             empty_events: self.empty_events,
             next_arrived: self.next_arrived,
             continuation,
@@ -127,10 +139,35 @@ impl PushService {
     /// The simulator with these subscriptions.
     fn served(self) -> TestService {
         TestService {
+            alter_page: self.alter_page,
             fan_out: Some(Arc::new(self.clone())),
             ..TestService::over(&self.kinesis)
         }
     }
+}
+
+/// Some servers do not know `ChildShards`.
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_ends_without_naming_children_is_read_to_its_end_and_followed() {
+    let fixture = Fixture::with_shards(1).await.subscribing().await;
+    let service = PushService {
+        alter: |event| event.page.children.clear(),
+        alter_page: |page| page.children.clear(),
+        ..PushService::over(&fixture.kinesis)
+    };
+    let reader = fixture
+        .read_through(Arc::new(service.served()), from_trim_horizon())
+        .await;
+    fixture.put("k old").await;
+    assert_eq!(reader.next_rows().await, ["k old"]);
+    sleep(Duration::from_secs(60)).await;
+    fixture.put("k last").await;
+    fixture.split_the_only_shard().await;
+    fixture.put("k new").await;
+    let began = Instant::now();
+    assert_eq!(reader.rows(2).await, ["k last", "k new"]);
+    assert!(began.elapsed() < Duration::from_secs(60));
+    assert_eq!(reader.losses(), 0);
 }
 
 /// The source asked for an unknown shard for ever and read no other one (FLINK-39540).
