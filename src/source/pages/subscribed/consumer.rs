@@ -23,6 +23,9 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(300);
 /// The time in which a consumer is registered anew once. If it is deregistered again, somebody does so on purpose.
 const RENEWED_ONCE: Duration = Duration::from_secs(600);
 
+/// How often a warning about another reader of the consumer is logged.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The consumer of one streaming query.
 #[derive(Debug)]
 pub(crate) struct StreamConsumer {
@@ -31,6 +34,8 @@ pub(crate) struct StreamConsumer {
     name: ConsumerName,
     lifecycle: ConsumerLifecycle,
     current: Mutex<Registered>,
+    /// When a warning about another reader was logged last.
+    warned_at: Mutex<Option<Instant>>,
     /// Held while the consumer is registered anew, so that all shards wait for one registration.
     renewing: tokio::sync::Mutex<()>,
 }
@@ -78,6 +83,7 @@ impl StreamConsumer {
             name: options.consumer.clone(),
             lifecycle: options.lifecycle,
             current,
+            warned_at: Mutex::default(),
             renewing: tokio::sync::Mutex::default(),
         })
     }
@@ -117,6 +123,10 @@ impl StreamConsumer {
                 status: ConsumerStatus::Active,
                 ..
             }) => return Ok(false),
+            Ok(ConsumerSummary {
+                status: ConsumerStatus::Creating,
+                ..
+            }) => return Err(still_creating(&self.name)),
             Err(error) if error.kind() != ApiErrorKind::NotFound => return Err(error),
             Ok(_) | Err(_) => {}
         }
@@ -138,7 +148,7 @@ impl StreamConsumer {
         }
         tracing::warn!(consumer = %self.name, "the consumer was deregistered; registering it again");
         let created = fan_out.register_consumer(&self.stream_arn, &self.name);
-        let created = created.await?;
+        let created = self.active(fan_out, created.await?).await?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         *current = Registered {
             arn: created.arn,
@@ -146,6 +156,40 @@ impl StreamConsumer {
             renewed_at: Some(Instant::now()),
         };
         Ok(true)
+    }
+
+    /// The consumer, once it is active. All shards wait for it, instead of using up their retries.
+    async fn active(
+        &self,
+        fan_out: &dyn FanOut,
+        mut consumer: ConsumerSummary,
+    ) -> ApiResult<ConsumerSummary> {
+        let began = Instant::now();
+        while consumer.status == ConsumerStatus::Creating {
+            if began.elapsed() > STATUS_TIMEOUT {
+                return Err(still_creating(&self.name));
+            }
+            tokio::time::sleep(STATUS_INTERVAL).await;
+            let described = fan_out.describe_consumer(ConsumerId::Arn(&consumer.arn));
+            consumer = described.await?;
+        }
+        Ok(consumer)
+    }
+
+    /// Another reader has taken over a subscription of this consumer. Logs it, but not for each shard.
+    pub(super) fn taken_over(&self) {
+        let mut warned_at = self
+            .warned_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if warned_at.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL) {
+            *warned_at = Some(Instant::now());
+            tracing::warn!(
+                consumer = %self.name,
+                "another reader takes over subscriptions of the consumer, which delays the records of both: give \
+                 each query a consumer of its own ('kinesis.consumerName')"
+            );
+        }
     }
 
     /// Deregisters the consumer if this query has registered it and may. Failures are logged only: the query has
@@ -188,7 +232,8 @@ impl Registration<'_> {
                     return Err(Error::new(
                         ErrorKind::NotFound,
                         format!(
-                            "{}: it does not exist, and 'kinesis.consumerLifecycle' = 'external' registers none",
+                            "{}: it does not exist: register it, or set 'kinesis.consumerLifecycle' to 'managed' or \
+                             'reuse', with which the query registers it",
                             self.context()
                         ),
                     ));
@@ -259,13 +304,24 @@ impl Registration<'_> {
                 Ok(consumer) => Ok(Some(consumer)),
                 Err(error) if error.kind() == ApiErrorKind::ResourceInUse => Ok(None),
                 Err(error) if error.code() == "LimitExceededException" => {
+                    let page = self.fan_out.list_consumers(self.stream_arn, None).await;
+                    let consumers = page.map(|page| page.consumers);
+                    let is_creating =
+                        |consumer: &ConsumerSummary| consumer.status == ConsumerStatus::Creating;
+                    // The quota does not change by waiting, unlike the number of consumers that are being created.
+                    let kind = match consumers {
+                        Ok(consumers) if !consumers.iter().any(is_creating) => {
+                            ApiErrorKind::ResourceInUse
+                        }
+                        _ => error.kind(),
+                    };
                     let message = format!(
                         "{}; a stream has at most 20 consumers (50 with the On-demand Advantage mode), and at most 5 \
                          that are being created: list them with kinesis-sql consumers, or set \
                          'kinesis.consumerName' to an existing one",
                         error.message()
                     );
-                    let (kind, code) = (error.kind(), error.code().to_owned());
+                    let code = error.code().to_owned();
                     let call = Operation::RegisterStreamConsumer;
                     Err(ApiError::new(kind, call, code, message))
                 }
@@ -274,4 +330,13 @@ impl Registration<'_> {
         };
         with_retries(backoff, self.context(), register).await
     }
+}
+
+fn still_creating(name: &ConsumerName) -> ApiError {
+    ApiError::new(
+        ApiErrorKind::ResourceInUse,
+        Operation::DescribeStreamConsumer,
+        "ResourceInUseException",
+        format!("consumer '{name}' is still being created"),
+    )
 }

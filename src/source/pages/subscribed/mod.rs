@@ -244,6 +244,9 @@ impl SubscribedPages {
             }
             Ok(Some(Err(error))) => {
                 self.reading = Reading::Waiting;
+                if error.kind() == ApiErrorKind::ResourceInUse {
+                    self.settings.consumer.taken_over();
+                }
                 Err(self.refused(error))
             }
             Ok(None) => {
