@@ -328,22 +328,19 @@ async fn nobody_holds_a_subscription_unread() {
 /// An event that was already there when its reader came may be old.
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_an_event_shows_up_to_when_everything_was_read() {
-    let world = World::with([vec![
-        step(&[], 1),
-        Step::Wait(SECOND),
-        step(&[], 2),
-        Step::Wait(5 * SECOND),
-        step(&[], 3),
-        Step::Silence,
-    ]])
-    .await;
+    let mut steps = vec![step(&[], 1), Step::Wait(SECOND), step(&[], 2)];
+    for number in 3..6 {
+        steps.extend([Step::Wait(5 * SECOND), step(&[], number)]);
+    }
+    steps.push(Step::Silence);
+    let world = World::with([steps]).await;
     let began = world.fixture.now();
     sleep(2 * SECOND).await;
     let read_to = world.reader.take().ranges.read_to.unwrap();
     assert!(read_to <= began, "{read_to} {began}");
-    sleep(5 * SECOND).await;
+    sleep(15 * SECOND).await;
     let read_to = world.reader.take().ranges.read_to.unwrap();
     let told = read_to.since(began);
-    // The wait began after one second, and an event takes less than one.
-    assert!(read_to >= began && told <= SECOND, "{told:?}");
+    // The last wait began after eleven seconds.
+    assert!((5 * SECOND..=6 * SECOND).contains(&told), "{told:?}");
 }
