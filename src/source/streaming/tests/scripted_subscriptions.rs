@@ -344,3 +344,37 @@ async fn a_wait_for_an_event_shows_up_to_when_everything_was_read() {
     // The last wait began after eleven seconds.
     assert!((5 * SECOND..=6 * SECOND).contains(&told), "{told:?}");
 }
+
+/// It may be the first of several that were pushed for one moment.
+#[tokio::test(start_paused = true)]
+async fn an_event_with_records_does_not_show_that_there_are_no_more() {
+    let wait = || Step::Wait(10 * SECOND);
+    let world = World::with([vec![
+        wait(),
+        step(&[], 1),
+        wait(),
+        step(&[5], 5),
+        Step::Silence,
+    ]])
+    .await;
+    let began = world.fixture.now();
+    assert_eq!(world.reader.rows(1).await, ["5"]);
+    let read_to = world.reader.take().ranges.read_to.unwrap();
+    assert!(read_to <= began, "{read_to} {began}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_wait_tells_nothing_because_an_event_may_have_been_on_the_way() {
+    let world = World::with([vec![
+        Step::Wait(10 * SECOND),
+        step(&[], 1),
+        Step::Wait(SECOND),
+        step(&[], 2),
+        Step::Silence,
+    ]])
+    .await;
+    let began = world.fixture.now();
+    sleep(12 * SECOND).await;
+    let read_to = world.reader.take().ranges.read_to.unwrap();
+    assert!(read_to <= began, "{read_to} {began}");
+}
