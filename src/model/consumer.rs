@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::stream::{StreamIdentity, checked_name};
 use crate::error::{Error, Result};
 
 /// A consumer name: 1 to 128 of the characters `a-z A-Z 0-9 _ . -` (API reference, RegisterStreamConsumer).
@@ -12,14 +13,7 @@ pub struct ConsumerName(Arc<str>);
 impl ConsumerName {
     /// Validates characters and length.
     pub fn new(name: &str) -> Result<Self> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        if (1..=128).contains(&name.len()) && name.chars().all(allowed) {
-            Ok(Self(name.into()))
-        } else {
-            Err(Error::invalid_option(format!(
-                "consumer name '{name}': expected 1 to 128 of the characters a-z A-Z 0-9 _ . -"
-            )))
-        }
+        checked_name("consumer", name).map(Self)
     }
 
     /// The name as text.
@@ -72,7 +66,7 @@ impl ConsumerArn {
         let (stream, consumer) = arn.split_once("/consumer/")?;
         let (name, created) = consumer.split_once(':')?;
         let is_time = !created.is_empty() && created.bytes().all(|byte| byte.is_ascii_digit());
-        super::StreamIdentity::parse(stream).ok()?.arn()?;
+        StreamIdentity::parse(stream).ok()?.arn()?;
         is_time
             .then(|| ConsumerName::new(name).ok())?
             .map(|name| (stream, name))

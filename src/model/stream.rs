@@ -12,19 +12,24 @@ pub struct StreamName(Arc<str>);
 impl StreamName {
     /// Validates characters and length.
     pub fn new(name: &str) -> Result<Self> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        if (1..=128).contains(&name.len()) && name.chars().all(allowed) {
-            Ok(Self(name.into()))
-        } else {
-            Err(Error::invalid_option(format!(
-                "stream name '{name}': expected 1 to 128 of the characters a-z A-Z 0-9 _ . -"
-            )))
-        }
+        checked_name("stream", name).map(Self)
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A name of a stream or of a consumer, which is what `kind` says.
+pub(super) fn checked_name(kind: &str, name: &str) -> Result<Arc<str>> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if (1..=128).contains(&name.len()) && name.chars().all(allowed) {
+        Ok(name.into())
+    } else {
+        Err(Error::invalid_option(format!(
+            "{kind} name '{name}': expected 1 to 128 of the characters a-z A-Z 0-9 _ . -"
+        )))
     }
 }
 

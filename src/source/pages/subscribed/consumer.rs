@@ -103,8 +103,8 @@ impl StreamConsumer {
         current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Handles a refusal of `arn` as unknown. Registers the consumer anew if it no longer exists, but not twice in a row. Returns
-    /// whether another ARN is in use now.
+    /// Handles a refusal of `arn` as unknown. Registers the consumer anew if it no longer exists, but not twice in a
+    /// row. Returns whether another ARN is in use now.
     ///
     /// # Errors
     /// The consumer no longer exists and cannot be registered, or a request fails.

@@ -116,7 +116,10 @@ impl FanOut for Scripts {
     }
 
     async fn list_consumers(&self, _: &str, _: Option<&NextToken>) -> ApiResult<ConsumersPage> {
-        unimplemented!("nobody lists them")
+        Ok(ConsumersPage {
+            consumers: Vec::new(),
+            next: None,
+        })
     }
 
     async fn deregister_consumer(&self, _: &ConsumerArn) -> ApiResult<()> {
