@@ -210,6 +210,14 @@ impl SubscribedPages {
                 });
                 Ok(None)
             }
+            Err(error)
+                if error.kind() == ApiErrorKind::InvalidArgument
+                    && self.continuation.take().is_some() =>
+            {
+                // The position, which is that of a record or the start, decides.
+                tracing::debug!(shard = %self.shard, %error, "a continuation is refused");
+                Ok(None)
+            }
             Err(error) if error.kind() == ApiErrorKind::NotFound => {
                 match self.settings.consumer.renew(&consumer).await {
                     Ok(true) => Ok(None),
@@ -315,6 +323,9 @@ impl SubscribedPages {
             ),
             false => (failure, String::new()),
         };
+        if advice.is_empty() && retries.is_empty() {
+            return PageError { error, failure };
+        }
         let message = format!("{}{advice}{retries}", error.message());
         let code = error.code().to_owned();
         let said = ApiError::new(error.kind(), Operation::SubscribeToShard, code, message);

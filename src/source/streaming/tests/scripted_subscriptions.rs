@@ -25,6 +25,8 @@ enum Step {
     Fail(&'static str),
     /// Nothing comes any more.
     Silence,
+    /// As the only step: the service does not accept the subscription.
+    Refuse(&'static str),
 }
 
 /// An event with records of these numbers, and where the next subscription continues; `None` if it does not say.
@@ -66,7 +68,7 @@ impl Subscription for Scripted {
     async fn next(&mut self) -> Option<ApiResult<SubscriptionEvent>> {
         loop {
             match self.steps.front()? {
-                Step::Silence => return pending().await,
+                Step::Silence | Step::Refuse(_) => return pending().await,
                 Step::Wait(time) => {
                     let until = *self.until.get_or_insert_with(|| Instant::now() + *time);
                     sleep_until(until).await;
@@ -139,7 +141,12 @@ impl FanOut for Scripts {
             other => format!("{other:?}"),
         };
         self.calls.lock().unwrap().push((Instant::now(), at));
-        match self.scripts.lock().unwrap().pop_front() {
+        let script = self.scripts.lock().unwrap().pop_front();
+        if let Some([Step::Refuse(code)]) = script.as_deref() {
+            let call = Operation::SubscribeToShard;
+            return Err(ApiError::from_code(call, code, "scripted"));
+        }
+        match script {
             Some(script) => Ok(Box::new(Scripted {
                 steps: script.into(),
                 until: None,
@@ -380,4 +387,25 @@ async fn a_short_wait_tells_nothing_because_an_event_may_have_been_on_the_way() 
     sleep(12 * SECOND).await;
     let read_to = world.reader.take().ranges.read_to.unwrap();
     assert!(read_to <= began, "{read_to} {began}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_continuation_that_the_service_refuses_is_replaced_by_the_position() {
+    let world = World::with([
+        vec![step(&[], 19)],
+        vec![Step::Refuse("InvalidArgumentException")],
+        vec![step(&[5], 5), step(&[], 20)],
+        vec![Step::Refuse("InvalidArgumentException")],
+        vec![step(&[6], 6), Step::Silence],
+    ])
+    .await;
+    assert_eq!(world.reader.rows(2).await, ["5", "6"]);
+    let expected = [
+        "TrimHorizon",
+        "after 19",
+        "TrimHorizon",
+        "after 20",
+        "after 5",
+    ];
+    assert_eq!(world.calls(), expected);
 }
