@@ -41,6 +41,8 @@ mod refused_statements;
 mod registry_server;
 #[cfg(unix)]
 mod resharded;
+#[cfg(unix)]
+mod restarted_server;
 mod row_errors;
 mod sdk;
 mod secrets;

@@ -125,6 +125,11 @@ impl Running {
         self.stdout.as_ref().unwrap().until(line);
     }
 
+    /// Waits for this many lines of stdout.
+    pub(crate) fn lines(&self, count: usize) -> Vec<String> {
+        self.stdout.as_ref().unwrap().next(count)
+    }
+
     /// Waits for a line of stderr.
     pub(crate) fn until_stderr(&self, line: &str) {
         self.stderr.until(line);
@@ -200,6 +205,17 @@ impl Lines {
             match self.0.recv_timeout(PATIENCE) {
                 Ok(line) => seen.push(line),
                 Err(_) => panic!("expected {expected:?}, got {seen:#?}"),
+            }
+        }
+        seen
+    }
+
+    fn next(&self, count: usize) -> Vec<String> {
+        let mut seen = Vec::<String>::new();
+        while seen.len() < count {
+            match self.0.recv_timeout(PATIENCE) {
+                Ok(line) => seen.push(line),
+                Err(_) => panic!("expected {count} lines, got {seen:#?}"),
             }
         }
         seen

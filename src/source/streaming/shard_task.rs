@@ -285,7 +285,7 @@ impl<S: PageSource> ShardTask<S> {
             let failures = self.backoff.failures();
             tracing::warn!(
                 %shard, %position, %error, failures, suppressed,
-                "cannot read a shard, retrying; other shards are not affected"
+                "cannot read a shard, retrying; other shards are read independently of it"
             );
         } else {
             tracing::debug!(%shard, %position, %error, "retrying a request");
