@@ -129,6 +129,24 @@ pub trait OffsetCommitter: fmt::Debug + Send + Sync {
     /// Creates the entry of `batch`, unless it exists or a newer epoch than `epoch` was taken.
     async fn put(&self, epoch: Epoch, log: Log, batch: BatchId, entry: Bytes) -> StoreResult<Put>;
 
+    /// Whether no newer epoch than `epoch` was taken. Writes nothing.
+    ///
+    /// The provided implementation finds out by a [`put`](Self::put) of the newest entry, which exists. It returns `true`
+    /// for a log without entries, so implement it if you can.
+    async fn is_newest(&self, epoch: Epoch) -> StoreResult<bool> {
+        let Some(newest) = self.batches(Log::Offsets).await?.pop() else {
+            return Ok(true);
+        };
+        match self.get(Log::Offsets, newest).await? {
+            Some(entry) => {
+                let put = self.put(epoch, Log::Offsets, newest, entry).await?;
+                Ok(!matches!(put, Put::Fenced(_)))
+            }
+            // Only a newer writer deletes it.
+            None => Ok(false),
+        }
+    }
+
     /// The entry of `batch`; `None` if there is none.
     async fn get(&self, log: Log, batch: BatchId) -> StoreResult<Option<Bytes>>;
 

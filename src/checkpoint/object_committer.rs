@@ -183,11 +183,15 @@ impl OffsetCommitter for ObjectStoreCommitter {
     }
 
     async fn put(&self, epoch: Epoch, log: Log, batch: BatchId, entry: Bytes) -> StoreResult<Put> {
-        let claim = self.objects.read(&format!("{EPOCHS}/{epoch}")).await?;
-        if claim != Some(self.claim(epoch.0)) {
+        if !self.is_newest(epoch).await? {
             return Ok(Put::Fenced(self.newer_than(epoch).await?));
         }
         self.create(&self.object(log, batch), entry).await
+    }
+
+    async fn is_newest(&self, epoch: Epoch) -> StoreResult<bool> {
+        let claim = self.objects.read(&format!("{EPOCHS}/{epoch}")).await?;
+        Ok(claim == Some(self.claim(epoch.0)))
     }
 
     async fn get(&self, log: Log, batch: BatchId) -> StoreResult<Option<Bytes>> {

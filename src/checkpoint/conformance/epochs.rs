@@ -7,6 +7,47 @@ use super::{Failure, NewLog, Outcome, ensure, expect};
 use crate::checkpoint::committer::{Log, Put};
 use crate::model::{BatchId, Epoch};
 
+pub(super) async fn newest(log: NewLog) -> Outcome {
+    let (old, new) = (log.open().await?, log.open().await?);
+    let first = old.take_epoch().await?;
+    expect(
+        "whether the only epoch is the newest",
+        old.is_newest(first).await?,
+        true,
+    )?;
+    // Committers with the provided implementation need an entry.
+    old.create(first, Log::Offsets, BatchId(0), &entry("old"))
+        .await?;
+    expect(
+        "whether the only epoch is the newest",
+        old.is_newest(first).await?,
+        true,
+    )?;
+    let second = new.take_epoch().await?;
+    expect(
+        "whether an older epoch is the newest",
+        old.is_newest(first).await?,
+        false,
+    )?;
+    expect(
+        "whether the last epoch is the newest",
+        new.is_newest(second).await?,
+        true,
+    )?;
+    let batches = new.batches(Log::Offsets).await?;
+    expect("offsets", batches, vec![BatchId(0)])?;
+    let found = new.get(Log::Offsets, BatchId(0)).await?;
+    expect("the entry", found, Some(entry("old")))?;
+    new.remove(Log::Offsets, BatchId(0)).await?;
+    new.create(second, Log::Offsets, BatchId(1), &entry("new"))
+        .await?;
+    expect(
+        "whether an older epoch is the newest",
+        old.is_newest(first).await?,
+        false,
+    )
+}
+
 /// Starts that take an epoch at once.
 const STARTS: usize = 16;
 

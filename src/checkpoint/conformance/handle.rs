@@ -54,6 +54,10 @@ impl Handle {
         retrying(|| self.0.take_epoch(above)).await
     }
 
+    pub(super) async fn is_newest(&self, epoch: Epoch) -> Result<bool, Failure> {
+        retrying(|| self.0.is_newest(epoch)).await
+    }
+
     /// Creates an entry. [`Put::Exists`] with the same bytes may be the effect of an earlier try.
     pub(super) async fn put(
         &self,

@@ -180,6 +180,9 @@ const CLAUSES: &[(&str, Clause)] = &[
     ("epochs are unique and the newest writes", |log| {
         epochs::unique(log).boxed()
     }),
+    ("a writer finds out that it is fenced", |log| {
+        epochs::newest(log).boxed()
+    }),
     ("an epoch is greater than the one it is given", |log| {
         epochs::above(log).boxed()
     }),

@@ -117,6 +117,12 @@ pub(super) fn header(query: &str, epoch: u64, token: &str) -> Item {
     item
 }
 
+/// Whether the handle with this token took this epoch last.
+pub(super) fn is_claim(header: &Item, epoch: u64, token: &str) -> bool {
+    let by = header.get(TOKEN).and_then(|token| token.as_s().ok());
+    read_number(header, EPOCH) == Some(epoch) && by.is_some_and(|by| by == token)
+}
+
 /// The items of an entry, beginning with the one under the entry's own key.
 ///
 /// # Errors

@@ -207,6 +207,11 @@ impl OffsetCommitter for DynamoDbCommitter {
         self.create(slot, &entry, Some(epoch)).await
     }
 
+    async fn is_newest(&self, epoch: Epoch) -> StoreResult<bool> {
+        let header = self.item(Slot::HEADER).await?;
+        Ok(header.is_some_and(|header| item::is_claim(&header, epoch.0, &self.token)))
+    }
+
     async fn get(&self, log: Log, batch: BatchId) -> StoreResult<Option<Bytes>> {
         self.read(Slot::of(log, batch)).await
     }

@@ -182,6 +182,12 @@ impl Checkpoint {
         self.put(Log::Commits, batch, entry).await
     }
 
+    /// Whether no newer run of the query has taken over. Writes nothing.
+    pub(crate) async fn is_newest(&self) -> Result<bool> {
+        let epoch = self.writer()?.epoch;
+        self.retrying(|| self.committer.is_newest(epoch)).await
+    }
+
     fn writer(&self) -> Result<Writer> {
         let epoch = self.epoch.ok_or_else(|| {
             Error::internal("a checkpoint entry is written before an epoch is taken")
