@@ -1,5 +1,6 @@
 //! Enhanced fan-out: consumers of a stream, and subscriptions by which the service pushes records to them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -12,13 +13,17 @@ use crate::model::{ConsumerArn, ConsumerName, SequenceNumber, ShardId, UnixMilli
 /// The contract is that of [`Kinesis`](super::Kinesis): each method sends exactly one request and never retries.
 #[async_trait]
 pub trait FanOut: fmt::Debug + Send + Sync {
-    /// Registers a consumer, which can subscribe once its status is `Active` (RegisterStreamConsumer). Fails with
-    /// [`ResourceInUse`](super::ApiErrorKind::ResourceInUse) if the stream has one of this name.
+    /// Registers a consumer with `tags`, which can subscribe once its status is `Active` (RegisterStreamConsumer).
+    /// Fails with [`ResourceInUse`](super::ApiErrorKind::ResourceInUse) if the stream has one of this name.
     async fn register_consumer(
         &self,
         stream_arn: &str,
         name: &ConsumerName,
+        tags: &ConsumerTags,
     ) -> ApiResult<ConsumerSummary>;
+
+    /// Returns the tags of a consumer (ListTagsForResource).
+    async fn consumer_tags(&self, consumer: &ConsumerArn) -> ApiResult<ConsumerTags>;
 
     /// Returns the ARN and the status of a consumer (DescribeStreamConsumer).
     async fn describe_consumer(&self, consumer: ConsumerId<'_>) -> ApiResult<ConsumerSummary>;
@@ -62,6 +67,9 @@ pub struct SubscriptionEvent {
     /// last record of a closed shard. It need not be the number of a record.
     pub continuation: Option<SequenceNumber>,
 }
+
+/// The tags of a consumer.
+pub type ConsumerTags = BTreeMap<String, String>;
 
 /// How a request names a consumer.
 #[derive(Debug, Clone, Copy)]

@@ -26,7 +26,7 @@ pub(crate) use buffer_pool::BufferPool;
 pub(crate) use error::kind_of_code;
 pub use error::{ApiError, ApiErrorKind, ApiResult, Operation};
 pub use fan_out::{
-    ConsumerId, ConsumerStatus, ConsumerSummary, ConsumersPage, FanOut, Subscription,
+    ConsumerId, ConsumerStatus, ConsumerSummary, ConsumerTags, ConsumersPage, FanOut, Subscription,
     SubscriptionEvent,
 };
 pub(crate) use list_shards::list_all_shards;

@@ -71,7 +71,8 @@ impl StreamingQueryBuilder {
         let aggregation = aggregation_state(&plan, &storage, retry, &mut random).await?;
         let queries = SessionQueries::of(&self.ctx);
         // A log that does not outlive the query is never used by another one.
-        let is_shared_log = self.registered && !storage.exclusive.is_empty();
+        let is_kept = !storage.exclusive.is_empty();
+        let is_shared_log = self.registered && is_kept;
         let registration = match self.registered {
             true => Registration::take(&queries, &run_id, name.as_deref(), storage.exclusive)?,
             false => Registration::none(),
@@ -113,6 +114,7 @@ impl StreamingQueryBuilder {
                 name,
             },
             identity,
+            is_kept,
             until: trigger.ends_by_itself().then_some(now),
             trigger,
             plan: Arc::new(plan),
@@ -233,6 +235,8 @@ fn describe_span(name: Option<&str>, plan: &StreamingPlan) {
 struct CheckedQuery {
     run: QueryRun,
     identity: Identity,
+    /// Whether the next run continues from the checkpoint of this one.
+    is_kept: bool,
     trigger: Trigger,
     /// The frozen tip of a query that ends by itself.
     until: Option<UnixMillis>,
@@ -287,11 +291,13 @@ impl CheckedQuery {
         let registries = tables.filter_map(|table| table.registered_schemas().cloned());
         let registries = registries.collect();
         let control = Arc::new(Control::new());
+        let (streams, until) = (self.streams, self.until);
+        let query = self.is_kept.then(|| Arc::from(metadata.id.as_str()));
         let task = QueryTask {
             metadata,
             trigger,
             executor,
-            sources: Sources::new(plan, trigger, self.until, self.streams, self.random),
+            sources: Sources::new(plan, trigger, until, streams, query, self.random),
             stop_lock: self.stop_lock,
             control: Arc::clone(&control),
             events: Arc::clone(&events),

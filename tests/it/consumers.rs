@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use datafusion_kinesis::kinesis::{
-    EmbeddedServer, InMemoryKinesis, InMemoryOptions, Kinesis, Operation,
+    ConsumerTags, EmbeddedServer, InMemoryKinesis, InMemoryOptions, Kinesis, Operation,
 };
 use datafusion_kinesis::model::{Clock, ConsumerName, StreamIdentity, StreamName, UnixMillis};
 
@@ -59,8 +59,9 @@ impl World {
     async fn register(&self, name: &str) -> String {
         let fan_out = self.kinesis.fan_out().unwrap();
         let name = ConsumerName::new(name).unwrap();
-        let consumer = fan_out.register_consumer(&self.arn, &name).await.unwrap();
-        consumer.arn.to_string()
+        let no_tags = ConsumerTags::new();
+        let registered = fan_out.register_consumer(&self.arn, &name, &no_tags);
+        registered.await.unwrap().arn.to_string()
     }
 
     /// Lets consumers become active, or disappear.

@@ -2,6 +2,7 @@
 
 mod changed_statement;
 pub(crate) mod checkpoint_log;
+mod consumer_ownership;
 mod crash_points;
 mod damaged_checkpoints;
 mod data_loss;

@@ -109,6 +109,7 @@ fn advice(
                 Operation::SubscribeToShard
                     | Operation::DescribeStreamConsumer
                     | Operation::DeregisterStreamConsumer
+                    | Operation::ListTagsForResource
             ) =>
         {
             format!("; allow {action} on the consumers of {named}, <ARN of the stream>/consumer/*")

@@ -9,8 +9,8 @@ use super::data_plane::Call;
 use crate::error::Error;
 use crate::kinesis::wire::{Format, subscribe_to_shard};
 use crate::kinesis::{
-    ApiError, ApiErrorKind, ApiResult, ConsumerId, ConsumerStatus, ConsumerSummary, ConsumersPage,
-    FanOut, IteratorPosition, NextToken, Operation, RecordColumns, Subscription,
+    ApiError, ApiErrorKind, ApiResult, ConsumerId, ConsumerStatus, ConsumerSummary, ConsumerTags,
+    ConsumersPage, FanOut, IteratorPosition, NextToken, Operation, RecordColumns, Subscription,
 };
 use crate::model::{ConsumerArn, ConsumerName, ShardId, StreamIdentity};
 
@@ -20,17 +20,31 @@ impl FanOut for SdkKinesis {
         &self,
         stream_arn: &str,
         name: &ConsumerName,
+        tags: &ConsumerTags,
     ) -> ApiResult<ConsumerSummary> {
         const CALL: Operation = Operation::RegisterStreamConsumer;
         let request = self
             .client
             .register_stream_consumer()
-            .stream_arn(stream_arn);
+            .stream_arn(stream_arn)
+            .set_tags((!tags.is_empty()).then(|| tags.clone().into_iter().collect()));
         let sent = request.consumer_name(name.as_str()).send().await;
         let stream = StreamIdentity::parse(stream_arn).ok();
         let output = sent.map_err(|error| self.failed(CALL, stream.as_ref(), error))?;
         let consumer = output.consumer.ok_or_else(|| missing(CALL, "Consumer"))?;
         summary_of(CALL, consumer)
+    }
+
+    async fn consumer_tags(&self, consumer: &ConsumerArn) -> ApiResult<ConsumerTags> {
+        const CALL: Operation = Operation::ListTagsForResource;
+        let request = self.client.list_tags_for_resource();
+        let sent = request.resource_arn(consumer.as_str()).send().await;
+        let stream = StreamIdentity::parse(consumer.stream_arn()).ok();
+        let output = sent.map_err(|error| self.failed(CALL, stream.as_ref(), error))?;
+        let tags = output.tags.unwrap_or_default().into_iter();
+        Ok(tags
+            .map(|tag| (tag.key, tag.value.unwrap_or_default()))
+            .collect())
     }
 
     async fn describe_consumer(&self, consumer: ConsumerId<'_>) -> ApiResult<ConsumerSummary> {

@@ -1,7 +1,5 @@
 //! The calls of enhanced fan-out, with records as columns.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 
 use super::InMemoryKinesis;
@@ -9,8 +7,8 @@ use super::operations::consumers::DEFAULT_CONSUMERS_PER_PAGE;
 use super::operations::get_records::ColumnsSink;
 use super::operations::shard_subscription::ShardSubscription;
 use crate::kinesis::{
-    ApiResult, ConsumerId, ConsumerSummary, ConsumersPage, FanOut, IteratorPosition, NextToken,
-    RecordColumns, Subscription, SubscriptionEvent,
+    ApiResult, ConsumerId, ConsumerSummary, ConsumerTags, ConsumersPage, FanOut, IteratorPosition,
+    NextToken, RecordColumns, Subscription, SubscriptionEvent,
 };
 use crate::model::{ConsumerArn, ConsumerName, ShardId};
 
@@ -20,8 +18,13 @@ impl FanOut for InMemoryKinesis {
         &self,
         stream_arn: &str,
         name: &ConsumerName,
+        tags: &ConsumerTags,
     ) -> ApiResult<ConsumerSummary> {
-        self.register(stream_arn, name, BTreeMap::new()).await
+        self.register(stream_arn, name, tags.clone()).await
+    }
+
+    async fn consumer_tags(&self, consumer: &ConsumerArn) -> ApiResult<ConsumerTags> {
+        self.tags_of_consumer(consumer).await
     }
 
     async fn describe_consumer(&self, consumer: ConsumerId<'_>) -> ApiResult<ConsumerSummary> {

@@ -85,7 +85,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.consumerLifecycle",
         Role::Source,
         Some("managed"),
-        "With `SubscribeToShard`: `managed` registers the consumer unless it exists, and deregisters at the end of the query what it has registered. `reuse` never deregisters it. `external` expects that it exists.",
+        "With `SubscribeToShard`: `managed` registers the consumer unless it exists, and deregisters at the end of the query what one of its runs has registered. `reuse` never deregisters it. `external` expects that it exists.",
         |draft, text| {
             put(
                 &mut draft.fan_out.lifecycle,

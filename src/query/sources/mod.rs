@@ -50,6 +50,8 @@ pub(super) struct Sources {
     /// Data losses per source that the current readers do not count: those of earlier readers and those
     /// found by reruns of batches.
     losses: Vec<u64>,
+    /// The id of the query, if the next run has the same one.
+    query: Option<Arc<str>>,
     /// The consumers of enhanced fan-out, per source, once they were needed.
     consumers: Vec<Option<Arc<StreamConsumer>>>,
     random: fastrand::Rng,
@@ -61,6 +63,7 @@ impl Sources {
         trigger: Trigger,
         until: Option<UnixMillis>,
         streams: Vec<StreamSummary>,
+        query: Option<Arc<str>>,
         random: fastrand::Rng,
     ) -> Self {
         Self {
@@ -70,6 +73,7 @@ impl Sources {
             trigger,
             until,
             streams,
+            query,
             readers: Vec::new(),
             random,
         }
@@ -83,8 +87,6 @@ impl Sources {
     /// Describes the streams again, after one was recreated.
     pub(super) async fn describe(&mut self) -> Result<()> {
         self.streams = describe_streams(&self.plan, &mut self.random).await?;
-        // Consumers go with their stream.
-        self.consumers.fill(None);
         Ok(())
     }
 
@@ -92,7 +94,7 @@ impl Sources {
     /// [`stop`](Self::stop), when no other start of the query uses them.
     pub(super) async fn end(&mut self) {
         for consumer in self.consumers.iter_mut().filter_map(Option::take) {
-            consumer.end().await;
+            consumer.end(self.random.fork()).await;
         }
     }
 
@@ -105,12 +107,16 @@ impl Sources {
             return Ok(None);
         };
         let consumer = match &self.consumers[index] {
-            Some(consumer) => Arc::clone(consumer),
+            Some(consumer) => {
+                // Consumers go with their stream, which may be another one by now.
+                consumer.find_again(self.random.fork()).await?;
+                Arc::clone(consumer)
+            }
             None => {
                 let context = table.stream_context(1);
                 let arn = Arc::clone(&self.streams[index].arn);
-                let random = self.random.fork();
-                let started = StreamConsumer::start(&context, arn, fan_out, random);
+                let (query, random) = (self.query.clone(), self.random.fork());
+                let started = StreamConsumer::start(&context, arn, fan_out, query, random);
                 Arc::clone(self.consumers[index].insert(Arc::new(started.await?)))
             }
         };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion_kinesis::kinesis::{ConsumerId, ConsumerStatus, InMemoryKinesis, Kinesis};
+use datafusion_kinesis::kinesis::{
+    ConsumerId, ConsumerStatus, ConsumerTags, InMemoryKinesis, Kinesis,
+};
 use datafusion_kinesis::model::{ConsumerArn, ConsumerName, StreamIdentity};
 
 use super::{AWAY, Fixture, marked, problem};
@@ -27,8 +29,9 @@ impl Consumers {
     async fn register(&self, name: &str) -> ConsumerArn {
         let fan_out = self.kinesis.fan_out().unwrap();
         let name = ConsumerName::new(name).unwrap();
-        let registered = fan_out.register_consumer(&self.stream_arn, &name).await;
-        registered.unwrap().arn
+        let no_tags = ConsumerTags::new();
+        let registered = fan_out.register_consumer(&self.stream_arn, &name, &no_tags);
+        registered.await.unwrap().arn
     }
 
     /// Registers a consumer and waits until it is active.

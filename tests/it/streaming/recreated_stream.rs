@@ -23,6 +23,16 @@ pub(super) async fn remake(world: &World, name: &str, shards: u32) {
     sleep(Duration::from_secs(2)).await;
 }
 
+/// Deletes a stream and its consumers, and creates another one with its name before a query lists its shards.
+pub(super) async fn remake_subscribed(world: &World, name: &str, shards: u32) {
+    let stream = StreamIdentity::parse(name).unwrap();
+    let deleted = world.kinesis.delete_stream_and_consumers(&stream);
+    deleted.await.unwrap();
+    let name = StreamName::new(name).unwrap();
+    world.kinesis.create_stream(&name, shards).await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+}
+
 pub(super) async fn put(world: &World, numbers: std::ops::Range<u64>) {
     for n in numbers {
         world.put("words", &n.to_string(), n.to_string()).await;

@@ -77,7 +77,7 @@ impl InMemoryKinesis {
     }
 
     /// ListTagsForResource for a consumer.
-    pub(in crate::kinesis) async fn consumer_tags(
+    pub(in crate::kinesis) async fn tags_of_consumer(
         &self,
         consumer: &ConsumerArn,
     ) -> ApiResult<Tags> {

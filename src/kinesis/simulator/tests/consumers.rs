@@ -47,7 +47,10 @@ async fn a_stream_has_at_most_twenty_consumers_and_five_being_created() {
     let error = fixture.register("more").await.unwrap_err();
     assert!(error.message().contains("20 consumers"), "{error}");
     let other = consumer_name("x");
-    let nameless = fixture.kinesis.register_consumer("clicks", &other);
+    let no_tags = ConsumerTags::new();
+    let nameless = fixture
+        .kinesis
+        .register_consumer("clicks", &other, &no_tags);
     assert_eq!(code(nameless.await), "InvalidArgumentException");
 }
 

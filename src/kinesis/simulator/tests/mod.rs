@@ -14,8 +14,8 @@ use super::state::{shard, stream};
 use super::*;
 use crate::kinesis::Backoff;
 use crate::kinesis::{
-    ApiErrorKind, ConsumerId, ConsumerStatus, ConsumerSummary, NextToken, ShardFilter,
-    Subscription, SubscriptionEvent, list_all_shards,
+    ApiErrorKind, ConsumerId, ConsumerStatus, ConsumerSummary, ConsumerTags, NextToken,
+    ShardFilter, Subscription, SubscriptionEvent, list_all_shards,
 };
 use crate::model::{
     ConsumerArn, ConsumerName, HashKey, RetryPolicy, SequenceNumber, Shard, UnixMillis,
@@ -84,7 +84,9 @@ impl Fixture {
     async fn register(&self, name: &str) -> ApiResult<ConsumerSummary> {
         let stream = self.arn().await;
         let name = consumer_name(name);
-        self.kinesis.register_consumer(&stream, &name).await
+        let no_tags = ConsumerTags::new();
+        let registered = self.kinesis.register_consumer(&stream, &name, &no_tags);
+        registered.await
     }
 
     /// Registers a consumer and waits until it is active.

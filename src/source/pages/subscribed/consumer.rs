@@ -1,24 +1,33 @@
-//! The consumer whose name subscriptions carry: registered, found again, deregistered.
+//! The consumer whose name subscriptions carry: found or registered, found again, deregistered.
+//!
+//! **Whose is it?** A query deregisters the consumer that it has registered, whichever of its runs did. The consumer
+//! itself says so, by a tag with the id of the query, and not the checkpoint:
+//!
+//! - The service registers and tags in one step. A note in the checkpoint would have to be written before, and after a
+//!   crash in between nobody could tell whether the consumer is that of the note or one that somebody else registered.
+//! - The tag goes with the consumer. One that is registered later under the same name does not have it, and neither does
+//!   one in a stream that is made anew.
+//! - Every store of checkpoints works, those of other programs included, and entries keep their format, so that older
+//!   versions of the program read them.
+//!
+//! The price is two permissions, kinesis:TagResource and kinesis:ListTagsForResource. Without them the query works, but
+//! only the run that has registered the consumer deregisters it. A query without a checkpoint has another id in each
+//! run, and does not tag.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::registration::{Attempt, QUERY_TAG, Registration, STATUS_INTERVAL, STATUS_TIMEOUT};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kinesis::{
     ApiError, ApiErrorKind, ApiResult, Backoff, ConsumerId, ConsumerStatus, ConsumerSummary,
     FanOut, Kinesis, Operation, with_retries,
 };
-use crate::model::{ConsumerArn, ConsumerLifecycle, ConsumerName};
+use crate::model::{ConsumerArn, ConsumerLifecycle, ConsumerName, RetryPolicy};
 use crate::options::FanOutOptions;
 use crate::source::context::StreamContext;
-
-/// How often the status of a consumer is requested. The service allows 20 calls per second and stream.
-const STATUS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long a consumer may take to become active, or to disappear. It takes seconds.
-const STATUS_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The time in which a consumer is registered anew once. If it is deregistered again, somebody does so on purpose.
 const RENEWED_ONCE: Duration = Duration::from_secs(600);
@@ -31,9 +40,11 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) struct StreamConsumer {
     kinesis: Arc<dyn Kinesis>,
     stream_arn: Arc<str>,
-    name: ConsumerName,
-    lifecycle: ConsumerLifecycle,
-    current: Mutex<Registered>,
+    options: FanOutOptions,
+    /// The id of the query, if the next run has the same one.
+    query: Option<Arc<str>>,
+    retry: RetryPolicy,
+    current: Mutex<Current>,
     /// When a warning about another reader was logged last.
     warned_at: Mutex<Option<Instant>>,
     /// Held while the consumer is registered anew, so that all shards wait for one registration.
@@ -41,15 +52,16 @@ pub(crate) struct StreamConsumer {
 }
 
 #[derive(Debug, Clone)]
-struct Registered {
+struct Current {
     arn: ConsumerArn,
-    /// Whether this query has registered it.
-    is_ours: bool,
+    /// The one that this run has registered last.
+    registered: Option<ConsumerArn>,
     renewed_at: Option<Instant>,
 }
 
 impl StreamConsumer {
-    /// Finds or registers the consumer and waits until it is active.
+    /// Finds or registers the consumer and waits until it is active. `query` is the id of the query, unless it ends with
+    /// this run.
     ///
     /// # Errors
     /// The consumer does not exist and must; a limit on consumers or a permission forbids it; the service has no
@@ -58,49 +70,70 @@ impl StreamConsumer {
         context: &StreamContext,
         stream_arn: Arc<str>,
         options: &FanOutOptions,
+        query: Option<Arc<str>>,
         random: fastrand::Rng,
     ) -> Result<Self> {
-        let mut backoff = Backoff::new(context.retry, random);
         let kinesis = Arc::clone(&context.kinesis);
-        let found = match kinesis.fan_out() {
-            None => Err(Error::invalid_option(
-                "'kinesis.consumerType' = 'SubscribeToShard': this implementation of Kinesis has no enhanced \
-                 fan-out",
-            )),
-            Some(fan_out) => {
-                let registration = Registration {
-                    fan_out,
-                    stream_arn: &stream_arn,
-                    options,
-                };
-                registration.active(&mut backoff).await
-            }
+        let Some(fan_out) = kinesis.fan_out() else {
+            return Err(no_fan_out());
         };
-        let current = Mutex::new(found?);
+        let registration = Registration::new(fan_out, &stream_arn, options, query.as_deref());
+        let mut backoff = Backoff::new(context.retry, random);
+        let arn = registration.found(&mut backoff).await?;
+        let current = Current {
+            arn,
+            registered: registration.registered(),
+            renewed_at: None,
+        };
         Ok(Self {
-            kinesis,
-            stream_arn,
-            name: options.consumer.clone(),
-            lifecycle: options.lifecycle,
-            current,
+            current: Mutex::new(current),
+            options: options.clone(),
+            retry: context.retry,
             warned_at: Mutex::default(),
             renewing: tokio::sync::Mutex::default(),
+            kinesis,
+            stream_arn,
+            query,
         })
+    }
+
+    /// Finds or registers the consumer again, because the stream may be another one by now.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub(crate) async fn find_again(&self, random: fastrand::Rng) -> Result<()> {
+        let Some(fan_out) = self.kinesis.fan_out() else {
+            return Err(no_fan_out());
+        };
+        let registration = self.registration(fan_out);
+        let mut backoff = Backoff::new(self.retry, random);
+        let arn = registration.found(&mut backoff).await?;
+        let mut current = self.current();
+        if current.arn != arn {
+            current.renewed_at = None;
+        }
+        current.arn = arn;
+        current.registered = registration.registered().or(current.registered.take());
+        Ok(())
+    }
+
+    fn registration<'a>(&'a self, fan_out: &'a dyn FanOut) -> Registration<'a> {
+        let query = self.query.as_deref();
+        Registration::new(fan_out, &self.stream_arn, &self.options, query)
     }
 
     /// The name of the consumer.
     pub(crate) fn name(&self) -> &ConsumerName {
-        &self.name
+        &self.options.consumer
     }
 
     /// The ARN of the consumer.
     pub(super) fn arn(&self) -> ConsumerArn {
-        self.registered().arn
+        self.current().arn.clone()
     }
 
-    fn registered(&self) -> Registered {
-        let current = self.current.lock();
-        current.unwrap_or_else(PoisonError::into_inner).clone()
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Handles a refusal of `arn` as unknown. Registers the consumer anew if it no longer exists, but not twice in a
@@ -110,8 +143,8 @@ impl StreamConsumer {
     /// The consumer no longer exists and cannot be registered, or a request fails.
     pub(super) async fn renew(&self, arn: &ConsumerArn) -> ApiResult<bool> {
         let _renewing = self.renewing.lock().await;
-        let registered = self.registered();
-        if registered.arn != *arn {
+        let current = self.current().clone();
+        if current.arn != *arn {
             return Ok(true);
         }
         let Some(fan_out) = self.kinesis.fan_out() else {
@@ -123,57 +156,55 @@ impl StreamConsumer {
                 status: ConsumerStatus::Active,
                 ..
             }) => return Ok(false),
-            Ok(ConsumerSummary {
-                status: ConsumerStatus::Creating,
-                ..
-            }) => return Err(still_creating(&self.name)),
             Err(error) if error.kind() != ApiErrorKind::NotFound => return Err(error),
             Ok(_) | Err(_) => {}
         }
-        let was_renewed = registered.renewed_at;
-        let was_renewed = was_renewed.is_some_and(|renewed| renewed.elapsed() < RENEWED_ONCE);
-        if was_renewed || self.lifecycle == ConsumerLifecycle::External {
-            let message = format!(
-                "consumer '{}' was deregistered while the query used it: give each query a consumer of its own \
-                 ('kinesis.consumerName')",
-                self.name
-            );
-            let call = Operation::SubscribeToShard;
-            return Err(ApiError::new(
-                ApiErrorKind::Other,
-                call,
-                "ResourceNotFoundException",
-                message,
-            ));
+        let was_renewed = current.renewed_at;
+        if was_renewed.is_some_and(|renewed| renewed.elapsed() < RENEWED_ONCE) {
+            return Err(self.deregistered());
         }
-        tracing::warn!(consumer = %self.name, "the consumer was deregistered; registering it again");
-        let created = fan_out.register_consumer(&self.stream_arn, &self.name);
-        let created = self.active(fan_out, created.await?).await?;
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        *current = Registered {
-            arn: created.arn,
-            is_ours: true,
-            renewed_at: Some(Instant::now()),
-        };
+        tracing::warn!(consumer = %self.name(), "the consumer was deregistered; looking for another one of its name");
+        let registration = self.registration(fan_out);
+        let found = self.found_anew(&registration).await;
+        let mut current = self.current();
+        current.registered = registration.registered().or(current.registered.take());
+        current.arn = found?;
+        current.renewed_at = Some(Instant::now());
         Ok(true)
     }
 
-    /// The consumer, once it is active. All shards wait for it, instead of using up their retries.
-    async fn active(
-        &self,
-        fan_out: &dyn FanOut,
-        mut consumer: ConsumerSummary,
-    ) -> ApiResult<ConsumerSummary> {
+    /// The ARN of the consumer, once it is active. All shards wait for it, instead of using up their retries.
+    async fn found_anew(&self, registration: &Registration<'_>) -> ApiResult<ConsumerArn> {
         let began = Instant::now();
-        while consumer.status == ConsumerStatus::Creating {
-            if began.elapsed() > STATUS_TIMEOUT {
-                return Err(still_creating(&self.name));
+        loop {
+            match registration.attempt().await? {
+                Attempt::Active(arn) => return Ok(arn),
+                Attempt::Missing => return Err(self.deregistered()),
+                Attempt::NotYet(why) if began.elapsed() > STATUS_TIMEOUT => {
+                    return Err(ApiError::new(
+                        ApiErrorKind::ResourceInUse,
+                        Operation::RegisterStreamConsumer,
+                        "ResourceInUseException",
+                        format!("consumer '{}': {why}", self.name()),
+                    ));
+                }
+                Attempt::NotYet(_) => tokio::time::sleep(STATUS_INTERVAL).await,
             }
-            tokio::time::sleep(STATUS_INTERVAL).await;
-            let described = fan_out.describe_consumer(ConsumerId::Arn(&consumer.arn));
-            consumer = described.await?;
         }
-        Ok(consumer)
+    }
+
+    fn deregistered(&self) -> ApiError {
+        let message = format!(
+            "consumer '{}' was deregistered while the query used it: give each query a consumer of its own \
+             ('kinesis.consumerName')",
+            self.name()
+        );
+        ApiError::new(
+            ApiErrorKind::Other,
+            Operation::SubscribeToShard,
+            "ResourceNotFoundException",
+            message,
+        )
     }
 
     /// Another reader has taken over a subscription of this consumer. Logs it, but not for each shard.
@@ -185,158 +216,76 @@ impl StreamConsumer {
         if warned_at.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL) {
             *warned_at = Some(Instant::now());
             tracing::warn!(
-                consumer = %self.name,
+                consumer = %self.name(),
                 "another reader takes over subscriptions of the consumer, which delays the records of both: give \
                  each query a consumer of its own ('kinesis.consumerName')"
             );
         }
     }
 
+    /// Whether the end of the query may deregister it.
+    pub(crate) fn is_managed(&self) -> bool {
+        self.options.lifecycle == ConsumerLifecycle::Managed
+    }
+
     /// Deregisters the consumer if this query has registered it and may. Failures are logged only: the query has
     /// ended.
-    pub(crate) async fn end(&self) {
-        let registered = self.registered();
-        if self.lifecycle != ConsumerLifecycle::Managed || !registered.is_ours {
-            return;
-        }
-        let Some(fan_out) = self.kinesis.fan_out() else {
+    pub(crate) async fn end(&self, random: fastrand::Rng) {
+        let Some(fan_out) = self.kinesis.fan_out().filter(|_| self.is_managed()) else {
             return;
         };
-        match fan_out.deregister_consumer(&registered.arn).await {
-            Ok(()) => tracing::info!(consumer = %self.name, "deregistered the consumer"),
-            Err(error) if error.kind() == ApiErrorKind::NotFound => {}
+        let Current {
+            arn, registered, ..
+        } = self.current().clone();
+        let mut backoff = Backoff::new(self.retry, random);
+        if registered.as_ref() != Some(&arn) && !self.has_tag(fan_out, &arn, &mut backoff).await {
+            return;
+        }
+        let deregister = || async {
+            match fan_out.deregister_consumer(&arn).await {
+                // Somebody was faster, or the answer to an earlier try was lost.
+                Err(error) if error.kind() == ApiErrorKind::NotFound => Ok(()),
+                done => done,
+            }
+        };
+        match with_retries(&mut backoff, &arn, deregister).await {
+            Ok(()) => tracing::info!(consumer = %self.name(), "deregistered the consumer"),
             Err(error) => tracing::warn!(
-                consumer = %self.name, %error,
+                consumer = %self.name(), %error,
                 "cannot deregister the consumer, which costs money until it is deregistered"
             ),
         }
     }
-}
 
-/// Finds or registers a consumer.
-struct Registration<'a> {
-    fan_out: &'a dyn FanOut,
-    stream_arn: &'a str,
-    options: &'a FanOutOptions,
-}
-
-impl Registration<'_> {
-    /// The consumer, once it is active.
-    async fn active(&self, backoff: &mut Backoff) -> Result<Registered> {
-        let began = Instant::now();
-        let mut is_ours = false;
-        loop {
-            let consumer = match self.described(backoff).await? {
-                Some(consumer) => consumer,
-                None if self.options.lifecycle == ConsumerLifecycle::External => {
-                    return Err(Error::new(
-                        ErrorKind::NotFound,
-                        format!(
-                            "{}: it does not exist: register it, or set 'kinesis.consumerLifecycle' to 'managed' or \
-                             'reuse', with which the query registers it",
-                            self.context()
-                        ),
-                    ));
+    /// Whether an earlier run of this query has registered the consumer.
+    async fn has_tag(
+        &self,
+        fan_out: &dyn FanOut,
+        arn: &ConsumerArn,
+        backoff: &mut Backoff,
+    ) -> bool {
+        let Some(query) = &self.query else {
+            return false;
+        };
+        let tags = with_retries(backoff, arn, || fan_out.consumer_tags(arn)).await;
+        match tags {
+            Ok(tags) => tags.get(QUERY_TAG).map(String::as_str) == Some(&**query),
+            Err(error) => {
+                if error.kind() != ErrorKind::NotFound {
+                    tracing::warn!(
+                        consumer = %self.name(), %error,
+                        "cannot read the tags of the consumer, which say whether this query has registered it: it \
+                         stays registered, and costs money until it is deregistered"
+                    );
                 }
-                None => {
-                    let registered = self.registered(backoff).await?;
-                    is_ours |= registered.is_some();
-                    match registered {
-                        Some(consumer) => consumer,
-                        // Another process was faster.
-                        None => continue,
-                    }
-                }
-            };
-            if consumer.status == ConsumerStatus::Active {
-                return Ok(Registered {
-                    arn: consumer.arn,
-                    is_ours,
-                    renewed_at: None,
-                });
+                false
             }
-            if began.elapsed() > STATUS_TIMEOUT {
-                return Err(Error::new(
-                    ErrorKind::Unavailable,
-                    format!(
-                        "{}: its status is still {:?} after {} s",
-                        self.context(),
-                        consumer.status,
-                        STATUS_TIMEOUT.as_secs()
-                    ),
-                ));
-            }
-            // A consumer that is being deleted disappears, and is registered anew then.
-            tracing::info!(consumer = %self.options.consumer, status = ?consumer.status, "waiting for the consumer");
-            tokio::time::sleep(STATUS_INTERVAL).await;
         }
     }
-
-    fn context(&self) -> String {
-        format!(
-            "consumer '{}' of {}",
-            self.options.consumer, self.stream_arn
-        )
-    }
-
-    async fn described(&self, backoff: &mut Backoff) -> Result<Option<ConsumerSummary>> {
-        let describe = || async {
-            let id = match &self.options.arn {
-                Some(arn) => ConsumerId::Arn(arn),
-                None => ConsumerId::Name(self.stream_arn, &self.options.consumer),
-            };
-            match self.fan_out.describe_consumer(id).await {
-                Ok(consumer) => Ok(Some(consumer)),
-                Err(error) if error.kind() == ApiErrorKind::NotFound => Ok(None),
-                Err(error) => Err(error),
-            }
-        };
-        with_retries(backoff, self.context(), describe).await
-    }
-
-    /// The new consumer; `None` if it exists by now.
-    async fn registered(&self, backoff: &mut Backoff) -> Result<Option<ConsumerSummary>> {
-        let register = || async {
-            let created = self
-                .fan_out
-                .register_consumer(self.stream_arn, &self.options.consumer);
-            match created.await {
-                Ok(consumer) => Ok(Some(consumer)),
-                Err(error) if error.kind() == ApiErrorKind::ResourceInUse => Ok(None),
-                Err(error) if error.code() == "LimitExceededException" => {
-                    let page = self.fan_out.list_consumers(self.stream_arn, None).await;
-                    let consumers = page.map(|page| page.consumers);
-                    let is_creating =
-                        |consumer: &ConsumerSummary| consumer.status == ConsumerStatus::Creating;
-                    // The quota does not change by waiting, unlike the number of consumers that are being created.
-                    let kind = match consumers {
-                        Ok(consumers) if !consumers.iter().any(is_creating) => {
-                            ApiErrorKind::ResourceInUse
-                        }
-                        _ => error.kind(),
-                    };
-                    let message = format!(
-                        "{}; a stream has at most 20 consumers (50 with the On-demand Advantage mode), and at most 5 \
-                         that are being created: list them with kinesis-sql consumers, or set \
-                         'kinesis.consumerName' to an existing one",
-                        error.message()
-                    );
-                    let code = error.code().to_owned();
-                    let call = Operation::RegisterStreamConsumer;
-                    Err(ApiError::new(kind, call, code, message))
-                }
-                Err(error) => Err(error),
-            }
-        };
-        with_retries(backoff, self.context(), register).await
-    }
 }
 
-fn still_creating(name: &ConsumerName) -> ApiError {
-    ApiError::new(
-        ApiErrorKind::ResourceInUse,
-        Operation::DescribeStreamConsumer,
-        "ResourceInUseException",
-        format!("consumer '{name}' is still being created"),
+fn no_fan_out() -> Error {
+    Error::invalid_option(
+        "'kinesis.consumerType' = 'SubscribeToShard': this implementation of Kinesis has no enhanced fan-out",
     )
 }

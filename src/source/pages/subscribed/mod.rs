@@ -22,6 +22,7 @@
 
 mod consumer;
 mod parked;
+mod registration;
 mod schedule;
 
 use std::sync::{Arc, Mutex, PoisonError};

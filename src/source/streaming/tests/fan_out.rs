@@ -1,7 +1,7 @@
 //! Readers that subscribe to shards.
 
 use super::*;
-use crate::kinesis::{ApiError, ConsumerId, FanOut, IteratorPosition};
+use crate::kinesis::{ApiError, ConsumerId, ConsumerTags, FanOut, IteratorPosition};
 use crate::model::{ConsumerArn, ConsumerLifecycle, ConsumerName};
 use crate::options::FanOutOptions;
 use crate::source::{StreamConsumer, SubscribedSettings};
@@ -33,7 +33,7 @@ impl Fixture {
         let service: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&self.kinesis);
         let (context, arn) = (self.context(service), self.stream_arn().await);
         let random = fastrand::Rng::with_seed(7);
-        StreamConsumer::start(&context, arn, &options, random).await
+        StreamConsumer::start(&context, arn, &options, None, random).await
     }
 
     /// Lets readers subscribe.
@@ -268,7 +268,7 @@ async fn a_consumer_is_deregistered_by_the_query_that_registered_it() {
     let managed = fixture.consumer_with(Managed).await.unwrap();
     let external = fixture.consumer_with(External).await.unwrap();
     for consumer in [reusing, managed, external] {
-        consumer.end().await;
+        consumer.end(fastrand::Rng::with_seed(7)).await;
         assert!(fixture.consumer().await.is_some());
     }
     let arn = fixture.consumer().await.unwrap();
@@ -276,7 +276,7 @@ async fn a_consumer_is_deregistered_by_the_query_that_registered_it() {
     // It is still being deleted, which the start waits for.
     let managed = fixture.consumer_with(Managed).await.unwrap();
     assert_ne!(fixture.consumer().await.unwrap(), arn);
-    managed.end().await;
+    managed.end(fastrand::Rng::with_seed(7)).await;
     sleep(MINUTE).await;
     assert_eq!(fixture.consumer().await, None);
 }
@@ -285,10 +285,12 @@ async fn a_consumer_is_deregistered_by_the_query_that_registered_it() {
 async fn the_twenty_first_consumer_is_refused_with_advice() {
     let fixture = Fixture::with_shards(1).await;
     let arn = fixture.stream_arn().await;
+    let no_tags = ConsumerTags::new();
     for number in 0..20 {
         let name = name(&format!("other-{number}"));
-        let registered = fixture.fan_out().register_consumer(&arn, &name).await;
-        registered.unwrap();
+        let fan_out = fixture.fan_out();
+        let registered = fan_out.register_consumer(&arn, &name, &no_tags);
+        registered.await.unwrap();
         sleep(MINUTE).await;
     }
     let began = Instant::now();

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::kinesis::{
-    ApiError, ApiResult, ConsumerId, ConsumerSummary, ConsumersPage, FanOut, IteratorPosition,
-    NextToken, RecordsPage, RecordsPageBuilder, Subscription, SubscriptionEvent,
+    ApiError, ApiResult, ConsumerId, ConsumerSummary, ConsumerTags, ConsumersPage, FanOut,
+    IteratorPosition, NextToken, RecordsPage, RecordsPageBuilder, Subscription, SubscriptionEvent,
 };
 use crate::model::{ConsumerArn, ConsumerName};
 use crate::source::test_service::TestService;
@@ -81,8 +81,14 @@ impl FanOut for PushService {
         &self,
         stream_arn: &str,
         name: &ConsumerName,
+        tags: &ConsumerTags,
     ) -> ApiResult<ConsumerSummary> {
-        self.kinesis.register_consumer(stream_arn, name).await
+        let registered = self.kinesis.register_consumer(stream_arn, name, tags);
+        registered.await
+    }
+
+    async fn consumer_tags(&self, consumer: &ConsumerArn) -> ApiResult<ConsumerTags> {
+        self.kinesis.consumer_tags(consumer).await
     }
 
     async fn describe_consumer(&self, consumer: ConsumerId<'_>) -> ApiResult<ConsumerSummary> {

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::kinesis::{
-    ApiError, ApiResult, ChildShard, ConsumerId, ConsumerStatus, ConsumerSummary, ConsumersPage,
-    FanOut, IteratorPosition, NextToken, RecordsPageBuilder, Subscription, SubscriptionEvent,
+    ApiError, ApiResult, ChildShard, ConsumerId, ConsumerStatus, ConsumerSummary, ConsumerTags,
+    ConsumersPage, FanOut, IteratorPosition, NextToken, RecordsPageBuilder, Subscription,
+    SubscriptionEvent,
 };
 use crate::model::{ConsumerArn, ConsumerName};
 use crate::source::test_service::TestService;
@@ -103,6 +104,7 @@ impl FanOut for Scripts {
         &self,
         arn: &str,
         name: &ConsumerName,
+        _: &ConsumerTags,
     ) -> ApiResult<ConsumerSummary> {
         let arn = ConsumerArn::new(&format!("{arn}/consumer/{name}:1")).unwrap();
         let status = ConsumerStatus::Active;
@@ -114,7 +116,12 @@ impl FanOut for Scripts {
             ConsumerId::Arn(arn) => (arn.stream_arn().to_owned(), arn.name()),
             ConsumerId::Name(arn, name) => (arn.to_owned(), name.clone()),
         };
-        self.register_consumer(&arn, &name).await
+        self.register_consumer(&arn, &name, &ConsumerTags::new())
+            .await
+    }
+
+    async fn consumer_tags(&self, _: &ConsumerArn) -> ApiResult<ConsumerTags> {
+        Ok(ConsumerTags::new())
     }
 
     async fn list_consumers(&self, _: &str, _: Option<&NextToken>) -> ApiResult<ConsumersPage> {
@@ -192,7 +199,8 @@ impl World {
         let arn = fixture.kinesis.describe_stream(&fixture.stream).await;
         let context = fixture.context(Arc::<TestService>::clone(&service) as _);
         let random = fastrand::Rng::with_seed(7);
-        let consumer = StreamConsumer::start(&context, arn.unwrap().arn, &options, random).await;
+        let consumer = StreamConsumer::start(&context, arn.unwrap().arn, &options, None, random);
+        let consumer = consumer.await;
         fixture.settings.subscribed = Some(SubscribedSettings {
             consumer: Arc::new(consumer.unwrap()),
             timeout: options.timeout,

@@ -55,7 +55,7 @@ pub(super) async fn list_of_resource(
 ) -> Result<Value, ErrorResponse> {
     let operation = Operation::ListTagsForResource;
     let tags: Tags = match request.consumer_resource()? {
-        Some(consumer) => kinesis.consumer_tags(&consumer).await?,
+        Some(consumer) => kinesis.tags_of_consumer(&consumer).await?,
         None => kinesis.tags(operation, &request.resource()?).await?,
     };
     let tags: Vec<_> = tags.iter().map(tag).collect();
