@@ -90,6 +90,12 @@ impl Sources {
         Ok(())
     }
 
+    /// Whether [`end`](Self::end) may deregister a consumer.
+    pub(super) fn have_managed_consumers(&self) -> bool {
+        let mut consumers = self.consumers.iter().flatten();
+        consumers.any(|consumer| consumer.is_managed())
+    }
+
     /// Deregisters the consumers that the query has registered and may deregister. Call it after
     /// [`stop`](Self::stop), when no other start of the query uses them.
     pub(super) async fn end(&mut self) {

@@ -102,7 +102,7 @@ impl QueryTask {
             match self.read_from(starts, recovered).await? {
                 Interruption::End(end) => {
                     self.executor.finish().await;
-                    self.sources.end().await;
+                    self.end_consumers().await;
                     return Ok(end);
                 }
                 Interruption::Taken => tracing::info!(
@@ -111,6 +111,26 @@ impl QueryTask {
                 ),
                 Interruption::Recreated => self.sources.describe().await?,
             }
+        }
+    }
+
+    /// Deregisters the consumers of the query, unless a newer start uses them: an older one may end gracefully before it
+    /// notices that it was taken over.
+    async fn end_consumers(&mut self) {
+        if !self.sources.have_managed_consumers() {
+            return;
+        }
+        match self.executor.checkpoint.is_newest().await {
+            Ok(true) => self.sources.end().await,
+            Ok(false) => tracing::info!(
+                query = %self.events.run(),
+                "a newer start has taken the query over: leaving its consumers to it"
+            ),
+            Err(error) => tracing::warn!(
+                query = %self.events.run(), %error,
+                "cannot find out whether a newer start has taken the query over: its consumers stay registered, and \
+                 cost money until the next start deregisters them"
+            ),
         }
     }
 

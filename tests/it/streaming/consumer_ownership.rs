@@ -1,10 +1,13 @@
-//! Who deregisters the consumer of a query: the query that registered it, whichever of its runs did.
+//! Who deregisters the consumer of a query: the query that registered it, whichever of its starts ends last.
 
 use datafusion_kinesis::kinesis::{ApiError, ConsumerSummary, ConsumerTags, Kinesis, Operation};
 use datafusion_kinesis::model::{ConsumerName, StreamIdentity};
 use tokio::time::sleep;
 
+use super::fencing::BlockAt;
+use super::log_locations::{LogStore, placed};
 use super::recreated_stream::{everything, put, remake_subscribed};
+use super::scripted_committer::{Scripted, Store};
 use super::*;
 
 /// Subscribes as consumer `sql`, which the query registers and deregisters.
@@ -189,4 +192,97 @@ async fn no_consumer_is_left_when_one_of_two_streams_is_recreated() {
     query.stop().await.unwrap();
     assert_eq!(consumers(&world, "words").await, []);
     assert_eq!(consumers(&world, "others").await, []);
+}
+
+/// An older start ends gracefully while a newer one runs, before it notices.
+async fn overtaken(older: StreamingQueryBuilder, newer: StreamingQueryBuilder, world: &World) {
+    let older = older.as_in_another_process().start().await.unwrap();
+    older.process_all_available().await.unwrap();
+    let newer = newer.as_in_another_process().start().await.unwrap();
+    newer.process_all_available().await.unwrap();
+    let used = consumers(world, "words").await;
+    older.stop().await.unwrap();
+    assert_eq!(consumers(world, "words").await, used);
+    assert!(newer.is_active());
+    newer.stop().await.unwrap();
+    assert_eq!(consumers(world, "words").await, []);
+}
+
+async fn overtaken_at(keeper: LogStore) {
+    for records in [0, 10] {
+        let world = subscribed().await;
+        let place = keeper.place(&format!("owner-overtaken-{records}"));
+        put(&world, 0..records).await;
+        let query = || placed(Sink::default().of(words(&world)), &place);
+        overtaken(query(), query(), &world).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_start_leaves_the_consumer_to_the_newer_one() {
+    overtaken_at(LogStore::Memory).await;
+}
+
+#[cfg(feature = "dynamodb")]
+#[tokio::test(start_paused = true)]
+async fn an_older_start_leaves_the_consumer_to_the_newer_one_with_dynamodb() {
+    overtaken_at(LogStore::DynamoDb).await;
+}
+
+/// A committer of others, which does not say which epoch is the newest, but fences puts.
+#[tokio::test(start_paused = true)]
+async fn an_older_start_leaves_the_consumer_to_the_newer_one_with_any_committer() {
+    let world = subscribed().await;
+    put(&world, 0..10).await;
+    let store = Arc::new(Store::default());
+    let query = || {
+        let query = Sink::default().of(words(&world));
+        query.with_committer(Scripted::new(&store, &[]))
+    };
+    overtaken(query(), query(), &world).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_stays_if_the_checkpoint_does_not_say_whether_the_start_is_the_newest() {
+    let world = subscribed().await;
+    put(&world, 0..10).await;
+    let store = Arc::new(Store::default());
+    let query = || {
+        let query = Sink::default().of(words(&world));
+        query.with_committer(Scripted::new(&store, &[])).start()
+    };
+    let cut_off = query().await.unwrap();
+    cut_off.process_all_available().await.unwrap();
+    store.fail_next(u32::MAX);
+    cut_off.stop().await.unwrap();
+    assert_eq!(consumers(&world, "words").await.len(), 1);
+    store.fail_next(0);
+    let again = query().await.unwrap();
+    again.process_all_available().await.unwrap();
+    again.stop().await.unwrap();
+    assert_eq!(consumers(&world, "words").await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_overtaken_while_it_waits_leaves_the_consumer() {
+    let world = subscribed().await;
+    let sink = Sink::default();
+    let query = || {
+        let query = sink.of(words(&world)).as_in_another_process();
+        query.with_checkpoint_location("memory://owner-blocked")
+    };
+    let block = BlockAt::at(Step::ReadersStarted, 1);
+    let older = query().with_step_hook(block.hook.clone());
+    let older = older.start().await.unwrap();
+    block.held.notified().await;
+    let newer = query().start().await.unwrap();
+    put(&world, 0..10).await;
+    newer.process_all_available().await.unwrap();
+    let used = consumers(&world, "words").await;
+    let stopped = older.stop();
+    block.go.notify_one();
+    stopped.await.unwrap();
+    assert_eq!(consumers(&world, "words").await, used);
+    newer.stop().await.unwrap();
+    assert_eq!(consumers(&world, "words").await, []);
 }
