@@ -7,6 +7,7 @@ mod crash_points;
 mod damaged_checkpoints;
 mod data_loss;
 mod dataframes;
+mod deleted_while_subscribed;
 #[cfg(feature = "dynamodb")]
 mod dynamodb_log;
 pub(crate) mod fault_proxy;

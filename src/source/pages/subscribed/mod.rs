@@ -5,7 +5,8 @@
 //!      ▲                                        ▲                            │                      │
 //!      │                                        └───────── refused ──────────┘                      │
 //!      │                                        └──────── five minutes, error, silence, pause ──────┘
-//!      └── records behind the position may have expired, or events claim the end but name no children
+//!      └── records behind the position may have expired, events claim the end but name no children, or the consumer is
+//!          unknown
 //! ```
 //!
 //! - **Proofs.** A subscription says nothing about records that expired before it began, or while it lags behind. So the
@@ -39,7 +40,7 @@ use crate::kinesis::{
     ApiError, ApiErrorKind, IteratorPosition, Operation, RecordColumns, Subscription,
     SubscriptionEvent,
 };
-use crate::model::{SequenceNumber, ShardId, ShardPosition, UnixMillis};
+use crate::model::{ConsumerArn, SequenceNumber, ShardId, ShardPosition, UnixMillis};
 use crate::source::context::StreamContext;
 
 /// Events arrive about every five seconds, with or without records. A subscription that is silent for longer is dead.
@@ -73,6 +74,8 @@ pub(crate) struct SubscribedPages {
     schedule: SubscribeSchedule,
     /// Where the next subscription begins, if it is behind the position.
     continuation: Option<SequenceNumber>,
+    /// Whether a page was polled after the last subscription, which was refused as unknown.
+    was_polled: bool,
     /// Whether the last event had no records, and claimed that the shard has ended, but named no children.
     claimed_end: bool,
 }
@@ -154,6 +157,7 @@ impl SubscribedPages {
             reading: Reading::Polling,
             schedule: SubscribeSchedule::default(),
             continuation: None,
+            was_polled: false,
             claimed_end: false,
         }
     }
@@ -204,6 +208,7 @@ impl SubscribedPages {
         match accepted {
             Ok(events) => {
                 self.schedule.accepted(Instant::now());
+                self.was_polled = false;
                 tracing::debug!(shard = %self.shard, ?position, "subscribed");
                 self.reading = Reading::Open(OpenSubscription {
                     events: Mutex::new(events),
@@ -220,12 +225,27 @@ impl SubscribedPages {
                 Ok(None)
             }
             Err(error) if error.kind() == ApiErrorKind::NotFound => {
-                match self.settings.consumer.renew(&consumer).await {
-                    Ok(true) => Ok(None),
-                    Ok(false) => Err(self.refused(error)),
-                    Err(error) => Err(self.refused(error)),
-                }
+                self.unknown(&consumer, error).await
             }
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    /// Handles a refusal because the stream, the shard or the consumer is unknown. A poll shows whether it is one of the
+    /// first two, and then fails as it does without subscriptions. If it succeeds, the consumer is missing.
+    async fn unknown(
+        &mut self,
+        consumer: &ConsumerArn,
+        error: ApiError,
+    ) -> Result<Option<ShardPage>, PageError> {
+        if !std::mem::take(&mut self.was_polled) {
+            self.was_polled = true;
+            self.reading = Reading::Polling;
+            return Ok(None);
+        }
+        match self.settings.consumer.renew(consumer).await {
+            Ok(true) => Ok(None),
+            Ok(false) => Err(self.refused(error)),
             Err(error) => Err(self.refused(error)),
         }
     }
