@@ -13,6 +13,7 @@ use super::requests::{all_consumers, with_retries};
 use super::session::services;
 use crate::kinesis::{ApiErrorKind, ConsumerId, ConsumerStatus, ConsumerSummary, FanOut, Kinesis};
 use crate::model::ConsumerName;
+use crate::source::QUERY_TAG;
 use crate::table::KinesisTable;
 use crate::{Error, ErrorKind, Result};
 
@@ -35,12 +36,12 @@ pub(super) async fn run(arguments: &Consumers) -> Outcome {
     let done = async {
         let stream = Stream::find(arguments).await?;
         match &arguments.deregister {
-            None => stream.all().await.map(Done::Listed),
+            None => stream.listed().await.map(Done::Listed),
             Some(name) => stream.deregister(name).await.map(Done::Deregistered),
         }
     };
     match done.await {
-        Ok(Done::Listed(consumers)) => match print(&consumers, arguments.shown.output(), started) {
+        Ok(Done::Listed(listed)) => match print(&listed, arguments.shown.output(), started) {
             Ok(None) => {}
             Ok(Some(line)) => print_note(&line),
             Err(failure) => {
@@ -61,9 +62,15 @@ pub(super) async fn run(arguments: &Consumers) -> Outcome {
 }
 
 enum Done {
-    Listed(Vec<ConsumerSummary>),
+    Listed(Vec<Listed>),
     /// What was done.
     Deregistered(String),
+}
+
+/// A consumer, and the id of the query that has registered it, if known.
+struct Listed {
+    consumer: ConsumerSummary,
+    query: Option<String>,
 }
 
 /// The stream whose consumers are wanted.
@@ -110,6 +117,30 @@ impl Stream {
     async fn all(&self) -> Result<Vec<ConsumerSummary>> {
         let consumers = all_consumers(self.fan_out()?, &self.arn).await;
         consumers.map_err(|error| error.into_error(&self.arn))
+    }
+
+    /// All consumers, with the queries that have registered them. If a tag cannot be read, says so once.
+    async fn listed(&self) -> Result<Vec<Listed>> {
+        let (fan_out, mut reads_tags) = (self.fan_out()?, true);
+        let mut listed = Vec::new();
+        for consumer in self.all().await? {
+            let mut query = None;
+            if reads_tags {
+                match with_retries(|| fan_out.consumer_tags(&consumer.arn)).await {
+                    Ok(mut tags) => query = tags.remove(QUERY_TAG),
+                    // It has just been deleted.
+                    Err(error) if error.kind() == ApiErrorKind::NotFound => {}
+                    Err(error) => {
+                        reads_tags = false;
+                        print_note(&format!(
+                            "column 'query' is incomplete, because the tags of consumers cannot be read: {error}"
+                        ));
+                    }
+                }
+            }
+            listed.push(Listed { consumer, query });
+        }
+        Ok(listed)
     }
 
     /// Deregisters a consumer. Returns what was done.
@@ -168,34 +199,31 @@ fn expect_connection(name: &str) -> Result<()> {
     }
 }
 
-fn print(
-    consumers: &[ConsumerSummary],
-    output: Output,
-    started: Instant,
-) -> Result<Option<String>, Failure> {
-    let batch = rows(consumers)?;
+fn print(listed: &[Listed], output: Output, started: Instant) -> Result<Option<String>, Failure> {
+    let batch = rows(listed)?;
     let mut printer = Printer::new(output, ResultKind::Rows, &batch.schema(), started);
     printer.batch(&batch)?;
     printer.finish()
 }
 
 /// One row for each consumer.
-fn rows(consumers: &[ConsumerSummary]) -> Result<RecordBatch, Failure> {
+fn rows(listed: &[Listed]) -> Result<RecordBatch, Failure> {
     let text = |of: &dyn Fn(&ConsumerSummary) -> String| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(consumers.iter().map(of)))
+        let texts = listed.iter().map(|listed| of(&listed.consumer));
+        Arc::new(StringArray::from_iter_values(texts))
     };
-    let created = consumers.iter().map(|consumer| consumer.created_at.0);
+    let created = listed.iter().map(|listed| listed.consumer.created_at.0);
     let created = TimestampMillisecondArray::from_iter_values(created).with_timezone("UTC");
-    let columns: [(&str, ArrayRef); 4] = [
-        ("name", text(&|consumer| consumer.name.to_string())),
-        (
-            "status",
-            text(&|consumer| status(consumer.status).to_owned()),
-        ),
-        ("created", Arc::new(created)),
-        ("arn", text(&|consumer| consumer.arn.to_string())),
+    let queries = listed.iter().map(|listed| listed.query.as_deref());
+    let status = |consumer: &ConsumerSummary| status(consumer.status).to_owned();
+    let columns: [(&str, ArrayRef, bool); 5] = [
+        ("name", text(&|consumer| consumer.name.to_string()), false),
+        ("status", text(&status), false),
+        ("created", Arc::new(created), false),
+        ("query", Arc::new(queries.collect::<StringArray>()), true),
+        ("arn", text(&|consumer| consumer.arn.to_string()), false),
     ];
-    Ok(RecordBatch::try_from_iter(columns)?)
+    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
 }
 
 /// The status as the service names it.

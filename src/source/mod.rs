@@ -40,6 +40,8 @@ pub(crate) mod watermark;
 
 pub(crate) use context::StreamContext;
 pub(crate) use lineage::families;
+#[cfg(feature = "cli")]
+pub(crate) use pages::QUERY_TAG;
 pub(crate) use pages::{StreamConsumer, SubscribedSettings};
 pub(crate) use read::{BatchReads, ReadContext, ReadCounters, RowReader, ShardRead, Until};
 pub(crate) use request::{InFlightLimits, SCAN_PAGES_BYTES};

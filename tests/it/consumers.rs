@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use datafusion_kinesis::kinesis::{
-    ConsumerTags, EmbeddedServer, InMemoryKinesis, InMemoryOptions, Kinesis, Operation,
+    ApiError, ConsumerTags, EmbeddedServer, InMemoryKinesis, InMemoryOptions, Kinesis, Operation,
 };
 use datafusion_kinesis::model::{Clock, ConsumerName, StreamIdentity, StreamName, UnixMillis};
 
 use crate::process::{client, command};
 use crate::support::EPOCH;
 
-const HEADER: &str = "name,status,created,arn\n";
+const HEADER: &str = "name,status,created,query,arn\n";
 
 /// A clock that tests move, so that consumers have a known status.
 #[derive(Debug, Default)]
@@ -57,10 +57,13 @@ impl World {
     }
 
     async fn register(&self, name: &str) -> String {
+        self.register_for(name, &ConsumerTags::new()).await
+    }
+
+    async fn register_for(&self, name: &str, tags: &ConsumerTags) -> String {
         let fan_out = self.kinesis.fan_out().unwrap();
         let name = ConsumerName::new(name).unwrap();
-        let no_tags = ConsumerTags::new();
-        let registered = fan_out.register_consumer(&self.arn, &name, &no_tags);
+        let registered = fan_out.register_consumer(&self.arn, &name, tags);
         registered.await.unwrap().arn.to_string()
     }
 
@@ -121,7 +124,7 @@ async fn all_pages_are_listed_in_each_format() {
     let mut expected = HEADER.to_owned();
     for name in ["a", "b", "c", "d", "e"] {
         let arn = world.register(name).await;
-        expected.push_str(&format!("{name},CREATING,2023-11-14T22:13:20Z,{arn}\n"));
+        expected.push_str(&format!("{name},CREATING,2023-11-14T22:13:20Z,,{arn}\n"));
         arns.push(arn);
     }
     assert_eq!(world.csv().await, expected);
@@ -145,6 +148,29 @@ async fn all_pages_are_listed_in_each_format() {
 async fn a_stream_without_consumers_has_an_empty_list() {
     let world = World::start().await;
     assert_eq!(world.csv().await, HEADER);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_shows_which_query_registered_it() {
+    let world = World::start().await;
+    let tags = [("datafusion-kinesis/query", "7a1e"), ("team", "alarms")];
+    let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let alarms = world.register_for("alarms", &tags.into()).await;
+    let others = world.register("others").await;
+    let created = "CREATING,2023-11-14T22:13:20Z";
+    let expected = format!("{HEADER}alarms,{created},7a1e,{alarms}\nothers,{created},,{others}\n");
+    assert_eq!(world.csv().await, expected);
+
+    let call = Operation::ListTagsForResource;
+    let denied = ApiError::from_code(call, "AccessDeniedException", "not allowed");
+    world.kinesis.fail_next(call, denied);
+    let listed = ["--stream", "words", "--output", "csv"];
+    let (printed, said) = world.said(&listed).await;
+    let expected = format!("{HEADER}alarms,{created},,{alarms}\nothers,{created},,{others}\n");
+    assert_eq!(printed, expected);
+    for part in ["'query'", "ListTagsForResource", "AccessDenied"] {
+        assert!(said.contains(part), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

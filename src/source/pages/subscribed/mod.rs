@@ -33,6 +33,8 @@ use tokio::time::Instant;
 
 pub(crate) use self::consumer::StreamConsumer;
 use self::parked::ParkedSubscription;
+#[cfg(feature = "cli")]
+pub(crate) use self::registration::QUERY_TAG;
 use self::schedule::SubscribeSchedule;
 use super::polling::{PollingPages, iterator_position};
 use super::{Failure, PageError, PageRequest, PageSource, ShardPage};
