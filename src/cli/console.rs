@@ -29,8 +29,9 @@ pub(super) fn print_note(message: &str) {
 
 pub(super) fn log_to_stderr() {
     // The SDK warns about every source without credentials, and the query runner logs why a query
-    // ended. The final error message reports both once.
-    let default = "warn,aws_config=error,datafusion_kinesis::query::task=off";
+    // ended. The final error message reports both once. What a choice costs is worth a line without being a warning.
+    let default = "warn,aws_config=error,datafusion_kinesis::query::task=off,\
+                   datafusion_kinesis::source::pages::subscribed::auto=info";
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

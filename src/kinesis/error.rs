@@ -121,6 +121,12 @@ impl ApiError {
         }
     }
 
+    /// The code of a request for which no connection could be opened.
+    pub(crate) const CONNECTION_FAILURE: &'static str = "ConnectionFailure";
+
+    /// The code of a request for which there were no credentials.
+    pub(crate) const NO_CREDENTIALS: &'static str = "NoCredentials";
+
     /// Creates an error whose kind follows from the service's error code.
     pub fn from_code(operation: Operation, code: &str, message: impl Into<String>) -> Self {
         Self::new(kind_of_code(code), operation, code, message)
@@ -161,6 +167,12 @@ impl ApiError {
             self.kind,
             ApiErrorKind::Throttled | ApiErrorKind::Unavailable
         )
+    }
+
+    /// Whether the request did not reach the service, which may be reached later.
+    pub(crate) fn is_unreached(&self) -> bool {
+        let codes = [Self::CONNECTION_FAILURE, Self::NO_CREDENTIALS];
+        self.kind == ApiErrorKind::Unavailable && codes.contains(&self.code.as_str())
     }
 
     /// Converts into the crate's error; `context` names the stream, the shard and the position.

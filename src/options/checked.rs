@@ -135,6 +135,20 @@ pub enum ConsumerType {
     GetRecords,
     /// The service pushes them to a registered consumer (enhanced fan-out), with 2 MB per second of its own.
     SubscribeToShard,
+    /// It requests them, and has them pushed while a shard lags by more than `kinesis.auto.maxLag`, or other readers
+    /// use up the limits of a shard.
+    Auto,
+}
+
+impl ConsumerType {
+    /// The value of `kinesis.consumerType`, without synonyms.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GetRecords => "GetRecords",
+            Self::SubscribeToShard => "SubscribeToShard",
+            Self::Auto => "auto",
+        }
+    }
 }
 
 /// How a streaming query subscribes to shards.
@@ -150,6 +164,8 @@ pub(crate) struct FanOutOptions {
     pub(crate) timeout: Duration,
     /// The failures in a row of one shard after which the query fails.
     pub(crate) max_retries: u32,
+    /// The lag from which on the query subscribes, if it chooses between polling and subscribing.
+    pub(crate) auto_max_lag: Option<Duration>,
 }
 
 /// How a table is read.

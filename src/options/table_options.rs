@@ -11,7 +11,7 @@ use std::time::Duration;
 pub use self::format::{BadDocuments, PayloadFormat};
 
 use super::builder::OptionsBuilder;
-use super::catalog::{CONSUMER_TYPES, HASH_FILTERS, LIFECYCLES};
+use super::catalog::{HASH_FILTERS, LIFECYCLES};
 use super::{ConsumerType, ExtraColumn, HashFilter};
 use crate::error::Result;
 use crate::model::{ConsumerLifecycle, RetryPolicy, StartingPosition, format_duration};
@@ -156,10 +156,7 @@ impl TableOptions {
     /// Sets `kinesis.consumerType`.
     #[must_use]
     pub fn with_consumer_type(self, consumer_type: ConsumerType) -> Self {
-        let mut named = CONSUMER_TYPES.iter();
-        let named = named.find(|(_, known)| *known == consumer_type);
-        let (name, _) = named.expect("every consumer type has a name");
-        self.with("kinesis.consumerType", *name)
+        self.with("kinesis.consumerType", consumer_type.name())
     }
 
     /// Sets `kinesis.consumerName`.
@@ -180,6 +177,12 @@ impl TableOptions {
         let named = LIFECYCLES.iter().find(|(_, known)| *known == lifecycle);
         let (name, _) = named.expect("every lifecycle has a name");
         self.with("kinesis.consumerLifecycle", *name)
+    }
+
+    /// Sets `kinesis.auto.maxLag`.
+    #[must_use]
+    pub fn with_auto_max_lag(self, lag: Duration) -> Self {
+        self.with("kinesis.auto.maxLag", format_duration(lag))
     }
 
     /// Sets `kinesis.subscribeToShard.timeoutSec`.
@@ -342,7 +345,8 @@ mod tests {
             .with_fetch_interval(Duration::from_millis(300))
             .with_hash_filter(HashFilter::Kcl)
             .with_max_fetch_time_per_shard(Duration::from_secs(4))
-            .with_consumer_type(ConsumerType::SubscribeToShard)
+            .with_consumer_type(ConsumerType::Auto)
+            .with_auto_max_lag(Duration::from_secs(90))
             .with_consumer_arn(
                 "arn:aws:kinesis:eu-west-1:111122223333:stream/words/consumer/sql:1525898737",
             )
@@ -523,6 +527,7 @@ mod tests {
             (fan_out.timeout, fan_out.max_retries),
             (Duration::from_secs(7), 3)
         );
+        assert_eq!(fan_out.auto_max_lag, Some(Duration::from_secs(90)));
         assert_eq!(options.sink.record_ttl, Some(Duration::from_secs(9)));
     }
 

@@ -91,7 +91,8 @@ const INVALID: &[(&str, &str)] = &[
     ("kinesis.getRecords.numberOfRecordsPerFetch", "10001"),
     ("kinesis.getRecords.fetchIntervalMs", "0.5"),
     ("kinesis.aggregation.hashFilter", "some"),
-    ("kinesis.consumerType", "auto"),
+    ("kinesis.consumerType", "automatic"),
+    ("kinesis.auto.maxLag", "60"),
     ("kinesis.consumerName", "two words"),
     ("kinesis.consumerArn", "sql"),
     ("kinesis.consumerLifecycle", "keep"),
@@ -262,8 +263,26 @@ fn fan_out_needs_a_consumer_and_polling_none() {
     let existing = chosen(&[FAN_OUT, arn]);
     assert_eq!(existing.consumer.as_str(), "sql");
     assert_eq!(existing.lifecycle, ConsumerLifecycle::External);
+    let auto = ("kinesis.consumerType", "AUTO");
+    let max_lag = ("kinesis.auto.maxLag", "5 minutes");
+    assert_eq!(managed.auto_max_lag, None);
+    let minutes = |minutes: u64| Some(Duration::from_secs(60 * minutes));
+    assert_eq!(chosen(&[auto, name]).auto_max_lag, minutes(1));
+    assert_eq!(chosen(&[auto, arn, max_lag]).auto_max_lag, minutes(5));
     for (given, expected) in [
         (&[FAN_OUT][..], "expected 'kinesis.consumerName'"),
+        (
+            &[auto],
+            "'kinesis.consumerType' = 'auto': expected 'kinesis.consumerName'",
+        ),
+        (
+            &[max_lag],
+            "expected only together with 'kinesis.consumerType' = 'auto'",
+        ),
+        (
+            &[FAN_OUT, name, max_lag],
+            "expected only together with 'kinesis.consumerType' = 'auto'",
+        ),
         (
             &[name],
             "expected only together with 'kinesis.consumerType'",

@@ -42,7 +42,7 @@ pub(crate) use context::StreamContext;
 pub(crate) use lineage::families;
 #[cfg(feature = "cli")]
 pub(crate) use pages::QUERY_TAG;
-pub(crate) use pages::{StreamConsumer, SubscribedSettings};
+pub(crate) use pages::{AutoConsumer, ConsumerChoice, StreamConsumer, SubscribedSettings};
 pub(crate) use read::{BatchReads, ReadContext, ReadCounters, RowReader, ShardRead, Until};
 pub(crate) use request::{InFlightLimits, SCAN_PAGES_BYTES};
 pub(crate) use retention::StreamRetention;

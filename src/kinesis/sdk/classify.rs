@@ -191,7 +191,7 @@ pub(super) fn unreached(endpoint: &str, error: &(dyn StdError + 'static)) -> Cla
         true => ApiErrorKind::Connection,
         false => ApiErrorKind::Unavailable,
     };
-    unanswered(kind, "ConnectionFailure", message)
+    unanswered(kind, ApiError::CONNECTION_FAILURE, message)
 }
 
 fn unanswered(kind: ApiErrorKind, code: &str, message: String) -> ClassifiedError {
@@ -251,7 +251,7 @@ pub(super) fn missing_credentials(failure: &CredentialFailure) -> ClassifiedErro
             format!("{message}; {HOW_TO_SET_CREDENTIALS}"),
         ),
     };
-    unanswered(kind, "NoCredentials", message)
+    unanswered(kind, ApiError::NO_CREDENTIALS, message)
 }
 
 const HOW_TO_SET_CREDENTIALS: &str = "set options 'kinesis.awsAccessKeyId' and \

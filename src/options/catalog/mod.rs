@@ -21,7 +21,7 @@ pub(super) use format::{
 pub(super) use protobuf::PROTOBUF_FRAMINGS;
 pub(super) use reading::HASH_FILTERS;
 pub(super) use registry::REGISTRY_TYPES;
-pub(super) use streaming::{CONSUMER_TYPES, LIFECYCLES};
+pub(super) use streaming::LIFECYCLES;
 
 use super::spec::{OptionSpec, Role};
 use super::value::{Parsed, nearest};

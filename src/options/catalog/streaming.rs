@@ -28,10 +28,15 @@ const DISCOVERY: RangeInclusive<Duration> =
 /// The longest wait for the service to accept a subscription, in seconds.
 const SUBSCRIBE_SECONDS: RangeInclusive<u64> = 1..=3_600;
 
-/// Names of consumer types. Those after the second are synonyms.
-pub(in crate::options) const CONSUMER_TYPES: [(&str, ConsumerType); 4] = [
+/// The lag from which on a query with `auto` subscribes. Below a second, jitter would decide.
+const MAX_LAG: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Names of consumer types. Those after the third are synonyms.
+const CONSUMER_TYPES: [(&str, ConsumerType); 5] = [
     ("GetRecords", ConsumerType::GetRecords),
     ("SubscribeToShard", ConsumerType::SubscribeToShard),
+    ("auto", ConsumerType::Auto),
     ("polling", ConsumerType::GetRecords),
     ("fan-out", ConsumerType::SubscribeToShard),
 ];
@@ -59,7 +64,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.consumerType",
         Role::Source,
         Some("GetRecords"),
-        "Streaming only: `GetRecords`, or its synonym `polling`, requests records. `SubscribeToShard`, or its synonym `fan-out`, has the service push them (enhanced fan-out), which costs extra.",
+        "Streaming only: `GetRecords`, or its synonym `polling`, requests records. `SubscribeToShard`, or its synonym `fan-out`, has the service push them (enhanced fan-out), which costs extra. `auto` requests them, and changes to `SubscribeToShard` while a shard lags or other readers use up its limits.",
         |draft, text| {
             put(
                 &mut draft.fan_out.consumer_type,
@@ -71,21 +76,21 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.consumerName",
         Role::Source,
         None,
-        "With `SubscribeToShard`: the name of the consumer, one for each query, of 1 to 128 of the characters `a-z A-Z 0-9 _ . -`.",
+        "With `SubscribeToShard` and `auto`: the name of the consumer, one for each query, of 1 to 128 of the characters `a-z A-Z 0-9 _ . -`.",
         |draft, text| put(&mut draft.fan_out.name, consumer_name(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.consumerArn",
         Role::Source,
         None,
-        "With `SubscribeToShard`: the ARN of an existing consumer of the stream, instead of a name.",
+        "With `SubscribeToShard` and `auto`: the ARN of an existing consumer of the stream, instead of a name.",
         |draft, text| put(&mut draft.fan_out.arn, consumer_arn(text).map(Some)),
     ),
     OptionSpec::new(
         "kinesis.consumerLifecycle",
         Role::Source,
         Some("managed"),
-        "With `SubscribeToShard`: `managed` registers the consumer unless it exists, and deregisters at the end of the query what one of its runs has registered. `reuse` never deregisters it. `external` expects that it exists.",
+        "With `SubscribeToShard` and `auto`: `managed` registers the consumer unless it exists, and deregisters at the end of the query what one of its runs has registered. `reuse` never deregisters it. `external` expects that it exists.",
         |draft, text| {
             put(
                 &mut draft.fan_out.lifecycle,
@@ -94,10 +99,17 @@ pub(super) const ROWS: &[OptionSpec] = &[
         },
     ),
     OptionSpec::new(
+        "kinesis.auto.maxLag",
+        Role::Source,
+        Some("1 minute"),
+        "With `auto`: a shard that was further behind the tip for a minute makes the query change to `SubscribeToShard`; with a unit, such as `30s` or `5 minutes`, `1s` to `365 days`.",
+        |draft, text| put(&mut draft.fan_out.auto_max_lag, value::span(text, &MAX_LAG)),
+    ),
+    OptionSpec::new(
         "kinesis.subscribeToShard.timeoutSec",
         Role::Source,
         Some("60"),
-        "With `SubscribeToShard`: maximum time for the service to accept a subscription, in whole seconds, 1 to 3600.",
+        "With `SubscribeToShard` and `auto`: maximum time for the service to accept a subscription, in whole seconds, 1 to 3600.",
         |draft, text| {
             put(
                 &mut draft.fan_out.timeout,
@@ -109,7 +121,7 @@ pub(super) const ROWS: &[OptionSpec] = &[
         "kinesis.subscribeToShard.maxRetries",
         Role::Source,
         Some("10"),
-        "With `SubscribeToShard`: the number of retries in a row for one shard before the query fails.",
+        "With `SubscribeToShard` and `auto`: the number of retries in a row for one shard before the query fails, or with `auto` polls again.",
         |draft, text| {
             put(
                 &mut draft.fan_out.max_retries,

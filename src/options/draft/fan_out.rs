@@ -10,8 +10,9 @@ const TYPE: &str = "kinesis.consumerType";
 const NAME: &str = "kinesis.consumerName";
 const ARN: &str = "kinesis.consumerArn";
 const LIFECYCLE: &str = "kinesis.consumerLifecycle";
+const MAX_LAG: &str = "kinesis.auto.maxLag";
 
-/// The options that need `kinesis.consumerType` = `SubscribeToShard`.
+/// The options that need `kinesis.consumerType` = `SubscribeToShard` or `auto`.
 const DEPENDENT: [&str; 5] = [
     NAME,
     ARN,
@@ -29,6 +30,7 @@ pub(in crate::options) struct FanOutDraft {
     pub(in crate::options) lifecycle: ConsumerLifecycle,
     pub(in crate::options) timeout: Duration,
     pub(in crate::options) max_retries: u32,
+    pub(in crate::options) auto_max_lag: Duration,
 }
 
 impl FanOutDraft {
@@ -38,18 +40,27 @@ impl FanOutDraft {
         given: &[&'static str],
         stream: &StreamIdentity,
     ) -> Result<Option<FanOutOptions>> {
-        if self.consumer_type == ConsumerType::GetRecords {
-            return match given.iter().find(|name| DEPENDENT.contains(name)) {
-                None => Ok(None),
-                Some(name) => Err(Error::invalid_option(format!(
-                    "option '{name}': expected only together with '{TYPE}' = 'SubscribeToShard'"
-                ))),
-            };
+        let is_auto = self.consumer_type == ConsumerType::Auto;
+        if !is_auto && given.contains(&MAX_LAG) {
+            return Err(Error::invalid_option(format!(
+                "option '{MAX_LAG}': expected only together with '{TYPE}' = 'auto'"
+            )));
         }
+        let chosen = match self.consumer_type {
+            ConsumerType::GetRecords => {
+                return match given.iter().find(|name| DEPENDENT.contains(name)) {
+                    None => Ok(None),
+                    Some(name) => Err(Error::invalid_option(format!(
+                        "option '{name}': expected only together with '{TYPE}' = 'SubscribeToShard' or 'auto'"
+                    ))),
+                };
+            }
+            chosen => chosen.name(),
+        };
         let (consumer, lifecycle) = match (&self.arn, &self.name) {
             (None, None) => {
                 return Err(Error::invalid_option(format!(
-                    "option '{TYPE}' = 'SubscribeToShard': expected '{NAME}', the name of a consumer of its own for \
+                    "option '{TYPE}' = '{chosen}': expected '{NAME}', the name of a consumer of its own for \
                      each query, or '{ARN}'"
                 )));
             }
@@ -65,6 +76,7 @@ impl FanOutDraft {
             lifecycle,
             timeout: self.timeout,
             max_retries: self.max_retries,
+            auto_max_lag: is_auto.then_some(self.auto_max_lag),
         }))
     }
 

@@ -150,6 +150,7 @@ fn source_progress(
             min_behind_latest: status.min_behind_latest,
             open_shards: status.open_shards,
             draining_shards: status.draining_shards,
+            consumer_type: status.consumer_type,
             prefetched_bytes: status.buffered_bytes,
             throttled_calls: status.throttled_calls,
             iterator_renewals: status.iterator_renewals,

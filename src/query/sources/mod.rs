@@ -19,7 +19,8 @@ use crate::source::streaming::{
     Coverage, ReaderStatus, Readiness, StreamBatch, StreamReader, StreamReaderSettings, StreamStart,
 };
 use crate::source::{
-    BatchReads, InFlightLimits, StreamConsumer, StreamContext, StreamRetention, SubscribedSettings,
+    AutoConsumer, BatchReads, ConsumerChoice, InFlightLimits, StreamConsumer, StreamContext,
+    StreamRetention, SubscribedSettings,
 };
 
 /// Requests the present descriptions of the streams that `plan` reads.
@@ -53,7 +54,7 @@ pub(super) struct Sources {
     /// The id of the query, if the next run has the same one.
     query: Option<Arc<str>>,
     /// The consumers of enhanced fan-out, per source, once they were needed.
-    consumers: Vec<Option<Arc<StreamConsumer>>>,
+    consumers: Vec<Option<ConsumerChoice>>,
     random: fastrand::Rng,
 }
 
@@ -104,7 +105,7 @@ impl Sources {
         }
     }
 
-    /// How source `index` subscribes to shards; `None` if it polls them.
+    /// How source `index` subscribes to shards; `None` if it always polls them.
     async fn subscribed(&mut self, index: usize) -> Result<Option<SubscribedSettings>> {
         let table = self.plan.sources[index].table();
         let fan_out = table.options().source.fan_out.as_ref();
@@ -116,14 +117,25 @@ impl Sources {
             Some(consumer) => {
                 // Consumers go with their stream, which may be another one by now.
                 consumer.find_again(self.random.fork()).await?;
-                Arc::clone(consumer)
+                consumer.clone()
             }
             None => {
                 let context = table.stream_context(1);
                 let arn = Arc::clone(&self.streams[index].arn);
                 let (query, random) = (self.query.clone(), self.random.fork());
-                let started = StreamConsumer::start(&context, arn, fan_out, query, random);
-                Arc::clone(self.consumers[index].insert(Arc::new(started.await?)))
+                let consumer = match fan_out.auto_max_lag {
+                    None => {
+                        let started = StreamConsumer::start(&context, arn, fan_out, query, random);
+                        ConsumerChoice::Always(Arc::new(started.await?))
+                    }
+                    Some(max_lag) => {
+                        let options = fan_out.clone();
+                        let auto =
+                            AutoConsumer::start(context, arn, options, query, max_lag, random);
+                        ConsumerChoice::Auto(Arc::new(auto))
+                    }
+                };
+                self.consumers[index].insert(consumer).clone()
             }
         };
         Ok(Some(SubscribedSettings {

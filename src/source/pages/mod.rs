@@ -19,7 +19,9 @@ use std::fmt;
 pub(crate) use self::polling::{PollingPages, PollingSettings};
 #[cfg(feature = "cli")]
 pub(crate) use self::subscribed::QUERY_TAG;
-pub(crate) use self::subscribed::{StreamConsumer, SubscribedPages, SubscribedSettings};
+pub(crate) use self::subscribed::{
+    AutoConsumer, ConsumerChoice, StreamConsumer, SubscribedPages, SubscribedSettings,
+};
 use crate::kinesis::{ApiError, ChildShard, RecordColumns, RecordsPage};
 use crate::model::{ShardPosition, UnixMillis};
 use crate::source::retention::Gap;

@@ -43,6 +43,7 @@ use super::starts::resolve_initial;
 use crate::error::Result;
 use crate::kinesis::{Backoff, ShardFilter, list_all_shards};
 use crate::model::{Offsets, Shard, ShardId, ShardPosition, ShardRange, StreamRanges, UnixMillis};
+use crate::options::ConsumerType;
 
 /// Reads all shards of a stream, and their descendants. Dropping it ends its tasks.
 #[derive(Debug)]
@@ -225,7 +226,13 @@ impl StreamReader {
     pub(crate) fn status(&self) -> ReaderStatus {
         let now = self.shared.now();
         let renewals = self.shared.renewals.value() as u64;
-        self.shared.with(|state| state.status(now, renewals))
+        let subscribed = self.shared.settings.subscribed.as_ref();
+        let consumer_type = match subscribed {
+            Some(settings) if settings.consumer.is_subscribed() => ConsumerType::SubscribeToShard,
+            _ => ConsumerType::GetRecords,
+        };
+        self.shared
+            .with(|state| state.status(now, renewals, consumer_type))
     }
 }
 

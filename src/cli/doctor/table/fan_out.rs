@@ -36,7 +36,7 @@ impl Table {
         let is_registered = self.check_consumer(fan_out, &arn, &options).await;
         self.check_quota(fan_out, &arn, !is_registered).await;
         self.name_unchecked(&arn, options.lifecycle);
-        self.name_costs();
+        self.name_costs(options.auto_max_lag.is_some());
     }
 
     /// Checks whether the consumer can be used. Returns whether the start of a query need not register it.
@@ -63,9 +63,12 @@ impl Table {
                 return true;
             }
             Err(error) if error.kind() == ApiErrorKind::NotFound => {
-                let detail = format!(
-                    "'{name}' does not exist: the start of the query registers it (kinesis:RegisterStreamConsumer)"
-                );
+                let by = match options.auto_max_lag {
+                    Some(_) => "the query registers it when it has a reason to subscribe",
+                    None => "the start of the query registers it",
+                };
+                let detail =
+                    format!("'{name}' does not exist: {by} (kinesis:RegisterStreamConsumer)");
                 self.section.unknown(CHECK, detail);
                 return false;
             }
@@ -149,15 +152,19 @@ impl Table {
     }
 
     /// Says what enhanced fan-out costs.
-    fn name_costs(&mut self) {
+    fn name_costs(&mut self, is_auto: bool) {
         let shards = self.stream.as_ref().map(|stream| stream.open_shards);
         let shards = match shards {
             Some(1) => "its shard".to_owned(),
             Some(shards) => format!("each of its {shards} open shards"),
             None => "each shard".to_owned(),
         };
+        let when = match is_auto {
+            true => "while the query subscribes, ",
+            false => "",
+        };
         let detail = format!(
-            "the consumer is charged by the hour for {shards}, until it is deregistered, even if no query runs, and \
+            "{when}the consumer is charged by the hour for {shards}, until it is deregistered, even if no query runs, and \
              by the GB that it receives"
         );
         self.section.unknown("costs", detail);

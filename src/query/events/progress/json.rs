@@ -179,6 +179,7 @@ fn metrics(metrics: &KinesisMetrics, payload: Option<&PayloadProgress>) -> Objec
         Some(payload) => map.text("badDocuments", &payload.bad_documents.to_string()),
     };
     let map = map
+        .text("consumerType", metrics.consumer_type.name())
         .text("dataLosses", &metrics.losses.to_string())
         .text("drainingShards", &metrics.draining_shards.to_string())
         .text("iteratorRenewals", &metrics.iterator_renewals.to_string());

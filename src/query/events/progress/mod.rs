@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{BatchId, Offsets, UnixMillis};
+use crate::options::ConsumerType;
 
 /// What a batch did. Sent to listeners, and available from the handle of the query.
 ///
@@ -115,6 +116,8 @@ pub struct KinesisMetrics {
     pub open_shards: usize,
     /// Closed shards that are not read to their end.
     pub draining_shards: usize,
+    /// How the shards are read at present; never [`Auto`](ConsumerType::Auto).
+    pub consumer_type: ConsumerType,
     /// Bytes buffered in memory for later batches.
     pub prefetched_bytes: usize,
     /// Calls that the service throttled since the query started.

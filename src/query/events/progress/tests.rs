@@ -41,6 +41,7 @@ fn some_progress() -> StreamingQueryProgress {
             avg_behind_latest: Some(millis(750)),
             min_behind_latest: Some(millis(0)),
             open_shards: 2,
+            consumer_type: ConsumerType::SubscribeToShard,
             draining_shards: 1,
             prefetched_bytes: 4_096,
             throttled_calls: 3,
@@ -90,7 +91,7 @@ fn the_json_has_sparks_fields_in_sparks_order() {
         r#""latestOffset":{"shardId-000000000000":"SHARD_END","#,
         r#""shardId-000000000001":"AFTER 9.4"},"#,
         r#""numInputRows":1234,"inputRowsPerSecond":1234.3,"processedRowsPerSecond":35257.1,"#,
-        r#""metrics":{"avgMsBehindLatest":"750","dataLosses":"1002","drainingShards":"1","iteratorRenewals":"5","#,
+        r#""metrics":{"avgMsBehindLatest":"750","consumerType":"SubscribeToShard","dataLosses":"1002","drainingShards":"1","iteratorRenewals":"5","#,
         r#""maxMsBehindLatest":"1500","minMsBehindLatest":"0","openShards":"2","#,
         r#""prefetchedBytes":"4096","retries":"6","throttledCalls":"3"}}],"#,
         r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":17},"#,
@@ -143,7 +144,9 @@ fn the_lag_of_a_source_that_was_not_read_yet_is_left_out() {
     progress.sources[0].metrics = KinesisMetrics::default();
     let json = progress.to_json();
     assert!(
-        json.contains(r#""metrics":{"dataLosses":"0","drainingShards":"0","#),
+        json.contains(
+            r#""metrics":{"consumerType":"GetRecords","dataLosses":"0","drainingShards":"0","#
+        ),
         "{json}"
     );
     assert!(!json.contains("BehindLatest"), "{json}");

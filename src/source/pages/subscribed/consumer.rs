@@ -80,21 +80,50 @@ impl StreamConsumer {
         let registration = Registration::new(fan_out, &stream_arn, options, query.as_deref());
         let mut backoff = Backoff::new(context.retry, random);
         let arn = registration.found(&mut backoff).await?;
+        let registered = registration.registered();
+        Ok(Self::new(
+            context, stream_arn, options, query, arn, registered,
+        ))
+    }
+
+    fn new(
+        context: &StreamContext,
+        stream_arn: Arc<str>,
+        options: &FanOutOptions,
+        query: Option<Arc<str>>,
+        arn: ConsumerArn,
+        registered: Option<ConsumerArn>,
+    ) -> Self {
         let current = Current {
             arn,
-            registered: registration.registered(),
+            registered,
             renewed_at: None,
         };
-        Ok(Self {
+        Self {
+            kinesis: Arc::clone(&context.kinesis),
             current: Mutex::new(current),
             options: options.clone(),
             retry: context.retry,
             warned_at: Mutex::default(),
             renewing: tokio::sync::Mutex::default(),
-            kinesis,
             stream_arn,
             query,
-        })
+        }
+    }
+
+    /// The consumer if it exists; registers none, and does not wait. `None` also if it cannot be looked for.
+    pub(super) async fn find(
+        context: &StreamContext,
+        stream_arn: Arc<str>,
+        options: &FanOutOptions,
+        query: Option<Arc<str>>,
+    ) -> Option<Self> {
+        let kinesis = Arc::clone(&context.kinesis);
+        let id = ConsumerId::Name(&stream_arn, &options.consumer);
+        let found = kinesis.fan_out()?.describe_consumer(id).await.ok()?;
+        Some(Self::new(
+            context, stream_arn, options, query, found.arn, None,
+        ))
     }
 
     /// Finds or registers the consumer again, because the stream may be another one by now.

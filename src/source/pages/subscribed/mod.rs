@@ -21,6 +21,7 @@
 //!   event is on the way. That takes milliseconds; five seconds are deducted, because connections stall, and a time that
 //!   is too late would let a watermark pass rows that are still to come.
 
+mod auto;
 mod consumer;
 mod parked;
 mod registration;
@@ -31,6 +32,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(crate) use self::auto::AutoConsumer;
+use self::auto::AutoShard;
 pub(crate) use self::consumer::StreamConsumer;
 use self::parked::ParkedSubscription;
 #[cfg(feature = "cli")]
@@ -42,7 +45,7 @@ use crate::kinesis::{
     ApiError, ApiErrorKind, IteratorPosition, Operation, RecordColumns, Subscription,
     SubscriptionEvent,
 };
-use crate::model::{ConsumerArn, SequenceNumber, ShardId, ShardPosition, UnixMillis};
+use crate::model::{ConsumerArn, ConsumerName, SequenceNumber, ShardId, ShardPosition, UnixMillis};
 use crate::source::context::StreamContext;
 
 /// Events arrive about every five seconds, with or without records. A subscription that is silent for longer is dead.
@@ -54,13 +57,78 @@ const TELLING_SILENCE: Duration = Duration::from_secs(2);
 /// How long an event may have been on the way.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 
+/// The consumer that subscribes to the shards of a stream.
+#[derive(Debug, Clone)]
+pub(crate) enum ConsumerChoice {
+    /// All shards are subscribed to.
+    Always(Arc<StreamConsumer>),
+    /// They are polled, unless there is a reason to subscribe.
+    Auto(Arc<AutoConsumer>),
+}
+
+impl ConsumerChoice {
+    /// The consumer; `None` while the shards are polled.
+    fn current(&self) -> Option<Arc<StreamConsumer>> {
+        match self {
+            Self::Always(consumer) => Some(Arc::clone(consumer)),
+            Self::Auto(consumer) => consumer.current(),
+        }
+    }
+
+    fn name(&self) -> &ConsumerName {
+        match self {
+            Self::Always(consumer) => consumer.name(),
+            Self::Auto(consumer) => consumer.name(),
+        }
+    }
+
+    /// Whether the shards are subscribed to at present.
+    pub(crate) fn is_subscribed(&self) -> bool {
+        match self {
+            Self::Always(_) => true,
+            Self::Auto(consumer) => consumer.current().is_some(),
+        }
+    }
+
+    /// Finds or registers the consumer again, if it is needed, because the stream may be another one by now.
+    ///
+    /// # Errors
+    /// As [`StreamConsumer::start`].
+    pub(crate) async fn find_again(&self, random: fastrand::Rng) -> crate::error::Result<()> {
+        match self {
+            Self::Always(consumer) => consumer.find_again(random).await,
+            Self::Auto(consumer) => {
+                consumer.poll_again();
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the end of the query may deregister it.
+    pub(crate) fn is_managed(&self) -> bool {
+        match self {
+            Self::Always(consumer) => consumer.is_managed(),
+            Self::Auto(consumer) => consumer.is_managed(),
+        }
+    }
+
+    /// Deregisters the consumer if this query has registered it and may. Failures are logged only: the query has
+    /// ended.
+    pub(crate) async fn end(&self, random: fastrand::Rng) {
+        match self {
+            Self::Always(consumer) => consumer.end(random).await,
+            Self::Auto(consumer) => consumer.end().await,
+        }
+    }
+}
+
 /// How a shard is subscribed to.
 #[derive(Debug, Clone)]
 pub(crate) struct SubscribedSettings {
-    pub(crate) consumer: Arc<StreamConsumer>,
+    pub(crate) consumer: ConsumerChoice,
     /// How long the service may take to accept a subscription.
     pub(crate) timeout: Duration,
-    /// The failures in a row after which reading fails.
+    /// The failures in a row after which reading fails; with [`ConsumerChoice::Auto`], the shards are polled then.
     pub(crate) max_retries: u32,
 }
 
@@ -70,6 +138,8 @@ pub(crate) struct SubscribedPages {
     context: Arc<StreamContext>,
     shard: ShardId,
     settings: SubscribedSettings,
+    /// Set if the query chooses between polling and subscriptions.
+    auto: Option<AutoShard>,
     /// Has the position and the proof, also while a subscription is open.
     polling: PollingPages,
     reading: Reading,
@@ -84,8 +154,10 @@ pub(crate) struct SubscribedPages {
 
 #[derive(Debug)]
 enum Reading {
-    /// The next page is polled.
+    /// The next page must be polled.
     Polling,
+    /// The query does not subscribe at present.
+    Unsubscribed,
     /// The next page needs a subscription.
     Waiting,
     Open(OpenSubscription),
@@ -112,7 +184,10 @@ impl PageSource for SubscribedPages {
         }
         match self.reading {
             Reading::Polling => self.polling.ready().await,
-            Reading::Waiting => {
+            Reading::Unsubscribed if !self.settings.consumer.is_subscribed() => {
+                self.polling.ready().await;
+            }
+            Reading::Waiting | Reading::Unsubscribed => {
                 if let Some(earliest) = self.schedule.earliest() {
                     tokio::time::sleep_until(earliest).await;
                 }
@@ -122,15 +197,23 @@ impl PageSource for SubscribedPages {
     }
 
     async fn next_page(&mut self, request: PageRequest) -> Result<Option<ShardPage>, PageError> {
+        let is_subscribed = self.settings.consumer.is_subscribed();
         match self.reading {
             Reading::Polling => self.polled(request).await,
+            _ if !is_subscribed => {
+                self.reading = Reading::Unsubscribed;
+                self.polled(request).await
+            }
             Reading::Open(_) => self.event().await,
-            Reading::Waiting | Reading::Parked(_) => self.subscribe().await,
+            Reading::Waiting | Reading::Parked(_) | Reading::Unsubscribed => self.subscribe().await,
         }
     }
 
     fn pause(&mut self) {
         self.polling.pause();
+        if let Some(auto) = &mut self.auto {
+            auto.paused();
+        }
         if let Reading::Open(_) = self.reading
             && let Reading::Open(open) = std::mem::replace(&mut self.reading, Reading::Waiting)
         {
@@ -151,10 +234,15 @@ impl SubscribedPages {
         polling: PollingPages,
         settings: SubscribedSettings,
     ) -> Self {
+        let auto = match &settings.consumer {
+            ConsumerChoice::Always(_) => None,
+            ConsumerChoice::Auto(consumer) => Some(AutoShard::new(consumer, shard.clone())),
+        };
         Self {
             context,
             shard,
             settings,
+            auto,
             polling,
             reading: Reading::Polling,
             schedule: SubscribeSchedule::default(),
@@ -165,12 +253,18 @@ impl SubscribedPages {
     }
 
     async fn polled(&mut self, request: PageRequest) -> Result<Option<ShardPage>, PageError> {
-        let page = self.polling.next_page(request).await?;
-        if page.is_some() {
-            self.reading = Reading::Waiting;
+        let page = self.polling.next_page(request).await;
+        if let Some(auto) = &mut self.auto {
+            auto.polled(&page);
+        }
+        if let Ok(Some(_)) = page {
+            self.reading = match self.settings.consumer.is_subscribed() {
+                true => Reading::Waiting,
+                false => Reading::Unsubscribed,
+            };
             self.continuation = None;
         }
-        Ok(page)
+        page
     }
 
     /// Subscribes at the position; gives no page.
@@ -181,21 +275,21 @@ impl SubscribedPages {
             return Ok(None);
         }
         let kinesis = Arc::clone(&self.context.kinesis);
-        let Some(fan_out) = kinesis.fan_out() else {
-            // The consumer could not have been registered.
-            let message = "this implementation of Kinesis has no enhanced fan-out";
-            return Err(self.refused(error(ApiErrorKind::Other, "Unsupported", message)));
+        let (Some(fan_out), Some(consumer)) = (kinesis.fan_out(), self.settings.consumer.current())
+        else {
+            self.reading = Reading::Unsubscribed;
+            return Ok(None);
         };
         let position = match &self.continuation {
             Some(continuation) => IteratorPosition::After(continuation.clone()),
             None => iterator_position(self.polling.position()),
         };
-        let consumer = self.settings.consumer.arn();
+        let arn = consumer.arn();
         // The proof needs both, whatever the query reads.
         let columns = RecordColumns::ALL;
         let sent_at = self.context.clock.now();
         self.schedule.called(Instant::now());
-        let call = fan_out.subscribe_to_shard(&consumer, &self.shard, &position, columns);
+        let call = fan_out.subscribe_to_shard(&arn, &self.shard, &position, columns);
         let accepted = match tokio::time::timeout(self.settings.timeout, call).await {
             Ok(accepted) => accepted,
             Err(_) => {
@@ -227,9 +321,9 @@ impl SubscribedPages {
                 Ok(None)
             }
             Err(error) if error.kind() == ApiErrorKind::NotFound => {
-                self.unknown(&consumer, error).await
+                self.unknown(&consumer, &arn, error).await
             }
-            Err(error) => Err(self.refused(error)),
+            Err(error) => self.refused(error),
         }
     }
 
@@ -237,7 +331,8 @@ impl SubscribedPages {
     /// first two, and then fails as it does without subscriptions. If it succeeds, the consumer is missing.
     async fn unknown(
         &mut self,
-        consumer: &ConsumerArn,
+        consumer: &StreamConsumer,
+        arn: &ConsumerArn,
         error: ApiError,
     ) -> Result<Option<ShardPage>, PageError> {
         if !std::mem::take(&mut self.was_polled) {
@@ -245,10 +340,10 @@ impl SubscribedPages {
             self.reading = Reading::Polling;
             return Ok(None);
         }
-        match self.settings.consumer.renew(consumer).await {
+        match consumer.renew(arn).await {
             Ok(true) => Ok(None),
-            Ok(false) => Err(self.refused(error)),
-            Err(error) => Err(self.refused(error)),
+            Ok(false) => self.refused(error),
+            Err(error) => self.refused(error),
         }
     }
 
@@ -276,10 +371,12 @@ impl SubscribedPages {
             }
             Ok(Some(Err(error))) => {
                 self.reading = Reading::Waiting;
-                if error.kind() == ApiErrorKind::ResourceInUse {
-                    self.settings.consumer.taken_over();
+                if error.kind() == ApiErrorKind::ResourceInUse
+                    && let Some(consumer) = self.settings.consumer.current()
+                {
+                    consumer.taken_over();
                 }
-                Err(self.refused(error))
+                self.refused(error)
             }
             Ok(None) => {
                 tracing::debug!(shard = %self.shard, "the subscription has ended");
@@ -290,13 +387,13 @@ impl SubscribedPages {
                 self.reading = Reading::Waiting;
                 let seconds = LONGEST_SILENCE.as_secs();
                 let message = format!("the subscription was silent for {seconds} s");
-                Err(self.refused(error(ApiErrorKind::Unavailable, "Timeout", message)))
+                self.refused(error(ApiErrorKind::Unavailable, "Timeout", message))
             }
         }
     }
 
     fn accept(&mut self, event: SubscriptionEvent, pushed_after: UnixMillis) -> ShardPage {
-        self.schedule.delivered();
+        self.schedule.reset_failures();
         let is_empty = event.page.is_empty();
         match &event.continuation {
             Some(continuation) => {
@@ -317,12 +414,37 @@ impl SubscribedPages {
             }
             None => {}
         }
-        self.polling.accept_event(event, pushed_after)
+        let page = self.polling.accept_event(event, pushed_after);
+        if let Some(auto) = &self.auto {
+            auto.pushed(&page);
+        }
+        page
     }
 
-    /// The failure of a subscription.
-    fn refused(&mut self, error: ApiError) -> PageError {
-        let failures = self.schedule.failed();
+    /// Handles the failure of a subscription.
+    fn refused(&mut self, error: ApiError) -> Result<Option<ShardPage>, PageError> {
+        if !self.settings.consumer.is_subscribed() {
+            // It ended because the consumer was given up.
+            return Ok(None);
+        }
+        let failed = self.failure(error);
+        match &self.auto {
+            Some(auto) if failed.failure == Failure::Permanent => {
+                auto.failed(&failed.error);
+                self.schedule.reset_failures();
+                Ok(None)
+            }
+            _ => Err(failed),
+        }
+    }
+
+    /// What the failure of a subscription means.
+    fn failure(&mut self, error: ApiError) -> PageError {
+        let failures = match error.is_unreached() {
+            // An outage of the network passes, however long it takes.
+            true => 0,
+            false => self.schedule.failed(),
+        };
         let failure = match error.kind() {
             ApiErrorKind::ResourceInUse => Failure::Transient,
             _ => self.polling.classify(&error),

@@ -43,8 +43,8 @@ impl SubscribeSchedule {
         self.failures
     }
 
-    /// An event has arrived.
-    pub(super) fn delivered(&mut self) {
+    /// An event has arrived, or the failures have been dealt with.
+    pub(super) fn reset_failures(&mut self) {
         self.failures = 0;
     }
 }
@@ -73,7 +73,7 @@ mod tests {
     fn failures_count_until_an_event_arrives() {
         let mut schedule = SubscribeSchedule::default();
         assert_eq!((schedule.failed(), schedule.failed()), (1, 2));
-        schedule.delivered();
+        schedule.reset_failures();
         assert_eq!(schedule.failed(), 1);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::StreamState;
 use super::shard::ShardState;
 use crate::model::{Offsets, ShardId, UnixMillis};
+use crate::options::ConsumerType;
 
 /// A snapshot of a stream reader. Counts are since its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(crate) struct ReaderStatus {
     pub(crate) buffered_bytes: usize,
     /// Rows that no batch has taken.
     pub(crate) buffered_rows: u64,
+    /// How the shards are read at present.
+    pub(crate) consumer_type: ConsumerType,
     /// Requests that were throttled.
     pub(crate) throttled_calls: u64,
     /// Requests that failed otherwise and were retried.
@@ -42,6 +45,7 @@ impl StreamState {
         &self,
         now: UnixMillis,
         iterator_renewals: u64,
+        consumer_type: ConsumerType,
     ) -> ReaderStatus {
         let lags = self.shards.iter();
         let lags = lags.filter_map(|(id, shard)| self.lag(id, shard, now));
@@ -61,6 +65,7 @@ impl StreamState {
             draining_shards,
             buffered_bytes: self.totals.held_bytes,
             buffered_rows: self.totals.rows,
+            consumer_type,
             throttled_calls: self.failures.throttled,
             retries: self.failures.retries,
             iterator_renewals,

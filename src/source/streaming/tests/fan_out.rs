@@ -1,19 +1,19 @@
 //! Readers that subscribe to shards.
 
 use super::*;
-use crate::kinesis::{ApiError, ConsumerId, ConsumerTags, FanOut, IteratorPosition};
+use crate::kinesis::{ApiError, ApiErrorKind, ConsumerId, ConsumerTags, FanOut, IteratorPosition};
 use crate::model::{ConsumerArn, ConsumerLifecycle, ConsumerName};
 use crate::options::FanOutOptions;
-use crate::source::{StreamConsumer, SubscribedSettings};
+use crate::source::{ConsumerChoice, StreamConsumer, SubscribedSettings};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn name(text: &str) -> ConsumerName {
+pub(super) fn name(text: &str) -> ConsumerName {
     ConsumerName::new(text).unwrap()
 }
 
 impl Fixture {
-    async fn stream_arn(&self) -> Arc<str> {
+    pub(super) async fn stream_arn(&self) -> Arc<str> {
         let described = self.kinesis.describe_stream(&self.stream).await;
         described.unwrap().arn
     }
@@ -29,6 +29,7 @@ impl Fixture {
             lifecycle,
             timeout: MINUTE,
             max_retries: 3,
+            auto_max_lag: None,
         };
         let service: Arc<dyn Kinesis> = Arc::<InMemoryKinesis>::clone(&self.kinesis);
         let (context, arn) = (self.context(service), self.stream_arn().await);
@@ -40,7 +41,7 @@ impl Fixture {
     pub(super) async fn subscribing(mut self) -> Self {
         let consumer = self.consumer_with(ConsumerLifecycle::Managed).await;
         self.settings.subscribed = Some(SubscribedSettings {
-            consumer: Arc::new(consumer.unwrap()),
+            consumer: ConsumerChoice::Always(Arc::new(consumer.unwrap())),
             timeout: MINUTE,
             max_retries: 3,
         });
@@ -48,7 +49,7 @@ impl Fixture {
     }
 
     /// The consumer, if it exists.
-    async fn consumer(&self) -> Option<ConsumerArn> {
+    pub(super) async fn consumer(&self) -> Option<ConsumerArn> {
         let (arn, name) = (self.stream_arn().await, name("sql"));
         let described = self
             .fan_out()
@@ -226,6 +227,31 @@ async fn another_reader_of_the_consumer_is_named_and_ends_the_query_only_after_a
         "shardId-000000000000",
     ] {
         assert!(error.contains(part), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_network_passes_and_a_refusal_ends_the_query_after_all_retries() {
+    for (code, passes) in [
+        (ApiError::CONNECTION_FAILURE, true),
+        (ApiError::NO_CREDENTIALS, true),
+        ("InternalFailureException", false),
+    ] {
+        let fixture = Fixture::with_shards(1).await.subscribing().await;
+        let reader = fixture.read_all().await;
+        sleep(MINUTE).await;
+        let call = Operation::SubscribeToShard;
+        let error = || ApiError::new(ApiErrorKind::Unavailable, call, code, "scripted");
+        for _ in 0..20 {
+            fixture.kinesis.fail_next(call, error());
+        }
+        fixture.kinesis.fail_next_event(error());
+        fixture.put("k 1").await;
+        sleep(10 * MINUTE).await;
+        assert_eq!(reader.readiness(Instant::now()).is_ok(), passes, "{code}");
+        if passes {
+            assert_eq!(reader.next_rows().await, ["k 1"]);
+        }
     }
 }
 

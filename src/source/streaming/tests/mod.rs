@@ -1,6 +1,7 @@
 //! Readers of a simulated stream, on paused time.
 
 mod activity;
+mod auto;
 mod batches;
 mod changed_retention;
 mod clocks;

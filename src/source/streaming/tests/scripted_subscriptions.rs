@@ -14,7 +14,7 @@ use crate::kinesis::{
 };
 use crate::model::{ConsumerArn, ConsumerName};
 use crate::source::test_service::TestService;
-use crate::source::{StreamConsumer, SubscribedSettings};
+use crate::source::{ConsumerChoice, StreamConsumer, SubscribedSettings};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -195,6 +195,7 @@ impl World {
             lifecycle: crate::model::ConsumerLifecycle::Managed,
             timeout: SECOND,
             max_retries: 100,
+            auto_max_lag: None,
         };
         let arn = fixture.kinesis.describe_stream(&fixture.stream).await;
         let context = fixture.context(Arc::<TestService>::clone(&service) as _);
@@ -202,7 +203,7 @@ impl World {
         let consumer = StreamConsumer::start(&context, arn.unwrap().arn, &options, None, random);
         let consumer = consumer.await;
         fixture.settings.subscribed = Some(SubscribedSettings {
-            consumer: Arc::new(consumer.unwrap()),
+            consumer: ConsumerChoice::Always(Arc::new(consumer.unwrap())),
             timeout: options.timeout,
             max_retries: options.max_retries,
         });
