@@ -23,6 +23,7 @@
 //! | `output` | where the rows of a batch go |
 //! | `events` | status, progress and listeners |
 //! | `handle` | the handle: stop, catch up, result |
+//! | `manager`, `observed` | the queries of a session, and what can be seen of each from outside |
 //! | `task` | the background task that connects them |
 
 mod batch;
@@ -31,6 +32,8 @@ mod events;
 mod fail_points;
 mod handle;
 mod identity;
+mod manager;
+mod observed;
 mod output;
 mod plan;
 mod schedule;
@@ -41,9 +44,9 @@ mod task;
 
 pub use builder::StreamingQueryBuilder;
 pub use events::{
-    EventTimeProgress, KinesisMetrics, PayloadProgress, SinkProgress, SourceProgress,
-    StateOperatorProgress, StreamingQueryIdle, StreamingQueryListener, StreamingQueryProgress,
-    StreamingQueryStarted, StreamingQueryTerminated,
+    EventTimeProgress, KinesisMetrics, PayloadProgress, PlanNode, SinkProgress, SourceProgress,
+    SourceShards, StateOperatorProgress, StreamingQueryIdle, StreamingQueryListener,
+    StreamingQueryProgress, StreamingQueryStarted, StreamingQueryTerminated,
 };
 #[doc(hidden)]
 pub use fail_points::{Step, StepHook};
@@ -52,6 +55,10 @@ pub use handle::StreamingQuery;
 pub(crate) use identity::expect_own_checkpoint;
 #[cfg(feature = "cli")]
 pub(crate) use identity::same_statement;
+pub use manager::StreamingQueries;
+pub use observed::{ObservedQuery, QueryDescription, SourceDescription};
 pub(crate) use plan::explained;
 pub use plan::is_streaming;
 pub use status::{QueryEnd, QueryStatus};
+
+pub use crate::source::streaming::{RateRange, ShardError, ShardStage, ShardStatus};

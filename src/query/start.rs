@@ -16,6 +16,8 @@ use super::identity::{
     ChangedQuery, CheckpointStorage, Identity, IdentityCheck, Registration, SessionQueries,
     StorageSettings, log_options, new_uuid, refuse_stop_lock,
 };
+use super::manager::StreamingQueries;
+use super::observed::{ObservedQuery, QueryDescription, SourceDescription};
 use super::output::Output;
 use super::plan::StreamingPlan;
 use super::schedule::LogCoverage;
@@ -24,7 +26,7 @@ use super::task::{QueryTask, StopLockWatch};
 use crate::checkpoint::{Checkpoint, QueryText, StateObjects};
 use crate::error::{Error, Result};
 use crate::kinesis::StreamSummary;
-use crate::model::{Clock, RetryPolicy, Trigger, UnixMillis};
+use crate::model::{Clock, OutputMode, RetryPolicy, Trigger, UnixMillis};
 use crate::sql::StreamingSettings;
 use crate::state::StateDirectory;
 
@@ -126,7 +128,14 @@ impl StreamingQueryBuilder {
             clock,
             random,
         };
-        Ok(query.launch(self.listeners, self.hook, registration, self.stop_timeout))
+        let statement = self.definition.text();
+        let description = query.description(statement, settings.output_mode);
+        let query = query.launch(self.listeners, self.hook, registration, self.stop_timeout);
+        if self.registered {
+            let observed = ObservedQuery::new(&query, description);
+            StreamingQueries::of(&self.ctx).add(observed);
+        }
+        Ok(query)
     }
 
     fn changed_query(&self, settings: &StreamingSettings) -> ChangedQuery {
@@ -251,6 +260,22 @@ struct CheckedQuery {
 }
 
 impl CheckedQuery {
+    fn description(&self, statement: String, output_mode: OutputMode) -> QueryDescription {
+        let sources = self.plan.sources.iter().map(|source| SourceDescription {
+            table: source.name.clone(),
+            stream: source.table().options().stream.name().clone(),
+        });
+        QueryDescription {
+            statement,
+            trigger: self.trigger,
+            output_mode,
+            checkpoint_location: self.checkpoint.location(),
+            sink: self.output.sink(&self.plan),
+            sources: sources.collect(),
+            started_at: self.clock.now(),
+        }
+    }
+
     /// Starts the background task, and returns the handle.
     fn launch(
         self,
@@ -269,7 +294,8 @@ impl CheckedQuery {
             "streaming query starts"
         );
         let status = Arc::new(RunStatus::new(self.run));
-        let events = EventBus::new(Arc::clone(&status), listeners, Arc::clone(&clock));
+        let mut events = EventBus::new(Arc::clone(&status), listeners, Arc::clone(&clock));
+        events.started();
         let events = Arc::new(events);
         let Identity {
             metadata,
@@ -303,7 +329,6 @@ impl CheckedQuery {
             events: Arc::clone(&events),
             clock: Arc::clone(&clock),
         };
-        events.started();
         let registration = Arc::new(registration);
         StreamingQuery::new(Inner {
             status,

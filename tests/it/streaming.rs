@@ -22,6 +22,7 @@ mod latest;
 mod log_locations;
 mod loss_at_random;
 mod many_shards;
+mod observed;
 mod pipelines;
 mod pushed;
 mod recreated_stream;

@@ -206,6 +206,7 @@ impl BatchExecutor {
         let result = self.output.run(&session, plan, id).await?;
         self.reach(Step::Ran, id).await;
         sources.add_losses(result.sources.iter().map(|counts| counts.lost_ranges));
+        self.events.ran(id, &*result.plan);
         metrics.ran(result);
         Ok(())
     }

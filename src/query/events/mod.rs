@@ -2,6 +2,7 @@
 //! listeners and the log.
 
 mod listener;
+mod plan_tree;
 mod progress;
 mod run;
 mod run_status;
@@ -9,10 +10,13 @@ mod run_status;
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::physical_plan::ExecutionPlan;
+
 pub(super) use self::listener::Listeners;
 pub use self::listener::{
     StreamingQueryIdle, StreamingQueryListener, StreamingQueryStarted, StreamingQueryTerminated,
 };
+pub use self::plan_tree::PlanNode;
 pub(super) use self::progress::rate;
 pub use self::progress::{
     EventTimeProgress, KinesisMetrics, PayloadProgress, SinkProgress, SourceProgress,
@@ -20,9 +24,11 @@ pub use self::progress::{
 };
 pub(super) use self::run::QueryRun;
 pub(super) use self::run_status::RunStatus;
+pub use self::run_status::SourceShards;
 use super::status::QueryEnd;
 use crate::error::Error;
-use crate::model::Clock;
+use crate::model::{BatchId, Clock, StreamName};
+use crate::source::streaming::ShardObserver;
 
 /// Publishes what happens to one run of a query.
 pub(super) struct EventBus {
@@ -55,8 +61,9 @@ impl EventBus {
         self.status.set_losses(losses);
     }
 
-    pub(super) fn started(&self) {
-        let run = self.run();
+    /// The query has started; call it first.
+    pub(super) fn started(&mut self) {
+        let run = &self.status.run;
         self.listeners.started(&StreamingQueryStarted {
             id: run.id.clone(),
             run_id: run.run_id.clone(),
@@ -65,15 +72,30 @@ impl EventBus {
         });
     }
 
+    /// Waits a moment for listeners that are behind.
+    pub(super) async fn flush(&self) {
+        self.listeners.flush().await;
+    }
+
     pub(super) fn progress(&self, progress: StreamingQueryProgress) {
         let progress = Arc::new(progress);
         self.status.push(Arc::clone(&progress));
         self.listeners.progress(&progress);
     }
 
+    /// Sets the readers of the streams.
+    pub(super) fn reads(&self, readers: Vec<(StreamName, ShardObserver)>) {
+        self.status.set_readers(readers);
+    }
+
+    /// The plan of a batch has run.
+    pub(super) fn ran(&self, batch: BatchId, plan: &dyn ExecutionPlan) {
+        self.status.ran(batch, plan);
+    }
+
     pub(super) fn idle(&self) {
         let run = self.run();
-        self.listeners.idle(&StreamingQueryIdle {
+        self.listeners.idle(StreamingQueryIdle {
             id: run.id.clone(),
             run_id: run.run_id.clone(),
             name: run.name.clone(),
@@ -83,7 +105,8 @@ impl EventBus {
 
     pub(super) fn terminated(&self, result: &Result<QueryEnd, Arc<Error>>) {
         let run = self.run();
-        self.listeners.terminated(&StreamingQueryTerminated {
+        self.status.set_ended(self.clock.now());
+        self.listeners.terminated(StreamingQueryTerminated {
             id: run.id.clone(),
             run_id: run.run_id.clone(),
             name: run.name.clone(),

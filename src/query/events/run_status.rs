@@ -5,15 +5,30 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::plan_tree::{PlanNode, RecentPlans};
 use super::progress::{StreamingQueryProgress, data_losses};
 use super::run::QueryRun;
+use crate::model::{BatchId, StreamName, UnixMillis};
 use crate::query::status::QueryStatus;
+use crate::source::streaming::{ShardObserver, ShardStatus};
 
 /// How many progress events are kept.
 const MAX_EVENTS: usize = 100;
 
 /// How many shard positions the kept events may hold in total. The newest event is kept regardless.
 const MAX_POSITIONS: usize = 300_000;
+
+/// The shards of one source of a running query.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SourceShards {
+    /// The stream.
+    pub stream: StreamName,
+    /// Its shards in the order of their ids; none before the query reads, and after it has ended.
+    pub shards: Vec<ShardStatus>,
+}
 
 /// What handles can see of a run.
 #[derive(Debug)]
@@ -22,6 +37,11 @@ pub(in crate::query) struct RunStatus {
     status: Mutex<QueryStatus>,
     losses: AtomicU64,
     recent: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
+    /// The streams that are read, and their readers.
+    readers: Mutex<Vec<(StreamName, ShardObserver)>>,
+    /// `None` if nobody wants to see plans.
+    plans: Mutex<Option<RecentPlans>>,
+    ended_at: Mutex<Option<UnixMillis>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -39,6 +59,9 @@ impl RunStatus {
             }),
             losses: AtomicU64::new(0),
             recent: Mutex::default(),
+            readers: Mutex::default(),
+            plans: Mutex::default(),
+            ended_at: Mutex::default(),
         }
     }
 
@@ -79,6 +102,53 @@ impl RunStatus {
     /// The newest progress event.
     pub(in crate::query) fn last(&self) -> Option<Arc<StreamingQueryProgress>> {
         lock(&self.recent).back().map(Arc::clone)
+    }
+
+    /// Sets the readers of the streams.
+    pub(super) fn set_readers(&self, readers: Vec<(StreamName, ShardObserver)>) {
+        *lock(&self.readers) = readers;
+    }
+
+    /// The shards of each source at present.
+    pub(in crate::query) fn shards(&self) -> Vec<SourceShards> {
+        let readers = lock(&self.readers).clone();
+        let shards = readers.into_iter().map(|(stream, reader)| SourceShards {
+            stream,
+            shards: reader.shards(),
+        });
+        shards.collect()
+    }
+
+    /// Keeps the plans of batches from now on.
+    pub(in crate::query) fn keep_plans(&self) {
+        lock(&self.plans).get_or_insert_default();
+    }
+
+    /// Keeps the plan of a batch that has run, if somebody wants to see it.
+    pub(super) fn ran(&self, batch: BatchId, plan: &dyn ExecutionPlan) {
+        if lock(&self.plans).is_none() {
+            return;
+        }
+        // Without the lock, because it takes a while.
+        let plan = PlanNode::of(plan);
+        if let Some(plans) = &mut *lock(&self.plans) {
+            plans.push(batch, plan);
+        }
+    }
+
+    /// The plan of a batch, if it is kept.
+    pub(in crate::query) fn plan(&self, batch: BatchId) -> Option<Arc<PlanNode>> {
+        lock(&self.plans).as_ref()?.get(batch)
+    }
+
+    /// Records when the run has ended.
+    pub(in crate::query) fn set_ended(&self, time: UnixMillis) {
+        lock(&self.ended_at).get_or_insert(time);
+    }
+
+    /// When the run has ended.
+    pub(in crate::query) fn ended_at(&self) -> Option<UnixMillis> {
+        *lock(&self.ended_at)
     }
 
     /// Adds a progress event and evicts the oldest ones beyond the limits.

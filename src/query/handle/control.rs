@@ -92,7 +92,7 @@ impl Control {
     ///
     /// # Errors
     /// The error that ended the query.
-    pub(super) async fn wait_for_end(&self) -> Result<()> {
+    pub(in crate::query) async fn wait_for_end(&self) -> Result<()> {
         let mut result = self.result.subscribe();
         match result.wait_for(Option::is_some).await {
             Ok(result) => match &*result {

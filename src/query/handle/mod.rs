@@ -92,6 +92,10 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.task.abort();
         self.registration.release();
+        if self.control.result().is_none() {
+            self.status.set_ended(self.clock.now());
+            self.control.finish(Ok(QueryEnd::Stopped));
+        }
     }
 }
 
@@ -108,9 +112,15 @@ impl Inner {
 
 impl StreamingQuery {
     pub(super) fn new(inner: Inner) -> Self {
-        Self {
-            inner: Arc::new(inner),
-        }
+        Self::from_inner(Arc::new(inner))
+    }
+
+    pub(super) fn from_inner(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
     }
 
     /// The id of the query, a UUID. It is created with the checkpoint and stays the same after every

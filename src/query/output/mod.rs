@@ -56,6 +56,8 @@ pub(in crate::query) struct BatchResult {
     pub(in crate::query) planning: Duration,
     /// The time that running the plan and writing the output took.
     pub(in crate::query) running: Duration,
+    /// The plan that ran, with its metrics.
+    pub(in crate::query) plan: Arc<dyn ExecutionPlan>,
 }
 
 impl Output {
@@ -112,6 +114,7 @@ impl Output {
             output_rows,
             planning: planned - start,
             running: planned.elapsed(),
+            plan,
         })
     }
 

@@ -14,9 +14,10 @@ use super::plan::{PlanSource, StreamingPlan};
 use super::schedule::{ReadProgress, SourceReadiness};
 use crate::error::Result;
 use crate::kinesis::StreamSummary;
-use crate::model::{Batch, Trigger, UnixMillis};
+use crate::model::{Batch, StreamName, Trigger, UnixMillis};
 use crate::source::streaming::{
-    Coverage, ReaderStatus, Readiness, StreamBatch, StreamReader, StreamReaderSettings, StreamStart,
+    Coverage, ReaderStatus, Readiness, ShardObserver, StreamBatch, StreamReader,
+    StreamReaderSettings, StreamStart,
 };
 use crate::source::{
     AutoConsumer, BatchReads, ConsumerChoice, InFlightLimits, StreamConsumer, StreamContext,
@@ -175,6 +176,14 @@ impl Sources {
         }
         self.readers = readers;
         Ok(())
+    }
+
+    /// The streams, and what can be seen of their readers.
+    pub(super) fn observers(&self) -> Vec<(StreamName, ShardObserver)> {
+        let readers = self.streams.iter().zip(&self.readers);
+        let observers =
+            readers.map(|(stream, reader)| (stream.stream.name().clone(), reader.observer()));
+        observers.collect()
     }
 
     /// Ends the readers and keeps their counts of losses.

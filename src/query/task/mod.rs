@@ -78,6 +78,7 @@ impl QueryTask {
             registration.release();
             let result = result.map_err(Arc::new);
             events.terminated(&result);
+            events.flush().await;
             control.finish(result);
         };
         tokio::spawn(task.in_current_span()).abort_handle()
@@ -153,6 +154,7 @@ impl QueryTask {
             return Ok(Interruption::End(QueryEnd::Stopped));
         }
         self.sources.start(starts).await?;
+        self.events.reads(self.sources.observers());
         self.executor.hook.reach(Step::ReadersStarted, None).await;
         let result = self.run_batches(recovered).await;
         let is_recreated = result.is_err() && self.sources.continues_with_recreated();

@@ -20,7 +20,7 @@ mod state;
 mod supervisor;
 mod warning_limiter;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -35,6 +35,7 @@ use self::state::StreamState;
 pub(crate) use self::state::{
     Activity, Coverage, ReaderStatus, Readiness, ShardActivity, StreamBatch,
 };
+pub use self::state::{RateRange, ShardError, ShardStage, ShardStatus};
 use super::context::StreamContext;
 use super::lineage::new_shards;
 use super::read::{BatchReads, ShardRead, Until};
@@ -136,7 +137,8 @@ impl StreamReader {
         let stream = self.shared.context.stream_name().clone();
         let settings = &self.shared.settings;
         let retention = self.retention();
-        let cut = |state: &mut StreamState| state.take(stream, settings, retention);
+        let now = Instant::now();
+        let cut = |state: &mut StreamState| state.take(stream, settings, retention, now);
         let (batch, started) = self.shared.with(cut);
         self.shared.start(started);
         batch
@@ -233,6 +235,26 @@ impl StreamReader {
         };
         self.shared
             .with(|state| state.status(now, renewals, consumer_type))
+    }
+
+    /// Looks at the shards of this reader from outside of the query.
+    pub(crate) fn observer(&self) -> ShardObserver {
+        ShardObserver(Arc::downgrade(&self.shared))
+    }
+}
+
+/// Looks at the shards of a reader, and does not keep the reader alive.
+#[derive(Debug, Clone)]
+pub(crate) struct ShardObserver(Weak<SharedState>);
+
+impl ShardObserver {
+    /// The status of each shard at present; none once the reader has ended.
+    pub(crate) fn shards(&self) -> Vec<ShardStatus> {
+        let Some(shared) = self.0.upgrade() else {
+            return Vec::new();
+        };
+        let now = shared.now();
+        shared.with(|state| state.shard_statuses(now))
     }
 }
 

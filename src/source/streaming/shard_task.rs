@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::shared_state::SharedState;
 use super::state::{AfterPage, PageArrival, StreamState};
 use crate::error::Result;
-use crate::kinesis::{ApiError, ApiErrorKind, Backoff};
+use crate::kinesis::{ApiError, Backoff};
 use crate::model::{ShardId, ShardPosition};
 use crate::source::pages::{
     Failure, PageError, PageRequest, PageSource, PollingPages, PollingSettings, ShardPage,
@@ -250,16 +250,9 @@ impl<S: PageSource> ShardTask<S> {
             self.shared.fail(error.into_error(location));
             return None;
         }
-        self.shared.with(|state| {
-            match error.kind() {
-                ApiErrorKind::Throttled => state.failures.throttled += 1,
-                _ => state.failures.retries += 1,
-            }
-            state.update(&self.shard, |tracked| {
-                tracked.is_failing = true;
-                tracked.found_nothing = false;
-            });
-        });
+        let now = self.shared.now();
+        self.shared
+            .with(|state| state.request_failed(&self.shard, &error, now));
         let (wait, is_time_to_warn) = self.backoff.endless_wait();
         self.log_retry(&error, is_time_to_warn);
         Some(wait)

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::StreamState;
 use super::activity::Coverage;
 use super::shard::ShardState;
@@ -31,7 +33,9 @@ impl StreamState {
         stream: StreamName,
         settings: &StreamReaderSettings,
         retention: Duration,
+        now: Instant,
     ) -> (StreamBatch, Vec<ShardId>) {
+        let since_last = self.cut_at.replace(now).map(|last| now - last);
         let mut batch = StreamBatch {
             ranges: StreamRanges {
                 stream,
@@ -58,6 +62,7 @@ impl StreamState {
             let was_idle = shard.is_idle();
             let share = if before.rows > 0 { shares.next() } else { None };
             let taken = shard.take(share);
+            shard.counters.taken(taken.rows, since_last);
             self.totals.remove(before);
             self.totals.add(shard.totals(row_cap));
             became_idle |= !was_idle && shard.is_idle();

@@ -102,6 +102,7 @@ impl StreamState {
         if shard.starts_after.is_some() {
             return;
         }
+        shard.listed_range = Some(listed.hash_range);
         shard.starts_after = Some(listed.starting_sequence.clone());
         if !self.lineage.parents(&listed.id).is_empty() {
             return;

@@ -9,6 +9,8 @@ mod batch;
 mod listing;
 mod page_arrival;
 mod shard;
+mod shard_counters;
+mod shard_status;
 mod status;
 mod tracking;
 
@@ -24,10 +26,12 @@ pub(super) use self::page_arrival::{AfterPage, PageArrival};
 #[cfg(test)]
 pub(super) use self::shard::ReadProgress;
 use self::shard::{ShardState, Totals};
+pub use self::shard_counters::{RateRange, ShardError};
+pub use self::shard_status::{ShardStage, ShardStatus};
 pub(crate) use self::status::ReaderStatus;
 use super::warning_limiter::WarningLimiter;
 use crate::error::{Error, Result};
-use crate::kinesis::RecordDistribution;
+use crate::kinesis::{ApiError, ApiErrorKind, RecordDistribution};
 use crate::model::{HashRange, Offsets, ShardId, UnixMillis};
 use crate::options::HashFilter;
 use crate::source::buffer::{Budget, Caps};
@@ -106,6 +110,8 @@ pub(super) struct StreamState {
     catch_up_target: Option<CatchUpTarget>,
     /// The batches contain every record of the tracked shards that had arrived by then.
     pub(super) taken_to: Option<UnixMillis>,
+    /// When the last batch was cut.
+    cut_at: Option<Instant>,
     /// An upper bound of the arrival times of all records read so far.
     last_arrival: Option<UnixMillis>,
     /// When a shard was first read to its end with all rows taken, without a batch that records it since.
@@ -136,6 +142,7 @@ impl StreamState {
             is_recreated: false,
             catch_up_target: None,
             taken_to: None,
+            cut_at: None,
             last_arrival: None,
             unlogged_end_since: None,
             is_listing_due: false,
@@ -270,6 +277,22 @@ impl StreamState {
             room
         })
         .flatten()
+    }
+
+    /// Counts a failed request for `shard`, at `time`.
+    pub(super) fn request_failed(&mut self, shard: &ShardId, error: &ApiError, time: UnixMillis) {
+        let is_throttled = error.kind() == ApiErrorKind::Throttled;
+        match is_throttled {
+            true => self.failures.throttled += 1,
+            false => self.failures.retries += 1,
+        }
+        self.update(shard, |tracked| {
+            tracked.is_failing = true;
+            tracked.found_nothing = false;
+            tracked
+                .counters
+                .failed(is_throttled, time, error.to_string());
+        });
     }
 
     /// Handles a shard that the service does not know: the next listing decides whether it is lost.

@@ -1,5 +1,6 @@
 //! The state of one shard, and totals over all shards.
 
+use super::shard_counters::ShardCounters;
 use crate::model::{HashRange, SequenceNumber, ShardPosition, UnixMillis};
 use crate::source::buffer::ShardBuffer;
 use crate::source::retention::ReadHistory;
@@ -20,6 +21,10 @@ pub(in crate::source::streaming) enum ReadProgress {
 /// A shard: its buffer, and what the last response of the service showed.
 #[derive(Debug)]
 pub(in crate::source::streaming) struct ShardState {
+    /// Its hash keys, once it has been listed.
+    pub(super) listed_range: Option<HashRange>,
+    /// What has happened to it, for those who look at the query.
+    pub(super) counters: ShardCounters,
     /// Set if user records outside it are dropped.
     pub(super) hash_range: Option<HashRange>,
     pub(in crate::source::streaming) buffer: ShardBuffer,
@@ -81,6 +86,8 @@ impl ShardState {
     ) -> Self {
         let has_ended = position == ShardPosition::ShardEnd;
         Self {
+            listed_range: None,
+            counters: ShardCounters::default(),
             hash_range,
             buffer: ShardBuffer::starting_at(position),
             progress: if has_ended {

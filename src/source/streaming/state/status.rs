@@ -79,7 +79,12 @@ impl StreamState {
 
     /// An upper bound of the age of those records of a shard that no batch has taken; `None` if none are
     /// left.
-    fn lag(&self, id: &ShardId, shard: &ShardState, now: UnixMillis) -> Option<Duration> {
+    pub(super) fn lag(
+        &self,
+        id: &ShardId,
+        shard: &ShardState,
+        now: UnixMillis,
+    ) -> Option<Duration> {
         if shard.is_finished() {
             return None;
         }

@@ -30,6 +30,7 @@ impl StreamState {
         let is_closed = listed.is_some_and(Shard::is_closed);
         self.lineage.track(id.clone(), parents, stage);
         let mut shard = ShardState::new(position, history, range, is_closed);
+        shard.listed_range = listed.map(|shard| shard.hash_range);
         shard.starts_after = listed.map(|shard| shard.starting_sequence.clone());
         self.insert(id, shard);
     }

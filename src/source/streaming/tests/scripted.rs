@@ -53,7 +53,9 @@ impl Tracked {
     fn take(&self) -> StreamBatch {
         let name = self.shared.context.stream_name().clone();
         let settings = &self.shared.settings;
-        let (batch, started) = self.shared.with(|state| state.take(name, settings, DAY));
+        let (batch, started) = self
+            .shared
+            .with(|state| state.take(name, settings, DAY, Instant::now()));
         self.shared.start(started);
         batch
     }

@@ -1,0 +1,121 @@
+//! The streaming queries of a session.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use datafusion::prelude::SessionContext;
+use futures::future::select_all;
+
+use super::handle::StreamingQuery;
+use super::observed::ObservedQuery;
+
+/// How many runs that have ended are kept.
+const KEPT_ENDED: usize = 100;
+
+/// The streaming queries of a session: finds those that run, and remembers those that have ended.
+///
+/// ```
+/// # use datafusion::prelude::SessionContext;
+/// # use datafusion_kinesis::query::StreamingQueries;
+/// # async fn report(ctx: &SessionContext) {
+/// let queries = StreamingQueries::of(ctx);
+/// for query in queries.active() {
+///     println!("{}: {}", query.id(), query.status().message);
+/// }
+/// if let Some(ended) = queries.await_any_termination().await {
+///     println!("{} ended: {:?}", ended.id(), ended.error());
+/// }
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct StreamingQueries {
+    session: Arc<SessionRuns>,
+}
+
+/// The runs of a session, oldest first.
+#[derive(Debug, Default)]
+struct SessionRuns {
+    runs: Mutex<VecDeque<ObservedQuery>>,
+    keeps_plans: AtomicBool,
+}
+
+impl StreamingQueries {
+    /// The queries of the session of `ctx`, shared by all clones of the context.
+    pub fn of(ctx: &SessionContext) -> Self {
+        let state = ctx.state_ref();
+        let mut state = state.write();
+        if let Some(session) = state.config().get_extension::<SessionRuns>() {
+            return Self { session };
+        }
+        let session = Arc::<SessionRuns>::default();
+        state.config_mut().set_extension(Arc::clone(&session));
+        Self { session }
+    }
+
+    /// The queries that run, in the order of their starts.
+    pub fn active(&self) -> Vec<StreamingQuery> {
+        let runs = self.runs();
+        let active = runs.iter().filter(|run| run.is_active());
+        active.filter_map(ObservedQuery::query).collect()
+    }
+
+    /// The query with this id, run id or name, if it runs.
+    pub fn get(&self, id_or_name: &str) -> Option<StreamingQuery> {
+        let mut active = self.active().into_iter();
+        active.find(|query| {
+            let ids = [query.id(), query.run_id()];
+            ids.contains(&id_or_name) || query.name() == Some(id_or_name)
+        })
+    }
+
+    /// Waits until one of the queries that run now has ended. Returns it, or `None` if none runs.
+    pub async fn await_any_termination(&self) -> Option<ObservedQuery> {
+        let runs: Vec<ObservedQuery> = self.runs().iter().cloned().collect();
+        let active = runs.into_iter().filter(ObservedQuery::is_active);
+        let ends = active.map(|run| {
+            Box::pin(async move {
+                run.ended().await;
+                run
+            })
+        });
+        let ends: Vec<_> = ends.collect();
+        match ends.is_empty() {
+            true => None,
+            false => Some(select_all(ends).await.0),
+        }
+    }
+
+    /// All runs, oldest first: those that run, and the last 100 that have ended.
+    pub fn observed(&self) -> Vec<ObservedQuery> {
+        self.runs().iter().cloned().collect()
+    }
+
+    /// From now on keeps the plans of the newest 100 batches of each query.
+    pub fn keep_plans(&self) {
+        self.session.keeps_plans.store(true, Ordering::Relaxed);
+        for run in &*self.runs() {
+            run.keep_plans();
+        }
+    }
+
+    /// Adds a run that has just started.
+    pub(super) fn add(&self, run: ObservedQuery) {
+        if self.session.keeps_plans.load(Ordering::Relaxed) {
+            run.keep_plans();
+        }
+        let mut runs = self.runs();
+        runs.push_back(run);
+        let ended = runs.iter().filter(|run| !run.is_active()).count();
+        if ended > KEPT_ENDED
+            && let Some(oldest) = runs.iter().position(|run| !run.is_active())
+        {
+            runs.remove(oldest);
+        }
+    }
+
+    fn runs(&self) -> MutexGuard<'_, VecDeque<ObservedQuery>> {
+        let runs = self.session.runs.lock();
+        runs.unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,160 @@
+//! A query as those see it who look at it from outside.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use super::events::{PlanNode, RunStatus, SourceShards, StreamingQueryProgress};
+use super::handle::{Control, Inner, StreamingQuery};
+use super::status::{QueryEnd, QueryStatus};
+use crate::error::Error;
+use crate::model::{BatchId, OutputMode, StreamName, Trigger, UnixMillis};
+
+/// What a query was started with.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct QueryDescription {
+    /// The SQL, or the logical plan.
+    pub statement: String,
+    /// When batches run.
+    pub trigger: Trigger,
+    /// Which rows of the result a batch outputs.
+    pub output_mode: OutputMode,
+    /// Where the offsets are stored.
+    pub checkpoint_location: String,
+    /// A description of the sink, such as `KinesisSink[word_counts]`.
+    pub sink: String,
+    /// The unbounded tables, in the order of the statement.
+    pub sources: Vec<SourceDescription>,
+    /// When the run started.
+    pub started_at: UnixMillis,
+}
+
+/// An unbounded table that a query reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceDescription {
+    /// The name of the table in the statement.
+    pub table: String,
+    /// The stream.
+    pub stream: StreamName,
+}
+
+/// One run of a streaming query, running or ended. Does not keep the query alive, and costs the query nothing.
+///
+/// [`StreamingQueries::observed`](super::StreamingQueries::observed) lists them.
+#[derive(Clone)]
+pub struct ObservedQuery {
+    status: Arc<RunStatus>,
+    control: Arc<Control>,
+    description: Arc<QueryDescription>,
+    handle: Weak<Inner>,
+}
+
+impl ObservedQuery {
+    pub(super) fn new(query: &StreamingQuery, description: QueryDescription) -> Self {
+        let inner = query.inner();
+        Self {
+            status: Arc::clone(&inner.status),
+            control: Arc::clone(&inner.control),
+            description: Arc::new(description),
+            handle: Arc::downgrade(inner),
+        }
+    }
+
+    /// The id of the query, the same after every restart.
+    pub fn id(&self) -> &str {
+        &self.status.run.id
+    }
+
+    /// The id of this run.
+    pub fn run_id(&self) -> &str {
+        &self.status.run.run_id
+    }
+
+    /// The name of the query, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.status.run.name.as_deref()
+    }
+
+    /// What it was started with.
+    pub fn description(&self) -> &QueryDescription {
+        &self.description
+    }
+
+    /// The handle, with which the query can be stopped; `None` once all handles are dropped.
+    pub fn query(&self) -> Option<StreamingQuery> {
+        self.handle.upgrade().map(StreamingQuery::from_inner)
+    }
+
+    /// What the query is doing.
+    pub fn status(&self) -> QueryStatus {
+        self.status.get()
+    }
+
+    /// Whether it is running.
+    pub fn is_active(&self) -> bool {
+        self.control.result().is_none()
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ended(&self) {
+        // Its error is in `error`.
+        let _ = self.control.wait_for_end().await;
+    }
+
+    /// Why it ended; `None` while it runs.
+    pub fn end(&self) -> Option<QueryEnd> {
+        let result = self.control.result()?;
+        Some(result.unwrap_or(QueryEnd::Failed))
+    }
+
+    /// The error that ended it.
+    pub fn error(&self) -> Option<Arc<Error>> {
+        self.control.result()?.err()
+    }
+
+    /// When it ended; `None` while it runs.
+    pub fn ended_at(&self) -> Option<UnixMillis> {
+        self.status.ended_at()
+    }
+
+    /// The number of data losses since the start of this run.
+    pub fn data_losses(&self) -> u64 {
+        self.status.losses()
+    }
+
+    /// The progress of the newest batch.
+    pub fn last_progress(&self) -> Option<Arc<StreamingQueryProgress>> {
+        self.status.last()
+    }
+
+    /// The progress of the newest batches, oldest first: up to 100, and fewer for a query that reads thousands of
+    /// shards.
+    pub fn recent_progress(&self) -> Vec<Arc<StreamingQueryProgress>> {
+        self.status.recent()
+    }
+
+    /// The shards of each source at present. Costs a walk over all shards.
+    pub fn shards(&self) -> Vec<SourceShards> {
+        self.status.shards()
+    }
+
+    /// From now on keeps the plans of the newest 100 batches.
+    pub fn keep_plans(&self) {
+        self.status.keep_plans();
+    }
+
+    /// The plan of a batch with its metrics; `None` if it is not kept.
+    pub fn plan(&self, batch: BatchId) -> Option<Arc<PlanNode>> {
+        self.status.plan(batch)
+    }
+}
+
+impl fmt::Debug for ObservedQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObservedQuery")
+            .field("run", &self.status.run)
+            .field("description", &self.description)
+            .finish_non_exhaustive()
+    }
+}
