@@ -8,6 +8,7 @@
 //! | Module | Content |
 //! |---|---|
 //! | [`query`] | streaming queries: builder, handle, progress, listeners |
+//! | [`monitor`] | what operators look at: the status page, metrics, health |
 //! | [`options`] | the options of a table |
 //! | [`model`] | plain data: shards, positions, triggers, output modes |
 //! | [`checkpoint`] | where a query keeps its progress; committers of your own |
@@ -32,6 +33,7 @@ pub mod fuzzing;
 pub mod guide;
 pub mod kinesis;
 pub mod model;
+pub mod monitor;
 pub mod options;
 pub mod query;
 mod schema_registry;

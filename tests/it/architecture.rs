@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["sql"],
     &["state"],
     &["query"],
+    &["monitor"],
     &["session", "benching", "fuzzing", "guide"],
     &["cli"],
 ];
