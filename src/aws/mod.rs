@@ -30,9 +30,9 @@ pub(crate) use clock_skew::{ClockSkew, ServiceClock};
 pub(crate) use credentials::{CredentialFailure, Identity};
 pub(crate) use endpoint::endpoint_of;
 pub(crate) use error_chain::causes;
-pub(crate) use network::ConnectFailure;
 #[cfg(feature = "aws")]
 pub(crate) use network::Network;
+pub(crate) use network::{CONNECT_TIMEOUT, ConnectFailure};
 pub(crate) use requests::{Answer, Request, RequestFailure, RequestSender};
 pub(crate) use shared_cache::{InUse, SharedCache};
 pub(crate) use signing::{SignatureScope, UnsignedRequest, signature};

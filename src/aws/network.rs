@@ -16,7 +16,8 @@ use super::error_chain::find;
 use proxies::Route;
 
 pub(super) use certificates::{CertificateSource, Certificates};
-pub(super) use http_client::{CONNECT_TIMEOUT, Client, READ_TIMEOUT, connector};
+pub(crate) use http_client::CONNECT_TIMEOUT;
+pub(super) use http_client::{Client, READ_TIMEOUT, connector};
 pub(super) use proxies::{Proxies, Proxy};
 
 /// Proxies and certificates of requests to AWS.

@@ -1,7 +1,9 @@
 //! Enhanced fan-out of the embedded server, with the AWS SDK over HTTP/1.1 and HTTP/2.
 
+use std::fs;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
@@ -22,10 +24,11 @@ use datafusion_kinesis::model::{
     Clock, ConnectionSettings, ConsumerArn, CredentialSettings, HashKey, Secret, ShardId,
     StaticCredentials, StreamIdentity, SystemClock, UnixMillis,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use crate::process::{self, Running, folder};
 use crate::sdk::{client, client_trusting};
 
 const SHARD: &str = "shardId-000000000000";
@@ -40,6 +43,26 @@ impl Clock for TestClock {
     fn now(&self) -> UnixMillis {
         UnixMillis(SystemClock.now().0 + self.ahead_millis.load(Ordering::Relaxed))
     }
+}
+
+/// Passes connections on to `server`, and counts them.
+async fn counting(server: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, count) = (
+        listener.local_addr().unwrap(),
+        Arc::<AtomicUsize>::default(),
+    );
+    let counted = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(server).await?;
+                copy_bidirectional(&mut connection, &mut server).await
+            });
+        }
+    });
+    (address, count)
 }
 
 /// A server with a stream and an active consumer, and a client of it.
@@ -328,6 +351,41 @@ async fn the_client_of_this_crate_gets_what_the_simulator_pushes() {
     assert_eq!(theirs.page.data(), page.data());
     assert_eq!(theirs.page.sequence_number(), page.sequence_number());
     assert_eq!(theirs.page.arrival(), page.arrival());
+}
+
+/// Only a finished handshake tells that the server speaks HTTP/2.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_subscriptions_of_many_shards_share_few_connections() {
+    const SHARDS: usize = 250;
+    let world = World::start(true).await;
+    let create = world.client.create_stream().stream_name("many");
+    let create = create.shard_count(i32::try_from(SHARDS).unwrap());
+    create.send().await.unwrap();
+    world.wait(60_000);
+    let (address, connections) = counting(world.server.local_addr()).await;
+    let certificate = folder("many-shards").join("server.pem");
+    fs::write(&certificate, world.server.certificate().unwrap()).unwrap();
+    let before = Arc::strong_count(&world.clock);
+    let query =
+        "CREATE UNBOUNDED EXTERNAL TABLE many STORED AS \"aws-kinesis\" LOCATION 'many' OPTIONS (
+        'kinesis.consumerType' 'SubscribeToShard', 'kinesis.consumerName' 'sql');
+        SELECT data FROM many";
+    let mut client = process::client(&format!("https://{address}"));
+    client
+        .env("AWS_CA_BUNDLE", &certificate)
+        .args(["-c", query]);
+    let running = Running::spawn(&mut client);
+    let subscribed = async {
+        while Arc::strong_count(&world.clock) < before + SHARDS {
+            // A new consumer is not active at once.
+            world.wait(100);
+            world.put("wait").await;
+        }
+    };
+    timeout(Duration::from_secs(120), subscribed).await.unwrap();
+    let connections = connections.load(Ordering::Relaxed);
+    eprintln!("COUNT {connections}");
+    running.kill();
 }
 
 /// The AWS SDK for Java sends CBOR by default, and decodes events as CBOR then.

@@ -25,7 +25,8 @@ use crate::aws::shared_cache::InUse;
 /// and a failed PutRecords may have written its records.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-pub(in crate::aws) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long it may take to open a connection.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The service answers within seconds or not at all. Without this timeout, a lost response would
 /// block a shard.

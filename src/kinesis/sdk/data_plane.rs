@@ -13,7 +13,7 @@ use super::body::{Body, bad_answer, collected, undecodable};
 use super::classify::{
     ClassifiedError, RefusedRequest, advised, classify_refused, missing_credentials, unreached,
 };
-use super::connections::SubscriptionConnectors;
+use super::connections::{SubscriptionConnectors, connecting_one_by_one};
 use super::endpoints::{DataEndpoints, NamedArn};
 use super::subscription::SdkSubscription;
 use crate::aws::{
@@ -84,7 +84,7 @@ impl DataPlane {
             user_agent.push_str(name.as_ref());
         }
         Self {
-            connector: config.connector.clone(),
+            connector: connecting_one_by_one(config.connector.clone()),
             subscriptions: SubscriptionConnectors::new(config.clone()),
             identity: config.identity.clone(),
             region: region.to_owned(),
