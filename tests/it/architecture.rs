@@ -38,15 +38,13 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("aws_credential_types::", &["aws/"]),
     ("aws_smithy_http_client::", &["aws/"]),
     ("aws_smithy_runtime_api::", &["aws/", "kinesis/sdk/"]),
-    (
-        "aws_smithy_eventstream::",
-        &["kinesis/sdk/", "kinesis/simulator/"],
-    ),
+    ("aws_smithy_eventstream::", &["kinesis/simulator/"]),
     (
         "aws_smithy_types::",
         &["kinesis/sdk/", "kinesis/simulator/"],
     ),
     ("aws_sigv4::", &["aws/"]),
+    ("crc32fast::", &["kinesis/sdk/subscription/"]),
     ("minicbor::", &["kinesis/"]),
     ("rustls::", &["aws/"]),
     ("reqwest::", &["checkpoint/objects/s3_client.rs"]),

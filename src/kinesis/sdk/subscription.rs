@@ -1,13 +1,13 @@
-//! A subscription to a shard: messages of an event stream, decoded straight into columns.
+//! A subscription to a shard: frames of an event stream, decoded straight into columns.
+
+mod frames;
 
 use async_trait::async_trait;
-use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_types::event_stream::Message;
-use bytes::BytesMut;
 use http_body_util::BodyExt;
 use tokio::task::JoinHandle;
 
+use self::frames::{Frame, Frames};
 use super::body::{bad_answer, undecodable};
 use super::connections::Lease;
 use crate::aws::causes;
@@ -19,16 +19,11 @@ use crate::kinesis::{
 
 const CALL: Operation = Operation::SubscribeToShard;
 
-/// The largest message of an event stream (Amazon Event Stream specification, "Message": 16 MiB of payload and 128
-/// KiB of headers).
-const MAX_MESSAGE_BYTES: usize = (16 << 20) + (128 << 10) + 16;
-
 /// A subscription on a connection.
 #[derive(Debug)]
 pub(super) struct SdkSubscription {
     answer: HttpResponse,
-    frames: MessageFrameDecoder,
-    unread: BytesMut,
+    frames: Frames,
     columns: RecordColumns,
     pool: BufferPool,
     /// A large event that is being decoded beside the threads that do I/O.
@@ -47,8 +42,7 @@ impl SdkSubscription {
     ) -> Self {
         Self {
             answer,
-            frames: MessageFrameDecoder::new(),
-            unread: BytesMut::new(),
+            frames: Frames::new(pool.clone()),
             columns,
             pool,
             decoding: None,
@@ -57,23 +51,21 @@ impl SdkSubscription {
         }
     }
 
-    /// The next message; `None` at the end of the stream.
-    async fn message(&mut self) -> ApiResult<Option<Message>> {
+    /// The next frame; `None` at the end of the stream.
+    async fn frame(&mut self) -> ApiResult<Option<Frame>> {
         loop {
-            let frame = self.frames.decode_frame(&mut self.unread);
-            match frame.map_err(|error| undecodable(CALL, error.into()))? {
-                DecodedFrame::Complete(message) => return Ok(Some(message)),
-                DecodedFrame::Incomplete if self.unread.len() > MAX_MESSAGE_BYTES => {
-                    let message = format!("an event has more than {MAX_MESSAGE_BYTES} bytes");
-                    return Err(bad_answer(CALL, message));
-                }
-                DecodedFrame::Incomplete => {}
+            let frame = self.frames.next();
+            if let Some(frame) = frame.map_err(|error| undecodable(CALL, error))? {
+                return Ok(Some(frame));
             }
             match self.answer.body_mut().frame().await {
+                None if self.frames.is_inside_frame() => {
+                    return Err(bad_answer(CALL, "the stream ends inside an event"));
+                }
                 None => return Ok(None),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.unread.extend_from_slice(&data);
+                Some(Ok(part)) => {
+                    if let Ok(chunk) = part.into_data() {
+                        self.frames.push(chunk);
                     }
                 }
                 Some(Err(error)) => {
@@ -92,16 +84,20 @@ impl SdkSubscription {
                 let decoded = decoded.map_err(|error| undecodable(CALL, error.into()))?;
                 return decoded.map(Some).map_err(|error| undecodable(CALL, error));
             }
-            let Some(message) = self.message().await? else {
+            let Some(frame) = self.frame().await? else {
                 return Ok(None);
             };
-            let format = match kind_of(&message)? {
+            let format = match kind_of(&frame)? {
                 Kind::Event(format) => format,
                 Kind::Other => continue,
             };
             let (columns, pool) = (self.columns, self.pool.clone());
-            let is_large = message.payload().len() > format.bytes_per_millisecond();
-            let decode = move || format.subscription_event(message.payload(), columns, &pool);
+            let is_large = frame.payload().len() > format.bytes_per_millisecond();
+            let decode = move || {
+                let event = format.subscription_event(frame.payload(), columns, &pool);
+                frame.give_back(&pool);
+                event
+            };
             if is_large {
                 self.decoding = Some(tokio::task::spawn_blocking(decode));
                 continue;
@@ -123,7 +119,7 @@ impl Subscription for SdkSubscription {
     }
 }
 
-/// What a message is.
+/// What a frame is.
 enum Kind {
     /// An event with records, with a payload in this format.
     Event(Format),
@@ -132,24 +128,18 @@ enum Kind {
 }
 
 /// # Errors
-/// The message is an error.
-fn kind_of(message: &Message) -> ApiResult<Kind> {
-    let header = |name: &str| {
-        let headers = message.headers().iter();
-        let mut found = headers.filter(|header| header.name().as_str() == name);
-        let value = found.next()?.value().as_string().ok()?;
-        Some(value.as_str())
-    };
-    let format = Format::of(header(":content-type"));
-    match header(":message-type") {
-        Some("event") if header(":event-type") == Some("SubscribeToShardEvent") => {
+/// It is an error.
+fn kind_of(frame: &Frame) -> ApiResult<Kind> {
+    let format = Format::of(frame.text(":content-type"));
+    match frame.text(":message-type") {
+        Some("event") if frame.text(":event-type") == Some("SubscribeToShardEvent") => {
             Ok(Kind::Event(format))
         }
         Some("event") => Ok(Kind::Other),
         Some("exception") => {
-            let refusal = format.refusal(message.payload());
+            let refusal = format.refusal(frame.payload());
             let refusal = refusal.map_err(|error| undecodable(CALL, error))?;
-            let code = header(":exception-type").map(Refusal::code);
+            let code = frame.text(":exception-type").map(Refusal::code);
             let code = code
                 .or(refusal.code)
                 .unwrap_or_else(|| "no code".to_owned());
@@ -157,8 +147,8 @@ fn kind_of(message: &Message) -> ApiResult<Kind> {
             Err(ApiError::from_code(CALL, &code, message))
         }
         Some("error") => {
-            let code = header(":error-code").unwrap_or("no code");
-            let message = header(":error-message").unwrap_or("no message");
+            let code = frame.text(":error-code").unwrap_or("no code");
+            let message = frame.text(":error-message").unwrap_or("no message");
             Err(ApiError::from_code(CALL, code, message))
         }
         other => {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::event_stream::{Header, HeaderValue};
+use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use http_body_util::{Full, StreamBody};
@@ -147,11 +147,17 @@ async fn a_damaged_event_is_an_error_and_never_a_page() {
     for position in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[position] ^= 1;
-        // A length that is too large waits for more, and the stream ends.
-        if let Some(event) = sending(&damaged, 1_000).next().await {
-            let error = event.unwrap_err();
-            assert_eq!(error.kind(), ApiErrorKind::Unavailable, "{position}");
-        }
+        let error = sending(&damaged, 1_000).next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ApiErrorKind::Unavailable, "{position}");
+        let mut ended = sending(&whole[..position], 1_000);
+        let Some(event) = ended.next().await else {
+            assert_eq!(position, 0);
+            continue;
+        };
+        assert_eq!(
+            event.unwrap_err().message(),
+            "the stream ends inside an event"
+        );
     }
     for payload in [
         "",
