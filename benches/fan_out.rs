@@ -1,7 +1,7 @@
 //! What does reading cost by enhanced fan-out, compared with polling?
 //!
 //! `cargo bench --bench fan_out` prints, for a streaming query in this process with each consumer type, the CPU for
-//! 200,000 records of 1,000 bytes that are in the stream already, in 8 shards, and the CPU for 100 shards without
+//! 600,000 records of 1,000 bytes that are in the stream already, in 8 shards, and the CPU for 100 shards without
 //! records. Records come as JSON with both, from a server in another process.
 
 #[path = "support/cpu.rs"]
@@ -36,7 +36,7 @@ const CONSUMERS: [(&str, &str); 2] = [
     ),
 ];
 
-const RECORDS: usize = 200_000;
+const RECORDS: usize = 600_000;
 const RECORD_BYTES: usize = 1_000;
 const ROUNDS: usize = 3;
 const IDLE_SHARDS: i32 = 100;
