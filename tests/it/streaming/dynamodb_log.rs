@@ -41,8 +41,15 @@ async fn restarts_under_random_faults_lose_and_repeat_nothing() {
     storms::lives(KEEPER, &[(1, 40), (2, 25)]).await;
 }
 
+/// The name of the test, because tests of one process must not share the location of a log.
+fn query_name() -> String {
+    let thread = std::thread::current();
+    let test = thread.name().and_then(|name| name.rsplit("::").next());
+    test.unwrap().to_owned()
+}
+
 fn committer(dynamo: &Dynamo) -> Arc<DynamoDbCommitter> {
-    Arc::new(DynamoDbCommitter::over(dynamo.client(), "offsets", "words").unwrap())
+    Arc::new(DynamoDbCommitter::over(dynamo.client(), "offsets", &query_name()).unwrap())
 }
 
 async fn start(world: &World, sink: &Sink, dynamo: &Dynamo) -> StreamingQuery {
@@ -124,12 +131,8 @@ async fn a_table_entry_serves_one_query_of_a_process() {
     let second = sink.of(words(&world)).with_committer(committer(&dynamo));
     let error = second.start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidOption);
-    assert!(
-        error
-            .to_string()
-            .contains("'dynamodb://offsets/words' is running"),
-        "{error}"
-    );
+    let running = format!("'dynamodb://offsets/{}' is running", query_name());
+    assert!(error.to_string().contains(&running), "{error}");
     query.stop().await.unwrap();
 }
 
