@@ -5,6 +5,7 @@ mod connection;
 mod consumer;
 mod duration;
 mod endpoint;
+mod latency;
 mod md5_lanes;
 mod offsets;
 mod position;
@@ -23,6 +24,8 @@ pub use connection::{
 pub use consumer::{ConsumerArn, ConsumerLifecycle, ConsumerName};
 pub(crate) use duration::{format_duration, parse_duration};
 pub(crate) use endpoint::{is_aws_host, is_region, is_unencrypted, region_of_endpoint};
+pub(crate) use latency::LatencyCounter;
+pub use latency::LatencyHistogram;
 pub(crate) use md5_lanes::md5_of_each;
 pub(crate) use offsets::{Batch, InitialPositions, OperatorWatermarks, ShardRange, StreamRanges};
 pub use offsets::{BatchId, Epoch, Offsets};

@@ -44,9 +44,10 @@ mod task;
 
 pub use builder::StreamingQueryBuilder;
 pub use events::{
-    EventTimeProgress, KinesisMetrics, PayloadProgress, PlanNode, SinkProgress, SourceProgress,
-    SourceShards, StateOperatorProgress, StreamingQueryIdle, StreamingQueryListener,
-    StreamingQueryProgress, StreamingQueryStarted, StreamingQueryTerminated,
+    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, PlanNode, SinkProgress,
+    SourceProgress, SourceShards, StateOperatorProgress, StreamingQueryIdle,
+    StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
+    StreamingQueryTerminated,
 };
 #[doc(hidden)]
 pub use fail_points::{Step, StepHook};
@@ -61,4 +62,5 @@ pub(crate) use plan::explained;
 pub use plan::is_streaming;
 pub use status::{QueryEnd, QueryStatus};
 
+pub use crate::sink::SinkStatus;
 pub use crate::source::streaming::{RateRange, ShardError, ShardStage, ShardStatus};

@@ -5,9 +5,11 @@ use std::sync::{Arc, Weak};
 
 use super::events::{PlanNode, RunStatus, SourceShards, StreamingQueryProgress};
 use super::handle::{Control, Inner, StreamingQuery};
+use super::plan::PlanTarget;
 use super::status::{QueryEnd, QueryStatus};
 use crate::error::Error;
 use crate::model::{BatchId, OutputMode, StreamName, Trigger, UnixMillis};
+use crate::sink::SinkStatus;
 
 /// What a query was started with.
 #[derive(Debug, Clone)]
@@ -48,16 +50,22 @@ pub struct ObservedQuery {
     control: Arc<Control>,
     description: Arc<QueryDescription>,
     handle: Weak<Inner>,
+    target: Option<PlanTarget>,
 }
 
 impl ObservedQuery {
-    pub(super) fn new(query: &StreamingQuery, description: QueryDescription) -> Self {
+    pub(super) fn new(
+        query: &StreamingQuery,
+        description: QueryDescription,
+        target: Option<PlanTarget>,
+    ) -> Self {
         let inner = query.inner();
         Self {
             status: Arc::clone(&inner.status),
             control: Arc::clone(&inner.control),
             description: Arc::new(description),
             handle: Arc::downgrade(inner),
+            target,
         }
     }
 
@@ -137,6 +145,12 @@ impl ObservedQuery {
     /// The shards of each source at present. Costs a walk over all shards.
     pub fn shards(&self) -> Vec<SourceShards> {
         self.status.shards()
+    }
+
+    /// What is being written at present; `None` if the sink is no Kinesis stream.
+    pub fn sink(&self) -> Option<SinkStatus> {
+        let target = self.target.as_ref();
+        target.map(|target| target.table().sink_status())
     }
 
     /// From now on keeps the plans of the newest 100 batches.

@@ -130,9 +130,10 @@ impl StreamingQueryBuilder {
         };
         let statement = self.definition.text();
         let description = query.description(statement, settings.output_mode);
+        let target = query.plan.target();
         let query = query.launch(self.listeners, self.hook, registration, self.stop_timeout);
         if self.registered {
-            let observed = ObservedQuery::new(&query, description);
+            let observed = ObservedQuery::new(&query, description, target);
             StreamingQueries::of(&self.ctx).add(observed);
         }
         Ok(query)

@@ -21,6 +21,7 @@
 
 mod batcher;
 mod counters;
+mod load;
 mod rows;
 mod settings;
 mod shard_map;
@@ -28,6 +29,7 @@ mod stream;
 mod writer;
 
 pub(crate) use counters::SinkCounters;
+pub use load::SinkStatus;
 pub(crate) use settings::SinkSettings;
 pub(crate) use stream::SinkStream;
 pub(crate) use writer::SinkWriter;

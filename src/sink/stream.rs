@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::batcher::Layout;
+use super::load::{SinkLoad, SinkStatus};
 use super::settings::SinkSettings;
 use super::shard_map::ShardMap;
 use crate::error::Result;
@@ -47,6 +48,7 @@ struct Shared {
     reading: tokio::sync::Mutex<()>,
     /// The same for writers that never give up, for which the other writers must not wait.
     reading_without_limit: tokio::sync::Mutex<()>,
+    load: SinkLoad,
     /// When the last warning about rejected records was logged.
     last_warning: Mutex<Option<Instant>>,
 }
@@ -101,6 +103,11 @@ impl SinkStream {
     /// The stream's name.
     pub(crate) fn identity(&self) -> &StreamIdentity {
         &self.stream
+    }
+
+    /// What all writers of the stream write at present.
+    pub(crate) fn status(&self) -> SinkStatus {
+        self.shared.load.status()
     }
 
     /// A view for a new writer: at most five minutes old, and only if the stream was written to
@@ -209,7 +216,9 @@ impl SinkStream {
         // The semaphore is never closed, so this always gets a permit.
         let _permit = self.connections.acquire().await;
         let sent_at = Instant::now();
+        let in_flight = self.shared.load.sent(puts.len());
         let answer = self.kinesis.put_records(&self.stream, puts).await;
+        in_flight.answered();
         match &answer {
             Ok(_) => self
                 .cached_view()

@@ -21,7 +21,7 @@ use crate::kinesis::{
 };
 use crate::model::{Clock, HashRange, Shard, StartingPosition};
 use crate::options::{CheckedOptions, ExtraColumn};
-use crate::sink::SinkStream;
+use crate::sink::{SinkStatus, SinkStream};
 use crate::source::{
     InFlightLimits, RowColumn, SCAN_PAGES_BYTES, StreamContext, StreamRetention, hash_filter_range,
 };
@@ -91,6 +91,11 @@ impl KinesisTable {
     pub(super) fn with_definition(mut self, definition: Option<String>) -> Self {
         self.definition = definition;
         self
+    }
+
+    /// What all INSERTs into the table write at present.
+    pub(crate) fn sink_status(&self) -> SinkStatus {
+        self.config.sink.status()
     }
 
     /// Its options. Connection settings that were left out are filled in from the defaults of

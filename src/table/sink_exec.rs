@@ -21,7 +21,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::row_order::in_source_order;
 use super::unary_node::unary_node;
-use crate::sink::{SinkCounters, SinkStream, SinkWriter};
+use crate::sink::{SinkCounters, SinkStatus, SinkStream, SinkWriter};
 
 /// The schema of an INSERT's result.
 fn count_schema() -> SchemaRef {
@@ -85,6 +85,11 @@ impl KinesisSinkExec {
 
     fn writers(&self) -> usize {
         self.properties.output_partitioning().partition_count()
+    }
+
+    /// What is written to the stream at present.
+    pub(crate) fn status(&self) -> SinkStatus {
+        self.stream.status()
     }
 
     fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Result<Self> {

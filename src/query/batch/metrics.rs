@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::planned::PlannedBatch;
 use crate::model::{Offsets, StreamRanges, UnixMillis};
 use crate::query::events::{
-    EventTimeProgress, KinesisMetrics, QueryRun, SinkProgress, SourceProgress,
+    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, QueryRun, SinkProgress, SourceProgress,
     StateOperatorProgress, StreamingQueryProgress, rate,
 };
 use crate::query::output::{BatchResult, SourceCounts};
@@ -24,6 +24,7 @@ pub(super) struct BatchMetrics {
     durations: BTreeMap<&'static str, Duration>,
     sources: Vec<SourceCounts>,
     output_rows: Option<u64>,
+    written: Option<KinesisSinkMetrics>,
     event_time: Option<EventTimeProgress>,
     state_operator: Option<StateOperatorProgress>,
 }
@@ -44,6 +45,7 @@ impl BatchMetrics {
             durations: BTreeMap::new(),
             sources: vec![SourceCounts::default(); planned.reads.len()],
             output_rows: None,
+            written: None,
             event_time: None,
             state_operator: None,
         }
@@ -63,6 +65,7 @@ impl BatchMetrics {
         self.durations.insert("addBatch", result.running);
         self.sources = result.sources;
         self.output_rows = result.output_rows;
+        self.written = result.written;
         self.lap_start = Instant::now();
     }
 
@@ -116,6 +119,7 @@ impl BatchMetrics {
             sink: SinkProgress {
                 description: sink,
                 num_output_rows: self.output_rows,
+                metrics: self.written,
             },
             processing_time: took,
             scheduling_delay: delay,
@@ -151,6 +155,7 @@ fn source_progress(
             open_shards: status.open_shards,
             draining_shards: status.draining_shards,
             consumer_type: status.consumer_type,
+            get_records_latency: status.get_records_latency,
             prefetched_bytes: status.buffered_bytes,
             throttled_calls: status.throttled_calls,
             iterator_renewals: status.iterator_renewals,

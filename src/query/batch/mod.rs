@@ -19,6 +19,8 @@ mod state;
 
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use self::metrics::BatchMetrics;
 use self::planned::ranges_text;
 pub(super) use self::planned::{BatchTimes, PlannedBatch};
@@ -124,8 +126,11 @@ impl BatchExecutor {
         let id = planned.batch.id;
         self.events
             .status(format!("Processing batch {id}"), true, true);
+        // The level is error, so that no log filter removes the span.
+        let span = tracing::error_span!("batch", %id);
         // Boxed to keep the future of the query small.
-        let result = Box::pin(self.run_steps(sources, planned)).await;
+        let result = Box::pin(self.run_steps(sources, planned));
+        let result = result.instrument(span).await;
         result.map_err(|error| {
             let at = format!("batch {id} ({})", ranges_text(&planned.batch.sources));
             let run = self.events.run();

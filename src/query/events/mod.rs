@@ -19,8 +19,8 @@ pub use self::listener::{
 pub use self::plan_tree::PlanNode;
 pub(super) use self::progress::rate;
 pub use self::progress::{
-    EventTimeProgress, KinesisMetrics, PayloadProgress, SinkProgress, SourceProgress,
-    StateOperatorProgress, StreamingQueryProgress,
+    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, SinkProgress,
+    SourceProgress, StateOperatorProgress, StreamingQueryProgress,
 };
 pub(super) use self::run::QueryRun;
 pub(super) use self::run_status::RunStatus;

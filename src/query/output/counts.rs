@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::query::events::PayloadProgress;
+use crate::query::events::{KinesisSinkMetrics, PayloadProgress};
 use crate::source::BatchReads;
-use crate::table::{KinesisDecodeExec, KinesisReadExec};
+use crate::table::{KinesisDecodeExec, KinesisReadExec, KinesisSinkExec};
 
 /// What a batch read from one source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +49,28 @@ pub(super) fn of(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> Vec<Sou
         }
     }
     sources
+}
+
+/// What the plan has written to a Kinesis stream; `None` if it writes to none. Dead letters do not count.
+pub(super) fn written(plan: &dyn ExecutionPlan) -> Option<KinesisSinkMetrics> {
+    let Some(sink) = plan.downcast_ref::<KinesisSinkExec>() else {
+        let children = plan.children();
+        return children.into_iter().find_map(|child| written(&**child));
+    };
+    let metrics = sink.metrics().unwrap_or_default();
+    let count = |name| {
+        let count = metrics.sum_by_name(name);
+        count.map_or(0, |count| count.as_usize() as u64)
+    };
+    Some(KinesisSinkMetrics {
+        rows: count("rows"),
+        records: count("records"),
+        bytes: count("bytes"),
+        calls: count("calls"),
+        throttled_records: count("throttled"),
+        resent_records: count("resent"),
+        put_latency: sink.status().put_latency,
+    })
 }
 
 fn payload(decoding: &KinesisDecodeExec) -> Option<PayloadProgress> {

@@ -23,6 +23,7 @@ pub(in crate::query) use self::console::Console;
 use crate::error::Result;
 use crate::error::from_datafusion;
 use crate::model::BatchId;
+use crate::query::events::KinesisSinkMetrics;
 use crate::query::plan::{BatchPlan, StreamingPlan};
 use crate::sql::with_record;
 use crate::state::{run_stateful, with_memory_errors};
@@ -52,6 +53,8 @@ pub(in crate::query) struct BatchResult {
     pub(in crate::query) sources: Vec<SourceCounts>,
     /// Rows written to the output; `None` if unknown.
     pub(in crate::query) output_rows: Option<u64>,
+    /// What was written to a Kinesis stream.
+    pub(in crate::query) written: Option<KinesisSinkMetrics>,
     /// The time that physical planning took.
     pub(in crate::query) planning: Duration,
     /// The time that running the plan and writing the output took.
@@ -112,6 +115,7 @@ impl Output {
         Ok(BatchResult {
             sources: counts::of(&*plan, &batch.reads),
             output_rows,
+            written: counts::written(&*plan),
             planning: planned - start,
             running: planned.elapsed(),
             plan,

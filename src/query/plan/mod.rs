@@ -71,6 +71,17 @@ pub(in crate::query) struct BatchPlan {
     pub(in crate::query) has_aggregation: bool,
 }
 
+/// The Kinesis table that a statement inserts into.
+#[derive(Debug, Clone)]
+pub(in crate::query) struct PlanTarget(Arc<dyn TableProvider>);
+
+impl PlanTarget {
+    pub(in crate::query) fn table(&self) -> &KinesisTable {
+        let table = self.0.downcast_ref();
+        table.expect("only a Kinesis table becomes a target")
+    }
+}
+
 impl PlanSource {
     pub(in crate::query) fn table(&self) -> &KinesisTable {
         self.provider
@@ -192,15 +203,20 @@ impl StreamingPlan {
         let LogicalPlan::Dml(insert) = &self.plan else {
             return "Rows".to_owned();
         };
-        let provider = source_as_provider(&insert.target).ok();
-        let stream = provider.as_ref().and_then(|provider| {
-            let table = provider.downcast_ref::<KinesisTable>()?;
-            Some(&table.options().stream)
-        });
-        match stream {
-            Some(stream) => format!("KinesisSink[{}]", stream.name()),
+        match self.target() {
+            Some(target) => format!("KinesisSink[{}]", target.table().options().stream.name()),
             None => format!("Table[{}]", insert.table_name),
         }
+    }
+
+    /// The Kinesis table that the statement inserts into.
+    pub(in crate::query) fn target(&self) -> Option<PlanTarget> {
+        let LogicalPlan::Dml(insert) = &self.plan else {
+            return None;
+        };
+        let provider = source_as_provider(&insert.target).ok();
+        let provider = provider.filter(|provider| provider.is::<KinesisTable>());
+        provider.map(PlanTarget)
     }
 
     /// The schema of the rows that the statement returns or inserts.

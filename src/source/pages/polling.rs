@@ -13,7 +13,7 @@ use crate::kinesis::{
     ApiError, ApiErrorKind, ApiResult, IteratorPosition, RecordColumns, RecordsPage, ShardIterator,
     SubscriptionEvent,
 };
-use crate::model::{ShardId, ShardPosition, UnixMillis};
+use crate::model::{LatencyCounter, ShardId, ShardPosition, UnixMillis};
 use crate::source::context::StreamContext;
 use crate::source::request::{
     Answer, Pace, RecordSize, RequestClock, RequestSlot, UnconfirmedCoverage, wait_after,
@@ -32,6 +32,8 @@ pub(crate) struct PollingSettings {
     pub(crate) record_overhead_bytes: usize,
     /// Counts GetRecords that were sent.
     pub(crate) calls: Count,
+    /// How long they took.
+    pub(crate) latency: Arc<LatencyCounter>,
     /// Counts iterators that had expired.
     pub(crate) renewals: Count,
 }
@@ -142,8 +144,9 @@ impl PollingPages {
         self.settings.calls.add(1);
         let columns = self.needed_columns(request.columns);
         let (kinesis, stream) = (&context.kinesis, &context.stream);
-        let page = kinesis.get_records(stream, &iterator, limit, columns);
-        (sent, page.await)
+        let page = kinesis.get_records(stream, &iterator, limit, columns).await;
+        self.settings.latency.record(sent.at.elapsed());
+        (sent, page)
     }
 
     fn sent(&self, limit: usize) -> SentRequest {

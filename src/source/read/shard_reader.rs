@@ -97,6 +97,7 @@ impl ShardReader<PollingPages> {
             pace: Pace::default(),
             record_overhead_bytes: 0,
             calls: counters.calls.clone(),
+            latency: Arc::default(),
             renewals: Count::new(),
         };
         let pages = PollingPages::new(

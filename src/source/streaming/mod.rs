@@ -233,8 +233,9 @@ impl StreamReader {
             Some(settings) if settings.consumer.is_subscribed() => ConsumerType::SubscribeToShard,
             _ => ConsumerType::GetRecords,
         };
+        let latency = self.shared.latency.snapshot();
         self.shared
-            .with(|state| state.status(now, renewals, consumer_type))
+            .with(|state| state.status(now, renewals, consumer_type, latency))
     }
 
     /// Looks at the shards of this reader from outside of the query.

@@ -73,6 +73,7 @@ fn polling_pages(shared: &SharedState, shard: &ShardId) -> PollingPages {
         },
         record_overhead_bytes: RECORD_OVERHEAD_BYTES,
         calls: Count::new(),
+        latency: Arc::clone(&shared.latency),
         renewals: shared.renewals.clone(),
     };
     let gaps = GapDetector::new(context.retention.window(), history);

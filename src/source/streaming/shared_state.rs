@@ -11,7 +11,7 @@ use super::settings::StreamReaderSettings;
 use super::state::{StateConfig, StreamState};
 use crate::error::Error;
 use crate::kinesis::RecordColumns;
-use crate::model::{Offsets, Shard, ShardId, ShardPosition, UnixMillis};
+use crate::model::{LatencyCounter, Offsets, Shard, ShardId, ShardPosition, UnixMillis};
 use crate::source::buffer::{Budget, Caps};
 use crate::source::context::StreamContext;
 use crate::source::request::RequestClock;
@@ -27,6 +27,8 @@ pub(super) struct SharedState {
     pub(super) settings: StreamReaderSettings,
     /// Gives the time of requests.
     pub(super) clock: RequestClock,
+    /// How long GetRecords took.
+    pub(super) latency: Arc<LatencyCounter>,
     /// Counts expired iterators.
     pub(super) renewals: Count,
     state: Mutex<StreamState>,
@@ -66,6 +68,7 @@ impl SharedState {
         };
         Self {
             clock,
+            latency: Arc::default(),
             renewals: Count::new(),
             state: Mutex::new(StreamState::new(config)),
             changed: Notify::new(),

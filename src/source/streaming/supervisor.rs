@@ -35,14 +35,15 @@ pub(super) async fn supervise(
             biased;
             Some(shard) = started.recv() => {
                 let (shared, random) = (Arc::clone(&shared), random.fork());
+                let span = tracing::error_span!("shard", id = %shard);
                 match shared.settings.subscribed.clone() {
                     None => {
                         let task = ShardTask::polling(shared, shard, random);
-                        tasks.spawn(task.run().in_current_span());
+                        tasks.spawn(task.run().instrument(span));
                     }
                     Some(settings) => {
                         let task = ShardTask::subscribed(shared, shard, settings, random);
-                        tasks.spawn(task.run().in_current_span());
+                        tasks.spawn(task.run().instrument(span));
                     }
                 }
             }

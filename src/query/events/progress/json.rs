@@ -7,8 +7,8 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use super::{
-    EventTimeProgress, KinesisMetrics, PayloadProgress, SinkProgress, SourceProgress,
-    StateOperatorProgress, StreamingQueryProgress,
+    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, SinkProgress,
+    SourceProgress, StateOperatorProgress, StreamingQueryProgress,
 };
 use crate::model::{Offsets, UnixMillis};
 
@@ -182,8 +182,14 @@ fn metrics(metrics: &KinesisMetrics, payload: Option<&PayloadProgress>) -> Objec
         .text("consumerType", metrics.consumer_type.name())
         .text("dataLosses", &metrics.losses.to_string())
         .text("drainingShards", &metrics.draining_shards.to_string())
+        .text(
+            "getRecordsCalls",
+            &metrics.get_records_latency.count().to_string(),
+        )
         .text("iteratorRenewals", &metrics.iterator_renewals.to_string());
     let map = behind(map, "maxMsBehindLatest", metrics.max_behind_latest);
+    let mean = metrics.get_records_latency.mean();
+    let map = behind(map, "meanGetRecordsMs", mean);
     let map = behind(map, "minMsBehindLatest", metrics.min_behind_latest)
         .text("openShards", &metrics.open_shards.to_string())
         .text("prefetchedBytes", &metrics.prefetched_bytes.to_string())
@@ -201,12 +207,31 @@ fn metrics(metrics: &KinesisMetrics, payload: Option<&PayloadProgress>) -> Objec
 
 fn sink(sink: &SinkProgress) -> String {
     let rows = sink.num_output_rows;
-    Object::new()
+    let rows = rows.map_or("-1".to_owned(), |rows| rows.to_string());
+    let object = Object::new()
         .text("description", &sink.description)
-        .raw(
-            "numOutputRows",
-            &rows.map_or("-1".to_owned(), |rows| rows.to_string()),
-        )
+        .raw("numOutputRows", &rows);
+    match &sink.metrics {
+        None => object.finish(),
+        Some(metrics) => object.raw("metrics", &sink_metrics(metrics)).finish(),
+    }
+}
+
+/// Sorted names with values as text, as in Spark.
+fn sink_metrics(metrics: &KinesisSinkMetrics) -> String {
+    let mean = metrics.put_latency.mean();
+    let object = Object::new()
+        .text("bytes", &metrics.bytes.to_string())
+        .text("calls", &metrics.calls.to_string());
+    let object = match mean {
+        None => object,
+        Some(mean) => object.text("meanPutMs", &mean.as_millis().to_string()),
+    };
+    object
+        .text("records", &metrics.records.to_string())
+        .text("resentRecords", &metrics.resent_records.to_string())
+        .text("rows", &metrics.rows.to_string())
+        .text("throttledRecords", &metrics.throttled_records.to_string())
         .finish()
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{BatchId, Offsets, UnixMillis};
+use crate::model::{BatchId, LatencyHistogram, Offsets, UnixMillis};
 use crate::options::ConsumerType;
 
 /// What a batch did. Sent to listeners, and available from the handle of the query.
@@ -118,6 +118,8 @@ pub struct KinesisMetrics {
     pub draining_shards: usize,
     /// How the shards are read at present; never [`Auto`](ConsumerType::Auto).
     pub consumer_type: ConsumerType,
+    /// How long GetRecords calls took, since the readers started.
+    pub get_records_latency: LatencyHistogram,
     /// Bytes buffered in memory for later batches.
     pub prefetched_bytes: usize,
     /// Calls that the service throttled since the query started.
@@ -172,6 +174,28 @@ pub struct SinkProgress {
     pub description: String,
     /// Rows written; `None` if unknown.
     pub num_output_rows: Option<u64>,
+    /// How they were written, if the sink is a Kinesis stream.
+    pub metrics: Option<KinesisSinkMetrics>,
+}
+
+/// What a batch wrote to a Kinesis stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KinesisSinkMetrics {
+    /// Rows that were acknowledged.
+    pub rows: u64,
+    /// Kinesis records that were acknowledged. Fewer than rows, if rows are aggregated.
+    pub records: u64,
+    /// Bytes that were acknowledged: data and partition keys.
+    pub bytes: u64,
+    /// PutRecords calls.
+    pub calls: u64,
+    /// Kinesis records that were throttled.
+    pub throttled_records: u64,
+    /// Kinesis records that were sent again, for any reason.
+    pub resent_records: u64,
+    /// How long PutRecords calls took, since the table was created.
+    pub put_latency: LatencyHistogram,
 }
 
 impl StreamingQueryProgress {

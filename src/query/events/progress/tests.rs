@@ -42,6 +42,7 @@ fn some_progress() -> StreamingQueryProgress {
             min_behind_latest: Some(millis(0)),
             open_shards: 2,
             consumer_type: ConsumerType::SubscribeToShard,
+            get_records_latency: LatencyHistogram::default(),
             draining_shards: 1,
             prefetched_bytes: 4_096,
             throttled_calls: 3,
@@ -67,6 +68,13 @@ fn some_progress() -> StreamingQueryProgress {
         sink: SinkProgress {
             description: "KinesisSink[word_counts]".to_owned(),
             num_output_rows: Some(17),
+            metrics: Some(KinesisSinkMetrics {
+                rows: 17,
+                records: 2,
+                bytes: 300,
+                calls: 1,
+                ..KinesisSinkMetrics::default()
+            }),
         },
         processing_time: millis(33),
         scheduling_delay: millis(2),
@@ -91,10 +99,10 @@ fn the_json_has_sparks_fields_in_sparks_order() {
         r#""latestOffset":{"shardId-000000000000":"SHARD_END","#,
         r#""shardId-000000000001":"AFTER 9.4"},"#,
         r#""numInputRows":1234,"inputRowsPerSecond":1234.3,"processedRowsPerSecond":35257.1,"#,
-        r#""metrics":{"avgMsBehindLatest":"750","consumerType":"SubscribeToShard","dataLosses":"1002","drainingShards":"1","iteratorRenewals":"5","#,
+        r#""metrics":{"avgMsBehindLatest":"750","consumerType":"SubscribeToShard","dataLosses":"1002","drainingShards":"1","getRecordsCalls":"0","iteratorRenewals":"5","#,
         r#""maxMsBehindLatest":"1500","minMsBehindLatest":"0","openShards":"2","#,
         r#""prefetchedBytes":"4096","retries":"6","throttledCalls":"3"}}],"#,
-        r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":17},"#,
+        r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":17,"metrics":{"bytes":"300","calls":"1","records":"2","resentRecords":"0","rows":"17","throttledRecords":"0"}},"#,
         r#""processingTime":33,"schedulingDelay":2,"totalDelay":35}"#,
     );
     assert_eq!(some_progress().to_json(), expected);
@@ -109,6 +117,7 @@ fn numbers_that_are_not_finite_and_empty_values_are_left_out() {
     progress.durations.clear();
     progress.sources.clear();
     progress.sink.num_output_rows = None;
+    progress.sink.metrics = None;
     let expected = concat!(
         r#"{"id":"ce011fdc-8762-4dcb-84eb-a77333e28109","#,
         r#""runId":"88e2ff94-ede0-45a8-b687-6316fbef529a","#,

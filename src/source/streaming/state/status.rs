@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::StreamState;
 use super::shard::ShardState;
-use crate::model::{Offsets, ShardId, UnixMillis};
+use crate::model::{LatencyHistogram, Offsets, ShardId, UnixMillis};
 use crate::options::ConsumerType;
 
 /// A snapshot of a stream reader. Counts are since its start.
@@ -20,6 +20,8 @@ pub(crate) struct ReaderStatus {
     pub(crate) buffered_rows: u64,
     /// How the shards are read at present.
     pub(crate) consumer_type: ConsumerType,
+    /// How long GetRecords took.
+    pub(crate) get_records_latency: LatencyHistogram,
     /// Requests that were throttled.
     pub(crate) throttled_calls: u64,
     /// Requests that failed otherwise and were retried.
@@ -46,6 +48,7 @@ impl StreamState {
         now: UnixMillis,
         iterator_renewals: u64,
         consumer_type: ConsumerType,
+        get_records_latency: LatencyHistogram,
     ) -> ReaderStatus {
         let lags = self.shards.iter();
         let lags = lags.filter_map(|(id, shard)| self.lag(id, shard, now));
@@ -66,6 +69,7 @@ impl StreamState {
             buffered_bytes: self.totals.held_bytes,
             buffered_rows: self.totals.rows,
             consumer_type,
+            get_records_latency,
             throttled_calls: self.failures.throttled,
             retries: self.failures.retries,
             iterator_renewals,
