@@ -10,6 +10,7 @@ mod counting;
 #[cfg(feature = "dynamodb")]
 mod over_dynamodb;
 pub(crate) mod replay;
+mod resharded;
 mod two_runs;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, ScalingType};
 use serde_json::Value;
 use tokio::time::sleep;
 
