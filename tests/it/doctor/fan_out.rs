@@ -83,7 +83,8 @@ async fn a_consumer_that_a_start_registers_is_no_problem() {
     let unchecked = line(&said, '–', "SubscribeToShard");
     assert!(
         unchecked.ends_with(&format!(
-            "kinesis:SubscribeToShard and kinesis:DeregisterStreamConsumer on {stream_arn}/consumer/*, and \
+            "kinesis:SubscribeToShard, kinesis:DeregisterStreamConsumer, kinesis:TagResource and \
+             kinesis:ListTagsForResource on {stream_arn}/consumer/*, and \
              kinesis:RegisterStreamConsumer on the stream"
         )),
         "{unchecked}"

@@ -136,7 +136,10 @@ impl Table {
     /// Names the permissions that cannot be checked.
     fn name_unchecked(&mut self, stream_arn: &str, lifecycle: ConsumerLifecycle) {
         let (deregister, register) = match lifecycle {
-            ConsumerLifecycle::Managed => (" and kinesis:DeregisterStreamConsumer", true),
+            ConsumerLifecycle::Managed => (
+                ", kinesis:DeregisterStreamConsumer, kinesis:TagResource and kinesis:ListTagsForResource",
+                true,
+            ),
             ConsumerLifecycle::Reuse => ("", true),
             ConsumerLifecycle::External => ("", false),
         };
