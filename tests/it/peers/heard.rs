@@ -1,12 +1,12 @@
 //! Captures what the crate logs while a test runs.
 
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// The log of this thread, each event as one line.
 #[derive(Debug, Clone)]
@@ -23,6 +23,7 @@ impl Heard {
 
     /// Captures events of this level and above.
     pub(crate) fn listen_to(level: Level) -> (Self, DefaultGuard) {
+        LazyLock::force(&SECOND);
         let lines = Arc::default();
         let heard = Self { level, lines };
         (heard.clone(), set_default(heard))
@@ -40,6 +41,16 @@ impl Heard {
         !self.with(parts).is_empty()
     }
 }
+
+/// With a single subscriber, `tracing` would ask only the thread that first comes to a line of code whether somebody
+/// listens, and not ask again.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| {
+    let lines = Arc::default();
+    Dispatch::new(Heard {
+        level: Level::ERROR,
+        lines,
+    })
+});
 
 struct Line<'a>(&'a mut String);
 
