@@ -97,7 +97,7 @@ use crate::model::StreamName;
 #[cfg(not(feature = "dynamodb"))]
 use crate::options::DynamoDbSettings;
 
-pub(crate) use log::{Checkpoint, Logged, Recovered};
+pub(crate) use log::{Checkpoint, Logged, Recovered, RequestCounts};
 #[cfg(feature = "cli")]
 pub(crate) use probe::try_location;
 pub(crate) use query_metadata::{

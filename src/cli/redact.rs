@@ -8,11 +8,13 @@ use std::sync::LazyLock;
 
 use crate::options::all;
 
-/// Lower-case names of options with a secret value. Statements may prefix them, as in `kinesis.`.
+/// Lower-case names of options and settings with a secret value. Statements may prefix them, as in `kinesis.`.
 static SECRET_OPTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let secret = all().filter(|option| option.secret);
     let names = secret.map(|option| option.name.rsplit('.').next().unwrap_or(option.name));
     let mut names: Vec<_> = names.map(str::to_ascii_lowercase).collect();
+    // The path of many webhooks is a secret.
+    names.push("alarm_webhook".to_owned());
     names.sort_unstable();
     names.dedup();
     names
@@ -30,13 +32,14 @@ const URL_OPTIONS: [&str; 5] = [
 
 /// Substrings of names that keep a statement out of the history. They are broader than the names
 /// above, to cover options of other tables.
-const SECRET_WORDS: [&str; 6] = [
+const SECRET_WORDS: [&str; 7] = [
     "secret",
     "password",
     "token",
     "accesskey",
     "externalid",
     "providerparam",
+    "webhook",
 ];
 
 const MASK: &str = "***";

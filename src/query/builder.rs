@@ -1,5 +1,7 @@
 //! The builder of a streaming query: its definition and its options.
 
+mod alarms;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 
+use self::alarms::AlarmSettings;
 use super::events::{Listeners, StreamingQueryListener};
 use super::fail_points::StepHook;
 use super::handle::StreamingQuery;
@@ -38,6 +41,8 @@ pub struct StreamingQueryBuilder {
     pub(super) hook: StepHook,
     pub(super) registered: bool,
     pub(super) accept_changed_query: bool,
+    pub(super) alarms: AlarmSettings,
+    pub(super) restarts: u32,
 }
 
 impl StreamingQuery {
@@ -92,6 +97,8 @@ impl StreamingQueryBuilder {
             hook: StepHook::default(),
             registered: true,
             accept_changed_query: false,
+            alarms: AlarmSettings::default(),
+            restarts: 0,
         }
     }
 

@@ -8,7 +8,9 @@ use datafusion::prelude::SessionContext;
 use futures::future::select_all;
 
 use super::handle::StreamingQuery;
+use super::health::ProbeReport;
 use super::observed::ObservedQuery;
+use super::status::QueryEnd;
 
 /// How many runs that have ended are kept.
 const KEPT_ENDED: usize = 100;
@@ -89,6 +91,36 @@ impl StreamingQueries {
     /// All runs, oldest first: those that run, and the last 100 that have ended.
     pub fn observed(&self) -> Vec<ObservedQuery> {
         self.runs().iter().cloned().collect()
+    }
+
+    /// Whether the program works, for a probe that restarts it if not: it does unless a query is stuck, so only if
+    /// `streaming.alarm_stuck` is set.
+    pub fn liveness(&self) -> ProbeReport {
+        let queries = self.probed().into_iter();
+        ProbeReport::new(queries.map(|run| run.probe().of_liveness()).collect())
+    }
+
+    /// Whether all queries do their work: each is healthy, and has committed a batch or read everything that was
+    /// there since its start. A query that has failed counts until it is started again; one that was stopped or has
+    /// finished does not.
+    pub fn readiness(&self) -> ProbeReport {
+        let queries = self.probed().into_iter();
+        let queries = queries.map(|run| run.probe().of_readiness(run.is_settled()));
+        ProbeReport::new(queries.collect())
+    }
+
+    /// The newest run of each query that runs or has failed.
+    fn probed(&self) -> Vec<ObservedQuery> {
+        let runs = self.observed();
+        let is_newest = |index: usize, run: &ObservedQuery| {
+            !runs[index + 1..].iter().any(|later| later.id() == run.id())
+        };
+        let newest = runs.iter().enumerate();
+        let newest = newest.filter(|(index, run)| is_newest(*index, run));
+        let newest = newest.map(|(_, run)| run.clone());
+        newest
+            .filter(|run| run.is_active() || run.end() == Some(QueryEnd::Failed))
+            .collect()
     }
 
     /// From now on keeps the plans of the newest 100 batches of each query.

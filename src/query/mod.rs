@@ -23,6 +23,7 @@
 //! | `output` | where the rows of a batch go |
 //! | `events` | status, progress and listeners |
 //! | `handle` | the handle: stop, catch up, result |
+//! | `health` | rates, alarms, webhook; its rules are pure |
 //! | `manager`, `observed` | the queries of a session, and what can be seen of each from outside |
 //! | `task` | the background task that connects them |
 
@@ -31,6 +32,7 @@ mod builder;
 mod events;
 mod fail_points;
 mod handle;
+mod health;
 mod identity;
 mod manager;
 mod observed;
@@ -52,6 +54,10 @@ pub use events::{
 #[doc(hidden)]
 pub use fail_points::{Step, StepHook};
 pub use handle::StreamingQuery;
+pub use health::{
+    Alarm, HealthRates, HealthReason, HealthState, ProbeReason, ProbeReport, QueryHealth,
+    QueryProbe, StreamingQueryHealthChange,
+};
 #[cfg(feature = "cli")]
 pub(crate) use identity::expect_own_checkpoint;
 #[cfg(feature = "cli")]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use super::events::{PlanNode, RunStatus, SourceShards, StreamingQueryProgress};
 use super::handle::{Control, Inner, StreamingQuery};
+use super::health::{ProbeReason, QueryHealth, QueryProbe};
 use super::plan::PlanTarget;
 use super::status::{QueryEnd, QueryStatus};
 use crate::error::Error;
@@ -29,6 +30,11 @@ pub struct QueryDescription {
     pub sources: Vec<SourceDescription>,
     /// When the run started.
     pub started_at: UnixMillis,
+    /// How often the query was restarted after failures before this run: what
+    /// [`with_restart_count`](super::StreamingQueryBuilder::with_restart_count) says.
+    pub restarts: u32,
+    /// Whether the next run continues where this one ends.
+    pub is_resumable: bool,
 }
 
 /// An unbounded table that a query reads.
@@ -99,9 +105,32 @@ impl ObservedQuery {
         self.status.get()
     }
 
+    /// Whether it is healthy, why not, and the rates that tell.
+    pub fn health(&self) -> QueryHealth {
+        self.status.health()
+    }
+
+    /// Whether it has committed a batch since its start, or has read everything that was there.
+    pub fn is_settled(&self) -> bool {
+        self.status.is_settled()
+    }
+
     /// Whether it is running.
     pub fn is_active(&self) -> bool {
         self.control.result().is_none()
+    }
+
+    /// What probes look at.
+    pub(super) fn probe(&self) -> QueryProbe {
+        let health = self.health();
+        QueryProbe {
+            id: self.id().to_owned(),
+            run_id: self.run_id().to_owned(),
+            name: self.name().map(str::to_owned),
+            state: health.state,
+            is_ok: true,
+            reasons: health.reasons.into_iter().map(ProbeReason::Alarm).collect(),
+        }
     }
 
     /// Waits for its end.

@@ -9,9 +9,10 @@ use tracing::{Instrument, Span};
 
 use super::batch::{AggregationState, BatchExecutor, History};
 use super::builder::StreamingQueryBuilder;
-use super::events::{EventBus, Listeners, QueryRun, RunStatus};
+use super::events::{EventBus, Listeners, QueryRun, RunHealth, RunStatus};
 use super::fail_points::StepHook;
 use super::handle::{Control, Inner, StreamingQuery};
+use super::health::{Limits, Webhook};
 use super::identity::{
     ChangedQuery, CheckpointStorage, Identity, IdentityCheck, Registration, SessionQueries,
     StorageSettings, log_options, new_uuid, refuse_stop_lock,
@@ -26,7 +27,7 @@ use super::task::{QueryTask, StopLockWatch};
 use crate::checkpoint::{Checkpoint, QueryText, StateObjects};
 use crate::error::{Error, Result};
 use crate::kinesis::StreamSummary;
-use crate::model::{Clock, OutputMode, RetryPolicy, Trigger, UnixMillis};
+use crate::model::{Clock, OutputMode, RetryPolicy, Secret, Trigger, UnixMillis};
 use crate::sql::StreamingSettings;
 use crate::state::StateDirectory;
 
@@ -50,7 +51,7 @@ impl StreamingQueryBuilder {
     async fn check_and_launch(mut self) -> Result<StreamingQuery> {
         let written = self.definition.plan(&self.ctx).await?;
         let state = self.ctx.state();
-        let settings = self.settings(&state);
+        let settings = self.settings(&state)?;
         let plan = StreamingPlan::new(&state, written.clone(), &settings)?;
         plan.expect_files().await?;
         let output = self.output(&plan)?;
@@ -127,6 +128,13 @@ impl StreamingQueryBuilder {
             streams,
             clock,
             random,
+            limits: Limits {
+                lag: settings.alarm_lag,
+                stuck: settings.alarm_stuck,
+                error_rate: settings.alarm_error_rate,
+            },
+            webhook: settings.alarm_webhook,
+            restarts: self.restarts,
         };
         let statement = self.definition.text();
         let description = query.description(statement, settings.output_mode);
@@ -148,7 +156,7 @@ impl StreamingQueryBuilder {
     }
 
     /// The settings of the session, overridden by those of the builder.
-    fn settings(&mut self, state: &SessionState) -> StreamingSettings {
+    fn settings(&mut self, state: &SessionState) -> Result<StreamingSettings> {
         let mut settings = StreamingSettings::of(state.config_options());
         if let Some(trigger) = self.trigger {
             settings.trigger = trigger;
@@ -169,7 +177,8 @@ impl StreamingQueryBuilder {
         if let Some(timeout) = self.watermark_idle_timeout {
             settings.watermark_idle_timeout = Some(timeout);
         }
-        settings
+        self.alarms.apply_to(&mut settings)?;
+        Ok(settings)
     }
 
     fn output(&mut self, plan: &StreamingPlan) -> Result<Output> {
@@ -258,6 +267,10 @@ struct CheckedQuery {
     streams: Vec<StreamSummary>,
     clock: Arc<dyn Clock>,
     random: fastrand::Rng,
+    limits: Limits,
+    webhook: Option<Secret>,
+    /// How often the query was restarted before.
+    restarts: u32,
 }
 
 impl CheckedQuery {
@@ -274,6 +287,8 @@ impl CheckedQuery {
             sink: self.output.sink(&self.plan),
             sources: sources.collect(),
             started_at: self.clock.now(),
+            restarts: self.restarts,
+            is_resumable: self.is_kept,
         }
     }
 
@@ -294,8 +309,15 @@ impl CheckedQuery {
             checkpoint = self.checkpoint.location(),
             "streaming query starts"
         );
-        let status = Arc::new(RunStatus::new(self.run));
-        let mut events = EventBus::new(Arc::clone(&status), listeners, Arc::clone(&clock));
+        let requests = self.checkpoint.request_counts();
+        let health = RunHealth::new(self.limits, requests, self.restarts);
+        let status = Arc::new(RunStatus::new(self.run, health));
+        let table = plan.sources[0].table();
+        let connection = &table.options().connection;
+        let webhook = self.webhook;
+        let webhook = webhook.map(|url| Webhook::start(url, table.access(), connection));
+        let (status_of_events, clock_of_events) = (Arc::clone(&status), Arc::clone(&clock));
+        let mut events = EventBus::new(status_of_events, listeners, webhook, clock_of_events);
         events.started();
         let events = Arc::new(events);
         let Identity {

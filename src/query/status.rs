@@ -1,5 +1,7 @@
 //! Public status types: what a query is doing, and why it ended.
 
+use super::health::HealthState;
+
 /// Why a query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -25,4 +27,7 @@ pub struct QueryStatus {
     pub is_data_available: bool,
     /// Whether a batch is being planned or run.
     pub is_trigger_active: bool,
+    /// Whether an alarm is raised, or the query has failed. [`StreamingQuery::health`](super::StreamingQuery::health)
+    /// says why.
+    pub health: HealthState,
 }

@@ -1,5 +1,7 @@
 //! `SET streaming.… = '…'`: a session's settings for its streaming queries.
 
+mod alarms;
+
 use std::any::Any;
 use std::time::Duration;
 
@@ -8,8 +10,9 @@ use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{ResetStatement, Statement};
 
+use self::alarms::{ALARMS, is_secret};
 use crate::error::{Error, Result};
-use crate::model::{OutputMode, Trigger, format_duration, parse_duration};
+use crate::model::{OutputMode, Secret, Trigger, format_duration, parse_duration};
 use crate::options::{location, may_hold_secret, nearest};
 
 /// A session's settings for streaming queries. The builder of a query can override each of them.
@@ -26,10 +29,14 @@ use crate::options::{location, may_hold_secret, nearest};
 /// | `streaming.watermark_column` | the first argument of the window | the column that holds the event time |
 /// | `streaming.watermark_idle_timeout` | `30 seconds` if the event time is `approximateArrivalTimestamp`, else none | a duration: when no record has arrived for this long, the watermark follows the clock |
 /// | `streaming.accept_changed_query` | `false` | `true` lets a changed statement resume from the checkpoint of the old one |
+/// | `streaming.alarm_lag` | | a duration such as `5 minutes`: the query is unhealthy while rows wait this long until they are committed |
+/// | `streaming.alarm_stuck` | | a duration such as `10 minutes`: it is unhealthy if no batch is committed for this long although rows wait |
+/// | `streaming.alarm_error_rate` | | a share such as `0.05`: it is unhealthy while a larger share of requests fails or is throttled |
+/// | `streaming.alarm_webhook` | | an `https://` URL to which each change of the health is posted |
 ///
 /// `SET` refuses an invalid value. `RESET streaming.…` restores the default; it needs
 /// [`sql`](fn@crate::sql).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct StreamingSettings {
     /// When batches run.
@@ -48,6 +55,14 @@ pub struct StreamingSettings {
     pub watermark_idle_timeout: Option<Duration>,
     /// Whether a changed statement, or one with another target, may resume from the old one's checkpoint.
     pub accept_changed_query: bool,
+    /// The query is unhealthy while rows wait this long until they are committed; `None` means no alarm.
+    pub alarm_lag: Option<Duration>,
+    /// The query is unhealthy if no batch is committed for this long although rows wait.
+    pub alarm_stuck: Option<Duration>,
+    /// The query is unhealthy while a larger share of requests fails or is throttled.
+    pub alarm_error_rate: Option<f64>,
+    /// A URL to which each change of the health is posted.
+    pub alarm_webhook: Option<Secret>,
 }
 
 /// A setting, named without the prefix `streaming.`.
@@ -157,13 +172,25 @@ fn non_empty(text: &str) -> Result<String, &'static str> {
     }
 }
 
+fn all() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(&ALARMS)
+}
+
+/// The error about a value, which is not shown if it is a secret.
+fn refused(setting: &Setting, value: &str, expected: &str) -> Error {
+    let is_hidden = is_secret(setting) || may_hold_secret(value);
+    let shown = if is_hidden { "***" } else { value };
+    let name = setting.name;
+    Error::invalid_option(format!(
+        "setting 'streaming.{name}' = '{shown}': {expected}"
+    ))
+}
+
 /// The setting `streaming.<name>`.
 fn find(name: &str) -> Result<&'static Setting> {
-    let known = SETTINGS
-        .iter()
-        .find(|known| known.name.eq_ignore_ascii_case(name));
+    let known = all().find(|known| known.name.eq_ignore_ascii_case(name));
     known.ok_or_else(|| {
-        let nearest = nearest(name, SETTINGS.iter().map(|setting| setting.name));
+        let nearest = nearest(name, all().map(|setting| setting.name));
         Error::invalid_option(format!(
             "unknown setting 'streaming.{name}': expected a setting such as 'streaming.{nearest}'"
         ))
@@ -203,12 +230,8 @@ impl ExtensionOptions for StreamingSettings {
 
     fn set(&mut self, name: &str, value: &str) -> DataFusionResult<()> {
         let setting = find(name)?;
-        (setting.set)(self, value).map_err(|expected| {
-            let shown = if may_hold_secret(value) { "***" } else { value };
-            let name = setting.name;
-            let message = format!("setting 'streaming.{name}' = '{shown}': {expected}");
-            DataFusionError::from(Error::invalid_option(message))
-        })
+        (setting.set)(self, value)
+            .map_err(|expected| DataFusionError::from(refused(setting, value, &expected)))
     }
 
     fn entries(&self) -> Vec<ConfigEntry> {
@@ -217,7 +240,7 @@ impl ExtensionOptions for StreamingSettings {
             value: (setting.get)(self),
             description: setting.description,
         };
-        SETTINGS.iter().map(entry).collect()
+        all().map(entry).collect()
     }
 }
 

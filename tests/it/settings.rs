@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion_kinesis::model::{OutputMode, Trigger};
+use datafusion_kinesis::model::{OutputMode, Secret, Trigger};
 use datafusion_kinesis::{Error, ErrorKind, StreamingSettings, register, sql};
 
 /// A plain DataFusion session with the crate registered.
@@ -56,6 +56,13 @@ async fn settings_take_effect_and_are_shown() {
         ("output_mode = 'Update'", "update"),
         ("query_name = 'word counts'", "word counts"),
         ("watermark_idle_timeout = '2 minutes'", "2 minutes"),
+        ("alarm_lag = '5 minutes'", "5 minutes"),
+        ("alarm_stuck = '10m'", "10 minutes"),
+        ("alarm_error_rate = 0.05", "0.05"),
+        (
+            "alarm_webhook = 'https://hooks.example.com/canary'",
+            "https://hooks.example.com/***",
+        ),
     ] {
         run(&ctx, &format!("SET streaming.{set}")).await;
         let name = set.split(' ').next().unwrap();
@@ -64,6 +71,7 @@ async fn settings_take_effect_and_are_shown() {
             text.contains(&format!("streaming.{name} ")) && text.contains(shown),
             "{text}"
         );
+        assert!(!text.contains("canary"), "{text}");
     }
     let mut expected = StreamingSettings::default();
     expected.trigger = Trigger::ProcessingTime(Duration::from_millis(200));
@@ -71,6 +79,10 @@ async fn settings_take_effect_and_are_shown() {
     expected.output_mode = OutputMode::Update;
     expected.watermark_idle_timeout = Some(Duration::from_secs(120));
     expected.query_name = Some("word counts".to_owned());
+    expected.alarm_lag = Some(Duration::from_secs(300));
+    expected.alarm_stuck = Some(Duration::from_secs(600));
+    expected.alarm_error_rate = Some(0.05);
+    expected.alarm_webhook = Some(Secret::new("https://hooks.example.com/canary"));
     assert_eq!(settings(&ctx), expected);
     // Registering again keeps the user's settings.
     register(&ctx);
@@ -112,6 +124,12 @@ async fn an_invalid_value_is_refused_and_changes_nothing() {
         ),
         ("query_name = ' '", "non-empty"),
         ("watermark_idle_timeout = 'soon'", "'10 seconds'"),
+        ("alarm_lag = '0 seconds'", "RESET switches the alarm off"),
+        ("alarm_stuck = '10'", "'5 minutes'"),
+        ("alarm_error_rate = '5%'", "'0.05'"),
+        ("alarm_error_rate = '1'", "above 0 and below 1"),
+        ("alarm_webhook = 'example.com'", "an https:// URL"),
+        ("alarm_webhook = 'http://example.com'", "an https:// URL"),
     ] {
         let message = refusal(&ctx, &format!("SET streaming.{set}")).await;
         let name = set.split(' ').next().unwrap();
@@ -174,6 +192,10 @@ async fn reset_restores_the_default() {
         "output_mode = 'complete'",
         "query_name = 'counts'",
         "watermark_idle_timeout = '1 minute'",
+        "alarm_lag = '1 minute'",
+        "alarm_stuck = '1 minute'",
+        "alarm_error_rate = '0.5'",
+        "alarm_webhook = 'https://example.com'",
     ] {
         run(&ctx, &format!("SET streaming.{set}")).await;
         assert_ne!(settings(&ctx), StreamingSettings::default());

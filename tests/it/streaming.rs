@@ -13,6 +13,7 @@ mod dynamodb_log;
 pub(crate) mod fault_proxy;
 pub(crate) mod fencing;
 mod first_tick;
+mod health;
 mod housekeeping;
 mod idle;
 mod in_order;

@@ -47,11 +47,19 @@ where
 
 impl Checkpoint {
     /// Sends a request until it succeeds, fails permanently, or the policy is exhausted.
-    pub(super) async fn retrying<T, Fut>(&self, request: impl FnMut() -> Fut) -> Result<T>
+    pub(super) async fn retrying<T, Fut>(&self, mut request: impl FnMut() -> Fut) -> Result<T>
     where
         Fut: Future<Output = StoreResult<T>>,
     {
-        retrying(self.retry, self.random(), request).await
+        let counted = || {
+            let answer = request();
+            async move {
+                let answer = answer.await;
+                self.requests.count(&answer);
+                answer
+            }
+        };
+        retrying(self.retry, self.random(), counted).await
     }
 
     pub(super) fn random(&self) -> fastrand::Rng {

@@ -5,6 +5,7 @@ mod errors;
 mod identity;
 mod inspect;
 mod purge;
+mod request_counts;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::model::{Batch, BatchId, Committed, Epoch, RetryPolicy, UnixMillis};
 
 pub(super) use self::errors::retrying;
+pub(crate) use self::request_counts::RequestCounts;
 
 /// Entries with more shards are written, and larger entries are read, on a blocking thread: either takes
 /// about a millisecond at these limits.
@@ -39,6 +41,7 @@ pub(crate) struct Checkpoint {
     runs: Option<QueryText>,
     /// The oldest batch that no purge has deleted.
     oldest: Arc<AtomicU64>,
+    requests: Arc<RequestCounts>,
 }
 
 /// The state of a query after its earlier runs.
@@ -80,7 +83,13 @@ impl Checkpoint {
             epoch: None,
             runs: None,
             oldest: Arc::default(),
+            requests: Arc::default(),
         }
+    }
+
+    /// The requests of this run.
+    pub(crate) fn request_counts(&self) -> Arc<RequestCounts> {
+        Arc::clone(&self.requests)
     }
 
     /// The location, for messages.

@@ -12,6 +12,7 @@ use crate::query::events::{
     EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, QueryRun, SinkProgress, SourceProgress,
     StateOperatorProgress, StreamingQueryProgress, rate,
 };
+use crate::query::health::QueryHealth;
 use crate::query::output::{BatchResult, SourceCounts};
 use crate::query::plan::PlanSource;
 use crate::query::sources::Sources;
@@ -124,6 +125,7 @@ impl BatchMetrics {
             processing_time: took,
             scheduling_delay: delay,
             total_delay: delay + took,
+            health: QueryHealth::default(),
         }
     }
 }

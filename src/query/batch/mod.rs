@@ -26,7 +26,7 @@ use self::planned::ranges_text;
 pub(super) use self::planned::{BatchTimes, PlannedBatch};
 use self::purge::Purge;
 pub(super) use self::state::AggregationState;
-use super::events::EventBus;
+use super::events::{Activity, EventBus};
 use super::fail_points::{Step, StepHook};
 use super::output::Output;
 use super::plan::{StreamingPlan, state_at};
@@ -124,8 +124,7 @@ impl BatchExecutor {
         planned: &PlannedBatch,
     ) -> Result<Logged> {
         let id = planned.batch.id;
-        self.events
-            .status(format!("Processing batch {id}"), true, true);
+        self.events.status(Activity::Processing(id));
         // The level is error, so that no log filter removes the span.
         let span = tracing::error_span!("batch", %id);
         // Boxed to keep the future of the query small.
@@ -267,12 +266,14 @@ impl BatchExecutor {
             state.committed(batch, &committed);
         }
         sources.committed(batch);
+        self.events.committed(batch.id);
         self.reach(Step::BuffersDropped, batch.id).await;
         self.events.data_losses(sources.data_losses());
         let sink = self.output.sink(&self.plan);
         let previous = self.history.previous_trigger.replace(planned.fired);
         let run = self.events.run();
-        let progress = metrics.into_progress(planned, sources, run, sink, previous);
+        let mut progress = metrics.into_progress(planned, sources, run, sink, previous);
+        progress.health = self.events.health();
         tracing::info!(query = %run, "{progress}");
         self.events.progress(progress);
         self.reach(Step::ProgressPublished, batch.id).await;

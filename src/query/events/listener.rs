@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::model::UnixMillis;
 use crate::query::events::StreamingQueryProgress;
+use crate::query::health::StreamingQueryHealthChange;
 use crate::query::status::QueryEnd;
 
 /// How many events may wait for a listener.
@@ -82,6 +83,9 @@ pub trait StreamingQueryListener: Send + Sync {
     /// There has been nothing to read for ten seconds. Called again every ten seconds.
     fn on_idle(&self, _event: &StreamingQueryIdle) {}
 
+    /// An alarm was raised or cleared, or the query has failed.
+    fn on_health(&self, _event: &StreamingQueryHealthChange) {}
+
     /// The query has ended. This is the last event.
     fn on_terminated(&self, _event: &StreamingQueryTerminated) {}
 }
@@ -91,6 +95,7 @@ pub trait StreamingQueryListener: Send + Sync {
 enum Event {
     Progress(Arc<StreamingQueryProgress>),
     Idle(Arc<StreamingQueryIdle>),
+    Health(Arc<StreamingQueryHealthChange>),
     Terminated(Arc<StreamingQueryTerminated>),
     /// Answers that everything before it was delivered.
     Flush(SyncSender<()>),
@@ -101,6 +106,7 @@ impl Event {
         match self {
             Self::Progress(progress) => guard("on_progress", || listener.on_progress(progress)),
             Self::Idle(event) => guard("on_idle", || listener.on_idle(event)),
+            Self::Health(event) => guard("on_health", || listener.on_health(event)),
             Self::Terminated(event) => guard("on_terminated", || listener.on_terminated(event)),
             // Nobody waits any more if it took too long.
             Self::Flush(done) => drop(done.try_send(())),
@@ -150,6 +156,10 @@ impl Listeners {
 
     pub(in crate::query) fn idle(&self, event: StreamingQueryIdle) {
         self.send(&Event::Idle(Arc::new(event)));
+    }
+
+    pub(in crate::query) fn health(&self, event: StreamingQueryHealthChange) {
+        self.send(&Event::Health(Arc::new(event)));
     }
 
     pub(in crate::query) fn terminated(&self, event: StreamingQueryTerminated) {

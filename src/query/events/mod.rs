@@ -1,10 +1,12 @@
 //! Events of a running query: publishes status, progress, idleness and the end to the handle, the
 //! listeners and the log.
 
+mod activity;
 mod listener;
 mod plan_tree;
 mod progress;
 mod run;
+mod run_health;
 mod run_status;
 
 use std::fmt;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 
 use datafusion::physical_plan::ExecutionPlan;
 
+pub(super) use self::activity::Activity;
 pub(super) use self::listener::Listeners;
 pub use self::listener::{
     StreamingQueryIdle, StreamingQueryListener, StreamingQueryStarted, StreamingQueryTerminated,
@@ -23,8 +26,10 @@ pub use self::progress::{
     SourceProgress, StateOperatorProgress, StreamingQueryProgress,
 };
 pub(super) use self::run::QueryRun;
+pub(super) use self::run_health::RunHealth;
 pub(super) use self::run_status::RunStatus;
 pub use self::run_status::SourceShards;
+use super::health::{HealthChange, QueryHealth, StreamingQueryHealthChange, Webhook};
 use super::status::QueryEnd;
 use crate::error::Error;
 use crate::model::{BatchId, Clock, StreamName};
@@ -34,14 +39,21 @@ use crate::source::streaming::ShardObserver;
 pub(super) struct EventBus {
     status: Arc<RunStatus>,
     listeners: Listeners,
+    webhook: Option<Webhook>,
     clock: Arc<dyn Clock>,
 }
 
 impl EventBus {
-    pub(super) fn new(status: Arc<RunStatus>, listeners: Listeners, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        status: Arc<RunStatus>,
+        listeners: Listeners,
+        webhook: Option<Webhook>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             status,
             listeners,
+            webhook,
             clock,
         }
     }
@@ -51,9 +63,57 @@ impl EventBus {
         &self.status.run
     }
 
-    /// Sets the status that handles see.
-    pub(super) fn status(&self, message: impl Into<String>, has_data: bool, is_active: bool) {
-        self.status.set(message, has_data, is_active);
+    /// Sets what the query is doing.
+    pub(super) fn status(&self, activity: Activity) {
+        self.status.set(activity);
+    }
+
+    /// A batch is committed.
+    pub(super) fn committed(&self, batch: BatchId) {
+        self.status.health.committed(batch);
+    }
+
+    /// The run has recovered from an interruption.
+    pub(super) fn recovered(&self) {
+        self.status.health.recovered();
+    }
+
+    /// The health of the query at present.
+    pub(super) fn health(&self) -> QueryHealth {
+        self.status.health()
+    }
+
+    /// Whether alarms are set.
+    pub(super) fn has_alarms(&self) -> bool {
+        self.status.health.has_alarms()
+    }
+
+    /// Raises and clears alarms.
+    pub(super) fn check_alarms(&self) {
+        if let Some(change) = self.status.check_alarms() {
+            let run = self.run();
+            match change.health.is_healthy() {
+                true => tracing::warn!(query = %run, "the query is healthy again"),
+                false => tracing::warn!(query = %run, "the query is {}", change.health),
+            }
+            self.health_changed(change);
+        }
+    }
+
+    fn health_changed(&self, change: HealthChange) {
+        let run = self.run();
+        let event = StreamingQueryHealthChange {
+            id: run.id.clone(),
+            run_id: run.run_id.clone(),
+            name: run.name.clone(),
+            timestamp: self.clock.now(),
+            previous: change.previous,
+            health: change.health,
+        };
+        if let Some(webhook) = &self.webhook {
+            webhook.post(&event);
+        }
+        self.listeners.health(event);
     }
 
     /// Sets the number of data losses since the start.
@@ -72,9 +132,12 @@ impl EventBus {
         });
     }
 
-    /// Waits a moment for listeners that are behind.
+    /// Waits a moment for listeners and for a webhook that are behind.
     pub(super) async fn flush(&self) {
         self.listeners.flush().await;
+        if let Some(webhook) = &self.webhook {
+            webhook.flush().await;
+        }
     }
 
     pub(super) fn progress(&self, progress: StreamingQueryProgress) {
@@ -106,6 +169,13 @@ impl EventBus {
     pub(super) fn terminated(&self, result: &Result<QueryEnd, Arc<Error>>) {
         let run = self.run();
         self.status.set_ended(self.clock.now());
+        self.status(match result {
+            Ok(_) => Activity::Stopped,
+            Err(error) => Activity::Failed(error.to_string()),
+        });
+        if let Some(change) = self.status.end_alarms(result.as_ref().err()) {
+            self.health_changed(change);
+        }
         self.listeners.terminated(StreamingQueryTerminated {
             id: run.id.clone(),
             run_id: run.run_id.clone(),
@@ -114,11 +184,6 @@ impl EventBus {
             end: *result.as_ref().unwrap_or(&QueryEnd::Failed),
             error: result.as_ref().err().map(Arc::clone),
         });
-        let message = match result {
-            Ok(_) => "Stopped".to_owned(),
-            Err(error) => format!("Terminated with an error: {error}"),
-        };
-        self.status(message, false, false);
     }
 }
 

@@ -7,10 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::activity::Activity;
 use super::plan_tree::{PlanNode, RecentPlans};
 use super::progress::{StreamingQueryProgress, data_losses};
 use super::run::QueryRun;
+use super::run_health::RunHealth;
+use crate::error::Error;
 use crate::model::{BatchId, StreamName, UnixMillis};
+use crate::query::health::{HealthChange, QueryHealth};
 use crate::query::status::QueryStatus;
 use crate::source::streaming::{ShardObserver, ShardStatus};
 
@@ -34,7 +38,8 @@ pub struct SourceShards {
 #[derive(Debug)]
 pub(in crate::query) struct RunStatus {
     pub(in crate::query) run: QueryRun,
-    status: Mutex<QueryStatus>,
+    activity: Mutex<Activity>,
+    pub(super) health: RunHealth,
     losses: AtomicU64,
     recent: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
     /// The streams that are read, and their readers.
@@ -49,14 +54,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl RunStatus {
-    pub(in crate::query) fn new(run: QueryRun) -> Self {
+    pub(in crate::query) fn new(run: QueryRun, health: RunHealth) -> Self {
         Self {
             run,
-            status: Mutex::new(QueryStatus {
-                message: "Starting".to_owned(),
-                is_data_available: false,
-                is_trigger_active: false,
-            }),
+            activity: Mutex::new(Activity::Starting),
+            health,
             losses: AtomicU64::new(0),
             recent: Mutex::default(),
             readers: Mutex::default(),
@@ -65,23 +67,46 @@ impl RunStatus {
         }
     }
 
-    /// The current status.
+    /// The current status. Data losses are appended to the message.
     pub(in crate::query) fn get(&self) -> QueryStatus {
-        lock(&self.status).clone()
-    }
-
-    /// Sets the status. Data losses are appended to the message.
-    pub(super) fn set(&self, message: impl Into<String>, has_data: bool, is_active: bool) {
-        let mut message = message.into();
+        let mut status = lock(&self.activity).status(self.health.state());
         match self.losses() {
             0 => {}
-            losses => message = format!("{message} ({})", data_losses(losses)),
+            losses => status.message = format!("{} ({})", status.message, data_losses(losses)),
         }
-        *lock(&self.status) = QueryStatus {
-            message,
-            is_data_available: has_data,
-            is_trigger_active: is_active,
-        };
+        status
+    }
+
+    /// Sets what the query is doing.
+    pub(super) fn set(&self, activity: Activity) {
+        *lock(&self.activity) = activity;
+    }
+
+    /// The health at present.
+    pub(in crate::query) fn health(&self) -> QueryHealth {
+        let (activity, readers) = self.observed();
+        self.health.now(&activity, &readers)
+    }
+
+    /// Whether the run has committed a batch, or has found everything read.
+    pub(in crate::query) fn is_settled(&self) -> bool {
+        let (activity, readers) = self.observed();
+        self.health.is_settled(&activity, &readers)
+    }
+
+    /// Raises and clears alarms. Returns whether any has changed.
+    pub(super) fn check_alarms(&self) -> Option<HealthChange> {
+        let (activity, readers) = self.observed();
+        self.health.check(&activity, &readers)
+    }
+
+    /// The query has ended.
+    pub(super) fn end_alarms(&self, error: Option<&Arc<Error>>) -> Option<HealthChange> {
+        self.health.end(error)
+    }
+
+    fn observed(&self) -> (Activity, Vec<(StreamName, ShardObserver)>) {
+        (lock(&self.activity).clone(), lock(&self.readers).clone())
     }
 
     /// Sets the number of data losses since the start, which later statuses mention.
@@ -167,14 +192,17 @@ impl RunStatus {
 mod tests {
     use super::super::progress::tests::progress_of_shards;
     use super::*;
+    use crate::query::health::Limits;
 
     #[test]
     fn kept_progress_is_bounded_by_events_and_by_shard_positions() {
-        let status = RunStatus::new(QueryRun {
+        let run = QueryRun {
             id: "id".to_owned(),
             run_id: "run".to_owned(),
             name: None,
-        });
+        };
+        let health = RunHealth::new(Limits::default(), Arc::default(), 0);
+        let status = RunStatus::new(run, health);
         let kept = |shards: &[usize]| {
             for shards in shards {
                 status.push(Arc::new(progress_of_shards(*shards)));

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 pub(super) use self::control::{Control, StopRequest};
 use super::events::{RunStatus, StreamingQueryProgress};
+use super::health::QueryHealth;
 use super::identity::Registration;
 use super::status::{QueryEnd, QueryStatus};
 use crate::error::{Error, ErrorKind, Result};
@@ -147,6 +148,12 @@ impl StreamingQuery {
     /// What the query is doing.
     pub fn status(&self) -> QueryStatus {
         self.inner.status.get()
+    }
+
+    /// Whether the query is healthy, why not, and the rates that tell. With alarms
+    /// ([`StreamingSettings`](crate::StreamingSettings)), the state is that of the last second.
+    pub fn health(&self) -> QueryHealth {
+        self.inner.status.health()
     }
 
     /// The number of data losses found since the start of this run. Each is a shard, a range or a stream

@@ -1,6 +1,7 @@
 //! The background task of a query: takes over the checkpoint, reruns the uncommitted batch, and then carries
 //! out the scheduler's actions until the query ends.
 
+mod alarms;
 mod facts;
 mod stop_lock;
 
@@ -17,7 +18,7 @@ use tracing::Instrument;
 use self::facts::QueryFacts;
 pub(super) use self::stop_lock::StopLockWatch;
 use super::batch::{BatchExecutor, BatchTimes, PlannedBatch};
-use super::events::{EventBus, QueryRun};
+use super::events::{Activity, EventBus, QueryRun};
 use super::fail_points::Step;
 use super::handle::{Control, StopRequest};
 use super::identity::Registration;
@@ -66,6 +67,7 @@ impl QueryTask {
     pub(super) fn spawn(self, registration: Arc<Registration>) -> AbortHandle {
         let (events, control) = (Arc::clone(&self.events), Arc::clone(&self.control));
         let task = async move {
+            let alarms = alarms::watch(&events);
             let result = AssertUnwindSafe(Box::pin(self.run_unless_abandoned()));
             let result = result.catch_unwind().await;
             let run = events.run();
@@ -74,6 +76,7 @@ impl QueryTask {
                 Ok(_) => tracing::info!(query = %run, "streaming query ended"),
                 Err(error) => tracing::error!(query = %run, "streaming query failed: {error}"),
             }
+            drop(alarms);
             // First, because a listener may start the query again.
             registration.release();
             let result = result.map_err(Arc::new);
@@ -95,7 +98,7 @@ impl QueryTask {
 
     async fn run(mut self) -> Result<QueryEnd> {
         loop {
-            self.events.status("Recovering", false, false);
+            self.events.status(Activity::Recovering);
             let mut recovered = self.executor.take_over(&self.metadata).await?;
             let starts = self.start_positions(&mut recovered)?;
             let sources = self.sources.count();
@@ -112,6 +115,7 @@ impl QueryTask {
                 ),
                 Interruption::Recreated => self.sources.describe().await?,
             }
+            self.events.recovered();
         }
     }
 
@@ -185,6 +189,7 @@ impl QueryTask {
                     query = %self.events.run(), batch = %batch.id,
                     "rerunning the uncommitted batch"
                 );
+                self.events.recovered();
                 let planned = PlannedBatch::rerun(&self.sources, batch, self.clock.now());
                 if self.executor.run(&mut self.sources, &planned).await? == Logged::Taken {
                     return Ok(Interruption::Taken);
@@ -249,12 +254,11 @@ impl QueryTask {
 
     /// Waits as the scheduler decided, or until a request from a handle.
     async fn wait(&self, wait: Wait) {
-        let (message, has_data) = match wait.reason {
-            WaitReason::Trigger => ("Waiting for next trigger", false),
-            WaitReason::CatchingUp => ("Waiting for shards to catch up", true),
-            WaitReason::Data => ("Waiting for data to arrive", false),
-        };
-        self.events.status(message, has_data, has_data);
+        self.events.status(match wait.reason {
+            WaitReason::Trigger => Activity::WaitingForTrigger,
+            WaitReason::CatchingUp => Activity::WaitingForShards,
+            WaitReason::Data => Activity::WaitingForData,
+        });
         // The scheduler has already seen all changes of the readers, so those since the last call would not
         // end the wait.
         self.answer_catch_ups();

@@ -33,7 +33,7 @@ use self::shared_state::SharedState;
 pub(crate) use self::start::StreamStart;
 use self::state::StreamState;
 pub(crate) use self::state::{
-    Activity, Coverage, ReaderStatus, Readiness, ShardActivity, StreamBatch,
+    Activity, Coverage, ReaderHealth, ReaderStatus, Readiness, ShardActivity, StreamBatch,
 };
 pub use self::state::{RateRange, ShardError, ShardStage, ShardStatus};
 use super::context::StreamContext;
@@ -256,6 +256,13 @@ impl ShardObserver {
         };
         let now = shared.now();
         shared.with(|state| state.shard_statuses(now))
+    }
+
+    /// Whether the reader works; `None` once it has ended.
+    pub(crate) fn health(&self) -> Option<ReaderHealth> {
+        let shared = self.0.upgrade()?;
+        let now = shared.now();
+        Some(shared.with(|state| state.health(now)))
     }
 }
 

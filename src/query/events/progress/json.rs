@@ -11,6 +11,7 @@ use super::{
     SourceProgress, StateOperatorProgress, StreamingQueryProgress,
 };
 use crate::model::{Offsets, UnixMillis};
+use crate::query::health::QueryHealth;
 
 /// A JSON object whose fields keep the order in which they are added.
 struct Object(String);
@@ -49,6 +50,14 @@ impl Object {
             self.raw(name, &format!("{:.1}", (rate * 10.0).round() / 10.0))
         } else {
             self
+        }
+    }
+
+    /// Adds a share with four decimals, if it is known.
+    fn share(self, name: &str, share: Option<f64>) -> Self {
+        match share {
+            Some(share) => self.raw(name, &format!("{share:.4}")),
+            None => self,
         }
     }
 
@@ -99,7 +108,30 @@ pub(super) fn progress(progress: &StreamingQueryProgress) -> String {
         .millis("processingTime", progress.processing_time)
         .millis("schedulingDelay", progress.scheduling_delay)
         .millis("totalDelay", progress.total_delay)
+        .map("health", health(&progress.health))
         .finish()
+}
+
+fn health(health: &QueryHealth) -> Object {
+    let reasons = health.reasons.iter().map(|reason| {
+        let alarm = Object::new().text("alarm", &reason.alarm.to_string());
+        alarm.text("message", &reason.message).finish()
+    });
+    let reasons: Vec<String> = reasons.collect();
+    let rates = &health.rates;
+    let lag = |object: Object| match rates.processing_lag {
+        Some(lag) => object.millis("processingLagMs", lag),
+        None => object,
+    };
+    let object = Object::new()
+        .text("state", &health.state.to_string())
+        .raw("reasons", &format!("[{}]", reasons.join(",")));
+    lag(object)
+        .share("errorRate", rates.error_rate)
+        .share("throttleRate", rates.throttle_rate)
+        .share("checkpointSuccessRate", rates.checkpoint_success_rate)
+        .number("recoveries", rates.recoveries)
+        .rate("recoveriesPerHour", rates.recoveries_per_hour)
 }
 
 fn event_time(times: Option<&EventTimeProgress>) -> Object {

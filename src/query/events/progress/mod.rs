@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::model::{BatchId, LatencyHistogram, Offsets, UnixMillis};
 use crate::options::ConsumerType;
+use crate::query::health::QueryHealth;
 
 /// What a batch did. Sent to listeners, and available from the handle of the query.
 ///
@@ -52,6 +53,8 @@ pub struct StreamingQueryProgress {
     pub scheduling_delay: Duration,
     /// The time from when the batch was due to its end.
     pub total_delay: Duration,
+    /// The health of the query after the batch.
+    pub health: QueryHealth,
 }
 
 /// What a batch read from one source.
@@ -200,7 +203,7 @@ pub struct KinesisSinkMetrics {
 
 impl StreamingQueryProgress {
     /// One JSON object with Spark's fields in Spark's order, followed by `processingTime`, `schedulingDelay`
-    /// and `totalDelay` in milliseconds. Numbers that are not finite and empty maps are left out.
+    /// and `totalDelay` in milliseconds, and by `health`. Numbers that are not finite and empty maps are left out.
     pub fn to_json(&self) -> String {
         json::progress(self)
     }

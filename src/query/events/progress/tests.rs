@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::{SequenceNumber, ShardId, ShardPosition};
+use crate::query::health::{Alarm, HealthRates, HealthReason, HealthState};
 
 fn offsets(sequence: &str) -> Option<Arc<Offsets>> {
     let after = ShardPosition::After {
@@ -79,6 +80,25 @@ fn some_progress() -> StreamingQueryProgress {
         processing_time: millis(33),
         scheduling_delay: millis(2),
         total_delay: millis(35),
+        health: some_health(),
+    }
+}
+
+fn some_health() -> QueryHealth {
+    QueryHealth {
+        state: HealthState::Unhealthy,
+        reasons: vec![HealthReason {
+            alarm: Alarm::ErrorRate,
+            message: "9 of 100".to_owned(),
+        }],
+        rates: HealthRates {
+            processing_lag: Some(Duration::from_millis(1_535)),
+            error_rate: Some(0.09),
+            throttle_rate: Some(0.03),
+            checkpoint_success_rate: None,
+            recoveries: 1,
+            recoveries_per_hour: 0.25,
+        },
     }
 }
 
@@ -103,7 +123,9 @@ fn the_json_has_sparks_fields_in_sparks_order() {
         r#""maxMsBehindLatest":"1500","minMsBehindLatest":"0","openShards":"2","#,
         r#""prefetchedBytes":"4096","retries":"6","throttledCalls":"3"}}],"#,
         r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":17,"metrics":{"bytes":"300","calls":"1","records":"2","resentRecords":"0","rows":"17","throttledRecords":"0"}},"#,
-        r#""processingTime":33,"schedulingDelay":2,"totalDelay":35}"#,
+        r#""processingTime":33,"schedulingDelay":2,"totalDelay":35,"#,
+        r#""health":{"state":"unhealthy","reasons":[{"alarm":"errorRate","message":"9 of 100"}],"#,
+        r#""processingLagMs":1535,"errorRate":0.0900,"throttleRate":0.0300,"recoveries":1,"recoveriesPerHour":0.3}}"#,
     );
     assert_eq!(some_progress().to_json(), expected);
 }
@@ -118,6 +140,7 @@ fn numbers_that_are_not_finite_and_empty_values_are_left_out() {
     progress.sources.clear();
     progress.sink.num_output_rows = None;
     progress.sink.metrics = None;
+    progress.health = QueryHealth::default();
     let expected = concat!(
         r#"{"id":"ce011fdc-8762-4dcb-84eb-a77333e28109","#,
         r#""runId":"88e2ff94-ede0-45a8-b687-6316fbef529a","#,
@@ -125,7 +148,8 @@ fn numbers_that_are_not_finite_and_empty_values_are_left_out() {
         r#""batchId":12,"batchDuration":35,"numInputRows":1234,"#,
         r#""stateOperators":[],"sources":[],"#,
         r#""sink":{"description":"KinesisSink[word_counts]","numOutputRows":-1},"#,
-        r#""processingTime":33,"schedulingDelay":2,"totalDelay":35}"#,
+        r#""processingTime":33,"schedulingDelay":2,"totalDelay":35,"#,
+        r#""health":{"state":"healthy","reasons":[],"recoveries":0,"recoveriesPerHour":0.0}}"#,
     );
     assert_eq!(progress.to_json(), expected);
 }

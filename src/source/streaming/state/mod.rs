@@ -8,6 +8,7 @@ mod activity;
 mod batch;
 mod listing;
 mod page_arrival;
+mod reader_health;
 mod shard;
 mod shard_counters;
 mod shard_status;
@@ -23,6 +24,7 @@ pub(crate) use self::activity::{Activity, Coverage, ShardActivity};
 pub(crate) use self::batch::StreamBatch;
 pub(super) use self::listing::{ListingOutcome, RecreatedShard};
 pub(super) use self::page_arrival::{AfterPage, PageArrival};
+pub(crate) use self::reader_health::ReaderHealth;
 #[cfg(test)]
 pub(super) use self::shard::ReadProgress;
 use self::shard::{ShardState, Totals};
@@ -96,6 +98,8 @@ pub(super) struct StreamState {
     pub(super) lineage: Lineage,
     totals: Totals,
     pub(super) failures: FailureCounts,
+    /// Pages that arrived since the start.
+    pages: u64,
     pub(super) warnings: WarningLimiter,
     /// Separate, so that other warnings do not suppress those about lost records.
     pub(super) loss_warnings: WarningLimiter,
@@ -134,6 +138,7 @@ impl StreamState {
             lineage: Lineage::default(),
             totals: Totals::default(),
             failures: FailureCounts::default(),
+            pages: 0,
             warnings: WarningLimiter::default(),
             loss_warnings: WarningLimiter::default(),
             version: 0,

@@ -43,6 +43,7 @@ impl StreamState {
         if self.lineage.stage(shard) == Some(Stage::Missing) {
             self.lineage.set_stage(shard, Stage::Reading);
         }
+        self.pages += 1;
         let newest = arrival.page.last_arrival();
         self.last_arrival = self.last_arrival.max(newest);
         let spills = !self.config.is_capped && self.config.budget.is_full(self.totals.held_bytes);
