@@ -6,6 +6,7 @@
 mod consumers;
 mod infer;
 mod option;
+mod restart;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 pub(super) use self::consumers::Consumers;
 pub(super) use self::infer::{Infer, SampleFormat};
 pub(super) use self::option::OptionText;
+pub(super) use self::restart::{Restart, RestartPolicy};
 use super::output::{Format, Output};
 use crate::model::{CredentialSettings, is_region, is_unencrypted};
 use crate::options::endpoint_url;
@@ -22,13 +24,17 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 const AFTER_HELP: &str = "\
 Without -f or -c, statements come from an interactive shell if stdin is a terminal, and otherwise from
 stdin, each one running as soon as it is complete.
-A file stops at its first error, which is reported with file and line; the exit code is then 1.
+A file stops at its first error, which is reported with file and line.
 A table of more than 10,000 rows or 8 MiB is printed in parts, each with its own header.
 
 A statement that reads an UNBOUNDED table runs until its trigger (SET streaming.trigger), a STOP_LOCK
 in its checkpoint location, or a signal ends it. Ctrl-C ends the statement after the batch in flight,
 and the file continues with the next one; SIGTERM ends the run after the batch in flight. A second
-signal stops at once.
+signal stops at once. With --restart on-failure, a statement that fails because a service is
+unreachable, throttles or fails itself goes on from its checkpoint after a wait of up to a minute.
+
+Exit codes: 0 all statements succeeded, 1 one has failed, 2 the arguments are wrong, 130 Ctrl-C,
+143 SIGTERM.
 
 Tables show control characters as \\n, \\x1b or \\u{202e}. In CSV, an empty field is NULL, \"\" is an empty
 string, and lists, structs and maps are JSON.
@@ -83,6 +89,8 @@ pub(super) struct Args {
     )]
     command_text: Vec<String>,
     #[command(flatten)]
+    pub(super) restart: Restart,
+    #[command(flatten)]
     pub(super) shown: Shown,
     #[command(flatten)]
     pub(super) connection: Connection,
@@ -96,6 +104,7 @@ impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Args")
             .field("embedded", &self.embedded)
+            .field("restart", &self.restart)
             .field("shown", &self.shown)
             .field("connection", &self.connection)
             .field("scripts", &self.scripts)

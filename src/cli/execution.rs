@@ -4,11 +4,14 @@
 //! busy.
 
 mod bounded;
+mod restart;
 mod streaming;
 mod upcoming;
 
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::DataFusionError;
+use datafusion::sql::parser::{DFParser, Statement as ParsedStatement};
+use tokio::time::Instant;
 
 use super::failure::{Failure, panicked};
 use super::nesting;
@@ -18,6 +21,7 @@ use super::signals::Signals;
 use super::statements::Statement;
 use crate::query::is_streaming;
 use bounded::run_bounded;
+use restart::Restarts;
 use streaming::run_streaming;
 
 pub(super) use upcoming::Upcoming;
@@ -44,8 +48,38 @@ pub(super) async fn run_statement(
     match streaming {
         Ok(true) => run_streaming(session, statement, output, signals, upcoming).await,
         // A statement that fails to plan is planned again there, which reports the engine's error.
-        Ok(false) | Err(_) => run_bounded(session, statement, output, signals).await,
+        Ok(false) | Err(_) => run_other(session, statement, output, signals).await,
     }
+}
+
+/// Runs a statement that is no streaming query. One that declares a table changes nothing if it fails, so it may run again
+/// like a streaming query.
+async fn run_other(
+    session: &Session,
+    statement: &Statement,
+    output: Output,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let policy = session.restart.filter(|_| declares_table(&statement.text));
+    let mut restarts = Restarts::new(policy, fastrand::Rng::new());
+    loop {
+        let began = Instant::now();
+        match run_bounded(session, statement, output, signals).await {
+            Err(Failure::Query(error)) => {
+                let ran = began.elapsed();
+                restarts.wait(*error, ran, statement, signals).await?;
+            }
+            ended => return ended,
+        }
+    }
+}
+
+fn declares_table(text: &str) -> bool {
+    let parsed = DFParser::parse_sql(text);
+    parsed.is_ok_and(|statements| {
+        let mut statements = statements.iter();
+        statements.all(|statement| matches!(statement, ParsedStatement::CreateExternalTable(_)))
+    })
 }
 
 /// Runs blocking I/O on another thread, since the other end may not respond for a long time. A

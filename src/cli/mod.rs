@@ -91,7 +91,7 @@ fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
     } else {
         None
     };
-    let session = match Session::open(&args.connection, engine.handle()) {
+    let session = match Session::open(&args.connection, &args.restart, engine.handle()) {
         Ok(session) => session,
         Err(error) => return report(Err(error)),
     };

@@ -196,6 +196,14 @@ impl Printer {
         })
     }
 
+    /// Forgets the rows of a batch that was not ended by [`frame`](Self::frame). Rows that were printed stay.
+    pub(super) fn discard_frame(&mut self) {
+        self.rows = 0;
+        if let View::Table(page) = &mut self.view {
+            page.clear();
+        }
+    }
+
     /// Ends a result that was printed with [`frame`](Self::frame).
     pub(super) fn finish_frames(self) -> Result<Option<String>, Failure> {
         if self.header_due && !self.schema.fields().is_empty() {

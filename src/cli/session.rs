@@ -12,7 +12,7 @@ use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use tokio::runtime::Handle;
 
-use super::args::Connection;
+use super::args::{Connection, Restart, RestartPolicy};
 use super::hints::with_tables;
 use crate::model::ConnectionSettings;
 use crate::session::register_shared;
@@ -24,13 +24,20 @@ pub(super) struct Session {
     pub(super) ctx: SessionContext,
     /// Runtime on which statements compute; never the one that waits for them.
     pub(super) engine: Handle,
+    /// When streaming statements are started again.
+    pub(super) restart: Option<RestartPolicy>,
 }
 
 impl Session {
-    pub(super) fn open(connection: &Connection, engine: &Handle) -> Result<Self> {
+    pub(super) fn open(
+        connection: &Connection,
+        restart: &Restart,
+        engine: &Handle,
+    ) -> Result<Self> {
         Ok(Self {
             ctx: context(&services(connection))?,
             engine: engine.clone(),
+            restart: restart.policy(),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! A server that breaks all connections, takes none for a while, and comes back with its data, while a query reads from
 //! it.
 
+mod on_failure;
+
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::restart::Restarts;
 use super::upcoming::{self, Upcoming};
 use crate::cli::console::{print_message, print_note};
 use crate::cli::failure::{Failure, panicked};
@@ -24,7 +25,7 @@ use crate::cli::progress::{StreamingProgress, Tally, closing_note};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signals, Stop};
 use crate::cli::statements::Statement;
-use crate::query::{QueryEnd, StreamingQuery};
+use crate::query::{QueryEnd, StreamingQueries, StreamingQuery};
 
 const STOPPING: &str = "stopping after the batch in flight; interrupt again to stop at once";
 const STOP_LOCK: &str = "stopped by STOP_LOCK in the checkpoint location";
@@ -38,7 +39,7 @@ enum Event {
 }
 
 /// Runs a streaming statement. The first signal ends it after the batch in flight: Ctrl-C counts as
-/// success, SIGTERM as stopped. A second signal ends it at once.
+/// success, SIGTERM as stopped. A second signal ends it at once. A statement that fails may be started again.
 pub(super) async fn run_streaming(
     session: &Session,
     statement: &Statement,
@@ -46,61 +47,138 @@ pub(super) async fn run_streaming(
     signals: &mut Signals,
     upcoming: &[Upcoming],
 ) -> Result<(), Failure> {
-    let started = Instant::now();
-    let tally = Arc::<Tally>::default();
-    let (sender, mut events) = mpsc::channel(1);
-    let starting = start(
-        session.ctx.clone(),
-        statement.in_place(),
-        Arc::clone(&tally),
-        sender,
-    );
-    let starting = {
-        let _on_the_engine = session.engine.enter();
-        SpawnedTask::spawn(starting)
-    };
-    let mut progress = StreamingProgress::start(Arc::clone(&tally));
-    let query = tokio::select! {
-        biased;
-        stop = signals.next() => {
-            // No batch is in flight yet.
-            progress.hide_echo();
-            return ended_by(Some(stop));
-        }
-        started = starting.join() => started.map_err(panicked)??,
-    };
-    if let Some(note) = upcoming::warning(&session.ctx, upcoming).await {
-        progress.clear();
-        print_message(&note);
-    }
-    let mut run = Run {
+    let mut runs = Runs {
         session,
-        query,
-        progress,
-        signals,
-        stopping: None,
+        statement,
+        output,
+        upcoming,
+        started: Instant::now(),
+        tally: Arc::default(),
+        restarts: Restarts::new(session.restart, fastrand::Rng::new()),
+        printer: None,
     };
-    let printer = Printer::new(output, ResultKind::Rows, &run.query.schema(), started);
-    let printer = run.until_ended(printer, &mut events).await?;
-    let inserts = !returns_rows(&statement.text);
-    if !inserts {
-        let finishing = tokio::task::spawn_blocking(move || printer.finish_frames());
-        if let Some(line) = run.wait(finishing).await?.map_err(panicked)?? {
-            run.progress.clear();
+    loop {
+        let began = Instant::now();
+        match runs.run(signals).await {
+            Err(Failure::Query(error)) => {
+                let ran = began.elapsed();
+                let Runs {
+                    restarts,
+                    statement,
+                    ..
+                } = &mut runs;
+                restarts.wait(*error, ran, statement, signals).await?;
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// The runs of a statement, of which all but the last have failed.
+struct Runs<'a> {
+    session: &'a Session,
+    statement: &'a Statement,
+    output: Output,
+    upcoming: &'a [Upcoming],
+    started: Instant,
+    tally: Arc<Tally>,
+    restarts: Restarts,
+    /// What goes on printing in the next run.
+    printer: Option<Printer>,
+}
+
+impl Runs<'_> {
+    /// Runs the statement once.
+    async fn run(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+        let Self {
+            session,
+            statement,
+            output,
+            ..
+        } = *self;
+        let tally = Arc::clone(&self.tally);
+        tally.begin_run();
+        let (sender, mut events) = mpsc::channel(1);
+        let starting = start(
+            session.ctx.clone(),
+            statement.in_place(),
+            Arc::clone(&tally),
+            self.restarts.count(),
+            sender,
+        );
+        let starting = {
+            let _on_the_engine = session.engine.enter();
+            SpawnedTask::spawn(starting)
+        };
+        let mut progress = StreamingProgress::start(Arc::clone(&tally));
+        let query = tokio::select! {
+            biased;
+            stop = signals.next() => {
+                // No batch is in flight yet.
+                progress.hide_echo();
+                return ended_by(Some(stop));
+            }
+            started = starting.join() => started.map_err(panicked)??,
+        };
+        if !is_resumable(session, query.run_id()) {
+            self.restarts.lose_progress();
+        }
+        if self.restarts.count() == 0
+            && let Some(note) = upcoming::warning(&session.ctx, self.upcoming).await
+        {
+            progress.clear();
+            print_message(&note);
+        }
+        let schema = query.schema();
+        let mut run = Run {
+            session,
+            query,
+            progress,
+            signals,
+            stopping: None,
+        };
+        let new_printer = || Printer::new(output, ResultKind::Rows, &schema, self.started);
+        // Rows of a batch that was not committed come again.
+        if let Some(printer) = &mut self.printer {
+            printer.discard_frame();
+        }
+        let printer = &mut self.printer;
+        printer.get_or_insert_with(new_printer);
+        let ended = run.until_ended(printer, &mut events).await;
+        if run.stopping.is_some() {
+            self.restarts.stop();
+        }
+        if ended.is_err() {
+            tally.found_losses(run.query.data_losses());
+        }
+        ended?;
+        let inserts = !returns_rows(&statement.text);
+        if let Some(printer) = self.printer.take().filter(|_| !inserts) {
+            let finishing = tokio::task::spawn_blocking(move || printer.finish_frames());
+            if let Some(line) = run.wait(finishing).await?.map_err(panicked)?? {
+                run.progress.clear();
+                print_note(&line);
+            }
+        }
+        let asked = run.stopping.as_ref().map(|(stop, _)| *stop);
+        let end = run.query.end();
+        tally.found_losses(run.query.data_losses());
+        drop(run);
+        if end == Some(QueryEnd::StopLock) {
+            print_message(STOP_LOCK);
+        }
+        if let Some(line) = closing_note(&tally, self.started, inserts) {
             print_note(&line);
         }
+        ended_by(asked)
     }
-    let asked = run.stopping.as_ref().map(|(stop, _)| *stop);
-    let end = run.query.end();
-    tally.found_losses(run.query.data_losses());
-    drop(run);
-    if end == Some(QueryEnd::StopLock) {
-        print_message(STOP_LOCK);
-    }
-    if let Some(line) = closing_note(&tally, started, inserts) {
-        print_note(&line);
-    }
-    ended_by(asked)
+}
+
+/// Whether the next run continues where this one ends.
+fn is_resumable(session: &Session, run_id: &str) -> bool {
+    let runs = StreamingQueries::of(&session.ctx).observed();
+    let run = runs.iter().find(|run| run.run_id() == run_id);
+    run.is_some_and(|run| run.description().is_resumable)
 }
 
 /// The result of a statement, given the signal that stopped it, if any.
@@ -115,9 +193,12 @@ async fn start(
     ctx: SessionContext,
     text: String,
     tally: Arc<Tally>,
+    restarts: u32,
     events: mpsc::Sender<Event>,
 ) -> DataFusionResult<StreamingQuery> {
-    let mut builder = StreamingQuery::builder(&ctx, text.as_str()).with_listener(tally);
+    let mut builder = StreamingQuery::builder(&ctx, text.as_str())
+        .with_listener(tally)
+        .with_restart_count(restarts);
     if returns_rows(&text) {
         builder = builder.foreach_batch(move |_, rows| forward(rows, events.clone()));
     }
@@ -168,12 +249,12 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Prints rows as they arrive until the query has ended.
+    /// Prints rows as they arrive until the query has ended. If printing fails, there is no printer any more.
     async fn until_ended(
         &mut self,
-        mut printer: Printer,
+        printer: &mut Option<Printer>,
         events: &mut mpsc::Receiver<Event>,
-    ) -> Result<Printer, Failure> {
+    ) -> Result<(), Failure> {
         let query = self.query.clone();
         let mut ended = pin!(query.await_termination());
         loop {
@@ -190,13 +271,16 @@ impl Run<'_> {
                 Some(event) = events.recv() => event,
                 result = &mut ended => {
                     result.map_err(DataFusionError::from)?;
-                    return Ok(printer);
+                    return Ok(());
                 }
             };
+            let Some(in_use) = printer.take() else {
+                return Ok(());
+            };
             self.progress.clear();
-            let printing = tokio::task::spawn_blocking(move || print(event, printer));
-            let line;
-            (printer, line) = self.wait(printing).await?.map_err(panicked)??;
+            let printing = tokio::task::spawn_blocking(move || print(event, in_use));
+            let (in_use, line) = self.wait(printing).await?.map_err(panicked)??;
+            *printer = Some(in_use);
             if let Some(line) = line {
                 print_note(&line);
             }

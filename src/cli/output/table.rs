@@ -112,10 +112,15 @@ impl Page {
             };
         }
         writeln!(out, "{rule}")?;
+        self.clear();
+        Ok(cut)
+    }
+
+    /// Removes the rows.
+    pub(super) fn clear(&mut self) {
         self.rows = 0;
         self.bytes = 0;
         self.columns.fill_with(Column::default);
-        Ok(cut)
     }
 
     /// The width of each column: that of its widest text, reduced if the table would be too wide.

@@ -23,6 +23,8 @@ struct Done {
     newest: Option<BatchId>,
     behind: Duration,
     losses: u64,
+    /// Those of earlier runs.
+    earlier_losses: u64,
     skipped: u64,
     unfit: u64,
     /// Rows without a window that is still open.
@@ -36,7 +38,14 @@ impl Tally {
 
     /// Sets the number of data losses that the query has found.
     pub(in crate::cli) fn found_losses(&self, losses: u64) {
-        self.done().losses = losses;
+        let mut done = self.done();
+        done.losses = done.earlier_losses + losses;
+    }
+
+    /// Another run begins, whose losses are counted from zero.
+    pub(in crate::cli) fn begin_run(&self) {
+        let mut done = self.done();
+        done.earlier_losses = done.losses;
     }
 
     /// The counts in words.
@@ -76,7 +85,8 @@ impl StreamingQueryListener for Tally {
         let behind = sources.clone();
         let behind = behind.filter_map(|source| source.metrics.max_behind_latest);
         done.behind = behind.max().unwrap_or_default();
-        done.losses = sources.clone().map(|source| source.metrics.losses).sum();
+        let losses: u64 = sources.clone().map(|source| source.metrics.losses).sum();
+        done.losses = done.earlier_losses + losses;
         for payload in sources.filter_map(|source| source.payload.as_ref()) {
             done.skipped += payload.skipped_documents;
             done.unfit += payload.type_mismatches;

@@ -16,6 +16,7 @@ fn the_line_shows_batch_rate_lag_and_status() {
         rows: 20_000,
         newest: Some(BatchId(12)),
         behind: Duration::from_millis(240),
+        earlier_losses: 0,
         losses: 0,
         skipped: 0,
         unfit: 0,
