@@ -9,11 +9,11 @@ use datafusion::error::DataFusionError;
 use tokio::task::JoinError;
 
 use super::hints;
-use super::redact;
 use super::signals::Stop;
 use super::statements::Statement;
 use crate::Error;
 use crate::error::{describe_datafusion, strip_bug_report};
+use crate::options::redact;
 
 const EXCERPT_LINES: usize = 5;
 const EXCERPT_COLUMNS: usize = 160;

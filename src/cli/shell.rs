@@ -16,10 +16,10 @@ use super::console::print_message;
 use super::execution::run_statement;
 use super::failure::{Failure, Outcome};
 use super::output::{Output, Width};
-use super::redact::holds_credentials;
 use super::session::Session;
 use super::signals::Signals;
 use super::statements::{is_complete, open_at_end, split};
+use crate::options::redact::holds_credentials;
 use commands::{Command, HELP, UNKNOWN, explain_open, prompt};
 
 /// Rows of a table that the shell prints.

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::{
     Location, Token, TokenWithSpan, Tokenizer, TokenizerError,
 };
 
-use super::redact;
+use crate::options::redact;
 
 /// One statement, without its semicolon and the comments before it.
 #[derive(Clone, PartialEq, Eq)]

@@ -10,6 +10,8 @@ mod checked;
 mod draft;
 mod format;
 mod position;
+#[cfg(any(feature = "cli", feature = "ui"))]
+pub(crate) mod redact;
 mod spec;
 mod table_options;
 mod value;

@@ -1,11 +1,10 @@
 //! The options of the table that the user gives to `infer`.
 
 use super::super::args::{OptionText, SampleFormat};
-use super::super::redact;
 use crate::Error;
 use crate::error::Result;
 use crate::format::infer::{HIDDEN, Inferred, Reading};
-use crate::options::{OptionsBuilder, all, is_of_format};
+use crate::options::{OptionsBuilder, all, is_of_format, redact};
 use crate::table::{KinesisTable, KinesisTableBuilder};
 
 /// Options that give the schemas of Avro documents.

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::options::all;
+use super::all;
 
 /// Lower-case names of options and settings with a secret value. Statements may prefix them, as in `kinesis.`.
 static SECRET_OPTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -32,6 +32,7 @@ const URL_OPTIONS: [&str; 5] = [
 
 /// Substrings of names that keep a statement out of the history. They are broader than the names
 /// above, to cover options of other tables.
+#[cfg(feature = "cli")]
 const SECRET_WORDS: [&str; 7] = [
     "secret",
     "password",
@@ -45,7 +46,7 @@ const SECRET_WORDS: [&str; 7] = [
 const MASK: &str = "***";
 
 /// The statement with the values of secret options masked.
-pub(super) fn statement(sql: &str) -> String {
+pub(crate) fn statement(sql: &str) -> String {
     let mut redacted = String::with_capacity(sql.len());
     let mut end = 0;
     for value in secret_values(sql) {
@@ -58,7 +59,8 @@ pub(super) fn statement(sql: &str) -> String {
 }
 
 /// Removes all secret values of `sql` from a message about it.
-pub(super) fn message(message: &str, sql: &str) -> String {
+#[cfg(feature = "cli")]
+pub(crate) fn message(message: &str, sql: &str) -> String {
     let mut message = message.to_owned();
     for range in secret_values(sql) {
         let written = sql[range].trim();
@@ -83,7 +85,8 @@ pub(super) fn message(message: &str, sql: &str) -> String {
 
 /// Whether a statement may contain credentials and must stay out of the history. Errs on the safe
 /// side.
-pub(super) fn holds_credentials(sql: &str) -> bool {
+#[cfg(feature = "cli")]
+pub(crate) fn holds_credentials(sql: &str) -> bool {
     let sql = sql.to_ascii_lowercase();
     SECRET_WORDS.iter().any(|word| sql.contains(word))
         || URL_OPTIONS.iter().any(|name| sql.contains(name)) && has_secret(&sql)
@@ -106,7 +109,7 @@ fn has_secret(text: &str) -> bool {
 
 /// Masks `word` where it is a whole word, so that a short value does not damage other words of the
 /// message.
-fn mask_word(text: &str, word: &str) -> String {
+pub(crate) fn mask_word(text: &str, word: &str) -> String {
     if word.is_empty() {
         return text.to_owned();
     }
@@ -223,5 +226,5 @@ fn quoted_len(text: &str, quote: char, backslashes: bool) -> usize {
     text.len()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests;
