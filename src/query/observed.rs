@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::events::{PlanNode, RunStatus, SourceShards, StreamingQueryProgress};
 use super::handle::{Control, Inner, StreamingQuery};
@@ -9,7 +10,7 @@ use super::health::{ProbeReason, QueryHealth, QueryProbe};
 use super::plan::PlanTarget;
 use super::status::{QueryEnd, QueryStatus};
 use crate::error::Error;
-use crate::model::{BatchId, OutputMode, StreamName, Trigger, UnixMillis};
+use crate::model::{BatchId, Clock, OutputMode, StreamName, Trigger, UnixMillis};
 use crate::sink::SinkStatus;
 
 /// What a query was started with.
@@ -55,6 +56,7 @@ pub struct ObservedQuery {
     status: Arc<RunStatus>,
     control: Arc<Control>,
     description: Arc<QueryDescription>,
+    clock: Arc<dyn Clock>,
     handle: Weak<Inner>,
     target: Option<PlanTarget>,
 }
@@ -70,6 +72,7 @@ impl ObservedQuery {
             status: Arc::clone(&inner.status),
             control: Arc::clone(&inner.control),
             description: Arc::new(description),
+            clock: Arc::clone(&inner.clock),
             handle: Arc::downgrade(inner),
             target,
         }
@@ -153,6 +156,12 @@ impl ObservedQuery {
     /// When it ended; `None` while it runs.
     pub fn ended_at(&self) -> Option<UnixMillis> {
         self.status.ended_at()
+    }
+
+    /// How long it has run, or ran.
+    pub fn run_time(&self) -> Duration {
+        let until = self.ended_at().unwrap_or_else(|| self.clock.now());
+        until.since(self.description.started_at)
     }
 
     /// The number of data losses since the start of this run.
