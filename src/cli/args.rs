@@ -7,6 +7,8 @@ mod consumers;
 mod infer;
 mod option;
 mod restart;
+#[cfg(feature = "ui")]
+mod ui;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ pub(super) use self::consumers::Consumers;
 pub(super) use self::infer::{Infer, SampleFormat};
 pub(super) use self::option::OptionText;
 pub(super) use self::restart::{Restart, RestartPolicy};
+#[cfg(feature = "ui")]
+pub(super) use self::ui::{Ui, UiAddress};
 use super::output::{Format, Output};
 use crate::model::{CredentialSettings, is_region, is_unencrypted};
 use crate::options::endpoint_url;
@@ -92,6 +96,9 @@ pub(super) struct Args {
     pub(super) restart: Restart,
     #[command(flatten)]
     pub(super) shown: Shown,
+    #[cfg(feature = "ui")]
+    #[command(flatten)]
+    pub(super) ui: Ui,
     #[command(flatten)]
     pub(super) connection: Connection,
     /// `-f` and `-c` in command line order.

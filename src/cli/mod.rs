@@ -16,7 +16,6 @@ mod infer;
 mod nesting;
 mod output;
 mod progress;
-mod redact;
 mod requests;
 mod script;
 mod session;
@@ -24,6 +23,8 @@ mod shell;
 mod signals;
 mod statements;
 mod stdin;
+#[cfg(feature = "ui")]
+mod ui;
 
 use std::io::{self, IsTerminal};
 use std::panic::resume_unwind;
@@ -93,6 +94,11 @@ fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
     };
     let session = match Session::open(&args.connection, &args.restart, engine.handle()) {
         Ok(session) => session,
+        Err(error) => return report(Err(error)),
+    };
+    #[cfg(feature = "ui")]
+    let _page = match ui::start(&args.ui, &session) {
+        Ok(page) => page,
         Err(error) => return report(Err(error)),
     };
     if !args.scripts.is_empty() {

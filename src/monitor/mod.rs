@@ -1,3 +1,25 @@
 //! What operators look at: the status page, metrics, health.
 //!
 //! Everything is derived from what [`query`](crate::query) shows of its queries, when somebody asks for it.
+//!
+//! With feature `ui`, [`StatusServer`] serves a page and a JSON API:
+//!
+//! ```text
+//!  server ─▶ page, api ─▶ look ─▶ query
+//! ```
+//!
+//! | folder | what it does |
+//! |---|---|
+//! | `look` | what there is to see: queries, shards, charts, settings, without secrets |
+//! | `page` | HTML |
+//! | `server` | HTTP: who may ask, routes, limits; JSON |
+
+#[cfg(feature = "ui")]
+mod look;
+#[cfg(feature = "ui")]
+mod page;
+#[cfg(feature = "ui")]
+mod server;
+
+#[cfg(feature = "ui")]
+pub use server::{StatusServer, StatusServerBuilder};

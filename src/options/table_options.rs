@@ -5,13 +5,19 @@ mod format;
 mod protobuf;
 mod registry;
 
+#[cfg(feature = "ui")]
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 pub use self::format::{BadDocuments, PayloadFormat};
 
 use super::builder::OptionsBuilder;
+#[cfg(feature = "ui")]
+use super::catalog::find;
 use super::catalog::{HASH_FILTERS, LIFECYCLES};
+#[cfg(feature = "ui")]
+use super::value::may_hold_secret;
 use super::{ConsumerType, ExtraColumn, HashFilter};
 use crate::error::Result;
 use crate::model::{ConsumerLifecycle, RetryPolicy, StartingPosition, format_duration};
@@ -284,6 +290,28 @@ impl TableOptions {
         self.values.extend(other.values);
     }
 
+    /// The options by name, for people: `None` instead of a value that is secret, or may be.
+    #[cfg(feature = "ui")]
+    pub(crate) fn shown(&self) -> BTreeMap<&'static str, Option<String>> {
+        let known = self.values.iter().filter_map(|(name, value)| {
+            let option = find(name).ok()?;
+            Some((option, value.text()))
+        });
+        let shown = known.map(|(option, value)| {
+            let hidden = option.secret || may_hold_secret(&value);
+            (option.name, (!hidden).then_some(value))
+        });
+        shown.collect()
+    }
+
+    /// The values that must not be shown.
+    #[cfg(feature = "ui")]
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let is_secret = |name: &str| find(name).is_ok_and(|option| option.secret);
+        let secret = self.values.iter().filter(|(name, _)| is_secret(name));
+        secret.map(|(_, value)| value.text()).collect()
+    }
+
     pub(crate) fn set_on(&self, builder: &mut OptionsBuilder) -> Result<()> {
         for (name, value) in &self.values {
             match value {
@@ -292,6 +320,23 @@ impl TableOptions {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(feature = "ui")]
+impl Value {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Position(StartingPosition::Latest) => "LATEST".to_owned(),
+            Self::Position(StartingPosition::TrimHorizon) => "TRIM_HORIZON".to_owned(),
+            Self::Position(StartingPosition::AtTimestamp(time)) => format!("AT_TIMESTAMP {time}"),
+            Self::Position(StartingPosition::PerShard(positions)) => {
+                let positions = positions.iter();
+                let positions = positions.map(|(shard, position)| format!("{shard} {position}"));
+                positions.collect::<Vec<_>>().join(", ")
+            }
+        }
     }
 }
 

@@ -178,6 +178,8 @@ impl KinesisTableBuilder {
             access: self.services.access(),
             seed,
             inserts: AtomicU64::new(0),
+            #[cfg(feature = "ui")]
+            given: self.options,
         }))
     }
 }

@@ -20,6 +20,8 @@ use crate::kinesis::{
     Backoff, Kinesis, RecordColumns, ShardFilter, StreamSummary, list_all_shards,
 };
 use crate::model::{Clock, HashRange, Shard, StartingPosition};
+#[cfg(feature = "ui")]
+use crate::options::TableOptions;
 use crate::options::{CheckedOptions, ExtraColumn};
 use crate::sink::{SinkStatus, SinkStream};
 use crate::source::{
@@ -45,6 +47,9 @@ pub(super) struct TableConfig {
     pub(super) seed: u64,
     /// How many INSERTs were planned, so that each has other random partition keys.
     pub(super) inserts: AtomicU64,
+    /// The options as they were given, for those who look at the table.
+    #[cfg(feature = "ui")]
+    pub(super) given: TableOptions,
 }
 
 impl TableConfig {
@@ -102,6 +107,12 @@ impl KinesisTable {
     /// [`Services`](crate::Services), but not from the environment.
     pub(crate) fn options(&self) -> &CheckedOptions {
         &self.config.options
+    }
+
+    /// The options as they were given; secrets are among them.
+    #[cfg(feature = "ui")]
+    pub(crate) fn given_options(&self) -> &TableOptions {
+        &self.config.given
     }
 
     /// Where reading starts.

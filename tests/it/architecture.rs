@@ -52,9 +52,15 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("zstd::", &["checkpoint/dynamodb/", "format/"]),
     ("object_store::", &["checkpoint/"]),
     ("hdfs_native::", &["checkpoint/objects/hdfs.rs"]),
-    ("hyper::", &["kinesis/simulator/http_server/"]),
+    (
+        "hyper::",
+        &["kinesis/simulator/http_server/", "monitor/server/"],
+    ),
     ("rcgen::", &["kinesis/simulator/http_server/"]),
     ("tokio_rustls::", &["kinesis/simulator/http_server/"]),
+    ("axum::", &["monitor/server/"]),
+    ("maud::", &["monitor/page/"]),
+    ("subtle::", &["monitor/server/access.rs"]),
     ("clap::", &["cli/"]),
     ("rustyline::", &["cli/"]),
 ];

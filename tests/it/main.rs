@@ -27,6 +27,8 @@ mod inserts;
 mod json;
 #[cfg(unix)]
 mod killed;
+#[cfg(feature = "ui")]
+mod monitor;
 mod network;
 mod old_checkpoints;
 mod options;

@@ -10,10 +10,10 @@ use crate::ErrorKind;
 use crate::cli::args::RestartPolicy;
 use crate::cli::console::print_message;
 use crate::cli::failure::Failure;
-use crate::cli::redact;
 use crate::cli::signals::Signals;
 use crate::cli::statements::Statement;
 use crate::error::datafusion_kind;
+use crate::options::redact;
 
 const NO_CHECKPOINT: &str = "not restarting: without a checkpoint the statement would begin again at its starting \
     position; set one with SET streaming.checkpoint_location = 'file:///some/directory' (or s3://…)";
