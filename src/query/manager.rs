@@ -1,12 +1,14 @@
 //! The streaming queries of a session.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::prelude::SessionContext;
 use futures::future::select_all;
 
+use super::events::{Listeners, StreamingQueryListener};
 use super::handle::StreamingQuery;
 use super::health::ProbeReport;
 use super::observed::ObservedQuery;
@@ -35,11 +37,20 @@ pub struct StreamingQueries {
     session: Arc<SessionRuns>,
 }
 
-/// The runs of a session, oldest first.
-#[derive(Debug, Default)]
+/// The runs of a session, oldest first, and who listens to all of them.
+#[derive(Default)]
 struct SessionRuns {
     runs: Mutex<VecDeque<ObservedQuery>>,
     keeps_plans: AtomicBool,
+    listeners: Mutex<Vec<Arc<dyn StreamingQueryListener>>>,
+}
+
+impl fmt::Debug for SessionRuns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionRuns")
+            .field("runs", &self.runs)
+            .finish_non_exhaustive()
+    }
 }
 
 impl StreamingQueries {
@@ -131,6 +142,19 @@ impl StreamingQueries {
         }
     }
 
+    /// Adds a listener for the events of all queries that start from now on. It is called on one thread per query,
+    /// so it gets the events of each query one after another, but those of several queries at once.
+    pub fn add_listener(&self, listener: Arc<dyn StreamingQueryListener>) {
+        lock(&self.session.listeners).push(listener);
+    }
+
+    /// Adds the listeners of the session to those of a query that starts.
+    pub(super) fn add_listeners_to(&self, listeners: &mut Listeners) {
+        for listener in &*lock(&self.session.listeners) {
+            listeners.add(Arc::clone(listener));
+        }
+    }
+
     /// Adds a run that has just started.
     pub(super) fn add(&self, run: ObservedQuery) {
         if self.session.keeps_plans.load(Ordering::Relaxed) {
@@ -147,7 +171,10 @@ impl StreamingQueries {
     }
 
     fn runs(&self) -> MutexGuard<'_, VecDeque<ObservedQuery>> {
-        let runs = self.session.runs.lock();
-        runs.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.session.runs)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

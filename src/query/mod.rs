@@ -47,7 +47,7 @@ mod task;
 pub use builder::StreamingQueryBuilder;
 pub use events::{
     EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, PlanNode, SinkProgress,
-    SourceProgress, SourceShards, StateOperatorProgress, StreamingQueryIdle,
+    SourceProgress, SourceReaders, SourceShards, StateOperatorProgress, StreamingQueryIdle,
     StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
     StreamingQueryTerminated,
 };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::events::{PlanNode, RunStatus, SourceShards, StreamingQueryProgress};
+use super::events::{PlanNode, RunStatus, SourceReaders, SourceShards, StreamingQueryProgress};
 use super::handle::{Control, Inner, StreamingQuery};
 use super::health::{ProbeReason, QueryHealth, QueryProbe};
 use super::plan::PlanTarget;
@@ -189,6 +189,12 @@ impl ObservedQuery {
     pub fn sink(&self) -> Option<SinkStatus> {
         let target = self.target.as_ref();
         target.map(|target| target.table().sink_status())
+    }
+
+    /// The readers of each source at present: how far they are and what they have buffered, also while a batch runs
+    /// or no batch can run. Empty before the query reads, and after it has ended.
+    pub fn readers(&self) -> Vec<SourceReaders> {
+        self.status.readers()
     }
 
     /// From now on keeps the plans of the newest 100 batches.

@@ -139,10 +139,13 @@ impl StreamingQueryBuilder {
         let statement = self.definition.text();
         let description = query.description(statement, settings.output_mode);
         let target = query.plan.target();
+        let session = self.registered.then(|| StreamingQueries::of(&self.ctx));
+        if let Some(session) = &session {
+            session.add_listeners_to(&mut self.listeners);
+        }
         let query = query.launch(self.listeners, self.hook, registration, self.stop_timeout);
-        if self.registered {
-            let observed = ObservedQuery::new(&query, description, target);
-            StreamingQueries::of(&self.ctx).add(observed);
+        if let Some(session) = session {
+            session.add(ObservedQuery::new(&query, description, target));
         }
         Ok(query)
     }

@@ -141,8 +141,11 @@ fn source_progress(
     let starts = ranges.shards.iter();
     let starts = starts.map(|(shard, range)| (shard.clone(), range.after.clone()));
     let unless_empty = |offsets: Offsets| (!offsets.is_empty()).then(|| Arc::new(offsets));
+    let metrics = KinesisMetrics::of(&status);
+    let stream = source.table().options().stream.name();
     SourceProgress {
-        description: format!("Kinesis[{}]", source.table().options().stream.name()),
+        description: format!("Kinesis[{stream}]"),
+        stream: stream.clone(),
         start_offset: unless_empty(starts.collect()),
         end_offset: unless_empty(ranges.ends()),
         latest_offset: unless_empty(status.latest),
@@ -150,19 +153,6 @@ fn source_progress(
         input_rows_per_second: rate(rows, spans.input),
         processed_rows_per_second: rate(rows, spans.processing),
         payload: counts.payload.clone(),
-        metrics: KinesisMetrics {
-            max_behind_latest: status.max_behind_latest,
-            avg_behind_latest: status.avg_behind_latest,
-            min_behind_latest: status.min_behind_latest,
-            open_shards: status.open_shards,
-            draining_shards: status.draining_shards,
-            consumer_type: status.consumer_type,
-            get_records_latency: status.get_records_latency,
-            prefetched_bytes: status.buffered_bytes,
-            throttled_calls: status.throttled_calls,
-            iterator_renewals: status.iterator_renewals,
-            retries: status.retries,
-            losses: status.losses,
-        },
+        metrics,
     }
 }

@@ -28,7 +28,7 @@ pub use self::progress::{
 pub(super) use self::run::QueryRun;
 pub(super) use self::run_health::RunHealth;
 pub(super) use self::run_status::RunStatus;
-pub use self::run_status::SourceShards;
+pub use self::run_status::{SourceReaders, SourceShards};
 use super::health::{HealthChange, QueryHealth, StreamingQueryHealthChange, Webhook};
 use super::status::QueryEnd;
 use crate::error::Error;

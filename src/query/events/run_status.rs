@@ -9,7 +9,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::activity::Activity;
 use super::plan_tree::{PlanNode, RecentPlans};
-use super::progress::{StreamingQueryProgress, data_losses};
+use super::progress::{KinesisMetrics, StreamingQueryProgress, data_losses};
 use super::run::QueryRun;
 use super::run_health::RunHealth;
 use crate::error::Error;
@@ -32,6 +32,17 @@ pub struct SourceShards {
     pub stream: StreamName,
     /// Its shards in the order of their ids; none before the query reads, and after it has ended.
     pub shards: Vec<ShardStatus>,
+}
+
+/// The readers of one source of a running query.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SourceReaders {
+    /// The stream.
+    pub stream: StreamName,
+    /// Their state at present. `losses` are those that the readers have found; ranges that a batch could not read
+    /// again count in [`ObservedQuery::data_losses`](crate::query::ObservedQuery::data_losses) only.
+    pub metrics: KinesisMetrics,
 }
 
 /// What handles can see of a run.
@@ -142,6 +153,16 @@ impl RunStatus {
             shards: reader.shards(),
         });
         shards.collect()
+    }
+
+    /// The readers of each source at present.
+    pub(in crate::query) fn readers(&self) -> Vec<SourceReaders> {
+        let readers = lock(&self.readers).clone();
+        let readers = readers.into_iter().filter_map(|(stream, reader)| {
+            let metrics = KinesisMetrics::of(&reader.status()?);
+            Some(SourceReaders { stream, metrics })
+        });
+        readers.collect()
     }
 
     /// Keeps the plans of batches from now on.

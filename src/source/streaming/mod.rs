@@ -44,7 +44,6 @@ use super::starts::resolve_initial;
 use crate::error::Result;
 use crate::kinesis::{Backoff, ShardFilter, list_all_shards};
 use crate::model::{Offsets, Shard, ShardId, ShardPosition, ShardRange, StreamRanges, UnixMillis};
-use crate::options::ConsumerType;
 
 /// Reads all shards of a stream, and their descendants. Dropping it ends its tasks.
 #[derive(Debug)]
@@ -226,16 +225,7 @@ impl StreamReader {
 
     /// The status of the readers.
     pub(crate) fn status(&self) -> ReaderStatus {
-        let now = self.shared.now();
-        let renewals = self.shared.renewals.value() as u64;
-        let subscribed = self.shared.settings.subscribed.as_ref();
-        let consumer_type = match subscribed {
-            Some(settings) if settings.consumer.is_subscribed() => ConsumerType::SubscribeToShard,
-            _ => ConsumerType::GetRecords,
-        };
-        let latency = self.shared.latency.snapshot();
-        self.shared
-            .with(|state| state.status(now, renewals, consumer_type, latency))
+        self.shared.status()
     }
 
     /// Looks at the shards of this reader from outside of the query.
@@ -263,6 +253,11 @@ impl ShardObserver {
         let shared = self.0.upgrade()?;
         let now = shared.now();
         Some(shared.with(|state| state.health(now)))
+    }
+
+    /// The status of the reader at present; `None` once it has ended.
+    pub(crate) fn status(&self) -> Option<ReaderStatus> {
+        Some(self.0.upgrade()?.status())
     }
 }
 

@@ -8,10 +8,11 @@ use datafusion::physical_plan::metrics::Count;
 use tokio::sync::{Notify, mpsc};
 
 use super::settings::StreamReaderSettings;
-use super::state::{StateConfig, StreamState};
+use super::state::{ReaderStatus, StateConfig, StreamState};
 use crate::error::Error;
 use crate::kinesis::RecordColumns;
 use crate::model::{LatencyCounter, Offsets, Shard, ShardId, ShardPosition, UnixMillis};
+use crate::options::ConsumerType;
 use crate::source::buffer::{Budget, Caps};
 use crate::source::context::StreamContext;
 use crate::source::request::RequestClock;
@@ -174,6 +175,19 @@ impl SharedState {
 
     pub(super) async fn listing_requested(&self) {
         self.listing_wanted.notified().await;
+    }
+
+    /// The status of the readers.
+    pub(super) fn status(&self) -> ReaderStatus {
+        let now = self.now();
+        let renewals = self.renewals.value() as u64;
+        let subscribed = self.settings.subscribed.as_ref();
+        let consumer_type = match subscribed {
+            Some(settings) if settings.consumer.is_subscribed() => ConsumerType::SubscribeToShard,
+            _ => ConsumerType::GetRecords,
+        };
+        let latency = self.latency.snapshot();
+        self.with(|state| state.status(now, renewals, consumer_type, latency))
     }
 
     /// The columns that pages must have.

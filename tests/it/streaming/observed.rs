@@ -2,7 +2,10 @@
 
 use super::*;
 use datafusion_kinesis::model::{HashKey, ShardId, ShardPosition, StreamIdentity, StreamName};
-use datafusion_kinesis::query::{PlanNode, QueryEnd, ShardStage, StreamingQueries};
+use datafusion_kinesis::query::{
+    PlanNode, QueryEnd, ShardStage, StreamingQueries, StreamingQueryListener,
+    StreamingQueryStarted, StreamingQueryTerminated,
+};
 
 fn names(node: &PlanNode, into: &mut Vec<String>) {
     into.push(node.name.clone());
@@ -48,6 +51,12 @@ async fn a_session_knows_its_queries_until_after_their_end() {
         assert_eq!(shard.taken_position, shard.read_position);
         assert!(shard.hash_range.is_some());
     }
+    let [readers] = &observed.readers()[..] else {
+        panic!("the query reads one stream");
+    };
+    assert_eq!(readers.stream.as_str(), "words");
+    assert_eq!(readers.metrics.open_shards, 2);
+    assert_eq!(readers.metrics.max_behind_latest, Some(Duration::ZERO));
     let rows: u64 = source.shards.iter().map(|shard| shard.last_rows).sum();
     assert_eq!(rows, observed.last_progress().unwrap().num_input_rows);
 
@@ -57,6 +66,43 @@ async fn a_session_knows_its_queries_until_after_their_end() {
     assert!(queries.active().is_empty());
     assert!(observed.ended_at() >= Some(observed.description().started_at));
     assert!(observed.shards()[0].shards.is_empty());
+    assert!(observed.readers().is_empty());
+}
+
+/// Names the queries whose events it receives.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    fn add(&self, event: &str, name: Option<&str>) {
+        let text = format!("{} {event}", name.unwrap_or("?"));
+        self.0.lock().unwrap().push(text);
+    }
+}
+
+impl StreamingQueryListener for Heard {
+    fn on_started(&self, event: &StreamingQueryStarted) {
+        self.add("starts", event.name.as_deref());
+    }
+
+    fn on_terminated(&self, event: &StreamingQueryTerminated) {
+        self.add("ends", event.name.as_deref());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_of_the_session_hears_all_queries_that_start_later() {
+    let world = world(1).await;
+    let start = |name: &'static str| Sink::default().of(words(&world)).with_name(name).start();
+    let before = start("before").await.unwrap();
+    let heard = Arc::new(Heard::default());
+    StreamingQueries::of(&world.ctx).add_listener(Arc::<Heard>::clone(&heard));
+    let (one, two) = (start("one").await.unwrap(), start("two").await.unwrap());
+    for query in [before, one, two] {
+        query.stop().await.unwrap();
+    }
+    let heard = heard.0.lock().unwrap();
+    assert_eq!(*heard, ["one starts", "two starts", "one ends", "two ends"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,14 +1,15 @@
 //! The progress event of a batch: counts, rates, durations, positions, and how far the query is behind.
 
 mod json;
+mod kinesis_metrics;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{BatchId, LatencyHistogram, Offsets, UnixMillis};
-use crate::options::ConsumerType;
+pub use self::kinesis_metrics::KinesisMetrics;
+use crate::model::{BatchId, LatencyHistogram, Offsets, StreamName, UnixMillis};
 use crate::query::health::QueryHealth;
 
 /// What a batch did. Sent to listeners, and available from the handle of the query.
@@ -63,6 +64,8 @@ pub struct StreamingQueryProgress {
 pub struct SourceProgress {
     /// A description of the source: `Kinesis[words]`.
     pub description: String,
+    /// The stream.
+    pub stream: StreamName,
     /// The positions before the batch; `None` if the source has no shard yet.
     pub start_offset: Option<Arc<Offsets>>,
     /// The positions after the batch.
@@ -100,40 +103,6 @@ impl PayloadProgress {
         self.skipped_documents = self.skipped_documents.max(other.skipped_documents);
         self.type_mismatches = self.type_mismatches.max(other.type_mismatches);
     }
-}
-
-/// The state of the readers of a stream.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KinesisMetrics {
-    /// The maximum lag of a shard: an upper bound of the age of records that no batch has taken yet. Zero if
-    /// every shard was at its tip at its last request and no row is buffered. A shard that waits for its
-    /// parents, or that cannot be read, lags as far as the records taken before it. `None` if there is nothing
-    /// left to read, or if nothing is known about a shard that was not read yet.
-    pub max_behind_latest: Option<Duration>,
-    /// The mean lag of the shards that are not read to their end.
-    pub avg_behind_latest: Option<Duration>,
-    /// The minimum lag of these shards.
-    pub min_behind_latest: Option<Duration>,
-    /// Open shards.
-    pub open_shards: usize,
-    /// Closed shards that are not read to their end.
-    pub draining_shards: usize,
-    /// How the shards are read at present; never [`Auto`](ConsumerType::Auto).
-    pub consumer_type: ConsumerType,
-    /// How long GetRecords calls took, since the readers started.
-    pub get_records_latency: LatencyHistogram,
-    /// Bytes buffered in memory for later batches.
-    pub prefetched_bytes: usize,
-    /// Calls that the service throttled since the query started.
-    pub throttled_calls: u64,
-    /// Expired shard iterators that were renewed since the query started.
-    pub iterator_renewals: u64,
-    /// Failed calls that were retried since the query started.
-    pub retries: u64,
-    /// Data losses found since the query started. Each is a shard, a range or a stream whose records no
-    /// longer existed when they were to be read, and is logged as a warning with details.
-    pub losses: u64,
 }
 
 /// The event times of the rows of a batch, and its watermark.

@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::{SequenceNumber, ShardId, ShardPosition};
+use crate::model::{SequenceNumber, ShardId, ShardPosition, StreamName};
+use crate::options::ConsumerType;
 use crate::query::health::{Alarm, HealthRates, HealthReason, HealthState};
 
 fn offsets(sequence: &str) -> Option<Arc<Offsets>> {
@@ -30,6 +31,7 @@ fn some_progress() -> StreamingQueryProgress {
     let millis = Duration::from_millis;
     let source = SourceProgress {
         description: "Kinesis[words]".to_owned(),
+        stream: StreamName::new("words").unwrap(),
         start_offset: None,
         end_offset: offsets("7"),
         latest_offset: offsets("9"),
