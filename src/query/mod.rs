@@ -46,7 +46,7 @@ mod task;
 
 pub use builder::StreamingQueryBuilder;
 pub use events::{
-    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, PlanNode, SinkProgress,
+    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, PlanNode, RecordAges, SinkProgress,
     SourceProgress, SourceReaders, SourceShards, StateOperatorProgress, StreamingQueryIdle,
     StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
     StreamingQueryTerminated,

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::arrow::array::Array;
 use tokio::time::Instant;
 
 use super::planned::PlannedBatch;
 use crate::model::{Offsets, StreamRanges, UnixMillis};
 use crate::query::events::{
-    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, QueryRun, SinkProgress, SourceProgress,
-    StateOperatorProgress, StreamingQueryProgress, rate,
+    AgeCounter, EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, QueryRun, RecordAges,
+    SinkProgress, SourceProgress, StateOperatorProgress, StreamingQueryProgress, rate,
 };
 use crate::query::health::QueryHealth;
 use crate::query::output::{BatchResult, SourceCounts};
 use crate::query::plan::PlanSource;
 use crate::query::sources::Sources;
+use crate::source::BatchReads;
 use crate::source::streaming::ReaderStatus;
 
 /// The durations and counts of a batch.
@@ -36,6 +38,15 @@ struct Spans {
     /// Since the previous trigger.
     input: Option<Duration>,
     processing: Option<Duration>,
+}
+
+/// Times around a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProgressTimes {
+    /// When the trigger fired for the previous batch.
+    pub(super) previous_trigger: Option<UnixMillis>,
+    /// When the batch was committed.
+    pub(super) committed: UnixMillis,
 }
 
 impl BatchMetrics {
@@ -80,26 +91,30 @@ impl BatchMetrics {
         self.event_time = event_time;
     }
 
-    /// The progress event of the committed batch. The trigger fired for the previous batch at
-    /// `previous_trigger`.
+    /// The progress event of the committed batch.
     pub(super) fn into_progress(
         mut self,
         planned: &PlannedBatch,
         sources: &Sources,
         run: &QueryRun,
         sink: String,
-        previous_trigger: Option<UnixMillis>,
+        times: ProgressTimes,
     ) -> StreamingQueryProgress {
         let took = planned.fired_at.elapsed();
         self.durations.insert("triggerExecution", took);
         let spans = Spans {
-            input: previous_trigger.map(|previous| planned.fired.since(previous)),
+            input: times
+                .previous_trigger
+                .map(|previous| planned.fired.since(previous)),
             processing: Some(took),
         };
         let statuses = sources.statuses();
-        let sources = statuses.zip(&planned.batch.sources).zip(&self.sources);
-        let sources = sources.map(|(((source, status), ranges), counts)| {
-            source_progress(source, status, ranges, counts, spans)
+        let batch = planned.batch.sources.iter().zip(&planned.reads);
+        let sources = statuses.zip(batch).zip(&self.sources);
+        let sources = sources.map(|(((source, status), (ranges, reads)), counts)| {
+            let mut progress = source_progress(source, status, ranges, counts, spans);
+            progress.record_ages = record_ages(reads, times.committed);
+            progress
         });
         let rows = self.sources.iter().map(|counts| counts.rows).sum();
         let delay = planned.fired.since(planned.due);
@@ -150,9 +165,24 @@ fn source_progress(
         end_offset: unless_empty(ranges.ends()),
         latest_offset: unless_empty(status.latest),
         num_input_rows: rows,
+        num_input_bytes: counts.bytes,
+        record_ages: None,
         input_rows_per_second: rate(rows, spans.input),
         processed_rows_per_second: rate(rows, spans.processing),
         payload: counts.payload.clone(),
         metrics,
     }
+}
+
+/// The ages at `committed` of the records that were in memory.
+fn record_ages(reads: &BatchReads, committed: UnixMillis) -> Option<RecordAges> {
+    let mut ages = AgeCounter::new(committed.0.saturating_mul(1_000));
+    for slice in reads.buffered.values().flatten() {
+        if let Some(arrivals) = slice.page.arrival()
+            && arrivals.null_count() == 0
+        {
+            ages.add(&arrivals.values()[slice.records()]);
+        }
+    }
+    ages.finish()
 }

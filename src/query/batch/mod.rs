@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
-use self::metrics::BatchMetrics;
+use self::metrics::{BatchMetrics, ProgressTimes};
 use self::planned::ranges_text;
 pub(super) use self::planned::{BatchTimes, PlannedBatch};
 use self::purge::Purge;
@@ -270,9 +270,12 @@ impl BatchExecutor {
         self.reach(Step::BuffersDropped, batch.id).await;
         self.events.data_losses(sources.data_losses());
         let sink = self.output.sink(&self.plan);
-        let previous = self.history.previous_trigger.replace(planned.fired);
+        let times = ProgressTimes {
+            previous_trigger: self.history.previous_trigger.replace(planned.fired),
+            committed: self.clock.now(),
+        };
         let run = self.events.run();
-        let mut progress = metrics.into_progress(planned, sources, run, sink, previous);
+        let mut progress = metrics.into_progress(planned, sources, run, sink, times);
         progress.health = self.events.health();
         tracing::info!(query = %run, "{progress}");
         self.events.progress(progress);

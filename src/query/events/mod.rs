@@ -20,10 +20,10 @@ pub use self::listener::{
     StreamingQueryIdle, StreamingQueryListener, StreamingQueryStarted, StreamingQueryTerminated,
 };
 pub use self::plan_tree::PlanNode;
-pub(super) use self::progress::rate;
+pub(super) use self::progress::{AgeCounter, rate};
 pub use self::progress::{
-    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, SinkProgress,
-    SourceProgress, StateOperatorProgress, StreamingQueryProgress,
+    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, RecordAges,
+    SinkProgress, SourceProgress, StateOperatorProgress, StreamingQueryProgress,
 };
 pub(super) use self::run::QueryRun;
 pub(super) use self::run_health::RunHealth;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::MetricsSet;
 
 use crate::query::events::{KinesisSinkMetrics, PayloadProgress};
 use crate::source::BatchReads;
@@ -13,6 +14,8 @@ use crate::table::{KinesisDecodeExec, KinesisReadExec, KinesisSinkExec};
 pub(in crate::query) struct SourceCounts {
     /// Records, before payloads are decoded.
     pub(in crate::query) rows: u64,
+    /// The size of the data and partition keys of these records.
+    pub(in crate::query) bytes: u64,
     /// Ranges that could no longer be read completely.
     pub(in crate::query) lost_ranges: u64,
     /// What decoding found; `None` if payloads are not decoded.
@@ -39,10 +42,9 @@ pub(super) fn of(plan: &dyn ExecutionPlan, reads: &[Arc<BatchReads>]) -> Vec<Sou
         if let (Some(index), Some(metrics)) = (index, node.metrics()) {
             let source = &mut sources[index];
             let rows = metrics.output_rows().unwrap_or(0) as u64;
-            let lost = metrics.sum_by_name("lost_ranges");
-            let lost = lost.map_or(0, |count| count.as_usize() as u64);
             source.rows = source.rows.max(rows);
-            source.lost_ranges = source.lost_ranges.max(lost);
+            source.bytes = source.bytes.max(sum(&metrics, "bytes"));
+            source.lost_ranges = source.lost_ranges.max(sum(&metrics, "lost_ranges"));
             if let Some(found) = decoding.and_then(payload) {
                 source.payload.get_or_insert_default().include(&found);
             }
@@ -75,13 +77,16 @@ pub(super) fn written(plan: &dyn ExecutionPlan) -> Option<KinesisSinkMetrics> {
 
 fn payload(decoding: &KinesisDecodeExec) -> Option<PayloadProgress> {
     let metrics = decoding.metrics()?;
-    let count = |name| {
-        let count = metrics.sum_by_name(name);
-        count.map_or(0, |count| count.as_usize() as u64)
-    };
+    let count = |name| sum(&metrics, name);
     Some(PayloadProgress {
         bad_documents: count("bad_documents"),
         skipped_documents: count("skipped_documents"),
         type_mismatches: count("type_mismatches"),
     })
+}
+
+/// The sum of a count over all partitions.
+fn sum(metrics: &MetricsSet, name: &str) -> u64 {
+    let sum = metrics.sum_by_name(name);
+    sum.map_or(0, |sum| sum.as_usize() as u64)
 }

@@ -1,5 +1,6 @@
 //! Formats progress as Spark's JSON, with its fields in its order, which a `serde_json` map would not keep.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use super::{
-    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, SinkProgress,
-    SourceProgress, StateOperatorProgress, StreamingQueryProgress,
+    EventTimeProgress, KinesisSinkMetrics, SinkProgress, SourceProgress, StateOperatorProgress,
+    StreamingQueryProgress,
 };
 use crate::model::{Offsets, UnixMillis};
 use crate::query::health::QueryHealth;
@@ -182,7 +183,7 @@ fn source(source: &SourceProgress) -> String {
         .number("numInputRows", source.num_input_rows)
         .rate("inputRowsPerSecond", source.input_rows_per_second)
         .rate("processedRowsPerSecond", source.processed_rows_per_second)
-        .map("metrics", metrics(&source.metrics, source.payload.as_ref()))
+        .map("metrics", metrics(source))
         .finish()
 }
 
@@ -196,45 +197,44 @@ fn positions(offsets: &Offsets) -> String {
 }
 
 /// Sorted names with values as text, as in Spark.
-fn metrics(metrics: &KinesisMetrics, payload: Option<&PayloadProgress>) -> Object {
-    let behind = |map: Object, name: &str, behind: Option<Duration>| match behind {
-        Some(behind) => map.text(name, &behind.as_millis().to_string()),
-        None => map,
-    };
-    let map = behind(
-        Object::new(),
-        "avgMsBehindLatest",
-        metrics.avg_behind_latest,
-    );
-    let map = match payload {
-        None => map,
-        Some(payload) => map.text("badDocuments", &payload.bad_documents.to_string()),
-    };
-    let map = map
-        .text("consumerType", metrics.consumer_type.name())
-        .text("dataLosses", &metrics.losses.to_string())
-        .text("drainingShards", &metrics.draining_shards.to_string())
-        .text(
-            "getRecordsCalls",
-            &metrics.get_records_latency.count().to_string(),
-        )
-        .text("iteratorRenewals", &metrics.iterator_renewals.to_string());
-    let map = behind(map, "maxMsBehindLatest", metrics.max_behind_latest);
-    let mean = metrics.get_records_latency.mean();
-    let map = behind(map, "meanGetRecordsMs", mean);
-    let map = behind(map, "minMsBehindLatest", metrics.min_behind_latest)
-        .text("openShards", &metrics.open_shards.to_string())
-        .text("prefetchedBytes", &metrics.prefetched_bytes.to_string())
-        .text("retries", &metrics.retries.to_string());
-    let map = match payload {
-        None => map,
-        Some(payload) => map.text("skippedDocuments", &payload.skipped_documents.to_string()),
-    };
-    let map = map.text("throttledCalls", &metrics.throttled_calls.to_string());
-    match payload {
-        None => map,
-        Some(payload) => map.text("typeMismatches", &payload.type_mismatches.to_string()),
+fn metrics(source: &SourceProgress) -> Object {
+    let metrics = &source.metrics;
+    let calls = &metrics.get_records_latency;
+    let mut named: BTreeMap<&str, String> = BTreeMap::from([
+        ("consumerType", metrics.consumer_type.name().to_owned()),
+        ("dataLosses", metrics.losses.to_string()),
+        ("drainingShards", metrics.draining_shards.to_string()),
+        ("getRecordsCalls", calls.count().to_string()),
+        ("inputBytes", source.num_input_bytes.to_string()),
+        ("iteratorRenewals", metrics.iterator_renewals.to_string()),
+        ("openShards", metrics.open_shards.to_string()),
+        ("prefetchedBytes", metrics.prefetched_bytes.to_string()),
+        ("retries", metrics.retries.to_string()),
+        ("throttledCalls", metrics.throttled_calls.to_string()),
+    ]);
+    let ages = source.record_ages.as_ref();
+    let spans = [
+        ("avgMsBehindLatest", metrics.avg_behind_latest),
+        ("maxMsBehindLatest", metrics.max_behind_latest),
+        ("meanGetRecordsMs", calls.mean()),
+        ("minMsBehindLatest", metrics.min_behind_latest),
+        ("avgRecordAgeMs", ages.map(|ages| ages.avg)),
+        ("maxRecordAgeMs", ages.map(|ages| ages.max)),
+        ("minRecordAgeMs", ages.map(|ages| ages.min)),
+    ];
+    let known = spans
+        .into_iter()
+        .filter_map(|(name, span)| Some((name, span?)));
+    named.extend(known.map(|(name, span)| (name, span.as_millis().to_string())));
+    if let Some(payload) = &source.payload {
+        named.extend([
+            ("badDocuments", payload.bad_documents.to_string()),
+            ("skippedDocuments", payload.skipped_documents.to_string()),
+            ("typeMismatches", payload.type_mismatches.to_string()),
+        ]);
     }
+    let named = named.iter();
+    named.fold(Object::new(), |map, (name, value)| map.text(name, value))
 }
 
 fn sink(sink: &SinkProgress) -> String {

@@ -49,7 +49,7 @@ impl KinesisMetrics {
             open_shards: status.open_shards,
             draining_shards: status.draining_shards,
             consumer_type: status.consumer_type,
-            get_records_latency: status.get_records_latency.clone(),
+            get_records_latency: status.get_records_latency,
             prefetched_bytes: status.buffered_bytes,
             throttled_calls: status.throttled_calls,
             iterator_renewals: status.iterator_renewals,

@@ -2,6 +2,7 @@
 
 mod json;
 mod kinesis_metrics;
+mod record_ages;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::kinesis_metrics::KinesisMetrics;
+pub(in crate::query) use self::record_ages::AgeCounter;
+pub use self::record_ages::RecordAges;
 use crate::model::{BatchId, LatencyHistogram, Offsets, StreamName, UnixMillis};
 use crate::query::health::QueryHealth;
 
@@ -74,6 +77,10 @@ pub struct SourceProgress {
     pub latest_offset: Option<Arc<Offsets>>,
     /// Rows read.
     pub num_input_rows: u64,
+    /// The size of the data and partition keys of the records.
+    pub num_input_bytes: u64,
+    /// How old the records were when the batch was committed; `None` if it had none, or read them again after a crash.
+    pub record_ages: Option<RecordAges>,
     /// As for the query, but for this source.
     pub input_rows_per_second: f64,
     /// As for the query, but for this source.
