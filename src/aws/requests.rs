@@ -1,5 +1,6 @@
 //! Requests that no client of the SDK sends, with its proxies, certificates and signatures.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub(crate) struct RequestSender {
 pub(crate) struct Request<'a> {
     pub(crate) method: &'static str,
     pub(crate) url: &'a str,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Vec<u8>,
     /// The service and region that the request is signed for, if it is signed.
     pub(crate) signed_for: Option<(&'static str, &'a str)>,
@@ -134,6 +135,8 @@ impl RequestSender {
         made.map_err(|error| permanent(&error))?;
         let made = prepared.set_uri(request.url);
         made.map_err(|error| permanent(&error))?;
+        let signature = signature.into_iter();
+        let signature = signature.map(|(name, value)| (Cow::Borrowed(name), value));
         for (name, value) in request.headers.into_iter().chain(signature) {
             let inserted = prepared.headers_mut().try_insert(name, value);
             inserted.map_err(|error| permanent(&error))?;
@@ -155,7 +158,7 @@ impl RequestSender {
         })?;
         let headers = request.headers.iter();
         let headers: Vec<_> = headers
-            .map(|(name, value)| (*name, value.as_str()))
+            .map(|(name, value)| (&**name, value.as_str()))
             .collect();
         let unsigned = UnsignedRequest {
             method: request.method,

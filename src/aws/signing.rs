@@ -19,7 +19,7 @@ pub(crate) struct UnsignedRequest<'a> {
     pub(crate) method: &'static str,
     pub(crate) url: &'a str,
     /// The headers that the signature covers, besides `host`.
-    pub(crate) headers: &'a [(&'static str, &'a str)],
+    pub(crate) headers: &'a [(&'a str, &'a str)],
     pub(crate) body: &'a [u8],
 }
 

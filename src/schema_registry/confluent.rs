@@ -162,9 +162,9 @@ impl ConfluentRegistry {
         // A schema stays readable after its subject was deleted, as its documents are.
         url.query_pairs_mut().append_pair("deleted", "true");
         let accept = "application/vnd.schemaregistry.v1+json, application/json";
-        let mut headers = vec![("accept", accept.to_owned())];
+        let mut headers = vec![("accept".into(), accept.to_owned())];
         if let Some(authorization) = &self.authorization {
-            headers.push(("authorization", authorization.reveal().to_owned()));
+            headers.push(("authorization".into(), authorization.reveal().to_owned()));
         }
         let request = Request {
             method: "GET",

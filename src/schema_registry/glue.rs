@@ -89,8 +89,8 @@ impl GlueRegistry {
             method: "POST",
             url: &self.url,
             headers: vec![
-                ("content-type", content_type),
-                ("x-amz-target", "AWSGlue.GetSchemaVersion".to_owned()),
+                ("content-type".into(), content_type),
+                ("x-amz-target".into(), "AWSGlue.GetSchemaVersion".to_owned()),
             ],
             body: body.to_string().into_bytes(),
             signed_for: Some(("glue", &self.region)),

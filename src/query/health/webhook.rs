@@ -149,7 +149,7 @@ impl Target {
         let request = Request {
             method: "POST",
             url: self.url.reveal(),
-            headers: vec![("content-type", "application/json".to_owned())],
+            headers: vec![("content-type".into(), "application/json".to_owned())],
             body: body.as_bytes().to_vec(),
             signed_for: None,
         };
