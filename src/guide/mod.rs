@@ -13,6 +13,14 @@ macro_rules! page {
     };
 }
 
+/// A page whose code needs the feature `metrics`.
+macro_rules! metrics_page {
+    ($name:ident, $file:literal) => {
+        #[cfg(any(not(doctest), feature = "metrics"))]
+        page!($name, $file);
+    };
+}
+
 /// A page whose code needs the feature `simulator`.
 macro_rules! simulator_page {
     ($name:ident, $file:literal) => {
@@ -31,7 +39,7 @@ page!(formats, "formats.md");
 simulator_page!(library, "library.md");
 page!(limits, "limits.md");
 page!(migrating_from_spark, "migrating-from-spark.md");
-page!(monitoring, "monitoring.md");
+metrics_page!(monitoring, "monitoring.md");
 page!(options, "options.md");
 page!(performance, "performance.md");
 simulator_page!(simulator, "simulator.md");

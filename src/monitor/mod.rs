@@ -11,15 +11,20 @@
 //! | folder | what it does |
 //! |---|---|
 //! | `look` | what there is to see: queries, shards, charts, settings, without secrets |
+//! | `metrics` | metrics of all queries: counters, gauges, histograms; their text for Prometheus |
 //! | `page` | HTML |
 //! | `server` | HTTP: who may ask, routes, limits; JSON |
 
 #[cfg(feature = "ui")]
 mod look;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(feature = "ui")]
 mod page;
 #[cfg(feature = "ui")]
 mod server;
 
+#[cfg(feature = "metrics")]
+pub use metrics::{Metrics, ShardMetrics};
 #[cfg(feature = "ui")]
 pub use server::{StatusServer, StatusServerBuilder};

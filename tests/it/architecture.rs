@@ -63,6 +63,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("subtle::", &["monitor/server/access.rs"]),
     ("clap::", &["cli/"]),
     ("rustyline::", &["cli/"]),
+    ("prometheus_client::", &["monitor/metrics/prometheus.rs"]),
 ];
 
 /// Modules that decide without I/O, so their tests need no runtime.

@@ -23,6 +23,8 @@ mod latest;
 mod log_locations;
 mod loss_at_random;
 mod many_shards;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod observed;
 mod pipelines;
 mod pushed;

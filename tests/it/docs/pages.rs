@@ -41,7 +41,9 @@ pub(super) fn root() -> &'static Path {
 /// The README and all pages.
 pub(super) fn all() -> Vec<Page> {
     let pages = fs::read_dir(root().join("docs")).unwrap();
-    let mut paths: Vec<_> = pages.map(|entry| entry.unwrap().path()).collect();
+    let paths = pages.map(|entry| entry.unwrap().path());
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
+    let mut paths: Vec<_> = paths.filter(is_page).collect();
     paths.sort();
     paths.insert(0, root().join("README.md"));
     let page = |path: PathBuf| Page {
