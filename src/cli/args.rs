@@ -4,6 +4,7 @@
 //! from the argument indices.
 
 mod consumers;
+mod export;
 mod infer;
 mod option;
 mod restart;
@@ -14,13 +15,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub(super) use self::consumers::Consumers;
+pub(super) use self::export::Export;
 pub(super) use self::infer::{Infer, SampleFormat};
 pub(super) use self::option::OptionText;
 pub(super) use self::restart::{Restart, RestartPolicy};
 #[cfg(feature = "ui")]
 pub(super) use self::ui::{Ui, UiAddress};
 use super::output::{Format, Output};
-use crate::model::{CredentialSettings, is_region, is_unencrypted};
+use crate::model::{ConnectionSettings, CredentialSettings, is_region, is_unencrypted};
 use crate::options::endpoint_url;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -95,6 +97,8 @@ pub(super) struct Args {
     #[command(flatten)]
     pub(super) restart: Restart,
     #[command(flatten)]
+    pub(super) export: Export,
+    #[command(flatten)]
     pub(super) shown: Shown,
     #[cfg(feature = "ui")]
     #[command(flatten)]
@@ -160,6 +164,20 @@ pub(super) struct Connection {
     /// Credentials for the embedded server.
     #[arg(skip)]
     pub(super) credentials: CredentialSettings,
+}
+
+impl Connection {
+    /// The settings of services other than Kinesis.
+    pub(super) fn of_others(&self) -> ConnectionSettings {
+        let settings = ConnectionSettings {
+            allow_http: self.allow_http,
+            ..ConnectionSettings::default()
+        };
+        match &self.region {
+            Some(region) => settings.with_region(region),
+            None => settings,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

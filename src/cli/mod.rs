@@ -10,6 +10,7 @@ mod doctor;
 mod embedded;
 mod escape;
 mod execution;
+mod export;
 mod failure;
 mod hints;
 mod infer;
@@ -35,6 +36,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use args::{Args, Command, Script, Task};
 use console::{log_to_stderr, print_message};
+use export::Exports;
 use failure::Outcome;
 use nesting::STACK_BYTES;
 use session::Session;
@@ -84,6 +86,8 @@ fn runtime(mut builder: Builder) -> io::Result<Runtime> {
 }
 
 fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
+    // That of the user, not of the embedded server.
+    let own_connection = args.connection.clone();
     let _server = if args.embedded {
         match engine.block_on(embedded::start_for_run(&mut args.connection)) {
             Ok(server) => Some(server),
@@ -101,13 +105,20 @@ fn run_sql(mut args: Args, engine: &Runtime, front: &Runtime) -> Outcome {
         Ok(page) => page,
         Err(error) => return report(Err(error)),
     };
-    if !args.scripts.is_empty() {
+    let exports = Exports::start(&args.export, &session.ctx, own_connection.of_others());
+    let exports = match engine.block_on(exports) {
+        Ok(exports) => exports,
+        Err(error) => return report(Err(error)),
+    };
+    let outcome = if !args.scripts.is_empty() {
         front.block_on(script::run(&session, &args.scripts, args.shown.output()))
     } else if io::stdin().is_terminal() {
         front.block_on(shell::run(&session, args.shown.output()))
     } else {
         front.block_on(script::run(&session, &[Script::Stdin], args.shown.output()))
-    }
+    };
+    engine.block_on(exports.stop());
+    outcome
 }
 
 fn report(result: crate::Result<()>) -> Outcome {

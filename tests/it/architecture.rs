@@ -63,6 +63,7 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("subtle::", &["monitor/server/access.rs"]),
     ("clap::", &["cli/"]),
     ("rustyline::", &["cli/"]),
+    ("opentelemetry_proto::", &["monitor/otlp/"]),
     ("prometheus_client::", &["monitor/metrics/prometheus.rs"]),
 ];
 

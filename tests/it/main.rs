@@ -19,6 +19,8 @@ mod doctor;
 #[path = "../../src/checkpoint/tests/dynamo.rs"]
 mod dynamo;
 mod embedded;
+#[cfg(any(feature = "cloudwatch", feature = "otlp"))]
+mod exports;
 mod files;
 mod grouped;
 mod http_versions;

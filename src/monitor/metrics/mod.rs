@@ -21,8 +21,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::prelude::SessionContext;
 
+#[cfg(any(feature = "cloudwatch", feature = "otlp"))]
+pub(super) use self::catalog::Metric;
+#[cfg(feature = "otlp")]
+pub(super) use self::catalog::{Kind, PREFIX, Unit};
 use self::gauges::Gauges;
-use self::series::{Series, Value};
+pub(super) use self::series::{Series, Value};
 use self::totals::Totals;
 use crate::query::{
     StreamingQueries, StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
