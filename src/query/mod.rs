@@ -46,9 +46,9 @@ mod task;
 
 pub use builder::StreamingQueryBuilder;
 pub use events::{
-    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, PlanNode, RecordAges, SinkProgress,
-    SourceProgress, SourceReaders, SourceShards, StateOperatorProgress, StreamingQueryIdle,
-    StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
+    EventTimeProgress, KinesisMetrics, KinesisSinkMetrics, PayloadProgress, PlanNode, RecordAges,
+    SinkProgress, SourceProgress, SourceReaders, SourceShards, StateOperatorProgress,
+    StreamingQueryIdle, StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
     StreamingQueryTerminated,
 };
 #[doc(hidden)]

@@ -99,6 +99,14 @@ metrics! {
         "The newest run of a query";
     Active = Gauge "query_active" Count ["query"]
         "Whether the query is running";
+    Healthy = Gauge "query_healthy" Count ["query"]
+        "Whether no alarm is raised and the query has not failed";
+    AlarmRaised = Gauge "alarm_raised" Count ["query" "alarm"]
+        "Whether an alarm is raised: errorRate, failed, lag or stuck";
+    ProcessingLag = Gauge "processing_lag" Seconds ["query"]
+        "Upper bound of the age of the oldest row that is not committed";
+    Recoveries = Counter "recoveries" Count ["query"]
+        "How often the newest run of the query had to recover";
     StartTime = Gauge "query_start_timestamp" Seconds ["query"]
         "When the newest run of the query started";
     CommitTime = Gauge "last_commit_timestamp" Seconds ["query"]

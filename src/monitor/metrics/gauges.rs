@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ShardMetrics;
 use super::catalog::Metric;
 use super::series::{Series, Value};
 use super::totals::{ReaderCounts, Totals};
-use super::{ShardMetrics, query_label};
 use crate::model::UnixMillis;
 use crate::options::ConsumerType;
 use crate::query::{
-    KinesisMetrics, ObservedQuery, ShardStage, ShardStatus, SinkStatus, SourceShards,
-    StreamingQueryProgress,
+    Alarm, KinesisMetrics, ObservedQuery, QueryHealth, ShardStage, ShardStatus, SinkStatus,
+    SourceShards, StreamingQueryProgress,
 };
 
 /// The largest number of shards with metrics of their own, unless those of all are requested.
@@ -31,12 +31,14 @@ impl Default for Gauges {
 }
 
 impl Gauges {
-    /// Adds a run, after those that started before it. What its readers have counted by now goes into `totals`.
-    pub(super) fn add(&mut self, run: &ObservedQuery, shards: ShardMetrics, totals: &mut Totals) {
-        let query = &query_label(run.name(), run.id());
-        // An earlier run of the query has ended.
-        let is_same = |series: &Series| series.label("query") == Some(query);
-        self.0.retain(|series, _| !is_same(series));
+    /// Adds the newest run of a query. What its readers have counted by now goes into `totals`.
+    pub(super) fn add(
+        &mut self,
+        query: &Arc<str>,
+        run: &ObservedQuery,
+        shards: ShardMetrics,
+        totals: &mut Totals,
+    ) {
         let description = run.description();
         let labels = [
             query,
@@ -49,6 +51,7 @@ impl Gauges {
         self.set(Metric::Active, [query], is_true(run.is_active()));
         let started = seconds_since_1970(description.started_at);
         self.set(Metric::StartTime, [query], started);
+        self.health(query, &run.health());
         if !run.is_active() {
             return;
         }
@@ -71,6 +74,22 @@ impl Gauges {
         for source in run.shards() {
             self.source_shards(query, &source, shards);
         }
+    }
+
+    fn health(&mut self, query: &Arc<str>, health: &QueryHealth) {
+        self.set(Metric::Healthy, [query], is_true(health.is_healthy()));
+        for alarm in [Alarm::ErrorRate, Alarm::Failed, Alarm::Lag, Alarm::Stuck] {
+            let mut raised = health.reasons.iter().map(|reason| reason.alarm);
+            let labels = [query, &alarm.to_string().into()];
+            let is_raised = raised.any(|raised| raised == alarm);
+            self.set(Metric::AlarmRaised, labels, is_true(is_raised));
+        }
+        if let Some(lag) = health.rates.processing_lag {
+            self.set(Metric::ProcessingLag, [query], lag.as_secs_f64());
+        }
+        let recoveries = Value::Counter(health.rates.recoveries);
+        let series = Series::new(Metric::Recoveries, [query]);
+        self.0.insert(series, recoveries);
     }
 
     /// What the newest batch has left.

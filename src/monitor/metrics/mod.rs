@@ -29,8 +29,8 @@ use self::gauges::Gauges;
 pub(super) use self::series::{Series, Value};
 use self::totals::Totals;
 use crate::query::{
-    StreamingQueries, StreamingQueryListener, StreamingQueryProgress, StreamingQueryStarted,
-    StreamingQueryTerminated,
+    ObservedQuery, StreamingQueries, StreamingQueryListener, StreamingQueryProgress,
+    StreamingQueryStarted, StreamingQueryTerminated,
 };
 
 /// The streams whose shards have metrics of their own.
@@ -85,7 +85,7 @@ impl Metrics {
 
     /// The metrics in the text format of Prometheus, version 0.0.4.
     pub fn prometheus_text(&self, shards: ShardMetrics) -> String {
-        prometheus::text(&self.values(shards))
+        prometheus::text(self.values(shards))
     }
 
     /// The values of all series at present.
@@ -93,8 +93,13 @@ impl Metrics {
         let runs = self.queries.observed();
         let mut gauges = Gauges::default();
         let mut totals = self.counter.totals();
-        for run in &runs {
-            gauges.add(run, shards, &mut totals);
+        // Runs are in the order of their starts, so that the newest of a query counts.
+        let newest = runs
+            .iter()
+            .map(|run| (query_label(run.name(), run.id()), run));
+        let newest: BTreeMap<Arc<str>, &ObservedQuery> = newest.collect();
+        for (query, run) in &newest {
+            gauges.add(query, run, shards, &mut totals);
         }
         let mut values = gauges.finish();
         values.extend(totals.values());

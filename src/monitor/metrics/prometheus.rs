@@ -17,9 +17,9 @@ use super::series::{Labels, Series, Value};
 pub(super) use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
 
 /// The values as text.
-pub(super) fn text(values: &BTreeMap<Series, Value>) -> String {
+pub(super) fn text(values: BTreeMap<Series, Value>) -> String {
     let mut registry = Registry::with_prefix(PREFIX);
-    registry.register_collector(Box::new(Values(values.clone())));
+    registry.register_collector(Box::new(Values(values)));
     let mut text = String::new();
     // Writing to a String cannot fail, and the encoder has no other errors.
     let _ = prometheus_text::encode(&mut text, &registry);
@@ -116,7 +116,7 @@ mod tests {
                 Value::Histogram(histogram),
             ),
         ]);
-        let text = text(&values);
+        let text = text(values);
         for expected in [
             "# TYPE datafusion_kinesis_query_active gauge\n",
             "datafusion_kinesis_query_active{query=\"a \\\"b\\\" \\\\ \\n<c>\"} 1.0\n",

@@ -187,6 +187,10 @@ impl Totals {
         stream: &Arc<str>,
         counts: &ReaderCounts,
     ) {
+        // The end of a query may be known here before its readers are gone.
+        if !self.running.contains_key(run_id) {
+            return;
+        }
         let key = (run_id.to_owned(), Arc::clone(stream));
         let seen = self.readers.entry(key).or_default();
         let rise = |seen: &mut u64, count: u64| {
@@ -284,6 +288,8 @@ mod tests {
         let mut totals = Totals::default();
         let labels: [Arc<str>; 2] = ["query".into(), "stream".into()];
         let [query, stream] = &labels;
+        totals.started(query, "1");
+        totals.started(query, "2");
         let mut read = |run: &str, throttled: u64| {
             let counts = ReaderCounts {
                 throttled,

@@ -61,6 +61,8 @@ async fn counters_and_gauges_agree_with_progress() {
     assert_eq!(value(&format!("throttled_calls_total{words}")), 0.0);
     assert_eq!(value(&format!("fan_out_active{words}")), 0.0);
     assert_eq!(value(r#"query_active{query="seen"}"#), 1.0);
+    assert_eq!(value(r#"query_healthy{query="seen"}"#), 1.0);
+    assert_eq!(value(r#"alarm_raised{query="seen",alarm="stuck"}"#), 0.0);
     let batches = progress.len() as f64;
     for phase in progress[0].durations.keys() {
         let series =
@@ -101,6 +103,29 @@ async fn counters_and_gauges_agree_with_progress() {
         Some(30.0),
         "counters stay"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_that_has_failed_is_unhealthy() {
+    let world = world(1).await;
+    let metrics = Metrics::of(&world.ctx);
+    let failing = "SELECT 1 / (CAST(CAST(data AS VARCHAR) AS BIGINT) - 3) FROM words";
+    let failing = StreamingQuery::builder(&world.ctx, failing).with_name("failing");
+    let failing =
+        failing.foreach_batch(|_, rows| async { rows.try_for_each(|_| async { Ok(()) }).await });
+    let query = failing.start().await.unwrap();
+    world.put_numbers("words", 5).await;
+    query.await_termination().await.unwrap_err();
+    let exposition = scrape(&metrics);
+    for (series, expected) in [
+        (r#"query_active{query="failing"}"#, 0.0),
+        (r#"query_healthy{query="failing"}"#, 0.0),
+        (r#"alarm_raised{query="failing",alarm="failed"}"#, 1.0),
+        (r#"alarm_raised{query="failing",alarm="lag"}"#, 0.0),
+        (r#"query_ends_total{query="failing",end="failed"}"#, 1.0),
+    ] {
+        assert_eq!(exposition.value(series), Some(expected), "{series}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
