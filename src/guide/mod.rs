@@ -34,6 +34,7 @@ page!(aws_access, "aws-access.md");
 page!(checkpoints, "checkpoints.md");
 page!(command, "command.md");
 page!(delivery_and_data_loss, "delivery-and-data-loss.md");
+page!(deployment, "deployment.md");
 page!(enhanced_fan_out, "enhanced-fan-out.md");
 page!(formats, "formats.md");
 simulator_page!(library, "library.md");

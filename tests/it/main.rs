@@ -12,6 +12,7 @@ mod chaos;
 mod clients;
 mod command;
 mod consumers;
+mod deployment;
 mod describe;
 mod docs;
 mod doctor;
