@@ -313,7 +313,8 @@ impl CheckedQuery {
             "streaming query starts"
         );
         let requests = self.checkpoint.request_counts();
-        let health = RunHealth::new(self.limits, requests, self.restarts);
+        let target = plan.target().map(|target| target.table().clone());
+        let health = RunHealth::new(self.limits, requests, target, self.restarts);
         let status = Arc::new(RunStatus::new(self.run, health));
         let table = plan.sources[0].table();
         let connection = &table.options().connection;

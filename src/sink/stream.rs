@@ -110,6 +110,11 @@ impl SinkStream {
         self.shared.load.status()
     }
 
+    /// Why the last PutRecords call that was not accepted failed or was throttled.
+    pub(crate) fn last_error(&self) -> Option<String> {
+        self.shared.load.last_error()
+    }
+
     /// A view for a new writer: at most five minutes old, and only if the stream was written to
     /// recently.
     pub(super) async fn view(&self, random: fastrand::Rng) -> Result<Arc<StreamView>> {
@@ -218,7 +223,7 @@ impl SinkStream {
         let sent_at = Instant::now();
         let in_flight = self.shared.load.sent(puts.len());
         let answer = self.kinesis.put_records(&self.stream, puts).await;
-        in_flight.answered();
+        in_flight.answered(&answer);
         match &answer {
             Ok(_) => self
                 .cached_view()

@@ -103,6 +103,13 @@ impl KinesisTable {
         self.config.sink.status()
     }
 
+    /// Why the last PutRecords call of an INSERT into the table was not accepted, with the stream.
+    pub(crate) fn last_write_error(&self) -> Option<String> {
+        let sink = &self.config.sink;
+        let error = sink.last_error()?;
+        Some(format!("stream '{}': {error}", sink.identity()))
+    }
+
     /// Its options. Connection settings that were left out are filled in from the defaults of
     /// [`Services`](crate::Services), but not from the environment.
     pub(crate) fn options(&self) -> &CheckedOptions {

@@ -12,7 +12,9 @@ use crate::model::{BatchId, StreamName};
 use crate::query::health::{
     HealthChange, HealthRules, HealthState, Limits, Observation, QueryHealth, Requests,
 };
+use crate::sink::SinkStatus;
 use crate::source::streaming::ShardObserver;
+use crate::table::KinesisTable;
 
 /// The readers of the streams.
 type Readers = [(StreamName, ShardObserver)];
@@ -27,15 +29,28 @@ pub(in crate::query) struct RunHealth {
     recoveries: AtomicU64,
     has_settled: AtomicBool,
     checkpoint: Arc<RequestCounts>,
+    target: Option<Target>,
+}
+
+/// The table that is written to, and what was written before this run.
+#[derive(Debug)]
+struct Target {
+    table: KinesisTable,
+    before: SinkStatus,
 }
 
 impl RunHealth {
-    /// The health of a run that starts now, after so many restarts.
+    /// The health of a run that starts now, after so many restarts, and writes to `target` if that is a Kinesis table.
     pub(in crate::query) fn new(
         limits: Limits,
         checkpoint: Arc<RequestCounts>,
+        target: Option<KinesisTable>,
         restarts: u32,
     ) -> Self {
+        let target = target.map(|table| Target {
+            before: table.sink_status(),
+            table,
+        });
         Self {
             rules: Mutex::new(HealthRules::new(limits, Instant::now())),
             commits: AtomicU64::new(0),
@@ -43,6 +58,7 @@ impl RunHealth {
             recoveries: AtomicU64::new(u64::from(restarts > 0)),
             has_settled: AtomicBool::new(false),
             checkpoint,
+            target,
         }
     }
 
@@ -128,6 +144,13 @@ impl RunHealth {
             checkpoint_error: self.checkpoint.last_error(),
             ..Observation::at(Instant::now())
         };
+        if let Some(Target { table, before }) = &self.target {
+            let writes = table.sink_status();
+            now.requests.written = writes.accepted_calls - before.accepted_calls;
+            now.requests.write_throttled = writes.throttled_calls - before.throttled_calls;
+            now.requests.write_failed = writes.failed_calls - before.failed_calls;
+            now.write_error = table.last_write_error();
+        }
         let mut failed_at = None;
         for (stream, reader) in readers {
             let Some(health) = reader.health() else {

@@ -222,7 +222,7 @@ mod tests {
             run_id: "run".to_owned(),
             name: None,
         };
-        let health = RunHealth::new(Limits::default(), Arc::default(), 0);
+        let health = RunHealth::new(Limits::default(), Arc::default(), None, 0);
         let status = RunStatus::new(run, health);
         let kept = |shards: &[usize]| {
             for shards in shards {

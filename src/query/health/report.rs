@@ -85,10 +85,12 @@ pub struct HealthRates {
     /// An upper bound of the age of the oldest row that is not committed: the lag of the streams, or that of the batch
     /// that runs. `None` if nothing is known yet.
     pub processing_lag: Option<Duration>,
-    /// The share of requests that failed or were throttled in the last minute, of those that read the streams and of
-    /// those to the checkpoint; `None` if there was none.
+    /// The share of requests that failed or were throttled in the last minute, of those that read the streams, PutRecords
+    /// calls, and requests to the checkpoint; `None` if there was none. A PutRecords call counts if one of its records
+    /// was rejected.
     pub error_rate: Option<f64>,
-    /// The share of requests that were throttled in the last minute, of those that read the streams.
+    /// The share of requests that were throttled in the last minute, of those that read the streams and PutRecords
+    /// calls.
     pub throttle_rate: Option<f64>,
     /// The share of requests to the checkpoint that succeeded since the start.
     pub checkpoint_success_rate: Option<f64>,

@@ -59,8 +59,9 @@ impl HealthRules {
             requests.failures(),
             requests.total()
         );
-        let error = match requests.throttled + requests.failed {
-            0 => &self.last.checkpoint_error,
+        let error = match (requests.read_failures(), requests.write_failures()) {
+            (0, 0) => &self.last.checkpoint_error,
+            (0, _) => &self.last.write_error,
             _ => &self.last.read_error,
         };
         if let Some(error) = error {

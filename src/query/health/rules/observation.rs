@@ -15,6 +15,12 @@ pub(in crate::query) struct Requests {
     pub(in crate::query) throttled: u64,
     /// Requests for records that failed otherwise.
     pub(in crate::query) failed: u64,
+    /// PutRecords calls to the target stream whose records were all accepted.
+    pub(in crate::query) written: u64,
+    /// PutRecords calls of which a record was throttled.
+    pub(in crate::query) write_throttled: u64,
+    /// PutRecords calls that failed otherwise, or of which a record did.
+    pub(in crate::query) write_failed: u64,
     /// Requests to the checkpoint that succeeded.
     pub(in crate::query) checkpoint_answered: u64,
     /// Requests to the checkpoint that failed.
@@ -28,6 +34,9 @@ impl Requests {
             answered: self.answered.saturating_sub(earlier.answered),
             throttled: self.throttled.saturating_sub(earlier.throttled),
             failed: self.failed.saturating_sub(earlier.failed),
+            written: self.written.saturating_sub(earlier.written),
+            write_throttled: self.write_throttled.saturating_sub(earlier.write_throttled),
+            write_failed: self.write_failed.saturating_sub(earlier.write_failed),
             checkpoint_answered: self
                 .checkpoint_answered
                 .saturating_sub(earlier.checkpoint_answered),
@@ -44,13 +53,23 @@ impl Requests {
         pairs.any(|(count, other)| count < other)
     }
 
+    /// Requests for records that failed or were throttled.
+    pub(super) fn read_failures(&self) -> u64 {
+        self.throttled + self.failed
+    }
+
+    /// PutRecords calls that failed or were throttled.
+    pub(super) fn write_failures(&self) -> u64 {
+        self.write_throttled + self.write_failed
+    }
+
     /// Those that failed or were throttled.
     pub(super) fn failures(&self) -> u64 {
-        self.throttled + self.failed + self.checkpoint_failed
+        self.read_failures() + self.write_failures() + self.checkpoint_failed
     }
 
     pub(super) fn total(&self) -> u64 {
-        self.failures() + self.answered + self.checkpoint_answered
+        self.failures() + self.answered + self.written + self.checkpoint_answered
     }
 
     pub(super) fn error_rate(&self) -> Option<f64> {
@@ -58,8 +77,9 @@ impl Requests {
     }
 
     pub(super) fn throttle_rate(&self) -> Option<f64> {
-        let reads = self.answered + self.throttled + self.failed;
-        share(self.throttled, reads)
+        let reads = self.answered + self.read_failures();
+        let writes = self.written + self.write_failures();
+        share(self.throttled + self.write_throttled, reads + writes)
     }
 
     pub(super) fn checkpoint_success_rate(&self) -> Option<f64> {
@@ -92,6 +112,8 @@ pub(in crate::query) struct Observation {
     pub(in crate::query) requests: Requests,
     /// The last failure of a request for records, with its stream and shard.
     pub(in crate::query) read_error: Option<String>,
+    /// The last failure of a PutRecords call, with its stream.
+    pub(in crate::query) write_error: Option<String>,
     /// The last failure of a request to the checkpoint.
     pub(in crate::query) checkpoint_error: Option<String>,
     pub(in crate::query) recoveries: u64,
@@ -110,6 +132,7 @@ impl Observation {
             commits: 0,
             requests: Requests::default(),
             read_error: None,
+            write_error: None,
             checkpoint_error: None,
             recoveries: 0,
         }

@@ -225,6 +225,29 @@ fn a_query_that_ends_has_no_alarms() {
 }
 
 #[test]
+fn rejected_writes_count_as_failed_requests() {
+    let mut query = Watched::new(LIMITS);
+    let requests = &mut query.next.requests;
+    requests.answered = 80;
+    requests.written = 14;
+    requests.write_throttled = 4;
+    requests.write_failed = 2;
+    query.next.read_error = Some("an old failure".to_owned());
+    query.next.write_error = Some("stream 'out': Rate exceeded".to_owned());
+    assert_eq!(query.pass(seconds(1)), [[Alarm::ErrorRate]]);
+    assert_eq!(
+        query.reason(),
+        "6 of 100 requests failed or were throttled in the last minute (streaming.alarm_error_rate = '0.05'); the last \
+         one: stream 'out': Rate exceeded"
+    );
+    let rates = query.rules.health().rates;
+    assert_eq!(
+        (rates.error_rate, rates.throttle_rate),
+        (Some(0.06), Some(0.04))
+    );
+}
+
+#[test]
 fn recoveries_are_counted_per_hour() {
     let mut query = Watched::new(LIMITS);
     query.next.recoveries = 3;
