@@ -8,6 +8,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use crate::error::Error;
 use crate::model::UnixMillis;
 use crate::query::events::StreamingQueryProgress;
@@ -195,8 +197,11 @@ impl ListenerQueue {
         let (events, queue) = sync_channel::<Event>(QUEUED_EVENTS);
         let name = "query-listener".to_owned();
         let span = tracing::Span::current();
+        let runtime = Handle::try_current().ok();
         let started = thread::Builder::new().name(name).spawn(move || {
             let _in_query = span.enter();
+            // So that a listener can spawn tasks.
+            let _in_runtime = runtime.as_ref().map(Handle::enter);
             for event in queue {
                 event.deliver(&*listener);
             }
@@ -313,6 +318,26 @@ mod tests {
             *recorder.0.lock().unwrap(),
             ["idle 7", "idle 6", "ended Some(\"why\")"]
         );
+    }
+
+    /// Spawns a task for each event.
+    struct Spawns(tokio::sync::mpsc::UnboundedSender<String>);
+
+    impl StreamingQueryListener for Spawns {
+        fn on_idle(&self, event: &StreamingQueryIdle) {
+            let (sender, id) = (self.0.clone(), event.id.clone());
+            tokio::spawn(async move { sender.send(id) });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listener_can_spawn_tasks() {
+        let (sender, mut spawned) = tokio::sync::mpsc::unbounded_channel();
+        let mut listeners = Listeners::default();
+        listeners.add(Arc::new(Spawns(sender)));
+        listeners.started(&started());
+        listeners.idle(idle("7"));
+        assert_eq!(spawned.recv().await.as_deref(), Some("7"));
     }
 
     #[tokio::test]
