@@ -22,7 +22,9 @@
 //!   is too late would let a watermark pass rows that are still to come.
 
 mod auto;
+mod choice;
 mod consumer;
+mod failures;
 mod parked;
 mod registration;
 mod schedule;
@@ -34,18 +36,19 @@ use tokio::time::Instant;
 
 pub(crate) use self::auto::AutoConsumer;
 use self::auto::AutoShard;
+pub(crate) use self::choice::ConsumerChoice;
 pub(crate) use self::consumer::StreamConsumer;
+use self::failures::error;
 use self::parked::ParkedSubscription;
 #[cfg(feature = "cli")]
 pub(crate) use self::registration::QUERY_TAG;
 use self::schedule::SubscribeSchedule;
 use super::polling::{PollingPages, iterator_position};
-use super::{Failure, PageError, PageRequest, PageSource, ShardPage};
+use super::{PageError, PageRequest, PageSource, ShardPage};
 use crate::kinesis::{
-    ApiError, ApiErrorKind, IteratorPosition, Operation, RecordColumns, Subscription,
-    SubscriptionEvent,
+    ApiErrorKind, IteratorPosition, RecordColumns, Subscription, SubscriptionEvent,
 };
-use crate::model::{ConsumerArn, ConsumerName, SequenceNumber, ShardId, ShardPosition, UnixMillis};
+use crate::model::{SequenceNumber, ShardId, ShardPosition, UnixMillis};
 use crate::source::context::StreamContext;
 
 /// Events arrive about every five seconds, with or without records. A subscription that is silent for longer is dead.
@@ -56,71 +59,6 @@ const TELLING_SILENCE: Duration = Duration::from_secs(2);
 
 /// How long an event may have been on the way.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
-
-/// The consumer that subscribes to the shards of a stream.
-#[derive(Debug, Clone)]
-pub(crate) enum ConsumerChoice {
-    /// All shards are subscribed to.
-    Always(Arc<StreamConsumer>),
-    /// They are polled, unless there is a reason to subscribe.
-    Auto(Arc<AutoConsumer>),
-}
-
-impl ConsumerChoice {
-    /// The consumer; `None` while the shards are polled.
-    fn current(&self) -> Option<Arc<StreamConsumer>> {
-        match self {
-            Self::Always(consumer) => Some(Arc::clone(consumer)),
-            Self::Auto(consumer) => consumer.current(),
-        }
-    }
-
-    fn name(&self) -> &ConsumerName {
-        match self {
-            Self::Always(consumer) => consumer.name(),
-            Self::Auto(consumer) => consumer.name(),
-        }
-    }
-
-    /// Whether the shards are subscribed to at present.
-    pub(crate) fn is_subscribed(&self) -> bool {
-        match self {
-            Self::Always(_) => true,
-            Self::Auto(consumer) => consumer.current().is_some(),
-        }
-    }
-
-    /// Finds or registers the consumer again, if it is needed, because the stream may be another one by now.
-    ///
-    /// # Errors
-    /// As [`StreamConsumer::start`].
-    pub(crate) async fn find_again(&self, random: fastrand::Rng) -> crate::error::Result<()> {
-        match self {
-            Self::Always(consumer) => consumer.find_again(random).await,
-            Self::Auto(consumer) => {
-                consumer.poll_again();
-                Ok(())
-            }
-        }
-    }
-
-    /// Whether the end of the query may deregister it.
-    pub(crate) fn is_managed(&self) -> bool {
-        match self {
-            Self::Always(consumer) => consumer.is_managed(),
-            Self::Auto(consumer) => consumer.is_managed(),
-        }
-    }
-
-    /// Deregisters the consumer if this query has registered it and may. Failures are logged only: the query has
-    /// ended.
-    pub(crate) async fn end(&self, random: fastrand::Rng) {
-        match self {
-            Self::Always(consumer) => consumer.end(random).await,
-            Self::Auto(consumer) => consumer.end().await,
-        }
-    }
-}
 
 /// How a shard is subscribed to.
 #[derive(Debug, Clone)]
@@ -327,26 +265,6 @@ impl SubscribedPages {
         }
     }
 
-    /// Handles a refusal because the stream, the shard or the consumer is unknown. A poll shows whether it is one of the
-    /// first two, and then fails as it does without subscriptions. If it succeeds, the consumer is missing.
-    async fn unknown(
-        &mut self,
-        consumer: &StreamConsumer,
-        arn: &ConsumerArn,
-        error: ApiError,
-    ) -> Result<Option<ShardPage>, PageError> {
-        if !std::mem::take(&mut self.was_polled) {
-            self.was_polled = true;
-            self.reading = Reading::Polling;
-            return Ok(None);
-        }
-        match consumer.renew(arn).await {
-            Ok(true) => Ok(None),
-            Ok(false) => self.refused(error),
-            Err(error) => self.refused(error),
-        }
-    }
-
     /// The page in the next event.
     async fn event(&mut self) -> Result<Option<ShardPage>, PageError> {
         let Reading::Open(open) = &mut self.reading else {
@@ -420,67 +338,4 @@ impl SubscribedPages {
         }
         page
     }
-
-    /// Handles the failure of a subscription.
-    fn refused(&mut self, error: ApiError) -> Result<Option<ShardPage>, PageError> {
-        if !self.settings.consumer.is_subscribed() {
-            // It ended because the consumer was given up.
-            return Ok(None);
-        }
-        let failed = self.failure(error);
-        match &self.auto {
-            Some(auto) if failed.failure == Failure::Permanent => {
-                auto.failed(&failed.error);
-                self.schedule.reset_failures();
-                Ok(None)
-            }
-            _ => Err(failed),
-        }
-    }
-
-    /// What the failure of a subscription means.
-    fn failure(&mut self, error: ApiError) -> PageError {
-        let failures = match error.is_unreached() {
-            // An outage of the network passes, however long it takes.
-            true => 0,
-            false => self.schedule.failed(),
-        };
-        let failure = match error.kind() {
-            ApiErrorKind::ResourceInUse => Failure::Transient,
-            _ => self.polling.classify(&error),
-        };
-        let advice = match error.kind() {
-            ApiErrorKind::ResourceInUse => format!(
-                "; another reader may have subscribed as consumer '{}': give each query a consumer of its own \
-                 ('kinesis.consumerName')",
-                self.settings.consumer.name()
-            ),
-            _ => String::new(),
-        };
-        let is_last = failure == Failure::Transient && failures > self.settings.max_retries;
-        let (failure, retries) = match is_last {
-            true => (
-                Failure::Permanent,
-                format!(
-                    "; {failures} failures in a row exceed 'kinesis.subscribeToShard.maxRetries' = {}",
-                    self.settings.max_retries
-                ),
-            ),
-            false => (failure, String::new()),
-        };
-        if advice.is_empty() && retries.is_empty() {
-            return PageError { error, failure };
-        }
-        let message = format!("{}{advice}{retries}", error.message());
-        let code = error.code().to_owned();
-        let said = ApiError::new(error.kind(), Operation::SubscribeToShard, code, message);
-        PageError {
-            error: said.with_source(error),
-            failure,
-        }
-    }
-}
-
-fn error(kind: ApiErrorKind, code: &str, message: impl Into<String>) -> ApiError {
-    ApiError::new(kind, Operation::SubscribeToShard, code, message)
 }
