@@ -1,8 +1,11 @@
 mod credentials;
+mod fan_out;
+mod network;
 mod position;
 mod regions;
 mod registry;
 mod streaming;
+mod useless;
 
 use std::time::Duration;
 
@@ -166,51 +169,6 @@ const INVALID: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn proxy_options_require_each_other() {
-    let proxy = |options: &[(&str, &str)]| {
-        let mut builder = OptionsBuilder::default();
-        builder.set_location("words").unwrap();
-        for (name, value) in options {
-            builder.set(&format!("kinesis.sink.{name}"), value).unwrap();
-        }
-        let proxy = builder.finish().map(|options| options.connection.proxy);
-        proxy.map_err(|error| error.to_string())
-    };
-    assert_eq!(proxy(&[]).unwrap(), None);
-    for (address, url) in [
-        ("proxy.corp", "http://proxy.corp:443"),
-        ("https://proxy.corp/", "https://proxy.corp:443"),
-        ("[2001:db8::1]", "http://[2001:db8::1]:443"),
-    ] {
-        let settings = proxy(&[("proxyAddress", address)]).unwrap().unwrap();
-        assert_eq!(settings.url, url);
-        assert_eq!(settings.login, None);
-    }
-    let all = [
-        ("proxyAddress", "proxy.corp"),
-        ("proxyPort", "3128"),
-        ("proxyUsername", "ada"),
-        ("proxyPassword", "hush"),
-    ];
-    let settings = proxy(&all).unwrap().unwrap();
-    assert_eq!(settings.url, "http://proxy.corp:3128");
-    let login = settings.login.unwrap();
-    assert_eq!(
-        (login.username.as_str(), login.password.reveal()),
-        ("ada", "hush")
-    );
-    for (given, missing) in [
-        (&all[1..2], "proxyAddress"),
-        (&all[3..], "proxyAddress"),
-        (&all[..3], "proxyPassword"),
-    ] {
-        let message = proxy(given).unwrap_err();
-        let expected = format!("together with 'kinesis.sink.{missing}'");
-        assert!(message.contains(&expected), "{message}");
-    }
-}
-
-#[test]
 fn an_invalid_value_is_rejected_with_option_value_and_expectation() {
     for option in all() {
         let wrong = INVALID.iter().find(|(name, _)| *name == option.name);
@@ -244,94 +202,6 @@ fn an_unknown_option_is_rejected_with_the_nearest_known_one() {
         rejection(&[("format.endpointurl", "x")]),
         "option 'endpointurl' is not known: expected an option such as 'kinesis.endpointUrl'"
     );
-}
-
-#[test]
-fn fan_out_needs_a_consumer_and_polling_none() {
-    const FAN_OUT: (&str, &str) = ("kinesis.consumerType", "subscribetoshard");
-    const ARN: &str = "arn:aws:kinesis:eu-west-1:111122223333:stream/words/consumer/sql:1525898737";
-    const OTHER: &str =
-        "arn:aws:kinesis:eu-west-1:111122223333:stream/clicks/consumer/sql:1525898737";
-    let name = ("kinesis.consumerName", "sql");
-    let arn = ("kinesis.consumerArn", ARN);
-    let chosen = |given: &[(&str, &str)]| options(given).unwrap().source.fan_out.unwrap();
-    let managed = chosen(&[FAN_OUT, name]);
-    assert_eq!((managed.consumer.as_str(), managed.arn), ("sql", None));
-    assert_eq!(managed.lifecycle, ConsumerLifecycle::Managed);
-    assert_eq!(managed.timeout, Duration::from_secs(60));
-    assert_eq!(managed.max_retries, 10);
-    let existing = chosen(&[FAN_OUT, arn]);
-    assert_eq!(existing.consumer.as_str(), "sql");
-    assert_eq!(existing.lifecycle, ConsumerLifecycle::External);
-    let auto = ("kinesis.consumerType", "AUTO");
-    let max_lag = ("kinesis.auto.maxLag", "5 minutes");
-    assert_eq!(managed.auto_max_lag, None);
-    let minutes = |minutes: u64| Some(Duration::from_secs(60 * minutes));
-    assert_eq!(chosen(&[auto, name]).auto_max_lag, minutes(1));
-    assert_eq!(chosen(&[auto, arn, max_lag]).auto_max_lag, minutes(5));
-    for (given, expected) in [
-        (&[FAN_OUT][..], "expected 'kinesis.consumerName'"),
-        (
-            &[auto],
-            "'kinesis.consumerType' = 'auto': expected 'kinesis.consumerName'",
-        ),
-        (
-            &[max_lag],
-            "expected only together with 'kinesis.consumerType' = 'auto'",
-        ),
-        (
-            &[FAN_OUT, name, max_lag],
-            "expected only together with 'kinesis.consumerType' = 'auto'",
-        ),
-        (
-            &[name],
-            "expected only together with 'kinesis.consumerType'",
-        ),
-        (
-            &[("kinesis.subscribeToShard.timeoutSec", "5")],
-            "expected only together with 'kinesis.consumerType'",
-        ),
-        (
-            &[FAN_OUT, arn, ("kinesis.consumerName", "other")],
-            "expected the name in 'kinesis.consumerArn'",
-        ),
-        (
-            &[FAN_OUT, arn, ("kinesis.consumerLifecycle", "reuse")],
-            "expected 'external'",
-        ),
-        (
-            &[FAN_OUT, ("kinesis.consumerArn", OTHER)],
-            "expected a consumer of stream 'words'",
-        ),
-    ] {
-        let message = rejection(given);
-        assert!(message.contains(expected), "{message}");
-    }
-}
-
-#[test]
-fn a_url_with_a_password_is_rejected_without_showing_it() {
-    for url in ["https://me:canary@host", "http://me:canary@host:4567/x"] {
-        let message = rejection(&[("kinesis.endpointUrl", url)]);
-        assert!(
-            message.contains("expected a URL") && !message.contains("canary"),
-            "{message}"
-        );
-    }
-    for url in ["http://:4567", "http://host:port", "https://", "host"] {
-        assert!(
-            rejection(&[("kinesis.endpointUrl", url)]).contains("expected a URL"),
-            "{url}"
-        );
-    }
-    for url in [
-        "http://[::1]:4567",
-        "http://[::1]",
-        "https://host/",
-        "http://127.0.0.1:80",
-    ] {
-        assert!(options(&[("kinesis.endpointUrl", url)]).is_ok(), "{url}");
-    }
 }
 
 #[test]
@@ -374,84 +244,4 @@ fn rules_across_options_are_checked() {
     assert!(rejection(&waits).contains("'kinesis.metadataMaxRetryIntervalMs', which is '10'"));
     let create = [("kinesis.createStream", "TRUE")];
     assert_eq!(options(&create).unwrap().create_with_shards, Some(1));
-}
-
-#[test]
-fn options_for_writing_are_refused_for_a_table_that_can_only_be_read() {
-    const JSON: (&str, &str) = ("kinesis.format", "json");
-    const AVRO: (&str, &str) = ("kinesis.format", "avro");
-    let key = ("kinesis.sink.partitionKey", "id");
-    let url = ("kinesis.schemaRegistry.url", "https://registry:8081");
-    let protobuf = [
-        ("kinesis.format", "protobuf"),
-        ("kinesis.protobuf.descriptorFile", "/x"),
-        ("kinesis.protobuf.message", "x.X"),
-        ("kinesis.protobuf.framing", "confluent"),
-        key,
-    ];
-    let tables: [(&[(&str, &str)], &str); 8] = [
-        (
-            &[JSON, ("kinesis.json.header", "glue"), key],
-            "'kinesis.json.header'",
-        ),
-        (
-            &[JSON, ("kinesis.json.explode", "$.a"), key],
-            "'kinesis.json.explode'",
-        ),
-        (
-            &[
-                JSON,
-                ("kinesis.format.framing", "array"),
-                ("kinesis.sink.nullFields", "keep"),
-            ],
-            "'kinesis.format.framing' = 'array'",
-        ),
-        (
-            &[JSON, ("kinesis.format.compression", "auto"), key],
-            "'kinesis.format.compression' = 'auto'",
-        ),
-        (
-            &[AVRO, url, ("kinesis.sink.explicitHashKey", "id")],
-            "a schema registry",
-        ),
-        (
-            &[AVRO, ("kinesis.schemaRegistry.type", "glue"), key],
-            "a schema registry",
-        ),
-        (
-            &[
-                AVRO,
-                ("kinesis.avro.schema", "\"int\""),
-                ("kinesis.avro.framing", "glue"),
-                key,
-            ],
-            "'kinesis.avro.framing' = 'glue'",
-        ),
-        (&protobuf, "'kinesis.protobuf.framing' = 'confluent'"),
-    ];
-    for (pairs, cause) in tables {
-        let error = rejection(pairs);
-        let expected = format!("but a table with {cause} can only be read: remove the option");
-        assert!(error.contains(&expected), "{error}");
-    }
-    options(&[JSON, key, ("kinesis.format.framing", "newline")]).unwrap();
-}
-
-#[test]
-fn a_limit_for_decompression_needs_compression() {
-    let json = ("kinesis.format", "json");
-    let limit = ("kinesis.format.maxDecompressedBytes", "1000");
-    let error = rejection(&[json, limit]);
-    assert!(
-        error.contains("set 'kinesis.format.compression' to 'gzip'"),
-        "{error}"
-    );
-    for compressed in [
-        ("kinesis.format.compression", "gzip"),
-        ("kinesis.format.compression", "auto"),
-        ("kinesis.json.header", "glue"),
-    ] {
-        options(&[json, limit, compressed]).unwrap();
-    }
-    options(&[("kinesis.format", "cloudwatch_logs"), limit]).unwrap();
 }
