@@ -5,8 +5,10 @@ mod browser;
 mod client;
 mod figures;
 mod limits;
+mod probes;
 mod secrets;
 mod stopping;
+mod troubles;
 mod webdriver;
 
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -24,7 +24,7 @@ mod log_locations;
 mod loss_at_random;
 mod many_shards;
 #[cfg(feature = "metrics")]
-mod metrics;
+pub(crate) mod metrics;
 mod observed;
 mod pipelines;
 mod pushed;

@@ -9,7 +9,7 @@ const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 404
 /// Where the status page is served, and who may see it.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Ui {
-    /// Serve a status page of the streaming queries, until the command ends
+    /// Serve a status page of the streaming queries, their metrics and probes, until the command ends
     ///
     /// ADDR is an address with a port, or a port of 127.0.0.1. Without ADDR it is 127.0.0.1:4040, or the next of 15 ports
     /// that is free.

@@ -1,5 +1,6 @@
 //! What the pages and the API show, taken from the queries of a session when somebody asks.
 
+mod health;
 mod history;
 mod hot;
 mod mask;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat};
 use datafusion::prelude::SessionContext;
 
+pub(super) use self::health::HealthView;
 pub(super) use self::history::{Histories, PHASES, Point};
 pub(super) use self::mask::Mask;
 pub(super) use self::plan::PlanView;
@@ -22,7 +24,8 @@ pub(super) use self::query::{QueryState, QueryView};
 pub(super) use self::settings::{OptionView, Origin, SettingsView, TableView};
 pub(super) use self::shards::{ShardView, SourceView};
 use crate::model::{BatchId, UnixMillis};
-use crate::query::{ObservedQuery, StreamingQueries, StreamingQueryProgress};
+use crate::monitor::metrics::Metrics;
+use crate::query::{ObservedQuery, ProbeReport, StreamingQueries, StreamingQueryProgress};
 
 /// Looks at the queries of a session.
 #[derive(Clone)]
@@ -30,6 +33,7 @@ pub(super) struct Look {
     ctx: SessionContext,
     queries: StreamingQueries,
     histories: Arc<Histories>,
+    metrics: Metrics,
 }
 
 impl Look {
@@ -38,6 +42,7 @@ impl Look {
             ctx: ctx.clone(),
             queries: StreamingQueries::of(ctx),
             histories: Arc::default(),
+            metrics: Metrics::of(ctx),
         }
     }
 
@@ -77,6 +82,21 @@ impl Look {
     /// The plan of a batch, if it is kept.
     pub(super) fn plan(run: &ObservedQuery, batch: BatchId, mask: &Mask) -> Option<PlanView> {
         run.plan(batch).map(|plan| PlanView::of(&plan, mask))
+    }
+
+    /// The metrics of all queries.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Whether no query is stuck.
+    pub(super) fn liveness(&self) -> ProbeReport {
+        self.queries.liveness()
+    }
+
+    /// Whether all queries do their work.
+    pub(super) fn readiness(&self) -> ProbeReport {
+        self.queries.readiness()
     }
 
     /// The settings of the session and the options of its tables.

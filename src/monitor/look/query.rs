@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::health::HealthView;
 use super::mask::Mask;
 use super::{millis, rate, timestamp};
 use crate::query::{ObservedQuery, QueryEnd};
@@ -44,6 +45,7 @@ pub(in crate::monitor) struct QueryView {
     pub(in crate::monitor) is_active: bool,
     pub(in crate::monitor) state: QueryState,
     pub(in crate::monitor) status: StatusView,
+    pub(in crate::monitor) health: HealthView,
     pub(in crate::monitor) exception: Option<String>,
     pub(in crate::monitor) statement: String,
     pub(in crate::monitor) trigger: String,
@@ -88,6 +90,7 @@ impl QueryView {
                 is_data_available: status.is_data_available,
                 is_trigger_active: status.is_trigger_active,
             },
+            health: HealthView::of(&run.health(), mask),
             exception: run.error().map(|error| mask.text(&error.to_string())),
             statement: mask.text(&description.statement),
             trigger: description.trigger.to_string(),

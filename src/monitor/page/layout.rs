@@ -120,9 +120,10 @@ pub(super) fn query_page(view: &QueryView, open: Tab, content: &Markup) -> Page 
     let page = html! {
         div.title {
             h1 { (view.title()) }
-            (badge(view.state))
+            (badges(view))
             @if view.is_active { (stop_button(view)) }
         }
+        (alarms(view))
         p.quiet {
             (view.status.message)
             " · " @if view.is_active { "runs for " } @else { "ran for " } (span(view.run_time_ms as f64))
@@ -141,16 +142,32 @@ pub(super) fn query_page(view: &QueryView, open: Tab, content: &Markup) -> Page 
     Page::new(view.title(), page)
 }
 
-/// A state in words, with a sign for those who look quickly.
-pub(super) fn badge(state: QueryState) -> Markup {
-    let (class, text) = match state {
+/// The state in words, with a sign for those who look quickly, and whether an alarm is raised.
+pub(super) fn badges(view: &QueryView) -> Markup {
+    let (class, text) = match view.state {
         QueryState::Running => ("running", "▶ running"),
         QueryState::Finished => ("ended", "✓ finished"),
         QueryState::Stopped => ("ended", "■ stopped"),
         QueryState::StopLock => ("ended", "■ stopped by STOP_LOCK"),
         QueryState::Failed => ("failed", "✕ failed"),
     };
-    html! { span.badge.(class) { (text) } }
+    html! {
+        span.badge.(class) { (text) }
+        @if view.is_active && !view.health.is_healthy() { span.badge.unhealthy { "⚠ unhealthy" } }
+    }
+}
+
+/// The raised alarms of a query that runs. The error of one that has failed is shown in full elsewhere.
+pub(super) fn alarms(view: &QueryView) -> Markup {
+    html! {
+        @if view.is_active && !view.health.is_healthy() {
+            ul.notice role="alert" {
+                @for reason in &view.health.reasons {
+                    li { strong { (reason.alarm) } ": " (reason.message) }
+                }
+            }
+        }
+    }
 }
 
 /// The button that stops a query after the batch in flight.

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 
 use super::charts::{self, Range};
 use super::layout::figure;
-use super::text::{count, date_and_time, known, number, span};
-use crate::monitor::look::{Look, Mask, Quartiles, QueryView, Spread, points};
+use super::text::{count, date_and_time, known, number, percent, span};
+use crate::monitor::look::{HealthView, Look, Mask, Quartiles, QueryView, Spread, points};
 use crate::query::{ObservedQuery, StreamingQueryProgress};
 
 pub(super) fn page(
@@ -32,6 +32,7 @@ pub(super) fn page(
             (figure("State rows", &known(view.num_state_rows, count)))
             (figure("Data losses", &count(view.data_losses)))
         }
+        (health(&view.health))
         div.title {
             h2 { "Charts" }
             (charts::choice(&view.run_id, range))
@@ -60,6 +61,21 @@ pub(super) fn page(
             dt { "checkpoint" } dd { code { (view.checkpoint_location) } }
             dt { "started" } dd { (date_and_time(&view.started_at)) }
             @if let Some(ended) = &view.ended_at { dt { "ended" } dd { (date_and_time(ended)) } }
+        }
+    }
+}
+
+fn health(health: &HealthView) -> Markup {
+    html! {
+        h2 { "Health" }
+        dl.figures {
+            (figure("State", &health.state))
+            (figure("Processing lag", &known(health.processing_lag_ms, |lag| span(lag as f64))))
+            (figure("Error rate", &known(health.error_rate, percent)))
+            (figure("Throttle rate", &known(health.throttle_rate, percent)))
+            (figure("Checkpoint success", &known(health.checkpoint_success_rate, percent)))
+            (figure("Recoveries", &count(health.recoveries)))
+            (figure("Recoveries/h", &known(health.recoveries_per_hour, number)))
         }
     }
 }

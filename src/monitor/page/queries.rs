@@ -2,15 +2,20 @@
 
 use maud::{Markup, html};
 
-use super::layout::{badge, figure, stop_button};
+use super::layout::{alarms, badges, figure, stop_button};
 use super::text::{count, date_and_time, known, number, span};
 use crate::monitor::look::QueryView;
 
 pub(super) fn page(queries: &[QueryView]) -> Markup {
-    let running = queries.iter().filter(|query| query.is_active).count();
+    let running: Vec<&QueryView> = queries.iter().filter(|query| query.is_active).collect();
+    let unhealthy = running.iter().filter(|query| !query.health.is_healthy());
+    let unhealthy = unhealthy.count();
     html! {
         h1 { "Queries" }
-        p.quiet { (running) " running, " (queries.len() - running) " ended" }
+        p.quiet {
+            (running.len()) " running, " (queries.len() - running.len()) " ended"
+            @if unhealthy > 0 { ", " strong { (unhealthy) " unhealthy" } }
+        }
         @if queries.is_empty() {
             p { "No streaming query has been started yet. A statement over an UNBOUNDED table is one." }
         }
@@ -23,9 +28,10 @@ fn card(query: &QueryView) -> Markup {
         article.card {
             div.title {
                 h2 { a href=(format!("/queries/{}", query.run_id)) { (query.title()) } }
-                (badge(query.state))
+                (badges(query))
                 @if query.is_active { (stop_button(query)) }
             }
+            (alarms(query))
             p.quiet { (query.status.message) }
             pre.sql tabindex="0" { (query.statement) }
             dl.figures {

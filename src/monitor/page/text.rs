@@ -24,6 +24,16 @@ pub(super) fn number(number: f64) -> String {
     }
 }
 
+/// A share between 0 and 1. Never rounded to 0 % or 100 %, because one failure matters.
+pub(super) fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    match percent {
+        0.0 => "0 %".to_owned(),
+        100.0 => "100 %".to_owned(),
+        _ => format!("{:.1} %", percent.clamp(0.1, 99.9)),
+    }
+}
+
 /// Bytes in binary units.
 pub(super) fn bytes(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -96,9 +96,8 @@ impl Access {
                 "expected the token of --ui-token: open the page with ?token=… once, or send Authorization: Bearer …",
             ))?,
         };
-        let is_read = matches!(request.method, Method::GET | Method::HEAD);
         // A header is never sent by another site's page.
-        if !is_read && shown != Shown::Header && !is_same_origin(headers, host) {
+        if !is_read(&request.method) && shown != Shown::Header && !is_same_origin(headers, host) {
             return Err(Refusal(
                 StatusCode::FORBIDDEN,
                 "the request does not come from this page: send the header Origin with the URL of the page, or \
@@ -135,6 +134,11 @@ impl Access {
         };
         cookies.any(is_session).then_some(Shown::Cookie)
     }
+}
+
+/// Whether a request with this method changes nothing.
+pub(super) fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// The value of a header that is there once.

@@ -1,9 +1,10 @@
-//! The status page and its API over HTTP.
+//! The status page, its API, metrics and probes over HTTP.
 
 mod access;
 mod api;
 mod assets;
 mod connection;
+mod probes;
 mod routes;
 
 use std::fmt;
@@ -22,7 +23,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// How many ports after the first one are tried.
 const OTHER_PORTS: u16 = 15;
 
-/// The status page of a session's streaming queries, and the same as JSON under `/api/v1/`.
+/// The status page of a session's streaming queries, the same as JSON under `/api/v1/`, their [`Metrics`](super::Metrics) for Prometheus
+/// under `/metrics`, and the probes `/health/live` and `/health/ready`.
 ///
 /// It is served by a thread of its own, so a slow batch does not delay it, until it is dropped. While nobody looks,
 /// it costs nothing.
@@ -58,7 +60,7 @@ impl fmt::Debug for StatusServerBuilder {
 }
 
 impl StatusServer {
-    /// Starts building the status page of the session of `ctx`.
+    /// Starts building the status page of the session of `ctx`. Metrics count batches of queries that start from now on.
     pub fn builder(ctx: &SessionContext) -> StatusServerBuilder {
         StatusServerBuilder {
             look: Look::new(ctx),
@@ -107,16 +109,16 @@ impl StatusServerBuilder {
     /// As [`bind`](Self::bind).
     pub fn bind_near(self, address: SocketAddr) -> Result<StatusServer> {
         let last = address.port().saturating_add(OTHER_PORTS);
-        for port in address.port()..=last {
-            match TcpListener::bind(SocketAddr::new(address.ip(), port)) {
-                Err(error) if error.kind() == IoErrorKind::AddrInUse && port < last => {}
-                bound => {
-                    let named = SocketAddr::new(address.ip(), port).to_string();
-                    return self.serve(bound.map_err(|error| not_bound(&named, error))?);
+        let mut address = address;
+        loop {
+            match TcpListener::bind(address) {
+                Err(error) if error.kind() == IoErrorKind::AddrInUse && address.port() < last => {
+                    address.set_port(address.port() + 1);
                 }
+                Err(error) => return Err(not_bound(&address.to_string(), error)),
+                Ok(listener) => return self.serve(listener),
             }
         }
-        unreachable!("the last port is not skipped")
     }
 
     fn serve(self, listener: TcpListener) -> Result<StatusServer> {

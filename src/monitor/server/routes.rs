@@ -13,7 +13,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
-use super::access::{Access, Refusal};
+use super::access::{Access, Refusal, is_read};
+use super::probes::{self, Probe};
 use super::{api, assets};
 use crate::model::BatchId;
 use crate::monitor::look::Look;
@@ -33,14 +34,21 @@ pub(super) fn router(look: Look, access: Arc<Access>) -> Router {
         .route("/queries/{id}/batches/{batch}", get(batch))
         .route("/settings", get(settings))
         .route("/static/{file}", get(asset))
+        .route("/metrics", get(probes::metrics))
+        .route(Probe::LIVE, get(probes::live))
+        .route(Probe::READY, get(probes::ready))
         .nest("/api/v1", api::router())
         .fallback(nothing_here)
-        .with_state(look)
-        .layer(from_fn_with_state(access, guard))
+        .with_state(look.clone())
+        .layer(from_fn_with_state((access, look), guard))
 }
 
 /// Refuses what [`Access`] does not grant, and sets the headers of every answer.
-async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+async fn guard(
+    State((access, look)): State<(Arc<Access>, Look)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (parts, body) = request.into_parts();
     let mut cookie = None;
     let mut response = match access.check(&parts) {
@@ -48,7 +56,10 @@ async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) 
             cookie = granted.cookie;
             next.run(Request::from_parts(parts, body)).await
         }
-        Err(Refusal(status, why)) => (status, format!("{why}\n")).into_response(),
+        Err(Refusal(status, why)) => match Probe::of(parts.uri.path()) {
+            Some(probe) if is_read(&parts.method) => probe.without_reasons(&look),
+            _ => (status, format!("{why}\n")).into_response(),
+        },
     };
     let headers = response.headers_mut();
     let fixed: [(HeaderName, &'static str); 6] = [

@@ -4,6 +4,7 @@ use datafusion::error::DataFusionError;
 use datafusion_kinesis::query::StreamingQuery;
 
 use super::*;
+use crate::streaming::metrics::exposition::Exposition;
 
 const SECRET: &str = "canary-4f8e\\\"q&uot<e>";
 const KEY_ID: &str = "AKIACANARY0123456789";
@@ -59,6 +60,16 @@ async fn secrets_and_html_reach_no_page_and_no_answer() {
         assert_hidden(&path, &answer.body);
         serde_json::from_str::<serde_json::Value>(&answer.body).unwrap();
     }
+    for path in ["/metrics", "/metrics?shards=all"] {
+        let text = client.page(path);
+        Exposition::of(&text);
+        assert_hidden(path, &text);
+        assert!(text.contains("query=\""), "{text}");
+    }
+    let ready = client.get("/health/ready");
+    assert_eq!(ready.status, 503, "the query has failed");
+    assert!(ready.body.contains("denied"), "{}", ready.body);
+    assert_hidden("/health/ready", &ready.body);
     let unknown = client.get("/queries/%3Cimg%20src=x%3E");
     assert_eq!(unknown.status, 404);
     assert!(

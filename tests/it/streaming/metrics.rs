@@ -1,7 +1,7 @@
 //! Metrics of queries, as Prometheus reads them.
 
 mod dashboard;
-mod exposition;
+pub(crate) mod exposition;
 
 use self::exposition::{Exposition, promtool};
 use super::*;

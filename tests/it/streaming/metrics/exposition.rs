@@ -9,11 +9,11 @@ const PREFIX: &str = "datafusion_kinesis_";
 
 /// The samples of a text.
 #[derive(Debug)]
-pub(super) struct Exposition(BTreeMap<String, f64>);
+pub(crate) struct Exposition(BTreeMap<String, f64>);
 
 impl Exposition {
     /// Reads a text in which each family has a help and a type before its samples, and no sample is there twice.
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let mut samples = BTreeMap::new();
         let mut families: BTreeSet<&str> = BTreeSet::new();
         let (mut help, mut family, mut kind) = ("", "", "");
@@ -47,19 +47,19 @@ impl Exposition {
     }
 
     /// The value of a sample, by its name without the prefix, and its labels.
-    pub(super) fn value(&self, series: &str) -> Option<f64> {
+    pub(crate) fn value(&self, series: &str) -> Option<f64> {
         self.0.get(series).copied()
     }
 
     /// How many samples have a name.
-    pub(super) fn count(&self, name: &str) -> usize {
+    pub(crate) fn count(&self, name: &str) -> usize {
         let names = self.0.keys().map(|series| series.split('{').next());
         names.filter(|other| *other == Some(name)).count()
     }
 }
 
 /// Runs promtool: whether it succeeded, and what it printed. `None` if there is none.
-pub(super) fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
+pub(crate) fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
     let mut command = Command::new("promtool");
     command.args(arguments).stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
