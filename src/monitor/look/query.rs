@@ -57,6 +57,10 @@ pub(in crate::monitor) struct QueryView {
     pub(in crate::monitor) ended_at: Option<String>,
     pub(in crate::monitor) run_time_ms: u64,
     pub(in crate::monitor) data_losses: u64,
+    /// How often the query was restarted after failures before this run.
+    pub(in crate::monitor) restarts: u32,
+    /// Whether the next run continues where this one ends.
+    pub(in crate::monitor) is_resumable: bool,
     /// The newest batch, and numbers of it.
     pub(in crate::monitor) batch_id: Option<u64>,
     pub(in crate::monitor) num_input_rows: Option<u64>,
@@ -102,6 +106,8 @@ impl QueryView {
             ended_at: run.ended_at().map(timestamp),
             run_time_ms: millis(run.run_time()),
             data_losses: run.data_losses(),
+            restarts: description.restarts,
+            is_resumable: description.is_resumable,
             batch_id: last.map(|last| last.batch_id.0),
             num_input_rows: last.map(|last| last.num_input_rows),
             input_rows_per_second: last.and_then(|last| rate(last.input_rows_per_second)),

@@ -59,6 +59,8 @@ pub(super) fn page(
             }
             dt { "writes to" } dd { (view.sink) }
             dt { "checkpoint" } dd { code { (view.checkpoint_location) } }
+            dt { "next run" } dd { @if view.is_resumable { "continues where this one ends" } @else { "starts anew" } }
+            dt { "restarts" } dd { (count(view.restarts.into())) " after failures before this run" }
             dt { "started" } dd { (date_and_time(&view.started_at)) }
             @if let Some(ended) = &view.ended_at { dt { "ended" } dd { (date_and_time(ended)) } }
         }

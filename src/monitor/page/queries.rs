@@ -42,6 +42,7 @@ fn card(query: &QueryView) -> Markup {
                 (figure("Processed rows/s", &known(query.processed_rows_per_second, number)))
                 (figure("Lag", &known(query.max_ms_behind_latest, |lag| span(lag as f64))))
                 (figure("State rows", &known(query.num_state_rows, count)))
+                @if query.restarts > 0 { (figure("Restarts", &count(query.restarts.into()))) }
                 @if query.data_losses > 0 { (figure("Data losses", &count(query.data_losses))) }
             }
             @if let Some(exception) = &query.exception {

@@ -74,6 +74,27 @@ async fn figures_equal_those_of_the_last_progress() {
 }
 
 #[tokio::test]
+async fn restarts_are_shown_once_there_are_any() {
+    let served = Served::new("").await;
+    for (name, restarts) in [("first", 0), ("third", 2)] {
+        let builder = Sink::default().of(words(&served.world)).with_name(name);
+        let query = builder.with_restart_count(restarts).start().await.unwrap();
+        let shown = served.client.json(&format!("/api/v1/queries/{name}"));
+        assert_eq!(shown["restarts"], restarts);
+        assert_eq!(shown["isResumable"], false);
+        let overview = served.client.page(&format!("/queries/{name}"));
+        let listed = format!("<dt>restarts</dt><dd>{restarts} after failures");
+        assert!(overview.contains(&listed), "{overview}");
+        let figure = served
+            .client
+            .page("/")
+            .contains("<dt>Restarts</dt><dd>2</dd>");
+        assert_eq!(figure, restarts > 0, "{name}");
+        query.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn plans_are_kept_from_the_first_look_on() {
     let served = Served::new("").await;
     let query = served.query("unseen").await;
