@@ -70,3 +70,4 @@ pub use status::{QueryEnd, QueryStatus};
 
 pub use crate::sink::SinkStatus;
 pub use crate::source::streaming::{RateRange, ShardError, ShardStage, ShardStatus};
+pub use crate::state::{StateFilesProgress, StateSample};

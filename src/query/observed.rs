@@ -12,6 +12,7 @@ use super::status::{QueryEnd, QueryStatus};
 use crate::error::Error;
 use crate::model::{BatchId, Clock, OutputMode, StreamName, Trigger, UnixMillis};
 use crate::sink::SinkStatus;
+use crate::state::StateSample;
 
 /// What a query was started with.
 #[derive(Debug, Clone)]
@@ -195,6 +196,13 @@ impl ObservedQuery {
     /// or no batch can run. Empty before the query reads, and after it has ended.
     pub fn readers(&self) -> Vec<SourceReaders> {
         self.status.readers()
+    }
+
+    /// Some groups of the GROUP BY after the newest committed batch, at most 20. While a batch runs, they may be those of
+    /// an earlier one. `None` if the statement has no GROUP BY, no batch was committed in this run, or nobody has asked
+    /// since.
+    pub fn state_sample(&self) -> Option<Arc<StateSample>> {
+        self.status.state_sample()
     }
 
     /// From now on keeps the plans of the newest 100 batches.

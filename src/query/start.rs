@@ -315,7 +315,8 @@ impl CheckedQuery {
         let requests = self.checkpoint.request_counts();
         let target = plan.target().map(|target| target.table().clone());
         let health = RunHealth::new(self.limits, requests, target, self.restarts);
-        let status = Arc::new(RunStatus::new(self.run, health));
+        let sampler = self.aggregation.as_ref().map(AggregationState::sampler);
+        let status = Arc::new(RunStatus::new(self.run, health, sampler));
         let table = plan.sources[0].table();
         let connection = &table.options().connection;
         let webhook = self.webhook;

@@ -19,9 +19,11 @@ mod logical;
 mod memory;
 mod physical;
 mod read_state;
+mod sampler;
 
 pub(crate) use batch::StateBatch;
 pub(crate) use files::AGGREGATION_SCHEMA_VERSION;
+pub use files::StateFilesProgress;
 pub(crate) use files::{StateDirectory, StatePurger};
 pub(crate) use logical::{
     Attached, ExpiryColumn, NamePatterns, Streams, attach, expect_same_aggregation,
@@ -31,3 +33,5 @@ pub(crate) use physical::{
     StateRule, in_batch, run_stateful, stateful_node, stateful_session, with_memory_errors,
 };
 pub(crate) use read_state::install;
+pub(crate) use sampler::GroupSampler;
+pub use sampler::StateSample;

@@ -7,6 +7,7 @@ mod figures;
 mod limits;
 mod probes;
 mod secrets;
+mod state;
 mod stopping;
 mod troubles;
 mod webdriver;
@@ -69,7 +70,7 @@ fn pages(run_id: &str, batch: u64) -> Vec<String> {
 
 /// All resources of the API that can be read.
 fn resources(run_id: &str, batch: u64) -> Vec<String> {
-    let of_query = ["", "/progress", "/shards"];
+    let of_query = ["", "/progress", "/shards", "/state"];
     let of_query = of_query.map(|part| format!("/api/v1/queries/{run_id}{part}"));
     let mut all = vec!["/api/v1/queries".to_owned(), "/api/v1/settings".to_owned()];
     all.extend(of_query);

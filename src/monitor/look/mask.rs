@@ -38,15 +38,47 @@ impl Mask {
         self.known(&redact::statement(text))
     }
 
+    /// As [`text`](Self::text) for a text that ends with `…` if it was cut off: a secret may have been cut in the middle.
+    pub(in crate::monitor) fn start_of_text(&self, text: &str) -> String {
+        let Some(mut kept) = text.strip_suffix('…') else {
+            return self.text(text);
+        };
+        // What is left may end in the middle of another secret.
+        while let Some(cut) = self.secret_at_end(kept) {
+            kept = &kept[..kept.len() - cut];
+        }
+        format!("{}…", self.text(kept))
+    }
+
+    /// The length of the longest start of a secret at the end of `text`.
+    fn secret_at_end(&self, text: &str) -> Option<usize> {
+        let secrets = self.secrets.iter();
+        let secrets = secrets.flat_map(|secret| [secret.clone(), quoted(secret)]);
+        let lengths = secrets.filter_map(|secret| {
+            let ends = secret
+                .char_indices()
+                .map(|(start, char)| start + char.len_utf8());
+            ends.rev().find(|end| text.ends_with(&secret[..*end]))
+        });
+        lengths.max()
+    }
+
     /// `text`, which may be JSON, without the secrets of the tables.
     pub(in crate::monitor) fn known(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| {
-            // JSON may escape it.
-            let quoted = serde_json::Value::from(secret.as_str()).to_string();
             let text = redact::mask_word(&text, secret);
-            redact::mask_word(&text, quoted.trim_matches('"'))
+            redact::mask_word(&text, &quoted(secret))
         })
     }
+}
+
+/// A secret as JSON escapes it.
+fn quoted(secret: &str) -> String {
+    let quoted = serde_json::Value::from(secret).to_string();
+    let inner = quoted
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    inner.unwrap_or(&quoted).to_owned()
 }
 
 /// The Kinesis tables of a session, each with its name. Catalogs that are not in memory are left out: to look at them
@@ -81,4 +113,30 @@ pub(super) fn kinesis_tables(ctx: &SessionContext) -> Vec<(String, KinesisTable)
     }
     tables.sort_by(|(one, _), (other, _)| one.cmp(other));
     tables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_was_cut_off_is_not_shown() {
+        let secrets = ["correct-horse-battery", "canary-canary-", "q\"uoted-secret"];
+        let mask = Mask {
+            secrets: secrets.map(str::to_owned).to_vec(),
+        };
+        for (text, expected) in [
+            ("a correct-horse-battery", "a ***"),
+            ("a correct-horse-battery b…", "a *** b…"),
+            ("a correct-horse-battery…", "a …"),
+            ("a canary-canary-…", "a …"),
+            ("a canary-canary-correct-horse…", "a …"),
+            ("a correct-horse-batter…", "a …"),
+            ("a c…", "a …"),
+            (r#"{"k":"q\"uoted-s…"#, r#"{"k":"…"#),
+            ("a correct-horse-batter", "a correct-horse-batter"),
+        ] {
+            assert_eq!(mask.start_of_text(text), expected, "{text}");
+        }
+    }
 }

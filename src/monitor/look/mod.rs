@@ -9,6 +9,7 @@ mod quartiles;
 mod query;
 mod settings;
 mod shards;
+mod state;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub(super) use self::quartiles::{Quartiles, Spread};
 pub(super) use self::query::{QueryState, QueryView};
 pub(super) use self::settings::{OptionView, Origin, SettingsView, TableView};
 pub(super) use self::shards::{ShardView, SourceView};
+pub(super) use self::state::{OperatorView, SampleView, StateView};
 use crate::model::{BatchId, UnixMillis};
 use crate::monitor::metrics::Metrics;
 use crate::query::{ObservedQuery, ProbeReport, StreamingQueries, StreamingQueryProgress};

@@ -19,7 +19,7 @@ use maud::{Markup, html};
 pub(super) use self::charts::Range;
 pub(super) use self::layout::Tab;
 use self::layout::{Page, query_page};
-use super::look::{Look, QueryView};
+use super::look::{Look, QueryView, StateView};
 use crate::model::BatchId;
 use crate::query::ObservedQuery;
 
@@ -39,7 +39,7 @@ pub(super) fn query(look: &Look, run: &ObservedQuery, tab: Tab, range: Range) ->
         Tab::Overview => overview::page(look, run, &view, range, &mask),
         Tab::Batches => batches::page(run, &view),
         Tab::Shards => shards::page(run, &mask),
-        Tab::State => state::page(run, &view),
+        Tab::State => state::page(run, &StateView::of(run, &mask)),
         Tab::Sink => sink::page(run, &view, &mask),
     };
     query_page(&view, tab, &content).refreshed().render()

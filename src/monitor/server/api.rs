@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::model::BatchId;
-use crate::monitor::look::{Look, Mask, Quartiles, QueryView, SourceView};
+use crate::monitor::look::{Look, Mask, Quartiles, QueryView, SourceView, StateView};
 use crate::query::ObservedQuery;
 
 /// The routes below `/api/v1`.
@@ -22,6 +22,7 @@ pub(super) fn router() -> Router<Look> {
         .route("/queries/{id}", get(query))
         .route("/queries/{id}/progress", get(progress))
         .route("/queries/{id}/shards", get(shards))
+        .route("/queries/{id}/state", get(state))
         .route("/queries/{id}/plan/{batch}", get(plan))
         .route("/queries/{id}/stop", post(stop))
         .route("/settings", get(settings))
@@ -119,6 +120,13 @@ async fn shards(State(look): State<Look>, Path(id): Path<String>) -> Response {
     };
     let sources = SourceView::all(&run, &look.mask());
     json(StatusCode::OK, &Shards { sources })
+}
+
+async fn state(State(look): State<Look>, Path(id): Path<String>) -> Response {
+    match look.find(&id) {
+        Some(run) => json(StatusCode::OK, &StateView::of(&run, &look.mask())),
+        None => no_query(&id),
+    }
 }
 
 async fn plan(State(look): State<Look>, Path((id, batch)): Path<(String, String)>) -> Response {

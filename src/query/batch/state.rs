@@ -14,14 +14,15 @@ use crate::source::BatchReads;
 use crate::source::streaming::Coverage;
 use crate::source::watermark::{Watermarks, read_to};
 use crate::state::{
-    AGGREGATION_SCHEMA_VERSION, BatchWatermarks, StateBatch, StateDirectory, StatePurger,
-    StateStore,
+    AGGREGATION_SCHEMA_VERSION, BatchWatermarks, GroupSampler, StateBatch, StateDirectory,
+    StatePurger, StateStore,
 };
 
 /// The groups of an aggregation and its watermark, kept between batches.
 #[derive(Debug)]
 pub(in crate::query) struct AggregationState {
     store: Arc<StateStore>,
+    sampler: Arc<GroupSampler>,
     /// `None` if the query has no checkpoint, so that nothing outlives the run.
     directory: Option<StateDirectory>,
     /// The watermark delay; `None` without a watermark.
@@ -51,8 +52,10 @@ impl AggregationState {
         delay: Option<Duration>,
         idle_timeout: Option<Duration>,
     ) -> Self {
+        let store = Arc::new(store);
         Self {
-            store: Arc::new(store),
+            sampler: Arc::new(GroupSampler::new(&store)),
+            store,
             directory,
             delay,
             idle_timeout,
@@ -60,6 +63,11 @@ impl AggregationState {
             before: InputProgress::default(),
             purged_before: Arc::default(),
         }
+    }
+
+    /// Shows some groups to those who look at the query from outside.
+    pub(in crate::query) fn sampler(&self) -> Arc<GroupSampler> {
+        Arc::clone(&self.sampler)
     }
 
     /// Restores the state of the newest committed batch, for a query of `sources` sources. All records in the
@@ -76,6 +84,7 @@ impl AggregationState {
         let operator = only_aggregation(before)?;
         let input = operator.and_then(|operator| operator.inputs.first());
         let before = input.cloned().unwrap_or_default();
+        self.sampler.changing();
         self.store.clear();
         if let Some(directory) = &mut self.directory {
             let began = tokio::time::Instant::now();
@@ -146,6 +155,7 @@ impl AggregationState {
     /// The state that the plan nodes of `batch` share.
     pub(super) fn begin(&self, batch: &Batch, reads: &[Arc<BatchReads>]) -> Arc<StateBatch> {
         let reads = reads.iter().any(|reads| !reads.reads.is_empty());
+        self.sampler.changing();
         let store = Arc::clone(&self.store);
         let times = BatchWatermarks {
             watermark: batch.watermark(AGGREGATION, 0),
@@ -216,6 +226,7 @@ impl AggregationState {
                 memory_bytes: self.store.bytes(),
                 partitions: self.store.partitions(),
                 commit_time: began.elapsed(),
+                files: self.directory.as_ref().map(StateDirectory::progress),
             },
             event_time: self.delay.map(|_| EventTimeProgress {
                 min: changes.least,
@@ -233,6 +244,7 @@ impl AggregationState {
         if let Some(directory) = &mut self.directory {
             directory.committed(batch.id, &self.store);
         }
+        self.sampler.settled(batch.id);
     }
 
     /// A purge of old state files; `None` if the state is kept in memory only.

@@ -17,6 +17,7 @@ use crate::model::{BatchId, StreamName, UnixMillis};
 use crate::query::health::{HealthChange, QueryHealth};
 use crate::query::status::QueryStatus;
 use crate::source::streaming::{ShardObserver, ShardStatus};
+use crate::state::{GroupSampler, StateSample};
 
 /// How many progress events are kept.
 const MAX_EVENTS: usize = 100;
@@ -57,6 +58,8 @@ pub(in crate::query) struct RunStatus {
     readers: Mutex<Vec<(StreamName, ShardObserver)>>,
     /// `None` if nobody wants to see plans.
     plans: Mutex<Option<RecentPlans>>,
+    /// `None` if the statement has no GROUP BY.
+    sampler: Option<Arc<GroupSampler>>,
     ended_at: Mutex<Option<UnixMillis>>,
 }
 
@@ -65,7 +68,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl RunStatus {
-    pub(in crate::query) fn new(run: QueryRun, health: RunHealth) -> Self {
+    pub(in crate::query) fn new(
+        run: QueryRun,
+        health: RunHealth,
+        sampler: Option<Arc<GroupSampler>>,
+    ) -> Self {
         Self {
             run,
             activity: Mutex::new(Activity::Starting),
@@ -74,6 +81,7 @@ impl RunStatus {
             recent: Mutex::default(),
             readers: Mutex::default(),
             plans: Mutex::default(),
+            sampler,
             ended_at: Mutex::default(),
         }
     }
@@ -187,6 +195,11 @@ impl RunStatus {
         lock(&self.plans).as_ref()?.get(batch)
     }
 
+    /// Some groups of the newest batch.
+    pub(in crate::query) fn state_sample(&self) -> Option<Arc<StateSample>> {
+        self.sampler.as_ref()?.sample()
+    }
+
     /// Records when the run has ended.
     pub(in crate::query) fn set_ended(&self, time: UnixMillis) {
         lock(&self.ended_at).get_or_insert(time);
@@ -223,7 +236,7 @@ mod tests {
             name: None,
         };
         let health = RunHealth::new(Limits::default(), Arc::default(), None, 0);
-        let status = RunStatus::new(run, health);
+        let status = RunStatus::new(run, health, None);
         let kept = |shards: &[usize]| {
             for shards in shards {
                 status.push(Arc::new(progress_of_shards(*shards)));

@@ -9,7 +9,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::compatibility;
 use super::encoding::{FileName, decode, encode};
-use super::snapshot::Snapshot;
+use super::sized::{SizedFiles, StateFilesProgress};
+use super::snapshot::{Snapshot, Written};
 use crate::checkpoint::StateObjects;
 use crate::error::{Error, ErrorKind, Result, from_datafusion};
 use crate::model::{BatchId, StateFiles};
@@ -32,9 +33,7 @@ const READ_AHEAD: usize = 8;
 pub(crate) struct StateDirectory {
     objects: Arc<StateObjects>,
     /// The files of the state after the newest batch.
-    files: StateFiles,
-    snapshot_bytes: usize,
-    delta_bytes: usize,
+    files: SizedFiles,
     writing: Option<Snapshot>,
 }
 
@@ -42,9 +41,7 @@ impl StateDirectory {
     pub(crate) fn new(objects: StateObjects) -> Self {
         Self {
             objects: Arc::new(objects),
-            files: StateFiles::default(),
-            snapshot_bytes: 0,
-            delta_bytes: 0,
+            files: SizedFiles::default(),
             writing: None,
         }
     }
@@ -60,11 +57,17 @@ impl StateDirectory {
     ) -> Result<()> {
         self.writing = None;
         self.objects.delete_temporaries().await?;
-        let parts = files.snapshot.iter().flat_map(|snapshot| &snapshot.parts);
-        self.snapshot_bytes = self.each(parts, store, false).await?;
-        self.delta_bytes = self.each(files.deltas.iter(), store, true).await?;
+        let StateFiles { snapshot, deltas } = files;
+        let parts = snapshot.iter().flat_map(|snapshot| &snapshot.parts);
+        let part_sizes = self.each(parts, store, false).await?;
+        let delta_sizes = self.each(deltas.iter(), store, true).await?;
         store.account().map_err(from_datafusion)?;
-        self.files = files;
+        let snapshot = snapshot.map(|files| Written {
+            files,
+            bytes: part_sizes.iter().sum(),
+        });
+        let deltas = deltas.into_iter().zip(delta_sizes);
+        self.files = SizedFiles::new(snapshot, deltas.collect());
         Ok(())
     }
 
@@ -90,13 +93,13 @@ impl StateDirectory {
         stopped(decoded.await).map(Some)
     }
 
-    /// Loads one file after another while the next ones are read ahead; returns their size in bytes.
+    /// Loads one file after another while the next ones are read ahead; returns the size of each in bytes.
     async fn each(
         &self,
         names: impl Iterator<Item = &String>,
         store: &Arc<StateStore>,
         replace: bool,
-    ) -> Result<usize> {
+    ) -> Result<Vec<usize>> {
         let names: Vec<String> = names.cloned().collect();
         let read = |name: String| {
             let (objects, store) = (Arc::clone(&self.objects), Arc::clone(store));
@@ -114,9 +117,9 @@ impl StateDirectory {
             }
         };
         let mut files = stream::iter(names).map(read).buffered(READ_AHEAD);
-        let mut bytes = 0;
-        while let Some((size, rows)) = files.try_next().await? {
-            bytes += size;
+        let mut sizes = Vec::new();
+        while let Some((bytes, rows)) = files.try_next().await? {
+            sizes.push(bytes);
             let store = Arc::clone(store);
             let taken = tokio::task::spawn_blocking(move || {
                 for rows in &rows {
@@ -130,7 +133,7 @@ impl StateDirectory {
             });
             stopped(taken.await)?;
         }
-        Ok(bytes)
+        Ok(sizes)
     }
 
     /// Writes the changes of `batch`; returns the files that hold the state after it.
@@ -142,7 +145,7 @@ impl StateDirectory {
     ) -> Result<StateFiles> {
         self.adopt().await;
         if changed.is_empty() {
-            return Ok(self.files.clone());
+            return Ok(self.files.names());
         }
         let groups: usize = changed.iter().map(RecordBatch::num_rows).sum();
         let files: Vec<Vec<RecordBatch>> = match groups > MIN_PARALLEL_GROUPS {
@@ -151,10 +154,9 @@ impl StateDirectory {
         };
         let written = files.into_iter().map(|rows| self.delta(batch, rows, store));
         for (name, bytes) in try_join_all(written).await? {
-            self.delta_bytes += bytes;
-            self.files.deltas.push(name);
+            self.files.add_delta(name, bytes);
         }
-        Ok(self.files.clone())
+        Ok(self.files.names())
     }
 
     /// Writes changed groups as one file; returns its name and size.
@@ -185,19 +187,7 @@ impl StateDirectory {
             return;
         };
         match snapshot.written().await {
-            Ok(written) => {
-                let later = |name: &String| {
-                    FileName::parse(name).is_none_or(|name| name.batch > written.files.batch)
-                };
-                let before = self.files.deltas.len();
-                self.files.deltas.retain(later);
-                self.delta_bytes = match before {
-                    0 => 0,
-                    before => self.delta_bytes / before * self.files.deltas.len(),
-                };
-                self.snapshot_bytes = written.bytes;
-                self.files.snapshot = Some(written.files);
-            }
+            Ok(written) => self.files.adopt(written),
             Err(error) => {
                 tracing::warn!(batch = %snapshot.batch, %error, "cannot write a snapshot of the state; deltas are kept");
             }
@@ -206,12 +196,18 @@ impl StateDirectory {
 
     /// Call after `batch` was committed. Starts a snapshot if one is due.
     pub(crate) fn committed(&mut self, batch: BatchId, store: &StateStore) {
-        let deltas = self.files.deltas.len();
-        let worth = deltas >= DELTAS.start && self.delta_bytes >= self.snapshot_bytes;
+        let files = self.files.progress();
+        let deltas = files.delta_files;
+        let worth = deltas >= DELTAS.start && files.delta_bytes >= files.snapshot_bytes;
         if self.writing.is_none() && (worth || deltas >= DELTAS.end) {
             let objects = Arc::clone(&self.objects);
             self.writing = Some(Snapshot::begin(batch, store.image(), objects));
         }
+    }
+
+    /// How many files hold the state, and their sizes.
+    pub(crate) fn progress(&self) -> StateFilesProgress {
+        self.files.progress()
     }
 
     /// Deletes old files while batches run.

@@ -7,7 +7,9 @@ mod compatibility;
 mod directory;
 mod encoding;
 mod hash_vectors;
+mod sized;
 mod snapshot;
 
 pub(crate) use directory::{StateDirectory, StatePurger};
 pub(crate) use encoding::AGGREGATION_SCHEMA_VERSION;
+pub use sized::StateFilesProgress;

@@ -4,6 +4,7 @@
 //! consecutively, and a value that cannot be null in one batch, such as a constant, may be null in the next.
 //! Memory and files outlive a batch, so their schema depends only on the order and the types of the columns.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
@@ -34,6 +35,21 @@ pub(crate) fn have_same_types(one: &Schema, other: &Schema) -> bool {
         fields.map(|field| field.data_type().clone()).collect()
     };
     types(one) == types(other)
+}
+
+/// `names` without duplicates: later ones are numbered.
+pub(crate) fn unique_names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let unique = names.map(|name| {
+        let mut unique = name.to_owned();
+        let mut number = 1;
+        while !taken.insert(unique.clone()) {
+            number += 1;
+            unique = format!("{name}_{number}");
+        }
+        unique
+    });
+    unique.collect()
 }
 
 /// `name` with the numbers of generated names replaced by their index in `numbers`.
@@ -71,6 +87,13 @@ mod tests {
     use datafusion::arrow::datatypes::DataType;
 
     use super::*;
+
+    #[test]
+    fn duplicate_names_are_numbered() {
+        let names = ["a", "sum[sum]", "a", "a_2", "batch", "batch"];
+        let expected = ["a", "sum[sum]", "a_2", "a_2_2", "batch", "batch_2"];
+        assert_eq!(unique_names(names.into_iter()), expected);
+    }
 
     #[test]
     fn generated_names_are_renumbered_in_order_of_first_use() {

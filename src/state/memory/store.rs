@@ -21,7 +21,7 @@ use crate::model::{OutputMode, UnixMillis};
 /// The groups of a query in memory, partitioned by key.
 #[derive(Debug)]
 pub(crate) struct StateStore {
-    grouping: Arc<Grouping>,
+    pub(super) grouping: Arc<Grouping>,
     partitions: Vec<Mutex<Groups>>,
     reservation: Mutex<MemoryReservation>,
 }

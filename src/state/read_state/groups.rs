@@ -1,6 +1,5 @@
 //! [`StoredGroups`]: the groups after a batch, as a table.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,6 +17,7 @@ use crate::model::{BatchId, StateFiles, UnixMillis};
 use crate::state::StateStore;
 use crate::state::memory::Grouping;
 use crate::state::memory::StateColumns;
+use crate::state::memory::unique_names;
 
 /// The column with the number of the batch.
 const BATCH: &str = "batch";
@@ -80,18 +80,11 @@ impl StoredGroups {
 /// The columns of a state and the number of the batch, with unique names: later duplicates are numbered.
 fn schema(stored: &Schema) -> Schema {
     let batch = Arc::new(Field::new(BATCH, DataType::UInt64, false));
-    let mut taken = HashSet::new();
-    let mut named = Vec::with_capacity(stored.fields().len() + 1);
-    for field in stored.fields().iter().chain([&batch]) {
-        let mut name = field.name().clone();
-        let mut number = 1;
-        while !taken.insert(name.clone()) {
-            number += 1;
-            name = format!("{}_{number}", field.name());
-        }
-        named.push(Field::clone(field).with_name(name));
-    }
-    Schema::new(named)
+    let fields = stored.fields().iter().chain([&batch]);
+    let names = unique_names(fields.clone().map(|field| field.name().as_str()));
+    let named = fields.zip(names);
+    let named = named.map(|(field, name)| Field::clone(field).with_name(name));
+    Schema::new(named.collect::<Vec<_>>())
 }
 
 #[async_trait]
@@ -118,19 +111,5 @@ impl TableProvider for StoredGroups {
             schema,
             projection,
         )?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn duplicate_column_names_are_numbered() {
-        let fields = ["a", "sum[sum]", "a", "a_2", "batch"];
-        let fields = fields.map(|name| Field::new(name, DataType::Int64, true));
-        let named = schema(&Schema::new(fields.to_vec()));
-        let names: Vec<&str> = named.fields().iter().map(|field| &**field.name()).collect();
-        assert_eq!(names, ["a", "sum[sum]", "a_2", "a_2_2", "batch", "batch_2"]);
     }
 }

@@ -34,6 +34,38 @@ fn named(state: &Value) -> Vec<String> {
     all.map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
+/// Checks that progress counts the files that the newest commit names.
+fn expect_files(query: &StreamingQuery, place: &Path) {
+    let progress = query.last_progress().unwrap();
+    let state = progress.state_operator.as_ref().unwrap();
+    let files = state.files.as_ref().unwrap();
+    let named = newest(place);
+    let sizes = |list: &Value| -> Vec<u64> {
+        let names = list.as_array().into_iter().flatten();
+        let paths = names.map(|name| place.join("state").join(name.as_str().unwrap()));
+        paths
+            .map(|path| fs::metadata(path).unwrap().len())
+            .collect()
+    };
+    let snapshot = files.snapshot_batch.map(|batch| batch.0);
+    assert_eq!(snapshot, named["snapshot"]["batch"].as_u64());
+    for (list, count, bytes) in [
+        (
+            &named["snapshot"]["parts"],
+            files.snapshot_files,
+            files.snapshot_bytes,
+        ),
+        (&named["deltas"], files.delta_files, files.delta_bytes),
+    ] {
+        let sizes = sizes(list);
+        assert_eq!(
+            (sizes.len(), sizes.iter().sum()),
+            (count, bytes as u64),
+            "{named}"
+        );
+    }
+}
+
 /// A word count with its checkpoint in a folder.
 async fn in_folder(name: &str) -> (Counting, PathBuf) {
     let place = folder(name);
@@ -57,6 +89,7 @@ async fn snapshots_replace_deltas_and_old_files_are_removed() {
         }
         query.stop().await.unwrap();
         counting.check(&format!("start {start}"));
+        expect_files(&query, &place);
         if start == 0 {
             // Leftovers of killed writers, and an unrelated file.
             for name in left.iter().chain(&["notes.txt"]) {

@@ -2,6 +2,7 @@
 
 use datafusion_kinesis::query::{QueryEnd, StreamingQuery};
 
+use super::state::counted;
 use super::webdriver::Browser;
 use super::*;
 use crate::support::skipped;
@@ -18,11 +19,18 @@ async fn a_browser_shows_every_page_and_stops_a_query() {
         served.world.put_numbers("words", 10).await;
         query.process_all_available().await.unwrap();
     }
+    let long = "x".repeat(300);
+    let grouped = counted(&served, "grouped", &[&long, "several words", "<b>"]).await;
+    let state = format!("/queries/{}/state", grouped.run_id());
+    assert!(served.client.page(&state).contains("several words"));
+    grouped.stop().await.unwrap();
     let base = format!("http://{}", served.client.0);
     let batch = query.last_progress().unwrap().batch_id.0;
     for width in [1280, 390] {
         browser.resize(width);
-        for path in pages(query.run_id(), batch) {
+        let mut paths = pages(query.run_id(), batch);
+        paths.push(state.clone());
+        for path in paths {
             browser.open(&format!("{base}{path}"));
             let overflow = browser.run("return document.documentElement.scrollWidth - innerWidth");
             assert!(

@@ -1,7 +1,7 @@
 //! What the page and the API show is what the query says of itself.
 
 use datafusion_kinesis::model::{HashKey, ShardId, StreamIdentity};
-use datafusion_kinesis::query::{StreamingQueries, StreamingQuery};
+use datafusion_kinesis::query::StreamingQueries;
 use serde_json::Value;
 
 use super::*;
@@ -195,44 +195,6 @@ async fn a_hot_shard_is_marked() {
 }
 
 #[tokio::test]
-async fn the_state_and_its_statement_are_shown() {
-    let served = Served::new("").await;
-    let folder = crate::support::folder("monitored-state");
-    let sql = "SELECT CAST(data AS VARCHAR), count(*) FROM words GROUP BY 1";
-    let builder = StreamingQuery::builder(&served.world.ctx, sql)
-        .with_name("grouped")
-        .with_output_mode(datafusion_kinesis::model::OutputMode::Update)
-        .with_checkpoint_location(folder.to_str().unwrap());
-    let query = builder
-        .foreach_batch(|_, _| async { Ok(()) })
-        .start()
-        .await
-        .unwrap();
-    served.world.put_numbers("words", 7).await;
-    query.process_all_available().await.unwrap();
-    let groups = query
-        .last_progress()
-        .unwrap()
-        .state_operator
-        .clone()
-        .unwrap()
-        .rows_total;
-    let page = served.client.page("/queries/grouped/state");
-    assert!(
-        page.contains(&format!("<td class=\"num\">{groups}</td>")),
-        "{page}"
-    );
-    assert!(
-        page.contains(&format!("read_state('{}')", folder.display())),
-        "{page}"
-    );
-    let listed = &served.client.json("/api/v1/queries")["queries"][0];
-    assert_eq!(listed["numStateRows"], groups);
-    query.stop().await.unwrap();
-    std::fs::remove_dir_all(folder).unwrap();
-}
-
-#[tokio::test]
 async fn the_page_answers_while_a_batch_keeps_all_threads_busy() {
     let served = Served::new("").await;
     let (gate, wait) = Gate::new();
@@ -313,6 +275,7 @@ async fn unknown_paths_and_queries_are_not_found() {
         "/api/v1/queries/x",
         "/api/v1/queries/x/plan/0",
         "/api/v1/queries/x/shards",
+        "/api/v1/queries/x/state",
     ] {
         let answer = client.get(path);
         assert_eq!(

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::model::{Offsets, UnixMillis};
 use crate::query::health::QueryHealth;
+use crate::state::StateFilesProgress;
 
 /// A JSON object whose fields keep the order in which they are added.
 struct Object(String);
@@ -166,8 +167,26 @@ fn state_operators(state: Option<&StateOperatorProgress>) -> String {
         .number("memoryUsedBytes", state.memory_bytes as u128)
         .number("numRowsDroppedByWatermark", state.rows_dropped_by_watermark)
         .number("numShufflePartitions", partitions)
-        .number("numStateStoreInstances", partitions);
+        .number("numStateStoreInstances", partitions)
+        .map("customMetrics", state_files(state.files.as_ref()));
     format!("[{}]", operator.finish())
+}
+
+/// Sorted names with numbers, as in Spark.
+fn state_files(files: Option<&StateFilesProgress>) -> Object {
+    let Some(files) = files else {
+        return Object::new();
+    };
+    let object = Object::new()
+        .number("deltaBytes", files.delta_bytes as u128)
+        .number("deltaFiles", files.delta_files as u128);
+    let object = match files.snapshot_batch {
+        None => object,
+        Some(batch) => object.number("snapshotBatch", batch.0),
+    };
+    object
+        .number("snapshotBytes", files.snapshot_bytes as u128)
+        .number("snapshotFiles", files.snapshot_files as u128)
 }
 
 fn source(source: &SourceProgress) -> String {

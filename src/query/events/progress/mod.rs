@@ -14,6 +14,7 @@ pub(in crate::query) use self::record_ages::AgeCounter;
 pub use self::record_ages::RecordAges;
 use crate::model::{BatchId, LatencyHistogram, Offsets, StreamName, UnixMillis};
 use crate::query::health::QueryHealth;
+use crate::state::StateFilesProgress;
 
 /// What a batch did. Sent to listeners, and available from the handle of the query.
 ///
@@ -143,6 +144,8 @@ pub struct StateOperatorProgress {
     pub partitions: usize,
     /// How long writing the changes took.
     pub commit_time: Duration,
+    /// The files that hold the state; `None` if it is in memory only.
+    pub files: Option<StateFilesProgress>,
 }
 
 /// What a batch wrote to the sink.

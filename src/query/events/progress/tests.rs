@@ -159,6 +159,35 @@ fn numbers_that_are_not_finite_and_empty_values_are_left_out() {
 }
 
 #[test]
+fn the_files_of_a_state_are_custom_metrics_of_its_operator() {
+    let mut progress = some_progress();
+    for (snapshot_batch, expected) in [
+        (None, r#""deltaBytes":70,"deltaFiles":3,"snapshotBytes":0"#),
+        (
+            Some(BatchId(9)),
+            r#""deltaBytes":70,"deltaFiles":3,"snapshotBatch":9,"snapshotBytes":0"#,
+        ),
+    ] {
+        progress.state_operator = Some(StateOperatorProgress {
+            files: Some(StateFilesProgress {
+                snapshot_batch,
+                delta_files: 3,
+                delta_bytes: 70,
+                ..StateFilesProgress::default()
+            }),
+            ..StateOperatorProgress::default()
+        });
+        let expected = format!(
+            r#""numStateStoreInstances":0,"customMetrics":{{{expected},"snapshotFiles":0}}}}]"#
+        );
+        let json = progress.to_json();
+        assert!(json.contains(&expected), "{json}");
+    }
+    progress.state_operator = Some(StateOperatorProgress::default());
+    assert!(!progress.to_json().contains("customMetrics"));
+}
+
+#[test]
 fn rates_are_rounded_half_up() {
     let mut progress = some_progress();
     for (rate, expected) in [

@@ -139,15 +139,7 @@ impl Layout {
     /// The rows of these keys and states, in the types of the plan.
     pub(super) fn rows(&self, keys: BinaryArray, states: &[ArrayRef]) -> Result<RecordBatch> {
         let count = keys.len();
-        let mut columns: Vec<Option<ArrayRef>> = vec![None; self.groups];
-        if self.groups > 0 {
-            let decoded = self.converter.from_binary(keys);
-            let decoded = self.converter.convert_rows(decoded.iter())?;
-            for (column, values) in self.order.iter().zip(decoded) {
-                columns[*column] = Some(self.as_planned(*column, values)?);
-            }
-        }
-        let mut columns: Vec<ArrayRef> = columns.into_iter().flatten().collect();
+        let mut columns = self.key_columns(keys)?;
         for (index, column) in (self.groups..).zip(states) {
             columns.push(self.as_planned(index, Arc::clone(column))?);
         }
@@ -156,6 +148,19 @@ impl Layout {
         Ok(RecordBatch::try_new_with_options(
             schema, columns, &options,
         )?)
+    }
+
+    /// The group columns of these keys, in the types of the plan.
+    pub(super) fn key_columns(&self, keys: BinaryArray) -> Result<Vec<ArrayRef>> {
+        let mut columns: Vec<Option<ArrayRef>> = vec![None; self.groups];
+        if self.groups > 0 {
+            let decoded = self.converter.from_binary(keys);
+            let decoded = self.converter.convert_rows(decoded.iter())?;
+            for (column, values) in self.order.iter().zip(decoded) {
+                columns[*column] = Some(self.as_planned(*column, values)?);
+            }
+        }
+        Ok(columns.into_iter().flatten().collect())
     }
 
     /// Casts `values` to the type of `column` in the plan: keys lose their dictionaries.

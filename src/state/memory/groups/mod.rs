@@ -8,6 +8,7 @@ mod chunk;
 mod compaction;
 mod index;
 mod layout;
+mod sample;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -21,6 +22,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 pub(crate) use self::chunk::ChunkImage;
 use self::chunk::{Chunk, ChunkColumns, gathered};
 pub(crate) use self::layout::Layout;
+pub(crate) use self::sample::{ChunkSample, GroupTexts};
 
 /// The largest chunk that compaction creates, in groups.
 const CHUNK_GROUPS: usize = 65_536;
