@@ -26,6 +26,7 @@ use crate::model::{ConnectionSettings, CredentialSettings, is_region, is_unencry
 use crate::options::endpoint_url;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
 const AFTER_HELP: &str = "\
 Without -f or -c, statements come from an interactive shell if stdin is a terminal, and otherwise from
@@ -190,6 +191,10 @@ pub(super) enum Command {
     Consumers(Box<Consumers>),
     /// Run only the in-memory Kinesis, on loopback, until Ctrl-C
     Embedded(Server),
+    /// Print a script that completes arguments of the command in a shell
+    Completions(Completions),
+    /// Print the manual page, in the format of roff
+    Man,
 }
 
 /// Arguments of `doctor`.
@@ -201,6 +206,13 @@ pub(super) struct Doctor {
     pub(super) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) connection: Connection,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Completions {
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(super) shell: Shell,
 }
 
 /// Arguments of `embedded`, which runs the in-memory Kinesis in its own process.

@@ -14,6 +14,7 @@ mod export;
 mod failure;
 mod hints;
 mod infer;
+mod install;
 mod nesting;
 mod output;
 mod progress;
@@ -72,6 +73,8 @@ fn run_task(task: Task) -> Outcome {
         Some(Command::Doctor(files)) => engine.block_on(doctor::run(&files)),
         Some(Command::Infer(arguments)) => engine.block_on(infer::run(*arguments)),
         Some(Command::Consumers(arguments)) => engine.block_on(consumers::run(&arguments)),
+        Some(Command::Completions(arguments)) => install::completions(arguments.shell),
+        Some(Command::Man) => install::manual(),
         Some(Command::Embedded(server)) => report(engine.block_on(embedded::serve(&server))),
         None => run_sql(task.args, &engine, &front),
     };

@@ -62,6 +62,8 @@ const CRATE_USERS: &[(&str, &[&str])] = &[
     ("maud::", &["monitor/page/"]),
     ("subtle::", &["monitor/server/access.rs"]),
     ("clap::", &["cli/"]),
+    ("clap_complete::", &["cli/"]),
+    ("clap_mangen::", &["cli/install.rs"]),
     ("rustyline::", &["cli/"]),
     ("opentelemetry_proto::", &["monitor/otlp/"]),
     ("prometheus_client::", &["monitor/metrics/prometheus.rs"]),

@@ -27,6 +27,7 @@ mod grouped;
 mod http_versions;
 mod infer;
 mod inserts;
+mod install;
 mod json;
 #[cfg(unix)]
 mod killed;

@@ -75,6 +75,8 @@ fn the_reference_names_every_option() {
         &["infer"],
         &["consumers"],
         &["embedded"],
+        &["completions"],
+        &["man"],
     ] {
         let output = command().args(subcommand).arg("--help").output().unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
