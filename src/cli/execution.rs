@@ -19,7 +19,7 @@ use super::output::Output;
 use super::session::Session;
 use super::signals::Signals;
 use super::statements::Statement;
-use crate::query::is_streaming;
+use crate::query::{StreamingQueries, is_streaming};
 use bounded::run_bounded;
 use restart::Restarts;
 use streaming::run_streaming;
@@ -45,8 +45,14 @@ pub(super) async fn run_statement(
         stop = signals.next() => return Err(Failure::Stopped(stop)),
         answer = asking.join() => answer.map_err(panicked)?,
     };
+    let queries = StreamingQueries::of(&session.ctx);
+    let line = statement.line();
+    let hold = queries.hold_readiness(format!("the statement at line {line} is running"));
     match streaming {
-        Ok(true) => run_streaming(session, statement, output, signals, upcoming).await,
+        Ok(true) => {
+            drop(hold);
+            run_streaming(session, statement, output, signals, upcoming).await
+        }
         // A statement that fails to plan is planned again there, which reports the engine's error.
         Ok(false) | Err(_) => run_other(session, statement, output, signals).await,
     }
@@ -67,7 +73,10 @@ async fn run_other(
         match run_bounded(session, statement, output, signals).await {
             Err(Failure::Query(error)) => {
                 let ran = began.elapsed();
-                restarts.wait(*error, ran, statement, signals).await?;
+                let queries = StreamingQueries::of(&session.ctx);
+                restarts
+                    .wait(*error, ran, statement, &queries, signals)
+                    .await?;
             }
             ended => return ended,
         }

@@ -1,6 +1,6 @@
 //! The streaming queries of a session.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +43,28 @@ struct SessionRuns {
     runs: Mutex<VecDeque<ObservedQuery>>,
     keeps_plans: AtomicBool,
     listeners: Mutex<Vec<Arc<dyn StreamingQueryListener>>>,
+    holds: Mutex<Holds>,
+}
+
+/// Why the program is not ready, whatever its queries say.
+#[derive(Default)]
+struct Holds {
+    next: u64,
+    reasons: BTreeMap<u64, String>,
+}
+
+/// Keeps [`readiness`](StreamingQueries::readiness) from succeeding until it is dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct ReadinessHold {
+    session: Arc<SessionRuns>,
+    number: u64,
+}
+
+impl Drop for ReadinessHold {
+    fn drop(&mut self) {
+        lock(&self.session.holds).reasons.remove(&self.number);
+    }
 }
 
 impl fmt::Debug for SessionRuns {
@@ -108,16 +130,39 @@ impl StreamingQueries {
     /// `streaming.alarm_stuck` is set.
     pub fn liveness(&self) -> ProbeReport {
         let queries = self.probed().into_iter();
-        ProbeReport::new(queries.map(|run| run.probe().of_liveness()).collect())
+        let queries = queries.map(|run| run.probe().of_liveness()).collect();
+        ProbeReport::new(queries, Vec::new())
     }
 
     /// Whether all queries do their work: each is healthy, and has committed a batch or read everything that was
     /// there since its start. A query that has failed counts until it is started again; one that was stopped or has
-    /// finished does not.
+    /// finished does not. Without a query, it is ready, unless [`hold_readiness`](Self::hold_readiness) says otherwise.
     pub fn readiness(&self) -> ProbeReport {
         let queries = self.probed().into_iter();
         let queries = queries.map(|run| run.probe().of_readiness(run.is_settled()));
-        ProbeReport::new(queries.collect())
+        ProbeReport::new(queries.collect(), self.not_ready())
+    }
+
+    /// Makes readiness fail with `reason` until the result is dropped: for the time before a program has started its
+    /// queries, or while it waits to start one again.
+    pub fn hold_readiness(&self, reason: impl Into<String>) -> ReadinessHold {
+        let mut holds = lock(&self.session.holds);
+        let number = holds.next;
+        holds.next += 1;
+        holds.reasons.insert(number, reason.into());
+        ReadinessHold {
+            session: Arc::clone(&self.session),
+            number,
+        }
+    }
+
+    /// The reasons of all [`hold_readiness`](Self::hold_readiness), oldest first.
+    pub fn not_ready(&self) -> Vec<String> {
+        lock(&self.session.holds)
+            .reasons
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// The newest run of each query that runs or has failed.
@@ -132,6 +177,13 @@ impl StreamingQueries {
         newest
             .filter(|run| run.is_active() || run.end() == Some(QueryEnd::Failed))
             .collect()
+    }
+
+    /// The newest run of the query with this id, if it has failed.
+    pub(super) fn newest_failed(&self, id: &str) -> Option<ObservedQuery> {
+        let runs = self.runs();
+        let newest = runs.iter().rev().find(|run| run.id() == id)?;
+        (newest.end() == Some(QueryEnd::Failed)).then(|| newest.clone())
     }
 
     /// From now on keeps the plans of the newest 100 batches of each query.

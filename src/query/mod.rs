@@ -62,7 +62,7 @@ pub use health::{
 pub(crate) use identity::expect_own_checkpoint;
 #[cfg(feature = "cli")]
 pub(crate) use identity::same_statement;
-pub use manager::StreamingQueries;
+pub use manager::{ReadinessHold, StreamingQueries};
 pub use observed::{ObservedQuery, QueryDescription, SourceDescription};
 pub(crate) use plan::explained;
 pub use plan::is_streaming;

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::events::{PlanNode, RunStatus, SourceReaders, SourceShards, StreamingQueryProgress};
+use super::events::{
+    PlanNode, RunHealth, RunStatus, SourceReaders, SourceShards, StreamingQueryProgress,
+};
 use super::handle::{Control, Inner, StreamingQuery};
 use super::health::{ProbeReason, QueryHealth, QueryProbe};
 use super::plan::PlanTarget;
@@ -60,6 +62,8 @@ pub struct ObservedQuery {
     clock: Arc<dyn Clock>,
     handle: Weak<Inner>,
     target: Option<PlanTarget>,
+    #[cfg(feature = "ui")]
+    secrets: Arc<[String]>,
 }
 
 impl ObservedQuery {
@@ -76,7 +80,22 @@ impl ObservedQuery {
             clock: Arc::clone(&inner.clock),
             handle: Arc::downgrade(inner),
             target,
+            #[cfg(feature = "ui")]
+            secrets: Arc::default(),
         }
+    }
+
+    /// Sets the secrets in the options of its tables and in its settings.
+    #[cfg(feature = "ui")]
+    pub(super) fn with_secrets(mut self, secrets: Vec<String>) -> Self {
+        self.secrets = secrets.into();
+        self
+    }
+
+    /// What must not be shown of it, even if its tables are dropped.
+    #[cfg(feature = "ui")]
+    pub(crate) fn secrets(&self) -> &[String] {
+        &self.secrets
     }
 
     /// The id of the query, the same after every restart.
@@ -122,6 +141,11 @@ impl ObservedQuery {
     /// Whether it is running.
     pub fn is_active(&self) -> bool {
         self.control.result().is_none()
+    }
+
+    /// What is known about its health.
+    pub(super) fn run_health(&self) -> &RunHealth {
+        &self.status.health
     }
 
     /// What probes look at.

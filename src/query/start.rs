@@ -21,6 +21,8 @@ use super::manager::StreamingQueries;
 use super::observed::{ObservedQuery, QueryDescription, SourceDescription};
 use super::output::Output;
 use super::plan::StreamingPlan;
+#[cfg(feature = "ui")]
+use super::plan::{PlanSource, PlanTarget};
 use super::schedule::LogCoverage;
 use super::sources::{Sources, describe_streams, refuse_shared_consumers};
 use super::task::{QueryTask, StopLockWatch};
@@ -139,13 +141,27 @@ impl StreamingQueryBuilder {
         let statement = self.definition.text();
         let description = query.description(statement, settings.output_mode);
         let target = query.plan.target();
+        #[cfg(feature = "ui")]
+        let secrets = query.secrets();
         let session = self.registered.then(|| StreamingQueries::of(&self.ctx));
         if let Some(session) = &session {
             session.add_listeners_to(&mut self.listeners);
         }
-        let query = query.launch(self.listeners, self.hook, registration, self.stop_timeout);
+        let before = session
+            .as_ref()
+            .and_then(|session| session.newest_failed(&query.run.id));
+        let query = query.launch(
+            self.listeners,
+            self.hook,
+            registration,
+            self.stop_timeout,
+            before.as_ref(),
+        );
         if let Some(session) = session {
-            session.add(ObservedQuery::new(&query, description, target));
+            let observed = ObservedQuery::new(&query, description, target);
+            #[cfg(feature = "ui")]
+            let observed = observed.with_secrets(secrets);
+            session.add(observed);
         }
         Ok(query)
     }
@@ -277,6 +293,17 @@ struct CheckedQuery {
 }
 
 impl CheckedQuery {
+    /// The secrets in the options of its tables and in its settings.
+    #[cfg(feature = "ui")]
+    fn secrets(&self) -> Vec<String> {
+        let target = self.plan.target();
+        let read = self.plan.sources.iter().map(PlanSource::table);
+        let tables = read.chain(target.as_ref().map(PlanTarget::table));
+        let of_tables = tables.flat_map(|table| table.given_options().secrets());
+        let of_settings = self.webhook.iter().map(|url| url.reveal().to_owned());
+        of_tables.chain(of_settings).collect()
+    }
+
     fn description(&self, statement: String, output_mode: OutputMode) -> QueryDescription {
         let sources = self.plan.sources.iter().map(|source| SourceDescription {
             table: source.name.clone(),
@@ -302,6 +329,7 @@ impl CheckedQuery {
         hook: StepHook,
         registration: Registration,
         stop_timeout: Duration,
+        before: Option<&ObservedQuery>,
     ) -> StreamingQuery {
         if self.run.name.is_none() {
             Span::current().record("id", &self.run.id);
@@ -315,6 +343,10 @@ impl CheckedQuery {
         let requests = self.checkpoint.request_counts();
         let target = plan.target().map(|target| target.table().clone());
         let health = RunHealth::new(self.limits, requests, target, self.restarts);
+        let health = match before {
+            Some(before) => health.after_failed(before.run_health()),
+            None => health,
+        };
         let sampler = self.aggregation.as_ref().map(AggregationState::sampler);
         let status = Arc::new(RunStatus::new(self.run, health, sampler));
         let table = plan.sources[0].table();

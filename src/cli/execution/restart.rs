@@ -14,6 +14,7 @@ use crate::cli::signals::Signals;
 use crate::cli::statements::Statement;
 use crate::error::datafusion_kind;
 use crate::options::redact;
+use crate::query::StreamingQueries;
 
 const NO_CHECKPOINT: &str = "not restarting: without a checkpoint the statement would begin again at its starting \
     position; set one with SET streaming.checkpoint_location = 'file:///some/directory' (or s3://…)";
@@ -83,6 +84,7 @@ impl Restarts {
         error: DataFusionError,
         ran: Duration,
         statement: &Statement,
+        queries: &StreamingQueries,
         signals: &mut Signals,
     ) -> Result<(), Failure> {
         let after = self.after(&error, ran);
@@ -102,6 +104,10 @@ impl Restarts {
         let reason = redact::message(&failure.message(), &statement.text);
         let (count, seconds) = (self.count, wait.as_secs_f64());
         print_message(&format!("{reason}\nrestart {count} in {seconds:.1} s"));
+        let line = statement.line();
+        let _hold = queries.hold_readiness(format!(
+            "the statement at line {line} has failed and is about to be started again (restart {count}): {reason}"
+        ));
         tokio::select! {
             biased;
             stop = signals.next() => Err(Failure::Stopped(stop)),

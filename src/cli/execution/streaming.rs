@@ -25,7 +25,7 @@ use crate::cli::progress::{StreamingProgress, Tally, closing_note};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signals, Stop};
 use crate::cli::statements::Statement;
-use crate::query::{QueryEnd, StreamingQueries, StreamingQuery};
+use crate::query::{QueryEnd, ReadinessHold, StreamingQueries, StreamingQuery};
 
 const STOPPING: &str = "stopping after the batch in flight; interrupt again to stop at once";
 const STOP_LOCK: &str = "stopped by STOP_LOCK in the checkpoint location";
@@ -47,6 +47,7 @@ pub(super) async fn run_streaming(
     signals: &mut Signals,
     upcoming: &[Upcoming],
 ) -> Result<(), Failure> {
+    let queries = StreamingQueries::of(&session.ctx);
     let mut runs = Runs {
         session,
         statement,
@@ -59,7 +60,9 @@ pub(super) async fn run_streaming(
     };
     loop {
         let began = Instant::now();
-        match runs.run(signals).await {
+        let line = statement.line();
+        let starting = queries.hold_readiness(format!("the query at line {line} is starting"));
+        match runs.run(starting, signals).await {
             Err(Failure::Query(error)) => {
                 let ran = began.elapsed();
                 let Runs {
@@ -67,7 +70,9 @@ pub(super) async fn run_streaming(
                     statement,
                     ..
                 } = &mut runs;
-                restarts.wait(*error, ran, statement, signals).await?;
+                restarts
+                    .wait(*error, ran, statement, &queries, signals)
+                    .await?;
             }
             ended => return ended,
         }
@@ -89,7 +94,7 @@ struct Runs<'a> {
 
 impl Runs<'_> {
     /// Runs the statement once.
-    async fn run(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+    async fn run(&mut self, starting: ReadinessHold, signals: &mut Signals) -> Result<(), Failure> {
         let Self {
             session,
             statement,
@@ -99,16 +104,16 @@ impl Runs<'_> {
         let tally = Arc::clone(&self.tally);
         tally.begin_run();
         let (sender, mut events) = mpsc::channel(1);
-        let starting = start(
+        let task = start(
             session.ctx.clone(),
             statement.in_place(),
             Arc::clone(&tally),
             self.restarts.count(),
             sender,
         );
-        let starting = {
+        let task = {
             let _on_the_engine = session.engine.enter();
-            SpawnedTask::spawn(starting)
+            SpawnedTask::spawn(task)
         };
         let mut progress = StreamingProgress::start(Arc::clone(&tally));
         let query = tokio::select! {
@@ -118,8 +123,9 @@ impl Runs<'_> {
                 progress.hide_echo();
                 return ended_by(Some(stop));
             }
-            started = starting.join() => started.map_err(panicked)??,
+            started = task.join() => started.map_err(panicked)??,
         };
+        drop(starting);
         if !is_resumable(session, query.run_id()) {
             self.restarts.lose_progress();
         }

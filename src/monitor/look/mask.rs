@@ -5,6 +5,7 @@ use datafusion::prelude::SessionContext;
 use futures::FutureExt;
 
 use crate::options::redact;
+use crate::query::ObservedQuery;
 use crate::sql::StreamingSettings;
 use crate::table::KinesisTable;
 
@@ -18,17 +19,19 @@ pub(in crate::monitor) struct Mask {
 }
 
 impl Mask {
-    /// The secrets in the options of the session's tables and in its settings.
-    pub(super) fn of(ctx: &SessionContext) -> Self {
+    /// The secrets in the options of the session's tables, in its settings, and those that its queries had.
+    pub(super) fn of(ctx: &SessionContext, runs: &[ObservedQuery]) -> Self {
         let settings = StreamingSettings::of(ctx.state_ref().read().config_options());
         let webhook = settings.alarm_webhook.iter();
         let mut secrets: Vec<String> = webhook.map(|url| url.reveal().to_owned()).collect();
         for (_, table) in kinesis_tables(ctx) {
-            let given = table.given_options().secrets().into_iter();
-            secrets.extend(given.filter(|secret| secret.len() >= SHORTEST_SECRET));
+            secrets.extend(table.given_options().secrets());
         }
+        let of_runs = runs.iter().flat_map(ObservedQuery::secrets);
+        secrets.extend(of_runs.cloned());
+        secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
         // A secret may be part of another.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.sort_by(|one, other| other.len().cmp(&one.len()).then(one.cmp(other)));
         secrets.dedup();
         Self { secrets }
     }

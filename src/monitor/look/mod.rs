@@ -56,7 +56,7 @@ impl Look {
 
     /// What must not be shown.
     pub(super) fn mask(&self) -> Mask {
-        Mask::of(&self.ctx)
+        Mask::of(&self.ctx, &self.queries.observed())
     }
 
     /// All runs, those that run first, the newest first.
@@ -89,6 +89,12 @@ impl Look {
     /// The metrics of all queries.
     pub(super) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Why the program is not ready, whatever its queries say.
+    pub(super) fn not_ready(&self, mask: &Mask) -> Vec<String> {
+        let reasons = self.queries.not_ready();
+        reasons.iter().map(|reason| mask.text(reason)).collect()
     }
 
     /// Whether no query is stuck.

@@ -106,7 +106,7 @@ metrics! {
     ProcessingLag = Gauge "processing_lag" Seconds ["query"]
         "Upper bound of the age of the oldest row that is not committed";
     Recoveries = Counter "recoveries" Count ["query"]
-        "How often the newest run of the query had to recover";
+        "How often the query had to recover: each restart after a failure, batches that ran again, and the like";
     StartTime = Gauge "query_start_timestamp" Seconds ["query"]
         "When the newest run of the query started";
     CommitTime = Gauge "last_commit_timestamp" Seconds ["query"]

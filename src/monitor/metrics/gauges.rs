@@ -87,9 +87,6 @@ impl Gauges {
         if let Some(lag) = health.rates.processing_lag {
             self.set(Metric::ProcessingLag, [query], lag.as_secs_f64());
         }
-        let recoveries = Value::Counter(health.rates.recoveries);
-        let series = Series::new(Metric::Recoveries, [query]);
-        self.0.insert(series, recoveries);
     }
 
     /// What the newest batch has left.

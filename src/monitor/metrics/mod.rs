@@ -98,6 +98,10 @@ impl Metrics {
             .iter()
             .map(|run| (query_label(run.name(), run.id()), run));
         let newest: BTreeMap<Arc<str>, &ObservedQuery> = newest.collect();
+        totals.recoveries(runs.iter().map(|run| {
+            let query = query_label(run.name(), run.id());
+            (query, run.run_id(), run.health().rates.recoveries)
+        }));
         for (query, run) in &newest {
             gauges.add(query, run, shards, &mut totals);
         }

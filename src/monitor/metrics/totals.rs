@@ -24,6 +24,8 @@ pub(super) struct Totals {
     readers: BTreeMap<(String, Arc<str>), ReaderCounts>,
     /// The calls of the tables that queries write to, when they were last looked at, by query.
     sinks: BTreeMap<Arc<str>, Histogram>,
+    /// How often each run that is remembered had to recover when it was last looked at.
+    recoveries: BTreeMap<String, u64>,
     /// The running queries by run id.
     running: BTreeMap<String, Arc<str>>,
     /// The queries that have ended, in the order of their last ends.
@@ -219,6 +221,17 @@ impl Totals {
         self.count(Metric::InputBytes, [query, stream], 0);
     }
 
+    /// How often the runs that are remembered had to recover by now, each with its query.
+    pub(super) fn recoveries<'a>(&mut self, runs: impl Iterator<Item = (Arc<str>, &'a str, u64)>) {
+        let seen = std::mem::take(&mut self.recoveries);
+        for (query, run_id, count) in runs {
+            let before = seen.get(run_id).copied().unwrap_or_default();
+            let rise = count.saturating_sub(before);
+            self.count(Metric::Recoveries, [&query], rise);
+            self.recoveries.insert(run_id.to_owned(), before + rise);
+        }
+    }
+
     /// All values.
     pub(super) fn values(&self) -> impl Iterator<Item = (Series, Value)> {
         let counters = self.counters.iter();
@@ -281,6 +294,24 @@ mod tests {
         assert_eq!(starts(&again), None);
         assert_eq!(starts(&"0".into()), Some(1));
         assert!(totals.readers.is_empty() && totals.running.len() == 1);
+    }
+
+    #[test]
+    fn each_restart_of_a_crash_loop_counts_as_a_recovery() {
+        let mut totals = Totals::default();
+        let query: Arc<str> = "query".into();
+        let mut see = |runs: &[(&'static str, u64)]| {
+            let runs = runs.iter();
+            totals.recoveries(runs.map(|(run, count)| (Arc::clone(&query), *run, *count)));
+            totals.counters[&Series::new(Metric::Recoveries, [&query])]
+        };
+        assert_eq!(see(&[("1", 0)]), 0);
+        // One of them ended between two looks.
+        assert_eq!(see(&[("1", 0), ("2", 2), ("3", 1)]), 3);
+        assert_eq!(see(&[("1", 0), ("2", 2), ("3", 2)]), 4);
+        // Runs that ended long ago are forgotten.
+        assert_eq!(see(&[("3", 2), ("4", 2)]), 6);
+        assert_eq!(totals.recoveries.len(), 2);
     }
 
     #[test]

@@ -11,7 +11,7 @@ const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 150.0;
 
 /// The area of the values.
-const LEFT: f64 = 58.0;
+const LEFT: f64 = 66.0;
 const RIGHT: f64 = 352.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 128.0;

@@ -125,8 +125,8 @@ pub(super) fn query_page(view: &QueryView, open: Tab, content: &Markup) -> Page 
         }
         (alarms(view))
         p.quiet {
-            (view.status.message)
-            " · " @if view.is_active { "runs for " } @else { "ran for " } (span(view.run_time_ms as f64))
+            @if view.exception.is_none() { (view.status.message) " · " }
+            @if view.is_active { "runs for " } @else { "ran for " } (span(view.run_time_ms as f64))
             " · trigger: " (view.trigger)
         }
         @if let Some(exception) = &view.exception {

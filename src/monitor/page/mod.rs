@@ -25,8 +25,9 @@ use crate::query::ObservedQuery;
 
 /// All queries.
 pub(super) fn queries(look: &Look) -> String {
-    let views = look.queries(&look.mask());
-    Page::new("Queries", queries::page(&views))
+    let mask = look.mask();
+    let views = look.queries(&mask);
+    Page::new("Queries", queries::page(&views, &look.not_ready(&mask)))
         .refreshed()
         .render()
 }

@@ -6,7 +6,7 @@ use super::layout::{alarms, badges, figure, stop_button};
 use super::text::{count, date_and_time, known, number, span};
 use crate::monitor::look::QueryView;
 
-pub(super) fn page(queries: &[QueryView]) -> Markup {
+pub(super) fn page(queries: &[QueryView], not_ready: &[String]) -> Markup {
     let running: Vec<&QueryView> = queries.iter().filter(|query| query.is_active).collect();
     let unhealthy = running.iter().filter(|query| !query.health.is_healthy());
     let unhealthy = unhealthy.count();
@@ -16,8 +16,11 @@ pub(super) fn page(queries: &[QueryView]) -> Markup {
             (running.len()) " running, " (queries.len() - running.len()) " ended"
             @if unhealthy > 0 { ", " strong { (unhealthy) " unhealthy" } }
         }
+        @if !not_ready.is_empty() {
+            ul.notice { @for reason in not_ready { li { (reason) } } }
+        }
         @if queries.is_empty() {
-            p { "No streaming query has been started yet. A statement over an UNBOUNDED table is one." }
+            p { "No streaming query has been started yet. A streaming query is an INSERT or SELECT that reads an UNBOUNDED table." }
         }
         @for query in queries { (card(query)) }
     }
@@ -32,7 +35,7 @@ fn card(query: &QueryView) -> Markup {
                 @if query.is_active { (stop_button(query)) }
             }
             (alarms(query))
-            p.quiet { (query.status.message) }
+            @if query.exception.is_none() { p.quiet { (query.status.message) } }
             pre.sql tabindex="0" { (query.statement) }
             dl.figures {
                 (figure("Run time", &span(query.run_time_ms as f64)))

@@ -177,6 +177,10 @@ fn equal(given: &str, expected: &str) -> bool {
 
 /// Whether a Host header names this machine itself, with any port: the page may be reached through a tunnel.
 fn is_loopback(host: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    if !host.bytes().all(is_allowed) {
+        return false;
+    }
     let Ok(url) = Url::parse(&format!("http://{host}/")) else {
         return false;
     };

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
@@ -30,8 +30,10 @@ pub(super) fn router() -> Router<Look> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Queries {
     queries: Vec<QueryView>,
+    not_ready: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -72,8 +74,10 @@ struct Failed<'a> {
 
 async fn queries(State(look): State<Look>) -> Response {
     look.sample();
-    let queries = look.queries(&look.mask());
-    json(StatusCode::OK, &Queries { queries })
+    let mask = look.mask();
+    let queries = look.queries(&mask);
+    let not_ready = look.not_ready(&mask);
+    json(StatusCode::OK, &Queries { queries, not_ready })
 }
 
 async fn query(State(look): State<Look>, Path(id): Path<String>) -> Response {
@@ -187,8 +191,25 @@ fn no_query(id: &str) -> Response {
     failed(StatusCode::NOT_FOUND, &error)
 }
 
-fn failed(status: StatusCode, error: &str) -> Response {
+pub(super) fn failed(status: StatusCode, error: &str) -> Response {
     json(status, &Failed { error })
+}
+
+/// An answer of the server itself that says that a request failed, such as that for an unknown method, as JSON.
+pub(super) fn as_json(response: Response) -> Response {
+    let kind = response.headers().get(CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind == "application/json") {
+        return response;
+    }
+    let status = response.status();
+    let mut answer = failed(
+        status,
+        status.canonical_reason().unwrap_or("the request failed"),
+    );
+    if let Some(allowed) = response.headers().get(ALLOW) {
+        answer.headers_mut().insert(ALLOW, allowed.clone());
+    }
+    answer
 }
 
 /// Progress as it is, without secrets.

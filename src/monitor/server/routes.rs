@@ -50,6 +50,7 @@ async fn guard(
     next: Next,
 ) -> Response {
     let (parts, body) = request.into_parts();
+    let is_api = parts.uri.path().starts_with("/api/");
     let mut cookie = None;
     let mut response = match access.check(&parts) {
         Ok(granted) => {
@@ -58,9 +59,13 @@ async fn guard(
         }
         Err(Refusal(status, why)) => match Probe::of(parts.uri.path()) {
             Some(probe) if is_read(&parts.method) => probe.without_reasons(&look),
+            _ if is_api => api::failed(status, why),
             _ => (status, format!("{why}\n")).into_response(),
         },
     };
+    if is_api && !response.status().is_success() {
+        response = api::as_json(response);
+    }
     let headers = response.headers_mut();
     let fixed: [(HeaderName, &'static str); 6] = [
         (CONTENT_SECURITY_POLICY, POLICY),

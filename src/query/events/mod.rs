@@ -168,6 +168,10 @@ impl EventBus {
 
     pub(super) fn terminated(&self, result: &Result<QueryEnd, Arc<Error>>) {
         let run = self.run();
+        if result.is_err() {
+            // While it is still known which batch was running, and since when.
+            self.status.health();
+        }
         self.status.set_ended(self.clock.now());
         self.status(match result {
             Ok(_) => Activity::Stopped,

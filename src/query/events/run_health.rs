@@ -62,6 +62,18 @@ impl RunHealth {
         }
     }
 
+    /// Goes on with what is known from an earlier run of the query, which has failed.
+    pub(in crate::query) fn after_failed(self, before: &Self) -> Self {
+        let rules = {
+            let (before, own) = (before.rules(), self.rules());
+            HealthRules::after_failed(&before, own.limits(), Instant::now())
+        };
+        Self {
+            rules: Mutex::new(rules),
+            ..self
+        }
+    }
+
     pub(super) fn committed(&self, batch: BatchId) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.next_batch.store(batch.0 + 1, Ordering::Relaxed);
@@ -84,9 +96,10 @@ impl RunHealth {
     /// The health at present.
     pub(super) fn now(&self, activity: &Activity, readers: &Readers) -> QueryHealth {
         let mut rules = self.rules();
-        if !activity.has_ended() {
-            rules.observe(self.observation(activity, readers));
+        if activity.has_ended() {
+            return rules.health_of_failed(Instant::now());
         }
+        rules.observe(self.observation(activity, readers));
         rules.health()
     }
 
@@ -136,6 +149,7 @@ impl RunHealth {
             activity: activity.message(),
             commits: self.commits.load(Ordering::Relaxed),
             recoveries: self.recoveries.load(Ordering::Relaxed),
+            is_settled: self.is_settled(activity, readers),
             requests: Requests {
                 checkpoint_answered: self.checkpoint.answered(),
                 checkpoint_failed: self.checkpoint.failed(),

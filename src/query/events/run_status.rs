@@ -51,7 +51,7 @@ pub struct SourceReaders {
 pub(in crate::query) struct RunStatus {
     pub(in crate::query) run: QueryRun,
     activity: Mutex<Activity>,
-    pub(super) health: RunHealth,
+    pub(in crate::query) health: RunHealth,
     losses: AtomicU64,
     recent: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
     /// The streams that are read, and their readers.

@@ -16,6 +16,9 @@ pub struct ProbeReport {
     pub is_ok: bool,
     /// The queries that were looked at, in the order of their starts.
     pub queries: Vec<QueryProbe>,
+    /// Why the program is not ready, whatever its queries say: see
+    /// [`hold_readiness`](crate::query::StreamingQueries::hold_readiness).
+    pub reasons: Vec<String>,
 }
 
 /// What a probe found about one query.
@@ -106,10 +109,11 @@ impl QueryProbe {
 }
 
 impl ProbeReport {
-    pub(in crate::query) fn new(queries: Vec<QueryProbe>) -> Self {
+    pub(in crate::query) fn new(queries: Vec<QueryProbe>, reasons: Vec<String>) -> Self {
         Self {
-            is_ok: queries.iter().all(|query| query.is_ok),
+            is_ok: reasons.is_empty() && queries.iter().all(|query| query.is_ok),
             queries,
+            reasons,
         }
     }
 
@@ -121,10 +125,10 @@ impl ProbeReport {
         }
     }
 
-    /// `{"ok":…,"queries":[…]}`, where each query has `id`, `runId`, `name`, `state`, `ok`, and `reasons`, each with
+    /// `{"ok":…,"queries":[…],"reasons":[…]}`, where each query has `id`, `runId`, `name`, `state`, `ok`, and `reasons`, each with
     /// `reason` and `message`.
     pub fn to_json(&self) -> String {
         let queries: Vec<Value> = self.queries.iter().map(QueryProbe::json).collect();
-        json!({"ok": self.is_ok, "queries": queries}).to_string()
+        json!({"ok": self.is_ok, "queries": queries, "reasons": self.reasons}).to_string()
     }
 }

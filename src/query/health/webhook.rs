@@ -19,7 +19,9 @@ const QUEUED: usize = 16;
 const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 
 /// How long the end of a query waits for its last post.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+///
+/// Long enough for all tries if each is answered at once.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A URL that changes of health are posted to.
 #[derive(Debug)]
@@ -58,8 +60,10 @@ impl Webhook {
         connection: &ConnectionSettings,
     ) -> Self {
         let (queue, messages) = mpsc::channel(QUEUED);
+        // As it is sent: with what it may not hold percent-encoded.
+        let sent = Url::parse(url.reveal()).map(|parsed| Secret::new(parsed.as_str()));
         let target = Target {
-            url,
+            url: sent.unwrap_or(url),
             access,
             // It is no endpoint of AWS.
             connection: ConnectionSettings {
@@ -95,8 +99,13 @@ impl Webhook {
                 let _ = flushed.await;
             }
         };
-        // What is left after the time is posted later, if the process still runs.
-        let _ = timeout(FLUSH_TIMEOUT, flush).await;
+        if timeout(FLUSH_TIMEOUT, flush).await.is_err() {
+            tracing::warn!(
+                waited = ?FLUSH_TIMEOUT,
+                "the webhook (streaming.alarm_webhook) has not taken the last changes of health yet; they are lost if the \
+                 process ends now"
+            );
+        }
     }
 }
 

@@ -274,6 +274,8 @@ async fn unknown_paths_and_queries_are_not_found() {
         "/api/v1/nothing",
         "/api/v1/queries/x",
         "/api/v1/queries/x/plan/0",
+        "/api/v1/",
+        "/api/nothing",
         "/api/v1/queries/x/shards",
         "/api/v1/queries/x/state",
     ] {
@@ -285,6 +287,18 @@ async fn unknown_paths_and_queries_are_not_found() {
         );
         assert!(serde_json::from_str::<Value>(&answer.body).unwrap()["error"].is_string());
     }
+    let origin = format!("Origin: http://{}\r\n", client.0);
+    for (method, path, headers, status) in [
+        ("GET", "/api/v1/queries/%ff", "", 400),
+        ("PUT", "/api/v1/queries", &*origin, 405),
+        ("POST", "/api/v1/queries/x/stop", "", 403),
+    ] {
+        let answer = client.request(method, path, headers);
+        assert_eq!(answer.status, status, "{path}");
+        assert!(serde_json::from_str::<Value>(&answer.body).unwrap()["error"].is_string());
+    }
+    let put = client.request("PUT", "/api/v1/queries", &origin);
+    assert_eq!(put.header("allow"), Some("GET,HEAD"));
     assert_eq!(client.post("/").status, 405);
     assert_eq!(client.get("/queries/x/stop").status, 405);
 }

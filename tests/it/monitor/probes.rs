@@ -1,6 +1,7 @@
 //! Probes and metrics over HTTP.
 
 use datafusion_kinesis::monitor::{Metrics, ShardMetrics};
+use datafusion_kinesis::query::StreamingQueries;
 use serde_json::Value;
 
 use super::*;
@@ -45,7 +46,10 @@ async fn probes_say_whether_a_query_works() {
         Some("application/json"),
         "{none:?}"
     );
-    assert_eq!(json(&none.body), json(r#"{"ok":true,"queries":[]}"#));
+    assert_eq!(
+        json(&none.body),
+        json(r#"{"ok":true,"queries":[],"reasons":[]}"#)
+    );
     let query = served.query("probed").await;
     let ready = client.json("/health/ready");
     assert_eq!(
@@ -59,6 +63,23 @@ async fn probes_say_whether_a_query_works() {
     query.stop().await.unwrap();
     assert_eq!(client.request("HEAD", "/health/live", "").status, 200);
     assert_eq!(client.post("/health/live").status, 405);
+}
+
+#[tokio::test]
+async fn a_program_that_has_not_started_its_queries_is_not_ready() {
+    let served = Served::new("").await;
+    let client = served.client;
+    let queries = StreamingQueries::of(&served.world.ctx);
+    let hold = queries.hold_readiness("the tables are <created>");
+    let ready = client.get("/health/ready");
+    assert_eq!(ready.status, 503);
+    let reasons = &json(&ready.body)["reasons"];
+    assert_eq!(*reasons, serde_json::json!(["the tables are <created>"]));
+    assert_eq!(client.get("/health/live").status, 200);
+    assert!(client.page("/").contains("the tables are &lt;created&gt;"));
+    assert_eq!(client.json("/api/v1/queries")["notReady"], *reasons);
+    drop(hold);
+    assert_eq!(client.get("/health/ready").status, 200);
 }
 
 #[tokio::test]

@@ -70,6 +70,10 @@ async fn secrets_and_html_reach_no_page_and_no_answer() {
     assert_eq!(ready.status, 503, "the query has failed");
     assert!(ready.body.contains("denied"), "{}", ready.body);
     assert_hidden("/health/ready", &ready.body);
+    served.world.run("DROP TABLE words").await;
+    for path in ["/", "/api/v1/queries"] {
+        assert_hidden(path, &client.page(path));
+    }
     let unknown = client.get("/queries/%3Cimg%20src=x%3E");
     assert_eq!(unknown.status, 404);
     assert!(

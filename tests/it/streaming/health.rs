@@ -1,6 +1,9 @@
 //! Alarms, rates and probes of running queries.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
+use datafusion::error::DataFusionError;
 use datafusion_kinesis::kinesis::{ApiError, FaultPlan, FaultRates, Operation};
 use datafusion_kinesis::query::{
     Alarm, HealthState, StreamingQueries, StreamingQueryHealthChange, StreamingQueryListener,
@@ -265,6 +268,61 @@ async fn a_rerun_counts_as_a_recovery() {
     assert_eq!(observed.description().restarts, 2);
     assert!(observed.description().is_resumable);
     query.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_that_fails_again_and_again_stays_unhealthy_until_it_works() {
+    let world = world(1).await;
+    let nurse = Arc::new(Nurse::default());
+    let is_full = Arc::new(AtomicBool::new(true));
+    let start = async || {
+        let is_full = Arc::clone(&is_full);
+        let query = words(&world)
+            .with_name("again")
+            .with_checkpoint_location("memory://health-again")
+            .with_listener(Arc::<Nurse>::clone(&nurse));
+        let query = query.foreach_batch(move |_, _| {
+            let is_full = is_full.load(Ordering::SeqCst);
+            async move {
+                match is_full {
+                    true => Err(DataFusionError::Execution("the target is full".to_owned())),
+                    false => Ok(()),
+                }
+            }
+        });
+        query.start().await.unwrap()
+    };
+    world.put("words", "k", "1").await;
+    for attempt in 1..=3 {
+        let query = start().await;
+        query.await_termination().await.unwrap_err();
+        assert_eq!(reason(&query).0, Alarm::Failed);
+        tokio::time::sleep(minutes(1)).await;
+        let lag = query.health().rates.processing_lag;
+        assert!(lag >= Some(minutes(attempt)), "{lag:?}");
+        assert!(!StreamingQueries::of(&world.ctx).readiness().is_ok);
+    }
+    is_full.store(false, Ordering::SeqCst);
+    let query = start().await;
+    let (alarm, message) = reason(&query);
+    assert_eq!(alarm, Alarm::Failed);
+    assert!(message.contains("before, it failed: "), "{message}");
+    query.process_all_available().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(query.health().is_healthy());
+    assert!(StreamingQueries::of(&world.ctx).readiness().is_ok);
+    query.stop().await.unwrap();
+    assert_eq!(
+        nurse.notes(),
+        [
+            "healthy -> unhealthy [failed]",
+            "ended",
+            "ended",
+            "ended",
+            "unhealthy -> healthy []",
+            "ended"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -62,6 +62,14 @@ fn a_write_comes_from_the_page_itself() {
         status(&open, "POST", &all)
     };
     assert_eq!(write(&[("origin", "http://127.0.0.1:4040")]), 200);
+    for host in [
+        "evil@127.0.0.1",
+        "localhost/?evil.example",
+        "localhost#",
+        "127.0.0.1\\x",
+    ] {
+        assert_eq!(status(&open, "GET", &[("host", host)]), 403, "{host}");
+    }
     assert_eq!(write(&[("sec-fetch-site", "same-origin")]), 200);
     for refused in [
         &[][..],

@@ -34,7 +34,7 @@ impl Level {
 }
 
 /// Whether an alarm is raised.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Gate {
     is_raised: bool,
     calm_since: Option<Instant>,

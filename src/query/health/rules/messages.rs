@@ -13,7 +13,19 @@ impl HealthRules {
             Alarm::Lag => self.lag_message(),
             Alarm::Stuck => self.stuck_message(),
             Alarm::ErrorRate => self.error_message(),
-            Alarm::Failed => self.failure.clone().unwrap_or_default(),
+            Alarm::Failed => self.failed_message(),
+        }
+    }
+
+    fn failed_message(&self) -> String {
+        match (&self.failure, &self.unsettled) {
+            (Some(failure), _) => failure.clone(),
+            (None, Some(left)) => format!(
+                "it was started again, and has neither committed a batch nor found everything read since then; before, \
+                 it failed: {}",
+                left.failure
+            ),
+            (None, None) => String::new(),
         }
     }
 
@@ -29,10 +41,15 @@ impl HealthRules {
             }
             _ => String::new(),
         };
+        let limit = self.limits.lag.unwrap_or_default();
+        let since = match lag < limit {
+            true => "was above the limit within the last minutes, and is now",
+            false => "is",
+        };
         format!(
-            "the lag is {}{place} (streaming.alarm_lag = '{}')",
+            "the lag {since} {}{place} (streaming.alarm_lag = '{}')",
             rounded(lag),
-            format_duration(self.limits.lag.unwrap_or_default())
+            format_duration(limit)
         )
     }
 

@@ -54,8 +54,18 @@ pub(in crate::query) struct HealthRules {
     error_gate: Gate,
     /// Why the query has failed.
     failure: Option<String>,
+    /// What the run before has left; `None` once this run has done some work, or if there was no other.
+    unsettled: Option<Unsettled>,
     /// The reasons at the last evaluation.
     reasons: Vec<HealthReason>,
+}
+
+/// What is known from a run that has failed, until its successor has committed a batch or read everything.
+#[derive(Debug)]
+struct Unsettled {
+    failure: String,
+    /// The lag of the streams when it was last known.
+    reader_lag: Option<(Instant, Duration)>,
 }
 
 impl HealthRules {
@@ -72,32 +82,72 @@ impl HealthRules {
             stuck_gate: Gate::default(),
             error_gate: Gate::default(),
             failure: None,
+            unsettled: None,
             reasons: Vec::new(),
         }
     }
 
-    /// Whether any alarm is on.
+    /// The rules of a run that starts now, after a run of the same query has failed. Its alarms stay raised and its rows
+    /// go on waiting until the new run has done some work: otherwise a query that fails again and again would look
+    /// healthy in between, and its lag would begin from zero each time.
+    pub(in crate::query) fn after_failed(before: &Self, limits: Limits, now: Instant) -> Self {
+        let failure = before.failure.as_ref();
+        let earlier = before.unsettled.as_ref();
+        let failure = failure.or(earlier.map(|earlier| &earlier.failure));
+        let known = before.last.reader_lag.map(|lag| (before.last.at, lag));
+        let reader_lag = known.or(earlier.and_then(|earlier| earlier.reader_lag));
+        let mut rules = Self {
+            waiting_since: before.waiting_since,
+            batch: before.batch,
+            lag_gate: before.lag_gate.clone(),
+            stuck_gate: before.stuck_gate.clone(),
+            error_gate: before.error_gate.clone(),
+            unsettled: failure.map(|failure| Unsettled {
+                failure: failure.clone(),
+                reader_lag,
+            }),
+            reasons: before.reasons.clone(),
+            ..Self::new(limits, now)
+        };
+        rules.renew_reasons();
+        rules
+    }
+
+    /// The limits of its alarms.
+    pub(in crate::query) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Whether any alarm is on, or is still raised from the run before.
     pub(in crate::query) fn watches(&self) -> bool {
-        self.limits.are_set()
+        self.limits.are_set() || self.unsettled.is_some()
     }
 
     /// Takes in an observation. Alarms stay as they are.
     pub(in crate::query) fn observe(&mut self, now: Observation) {
         let has_commit = now.commits != self.last.commits;
+        if now.is_settled {
+            self.unsettled = None;
+        }
+        let is_unsettled = self.unsettled.is_some();
         self.waiting_since = match self.waiting_since {
+            Some(since) if is_unsettled => Some(since),
             _ if !now.rows_wait => None,
             Some(since) if !has_commit => Some(since),
             _ => Some(now.at),
         };
         let before = &self.last;
-        self.batch = now.batch.map(|batch| match self.batch {
-            Some((known, since)) if known == batch => (batch, since),
+        self.batch = match (self.batch, now.batch) {
+            (Some((known, since)), Some(batch)) if known == batch => Some((batch, since)),
             // It took the rows that were waiting before.
-            _ => {
+            (_, Some(batch)) => {
                 let waited = before.reader_lag.unwrap_or_default();
-                (batch, before.at.checked_sub(waited).unwrap_or(before.at))
+                let since = before.at.checked_sub(waited).unwrap_or(before.at);
+                Some((batch, since))
             }
-        });
+            // The run before has left it, and it will run again.
+            (left, None) => left.filter(|_| is_unsettled),
+        };
         self.window.push(now.at, now.requests);
         self.last = now;
     }
@@ -131,7 +181,19 @@ impl HealthRules {
         for gate in gates {
             *gate = Gate::default();
         }
+        self.unsettled = None;
         self.renew_reasons()
+    }
+
+    /// The health of a query that has failed. Its rows go on waiting.
+    pub(in crate::query) fn health_of_failed(&self, now: Instant) -> QueryHealth {
+        let mut health = self.health();
+        if self.failure.is_some() {
+            let since = now - self.last.at;
+            let lag = &mut health.rates.processing_lag;
+            *lag = lag.map(|lag| lag + since);
+        }
+        health
     }
 
     /// The health according to the last observation and the last evaluation.
@@ -164,7 +226,9 @@ impl HealthRules {
     /// The age of the oldest row that is not committed.
     fn processing_lag(&self) -> Option<Duration> {
         let of_batch = self.batch.map(|(_, since)| self.last.at - since);
-        self.last.reader_lag.max(of_batch)
+        let left = self.unsettled.as_ref().and_then(|left| left.reader_lag);
+        let left = left.map(|(at, lag)| lag + (self.last.at - at));
+        self.last.reader_lag.or(left).max(of_batch)
     }
 
     /// How long rows have waited without a commit.
@@ -192,7 +256,10 @@ impl HealthRules {
             (Alarm::Lag, self.lag_gate.is_raised()),
             (Alarm::Stuck, self.stuck_gate.is_raised()),
             (Alarm::ErrorRate, self.error_gate.is_raised()),
-            (Alarm::Failed, self.failure.is_some()),
+            (
+                Alarm::Failed,
+                self.failure.is_some() || self.unsettled.is_some(),
+            ),
         ];
         let raised = raised.into_iter().filter(|(_, is_raised)| *is_raised);
         let reasons = raised.map(|(alarm, _)| HealthReason {

@@ -117,6 +117,8 @@ pub(in crate::query) struct Observation {
     /// The last failure of a request to the checkpoint.
     pub(in crate::query) checkpoint_error: Option<String>,
     pub(in crate::query) recoveries: u64,
+    /// Whether this run has committed a batch, or has found everything read.
+    pub(in crate::query) is_settled: bool,
 }
 
 impl Observation {
@@ -135,6 +137,7 @@ impl Observation {
             write_error: None,
             checkpoint_error: None,
             recoveries: 0,
+            is_settled: false,
         }
     }
 }

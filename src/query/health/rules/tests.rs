@@ -69,6 +69,11 @@ fn a_lag_raises_an_alarm_once_and_clears_it_after_a_calm_minute() {
     // Neither over the limit nor calm.
     query.next.reader_lag = Some(seconds(250));
     assert_eq!(query.pass(minutes(10)).len(), 0);
+    assert_eq!(
+        query.reason(),
+        "the lag was above the limit within the last minutes, and is now 4 minutes in shard-7 of stream 'words' \
+         (streaming.alarm_lag = '5 minutes')"
+    );
     // Not calm for long enough.
     for lag in [0, 300, 0, 299, 0] {
         query.next.reader_lag = Some(seconds(lag));
@@ -210,6 +215,51 @@ fn a_failed_query_stays_unhealthy_and_says_why() {
     let health = query.rules.health();
     assert!(!health.is_healthy());
     assert_eq!(health.to_string(), "unhealthy (failed: access is denied)");
+}
+
+#[test]
+fn a_run_after_a_failed_one_keeps_its_alarms_until_it_has_done_some_work() {
+    let mut query = Watched::new(LIMITS);
+    query.next.rows_wait = true;
+    query.next.batch = Some(BatchId(7));
+    assert_eq!(query.pass(minutes(4)).len(), 0);
+    query.rules.fail("the target is full".to_owned());
+    assert_eq!(query.alarms(), [Alarm::Failed]);
+    // It fails again and again, before it has been one minute at work.
+    for attempt in 1..=10 {
+        let now = query.next.at + seconds(30);
+        let failed = query.rules.health_of_failed(now).rates.processing_lag;
+        assert_eq!(failed, Some(seconds(240 + 60 * (attempt - 1) + 30)));
+        let rules = HealthRules::after_failed(&query.rules, LIMITS, now);
+        query = Watched {
+            rules,
+            next: Observation::at(now),
+        };
+        assert!(query.rules.watches());
+        query.pass(seconds(15));
+        query.next.batch = Some(BatchId(7));
+        query.next.rows_wait = true;
+        query.pass(seconds(15));
+        let lag = query.rules.health().rates.processing_lag;
+        assert_eq!(lag, Some(seconds(240 + 60 * attempt)));
+        query.rules.fail(format!("attempt {attempt}"));
+    }
+    assert_eq!(query.alarms(), [Alarm::Lag, Alarm::Stuck, Alarm::Failed]);
+    let now = query.next.at;
+    query.rules = HealthRules::after_failed(&query.rules, LIMITS, now);
+    let reason = query.rules.health().reasons.pop().unwrap().message;
+    assert!(
+        reason.ends_with("before, it failed: attempt 10"),
+        "{reason}"
+    );
+    query.next = Observation::at(now);
+    query.next.reader_lag = Some(Duration::ZERO);
+    query.next.commits = 1;
+    query.next.is_settled = true;
+    assert_eq!(
+        query.pass(minutes(2)),
+        [vec![Alarm::Lag, Alarm::Stuck], vec![]]
+    );
 }
 
 #[test]
